@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* check(): assertions that are always on; poison for freed slots. */
+#ifndef BASE_CHECK_H
+#define BASE_CHECK_H
+
+#include "minato/minato.h"
+
+/* A broken promise of ours ends the program through minato_panic. */
+#define check(condition)                                                       \
+	((condition) ? (void)0 : minato_panic(__FILE__, __LINE__, #condition))
+
+/*
+ * Freed slots of a pool are poisoned under AddressSanitizer, so that a stale
+ * index is found at the first touch. Without it these are nothing.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define BASE_POISON 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define BASE_POISON 1
+#endif
+#endif
+
+#ifdef BASE_POISON
+void __asan_poison_memory_region(void const volatile *addr, size_t size);
+void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+#define poison(addr, size) __asan_poison_memory_region((addr), (size))
+#define unpoison(addr, size) __asan_unpoison_memory_region((addr), (size))
+#else
+#define poison(addr, size) ((void)(addr), (void)(size))
+#define unpoison(addr, size) ((void)(addr), (void)(size))
+#endif
+
+#endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tcp: one TCP connection, alone in the world (RFC 9293).
+ *
+ * A connection knows no ports, addresses, tables or frames. Segments and time
+ * go in (tcp_arrive, tcp_expire), the owner's verbs go in (tcp_write,
+ * tcp_shutdown, ..), segments come out one by one (tcp_next), what happened
+ * comes out as signals (tcp_signals), and one instant says when to come back
+ * (tcp_deadline). Arrival never transmits; it leaves debts: owed ACKs are
+ * flags for plain ones and a count for duplicate and challenge ACKs.
+ *
+ *	tcp_arrive --> state, queues, debts --> tcp_next --> segment
+ *	     |                  ^
+ *	     +--> signals       +---- tcp_write, tcp_read, tcp_expire
+ *
+ * struct tcp is what an idle connection costs (128 bytes). What is only needed
+ * while data is in flight or out of order (send records, SACK scoreboard,
+ * congestion control in motion) is an *active block* from a pool, taken when
+ * the send queue fills or a hole opens and given back when both are empty.
+ * Options that differ from the default live in an *extra* block likewise.
+ */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include "base/hash.h"
+#include "base/payload.h"
+#include "base/pool.h"
+#include "base/seq.h"
+#include "minato/minato.h"
+#include "wire/wire.h"
+
+/* What all connections of a host share. Lives in the host's memory. */
+struct tcp_shared {
+	struct pool active;  /* active blocks */
+	struct pool records; /* one per super-segment in flight */
+	struct pool extras;  /* options that differ from the default */
+	struct pool holes;   /* stretches received out of order */
+	struct hash_key secret; /* ISN (RFC 6528), timestamp offsets */
+	uint64_t challenge_window; /* RFC 5961 7: jittered limiter's state */
+	uint32_t challenge_left;
+	struct random random;
+};
+size_t tcp_shared_bytes(uint32_t active_max);
+void tcp_shared_init(struct tcp_shared *s, void *memory, uint32_t active_max,
+		     const struct hash_key *secret);
+
+/* Passed down with every call; on the stack of the caller. */
+struct tcp_env {
+	struct tcp_shared *shared;
+	struct payload *payload;
+	struct minato_time now;
+};
+
+/* Fields are tcp's own; others use the functions below. */
+struct tcp {
+	uint64_t word[16]; /* replaced by the true fields; <= 128 bytes */
+};
+
+/* --- life.c: opening and ending ------------------------------------------ */
+
+/* What the owner knows when a connection begins. */
+struct tcp_setup {
+	uint32_t mtu;	     /* of the path's first link: IP bytes */
+	bool is6;
+	uint32_t gso_max;    /* largest payload of a super-segment; 0 = none */
+	uint64_t tuple_hash; /* keyed: for ISN and timestamp offset; the pair
+				of addresses alone in the upper half */
+	uint32_t rcvbuf, sndbuf; /* bytes; 0 = default and growing */
+};
+
+/* Zero memory -> CLOSED, default options. */
+void tcp_init(struct tcp *c);
+/* Gives back every block and all payload. Legal in any state. */
+void tcp_destroy(struct tcp_env *e, struct tcp *c);
+/* CLOSED -> SYN-SENT. */
+void tcp_connect(struct tcp_env *e, struct tcp *c, const struct tcp_setup *s);
+/*
+ * A SYN came for a listener: CLOSED -> SYN-RECEIVED. `held`: the SYN-ACK
+ * waits for tcp_answer. `listener` gives the inherited options. `syn` must have
+ * SYN and neither ACK nor RST.
+ */
+void tcp_passive(struct tcp_env *e, struct tcp *c, const struct tcp *listener,
+		 const struct tcp_setup *s, const struct tcp_segment *syn,
+		 bool held);
+void tcp_answer(struct tcp_env *e, struct tcp *c);
+/* FIN after what is queued (RFC 9293 3.10.4). False in a wrong state. */
+bool tcp_shutdown_write(struct tcp_env *e, struct tcp *c);
+/* Data that arrives from now on is discarded (SHUT_RD, as Linux: acked). */
+void tcp_shutdown_read(struct tcp_env *e, struct tcp *c);
+/*
+ * The owner let go. FIN, or RST where unread data is thrown away or linger is
+ * 0 (RFC 2525 2.17). Afterwards only tcp_arrive, tcp_next, tcp_expire until
+ * tcp_dead(); data that arrives then is answered with RST (MAY-1).
+ */
+void tcp_close(struct tcp_env *e, struct tcp *c);
+/* RST now (3.10.5). The RST is the next tcp_next; then the state is CLOSED. */
+void tcp_abort(struct tcp_env *e, struct tcp *c);
+/* Nothing more to send and CLOSED: the owner may tcp_destroy. */
+bool tcp_dead(const struct tcp *c);
+
+/* --- arrive.c: segment arrival, the RFC's ordered steps (3.10.7) ---------- */
+
+/* Where the payload lies. chunk NONE: it is copied when kept. */
+struct tcp_payload {
+	const uint8_t *data;
+	uint32_t len;
+	uint32_t chunk; /* referenced here, not taken over: hold to keep */
+	uint32_t offset; /* of data in the chunk */
+	uint16_t gso_size; /* several segments in one: their payload size */
+	uint8_t traffic_class; /* ECN bits */
+};
+/*
+ * Any state but CLOSED and LISTEN (the stack answers for those with
+ * tcp_reset_for). Returns DROP_NONE or why the segment was not acceptable
+ * (an owed answer may still follow).
+ */
+enum drop tcp_arrive(struct tcp_env *e, struct tcp *c,
+		     const struct tcp_segment *s, const struct tcp_payload *p);
+/*
+ * The RST that answers a segment which met no connection (3.10.7.1). False
+ * when the segment had RST. `len`: payload bytes.
+ */
+bool tcp_reset_for(const struct tcp_segment *s, uint32_t len,
+		   struct tcp_segment *out);
+
+/* An ICMP error about our segment with sequence number `seq`. */
+enum tcp_icmp {
+	TCP_ICMP_SOFT,	  /* network/host unreachable: reported, not fatal */
+	TCP_ICMP_HARD,	  /* protocol, port: aborts in SYN-SENT (SHLD-26,
+			     RFC 5461), soft once synchronized */
+	TCP_ICMP_TOO_BIG, /* `mtu` (RFC 1191, RFC 8201) */
+};
+/* `error`: errno for the owner. False: seq outside what is in flight. */
+bool tcp_icmp(struct tcp_env *e, struct tcp *c, enum tcp_icmp what,
+	      struct seq seq, uint32_t mtu, int error);
+
+/* --- signals --------------------------------------------------------------- */
+
+#define TCP_SIGNAL_CONNECTED 0x001u /* reached ESTABLISHED */
+#define TCP_SIGNAL_DATA 0x002u	    /* more to read in order */
+#define TCP_SIGNAL_FIN 0x004u	    /* the peer's FIN is in order */
+#define TCP_SIGNAL_ROOM 0x008u	    /* acknowledged: room to write */
+#define TCP_SIGNAL_DRAINED 0x010u   /* all acknowledged */
+#define TCP_SIGNAL_ERROR 0x020u	    /* pending error set; state CLOSED */
+#define TCP_SIGNAL_URGENT 0x040u
+#define TCP_SIGNAL_TIME_WAIT 0x080u /* entered TIME-WAIT */
+#define TCP_SIGNAL_DEAD 0x100u	    /* tcp_dead is true */
+#define TCP_SIGNAL_OUTPUT 0x200u    /* tcp_next has something */
+#define TCP_SIGNAL_TIMER 0x400u	    /* tcp_deadline may be earlier than before */
+/* What happened since the last call, and clears it. Every call above and
+   below may add to it. */
+uint32_t tcp_signals(struct tcp *c);
+
+/* --- read and write (queue.c) ---------------------------------------------- */
+
+/* Bytes queued, fewer than len when the send buffer is full (0 = EAGAIN);
+   negative errno as minato_send. */
+int64_t tcp_write(struct tcp_env *e, struct tcp *c, const void *data,
+		  uint32_t len, uint32_t flags);
+/* Takes over all extents of `from` (filled by reserve/commit). */
+int64_t tcp_write_queue(struct tcp_env *e, struct tcp *c, struct queue *from,
+			uint32_t flags);
+/* What tcp_write would take now. */
+uint32_t tcp_room(const struct tcp_env *e, const struct tcp *c);
+/* As minato_recv (MINATO_MSG_PEEK, _TRUNC, _OOB). */
+int64_t tcp_read(struct tcp_env *e, struct tcp *c, void *data, uint32_t len,
+		 uint32_t flags);
+/* The receive queue for borrowing; tcp_consumed after queue bytes are used
+   (consumes them, opens the window, may owe an ACK). */
+const struct queue *tcp_read_queue(const struct tcp_env *e,
+				   const struct tcp *c);
+void tcp_consumed(struct tcp_env *e, struct tcp *c, uint32_t len);
+/* True: end of stream reached once the queue is empty. */
+bool tcp_read_ended(const struct tcp *c);
+/* Pending error as errno, cleared; 0 none. */
+int tcp_error(struct tcp *c);
+
+/* --- send.c: one decision ---------------------------------------------------- */
+
+/* A segment to put on the wire. */
+struct tcp_emit {
+	struct tcp_segment segment; /* ports 0: the owner fills them in */
+	const struct queue *queue;  /* payload: bytes [offset, offset + len) */
+	struct queue_cursor *cursor;
+	uint32_t offset, len;
+	uint16_t gso_size;	    /* != 0: a super-segment of this MSS */
+	uint8_t traffic_class, hop_limit;
+};
+/*
+ * Decides and commits the next segment due at e->now, or returns false.
+ * Order: RST; SYN; retransmissions; new data and FIN; owed ACKs. The payload
+ * stays where it is until acknowledged.
+ */
+bool tcp_next(struct tcp_env *e, struct tcp *c, struct tcp_emit *out);
+
+/* --- timers.c: RTO, persist, delayed ACK, keepalive, FIN-WAIT-2, held -------- */
+
+/* When tcp_expire has something to do, MINATO_NEVER if never. */
+struct minato_time tcp_deadline(const struct tcp_env *e, const struct tcp *c);
+void tcp_expire(struct tcp_env *e, struct tcp *c);
+
+/* --- TIME-WAIT: the connection shrinks to this (timewait.c) ------------------ */
+
+struct tcp_time_wait {
+	struct seq snd_nxt, rcv_nxt;
+	uint32_t ts_recent, ts_offset;
+	uint16_t rcv_wnd; /* as put on the wire */
+	bool timestamps;
+};
+void tcp_to_time_wait(const struct tcp *c, struct tcp_time_wait *out);
+enum tcp_tw_answer {
+	TCP_TW_DROP,
+	TCP_TW_ACK,	/* *reply is the ACK; restarts 2 MSL on a FIN */
+	TCP_TW_REOPEN,	/* a newer SYN (RFC 6191): treat as for a listener,
+			   the ISN must be above snd_nxt + 65535 */
+	TCP_TW_END,	/* RST (RFC 1337: only exactly at rcv_nxt) */
+};
+enum tcp_tw_answer tcp_time_wait_arrive(struct tcp_time_wait *t,
+					const struct tcp_env *e,
+					const struct tcp_segment *s,
+					uint32_t len,
+					struct tcp_segment *reply);
+
+/* --- info.c ------------------------------------------------------------------ */
+
+enum minato_state tcp_state(const struct tcp *c);
+void tcp_info(const struct tcp_env *e, const struct tcp *c,
+	      struct minato_info *out);
+void tcp_counts(const struct tcp_env *e, const struct tcp *c,
+		struct minato_counts *out);
+uint64_t tcp_bytes_in(const struct tcp *c);
+uint64_t tcp_bytes_out(const struct tcp *c);
+/* The options that belong to TCP (KEEP*, NODELAY, CORK, ... TTL and
+   TRAFFIC_CLASS too). Errors as minato_set. */
+int tcp_set(struct tcp_env *e, struct tcp *c, enum minato_option option,
+	    int64_t value);
+int tcp_get(const struct tcp_env *e, const struct tcp *c,
+	    enum minato_option option, int64_t *value);
+
+/* Asserts the truths of the state it is in; called after every public call. */
+void tcp_check(const struct tcp_env *e, const struct tcp *c);
+
+#endif

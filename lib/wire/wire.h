@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * wire: bytes <-> meaning of packets. Pure: no state, no table, no clock.
+ *
+ * Reading: packet_parse() checks a frame once, all bounds in one place, and
+ * fills a struct packet that everything above reads as const. Writing: the
+ * build functions write headers in front of a payload that lies elsewhere.
+ */
+#ifndef WIRE_WIRE_H
+#define WIRE_WIRE_H
+
+#include "base/seq.h"
+#include "minato/minato.h"
+
+/* --- drop.c: why a frame was not delivered ------------------------------ */
+
+/* One list: enum, counter name. Network errors are counted, never errno. */
+#define WIRE_DROPS(X)                                                          \
+	X(NONE, "delivered")                                                   \
+	X(TRUNCATED, "drop_truncated")			/* shorter than it says */ \
+	X(ETHERTYPE, "drop_ethertype")			/* not ARP, IPv4, IPv6 */ \
+	X(NOT_OURS, "drop_not_ours")			/* MAC or IP of others */ \
+	X(ARP, "drop_arp")				/* malformed ARP */    \
+	X(IP_VERSION, "drop_ip_version")                                       \
+	X(IP_HEADER, "drop_ip_header")			/* lengths disagree */ \
+	X(IP_CHECKSUM, "drop_ip_checksum")                                     \
+	X(IP_OPTIONS, "drop_ip_options")		/* source route */     \
+	X(IP_FRAGMENT, "drop_ip_fragment")                                     \
+	X(IP_SOURCE, "drop_ip_source")			/* martian source */   \
+	X(IP_DESTINATION, "drop_ip_destination")	/* martian destination */ \
+	X(IP_PROTOCOL, "drop_ip_protocol")                                     \
+	X(IP_EXTENSION, "drop_ip_extension")		/* bad or endless chain */ \
+	X(MULTICAST, "drop_multicast")                                         \
+	X(BROADCAST, "drop_broadcast")                                         \
+	X(TCP_HEADER, "drop_tcp_header")                                       \
+	X(TCP_CHECKSUM, "drop_tcp_checksum")                                   \
+	X(TCP_PORT_ZERO, "drop_tcp_port_zero")                                 \
+	X(UDP_HEADER, "drop_udp_header")                                       \
+	X(UDP_CHECKSUM, "drop_udp_checksum")                                   \
+	X(UDP_PORT_ZERO, "drop_udp_port_zero")                                 \
+	X(ICMP_HEADER, "drop_icmp_header")                                     \
+	X(ICMP_CHECKSUM, "drop_icmp_checksum")                                 \
+	X(ICMP_TYPE, "drop_icmp_type")                                         \
+	X(ND, "drop_nd")				/* malformed or off-link */ \
+	X(GUARD, "drop_guard")				/* by verdict */       \
+	X(CLOSED, "drop_closed")			/* answered with RST or ICMP */ \
+	X(NO_ROUTE, "drop_no_route")                                           \
+	X(NEIGHBOUR, "drop_neighbour")			/* unresolved */       \
+	X(HOP_LIMIT, "drop_hop_limit")                                         \
+	X(TOO_BIG, "drop_too_big")                                             \
+	X(BACKLOG, "drop_backlog")			/* accept queue full */ \
+	X(CALLS, "drop_calls")				/* held calls full */  \
+	X(SOCKETS, "drop_sockets")			/* table full */       \
+	X(MEMORY, "drop_memory")			/* no chunk or extent */ \
+	X(QUEUE, "drop_queue")				/* receive queue full */ \
+	X(TCP_SEQUENCE, "drop_tcp_sequence")		/* outside the window */ \
+	X(TCP_PAWS, "drop_tcp_paws")                                           \
+	X(TCP_ACK, "drop_tcp_ack")			/* RFC 5961 5 */       \
+	X(TCP_RST, "drop_tcp_rst")			/* RFC 5961 3 */       \
+	X(TCP_SYN, "drop_tcp_syn")			/* RFC 5961 4 */       \
+	X(TCP_FLAGS, "drop_tcp_flags")			/* meaningless ones */ \
+	X(TCP_TIMESTAMP, "drop_tcp_timestamp")		/* RFC 7323 3.2 */     \
+	X(TCP_CLOSED, "drop_tcp_closed")		/* data after close */ \
+	X(DUPLICATE_CALL, "drop_duplicate_call")	/* SYN of a held call */
+
+enum drop {
+#define X(name, text) DROP_##name,
+	WIRE_DROPS(X)
+#undef X
+	DROP_COUNT
+};
+const char *drop_name(enum drop reason);
+
+/* --- checksum.c --------------------------------------------------------- */
+
+/* Running one's complement sum; any alignment, any odd split points. */
+struct sum {
+	uint64_t total;
+	bool odd; /* an odd number of bytes so far */
+};
+void sum_add(struct sum *s, const void *data, size_t len);
+/* Folded to 16 bits, not inverted, network order of bytes as summed. */
+uint16_t sum_fold(const struct sum *s);
+/* The pseudo header of either family (RFC 9293 3.1, RFC 8200 8.1). */
+void sum_pseudo(struct sum *s, const struct minato_addr *src,
+		const struct minato_addr *dst, uint8_t proto, uint32_t len);
+
+/* --- packet.c: one parsed frame ----------------------------------------- */
+
+#define IP_PROTO_ICMP 1
+#define IP_PROTO_TCP 6
+#define IP_PROTO_UDP 17
+#define IP_PROTO_ICMP6 58
+
+enum packet_type {
+	PACKET_ARP,
+	PACKET_TCP,
+	PACKET_UDP,
+	PACKET_ICMP4,
+	PACKET_ICMP6,
+	PACKET_FRAGMENT, /* IP parsed, the payload is a fragment */
+	PACKET_OTHER,	 /* IP parsed, unknown protocol */
+};
+
+#define TCP_FIN 0x01u
+#define TCP_SYN 0x02u
+#define TCP_RST 0x04u
+#define TCP_PSH 0x08u
+#define TCP_ACK 0x10u
+#define TCP_URG 0x20u
+#define TCP_ECE 0x40u
+#define TCP_CWR 0x80u
+
+struct sack_block {
+	struct seq start, end; /* [start, end) */
+};
+#define TCP_SACK_MAX 4
+
+struct tcp_options {
+	uint16_t mss;	/* 0 = absent */
+	uint8_t wscale; /* as sent; meaningful with has_wscale */
+	uint8_t sack_count;
+	bool has_wscale, sack_permitted, has_timestamp;
+	uint32_t tsval, tsecr;
+	struct sack_block sack[TCP_SACK_MAX];
+};
+
+struct tcp_segment {
+	uint16_t src_port, dst_port;
+	struct seq seq, ack;
+	uint8_t flags; /* TCP_* */
+	uint16_t window; /* as on the wire, not scaled */
+	uint16_t urgent;
+	struct tcp_options options;
+};
+
+/* All that the layers above read. Pointers borrow the frame. */
+struct packet {
+	enum packet_type type;
+	uint32_t link;
+	const uint8_t *src_mac; /* 6 bytes; NULL on MINATO_LINK_IP */
+	bool to_us_mac;		/* unicast to our MAC (or no MACs here) */
+	bool is6;		/* the IP version of the packet */
+	struct minato_addr src, dst;
+	uint8_t hop_limit, traffic_class, ip_proto;
+	bool dont_fragment;
+	uint32_t fragment_offset; /* bytes; PACKET_FRAGMENT */
+	uint32_t fragment_id;
+	bool more_fragments;
+	const uint8_t *ip; /* from the IP header: for ICMP errors */
+	uint32_t ip_len;   /* header and payload, by the header's length */
+	const uint8_t *transport; /* TCP, UDP, ICMP header */
+	const uint8_t *payload;
+	uint32_t payload_len;
+	uint16_t gso_size; /* from the frame: a run */
+	uint8_t icmp_type, icmp_code;
+	uint16_t src_port, dst_port; /* TCP, UDP; ICMP echo: the identifier
+					in both */
+	struct tcp_segment tcp;
+};
+
+/*
+ * Checks and parses a whole frame: lengths, IP and transport checksums
+ * (unless frame->csum_trusted for the latter), the IPv6 extension chain
+ * (at most 8 headers, hop-by-hop first), TCP options at any byte boundary.
+ * Trailing bytes (Ethernet padding) are ignored. MAC filter: `mac` is ours,
+ * or NULL. Checks nothing that needs knowledge of our addresses, except that
+ * source addresses which can never be one are refused: multicast, broadcast,
+ * loopback, and v4-mapped on the IPv6 wire (DROP_IP_SOURCE; the unspecified
+ * source passes for ND and is left to the caller); and v4-mapped destinations
+ * (DROP_IP_DESTINATION).
+ * Returns DROP_NONE or the reason; then `p` is filled as far as it got.
+ */
+enum drop packet_parse(const struct minato_frame *frame,
+		       enum minato_link_type type, const uint8_t *mac,
+		       struct packet *p);
+
+/*
+ * The packet inside an ICMP error, of which only 8 transport bytes need be
+ * there. Fills src, dst (of the embedded packet: src is us), ip_proto, ports,
+ * and for TCP tcp.seq. False when it is too short or not TCP, UDP or echo.
+ */
+bool packet_parse_embedded(const struct packet *icmp, struct packet *inner);
+
+/* --- tcpwire.c ---------------------------------------------------------- */
+
+enum drop tcp_parse(const uint8_t *data, uint32_t len, struct tcp_segment *s,
+		    uint32_t *header_len);
+/*
+ * Options in Linux's order: on a SYN MSS, SACK-permitted with timestamp, NOP
+ * with window scale; else NOP NOP timestamp, NOP NOP SACK. Returns their
+ * length, a multiple of 4, at most 40.
+ */
+uint32_t tcp_build_options(const struct tcp_options *o, bool syn,
+			   uint8_t out[40]);
+/* Header and options; checksum 0. Returns the header length, 20..60. */
+uint32_t tcp_build(const struct tcp_segment *s, uint8_t out[60]);
+
+/* --- build.c: headers of what we send ----------------------------------- */
+
+/* Everything below writes complete headers; checksum of IPv4 filled in. */
+struct ip_build {
+	bool is6;
+	struct minato_addr src, dst;
+	uint8_t proto, hop_limit, traffic_class;
+	uint16_t id;	     /* IPv4 */
+	bool dont_fragment;  /* IPv4 */
+	uint32_t flow_label; /* IPv6, 20 bits */
+	uint32_t payload_len; /* transport header and payload */
+};
+uint32_t ip_build(const struct ip_build *h, uint8_t *out); /* 20 or 40 */
+void ethernet_build(uint8_t *out, const uint8_t dst[6], const uint8_t src[6],
+		    bool is6); /* 14 bytes */
+/* 8 bytes, checksum 0. */
+void udp_build(uint8_t *out, uint16_t src_port, uint16_t dst_port,
+	       uint32_t len_with_header);
+
+/* --- arp.c, icmp.c, nd.c ------------------------------------------------ */
+
+struct arp {
+	bool request;
+	uint8_t sender_mac[6], target_mac[6];
+	uint8_t sender[4], target[4];
+};
+#define ARP_LEN 28
+bool arp_parse(const uint8_t *data, uint32_t len, struct arp *a);
+void arp_build(const struct arp *a, uint8_t out[ARP_LEN]);
+
+#define ICMP4_ECHO_REPLY 0
+#define ICMP4_UNREACHABLE 3
+#define ICMP4_ECHO 8
+#define ICMP4_TIME_EXCEEDED 11
+#define ICMP6_UNREACHABLE 1
+#define ICMP6_TOO_BIG 2
+#define ICMP6_TIME_EXCEEDED 3
+#define ICMP6_ECHO 128
+#define ICMP6_ECHO_REPLY 129
+#define ICMP6_ROUTER_SOLICITATION 133
+#define ICMP6_ROUTER_ADVERTISEMENT 134
+#define ICMP6_NEIGHBOUR_SOLICITATION 135
+#define ICMP6_NEIGHBOUR_ADVERTISEMENT 136
+
+/*
+ * An ICMP error about `about` (a packet that arrived): type, code, the 32-bit
+ * word (MTU or 0), then as much of the packet as fits (IPv4: 576 bytes in all,
+ * RFC 1812 4.3.2.3; IPv6: 1280, RFC 4443 2.4). Writes from the ICMP header on
+ * with its checksum (`src`, `dst` for the IPv6 pseudo header). Returns length.
+ * `out` has room for 1280 bytes.
+ */
+uint32_t icmp_build_error(const struct packet *about, uint8_t type,
+			  uint8_t code, uint32_t word,
+			  const struct minato_addr *src, uint8_t *out);
+/*
+ * May an ICMP error be sent about this packet (RFC 1122 3.2.2, RFC 4443 2.4e):
+ * not for ICMP errors, fragments but the first, multicast, broadcast sources.
+ */
+bool icmp_may_answer(const struct packet *about);
+
+struct nd {
+	uint8_t type;
+	struct minato_addr target;
+	const uint8_t *link_addr; /* source or target link-layer option, or NULL */
+	bool router, solicited, override;
+};
+/* NS and NA; hop limit 255, checksum and length rules of RFC 4861 7.1. */
+bool nd_parse(const struct packet *p, struct nd *out);
+/* Writes ICMPv6 with checksum; returns length (24 or 32). */
+uint32_t nd_build(const struct nd *n, const struct minato_addr *src,
+		  const struct minato_addr *dst, uint8_t *out);
+struct ra {
+	uint8_t hop_limit;
+	uint16_t lifetime_s; /* of the router */
+	uint32_t mtu;	     /* 0 = no option */
+	const uint8_t *mac;
+	const struct minato_addr *prefix; /* /64, on-link, autonomous; or NULL */
+	const struct minato_addr *dns;	  /* RFC 8106; or NULL */
+};
+uint32_t ra_build(const struct ra *r, const struct minato_addr *src,
+		  const struct minato_addr *dst, uint8_t *out); /* <= 128 */
+
+/* --- split.c: the software splitter ------------------------------------- */
+
+/*
+ * Cuts a super-segment (one contiguous header, payload in extents) into the
+ * packets a plain link carries: packet `index` of them. Writes its headers
+ * with sequence number, flags (FIN and PSH on the last only, CWR on the first
+ * only), lengths, IPv4 id + index and complete checksums into `header`
+ * (frame->header_len bytes), and its payload extents to `out`. Returns the
+ * count of extents including the header's, 0 beyond the last packet.
+ */
+uint32_t split_packet(const struct minato_frame_out *frame, uint32_t index,
+		      uint32_t link_header_len, uint8_t *header,
+		      struct minato_extent *out, uint32_t max);
+/* How many packets a frame is (1 when it is not a super-segment). */
+uint32_t split_count(const struct minato_frame_out *frame);
+/* Fills in the transport checksum of a frame that has a partial one. */
+void split_complete(const struct minato_frame_out *frame);
+
+#endif
