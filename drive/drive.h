@@ -3,7 +3,6 @@
 #ifndef MINATO_DRIVE_H
 #define MINATO_DRIVE_H
 
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,17 +10,20 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-struct minato;
+#include "minato/minato.h"
+
 struct signalfd_siginfo;
 
 /*
  * Conventions of the whole folder.
  *
- * A function that can fail returns 0 (or a count, a descriptor, an id: said there) or a negative errno number. One that can
- * fail for a reason a user can mend also takes a `struct drive_error` and writes a sentence there that says what failed, why,
- * and what to do about it; it has no final newline and no "minato: " in front. The error may be NULL.
- * Ports are in host order, times are nanoseconds of CLOCK_MONOTONIC, lengths are bytes.
- * Every descriptor made here is close-on-exec and, unless said otherwise, non-blocking.
+ * A function that can fail returns 0 (or a count, a descriptor, an id: said there) or a negative
+ * errno number. One that can fail for a reason a user can mend also takes a `struct drive_error`
+ * and writes a sentence there that says what failed, why, and what to do about it; it has no final
+ * newline and no "minato: " in front. The error may be NULL. Addresses, times and their conventions
+ * are minato.h's: IPv4 as ::ffff:a.b.c.d, ports in host order, instants on CLOCK_MONOTONIC, lengths
+ * in bytes; but an IPv4 prefix length is 0-32 here, as people write it. Every descriptor made here
+ * is close-on-exec and, unless said otherwise, non-blocking.
  */
 struct drive_error {
 	char text[512];
@@ -29,32 +31,40 @@ struct drive_error {
 
 /* ---- error.c ---- */
 
-/* Writes the text, cut to the room there is, and returns -errnum, so that a function can end in `return drive_fail(...)`. */
-int drive_fail(struct drive_error *error, int errnum, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/*
+ * Writes the text, cut to the room there is, and returns -errnum, so that a function can end in
+ * `return drive_fail(...)`.
+ */
+int drive_fail(struct drive_error *error, int errnum, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* ---- clock.c ---- */
 
-#define DRIVE_NEVER UINT64_MAX /* a deadline that does not come */
-#define DRIVE_SECOND UINT64_C(1000000000)
+/* The time now: CLOCK_MONOTONIC. */
+struct minato_time drive_now(void);
 
-/* The time now: CLOCK_MONOTONIC in nanoseconds. */
-uint64_t drive_now(void);
-
-/* Fills the memory from getrandom(2): the seed of a host value. Never returns less; 0 or -ENOSYS on a kernel without it. */
+/*
+ * Fills the memory from getrandom(2): the seed of a host value. Never returns less; 0 or -ENOSYS on
+ * a kernel without it.
+ */
 int drive_seed(void *memory, size_t size);
 
 /* ---- loop.c: epoll, one thread ----
  *
- * A turn of the loop is: every hook in the order in which they were added, then one wait until a descriptor is ready or the
- * earliest deadline that the hooks gave, then the callbacks of all that was ready. So a hook is both "after the batch" and
- * "before the wait". A deadline that has passed makes the wait a look without sleeping, and another turn follows.
+ * A turn of the loop is: every hook in the order in which they were added, then one wait until a
+ * descriptor is ready or the earliest deadline that the hooks gave, then the callbacks of all that
+ * was ready. So a hook is both "after the batch" and "before the wait". A deadline that has passed
+ * makes the wait a look without sleeping, and another turn follows.
  */
 struct drive_loop;
 
 /* What epoll said: EPOLLIN, EPOLLOUT, EPOLLERR, EPOLLHUP, EPOLLRDHUP. */
 typedef void drive_ready_fn(void *user, uint32_t events);
-/* Called after each batch; returns the instant at which it wants to be called again at the latest, or DRIVE_NEVER. */
-typedef uint64_t drive_hook_fn(void *user, uint64_t now);
+/*
+ * Called after each batch; returns the instant at which it wants to be called again at the latest,
+ * or MINATO_NEVER.
+ */
+typedef struct minato_time drive_hook_fn(void *user, struct minato_time now);
 /* Called for each signal that arrived. */
 typedef void drive_signal_fn(void *user, const struct signalfd_siginfo *signal);
 
@@ -64,138 +74,157 @@ int drive_loop_new(struct drive_loop **loop);
 void drive_loop_free(struct drive_loop *loop);
 
 /*
- * Watches fd; events as epoll_ctl takes them, EPOLLET for edge-triggered. Returns an id > 0, or negative errno (-EEXIST: this
- * fd is already watched; -ENOSPC, -ENOMEM). The loop borrows fd: remove it before closing it.
+ * Watches fd; events as epoll_ctl takes them, EPOLLET for edge-triggered. Returns an id > 0, or
+ * negative errno (-EEXIST: this fd is already watched; -ENOSPC, -ENOMEM). The loop borrows fd:
+ * remove it before closing it.
  */
-int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_ready_fn *ready, void *user);
+int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_ready_fn *ready,
+		       void *user);
 /* Changes the events of a watch; 0, -ENOENT for an id that was removed, or epoll's error. */
 int drive_loop_modify(struct drive_loop *loop, int64_t id, uint32_t events);
 /*
- * Ends a watch. Allowed at any time, also from inside a callback and for a descriptor whose event waits in the same batch:
- * that event is dropped, even when the place was given to a new watch meanwhile. An old id does nothing.
+ * Ends a watch. Allowed at any time, also from inside a callback and for a descriptor whose event
+ * waits in the same batch: that event is dropped, even when the place was given to a new watch
+ * meanwhile. An old id does nothing.
  */
 void drive_loop_remove(struct drive_loop *loop, int64_t id);
 
 /* Adds a hook (at most 8; -ENOSPC). */
 int drive_loop_hook(struct drive_loop *loop, drive_hook_fn *hook, void *user);
 /*
- * Blocks the signals of the set for this thread and hands them to the callback from now on. Once per loop (-EBUSY). Whoever
- * forks and executes afterwards must restore the mask: drive_guest_* and drive_enter do.
+ * Blocks the signals of the set for this thread and hands them to the callback from now on. Once
+ * per loop (-EBUSY). Whoever forks and executes afterwards must restore the mask: drive_guest_* and
+ * drive_enter do.
  */
-int drive_loop_signals(struct drive_loop *loop, const sigset_t *set, drive_signal_fn *arrived, void *user);
+int drive_loop_signals(struct drive_loop *loop, const sigset_t *set, drive_signal_fn *arrived,
+		       void *user);
 /* Turns until drive_loop_stop, whose result it returns, or until epoll fails (negative errno). */
 int drive_loop_run(struct drive_loop *loop);
-/* One turn that sleeps at most until `latest` (0: does not sleep). Returns how many callbacks ran, or negative errno. */
-int drive_loop_turn(struct drive_loop *loop, uint64_t latest);
+/*
+ * One turn that sleeps at most until `latest` (an instant in the past: does not sleep). Returns how
+ * many callbacks ran, or negative errno.
+ */
+int drive_loop_turn(struct drive_loop *loop, struct minato_time latest);
 /* Lets drive_loop_run return `result` (>= 0) at the end of this batch, hooks not called again. */
 void drive_loop_stop(struct drive_loop *loop, int result);
 /* The time read at the last return from the wait: the one `now` for all of a batch. */
-uint64_t drive_loop_now(const struct drive_loop *loop);
+struct minato_time drive_loop_now(const struct drive_loop *loop);
 
 /* ---- hostaddr.c: which addresses are the host's, and of what sort ---- */
 
-/* An address of either family in network byte order. family is AF_INET or AF_INET6; IPv4 uses the first four bytes. */
-struct drive_addr {
-	uint8_t bytes[16];
-	uint8_t family;
-};
-
 enum drive_sort {
 	DRIVE_SORT_UNICAST,   /* anything not below */
-	DRIVE_SORT_ANY,       /* 0.0.0.0/8 and ::, which a connect takes for this host */
+	DRIVE_SORT_ANY,	      /* 0.0.0.0/8 and ::, which a connect takes for this host */
 	DRIVE_SORT_LOOPBACK,  /* 127.0.0.0/8, ::1 */
 	DRIVE_SORT_MULTICAST, /* 224.0.0.0/4, ff00::/8 */
 	DRIVE_SORT_BROADCAST, /* 255.255.255.255 */
 };
 
 struct drive_hostaddr {
-	struct drive_addr addr;
-	uint8_t prefix;      /* length of the subnet's prefix in bits */
-	bool loopback;       /* on the loopback interface */
-	unsigned interface;  /* index */
+	struct minato_addr addr;
+	uint8_t prefix;	    /* length of the subnet's prefix: 0-32 or 0-128 */
+	bool loopback;	    /* on the loopback interface */
+	unsigned interface; /* index */
 };
 
 /*
- * The sort of an address. An IPv4-mapped IPv6 address (::ffff:a.b.c.d) is judged by the IPv4 address in it, and so is an
- * IPv4-compatible one (::a.b.c.d) other than :: and ::1.
+ * The sort of an address. IPv4 is minato.h's mapped form, so an IPv6 socket's ::ffff:127.0.0.1 and
+ * IPv4's 127.0.0.1 are one and the same here. An IPv4-compatible address (::a.b.c.d) other than ::
+ * and ::1 is judged by the IPv4 address in it.
  */
-enum drive_sort drive_addr_sort(const struct drive_addr *addr);
+enum drive_sort drive_addr_sort(const struct minato_addr *addr);
 /*
- * Whether traffic to it would reach the host's own loopback side, or a whole link: any, loopback, broadcast, in either family,
- * mapped or not. A relay refuses these. Multicast is not among them; ask for the sort.
+ * Whether traffic to it would reach the host's own inner side, or a whole link: any, loopback,
+ * broadcast, in either family, mapped or not. A relay refuses these. Multicast is not among them;
+ * ask for the sort.
  */
-bool drive_addr_is_inner(const struct drive_addr *addr);
-/* From and to the socket address; port in host order. The length is that of the family. Returns 0 for an unknown family. */
-bool drive_addr_from(struct drive_addr *addr, uint16_t *port, const struct sockaddr_storage *from);
-socklen_t drive_addr_to(struct sockaddr_storage *to, const struct drive_addr *addr, uint16_t port);
-/* Text to address (no scope, no brackets); 0 or -EINVAL. */
-int drive_addr_parse(struct drive_addr *addr, const char *text);
-/* Address to text, INET6_ADDRSTRLEN bytes; returns the text. */
-const char *drive_addr_text(const struct drive_addr *addr, char text[INET6_ADDRSTRLEN]);
+bool drive_addr_is_inner(const struct minato_addr *addr);
+/*
+ * From a kernel's socket address; a mapped address in an AF_INET6 one becomes IPv4. False for an
+ * unknown family.
+ */
+bool drive_endpoint_from(struct minato_endpoint *end, const struct sockaddr *from);
+/* To AF_INET for IPv4, otherwise AF_INET6. Returns the length. */
+socklen_t drive_endpoint_to(struct sockaddr_storage *to, const struct minato_endpoint *end);
+/* To AF_INET6 always, IPv4 as mapped: for a dual-stack socket. */
+socklen_t drive_endpoint_to6(struct sockaddr_storage *to, const struct minato_endpoint *end);
 
 /*
- * Reads the addresses the host has now into the array, `room` of them at most. Returns how many there are, which may be more
- * than room, or negative errno.
+ * Reads the addresses the host has now into the array, `room` of them at most. Returns how many
+ * there are, which may be more than room, or negative errno.
  */
 int drive_hostaddr_read(struct drive_hostaddr *list, size_t room);
-/* A netlink descriptor that becomes readable when addresses or routes of the host change; negative errno. The caller owns it. */
+/*
+ * A netlink descriptor that becomes readable when addresses or routes of the host change; negative
+ * errno. The caller owns it.
+ */
 int drive_hostaddr_watch(void);
-/* Empties the descriptor. Returns 1 if anything changed (or was lost for want of room), 0 if not, negative errno. */
+/*
+ * Empties the descriptor. Returns 1 if anything changed (or was lost for want of room), 0 if not,
+ * negative errno.
+ */
 int drive_hostaddr_drain(int fd);
 
 /* ---- subnet.c: the guest's addresses ---- */
 
-/* In each family: gateway, which is the host's face to the guest; DNS; guest. Nothing but `has` is valid where `has` is false. */
+/*
+ * In each family: gateway, which is the host's face to the guest; DNS; guest. Nothing but `has` is
+ * valid where `has` is false.
+ */
 struct drive_subnet {
 	bool has4;
 	bool has6;
 	bool overlaps4; /* the host has routes into every candidate: one was taken all the same */
 	bool overlaps6;
-	uint8_t prefix4;           /* 1-25 */
-	uint8_t prefix6;           /* always 64 */
-	struct in_addr network4;   /* 10.0.2.0 */
-	struct in_addr gateway4;   /* network + 2 */
-	struct in_addr dns4;       /* network + 3 */
-	struct in_addr guest4;     /* network + 100 */
-	struct in6_addr network6;  /* fd00:: */
-	struct in6_addr gateway6;  /* network + 2 */
-	struct in6_addr dns6;      /* network + 3 */
-	struct in6_addr guest6;    /* network + 100, written ::64 */
+	uint8_t prefix4;	     /* 1-25 */
+	uint8_t prefix6;	     /* always 64 */
+	struct minato_addr network4; /* 10.0.2.0 */
+	struct minato_addr gateway4; /* network + 2 */
+	struct minato_addr dns4;     /* network + 3 */
+	struct minato_addr guest4;   /* network + 100 */
+	struct minato_addr network6; /* fd00:: */
+	struct minato_addr gateway6; /* network + 2 */
+	struct minato_addr dns6;     /* network + 3 */
+	struct minato_addr guest6;   /* network + 100, written ::64 */
 };
 
 /*
- * Chooses for the families asked for: 10.0.2.0/24 and fd00::/64, or the next one that no address and no route of the host
- * touches (10.0.3.0/24 ... 10.0.255.0/24, then the same places of 172.30, 192.168 and 198.18; fd00:0:0:1::/64 ...). Routes
- * shorter than /8 do not count: they are the default route, whole or cut in pieces as VPNs do. Never fails for want of a free
- * one (see overlaps). A netlink that does not answer counts as a host without routes.
+ * Chooses for the families asked for: 10.0.2.0/24 and fd00::/64, or the next one that no address
+ * and no route of the host touches (10.0.3.0/24 ... 10.0.255.0/24, then the same places of 172.30,
+ * 192.168 and 198.18; fd00:0:0:1::/64 ...). Routes shorter than /8 do not count: they are the
+ * default route, whole or cut in pieces as VPNs do. Never fails for want of a free one (see
+ * overlaps). A netlink that does not answer counts as a host without routes.
  */
 void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6);
 /*
- * The user's own subnet: A.B.C.D/N with 1 <= N <= 25, or an IPv6 prefix of length 64; sets that family's half, leaves the
- * other. Bits beyond the mask are cleared. -EINVAL with a text for anything else, also for loopback and multicast.
+ * The user's own subnet: A.B.C.D/N with 1 <= N <= 25, or an IPv6 prefix of length 64; sets that
+ * family's half, leaves the other. Bits beyond the mask are cleared. -EINVAL with a text for
+ * anything else, also for loopback and multicast.
  */
 int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct drive_error *error);
 
-/* ---- guest.c, init.c, userns.c, netns.c, mounts.c, enter.c: a guest made of namespaces, without root ----
+/* ---- guest.c, init.c, userns.c, netns.c, mounts.c, enter.c: a guest made of namespaces, without
+ * root ----
  *
- *   caller                                   init: PID 1 of the guest
- *   drive_guest_make  ---- clone ----------> user, network, mount, process and host-name namespaces
- *                     ---- id maps --------> lo and tap0 with addresses and routes; /proc, /sys, /etc files
- *                     <--- tap descriptor -- waits
+ *   caller                                  init: PID 1 of the guest
+ *   drive_guest_make  ---- clone --------->  user, network, mount, process, host-name namespaces
+ *                     ---- id maps ------->  lo and tap0 with addresses; /proc, /sys, /etc files
+ *                     <--- tap descriptor -  waits
  *   (bind ports, start the stack)
- *   drive_guest_go    ---- "go" -----------> forks and executes the command, says whether that worked
- *   pidfd readable    <--- exit status ----- the command ended; all that it left dies with PID 1
+ *   drive_guest_go    ---- "go" ---------->  forks and executes the command
+ *                     <--- worked or not --
+ *   pidfd readable    <--- exit status ----  the command ended; what it left dies with PID 1
  *
- * Init dies with the thread that made it, at once, even if that is killed with SIGKILL; the kernel then kills the rest of the
- * guest. So no process is left whichever side is killed first.
+ * Init dies with the thread that made it, at once, even if that is killed with SIGKILL; the kernel
+ * then kills the rest of the guest. So no process is left whichever side is killed first.
  */
 
 /* What the guest is to be. The strings and arrays are borrowed during drive_guest_make only. */
 struct drive_plan {
 	struct drive_subnet subnet;
-	uint32_t mtu;         /* of tap0: 68-65521; below 1280 the guest has no IPv6 */
-	uint8_t mac[6];       /* of tap0 */
-	bool root;            /* uid and gid 0 inside; otherwise the caller's own */
+	uint32_t mtu;	      /* of tap0: 68-65521; below 1280 the guest has no IPv6 */
+	uint8_t mac[6];	      /* of tap0 */
+	bool root;	      /* uid and gid 0 inside; otherwise the caller's own */
 	bool keep_resolv;     /* leave /etc/resolv.conf as the host has it */
 	const char *hostname; /* NULL: the host's */
 	char *const *argv;    /* the command; found by PATH */
@@ -203,47 +232,61 @@ struct drive_plan {
 };
 
 struct drive_guest {
-	pid_t init;     /* as seen by the caller */
-	int pidfd;      /* of init: readable when the guest has ended */
-	int control;    /* to init; not for the caller */
-	int tap;        /* tap0, for drive_tap_open; the caller's to close */
-	bool has6;      /* tap0 has its IPv6 address; false where the kernel has none */
-	bool vnet;      /* frames on tap carry the virtio header */
-	struct drive_error warning; /* what could not be had but is not needed, in one line; empty: all is as planned */
+	pid_t init;		    /* as seen by the caller */
+	int pidfd;		    /* of init: readable when the guest has ended */
+	int control;		    /* to init; not for the caller */
+	int tap;		    /* tap0, for drive_tap_open; the caller's to close */
+	bool has6;		    /* tap0 has its IPv6 address; false where the kernel has none */
+	bool vnet;		    /* frames on tap carry the virtio header */
+	struct drive_error warning; /* what is missing though not needed, in one line; or empty */
 };
 
 /*
- * Makes the guest up to the point where only the command is missing. Works for any user, root too (who then keeps all ids
- * inside); all descriptors of the caller except 0, 1 and 2 are closed in the guest. Call it from the thread that lives as long
- * as the guest, and before memory is filled that the copy of this process would then hold on to.
- * 0, or negative errno with a text: -EPERM, -ENOSPC (user namespaces forbidden), -ENOENT, -EACCES (/dev/net/tun) and others.
- * On failure nothing is left. /proc/sys, mounts and files of the host are never touched.
+ * Makes the guest up to the point where only the command is missing. Works for any user, root too
+ * (who then keeps all ids inside); all descriptors of the caller except 0, 1 and 2 are closed in
+ * the guest. Call it from the thread that lives as long as the guest, and before memory is filled
+ * that the copy of this process would then hold on to. 0, or negative errno with a text: -EPERM,
+ * -ENOSPC (user namespaces forbidden), -ENOENT, -EACCES (/dev/net/tun) and others. On failure
+ * nothing is left. /proc/sys, mounts and files of the host are never touched.
  */
-int drive_guest_make(struct drive_guest *guest, const struct drive_plan *plan, struct drive_error *error);
+int drive_guest_make(struct drive_guest *guest, const struct drive_plan *plan,
+		     struct drive_error *error);
 /*
- * Starts the command, with the signal mask and dispositions the caller had before any drive_loop_signals. 0, or what
- * execve said: -ENOENT, -EACCES, -ENOEXEC ... with a text; the guest must then be ended. drive_exec_code tells the exit code.
+ * Starts the command, with the signal mask and dispositions the caller had before any
+ * drive_loop_signals. 0, or what execve said: -ENOENT, -EACCES, -ENOEXEC ... with a text; the guest
+ * must then be ended. drive_exec_code tells the exit code.
  */
 int drive_guest_go(struct drive_guest *guest, struct drive_error *error);
 /*
- * Passes a signal to the command (to init, which hands it on). 0, -ESRCH when the guest has ended. Signals a terminal sends
- * reach the guest's foreground processes by themselves: pass on only those for which drive_signal_was_sent.
+ * Passes a signal to the command (to init, which hands it on). 0, -ESRCH when the guest has ended.
+ * Signals a terminal sends reach the guest's foreground processes by themselves: pass on only those
+ * for which drive_signal_was_sent.
  */
 int drive_guest_signal(const struct drive_guest *guest, int signo);
 /* Whether a process sent it (kill, sigqueue), as opposed to the kernel on behalf of a terminal. */
 bool drive_signal_was_sent(const struct signalfd_siginfo *signal);
-/* The exit code of a guest that has ended: 0-255, 128+n when signal n ended the command or init; -EAGAIN while it lives. */
+/*
+ * The exit code of a guest that has ended: 0-255, 128+n when signal n ended the command or init;
+ * -EAGAIN while it lives.
+ */
 int drive_guest_reap(struct drive_guest *guest);
-/* Kills what still lives, waits until nothing is left, closes all descriptors but `tap`. Safe to repeat, safe after a failed make. */
+/*
+ * Kills what still lives, waits until nothing is left, closes all descriptors but `tap`. Safe to
+ * repeat, safe after a failed make.
+ */
 void drive_guest_end(struct drive_guest *guest);
-/* The exit code shells give for a command that could not be executed: 127 for -ENOENT, otherwise 126. */
+/*
+ * The exit code shells give for a command that could not be executed: 127 for -ENOENT, otherwise
+ * 126.
+ */
 int drive_exec_code(int result);
 
 /*
- * Enters the running guest whose init has this pid and executes argv there as its user: the *caller itself* moves into the
- * guest's namespaces and cannot come back, so this is for a process that only waits afterwards. The working directory is kept
- * where the guest has it, otherwise it is /. Returns the pid of the started command, a child of the caller which dies with
- * it (and *pidfd for a loop), or negative errno with a text; -ENOENT, -EACCES as drive_guest_go.
+ * Enters the running guest whose init has this pid and executes argv there as its user: the *caller
+ * itself* moves into the guest's namespaces and cannot come back, so this is for a process that
+ * only waits afterwards. The working directory is kept where the guest has it, otherwise it is /.
+ * Returns the pid of the started command, a child of the caller which dies with it (and *pidfd for
+ * a loop), or negative errno with a text; -ENOENT, -EACCES as drive_guest_go.
  */
 pid_t drive_enter(pid_t init, char *const *argv, int *pidfd, struct drive_error *error);
 /* 0-255 or 128+n from a wait status. */
@@ -255,8 +298,8 @@ struct drive_rtnl;
 
 /* A route or address of this network namespace, as drive_rtnl_prefixes reports it. */
 struct drive_prefix {
-	struct drive_addr addr; /* destination */
-	uint8_t length;
+	struct minato_addr addr; /* destination */
+	uint8_t length;		 /* 0-32 or 0-128 */
 };
 
 /* Opens rtnetlink in the calling thread's network namespace. */
@@ -267,114 +310,154 @@ int drive_rtnl_index(struct drive_rtnl *rtnl, const char *name);
 /* Sets the link up; mtu 0 and mac NULL leave those alone. */
 int drive_rtnl_link_up(struct drive_rtnl *rtnl, int index, uint32_t mtu, const uint8_t *mac);
 /* Adds an address; IPv6 without duplicate address detection. */
-int drive_rtnl_addr_add(struct drive_rtnl *rtnl, int index, const struct drive_addr *addr, uint8_t prefix);
+int drive_rtnl_addr_add(struct drive_rtnl *rtnl, int index, const struct minato_addr *addr,
+			uint8_t prefix);
 /* Adds the default route of the gateway's family. */
-int drive_rtnl_default_add(struct drive_rtnl *rtnl, int index, const struct drive_addr *gateway);
+int drive_rtnl_default_add(struct drive_rtnl *rtnl, int index, const struct minato_addr *gateway);
 /* Calls back for every unicast and local route and every address of the family, of all tables. */
-int drive_rtnl_prefixes(struct drive_rtnl *rtnl, int family, void (*each)(void *user, const struct drive_prefix *), void *user);
+int drive_rtnl_prefixes(struct drive_rtnl *rtnl, int family,
+			void (*each)(void *user, const struct drive_prefix *), void *user);
 
 /* ---- tap.c: frames between a tap descriptor and a host value ---- */
 
 struct drive_tap;
 
-/* What the kernel granted. What the guest may send us; to the guest we may always send the same. */
+/* What the kernel granted: MINATO_OFFLOAD_* bits. */
 struct drive_offers {
-	bool vnet;  /* each frame has a virtio header; without it everything below is false */
-	bool csum;  /* the guest leaves TCP and UDP checksums to us */
-	bool tso4;  /* and sends TCP segments of up to 64 KB */
-	bool tso6;
-	bool uso;   /* and runs of datagrams as one frame, both families */
-	uint8_t header; /* size of the virtio header: 0, 10 or 12 */
+	bool vnet;	/* each frame has a virtio header; without it both below are 0 */
+	uint32_t taken; /* what the guest may send to us */
+	uint32_t given; /* what we may send to the guest: offloads of the link's config */
 };
 
 /* Counters since the start. */
 struct drive_tap_stats {
-	uint64_t frames_in;     /* read from the guest */
+	uint64_t frames_in; /* read from the guest */
 	uint64_t bytes_in;
-	uint64_t frames_out;    /* written to the guest */
+	uint64_t frames_out; /* written to the guest */
 	uint64_t bytes_out;
-	uint64_t out_blocked;   /* times the tap had no room: waited for */
-	uint64_t out_refused;   /* frames the kernel would not take (link down, malformed): lost */
-	uint64_t in_short;      /* frames shorter than their header: ignored */
-	uint64_t in_no_chunk;   /* wake-ups on which the host value had no chunk to lease: frames wait in the kernel */
+	uint64_t out_blocked; /* times the tap had no room: waited for */
+	uint64_t out_refused; /* frames the kernel would not take (link down, malformed): lost */
+	uint64_t in_short;    /* frames shorter than their header: ignored */
+	uint64_t in_no_chunk; /* wake-ups on which the host value had no chunk to lease: frames wait
+				 in the kernel */
 };
 
 /*
- * Takes over fd (closed by drive_tap_free, also when this fails) and asks for offloads, best first, until the kernel grants
- * some. `vnet` as drive_guest said. 0 or negative errno.
+ * Takes over fd (closed by drive_tap_free, also when this fails) and asks for offloads, best first,
+ * until the kernel grants some. `vnet` as drive_guest said; `link` is the link's number in the host
+ * value. 0 or negative errno.
  */
-int drive_tap_open(struct drive_tap **tap, int fd, bool vnet);
+int drive_tap_open(struct drive_tap **tap, int fd, bool vnet, uint32_t link);
 void drive_tap_free(struct drive_tap *tap);
 void drive_tap_offers(const struct drive_tap *tap, struct drive_offers *offers);
 void drive_tap_stats(const struct drive_tap *tap, struct drive_tap_stats *stats);
-/* The descriptor, for the loop. Watch it level-triggered for EPOLLIN, with EPOLLOUT while drive_tap_write says so. */
+/*
+ * The descriptor, for the loop. Watch it level-triggered for EPOLLIN, with EPOLLOUT while
+ * drive_tap_write says so.
+ */
 int drive_tap_fd(const struct drive_tap *tap);
 /*
- * Reads one batch (at most 64 frames, at most 8 of them larger than 16 KB) straight into chunks leased from the host value and
- * hands it over by minato_input in one vector. Returns the number of frames, 0 when none waits, or negative errno
+ * Reads one batch (at most 64 frames, at most 8 of them larger than 16 KB) straight into chunks
+ * leased from the host value and hands it over by minato_input in one vector. Returns the number of
+ * frames, 0 when none waits, or negative errno
  * (-ENOBUFS: nothing to lease now; -EIO, -EBADFD: the guest's link is gone).
  */
-int drive_tap_read(struct drive_tap *tap, struct minato *host, uint64_t now);
+int drive_tap_read(struct drive_tap *tap, struct minato *host, struct minato_time now);
 /*
- * Writes all that the host value has due, one writev for each frame, nothing copied. Returns 0 when all is written, 1 when
- * the tap has no room: call again when it is writable; or negative errno as drive_tap_read.
+ * Writes all that the host value has due, one writev for each frame, nothing copied. Returns 0 when
+ * all is written, 1 when the tap has no room: call again when it is writable; or negative errno as
+ * drive_tap_read. The host value's only link, or its frames for other links are lost (counted as
+ * refused): with several, share out minato_output's vector by drive_tap_send.
  */
-int drive_tap_write(struct drive_tap *tap, struct minato *host, uint64_t now);
+int drive_tap_write(struct drive_tap *tap, struct minato *host, struct minato_time now);
+/*
+ * Writes these frames in order. What the tap has no room for is copied and kept (the frames are
+ * only valid until the next call on the host value), and 1 is returned: nothing more may be sent
+ * until drive_tap_flush returns 0.
+ */
+int drive_tap_send(struct drive_tap *tap, const struct minato_frame_out *frames, size_t count);
+/* Writes what was kept; 0, 1 or negative errno as above. */
+int drive_tap_flush(struct drive_tap *tap);
 
 /* ---- procs.c: who holds a port of the host ---- */
 
-/* A place a port can be taken at. protocol is IPPROTO_TCP or IPPROTO_UDP; the family's wildcard address for all of it. */
+/*
+ * A place a port can be taken at. protocol is IPPROTO_TCP or IPPROTO_UDP; the family's wildcard
+ * address for all of it.
+ */
 struct drive_place {
-	struct drive_addr addr;
+	struct minato_addr addr;
 	uint8_t protocol;
 	bool v6only; /* IPv6 wildcard that leaves IPv4 alone */
 };
 
 struct drive_holder {
 	uid_t uid;
-	pid_t pid;          /* 0: not visible to the caller */
-	uint32_t inode;     /* of the socket; 0: no process holds it any more (TIME-WAIT and the like) */
-	bool listening;     /* or, for UDP, bound; false: a connection has this port */
-	char program[32];   /* empty: not visible */
-	char user[40];      /* name, or the number if it has none */
-	struct drive_addr addr; /* where exactly */
+	pid_t pid; /* 0: not visible to the caller */
+	uint32_t
+		inode; /* of the socket; 0: no process holds it any more (TIME-WAIT and the like) */
+	bool listening;		 /* or, for UDP, bound; false: a connection has this port */
+	char program[32];	 /* empty: not visible */
+	char user[40];		 /* name, or the number if it has none */
+	struct minato_addr addr; /* where exactly */
 };
 
-/* Finds the socket that keeps `port` at this place from being bound. 0, -ENOENT if there is none now, or negative errno. */
+/*
+ * Finds the socket that keeps `port` at this place from being bound. 0, -ENOENT if there is none
+ * now, or negative errno.
+ */
 int drive_port_holder(const struct drive_place *place, uint16_t port, struct drive_holder *holder);
-/* The holder in words: "nginx (pid 812, user www-data)", or what is known of it. Returns the text. */
+/* The holder in words: "nginx (pid 812, user www-data)", or what is known of it. Returns the text.
+ */
 const char *drive_holder_text(const struct drive_holder *holder, char *text, size_t size);
-/* Whether the caller could bind the port at this place now: 0, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL ... It binds and lets go. */
+/*
+ * Whether the caller could bind the port at this place now: 0, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL
+ * ... It binds and lets go.
+ */
 int drive_port_probe(const struct drive_place *place, uint16_t port);
 /* The first port above `after` that is free at all these places at once, or -ENOENT. */
 int drive_port_next(const struct drive_place *places, size_t count, uint16_t after);
-/* The lowest port this user may bind (net.ipv4.ip_unprivileged_port_start, 0 with CAP_NET_BIND_SERVICE). */
+/*
+ * The lowest port this user may bind (net.ipv4.ip_unprivileged_port_start, 0 with
+ * CAP_NET_BIND_SERVICE).
+ */
 int drive_port_lowest(void);
 
 /* ---- runtime.c: the user's runtime directory and the sockets in it ---- */
 
 #define DRIVE_PATH_SIZE 256
-#define DRIVE_NAME_SIZE 64 /* with the final zero; letters, digits, ".", "_" and "-", the first a letter or digit */
+#define DRIVE_NAME_SIZE                                                                            \
+	64 /* with the final zero; letters, digits, ".", "_" and "-", the first a letter or digit  \
+	    */
 
 /*
- * Finds and makes the directory: $XDG_RUNTIME_DIR/minato, else /run/user/UID/minato, else /tmp/minato-UID/minato; each ours
- * alone (owner, no symbolic link, mode 0700 set or demanded), or -EPERM with a text.
+ * Finds and makes the directory: $XDG_RUNTIME_DIR/minato, else /run/user/UID/minato, else
+ * /tmp/minato-UID/minato; each ours alone (owner, no symbolic link, mode 0700 set or demanded), or
+ * -EPERM with a text.
  */
 int drive_runtime_dir(char path[DRIVE_PATH_SIZE], struct drive_error *error);
 /* Whether the name may be one. */
 bool drive_runtime_name_ok(const char *name);
 /*
- * Makes the listening control socket of a guest, mode 0600, and returns it. name is in and out: with `unique`, -2, -3 ... is
- * added until it is one no living guest has; without, a name in use is -EADDRINUSE. A socket whose process is gone is swept.
+ * Makes the listening control socket of a guest, mode 0600, and returns it. name is in and out:
+ * with `unique`, -2, -3 ... is added until it is one no living guest has; without, a name in use is
+ * -EADDRINUSE. A socket whose process is gone is swept.
  */
 int drive_runtime_listen(char name[DRIVE_NAME_SIZE], bool unique, struct drive_error *error);
 /* Removes the socket of this name; for a guest that ends. */
 void drive_runtime_remove(const char *name);
 /* Connects to a guest by name (blocking descriptor). -ENOENT: no such guest. */
 int drive_runtime_connect(const char *name, struct drive_error *error);
-/* Calls back with the name of each living guest, in order of name; sweeps the others. Returns how many, or negative errno. */
-int drive_runtime_list(void (*each)(void *user, const char *name), void *user, struct drive_error *error);
-/* 0 if the process at the other end belongs to this user or to root, otherwise -EPERM. pid may be NULL. */
+/*
+ * Calls back with the name of each living guest, in order of name; sweeps the others. Returns how
+ * many, or negative errno.
+ */
+int drive_runtime_list(void (*each)(void *user, const char *name), void *user,
+		       struct drive_error *error);
+/*
+ * 0 if the process at the other end belongs to this user or to root, otherwise -EPERM. pid may be
+ * NULL.
+ */
 int drive_runtime_peer(int fd, pid_t *pid);
 
 #endif
