@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# The words people know; what they do is in meson.build and tools/.
+
+FUZZ_SECONDS ?= 30
+
+all:
+	@tools/setup build
+	@ninja -C build --quiet
+
+deps:
+	@tools/deps.sh build demo test
+
+demo:
+	@tools/deps.sh build demo
+	@$(MAKE) --no-print-directory all
+	@tools/demo.sh
+
+test:
+	@tools/deps.sh build test
+	@tools/setup build-test -Db_sanitize=address,undefined -Db_lundef=false
+	@tools/run-tests build-test
+
+bench:
+	@tools/deps.sh build bench
+	@$(MAKE) --no-print-directory all
+	@bench/run
+
+fuzz:
+	@tools/deps.sh build fuzz
+	@CC=clang tools/setup build-fuzz -Dfuzz=true -Db_lundef=false \
+		-Db_sanitize=address,undefined
+	@ninja -C build-fuzz --quiet
+	@tools/run-fuzz build-fuzz $(FUZZ_SECONDS)
+
+install: all
+	@meson install -C build --no-rebuild
+
+check-format:
+	@tools/deps.sh format
+	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+clean:
+	@rm -rf build build-test build-fuzz
+
+.PHONY: all deps demo test bench fuzz install check-format clean
