@@ -39,7 +39,18 @@ check-format:
 	@tools/deps.sh format
 	@git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 
-clean:
-	@rm -rf build build-test build-fuzz
+format:
+	@tools/deps.sh format
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
 
-.PHONY: all deps demo test bench fuzz install check-format clean
+tidy:
+	@tools/deps.sh format build
+	@CC=clang tools/setup build-clang
+	@git ls-files 'lib/*.c' 'drive/*.c' 'relay/*.c' 'view/*.c' 'cmd/*.c' | \
+		xargs clang-tidy --quiet -p build-clang
+
+clean:
+	@rm -rf build build-test build-fuzz build-clang
+
+.PHONY: all deps demo test bench fuzz install check-format \
+	format tidy clean
