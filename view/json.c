@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The view for programs: one JSON document, written row by row. */
+#include "view/view.h"
+
+#include <errno.h>
+
+/* Writes {"v":1,"NAME":[ ... ]}; the members come between the two. */
+static void open_document(FILE *out, const char *name)
+{
+	fprintf(out, "{\"v\":%d,\"%s\":[", VIEW_JSON_VERSION, name);
+}
+
+static void close_document(FILE *out)
+{
+	fputs("\n]}\n", out);
+}
+
+/* Takes over the reference. */
+static int put(FILE *out, json_t *object, bool first)
+{
+	int result = 0;
+
+	if (!object)
+		return -ENOMEM;
+	fputs(first ? "\n" : ",\n", out);
+	if (json_dumpf(object, out, JSON_COMPACT))
+		result = -EIO;
+	json_decref(object);
+	return result;
+}
+
+/* null where it is a wildcard. */
+static json_t *end_of(const struct view_end *end)
+{
+	char address[VIEW_WORD_SIZE];
+	bool any_port = !end->first && (!end->last || end->last == UINT16_MAX);
+	json_t *object;
+	static const struct minato_addr zero;
+
+	minato_addr_format(&end->addr, address, sizeof(address));
+	object =
+		json_pack("{s:o,s:o}", "address",
+			  minato_addr_equal(&end->addr, &zero) ? json_null() : json_string(address),
+			  "port", any_port ? json_null() : json_integer(end->first));
+	if (!any_port && end->last > end->first)
+		json_object_set_new(object, "port_last", json_integer(end->last));
+	if (end->prefix < 128 && !minato_addr_is_any(&end->addr))
+		json_object_set_new(object, "prefix",
+				    json_integer(minato_addr_is4(&end->addr) ? end->prefix - 96 :
+									       end->prefix));
+	return object;
+}
+
+/* Names come from guests and need not be UTF-8, which JSON demands. */
+static json_t *string_of(const char *text)
+{
+	json_t *string = json_string(text);
+	char safe[256];
+	size_t i = 0;
+
+	if (string)
+		return string;
+	for (; text[i] && i + 1 < sizeof(safe); i++)
+		safe[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
+	return json_stringn(safe, i);
+}
+
+static json_t *owners_of(const struct view_row *row)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < row->owner_count; i++) {
+		const struct view_owner *owner = &row->owners[i];
+
+		json_array_append_new(list,
+				      json_pack("{s:o,s:i,s:i}", "name", string_of(owner->program),
+						"pid", owner->pid, "fd", owner->fd));
+	}
+	return list;
+}
+
+static json_t *row_of(const struct view_row *row)
+{
+	json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:o,s:o,s:I,s:I,s:I}", "guest",
+				   row->guest, "netid", view_proto_word(row->proto), "kind",
+				   row->kind, "state", row->state, "listening", row->listening,
+				   "recv_q", (json_int_t)row->recv_queue, "send_q",
+				   (json_int_t)row->send_queue, "local", end_of(&row->local),
+				   "peer", end_of(&row->peer), "bytes_in",
+				   (json_int_t)row->bytes_in, "bytes_out",
+				   (json_int_t)row->bytes_out, "hits", (json_int_t)row->hits);
+
+	json_object_set_new(object, "age_ms",
+			    row->age_ms < 0 ? json_null() : json_integer(row->age_ms));
+	if (row->inode) {
+		json_object_set_new(object, "uid", json_integer(row->uid));
+		json_object_set_new(object, "inode", json_integer(row->inode));
+	}
+	json_object_set_new(object, "process", owners_of(row));
+	return object;
+}
+
+static int print_rows(FILE *out, const struct view_row *rows, size_t count,
+		      const struct view_look *look)
+{
+	int result = 0;
+
+	(void)look;
+	open_document(out, "rows");
+	for (size_t i = 0; i < count && !result; i++)
+		result = put(out, row_of(&rows[i]), i == 0);
+	close_document(out);
+	return result ? result : ferror(out) ? -EIO : 0;
+}
+
+static json_t *port_of(const struct view_port *port)
+{
+	return json_pack("{s:s,s:o,s:o}", "netid", view_proto_word(port->proto), "host",
+			 end_of(&port->host), "guest", end_of(&port->guest));
+}
+
+static void set_address(json_t *list, bool has, const struct minato_addr *addr)
+{
+	char text[VIEW_WORD_SIZE];
+
+	if (!has)
+		return;
+	minato_addr_format(addr, text, sizeof(text));
+	json_array_append_new(list, json_string(text));
+}
+
+static json_t *guest_of(const struct view_guest *guest)
+{
+	json_t *addresses = json_array();
+	json_t *ports = json_array();
+
+	set_address(addresses, guest->has4, &guest->addr4);
+	set_address(addresses, guest->has6, &guest->addr6);
+	for (size_t i = 0; i < guest->port_count; i++)
+		json_array_append_new(ports, port_of(&guest->ports[i]));
+	return json_pack("{s:s,s:i,s:i,s:I,s:I,s:o,s:o,s:o,s:o}", "name", guest->name, "pid",
+			 guest->pid, "init", guest->init, "uid", (json_int_t)guest->uid, "started",
+			 (json_int_t)guest->started_s, "uptime_ms",
+			 guest->up_ms < 0 ? json_null() : json_integer(guest->up_ms), "addresses",
+			 addresses, "ports", ports, "command", string_of(guest->command));
+}
+
+static int print_guests(FILE *out, const struct view_guest *guests, size_t count,
+			const struct view_look *look)
+{
+	int result = 0;
+
+	(void)look;
+	open_document(out, "guests");
+	for (size_t i = 0; i < count && !result; i++)
+		result = put(out, guest_of(&guests[i]), i == 0);
+	close_document(out);
+	return result ? result : ferror(out) ? -EIO : 0;
+}
+
+const struct view view_json = { "json", print_rows, print_guests };

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From rows of the table to rows of a listing: the guest's side of things, filters, order. */
+#include "view/view.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define PREFIX_HOST 128
+#define NS_PER_MS 1000000
+
+const char *view_state_word(uint8_t proto, enum minato_state state)
+{
+	if (proto != MINATO_TCP)
+		return state == MINATO_ESTABLISHED ? "ESTAB" : "UNCONN";
+	switch (state) {
+	case MINATO_ESTABLISHED:
+		return "ESTAB";
+	case MINATO_SYN_SENT:
+		return "SYN-SENT";
+	case MINATO_SYN_RECEIVED:
+		return "SYN-RECV";
+	case MINATO_FIN_WAIT_1:
+		return "FIN-WAIT-1";
+	case MINATO_FIN_WAIT_2:
+		return "FIN-WAIT-2";
+	case MINATO_TIME_WAIT:
+		return "TIME-WAIT";
+	case MINATO_CLOSED:
+		return "UNCONN";
+	case MINATO_CLOSE_WAIT:
+		return "CLOSE-WAIT";
+	case MINATO_LAST_ACK:
+		return "LAST-ACK";
+	case MINATO_LISTEN:
+		return "LISTEN";
+	case MINATO_CLOSING:
+		return "CLOSING";
+	}
+	return "?";
+}
+
+enum minato_state view_state_mirror(enum minato_state state)
+{
+	switch (state) {
+	case MINATO_SYN_SENT: /* our SYN is on its way to the guest's listener */
+		return MINATO_SYN_RECEIVED;
+	case MINATO_SYN_RECEIVED: /* the guest called */
+		return MINATO_SYN_SENT;
+	case MINATO_FIN_WAIT_1:
+	case MINATO_FIN_WAIT_2: /* the world is done, the guest is not */
+		return MINATO_CLOSE_WAIT;
+	case MINATO_CLOSE_WAIT:
+	case MINATO_LAST_ACK: /* the guest closed first */
+		return MINATO_FIN_WAIT_2;
+	case MINATO_ESTABLISHED:
+	case MINATO_TIME_WAIT:
+	case MINATO_CLOSED:
+	case MINATO_LISTEN:
+	case MINATO_CLOSING:
+		return state;
+	}
+	return state;
+}
+
+static struct view_end one_port(const struct minato_endpoint *end)
+{
+	return (struct view_end){ end->addr, PREFIX_HOST, end->port, end->port };
+}
+
+static const char *verdict_word(enum minato_verdict verdict)
+{
+	switch (verdict) {
+	case MINATO_PASS:
+		return "PASS";
+	case MINATO_REFUSE:
+		return "REFUSE";
+	case MINATO_DROP:
+		return "DROP";
+	}
+	return "?";
+}
+
+/* A general entry: local is what it is for, peer where it leads or whom it is about. */
+static void from_entry(struct view_row *out, const struct minato_row *row)
+{
+	out->listening = true;
+	out->local = (struct view_end){ row->local.addr, row->local_prefix, row->first, row->last };
+	out->peer = (struct view_end){ row->remote.addr, row->remote_prefix, 0, 0 };
+	out->bytes_in = row->bytes_in;
+	out->bytes_out = row->bytes_out;
+	out->state = verdict_word(row->verdict);
+	if (row->kind == MINATO_KIND_FORWARD) {
+		uint16_t extent = (uint16_t)(row->last - row->first);
+
+		out->kind = "published";
+		out->state = row->proto == MINATO_UDP ? "UNCONN" : "LISTEN";
+		out->peer = one_port(&row->target);
+		out->peer.last = (uint16_t)(row->target.port + extent);
+	} else {
+		out->kind = minato_kind_name(row->kind);
+	}
+}
+
+static bool has_peer(const struct minato_row *row)
+{
+	static const struct minato_addr zero;
+
+	return row->remote.port || memcmp(&row->remote.addr, &zero, sizeof(zero)) != 0;
+}
+
+/* A flow of the guest: the table's remote end is the guest. */
+static void from_flow(struct view_row *out, const struct minato_row *row)
+{
+	out->kind = "flow";
+	out->state = view_state_word(row->proto, view_state_mirror(row->state));
+	out->local = one_port(&row->remote);
+	out->peer = one_port(&row->local);
+	out->recv_queue = row->send_queue;
+	out->send_queue = row->recv_queue;
+	out->bytes_in = row->bytes_out;
+	out->bytes_out = row->bytes_in;
+}
+
+/* A socket of minato's own that waits for the guest, such as the DNS server's. */
+static void from_service(struct view_row *out, const struct minato_row *row)
+{
+	out->kind = "service";
+	out->listening = true;
+	out->state = view_state_word(row->proto, row->state);
+	out->local = one_port(&row->local);
+	out->peer = (struct view_end){ .prefix = PREFIX_HOST };
+	out->recv_queue = row->recv_queue;
+	out->send_queue = row->send_queue;
+	out->bytes_in = row->bytes_in;
+	out->bytes_out = row->bytes_out;
+}
+
+void view_row_from(struct view_row *out, const struct minato_row *row, const char *guest,
+		   struct minato_time now)
+{
+	*out = (struct view_row){ .proto = row->proto, .hits = row->hits, .age_ms = -1 };
+	snprintf(out->guest, sizeof(out->guest), "%s", guest);
+	if (row->since.ns > 0 && row->since.ns <= now.ns)
+		out->age_ms = (now.ns - row->since.ns) / NS_PER_MS;
+	if (row->kind != MINATO_KIND_SOCKET)
+		from_entry(out, row);
+	else if (has_peer(row))
+		from_flow(out, row);
+	else
+		from_service(out, row);
+}
+
+static bool family_wanted(const struct view_filter *filter, const struct view_row *row)
+{
+	static const struct minato_addr zero;
+	bool both = !memcmp(&row->local.addr, &zero, sizeof(zero));
+	bool is4 = minato_addr_is4(&row->local.addr);
+
+	if (both || filter->only4 == filter->only6)
+		return true;
+	return filter->only4 ? is4 : !is4;
+}
+
+bool view_filter_match(const struct view_filter *filter, const struct view_row *row)
+{
+	bool any_proto = filter->tcp == filter->udp;
+
+	if (!any_proto && row->proto == MINATO_TCP && !filter->tcp)
+		return false;
+	if (!any_proto && row->proto == MINATO_UDP && !filter->udp)
+		return false;
+	if (!any_proto && row->proto == MINATO_ICMP)
+		return false;
+	if (!filter->all && row->listening != filter->listening)
+		return false;
+	return family_wanted(filter, row);
+}
+
+static int compare_number(unsigned x, unsigned y)
+{
+	return x < y ? -1 : x > y;
+}
+
+static int compare_end(const struct view_end *x, const struct view_end *y)
+{
+	int order = memcmp(&x->addr, &y->addr, sizeof(x->addr));
+
+	return order ? order : compare_number(x->first, y->first);
+}
+
+int view_row_compare(const void *a, const void *b)
+{
+	const struct view_row *x = a;
+	const struct view_row *y = b;
+	int order = strcmp(x->guest, y->guest);
+
+	if (!order)
+		order = compare_number(x->proto, y->proto);
+	if (!order)
+		order = compare_number(!x->listening, !y->listening);
+	if (!order)
+		order = compare_end(&x->local, &y->local);
+	if (!order)
+		order = compare_end(&x->peer, &y->peer);
+	return order;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rows as members of a message: what a running guest answers and another command reads. */
+#include "view/view.h"
+
+#include <errno.h>
+#include <string.h>
+
+json_t *view_message_end(const struct minato_endpoint *end)
+{
+	char address[64];
+
+	minato_addr_format(&end->addr, address, sizeof(address));
+	return json_pack("{s:s,s:i}", "address", address, "port", end->port);
+}
+
+int view_message_end_read(struct minato_endpoint *end, const json_t *message)
+{
+	const char *address = json_string_value(json_object_get(message, "address"));
+	json_int_t port = json_integer_value(json_object_get(message, "port"));
+
+	if (!address || port < 0 || port > UINT16_MAX)
+		return -EINVAL;
+	end->port = (uint16_t)port;
+	return minato_addr_parse(address, &end->addr);
+}
+
+json_t *view_message_row(const struct minato_row *row)
+{
+	return json_pack("{s:s,s:i,s:i,s:i,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I}",
+			 "kind", minato_kind_name(row->kind), "verdict", (int)row->verdict, "proto",
+			 row->proto, "state", (int)row->state, "local",
+			 view_message_end(&row->local), "remote", view_message_end(&row->remote),
+			 "target", view_message_end(&row->target), "local_prefix",
+			 row->local_prefix, "remote_prefix", row->remote_prefix, "first",
+			 row->first, "last", row->last, "recv_queue", (json_int_t)row->recv_queue,
+			 "send_queue", (json_int_t)row->send_queue, "hits", (json_int_t)row->hits,
+			 "bytes_in", (json_int_t)row->bytes_in, "bytes_out",
+			 (json_int_t)row->bytes_out, "since_ns", (json_int_t)row->since.ns);
+}
+
+static int read_kind(struct minato_row *row, const json_t *message)
+{
+	const char *kind = json_string_value(json_object_get(message, "kind"));
+
+	for (int i = 0; kind && i < MINATO_KIND_COUNT; i++) {
+		if (!strcmp(kind, minato_kind_name((enum minato_kind)i))) {
+			row->kind = (enum minato_kind)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+/* A number member within 0..max; *bad is set when it is another thing. */
+static uint64_t number(const json_t *message, const char *name, uint64_t max, bool *bad)
+{
+	const json_t *member = json_object_get(message, name);
+	json_int_t value = json_integer_value(member);
+
+	if (!json_is_integer(member) || value < 0 || (uint64_t)value > max) {
+		*bad = true;
+		return 0;
+	}
+	return (uint64_t)value;
+}
+
+static void read_numbers(struct minato_row *row, const json_t *message, bool *bad)
+{
+	row->verdict = (enum minato_verdict)number(message, "verdict", MINATO_DROP, bad);
+	row->proto = (uint8_t)number(message, "proto", UINT8_MAX, bad);
+	row->state = (enum minato_state)number(message, "state", MINATO_CLOSING, bad);
+	row->local_prefix = (uint8_t)number(message, "local_prefix", 128, bad);
+	row->remote_prefix = (uint8_t)number(message, "remote_prefix", 128, bad);
+	row->first = (uint16_t)number(message, "first", UINT16_MAX, bad);
+	row->last = (uint16_t)number(message, "last", UINT16_MAX, bad);
+	row->recv_queue = (uint32_t)number(message, "recv_queue", UINT32_MAX, bad);
+	row->send_queue = (uint32_t)number(message, "send_queue", UINT32_MAX, bad);
+	row->hits = number(message, "hits", INT64_MAX, bad);
+	row->bytes_in = number(message, "bytes_in", INT64_MAX, bad);
+	row->bytes_out = number(message, "bytes_out", INT64_MAX, bad);
+	row->since.ns = (int64_t)number(message, "since_ns", INT64_MAX, bad);
+}
+
+int view_message_row_read(struct minato_row *row, const json_t *message)
+{
+	bool bad = false;
+
+	*row = (struct minato_row){ 0 };
+	if (read_kind(row, message))
+		return -EINVAL;
+	read_numbers(row, message, &bad);
+	if (bad)
+		return -EINVAL;
+	if (view_message_end_read(&row->local, json_object_get(message, "local")) ||
+	    view_message_end_read(&row->remote, json_object_get(message, "remote")) ||
+	    view_message_end_read(&row->target, json_object_get(message, "target")))
+		return -EINVAL;
+	row->ranged = row->kind != MINATO_KIND_SOCKET;
+	return 0;
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table made visible: rows and guests as text for people and as JSON for programs. */
+#ifndef MINATO_VIEW_H
+#define MINATO_VIEW_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "minato/minato.h"
+
+/*
+ * The version in every JSON document and message, member "v". It grows when a member changes its
+ * meaning or goes away; members are added without that.
+ */
+#define VIEW_JSON_VERSION 1
+
+#define VIEW_NAME_SIZE 64
+#define VIEW_OWNERS_MAX 4
+
+/* ---- listing.c: what is shown ---- */
+
+/*
+ * One side of a row. An address that is a wildcard, and ports 0..0 or 0..65535, are "any". The
+ * prefix counts from the IPv6 form: 128 for a single address of either family.
+ */
+struct view_end {
+	struct minato_addr addr;
+	uint8_t prefix;
+	uint16_t first, last;
+};
+
+/* A process that holds a socket. */
+struct view_owner {
+	char program[32];
+	int pid, fd;
+};
+
+/*
+ * A line of the listing, seen from the guest: local is the guest's side. Strings that are not
+ * arrays are constants.
+ */
+struct view_row {
+	char guest[VIEW_NAME_SIZE];
+	uint8_t proto;	   /* MINATO_TCP, MINATO_UDP, MINATO_ICMP; 0: TCP and UDP */
+	const char *kind;  /* flow, service, published, uplink, guard, guest */
+	const char *state; /* in ss's words; of an entry its verdict */
+	bool listening;	   /* waits for others: shown by -l, not by default */
+	uint64_t recv_queue, send_queue;
+	struct view_end local, peer;
+	uint64_t hits, bytes_in, bytes_out; /* bytes as the guest counts them */
+	int64_t age_ms;			    /* -1: unknown */
+	struct view_owner owners[VIEW_OWNERS_MAX];
+	size_t owner_count;
+	uint32_t uid, inode; /* of the guest's socket; inode 0: not known */
+};
+
+/*
+ * What the guest sees of a row of its table. A flow's local side in the table is the world for
+ * which minato speaks, so sides, queues, directions and states are turned round. `now` is on the
+ * clock of row->since.
+ */
+void view_row_from(struct view_row *out, const struct minato_row *row, const char *guest,
+		   struct minato_time now);
+/* The word of ss for a state; for UDP only ESTAB and UNCONN. */
+const char *view_state_word(uint8_t proto, enum minato_state state);
+/* The state of the other end of a connection whose end here is in `state`. */
+enum minato_state view_state_mirror(enum minato_state state);
+
+/* Which rows are wanted; ss's -t -u -a -l -4 -6. Neither tcp nor udp: both. */
+struct view_filter {
+	bool tcp, udp, all, listening, only4, only6;
+};
+bool view_filter_match(const struct view_filter *filter, const struct view_row *row);
+/* Order of a listing, for qsort: guest, protocol, listening first, addresses, ports. */
+int view_row_compare(const void *a, const void *b);
+
+/* A published port. */
+struct view_port {
+	uint8_t proto;
+	struct view_end host, guest;
+};
+
+/* A running guest. */
+struct view_guest {
+	char name[VIEW_NAME_SIZE];
+	int pid, init;
+	uint32_t uid;
+	int64_t up_ms;	   /* -1: unknown */
+	int64_t started_s; /* seconds since 1970 */
+	struct minato_addr addr4, addr6;
+	bool has4, has6;
+	const struct view_port *ports; /* borrowed */
+	size_t port_count;
+	const char *command; /* borrowed; words joined by spaces */
+};
+
+/* ---- services.c: names of ports ---- */
+
+struct view_services;
+
+/*
+ * Reads a file of the form of /etc/services. The caller owns the result; NULL when it cannot be
+ * read, which the functions below take as "no names".
+ */
+struct view_services *view_services_load(const char *path);
+void view_services_free(struct view_services *services);
+/* The name of the port, or NULL. */
+const char *view_services_name(const struct view_services *services, uint8_t proto, uint16_t port);
+
+/* ---- words.c: values as text. Each writes into `out`, cut to `size`, and returns it. ---- */
+
+#define VIEW_WORD_SIZE 96
+
+const char *view_proto_word(uint8_t proto);
+/* "10.0.2.100", "[fd00::64]" (as ss writes it before a port), "10.0.0.0/8", "*". */
+const char *view_address_word(char *out, size_t size, const struct view_end *end);
+/* "80", "http", "8000-8009", "*". services may be NULL. */
+const char *view_port_word(char *out, size_t size, const struct view_end *end, uint8_t proto,
+			   const struct view_services *services);
+/* "3s", "5m12s", "2h03m", "4d05h", "-" for negative. */
+const char *view_age_word(char *out, size_t size, int64_t ms);
+/* users:(("curl",pid=12,fd=3)), as ss -p; empty without owners. */
+const char *view_owners_word(char *out, size_t size, const struct view_row *row);
+/* "8080->80/tcp", "127.0.0.1:53->53/udp", "8000-8009->80-89/tcp"; all of them, ", " between. */
+const char *view_ports_word(char *out, size_t size, const struct view_port *ports, size_t count);
+
+/* ---- columns.c: a table whose columns are as wide as their content ---- */
+
+struct view_column {
+	const char *title;
+	bool right; /* aligned to the right */
+	bool glued; /* the next column follows without a space */
+	/* The SGR parameters for a cell ("31"), or NULL. */
+	const char *(*colour)(const char *text);
+};
+
+struct view_table {
+	const struct view_column *columns; /* borrowed */
+	size_t column_count;
+	char **cells; /* row by row */
+	size_t cell_count, cell_room;
+	bool failed; /* memory ran out: cells are missing */
+};
+
+/* How to draw. */
+struct view_look {
+	size_t width; /* of the terminal; 0: none, nothing is cut or folded */
+	bool colour;
+	bool header;
+	bool oneline;			      /* never fold a row */
+	bool processes;			      /* show who holds the sockets */
+	bool extended;			      /* show bytes, age, hits */
+	const struct view_services *services; /* NULL: numbers */
+	/* The name of an address, or NULL; the pointer may be NULL. */
+	const char *(*host)(void *user, const struct minato_addr *addr);
+	void *host_user;
+};
+
+void view_table_begin(struct view_table *table, const struct view_column *columns, size_t count);
+/*
+ * Adds the next cell, row by row; copied. Bytes that a terminal would obey are replaced by '?',
+ * because names come from guests.
+ */
+void view_table_cell(struct view_table *table, const char *text);
+/*
+ * Prints all rows. Where a row is wider than the terminal its last column is folded to a line of
+ * its own (`fold`) or cut. Returns 0, -ENOMEM when cells are missing, -EIO.
+ */
+int view_table_print(FILE *out, const struct view_table *table, const struct view_look *look,
+		     bool fold);
+void view_table_free(struct view_table *table);
+
+/* ---- text.c, json.c: the two views ---- */
+
+struct view {
+	const char *name;
+	/* Each returns 0, -ENOMEM or -EIO. */
+	int (*rows)(FILE *out, const struct view_row *rows, size_t count,
+		    const struct view_look *look);
+	int (*guests)(FILE *out, const struct view_guest *guests, size_t count,
+		      const struct view_look *look);
+};
+
+extern const struct view view_text;
+extern const struct view view_json;
+
+/* ---- message.c: rows in messages between two programs of ours ---- */
+
+/* A new reference, or NULL when memory ran out. */
+json_t *view_message_row(const struct minato_row *row);
+/* Fills the row from a message; -EINVAL when it is not one. Members unknown here are ignored. */
+int view_message_row_read(struct minato_row *row, const json_t *message);
+/* {"address": "...", "port": n}. */
+json_t *view_message_end(const struct minato_endpoint *end);
+int view_message_end_read(struct minato_endpoint *end, const json_t *message);
+
+#endif
