@@ -137,6 +137,8 @@ world_up() {
 	ip addr add $HOST6/64 dev h0 nodad
 	ip link set h0 up
 	in_peer ip link set lo up
+	in_peer sysctl -qw net.ipv6.conf.p0.accept_dad=0
+	in_peer ip link set p0 up
 	in_peer ip addr add $PEER4/24 dev p0
 	in_peer ip addr add $GW4/24 dev p0
 	in_peer ip addr add $PEER6/64 dev p0 nodad
