@@ -93,7 +93,7 @@ void drive_loop_remove(struct drive_loop *loop, int64_t id);
 int drive_loop_hook(struct drive_loop *loop, drive_hook_fn *hook, void *user);
 /*
  * Blocks the signals of the set for this thread and hands them to the callback from now on. Once
- * per loop (-EBUSY). Whoever forks and executes afterwards must restore the mask: drive_guest_* and
+ * per loop (-EBUSY). Whoever forks and executes afterwards must unblock them: drive_guest_go and
  * drive_enter do.
  */
 int drive_loop_signals(struct drive_loop *loop, const sigset_t *set, drive_signal_fn *arrived,
@@ -203,8 +203,7 @@ void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6);
  */
 int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct drive_error *error);
 
-/* ---- guest.c, init.c, userns.c, netns.c, mounts.c, enter.c: a guest made of namespaces, without
- * root ----
+/* ---- guest.c, enter.c: a guest made of namespaces, without root ----
  *
  *   caller                                  init: PID 1 of the guest
  *   drive_guest_make  ---- clone --------->  user, network, mount, process, host-name namespaces
@@ -252,9 +251,9 @@ struct drive_guest {
 int drive_guest_make(struct drive_guest *guest, const struct drive_plan *plan,
 		     struct drive_error *error);
 /*
- * Starts the command, with the signal mask and dispositions the caller had before any
- * drive_loop_signals. 0, or what execve said: -ENOENT, -EACCES, -ENOEXEC ... with a text; the guest
- * must then be ended. drive_exec_code tells the exit code.
+ * Starts the command, with no signal blocked, those ignored that the caller ignored at
+ * drive_guest_make, but SIGPIPE as by default. 0, or what execve said: -ENOENT, -EACCES, -ENOEXEC
+ * ... with a text; the guest must then be ended. drive_exec_code tells the exit code.
  */
 int drive_guest_go(struct drive_guest *guest, struct drive_error *error);
 /*
@@ -275,10 +274,7 @@ int drive_guest_reap(struct drive_guest *guest);
  * repeat, safe after a failed make.
  */
 void drive_guest_end(struct drive_guest *guest);
-/*
- * The exit code shells give for a command that could not be executed: 127 for -ENOENT, otherwise
- * 126.
- */
+/* What shells exit with for a command that could not be executed: 127 for -ENOENT, else 126. */
 int drive_exec_code(int result);
 
 /*
@@ -291,6 +287,75 @@ int drive_exec_code(int result);
 pid_t drive_enter(pid_t init, char *const *argv, int *pidfd, struct drive_error *error);
 /* 0-255 or 128+n from a wait status. */
 int drive_status_code(int status);
+
+/* ---- userns.c, mounts.c, netns.c, init.c: the pieces of a guest, for guest.c and enter.c ---- */
+
+/* Appends a sentence to a warning, after "; " where one stands there already. */
+void drive_warn(struct drive_error *warning, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/*
+ * Writes the id maps of the child's new user namespace: the caller's own ids, seen as themselves or
+ * (`root`) as 0; of a caller who is root and may, all ids that it has. 0 or -errno with a text.
+ */
+int drive_userns_map(pid_t child, bool root, struct drive_error *error);
+/*
+ * Returns result (a negative errno that `what` failed with), with a text: the setting of this
+ * system that forbids user namespaces and how to change it, or else just what failed.
+ */
+int drive_userns_explain(int result, const char *what, struct drive_error *error);
+
+#define DRIVE_ETC_FILES 2 /* resolv.conf, hosts */
+
+/* A file of /etc that the guest has its own of. */
+struct drive_etc {
+	const char *path; /* NULL: the host's */
+	int spare;	  /* a detached mount of it, to be put back */
+	dev_t dev;
+	ino_t ino;
+};
+
+/*
+ * In the guest's new mount namespace: nothing mounted here is seen outside; own /etc/resolv.conf
+ * and /etc/hosts, own /proc and /sys. 0 or -errno with a text; warns of what is only a comfort.
+ */
+int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_ETC_FILES],
+		      struct drive_error *warning, struct drive_error *error);
+/*
+ * Puts the files back whose place the host has filled anew: a rename over /etc/resolv.conf outside
+ * takes away the guest's mount there. To be called when /proc/self/mountinfo changes (POLLPRI).
+ */
+void drive_mounts_keep(struct drive_etc etc[DRIVE_ETC_FILES]);
+
+/* What drive_netns_make made. */
+struct drive_netns {
+	int tap;
+	bool vnet;
+	bool has6;
+};
+
+/* In the guest's new network namespace: settings, lo, tap0, addresses, routes. */
+int drive_netns_make(const struct drive_plan *plan, struct drive_netns *made,
+		     struct drive_error *warning, struct drive_error *error);
+
+/* What init and its maker say to each other, one message each; `tap` travels beside it. */
+struct drive_word {
+	int32_t result; /* 0 or -errno */
+	bool vnet;
+	bool has6;
+	struct drive_error text; /* the error's, or the warning's */
+};
+
+/*
+ * The life of PID 1 of the guest, from its first instruction: does not return. Closes everything
+ * but 0, 1, 2 and `control`, the other end of drive_guest.control.
+ */
+_Noreturn void drive_init_main(int control, const struct drive_plan *plan);
+/*
+ * In a child that is to be the command: unblocks signals and executes. Returns execve's errno,
+ * negative, if that fails.
+ */
+int drive_init_exec(char *const *argv, char *const *envp);
 
 /* ---- netlink.c: rtnetlink by libmnl; used by the files above, of use to tests ---- */
 
@@ -393,9 +458,8 @@ struct drive_place {
 
 struct drive_holder {
 	uid_t uid;
-	pid_t pid; /* 0: not visible to the caller */
-	uint32_t
-		inode; /* of the socket; 0: no process holds it any more (TIME-WAIT and the like) */
+	pid_t pid;		 /* 0: not visible to the caller */
+	uint32_t inode;		 /* 0: no process holds it any more (TIME-WAIT and the like) */
 	bool listening;		 /* or, for UDP, bound; false: a connection has this port */
 	char program[32];	 /* empty: not visible */
 	char user[40];		 /* name, or the number if it has none */
@@ -407,8 +471,7 @@ struct drive_holder {
  * now, or negative errno.
  */
 int drive_port_holder(const struct drive_place *place, uint16_t port, struct drive_holder *holder);
-/* The holder in words: "nginx (pid 812, user www-data)", or what is known of it. Returns the text.
- */
+/* The holder in words: "nginx (pid 812, user www-data)", or what is known. Returns the text. */
 const char *drive_holder_text(const struct drive_holder *holder, char *text, size_t size);
 /*
  * Whether the caller could bind the port at this place now: 0, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL
@@ -431,7 +494,7 @@ int drive_port_lowest(void);
 	    */
 
 /*
- * Finds and makes the directory: $XDG_RUNTIME_DIR/minato, else /run/user/UID/minato, else
+ * Finds or makes the directory: $XDG_RUNTIME_DIR/minato, else /run/user/UID/minato, else
  * /tmp/minato-UID/minato; each ours alone (owner, no symbolic link, mode 0700 set or demanded), or
  * -EPERM with a text.
  */

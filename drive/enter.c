@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Entering a guest that runs. */
+#include "drive/drive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS)
+
+/* The owner of the guest: ids as init has them, seen from inside (first column of the map). */
+struct owner {
+	unsigned uid;
+	unsigned gid;
+};
+
+static bool read_first(pid_t init, const char *name, unsigned *id)
+{
+	char path[64];
+	FILE *file;
+	bool found;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)init, name);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	found = fscanf(file, "%u", id) == 1;
+	(void)fclose(file);
+	return found;
+}
+
+static int join(pid_t init, struct owner *owner, struct drive_error *error)
+{
+	int pidfd = pidfd_open(init, 0);
+	int result = 0;
+
+	if (pidfd < 0)
+		return drive_fail(error, errno, "the guest has ended (%s)", strerror(errno));
+	if (!read_first(init, "uid_map", &owner->uid) || !read_first(init, "gid_map", &owner->gid))
+		result = drive_fail(error, EPERM, "cannot read the guest's id maps");
+	else if (setns(pidfd, NAMESPACES) < 0)
+		result = drive_fail(error, errno, "cannot enter the guest's namespaces: %s",
+				    strerror(errno));
+	close(pidfd);
+	return result;
+}
+
+/*
+ * Inside, root of the host who entered somebody else's guest has no id: it becomes the guest's
+ * user. The user itself has the right ids already.
+ */
+static int become(const struct owner *owner, struct drive_error *error)
+{
+	if (geteuid() == owner->uid && getegid() == owner->gid)
+		return 0;
+	if (setresgid(owner->gid, owner->gid, owner->gid) < 0 ||
+	    setresuid(owner->uid, owner->uid, owner->uid) < 0)
+		return drive_fail(error, errno, "cannot become the guest's user: %s",
+				  strerror(errno));
+	return 0;
+}
+
+/*
+ * Runs in the child: dies with the caller and becomes the command. The caller's "go" shows that it
+ * was there when its death became our signal.
+ */
+static _Noreturn void run(char *const *argv, int caller)
+{
+	int result;
+	char go;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (read(caller, &go, 1) != 1)
+		_exit(1);
+	result = drive_init_exec(argv, NULL);
+	(void)!write(caller, &result, sizeof(result));
+	_exit(drive_exec_code(result));
+}
+
+/* Lets the child go on; 0 when execve worked (the child's end closed unsaid), or what it said. */
+static int release(int child)
+{
+	int result = 0;
+
+	if (send(child, "", 1, MSG_NOSIGNAL) != 1)
+		return -errno;
+	if (read(child, &result, sizeof(result)) != (ssize_t)sizeof(result))
+		result = 0;
+	return result;
+}
+
+static pid_t start(char *const *argv, struct drive_error *error)
+{
+	int ends[2];
+	int result;
+	pid_t child;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+		return drive_fail(error, errno, "socketpair: %s", strerror(errno));
+	child = fork();
+	if (child == 0) {
+		close(ends[0]);
+		run(argv, ends[1]);
+	}
+	result = -errno;
+	close(ends[1]);
+	if (child > 0)
+		result = release(ends[0]);
+	close(ends[0]);
+	if (result == 0)
+		return child;
+	if (child > 0)
+		(void)waitpid(child, NULL, 0);
+	return drive_fail(error, -result, "cannot execute the command: %s", strerror(-result));
+}
+
+pid_t drive_enter(pid_t init, char *const *argv, int *pidfd, struct drive_error *error)
+{
+	char directory[PATH_MAX];
+	struct owner owner;
+	bool known = getcwd(directory, sizeof(directory));
+	pid_t child;
+	int result;
+
+	/* Supplementary groups of root mean nothing inside, and could not be dropped there. */
+	if (geteuid() == 0)
+		(void)setgroups(0, NULL);
+	result = join(init, &owner, error);
+	if (result == 0)
+		result = become(&owner, error);
+	if (result < 0)
+		return result;
+	if (!known || chdir(directory) < 0)
+		(void)!chdir("/");
+	child = start(argv, error);
+	if (child < 0)
+		return child;
+	*pidfd = pidfd_open(child, 0);
+	return *pidfd < 0 ? drive_fail(error, errno, "pidfd: %s", strerror(errno)) : child;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The event loop: epoll, hooks with deadlines, signals. */
+#include "drive/drive.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH 128
+#define HOOKS_MAX 8
+#define SLOTS_MAX (1u << 22)
+#define SLOT_NONE UINT32_MAX
+
+/*
+ * A watch is a slot; its id is the slot's number below the slot's generation. Removal raises the
+ * generation, so what epoll still reports for the old watch in this batch no longer matches.
+ */
+struct watch {
+	drive_ready_fn *ready; /* NULL: free */
+	void *user;
+	int fd;
+	uint32_t generation; /* 31 bits, never 0: an id is positive */
+	uint32_t next_free;
+};
+
+struct hook {
+	drive_hook_fn *call;
+	void *user;
+};
+
+struct drive_loop {
+	int epoll;
+	struct watch *slots;
+	uint32_t slot_count; /* allocated */
+	uint32_t free_head;
+	struct hook hooks[HOOKS_MAX];
+	size_t hook_count;
+	int signal_fd; /* -1: none */
+	drive_signal_fn *arrived;
+	void *arrived_user;
+	struct minato_time now;
+	bool stopped;
+	int result;
+};
+
+static int64_t id_of(uint32_t slot, uint32_t generation)
+{
+	return (int64_t)((uint64_t)generation << 32 | slot);
+}
+
+static struct watch *watch_of(struct drive_loop *loop, uint64_t id)
+{
+	uint32_t slot = (uint32_t)id;
+
+	if (slot >= loop->slot_count)
+		return NULL;
+	if (!loop->slots[slot].ready || loop->slots[slot].generation != id >> 32)
+		return NULL;
+	return &loop->slots[slot];
+}
+
+int drive_loop_new(struct drive_loop **out)
+{
+	struct drive_loop *loop = calloc(1, sizeof(*loop));
+
+	if (!loop)
+		return -ENOMEM;
+	loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (loop->epoll < 0) {
+		int error = errno;
+
+		free(loop);
+		return -error;
+	}
+	loop->signal_fd = -1;
+	loop->free_head = SLOT_NONE;
+	loop->now = drive_now();
+	*out = loop;
+	return 0;
+}
+
+void drive_loop_free(struct drive_loop *loop)
+{
+	if (!loop)
+		return;
+	if (loop->signal_fd >= 0)
+		close(loop->signal_fd);
+	close(loop->epoll);
+	free(loop->slots);
+	free(loop);
+}
+
+static int grow(struct drive_loop *loop)
+{
+	uint32_t count = loop->slot_count ? loop->slot_count * 2 : 64;
+	struct watch *slots;
+
+	if (count > SLOTS_MAX)
+		return -ENOSPC;
+	slots = reallocarray(loop->slots, count, sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	loop->slots = slots;
+	for (uint32_t i = count; i-- > loop->slot_count;) {
+		slots[i] = (struct watch){.fd = -1, .generation = 1, .next_free = loop->free_head};
+		loop->free_head = i;
+	}
+	loop->slot_count = count;
+	return 0;
+}
+
+int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_ready_fn *ready,
+		       void *user)
+{
+	struct epoll_event event = {.events = events};
+	struct watch *watch;
+	uint32_t slot;
+
+	if (loop->free_head == SLOT_NONE) {
+		int result = grow(loop);
+
+		if (result < 0)
+			return result;
+	}
+	slot = loop->free_head;
+	watch = &loop->slots[slot];
+	event.data.u64 = (uint64_t)id_of(slot, watch->generation);
+	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
+		return -errno;
+	loop->free_head = watch->next_free;
+	watch->ready = ready;
+	watch->user = user;
+	watch->fd = fd;
+	return (int64_t)event.data.u64;
+}
+
+int drive_loop_modify(struct drive_loop *loop, int64_t id, uint32_t events)
+{
+	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)id};
+	struct watch *watch = watch_of(loop, (uint64_t)id);
+
+	if (!watch)
+		return -ENOENT;
+	return epoll_ctl(loop->epoll, EPOLL_CTL_MOD, watch->fd, &event) < 0 ? -errno : 0;
+}
+
+void drive_loop_remove(struct drive_loop *loop, int64_t id)
+{
+	struct watch *watch = watch_of(loop, (uint64_t)id);
+
+	if (!watch)
+		return;
+	/* Fails only where the owner closed the descriptor before: then epoll forgot it by itself.
+	 */
+	(void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+	watch->ready = NULL;
+	watch->fd = -1;
+	watch->generation = watch->generation == INT32_MAX ? 1 : watch->generation + 1;
+	watch->next_free = loop->free_head;
+	loop->free_head = (uint32_t)(watch - loop->slots);
+}
+
+int drive_loop_hook(struct drive_loop *loop, drive_hook_fn *hook, void *user)
+{
+	if (loop->hook_count == HOOKS_MAX)
+		return -ENOSPC;
+	loop->hooks[loop->hook_count++] = (struct hook){hook, user};
+	return 0;
+}
+
+static void read_signals(void *user, uint32_t events)
+{
+	struct drive_loop *loop = user;
+	struct signalfd_siginfo signal;
+
+	(void)events;
+	while (read(loop->signal_fd, &signal, sizeof(signal)) == (ssize_t)sizeof(signal))
+		loop->arrived(loop->arrived_user, &signal);
+}
+
+int drive_loop_signals(struct drive_loop *loop, const sigset_t *set, drive_signal_fn *arrived,
+		       void *user)
+{
+	int64_t id;
+	int fd;
+
+	if (loop->signal_fd >= 0)
+		return -EBUSY;
+	fd = signalfd(-1, set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	id = drive_loop_add(loop, fd, EPOLLIN, read_signals, loop);
+	if (id < 0) {
+		close(fd);
+		return (int)id;
+	}
+	loop->signal_fd = fd;
+	loop->arrived = arrived;
+	loop->arrived_user = user;
+	return -pthread_sigmask(SIG_BLOCK, set, NULL);
+}
+
+/* Calls every hook; the earliest of their deadlines and `latest`. */
+static struct minato_time call_hooks(struct drive_loop *loop, struct minato_time latest)
+{
+	for (size_t i = 0; i < loop->hook_count && !loop->stopped; i++) {
+		struct hook *hook = &loop->hooks[i];
+		struct minato_time want = hook->call(hook->user, loop->now);
+
+		if (want.ns < latest.ns)
+			latest = want;
+	}
+	return latest;
+}
+
+/* Waits until something is ready or the deadline has come. Returns epoll's count or -errno. */
+static int wait_ready(struct drive_loop *loop, struct epoll_event *events,
+		      struct minato_time deadline)
+{
+	struct timespec timeout = {0, 0};
+	int count;
+
+	if (deadline.ns == MINATO_NEVER.ns) {
+		count = epoll_wait(loop->epoll, events, BATCH, -1);
+	} else {
+		/* The batch took time since loop->now: the wait is counted from here. */
+		int64_t left = deadline.ns - drive_now().ns;
+
+		if (left > 0) {
+			timeout.tv_sec = left / 1000000000;
+			timeout.tv_nsec = left % 1000000000;
+		}
+		count = epoll_pwait2(loop->epoll, events, BATCH, &timeout, NULL);
+	}
+	if (count < 0)
+		return errno == EINTR ? 0 : -errno;
+	return count;
+}
+
+int drive_loop_turn(struct drive_loop *loop, struct minato_time latest)
+{
+	struct epoll_event events[BATCH];
+	int called = 0;
+	int count;
+
+	loop->now = drive_now();
+	latest = call_hooks(loop, latest);
+	if (loop->stopped)
+		return 0;
+	count = wait_ready(loop, events, latest);
+	loop->now = drive_now();
+	for (int i = 0; i < count; i++) {
+		struct watch *watch = watch_of(loop, events[i].data.u64);
+
+		if (!watch)
+			continue;
+		called++;
+		watch->ready(watch->user, events[i].events);
+	}
+	return count < 0 ? count : called;
+}
+
+int drive_loop_run(struct drive_loop *loop)
+{
+	while (!loop->stopped) {
+		int called = drive_loop_turn(loop, MINATO_NEVER);
+
+		if (called < 0)
+			return called;
+	}
+	loop->stopped = false;
+	return loop->result;
+}
+
+void drive_loop_stop(struct drive_loop *loop, int result)
+{
+	loop->stopped = true;
+	loop->result = result;
+}
+
+struct minato_time drive_loop_now(const struct drive_loop *loop)
+{
+	return loop->now;
+}

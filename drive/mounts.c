@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The mount namespace of a guest: its own /proc, /sys and files of /etc.
+ *
+ * A file of /etc is a file on a small tmpfs, mounted over whatever the host has at that name. The
+ * mount is put on the name itself, not on what a symbolic link there leads to, so that a dangling
+ * link serves as well. The tmpfs stands on /proc while it is filled (a directory every system
+ * has), and is let go before the guest's /proc is mounted there; the mounts of its files keep it.
+ */
+#include "drive/drive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STAGE "/proc"
+#define FILE_SIZE_MAX 65536
+#define CALM (MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+/* Calls back for each line of a file, without its newline. No file is a file without lines. */
+static void each_line(const char *path, void (*line)(FILE *to, const char *text), FILE *to)
+{
+	FILE *from = fopen(path, "re");
+	size_t room = 0;
+	size_t total = 0;
+	char *text = NULL;
+	ssize_t got;
+
+	while (from && total < FILE_SIZE_MAX && (got = getline(&text, &room, from)) >= 0) {
+		total += (size_t)got;
+		text[strcspn(text, "\n")] = '\0';
+		line(to, text);
+	}
+	free(text);
+	if (from)
+		(void)fclose(from);
+}
+
+/* Of the host's resolv.conf all but the servers is the guest's too. */
+static void keep_resolv_line(FILE *to, const char *text)
+{
+	if (strncmp(text, "search", 6) == 0 || strncmp(text, "domain", 6) == 0 ||
+	    strncmp(text, "options", 7) == 0 || strncmp(text, "sortlist", 8) == 0)
+		(void)fprintf(to, "%s\n", text);
+}
+
+static void keep_line(FILE *to, const char *text)
+{
+	(void)fprintf(to, "%s\n", text);
+}
+
+static void write_resolv(FILE *to, const struct drive_plan *plan)
+{
+	const struct drive_subnet *subnet = &plan->subnet;
+	char text[64];
+
+	(void)minato_addr_format(subnet->has4 ? &subnet->dns4 : &subnet->dns6, text, sizeof(text));
+	(void)fprintf(to, "nameserver %s\n", text);
+	each_line("/etc/resolv.conf", keep_resolv_line, to);
+}
+
+static void write_hosts(FILE *to, const struct drive_plan *plan)
+{
+	const struct drive_subnet *subnet = &plan->subnet;
+	char text[64];
+
+	if (subnet->has4) {
+		(void)minato_addr_format(&subnet->guest4, text, sizeof(text));
+		(void)fprintf(to, "%s %s\n", text, plan->hostname);
+	}
+	if (subnet->has6) {
+		(void)minato_addr_format(&subnet->guest6, text, sizeof(text));
+		(void)fprintf(to, "%s %s\n", text, plan->hostname);
+	}
+	each_line("/etc/hosts", keep_line, to);
+}
+
+/* Mounts the spare at its place and takes the next spare from there. */
+static int attach(struct drive_etc *etc)
+{
+	int result = 0;
+
+	if (move_mount(etc->spare, "", AT_FDCWD, etc->path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+		result = -errno;
+	close(etc->spare);
+	etc->spare = -1;
+	if (result < 0)
+		return result;
+	etc->spare = open_tree(AT_FDCWD, etc->path,
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	return 0;
+}
+
+/*
+ * Where the host's /etc has no such name there is nothing to mount on. Then /etc becomes two
+ * layers, ours above the host's; without an upper layer, so that writing fails instead of being
+ * lost.
+ */
+static int layer(const char *directory, struct drive_error *warning)
+{
+	char options[128];
+
+	(void)snprintf(options, sizeof(options), "lowerdir=%s:/etc", directory);
+	if (mount("overlay", "/etc", "overlay", CALM & ~(unsigned)MS_NOEXEC, options) < 0)
+		return -errno;
+	drive_warn(warning, "/etc is read-only in the guest: the host lacks a file there that the "
+			    "guest needs");
+	return 0;
+}
+
+/* A file of the guest: on the stage in a directory of its own, which can become a layer. */
+struct own_file {
+	const char *path;
+	const char *directory;
+	const char *staged;
+	void (*fill)(FILE *to, const struct drive_plan *plan);
+};
+
+static const struct own_file own_files[DRIVE_ETC_FILES] = {
+	{"/etc/resolv.conf", STAGE "/resolv", STAGE "/resolv/resolv.conf", write_resolv},
+	{"/etc/hosts", STAGE "/hosts", STAGE "/hosts/hosts", write_hosts},
+};
+
+static int stage(const struct own_file *own, const struct drive_plan *plan)
+{
+	FILE *file;
+
+	if (mkdir(own->directory, 0755) < 0)
+		return -errno;
+	file = fopen(own->staged, "wxe");
+	if (!file)
+		return -errno;
+	own->fill(file, plan);
+	if (fclose(file) != 0)
+		return -errno;
+	/* Whatever the umask is: every user of the guest reads them. */
+	if (chmod(own->directory, 0755) < 0 || chmod(own->staged, 0644) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Puts the staged file over its name in /etc. */
+static int place(struct drive_etc *etc, const struct own_file *own, struct drive_error *warning)
+{
+	struct stat info;
+	int result;
+
+	if (lstat(own->path, &info) < 0)
+		return layer(own->directory, warning);
+	if (stat(own->staged, &info) < 0)
+		return -errno;
+	etc->spare = open_tree(AT_FDCWD, own->staged, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	if (etc->spare < 0)
+		return -errno;
+	etc->path = own->path;
+	etc->dev = info.st_dev;
+	etc->ino = info.st_ino;
+	result = attach(etc);
+	if (result < 0)
+		etc->path = NULL;
+	return result;
+}
+
+/*
+ * A host's name service daemons would answer the guest's questions past its own DNS server: their
+ * sockets are hidden.
+ */
+static void hide_resolvers(void)
+{
+	static const char *const hidden[] = {"/run/systemd/resolve", "/run/nscd"};
+	struct stat info;
+
+	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+		if (lstat(hidden[i], &info) == 0 && S_ISDIR(info.st_mode))
+			(void)mount("minato", hidden[i], "tmpfs", CALM | MS_RDONLY, "size=4k");
+}
+
+static void make_etc(const struct drive_plan *plan, struct drive_etc etc[DRIVE_ETC_FILES],
+		     struct drive_error *warning)
+{
+	const bool wanted[DRIVE_ETC_FILES] = {!plan->keep_resolv, plan->hostname != NULL};
+
+	if (!wanted[0] && !wanted[1])
+		return;
+	if (mount("minato", STAGE, "tmpfs", CALM, "mode=0755,size=1m") < 0) {
+		drive_warn(warning, "the files of /etc are the host's (tmpfs: %s)",
+			   strerror(errno));
+		return;
+	}
+	for (int i = 0; i < DRIVE_ETC_FILES; i++) {
+		int result = wanted[i] ? stage(&own_files[i], plan) : 0;
+
+		if (wanted[i] && result == 0)
+			result = place(&etc[i], &own_files[i], warning);
+		if (result < 0)
+			drive_warn(warning, "%s is the host's (%s)", own_files[i].path,
+				   strerror(-result));
+	}
+	if (!plan->keep_resolv)
+		hide_resolvers();
+	(void)umount2(STAGE, MNT_DETACH);
+}
+
+/*
+ * A sysfs shows the network namespace it was mounted in. The host's control groups, which lie
+ * below, are carried over.
+ */
+static void make_sys(void)
+{
+	int groups = open_tree(AT_FDCWD, "/sys/fs/cgroup",
+			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+
+	if (mount("sysfs", "/sys", "sysfs", CALM | MS_RDONLY, NULL) == 0 && groups >= 0)
+		(void)move_mount(groups, "", AT_FDCWD, "/sys/fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH);
+	if (groups >= 0)
+		close(groups);
+}
+
+int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_ETC_FILES],
+		      struct drive_error *warning, struct drive_error *error)
+{
+	for (int i = 0; i < DRIVE_ETC_FILES; i++)
+		etc[i] = (struct drive_etc){.spare = -1};
+	/* A slave sees what the host mounts later; nothing of ours goes back. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+		return drive_userns_explain(-errno, "making mounts private to the guest", error);
+	make_etc(plan, etc, warning);
+	make_sys();
+	if (mount("proc", "/proc", "proc", CALM, NULL) < 0)
+		drive_warn(warning, "/proc shows the host's processes (a new one: %s)",
+			   strerror(errno));
+	return 0;
+}
+
+void drive_mounts_keep(struct drive_etc etc[DRIVE_ETC_FILES])
+{
+	struct stat info;
+
+	for (int i = 0; i < DRIVE_ETC_FILES; i++) {
+		if (!etc[i].path || etc[i].spare < 0 || lstat(etc[i].path, &info) < 0)
+			continue;
+		if (info.st_dev != etc[i].dev || info.st_ino != etc[i].ino)
+			(void)attach(&etc[i]);
+	}
+}

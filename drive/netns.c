@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The network namespace of a guest: settings, lo, tap0 with its addresses. */
+#include "drive/drive.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define MTU6_MIN 1280 /* RFC 8200 5 */
+
+/* A setting of this network namespace; 0 or -errno. */
+static int set(const char *name, const char *value)
+{
+	char path[128];
+	ssize_t wrote;
+	int error;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	wrote = write(fd, value, strlen(value));
+	error = errno;
+	close(fd);
+	return wrote < 0 ? -error : 0;
+}
+
+/* All groups that exist in the guest may send echo requests without privilege. */
+static void allow_ping(struct drive_error *warning)
+{
+	char own[64];
+
+	if (set("ipv4/ping_group_range", "0 2147483647") == 0)
+		return;
+	(void)snprintf(own, sizeof(own), "%u %u", getegid(), getegid());
+	if (set("ipv4/ping_group_range", own) < 0)
+		drive_warn(warning, "ping will not work for ordinary users in the guest");
+}
+
+static void set_all(bool has6, struct drive_error *warning)
+{
+	/* Nobody else is on this link: no address of it can be a duplicate or come from outside. */
+	static const char *const calm[] = {
+		"ipv6/conf/tap0/accept_ra",    "ipv6/conf/tap0/autoconf",
+		"ipv6/conf/tap0/accept_dad",   "ipv6/conf/tap0/dad_transmits",
+		"ipv6/conf/tap0/use_tempaddr", "ipv6/conf/tap0/router_solicitations",
+	};
+
+	if (set("ipv4/ip_unprivileged_port_start", "0") < 0)
+		drive_warn(warning, "ports below 1024 need root in the guest (/proc/sys is not "
+				    "writable here)");
+	allow_ping(warning);
+	(void)set("ipv6/conf/lo/disable_ipv6", "0");
+	(void)set("ipv6/conf/tap0/disable_ipv6", has6 ? "0" : "1");
+	for (size_t i = 0; has6 && i < sizeof(calm) / sizeof(calm[0]); i++)
+		(void)set(calm[i], "0");
+}
+
+static int explain_tun(int errnum, struct drive_error *error)
+{
+	const char *why = strerror(errnum);
+
+	if (errnum == ENOENT)
+		return drive_fail(error, errnum,
+				  "/dev/net/tun: %s. Root loads the driver with: modprobe tun "
+				  "(in a container, start it with --device /dev/net/tun)",
+				  why);
+	if (errnum == ENODEV || errnum == ENXIO)
+		return drive_fail(error, errnum,
+				  "/dev/net/tun: %s. This kernel has no tun driver loaded; root "
+				  "loads it with: modprobe tun",
+				  why);
+	if (errnum == EACCES)
+		return drive_fail(error, errnum,
+				  "/dev/net/tun: %s. Root lets everyone use it with: "
+				  "chmod 0666 /dev/net/tun (which gives no right over the host's "
+				  "network)",
+				  why);
+	if (errnum == EPERM)
+		return drive_fail(error, errnum,
+				  "/dev/net/tun: %s. The device is forbidden to this container or "
+				  "service; start it with --device /dev/net/tun",
+				  why);
+	return drive_fail(error, errnum, "/dev/net/tun: %s", why);
+}
+
+static int open_tap(bool *vnet, struct drive_error *error)
+{
+	struct ifreq request = {.ifr_name = "tap0"};
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	int result;
+
+	if (fd < 0)
+		return explain_tun(errno, error);
+	*vnet = true;
+	request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	result = ioctl(fd, TUNSETIFF, &request);
+	if (result < 0 && errno == EINVAL) {
+		*vnet = false;
+		request.ifr_flags = IFF_TAP | IFF_NO_PI;
+		result = ioctl(fd, TUNSETIFF, &request);
+	}
+	if (result < 0) {
+		result = drive_userns_explain(-errno, "making tap0 in the guest", error);
+		close(fd);
+		return result;
+	}
+	return fd;
+}
+
+static bool kernel_has6(void)
+{
+	int fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	close(fd);
+	return true;
+}
+
+/* One family of tap0: address and default route. */
+static int number(struct drive_rtnl *rtnl, int index, const struct drive_subnet *subnet, bool six)
+{
+	const struct minato_addr *gateway = six ? &subnet->gateway6 : &subnet->gateway4;
+	int result;
+
+	if (six)
+		result = drive_rtnl_addr_add(rtnl, index, &subnet->guest6, subnet->prefix6);
+	else
+		result = drive_rtnl_addr_add(rtnl, index, &subnet->guest4, subnet->prefix4);
+	return result < 0 ? result : drive_rtnl_default_add(rtnl, index, gateway);
+}
+
+static int configure(struct drive_rtnl *rtnl, const struct drive_plan *plan, bool has6)
+{
+	int lo = drive_rtnl_index(rtnl, "lo");
+	int tap = drive_rtnl_index(rtnl, "tap0");
+	int result;
+
+	if (lo < 0 || tap < 0)
+		return lo < 0 ? lo : tap;
+	result = drive_rtnl_link_up(rtnl, lo, 0, NULL);
+	if (result == 0)
+		result = drive_rtnl_link_up(rtnl, tap, plan->mtu, plan->mac);
+	if (result == 0 && plan->subnet.has4)
+		result = number(rtnl, tap, &plan->subnet, false);
+	if (result == 0 && has6)
+		result = number(rtnl, tap, &plan->subnet, true);
+	return result;
+}
+
+int drive_netns_make(const struct drive_plan *plan, struct drive_netns *made,
+		     struct drive_error *warning, struct drive_error *error)
+{
+	struct drive_rtnl *rtnl;
+	int result;
+
+	made->has6 = plan->subnet.has6 && plan->mtu >= MTU6_MIN && kernel_has6();
+	if (plan->subnet.has6 && !made->has6)
+		drive_warn(warning, plan->mtu < MTU6_MIN
+					    ? "no IPv6 in the guest: its MTU is below 1280"
+					    : "no IPv6 in the guest: the kernel has none");
+	made->tap = open_tap(&made->vnet, error);
+	if (made->tap < 0)
+		return made->tap;
+	set_all(made->has6, warning);
+	result = drive_rtnl_open(&rtnl);
+	if (result == 0) {
+		result = configure(rtnl, plan, made->has6);
+		drive_rtnl_close(rtnl);
+	}
+	if (result < 0) {
+		close(made->tap);
+		return drive_fail(error, -result, "configuring tap0 in the guest: %s",
+				  strerror(-result));
+	}
+	return 0;
+}
