@@ -31,12 +31,19 @@ size_t payload_bytes(uint32_t large, uint32_t small);
 void payload_init(struct payload *p, void *memory, uint32_t large,
 		  uint32_t small);
 
-/* Returns a chunk with one reference, MINATO_CHUNK_NONE when none is free. */
+/*
+ * Returns a chunk with one reference: a small one for `size_wanted` up to
+ * MINATO_CHUNK_SMALL, else a large one (at most MINATO_CHUNK_LARGE).
+ * MINATO_CHUNK_NONE when none of that size is free.
+ */
 uint32_t chunk_take(struct payload *p, uint32_t size_wanted);
+/* One reference more; at most 65,535. */
 void chunk_hold(struct payload *p, uint32_t chunk);
+/* One reference less; with the last the chunk is free. */
 void chunk_drop(struct payload *p, uint32_t chunk);
 uint8_t *chunk_at(const struct payload *p, uint32_t chunk);
 uint32_t chunk_size(uint32_t chunk);
+bool chunk_shared(const struct payload *p, uint32_t chunk);
 
 /* One stretch of a chunk in a queue. */
 struct extent {
@@ -56,13 +63,15 @@ struct queue {
 void queue_init(struct queue *q);
 /*
  * Appends a stretch of a chunk. Takes over one reference of the chunk, also on
- * failure (then it is dropped). False when no extent is free.
+ * failure (then it is dropped). False when no extent is free. A stretch that
+ * continues the tail's own lengthens it and takes no extent.
  */
 bool queue_append(struct payload *p, struct queue *q, uint32_t chunk,
 		  uint32_t offset, uint32_t len);
 /*
  * Appends a copy; fills the room behind the tail first where its chunk is not
- * shared. Returns the bytes appended, fewer when memory is short.
+ * shared. Returns the bytes appended, fewer when memory is short. Whoever
+ * keeps room behind a tail for himself must hold the chunk meanwhile.
  */
 uint32_t queue_append_copy(struct payload *p, struct queue *q, const void *data,
 			   uint32_t len);

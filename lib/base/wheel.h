@@ -23,7 +23,7 @@ struct wheel_link {
 
 struct wheel {
 	int64_t links; /* offset from this struct to struct wheel_link[] */
-	uint64_t now;  /* tick up to which all has expired; ticks count from 1 */
+	uint64_t now;  /* tick up to which all has expired; the first is 1 */
 	uint64_t occupied[WHEEL_LEVELS];
 	uint32_t slot[WHEEL_LEVELS][64]; /* index + 1 of the first, or 0 */
 	uint32_t due;			 /* expired, waiting for wheel_expire */
