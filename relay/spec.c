@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The text of -p: which host ports lead to which ports of the guest. */
+#include "relay/relay.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where in the argument we read, and where to say what is wrong with it. */
+struct reading {
+	const char *text; /* the whole argument */
+	const char *stop; /* end of the items: the suffix or the final zero */
+	struct drive_error *error;
+};
+
+/* A piece of the argument. */
+struct piece {
+	const char *at;
+	size_t len;
+};
+
+#define SHOWN_MAX 72u  /* columns of the argument that are repeated */
+#define BEFORE_MAX 40u /* columns of it before the caret */
+
+/* Writes the fault, the argument (or the part around the fault) and a caret. */
+static int fault(const struct reading *r, struct piece where, int errnum, const char *what)
+{
+	char shown[SHOWN_MAX + 1];
+	char mark[SHOWN_MAX + 1];
+	size_t column = (size_t)(where.at - r->text);
+	size_t from = column > BEFORE_MAX ? column - BEFORE_MAX : 0;
+	size_t i;
+
+	for (i = 0; i < SHOWN_MAX && r->text[from + i]; i++)
+		shown[i] = isprint((unsigned char)r->text[from + i]) ? r->text[from + i] : '?';
+	shown[i] = '\0';
+	column -= from;
+	memset(mark, ' ', column);
+	mark[column] = '^';
+	for (i = 1; i < where.len && column + i < SHOWN_MAX; i++)
+		mark[column + i] = '~';
+	mark[column + i] = '\0';
+	return drive_fail(r->error, errnum, "%s\n  %s\n  %s", what, shown, mark);
+}
+
+/* One decimal port, 1-65535, nothing around it. */
+static int read_port(const struct reading *r, struct piece p, uint16_t *out)
+{
+	uint32_t value = 0;
+
+	if (p.len == 0)
+		return fault(r, p, EINVAL, "a port is missing");
+	for (size_t i = 0; i < p.len; i++) {
+		if (p.at[i] < '0' || p.at[i] > '9')
+			return fault(r, p, EINVAL, "this is not a port: only digits make one");
+		value = value * 10 + (uint32_t)(p.at[i] - '0');
+		if (value > 65535)
+			return fault(r, p, EINVAL, "this is not a port: the highest is 65535");
+	}
+	if (value == 0)
+		return fault(r, p, EINVAL, "this is not a port: the lowest is 1");
+	*out = (uint16_t)value;
+	return 0;
+}
+
+/* PORT or FIRST-LAST. */
+static int read_run(const struct reading *r, struct piece p, uint16_t *first, uint16_t *last)
+{
+	const char *dash = memchr(p.at, '-', p.len);
+	struct piece low = p;
+	struct piece high = p;
+	int result;
+
+	if (dash) {
+		low.len = (size_t)(dash - p.at);
+		high.at = dash + 1;
+		high.len = p.len - low.len - 1;
+	}
+	result = read_port(r, low, first);
+	if (result == 0)
+		result = read_port(r, high, last);
+	if (result == 0 && *first > *last)
+		return fault(r, p, EINVAL, "the run of ports is reversed");
+	return result;
+}
+
+/* The address text without brackets. */
+static int read_addr(const struct reading *r, struct piece p, struct relay_spec *spec)
+{
+	char text[64];
+	enum drive_sort sort;
+
+	if (p.len == 0)
+		return fault(r, p, EINVAL, "an address is missing");
+	if (p.len >= sizeof(text))
+		return fault(r, p, EINVAL, "this is not an address");
+	memcpy(text, p.at, p.len);
+	text[p.len] = '\0';
+	if (minato_addr_parse(text, &spec->addr) < 0)
+		return fault(r, p, EINVAL,
+			     "this is not an address (IPv4, or IPv6 in brackets; names are not "
+			     "looked up)");
+	sort = drive_addr_sort(&spec->addr);
+	if (sort == DRIVE_SORT_MULTICAST || sort == DRIVE_SORT_BROADCAST)
+		return fault(r, p, EINVAL, "this is not an address of one host");
+	spec->every = false;
+	return 0;
+}
+
+/* Takes [ADDR]: off the front of the item; leaves what follows. */
+static int take_bracketed(const struct reading *r, struct piece *item, struct relay_spec *spec)
+{
+	const char *close = memchr(item->at, ']', item->len);
+	struct piece addr = { item->at + 1, 0 };
+	int result;
+
+	if (!close)
+		return fault(r, (struct piece){ item->at, 1 }, EINVAL,
+			     "this bracket is not closed");
+	addr.len = (size_t)(close - addr.at);
+	if (!memchr(addr.at, ':', addr.len))
+		return fault(r, addr, EINVAL, "brackets are for IPv6 addresses");
+	result = read_addr(r, addr, spec);
+	if (result < 0)
+		return result;
+	item->len -= (size_t)(close + 1 - item->at);
+	item->at = close + 1;
+	if (item->len == 0 || item->at[0] != ':')
+		return fault(r, (struct piece){ item->at, 1 }, EINVAL,
+			     "the address needs a colon and a port after it");
+	item->at++;
+	item->len--;
+	return 0;
+}
+
+/* Cuts the item at its colons. Returns how many fields there are, up to 4. */
+static size_t cut(struct piece item, struct piece fields[4])
+{
+	size_t count = 0;
+
+	while (count < 4) {
+		const char *colon = memchr(item.at, ':', item.len);
+
+		fields[count] = item;
+		if (colon)
+			fields[count].len = (size_t)(colon - item.at);
+		count++;
+		if (!colon)
+			break;
+		item.len -= (size_t)(colon + 1 - item.at);
+		item.at = colon + 1;
+	}
+	return count;
+}
+
+/* HOST[:GUEST], with the address taken off. */
+static int read_ports(const struct reading *r, const struct piece *fields, size_t count,
+		      struct relay_spec *spec)
+{
+	uint16_t guest_last;
+	int result = read_run(r, fields[0], &spec->first, &spec->last);
+
+	spec->guest = spec->first;
+	if (result < 0 || count == 1)
+		return result;
+	result = read_run(r, fields[1], &spec->guest, &guest_last);
+	if (result < 0)
+		return result;
+	/* HOST may be a run that begins at one GUEST port. */
+	if (memchr(fields[1].at, '-', fields[1].len) &&
+	    guest_last - spec->guest != spec->last - spec->first)
+		return fault(r, fields[1], EINVAL, "the two runs differ in length");
+	if (spec->guest + (spec->last - spec->first) > 65535)
+		return fault(r, fields[1], EINVAL, "the run ends above port 65535 of the guest");
+	return 0;
+}
+
+/* One item: [ADDR:]HOST[:GUEST]. An address found stays in the spec. */
+static int read_item(const struct reading *r, struct piece item, struct relay_spec *spec)
+{
+	struct piece fields[4];
+	size_t count;
+	int result = 0;
+
+	if (item.len == 0)
+		return fault(r, item, EINVAL, "a port is missing");
+	if (item.at[0] == '[') {
+		result = take_bracketed(r, &item, spec);
+		if (result < 0)
+			return result;
+		count = cut(item, fields);
+		if (count > 2)
+			return fault(r, fields[2], EINVAL,
+				     "after the address come HOST[:GUEST], no more");
+		return read_ports(r, fields, count, spec);
+	}
+	count = cut(item, fields);
+	if (count > 3)
+		return fault(r, item, EINVAL,
+			     "too many colons: IPv6 addresses are written in brackets");
+	/* A field with a dot is an address even where the port after it is missing. */
+	if (count == 3 || memchr(fields[0].at, '.', fields[0].len)) {
+		result = read_addr(r, fields[0], spec);
+		if (result == 0 && count == 1)
+			return fault(r, fields[0], EINVAL,
+				     "the address needs a colon and a port after it");
+		return result < 0 ? result : read_ports(r, fields + 1, count - 1, spec);
+	}
+	return read_ports(r, fields, count, spec);
+}
+
+/* The suffix, from the slash to the end. */
+static int read_suffix(struct reading *r, uint8_t *protocols)
+{
+	const char *slash = strchr(r->text, '/');
+
+	*protocols = RELAY_TCP;
+	r->stop = slash ? slash : r->text + strlen(r->text);
+	if (!slash || strcmp(slash, "/tcp") == 0)
+		return 0;
+	*protocols = RELAY_UDP;
+	if (strcmp(slash, "/udp") == 0)
+		return 0;
+	*protocols = RELAY_TCP | RELAY_UDP;
+	if (strcmp(slash, "/both") == 0)
+		return 0;
+	return fault(r, (struct piece){ slash, strlen(slash) }, EINVAL,
+		     "the suffix is /tcp, /udp or /both, once, at the end of the list");
+}
+
+/* Whether one bind would keep the other from succeeding. */
+static bool places_meet(const struct relay_spec *a, const struct relay_spec *b)
+{
+	if (a->every || b->every || minato_addr_equal(&a->addr, &b->addr))
+		return true;
+	return minato_addr_is4(&a->addr) == minato_addr_is4(&b->addr) &&
+	       (minato_addr_is_any(&a->addr) || minato_addr_is_any(&b->addr));
+}
+
+static int refuse_duplicate(const struct reading *r, struct piece item,
+			    const struct relay_publish *list, const struct relay_spec *spec)
+{
+	for (size_t i = 0; i < list->spec_count; i++) {
+		const struct relay_spec *other = &list->specs[i];
+		uint8_t both = other->protocols & spec->protocols;
+		char what[96];
+
+		if (!both || !places_meet(other, spec) || other->first > spec->last ||
+		    spec->first > other->last)
+			continue;
+		snprintf(what, sizeof(what), "host port %u/%s is published twice",
+			 other->first > spec->first ? other->first : spec->first,
+			 both & RELAY_TCP ? "tcp" : "udp");
+		return fault(r, item, EEXIST, what);
+	}
+	return 0;
+}
+
+static int append(struct relay_publish *list, const struct relay_spec *spec)
+{
+	struct relay_spec *specs =
+		realloc(list->specs, (list->spec_count + 1) * sizeof(list->specs[0]));
+
+	if (!specs)
+		return -ENOMEM;
+	list->specs = specs;
+	list->specs[list->spec_count++] = *spec;
+	return 0;
+}
+
+int relay_publish_add(struct relay_publish *list, const char *text, struct drive_error *error)
+{
+	struct reading r = { text, text, error };
+	struct relay_spec spec = { .every = true };
+	size_t count_before = list->spec_count;
+	const char *at = text;
+	int result = read_suffix(&r, &spec.protocols);
+
+	while (result == 0) {
+		const char *comma = memchr(at, ',', (size_t)(r.stop - at));
+		struct piece item = { at, (size_t)((comma ? comma : r.stop) - at) };
+
+		result = read_item(&r, item, &spec);
+		if (result == 0)
+			result = refuse_duplicate(&r, item, list, &spec);
+		if (result == 0)
+			result = append(list, &spec);
+		if (!comma)
+			break;
+		at = comma + 1;
+	}
+	if (result < 0)
+		list->spec_count = count_before;
+	return result;
+}
