@@ -45,7 +45,7 @@ static uint16_t transport_sum(const struct pkt *p, uint8_t proto, const uint8_t 
 	size_t n = p->is6 ? 16 : 4;
 	uint32_t sum = 0;
 
-	if (p->is6 || proto != 1) {
+	if (proto != 1) {
 		sum = add(sum, p->src, n);
 		sum = add(sum, p->dst, n);
 		sum += proto + (uint32_t)len;
@@ -55,6 +55,8 @@ static uint16_t transport_sum(const struct pkt *p, uint8_t proto, const uint8_t 
 
 static size_t ip_header(const struct pkt *p, uint8_t proto, size_t payload, uint8_t *out)
 {
+	size_t head = 20 + p->ip_options_len;
+
 	if (p->is6) {
 		memset(out, 0, 8);
 		put32(out, 6u << 28 | (uint32_t)p->tos << 20);
@@ -66,66 +68,108 @@ static size_t ip_header(const struct pkt *p, uint8_t proto, size_t payload, uint
 		return 40;
 	}
 	memset(out, 0, 20);
-	out[0] = 0x45;
+	out[0] = (uint8_t)(4u << 4 | head / 4);
 	out[1] = p->tos;
-	put16(out + 2, (uint32_t)payload + 20);
+	put16(out + 2, (uint32_t)(head + payload));
 	put16(out + 6, 0x4000);
 	out[8] = p->ttl;
 	out[9] = proto;
 	memcpy(out + 12, p->src, 4);
 	memcpy(out + 16, p->dst, 4);
-	put16(out + 10, fold(add(0, out, 20)));
-	return 20;
+	memcpy(out + 20, p->ip_options, p->ip_options_len);
+	put16(out + 10, fold(add(0, out, head)));
+	return head;
 }
 
-static size_t build_icmp(const struct pkt *p, uint8_t *out)
+bool pkt_is_echo(const struct pkt *p)
 {
-	/* The error is about what the other side sent: swap the ends. */
+	return p->icmp && (p->is6 ? p->icmp_type == 128 || p->icmp_type == 129 :
+				    p->icmp_type == 0 || p->icmp_type == 8);
+}
+
+/* The first bytes of what the other side sent: the ends are swapped. */
+static size_t build_inner(const struct pkt *p, uint8_t *at)
+{
 	struct pkt inner = { .is6 = p->is6, .ttl = 63 };
-	size_t head = p->is6 ? 40 : 20;
-	uint8_t *icmp = out + head, *at = icmp + 8;
 
 	memcpy(inner.src, p->dst, 16);
 	memcpy(inner.dst, p->src, 16);
-	at += ip_header(&inner, 6, 20, at);
-	memset(at, 0, 8);
-	put16(at, p->dport);
-	put16(at + 2, p->sport);
-	put32(at + 4, p->inner_seq);
-	at += 8;
+	size_t head = ip_header(&inner, p->inner_udp ? 17 : 6, 20, at);
+	uint8_t *t = at + head;
+	put16(t, p->inner_sport);
+	put16(t + 2, p->inner_dport);
+	if (p->inner_udp)
+		put32(t + 4, 20u << 16);
+	else
+		put32(t + 4, p->inner_seq);
+	return head + 8;
+}
+
+static size_t build_icmp(const struct pkt *p, uint8_t *icmp)
+{
+	uint8_t proto = p->is6 ? 58 : 1;
+	size_t len = 8;
+
 	icmp[0] = p->icmp_type;
 	icmp[1] = p->icmp_code;
 	put16(icmp + 2, 0);
 	put32(icmp + 4, p->icmp_word);
-	size_t len = (size_t)(at - icmp);
-	uint8_t proto = p->is6 ? 58 : 1;
-	put16(icmp + 2, transport_sum(p, proto, icmp, len));
-	return ip_header(p, proto, len, out) + len;
+	if (pkt_is_echo(p)) {
+		memcpy(icmp + 8, p->payload, p->len);
+		len += p->len;
+	} else {
+		len += build_inner(p, icmp + 8);
+	}
+	uint16_t sum = transport_sum(p, proto, icmp, len);
+	put16(icmp + 2, p->bad_checksum ? sum ^ 0x5555u : sum);
+	return len;
 }
 
-size_t pkt_build(const struct pkt *p, uint8_t *out)
+static size_t build_udp(const struct pkt *p, uint8_t *udp)
 {
-	if (p->icmp)
-		return build_icmp(p, out);
-	size_t head = p->is6 ? 40 : 20;
-	uint8_t *tcp = out + head;
-	size_t tcp_head = 20 + p->options_len, len = tcp_head + p->len;
+	size_t len = 8 + p->len;
+
+	put16(udp, p->sport);
+	put16(udp + 2, p->dport);
+	put16(udp + 4, p->udp_len ? p->udp_len : (uint32_t)len);
+	put16(udp + 6, 0);
+	memcpy(udp + 8, p->payload, p->len);
+	uint16_t sum = transport_sum(p, 17, udp, len);
+	if (!sum)
+		sum = 0xffff;
+	if (!p->no_checksum)
+		put16(udp + 6, p->bad_checksum ? sum ^ 0x5555u : sum);
+	return len;
+}
+
+static size_t build_tcp(const struct pkt *p, uint8_t *tcp)
+{
+	size_t head = 20 + p->options_len, len = head + p->len;
 
 	put16(tcp, p->sport);
 	put16(tcp + 2, p->dport);
 	put32(tcp + 4, p->seq);
 	put32(tcp + 8, p->ack);
-	tcp[12] = (uint8_t)(tcp_head / 4 << 4);
+	tcp[12] = (uint8_t)((p->data_offset ? p->data_offset : head / 4) << 4);
 	tcp[13] = p->flags;
 	put16(tcp + 14, p->window);
 	put16(tcp + 16, 0);
 	put16(tcp + 18, p->urgent);
 	memcpy(tcp + 20, p->options, p->options_len);
 	if (p->len)
-		memcpy(tcp + tcp_head, p->payload, p->len);
+		memcpy(tcp + head, p->payload, p->len);
 	uint16_t sum = transport_sum(p, 6, tcp, len);
 	put16(tcp + 16, p->bad_checksum ? sum ^ 0x5555u : sum);
-	return ip_header(p, 6, len, out) + len;
+	return len;
+}
+
+size_t pkt_build(const struct pkt *p, uint8_t *out)
+{
+	uint8_t proto = p->udp ? 17 : !p->icmp ? 6 : p->is6 ? 58 : 1;
+	uint8_t *at = out + (p->is6 ? 40 : 20 + p->ip_options_len);
+	size_t len = p->icmp ? build_icmp(p, at) : p->udp ? build_udp(p, at) : build_tcp(p, at);
+
+	return ip_header(p, proto, len, out) + len;
 }
 
 static const char *parse_ip(const uint8_t *d, size_t *len, struct pkt *p, size_t *head)
@@ -156,6 +200,68 @@ static const char *parse_ip(const uint8_t *d, size_t *len, struct pkt *p, size_t
 	return NULL;
 }
 
+static const char *parse_icmp(const uint8_t *t, size_t n, struct pkt *p)
+{
+	if (n < 8)
+		return "ICMP header length";
+	p->icmp = true;
+	p->icmp_type = t[0];
+	p->icmp_code = t[1];
+	p->icmp_word = get32(t + 4);
+	p->payload = t + 8;
+	p->len = (uint32_t)n - 8;
+	if (pkt_is_echo(p))
+		return NULL;
+	size_t head = p->is6 ? 40 : 20;
+	if (n < 8 + head + 8)
+		return "too little of the packet in an ICMP error";
+	const uint8_t *ip = t + 8;
+	uint8_t proto = p->is6 ? ip[6] : ip[9];
+	if (!p->is6)
+		head = (size_t)(ip[0] & 15) * 4;
+	p->inner_udp = proto == 17;
+	p->inner_sport = (uint16_t)get16(ip + head);
+	p->inner_dport = (uint16_t)get16(ip + head + 2);
+	return NULL;
+}
+
+static const char *parse_udp(const uint8_t *t, size_t n, struct pkt *p)
+{
+	if (n < 8 || get16(t + 4) != n)
+		return "UDP length";
+	if (!get16(t + 6))
+		return "UDP without a checksum";
+	p->udp = true;
+	p->sport = (uint16_t)get16(t);
+	p->dport = (uint16_t)get16(t + 2);
+	p->payload = t + 8;
+	p->len = (uint32_t)n - 8;
+	return NULL;
+}
+
+static const char *parse_tcp(const uint8_t *t, size_t n, struct pkt *p)
+{
+	if (n < 20)
+		return "TCP header length";
+	size_t head = (size_t)(t[12] >> 4) * 4;
+	if (head < 20 || head > n)
+		return "TCP header length";
+	if (t[12] & 0x0f)
+		return "reserved bits";
+	p->sport = (uint16_t)get16(t);
+	p->dport = (uint16_t)get16(t + 2);
+	p->seq = get32(t + 4);
+	p->ack = get32(t + 8);
+	p->flags = t[13];
+	p->window = (uint16_t)get16(t + 14);
+	p->urgent = (uint16_t)get16(t + 18);
+	p->options_len = (uint32_t)head - 20;
+	memcpy(p->options, t + 20, p->options_len);
+	p->payload = t + head;
+	p->len = (uint32_t)(n - head);
+	return NULL;
+}
+
 const char *pkt_parse(const uint8_t *d, size_t len, struct pkt *p)
 {
 	size_t head = 0;
@@ -169,30 +275,9 @@ const char *pkt_parse(const uint8_t *d, size_t len, struct pkt *p)
 	size_t n = len - head;
 	if (transport_sum(p, proto, t, n))
 		return "transport checksum";
-	if (proto == 1 || proto == 58) {
-		p->icmp = true;
-		p->icmp_type = t[0];
-		p->icmp_code = t[1];
-		p->icmp_word = get32(t + 4);
-		return NULL;
-	}
-	if (proto != 6)
-		return "neither TCP nor ICMP";
-	size_t tcp_head = (size_t)(t[12] >> 4) * 4;
-	if (n < 20 || tcp_head < 20 || tcp_head > n)
-		return "TCP header length";
-	if (t[12] & 0x0f)
-		return "reserved bits";
-	p->sport = (uint16_t)get16(t);
-	p->dport = (uint16_t)get16(t + 2);
-	p->seq = get32(t + 4);
-	p->ack = get32(t + 8);
-	p->flags = t[13];
-	p->window = (uint16_t)get16(t + 14);
-	p->urgent = (uint16_t)get16(t + 18);
-	p->options_len = (uint32_t)tcp_head - 20;
-	memcpy(p->options, t + 20, p->options_len);
-	p->payload = t + tcp_head;
-	p->len = (uint32_t)(n - tcp_head);
-	return NULL;
+	if (proto == 1 || proto == 58)
+		return parse_icmp(t, n, p);
+	if (proto == 17)
+		return parse_udp(t, n, p);
+	return proto == 6 ? parse_tcp(t, n, p) : "neither TCP, UDP nor ICMP";
 }
