@@ -173,7 +173,8 @@ int view_table_print(FILE *out, const struct view_table *table, const struct vie
 	struct layout layout;
 
 	measure(&layout, table, look->header);
-	fit(&layout, table, look->width, fold && !look->oneline);
+	if (!look->oneline)
+		fit(&layout, table, look->width, fold);
 	if (look->header)
 		put_header(out, table, &layout);
 	for (size_t i = 0; i < rows; i++) {

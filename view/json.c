@@ -79,6 +79,13 @@ static json_t *owners_of(const struct view_row *row)
 	return list;
 }
 
+static json_t *outside_of(const struct minato_endpoint *outside)
+{
+	struct view_end end = { outside->addr, 128, outside->port, outside->port };
+
+	return end_of(&end);
+}
+
 static json_t *row_of(const struct view_row *row)
 {
 	json_t *object = json_pack("{s:s,s:s,s:s,s:s,s:b,s:I,s:I,s:o,s:o,s:I,s:I,s:I}", "guest",
@@ -96,6 +103,8 @@ static json_t *row_of(const struct view_row *row)
 		json_object_set_new(object, "uid", json_integer(row->uid));
 		json_object_set_new(object, "inode", json_integer(row->inode));
 	}
+	if (row->outside.port)
+		json_object_set_new(object, "outside", outside_of(&row->outside));
 	json_object_set_new(object, "process", owners_of(row));
 	return object;
 }

@@ -72,28 +72,41 @@ static void number_cell(struct view_table *table, uint64_t number)
 	view_table_cell(table, text);
 }
 
+/* What -e adds: " word:value" each. */
+static void extended_words(char *out, size_t size, const struct view_row *row)
+{
+	struct view_end outside = { row->outside.addr, 128, 0, 0 };
+	char word[VIEW_WORD_SIZE];
+	int used;
+
+	used = snprintf(out, size,
+			" age:%s bytes_in:%" PRIu64 " bytes_out:%" PRIu64 " hits:%" PRIu64,
+			view_age_word(word, sizeof(word), row->age_ms), row->bytes_in,
+			row->bytes_out, row->hits);
+	if (row->outside.port)
+		used += snprintf(out + used, size - (size_t)used, " outside:%s:%u",
+				 view_address_word(word, sizeof(word), &outside),
+				 row->outside.port);
+	if (row->inode)
+		used += snprintf(out + used, size - (size_t)used, " uid:%u ino:%u", row->uid,
+				 row->inode);
+}
+
 /* Process and what -e adds share the last column, which is folded first. */
 static void last_cell(struct view_table *table, const struct view_row *row,
 		      const struct view_look *look)
 {
-	char text[640];
-	char more[256] = "";
-	char age[VIEW_WORD_SIZE];
+	char text[800] = "";
+	char more[384] = "";
+	size_t length;
 
 	if (look->processes)
-		view_owners_word(text, sizeof(text), row);
-	else
-		text[0] = 0;
+		view_owners_word(text, sizeof(text) - sizeof(more), row);
 	if (look->extended)
-		snprintf(more, sizeof(more),
-			 "%sage:%s bytes_in:%" PRIu64 " bytes_out:%" PRIu64 " hits:%" PRIu64,
-			 text[0] ? " " : "", view_age_word(age, sizeof(age), row->age_ms),
-			 row->bytes_in, row->bytes_out, row->hits);
-	if (look->extended && row->inode)
-		snprintf(more + strlen(more), sizeof(more) - strlen(more), " uid:%u ino:%u",
-			 row->uid, row->inode);
-	snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s", more);
-	view_table_cell(table, text);
+		extended_words(more, sizeof(more), row);
+	length = strlen(text);
+	memcpy(text + length, more, strlen(more) + 1);
+	view_table_cell(table, text[0] == ' ' ? text + 1 : text);
 }
 
 static int print_rows(FILE *out, const struct view_row *rows, size_t count,

@@ -45,11 +45,12 @@ struct view_owner {
 struct view_row {
 	char guest[VIEW_NAME_SIZE];
 	uint8_t proto;	   /* MINATO_TCP, MINATO_UDP, MINATO_ICMP; 0: TCP and UDP */
-	const char *kind;  /* flow, service, published, uplink, guard, guest */
+	const char *kind;  /* flow, service, published, uplink, guard, ...: one word */
 	const char *state; /* in ss's words; of an entry its verdict */
 	bool listening;	   /* waits for others: shown by -l, not by default */
 	uint64_t recv_queue, send_queue;
 	struct view_end local, peer;
+	struct minato_endpoint outside;	    /* the host's own end of a flow; port 0: none */
 	uint64_t hits, bytes_in, bytes_out; /* bytes as the guest counts them */
 	int64_t age_ms;			    /* -1: unknown */
 	struct view_owner owners[VIEW_OWNERS_MAX];
@@ -150,7 +151,7 @@ struct view_look {
 	size_t width; /* of the terminal; 0: none, nothing is cut or folded */
 	bool colour;
 	bool header;
-	bool oneline;			      /* never fold a row */
+	bool oneline;			      /* never fold or cut a row */
 	bool processes;			      /* show who holds the sockets */
 	bool extended;			      /* show bytes, age, hits */
 	const struct view_services *services; /* NULL: numbers */
@@ -187,7 +188,7 @@ struct view {
 extern const struct view view_text;
 extern const struct view view_json;
 
-/* ---- message.c: rows in messages between two programs of ours ---- */
+/* ---- rowmessage.c: rows in messages between two programs of ours ---- */
 
 /* A new reference, or NULL when memory ran out. */
 json_t *view_message_row(const struct minato_row *row);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a running guest tells of itself: who it is, its counters, the rows of its table. */
+#include "cmd/cmd.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define NS_PER_MS 1000000
+/* What is told of a command line and of a list of ports; a message has its bounds. */
+#define COMMAND_BYTES_MAX 4096
+#define PORTS_MAX 128
+
+static void set_address(json_t *info, const char *name, bool has, const struct minato_addr *addr)
+{
+	char text[64];
+
+	if (!has)
+		return;
+	minato_addr_format(addr, text, sizeof(text));
+	json_object_set_new(info, name, json_string(text));
+}
+
+static void set_addresses(json_t *info, const struct cmd_harbour *harbour)
+{
+	const struct drive_subnet *subnet = &harbour->plan.subnet;
+	bool has6 = harbour->guest.has6;
+
+	set_address(info, "address4", subnet->has4, &subnet->guest4);
+	set_address(info, "gateway4", subnet->has4, &subnet->gateway4);
+	set_address(info, "dns4", subnet->has4, &subnet->dns4);
+	set_address(info, "address6", has6, &subnet->guest6);
+	set_address(info, "gateway6", has6, &subnet->gateway6);
+	set_address(info, "dns6", has6, &subnet->dns6);
+	json_object_set_new(info, "mtu", json_integer(harbour->plan.mtu));
+}
+
+/* A word that is not UTF-8 shows as "?". */
+static json_t *command_words(char *const *argv)
+{
+	json_t *words = json_array();
+	size_t bytes = 0;
+
+	for (; *argv && bytes < COMMAND_BYTES_MAX; argv++) {
+		json_t *word = json_string(*argv);
+
+		bytes += strlen(*argv) + 1;
+		if (bytes < COMMAND_BYTES_MAX)
+			json_array_append_new(words, word ? word : json_string("?"));
+		else
+			json_decref(word);
+	}
+	if (*argv || bytes >= COMMAND_BYTES_MAX)
+		json_array_append_new(words, json_string("..."));
+	return words;
+}
+
+static json_t *port_range(const struct minato_addr *addr, uint16_t first, uint16_t last)
+{
+	struct minato_endpoint end = { *addr, first };
+	json_t *object = view_message_end(&end);
+
+	json_object_set_new(object, "last", json_integer(last));
+	return object;
+}
+
+static void add_port(json_t *list, const struct cmd_harbour *harbour, const struct relay_spec *spec,
+		     uint8_t proto)
+{
+	static const struct minato_addr every;
+	const struct drive_subnet *subnet = &harbour->plan.subnet;
+	uint16_t extent = (uint16_t)(spec->last - spec->first);
+	json_t *host = port_range(spec->every ? &every : &spec->addr, spec->first, spec->last);
+	json_t *guest = port_range(subnet->has4 ? &subnet->guest4 : &subnet->guest6, spec->guest,
+				   (uint16_t)(spec->guest + extent));
+
+	json_array_append_new(list, json_pack("{s:i,s:o,s:o}", "proto", proto, "host", host,
+					      "guest", guest));
+}
+
+static json_t *published(const struct cmd_harbour *harbour)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < harbour->publish.spec_count && i < PORTS_MAX; i++) {
+		const struct relay_spec *spec = &harbour->publish.specs[i];
+
+		if (spec->protocols & RELAY_TCP)
+			add_port(list, harbour, spec, MINATO_TCP);
+		if (spec->protocols & RELAY_UDP)
+			add_port(list, harbour, spec, MINATO_UDP);
+	}
+	return list;
+}
+
+static void set_count(json_t *counters, const char *name, uint64_t value)
+{
+	if (value)
+		json_object_set_new(counters, name, json_integer((json_int_t)value));
+}
+
+/* Those that are not zero. */
+static json_t *counters(const struct cmd_harbour *harbour)
+{
+	json_t *object = json_object();
+	struct drive_tap_stats tap;
+
+	for (uint32_t i = 0; i < minato_counter_count(); i++)
+		set_count(object, minato_counter_name(i), minato_counter(harbour->host, i));
+	for (unsigned i = 0; i < RELAY_COUNTER_COUNT; i++)
+		set_count(object, relay_counter_name(i), relay_counter(harbour->relay, i));
+	drive_tap_stats(harbour->tap, &tap);
+	set_count(object, "tap_frames_in", tap.frames_in);
+	set_count(object, "tap_bytes_in", tap.bytes_in);
+	set_count(object, "tap_frames_out", tap.frames_out);
+	set_count(object, "tap_bytes_out", tap.bytes_out);
+	set_count(object, "tap_out_blocked", tap.out_blocked);
+	set_count(object, "tap_out_refused", tap.out_refused);
+	set_count(object, "tap_in_short", tap.in_short);
+	set_count(object, "tap_in_no_chunk", tap.in_no_chunk);
+	return object;
+}
+
+static json_t *info(void *user)
+{
+	const struct cmd_harbour *harbour = user;
+	int64_t up_ns = drive_loop_now(harbour->loop).ns - harbour->started.ns;
+	json_t *object = json_pack("{s:s,s:i,s:i,s:i,s:I,s:I}", "name", harbour->name, "pid",
+				   (int)getpid(), "init", (int)harbour->guest.init, "uid",
+				   (int)getuid(), "started", (json_int_t)harbour->started_s,
+				   "uptime_ms", (json_int_t)(up_ns / NS_PER_MS));
+
+	if (!object)
+		return NULL;
+	set_addresses(object, harbour);
+	json_object_set_new(object, "command", command_words(harbour->plan.argv));
+	json_object_set_new(object, "published", published(harbour));
+	json_object_set_new(object, "counters", counters(harbour));
+	return object;
+}
+
+static const char *what_word(enum relay_what what)
+{
+	switch (what) {
+	case RELAY_WHAT_NOTHING:
+		return NULL;
+	case RELAY_WHAT_UPLINK:
+		return "uplink";
+	case RELAY_WHAT_GUARD:
+		return "guard";
+	case RELAY_WHAT_PUBLISHED:
+		return "published";
+	case RELAY_WHAT_RESOLVER:
+		return "dns";
+	case RELAY_WHAT_OUT:
+		return "out";
+	case RELAY_WHAT_IN:
+		return "in";
+	}
+	return NULL;
+}
+
+/* What the relay adds: the direction, and the other side of the flow in the host's own network. */
+static void set_about(json_t *object, const struct cmd_harbour *harbour, uint64_t user)
+{
+	struct relay_about about;
+	const char *word;
+
+	if (!relay_about(harbour->relay, user, &about))
+		return;
+	word = what_word(about.what);
+	if (word)
+		json_object_set_new(object, "what", json_string(word));
+	if (about.what != RELAY_WHAT_OUT && about.what != RELAY_WHAT_IN)
+		return;
+	json_object_set_new(object, "near", view_message_end(&about.near));
+	json_object_set_new(object, "far", view_message_end(&about.far));
+}
+
+static json_t *next_row(void *user, uint64_t *cursor)
+{
+	struct cmd_harbour *harbour = user;
+	struct minato_row row;
+	json_t *object;
+
+	if (!minato_row(harbour->host, cursor, &row))
+		return NULL;
+	object = view_message_row(&row);
+	if (object)
+		set_about(object, harbour, row.user);
+	return object;
+}
+
+static int send_signal(void *user, int signo)
+{
+	struct cmd_harbour *harbour = user;
+
+	return drive_guest_signal(&harbour->guest, signo);
+}
+
+struct cmd_answers cmd_answers_of(struct cmd_harbour *harbour)
+{
+	return (struct cmd_answers){ info, next_row, send_signal, harbour };
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The program: its sub-commands, their options, and what they have in common. */
+#ifndef MINATO_CMD_H
+#define MINATO_CMD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "drive/drive.h"
+#include "relay/relay.h"
+#include "view/view.h"
+
+/*
+ * Exit codes. Those of `run` and `exec` are the command's own, except these, as env(1) has them:
+ * FAILED for what minato could not do, 126 and 127 for a command that could not be executed.
+ */
+enum cmd_exit {
+	CMD_OK = 0,
+	CMD_REFUSED = 1, /* a port or name is taken, no such guest */
+	CMD_USAGE = 2,	 /* the words of the command line are wrong */
+	CMD_FAILED = 125,
+};
+
+/* ---- options.c: one table of options for each command; --help is made of it ---- */
+
+enum cmd_take {
+	CMD_FLAG,   /* bool */
+	CMD_TEXT,   /* const char * */
+	CMD_NUMBER, /* long, between min and max */
+	CMD_MANY,   /* struct cmd_many */
+};
+
+#define CMD_MANY_MAX 1024
+
+/* The values of an option that can be repeated, in order; borrowed from argv. */
+struct cmd_many {
+	size_t count;
+	const char *text[CMD_MANY_MAX];
+};
+
+struct cmd_option {
+	enum cmd_take take;
+	char letter;	  /* 0: none */
+	const char *name; /* without "--" */
+	const char *arg;  /* what its value is called; NULL for a flag */
+	size_t offset;	  /* of the value in the command's own struct */
+	long min, max;
+	const char *help;
+};
+
+/* A sub-command. Every one takes -h and --help besides its options. */
+struct cmd_command {
+	const char *name;
+	const char *args;    /* after the options, for the usage line */
+	const char *summary; /* one line */
+	const char *about;   /* a paragraph under the usage line, or NULL */
+	const struct cmd_option *options;
+	size_t option_count;
+	bool passes; /* from the first operand on, words belong to another command */
+	int (*run)(int argc, char **argv); /* argv[0] is its name; returns the exit code */
+};
+
+struct cmd_operands {
+	int count;
+	char **words; /* ends with NULL */
+};
+
+/* cmd_parse: nothing to say, go on. */
+#define CMD_GO_ON (-1)
+
+/*
+ * Reads the command line into the command's own struct `into`, which holds the defaults, and moves
+ * the operands together. Returns CMD_GO_ON, or the exit code after it has printed the help or said
+ * what is wrong.
+ */
+int cmd_parse(const struct cmd_command *command, char **argv, void *into,
+	      struct cmd_operands *operands);
+/* Prints the help of a command. */
+void cmd_print_help(FILE *out, const struct cmd_command *command);
+/* Says on stderr that the usage is wrong, with a hint at --help; returns CMD_USAGE. */
+int cmd_usage(const struct cmd_command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* ---- suggest.c: the word that was meant ---- */
+
+/* How many letters must be added, left out, changed or swapped with their neighbour. */
+size_t cmd_distance(const char *a, const char *b);
+
+struct cmd_guess {
+	const char *word; /* what was written */
+	const char *best; /* the nearest so far, or NULL */
+	size_t distance;
+};
+/* Considers one more candidate (borrowed). One that needs too many changes is never the best. */
+void cmd_guess_try(struct cmd_guess *guess, const char *candidate);
+
+/* ---- commands.c: the table of commands; main.c calls one of them ---- */
+
+/* In the order of the help. */
+extern const struct cmd_command *const cmd_commands[];
+extern const size_t cmd_command_count;
+/* The command of that name, or NULL. */
+const struct cmd_command *cmd_find(const char *name);
+/* "minato: ..." on stderr. */
+void cmd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Prints the list of commands. */
+void cmd_print_commands(FILE *out);
+
+/* ---- run.c, exec.c, stop.c, ps.c, ss.c, help.c, version.c: one command each ---- */
+
+extern const struct cmd_command cmd_run;
+extern const struct cmd_command cmd_exec;
+extern const struct cmd_command cmd_stop;
+extern const struct cmd_command cmd_ps;
+extern const struct cmd_command cmd_ss;
+extern const struct cmd_command cmd_help;
+extern const struct cmd_command cmd_version;
+
+/* ---- passing.c: signals and the terminal, handed on to a command that is waited for ---- */
+
+/*
+ * Whoever runs a command in the place of itself: what comes to us goes to it, and when the terminal
+ * stops us, we stop.
+ */
+struct cmd_passing {
+	void (*pass)(void *user, int signo); /* gives the signal to the command */
+	void *user;
+	int terminal;	  /* a descriptor of the controlling terminal, or -1 */
+	pid_t foreground; /* the process group it had */
+};
+
+/*
+ * Takes all signals that can be passed on from the loop. Keep the struct until the end; 0 or
+ * negative errno.
+ */
+int cmd_passing_begin(struct cmd_passing *passing, struct drive_loop *loop);
+/* Gives the terminal back to the process group that had it, as a shell does after a job. */
+void cmd_passing_end(struct cmd_passing *passing);
+/* The number of a signal by name ("TERM", "SIGTERM", "15"), or -EINVAL. */
+int cmd_signal_number(const char *name);
+
+/* ---- guestname.c: what a guest is called ---- */
+
+/* A name made of the command's own: "python3" for "/usr/bin/python3"; "guest" where none fits. */
+void cmd_guest_name(char name[DRIVE_NAME_SIZE], const char *program);
+
+/* ---- harbour.c: all that runs beside a guest: tap, host value, relay, loop ---- */
+
+struct cmd_control;
+
+/*
+ * The harbour of one guest, in the process that the user started; the guest is its child.
+ *
+ *   the user's shell --- minato run (this) ------------------- init --- the command
+ *                        host sockets, control socket,  tap    own namespaces
+ *                        host value, relay            <----->  tap0
+ */
+struct cmd_harbour {
+	/* Filled in by the caller. */
+	struct drive_plan plan;
+	struct relay_publish publish; /* with its ports bound */
+	char name[DRIVE_NAME_SIZE];
+	int listener; /* of the control socket; taken over */
+	bool host_loopback;
+
+	struct drive_loop *loop;
+	struct drive_guest guest;
+	int netns; /* keeps the guest's sockets until they have said their last words */
+	struct drive_tap *tap;
+	int64_t tap_watch;
+	bool starved; /* no chunk to read frames into: not watched for a while */
+	bool blocked; /* the tap had no room: watched for room */
+	void *memory;
+	size_t memory_size;
+	struct minato *host;
+	struct relay *relay;
+	struct cmd_control *control;
+	struct cmd_passing passing;
+	int64_t end_watch;
+	bool ran;    /* the command was started */
+	bool ending; /* the command has ended, with this exit code: */
+	int code;
+	struct minato_time ending_until;
+	struct minato_time started;
+	int64_t started_s; /* seconds since 1970 */
+};
+
+/*
+ * Makes the guest and all beside it, but does not start the command. 0 or negative errno with a
+ * text; cmd_harbour_close is then due all the same.
+ */
+int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error);
+/* Runs the command to its end; its exit code, or negative errno with a text. */
+int cmd_harbour_run(struct cmd_harbour *harbour, struct drive_error *error);
+void cmd_harbour_close(struct cmd_harbour *harbour);
+
+/* ---- answers.c: what a harbour says on its control socket ---- */
+
+struct cmd_answers;
+struct cmd_answers cmd_answers_of(struct cmd_harbour *harbour);
+
+/* ---- control.c: the server's side of the control socket ---- */
+
+/*
+ * A request is one JSON object in a line, at most CMD_LINE_MAX bytes with its newline:
+ * {"v":1,"request":"info"}. Each reply is one or more such lines. The last has "done":true; an
+ * error has "error":"text". Requests: info; rows (lines with "rows":[...], then the last); stop
+ * (with "signal":number).
+ */
+#define CMD_LINE_MAX 65536
+#define CMD_CLIENTS_MAX 16
+#define CMD_IDLE_MS 5000
+
+/* What a running guest can be asked for. */
+struct cmd_answers {
+	/* A new reference to the members of an info reply; NULL when memory ran out. */
+	json_t *(*info)(void *user);
+	/* The next row of the table, as a new reference; NULL after the last. */
+	json_t *(*row)(void *user, uint64_t *cursor);
+	/* Sends the guest a signal; 0 or negative errno. */
+	int (*signal)(void *user, int signo);
+	void *user;
+};
+
+/*
+ * Serves the listening socket (taken over) from the loop. A client is heard only if it is of this
+ * user or root; it never blocks us: what it does not read waits in its own bounded buffer, a client
+ * silent for CMD_IDLE_MS is closed, and the one silent longest gives way to the seventeenth.
+ */
+int cmd_control_open(struct cmd_control **control, struct drive_loop *loop, int listener,
+		     const struct cmd_answers *answers);
+/* Ends it; the loop is not turned again afterwards. */
+void cmd_control_close(struct cmd_control *control);
+
+/* ---- asking.c: the other side ---- */
+
+struct cmd_client {
+	int fd;
+	pid_t pid; /* of the running guest's minato */
+	char *line;
+	size_t used, parsed;
+};
+
+/* Connects to the guest of that name; 0 or negative errno with a text (-ENOENT: no such guest). */
+int cmd_client_open(struct cmd_client *client, const char *name, struct drive_error *error);
+void cmd_client_close(struct cmd_client *client);
+/* Sends a request (reference taken over). */
+int cmd_client_send(struct cmd_client *client, json_t *request, struct drive_error *error);
+/*
+ * The next line of the reply as a new reference; NULL with a text when there is none, it is no
+ * reply, or it says an error.
+ */
+json_t *cmd_client_next(struct cmd_client *client, struct drive_error *error);
+/* Sends {"v":1,"request":name} and returns the one line of its reply. */
+json_t *cmd_client_ask(struct cmd_client *client, const char *name, struct drive_error *error);
+
+/* ---- guests.c: running guests as the commands see them ---- */
+
+/* An info reply, read. `reply` owns the texts. */
+struct cmd_guest {
+	struct view_guest view;
+	struct view_port *ports;
+	char *command;
+};
+
+int cmd_guest_read(struct cmd_guest *guest, const json_t *reply);
+void cmd_guest_free(struct cmd_guest *guest);
+/* Asks one guest; 0 or negative errno with a text. */
+int cmd_guest_ask(struct cmd_guest *guest, const char *name, struct drive_error *error);
+
+struct cmd_names {
+	char (*list)[DRIVE_NAME_SIZE];
+	size_t count;
+};
+/* The names of all running guests of this user. 0 or negative errno with a text. */
+int cmd_names_read(struct cmd_names *names, struct drive_error *error);
+void cmd_names_free(struct cmd_names *names);
+/* " (did you mean web?)" or " (running: a, b)", for a name that no guest has; returns `out`. */
+const char *cmd_names_hint(char *out, size_t size, const char *wrong);
+
+/* ---- owners.c: the sockets of a guest's own kernel, and who holds them ---- */
+
+struct cmd_socket {
+	uint8_t proto;
+	enum minato_state state;
+	struct minato_endpoint local, remote;
+	uint32_t recv_queue, send_queue, uid, inode;
+};
+
+struct cmd_sockets {
+	struct cmd_socket *list;
+	size_t count, room;
+};
+
+/* Reads one line of /proc/net/tcp, tcp6, udp or udp6; -EINVAL for a heading or anything else. */
+int cmd_socket_parse(struct cmd_socket *socket, const char *line, uint8_t proto);
+/* Reads the sockets of the network namespace of that process. 0 or negative errno. */
+int cmd_sockets_read(struct cmd_sockets *sockets, pid_t process);
+void cmd_sockets_free(struct cmd_sockets *sockets);
+/* The socket at this end of a flow or waiting for one, or NULL. */
+const struct cmd_socket *cmd_sockets_find(const struct cmd_sockets *sockets,
+					  const struct view_row *row);
+/* Fills in who holds the sockets of the rows (by inode), of the guest with that init. */
+void cmd_owners_find(struct view_row *rows, size_t count, pid_t init);
+
+/* ---- look.c: how to draw on this terminal ---- */
+
+/* Width, colour (never where NO_COLOR is set or TERM is dumb) and header for a stream. */
+struct view_look cmd_look(FILE *out);
+
+#endif

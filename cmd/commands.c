@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The table of sub-commands. */
+#include "cmd/cmd.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+const struct cmd_command *const cmd_commands[] = {
+	&cmd_run, &cmd_exec, &cmd_stop, &cmd_ps, &cmd_ss, &cmd_help, &cmd_version,
+};
+
+const size_t cmd_command_count = sizeof(cmd_commands) / sizeof(cmd_commands[0]);
+
+void cmd_say(const char *format, ...)
+{
+	va_list args;
+
+	fputs("minato: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	putc('\n', stderr);
+}
+
+const struct cmd_command *cmd_find(const char *name)
+{
+	for (size_t i = 0; i < cmd_command_count; i++) {
+		if (!strcmp(cmd_commands[i]->name, name))
+			return cmd_commands[i];
+	}
+	return NULL;
+}
+
+void cmd_print_commands(FILE *out)
+{
+	fputs("Usage: minato COMMAND [options] [arguments]\n\n"
+	      "Gives any command its own 65,536 TCP and UDP ports, without root.\n\n"
+	      "Commands:\n",
+	      out);
+	for (size_t i = 0; i < cmd_command_count; i++)
+		fprintf(out, "  %-9s %s\n", cmd_commands[i]->name, cmd_commands[i]->summary);
+	fputs("\n'minato help COMMAND' says more; so do the manual pages.\n", out);
+}

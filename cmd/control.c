@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The control socket of a running guest: answers other commands of the same user, a line of JSON
+ * for a line of JSON, without ever waiting for one of them.
+ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NS_PER_MS 1000000
+/* Rows in one line of the reply: some 500 bytes each at most, so a line has room for all. */
+#define ROWS_PER_LINE 64
+/* Accepted in one turn, so that a flood of clients does not hold up traffic. */
+#define ACCEPTS_PER_TURN 8
+
+struct client {
+	struct cmd_control *control;
+	int fd; /* -1: free */
+	int64_t watch;
+	struct minato_time heard;
+	size_t in_used;
+	size_t out_used, out_sent;
+	uint64_t cursor; /* of the listing under way */
+	uint32_t listed;
+	bool listing;
+	bool deaf; /* end after what is to be said */
+	char *in, *out;
+};
+
+struct cmd_control {
+	struct drive_loop *loop;
+	int listener;
+	int64_t watch;
+	struct cmd_answers answers;
+	struct client clients[CMD_CLIENTS_MAX];
+};
+
+static void end_client(struct client *client)
+{
+	if (client->fd < 0)
+		return;
+	drive_loop_remove(client->control->loop, client->watch);
+	close(client->fd);
+	free(client->in);
+	free(client->out);
+	client->in = client->out = NULL;
+	client->fd = -1;
+}
+
+/* Takes over the reference. A line that does not fit ends the client: none is longer by design. */
+static void say(struct client *client, json_t *object)
+{
+	size_t room = CMD_LINE_MAX - client->out_used;
+	size_t size = 0;
+
+	if (object && json_object_set_new(object, "v", json_integer(VIEW_JSON_VERSION)) == 0)
+		size = json_dumpb(object, client->out + client->out_used, room, JSON_COMPACT);
+	json_decref(object);
+	if (!size || size >= room) {
+		client->deaf = true;
+		return;
+	}
+	client->out_used += size;
+	client->out[client->out_used++] = '\n';
+}
+
+static void say_error(struct client *client, const char *text)
+{
+	say(client, json_pack("{s:s,s:b}", "error", text, "done", 1));
+	client->deaf = true;
+}
+
+static void say_done(struct client *client, json_t *object)
+{
+	if (object)
+		json_object_set_new(object, "done", json_true());
+	say(client, object);
+}
+
+static void answer_stop(struct client *client, const json_t *request)
+{
+	json_int_t signo = json_integer_value(json_object_get(request, "signal"));
+	const struct cmd_answers *answers = &client->control->answers;
+	int result;
+
+	if (signo < 1 || signo >= NSIG) {
+		say_error(client, "stop needs \"signal\", a number from 1 on");
+		return;
+	}
+	result = answers->signal(answers->user, (int)signo);
+	if (result < 0)
+		say_error(client, strerror(-result));
+	else
+		say_done(client, json_object());
+}
+
+static void answer(struct client *client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "request"));
+	const struct cmd_answers *answers = &client->control->answers;
+
+	if (json_integer_value(json_object_get(request, "v")) != VIEW_JSON_VERSION) {
+		say_error(client, "this minato speaks version 1 (\"v\":1)");
+	} else if (!name) {
+		say_error(client, "\"request\" is missing");
+	} else if (!strcmp(name, "info")) {
+		say_done(client, answers->info(answers->user));
+	} else if (!strcmp(name, "rows")) {
+		client->listing = true;
+		client->cursor = 0;
+		client->listed = 0;
+	} else if (!strcmp(name, "stop")) {
+		answer_stop(client, request);
+	} else {
+		say_error(client, "unknown request");
+	}
+}
+
+/* One line of rows, or the line that ends the listing. */
+static void say_rows(struct client *client)
+{
+	const struct cmd_answers *answers = &client->control->answers;
+	json_t *rows = json_array();
+	json_t *row = NULL;
+
+	while (rows && json_array_size(rows) < ROWS_PER_LINE) {
+		row = answers->row(answers->user, &client->cursor);
+		if (!row || json_array_append_new(rows, row))
+			break;
+	}
+	client->listed += (uint32_t)json_array_size(rows);
+	if (json_array_size(rows)) {
+		say(client, json_pack("{s:o}", "rows", rows));
+	} else {
+		json_decref(rows);
+		say_done(client, json_pack("{s:i}", "count", (int)client->listed));
+		client->listing = false;
+	}
+}
+
+/* The line that is complete at the head of what was heard, as text without its newline. */
+static char *next_line(struct client *client, size_t *length)
+{
+	char *newline = memchr(client->in, '\n', client->in_used);
+
+	if (!newline)
+		return NULL;
+	*length = (size_t)(newline - client->in);
+	return client->in;
+}
+
+static void take_line(struct client *client, size_t length)
+{
+	json_t *request = json_loadb(client->in, length, JSON_REJECT_DUPLICATES, NULL);
+
+	if (json_is_object(request))
+		answer(client, request);
+	else
+		say_error(client, "no JSON object in this line");
+	json_decref(request);
+	client->in_used -= length + 1;
+	memmove(client->in, client->in + length + 1, client->in_used);
+}
+
+/* Writes what waits; false when the client is gone. */
+static bool flush(struct client *client)
+{
+	while (client->out_sent < client->out_used) {
+		ssize_t sent = send(client->fd, client->out + client->out_sent,
+				    client->out_used - client->out_sent, MSG_NOSIGNAL);
+
+		if (sent < 0)
+			return errno == EAGAIN || errno == EINTR;
+		client->out_sent += (size_t)sent;
+		client->heard = drive_loop_now(client->control->loop);
+	}
+	client->out_sent = client->out_used = 0;
+	return true;
+}
+
+/* One request at a time, the next when all of the last answer is written. */
+static void serve(struct client *client)
+{
+	size_t length;
+
+	while (flush(client)) {
+		if (client->out_used) {
+			drive_loop_modify(client->control->loop, client->watch, EPOLLOUT);
+			return;
+		}
+		if (client->deaf)
+			break;
+		if (client->listing) {
+			/* One line in each turn of the loop: traffic goes on in between. */
+			say_rows(client);
+			drive_loop_modify(client->control->loop, client->watch, EPOLLOUT);
+			return;
+		}
+		if (next_line(client, &length)) {
+			take_line(client, length);
+		} else if (client->in_used == CMD_LINE_MAX) {
+			say_error(client, "the line is too long");
+		} else {
+			drive_loop_modify(client->control->loop, client->watch, EPOLLIN);
+			return;
+		}
+	}
+	end_client(client);
+}
+
+static void client_ready(void *user, uint32_t events)
+{
+	struct client *client = user;
+	size_t room = CMD_LINE_MAX - client->in_used;
+	ssize_t got;
+
+	if (events & EPOLLOUT) {
+		serve(client);
+		return;
+	}
+	got = recv(client->fd, client->in + client->in_used, room, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got <= 0) {
+		end_client(client);
+		return;
+	}
+	client->in_used += (size_t)got;
+	client->heard = drive_loop_now(client->control->loop);
+	serve(client);
+}
+
+/* A free place, or that of the client silent longest. */
+static struct client *place(struct cmd_control *control)
+{
+	struct client *victim = &control->clients[0];
+
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
+		struct client *client = &control->clients[i];
+
+		if (client->fd < 0)
+			return client;
+		if (client->heard.ns < victim->heard.ns)
+			victim = client;
+	}
+	end_client(victim);
+	return victim;
+}
+
+/* Takes over fd. */
+static void admit(struct cmd_control *control, int fd)
+{
+	struct client *client = place(control);
+
+	*client = (struct client){ .control = control, .fd = fd };
+	client->in = malloc(CMD_LINE_MAX);
+	client->out = malloc(CMD_LINE_MAX);
+	client->heard = drive_loop_now(control->loop);
+	client->watch = drive_loop_add(control->loop, fd, EPOLLIN, client_ready, client);
+	if (!client->in || !client->out || client->watch < 0)
+		end_client(client);
+}
+
+static void listener_ready(void *user, uint32_t events)
+{
+	struct cmd_control *control = user;
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		int fd = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd < 0)
+			return;
+		if (drive_runtime_peer(fd, NULL) < 0)
+			close(fd);
+		else
+			admit(control, fd);
+	}
+}
+
+/* Ends who was silent too long; the next deadline. */
+static struct minato_time sweep(void *user, struct minato_time now)
+{
+	struct cmd_control *control = user;
+	struct minato_time earliest = MINATO_NEVER;
+
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
+		struct client *client = &control->clients[i];
+		int64_t end = client->heard.ns + (int64_t)CMD_IDLE_MS * NS_PER_MS;
+
+		if (client->fd < 0)
+			continue;
+		if (end <= now.ns)
+			end_client(client);
+		else if (end < earliest.ns)
+			earliest.ns = end;
+	}
+	return earliest;
+}
+
+int cmd_control_open(struct cmd_control **out, struct drive_loop *loop, int listener,
+		     const struct cmd_answers *answers)
+{
+	struct cmd_control *control = calloc(1, sizeof(*control));
+	int result;
+
+	if (!control) {
+		close(listener);
+		return -ENOMEM;
+	}
+	control->loop = loop;
+	control->listener = listener;
+	control->answers = *answers;
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++)
+		control->clients[i].fd = -1;
+	control->watch = drive_loop_add(loop, listener, EPOLLIN, listener_ready, control);
+	result = control->watch < 0 ? (int)control->watch : drive_loop_hook(loop, sweep, control);
+	if (result < 0) {
+		cmd_control_close(control);
+		return result;
+	}
+	*out = control;
+	return 0;
+}
+
+void cmd_control_close(struct cmd_control *control)
+{
+	if (!control)
+		return;
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++)
+		end_client(&control->clients[i]);
+	if (control->watch > 0)
+		drive_loop_remove(control->loop, control->watch);
+	close(control->listener);
+	free(control);
+}

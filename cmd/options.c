@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Reads a command line by its table of options, and makes the help of the same table. */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HELP_COLUMN 28
+#define HELP_WIDTH 79
+
+static const struct cmd_option help_option = { .letter = 'h',
+					       .name = "help",
+					       .help = "Show this and end." };
+
+/* What is known while one command line is read. */
+struct reading {
+	const struct cmd_command *command;
+	void *into;
+	char **next; /* the word after the current one */
+};
+
+int cmd_usage(const struct cmd_command *command, const char *format, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "minato %s: ", command->name);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fprintf(stderr, "\nSee 'minato %s --help'.\n", command->name);
+	return CMD_USAGE;
+}
+
+static int store_number(const struct reading *reading, const struct cmd_option *option,
+			const char *value)
+{
+	char *end;
+	long number;
+
+	errno = 0;
+	number = strtol(value, &end, 10);
+	if (errno || *end || end == value || number < option->min || number > option->max)
+		return cmd_usage(reading->command, "--%s: %s is not a number from %ld to %ld",
+				 option->name, value, option->min, option->max);
+	*(long *)(void *)((char *)reading->into + option->offset) = number;
+	return CMD_GO_ON;
+}
+
+static int store(const struct reading *reading, const struct cmd_option *option, const char *value)
+{
+	void *place = (char *)reading->into + option->offset;
+	struct cmd_many *many = place;
+
+	switch (option->take) {
+	case CMD_FLAG:
+		*(bool *)place = true;
+		return CMD_GO_ON;
+	case CMD_TEXT:
+		*(const char **)place = value;
+		return CMD_GO_ON;
+	case CMD_NUMBER:
+		return store_number(reading, option, value);
+	case CMD_MANY:
+		if (many->count == CMD_MANY_MAX)
+			return cmd_usage(reading->command, "--%s: given more than %d times",
+					 option->name, CMD_MANY_MAX);
+		many->text[many->count++] = value;
+		return CMD_GO_ON;
+	}
+	return CMD_USAGE;
+}
+
+static int unknown_long(const struct reading *reading, const char *name, size_t length)
+{
+	char word[64];
+	struct cmd_guess guess = { .word = word };
+
+	snprintf(word, sizeof(word), "%.*s", (int)length, name);
+	for (size_t i = 0; i < reading->command->option_count; i++)
+		cmd_guess_try(&guess, reading->command->options[i].name);
+	cmd_guess_try(&guess, help_option.name);
+	if (guess.best)
+		return cmd_usage(reading->command, "there is no option --%s; did you mean --%s?",
+				 word, guess.best);
+	return cmd_usage(reading->command, "there is no option --%s", word);
+}
+
+static int show_help(const struct reading *reading)
+{
+	cmd_print_help(stdout, reading->command);
+	return CMD_OK;
+}
+
+static const struct cmd_option *find_long(const struct cmd_command *command, const char *name,
+					  size_t length)
+{
+	for (size_t i = 0; i < command->option_count; i++) {
+		const struct cmd_option *option = &command->options[i];
+
+		if (!strncmp(option->name, name, length) && !option->name[length])
+			return option;
+	}
+	if (length == strlen(help_option.name) && !strncmp(help_option.name, name, length))
+		return &help_option;
+	return NULL;
+}
+
+static int read_long(struct reading *reading, const char *word)
+{
+	size_t length = strcspn(word, "=");
+	const char *value = word[length] ? word + length + 1 : NULL;
+	const struct cmd_option *option = find_long(reading->command, word, length);
+
+	if (!option)
+		return unknown_long(reading, word, length);
+	if (!option->arg && value)
+		return cmd_usage(reading->command, "--%s takes no value", option->name);
+	if (option == &help_option)
+		return show_help(reading);
+	if (option->arg && !value)
+		value = *reading->next ? *reading->next++ : NULL;
+	if (option->arg && !value)
+		return cmd_usage(reading->command, "--%s needs a value: --%s %s", option->name,
+				 option->name, option->arg);
+	return store(reading, option, value);
+}
+
+static const struct cmd_option *find_letter(const struct cmd_command *command, char letter)
+{
+	for (size_t i = 0; i < command->option_count; i++) {
+		if (command->options[i].letter == letter)
+			return &command->options[i];
+	}
+	return letter == help_option.letter ? &help_option : NULL;
+}
+
+/* "-tln", "-p8080", "-p 8080". */
+static int read_letters(struct reading *reading, const char *word)
+{
+	for (; *word; word++) {
+		const struct cmd_option *option = find_letter(reading->command, *word);
+		const char *value = word + 1;
+		int code;
+
+		if (!option)
+			return cmd_usage(reading->command, "there is no option -%c", *word);
+		if (option == &help_option)
+			return show_help(reading);
+		if (option->arg && !*value)
+			value = *reading->next ? *reading->next++ : NULL;
+		if (option->arg && !value)
+			return cmd_usage(reading->command, "-%c needs a value: -%c %s", *word,
+					 *word, option->arg);
+		code = store(reading, option, value);
+		if (code != CMD_GO_ON || option->arg)
+			return code;
+	}
+	return CMD_GO_ON;
+}
+
+int cmd_parse(const struct cmd_command *command, char **argv, void *into,
+	      struct cmd_operands *operands)
+{
+	struct reading reading = { command, into, argv + 1 };
+	int code = CMD_GO_ON;
+
+	*operands = (struct cmd_operands){ 0, argv + 1 };
+	while (*reading.next && code == CMD_GO_ON) {
+		char *word = *reading.next++;
+
+		if (!strcmp(word, "--")) {
+			break;
+		} else if (!strncmp(word, "--", 2)) {
+			code = read_long(&reading, word + 2);
+		} else if (word[0] == '-' && word[1]) {
+			code = read_letters(&reading, word + 1);
+		} else {
+			operands->words[operands->count++] = word;
+			if (command->passes)
+				break;
+		}
+	}
+	while (*reading.next)
+		operands->words[operands->count++] = *reading.next++;
+	operands->words[operands->count] = NULL;
+	return code;
+}
+
+/* Prints words from `column` on, folded at the width with `indent` before each further line. */
+static void print_folded(FILE *out, const char *text, int column, int indent)
+{
+	while (*text) {
+		int length = (int)strcspn(text, " ");
+
+		if (column + length > HELP_WIDTH && column > indent) {
+			fprintf(out, "\n%*s", indent, "");
+			column = indent;
+		}
+		fprintf(out, "%.*s", length, text);
+		column += length;
+		text += length;
+		if (*text == ' ') {
+			text++;
+			column++;
+			if (column + (int)strcspn(text, " ") <= HELP_WIDTH)
+				putc(' ', out);
+		}
+	}
+	putc('\n', out);
+}
+
+static void print_option(FILE *out, const struct cmd_option *option)
+{
+	char left[80];
+	int length = snprintf(left, sizeof(left),
+			      option->letter ? "  -%c, --%s%s%s" : "  %c   --%s%s%s",
+			      option->letter ? option->letter : ' ', option->name,
+			      option->arg ? " " : "", option->arg ? option->arg : "");
+
+	fputs(left, out);
+	if (length >= HELP_COLUMN - 1) {
+		putc('\n', out);
+		length = 0;
+	}
+	fprintf(out, "%*s", HELP_COLUMN - length, "");
+	print_folded(out, option->help, HELP_COLUMN, HELP_COLUMN);
+}
+
+void cmd_print_help(FILE *out, const struct cmd_command *command)
+{
+	fprintf(out, "Usage: minato %s [options]%s%s\n\n", command->name, *command->args ? " " : "",
+		command->args);
+	print_folded(out, command->summary, 0, 0);
+	if (command->about) {
+		putc('\n', out);
+		print_folded(out, command->about, 0, 0);
+	}
+	fputs("\nOptions:\n", out);
+	for (size_t i = 0; i < command->option_count; i++)
+		print_option(out, &command->options[i]);
+	print_option(out, &help_option);
+}

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* minato ss: the ports and connections of the running guests, in the columns of ss. */
+#include "cmd/cmd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct ss_options {
+	bool tcp, udp, all, listening, numeric, resolve, only4, only6;
+	bool no_header, oneline, processes, extended, json;
+	const char *guest;
+};
+
+#define AT(field) offsetof(struct ss_options, field)
+
+static const struct cmd_option options[] = {
+	{ CMD_FLAG, 't', "tcp", NULL, AT(tcp), 0, 0, "TCP only." },
+	{ CMD_FLAG, 'u', "udp", NULL, AT(udp), 0, 0, "UDP only." },
+	{ CMD_FLAG, 'l', "listening", NULL, AT(listening), 0, 0,
+	  "Only what waits for others: published ports, listening programs, guards, the uplink." },
+	{ CMD_FLAG, 'a', "all", NULL, AT(all), 0, 0, "Both what waits and what is connected." },
+	{ CMD_FLAG, 'n', "numeric", NULL, AT(numeric), 0, 0, "Ports as numbers." },
+	{ CMD_FLAG, 'r', "resolve", NULL, AT(resolve), 0, 0, "Names of hosts." },
+	{ CMD_FLAG, '4', "ipv4", NULL, AT(only4), 0, 0, "IPv4 only." },
+	{ CMD_FLAG, '6', "ipv6", NULL, AT(only6), 0, 0, "IPv6 only." },
+	{ CMD_FLAG, 'p', "processes", NULL, AT(processes), 0, 0,
+	  "Which program of the guest holds the socket." },
+	{ CMD_FLAG, 'e', "extended", NULL, AT(extended), 0, 0,
+	  "Age, bytes, the outside port, uid and inode." },
+	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
+	{ CMD_FLAG, 'O', "oneline", NULL, AT(oneline), 0, 0, "Each row on one line." },
+	{ CMD_TEXT, 0, "in", "NAME", AT(guest), 0, 0, "Of this guest only." },
+	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-ss(1) says which members." },
+};
+
+struct listing {
+	const struct ss_options *chosen;
+	struct view_filter filter;
+	struct view_row *rows;
+	size_t count, room;
+};
+
+static bool append(struct listing *listing, const struct view_row *row)
+{
+	if (!view_filter_match(&listing->filter, row))
+		return true;
+	if (listing->count == listing->room) {
+		size_t room = listing->room ? listing->room * 2 : 256;
+		struct view_row *rows = realloc(listing->rows, room * sizeof(*rows));
+
+		if (!rows)
+			return false;
+		listing->rows = rows;
+		listing->room = room;
+	}
+	listing->rows[listing->count++] = *row;
+	return true;
+}
+
+/* ---- rows of the guest's table ---- */
+
+/* Words that may stand in "what"; anything else a newer minato says is left as it is. */
+static const char *what_word(const char *what)
+{
+	static const char *const known[] = { "uplink", "guard", "published", "dns", "out", "in" };
+
+	for (size_t i = 0; what && i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!strcmp(known[i], what))
+			return known[i];
+	}
+	return NULL;
+}
+
+static void add_about(struct view_row *row, const json_t *message)
+{
+	const char *what = what_word(json_string_value(json_object_get(message, "what")));
+	struct minato_endpoint far;
+
+	if (what)
+		row->kind = what;
+	view_message_end_read(&row->outside, json_object_get(message, "near"));
+	/* A UDP flow need not have one destination; the latest is better than none. */
+	if (!row->listening && !row->peer.first &&
+	    view_message_end_read(&far, json_object_get(message, "far")) == 0)
+		row->peer = (struct view_end){ far.addr, 128, far.port, far.port };
+}
+
+static int take_rows(struct listing *listing, const json_t *list, const char *guest)
+{
+	struct minato_row row;
+	struct view_row view;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *message = json_array_get(list, i);
+
+		if (view_message_row_read(&row, message) < 0)
+			return -EPROTO;
+		view_row_from(&view, &row, guest, drive_now());
+		add_about(&view, message);
+		if (!append(listing, &view))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int read_table(struct listing *listing, const char *guest, struct drive_error *error)
+{
+	struct cmd_client client;
+	bool done = false;
+	int result = cmd_client_open(&client, guest, error);
+
+	if (result < 0)
+		return result;
+	result = cmd_client_send(&client, json_pack("{s:s}", "request", "rows"), error);
+	while (!result && !done) {
+		json_t *reply = cmd_client_next(&client, error);
+
+		if (!reply) {
+			result = -EPROTO;
+			break;
+		}
+		done = json_is_true(json_object_get(reply, "done"));
+		result = take_rows(listing, json_object_get(reply, "rows"), guest);
+		if (result)
+			drive_fail(error, -result, "cannot read the rows: %s", strerror(-result));
+		json_decref(reply);
+	}
+	cmd_client_close(&client);
+	return result;
+}
+
+/* ---- the guest's own kernel ---- */
+
+/* What its programs listen on; what they are connected to is in the table already. */
+static bool add_listeners(struct listing *listing, const struct cmd_sockets *sockets,
+			  const char *guest)
+{
+	for (size_t i = 0; i < sockets->count; i++) {
+		const struct cmd_socket *socket = &sockets->list[i];
+		struct view_row row = { .proto = socket->proto, .kind = "guest", .age_ms = -1 };
+
+		if (socket->remote.port)
+			continue;
+		if (socket->proto == MINATO_TCP && socket->state != MINATO_LISTEN)
+			continue;
+		snprintf(row.guest, sizeof(row.guest), "%s", guest);
+		row.listening = true;
+		row.state = view_state_word(socket->proto, socket->state);
+		row.local = (struct view_end){ socket->local.addr, 128, socket->local.port,
+					       socket->local.port };
+		row.peer = (struct view_end){ .addr = socket->remote.addr, .prefix = 128 };
+		row.recv_queue = socket->recv_queue;
+		row.send_queue = socket->send_queue;
+		row.uid = socket->uid;
+		row.inode = socket->inode;
+		if (!append(listing, &row))
+			return false;
+	}
+	return true;
+}
+
+static void find_sockets(struct view_row *rows, size_t count, const struct cmd_sockets *sockets)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct cmd_socket *socket;
+
+		if (rows[i].listening || rows[i].inode)
+			continue;
+		socket = cmd_sockets_find(sockets, &rows[i]);
+		if (socket) {
+			rows[i].uid = socket->uid;
+			rows[i].inode = socket->inode;
+		}
+	}
+}
+
+static int read_kernel(struct listing *listing, const char *name, size_t first,
+		       struct drive_error *error)
+{
+	const struct ss_options *chosen = listing->chosen;
+	struct cmd_sockets sockets;
+	struct cmd_guest guest;
+	int result = cmd_guest_ask(&guest, name, error);
+	pid_t init = result < 0 ? 0 : guest.view.init;
+
+	cmd_guest_free(&guest);
+	if (result < 0)
+		return result;
+	if (cmd_sockets_read(&sockets, init) < 0)
+		return 0;
+	if (!add_listeners(listing, &sockets, name))
+		result = drive_fail(error, ENOMEM, "out of memory");
+	if (chosen->processes || chosen->extended || chosen->json)
+		find_sockets(listing->rows + first, listing->count - first, &sockets);
+	if (chosen->processes || chosen->json)
+		cmd_owners_find(listing->rows + first, listing->count - first, init);
+	cmd_sockets_free(&sockets);
+	return result;
+}
+
+static int read_guest(struct listing *listing, const char *name, struct drive_error *error)
+{
+	size_t first = listing->count;
+	int result = read_table(listing, name, error);
+
+	return result < 0 ? result : read_kernel(listing, name, first, error);
+}
+
+/* ---- output ---- */
+
+static const char *host_name(void *user, const struct minato_addr *addr)
+{
+	static char name[NI_MAXHOST];
+	struct minato_endpoint end = { *addr, 0 };
+	struct sockaddr_storage address;
+	socklen_t length = drive_endpoint_to(&address, &end);
+
+	(void)user;
+	if (getnameinfo((struct sockaddr *)&address, length, name, sizeof(name), NULL, 0,
+			NI_NAMEREQD))
+		return NULL;
+	return name;
+}
+
+static int print(const struct listing *listing)
+{
+	const struct ss_options *chosen = listing->chosen;
+	const struct view *view = chosen->json ? &view_json : &view_text;
+	struct view_services *services = NULL;
+	struct view_look look = cmd_look(stdout);
+	int result;
+
+	if (!chosen->numeric && !chosen->json)
+		services = view_services_load("/etc/services");
+	look.header = !chosen->no_header;
+	look.oneline = chosen->oneline;
+	look.processes = chosen->processes;
+	look.extended = chosen->extended;
+	look.services = services;
+	look.host = chosen->resolve ? host_name : NULL;
+	result = view->rows(stdout, listing->rows, listing->count, &look);
+	view_services_free(services);
+	if (result < 0)
+		cmd_say("cannot write the list: %s", strerror(-result));
+	return result < 0 ? CMD_FAILED : CMD_OK;
+}
+
+static int read_one(struct listing *listing)
+{
+	const char *name = listing->chosen->guest;
+	struct drive_error error;
+	char hint[256];
+	int result = read_guest(listing, name, &error);
+
+	if (result == -ENOENT)
+		cmd_say("no guest is called %s%s", name, cmd_names_hint(hint, sizeof(hint), name));
+	else if (result < 0)
+		cmd_say("%s: %s", name, error.text);
+	return result < 0 ? CMD_REFUSED : CMD_OK;
+}
+
+/* A guest that ends meanwhile is no failure; what is wrong with one is said. */
+static int read_every(struct listing *listing)
+{
+	struct drive_error error;
+	struct cmd_names names;
+
+	if (cmd_names_read(&names, &error) < 0) {
+		cmd_say("%s", error.text);
+		return CMD_FAILED;
+	}
+	for (size_t i = 0; i < names.count; i++) {
+		int result = read_guest(listing, names.list[i], &error);
+
+		if (result < 0 && result != -ENOENT)
+			cmd_say("%s: %s", names.list[i], error.text);
+	}
+	cmd_names_free(&names);
+	return CMD_OK;
+}
+
+static int run(int argc, char **argv)
+{
+	struct ss_options chosen = { 0 };
+	struct listing listing = { .chosen = &chosen };
+	struct cmd_operands operands;
+	int code = cmd_parse(&cmd_ss, argv, &chosen, &operands);
+
+	(void)argc;
+	if (code != CMD_GO_ON)
+		return code;
+	if (operands.count)
+		return cmd_usage(&cmd_ss, "'%s' is one word too many; a guest is chosen by --in",
+				 operands.words[0]);
+	listing.filter = (struct view_filter){ chosen.tcp,	 chosen.udp,   chosen.all,
+					       chosen.listening, chosen.only4, chosen.only6 };
+	code = chosen.guest ? read_one(&listing) : read_every(&listing);
+	if (code == CMD_OK) {
+		if (listing.count)
+			qsort(listing.rows, listing.count, sizeof(*listing.rows), view_row_compare);
+		code = print(&listing);
+	}
+	free(listing.rows);
+	return code;
+}
+
+const struct cmd_command cmd_ss = {
+	.name = "ss",
+	.args = "",
+	.summary = "List ports and connections of the running guests, as ss does.",
+	.about = "Seen from the guest: local is the guest's side. By default what is connected; -l "
+		 "what waits for others, -a both.",
+	.options = options,
+	.option_count = sizeof(options) / sizeof(options[0]),
+	.run = run,
+};
