@@ -12,7 +12,7 @@ struct minato_time drive_now(void)
 
 	/* Cannot fail: the clock exists on every Linux. */
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (struct minato_time){(int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
+	return (struct minato_time){ (int64_t)now.tv_sec * 1000000000 + now.tv_nsec };
 }
 
 int drive_seed(void *memory, size_t size)

@@ -280,7 +280,8 @@ int drive_exec_code(int result);
 /*
  * Enters the running guest whose init has this pid and executes argv there as its user: the *caller
  * itself* moves into the guest's namespaces and cannot come back, so this is for a process that
- * only waits afterwards. The working directory is kept where the guest has it, otherwise it is /.
+ * only waits afterwards, and ends with _exit (a leak checker at exit would look for its threads in
+ * the wrong namespace). The working directory is kept where the guest has it, otherwise it is /.
  * Returns the pid of the started command, a child of the caller which dies with it (and *pidfd for
  * a loop), or negative errno with a text; -ENOENT, -EACCES as drive_guest_go.
  */

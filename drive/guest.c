@@ -20,11 +20,11 @@
 /* Init's next message; *fd gets the descriptor beside it, -1 if none. */
 static int hear(int control, struct drive_word *word, int *fd)
 {
-	struct iovec iov = {.iov_base = word, .iov_len = sizeof(*word)};
+	struct iovec iov = { .iov_base = word, .iov_len = sizeof(*word) };
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
-	} ancillary = {{0}};
+	} ancillary = { { 0 } };
 	struct msghdr message = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
@@ -103,7 +103,7 @@ int drive_guest_make(struct drive_guest *guest, const struct drive_plan *plan,
 	int ends[2];
 	int result;
 
-	*guest = (struct drive_guest){.init = -1, .pidfd = -1, .control = -1, .tap = -1};
+	*guest = (struct drive_guest){ .init = -1, .pidfd = -1, .control = -1, .tap = -1 };
 	(void)prctl(PR_SET_DUMPABLE, 1);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		return drive_fail(error, errno, "socketpair: %s", strerror(errno));

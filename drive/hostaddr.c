@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const uint8_t mapped_prefix[12] = {[10] = 0xff, [11] = 0xff};
+static const uint8_t mapped_prefix[12] = { [10] = 0xff, [11] = 0xff };
 
 static bool is_mapped(const struct minato_addr *addr)
 {
@@ -19,7 +19,7 @@ static bool is_mapped(const struct minato_addr *addr)
 
 static enum drive_sort sort_v4(const uint8_t bytes[4])
 {
-	static const uint8_t ones[4] = {255, 255, 255, 255};
+	static const uint8_t ones[4] = { 255, 255, 255, 255 };
 
 	if (bytes[0] == 0) /* RFC 1122 3.2.1.3 (a), (b): this host */
 		return DRIVE_SORT_ANY;
@@ -83,7 +83,7 @@ bool drive_endpoint_from(struct minato_endpoint *end, const struct sockaddr *fro
 
 socklen_t drive_endpoint_to(struct sockaddr_storage *to, const struct minato_endpoint *end)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(end->port)};
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(end->port) };
 
 	if (!is_mapped(&end->addr))
 		return drive_endpoint_to6(to, end);
@@ -95,7 +95,7 @@ socklen_t drive_endpoint_to(struct sockaddr_storage *to, const struct minato_end
 
 socklen_t drive_endpoint_to6(struct sockaddr_storage *to, const struct minato_endpoint *end)
 {
-	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(end->port)};
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6, .sin6_port = htons(end->port) };
 
 	memcpy(&in6.sin6_addr, end->addr.bytes, 16);
 	memset(to, 0, sizeof(*to));

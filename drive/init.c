@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -24,12 +26,12 @@ struct init {
 /* One message to the maker, with the descriptor beside it unless that is -1. */
 static void say(const struct drive_word *word, int fd)
 {
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)word, .iov_len = sizeof(*word)};
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)word, .iov_len = sizeof(*word) };
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
 		struct cmsghdr align;
-	} ancillary = {{0}};
-	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	} ancillary = { { 0 } };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (fd >= 0) {
 		struct cmsghdr *header;
@@ -74,7 +76,7 @@ static void keep_only(int control)
 /* Signals that would end PID 1 are read instead; those of a fault in itself are not. */
 static void take_signals(struct init *init)
 {
-	static const int faults[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT};
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 	sigset_t set;
 
 	(void)sigfillset(&set);
@@ -90,7 +92,7 @@ static void take_signals(struct init *init)
 
 static int set_up(struct init *init, struct drive_netns *made, struct drive_word *word)
 {
-	struct drive_error warning = {""};
+	struct drive_error warning = { "" };
 	const struct drive_plan *plan = init->plan;
 	int result = 0;
 
@@ -105,15 +107,39 @@ static int set_up(struct init *init, struct drive_netns *made, struct drive_word
 	return result;
 }
 
+/*
+ * execvpe says EACCES for a name that is nowhere, where some directory of PATH may not be looked
+ * into. Shells call that "not found", and so do we.
+ */
+static bool is_nowhere(const char *name)
+{
+	const char *path = getenv("PATH");
+	char candidate[4096];
+
+	if (strchr(name, '/') || !path)
+		return false;
+	while (*path) {
+		size_t size = strcspn(path, ":");
+
+		(void)snprintf(candidate, sizeof(candidate), "%.*s/%s", (int)size, path, name);
+		if (access(candidate, F_OK) == 0)
+			return false;
+		path += size + (path[size] == ':');
+	}
+	return true;
+}
+
 int drive_init_exec(char *const *argv, char *const *envp)
 {
 	sigset_t none;
+	int result;
 
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)execvpe(argv[0], argv, envp ? envp : environ);
-	return -errno;
+	result = -errno;
+	return result == -EACCES && is_nowhere(argv[0]) ? -ENOENT : result;
 }
 
 /* Forks the command. Its pipe closes unsaid when execve worked, or says why not. */
@@ -176,9 +202,9 @@ static void hand_on_signals(const struct init *init)
 static _Noreturn void serve(struct init *init)
 {
 	struct pollfd ready[3] = {
-		{.fd = init->signals, .events = POLLIN},
-		{.fd = CONTROL, .events = POLLIN},
-		{.fd = init->mounts, .events = POLLPRI},
+		{ .fd = init->signals, .events = POLLIN },
+		{ .fd = CONTROL, .events = POLLIN },
+		{ .fd = init->mounts, .events = POLLPRI },
 	};
 
 	for (;;) {
@@ -195,9 +221,9 @@ static _Noreturn void serve(struct init *init)
 
 _Noreturn void drive_init_main(int control, const struct drive_plan *plan)
 {
-	struct init init = {.plan = plan};
-	struct drive_netns made = {.tap = -1};
-	struct drive_word word = {0};
+	struct init init = { .plan = plan };
+	struct drive_netns made = { .tap = -1 };
+	struct drive_word word = { 0 };
 
 	/* A program that cannot be read, or has file capabilities, hides its /proc files. */
 	(void)prctl(PR_SET_DUMPABLE, 1);
@@ -216,8 +242,9 @@ _Noreturn void drive_init_main(int control, const struct drive_plan *plan)
 		_exit(1);
 	close(made.tap);
 	init.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	drive_mounts_keep(init.etc); /* What changed before we looked raises no event. */
 	await();
-	word = (struct drive_word){.result = start_command(&init)};
+	word = (struct drive_word){ .result = start_command(&init) };
 	say(&word, -1);
 	let_go();
 	serve(&init);

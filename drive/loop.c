@@ -106,7 +106,8 @@ static int grow(struct drive_loop *loop)
 		return -ENOMEM;
 	loop->slots = slots;
 	for (uint32_t i = count; i-- > loop->slot_count;) {
-		slots[i] = (struct watch){.fd = -1, .generation = 1, .next_free = loop->free_head};
+		slots[i] =
+			(struct watch){ .fd = -1, .generation = 1, .next_free = loop->free_head };
 		loop->free_head = i;
 	}
 	loop->slot_count = count;
@@ -116,7 +117,7 @@ static int grow(struct drive_loop *loop)
 int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_ready_fn *ready,
 		       void *user)
 {
-	struct epoll_event event = {.events = events};
+	struct epoll_event event = { .events = events };
 	struct watch *watch;
 	uint32_t slot;
 
@@ -140,7 +141,7 @@ int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_r
 
 int drive_loop_modify(struct drive_loop *loop, int64_t id, uint32_t events)
 {
-	struct epoll_event event = {.events = events, .data.u64 = (uint64_t)id};
+	struct epoll_event event = { .events = events, .data.u64 = (uint64_t)id };
 	struct watch *watch = watch_of(loop, (uint64_t)id);
 
 	if (!watch)
@@ -168,7 +169,7 @@ int drive_loop_hook(struct drive_loop *loop, drive_hook_fn *hook, void *user)
 {
 	if (loop->hook_count == HOOKS_MAX)
 		return -ENOSPC;
-	loop->hooks[loop->hook_count++] = (struct hook){hook, user};
+	loop->hooks[loop->hook_count++] = (struct hook){ hook, user };
 	return 0;
 }
 
@@ -221,7 +222,7 @@ static struct minato_time call_hooks(struct drive_loop *loop, struct minato_time
 static int wait_ready(struct drive_loop *loop, struct epoll_event *events,
 		      struct minato_time deadline)
 {
-	struct timespec timeout = {0, 0};
+	struct timespec timeout = { 0, 0 };
 	int count;
 
 	if (deadline.ns == MINATO_NEVER.ns) {

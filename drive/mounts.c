@@ -122,8 +122,8 @@ struct own_file {
 };
 
 static const struct own_file own_files[DRIVE_ETC_FILES] = {
-	{"/etc/resolv.conf", STAGE "/resolv", STAGE "/resolv/resolv.conf", write_resolv},
-	{"/etc/hosts", STAGE "/hosts", STAGE "/hosts/hosts", write_hosts},
+	{ "/etc/resolv.conf", STAGE "/resolv", STAGE "/resolv/resolv.conf", write_resolv },
+	{ "/etc/hosts", STAGE "/hosts", STAGE "/hosts/hosts", write_hosts },
 };
 
 static int stage(const struct own_file *own, const struct drive_plan *plan)
@@ -172,7 +172,7 @@ static int place(struct drive_etc *etc, const struct own_file *own, struct drive
  */
 static void hide_resolvers(void)
 {
-	static const char *const hidden[] = {"/run/systemd/resolve", "/run/nscd"};
+	static const char *const hidden[] = { "/run/systemd/resolve", "/run/nscd" };
 	struct stat info;
 
 	for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
@@ -183,7 +183,7 @@ static void hide_resolvers(void)
 static void make_etc(const struct drive_plan *plan, struct drive_etc etc[DRIVE_ETC_FILES],
 		     struct drive_error *warning)
 {
-	const bool wanted[DRIVE_ETC_FILES] = {!plan->keep_resolv, plan->hostname != NULL};
+	const bool wanted[DRIVE_ETC_FILES] = { !plan->keep_resolv, plan->hostname != NULL };
 
 	if (!wanted[0] && !wanted[1])
 		return;
@@ -225,7 +225,7 @@ int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_
 		      struct drive_error *warning, struct drive_error *error)
 {
 	for (int i = 0; i < DRIVE_ETC_FILES; i++)
-		etc[i] = (struct drive_etc){.spare = -1};
+		etc[i] = (struct drive_etc){ .spare = -1 };
 	/* A slave sees what the host mounts later; nothing of ours goes back. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return drive_userns_explain(-errno, "making mounts private to the guest", error);

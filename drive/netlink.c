@@ -178,7 +178,7 @@ static int take_attribute(const struct nlattr *attribute, void *user)
 
 static void hand_over(const struct walk *walk, uint8_t length)
 {
-	struct drive_prefix prefix = {.length = length};
+	struct drive_prefix prefix = { .length = length };
 
 	if (walk->size == 4)
 		prefix.addr = minato_addr4(0, 0, 0, 0);
@@ -216,7 +216,7 @@ static int take_address(const struct nlmsghdr *message, void *user)
 int drive_rtnl_prefixes(struct drive_rtnl *rtnl, int family,
 			void (*each)(void *user, const struct drive_prefix *), void *user)
 {
-	struct walk walk = {.each = each, .user = user, .size = family == AF_INET ? 4 : 16};
+	struct walk walk = { .each = each, .user = user, .size = family == AF_INET ? 4 : 16 };
 	struct nlmsghdr *message = start(rtnl, RTM_GETADDR, NLM_F_DUMP);
 	struct ifaddrmsg *ifaddr = mnl_nlmsg_put_extra_header(message, sizeof(*ifaddr));
 	struct rtmsg *route;

@@ -93,7 +93,7 @@ static int explain_tun(int errnum, struct drive_error *error)
 
 static int open_tap(bool *vnet, struct drive_error *error)
 {
-	struct ifreq request = {.ifr_name = "tap0"};
+	struct ifreq request = { .ifr_name = "tap0" };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int result;
 
@@ -164,9 +164,9 @@ int drive_netns_make(const struct drive_plan *plan, struct drive_netns *made,
 
 	made->has6 = plan->subnet.has6 && plan->mtu >= MTU6_MIN && kernel_has6();
 	if (plan->subnet.has6 && !made->has6)
-		drive_warn(warning, plan->mtu < MTU6_MIN
-					    ? "no IPv6 in the guest: its MTU is below 1280"
-					    : "no IPv6 in the guest: the kernel has none");
+		drive_warn(warning, plan->mtu < MTU6_MIN ?
+					    "no IPv6 in the guest: its MTU is below 1280" :
+					    "no IPv6 in the guest: the kernel has none");
 	made->tap = open_tap(&made->vnet, error);
 	if (made->tap < 0)
 		return made->tap;

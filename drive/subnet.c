@@ -19,8 +19,8 @@
 #define PLACES 256
 
 /* The first two bytes of the candidates: private addresses, then those for benchmarks. */
-static const uint8_t bases[BASES][2] = {{10, 0}, {172, 30}, {192, 168}, {198, 18}};
-static const uint8_t base6[8] = {0xfd}; /* fd00:0:0:N::/64 */
+static const uint8_t bases[BASES][2] = { { 10, 0 }, { 172, 30 }, { 192, 168 }, { 198, 18 } };
+static const uint8_t base6[8] = { 0xfd }; /* fd00:0:0:N::/64 */
 
 struct taken {
 	bool four[BASES][PLACES]; /* by the third byte */
@@ -109,8 +109,8 @@ static void choose4(struct drive_subnet *subnet, const struct taken *taken)
 
 	for (int i = 0; i < BASES; i++) {
 		for (unsigned third = THIRD_FIRST; third < PLACES; third++) {
-			struct minato_addr network = minato_addr4(bases[i][0], bases[i][1],
-								  (uint8_t)third, 0);
+			struct minato_addr network =
+				minato_addr4(bases[i][0], bases[i][1], (uint8_t)third, 0);
 
 			if (taken->four[i][third])
 				continue;
@@ -124,7 +124,7 @@ static void choose4(struct drive_subnet *subnet, const struct taken *taken)
 
 static void choose6(struct drive_subnet *subnet, const struct taken *taken)
 {
-	struct minato_addr network = {{0}};
+	struct minato_addr network = { { 0 } };
 	unsigned eighth = 0;
 
 	while (eighth < PLACES && taken->six[eighth])
@@ -137,7 +137,7 @@ static void choose6(struct drive_subnet *subnet, const struct taken *taken)
 
 void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6)
 {
-	struct taken taken = {0};
+	struct taken taken = { 0 };
 	struct drive_rtnl *rtnl;
 
 	if (drive_rtnl_open(&rtnl) == 0) {

@@ -58,8 +58,8 @@ static int identity_map(const char *path, char map[MAP_SIZE])
 	if (!own)
 		return -errno;
 	while (fscanf(own, "%lu %lu %lu", &first, &outside, &count) == 3) {
-		int wrote = snprintf(map + used, MAP_SIZE - used, "%lu %lu %lu\n", first, first,
-				     count);
+		int wrote =
+			snprintf(map + used, MAP_SIZE - used, "%lu %lu %lu\n", first, first, count);
 
 		if (wrote < 0 || (size_t)wrote >= MAP_SIZE - used)
 			break;
