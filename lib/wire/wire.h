@@ -15,53 +15,53 @@
 /* --- drop.c: why a frame was not delivered ------------------------------ */
 
 /* One list: enum, counter name. Network errors are counted, never errno. */
-#define WIRE_DROPS(X)                                                          \
-	X(NONE, "delivered")                                                   \
-	X(TRUNCATED, "drop_truncated")			/* shorter than it says */ \
-	X(ETHERTYPE, "drop_ethertype")			/* not ARP, IPv4, IPv6 */ \
-	X(NOT_OURS, "drop_not_ours")			/* MAC or IP of others */ \
-	X(ARP, "drop_arp")				/* malformed ARP */    \
-	X(IP_VERSION, "drop_ip_version")                                       \
-	X(IP_HEADER, "drop_ip_header")			/* lengths disagree */ \
-	X(IP_CHECKSUM, "drop_ip_checksum")                                     \
-	X(IP_OPTIONS, "drop_ip_options")		/* source route */     \
-	X(IP_FRAGMENT, "drop_ip_fragment")                                     \
-	X(IP_SOURCE, "drop_ip_source")			/* martian source */   \
-	X(IP_DESTINATION, "drop_ip_destination")	/* martian destination */ \
-	X(IP_PROTOCOL, "drop_ip_protocol")                                     \
-	X(IP_EXTENSION, "drop_ip_extension")		/* bad or endless chain */ \
-	X(MULTICAST, "drop_multicast")                                         \
-	X(BROADCAST, "drop_broadcast")                                         \
-	X(TCP_HEADER, "drop_tcp_header")                                       \
-	X(TCP_CHECKSUM, "drop_tcp_checksum")                                   \
-	X(TCP_PORT_ZERO, "drop_tcp_port_zero")                                 \
-	X(UDP_HEADER, "drop_udp_header")                                       \
-	X(UDP_CHECKSUM, "drop_udp_checksum")                                   \
-	X(UDP_PORT_ZERO, "drop_udp_port_zero")                                 \
-	X(ICMP_HEADER, "drop_icmp_header")                                     \
-	X(ICMP_CHECKSUM, "drop_icmp_checksum")                                 \
-	X(ICMP_TYPE, "drop_icmp_type")                                         \
-	X(ND, "drop_nd")				/* malformed or off-link */ \
-	X(GUARD, "drop_guard")				/* by verdict */       \
-	X(CLOSED, "drop_closed")			/* answered with RST or ICMP */ \
-	X(NO_ROUTE, "drop_no_route")                                           \
-	X(NEIGHBOUR, "drop_neighbour")			/* unresolved */       \
-	X(HOP_LIMIT, "drop_hop_limit")                                         \
-	X(TOO_BIG, "drop_too_big")                                             \
-	X(BACKLOG, "drop_backlog")			/* accept queue full */ \
-	X(CALLS, "drop_calls")				/* held calls full */  \
-	X(SOCKETS, "drop_sockets")			/* table full */       \
-	X(MEMORY, "drop_memory")			/* no chunk or extent */ \
-	X(QUEUE, "drop_queue")				/* receive queue full */ \
-	X(TCP_SEQUENCE, "drop_tcp_sequence")		/* outside the window */ \
-	X(TCP_PAWS, "drop_tcp_paws")                                           \
-	X(TCP_ACK, "drop_tcp_ack")			/* RFC 5961 5 */       \
-	X(TCP_RST, "drop_tcp_rst")			/* RFC 5961 3 */       \
-	X(TCP_SYN, "drop_tcp_syn")			/* RFC 5961 4 */       \
-	X(TCP_FLAGS, "drop_tcp_flags")			/* meaningless ones */ \
-	X(TCP_TIMESTAMP, "drop_tcp_timestamp")		/* RFC 7323 3.2 */     \
-	X(TCP_CLOSED, "drop_tcp_closed")		/* data after close */ \
-	X(DUPLICATE_CALL, "drop_duplicate_call")	/* SYN of a held call */
+#define WIRE_DROPS(X)							\
+	X(NONE, "delivered")						\
+	X(TRUNCATED, "drop_truncated") /* shorter than it says */	\
+	X(ETHERTYPE, "drop_ethertype") /* not ARP, IPv4, IPv6 */	\
+	X(NOT_OURS, "drop_not_ours") /* MAC or IP of others */		\
+	X(ARP, "drop_arp") /* malformed ARP */				\
+	X(IP_VERSION, "drop_ip_version")				\
+	X(IP_HEADER, "drop_ip_header") /* lengths disagree */		\
+	X(IP_CHECKSUM, "drop_ip_checksum")				\
+	X(IP_OPTIONS, "drop_ip_options") /* source route */		\
+	X(IP_FRAGMENT, "drop_ip_fragment")				\
+	X(IP_SOURCE, "drop_ip_source") /* martian source */		\
+	X(IP_DESTINATION, "drop_ip_destination") /* martian destination */\
+	X(IP_PROTOCOL, "drop_ip_protocol")				\
+	X(IP_EXTENSION, "drop_ip_extension") /* bad or endless chain */	\
+	X(MULTICAST, "drop_multicast")					\
+	X(BROADCAST, "drop_broadcast")					\
+	X(TCP_HEADER, "drop_tcp_header")				\
+	X(TCP_CHECKSUM, "drop_tcp_checksum")				\
+	X(TCP_PORT_ZERO, "drop_tcp_port_zero")				\
+	X(UDP_HEADER, "drop_udp_header")				\
+	X(UDP_CHECKSUM, "drop_udp_checksum")				\
+	X(UDP_PORT_ZERO, "drop_udp_port_zero")				\
+	X(ICMP_HEADER, "drop_icmp_header")				\
+	X(ICMP_CHECKSUM, "drop_icmp_checksum")				\
+	X(ICMP_TYPE, "drop_icmp_type")					\
+	X(ND, "drop_nd") /* malformed or off-link */			\
+	X(GUARD, "drop_guard") /* by verdict */				\
+	X(CLOSED, "drop_closed") /* answered with RST or ICMP */	\
+	X(NO_ROUTE, "drop_no_route")					\
+	X(NEIGHBOUR, "drop_neighbour") /* unresolved */			\
+	X(HOP_LIMIT, "drop_hop_limit")					\
+	X(TOO_BIG, "drop_too_big")					\
+	X(BACKLOG, "drop_backlog") /* accept queue full */		\
+	X(CALLS, "drop_calls") /* held calls full */			\
+	X(SOCKETS, "drop_sockets") /* table full */			\
+	X(MEMORY, "drop_memory") /* no chunk or extent */		\
+	X(QUEUE, "drop_queue") /* receive queue full */			\
+	X(TCP_SEQUENCE, "drop_tcp_sequence") /* outside the window */	\
+	X(TCP_PAWS, "drop_tcp_paws")					\
+	X(TCP_ACK, "drop_tcp_ack") /* RFC 5961 5 */			\
+	X(TCP_RST, "drop_tcp_rst") /* RFC 5961 3 */			\
+	X(TCP_SYN, "drop_tcp_syn") /* RFC 5961 4 */			\
+	X(TCP_FLAGS, "drop_tcp_flags") /* meaningless ones */		\
+	X(TCP_TIMESTAMP, "drop_tcp_timestamp") /* RFC 7323 3.2 */	\
+	X(TCP_CLOSED, "drop_tcp_closed") /* data after close */		\
+	X(DUPLICATE_CALL, "drop_duplicate_call") /* SYN of a held call */
 
 enum drop {
 #define X(name, text) DROP_##name,
@@ -75,17 +75,33 @@ const char *drop_name(enum drop reason);
 
 /* Running one's complement sum; any alignment, any odd split points. */
 struct sum {
-	uint64_t total;
-	bool odd; /* an odd number of bytes so far */
+	uint64_t total; /* in the machine's byte order */
+	bool odd;	/* an odd number of bytes so far */
 };
 void sum_add(struct sum *s, const void *data, size_t len);
-/* Folded to 16 bits, not inverted, network order of bytes as summed. */
+/*
+ * Folded to 16 bits, not inverted, its bytes in the order of those summed: to
+ * be written with memcpy. 0xffff over data with its checksum in it.
+ */
 uint16_t sum_fold(const struct sum *s);
+/* Writes the checksum: the sum folded and inverted. UDP turns 0 to 0xffff. */
+void sum_put(const struct sum *s, uint8_t *out);
 /* The pseudo header of either family (RFC 9293 3.1, RFC 8200 8.1). */
 void sum_pseudo(struct sum *s, const struct minato_addr *src,
 		const struct minato_addr *dst, uint8_t proto, uint32_t len);
 
 /* --- packet.c: one parsed frame ----------------------------------------- */
+
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_ARP 0x0806
+#define ETHERTYPE_IPV6 0x86dd
+
+/* Bytes of headers without options. */
+#define ETHERNET_HEADER_LEN 14
+#define IPV4_LEN 20
+#define IPV6_LEN 40
+#define UDP_LEN 8
+#define ICMP_LEN 8
 
 #define IP_PROTO_ICMP 1
 #define IP_PROTO_TCP 6
@@ -118,7 +134,7 @@ struct sack_block {
 
 struct tcp_options {
 	uint16_t mss;	/* 0 = absent */
-	uint8_t wscale; /* as sent; meaningful with has_wscale */
+	uint8_t wscale; /* 0..14: parsing takes more as 14 (RFC 7323 2.3) */
 	uint8_t sack_count;
 	bool has_wscale, sack_permitted, has_timestamp;
 	uint32_t tsval, tsecr;
@@ -175,12 +191,28 @@ enum drop packet_parse(const struct minato_frame *frame,
 		       enum minato_link_type type, const uint8_t *mac,
 		       struct packet *p);
 
+/* --- embedded.c --------------------------------------------------------- */
+
 /*
  * The packet inside an ICMP error, of which only 8 transport bytes need be
  * there. Fills src, dst (of the embedded packet: src is us), ip_proto, ports,
  * and for TCP tcp.seq. False when it is too short or not TCP, UDP or echo.
  */
 bool packet_parse_embedded(const struct packet *icmp, struct packet *inner);
+
+/* --- chain.c: IPv6 extension headers ------------------------------------ */
+
+struct chain {
+	const uint8_t *at; /* the next header; in the end the transport's */
+	uint32_t len;	   /* bytes from there to the end of the packet */
+	uint8_t proto;	   /* what is there */
+	bool fragment;	   /* a true one: of more than one */
+	bool more_fragments;
+	uint32_t fragment_offset; /* bytes */
+	uint32_t fragment_id;
+};
+/* Walks to the transport or into a fragment; start with at, len and proto. */
+enum drop chain_walk(struct chain *c);
 
 /* --- tcpwire.c ---------------------------------------------------------- */
 
@@ -210,7 +242,10 @@ struct ip_build {
 };
 uint32_t ip_build(const struct ip_build *h, uint8_t *out); /* 20 or 40 */
 void ethernet_build(uint8_t *out, const uint8_t dst[6], const uint8_t src[6],
-		    bool is6); /* 14 bytes */
+		    bool is6); /* ETHERNET_HEADER_LEN bytes */
+/* The same with any ETHERTYPE_*. */
+void ethernet_build_type(uint8_t *out, const uint8_t dst[6],
+			 const uint8_t src[6], uint16_t type);
 /* 8 bytes, checksum 0. */
 void udp_build(uint8_t *out, uint16_t src_port, uint16_t dst_port,
 	       uint32_t len_with_header);
@@ -259,20 +294,23 @@ bool icmp_may_answer(const struct packet *about);
 struct nd {
 	uint8_t type;
 	struct minato_addr target;
-	const uint8_t *link_addr; /* source or target link-layer option, or NULL */
+	const uint8_t *link_addr; /* from the option, 6 bytes; or NULL */
 	bool router, solicited, override;
 };
-/* NS and NA; hop limit 255, checksum and length rules of RFC 4861 7.1. */
+/*
+ * NS, NA and RS by the rules of RFC 4861 7.1 and 6.1.1: hop limit 255, lengths,
+ * options. An RS has no target (::). link_addr borrows the frame.
+ */
 bool nd_parse(const struct packet *p, struct nd *out);
 /* Writes ICMPv6 with checksum; returns length (24 or 32). */
 uint32_t nd_build(const struct nd *n, const struct minato_addr *src,
 		  const struct minato_addr *dst, uint8_t *out);
 struct ra {
 	uint8_t hop_limit;
-	uint16_t lifetime_s; /* of the router */
+	uint16_t lifetime_s; /* of the router, the prefix and the server */
 	uint32_t mtu;	     /* 0 = no option */
 	const uint8_t *mac;
-	const struct minato_addr *prefix; /* /64, on-link, autonomous; or NULL */
+	const struct minato_addr *prefix; /* a /64 for SLAAC; or NULL */
 	const struct minato_addr *dns;	  /* RFC 8106; or NULL */
 };
 uint32_t ra_build(const struct ra *r, const struct minato_addr *src,
@@ -293,7 +331,10 @@ uint32_t split_packet(const struct minato_frame_out *frame, uint32_t index,
 		      struct minato_extent *out, uint32_t max);
 /* How many packets a frame is (1 when it is not a super-segment). */
 uint32_t split_count(const struct minato_frame_out *frame);
-/* Fills in the transport checksum of a frame that has a partial one. */
+/*
+ * Fills in the transport checksum of a frame that has a partial one (the sum of
+ * the pseudo header in the field), in place. Nothing where csum_start is 0.
+ */
 void split_complete(const struct minato_frame_out *frame);
 
 #endif

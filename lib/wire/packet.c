@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One frame into one struct packet: every bound is checked here, once.
+ *
+ *   parse_ethernet -> parse_arp
+ *                  -> parse_ipv4 ------------------> parse_transport
+ *                  -> parse_ipv6 -> chain_walk ---->      "
+ */
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/bytes.h"
+#include "wire/wire.h"
+
+#define MORE_FRAGMENTS 0x2000u
+#define DONT_FRAGMENT 0x4000u
+#define OFFSET_MASK 0x1fffu
+
+static inline uint32_t load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* --- transport ----------------------------------------------------------- */
+
+static bool checksum_holds(const struct packet *p, uint32_t len)
+{
+	struct sum sum = { 0 };
+
+	if (p->ip_proto != IP_PROTO_ICMP)
+		sum_pseudo(&sum, &p->src, &p->dst, p->ip_proto, len);
+	sum_add(&sum, p->transport, len);
+	return sum_fold(&sum) == 0xffff;
+}
+
+static inline enum drop parse_tcp(uint32_t len, bool trusted, struct packet *p)
+{
+	uint32_t header_len;
+	enum drop drop = tcp_parse(p->transport, len, &p->tcp, &header_len);
+
+	if (drop != DROP_NONE)
+		return drop;
+	if (!trusted && !checksum_holds(p, len)) /* RFC 9293 MUST-3 */
+		return DROP_TCP_CHECKSUM;
+	p->type = PACKET_TCP;
+	p->src_port = p->tcp.src_port;
+	p->dst_port = p->tcp.dst_port;
+	p->payload = p->transport + header_len;
+	p->payload_len = len - header_len;
+	return DROP_NONE;
+}
+
+static enum drop parse_udp(uint32_t len, bool trusted, struct packet *p)
+{
+	const uint8_t *udp = p->transport;
+	uint32_t udp_len;
+
+	if (len < UDP_LEN)
+		return DROP_UDP_HEADER;
+	udp_len = get16(udp + 4);
+	if (udp_len < UDP_LEN || udp_len > len)
+		return DROP_UDP_HEADER;
+	/* RFC 768: 0 is "none computed"; RFC 8200 8.1 does not know that. */
+	if (!trusted && (p->is6 || get16(udp + 6) != 0) &&
+	    (get16(udp + 6) == 0 || !checksum_holds(p, udp_len)))
+		return DROP_UDP_CHECKSUM;
+	p->src_port = get16(udp);
+	p->dst_port = get16(udp + 2);
+	/*
+	 * Deviates: RFC 768 lets a source port be 0, "not used". Nothing could
+	 * be sent back to it, and in the port table 0 means any.
+	 */
+	if (p->src_port == 0 || p->dst_port == 0)
+		return DROP_UDP_PORT_ZERO;
+	p->type = PACKET_UDP;
+	p->payload = udp + UDP_LEN;
+	p->payload_len = udp_len - UDP_LEN;
+	return DROP_NONE;
+}
+
+static bool is_echo(bool is6, uint8_t type)
+{
+	return is6 ? type == ICMP6_ECHO || type == ICMP6_ECHO_REPLY :
+		     type == ICMP4_ECHO || type == ICMP4_ECHO_REPLY;
+}
+
+static enum drop parse_icmp(uint32_t len, bool trusted, struct packet *p)
+{
+	const uint8_t *icmp = p->transport;
+
+	if (len < ICMP_LEN)
+		return DROP_ICMP_HEADER;
+	if (!trusted && !checksum_holds(p, len))
+		return DROP_ICMP_CHECKSUM;
+	p->type = p->is6 ? PACKET_ICMP6 : PACKET_ICMP4;
+	p->icmp_type = icmp[0];
+	p->icmp_code = icmp[1];
+	if (is_echo(p->is6, icmp[0])) {
+		p->src_port = get16(icmp + 4);
+		p->dst_port = p->src_port;
+	}
+	p->payload = icmp + ICMP_LEN;
+	p->payload_len = len - ICMP_LEN;
+	return DROP_NONE;
+}
+
+static inline enum drop parse_transport(const struct minato_frame *frame,
+					uint32_t len, struct packet *p)
+{
+	const uint8_t icmp = p->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;
+
+	if (p->ip_proto == IP_PROTO_TCP)
+		return parse_tcp(len, frame->csum_trusted, p);
+	if (p->ip_proto == IP_PROTO_UDP)
+		return parse_udp(len, frame->csum_trusted, p);
+	if (p->ip_proto == icmp)
+		return parse_icmp(len, frame->csum_trusted, p);
+	p->type = PACKET_OTHER;
+	p->payload = p->transport;
+	p->payload_len = len;
+	return DROP_NONE;
+}
+
+/* --- fragments ----------------------------------------------------------- */
+
+/* `len` bytes of payload are at p->transport; offset and more are set. */
+static enum drop parse_fragment(uint32_t len, struct packet *p)
+{
+	/* RFC 791 3.2, RFC 8200 4.5: only the last may have an odd end, and
+	   none may end beyond what a length field can say. */
+	if (len == 0 || (p->more_fragments && len % 8 != 0) ||
+	    p->fragment_offset + len > UINT16_MAX)
+		return DROP_IP_FRAGMENT;
+	p->type = PACKET_FRAGMENT;
+	p->payload = p->transport;
+	p->payload_len = len;
+	return DROP_NONE;
+}
+
+/* --- IPv4 ---------------------------------------------------------------- */
+
+static inline void set_addr4(struct minato_addr *a, const uint8_t *bytes)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memcpy(a->bytes, mapped, sizeof(mapped));
+	memcpy(a->bytes + 12, bytes, 4);
+}
+
+static bool header_checksum_holds(const uint8_t *ip, uint32_t header_len)
+{
+	struct sum sum = { 0 };
+
+	sum_add(&sum, ip, header_len);
+	return sum_fold(&sum) == 0xffff;
+}
+
+/* Over a header without options, which is five words. */
+static inline bool short_checksum_holds(const uint8_t *ip)
+{
+	uint64_t v = (uint64_t)load32(ip) + load32(ip + 4) + load32(ip + 8) +
+		     load32(ip + 12) + load32(ip + 16);
+
+	v = (v & UINT32_MAX) + (v >> 32);
+	v = (v & UINT16_MAX) + (v >> 16);
+	v = (v & UINT16_MAX) + (v >> 16);
+	return v == 0xffff;
+}
+
+/*
+ * Options are read over (RFC 9293 MUST-50). Deviates: source routes are
+ * refused (RFC 7126 4.3, 4.4), so that MUST-51 to MUST-53 have no object.
+ */
+static enum drop check_options4(const uint8_t *at, const uint8_t *end)
+{
+	while (at < end && *at != 0) {
+		if (*at == 1) {
+			at++;
+			continue;
+		}
+		if (*at == 131 || *at == 137) /* loose, strict */
+			return DROP_IP_OPTIONS;
+		if (end - at < 2 || at[1] < 2 || at[1] > end - at)
+			return DROP_IP_OPTIONS;
+		at += at[1];
+	}
+	return DROP_NONE;
+}
+
+static enum drop check_long_header4(const uint8_t *ip, uint32_t header_len)
+{
+	if (!header_checksum_holds(ip, header_len))
+		return DROP_IP_CHECKSUM;
+	return check_options4(ip + IPV4_LEN, ip + header_len);
+}
+
+/* Not loopback, a group or the broadcast address; the zero address passes. */
+static bool is_source4(const uint8_t *src)
+{
+	if (src[0] == 127 || (src[0] & 0xf0) == 0xe0)
+		return false;
+	return get32(src) != UINT32_MAX;
+}
+
+static enum drop parse_ipv4(const struct minato_frame *frame, const uint8_t *ip,
+			    uint32_t len, struct packet *p)
+{
+	uint32_t header_len, total_len, fragment;
+	enum drop drop;
+
+	if (len < IPV4_LEN)
+		return DROP_TRUNCATED;
+	if (ip[0] >> 4 != 4)
+		return DROP_IP_VERSION;
+	header_len = (ip[0] & 15) * 4u;
+	total_len = get16(ip + 2);
+	if (header_len < IPV4_LEN || total_len < header_len)
+		return DROP_IP_HEADER;
+	if (total_len > len)
+		return DROP_TRUNCATED;
+	if (header_len == IPV4_LEN) {
+		if (!short_checksum_holds(ip))
+			return DROP_IP_CHECKSUM;
+	} else {
+		drop = check_long_header4(ip, header_len);
+		if (drop != DROP_NONE)
+			return drop;
+	}
+
+	p->ip = ip;
+	p->ip_len = total_len;
+	p->traffic_class = ip[1];
+	p->hop_limit = ip[8];
+	p->ip_proto = ip[9];
+	set_addr4(&p->src, ip + 12);
+	set_addr4(&p->dst, ip + 16);
+	p->transport = ip + header_len;
+	if ((ip[12] >= 224 || ip[12] == 127) && !is_source4(ip + 12))
+		return DROP_IP_SOURCE;
+
+	fragment = get16(ip + 6);
+	p->dont_fragment = (fragment & DONT_FRAGMENT) != 0;
+	if (fragment & (MORE_FRAGMENTS | OFFSET_MASK)) {
+		p->fragment_id = get16(ip + 4);
+		p->fragment_offset = (fragment & OFFSET_MASK) * 8;
+		p->more_fragments = (fragment & MORE_FRAGMENTS) != 0;
+		return parse_fragment(total_len - header_len, p);
+	}
+	return parse_transport(frame, total_len - header_len, p);
+}
+
+/* --- IPv6 ---------------------------------------------------------------- */
+
+static enum drop check_addrs6(const struct packet *p)
+{
+	if (addr_is_multicast(&p->src) || addr_is_loopback(&p->src) ||
+	    minato_addr_is4(&p->src))
+		return DROP_IP_SOURCE;
+	if (minato_addr_is4(&p->dst))
+		return DROP_IP_DESTINATION;
+	return DROP_NONE;
+}
+
+static enum drop parse_ipv6(const struct minato_frame *frame, const uint8_t *ip,
+			    uint32_t len, struct packet *p)
+{
+	struct chain chain;
+	enum drop drop;
+
+	if (len < IPV6_LEN)
+		return DROP_TRUNCATED;
+	if (ip[0] >> 4 != 6)
+		return DROP_IP_VERSION;
+	p->is6 = true;
+	p->ip = ip;
+	p->ip_len = IPV6_LEN + get16(ip + 4);
+	if (p->ip_len > len)
+		return DROP_TRUNCATED;
+	p->traffic_class = (uint8_t)(get16(ip) >> 4);
+	p->hop_limit = ip[7];
+	memcpy(p->src.bytes, ip + 8, 16);
+	memcpy(p->dst.bytes, ip + 24, 16);
+	p->dont_fragment = true; /* no router may (RFC 8200 5) */
+	p->ip_proto = ip[6];
+	p->transport = ip + IPV6_LEN;
+	drop = check_addrs6(p);
+	if (drop != DROP_NONE)
+		return drop;
+
+	chain = (struct chain){ .at = p->transport,
+				.len = p->ip_len - IPV6_LEN,
+				.proto = ip[6] };
+	drop = chain_walk(&chain);
+	p->ip_proto = chain.proto;
+	p->transport = chain.at;
+	if (drop != DROP_NONE)
+		return drop;
+	if (chain.fragment) {
+		p->fragment_id = chain.fragment_id;
+		p->fragment_offset = chain.fragment_offset;
+		p->more_fragments = chain.more_fragments;
+		return parse_fragment(chain.len, p);
+	}
+	return parse_transport(frame, chain.len, p);
+}
+
+/* --- link ---------------------------------------------------------------- */
+
+static enum drop parse_arp(const uint8_t *data, uint32_t len, struct packet *p)
+{
+	struct arp arp;
+
+	p->type = PACKET_ARP;
+	p->transport = data;
+	p->payload = data;
+	p->payload_len = len;
+	if (len < ARP_LEN)
+		return DROP_TRUNCATED;
+	return arp_parse(data, len, &arp) ? DROP_NONE : DROP_ARP;
+}
+
+static inline bool mac_equal(const uint8_t *a, const uint8_t *b)
+{
+	return load32(a) == load32(b) && memcmp(a + 4, b + 4, 2) == 0;
+}
+
+static inline enum drop parse_ethernet(const struct minato_frame *frame,
+				       const uint8_t *mac, struct packet *p)
+{
+	const uint8_t *data = frame->data;
+	const uint8_t *payload = data + ETHERNET_HEADER_LEN;
+	const uint32_t len = frame->len - ETHERNET_HEADER_LEN;
+	bool group;
+
+	if (frame->len < ETHERNET_HEADER_LEN)
+		return DROP_TRUNCATED;
+	group = (data[0] & 1) != 0;
+	p->src_mac = data + 6;
+	p->to_us_mac = !group;
+	if (mac != NULL && !group && !mac_equal(data, mac)) {
+		p->to_us_mac = false;
+		return DROP_NOT_OURS;
+	}
+	switch (get16(data + 12)) {
+	case ETHERTYPE_IPV4:
+		return parse_ipv4(frame, payload, len, p);
+	case ETHERTYPE_IPV6:
+		return parse_ipv6(frame, payload, len, p);
+	case ETHERTYPE_ARP:
+		return parse_arp(payload, len, p);
+	}
+	return DROP_ETHERTYPE;
+}
+
+static enum drop parse_ip(const struct minato_frame *frame, struct packet *p)
+{
+	p->to_us_mac = true;
+	if (frame->len == 0)
+		return DROP_TRUNCATED;
+	switch (frame->data[0] >> 4) {
+	case 4:
+		return parse_ipv4(frame, frame->data, frame->len, p);
+	case 6:
+		return parse_ipv6(frame, frame->data, frame->len, p);
+	}
+	return DROP_IP_VERSION;
+}
+
+/* All that parsing may leave alone. Addresses and the TCP segment are filled
+   where the type says that they are there. */
+static inline void clear_packet(const struct minato_frame *frame,
+				struct packet *p)
+{
+	p->type = PACKET_OTHER;
+	p->link = frame->link;
+	p->src_mac = NULL;
+	p->to_us_mac = false;
+	p->is6 = false;
+	p->hop_limit = 0;
+	p->traffic_class = 0;
+	p->ip_proto = 0;
+	p->dont_fragment = false;
+	p->fragment_offset = 0;
+	p->fragment_id = 0;
+	p->more_fragments = false;
+	p->ip = NULL;
+	p->ip_len = 0;
+	p->transport = NULL;
+	p->payload = NULL;
+	p->payload_len = 0;
+	p->gso_size = frame->gso == MINATO_GSO_NONE ? 0 : frame->gso_size;
+	p->icmp_type = 0;
+	p->icmp_code = 0;
+	p->src_port = 0;
+	p->dst_port = 0;
+}
+
+enum drop packet_parse(const struct minato_frame *frame,
+		       enum minato_link_type type, const uint8_t *mac,
+		       struct packet *p)
+{
+	clear_packet(frame, p);
+	if (type == MINATO_LINK_ETHERNET)
+		return parse_ethernet(frame, mac, p);
+	return parse_ip(frame, p);
+}
