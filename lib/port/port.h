@@ -15,10 +15,12 @@
  *
  * Precedence of port_lookup, coded as this list:
  *   1  the exact tuple; then the association of the remote endpoint
- *   2  guard, for new flows only (among guards: as 3)
+ *   2  guard, for new flows only (among guards: as 3); a guard whose verdict
+ *      is MINATO_PASS is an exception from the less specific ones
  *   3  general entries: the most specific local address, then the most
  *      specific port (single, shorter range, any), then the most specific
- *      remote, then the older entry
+ *      remote, then a named face before any, a named scope before any, then
+ *      the older entry
  *   4  the scope's default (kind uplink without address or port)
  *   5  closed
  *
@@ -27,10 +29,15 @@
  * table never forgets by itself, except that a general entry whose `until`
  * has passed no longer matches.
  *
+ * An entry of any scope counts in every scope. A tuple remembers the face it
+ * came by but is found from every face: a flow may move between links.
+ *
  * Nothing here knows TCP, sockets or frames: `owner` is the caller's number.
  */
 #ifndef PORT_PORT_H
 #define PORT_PORT_H
+
+#include <stdalign.h>
 
 #include "base/addr.h"
 #include "base/hash.h"
@@ -49,12 +56,14 @@ struct port_key {
 
 struct port_table; /* opaque to others; see table.c */
 
-/* --- table.c: making, look-up ------------------------------------------- */
+/* --- table.c: making, look-up -------------------------------------------- */
 
 struct port_limits {
-	uint32_t tuples_max;
+	uint32_t tuples_max;  /* 1..PORT_TUPLES_MAX */
 	uint32_t entries_max; /* general entries, socket claims included */
 };
+#define PORT_TUPLES_MAX (1u << 26)
+#define PORT_ENTRIES_MAX (1u << 24)
 size_t port_bytes(const struct port_limits *limits); /* multiple of 64 */
 /* `memory` is zero, aligned to 64; the table is found at its start. */
 struct port_table *port_init(void *memory, const struct port_limits *limits,
@@ -64,16 +73,19 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 struct port_tuple_ref {
 	uint32_t owner;
 	uint8_t class; /* 0..15, the caller's: connection, time-wait, ... */
+	/* Its socket had no SO_REUSEADDR: a later bind to its port fails even
+	   with that option, as on Linux. */
+	bool exclusive;
 };
 
 struct port_fate {
 	enum minato_kind kind;
 	enum minato_verdict verdict;
-	bool exact;	      /* step 1 found it: `tuple` is meaningful */
-	bool association;     /* ... with the local end left open */
+	bool exact;	  /* step 1 found it: `tuple` is meaningful */
+	bool association; /* ... with the local end left open */
 	struct port_tuple_ref tuple;
-	uint32_t entry;	      /* general entry, or POOL_NONE */
-	uint32_t owner;	      /* SOCKET claim: the caller's socket number */
+	uint32_t entry; /* general entry, or POOL_NONE */
+	uint32_t owner; /* SOCKET claim: the caller's socket number */
 	struct minato_endpoint target; /* FORWARD, translated */
 	uint64_t user;
 };
@@ -85,12 +97,15 @@ struct port_fate {
  * and local ends (rendezvous hashing: a member's leaving moves only its own).
  */
 void port_lookup(struct port_table *t, const struct port_key *key,
-		 struct minato_time now, bool new_flow,
-		 struct port_fate *out);
+		 struct minato_time now, bool new_flow, struct port_fate *out);
 
-/* Batch: hash early, prefetch, compare at delivery. */
+/*
+ * Batch: hash early, prefetch, compare at delivery. port_prefetch fetches the
+ * bucket; port_prefetch_tuple, some keys later, the record it points to.
+ */
 uint64_t port_hash(const struct port_table *t, const struct port_key *key);
 void port_prefetch(const struct port_table *t, uint64_t hash);
+void port_prefetch_tuple(const struct port_table *t, uint64_t hash);
 
 /* --- tuple.c: exact tuples ----------------------------------------------- */
 
@@ -104,11 +119,17 @@ void port_tuple_remove(struct port_table *t, uint32_t tuple);
 /* False when there is none. `index` may be NULL. */
 bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 		     struct port_tuple_ref *ref, uint32_t *index);
+/* The same for an exact key whose port_hash is known. */
+bool port_tuple_find_hashed(const struct port_table *t,
+			    const struct port_key *key, uint64_t hash,
+			    struct port_tuple_ref *ref, uint32_t *index);
 /* Gives a tuple to another owner or class (connection -> TIME-WAIT). */
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		       struct port_tuple_ref ref);
 void port_tuple_key(const struct port_table *t, uint32_t tuple,
 		    struct port_key *out);
+void port_tuple_get(const struct port_table *t, uint32_t tuple,
+		    struct port_tuple_ref *out);
 uint32_t port_tuple_count(const struct port_table *t);
 
 /* --- claim.c: what sockets bind ------------------------------------------ */
@@ -118,17 +139,18 @@ struct port_claim {
 	struct minato_addr local; /* :: with v6_only false claims both families */
 	uint16_t port;		  /* != 0 */
 	bool v6_only, reuse_addr, reuse_port;
-	uint32_t uid;		  /* REUSEPORT groups are of one owner */
+	uint32_t uid; /* REUSEPORT groups are of one owner */
 	uint32_t owner;
 	uint64_t user;
 };
 /*
  * Claims a port for a socket, by Linux's rules of conflict: wildcard against
  * specific, family against dual stack, REUSEADDR (TCP: unless one listens),
- * REUSEPORT (all of them, same uid); connections whose claim is gone but whose
- * tuples still use the port without REUSEADDR conflict too. Returns the entry
- * index, or -EADDRINUSE with *holder (may be NULL) = an entry in the way, or
- * POOL_NONE; -ENOSPC.
+ * REUSEPORT (all of them, same uid). Tuples that use the port at an address
+ * claimed here conflict too, unless a claim stands over them (then it alone is
+ * asked) or the new one has REUSEADDR and they are not exclusive. So does a
+ * forward or uplink of the same key. Returns the entry index, or -EADDRINUSE
+ * with *holder (may be NULL) = an entry in the way, or POOL_NONE; -ENOSPC.
  */
 int64_t port_bind(struct port_table *t, const struct port_claim *claim,
 		  uint32_t *holder);
@@ -139,16 +161,25 @@ int port_accepting(struct port_table *t, uint32_t entry, bool accepting);
 void port_claim_reuse(struct port_table *t, uint32_t entry, bool reuse_addr,
 		      bool reuse_port);
 
-/* --- entry.c: general entries --------------------------------------------- */
+/* --- entry.c: general entries -------------------------------------------- */
 
-/* Errors as minato_entry_add. Returns the entry index. */
+/*
+ * Errors as minato_entry_add. Returns the entry index. Ports 0..0 are any, as
+ * 0..65535. Prefixes are masked; -EINVAL for an address with prefix length 0,
+ * for first > last, a target range beyond 65535, a number that no enum or
+ * limit knows. `target.port` 0 keeps the port. An entry whose time has passed
+ * still holds its key until it is removed.
+ */
 int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 		 uint32_t *holder);
 void port_remove(struct port_table *t, uint32_t entry); /* claims too */
 void port_get(const struct port_table *t, uint32_t entry,
 	      struct minato_entry *out);
+/* True for an index that stands for an entry now; any index may be asked. */
 bool port_entry_live(const struct port_table *t, uint32_t entry);
 uint64_t port_entry_hits(const struct port_table *t, uint32_t entry);
+/* Changes each time the index is taken or given back; any index below the
+   limit may be asked. */
 uint32_t port_entry_generation(const struct port_table *t, uint32_t entry);
 /* Next live general entry at or after `from`, or POOL_NONE. */
 uint32_t port_entry_next(const struct port_table *t, uint32_t from);
@@ -156,7 +187,7 @@ uint32_t port_entry_next(const struct port_table *t, uint32_t from);
 bool port_entry_claim(const struct port_table *t, uint32_t entry,
 		      struct port_claim *out);
 
-/* --- choose.c: a free port ------------------------------------------------ */
+/* --- choose.c: a free port ----------------------------------------------- */
 
 struct port_choice {
 	uint8_t scope, proto;
@@ -172,14 +203,14 @@ struct port_choice {
  */
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice);
 
-/* --- bitmap.c: the counted bitmap of free ports --------------------------- */
+/* --- bitmap.c: the counted bitmap of free ports -------------------------- */
 
 /* 65,536 bits, 1,024 word counts, 16 group counts: 9.2 KB. Zeroed = all used;
    bitmap_init makes all free. */
 struct bitmap {
 	uint64_t word[1024];
-	uint8_t count[1024];  /* free bits in the word */
-	uint16_t group[16];   /* free bits in 64 words; 4096 at most */
+	uint8_t count[1024]; /* free bits in the word */
+	uint16_t group[16];  /* free bits in 64 words; 4096 at most */
 	uint32_t total;
 };
 void bitmap_init(struct bitmap *b);
@@ -191,6 +222,200 @@ uint32_t bitmap_count(const struct bitmap *b, uint16_t low, uint16_t high);
 /* The k-th (from 0) free port at or above `low`; k < count. */
 uint16_t bitmap_select(const struct bitmap *b, uint16_t low, uint32_t k);
 
-/* --- interval.c ranges of ports; port-internal, see its head --------------- */
+/* --- interval.c: ranges of ports ----------------------------------------- */
+
+/*
+ * A balanced (AVL) tree ordered by first, last and node number, in which each
+ * node knows the highest `last` below it: all n ranges that contain a port are
+ * found in O(log n) each. Nodes are numbers into an array of the caller's,
+ * which fills in first and last.
+ */
+struct interval {
+	uint32_t left, right; /* or POOL_NONE */
+	uint16_t first, last;
+	uint16_t reach; /* highest last of this subtree */
+	uint8_t height;
+};
+void interval_insert(struct interval *nodes, uint32_t *root, uint32_t node);
+void interval_remove(struct interval *nodes, uint32_t *root, uint32_t node);
+
+#define INTERVAL_HEIGHT_MAX 48
+/* Walks the ranges that meet [low, high], in order. Borrows the nodes. */
+struct interval_walk {
+	const struct interval *nodes;
+	uint16_t low, high;
+	uint32_t depth;
+	uint32_t stack[INTERVAL_HEIGHT_MAX];
+};
+void interval_start(struct interval_walk *w, const struct interval *nodes,
+		    uint32_t root, uint16_t low, uint16_t high);
+uint32_t interval_next(struct interval_walk *w); /* POOL_NONE at the end */
+
+/* ------------------------------------------------------------------------
+ * Internal: shared by the files of this folder and by their tests.
+ */
+
+#define PORT_PROTOS 3u /* TCP, UDP, ICMP */
+#define PORT_SPACES ((PORT_SCOPES + 1) * PORT_PROTOS)
+#define PORT_NUMBERS 65536u
+
+enum port_set { PORT_GENERAL, PORT_GUARDS, PORT_SETS };
+
+/* What one scope and protocol has. The last scope is "any": it has ranges
+   only. */
+struct port_space {
+	uint32_t root[PORT_SETS];  /* intervals */
+	uint32_t count[PORT_SETS]; /* entries, in words and intervals */
+	uint32_t associations;
+	bool opened; /* its bitmap is made */
+};
+
+/*
+ * The memory, from its start; every part begins on a cache line:
+ *
+ *   port_table | buckets | chains | tuples4 | tuples6 | entries | generations
+ *   | intervals | words | uses | bitmaps
+ */
+struct port_table {
+	struct port_limits limits;
+	struct hash_key key;
+	uint64_t hash_mask; /* all ones; a test weakens the hash by it */
+	struct random random;
+	uint64_t sequence; /* of the newest entry */
+
+	/* The hash grows by one pair of buckets at a time (linear hashing). */
+	uint32_t pairs;	    /* in use, in [base, 2 * base) */
+	uint32_t base;	    /* pairs when this doubling began */
+	uint32_t pairs_max; /* a power of two */
+	struct pool chains;
+
+	uint32_t tuple_count;
+	uint32_t fresh4, free4; /* records never used; free list */
+	uint32_t fresh6, free6;
+	struct pool entries;
+
+	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
+	size_t intervals_at, words_at, uses_at, bitmaps_at;
+	struct port_space space[PORT_SPACES];
+};
+
+static inline void *port_part(const struct port_table *t, size_t at)
+{
+	return (char *)(uintptr_t)t + at;
+}
+
+/* table.c */
+uint32_t port_slot(uint8_t proto); /* MINATO_TCP.. -> 0..2 */
+uint32_t port_space_index(uint8_t scope, uint32_t slot);
+struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
+/* The head of a port's chain: entry + 1, or 0. Not of scope any. */
+uint32_t *port_word(const struct port_table *t, uint32_t space,
+		    enum port_set set, uint16_t port);
+struct interval *port_intervals(const struct port_table *t);
+/* How many tuples, single claims and single forwards stand on each port. */
+uint32_t *port_uses(const struct port_table *t, uint32_t space);
+void port_use(struct port_table *t, uint32_t space, uint16_t port);
+void port_unuse(struct port_table *t, uint32_t space, uint16_t port);
+
+/*
+ * bucket.c: the hash of tuple indices. Buckets stand in pairs of neighbouring
+ * cache lines. A key's home is one of a pair; when it is full its neighbour
+ * takes the key as a guest, and when both are full a chain does. `away` says
+ * of a home whether there is anything to look for elsewhere, so that a miss
+ * mostly costs one line. Nothing is ever refused.
+ */
+struct port_bucket {
+	alignas(64) uint64_t tags[2]; /* 8 of 16 bits; 0 = empty lane */
+	uint32_t index[8];
+	uint32_t chain; /* next chain bucket + 1 (of the home's keys), or 0 */
+	uint32_t away;	/* keys of this home that are not in it */
+	uint8_t guests; /* lanes whose home is the neighbour */
+};
+size_t bucket_bytes(uint32_t tuples_max);
+size_t bucket_chain_count(uint32_t tuples_max);
+void bucket_init(struct port_table *t);
+struct port_bucket *bucket_home(const struct port_table *t, uint64_t hash);
+struct port_bucket *bucket_neighbour(const struct port_table *t,
+				     const struct port_bucket *home);
+struct port_bucket *bucket_chain(const struct port_table *t,
+				 const struct port_bucket *b); /* or NULL */
+uint64_t bucket_lanes(uint64_t tags, uint16_t tag); /* top bit of each equal */
+static inline uint16_t bucket_tag(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)(hash >> 48);
+	return tag != 0 ? tag : 1;
+}
+void bucket_insert(struct port_table *t, uint64_t hash, uint32_t tuple);
+void bucket_remove(struct port_table *t, uint64_t hash, uint32_t tuple);
+/* The invariants of the whole hash, for tests; linear in its size. */
+bool bucket_sound(const struct port_table *t);
+
+/* tuple.c: an index with this bit stands for an IPv6 record. */
+#define TUPLE_IPV6 0x80000000u
+#define TUPLE_ASSOCIATION 0x40u /* in `identity` */
+#define TUPLE_LIVE 0x80u
+#define TUPLES4_PER_LINE 3u
+
+/* The key comes first, without holes: hashed and compared as bytes. */
+struct port_tuple4 {
+	uint8_t local[4], remote[4];
+	uint16_t local_port, remote_port;
+	uint8_t identity; /* scope | slot << 4 | association | live */
+	uint8_t class;	  /* | exclusive << 7 */
+	uint8_t face;
+	uint8_t spare;
+	uint32_t owner; /* free: the next free record */
+};
+struct port_tuple6 {
+	alignas(64) uint8_t local[16];
+	uint8_t remote[16];
+	uint16_t local_port, remote_port;
+	uint8_t identity, class, face, spare;
+	uint32_t owner;
+};
+void tuple_init(struct port_table *t);
+uint64_t tuple_hash(const struct port_table *t, uint32_t tuple);
+const void *tuple_record(const struct port_table *t, uint32_t tuple);
+uint8_t tuple_identity(uint8_t scope, uint32_t slot, bool association);
+/*
+ * The first tuple at or after `from` of this identity and local port (0:
+ * whichever), or POOL_NONE; IPv4 records in order, then IPv6. Linear.
+ */
+uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t identity,
+		    uint16_t port);
+
+/* entry.c */
+struct port_entry {
+	uint32_t next[2]; /* in the chain of its word, + 1; UDP of a
+			     both-protocols entry has the second */
+	uint64_t rank;	  /* higher goes first; equal: older */
+	uint64_t sequence;
+	uint64_t hits;
+	uint64_t user;
+	uint64_t until_ns;
+	struct minato_addr local, remote; /* masked */
+	struct minato_endpoint target;
+	uint16_t first, last;
+	uint32_t owner, uid; /* of a claim, as those below */
+	uint8_t kind, verdict, scope, face, proto;
+	uint8_t local_prefix, remote_prefix;
+	bool v6_only, reuse_addr, reuse_port, accepting;
+};
+void entry_init(struct port_table *t);
+struct port_entry *entry_at(const struct port_table *t, uint32_t entry);
+/* Takes a slot for a copy of `e`, ranks it and links it; or POOL_NONE. */
+uint32_t entry_place(struct port_table *t, const struct port_entry *e);
+/* Which of its links an entry has in the protocol `slot`. Its interval node
+   there is 2 * entry + link. */
+uint32_t entry_link(const struct port_entry *e, uint32_t slot);
+bool entry_outranks(const struct port_entry *a, const struct port_entry *b);
+/* Equal face, ports and prefixes; scope and protocol are the caller's. */
+bool entry_same_key(const struct port_entry *a, const struct port_entry *b);
+/* Whether some address is in both; `v6_only` is heeded. */
+bool entry_overlap(const struct port_entry *a, const struct port_entry *b);
+/* The local side of an entry that stands for one address or a wildcard. */
+void entry_set_local(struct port_entry *e, const struct minato_addr *local,
+		     bool v6_only);
+bool entry_has_local(const struct port_entry *e, const struct minato_addr *a);
 
 #endif

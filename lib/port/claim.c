@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What sockets bind, and Linux's rules of which binds go together. */
+#include "port/port.h"
+
+#include <errno.h>
+
+#include "base/check.h"
+
+/* Both wish to share by REUSEPORT, and may. */
+static bool one_group(const struct port_entry *a, const struct port_entry *b)
+{
+	return a->reuse_port && b->reuse_port && a->uid == b->uid;
+}
+
+static bool both_reuse(const struct port_entry *a, const struct port_entry *b)
+{
+	return a->reuse_addr && b->reuse_addr;
+}
+
+/* Whether a claim that stands there bars a new one. */
+static bool bars(const struct port_entry *there, const struct port_entry *e)
+{
+	const bool listens = there->proto == MINATO_TCP && there->accepting;
+
+	if (!entry_overlap(there, e))
+		return false;
+	return !one_group(there, e) && (listens || !both_reuse(there, e));
+}
+
+static uint32_t first_in_word(const struct port_table *t,
+			      const struct port_entry *e)
+{
+	uint32_t space = port_space_index(e->scope, port_slot(e->proto));
+
+	return *port_word(t, space, PORT_GENERAL, e->first);
+}
+
+/* What a walk over the entries on the port of a new claim finds. */
+struct survey {
+	uint32_t barring; /* the first entry in the way, or POOL_NONE */
+	uint32_t holds;	  /* entries that count as a use of the port */
+	bool claimed;	  /* a claim stands over the same addresses */
+};
+
+static void survey_port(const struct port_table *t, const struct port_entry *e,
+			struct survey *s)
+{
+	const uint32_t slot = port_slot(e->proto);
+	uint32_t word = first_in_word(t, e);
+
+	*s = (struct survey){ .barring = POOL_NONE };
+	while (word != 0) {
+		const struct port_entry *there = entry_at(t, word - 1);
+		const bool claim = there->kind == MINATO_KIND_SOCKET;
+		const bool barred = claim ? bars(there, e) :
+					    entry_same_key(there, e);
+		if (barred && s->barring == POOL_NONE)
+			s->barring = word - 1;
+		s->holds += there->kind != MINATO_KIND_UPLINK;
+		s->claimed |= claim && entry_overlap(there, e);
+		word = there->next[entry_link(there, slot)];
+	}
+}
+
+/*
+ * Whether one of `count` tuples on the port keeps the claim from it. Rare (a
+ * bind where connections outlive their listener) and linear in the tuples.
+ */
+static bool barred_by_tuples(const struct port_table *t,
+			     const struct port_entry *e, uint32_t count)
+{
+	const uint8_t identity =
+		tuple_identity(e->scope, port_slot(e->proto), false);
+	uint32_t from = 0;
+
+	for (; count > 0; count--) {
+		uint32_t tuple = tuple_next(t, from, identity, e->first);
+		struct port_tuple_ref ref;
+		struct port_key key;
+
+		check(tuple != POOL_NONE);
+		port_tuple_key(t, tuple, &key);
+		port_tuple_get(t, tuple, &ref);
+		if (entry_has_local(e, &key.local) &&
+		    (!e->reuse_addr || ref.exclusive))
+			return true;
+		from = tuple + 1;
+	}
+	return false;
+}
+
+static void from_claim(struct port_entry *e, const struct port_claim *claim)
+{
+	check(claim->port != 0 && claim->scope < PORT_SCOPES);
+	*e = (struct port_entry){
+		.kind = MINATO_KIND_SOCKET,
+		.scope = claim->scope,
+		.face = MINATO_FACE_ANY,
+		.proto = claim->proto,
+		.first = claim->port,
+		.last = claim->port,
+		.owner = claim->owner,
+		.uid = claim->uid,
+		.user = claim->user,
+		.reuse_addr = claim->reuse_addr,
+		.reuse_port = claim->reuse_port,
+	};
+	entry_set_local(e, &claim->local, claim->v6_only);
+}
+
+int64_t port_bind(struct port_table *t, const struct port_claim *claim,
+		  uint32_t *holder)
+{
+	struct port_entry e;
+	struct survey s;
+	uint32_t placed, space, uses;
+
+	from_claim(&e, claim);
+	survey_port(t, &e, &s);
+	if (holder != NULL)
+		*holder = s.barring;
+	if (s.barring != POOL_NONE)
+		return -EADDRINUSE;
+	space = port_space_index(e.scope, port_slot(e.proto));
+	uses = port_uses(t, space)[e.first];
+	if (!s.claimed && barred_by_tuples(t, &e, uses - s.holds))
+		return -EADDRINUSE;
+	placed = entry_place(t, &e);
+	return placed == POOL_NONE ? -ENOSPC : (int64_t)placed;
+}
+
+static struct port_entry *claim_at(const struct port_table *t, uint32_t entry)
+{
+	check(port_entry_live(t, entry));
+	check(entry_at(t, entry)->kind == MINATO_KIND_SOCKET);
+	return entry_at(t, entry);
+}
+
+/* Another TCP listener over the same addresses, outside the group. */
+static bool other_listens(const struct port_table *t, uint32_t entry)
+{
+	const struct port_entry *e = entry_at(t, entry);
+	uint32_t word = first_in_word(t, e);
+
+	while (word != 0) {
+		const struct port_entry *there = entry_at(t, word - 1);
+		if (word - 1 != entry && there->kind == MINATO_KIND_SOCKET &&
+		    there->accepting && bars(there, e))
+			return true;
+		word = there->next[entry_link(there, 0)];
+	}
+	return false;
+}
+
+int port_accepting(struct port_table *t, uint32_t entry, bool accepting)
+{
+	struct port_entry *e = claim_at(t, entry);
+
+	if (accepting && e->proto == MINATO_TCP && other_listens(t, entry))
+		return -EADDRINUSE;
+	e->accepting = accepting;
+	return 0;
+}
+
+void port_claim_reuse(struct port_table *t, uint32_t entry, bool reuse_addr,
+		      bool reuse_port)
+{
+	struct port_entry *e = claim_at(t, entry);
+
+	e->reuse_addr = reuse_addr;
+	e->reuse_port = reuse_port;
+}

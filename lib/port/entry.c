@@ -1,0 +1,450 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* General entries: ranked, linked into words and intervals, given back. */
+#include "port/port.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+
+#define PREFIX4 96u /* bits before an IPv4 address */
+
+static uint32_t *generation_at(const struct port_table *t, uint32_t entry)
+{
+	uint32_t *generations = port_part(t, t->generations_at);
+
+	check(entry < t->limits.entries_max);
+	return &generations[entry];
+}
+
+struct port_entry *entry_at(const struct port_table *t, uint32_t entry)
+{
+	check(entry < t->entries.fresh);
+	return pool_at(&t->entries, entry);
+}
+
+/* --- keys: what an entry covers ------------------------------------------ */
+
+bool entry_has_local(const struct port_entry *e, const struct minato_addr *a)
+{
+	if (e->v6_only && minato_addr_is4(a))
+		return false;
+	return addr_in_prefix(a, &e->local, e->local_prefix);
+}
+
+bool entry_overlap(const struct port_entry *a, const struct port_entry *b)
+{
+	const struct port_entry *wide = a->local_prefix <= b->local_prefix ? a :
+									     b;
+	const struct port_entry *narrow = wide == a ? b : a;
+
+	if (narrow->local_prefix == 0)
+		return true; /* both have the whole of IPv6 */
+	return entry_has_local(wide, &narrow->local);
+}
+
+void entry_set_local(struct port_entry *e, const struct minato_addr *local,
+		     bool v6_only)
+{
+	e->local = *local;
+	e->local_prefix = 128;
+	e->v6_only = false;
+	if (!minato_addr_is_any(local))
+		return;
+	e->local_prefix = minato_addr_is4(local) ? PREFIX4 : 0;
+	e->v6_only = v6_only && !minato_addr_is4(local);
+}
+
+static void mask_addr(struct minato_addr *a, uint32_t prefix_len)
+{
+	for (uint32_t i = 0; i < 16; i++) {
+		uint32_t bits = prefix_len > i * 8 ? prefix_len - i * 8 : 0;
+		if (bits < 8)
+			a->bytes[i] &= (uint8_t)(0xff00u >> bits);
+	}
+}
+
+static bool single_port(const struct port_entry *e)
+{
+	return e->first == e->last;
+}
+
+static bool any_port(const struct port_entry *e)
+{
+	return e->first == 0 && e->last == PORT_NUMBERS - 1;
+}
+
+/* Words are for single ports in a scope; everything else is an interval. */
+static bool in_word(const struct port_entry *e)
+{
+	return single_port(e) && e->scope != MINATO_SCOPE_ANY;
+}
+
+static enum port_set set_of(const struct port_entry *e)
+{
+	return e->kind == MINATO_KIND_GUARD ? PORT_GUARDS : PORT_GENERAL;
+}
+
+/* The scope's default: an uplink without address or port. */
+static bool is_default(const struct port_entry *e)
+{
+	if (e->kind != MINATO_KIND_UPLINK || !any_port(e))
+		return false;
+	return e->local_prefix == 0 ||
+	       (e->local_prefix == PREFIX4 && minato_addr_is4(&e->local));
+}
+
+/* The list at the head of port.h, as one number. */
+static uint64_t rank_of(const struct port_entry *e)
+{
+	uint64_t width = (uint64_t)e->last - e->first + 1;
+	uint64_t rank = is_default(e) ? 0 : 1;
+
+	/* The IPv6 wildcard lies between any of both families and a prefix. */
+	rank = rank << 9 | (2u * e->local_prefix + (e->v6_only ? 1 : 0));
+	rank = rank << 17 | (PORT_NUMBERS - width);
+	rank = rank << 8 | e->remote_prefix;
+	rank = rank << 1 | (e->face != MINATO_FACE_ANY);
+	return rank << 1 | (e->scope != MINATO_SCOPE_ANY);
+}
+
+bool entry_outranks(const struct port_entry *a, const struct port_entry *b)
+{
+	if (a->rank != b->rank)
+		return a->rank > b->rank;
+	return a->sequence < b->sequence;
+}
+
+/* --- links --------------------------------------------------------------- */
+
+static bool in_slot(const struct port_entry *e, uint32_t slot)
+{
+	return e->proto == 0 ? slot < 2 : slot == port_slot(e->proto);
+}
+
+uint32_t entry_link(const struct port_entry *e, uint32_t slot)
+{
+	return e->proto == 0 && slot == 1;
+}
+
+static void chain_insert(struct port_table *t, uint32_t space, uint32_t entry,
+			 uint32_t slot)
+{
+	struct port_entry *e = entry_at(t, entry);
+	uint32_t *place = port_word(t, space, set_of(e), e->first);
+
+	while (*place != 0) {
+		struct port_entry *other = entry_at(t, *place - 1);
+		if (entry_outranks(e, other))
+			break;
+		place = &other->next[entry_link(other, slot)];
+	}
+	e->next[entry_link(e, slot)] = *place;
+	*place = entry + 1;
+}
+
+static void chain_remove(struct port_table *t, uint32_t space, uint32_t entry,
+			 uint32_t slot)
+{
+	struct port_entry *e = entry_at(t, entry);
+	uint32_t *place = port_word(t, space, set_of(e), e->first);
+
+	while (*place != entry + 1) {
+		check(*place != 0);
+		struct port_entry *other = entry_at(t, *place - 1);
+		place = &other->next[entry_link(other, slot)];
+	}
+	*place = e->next[entry_link(e, slot)];
+}
+
+/* Single ports of these kinds are never handed out by port_choose. Ranges and
+   entries of any scope it asks for itself. */
+static bool holds_port(const struct port_entry *e)
+{
+	return in_word(e) && (e->kind == MINATO_KIND_SOCKET ||
+			      e->kind == MINATO_KIND_FORWARD);
+}
+
+static void link_in(struct port_table *t, uint32_t entry, uint32_t slot)
+{
+	struct port_entry *e = entry_at(t, entry);
+	uint32_t space = port_space_index(e->scope, slot);
+	uint32_t node = 2 * entry + entry_link(e, slot);
+
+	t->space[space].count[set_of(e)]++;
+	if (in_word(e)) {
+		chain_insert(t, space, entry, slot);
+	} else {
+		port_intervals(t)[node].first = e->first;
+		port_intervals(t)[node].last = e->last;
+		interval_insert(port_intervals(t),
+				&t->space[space].root[set_of(e)], node);
+	}
+	if (holds_port(e))
+		port_use(t, space, e->first);
+}
+
+static void link_out(struct port_table *t, uint32_t entry, uint32_t slot)
+{
+	struct port_entry *e = entry_at(t, entry);
+	uint32_t space = port_space_index(e->scope, slot);
+
+	t->space[space].count[set_of(e)]--;
+	if (in_word(e))
+		chain_remove(t, space, entry, slot);
+	else
+		interval_remove(port_intervals(t),
+				&t->space[space].root[set_of(e)],
+				2 * entry + entry_link(e, slot));
+	if (holds_port(e))
+		port_unuse(t, space, e->first);
+}
+
+uint32_t entry_place(struct port_table *t, const struct port_entry *e)
+{
+	uint32_t entry = pool_take(&t->entries);
+	struct port_entry *placed;
+
+	if (entry == POOL_NONE)
+		return POOL_NONE;
+	placed = entry_at(t, entry);
+	*placed = *e;
+	placed->rank = rank_of(e);
+	placed->sequence = ++t->sequence;
+	placed->hits = 0;
+	++*generation_at(t, entry);
+	check(port_entry_live(t, entry));
+	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+		if (in_slot(placed, slot))
+			link_in(t, entry, slot);
+	}
+	return entry;
+}
+
+/* --- equal keys ---------------------------------------------------------- */
+
+bool entry_same_key(const struct port_entry *a, const struct port_entry *b)
+{
+	return a->face == b->face && a->first == b->first &&
+	       a->last == b->last && a->v6_only == b->v6_only &&
+	       a->local_prefix == b->local_prefix &&
+	       a->remote_prefix == b->remote_prefix &&
+	       minato_addr_equal(&a->local, &b->local) &&
+	       minato_addr_equal(&a->remote, &b->remote);
+}
+
+static uint32_t same_in_word(const struct port_table *t, uint32_t word,
+			     const struct port_entry *e, uint32_t slot)
+{
+	while (word != 0) {
+		const struct port_entry *other = entry_at(t, word - 1);
+		if (entry_same_key(e, other))
+			return word - 1;
+		word = other->next[entry_link(other, slot)];
+	}
+	return POOL_NONE;
+}
+
+static uint32_t same_in_ranges(const struct port_table *t, uint32_t root,
+			       const struct port_entry *e)
+{
+	struct interval_walk walk;
+	uint32_t node;
+
+	interval_start(&walk, port_intervals(t), root, e->first, e->first);
+	while ((node = interval_next(&walk)) != POOL_NONE) {
+		if (entry_same_key(e, entry_at(t, node / 2)))
+			return node / 2;
+	}
+	return POOL_NONE;
+}
+
+/* An entry of the same set, scope, protocol and key, or POOL_NONE. */
+static uint32_t find_same(const struct port_table *t,
+			  const struct port_entry *e)
+{
+	uint32_t found = POOL_NONE;
+
+	for (uint32_t s = 0; s < PORT_PROTOS && found == POOL_NONE; s++) {
+		uint32_t space = port_space_index(e->scope, s);
+		if (!in_slot(e, s) || t->space[space].count[set_of(e)] == 0)
+			continue;
+		if (in_word(e))
+			found = same_in_word(
+				t, *port_word(t, space, set_of(e), e->first), e,
+				s);
+		else
+			found = same_in_ranges(
+				t, t->space[space].root[set_of(e)], e);
+	}
+	return found;
+}
+
+/* --- the verbs ----------------------------------------------------------- */
+
+static bool valid_numbers(const struct minato_entry *in)
+{
+	if (in->kind != MINATO_KIND_FORWARD && in->kind != MINATO_KIND_UPLINK &&
+	    in->kind != MINATO_KIND_GUARD)
+		return false;
+	if (in->scope >= PORT_SCOPES && in->scope != MINATO_SCOPE_ANY)
+		return false;
+	if (in->kind == MINATO_KIND_GUARD && in->verdict != MINATO_PASS &&
+	    in->verdict != MINATO_REFUSE && in->verdict != MINATO_DROP)
+		return false;
+	return in->proto == 0 || in->proto == MINATO_TCP ||
+	       in->proto == MINATO_UDP || in->proto == MINATO_ICMP;
+}
+
+/* Prefix length 0 with an address would silently mean any: it is refused. */
+static bool valid_prefix(const struct minato_addr *a, uint32_t prefix_len)
+{
+	static const struct minato_addr zero;
+
+	if (prefix_len == 0)
+		return minato_addr_equal(a, &zero);
+	return prefix_len <= 128;
+}
+
+static bool valid(const struct minato_entry *in)
+{
+	if (in->first > in->last)
+		return false;
+	if (in->kind == MINATO_KIND_FORWARD && in->target.port != 0 &&
+	    in->last - in->first > UINT16_MAX - in->target.port)
+		return false;
+	return valid_numbers(in) &&
+	       valid_prefix(&in->local, in->local_prefix) &&
+	       valid_prefix(&in->remote, in->remote_prefix);
+}
+
+static void from_public(struct port_entry *e, const struct minato_entry *in)
+{
+	*e = (struct port_entry){
+		.kind = (uint8_t)in->kind,
+		.verdict = (uint8_t)in->verdict,
+		.scope = in->scope,
+		.face = in->face,
+		.proto = in->proto,
+		.local = in->local,
+		.local_prefix = in->local_prefix,
+		.remote = in->remote,
+		.remote_prefix = in->remote_prefix,
+		.first = in->first,
+		.last = in->last,
+		.target = in->target,
+		.user = in->user,
+		.until_ns = in->until_ns,
+	};
+	if (in->first == 0 && in->last == 0)
+		e->last = PORT_NUMBERS - 1;
+	mask_addr(&e->local, e->local_prefix);
+	mask_addr(&e->remote, e->remote_prefix);
+}
+
+int64_t port_add(struct port_table *t, const struct minato_entry *entry,
+		 uint32_t *holder)
+{
+	struct port_entry e;
+	uint32_t same, placed;
+
+	if (!valid(entry))
+		return -EINVAL;
+	from_public(&e, entry);
+	if (e.kind == MINATO_KIND_FORWARD && e.target.port != 0 &&
+	    e.last - e.first > UINT16_MAX - e.target.port)
+		return -EINVAL;
+	same = find_same(t, &e);
+	if (holder != NULL)
+		*holder = same;
+	if (same != POOL_NONE)
+		return -EADDRINUSE;
+	placed = entry_place(t, &e);
+	return placed == POOL_NONE ? -ENOSPC : (int64_t)placed;
+}
+
+void port_remove(struct port_table *t, uint32_t entry)
+{
+	check(port_entry_live(t, entry));
+	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+		if (in_slot(entry_at(t, entry), slot))
+			link_out(t, entry, slot);
+	}
+	++*generation_at(t, entry);
+	pool_give(&t->entries, entry);
+}
+
+void port_get(const struct port_table *t, uint32_t entry,
+	      struct minato_entry *out)
+{
+	const struct port_entry *e = entry_at(t, entry);
+
+	check(port_entry_live(t, entry));
+	*out = (struct minato_entry){
+		.kind = (enum minato_kind)e->kind,
+		.verdict = (enum minato_verdict)e->verdict,
+		.scope = e->scope,
+		.face = e->face,
+		.proto = e->proto,
+		.local = e->local,
+		.local_prefix = e->local_prefix,
+		.remote = e->remote,
+		.remote_prefix = e->remote_prefix,
+		.first = e->first,
+		.last = e->last,
+		.target = e->target,
+		.user = e->user,
+		.until_ns = e->until_ns,
+	};
+}
+
+/* Odd generations are of entries in use. */
+bool port_entry_live(const struct port_table *t, uint32_t entry)
+{
+	return entry < t->entries.fresh && (*generation_at(t, entry) & 1) == 1;
+}
+
+uint64_t port_entry_hits(const struct port_table *t, uint32_t entry)
+{
+	check(port_entry_live(t, entry));
+	return entry_at(t, entry)->hits;
+}
+
+uint32_t port_entry_generation(const struct port_table *t, uint32_t entry)
+{
+	return *generation_at(t, entry);
+}
+
+uint32_t port_entry_next(const struct port_table *t, uint32_t from)
+{
+	for (; from < t->entries.fresh; from++) {
+		if (port_entry_live(t, from))
+			return from;
+	}
+	return POOL_NONE;
+}
+
+bool port_entry_claim(const struct port_table *t, uint32_t entry,
+		      struct port_claim *out)
+{
+	const struct port_entry *e;
+
+	if (!port_entry_live(t, entry))
+		return false;
+	e = entry_at(t, entry);
+	if (e->kind != MINATO_KIND_SOCKET)
+		return false;
+	*out = (struct port_claim){
+		.scope = e->scope,
+		.proto = e->proto,
+		.local = e->local,
+		.port = e->first,
+		.v6_only = e->v6_only,
+		.reuse_addr = e->reuse_addr,
+		.reuse_port = e->reuse_port,
+		.uid = e->uid,
+		.owner = e->owner,
+		.user = e->user,
+	};
+	return true;
+}

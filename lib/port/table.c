@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The table as a whole: how it lies in memory, and the look-up.
+ *
+ *   port_lookup
+ *     tuple.c, bucket.c     both ends            step 1
+ *     words     one port    chain, best first    steps 2 to 4, the same walk
+ *     intervals ranges      best of all that     over the guards and over the
+ *                           contain the port     other general entries
+ *
+ * Both kinds of general entry carry their rank, so that the best of a chain
+ * and the best of the ranges compare as numbers.
+ */
+#include "port/port.h"
+
+#include <string.h>
+
+#include "base/check.h"
+
+#define LINE 64u
+#define WORD_SPACES (PORT_SCOPES * PORT_PROTOS) /* scope any has none */
+
+/* --- memory -------------------------------------------------------------- */
+
+/* Reserves `bytes` at the end; returns where they begin. */
+static size_t reserve(size_t *end, size_t bytes)
+{
+	size_t at = *end;
+
+	*end += (bytes + LINE - 1) & ~(size_t)(LINE - 1);
+	return at;
+}
+
+struct layout {
+	size_t buckets, chains, tuples4, tuples6, entries, generations;
+	size_t intervals, words, uses, bitmaps, end;
+};
+
+static void lay_out(struct layout *l, const struct port_limits *limits)
+{
+	const size_t tuples = limits->tuples_max;
+	const size_t entries = limits->entries_max;
+	const size_t numbers = PORT_NUMBERS * sizeof(uint32_t);
+	size_t end = 0;
+
+	check(tuples > 0 && tuples <= PORT_TUPLES_MAX);
+	check(entries > 0 && entries <= PORT_ENTRIES_MAX);
+	reserve(&end, sizeof(struct port_table));
+	l->buckets = reserve(&end, bucket_bytes(limits->tuples_max));
+	l->chains = reserve(&end, bucket_chain_count(limits->tuples_max) *
+					  sizeof(struct port_bucket));
+	l->tuples4 = reserve(&end, (tuples / TUPLES4_PER_LINE + 1) * LINE);
+	l->tuples6 = reserve(&end, tuples * sizeof(struct port_tuple6));
+	l->entries = reserve(&end, entries * sizeof(struct port_entry));
+	l->generations = reserve(&end, entries * sizeof(uint32_t));
+	l->intervals = reserve(&end, 2 * entries * sizeof(struct interval));
+	l->words = reserve(&end, WORD_SPACES * PORT_SETS * numbers);
+	l->uses = reserve(&end, WORD_SPACES * numbers);
+	l->bitmaps = reserve(&end, WORD_SPACES * sizeof(struct bitmap));
+	l->end = end;
+}
+
+size_t port_bytes(const struct port_limits *limits)
+{
+	struct layout layout;
+
+	lay_out(&layout, limits);
+	return layout.end;
+}
+
+static void init_parts(struct port_table *t, const struct layout *l)
+{
+	t->buckets_at = l->buckets;
+	t->tuples4_at = l->tuples4;
+	t->tuples6_at = l->tuples6;
+	t->generations_at = l->generations;
+	t->intervals_at = l->intervals;
+	t->words_at = l->words;
+	t->uses_at = l->uses;
+	t->bitmaps_at = l->bitmaps;
+	pool_init(&t->chains, port_part(t, l->chains),
+		  sizeof(struct port_bucket),
+		  (uint32_t)bucket_chain_count(t->limits.tuples_max));
+	pool_init(&t->entries, port_part(t, l->entries),
+		  sizeof(struct port_entry), t->limits.entries_max);
+}
+
+struct port_table *port_init(void *memory, const struct port_limits *limits,
+			     const struct hash_key *key)
+{
+	struct port_table *t = memory;
+	struct layout layout;
+
+	check((uintptr_t)memory % LINE == 0);
+	lay_out(&layout, limits);
+	t->limits = *limits;
+	t->key = *key;
+	t->hash_mask = UINT64_MAX;
+	random_init(&t->random, key, UINT64_C(0x706f7274));
+	t->sequence = 0;
+	init_parts(t, &layout);
+	bucket_init(t);
+	tuple_init(t);
+	for (uint32_t s = 0; s < PORT_SPACES; s++) {
+		t->space[s] =
+			(struct port_space){ .root = { POOL_NONE, POOL_NONE } };
+	}
+	return t;
+}
+
+uint32_t port_slot(uint8_t proto)
+{
+	check(proto == MINATO_TCP || proto == MINATO_UDP ||
+	      proto == MINATO_ICMP);
+	return proto == MINATO_TCP ? 0 : proto == MINATO_UDP ? 1 : 2;
+}
+
+uint32_t port_space_index(uint8_t scope, uint32_t slot)
+{
+	uint32_t row = scope == MINATO_SCOPE_ANY ? PORT_SCOPES : scope;
+
+	check(row <= PORT_SCOPES && slot < PORT_PROTOS);
+	return row * PORT_PROTOS + slot;
+}
+
+uint32_t *port_word(const struct port_table *t, uint32_t space,
+		    enum port_set set, uint16_t port)
+{
+	uint32_t *words = port_part(t, t->words_at);
+
+	check(space < WORD_SPACES);
+	return &words[((size_t)space * PORT_SETS + set) * PORT_NUMBERS + port];
+}
+
+struct interval *port_intervals(const struct port_table *t)
+{
+	return port_part(t, t->intervals_at);
+}
+
+struct bitmap *port_bitmap(struct port_table *t, uint32_t space)
+{
+	struct bitmap *bitmaps = port_part(t, t->bitmaps_at);
+
+	check(space < WORD_SPACES);
+	if (!t->space[space].opened) {
+		bitmap_init(&bitmaps[space]);
+		t->space[space].opened = true;
+	}
+	return &bitmaps[space];
+}
+
+uint32_t *port_uses(const struct port_table *t, uint32_t space)
+{
+	uint32_t *uses = port_part(t, t->uses_at);
+
+	check(space < WORD_SPACES);
+	return &uses[(size_t)space * PORT_NUMBERS];
+}
+
+void port_use(struct port_table *t, uint32_t space, uint16_t port)
+{
+	if (port_uses(t, space)[port]++ == 0)
+		bitmap_take(port_bitmap(t, space), port);
+}
+
+void port_unuse(struct port_table *t, uint32_t space, uint16_t port)
+{
+	uint32_t *uses = &port_uses(t, space)[port];
+
+	check(*uses > 0);
+	if (--*uses == 0)
+		bitmap_give(port_bitmap(t, space), port);
+}
+
+/* --- look-up ------------------------------------------------------------- */
+
+struct query {
+	const struct port_key *key;
+	struct minato_time now;
+	uint32_t slot;
+};
+
+static bool expired(const struct port_entry *e, struct minato_time now)
+{
+	return e->until_ns != 0 && now.ns >= 0 &&
+	       (uint64_t)now.ns >= e->until_ns;
+}
+
+static bool answers(const struct port_entry *e, const struct query *q)
+{
+	if (e->kind == MINATO_KIND_SOCKET && !e->accepting)
+		return false;
+	if (e->face != MINATO_FACE_ANY && e->face != q->key->face)
+		return false;
+	return entry_has_local(e, &q->key->local) &&
+	       addr_in_prefix(&q->key->remote, &e->remote, e->remote_prefix) &&
+	       !expired(e, q->now);
+}
+
+/* The first of a chain that answers is its best. */
+static uint32_t best_in_word(const struct port_table *t, uint32_t word,
+			     const struct query *q)
+{
+	while (word != 0) {
+		const struct port_entry *e = entry_at(t, word - 1);
+		if (answers(e, q))
+			return word - 1;
+		word = e->next[entry_link(e, q->slot)];
+	}
+	return POOL_NONE;
+}
+
+static uint32_t better(const struct port_table *t, uint32_t a, uint32_t b)
+{
+	if (a == POOL_NONE || b == POOL_NONE)
+		return a == POOL_NONE ? b : a;
+	return entry_outranks(entry_at(t, a), entry_at(t, b)) ? a : b;
+}
+
+static uint32_t best_in_ranges(const struct port_table *t, uint32_t root,
+			       const struct query *q)
+{
+	const uint16_t port = q->key->local_port;
+	uint32_t best = POOL_NONE;
+	struct interval_walk walk;
+	uint32_t node;
+
+	interval_start(&walk, port_intervals(t), root, port, port);
+	while ((node = interval_next(&walk)) != POOL_NONE) {
+		if (answers(entry_at(t, node / 2), q))
+			best = better(t, best, node / 2);
+	}
+	return best;
+}
+
+/* The best entry of a set, in the key's scope and in scope any. */
+static uint32_t best_entry(const struct port_table *t, enum port_set set,
+			   const struct query *q)
+{
+	uint32_t own = port_space_index(q->key->scope, q->slot);
+	uint32_t any = port_space_index(MINATO_SCOPE_ANY, q->slot);
+	uint32_t best = POOL_NONE;
+
+	if (t->space[own].count[set] > 0) {
+		best = best_in_word(
+			t, *port_word(t, own, set, q->key->local_port), q);
+		best = better(t, best,
+			      best_in_ranges(t, t->space[own].root[set], q));
+	}
+	if (t->space[any].count[set] > 0)
+		best = better(t, best,
+			      best_in_ranges(t, t->space[any].root[set], q));
+	return best;
+}
+
+/* Mixes well enough for a choice: `hash` is keyed already. */
+static uint64_t member_score(uint64_t hash, uint64_t sequence)
+{
+	uint64_t x = hash ^ sequence * UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+static bool same_group(const struct port_entry *a, const struct port_entry *b)
+{
+	return b->kind == MINATO_KIND_SOCKET && b->accepting && b->reuse_port &&
+	       a->uid == b->uid && a->v6_only == b->v6_only &&
+	       minato_addr_equal(&a->local, &b->local);
+}
+
+/*
+ * The member of a REUSEPORT group with the highest score (rendezvous hashing).
+ * `first` is its first in the chain; the others follow at the same rank.
+ */
+static uint32_t group_member(const struct port_table *t, uint32_t first,
+			     const struct query *q, uint64_t hash)
+{
+	const struct port_entry *head = entry_at(t, first);
+	const struct port_entry *e = head;
+	uint64_t best = member_score(hash, head->sequence);
+	uint32_t chosen = first;
+	uint32_t word;
+
+	while ((word = e->next[entry_link(e, q->slot)]) != 0) {
+		e = entry_at(t, word - 1);
+		if (e->rank != head->rank)
+			break;
+		if (!same_group(head, e))
+			continue;
+		uint64_t score = member_score(hash, e->sequence);
+		if (score > best) {
+			best = score;
+			chosen = word - 1;
+		}
+	}
+	return chosen;
+}
+
+static void translate(const struct port_entry *e, uint16_t port,
+		      struct minato_endpoint *target)
+{
+	*target = e->target;
+	if (e->target.port == 0)
+		target->port = port;
+	else
+		target->port = (uint16_t)(e->target.port + (port - e->first));
+}
+
+static void report_entry(struct port_table *t, uint32_t entry, uint16_t port,
+			 struct port_fate *out)
+{
+	struct port_entry *e = entry_at(t, entry);
+
+	e->hits++;
+	out->entry = entry;
+	out->kind = (enum minato_kind)e->kind;
+	out->user = e->user;
+	out->verdict = MINATO_PASS;
+	if (e->kind == MINATO_KIND_SOCKET)
+		out->owner = e->owner;
+	else if (e->kind == MINATO_KIND_FORWARD)
+		translate(e, port, &out->target);
+	else if (e->kind == MINATO_KIND_GUARD)
+		out->verdict = (enum minato_verdict)e->verdict;
+}
+
+/* Step 1. */
+static bool find_exact(const struct port_table *t, const struct query *q,
+		       uint64_t hash, struct port_fate *out)
+{
+	uint32_t own = port_space_index(q->key->scope, q->slot);
+	struct port_key open;
+
+	out->exact = port_tuple_find_hashed(t, q->key, hash, &out->tuple, NULL);
+	if (!out->exact && t->space[own].associations > 0) {
+		open = *q->key;
+		open.local = (struct minato_addr){ { 0 } };
+		open.local_port = 0;
+		out->exact = port_tuple_find(t, &open, &out->tuple, NULL);
+		out->association = out->exact;
+	}
+	if (!out->exact)
+		return false;
+	out->kind = MINATO_KIND_SOCKET;
+	out->verdict = MINATO_PASS;
+	out->owner = out->tuple.owner;
+	return true;
+}
+
+void port_lookup(struct port_table *t, const struct port_key *key,
+		 struct minato_time now, bool new_flow, struct port_fate *out)
+{
+	const struct query q = { key, now, port_slot(key->proto) };
+	const uint64_t hash = port_hash(t, key);
+	uint32_t entry = POOL_NONE;
+
+	*out = (struct port_fate){ .kind = MINATO_KIND_CLOSED,
+				   .verdict = MINATO_REFUSE,
+				   .entry = POOL_NONE };
+	/* 1 */
+	if (find_exact(t, &q, hash, out))
+		return;
+	/* 2 */
+	if (new_flow)
+		entry = best_entry(t, PORT_GUARDS, &q);
+	if (entry != POOL_NONE && entry_at(t, entry)->verdict == MINATO_PASS) {
+		entry_at(t, entry)->hits++;
+		entry = POOL_NONE;
+	}
+	/* 3, and 4 as the lowest ranks */
+	if (entry == POOL_NONE)
+		entry = best_entry(t, PORT_GENERAL, &q);
+	/* 5 */
+	if (entry == POOL_NONE)
+		return;
+	if (entry_at(t, entry)->reuse_port)
+		entry = group_member(t, entry, &q, hash);
+	report_entry(t, entry, key->local_port, out);
+}
