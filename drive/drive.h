@@ -404,8 +404,7 @@ struct drive_tap_stats {
 	uint64_t out_blocked; /* times the tap had no room: waited for */
 	uint64_t out_refused; /* frames the kernel would not take (link down, malformed): lost */
 	uint64_t in_short;    /* frames shorter than their header: ignored */
-	uint64_t in_no_chunk; /* wake-ups on which the host value had no chunk to lease: frames wait
-				 in the kernel */
+	uint64_t in_no_chunk; /* frames read while the host value had no chunk to lease */
 };
 
 /*
@@ -424,9 +423,9 @@ void drive_tap_stats(const struct drive_tap *tap, struct drive_tap_stats *stats)
 int drive_tap_fd(const struct drive_tap *tap);
 /*
  * Reads one batch (at most 64 frames, at most 8 of them larger than 16 KB) straight into chunks
- * leased from the host value and hands it over by minato_input in one vector. Returns the number of
- * frames, 0 when none waits, or negative errno
- * (-ENOBUFS: nothing to lease now; -EIO, -EBADFD: the guest's link is gone).
+ * leased from the host value and hands it over by minato_input in one vector. Where the host value
+ * has no chunk left it gets one frame that is not in a chunk. Returns the number of frames, 0 when
+ * none waits, or negative errno (-EBADFD: the tap is gone).
  */
 int drive_tap_read(struct drive_tap *tap, struct minato *host, struct minato_time now);
 /*
@@ -508,7 +507,7 @@ bool drive_runtime_name_ok(const char *name);
  * -EADDRINUSE. A socket whose process is gone is swept.
  */
 int drive_runtime_listen(char name[DRIVE_NAME_SIZE], bool unique, struct drive_error *error);
-/* Removes the socket of this name; for a guest that ends. */
+/* Removes the socket file of a guest that ends; before its descriptor is closed. */
 void drive_runtime_remove(const char *name);
 /* Connects to a guest by name (blocking descriptor). -ENOENT: no such guest. */
 int drive_runtime_connect(const char *name, struct drive_error *error);

@@ -9,6 +9,7 @@
  */
 #include "drive/drive.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -83,14 +84,9 @@ static void write_hosts(FILE *to, const struct drive_plan *plan)
 /* Mounts the spare at its place and takes the next spare from there. */
 static int attach(struct drive_etc *etc)
 {
-	int result = 0;
-
 	if (move_mount(etc->spare, "", AT_FDCWD, etc->path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-		result = -errno;
+		return -errno;
 	close(etc->spare);
-	etc->spare = -1;
-	if (result < 0)
-		return result;
 	etc->spare = open_tree(AT_FDCWD, etc->path,
 			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
 	return 0;
@@ -237,10 +233,25 @@ int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_
 	return 0;
 }
 
+/*
+ * The kernel takes a mount away in the middle of the rename, while the old name still stands. A
+ * rename holds its directory: who reads that waits for the rename's end.
+ */
+static void await_renames(void)
+{
+	DIR *directory = opendir("/etc");
+
+	if (!directory)
+		return;
+	(void)readdir(directory);
+	(void)closedir(directory);
+}
+
 void drive_mounts_keep(struct drive_etc etc[DRIVE_ETC_FILES])
 {
 	struct stat info;
 
+	await_renames();
 	for (int i = 0; i < DRIVE_ETC_FILES; i++) {
 		if (!etc[i].path || etc[i].spare < 0 || lstat(etc[i].path, &info) < 0)
 			continue;
