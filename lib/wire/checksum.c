@@ -35,12 +35,28 @@ static inline uint16_t fold(uint64_t v)
 	return (uint16_t)v;
 }
 
-/* The last 0..7 bytes, filled up with zeros. */
-static uint64_t load_rest(const uint8_t *p, size_t len)
+/* The last 0..7 bytes: their sum, the odd one with a zero behind it. */
+static uint64_t sum_rest(const uint8_t *p, size_t len)
 {
 	uint64_t v = 0;
+	uint32_t four;
+	uint16_t two;
 
-	memcpy(&v, p, len);
+	if (len & 4) {
+		memcpy(&four, p, sizeof(four));
+		v += four;
+		p += 4;
+	}
+	if (len & 2) {
+		memcpy(&two, p, sizeof(two));
+		v += two;
+		p += 2;
+	}
+	if (len & 1) {
+		two = 0;
+		memcpy(&two, p, 1);
+		v += two;
+	}
 	return v;
 }
 
@@ -61,7 +77,7 @@ static uint64_t sum_words(const uint8_t *p, size_t len)
 	for (; len >= 8; p += 8, len -= 8)
 		a = add(a, load64(p));
 	if (len > 0)
-		b = add(b, load_rest(p, len));
+		b = add(b, sum_rest(p, len));
 	return add(add(a, b), add(c, d));
 }
 

@@ -12,11 +12,18 @@
 #include "base/bytes.h"
 #include "wire/wire.h"
 
+/*
+ * The way of a segment over IPv4 is one straight run of instructions that ends
+ * in calls: nothing is saved and restored for what most frames do not need.
+ */
+#define COMMON static inline __attribute__((always_inline))
+#define ASIDE static __attribute__((noinline))
+
 #define MORE_FRAGMENTS 0x2000u
 #define DONT_FRAGMENT 0x4000u
 #define OFFSET_MASK 0x1fffu
 
-static inline uint32_t load32(const uint8_t *p)
+COMMON uint32_t load32(const uint8_t *p)
 {
 	uint32_t v;
 
@@ -26,7 +33,7 @@ static inline uint32_t load32(const uint8_t *p)
 
 /* --- transport ----------------------------------------------------------- */
 
-static bool checksum_holds(const struct packet *p, uint32_t len)
+bool packet_checksum_holds(const struct packet *p, uint32_t len)
 {
 	struct sum sum = { 0 };
 
@@ -36,24 +43,7 @@ static bool checksum_holds(const struct packet *p, uint32_t len)
 	return sum_fold(&sum) == 0xffff;
 }
 
-static inline enum drop parse_tcp(uint32_t len, bool trusted, struct packet *p)
-{
-	uint32_t header_len;
-	enum drop drop = tcp_parse(p->transport, len, &p->tcp, &header_len);
-
-	if (drop != DROP_NONE)
-		return drop;
-	if (!trusted && !checksum_holds(p, len)) /* RFC 9293 MUST-3 */
-		return DROP_TCP_CHECKSUM;
-	p->type = PACKET_TCP;
-	p->src_port = p->tcp.src_port;
-	p->dst_port = p->tcp.dst_port;
-	p->payload = p->transport + header_len;
-	p->payload_len = len - header_len;
-	return DROP_NONE;
-}
-
-static enum drop parse_udp(uint32_t len, bool trusted, struct packet *p)
+ASIDE enum drop parse_udp(uint32_t len, bool trusted, struct packet *p)
 {
 	const uint8_t *udp = p->transport;
 	uint32_t udp_len;
@@ -65,7 +55,7 @@ static enum drop parse_udp(uint32_t len, bool trusted, struct packet *p)
 		return DROP_UDP_HEADER;
 	/* RFC 768: 0 is "none computed"; RFC 8200 8.1 does not know that. */
 	if (!trusted && (p->is6 || get16(udp + 6) != 0) &&
-	    (get16(udp + 6) == 0 || !checksum_holds(p, udp_len)))
+	    (get16(udp + 6) == 0 || !packet_checksum_holds(p, udp_len)))
 		return DROP_UDP_CHECKSUM;
 	p->src_port = get16(udp);
 	p->dst_port = get16(udp + 2);
@@ -87,13 +77,13 @@ static bool is_echo(bool is6, uint8_t type)
 		     type == ICMP4_ECHO || type == ICMP4_ECHO_REPLY;
 }
 
-static enum drop parse_icmp(uint32_t len, bool trusted, struct packet *p)
+ASIDE enum drop parse_icmp(uint32_t len, bool trusted, struct packet *p)
 {
 	const uint8_t *icmp = p->transport;
 
 	if (len < ICMP_LEN)
 		return DROP_ICMP_HEADER;
-	if (!trusted && !checksum_holds(p, len))
+	if (!trusted && !packet_checksum_holds(p, len))
 		return DROP_ICMP_CHECKSUM;
 	p->type = p->is6 ? PACKET_ICMP6 : PACKET_ICMP4;
 	p->icmp_type = icmp[0];
@@ -107,16 +97,14 @@ static enum drop parse_icmp(uint32_t len, bool trusted, struct packet *p)
 	return DROP_NONE;
 }
 
-static inline enum drop parse_transport(const struct minato_frame *frame,
+COMMON enum drop parse_transport(const struct minato_frame *frame,
 					uint32_t len, struct packet *p)
 {
-	const uint8_t icmp = p->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;
-
 	if (p->ip_proto == IP_PROTO_TCP)
-		return parse_tcp(len, frame->csum_trusted, p);
+		return tcp_parse_packet(p, len, frame->csum_trusted);
 	if (p->ip_proto == IP_PROTO_UDP)
 		return parse_udp(len, frame->csum_trusted, p);
-	if (p->ip_proto == icmp)
+	if (p->ip_proto == (p->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP))
 		return parse_icmp(len, frame->csum_trusted, p);
 	p->type = PACKET_OTHER;
 	p->payload = p->transport;
@@ -127,7 +115,7 @@ static inline enum drop parse_transport(const struct minato_frame *frame,
 /* --- fragments ----------------------------------------------------------- */
 
 /* `len` bytes of payload are at p->transport; offset and more are set. */
-static enum drop parse_fragment(uint32_t len, struct packet *p)
+ASIDE enum drop parse_fragment(uint32_t len, struct packet *p)
 {
 	/* RFC 791 3.2, RFC 8200 4.5: only the last may have an odd end, and
 	   none may end beyond what a length field can say. */
@@ -142,7 +130,7 @@ static enum drop parse_fragment(uint32_t len, struct packet *p)
 
 /* --- IPv4 ---------------------------------------------------------------- */
 
-static inline void set_addr4(struct minato_addr *a, const uint8_t *bytes)
+COMMON void set_addr4(struct minato_addr *a, const uint8_t *bytes)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
@@ -159,7 +147,7 @@ static bool header_checksum_holds(const uint8_t *ip, uint32_t header_len)
 }
 
 /* Over a header without options, which is five words. */
-static inline bool short_checksum_holds(const uint8_t *ip)
+COMMON bool short_checksum_holds(const uint8_t *ip)
 {
 	uint64_t v = (uint64_t)load32(ip) + load32(ip + 4) + load32(ip + 8) +
 		     load32(ip + 12) + load32(ip + 16);
@@ -190,66 +178,82 @@ static enum drop check_options4(const uint8_t *at, const uint8_t *end)
 	return DROP_NONE;
 }
 
-static enum drop check_long_header4(const uint8_t *ip, uint32_t header_len)
+COMMON bool is_source4(const uint8_t *src)
 {
-	if (!header_checksum_holds(ip, header_len))
-		return DROP_IP_CHECKSUM;
-	return check_options4(ip + IPV4_LEN, ip + header_len);
+	/* Not loopback, a group or the broadcast address; zero passes. */
+	if (src[0] < 224)
+		return src[0] != 127;
+	return src[0] >= 240 && get32(src) != UINT32_MAX;
 }
 
-/* Not loopback, a group or the broadcast address; the zero address passes. */
-static bool is_source4(const uint8_t *src)
+/* The rest of a packet whose header is sound. */
+COMMON enum drop finish_ipv4(const struct minato_frame *frame,
+			     const uint8_t *ip, uint32_t header_len,
+			     uint32_t total_len, struct packet *p)
 {
-	if (src[0] == 127 || (src[0] & 0xf0) == 0xe0)
-		return false;
-	return get32(src) != UINT32_MAX;
-}
-
-static enum drop parse_ipv4(const struct minato_frame *frame, const uint8_t *ip,
-			    uint32_t len, struct packet *p)
-{
-	uint32_t header_len, total_len, fragment;
-	enum drop drop;
-
-	if (len < IPV4_LEN)
-		return DROP_TRUNCATED;
-	if (ip[0] >> 4 != 4)
-		return DROP_IP_VERSION;
-	header_len = (ip[0] & 15) * 4u;
-	total_len = get16(ip + 2);
-	if (header_len < IPV4_LEN || total_len < header_len)
-		return DROP_IP_HEADER;
-	if (total_len > len)
-		return DROP_TRUNCATED;
-	if (header_len == IPV4_LEN) {
-		if (!short_checksum_holds(ip))
-			return DROP_IP_CHECKSUM;
-	} else {
-		drop = check_long_header4(ip, header_len);
-		if (drop != DROP_NONE)
-			return drop;
-	}
+	const uint32_t fragment = get16(ip + 6);
+	const uint32_t len = total_len - header_len;
 
 	p->ip = ip;
 	p->ip_len = total_len;
 	p->traffic_class = ip[1];
 	p->hop_limit = ip[8];
 	p->ip_proto = ip[9];
+	p->dont_fragment = (fragment & DONT_FRAGMENT) != 0;
 	set_addr4(&p->src, ip + 12);
 	set_addr4(&p->dst, ip + 16);
 	p->transport = ip + header_len;
-	if ((ip[12] >= 224 || ip[12] == 127) && !is_source4(ip + 12))
+	if (!is_source4(ip + 12))
 		return DROP_IP_SOURCE;
-
-	fragment = get16(ip + 6);
-	p->dont_fragment = (fragment & DONT_FRAGMENT) != 0;
 	if (fragment & (MORE_FRAGMENTS | OFFSET_MASK)) {
 		p->fragment_id = get16(ip + 4);
 		p->fragment_offset = (fragment & OFFSET_MASK) * 8;
 		p->more_fragments = (fragment & MORE_FRAGMENTS) != 0;
-		return parse_fragment(total_len - header_len, p);
+		return parse_fragment(len, p);
 	}
-	return parse_transport(frame, total_len - header_len, p);
+	return parse_transport(frame, len, p);
+}
+
+/* A header with options, or with a first byte that is wrong. */
+ASIDE enum drop parse_long_ipv4(const struct minato_frame *frame,
+				const uint8_t *ip, uint32_t len,
+				struct packet *p)
+{
+	const uint32_t header_len = (ip[0] & 15) * 4u;
+	const uint32_t total_len = get16(ip + 2);
+	enum drop drop;
+
+	if (ip[0] >> 4 != 4)
+		return DROP_IP_VERSION;
+	if (header_len < IPV4_LEN || total_len < header_len)
+		return DROP_IP_HEADER;
+	if (total_len > len)
+		return DROP_TRUNCATED;
+	if (!header_checksum_holds(ip, header_len))
+		return DROP_IP_CHECKSUM;
+	drop = check_options4(ip + IPV4_LEN, ip + header_len);
+	if (drop != DROP_NONE)
+		return drop;
+	return finish_ipv4(frame, ip, header_len, total_len, p);
+}
+
+COMMON enum drop parse_ipv4(const struct minato_frame *frame, const uint8_t *ip,
+			    uint32_t len, struct packet *p)
+{
+	uint32_t total_len;
+
+	if (len < IPV4_LEN)
+		return DROP_TRUNCATED;
+	if (ip[0] != 0x45)
+		return parse_long_ipv4(frame, ip, len, p);
+	total_len = get16(ip + 2);
+	if (total_len < IPV4_LEN)
+		return DROP_IP_HEADER;
+	if (total_len > len)
+		return DROP_TRUNCATED;
+	if (!short_checksum_holds(ip))
+		return DROP_IP_CHECKSUM;
+	return finish_ipv4(frame, ip, IPV4_LEN, total_len, p);
 }
 
 /* --- IPv6 ---------------------------------------------------------------- */
@@ -264,7 +268,7 @@ static enum drop check_addrs6(const struct packet *p)
 	return DROP_NONE;
 }
 
-static enum drop parse_ipv6(const struct minato_frame *frame, const uint8_t *ip,
+ASIDE enum drop parse_ipv6(const struct minato_frame *frame, const uint8_t *ip,
 			    uint32_t len, struct packet *p)
 {
 	struct chain chain;
@@ -309,7 +313,7 @@ static enum drop parse_ipv6(const struct minato_frame *frame, const uint8_t *ip,
 
 /* --- link ---------------------------------------------------------------- */
 
-static enum drop parse_arp(const uint8_t *data, uint32_t len, struct packet *p)
+ASIDE enum drop parse_arp(const uint8_t *data, uint32_t len, struct packet *p)
 {
 	struct arp arp;
 
@@ -322,27 +326,27 @@ static enum drop parse_arp(const uint8_t *data, uint32_t len, struct packet *p)
 	return arp_parse(data, len, &arp) ? DROP_NONE : DROP_ARP;
 }
 
-static inline bool mac_equal(const uint8_t *a, const uint8_t *b)
+COMMON bool mac_equal(const uint8_t *a, const uint8_t *b)
 {
 	return load32(a) == load32(b) && memcmp(a + 4, b + 4, 2) == 0;
 }
 
-static inline enum drop parse_ethernet(const struct minato_frame *frame,
+COMMON enum drop parse_ethernet(const struct minato_frame *frame,
 				       const uint8_t *mac, struct packet *p)
 {
 	const uint8_t *data = frame->data;
 	const uint8_t *payload = data + ETHERNET_HEADER_LEN;
 	const uint32_t len = frame->len - ETHERNET_HEADER_LEN;
-	bool group;
 
 	if (frame->len < ETHERNET_HEADER_LEN)
 		return DROP_TRUNCATED;
-	group = (data[0] & 1) != 0;
 	p->src_mac = data + 6;
-	p->to_us_mac = !group;
-	if (mac != NULL && !group && !mac_equal(data, mac)) {
-		p->to_us_mac = false;
-		return DROP_NOT_OURS;
+	if (mac != NULL && mac_equal(data, mac)) {
+		p->to_us_mac = true;
+	} else if ((data[0] & 1) == 0) {
+		if (mac != NULL)
+			return DROP_NOT_OURS;
+		p->to_us_mac = true;
 	}
 	switch (get16(data + 12)) {
 	case ETHERTYPE_IPV4:
@@ -369,33 +373,30 @@ static enum drop parse_ip(const struct minato_frame *frame, struct packet *p)
 	return DROP_IP_VERSION;
 }
 
-/* All that parsing may leave alone. Addresses and the TCP segment are filled
-   where the type says that they are there. */
-static inline void clear_packet(const struct minato_frame *frame,
-				struct packet *p)
+COMMON void clear_packet(const struct minato_frame *frame, struct packet *p)
 {
 	p->type = PACKET_OTHER;
 	p->link = frame->link;
-	p->src_mac = NULL;
 	p->to_us_mac = false;
 	p->is6 = false;
+	p->dont_fragment = false;
+	p->more_fragments = false;
 	p->hop_limit = 0;
 	p->traffic_class = 0;
 	p->ip_proto = 0;
-	p->dont_fragment = false;
-	p->fragment_offset = 0;
-	p->fragment_id = 0;
-	p->more_fragments = false;
-	p->ip = NULL;
-	p->ip_len = 0;
-	p->transport = NULL;
-	p->payload = NULL;
-	p->payload_len = 0;
-	p->gso_size = frame->gso == MINATO_GSO_NONE ? 0 : frame->gso_size;
 	p->icmp_type = 0;
 	p->icmp_code = 0;
+	p->gso_size = frame->gso_size;
 	p->src_port = 0;
 	p->dst_port = 0;
+	p->fragment_offset = 0;
+	p->fragment_id = 0;
+	p->ip_len = 0;
+	p->payload_len = 0;
+	p->src_mac = NULL;
+	p->ip = NULL;
+	p->transport = NULL;
+	p->payload = NULL;
 }
 
 enum drop packet_parse(const struct minato_frame *frame,

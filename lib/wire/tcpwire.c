@@ -20,7 +20,7 @@
 /* NOP NOP and the head of a timestamp: all options of most segments. */
 #define TIMESTAMP_ALONE 0x0101080au
 
-static void parse_timestamp(const uint8_t *value, struct tcp_options *o)
+static inline void parse_timestamp(const uint8_t *value, struct tcp_options *o)
 {
 	o->has_timestamp = true;
 	o->tsval = get32(value);
@@ -62,7 +62,7 @@ static void parse_option(uint8_t kind, const uint8_t *value, uint32_t len,
 }
 
 /* Options in any order at any byte boundary (RFC 9293 MUST-5, MUST-64). */
-static void parse_options(const uint8_t *at, const uint8_t *end,
+static __attribute__((noinline)) void parse_options(const uint8_t *at, const uint8_t *end,
 			  struct tcp_options *o)
 {
 	while (at < end && *at != OPTION_END) {
@@ -90,8 +90,9 @@ static void clear_options(struct tcp_options *o)
 	o->tsecr = 0;
 }
 
-enum drop tcp_parse(const uint8_t *data, uint32_t len, struct tcp_segment *s,
-		    uint32_t *header_len)
+static inline enum drop parse_segment(const uint8_t *data, uint32_t len,
+				      struct tcp_segment *s,
+				      uint32_t *header_len)
 {
 	uint32_t header;
 
@@ -117,6 +118,29 @@ enum drop tcp_parse(const uint8_t *data, uint32_t len, struct tcp_segment *s,
 		parse_timestamp(data + 4, &s->options);
 	else if (header > HEADER_LEN)
 		parse_options(data, data - HEADER_LEN + header, &s->options);
+	return DROP_NONE;
+}
+
+enum drop tcp_parse(const uint8_t *data, uint32_t len, struct tcp_segment *s,
+		    uint32_t *header_len)
+{
+	return parse_segment(data, len, s, header_len);
+}
+
+enum drop tcp_parse_packet(struct packet *p, uint32_t len, bool trusted)
+{
+	uint32_t header_len;
+	enum drop drop = parse_segment(p->transport, len, &p->tcp, &header_len);
+
+	if (drop != DROP_NONE)
+		return drop;
+	p->type = PACKET_TCP;
+	p->src_port = p->tcp.src_port;
+	p->dst_port = p->tcp.dst_port;
+	p->payload = p->transport + header_len;
+	p->payload_len = len - header_len;
+	if (!trusted && !packet_checksum_holds(p, len)) /* RFC 9293 MUST-3 */
+		return DROP_TCP_CHECKSUM;
 	return DROP_NONE;
 }
 

@@ -150,28 +150,32 @@ struct tcp_segment {
 	struct tcp_options options;
 };
 
-/* All that the layers above read. Pointers borrow the frame. */
+/*
+ * All that the layers above read. Pointers borrow the frame. What a type does
+ * not have is 0 or NULL, but for src, dst and tcp, which are not written then.
+ * (The order keeps together what is written together.)
+ */
 struct packet {
 	enum packet_type type;
 	uint32_t link;
-	const uint8_t *src_mac; /* 6 bytes; NULL on MINATO_LINK_IP */
-	bool to_us_mac;		/* unicast to our MAC (or no MACs here) */
-	bool is6;		/* the IP version of the packet */
-	struct minato_addr src, dst;
-	uint8_t hop_limit, traffic_class, ip_proto;
-	bool dont_fragment;
-	uint32_t fragment_offset; /* bytes; PACKET_FRAGMENT */
-	uint32_t fragment_id;
+	bool to_us_mac;	    /* unicast to our MAC (or no MACs here) */
+	bool is6;	    /* the IP version of the packet */
+	bool dont_fragment; /* true of all IPv6 */
 	bool more_fragments;
-	const uint8_t *ip; /* from the IP header: for ICMP errors */
-	uint32_t ip_len;   /* header and payload, by the header's length */
-	const uint8_t *transport; /* TCP, UDP, ICMP header */
-	const uint8_t *payload;
-	uint32_t payload_len;
-	uint16_t gso_size; /* from the frame: a run */
+	uint8_t hop_limit, traffic_class, ip_proto;
 	uint8_t icmp_type, icmp_code;
+	uint16_t gso_size;	     /* from the frame: a run */
 	uint16_t src_port, dst_port; /* TCP, UDP; ICMP echo: the identifier
 					in both */
+	uint32_t fragment_offset;    /* bytes; PACKET_FRAGMENT */
+	uint32_t fragment_id;
+	uint32_t ip_len;      /* header and payload, by the header's length */
+	uint32_t payload_len; /* ICMP: what follows the first 8 bytes */
+	const uint8_t *src_mac;	  /* 6 bytes; NULL on MINATO_LINK_IP */
+	const uint8_t *ip;	  /* from the IP header: for ICMP errors */
+	const uint8_t *transport; /* TCP, UDP, ICMP header; ARP message */
+	const uint8_t *payload;
+	struct minato_addr src, dst;
 	struct tcp_segment tcp;
 };
 
@@ -190,6 +194,9 @@ struct packet {
 enum drop packet_parse(const struct minato_frame *frame,
 		       enum minato_link_type type, const uint8_t *mac,
 		       struct packet *p);
+
+/* Does the checksum of the `len` bytes from p->transport hold? */
+bool packet_checksum_holds(const struct packet *p, uint32_t len);
 
 /* --- embedded.c --------------------------------------------------------- */
 
@@ -218,6 +225,8 @@ enum drop chain_walk(struct chain *c);
 
 enum drop tcp_parse(const uint8_t *data, uint32_t len, struct tcp_segment *s,
 		    uint32_t *header_len);
+/* The same for the `len` bytes from p->transport, with the checksum. */
+enum drop tcp_parse_packet(struct packet *p, uint32_t len, bool trusted);
 /*
  * Options in Linux's order: on a SYN MSS, SACK-permitted with timestamp, NOP
  * with window scale; else NOP NOP timestamp, NOP NOP SACK. Returns their
