@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * New flows: children of listeners, and calls that an owner is asked about.
+ *
+ *    SYN -> held ----- answer ----+
+ *    SYN ------------------------> half-open -> accept queue -> accepted
+ *                                              (child of a listener)
+ *                                           \-> its owner's (answered call)
+ *
+ * Held and half-open ones are bounded together by calls_max. When they are
+ * full, the oldest held one gives way; where none is held, the oldest half-open.
+ */
+#include "stack/stack.h"
+
+#include <errno.h>
+
+static struct list *list_of(struct minato *m, const struct socket *s)
+{
+	return s->flags & SOCKET_HELD ? &m->held : &m->half_open;
+}
+
+static void enlist(struct minato *m, uint32_t index)
+{
+	struct socket *s = socket_at(m, index);
+
+	list_append(m, list_of(m, s), LIST_CALL, index);
+	s->flags |= SOCKET_CALL;
+}
+
+static void delist(struct minato *m, uint32_t index)
+{
+	struct socket *s = socket_at(m, index);
+
+	list_remove(m, list_of(m, s), LIST_CALL, index);
+	s->flags &= ~SOCKET_CALL;
+}
+
+void calls_ended(struct minato *m, uint32_t index)
+{
+	struct socket *s = socket_at(m, index);
+	const bool known =
+		(s->flags & SOCKET_OWNED) &&
+		(!(s->flags & SOCKET_HELD) || (s->flags & SOCKET_ANNOUNCED));
+
+	delist(m, index);
+	s->flags &= ~SOCKET_HELD;
+	s->flags |= SOCKET_OPENED;
+	/* Whoever was told of the call is told of its end. */
+	if (known)
+		events_raise(m, index);
+	else
+		slots_give(m, index);
+}
+
+/* Forgets a call without a word to the remote. */
+static void silence(struct minato *m, uint32_t index)
+{
+	struct socket *s = socket_at(m, index);
+	struct tcp_env e = host_env(m);
+
+	slots_drop_tuple(m, s);
+	wheel_cancel(&m->wheel, index);
+	if (s->proto == MINATO_TCP) {
+		tcp_abort(&e, &s->body.tcp);
+		tcp_signals(&s->body.tcp);
+	} else {
+		messages_clear(m, &s->body.datagrams.received);
+		s->body.datagrams.error = ECONNABORTED;
+	}
+	calls_ended(m, index);
+}
+
+static void make_room(struct minato *m)
+{
+	if (m->held.count + m->half_open.count < m->calls_max)
+		return;
+	if (m->held.count > 0) {
+		host_count(m, COUNTER_CALLS_VICTIM);
+		silence(m, m->held.head);
+		return;
+	}
+	host_count(m, COUNTER_HALF_OPEN_VICTIM);
+	silence(m, m->half_open.head);
+}
+
+static void begin_hold(struct minato *m, uint32_t index, uint64_t user)
+{
+	struct socket *s = socket_at(m, index);
+
+	s->flags |= SOCKET_OWNED | SOCKET_HELD;
+	s->user = user;
+	enlist(m, index);
+	host_count(m, COUNTER_CALLS);
+	events_raise(m, index);
+}
+
+/* The listener that the look-up found, or NULL. */
+static struct socket *listener_of(const struct minato *m,
+				  const struct port_fate *fate)
+{
+	return fate->kind == MINATO_KIND_SOCKET ? socket_at(m, fate->owner) :
+						  NULL;
+}
+
+static bool backlog_full(const struct minato *m, const struct socket *listener)
+{
+	const struct detail *d = slots_detail(m, listener);
+
+	return d->accepts.count >= d->backlog;
+}
+
+/* A slot with the tuple of the arriving packet. */
+static enum drop take_flow(struct minato *m, const struct port_key *key,
+			   uint32_t flags, uint32_t *index)
+{
+	int error;
+
+	make_room(m);
+	*index = slots_take(m, key->proto, key->scope);
+	if (*index == STACK_NONE)
+		return DROP_SOCKETS;
+	socket_at(m, *index)->flags = flags;
+	error = slots_add_tuple(m, *index, key);
+	if (error == 0)
+		return DROP_NONE;
+	slots_give(m, *index);
+	return DROP_SOCKETS;
+}
+
+enum drop calls_syn(struct minato *m, const struct arrival *a,
+		    const struct port_fate *fate)
+{
+	struct socket *listener = listener_of(m, fate);
+	const bool held = listener == NULL || (listener->flags & SOCKET_HOLD);
+	struct tcp_env e = host_env(m);
+	struct tcp_setup setup;
+	uint32_t index;
+	struct socket *s;
+	enum drop drop;
+
+	if (!held && backlog_full(m, listener))
+		return DROP_BACKLOG;
+	if (!flow_setup(m, &a->key, &setup))
+		return DROP_NO_ROUTE;
+	drop = take_flow(m, &a->key,
+			 listener ? listener->flags & SOCKET_INHERITED :
+				    SOCKET_TRANSPARENT,
+			 &index);
+	if (drop != DROP_NONE)
+		return drop;
+	deliver_learn(m, &a->packet);
+	s = socket_at(m, index);
+	if (m->reopen.valid) {
+		setup.above = true;
+		setup.isn_above = m->reopen.above;
+	}
+	tcp_passive(&e, &s->body.tcp,
+		    listener ? &listener->body.tcp : &m->defaults, &setup,
+		    &a->packet.tcp, held);
+	if (held) {
+		begin_hold(m, index, listener ? listener->user : fate->user);
+	} else {
+		s->flags |= SOCKET_CHILD;
+		s->other = fate->owner;
+		enlist(m, index);
+	}
+	flow_settle(m, index);
+	return DROP_NONE;
+}
+
+enum drop calls_datagram(struct minato *m, const struct arrival *a,
+			 const struct port_fate *fate)
+{
+	struct port_key key = a->key;
+	uint32_t flags = SOCKET_TRANSPARENT;
+	uint32_t index;
+	enum drop drop;
+
+	/* An uplink's owner hears all that the remote endpoint sends, whoever
+	   it is for; a forward's only what is for the published port. */
+	if (fate->kind == MINATO_KIND_UPLINK) {
+		key.local = (struct minato_addr){ { 0 } };
+		key.local_port = 0;
+		flags |= SOCKET_ASSOCIATION;
+	}
+	drop = take_flow(m, &key, flags, &index);
+	if (drop != DROP_NONE)
+		return drop;
+	deliver_learn(m, &a->packet);
+	begin_hold(m, index, fate->user);
+	wheel_arm(&m->wheel, index, time_after(m->now, STACK_CALL_NS));
+	return udp_arrive(m, index, a);
+}
+
+void calls_expire(struct minato *m, uint32_t index)
+{
+	if (!(socket_at(m, index)->flags & SOCKET_HELD))
+		return;
+	host_count(m, COUNTER_CALLS_TIMEOUT);
+	silence(m, index);
+}
+
+/* --- listeners ---------------------------------------------------------- */
+
+void calls_complete(struct minato *m, uint32_t index)
+{
+	struct socket *s = socket_at(m, index);
+	struct tcp_env e = host_env(m);
+	int64_t defer_s = 0;
+
+	if (!(s->flags & SOCKET_CHILD)) {
+		delist(m, index);
+		return;
+	}
+	tcp_get(&e, &s->body.tcp, MINATO_OPT_DEFER_ACCEPT, &defer_s);
+	if (defer_s == 0) {
+		calls_admit(m, index);
+		return;
+	}
+	s->flags |= SOCKET_DEFER;
+	wheel_arm(&m->wheel, index, time_after(m->now, defer_s * NS_PER_S));
+}
+
+void calls_admit(struct minato *m, uint32_t index)
+{
+	struct socket *s = socket_at(m, index);
+	struct socket *listener = socket_at(m, s->other);
+
+	delist(m, index);
+	s->flags = (s->flags & ~SOCKET_DEFER) | SOCKET_ACCEPT;
+	list_append(m, &slots_detail(m, listener)->accepts, LIST_CALL, index);
+	host_count(m, COUNTER_ACCEPTS);
+	events_raise(m, s->other);
+}
+
+bool calls_full(const struct minato *m, const struct socket *s)
+{
+	if (!(s->flags & SOCKET_CHILD) || !(s->flags & SOCKET_CALL))
+		return false;
+	return tcp_state(&s->body.tcp) == MINATO_SYN_RECEIVED &&
+	       backlog_full(m, socket_at(m, s->other));
+}
+
+/* RST to one child, which belongs to nobody from now on. */
+static void orphan(struct minato *m, uint32_t index)
+{
+	struct socket *s = socket_at(m, index);
+
+	s->flags &= ~(SOCKET_CHILD | SOCKET_DEFER);
+	s->other = STACK_NONE;
+	flow_release(m, index, true);
+}
+
+void calls_drop_children(struct minato *m, uint32_t listener)
+{
+	struct list *accepts =
+		&slots_detail(m, socket_at(m, listener))->accepts;
+	uint32_t next;
+
+	while (accepts->head != STACK_NONE) {
+		const uint32_t index = accepts->head;
+		list_remove(m, accepts, LIST_CALL, index);
+		socket_at(m, index)->flags &= ~SOCKET_ACCEPT;
+		orphan(m, index);
+	}
+	for (uint32_t i = m->half_open.head; i != STACK_NONE; i = next) {
+		const struct socket *s = socket_at(m, i);
+		next = s->link[LIST_CALL].next;
+		if (!(s->flags & SOCKET_CHILD) || s->other != listener)
+			continue;
+		delist(m, i);
+		orphan(m, i);
+	}
+}
+
+int minato_accept(struct minato *m, uint64_t socket, uint64_t *out,
+		  struct minato_endpoint *peer)
+{
+	uint32_t index;
+	struct socket *s = slots_find(m, socket, &index);
+	struct list *accepts;
+
+	if (s == NULL)
+		return -EBADF;
+	if (!(s->flags & SOCKET_LISTENER))
+		return -EINVAL;
+	accepts = &slots_detail(m, s)->accepts;
+	index = accepts->head;
+	if (index == STACK_NONE)
+		return -EAGAIN;
+	list_remove(m, accepts, LIST_CALL, index);
+	s = socket_at(m, index);
+	s->flags = (s->flags & ~(SOCKET_ACCEPT | SOCKET_CHILD)) | SOCKET_OWNED;
+	s->other = STACK_NONE;
+	*out = slots_handle(m, index);
+	if (peer != NULL)
+		bind_peer(m, s, peer);
+	events_raise(m, index);
+	return 0;
+}
+
+/* --- what the owner says of a held call --------------------------------- */
+
+static struct socket *find_call(const struct minato *m, uint64_t call,
+				uint32_t *index, int *error)
+{
+	struct socket *s = slots_find(m, call, index);
+
+	*error = s == NULL ? -EBADF : -EINVAL;
+	return s != NULL && (s->flags & SOCKET_HELD) ? s : NULL;
+}
+
+int minato_answer(struct minato *m, uint64_t call)
+{
+	struct tcp_env e = host_env(m);
+	uint32_t index;
+	int error;
+	struct socket *s = find_call(m, call, &index, &error);
+
+	if (s == NULL)
+		return error;
+	host_count(m, COUNTER_CALLS_ANSWERED);
+	delist(m, index);
+	s->flags &= ~SOCKET_HELD;
+	if (s->proto == MINATO_TCP) {
+		enlist(m, index);
+		tcp_answer(&e, &s->body.tcp);
+		flow_settle(m, index);
+		return 0;
+	}
+	wheel_cancel(&m->wheel, index);
+	if (s->body.datagrams.received.count > 0)
+		events_raise(m, index);
+	return 0;
+}
+
+/* The sequence number of the SYN that called. */
+static struct seq syn_number(struct minato *m, const struct socket *s)
+{
+	struct tcp_env e = host_env(m);
+	struct minato_info info;
+
+	if (s->proto != MINATO_TCP)
+		return (struct seq){ 0 };
+	tcp_info(&e, &s->body.tcp, &info);
+	return (struct seq){ info.irs };
+}
+
+/*
+ * The key of the call, and for an association the destination that its first
+ * datagram was for.
+ */
+static void call_key(const struct minato *m, const struct socket *s,
+		     struct port_key *key)
+{
+	uint32_t first;
+
+	slots_key(m, s, key);
+	if (!(s->flags & SOCKET_ASSOCIATION))
+		return;
+	first = s->body.datagrams.received.head;
+	if (first == STACK_NONE)
+		return;
+	key->local = message_at(m, first)->local.addr;
+	key->local_port = message_at(m, first)->local.port;
+}
+
+int minato_refuse(struct minato *m, uint64_t call)
+{
+	struct tcp_segment rst = { .flags = TCP_RST | TCP_ACK };
+	struct port_key key;
+	uint32_t index;
+	int error;
+	struct socket *s = find_call(m, call, &index, &error);
+
+	if (s == NULL)
+		return error;
+	host_count(m, COUNTER_CALLS_REFUSED);
+	call_key(m, s, &key);
+	if (s->proto == MINATO_TCP) {
+		/* As a closed port would (RFC 9293 3.10.7.1). */
+		rst.ack = seq_add(syn_number(m, s), 1);
+		icmp_out_refuse(m, &key, &rst);
+	} else if (key.local_port != 0) {
+		icmp_out_about(m, &key, MINATO_REASON_PORT, 0,
+			       (struct seq){ 0 });
+	}
+	slots_give(m, index);
+	return 0;
+}
+
+int minato_reject(struct minato *m, uint64_t call, enum minato_reason reason)
+{
+	struct port_key key;
+	uint32_t index;
+	int error;
+	struct socket *s = find_call(m, call, &index, &error);
+
+	if (s == NULL)
+		return error;
+	if ((uint32_t)reason > MINATO_REASON_PROHIBITED)
+		return -EINVAL;
+	host_count(m, COUNTER_CALLS_REFUSED);
+	call_key(m, s, &key);
+	if (key.local_port != 0)
+		icmp_out_about(m, &key, reason, 0, syn_number(m, s));
+	slots_give(m, index);
+	return 0;
+}
+
+int minato_ignore(struct minato *m, uint64_t call)
+{
+	uint32_t index;
+	int error;
+
+	if (find_call(m, call, &index, &error) == NULL)
+		return error;
+	host_count(m, COUNTER_CALLS_IGNORED);
+	slots_give(m, index);
+	return 0;
+}

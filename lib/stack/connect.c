@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Active opens: the local end is chosen, the tuple taken, the SYN owed. */
+#include "stack/stack.h"
+
+#include <errno.h>
+
+/* Of drawn ports that turn out to be taken by TIME-WAIT. */
+#define DRAWS 8
+
+static int check_peer(const struct minato *m, const struct socket *s,
+		      const struct minato_endpoint *peer)
+{
+	struct next_hop hop;
+
+	/* MUST-46 */
+	if (addr_is_multicast(&peer->addr) || addr_is_broadcast4(&peer->addr))
+		return -EACCES;
+	if (minato_addr_is_any(&peer->addr) || addr_is_loopback(&peer->addr) ||
+	    (minato_addr_is4(&peer->addr) && (s->flags & SOCKET_V6ONLY)))
+		return -ENETUNREACH;
+	if (peer->port == 0 && s->proto != MINATO_ICMP)
+		return -EINVAL;
+	/* There is no loopback inside a host value. */
+	if (route_is_ours(m, s->scope, &peer->addr) ||
+	    !route_find(m, s->scope, STACK_LINK_ANY, &peer->addr, &hop))
+		return -ENETUNREACH;
+	if (route_is_broadcast(m, hop.link, &peer->addr))
+		return -EACCES;
+	return 0;
+}
+
+/* Both ends, with local port 0 where one is still to be chosen. MUST-44. */
+static int make_key(const struct minato *m, const struct socket *s,
+		    const struct minato_endpoint *peer, struct port_key *key)
+{
+	struct minato_endpoint local;
+
+	bind_local(m, s, &local);
+	if (s->tuple != STACK_NONE)
+		local.addr = (struct minato_addr){ { 0 } };
+	/* Only :: is of both families. */
+	if (minato_addr_is4(&local.addr) != minato_addr_is4(&peer->addr) &&
+	    (minato_addr_is4(&local.addr) || !minato_addr_is_any(&local.addr)))
+		return -EAFNOSUPPORT;
+	if (minato_addr_is_any(&local.addr) &&
+	    !route_source(m, s->scope, &peer->addr, &local.addr))
+		return -EADDRNOTAVAIL;
+	*key = (struct port_key){
+		.local = local.addr,
+		.remote = peer->addr,
+		.local_port = local.port,
+		.remote_port = peer->port,
+		.scope = s->scope,
+		.face = MINATO_FACE_ANY,
+		.proto = s->proto,
+	};
+	return 0;
+}
+
+/* Takes the tuple, in the place of one in TIME-WAIT if that may be. */
+static int take_tuple(struct minato *m, uint32_t index,
+		      const struct port_key *key, struct tcp_setup *setup)
+{
+	int error = slots_add_tuple(m, index, key);
+
+	if (error == -EEXIST && waits_reuse(m, key, &setup->isn_above)) {
+		setup->above = true;
+		error = slots_add_tuple(m, index, key);
+	}
+	return error;
+}
+
+static int choose_and_take(struct minato *m, uint32_t index,
+			   struct port_key *key, struct tcp_setup *setup)
+{
+	const struct minato_endpoint remote = { key->remote, key->remote_port };
+	const struct port_choice choice = {
+		.scope = key->scope,
+		.proto = key->proto,
+		.local = key->local,
+		.remote = &remote,
+	};
+	int error = -EEXIST;
+
+	if (key->local_port != 0)
+		return take_tuple(m, index, key, setup);
+	for (int i = 0; i < DRAWS && error == -EEXIST; i++) {
+		key->local_port = port_choose(host_table(m), &choice);
+		if (key->local_port == 0)
+			return -EADDRNOTAVAIL;
+		error = take_tuple(m, index, key, setup);
+	}
+	return error;
+}
+
+static int connect_stream(struct minato *m, uint32_t index,
+			  const struct minato_endpoint *peer)
+{
+	struct socket *s = socket_at(m, index);
+	struct tcp_env e = host_env(m);
+	struct tcp_setup setup = { 0 };
+	struct port_key key;
+	int error;
+
+	if (s->flags & SOCKET_LISTENER)
+		return -EISCONN;
+	if (s->tuple != STACK_NONE)
+		return tcp_state(&s->body.tcp) == MINATO_SYN_SENT ? -EALREADY :
+								    -EISCONN;
+	error = make_key(m, s, peer, &key);
+	if (error == 0)
+		error = choose_and_take(m, index, &key, &setup);
+	if (error == -EEXIST)
+		return -EADDRNOTAVAIL;
+	if (error < 0)
+		return error;
+	/* The ISN covers both ends, so only now. */
+	const struct seq above = setup.isn_above;
+	const bool reused = setup.above;
+	check(flow_setup(m, &key, &setup));
+	setup.above = reused;
+	setup.isn_above = above;
+	slots_drop_detail(m, s);
+	s->flags = (s->flags & ~SOCKET_ERROR) | SOCKET_OPENED;
+	host_count(m, COUNTER_CONNECTS);
+	tcp_connect(&e, &s->body.tcp, &setup);
+	flow_settle(m, index);
+	return -EINPROGRESS;
+}
+
+static int connect_datagrams(struct minato *m, uint32_t index,
+			     const struct minato_endpoint *peer)
+{
+	struct socket *s = socket_at(m, index);
+	struct minato_endpoint to = *peer;
+	struct tcp_setup unused = { 0 };
+	struct port_key key;
+	int error;
+
+	if (s->flags & SOCKET_ASSOCIATION)
+		return -EISCONN;
+	if (s->claim == STACK_NONE && s->tuple == STACK_NONE) {
+		error = bind_late(m, index);
+		if (error < 0)
+			return error;
+	}
+	error = make_key(m, s, &to, &key);
+	if (error < 0)
+		return error;
+	if (s->proto == MINATO_ICMP)
+		key.remote_port = key.local_port;
+	slots_drop_tuple(m, s);
+	error = choose_and_take(m, index, &key, &unused);
+	if (error < 0)
+		return error == -EEXIST ? -EADDRNOTAVAIL : error;
+	/* From now on only this peer is heard. */
+	if (s->claim != STACK_NONE)
+		port_accepting(host_table(m), s->claim, false);
+	events_raise(m, index);
+	return 0;
+}
+
+int minato_connect(struct minato *m, uint64_t socket,
+		   const struct minato_endpoint *peer)
+{
+	uint32_t index;
+	struct socket *s = slots_find(m, socket, &index);
+	int error;
+
+	if (s == NULL)
+		return -EBADF;
+	if (s->flags & SOCKET_HELD)
+		return -EISCONN;
+	error = check_peer(m, s, peer);
+	if (error < 0)
+		return error;
+	if (s->proto == MINATO_TCP)
+		return connect_stream(m, index, peer);
+	return connect_datagrams(m, index, peer);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagrams as verbs: sent and received whole, with both ends. */
+#include "stack/stack.h"
+
+#include <errno.h>
+
+/* The socket and, first of all, its pending error. */
+static struct socket *find_datagrams(const struct minato *m, uint64_t socket,
+				     uint32_t *index, int *error)
+{
+	struct socket *s = slots_find(m, socket, index);
+
+	*error = 0;
+	if (s == NULL)
+		*error = -EBADF;
+	else if (s->proto == MINATO_TCP)
+		*error = -EOPNOTSUPP;
+	else if (s->flags & SOCKET_HELD)
+		*error = -EAGAIN;
+	else if (s->body.datagrams.error != 0) {
+		*error = -s->body.datagrams.error;
+		s->body.datagrams.error = 0;
+	}
+	return *error == 0 ? s : NULL;
+}
+
+int64_t minato_send_datagram(struct minato *m, uint64_t socket,
+			     const struct minato_datagram *to, const void *data,
+			     size_t len)
+{
+	uint32_t index;
+	int error;
+	struct socket *s = find_datagrams(m, socket, &index, &error);
+	uint32_t at;
+
+	if (s == NULL)
+		return error;
+	if (len > UINT16_MAX)
+		return -EMSGSIZE;
+	if (s->body.datagrams.unsent.charge >= s->body.datagrams.sndbuf)
+		return -EAGAIN;
+	at = message_take(m);
+	if (at == STACK_NONE)
+		return -ENOBUFS;
+	if (!message_fill(m, message_at(m, at), data, (uint32_t)len,
+			  MINATO_CHUNK_NONE)) {
+		message_give(m, at);
+		return -ENOBUFS;
+	}
+	error = udp_send(m, index, at, to);
+	return error < 0 ? error : (int64_t)len;
+}
+
+static void tell_ends(const struct message *msg, struct minato_datagram *out)
+{
+	if (out == NULL)
+		return;
+	*out = (struct minato_datagram){
+		.remote = msg->remote,
+		.local = msg->local,
+		.ttl = msg->ttl,
+		.traffic_class = msg->traffic_class,
+		.gso_size = msg->gso_size,
+		.len = msg->data.bytes,
+	};
+}
+
+/* The first message waiting, or NULL and why. */
+static struct message *first_message(const struct minato *m,
+				     const struct socket *s, int *error)
+{
+	const struct datagrams *d = &s->body.datagrams;
+
+	*error = d->no_more ? 0 : -EAGAIN;
+	if (d->received.head == STACK_NONE)
+		return NULL;
+	return message_at(m, d->received.head);
+}
+
+int datagram_release(struct minato *m, struct socket *s)
+{
+	const uint32_t at = messages_pop(m, &s->body.datagrams.received);
+
+	if (at == STACK_NONE)
+		return -EINVAL;
+	message_give(m, at);
+	return 0;
+}
+
+int datagram_borrow(struct minato *m, struct socket *s,
+		    struct minato_extent *extents, size_t max,
+		    struct minato_datagram *from)
+{
+	struct datagrams *d = &s->body.datagrams;
+	const struct message *msg;
+	int error;
+
+	if (d->error != 0) {
+		error = -d->error;
+		d->error = 0;
+		return error;
+	}
+	msg = first_message(m, s, &error);
+	if (msg == NULL)
+		return error;
+	tell_ends(msg, from);
+	if (msg->data.bytes == 0 && max > 0) {
+		/* Of no bytes, but there: the end would be 0 extents. */
+		extents[0] = (struct minato_extent){ NULL, 0 };
+		return 1;
+	}
+	return (int)queue_view(&m->payload, &msg->data, NULL, 0,
+			       msg->data.bytes, extents,
+			       max < INT32_MAX ? (uint32_t)max : INT32_MAX,
+			       NULL);
+}
+
+int64_t minato_recv_datagram(struct minato *m, uint64_t socket,
+			     struct minato_datagram *from, void *data,
+			     size_t len, uint32_t flags)
+{
+	uint32_t index;
+	int error;
+	struct socket *s = find_datagrams(m, socket, &index, &error);
+	const struct message *msg;
+
+	if (s == NULL)
+		return error;
+	msg = first_message(m, s, &error);
+	if (msg == NULL)
+		return error;
+	tell_ends(msg, from);
+	if (len > msg->data.bytes)
+		len = msg->data.bytes;
+	queue_copy(&m->payload, &msg->data, 0, data, (uint32_t)len);
+	if (!(flags & MINATO_MSG_PEEK))
+		datagram_release(m, s);
+	return (int64_t)len;
+}
+
+int minato_report(struct minato *m, uint64_t socket,
+		  const struct minato_datagram *flow, enum minato_reason reason,
+		  uint32_t mtu)
+{
+	uint32_t index;
+	const struct socket *s = slots_find(m, socket, &index);
+	struct port_key key;
+
+	if (s == NULL)
+		return -EBADF;
+	if (s->proto == MINATO_TCP)
+		return -EOPNOTSUPP;
+	if ((uint32_t)reason > MINATO_REASON_PROHIBITED ||
+	    minato_addr_is4(&flow->local.addr) !=
+		    minato_addr_is4(&flow->remote.addr) ||
+	    minato_addr_is_any(&flow->local.addr) ||
+	    minato_addr_is_any(&flow->remote.addr))
+		return -EINVAL;
+	key = (struct port_key){
+		.local = flow->local.addr,
+		.remote = flow->remote.addr,
+		.local_port = flow->local.port,
+		.remote_port = flow->remote.port,
+		.scope = s->scope,
+		.proto = s->proto,
+	};
+	icmp_out_about(m, &key, reason, mtu, (struct seq){ 0 });
+	return 0;
+}

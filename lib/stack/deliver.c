@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * To whom a packet belongs. First the rules about addresses that hold whatever
+ * the port (RFC 1122 3.2.1.3), then one look-up in the port table, then one
+ * switch over what may stand behind a port.
+ */
+#include "stack/stack.h"
+
+#include <string.h>
+
+void deliver_learn(struct minato *m, const struct packet *p)
+{
+	if (p->src_mac != NULL && p->to_us_mac && m->link[p->link].config.proxy)
+		neighbour_heard(m, p->link, &p->src, p->src_mac, NEWS_PACKET);
+}
+
+/* --- addresses ---------------------------------------------------------- */
+
+static enum drop check_source(const struct minato *m, const struct packet *p)
+{
+	const uint8_t scope = m->link[p->link].config.scope;
+
+	/* MUST-63, RFC 1122 3.2.1.3: nobody else has these. */
+	if (minato_addr_is_any(&p->src) || route_is_ours(m, scope, &p->src) ||
+	    route_is_broadcast(m, p->link, &p->src))
+		return DROP_IP_SOURCE;
+	return DROP_NONE;
+}
+
+static enum drop check_destination(const struct minato *m,
+				   const struct packet *p)
+{
+	const struct minato_link_config *c = &m->link[p->link].config;
+
+	/* MUST-57: a SYN to these is not even refused. */
+	if (addr_is_multicast(&p->dst))
+		return DROP_MULTICAST;
+	if (route_is_broadcast(m, p->link, &p->dst) || !p->to_us_mac)
+		return DROP_BROADCAST;
+	if (minato_addr_is_any(&p->dst) || addr_is_loopback(&p->dst))
+		return DROP_IP_DESTINATION;
+	if (route_is_ours(m, c->scope, &p->dst))
+		return DROP_NONE;
+	if (!c->any_destination || addr_is_link_local(&p->dst))
+		return DROP_NOT_OURS;
+	return DROP_NONE;
+}
+
+/* --- what stands behind the port ---------------------------------------- */
+
+/* May this packet begin a flow? Guards look at nothing else. */
+static bool opens_flow(const struct packet *p)
+{
+	const uint8_t flags = p->tcp.flags;
+
+	if (p->type == PACKET_TCP)
+		return (flags & TCP_SYN) && !(flags & (TCP_ACK | TCP_RST));
+	if (p->type == PACKET_UDP)
+		return true;
+	return p->icmp_type == (p->is6 ? ICMP6_ECHO : ICMP4_ECHO);
+}
+
+static enum drop deliver_claim(struct minato *m, const struct arrival *a,
+			       const struct port_fate *fate)
+{
+	if (a->packet.type == PACKET_TCP)
+		return opens_flow(&a->packet) ? calls_syn(m, a, fate) :
+						closed_refuse(m, a);
+	/* An echo socket hears replies; requests are the stack's to answer. */
+	if (a->packet.type != PACKET_UDP && opens_flow(&a->packet))
+		return DROP_CLOSED;
+	return udp_arrive(m, fate->owner, a);
+}
+
+/* A new flow for the owner of a forward or uplink. */
+static enum drop deliver_call(struct minato *m, const struct arrival *a,
+			      const struct port_fate *fate)
+{
+	struct minato_entry entry;
+
+	if (!opens_flow(&a->packet))
+		return closed_refuse(m, a);
+	if (a->packet.type == PACKET_TCP)
+		return calls_syn(m, a, fate);
+	if (a->packet.type == PACKET_UDP)
+		return calls_datagram(m, a, fate);
+	/* Echo is called out only for an entry that names the protocol: "both"
+	   means TCP and UDP. */
+	port_get(host_table(m), fate->entry, &entry);
+	if (entry.proto != MINATO_ICMP)
+		return DROP_CLOSED;
+	return calls_datagram(m, a, fate);
+}
+
+static enum drop deliver_guard(struct minato *m, const struct arrival *a,
+			       const struct port_fate *fate)
+{
+	if (fate->verdict == MINATO_REFUSE)
+		closed_refuse(m, a);
+	return DROP_GUARD;
+}
+
+static enum drop deliver_fate(struct minato *m, const struct arrival *a,
+			      const struct port_fate *fate)
+{
+	switch (fate->kind) {
+	case MINATO_KIND_CLOSED:
+		return closed_refuse(m, a);
+	case MINATO_KIND_SOCKET:
+		return deliver_claim(m, a, fate);
+	case MINATO_KIND_FORWARD:
+	case MINATO_KIND_UPLINK:
+		return deliver_call(m, a, fate);
+	case MINATO_KIND_GUARD:
+		return deliver_guard(m, a, fate);
+	case MINATO_KIND_COUNT:
+		break;
+	}
+	check(!"a kind that the table knows");
+	return DROP_CLOSED;
+}
+
+static enum drop deliver_socket(struct minato *m, uint32_t index,
+				const struct arrival *a)
+{
+	if (socket_at(m, index)->proto == MINATO_TCP)
+		return flow_arrive(m, index, a);
+	return udp_arrive(m, index, a);
+}
+
+static enum drop deliver_flow(struct minato *m, const struct arrival *a)
+{
+	struct port_fate fate;
+
+	m->reopen.valid = false;
+	/* Twice at most: TIME-WAIT may make way for a new connection. */
+	for (int tries = 0; tries < 2; tries++) {
+		bool reopened = false;
+		enum drop drop;
+		port_lookup(host_table(m), &a->key, m->now,
+			    opens_flow(&a->packet), &fate);
+		if (!fate.exact)
+			return deliver_fate(m, a, &fate);
+		if (fate.tuple.class == TUPLE_SOCKET)
+			return deliver_socket(m, fate.tuple.owner, a);
+		drop = waits_arrive(m, fate.tuple.owner, a, &reopened);
+		if (!reopened)
+			return drop;
+	}
+	return DROP_CLOSED;
+}
+
+/* --- by protocol -------------------------------------------------------- */
+
+static bool is_discovery(const struct packet *p)
+{
+	return p->type == PACKET_ICMP6 &&
+	       (p->icmp_type == ICMP6_ROUTER_SOLICITATION ||
+		p->icmp_type == ICMP6_NEIGHBOUR_SOLICITATION ||
+		p->icmp_type == ICMP6_NEIGHBOUR_ADVERTISEMENT);
+}
+
+static enum drop deliver_icmp(struct minato *m, const struct arrival *a)
+{
+	const struct packet *p = &a->packet;
+	const uint8_t scope = m->link[p->link].config.scope;
+
+	if (a->key.proto == 0)
+		return icmp_in_error(m, p);
+	if (opens_flow(p) && route_is_ours(m, scope, &p->dst))
+		return echo_reply(m, a);
+	return deliver_flow(m, a);
+}
+
+enum drop deliver_packet(struct minato *m, const struct arrival *a)
+{
+	const struct packet *p = &a->packet;
+	enum drop drop = a->verdict;
+
+	if (drop != DROP_NONE)
+		return drop;
+	if (p->type == PACKET_ARP)
+		return discovery_arp(m, p);
+	if (is_discovery(p))
+		return discovery_nd(m, p);
+	drop = check_source(m, p);
+	if (drop == DROP_NONE)
+		drop = check_destination(m, p);
+	if (drop != DROP_NONE)
+		return drop;
+	switch (p->type) {
+	case PACKET_TCP:
+	case PACKET_UDP:
+		return deliver_flow(m, a);
+	case PACKET_ICMP4:
+	case PACKET_ICMP6:
+		return deliver_icmp(m, a);
+	case PACKET_FRAGMENT:
+		return DROP_IP_FRAGMENT;
+	case PACKET_OTHER:
+		/* RFC 1122 3.2.2.1 */
+		icmp_out_error(m, p, MINATO_REASON_PROTOCOL, 0, &p->dst);
+		return DROP_IP_PROTOCOL;
+	case PACKET_ARP:
+		break;
+	}
+	return DROP_ETHERTYPE;
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* General entries of the port table, and arrivals that come without frames. */
+#include "stack/stack.h"
+
+#include <errno.h>
+
+#define HANDLE_ENTRY (UINT64_C(1) << 63)
+#define GENERATION_MASK 0x7fffffffu
+
+const char *minato_kind_name(enum minato_kind kind)
+{
+	static const char *const names[MINATO_KIND_COUNT] = {
+#define X(name, text, help) [MINATO_KIND_##name] = text,
+		MINATO_KINDS(X)
+#undef X
+	};
+
+	return (uint32_t)kind < MINATO_KIND_COUNT ? names[kind] : NULL;
+}
+
+uint64_t entries_handle(const struct minato *m, uint32_t entry)
+{
+	const uint32_t generation =
+		port_entry_generation(host_table(m), entry) & GENERATION_MASK;
+
+	return HANDLE_ENTRY | (uint64_t)generation << 32 | (entry + 1);
+}
+
+/* The live general entry of a handle; claims have none of their own. */
+static bool find(const struct minato *m, uint64_t handle, uint32_t *entry)
+{
+	const uint32_t number = (uint32_t)handle - 1;
+	struct port_claim claim;
+
+	if (!(handle & HANDLE_ENTRY) ||
+	    !port_entry_live(host_table(m), number) ||
+	    entries_handle(m, number) != handle ||
+	    port_entry_claim(host_table(m), number, &claim))
+		return false;
+	*entry = number;
+	return true;
+}
+
+/* What the caller knows an entry by: a claim by its socket. */
+static uint64_t handle_of(const struct minato *m, uint32_t entry)
+{
+	struct port_claim claim;
+
+	if (port_entry_claim(host_table(m), entry, &claim))
+		return slots_handle(m, claim.owner);
+	return entries_handle(m, entry);
+}
+
+int minato_entry_add(struct minato *m, const struct minato_entry *entry,
+		     uint64_t *out)
+{
+	uint32_t holder = POOL_NONE;
+	const int64_t added = port_add(host_table(m), entry, &holder);
+
+	if (out != NULL)
+		*out = 0;
+	if (added >= 0) {
+		if (out != NULL)
+			*out = entries_handle(m, (uint32_t)added);
+		return 0;
+	}
+	if (added == -EADDRINUSE && holder != POOL_NONE && out != NULL)
+		*out = handle_of(m, holder);
+	return (int)added;
+}
+
+int minato_entry_remove(struct minato *m, uint64_t entry)
+{
+	uint32_t number;
+
+	if (!find(m, entry, &number))
+		return -EBADF;
+	port_remove(host_table(m), number);
+	return 0;
+}
+
+int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
+{
+	uint32_t number;
+
+	if (!find(m, entry, &number))
+		return -EBADF;
+	port_get(host_table(m), number, out);
+	return 0;
+}
+
+/* Of a tuple: its socket; TIME-WAIT is a socket without handle. */
+static void fate_of_tuple(const struct minato *m, const struct port_fate *fate,
+			  struct minato_fate *out)
+{
+	out->kind = MINATO_KIND_SOCKET;
+	if (fate->tuple.class != TUPLE_SOCKET)
+		return;
+	out->handle = slots_handle(m, fate->tuple.owner);
+	out->user = socket_at(m, fate->tuple.owner)->user;
+}
+
+void minato_arrive(struct minato *m, uint8_t scope, uint8_t face,
+		   enum minato_proto proto,
+		   const struct minato_endpoint *remote,
+		   const struct minato_endpoint *local, struct minato_fate *out)
+{
+	const struct port_key key = {
+		.local = local->addr,
+		.remote = remote->addr,
+		.local_port = local->port,
+		.remote_port = remote->port,
+		.scope = scope,
+		.face = face,
+		.proto = (uint8_t)proto,
+	};
+	struct port_fate fate;
+
+	*out = (struct minato_fate){ .kind = MINATO_KIND_CLOSED,
+				     .verdict = MINATO_REFUSE };
+	host_count(m, COUNTER_ARRIVALS);
+	if (scope >= PORT_SCOPES ||
+	    (proto != MINATO_TCP && proto != MINATO_UDP &&
+	     proto != MINATO_ICMP))
+		return;
+	port_lookup(host_table(m), &key, m->now, true, &fate);
+	out->kind = fate.kind;
+	out->verdict = fate.verdict;
+	if (fate.exact) {
+		fate_of_tuple(m, &fate, out);
+		return;
+	}
+	if (fate.entry == POOL_NONE)
+		return;
+	out->handle = handle_of(m, fate.entry);
+	out->user = fate.kind == MINATO_KIND_SOCKET ?
+			    socket_at(m, fate.owner)->user :
+			    fate.user;
+	out->target = fate.target;
+}
+
+void minato_outcome(struct minato *m, uint64_t entry,
+		    const struct minato_endpoint *remote,
+		    enum minato_outcome outcome)
+{
+	(void)entry;
+	(void)remote;
+	host_count(m, outcome == MINATO_OUTCOME_OPEN ? COUNTER_OUTCOME_OPEN :
+						       COUNTER_OUTCOME_CLOSED);
+}

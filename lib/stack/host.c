@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Makes a host value in the caller's memory, and moves its time. */
+#include "stack/stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* What an idle connection costs: 192 bytes, a tuple and a wheel link. */
+_Static_assert(sizeof(struct tcp) <= 128, "body of a socket");
+_Static_assert(sizeof(struct datagrams) <= 128, "body of a socket");
+_Static_assert(offsetof(struct socket, body) <= 64, "head of a socket");
+_Static_assert(sizeof(struct socket) <= 192, "slot of a socket");
+_Static_assert(sizeof(struct waiting) == 32, "record of TIME-WAIT");
+_Static_assert(sizeof(struct wheel_link) == 16, "timer of a socket");
+
+#define LIMIT_SOCKETS (1u << 24)
+#define LIMIT_CHUNKS_LARGE (1u << 20)
+#define LIMIT_CHUNKS_SMALL (1u << 24)
+#define LIMIT_SCOPE (PORT_SCOPES - 1)
+#define MTU_MIN 576u
+#define MTU_MAX 65535u
+
+/* Messages without payload need no chunk; they have a bound all the same. */
+#define MESSAGES_EXTRA (STACK_CONTROL_MAX + 1024u)
+
+void minato_config_init(struct minato_config *config)
+{
+	*config = (struct minato_config){
+		.sockets_max = 65536,
+		.time_wait_max = 65536,
+		.entries_max = 4096,
+		.neighbours_max = 1024,
+		.routes_max = 64,
+		.chunks_large = 768,
+		.chunks_small = 8192,
+		.active_max = 16384,
+		.calls_max = 4096,
+	};
+}
+
+static void set_default(uint32_t *value, uint32_t standard)
+{
+	if (*value == 0)
+		*value = standard;
+}
+
+/* Zero takes the default. */
+static struct minato_config complete(const struct minato_config *given)
+{
+	struct minato_config c = *given;
+	struct minato_config standard;
+
+	minato_config_init(&standard);
+	set_default(&c.sockets_max, standard.sockets_max);
+	set_default(&c.time_wait_max, standard.time_wait_max);
+	set_default(&c.entries_max, standard.entries_max);
+	set_default(&c.neighbours_max, standard.neighbours_max);
+	set_default(&c.routes_max, standard.routes_max);
+	set_default(&c.chunks_large, standard.chunks_large);
+	set_default(&c.chunks_small, standard.chunks_small);
+	set_default(&c.active_max, standard.active_max);
+	set_default(&c.calls_max, standard.calls_max);
+	return c;
+}
+
+static bool link_valid(const struct minato_link_config *l)
+{
+	const uint32_t all = MINATO_OFFLOAD_CSUM | MINATO_OFFLOAD_TSO4 |
+			     MINATO_OFFLOAD_TSO6 | MINATO_OFFLOAD_USO4 |
+			     MINATO_OFFLOAD_USO6;
+	const uint32_t super = all & ~MINATO_OFFLOAD_CSUM;
+
+	if (l->type != MINATO_LINK_ETHERNET && l->type != MINATO_LINK_IP)
+		return false;
+	if (l->mtu < MTU_MIN || l->mtu > MTU_MAX || l->scope > LIMIT_SCOPE)
+		return false;
+	if (l->type == MINATO_LINK_ETHERNET && (l->mac[0] & 1) != 0)
+		return false;
+	if ((l->offloads & ~all) != 0)
+		return false;
+	return !(l->offloads & super) || (l->offloads & MINATO_OFFLOAD_CSUM);
+}
+
+static bool config_valid(const struct minato_config *c)
+{
+	if (c->link_count > MINATO_LINKS_MAX)
+		return false;
+	for (uint32_t i = 0; i < c->link_count; i++)
+		if (!link_valid(&c->link[i]))
+			return false;
+	return c->sockets_max <= LIMIT_SOCKETS &&
+	       c->time_wait_max <= LIMIT_SOCKETS &&
+	       c->entries_max <= LIMIT_SOCKETS &&
+	       c->active_max <= LIMIT_SOCKETS &&
+	       c->calls_max <= LIMIT_SOCKETS && c->neighbours_max <= 1u << 20 &&
+	       c->routes_max <= 4096 && c->chunks_large <= LIMIT_CHUNKS_LARGE &&
+	       c->chunks_small <= LIMIT_CHUNKS_SMALL;
+}
+
+/* Where everything lies, in bytes from the host value. */
+struct layout {
+	size_t table, generations, routes, buckets, waits, frames;
+	size_t sockets, details, messages, neighbours;
+	size_t links, payload, tcp;
+	size_t size;
+	struct port_limits limits;
+	uint32_t bucket_count, message_count;
+};
+
+static size_t place(struct layout *l, size_t bytes)
+{
+	const size_t at = l->size;
+
+	l->size += (bytes + 63) & ~(size_t)63;
+	return at;
+}
+
+static struct layout lay_out(const struct minato_config *c)
+{
+	struct layout l = { 0 };
+
+	l.limits.tuples_max = c->sockets_max + c->time_wait_max;
+	l.limits.entries_max = c->sockets_max + c->entries_max;
+	l.message_count = c->chunks_large + c->chunks_small + MESSAGES_EXTRA;
+	for (l.bucket_count = 16; l.bucket_count < c->neighbours_max;)
+		l.bucket_count *= 2;
+	place(&l, sizeof(struct minato));
+	l.routes = place(&l, c->routes_max * sizeof(struct route));
+	l.buckets = place(&l, l.bucket_count * sizeof(uint32_t));
+	l.frames = place(&l, STACK_OUTPUT_MAX * sizeof(struct slot));
+	l.neighbours = place(&l, pool_bytes(sizeof(struct neighbour),
+					    c->neighbours_max));
+	l.generations = place(&l, c->sockets_max * sizeof(uint32_t));
+	l.links = place(&l, (c->sockets_max + (size_t)c->neighbours_max) *
+				    sizeof(struct wheel_link));
+	l.sockets =
+		place(&l, pool_bytes(sizeof(struct socket), c->sockets_max));
+	l.details =
+		place(&l, pool_bytes(sizeof(struct detail), c->sockets_max));
+	l.messages =
+		place(&l, pool_bytes(sizeof(struct message), l.message_count));
+	l.waits = place(&l, c->time_wait_max * sizeof(struct waiting));
+	l.table = place(&l, port_bytes(&l.limits));
+	l.tcp = place(&l, tcp_shared_bytes(c->active_max));
+	l.payload = place(&l, payload_bytes(c->chunks_large, c->chunks_small));
+	return l;
+}
+
+size_t minato_size(const struct minato_config *config)
+{
+	const struct minato_config c = complete(config);
+
+	return config_valid(&c) ? lay_out(&c).size : 0;
+}
+
+/* One secret of the seed for each use. */
+static struct hash_key derive(const struct minato_config *c, uint64_t label)
+{
+	const struct hash_key seed = { { c->seed[0], c->seed[1] } };
+	const uint64_t first[2] = { label, 1 };
+	const uint64_t second[2] = { label, 2 };
+
+	return (struct hash_key){ { hash_strong(&seed, first, sizeof(first)),
+				    hash_strong(&seed, second,
+						sizeof(second)) } };
+}
+
+static void init_pools(struct minato *m, char *base, const struct layout *l,
+		       const struct minato_config *c)
+{
+	pool_init(&m->sockets, base + l->sockets, sizeof(struct socket),
+		  c->sockets_max);
+	pool_init(&m->details, base + l->details, sizeof(struct detail),
+		  c->sockets_max);
+	pool_init(&m->messages, base + l->messages, sizeof(struct message),
+		  l->message_count);
+	pool_init(&m->neighbours, base + l->neighbours,
+		  sizeof(struct neighbour), c->neighbours_max);
+	payload_init(&m->payload, base + l->payload, c->chunks_large,
+		     c->chunks_small);
+	wheel_init(&m->wheel, (struct wheel_link *)(void *)(base + l->links),
+		   m->now);
+	memset(base + l->buckets, 0xff, l->bucket_count * sizeof(uint32_t));
+}
+
+static void init_secrets(struct minato *m, char *base, const struct layout *l,
+			 const struct minato_config *c)
+{
+	const struct hash_key table_key = derive(c, 1);
+	const struct hash_key tcp_key = derive(c, 2);
+	const struct hash_key random_key = derive(c, 3);
+
+	m->tuple_key = derive(c, 4);
+	m->neighbour_key = derive(c, 5);
+	random_init(&m->random, &random_key, 0);
+	port_init(base + l->table, &l->limits, &table_key);
+	tcp_shared_init(&m->tcp, base + l->tcp, c->active_max, &tcp_key);
+	tcp_init(&m->defaults);
+}
+
+static void init_lists(struct minato *m)
+{
+	list_init(&m->dirty);
+	list_init(&m->events);
+	list_init(&m->held);
+	list_init(&m->half_open);
+	messages_init(&m->control);
+	queue_init(&m->spent);
+	queue_init(&m->splitting.data);
+	icmp_out_init(m);
+}
+
+/* fe80::/64 with the EUI-64 of the MAC (RFC 4291 2.5.1). */
+static struct minato_addr link_local_of(const uint8_t mac[6])
+{
+	return (struct minato_addr){ { 0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2,
+				       mac[1], mac[2], 0xff, 0xfe, mac[3],
+				       mac[4], mac[5] } };
+}
+
+static void init_links(struct minato *m, const struct minato_config *c)
+{
+	m->link_count = c->link_count;
+	for (uint32_t i = 0; i < c->link_count; i++) {
+		struct link *link = &m->link[i];
+		link->config = c->link[i];
+		link->advertising.next = MINATO_NEVER;
+		if (link->config.type != MINATO_LINK_ETHERNET)
+			continue;
+		link->link_local = link_local_of(link->config.mac);
+		minato_address_add(m, i, &link->link_local, 64);
+	}
+}
+
+int minato_create(void *memory, size_t size, const struct minato_config *config,
+		  struct minato_time now, struct minato **out)
+{
+	const struct minato_config c = complete(config);
+	struct minato *m = memory;
+	char *base = memory;
+	struct layout l;
+
+	if (!config_valid(&c) || (uintptr_t)memory % 64 != 0)
+		return -EINVAL;
+	l = lay_out(&c);
+	if (size < l.size)
+		return -ENOMEM;
+	*m = (struct minato){
+		.now = now,
+		.sockets_max = c.sockets_max,
+		.calls_max = c.calls_max,
+		.routes_max = c.routes_max,
+		.neighbours_max = c.neighbours_max,
+		.time_wait_max = c.time_wait_max,
+		.table = (int64_t)l.table,
+		.generations = (int64_t)l.generations,
+		.routes = (int64_t)l.routes,
+		.buckets = (int64_t)l.buckets,
+		.waits = (int64_t)l.waits,
+		.frames = (int64_t)l.frames,
+		.links = (int64_t)l.links,
+		.bucket_mask = l.bucket_count - 1,
+	};
+	init_pools(m, base, &l, &c);
+	init_secrets(m, base, &l, &c);
+	init_lists(m);
+	init_links(m, &c);
+	*out = m;
+	return 0;
+}
+
+static void expire_one(struct minato *m, uint32_t index)
+{
+	if (index >= m->sockets_max)
+		neighbour_expire(m, index - m->sockets_max);
+	else if (socket_at(m, index)->proto == MINATO_TCP)
+		flow_expire(m, index);
+	else
+		calls_expire(m, index);
+}
+
+void host_advance(struct minato *m, struct minato_time now)
+{
+	if (now.ns > m->now.ns)
+		m->now = now;
+	for (uint32_t i = wheel_expire(&m->wheel, m->now); i != WHEEL_NONE;
+	     i = wheel_expire(&m->wheel, m->now))
+		expire_one(m, i);
+	waits_expire(m);
+}
+
+struct minato_time host_deadline(const struct minato *m)
+{
+	struct minato_time at;
+
+	if (m->control.count > 0 || m->dirty.count > 0 ||
+	    m->splitting.next < m->splitting.count)
+		return m->now;
+	at = time_min(wheel_next(&m->wheel), waits_deadline(m));
+	return at.ns < m->now.ns ? m->now : at;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames come in as a vector: all of a batch are parsed and hashed, and the
+ * table's lines prefetched, before the first is delivered. Comparison is left
+ * to delivery, because the first frame of a batch may create what the second
+ * belongs to.
+ */
+#include "stack/stack.h"
+
+uint32_t minato_lease(struct minato *m, struct minato_extent *where)
+{
+	const uint32_t chunk = chunk_take(&m->payload, MINATO_CHUNK_LARGE);
+
+	if (chunk == MINATO_CHUNK_NONE) {
+		host_count(m, COUNTER_LEASE_FAILED);
+		*where = (struct minato_extent){ NULL, 0 };
+		return MINATO_CHUNK_NONE;
+	}
+	*where = (struct minato_extent){ chunk_at(&m->payload, chunk),
+					 MINATO_CHUNK_LARGE };
+	return chunk;
+}
+
+void minato_unlease(struct minato *m, uint32_t chunk)
+{
+	if (chunk != MINATO_CHUNK_NONE)
+		chunk_drop(&m->payload, chunk);
+}
+
+static bool has_ports(const struct packet *p)
+{
+	switch (p->type) {
+	case PACKET_TCP:
+	case PACKET_UDP:
+		return true;
+	case PACKET_ICMP4:
+		return p->icmp_type == ICMP4_ECHO ||
+		       p->icmp_type == ICMP4_ECHO_REPLY;
+	case PACKET_ICMP6:
+		return p->icmp_type == ICMP6_ECHO ||
+		       p->icmp_type == ICMP6_ECHO_REPLY;
+	case PACKET_ARP:
+	case PACKET_FRAGMENT:
+	case PACKET_OTHER:
+		return false;
+	}
+	return false;
+}
+
+static uint8_t proto_of(const struct packet *p)
+{
+	if (p->type == PACKET_TCP)
+		return MINATO_TCP;
+	return p->type == PACKET_UDP ? MINATO_UDP : MINATO_ICMP;
+}
+
+static void parse(struct minato *m, const struct minato_frame *frame,
+		  struct arrival *a)
+{
+	const struct link *link;
+
+	a->frame = frame;
+	m->counters[COUNTER_RX_FRAMES]++;
+	m->counters[COUNTER_RX_BYTES] += frame->len;
+	check(frame->link < m->link_count);
+	link = &m->link[frame->link];
+	a->verdict = packet_parse(frame, link->config.type, link->config.mac,
+				  &a->packet);
+	a->key.proto = 0;
+	if (a->verdict != DROP_NONE || !has_ports(&a->packet))
+		return;
+	a->key = (struct port_key){
+		.local = a->packet.dst,
+		.remote = a->packet.src,
+		.local_port = a->packet.dst_port,
+		.remote_port = a->packet.src_port,
+		.scope = link->config.scope,
+		.face = (uint8_t)frame->link,
+		.proto = proto_of(&a->packet),
+	};
+	port_prefetch(host_table(m), port_hash(host_table(m), &a->key));
+}
+
+static void input_batch(struct minato *m, const struct minato_frame *frames,
+			size_t count)
+{
+	struct arrival batch[STACK_BATCH];
+
+	for (size_t i = 0; i < count; i++)
+		parse(m, &frames[i], &batch[i]);
+	for (size_t i = 0; i < count; i++) {
+		host_drop(m, deliver_packet(m, &batch[i]));
+		minato_unlease(m, frames[i].chunk);
+	}
+}
+
+void input_frames(struct minato *m, struct minato_time now,
+		  const struct minato_frame *frames, size_t count)
+{
+	host_advance(m, now);
+	while (count > 0) {
+		const size_t part = count < STACK_BATCH ? count : STACK_BATCH;
+		input_batch(m, frames, part);
+		frames += part;
+		count -= part;
+	}
+}

@@ -1,0 +1,716 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * stack: joins the layers. Frame -> packet -> look-up -> entry, and back.
+ *
+ *   minato_input                                   minato_output
+ *        |                                              ^
+ *   input.c    parse all, hash and prefetch all    output.c   in order
+ *        |     deliver all                              ^
+ *   deliver.c  ours? martian? one look-up          frames.c     headers, offloads
+ *        |     one switch over the kinds                ^
+ *        +--> flow.c     segment of a connection -------+  dirty sockets
+ *        +--> calls.c    a new flow: child or call      |
+ *        +--> udp.c      datagram into a queue          |
+ *        +--> icmp_in.c  errors, echo, discovery        |
+ *        +--> icmp_out.c errors and RSTs, limited ------+  control messages
+ *
+ * Nothing here transmits while a frame arrives: what is owed is a mark on a
+ * socket (it stands in the list of dirty ones) or a message in the control
+ * queue, and minato_output empties first the queue, then the list.
+ *
+ * A socket is a slot of 192 bytes: 64 of ours and a body of 128, which is a
+ * struct tcp or a struct datagrams. Addresses are not in it: they are the key
+ * of its tuple or claim in the port table. Life of a slot:
+ *
+ *   FREE -> fresh (minato_socket) -> bound -> listener
+ *     ^                          \-> connection (has a tuple) -> ended
+ *     |        a SYN, a datagram -> connection                    |
+ *     +--------- owner let go (not OWNED) and nothing to send <---+
+ *
+ *   OWNED      a handle is out: only minato_close ends it
+ *   CALL       half-open or held; bounded together, with a stated victim
+ *   ACCEPT     complete, in the queue of its listener for minato_accept
+ *
+ * Everything lies in the caller's memory, found by 32-bit indices and offsets
+ * from struct minato, so a byte copy of the memory is a working host value.
+ */
+#ifndef STACK_STACK_H
+#define STACK_STACK_H
+
+#include <stdalign.h>
+
+#include "base/addr.h"
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/payload.h"
+#include "base/pool.h"
+#include "base/time.h"
+#include "base/wheel.h"
+#include "minato/minato.h"
+#include "port/port.h"
+#include "tcp/tcp.h"
+#include "wire/wire.h"
+
+/* --- Bounds. Each has a counter or an error, and a victim. -------------- */
+
+#define STACK_NONE UINT32_MAX
+#define STACK_LINK_ANY 0xffu
+#define STACK_ADDRESSES_MAX 64u
+#define STACK_BATCH 32u	       /* frames parsed before the first delivery */
+#define STACK_OUTPUT_MAX 256u  /* frames of one minato_output */
+#define STACK_HEADER_MAX 192u  /* link, IP and transport header */
+#define STACK_EXTENTS_MAX 48u  /* of a frame; more are copied into one */
+#define STACK_VISIT_FRAMES 16u /* of one socket before the next one's turn */
+#define STACK_REFERENCE_MIN 16384u /* payload kept by reference from here on */
+#define STACK_RESERVE_MAX 64u	   /* chunks of a reservation */
+#define STACK_CONTROL_MAX 1024u	 /* control messages waiting; newest dropped */
+#define STACK_HELD_DATAGRAMS 16u /* of an unanswered call; newest dropped */
+#define STACK_NEIGHBOUR_MESSAGES 16u /* waiting for a MAC; oldest dropped */
+#define STACK_CALL_NS (190 * NS_PER_S)
+#define STACK_TIME_WAIT_NS (60 * NS_PER_S)
+#define STACK_DATAGRAM_BUFFER (1u << 20) /* default, bytes of chunks */
+#define STACK_TTL 64u
+
+/* --- Sockets ------------------------------------------------------------ */
+
+/* The lists in which a socket can stand, each at most once. */
+enum socket_list {
+	LIST_OUTPUT, /* dirty, or waiting for a neighbour's MAC */
+	LIST_EVENT,
+	LIST_CALL, /* held, half_open, or the accept queue of its listener */
+	LIST_COUNT
+};
+struct list {
+	uint32_t head, tail, count; /* sockets */
+};
+
+#define SOCKET_OWNED 0x00001u	  /* a handle is out */
+#define SOCKET_OUTPUT 0x00002u	  /* stands in LIST_OUTPUT */
+#define SOCKET_EVENT 0x00004u	  /* stands in LIST_EVENT */
+#define SOCKET_CALL 0x00008u	  /* stands in held, if HELD, or half_open */
+#define SOCKET_ACCEPT 0x00010u	  /* stands in its parent's accept queue */
+#define SOCKET_HELD 0x00020u	  /* a call waits for an answer */
+#define SOCKET_ANNOUNCED 0x00040u /* the owner has heard of the call */
+#define SOCKET_LISTENER 0x00080u
+#define SOCKET_LATE 0x00100u	    /* bound to port 0: chosen when needed */
+#define SOCKET_CHILD 0x00200u	    /* `other` is its listener */
+#define SOCKET_OPENED 0x00400u	    /* was a connection once */
+#define SOCKET_ASSOCIATION 0x00800u /* its tuple has the local end open */
+#define SOCKET_REUSEADDR 0x01000u
+#define SOCKET_REUSEPORT 0x02000u
+#define SOCKET_V6ONLY 0x04000u
+#define SOCKET_TRANSPARENT 0x08000u
+#define SOCKET_HOLD 0x10000u
+#define SOCKET_DEFER 0x20000u  /* child in half_open that waits for data */
+#define SOCKET_ERROR 0x40000u  /* tcp has a pending error */
+#define SOCKET_URGENT 0x80000u /* urgent data not yet taken */
+/* What children of a listener take over. */
+#define SOCKET_INHERITED                                                       \
+	(SOCKET_REUSEADDR | SOCKET_REUSEPORT | SOCKET_V6ONLY |                 \
+	 SOCKET_TRANSPARENT)
+
+/* A queue of messages. */
+struct messages {
+	uint32_t head, tail, count;
+	uint32_t charge; /* bytes of chunks that they hold */
+};
+
+/* The body of a UDP or ICMP socket. */
+struct datagrams {
+	struct messages received, unsent;
+	uint32_t rcvbuf, sndbuf;    /* bounds of the charges above */
+	int32_t error;		    /* pending, positive; 0 none */
+	uint8_t ttl, traffic_class; /* 0: default */
+	bool no_more;		    /* SHUT_RD: nothing more is received */
+	bool no_send;		    /* SHUT_WR */
+	uint64_t bytes_in, bytes_out;
+};
+
+struct socket_link {
+	uint32_t next, prev;
+};
+
+struct socket {
+	/* The first word belongs to the pool while the slot is free. */
+	struct socket_link link[LIST_COUNT];
+	uint32_t tuple; /* in the port table, or STACK_NONE */
+	uint32_t claim; /* entry of the port table, or STACK_NONE */
+	uint32_t other; /* child: its listener; LISTENER, LATE: its detail */
+	uint32_t arrivals;
+	uint64_t user;
+	uint32_t waits_on; /* neighbour, when in LIST_OUTPUT there */
+	uint32_t since;	   /* begin of life, in 2^26 ns */
+	uint32_t flags;
+	uint8_t proto, scope;
+	uint16_t ip_id; /* of the next packet */
+	union {
+		struct tcp tcp;
+		struct datagrams datagrams;
+	} body;
+};
+#define STACK_SINCE_SHIFT 26
+
+/* What only listeners and late-bound sockets need. */
+struct detail {
+	alignas(8) uint32_t unused; /* the pool's word */
+	uint32_t backlog;
+	struct list accepts;
+	struct minato_endpoint late; /* bound address, port 0 */
+};
+
+/* --- Messages: what is sent or was received whole ----------------------- */
+
+enum message_kind {
+	MESSAGE_UDP, /* data: payload */
+	MESSAGE_RAW, /* data: transport header, payload; checksum complete */
+	MESSAGE_RST, /* data: TCP header, checksum open */
+	MESSAGE_ARP, /* data: the ARP packet; remote: its MAC */
+};
+struct message {
+	alignas(8) uint32_t next; /* pools want multiples of 8 */
+	struct queue data;
+	struct minato_endpoint remote, local;
+	uint16_t gso_size;
+	uint8_t kind;
+	uint8_t proto; /* of MESSAGE_RAW on the wire */
+	uint8_t ttl, traffic_class;
+	uint8_t scope;
+	uint8_t link; /* where it must go, or STACK_LINK_ANY */
+	uint32_t charge;
+};
+
+/* --- Links, addresses, routes, neighbours ------------------------------- */
+
+/* What lib/serve advertises there, and who asked since. */
+struct advertising {
+	bool on, has_prefix, has_dns;
+	uint8_t solicited; /* routers were asked for: by one, by many (2) */
+	struct minato_addr prefix, dns;
+	struct minato_addr solicitor;
+	struct minato_time next, last; /* to all nodes */
+};
+struct link {
+	struct minato_link_config config;
+	struct minato_addr link_local; /* IPv6; all zero: none */
+	struct advertising advertising;
+};
+struct address {
+	struct minato_addr addr;
+	uint8_t prefix; /* of 128 */
+	uint8_t link, scope;
+};
+struct route {
+	struct minato_addr prefix, gateway;
+	uint8_t len; /* of 128 */
+	uint8_t link, scope;
+	bool has_gateway;
+};
+
+enum neighbour_state {
+	NEIGHBOUR_INCOMPLETE,
+	NEIGHBOUR_REACHABLE,
+	NEIGHBOUR_STALE,
+	NEIGHBOUR_DELAY,
+	NEIGHBOUR_PROBE,
+	NEIGHBOUR_FAILED,
+};
+struct neighbour {
+	uint32_t next; /* in its bucket, index or STACK_NONE */
+	struct minato_addr addr;
+	uint8_t mac[6];
+	uint8_t link;
+	uint8_t state;
+	uint8_t probes;	     /* sent in this state */
+	bool permanent;	     /* MAC given by the caller */
+	bool known;	     /* never evicted, never answered for by proxy */
+	bool used;	     /* since the hand of the clock passed */
+	struct list waiting; /* sockets, LIST_OUTPUT */
+	struct messages held;
+	struct minato_time deadline; /* of the state; NEVER if none */
+};
+
+/* --- TIME-WAIT: 32 bytes in a ring in order of entry -------------------- */
+
+struct waiting {
+	struct tcp_time_wait tcp;
+	uint32_t tuple; /* STACK_NONE: ended before its time */
+	int64_t until_ns;
+};
+
+/* --- Counters ----------------------------------------------------------- */
+
+#define STACK_COUNTERS(X)                                                      \
+	X(RX_FRAMES, "rx_frames")                                              \
+	X(RX_BYTES, "rx_bytes")                                                \
+	X(TX_FRAMES, "tx_frames")                                              \
+	X(TX_BYTES, "tx_bytes")                                                \
+	X(LEASE_FAILED, "lease_failed")                                        \
+	X(CALLS, "calls") /* held calls begun */                               \
+	X(CALLS_ANSWERED, "calls_answered")                                    \
+	X(CALLS_REFUSED, "calls_refused") /* and rejected */                   \
+	X(CALLS_IGNORED, "calls_ignored")                                      \
+	X(CALLS_VICTIM, "calls_victim")	  /* oldest gave way */                \
+	X(CALLS_TIMEOUT, "calls_timeout") /* nobody answered */                \
+	X(HALF_OPEN_VICTIM, "half_open_victim")                                \
+	X(ACCEPTS, "accepts") /* connections completed */                      \
+	X(CONNECTS, "connects")                                                \
+	X(TIME_WAIT_VICTIM, "time_wait_victim") /* ended before its time */    \
+	X(TIME_WAIT_REUSED, "time_wait_reused")                                \
+	X(RST_SENT, "rst_sent") /* to no connection */                         \
+	X(ICMP_SENT, "icmp_errors_sent")                                       \
+	X(LIMITED_RST, "limited_rst")                                          \
+	X(LIMITED_ICMP, "limited_icmp")                                        \
+	X(CONTROL_FULL, "control_full") /* control queue full */               \
+	X(ECHO_REPLIES, "echo_replies")                                        \
+	X(ICMP_ERRORS, "icmp_errors_received")                                 \
+	X(NEIGHBOUR_FAILED, "neighbour_failed")                                \
+	X(NEIGHBOUR_FULL, "neighbour_full")                                    \
+	X(ADDRESS_CONFLICT, "address_conflict") /* another has our address */  \
+	X(OUT_NO_ROUTE, "out_no_route")                                        \
+	X(OUT_NEIGHBOUR, "out_neighbour") /* its MAC is not to be had */       \
+	X(OUT_MEMORY, "out_memory")                                            \
+	X(ARRIVALS, "arrivals") /* minato_arrive */                            \
+	X(OUTCOME_OPEN, "outcome_open")                                        \
+	X(OUTCOME_CLOSED, "outcome_closed")
+
+enum counter {
+#define X(name, text) COUNTER_##name,
+	STACK_COUNTERS(X)
+#undef X
+		COUNTER_COUNT
+};
+
+/* --- The host value ----------------------------------------------------- */
+
+/* Tokens for answers that a stranger can ask of us. */
+struct limiter {
+	int64_t refilled_ns;
+	uint32_t tokens;
+};
+
+/* A super-segment on its way out packet by packet: a link without offload. */
+struct splitting {
+	uint32_t count, next; /* packets; 0 = none under way */
+	uint32_t link;
+	uint16_t gso_size, header_len, csum_start, csum_offset;
+	enum minato_gso gso;
+	struct queue data; /* references, so that it may be acknowledged */
+	uint8_t header[STACK_HEADER_MAX];
+};
+
+/* TIME-WAIT made way for the SYN that is being delivered: the number of the
+   new connection must lie above the old one's (RFC 6191). */
+struct reopening {
+	bool valid;
+	struct seq above;
+};
+
+struct reservation {
+	uint64_t socket; /* handle; 0 = none open */
+	uint32_t count;
+	uint32_t chunk[STACK_RESERVE_MAX];
+	uint32_t len[STACK_RESERVE_MAX];
+};
+
+struct minato {
+	struct minato_time now;
+	uint32_t sockets_max, calls_max, routes_max, neighbours_max;
+	uint32_t link_count, address_count, route_count;
+	uint32_t time_wait_max;
+	/* Offsets from here to arrays. */
+	int64_t table;	     /* struct port_table */
+	int64_t generations; /* uint32_t of each socket; odd = live */
+	int64_t routes;
+	int64_t buckets; /* uint32_t: neighbours by hash */
+	int64_t waits;	 /* struct waiting, a ring */
+	int64_t links;	 /* struct wheel_link: sockets, then neighbours */
+	int64_t frames;	 /* struct slot of minato_output */
+	uint32_t bucket_mask;
+	uint32_t neighbour_hand;
+	uint64_t waits_head, waits_tail; /* positions; modulo time_wait_max */
+	uint32_t waits_live;
+
+	struct hash_key tuple_key, neighbour_key;
+	struct random random;
+	struct pool sockets, details, messages, neighbours;
+	struct payload payload;
+	struct tcp_shared tcp;
+	struct tcp defaults; /* what a call without listener inherits */
+	struct wheel wheel;  /* sockets, then neighbours */
+	struct list dirty, events;
+	struct list held, half_open; /* together at most calls_max */
+	struct messages control;
+	struct limiter limit_icmp, limit_rst;
+	struct splitting splitting;
+	struct queue spent; /* payload of messages in frames handed out */
+	struct reservation reservation;
+	struct reopening reopen;
+	struct link link[MINATO_LINKS_MAX];
+	struct address address[STACK_ADDRESSES_MAX];
+	uint64_t counters[COUNTER_COUNT + DROP_COUNT];
+};
+
+/* --- host.c: making, layout, time --------------------------------------- */
+
+static inline void *host_at(const struct minato *m, int64_t offset)
+{
+	return (char *)(uintptr_t)m + offset;
+}
+static inline struct port_table *host_table(const struct minato *m)
+{
+	return host_at(m, m->table);
+}
+static inline struct tcp_env host_env(struct minato *m)
+{
+	return (struct tcp_env){ &m->tcp, &m->payload, m->now };
+}
+static inline void host_count(struct minato *m, enum counter counter)
+{
+	m->counters[counter]++;
+}
+static inline void host_drop(struct minato *m, enum drop reason)
+{
+	m->counters[COUNTER_COUNT + (uint32_t)reason]++;
+}
+/* Sets the time (never back) and runs all timers due. */
+void host_advance(struct minato *m, struct minato_time now);
+/* When host_advance or minato_output has something to do. */
+struct minato_time host_deadline(const struct minato *m);
+
+/* --- input.c ------------------------------------------------------------ */
+
+struct arrival {
+	struct packet packet;
+	struct port_key key; /* of TCP, UDP and echo */
+	const struct minato_frame *frame;
+	enum drop verdict; /* of the parser */
+};
+/* The whole of minato_input, but for the servers of lib/serve. */
+void input_frames(struct minato *m, struct minato_time now,
+		  const struct minato_frame *frames, size_t count);
+
+/* --- deliver.c ---------------------------------------------------------- */
+
+/*
+ * On a proxy link the sender of a packet that is answered or opens a flow is
+ * learned as a neighbour if nothing is known of it.
+ */
+void deliver_learn(struct minato *m, const struct packet *p);
+/* To whom it belongs. Returns DROP_NONE or why nobody has it. */
+enum drop deliver_packet(struct minato *m, const struct arrival *a);
+/* --- list.c ------------------------------------------------------------- */
+
+static inline struct socket *socket_at(const struct minato *m, uint32_t index)
+{
+	return pool_at(&m->sockets, index);
+}
+void list_init(struct list *l);
+void list_append(struct minato *m, struct list *l, enum socket_list which,
+		 uint32_t index);
+void list_remove(struct minato *m, struct list *l, enum socket_list which,
+		 uint32_t index);
+
+/* --- slots.c: taking and giving socket slots, handles ------------------- */
+
+/* A fresh slot, or STACK_NONE. */
+uint32_t slots_take(struct minato *m, enum minato_proto proto, uint8_t scope);
+/* Ends a slot in any state: leaves every list, gives back all it holds. */
+void slots_give(struct minato *m, uint32_t index);
+uint64_t slots_handle(const struct minato *m, uint32_t index);
+/* The owned socket of a handle, or NULL. */
+struct socket *slots_find(const struct minato *m, uint64_t handle,
+			  uint32_t *index);
+bool slots_live(const struct minato *m, uint32_t index);
+uint32_t slots_index(const struct minato *m, const struct socket *s);
+struct detail *slots_detail(const struct minato *m, const struct socket *s);
+/* Gives a socket a detail of its own; false when none is free. */
+bool slots_add_detail(struct minato *m, struct socket *s);
+void slots_drop_detail(struct minato *m, struct socket *s);
+
+/* What the port table's exact tuples stand for. */
+enum tuple_class {
+	TUPLE_SOCKET,
+	TUPLE_TIME_WAIT,
+};
+/* Gives the socket the tuple. 0, -EEXIST, -ENOSPC. */
+int slots_add_tuple(struct minato *m, uint32_t index,
+		    const struct port_key *key);
+void slots_drop_tuple(struct minato *m, struct socket *s);
+void slots_drop_claim(struct minato *m, struct socket *s);
+/* The key of the socket's tuple, which it must have. */
+void slots_key(const struct minato *m, const struct socket *s,
+	       struct port_key *out);
+
+/* --- flow.c: a connection and what tcp says of it ----------------------- */
+
+/* A segment of this connection. */
+enum drop flow_arrive(struct minato *m, uint32_t index,
+		      const struct arrival *a);
+/* After every call into tcp: lists, timers, events, the end. The socket may
+   be gone afterwards. */
+void flow_settle(struct minato *m, uint32_t index);
+/* Its timer expired. */
+void flow_expire(struct minato *m, uint32_t index);
+/* The owner let go: the connection ends by itself, with RST if `abort`. */
+void flow_release(struct minato *m, uint32_t index, bool abort);
+/* What tcp must know of the way to the remote. False: no route. */
+bool flow_setup(struct minato *m, const struct port_key *key,
+		struct tcp_setup *out);
+
+/* --- calls.c: new flows, held calls, accept queues ---------------------- */
+
+/*
+ * A SYN for a listener, or for an entry whose owner is to be asked (`fate` is
+ * what the look-up found).
+ */
+enum drop calls_syn(struct minato *m, const struct arrival *a,
+		    const struct port_fate *fate);
+/* The first datagram of a flow whose owner is to be asked. */
+enum drop calls_datagram(struct minato *m, const struct arrival *a,
+			 const struct port_fate *fate);
+/* The handshake of a passive connection is complete. */
+void calls_complete(struct minato *m, uint32_t index);
+/* A child whose listener defers got data, or has waited long enough. */
+void calls_admit(struct minato *m, uint32_t index);
+/* The connection of a call ended before its time. */
+void calls_ended(struct minato *m, uint32_t index);
+/* Must a segment that would complete this handshake wait (queue full)? */
+bool calls_full(const struct minato *m, const struct socket *s);
+/* The timer of a held datagram call. */
+void calls_expire(struct minato *m, uint32_t index);
+/* Ends all unaccepted children of a listener with RST. */
+void calls_drop_children(struct minato *m, uint32_t listener);
+
+/* --- closed.c: what meets no socket ------------------------------------- */
+
+/* RST or port unreachable in the name of the destination. */
+enum drop closed_refuse(struct minato *m, const struct arrival *a);
+
+/* --- waits.c: TIME-WAIT ------------------------------------------------- */
+
+/* A connection in TIME-WAIT shrinks to a record; its slot is given back. */
+void waits_enter(struct minato *m, uint32_t index);
+/* A segment for the record in ring slot `at`. *reopened: the record is gone,
+   look the segment up again (RFC 6191). */
+enum drop waits_arrive(struct minato *m, uint32_t at, const struct arrival *a,
+		       bool *reopened);
+void waits_expire(struct minato *m);
+struct minato_time waits_deadline(const struct minato *m);
+/* Ends the record of this tuple if the number of a new connection may follow;
+   writes its last number. False: the tuple stays taken. */
+bool waits_reuse(struct minato *m, const struct port_key *key,
+		 struct seq *above);
+/* Record at or after `position`, or false. */
+bool waits_next(const struct minato *m, uint64_t *position,
+		struct waiting *out);
+
+/* --- message.c ---------------------------------------------------------- */
+
+static inline struct message *message_at(const struct minato *m, uint32_t index)
+{
+	return pool_at(&m->messages, index);
+}
+void messages_init(struct messages *q);
+void messages_append(struct minato *m, struct messages *q, uint32_t index);
+/* The head, unlinked; STACK_NONE when empty. */
+uint32_t messages_pop(struct minato *m, struct messages *q);
+void messages_clear(struct minato *m, struct messages *q);
+/* An empty message, or STACK_NONE. */
+uint32_t message_take(struct minato *m);
+void message_give(struct minato *m, uint32_t index);
+/*
+ * Adds bytes: by reference where they fill the leased chunk well, else copied
+ * to small chunks. False, and nothing added, when memory is short.
+ */
+bool message_fill(struct minato *m, struct message *msg, const void *data,
+		  uint32_t len, uint32_t chunk);
+/* What its queue keeps from others: the sizes of its chunks. */
+uint32_t message_charge(const struct minato *m, const struct message *msg);
+/* Into the control queue; takes the message over, also when it is full. */
+void message_control(struct minato *m, uint32_t index);
+
+/* --- output.c, frames.c ------------------------------------------------- */
+
+/* The way a packet takes out: link, next hop and its MAC. */
+struct path {
+	uint32_t link;
+	bool dropped; /* no MAC to be had: build and forget */
+	uint8_t mac[6];
+};
+struct slot {
+	uint8_t header[STACK_HEADER_MAX];
+	struct minato_extent extents[STACK_EXTENTS_MAX];
+};
+/* minato_output, but for the servers of lib/serve. */
+size_t output_frames(struct minato *m, struct minato_time now,
+		     struct minato_frame_out *frames, size_t count);
+/* Puts a socket into the list of those that have something to send. */
+void output_mark(struct minato *m, uint32_t index);
+
+/* A packet to build: its IP header, what follows, and where that lies. */
+struct emission {
+	const struct path *path;
+	struct ip_build ip;
+	uint8_t transport[64]; /* headers; checksum field zero or complete */
+	uint32_t transport_len;
+	uint16_t csum_offset; /* in transport; 0 = complete already */
+	uint16_t gso_size;
+	const struct queue *data;
+	struct queue_cursor *cursor;
+	uint32_t offset, len;
+};
+/*
+ * Builds the frame in slot number `n`. False: nothing came out now (dropped,
+ * or packets of a splitting follow).
+ */
+bool frames_packet(struct minato *m, const struct emission *e, uint32_t n,
+		   struct minato_frame_out *frame);
+/* The next packet of the splitting under way. */
+void frames_split(struct minato *m, uint32_t n, struct minato_frame_out *frame);
+/* An ARP packet or other frame without IP. */
+bool frames_arp(struct minato *m, const struct message *msg, uint32_t n,
+		struct minato_frame_out *frame);
+
+/* --- route.c: our addresses, and the way to others ---------------------- */
+
+bool route_is_ours(const struct minato *m, uint8_t scope,
+		   const struct minato_addr *a);
+/* On this very link: for ARP and neighbour discovery. */
+bool route_is_ours_on(const struct minato *m, uint32_t link,
+		      const struct minato_addr *a);
+/* Broadcast address of a subnet of ours on the link, or 255.255.255.255. */
+bool route_is_broadcast(const struct minato *m, uint32_t link,
+			const struct minato_addr *a);
+/* Within a prefix of ours on the link, or link-local there. */
+bool route_on_link(const struct minato *m, uint32_t link,
+		   const struct minato_addr *a);
+struct next_hop {
+	uint32_t link;
+	struct minato_addr addr;
+};
+/* `link`: only there, or STACK_LINK_ANY. False: no route. */
+bool route_find(const struct minato *m, uint8_t scope, uint32_t link,
+		const struct minato_addr *to, struct next_hop *out);
+/* The source address of ours for packets to `to`. False: none of its family. */
+bool route_source(const struct minato *m, uint8_t scope,
+		  const struct minato_addr *to, struct minato_addr *out);
+
+/* --- neighbour.c -------------------------------------------------------- */
+
+enum neighbour_answer {
+	NEIGHBOUR_READY, /* *mac is written */
+	NEIGHBOUR_WAIT,
+	NEIGHBOUR_NONE, /* failed not long ago, or the cache is full */
+};
+/* Looks the next hop up and starts to ask for it where needed. */
+enum neighbour_answer neighbour_resolve(struct minato *m, uint32_t link,
+					const struct minato_addr *addr,
+					uint8_t mac[6], uint32_t *index);
+/* Parks a socket, or a message (taken over), until the MAC is known. */
+void neighbour_park(struct minato *m, uint32_t neighbour, uint32_t socket);
+void neighbour_hold(struct minato *m, uint32_t neighbour, uint32_t message);
+struct neighbour *neighbour_find(const struct minato *m, uint32_t link,
+				 const struct minato_addr *addr);
+/* What was heard of a neighbour. */
+enum neighbour_news {
+	NEWS_REQUEST, /* it asked for an address of ours: learn (RFC 826) */
+	NEWS_PACKET,  /* it sent a packet that we answer: learn if unknown */
+	NEWS_OTHER,   /* heard by the way: refresh if known (RFC 826) */
+	NEWS_REPLY,   /* answered us */
+};
+void neighbour_heard(struct minato *m, uint32_t link,
+		     const struct minato_addr *addr, const uint8_t mac[6],
+		     enum neighbour_news news);
+/* RFC 4861 7.2.5. */
+void neighbour_advertised(struct minato *m, uint32_t link, const struct nd *nd);
+/* True for one that answers for itself (so a proxy is silent). */
+bool neighbour_speaks(const struct minato *m, uint32_t link,
+		      const struct minato_addr *addr);
+void neighbour_expire(struct minato *m, uint32_t index);
+
+/* --- discovery.c: ARP and neighbour discovery on the wire --------------- */
+
+enum drop discovery_arp(struct minato *m, const struct packet *p);
+enum drop discovery_nd(struct minato *m, const struct packet *p);
+/* Asks for an address; `mac` NULL: everybody. */
+void discovery_ask(struct minato *m, uint32_t link,
+		   const struct minato_addr *target, const uint8_t *mac);
+/* An ICMPv6 message of ours on the link, complete, with hop limit 255. */
+void discovery_send(struct minato *m, uint32_t link, const uint8_t *bytes,
+		    uint32_t len, const struct minato_addr *src,
+		    const struct minato_addr *dst);
+/* The solicited-node multicast address. */
+struct minato_addr discovery_solicited(const struct minato_addr *a);
+
+/* --- icmp_in.c, echo.c -------------------------------------------------- */
+
+/* ICMP that is no error about a flow and no echo for a socket. */
+enum drop icmp_in_error(struct minato *m, const struct packet *p);
+enum drop echo_reply(struct minato *m, const struct arrival *a);
+
+/* --- icmp_out.c: errors and RSTs, limited in one place ------------------ */
+
+void icmp_out_init(struct minato *m);
+/* RST for a segment that met nothing (RFC 9293 3.10.7.1). */
+void icmp_out_reset(struct minato *m, const struct packet *p);
+/* The RST of a call that was refused. */
+void icmp_out_refuse(struct minato *m, const struct port_key *key,
+		     const struct tcp_segment *rst);
+/* An ACK of TIME-WAIT; not limited, it answers what is known. */
+void icmp_out_segment(struct minato *m, const struct port_key *key,
+		      const struct tcp_segment *segment);
+/* Unreachable, too big about a packet that arrived, from `src`. */
+void icmp_out_error(struct minato *m, const struct packet *about,
+		    enum minato_reason reason, uint32_t mtu,
+		    const struct minato_addr *src);
+/* The same about a flow of which no packet is at hand any more. */
+void icmp_out_about(struct minato *m, const struct port_key *key,
+		    enum minato_reason reason, uint32_t mtu, struct seq seq);
+
+/* --- udp.c: datagrams in and out ---------------------------------------- */
+
+void udp_init(struct datagrams *d);
+void udp_clear(struct minato *m, struct datagrams *d);
+/* What waits to be sent goes out without its socket. */
+void udp_flush(struct minato *m, uint32_t index);
+/* A datagram or run for this socket. */
+enum drop udp_arrive(struct minato *m, uint32_t index, const struct arrival *a);
+/* An ICMP error about what it sent, as errno. */
+void udp_error(struct minato *m, uint32_t index, int error);
+/* Queues a message with data to send. `to` and defaults; errors as
+   minato_send_datagram. Takes the message over. */
+int udp_send(struct minato *m, uint32_t index, uint32_t message,
+	     const struct minato_datagram *to);
+
+/* --- datagram.c, stream.c: the verbs that both kinds share -------------- */
+
+int datagram_borrow(struct minato *m, struct socket *s,
+		    struct minato_extent *extents, size_t max,
+		    struct minato_datagram *from);
+int datagram_release(struct minato *m, struct socket *s);
+/* Gives the open reservation back. */
+void stream_unreserve(struct minato *m);
+
+/* --- bind.c: addresses of sockets --------------------------------------- */
+
+/* A port for a socket that has none. 0, -EADDRINUSE, -EADDRNOTAVAIL. */
+int bind_late(struct minato *m, uint32_t index);
+/* Local end, as far as it is known: zero where not. */
+void bind_local(const struct minato *m, const struct socket *s,
+		struct minato_endpoint *out);
+/* False when it has no peer. */
+bool bind_peer(const struct minato *m, const struct socket *s,
+	       struct minato_endpoint *out);
+
+/* --- events.c ----------------------------------------------------------- */
+
+/* Something new on a socket: counts it and queues it for its owner. */
+void events_raise(struct minato *m, uint32_t index);
+uint32_t events_ready(struct minato *m, uint32_t index);
+
+/* --- entries.c ---------------------------------------------------------- */
+
+/* The 64-bit handle of a general entry of the port table. */
+uint64_t entries_handle(const struct minato *m, uint32_t entry);
+
+#endif
