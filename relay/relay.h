@@ -194,4 +194,363 @@ enum relay_counter {
 const char *relay_counter_name(unsigned counter);
 uint64_t relay_counter(const struct relay *relay, unsigned counter);
 
+/* ========================================================================
+ * Inside the folder
+ */
+
+/* ---- lane.c: what the relay remembers of one flow ----
+ *
+ *   kind            state      host socket           socket of the host value
+ *   LANE_OUT        DIALLING   connecting            a held call
+ *   LANE_IN         CALLING    accepted, not read    connecting to the guest
+ *   both            OPEN       connected             connected
+ *   both            RESETTING  none: far side reset  until the guest has all that came before
+ *   LANE_EXCUSE     OPEN       none                  answers DNS over TCP with SERVFAIL
+ *   LANE_ENDPOINT   OPEN       unconnected           all that a guest's UDP endpoint sends
+ *   LANE_VISITOR     OPEN       the published one     one client of a published UDP port
+ */
+enum lane_kind {
+	LANE_FREE,
+	LANE_OUT,
+	LANE_IN,
+	LANE_EXCUSE,
+	LANE_ENDPOINT,
+	LANE_VISITOR,
+};
+
+enum lane_state {
+	LANE_DIALLING,
+	LANE_CALLING,
+	LANE_OPEN,
+	LANE_RESETTING,
+};
+
+struct lane {
+	struct relay *relay;
+	uint64_t socket; /* in the host value; 0: none */
+	int64_t watch;	 /* of fd, in the loop; 0: none */
+	int fd;		 /* its own, or -1 */
+	uint32_t index;
+	uint32_t generation;
+	enum lane_kind kind;
+	enum lane_state state;
+
+	/* Known from edge-triggered events, until a call says otherwise. */
+	bool host_readable;
+	bool host_writable;
+	bool host_hung_up; /* FIN or worse waits behind what is readable */
+	bool host_failed;  /* a send failed: end of stream means a reset now */
+	bool host_error;   /* UDP: the error queue may hold something */
+	bool guest_readable;
+	bool guest_reset;
+	bool out_done; /* the guest's FIN went on to the host socket */
+	bool in_done;  /* the far side's FIN went on to the guest */
+	bool no_segment; /* this socket's path cannot do UDP_SEGMENT */
+
+	bool busy; /* stands in the relay's ring of work */
+	struct lane *busy_next;
+	struct lane_list *list; /* by age: the one it stands in, or NULL */
+	struct lane *older, *newer;
+	int64_t used_ns; /* last traffic; in a list: since when it waits */
+	int64_t since_ns;
+	uint64_t bytes_in, bytes_out; /* from and to the outside */
+	uint32_t appetite;	      /* TCP: bytes to ask the host socket for */
+
+	struct minato_endpoint guest; /* the guest's end */
+	struct minato_endpoint far;   /* the other end, as the guest sees it */
+	struct minato_endpoint dial;  /* LANE_OUT: where we dial. LANE_VISITOR: the client's true end */
+	struct minato_endpoint here;  /* LANE_VISITOR: the host's address that the client wrote to */
+	uint32_t scope_id;	      /* of an IPv6 link-local far end; 0 otherwise */
+	uint8_t server;		      /* DNS over TCP: 1 + which nameserver is tried; 0: no DNS */
+	struct relay_published *door; /* LANE_VISITOR, LANE_IN: where it came in */
+	uint64_t entry;		      /* LANE_IN: the forward entry it met */
+	uint64_t twin; /* LANE_VISITOR: word of another client that meets the same tuple, or 0 */
+};
+
+/* Flows by age, the oldest first. */
+struct lane_list {
+	struct lane *oldest, *newest;
+	uint32_t count;
+};
+
+#define LANE_BLOCK 64u /* flows allocated at once */
+
+/* The pool: blocks never move, so a flow's address is good for its life. */
+struct lane_pool {
+	struct lane **blocks;
+	uint32_t block_count;
+	uint32_t count; /* in use */
+	uint32_t max;
+	struct lane *free; /* linked by busy_next */
+};
+
+/* A new flow, all else zero, or NULL when max are in use or memory is out. */
+struct lane *lane_new(struct relay *relay, enum lane_kind kind);
+/*
+ * Closes its descriptor, forgets its socket, gives it back. What becomes of the socket in the host
+ * value is the caller's decision before.
+ */
+void lane_free(struct lane *f);
+/* Closes its descriptor only. */
+void lane_close(struct lane *f);
+/* The word that leads back to it. */
+uint64_t lane_word(const struct lane *f);
+/* The flow of a word, or NULL if it is no more. */
+struct lane *lane_of(const struct relay *relay, uint64_t word);
+/* Takes it into the ring of work, once. */
+void lane_busy(struct lane *f);
+/*
+ * Takes the first out of the ring; NULL when it is empty. It may be LANE_FREE by now: then it is
+ * to be left alone.
+ */
+struct lane *lane_next_busy(struct relay *relay);
+/* Watches its descriptor, edge-triggered, all events. */
+int lane_watch(struct lane *f);
+/* Stands it at the young end of the list, out of whatever list it stood in. */
+void lane_touch(struct lane *f, struct lane_list *list);
+void lane_unlist(struct lane *f);
+/* Frees the blocks; all flows must be free. */
+void lane_pool_free(struct lane_pool *pool);
+
+/* ---- target.c: where the guest may go ---- */
+
+enum target_verdict {
+	TARGET_DIAL,
+	TARGET_RESOLVER,  /* port 53 of the DNS address */
+	TARGET_REFUSE,	  /* the host's inner side, or nothing of ours there */
+	TARGET_ABSENT,	  /* on the guest's own link, where nobody is: host unreachable */
+	TARGET_MULTICAST, /* not carried */
+};
+/* Judges the destination; where it is to be dialled, writes the end to dial. */
+enum target_verdict target_judge(const struct relay_config *config,
+				 const struct minato_endpoint *wanted,
+				 struct minato_endpoint *dial);
+/*
+ * Which end the guest sees for what comes from this end of the outside. False: it may not come in
+ * (the host's loopback, unless that is open).
+ */
+bool target_seen(const struct relay_config *config, const struct minato_endpoint *from,
+		 struct minato_endpoint *seen);
+/*
+ * The end a caller of a published port has for the guest: its own, or the gateway with its port for
+ * callers on the host's loopback and those that bear the guest's address. True if it is its own.
+ */
+bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,
+		   struct minato_endpoint *seen);
+/* The reason an errno implies for the guest; false: it should time out by itself. */
+bool target_reason(int errnum, enum minato_reason *reason);
+
+/* ---- dial.c, pipe.c, caller.c, excuse.c: TCP ---- */
+
+/* A held call of the guest, to the outside or to the DNS address. */
+void dial_call(struct relay *relay, uint64_t call);
+/* Options of every host socket that carries a connection. */
+void dial_options(int fd);
+/* The host socket of a dialling flow has news. */
+void dial_work(struct lane *f);
+/* Moves bytes both ways as far as a turn's share goes. */
+void pipe_work(struct lane *f);
+/* The connection stands on both sides. */
+void pipe_open(struct lane *f);
+/* Ends both sides by reset. */
+void pipe_abort(struct lane *f);
+/*
+ * Connects to the guest in the name of `as`; changes its port where that is taken there. 0 and the
+ * socket, still connecting if TCP; or negative errno.
+ */
+int caller_connect(struct relay *relay, enum minato_proto proto, struct minato_endpoint *as,
+		   const struct minato_endpoint *guest, uint64_t *out);
+/* Callers wait at this listener. */
+void caller_accept(struct relay_published *door);
+/* The guest answered or refused. */
+void caller_work(struct lane *f);
+/* A DNS connection without a nameserver: says so to each question. */
+void excuse_open(struct lane *f);
+void excuse_work(struct lane *f);
+
+/* ---- gram.c: runs of datagrams on host sockets ---- */
+
+#define GRAM_SIZE_MAX 65535u
+#define GRAM_RUN_MAX 65000u  /* bytes in a run: the IP length must hold headers too */
+#define GRAM_SEGMENTS_MAX 64u /* UDP_MAX_SEGMENTS of the oldest kernel that has it */
+#define GRAM_BATCH 32u	     /* datagrams asked for at once */
+
+/* Where a datagram goes on the host's side. */
+struct gram_way {
+	int fd;
+	bool dual; /* an AF_INET6 socket that carries IPv4 as mapped */
+	uint32_t scope_id;
+	struct minato_endpoint to;
+	struct minato_addr from; /* source to leave from; any: the kernel's choice */
+};
+
+/* One that came in, or a run of equal ones. */
+struct gram {
+	struct minato_endpoint from;
+	struct minato_addr to;	/* the host's address it was written to; any if unknown */
+	uint32_t scope_id;
+	uint16_t gso_size; /* 0: one datagram */
+	size_t len;
+	uint8_t *data;
+};
+
+/* The socket options every UDP socket of ours has. `family` AF_INET6 with `dual` takes both. */
+int gram_socket(int family, bool dual);
+/*
+ * Takes a datagram or run (about->gso_size) of the lane's guest to the host's side. Equal ones that
+ * follow one another go out as one run, at gram_flush at the latest; so an error comes later: it is
+ * reported to the guest as of `about`, its datagram as the guest sent it.
+ */
+void gram_put(struct lane *f, const struct gram_way *way, const struct minato_datagram *about,
+	      const struct minato_extent *extents, size_t count);
+/* The same towards the guest: to its end, as from `from`. */
+void gram_give(struct lane *f, const struct minato_endpoint *from, const struct gram *gram);
+void gram_flush(struct relay *relay);
+/* An error of the host's network about what the guest sent. Counted and reported. */
+void gram_report(struct lane *f, const struct minato_endpoint *to, int errnum, uint32_t mtu);
+/*
+ * Reads up to GRAM_BATCH. Their data lies in the relay's memory until the next call. Returns how
+ * many, or negative errno; fewer than GRAM_BATCH: the socket is empty.
+ */
+int gram_recv(struct relay *relay, int fd, struct gram *grams);
+/* An entry of the error queue. */
+struct gram_fault {
+	struct minato_endpoint to; /* where our datagram went */
+	int errnum;
+	uint32_t mtu; /* with EMSGSIZE */
+};
+/* Takes the next one. False when there is none. */
+bool gram_next_fault(int fd, struct gram_fault *out);
+
+/* ---- endpoint.c, visitor.c: UDP ---- */
+
+/* A guest's UDP endpoint without a flow spoke: a held call. */
+void endpoint_call(struct relay *relay, uint64_t call);
+void endpoint_work(struct lane *f);
+/* Datagrams wait at this published socket. */
+void visitor_arrive(struct relay_published *door);
+void visitor_work(struct lane *f);
+/* Ends a UDP flow. */
+void gram_end(struct lane *f);
+/* Gives up the endpoint unused for longest to win a descriptor. False: there is none. */
+bool endpoint_evict(struct relay *relay);
+
+/* ---- dnsmsg.c: the parts of a DNS message that a forwarder needs (RFC 1035 4.1) ---- */
+
+#define DNSMSG_HEADER 12u
+#define DNSMSG_NAME_MAX 255u
+
+enum dnsmsg_rcode {
+	DNSMSG_FORMERR = 1,
+	DNSMSG_SERVFAIL = 2,
+	DNSMSG_NOTIMP = 4,
+	DNSMSG_REFUSED = 5,
+};
+
+struct dnsmsg {
+	uint16_t id;
+	bool response;
+	bool truncated;
+	uint8_t opcode;
+	uint8_t rcode;
+	uint16_t questions; /* as the header says */
+	size_t question_end; /* of the first one; 0: none or not readable */
+};
+/* False: shorter than a header. */
+bool dnsmsg_parse(const uint8_t *data, size_t len, struct dnsmsg *out);
+/* Whether both ask the same: name without regard to case, type and class. */
+bool dnsmsg_same_question(const uint8_t *a, const uint8_t *b, const struct dnsmsg *ma,
+			  const struct dnsmsg *mb);
+void dnsmsg_set_id(uint8_t *data, uint16_t id);
+/*
+ * Makes a response of header and question to the query, in `out`, whose size is >= len. Returns its
+ * length.
+ */
+size_t dnsmsg_excuse(const uint8_t *query, const struct dnsmsg *m, enum dnsmsg_rcode rcode,
+		     uint8_t *out);
+/* Cuts a response to header and question with TC set. Returns the new length. */
+size_t dnsmsg_truncate(uint8_t *data, const struct dnsmsg *m);
+
+/* ---- nameservers.c: the host's resolvers ---- */
+
+#define NAMESERVERS_MAX 3u
+
+struct nameserver {
+	struct minato_endpoint end;
+	uint32_t scope_id;
+};
+struct nameservers {
+	const char *path;
+	struct nameserver list[NAMESERVERS_MAX];
+	size_t count;
+	int64_t looked_ns;
+	uint64_t mark[5]; /* device, inode, size, time of the file last read */
+};
+/* Reads the text of a resolv.conf(5). */
+void nameservers_parse(struct nameservers *n, const char *text, size_t len);
+/* Reads the file again if it changed; looks at most once per second. */
+void nameservers_look(struct nameservers *n, struct minato_time now);
+
+/* ---- dns.c: questions over UDP ---- */
+
+struct dns;
+int dns_new(struct relay *relay, struct dns **out);
+void dns_free(struct dns *dns);
+/* Something waits at the DNS sockets in the host value. */
+void dns_work(struct dns *dns, uint64_t socket);
+/* A question from the guest to this DNS address. */
+void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t *data, size_t len);
+/* Takes the answers that have come, runs the timers; returns the next. */
+struct minato_time dns_turn(struct dns *dns);
+
+/* ---- relay.c: the rest ---- */
+
+/* Removed with the relay. */
+int relay_entry_add(struct relay *relay, const struct minato_entry *entry);
+
+enum word_tag { WORD_LANE, WORD_UPLINK, WORD_GUARD, WORD_PUBLISHED, WORD_DNS };
+uint64_t relay_word(enum word_tag tag, uint64_t value);
+
+/* A bound host socket of a published port. */
+struct relay_published {
+	struct relay *relay; /* NULL before relay_publish_start */
+	int64_t watch;
+	int fd;
+	uint8_t protocol; /* MINATO_TCP or MINATO_UDP */
+	bool dual;	  /* AF_INET6 and carries IPv4 too */
+	uint16_t port;
+	struct minato_addr addr; /* as bound; :: where dual */
+	bool readable;
+	bool busy; /* stands among the relay's busy doors */
+	struct relay_published *busy_next;
+};
+
+struct gram_room; /* where gram.c collects */
+int gram_room_new(struct gram_room **out);
+void gram_room_free(struct gram_room *room);
+
+struct relay {
+	struct relay_config config;
+	struct minato *host;
+	struct minato_time now;
+	struct lane_pool lanes;
+	struct lane *busy_first, *busy_last;
+	struct lane_list endpoints; /* LANE_ENDPOINT by last use */
+	struct lane_list visitors;   /* LANE_VISITOR by last use */
+	struct lane_list idlers;	    /* LANE_ENDPOINT without a descriptor */
+	struct lane_list resetting; /* LANE_RESETTING by start */
+	struct relay_published *doors;
+	size_t door_count;
+	struct relay_published *busy_doors;
+	uint64_t *entries;
+	size_t entry_count;
+	struct gram_room *room;
+	struct dns *dns;
+	struct nameservers nameservers;
+	int spare_fd; /* given up for a moment to turn a caller away */
+	uint64_t counters[RELAY_COUNTER_COUNT];
+};
+
+void relay_count(struct relay *relay, enum relay_counter counter);
+
 #endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Callers of published TCP ports: each is connected to the guest from its own address. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ACCEPT_SHARE 64 /* callers of a door per turn */
+
+/* What a socket in the guest's scope needs to speak as somebody else. */
+static int speak_as(struct minato *host, uint64_t socket, const struct minato_endpoint *as)
+{
+	minato_set(host, socket, MINATO_OPT_TRANSPARENT, 1);
+	/* One caller may come by two published ports from one port of its own. */
+	minato_set(host, socket, MINATO_OPT_REUSEADDR, 1);
+	return minato_bind(host, socket, as);
+}
+
+/* Connects to the guest as `as`. 0 and the socket, or negative errno. */
+static int connect_as(struct relay *relay, enum minato_proto proto,
+		      const struct minato_endpoint *as, const struct minato_endpoint *guest,
+		      uint64_t *out)
+{
+	uint64_t socket;
+	int result = minato_socket(relay->host, proto, relay->config.inside, &socket);
+
+	if (result < 0)
+		return result;
+	result = speak_as(relay->host, socket, as);
+	if (result == 0)
+		result = minato_connect(relay->host, socket, guest);
+	if (result < 0 && result != -EINPROGRESS) {
+		minato_close(relay->host, socket);
+		return result;
+	}
+	*out = socket;
+	return 0;
+}
+
+int caller_connect(struct relay *relay, enum minato_proto proto, struct minato_endpoint *as,
+		   const struct minato_endpoint *guest, uint64_t *out)
+{
+	struct minato_endpoint other = { .addr = as->addr, .port = 0 };
+	int result = connect_as(relay, proto, as, guest, out);
+
+	if (result != -EADDRINUSE && result != -EADDRNOTAVAIL && result != -EEXIST)
+		return result;
+	/* Its port is taken there: another one of the same address. */
+	result = connect_as(relay, proto, &other, guest, out);
+	if (result == 0)
+		minato_local(relay->host, *out, as);
+	return result;
+}
+
+static void turn_away(struct relay *relay, int fd)
+{
+	relay_count(relay, RELAY_COUNT_TCP_IN_REFUSED);
+	close(fd); /* with linger 0: a reset */
+}
+
+/* Where the table sends this caller. False: nowhere. */
+static bool find_way(struct relay_published *door, struct lane *f, int fd)
+{
+	struct relay *relay = door->relay;
+	struct sockaddr_storage name = { 0 };
+	socklen_t len = sizeof(name);
+	struct minato_endpoint local = { 0 };
+	struct minato_fate fate;
+
+	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
+	    !drive_endpoint_from(&local, (struct sockaddr *)&name))
+		return false;
+	minato_arrive(relay->host, relay->config.outside, MINATO_FACE_ANY, MINATO_TCP, &f->dial,
+		      &local, &fate);
+	if (fate.kind != MINATO_KIND_FORWARD)
+		return false;
+	f->guest = fate.target;
+	f->entry = fate.handle;
+	target_caller(&relay->config, &f->dial, &f->far);
+	return true;
+}
+
+static void take(struct relay_published *door, int fd, const struct minato_endpoint *caller)
+{
+	struct relay *relay = door->relay;
+	struct lane *f = lane_new(relay, LANE_IN);
+
+	dial_options(fd);
+	relay_count(relay, RELAY_COUNT_TCP_IN);
+	if (!f) {
+		turn_away(relay, fd);
+		return;
+	}
+	f->state = LANE_CALLING;
+	f->dial = *caller;
+	f->door = door;
+	if (!find_way(door, f, fd) ||
+	    caller_connect(relay, MINATO_TCP, &f->far, &f->guest, &f->socket) < 0) {
+		lane_free(f);
+		turn_away(relay, fd);
+		return;
+	}
+	minato_set_user(relay->host, f->socket, lane_word(f));
+	f->fd = fd;
+	/* Not read before the guest has answered, but watched: the caller may give up. */
+	if (lane_watch(f) < 0)
+		pipe_abort(f);
+}
+
+/*
+ * No descriptor is left to accept with. The oldest idle UDP flow gives way, or else the spare one
+ * does for a moment, so that the caller learns at once instead of waiting in the backlog.
+ */
+static bool make_room(struct relay_published *door)
+{
+	struct relay *relay = door->relay;
+	const struct linger reset = { .l_onoff = 1 };
+	int fd;
+
+	if (endpoint_evict(relay))
+		return true;
+	relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
+	if (relay->spare_fd < 0)
+		return false;
+	close(relay->spare_fd);
+	fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		turn_away(relay, fd);
+	}
+	relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return fd >= 0;
+}
+
+void caller_accept(struct relay_published *door)
+{
+	for (int i = 0; i < ACCEPT_SHARE; i++) {
+		struct sockaddr_storage name = { 0 };
+		struct minato_endpoint caller = { 0 };
+		socklen_t len = sizeof(name);
+		int fd = accept4(door->fd, (struct sockaddr *)&name, &len,
+				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			drive_endpoint_from(&caller, (struct sockaddr *)&name);
+			take(door, fd, &caller);
+		} else if (errno == EMFILE || errno == ENFILE) {
+			if (!make_room(door))
+				return;
+		} else if (errno == EAGAIN || errno == EBADF || errno == EINVAL) {
+			return;
+		}
+	}
+}
+
+void caller_work(struct lane *f)
+{
+	struct minato *host = f->relay->host;
+	int ready = minato_ready(host, f->socket, NULL);
+
+	if (ready < 0 || f->guest_reset || (uint32_t)ready & MINATO_ERROR) {
+		minato_outcome(host, f->entry, &f->dial, MINATO_OUTCOME_CLOSED);
+		relay_count(f->relay, RELAY_COUNT_TCP_IN_REFUSED);
+		minato_close(host, f->socket);
+		lane_free(f);
+	} else if (f->host_error) { /* the caller has reset */
+		pipe_abort(f);
+	} else if ((uint32_t)ready & MINATO_CONNECTED) {
+		minato_outcome(host, f->entry, &f->dial, MINATO_OUTCOME_OPEN);
+		pipe_open(f);
+	}
+}

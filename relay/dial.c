@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest calls out: its held connection waits until the far side has answered a host socket. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+void dial_options(int fd)
+{
+	const int on = 1;
+	const struct linger reset = { .l_onoff = 1, .l_linger = 0 };
+
+	/* If this process dies, the far side must not take a cut transfer for a whole one. */
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	/* The sender's own stack has decided already when to send. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	/* A far side that is gone for good does not keep a lane for ever. */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+}
+
+static void fail(struct lane *f, int errnum);
+
+static void connected(struct lane *f)
+{
+	if (minato_answer(f->relay->host, f->socket) < 0) {
+		/* The guest has given up meanwhile. */
+		minato_close(f->relay->host, f->socket);
+		lane_free(f);
+		return;
+	}
+	pipe_open(f);
+}
+
+static int new_socket(struct relay *relay, int family)
+{
+	int fd;
+
+	do {
+		fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) && endpoint_evict(relay));
+	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+		relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
+	return fd < 0 ? -errno : fd;
+}
+
+static void start(struct lane *f)
+{
+	struct sockaddr_storage to = { 0 };
+	socklen_t len = drive_endpoint_to(&to, &f->dial);
+	int fd = new_socket(f->relay, to.ss_family);
+	int result;
+
+	if (fd < 0) {
+		fail(f, -fd);
+		return;
+	}
+	f->fd = fd;
+	f->state = LANE_DIALLING;
+	f->host_writable = false;
+	f->host_hung_up = false;
+	dial_options(fd);
+	if (to.ss_family == AF_INET6 && f->scope_id)
+		((struct sockaddr_in6 *)&to)->sin6_scope_id = f->scope_id;
+	result = connect(fd, (struct sockaddr *)&to, len) < 0 ? errno : 0;
+	if (result != 0 && result != EINPROGRESS) {
+		fail(f, result);
+		return;
+	}
+	if (lane_watch(f) < 0)
+		fail(f, ENOMEM);
+	else if (result == 0) /* near peers have answered by now: no need to wait for epoll */
+		connected(f);
+}
+
+/* DNS over TCP: the next nameserver, or an excuse for want of one. */
+static void try_nameserver(struct lane *f)
+{
+	const struct nameservers *n = &f->relay->nameservers;
+
+	if (f->server >= n->count) {
+		excuse_open(f);
+		return;
+	}
+	f->dial = n->list[f->server].end;
+	f->scope_id = n->list[f->server].scope_id;
+	f->server++;
+	start(f);
+}
+
+static void tell(struct relay *relay, uint64_t call, int errnum)
+{
+	enum minato_reason reason;
+
+	if (errnum == ECONNREFUSED || errnum == ECONNRESET) {
+		relay_count(relay, RELAY_COUNT_TCP_OUT_REFUSED);
+		minato_refuse(relay->host, call);
+		return;
+	}
+	relay_count(relay, RELAY_COUNT_TCP_OUT_FAILED);
+	if (target_reason(errnum, &reason))
+		minato_reject(relay->host, call, reason);
+	else
+		minato_ignore(relay->host, call);
+}
+
+static void fail(struct lane *f, int errnum)
+{
+	lane_close(f);
+	if (f->server) {
+		try_nameserver(f);
+		return;
+	}
+	tell(f->relay, f->socket, errnum);
+	lane_free(f);
+}
+
+static void begin(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
+		  const struct minato_endpoint *dial, bool resolver)
+{
+	struct lane *f = lane_new(relay, LANE_OUT);
+
+	if (!f) {
+		minato_reject(relay->host, call, MINATO_REASON_HOST);
+		return;
+	}
+	f->socket = call;
+	f->far = *wanted;
+	f->dial = *dial;
+	minato_peer(relay->host, call, &f->guest);
+	minato_set_user(relay->host, call, lane_word(f));
+	relay_count(relay, RELAY_COUNT_TCP_OUT);
+	if (resolver) {
+		nameservers_look(&relay->nameservers, relay->now);
+		try_nameserver(f);
+	} else {
+		start(f);
+	}
+}
+
+void dial_call(struct relay *relay, uint64_t call)
+{
+	struct minato_endpoint wanted = { 0 };
+	struct minato_endpoint dial;
+
+	if (minato_local(relay->host, call, &wanted) < 0)
+		return;
+	switch (target_judge(&relay->config, &wanted, &dial)) {
+	case TARGET_DIAL:
+		begin(relay, call, &wanted, &dial, false);
+		break;
+	case TARGET_RESOLVER:
+		begin(relay, call, &wanted, &dial, true);
+		break;
+	case TARGET_REFUSE:
+		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
+		minato_refuse(relay->host, call);
+		break;
+	case TARGET_ABSENT:
+		minato_reject(relay->host, call, MINATO_REASON_HOST);
+		break;
+	case TARGET_MULTICAST:
+		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
+		minato_ignore(relay->host, call);
+		break;
+	}
+}
+
+void dial_work(struct lane *f)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (f->guest_reset) {
+		minato_close(f->relay->host, f->socket);
+		lane_free(f);
+		return;
+	}
+	if (!f->host_writable && !f->host_hung_up)
+		return;
+	if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		error = errno;
+	if (error)
+		fail(f, error);
+	else if (f->host_writable)
+		connected(f);
+}

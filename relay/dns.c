@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The guest's resolver: questions over UDP go on to the host's nameservers, answers come back. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DNS_PORT 53u
+#define QUESTIONS_MAX 512u  /* unanswered at once; the oldest gives way */
+#define QUESTION_MAX 4096u  /* bytes of one */
+#define ANSWER_MAX 65535u
+#define SHARE 128u	    /* questions taken per turn */
+#define TIMEOUT_NS 5000000000 /* then the next nameserver */
+#define BACKLOG 1024u
+#define NONE UINT16_MAX
+
+/*
+ * Each question has a host socket of its own, connected to one nameserver: the kernel chooses its
+ * port at random and lets in only what comes from that server; the id is random too, and the
+ * question must come back with the answer (RFC 5452 9.1).
+ */
+struct question {
+	struct dns *dns;
+	int fd; /* -1: free */
+	int64_t watch;
+	bool ready;	     /* something has come to its socket */
+	uint8_t server;	     /* how many nameservers were tried */
+	uint16_t id;	     /* ours, of this try */
+	uint16_t guest_id;
+	uint16_t older, newer; /* by the time of the last try; free ones by newer */
+	uint16_t next_ready;
+	int64_t asked_ns;
+	struct minato_datagram from;
+	size_t len; /* of what the guest sent: see data_of */
+};
+
+struct dns {
+	struct relay *relay;
+	uint64_t udp[2], tcp[2]; /* in the host value, by family; 0: none */
+	bool more; /* a turn ended before the sockets were empty */
+	uint16_t free, oldest, newest, first_ready;
+	struct question questions[QUESTIONS_MAX];
+	uint8_t answer[ANSWER_MAX];
+	/* Last, so that a page is touched when a question first needs it. */
+	uint8_t data[QUESTIONS_MAX][QUESTION_MAX];
+};
+
+/* ---- the sockets on the DNS address ---- */
+
+static int open_one(struct relay *relay, enum minato_proto proto, const struct minato_addr *addr,
+		    uint64_t *out)
+{
+	struct minato_endpoint local = { .addr = *addr, .port = DNS_PORT };
+	int result = minato_socket(relay->host, proto, relay->config.inside, out);
+
+	if (result < 0)
+		return result;
+	minato_set_user(relay->host, *out, relay_word(WORD_DNS, 0));
+	/* A TCP question waits until a nameserver has taken the connection, as any call. */
+	if (proto == MINATO_TCP)
+		result = minato_set(relay->host, *out, MINATO_OPT_HOLD, 1);
+	if (result == 0)
+		result = minato_bind(relay->host, *out, &local);
+	if (result == 0 && proto == MINATO_TCP)
+		result = minato_listen(relay->host, *out, BACKLOG);
+	return result;
+}
+
+static int open_all(struct dns *dns)
+{
+	const struct drive_subnet *s = &dns->relay->config.subnet;
+	const struct minato_addr *addr[2] = { s->has4 ? &s->dns4 : NULL, s->has6 ? &s->dns6 : NULL };
+
+	for (int i = 0; i < 2; i++) {
+		int result;
+
+		if (!addr[i])
+			continue;
+		result = open_one(dns->relay, MINATO_UDP, addr[i], &dns->udp[i]);
+		if (result == 0)
+			result = open_one(dns->relay, MINATO_TCP, addr[i], &dns->tcp[i]);
+		if (result < 0)
+			return result;
+	}
+	return 0;
+}
+
+int dns_new(struct relay *relay, struct dns **out)
+{
+	struct dns *dns = calloc(1, sizeof(*dns));
+	int result;
+
+	if (!dns)
+		return -ENOMEM;
+	dns->relay = relay;
+	dns->oldest = NONE;
+	dns->newest = NONE;
+	dns->first_ready = NONE;
+	for (uint16_t i = 0; i < QUESTIONS_MAX; i++) {
+		dns->questions[i].dns = dns;
+		dns->questions[i].fd = -1;
+		dns->questions[i].newer = (uint16_t)(i + 1u < QUESTIONS_MAX ? i + 1u : NONE);
+	}
+	result = open_all(dns);
+	if (result < 0) {
+		dns_free(dns);
+		return result;
+	}
+	*out = dns;
+	return 0;
+}
+
+/* ---- the list by age ---- */
+
+static uint16_t index_of(const struct question *q)
+{
+	return (uint16_t)(q - q->dns->questions);
+}
+
+static uint8_t *data_of(const struct question *q)
+{
+	return q->dns->data[index_of(q)];
+}
+
+static void unlist(struct question *q)
+{
+	struct dns *dns = q->dns;
+
+	if (q->older != NONE)
+		dns->questions[q->older].newer = q->newer;
+	else
+		dns->oldest = q->newer;
+	if (q->newer != NONE)
+		dns->questions[q->newer].older = q->older;
+	else
+		dns->newest = q->older;
+}
+
+static void append(struct question *q)
+{
+	struct dns *dns = q->dns;
+
+	q->older = dns->newest;
+	q->newer = NONE;
+	if (dns->newest != NONE)
+		dns->questions[dns->newest].newer = index_of(q);
+	else
+		dns->oldest = index_of(q);
+	dns->newest = index_of(q);
+}
+
+static void hang_up(struct question *q)
+{
+	if (q->watch)
+		drive_loop_remove(q->dns->relay->config.loop, q->watch);
+	if (q->fd >= 0)
+		close(q->fd);
+	q->watch = 0;
+	q->fd = -1;
+}
+
+static void forget(struct question *q)
+{
+	hang_up(q);
+	unlist(q);
+	q->len = 0;
+	q->newer = q->dns->free;
+	q->dns->free = index_of(q);
+}
+
+void dns_free(struct dns *dns)
+{
+	if (!dns)
+		return;
+	while (dns->oldest != NONE)
+		forget(&dns->questions[dns->oldest]);
+	for (int i = 0; i < 2; i++) {
+		minato_close(dns->relay->host, dns->udp[i]);
+		minato_close(dns->relay->host, dns->tcp[i]);
+	}
+	free(dns);
+}
+
+/* ---- answers to the guest ---- */
+
+/* From the address it asked, in a datagram as large as the link takes. */
+static void reply(struct dns *dns, const struct minato_datagram *from, uint8_t *data, size_t len)
+{
+	uint64_t socket = dns->udp[minato_addr_is4(&from->local.addr) ? 0 : 1];
+	struct minato_datagram to = { .remote = from->remote, .local = from->local };
+	struct dnsmsg m;
+
+	if (minato_send_datagram(dns->relay->host, socket, &to, data, len) != -EMSGSIZE)
+		return;
+	if (dnsmsg_parse(data, len, &m))
+		minato_send_datagram(dns->relay->host, socket, &to, data,
+				     dnsmsg_truncate(data, &m));
+}
+
+static void excuse(struct dns *dns, const struct minato_datagram *from, const uint8_t *query,
+		   size_t len, enum dnsmsg_rcode rcode)
+{
+	uint8_t out[QUESTION_MAX];
+	struct dnsmsg m;
+
+	if (len > sizeof(out) || !dnsmsg_parse(query, len, &m))
+		return;
+	relay_count(dns->relay, rcode == DNSMSG_SERVFAIL ? RELAY_COUNT_DNS_FAILED
+							 : RELAY_COUNT_DNS_MALFORMED);
+	reply(dns, from, out, dnsmsg_excuse(query, &m, rcode, out));
+}
+
+static void give_up(struct question *q)
+{
+	excuse(q->dns, &q->from, data_of(q), q->len, DNSMSG_SERVFAIL);
+	forget(q);
+}
+
+/* ---- asking ---- */
+
+static void ready(void *user, uint32_t events)
+{
+	struct question *q = user;
+
+	(void)events;
+	if (q->ready)
+		return;
+	q->ready = true;
+	q->next_ready = q->dns->first_ready;
+	q->dns->first_ready = index_of(q);
+}
+
+static int open_host_socket(struct relay *relay, int family)
+{
+	int fd;
+
+	do {
+		fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) && endpoint_evict(relay));
+	return fd < 0 ? -errno : fd;
+}
+
+/* Sends the question to this server under a new id. */
+static int ask_server(struct question *q, const struct nameserver *server)
+{
+	struct relay *relay = q->dns->relay;
+	struct sockaddr_storage to = { 0 };
+	socklen_t len = drive_endpoint_to(&to, &server->end);
+	uint8_t *data = data_of(q);
+	int64_t watch;
+	ssize_t sent;
+
+	if (to.ss_family == AF_INET6)
+		((struct sockaddr_in6 *)&to)->sin6_scope_id = server->scope_id;
+	q->fd = open_host_socket(relay, to.ss_family);
+	if (q->fd < 0)
+		return q->fd;
+	if (connect(q->fd, (struct sockaddr *)&to, len) < 0)
+		return -errno;
+	watch = drive_loop_add(relay->config.loop, q->fd, EPOLLIN, ready, q);
+	if (watch < 0)
+		return (int)watch;
+	q->watch = watch;
+	if (drive_seed(&q->id, sizeof(q->id)) < 0)
+		return -ENOSYS;
+	dnsmsg_set_id(data, q->id);
+	sent = send(q->fd, data, q->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	dnsmsg_set_id(data, q->guest_id);
+	return sent < 0 ? -errno : 0;
+}
+
+/* The next nameserver that can be sent to. When none is left the guest is told. */
+static void ask_next(struct question *q)
+{
+	const struct nameservers *n = &q->dns->relay->nameservers;
+
+	while (q->server < n->count) {
+		hang_up(q);
+		if (ask_server(q, &n->list[q->server++]) < 0)
+			continue;
+		q->asked_ns = q->dns->relay->now.ns;
+		unlist(q);
+		append(q);
+		return;
+	}
+	give_up(q);
+}
+
+/* A question that is repeated while it is under way is not asked twice. */
+static bool is_repeated(struct dns *dns, const struct minato_datagram *from, const uint8_t *data,
+			const struct dnsmsg *m)
+{
+	for (uint16_t i = dns->newest; i != NONE; i = dns->questions[i].older) {
+		struct question *q = &dns->questions[i];
+		struct dnsmsg other;
+
+		if (q->guest_id == m->id && q->from.remote.port == from->remote.port &&
+		    minato_addr_equal(&q->from.remote.addr, &from->remote.addr) &&
+		    dnsmsg_parse(data_of(q), q->len, &other) &&
+		    dnsmsg_same_question(data, data_of(q), m, &other))
+			return true;
+	}
+	return false;
+}
+
+static struct question *take(struct dns *dns)
+{
+	struct question *q;
+
+	if (dns->free == NONE) {
+		relay_count(dns->relay, RELAY_COUNT_DNS_EVICTED);
+		forget(&dns->questions[dns->oldest]);
+	}
+	q = &dns->questions[dns->free];
+	dns->free = q->newer;
+	q->asked_ns = dns->relay->now.ns;
+	append(q);
+	return q;
+}
+
+void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t *data, size_t len)
+{
+	struct question *q;
+	struct dnsmsg m;
+
+	relay_count(dns->relay, RELAY_COUNT_DNS_QUERIES);
+	if (!dnsmsg_parse(data, len, &m) || m.response || len >= QUESTION_MAX) {
+		relay_count(dns->relay, RELAY_COUNT_DNS_MALFORMED);
+		return;
+	}
+	if (m.questions != 1 || m.question_end == 0) {
+		excuse(dns, from, data, len, DNSMSG_FORMERR);
+		return;
+	}
+	nameservers_look(&dns->relay->nameservers, dns->relay->now);
+	if (dns->relay->nameservers.count == 0) {
+		excuse(dns, from, data, len, DNSMSG_SERVFAIL);
+		return;
+	}
+	if (is_repeated(dns, from, data, &m))
+		return;
+	q = take(dns);
+	q->server = 0;
+	q->guest_id = m.id;
+	q->from = *from;
+	q->len = len;
+	memcpy(data_of(q), data, len);
+	ask_next(q);
+}
+
+void dns_work(struct dns *dns, uint64_t socket)
+{
+	uint8_t data[QUESTION_MAX];
+	struct minato_datagram from;
+
+	for (uint32_t i = 0; i < SHARE; i++) {
+		int64_t got = minato_recv_datagram(dns->relay->host, socket, &from, data,
+						   sizeof(data), 0);
+
+		if (got == -EAGAIN)
+			return;
+		if (got >= 0)
+			dns_ask(dns, &from, data, (size_t)got);
+	}
+	dns->more = true;
+}
+
+/* ---- answers ---- */
+
+/* Whether this is the answer to the question. */
+static bool is_answer(const struct question *q, const uint8_t *data, const struct dnsmsg *m)
+{
+	struct dnsmsg asked;
+
+	if (!m->response || m->id != q->id || !dnsmsg_parse(data_of(q), q->len, &asked))
+		return false;
+	/* A server that could not read the question returns none. */
+	if (m->questions == 0)
+		return m->rcode != 0;
+	return dnsmsg_same_question(data, data_of(q), m, &asked);
+}
+
+/* Reads one datagram. False: nothing more to be done with this question now. */
+static bool read_answer(struct question *q)
+{
+	struct dns *dns = q->dns;
+	ssize_t got = recv(q->fd, dns->answer, sizeof(dns->answer), MSG_DONTWAIT);
+	struct dnsmsg m;
+	bool another = q->server < dns->relay->nameservers.count;
+
+	if (got < 0) {
+		if (errno == EINTR)
+			return true;
+		if (errno != EAGAIN) /* nothing listens there, or no way leads there */
+			ask_next(q);
+		return false;
+	}
+	if (!dnsmsg_parse(dns->answer, (size_t)got, &m) || !is_answer(q, dns->answer, &m)) {
+		relay_count(dns->relay, RELAY_COUNT_DNS_STRANGE);
+		return true;
+	}
+	if (another && (m.rcode == DNSMSG_SERVFAIL || m.rcode == DNSMSG_NOTIMP ||
+			m.rcode == DNSMSG_REFUSED)) {
+		ask_next(q);
+		return false;
+	}
+	relay_count(dns->relay, RELAY_COUNT_DNS_ANSWERS);
+	dnsmsg_set_id(dns->answer, q->guest_id);
+	reply(dns, &q->from, dns->answer, (size_t)got);
+	forget(q);
+	return false;
+}
+
+struct minato_time dns_turn(struct dns *dns)
+{
+	int64_t now = dns->relay->now.ns;
+	bool more = dns->more;
+
+	dns->more = false;
+	for (int i = 0; i < 2 && more; i++)
+		if (dns->udp[i])
+			dns_work(dns, dns->udp[i]);
+	while (dns->first_ready != NONE) {
+		struct question *q = &dns->questions[dns->first_ready];
+
+		dns->first_ready = q->next_ready;
+		q->ready = false;
+		while (q->fd >= 0 && read_answer(q))
+			;
+	}
+	while (dns->oldest != NONE && dns->questions[dns->oldest].asked_ns + TIMEOUT_NS <= now)
+		ask_next(&dns->questions[dns->oldest]);
+	if (dns->more)
+		return dns->relay->now;
+	if (dns->oldest == NONE)
+		return MINATO_NEVER;
+	return (struct minato_time){ dns->questions[dns->oldest].asked_ns + TIMEOUT_NS };
+}

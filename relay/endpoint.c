@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A guest's UDP endpoint: one unconnected host socket for all it sends, so one port outside. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SHARE 512u /* datagrams or runs of an endpoint in a direction per turn */
+#define EXTENTS_MAX 48u
+#define QUESTION_MAX 4096u
+
+void gram_end(struct lane *f)
+{
+	minato_close(f->relay->host, f->socket);
+	lane_free(f);
+}
+
+bool endpoint_evict(struct relay *relay)
+{
+	struct lane *f = relay->endpoints.oldest;
+
+	if (!f)
+		return false;
+	relay_count(relay, RELAY_COUNT_UDP_EVICTED);
+	gram_end(f);
+	return true;
+}
+
+/* The host socket, made when the first datagram needs it. */
+static int open_socket(struct lane *f)
+{
+	int family = minato_addr_is4(&f->guest.addr) ? AF_INET : AF_INET6;
+	int fd;
+
+	if (f->fd >= 0)
+		return 0;
+	do {
+		fd = gram_socket(family, false);
+	} while ((fd == -EMFILE || fd == -ENFILE) && endpoint_evict(f->relay));
+	if (fd < 0) {
+		if (fd == -EMFILE || fd == -ENFILE)
+			relay_count(f->relay, RELAY_COUNT_NO_DESCRIPTOR);
+		return fd;
+	}
+	f->fd = fd;
+	return lane_watch(f);
+}
+
+static void dial(struct lane *f, const struct minato_endpoint *to,
+		 const struct minato_datagram *about, const struct minato_extent *extents,
+		 size_t count)
+{
+	struct gram_way way = { .to = *to };
+	int result = open_socket(f);
+
+	if (result < 0) {
+		relay_count(f->relay, RELAY_COUNT_UDP_LOST);
+		gram_report(f, &about->local, -result, 0);
+		return;
+	}
+	way.fd = f->fd;
+	f->far = about->local;
+	gram_put(f, &way, about, extents, count);
+}
+
+static void ask(struct lane *f, const struct minato_datagram *about,
+		const struct minato_extent *extents, size_t count)
+{
+	uint8_t question[QUESTION_MAX];
+	struct minato_datagram from = *about;
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *at = extents[i].base;
+
+		for (size_t k = 0; k < extents[i].len && len < sizeof(question); k++)
+			question[len++] = at[k];
+	}
+	from.remote = f->guest;
+	dns_ask(f->relay->dns, &from, question, len);
+}
+
+/* The association takes whatever the guest writes to: each destination is judged anew. */
+static void carry(struct lane *f, const struct minato_datagram *about,
+		  const struct minato_extent *extents, size_t count)
+{
+	struct relay *relay = f->relay;
+	struct minato_endpoint to;
+
+	switch (target_judge(&relay->config, &about->local, &to)) {
+	case TARGET_DIAL:
+		dial(f, &to, about, extents, count);
+		break;
+	case TARGET_RESOLVER:
+		ask(f, about, extents, count);
+		break;
+	case TARGET_REFUSE:
+		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
+		gram_report(f, &about->local, ECONNREFUSED, 0);
+		break;
+	case TARGET_ABSENT:
+		gram_report(f, &about->local, EHOSTUNREACH, 0);
+		break;
+	case TARGET_MULTICAST:
+		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
+		break;
+	}
+}
+
+static void move_out(struct lane *f)
+{
+	struct minato_extent extents[EXTENTS_MAX];
+	struct minato_datagram about;
+
+	for (uint32_t i = 0; f->guest_readable; i++) {
+		int count;
+
+		if (i == SHARE) {
+			lane_busy(f);
+			return;
+		}
+		count = minato_borrow(f->relay->host, f->socket, extents, EXTENTS_MAX, &about);
+		if (count == -EAGAIN) {
+			f->guest_readable = false;
+		} else if (count >= 0) {
+			carry(f, &about, extents, (size_t)count);
+			minato_release(f->relay->host, f->socket, about.len);
+		} else if (i > 0) {
+			return; /* a pending error twice: look again at the next event */
+		}
+	}
+}
+
+static void take_faults(struct lane *f)
+{
+	struct gram_fault fault;
+
+	while (gram_next_fault(f->fd, &fault)) {
+		struct minato_endpoint seen;
+
+		if (fault.errnum && target_seen(&f->relay->config, &fault.to, &seen))
+			gram_report(f, &seen, fault.errnum, fault.mtu);
+	}
+	f->host_error = false;
+}
+
+static void move_in(struct lane *f)
+{
+	struct gram grams[GRAM_BATCH];
+	uint32_t errors = 0;
+	uint32_t taken = 0;
+
+	while (f->host_readable) {
+		int count;
+
+		if (taken >= SHARE) {
+			lane_busy(f);
+			return;
+		}
+		count = gram_recv(f->relay, f->fd, grams);
+		if (count < 0) {
+			/* Anything but EAGAIN is an ICMP error, read from its queue. */
+			f->host_readable = count != -EAGAIN && errors++ < 4;
+			continue;
+		}
+		for (int i = 0; i < count; i++) {
+			struct minato_endpoint seen;
+
+			if (target_seen(&f->relay->config, &grams[i].from, &seen))
+				gram_give(f, &seen, &grams[i]);
+		}
+		f->host_readable = count == (int)GRAM_BATCH;
+		taken += (uint32_t)count;
+	}
+}
+
+void endpoint_work(struct lane *f)
+{
+	/* In no list, so that it cannot be the one that gives way to itself. */
+	lane_unlist(f);
+	if (f->host_error)
+		take_faults(f);
+	move_out(f);
+	if (f->fd >= 0)
+		move_in(f);
+	gram_flush(f->relay);
+	f->guest_reset = false; /* a pending error of a datagram socket, and no end */
+	lane_touch(f, f->fd >= 0 ? &f->relay->endpoints : &f->relay->idlers);
+}
+
+static void begin(struct relay *relay, uint64_t call)
+{
+	struct lane *f = lane_new(relay, LANE_ENDPOINT);
+
+	if (!f) {
+		minato_reject(relay->host, call, MINATO_REASON_HOST);
+		return;
+	}
+	f->socket = call;
+	f->state = LANE_OPEN;
+	minato_peer(relay->host, call, &f->guest);
+	minato_local(relay->host, call, &f->far);
+	minato_set_user(relay->host, call, lane_word(f));
+	if (minato_answer(relay->host, call) < 0) {
+		gram_end(f);
+		return;
+	}
+	minato_set(relay->host, call, MINATO_OPT_TRANSPARENT, 1);
+	relay_count(relay, RELAY_COUNT_UDP_OUT);
+	f->guest_readable = true;
+	endpoint_work(f);
+}
+
+void endpoint_call(struct relay *relay, uint64_t call)
+{
+	struct minato_endpoint wanted = { 0 };
+	struct minato_endpoint to;
+
+	if (minato_local(relay->host, call, &wanted) < 0)
+		return;
+	switch (target_judge(&relay->config, &wanted, &to)) {
+	case TARGET_DIAL:
+	case TARGET_RESOLVER:
+		begin(relay, call);
+		break;
+	case TARGET_REFUSE:
+		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
+		minato_refuse(relay->host, call);
+		break;
+	case TARGET_ABSENT:
+		minato_reject(relay->host, call, MINATO_REASON_HOST);
+		break;
+	case TARGET_MULTICAST:
+		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
+		minato_ignore(relay->host, call);
+		break;
+	}
+}

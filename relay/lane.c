@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The pool of flows, the ring of those with work to do, and the lists by age. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* A word's value: generation above, index below. */
+#define INDEX_BITS 26u
+#define INDEX_MASK ((1u << INDEX_BITS) - 1u)
+#define GENERATION_MASK ((1u << 24) - 1u)
+
+static bool grow(struct relay *relay, struct lane_pool *pool)
+{
+	struct lane **blocks;
+	struct lane *block;
+
+	if (pool->block_count >= (INDEX_MASK >> 1) / LANE_BLOCK)
+		return false;
+	blocks = realloc(pool->blocks, (pool->block_count + 1) * sizeof(struct lane *));
+	if (!blocks)
+		return false;
+	pool->blocks = blocks;
+	block = calloc(LANE_BLOCK, sizeof(*block));
+	if (!block)
+		return false;
+	for (uint32_t i = LANE_BLOCK; i-- > 0;) {
+		block[i].relay = relay;
+		block[i].index = pool->block_count * LANE_BLOCK + i;
+		block[i].busy_next = pool->free;
+		pool->free = &block[i];
+	}
+	blocks[pool->block_count++] = block;
+	return true;
+}
+
+struct lane *lane_new(struct relay *relay, enum lane_kind kind)
+{
+	struct lane_pool *pool = &relay->lanes;
+	struct lane *f;
+	uint32_t index;
+	uint32_t generation;
+
+	if (pool->count >= pool->max || (!pool->free && !grow(relay, pool))) {
+		relay_count(relay, RELAY_COUNT_NO_FLOW);
+		return NULL;
+	}
+	f = pool->free;
+	pool->free = f->busy_next;
+	pool->count++;
+	index = f->index;
+	generation = f->generation;
+	memset(f, 0, sizeof(*f));
+	f->relay = relay;
+	f->index = index;
+	f->generation = generation;
+	f->kind = kind;
+	f->fd = -1;
+	f->since_ns = relay->now.ns;
+	f->used_ns = relay->now.ns;
+	return f;
+}
+
+void lane_close(struct lane *f)
+{
+	if (f->watch)
+		drive_loop_remove(f->relay->config.loop, f->watch);
+	if (f->fd >= 0)
+		close(f->fd);
+	f->watch = 0;
+	f->fd = -1;
+}
+
+/* A flow that is freed in the ring of work stays there as LANE_FREE until the ring comes by. */
+void lane_free(struct lane *f)
+{
+	struct lane_pool *pool = &f->relay->lanes;
+
+	lane_unlist(f);
+	lane_close(f);
+	f->socket = 0;
+	f->kind = LANE_FREE;
+	f->generation = (f->generation + 1) & GENERATION_MASK;
+	if (!f->busy) {
+		f->busy_next = pool->free;
+		pool->free = f;
+	}
+	pool->count--;
+}
+
+uint64_t lane_word(const struct lane *f)
+{
+	return relay_word(WORD_LANE, (uint64_t)f->generation << INDEX_BITS | f->index);
+}
+
+struct lane *lane_of(const struct relay *relay, uint64_t word)
+{
+	uint32_t index = (uint32_t)word & INDEX_MASK;
+	struct lane *f;
+
+	if (index / LANE_BLOCK >= relay->lanes.block_count)
+		return NULL;
+	f = &relay->lanes.blocks[index / LANE_BLOCK][index % LANE_BLOCK];
+	return f->kind != LANE_FREE && lane_word(f) == word ? f : NULL;
+}
+
+void lane_busy(struct lane *f)
+{
+	struct relay *relay = f->relay;
+
+	if (f->busy)
+		return;
+	f->busy = true;
+	f->busy_next = NULL;
+	if (relay->busy_last)
+		relay->busy_last->busy_next = f;
+	else
+		relay->busy_first = f;
+	relay->busy_last = f;
+}
+
+struct lane *lane_next_busy(struct relay *relay)
+{
+	struct lane *f = relay->busy_first;
+
+	if (!f)
+		return NULL;
+	relay->busy_first = f->busy_next;
+	if (!relay->busy_first)
+		relay->busy_last = NULL;
+	f->busy = false;
+	if (f->kind == LANE_FREE) {
+		f->busy_next = relay->lanes.free;
+		relay->lanes.free = f;
+	}
+	return f;
+}
+
+static void ready(void *user, uint32_t events)
+{
+	struct lane *f = user;
+
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		f->host_readable = true;
+	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+		f->host_writable = true;
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		f->host_hung_up = true;
+	if (events & EPOLLERR)
+		f->host_error = true;
+	lane_busy(f);
+}
+
+int lane_watch(struct lane *f)
+{
+	int64_t id = drive_loop_add(f->relay->config.loop, f->fd,
+				    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, ready, f);
+
+	if (id < 0)
+		return (int)id;
+	f->watch = id;
+	return 0;
+}
+
+void lane_unlist(struct lane *f)
+{
+	struct lane_list *list = f->list;
+
+	if (!list)
+		return;
+	if (f->older)
+		f->older->newer = f->newer;
+	else
+		list->oldest = f->newer;
+	if (f->newer)
+		f->newer->older = f->older;
+	else
+		list->newest = f->older;
+	list->count--;
+	f->list = NULL;
+	f->older = NULL;
+	f->newer = NULL;
+}
+
+void lane_touch(struct lane *f, struct lane_list *list)
+{
+	lane_unlist(f);
+	f->used_ns = f->relay->now.ns;
+	f->list = list;
+	f->older = list->newest;
+	if (list->newest)
+		list->newest->newer = f;
+	else
+		list->oldest = f;
+	list->newest = f;
+	list->count++;
+}
+
+void lane_pool_free(struct lane_pool *pool)
+{
+	for (uint32_t i = 0; i < pool->block_count; i++)
+		free(pool->blocks[i]);
+	free(pool->blocks);
+	memset(pool, 0, sizeof(*pool));
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The two directions of a relayed connection, between a host socket and a socket of the host value.
+ */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+/*
+ *      far side                    relay                        guest
+ *   host socket  -- recvmsg --> reservation (commit) --> send buffer --> its window
+ *   host socket  <-- sendmsg -- borrowed extents (release) <-- receive buffer: our window
+ *
+ * No byte is copied here, and none is kept: what the host socket does not take stays borrowed, so
+ * the guest's window closes; what the guest does not take stays in the host socket, so the far
+ * side's does. FIN follows the last byte in each direction by itself; a reset takes both.
+ */
+#define SHARE ((size_t)1 << 20) /* bytes of a lane in a direction per turn */
+#define APPETITE_FIRST 16384u
+#define APPETITE_MAX (1u << 20)
+#define APPETITE_STEP 8u
+#define EXTENTS_MAX 32u
+
+static size_t sum(const struct minato_extent *extents, size_t count)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++)
+		len += extents[i].len;
+	return len;
+}
+
+/* struct minato_extent has the layout of struct iovec: minato.h promises it. */
+static struct msghdr message(struct minato_extent *extents, size_t count)
+{
+	return (struct msghdr){
+		.msg_iov = (struct iovec *)(void *)extents,
+		.msg_iovlen = count,
+	};
+}
+
+/* The end of the lane when the guest has reset: the host socket's linger makes it a reset too. */
+static bool end_by_guest(struct lane *f)
+{
+	minato_close(f->relay->host, f->socket);
+	lane_free(f);
+	return false;
+}
+
+/*
+ * The far side has reset, and all it sent before has gone on. The guest is reset as soon as it has
+ * that, as it would have found data before a reset readable on a connection of its own.
+ */
+static bool end_by_far(struct lane *f)
+{
+	struct minato_counts counts;
+
+	lane_close(f);
+	if (minato_counts(f->relay->host, f->socket, &counts) == 0 && counts.unacked > 0 &&
+	    !f->in_done) {
+		if (f->state != LANE_RESETTING)
+			lane_touch(f, &f->relay->resetting);
+		f->state = LANE_RESETTING;
+		return false;
+	}
+	pipe_abort(f);
+	return false;
+}
+
+void pipe_abort(struct lane *f)
+{
+	minato_abort(f->relay->host, f->socket);
+	lane_free(f);
+}
+
+/* Both directions are over: what the kernel and the host value still hold, they deliver. */
+static bool end_well(struct lane *f)
+{
+	const struct linger off = { 0 };
+
+	setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
+	minato_close(f->relay->host, f->socket);
+	lane_free(f);
+	return false;
+}
+
+/* Hands the borrowed bytes to the host socket. False when it took less. */
+static bool send_some(struct lane *f, struct minato_extent *extents, size_t count)
+{
+	struct msghdr msg = message(extents, count);
+	struct minato_counts counts;
+	size_t len = sum(extents, count);
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+	ssize_t sent;
+
+	/* More is there than one call describes: keep the kernel from sending a short tail. */
+	if (count == EXTENTS_MAX && minato_counts(f->relay->host, f->socket, &counts) == 0 &&
+	    counts.readable > len)
+		flags |= MSG_MORE;
+	sent = sendmsg(f->fd, &msg, flags);
+	if (sent < 0) {
+		if (errno == EAGAIN) {
+			f->host_writable = false;
+		} else if (errno != EINTR) {
+			/* What it sent before may still be readable. */
+			f->host_failed = true;
+			f->host_readable = true;
+		}
+		return false;
+	}
+	minato_release(f->relay->host, f->socket, (size_t)sent);
+	f->bytes_out += (uint64_t)sent;
+	return (size_t)sent == len;
+}
+
+/* From the guest to the far side. False: the lane is no more. */
+static bool move_out(struct lane *f)
+{
+	struct minato_extent extents[EXTENTS_MAX];
+	uint64_t until = f->bytes_out + SHARE;
+
+	while (f->guest_readable && f->host_writable && !f->out_done && !f->host_failed) {
+		int count;
+
+		if (f->bytes_out >= until) {
+			lane_busy(f);
+			break;
+		}
+		count = minato_borrow(f->relay->host, f->socket, extents, EXTENTS_MAX, NULL);
+		if (count == -EAGAIN) {
+			f->guest_readable = false;
+		} else if (count < 0) {
+			return end_by_guest(f);
+		} else if (count == 0) {
+			shutdown(f->fd, SHUT_WR);
+			f->out_done = true;
+		} else if (!send_some(f, extents, (size_t)count) && !f->host_writable) {
+			break;
+		}
+	}
+	/* A reset does not wait for room at the far side. */
+	return f->guest_reset && !f->host_failed ? end_by_guest(f) : true;
+}
+
+/* How much to ask for next time: a lot where a lot came, so that small talk costs small chunks. */
+static void adapt(struct lane *f, size_t asked, size_t got)
+{
+	if (got == asked && f->appetite < APPETITE_MAX)
+		f->appetite *= APPETITE_STEP;
+	else if (got < asked / APPETITE_STEP && f->appetite > APPETITE_FIRST)
+		f->appetite /= APPETITE_STEP;
+	if (f->appetite > APPETITE_MAX)
+		f->appetite = APPETITE_MAX;
+}
+
+/* One read into the host value. Returns what recvmsg said: a count, or -errno; -ENOBUFS: no room. */
+static ssize_t receive_some(struct lane *f)
+{
+	struct minato_extent extents[EXTENTS_MAX];
+	struct minato *host = f->relay->host;
+	struct msghdr msg;
+	size_t asked;
+	ssize_t got;
+	int count;
+	int ready;
+
+	ready = minato_ready(host, f->socket, NULL);
+	if (ready < 0 || !((uint32_t)ready & MINATO_WRITABLE))
+		return -ENOBUFS;
+	count = minato_reserve(host, f->socket, f->appetite, extents, EXTENTS_MAX);
+	if (count <= 0)
+		return -ENOBUFS;
+	asked = sum(extents, (size_t)count);
+	msg = message(extents, (size_t)count);
+	got = recvmsg(f->fd, &msg, MSG_DONTWAIT);
+	if (got < 0)
+		got = -errno;
+	minato_commit(host, f->socket, got > 0 ? (size_t)got : 0, 0);
+	if (got <= 0)
+		return got;
+	f->bytes_in += (uint64_t)got;
+	adapt(f, asked, (size_t)got);
+	/* Less than asked for: the next byte makes a new edge. But a FIN that has come made its
+	   edge already. */
+	if ((size_t)got < asked && !f->host_hung_up)
+		f->host_readable = false;
+	return got;
+}
+
+/* From the far side to the guest. False: the lane is no more. */
+static bool move_in(struct lane *f)
+{
+	uint64_t until = f->bytes_in + SHARE;
+
+	while (f->host_readable && !f->in_done) {
+		ssize_t got;
+
+		if (f->bytes_in >= until) {
+			lane_busy(f);
+			break;
+		}
+		got = receive_some(f);
+		if (got == -ENOBUFS)
+			break; /* it becomes writable by an event */
+		if (got == -EAGAIN) {
+			f->host_readable = false;
+			/* After a failed send nothing else comes. */
+			if (f->host_failed)
+				return end_by_far(f);
+		} else if (got == 0 && !f->host_failed) {
+			minato_shutdown(f->relay->host, f->socket, MINATO_SHUT_WR);
+			f->in_done = true;
+		} else if (got <= 0 && got != -EINTR) {
+			return end_by_far(f);
+		}
+	}
+	return f->host_failed && f->in_done ? end_by_far(f) : true;
+}
+
+static void reset_work(struct lane *f)
+{
+	if (f->guest_reset)
+		end_by_guest(f);
+	else
+		end_by_far(f);
+}
+
+void pipe_work(struct lane *f)
+{
+	f->used_ns = f->relay->now.ns;
+	if (f->state == LANE_RESETTING) {
+		reset_work(f);
+		return;
+	}
+	/* In first: it may find that the far side is gone before more is sent there. */
+	if (move_in(f) && move_out(f) && f->in_done && f->out_done)
+		end_well(f);
+	else if (f->kind != LANE_FREE && f->host_failed && f->state == LANE_OPEN && f->host_readable)
+		move_in(f);
+}
+
+void pipe_open(struct lane *f)
+{
+	minato_set(f->relay->host, f->socket, MINATO_OPT_NODELAY, 1);
+	f->state = LANE_OPEN;
+	f->appetite = APPETITE_FIRST;
+	f->guest_readable = true;
+	f->host_readable = true;
+	f->host_writable = true;
+	pipe_work(f);
+}

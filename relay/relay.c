@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The relay whole: its entries in the table, its events, its turn. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define LANES_DEFAULT 65536u
+#define UDP_IDLE_NS 300000000000   /* five minutes (RFC 4787 REQ-5) */
+#define RESETTING_NS 60000000000   /* for a guest that does not take what came before a reset */
+#define EVENTS_MAX 65536u	   /* of a turn */
+#define TAG_SHIFT 52u
+#define DNS_PORT 53u
+
+uint64_t relay_word(enum word_tag tag, uint64_t value)
+{
+	return (uint64_t)RELAY_WORD << 56 | (uint64_t)tag << TAG_SHIFT | value;
+}
+
+static bool is_ours(uint64_t word)
+{
+	return word >> 56 == RELAY_WORD;
+}
+
+static enum word_tag tag_of(uint64_t word)
+{
+	return (enum word_tag)(word >> TAG_SHIFT & 0xf);
+}
+
+void relay_count(struct relay *relay, enum relay_counter counter)
+{
+	relay->counters[counter]++;
+}
+
+const char *relay_counter_name(unsigned counter)
+{
+	static const char *const names[] = {
+#define X(name, text) text,
+		RELAY_COUNTERS(X)
+#undef X
+	};
+
+	return counter < RELAY_COUNTER_COUNT ? names[counter] : NULL;
+}
+
+uint64_t relay_counter(const struct relay *relay, unsigned counter)
+{
+	return counter < RELAY_COUNTER_COUNT ? relay->counters[counter] : 0;
+}
+
+/* ---- entries ---- */
+
+int relay_entry_add(struct relay *relay, const struct minato_entry *entry)
+{
+	uint64_t *entries =
+		realloc(relay->entries, (relay->entry_count + 1) * sizeof(relay->entries[0]));
+	uint64_t handle;
+	int result;
+
+	if (!entries)
+		return -ENOMEM;
+	relay->entries = entries;
+	result = minato_entry_add(relay->host, entry, &handle);
+	if (result == 0)
+		relay->entries[relay->entry_count++] = handle;
+	return result;
+}
+
+static int guard(struct relay *relay, struct minato_addr addr, unsigned prefix, uint16_t first,
+		 uint16_t last)
+{
+	const struct minato_entry entry = {
+		.kind = MINATO_KIND_GUARD,
+		.verdict = MINATO_REFUSE,
+		.scope = relay->config.inside,
+		.face = MINATO_FACE_ANY,
+		.local = addr,
+		.local_prefix = (uint8_t)prefix,
+		.first = first,
+		.last = last,
+		.user = relay_word(WORD_GUARD, 0),
+	};
+
+	return relay_entry_add(relay, &entry);
+}
+
+static int guard_all_ports(struct relay *relay, struct minato_addr addr, unsigned prefix)
+{
+	return guard(relay, addr, prefix, 0, UINT16_MAX);
+}
+
+/* Nothing but the resolver answers on the DNS address. */
+static int guard_dns(struct relay *relay, struct minato_addr addr)
+{
+	int result = guard(relay, addr, 128, 1, DNS_PORT - 1);
+
+	return result < 0 ? result : guard(relay, addr, 128, DNS_PORT + 1, UINT16_MAX);
+}
+
+static struct minato_addr subnet_edge(const struct drive_subnet *s, bool last)
+{
+	struct minato_addr edge = s->network4;
+
+	for (unsigned bit = 96u + s->prefix4; last && bit < 128; bit++)
+		edge.bytes[bit / 8] |= (uint8_t)(0x80u >> bit % 8);
+	return edge;
+}
+
+static int guard4(struct relay *relay)
+{
+	const struct drive_subnet *s = &relay->config.subnet;
+	int result = guard_all_ports(relay, minato_addr4(127, 0, 0, 0), 96 + 8);
+
+	if (result == 0)
+		result = guard_all_ports(relay, minato_addr4(0, 0, 0, 0), 96 + 8);
+	if (result == 0)
+		result = guard_all_ports(relay, minato_addr4(255, 255, 255, 255), 128);
+	if (result == 0)
+		result = guard_all_ports(relay, subnet_edge(s, false), 128);
+	if (result == 0)
+		result = guard_all_ports(relay, subnet_edge(s, true), 128);
+	if (result == 0 && !relay->config.host_loopback)
+		result = guard_all_ports(relay, s->gateway4, 128);
+	return result < 0 ? result : guard_dns(relay, s->dns4);
+}
+
+static int guard6(struct relay *relay)
+{
+	const struct drive_subnet *s = &relay->config.subnet;
+	const struct minato_addr loopback = { .bytes = { [15] = 1 } };
+	const struct minato_addr any = { .bytes = { 0 } };
+	int result = guard_all_ports(relay, loopback, 128);
+
+	if (result == 0)
+		result = guard_all_ports(relay, any, 128);
+	if (result == 0 && !relay->config.host_loopback)
+		result = guard_all_ports(relay, s->gateway6, 128);
+	return result < 0 ? result : guard_dns(relay, s->dns6);
+}
+
+static int add_entries(struct relay *relay)
+{
+	const struct minato_entry uplink = {
+		.kind = MINATO_KIND_UPLINK,
+		.scope = relay->config.inside,
+		.face = MINATO_FACE_ANY,
+		.last = UINT16_MAX,
+		.user = relay_word(WORD_UPLINK, 0),
+	};
+	int result = relay_entry_add(relay, &uplink);
+
+	if (result == 0 && relay->config.subnet.has4)
+		result = guard4(relay);
+	if (result == 0 && relay->config.subnet.has6)
+		result = guard6(relay);
+	return result;
+}
+
+/* ---- making and ending ---- */
+
+static void raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == limit.rlim_max)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int relay_create(struct relay **out, const struct relay_config *config, struct drive_error *error)
+{
+	struct relay *relay = calloc(1, sizeof(*relay));
+	int result;
+
+	if (!relay)
+		return drive_fail(error, ENOMEM, "out of memory");
+	relay->config = *config;
+	relay->host = config->host;
+	relay->now = drive_now();
+	relay->lanes.max = config->flows_max ? config->flows_max : LANES_DEFAULT;
+	relay->nameservers.path = config->resolv_path ? config->resolv_path : "/etc/resolv.conf";
+	raise_limit();
+	relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	result = gram_room_new(&relay->room);
+	if (result == 0)
+		result = add_entries(relay);
+	if (result == 0)
+		result = dns_new(relay, &relay->dns);
+	if (result < 0) {
+		relay_free(relay);
+		return drive_fail(error, -result, "cannot set up the way to the outside: %s",
+				  strerror(-result));
+	}
+	*out = relay;
+	return 0;
+}
+
+static void close_door(struct relay_published *door)
+{
+	if (door->watch)
+		drive_loop_remove(door->relay->config.loop, door->watch);
+	close(door->fd);
+}
+
+static void end_lanes(struct relay *relay)
+{
+	for (uint32_t i = 0; i < relay->lanes.block_count * LANE_BLOCK; i++) {
+		struct lane *f = &relay->lanes.blocks[i / LANE_BLOCK][i % LANE_BLOCK];
+
+		if (f->kind != LANE_FREE)
+			pipe_abort(f);
+	}
+}
+
+void relay_free(struct relay *relay)
+{
+	if (!relay)
+		return;
+	end_lanes(relay);
+	for (size_t i = 0; i < relay->door_count; i++)
+		close_door(&relay->doors[i]);
+	free(relay->doors);
+	dns_free(relay->dns);
+	for (size_t i = 0; i < relay->entry_count; i++)
+		minato_entry_remove(relay->host, relay->entries[i]);
+	free(relay->entries);
+	gram_room_free(relay->room);
+	lane_pool_free(&relay->lanes);
+	if (relay->spare_fd >= 0)
+		close(relay->spare_fd);
+	free(relay);
+}
+
+/* ---- a turn ---- */
+
+static void take_call(struct relay *relay, uint64_t call)
+{
+	int64_t proto = 0;
+
+	if (minato_get(relay->host, call, MINATO_OPT_TYPE, &proto) < 0)
+		return;
+	if (proto == MINATO_TCP)
+		dial_call(relay, call);
+	else if (proto == MINATO_UDP)
+		endpoint_call(relay, call);
+	else
+		minato_reject(relay->host, call, MINATO_REASON_PROTOCOL);
+}
+
+static void note(struct lane *f, uint32_t ready)
+{
+	if (ready & (MINATO_READABLE | MINATO_PEER_DONE | MINATO_ERROR | MINATO_HANGUP))
+		f->guest_readable = true;
+	if (ready & MINATO_ERROR)
+		f->guest_reset = true;
+	lane_busy(f);
+}
+
+static void take_event(struct relay *relay, const struct minato_event *event)
+{
+	struct lane *f;
+
+	if (!is_ours(event->user)) {
+		if (relay->config.other)
+			relay->config.other(relay->config.other_user, event);
+		return;
+	}
+	f = tag_of(event->user) == WORD_LANE ? lane_of(relay, event->user) : NULL;
+	if (f)
+		note(f, event->ready);
+	else if (event->ready & MINATO_CALL)
+		take_call(relay, event->socket);
+	else if (tag_of(event->user) == WORD_DNS)
+		dns_work(relay->dns, event->socket);
+}
+
+static void take_events(struct relay *relay)
+{
+	struct minato_event event;
+
+	for (uint32_t i = 0; i < EVENTS_MAX && minato_event(relay->host, &event); i++)
+		take_event(relay, &event);
+}
+
+static void work_doors(struct relay *relay)
+{
+	struct relay_published *door = relay->busy_doors;
+
+	relay->busy_doors = NULL;
+	while (door) {
+		struct relay_published *next = door->busy_next;
+
+		door->busy = false;
+		if (door->protocol == MINATO_TCP)
+			caller_accept(door);
+		else
+			visitor_arrive(door);
+		door = next;
+	}
+}
+
+static void work_connection(struct lane *f)
+{
+	switch (f->state) {
+	case LANE_DIALLING:
+		dial_work(f);
+		break;
+	case LANE_CALLING:
+		caller_work(f);
+		break;
+	case LANE_OPEN:
+	case LANE_RESETTING:
+		pipe_work(f);
+		break;
+	}
+}
+
+static void work_lane(struct lane *f)
+{
+	switch (f->kind) {
+	case LANE_FREE:
+		break;
+	case LANE_OUT:
+	case LANE_IN:
+		work_connection(f);
+		break;
+	case LANE_EXCUSE:
+		excuse_work(f);
+		break;
+	case LANE_ENDPOINT:
+		endpoint_work(f);
+		break;
+	case LANE_VISITOR:
+		visitor_work(f);
+		break;
+	}
+}
+
+/* Each lane that stands in the ring now has its share; one that has more to do stands there anew. */
+static void work_lanes(struct relay *relay)
+{
+	struct lane *last = relay->busy_last;
+	struct lane *f;
+
+	do {
+		f = lane_next_busy(relay);
+		if (f)
+			work_lane(f);
+	} while (f && f != last);
+}
+
+static struct minato_time earlier(struct minato_time a, struct minato_time b)
+{
+	return a.ns < b.ns ? a : b;
+}
+
+static struct minato_time expire(struct relay *relay, struct lane_list *list, int64_t idle_ns)
+{
+	while (list->oldest && list->oldest->used_ns + idle_ns <= relay->now.ns) {
+		relay_count(relay, RELAY_COUNT_UDP_EXPIRED);
+		gram_end(list->oldest);
+	}
+	if (!list->oldest)
+		return MINATO_NEVER;
+	return (struct minato_time){ list->oldest->used_ns + idle_ns };
+}
+
+static struct minato_time expire_resetting(struct relay *relay)
+{
+	struct lane_list *list = &relay->resetting;
+
+	while (list->oldest && list->oldest->used_ns + RESETTING_NS <= relay->now.ns)
+		pipe_abort(list->oldest);
+	if (!list->oldest)
+		return MINATO_NEVER;
+	return (struct minato_time){ list->oldest->used_ns + RESETTING_NS };
+}
+
+struct minato_time relay_pump(void *user, struct minato_time now)
+{
+	struct relay *relay = user;
+	struct minato_time next;
+
+	relay->now = now;
+	minato_advance(relay->host, now);
+	take_events(relay);
+	work_doors(relay);
+	work_lanes(relay);
+	next = dns_turn(relay->dns);
+	next = earlier(next, expire_resetting(relay));
+	next = earlier(next, expire(relay, &relay->endpoints, UDP_IDLE_NS));
+	next = earlier(next, expire(relay, &relay->idlers, UDP_IDLE_NS));
+	next = earlier(next, expire(relay, &relay->visitors, UDP_IDLE_NS));
+	/* What the work has caused in the host value. */
+	take_events(relay);
+	return relay->busy_first || relay->busy_doors ? now : next;
+}
+
+/* ---- listing ---- */
+
+static void about_lane(const struct lane *f, struct relay_about *out)
+{
+	struct sockaddr_storage name = { 0 };
+	socklen_t len = sizeof(name);
+
+	out->what = f->door ? RELAY_WHAT_IN : RELAY_WHAT_OUT;
+	out->far = f->door ? f->dial : f->far;
+	out->bytes_in = f->bytes_in;
+	out->bytes_out = f->bytes_out;
+	out->since = (struct minato_time){ f->since_ns };
+	out->last = (struct minato_time){ f->used_ns };
+	out->near = f->here;
+	if (f->fd >= 0 && getsockname(f->fd, (struct sockaddr *)&name, &len) == 0)
+		drive_endpoint_from(&out->near, (struct sockaddr *)&name);
+}
+
+bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *out)
+{
+	const struct lane *f;
+
+	memset(out, 0, sizeof(*out));
+	if (!is_ours(user))
+		return false;
+	switch (tag_of(user)) {
+	case WORD_LANE:
+		f = lane_of(relay, user);
+		if (f)
+			about_lane(f, out);
+		break;
+	case WORD_UPLINK:
+		out->what = RELAY_WHAT_UPLINK;
+		break;
+	case WORD_GUARD:
+		out->what = RELAY_WHAT_GUARD;
+		break;
+	case WORD_PUBLISHED:
+		out->what = RELAY_WHAT_PUBLISHED;
+		break;
+	case WORD_DNS:
+		out->what = RELAY_WHAT_RESOLVER;
+		break;
+	}
+	return out->what != RELAY_WHAT_NOTHING;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Where the guest may go, and as whom the outside appears to it: pure judgements. */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define DNS_PORT 53u
+
+static bool same(const struct minato_addr *a, const struct minato_addr *b)
+{
+	return minato_addr_equal(a, b);
+}
+
+static bool in_prefix(const struct minato_addr *a, const struct minato_addr *prefix, unsigned bits)
+{
+	unsigned bytes = bits / 8;
+
+	if (memcmp(a->bytes, prefix->bytes, bytes) != 0)
+		return false;
+	if (bits % 8 == 0)
+		return true;
+	return (a->bytes[bytes] ^ prefix->bytes[bytes]) >> (8 - bits % 8) == 0;
+}
+
+static bool is_gateway(const struct drive_subnet *s, const struct minato_addr *a)
+{
+	return (s->has4 && same(a, &s->gateway4)) || (s->has6 && same(a, &s->gateway6));
+}
+
+static bool is_dns(const struct drive_subnet *s, const struct minato_addr *a)
+{
+	return (s->has4 && same(a, &s->dns4)) || (s->has6 && same(a, &s->dns6));
+}
+
+static bool is_guest(const struct drive_subnet *s, const struct minato_addr *a)
+{
+	return (s->has4 && same(a, &s->guest4)) || (s->has6 && same(a, &s->guest6));
+}
+
+static bool is_on_link(const struct drive_subnet *s, const struct minato_addr *a)
+{
+	if (minato_addr_is4(a))
+		return s->has4 && in_prefix(a, &s->network4, 96u + s->prefix4);
+	return s->has6 && in_prefix(a, &s->network6, s->prefix6);
+}
+
+/* The first or the last address of the guest's IPv4 subnet: its broadcast, old and new. */
+static bool is_subnet_broadcast(const struct drive_subnet *s, const struct minato_addr *a)
+{
+	uint32_t host = 0;
+	uint32_t mask = s->prefix4 < 32 ? UINT32_MAX >> s->prefix4 : 0;
+
+	if (!minato_addr_is4(a) || !is_on_link(s, a))
+		return false;
+	for (unsigned i = 12; i < 16; i++)
+		host = host << 8 | a->bytes[i];
+	host &= mask;
+	return host == 0 || host == mask;
+}
+
+static bool is_link_local6(const struct minato_addr *a)
+{
+	return a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
+}
+
+/*
+ * IPv6 forms that a translator on the host may turn back into the IPv4 address within: NAT64
+ * (RFC 6052 2.1) and 6to4 (RFC 3056). The host's inner side stays closed through them too.
+ */
+static bool leads_inside(const struct minato_addr *a)
+{
+	static const uint8_t nat64[12] = { 0x00, 0x64, 0xff, 0x9b };
+	const uint8_t *v4;
+	struct minato_addr inner;
+
+	if (drive_addr_is_inner(a))
+		return true;
+	if (minato_addr_is4(a))
+		return false;
+	if (memcmp(a->bytes, nat64, sizeof(nat64)) == 0)
+		v4 = a->bytes + 12;
+	else if (a->bytes[0] == 0x20 && a->bytes[1] == 0x02)
+		v4 = a->bytes + 2;
+	else
+		return false;
+	inner = minato_addr4(v4[0], v4[1], v4[2], v4[3]);
+	return drive_addr_is_inner(&inner);
+}
+
+static struct minato_addr loopback_of(const struct minato_addr *family)
+{
+	if (minato_addr_is4(family))
+		return minato_addr4(127, 0, 0, 1);
+	return (struct minato_addr){ .bytes = { [15] = 1 } };
+}
+
+enum target_verdict target_judge(const struct relay_config *config,
+				 const struct minato_endpoint *wanted, struct minato_endpoint *dial)
+{
+	const struct drive_subnet *s = &config->subnet;
+
+	*dial = *wanted;
+	if (wanted->port == 0)
+		return TARGET_REFUSE;
+	if (is_gateway(s, &wanted->addr)) {
+		dial->addr = loopback_of(&wanted->addr);
+		return config->host_loopback ? TARGET_DIAL : TARGET_REFUSE;
+	}
+	if (is_dns(s, &wanted->addr))
+		return wanted->port == DNS_PORT ? TARGET_RESOLVER : TARGET_REFUSE;
+	if (leads_inside(&wanted->addr))
+		return TARGET_REFUSE;
+	if (drive_addr_sort(&wanted->addr) == DRIVE_SORT_MULTICAST)
+		return TARGET_MULTICAST;
+	if (is_subnet_broadcast(s, &wanted->addr) || is_guest(s, &wanted->addr))
+		return TARGET_REFUSE;
+	if (is_on_link(s, &wanted->addr) || is_link_local6(&wanted->addr))
+		return TARGET_ABSENT;
+	return TARGET_DIAL;
+}
+
+bool target_seen(const struct relay_config *config, const struct minato_endpoint *from,
+		 struct minato_endpoint *seen)
+{
+	bool four = minato_addr_is4(&from->addr);
+
+	*seen = *from;
+	if (drive_addr_sort(&from->addr) != DRIVE_SORT_LOOPBACK)
+		return !drive_addr_is_inner(&from->addr) &&
+		       !is_on_link(&config->subnet, &from->addr);
+	seen->addr = four ? config->subnet.gateway4 : config->subnet.gateway6;
+	return config->host_loopback && (four ? config->subnet.has4 : config->subnet.has6);
+}
+
+bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,
+		   struct minato_endpoint *seen)
+{
+	const struct drive_subnet *s = &config->subnet;
+
+	*seen = *caller;
+	if (!drive_addr_is_inner(&caller->addr) && !is_guest(s, &caller->addr) &&
+	    !is_gateway(s, &caller->addr))
+		return true;
+	seen->addr = minato_addr_is4(&caller->addr) ? s->gateway4 : s->gateway6;
+	return false;
+}
+
+bool target_reason(int errnum, enum minato_reason *reason)
+{
+	switch (errnum) {
+	case ETIMEDOUT:
+		return false;
+	case ENETUNREACH:
+	case ENETDOWN:
+	case EADDRNOTAVAIL: /* the host has no address of that family */
+	case EAFNOSUPPORT:
+		*reason = MINATO_REASON_NETWORK;
+		return true;
+	case EACCES:
+	case EPERM:
+		*reason = MINATO_REASON_PROHIBITED;
+		return true;
+	case ENOPROTOOPT:
+		*reason = MINATO_REASON_PROTOCOL;
+		return true;
+	case ECONNREFUSED:
+		*reason = MINATO_REASON_PORT;
+		return true;
+	default: /* EHOSTUNREACH, EHOSTDOWN, what was out of place or out of resources */
+		*reason = MINATO_REASON_HOST;
+		return true;
+	}
+}

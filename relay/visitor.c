@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Clients of published UDP ports: each speaks to the guest from its own address and port. */
+#include "relay/relay.h"
+
+#include <errno.h>
+
+#define SHARE 512u /* datagrams or runs in a direction per turn */
+#define VISITORS_MAX 16384u
+#define TWINS_MAX 16u
+#define EXTENTS_MAX 48u
+
+static bool same_end(const struct minato_endpoint *a, const struct minato_endpoint *b)
+{
+	return a->port == b->port && minato_addr_equal(&a->addr, &b->addr);
+}
+
+/*
+ * The lane of this client, found by the table: the tuple that it would have is some lane's. Two
+ * clients may want the same tuple (both on the host's loopback, or one that came by two ports): then
+ * the first has it and leads to the others, which speak from other ports.
+ */
+static struct lane *find(struct relay_published *door, const struct minato_endpoint *client,
+			 const struct minato_endpoint *seen, const struct minato_endpoint *guest,
+			 struct lane **first)
+{
+	struct relay *relay = door->relay;
+	struct minato_fate fate;
+	struct lane *f;
+
+	*first = NULL;
+	minato_arrive(relay->host, relay->config.inside, MINATO_FACE_ANY, MINATO_UDP, guest, seen,
+		      &fate);
+	if (fate.kind != MINATO_KIND_SOCKET)
+		return NULL;
+	f = lane_of(relay, fate.user);
+	if (!f || f->kind != LANE_VISITOR)
+		return NULL;
+	*first = f;
+	for (uint32_t i = 0; f && i < TWINS_MAX; i++) {
+		if (f->kind == LANE_VISITOR && f->door == door && same_end(&f->dial, client))
+			return f;
+		f = f->twin ? lane_of(relay, f->twin) : NULL;
+	}
+	return NULL;
+}
+
+static void follow(struct lane *first, struct lane *f)
+{
+	f->twin = first->twin;
+	first->twin = lane_word(f);
+}
+
+static struct lane *begin(struct relay_published *door, const struct gram *gram,
+			  const struct minato_endpoint *seen, const struct minato_fate *fate)
+{
+	struct relay *relay = door->relay;
+	struct lane *f;
+
+	if (relay->visitors.count >= VISITORS_MAX) {
+		relay_count(relay, RELAY_COUNT_UDP_EVICTED);
+		gram_end(relay->visitors.oldest);
+	}
+	f = lane_new(relay, LANE_VISITOR);
+	if (!f)
+		return NULL;
+	f->state = LANE_OPEN;
+	f->door = door;
+	f->dial = gram->from;
+	f->far = *seen;
+	f->guest = fate->target;
+	f->entry = fate->handle;
+	if (caller_connect(relay, MINATO_UDP, &f->far, &f->guest, &f->socket) < 0) {
+		lane_free(f);
+		return NULL;
+	}
+	minato_set_user(relay->host, f->socket, lane_word(f));
+	relay_count(relay, RELAY_COUNT_UDP_IN);
+	return f;
+}
+
+/* The lane for a datagram that arrived; NULL: the table has no place for it. */
+static struct lane *lane_for(struct relay_published *door, const struct gram *gram)
+{
+	struct relay *relay = door->relay;
+	struct minato_endpoint local = { .addr = gram->to, .port = door->port };
+	struct minato_endpoint seen;
+	struct minato_fate fate;
+	struct lane *first;
+	struct lane *f;
+
+	minato_arrive(relay->host, relay->config.outside, MINATO_FACE_ANY, MINATO_UDP, &gram->from,
+		      &local, &fate);
+	if (fate.kind != MINATO_KIND_FORWARD)
+		return NULL;
+	target_caller(&relay->config, &gram->from, &seen);
+	f = find(door, &gram->from, &seen, &fate.target, &first);
+	if (f)
+		return f;
+	f = begin(door, gram, &seen, &fate);
+	/* The oldest may have given way: that could have been the first of this tuple. */
+	if (f && first && first->kind == LANE_VISITOR && first != f)
+		follow(first, f);
+	return f;
+}
+
+static void deliver(struct relay_published *door, const struct gram *gram, struct lane **last)
+{
+	struct lane *f = *last;
+
+	/* Most datagrams follow one of the same client. */
+	if (!f || !same_end(&f->dial, &gram->from)) {
+		gram_flush(door->relay);
+		f = lane_for(door, gram);
+		*last = f;
+	}
+	if (!f) {
+		relay_count(door->relay, RELAY_COUNT_UDP_LOST);
+		return;
+	}
+	f->here = (struct minato_endpoint){ .addr = gram->to, .port = door->port };
+	f->scope_id = gram->scope_id;
+	gram_give(f, &f->far, gram);
+	lane_touch(f, &door->relay->visitors);
+}
+
+/* ICMP errors about the guest's answers go to the guest. */
+static void take_faults(struct relay_published *door)
+{
+	struct gram_fault fault;
+	struct lane *f;
+
+	while (gram_next_fault(door->fd, &fault)) {
+		struct gram gram = { .from = fault.to };
+		struct minato_endpoint local;
+		struct minato_endpoint seen;
+		struct minato_fate fate;
+		struct lane *first;
+
+		if (!fault.errnum)
+			continue;
+		/* Any address of the door serves to find the entry: its family decides. */
+		local = (struct minato_endpoint){ .addr = door->addr, .port = door->port };
+		if (door->dual && minato_addr_is4(&fault.to.addr))
+			local.addr = minato_addr4(0, 0, 0, 0);
+		minato_arrive(door->relay->host, door->relay->config.outside, MINATO_FACE_ANY,
+			      MINATO_UDP, &gram.from, &local, &fate);
+		if (fate.kind != MINATO_KIND_FORWARD)
+			continue;
+		target_caller(&door->relay->config, &gram.from, &seen);
+		f = find(door, &gram.from, &seen, &fate.target, &first);
+		if (f)
+			gram_report(f, &f->far, fault.errnum, fault.mtu);
+	}
+}
+
+void visitor_arrive(struct relay_published *door)
+{
+	struct gram grams[GRAM_BATCH];
+	struct lane *last = NULL;
+	uint32_t errors = 0;
+	uint32_t taken = 0;
+
+	take_faults(door);
+	while (door->readable && taken < SHARE) {
+		int count = gram_recv(door->relay, door->fd, grams);
+
+		if (count < 0) {
+			door->readable = count != -EAGAIN && errors++ < 4;
+			continue;
+		}
+		for (int i = 0; i < count; i++)
+			deliver(door, &grams[i], &last);
+		door->readable = count == (int)GRAM_BATCH;
+		taken += (uint32_t)count;
+	}
+	gram_flush(door->relay);
+}
+
+void visitor_work(struct lane *f)
+{
+	struct minato_extent extents[EXTENTS_MAX];
+	struct minato_datagram about;
+	struct gram_way way = {
+		.fd = f->door->fd,
+		.dual = f->door->dual,
+		.scope_id = f->scope_id,
+		.to = f->dial,
+		.from = f->here.addr,
+	};
+
+	for (uint32_t i = 0; f->guest_readable; i++) {
+		int count;
+
+		if (i == SHARE) {
+			lane_busy(f);
+			break;
+		}
+		count = minato_borrow(f->relay->host, f->socket, extents, EXTENTS_MAX, &about);
+		if (count == -EAGAIN) {
+			f->guest_readable = false;
+		} else if (count >= 0) {
+			about.local = f->far;
+			gram_put(f, &way, &about, extents, (size_t)count);
+			minato_release(f->relay->host, f->socket, about.len);
+		} else if (i > 0) { /* the pending error is read by the first */
+			break;
+		}
+	}
+	gram_flush(f->relay);
+	if (f->guest_reset)
+		minato_outcome(f->relay->host, f->entry, &f->dial, MINATO_OUTCOME_CLOSED);
+	f->guest_reset = false;
+	lane_touch(f, &f->relay->visitors);
+}
