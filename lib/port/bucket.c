@@ -9,8 +9,8 @@
 #define LANES 8u
 #define PAIRS_MIN 32u
 /* A doubling begins when a pair of 16 lanes holds so many on average; by its
-   end there are 7. */
-#define PAIR_FILL 13u
+   end there are 6.5. */
+#define PAIR_FILL 12u
 #define CHAINS_AT_ONCE 8u /* more than needed while a pair is being split */
 #define LANE_ONE UINT64_C(0x0001000100010001)
 #define LANE_LOW UINT64_C(0x7fff7fff7fff7fff)

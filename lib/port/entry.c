@@ -225,9 +225,9 @@ uint32_t entry_place(struct port_table *t, const struct port_entry *e)
 
 bool entry_same_key(const struct port_entry *a, const struct port_entry *b)
 {
-	return a->face == b->face && a->first == b->first &&
-	       a->last == b->last && a->v6_only == b->v6_only &&
-	       a->local_prefix == b->local_prefix &&
+	return is_default(a) == is_default(b) && a->face == b->face &&
+	       a->first == b->first && a->last == b->last &&
+	       a->v6_only == b->v6_only && a->local_prefix == b->local_prefix &&
 	       a->remote_prefix == b->remote_prefix &&
 	       minato_addr_equal(&a->local, &b->local) &&
 	       minato_addr_equal(&a->remote, &b->remote);

@@ -136,7 +136,7 @@ uint32_t port_tuple_count(const struct port_table *t);
 
 struct port_claim {
 	uint8_t scope, proto;
-	struct minato_addr local; /* :: with v6_only false claims both families */
+	struct minato_addr local; /* :: unless v6_only claims both families */
 	uint16_t port;		  /* != 0 */
 	bool v6_only, reuse_addr, reuse_port;
 	uint32_t uid; /* REUSEPORT groups are of one owner */
@@ -409,7 +409,8 @@ uint32_t entry_place(struct port_table *t, const struct port_entry *e);
    there is 2 * entry + link. */
 uint32_t entry_link(const struct port_entry *e, uint32_t slot);
 bool entry_outranks(const struct port_entry *a, const struct port_entry *b);
-/* Equal face, ports and prefixes; scope and protocol are the caller's. */
+/* Equal face, ports and prefixes, and both a scope's default or neither; scope
+   and protocol are the caller's to compare. */
 bool entry_same_key(const struct port_entry *a, const struct port_entry *b);
 /* Whether some address is in both; `v6_only` is heeded. */
 bool entry_overlap(const struct port_entry *a, const struct port_entry *b);

@@ -337,8 +337,8 @@ bool naive_normal(const struct minato_entry *in, struct minato_entry *out)
 bool naive_same_key(const struct minato_entry *a, bool a_v6_only, const struct minato_entry *b,
 		    bool b_v6_only)
 {
-	return a->scope == b->scope && a->face == b->face && a->first == b->first &&
-	       a->last == b->last && a->local_prefix == b->local_prefix &&
+	return scope_default(a) == scope_default(b) && a->scope == b->scope && a->face == b->face &&
+	       a->first == b->first && a->last == b->last && a->local_prefix == b->local_prefix &&
 	       a->remote_prefix == b->remote_prefix && equal(&a->local, &b->local) &&
 	       equal(&a->remote, &b->remote) && a_v6_only == b_v6_only && protos_meet(a, b);
 }

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exact tuples and associations. */
+#include "unit/port_fixture.h"
+
+static bool find(struct port_key key, struct port_tuple_ref *ref)
+{
+	return port_tuple_find(t, &key, ref, NULL);
+}
+
+static bool there(struct port_key key)
+{
+	struct port_tuple_ref ref;
+
+	return find(key, &ref);
+}
+
+static void found_with_its_owner_and_class(void **state)
+{
+	struct port_key key = key_of(TCP, "10.0.2.100", 40000, "192.0.2.1", 443);
+	struct port_tuple_ref ref = { .owner = 77, .class = 15, .exclusive = true };
+
+	(void)state;
+	assert_true(port_tuple_insert(t, &key, ref) >= 0);
+	ref = (struct port_tuple_ref){ 0 };
+	assert_true(find(key, &ref));
+	assert_int_equal(ref.owner, 77);
+	assert_int_equal(ref.class, 15);
+	assert_true(ref.exclusive);
+	assert_int_equal(port_tuple_count(t), 1);
+}
+
+static void every_part_of_the_key_counts(void **state)
+{
+	struct port_key key = key_of(TCP, "10.0.2.100", 40000, "192.0.2.1", 443);
+	struct port_key other;
+
+	(void)state;
+	insert(key, 1);
+	other = key;
+	other.local = addr("10.0.2.101");
+	assert_false(there(other));
+	other = key;
+	other.remote = addr("192.0.2.2");
+	assert_false(there(other));
+	other = key;
+	other.local_port++;
+	assert_false(there(other));
+	other = key;
+	other.remote_port++;
+	assert_false(there(other));
+	other = key;
+	other.scope = 1;
+	assert_false(there(other));
+	other = key;
+	other.proto = UDP;
+	assert_false(there(other));
+	other.proto = ICMP;
+	assert_false(there(other));
+}
+
+static void the_face_does_not_part_a_flow(void **state)
+{
+	struct port_key key = key_of(TCP, "10.0.2.100", 40000, "192.0.2.1", 443);
+	struct port_key out;
+	int64_t tuple;
+
+	(void)state;
+	key.face = 3;
+	tuple = insert(key, 1);
+	key.face = 4;
+	assert_true(there(key));
+	assert_int_equal(insert(key, 2), -EEXIST);
+	port_tuple_key(t, (uint32_t)tuple, &out);
+	assert_int_equal(out.face, 3);
+}
+
+static void ends_are_not_interchangeable(void **state)
+{
+	(void)state;
+	insert(key_of(TCP, "10.0.0.1", 1, "10.0.0.2", 2), 1);
+	assert_false(there(key_of(TCP, "10.0.0.2", 2, "10.0.0.1", 1)));
+}
+
+static void ipv6_key_is_whole(void **state)
+{
+	struct port_key key = key_of(UDP, "fd00::64", 53, "2001:db8::1", 5353);
+	struct port_key other;
+
+	(void)state;
+	insert(key, 9);
+	assert_true(there(key));
+	for (int i = 0; i < 16; i++) {
+		other = key;
+		other.remote.bytes[i] ^= 1;
+		assert_false(there(other));
+		other = key;
+		other.local.bytes[i] ^= 0x80;
+		assert_false(there(other));
+	}
+}
+
+static void families_do_not_mix(void **state)
+{
+	(void)state;
+	insert(key_of(TCP, "10.0.0.1", 1, "10.0.0.2", 2), 1);
+	insert(key_of(TCP, "::10.0.0.1", 1, "::10.0.0.2", 2), 2);
+	assert_true(there(key_of(TCP, "::ffff:10.0.0.1", 1, "::ffff:10.0.0.2", 2)));
+	assert_int_equal(port_tuple_count(t), 2);
+	assert_int_equal(insert(key_of(TCP, "10.0.0.1", 1, "10.0.0.2", 2), 1), -EEXIST);
+}
+
+static void icmp_identifiers_are_tuples(void **state)
+{
+	(void)state;
+	insert(key_of(ICMP, "10.0.0.1", 4711, "10.0.0.2", 4711), 1);
+	assert_true(there(key_of(ICMP, "10.0.0.1", 4711, "10.0.0.2", 4711)));
+	assert_false(there(key_of(ICMP, "10.0.0.1", 4712, "10.0.0.2", 4712)));
+}
+
+static void key_comes_back_as_given(void **state)
+{
+	struct port_key keys[2] = { key_of(TCP, "10.0.2.100", 1, "192.0.2.1", 2),
+				    key_of(UDP, "fd00::1", 3, "2001:db8::1", 4) };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct port_key out;
+		int64_t tuple;
+		keys[i].scope = (uint8_t)(15 - i);
+		keys[i].face = (uint8_t)(250 + i);
+		tuple = insert(keys[i], 1);
+		port_tuple_key(t, (uint32_t)tuple, &out);
+		assert_true(minato_addr_equal(&out.local, &keys[i].local));
+		assert_true(minato_addr_equal(&out.remote, &keys[i].remote));
+		assert_int_equal(out.local_port, keys[i].local_port);
+		assert_int_equal(out.remote_port, keys[i].remote_port);
+		assert_int_equal(out.scope, keys[i].scope);
+		assert_int_equal(out.face, keys[i].face);
+		assert_int_equal(out.proto, keys[i].proto);
+	}
+}
+
+static void assign_changes_hands_in_place(void **state)
+{
+	struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", 999);
+	int64_t tuple = insert(key, 5);
+	struct port_tuple_ref ref = { .owner = 6, .class = 1 };
+
+	(void)state;
+	port_tuple_assign(t, (uint32_t)tuple, ref);
+	assert_true(find(key, &ref));
+	assert_int_equal(ref.owner, 6);
+	assert_int_equal(ref.class, 1);
+	assert_int_equal(port_tuple_count(t), 1);
+	port_tuple_get(t, (uint32_t)tuple, &ref);
+	assert_int_equal(ref.owner, 6);
+}
+
+static void removed_is_gone_and_its_record_used_again(void **state)
+{
+	struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", 999);
+	int64_t tuple = insert(key, 5);
+
+	(void)state;
+	port_tuple_remove(t, (uint32_t)tuple);
+	assert_false(there(key));
+	assert_int_equal(port_tuple_count(t), 0);
+	key.remote_port = 1000;
+	assert_int_equal(insert(key, 6), tuple);
+}
+
+static void association_takes_what_its_remote_sends(void **state)
+{
+	struct port_key flow = key_of(UDP, "203.0.113.9", 53, "10.0.2.100", 5000);
+	struct port_fate fate;
+
+	(void)state;
+	assert_true(insert(key_of(UDP, "0.0.0.0", 0, "10.0.2.100", 5000), 31) >= 0);
+	fate = look_up(flow);
+	assert_true(fate.exact && fate.association);
+	assert_int_equal(fate.tuple.owner, 31);
+	flow.local = addr("198.51.100.1");
+	flow.local_port = 123;
+	assert_true(look_up(flow).association);
+	flow.remote_port = 5001;
+	assert_false(look_up(flow).exact);
+}
+
+static void exact_tuple_goes_before_association(void **state)
+{
+	struct port_key flow = key_of(UDP, "203.0.113.9", 53, "10.0.2.100", 5000);
+	struct port_fate fate;
+
+	(void)state;
+	insert(key_of(UDP, "::", 0, "10.0.2.100", 5000), 31);
+	insert(flow, 32);
+	fate = look_up(flow);
+	assert_true(fate.exact && !fate.association);
+	assert_int_equal(fate.owner, 32);
+}
+
+static void either_wildcard_means_the_same_association(void **state)
+{
+	(void)state;
+	insert(key_of(UDP, "::", 0, "10.0.2.100", 5000), 31);
+	assert_int_equal(insert(key_of(UDP, "0.0.0.0", 0, "10.0.2.100", 5000), 1), -EEXIST);
+	assert_true(there(key_of(UDP, "0.0.0.0", 0, "10.0.2.100", 5000)));
+	insert(key_of(UDP, "::", 0, "fd00::9", 5000), 33);
+	assert_true(look_up(key_of(UDP, "2001:db8::1", 1, "fd00::9", 5000)).association);
+}
+
+static void no_second_probe_without_associations(void **state)
+{
+	struct port_key key = key_of(UDP, "::", 0, "10.0.2.100", 5000);
+	uint32_t space = port_space_index(0, port_slot(UDP));
+	int64_t tuple = insert(key, 1);
+
+	(void)state;
+	assert_int_equal(t->space[space].associations, 1);
+	port_tuple_remove(t, (uint32_t)tuple);
+	assert_int_equal(t->space[space].associations, 0);
+	assert_false(there(key));
+}
+
+static void tuples_take_and_give_their_port(void **state)
+{
+	uint32_t space = port_space_index(0, port_slot(TCP));
+	int64_t a = insert(key_of(TCP, "10.0.0.1", 4000, "10.0.0.2", 1), 1);
+	int64_t b = insert(key_of(TCP, "10.0.0.1", 4000, "10.0.0.2", 2), 2);
+
+	(void)state;
+	assert_false(bitmap_free(port_bitmap(t, space), 4000));
+	port_tuple_remove(t, (uint32_t)a);
+	assert_false(bitmap_free(port_bitmap(t, space), 4000));
+	port_tuple_remove(t, (uint32_t)b);
+	assert_true(bitmap_free(port_bitmap(t, space), 4000));
+}
+
+static void batch_words_agree_with_the_find(void **state)
+{
+	struct port_tuple_ref ref;
+
+	(void)state;
+	for (uint16_t i = 1; i < 500; i++)
+		insert(key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i), i);
+	for (uint16_t i = 1; i < 600; i++) {
+		struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i);
+		uint64_t hash = port_hash(t, &key);
+		port_prefetch(t, hash);
+		port_prefetch_tuple(t, hash);
+		assert_int_equal(port_tuple_find_hashed(t, &key, hash, &ref, NULL), i < 500);
+	}
+}
+
+/* A hash taken before an insertion is good after it: compare at delivery. */
+static void early_hash_outlives_growth(void **state)
+{
+	struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.9.9.9", 7);
+	uint64_t hash = port_hash(t, &key);
+	struct port_tuple_ref ref;
+
+	(void)state;
+	insert(key, 1);
+	for (uint16_t i = 1; i < 2000; i++)
+		insert(key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i), i);
+	assert_true(port_tuple_find_hashed(t, &key, hash, &ref, NULL));
+}
+
+static void three_records_share_a_line(void **state)
+{
+	(void)state;
+	assert_true(sizeof(struct port_tuple4) <= 24);
+	for (uint32_t i = 0; i < 12; i++) {
+		uintptr_t at = (uintptr_t)tuple_record(t, i);
+		assert_int_equal(at / 64, (at + sizeof(struct port_tuple4) - 1) / 64);
+		assert_int_equal(at / 64, (uintptr_t)tuple_record(t, 0) / 64 + i / 3);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(found_with_its_owner_and_class),
+		CASE(every_part_of_the_key_counts),
+		CASE(the_face_does_not_part_a_flow),
+		CASE(ends_are_not_interchangeable),
+		CASE(ipv6_key_is_whole),
+		CASE(families_do_not_mix),
+		CASE(icmp_identifiers_are_tuples),
+		CASE(key_comes_back_as_given),
+		CASE(assign_changes_hands_in_place),
+		CASE(removed_is_gone_and_its_record_used_again),
+		CASE(association_takes_what_its_remote_sends),
+		CASE(exact_tuple_goes_before_association),
+		CASE(either_wildcard_means_the_same_association),
+		CASE(no_second_probe_without_associations),
+		CASE(tuples_take_and_give_their_port),
+		CASE(batch_words_agree_with_the_find),
+		CASE(early_hash_outlives_growth),
+		CASE(three_records_share_a_line),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
