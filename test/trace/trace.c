@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINE_MAX 1024
+
 static bool verbose;
 
 /* Lines before the first act: what world it is. False when it is none. */
@@ -37,6 +39,38 @@ static bool preamble(struct world *w, const char *word, char *at)
 	return true;
 }
 
+static void do_word(struct world *w, char *word, char *at)
+{
+	if (!strcmp(word, ">")) {
+		expect(w, at);
+		return;
+	}
+	if (!strcmp(word, ">?")) {
+		expect_maybe(w, at);
+		return;
+	}
+	pump(w, w->script, false);
+	if (!strcmp(word, "<") || !strcmp(word, "<<"))
+		inject(w, at, word[1] == '<');
+	else if (!strcmp(word, "quiet"))
+		quiet(w);
+	else
+		act(w, word, at);
+}
+
+/* `... times N` at the end of a line: cuts it off. */
+static uint32_t cut_times(struct world *w, char *at)
+{
+	char *last = NULL;
+
+	for (char *p = strstr(at, " times "); p; p = strstr(p + 1, " times "))
+		last = p;
+	if (!last)
+		return 1;
+	*last = 0;
+	return (uint32_t)number(w, last + strlen(" times "), "times");
+}
+
 static void run_line(struct world *w, char *line)
 {
 	char *at = line, *word = next_word(&at);
@@ -58,23 +92,18 @@ static void run_line(struct world *w, char *line)
 			fail(w, "a time without an act");
 	}
 	w->script += (int64_t)(after * 1e9 + 0.5);
-	if (!strcmp(word, ">")) {
-		expect(w, at);
-		return;
+	uint32_t times = cut_times(w, at);
+	for (w->nth = 0; w->nth < times; w->nth++) {
+		char again[LINE_MAX];
+		snprintf(again, sizeof(again), "%s", at);
+		do_word(w, word, again);
 	}
-	pump(w, w->script, false);
-	if (!strcmp(word, "<") || !strcmp(word, "<<"))
-		inject(w, at, word[1] == '<');
-	else if (!strcmp(word, "quiet"))
-		quiet(w);
-	else
-		act(w, word, at);
 }
 
 static bool run_file(const char *path, char *why, size_t size)
 {
 	static struct world w;
-	static char line[1024];
+	static char line[LINE_MAX];
 	FILE *in = fopen(path, "r");
 	bool ok = false;
 

@@ -113,6 +113,8 @@ struct world {
 	uint16_t ours, peers;		      /* of the current flow */
 	uint32_t irs;			      /* the peer's next initial number */
 	uint32_t isn_last, isn_before;	      /* of ours, in order of appearance */
+	uint32_t ts_last, ts_before;	      /* likewise our first timestamps */
+	uint32_t nth;			      /* of a repeated line, from 0 */
 	struct minato_frame batch[BATCH_MAX]; /* waits for the next arrival */
 	uint32_t batched;
 	char why[1024];
@@ -149,6 +151,8 @@ struct minato_addr address(struct world *w, const char *text);
 void inject(struct world *w, char *at, bool wait);
 /* `> ...` */
 void expect(struct world *w, char *at);
+/* `>? ...`: takes the packet if it is like that, else leaves it. */
+void expect_maybe(struct world *w, char *at);
 void quiet(struct world *w);
 
 /* --- verbs.c -------------------------------------------------------------- */

@@ -309,6 +309,7 @@ static void compare_field(struct world *w, const struct field *fields, size_t co
 		int64_t v = fields[i].value;
 		bool ok = !op		    ? false :
 			  !strcmp(op, "=")  ? v == want :
+			  !strcmp(op, "!=") ? v != want :
 			  !strcmp(op, "<")  ? v < want :
 			  !strcmp(op, ">")  ? v > want :
 			  !strcmp(op, "<=") ? v <= want :
@@ -648,6 +649,30 @@ static void verb_isn(struct world *w, char name, char *at)
 	compare_field(w, &above, 1, line);
 }
 
+/* `drain OP N`: throws away what came out until now; how many that were. */
+static void verb_drain(struct world *w, char name, char *at)
+{
+	char line[64];
+	struct field count = { "drain", 0 };
+
+	(void)name;
+	for (; w->out_head != w->out_tail; w->out_head++, count.value++)
+		free(w->out[w->out_head % OUT_MAX].data);
+	snprintf(line, sizeof(line), "drain %s", at);
+	compare_field(w, &count, 1, line);
+}
+
+/* Likewise our first timestamp of a connection. */
+static void verb_ts_offset(struct world *w, char name, char *at)
+{
+	char line[64];
+	struct field above = { "ts-offset", (int64_t)(uint32_t)(w->ts_last - w->ts_before) };
+
+	(void)name;
+	snprintf(line, sizeof(line), "ts-offset %s", at);
+	compare_field(w, &above, 1, line);
+}
+
 /* The host value anew, with another seed. */
 static void verb_reboot(struct world *w, char name, char *at)
 {
@@ -721,6 +746,8 @@ static const struct verb verbs[] = {
 	{ "no-event", verb_no_event, 'C' },
 	{ "row", verb_row, 'C' },
 	{ "isn", verb_isn, 'C' },
+	{ "drain", verb_drain, 'C' },
+	{ "ts-offset", verb_ts_offset, 'C' },
 	{ "reboot", verb_reboot, 'C' },
 };
 
