@@ -170,9 +170,11 @@ void dial_call(struct relay *relay, uint64_t call)
 void dial_work(struct lane *f)
 {
 	int error = 0;
+	int ready = minato_ready(f->relay->host, f->socket, NULL);
 	socklen_t len = sizeof(error);
 
-	if (f->guest_reset) {
+	/* The call was taken back, or waited too long. */
+	if (ready < 0 || !((uint32_t)ready & MINATO_CALL)) {
 		minato_close(f->relay->host, f->socket);
 		lane_free(f);
 		return;
