@@ -9,7 +9,7 @@
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
 
-/* later = at + span; MINATO_NEVER stays so. */
+/* later = at + span, which is not negative; MINATO_NEVER stays so. */
 static inline struct minato_time time_after(struct minato_time at, int64_t ns)
 {
 	if (at.ns > INT64_MAX - ns)
