@@ -5,7 +5,6 @@
 
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,15 +19,13 @@
 		}                                                                                  \
 	} while (0)
 
-/* Forks, unshares, runs. Returns whether the body came to its end; skips where it cannot. */
-static inline int exit_code_in_netns(void (*body)(void))
+/* Runs the body in a child process, which leaves what it changes behind; its exit code. */
+static inline int exit_code_in_child(void (*body)(void))
 {
 	pid_t child = fork();
 	int status = 0;
 
 	if (child == 0) {
-		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-			_exit(NO_NAMESPACE);
 		body();
 		_exit(0);
 	}
@@ -37,12 +34,29 @@ static inline int exit_code_in_netns(void (*body)(void))
 	return WEXITSTATUS(status);
 }
 
-#define IN_NETNS(body)                                                                             \
-	do {                                                                                       \
-		int code = exit_code_in_netns(body);                                               \
+static inline void enter_netns(void)
+{
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+		_exit(NO_NAMESPACE);
+}
+
+#define CHILD_CASE(name, body)                                                                     \
+	static void name(void **state)                                                             \
+	{                                                                                          \
+		int code = exit_code_in_child(body);                                               \
+                                                                                                   \
+		(void)state;                                                                       \
 		if (code == NO_NAMESPACE)                                                          \
 			skip();                                                                    \
 		assert_int_equal(code, 0);                                                         \
-	} while (0)
+	}
+
+#define NETNS_CASE(name, body)                                                                     \
+	static void body##_in_netns(void)                                                          \
+	{                                                                                          \
+		enter_netns();                                                                     \
+		body();                                                                            \
+	}                                                                                          \
+	CHILD_CASE(name, body##_in_netns)
 
 #endif

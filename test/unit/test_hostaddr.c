@@ -142,11 +142,7 @@ static void lists_loopback_with_its_prefixes(void)
 	drive_rtnl_close(rtnl);
 }
 
-static void hosts_addresses_are_listed(void **state)
-{
-	(void)state;
-	IN_NETNS(lists_loopback_with_its_prefixes);
-}
+NETNS_CASE(hosts_addresses_are_listed, lists_loopback_with_its_prefixes)
 
 static void counts_what_does_not_fit(void)
 {
@@ -162,11 +158,7 @@ static void counts_what_does_not_fit(void)
 	drive_rtnl_close(rtnl);
 }
 
-static void more_addresses_than_room_are_counted(void **state)
-{
-	(void)state;
-	IN_NETNS(counts_what_does_not_fit);
-}
+NETNS_CASE(more_addresses_than_room_are_counted, counts_what_does_not_fit)
 
 static void tells_of_a_new_address(void)
 {
@@ -188,11 +180,7 @@ static void tells_of_a_new_address(void)
 	drive_rtnl_close(rtnl);
 }
 
-static void changes_are_told(void **state)
-{
-	(void)state;
-	IN_NETNS(tells_of_a_new_address);
-}
+NETNS_CASE(changes_are_told, tells_of_a_new_address)
 
 int main(void)
 {

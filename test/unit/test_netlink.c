@@ -128,13 +128,6 @@ static void mtu_and_mac(void)
 	drive_rtnl_close(rtnl);
 }
 
-#define NETNS_CASE(name, body)                                                                     \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		(void)state;                                                                       \
-		IN_NETNS(body);                                                                    \
-	}
-
 NETNS_CASE(interfaces_have_indexes, indexes)
 NETNS_CASE(addresses_and_their_routes_are_listed, addresses)
 NETNS_CASE(addresses_of_ipv6, addresses6)

@@ -204,13 +204,6 @@ static void text_says_what_is_known(void **state)
 			    "a connection that is still closing");
 }
 
-#define NETNS_CASE(name, body)                                                                     \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		(void)state;                                                                       \
-		IN_NETNS(body);                                                                    \
-	}
-
 NETNS_CASE(holder_is_found_exactly_where_bind_fails, every_pair)
 NETNS_CASE(holder_has_pid_program_and_user, names_us)
 NETNS_CASE(holder_of_udp, names_udp)

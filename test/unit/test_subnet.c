@@ -160,13 +160,6 @@ static void one_family(void)
 	DEMAND(!subnet.has4 && subnet.has6);
 }
 
-#define NETNS_CASE(name, body)                                                                     \
-	static void name(void **state)                                                             \
-	{                                                                                          \
-		(void)state;                                                                       \
-		IN_NETNS(body);                                                                    \
-	}
-
 NETNS_CASE(host_without_network_gets_the_default, without_routes)
 NETNS_CASE(next_one_when_the_default_is_routed, default_taken)
 NETNS_CASE(one_address_inside_takes_a_subnet, a_piece_taken)

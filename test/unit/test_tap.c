@@ -283,11 +283,7 @@ static void asks_the_kernel(void)
 	DEMAND(fcntl(fd, F_GETFD) < 0);
 }
 
-static void a_tap_of_the_kernel_grants_offloads(void **state)
-{
-	(void)state;
-	IN_NETNS(asks_the_kernel);
-}
+NETNS_CASE(a_tap_of_the_kernel_grants_offloads, asks_the_kernel)
 
 #define VNET(name) cmocka_unit_test_setup_teardown(name, open_vnet, close_bench)
 #define PLAIN(name) cmocka_unit_test_setup_teardown(name, open_plain, close_bench)
