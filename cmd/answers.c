@@ -192,9 +192,7 @@ static json_t *next_row(void *user, uint64_t *cursor)
 
 static int send_signal(void *user, int signo)
 {
-	struct cmd_harbour *harbour = user;
-
-	return drive_guest_signal(&harbour->guest, signo);
+	return cmd_harbour_signal(user, signo);
 }
 
 struct cmd_answers cmd_answers_of(struct cmd_harbour *harbour)

@@ -196,6 +196,11 @@ struct cmd_harbour {
 int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error);
 /* Runs the command to its end; its exit code, or negative errno with a text. */
 int cmd_harbour_run(struct cmd_harbour *harbour, struct drive_error *error);
+/*
+ * Gives the command a signal; 0 or negative errno. When it has ended already, the signal cuts short
+ * what is still to be delivered.
+ */
+int cmd_harbour_signal(struct cmd_harbour *harbour, int signo);
 void cmd_harbour_close(struct cmd_harbour *harbour);
 
 /* ---- answers.c: what a harbour says on its control socket ---- */

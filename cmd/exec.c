@@ -61,7 +61,7 @@ static int enter(pid_t init, char *const *argv)
 	}
 	visit.child = drive_enter(init, argv, &visit.pidfd, &error);
 	if (visit.child < 0) {
-		cmd_say("%s", error.text);
+		cmd_say("%s: %s", argv[0], error.text);
 		if (visit.child == -ENOENT || visit.child == -EACCES || visit.child == -ENOEXEC)
 			code = drive_exec_code(visit.child);
 		goto out_loop;
@@ -107,7 +107,12 @@ static int run(int argc, char **argv)
 		return no_guest(operands.words[0], &error, result);
 	code = enter(guest.view.init, words);
 	cmd_guest_free(&guest);
-	return code;
+	/*
+	 * This process is inside the guest by now, where what runs at a usual exit (a sanitizer's
+	 * thread, say) may be impossible.
+	 */
+	fflush(NULL);
+	_exit(code);
 }
 
 const struct cmd_command cmd_exec = {

@@ -164,7 +164,7 @@ static void guest_ended(void *user, uint32_t events)
 	harbour->ending = true;
 	harbour->ending_until = after(now, LAST_WORDS_NS);
 	/* Ended for good: its descriptor stays readable. */
-	drive_loop_modify(harbour->loop, harbour->end_watch, 0);
+	drive_loop_remove(harbour->loop, harbour->end_watch);
 	harbour->code = drive_guest_reap(&harbour->guest);
 }
 
@@ -309,15 +309,18 @@ static int watch_all(struct cmd_harbour *harbour)
 	return cmd_control_open(&harbour->control, harbour->loop, listener, &answers);
 }
 
-/* A signal for the command; one that comes while the last words are heard cuts them short. */
+int cmd_harbour_signal(struct cmd_harbour *harbour, int signo)
+{
+	if (!harbour->ending)
+		return drive_guest_signal(&harbour->guest, signo);
+	if (signo != SIGWINCH && signo != SIGCONT)
+		harbour->ending_until = drive_loop_now(harbour->loop);
+	return 0;
+}
+
 static void pass(void *user, int signo)
 {
-	struct cmd_harbour *harbour = user;
-
-	if (harbour->ending && signo != SIGWINCH && signo != SIGCONT)
-		harbour->ending_until = drive_loop_now(harbour->loop);
-	else
-		drive_guest_signal(&harbour->guest, signo);
+	cmd_harbour_signal(user, signo);
 }
 
 /* Without it the guest's sockets die with its last process, and what they had to say. */

@@ -198,6 +198,20 @@ static void tell_all(const struct cmd_harbour *harbour)
 
 /* ---- running ---- */
 
+/* Who has the name; asked of the guest itself. */
+static int name_taken(const char *name, const struct drive_error *error)
+{
+	struct cmd_client client;
+
+	if (cmd_client_open(&client, name, NULL) < 0)
+		return complain(error, CMD_REFUSED);
+	cmd_say("a guest named %s runs already (pid %d); stop it with 'minato stop %s', or choose "
+		"another --name",
+		name, (int)client.pid, name);
+	cmd_client_close(&client);
+	return CMD_REFUSED;
+}
+
 /* Takes the name and the ports: what another program can have taken before us. */
 static int take(struct cmd_harbour *harbour, const struct run_options *chosen)
 {
@@ -213,8 +227,9 @@ static int take(struct cmd_harbour *harbour, const struct run_options *chosen)
 	harbour->listener = drive_runtime_listen(harbour->name, !chosen->name, &error);
 	if (harbour->listener < 0) {
 		relay_publish_free(&harbour->publish);
-		return complain(&error,
-				harbour->listener == -EADDRINUSE ? CMD_REFUSED : CMD_FAILED);
+		if (harbour->listener == -EADDRINUSE)
+			return name_taken(harbour->name, &error);
+		return complain(&error, CMD_FAILED);
 	}
 	return CMD_GO_ON;
 }
@@ -233,7 +248,7 @@ static int open_and_run(struct cmd_harbour *harbour, const struct run_options *c
 	result = cmd_harbour_run(harbour, &error);
 	if (result >= 0)
 		return result;
-	cmd_say("%s", error.text);
+	cmd_say("%s: %s", harbour->plan.argv[0], error.text);
 	return harbour->ran ? CMD_FAILED : drive_exec_code(result);
 }
 
