@@ -18,7 +18,7 @@
 #include "base/check.h"
 
 #define LINE 64u
-#define WORD_SPACES (PORT_SCOPES * PORT_PROTOS) /* scope any has none */
+#define WORD_SPACES ((size_t)PORT_SCOPES * PORT_PROTOS) /* any has none */
 
 /* --- memory -------------------------------------------------------------- */
 

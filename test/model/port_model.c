@@ -596,7 +596,8 @@ static void compare_all(void)
 	require(count == 0);
 	for (uint8_t scope = 0; scope < SCOPES_USED; scope++) {
 		uint32_t space = port_space_index(scope, port_slot(MINATO_UDP));
-		for (uint16_t p = PORT_BASE - 1; p < PORT_BASE + PORT_SPAN + 1; p++) {
+		for (uint32_t i = 0; i < PORT_SPAN + 2; i++) {
+			uint16_t p = (uint16_t)(PORT_BASE - 1 + i);
 			uint32_t uses = naive_uses(&run.n, scope, MINATO_UDP, p);
 			require(port_uses(run.t, space)[p] == uses);
 			require(bitmap_free(port_bitmap(run.t, space), p) == (uses == 0));
