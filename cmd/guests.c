@@ -15,11 +15,11 @@ static void read_address(const json_t *reply, const char *name, struct minato_ad
 
 static int read_end(struct view_end *end, const json_t *message)
 {
-	struct minato_endpoint one;
+	struct minato_endpoint one = { 0 };
 	json_t *last = json_object_get(message, "last");
 	int result = view_message_end_read(&one, message);
 
-	*end = (struct view_end){ one.addr, 128, one.port, one.port };
+	*end = view_end_of(&one);
 	if (json_is_integer(last))
 		end->last = (uint16_t)json_integer_value(last);
 	return result;

@@ -31,6 +31,8 @@
 /* How often an ending guest's flows are looked at, and for how long at most. */
 #define LAST_WORDS_LOOK_NS (2 * NS_PER_MS)
 #define LAST_WORDS_NS (INT64_C(5000) * NS_PER_MS)
+/* The share of it for far sides that have all and need only close. */
+#define LAST_ANSWER_NS (INT64_C(1000) * NS_PER_MS)
 
 /* Locally administered; the last byte as in the addresses. */
 static const uint8_t gateway_mac[6] = { 0x02, 0x6d, 0x6e, 0x74, 0x00, 0x02 };
@@ -104,42 +106,68 @@ static void write_tap(struct cmd_harbour *harbour, struct minato_time now)
 /* ---- the end ---- */
 
 /*
- * The guest's processes are gone, so each of its sockets has sent FIN or RST as soon as its data is
- * out. Until then, and until the relay has taken the data, a flow is unfinished.
+ * How much of a flow is still to be said. The guest's processes are gone, so each of its sockets
+ * has sent FIN or RST as soon as its data is out.
  */
-static bool is_unfinished(const struct minato_row *row)
+enum remains {
+	REMAINS_NOTHING,
+	REMAINS_ANSWER, /* all is handed on; the far side has not yet closed */
+	REMAINS_DATA,	/* data or FIN are not yet out of the guest, or not handed on */
+};
+
+static enum remains remains_of(const struct minato_row *row)
 {
 	if (row->kind != MINATO_KIND_SOCKET || row->proto != MINATO_TCP || !row->remote.port)
-		return false;
+		return REMAINS_NOTHING;
 	switch (row->state) {
 	case MINATO_ESTABLISHED:
 	case MINATO_FIN_WAIT_1:
 	case MINATO_FIN_WAIT_2:
-		return true;
+		return REMAINS_DATA;
 	case MINATO_CLOSE_WAIT:
+		return row->recv_queue ? REMAINS_DATA : REMAINS_ANSWER;
 	case MINATO_LAST_ACK:
 	case MINATO_CLOSING:
 	case MINATO_TIME_WAIT:
-		return row->recv_queue > 0;
+		return row->recv_queue ? REMAINS_DATA : REMAINS_NOTHING;
 	case MINATO_SYN_SENT:
 	case MINATO_SYN_RECEIVED:
 	case MINATO_CLOSED:
 	case MINATO_LISTEN:
-		return false;
+		return REMAINS_NOTHING;
 	}
-	return false;
+	return REMAINS_NOTHING;
 }
 
-static bool all_said(struct cmd_harbour *harbour)
+static enum remains look_round(struct cmd_harbour *harbour)
 {
+	enum remains most = REMAINS_NOTHING;
 	struct minato_row row;
 	uint64_t cursor = 0;
 
-	while (minato_row(harbour->host, &cursor, &row)) {
-		if (is_unfinished(&row))
-			return false;
+	while (most != REMAINS_DATA && minato_row(harbour->host, &cursor, &row)) {
+		enum remains one = remains_of(&row);
+
+		most = one > most ? one : most;
 	}
-	return true;
+	return most;
+}
+
+static bool is_worth_waiting(struct cmd_harbour *harbour, struct minato_time now)
+{
+	int64_t left = harbour->ending_until.ns - now.ns;
+
+	if (left <= 0 || !harbour->tap_watch)
+		return false;
+	switch (look_round(harbour)) {
+	case REMAINS_NOTHING:
+		return false;
+	case REMAINS_ANSWER:
+		return left > LAST_WORDS_NS - LAST_ANSWER_NS;
+	case REMAINS_DATA:
+		return true;
+	}
+	return false;
 }
 
 /* When to look again, or stops the loop. */
@@ -147,7 +175,7 @@ static struct minato_time hear_last_words(struct cmd_harbour *harbour, struct mi
 {
 	if (read_tap(harbour) > 0)
 		return now;
-	if (now.ns < harbour->ending_until.ns && harbour->tap_watch && !all_said(harbour))
+	if (is_worth_waiting(harbour, now))
 		return after(now, LAST_WORDS_LOOK_NS);
 	drive_loop_stop(harbour->loop, 0);
 	return now;

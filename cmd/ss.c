@@ -86,7 +86,7 @@ static void add_about(struct view_row *row, const json_t *message)
 	/* A UDP flow need not have one destination; the latest is better than none. */
 	if (!row->listening && !row->peer.first &&
 	    view_message_end_read(&far, json_object_get(message, "far")) == 0)
-		row->peer = (struct view_end){ far.addr, 128, far.port, far.port };
+		row->peer = view_end_of(&far);
 }
 
 static int take_rows(struct listing *listing, const json_t *list, const char *guest)
@@ -150,9 +150,8 @@ static bool add_listeners(struct listing *listing, const struct cmd_sockets *soc
 		snprintf(row.guest, sizeof(row.guest), "%s", guest);
 		row.listening = true;
 		row.state = view_state_word(socket->proto, socket->state);
-		row.local = (struct view_end){ socket->local.addr, 128, socket->local.port,
-					       socket->local.port };
-		row.peer = (struct view_end){ .addr = socket->remote.addr, .prefix = 128 };
+		row.local = view_end_of(&socket->local);
+		row.peer = view_end_of(&socket->remote);
 		row.recv_queue = socket->recv_queue;
 		row.send_queue = socket->send_queue;
 		row.uid = socket->uid;

@@ -29,25 +29,22 @@ static int put(FILE *out, json_t *object, bool first)
 	return result;
 }
 
-/* null where it is a wildcard. */
+/* null where it is any. */
 static json_t *end_of(const struct view_end *end)
 {
-	char address[VIEW_WORD_SIZE];
 	bool any_port = !end->first && (!end->last || end->last == UINT16_MAX);
+	bool is4 = minato_addr_is4(&end->addr);
+	char address[64];
 	json_t *object;
-	static const struct minato_addr zero;
 
 	minato_addr_format(&end->addr, address, sizeof(address));
-	object =
-		json_pack("{s:o,s:o}", "address",
-			  minato_addr_equal(&end->addr, &zero) ? json_null() : json_string(address),
-			  "port", any_port ? json_null() : json_integer(end->first));
+	object = json_pack("{s:o,s:o}", "address",
+			   view_end_is_any(end) ? json_null() : json_string(address), "port",
+			   any_port ? json_null() : json_integer(end->first));
 	if (!any_port && end->last > end->first)
 		json_object_set_new(object, "port_last", json_integer(end->last));
 	if (end->prefix < 128 && !minato_addr_is_any(&end->addr))
-		json_object_set_new(object, "prefix",
-				    json_integer(minato_addr_is4(&end->addr) ? end->prefix - 96 :
-									       end->prefix));
+		json_object_set_new(object, "prefix", json_integer(end->prefix - (is4 ? 96 : 0)));
 	return object;
 }
 
@@ -81,7 +78,7 @@ static json_t *owners_of(const struct view_row *row)
 
 static json_t *outside_of(const struct minato_endpoint *outside)
 {
-	struct view_end end = { outside->addr, 128, outside->port, outside->port };
+	struct view_end end = view_end_of(outside);
 
 	return end_of(&end);
 }

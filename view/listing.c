@@ -62,9 +62,18 @@ enum minato_state view_state_mirror(enum minato_state state)
 	return state;
 }
 
-static struct view_end one_port(const struct minato_endpoint *end)
+static const struct minato_addr zero;
+
+struct view_end view_end_of(const struct minato_endpoint *end)
 {
-	return (struct view_end){ end->addr, PREFIX_HOST, end->port, end->port };
+	uint8_t prefix = minato_addr_equal(&end->addr, &zero) ? 0 : PREFIX_HOST;
+
+	return (struct view_end){ end->addr, prefix, end->port, end->port };
+}
+
+bool view_end_is_any(const struct view_end *end)
+{
+	return end->prefix == 0 && minato_addr_equal(&end->addr, &zero);
 }
 
 static const char *verdict_word(enum minato_verdict verdict)
@@ -94,8 +103,11 @@ static void from_entry(struct view_row *out, const struct minato_row *row)
 
 		out->kind = "published";
 		out->state = row->proto == MINATO_UDP ? "UNCONN" : "LISTEN";
-		out->peer = one_port(&row->target);
+		out->peer = view_end_of(&row->target);
 		out->peer.last = (uint16_t)(row->target.port + extent);
+		/* All addresses, but of the target's family. */
+		if (view_end_is_any(&out->local) && !minato_addr_is4(&row->target.addr))
+			out->local.prefix = PREFIX_HOST;
 	} else {
 		out->kind = minato_kind_name(row->kind);
 	}
@@ -103,9 +115,7 @@ static void from_entry(struct view_row *out, const struct minato_row *row)
 
 static bool has_peer(const struct minato_row *row)
 {
-	static const struct minato_addr zero;
-
-	return row->remote.port || memcmp(&row->remote.addr, &zero, sizeof(zero)) != 0;
+	return row->remote.port || !minato_addr_equal(&row->remote.addr, &zero);
 }
 
 /* A flow of the guest: the table's remote end is the guest. */
@@ -113,8 +123,8 @@ static void from_flow(struct view_row *out, const struct minato_row *row)
 {
 	out->kind = "flow";
 	out->state = view_state_word(row->proto, view_state_mirror(row->state));
-	out->local = one_port(&row->remote);
-	out->peer = one_port(&row->local);
+	out->local = view_end_of(&row->remote);
+	out->peer = view_end_of(&row->local);
 	out->recv_queue = row->send_queue;
 	out->send_queue = row->recv_queue;
 	out->bytes_in = row->bytes_out;
@@ -127,8 +137,7 @@ static void from_service(struct view_row *out, const struct minato_row *row)
 	out->kind = "service";
 	out->listening = true;
 	out->state = view_state_word(row->proto, row->state);
-	out->local = one_port(&row->local);
-	out->peer = (struct view_end){ .prefix = PREFIX_HOST };
+	out->local = view_end_of(&row->local);
 	out->recv_queue = row->recv_queue;
 	out->send_queue = row->send_queue;
 	out->bytes_in = row->bytes_in;
@@ -152,8 +161,7 @@ void view_row_from(struct view_row *out, const struct minato_row *row, const cha
 
 static bool family_wanted(const struct view_filter *filter, const struct view_row *row)
 {
-	static const struct minato_addr zero;
-	bool both = !memcmp(&row->local.addr, &zero, sizeof(zero));
+	bool both = view_end_is_any(&row->local);
 	bool is4 = minato_addr_is4(&row->local.addr);
 
 	if (both || filter->only4 == filter->only6)
@@ -194,8 +202,9 @@ int view_row_compare(const void *a, const void *b)
 	const struct view_row *y = b;
 	int order = strcmp(x->guest, y->guest);
 
+	/* What is for both protocols (0) comes last. */
 	if (!order)
-		order = compare_number(x->proto, y->proto);
+		order = compare_number((uint8_t)(x->proto - 1), (uint8_t)(y->proto - 1));
 	if (!order)
 		order = compare_number(!x->listening, !y->listening);
 	if (!order)

@@ -75,7 +75,7 @@ static void number_cell(struct view_table *table, uint64_t number)
 /* What -e adds: " word:value" each. */
 static void extended_words(char *out, size_t size, const struct view_row *row)
 {
-	struct view_end outside = { row->outside.addr, 128, 0, 0 };
+	struct view_end outside = view_end_of(&row->outside);
 	char word[VIEW_WORD_SIZE];
 	int used;
 

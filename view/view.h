@@ -23,14 +23,19 @@
 /* ---- listing.c: what is shown ---- */
 
 /*
- * One side of a row. An address that is a wildcard, and ports 0..0 or 0..65535, are "any". The
- * prefix counts from the IPv6 form: 128 for a single address of either family.
+ * One side of a row. The prefix counts from the IPv6 form: 128 for a single address of either
+ * family, 0 for any; ports 0..0 and 0..65535 are any too.
  */
 struct view_end {
 	struct minato_addr addr;
 	uint8_t prefix;
 	uint16_t first, last;
 };
+
+/* A single end, or a wildcard where the address is all zero. */
+struct view_end view_end_of(const struct minato_endpoint *end);
+/* Whether it is any address. */
+bool view_end_is_any(const struct view_end *end);
 
 /* A process that holds a socket. */
 struct view_owner {

@@ -27,27 +27,21 @@ const char *view_proto_word(uint8_t proto)
 	}
 }
 
-static bool all_zero(const struct minato_addr *addr)
-{
-	static const struct minato_addr zero;
-
-	return !memcmp(addr, &zero, sizeof(zero));
-}
-
 const char *view_address_word(char *out, size_t size, const struct view_end *end)
 {
 	bool is4 = minato_addr_is4(&end->addr);
 	unsigned length = end->prefix;
+	bool whole;
 	char text[64];
 
 	if (is4)
 		length -= length < PREFIX4 ? length : PREFIX4;
-	if (all_zero(&end->addr)) {
-		snprintf(out, size, "*");
-		return out;
-	}
+	/* ss writes 0.0.0.0 for every address of IPv4. */
+	whole = length == (is4 ? 32u : 128u) || (is4 && !length && minato_addr_is_any(&end->addr));
 	minato_addr_format(&end->addr, text, sizeof(text));
-	if (length < (is4 ? 32u : 128u) && !minato_addr_is_any(&end->addr))
+	if (view_end_is_any(end))
+		snprintf(out, size, "*");
+	else if (!whole)
 		snprintf(out, size, "%s/%u", text, length);
 	else
 		snprintf(out, size, is4 ? "%s" : "[%s]", text);
