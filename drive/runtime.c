@@ -158,15 +158,13 @@ static bool is_living(const struct sockaddr_un *addr)
 static int listen_at(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t mask;
 	int result = 0;
 
 	if (fd < 0)
 		return -errno;
-	mask = umask(0177); /* 0600 from the first moment */
-	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
+	/* The mode that bind gives the file: 0600 from the first moment. */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
 		result = -errno;
-	(void)umask(mask);
 	if (result == 0 && listen(fd, BACKLOG) < 0)
 		result = -errno;
 	if (result == 0)
