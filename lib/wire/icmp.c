@@ -61,8 +61,6 @@ static bool is_error(const struct packet *about)
 
 	if (about->ip_proto != icmp)
 		return false;
-	if (about->payload_len == 0 && about->type == PACKET_FRAGMENT)
-		return true;
 	return about->is6 ? is_error6(about->transport[0]) :
 			    is_error4(about->transport[0]);
 }

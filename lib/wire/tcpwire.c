@@ -62,7 +62,7 @@ static void parse_option(uint8_t kind, const uint8_t *value, uint32_t len,
 }
 
 /* Options in any order at any byte boundary (RFC 9293 MUST-5, MUST-64). */
-static __attribute__((noinline)) void parse_options(const uint8_t *at, const uint8_t *end,
+static void parse_options(const uint8_t *at, const uint8_t *end,
 			  struct tcp_options *o)
 {
 	while (at < end && *at != OPTION_END) {

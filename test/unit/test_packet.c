@@ -726,6 +726,10 @@ static void empty_frames_are_truncated(void **state)
 		assert_int_equal(forge_parse_as_is(&f, len), DROP_TRUNCATED);
 	f.ip_link = true;
 	assert_int_equal(forge_parse_as_is(&f, 0), DROP_TRUNCATED);
+	forge_tcp(&f, true, NULL, 0, 0);
+	forge_frame(&f);
+	for (uint32_t len = 0; len < 14 + 40; len++)
+		assert_int_equal(forge_parse_as_is(&f, len), DROP_TRUNCATED);
 }
 
 /* Everything above reads these whatever the frame was. */

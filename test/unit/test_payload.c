@@ -278,6 +278,54 @@ static void without_an_extent_the_reference_is_dropped(void **state)
 	chunk_drop(p, chunk);
 }
 
+static void a_copy_without_an_extent_ends(void **state)
+{
+	uint32_t chunk = chunk_take(p, 2000);
+	struct queue other;
+	(void)state;
+	queue_init(&other);
+	for (uint32_t i = 0; i < 4 * LARGE + 2 * SMALL + 64; i++) {
+		chunk_hold(p, chunk);
+		assert_true(queue_append(p, &other, chunk, i * 2, 1));
+	}
+	assert_int_equal(append("abc"), 0);
+	assert_int_equal(q.bytes, 0);
+	assert_int_equal(p->small.used, 1);
+	queue_clear(p, &other);
+	chunk_drop(p, chunk);
+}
+
+static void bytes_are_copied_from_anywhere(void **state)
+{
+	char out[8];
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		uint32_t chunk = chunk_take(p, 3);
+		memcpy(chunk_at(p, chunk), &"abcdefghijkl"[3 * i], 3);
+		queue_append(p, &q, chunk, 0, 3);
+	}
+	queue_copy(p, &q, 7, out, 5);
+	assert_memory_equal(out, "hijkl", 5);
+	queue_copy(p, &q, 6, out, 3);
+	assert_memory_equal(out, "ghi", 3);
+	queue_copy(p, &q, 12, out, 0);
+	queue_copy(p, &q, 2, out, 8);
+	assert_memory_equal(out, "cdefghij", 8);
+}
+
+static void copying_what_is_not_there_is_caught(void **state)
+{
+	char out[8];
+	(void)state;
+	append("abc");
+	assert_check_fails(queue_copy(p, &q, 0, out, 4));
+	assert_check_fails(queue_copy(p, &q, 4, out, 0));
+	assert_check_fails(queue_copy(p, &q, 1, out, 3));
+	assert_check_fails(queue_truncate(p, &q, 4));
+	assert_check_fails(
+		queue_view(p, &q, NULL, 4, 0, NULL, 0, NULL));
+}
+
 static void truncate_keeps_the_front(void **state)
 {
 	(void)state;
@@ -559,6 +607,8 @@ int main(void)
 		T(a_copy_takes_the_other_size_when_short),
 		T(a_copy_ends_where_memory_does),
 		T(without_an_extent_the_reference_is_dropped),
+		T(a_copy_without_an_extent_ends),
+		T(bytes_are_copied_from_anywhere),
 		T(truncate_keeps_the_front),
 		T(join_moves_without_copying),
 		T(view_of_nothing_is_nothing),
@@ -571,6 +621,7 @@ int main(void)
 		B(holding_a_free_chunk_is_caught),
 		B(too_many_references_are_caught),
 		B(consuming_too_much_is_caught),
+		B(copying_what_is_not_there_is_caught),
 		B(a_stretch_outside_its_chunk_is_caught),
 	};
 	return cmocka_run_group_tests_name("payload", tests, NULL, NULL);
