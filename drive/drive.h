@@ -49,6 +49,13 @@ struct minato_time drive_now(void);
  */
 int drive_seed(void *memory, size_t size);
 
+/* ---- procfile.c: numbers and settings in small files of /proc ---- */
+
+/* The number the file begins with, or `missing` where there is no file or no number. */
+int64_t drive_proc_number(const char *path, int64_t missing);
+/* Writes the text in one call, as the kernel wants it. 0 or -errno. */
+int drive_proc_write(const char *path, const char *text);
+
 /* ---- loop.c: epoll, one thread ----
  *
  * A turn of the loop is: every hook in the order in which they were added, then one wait until a

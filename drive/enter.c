@@ -19,23 +19,16 @@
 
 /* The owner of the guest: ids as init has them, seen from inside (first column of the map). */
 struct owner {
-	unsigned uid;
-	unsigned gid;
+	int64_t uid;
+	int64_t gid;
 };
 
-static bool read_first(pid_t init, const char *name, unsigned *id)
+static int64_t first_of(pid_t init, const char *name)
 {
 	char path[64];
-	FILE *file;
-	bool found;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)init, name);
-	file = fopen(path, "re");
-	if (!file)
-		return false;
-	found = fscanf(file, "%u", id) == 1;
-	(void)fclose(file);
-	return found;
+	return drive_proc_number(path, -1);
 }
 
 static int join(pid_t init, struct owner *owner, struct drive_error *error)
@@ -45,7 +38,9 @@ static int join(pid_t init, struct owner *owner, struct drive_error *error)
 
 	if (pidfd < 0)
 		return drive_fail(error, errno, "the guest has ended (%s)", strerror(errno));
-	if (!read_first(init, "uid_map", &owner->uid) || !read_first(init, "gid_map", &owner->gid))
+	owner->uid = first_of(init, "uid_map");
+	owner->gid = first_of(init, "gid_map");
+	if (owner->uid < 0 || owner->gid < 0)
 		result = drive_fail(error, EPERM, "cannot read the guest's id maps");
 	else if (setns(pidfd, NAMESPACES) < 0)
 		result = drive_fail(error, errno, "cannot enter the guest's namespaces: %s",
@@ -60,10 +55,12 @@ static int join(pid_t init, struct owner *owner, struct drive_error *error)
  */
 static int become(const struct owner *owner, struct drive_error *error)
 {
-	if (geteuid() == owner->uid && getegid() == owner->gid)
+	uid_t uid = (uid_t)owner->uid;
+	gid_t gid = (gid_t)owner->gid;
+
+	if (geteuid() == uid && getegid() == gid)
 		return 0;
-	if (setresgid(owner->gid, owner->gid, owner->gid) < 0 ||
-	    setresuid(owner->uid, owner->uid, owner->uid) < 0)
+	if (setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
 		return drive_fail(error, errno, "cannot become the guest's user: %s",
 				  strerror(errno));
 	return 0;
@@ -126,7 +123,7 @@ static pid_t start(char *const *argv, struct drive_error *error)
 pid_t drive_enter(pid_t init, char *const *argv, int *pidfd, struct drive_error *error)
 {
 	char directory[PATH_MAX];
-	struct owner owner;
+	struct owner owner = { -1, -1 };
 	bool known = getcwd(directory, sizeof(directory));
 	pid_t child;
 	int result;

@@ -76,7 +76,7 @@ static pid_t clone_init(int *pidfd)
 static int converse(struct drive_guest *guest, const struct drive_plan *plan,
 		    struct drive_error *error)
 {
-	struct drive_word word;
+	struct drive_word word = { 0 };
 	int result = hear(guest->control, &word, &guest->tap);
 
 	if (result < 0)
@@ -129,7 +129,7 @@ int drive_guest_make(struct drive_guest *guest, const struct drive_plan *plan,
 
 int drive_guest_go(struct drive_guest *guest, struct drive_error *error)
 {
-	struct drive_word word;
+	struct drive_word word = { 0 };
 	int result = say_go(guest->control);
 	int none;
 

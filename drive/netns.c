@@ -18,18 +18,9 @@
 static int set(const char *name, const char *value)
 {
 	char path[128];
-	ssize_t wrote;
-	int error;
-	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s", name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	wrote = write(fd, value, strlen(value));
-	error = errno;
-	close(fd);
-	return wrote < 0 ? -error : 0;
+	return drive_proc_write(path, value);
 }
 
 /* All groups that exist in the guest may send echo requests without privilege. */

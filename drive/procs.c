@@ -168,7 +168,9 @@ static void find_process(struct drive_holder *holder)
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 
-	while (proc && (entry = readdir(proc))) {
+	if (!proc)
+		return;
+	while ((entry = readdir(proc))) {
 		pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
 		char path[300];
 		int fds;
@@ -182,8 +184,7 @@ static void find_process(struct drive_holder *holder)
 	}
 	if (holder->pid)
 		read_program(dirfd(proc), holder->pid, holder->program);
-	if (proc)
-		(void)closedir(proc);
+	(void)closedir(proc);
 }
 
 static void find_user(struct drive_holder *holder)
@@ -284,16 +285,9 @@ int drive_port_next(const struct drive_place *places, size_t count, uint16_t aft
 
 int drive_port_lowest(void)
 {
-	FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
-	int lowest = 1024; /* IPPORT_RESERVED, where the setting does not exist */
-
-	if (file) {
-		if (fscanf(file, "%d", &lowest) != 1)
-			lowest = 1024;
-		(void)fclose(file);
-	}
 	if (capng_get_caps_process() == 0 &&
 	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_BIND_SERVICE))
 		return 0;
-	return lowest;
+	return (int)drive_proc_number("/proc/sys/net/ipv4/ip_unprivileged_port_start",
+				      IPPORT_RESERVED);
 }

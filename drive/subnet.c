@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,13 +168,13 @@ int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct dri
 	const char *slash = strchr(text, '/');
 	struct minato_addr network;
 	char addr[64];
-	unsigned length = 0;
-	char rest;
+	unsigned length;
 	bool is4;
 
-	if (!slash || (size_t)(slash - text) >= sizeof(addr) || slash[1] < '0' || slash[1] > '9' ||
-	    strlen(slash) > 4 || sscanf(slash + 1, "%u%c", &length, &rest) != 1)
+	if (!slash || (size_t)(slash - text) >= sizeof(addr) || strlen(slash) < 2 ||
+	    strlen(slash) > 4 || strspn(slash + 1, "0123456789") != strlen(slash + 1))
 		return drive_fail(error, EINVAL, "\"%s\" is not a subnet like 10.0.2.0/24", text);
+	length = (unsigned)strtoul(slash + 1, NULL, 10);
 	memcpy(addr, text, (size_t)(slash - text));
 	addr[slash - text] = '\0';
 	if (minato_addr_parse(addr, &network) < 0)

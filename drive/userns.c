@@ -3,7 +3,6 @@
 #include "drive/drive.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,56 +10,32 @@
 
 #define MAP_SIZE 4096
 
-/* Writes text to a file of /proc in one call, as the kernel wants it. */
-static int write_file(const char *path, const char *text)
-{
-	size_t size = strlen(text);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int result = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, size) != (ssize_t)size)
-		result = -errno;
-	close(fd);
-	return result;
-}
-
-/* The number in the file, or `missing` where there is none. */
-static long read_number(const char *path, long missing)
-{
-	char text[32] = "";
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got;
-
-	if (fd < 0)
-		return missing;
-	got = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	return got > 0 ? strtol(text, NULL, 10) : missing;
-}
-
 static int write_of(pid_t child, const char *name, const char *text)
 {
 	char path[64];
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)child, name);
-	return write_file(path, text);
+	return drive_proc_write(path, text);
 }
 
-/* Every id this process has, each to itself. */
+/* Every id this process has, each to itself. A line is: first inside, first outside, count. */
 static int identity_map(const char *path, char map[MAP_SIZE])
 {
 	FILE *own = fopen(path, "re");
-	unsigned long first, outside, count;
+	char line[128];
 	size_t used = 0;
 
 	if (!own)
 		return -errno;
-	while (fscanf(own, "%lu %lu %lu", &first, &outside, &count) == 3) {
-		int wrote =
-			snprintf(map + used, MAP_SIZE - used, "%lu %lu %lu\n", first, first, count);
+	while (fgets(line, sizeof(line), own)) {
+		char *at = line;
+		unsigned long first = strtoul(at, &at, 10);
+		unsigned long count;
+		int wrote;
 
+		(void)strtoul(at, &at, 10); /* outside: not ours to say */
+		count = strtoul(at, NULL, 10);
+		wrote = snprintf(map + used, MAP_SIZE - used, "%lu %lu %lu\n", first, first, count);
 		if (wrote < 0 || (size_t)wrote >= MAP_SIZE - used)
 			break;
 		used += (size_t)wrote;
@@ -117,7 +92,7 @@ int drive_userns_explain(int result, const char *what, struct drive_error *error
 	int errnum = -result;
 	const char *why = strerror(errnum);
 
-	if (read_number("/proc/sys/user/max_user_namespaces", 1) == 0)
+	if (drive_proc_number("/proc/sys/user/max_user_namespaces", 1) == 0)
 		return drive_fail(error, errnum,
 				  "%s: %s. User namespaces are switched off here; root allows "
 				  "them with: sysctl user.max_user_namespaces=15000",
@@ -134,12 +109,12 @@ int drive_userns_explain(int result, const char *what, struct drive_error *error
 				  what, why);
 	if (errnum != EPERM && errnum != EACCES)
 		return drive_fail(error, errnum, "%s: %s", what, why);
-	if (read_number("/proc/sys/kernel/unprivileged_userns_clone", 1) == 0)
+	if (drive_proc_number("/proc/sys/kernel/unprivileged_userns_clone", 1) == 0)
 		return drive_fail(error, errnum,
 				  "%s: %s. Only root may make user namespaces here; root allows "
 				  "everyone with: sysctl kernel.unprivileged_userns_clone=1",
 				  what, why);
-	if (read_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) != 0)
+	if (drive_proc_number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", 0) != 0)
 		return drive_fail(error, errnum,
 				  "%s: %s. AppArmor restricts user namespaces to programs with a "
 				  "profile; root either gives minato one (a profile with the line "
