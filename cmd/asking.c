@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 /* The longest a guest that is alive may take for a line. */
-#define PATIENCE_S 5
+#define PATIENCE_S 2
 
 int cmd_client_open(struct cmd_client *client, const char *name, struct drive_error *error)
 {

@@ -53,7 +53,7 @@ static char *join(const json_t *words)
 	char *text;
 
 	for (size_t i = 0; i < json_array_size(words); i++)
-		size += json_string_length(json_array_get(words, i)) + 1;
+		size += json_string_length(json_array_get(words, i)) + sizeof("? ") - 1;
 	text = calloc(1, size);
 	for (size_t i = 0; text && i < json_array_size(words); i++) {
 		const char *word = json_string_value(json_array_get(words, i));
@@ -138,6 +138,11 @@ static void gather(void *user, const char *name)
 	snprintf(names->list[names->count++], sizeof(*names->list), "%s", name);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
 int cmd_names_read(struct cmd_names *names, struct drive_error *error)
 {
 	struct gathering gathering = { .names = names };
@@ -147,9 +152,13 @@ int cmd_names_read(struct cmd_names *names, struct drive_error *error)
 	result = drive_runtime_list(gather, &gathering, error);
 	if (result >= 0 && gathering.failed)
 		result = drive_fail(error, ENOMEM, "out of memory");
-	if (result < 0)
+	if (result < 0) {
 		cmd_names_free(names);
-	return result < 0 ? result : 0;
+		return result;
+	}
+	if (names->count)
+		qsort(names->list, names->count, sizeof(*names->list), compare_names);
+	return 0;
 }
 
 void cmd_names_free(struct cmd_names *names)
