@@ -81,17 +81,21 @@ static uint64_t sum_words(const uint8_t *p, size_t len)
 	return add(add(a, b), add(c, d));
 }
 
-void sum_add(struct sum *s, const void *data, size_t len)
+/* Adds the sum of `len` bytes to a sum that stands at any byte. */
+static inline void add_part(struct sum *s, uint64_t sum, size_t len)
 {
-	uint32_t part;
+	uint32_t part = fold(sum);
 
-	if (len == 0)
-		return;
-	part = fold(sum_words(data, len));
 	if (s->odd) /* RFC 1071 2 (B): the bytes of the sum change places */
 		part = (part << 8 | part >> 8) & UINT16_MAX;
 	s->total += part;
 	s->odd ^= len & 1;
+}
+
+void sum_add(struct sum *s, const void *data, size_t len)
+{
+	if (len > 0)
+		add_part(s, sum_words(data, len), len);
 }
 
 uint16_t sum_fold(const struct sum *s)
@@ -110,13 +114,15 @@ void sum_pseudo(struct sum *s, const struct minato_addr *src,
 		const struct minato_addr *dst, uint8_t proto, uint32_t len)
 {
 	uint8_t rest[8] = { [7] = proto };
+	uint64_t v;
 
 	put32(rest, len);
 	/*
 	 * IPv4 addresses too are summed with all 16 bytes: what stands before
 	 * their four is 0xffff, which adds nothing in one's complement.
 	 */
-	sum_add(s, src->bytes, sizeof(src->bytes));
-	sum_add(s, dst->bytes, sizeof(dst->bytes));
-	sum_add(s, rest, sizeof(rest));
+	v = add(load64(src->bytes), load64(src->bytes + 8));
+	v = add(v, load64(dst->bytes));
+	v = add(v, load64(dst->bytes + 8));
+	add_part(s, add(v, load64(rest)), 40);
 }
