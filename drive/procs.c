@@ -93,8 +93,10 @@ static int take_socket(const struct nlmsghdr *message, void *user)
 /* Asks the kernel for the family's sockets with this local port; it sends no others. */
 static int ask(struct mnl_socket *netlink, struct search *search, uint8_t family)
 {
+	/* One comparison: on to the end of the program if equal, beyond it (no match) if not. */
+	enum { END = 2 * sizeof(struct inet_diag_bc_op) };
 	const struct inet_diag_bc_op only_port[2] = {
-		{ .code = INET_DIAG_BC_S_EQ, .yes = sizeof(only_port), .no = sizeof(only_port) + 4 },
+		{ .code = INET_DIAG_BC_S_EQ, .yes = END, .no = END + 4 },
 		{ .no = search->port },
 	};
 	char buffer[BUFFER_SIZE];
