@@ -39,13 +39,14 @@ int64_t minato_send_datagram(struct minato *m, uint64_t socket,
 		return -EMSGSIZE;
 	if (s->body.datagrams.unsent.charge >= s->body.datagrams.sndbuf)
 		return -EAGAIN;
-	at = message_take(m);
-	if (at == STACK_NONE)
-		return -ENOBUFS;
-	if (!message_fill(m, message_at(m, at), data, (uint32_t)len,
+	at = len <= budget_left(m) ? message_take(m) : STACK_NONE;
+	if (at == STACK_NONE ||
+	    !message_fill(m, message_at(m, at), data, (uint32_t)len,
 			  MINATO_CHUNK_NONE)) {
-		message_give(m, at);
-		return -ENOBUFS;
+		if (at != STACK_NONE)
+			message_give(m, at);
+		budget_starve(m, index);
+		return -EAGAIN;
 	}
 	error = udp_send(m, index, at, to);
 	return error < 0 ? error : (int64_t)len;

@@ -287,6 +287,7 @@ void host_advance(struct minato *m, struct minato_time now)
 	     i = wheel_expire(&m->wheel, m->now))
 		expire_one(m, i);
 	waits_expire(m);
+	budget_relieve(m);
 }
 
 struct minato_time host_deadline(const struct minato *m)

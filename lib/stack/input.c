@@ -104,4 +104,5 @@ void input_frames(struct minato *m, struct minato_time now,
 		frames += part;
 		count -= part;
 	}
+	budget_relieve(m);
 }

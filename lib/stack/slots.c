@@ -85,6 +85,7 @@ void slots_give(struct minato *m, uint32_t index)
 	struct tcp_env e = host_env(m);
 
 	check(slots_live(m, index));
+	budget_forget(m, index);
 	leave_lists(m, index);
 	wheel_cancel(&m->wheel, index);
 	slots_drop_tuple(m, s);

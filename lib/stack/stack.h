@@ -104,6 +104,7 @@ struct list {
 #define SOCKET_DEFER 0x20000u  /* child in half_open that waits for data */
 #define SOCKET_ERROR 0x40000u  /* tcp has a pending error */
 #define SOCKET_URGENT 0x80000u /* urgent data not yet taken */
+#define SOCKET_STARVED 0x100000u /* a write was cut short by memory */
 /* What children of a listener take over. */
 #define SOCKET_INHERITED                                                       \
 	(SOCKET_REUSEADDR | SOCKET_REUSEPORT | SOCKET_V6ONLY |                 \
@@ -329,6 +330,7 @@ struct minato {
 	uint32_t neighbour_hand;
 	uint64_t waits_head, waits_tail; /* positions; modulo time_wait_max */
 	uint32_t waits_live;
+	uint32_t starved; /* sockets with that flag */
 
 	struct hash_key tuple_key, neighbour_key;
 	struct random random;
@@ -701,6 +703,15 @@ void bind_local(const struct minato *m, const struct socket *s,
 /* False when it has no peer. */
 bool bind_peer(const struct minato *m, const struct socket *s,
 	       struct minato_endpoint *out);
+
+/* --- budget.c: memory when it is scarce ------------------------------------ */
+
+/* Bytes that programs may still write, about. */
+uint64_t budget_left(const struct minato *m);
+/* A write of this socket was cut short; it hears when there is room. */
+void budget_starve(struct minato *m, uint32_t index);
+void budget_forget(struct minato *m, uint32_t index);
+void budget_relieve(struct minato *m);
 
 /* --- events.c ----------------------------------------------------------- */
 

@@ -20,6 +20,7 @@ static int64_t report(struct minato *m, uint32_t index, int64_t result)
 	if (result < 0 && result != -EAGAIN)
 		s->flags &= ~SOCKET_ERROR;
 	flow_settle(m, index);
+	budget_relieve(m);
 	return result;
 }
 
@@ -47,6 +48,7 @@ int64_t minato_send(struct minato *m, uint64_t socket, const void *data,
 	uint32_t index;
 	int error;
 	struct socket *s = find_stream(m, socket, &index, &error);
+	uint32_t cut;
 	int64_t sent;
 
 	if (s == NULL)
@@ -55,7 +57,11 @@ int64_t minato_send(struct minato *m, uint64_t socket, const void *data,
 		return minato_send_datagram(m, socket, &to, data, len);
 	if (len > INT32_MAX)
 		len = INT32_MAX;
-	sent = tcp_write(&e, &s->body.tcp, data, (uint32_t)len, flags);
+	cut = len > budget_left(m) ? (uint32_t)budget_left(m) : (uint32_t)len;
+	sent = tcp_write(&e, &s->body.tcp, data, cut, flags);
+	/* Memory was in the way, not the send buffer. */
+	if (sent >= 0 && (size_t)sent < len && tcp_room(&e, &s->body.tcp) > 0)
+		budget_starve(m, index);
 	return report(m, index, sent == 0 && len > 0 ? -EAGAIN : sent);
 }
 
@@ -128,7 +134,7 @@ int minato_release(struct minato *m, uint64_t socket, size_t len)
 	if (q == NULL || len > q->bytes)
 		return len == 0 ? 0 : -EINVAL;
 	tcp_consumed(&e, &s->body.tcp, (uint32_t)len);
-	flow_settle(m, index);
+	report(m, index, 0);
 	return 0;
 }
 
@@ -200,6 +206,10 @@ int minato_reserve(struct minato *m, uint64_t socket, size_t len,
 	left = reservable(m, s, len);
 	if (left < 0)
 		return (int)left;
+	if (budget_left(m) == 0) {
+		budget_starve(m, index);
+		return -EAGAIN;
+	}
 	if (s->proto != MINATO_TCP)
 		max = 1;
 	while (left > 0 && r->count < max && r->count < STACK_RESERVE_MAX &&
@@ -210,11 +220,10 @@ int minato_reserve(struct minato *m, uint64_t socket, size_t len,
 		};
 		left -= r->len[last];
 	}
-	if (r->count == 0)
-		return -ENOBUFS;
-	if (s->proto != MINATO_TCP && left > 0) {
+	if (r->count == 0 || (s->proto != MINATO_TCP && left > 0)) {
 		stream_unreserve(m);
-		return -ENOBUFS;
+		budget_starve(m, index);
+		return -EAGAIN;
 	}
 	r->socket = socket;
 	return (int)r->count;
