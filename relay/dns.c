@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #define DNS_PORT 53u
-#define QUESTIONS_MAX 512u  /* unanswered at once; the oldest gives way */
-#define QUESTION_MAX 4096u  /* bytes of one */
+#define QUESTIONS_MAX 512u /* unanswered at once; the oldest gives way */
+#define QUESTION_MAX 4096u /* bytes of one */
 #define ANSWER_MAX 65535u
-#define SHARE 128u	    /* questions taken per turn */
+#define SHARE 128u	      /* questions taken per turn */
 #define TIMEOUT_NS 5000000000 /* then the next nameserver */
 #define BACKLOG 1024u
 #define NONE UINT16_MAX
@@ -28,9 +28,9 @@ struct question {
 	struct dns *dns;
 	int fd; /* -1: free */
 	int64_t watch;
-	bool ready;	     /* something has come to its socket */
-	uint8_t server;	     /* how many nameservers were tried */
-	uint16_t id;	     /* ours, of this try */
+	bool ready;	/* something has come to its socket */
+	uint8_t server; /* how many nameservers were tried */
+	uint16_t id;	/* ours, of this try */
 	uint16_t guest_id;
 	uint16_t older, newer; /* by the time of the last try; free ones by newer */
 	uint16_t next_ready;
@@ -42,7 +42,7 @@ struct question {
 struct dns {
 	struct relay *relay;
 	uint64_t udp[2], tcp[2]; /* in the host value, by family; 0: none */
-	bool more; /* a turn ended before the sockets were empty */
+	bool more;		 /* a turn ended before the sockets were empty */
 	uint16_t free, oldest, newest, first_ready;
 	struct question questions[QUESTIONS_MAX];
 	uint8_t answer[ANSWER_MAX];
@@ -74,7 +74,8 @@ static int open_one(struct relay *relay, enum minato_proto proto, const struct m
 static int open_all(struct dns *dns)
 {
 	const struct drive_subnet *s = &dns->relay->config.subnet;
-	const struct minato_addr *addr[2] = { s->has4 ? &s->dns4 : NULL, s->has6 ? &s->dns6 : NULL };
+	const struct minato_addr *addr[2] = { s->has4 ? &s->dns4 : NULL,
+					      s->has6 ? &s->dns6 : NULL };
 
 	for (int i = 0; i < 2; i++) {
 		int result;
@@ -210,8 +211,8 @@ static void excuse(struct dns *dns, const struct minato_datagram *from, const ui
 
 	if (len > sizeof(out) || !dnsmsg_parse(query, len, &m))
 		return;
-	relay_count(dns->relay, rcode == DNSMSG_SERVFAIL ? RELAY_COUNT_DNS_FAILED
-							 : RELAY_COUNT_DNS_MALFORMED);
+	relay_count(dns->relay,
+		    rcode == DNSMSG_SERVFAIL ? RELAY_COUNT_DNS_FAILED : RELAY_COUNT_DNS_MALFORMED);
 	reply(dns, from, out, dnsmsg_excuse(query, &m, rcode, out));
 }
 
@@ -404,8 +405,8 @@ static bool read_answer(struct question *q)
 		relay_count(dns->relay, RELAY_COUNT_DNS_STRANGE);
 		return true;
 	}
-	if (another && (m.rcode == DNSMSG_SERVFAIL || m.rcode == DNSMSG_NOTIMP ||
-			m.rcode == DNSMSG_REFUSED)) {
+	if (another &&
+	    (m.rcode == DNSMSG_SERVFAIL || m.rcode == DNSMSG_NOTIMP || m.rcode == DNSMSG_REFUSED)) {
 		ask_next(q);
 		return false;
 	}

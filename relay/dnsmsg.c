@@ -13,7 +13,8 @@
 #define OPCODE 0x78u
 #define RD 0x01u
 #define CD 0x10u
-#define LABEL_MAX 63u /* above: a compression pointer (4.1.4), which a first question has no use for */
+#define LABEL_MAX                                                                                  \
+	63u /* above: a compression pointer (4.1.4), which a first question has no use for */
 
 static uint16_t get16(const uint8_t *at)
 {

@@ -16,9 +16,9 @@
  * one frame inwards (USO), where single datagrams cost one each; small ones are copied together for
  * that, large ones and runs that came as such pass as they lie.
  */
-#define WHOLE_MIN 8192u	    /* from here on a datagram is not worth collecting */
+#define WHOLE_MIN 8192u /* from here on a datagram is not worth collecting */
 #define EXTENTS_MAX 64u
-#define BUFFER (4 << 20)    /* asked of the kernel; it gives what rmem_max allows */
+#define BUFFER (4 << 20) /* asked of the kernel; it gives what rmem_max allows */
 #define CONTROL_SIZE 128u
 
 struct run {
@@ -123,8 +123,8 @@ static int send_once(const struct gram_way *way, struct iovec *iov, size_t count
 		.msg_control = control,
 	};
 
-	msg.msg_namelen = way->dual ? drive_endpoint_to6(&to, &way->to)
-				    : drive_endpoint_to(&to, &way->to);
+	msg.msg_namelen = way->dual ? drive_endpoint_to6(&to, &way->to) :
+				      drive_endpoint_to(&to, &way->to);
 	if (to.ss_family == AF_INET6 && way->scope_id)
 		((struct sockaddr_in6 *)&to)->sin6_scope_id = way->scope_id;
 	put_source(&msg, way, to.ss_family);
@@ -281,7 +281,8 @@ static void begin(struct run *run, struct lane *f, const struct minato_datagram 
 
 static void append(struct run *run, const void *data, size_t len)
 {
-	memcpy(run->data + run->len, data, len);
+	if (len > 0)
+		memcpy(run->data + run->len, data, len);
 	run->len += len;
 }
 
@@ -330,8 +331,8 @@ void gram_give(struct lane *f, const struct minato_endpoint *from, const struct 
 	f->bytes_in += gram->len;
 	if (gram->gso_size || gram->len >= WHOLE_MIN) {
 		flush_in(run);
-		if (minato_send_datagram(f->relay->host, f->socket, &about, gram->data,
-					 gram->len) < 0)
+		if (minato_send_datagram(f->relay->host, f->socket, &about, gram->data, gram->len) <
+		    0)
 			relay_count(f->relay, RELAY_COUNT_UDP_LOST);
 		return;
 	}

@@ -236,7 +236,8 @@ void pipe_work(struct lane *f)
 	/* In first: it may find that the far side is gone before more is sent there. */
 	if (move_in(f) && move_out(f) && f->in_done && f->out_done)
 		end_well(f);
-	else if (f->kind != LANE_FREE && f->host_failed && f->state == LANE_OPEN && f->host_readable)
+	else if (f->kind != LANE_FREE && f->host_failed && f->state == LANE_OPEN &&
+		 f->host_readable)
 		move_in(f);
 }
 

@@ -89,14 +89,15 @@ static int fail_low(const struct order *o)
 	ssize_t len = readlink("/proc/self/exe", program, sizeof(program) - 1);
 
 	program[len > 0 ? len : 0] = '\0';
-	return drive_fail(o->error, EACCES,
-			  "%s is for root: this user may bind ports from %d up. Choose one of those, "
-			  "or allow this one for everybody:\n"
-			  "  sudo sysctl net.ipv4.ip_unprivileged_port_start=%u\n"
-			  "or for this program:\n"
-			  "  sudo setcap cap_net_bind_service=ep %s",
-			  port_text(o, port, sizeof(port)), drive_port_lowest(), o->port,
-			  len > 0 ? program : "minato");
+	return drive_fail(
+		o->error, EACCES,
+		"%s is for root: this user may bind ports from %d up. Choose one of those, "
+		"or allow this one for everybody:\n"
+		"  sudo sysctl net.ipv4.ip_unprivileged_port_start=%u\n"
+		"or for this program:\n"
+		"  sudo setcap cap_net_bind_service=ep %s",
+		port_text(o, port, sizeof(port)), drive_port_lowest(), o->port,
+		len > 0 ? program : "minato");
 }
 
 static int fail_bind(const struct order *o, int errnum)
@@ -114,8 +115,8 @@ static int fail_bind(const struct order *o, int errnum)
 		why = "too many ports for this user's limit of open files (ulimit -n)";
 	else if (errnum == EAFNOSUPPORT)
 		why = "this host has no IPv6";
-	return drive_fail(o->error, errnum, "cannot bind %s: %s",
-			  port_text(o, port, sizeof(port)), why);
+	return drive_fail(o->error, errnum, "cannot bind %s: %s", port_text(o, port, sizeof(port)),
+			  why);
 }
 
 /* ---- binding ---- */
@@ -156,8 +157,8 @@ static int bind_order(const struct order *o, struct relay_published *door)
 	struct minato_endpoint end = { .addr = o->addr, .port = o->port };
 	struct sockaddr_storage name = { 0 };
 	socklen_t len = drive_endpoint_to(&name, &end);
-	int fd = o->protocol == MINATO_TCP ? tcp_socket(name.ss_family, o->dual)
-					   : udp_socket(name.ss_family, o->dual);
+	int fd = o->protocol == MINATO_TCP ? tcp_socket(name.ss_family, o->dual) :
+					     udp_socket(name.ss_family, o->dual);
 
 	if (fd < 0)
 		return fd;
@@ -198,8 +199,8 @@ static int bind_every(struct order *o, struct relay_published *door)
 
 static int open_one(struct relay_publish *list, struct order *o)
 {
-	struct relay_published *doors = realloc(list->sockets, (list->socket_count + 1) *
-								       sizeof(list->sockets[0]));
+	struct relay_published *doors =
+		realloc(list->sockets, (list->socket_count + 1) * sizeof(list->sockets[0]));
 	int result;
 
 	if (!doors)
@@ -207,8 +208,8 @@ static int open_one(struct relay_publish *list, struct order *o)
 	list->sockets = doors;
 	o->addr = o->spec->addr;
 	o->dual = false;
-	result = o->spec->every ? bind_every(o, &doors[list->socket_count])
-				: bind_order(o, &doors[list->socket_count]);
+	result = o->spec->every ? bind_every(o, &doors[list->socket_count]) :
+				  bind_order(o, &doors[list->socket_count]);
 	if (result < 0)
 		return fail_bind(o, -result);
 	list->socket_count++;
@@ -221,11 +222,12 @@ static int open_spec(struct relay_publish *list, const struct relay_spec *spec, 
 
 	o.spec = spec;
 	if (!spec->every && !(minato_addr_is4(&spec->addr) ? o.has4 : o.has6))
-		return drive_fail(o.error, EAFNOSUPPORT,
-				  "host port %u is to be published on an IPv%c address, but the guest "
-				  "has no IPv%c",
-				  spec->first, minato_addr_is4(&spec->addr) ? '4' : '6',
-				  minato_addr_is4(&spec->addr) ? '4' : '6');
+		return drive_fail(
+			o.error, EAFNOSUPPORT,
+			"host port %u is to be published on an IPv%c address, but the guest "
+			"has no IPv%c",
+			spec->first, minato_addr_is4(&spec->addr) ? '4' : '6',
+			minato_addr_is4(&spec->addr) ? '4' : '6');
 	for (uint32_t port = spec->first; port <= spec->last && result == 0; port++) {
 		o.port = (uint16_t)port;
 		o.protocol = MINATO_TCP;

@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #define LANES_DEFAULT 65536u
-#define UDP_IDLE_NS 300000000000   /* five minutes (RFC 4787 REQ-5) */
-#define RESETTING_NS 60000000000   /* for a guest that does not take what came before a reset */
-#define EVENTS_MAX 65536u	   /* of a turn */
+#define UDP_IDLE_NS 300000000000 /* five minutes (RFC 4787 REQ-5) */
+#define RESETTING_NS 60000000000 /* for a guest that does not take what came before a reset */
+#define EVENTS_MAX 65536u	 /* of a turn */
 #define TAG_SHIFT 52u
 #define DNS_PORT 53u
 

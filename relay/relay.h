@@ -179,16 +179,16 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 	X(NO_FLOW, "relay_no_flow")			/* calls turned away at flows_max */       \
 	X(DNS_QUERIES, "relay_dns_queries")                                                        \
 	X(DNS_ANSWERS, "relay_dns_answers")                                                        \
-	X(DNS_FAILED, "relay_dns_failed")    /* answered SERVFAIL by the relay itself */           \
-	X(DNS_EVICTED, "relay_dns_evicted")  /* oldest question given up for a new one */          \
+	X(DNS_FAILED, "relay_dns_failed")   /* answered SERVFAIL by the relay itself */            \
+	X(DNS_EVICTED, "relay_dns_evicted") /* oldest question given up for a new one */           \
 	X(DNS_MALFORMED, "relay_dns_malformed")                                                    \
-	X(DNS_STRANGE, "relay_dns_strange")  /* answers to no question of ours */
+	X(DNS_STRANGE, "relay_dns_strange") /* answers to no question of ours */
 
 enum relay_counter {
 #define X(name, text) RELAY_COUNT_##name,
 	RELAY_COUNTERS(X)
 #undef X
-	RELAY_COUNTER_COUNT
+		RELAY_COUNTER_COUNT
 };
 /* NULL beyond the last. */
 const char *relay_counter_name(unsigned counter);
@@ -243,8 +243,8 @@ struct lane {
 	bool host_error;   /* UDP: the error queue may hold something */
 	bool guest_readable;
 	bool guest_reset;
-	bool out_done; /* the guest's FIN went on to the host socket */
-	bool in_done;  /* the far side's FIN went on to the guest */
+	bool out_done;	 /* the guest's FIN went on to the host socket */
+	bool in_done;	 /* the far side's FIN went on to the guest */
 	bool no_segment; /* this socket's path cannot do UDP_SEGMENT */
 
 	bool busy; /* stands in the relay's ring of work */
@@ -258,10 +258,11 @@ struct lane {
 
 	struct minato_endpoint guest; /* the guest's end */
 	struct minato_endpoint far;   /* the other end, as the guest sees it */
-	struct minato_endpoint dial;  /* LANE_OUT: where we dial. LANE_VISITOR: the client's true end */
-	struct minato_endpoint here;  /* LANE_VISITOR: the host's address that the client wrote to */
-	uint32_t scope_id;	      /* of an IPv6 link-local far end; 0 otherwise */
-	uint8_t server;		      /* DNS over TCP: 1 + which nameserver is tried; 0: no DNS */
+	struct minato_endpoint
+		dial; /* LANE_OUT: where we dial. LANE_VISITOR: the client's true end */
+	struct minato_endpoint here; /* LANE_VISITOR: the host's address that the client wrote to */
+	uint32_t scope_id;	     /* of an IPv6 link-local far end; 0 otherwise */
+	uint8_t server;		     /* DNS over TCP: 1 + which nameserver is tried; 0: no DNS */
 	struct relay_published *door; /* LANE_VISITOR, LANE_IN: where it came in */
 	uint64_t entry;		      /* LANE_IN: the forward entry it met */
 	uint64_t twin; /* LANE_VISITOR: word of another client that meets the same tuple, or 0 */
@@ -371,9 +372,9 @@ void excuse_work(struct lane *f);
 /* ---- gram.c: runs of datagrams on host sockets ---- */
 
 #define GRAM_SIZE_MAX 65535u
-#define GRAM_RUN_MAX 65000u  /* bytes in a run: the IP length must hold headers too */
+#define GRAM_RUN_MAX 65000u   /* bytes in a run: the IP length must hold headers too */
 #define GRAM_SEGMENTS_MAX 64u /* UDP_MAX_SEGMENTS of the oldest kernel that has it */
-#define GRAM_BATCH 32u	     /* datagrams asked for at once */
+#define GRAM_BATCH 32u	      /* datagrams asked for at once */
 
 /* Where a datagram goes on the host's side. */
 struct gram_way {
@@ -387,7 +388,7 @@ struct gram_way {
 /* One that came in, or a run of equal ones. */
 struct gram {
 	struct minato_endpoint from;
-	struct minato_addr to;	/* the host's address it was written to; any if unknown */
+	struct minato_addr to; /* the host's address it was written to; any if unknown */
 	uint32_t scope_id;
 	uint16_t gso_size; /* 0: one datagram */
 	size_t len;
@@ -453,7 +454,7 @@ struct dnsmsg {
 	bool truncated;
 	uint8_t opcode;
 	uint8_t rcode;
-	uint16_t questions; /* as the header says */
+	uint16_t questions;  /* as the header says */
 	size_t question_end; /* of the first one; 0: none or not readable */
 };
 /* False: shorter than a header. */
@@ -536,8 +537,8 @@ struct relay {
 	struct lane_pool lanes;
 	struct lane *busy_first, *busy_last;
 	struct lane_list endpoints; /* LANE_ENDPOINT by last use */
-	struct lane_list visitors;   /* LANE_VISITOR by last use */
-	struct lane_list idlers;	    /* LANE_ENDPOINT without a descriptor */
+	struct lane_list visitors;  /* LANE_VISITOR by last use */
+	struct lane_list idlers;    /* LANE_ENDPOINT without a descriptor */
 	struct lane_list resetting; /* LANE_RESETTING by start */
 	struct relay_published *doors;
 	size_t door_count;

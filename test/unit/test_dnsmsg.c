@@ -11,9 +11,9 @@
 
 /* example.com A IN, recursion desired. */
 static const uint8_t query[] = {
-	0x12, 0x34, 0x01, 0x10, 0, 1, 0, 0, 0, 0, 0, 0, /* header, CD set */
-	7, 'e', 'x', 'a', 'm', 'p', 'l', 'e', 3, 'c', 'o', 'm', 0, /* name */
-	0, 1, 0, 1,
+	0x12, 0x34, 0x01, 0x10, 0,   1,	  0,   0,   0, 0,   0,	 0,	 /* header, CD set */
+	7,    'e',  'x',  'a',	'm', 'p', 'l', 'e', 3, 'c', 'o', 'm', 0, /* name */
+	0,    1,    0,	  1,
 };
 #define QUERY_LEN sizeof(query)
 

@@ -53,8 +53,7 @@ static void is(const char *text, enum target_verdict verdict)
 	struct relay_config c = config();
 
 	if (judge(&c, text, 80, NULL) != verdict)
-		fail_msg("%s is judged %d instead of %d", text, judge(&c, text, 80, NULL),
-			 verdict);
+		fail_msg("%s is judged %d instead of %d", text, judge(&c, text, 80, NULL), verdict);
 	c.host_loopback = true; /* which opens the gateway's address only */
 	assert_int_equal(judge(&c, text, 80, NULL), verdict);
 }

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Callers of published TCP ports: seen by the guest as who they are, refused as it refuses. */
+#include "relay_fixture.h"
+
+#include <sys/resource.h>
+
+static void publish(const char *text)
+{
+	struct drive_error error = { "" };
+
+	assert_int_equal(relay_publish_add(&w.list, text, &error), 0);
+	assert_int_equal(relay_publish_open(&w.list, true, true, &error), 0);
+	assert_int_equal(relay_publish_start(w.relay, &w.list, &error), 0);
+}
+
+static uint64_t accepted(uint64_t listener, struct minato_endpoint *peer)
+{
+	uint64_t s = 0;
+
+	UNTIL(minato_accept(w.guest, listener, &s, peer) == 0);
+	return s;
+}
+
+static void comes_as(const char *from, const char *to, const char *seen)
+{
+	struct minato_endpoint peer;
+	struct minato_addr want = addr(seen);
+	uint64_t listener;
+	uint64_t s;
+	int fd;
+
+	publish("8080:80");
+	listener = guest_listen(80);
+	fd = host_connect(SOCK_STREAM, from, to, 8080);
+	s = accepted(listener, &peer);
+	assert_true(minato_addr_equal(&peer.addr, &want));
+	assert_int_equal(peer.port, port_of(fd));
+	host_says(fd, "question");
+	guest_hears(s, "question");
+	guest_says(s, "answer");
+	host_hears(fd, "answer");
+	assert_int_equal(count_of(RELAY_COUNT_TCP_IN), 1);
+	close(fd);
+}
+
+static void true_address_ipv4(void **state)
+{
+	NEED_NETNS();
+	comes_as("192.0.2.1", "192.0.2.1", "192.0.2.1");
+}
+
+static void true_address_ipv6(void **state)
+{
+	NEED_NETNS();
+	comes_as("2001:db8::1", "2001:db8::1", "2001:db8::1");
+}
+
+static void loopback_comes_as_gateway(void **state)
+{
+	NEED_NETNS();
+	comes_as("127.0.0.1", "127.0.0.1", "10.0.2.2");
+}
+
+static void loopback_comes_as_gateway_ipv6(void **state)
+{
+	NEED_NETNS();
+	comes_as("::1", "::1", "fd00::2");
+}
+
+/* The outcome at a caller: 0 for the end of the stream, or an errno. */
+static int told(int fd)
+{
+	char byte;
+	ssize_t got = host_recv(fd, &byte, 1);
+
+	assert_true(got <= 0);
+	return (int)-got;
+}
+
+static void closed_port_resets(void **state)
+{
+	int fd;
+
+	NEED_NETNS();
+	publish("8080:80");
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	assert_int_equal(told(fd), ECONNRESET);
+	assert_int_equal(count_of(RELAY_COUNT_TCP_IN_REFUSED), 1);
+	UNTIL(w.relay->lanes.count == 0);
+	close(fd);
+}
+
+static void closed_port_resets_ipv6(void **state)
+{
+	int fd;
+
+	NEED_NETNS();
+	publish("8080:80");
+	fd = host_connect(SOCK_STREAM, "::1", "::1", 8080);
+	assert_int_equal(told(fd), ECONNRESET);
+	close(fd);
+}
+
+static void other_ports_stay_closed(void **state)
+{
+	int fd;
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	NEED_NETNS();
+	publish("8080:80");
+	guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 80);
+	UNTIL(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 && error);
+	assert_int_equal(error, ECONNREFUSED);
+	close(fd);
+}
+
+static void a_run_keeps_its_offset(void **state)
+{
+	struct minato_endpoint peer;
+	uint64_t listener;
+	int fd;
+
+	NEED_NETNS();
+	publish("8000-8009:9000");
+	listener = guest_listen(9007);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8007);
+	accepted(listener, &peer);
+	assert_int_equal(peer.port, port_of(fd));
+	close(fd);
+}
+
+static void one_address_only(void **state)
+{
+	uint64_t listener;
+	int fd;
+
+	NEED_NETNS();
+	publish("192.0.2.1:8080:80");
+	listener = guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	accepted(listener, NULL);
+	close(fd);
+}
+
+/* Two callers on loopback with one port of their own, from two addresses. */
+static void taken_port_gets_another(void **state)
+{
+	struct minato_endpoint one;
+	struct minato_endpoint two;
+	struct sockaddr_storage name = { 0 };
+	struct minato_endpoint e;
+	uint64_t listener;
+	socklen_t len;
+	int a;
+	int b;
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	a = host_connect(SOCK_STREAM, "127.0.0.1", "127.0.0.1", 8080);
+	accepted(listener, &one);
+	b = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	e = end("127.0.0.2", port_of(a));
+	len = drive_endpoint_to(&name, &e);
+	assert_int_equal(bind(b, (struct sockaddr *)&name, len), 0);
+	e = end("127.0.0.1", 8080);
+	len = drive_endpoint_to(&name, &e);
+	connect(b, (struct sockaddr *)&name, len);
+	accepted(listener, &two);
+	assert_int_equal(one.port, port_of(a));
+	assert_int_not_equal(two.port, one.port);
+	assert_true(minato_addr_equal(&one.addr, &two.addr));
+	close(a);
+	close(b);
+}
+
+static void caller_that_gives_up_is_forgotten(void **state)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	uint64_t listener;
+	int fd;
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	close(fd);
+	turns(20);
+	assert_int_equal(w.relay->lanes.count, 0);
+	assert_true(listener != 0);
+}
+
+static void caller_that_sends_and_ends_is_heard(void **state)
+{
+	uint64_t listener;
+	uint64_t s;
+	char byte;
+	int fd;
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	UNTIL(send(fd, "all of it", 9, MSG_NOSIGNAL) == 9);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	s = accepted(listener, NULL);
+	guest_hears(s, "all of it");
+	assert_int_equal(guest_recv(s, &byte, 1), 0);
+	guest_says(s, "thanks");
+	minato_close(w.guest, s);
+	host_hears(fd, "thanks");
+	assert_int_equal(told(fd), 0);
+	close(fd);
+}
+
+static void a_guest_that_speaks_first_is_heard(void **state)
+{
+	uint64_t listener;
+	uint64_t s;
+	int fd;
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	s = accepted(listener, NULL);
+	guest_says(s, "banner");
+	host_hears(fd, "banner");
+	close(fd);
+}
+
+static void a_hundred_callers(void **state)
+{
+	enum { COUNT = 100 };
+	int fd[COUNT];
+	uint64_t listener;
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	for (int i = 0; i < COUNT; i++)
+		fd[i] = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t s = accepted(listener, NULL);
+
+		guest_says(s, "x");
+		minato_close(w.guest, s);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		host_hears(fd[i], "x");
+		assert_int_equal(told(fd[i]), 0);
+		close(fd[i]);
+	}
+	UNTIL(w.relay->lanes.count == 0);
+}
+
+static void without_descriptors_callers_are_turned_away(void **state)
+{
+	struct rlimit limit;
+	struct rlimit small;
+	int fd;
+	int used;
+
+	NEED_NETNS();
+	publish("8080:80");
+	guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	used = dup(0);
+	close(used);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	small = limit;
+	small.rlim_cur = (rlim_t)used;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+	/* The loop has its descriptors already. */
+	for (int i = 0; i < 20 && !count_of(RELAY_COUNT_NO_DESCRIPTOR); i++)
+		turn();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(count_of(RELAY_COUNT_NO_DESCRIPTOR), 1);
+	assert_int_equal(told(fd), ECONNRESET);
+	close(fd);
+}
+
+static void entries_are_listed(void **state)
+{
+	struct minato_row row;
+	struct relay_about about;
+	uint64_t cursor = 0;
+	int found = 0;
+
+	NEED_NETNS();
+	publish("8080:80");
+	while (minato_row(w.host, &cursor, &row)) {
+		if (!relay_about(w.relay, row.user, &about) || about.what != RELAY_WHAT_PUBLISHED)
+			continue;
+		assert_int_equal(row.kind, MINATO_KIND_FORWARD);
+		assert_int_equal(row.first, 8080);
+		assert_int_equal(row.target.port, 80);
+		found++;
+	}
+	assert_int_equal(found, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(true_address_ipv4),
+		CASE(true_address_ipv6),
+		CASE(loopback_comes_as_gateway),
+		CASE(loopback_comes_as_gateway_ipv6),
+		CASE(closed_port_resets),
+		CASE(closed_port_resets_ipv6),
+		CASE(other_ports_stay_closed),
+		CASE(a_run_keeps_its_offset),
+		CASE(one_address_only),
+		CASE(taken_port_gets_another),
+		CASE(caller_that_gives_up_is_forgotten),
+		CASE(caller_that_sends_and_ends_is_heard),
+		CASE(a_guest_that_speaks_first_is_heard),
+		CASE(a_hundred_callers),
+		CASE(without_descriptors_callers_are_turned_away),
+		CASE(entries_are_listed),
+	};
+
+	return cmocka_run_group_tests(tests, enter_netns, NULL);
+}
