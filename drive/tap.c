@@ -203,9 +203,10 @@ static ssize_t read_starved(struct drive_tap *tap, struct minato *host, struct m
 	struct minato_frame frame;
 	ssize_t got = read_frame(tap, &where, &frame);
 
+	if (got <= 0)
+		return got;
 	tap->stats.in_no_chunk++;
-	if (got > 0)
-		minato_input(host, now, &frame, 1);
+	minato_input(host, now, &frame, 1);
 	return got;
 }
 
@@ -214,7 +215,7 @@ int drive_tap_read(struct drive_tap *tap, struct minato *host, struct minato_tim
 	struct minato_extent where;
 	int large = 0;
 	int count = 0;
-	ssize_t got = 0;
+	ssize_t got = -ENOBUFS; /* until a chunk was leased */
 
 	while (count < BATCH_IN && large < BATCH_IN_LARGE) {
 		uint32_t chunk = minato_lease(host, &where);
@@ -233,7 +234,7 @@ int drive_tap_read(struct drive_tap *tap, struct minato *host, struct minato_tim
 		minato_input(host, now, tap->batch, (size_t)count);
 		return count;
 	}
-	if (got == 0)
+	if (got == -ENOBUFS)
 		got = read_starved(tap, host, now);
 	if (got < 0 && got != -EAGAIN)
 		return (int)got;

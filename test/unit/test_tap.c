@@ -15,13 +15,94 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "drive/drive.h"
 #include "netns_fixture.h"
 
 #define LINK 3
+#define CHUNKS 80
 #define HEADER sizeof(struct virtio_net_hdr)
+
+/*
+ * A host value that only looks on: it stands in for the library's, so that what the driver says of
+ * a frame can be compared with what was on the wire.
+ */
+struct minato {
+	uint8_t chunks[CHUNKS][MINATO_CHUNK_LARGE];
+	bool leased[CHUNKS];
+	uint32_t chunk_count; /* how many there are to lease */
+	uint32_t inputs;      /* calls of minato_input */
+	uint32_t count;	      /* frames seen */
+	struct minato_frame last;
+	uint8_t head[64]; /* of the last frame */
+	uint32_t due;	  /* frames still to put out */
+	uint32_t put_out;
+	struct minato_extent extent;
+};
+
+uint32_t minato_lease(struct minato *m, struct minato_extent *where)
+{
+	for (uint32_t i = 0; i < m->chunk_count; i++) {
+		if (m->leased[i])
+			continue;
+		m->leased[i] = true;
+		*where = (struct minato_extent){ m->chunks[i], MINATO_CHUNK_LARGE };
+		return i;
+	}
+	return MINATO_CHUNK_NONE;
+}
+
+void minato_unlease(struct minato *m, uint32_t chunk)
+{
+	assert_true(m->leased[chunk]);
+	m->leased[chunk] = false;
+}
+
+void minato_input(struct minato *m, struct minato_time now, const struct minato_frame *frames,
+		  size_t count)
+{
+	(void)now;
+	assert_true(count > 0);
+	m->inputs++;
+	for (size_t i = 0; i < count; i++) {
+		m->last = frames[i];
+		m->count++;
+		memcpy(m->head, frames[i].data,
+		       frames[i].len < sizeof(m->head) ? frames[i].len : sizeof(m->head));
+		if (frames[i].chunk == MINATO_CHUNK_NONE)
+			continue;
+		assert_ptr_equal(frames[i].data, m->chunks[frames[i].chunk]);
+		minato_unlease(m, frames[i].chunk);
+	}
+}
+
+size_t minato_output(struct minato *m, struct minato_time now, struct minato_frame_out *frames,
+		     size_t count)
+{
+	size_t i;
+
+	(void)now;
+	m->extent = (struct minato_extent){ &m->put_out, sizeof(m->put_out) };
+	for (i = 0; i < count && m->due > 0; i++, m->due--)
+		frames[i] = (struct minato_frame_out){
+			.extents = &m->extent, .extent_count = 1, .len = 4, .link = LINK
+		};
+	m->put_out += (uint32_t)i;
+	return i;
+}
+
+static struct minato host;
+
+static int leases(void)
+{
+	int count = 0;
+
+	for (int i = 0; i < CHUNKS; i++)
+		count += host.leased[i];
+	return count;
+}
 
 struct bench {
 	struct drive_tap *tap;
@@ -34,6 +115,8 @@ static int open_bench(void **state, bool vnet)
 	struct bench *bench = calloc(1, sizeof(*bench));
 	int ends[2];
 
+	memset(&host, 0, sizeof(host));
+	host.chunk_count = CHUNKS;
 	if (!bench || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, ends) < 0)
 		return -1;
 	bench->far = ends[1];
@@ -258,6 +341,195 @@ static void a_far_end_that_is_gone_loses_frames_only(void **state)
 	assert_int_equal(stats_of(bench).out_refused, 1);
 }
 
+/* Lets the guest send `size` bytes behind this header. */
+static void guest_sends(struct bench *bench, const struct virtio_net_hdr *header, size_t size)
+{
+	struct iovec iov[2] = { { bench->bytes + 100, HEADER }, { bench->bytes, size } };
+	int room = 1 << 22;
+
+	(void)setsockopt(bench->far, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+	memcpy(bench->bytes + 100, header, HEADER);
+	assert_int_equal(writev(bench->far, iov, 2), HEADER + size);
+}
+
+static int read_now(struct bench *bench)
+{
+	return drive_tap_read(bench->tap, &host, drive_now());
+}
+
+static void a_frame_is_read_into_its_chunk(void **state)
+{
+	struct bench *bench = *state;
+	struct virtio_net_hdr header = { 0 };
+
+	memcpy(bench->bytes, "0123456789", 10);
+	guest_sends(bench, &header, 60);
+	assert_int_equal(read_now(bench), 1);
+	assert_int_equal(host.last.len, 60);
+	assert_int_equal(host.last.link, LINK);
+	assert_int_equal(host.last.gso, MINATO_GSO_NONE);
+	assert_int_equal(host.last.gso_size, 0);
+	assert_false(host.last.csum_trusted);
+	assert_memory_equal(host.head, "0123456789", 10);
+	assert_int_not_equal(host.last.chunk, MINATO_CHUNK_NONE);
+	assert_int_equal(leases(), 0);
+	assert_int_equal(stats_of(bench).frames_in, 1);
+	assert_int_equal(stats_of(bench).bytes_in, 60);
+}
+
+static void an_empty_tap_gives_its_lease_back(void **state)
+{
+	assert_int_equal(read_now(*state), 0);
+	assert_int_equal(host.inputs, 0);
+	assert_int_equal(leases(), 0);
+}
+
+static void a_segment_of_the_guest_is_described(void **state)
+{
+	static const struct {
+		uint8_t type;
+		enum minato_gso gso;
+	} kinds[] = {
+		{ VIRTIO_NET_HDR_GSO_TCPV4, MINATO_GSO_TCP4 },
+		{ VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN, MINATO_GSO_TCP4 },
+		{ VIRTIO_NET_HDR_GSO_TCPV6, MINATO_GSO_TCP6 },
+		{ VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN, MINATO_GSO_TCP6 },
+		{ 5, MINATO_GSO_UDP },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+						 .gso_type = kinds[i].type,
+						 .gso_size = 1448 };
+
+		guest_sends(*state, &header, 64000);
+		assert_int_equal(read_now(*state), 1);
+		assert_int_equal(host.last.len, 64000);
+		assert_int_equal(host.last.gso, kinds[i].gso);
+		assert_int_equal(host.last.gso_size, 1448);
+		assert_true(host.last.csum_trusted);
+	}
+}
+
+static void a_checked_checksum_is_trusted(void **state)
+{
+	struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_DATA_VALID };
+
+	guest_sends(*state, &header, 60);
+	assert_int_equal(read_now(*state), 1);
+	assert_true(host.last.csum_trusted);
+}
+
+static void the_largest_frame_is_read_whole(void **state)
+{
+	struct virtio_net_hdr header = { 0 };
+
+	guest_sends(*state, &header, 65535);
+	assert_int_equal(read_now(*state), 1);
+	assert_int_equal(host.last.len, 65535);
+}
+
+static void small_frames_come_64_at_a_time(void **state)
+{
+	struct virtio_net_hdr header = { 0 };
+
+	for (int i = 0; i < 70; i++)
+		guest_sends(*state, &header, 60);
+	assert_int_equal(read_now(*state), 64);
+	assert_int_equal(host.inputs, 1);
+	assert_int_equal(read_now(*state), 6);
+	assert_int_equal(read_now(*state), 0);
+	assert_int_equal(host.count, 70);
+}
+
+static void large_frames_come_8_at_a_time(void **state)
+{
+	struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448 };
+
+	for (int i = 0; i < 10; i++)
+		guest_sends(*state, &header, 60000);
+	assert_int_equal(read_now(*state), 8);
+	assert_int_equal(read_now(*state), 2);
+}
+
+static void fewer_chunks_than_frames(void **state)
+{
+	struct virtio_net_hdr header = { 0 };
+
+	host.chunk_count = 3;
+	for (int i = 0; i < 5; i++)
+		guest_sends(*state, &header, 60);
+	assert_int_equal(read_now(*state), 3);
+	assert_int_equal(read_now(*state), 2);
+	assert_int_equal(stats_of(*state).in_no_chunk, 0);
+}
+
+static void without_a_chunk_frames_still_arrive(void **state)
+{
+	struct virtio_net_hdr header = { 0 };
+
+	host.chunk_count = 0;
+	guest_sends(*state, &header, 60);
+	guest_sends(*state, &header, 61);
+	assert_int_equal(read_now(*state), 1);
+	assert_int_equal(host.last.chunk, MINATO_CHUNK_NONE);
+	assert_int_equal(host.last.len, 60);
+	assert_int_equal(read_now(*state), 1);
+	assert_int_equal(host.last.len, 61);
+	assert_int_equal(read_now(*state), 0);
+	assert_int_equal(stats_of(*state).in_no_chunk, 2);
+}
+
+static void a_frame_without_content_is_counted(void **state)
+{
+	struct virtio_net_hdr header = { 0 };
+
+	guest_sends(*state, &header, 0);
+	assert_int_equal(read_now(*state), 0);
+	assert_int_equal(host.count, 0);
+	assert_int_equal(stats_of(*state).in_short, 1);
+	assert_int_equal(leases(), 0);
+}
+
+static void plain_frames_are_read_without_a_header(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_int_equal(send(bench->far, "abc", 3, 0), 3);
+	assert_int_equal(read_now(bench), 1);
+	assert_int_equal(host.last.len, 3);
+	assert_false(host.last.csum_trusted);
+	assert_memory_equal(host.head, "abc", 3);
+}
+
+static void all_that_is_due_is_written(void **state)
+{
+	struct bench *bench = *state;
+
+	host.due = 50;
+	assert_int_equal(drive_tap_write(bench->tap, &host, drive_now()), 0);
+	assert_int_equal(host.due, 0);
+	assert_int_equal(stats_of(bench).frames_out, 50);
+	assert_int_equal(drive_tap_write(bench->tap, &host, drive_now()), 0);
+	assert_int_equal(stats_of(bench).frames_out, 50);
+}
+
+static void nothing_is_asked_for_while_the_tap_is_full(void **state)
+{
+	struct bench *bench = *state;
+	uint32_t total = block(bench);
+
+	host.due = 5;
+	assert_int_equal(drive_tap_write(bench->tap, &host, drive_now()), 1);
+	assert_int_equal(host.due, 5);
+	for (uint32_t i = 0; i < total; i++) {
+		assert_int_equal(received_number(bench), i);
+		assert_true(drive_tap_flush(bench->tap) >= 0);
+	}
+	assert_int_equal(drive_tap_write(bench->tap, &host, drive_now()), 0);
+	assert_int_equal(host.due, 0);
+}
+
 /* ---- with a tap of the kernel ---- */
 
 static void asks_the_kernel(void)
@@ -300,6 +572,19 @@ int main(void)
 		VNET(a_full_tap_loses_and_reorders_nothing),
 		VNET(flush_without_anything_kept_is_done),
 		VNET(a_far_end_that_is_gone_loses_frames_only),
+		VNET(a_frame_is_read_into_its_chunk),
+		VNET(an_empty_tap_gives_its_lease_back),
+		VNET(a_segment_of_the_guest_is_described),
+		VNET(a_checked_checksum_is_trusted),
+		VNET(the_largest_frame_is_read_whole),
+		VNET(small_frames_come_64_at_a_time),
+		VNET(large_frames_come_8_at_a_time),
+		VNET(fewer_chunks_than_frames),
+		VNET(without_a_chunk_frames_still_arrive),
+		VNET(a_frame_without_content_is_counted),
+		PLAIN(plain_frames_are_read_without_a_header),
+		VNET(all_that_is_due_is_written),
+		VNET(nothing_is_asked_for_while_the_tap_is_full),
 		cmocka_unit_test(a_tap_of_the_kernel_grants_offloads),
 	};
 
