@@ -41,14 +41,30 @@ struct gram_room {
 	uint8_t data[GRAM_BATCH][GRAM_SIZE_MAX + 1];
 };
 
+static void prepare(struct gram_room *room, uint32_t i)
+{
+	struct msghdr *msg = &room->messages[i].msg_hdr;
+
+	msg->msg_name = &room->names[i];
+	msg->msg_namelen = sizeof(room->names[i]);
+	msg->msg_iov = &room->extents[i];
+	msg->msg_iovlen = 1;
+	msg->msg_control = room->control[i];
+	msg->msg_controllen = CONTROL_SIZE;
+}
+
 int gram_room_new(struct gram_room **out)
 {
 	/* A mapping, so that only what is used is ever touched. */
-	void *room = mmap(NULL, sizeof(**out), PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct gram_room *room = mmap(NULL, sizeof(*room), PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (room == MAP_FAILED)
 		return -ENOMEM;
+	for (uint32_t i = 0; i < GRAM_BATCH; i++) {
+		room->extents[i] = (struct iovec){ room->data[i], GRAM_SIZE_MAX };
+		prepare(room, i);
+	}
 	*out = room;
 	return 0;
 }
@@ -352,21 +368,6 @@ void gram_flush(struct relay *relay)
 
 /* ---- receiving ---- */
 
-static void prepare(struct gram_room *room, uint32_t i)
-{
-	struct msghdr *msg = &room->messages[i].msg_hdr;
-
-	room->extents[i] = (struct iovec){ room->data[i], GRAM_SIZE_MAX };
-	*msg = (struct msghdr){
-		.msg_name = &room->names[i],
-		.msg_namelen = sizeof(room->names[i]),
-		.msg_iov = &room->extents[i],
-		.msg_iovlen = 1,
-		.msg_control = room->control[i],
-		.msg_controllen = CONTROL_SIZE,
-	};
-}
-
 /* What came along: the address it was written to, the interface, the size in a run. */
 static void read_control(struct msghdr *msg, struct gram *gram)
 {
@@ -397,8 +398,6 @@ int gram_recv(struct relay *relay, int fd, struct gram *grams)
 	struct gram_room *room = relay->room;
 	int count;
 
-	for (uint32_t i = 0; i < GRAM_BATCH; i++)
-		prepare(room, i);
 	count = recvmmsg(fd, room->messages, GRAM_BATCH, MSG_DONTWAIT, NULL);
 	if (count < 0)
 		return -errno;
@@ -410,6 +409,7 @@ int gram_recv(struct relay *relay, int fd, struct gram *grams)
 		grams[i].len = room->messages[i].msg_len;
 		drive_endpoint_from(&grams[i].from, (struct sockaddr *)msg->msg_name);
 		read_control(msg, &grams[i]);
+		prepare(room, (uint32_t)i);
 	}
 	return count;
 }

@@ -40,9 +40,27 @@ static struct msghdr message(struct minato_extent *extents, size_t count)
 	};
 }
 
-/* The end of the lane when the guest has reset: the host socket's linger makes it a reset too. */
+static void set_linger(const struct lane *f, bool reset)
+{
+	const struct linger linger = { .l_onoff = reset };
+
+	if (f->fd >= 0)
+		setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+/* The guest has ended its half, and the kernel has all of it: from now on it sees to the rest, even
+   if this process dies. */
+static void finish_out(struct lane *f)
+{
+	shutdown(f->fd, SHUT_WR);
+	set_linger(f, false);
+	f->out_done = true;
+}
+
+/* The end of the lane when the guest has reset: a reset for the far side too. */
 static bool end_by_guest(struct lane *f)
 {
+	set_linger(f, true);
 	minato_close(f->relay->host, f->socket);
 	lane_free(f);
 	return false;
@@ -70,6 +88,7 @@ static bool end_by_far(struct lane *f)
 
 void pipe_abort(struct lane *f)
 {
+	set_linger(f, true);
 	minato_abort(f->relay->host, f->socket);
 	lane_free(f);
 }
@@ -77,9 +96,6 @@ void pipe_abort(struct lane *f)
 /* Both directions are over: what the kernel and the host value still hold, they deliver. */
 static bool end_well(struct lane *f)
 {
-	const struct linger off = { 0 };
-
-	setsockopt(f->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off));
 	minato_close(f->relay->host, f->socket);
 	lane_free(f);
 	return false;
@@ -133,8 +149,7 @@ static bool move_out(struct lane *f)
 		} else if (count < 0) {
 			return end_by_guest(f);
 		} else if (count == 0) {
-			shutdown(f->fd, SHUT_WR);
-			f->out_done = true;
+			finish_out(f);
 		} else if (!send_some(f, extents, (size_t)count) && !f->host_writable) {
 			break;
 		}

@@ -207,13 +207,24 @@ static void close_door(struct relay_published *door)
 	close(door->fd);
 }
 
+/* What the guest has ended by itself the kernel delivers; everything else was cut. */
+static void end_lane(struct lane *f)
+{
+	if (!f->out_done) {
+		pipe_abort(f);
+		return;
+	}
+	minato_abort(f->relay->host, f->socket);
+	lane_free(f);
+}
+
 static void end_lanes(struct relay *relay)
 {
 	for (uint32_t i = 0; i < relay->lanes.block_count * LANE_BLOCK; i++) {
 		struct lane *f = &relay->lanes.blocks[i / LANE_BLOCK][i % LANE_BLOCK];
 
 		if (f->kind != LANE_FREE)
-			pipe_abort(f);
+			end_lane(f);
 	}
 }
 

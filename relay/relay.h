@@ -121,7 +121,8 @@ struct relay_config {
 int relay_create(struct relay **out, const struct relay_config *config, struct drive_error *error);
 /*
  * Ends all flows with a reset to the far side (never a FIN that would make a cut transfer look
- * whole), closes all descriptors, removes the entries.
+ * whole), closes all descriptors, removes the entries. Where the guest had ended its half already,
+ * the host's kernel delivers the rest of it.
  */
 void relay_free(struct relay *relay);
 /*

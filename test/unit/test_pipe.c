@@ -176,6 +176,43 @@ static void end_of_the_relay_is_a_reset(void **state)
 	assert_int_equal(errno, ECONNRESET);
 }
 
+/* All that the guest said before its own end is delivered, whatever the kernel still holds. */
+static void end_of_the_relay_leaves_what_was_whole(void **state)
+{
+	static char data[1 << 16];
+	struct relay_config c;
+	size_t sent = 0;
+	ssize_t got;
+
+	NEED_NETNS();
+	while (sent < sizeof(data)) {
+		int64_t n = minato_send(w.guest, guest, data + sent, sizeof(data) - sent, 0);
+
+		sent += n > 0 ? (size_t)n : 0;
+		turn();
+	}
+	assert_int_equal(minato_shutdown(w.guest, guest, MINATO_SHUT_WR), 0);
+	UNTIL(w.relay->lanes.blocks[0][0].out_done);
+	c = w.relay->config;
+	relay_free(w.relay);
+	assert_int_equal(relay_create(&w.relay, &c, NULL), 0);
+	while ((got = recv(far, data, sizeof(data), MSG_DONTWAIT)) > 0)
+		sent -= (size_t)got;
+	assert_int_equal(got, 0);
+	assert_int_equal(sent, 0);
+}
+
+static void guest_reset_after_its_end_is_a_reset(void **state)
+{
+	NEED_NETNS();
+	assert_int_equal(minato_shutdown(w.guest, guest, MINATO_SHUT_WR), 0);
+	UNTIL(w.relay->lanes.blocks[0][0].out_done);
+	assert_int_equal(minato_abort(w.guest, guest), 0);
+	UNTIL(w.relay->lanes.count == 0);
+	UNTIL(send(far, "x", 1, MSG_NOSIGNAL) < 0);
+	assert_true(errno == ECONNRESET || errno == EPIPE);
+}
+
 static uint8_t pattern(uint64_t at)
 {
 	return (uint8_t)(at * 2654435761u >> 13);
@@ -365,6 +402,8 @@ int main(void)
 		JOINED(guest_reset_is_a_reset),
 		JOINED(guest_reset_while_far_side_does_not_read),
 		JOINED(end_of_the_relay_is_a_reset),
+		JOINED(end_of_the_relay_leaves_what_was_whole),
+		JOINED(guest_reset_after_its_end_is_a_reset),
 		JOINED(bulk_out_is_whole),
 		JOINED(bulk_in_is_whole),
 		JOINED(far_side_that_stops_stops_the_guest),
