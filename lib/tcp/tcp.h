@@ -16,8 +16,10 @@
  * struct tcp is what an idle connection costs (128 bytes). What is only needed
  * while data is in flight or out of order (send records, SACK scoreboard,
  * congestion control in motion) is an *active block* from a pool, taken when
- * the send queue fills or a hole opens and given back when both are empty.
- * Options that differ from the default live in an *extra* block likewise.
+ * data moves. One that rests keeps its detailed counters until another
+ * connection needs the block, so the pool bounds the memory whatever the
+ * number of connections. Options that differ from the default live in an
+ * *extra* block, shared by a listener and its connections until changed.
  */
 #ifndef TCP_TCP_H
 #define TCP_TCP_H
@@ -35,6 +37,8 @@ struct tcp_shared {
 	struct pool records; /* one per super-segment in flight */
 	struct pool extras;  /* options that differ from the default */
 	struct pool holes;   /* stretches received out of order */
+	uint32_t rest_first, rest_last, rest_count; /* blocks at rest, oldest
+						       first: the victims */
 	struct hash_key secret; /* ISN (RFC 6528), timestamp offsets */
 	uint64_t challenge_window; /* RFC 5961 7: jittered limiter's state */
 	uint32_t challenge_left;
@@ -51,10 +55,50 @@ struct tcp_env {
 	struct minato_time now;
 };
 
-/* Fields are tcp's own; others use the functions below. */
+/*
+ * What an idle connection is. Fields are tcp's own; others use the functions
+ * below. What only a moving connection needs is in the active block
+ * (tcp/engine.h); without one nothing is queued, in flight or out of order.
+ */
 struct tcp {
-	uint64_t word[16]; /* replaced by the true fields; <= 128 bytes */
+	/* Sending: acknowledged up to una, sent up to nxt (RFC 9293 3.3.1). */
+	struct seq snd_una, snd_nxt, snd_wl1;
+	uint32_t snd_wnd, snd_wnd_max; /* bytes, scaled */
+	uint32_t cwnd, ssthresh;       /* segments */
+	/* Receiving: in order up to nxt; the edge is wup + wnd. */
+	struct seq rcv_nxt;
+	struct seq rcv_wup; /* rcv_nxt when last sent = Last.ACK.sent */
+	uint32_t rcv_wnd;
+	uint32_t ts_recent, ts_recent_s, ts_offset; /* RFC 7323 4.3 */
+	uint32_t srtt_us8, rttvar_us; /* srtt times 8; 0 = no sample yet */
+	uint32_t heard_ms, sent_ms;   /* last segment in, last data out */
+	uint32_t challenge_ms;	      /* when the count below began */
+	struct seq reset_seq;	      /* of a RST owed without an ACK */
+	uint32_t active, extra;	      /* blocks, or POOL_NONE */
+	uint16_t mss_peer; /* as announced, or the default (MUST-15) */
+	uint16_t mtu;	   /* IP bytes */
+	struct minato_time timer;     /* handshake, keepalive, FIN-WAIT-2,
+					 TIME-WAIT: by state */
+	uint64_t bytes_acked, bytes_received;
+	uint16_t gso_max;
+	uint16_t signals;
+	uint8_t state;	  /* enum minato_state */
+	uint8_t error;	  /* pending errno */
+	uint8_t soft_error; /* why it may not get through (ICMP) */
+	uint8_t wscale;	  /* theirs << 4 | ours */
+	uint8_t tries;	  /* retransmitted SYNs, keepalive probes */
+	uint8_t challenges;	 /* sent since challenge_ms */
+	uint8_t owed_challenges; /* and duplicate ACKs: by count */
+	uint8_t owed_duplicates;
+	uint8_t is6 : 1, passive : 1, held : 1, syn_due : 1;
+	uint8_t sack_ok : 1, ts_ok : 1, ws_ok : 1, ack_now : 1;
+	uint8_t rst_due : 1, fin_queued : 1, fin_sent : 1, fin_seen : 1;
+	uint8_t read_shut : 1, orphan : 1, nodelay : 1, cork : 1;
+	uint8_t keepalive : 1, oob_inline : 1, no_ts : 1, no_sack : 1;
+	uint8_t newreno : 1, pingpong : 1, was_open : 1, probe_now : 1;
+	uint8_t rst_bare : 1, reset_owed : 1, starved : 1;
 };
+_Static_assert(sizeof(struct tcp) <= 128, "an idle connection");
 
 /* --- life.c: opening and ending ------------------------------------------ */
 
@@ -66,6 +110,8 @@ struct tcp_setup {
 	uint64_t tuple_hash; /* keyed: for ISN and timestamp offset; the pair
 				of addresses alone in the upper half */
 	uint32_t rcvbuf, sndbuf; /* bytes; 0 = default and growing */
+	bool above;		 /* the ISN must be above this (RFC 6191): */
+	struct seq isn_above;
 };
 
 /* Zero memory -> CLOSED, default options. */
@@ -98,7 +144,7 @@ void tcp_abort(struct tcp_env *e, struct tcp *c);
 /* Nothing more to send and CLOSED: the owner may tcp_destroy. */
 bool tcp_dead(const struct tcp *c);
 
-/* --- arrive.c: segment arrival, the RFC's ordered steps (3.10.7) ---------- */
+/* --- arrive.c: segment arrival, the RFC's ordered steps (3.10.7) --------- */
 
 /* Where the payload lies. chunk NONE: it is copied when kept. */
 struct tcp_payload {
@@ -134,7 +180,7 @@ enum tcp_icmp {
 bool tcp_icmp(struct tcp_env *e, struct tcp *c, enum tcp_icmp what,
 	      struct seq seq, uint32_t mtu, int error);
 
-/* --- signals --------------------------------------------------------------- */
+/* --- signals ------------------------------------------------------------- */
 
 #define TCP_SIGNAL_CONNECTED 0x001u /* reached ESTABLISHED */
 #define TCP_SIGNAL_DATA 0x002u	    /* more to read in order */
@@ -146,12 +192,12 @@ bool tcp_icmp(struct tcp_env *e, struct tcp *c, enum tcp_icmp what,
 #define TCP_SIGNAL_TIME_WAIT 0x080u /* entered TIME-WAIT */
 #define TCP_SIGNAL_DEAD 0x100u	    /* tcp_dead is true */
 #define TCP_SIGNAL_OUTPUT 0x200u    /* tcp_next has something */
-#define TCP_SIGNAL_TIMER 0x400u	    /* tcp_deadline may be earlier than before */
+#define TCP_SIGNAL_TIMER 0x400u	    /* tcp_deadline may be earlier */
 /* What happened since the last call, and clears it. Every call above and
    below may add to it. */
 uint32_t tcp_signals(struct tcp *c);
 
-/* --- read and write (queue.c) ---------------------------------------------- */
+/* --- read and write (queue.c) -------------------------------------------- */
 
 /* Bytes queued, fewer than len when the send buffer is full (0 = EAGAIN);
    negative errno as minato_send. */
@@ -175,7 +221,7 @@ bool tcp_read_ended(const struct tcp *c);
 /* Pending error as errno, cleared; 0 none. */
 int tcp_error(struct tcp *c);
 
-/* --- send.c: one decision ---------------------------------------------------- */
+/* --- send.c: one decision ------------------------------------------------ */
 
 /* A segment to put on the wire. */
 struct tcp_emit {
@@ -193,13 +239,13 @@ struct tcp_emit {
  */
 bool tcp_next(struct tcp_env *e, struct tcp *c, struct tcp_emit *out);
 
-/* --- timers.c: RTO, persist, delayed ACK, keepalive, FIN-WAIT-2, held -------- */
+/* --- timers.c: RTO, persist, delayed ACK, keepalive, FIN-WAIT-2, held ---- */
 
 /* When tcp_expire has something to do, MINATO_NEVER if never. */
 struct minato_time tcp_deadline(const struct tcp_env *e, const struct tcp *c);
 void tcp_expire(struct tcp_env *e, struct tcp *c);
 
-/* --- TIME-WAIT: the connection shrinks to this (timewait.c) ------------------ */
+/* --- TIME-WAIT: the connection shrinks to this (timewait.c) -------------- */
 
 struct tcp_time_wait {
 	struct seq snd_nxt, rcv_nxt;
@@ -221,7 +267,7 @@ enum tcp_tw_answer tcp_time_wait_arrive(struct tcp_time_wait *t,
 					uint32_t len,
 					struct tcp_segment *reply);
 
-/* --- info.c ------------------------------------------------------------------ */
+/* --- info.c -------------------------------------------------------------- */
 
 enum minato_state tcp_state(const struct tcp *c);
 void tcp_info(const struct tcp_env *e, const struct tcp *c,
