@@ -201,6 +201,8 @@ static void an_option_cut_off_is_refused(void **state)
 	assert_false(read());
 	message(ICMP6_NEIGHBOUR_SOLICITATION, 0, "\1\xff" LINK, 8);
 	assert_false(read());
+	message(ICMP6_ROUTER_SOLICITATION, 0, "\1\2" LINK, 8);
+	assert_false(read());
 }
 
 static void other_options_are_stepped_over(void **state)
@@ -359,6 +361,44 @@ static void what_is_written_is_read(void **state)
 	}
 }
 
+static void a_solicitation_is_written(void **state)
+{
+	static const uint8_t expected[32] = {
+		135, 0, 0, 0, 0, 0, 0, 0,
+		0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
+		1, 1, 2, 0, 0, 0, 0, 7,
+	};
+	struct minato_addr a = addr("fe80::1");
+	struct nd made = { .type = 135, .target = addr("fd00::9"),
+			   .link_addr = (const uint8_t *)LINK,
+			   .router = true, .override = true };
+	uint8_t bytes[32];
+	(void)state;
+	memset(bytes, 0xee, sizeof(bytes));
+	assert_int_equal(nd_build(&made, &a, &a, bytes), 32);
+	bytes[2] = bytes[3] = 0;
+	assert_memory_equal(bytes, expected, 32);
+}
+
+static void an_advertisement_is_written(void **state)
+{
+	static const uint8_t expected[32] = {
+		136, 0, 0, 0, 0x60, 0, 0, 0,
+		0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9,
+		2, 1, 2, 0, 0, 0, 0, 7,
+	};
+	struct minato_addr a = addr("fe80::1");
+	struct nd made = { .type = 136, .target = addr("fd00::9"),
+			   .link_addr = (const uint8_t *)LINK,
+			   .solicited = true, .override = true };
+	uint8_t bytes[32];
+	(void)state;
+	memset(bytes, 0xee, sizeof(bytes));
+	assert_int_equal(nd_build(&made, &a, &a, bytes), 32);
+	bytes[2] = bytes[3] = 0;
+	assert_memory_equal(bytes, expected, 32);
+}
+
 static void writing_another_type_is_caught(void **state)
 {
 	struct nd made = { .type = ICMP6_ROUTER_SOLICITATION };
@@ -430,6 +470,8 @@ int main(void)
 		T(icmp4_of_the_same_number_is_refused),
 		T(any_options_are_survived),
 		T(what_is_written_is_read),
+		T(a_solicitation_is_written),
+		T(an_advertisement_is_written),
 		T(writing_another_type_is_caught),
 		T(a_full_advertisement_is_written),
 		T(a_bare_advertisement_is_written),

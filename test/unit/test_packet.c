@@ -87,7 +87,9 @@ static void a_segment_over_ipv6(void **state)
 	(void)state;
 	forge_tcp(&f, true, NULL, 0, 3);
 	f.tos = 0xab;
+	f.ttl = 99;
 	assert_delivered();
+	assert_int_equal(p->hop_limit, 99);
 	assert_int_equal(p->type, PACKET_TCP);
 	assert_true(p->is6);
 	assert_true(p->dont_fragment);
@@ -122,6 +124,10 @@ static void an_echo_has_its_identifier_as_ports(void **state)
 	assert_int_equal(p->src_port, 0xbeef);
 	assert_int_equal(p->dst_port, 0xbeef);
 	assert_int_equal(p->payload_len, 8);
+	assert_ptr_equal(p->payload, p->transport + 8);
+	f.payload_len = 0; /* the shortest there is */
+	assert_delivered();
+	assert_int_equal(p->payload_len, 0);
 	forge_icmp(&f, true, ICMP6_ECHO_REPLY, 0, 0xbeef0001, 8);
 	assert_delivered();
 	assert_int_equal(p->type, PACKET_ICMP6);
@@ -483,6 +489,12 @@ static void impossible_fragments_are_refused(void **state)
 	forge_udp(&f, false, 16); /* beyond the longest packet */
 	f.fragment = 0x1fff;
 	assert_drop(DROP_IP_FRAGMENT);
+	f.payload_len = 15 - 8; /* and up to it */
+	f.fragment = 0x1ffe;
+	assert_delivered();
+	assert_int_equal(p->fragment_offset + p->payload_len, 65535);
+	f.payload_len++;
+	assert_drop(DROP_IP_FRAGMENT);
 	forge_start(&f, false, 17); /* of nothing */
 	f.fragment = 0x2001;
 	assert_drop(DROP_IP_FRAGMENT);
@@ -748,6 +760,15 @@ static void what_was_not_read_is_nothing(void **state)
 	assert_int_equal(p->payload_len, 0);
 	assert_int_equal(p->ip_len, 0);
 	assert_int_equal(p->src_port, 0);
+	assert_int_equal(p->dst_port, 0);
+	assert_int_equal(p->hop_limit, 0);
+	assert_int_equal(p->traffic_class, 0);
+	assert_int_equal(p->ip_proto, 0);
+	assert_int_equal(p->icmp_code, 0);
+	assert_int_equal(p->fragment_id, 0);
+	assert_false(p->is6);
+	assert_false(p->dont_fragment);
+	assert_false(p->to_us_mac);
 	assert_int_equal(p->gso_size, 0);
 	assert_int_equal(p->fragment_offset, 0);
 	assert_false(p->more_fragments);

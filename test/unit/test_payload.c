@@ -187,8 +187,8 @@ static void adjoining_stretches_are_one(void **state)
 	uint32_t chunk = chunk_take(p, 100);
 	(void)state;
 	chunk_hold(p, chunk);
-	queue_append(p, &q, chunk, 0, 40);
-	queue_append(p, &q, chunk, 40, 60);
+	assert_true(queue_append(p, &q, chunk, 0, 40));
+	assert_true(queue_append(p, &q, chunk, 40, 60));
 	assert_int_equal(q.count, 1);
 	assert_int_equal(q.bytes, 100);
 	assert_false(chunk_shared(p, chunk));
@@ -214,6 +214,15 @@ static void small_copies_fill_one_chunk(void **state)
 	assert_int_equal(p->small.used, 1);
 	assert_int_equal(q.count, 1);
 	assert_queue("abcabcabcabcabcabcabcabcabcabc");
+}
+
+static void a_copy_of_a_small_chunk_takes_one(void **state)
+{
+	static char bytes[MINATO_CHUNK_SMALL];
+	(void)state;
+	queue_append_copy(p, &q, bytes, sizeof(bytes));
+	assert_int_equal(p->small.used, 1);
+	assert_int_equal(p->large.used, 0);
 }
 
 static void a_large_copy_takes_a_large_chunk(void **state)
@@ -602,6 +611,7 @@ int main(void)
 		T(adjoining_stretches_are_one),
 		T(distant_stretches_stay_two),
 		T(small_copies_fill_one_chunk),
+		T(a_copy_of_a_small_chunk_takes_one),
 		T(a_large_copy_takes_a_large_chunk),
 		T(a_shared_tail_is_not_written),
 		T(a_copy_takes_the_other_size_when_short),

@@ -59,6 +59,9 @@ static void no_options_are_none(void **state)
 	(void)state;
 	parse(NULL, 0, 0);
 	assert_int_equal(s.options.mss, 0);
+	assert_int_equal(s.options.wscale, 0);
+	assert_int_equal(s.options.tsval, 0);
+	assert_int_equal(s.options.tsecr, 0);
 	assert_int_equal(s.options.sack_count, 0);
 	assert_false(s.options.has_wscale);
 	assert_false(s.options.sack_permitted);
@@ -326,6 +329,14 @@ static void three_blocks_fit_beside_a_timestamp(void **state)
 	assert_int_equal(out[39], 102);
 }
 
+static void one_block_is_written(void **state)
+{
+	const struct tcp_options o = { .sack_count = 1,
+				       .sack = { { { 1 }, { 2 } } } };
+	(void)state;
+	OPTIONS(&o, false, "\1\1\5\x0a\0\0\0\1\0\0\0\2");
+}
+
 static void four_blocks_fit_alone(void **state)
 {
 	const struct tcp_options o = { .sack_count = 4 };
@@ -361,6 +372,7 @@ static void the_header_says_its_length(void **state)
 	(void)state;
 	assert_int_equal(tcp_build(&segment, out), 36);
 	assert_int_equal(out[12], 0x90);
+	assert_memory_equal(out + 20, "\2\4\0\x09", 4);
 	segment.flags = TCP_ACK;
 	assert_int_equal(tcp_build(&segment, out), 32);
 	assert_int_equal(out[12], 0x80);
@@ -394,6 +406,7 @@ int main(void)
 		cmocka_unit_test(without_options_nothing_is_written),
 		cmocka_unit_test(a_segment_has_no_options_of_a_syn),
 		cmocka_unit_test(three_blocks_fit_beside_a_timestamp),
+		cmocka_unit_test(one_block_is_written),
 		cmocka_unit_test(four_blocks_fit_alone),
 		cmocka_unit_test(the_header_is_written),
 		cmocka_unit_test(the_header_says_its_length),
