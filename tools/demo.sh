@@ -38,7 +38,7 @@ clean_up()
 set_account()
 {
 	account=$1
-	as=(env "XDG_RUNTIME_DIR=$here/run")
+	as=(env "XDG_RUNTIME_DIR=$here/run" "no_proxy=*" "NO_PROXY=*")
 	if [ -n "$account" ]; then
 		as=(setpriv "--reuid=$uid" "--regid=$gid" --clear-groups "${as[@]}" "HOME=$here")
 		chown "$uid:$gid" "$here/run"
@@ -132,6 +132,10 @@ choose_outside()
 	address=$(ip -o -4 addr show up scope global 2>/dev/null |
 		awk '{ sub("/.*", "", $4); print $4; exit }')
 	options=()
+	if ! ip -o link show up dev lo 2>/dev/null | grep -q .; then
+		ip link set lo up 2>/dev/null || give_up "this host's loopback is down"
+		say "this host's loopback was down: it is up now"
+	fi
 	if [ -z "$address" ]; then
 		say 'this host has no address but loopback: opened for this guest by --host-loopback'
 		options=(--host-loopback)
@@ -142,6 +146,7 @@ choose_outside()
 serve_outside()
 {
 	echo "$outside_page" >"$here/outside/index.html"
+	: >"$here/outside.log"
 	chmod -R a+rX "$here/page" "$here/outside"
 	"${as[@]}" "$python" -u -m http.server --directory "$here/outside" \
 		--bind "${address:-127.0.0.1}" 0 >"$here/outside.log" 2>&1 &
@@ -160,6 +165,7 @@ start_guest()
 {
 	echo "$page" >"$here/page/index.html"
 	for port in {8080..8099}; do
+		: >"$here/guest.log"
 		"${as[@]}" "$here/minato" run -v --name "$guest" -p "$port:80" \
 			"${options[@]}" -- "$python" -u -m http.server \
 			--directory "$here/page" 80 >"$here/guest.log" 2>&1 &
@@ -186,12 +192,11 @@ start_guest()
 choose_fetch()
 {
 	if command -v curl >/dev/null; then
-		fetch=(curl -sS --noproxy '*' -m 10)
+		fetch=(curl -sS -m 10)
 		return
 	fi
 	fetch=("$python" -c 'import sys, urllib.request as u
-o = u.build_opener(u.ProxyHandler({}))
-sys.stdout.buffer.write(o.open(sys.argv[1], timeout=10).read())')
+sys.stdout.buffer.write(u.urlopen(sys.argv[1], timeout=10).read())')
 }
 
 # Runs the words, shows what they print, and compares.
