@@ -121,12 +121,12 @@ static bool make_room(struct relay_published *door)
 
 	if (endpoint_evict(relay))
 		return true;
-	relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
 	if (relay->spare_fd < 0)
 		return false;
 	close(relay->spare_fd);
 	fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
+		relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		turn_away(relay, fd);
 	}

@@ -336,10 +336,11 @@ static int start_one(struct relay *relay, struct relay_published *door)
 
 	door->relay = relay;
 	if (door->protocol == MINATO_TCP) {
+		/* For what lingers from before, which listen looks at again; and for the children,
+		   so that the port can be bound again while they linger. */
+		setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		if (listen(door->fd, BACKLOG) < 0)
 			return -errno;
-		/* For the children, so that the port can be bound again while they linger. */
-		setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	}
 	watch = drive_loop_add(relay->config.loop, door->fd, EPOLLIN, ready, door);
 	if (watch < 0)

@@ -43,8 +43,9 @@ struct world {
 	struct relay *relay;
 	struct relay_publish list;
 	struct drive_subnet subnet;
-	int64_t skew_ns;     /* added to the clock */
-	uint32_t icmp_count; /* ICMP packets that the guest was sent */
+	int64_t skew_ns;	      /* added to the clock */
+	uint32_t icmp_count;	      /* ICMP errors that the guest was sent */
+	uint8_t icmp_type, icmp_code; /* of the last */
 	uint32_t rst_count;
 };
 
@@ -165,9 +166,11 @@ static inline void note_frame(const uint8_t *data, bool to_guest)
 
 	if (!to_guest)
 		return;
-	if (proto == 1 || (proto == 58 && data[header] < 128))
+	if (proto == 1 || (proto == 58 && data[header] < 128)) {
 		w.icmp_count++;
-	else if (proto == 6 && data[header + 13] & 4)
+		w.icmp_type = data[header];
+		w.icmp_code = data[header + 1];
+	} else if (proto == 6 && data[header + 13] & 4)
 		w.rst_count++;
 }
 
@@ -302,9 +305,9 @@ static inline void turn(void)
 /* Turns until the condition holds; fails after a while. */
 #define UNTIL(condition)                                                                           \
 	do {                                                                                       \
-		int64_t limit = drive_now().ns + PATIENCE_NS;                                      \
+		int64_t until_ns = drive_now().ns + PATIENCE_NS;                                   \
 		while (!(condition)) {                                                             \
-			if (drive_now().ns > limit)                                                \
+			if (drive_now().ns > until_ns)                                             \
 				fail_msg("in vain: %s", #condition);                               \
 			turn();                                                                    \
 		}                                                                                  \

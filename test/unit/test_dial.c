@@ -2,6 +2,8 @@
 /* The guest's calls: answered as the far side answers, and refused at the host's inner side. */
 #include "relay_fixture.h"
 
+#include <sys/resource.h>
+
 static void reaches(const char *text)
 {
 	int listener = host_socket(SOCK_STREAM, text, 0);
@@ -50,28 +52,37 @@ static void refused_is_refused_ipv6(void **state)
 	assert_int_equal(error_of(guest_connect("2001:db8::1", 9)), ECONNREFUSED);
 }
 
+/* The guest is told by this ICMP error, and by no reset. */
+static void unreachable(const char *text, uint8_t type, uint8_t code)
+{
+	uint32_t before = w.icmp_count;
+
+	guest_connect(text, 80);
+	UNTIL(w.icmp_count > before);
+	assert_int_equal(w.icmp_type, type);
+	assert_int_equal(w.icmp_code, code);
+	assert_int_equal(w.rst_count, 0);
+	assert_int_equal(w.relay->lanes.count, 0);
+}
+
 static void unreachable_is_unreachable(void **state)
 {
-	uint32_t before;
-
 	NEED_NETNS();
-	before = w.icmp_count;
-	assert_int_equal(error_of(guest_connect("198.51.100.1", 80)), ENETUNREACH);
-	assert_int_equal(w.icmp_count, before + 1);
-	assert_int_equal(w.rst_count, 0);
+	unreachable("198.51.100.1", 3, 0);
 	assert_int_equal(count_of(RELAY_COUNT_TCP_OUT_FAILED), 1);
 }
 
 static void unreachable_is_unreachable_ipv6(void **state)
 {
 	NEED_NETNS();
-	assert_int_equal(error_of(guest_connect("2001:db8:1::1", 80)), ENETUNREACH);
+	unreachable("2001:db8:1::1", 1, 0);
 }
 
 static void absent_neighbour_is_unreachable(void **state)
 {
 	NEED_NETNS();
-	assert_int_equal(error_of(guest_connect("10.0.2.50", 80)), EHOSTUNREACH);
+	unreachable("10.0.2.50", 3, 1);
+	unreachable("fd00::50", 1, 3);
 }
 
 static void gateway_is_closed(void **state)
@@ -196,6 +207,66 @@ static void about_tells_the_outside_port(void **state)
 	}
 	assert_true(found);
 	close(far);
+	close(listener);
+}
+
+/* ---- descriptors ---- */
+
+/* No descriptor more than are in use now, until the limit is given back. */
+static struct rlimit starve(void)
+{
+	struct rlimit limit;
+	struct rlimit small;
+	int next = dup(0);
+
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	small = limit;
+	small.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+	return limit;
+}
+
+static void without_descriptors_a_call_is_rejected(void **state)
+{
+	struct rlimit limit;
+
+	NEED_NETNS();
+	limit = starve();
+	guest_connect("192.0.2.1", 80);
+	for (int i = 0; i < 100 && !w.icmp_count; i++)
+		turn();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(w.icmp_type, 3);
+	assert_int_equal(w.icmp_code, 1);
+	assert_int_equal(count_of(RELAY_COUNT_NO_DESCRIPTOR), 1);
+	assert_int_equal(w.relay->lanes.count, 0);
+}
+
+static void the_oldest_endpoint_gives_way_to_a_call(void **state)
+{
+	struct minato_endpoint local;
+	struct minato_datagram to;
+	struct rlimit limit;
+	uint64_t s;
+	int listener;
+
+	NEED_NETNS();
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 0);
+	s = guest_socket(MINATO_UDP);
+	local = end("10.0.2.100", 5000);
+	assert_int_equal(minato_bind(w.guest, s, &local), 0);
+	to = (struct minato_datagram){ .remote = end("192.0.2.1", 9999) };
+	assert_int_equal(minato_send_datagram(w.guest, s, &to, "x", 1), 1);
+	UNTIL(w.relay->endpoints.count == 1);
+	limit = starve();
+	s = guest_connect("192.0.2.1", port_of(listener));
+	for (int i = 0; i < 100 && !(guest_ready(s) & MINATO_CONNECTED); i++)
+		turn();
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(guest_ready(s) & MINATO_CONNECTED);
+	assert_int_equal(count_of(RELAY_COUNT_UDP_EVICTED), 1);
+	assert_int_equal(w.relay->endpoints.count, 0);
 	close(listener);
 }
 
@@ -396,6 +467,8 @@ int main(void)
 		CASE(call_taken_back_leaves_nothing),
 		CASE(many_at_once),
 		CASE(about_tells_the_outside_port),
+		CASE(without_descriptors_a_call_is_rejected),
+		CASE(the_oldest_endpoint_gives_way_to_a_call),
 		CASE(a_frame_that_is_sound_gets_through),
 		CASE(loopback4_is_closed),
 		CASE(loopback6_is_closed),
