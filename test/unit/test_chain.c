@@ -111,6 +111,15 @@ static void unknown_options_do_as_their_bits_say(void **state)
 	}
 }
 
+static void options_are_stepped_over_by_their_length(void **state)
+{
+	(void)state;
+	REFUSED(60, "\6\0\5\0\x41\0\1\0");
+	REFUSED(60, "\6\0\5\1\x09\x41\0\0");
+	PASSED(60, "\6\0\5\2\x41\x41\1\0");
+	REFUSED(60, "\6\0\0\x41\0\1\1\0");
+}
+
 static void a_jumbo_payload_is_refused(void **state)
 {
 	(void)state;
@@ -195,6 +204,7 @@ int main(void)
 		T(eight_headers_are_the_most),
 		T(a_route_with_hops_left_is_refused),
 		T(unknown_options_do_as_their_bits_say),
+		T(options_are_stepped_over_by_their_length),
 		T(a_jumbo_payload_is_refused),
 		T(options_must_end_with_their_header),
 		T(a_header_cut_off_is_refused),

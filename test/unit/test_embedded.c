@@ -88,10 +88,16 @@ static void echoes_are_read(void **state)
 	assert_true(embedded(28));
 	assert_int_equal(found.type, PACKET_ICMP4);
 	assert_int_equal(found.src_port, 0xbeef);
+	assert_int_equal(found.icmp_type, ICMP4_ECHO);
 	forge_icmp(&inner, true, ICMP6_ECHO, 0, 0xbeef0001, 0);
 	assert_true(embedded(48));
 	assert_int_equal(found.type, PACKET_ICMP6);
 	assert_int_equal(found.dst_port, 0xbeef);
+	assert_int_equal(found.icmp_type, ICMP6_ECHO);
+	assert_int_equal(found.icmp_code, 0);
+	forge_icmp(&inner, true, ICMP6_ECHO_REPLY, 7, 0xbeef0001, 0);
+	assert_true(embedded(48));
+	assert_int_equal(found.icmp_code, 7);
 }
 
 static void an_error_about_an_error_is_refused(void **state)
@@ -112,6 +118,34 @@ static void other_protocols_are_refused(void **state)
 	forge_icmp(&inner, false, ICMP6_ECHO, 0, 1, 0);
 	inner.next = IP_PROTO_ICMP6;
 	assert_false(embedded(28));
+}
+
+static void the_rest_of_the_header_is_read(void **state)
+{
+	(void)state;
+	for (int is6 = 0; is6 < 2; is6++) {
+		forge_udp(&inner, is6, 700);
+		inner.tos = 0xab;
+		inner.ttl = 17;
+		assert_true(embedded(100));
+		assert_int_equal(found.traffic_class, 0xab);
+		assert_int_equal(found.hop_limit, 17);
+		assert_int_equal(found.ip_len, (is6 ? 40 : 20) + 708);
+		assert_memory_equal(found.src.bytes + (is6 ? 0 : 12), inner.src,
+				    is6 ? 16 : 4);
+		assert_memory_equal(found.dst.bytes + (is6 ? 0 : 12), inner.dst,
+				    is6 ? 16 : 4);
+	}
+}
+
+static void a_short_header_length_is_refused(void **state)
+{
+	(void)state;
+	for (uint8_t words = 0; words < 5; words++) {
+		forge_udp(&inner, false, 30);
+		inner.first = 0x40 | words;
+		assert_false(embedded(58));
+	}
 }
 
 static void ip_options_are_stepped_over(void **state)
@@ -215,6 +249,8 @@ int main(void)
 		T(echoes_are_read),
 		T(an_error_about_an_error_is_refused),
 		T(other_protocols_are_refused),
+		T(the_rest_of_the_header_is_read),
+		T(a_short_header_length_is_refused),
 		T(ip_options_are_stepped_over),
 		T(extension_headers_are_stepped_over),
 		T(later_fragments_are_refused),

@@ -277,6 +277,15 @@ static void an_exact_multiple_has_no_empty_tail(void **state)
 	assert_false(take(UINT32_MAX));
 }
 
+static void one_byte_more_is_a_packet_more(void **state)
+{
+	(void)state;
+	forge_tcp(&f, false, NULL, 0, 3001);
+	fill_payload(3001);
+	prepare(1000, 3001);
+	assert_int_equal(take_all(1000), 4);
+}
+
 static void a_frame_that_is_no_run_is_one_packet(void **state)
 {
 	(void)state;
@@ -366,6 +375,9 @@ static void a_udp_checksum_is_never_zero(void **state)
 		prepare(0, 2);
 		field = f.frame + r.frame.csum_start + 6;
 		make_partial();
+		assert_true(take(0));
+		assert_true(r.packet.transport[6] != 0 ||
+			    r.packet.transport[7] != 0);
 		split_complete(&r.frame);
 		assert_true(field[0] != 0 || field[1] != 0);
 		zeros += field[0] == 0xff && field[1] == 0xff;
@@ -423,6 +435,7 @@ int main(void)
 		cmocka_unit_test(payload_is_described_where_it_lies),
 		cmocka_unit_test(payload_behind_the_header_is_found),
 		cmocka_unit_test(an_exact_multiple_has_no_empty_tail),
+		cmocka_unit_test(one_byte_more_is_a_packet_more),
 		cmocka_unit_test(a_frame_that_is_no_run_is_one_packet),
 		cmocka_unit_test(a_run_of_one_is_one_packet),
 		cmocka_unit_test(too_few_extents_are_caught),
