@@ -3,6 +3,7 @@
 #include "stack/stack.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* Of drawn ports that turn out to be taken by TIME-WAIT. */
 #define DRAWS 8
@@ -93,6 +94,29 @@ static int choose_and_take(struct minato *m, uint32_t index,
 	return error;
 }
 
+/* After a failure the connection begins anew, with the options it had. */
+static void renew(struct minato *m, struct socket *s)
+{
+	struct tcp_env e = host_env(m);
+	int64_t had[MINATO_OPTION_COUNT];
+	bool has[MINATO_OPTION_COUNT];
+	int64_t standard;
+
+	for (int i = 0; i < MINATO_OPTION_COUNT; i++)
+		has[i] = tcp_get(&e, &s->body.tcp, (enum minato_option)i,
+				 &had[i]) == 0;
+	tcp_destroy(&e, &s->body.tcp);
+	memset(&s->body.tcp, 0, sizeof(s->body.tcp));
+	tcp_init(&s->body.tcp);
+	for (int i = 0; i < MINATO_OPTION_COUNT; i++) {
+		const enum minato_option option = (enum minato_option)i;
+		if (has[i] &&
+		    tcp_get(&e, &s->body.tcp, option, &standard) == 0 &&
+		    standard != had[i])
+			tcp_set(&e, &s->body.tcp, option, had[i]);
+	}
+}
+
 static int connect_stream(struct minato *m, uint32_t index,
 			  const struct minato_endpoint *peer)
 {
@@ -121,7 +145,9 @@ static int connect_stream(struct minato *m, uint32_t index,
 	setup.above = reused;
 	setup.isn_above = above;
 	slots_drop_detail(m, s);
-	s->flags = (s->flags & ~SOCKET_ERROR) | SOCKET_OPENED;
+	if (s->flags & SOCKET_OPENED)
+		renew(m, s);
+	s->flags = (s->flags & ~(SOCKET_ERROR | SOCKET_URGENT)) | SOCKET_OPENED;
 	host_count(m, COUNTER_CONNECTS);
 	tcp_connect(&e, &s->body.tcp, &setup);
 	flow_settle(m, index);

@@ -54,6 +54,19 @@ static uint8_t proto_of(const struct packet *p)
 	return p->type == PACKET_UDP ? MINATO_UDP : MINATO_ICMP;
 }
 
+/* A leased chunk holds all of the frame: what is kept is named by it. */
+static bool lies_in_chunk(const struct minato *m,
+			  const struct minato_frame *frame)
+{
+	const uint8_t *base;
+
+	if (frame->chunk == MINATO_CHUNK_NONE)
+		return true;
+	base = chunk_at(&m->payload, frame->chunk);
+	return frame->data >= base && frame->len <= MINATO_CHUNK_LARGE &&
+	       (size_t)(frame->data - base) <= MINATO_CHUNK_LARGE - frame->len;
+}
+
 static void parse(struct minato *m, const struct minato_frame *frame,
 		  struct arrival *a)
 {
@@ -63,6 +76,7 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	m->counters[COUNTER_RX_FRAMES]++;
 	m->counters[COUNTER_RX_BYTES] += frame->len;
 	check(frame->link < m->link_count);
+	check(lies_in_chunk(m, frame));
 	link = &m->link[frame->link];
 	a->verdict = packet_parse(frame, link->config.type, link->config.mac,
 				  &a->packet);

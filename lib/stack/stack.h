@@ -101,9 +101,9 @@ struct list {
 #define SOCKET_V6ONLY 0x04000u
 #define SOCKET_TRANSPARENT 0x08000u
 #define SOCKET_HOLD 0x10000u
-#define SOCKET_DEFER 0x20000u  /* child in half_open that waits for data */
-#define SOCKET_ERROR 0x40000u  /* tcp has a pending error */
-#define SOCKET_URGENT 0x80000u /* urgent data not yet taken */
+#define SOCKET_DEFER 0x20000u	 /* child in half_open that waits for data */
+#define SOCKET_ERROR 0x40000u	 /* tcp has a pending error */
+#define SOCKET_URGENT 0x80000u	 /* urgent data not yet taken */
 #define SOCKET_STARVED 0x100000u /* a write was cut short by memory */
 /* What children of a listener take over. */
 #define SOCKET_INHERITED                                                       \

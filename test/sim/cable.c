@@ -246,6 +246,10 @@ static void lease(struct sim *s, struct minato *m, struct parcel *p)
 	chunk = minato_lease(m, &where);
 	if (chunk == MINATO_CHUNK_NONE)
 		return;
+	if (where.len < p->frame.len) {
+		minato_unlease(m, chunk);
+		return;
+	}
 	memcpy(where.base, p->frame.data, p->frame.len);
 	p->frame.data = where.base;
 	p->frame.chunk = chunk;

@@ -103,12 +103,12 @@ static void spawn(struct sim *s)
 		.state = END_CONNECTING,
 		.node = from,
 		.handle = handle,
-		.to_send = 4 + dice_size(&s->dice, 200000),
+		.to_send = 4 + dice_size(&s->dice, s->size_max),
 		.act_at = s->now + SIM_MS,
 		.progress_at = s->now,
 	};
 	f->end[1].node = to;
-	f->end[1].to_send = dice_size(&s->dice, 200000);
+	f->end[1].to_send = dice_size(&s->dice, s->size_max);
 	s->flows++;
 	error = minato_connect(m, handle, &peer);
 	sim_trace(s, "%u: conversation %u with %u:%u: %d", from, f->id, to, peer.port, error);
@@ -226,6 +226,10 @@ static void decide(struct sim *s, struct held *h)
 
 static void consider(struct sim *s, uint32_t node, uint64_t handle)
 {
+	if (s->over) {
+		minato_ignore(host(s, node), handle);
+		return;
+	}
 	for (uint32_t i = 0; i < SIM_HELD; i++) {
 		struct held *h = &s->held[i];
 		if (h->used)
@@ -383,7 +387,7 @@ bool player_act(struct sim *s)
 	if (!s->calm)
 		chat_send(s, dice_below(&s->dice, s->nodes));
 	s->spawn_at = s->calm ? INT64_MAX :
-				s->now + (1 + (int64_t)dice_below(&s->dice, 1000)) * SIM_MS;
+				s->now + (1 + (int64_t)dice_below(&s->dice, s->pace_ms)) * SIM_MS;
 	return true;
 }
 
@@ -419,6 +423,7 @@ bool player_done(const struct sim *s)
 
 void player_close(struct sim *s)
 {
+	s->over = true;
 	for (uint32_t i = 0; i < SIM_HELD; i++) {
 		if (s->held[i].used)
 			minato_close(host(s, s->held[i].node), s->held[i].handle);

@@ -162,12 +162,14 @@ void judge_end(struct sim *s);
 
 struct sim {
 	uint64_t seed;
-	bool trace, calm, failed;
+	bool trace, calm, over, failed;
 	char why[200];
 	struct dice dice, wire_dice;
 	int64_t now, storm_end, end;
 	struct node node[SIM_NODES];
 	uint32_t nodes;
+	uint32_t size_max; /* bytes that one side says */
+	uint32_t pace_ms;  /* between what programs begin */
 	bool outside; /* node 0 is the way to everywhere */
 	bool scarce;  /* memory is */
 	struct cable cable;

@@ -249,7 +249,10 @@ static void fiddle(struct sim *s, struct end *e)
 		minato_listen(m, e->handle, 5);
 		break;
 	case 6:
-		minato_connect(m, e->handle, &(struct minato_endpoint){ s->node[0].v4, 80 });
+		/* Once it has ended this would begin another. */
+		if (minato_info(m, e->handle, &info) == 0 && info.state == MINATO_ESTABLISHED)
+			minato_connect(m, e->handle,
+				       &(struct minato_endpoint){ s->node[0].v4, 80 });
 		break;
 	default:
 		minato_send(m, dice_next(&s->dice), "x", 1, 0);

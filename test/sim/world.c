@@ -191,6 +191,8 @@ static void make_world(struct sim *s)
 	s->outside = dice_chance(d, 300);
 	s->scarce = dice_chance(d, 250);
 	s->by_events = dice_chance(d, 700);
+	s->size_max = PICK(d, 2000, 50000, 50000, 500000);
+	s->pace_ms = PICK(d, 30, 300, 1500);
 	s->flows_max = 1 + dice_below(d, s->scarce ? 8 : SIM_FLOWS);
 	s->storm_end = s->now + (2 + (int64_t)dice_below(d, 40)) * SIM_S;
 	make_weather(s);

@@ -216,6 +216,14 @@ static inline uint64_t counter(const struct minato *m, const char *name)
 	return 0;
 }
 
+static inline uint32_t ready(struct minato *m, uint64_t s)
+{
+	const int mask = minato_ready(m, s, NULL);
+
+	assert_true(mask >= 0);
+	return (uint32_t)mask;
+}
+
 static inline uint64_t open_socket(struct minato *m, enum minato_proto proto)
 {
 	uint64_t s;

@@ -299,7 +299,7 @@ static void test_send_bound(void **state)
 		sent = send_to(p.a.m, a, "10.0.0.2", 53, "x");
 	while (sent == 1);
 	assert_int_equal(sent, -EAGAIN);
-	assert_false(minato_ready(p.a.m, a, NULL) & MINATO_WRITABLE);
+	assert_false(ready(p.a.m, a) & MINATO_WRITABLE);
 	settle(&p);
 	assert_true(minato_event(p.a.m, &event));
 	assert_true(event.ready & MINATO_WRITABLE);
