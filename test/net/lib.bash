@@ -142,7 +142,8 @@ world_up() {
 	in_peer ip addr add $PEER4/24 dev p0
 	in_peer ip addr add $GW4/24 dev p0
 	in_peer ip addr add $PEER6/64 dev p0 nodad
-	in_peer ip addr add $GW6/64 dev p0 nodad
+	# the gateway's is not what programs there speak from
+	in_peer ip addr add $GW6/64 dev p0 nodad preferred_lft 0
 	in_peer ip link set p0 up
 	ip route add default via $GW4
 	ip -6 route add default via $GW6

@@ -9,7 +9,6 @@ import ipaddress, select, socket, struct, sys, time
 dst, port = sys.argv[1], int(sys.argv[2])
 mac = None
 def gateway_mac():
-    socket.create_connection
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.sendto(b"x", ("10.0.2.2", 9))
     for i in range(100):
@@ -48,7 +47,7 @@ def packet(payload, proto):
     return h[:10] + struct.pack("!H", csum(h)) + h[12:] + payload
 raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 raw.bind(("tap0", 0))
-local = open("/sys/class/net/tap0/address").read().strip() if False else raw.getsockname()[4]
+local = raw.getsockname()[4]
 gw = gateway_mac()
 proto = 17 if len(sys.argv) > 3 else 6
 eth = gw + local + struct.pack("!H", 0x86dd if v6 else 0x0800)
@@ -68,10 +67,11 @@ while time.time() < end:
     if p == 6 and t[2:4] == struct.pack("!H", 44444):
         answer = "RST" if t[13] & 4 else "SYN-ACK" if t[13] & 2 else "TCP"
         break
-    if p == 1 and t[0] == 3:
+    # errors about this packet, not about the probe for the gateway's MAC
+    if p == 1 and t[0] == 3 and t[24:28] == to:
         answer = "ICMP"
         break
-    if p == 58 and t[0] == 1:
+    if p == 58 and t[0] == 1 and t[32:48] == to:
         answer = "ICMP"
         break
     if p == 17 and t[2:4] == struct.pack("!H", 44444):

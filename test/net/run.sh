@@ -4,6 +4,11 @@
 # refusals, and that nothing stays behind.
 . "$(dirname "$0")/lib.bash"
 
+pid_of() { # of the minato that runs this guest
+	as_user "$M" ps --json | python3 -c "import json, sys
+print([g['pid'] for g in json.load(sys.stdin)['guests'] if g['name'] == '$1'][0])"
+}
+
 # A host without any network first: only the loopback, and that is down.
 run() { as_user "$M" run "$@"; }
 code() { "$@" >/dev/null 2>&1; echo $?; }
@@ -43,19 +48,18 @@ as_user "$M" stop sig --time 5 >/dev/null
 wait "$pid"
 is "minato stop: the command may end by itself" "$?" 5
 has "it saw the signal" "$(cat "$T/term.log")" "got TERM"
-bg int.log as_user "$M" run -- sh -c 'trap "exit 9" INT; echo up; while :; do sleep 0.1; done'
-pid=$BG
-until_true 5 grep -q up "$T/int.log"
-# setpriv execs, env execs: the pid is minato's own.
-kill -INT "$pid"
-wait "$pid"
+# (Not INT: a shell starts background work with INT ignored.)
+bg usr1.log as_user "$M" run --name usr1 -- sh -c 'trap "exit 9" USR1; echo up; while :; do sleep 0.1; done'
+shell=$BG
+until_true 5 grep -q up "$T/usr1.log"
+kill -USR1 "$(pid_of usr1)"
+wait "$shell"
 is "a signal passes through" "$?" 9
 
 # Nothing stays behind.
 no_process() { ! pgrep -f "$1" >/dev/null; }
 run_guest dies -- sleep 54321
-main=$(as_user "$M" ps --json | python3 -c 'import json,sys; print([g for g in json.load(sys.stdin)["guests"] if g["name"]=="dies"][0]["pid"])')
-kill -9 "$main"
+kill -9 "$(pid_of dies)"
 ok "kill -9 of minato ends the guest" until_true 5 no_process "sleep 54321"
 is "its socket file is swept by the next command" "$(as_user "$M" ps | grep -c dies)" 0
 ok "and is gone" fails sh -c "ls '$T'/user/run/minato/ 2>/dev/null | grep dies"
@@ -76,11 +80,11 @@ is "a taken name: exit 1" "$(code run --name twice -- true)" 1
 has "a bad name is refused" "$(run --name 'a/b' -- true 2>&1)" "a/b"
 
 # Ports.
-bg holder.log socat TCP-LISTEN:8085,fork,reuseaddr EXEC:cat
+bg holder.log as_user socat TCP-LISTEN:8085,fork,reuseaddr EXEC:cat
 until_true 5 listening 8085
 text=$(run -p 8085:80 -- echo started 2>&1)
 has "a taken port: the holder is named" "$text" "8085.*socat|socat.*8085"
-has "and its pid" "$text" "$BG"
+has "and its pid" "$text" "$(pgrep -x socat | head -n 1)"
 has "and the next free port" "$text" "8086"
 is "before anything starts" "$(printf '%s' "$text" | grep -c started)" 0
 is "with exit code 1" "$(code run -p 8085:80 -- true)" 1

@@ -16,7 +16,7 @@ txt-record=big.test,$(printf 'x%.0s' {1..240}),$(printf 'y%.0s' {1..240}),$(prin
 pid-file=
 user=root
 X
-bg dns.log in_peer dnsmasq -k -C "$T/dnsmasq.conf"
+bg dns.log in_peer dnsmasq -d -C "$T/dnsmasq.conf"
 cat >"$T/dnsmasq2.conf" <<X
 port=53
 no-resolv
@@ -27,7 +27,7 @@ address=/example.test/192.0.2.81
 pid-file=
 user=root
 X
-bg dns2.log in_peer dnsmasq -k -C "$T/dnsmasq2.conf"
+bg dns2.log in_peer dnsmasq -d -C "$T/dnsmasq2.conf"
 until_true 5 listening 53 peer
 resolver_is $PEER4
 
