@@ -151,7 +151,7 @@ static const char *parse_piece(const char *text, struct text6 *t)
 
 	if (t->len <= 12 && parse_quad(text, t->bytes + t->len)) {
 		t->len += 4;
-		return text + strlen(text);
+		return ""; /* a quad is read to the end of the text */
 	}
 	if (t->len == 16)
 		return NULL;
