@@ -16,7 +16,6 @@ build  ninja-build      cmd:ninja
 build  python3          cmd:python3
 build  pkg-config       cmd:pkg-config
 build  libmnl-dev       lib:libmnl
-build  libseccomp-dev   lib:libseccomp
 build  libcap-ng-dev    lib:libcap-ng
 build  libjansson-dev   lib:jansson
 demo   iproute2         cmd:ip
