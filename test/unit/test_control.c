@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket: requests, pieces, bounds, and clients that mean harm. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+
+static struct drive_loop *loop;
+static struct cmd_control *control;
+static struct sockaddr_un name = { .sun_family = AF_UNIX };
+static socklen_t name_length;
+
+/* What the answers below were asked. */
+static int last_signal;
+static uint64_t rows_to_tell;
+
+static json_t *tell_info(void *user)
+{
+	(void)user;
+	return json_pack("{s:s}", "name", "web");
+}
+
+static json_t *tell_row(void *user, uint64_t *cursor)
+{
+	(void)user;
+	if (*cursor == rows_to_tell)
+		return NULL;
+	return json_pack("{s:I}", "number", (json_int_t)(*cursor)++);
+}
+
+static int take_signal(void *user, int signo)
+{
+	(void)user;
+	last_signal = signo;
+	return signo == SIGUSR1 ? -ESRCH : 0;
+}
+
+static int setup(void **state)
+{
+	struct cmd_answers answers = { tell_info, tell_row, take_signal, NULL };
+	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	last_signal = 0;
+	rows_to_tell = 0;
+	name_length = sizeof(sa_family_t);
+	/* Bound without a name: the kernel gives a free abstract one. */
+	if (bind(listener, (struct sockaddr *)&name, name_length) || listen(listener, 64))
+		return -1;
+	name_length = sizeof(name);
+	getsockname(listener, (struct sockaddr *)&name, &name_length);
+	if (drive_loop_new(&loop))
+		return -1;
+	return cmd_control_open(&control, loop, listener, &answers);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	cmd_control_close(control);
+	drive_loop_free(loop);
+	return 0;
+}
+
+static void turn(int times)
+{
+	struct minato_time past = { 0 };
+
+	while (times-- > 0)
+		assert_true(drive_loop_turn(loop, past) >= 0);
+}
+
+static int join(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, name_length), 0);
+	turn(2);
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	turn(3);
+}
+
+/* What waits for us; "" for nothing, NULL for the end. */
+static const char *heard(int fd)
+{
+	static char text[CMD_LINE_MAX * 2];
+	ssize_t got = recv(fd, text, sizeof(text) - 1, 0);
+
+	if (got == 0 || (got < 0 && errno == ECONNRESET))
+		return NULL;
+	text[got > 0 ? got : 0] = 0;
+	return text;
+}
+
+static void assert_error(int fd, const char *request, const char *part)
+{
+	const char *text;
+
+	say(fd, request);
+	text = heard(fd);
+	assert_non_null(text);
+	if (!strstr(text, "\"error\"") || !strstr(text, part))
+		fail_msg("no error about \"%s\" in: %s", part, text);
+	turn(1);
+	assert_null(heard(fd));
+	close(fd);
+}
+
+static void info_is_answered_in_one_line(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_string_equal(heard(fd), "{\"name\":\"web\",\"done\":true,\"v\":1}\n");
+	close(fd);
+}
+
+static void a_request_may_come_in_pieces(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	say(fd, "{\"v\":1,\"req");
+	assert_string_equal(heard(fd), "");
+	say(fd, "uest\":\"info\"}");
+	assert_string_equal(heard(fd), "");
+	say(fd, "\n");
+	assert_non_null(strstr(heard(fd), "web"));
+	close(fd);
+}
+
+static void requests_may_come_together(void **state)
+{
+	const char *first;
+	int fd = join();
+
+	(void)state;
+	say(fd, "{\"v\":1,\"request\":\"info\"}\n{\"v\":1,\"request\":\"info\"}\n");
+	first = strchr(heard(fd), '\n');
+	assert_non_null(first);
+	assert_non_null(strstr(first, "web"));
+	close(fd);
+}
+
+static void stop_passes_the_signal(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	say(fd, "{\"v\":1,\"request\":\"stop\",\"signal\":15}\n");
+	assert_int_equal(last_signal, SIGTERM);
+	assert_non_null(strstr(heard(fd), "\"done\":true"));
+	close(fd);
+}
+
+static void a_signal_that_cannot_be_sent_is_an_error(void **state)
+{
+	(void)state;
+	assert_error(join(), "{\"v\":1,\"request\":\"stop\",\"signal\":10}\n", "No such process");
+}
+
+static void a_signal_out_of_range_is_refused(void **state)
+{
+	(void)state;
+	assert_error(join(), "{\"v\":1,\"request\":\"stop\"}\n", "signal");
+	assert_error(join(), "{\"v\":1,\"request\":\"stop\",\"signal\":-1}\n", "signal");
+	assert_error(join(), "{\"v\":1,\"request\":\"stop\",\"signal\":9999}\n", "signal");
+	assert_int_equal(last_signal, 0);
+}
+
+static void what_is_wrong_is_said_and_ends_the_client(void **state)
+{
+	(void)state;
+	assert_error(join(), "hello\n", "no JSON object");
+	assert_error(join(), "[1]\n", "no JSON object");
+	assert_error(join(), "\n", "no JSON object");
+	assert_error(join(), "{\"v\":1,\"request\":\"fly\"}\n", "unknown request");
+	assert_error(join(), "{\"v\":1}\n", "missing");
+	assert_error(join(), "{\"v\":2,\"request\":\"info\"}\n", "version 1");
+	assert_error(join(), "{\"request\":\"info\"}\n", "version 1");
+}
+
+/* Reads a listing to its end; how many rows it had. */
+static uint64_t read_rows(int fd, bool *in_order)
+{
+	static char text[1 << 20];
+	size_t used = 0;
+	uint64_t count = 0;
+	char *end = NULL;
+
+	*in_order = true;
+	for (int i = 0; i < 20000 && !end; i++) {
+		ssize_t got;
+
+		turn(1);
+		got = recv(fd, text + used, sizeof(text) - used - 1, 0);
+		used += got > 0 ? (size_t)got : 0;
+		text[used] = 0;
+		end = strstr(text, "\"done\":true");
+	}
+	assert_non_null(end);
+	for (const char *at = text; (at = strstr(at, "\"number\":")) != NULL; at++) {
+		*in_order = *in_order && strtoull(at + 9, NULL, 10) == count;
+		count++;
+	}
+	return count;
+}
+
+static void rows_come_in_lines_that_fit(void **state)
+{
+	bool in_order;
+	int fd = join();
+
+	(void)state;
+	rows_to_tell = 15000;
+	say(fd, "{\"v\":1,\"request\":\"rows\"}\n");
+	assert_int_equal(read_rows(fd, &in_order), 15000);
+	assert_true(in_order);
+	close(fd);
+}
+
+static void no_rows_are_an_end_alone(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	say(fd, "{\"v\":1,\"request\":\"rows\"}\n");
+	assert_string_equal(heard(fd), "{\"count\":0,\"done\":true,\"v\":1}\n");
+	close(fd);
+}
+
+static void a_listing_leaves_turns_for_others(void **state)
+{
+	int slow = join();
+	int quick = join();
+
+	(void)state;
+	rows_to_tell = UINT64_MAX;
+	say(slow, "{\"v\":1,\"request\":\"rows\"}\n");
+	say(quick, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(quick), "web"));
+	close(slow);
+	close(quick);
+	turn(3);
+}
+
+static void who_does_not_read_blocks_nobody(void **state)
+{
+	int deaf = join();
+	int other = join();
+
+	(void)state;
+	rows_to_tell = UINT64_MAX;
+	say(deaf, "{\"v\":1,\"request\":\"rows\"}\n");
+	turn(2000);
+	say(other, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(other), "web"));
+	close(deaf);
+	close(other);
+}
+
+static void a_line_without_end_is_refused(void **state)
+{
+	static char line[CMD_LINE_MAX];
+	size_t sent = 0;
+	int fd = join();
+
+	(void)state;
+	memset(line, ' ', sizeof(line));
+	while (sent < sizeof(line)) {
+		ssize_t n = send(fd, line + sent, sizeof(line) - sent, MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		turn(3);
+	}
+	assert_non_null(strstr(heard(fd), "too long"));
+	assert_null(heard(fd));
+	close(fd);
+}
+
+static void a_line_of_the_full_size_is_heard(void **state)
+{
+	static char line[CMD_LINE_MAX];
+	static const char request[] = "{\"v\":1,\"request\":\"info\"}";
+	size_t sent = 0;
+	int fd = join();
+
+	(void)state;
+	memset(line, ' ', sizeof(line));
+	memcpy(line, request, sizeof(request) - 1);
+	line[sizeof(line) - 1] = '\n';
+	while (sent < sizeof(line)) {
+		ssize_t n = send(fd, line + sent, sizeof(line) - sent, MSG_NOSIGNAL);
+
+		sent += n > 0 ? (size_t)n : 0;
+		turn(3);
+	}
+	assert_non_null(strstr(heard(fd), "web"));
+	close(fd);
+}
+
+static void half_a_request_and_away_harms_nothing(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	say(fd, "{\"v\":1");
+	close(fd);
+	turn(3);
+	fd = join();
+	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(fd), "web"));
+	close(fd);
+}
+
+static void half_closed_is_still_answered(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	assert_true(send(fd, "{\"v\":1,\"request\":\"info\"}\n", 25, 0) == 25);
+	shutdown(fd, SHUT_WR);
+	turn(4);
+	assert_non_null(strstr(heard(fd), "web"));
+	assert_null(heard(fd));
+	close(fd);
+}
+
+static void the_seventeenth_takes_the_place_of_the_most_silent(void **state)
+{
+	int fds[CMD_CLIENTS_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++)
+		fds[i] = join();
+	/* The first speaks, so the second is silent longest. */
+	say(fds[0], "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(fds[0]), "web"));
+	fds[CMD_CLIENTS_MAX] = join();
+	say(fds[CMD_CLIENTS_MAX], "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(fds[CMD_CLIENTS_MAX]), "web"));
+	assert_null(heard(fds[1]));
+	assert_string_equal(heard(fds[0]), "");
+	assert_string_equal(heard(fds[2]), "");
+	for (size_t i = 0; i <= CMD_CLIENTS_MAX; i++)
+		close(fds[i]);
+}
+
+static void a_flood_of_clients_leaves_it_standing(void **state)
+{
+	int fds[64];
+
+	(void)state;
+	for (size_t i = 0; i < 64; i++)
+		fds[i] = join();
+	turn(10);
+	say(fds[63], "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(fds[63]), "web"));
+	for (size_t i = 0; i < 64; i++)
+		close(fds[i]);
+	turn(20);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(info_is_answered_in_one_line),
+		CASE(a_request_may_come_in_pieces),
+		CASE(requests_may_come_together),
+		CASE(stop_passes_the_signal),
+		CASE(a_signal_that_cannot_be_sent_is_an_error),
+		CASE(a_signal_out_of_range_is_refused),
+		CASE(what_is_wrong_is_said_and_ends_the_client),
+		CASE(rows_come_in_lines_that_fit),
+		CASE(no_rows_are_an_end_alone),
+		CASE(a_listing_leaves_turns_for_others),
+		CASE(who_does_not_read_blocks_nobody),
+		CASE(a_line_without_end_is_refused),
+		CASE(a_line_of_the_full_size_is_heard),
+		CASE(half_a_request_and_away_harms_nothing),
+		CASE(half_closed_is_still_answered),
+		CASE(the_seventeenth_takes_the_place_of_the_most_silent),
+		CASE(a_flood_of_clients_leaves_it_standing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

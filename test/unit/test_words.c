@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Values as the words of a listing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "view/view.h"
+
+static struct view_end end_of(const char *text, uint16_t port)
+{
+	struct minato_endpoint one = { .port = port };
+
+	assert_int_equal(minato_addr_parse(text, &one.addr), 0);
+	return view_end_of(&one);
+}
+
+static void assert_address(const char *text, uint8_t prefix, const char *expected)
+{
+	struct view_end end = end_of(text, 1);
+	char word[VIEW_WORD_SIZE];
+
+	end.prefix = prefix;
+	assert_string_equal(view_address_word(word, sizeof(word), &end), expected);
+}
+
+static void addresses_look_as_in_ss(void **state)
+{
+	(void)state;
+	assert_address("10.0.2.100", 128, "10.0.2.100");
+	assert_address("fd00::64", 128, "[fd00::64]");
+	assert_address("0.0.0.0", 128, "0.0.0.0");
+	assert_address("::", 0, "*");
+	assert_address("::", 128, "[::]");
+}
+
+static void networks_have_their_length(void **state)
+{
+	(void)state;
+	assert_address("10.0.0.0", 104, "10.0.0.0/8");
+	assert_address("127.0.0.0", 104, "127.0.0.0/8");
+	assert_address("fd00::", 64, "fd00::/64");
+	assert_address("0.0.0.0", 104, "0.0.0.0/8");
+	assert_address("0.0.0.0", 96, "0.0.0.0");
+}
+
+static void assert_port(uint16_t first, uint16_t last, const char *expected)
+{
+	struct view_end end = { .first = first, .last = last };
+	char word[VIEW_WORD_SIZE];
+
+	assert_string_equal(view_port_word(word, sizeof(word), &end, MINATO_TCP, NULL), expected);
+}
+
+static void ports_are_single_runs_or_any(void **state)
+{
+	(void)state;
+	assert_port(80, 80, "80");
+	assert_port(8000, 8009, "8000-8009");
+	assert_port(0, 0, "*");
+	assert_port(0, 65535, "*");
+	assert_port(65535, 65535, "65535");
+}
+
+static void assert_age(int64_t ms, const char *expected)
+{
+	char word[VIEW_WORD_SIZE];
+
+	assert_string_equal(view_age_word(word, sizeof(word), ms), expected);
+}
+
+static void ages_have_two_units_at_most(void **state)
+{
+	(void)state;
+	assert_age(-1, "-");
+	assert_age(0, "0s");
+	assert_age(59999, "59s");
+	assert_age(60000, "1m00s");
+	assert_age(3599000, "59m59s");
+	assert_age(3600000, "1h00m");
+	assert_age(86399000, "23h59m");
+	assert_age(86400000, "1d00h");
+	assert_age(INT64_MAX, "106751991167d07h");
+}
+
+static void owners_look_as_in_ss(void **state)
+{
+	struct view_row row = {
+		.owners = { { "curl", 12, 3 }, { "sh", 11, 0 } },
+		.owner_count = 2,
+	};
+	char word[128];
+
+	(void)state;
+	assert_string_equal(view_owners_word(word, sizeof(word), &row),
+			    "users:((\"curl\",pid=12,fd=3),(\"sh\",pid=11,fd=0))");
+	row.owner_count = 0;
+	assert_string_equal(view_owners_word(word, sizeof(word), &row), "");
+}
+
+static void owners_are_cut_where_the_room_ends(void **state)
+{
+	struct view_row row = { .owners = { { "curl", 12, 3 } }, .owner_count = 1 };
+	char word[12];
+
+	(void)state;
+	assert_string_equal(view_owners_word(word, sizeof(word), &row), "users:((\"cu");
+}
+
+static void published_ports_stand_in_a_line(void **state)
+{
+	struct view_port ports[] = {
+		{ MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80) },
+		{ MINATO_UDP, end_of("127.0.0.1", 53), end_of("10.0.2.100", 5353) },
+		{ MINATO_TCP, end_of("fd12::1", 443), end_of("10.0.2.100", 443) },
+	};
+	char word[256];
+
+	(void)state;
+	ports[0].host.last = 8089;
+	ports[0].guest.last = 89;
+	assert_string_equal(view_ports_word(word, sizeof(word), ports, 3),
+			    "8080-8089->80-89/tcp, 127.0.0.1:53->5353/udp, "
+			    "[fd12::1]:443->443/tcp");
+	assert_string_equal(view_ports_word(word, sizeof(word), ports, 0), "");
+}
+
+static void protocols_have_words(void **state)
+{
+	(void)state;
+	assert_string_equal(view_proto_word(MINATO_TCP), "tcp");
+	assert_string_equal(view_proto_word(MINATO_UDP), "udp");
+	assert_string_equal(view_proto_word(MINATO_ICMP), "icmp");
+	assert_string_equal(view_proto_word(0), "any");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_look_as_in_ss),
+		cmocka_unit_test(networks_have_their_length),
+		cmocka_unit_test(ports_are_single_runs_or_any),
+		cmocka_unit_test(ages_have_two_units_at_most),
+		cmocka_unit_test(owners_look_as_in_ss),
+		cmocka_unit_test(owners_are_cut_where_the_room_ends),
+		cmocka_unit_test(published_ports_stand_in_a_line),
+		cmocka_unit_test(protocols_have_words),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
