@@ -81,17 +81,27 @@ static uint32_t offload_for(const struct emission *e)
 	return e->ip.is6 ? MINATO_OFFLOAD_TSO6 : MINATO_OFFLOAD_TSO4;
 }
 
-/* More stretches than a slot describes: into one chunk, held as spent. */
+/*
+ * More stretches than a slot describes, or than there are extents to name:
+ * the bytes are copied into one piece. The host value has one place for that,
+ * so that it works where memory is short; a chunk serves when it is in use.
+ */
 static bool gather(struct minato *m, const struct emission *e,
 		   struct minato_extent *out)
 {
-	const uint32_t chunk = chunk_take(&m->payload, MINATO_CHUNK_LARGE);
+	uint32_t chunk;
 
+	if (!m->gather_used) {
+		m->gather_used = true;
+		*out = (struct minato_extent){ host_at(m, m->gather), e->len };
+		queue_copy(&m->payload, e->data, e->offset, out->base, e->len);
+		return true;
+	}
+	chunk = chunk_take(&m->payload, MINATO_CHUNK_LARGE);
 	if (chunk == MINATO_CHUNK_NONE)
 		return false;
-	queue_copy(&m->payload, e->data, e->offset,
-		   chunk_at(&m->payload, chunk), e->len);
 	*out = (struct minato_extent){ chunk_at(&m->payload, chunk), e->len };
+	queue_copy(&m->payload, e->data, e->offset, out->base, e->len);
 	return queue_append(&m->payload, &m->spent, chunk, 0, e->len);
 }
 
@@ -146,19 +156,20 @@ static bool share(struct minato *m, const struct emission *e, struct queue *to)
 	return true;
 }
 
-/* The same bytes in one chunk; on failure the queue is empty. */
-static bool flatten(struct minato *m, struct queue *q)
+/* References, or a copy in the host value's own place. */
+static bool keep_payload(struct minato *m, const struct emission *e)
 {
-	const uint32_t len = q->bytes;
-	const uint32_t chunk = chunk_take(&m->payload, MINATO_CHUNK_LARGE);
+	struct splitting *s = &m->splitting;
+	struct minato_extent copy;
 
-	if (chunk == MINATO_CHUNK_NONE) {
-		queue_clear(&m->payload, q);
+	s->gathered = 0;
+	if (share(m, e, &s->data) && s->data.count < STACK_SPLIT_EXTENTS)
+		return true;
+	queue_clear(&m->payload, &s->data);
+	if (m->gather_used || !gather(m, e, &copy))
 		return false;
-	}
-	queue_copy(&m->payload, q, 0, chunk_at(&m->payload, chunk), len);
-	queue_clear(&m->payload, q);
-	return queue_append(&m->payload, q, chunk, 0, len);
+	s->gathered = e->len;
+	return true;
 }
 
 static bool start_splitting(struct minato *m, const struct emission *e,
@@ -168,11 +179,7 @@ static bool start_splitting(struct minato *m, const struct emission *e,
 	struct splitting *s = &m->splitting;
 
 	check(s->next == s->count && s->data.bytes == 0);
-	if (!share(m, e, &s->data)) {
-		queue_clear(&m->payload, &s->data);
-		return false;
-	}
-	if (s->data.count >= STACK_EXTENTS_MAX && !flatten(m, &s->data))
+	if (!keep_payload(m, e))
 		return false;
 	s->count = split_count(frame);
 	s->next = 0;
@@ -191,6 +198,19 @@ static void lose(struct minato *m)
 	host_count(m, COUNTER_OUT_MEMORY);
 }
 
+/* Packet by packet, for a link that takes none larger. */
+static bool split(struct minato *m, const struct emission *e, uint32_t n,
+		  struct minato_frame_out *frame)
+{
+	frame->gso = gso_of(e);
+	if (!start_splitting(m, e, slot_at(m, n), frame)) {
+		lose(m);
+		return false;
+	}
+	frames_split(m, n, frame);
+	return true;
+}
+
 bool frames_packet(struct minato *m, const struct emission *e, uint32_t n,
 		   struct minato_frame_out *frame)
 {
@@ -199,19 +219,14 @@ bool frames_packet(struct minato *m, const struct emission *e, uint32_t n,
 
 	check(e->transport_len <= sizeof(e->transport));
 	build_headers(m, e, slot->header, frame);
+	if (frame->gso_size != 0 && !(offloads & offload_for(e)))
+		return split(m, e, n, frame);
 	if (!describe_payload(m, e, slot, frame)) {
 		lose(m);
 		return false;
 	}
 	if (frame->gso_size != 0) {
 		frame->gso = gso_of(e);
-		if (!(offloads & offload_for(e))) {
-			if (start_splitting(m, e, slot, frame))
-				frames_split(m, n, frame);
-			else
-				lose(m);
-			return m->splitting.count > 0;
-		}
 	} else if (frame->csum_start != 0 &&
 		   !(offloads & MINATO_OFFLOAD_CSUM)) {
 		split_complete(frame);
@@ -227,17 +242,20 @@ static void describe_whole(struct minato *m, struct minato_extent *extents,
 			   uint32_t max, struct minato_frame_out *whole)
 {
 	struct splitting *s = &m->splitting;
-	uint32_t covered;
-	uint32_t count = queue_view(&m->payload, &s->data, NULL, 0,
-				    s->data.bytes, extents + 1, max - 1,
-				    &covered);
+	uint32_t covered = s->gathered;
+	uint32_t count = 1;
 
-	check(covered == s->data.bytes);
 	extents[0] = (struct minato_extent){ s->header, s->header_len };
+	extents[1] = (struct minato_extent){ host_at(m, m->gather), covered };
+	if (s->gathered == 0)
+		count = queue_view(&m->payload, &s->data, NULL, 0,
+				   s->data.bytes, extents + 1, max - 1,
+				   &covered);
+	check(covered == s->data.bytes + s->gathered);
 	*whole = (struct minato_frame_out){
 		.extents = extents,
 		.extent_count = count + 1,
-		.len = s->header_len + s->data.bytes,
+		.len = s->header_len + covered,
 		.link = s->link,
 		.gso_size = s->gso_size,
 		.gso = s->gso,
@@ -251,11 +269,11 @@ void frames_split(struct minato *m, uint32_t n, struct minato_frame_out *frame)
 {
 	struct splitting *s = &m->splitting;
 	struct slot *slot = slot_at(m, n);
-	struct minato_extent extents[STACK_EXTENTS_MAX];
+	struct minato_extent extents[STACK_SPLIT_EXTENTS];
 	struct minato_frame_out whole;
 	uint32_t count;
 
-	describe_whole(m, extents, STACK_EXTENTS_MAX, &whole);
+	describe_whole(m, extents, STACK_SPLIT_EXTENTS, &whole);
 	count = split_packet(&whole, s->next, link_header_len(m, s->link),
 			     slot->header, slot->extents, STACK_EXTENTS_MAX);
 	check(count > 0);

@@ -101,7 +101,7 @@ static bool config_valid(const struct minato_config *c)
 struct layout {
 	size_t table, generations, routes, buckets, waits, frames;
 	size_t sockets, details, messages, neighbours;
-	size_t links, payload, tcp;
+	size_t links, payload, tcp, gather;
 	size_t size;
 	struct port_limits limits;
 	uint32_t bucket_count, message_count;
@@ -128,6 +128,7 @@ static struct layout lay_out(const struct minato_config *c)
 	l.routes = place(&l, c->routes_max * sizeof(struct route));
 	l.buckets = place(&l, l.bucket_count * sizeof(uint32_t));
 	l.frames = place(&l, STACK_OUTPUT_MAX * sizeof(struct slot));
+	l.gather = place(&l, UINT16_MAX);
 	l.neighbours = place(&l, pool_bytes(sizeof(struct neighbour),
 					    c->neighbours_max));
 	l.generations = place(&l, c->sockets_max * sizeof(uint32_t));
@@ -259,6 +260,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.waits = (int64_t)l.waits,
 		.frames = (int64_t)l.frames,
 		.links = (int64_t)l.links,
+		.gather = (int64_t)l.gather,
 		.bucket_mask = l.bucket_count - 1,
 	};
 	init_pools(m, base, &l, &c);

@@ -322,6 +322,8 @@ size_t output_frames(struct minato *m, struct minato_time now,
 
 	host_advance(m, now);
 	queue_clear(&m->payload, &m->spent);
+	if (m->splitting.count == 0 || m->splitting.gathered == 0)
+		m->gather_used = false;
 	if (count > STACK_OUTPUT_MAX)
 		count = STACK_OUTPUT_MAX;
 	while (n < count && made != MADE_END) {

@@ -56,11 +56,12 @@
 #define STACK_NONE UINT32_MAX
 #define STACK_LINK_ANY 0xffu
 #define STACK_ADDRESSES_MAX 64u
-#define STACK_BATCH 32u	       /* frames parsed before the first delivery */
-#define STACK_OUTPUT_MAX 256u  /* frames of one minato_output */
-#define STACK_HEADER_MAX 192u  /* link, IP and transport header */
-#define STACK_EXTENTS_MAX 48u  /* of a frame; more are copied into one */
-#define STACK_VISIT_FRAMES 16u /* of one socket before the next one's turn */
+#define STACK_BATCH 32u		 /* frames parsed before the first delivery */
+#define STACK_OUTPUT_MAX 256u	 /* frames of one minato_output */
+#define STACK_HEADER_MAX 192u	 /* link, IP and transport header */
+#define STACK_EXTENTS_MAX 64u	 /* of a frame; more are copied into one */
+#define STACK_SPLIT_EXTENTS 160u /* of a super-segment cut by software */
+#define STACK_VISIT_FRAMES 16u	 /* of one socket before the next one's turn */
 #define STACK_REFERENCE_MIN 16384u /* payload kept by reference from here on */
 #define STACK_RESERVE_MAX 64u	   /* chunks of a reservation */
 #define STACK_CONTROL_MAX 1024u	 /* control messages waiting; newest dropped */
@@ -296,6 +297,7 @@ struct splitting {
 	uint16_t gso_size, header_len, csum_start, csum_offset;
 	enum minato_gso gso;
 	struct queue data; /* references, so that it may be acknowledged */
+	uint32_t gathered; /* or bytes in the gathering place instead */
 	uint8_t header[STACK_HEADER_MAX];
 };
 
@@ -326,7 +328,9 @@ struct minato {
 	int64_t waits;	 /* struct waiting, a ring */
 	int64_t links;	 /* struct wheel_link: sockets, then neighbours */
 	int64_t frames;	 /* struct slot of minato_output */
+	int64_t gather;	 /* 64 KB where scattered payload becomes one piece */
 	uint32_t bucket_mask;
+	bool gather_used; /* by a frame of this output */
 	uint32_t neighbour_hand;
 	uint64_t waits_head, waits_tail; /* positions; modulo time_wait_max */
 	uint32_t waits_live;

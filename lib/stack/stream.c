@@ -265,6 +265,34 @@ static bool take_filled(struct minato *m, size_t len, struct queue *to)
 	return kept;
 }
 
+/*
+ * Few bytes: copied behind what is queued, where they share a chunk. What does
+ * not fit there for want of memory stays where it was filled.
+ */
+static int64_t commit_few(struct minato *m, struct socket *s, uint32_t len,
+			  uint32_t flags)
+{
+	struct reservation *r = &m->reservation;
+	struct tcp_env e = host_env(m);
+	const uint32_t chunk = r->chunk[0];
+	struct queue rest;
+	int64_t done;
+
+	chunk_hold(&m->payload, chunk);
+	stream_unreserve(m);
+	done = tcp_write(&e, &s->body.tcp, chunk_at(&m->payload, chunk), len,
+			 flags);
+	if (done < 0 || done == len) {
+		chunk_drop(&m->payload, chunk);
+		return done;
+	}
+	queue_init(&rest);
+	if (!queue_append(&m->payload, &rest, chunk, (uint32_t)done,
+			  len - (uint32_t)done))
+		return -ENOBUFS;
+	return tcp_write_queue(&e, &s->body.tcp, &rest, flags);
+}
+
 static int open_reservation(struct minato *m, uint64_t socket, size_t len)
 {
 	const struct reservation *r = &m->reservation;
@@ -297,6 +325,11 @@ int minato_commit(struct minato *m, uint64_t socket, size_t len, uint32_t flags)
 	if (len == 0) {
 		stream_unreserve(m);
 		return 0;
+	}
+	if (len <= m->reservation.len[0] && len <= MINATO_CHUNK_SMALL / 2) {
+		written = commit_few(m, s, (uint32_t)len, flags);
+		written = report(m, index, written);
+		return written < 0 ? (int)written : 0;
 	}
 	queue_init(&filled);
 	if (!take_filled(m, len, &filled)) {
