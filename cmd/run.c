@@ -24,8 +24,8 @@ struct run_options {
 
 static const struct cmd_option options[] = {
 	{ CMD_MANY, 'p', "publish", "PORT", AT(publish), 0, 0,
-	  "Publish a port of the guest: [ADDR:]HOST[:GUEST][/tcp|/udp|/both], or a list of them with "
-	  "commas. Can be repeated. By default all addresses and TCP." },
+	  "Publish a port of the guest: [ADDR:]HOST[:GUEST][/tcp|/udp|/both], or a list of them "
+	  "with commas. Can be repeated. By default all addresses and TCP." },
 	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
 	  "Name of the guest; by default that of the command." },
 	{ CMD_FLAG, 0, "root", NULL, AT(root), 0, 0, "Be root (uid 0) inside the guest." },
