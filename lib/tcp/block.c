@@ -211,6 +211,23 @@ void block_give(struct tcp_env *e, struct tcp *c)
 	c->active = POOL_NONE;
 }
 
+static uint64_t bytes_of(const struct pool *p, uint32_t slots)
+{
+	return (uint64_t)slots * p->slot_size;
+}
+
+bool block_memory_low(const struct tcp_env *e, uint32_t parts)
+{
+	const struct pool *large = &e->payload->large;
+	const struct pool *small = &e->payload->small;
+	const uint64_t all = bytes_of(large, large->capacity) +
+			     bytes_of(small, small->capacity);
+	const uint64_t used =
+		bytes_of(large, large->used) + bytes_of(small, small->used);
+
+	return all - used < all / parts;
+}
+
 const struct tcp_extra *extra_of(const struct tcp_env *e, const struct tcp *c)
 {
 	return c->extra == POOL_NONE ? &defaults :

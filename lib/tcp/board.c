@@ -175,22 +175,25 @@ bool board_any_retrans(const struct tcp_env *e, const struct tcp_active *a)
 }
 
 void board_retransmitted(struct tcp_env *e, struct tcp_active *a,
-			 struct tcp_record *r)
+			 struct tcp_record *r, bool probe)
 {
 	const uint32_t segs = record_segs(r);
 
-	if (!(r->flags & RECORD_RETRANS))
-		a->retrans_out += segs;
-	r->flags |= RECORD_RETRANS | RECORD_EVER;
+	r->flags |= RECORD_EVER;
 	congestion_rate_sent(e, a, r);
 	r->sent_ns = e->now.ns;
+	a->stats.total_retrans += segs;
+	a->stats.bytes_retrans += payload_of(r);
+	if (probe)
+		return;
+	check(!(r->flags & RECORD_RETRANS));
+	r->flags |= RECORD_RETRANS;
+	a->retrans_out += segs;
 	if (a->retrans_ns == 0)
 		a->retrans_ns = e->now.ns;
 	if (a->undo.retrans < 0)
 		a->undo.retrans = 0;
 	a->undo.retrans += (int32_t)segs;
-	a->stats.total_retrans += segs;
-	a->stats.bytes_retrans += payload_of(r);
 }
 
 /* --- cumulative acknowledgment ------------------------------------------- */

@@ -208,6 +208,8 @@ struct tcp_active {
 	uint8_t probes, probe_backoff;
 	bool persist_due;
 	bool sent_burst; /* since the window was last judged */
+	uint8_t run_left; /* segments until the run in hand ends */
+	bool run_long;	  /* it has more than one */
 
 	/* Congestion control. */
 	uint32_t cwnd_count;
@@ -284,6 +286,12 @@ struct tcp_active *block_take(struct tcp_env *e, struct tcp *c);
 void block_settle(struct tcp_env *e, struct tcp *c);
 /* Clears all that the block holds and gives it back. */
 void block_give(struct tcp_env *e, struct tcp *c);
+/*
+ * Is less than one part in `parts` of the payload memory free? What is written
+ * leaves a fourth to what is received, what is out of order leaves an eighth
+ * to what is in order: so there is always progress.
+ */
+bool block_memory_low(const struct tcp_env *e, uint32_t parts);
 /* The options; the defaults when none was ever changed. */
 const struct tcp_extra *extra_of(const struct tcp_env *e, const struct tcp *c);
 /* The same, the connection's own, to change. NULL when none is free. */
@@ -385,8 +393,10 @@ bool board_split(struct tcp_env *e, struct tcp_active *a, uint32_t index,
 		 uint32_t segs);
 /* Counts segments of another size from now on (a smaller MTU). */
 void board_resize(struct tcp_active *a, struct tcp_record *r, uint32_t unit);
+/* It was sent once more. A probe leaves the counts and the undo alone: it is
+   a question, not a repair. */
 void board_retransmitted(struct tcp_env *e, struct tcp_active *a,
-			 struct tcp_record *r);
+			 struct tcp_record *r, bool probe);
 /* The first record that is lost and not sent again, or POOL_NONE. */
 uint32_t board_next_lost(const struct tcp_env *e, struct tcp_active *a);
 /* Is anything in the queue a retransmission? */

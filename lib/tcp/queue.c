@@ -103,6 +103,10 @@ int64_t tcp_write(struct tcp_env *e, struct tcp *c, const void *data,
 	}
 	if (len == 0)
 		return 0;
+	if (block_memory_low(e, 4)) {
+		timer_starved(e, c);
+		return 0;
+	}
 	a = begin_write(e, c);
 	if (a == NULL)
 		return 0;

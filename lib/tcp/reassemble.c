@@ -93,7 +93,10 @@ static void close_holes(struct tcp_env *e, struct tcp *c)
 		if (seq_lt(c->rcv_nxt, h->start))
 			break;
 		old = umin(seq_sub(c->rcv_nxt, h->start), h->queue.bytes);
-		reassemble_duplicate(e, c, h->start, seq_add(h->start, old));
+		/* Of several the first is told. */
+		if (old > 0 && (!a->dsack || seq_eq(a->dsack_end, h->start)))
+			reassemble_duplicate(e, c, h->start,
+					     seq_add(h->start, old));
 		queue_consume(e->payload, &h->queue, old);
 		advance(e, c, h->queue.bytes);
 		if (c->read_shut)
@@ -121,6 +124,22 @@ static void finish(struct tcp_env *e, struct tcp *c)
 	life_event(e, c, EVENT_FIN_SEEN, 0);
 }
 
+/*
+ * In-order bytes must find room, or there is no way forward: stretches give
+ * way to them. They were only sacked, and may be taken back (RFC 2018 8).
+ */
+static uint32_t keep_in_order(struct tcp_env *e, struct tcp_active *a,
+			      const struct tcp_arrival *in)
+{
+	uint32_t kept = keep(e, &a->recvq, in->p, in->skip, in->len);
+
+	if (kept == in->len || a->holes == 0)
+		return kept;
+	reassemble_clear(e, a);
+	return kept + keep(e, &a->recvq, in->p, in->skip + kept,
+			   in->len - kept);
+}
+
 static void in_order(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 {
 	struct tcp_active *a = active_of(e, c);
@@ -129,7 +148,7 @@ static void in_order(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 
 	if (in->len > 0) {
 		if (!c->read_shut)
-			kept = keep(e, &a->recvq, in->p, in->skip, in->len);
+			kept = keep_in_order(e, a, in);
 		urgent_take(e, c, in);
 		advance(e, c, kept);
 		delay_received(e, c, in, in->len);
@@ -287,7 +306,10 @@ void reassemble(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 		return;
 	}
 	a->stats.ooo_packets += in->segs;
-	out_of_order(e, c, in);
+	if (block_memory_low(e, 8))
+		in->why = DROP_MEMORY;
+	else
+		out_of_order(e, c, in);
 	if (in->fin && in->why == DROP_NONE && !a->fin_waits) {
 		a->fin_waits = true;
 		a->fin_seq = seq_add(in->seq, in->len);

@@ -70,9 +70,34 @@ uint32_t send_mss(const struct tcp_env *e, const struct tcp *c)
 	return half != 0 && mss > half ? umax(half, 48) : mss;
 }
 
-static uint32_t segs_max(const struct tcp *c, uint32_t mss)
+/*
+ * Segments in a run: what the path carries in a millisecond, two at least, all
+ * that a frame holds where the round trip is shorter than that (Linux's
+ * automatic sizing, which keeps bursts small on long paths).
+ */
+static uint32_t run_segs(const struct tcp *c, const struct tcp_active *a,
+			 uint32_t mss)
 {
-	return umax(c->gso_max / mss, 1);
+	const uint32_t most = 65535 / mss;
+	const uint32_t percent = c->cwnd < c->ssthresh / 2 ? 200 : 120;
+	const uint32_t slow = a->min_rtt_us >> 9;
+	uint64_t bytes;
+
+	if (c->srtt_us8 == 0)
+		return umax(most, 1);
+	bytes = (uint64_t)umax(c->cwnd, a->packets_out) * mss * percent / 100;
+	bytes = bytes * 8 * 1000 / c->srtt_us8;
+	if (slow < 16)
+		bytes += 65536u >> slow;
+	if (bytes / mss < 2)
+		return umax(umin(2, most), 1);
+	return bytes / mss < most ? (uint32_t)(bytes / mss) : umax(most, 1);
+}
+
+static uint32_t segs_max(const struct tcp *c, const struct tcp_active *a,
+			 uint32_t mss)
+{
+	return umin(umax(c->gso_max / mss, 1), run_segs(c, a, mss));
 }
 
 /* May a last short segment wait (RFC 9293 3.7.4, Minshall's form)? */
@@ -103,11 +128,12 @@ static bool defer(const struct tcp_env *e, const struct tcp *c,
 	const uint64_t cong = (uint64_t)(c->cwnd - flight) * mss;
 	const uint64_t whole = (uint64_t)c->cwnd * mss;
 	const uint32_t now = cong < window ? (uint32_t)cong : window;
-	const uint32_t full = segs_max(c, mss) * mss;
+	const uint32_t segs = segs_max(c, a, mss);
+	const uint32_t full = segs * mss;
 	uint32_t chunk = whole < c->snd_wnd ? (uint32_t)whole : c->snd_wnd;
 	int64_t head_age;
 
-	if (segs_max(c, mss) == 1 || a->ca >= CA_RECOVERY || flight == 0)
+	if (segs == 1 || a->ca >= CA_RECOVERY || flight == 0)
 		return false;
 	if (now >= full || now >= unsent)
 		return false;
@@ -151,7 +177,7 @@ static struct plan plan_data(const struct tcp_env *e, const struct tcp *c,
 		p.by_cwnd = true;
 		return p;
 	}
-	len = umin(umin(unsent, window), umin(quota, segs_max(c, mss)) * mss);
+	len = umin(umin(unsent, window), umin(quota, segs_max(c, a, mss)) * mss);
 	if (len < unsent || (!push && hold_short(c, a)))
 		len -= len % mss;
 	if (len == 0)
@@ -180,6 +206,28 @@ static bool wants_push(struct tcp *c, struct tcp_active *a, struct seq end)
 	return written || quiet > c->snd_wnd_max / 2;
 }
 
+/*
+ * PSH at the end of each run of several segments, whether it leaves as one
+ * frame or as many: a receiver that gathers segments then passes them on.
+ */
+static bool ends_run(const struct tcp *c, struct tcp_active *a,
+		     const struct tcp_emit *m, uint32_t mss, uint32_t quota)
+{
+	uint32_t left, segs;
+
+	if (m->len > mss)
+		return true;
+	if (a->run_left == 0) {
+		left = (send_unsent(c, a) + mss - 1) / mss;
+		segs = umin(run_segs(c, a, mss), umax(c->cwnd / 2, 1));
+		segs = umin(umin(segs, quota), umin(left, 255));
+		a->run_left = (uint8_t)umax(segs, 1);
+		a->run_long = segs > 1;
+	}
+	a->run_left--;
+	return a->run_left == 0 && a->run_long;
+}
+
 static void after_data(struct tcp_env *e, struct tcp *c)
 {
 	delay_data_sent(e, c);
@@ -196,6 +244,8 @@ static bool commit_data(struct tcp_env *e, struct tcp *c, const struct plan *p,
 	const struct seq data_end = seq_add(seq, p->len);
 	const struct seq end = seq_add(data_end, p->fin ? 1 : 0);
 	const uint32_t before = a->packets_out;
+	const uint32_t flight = board_in_flight(a);
+	bool push;
 
 	if (before == 0)
 		cubic_idle(e, c, a);
@@ -206,13 +256,16 @@ static bool commit_data(struct tcp_env *e, struct tcp *c, const struct plan *p,
 	a->starved = false;
 	emit_data(e, c, seq, p->len, out);
 	out->cursor = &a->cursor;
+	push = p->len > 0 &&
+	       ends_run(c, a, out, mss,
+			c->cwnd > flight ? c->cwnd - flight : 1);
 	if (p->fin) {
 		out->segment.flags |= TCP_FIN;
 		c->fin_sent = true;
 	}
 	if (p->len > mss)
 		out->gso_size = (uint16_t)mss;
-	if (p->len > 0 && (p->len > mss || wants_push(c, a, data_end))) {
+	if (push || (p->len > 0 && wants_push(c, a, data_end))) {
 		out->segment.flags |= TCP_PSH; /* MUST-61 */
 		a->pushed = data_end;
 	}
@@ -231,7 +284,7 @@ static bool commit_data(struct tcp_env *e, struct tcp *c, const struct plan *p,
 
 /* Sends again the first `segs` segments of a record. */
 static bool commit_again(struct tcp_env *e, struct tcp *c, uint32_t index,
-			 uint32_t segs, struct tcp_emit *out)
+			 uint32_t segs, bool probe, struct tcp_emit *out)
 {
 	struct tcp_active *a = active_of(e, c);
 	struct tcp_record *r = record_at(e, index);
@@ -252,7 +305,7 @@ static bool commit_again(struct tcp_env *e, struct tcp *c, uint32_t index,
 		out->segment.flags |= TCP_PSH;
 	if (len == 0)
 		out->queue = NULL;
-	board_retransmitted(e, a, r);
+	board_retransmitted(e, a, r, probe);
 	after_data(e, c);
 	return true;
 }
@@ -269,7 +322,7 @@ static bool retransmit(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 	if (index == POOL_NONE || flight >= c->cwnd)
 		return false;
 	r = record_at(e, index);
-	segs = umin(c->cwnd - flight, segs_max(c, mss));
+	segs = umin(c->cwnd - flight, segs_max(c, a, mss));
 	if (!seq_lt(r->seq, send_edge(c))) {
 		/* SHLD-16, MAY-7: beyond a shrunk window only the head, which
 		   is then a probe (MUST-35). */
@@ -280,7 +333,7 @@ static bool retransmit(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 		const uint32_t room = seq_sub(send_edge(c), r->seq);
 		segs = umin(segs, umax(room / mss, 1));
 	}
-	if (!commit_again(e, c, index, segs, out))
+	if (!commit_again(e, c, index, segs, false, out))
 		return false;
 	if (recovery_reducing(a))
 		a->prr_out += record_segs(record_at(e, index));
@@ -311,8 +364,7 @@ static bool loss_probe(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 		const struct tcp_record *r = record_at(e, a->last);
 		const uint32_t segs = record_segs(r);
 		sent = segs == 1 || board_split(e, a, a->last, segs - 1);
-		sent = sent && !(record_at(e, a->last)->flags & RECORD_RETRANS);
-		sent = sent && commit_again(e, c, a->last, 1, out);
+		sent = sent && commit_again(e, c, a->last, 1, true, out);
 		a->probe_retrans = sent;
 	}
 	if (sent) {
@@ -376,6 +428,7 @@ static bool next_new(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 
 	if (p.send && commit_data(e, c, &p, out))
 		return true;
+	a->run_left = 0;
 	judge(e, c, p.by_cwnd);
 	return false;
 }

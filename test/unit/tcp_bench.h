@@ -40,6 +40,11 @@ struct bench {
 	int64_t mark; /* of the last event, for out_at */
 };
 
+static inline void *bench_aligned(void *memory)
+{
+	return (void *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
+}
+
 static inline void bench_open(struct bench *b, uint32_t active_max, uint32_t large)
 {
 	const struct hash_key secret = { { 1, 2 } };
@@ -47,12 +52,10 @@ static inline void bench_open(struct bench *b, uint32_t active_max, uint32_t lar
 	const size_t payload = payload_bytes(large, 2 * large);
 
 	memset(b, 0, sizeof(*b));
-	b->shared_memory = aligned_alloc(64, (bytes + 63) & ~(size_t)63);
-	b->payload_memory = aligned_alloc(64, (payload + 63) & ~(size_t)63);
-	memset(b->shared_memory, 0, bytes);
-	memset(b->payload_memory, 0, payload);
-	tcp_shared_init(&b->shared, b->shared_memory, active_max, &secret);
-	payload_init(&b->payload, b->payload_memory, large, 2 * large);
+	b->shared_memory = calloc(1, bytes + 64);
+	b->payload_memory = calloc(1, payload + 64);
+	tcp_shared_init(&b->shared, bench_aligned(b->shared_memory), active_max, &secret);
+	payload_init(&b->payload, bench_aligned(b->payload_memory), large, 2 * large);
 	b->env = (struct tcp_env){ &b->shared, &b->payload, { 1000 * NS_PER_S } };
 	b->setup = (struct tcp_setup){ .mtu = 1500, .tuple_hash = 0x1234567890abcdef };
 	b->mark = b->env.now.ns;
