@@ -20,7 +20,9 @@ static const char *guess(const char *word, const char *const *candidates)
 	return guess.best;
 }
 
-static const char *const commands[] = { "run", "exec", "stop", "ps", "ss", "help", "version", NULL };
+static const char *const commands[] = {
+	"run", "exec", "stop", "ps", "ss", "help", "version", NULL,
+};
 static const char *const options[] = { "publish", "ipv4-only", "ipv6-only", "hostname", NULL };
 
 static void equal_words_have_no_distance(void **state)
