@@ -169,7 +169,7 @@ static void adapt(struct lane *f, size_t asked, size_t got)
 		f->appetite = APPETITE_MAX;
 }
 
-/* One read into the host value. Returns what recvmsg said: a count, or -errno; -ENOBUFS: no room. */
+/* One read into the host value: a count, or -errno; -ENOBUFS: it has no room. */
 static ssize_t receive_some(struct lane *f)
 {
 	struct minato_extent extents[EXTENTS_MAX];

@@ -352,7 +352,7 @@ static void work_lane(struct lane *f)
 	}
 }
 
-/* Each lane that stands in the ring now has its share; one that has more to do stands there anew. */
+/* Each lane in the ring has its share; one that has more to do stands there anew. */
 static void work_lanes(struct relay *relay)
 {
 	struct lane *last = relay->busy_last;

@@ -15,7 +15,7 @@
  *        connect  -----> uplink entry -- call --> socket, connect --->  a far server
  *                        (held)       <- answer --- it answered
  *                        (held)       <- refuse --- ECONNREFUSED
- *        listen   <----- transparent  <- connect -- minato_arrive <---  a caller of a published port
+ *        listen   <----- transparent  <- connect -- minato_arrive <--- a caller of a published port
  *                        socket                     (forward entry)
  *
  * The relay is one owner of sockets of a host value, and knows it through minato.h alone. It keeps

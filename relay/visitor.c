@@ -16,8 +16,8 @@ static bool same_end(const struct minato_endpoint *a, const struct minato_endpoi
 
 /*
  * The lane of this client, found by the table: the tuple that it would have is some lane's. Two
- * clients may want the same tuple (both on the host's loopback, or one that came by two ports): then
- * the first has it and leads to the others, which speak from other ports.
+ * clients may want the same tuple (both on the host's loopback, or one that came by two ports):
+ * then the first has it and leads to the others, which speak from other ports.
  */
 static struct lane *find(struct relay_published *door, const struct minato_endpoint *client,
 			 const struct minato_endpoint *seen, const struct minato_endpoint *guest,
