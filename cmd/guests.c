@@ -50,6 +50,7 @@ static int read_ports(struct cmd_guest *guest, const json_t *list)
 static char *join(const json_t *words)
 {
 	size_t size = 1;
+	size_t used = 0;
 	char *text;
 
 	for (size_t i = 0; i < json_array_size(words); i++)
@@ -58,9 +59,8 @@ static char *join(const json_t *words)
 	for (size_t i = 0; text && i < json_array_size(words); i++) {
 		const char *word = json_string_value(json_array_get(words, i));
 
-		if (i)
-			strcat(text, " ");
-		strcat(text, word ? word : "?");
+		used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "",
+					 word ? word : "?");
 	}
 	return text;
 }

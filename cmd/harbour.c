@@ -25,14 +25,14 @@
 #define SCOPE_INSIDE 0
 #define SCOPE_OUTSIDE 1
 
-#define NS_PER_MS 1000000
+#define NS_PER_MS INT64_C(1000000)
 /* How long to leave the tap alone when the host value has no chunk free. */
 #define STARVED_NS NS_PER_MS
 /* How often an ending guest's flows are looked at, and for how long at most. */
 #define LAST_WORDS_LOOK_NS (2 * NS_PER_MS)
-#define LAST_WORDS_NS (INT64_C(5000) * NS_PER_MS)
+#define LAST_WORDS_NS (5000 * NS_PER_MS)
 /* The share of it for far sides that have all and need only close. */
-#define LAST_ANSWER_NS (INT64_C(1000) * NS_PER_MS)
+#define LAST_ANSWER_NS (1000 * NS_PER_MS)
 
 /* Locally administered; the last byte as in the addresses. */
 static const uint8_t gateway_mac[6] = { 0x02, 0x6d, 0x6e, 0x74, 0x00, 0x02 };

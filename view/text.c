@@ -88,8 +88,7 @@ static void extended_words(char *out, size_t size, const struct view_row *row)
 				 view_address_word(word, sizeof(word), &outside),
 				 row->outside.port);
 	if (row->inode)
-		used += snprintf(out + used, size - (size_t)used, " uid:%u ino:%u", row->uid,
-				 row->inode);
+		snprintf(out + used, size - (size_t)used, " uid:%u ino:%u", row->uid, row->inode);
 }
 
 /* Process and what -e adds share the last column, which is folded first. */
@@ -136,7 +135,7 @@ static int print_rows(FILE *out, const struct view_row *rows, size_t count,
 
 static void guest_cells(struct view_table *table, const struct view_guest *guest)
 {
-	size_t ports_size = 1 + guest->port_count * (2 * VIEW_WORD_SIZE);
+	size_t ports_size = 1 + guest->port_count * ((size_t)2 * VIEW_WORD_SIZE);
 	char *ports = malloc(ports_size);
 	char word[VIEW_WORD_SIZE];
 
