@@ -99,10 +99,11 @@ static void result(struct world *w, char *at, int64_t got, int64_t usual)
 		want = isdigit((unsigned char)*text) ? number(w, text, "result") :
 						       -lookup(w, errors, text, "error");
 	}
-	if (got != want)
-		fail(w, "returned %s%lld, not %s%lld", got < 0 ? error_name(-got) : "",
-		     got < 0 ? 0LL : (long long)got, want < 0 ? error_name(-want) : "",
-		     want < 0 ? 0LL : (long long)want);
+	if (got == want)
+		return;
+	if (got < 0)
+		fail(w, "returned %s", error_name(-got));
+	fail(w, "returned %lld", (long long)got);
 }
 
 static void verb_listen(struct world *w, char name, char *at)
