@@ -335,7 +335,8 @@ bool target_seen(const struct relay_config *config, const struct minato_endpoint
 		 struct minato_endpoint *seen);
 /*
  * The end a caller of a published port has for the guest: its own, or the gateway with its port for
- * callers on the host's loopback and those that bear the guest's address. True if it is its own.
+ * callers on the host's loopback, those that bear the guest's address and those with a link-local
+ * one. True if it is its own.
  */
 bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,
 		   struct minato_endpoint *seen);

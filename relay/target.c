@@ -127,7 +127,7 @@ bool target_seen(const struct relay_config *config, const struct minato_endpoint
 
 	*seen = *from;
 	if (drive_addr_sort(&from->addr) != DRIVE_SORT_LOOPBACK)
-		return !drive_addr_is_inner(&from->addr) &&
+		return !drive_addr_is_inner(&from->addr) && !is_link_local6(&from->addr) &&
 		       !is_on_link(&config->subnet, &from->addr);
 	seen->addr = four ? config->subnet.gateway4 : config->subnet.gateway6;
 	return config->host_loopback && (four ? config->subnet.has4 : config->subnet.has6);
@@ -139,8 +139,10 @@ bool target_caller(const struct relay_config *config, const struct minato_endpoi
 	const struct drive_subnet *s = &config->subnet;
 
 	*seen = *caller;
+	/* A link-local address means somebody else on the guest's link, and no packet that bears
+	   one may pass a router (RFC 4291 2.5.6). */
 	if (!drive_addr_is_inner(&caller->addr) && !is_guest(s, &caller->addr) &&
-	    !is_gateway(s, &caller->addr))
+	    !is_gateway(s, &caller->addr) && !is_link_local6(&caller->addr))
 		return true;
 	seen->addr = minato_addr_is4(&caller->addr) ? s->gateway4 : s->gateway6;
 	return false;

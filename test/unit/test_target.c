@@ -333,6 +333,17 @@ static void callers_with_the_guests_address_come_as_gateway(void **state)
 	assert_true(minato_addr_equal(&as.addr, &c.subnet.gateway6));
 }
 
+static void link_local_callers_come_as_gateway(void **state)
+{
+	struct relay_config c = config();
+	struct minato_endpoint as;
+
+	(void)state;
+	assert_false(caller("fe80::7", &as));
+	assert_true(minato_addr_equal(&as.addr, &c.subnet.gateway6));
+	assert_false(seen(&c, "fe80::7", &as));
+}
+
 static void reason_of(int errnum, enum minato_reason want)
 {
 	enum minato_reason reason;
@@ -386,6 +397,7 @@ int main(void)
 		cmocka_unit_test(callers_keep_their_address),
 		cmocka_unit_test(loopback_callers_come_as_gateway),
 		cmocka_unit_test(callers_with_the_guests_address_come_as_gateway),
+		cmocka_unit_test(link_local_callers_come_as_gateway),
 		cmocka_unit_test(reasons),
 	};
 
