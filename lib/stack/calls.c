@@ -90,6 +90,7 @@ static void begin_hold(struct minato *m, uint32_t index, uint64_t user)
 	s->flags |= SOCKET_OWNED | SOCKET_HELD;
 	s->user = user;
 	enlist(m, index);
+	wheel_arm(&m->wheel, index, calls_deadline(m, s));
 	host_count(m, COUNTER_CALLS);
 	events_raise(m, index);
 }
@@ -188,16 +189,36 @@ enum drop calls_datagram(struct minato *m, const struct arrival *a,
 		return drop;
 	deliver_learn(m, &a->packet);
 	begin_hold(m, index, fate->user);
-	wheel_arm(&m->wheel, index, time_after(m->now, STACK_CALL_NS));
 	return udp_arrive(m, index, a);
 }
 
-void calls_expire(struct minato *m, uint32_t index)
+struct minato_time calls_deadline(struct minato *m, const struct socket *s)
 {
-	if (!(socket_at(m, index)->flags & SOCKET_HELD))
-		return;
-	host_count(m, COUNTER_CALLS_TIMEOUT);
-	silence(m, index);
+	const struct minato_time begun = { (int64_t)s->since
+					   << STACK_SINCE_SHIFT };
+	struct tcp_env e = host_env(m);
+	int64_t seconds = 0;
+
+	if (s->flags & SOCKET_HELD)
+		return time_after(begun, STACK_CALL_NS);
+	if (!(s->flags & SOCKET_DEFER))
+		return MINATO_NEVER;
+	tcp_get(&e, &s->body.tcp, MINATO_OPT_DEFER_ACCEPT, &seconds);
+	return time_after(begun, seconds * NS_PER_S);
+}
+
+bool calls_expire(struct minato *m, uint32_t index)
+{
+	const uint32_t flags = socket_at(m, index)->flags;
+
+	if (flags & SOCKET_HELD) {
+		host_count(m, COUNTER_CALLS_TIMEOUT);
+		silence(m, index);
+		return false;
+	}
+	if (flags & SOCKET_DEFER)
+		calls_admit(m, index);
+	return true;
 }
 
 /* --- listeners ---------------------------------------------------------- */
@@ -218,7 +239,7 @@ void calls_complete(struct minato *m, uint32_t index)
 		return;
 	}
 	s->flags |= SOCKET_DEFER;
-	wheel_arm(&m->wheel, index, time_after(m->now, defer_s * NS_PER_S));
+	wheel_arm(&m->wheel, index, calls_deadline(m, s));
 }
 
 void calls_admit(struct minato *m, uint32_t index)

@@ -18,26 +18,11 @@
 
 /* --- timers ------------------------------------------------------------- */
 
-/* When a child must be handed over although no data came. */
-static struct minato_time defer_deadline(struct minato *m,
-					 const struct socket *s)
-{
-	struct tcp_env e = host_env(m);
-	int64_t seconds = 0;
-
-	if (!(s->flags & SOCKET_DEFER))
-		return MINATO_NEVER;
-	tcp_get(&e, &s->body.tcp, MINATO_OPT_DEFER_ACCEPT, &seconds);
-	return time_after((struct minato_time){ (int64_t)s->since
-						<< STACK_SINCE_SHIFT },
-			  seconds * NS_PER_S);
-}
-
 static struct minato_time deadline_of(struct minato *m, const struct socket *s)
 {
 	struct tcp_env e = host_env(m);
 
-	return time_min(tcp_deadline(&e, &s->body.tcp), defer_deadline(m, s));
+	return time_min(tcp_deadline(&e, &s->body.tcp), calls_deadline(m, s));
 }
 
 /* The timer is lazy: to a later instant it moves by itself on expiry. */
@@ -60,8 +45,9 @@ void flow_expire(struct minato *m, uint32_t index)
 	struct tcp_env e = host_env(m);
 	struct minato_time at;
 
-	if (time_reached(m->now, defer_deadline(m, s)))
-		calls_admit(m, index);
+	if (time_reached(m->now, calls_deadline(m, s)) &&
+	    !calls_expire(m, index))
+		return;
 	if (time_reached(m->now, tcp_deadline(&e, &s->body.tcp)))
 		tcp_expire(&e, &s->body.tcp);
 	at = deadline_of(m, s);

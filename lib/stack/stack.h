@@ -482,8 +482,10 @@ void calls_admit(struct minato *m, uint32_t index);
 void calls_ended(struct minato *m, uint32_t index);
 /* Must a segment that would complete this handshake wait (queue full)? */
 bool calls_full(const struct minato *m, const struct socket *s);
-/* The timer of a held datagram call. */
-void calls_expire(struct minato *m, uint32_t index);
+/* When a held call is forgotten, or a child handed over without data. */
+struct minato_time calls_deadline(struct minato *m, const struct socket *s);
+/* That instant has come. False: the call is forgotten. */
+bool calls_expire(struct minato *m, uint32_t index);
 /* Ends all unaccepted children of a listener with RST. */
 void calls_drop_children(struct minato *m, uint32_t listener);
 
