@@ -303,15 +303,14 @@ static enum step text(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 
 	if (in->len == 0 && !in->fin)
 		return GO_ON;
-	if (!life_may_receive(c))
-		return GO_ON; /* the peer has sent a FIN: ignore the text */
-	if (c->orphan && in->len > 0 &&
-	    seq_lt(c->rcv_nxt, seq_add(in->seq, in->len)))
-		return refuse_text(e, c, in);
 	if (seq_le(in->end, c->rcv_nxt)) {
 		answer_unacceptable(e, c, in); /* all of it came before */
 		return drop(in, DROP_TCP_SEQUENCE);
 	}
+	if (!life_may_receive(c))
+		return GO_ON; /* the peer has sent a FIN: ignore the text */
+	if (c->orphan && in->len > 0)
+		return refuse_text(e, c, in);
 	trim(e, c, in);
 	if (in->len == 0 && !in->fin) {
 		/* A closed window: say so again (RFC 9293 3.8.6.1). */

@@ -177,7 +177,7 @@ static bool is_at_rest(const struct tcp_active *a)
 {
 	return a->sendq.bytes == 0 && a->recvq.bytes == 0 &&
 	       a->first == POOL_NONE && a->holes_first == POOL_NONE &&
-	       !a->fin_waits && !a->delay.owed && !a->starved &&
+	       !a->fin_waits && !a->delay.owed &&
 	       a->timer == TIMER_NONE && a->urgent_state == URGENT_NONE;
 }
 

@@ -185,7 +185,6 @@ struct tcp_active {
 	struct seq pushed;	 /* where PSH was last set */
 	struct seq small_end;	 /* end of the last short segment (Nagle) */
 	bool more;		 /* the last write said so */
-	bool starved;		 /* no record was free */
 
 	uint32_t first, last, records; /* tcp_record */
 	uint32_t hint; /* no record before it is to be sent again */

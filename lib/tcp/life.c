@@ -78,7 +78,6 @@ static void stop_sending(struct tcp_env *e, struct tcp *c)
 	timer_stop(a);
 	a->delay.at = MINATO_NEVER;
 	a->delay.owed = false;
-	a->starved = false;
 	a->persist_due = false;
 	a->probe_due = false;
 	a->ca = CA_OPEN;

@@ -219,6 +219,7 @@ static bool ends_run(const struct tcp *c, struct tcp_active *a,
 		return true;
 	if (a->run_left == 0) {
 		left = (send_unsent(c, a) + mss - 1) / mss;
+		left = umin(left, seq_sub(send_edge(c), c->snd_nxt) / mss);
 		segs = umin(run_segs(c, a, mss), umax(c->cwnd / 2, 1));
 		segs = umin(umin(segs, quota), umin(left, 255));
 		a->run_left = (uint8_t)umax(segs, 1);
@@ -250,10 +251,9 @@ static bool commit_data(struct tcp_env *e, struct tcp *c, const struct plan *p,
 	if (before == 0)
 		cubic_idle(e, c, a);
 	if (!board_sent(e, c, end, (uint16_t)mss, p->fin)) {
-		a->starved = true; /* timers.c tries again */
+		timer_starved(e, c);
 		return false;
 	}
-	a->starved = false;
 	emit_data(e, c, seq, p->len, out);
 	out->cursor = &a->cursor;
 	push = p->len > 0 &&
@@ -273,6 +273,7 @@ static bool commit_data(struct tcp_env *e, struct tcp *c, const struct plan *p,
 		a->small_end = end;
 	c->snd_nxt = end;
 	a->sent_burst = true;
+	congestion_validate(e, c, board_in_flight(a) >= c->cwnd);
 	if (before == 0 || a->timer == TIMER_PROBE)
 		timer_rearm(e, c);
 	if (recovery_reducing(a))
@@ -401,15 +402,15 @@ static bool window_probe(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 	return true;
 }
 
-/* After the last segment of a burst: was the window the limit? */
+/* After the last segment of a burst: what was the limit? */
 static void judge(struct tcp_env *e, struct tcp *c, bool by_cwnd)
 {
 	struct tcp_active *a = active_of(e, c);
-	const bool limited = by_cwnd || board_in_flight(a) >= c->cwnd;
 
-	if (a->sent_burst || (limited && send_unsent(c, a) > 0))
-		congestion_validate(e, c, limited);
-	if (a->sent_burst && !limited && send_unsent(c, a) == 0)
+	if (by_cwnd)
+		congestion_validate(e, c, true);
+	if (a->sent_burst && board_in_flight(a) < c->cwnd &&
+	    send_unsent(c, a) == 0)
 		a->rate.limited_until =
 			umax(a->delivered + board_in_flight(a), 1);
 	a->sent_burst = false;
