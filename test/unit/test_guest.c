@@ -386,5 +386,8 @@ int main(void)
 		cmocka_unit_test(signals_of_a_terminal_are_told_apart),
 	};
 
+	/* Started in the background, shells have these ignored. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	return cmocka_run_group_tests_name("guest", tests, NULL, NULL);
 }
