@@ -87,7 +87,7 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 	struct relay *relay = door->relay;
 	struct lane *f = lane_new(relay, LANE_IN);
 
-	dial_options(fd);
+	/* Its options are the listener's. */
 	relay_count(relay, RELAY_COUNT_TCP_IN);
 	if (!f) {
 		turn_away(relay, fd);
@@ -116,7 +116,6 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 static bool make_room(struct relay_published *door)
 {
 	struct relay *relay = door->relay;
-	const struct linger reset = { .l_onoff = 1 };
 	int fd;
 
 	if (endpoint_evict(relay))
@@ -127,7 +126,6 @@ static bool make_room(struct relay_published *door)
 	fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0) {
 		relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 		turn_away(relay, fd);
 	}
 	relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -191,7 +191,9 @@ static ssize_t receive_some(struct lane *f)
 	got = recvmsg(f->fd, &msg, MSG_DONTWAIT);
 	if (got < 0)
 		got = -errno;
-	minato_commit(host, f->socket, got > 0 ? (size_t)got : 0, 0);
+	/* What the host value could not keep is lost: only a reset tells the truth then. */
+	if (minato_commit(host, f->socket, got > 0 ? (size_t)got : 0, 0) < 0 && got > 0)
+		return -ENOMEM;
 	if (got <= 0)
 		return got;
 	f->bytes_in += (uint64_t)got;
@@ -217,7 +219,12 @@ static bool move_in(struct lane *f)
 		}
 		got = receive_some(f);
 		if (got == -ENOBUFS)
-			break; /* it becomes writable by an event */
+			break; /* an event tells when there is room, or memory */
+		if (got == -ENOMEM) {
+			relay_count(f->relay, RELAY_COUNT_NO_MEMORY);
+			pipe_abort(f);
+			return false;
+		}
 		if (got == -EAGAIN) {
 			f->host_readable = false;
 			/* After a failed send nothing else comes. */
@@ -262,7 +269,6 @@ void pipe_open(struct lane *f)
 	f->state = LANE_OPEN;
 	f->appetite = APPETITE_FIRST;
 	f->guest_readable = true;
-	f->host_readable = true;
-	f->host_writable = true;
+	f->host_writable = true; /* whether there is something to read, its watch says */
 	pipe_work(f);
 }

@@ -339,6 +339,7 @@ static int start_one(struct relay *relay, struct relay_published *door)
 		/* For what lingers from before, which listen looks at again; and for the children,
 		   so that the port can be bound again while they linger. */
 		setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		dial_options(door->fd); /* what is accepted inherits them */
 		if (listen(door->fd, BACKLOG) < 0)
 			return -errno;
 	}

@@ -178,6 +178,7 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 	X(REFUSED_MULTICAST, "relay_refused_multicast") /* to a group: not carried */              \
 	X(NO_DESCRIPTOR, "relay_no_descriptor")		/* calls turned away for want of one */    \
 	X(NO_FLOW, "relay_no_flow")			/* calls turned away at flows_max */       \
+	X(NO_MEMORY, "relay_no_memory") /* connections reset for want of payload memory */         \
 	X(DNS_QUERIES, "relay_dns_queries")                                                        \
 	X(DNS_ANSWERS, "relay_dns_answers")                                                        \
 	X(DNS_FAILED, "relay_dns_failed")   /* answered SERVFAIL by the relay itself */            \
@@ -347,7 +348,7 @@ bool target_reason(int errnum, enum minato_reason *reason);
 
 /* A held call of the guest, to the outside or to the DNS address. */
 void dial_call(struct relay *relay, uint64_t call);
-/* Options of every host socket that carries a connection. */
+/* Options of every host socket that carries a connection, or of a listener of such. */
 void dial_options(int fd);
 /* The host socket of a dialling flow has news. */
 void dial_work(struct lane *f);

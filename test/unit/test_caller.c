@@ -2,6 +2,8 @@
 /* Callers of published TCP ports: seen by the guest as who they are, refused as it refuses. */
 #include "relay_fixture.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/resource.h>
 
 static void publish(const char *text)
@@ -176,6 +178,31 @@ static void taken_port_gets_another(void **state)
 	close(b);
 }
 
+static void accepted_sockets_reset_if_cut(void **state)
+{
+	struct linger linger = { 0 };
+	socklen_t len = sizeof(linger);
+	int nodelay = 0;
+	int fd;
+
+	NEED_NETNS();
+	publish("8080:80");
+	guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	UNTIL(w.relay->lanes.count == 1);
+	assert_int_equal(getsockopt(w.relay->lanes.blocks[0][0].fd, SOL_SOCKET, SO_LINGER, &linger,
+				    &len),
+			 0);
+	assert_true(linger.l_onoff);
+	assert_int_equal(linger.l_linger, 0);
+	len = sizeof(nodelay);
+	assert_int_equal(getsockopt(w.relay->lanes.blocks[0][0].fd, IPPROTO_TCP, TCP_NODELAY,
+				    &nodelay, &len),
+			 0);
+	assert_int_equal(nodelay, 1);
+	close(fd);
+}
+
 static void caller_that_gives_up_is_forgotten(void **state)
 {
 	const struct linger reset = { .l_onoff = 1 };
@@ -316,6 +343,7 @@ int main(void)
 		CASE(a_run_keeps_its_offset),
 		CASE(one_address_only),
 		CASE(taken_port_gets_another),
+		CASE(accepted_sockets_reset_if_cut),
 		CASE(caller_that_gives_up_is_forgotten),
 		CASE(caller_that_sends_and_ends_is_heard),
 		CASE(a_guest_that_speaks_first_is_heard),

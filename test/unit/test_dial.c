@@ -432,6 +432,58 @@ static void translated_is_closed(void **state)
 	is_closed("2002:7f00:1::", true);
 }
 
+/* The table itself says so, for whoever asks it. */
+static void guarded(const char *text, uint16_t port, bool yes)
+{
+	struct minato_endpoint remote = { w.subnet.guest4, 40000 };
+	struct minato_endpoint local = end(text, port);
+	struct relay_about about;
+	struct minato_fate fate;
+
+	if (!minato_addr_is4(&local.addr))
+		remote.addr = w.subnet.guest6;
+	for (int i = 0; i < 2; i++) {
+		minato_arrive(w.host, INSIDE, 0, i ? MINATO_TCP : MINATO_UDP, &remote, &local,
+			      &fate);
+		assert_int_equal(fate.kind == MINATO_KIND_GUARD, yes);
+		if (!yes)
+			continue;
+		assert_int_equal(fate.verdict, MINATO_REFUSE);
+		assert_true(relay_about(w.relay, fate.user, &about));
+		assert_int_equal(about.what, RELAY_WHAT_GUARD);
+	}
+}
+
+static void guards_stand_in_the_table(void **state)
+{
+	NEED_NETNS();
+	guarded("127.0.0.1", 80, true);
+	guarded("127.9.9.9", 80, true);
+	guarded("0.0.0.0", 80, true);
+	guarded("255.255.255.255", 80, true);
+	guarded("10.0.2.255", 80, true);
+	guarded("10.0.2.0", 80, true);
+	guarded("10.0.2.2", 80, true);
+	guarded("10.0.2.3", 52, true);
+	guarded("10.0.2.3", 54, true);
+	guarded("10.0.2.3", 53, false);
+	guarded("::1", 80, true);
+	guarded("::", 80, true);
+	guarded("fd00::2", 80, true);
+	guarded("fd00::3", 853, true);
+	guarded("fd00::3", 53, false);
+	guarded("192.0.2.1", 80, false);
+	guarded("2001:db8::1", 80, false);
+}
+
+static void open_loopback_takes_the_gateways_guard_away(void **state)
+{
+	NEED_NETNS();
+	guarded("10.0.2.2", 80, false);
+	guarded("fd00::2", 80, false);
+	guarded("127.0.0.1", 80, true);
+}
+
 static void gateway_refuses_aloud(void **state)
 {
 	NEED_NETNS();
@@ -478,6 +530,8 @@ int main(void)
 		CASE(mapped_is_closed),
 		CASE(compatible_is_closed),
 		CASE(translated_is_closed),
+		CASE(guards_stand_in_the_table),
+		CASE_OPEN(open_loopback_takes_the_gateways_guard_away),
 		CASE(gateway_refuses_aloud),
 		CASE_OPEN(open_loopback_opens_the_gateway_only),
 	};
