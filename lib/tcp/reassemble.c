@@ -287,7 +287,9 @@ static void out_of_order(struct tcp_env *e, struct tcp *c,
 		before = fill(e, c, in, before, at, seq_sub(gap_end, at));
 		if (before == POOL_NONE)
 			return;
+		/* What it ran into, joined to it by now, came twice. */
 		at = seq_min(hole_end(hole_at(e, before)), end);
+		reassemble_duplicate(e, c, gap_end, at);
 		index = hole_at(e, before)->next;
 	}
 }

@@ -351,12 +351,8 @@ static bool loss_probe(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 	bool sent;
 
 	a->probe_due = false;
-	if (a->packets_out == 0)
-		return false;
-	if (a->probe_out) {
-		timer_rearm(e, c);
-		return false;
-	}
+	if (a->packets_out == 0 || a->probe_out)
+		return false; /* one at a time: the RTO is armed */
 	a->probe_retrans = false;
 	p = plan_data(e, c, 1, true);
 	if (p.send) {
@@ -368,13 +364,13 @@ static bool loss_probe(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 		sent = sent && commit_again(e, c, a->last, 1, true, out);
 		a->probe_retrans = sent;
 	}
-	if (sent) {
-		a->probe_out = true;
-		a->probe_end = c->snd_nxt;
-	}
+	if (!sent)
+		return false;
+	a->probe_out = true;
+	a->probe_end = c->snd_nxt;
 	a->timer = TIMER_NONE; /* the RTO counts from now */
 	timer_rearm(e, c);
-	return sent;
+	return true;
 }
 
 /* RFC 9293 3.8.6.1: what little fits, else an old number that asks for an
