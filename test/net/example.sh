@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The two examples: over memory, and over a tap to curl.
 . "$(dirname "$0")/lib.bash"
-B=$(dirname "$MINATO")
+B=$(dirname "$MINATO")/example
 ok "a thousand clients on one port, over memory" "$B/example-server"
 ok "a client, over memory" "$B/example-client"
 if ip tuntap add dev mx0 mode tap 2>/dev/null; then
