@@ -8,10 +8,12 @@
  */
 #include "trace.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define LINE_MAX 1024
 
@@ -143,24 +145,56 @@ static bool run_file(const char *path, char *why, size_t size)
 	return ok;
 }
 
-int main(int argc, char **argv)
+static int count, failed;
+
+static void run_case(const char *path)
 {
 	char why[1024];
-	int failed = 0, count = 0;
+	bool ok = run_file(path, why, sizeof(why));
+	const char *slash = strrchr(path, '/');
+
+	printf("%sok %d - %s\n", ok ? "" : "not ", ++count, slash ? slash + 1 : path);
+	if (!ok) {
+		printf("# %s\n", why);
+		failed++;
+	}
+	fflush(stdout);
+}
+
+static int is_script(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot && !strcmp(dot, ".trace");
+}
+
+static void run_folder(const char *folder)
+{
+	struct dirent **entries;
+	int n = scandir(folder, &entries, is_script, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char path[4096];
+		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+		run_case(path);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
+/* trace [-v] SCRIPT|FOLDER... */
+int main(int argc, char **argv)
+{
+	struct stat st;
 
 	for (int i = 1; i < argc; i++) {
-		if (!strcmp(argv[i], "-v")) {
+		if (!strcmp(argv[i], "-v"))
 			verbose = true;
-			continue;
-		}
-		bool ok = run_file(argv[i], why, sizeof(why));
-		const char *slash = strrchr(argv[i], '/');
-		printf("%sok %d - %s\n", ok ? "" : "not ", ++count, slash ? slash + 1 : argv[i]);
-		if (!ok) {
-			printf("# %s\n", why);
-			failed++;
-		}
-		fflush(stdout);
+		else if (!stat(argv[i], &st) && S_ISDIR(st.st_mode))
+			run_folder(argv[i]);
+		else
+			run_case(argv[i]);
 	}
 	printf("1..%d\n", count);
 	return failed != 0;

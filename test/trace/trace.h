@@ -104,6 +104,7 @@ struct world {
 	struct minato_config config;
 	struct minato *m;
 	void *memory;
+	size_t size;	     /* of it */
 	int64_t now, script; /* the host's clock; the script's */
 	struct sent out[OUT_MAX];
 	uint32_t out_head, out_tail;

@@ -2,11 +2,14 @@
 /* The scripted world: one host value, its clock, its sockets, what came out. */
 #include "trace.h"
 
+#include "base/check.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 void fail(struct world *w, const char *fmt, ...)
 {
@@ -48,7 +51,10 @@ void forget(struct world *w)
 	for (uint32_t i = 0; i < w->batched; i++)
 		free((void *)(uintptr_t)w->batch[i].data);
 	w->batched = 0;
-	free(w->memory);
+	if (w->memory) {
+		unpoison(w->memory, w->size);
+		munmap(w->memory, w->size);
+	}
 	w->memory = NULL;
 	w->m = NULL;
 	memset(w->sock, 0, sizeof(w->sock));
@@ -63,14 +69,15 @@ void start(struct world *w)
 	w->config.link_count = 1;
 	w->config.link[0].type = MINATO_LINK_IP;
 	w->config.link[0].mtu = w->mtu;
-	size_t size = minato_size(&w->config);
-	if (!size)
+	w->size = minato_size(&w->config);
+	if (!w->size)
 		fail(w, "minato_size refuses the config");
-	w->memory = aligned_alloc(64, (size + 63) & ~(size_t)63);
-	if (!w->memory)
+	w->memory = mmap(NULL, w->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (w->memory == MAP_FAILED) {
+		w->memory = NULL;
 		fail(w, "no memory");
-	memset(w->memory, 0, size);
-	int r = minato_create(w->memory, size, &w->config, clock_of(w), &w->m);
+	}
+	int r = minato_create(w->memory, w->size, &w->config, clock_of(w), &w->m);
 	if (r)
 		fail(w, "minato_create: %s", error_name(-r));
 	if (minato_address_add(w->m, 0, &addr, w->is6 ? 64 : 24))
