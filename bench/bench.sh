@@ -3,6 +3,7 @@
 # bench.sh - side by side figures for port layers (see README.md)
 # usage: bench.sh [-o OUTDIR] [-r ROUNDS] [-s SETS] PEER...
 #   SETS: comma list of: tput tputlo rr crr udp v6 idle start prof (default: all but prof)
+#   PATHS (environment): of the paths a peer has, those to measure (default: g2h g2p h2g p2g)
 set -u
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 OUT=./bench-out ROUNDS=3 SETS=tput,tputlo,rr,crr,udp,v6,idle,start
@@ -14,6 +15,7 @@ shift $((OPTIND - 1))
 [[ $EUID -eq 0 ]] || { echo "needs root (makes network namespaces); the tools under test run as BENCH_USER" >&2; exit 1; }
 
 : "${BENCH_USER:=nobody}" "${LOCK:=/tmp/bench.lock}" "${CC_ALGO:=cubic}"
+: "${PATHS:=g2h g2p h2g p2g}"
 : "${TPUT8_LO:=yes}" "${DUR:=5}" "${DUR_LO:=3}" "${DUR_RR:=2}" "${DUR_UDP:=2}" "${DUR_SEARCH:=0.3}" "${NIDLE:=10000}" "${NSTART:=3}"
 NB=$HERE/nb
 [[ -x $NB ]] || make -C "$HERE" nb >/dev/null || exit 1
@@ -176,13 +178,20 @@ timed() {
   read -r a b <<<"$c0"; read -r c d <<<"$c1"; T_USR=$((c - a)) T_SYS=$((d - b))
   read -r a b <<<"$s0"; read -r c d <<<"$s1"; T_BUSY=$((c - a)) T_STEAL=$((d - b))
 }
+# failed PATH NAME FIGURE...: a measurement that gave nothing has no figure, but is not silent either
+failed() {
+  local path=$1 name=$2 k
+  shift 2
+  say "  $PEER $path $name failed: $(tail -1 <<<"${T_OUT:-no answer in 20 s}")"
+  for k in "$@"; do emit "$path" "$name.$k" fail; done
+}
 # tput PATH NAME DUR ADDR PORT iperf-args...
 tput() {
   local path=$1 name=$2 dur=$3 addr=$4 port=$5 r
   shift 5
   timed iperf3 -c "$addr" -p "$port" -t "$dur" -f m "$@"
   r=$(awk '/receiver/ && (!sum || /SUM/) { if (/SUM/) sum=1; for (i=1;i<=NF;i++) if ($i=="Mbits/sec") v=$(i-1) } END{print v+0}' <<<"$T_OUT")
-  if [[ "$r" = 0 ]]; then say "  $PEER $path $name failed: $(tail -1 <<<"$T_OUT")"; emit "$path" "$name" fail; return; fi
+  if [[ "$r" = 0 ]]; then failed "$path" "$name" mbps; return; fi
   emit "$path" "$name.mbps" "$r"
   awk -v r="$r" -v d="$dur" -v u=$T_USR -v s=$T_SYS -v b=$T_BUSY 'BEGIN{g=r*d/8000; printf "%.4f %.4f %.4f %.3f\n", u/1e6/g, s/1e6/g, b/100/g, (u+s)/1e6/d}' |
     { read -r u s b c; emit "$path" "$name.tool_usr_s_per_GB" "$u"; emit "$path" "$name.tool_sys_s_per_GB" "$s"
@@ -193,7 +202,8 @@ lat() {
   local path=$1 name=$2 k
   shift 2
   timed "$NB" "$@"
-  if [[ "$T_OUT" != *rate=* ]]; then say "  $PEER $path $name failed: $(tail -1 <<<"$T_OUT")"; emit "$path" "$name" fail; return; fi
+  if [[ "$T_OUT" != *rate=* ]]; then failed "$path" "$name" rate p50 p99; return; fi
+  [[ "$T_OUT" != *first_error=* ]] || say "  $PEER $path $name: $(kv "$T_OUT" errors) failed, first $(kv "$T_OUT" first_error)"
   for k in rate p50 p99 errors; do emit "$path" "$name.$k" "$(kv "$T_OUT" $k)"; done
   awk -v n="$(kv "$T_OUT" n)" -v t=$((T_USR + T_SYS)) 'BEGIN{if (n>0) printf "%.2f\n", t/n}' | { read -r x; emit "$path" "$name.tool_us_per_op" "${x:-0}"; }
 }
@@ -201,7 +211,7 @@ udp() {
   local path=$1 name=$2 k
   shift 2
   timed "$NB" "$@"
-  if [[ "$T_OUT" != *pps=* ]]; then say "  $PEER $path $name failed: $(tail -1 <<<"$T_OUT")"; emit "$path" "$name" fail; return; fi
+  if [[ "$T_OUT" != *pps=* ]]; then failed "$path" "$name" pps; return; fi
   for k in pps mbps loss; do emit "$path" "$name.$k" "$(kv "$T_OUT" $k)"; done
 }
 has() { [[ ",$SETS," == *",$1,"* ]]; }
@@ -255,6 +265,7 @@ measure_idle() {
   path_vars "$path"
   read -r r0 p0 n0 <<<"$(tool_rss)"
   m0=$(cat "$CG_MEM/memory.usage_in_bytes" "$CG_MEM/memory.current" 2>/dev/null | head -1)
+  : >"$RUN/idle.out"
   exec 9>"$LOCK"; flock 9
   ( ulimit -n 200000; exec "${WHERE[@]}" "$NB" idle -a "$A" -p $PN -n "$n" -t 60 -T 30 ) >"$RUN/idle.out" 2>&1 9>&- &
   PIDS+=($!)
@@ -321,6 +332,9 @@ load_peer() {
   A_g2h= A_g2p=$PEER4 A_g2p6=$PEER6 A_h2g=127.0.0.1 A_p2g=$HOST4
   # shellcheck disable=SC1090
   source "$HERE/peers/$1.sh" || exit 1
+  local p wanted=
+  for p in $P_PATHS; do [[ " $PATHS " != *" $p "* ]] || wanted+="$p "; done
+  P_PATHS=${wanted% }
 }
 make_guest() {
   if declare -F p_guest >/dev/null; then p_guest

@@ -145,11 +145,22 @@ static double pct(double p)
 	return lat[i >= nlat ? nlat - 1 : i] / 1e3;
 }
 
+/* Why the first operation failed, for the line that says how many did. */
+static char first_error[64] = "unknown";
+
+static void note_error(unsigned long errors, const char *stage, int err)
+{
+	if (errors == 0)
+		snprintf(first_error, sizeof(first_error), "%s:%s", stage,
+			 err ? strerrorname_np(err) : "closed");
+}
+
 static void lat_print(double secs, unsigned long errors)
 {
 	qsort(lat, nlat, sizeof(*lat), cmp_u32);
-	printf("rate=%.1f p50=%.1f p90=%.1f p99=%.1f p999=%.1f max=%.1f n=%zu errors=%lu\n",
-	       nlat / secs, pct(50), pct(90), pct(99), pct(99.9), pct(100), nlat, errors);
+	printf("rate=%.1f p50=%.1f p90=%.1f p99=%.1f p999=%.1f max=%.1f n=%zu errors=%lu%s%s\n",
+	       nlat / secs, pct(50), pct(90), pct(99), pct(99.9), pct(100), nlat, errors,
+	       errors ? " first_error=" : "", errors ? first_error : "");
 }
 
 /* ---- UDP protocol ---- */
@@ -438,7 +449,7 @@ static int cmd_crr(void)
 			c[i].t = now();
 			c[i].fd = sock(SOCK_STREAM, SOCK_NONBLOCK);
 			if (connect(c[i].fd, &dst.sa, dstlen) && errno != EINPROGRESS) {
-				errors++;
+				note_error(errors++, "connect", errno);
 				close(c[i].fd);
 				c[i].fd = -1;
 				usleep(1000);
@@ -451,21 +462,28 @@ static int cmd_crr(void)
 		n = epoll_wait(ep, evs, 64, 100);
 		for (i = 0; i < n; i++) {
 			struct slot *s = &c[evs[i].data.u32];
+			const char *stage = "connect";
 			ssize_t r;
+			int err = 0;
 
 			if (!s->sentreq) {
-				int err = 0;
 				socklen_t l = sizeof(err);
 
 				getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &err, &l);
-				if (err || send(s->fd, req, o_size, MSG_NOSIGNAL) != o_size)
+				if (err)
 					goto bad;
+				stage = "send";
+				if (send(s->fd, req, o_size, MSG_NOSIGNAL) != o_size) {
+					err = errno;
+					goto bad;
+				}
 				s->sentreq = 1;
 				ev.events = EPOLLIN;
 				ev.data.u32 = evs[i].data.u32;
 				epoll_ctl(ep, EPOLL_CTL_MOD, s->fd, &ev);
 				continue;
 			}
+			stage = "recv";
 			r = recv(s->fd, buf, sizeof(buf), 0);
 			if (r > 0) {
 				s->got += r;
@@ -473,6 +491,7 @@ static int cmd_crr(void)
 			}
 			if (r < 0 && errno == EAGAIN)
 				continue;
+			err = r < 0 ? errno : 0;
 			if (r == 0 && s->got == o_size) {
 				lat_add(now() - s->t);
 				close(s->fd);
@@ -480,7 +499,7 @@ static int cmd_crr(void)
 				continue;
 			}
 bad:
-			errors++;
+			note_error(errors++, stage, err);
 			close(s->fd);
 			s->fd = -1;
 		}
@@ -488,7 +507,7 @@ bad:
 			lastscan = t;
 			for (i = 0; i < o_conns; i++)
 				if (c[i].fd >= 0 && t - c[i].t > 2 * NS) {
-					errors++;
+					note_error(errors++, "stuck", ETIMEDOUT);
 					close(c[i].fd);
 					c[i].fd = -1;
 				}
