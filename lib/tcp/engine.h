@@ -574,6 +574,8 @@ uint32_t urgent_before(const struct tcp *c, const struct tcp_active *a,
 void timer_arm(struct tcp_env *e, struct tcp *c, enum tcp_timer what,
 	       int64_t span_ns);
 void timer_stop(struct tcp_active *a);
+/* The whole RTO from now on, no longer than the owner's patience. */
+void timer_rto(struct tcp_env *e, struct tcp *c);
 /* The RTO from now on, or what is left of it after a probe. */
 void timer_rearm(struct tcp_env *e, struct tcp *c);
 /* Probe or RTO, after data was sent or acknowledged. */

@@ -339,7 +339,7 @@ static bool retransmit(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 	if (recovery_reducing(a))
 		a->prr_out += record_segs(record_at(e, index));
 	if (index == a->first && a->timer != TIMER_REORDER)
-		timer_arm(e, c, TIMER_RTO, rtt_backed_off(c, a));
+		timer_rto(e, c);
 	return true;
 }
 

@@ -173,6 +173,14 @@ static int64_t clamp_to_user(const struct tcp_env *e, const struct tcp *c,
 				       NS_PER_MS));
 }
 
+void timer_rto(struct tcp_env *e, struct tcp *c)
+{
+	const struct tcp_active *a = active_of(e, c);
+
+	timer_arm(e, c, TIMER_RTO,
+		  clamp_to_user(e, c, rtt_backed_off(c, a), a->retrans_ns));
+}
+
 /* --- expiry -------------------------------------------------------------- */
 
 static void on_rto(struct tcp_env *e, struct tcp *c)
@@ -195,10 +203,7 @@ static void on_rto(struct tcp_env *e, struct tcp *c)
 		a->retransmits++;
 	if (a->backoff < 16)
 		a->backoff++;
-	timer_arm(e, c, TIMER_RTO,
-		  clamp_to_user(e, c, rtt_backed_off(c, a),
-				a->retrans_ns != 0 ? a->retrans_ns :
-						     e->now.ns));
+	timer_rto(e, c);
 	c->signals |= TCP_SIGNAL_OUTPUT;
 }
 
