@@ -2,7 +2,9 @@
 /* minato run: a command in a network of its own. */
 #include "cmd/cmd.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,19 +57,36 @@ static int complain(const struct drive_error *error, int code)
 static int plan_subnet(struct drive_subnet *subnet, const struct run_options *chosen)
 {
 	struct drive_error error;
-	struct drive_subnet only = { 0 };
+	struct drive_subnet given = { 0 };
 
 	drive_subnet_choose(subnet, !chosen->only6, !chosen->only4 && chosen->mtu >= MTU_MIN6);
 	for (size_t i = 0; i < chosen->cidr.count; i++) {
+		struct drive_subnet only = { 0 };
+
 		if (drive_subnet_parse(&only, chosen->cidr.text[i], &error) < 0)
 			return cmd_usage(&cmd_run, "--cidr: %s", error.text);
 		if ((only.has4 && !subnet->has4) || (only.has6 && !subnet->has6))
 			return cmd_usage(&cmd_run,
 					 "--cidr %s: the guest is to have no such address",
 					 chosen->cidr.text[i]);
+		if ((only.has4 && given.has4) || (only.has6 && given.has6))
+			return cmd_usage(&cmd_run, "--cidr %s: once for each family",
+					 chosen->cidr.text[i]);
+		given.has4 |= only.has4;
+		given.has6 |= only.has6;
 		drive_subnet_parse(subnet, chosen->cidr.text[i], NULL);
 	}
 	return CMD_GO_ON;
+}
+
+/* RFC 1123 2.1, and as much as the kernel keeps. */
+static bool hostname_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= HOST_NAME_MAX && isalnum((unsigned char)name[0]) &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789.-_") == len;
 }
 
 /* The user's shell, as login(1) would start it. */
@@ -125,6 +144,11 @@ static int plan(struct cmd_harbour *harbour, const struct run_options *chosen,
 				 "--name %s: a name has up to %d letters, digits, '.', '_' and "
 				 "'-', and begins with a letter or digit",
 				 chosen->name, DRIVE_NAME_SIZE - 1);
+	if (chosen->hostname && !hostname_ok(chosen->hostname))
+		return cmd_usage(&cmd_run,
+				 "--hostname \"%s\": a host name has 1 to %d letters, digits, '.', "
+				 "'-' and '_', and begins with a letter or digit",
+				 chosen->hostname, HOST_NAME_MAX);
 	guest->mtu = (uint32_t)chosen->mtu;
 	guest->root = chosen->root;
 	guest->hostname = chosen->hostname;

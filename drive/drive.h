@@ -206,7 +206,7 @@ void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6);
 /*
  * The user's own subnet: A.B.C.D/N with 1 <= N <= 25, or an IPv6 prefix of length 64; sets that
  * family's half, leaves the other. Bits beyond the mask are cleared. -EINVAL with a text for
- * anything else, also for loopback and multicast.
+ * anything else, also for what meets 0/8, loopback, multicast or 240/4 (so every mask below /3).
  */
 int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct drive_error *error);
 

@@ -152,6 +152,26 @@ void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6)
 		choose6(subnet, &taken);
 }
 
+/*
+ * Prefixes of which no part may be the guest's: a relay refuses what lies in them, and a subnet
+ * that holds one or lies in one would be refused with it.
+ */
+static bool meets_reserved(const struct minato_addr *network, unsigned length)
+{
+	static const struct {
+		uint8_t first, length;
+	} reserved[] = { { 0, 8 }, { 127, 8 }, { 224, 3 } };
+	const uint8_t first = network->bytes[12];
+
+	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
+		unsigned common = length < reserved[i].length ? length : reserved[i].length;
+
+		if (((first ^ reserved[i].first) & (0xff00 >> common) & 0xff) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Clears the bits after the prefix; `length` counts in the 128 of the mapped form. */
 static void clear_host_bits(struct minato_addr *addr, unsigned length)
 {
@@ -186,10 +206,11 @@ int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct dri
 				  "25 bits or an IPv6 prefix of 64 bits, not /%u",
 				  length);
 	clear_host_bits(&network, is4 ? 96 + length : length);
-	if (drive_addr_sort(&network) != DRIVE_SORT_UNICAST)
+	if (drive_addr_sort(&network) != DRIVE_SORT_UNICAST ||
+	    (is4 && meets_reserved(&network, length)))
 		return drive_fail(error, EINVAL,
-				  "%s is not a subnet a guest can have: loopback, "
-				  "multicast and 0.0.0.0/8 are not",
+				  "%s is not a subnet a guest can have: it meets loopback, "
+				  "multicast, 0.0.0.0/8 or 240.0.0.0/4",
 				  text);
 	if (is4)
 		set4(subnet, &network, (uint8_t)length);

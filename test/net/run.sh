@@ -24,6 +24,9 @@ has "an unknown option is named, with the nearest" "$(run --hostnme x -- true 2>
 is "runs as the caller" "$(run -- id -u)" "$(as_user id -u)"
 is "--root: root inside" "$(run --root -- id -u)" 0
 is "--hostname" "$(run --hostname harbour -- hostname)" harbour
+is "a --hostname that is none: 2" "$(code run --hostname a/b -- true)" 2
+is "a --cidr that meets what is reserved: 2" "$(code run --cidr 255.255.255.0/24 -- true)" 2
+is "a --cidr twice for one family: 2" "$(code run --cidr 10.1.0.0/24 --cidr 10.2.0.0/24 -- true)" 2
 is "standard input passes" "$(echo hello | run -- cat)" hello
 has "the guest's address" "$(run -- ip -4 -o addr show dev tap0)" "10\.0\.2\.100/24"
 has "the guest's address, IPv6" "$(run -- ip -6 -o addr show dev tap0)" "fd00::"

@@ -223,7 +223,7 @@ static void parse_takes_the_bounds_of_the_mask(void **state)
 	struct drive_subnet subnet = { 0 };
 
 	(void)state;
-	assert_int_equal(drive_subnet_parse(&subnet, "128.0.0.0/1", NULL), 0);
+	assert_int_equal(drive_subnet_parse(&subnet, "32.0.0.0/3", NULL), 0);
 	assert_int_equal(drive_subnet_parse(&subnet, "10.0.0.0/25", NULL), 0);
 }
 
@@ -273,6 +273,10 @@ static void parse_refuses_special_addresses(void **state)
 	assert_no_subnet("127.5.0.0/16");
 	assert_no_subnet("0.0.0.0/8");
 	assert_no_subnet("224.0.0.0/24");
+	assert_no_subnet("240.0.0.0/8");
+	assert_no_subnet("255.255.255.0/24");
+	assert_no_subnet("126.0.0.0/7"); /* holds 127.0.0.0/8 */
+	assert_no_subnet("128.0.0.0/1"); /* holds 224.0.0.0/3 */
 	assert_no_subnet("ff02::/64");
 	assert_no_subnet("::/64");
 }
