@@ -94,6 +94,16 @@ static int choose_and_take(struct minato *m, uint32_t index,
 	return error;
 }
 
+/* Options that say what is in use, not what was asked for, until set. */
+static bool is_own_choice(const struct socket *s, enum minato_option option)
+{
+	if (option == MINATO_OPT_MAXSEG)
+		return (s->flags & SOCKET_MAXSEG) != 0;
+	if (option == MINATO_OPT_WINDOW_SCALE)
+		return (s->flags & SOCKET_SCALE) != 0;
+	return true;
+}
+
 /* After a failure the connection begins anew, with the options it had. */
 static void renew(struct minato *m, struct socket *s)
 {
@@ -103,7 +113,8 @@ static void renew(struct minato *m, struct socket *s)
 	int64_t standard;
 
 	for (int i = 0; i < MINATO_OPTION_COUNT; i++)
-		has[i] = tcp_get(&e, &s->body.tcp, (enum minato_option)i,
+		has[i] = is_own_choice(s, (enum minato_option)i) &&
+			 tcp_get(&e, &s->body.tcp, (enum minato_option)i,
 				 &had[i]) == 0;
 	tcp_destroy(&e, &s->body.tcp);
 	memset(&s->body.tcp, 0, sizeof(s->body.tcp));

@@ -60,12 +60,27 @@ static bool opens_flow(const struct packet *p)
 	return p->icmp_type == (p->is6 ? ICMP6_ECHO : ICMP4_ECHO);
 }
 
+/* RFC 9293 3.10.7.2 */
+static enum drop deliver_listener(struct minato *m, const struct arrival *a,
+				  const struct port_fate *fate)
+{
+	const uint8_t flags = a->packet.tcp.flags;
+
+	/* Second, and first: an ACK is refused, a RST is ignored. */
+	if (flags & (TCP_ACK | TCP_RST))
+		return closed_refuse(m, a);
+	/* Fourth: what else is there means nothing here, nor a SYN with FIN,
+	   which Linux drops too. */
+	if (!(flags & TCP_SYN) || (flags & TCP_FIN))
+		return DROP_TCP_FLAGS;
+	return calls_syn(m, a, fate);
+}
+
 static enum drop deliver_claim(struct minato *m, const struct arrival *a,
 			       const struct port_fate *fate)
 {
 	if (a->packet.type == PACKET_TCP)
-		return opens_flow(&a->packet) ? calls_syn(m, a, fate) :
-						closed_refuse(m, a);
+		return deliver_listener(m, a, fate);
 	/* An echo socket hears replies; requests are the stack's to answer. */
 	if (a->packet.type != PACKET_UDP && opens_flow(&a->packet))
 		return DROP_CLOSED;
@@ -78,10 +93,10 @@ static enum drop deliver_call(struct minato *m, const struct arrival *a,
 {
 	struct minato_entry entry;
 
+	if (a->packet.type == PACKET_TCP)
+		return deliver_listener(m, a, fate);
 	if (!opens_flow(&a->packet))
 		return closed_refuse(m, a);
-	if (a->packet.type == PACKET_TCP)
-		return calls_syn(m, a, fate);
 	if (a->packet.type == PACKET_UDP)
 		return calls_datagram(m, a, fate);
 	/* Echo is called out only for an entry that names the protocol: "both"
@@ -141,8 +156,13 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 			    opens_flow(&a->packet), &fate);
 		if (!fate.exact)
 			return deliver_fate(m, a, &fate);
-		if (fate.tuple.class == TUPLE_SOCKET)
+		if (fate.tuple.class == TUPLE_SOCKET) {
+			if (a->packet.type == PACKET_TCP &&
+			    opens_flow(&a->packet) &&
+			    flow_reopen(m, fate.tuple.owner, a))
+				continue;
 			return deliver_socket(m, fate.tuple.owner, a);
+		}
 		drop = waits_arrive(m, fate.tuple.owner, a, &reopened);
 		if (!reopened)
 			return drop;

@@ -166,6 +166,29 @@ enum drop flow_arrive(struct minato *m, uint32_t index, const struct arrival *a)
 	return drop;
 }
 
+bool flow_reopen(struct minato *m, uint32_t index, const struct arrival *a)
+{
+	struct socket *s = socket_at(m, index);
+	const struct tcp_env e = host_env(m);
+	struct tcp_time_wait waiting;
+	struct tcp_segment reply;
+
+	if (tcp_state(&s->body.tcp) != MINATO_TIME_WAIT)
+		return false;
+	tcp_to_time_wait(&s->body.tcp, &waiting);
+	if (tcp_time_wait_arrive(&waiting, &e, &a->packet.tcp,
+				 a->packet.payload_len,
+				 &reply) != TCP_TW_REOPEN)
+		return false;
+	host_count(m, COUNTER_TIME_WAIT_REUSED);
+	m->reopen = (struct reopening){ true, waiting.snd_nxt };
+	/* What is still to be read there stays readable. */
+	slots_drop_tuple(m, s);
+	if (!(s->flags & SOCKET_OWNED))
+		slots_give(m, index);
+	return true;
+}
+
 /* --- begin and end ------------------------------------------------------ */
 
 bool flow_setup(struct minato *m, const struct port_key *key,

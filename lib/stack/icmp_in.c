@@ -7,7 +7,8 @@
 
 #define ICMP4_FRAGMENTATION_NEEDED 4
 #define ICMP6_PARAMETER 4
-#define MTU_SURELY4 576u
+#define MTU_SURELY4 576u /* where a router does not say */
+#define MTU_FLOOR4 552u	 /* less is not believed (RFC 5927 7), as on Linux */
 #define MTU_SURELY6 1280u
 
 /* What an error means for the flow. */
@@ -51,6 +52,8 @@ static bool unreachable4(const struct packet *p, struct meaning *out)
 		/* A router older than RFC 1191 says 0. */
 		if (out->mtu == 0)
 			out->mtu = MTU_SURELY4;
+		if (out->mtu < MTU_FLOOR4)
+			out->mtu = MTU_FLOOR4;
 	}
 	return true;
 }

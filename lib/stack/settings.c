@@ -134,6 +134,10 @@ int minato_set(struct minato *m, uint64_t socket, enum minato_option option,
 	if (s->proto != MINATO_TCP)
 		return set_datagrams(&s->body.datagrams, option, value);
 	error = tcp_set(&e, &s->body.tcp, option, value);
+	if (error == 0 && option == MINATO_OPT_MAXSEG)
+		s->flags |= SOCKET_MAXSEG;
+	if (error == 0 && option == MINATO_OPT_WINDOW_SCALE)
+		s->flags |= SOCKET_SCALE;
 	flow_settle(m, index);
 	return error;
 }

@@ -102,9 +102,12 @@ struct list {
 #define SOCKET_V6ONLY 0x04000u
 #define SOCKET_TRANSPARENT 0x08000u
 #define SOCKET_HOLD 0x10000u
-#define SOCKET_DEFER 0x20000u	 /* child in half_open that waits for data */
-#define SOCKET_ERROR 0x40000u	 /* tcp has a pending error */
-#define SOCKET_URGENT 0x80000u	 /* urgent data not yet taken */
+#define SOCKET_DEFER 0x20000u  /* child in half_open that waits for data */
+#define SOCKET_ERROR 0x40000u  /* tcp has a pending error */
+#define SOCKET_URGENT 0x80000u /* urgent data not yet taken */
+/* Set by its owner, so that a second connect offers them again. */
+#define SOCKET_MAXSEG 0x200000u
+#define SOCKET_SCALE 0x400000u
 #define SOCKET_STARVED 0x100000u /* a write was cut short by memory */
 /* What children of a listener take over. */
 #define SOCKET_INHERITED                                                       \
@@ -452,6 +455,11 @@ void slots_key(const struct minato *m, const struct socket *s,
 /* A segment of this connection. */
 enum drop flow_arrive(struct minato *m, uint32_t index,
 		      const struct arrival *a);
+/*
+ * A SYN for a connection in TIME-WAIT whose handle is still out. True: it opens
+ * anew (RFC 6191), the old one has left the table.
+ */
+bool flow_reopen(struct minato *m, uint32_t index, const struct arrival *a);
 /* After every call into tcp: lists, timers, events, the end. The socket may
    be gone afterwards. */
 void flow_settle(struct minato *m, uint32_t index);
