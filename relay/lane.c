@@ -37,6 +37,17 @@ static bool grow(struct relay *relay, struct lane_pool *pool)
 	return true;
 }
 
+/* The victim at max: an endpoint without a descriptor, or else the oldest with one. */
+static void evict(struct relay *relay)
+{
+	if (!relay->idlers.oldest) {
+		endpoint_evict(relay);
+		return;
+	}
+	relay_count(relay, RELAY_COUNT_UDP_EVICTED);
+	gram_end(relay->idlers.oldest);
+}
+
 struct lane *lane_new(struct relay *relay, enum lane_kind kind)
 {
 	struct lane_pool *pool = &relay->lanes;
@@ -44,6 +55,8 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind)
 	uint32_t index;
 	uint32_t generation;
 
+	if (pool->count >= pool->max)
+		evict(relay);
 	if (pool->count >= pool->max || (!pool->free && !grow(relay, pool))) {
 		relay_count(relay, RELAY_COUNT_NO_FLOW);
 		return NULL;

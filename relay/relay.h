@@ -287,7 +287,10 @@ struct lane_pool {
 	struct lane *free; /* linked by busy_next */
 };
 
-/* A new flow, all else zero, or NULL when max are in use or memory is out. */
+/*
+ * A new flow, all else zero. When max are in use the oldest UDP endpoint gives way; NULL when there
+ * is none, or memory is out.
+ */
 struct lane *lane_new(struct relay *relay, enum lane_kind kind);
 /*
  * Closes its descriptor, forgets its socket, gives it back. What becomes of the socket in the host

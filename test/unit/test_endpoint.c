@@ -396,6 +396,23 @@ static void the_oldest_gives_way(void **state)
 	assert_int_equal(count_of(RELAY_COUNT_UDP_EVICTED), 1);
 }
 
+static void the_oldest_gives_way_at_the_bound(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	w.relay->lanes.max = 3;
+	for (uint16_t i = 0; i < 4; i++) {
+		s = guest_bound("10.0.2.100", (uint16_t)(5000 + i));
+		guest_sends(s, "192.0.2.1", 9999, "x", 1);
+		UNTIL(count_of(RELAY_COUNT_UDP_OUT) == i + 1u);
+		turns(3);
+	}
+	assert_int_equal(w.relay->lanes.count, 3);
+	assert_int_equal(w.relay->endpoints.oldest->guest.port, 5001);
+	assert_int_equal(count_of(RELAY_COUNT_UDP_EVICTED), 1);
+}
+
 static void an_evicted_endpoint_starts_anew(void **state)
 {
 	struct minato_endpoint outside;
@@ -466,6 +483,7 @@ int main(void)
 		CASE_OPEN(open_loopback_answers_as_gateway),
 		CASE(idle_ones_end_after_five_minutes),
 		CASE(the_oldest_gives_way),
+		CASE(the_oldest_gives_way_at_the_bound),
 		CASE(an_evicted_endpoint_starts_anew),
 		CASE(a_flood_is_not_torn),
 	};
