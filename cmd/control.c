@@ -6,7 +6,9 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -22,6 +24,11 @@
 struct client {
 	struct cmd_control *control;
 	int fd; /* -1: free */
+	/*
+	 * Holds a descriptor's place while free: traffic may take every other descriptor there is,
+	 * and whoever wants to see or stop that must still be answered.
+	 */
+	int spare;
 	int64_t watch;
 	struct minato_time heard;
 	size_t in_used;
@@ -47,6 +54,7 @@ static void end_client(struct client *client)
 		return;
 	drive_loop_remove(client->control->loop, client->watch);
 	close(client->fd);
+	client->spare = open("/", O_PATH | O_CLOEXEC);
 	free(client->in);
 	free(client->out);
 	client->in = client->out = NULL;
@@ -236,29 +244,32 @@ static void client_ready(void *user, uint32_t events)
 	serve(client);
 }
 
-/* A free place, or that of the client silent longest. */
-static struct client *place(struct cmd_control *control)
+static struct client *free_place(struct cmd_control *control)
+{
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
+		if (control->clients[i].fd < 0)
+			return &control->clients[i];
+	}
+	return NULL;
+}
+
+static struct client *most_silent(struct cmd_control *control)
 {
 	struct client *victim = &control->clients[0];
 
-	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
-		struct client *client = &control->clients[i];
-
-		if (client->fd < 0)
-			return client;
-		if (client->heard.ns < victim->heard.ns)
-			victim = client;
+	for (size_t i = 1; i < CMD_CLIENTS_MAX; i++) {
+		if (control->clients[i].heard.ns < victim->heard.ns)
+			victim = &control->clients[i];
 	}
-	end_client(victim);
 	return victim;
 }
 
 /* Takes over fd. */
-static void admit(struct cmd_control *control, int fd)
+static void admit(struct client *client, int fd)
 {
-	struct client *client = place(control);
+	struct cmd_control *control = client->control;
 
-	*client = (struct client){ .control = control, .fd = fd };
+	*client = (struct client){ .control = control, .fd = fd, .spare = -1 };
 	client->in = malloc(CMD_LINE_MAX);
 	client->out = malloc(CMD_LINE_MAX);
 	client->heard = drive_loop_now(control->loop);
@@ -267,20 +278,50 @@ static void admit(struct cmd_control *control, int fd)
 		end_client(client);
 }
 
+/* With the place's own descriptor, so that one is always there. -1 when nobody waits. */
+static int accept_at(struct client *client)
+{
+	int fd;
+
+	if (client->spare >= 0)
+		close(client->spare);
+	fd = accept4(client->control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		client->spare = open("/", O_PATH | O_CLOEXEC);
+	return fd;
+}
+
+/* Accepts the next client. When all places are taken, the most silent one's client makes way, but
+   only for somebody. */
+static bool accept_one(struct cmd_control *control)
+{
+	struct client *client = free_place(control);
+	struct pollfd waiting = { .fd = control->listener, .events = POLLIN };
+	int fd;
+
+	if (!client) {
+		if (poll(&waiting, 1, 0) <= 0)
+			return false;
+		client = most_silent(control);
+		end_client(client);
+	}
+	fd = accept_at(client);
+	if (fd < 0)
+		return false;
+	admit(client, fd);
+	if (drive_runtime_peer(fd, NULL) < 0)
+		end_client(client);
+	return true;
+}
+
 static void listener_ready(void *user, uint32_t events)
 {
 	struct cmd_control *control = user;
 
 	(void)events;
 	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		int fd = accept4(control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd < 0)
+		if (!accept_one(control))
 			return;
-		if (drive_runtime_peer(fd, NULL) < 0)
-			close(fd);
-		else
-			admit(control, fd);
 	}
 }
 
@@ -317,8 +358,11 @@ int cmd_control_open(struct cmd_control **out, struct drive_loop *loop, int list
 	control->loop = loop;
 	control->listener = listener;
 	control->answers = *answers;
-	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++)
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
+		control->clients[i].control = control;
 		control->clients[i].fd = -1;
+		control->clients[i].spare = open("/", O_PATH | O_CLOEXEC);
+	}
 	control->watch = drive_loop_add(loop, listener, EPOLLIN, listener_ready, control);
 	result = control->watch < 0 ? (int)control->watch : drive_loop_hook(loop, sweep, control);
 	if (result < 0) {
@@ -333,8 +377,11 @@ void cmd_control_close(struct cmd_control *control)
 {
 	if (!control)
 		return;
-	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++)
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
 		end_client(&control->clients[i]);
+		if (control->clients[i].spare >= 0)
+			close(control->clients[i].spare);
+	}
 	if (control->watch > 0)
 		drive_loop_remove(control->loop, control->watch);
 	close(control->listener);

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -364,6 +365,30 @@ static void the_seventeenth_takes_the_place_of_the_most_silent(void **state)
 		close(fds[i]);
 }
 
+/* Traffic may take every descriptor there is; who asks is answered all the same. */
+static void without_descriptors_it_still_answers(void **state)
+{
+	struct rlimit before, few;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), first, last, more;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &before);
+	few = before;
+	few.rlim_cur = 128;
+	setrlimit(RLIMIT_NOFILE, &few);
+	first = last = dup(fd);
+	while ((more = dup(fd)) >= 0)
+		last = more;
+	assert_int_equal(errno, EMFILE);
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, name_length), 0);
+	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(fd), "web"));
+	setrlimit(RLIMIT_NOFILE, &before);
+	while (first <= last)
+		close(first++);
+	close(fd);
+}
+
 static void a_flood_of_clients_leaves_it_standing(void **state)
 {
 	int fds[64];
@@ -401,6 +426,7 @@ int main(void)
 		CASE(half_closed_is_still_answered),
 		CASE(the_seventeenth_takes_the_place_of_the_most_silent),
 		CASE(a_flood_of_clients_leaves_it_standing),
+		CASE(without_descriptors_it_still_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
