@@ -177,7 +177,8 @@ static struct plan plan_data(const struct tcp_env *e, const struct tcp *c,
 		p.by_cwnd = true;
 		return p;
 	}
-	len = umin(umin(unsent, window), umin(quota, segs_max(c, a, mss)) * mss);
+	len = umin(quota, segs_max(c, a, mss)) * mss;
+	len = umin(umin(unsent, window), len);
 	if (len < unsent || (!push && hold_short(c, a)))
 		len -= len % mss;
 	if (len == 0)

@@ -12,7 +12,7 @@ static void why_is(struct bench *b, enum drop want)
 	assert_string_equal(drop_name(b->why), drop_name(want));
 }
 
-/* --- first: sequence numbers -------------------------------------------------- */
+/* --- first: sequence numbers ----------------------------------------------------------------- */
 
 static void old_data_is_acknowledged_again(void **state)
 {
@@ -83,7 +83,7 @@ static void syn_with_data_outside_is_challenged(void **state)
 	state_is(b, MINATO_ESTABLISHED);
 }
 
-/* --- PAWS --------------------------------------------------------------------- */
+/* --- PAWS ------------------------------------------------------------------------------------ */
 
 static void an_older_timestamp_is_answered_and_dropped(void **state)
 {
@@ -138,7 +138,7 @@ static void timestamp_is_taken_only_at_the_left_edge(void **state)
 	out(b, ". 1:1(0) ack 2001 <ts 1100 299>");
 }
 
-/* --- second: RST ---------------------------------------------------------------- */
+/* --- second: RST ----------------------------------------------------------------------------- */
 
 static void a_reset_at_rcv_nxt_resets(void **state)
 {
@@ -194,7 +194,7 @@ static void a_reset_is_honoured_at_a_zero_window(void **state)
 	state_is(b, MINATO_CLOSED);
 }
 
-/* --- fourth: SYN ------------------------------------------------------------------ */
+/* --- fourth: SYN ----------------------------------------------------------------------------- */
 
 static void a_syn_in_the_window_is_challenged(void **state)
 {
@@ -228,7 +228,7 @@ static void challenges_are_counted_and_limited(void **state)
 	out(b, ". 1:1(0) ack 1");
 }
 
-/* --- fifth: ACK --------------------------------------------------------------------- */
+/* --- fifth: ACK ------------------------------------------------------------------------------ */
 
 static void a_segment_without_ack_is_dropped(void **state)
 {
@@ -301,7 +301,7 @@ static void a_window_update_is_not_a_duplicate(void **state)
 	assert_int_equal(bench_info(b).ca_state, 0);
 }
 
-/* --- sixth: URG ------------------------------------------------------------------------ */
+/* --- sixth: URG ------------------------------------------------------------------------------ */
 
 static void urgent_byte_is_set_apart(void **state)
 {
@@ -369,7 +369,7 @@ static void urgent_run_longer_than_the_pointer(void **state)
 	out(b, "U. 1:1001(1000) ack 1 urg 65535");
 }
 
-/* --- seventh, eighth ------------------------------------------------------------------------ */
+/* --- seventh, eighth ------------------------------------------------------------------------- */
 
 static void fin_beyond_a_gap_waits(void **state)
 {
@@ -466,7 +466,7 @@ static void data_in_the_syn_ack_is_kept(void **state)
 	bench_read(b, 100);
 }
 
-/* --- what met no connection -------------------------------------------------------------------- */
+/* --- what met no connection ------------------------------------------------------------------ */
 
 static void resets_for_strangers(void **state)
 {

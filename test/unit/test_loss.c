@@ -22,7 +22,7 @@ static void sent(struct bench *b, uint32_t segments)
 	quiet(b);
 }
 
-/* --- fast retransmit and recovery ------------------------------------------------ */
+/* --- fast retransmit and recovery ------------------------------------------------------------ */
 
 static void three_duplicates_without_sack(void **state)
 {
@@ -190,7 +190,7 @@ static void a_sack_block_from_nowhere_is_ignored(void **state)
 	quiet(b);
 }
 
-/* --- reordering ------------------------------------------------------------------- */
+/* --- reordering ------------------------------------------------------------------------------ */
 
 static void reordering_is_learnt(void **state)
 {
@@ -214,7 +214,7 @@ static void reordering_is_learnt(void **state)
 	assert_int_equal(bench_info(b).ca_state, 3);
 }
 
-/* --- tail loss probe ----------------------------------------------------------------- */
+/* --- tail loss probe ------------------------------------------------------------------------- */
 
 static void the_tail_is_probed(void **state)
 {
@@ -290,7 +290,7 @@ static void a_probe_of_what_arrived_costs_nothing(void **state)
 	info_is(b, 0, 10, NONE);
 }
 
-/* --- timeout --------------------------------------------------------------------------- */
+/* --- timeout --------------------------------------------------------------------------------- */
 
 static void a_timeout_begins_with_one(void **state)
 {
@@ -366,7 +366,7 @@ static void reneging_is_noticed(void **state)
 	assert_int_equal(bench_info(b).sacked, 0);
 }
 
-/* --- undo --------------------------------------------------------------------------------- */
+/* --- undo ------------------------------------------------------------------------------------ */
 
 static void a_dsack_undoes_the_reduction(void **state)
 {
@@ -453,7 +453,7 @@ static void a_real_timeout_is_not_undone(void **state)
 	assert_int_equal(bench_info(b).snd_ssthresh, 7);
 }
 
-/* --- the receiving side of SACK ------------------------------------------------------------- */
+/* --- the receiving side of SACK -------------------------------------------------------------- */
 
 static void newest_block_first(void **state)
 {

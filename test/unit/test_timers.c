@@ -12,7 +12,7 @@ static void state_is(struct bench *b, enum minato_state want)
 	assert_int_equal(tcp_state(&b->c), want);
 }
 
-/* --- the closed window -------------------------------------------------------------- */
+/* --- the closed window ----------------------------------------------------------------------- */
 
 static void closed(struct bench *b)
 {
@@ -121,7 +121,7 @@ static void a_window_shrunk_to_nothing(void **state)
 	state_is(b, MINATO_ESTABLISHED);
 }
 
-/* --- giving up ----------------------------------------------------------------------------- */
+/* --- giving up ------------------------------------------------------------------------------- */
 
 static void fifteen_retransmissions(void **state)
 {
@@ -213,7 +213,7 @@ static void orphans_have_less_time(void **state)
 	assert_int_equal(tcp_error(&b->c), 0);
 }
 
-/* --- keepalive ----------------------------------------------------------------------------------- */
+/* --- keepalive ------------------------------------------------------------------------------- */
 
 static void keepalive_is_off_by_default(void **state)
 {
@@ -282,7 +282,7 @@ static void keepalive_probes_are_answered(void **state)
 	out(b, "P. 1:2(1) ack 1");
 }
 
-/* --- delayed ACK ------------------------------------------------------------------------------------- */
+/* --- delayed ACK ----------------------------------------------------------------------------- */
 
 static void past_quick_acks(struct bench *b)
 {
@@ -371,7 +371,7 @@ static void quick_ack_can_be_asked_for(void **state)
 	out(b, ". 1:1(0) ack 17001");
 }
 
-/* --- the window we offer ---------------------------------------------------------------------------------- */
+/* --- the window we offer --------------------------------------------------------------------- */
 
 static void the_window_never_shrinks(void **state)
 {
