@@ -92,7 +92,8 @@ struct flow {
 	uint16_t ours, peers;
 	uint32_t iss, irs; /* ours, the peer's */
 	bool iss_known;
-	uint32_t ts_base; /* our first timestamp value */
+	uint32_t sent_end; /* one behind the last we sent */
+	uint32_t ts_base;  /* our first timestamp value */
 	bool ts_known;
 };
 
@@ -155,6 +156,8 @@ void expect(struct world *w, char *at);
 /* `>? ...`: takes the packet if it is like that, else leaves it. */
 void expect_maybe(struct world *w, char *at);
 void quiet(struct world *w);
+/* Notes the first numbers of a connection, and how far it has sent. */
+void learn(struct world *w, const struct pkt *p);
 
 /* --- verbs.c -------------------------------------------------------------- */
 

@@ -657,8 +657,13 @@ static void verb_drain(struct world *w, char name, char *at)
 	struct field count = { "drain", 0 };
 
 	(void)name;
-	for (; w->out_head != w->out_tail; w->out_head++, count.value++)
-		free(w->out[w->out_head % OUT_MAX].data);
+	for (; w->out_head != w->out_tail; w->out_head++, count.value++) {
+		struct sent *s = &w->out[w->out_head % OUT_MAX];
+		struct pkt p;
+		if (!pkt_parse(s->data, s->len, &p))
+			learn(w, &p);
+		free(s->data);
+	}
 	snprintf(line, sizeof(line), "drain %s", at);
 	compare_field(w, &count, 1, line);
 }

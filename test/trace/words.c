@@ -226,12 +226,22 @@ static bool any_field(struct world *w, struct pkt *p, const char *word, char **a
 	return true;
 }
 
+/* `ack N`, or `ack all`, `ack all-N`: of all that was sent and seen. */
+static uint32_t acknowledge(struct world *w, const struct flow *f, const char *text)
+{
+	if (text && !strcmp(text, "all"))
+		return f->sent_end;
+	if (text && !strncmp(text, "all-", 4))
+		return f->sent_end - (uint32_t)number(w, text + 4, "ack");
+	return f->iss + (uint32_t)number(w, text, "ack");
+}
+
 static bool tcp_field(struct world *w, struct flow *f, struct pkt *p, const char *word, char **at)
 {
 	if (!strcmp(word, "seq"))
 		p->seq = f->irs + (uint32_t)number(w, next_word(at), word);
 	else if (!strcmp(word, "ack"))
-		p->ack = f->iss + (uint32_t)number(w, next_word(at), word);
+		p->ack = acknowledge(w, f, next_word(at));
 	else if (!strcmp(word, "win"))
 		p->window = (uint16_t)number(w, next_word(at), word);
 	else if (!strcmp(word, "urg"))
@@ -431,14 +441,20 @@ static const char *say(struct flow *f, const struct pkt *p)
 	return text;
 }
 
-static void learn(struct world *w, struct flow *f, const struct pkt *p)
+void learn(struct world *w, const struct pkt *p)
 {
+	if (p->icmp || p->udp)
+		return;
+	struct flow *f = find_flow(w, p->sport, p->dport);
 	if (p->flags & F_SYN && !f->iss_known) {
 		f->iss = p->seq;
 		f->iss_known = true;
 		w->isn_before = w->isn_last;
 		w->isn_last = p->seq;
 	}
+	uint32_t end = p->seq + p->len + (p->flags & (F_SYN | F_FIN) ? 1 : 0);
+	if (p->flags & F_SYN || (int32_t)(end - f->sent_end) > 0)
+		f->sent_end = end;
 	for (uint32_t i = 0; i < p->options_len && !f->ts_known;) {
 		const uint8_t *o = p->options + i;
 		uint32_t len = o[0] < 2 ? 1 : o[1];
@@ -645,8 +661,7 @@ void expect(struct world *w, char *at)
 	struct flow *f = find_flow(w, w->ours, w->peers);
 	if (!p.icmp && (p.sport != w->ours || p.dport != w->peers))
 		fail(w, "packet of another flow: %u -> %u", p.sport, p.dport);
-	if (!p.icmp && !p.udp)
-		learn(w, f, &p);
+	learn(w, &p);
 	if (s.at < w->script - slack || s.at > w->script + slack)
 		fail(w, "came %+.3f ms off: %s", (double)(s.at - w->script) / 1e6, say(f, &p));
 	compare_ip(w, &e, f, &p);
