@@ -131,8 +131,7 @@ static bool dubious(const struct tcp_active *a, const struct tcp_acked *k)
 	       (k->flags & (ACKED_SACK | ACKED_DSACK)) || a->ca != CA_OPEN;
 }
 
-static void with_data_out(struct tcp_env *e, struct tcp *c,
-			  struct tcp_acked *k)
+static void with_data_out(struct tcp_env *e, struct tcp *c, struct tcp_acked *k)
 {
 	struct tcp_active *a = active_of(e, c);
 	uint32_t lost;

@@ -186,8 +186,8 @@ static int64_t syn_round_trip(const struct tcp_env *e, const struct tcp *c,
 static void open_up(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 {
 	const struct tcp_segment *s = in->s;
-	const uint32_t scale =
-		c->state == MINATO_SYN_SENT ? 0 : (c->wscale >> 4);
+	const uint32_t scale = c->state == MINATO_SYN_SENT ? 0 :
+							     (c->wscale >> 4);
 	const int64_t us = syn_round_trip(e, c, s);
 	const uint32_t tries = c->tries;
 	struct tcp_active *a;

@@ -37,11 +37,9 @@ static uint32_t holes_of(uint32_t active_max)
 size_t tcp_shared_bytes(uint32_t active_max)
 {
 	return pool_bytes(sizeof(struct tcp_active), active_max) +
-	       pool_bytes(sizeof(struct tcp_record),
-			  records_of(active_max)) +
+	       pool_bytes(sizeof(struct tcp_record), records_of(active_max)) +
 	       pool_bytes(sizeof(struct tcp_extra), active_max) +
-	       pool_bytes(sizeof(struct tcp_hole),
-			  holes_of(active_max));
+	       pool_bytes(sizeof(struct tcp_hole), holes_of(active_max));
 }
 
 static char *lay_pool(struct pool *p, char *at, uint32_t size, uint32_t count)
@@ -146,8 +144,7 @@ static void block_init(struct tcp_env *e, struct tcp *c, struct tcp_active *a)
 	a->tuning.space_ns = e->now.ns;
 	a->tuning.rtt_ns = e->now.ns;
 	a->rcv_ssthresh = c->rcv_wnd;
-	a->tuning.space =
-		umin(c->rcv_wnd, TCP_INITIAL_WINDOW * emit_mss(e, c));
+	a->tuning.space = umin(c->rcv_wnd, TCP_INITIAL_WINDOW * emit_mss(e, c));
 	rtt_block(c, a);
 	delay_init(e, c, &a->delay);
 }
@@ -177,8 +174,8 @@ static bool is_at_rest(const struct tcp_active *a)
 {
 	return a->sendq.bytes == 0 && a->recvq.bytes == 0 &&
 	       a->first == POOL_NONE && a->holes_first == POOL_NONE &&
-	       !a->fin_waits && !a->delay.owed &&
-	       a->timer == TIMER_NONE && a->urgent_state == URGENT_NONE;
+	       !a->fin_waits && !a->delay.owed && a->timer == TIMER_NONE &&
+	       a->urgent_state == URGENT_NONE;
 }
 
 void block_settle(struct tcp_env *e, struct tcp *c)

@@ -31,8 +31,7 @@ struct seq board_highest(const struct tcp *c, const struct tcp_active *a)
 
 /* Can what is being sent lengthen the tail: same instant, same shape? */
 static bool continues(const struct tcp_env *e, const struct tcp_active *a,
-		      const struct tcp_record *r, uint16_t unit,
-		      uint32_t len)
+		      const struct tcp_record *r, uint16_t unit, uint32_t len)
 {
 	const uint32_t held = seq_sub(r->end, r->seq);
 
@@ -41,13 +40,13 @@ static bool continues(const struct tcp_env *e, const struct tcp_active *a,
 	       held + len <= RUN_MAX && r->delivered == a->delivered;
 }
 
-bool board_sent(struct tcp_env *e, struct tcp *c, struct seq end,
-		uint16_t unit, bool fin)
+bool board_sent(struct tcp_env *e, struct tcp *c, struct seq end, uint16_t unit,
+		bool fin)
 {
 	struct tcp_active *a = active_of(e, c);
 	const uint32_t len = seq_sub(end, c->snd_nxt);
-	struct tcp_record *tail =
-		a->last == POOL_NONE ? NULL : record_at(e, a->last);
+	struct tcp_record *tail = a->last == POOL_NONE ? NULL :
+							 record_at(e, a->last);
 	struct tcp_record *r;
 	uint32_t index;
 
@@ -147,8 +146,7 @@ void board_mark_lost(struct tcp_env *e, struct tcp_active *a, uint32_t index)
 		a->retrans_out -= segs;
 		a->stats.lost += segs;
 	}
-	if (a->hint == POOL_NONE ||
-	    seq_lt(r->seq, record_at(e, a->hint)->seq))
+	if (a->hint == POOL_NONE || seq_lt(r->seq, record_at(e, a->hint)->seq))
 		a->hint = a->first; /* look again from the head */
 }
 
@@ -333,8 +331,8 @@ static bool account_dsack(struct tcp_env *e, struct tcp *c, struct tcp_acked *k)
 	a->delivered += segs;
 	if (seq_le(b->end, k->una_before) && a->undo.marked &&
 	    a->undo.retrans > 0 && seq_lt(a->undo.marker, b->end))
-		a->undo.retrans -= (int32_t)umin(segs,
-						 (uint32_t)a->undo.retrans);
+		a->undo.retrans -=
+			(int32_t)umin(segs, (uint32_t)a->undo.retrans);
 	return true;
 }
 
@@ -389,8 +387,8 @@ static void repeated(struct tcp_active *a, struct tcp_acked *k,
 		return;
 	if (a->undo.marked && a->undo.retrans > 0 &&
 	    seq_lt(a->undo.marker, r->end))
-		a->undo.retrans -= (int32_t)umin(segs,
-						 (uint32_t)a->undo.retrans);
+		a->undo.retrans -=
+			(int32_t)umin(segs, (uint32_t)a->undo.retrans);
 	if ((r->flags & RECORD_SACKED) &&
 	    (!k->reorder_seen || seq_lt(r->seq, k->reorder))) {
 		k->reorder = r->seq;
@@ -521,8 +519,7 @@ void board_audit(const struct tcp_env *e, const struct tcp *c)
 	for (index = a->first; index != POOL_NONE; records++) {
 		const struct tcp_record *r = record_at(e, index);
 		check(seq_eq(r->seq, at) && seq_lt(r->seq, r->end));
-		check(!(r->flags & RECORD_SACKED) ||
-		      !(r->flags & RECORD_LOST));
+		check(!(r->flags & RECORD_SACKED) || !(r->flags & RECORD_LOST));
 		check(!(r->flags & RECORD_FIN) || r->next == POOL_NONE);
 		check(r->next != POOL_NONE || a->last == index);
 		count(&n, r, record_segs(r), 1);

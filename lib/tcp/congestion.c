@@ -160,8 +160,8 @@ void congestion_rate_ack(struct tcp_env *e, struct tcp_active *a,
 	if (us == 0 || us < a->min_rtt_us)
 		return; /* two ACKs in one: no interval to speak of */
 	limited = r->flags & RECORD_LIMITED;
-	if (limited && (uint64_t)segs * rate->last_us <
-			       (uint64_t)rate->last_segs * us)
+	if (limited &&
+	    (uint64_t)segs * rate->last_us < (uint64_t)rate->last_segs * us)
 		return;
 	rate->last_segs = segs;
 	rate->last_us = us;

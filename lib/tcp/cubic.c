@@ -82,7 +82,7 @@ static void begin_epoch(const struct tcp_env *e, const struct tcp *c,
 	} else {
 		/* (Wmax - cwnd) / C in cubes of 1/1024 s. */
 		q->k = cube_root(((uint64_t)1 << 40) / C_SHIFTED *
-				    (q->last_max - c->cwnd));
+				 (q->last_max - c->cwnd));
 		q->origin = q->last_max;
 	}
 }
@@ -90,8 +90,8 @@ static void begin_epoch(const struct tcp_env *e, const struct tcp *c,
 /* W(t + RTT): what the window should be one round trip from now. */
 static uint32_t target(const struct tcp_env *e, const struct tcp_cubic *q)
 {
-	const int64_t since = e->now.ns - q->epoch_ns +
-			      (int64_t)q->delay_min_us * NS_PER_US;
+	const int64_t since =
+		e->now.ns - q->epoch_ns + (int64_t)q->delay_min_us * NS_PER_US;
 	const uint64_t t = (uint64_t)(since / NS_PER_US) * ONE / 1000000;
 	uint64_t away = t < q->k ? q->k - t : t - q->k;
 	uint64_t delta;
@@ -100,9 +100,8 @@ static uint32_t target(const struct tcp_env *e, const struct tcp_cubic *q)
 		away = 300000; /* five minutes: as good as forever */
 	delta = (C_SHIFTED * away * away * away) >> 40;
 	if (t >= q->k)
-		return (uint32_t)(delta > TCP_CWND_MAX ?
-					  TCP_CWND_MAX :
-					  q->origin + delta);
+		return (uint32_t)(delta > TCP_CWND_MAX ? TCP_CWND_MAX :
+							 q->origin + delta);
 	return delta < q->origin ? q->origin - (uint32_t)delta : 0;
 }
 

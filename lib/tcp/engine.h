@@ -23,7 +23,7 @@
 
 /* --- bounds -------------------------------------------------------------- */
 
-#define TCP_MSS_DEFAULT4 536u  /* RFC 9293 3.7.1 */
+#define TCP_MSS_DEFAULT4 536u /* RFC 9293 3.7.1 */
 #define TCP_MSS_DEFAULT6 1220u
 #define TCP_MSS_MIN 88u
 #define TCP_INITIAL_WINDOW 10u /* segments, RFC 6928 */
@@ -32,9 +32,9 @@
 #define TCP_REORDERING 3u
 #define TCP_REORDERING_MAX 300u
 #define TCP_QUICK_ACKS 16u
-#define TCP_RECORDS_MAX 8192u	/* of one connection */
-#define TCP_HOLES_MAX 1024u	/* of one connection */
-#define TCP_CHALLENGES 10u	/* per connection in 5 s (RFC 5961 7) */
+#define TCP_RECORDS_MAX 8192u	     /* of one connection */
+#define TCP_HOLES_MAX 1024u	     /* of one connection */
+#define TCP_CHALLENGES 10u	     /* per connection in 5 s (RFC 5961 7) */
 #define TCP_BUFFER_FIRST (64u << 10) /* receive window at first */
 #define TCP_BUFFER_MAX (4u << 20)    /* ..and grown by itself */
 #define TCP_SEND_FIRST (256u << 10)
@@ -49,7 +49,7 @@
 #define TCP_TIMER_SLACK (2 * NS_PER_MS) /* of loss probe and reordering */
 #define TCP_STARVED_RETRY (10 * NS_PER_MS)
 #define TCP_TIME_WAIT_SPAN (60 * NS_PER_S)
-#define TCP_TRIES_SYN 7u      /* MUST-23: 247 s in all */
+#define TCP_TRIES_SYN 7u /* MUST-23: 247 s in all */
 #define TCP_TRIES_SYNACK 5u
 #define TCP_TRIES_ORPHAN 8u
 #define TCP_TRIES_DATA 15u
@@ -77,8 +77,8 @@ struct tcp_record {
 };
 
 struct tcp_hole {
-	uint32_t next;	   /* in order of sequence */
-	struct seq start;  /* of the stretch held; its bytes are in queue */
+	uint32_t next;	  /* in order of sequence */
+	struct seq start; /* of the stretch held; its bytes are in queue */
 	struct queue queue;
 	uint32_t touched; /* when last lengthened: newest SACK block first */
 	uint32_t spare;
@@ -104,8 +104,13 @@ struct tcp_extra {
 enum tcp_ca { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
 
 /* The one retransmission timer and what it is armed for. */
-enum tcp_timer { TIMER_NONE, TIMER_RTO, TIMER_PROBE, TIMER_REORDER,
-		 TIMER_PERSIST };
+enum tcp_timer {
+	TIMER_NONE,
+	TIMER_RTO,
+	TIMER_PROBE,
+	TIMER_REORDER,
+	TIMER_PERSIST
+};
 
 /* Delayed acknowledgment, as Linux does it (delay.c). */
 struct tcp_delay {
@@ -114,8 +119,8 @@ struct tcp_delay {
 	int64_t ato_ns;	  /* 0 = no data came yet */
 	uint32_t rcv_mss; /* estimate of what the peer sends */
 	uint32_t last_len;
-	uint8_t quick;	  /* ACKs still to be sent at once */
-	bool pingpong;	  /* the application answers what it gets */
+	uint8_t quick; /* ACKs still to be sent at once */
+	bool pingpong; /* the application answers what it gets */
 	bool owed;
 	bool pushed, pushed2; /* a short segment came; two of them */
 };
@@ -153,11 +158,11 @@ struct tcp_stats {
 
 /* Received: where the window grows to (receive auto-tuning). */
 struct tcp_tuning {
-	uint32_t rtt_us8;      /* 0 = none */
-	struct seq rtt_seq;    /* a window was received when this is reached */
+	uint32_t rtt_us8;   /* 0 = none */
+	struct seq rtt_seq; /* a window was received when this is reached */
 	int64_t rtt_ns;
 	uint32_t last_tsecr;
-	struct seq copied;     /* what the application has taken */
+	struct seq copied; /* what the application has taken */
 	struct seq space_seq;
 	int64_t space_ns;
 	uint32_t space;
@@ -187,7 +192,7 @@ struct tcp_active {
 	bool more;		 /* the last write said so */
 
 	uint32_t first, last, records; /* tcp_record */
-	uint32_t hint; /* no record before it is to be sent again */
+	uint32_t hint;	 /* no record before it is to be sent again */
 	struct seq fack; /* one behind the highest sacked; see board_highest */
 	uint32_t packets_out, sacked_out, lost_out, retrans_out;
 
@@ -202,11 +207,11 @@ struct tcp_active {
 	struct seq probe_end; /* snd_nxt at the tail loss probe */
 	bool probe_out, probe_retrans, probe_due;
 	bool frto, new_first, reneged;
-	uint8_t retransmits;  /* timeouts in a row */
+	uint8_t retransmits; /* timeouts in a row */
 	uint8_t backoff;
 	uint8_t probes, probe_backoff;
 	bool persist_due;
-	bool sent_burst; /* since the window was last judged */
+	bool sent_burst;  /* since the window was last judged */
 	uint8_t run_left; /* segments until the run in hand ends */
 	bool run_long;	  /* it has more than one */
 
@@ -237,7 +242,7 @@ struct tcp_active {
 	bool fin_waits; /* a FIN beyond a hole, at fin_seq */
 	struct seq dsack_start, dsack_end;
 	bool dsack;
-	uint32_t rcv_space; /* bytes the receive buffer may hold */
+	uint32_t rcv_space;    /* bytes the receive buffer may hold */
 	uint32_t rcv_ssthresh; /* the window is not opened further at once */
 	struct tcp_delay delay;
 	struct tcp_tuning tuning;
@@ -271,11 +276,23 @@ static inline uint32_t clock_ms(const struct tcp_env *e)
 	return (uint32_t)(e->now.ns / NS_PER_MS);
 }
 
-static inline uint32_t umin(uint32_t a, uint32_t b) { return a < b ? a : b; }
-static inline uint32_t umax(uint32_t a, uint32_t b) { return a > b ? a : b; }
+static inline uint32_t umin(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+static inline uint32_t umax(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
 
-static inline int64_t span_min(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t span_max(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t span_min(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+static inline int64_t span_max(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
 
 /* --- block.c: blocks, records, options ----------------------------------- */
 
@@ -301,17 +318,17 @@ void extra_drop(struct tcp_env *e, struct tcp *c);
 /* --- life.c: the eleven states ------------------------------------------- */
 
 enum tcp_event {
-	EVENT_CONNECT,	    /* active OPEN */
-	EVENT_CALL,	    /* SYN for a listener */
-	EVENT_SYN,	    /* their SYN crossed ours */
-	EVENT_OPEN,	    /* our SYN is acknowledged, theirs came */
-	EVENT_FIN_SENT,     /* our side says it is done */
+	EVENT_CONNECT,	/* active OPEN */
+	EVENT_CALL,	/* SYN for a listener */
+	EVENT_SYN,	/* their SYN crossed ours */
+	EVENT_OPEN,	/* our SYN is acknowledged, theirs came */
+	EVENT_FIN_SENT, /* our side says it is done */
 	EVENT_FIN_ACKED,
-	EVENT_FIN_SEEN,	    /* their FIN is in order */
-	EVENT_RESET,	    /* by them */
-	EVENT_ABORT,	    /* by us: RST goes out */
-	EVENT_TIMEOUT,	    /* they do not answer */
-	EVENT_OVER,	    /* TIME-WAIT or FIN-WAIT-2 has lasted long enough */
+	EVENT_FIN_SEEN, /* their FIN is in order */
+	EVENT_RESET,	/* by them */
+	EVENT_ABORT,	/* by us: RST goes out */
+	EVENT_TIMEOUT,	/* they do not answer */
+	EVENT_OVER,	/* TIME-WAIT or FIN-WAIT-2 has lasted long enough */
 };
 /* One event in the life of the connection. `error`: errno, for the owner. */
 void life_event(struct tcp_env *e, struct tcp *c, enum tcp_event event,
@@ -339,17 +356,18 @@ void arrive_challenge(struct tcp_env *e, struct tcp *c);
 
 /* --- ack.c: step five ---------------------------------------------------- */
 
-#define ACKED_DATA 0x001u     /* segments were acknowledged */
+#define ACKED_DATA 0x001u /* segments were acknowledged */
 #define ACKED_FIN 0x002u
-#define ACKED_UNA 0x004u      /* snd_una advanced */
-#define ACKED_WINDOW 0x008u   /* the segment changed the window */
-#define ACKED_PAYLOAD 0x010u  /* the segment carries data */
-#define ACKED_SACK 0x020u     /* SACK told something new */
+#define ACKED_UNA 0x004u     /* snd_una advanced */
+#define ACKED_WINDOW 0x008u  /* the segment changed the window */
+#define ACKED_PAYLOAD 0x010u /* the segment carries data */
+#define ACKED_SACK 0x020u    /* SACK told something new */
 #define ACKED_DSACK 0x040u
-#define ACKED_RETRANS 0x080u  /* something once retransmitted was acked */
-#define ACKED_ORIGINAL 0x100u /* something never retransmitted was, below
+#define ACKED_RETRANS 0x080u /* something once retransmitted was acked */
+#define ACKED_ORIGINAL                                                         \
+	0x100u		   /* something never retransmitted was, below
 				 high */
-#define ACKED_REARM 0x200u    /* the timer starts again */
+#define ACKED_REARM 0x200u /* the timer starts again */
 #define ACKED_LOST_RETRANS 0x400u
 #define ACKED_DSACK_PROBE 0x800u
 #define ACKED_NOT_DUP (ACKED_PAYLOAD | ACKED_WINDOW | ACKED_DATA)
@@ -361,13 +379,13 @@ struct tcp_acked {
 	uint32_t flags;
 	struct seq una_before, fack_before;
 	uint32_t in_flight_before, delivered_before, lost_before;
-	uint32_t acked;	     /* segments left the queue */
-	struct seq reorder;  /* lowest original filled late */
+	uint32_t acked;	    /* segments left the queue */
+	struct seq reorder; /* lowest original filled late */
 	bool reorder_seen;
 	int64_t first_ns, last_ns;	     /* acked originals' sending */
 	int64_t sack_first_ns, sack_last_ns; /* sacked originals'; 0 none */
-	uint32_t prior_delivered; /* of the newest sample, 0 none */
-	int64_t rtt_us;	 /* of this ACK, -1 none */
+	uint32_t prior_delivered;	     /* of the newest sample, 0 none */
+	int64_t rtt_us;			     /* of this ACK, -1 none */
 	struct tcp_record sample; /* newest delivered: for the rate */
 	bool sampled;
 };
@@ -379,14 +397,13 @@ bool ack_arrive(struct tcp_env *e, struct tcp *c, struct tcp_arrival *a);
 uint32_t record_segs(const struct tcp_record *r);
 uint32_t board_in_flight(const struct tcp_active *a);
 /* A record for what is being sent, [snd_nxt, end). False: none is free. */
-bool board_sent(struct tcp_env *e, struct tcp *c, struct seq end,
-		uint16_t unit, bool fin);
+bool board_sent(struct tcp_env *e, struct tcp *c, struct seq end, uint16_t unit,
+		bool fin);
 /* Removes what is acknowledged up to snd_una. */
 void board_clean(struct tcp_env *e, struct tcp *c, struct tcp_acked *k);
 /* Marks what the SACK blocks say. */
 void board_sack(struct tcp_env *e, struct tcp *c, struct tcp_acked *k);
-void board_mark_lost(struct tcp_env *e, struct tcp_active *a,
-		     uint32_t index);
+void board_mark_lost(struct tcp_env *e, struct tcp_active *a, uint32_t index);
 /* Splits the record so that it ends after `segs` segments. */
 bool board_split(struct tcp_env *e, struct tcp_active *a, uint32_t index,
 		 uint32_t segs);
@@ -445,8 +462,8 @@ uint32_t congestion_ssthresh(struct tcp_env *e, struct tcp *c);
 /* The cwnd to go back to, and the threshold worth remembering. */
 uint32_t congestion_current_ssthresh(const struct tcp *c,
 				     const struct tcp_active *a);
-void congestion_acked(struct tcp_env *e, struct tcp *c,
-		      struct tcp_acked *k, uint32_t delivered);
+void congestion_acked(struct tcp_env *e, struct tcp *c, struct tcp_acked *k,
+		      uint32_t delivered);
 void congestion_lost_state(struct tcp *c, struct tcp_active *a);
 bool congestion_limited(const struct tcp *c, const struct tcp_active *a);
 /* After sending: was the window the limit? */
@@ -587,5 +604,7 @@ void timer_persist_acked(struct tcp_env *e, struct tcp *c);
 void timer_starved(struct tcp_env *e, struct tcp *c);
 /* Keepalive from the last sign of life. */
 void timer_idle(struct tcp_env *e, struct tcp *c);
+/* The idle time changed: what was silent already counts (MUST-27). */
+void timer_keep_idle(struct tcp_env *e, struct tcp *c);
 
 #endif

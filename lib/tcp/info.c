@@ -97,8 +97,9 @@ static void tell_active(const struct tcp_env *e, const struct tcp *c,
 	out->reordering = a->reordering;
 	out->notsent_bytes = send_unsent(c, a);
 	if (a->delay.last_in.ns != 0)
-		out->last_data_recv_ms = (uint32_t)(
-			(e->now.ns - a->delay.last_in.ns) / NS_PER_MS);
+		out->last_data_recv_ms =
+			(uint32_t)((e->now.ns - a->delay.last_in.ns) /
+				   NS_PER_MS);
 	if (r->last_us > 0)
 		out->delivery_rate = (uint64_t)r->last_segs * send_mss(e, c) *
 				     1000000 / r->last_us;
@@ -213,6 +214,8 @@ static int set_extra(struct tcp_env *e, struct tcp *c,
 			return -EINVAL;
 		*number = (uint32_t)value;
 		buffers_changed(e, c);
+		if (option == MINATO_OPT_KEEPIDLE)
+			timer_keep_idle(e, c);
 		return 0;
 	}
 	if (option == MINATO_OPT_LINGER && value >= -1 && value <= 65535)
@@ -295,8 +298,8 @@ static bool is_extra(enum minato_option option)
 
 	return number_of(&x, option, &least, &most) != NULL ||
 	       option == MINATO_OPT_LINGER ||
-	       option == MINATO_OPT_WINDOW_SCALE ||
-	       option == MINATO_OPT_TTL || option == MINATO_OPT_TRAFFIC_CLASS;
+	       option == MINATO_OPT_WINDOW_SCALE || option == MINATO_OPT_TTL ||
+	       option == MINATO_OPT_TRAFFIC_CLASS;
 }
 
 int tcp_set(struct tcp_env *e, struct tcp *c, enum minato_option option,

@@ -128,8 +128,8 @@ static void wait_fin(struct tcp_env *e, struct tcp *c)
 	state_set(c, MINATO_FIN_WAIT_2);
 	/* An orphan waits for the peer's FIN only so long, as Linux. */
 	if (c->orphan)
-		c->timer = time_after(e->now, extra_of(e, c)->linger2_s *
-						      NS_PER_S);
+		c->timer = time_after(e->now,
+				      extra_of(e, c)->linger2_s * NS_PER_S);
 }
 
 /* --- events -------------------------------------------------------------- */
@@ -518,8 +518,8 @@ void tcp_close(struct tcp_env *e, struct tcp *c)
 	if (reset || c->state == MINATO_SYN_SENT) {
 		life_event(e, c, EVENT_ABORT, 0);
 	} else if (c->state == MINATO_FIN_WAIT_2) {
-		c->timer = time_after(e->now, extra_of(e, c)->linger2_s *
-						      NS_PER_S);
+		c->timer = time_after(e->now,
+				      extra_of(e, c)->linger2_s * NS_PER_S);
 		c->signals |= TCP_SIGNAL_TIMER;
 	} else if (c->state == MINATO_CLOSED) {
 		if (!c->rst_due)

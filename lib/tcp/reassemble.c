@@ -136,14 +136,14 @@ static uint32_t keep_in_order(struct tcp_env *e, struct tcp_active *a,
 	if (kept == in->len || a->holes == 0)
 		return kept;
 	reassemble_clear(e, a);
-	return kept + keep(e, &a->recvq, in->p, in->skip + kept,
-			   in->len - kept);
+	return kept +
+	       keep(e, &a->recvq, in->p, in->skip + kept, in->len - kept);
 }
 
 static void in_order(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 {
 	struct tcp_active *a = active_of(e, c);
-	const bool had_holes = a->holes > 0;
+	const bool had_holes = a->holes > 0 || a->fin_waits;
 	uint32_t kept = in->len;
 
 	if (in->len > 0) {

@@ -391,8 +391,7 @@ static bool frto(struct tcp_env *e, struct tcp *c, struct tcp_acked *k,
 			a->frto = false;
 	} else if ((k->flags & ACKED_UNA) && !recovered) {
 		a->high = c->snd_nxt;
-		if (send_unsent(c, a) > 0 &&
-		    seq_lt(c->snd_nxt, send_edge(c))) {
+		if (send_unsent(c, a) > 0 && seq_lt(c->snd_nxt, send_edge(c))) {
 			a->new_first = true; /* step 2b */
 			return true;
 		}

@@ -31,8 +31,8 @@ struct seq send_written(const struct tcp *c, const struct tcp_active *a)
 
 uint32_t send_unsent(const struct tcp *c, const struct tcp_active *a)
 {
-	const uint32_t sent = seq_sub(c->snd_nxt, send_first(c)) -
-			      (c->fin_sent ? 1 : 0);
+	const uint32_t sent =
+		seq_sub(c->snd_nxt, send_first(c)) - (c->fin_sent ? 1 : 0);
 
 	if (c->state == MINATO_CLOSED || a->sendq.bytes < sent)
 		return 0;
@@ -97,6 +97,9 @@ static uint32_t run_segs(const struct tcp *c, const struct tcp_active *a,
 static uint32_t segs_max(const struct tcp *c, const struct tcp_active *a,
 			 uint32_t mss)
 {
+	/* A run has one urgent pointer, its pieces need one each (MUST-62). */
+	if (a->urgent_sending)
+		return 1;
 	return umin(umax(c->gso_max / mss, 1), run_segs(c, a, mss));
 }
 
@@ -257,9 +260,8 @@ static bool commit_data(struct tcp_env *e, struct tcp *c, const struct plan *p,
 	}
 	emit_data(e, c, seq, p->len, out);
 	out->cursor = &a->cursor;
-	push = p->len > 0 &&
-	       ends_run(c, a, out, mss,
-			c->cwnd > flight ? c->cwnd - flight : 1);
+	push = p->len > 0 && ends_run(c, a, out, mss,
+				      c->cwnd > flight ? c->cwnd - flight : 1);
 	if (p->fin) {
 		out->segment.flags |= TCP_FIN;
 		c->fin_sent = true;
@@ -293,6 +295,8 @@ static bool commit_again(struct tcp_env *e, struct tcp *c, uint32_t index,
 	const uint32_t mss = send_mss(e, c);
 	uint32_t len;
 
+	if (a->urgent_sending)
+		segs = 1; /* each piece points at the same octet (MUST-62) */
 	if (r->unit > mss)
 		board_resize(a, r, mss); /* a smaller MTU since */
 	if (record_segs(r) > segs && !board_split(e, a, index, segs))
@@ -303,10 +307,11 @@ static bool commit_again(struct tcp_env *e, struct tcp *c, uint32_t index,
 		out->segment.flags |= TCP_FIN;
 	if (len > r->unit)
 		out->gso_size = r->unit;
-	if (len > r->unit || seq_eq(seq_add(r->seq, len), send_written(c, a)))
-		out->segment.flags |= TCP_PSH;
 	if (len == 0)
 		out->queue = NULL;
+	else if (len > r->unit ||
+		 seq_eq(seq_add(r->seq, len), send_written(c, a)))
+		out->segment.flags |= TCP_PSH;
 	board_retransmitted(e, a, r, probe);
 	after_data(e, c);
 	return true;

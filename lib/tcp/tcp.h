@@ -39,7 +39,7 @@ struct tcp_shared {
 	struct pool holes;   /* stretches received out of order */
 	uint32_t rest_first, rest_last, rest_count; /* blocks at rest, oldest
 						       first: the victims */
-	struct hash_key secret; /* ISN (RFC 6528), timestamp offsets */
+	struct hash_key secret;	   /* ISN (RFC 6528), timestamp offsets */
 	uint64_t challenge_window; /* RFC 5961 7: jittered limiter's state */
 	uint32_t challenge_left;
 	struct random random;
@@ -75,18 +75,18 @@ struct tcp {
 	uint32_t challenge_ms;	      /* when the count below began */
 	struct seq reset_seq;	      /* of a RST owed without an ACK */
 	uint32_t active, extra;	      /* blocks, or POOL_NONE */
-	uint16_t mss_peer; /* as announced, or the default (MUST-15) */
-	uint16_t mtu;	   /* IP bytes */
-	struct minato_time timer;     /* handshake, keepalive, FIN-WAIT-2,
+	uint16_t mss_peer;	  /* as announced, or the default (MUST-15) */
+	uint16_t mtu;		  /* IP bytes */
+	struct minato_time timer; /* handshake, keepalive, FIN-WAIT-2,
 					 TIME-WAIT: by state */
 	uint64_t bytes_acked, bytes_received;
 	uint16_t gso_max;
 	uint16_t signals;
-	uint8_t state;	  /* enum minato_state */
-	uint8_t error;	  /* pending errno */
-	uint8_t soft_error; /* why it may not get through (ICMP) */
-	uint8_t wscale;	  /* theirs << 4 | ours */
-	uint8_t tries;	  /* retransmitted SYNs, keepalive probes */
+	uint8_t state;		 /* enum minato_state */
+	uint8_t error;		 /* pending errno */
+	uint8_t soft_error;	 /* why it may not get through (ICMP) */
+	uint8_t wscale;		 /* theirs << 4 | ours */
+	uint8_t tries;		 /* retransmitted SYNs, keepalive probes */
 	uint8_t challenges;	 /* sent since challenge_ms */
 	uint8_t owed_challenges; /* and duplicate ACKs: by count */
 	uint8_t owed_duplicates;
@@ -104,7 +104,7 @@ _Static_assert(sizeof(struct tcp) <= 128, "an idle connection");
 
 /* What the owner knows when a connection begins. */
 struct tcp_setup {
-	uint32_t mtu;	     /* of the path's first link: IP bytes */
+	uint32_t mtu; /* of the path's first link: IP bytes */
 	bool is6;
 	uint32_t gso_max;    /* largest payload of a super-segment; 0 = none */
 	uint64_t tuple_hash; /* keyed: for ISN and timestamp offset; the pair
@@ -150,8 +150,8 @@ bool tcp_dead(const struct tcp *c);
 struct tcp_payload {
 	const uint8_t *data;
 	uint32_t len;
-	uint32_t chunk; /* referenced here, not taken over: hold to keep */
-	uint32_t offset; /* of data in the chunk */
+	uint32_t chunk;	   /* referenced here, not taken over: hold to keep */
+	uint32_t offset;   /* of data in the chunk */
 	uint16_t gso_size; /* several segments in one: their payload size */
 	uint8_t traffic_class; /* ECN bits */
 };
@@ -229,7 +229,7 @@ struct tcp_emit {
 	const struct queue *queue;  /* payload: bytes [offset, offset + len) */
 	struct queue_cursor *cursor;
 	uint32_t offset, len;
-	uint16_t gso_size;	    /* != 0: a super-segment of this MSS */
+	uint16_t gso_size; /* != 0: a super-segment of this MSS */
 	uint8_t traffic_class, hop_limit;
 };
 /*
@@ -256,10 +256,10 @@ struct tcp_time_wait {
 void tcp_to_time_wait(const struct tcp *c, struct tcp_time_wait *out);
 enum tcp_tw_answer {
 	TCP_TW_DROP,
-	TCP_TW_ACK,	/* *reply is the ACK; restarts 2 MSL on a FIN */
-	TCP_TW_REOPEN,	/* a newer SYN (RFC 6191): treat as for a listener,
+	TCP_TW_ACK,    /* *reply is the ACK; restarts 2 MSL on a FIN */
+	TCP_TW_REOPEN, /* a newer SYN (RFC 6191): treat as for a listener,
 			   the ISN must be above snd_nxt + 65535 */
-	TCP_TW_END,	/* RST (RFC 1337: only exactly at rcv_nxt) */
+	TCP_TW_END,    /* RST (RFC 1337: only exactly at rcv_nxt) */
 };
 enum tcp_tw_answer tcp_time_wait_arrive(struct tcp_time_wait *t,
 					const struct tcp_env *e,

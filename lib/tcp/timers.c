@@ -107,6 +107,21 @@ void timer_idle(struct tcp_env *e, struct tcp *c)
 	c->signals |= TCP_SIGNAL_TIMER;
 }
 
+void timer_keep_idle(struct tcp_env *e, struct tcp *c)
+{
+	const struct tcp_extra *x = extra_of(e, c);
+	const int64_t silent_ms = (uint32_t)(clock_ms(e) - c->heard_ms);
+	const int64_t idle_ms = (int64_t)x->keep_idle_s * 1000;
+
+	if (!c->keepalive || !life_synchronized(c) ||
+	    c->state == MINATO_TIME_WAIT ||
+	    (c->orphan && c->state == MINATO_FIN_WAIT_2))
+		return;
+	c->timer = time_after(e->now,
+			      span_max(idle_ms - silent_ms, 0) * NS_PER_MS);
+	c->signals |= TCP_SIGNAL_TIMER;
+}
+
 void timer_starved(struct tcp_env *e, struct tcp *c)
 {
 	c->starved = true;
@@ -223,10 +238,9 @@ static void on_persist(struct tcp_env *e, struct tcp *c)
 		a->persist_since_ns = e->now.ns;
 	if (c->orphan)
 		most = umin(most, TCP_TRIES_ORPHAN);
-	if (a->probes >= most ||
-	    (x->user_timeout_ms != 0 &&
-	     e->now.ns - a->persist_since_ns >=
-		     x->user_timeout_ms * NS_PER_MS)) {
+	if (a->probes >= most || (x->user_timeout_ms != 0 &&
+				  e->now.ns - a->persist_since_ns >=
+					  x->user_timeout_ms * NS_PER_MS)) {
 		give_up(e, c);
 		return;
 	}
@@ -253,9 +267,13 @@ static void on_data_timer(struct tcp_env *e, struct tcp *c)
 		break;
 	case TIMER_PROBE:
 		a->probe_due = true;
-		/* Should nothing come of it, the RTO is still there. */
+		/* Should nothing come of it, the RTO is still there; where
+		   both are due at once it counts from the probe (RFC 8985
+		   7.2), which tcp_next has yet to send. */
 		a->timer = TIMER_PROBE;
 		timer_rearm(e, c);
+		if (a->timer == TIMER_RTO && time_reached(e->now, a->timer_at))
+			timer_arm(e, c, TIMER_RTO, rtt_backed_off(c, a));
 		c->signals |= TCP_SIGNAL_OUTPUT;
 		break;
 	case TIMER_REORDER:
@@ -278,9 +296,8 @@ static void on_syn_timer(struct tcp_env *e, struct tcp *c)
 	c->timer = MINATO_NEVER;
 	if (c->held)
 		return;
-	if (c->tries >= most ||
-	    (x->user_timeout_ms != 0 &&
-	     since >= x->user_timeout_ms * NS_PER_MS)) {
+	if (c->tries >= most || (x->user_timeout_ms != 0 &&
+				 since >= x->user_timeout_ms * NS_PER_MS)) {
 		give_up(e, c);
 		return;
 	}

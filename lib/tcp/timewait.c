@@ -8,8 +8,8 @@ void tcp_to_time_wait(const struct tcp *c, struct tcp_time_wait *out)
 	out->rcv_nxt = c->rcv_nxt;
 	out->ts_recent = c->ts_recent;
 	out->ts_offset = c->ts_offset;
-	out->rcv_wnd = (uint16_t)umin(window_offered(c) >> (c->wscale & 15),
-				      65535);
+	out->rcv_wnd =
+		(uint16_t)umin(window_offered(c) >> (c->wscale & 15), 65535);
 	out->timestamps = c->ts_ok;
 }
 

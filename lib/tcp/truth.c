@@ -31,8 +31,8 @@ static void check_closed(const struct tcp_env *e, const struct tcp *c)
 
 	check(!c->syn_due && !c->ack_now);
 	check(c->timer.ns == INT64_MAX);
-	check(a == NULL || (a->first == POOL_NONE && a->sendq.bytes == 0 &&
-			    a->holes == 0));
+	check(a == NULL ||
+	      (a->first == POOL_NONE && a->sendq.bytes == 0 && a->holes == 0));
 }
 
 static void check_opening(const struct tcp_env *e, const struct tcp *c)
@@ -53,10 +53,9 @@ static void check_open(const struct tcp_env *e, const struct tcp *c)
 	const struct tcp_active *a = active_of(e, c);
 	const bool done = c->state != MINATO_ESTABLISHED &&
 			  c->state != MINATO_CLOSE_WAIT;
-	const bool theirs = c->state == MINATO_CLOSE_WAIT ||
-			    c->state == MINATO_CLOSING ||
-			    c->state == MINATO_LAST_ACK ||
-			    c->state == MINATO_TIME_WAIT;
+	const bool theirs =
+		c->state == MINATO_CLOSE_WAIT || c->state == MINATO_CLOSING ||
+		c->state == MINATO_LAST_ACK || c->state == MINATO_TIME_WAIT;
 
 	check(c->was_open && !c->held && !c->syn_due);
 	check(seq_le(c->snd_una, c->snd_nxt));
