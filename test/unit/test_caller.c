@@ -178,6 +178,42 @@ static void taken_port_gets_another(void **state)
 	close(b);
 }
 
+/* From one port of its own to two guest ports: nothing is taken there. */
+static void one_caller_at_two_ports_keeps_its_own(void **state)
+{
+	struct minato_endpoint one;
+	struct minato_endpoint two;
+	struct sockaddr_storage name = { 0 };
+	struct minato_endpoint e;
+	const int on = 1;
+	uint64_t listener80;
+	uint64_t listener81;
+	socklen_t len;
+	int a;
+	int b;
+
+	NEED_NETNS();
+	publish("8080:80,8081:81");
+	listener80 = guest_listen(80);
+	listener81 = guest_listen(81);
+	a = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	accepted(listener80, &one);
+	b = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	setsockopt(a, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(b, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	e = end("192.0.2.1", port_of(a));
+	len = drive_endpoint_to(&name, &e);
+	assert_int_equal(bind(b, (struct sockaddr *)&name, len), 0);
+	e = end("192.0.2.1", 8081);
+	len = drive_endpoint_to(&name, &e);
+	connect(b, (struct sockaddr *)&name, len);
+	accepted(listener81, &two);
+	assert_int_equal(one.port, port_of(a));
+	assert_int_equal(two.port, port_of(a));
+	close(a);
+	close(b);
+}
+
 static void accepted_sockets_reset_if_cut(void **state)
 {
 	struct linger linger = { 0 };
@@ -343,6 +379,7 @@ int main(void)
 		CASE(a_run_keeps_its_offset),
 		CASE(one_address_only),
 		CASE(taken_port_gets_another),
+		CASE(one_caller_at_two_ports_keeps_its_own),
 		CASE(accepted_sockets_reset_if_cut),
 		CASE(caller_that_gives_up_is_forgotten),
 		CASE(caller_that_sends_and_ends_is_heard),

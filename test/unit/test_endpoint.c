@@ -124,6 +124,32 @@ static void anybody_may_answer(void **state)
 	close(two);
 }
 
+/* Equal ones of two senders make no run. */
+static void senders_are_told_apart(void **state)
+{
+	struct minato_endpoint outside;
+	struct minato_datagram from;
+	uint64_t s;
+	char data[8];
+	int fd[2];
+
+	NEED_NETNS();
+	fd[0] = host_socket(SOCK_DGRAM, "192.0.2.1", 0);
+	fd[1] = host_socket(SOCK_DGRAM, "192.0.2.1", 0);
+	s = guest_bound("10.0.2.100", 5000);
+	guest_sends(s, "192.0.2.1", port_of(fd[0]), "x", 1);
+	host_gets(fd[0], data, sizeof(data), &outside);
+	for (int i = 0; i < 10; i++)
+		host_sends(fd[i % 2], &outside, i % 2 ? "b" : "a", 1);
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(guest_gets(s, data, sizeof(data), &from), 1);
+		assert_int_equal(data[0], i % 2 ? 'b' : 'a');
+		assert_int_equal(from.remote.port, port_of(fd[i % 2]));
+	}
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static void boundaries_are_kept_outwards(void **state)
 {
 	static const size_t sizes[] = { 1, 100, 100, 100, 40, 0, 700, 1400, 1400, 3, 3, 9, 1472 };
@@ -470,6 +496,7 @@ int main(void)
 		CASE(there_and_back_ipv6),
 		CASE(one_port_towards_everyone),
 		CASE(anybody_may_answer),
+		CASE(senders_are_told_apart),
 		CASE(boundaries_are_kept_outwards),
 		CASE(boundaries_are_kept_inwards),
 		CASE(a_run_goes_out_whole),
