@@ -80,7 +80,7 @@ static void round_trip(struct tcp_env *e, struct tcp *c, struct tcp_acked *k)
 		rtt_min(e, a, newest);
 	rtt_sample(e, c, sample);
 	if (newest >= 0)
-		cubic_round_trip(e, a, newest);
+		cubic_round_trip(e, c, a, newest);
 }
 
 /*

@@ -31,6 +31,7 @@ uint32_t cubic_ssthresh(struct tcp *c, struct tcp_active *a)
 void cubic_reset(struct tcp_active *a)
 {
 	memset(&a->cubic, 0, sizeof(a->cubic));
+	memset(&a->hystart, 0, sizeof(a->hystart));
 }
 
 void cubic_idle(const struct tcp_env *e, const struct tcp *c,
@@ -44,8 +45,8 @@ void cubic_idle(const struct tcp_env *e, const struct tcp *c,
 		q->epoch_ns = span_min(q->epoch_ns + idle, e->now.ns);
 }
 
-void cubic_round_trip(const struct tcp_env *e, struct tcp_active *a,
-		      int64_t rtt_us)
+void cubic_round_trip(const struct tcp_env *e, struct tcp *c,
+		      struct tcp_active *a, int64_t rtt_us)
 {
 	struct tcp_cubic *q = &a->cubic;
 	const uint32_t us = (uint32_t)span_max(rtt_us, 1);
@@ -55,6 +56,8 @@ void cubic_round_trip(const struct tcp_env *e, struct tcp_active *a,
 		return;
 	if (q->delay_min_us == 0 || us < q->delay_min_us)
 		q->delay_min_us = us;
+	if (!c->newreno)
+		hystart_round_trip(e, c, a, us);
 }
 
 static uint32_t cube_root(uint64_t of)

@@ -131,6 +131,15 @@ struct tcp_cubic {
 	uint32_t delay_min_us;
 };
 
+/* Leaves slow start before it overflows the path (hystart.c). */
+struct tcp_hystart {
+	bool found;
+	uint8_t samples;
+	struct seq end;	   /* of the round */
+	int64_t began_ns, last_ns;
+	uint32_t least_us; /* of the round */
+};
+
 struct tcp_rack {
 	int64_t sent_ns; /* of the newest segment delivered */
 	struct seq end;
@@ -222,6 +231,7 @@ struct tcp_active {
 	struct seq usage_end;
 	int64_t cwnd_ns;
 	struct tcp_cubic cubic;
+	struct tcp_hystart hystart;
 	uint32_t delivered;
 
 	/* Round trip times, microseconds. */
@@ -456,7 +466,7 @@ bool rack_schedule_probe(struct tcp_env *e, struct tcp *c, bool advancing);
 void rack_probe_acked(struct tcp_env *e, struct tcp *c,
 		      const struct tcp_acked *k);
 
-/* --- congestion.c, cubic.c, newreno.c ------------------------------------ */
+/* --- congestion.c, cubic.c, hystart.c, newreno.c ------------------------------------ */
 
 uint32_t congestion_ssthresh(struct tcp_env *e, struct tcp *c);
 /* The cwnd to go back to, and the threshold worth remembering. */
@@ -484,11 +494,17 @@ uint32_t newreno_ssthresh(const struct tcp *c);
 uint32_t cubic_ssthresh(struct tcp *c, struct tcp_active *a);
 void cubic_acked(const struct tcp_env *e, struct tcp *c, struct tcp_active *a,
 		 uint32_t acked);
-void cubic_round_trip(const struct tcp_env *e, struct tcp_active *a,
-		      int64_t rtt_us);
+void cubic_round_trip(const struct tcp_env *e, struct tcp *c,
+		      struct tcp_active *a, int64_t rtt_us);
 void cubic_idle(const struct tcp_env *e, const struct tcp *c,
 		struct tcp_active *a);
 void cubic_reset(struct tcp_active *a);
+
+/* One round trip of slow start: is the path full? */
+void hystart_round_trip(const struct tcp_env *e, struct tcp *c,
+			struct tcp_active *a, uint32_t rtt_us);
+void hystart_reset(const struct tcp_env *e, const struct tcp *c,
+		   struct tcp_active *a);
 
 /* --- rtt.c: RFC 6298 ----------------------------------------------------- */
 

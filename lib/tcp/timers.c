@@ -267,13 +267,13 @@ static void on_data_timer(struct tcp_env *e, struct tcp *c)
 		break;
 	case TIMER_PROBE:
 		a->probe_due = true;
-		/* Should nothing come of it, the RTO is still there; where
+		/* Should nothing come of it, the RTO is still there. Where
 		   both are due at once it counts from the probe (RFC 8985
 		   7.2), which tcp_next has yet to send. */
 		a->timer = TIMER_PROBE;
 		timer_rearm(e, c);
-		if (a->timer == TIMER_RTO && time_reached(e->now, a->timer_at))
-			timer_arm(e, c, TIMER_RTO, rtt_backed_off(c, a));
+		if (!a->probe_out && time_reached(e->now, a->timer_at))
+			timer_rto(e, c);
 		c->signals |= TCP_SIGNAL_OUTPUT;
 		break;
 	case TIMER_REORDER:

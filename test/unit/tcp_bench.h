@@ -75,7 +75,7 @@ static inline void bench_close(struct bench *b)
 	free(b->payload_memory);
 }
 
-/* --- text -> segment ---------------------------------------------------------- */
+/* --- text -> segment ------------------------------------------------------------------------- */
 
 static inline uint8_t bench_flags(const char *text, const char **end)
 {
@@ -182,7 +182,7 @@ static inline void in(struct bench *b, const char *text)
 	in_gso(b, text, 0);
 }
 
-/* --- segment -> text ------------------------------------------------------------ */
+/* --- segment -> text ------------------------------------------------------------------------- */
 
 static inline void bench_options_text(struct bench *b, const struct tcp_options *o, char *out)
 {
@@ -291,7 +291,7 @@ static inline void bench_quiet(struct bench *b, const char *file, int line)
 	}
 }
 
-/* --- time ------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 /* Time passes; timers run at their instants, what they send stays unsent. */
 static inline void wait_us(struct bench *b, int64_t us)
@@ -347,7 +347,7 @@ static inline void bench_out_at(struct bench *b, int64_t ms, const char *want,
 	}
 }
 
-/* --- the usual beginnings -------------------------------------------------------------- */
+/* --- the usual beginnings -------------------------------------------------------------------- */
 
 static inline void bench_write(struct bench *b, uint32_t len, uint32_t flags)
 {

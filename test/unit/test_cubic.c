@@ -28,7 +28,7 @@ static void round_trip(struct drive *d, int64_t ms)
 	uint32_t left = b->c.cwnd;
 
 	b->env.now.ns += ms * NS_PER_MS;
-	cubic_round_trip(&b->env, d->a, ms * 1000);
+	cubic_round_trip(&b->env, &b->c, d->a, ms * 1000);
 	for (; left > 0; left--)
 		congestion_acked(&b->env, &b->c, &k, 1);
 }
