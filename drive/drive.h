@@ -380,7 +380,7 @@ int drive_rtnl_open(struct drive_rtnl **rtnl);
 void drive_rtnl_close(struct drive_rtnl *rtnl);
 /* Index of the interface, or negative errno (-ENODEV). */
 int drive_rtnl_index(struct drive_rtnl *rtnl, const char *name);
-/* Sets the link up; mtu 0 and mac NULL leave those alone. */
+/* Sets the link up; mtu 0 leaves that alone, mac NULL that and the length of the queue. */
 int drive_rtnl_link_up(struct drive_rtnl *rtnl, int index, uint32_t mtu, const uint8_t *mac);
 /* Adds an address; IPv6 without duplicate address detection. */
 int drive_rtnl_addr_add(struct drive_rtnl *rtnl, int index, const struct minato_addr *addr,

@@ -32,6 +32,7 @@ has "the guest's address" "$(run -- ip -4 -o addr show dev tap0)" "10\.0\.2\.100
 has "the guest's address, IPv6" "$(run -- ip -6 -o addr show dev tap0)" "fd00::"
 has "MTU 1500" "$(run -- ip link show dev tap0)" "mtu 1500"
 has "--mtu" "$(run --mtu 9000 -- ip link show dev tap0)" "mtu 9000"
+has "bursts find room on the way out" "$(run -- ip link show dev tap0)" "qlen 10000"
 has "--cidr" "$(run --cidr 10.44.0.0/24 -- ip -4 -o addr show dev tap0)" "10\.44\.0\.100/24"
 is "--ipv4-only" "$(run --ipv4-only -- ip -6 -o route show default)" ""
 is "--ipv6-only" "$(run --ipv6-only -- ip -4 -o route show default)" ""
