@@ -77,6 +77,8 @@ int64_t minato_recv(struct minato *m, uint64_t socket, void *data, size_t len,
 		return error;
 	if (s->proto != MINATO_TCP)
 		return minato_recv_datagram(m, socket, NULL, data, len, flags);
+	if (len == 0)
+		return 0;
 	if (len > INT32_MAX)
 		len = INT32_MAX;
 	if (flags & MINATO_MSG_OOB)

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The local end: claims, conflicts, late choice, what can be read of it. */
+#include <errno.h>
+
+#include "hosts.h"
+
+static int try_bind(struct minato *m, enum minato_proto proto, const char *text, uint16_t port)
+{
+	const struct minato_endpoint local = end(text, port);
+
+	return minato_bind(m, open_socket(m, proto), &local);
+}
+
+static void test_addresses(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+
+	(void)state;
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "10.0.0.1", 80), 0);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "fd00::1", 80), 0);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "10.0.0.2", 80), -EADDRNOTAVAIL);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "224.0.0.1", 80), -EADDRNOTAVAIL);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "255.255.255.255", 80), -EADDRNOTAVAIL);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "::", 81), 0);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "0.0.0.0", 82), 0);
+	pair_end(&p);
+}
+
+static void test_conflicts(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+
+	(void)state;
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "10.0.0.1", 80), 0);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "10.0.0.1", 80), -EADDRINUSE);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "::", 80), -EADDRINUSE);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "0.0.0.0", 80), -EADDRINUSE);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "fd00::1", 80), 0);
+	assert_int_equal(try_bind(p.a.m, MINATO_UDP, "10.0.0.1", 80), 0);
+	pair_end(&p);
+}
+
+static void test_twice(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const uint64_t s = open_bound(p.a.m, MINATO_TCP, "::", 80);
+	const uint64_t late = open_bound(p.a.m, MINATO_TCP, "::", 0);
+	const struct minato_endpoint local = end("::", 81);
+
+	(void)state;
+	assert_int_equal(minato_bind(p.a.m, s, &local), -EINVAL);
+	assert_int_equal(minato_bind(p.a.m, late, &local), -EINVAL);
+	assert_int_equal(minato_bind(p.a.m, 77, &local), -EBADF);
+	pair_end(&p);
+}
+
+static void test_close_frees(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const uint64_t s = open_listener(p.a.m, "::", 80, 1);
+
+	(void)state;
+	assert_int_equal(minato_close(p.a.m, s), 0);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "::", 80), 0);
+	pair_end(&p);
+}
+
+static void test_v6_only(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const uint64_t s = open_socket(p.a.m, MINATO_TCP);
+	const struct minato_endpoint v6 = end("::", 80), v4 = end("0.0.0.0", 80);
+
+	(void)state;
+	assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_V6ONLY, 1), 0);
+	assert_int_equal(minato_bind(p.a.m, s, &v4), -EINVAL);
+	assert_int_equal(minato_bind(p.a.m, s, &v6), 0);
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "0.0.0.0", 80), 0);
+	assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_V6ONLY, 0), -EINVAL);
+	pair_end(&p);
+}
+
+static void test_reuse_port(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const struct minato_endpoint local = end("::", 80);
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		const uint64_t s = open_socket(p.a.m, MINATO_TCP);
+		assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_REUSEPORT, 1), 0);
+		assert_int_equal(minato_bind(p.a.m, s, &local), 0);
+		assert_int_equal(minato_listen(p.a.m, s, 5), 0);
+	}
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "::", 80), -EADDRINUSE);
+	pair_end(&p);
+}
+
+/* Port 0 of TCP is chosen when it is needed or asked for. */
+static void test_late(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const uint64_t s = open_bound(p.a.m, MINATO_TCP, "10.0.0.1", 0);
+	const uint64_t l = open_bound(p.a.m, MINATO_TCP, "10.0.0.1", 0);
+	const struct minato_addr want = addr("10.0.0.1");
+	struct minato_endpoint local;
+
+	(void)state;
+	assert_int_equal(minato_local(p.a.m, s, &local), 0);
+	assert_in_range(local.port, 1024, 65535);
+	assert_true(minato_addr_equal(&local.addr, &want));
+	assert_int_equal(try_bind(p.a.m, MINATO_TCP, "10.0.0.1", local.port), -EADDRINUSE);
+	assert_int_equal(minato_listen(p.a.m, l, 5), 0);
+	assert_int_equal(minato_local(p.a.m, l, &local), 0);
+	assert_in_range(local.port, 1024, 65535);
+	pair_end(&p);
+}
+
+static void test_listen_unbound(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const uint64_t s = open_socket(p.a.m, MINATO_TCP);
+	const uint64_t u = open_socket(p.a.m, MINATO_UDP);
+	struct minato_endpoint local;
+
+	(void)state;
+	assert_int_equal(minato_local(p.a.m, s, &local), 0);
+	assert_int_equal(local.port, 0);
+	assert_int_equal(minato_listen(p.a.m, s, 5), 0);
+	assert_int_equal(minato_local(p.a.m, s, &local), 0);
+	assert_int_not_equal(local.port, 0);
+	/* Again changes the backlog. */
+	assert_int_equal(minato_listen(p.a.m, s, 50), 0);
+	assert_int_equal(minato_listen(p.a.m, u, 5), -EOPNOTSUPP);
+	pair_end(&p);
+}
+
+/* Linux: two may bind with REUSEADDR, one may listen. */
+static void test_second_listener(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const struct minato_endpoint local = end("::", 80);
+	uint64_t s[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		s[i] = open_socket(p.a.m, MINATO_TCP);
+		minato_set(p.a.m, s[i], MINATO_OPT_REUSEADDR, 1);
+		assert_int_equal(minato_bind(p.a.m, s[i], &local), 0);
+	}
+	assert_int_equal(minato_listen(p.a.m, s[0], 5), 0);
+	assert_int_equal(minato_listen(p.a.m, s[1], 5), -EADDRINUSE);
+	pair_end(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_conflicts),
+		cmocka_unit_test(test_twice),
+		cmocka_unit_test(test_close_frees),
+		cmocka_unit_test(test_v6_only),
+		cmocka_unit_test(test_reuse_port),
+		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_listen_unbound),
+		cmocka_unit_test(test_second_listener),
+	};
+
+	return cmocka_run_group_tests_name("bind", tests, NULL, NULL);
+}
