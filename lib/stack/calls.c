@@ -8,7 +8,8 @@
  *                                           \-> its owner's (answered call)
  *
  * Held and half-open ones are bounded together by calls_max. When they are
- * full, the oldest held one gives way; where none is held, the oldest half-open.
+ * full the oldest held one gives way; where none is held, the oldest
+ * half-open one.
  */
 #include "stack/stack.h"
 

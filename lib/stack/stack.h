@@ -6,7 +6,7 @@
  *        |                                              ^
  *   input.c    parse all, hash and prefetch all    output.c   in order
  *        |     deliver all                              ^
- *   deliver.c  ours? martian? one look-up          frames.c     headers, offloads
+ *   deliver.c  ours? martian? one look-up          frames.c   headers, offloads
  *        |     one switch over the kinds                ^
  *        +--> flow.c     segment of a connection -------+  dirty sockets
  *        +--> calls.c    a new flow: child or call      |
@@ -718,7 +718,7 @@ void bind_local(const struct minato *m, const struct socket *s,
 bool bind_peer(const struct minato *m, const struct socket *s,
 	       struct minato_endpoint *out);
 
-/* --- budget.c: memory when it is scarce ------------------------------------ */
+/* --- budget.c: memory when it is scarce ----------------------------------- */
 
 /* Bytes that programs may still write, about. */
 uint64_t budget_left(const struct minato *m);

@@ -158,7 +158,7 @@ void judge_stuck(struct sim *s);
 void judge_flows(struct sim *s);
 void judge_end(struct sim *s);
 
-/* --- world.c ----------------------------------------------------------------------------------- */
+/* --- world.c --------------------------------------------------------------------------------- */
 
 struct sim {
 	uint64_t seed;

@@ -63,7 +63,8 @@ static void test_create_refuses(void **state)
 	(void)state;
 	assert_int_equal(minato_create((char *)h.m + 1, h.size, &c, (struct minato_time){ 0 }, &m),
 			 -EINVAL);
-	assert_int_equal(minato_create(h.m, h.size - 1, &c, (struct minato_time){ 0 }, &m), -ENOMEM);
+	assert_int_equal(minato_create(h.m, h.size - 1, &c, (struct minato_time){ 0 }, &m),
+			 -ENOMEM);
 	c.link[0].mtu = 1;
 	assert_int_equal(minato_create(h.m, h.size, &c, (struct minato_time){ 0 }, &m), -EINVAL);
 	host_end(&h);

@@ -101,7 +101,8 @@ static void test_packet_teaches_the_unknown(void **state)
 static void test_implausible(void **state)
 {
 	struct host h = one_link(16);
-	const char *const bad[] = { "0.0.0.0", "224.0.0.1", "10.0.255.255", "11.0.0.1", "10.0.0.1" };
+	const char *const bad[] = { "0.0.0.0", "224.0.0.1", "10.0.255.255", "11.0.0.1",
+				    "10.0.0.1" };
 	const uint8_t group[6] = { 3 }, zero[6] = { 0 };
 	const struct minato_addr good = addr("10.0.0.9");
 

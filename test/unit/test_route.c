@@ -143,7 +143,8 @@ static void test_broadcast(void **state)
 {
 	struct host h = two_links();
 	const struct minato_addr yes[] = { addr("10.0.0.255"), addr("255.255.255.255") };
-	const struct minato_addr no[] = { addr("10.0.0.254"), addr("10.1.0.255"), addr("fd00::ff") };
+	const struct minato_addr no[] = { addr("10.0.0.254"), addr("10.1.0.255"),
+					  addr("fd00::ff") };
 
 	(void)state;
 	for (size_t i = 0; i < 2; i++)
