@@ -402,7 +402,7 @@ int minato_get_user(struct minato *m, uint64_t socket, uint64_t *user);
 	X(NODELAY, "no-delay")                                                 \
 	X(CORK, "cork")                                                        \
 	X(QUICKACK, "quick-ack")                                               \
-	X(MAXSEG, "max-segment")	   /* bytes, 88..32767, before connect */ \
+	X(MAXSEG, "max-segment")	   /* 88..32767, before connect */     \
 	X(SYNCNT, "syn-count")		   /* retries, default 6 + 1 */        \
 	X(USER_TIMEOUT, "user-timeout")	   /* milliseconds, 0 = by retries */  \
 	X(RETRIES2, "retries2")		   /* data retries, default 15 */      \
@@ -636,7 +636,8 @@ struct minato_fate {
  * of it (statistics of scans).
  */
 void minato_arrive(struct minato *m, uint8_t scope, uint8_t face,
-		   enum minato_proto proto, const struct minato_endpoint *remote,
+		   enum minato_proto proto,
+		   const struct minato_endpoint *remote,
 		   const struct minato_endpoint *local,
 		   struct minato_fate *out);
 enum minato_outcome { MINATO_OUTCOME_OPEN, MINATO_OUTCOME_CLOSED };

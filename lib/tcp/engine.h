@@ -466,7 +466,7 @@ bool rack_schedule_probe(struct tcp_env *e, struct tcp *c, bool advancing);
 void rack_probe_acked(struct tcp_env *e, struct tcp *c,
 		      const struct tcp_acked *k);
 
-/* --- congestion.c, cubic.c, hystart.c, newreno.c ------------------------------------ */
+/* --- congestion.c, cubic.c, hystart.c, newreno.c -------------------------- */
 
 uint32_t congestion_ssthresh(struct tcp_env *e, struct tcp *c);
 /* The cwnd to go back to, and the threshold worth remembering. */
