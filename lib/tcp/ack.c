@@ -108,8 +108,9 @@ static void clean(struct tcp_env *e, struct tcp *c, struct tcp_acked *k)
 		a->fack = c->snd_una;
 	board_clean(e, c, k);
 	round_trip(e, c, k);
+	if (k->flags & ACKED_UNA)
+		k->flags |= ACKED_REARM; /* RFC 6298 5.3 */
 	if (k->flags & ACKED_DATA) {
-		k->flags |= ACKED_REARM;
 		if (!c->sack_ok)
 			reno_acked(a, k);
 	} else if (k->sack_first_ns != 0 && a->first != POOL_NONE) {
