@@ -413,11 +413,12 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 		close(harbour->netns);
 	if (harbour->tap)
 		drive_tap_free(harbour->tap);
+	/* While the socket still listens, nobody takes its name for a dead one's. */
+	drive_runtime_remove(harbour->name);
 	if (harbour->control)
 		cmd_control_close(harbour->control);
 	else if (harbour->listener >= 0)
 		close(harbour->listener);
-	drive_runtime_remove(harbour->name);
 	cmd_passing_end(&harbour->passing);
 	if (harbour->loop)
 		drive_loop_free(harbour->loop);

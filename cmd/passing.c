@@ -18,7 +18,8 @@ static const int passed[] = { SIGHUP,  SIGINT,	SIGQUIT, SIGTERM,  SIGUSR1,
 
 /*
  * A signal of the terminal reached the whole foreground group, the command too, so only what a
- * process sent is passed on. When the terminal stops the job, we stop with it: the shell that
+ * process sent is passed on. But when the terminal hangs up the kernel tells the leader of the
+ * session alone, which may be us. When the terminal stops the job, we stop with it: the shell that
  * started us waits for that.
  */
 static void arrived(void *user, const struct signalfd_siginfo *signal)
@@ -26,7 +27,7 @@ static void arrived(void *user, const struct signalfd_siginfo *signal)
 	struct cmd_passing *passing = user;
 	int signo = (int)signal->ssi_signo;
 
-	if (drive_signal_was_sent(signal))
+	if (drive_signal_was_sent(signal) || signo == SIGHUP)
 		passing->pass(passing->user, signo);
 	if (signo == SIGTSTP)
 		raise(SIGSTOP);

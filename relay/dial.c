@@ -49,6 +49,7 @@ static void start(struct lane *f)
 {
 	struct sockaddr_storage to = { 0 };
 	socklen_t len = drive_endpoint_to(&to, &f->dial);
+	const int one = 1;
 	int fd = new_socket(f->relay, to.ss_family);
 	int result;
 
@@ -61,6 +62,9 @@ static void start(struct lane *f)
 	f->host_writable = false;
 	f->host_hung_up = false;
 	dial_options(fd);
+	/* Another nameserver may answer while the guest still waits: 3 s, not two minutes. */
+	if (f->server)
+		setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one));
 	if (to.ss_family == AF_INET6 && f->scope_id)
 		((struct sockaddr_in6 *)&to)->sin6_scope_id = f->scope_id;
 	result = connect(fd, (struct sockaddr *)&to, len) < 0 ? errno : 0;

@@ -77,6 +77,21 @@ run -p 9999 -- true
 is "no file stays" "$(find "$T/user" | sort)" "$before"
 ok "no process stays" no_process "$M run"
 
+# A terminal that hangs up tells the leader of its session alone.
+cat >"$T/hup.py" <<'X'
+import os, pty, sys, time
+pid, master = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], sys.argv[1:])
+time.sleep(1)
+os.close(master)
+os.waitpid(pid, 0)
+X
+chmod a+r "$T/hup.py"
+ok "a closed terminal ends it" timeout 10 bash -c "$(declare -f as_user)
+	T='$T' NET_REAL_ROOT=$NET_REAL_ROOT; as_user python3 '$T/hup.py' '$M' run -- sleep 54323"
+ok "and its guest" until_true 5 no_process "sleep 54323"
+
 # Names.
 run_guest twice -- sleep 600
 has "a taken name is refused, with its holder" "$(run --name twice -- true 2>&1)" "twice.*[0-9]+"

@@ -88,6 +88,13 @@ has "the program's own resolver" "$(in_guest g -- getent ahostsv4 example.test)"
 resolver_is $GW4
 changed() { equal "$(in_guest g -- dig +short +time=2 +tries=1 @10.0.2.3 example.test A)" 192.0.2.81; }
 ok "a changed resolver file is followed" until_true 6 changed
+in_peer ip route add blackhole 198.51.100.0/24
+in_peer sysctl -qw net.ipv4.ip_forward=1
+resolver_is 198.51.100.53 $GW4
+passed_over() { equal "$(in_guest g -- dig +short "$@" +time=15 +tries=1 @10.0.2.3 example.test A)" 192.0.2.81; }
+sleep 1.1 # the file is looked at once a second
+ok "a silent nameserver is passed over" passed_over
+ok "a silent nameserver is passed over, TCP" passed_over +tcp
 printf '# nothing\n' >"$T/resolv.conf"
 servfail() { in_guest g -- dig +time=2 +tries=1 @10.0.2.3 example.test A | grep -q SERVFAIL; }
 ok "no resolver: SERVFAIL" until_true 6 servfail
