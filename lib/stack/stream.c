@@ -59,8 +59,9 @@ int64_t minato_send(struct minato *m, uint64_t socket, const void *data,
 		len = INT32_MAX;
 	cut = len > budget_left(m) ? (uint32_t)budget_left(m) : (uint32_t)len;
 	sent = tcp_write(&e, &s->body.tcp, data, cut, flags);
-	/* Memory was in the way, not the send buffer. */
-	if (sent >= 0 && (size_t)sent < len && tcp_room(&e, &s->body.tcp) > 0)
+	/* What the budget cut off; the send buffer's end and want of other
+	   memory tcp watches itself. */
+	if (cut < len && sent == cut)
 		budget_starve(m, index);
 	return report(m, index, sent == 0 && len > 0 ? -EAGAIN : sent);
 }
@@ -277,9 +278,15 @@ static int64_t commit_few(struct minato *m, struct socket *s, uint32_t len,
 	struct reservation *r = &m->reservation;
 	struct tcp_env e = host_env(m);
 	const uint32_t chunk = r->chunk[0];
+	const struct pool *extents = &m->payload.extents;
 	struct queue rest;
 	int64_t done;
 
+	/* All or nothing: one for a new chunk of theirs, one for the rest. */
+	if (extents->capacity - extents->used < 2) {
+		stream_unreserve(m);
+		return -EAGAIN;
+	}
 	chunk_hold(&m->payload, chunk);
 	stream_unreserve(m);
 	done = tcp_write(&e, &s->body.tcp, chunk_at(&m->payload, chunk), len,
@@ -289,10 +296,11 @@ static int64_t commit_few(struct minato *m, struct socket *s, uint32_t len,
 		return done;
 	}
 	queue_init(&rest);
-	if (!queue_append(&m->payload, &rest, chunk, (uint32_t)done,
-			  len - (uint32_t)done))
-		return -ENOBUFS;
-	return tcp_write_queue(&e, &s->body.tcp, &rest, flags);
+	check(queue_append(&m->payload, &rest, chunk, (uint32_t)done,
+			   len - (uint32_t)done));
+	done = tcp_write_queue(&e, &s->body.tcp, &rest, flags);
+	queue_clear(&m->payload, &rest);
+	return done;
 }
 
 static int open_reservation(struct minato *m, uint64_t socket, size_t len)
@@ -336,7 +344,8 @@ int minato_commit(struct minato *m, uint64_t socket, size_t len, uint32_t flags)
 	queue_init(&filled);
 	if (!take_filled(m, len, &filled)) {
 		queue_clear(&m->payload, &filled);
-		return -ENOBUFS;
+		budget_starve(m, index);
+		return -EAGAIN;
 	}
 	written = tcp_write_queue(&e, &s->body.tcp, &filled, flags);
 	queue_clear(&m->payload, &filled);
@@ -363,12 +372,14 @@ int minato_commit_datagram(struct minato *m, uint64_t socket, size_t len,
 	at = message_take(m);
 	if (at == STACK_NONE) {
 		stream_unreserve(m);
-		return -ENOBUFS;
+		budget_starve(m, index);
+		return -EAGAIN;
 	}
 	msg = message_at(m, at);
 	if (!take_filled(m, len, &msg->data)) {
 		message_give(m, at);
-		return -ENOBUFS;
+		budget_starve(m, index);
+		return -EAGAIN;
 	}
 	msg->charge = message_charge(m, msg);
 	return udp_send(m, index, at, to);
