@@ -182,6 +182,11 @@ is "the far side's reset comes through" "$(near reset)" ECONNRESET
 is "half-close by the far side" "$(near half)" sent
 ok "what was sent after it arrived" until_true 5 grep -q "got 50000" "$T/far.log"
 is "half-close by the guest" "$(near echo-half)" 100000
+bg hash.log in_peer socat TCP-LISTEN:7801,fork,reuseaddr EXEC:sha256sum
+until_true 5 listening 7801 peer
+is "half-close by socat: the answer comes after the end of the question" \
+	"$(in_guest g -- sh -c "head -c 3000000 /dev/zero | socat -t 10 - TCP:$PEER4:7801")" \
+	"$(head -c 3000000 /dev/zero | sha256sum)"
 is "the guest's reset" "$(near abort)" aborted
 ok "comes through as a reset" until_true 5 grep -q "^reset" "$T/far.log"
 is "the guest's close" "$(near close)" closed
