@@ -462,6 +462,14 @@ static void begin(const struct tcp_segment *s, const struct tcp_payload *p,
 	in->why = DROP_NONE;
 }
 
+/* The peer is alive: what was not acceptable proves nothing. */
+static void heard(struct tcp_env *e, struct tcp *c)
+{
+	c->heard_ms = clock_ms(e);
+	if (life_synchronized(c))
+		c->tries = 0;
+}
+
 enum drop tcp_arrive(struct tcp_env *e, struct tcp *c,
 		     const struct tcp_segment *s, const struct tcp_payload *p)
 {
@@ -491,11 +499,10 @@ enum drop tcp_arrive(struct tcp_env *e, struct tcp *c,
 		run_steps(e, c, &in);
 		break;
 	}
-	c->heard_ms = clock_ms(e);
-	if (life_synchronized(c)) {
-		c->tries = 0; /* it is alive */
+	if (in.why == DROP_NONE)
+		heard(e, c);
+	if (life_synchronized(c))
 		delay_decide(e, c);
-	}
 	if (send_pending(e, c))
 		c->signals |= TCP_SIGNAL_OUTPUT;
 	block_settle(e, c);

@@ -60,9 +60,10 @@ void delay_pingpong(struct tcp_env *e, struct tcp *c)
 
 /* What the peer sends when it has enough: the largest seen, or a size seen
    twice in a row that is no remainder. */
-static void estimate_mss(struct tcp_env *e, struct tcp *c, struct tcp_delay *d,
-			 const struct tcp_arrival *in)
+void delay_estimate(struct tcp_env *e, struct tcp *c,
+		    const struct tcp_arrival *in)
 {
+	struct tcp_delay *d = &active_of(e, c)->delay;
 	const uint8_t flags = in->s->flags;
 	uint32_t len = in->p->gso_size;
 
@@ -114,7 +115,7 @@ void delay_received(struct tcp_env *e, struct tcp *c,
 	struct tcp_active *a = active_of(e, c);
 
 	a->delay.owed = true;
-	estimate_mss(e, c, &a->delay, in);
+	delay_estimate(e, c, in);
 	window_round_trip(e, c, in->s, len);
 	follow_pace(e, c, a);
 	window_received(e, c, len);

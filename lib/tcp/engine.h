@@ -571,6 +571,9 @@ void delay_init(struct tcp_env *e, struct tcp *c, struct tcp_delay *d);
 /* In-order data or FIN came: `len` bytes. */
 void delay_received(struct tcp_env *e, struct tcp *c,
 		    const struct tcp_arrival *a, uint32_t len);
+/* Data came out of order: it tells what the peer's segments are like. */
+void delay_estimate(struct tcp_env *e, struct tcp *c,
+		    const struct tcp_arrival *a);
 /* An ACK is owed: decides whether at once. */
 void delay_decide(struct tcp_env *e, struct tcp *c);
 void delay_quick(struct tcp_env *e, struct tcp *c);

@@ -308,6 +308,8 @@ void reassemble(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 		return;
 	}
 	a->stats.ooo_packets += in->segs;
+	if (in->len > 0)
+		delay_estimate(e, c, in);
 	if (block_memory_low(e, 8))
 		in->why = DROP_MEMORY;
 	else
