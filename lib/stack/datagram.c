@@ -39,7 +39,7 @@ int64_t minato_send_datagram(struct minato *m, uint64_t socket,
 		return -EMSGSIZE;
 	if (s->body.datagrams.unsent.charge >= s->body.datagrams.sndbuf)
 		return -EAGAIN;
-	at = len <= budget_left(m) ? message_take(m) : STACK_NONE;
+	at = len <= budget_left(m) ? message_take_datagram(m) : STACK_NONE;
 	if (at == STACK_NONE ||
 	    !message_fill(m, message_at(m, at), data, (uint32_t)len,
 			  MINATO_CHUNK_NONE)) {

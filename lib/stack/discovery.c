@@ -42,7 +42,7 @@ static void send_arp(struct minato *m, uint32_t link, const struct arp *a,
 	msg->link = (uint8_t)link;
 	memcpy(msg->remote.addr.bytes, to, 6);
 	arp_build(a, bytes);
-	if (!message_fill(m, msg, bytes, sizeof(bytes), MINATO_CHUNK_NONE)) {
+	if (!message_say(m, msg, bytes, sizeof(bytes))) {
 		host_count(m, COUNTER_OUT_MEMORY);
 		message_give(m, index);
 		return;
@@ -109,7 +109,7 @@ void discovery_send(struct minato *m, uint32_t link, const uint8_t *bytes,
 	msg->scope = m->link[link].config.scope;
 	msg->local.addr = *src;
 	msg->remote.addr = *dst;
-	if (!message_fill(m, msg, bytes, len, MINATO_CHUNK_NONE)) {
+	if (!message_say(m, msg, bytes, len)) {
 		host_count(m, COUNTER_OUT_MEMORY);
 		message_give(m, index);
 		return;

@@ -298,11 +298,10 @@ bool frames_arp(struct minato *m, const struct message *msg, uint32_t n,
 {
 	struct slot *slot = slot_at(m, n);
 
-	check(msg->data.bytes == ARP_LEN);
+	check(msg->brief_len == ARP_LEN);
 	ethernet_build_type(slot->header, msg->remote.addr.bytes,
 			    m->link[msg->link].config.mac, ETHERTYPE_ARP);
-	queue_copy(&m->payload, &msg->data, 0,
-		   slot->header + ETHERNET_HEADER_LEN, ARP_LEN);
+	memcpy(slot->header + ETHERNET_HEADER_LEN, msg->brief, ARP_LEN);
 	slot->extents[0] =
 		(struct minato_extent){ slot->header,
 					ETHERNET_HEADER_LEN + ARP_LEN };

@@ -84,7 +84,7 @@ static void send_reply(struct minato *m, const struct reply *r,
 	msg->link = r->link;
 	msg->local.addr = *r->src;
 	msg->remote.addr = *r->dst;
-	if (!message_fill(m, msg, bytes, len, MINATO_CHUNK_NONE)) {
+	if (!message_say(m, msg, bytes, len)) {
 		host_count(m, COUNTER_OUT_MEMORY);
 		message_give(m, index);
 		return;

@@ -2,6 +2,8 @@
 /* Messages: datagrams waiting for a reader, packets waiting to go out. */
 #include "stack/stack.h"
 
+#include <string.h>
+
 void messages_init(struct messages *q)
 {
 	*q = (struct messages){ STACK_NONE, STACK_NONE, 0, 0 };
@@ -53,9 +55,19 @@ uint32_t message_take(struct minato *m)
 	if (index == POOL_NONE)
 		return STACK_NONE;
 	msg = message_at(m, index);
-	*msg = (struct message){ .link = STACK_LINK_ANY };
+	memset(msg, 0, offsetof(struct message, brief));
+	msg->link = STACK_LINK_ANY;
 	queue_init(&msg->data);
 	return index;
+}
+
+uint32_t message_take_datagram(struct minato *m)
+{
+	const struct pool *p = &m->messages;
+
+	if (p->capacity - p->used <= STACK_CONTROL_MAX)
+		return STACK_NONE;
+	return message_take(m);
 }
 
 void message_give(struct minato *m, uint32_t index)
@@ -106,6 +118,16 @@ bool message_fill(struct minato *m, struct message *msg, const void *data,
 			return false;
 	}
 	msg->charge = message_charge(m, msg);
+	return true;
+}
+
+bool message_say(struct minato *m, struct message *msg, const void *data,
+		 uint32_t len)
+{
+	if (len > sizeof(msg->brief))
+		return message_fill(m, msg, data, len, MINATO_CHUNK_NONE);
+	memcpy(msg->brief, data, len);
+	msg->brief_len = len;
 	return true;
 }
 

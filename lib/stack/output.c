@@ -129,11 +129,15 @@ static void describe_message(struct minato *m, const struct message *msg,
 	}
 	if (msg->kind == MESSAGE_RST)
 		e->csum_offset = TCP_CSUM;
-	e->transport_len = msg->kind == MESSAGE_RST ? msg->data.bytes :
-						      RAW_HEADER;
-	e->offset = e->transport_len;
-	e->len = msg->data.bytes - e->transport_len;
-	queue_copy(&m->payload, &msg->data, 0, e->transport, e->transport_len);
+	if (msg->brief_len > 0) {
+		e->transport_len = msg->brief_len;
+		memcpy(e->transport, msg->brief, msg->brief_len);
+		return;
+	}
+	e->transport_len = RAW_HEADER;
+	e->offset = RAW_HEADER;
+	e->len = msg->data.bytes - RAW_HEADER;
+	queue_copy(&m->payload, &msg->data, 0, e->transport, RAW_HEADER);
 }
 
 /* Puts a message out, or parks it; takes it over. */

@@ -65,6 +65,7 @@
 #define STACK_REFERENCE_MIN 16384u /* payload kept by reference from here on */
 #define STACK_RESERVE_MAX 64u	   /* chunks of a reservation */
 #define STACK_CONTROL_MAX 1024u	 /* control messages waiting; newest dropped */
+#define STACK_BRIEF_MAX 128u	 /* bytes of a message without chunk */
 #define STACK_HELD_DATAGRAMS 16u /* of an unanswered call; newest dropped */
 #define STACK_NEIGHBOUR_MESSAGES 16u /* waiting for a MAC; oldest dropped */
 #define STACK_CALL_NS (190 * NS_PER_S)
@@ -168,8 +169,8 @@ struct detail {
 enum message_kind {
 	MESSAGE_UDP, /* data: payload */
 	MESSAGE_RAW, /* data: transport header, payload; checksum complete */
-	MESSAGE_RST, /* data: TCP header, checksum open */
-	MESSAGE_ARP, /* data: the ARP packet; remote: its MAC */
+	MESSAGE_RST, /* brief: TCP header, checksum open */
+	MESSAGE_ARP, /* brief: the ARP packet; remote: its MAC */
 };
 struct message {
 	alignas(8) uint32_t next; /* pools want multiples of 8 */
@@ -182,6 +183,10 @@ struct message {
 	uint8_t scope;
 	uint8_t link; /* where it must go, or STACK_LINK_ANY */
 	uint32_t charge;
+	/* What we must be able to say when no chunk is free: ARP, discovery,
+	   RSTs. Instead of `data`. */
+	uint32_t brief_len;
+	uint8_t brief[STACK_BRIEF_MAX];
 };
 
 /* --- Links, addresses, routes, neighbours ------------------------------- */
@@ -531,8 +536,10 @@ void messages_append(struct minato *m, struct messages *q, uint32_t index);
 /* The head, unlinked; STACK_NONE when empty. */
 uint32_t messages_pop(struct minato *m, struct messages *q);
 void messages_clear(struct minato *m, struct messages *q);
-/* An empty message, or STACK_NONE. */
+/* An empty message, or STACK_NONE. The one for datagrams leaves some free for
+   what we must say ourselves. */
 uint32_t message_take(struct minato *m);
+uint32_t message_take_datagram(struct minato *m);
 void message_give(struct minato *m, uint32_t index);
 /*
  * Adds bytes: by reference where they fill the leased chunk well, else copied
@@ -540,6 +547,9 @@ void message_give(struct minato *m, uint32_t index);
  */
 bool message_fill(struct minato *m, struct message *msg, const void *data,
 		  uint32_t len, uint32_t chunk);
+/* The same for what we say ourselves: up to STACK_BRIEF_MAX bytes in itself. */
+bool message_say(struct minato *m, struct message *msg, const void *data,
+		 uint32_t len);
 /* What its queue keeps from others: the sizes of its chunks. */
 uint32_t message_charge(const struct minato *m, const struct message *msg);
 /* Into the control queue; takes the message over, also when it is full. */
@@ -567,7 +577,8 @@ void output_mark(struct minato *m, uint32_t index);
 struct emission {
 	const struct path *path;
 	struct ip_build ip;
-	uint8_t transport[64]; /* headers; checksum field zero or complete */
+	uint8_t transport
+		[STACK_BRIEF_MAX]; /* headers; checksum field zero or complete */
 	uint32_t transport_len;
 	uint16_t csum_offset; /* in transport; 0 = complete already */
 	uint16_t gso_size;
@@ -718,7 +729,7 @@ void bind_local(const struct minato *m, const struct socket *s,
 bool bind_peer(const struct minato *m, const struct socket *s,
 	       struct minato_endpoint *out);
 
-/* --- budget.c: memory when it is scarce ----------------------------------- */
+/* --- budget.c: memory when it is scarce --------------------------------- */
 
 /* Bytes that programs may still write, about. */
 uint64_t budget_left(const struct minato *m);

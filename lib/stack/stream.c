@@ -215,6 +215,8 @@ int minato_reserve(struct minato *m, uint64_t socket, size_t len,
 	}
 	if (s->proto != MINATO_TCP)
 		max = 1;
+	else if ((uint64_t)left > budget_left(m))
+		left = (int64_t)budget_left(m);
 	while (left > 0 && r->count < max && r->count < STACK_RESERVE_MAX &&
 	       reserve_chunk(m, (uint32_t)left)) {
 		const uint32_t last = r->count - 1;
@@ -369,7 +371,7 @@ int minato_commit_datagram(struct minato *m, uint64_t socket, size_t len,
 		return error;
 	if (s->proto == MINATO_TCP)
 		return -EOPNOTSUPP;
-	at = message_take(m);
+	at = message_take_datagram(m);
 	if (at == STACK_NONE) {
 		stream_unreserve(m);
 		budget_starve(m, index);

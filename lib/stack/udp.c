@@ -93,7 +93,7 @@ enum drop udp_arrive(struct minato *m, uint32_t index, const struct arrival *a)
 
 	if (drop != DROP_NONE)
 		return drop;
-	at = message_take(m);
+	at = message_take_datagram(m);
 	if (at == STACK_NONE)
 		return DROP_MEMORY;
 	msg = message_at(m, at);

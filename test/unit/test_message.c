@@ -82,12 +82,37 @@ static void test_out_of_memory(void **state)
 	host_end(&h);
 }
 
+/* We can speak when there is no chunk left for it. */
+static void test_brief(void **state)
+{
+	const struct minato_config c = small_config(MINATO_LINK_ETHERNET, 1);
+	struct host h = host_new(&c, (struct minato_time){ SECOND });
+	const uint8_t mac[6] = { 2, 9 };
+	const struct minato_addr ours = addr("10.0.0.1"), other = addr("10.0.0.9");
+	struct minato_frame_out f;
+
+	(void)state;
+	assert_int_equal(minato_address_add(h.m, 0, &ours, 24), 0);
+	while (chunk_take(&h.m->payload, MINATO_CHUNK_SMALL) != MINATO_CHUNK_NONE)
+		;
+	while (chunk_take(&h.m->payload, MINATO_CHUNK_LARGE) != MINATO_CHUNK_NONE)
+		;
+	while (message_take_datagram(h.m) != STACK_NONE)
+		;
+	discovery_ask(h.m, 0, &other, mac);
+	assert_int_equal(minato_output(h.m, h.m->now, &f, 1), 1);
+	assert_int_equal(f.len, 42);
+	assert_int_equal(counter(h.m, "out_memory"), 0);
+	host_end(&h);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_queue),
 		cmocka_unit_test(test_by_reference),
 		cmocka_unit_test(test_out_of_memory),
+		cmocka_unit_test(test_brief),
 	};
 
 	return cmocka_run_group_tests_name("message", tests, NULL, NULL);
