@@ -515,7 +515,8 @@ void tcp_close(struct tcp_env *e, struct tcp *c)
 
 	check(!c->orphan);
 	c->orphan = true;
-	if (reset || c->state == MINATO_SYN_SENT) {
+	/* A call nobody answered is refused. */
+	if (reset || c->state == MINATO_SYN_SENT || c->held) {
 		life_event(e, c, EVENT_ABORT, 0);
 	} else if (c->state == MINATO_FIN_WAIT_2) {
 		c->timer = time_after(e->now,

@@ -199,8 +199,9 @@ uint32_t tcp_signals(struct tcp *c);
 
 /* --- read and write (queue.c) -------------------------------------------- */
 
-/* Bytes queued, fewer than len when the send buffer is full (0 = EAGAIN);
-   negative errno as minato_send. */
+/* Bytes queued, fewer than len when the send buffer is full (0 = EAGAIN), or
+   while the host's blocks or payload are used up (TCP_SIGNAL_ROOM says when to
+   try again); negative errno as minato_send. */
 int64_t tcp_write(struct tcp_env *e, struct tcp *c, const void *data,
 		  uint32_t len, uint32_t flags);
 /* Takes over all extents of `from` (filled by reserve/commit). */

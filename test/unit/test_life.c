@@ -184,6 +184,19 @@ static void held_call_refused(void **state)
 	assert_true(tcp_dead(&b->c));
 }
 
+static void held_call_dropped_by_its_owner(void **state)
+{
+	struct bench *b = *state;
+	struct tcp_segment s;
+
+	bench_parse(b, "S 0:0(0) win 1000 <mss 1000>", &s);
+	tcp_passive(&b->env, &b->c, NULL, &b->setup, &s, true);
+	b->iss = b->c.snd_una;
+	tcp_close(&b->env, &b->c);
+	out(b, "R. 1:1(0) ack 1");
+	assert_true(tcp_dead(&b->c));
+}
+
 static void reset_ends_a_half_open_call_without_error(void **state)
 {
 	struct bench *b = *state;
@@ -506,6 +519,7 @@ int main(void)
 		bench_test(a_repeated_syn_gets_its_answer_again),
 		bench_test(held_call_waits_for_its_answer),
 		bench_test(held_call_refused),
+		bench_test(held_call_dropped_by_its_owner),
 		bench_test(reset_ends_a_half_open_call_without_error),
 		bench_test(wrong_ack_of_a_half_open_call_is_reset),
 		bench_test(we_close_first),
