@@ -578,7 +578,7 @@ struct emission {
 	const struct path *path;
 	struct ip_build ip;
 	uint8_t transport
-		[STACK_BRIEF_MAX]; /* headers; checksum field zero or complete */
+		[STACK_BRIEF_MAX]; /* headers; checksum zero or complete */
 	uint32_t transport_len;
 	uint16_t csum_offset; /* in transport; 0 = complete already */
 	uint16_t gso_size;
