@@ -19,11 +19,9 @@ build  libmnl-dev       lib:libmnl
 build  libcap-ng-dev    lib:libcap-ng
 build  libjansson-dev   lib:jansson
 demo   iproute2         cmd:ip
-demo   uidmap           cmd:newuidmap
 demo   curl             cmd:curl
 demo   procps           cmd:ps
 test   iproute2         cmd:ip
-test   uidmap           cmd:newuidmap
 test   procps           cmd:ps
 test   libcmocka-dev    lib:cmocka
 test   universal-ctags  cmd:ctags
@@ -33,12 +31,10 @@ test   wget             cmd:wget
 test   nginx-light      cmd:nginx
 test   iperf3           cmd:iperf3
 test   bind9-dnsutils   cmd:dig
+test   dnsmasq-base     cmd:dnsmasq
 test   socat            cmd:socat
-test   netcat-openbsd   cmd:nc
 test   iputils-ping     cmd:ping
-test   tcpdump          cmd:tcpdump
 bench  iproute2         cmd:ip
-bench  uidmap           cmd:newuidmap
 bench  iperf3           cmd:iperf3
 bench  nftables         cmd:nft
 bench  passt            cmd:pasta

@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 
 #include "drive/drive.h"
 #include "netns_fixture.h"
@@ -76,14 +77,19 @@ static void addresses(void)
 
 static void addresses6(void)
 {
+	const struct timespec moment = { .tv_nsec = 10000000 };
 	struct minato_addr one = addr("fd12::3");
 	struct drive_rtnl *rtnl;
+	int tries = 0;
 
 	DEMAND(drive_rtnl_open(&rtnl) == 0);
 	DEMAND(drive_rtnl_link_up(rtnl, 1, 0, NULL) == 0);
 	DEMAND(drive_rtnl_addr_add(rtnl, 1, &one, 64) == 0);
 	DEMAND(lists(rtnl, AF_INET6, "fd12::3", 64));
-	DEMAND(lists(rtnl, AF_INET6, "fd12::3", 128));
+	/* The kernel adds the route of the address itself a little later. */
+	while (!lists(rtnl, AF_INET6, "fd12::3", 128) && ++tries < 500)
+		nanosleep(&moment, NULL);
+	DEMAND(tries < 500);
 	drive_rtnl_close(rtnl);
 }
 
