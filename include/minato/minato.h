@@ -247,7 +247,8 @@ struct minato_frame_out {
 
 /*
  * Builds up to `count` frames that are due, in emission order. Returns how
- * many; fewer than `count` means that nothing more is due now.
+ * many; fewer than `count` means that nothing more is due now. One call gives
+ * at most 256; with a larger `count` minato_deadline tells whether more waits.
  */
 size_t minato_output(struct minato *m, struct minato_time now,
 		     struct minato_frame_out *frames, size_t count);
@@ -352,7 +353,8 @@ int minato_release(struct minato *m, uint64_t socket, size_t len);
  * `len` bytes and what the send buffer takes. Fill them in order, then commit
  * what was filled (0 gives them back). A reservation is open until committed,
  * and there is one at a time in a host value. For UDP: one extent for one
- * datagram or run; commit with minato_commit_datagram.
+ * datagram or run; commit with minato_commit_datagram. A commit that memory
+ * does not allow is -EAGAIN: nothing of it was taken.
  */
 int minato_reserve(struct minato *m, uint64_t socket, size_t len,
 		   struct minato_extent *extents, size_t max);
