@@ -52,6 +52,12 @@ struct cmd_option {
 	const char *help;
 };
 
+/* Options that several commands have. Their values are a struct, a member of each command's own. */
+struct cmd_shared {
+	const struct cmd_option *options;
+	size_t count;
+};
+
 /* A sub-command. Every one takes -h and --help besides its options. */
 struct cmd_command {
 	const char *name;
@@ -60,6 +66,8 @@ struct cmd_command {
 	const char *about;   /* a paragraph under the usage line, or NULL */
 	const struct cmd_option *options;
 	size_t option_count;
+	const struct cmd_shared *shared; /* before its own in the help; NULL: none */
+	size_t shared_offset;		 /* of their struct in the command's own */
 	bool passes; /* from the first operand on, words belong to another command */
 	int (*run)(int argc, char **argv); /* argv[0] is its name; returns the exit code */
 };
@@ -79,6 +87,8 @@ struct cmd_operands {
  */
 int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 	      struct cmd_operands *operands);
+/* The options of a command, shared ones first; NULL after the last. */
+const struct cmd_option *cmd_option_at(const struct cmd_command *command, size_t index);
 /* Prints the help of a command. */
 void cmd_print_help(FILE *out, const struct cmd_command *command);
 /* Says on stderr that the usage is wrong, with a hint at --help; returns CMD_USAGE. */
@@ -202,6 +212,36 @@ int cmd_harbour_run(struct cmd_harbour *harbour, struct drive_error *error);
  */
 int cmd_harbour_signal(struct cmd_harbour *harbour, int signo);
 void cmd_harbour_close(struct cmd_harbour *harbour);
+
+/* ---- network.c: what run and attach have in common ---- */
+
+#define CMD_MTU_DEFAULT 1500
+
+/* The values of the options of a guest's network. */
+struct cmd_network {
+	struct cmd_many publish, cidr;
+	const char *name;
+	long mtu;
+	bool only4, only6, host_loopback, verbose, quiet;
+};
+
+extern const struct cmd_shared cmd_network_options;
+/*
+ * Fills in the harbour's plan and its ports, of which none is bound yet. Returns CMD_GO_ON, or the
+ * exit code after it has said what is wrong. In either case relay_publish_free is due.
+ */
+int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chosen,
+		     const struct cmd_command *command);
+/*
+ * Takes the ports and the name (by default one made of the program's): what another program can
+ * have taken before us. Returns as cmd_network_plan.
+ */
+int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chosen,
+		     const char *program);
+/* Says that the subnet is not the usual one. */
+void cmd_network_tell_subnet(const struct drive_subnet *subnet);
+/* Says the guest's addresses and what is published. */
+void cmd_network_tell(const struct cmd_harbour *harbour);
 
 /* ---- answers.c: what a harbour says on its control socket ---- */
 

@@ -21,6 +21,27 @@ struct reading {
 	char **next; /* the word after the current one */
 };
 
+const struct cmd_option *cmd_option_at(const struct cmd_command *command, size_t index)
+{
+	size_t shared = command->shared ? command->shared->count : 0;
+
+	if (index < shared)
+		return &command->shared->options[index];
+	index -= shared;
+	return index < command->option_count ? &command->options[index] : NULL;
+}
+
+/* Where the option's value is in the command's own struct. */
+static void *place_of(const struct reading *reading, const struct cmd_option *option)
+{
+	const struct cmd_shared *shared = reading->command->shared;
+	size_t offset = option->offset;
+
+	if (shared && option >= shared->options && option < shared->options + shared->count)
+		offset += reading->command->shared_offset;
+	return (char *)reading->into + offset;
+}
+
 int cmd_usage(const struct cmd_command *command, const char *format, ...)
 {
 	va_list args;
@@ -44,13 +65,13 @@ static int store_number(const struct reading *reading, const struct cmd_option *
 	if (errno || *end || end == value || number < option->min || number > option->max)
 		return cmd_usage(reading->command, "--%s: %s is not a number from %ld to %ld",
 				 option->name, value, option->min, option->max);
-	*(long *)(void *)((char *)reading->into + option->offset) = number;
+	*(long *)place_of(reading, option) = number;
 	return CMD_GO_ON;
 }
 
 static int store(const struct reading *reading, const struct cmd_option *option, const char *value)
 {
-	void *place = (char *)reading->into + option->offset;
+	void *place = place_of(reading, option);
 	struct cmd_many *many = place;
 
 	switch (option->take) {
@@ -78,8 +99,8 @@ static int unknown_long(const struct reading *reading, const char *name, size_t 
 	struct cmd_guess guess = { .word = word };
 
 	snprintf(word, sizeof(word), "%.*s", (int)length, name);
-	for (size_t i = 0; i < reading->command->option_count; i++)
-		cmd_guess_try(&guess, reading->command->options[i].name);
+	for (size_t i = 0; cmd_option_at(reading->command, i); i++)
+		cmd_guess_try(&guess, cmd_option_at(reading->command, i)->name);
 	cmd_guess_try(&guess, help_option.name);
 	if (guess.best)
 		return cmd_usage(reading->command, "there is no option --%s; did you mean --%s?",
@@ -96,9 +117,9 @@ static int show_help(const struct reading *reading)
 static const struct cmd_option *find_long(const struct cmd_command *command, const char *name,
 					  size_t length)
 {
-	for (size_t i = 0; i < command->option_count; i++) {
-		const struct cmd_option *option = &command->options[i];
+	const struct cmd_option *option;
 
+	for (size_t i = 0; (option = cmd_option_at(command, i)) != NULL; i++) {
 		if (!strncmp(option->name, name, length) && !option->name[length])
 			return option;
 	}
@@ -129,9 +150,11 @@ static int read_long(struct reading *reading, const char *word)
 
 static const struct cmd_option *find_letter(const struct cmd_command *command, char letter)
 {
-	for (size_t i = 0; i < command->option_count; i++) {
-		if (command->options[i].letter == letter)
-			return &command->options[i];
+	const struct cmd_option *option;
+
+	for (size_t i = 0; (option = cmd_option_at(command, i)) != NULL; i++) {
+		if (option->letter == letter)
+			return option;
 	}
 	return letter == help_option.letter ? &help_option : NULL;
 }
@@ -238,7 +261,7 @@ void cmd_print_help(FILE *out, const struct cmd_command *command)
 		print_folded(out, command->about, 0, 0);
 	}
 	fputs("\nOptions:\n", out);
-	for (size_t i = 0; i < command->option_count; i++)
-		print_option(out, &command->options[i]);
+	for (size_t i = 0; cmd_option_at(command, i); i++)
+		print_option(out, cmd_option_at(command, i));
 	print_option(out, &help_option);
 }

@@ -360,6 +360,54 @@ static void help_fits_a_terminal(void **state)
 	}
 }
 
+/* A command with the options above as its shared ones, behind one of its own. */
+struct sharing_values {
+	bool own;
+	struct values common;
+};
+
+static const struct cmd_shared common_options = { options, sizeof(options) / sizeof(options[0]) };
+static const struct cmd_option own_option = {
+	CMD_FLAG, 'o', "own", NULL, offsetof(struct sharing_values, own), 0, 0, "Its own.",
+};
+
+static const struct cmd_command sharing = {
+	.name = "share",
+	.args = "",
+	.summary = "Shares.",
+	.options = &own_option,
+	.option_count = 1,
+	.shared = &common_options,
+	.shared_offset = offsetof(struct sharing_values, common),
+};
+
+static void shared_options_go_to_their_struct(void **state)
+{
+	struct sharing_values into = { .own = false };
+	char words[][16] = { "share", "-o", "-n", "--name", "web", "--mtu=600" };
+	char *argv[] = { words[0], words[1], words[2], words[3], words[4], words[5], NULL };
+
+	(void)state;
+	assert_int_equal(cmd_parse(&sharing, argv, &into, &operands), CMD_GO_ON);
+	assert_true(into.own);
+	assert_true(into.common.numeric);
+	assert_false(into.common.all);
+	assert_string_equal(into.common.name, "web");
+	assert_int_equal(into.common.mtu, 600);
+}
+
+static void shared_options_are_listed_with_the_own(void **state)
+{
+	size_t count = 0;
+
+	(void)state;
+	while (cmd_option_at(&sharing, count))
+		count++;
+	assert_int_equal(count, common_options.count + 1);
+	assert_ptr_equal(cmd_option_at(&sharing, 0), &options[0]);
+	assert_ptr_equal(cmd_option_at(&sharing, count - 1), &own_option);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +434,8 @@ int main(void)
 		cmocka_unit_test(help_ends_with_code_0),
 		cmocka_unit_test(help_lists_every_option),
 		cmocka_unit_test(help_fits_a_terminal),
+		cmocka_unit_test(shared_options_go_to_their_struct),
+		cmocka_unit_test(shared_options_are_listed_with_the_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

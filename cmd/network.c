@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What run and attach have in common: the options of a guest's network, its name, its ports. */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MTU_MIN 576   /* RFC 791: what every host takes */
+#define MTU_MIN6 1280 /* RFC 8200 5 */
+#define MTU_MAX 65521
+
+#define AT(field) offsetof(struct cmd_network, field)
+
+static const struct cmd_option options[] = {
+	{ CMD_MANY, 'p', "publish", "PORT", AT(publish), 0, 0,
+	  "Publish a port of the guest: [ADDR:]HOST[:GUEST][/tcp|/udp|/both], or a list of them "
+	  "with commas. Can be repeated. By default all addresses and TCP." },
+	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
+	  "Name of the guest; by default that of the command." },
+	{ CMD_NUMBER, 0, "mtu", "BYTES", AT(mtu), MTU_MIN, MTU_MAX,
+	  "MTU of the guest's link; 1500 by default. Below 1280 the guest has no IPv6." },
+	{ CMD_MANY, 0, "cidr", "SUBNET", AT(cidr), 0, 0,
+	  "Subnet of the guest, such as 10.9.8.0/24 or fd12::/64; once for each family. By default "
+	  "10.0.2.0/24 and fd00::/64, or the next that the host does not use." },
+	{ CMD_FLAG, '4', "ipv4-only", NULL, AT(only4), 0, 0, "No IPv6 in the guest." },
+	{ CMD_FLAG, '6', "ipv6-only", NULL, AT(only6), 0, 0, "No IPv4 in the guest." },
+	{ CMD_FLAG, 0, "host-loopback", NULL, AT(host_loopback), 0, 0,
+	  "Let the gateway's address lead to the host's loopback." },
+	{ CMD_FLAG, 'v', "verbose", NULL, AT(verbose), 0, 0,
+	  "Say the addresses and what is published." },
+	{ CMD_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "Say nothing but errors." },
+};
+
+const struct cmd_shared cmd_network_options = { options, sizeof(options) / sizeof(options[0]) };
+
+static int complain(const struct drive_error *error, int code)
+{
+	cmd_say("%s", error->text);
+	return code;
+}
+
+/* ---- what was asked for ---- */
+
+static int plan_subnet(struct drive_subnet *subnet, const struct cmd_network *chosen,
+		       const struct cmd_command *command)
+{
+	struct drive_error error;
+	struct drive_subnet given = { 0 };
+
+	drive_subnet_choose(subnet, !chosen->only6, !chosen->only4 && chosen->mtu >= MTU_MIN6);
+	for (size_t i = 0; i < chosen->cidr.count; i++) {
+		struct drive_subnet only = { 0 };
+
+		if (drive_subnet_parse(&only, chosen->cidr.text[i], &error) < 0)
+			return cmd_usage(command, "--cidr: %s", error.text);
+		if ((only.has4 && !subnet->has4) || (only.has6 && !subnet->has6))
+			return cmd_usage(command, "--cidr %s: the guest is to have no such address",
+					 chosen->cidr.text[i]);
+		if ((only.has4 && given.has4) || (only.has6 && given.has6))
+			return cmd_usage(command, "--cidr %s: once for each family",
+					 chosen->cidr.text[i]);
+		given.has4 |= only.has4;
+		given.has6 |= only.has6;
+		drive_subnet_parse(subnet, chosen->cidr.text[i], NULL);
+	}
+	return CMD_GO_ON;
+}
+
+static int plan_ports(struct relay_publish *publish, const struct cmd_many *specs)
+{
+	struct drive_error error;
+
+	for (size_t i = 0; i < specs->count; i++) {
+		if (relay_publish_add(publish, specs->text[i], &error) < 0)
+			return complain(&error, CMD_USAGE);
+	}
+	return CMD_GO_ON;
+}
+
+int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chosen,
+		     const struct cmd_command *command)
+{
+	int code;
+
+	if (chosen->only4 && chosen->only6)
+		return cmd_usage(command, "--ipv4-only and --ipv6-only leave no address");
+	if (chosen->only6 && chosen->mtu < MTU_MIN6)
+		return cmd_usage(command, "--mtu %ld: IPv6 needs %d at least", chosen->mtu,
+				 MTU_MIN6);
+	if (chosen->name && !drive_runtime_name_ok(chosen->name))
+		return cmd_usage(command,
+				 "--name %s: a name has up to %d letters, digits, '.', '_' and "
+				 "'-', and begins with a letter or digit",
+				 chosen->name, DRIVE_NAME_SIZE - 1);
+	harbour->plan.mtu = (uint32_t)chosen->mtu;
+	harbour->host_loopback = chosen->host_loopback;
+	code = plan_subnet(&harbour->plan.subnet, chosen, command);
+	return code == CMD_GO_ON ? plan_ports(&harbour->publish, &chosen->publish) : code;
+}
+
+/* ---- name and ports ---- */
+
+/* Who has the name; asked of the guest itself. */
+static int name_taken(const char *name, const struct drive_error *error)
+{
+	struct cmd_client client;
+
+	if (cmd_client_open(&client, name, NULL) < 0)
+		return complain(error, CMD_REFUSED);
+	cmd_say("a guest named %s runs already (pid %d); stop it with 'minato stop %s', or choose "
+		"another --name",
+		name, (int)client.pid, name);
+	cmd_client_close(&client);
+	return CMD_REFUSED;
+}
+
+int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chosen,
+		     const char *program)
+{
+	const struct drive_subnet *subnet = &harbour->plan.subnet;
+	struct drive_error error;
+
+	if (relay_publish_open(&harbour->publish, subnet->has4, subnet->has6, &error) < 0)
+		return complain(&error, CMD_REFUSED);
+	if (chosen->name)
+		snprintf(harbour->name, sizeof(harbour->name), "%s", chosen->name);
+	else
+		cmd_guest_name(harbour->name, program);
+	harbour->listener = drive_runtime_listen(harbour->name, !chosen->name, &error);
+	if (harbour->listener < 0) {
+		relay_publish_free(&harbour->publish);
+		if (harbour->listener == -EADDRINUSE)
+			return name_taken(harbour->name, &error);
+		return complain(&error, CMD_FAILED);
+	}
+	return CMD_GO_ON;
+}
+
+/* ---- what is said ---- */
+
+void cmd_network_tell_subnet(const struct drive_subnet *subnet)
+{
+	struct minato_addr usual4 = minato_addr4(10, 0, 2, 0);
+	struct minato_addr usual6 = { { 0xfd } };
+	char text[64];
+
+	if (subnet->has4 && !minato_addr_equal(&subnet->network4, &usual4)) {
+		minato_addr_format(&subnet->network4, text, sizeof(text));
+		cmd_say("the host uses 10.0.2.0/24; the guest has %s/%u", text, subnet->prefix4);
+	}
+	if (subnet->has6 && !minato_addr_equal(&subnet->network6, &usual6)) {
+		minato_addr_format(&subnet->network6, text, sizeof(text));
+		cmd_say("the host uses fd00::/64; the guest has %s/%u", text, subnet->prefix6);
+	}
+	if (subnet->overlaps4 || subnet->overlaps6)
+		cmd_say("the host has routes to every subnet that could be chosen; name one by "
+			"--cidr");
+}
+
+static void tell_port(const struct relay_spec *spec, uint8_t proto)
+{
+	struct view_port port = { .proto = proto };
+	uint16_t extent = (uint16_t)(spec->last - spec->first);
+	char host[VIEW_WORD_SIZE] = "";
+	char first[VIEW_WORD_SIZE];
+	char guest[VIEW_WORD_SIZE];
+
+	port.host = (struct view_end){ spec->addr, 128, spec->first, spec->last };
+	port.guest =
+		(struct view_end){ .first = spec->guest, .last = (uint16_t)(spec->guest + extent) };
+	if (!spec->every)
+		view_address_word(host, sizeof(host), &port.host);
+	cmd_say("published %s%s%s -> %s/%s", host, spec->every ? "" : ":",
+		view_port_word(first, sizeof(first), &port.host, proto, NULL),
+		view_port_word(guest, sizeof(guest), &port.guest, proto, NULL),
+		view_proto_word(proto));
+}
+
+void cmd_network_tell(const struct cmd_harbour *harbour)
+{
+	const struct drive_subnet *subnet = &harbour->plan.subnet;
+	char address4[64] = "";
+	char address6[64] = "";
+
+	if (subnet->has4)
+		minato_addr_format(&subnet->guest4, address4, sizeof(address4));
+	if (harbour->guest.has6)
+		minato_addr_format(&subnet->guest6, address6, sizeof(address6));
+	cmd_say("guest %s has %s%s%s", harbour->name, address4, *address4 && *address6 ? ", " : "",
+		address6);
+	for (size_t i = 0; i < harbour->publish.spec_count; i++) {
+		const struct relay_spec *spec = &harbour->publish.specs[i];
+
+		if (spec->protocols & RELAY_TCP)
+			tell_port(spec, MINATO_TCP);
+		if (spec->protocols & RELAY_UDP)
+			tell_port(spec, MINATO_UDP);
+	}
+}
