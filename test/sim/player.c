@@ -22,6 +22,7 @@ static void open_listener(struct sim *s, uint32_t node, uint32_t i)
 	const struct minato_endpoint local = { .port = (uint16_t)(PORT_FIRST + i) };
 
 	if (minato_socket(n->m, MINATO_TCP, 0, &n->listener[i]) != 0 ||
+	    minato_set(n->m, n->listener[i], MINATO_OPT_REUSEADDR, 1) != 0 ||
 	    minato_bind(n->m, n->listener[i], &local) != 0 ||
 	    minato_set(n->m, n->listener[i], MINATO_OPT_HOLD, i == 1) != 0 ||
 	    minato_listen(n->m, n->listener[i], backlogs[i]) != 0)
@@ -82,6 +83,16 @@ static void set_options(struct sim *s, struct minato *m, uint64_t handle)
 		minato_set(m, handle, MINATO_OPT_NODELAY, 1);
 }
 
+/* A published port: in the name of a client far away. */
+static void pretend(struct sim *s, struct minato *m, uint64_t handle, bool is6)
+{
+	struct minato_endpoint client = { .port = (uint16_t)(1024 + dice_below(&s->dice, 60000)) };
+
+	minato_addr_parse(is6 ? "2001:db8::77" : "198.51.100.77", &client.addr);
+	minato_set(m, handle, MINATO_OPT_TRANSPARENT, 1);
+	minato_bind(m, handle, &client);
+}
+
 static void spawn(struct sim *s)
 {
 	struct flow *f = &s->flow[s->flows];
@@ -98,6 +109,8 @@ static void spawn(struct sim *s)
 		return;
 	}
 	set_options(s, m, handle);
+	if (s->outside && from == 0 && dice_chance(&s->dice, 500))
+		pretend(s, m, handle, !minato_addr_is4(&peer.addr));
 	*f = (struct flow){ .id = 1000 + s->flows };
 	f->end[0] = (struct end){
 		.state = END_CONNECTING,
@@ -322,6 +335,17 @@ static bool alive(const struct end *e)
 	return e->state == END_CONNECTING || e->state == END_OPEN;
 }
 
+/* A listener goes, and with it whoever it has not accepted; another comes. */
+static void replace_listener(struct sim *s)
+{
+	const uint32_t node = dice_below(&s->dice, s->nodes);
+	const uint32_t which = dice_below(&s->dice, SIM_LISTENERS);
+
+	if (minato_close(host(s, node), s->node[node].listener[which]) != 0)
+		sim_fail(s, "node %u: close of a listener", node);
+	open_listener(s, node, which);
+}
+
 static bool act_ends(struct sim *s)
 {
 	bool any = false;
@@ -386,6 +410,10 @@ bool player_act(struct sim *s)
 		spawn(s);
 	if (!s->calm)
 		chat_send(s, dice_below(&s->dice, s->nodes));
+	if (!s->calm && !s->scarce && dice_chance(&s->dice, 20))
+		replace_listener(s);
+	if (dice_chance(&s->dice, 20))
+		sim_move(s, dice_below(&s->dice, s->nodes));
 	s->spawn_at = s->calm ? INT64_MAX :
 				s->now + (1 + (int64_t)dice_below(&s->dice, s->pace_ms)) * SIM_MS;
 	return true;

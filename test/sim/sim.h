@@ -26,7 +26,7 @@
 #include "minato/minato.h"
 
 #define SIM_NODES 4
-#define SIM_FLOWS 24
+#define SIM_FLOWS 40
 #define SIM_STRAYS 64
 #define SIM_PARCELS 4096
 #define SIM_HELD 64
@@ -187,6 +187,8 @@ bool sim_run(struct sim *s, uint64_t seed, bool trace);
 void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_trace(const struct sim *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Copies a node's memory byte by byte to another place, where it goes on. */
+void sim_move(struct sim *s, uint32_t node);
 /* The time as this node's clock shows it. */
 struct minato_time sim_clock(const struct sim *s, uint32_t node);
 

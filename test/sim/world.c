@@ -12,6 +12,8 @@
 #define CALM_MAX_NS (4000 * SIM_S)
 #define AFTER_NS (400 * SIM_S)
 #define TURNS_MAX 200000
+#define PAGE 4096u
+#define PAGES_MAX (1u << 16)
 
 /* --- dice ---------------------------------------------------------------------- */
 
@@ -162,11 +164,12 @@ static void make_node(struct sim *s, uint32_t node)
 	char text[32];
 	void *memory;
 
-	n->size = minato_size(&n->config);
+	/* Whole pages, so that it can be moved by pages. */
+	n->size = (minato_size(&n->config) + PAGE - 1) & ~(size_t)(PAGE - 1);
 	n->granularity_ns = PICK(&s->dice, 1, 1, 1000, 1000000, 10000000);
 	memory = mmap(NULL, n->size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (n->size == 0 || memory == MAP_FAILED ||
+	if (minato_size(&n->config) == 0 || memory == MAP_FAILED ||
 	    minato_create(memory, n->size, &n->config, sim_clock(s, node), &n->m) != 0) {
 		sim_fail(s, "node %u: cannot be made", node);
 		return;
@@ -191,7 +194,7 @@ static void make_world(struct sim *s)
 	s->outside = dice_chance(d, 300);
 	s->scarce = dice_chance(d, 250);
 	s->by_events = dice_chance(d, 700);
-	s->size_max = PICK(d, 2000, 50000, 50000, 500000);
+	s->size_max = PICK(d, 2000, 50000, 200000, 1000000);
 	s->pace_ms = PICK(d, 30, 300, 1500);
 	s->flows_max = 1 + dice_below(d, s->scarce ? 8 : SIM_FLOWS);
 	s->storm_end = s->now + (2 + (int64_t)dice_below(d, 40)) * SIM_S;
@@ -219,6 +222,46 @@ static void end_world(struct sim *s)
 		unpoison(s->node[i].m, s->node[i].size);
 		munmap(s->node[i].m, s->node[i].size);
 	}
+}
+
+/* By words and not by memcpy: ASan would stop at the poison of free slots. */
+__attribute__((no_sanitize("address"), noinline)) static void copy_page(void *to, const void *from)
+{
+	volatile uint64_t *out = to;
+	const volatile uint64_t *in = from;
+
+	for (size_t i = 0; i < PAGE / sizeof(*out); i++)
+		if (in[i] != 0)
+			out[i] = in[i];
+}
+
+/* Pages that were never touched stay so: only what is resident is copied. */
+static bool copy_resident(void *to, void *from, size_t size)
+{
+	static unsigned char resident[PAGES_MAX];
+
+	if (size / PAGE > PAGES_MAX || mincore(from, size, resident) != 0)
+		return false;
+	for (size_t at = 0; at < size; at += PAGE)
+		if (resident[at / PAGE] & 1)
+			copy_page((char *)to + at, (const char *)from + at);
+	return true;
+}
+
+void sim_move(struct sim *s, uint32_t node)
+{
+	struct node *n = &s->node[node];
+	void *memory = mmap(NULL, n->size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (memory == MAP_FAILED || !copy_resident(memory, n->m, n->size)) {
+		sim_fail(s, "node %u: cannot be moved", node);
+		return;
+	}
+	unpoison(n->m, n->size);
+	munmap(n->m, n->size);
+	n->m = memory;
+	sim_trace(s, "%u: moved", node);
 }
 
 /* --- the clock -------------------------------------------------------------------------- */
