@@ -46,7 +46,8 @@ struct cmd_option {
 	enum cmd_take take;
 	char letter;	  /* 0: none */
 	const char *name; /* without "--" */
-	const char *arg;  /* what its value is called; NULL for a flag */
+	const char *arg;  /* what its value is called; NULL for a flag. FILE and DIR are paths,
+			     GUEST a running guest: shells complete these */
 	size_t offset;	  /* of the value in the command's own struct */
 	long min, max;
 	const char *help;
@@ -56,6 +57,15 @@ struct cmd_option {
 struct cmd_shared {
 	const struct cmd_option *options;
 	size_t count;
+};
+
+/* What the operands of a command are, for the completion of command lines. */
+enum cmd_operand {
+	CMD_OPERAND_OTHER,
+	CMD_OPERAND_GUEST,   /* the name of a running guest; with `passes` only the first */
+	CMD_OPERAND_PROGRAM, /* a program and its own words */
+	CMD_OPERAND_COMMAND, /* a command of minato */
+	CMD_OPERAND_SHELL,   /* a shell that completions are made for */
 };
 
 /* A sub-command. Every one takes -h and --help besides its options. */
@@ -68,6 +78,7 @@ struct cmd_command {
 	size_t option_count;
 	const struct cmd_shared *shared; /* before its own in the help; NULL: none */
 	size_t shared_offset;		 /* of their struct in the command's own */
+	enum cmd_operand operand;
 	bool passes; /* from the first operand on, words belong to another command */
 	int (*run)(int argc, char **argv); /* argv[0] is its name; returns the exit code */
 };
@@ -120,7 +131,7 @@ void cmd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Prints the list of commands. */
 void cmd_print_commands(FILE *out);
 
-/* ---- run.c, exec.c, stop.c, ps.c, ss.c, help.c, version.c: one command each ---- */
+/* ---- run.c, exec.c, stop.c, ps.c, ss.c, help.c, version.c, completion.c: one command each ---- */
 
 extern const struct cmd_command cmd_run;
 extern const struct cmd_command cmd_exec;
@@ -129,6 +140,7 @@ extern const struct cmd_command cmd_ps;
 extern const struct cmd_command cmd_ss;
 extern const struct cmd_command cmd_help;
 extern const struct cmd_command cmd_version;
+extern const struct cmd_command cmd_completion;
 
 /* ---- passing.c: signals and the terminal, handed on to a command that is waited for ---- */
 

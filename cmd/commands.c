@@ -6,7 +6,7 @@
 #include <string.h>
 
 const struct cmd_command *const cmd_commands[] = {
-	&cmd_run, &cmd_exec, &cmd_stop, &cmd_ps, &cmd_ss, &cmd_help, &cmd_version,
+	&cmd_run, &cmd_exec, &cmd_stop, &cmd_ps, &cmd_ss, &cmd_help, &cmd_completion, &cmd_version,
 };
 
 const size_t cmd_command_count = sizeof(cmd_commands) / sizeof(cmd_commands[0]);
@@ -38,6 +38,6 @@ void cmd_print_commands(FILE *out)
 	      "Commands:\n",
 	      out);
 	for (size_t i = 0; i < cmd_command_count; i++)
-		fprintf(out, "  %-9s %s\n", cmd_commands[i]->name, cmd_commands[i]->summary);
+		fprintf(out, "  %-11s %s\n", cmd_commands[i]->name, cmd_commands[i]->summary);
 	fputs("\n'minato help COMMAND' says more; so do the manual pages.\n", out);
 }

@@ -123,6 +123,7 @@ const struct cmd_command cmd_exec = {
 		"It runs as the guest's user, in the current directory where the guest has it. Its "
 		"exit code is that of minato; 125 when minato fails, 126 or 127 when the command "
 		"cannot be executed.",
+	.operand = CMD_OPERAND_GUEST,
 	.passes = true,
 	.run = run,
 };

@@ -26,5 +26,6 @@ const struct cmd_command cmd_help = {
 	.name = "help",
 	.args = "[COMMAND]",
 	.summary = "Say how a command is used.",
+	.operand = CMD_OPERAND_COMMAND,
 	.run = run,
 };

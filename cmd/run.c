@@ -140,6 +140,7 @@ const struct cmd_command cmd_run = {
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.shared = &cmd_network_options,
 	.shared_offset = AT(network),
+	.operand = CMD_OPERAND_PROGRAM,
 	.passes = true,
 	.run = run,
 };

@@ -33,7 +33,7 @@ static const struct cmd_option options[] = {
 	  "Age, bytes, the outside port, uid and inode." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
 	{ CMD_FLAG, 'O', "oneline", NULL, AT(oneline), 0, 0, "Each row on one line." },
-	{ CMD_TEXT, 0, "in", "NAME", AT(guest), 0, 0, "Of this guest only." },
+	{ CMD_TEXT, 0, "in", "GUEST", AT(guest), 0, 0, "Of this guest only." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-ss(1) says which members." },
 };
 

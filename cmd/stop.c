@@ -141,5 +141,6 @@ const struct cmd_command cmd_stop = {
 	.summary = "End a running guest: TERM, then KILL.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
+	.operand = CMD_OPERAND_GUEST,
 	.run = run,
 };

@@ -34,6 +34,9 @@ test   bind9-dnsutils   cmd:dig
 test   dnsmasq-base     cmd:dnsmasq
 test   socat            cmd:socat
 test   iputils-ping     cmd:ping
+test   zsh              cmd:zsh
+test   fish             cmd:fish
+test   mandoc           cmd:mandoc
 bench  iproute2         cmd:ip
 bench  iperf3           cmd:iperf3
 bench  nftables         cmd:nft
