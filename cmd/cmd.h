@@ -170,6 +170,29 @@ int cmd_signal_number(const char *name);
 /* A name made of the command's own: "python3" for "/usr/bin/python3"; "guest" where none fits. */
 void cmd_guest_name(char name[DRIVE_NAME_SIZE], const char *program);
 
+/* ---- surroundings.c: --hosts and --env of run and exec ---- */
+
+/* Lines for the guest's /etc/hosts. */
+struct cmd_hosts {
+	struct drive_name *list;
+	size_t count;
+};
+
+/*
+ * Adds what NAME=ADDRESS says; the word "gateway" stands for the addresses that has in the subnet.
+ * 0 or negative errno with a text.
+ */
+int cmd_hosts_add(struct cmd_hosts *hosts, const char *text, const struct drive_subnet *subnet,
+		  struct drive_error *error);
+void cmd_hosts_free(struct cmd_hosts *hosts);
+/* 0 if each is NAME=VALUE, or -EINVAL with a text. */
+int cmd_environment_check(const struct cmd_many *settings, struct drive_error *error);
+/*
+ * This process's environment with MINATO_NAME and these settings, the last of a name; NULL when
+ * memory ran out. Only the array is the caller's, to be freed.
+ */
+char **cmd_environment_make(const struct cmd_many *settings, const char *guest);
+
 /* ---- harbour.c: all that runs beside a guest: tap, host value, relay, loop ---- */
 
 struct cmd_control;

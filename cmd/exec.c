@@ -4,10 +4,25 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+struct exec_options {
+	struct cmd_many env;
+	const char *workdir;
+};
+
+#define AT(field) offsetof(struct exec_options, field)
+
+static const struct cmd_option options[] = {
+	{ CMD_MANY, 'e', "env", "NAME=VALUE", AT(env), 0, 0,
+	  "Set a variable of the command's environment. Can be repeated." },
+	{ CMD_TEXT, 'w', "workdir", "DIR", AT(workdir), 0, 0,
+	  "Working directory of the command; by default the current one." },
+};
 
 struct visit {
 	struct drive_loop *loop;
@@ -46,7 +61,20 @@ static int wait_for(struct visit *visit)
 	return CMD_FAILED;
 }
 
-static int enter(pid_t init, char *const *argv)
+static int start(struct visit *visit, char *const *argv, char *const *envp)
+{
+	struct drive_error error;
+
+	visit->child = drive_enter_start(argv, envp, &visit->pidfd, &error);
+	if (visit->child >= 0)
+		return wait_for(visit);
+	cmd_say("%s: %s", argv[0], error.text);
+	if (visit->child == -ENOENT || visit->child == -EACCES || visit->child == -ENOEXEC)
+		return drive_exec_code(visit->child);
+	return CMD_FAILED;
+}
+
+static int enter(pid_t init, const char *workdir, char *const *argv, char *const *envp)
 {
 	struct visit visit = { .passing = { .pass = pass, .user = &visit, .terminal = -1 } };
 	struct drive_error error;
@@ -59,14 +87,10 @@ static int enter(pid_t init, char *const *argv)
 		cmd_say("cannot make the loop: %s", strerror(-result));
 		goto out_loop;
 	}
-	visit.child = drive_enter(init, argv, &visit.pidfd, &error);
-	if (visit.child < 0) {
-		cmd_say("%s: %s", argv[0], error.text);
-		if (visit.child == -ENOENT || visit.child == -EACCES || visit.child == -ENOEXEC)
-			code = drive_exec_code(visit.child);
-		goto out_loop;
-	}
-	code = wait_for(&visit);
+	if (drive_enter(init, workdir, &error) < 0)
+		cmd_say("%s", error.text);
+	else
+		code = start(&visit, argv, envp);
 out_loop:
 	cmd_passing_end(&visit.passing);
 	if (visit.loop)
@@ -85,13 +109,20 @@ static int no_guest(const char *name, const struct drive_error *error, int resul
 	return CMD_FAILED;
 }
 
+static int complain_of_memory(void)
+{
+	cmd_say("the environment: %s", strerror(ENOMEM));
+	return CMD_FAILED;
+}
+
 static int run(int argc, char **argv)
 {
+	struct exec_options chosen = { 0 };
 	struct cmd_operands operands;
 	struct drive_error error;
 	struct cmd_guest guest;
-	char **words;
-	int code = cmd_parse(&cmd_exec, argv, NULL, &operands);
+	char **words, **envp;
+	int code = cmd_parse(&cmd_exec, argv, &chosen, &operands);
 	int result;
 
 	(void)argc;
@@ -102,10 +133,17 @@ static int run(int argc, char **argv)
 		words++;
 	if (!operands.count || !*words)
 		return cmd_usage(&cmd_exec, "which guest, and what to run there?");
+	if (cmd_environment_check(&chosen.env, &error) < 0)
+		return cmd_usage(&cmd_exec, "--env %s", error.text);
 	result = cmd_guest_ask(&guest, operands.words[0], &error);
 	if (result < 0)
 		return no_guest(operands.words[0], &error, result);
-	code = enter(guest.view.init, words);
+	envp = cmd_environment_make(&chosen.env, operands.words[0]);
+	if (envp)
+		code = enter(guest.view.init, chosen.workdir, words, envp);
+	else
+		code = complain_of_memory();
+	free(envp);
 	cmd_guest_free(&guest);
 	/*
 	 * This process is inside the guest by now, where what runs at a usual exit (a sanitizer's
@@ -124,6 +162,8 @@ const struct cmd_command cmd_exec = {
 		"exit code is that of minato; 125 when minato fails, 126 or 127 when the command "
 		"cannot be executed.",
 	.operand = CMD_OPERAND_GUEST,
+	.options = options,
+	.option_count = sizeof(options) / sizeof(options[0]),
 	.passes = true,
 	.run = run,
 };

@@ -12,7 +12,8 @@
 
 struct run_options {
 	struct cmd_network network;
-	const char *hostname;
+	struct cmd_many hosts, env;
+	const char *hostname, *workdir;
 	bool root;
 };
 
@@ -21,6 +22,13 @@ struct run_options {
 static const struct cmd_option options[] = {
 	{ CMD_FLAG, 0, "root", NULL, AT(root), 0, 0, "Be root (uid 0) inside the guest." },
 	{ CMD_TEXT, 0, "hostname", "NAME", AT(hostname), 0, 0, "Host name inside the guest." },
+	{ CMD_MANY, 0, "hosts", "NAME=ADDR", AT(hosts), 0, 0,
+	  "Name an address in the guest's /etc/hosts, before all that is there; ADDR may be the "
+	  "word gateway. Can be repeated." },
+	{ CMD_MANY, 'e', "env", "NAME=VALUE", AT(env), 0, 0,
+	  "Set a variable of the command's environment. Can be repeated." },
+	{ CMD_TEXT, 'w', "workdir", "DIR", AT(workdir), 0, 0,
+	  "Working directory of the command; by default the current one." },
 };
 
 static int complain(const struct drive_error *error, int code)
@@ -69,29 +77,55 @@ static void plan_command(struct drive_plan *plan, struct cmd_operands *operands)
 	plan->argv = shell;
 }
 
-static int plan(struct cmd_harbour *harbour, const struct run_options *chosen,
-		struct cmd_operands *operands)
+/* What the command finds there; the lines of /etc/hosts must live as long as the plan. */
+static int plan_surroundings(struct drive_plan *guest, const struct run_options *chosen,
+			     struct cmd_hosts *hosts)
 {
-	struct drive_plan *guest = &harbour->plan;
+	struct drive_error error;
 
 	if (chosen->hostname && !hostname_ok(chosen->hostname))
 		return cmd_usage(&cmd_run,
 				 "--hostname \"%s\": a host name has 1 to %d letters, digits, '.', "
 				 "'-' and '_', and begins with a letter or digit",
 				 chosen->hostname, HOST_NAME_MAX);
+	for (size_t i = 0; i < chosen->hosts.count; i++) {
+		if (cmd_hosts_add(hosts, chosen->hosts.text[i], &guest->subnet, &error) < 0)
+			return cmd_usage(&cmd_run, "--hosts %s", error.text);
+	}
+	if (cmd_environment_check(&chosen->env, &error) < 0)
+		return cmd_usage(&cmd_run, "--env %s", error.text);
 	guest->root = chosen->root;
 	guest->hostname = chosen->hostname;
-	plan_command(guest, operands);
-	return cmd_network_plan(harbour, &chosen->network, &cmd_run);
+	guest->workdir = chosen->workdir;
+	guest->names = hosts->list;
+	guest->name_count = hosts->count;
+	guest->name_gateway = chosen->network.host_loopback;
+	return CMD_GO_ON;
+}
+
+static int plan(struct cmd_harbour *harbour, const struct run_options *chosen,
+		struct cmd_operands *operands, struct cmd_hosts *hosts)
+{
+	int code;
+
+	plan_command(&harbour->plan, operands);
+	code = cmd_network_plan(harbour, &chosen->network, &cmd_run);
+	return code == CMD_GO_ON ? plan_surroundings(&harbour->plan, chosen, hosts) : code;
 }
 
 /* ---- running ---- */
 
 static int open_and_run(struct cmd_harbour *harbour, const struct run_options *chosen)
 {
+	char **envp = cmd_environment_make(&chosen->env, harbour->name);
 	struct drive_error error;
-	int result = cmd_harbour_open(harbour, &error);
+	int result;
 
+	harbour->plan.envp = envp;
+	result = envp ? cmd_harbour_open(harbour, &error) :
+			drive_fail(&error, ENOMEM, "the environment: %s", strerror(ENOMEM));
+	free(envp);
+	harbour->plan.envp = NULL;
 	if (result < 0)
 		return complain(&error, CMD_FAILED);
 	if (harbour->guest.warning.text[0] && !chosen->network.quiet)
@@ -108,24 +142,32 @@ static int open_and_run(struct cmd_harbour *harbour, const struct run_options *c
 static int run(int argc, char **argv)
 {
 	struct run_options chosen = { .network.mtu = CMD_MTU_DEFAULT };
-	struct cmd_harbour harbour = { .listener = -1 };
+	struct cmd_harbour harbour = {
+		.listener = -1,
+		.guest = { .init = -1, .pidfd = -1, .control = -1, .tap = -1 },
+		.netns = -1,
+		.passing.terminal = -1,
+	};
+	struct cmd_hosts hosts = { 0 };
 	struct cmd_operands operands;
 	int code = cmd_parse(&cmd_run, argv, &chosen, &operands);
 
 	(void)argc;
 	if (code != CMD_GO_ON)
 		return code;
-	code = plan(&harbour, &chosen, &operands);
+	code = plan(&harbour, &chosen, &operands, &hosts);
 	if (code == CMD_GO_ON)
 		code = cmd_network_take(&harbour, &chosen.network, harbour.plan.argv[0]);
 	if (code != CMD_GO_ON) {
 		relay_publish_free(&harbour.publish);
+		cmd_hosts_free(&hosts);
 		return code;
 	}
 	if (!chosen.network.quiet && !chosen.network.cidr.count)
 		cmd_network_tell_subnet(&harbour.plan.subnet);
 	code = open_and_run(&harbour, &chosen);
 	cmd_harbour_close(&harbour);
+	cmd_hosts_free(&hosts);
 	return code;
 }
 

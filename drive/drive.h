@@ -210,6 +210,9 @@ void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6);
  */
 int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct drive_error *error);
 
+#define DRIVE_HOST_NAME_SIZE 254	    /* RFC 1123 2.1: 253, and the final zero */
+#define DRIVE_GATEWAY_NAME "host.minato.internal" /* of the gateway, in the guest's /etc/hosts */
+
 /* ---- guest.c, enter.c: a guest made of namespaces, without root ----
  *
  *   caller                                  init: PID 1 of the guest
@@ -225,6 +228,12 @@ int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct dri
  * then kills the rest of the guest. So no process is left whichever side is killed first.
  */
 
+/* A line of the guest's own /etc/hosts. */
+struct drive_name {
+	struct minato_addr addr;
+	char name[DRIVE_HOST_NAME_SIZE];
+};
+
 /* What the guest is to be. The strings and arrays are borrowed during drive_guest_make only. */
 struct drive_plan {
 	struct drive_subnet subnet;
@@ -232,9 +241,13 @@ struct drive_plan {
 	uint8_t mac[6];	      /* of tap0 */
 	bool root;	      /* uid and gid 0 inside; otherwise the caller's own */
 	bool keep_resolv;     /* leave /etc/resolv.conf as the host has it */
+	bool name_gateway;    /* in /etc/hosts; where the guest has its own it is anyway */
 	const char *hostname; /* NULL: the host's */
-	char *const *argv;    /* the command; found by PATH */
-	char *const *envp;    /* NULL: the caller's environment */
+	const char *workdir;  /* as the guest sees it; NULL: the caller's */
+	const struct drive_name *names; /* before what the host's /etc/hosts has */
+	size_t name_count;
+	char *const *argv; /* the command; found by PATH */
+	char *const *envp; /* NULL: the caller's environment */
 };
 
 struct drive_guest {
@@ -285,14 +298,20 @@ void drive_guest_end(struct drive_guest *guest);
 int drive_exec_code(int result);
 
 /*
- * Enters the running guest whose init has this pid and executes argv there as its user: the *caller
- * itself* moves into the guest's namespaces and cannot come back, so this is for a process that
- * only waits afterwards, and ends with _exit (a leak checker at exit would look for its threads in
- * the wrong namespace). The working directory is kept where the guest has it, otherwise it is /.
- * Returns the pid of the started command, a child of the caller which dies with it (and *pidfd for
- * a loop), or negative errno with a text; -ENOENT, -EACCES as drive_guest_go.
+ * Enters the running guest whose init has this pid, as its user: the *caller itself* moves into the
+ * guest's namespaces and cannot come back, so this is for a process that only waits afterwards, and
+ * ends with _exit (a leak checker at exit would look for its threads in the wrong namespace). The
+ * working directory becomes `workdir`; with NULL it is kept where the guest has it, otherwise it is
+ * /. 0 or negative errno with a text.
  */
-pid_t drive_enter(pid_t init, char *const *argv, int *pidfd, struct drive_error *error);
+int drive_enter(pid_t init, const char *workdir, struct drive_error *error);
+/*
+ * Starts a command from there; envp may be NULL, as in a plan. Returns its pid, a child of the
+ * caller which dies with it (and *pidfd for a loop), or negative errno with a text; -ENOENT,
+ * -EACCES as drive_guest_go.
+ */
+pid_t drive_enter_start(char *const *argv, char *const *envp, int *pidfd,
+			struct drive_error *error);
 /* 0-255 or 128+n from a wait status. */
 int drive_status_code(int status);
 
@@ -360,8 +379,9 @@ struct drive_word {
  */
 _Noreturn void drive_init_main(int control, const struct drive_plan *plan);
 /*
- * In a child that is to be the command: unblocks signals and executes. Returns execve's errno,
- * negative, if that fails.
+ * In a child that is to be the command: unblocks signals and executes, with envp as its environment
+ * unless that is NULL; the PATH is that environment's. Returns execve's errno, negative, if that
+ * fails.
  */
 int drive_init_exec(char *const *argv, char *const *envp);
 

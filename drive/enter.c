@@ -70,7 +70,7 @@ static int become(const struct owner *owner, struct drive_error *error)
  * Runs in the child: dies with the caller and becomes the command. The caller's "go" shows that it
  * was there when its death became our signal.
  */
-static _Noreturn void run(char *const *argv, int caller)
+static _Noreturn void run(char *const *argv, char *const *envp, int caller)
 {
 	int result;
 	char go;
@@ -78,7 +78,7 @@ static _Noreturn void run(char *const *argv, int caller)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (read(caller, &go, 1) != 1)
 		_exit(1);
-	result = drive_init_exec(argv, NULL);
+	result = drive_init_exec(argv, envp);
 	(void)!write(caller, &result, sizeof(result));
 	_exit(drive_exec_code(result));
 }
@@ -95,7 +95,30 @@ static int release(int child)
 	return result;
 }
 
-static pid_t start(char *const *argv, struct drive_error *error)
+int drive_enter(pid_t init, const char *workdir, struct drive_error *error)
+{
+	char directory[PATH_MAX];
+	struct owner owner = { -1, -1 };
+	bool known = getcwd(directory, sizeof(directory));
+	int result;
+
+	/* Supplementary groups of root mean nothing inside, and could not be dropped there. */
+	if (geteuid() == 0)
+		(void)setgroups(0, NULL);
+	result = join(init, &owner, error);
+	if (result == 0)
+		result = become(&owner, error);
+	if (result < 0)
+		return result;
+	if (!known || chdir(directory) < 0)
+		(void)!chdir("/");
+	if (workdir && chdir(workdir) < 0)
+		return drive_fail(error, errno, "cannot make %s the working directory: %s", workdir,
+				  strerror(errno));
+	return 0;
+}
+
+static pid_t start(char *const *argv, char *const *envp, struct drive_error *error)
 {
 	int ends[2];
 	int result;
@@ -106,7 +129,7 @@ static pid_t start(char *const *argv, struct drive_error *error)
 	child = fork();
 	if (child == 0) {
 		close(ends[0]);
-		run(argv, ends[1]);
+		run(argv, envp, ends[1]);
 	}
 	result = -errno;
 	close(ends[1]);
@@ -120,25 +143,10 @@ static pid_t start(char *const *argv, struct drive_error *error)
 	return drive_fail(error, -result, "cannot execute the command: %s", strerror(-result));
 }
 
-pid_t drive_enter(pid_t init, char *const *argv, int *pidfd, struct drive_error *error)
+pid_t drive_enter_start(char *const *argv, char *const *envp, int *pidfd, struct drive_error *error)
 {
-	char directory[PATH_MAX];
-	struct owner owner = { -1, -1 };
-	bool known = getcwd(directory, sizeof(directory));
-	pid_t child;
-	int result;
+	pid_t child = start(argv, envp, error);
 
-	/* Supplementary groups of root mean nothing inside, and could not be dropped there. */
-	if (geteuid() == 0)
-		(void)setgroups(0, NULL);
-	result = join(init, &owner, error);
-	if (result == 0)
-		result = become(&owner, error);
-	if (result < 0)
-		return result;
-	if (!known || chdir(directory) < 0)
-		(void)!chdir("/");
-	child = start(argv, error);
 	if (child < 0)
 		return child;
 	*pidfd = pidfd_open(child, 0);

@@ -100,6 +100,9 @@ static int set_up(struct init *init, struct drive_netns *made, struct drive_word
 		result = drive_userns_explain(-errno, "setting the guest's host name", &word->text);
 	if (result == 0)
 		result = drive_mounts_make(plan, init->etc, &warning, &word->text);
+	if (result == 0 && plan->workdir && chdir(plan->workdir) < 0)
+		result = drive_fail(&word->text, errno, "cannot make %s the working directory: %s",
+				    plan->workdir, strerror(errno));
 	if (result == 0)
 		result = drive_netns_make(plan, made, &warning, &word->text);
 	if (result == 0)
@@ -108,7 +111,7 @@ static int set_up(struct init *init, struct drive_netns *made, struct drive_word
 }
 
 /*
- * execvpe says EACCES for a name that is nowhere, where some directory of PATH may not be looked
+ * execvp says EACCES for a name that is nowhere, where some directory of PATH may not be looked
  * into. Shells call that "not found", and so do we.
  */
 static bool is_nowhere(const char *name)
@@ -137,7 +140,9 @@ int drive_init_exec(char *const *argv, char *const *envp)
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)execvpe(argv[0], argv, envp ? envp : environ);
+	if (envp)
+		environ = (char **)(uintptr_t)envp;
+	(void)execvp(argv[0], argv);
 	result = -errno;
 	return result == -EACCES && is_nowhere(argv[0]) ? -ENOENT : result;
 }

@@ -65,19 +65,29 @@ static void write_resolv(FILE *to, const struct drive_plan *plan)
 	each_line("/etc/resolv.conf", keep_resolv_line, to);
 }
 
+static void write_name(FILE *to, const struct minato_addr *addr, const char *name)
+{
+	char text[64];
+
+	(void)minato_addr_format(addr, text, sizeof(text));
+	(void)fprintf(to, "%s %s\n", text, name);
+}
+
+/* Of several lines for a name programs take the first: the user's own come before all. */
 static void write_hosts(FILE *to, const struct drive_plan *plan)
 {
 	const struct drive_subnet *subnet = &plan->subnet;
-	char text[64];
 
-	if (subnet->has4) {
-		(void)minato_addr_format(&subnet->guest4, text, sizeof(text));
-		(void)fprintf(to, "%s %s\n", text, plan->hostname);
-	}
-	if (subnet->has6) {
-		(void)minato_addr_format(&subnet->guest6, text, sizeof(text));
-		(void)fprintf(to, "%s %s\n", text, plan->hostname);
-	}
+	for (size_t i = 0; i < plan->name_count; i++)
+		write_name(to, &plan->names[i].addr, plan->names[i].name);
+	if (plan->hostname && subnet->has4)
+		write_name(to, &subnet->guest4, plan->hostname);
+	if (plan->hostname && subnet->has6)
+		write_name(to, &subnet->guest6, plan->hostname);
+	if (subnet->has4)
+		write_name(to, &subnet->gateway4, DRIVE_GATEWAY_NAME);
+	if (subnet->has6)
+		write_name(to, &subnet->gateway6, DRIVE_GATEWAY_NAME);
 	each_line("/etc/hosts", keep_line, to);
 }
 
@@ -179,7 +189,10 @@ static void hide_resolvers(void)
 static void make_etc(const struct drive_plan *plan, struct drive_etc etc[DRIVE_ETC_FILES],
 		     struct drive_error *warning)
 {
-	const bool wanted[DRIVE_ETC_FILES] = { !plan->keep_resolv, plan->hostname != NULL };
+	const bool wanted[DRIVE_ETC_FILES] = {
+		!plan->keep_resolv,
+		plan->hostname || plan->name_count > 0 || plan->name_gateway,
+	};
 
 	if (!wanted[0] && !wanted[1])
 		return;

@@ -14,6 +14,8 @@
 
 static struct guest_run run;
 static char text[256];
+static const char *workdir; /* of what enters, or NULL */
+static char *const *envp;   /* its environment, or NULL */
 
 /* A guest that idles until it is ended. */
 static bool start_idle(void)
@@ -49,7 +51,9 @@ static int enter_with(char *const *argv)
 		int pidfd;
 
 		(void)dup2(out[1], 1);
-		command = drive_enter(run.guest.init, argv, &pidfd, &error);
+		if (drive_enter(run.guest.init, workdir, &error) < 0)
+			_exit(125);
+		command = drive_enter_start(argv, envp, &pidfd, &error);
 		if (command < 0)
 			_exit(drive_exec_code(command));
 		(void)waitpid(command, &status, 0);
@@ -130,6 +134,28 @@ GUEST_CASE(directory_is_kept)
 	assert_string_equal(text, "/usr\n");
 }
 
+GUEST_CASE(directory_can_be_chosen)
+{
+	workdir = "/usr/bin";
+	assert_int_equal(enter("pwd"), 0);
+	assert_string_equal(text, "/usr/bin\n");
+	workdir = "/no/such/directory";
+	assert_int_equal(enter("pwd"), 125);
+	workdir = NULL;
+}
+
+GUEST_CASE(environment_can_be_chosen)
+{
+	char path[] = "PATH=/usr/bin:/bin";
+	char word[] = "WORD=a b";
+	char *own[] = { path, word, NULL };
+
+	envp = own;
+	assert_int_equal(enter("echo \"$WORD\"; env | grep -c ^HOME"), 1);
+	assert_string_equal(text, "a b\n0\n");
+	envp = NULL;
+}
+
 GUEST_CASE(missing_command_is_127)
 {
 	char name[] = "minato-no-such-command";
@@ -155,7 +181,8 @@ GUEST_CASE(command_dies_with_who_entered)
 		int pidfd;
 
 		(void)dup2(out[1], 1);
-		(void)drive_enter(run.guest.init, argv, &pidfd, &error);
+		(void)drive_enter(run.guest.init, NULL, &error);
+		(void)drive_enter_start(argv, NULL, &pidfd, &error);
 		(void)pause();
 		_exit(0);
 	}
@@ -206,28 +233,22 @@ static void with_root(void)
 
 static void nobody_there(void)
 {
-	char name[] = "true";
-	char *argv[] = { name, NULL };
 	struct drive_error error = { "" };
-	int pidfd;
 	pid_t gone = fork();
 
 	if (gone == 0)
 		_exit(0);
 	DEMAND(waitpid(gone, NULL, 0) == gone);
-	DEMAND(drive_enter(gone, argv, &pidfd, &error) == -ESRCH);
+	DEMAND(drive_enter(gone, NULL, &error) == -ESRCH);
 	DEMAND(strstr(error.text, "ended"));
 }
 
 static void not_a_guest(void)
 {
-	char name[] = "true";
-	char *argv[] = { name, NULL };
 	struct drive_error error = { "" };
-	int pidfd;
 
 	/* Our own namespaces cannot be entered: EINVAL; EPERM where a filter is before. */
-	DEMAND(drive_enter(getpid(), argv, &pidfd, &error) < 0);
+	DEMAND(drive_enter(getpid(), NULL, &error) < 0);
 	DEMAND(error.text[0]);
 }
 
@@ -244,6 +265,8 @@ int main(void)
 		cmocka_unit_test(files_are_the_guests),
 		cmocka_unit_test(user_is_the_guests),
 		cmocka_unit_test(directory_is_kept),
+		cmocka_unit_test(directory_can_be_chosen),
+		cmocka_unit_test(environment_can_be_chosen),
 		cmocka_unit_test(missing_command_is_127),
 		cmocka_unit_test(command_dies_with_who_entered),
 		cmocka_unit_test(command_dies_with_the_guest),

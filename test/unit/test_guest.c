@@ -73,6 +73,21 @@ static void with_root_it_runs_as_root(void **state)
 	assert_string_equal(run.output, "0 0\n");
 }
 
+static void directory_can_be_chosen(void **state)
+{
+	(void)state;
+	if (!guests_can_be())
+		skip();
+	plan_guest(&run, "pwd");
+	run.plan.workdir = "/usr/bin";
+	assert_int_equal(run_guest(&run), 0);
+	assert_string_equal(run.output, "/usr/bin\n");
+	plan_guest(&run, "pwd");
+	run.plan.workdir = "/no/such/directory";
+	assert_int_equal(run_guest(&run), -ENOENT);
+	assert_non_null(strstr(run.error.text, "/no/such/directory"));
+}
+
 static void init_is_pid_1_and_sees_no_other(void **state)
 {
 	(void)state;
@@ -387,6 +402,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_missing),
 		cmocka_unit_test(command_runs_as_the_caller),
 		cmocka_unit_test(with_root_it_runs_as_root),
+		cmocka_unit_test(directory_can_be_chosen),
 		cmocka_unit_test(init_is_pid_1_and_sees_no_other),
 		cmocka_unit_test(signals_are_handed_on),
 		cmocka_unit_test(no_signal_is_blocked_and_pipes_break),

@@ -76,6 +76,37 @@ static void hostname_is_known_in_the_guest(void **state)
 	assert_string_equal(run.output, "gast\n10.77.0.100 gast\nfd77::64 gast\n");
 }
 
+static void names_come_before_the_hosts_own(void **state)
+{
+	static struct drive_name names[2] = { { .name = "db.test" }, { .name = "localhost" } };
+
+	(void)state;
+	if (!guests_can_be())
+		skip();
+	names[0].addr = minato_addr4(192, 0, 2, 7);
+	(void)minato_addr_parse("2001:db8::9", &names[1].addr);
+	plan_guest(&run, "head -n 4 /etc/hosts; test $(wc -l </etc/hosts) -gt 4");
+	run.plan.names = names;
+	run.plan.name_count = 2;
+	assert_int_equal(run_guest(&run), 0);
+	assert_string_equal(run.output, "192.0.2.7 db.test\n2001:db8::9 localhost\n"
+					"10.77.0.2 host.minato.internal\n"
+					"fd77::2 host.minato.internal\n");
+	assert_int_equal(run.code, 0);
+}
+
+static void gateway_is_named_when_asked_for(void **state)
+{
+	(void)state;
+	if (!guests_can_be())
+		skip();
+	plan_guest(&run, "grep -c host.minato.internal /etc/hosts");
+	run.plan.name_gateway = true;
+	assert_int_equal(run_guest(&run), 0);
+	assert_string_equal(run.output, "2\n");
+	assert_prints("grep -c host.minato.internal /etc/hosts", "0\n");
+}
+
 static void hosts_entries_stay(void **state)
 {
 	(void)state;
@@ -87,7 +118,7 @@ static void hosts_entries_stay(void **state)
 	plan_guest(&run, "wc -l < /etc/hosts");
 	run.plan.hostname = "gast";
 	assert_int_equal(run_guest(&run), 0);
-	assert_int_equal(atoi(run.output), before + 2);
+	assert_int_equal(atoi(run.output), before + 4); /* the guest, the gateway */
 }
 
 static void hostname_of_the_host_stays_without_one(void **state)
@@ -241,6 +272,8 @@ int main(void)
 		cmocka_unit_test(resolver_can_be_kept),
 		cmocka_unit_test(hosts_file_is_never_touched),
 		cmocka_unit_test(hostname_is_known_in_the_guest),
+		cmocka_unit_test(names_come_before_the_hosts_own),
+		cmocka_unit_test(gateway_is_named_when_asked_for),
 		cmocka_unit_test(hosts_entries_stay),
 		cmocka_unit_test(hostname_of_the_host_stays_without_one),
 		cmocka_unit_test(sys_shows_the_guests_network),
