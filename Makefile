@@ -7,6 +7,14 @@ all:
 	@tools/setup build -Dtests=disabled
 	@ninja -C build --quiet
 
+# One file that runs on any Linux of this architecture: build-static/minato.
+static:
+	@tools/deps.sh build
+	@tools/setup build-static -Dstatic=true -Dtests=disabled -Dexamples=false \
+		--buildtype=release --prefer-static
+	@ninja -C build-static --quiet minato
+	@echo "build-static/minato: $$(wc -c <build-static/minato) bytes, needs no library"
+
 deps:
 	@tools/deps.sh build demo test
 
@@ -50,7 +58,7 @@ tidy:
 		xargs clang-tidy --quiet -p build-clang
 
 clean:
-	@rm -rf build build-test build-fuzz build-clang
+	@rm -rf build build-static build-test build-fuzz build-clang
 
-.PHONY: all deps demo test bench fuzz install check-format \
+.PHONY: all static deps demo test bench fuzz install check-format \
 	format tidy clean
