@@ -372,6 +372,7 @@ static void change(struct fuzz *f, uint64_t h, uint8_t verb)
 	struct minato_endpoint end = any_end(f);
 	const struct minato_datagram about = { .remote = any_end(f), .local = any_end(f) };
 	uint64_t handle;
+	struct minato_trouble trouble = { .data = &end, .len = sizeof(end) };
 	int64_t value;
 
 	switch (verb % 16) {
@@ -387,7 +388,7 @@ static void change(struct fuzz *f, uint64_t h, uint8_t verb)
 	case 6: minato_abort(f->m, h); break;
 	case 7: minato_answer(f->m, h); break;
 	case 8: minato_refuse(f->m, h); break;
-	case 9: minato_reject(f->m, h, (enum minato_reason)(take(&f->in) % 6)); break;
+	case 9: minato_reject(f->m, h, (enum minato_reason)(take(&f->in) % 7)); break;
 	case 10: minato_ignore(f->m, h); break;
 	case 11:
 		minato_set(f->m, h, (enum minato_option)(take(&f->in) % (MINATO_OPTION_COUNT + 1)),
@@ -397,7 +398,11 @@ static void change(struct fuzz *f, uint64_t h, uint8_t verb)
 		minato_get(f->m, h, (enum minato_option)(take(&f->in) % MINATO_OPTION_COUNT),
 			   &value);
 		break;
-	case 13: minato_report(f->m, h, &about, MINATO_REASON_PORT, take(&f->in)); break;
+	case 13:
+		trouble.type = take(&f->in) % 13;
+		trouble.mtu = take(&f->in);
+		minato_report(f->m, h, trouble.type & 1 ? NULL : &about, &trouble);
+		break;
 	case 14: minato_error(f->m, h); break;
 	default: minato_local(f->m, h, &end); break;
 	}

@@ -51,12 +51,16 @@ static void dial(struct lane *f, const struct minato_endpoint *to,
 		 const struct minato_datagram *about, const struct minato_extent *extents,
 		 size_t count)
 {
-	struct gram_way way = { .to = *to };
+	struct gram_way way = {
+		.to = *to,
+		.ttl = gram_ttl(about->ttl),
+		.traffic_class = about->traffic_class,
+	};
 	int result = open_socket(f);
 
 	if (result < 0) {
 		relay_count(f->relay, RELAY_COUNT_UDP_LOST);
-		gram_report(f, &about->local, -result, 0);
+		gram_fail(f, about, -result);
 		return;
 	}
 	way.fd = f->fd;
@@ -97,10 +101,10 @@ static void carry(struct lane *f, const struct minato_datagram *about,
 		break;
 	case TARGET_REFUSE:
 		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
-		gram_report(f, &about->local, ECONNREFUSED, 0);
+		gram_fail(f, about, ECONNREFUSED);
 		break;
 	case TARGET_ABSENT:
-		gram_report(f, &about->local, EHOSTUNREACH, 0);
+		gram_fail(f, about, EHOSTUNREACH);
 		break;
 	case TARGET_MULTICAST:
 		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
@@ -139,8 +143,8 @@ static void take_faults(struct lane *f)
 	while (gram_next_fault(f->fd, &fault)) {
 		struct minato_endpoint seen;
 
-		if (fault.errnum && target_seen(&f->relay->config, &fault.to, &seen))
-			gram_report(f, &seen, fault.errnum, fault.mtu);
+		if (target_seen(&f->relay->config, &fault.to, &seen))
+			gram_report(f, &seen, &fault);
 	}
 	f->host_error = false;
 }

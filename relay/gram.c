@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -91,9 +93,12 @@ int gram_socket(int family, bool dual)
 	if (family == AF_INET6) {
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
 		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on));
 	}
-	if (family == AF_INET || dual)
+	if (family == AF_INET || dual) {
 		setsockopt(fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
+		setsockopt(fd, IPPROTO_IP, IP_RECVTOS, &on, sizeof(on));
+	}
 	return fd;
 }
 
@@ -127,6 +132,23 @@ static void put_source(struct msghdr *msg, const struct gram_way *way, int famil
 	put_control(msg, IPPROTO_IPV6, IPV6_PKTINFO, &six, sizeof(six));
 }
 
+static void put_number(struct msghdr *msg, int level, int type, int value)
+{
+	put_control(msg, level, type, &value, sizeof(value));
+}
+
+/* A mapped destination is IPv4 for the kernel too, whatever the socket's family. */
+static void put_header(struct msghdr *msg, const struct gram_way *way)
+{
+	bool four = minato_addr_is4(&way->to.addr);
+	int level = four ? IPPROTO_IP : IPPROTO_IPV6;
+
+	if (way->ttl)
+		put_number(msg, level, four ? IP_TTL : IPV6_HOPLIMIT, way->ttl);
+	if (way->traffic_class)
+		put_number(msg, level, four ? IP_TOS : IPV6_TCLASS, way->traffic_class);
+}
+
 /* One system call: a datagram, or a run of at most GRAM_SEGMENTS_MAX. */
 static int send_once(const struct gram_way *way, struct iovec *iov, size_t count, uint16_t gso_size)
 {
@@ -144,6 +166,7 @@ static int send_once(const struct gram_way *way, struct iovec *iov, size_t count
 	if (to.ss_family == AF_INET6 && way->scope_id)
 		((struct sockaddr_in6 *)&to)->sin6_scope_id = way->scope_id;
 	put_source(&msg, way, to.ss_family);
+	put_header(&msg, way);
 	if (gso_size)
 		put_control(&msg, SOL_UDP, UDP_SEGMENT, &gso_size, sizeof(gso_size));
 	/* The first failure may be an ICMP error about an earlier datagram: those are read from the
@@ -226,15 +249,43 @@ static int send_all(struct lane *f, const struct gram_way *way, const struct min
 	return result;
 }
 
-void gram_report(struct lane *f, const struct minato_endpoint *to, int errnum, uint32_t mtu)
+uint8_t gram_ttl(uint8_t ttl)
 {
-	struct minato_datagram flow = { .remote = f->guest, .local = *to };
-	enum minato_reason reason;
+	return ttl > 1 ? (uint8_t)(ttl - 1) : 1;
+}
 
-	if (!target_reason(errnum, &reason))
+bool gram_is_broadcast(const struct minato_endpoint *to)
+{
+	const int on = 1;
+	struct sockaddr_storage name = { 0 };
+	socklen_t len = drive_endpoint_to(&name, to);
+	bool is = false;
+	int fd;
+
+	if (!minato_addr_is4(&to->addr))
+		return false;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	/* With that option alone the kernel lets it pass. */
+	if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)) == 0)
+		is = connect(fd, (struct sockaddr *)&name, len) == 0;
+	close(fd);
+	return is;
+}
+
+void gram_fail(struct lane *f, const struct minato_datagram *about, int errnum)
+{
+	struct minato_datagram flow = *about;
+	struct minato_trouble trouble = { 0 };
+
+	if (!target_reason(errnum, &trouble.reason))
 		return;
+	flow.remote = f->guest;
+	if (flow.gso_size && flow.gso_size < flow.len)
+		flow.len = flow.gso_size;
 	relay_count(f->relay, RELAY_COUNT_UDP_ERRORS);
-	minato_report(f->relay->host, f->socket, &flow, reason, errnum == EMSGSIZE ? mtu : 0);
+	minato_report(f->relay->host, f->socket, &flow, &trouble);
 }
 
 static void send_out(struct lane *f, const struct gram_way *way,
@@ -248,8 +299,10 @@ static void send_out(struct lane *f, const struct gram_way *way,
 		return;
 	if (result == -EAGAIN || result == -ENOBUFS || result == -ENOMEM)
 		relay_count(f->relay, RELAY_COUNT_UDP_LOST);
+	else if (result == -EACCES && gram_is_broadcast(&way->to))
+		relay_count(f->relay, RELAY_COUNT_REFUSED_BROADCAST);
 	else if (result != -EMSGSIZE) /* without its MTU that would say nothing */
-		gram_report(f, &about->local, -result, 0);
+		gram_fail(f, about, -result);
 }
 
 static void flush_out(struct run *run)
@@ -313,6 +366,12 @@ static bool same_end(const struct minato_endpoint *a, const struct minato_endpoi
 	return a->port == b->port && minato_addr_equal(&a->addr, &b->addr);
 }
 
+static bool same_way(const struct gram_way *a, const struct gram_way *b)
+{
+	return a->fd == b->fd && a->ttl == b->ttl && a->traffic_class == b->traffic_class &&
+	       same_end(&a->to, &b->to) && minato_addr_equal(&a->from, &b->from);
+}
+
 void gram_put(struct lane *f, const struct gram_way *way, const struct minato_datagram *about,
 	      const struct minato_extent *extents, size_t count)
 {
@@ -324,8 +383,7 @@ void gram_put(struct lane *f, const struct gram_way *way, const struct minato_da
 		send_out(f, way, about, extents, count);
 		return;
 	}
-	if (!fits(run, f, len) || !same_end(&run->way.to, &way->to) || run->way.fd != way->fd ||
-	    !minato_addr_equal(&run->way.from, &way->from)) {
+	if (!fits(run, f, len) || !same_way(&run->way, way)) {
 		flush_out(run);
 		begin(run, f, about, len);
 		run->way = *way;
@@ -340,6 +398,7 @@ void gram_give(struct lane *f, const struct minato_endpoint *from, const struct 
 	struct minato_datagram about = {
 		.remote = f->guest,
 		.local = *from,
+		.traffic_class = gram->traffic_class,
 		.gso_size = gram->gso_size,
 	};
 	struct run *run = &f->relay->room->in;
@@ -352,7 +411,8 @@ void gram_give(struct lane *f, const struct minato_endpoint *from, const struct 
 			relay_count(f->relay, RELAY_COUNT_UDP_LOST);
 		return;
 	}
-	if (!fits(run, f, gram->len) || !same_end(&run->about.local, from)) {
+	if (!fits(run, f, gram->len) || !same_end(&run->about.local, from) ||
+	    run->about.traffic_class != gram->traffic_class) {
 		flush_in(run);
 		begin(run, f, &about, gram->len);
 	}
@@ -389,6 +449,11 @@ static void read_control(struct msghdr *msg, struct gram *gram)
 			memcpy(gram->to.bytes, &six.ipi6_addr, 16);
 			if (IN6_IS_ADDR_LINKLOCAL(&six.ipi6_addr))
 				gram->scope_id = six.ipi6_ifindex;
+		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
+			memcpy(&gram->traffic_class, CMSG_DATA(c), 1);
+		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
+			memcpy(&size, CMSG_DATA(c), sizeof(size));
+			gram->traffic_class = (uint8_t)size;
 		}
 	}
 }
@@ -414,12 +479,34 @@ int gram_recv(struct relay *relay, int fd, struct gram *grams)
 	return count;
 }
 
+/* ---- errors of the network ---- */
+
+/* What the kernel tells of one: `c` is its control message. */
+static void read_fault(struct cmsghdr *c, struct gram_fault *out)
+{
+	struct minato_endpoint offender;
+	struct sock_extended_err e;
+
+	memcpy(&e, CMSG_DATA(c), sizeof(e));
+	/* What the kernel found by itself was the result of the send already. */
+	if (e.ee_origin == SO_EE_ORIGIN_LOCAL && e.ee_errno != EMSGSIZE)
+		return;
+	out->errnum = (int)e.ee_errno;
+	out->mtu = e.ee_errno == EMSGSIZE ? e.ee_info : 0;
+	if (e.ee_origin != SO_EE_ORIGIN_ICMP && e.ee_origin != SO_EE_ORIGIN_ICMP6)
+		return;
+	out->type = e.ee_type;
+	out->code = e.ee_code;
+	if (c->cmsg_len >= CMSG_LEN(sizeof(e) + sizeof(struct sockaddr_in)) &&
+	    drive_endpoint_from(&offender, (struct sockaddr *)(void *)(CMSG_DATA(c) + sizeof(e))))
+		out->offender = offender.addr;
+}
+
 bool gram_next_fault(int fd, struct gram_fault *out)
 {
 	_Alignas(struct cmsghdr) uint8_t control[512];
 	struct sockaddr_storage name = { 0 };
-	uint8_t byte;
-	struct iovec iov = { &byte, 1 };
+	struct iovec iov = { out->data, sizeof(out->data) };
 	struct msghdr msg = {
 		.msg_name = &name,
 		.msg_namelen = sizeof(name),
@@ -428,22 +515,57 @@ bool gram_next_fault(int fd, struct gram_fault *out)
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	struct sock_extended_err e;
+	ssize_t len = recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
 
-	memset(out, 0, sizeof(*out));
-	if (recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
+	if (len < 0)
 		return false;
+	memset(out, 0, offsetof(struct gram_fault, data));
+	out->len = (size_t)len;
 	drive_endpoint_from(&out->to, (struct sockaddr *)&name);
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c; c = CMSG_NXTHDR(&msg, c)) {
-		if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
-		    !(c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
-			continue;
-		memcpy(&e, CMSG_DATA(c), sizeof(e));
-		/* What the kernel found by itself was the result of the send already. */
-		if (e.ee_origin == SO_EE_ORIGIN_LOCAL && e.ee_errno != EMSGSIZE)
-			continue;
-		out->errnum = (int)e.ee_errno;
-		out->mtu = e.ee_info;
+		if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) ||
+		    (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR))
+			read_fault(c, out);
 	}
 	return true;
+}
+
+static bool is_time_exceeded(const struct gram_fault *fault)
+{
+	return fault->type == (minato_addr_is4(&fault->to.addr) ? ICMP_TIME_EXCEEDED :
+								  ICMP6_TIME_EXCEEDED);
+}
+
+bool gram_trouble(const struct relay_config *config, const struct gram_fault *fault,
+		  struct minato_trouble *out)
+{
+	struct minato_endpoint offender = { .addr = fault->offender };
+	struct minato_endpoint seen;
+
+	*out = (struct minato_trouble){ .mtu = fault->mtu, .data = fault->data, .len = fault->len };
+	if (!fault->errnum || !target_reason(fault->errnum, &out->reason))
+		return false;
+	if (!fault->type)
+		return true;
+	out->type = fault->type;
+	out->code = fault->code;
+	/* One whose address means somebody else to the guest speaks through the gateway. */
+	if (!minato_addr_is_any(&offender.addr) && target_seen(config, &offender, &seen))
+		out->offender = seen.addr;
+	return true;
+}
+
+void gram_report(struct lane *f, const struct minato_endpoint *to, const struct gram_fault *fault)
+{
+	struct minato_datagram flow = {
+		.remote = f->guest,
+		.local = *to,
+		.ttl = is_time_exceeded(fault),
+	};
+	struct minato_trouble trouble;
+
+	if (!gram_trouble(&f->relay->config, fault, &trouble))
+		return;
+	relay_count(f->relay, RELAY_COUNT_UDP_ERRORS);
+	minato_report(f->relay->host, f->socket, &flow, &trouble);
 }

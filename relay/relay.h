@@ -176,6 +176,7 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 	X(UDP_ERRORS, "relay_udp_errors")		/* ICMP errors handed to the guest */      \
 	X(REFUSED_INNER, "relay_refused_inner")		/* to the host's inner side */             \
 	X(REFUSED_MULTICAST, "relay_refused_multicast") /* to a group: not carried */              \
+	X(REFUSED_BROADCAST, "relay_refused_broadcast") /* of a network of the host's */           \
 	X(NO_DESCRIPTOR, "relay_no_descriptor")		/* calls turned away for want of one */    \
 	X(NO_FLOW, "relay_no_flow")			/* calls turned away at flows_max */       \
 	X(NO_MEMORY, "relay_no_memory") /* connections reset for want of payload memory */         \
@@ -389,6 +390,8 @@ struct gram_way {
 	uint32_t scope_id;
 	struct minato_endpoint to;
 	struct minato_addr from; /* source to leave from; any: the kernel's choice */
+	uint8_t ttl;		 /* 0: the kernel's choice */
+	uint8_t traffic_class;	 /* DSCP and ECN */
 };
 
 /* One that came in, or a run of equal ones. */
@@ -397,6 +400,7 @@ struct gram {
 	struct minato_addr to; /* the host's address it was written to; any if unknown */
 	uint32_t scope_id;
 	uint16_t gso_size; /* 0: one datagram */
+	uint8_t traffic_class;
 	size_t len;
 	uint8_t *data;
 };
@@ -413,21 +417,39 @@ void gram_put(struct lane *f, const struct gram_way *way, const struct minato_da
 /* The same towards the guest: to its end, as from `from`. */
 void gram_give(struct lane *f, const struct minato_endpoint *from, const struct gram *gram);
 void gram_flush(struct relay *relay);
-/* An error of the host's network about what the guest sent. Counted and reported. */
-void gram_report(struct lane *f, const struct minato_endpoint *to, int errnum, uint32_t mtu);
+/* The hop limit a packet of the guest leaves with: one hop is behind it. */
+uint8_t gram_ttl(uint8_t ttl);
+/* The host could not send what the guest sent: reported to it, unless that says nothing. */
+void gram_fail(struct lane *f, const struct minato_datagram *about, int errnum);
+/*
+ * Whether the host takes this for the broadcast address of a network of its own, which no error may
+ * be sent about (RFC 1122 3.2.2). Costs system calls: for what was refused already.
+ */
+bool gram_is_broadcast(const struct minato_endpoint *to);
 /*
  * Reads up to GRAM_BATCH. Their data lies in the relay's memory until the next call. Returns how
  * many, or negative errno; fewer than GRAM_BATCH: the socket is empty.
  */
 int gram_recv(struct relay *relay, int fd, struct gram *grams);
+#define GRAM_QUOTE_MAX 1232u
+
 /* An entry of the error queue. */
 struct gram_fault {
 	struct minato_endpoint to; /* where our datagram went */
-	int errnum;
-	uint32_t mtu; /* with EMSGSIZE */
+	int errnum;		   /* 0: nothing the guest need know */
+	uint32_t mtu;		   /* with EMSGSIZE */
+	uint8_t type, code;	   /* of the ICMP or ICMPv6 message; 0: the kernel's own word */
+	struct minato_addr offender; /* who sent that; any: unknown */
+	size_t len;		     /* bytes of our datagram that it quoted */
+	uint8_t data[GRAM_QUOTE_MAX];
 };
 /* Takes the next one. False when there is none. */
 bool gram_next_fault(int fd, struct gram_fault *out);
+/* Hands it to the guest, which wrote to `to`: counted, and from the true offender. */
+void gram_report(struct lane *f, const struct minato_endpoint *to, const struct gram_fault *fault);
+/* What minato.h's minato_report wants to know of it. False: nothing to be said. */
+bool gram_trouble(const struct relay_config *config, const struct gram_fault *fault,
+		  struct minato_trouble *out);
 
 /* ---- endpoint.c, visitor.c: UDP ---- */
 

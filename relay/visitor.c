@@ -149,7 +149,7 @@ static void take_faults(struct relay_published *door)
 		target_caller(&door->relay->config, &gram.from, &seen);
 		f = find(door, &gram.from, &seen, &fate.target, &first);
 		if (f)
-			gram_report(f, &f->far, fault.errnum, fault.mtu);
+			gram_report(f, &f->far, &fault);
 	}
 }
 
@@ -200,6 +200,8 @@ void visitor_work(struct lane *f)
 			f->guest_readable = false;
 		} else if (count >= 0) {
 			about.local = f->far;
+			way.ttl = gram_ttl(about.ttl);
+			way.traffic_class = about.traffic_class;
 			gram_put(f, &way, &about, extents, (size_t)count);
 			minato_release(f->relay->host, f->socket, about.len);
 		} else if (i > 0) { /* the pending error is read by the first */

@@ -527,6 +527,7 @@ enum minato_reason {
 	MINATO_REASON_PROTOCOL,
 	MINATO_REASON_PORT,
 	MINATO_REASON_PROHIBITED, /* administratively */
+	MINATO_REASON_TIME_EXCEEDED, /* the hop limit ran out on the way */
 };
 int minato_answer(struct minato *m, uint64_t call);
 int minato_refuse(struct minato *m, uint64_t call);
@@ -534,13 +535,42 @@ int minato_reject(struct minato *m, uint64_t call, enum minato_reason reason);
 int minato_ignore(struct minato *m, uint64_t call);
 
 /*
- * UDP: hands an ICMP error about a datagram that the socket's owner carried on
- * for the guest back to its sender: `from` is the flow as the guest sees it
- * (local = the destination it wrote to). Rate-limited like all ICMP.
+ * The packet that a held call began with: both ends (remote: the caller), hop
+ * limit, traffic class. -EBADF, -EINVAL (no held call).
+ */
+int minato_call_packet(struct minato *m, uint64_t call,
+		       struct minato_datagram *out);
+
+/* What became of a packet that its owner carried on. */
+struct minato_trouble {
+	enum minato_reason reason;
+	/*
+	 * Not 0: instead of the reason the very type and code of ICMP (or
+	 * ICMPv6, after the flow's family): unreachable, time exceeded,
+	 * parameter problem.
+	 */
+	uint8_t type, code;
+	uint32_t mtu; /* not 0: the packet was too big for a link of this */
+	/* Who says so. Zero: we do (of a closed port: the destination). */
+	struct minato_addr offender;
+	/*
+	 * What is known of the packet's payload, to be quoted as far as it
+	 * fits (ICMP: from its header on, as the guest sent it). May be NULL.
+	 */
+	const void *data;
+	size_t len;
+};
+/*
+ * Hands an ICMP error about a packet that the socket's owner carried on for
+ * the guest back to its sender: `flow` is the packet as the guest sent it
+ * (remote = the guest, local = the destination it wrote to; ttl = the hop
+ * limit that the quoted header shows, 0 = default; len = its payload, 0 = as
+ * much as is quoted). NULL: about the packet of a held call, which stays held.
+ * Rate-limited like all ICMP. -EINVAL, -EBADF, -EOPNOTSUPP (TCP, not held).
  */
 int minato_report(struct minato *m, uint64_t socket,
 		  const struct minato_datagram *flow,
-		  enum minato_reason reason, uint32_t mtu);
+		  const struct minato_trouble *trouble);
 
 /* ------------------------------------------------------------------------
  * Events

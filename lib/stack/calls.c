@@ -44,6 +44,8 @@ void calls_ended(struct minato *m, uint32_t index)
 		(!(s->flags & SOCKET_HELD) || (s->flags & SOCKET_ANNOUNCED));
 
 	delist(m, index);
+	if (s->flags & SOCKET_HELD)
+		s->other = STACK_NONE;
 	s->flags &= ~SOCKET_HELD;
 	s->flags |= SOCKET_OPENED;
 	/* Whoever was told of the call is told of its end. */
@@ -160,6 +162,8 @@ enum drop calls_syn(struct minato *m, const struct arrival *a,
 		    listener ? &listener->body.tcp : &m->defaults, &setup,
 		    &a->packet.tcp, held);
 	if (held) {
+		s->other = a->packet.hop_limit |
+			   (uint32_t)a->packet.traffic_class << 8;
 		begin_hold(m, index, listener ? listener->user : fate->user);
 	} else {
 		s->flags |= SOCKET_CHILD;
@@ -345,6 +349,7 @@ int minato_answer(struct minato *m, uint64_t call)
 	delist(m, index);
 	s->flags &= ~SOCKET_HELD;
 	if (s->proto == MINATO_TCP) {
+		s->other = STACK_NONE;
 		enlist(m, index);
 		tcp_answer(&e, &s->body.tcp);
 		flow_settle(m, index);
@@ -369,28 +374,59 @@ static struct seq syn_number(struct minato *m, const struct socket *s)
 }
 
 /*
- * The key of the call, and for an association the destination that its first
- * datagram was for.
+ * For an association the destination is the one that its first datagram was
+ * for.
  */
-static void call_key(const struct minato *m, const struct socket *s,
-		     struct port_key *key)
+void calls_about(struct minato *m, const struct socket *s,
+		 struct icmp_about *out)
 {
+	const struct message *msg;
 	uint32_t first;
 
-	slots_key(m, s, key);
-	if (!(s->flags & SOCKET_ASSOCIATION))
+	*out = (struct icmp_about){ .seq = syn_number(m, s) };
+	slots_key(m, s, &out->key);
+	if (s->proto == MINATO_TCP) {
+		out->hop_limit = (uint8_t)s->other;
+		out->traffic_class = (uint8_t)(s->other >> 8);
 		return;
+	}
 	first = s->body.datagrams.received.head;
 	if (first == STACK_NONE)
 		return;
-	key->local = message_at(m, first)->local.addr;
-	key->local_port = message_at(m, first)->local.port;
+	msg = message_at(m, first);
+	out->key.local = msg->local.addr;
+	out->key.local_port = msg->local.port;
+	out->hop_limit = msg->ttl;
+	out->traffic_class = msg->traffic_class;
+	out->len = msg->gso_size != 0 ? msg->gso_size : msg->data.bytes;
+}
+
+int minato_call_packet(struct minato *m, uint64_t call,
+		       struct minato_datagram *out)
+{
+	struct icmp_about about;
+	uint32_t index;
+	int error;
+	const struct socket *s = find_call(m, call, &index, &error);
+
+	if (s == NULL)
+		return error;
+	calls_about(m, s, &about);
+	*out = (struct minato_datagram){
+		.remote = { about.key.remote, about.key.remote_port },
+		.local = { about.key.local, about.key.local_port },
+		.ttl = about.hop_limit,
+		.traffic_class = about.traffic_class,
+		.len = about.len,
+	};
+	return 0;
 }
 
 int minato_refuse(struct minato *m, uint64_t call)
 {
+	const struct minato_trouble closed = { .reason = MINATO_REASON_PORT };
 	struct tcp_segment rst = { .flags = TCP_RST | TCP_ACK };
-	struct port_key key;
+	struct icmp_about about;
 	uint32_t index;
 	int error;
 	struct socket *s = find_call(m, call, &index, &error);
@@ -398,14 +434,13 @@ int minato_refuse(struct minato *m, uint64_t call)
 	if (s == NULL)
 		return error;
 	host_count(m, COUNTER_CALLS_REFUSED);
-	call_key(m, s, &key);
+	calls_about(m, s, &about);
 	if (s->proto == MINATO_TCP) {
 		/* As a closed port would (RFC 9293 3.10.7.1). */
-		rst.ack = seq_add(syn_number(m, s), 1);
-		icmp_out_refuse(m, &key, &rst);
-	} else if (key.local_port != 0) {
-		icmp_out_about(m, &key, MINATO_REASON_PORT, 0,
-			       (struct seq){ 0 });
+		rst.ack = seq_add(about.seq, 1);
+		icmp_out_refuse(m, &about.key, &rst);
+	} else {
+		icmp_out_about(m, &about, &closed);
 	}
 	slots_give(m, index);
 	return 0;
@@ -413,19 +448,19 @@ int minato_refuse(struct minato *m, uint64_t call)
 
 int minato_reject(struct minato *m, uint64_t call, enum minato_reason reason)
 {
-	struct port_key key;
+	const struct minato_trouble trouble = { .reason = reason };
+	struct icmp_about about;
 	uint32_t index;
 	int error;
 	struct socket *s = find_call(m, call, &index, &error);
 
 	if (s == NULL)
 		return error;
-	if ((uint32_t)reason > MINATO_REASON_PROHIBITED)
+	if ((uint32_t)reason > MINATO_REASON_TIME_EXCEEDED)
 		return -EINVAL;
 	host_count(m, COUNTER_CALLS_REFUSED);
-	call_key(m, s, &key);
-	if (key.local_port != 0)
-		icmp_out_about(m, &key, reason, 0, syn_number(m, s));
+	calls_about(m, s, &about);
+	icmp_out_about(m, &about, &trouble);
 	slots_give(m, index);
 	return 0;
 }

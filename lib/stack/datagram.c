@@ -139,32 +139,72 @@ int64_t minato_recv_datagram(struct minato *m, uint64_t socket,
 	return (int64_t)len;
 }
 
-int minato_report(struct minato *m, uint64_t socket,
-		  const struct minato_datagram *flow, enum minato_reason reason,
-		  uint32_t mtu)
+/* The packet that the report is about. 0 or negative errno. */
+static int about_what(struct minato *m, const struct socket *s,
+		      const struct minato_datagram *flow,
+		      struct icmp_about *out)
 {
-	uint32_t index;
-	const struct socket *s = slots_find(m, socket, &index);
-	struct port_key key;
-
-	if (s == NULL)
-		return -EBADF;
+	if (flow == NULL) {
+		if (!(s->flags & SOCKET_HELD))
+			return -EINVAL;
+		calls_about(m, s, out);
+		return 0;
+	}
 	if (s->proto == MINATO_TCP)
 		return -EOPNOTSUPP;
-	if ((uint32_t)reason > MINATO_REASON_PROHIBITED ||
-	    minato_addr_is4(&flow->local.addr) !=
+	if (minato_addr_is4(&flow->local.addr) !=
 		    minato_addr_is4(&flow->remote.addr) ||
 	    minato_addr_is_any(&flow->local.addr) ||
 	    minato_addr_is_any(&flow->remote.addr))
 		return -EINVAL;
-	key = (struct port_key){
-		.local = flow->local.addr,
-		.remote = flow->remote.addr,
-		.local_port = flow->local.port,
-		.remote_port = flow->remote.port,
-		.scope = s->scope,
-		.proto = s->proto,
+	*out = (struct icmp_about){
+		.key = { .local = flow->local.addr,
+			 .remote = flow->remote.addr,
+			 .local_port = flow->local.port,
+			 .remote_port = flow->remote.port,
+			 .scope = s->scope,
+			 .proto = s->proto },
+		.hop_limit = flow->ttl,
+		.traffic_class = flow->traffic_class,
+		.len = flow->len,
 	};
-	icmp_out_about(m, &key, reason, mtu, (struct seq){ 0 });
+	return 0;
+}
+
+static bool is_trouble(const struct minato_trouble *t, bool is4)
+{
+	if ((uint32_t)t->reason > MINATO_REASON_TIME_EXCEEDED)
+		return false;
+	if (!minato_addr_is_any(&t->offender) &&
+	    (minato_addr_is4(&t->offender) != is4 ||
+	     addr_is_multicast(&t->offender)))
+		return false;
+	if (t->type == 0)
+		return true;
+	if (is4)
+		return t->type == ICMP4_UNREACHABLE ||
+		       t->type == ICMP4_TIME_EXCEEDED ||
+		       t->type == ICMP4_PARAMETER;
+	return t->type == ICMP6_UNREACHABLE || t->type == ICMP6_TIME_EXCEEDED ||
+	       t->type == ICMP6_PARAMETER;
+}
+
+int minato_report(struct minato *m, uint64_t socket,
+		  const struct minato_datagram *flow,
+		  const struct minato_trouble *trouble)
+{
+	uint32_t index;
+	const struct socket *s = slots_find(m, socket, &index);
+	struct icmp_about about;
+	int error;
+
+	if (s == NULL)
+		return -EBADF;
+	error = about_what(m, s, flow, &about);
+	if (error < 0)
+		return error;
+	if (!is_trouble(trouble, minato_addr_is4(&about.key.remote)))
+		return -EINVAL;
+	icmp_out_about(m, &about, trouble);
 	return 0;
 }

@@ -43,7 +43,8 @@ static enum drop check_destination(const struct minato *m,
 		return DROP_NONE;
 	if (!c->any_destination || addr_is_link_local(&p->dst))
 		return DROP_NOT_OURS;
-	return DROP_NONE;
+	/* It would have to go on from here (RFC 1812 5.3.1). */
+	return p->hop_limit <= 1 ? DROP_HOP_LIMIT : DROP_NONE;
 }
 
 /* --- what stands behind the port ---------------------------------------- */
@@ -206,6 +207,10 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 	drop = check_source(m, p);
 	if (drop == DROP_NONE)
 		drop = check_destination(m, p);
+	if (drop == DROP_HOP_LIMIT) {
+		deliver_learn(m, p);
+		icmp_out_expired(m, p);
+	}
 	if (drop != DROP_NONE)
 		return drop;
 	switch (p->type) {

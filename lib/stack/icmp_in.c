@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define ICMP4_FRAGMENTATION_NEEDED 4
-#define ICMP6_PARAMETER 4
 #define MTU_SURELY4 576u /* where a router does not say */
 #define MTU_FLOOR4 552u	 /* less is not believed (RFC 5927 7), as on Linux */
 #define MTU_SURELY6 1280u

@@ -15,7 +15,6 @@
 #define RST_BURST 1000u
 
 #define ICMP4_FRAGMENTATION_NEEDED 4u
-#define ICMP6_PARAMETER 4u
 #define IPV6_NEXT_HEADER_AT 6u
 
 void icmp_out_init(struct minato *m)
@@ -167,6 +166,8 @@ static struct icmp_word error4(enum minato_reason reason, uint32_t mtu)
 		return (struct icmp_word){ ICMP4_UNREACHABLE, 2, 0 };
 	case MINATO_REASON_PORT:
 		return (struct icmp_word){ ICMP4_UNREACHABLE, 3, 0 };
+	case MINATO_REASON_TIME_EXCEEDED:
+		return (struct icmp_word){ ICMP4_TIME_EXCEEDED, 0, 0 };
 	case MINATO_REASON_PROHIBITED:
 		break;
 	}
@@ -187,6 +188,8 @@ static struct icmp_word error6(enum minato_reason reason, uint32_t mtu)
 					   IPV6_NEXT_HEADER_AT };
 	case MINATO_REASON_PORT:
 		return (struct icmp_word){ ICMP6_UNREACHABLE, 4, 0 };
+	case MINATO_REASON_TIME_EXCEEDED:
+		return (struct icmp_word){ ICMP6_TIME_EXCEEDED, 0, 0 };
 	case MINATO_REASON_PROHIBITED:
 		break;
 	}
@@ -224,54 +227,51 @@ void icmp_out_error(struct minato *m, const struct packet *about,
 	send_error(m, about, &w, &r);
 }
 
-/* The flow's packet as it will have been: headers, nothing behind them. */
-static void rebuild(const struct port_key *key, struct seq seq, uint8_t *out,
-		    struct packet *about)
+void icmp_out_expired(struct minato *m, const struct packet *about)
 {
+	const uint8_t scope = m->link[about->link].config.scope;
+	struct minato_addr us;
+
+	if (route_source(m, scope, &about->src, &us))
+		icmp_out_error(m, about, MINATO_REASON_TIME_EXCEEDED, 0, &us);
+}
+
+/* --- about packets that are not at hand any more ------------------------- */
+
+/* As much of one as an error has room for. */
+#define REBUILT_MAX 1280u
+
+/* Its transport header, or the beginning of it; returns how long it is. */
+static uint32_t rebuild_transport(const struct icmp_about *a, uint32_t payload,
+				  uint8_t out[60])
+{
+	const struct port_key *key = &a->key;
 	const struct tcp_segment segment = {
 		.src_port = key->remote_port,
 		.dst_port = key->local_port,
-		.seq = seq,
+		.seq = a->seq,
 		.flags = TCP_SYN,
 	};
-	uint8_t transport[60] = { 0 };
-	uint32_t len = 8;
-	uint32_t at;
-	struct ip_build ip = {
-		.is6 = !minato_addr_is4(&key->local),
-		.src = key->remote,
-		.dst = key->local,
-		.hop_limit = STACK_TTL,
-		.dont_fragment = true,
-	};
 
-	if (key->proto == MINATO_TCP) {
-		len = tcp_build(&segment, transport);
-		ip.proto = IP_PROTO_TCP;
-	} else if (key->proto == MINATO_UDP) {
-		udp_build(transport, key->remote_port, key->local_port, 8);
-		ip.proto = IP_PROTO_UDP;
-	} else {
-		transport[0] = ip.is6 ? ICMP6_ECHO : ICMP4_ECHO;
-		transport[4] = (uint8_t)(key->remote_port >> 8);
-		transport[5] = (uint8_t)key->remote_port;
-		ip.proto = ip.is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;
+	if (key->proto == MINATO_TCP)
+		return tcp_build(&segment, out);
+	if (key->proto == MINATO_UDP) {
+		udp_build(out, key->remote_port, key->local_port,
+			  UDP_LEN + payload);
+		return UDP_LEN;
 	}
-	ip.payload_len = len;
-	at = ip_build(&ip, out);
-	memcpy(out + at, transport, len);
-	*about = (struct packet){
-		.is6 = ip.is6,
-		.src = key->remote,
-		.dst = key->local,
-		.hop_limit = ip.hop_limit,
-		.ip_proto = ip.proto,
-		.ip = out,
-		.ip_len = at + len,
-		.transport = out + at,
-		.icmp_type = transport[0],
-		.to_us_mac = true,
-	};
+	memset(out, 0, ICMP_LEN);
+	out[0] = minato_addr_is4(&key->local) ? ICMP4_ECHO : ICMP6_ECHO;
+	out[4] = (uint8_t)(key->remote_port >> 8);
+	out[5] = (uint8_t)key->remote_port;
+	return ICMP_LEN;
+}
+
+static uint8_t proto_of(const struct port_key *key)
+{
+	if (key->proto != MINATO_ICMP)
+		return key->proto;
+	return minato_addr_is4(&key->local) ? IP_PROTO_ICMP : IP_PROTO_ICMP6;
 }
 
 static enum packet_type type_of(const struct port_key *key)
@@ -283,25 +283,88 @@ static enum packet_type type_of(const struct port_key *key)
 	return minato_addr_is4(&key->local) ? PACKET_ICMP4 : PACKET_ICMP6;
 }
 
-void icmp_out_about(struct minato *m, const struct port_key *key,
-		    enum minato_reason reason, uint32_t mtu, struct seq seq)
+/*
+ * The packet as it will have been: its headers, and behind them what is known
+ * of the rest. An echo's own header comes with that.
+ */
+static void rebuild(const struct icmp_about *a, const struct minato_trouble *t,
+		    uint8_t *out, struct packet *about)
 {
-	const bool is6 = !minato_addr_is4(&key->local);
-	const struct icmp_word w = is6 ? error6(reason, mtu) :
-					 error4(reason, mtu);
-	struct minato_addr src = key->local;
+	uint8_t transport[60];
+	const bool whole = a->key.proto == MINATO_ICMP && t->len >= ICMP_LEN;
+	uint32_t quoted = t->data != NULL ? (uint32_t)t->len : 0;
+	uint32_t payload = a->len > quoted ? a->len : quoted;
+	uint32_t header = whole ? 0 : rebuild_transport(a, payload, transport);
+	struct ip_build ip = {
+		.is6 = !minato_addr_is4(&a->key.local),
+		.src = a->key.remote,
+		.dst = a->key.local,
+		.proto = proto_of(&a->key),
+		.hop_limit = a->hop_limit != 0 ? a->hop_limit : STACK_TTL,
+		.traffic_class = a->traffic_class,
+		.dont_fragment = true,
+		.payload_len = header + payload,
+	};
+	uint32_t at = ip_build(&ip, out);
+
+	memcpy(out + at, transport, header);
+	if (quoted > REBUILT_MAX - at - header)
+		quoted = REBUILT_MAX - at - header;
+	if (quoted > 0)
+		memcpy(out + at + header, t->data, quoted);
+	*about = (struct packet){
+		.type = type_of(&a->key),
+		.is6 = ip.is6,
+		.src = a->key.remote,
+		.dst = a->key.local,
+		.hop_limit = ip.hop_limit,
+		.ip_proto = ip.proto,
+		.ip = out,
+		.ip_len = at + header + quoted,
+		.transport = out + at,
+		.icmp_type = out[at],
+		.to_us_mac = true,
+	};
+}
+
+static struct icmp_word word_of(const struct minato_trouble *t, bool is6)
+{
+	if (t->mtu == 0 && t->type != 0)
+		return (struct icmp_word){ t->type, t->code, 0 };
+	return is6 ? error6(t->reason, t->mtu) : error4(t->reason, t->mtu);
+}
+
+/* That a port is closed its host says; the rest, a router: us. */
+static struct minato_addr offender_of(const struct minato *m,
+				      const struct icmp_about *a,
+				      const struct minato_trouble *t)
+{
+	struct minato_addr src = a->key.local;
+
+	if (!minato_addr_is_any(&t->offender))
+		return t->offender;
+	if (t->mtu != 0 || t->type != 0 || t->reason != MINATO_REASON_PORT)
+		route_source(m, a->key.scope, &a->key.remote, &src);
+	return src;
+}
+
+void icmp_out_about(struct minato *m, const struct icmp_about *about,
+		    const struct minato_trouble *trouble)
+{
+	const struct minato_addr src = offender_of(m, about, trouble);
 	struct reply r = {
 		.src = &src,
-		.scope = key->scope,
+		.scope = about->key.scope,
 		.link = STACK_LINK_ANY,
 	};
-	struct packet about;
-	uint8_t bytes[100];
+	struct packet packet;
+	uint8_t bytes[REBUILT_MAX];
+	struct icmp_word w;
 
-	rebuild(key, seq, bytes, &about);
-	about.type = type_of(key);
-	/* That a port is closed its host says; the rest, a router: us. */
-	if (mtu != 0 || reason != MINATO_REASON_PORT)
-		route_source(m, key->scope, &key->remote, &src);
-	send_error(m, &about, &w, &r);
+	/* An association without a datagram: nothing to speak of. */
+	if (minato_addr_is_any(&about->key.local))
+		return;
+	rebuild(about, trouble, bytes, &packet);
+	w = word_of(trouble, packet.is6);
+	send_error(m, &packet, &w, &r);
 }

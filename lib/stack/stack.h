@@ -141,7 +141,8 @@ struct socket {
 	struct socket_link link[LIST_COUNT];
 	uint32_t tuple; /* in the port table, or STACK_NONE */
 	uint32_t claim; /* entry of the port table, or STACK_NONE */
-	uint32_t other; /* child: its listener; LISTENER, LATE: its detail */
+	uint32_t other; /* child: its listener; LISTENER, LATE: its detail;
+			   HELD, TCP: hop limit and class of its SYN */
 	uint32_t arrivals;
 	uint64_t user;
 	uint32_t waits_on; /* neighbour, when in LIST_OUTPUT there */
@@ -501,6 +502,10 @@ struct minato_time calls_deadline(struct minato *m, const struct socket *s);
 bool calls_expire(struct minato *m, uint32_t index);
 /* Ends all unaccepted children of a listener with RST. */
 void calls_drop_children(struct minato *m, uint32_t listener);
+/* The packet that a held call began with, for an error about it. */
+struct icmp_about;
+void calls_about(struct minato *m, const struct socket *s,
+		 struct icmp_about *out);
 
 /* --- closed.c: what meets no socket ------------------------------------- */
 
@@ -690,9 +695,17 @@ void icmp_out_segment(struct minato *m, const struct port_key *key,
 void icmp_out_error(struct minato *m, const struct packet *about,
 		    enum minato_reason reason, uint32_t mtu,
 		    const struct minato_addr *src);
-/* The same about a flow of which no packet is at hand any more. */
-void icmp_out_about(struct minato *m, const struct port_key *key,
-		    enum minato_reason reason, uint32_t mtu, struct seq seq);
+/* Time exceeded about a packet that would have to go on, from us. */
+void icmp_out_expired(struct minato *m, const struct packet *about);
+/* A flow of which no packet is at hand any more. */
+struct icmp_about {
+	struct port_key key; /* remote: whose packet it was */
+	struct seq seq;	     /* TCP: of its SYN */
+	uint8_t hop_limit, traffic_class;
+	uint32_t len; /* its payload, if more than is quoted */
+};
+void icmp_out_about(struct minato *m, const struct icmp_about *about,
+		    const struct minato_trouble *trouble);
 
 /* --- udp.c: datagrams in and out ---------------------------------------- */
 

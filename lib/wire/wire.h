@@ -274,9 +274,11 @@ void arp_build(const struct arp *a, uint8_t out[ARP_LEN]);
 #define ICMP4_UNREACHABLE 3
 #define ICMP4_ECHO 8
 #define ICMP4_TIME_EXCEEDED 11
+#define ICMP4_PARAMETER 12
 #define ICMP6_UNREACHABLE 1
 #define ICMP6_TOO_BIG 2
 #define ICMP6_TIME_EXCEEDED 3
+#define ICMP6_PARAMETER 4
 #define ICMP6_ECHO 128
 #define ICMP6_ECHO_REPLY 129
 #define ICMP6_ROUTER_SOLICITATION 133

@@ -385,6 +385,7 @@ static void reported(const char *to, uint32_t mtu)
 	struct pair p = outside(32);
 	const uint64_t s = open_socket(p.a.m, MINATO_UDP);
 	const struct minato_endpoint peer = end(to, 53);
+	const struct minato_trouble trouble = { .reason = MINATO_REASON_PORT, .mtu = mtu };
 	struct minato_datagram d;
 	uint64_t call;
 	char data[10];
@@ -395,7 +396,7 @@ static void reported(const char *to, uint32_t mtu)
 	call = next_call(p.b.m);
 	assert_int_equal(minato_answer(p.b.m, call), 0);
 	assert_int_equal(minato_recv_datagram(p.b.m, call, &d, data, 10, 0), 1);
-	assert_int_equal(minato_report(p.b.m, call, &d, MINATO_REASON_PORT, mtu), 0);
+	assert_int_equal(minato_report(p.b.m, call, &d, &trouble), 0);
 	settle(&p);
 	assert_int_equal(counter(p.a.m, "icmp_errors_received"), 1);
 	assert_int_equal(minato_error(p.a.m, s), mtu ? 0 : ECONNREFUSED);
@@ -409,6 +410,53 @@ static void test_report(void **state)
 	reported("2001:db8::1", 0);
 	reported("198.51.100.1", 1300);
 	reported("2001:db8::1", 1300);
+}
+
+/* What the owner of a call sees of its first packet, and an error about that alone. */
+static void reported_held(enum minato_proto proto, const char *to)
+{
+	struct pair p = outside(32);
+	const uint64_t s = open_socket(p.a.m, proto);
+	const struct minato_endpoint peer = end(to, 53);
+	const struct minato_trouble trouble = {
+		.reason = MINATO_REASON_TIME_EXCEEDED,
+		.offender = end(minato_addr_is4(&peer.addr) ? "203.0.113.1" : "2001:db8::99", 0)
+				    .addr,
+	};
+	struct minato_datagram d;
+	uint64_t call;
+	int result;
+
+	assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_TTL, 5), 0);
+	assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_TRAFFIC_CLASS, 0xb8), 0);
+	result = minato_connect(p.a.m, s, &peer);
+	assert_int_equal(result, proto == MINATO_TCP ? -EINPROGRESS : 0);
+	if (proto == MINATO_UDP)
+		assert_int_equal(minato_send(p.a.m, s, "x", 1, 0), 1);
+	settle(&p);
+	call = next_call(p.b.m);
+	assert_int_equal(minato_call_packet(p.b.m, call, &d), 0);
+	assert_int_equal(d.ttl, 5);
+	assert_int_equal(d.traffic_class, 0xb8);
+	assert_int_equal(d.local.port, 53);
+	assert_true(minato_addr_equal(&d.local.addr, &peer.addr));
+	assert_int_equal(minato_report(p.b.m, call, NULL, &trouble), 0);
+	settle(&p);
+	assert_int_equal(counter(p.a.m, "icmp_errors_received"), 1);
+	assert_int_equal(minato_ready(p.b.m, call, NULL), MINATO_CALL);
+	assert_int_equal(minato_answer(p.b.m, call), 0);
+	assert_int_equal(minato_call_packet(p.b.m, call, &d), -EINVAL);
+	assert_int_equal(minato_report(p.b.m, call, NULL, &trouble), -EINVAL);
+	pair_end(&p);
+}
+
+static void test_report_held(void **state)
+{
+	(void)state;
+	reported_held(MINATO_UDP, "198.51.100.1");
+	reported_held(MINATO_UDP, "2001:db8::1");
+	reported_held(MINATO_TCP, "198.51.100.1");
+	reported_held(MINATO_TCP, "2001:db8::1");
 }
 
 /* --- listeners ------------------------------------------------------------------ */
@@ -557,6 +605,7 @@ int main(void)
 		cmocka_unit_test(test_datagrams_refused),
 		cmocka_unit_test(test_datagrams_time_out),
 		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_report_held),
 		cmocka_unit_test(test_backlog),
 		cmocka_unit_test(test_listener_close_resets),
 		cmocka_unit_test(test_options_inherited),

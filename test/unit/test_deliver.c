@@ -11,6 +11,8 @@ struct shot {
 	uint16_t port;
 	uint8_t flags;
 	bool to_all; /* as a link-layer broadcast */
+	uint8_t hops; /* 0: 64 */
+	uint8_t icmp; /* type */
 };
 
 static struct host guest_link(bool any)
@@ -38,6 +40,7 @@ static uint32_t transport(const struct shot *s, uint8_t *out)
 	if (s->proto == IP_PROTO_TCP)
 		return tcp_build(&t, out);
 	memset(out, 0, 8);
+	out[0] = s->icmp;
 	if (s->proto == IP_PROTO_UDP)
 		udp_build(out, 40000, s->port, 8);
 	return 8;
@@ -49,7 +52,8 @@ static void shoot(struct host *h, const struct shot *s)
 	const uint8_t all[6] = { 255, 255, 255, 255, 255, 255 };
 	uint8_t frame[200], bytes[60];
 	struct ip_build ip = {
-		.src = addr(s->src), .dst = addr(s->dst), .proto = s->proto, .hop_limit = 64,
+		.src = addr(s->src), .dst = addr(s->dst), .proto = s->proto,
+		.hop_limit = s->hops ? s->hops : 64,
 		.payload_len = transport(s, bytes),
 	};
 	struct minato_frame f = { .data = frame, .chunk = MINATO_CHUNK_NONE,
@@ -95,6 +99,57 @@ static void test_not_ours(void **state)
 	expect(false, (struct shot){ .src = "fd00::9", .dst = "fd00::3" }, "drop_not_ours", 0);
 	expect(true, (struct shot){ .src = "10.0.2.9", .dst = "198.51.100.1" }, "drop_closed", 1);
 	expect(true, (struct shot){ .src = "fe80::9", .dst = "fe80::77" }, "drop_not_ours", 0);
+}
+
+/* What would have to go on ends here when its hops are used up (RFC 1812 5.3.1). */
+static void test_hop_limit(void **state)
+{
+	const struct shot syn = { .src = "10.0.2.9", .dst = "198.51.100.1", .hops = 1 };
+	struct shot s = syn;
+
+	(void)state;
+	expect(true, s, "drop_hop_limit", 1);
+	expect(true, s, "icmp_errors_sent", 1);
+	s.flags = TCP_ACK;
+	expect(true, s, "drop_hop_limit", 1);
+	s.proto = IP_PROTO_UDP;
+	expect(true, s, "drop_hop_limit", 1);
+	s.proto = IP_PROTO_ICMP;
+	s.icmp = ICMP4_ECHO;
+	expect(true, s, "drop_hop_limit", 1);
+	/* No error about an error. */
+	s.icmp = ICMP4_TIME_EXCEEDED;
+	expect(true, s, "drop_hop_limit", 0);
+	s = (struct shot){ .src = "fd00::9", .dst = "2001:db8::1", .hops = 1 };
+	expect(true, s, "drop_hop_limit", 1);
+	s.hops = 2;
+	expect(true, s, "drop_closed", 1);
+	/* To us it need not go on. */
+	s = (struct shot){ .src = "10.0.2.9", .dst = "10.0.2.2", .hops = 1 };
+	expect(true, s, "drop_closed", 1);
+}
+
+/* The gateway itself says so, and quotes what came. */
+static void test_hop_limit_answer(void **state)
+{
+	const struct shot s = { .src = "10.0.2.9", .dst = "198.51.100.1", .hops = 1, .port = 33434,
+				.proto = IP_PROTO_UDP };
+	const struct minato_addr us = addr("10.0.2.2"), far = addr(s.dst);
+	struct host h = guest_link(true);
+	struct minato_frame_out f;
+	const uint8_t *ip;
+
+	(void)state;
+	shoot(&h, &s);
+	assert_int_equal(minato_output(h.m, (struct minato_time){ SECOND }, &f, 1), 1);
+	ip = (const uint8_t *)f.extents[0].base + 14;
+	assert_memory_equal(ip + 12, us.bytes + 12, 4);
+	assert_int_equal(ip[20], ICMP4_TIME_EXCEEDED);
+	assert_int_equal(ip[21], 0);
+	ip += 28; /* so short a quotation stands with the headers */
+	assert_int_equal(ip[8], 1);
+	assert_memory_equal(ip + 16, far.bytes + 12, 4);
+	host_end(&h);
 }
 
 /* MUST-57, MUST-63, RFC 1122 3.2.1.3. */
@@ -260,6 +315,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_not_ours),
+		cmocka_unit_test(test_hop_limit),
+		cmocka_unit_test(test_hop_limit_answer),
 		cmocka_unit_test(test_martians),
 		cmocka_unit_test(test_mapped_on_the_wire),
 		cmocka_unit_test(test_link_broadcast),
