@@ -14,13 +14,16 @@ struct run_options {
 	struct cmd_network network;
 	struct cmd_many hosts, env;
 	const char *hostname, *workdir;
-	bool root;
+	bool root, map_subids;
 };
 
 #define AT(field) offsetof(struct run_options, field)
 
 static const struct cmd_option options[] = {
 	{ CMD_FLAG, 0, "root", NULL, AT(root), 0, 0, "Be root (uid 0) inside the guest." },
+	{ CMD_FLAG, 0, "map-subids", NULL, AT(map_subids), 0, 0,
+	  "Be root inside, with your subordinate ids (/etc/subuid, /etc/subgid) as the users and "
+	  "groups from 1 on, for programs that change user." },
 	{ CMD_TEXT, 0, "hostname", "NAME", AT(hostname), 0, 0, "Host name inside the guest." },
 	{ CMD_MANY, 0, "hosts", "NAME=ADDR", AT(hosts), 0, 0,
 	  "Name an address in the guest's /etc/hosts, before all that is there; ADDR may be the "
@@ -94,7 +97,8 @@ static int plan_surroundings(struct drive_plan *guest, const struct run_options 
 	}
 	if (cmd_environment_check(&chosen->env, &error) < 0)
 		return cmd_usage(&cmd_run, "--env %s", error.text);
-	guest->root = chosen->root;
+	guest->root = chosen->root || chosen->map_subids;
+	guest->subids = chosen->map_subids;
 	guest->hostname = chosen->hostname;
 	guest->workdir = chosen->workdir;
 	guest->names = hosts->list;

@@ -240,6 +240,7 @@ struct drive_plan {
 	uint32_t mtu;	      /* of tap0: 68-65521; below 1280 the guest has no IPv6 */
 	uint8_t mac[6];	      /* of tap0 */
 	bool root;	      /* uid and gid 0 inside; otherwise the caller's own */
+	bool subids;	      /* with root: the caller's subordinate ids too, as users 1... */
 	bool keep_resolv;     /* leave /etc/resolv.conf as the host has it */
 	bool name_gateway;    /* in /etc/hosts; where the guest has its own it is anyway */
 	const char *hostname; /* NULL: the host's */
@@ -315,7 +316,7 @@ pid_t drive_enter_start(char *const *argv, char *const *envp, int *pidfd,
 /* 0-255 or 128+n from a wait status. */
 int drive_status_code(int status);
 
-/* ---- userns.c, mounts.c, netns.c, init.c: the pieces of a guest, for guest.c and enter.c ---- */
+/* ---- userns.c, subids.c, mounts.c, netns.c, init.c: the pieces of a guest ---- */
 
 /* Appends a sentence to a warning, after "; " where one stands there already. */
 void drive_warn(struct drive_error *warning, const char *format, ...)
@@ -323,14 +324,32 @@ void drive_warn(struct drive_error *warning, const char *format, ...)
 
 /*
  * Writes the id maps of the child's new user namespace: the caller's own ids, seen as themselves or
- * (`root`) as 0; of a caller who is root and may, all ids that it has. 0 or -errno with a text.
+ * (`root`) as 0, and where the plan has them the subordinate ids; of a caller who is root and may,
+ * all ids that it has. 0 or -errno with a text.
  */
-int drive_userns_map(pid_t child, bool root, struct drive_error *error);
+int drive_userns_map(pid_t child, const struct drive_plan *plan, struct drive_error *error);
 /*
  * Returns result (a negative errno that `what` failed with), with a text: the setting of this
  * system that forbids user namespaces and how to change it, or else just what failed.
  */
 int drive_userns_explain(int result, const char *what, struct drive_error *error);
+
+/* Ids one after the other. */
+struct drive_range {
+	uint32_t first, count;
+};
+
+/*
+ * Reads the ranges of a user, by name (may be NULL) or id, from /etc/subuid or a file like it.
+ * Returns how many, at most `room`, or -errno.
+ */
+int drive_subids_read(const char *path, const char *user, uint32_t id, struct drive_range *ranges,
+		      int room);
+/*
+ * Has newuidmap and newgidmap write the id maps of the child: the caller as 0, its subordinate ids
+ * from 1 on. 0, or negative errno with a text: -ENOENT (no range, no helper), -EPERM.
+ */
+int drive_subids_map(pid_t child, struct drive_error *error);
 
 #define DRIVE_ETC_FILES 2 /* resolv.conf, hosts */
 

@@ -81,7 +81,7 @@ static int converse(struct drive_guest *guest, const struct drive_plan *plan,
 
 	if (result < 0)
 		return died(result, "starting", error);
-	result = drive_userns_map(guest->init, plan->root, error);
+	result = drive_userns_map(guest->init, plan, error);
 	if (result < 0)
 		return result;
 	result = say_go(guest->control);

@@ -72,15 +72,17 @@ static int map_self(pid_t child, bool root)
 	return write_of(child, "uid_map", text);
 }
 
-int drive_userns_map(pid_t child, bool root, struct drive_error *error)
+int drive_userns_map(pid_t child, const struct drive_plan *plan, struct drive_error *error)
 {
 	int result;
 
 	/* Refused where root is a container's, without the right: then like everyone else. */
 	if (geteuid() == 0 && map_all(child, "uid_map") == 0)
 		result = map_all(child, "gid_map");
+	else if (plan->subids)
+		return drive_subids_map(child, error);
 	else
-		result = map_self(child, root);
+		result = map_self(child, plan->root);
 	if (result < 0)
 		return drive_userns_explain(result, "writing the id map of the user namespace",
 					    error);

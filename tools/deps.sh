@@ -33,6 +33,7 @@ test   iperf3           cmd:iperf3
 test   bind9-dnsutils   cmd:dig
 test   dnsmasq-base     cmd:dnsmasq
 test   socat            cmd:socat
+test   uidmap           cmd:newuidmap
 test   iputils-ping     cmd:ping
 test   zsh              cmd:zsh
 test   fish             cmd:fish
