@@ -80,10 +80,18 @@ static void add_port(json_t *list, const struct cmd_harbour *harbour, const stru
 static json_t *published(const struct cmd_harbour *harbour)
 {
 	json_t *list = json_array();
+	struct relay_standing standing;
+	uint64_t cursor = 0;
 
-	for (size_t i = 0; i < harbour->publish.spec_count && i < PORTS_MAX; i++) {
-		const struct relay_spec *spec = &harbour->publish.specs[i];
+	while (json_array_size(list) < PORTS_MAX &&
+	       relay_forward_next(harbour->relay, &cursor, &standing)) {
+		struct relay_spec *spec = &standing.spec;
 
+		if (spec->sort == RELAY_REACH || spec->sort == RELAY_AUTO)
+			continue;
+		/* All of them: as the table has it. */
+		if (spec->sort == RELAY_ALL)
+			spec->first = spec->guest = 0;
 		if (spec->protocols & RELAY_TCP)
 			add_port(list, harbour, spec, MINATO_TCP);
 		if (spec->protocols & RELAY_UDP)
@@ -149,6 +157,8 @@ static const char *what_word(enum relay_what what)
 		return "guard";
 	case RELAY_WHAT_PUBLISHED:
 		return "published";
+	case RELAY_WHAT_REACH:
+		return "reach";
 	case RELAY_WHAT_RESOLVER:
 		return "dns";
 	case RELAY_WHAT_OUT:

@@ -254,7 +254,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour);
 
 /* The values of the options of a guest's network. */
 struct cmd_network {
-	struct cmd_many publish, cidr;
+	struct cmd_many publish, reach, cidr;
 	const char *name;
 	long mtu;
 	bool only4, only6, host_loopback, verbose, quiet;

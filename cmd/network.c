@@ -14,7 +14,12 @@
 static const struct cmd_option options[] = {
 	{ CMD_MANY, 'p', "publish", "PORT", AT(publish), 0, 0,
 	  "Publish a port of the guest: [ADDR:]HOST[:GUEST][/tcp|/udp|/both], or a list of them "
-	  "with commas. Can be repeated. By default all addresses and TCP." },
+	  "with commas. HOST may be a run such as 8000-8099, or all: every free host port; all,~22 "
+	  "leaves one out. Can be repeated. By default all addresses and TCP." },
+	{ CMD_MANY, 0, "reach", "PORT", AT(reach), 0, 0,
+	  "Let a port of the gateway's address lead to a port of the host's loopback: "
+	  "HOST[:GUEST][/tcp|/udp|/both], or a list of them with commas; GUEST is the port as the "
+	  "guest sees it. Can be repeated." },
 	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
 	  "Name of the guest; by default that of the command." },
 	{ CMD_NUMBER, 0, "mtu", "BYTES", AT(mtu), MTU_MIN, MTU_MAX,
@@ -66,12 +71,16 @@ static int plan_subnet(struct drive_subnet *subnet, const struct cmd_network *ch
 	return CMD_GO_ON;
 }
 
-static int plan_ports(struct relay_publish *publish, const struct cmd_many *specs)
+static int plan_ports(struct relay_publish *publish, const struct cmd_network *chosen)
 {
 	struct drive_error error;
 
-	for (size_t i = 0; i < specs->count; i++) {
-		if (relay_publish_add(publish, specs->text[i], &error) < 0)
+	for (size_t i = 0; i < chosen->publish.count; i++) {
+		if (relay_publish_add(publish, chosen->publish.text[i], &error) < 0)
+			return complain(&error, CMD_USAGE);
+	}
+	for (size_t i = 0; i < chosen->reach.count; i++) {
+		if (relay_reach_add(publish, chosen->reach.text[i], &error) < 0)
 			return complain(&error, CMD_USAGE);
 	}
 	return CMD_GO_ON;
@@ -95,7 +104,7 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 	harbour->plan.mtu = (uint32_t)chosen->mtu;
 	harbour->host_loopback = chosen->host_loopback;
 	code = plan_subnet(&harbour->plan.subnet, chosen, command);
-	return code == CMD_GO_ON ? plan_ports(&harbour->publish, &chosen->publish) : code;
+	return code == CMD_GO_ON ? plan_ports(&harbour->publish, chosen) : code;
 }
 
 /* ---- name and ports ---- */
@@ -190,7 +199,13 @@ void cmd_network_tell(const struct cmd_harbour *harbour)
 		address6);
 	for (size_t i = 0; i < harbour->publish.spec_count; i++) {
 		const struct relay_spec *spec = &harbour->publish.specs[i];
+		char text[RELAY_SPEC_TEXT];
 
+		if (spec->sort != RELAY_PORTS) {
+			cmd_say("%s %s", spec->sort == RELAY_REACH ? "reaches" : "published",
+				relay_spec_text(spec, text, sizeof(text)));
+			continue;
+		}
 		if (spec->protocols & RELAY_TCP)
 			tell_port(spec, MINATO_TCP);
 		if (spec->protocols & RELAY_UDP)

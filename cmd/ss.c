@@ -66,7 +66,8 @@ static bool append(struct listing *listing, const struct view_row *row)
 /* Words that may stand in "what"; anything else a newer minato says is left as it is. */
 static const char *what_word(const char *what)
 {
-	static const char *const known[] = { "uplink", "guard", "published", "dns", "out", "in" };
+	static const char *const known[] = { "uplink", "guard", "published", "reach",
+					     "dns",    "out",	"in" };
 
 	for (size_t i = 0; what && i < sizeof(known) / sizeof(known[0]); i++) {
 		if (!strcmp(known[i], what))

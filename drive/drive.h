@@ -532,6 +532,19 @@ int drive_port_next(const struct drive_place *places, size_t count, uint16_t aft
  */
 int drive_port_lowest(void);
 
+/* ---- ports.c: which ports of the host are fit to be published ---- */
+
+#define DRIVE_PORTS_BYTES 8192 /* a bit for each port */
+
+/*
+ * Sets the bit of each port that this user may bind and that the kernel keeps for nobody else: from
+ * drive_port_lowest up, outside of net.ipv4.ip_local_port_range and ip_local_reserved_ports, never
+ * 0. Whether another holds it is seen by binding it.
+ */
+void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES]);
+/* Clears the bits of the ports in a text of the kernel's: "8080,9000-9010", or "32768\t60999". */
+void drive_ports_leave(uint8_t bits[DRIVE_PORTS_BYTES], const char *text);
+
 /* ---- runtime.c: the user's runtime directory and the sockets in it ---- */
 
 #define DRIVE_PATH_SIZE 256

@@ -63,7 +63,7 @@ static void turn_away(struct relay *relay, int fd)
 /* Where the table sends this caller. False: nowhere. */
 static bool find_way(struct relay_published *door, struct lane *f, int fd)
 {
-	struct relay *relay = door->relay;
+	struct relay *relay = door->forward->relay;
 	struct sockaddr_storage name = { 0 };
 	socklen_t len = sizeof(name);
 	struct minato_endpoint local = { 0 };
@@ -84,7 +84,7 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 
 static void take(struct relay_published *door, int fd, const struct minato_endpoint *caller)
 {
-	struct relay *relay = door->relay;
+	struct relay *relay = door->forward->relay;
 	struct lane *f = lane_new(relay, LANE_IN);
 
 	/* Its options are the listener's. */
@@ -96,6 +96,7 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 	f->state = LANE_CALLING;
 	f->dial = *caller;
 	f->door = door;
+	forward_join(f, door->forward);
 	if (!find_way(door, f, fd) ||
 	    caller_connect(relay, MINATO_TCP, &f->far, &f->guest, &f->socket) < 0) {
 		lane_free(f);
@@ -115,7 +116,7 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
  */
 static bool make_room(struct relay_published *door)
 {
-	struct relay *relay = door->relay;
+	struct relay *relay = door->forward->relay;
 	int fd;
 
 	if (endpoint_evict(relay))

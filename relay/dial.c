@@ -124,6 +124,8 @@ static void begin(struct relay *relay, uint64_t call, const struct minato_endpoi
 		  const struct minato_endpoint *dial, bool resolver)
 {
 	struct lane *f = lane_new(relay, LANE_OUT);
+	struct relay_forward *reach;
+	struct minato_endpoint same;
 
 	if (!f) {
 		minato_reject(relay->host, call, MINATO_REASON_HOST);
@@ -135,6 +137,9 @@ static void begin(struct relay *relay, uint64_t call, const struct minato_endpoi
 	minato_peer(relay->host, call, &f->guest);
 	minato_set_user(relay->host, call, lane_word(f));
 	relay_count(relay, RELAY_COUNT_TCP_OUT);
+	reach = target_reach(relay, MINATO_TCP, wanted, &same);
+	if (reach)
+		forward_join(f, reach);
 	if (resolver) {
 		nameservers_look(&relay->nameservers, relay->now);
 		try_nameserver(f);
@@ -150,7 +155,7 @@ void dial_call(struct relay *relay, uint64_t call)
 
 	if (minato_local(relay->host, call, &wanted) < 0)
 		return;
-	switch (target_judge(&relay->config, &wanted, &dial)) {
+	switch (target_judge(relay, MINATO_TCP, &wanted, &dial)) {
 	case TARGET_DIAL:
 		begin(relay, call, &wanted, &dial, false);
 		break;

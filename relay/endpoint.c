@@ -92,7 +92,7 @@ static void carry(struct lane *f, const struct minato_datagram *about,
 	struct relay *relay = f->relay;
 	struct minato_endpoint to;
 
-	switch (target_judge(&relay->config, &about->local, &to)) {
+	switch (target_judge(relay, MINATO_UDP, &about->local, &to)) {
 	case TARGET_DIAL:
 		dial(f, &to, about, extents, count);
 		break;
@@ -143,7 +143,7 @@ static void take_faults(struct lane *f)
 	while (gram_next_fault(f->fd, &fault)) {
 		struct minato_endpoint seen;
 
-		if (target_seen(&f->relay->config, &fault.to, &seen))
+		if (target_seen(f->relay, &fault.to, &seen))
 			gram_report(f, &seen, &fault);
 	}
 	f->host_error = false;
@@ -171,7 +171,7 @@ static void move_in(struct lane *f)
 		for (int i = 0; i < count; i++) {
 			struct minato_endpoint seen;
 
-			if (target_seen(&f->relay->config, &grams[i].from, &seen))
+			if (target_seen(f->relay, &grams[i].from, &seen))
 				gram_give(f, &seen, &grams[i]);
 		}
 		f->host_readable = count == (int)GRAM_BATCH;
@@ -223,7 +223,7 @@ void endpoint_call(struct relay *relay, uint64_t call)
 
 	if (minato_local(relay->host, call, &wanted) < 0)
 		return;
-	switch (target_judge(&relay->config, &wanted, &to)) {
+	switch (target_judge(relay, MINATO_UDP, &wanted, &to)) {
 	case TARGET_DIAL:
 	case TARGET_RESOLVER:
 		begin(relay, call);

@@ -532,11 +532,11 @@ bool gram_next_fault(int fd, struct gram_fault *out)
 
 static bool is_time_exceeded(const struct gram_fault *fault)
 {
-	return fault->type == (minato_addr_is4(&fault->to.addr) ? ICMP_TIME_EXCEEDED :
-								  ICMP6_TIME_EXCEEDED);
+	return fault->type ==
+	       (minato_addr_is4(&fault->to.addr) ? ICMP_TIME_EXCEEDED : ICMP6_TIME_EXCEEDED);
 }
 
-bool gram_trouble(const struct relay_config *config, const struct gram_fault *fault,
+bool gram_trouble(const struct relay *relay, const struct gram_fault *fault,
 		  struct minato_trouble *out)
 {
 	struct minato_endpoint offender = { .addr = fault->offender };
@@ -550,7 +550,7 @@ bool gram_trouble(const struct relay_config *config, const struct gram_fault *fa
 	out->type = fault->type;
 	out->code = fault->code;
 	/* One whose address means somebody else to the guest speaks through the gateway. */
-	if (!minato_addr_is_any(&offender.addr) && target_seen(config, &offender, &seen))
+	if (!minato_addr_is_any(&offender.addr) && target_seen(relay, &offender, &seen))
 		out->offender = seen.addr;
 	return true;
 }
@@ -564,7 +564,7 @@ void gram_report(struct lane *f, const struct minato_endpoint *to, const struct 
 	};
 	struct minato_trouble trouble;
 
-	if (!gram_trouble(&f->relay->config, fault, &trouble))
+	if (!gram_trouble(f->relay, fault, &trouble))
 		return;
 	relay_count(f->relay, RELAY_COUNT_UDP_ERRORS);
 	minato_report(f->relay->host, f->socket, &flow, &trouble);

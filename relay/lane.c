@@ -94,6 +94,8 @@ void lane_free(struct lane *f)
 
 	lane_unlist(f);
 	lane_close(f);
+	forward_leave(f);
+	f->door = NULL;
 	f->socket = 0;
 	f->kind = LANE_FREE;
 	f->generation = (f->generation + 1) & GENERATION_MASK;

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+/* Descriptors that `all` leaves for connections. */
+#define KEPT 1024u
 
 /* One port to bind: what the error is about too. */
 struct order {
@@ -21,7 +22,6 @@ struct order {
 	struct minato_addr addr;
 	bool dual;
 	bool has4, has6; /* the guest's families */
-	struct drive_error *error;
 };
 
 static const char *protocol_name(const struct order *o)
@@ -59,7 +59,7 @@ static size_t places_of(const struct order *o, struct drive_place places[2])
 	return 2;
 }
 
-static int fail_taken(const struct order *o)
+static int fail_taken(const struct order *o, struct drive_error *error)
 {
 	struct drive_place places[2];
 	size_t count = places_of(o, places);
@@ -78,11 +78,11 @@ static int fail_taken(const struct order *o)
 	found = drive_port_next(places, count, o->port);
 	if (found > 0)
 		snprintf(next, sizeof(next), "; the next free one is %d", found);
-	return drive_fail(o->error, EADDRINUSE, "%s is taken by %s%s",
+	return drive_fail(error, EADDRINUSE, "%s is taken by %s%s",
 			  port_text(o, port, sizeof(port)), who, next);
 }
 
-static int fail_low(const struct order *o)
+static int fail_low(const struct order *o, struct drive_error *error)
 {
 	char program[256];
 	char port[96];
@@ -90,7 +90,7 @@ static int fail_low(const struct order *o)
 
 	program[len > 0 ? len : 0] = '\0';
 	return drive_fail(
-		o->error, EACCES,
+		error, EACCES,
 		"%s is for root: this user may bind ports from %d up. Choose one of those, "
 		"or allow this one for everybody:\n"
 		"  sudo sysctl net.ipv4.ip_unprivileged_port_start=%u\n"
@@ -100,23 +100,76 @@ static int fail_low(const struct order *o)
 		len > 0 ? program : "minato");
 }
 
-static int fail_bind(const struct order *o, int errnum)
+static int fail_bind(const struct order *o, int errnum, struct drive_error *error)
 {
 	char port[96];
 	const char *why = strerror(errnum);
 
 	if (errnum == EADDRINUSE)
-		return fail_taken(o);
+		return fail_taken(o, error);
 	if (errnum == EACCES && o->port < drive_port_lowest())
-		return fail_low(o);
+		return fail_low(o, error);
 	if (errnum == EADDRNOTAVAIL)
 		why = "this host does not have that address";
 	else if (errnum == EMFILE || errnum == ENFILE)
 		why = "too many ports for this user's limit of open files (ulimit -n)";
 	else if (errnum == EAFNOSUPPORT)
 		why = "this host has no IPv6";
-	return drive_fail(o->error, errnum, "cannot bind %s: %s", port_text(o, port, sizeof(port)),
+	return drive_fail(error, errnum, "cannot bind %s: %s", port_text(o, port, sizeof(port)),
 			  why);
+}
+
+static int fail_many(const struct relay_spec *spec, const struct relay_failure *failure,
+		     struct drive_error *error)
+{
+	char text[RELAY_SPEC_TEXT];
+
+	return drive_fail(
+		error, EMFILE,
+		"-p %s needs %u open files (one for each port and protocol, and %u for "
+		"connections), but a program of this user may have no more than %u. Leave "
+		"ports out (all,~FIRST-LAST), publish a run of them instead, or raise the limit "
+		"and log in again:\n"
+		"  echo '%s - nofile %u' | sudo tee /etc/security/limits.d/minato.conf",
+		relay_spec_text(spec, text, sizeof(text)), failure->needed, KEPT, failure->allowed,
+		getuid() ? "*" : "root", failure->needed);
+}
+
+/* Whether the guest has no address of the family that the spec's address is of. */
+static bool lacks_family(const struct relay_spec *spec, bool has4, bool has6)
+{
+	return !spec->every && !(minato_addr_is4(&spec->addr) ? has4 : has6);
+}
+
+int relay_publish_explain(const struct relay_publish *list, const struct relay_failure *failure,
+			  bool has4, bool has6, struct drive_error *error)
+{
+	const struct relay_spec *spec = &list->specs[failure->spec];
+	struct order o = {
+		.spec = spec,
+		.port = failure->port,
+		.protocol = failure->protocol,
+		.addr = spec->addr,
+		.has4 = has4,
+		.has6 = has6,
+	};
+
+	if (failure->needed)
+		return fail_many(spec, failure, error);
+	if (!failure->port)
+		return drive_fail(error, failure->errnum, "cannot publish: %s",
+				  strerror(failure->errnum));
+	if (lacks_family(spec, has4, has6))
+		return drive_fail(
+			error, EAFNOSUPPORT,
+			"host port %u is to be published on an IPv%c address, but the guest "
+			"has no IPv%c",
+			spec->first, has4 ? '6' : '4', has4 ? '6' : '4');
+	if (spec->every) {
+		o.dual = has4 && has6;
+		o.addr = has6 ? (struct minato_addr){ { 0 } } : minato_addr4(0, 0, 0, 0);
+	}
+	return fail_bind(&o, failure->errnum, error);
 }
 
 /* ---- binding ---- */
@@ -175,10 +228,26 @@ static int bind_order(const struct order *o, struct relay_published *door)
 		.fd = fd,
 		.protocol = o->protocol,
 		.dual = o->dual,
+		.four = name.ss_family == AF_INET,
 		.port = o->port,
-		.addr = o->addr,
 	};
 	return 0;
+}
+
+struct minato_addr publish_addr(const struct relay_published *door)
+{
+	const struct relay_spec *spec = &door->forward->spec;
+
+	if (!spec->every)
+		return spec->addr;
+	return door->four ? minato_addr4(0, 0, 0, 0) : (struct minato_addr){ { 0 } };
+}
+
+void publish_close(struct relay_published *door)
+{
+	if (door->fd >= 0)
+		close(door->fd);
+	door->fd = -1;
 }
 
 /* All addresses: both families by one socket, or those that guest and host have. */
@@ -197,45 +266,130 @@ static int bind_every(struct order *o, struct relay_published *door)
 	return bind_order(o, door);
 }
 
-static int open_one(struct relay_publish *list, struct order *o)
+static bool make_room(struct relay_publish *list)
 {
-	struct relay_published *doors =
-		realloc(list->sockets, (list->socket_count + 1) * sizeof(list->sockets[0]));
-	int result;
+	size_t room = list->socket_room ? 2 * list->socket_room : 16;
+	struct relay_published *sockets;
 
-	if (!doors)
-		return drive_fail(o->error, ENOMEM, "out of memory");
-	list->sockets = doors;
-	o->addr = o->spec->addr;
-	o->dual = false;
-	result = o->spec->every ? bind_every(o, &doors[list->socket_count]) :
-				  bind_order(o, &doors[list->socket_count]);
-	if (result < 0)
-		return fail_bind(o, -result);
-	list->socket_count++;
-	return 0;
+	if (list->socket_count < list->socket_room)
+		return true;
+	sockets = realloc(list->sockets, room * sizeof(list->sockets[0]));
+	if (!sockets)
+		return false;
+	list->sockets = sockets;
+	list->socket_room = room;
+	return true;
 }
 
-static int open_spec(struct relay_publish *list, const struct relay_spec *spec, struct order o)
+static int open_one(struct relay_publish *list, struct order *o)
+{
+	struct relay_published *door;
+	int result;
+
+	if (!make_room(list))
+		return -ENOMEM;
+	door = &list->sockets[list->socket_count];
+	o->addr = o->spec->addr;
+	o->dual = false;
+	result = o->spec->every ? bind_every(o, door) : bind_order(o, door);
+	if (result == 0)
+		list->socket_count++;
+	return result;
+}
+
+/* What another holds, or nobody may bind, is not "free": `all` goes on without it. */
+static bool passes_over(const struct order *o, int result)
+{
+	return o->spec->sort == RELAY_ALL && (result == -EADDRINUSE || result == -EACCES);
+}
+
+static int open_port(struct relay_publish *list, struct order *o)
+{
+	static const uint8_t protocols[2] = { MINATO_TCP, MINATO_UDP };
+	static const uint8_t bits[2] = { RELAY_TCP, RELAY_UDP };
+	int result = 0;
+
+	for (size_t i = 0; i < 2 && result == 0; i++) {
+		if (!(o->spec->protocols & bits[i]))
+			continue;
+		o->protocol = protocols[i];
+		result = open_one(list, o);
+		if (passes_over(o, result))
+			result = 0;
+	}
+	return result;
+}
+
+/* ---- how many descriptors there may be ---- */
+
+static int raise_limit(struct rlimit *before)
+{
+	struct rlimit all;
+
+	if (getrlimit(RLIMIT_NOFILE, before) < 0)
+		return -errno;
+	all = *before;
+	all.rlim_cur = all.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &all) < 0 ? -errno : 0;
+}
+
+/* The ports of `all`; clears those that the spec leaves out. Returns how many remain. */
+static uint32_t choose_ports(const struct relay_spec *spec, uint8_t fit[DRIVE_PORTS_BYTES])
+{
+	uint32_t count = 0;
+
+	drive_ports_fit(fit);
+	for (uint32_t port = 1; port <= UINT16_MAX; port++) {
+		if (relay_spec_excepts(spec, (uint16_t)port))
+			fit[port / 8] &= (uint8_t) ~(1u << port % 8);
+		count += fit[port / 8] >> port % 8 & 1;
+	}
+	return count;
+}
+
+/* Refuses before anything is bound where there will not be descriptors enough. */
+static int check_limit(struct relay_publish *list, const struct relay_spec *spec, uint32_t ports)
+{
+	uint32_t each = spec->protocols == (RELAY_TCP | RELAY_UDP) ? 2 : 1;
+	uint32_t needed = ports * each + KEPT + (uint32_t)list->socket_count;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= needed)
+		return 0;
+	list->failure.needed = needed;
+	list->failure.allowed = (uint32_t)limit.rlim_max;
+	return -EMFILE;
+}
+
+/* ---- specs ---- */
+
+static int open_all(struct relay_publish *list, struct order *o)
+{
+	uint8_t fit[DRIVE_PORTS_BYTES];
+	uint32_t count = choose_ports(o->spec, fit);
+	int result = check_limit(list, o->spec, count);
+
+	for (uint32_t port = 1; port <= UINT16_MAX && result == 0; port++) {
+		if (!(fit[port / 8] >> port % 8 & 1))
+			continue;
+		o->port = (uint16_t)port;
+		result = open_port(list, o);
+	}
+	return result;
+}
+
+static int open_spec(struct relay_publish *list, struct order *o)
 {
 	int result = 0;
 
-	o.spec = spec;
-	if (!spec->every && !(minato_addr_is4(&spec->addr) ? o.has4 : o.has6))
-		return drive_fail(
-			o.error, EAFNOSUPPORT,
-			"host port %u is to be published on an IPv%c address, but the guest "
-			"has no IPv%c",
-			spec->first, minato_addr_is4(&spec->addr) ? '4' : '6',
-			minato_addr_is4(&spec->addr) ? '4' : '6');
-	for (uint32_t port = spec->first; port <= spec->last && result == 0; port++) {
-		o.port = (uint16_t)port;
-		o.protocol = MINATO_TCP;
-		if (spec->protocols & RELAY_TCP)
-			result = open_one(list, &o);
-		o.protocol = MINATO_UDP;
-		if (result == 0 && spec->protocols & RELAY_UDP)
-			result = open_one(list, &o);
+	o->port = o->spec->first;
+	if (lacks_family(o->spec, o->has4, o->has6))
+		return -EAFNOSUPPORT;
+	if (o->spec->sort == RELAY_ALL)
+		return open_all(list, o);
+	for (uint32_t port = o->spec->first; port <= o->spec->last && result == 0; port++) {
+		o->port = (uint16_t)port;
+		result = open_port(list, o);
 	}
 	return result;
 }
@@ -243,25 +397,54 @@ static int open_spec(struct relay_publish *list, const struct relay_spec *spec, 
 static void close_sockets(struct relay_publish *list)
 {
 	for (size_t i = 0; i < list->socket_count; i++)
-		close(list->sockets[i].fd);
+		publish_close(&list->sockets[i]);
 	free(list->sockets);
 	list->sockets = NULL;
 	list->socket_count = 0;
+	list->socket_room = 0;
+	for (size_t i = 0; i < list->spec_count; i++)
+		list->specs[i].socket_count = 0;
+}
+
+/* The specs of one sort. */
+static int open_sort(struct relay_publish *list, enum relay_sort sort, bool has4, bool has6)
+{
+	struct order o = { .has4 = has4, .has6 = has6 };
+	int result = 0;
+
+	for (size_t i = 0; i < list->spec_count && result == 0; i++) {
+		struct relay_spec *spec = &list->specs[i];
+
+		if (spec->sort != sort)
+			continue;
+		o.spec = spec;
+		spec->socket_first = list->socket_count;
+		result = open_spec(list, &o);
+		spec->socket_count = list->socket_count - spec->socket_first;
+		list->failure.spec = i;
+		list->failure.port = o.port;
+		list->failure.protocol = o.protocol;
+		list->failure.errnum = -result;
+	}
+	return result;
 }
 
 int relay_publish_open(struct relay_publish *list, bool has4, bool has6, struct drive_error *error)
 {
-	struct order o = { .has4 = has4, .has6 = has6, .error = error };
+	struct rlimit before;
+	bool raised = raise_limit(&before) == 0;
+	int result;
 
-	for (size_t i = 0; i < list->spec_count; i++) {
-		int result = open_spec(list, &list->specs[i], o);
-
-		if (result < 0) {
-			close_sockets(list);
-			return result;
-		}
-	}
-	return 0;
+	list->failure = (struct relay_failure){ 0 };
+	result = open_sort(list, RELAY_PORTS, has4, has6);
+	if (result == 0)
+		result = open_sort(list, RELAY_ALL, has4, has6);
+	if (raised)
+		setrlimit(RLIMIT_NOFILE, &before);
+	if (result == 0)
+		return 0;
+	close_sockets(list);
+	return error ? relay_publish_explain(list, &list->failure, has4, has6, error) : result;
 }
 
 void relay_publish_free(struct relay_publish *list)
@@ -269,104 +452,4 @@ void relay_publish_free(struct relay_publish *list)
 	close_sockets(list);
 	free(list->specs);
 	memset(list, 0, sizeof(*list));
-}
-
-/* ---- accepting ---- */
-
-/* The forward entry of one family. */
-static int add_entry(struct relay *relay, const struct relay_spec *spec, size_t number, bool four)
-{
-	const struct drive_subnet *s = &relay->config.subnet;
-	struct minato_entry entry = {
-		.kind = MINATO_KIND_FORWARD,
-		.scope = relay->config.outside,
-		.face = MINATO_FACE_ANY,
-		.first = spec->first,
-		.last = spec->last,
-		.target = { four ? s->guest4 : s->guest6, spec->guest },
-		.user = relay_word(WORD_PUBLISHED, number),
-	};
-
-	if (spec->protocols == RELAY_TCP)
-		entry.proto = MINATO_TCP;
-	else if (spec->protocols == RELAY_UDP)
-		entry.proto = MINATO_UDP;
-	if (spec->every || minato_addr_is_any(&spec->addr)) {
-		entry.local = four ? minato_addr4(0, 0, 0, 0) : (struct minato_addr){ { 0 } };
-		entry.local_prefix = four ? 96 : 0;
-	} else {
-		entry.local = spec->addr;
-		entry.local_prefix = 128;
-	}
-	return relay_entry_add(relay, &entry);
-}
-
-static int add_entries(struct relay *relay, const struct relay_spec *spec, size_t number)
-{
-	const struct drive_subnet *s = &relay->config.subnet;
-	bool four = spec->every || minato_addr_is4(&spec->addr);
-	bool six = spec->every || !minato_addr_is4(&spec->addr);
-	int result = 0;
-
-	if (four && s->has4)
-		result = add_entry(relay, spec, number, true);
-	if (result == 0 && six && s->has6)
-		result = add_entry(relay, spec, number, false);
-	return result;
-}
-
-/* Noted only: the work is done after the host value has been told the time. */
-static void ready(void *user, uint32_t events)
-{
-	struct relay_published *door = user;
-
-	(void)events;
-	door->readable = true;
-	if (door->busy)
-		return;
-	door->busy = true;
-	door->busy_next = door->relay->busy_doors;
-	door->relay->busy_doors = door;
-}
-
-static int start_one(struct relay *relay, struct relay_published *door)
-{
-	const int on = 1;
-	int64_t watch;
-
-	door->relay = relay;
-	if (door->protocol == MINATO_TCP) {
-		/* For what lingers from before, which listen looks at again; and for the children,
-		   so that the port can be bound again while they linger. */
-		setsockopt(door->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		dial_options(door->fd); /* what is accepted inherits them */
-		if (listen(door->fd, BACKLOG) < 0)
-			return -errno;
-	}
-	watch = drive_loop_add(relay->config.loop, door->fd, EPOLLIN, ready, door);
-	if (watch < 0)
-		return (int)watch;
-	door->watch = watch;
-	return 0;
-}
-
-int relay_publish_start(struct relay *relay, struct relay_publish *list, struct drive_error *error)
-{
-	int result = relay->doors ? -EBUSY : 0;
-
-	if (result == 0) {
-		/* Taken over at once, so that whatever fails is closed with the relay. */
-		relay->doors = list->sockets;
-		relay->door_count = list->socket_count;
-		list->sockets = NULL;
-		list->socket_count = 0;
-	}
-	for (size_t i = 0; result == 0 && i < list->spec_count; i++)
-		result = add_entries(relay, &list->specs[i], i);
-	for (size_t i = 0; result == 0 && i < relay->door_count; i++)
-		result = start_one(relay, &relay->doors[i]);
-	if (result < 0)
-		return drive_fail(error, -result, "cannot open the published ports: %s",
-				  strerror(-result));
-	return 0;
 }

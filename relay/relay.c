@@ -123,8 +123,6 @@ static int guard4(struct relay *relay)
 		result = guard_all_ports(relay, subnet_edge(s, false), 128);
 	if (result == 0)
 		result = guard_all_ports(relay, subnet_edge(s, true), 128);
-	if (result == 0 && !relay->config.host_loopback)
-		result = guard_all_ports(relay, s->gateway4, 128);
 	return result < 0 ? result : guard_dns(relay, s->dns4);
 }
 
@@ -137,8 +135,6 @@ static int guard6(struct relay *relay)
 
 	if (result == 0)
 		result = guard_all_ports(relay, any, 128);
-	if (result == 0 && !relay->config.host_loopback)
-		result = guard_all_ports(relay, s->gateway6, 128);
 	return result < 0 ? result : guard_dns(relay, s->dns6);
 }
 
@@ -157,7 +153,7 @@ static int add_entries(struct relay *relay)
 		result = guard4(relay);
 	if (result == 0 && relay->config.subnet.has6)
 		result = guard6(relay);
-	return result;
+	return result < 0 ? result : reach_guard(relay);
 }
 
 /* ---- making and ending ---- */
@@ -200,13 +196,6 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 	return 0;
 }
 
-static void close_door(struct relay_published *door)
-{
-	if (door->watch)
-		drive_loop_remove(door->relay->config.loop, door->watch);
-	close(door->fd);
-}
-
 /* What the guest has ended by itself the kernel delivers; everything else was cut. */
 static void end_lane(struct lane *f)
 {
@@ -233,13 +222,14 @@ void relay_free(struct relay *relay)
 	if (!relay)
 		return;
 	end_lanes(relay);
-	for (size_t i = 0; i < relay->door_count; i++)
-		close_door(&relay->doors[i]);
-	free(relay->doors);
+	forward_free_all(relay);
 	dns_free(relay->dns);
 	for (size_t i = 0; i < relay->entry_count; i++)
 		minato_entry_remove(relay->host, relay->entries[i]);
 	free(relay->entries);
+	for (size_t i = 0; i < relay->gateway_guard_count; i++)
+		minato_entry_remove(relay->host, relay->gateway_guards[i]);
+	free(relay->gateway_guards);
 	gram_room_free(relay->room);
 	lane_pool_free(&relay->lanes);
 	if (relay->spare_fd >= 0)
@@ -451,6 +441,9 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 		break;
 	case WORD_PUBLISHED:
 		out->what = RELAY_WHAT_PUBLISHED;
+		break;
+	case WORD_REACH:
+		out->what = RELAY_WHAT_REACH;
 		break;
 	case WORD_DNS:
 		out->what = RELAY_WHAT_RESOLVER;

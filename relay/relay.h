@@ -25,7 +25,7 @@
  *
  * How a program uses it, in this order:
  *
- *   relay_publish_add      each -p                          (nothing touched yet)
+ *   relay_publish_add      each -p; relay_reach_add each --reach (nothing touched yet)
  *   relay_publish_open     bind all host ports              (or say who holds them)
  *   drive_guest_make ...   namespaces, tap                  (takes no descriptor along)
  *   minato_create, minato_address_add (gateway, DNS), minato_route_add
@@ -35,35 +35,66 @@
  *   drive_guest_go, drive_loop_run
  */
 
-/* ---- spec.c: the text of -p ---- */
+/* ---- spec.c: the text of -p and --reach ---- */
 
 /* Which protocols a publication is for: bits. */
 #define RELAY_TCP 1u
 #define RELAY_UDP 2u
 
-/* One published port, or a run of as many. */
+enum relay_sort {
+	RELAY_PORTS, /* named host ports lead to the guest */
+	RELAY_ALL,  /* every host port that is free and fit for it leads to the same of the guest */
+	RELAY_AUTO, /* so do those that the guest opens, while they are open */
+	RELAY_REACH, /* the other way: ports of the gateway's address lead to the host's loopback */
+};
+
+struct relay_run {
+	uint16_t first, last;
+};
+
+#define RELAY_EXCEPT_MAX 32u
+#define RELAY_SPEC_TEXT 640u /* room for the text of any spec */
+
+/* One published port, a run of as many, or all. */
 struct relay_spec {
+	enum relay_sort sort;
 	struct minato_addr addr; /* of the host; meaningless if every */
 	bool every;		 /* all addresses, both families */
+	bool guest_given;	 /* the text named the port after the colon */
 	uint8_t protocols;	 /* RELAY_TCP | RELAY_UDP */
-	uint16_t first, last;	 /* host ports, 1-65535, first <= last */
-	uint16_t guest;		 /* guest port of `first`; the run keeps its offset */
+	uint16_t first, last;	 /* host ports, 1-65535, first <= last; ALL and AUTO: 1-65535 */
+	uint16_t guest;	       /* port at the other end of `first`: the guest's, or of the gateway's
+			   address for a reach; the run keeps its offset */
+	uint32_t except_count; /* of ALL and AUTO: what is left out */
+	struct relay_run except[RELAY_EXCEPT_MAX];
+	size_t socket_first, socket_count; /* since relay_publish_open: those of the list */
 };
 
 struct relay_published; /* one bound host socket */
+
+/* What could not be bound, for whoever explains it. */
+struct relay_failure {
+	int errnum; /* 0: nothing failed */
+	size_t spec;
+	uint16_t port;		  /* 0: no port in particular */
+	uint8_t protocol;	  /* MINATO_TCP or MINATO_UDP */
+	uint32_t needed, allowed; /* descriptors, with EMFILE before anything was bound */
+};
 
 /* All that is to be published. All zero is an empty list. */
 struct relay_publish {
 	struct relay_spec *specs;
 	size_t spec_count;
 	struct relay_published *sockets; /* since relay_publish_open */
-	size_t socket_count;
+	size_t socket_count, socket_room;
+	struct relay_failure failure;
 };
 
 /*
  * Parses one argument of -p and appends to the list:
  *
- *   [ADDR:]HOST[:GUEST][,[ADDR:]HOST[:GUEST]...][/tcp|/udp|/both]
+ *   [ADDR:]WHAT[,[ADDR:]WHAT...][/tcp|/udp|/both]
+ *   WHAT is HOST[:GUEST], or all or auto with what they leave out: all,~22,~8000-8099
  *
  * HOST and GUEST are a port or a run FIRST-LAST; ADDR is IPv4, or IPv6 in brackets, and holds for
  * the items after it in the same argument too, so that a list cannot open more than it says.
@@ -72,16 +103,36 @@ struct relay_publish {
  * a caret under it (three lines). -EINVAL; -EEXIST for a port published already; -ENOMEM.
  */
 int relay_publish_add(struct relay_publish *list, const char *text, struct drive_error *error);
+/*
+ * Parses one argument of --reach, HOST[:GUEST][,HOST[:GUEST]...][/tcp|/udp|/both]: port GUEST of
+ * the gateway's address leads to port HOST of the host's loopback. Otherwise the same.
+ */
+int relay_reach_add(struct relay_publish *list, const char *text, struct drive_error *error);
+/* The spec as text that parses to the same; cut if there is no room. Returns the text. */
+const char *relay_spec_text(const struct relay_spec *spec, char *text, size_t size);
+/* Whether the spec leaves the port out. */
+bool relay_spec_excepts(const struct relay_spec *spec, uint16_t port);
+/* Whether `wanted`, which need not say the port after the colon, names this spec. */
+bool relay_spec_names(const struct relay_spec *wanted, const struct relay_spec *spec);
+/* Whether the two cannot stand beside each other. */
+bool relay_spec_meets(const struct relay_spec *a, const struct relay_spec *b);
 
 /* ---- publish.c: the host sockets of published ports ---- */
 
 /*
  * Binds every port of the list for the families the guest has, without accepting yet: callers are
  * refused until relay_publish_start, and no other program can take the port meanwhile. All or
- * nothing. -EADDRINUSE with who holds it and the next free port; -EACCES for a port below
- * net.ipv4.ip_unprivileged_port_start with the remedy; -EADDRNOTAVAIL, -EAFNOSUPPORT, -EMFILE.
+ * nothing; of `all` what others hold is left out. Named ports come first, so that `all` stands
+ * beside them. Nothing is bound for AUTO and REACH. -EADDRINUSE with who holds it and the next free
+ * port; -EACCES for a port below net.ipv4.ip_unprivileged_port_start with the remedy; -EMFILE
+ * before anything is bound when `all` needs more descriptors than this process may have, with the
+ * number and the remedy (RLIMIT_NOFILE is raised to its hard limit for a while); -EADDRNOTAVAIL,
+ * -EAFNOSUPPORT. The error may be NULL: `failure` has what relay_publish_explain needs.
  */
 int relay_publish_open(struct relay_publish *list, bool has4, bool has6, struct drive_error *error);
+/* Says in words why the list could not be opened: looks for the holder. Returns -errnum. */
+int relay_publish_explain(const struct relay_publish *list, const struct relay_failure *failure,
+			  bool has4, bool has6, struct drive_error *error);
 /* Closes what is open and empties the list. Safe at any time; those started live on in the relay.
  */
 void relay_publish_free(struct relay_publish *list);
@@ -126,18 +177,48 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
  */
 void relay_free(struct relay *relay);
 /*
- * Accepts callers of the published ports: adds a forward entry for each, takes the sockets over
- * from the list (which keeps its specs) and watches them. -EADDRINUSE if another entry stands
- * there, or listen's error.
- */
-int relay_publish_start(struct relay *relay, struct relay_publish *list, struct drive_error *error);
-
-/*
  * A drive_hook_fn: sets the host value's time, drains its events, moves bytes both ways and runs
  * the relay's timers. Returns when it wants to be called again at the latest. Add it as a hook
  * *before* the one that calls drive_tap_write and returns minato_deadline.
  */
 struct minato_time relay_pump(void *relay, struct minato_time now);
+
+/* ---- forward.c: forwards that stand, added and removed while the guest runs ---- */
+
+/*
+ * Lets callers in by every spec of the list, all or nothing: adds the entries of each to the table
+ * (one for each family, whatever the length of the run), takes the sockets over from the list
+ * (which keeps its specs) and watches them. Can be called again for what is added later.
+ * -EADDRINUSE if another entry stands there, -EEXIST if a forward does, or listen's error; the
+ * sockets are closed then.
+ */
+int relay_publish_start(struct relay *relay, struct relay_publish *list, struct drive_error *error);
+
+/* A forward as it stands. */
+struct relay_standing {
+	struct relay_spec spec;
+	uint32_t id;
+	bool automatic;		      /* made for a port that the guest opened */
+	size_t socket_count;	      /* host sockets it holds */
+	uint32_t flows;		      /* at present */
+	uint64_t flows_ever, hits;    /* look-ups that ended at it */
+	uint64_t bytes_in, bytes_out; /* from and to the outside; a reach: from and to the host */
+	struct minato_time since;
+};
+/*
+ * Walks the forwards in the order in which they were added; *cursor starts at 0. False after the
+ * last. Those that come and go between calls may be missed or seen, none twice.
+ */
+bool relay_forward_next(const struct relay *relay, uint64_t *cursor, struct relay_standing *out);
+/* Works out hits and bytes, which a walk afterwards tells: a look at every row and every flow. */
+void relay_forward_count(struct relay *relay);
+/* The id of the forward that `wanted` names, or -ENOENT. */
+int64_t relay_forward_find(const struct relay *relay, const struct relay_spec *wanted);
+/*
+ * Takes it away: its port is free at once, its connections go on. Clients of a UDP port are
+ * forgotten, since it is the published socket that they are answered from. -ENOENT.
+ */
+int relay_forward_remove(struct relay *relay, uint32_t id);
 
 /* What the relay knows about a socket or entry of a listing, beside its struct minato_row. */
 enum relay_what {
@@ -145,6 +226,7 @@ enum relay_what {
 	RELAY_WHAT_UPLINK,    /* the entry that dials out */
 	RELAY_WHAT_GUARD,     /* a guard of the relay */
 	RELAY_WHAT_PUBLISHED, /* the entry of a published port */
+	RELAY_WHAT_REACH,     /* the entry of a host port that the guest may reach */
 	RELAY_WHAT_RESOLVER,  /* a DNS socket */
 	RELAY_WHAT_OUT,	      /* a flow of the guest to the outside */
 	RELAY_WHAT_IN,	      /* a flow of a caller to the guest */
@@ -266,8 +348,9 @@ struct lane {
 	struct minato_endpoint here; /* LANE_VISITOR: the host's address that the client wrote to */
 	uint32_t scope_id;	     /* of an IPv6 link-local far end; 0 otherwise */
 	uint8_t server;		     /* DNS over TCP: 1 + which nameserver is tried; 0: no DNS */
-	struct relay_published *door; /* LANE_VISITOR, LANE_IN: where it came in */
-	uint64_t entry;		      /* LANE_IN: the forward entry it met */
+	struct relay_published *door;  /* LANE_VISITOR, LANE_IN: where it came in */
+	struct relay_forward *forward; /* that it came by; NULL: none */
+	uint64_t entry;		       /* LANE_IN: the forward entry it met */
 	uint64_t twin; /* LANE_VISITOR: word of another client that meets the same tuple, or 0 */
 };
 
@@ -328,15 +411,19 @@ enum target_verdict {
 	TARGET_ABSENT,	  /* on the guest's own link, where nobody is: host unreachable */
 	TARGET_MULTICAST, /* not carried */
 };
+/* The reach that stands at this destination, and where it leads; NULL: none does. */
+struct relay_forward *target_reach(const struct relay *relay, enum minato_proto proto,
+				   const struct minato_endpoint *wanted,
+				   struct minato_endpoint *dial);
 /* Judges the destination; where it is to be dialled, writes the end to dial. */
-enum target_verdict target_judge(const struct relay_config *config,
+enum target_verdict target_judge(const struct relay *relay, enum minato_proto proto,
 				 const struct minato_endpoint *wanted,
 				 struct minato_endpoint *dial);
 /*
- * Which end the guest sees for what comes from this end of the outside. False: it may not come in
- * (the host's loopback, unless that is open).
+ * Which end the guest sees for a datagram that comes from this end of the outside. False: it may
+ * not come in (the host's loopback, unless that is open, or this port of it is).
  */
-bool target_seen(const struct relay_config *config, const struct minato_endpoint *from,
+bool target_seen(const struct relay *relay, const struct minato_endpoint *from,
 		 struct minato_endpoint *seen);
 /*
  * The end a caller of a published port has for the guest: its own, or the gateway with its port for
@@ -448,7 +535,7 @@ bool gram_next_fault(int fd, struct gram_fault *out);
 /* Hands it to the guest, which wrote to `to`: counted, and from the true offender. */
 void gram_report(struct lane *f, const struct minato_endpoint *to, const struct gram_fault *fault);
 /* What minato.h's minato_report wants to know of it. False: nothing to be said. */
-bool gram_trouble(const struct relay_config *config, const struct gram_fault *fault,
+bool gram_trouble(const struct relay *relay, const struct gram_fault *fault,
 		  struct minato_trouble *out);
 
 /* ---- endpoint.c, visitor.c: UDP ---- */
@@ -537,22 +624,76 @@ struct minato_time dns_turn(struct dns *dns);
 /* Removed with the relay. */
 int relay_entry_add(struct relay *relay, const struct minato_entry *entry);
 
-enum word_tag { WORD_LANE, WORD_UPLINK, WORD_GUARD, WORD_PUBLISHED, WORD_DNS };
+enum word_tag { WORD_LANE, WORD_UPLINK, WORD_GUARD, WORD_PUBLISHED, WORD_DNS, WORD_REACH };
 uint64_t relay_word(enum word_tag tag, uint64_t value);
 
-/* A bound host socket of a published port. */
+/* A bound host socket of a published port. There may be some ten thousand: kept small. */
 struct relay_published {
-	struct relay *relay; /* NULL before relay_publish_start */
+	struct relay_forward *forward; /* NULL before relay_publish_start */
+	struct relay_published *busy_next;
 	int64_t watch;
 	int fd;
+	uint16_t port;
 	uint8_t protocol; /* MINATO_TCP or MINATO_UDP */
 	bool dual;	  /* AF_INET6 and carries IPv4 too */
-	uint16_t port;
-	struct minato_addr addr; /* as bound; :: where dual */
+	bool four;	  /* AF_INET */
 	bool readable;
 	bool busy; /* stands among the relay's busy doors */
-	struct relay_published *busy_next;
 };
+
+/* The address it is bound to; :: where dual. */
+struct minato_addr publish_addr(const struct relay_published *door);
+/* Closes it; it must be watched no more. */
+void publish_close(struct relay_published *door);
+
+/* Two families, or the two of a reach. */
+#define FORWARD_ENTRIES 2u
+
+/* What stands behind the entries of a published port, a run of them, or a reach. */
+struct relay_forward {
+	struct relay *relay;
+	struct relay_forward *next;
+	struct relay_spec spec;
+	struct relay_published *doors;
+	size_t door_count;
+	uint64_t entries[FORWARD_ENTRIES];
+	uint32_t entry_count;
+	uint32_t id;
+	uint32_t flows; /* lanes that point here */
+	uint64_t flows_ever, hits;
+	uint64_t bytes_in, bytes_out; /* of lanes that ended */
+	uint64_t live_in, live_out;   /* of those that live, since relay_forward_count */
+	int64_t since_ns;
+	bool automatic;
+	bool gone; /* removed; stays until its last lane ends */
+};
+
+/* ---- forward.c: for the others here ---- */
+
+/* The lane came by this forward. */
+void forward_join(struct lane *f, struct relay_forward *forward);
+/* The lane ends. */
+void forward_leave(struct lane *f);
+/* The forward of a word, or NULL. */
+struct relay_forward *forward_of(const struct relay *relay, uint64_t value);
+/* Ends them all; no lane is left. */
+void forward_free_all(struct relay *relay);
+
+/* ---- reach.c: ports of the gateway that lead to the host's loopback ---- */
+
+/*
+ * Guards the gateway's address, but for the ports of the reaches that stand. -ENOSPC, -ENOMEM: it
+ * is then closed by target_judge alone.
+ */
+int reach_guard(struct relay *relay);
+/* Adds the entries of a reach. */
+int reach_add(struct relay *relay, struct relay_forward *forward);
+/* Where the reach leads that stands at this port of the gateway. NULL: there is none. */
+struct relay_forward *reach_dial(const struct relay *relay, enum minato_proto proto,
+				 const struct minato_endpoint *wanted,
+				 struct minato_endpoint *dial);
+/* The port at the gateway of a UDP port of the host's loopback, or 0. */
+uint16_t reach_seen(const struct relay *relay, const struct minato_endpoint *from);
 
 struct gram_room; /* where gram.c collects */
 int gram_room_new(struct gram_room **out);
@@ -564,15 +705,17 @@ struct relay {
 	struct minato_time now;
 	struct lane_pool lanes;
 	struct lane *busy_first, *busy_last;
-	struct lane_list endpoints; /* LANE_ENDPOINT by last use */
-	struct lane_list visitors;  /* LANE_VISITOR by last use */
-	struct lane_list idlers;    /* LANE_ENDPOINT without a descriptor */
-	struct lane_list resetting; /* LANE_RESETTING by start */
-	struct relay_published *doors;
-	size_t door_count;
+	struct lane_list endpoints;	/* LANE_ENDPOINT by last use */
+	struct lane_list visitors;	/* LANE_VISITOR by last use */
+	struct lane_list idlers;	/* LANE_ENDPOINT without a descriptor */
+	struct lane_list resetting;	/* LANE_RESETTING by start */
+	struct relay_forward *forwards; /* in the order in which they were added */
+	uint32_t last_forward;		/* the highest id so far */
 	struct relay_published *busy_doors;
 	uint64_t *entries;
 	size_t entry_count;
+	uint64_t *gateway_guards;
+	size_t gateway_guard_count;
 	struct gram_room *room;
 	struct dns *dns;
 	struct nameservers nameservers;

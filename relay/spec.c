@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The text of -p: which host ports lead to which ports of the guest. */
+/* The text of -p and --reach: which ports lead to which. */
 #include "relay/relay.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,13 +156,42 @@ static size_t cut(struct piece item, struct piece fields[4])
 	return count;
 }
 
+static bool is_word(struct piece p, const char *word)
+{
+	return p.len == strlen(word) && memcmp(p.at, word, p.len) == 0;
+}
+
+/* "all" or "auto" in the place of HOST; false: neither. */
+static bool read_sort(struct piece p, struct relay_spec *spec)
+{
+	spec->sort = RELAY_PORTS;
+	if (is_word(p, "all"))
+		spec->sort = RELAY_ALL;
+	else if (is_word(p, "auto"))
+		spec->sort = RELAY_AUTO;
+	if (spec->sort == RELAY_PORTS)
+		return false;
+	spec->first = 1;
+	spec->last = UINT16_MAX;
+	spec->guest = 1;
+	return true;
+}
+
 /* HOST[:GUEST], with the address taken off. */
 static int read_ports(const struct reading *r, const struct piece *fields, size_t count,
 		      struct relay_spec *spec)
 {
 	uint16_t guest_last;
-	int result = read_run(r, fields[0], &spec->first, &spec->last);
+	int result;
 
+	spec->guest_given = count > 1;
+	if (read_sort(fields[0], spec)) {
+		if (count > 1)
+			return fault(r, fields[1], EINVAL,
+				     "all and auto lead to the same port of the guest");
+		return 0;
+	}
+	result = read_run(r, fields[0], &spec->first, &spec->last);
 	spec->guest = spec->first;
 	if (result < 0 || count == 1)
 		return result;
@@ -173,7 +203,7 @@ static int read_ports(const struct reading *r, const struct piece *fields, size_
 	    guest_last - spec->guest != spec->last - spec->first)
 		return fault(r, fields[1], EINVAL, "the two runs differ in length");
 	if (spec->guest + (spec->last - spec->first) > 65535)
-		return fault(r, fields[1], EINVAL, "the run ends above port 65535 of the guest");
+		return fault(r, fields[1], EINVAL, "the run ends above port 65535");
 	return 0;
 }
 
@@ -239,20 +269,53 @@ static bool places_meet(const struct relay_spec *a, const struct relay_spec *b)
 	       (minato_addr_is_any(&a->addr) || minato_addr_is_any(&b->addr));
 }
 
+/* The ports at the place that a spec takes: of the host, or of the gateway for a reach. */
+static void taken_run(const struct relay_spec *spec, uint16_t *first, uint16_t *last)
+{
+	*first = spec->sort == RELAY_REACH ? spec->guest : spec->first;
+	*last = (uint16_t)(*first + (spec->last - spec->first));
+}
+
+/*
+ * Whether the two cannot stand together. `all` and `auto` take what is free, so beside ports that
+ * are named they are no contradiction.
+ */
+static bool contradict(const struct relay_spec *a, const struct relay_spec *b, uint16_t *port)
+{
+	uint16_t first[2], last[2];
+	bool wide_a = a->sort == RELAY_ALL || a->sort == RELAY_AUTO;
+	bool wide_b = b->sort == RELAY_ALL || b->sort == RELAY_AUTO;
+
+	if (!(a->protocols & b->protocols) || wide_a != wide_b ||
+	    (a->sort == RELAY_REACH) != (b->sort == RELAY_REACH) || !places_meet(a, b))
+		return false;
+	taken_run(a, &first[0], &last[0]);
+	taken_run(b, &first[1], &last[1]);
+	*port = first[0] > first[1] ? first[0] : first[1];
+	return first[0] <= last[1] && first[1] <= last[0];
+}
+
 static int refuse_duplicate(const struct reading *r, struct piece item,
 			    const struct relay_publish *list, const struct relay_spec *spec)
 {
 	for (size_t i = 0; i < list->spec_count; i++) {
 		const struct relay_spec *other = &list->specs[i];
-		uint8_t both = other->protocols & spec->protocols;
+		bool tcp = other->protocols & spec->protocols & RELAY_TCP;
+		uint16_t port;
 		char what[96];
 
-		if (!both || !places_meet(other, spec) || other->first > spec->last ||
-		    spec->first > other->last)
+		if (!contradict(other, spec, &port))
 			continue;
-		snprintf(what, sizeof(what), "host port %u/%s is published twice",
-			 other->first > spec->first ? other->first : spec->first,
-			 both & RELAY_TCP ? "tcp" : "udp");
+		if (spec->sort == RELAY_ALL || spec->sort == RELAY_AUTO)
+			snprintf(what, sizeof(what), "%s ports are published by all or auto twice",
+				 tcp ? "tcp" : "udp");
+		else if (spec->sort == RELAY_REACH)
+			snprintf(what, sizeof(what),
+				 "port %u/%s of the gateway leads to the host twice", port,
+				 tcp ? "tcp" : "udp");
+		else
+			snprintf(what, sizeof(what), "host port %u/%s is published twice", port,
+				 tcp ? "tcp" : "udp");
 		return fault(r, item, EEXIST, what);
 	}
 	return 0;
@@ -270,7 +333,55 @@ static int append(struct relay_publish *list, const struct relay_spec *spec)
 	return 0;
 }
 
-int relay_publish_add(struct relay_publish *list, const char *text, struct drive_error *error)
+/* ~RUN: what the `all` or `auto` before it leaves out. */
+static int read_except(const struct reading *r, struct piece item, struct relay_spec *spec)
+{
+	struct piece run = { item.at + 1, item.len - 1 };
+	struct relay_run except;
+	int result;
+
+	if (!spec || (spec->sort != RELAY_ALL && spec->sort != RELAY_AUTO))
+		return fault(r, item, EINVAL, "~ leaves out of all or auto, and comes after it");
+	if (spec->except_count == RELAY_EXCEPT_MAX)
+		return fault(r, item, EINVAL, "more is left out than one list can hold (32)");
+	result = read_run(r, run, &except.first, &except.last);
+	if (result == 0)
+		spec->except[spec->except_count++] = except;
+	return result;
+}
+
+static int add_item(const struct reading *r, struct piece item, struct relay_publish *list,
+		    struct relay_spec *spec)
+{
+	int result = read_item(r, item, spec);
+
+	if (result == 0)
+		result = refuse_duplicate(r, item, list, spec);
+	return result < 0 ? result : append(list, spec);
+}
+
+/* --reach: the same without addresses and words. */
+static int add_reach(const struct reading *r, struct piece item, struct relay_publish *list,
+		     struct relay_spec *spec)
+{
+	struct piece fields[4];
+	size_t count = cut(item, fields);
+	int result;
+
+	if (count > 2 || memchr(item.at, '[', item.len))
+		return fault(r, item, EINVAL,
+			     "here stands HOST[:GUEST]: it leads to the host's loopback only");
+	result = read_ports(r, fields, count, spec);
+	if (result == 0 && spec->sort != RELAY_PORTS)
+		return fault(r, item, EINVAL, "--host-loopback is what opens all of it");
+	spec->sort = RELAY_REACH;
+	if (result == 0)
+		result = refuse_duplicate(r, item, list, spec);
+	return result < 0 ? result : append(list, spec);
+}
+
+static int add_list(struct relay_publish *list, const char *text, bool reach,
+		    struct drive_error *error)
 {
 	struct reading r = { text, text, error };
 	struct relay_spec spec = { .every = true };
@@ -281,17 +392,111 @@ int relay_publish_add(struct relay_publish *list, const char *text, struct drive
 	while (result == 0) {
 		const char *comma = memchr(at, ',', (size_t)(r.stop - at));
 		struct piece item = { at, (size_t)((comma ? comma : r.stop) - at) };
+		bool more = list->spec_count > count_before;
 
-		result = read_item(&r, item, &spec);
-		if (result == 0)
-			result = refuse_duplicate(&r, item, list, &spec);
-		if (result == 0)
-			result = append(list, &spec);
+		if (item.len > 0 && *item.at == '~' && !reach)
+			result = read_except(&r, item,
+					     more ? &list->specs[list->spec_count - 1] : NULL);
+		else if (reach)
+			result = add_reach(&r, item, list, &spec);
+		else
+			result = add_item(&r, item, list, &spec);
 		if (!comma)
 			break;
 		at = comma + 1;
 	}
 	if (result < 0)
 		list->spec_count = count_before;
-	return result;
+	return result == -ENOMEM ? drive_fail(error, ENOMEM, "out of memory") : result;
+}
+
+int relay_publish_add(struct relay_publish *list, const char *text, struct drive_error *error)
+{
+	return add_list(list, text, false, error);
+}
+
+int relay_reach_add(struct relay_publish *list, const char *text, struct drive_error *error)
+{
+	return add_list(list, text, true, error);
+}
+
+/* ---- the other way, and comparing ---- */
+
+/* Appends to a text that is cut where it has no more room. */
+struct writing {
+	char *text;
+	size_t size, used;
+};
+
+__attribute__((format(printf, 2, 3))) static void put(struct writing *w, const char *format, ...)
+{
+	va_list values;
+	int len;
+
+	va_start(values, format);
+	len = vsnprintf(w->text + w->used, w->size - w->used, format, values);
+	va_end(values);
+	if (len > 0)
+		w->used += (size_t)len < w->size - w->used ? (size_t)len : w->size - w->used - 1;
+}
+
+static void put_run(struct writing *w, uint16_t first, uint16_t last)
+{
+	put(w, "%u", first);
+	if (last != first)
+		put(w, "-%u", last);
+}
+
+const char *relay_spec_text(const struct relay_spec *spec, char *text, size_t size)
+{
+	static const char *const suffixes[] = { "", "/tcp", "/udp", "/both" };
+	struct writing w = { text, size, 0 };
+	char addr[64];
+
+	text[0] = '\0';
+	if (!spec->every) {
+		minato_addr_format(&spec->addr, addr, sizeof(addr));
+		put(&w, minato_addr_is4(&spec->addr) ? "%s:" : "[%s]:", addr);
+	}
+	if (spec->sort == RELAY_ALL || spec->sort == RELAY_AUTO)
+		put(&w, "%s", spec->sort == RELAY_ALL ? "all" : "auto");
+	else
+		put_run(&w, spec->first, spec->last);
+	if (spec->guest != spec->first) {
+		put(&w, ":");
+		put_run(&w, spec->guest, (uint16_t)(spec->guest + (spec->last - spec->first)));
+	}
+	for (size_t i = 0; i < spec->except_count; i++) {
+		put(&w, ",~");
+		put_run(&w, spec->except[i].first, spec->except[i].last);
+	}
+	put(&w, "%s", suffixes[spec->protocols & (RELAY_TCP | RELAY_UDP)]);
+	return text;
+}
+
+bool relay_spec_excepts(const struct relay_spec *spec, uint16_t port)
+{
+	for (size_t i = 0; i < spec->except_count; i++) {
+		if (port >= spec->except[i].first && port <= spec->except[i].last)
+			return true;
+	}
+	return false;
+}
+
+bool relay_spec_names(const struct relay_spec *wanted, const struct relay_spec *spec)
+{
+	if (wanted->sort != spec->sort || wanted->protocols != spec->protocols ||
+	    wanted->first != spec->first || wanted->last != spec->last ||
+	    wanted->every != spec->every)
+		return false;
+	if (!spec->every && !minato_addr_equal(&wanted->addr, &spec->addr))
+		return false;
+	return !wanted->guest_given || wanted->guest == spec->guest;
+}
+
+bool relay_spec_meets(const struct relay_spec *a, const struct relay_spec *b)
+{
+	uint16_t port;
+
+	return contradict(a, b, &port);
 }

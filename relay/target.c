@@ -95,17 +95,28 @@ static struct minato_addr loopback_of(const struct minato_addr *family)
 	return (struct minato_addr){ .bytes = { [15] = 1 } };
 }
 
-enum target_verdict target_judge(const struct relay_config *config,
+struct relay_forward *target_reach(const struct relay *relay, enum minato_proto proto,
+				   const struct minato_endpoint *wanted,
+				   struct minato_endpoint *dial)
+{
+	if (!is_gateway(&relay->config.subnet, &wanted->addr))
+		return NULL;
+	return reach_dial(relay, proto, wanted, dial);
+}
+
+enum target_verdict target_judge(const struct relay *relay, enum minato_proto proto,
 				 const struct minato_endpoint *wanted, struct minato_endpoint *dial)
 {
-	const struct drive_subnet *s = &config->subnet;
+	const struct drive_subnet *s = &relay->config.subnet;
 
 	*dial = *wanted;
 	if (wanted->port == 0)
 		return TARGET_REFUSE;
 	if (is_gateway(s, &wanted->addr)) {
+		if (target_reach(relay, proto, wanted, dial))
+			return TARGET_DIAL;
 		dial->addr = loopback_of(&wanted->addr);
-		return config->host_loopback ? TARGET_DIAL : TARGET_REFUSE;
+		return relay->config.host_loopback ? TARGET_DIAL : TARGET_REFUSE;
 	}
 	if (is_dns(s, &wanted->addr))
 		return wanted->port == DNS_PORT ? TARGET_RESOLVER : TARGET_REFUSE;
@@ -120,17 +131,23 @@ enum target_verdict target_judge(const struct relay_config *config,
 	return TARGET_DIAL;
 }
 
-bool target_seen(const struct relay_config *config, const struct minato_endpoint *from,
+bool target_seen(const struct relay *relay, const struct minato_endpoint *from,
 		 struct minato_endpoint *seen)
 {
+	const struct drive_subnet *s = &relay->config.subnet;
 	bool four = minato_addr_is4(&from->addr);
+	struct minato_addr loopback = loopback_of(&from->addr);
+	uint16_t port;
 
 	*seen = *from;
 	if (drive_addr_sort(&from->addr) != DRIVE_SORT_LOOPBACK)
 		return !drive_addr_is_inner(&from->addr) && !is_link_local6(&from->addr) &&
-		       !is_on_link(&config->subnet, &from->addr);
-	seen->addr = four ? config->subnet.gateway4 : config->subnet.gateway6;
-	return config->host_loopback && (four ? config->subnet.has4 : config->subnet.has6);
+		       !is_on_link(s, &from->addr);
+	seen->addr = four ? s->gateway4 : s->gateway6;
+	port = same(&from->addr, &loopback) ? reach_seen(relay, from) : 0;
+	if (port)
+		seen->port = port;
+	return (port || relay->config.host_loopback) && (four ? s->has4 : s->has6);
 }
 
 bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,

@@ -23,7 +23,7 @@ static struct lane *find(struct relay_published *door, const struct minato_endpo
 			 const struct minato_endpoint *seen, const struct minato_endpoint *guest,
 			 struct lane **first)
 {
-	struct relay *relay = door->relay;
+	struct relay *relay = door->forward->relay;
 	struct minato_fate fate;
 	struct lane *f;
 
@@ -53,7 +53,7 @@ static void follow(struct lane *first, struct lane *f)
 static struct lane *begin(struct relay_published *door, const struct gram *gram,
 			  const struct minato_endpoint *seen, const struct minato_fate *fate)
 {
-	struct relay *relay = door->relay;
+	struct relay *relay = door->forward->relay;
 	struct lane *f;
 
 	if (relay->visitors.count >= VISITORS_MAX) {
@@ -65,6 +65,7 @@ static struct lane *begin(struct relay_published *door, const struct gram *gram,
 		return NULL;
 	f->state = LANE_OPEN;
 	f->door = door;
+	forward_join(f, door->forward);
 	f->dial = gram->from;
 	f->far = *seen;
 	f->guest = fate->target;
@@ -81,7 +82,7 @@ static struct lane *begin(struct relay_published *door, const struct gram *gram,
 /* The lane for a datagram that arrived; NULL: the table has no place for it. */
 static struct lane *lane_for(struct relay_published *door, const struct gram *gram)
 {
-	struct relay *relay = door->relay;
+	struct relay *relay = door->forward->relay;
 	struct minato_endpoint local = { .addr = gram->to, .port = door->port };
 	struct minato_endpoint seen;
 	struct minato_fate fate;
@@ -109,18 +110,18 @@ static void deliver(struct relay_published *door, const struct gram *gram, struc
 
 	/* Most datagrams follow one of the same client. */
 	if (!f || !same_end(&f->dial, &gram->from)) {
-		gram_flush(door->relay);
+		gram_flush(door->forward->relay);
 		f = lane_for(door, gram);
 		*last = f;
 	}
 	if (!f) {
-		relay_count(door->relay, RELAY_COUNT_UDP_LOST);
+		relay_count(door->forward->relay, RELAY_COUNT_UDP_LOST);
 		return;
 	}
 	f->here = (struct minato_endpoint){ .addr = gram->to, .port = door->port };
 	f->scope_id = gram->scope_id;
 	gram_give(f, &f->far, gram);
-	lane_touch(f, &door->relay->visitors);
+	lane_touch(f, &door->forward->relay->visitors);
 }
 
 /* ICMP errors about the guest's answers go to the guest. */
@@ -139,14 +140,14 @@ static void take_faults(struct relay_published *door)
 		if (!fault.errnum)
 			continue;
 		/* Any address of the door serves to find the entry: its family decides. */
-		local = (struct minato_endpoint){ .addr = door->addr, .port = door->port };
+		local = (struct minato_endpoint){ .addr = publish_addr(door), .port = door->port };
 		if (door->dual && minato_addr_is4(&fault.to.addr))
 			local.addr = minato_addr4(0, 0, 0, 0);
-		minato_arrive(door->relay->host, door->relay->config.outside, MINATO_FACE_ANY,
-			      MINATO_UDP, &gram.from, &local, &fate);
+		minato_arrive(door->forward->relay->host, door->forward->relay->config.outside,
+			      MINATO_FACE_ANY, MINATO_UDP, &gram.from, &local, &fate);
 		if (fate.kind != MINATO_KIND_FORWARD)
 			continue;
-		target_caller(&door->relay->config, &gram.from, &seen);
+		target_caller(&door->forward->relay->config, &gram.from, &seen);
 		f = find(door, &gram.from, &seen, &fate.target, &first);
 		if (f)
 			gram_report(f, &f->far, &fault);
@@ -162,7 +163,7 @@ void visitor_arrive(struct relay_published *door)
 
 	take_faults(door);
 	while (door->readable && taken < SHARE) {
-		int count = gram_recv(door->relay, door->fd, grams);
+		int count = gram_recv(door->forward->relay, door->fd, grams);
 
 		if (count < 0) {
 			door->readable = count != -EAGAIN && errors++ < 4;
@@ -173,7 +174,7 @@ void visitor_arrive(struct relay_published *door)
 		door->readable = count == (int)GRAM_BATCH;
 		taken += (uint32_t)count;
 	}
-	gram_flush(door->relay);
+	gram_flush(door->forward->relay);
 }
 
 void visitor_work(struct lane *f)

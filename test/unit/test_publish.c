@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 
 static struct relay_publish list;
 static struct drive_error error;
@@ -175,6 +176,99 @@ static void one_family_leaves_the_other(void **state)
 	assert_int_equal(bind_errno(SOCK_STREAM, "127.0.0.1", 8080, false), EADDRINUSE);
 }
 
+/* ---- all ---- */
+
+static void set_range(const char *text)
+{
+	assert_int_equal(drive_proc_write("/proc/sys/net/ipv4/ip_local_port_range", text), 0);
+}
+
+static void all_that_is_free(void **state)
+{
+	int holder;
+
+	NEED_NETNS();
+	set_range("2000 65535");
+	drive_proc_write("/proc/sys/net/ipv4/ip_local_reserved_ports", "1500-1509");
+	holder = host_socket(SOCK_STREAM, "127.0.0.1", 1100);
+	assert_int_equal(relay_publish_add(&list, "1200:80", &error), 0);
+	assert_int_equal(open_list("all,~1000-1099,~1300"), 0);
+	/* 1-1999 without 100 and 1 left out, 10 reserved, 1 held, 1 named. */
+	assert_int_equal(list.specs[0].socket_count, 1);
+	assert_int_equal(list.specs[1].socket_count, 1999 - 100 - 1 - 10 - 1 - 1);
+	assert_int_equal(bind_errno(SOCK_STREAM, "0.0.0.0", 1999, true), EADDRINUSE);
+	assert_int_equal(bind_errno(SOCK_STREAM, "::", 1999, true), EADDRINUSE);
+	assert_int_equal(bind_errno(SOCK_STREAM, "0.0.0.0", 1300, true), 0);
+	assert_int_equal(bind_errno(SOCK_STREAM, "0.0.0.0", 1505, true), 0);
+	assert_int_equal(bind_errno(SOCK_STREAM, "0.0.0.0", 1050, true), 0);
+	assert_int_equal(bind_errno(SOCK_STREAM, "0.0.0.0", 2000, true), 0);
+	drive_proc_write("/proc/sys/net/ipv4/ip_local_reserved_ports", "\n");
+	set_range("32768 60999");
+	close(holder);
+}
+
+static void all_of_both_at_an_address(void **state)
+{
+	NEED_NETNS();
+	set_range("1100 65535");
+	assert_int_equal(open_list("127.0.0.1:all/both"), 0);
+	assert_int_equal(list.socket_count, 2 * 1099);
+	assert_int_equal(bind_errno(SOCK_DGRAM, "127.0.0.1", 80, true), EADDRINUSE);
+	assert_int_equal(bind_errno(SOCK_STREAM, "192.0.2.1", 80, true), 0);
+	set_range("32768 60999");
+}
+
+static void all_needs_descriptors(void **state)
+{
+	struct rlimit before;
+	struct rlimit few;
+
+	NEED_NETNS();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	set_range("32768 60999");
+	few = (struct rlimit){ before.rlim_cur < 20000 ? before.rlim_cur : 20000, 20000 };
+	if (setrlimit(RLIMIT_NOFILE, &few) < 0)
+		skip();
+	assert_int_equal(open_list("all/both"), -EMFILE);
+	/* 65,535 - 28,232 ports, twice, and what is kept. */
+	says("needs 75630 open files");
+	says("no more than 20000");
+	says("all,~FIRST-LAST");
+	says("nofile 75630");
+	assert_int_equal(list.socket_count, 0);
+	setrlimit(RLIMIT_NOFILE, &before);
+}
+
+static void the_limit_is_as_before(void **state)
+{
+	struct rlimit before;
+	struct rlimit after;
+
+	NEED_NETNS();
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(open_list("8080"), 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
+	assert_int_equal(after.rlim_cur, before.rlim_cur);
+}
+
+static void failure_can_be_explained_later(void **state)
+{
+	int holder;
+
+	NEED_NETNS();
+	holder = host_socket(SOCK_STREAM, "127.0.0.1", 8081);
+	assert_int_equal(relay_publish_add(&list, "8080,8081", &error), 0);
+	assert_int_equal(relay_publish_open(&list, true, true, NULL), -EADDRINUSE);
+	assert_int_equal(list.failure.errnum, EADDRINUSE);
+	assert_int_equal(list.failure.spec, 1);
+	assert_int_equal(list.failure.port, 8081);
+	assert_int_equal(relay_publish_explain(&list, &list.failure, true, true, &error),
+			 -EADDRINUSE);
+	says("host port 8081/tcp is taken by ");
+	says("8082");
+	close(holder);
+}
+
 /* Gives up the right to low ports for the rest of this thread's life, so it comes last. */
 static void low_port_names_the_remedy(void **state)
 {
@@ -206,6 +300,11 @@ int main(void)
 		OWN(no_such_address),
 		OWN(family_the_guest_lacks),
 		OWN(one_family_leaves_the_other),
+		OWN(all_that_is_free),
+		OWN(all_of_both_at_an_address),
+		OWN(the_limit_is_as_before),
+		OWN(failure_can_be_explained_later),
+		OWN(all_needs_descriptors),
 		OWN(low_port_names_the_remedy),
 	};
 

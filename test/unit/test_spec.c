@@ -380,6 +380,195 @@ static void control_bytes_are_hidden(void **state)
 	assert_null(strchr(error.text, 0x1b));
 }
 
+/* ---- all and auto ---- */
+
+static void all_ports(void **state)
+{
+	const struct relay_spec *s = only("all");
+
+	(void)state;
+	assert_int_equal(s->sort, RELAY_ALL);
+	assert_true(s->every);
+	assert_int_equal(s->protocols, RELAY_TCP);
+	assert_int_equal(s->first, 1);
+	assert_int_equal(s->last, 65535);
+	assert_int_equal(s->guest, 1);
+}
+
+static void auto_ports_with_address(void **state)
+{
+	const struct relay_spec *s = only("127.0.0.1:auto/both");
+
+	(void)state;
+	assert_int_equal(s->sort, RELAY_AUTO);
+	assert_false(s->every);
+	assert_int_equal(s->protocols, RELAY_TCP | RELAY_UDP);
+}
+
+static void left_out(void **state)
+{
+	const struct relay_spec *s = only("all,~22,~8000-8099/udp");
+
+	(void)state;
+	assert_int_equal(s->except_count, 2);
+	assert_true(relay_spec_excepts(s, 22));
+	assert_false(relay_spec_excepts(s, 23));
+	assert_true(relay_spec_excepts(s, 8000));
+	assert_true(relay_spec_excepts(s, 8099));
+	assert_false(relay_spec_excepts(s, 8100));
+}
+
+static void left_out_of_the_one_before(void **state)
+{
+	(void)state;
+	assert_int_equal(relay_publish_add(&list, "8080:80,auto,~80", &error), 0);
+	assert_int_equal(list.spec_count, 2);
+	assert_int_equal(list.specs[0].except_count, 0);
+	assert_int_equal(list.specs[1].except_count, 1);
+}
+
+static void no_leaving_out_of_ports(void **state)
+{
+	(void)state;
+	refused("~22", "comes after it");
+	refused("80-90,~85", "comes after it");
+	caret_is(6, 3);
+	refused("all,~", "a port is missing");
+	refused("all,~99999", "the highest is 65535");
+	refused("all,~90-80", "reversed");
+}
+
+static void no_more_left_out_than_fits(void **state)
+{
+	char text[512] = "all";
+
+	(void)state;
+	for (int i = 1; i <= 33; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ",~%d", i);
+	refused(text, "32");
+}
+
+static void no_guest_of_all(void **state)
+{
+	(void)state;
+	refused("all:80", "same port of the guest");
+	caret_is(4, 2);
+	refused("auto:80", "same port of the guest");
+	refused("alle", "only digits");
+	refused("ALL", "only digits");
+}
+
+static void all_stands_beside_ports(void **state)
+{
+	(void)state;
+	assert_int_equal(relay_publish_add(&list, "8080:80,all", &error), 0);
+	assert_int_equal(relay_publish_add(&list, "all/udp", &error), 0);
+	assert_int_equal(relay_publish_add(&list, "auto", &error), -EEXIST);
+	assert_non_null(strstr(error.text, "tcp ports are published by all or auto twice"));
+}
+
+/* ---- --reach ---- */
+
+static const struct relay_spec *only_reach(const char *text)
+{
+	assert_int_equal(relay_reach_add(&list, text, &error), 0);
+	assert_int_equal(list.spec_count, 1);
+	return &list.specs[0];
+}
+
+static void refused_reach(const char *text, const char *says)
+{
+	assert_int_equal(relay_reach_add(&list, text, &error), -EINVAL);
+	assert_int_equal(list.spec_count, 0);
+	if (!strstr(error.text, says))
+		fail_msg("\"%s\" does not say \"%s\"", error.text, says);
+}
+
+static void reach(void **state)
+{
+	const struct relay_spec *s = only_reach("5432:15432/udp");
+
+	(void)state;
+	assert_int_equal(s->sort, RELAY_REACH);
+	assert_int_equal(s->first, 5432);
+	assert_int_equal(s->last, 5432);
+	assert_int_equal(s->guest, 15432);
+	assert_int_equal(s->protocols, RELAY_UDP);
+}
+
+static void reach_takes_no_address(void **state)
+{
+	(void)state;
+	refused_reach("127.0.0.1:80", "only digits");
+	refused_reach("127.0.0.1:80:80", "loopback only");
+	refused_reach("[::1]:80", "loopback only");
+	refused_reach("all", "--host-loopback");
+	refused_reach("80,~81", "only digits");
+}
+
+static void reach_once_per_gateway_port(void **state)
+{
+	(void)state;
+	assert_int_equal(relay_reach_add(&list, "80,81:90", &error), 0);
+	assert_int_equal(relay_reach_add(&list, "82:90", &error), -EEXIST);
+	assert_non_null(strstr(error.text, "port 90/tcp of the gateway"));
+	assert_int_equal(relay_reach_add(&list, "80:100", &error), 0);
+	/* The host's own ports are another place. */
+	assert_int_equal(relay_publish_add(&list, "90", &error), 0);
+}
+
+/* ---- back to text ---- */
+
+static void is_text(const char *text, const char *wanted)
+{
+	struct relay_publish again = { 0 };
+	char out[RELAY_SPEC_TEXT];
+
+	assert_string_equal(relay_spec_text(only(text), out, sizeof(out)), wanted);
+	assert_int_equal(relay_publish_add(&again, out, &error), 0);
+	assert_true(relay_spec_names(&again.specs[0], &list.specs[0]));
+	free(again.specs);
+	list.spec_count = 0;
+}
+
+static void text_and_back(void **state)
+{
+	(void)state;
+	is_text("8080", "8080/tcp");
+	is_text("8080:80/both", "8080:80/both");
+	is_text("127.0.0.1:8000-8999:9000", "127.0.0.1:8000-8999:9000-9999/tcp");
+	is_text("[::1]:53/udp", "[::1]:53/udp");
+	is_text("all,~22,~80-90", "all,~22,~80-90/tcp");
+	is_text("0.0.0.0:auto/both", "0.0.0.0:auto/both");
+}
+
+static void text_is_cut(void **state)
+{
+	char out[8];
+
+	(void)state;
+	relay_spec_text(only("127.0.0.1:8080"), out, sizeof(out));
+	assert_string_equal(out, "127.0.0");
+}
+
+static void named_with_and_without_guest(void **state)
+{
+	static struct relay_publish wanted;
+	const struct relay_spec *spec = only("8080:80");
+
+	(void)state;
+	assert_int_equal(relay_publish_add(&wanted, "8080", &error), 0);
+	assert_int_equal(relay_publish_add(&wanted, "127.0.0.1:8080", NULL), -EEXIST);
+	assert_true(relay_spec_names(&wanted.specs[0], spec));
+	wanted.spec_count = 0;
+	assert_int_equal(relay_publish_add(&wanted, "8080:81", &error), 0);
+	assert_int_equal(relay_publish_add(&wanted, "8080/udp", &error), 0);
+	assert_int_equal(relay_publish_add(&wanted, "8079-8081", NULL), -EEXIST);
+	assert_false(relay_spec_names(&wanted.specs[0], spec));
+	assert_false(relay_spec_names(&wanted.specs[1], spec));
+	free(wanted.specs);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fresh, clean)
 
 int main(void)
@@ -424,6 +613,20 @@ int main(void)
 		CASE(two_to_one_guest_port),
 		CASE(long_argument_is_cut),
 		CASE(control_bytes_are_hidden),
+		CASE(all_ports),
+		CASE(auto_ports_with_address),
+		CASE(left_out),
+		CASE(left_out_of_the_one_before),
+		CASE(no_leaving_out_of_ports),
+		CASE(no_more_left_out_than_fits),
+		CASE(no_guest_of_all),
+		CASE(all_stands_beside_ports),
+		CASE(reach),
+		CASE(reach_takes_no_address),
+		CASE(reach_once_per_gateway_port),
+		CASE(text_and_back),
+		CASE(text_is_cut),
+		CASE(named_with_and_without_guest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

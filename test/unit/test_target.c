@@ -44,8 +44,9 @@ static enum target_verdict judge(const struct relay_config *c, const char *text,
 {
 	struct minato_endpoint wanted = { addr(text), port };
 	struct minato_endpoint ignored;
+	const struct relay relay = { .config = *c };
 
-	return target_judge(c, &wanted, dial ? dial : &ignored);
+	return target_judge(&relay, MINATO_TCP, &wanted, dial ? dial : &ignored);
 }
 
 static void is(const char *text, enum target_verdict verdict)
@@ -236,8 +237,9 @@ static void odd_prefix_lengths(void **state)
 static bool seen(const struct relay_config *c, const char *from, struct minato_endpoint *as)
 {
 	struct minato_endpoint end = { addr(from), 5000 };
+	const struct relay relay = { .config = *c };
 
-	return target_seen(c, &end, as);
+	return target_seen(&relay, &end, as);
 }
 
 static void outside_is_seen_as_it_is(void **state)

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which ports of the host are fit to be published. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "drive/drive.h"
+
+static uint8_t bits[DRIVE_PORTS_BYTES];
+
+static bool fit(unsigned port)
+{
+	return bits[port / 8] >> port % 8 & 1;
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	memset(bits, 0xff, sizeof(bits));
+	return 0;
+}
+
+static void one_and_a_run(void **state)
+{
+	(void)state;
+	drive_ports_leave(bits, "8080,9000-9010\n");
+	assert_true(fit(8079));
+	assert_false(fit(8080));
+	assert_true(fit(8081));
+	assert_true(fit(8999));
+	assert_false(fit(9000));
+	assert_false(fit(9010));
+	assert_true(fit(9011));
+}
+
+static void a_pair(void **state)
+{
+	(void)state;
+	drive_ports_leave(bits, "32768\t60999\n");
+	assert_true(fit(32767));
+	assert_false(fit(32768));
+	assert_false(fit(60999));
+	assert_true(fit(61000));
+}
+
+static void nothing(void **state)
+{
+	(void)state;
+	drive_ports_leave(bits, "\n");
+	drive_ports_leave(bits, "");
+	for (unsigned port = 0; port < 65536; port++)
+		assert_true(fit(port));
+}
+
+static void beyond_the_last(void **state)
+{
+	(void)state;
+	drive_ports_leave(bits, "65535-99999999999999999999");
+	assert_true(fit(65534));
+	assert_false(fit(65535));
+}
+
+/* As this system is set. */
+static void this_system(void **state)
+{
+	unsigned first = 0;
+	unsigned last = 0;
+	FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%u %u", &first, &last), 2);
+	fclose(file);
+	drive_ports_fit(bits);
+	assert_false(fit(0));
+	assert_false(fit(first));
+	assert_false(fit(last));
+	if (drive_port_lowest() > 1)
+		assert_false(fit((unsigned)drive_port_lowest() - 1));
+}
+
+#define CASE(f) cmocka_unit_test_setup(f, fresh)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(one_and_a_run),   CASE(a_pair),	  CASE(nothing),
+		CASE(beyond_the_last), CASE(this_system),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
