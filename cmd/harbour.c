@@ -202,6 +202,8 @@ static struct minato_time turn(void *user, struct minato_time now)
 	struct minato_time next;
 
 	write_tap(harbour, now);
+	if (drive_tap_converses(harbour->tap))
+		drive_loop_expect(harbour->loop);
 	next = minato_deadline(harbour->host);
 	if (harbour->starved) {
 		watch_tap(harbour, false, harbour->blocked);

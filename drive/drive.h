@@ -96,6 +96,15 @@ int drive_loop_modify(struct drive_loop *loop, int64_t id, uint32_t events);
  */
 void drive_loop_remove(struct drive_loop *loop, int64_t id);
 
+/*
+ * Something may follow at once: the next wait looks for it, for at most 50 us, before it sleeps, if
+ * the last expected things came as quickly and the processor is not wanted otherwise. To be said
+ * in a turn that moved little in both directions; holds for one wait.
+ */
+void drive_loop_expect(struct drive_loop *loop);
+/* How often the loop has looked without sleeping. */
+uint64_t drive_loop_looks(const struct drive_loop *loop);
+
 /* Adds a hook (at most 8; -ENOSPC). */
 int drive_loop_hook(struct drive_loop *loop, drive_hook_fn *hook, void *user);
 /*
@@ -462,6 +471,11 @@ int drive_tap_open(struct drive_tap **tap, int fd, bool vnet, uint32_t link);
 void drive_tap_free(struct drive_tap *tap);
 void drive_tap_offers(const struct drive_tap *tap, struct drive_offers *offers);
 void drive_tap_stats(const struct drive_tap *tap, struct drive_tap_stats *stats);
+/*
+ * Whether what moved since the last call was a step of a small exchange: a few small frames, and
+ * not only in the direction in which the last ones went. See drive_loop_expect.
+ */
+bool drive_tap_converses(struct drive_tap *tap);
 /*
  * The descriptor, for the loop. Watch it level-triggered for EPOLLIN, with EPOLLOUT while
  * drive_tap_write says so.

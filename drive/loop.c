@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -14,6 +15,19 @@
 #define HOOKS_MAX 8
 #define SLOTS_MAX (1u << 22)
 #define SLOT_NONE UINT32_MAX
+
+/*
+ * Falling asleep and being woken cost more than a near answer takes to come. So after a small
+ * exchange the loop goes on looking for a moment, on these conditions: the last such waits were as
+ * short, there is a second processor on which the answer can be made meanwhile, and no other
+ * program has lately been given ours while we looked, which says that it has better use.
+ */
+#define LINGER_NS 50000
+#define GAP_MAX_NS 1000000 /* what a long wait counts as: a few short ones make up for it */
+#define GAP_WEIGHT 8	   /* the newest wait's share of the mean is 1/8 */
+#define TAKEN_NS 1000000   /* a look takes less than 1 us; so long: a program's slice of time */
+#define ABSTAIN_MIN_NS 10000000 /* then nothing of it for so long, and twice as long each time */
+#define ABSTAIN_MAX_NS 1000000000
 
 /*
  * A watch is a slot; its id is the slot's number below the slot's generation. Removal raises the
@@ -32,6 +46,15 @@ struct hook {
 	void *user;
 };
 
+struct patience {
+	bool possible;	    /* more than one processor */
+	bool expecting;	    /* for the next wait */
+	int64_t gap_ns;	    /* mean length of the waits in which something was expected */
+	int64_t abstain_ns; /* length of the last abstention */
+	int64_t until_ns;   /* its end */
+	uint64_t looks;
+};
+
 struct drive_loop {
 	int epoll;
 	struct watch *slots;
@@ -42,6 +65,7 @@ struct drive_loop {
 	int signal_fd; /* -1: none */
 	drive_signal_fn *arrived;
 	void *arrived_user;
+	struct patience patience;
 	struct minato_time now;
 	bool stopped;
 	int result;
@@ -63,6 +87,14 @@ static struct watch *watch_of(struct drive_loop *loop, uint64_t id)
 	return &loop->slots[slot];
 }
 
+static bool has_processors(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
+}
+
 int drive_loop_new(struct drive_loop **out)
 {
 	struct drive_loop *loop = calloc(1, sizeof(*loop));
@@ -78,6 +110,8 @@ int drive_loop_new(struct drive_loop **out)
 	}
 	loop->signal_fd = -1;
 	loop->free_head = SLOT_NONE;
+	loop->patience.possible = has_processors();
+	loop->patience.gap_ns = GAP_MAX_NS;
 	loop->now = drive_now();
 	*out = loop;
 	return 0;
@@ -218,27 +252,92 @@ static struct minato_time call_hooks(struct drive_loop *loop, struct minato_time
 	return latest;
 }
 
+void drive_loop_expect(struct drive_loop *loop)
+{
+	loop->patience.expecting = true;
+}
+
+uint64_t drive_loop_looks(const struct drive_loop *loop)
+{
+	return loop->patience.looks;
+}
+
+/* Another program had the processor while we looked. */
+static void abstain(struct patience *p, int64_t now)
+{
+	p->abstain_ns *= 2;
+	if (p->abstain_ns < ABSTAIN_MIN_NS || now - p->until_ns > ABSTAIN_MAX_NS)
+		p->abstain_ns = ABSTAIN_MIN_NS;
+	if (p->abstain_ns > ABSTAIN_MAX_NS)
+		p->abstain_ns = ABSTAIN_MAX_NS;
+	p->until_ns = now + p->abstain_ns;
+}
+
+/* Looks without sleeping while that promises something. Returns epoll's count or -1. */
+static int look(struct drive_loop *loop, struct epoll_event *events, int64_t begin, int64_t until)
+{
+	struct patience *p = &loop->patience;
+	int64_t last = begin;
+	int64_t now = begin;
+	int count = 0;
+
+	if (p->gap_ns > LINGER_NS || begin < p->until_ns)
+		return 0;
+	if (until > begin + LINGER_NS)
+		until = begin + LINGER_NS;
+	while (count == 0 && now < until) {
+		count = epoll_wait(loop->epoll, events, BATCH, 0);
+		p->looks++;
+		now = drive_now().ns;
+		if (now - last > TAKEN_NS) {
+			abstain(p, now);
+			break;
+		}
+		last = now;
+	}
+	return count;
+}
+
+/* Sleeps until something is ready or the deadline has come. Returns epoll's count or -1. */
+static int sleep_until(struct drive_loop *loop, struct epoll_event *events,
+		       struct minato_time deadline)
+{
+	struct timespec timeout = { 0, 0 };
+	int64_t left;
+
+	if (deadline.ns == MINATO_NEVER.ns)
+		return epoll_wait(loop->epoll, events, BATCH, -1);
+	/* The batch took time since loop->now: the wait is counted from here. */
+	left = deadline.ns - drive_now().ns;
+	if (left > 0) {
+		timeout.tv_sec = left / 1000000000;
+		timeout.tv_nsec = left % 1000000000;
+	}
+	return epoll_pwait2(loop->epoll, events, BATCH, &timeout, NULL);
+}
+
 /* Waits until something is ready or the deadline has come. Returns epoll's count or -errno. */
 static int wait_ready(struct drive_loop *loop, struct epoll_event *events,
 		      struct minato_time deadline)
 {
-	struct timespec timeout = { 0, 0 };
-	int count;
+	struct patience *p = &loop->patience;
+	bool expecting = p->expecting && p->possible;
+	int64_t begin = expecting ? drive_now().ns : 0;
+	int count = expecting ? look(loop, events, begin, deadline.ns) : 0;
 
-	if (deadline.ns == MINATO_NEVER.ns) {
-		count = epoll_wait(loop->epoll, events, BATCH, -1);
-	} else {
-		/* The batch took time since loop->now: the wait is counted from here. */
-		int64_t left = deadline.ns - drive_now().ns;
-
-		if (left > 0) {
-			timeout.tv_sec = left / 1000000000;
-			timeout.tv_nsec = left % 1000000000;
-		}
-		count = epoll_pwait2(loop->epoll, events, BATCH, &timeout, NULL);
-	}
+	p->expecting = false;
+	if (count == 0)
+		count = sleep_until(loop, events, deadline);
 	if (count < 0)
-		return errno == EINTR ? 0 : -errno;
+		count = errno == EINTR ? 0 : -errno;
+	loop->now = drive_now();
+	if (expecting) {
+		int64_t gap = loop->now.ns - begin;
+
+		if (gap > GAP_MAX_NS)
+			gap = GAP_MAX_NS;
+		p->gap_ns += (gap - p->gap_ns) / GAP_WEIGHT;
+	}
 	return count;
 }
 
@@ -253,7 +352,6 @@ int drive_loop_turn(struct drive_loop *loop, struct minato_time latest)
 	if (loop->stopped)
 		return 0;
 	count = wait_ready(loop, events, latest);
-	loop->now = drive_now();
 	for (int i = 0; i < count; i++) {
 		struct watch *watch = watch_of(loop, events[i].data.u64);
 

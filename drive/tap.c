@@ -31,6 +31,8 @@
 #define LARGE 16384
 #define BATCH_OUT 16
 #define EXTENTS_MAX 256
+#define CONVERSES_FRAMES 8 /* a step of a small exchange */
+#define CONVERSES_BYTES 4096
 #define HEADER_MAX sizeof(struct virtio_net_hdr_mrg_rxbuf)
 #define HEADER_DEFAULT sizeof(struct virtio_net_hdr)
 
@@ -48,6 +50,8 @@ struct drive_tap {
 	size_t header; /* 0 on a plain tap */
 	struct drive_offers offers;
 	struct drive_tap_stats stats;
+	struct drive_tap_stats heard; /* at the last drive_tap_converses */
+	bool last_in, last_out;	      /* which ways the last frames before that went */
 	struct kept kept;
 	struct minato_frame batch[BATCH_IN];
 	uint8_t scratch[MINATO_CHUNK_LARGE]; /* where no chunk can be had */
@@ -118,6 +122,22 @@ void drive_tap_offers(const struct drive_tap *tap, struct drive_offers *offers)
 void drive_tap_stats(const struct drive_tap *tap, struct drive_tap_stats *stats)
 {
 	*stats = tap->stats;
+}
+
+bool drive_tap_converses(struct drive_tap *tap)
+{
+	uint64_t in = tap->stats.frames_in - tap->heard.frames_in;
+	uint64_t out = tap->stats.frames_out - tap->heard.frames_out;
+	uint64_t bytes = tap->stats.bytes_in - tap->heard.bytes_in + tap->stats.bytes_out -
+			 tap->heard.bytes_out;
+	bool answers = (in && tap->last_out) || (out && tap->last_in) || (in && out);
+
+	if (!in && !out)
+		return false;
+	tap->heard = tap->stats;
+	tap->last_in = in > 0;
+	tap->last_out = out > 0;
+	return answers && in + out <= CONVERSES_FRAMES && bytes <= CONVERSES_BYTES;
 }
 
 int drive_tap_fd(const struct drive_tap *tap)

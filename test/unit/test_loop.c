@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -383,6 +384,73 @@ static void signals_come_through_the_loop(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+/* ---- looking instead of sleeping ---- */
+
+static bool has_processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
+}
+
+static struct minato_time in_ms(int64_t ms)
+{
+	return (struct minato_time){ drive_now().ns + ms * MS };
+}
+
+/* Expected things come at once, often enough for the loop to believe it. */
+static void come_at_once(struct drive_loop *loop)
+{
+	struct seen seen = { .fd = signalled() };
+	int64_t id = drive_loop_add(loop, seen.fd, EPOLLIN, note, &seen);
+
+	for (int i = 0; i < 100; i++) {
+		drive_loop_expect(loop);
+		assert_int_equal(drive_loop_turn(loop, in_ms(100)), 1);
+	}
+	drive_loop_remove(loop, id);
+	close(seen.fd);
+}
+
+static void quick_answers_are_looked_for(void **state)
+{
+	uint64_t before;
+
+	if (!has_processors())
+		skip();
+	come_at_once(*state);
+	/* Another program may have had the processor meanwhile: then it abstains for 10 ms. */
+	for (int i = 0; i < 100 && drive_loop_looks(*state) < 10; i++) {
+		assert_int_equal(drive_loop_turn(*state, in_ms(10)), 0);
+		come_at_once(*state);
+	}
+	/* Nothing is expected: */
+	before = drive_loop_looks(*state);
+	assert_true(before >= 10);
+	assert_int_equal(drive_loop_turn(*state, in_ms(1)), 0);
+	assert_int_equal(drive_loop_looks(*state), before);
+}
+
+static void slow_answers_are_slept_for(void **state)
+{
+	for (int i = 0; i < 4; i++) {
+		drive_loop_expect(*state);
+		assert_int_equal(drive_loop_turn(*state, in_ms(1)), 0);
+	}
+	assert_int_equal(drive_loop_looks(*state), 0);
+}
+
+static void looking_ends_at_the_deadline(void **state)
+{
+	struct minato_time latest;
+
+	come_at_once(*state);
+	drive_loop_expect(*state);
+	latest = (struct minato_time){ drive_now().ns + 1000 };
+	assert_int_equal(drive_loop_turn(*state, latest), 0);
+	assert_true(drive_loop_now(*state).ns >= latest.ns);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +476,9 @@ int main(void)
 		CASE(stop_before_run_is_kept),
 		CASE(hooks_rest_once_stopped),
 		CASE(signals_come_through_the_loop),
+		CASE(quick_answers_are_looked_for),
+		CASE(slow_answers_are_slept_for),
+		CASE(looking_ends_at_the_deadline),
 	};
 
 	return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

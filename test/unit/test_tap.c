@@ -530,6 +530,46 @@ static void nothing_is_asked_for_while_the_tap_is_full(void **state)
 	assert_int_equal(host.due, 0);
 }
 
+static void sends_one(struct bench *bench, uint32_t len)
+{
+	struct minato_extent extent = { bench->bytes, len };
+	struct minato_frame_out frame = {
+		.extents = &extent, .extent_count = 1, .len = len, .link = LINK
+	};
+
+	assert_int_equal(drive_tap_send(bench->tap, &frame, 1), 0);
+}
+
+static void reads_one(struct bench *bench)
+{
+	uint8_t bytes[HEADER + 64] = { 0 };
+
+	assert_int_equal(send(bench->far, bytes, sizeof(bytes), 0), sizeof(bytes));
+	assert_int_equal(drive_tap_read(bench->tap, &host, drive_now()), 1);
+}
+
+static void small_frames_to_and_fro_are_an_exchange(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_false(drive_tap_converses(bench->tap));
+	reads_one(bench);
+	assert_false(drive_tap_converses(bench->tap)); /* one way so far */
+	sends_one(bench, 100);
+	assert_true(drive_tap_converses(bench->tap));
+	assert_false(drive_tap_converses(bench->tap)); /* nothing since */
+	reads_one(bench);
+	assert_true(drive_tap_converses(bench->tap));
+	reads_one(bench);
+	assert_false(drive_tap_converses(bench->tap));
+	reads_one(bench);
+	sends_one(bench, 100);
+	assert_true(drive_tap_converses(bench->tap));
+	sends_one(bench, 5000);
+	reads_one(bench);
+	assert_false(drive_tap_converses(bench->tap)); /* too much */
+}
+
 /* ---- with a tap of the kernel ---- */
 
 static void asks_the_kernel(void)
@@ -585,6 +625,7 @@ int main(void)
 		PLAIN(plain_frames_are_read_without_a_header),
 		VNET(all_that_is_due_is_written),
 		VNET(nothing_is_asked_for_while_the_tap_is_full),
+		VNET(small_frames_to_and_fro_are_an_exchange),
 		cmocka_unit_test(a_tap_of_the_kernel_grants_offloads),
 	};
 
