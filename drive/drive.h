@@ -3,10 +3,12 @@
 #ifndef MINATO_DRIVE_H
 #define MINATO_DRIVE_H
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -219,7 +221,7 @@ void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6);
  */
 int drive_subnet_parse(struct drive_subnet *subnet, const char *text, struct drive_error *error);
 
-#define DRIVE_HOST_NAME_SIZE 254	    /* RFC 1123 2.1: 253, and the final zero */
+#define DRIVE_HOST_NAME_SIZE 254		  /* RFC 1123 2.1: 253, and the final zero */
 #define DRIVE_GATEWAY_NAME "host.minato.internal" /* of the gateway, in the guest's /etc/hosts */
 
 /* ---- guest.c, enter.c: a guest made of namespaces, without root ----
@@ -248,10 +250,12 @@ struct drive_plan {
 	struct drive_subnet subnet;
 	uint32_t mtu;	      /* of tap0: 68-65521; below 1280 the guest has no IPv6 */
 	uint8_t mac[6];	      /* of tap0 */
+	const char *ifname;   /* NULL: tap0 */
 	bool root;	      /* uid and gid 0 inside; otherwise the caller's own */
 	bool subids;	      /* with root: the caller's subordinate ids too, as users 1... */
 	bool keep_resolv;     /* leave /etc/resolv.conf as the host has it */
 	bool name_gateway;    /* in /etc/hosts; where the guest has its own it is anyway */
+	FILE *resolv_from;    /* whose search domains it has; NULL: the host's resolv.conf */
 	const char *hostname; /* NULL: the host's */
 	const char *workdir;  /* as the guest sees it; NULL: the caller's */
 	const struct drive_name *names; /* before what the host's /etc/hosts has */
@@ -267,6 +271,8 @@ struct drive_guest {
 	int tap;		    /* tap0, for drive_tap_open; the caller's to close */
 	bool has6;		    /* tap0 has its IPv6 address; false where the kernel has none */
 	bool vnet;		    /* frames on tap carry the virtio header */
+	bool attached;		    /* made by drive_attach_make: init is the helper */
+	bool resolved;		    /* /etc/resolv.conf is its own */
 	struct drive_error warning; /* what is missing though not needed, in one line; or empty */
 };
 
@@ -308,11 +314,12 @@ void drive_guest_end(struct drive_guest *guest);
 int drive_exec_code(int result);
 
 /*
- * Enters the running guest whose init has this pid, as its user: the *caller itself* moves into the
- * guest's namespaces and cannot come back, so this is for a process that only waits afterwards, and
- * ends with _exit (a leak checker at exit would look for its threads in the wrong namespace). The
- * working directory becomes `workdir`; with NULL it is kept where the guest has it, otherwise it is
- * /. 0 or negative errno with a text.
+ * Enters the guest that this process is in (its init, or of somebody else's sandbox any), as its
+ * user: the *caller itself* moves into those of its namespaces that are not its own, and cannot
+ * come back, so this is for a process that only waits afterwards, and ends with _exit (a leak
+ * checker at exit would look for its threads in the wrong namespace). The working directory becomes
+ * `workdir`; with NULL it is kept where the guest has it, otherwise it is /. 0 or negative errno
+ * with a text.
  */
 int drive_enter(pid_t init, const char *workdir, struct drive_error *error);
 /*
@@ -325,7 +332,62 @@ pid_t drive_enter_start(char *const *argv, char *const *envp, int *pidfd,
 /* 0-255 or 128+n from a wait status. */
 int drive_status_code(int status);
 
-/* ---- userns.c, subids.c, mounts.c, netns.c, init.c: the pieces of a guest ---- */
+/* ---- namespaces.c, attach.c: a guest made of namespaces that somebody else made ----
+ *
+ *   caller                                   helper, in the target's namespaces
+ *   drive_target_open
+ *   drive_attach_make  ---- fork ----------> tap with addresses, resolver
+ *                      <--- tap descriptor - waits
+ *   pidfd readable     <--- ends ----------- the target has ended
+ *   drive_guest_end    ---- end of words --> removes the resolver, ends
+ *
+ * What was changed in somebody else's namespaces is undone when the caller ends, however it ends:
+ * the helper hears of that and outlives it for as long as the undoing takes. Only lo stays up.
+ */
+
+/* Namespaces of somebody else, held by descriptors. */
+struct drive_target {
+	pid_t pid;     /* 0 when it was given as a path */
+	int pidfd;     /* of it, or -1 */
+	int netns;     /* that is to be served */
+	int owner;     /* the user namespace that owns netns; -1 when that is ours */
+	int mntns;     /* the process's own; -1: it has ours, or what is mounted there shows up
+			  elsewhere */
+	int root;      /* the process's root directory, -1 if that is not known */
+	int mountinfo; /* of mntns: tells of changes */
+	int directory; /* where the path's last part is, or -1 */
+	char file[NAME_MAX + 1];
+	dev_t dev; /* of netns: who has the same pair has the same namespace */
+	ino_t ino;
+};
+
+/*
+ * Opens the namespaces of a process (a word of digits) or a network namespace (a path). 0, or
+ * negative errno with a text: -ESRCH, -ENOENT (nothing is there), -EACCES, -EPERM (somebody
+ * else's), -EINVAL (no network namespace), -ENOTSUP (the host's own network).
+ */
+int drive_target_open(struct drive_target *target, const char *word, struct drive_error *error);
+void drive_target_close(struct drive_target *target);
+/* Whether what it was named by is still there: the process, or the namespace at that path. */
+bool drive_target_lives(const struct drive_target *target);
+
+/* How much is configured. */
+enum drive_attach {
+	DRIVE_ATTACH_ALL,
+	DRIVE_ATTACH_BARE, /* only the tap */
+};
+
+/*
+ * Gives the target a network as the plan says: subnet, mtu, mac, ifname, keep_resolv. The guest is
+ * then as one of drive_guest_make, with nothing to go; `resolved` says whether its resolver is set.
+ * -EALREADY: another minato serves it; -EEXIST: it has such an interface; others as
+ * drive_guest_make.
+ */
+int drive_attach_make(struct drive_guest *guest, const struct drive_target *target,
+		      const struct drive_plan *plan, enum drive_attach how,
+		      struct drive_error *error);
+
+/* ---- userns.c, subids.c, mounts.c, netns.c, init.c, word.c: the pieces of a guest ---- */
 
 /* Appends a sentence to a warning, after "; " where one stands there already. */
 void drive_warn(struct drive_error *warning, const char *format, ...)
@@ -380,7 +442,16 @@ int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_
  * Puts the files back whose place the host has filled anew: a rename over /etc/resolv.conf outside
  * takes away the guest's mount there. To be called when /proc/self/mountinfo changes (POLLPRI).
  */
-void drive_mounts_keep(struct drive_etc etc[DRIVE_ETC_FILES]);
+void drive_mounts_keep(struct drive_etc *etc, size_t count);
+
+/*
+ * For a mount namespace of somebody else. Stage, in a mount namespace that the caller leaves
+ * afterwards, makes a resolv.conf; put mounts it over that of the namespace the caller is in then
+ * (-ENOENT where there is none); take removes it, if it is still there. 0 or -errno.
+ */
+int drive_mounts_stage(const struct drive_plan *plan, struct drive_etc *etc);
+int drive_mounts_put(struct drive_etc *etc);
+void drive_mounts_take(struct drive_etc *etc);
 
 /* What drive_netns_make made. */
 struct drive_netns {
@@ -392,14 +463,30 @@ struct drive_netns {
 /* In the guest's new network namespace: settings, lo, tap0, addresses, routes. */
 int drive_netns_make(const struct drive_plan *plan, struct drive_netns *made,
 		     struct drive_error *warning, struct drive_error *error);
+/*
+ * In a network namespace of somebody else: lo up, tap0 with addresses and routes, nothing else
+ * changed; with `bare` the tap alone, down, be it new or one that waits for its program. -EEXIST
+ * where there is such an interface.
+ */
+int drive_netns_add(const struct drive_plan *plan, bool bare, struct drive_netns *made,
+		    struct drive_error *warning, struct drive_error *error);
 
-/* What init and its maker say to each other, one message each; `tap` travels beside it. */
+/* What init and its maker say to each other, a message each; a descriptor may travel beside it. */
 struct drive_word {
 	int32_t result; /* 0 or -errno */
 	bool vnet;
 	bool has6;
+	bool resolved;
 	struct drive_error text; /* the error's, or the warning's */
 };
+
+/* Sends the word, and a descriptor beside it unless that is -1. 0 or -errno. */
+int drive_word_say(int control, const struct drive_word *word, int fd);
+/*
+ * Waits for the other side's next word; *fd gets the descriptor beside it, -1 if none. 0, or -errno
+ * (-EPIPE: it has ended).
+ */
+int drive_word_hear(int control, struct drive_word *word, int *fd);
 
 /*
  * The life of PID 1 of the guest, from its first instruction: does not return. Closes everything
@@ -430,6 +517,8 @@ void drive_rtnl_close(struct drive_rtnl *rtnl);
 int drive_rtnl_index(struct drive_rtnl *rtnl, const char *name);
 /* Sets the link up; mtu 0 leaves that alone, mac NULL that and the length of the queue. */
 int drive_rtnl_link_up(struct drive_rtnl *rtnl, int index, uint32_t mtu, const uint8_t *mac);
+/* The same without setting it up. */
+int drive_rtnl_link_set(struct drive_rtnl *rtnl, int index, uint32_t mtu, const uint8_t *mac);
 /* Adds an address; IPv6 without duplicate address detection. */
 int drive_rtnl_addr_add(struct drive_rtnl *rtnl, int index, const struct minato_addr *addr,
 			uint8_t prefix);

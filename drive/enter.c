@@ -12,10 +12,9 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS)
 
 /* The owner of the guest: ids as init has them, seen from inside (first column of the map). */
 struct owner {
@@ -31,18 +30,59 @@ static int64_t first_of(pid_t init, const char *name)
 	return drive_proc_number(path, -1);
 }
 
+/*
+ * The namespaces of the process that are not ours: all of a guest that we made, of somebody else's
+ * those it has. Nobody can enter the user namespace that it is in already.
+ */
+static int namespaces_of(pid_t pid)
+{
+	static const struct {
+		const char *name;
+		int flag;
+	} kinds[] = {
+		{ "user", CLONE_NEWUSER },     { "mnt", CLONE_NEWNS },	{ "net", CLONE_NEWNET },
+		{ "pid", CLONE_NEWPID },       { "uts", CLONE_NEWUTS }, { "ipc", CLONE_NEWIPC },
+		{ "cgroup", CLONE_NEWCGROUP },
+	};
+	int flags = 0;
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct stat theirs;
+		struct stat ours;
+		char path[64];
+
+		(void)snprintf(path, sizeof(path), "/proc/self/ns/%s", kinds[i].name);
+		if (stat(path, &ours) < 0)
+			continue; /* a kernel without */
+		(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)pid, kinds[i].name);
+		if (stat(path, &theirs) < 0)
+			return -errno;
+		if (theirs.st_dev != ours.st_dev || theirs.st_ino != ours.st_ino)
+			flags |= kinds[i].flag;
+	}
+	return flags;
+}
+
 static int join(pid_t init, struct owner *owner, struct drive_error *error)
 {
 	int pidfd = pidfd_open(init, 0);
 	int result = 0;
+	int flags;
 
 	if (pidfd < 0)
 		return drive_fail(error, errno, "the guest has ended (%s)", strerror(errno));
-	owner->uid = first_of(init, "uid_map");
-	owner->gid = first_of(init, "gid_map");
-	if (owner->uid < 0 || owner->gid < 0)
+	flags = namespaces_of(init);
+	/* Supplementary groups of root mean nothing inside, and could not be dropped there. */
+	if (flags > 0 && (flags & CLONE_NEWUSER) && geteuid() == 0)
+		(void)setgroups(0, NULL);
+	owner->uid = flags & CLONE_NEWUSER ? first_of(init, "uid_map") : geteuid();
+	owner->gid = flags & CLONE_NEWUSER ? first_of(init, "gid_map") : getegid();
+	if (flags < 0)
+		result = drive_fail(error, -flags, "cannot look at the guest's namespaces: %s",
+				    strerror(-flags));
+	else if (owner->uid < 0 || owner->gid < 0)
 		result = drive_fail(error, EPERM, "cannot read the guest's id maps");
-	else if (setns(pidfd, NAMESPACES) < 0)
+	else if (setns(pidfd, flags) < 0)
 		result = drive_fail(error, errno, "cannot enter the guest's namespaces: %s",
 				    strerror(errno));
 	close(pidfd);
@@ -102,9 +142,6 @@ int drive_enter(pid_t init, const char *workdir, struct drive_error *error)
 	bool known = getcwd(directory, sizeof(directory));
 	int result;
 
-	/* Supplementary groups of root mean nothing inside, and could not be dropped there. */
-	if (geteuid() == 0)
-		(void)setgroups(0, NULL);
 	result = join(init, &owner, error);
 	if (result == 0)
 		result = become(&owner, error);

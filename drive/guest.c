@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,36 +16,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* How long the helper may take to undo what it did. */
+#define HELPER_ENDS_MS 3000
+
 #define NAMESPACES (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWUTS)
-
-/* Init's next message; *fd gets the descriptor beside it, -1 if none. */
-static int hear(int control, struct drive_word *word, int *fd)
-{
-	struct iovec iov = { .iov_base = word, .iov_len = sizeof(*word) };
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} ancillary = { { 0 } };
-	struct msghdr message = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = ancillary.bytes,
-		.msg_controllen = sizeof(ancillary.bytes),
-	};
-	struct cmsghdr *header;
-	ssize_t got;
-
-	*fd = -1;
-	do
-		got = recvmsg(control, &message, MSG_CMSG_CLOEXEC);
-	while (got < 0 && errno == EINTR);
-	if (got < 0)
-		return -errno;
-	header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(header), sizeof(*fd));
-	return got == (ssize_t)sizeof(*word) ? 0 : -EPIPE;
-}
 
 static int say_go(int control)
 {
@@ -77,7 +52,7 @@ static int converse(struct drive_guest *guest, const struct drive_plan *plan,
 		    struct drive_error *error)
 {
 	struct drive_word word = { 0 };
-	int result = hear(guest->control, &word, &guest->tap);
+	int result = drive_word_hear(guest->control, &word, &guest->tap);
 
 	if (result < 0)
 		return died(result, "starting", error);
@@ -86,7 +61,7 @@ static int converse(struct drive_guest *guest, const struct drive_plan *plan,
 		return result;
 	result = say_go(guest->control);
 	if (result == 0)
-		result = hear(guest->control, &word, &guest->tap);
+		result = drive_word_hear(guest->control, &word, &guest->tap);
 	if (result < 0)
 		return died(result, "setting up the guest", error);
 	if (word.result < 0)
@@ -134,7 +109,7 @@ int drive_guest_go(struct drive_guest *guest, struct drive_error *error)
 	int none;
 
 	if (result == 0)
-		result = hear(guest->control, &word, &none);
+		result = drive_word_hear(guest->control, &word, &none);
 	if (result < 0)
 		return died(result, "starting the command", error);
 	if (word.result < 0)
@@ -147,6 +122,8 @@ int drive_guest_signal(const struct drive_guest *guest, int signo)
 {
 	if (guest->pidfd < 0)
 		return -ESRCH;
+	if (guest->attached)
+		return shutdown(guest->control, SHUT_RDWR) < 0 ? -errno : 0;
 	return pidfd_send_signal(guest->pidfd, signo, NULL, 0) < 0 ? -errno : 0;
 }
 
@@ -183,12 +160,25 @@ int drive_guest_reap(struct drive_guest *guest)
 	return drive_status_code(status);
 }
 
+/* The helper in somebody else's namespaces undoes what it did there, and ends. */
+static void await_helper(const struct drive_guest *guest)
+{
+	struct pollfd ended = { .fd = guest->pidfd, .events = POLLIN };
+
+	(void)drive_guest_signal(guest, SIGTERM);
+	if (poll(&ended, 1, HELPER_ENDS_MS) <= 0)
+		(void)pidfd_send_signal(guest->pidfd, SIGKILL, NULL, 0);
+}
+
 void drive_guest_end(struct drive_guest *guest)
 {
 	if (guest->init > 0) {
 		int status;
 
-		(void)drive_guest_signal(guest, SIGKILL);
+		if (guest->attached && guest->pidfd >= 0)
+			await_helper(guest);
+		else
+			(void)drive_guest_signal(guest, SIGKILL);
 		while (waitpid(guest->init, &status, 0) < 0 && errno == EINTR)
 			;
 	}

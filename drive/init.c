@@ -23,29 +23,10 @@ struct init {
 	int mounts; /* /proc/self/mountinfo, -1 if there is none */
 };
 
-/* One message to the maker, with the descriptor beside it unless that is -1. */
+/* A maker that is gone takes us with it. */
 static void say(const struct drive_word *word, int fd)
 {
-	struct iovec iov = { .iov_base = (void *)(uintptr_t)word, .iov_len = sizeof(*word) };
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} ancillary = { { 0 } };
-	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		struct cmsghdr *header;
-
-		message.msg_control = ancillary.bytes;
-		message.msg_controllen = sizeof(ancillary.bytes);
-		header = CMSG_FIRSTHDR(&message);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	}
-	/* A maker that is gone takes us with it. */
-	if (sendmsg(CONTROL, &message, MSG_NOSIGNAL) < 0)
+	if (drive_word_say(CONTROL, word, fd) < 0)
 		_exit(1);
 }
 
@@ -218,7 +199,7 @@ static _Noreturn void serve(struct init *init)
 		if (ready[1].revents)
 			_exit(1);
 		if (ready[2].revents)
-			drive_mounts_keep(init->etc);
+			drive_mounts_keep(init->etc, DRIVE_ETC_FILES);
 		hand_on_signals(init);
 		reap(init);
 	}
@@ -247,7 +228,8 @@ _Noreturn void drive_init_main(int control, const struct drive_plan *plan)
 		_exit(1);
 	close(made.tap);
 	init.mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	drive_mounts_keep(init.etc); /* What changed before we looked raises no event. */
+	drive_mounts_keep(init.etc,
+			  DRIVE_ETC_FILES); /* What changed before we looked raises no event. */
 	await();
 	word = (struct drive_word){ .result = start_command(&init) };
 	say(&word, -1);

@@ -24,9 +24,8 @@
 #define CALM (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 /* Calls back for each line of a file, without its newline. No file is a file without lines. */
-static void each_line(const char *path, void (*line)(FILE *to, const char *text), FILE *to)
+static void each_line(FILE *from, void (*line)(FILE *to, const char *text), FILE *to)
 {
-	FILE *from = fopen(path, "re");
 	size_t room = 0;
 	size_t total = 0;
 	char *text = NULL;
@@ -38,6 +37,13 @@ static void each_line(const char *path, void (*line)(FILE *to, const char *text)
 		line(to, text);
 	}
 	free(text);
+}
+
+static void each_line_of(const char *path, void (*line)(FILE *to, const char *text), FILE *to)
+{
+	FILE *from = fopen(path, "re");
+
+	each_line(from, line, to);
 	if (from)
 		(void)fclose(from);
 }
@@ -62,7 +68,10 @@ static void write_resolv(FILE *to, const struct drive_plan *plan)
 
 	(void)minato_addr_format(subnet->has4 ? &subnet->dns4 : &subnet->dns6, text, sizeof(text));
 	(void)fprintf(to, "nameserver %s\n", text);
-	each_line("/etc/resolv.conf", keep_resolv_line, to);
+	if (plan->resolv_from)
+		each_line(plan->resolv_from, keep_resolv_line, to);
+	else
+		each_line_of("/etc/resolv.conf", keep_resolv_line, to);
 }
 
 static void write_name(FILE *to, const struct minato_addr *addr, const char *name)
@@ -88,7 +97,7 @@ static void write_hosts(FILE *to, const struct drive_plan *plan)
 		write_name(to, &subnet->gateway4, DRIVE_GATEWAY_NAME);
 	if (subnet->has6)
 		write_name(to, &subnet->gateway6, DRIVE_GATEWAY_NAME);
-	each_line("/etc/hosts", keep_line, to);
+	each_line_of("/etc/hosts", keep_line, to);
 }
 
 /* Mounts the spare at its place and takes the next spare from there. */
@@ -150,14 +159,11 @@ static int stage(const struct own_file *own, const struct drive_plan *plan)
 	return 0;
 }
 
-/* Puts the staged file over its name in /etc. */
-static int place(struct drive_etc *etc, const struct own_file *own, struct drive_error *warning)
+/* Takes the staged file as a detached mount, to be put over its name. */
+static int lift(struct drive_etc *etc, const struct own_file *own)
 {
 	struct stat info;
-	int result;
 
-	if (lstat(own->path, &info) < 0)
-		return layer(own->directory, warning);
 	if (stat(own->staged, &info) < 0)
 		return -errno;
 	etc->spare = open_tree(AT_FDCWD, own->staged, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
@@ -166,7 +172,20 @@ static int place(struct drive_etc *etc, const struct own_file *own, struct drive
 	etc->path = own->path;
 	etc->dev = info.st_dev;
 	etc->ino = info.st_ino;
-	result = attach(etc);
+	return 0;
+}
+
+/* Puts the staged file over its name in /etc. */
+static int place(struct drive_etc *etc, const struct own_file *own, struct drive_error *warning)
+{
+	struct stat info;
+	int result;
+
+	if (lstat(own->path, &info) < 0)
+		return layer(own->directory, warning);
+	result = lift(etc, own);
+	if (result == 0)
+		result = attach(etc);
 	if (result < 0)
 		etc->path = NULL;
 	return result;
@@ -260,15 +279,56 @@ static void await_renames(void)
 	(void)closedir(directory);
 }
 
-void drive_mounts_keep(struct drive_etc etc[DRIVE_ETC_FILES])
+void drive_mounts_keep(struct drive_etc *etc, size_t count)
 {
 	struct stat info;
 
 	await_renames();
-	for (int i = 0; i < DRIVE_ETC_FILES; i++) {
+	for (size_t i = 0; i < count; i++) {
 		if (!etc[i].path || etc[i].spare < 0 || lstat(etc[i].path, &info) < 0)
 			continue;
 		if (info.st_dev != etc[i].dev || info.st_ino != etc[i].ino)
 			(void)attach(&etc[i]);
 	}
+}
+
+int drive_mounts_stage(const struct drive_plan *plan, struct drive_etc *etc)
+{
+	const struct own_file *own = &own_files[0];
+	int result;
+
+	*etc = (struct drive_etc){ .spare = -1 };
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
+	    mount("minato", STAGE, "tmpfs", CALM, "mode=0755,size=1m") < 0)
+		return -errno;
+	result = stage(own, plan);
+	if (result == 0)
+		result = lift(etc, own);
+	(void)umount2(STAGE, MNT_DETACH);
+	return result;
+}
+
+int drive_mounts_put(struct drive_etc *etc)
+{
+	struct stat info;
+	int result;
+
+	if (lstat(etc->path, &info) < 0)
+		return -errno;
+	result = attach(etc);
+	if (result < 0)
+		etc->path = NULL;
+	return result;
+}
+
+void drive_mounts_take(struct drive_etc *etc)
+{
+	struct stat info;
+
+	if (etc->path && lstat(etc->path, &info) == 0 && info.st_dev == etc->dev &&
+	    info.st_ino == etc->ino)
+		(void)umount2(etc->path, MNT_DETACH | UMOUNT_NOFOLLOW);
+	if (etc->spare >= 0)
+		close(etc->spare);
+	*etc = (struct drive_etc){ .spare = -1 };
 }

@@ -102,21 +102,35 @@ int drive_rtnl_index(struct drive_rtnl *rtnl, const char *name)
  */
 #define TAP_QUEUE 10000
 
-int drive_rtnl_link_up(struct drive_rtnl *rtnl, int index, uint32_t mtu, const uint8_t *mac)
+static struct nlmsghdr *describe_link(struct drive_rtnl *rtnl, int index, uint32_t mtu,
+				      const uint8_t *mac)
 {
 	struct nlmsghdr *message = start(rtnl, RTM_NEWLINK, NLM_F_ACK);
 	struct ifinfomsg *link = mnl_nlmsg_put_extra_header(message, sizeof(*link));
 
 	link->ifi_family = AF_UNSPEC;
 	link->ifi_index = index;
-	link->ifi_flags = IFF_UP;
-	link->ifi_change = IFF_UP;
 	if (mtu)
 		mnl_attr_put_u32(message, IFLA_MTU, mtu);
 	if (mac) {
 		mnl_attr_put(message, IFLA_ADDRESS, 6, mac);
 		mnl_attr_put_u32(message, IFLA_TXQLEN, TAP_QUEUE);
 	}
+	return message;
+}
+
+int drive_rtnl_link_set(struct drive_rtnl *rtnl, int index, uint32_t mtu, const uint8_t *mac)
+{
+	return ask(rtnl, describe_link(rtnl, index, mtu, mac), NULL, NULL);
+}
+
+int drive_rtnl_link_up(struct drive_rtnl *rtnl, int index, uint32_t mtu, const uint8_t *mac)
+{
+	struct nlmsghdr *message = describe_link(rtnl, index, mtu, mac);
+	struct ifinfomsg *link = mnl_nlmsg_get_payload(message);
+
+	link->ifi_flags = IFF_UP;
+	link->ifi_change = IFF_UP;
 	return ask(rtnl, message, NULL, NULL);
 }
 

@@ -35,23 +35,35 @@ static void allow_ping(struct drive_error *warning)
 		drive_warn(warning, "ping will not work for ordinary users in the guest");
 }
 
-static void set_all(bool has6, struct drive_error *warning)
+static void set_of_tap(const char *tap, const char *name, const char *value)
 {
-	/* Nobody else is on this link: no address of it can be a duplicate or come from outside. */
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "ipv6/conf/%s/%s", tap, name);
+	(void)set(path, value);
+}
+
+/* Nobody else is on this link: no address of it can be a duplicate or come from outside. */
+static void set_tap(const char *tap, bool has6)
+{
 	static const char *const calm[] = {
-		"ipv6/conf/tap0/accept_ra",    "ipv6/conf/tap0/autoconf",
-		"ipv6/conf/tap0/accept_dad",   "ipv6/conf/tap0/dad_transmits",
-		"ipv6/conf/tap0/use_tempaddr", "ipv6/conf/tap0/router_solicitations",
+		"accept_ra",	 "autoconf",	 "accept_dad",
+		"dad_transmits", "use_tempaddr", "router_solicitations",
 	};
 
+	set_of_tap(tap, "disable_ipv6", has6 ? "0" : "1");
+	for (size_t i = 0; has6 && i < sizeof(calm) / sizeof(calm[0]); i++)
+		set_of_tap(tap, calm[i], "0");
+}
+
+/* What holds for all of the namespace. */
+static void set_all(struct drive_error *warning)
+{
 	if (set("ipv4/ip_unprivileged_port_start", "0") < 0)
 		drive_warn(warning, "ports below 1024 need root in the guest (/proc/sys is not "
 				    "writable here)");
 	allow_ping(warning);
 	(void)set("ipv6/conf/lo/disable_ipv6", "0");
-	(void)set("ipv6/conf/tap0/disable_ipv6", has6 ? "0" : "1");
-	for (size_t i = 0; has6 && i < sizeof(calm) / sizeof(calm[0]); i++)
-		(void)set(calm[i], "0");
 }
 
 static int explain_tun(int errnum, struct drive_error *error)
@@ -82,15 +94,46 @@ static int explain_tun(int errnum, struct drive_error *error)
 	return drive_fail(error, errnum, "/dev/net/tun: %s", why);
 }
 
-static int open_tap(bool *vnet, struct drive_error *error)
+static bool has_interface(const char *name)
 {
-	struct ifreq request = { .ifr_name = "tap0" };
+	struct drive_rtnl *rtnl;
+	bool found;
+
+	if (drive_rtnl_open(&rtnl) < 0)
+		return false;
+	found = drive_rtnl_index(rtnl, name) >= 0;
+	drive_rtnl_close(rtnl);
+	return found;
+}
+
+static int refuse_name(const char *name, struct drive_error *error)
+{
+	return drive_fail(error, EEXIST,
+			  "the namespace has an interface %s already, which another program serves "
+			  "or which is no tap. End that one, or choose another name by --ifname",
+			  name);
+}
+
+static int explain_tap(int result, const char *name, struct drive_error *error)
+{
+	char what[64];
+
+	if (has_interface(name))
+		return refuse_name(name, error);
+	(void)snprintf(what, sizeof(what), "making %s in the guest", name);
+	return drive_userns_explain(result, what, error);
+}
+
+static int open_tap(const char *name, bool *vnet, struct drive_error *error)
+{
+	struct ifreq request = { .ifr_name = "" };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int result;
 
 	if (fd < 0)
 		return explain_tun(errno, error);
 	*vnet = true;
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	result = ioctl(fd, TUNSETIFF, &request);
 	if (result < 0 && errno == EINVAL) {
@@ -99,7 +142,7 @@ static int open_tap(bool *vnet, struct drive_error *error)
 		result = ioctl(fd, TUNSETIFF, &request);
 	}
 	if (result < 0) {
-		result = drive_userns_explain(-errno, "making tap0 in the guest", error);
+		result = explain_tap(-errno, name, error);
 		close(fd);
 		return result;
 	}
@@ -129,10 +172,11 @@ static int number(struct drive_rtnl *rtnl, int index, const struct drive_subnet 
 	return result < 0 ? result : drive_rtnl_default_add(rtnl, index, gateway);
 }
 
-static int configure(struct drive_rtnl *rtnl, const struct drive_plan *plan, bool has6)
+static int configure(struct drive_rtnl *rtnl, const struct drive_plan *plan, const char *name,
+		     bool has6)
 {
 	int lo = drive_rtnl_index(rtnl, "lo");
-	int tap = drive_rtnl_index(rtnl, "tap0");
+	int tap = drive_rtnl_index(rtnl, name);
 	int result;
 
 	if (lo < 0 || tap < 0)
@@ -147,30 +191,69 @@ static int configure(struct drive_rtnl *rtnl, const struct drive_plan *plan, boo
 	return result;
 }
 
-int drive_netns_make(const struct drive_plan *plan, struct drive_netns *made,
-		     struct drive_error *warning, struct drive_error *error)
+static int configure_bare(struct drive_rtnl *rtnl, const struct drive_plan *plan, const char *name)
 {
-	struct drive_rtnl *rtnl;
-	int result;
+	int tap = drive_rtnl_index(rtnl, name);
 
+	return tap < 0 ? tap : drive_rtnl_link_set(rtnl, tap, plan->mtu, plan->mac);
+}
+
+static const char *tap_name(const struct drive_plan *plan)
+{
+	return plan->ifname ? plan->ifname : "tap0";
+}
+
+static void judge_ipv6(const struct drive_plan *plan, struct drive_netns *made,
+		       struct drive_error *warning)
+{
 	made->has6 = plan->subnet.has6 && plan->mtu >= MTU6_MIN && kernel_has6();
 	if (plan->subnet.has6 && !made->has6)
 		drive_warn(warning, plan->mtu < MTU6_MIN ?
 					    "no IPv6 in the guest: its MTU is below 1280" :
 					    "no IPv6 in the guest: the kernel has none");
-	made->tap = open_tap(&made->vnet, error);
-	if (made->tap < 0)
-		return made->tap;
-	set_all(made->has6, warning);
-	result = drive_rtnl_open(&rtnl);
+}
+
+/* Gives the tap that is open its addresses, or closes it. */
+static int finish(const struct drive_plan *plan, bool bare, struct drive_netns *made,
+		  struct drive_error *error)
+{
+	const char *name = tap_name(plan);
+	struct drive_rtnl *rtnl;
+	int result = drive_rtnl_open(&rtnl);
+
 	if (result == 0) {
-		result = configure(rtnl, plan, made->has6);
+		result = bare ? configure_bare(rtnl, plan, name) :
+				configure(rtnl, plan, name, made->has6);
 		drive_rtnl_close(rtnl);
 	}
-	if (result < 0) {
-		close(made->tap);
-		return drive_fail(error, -result, "configuring tap0 in the guest: %s",
-				  strerror(-result));
-	}
-	return 0;
+	if (result == 0)
+		return 0;
+	close(made->tap);
+	return drive_fail(error, -result, "configuring %s in the guest: %s", name,
+			  strerror(-result));
+}
+
+int drive_netns_make(const struct drive_plan *plan, struct drive_netns *made,
+		     struct drive_error *warning, struct drive_error *error)
+{
+	judge_ipv6(plan, made, warning);
+	made->tap = open_tap(tap_name(plan), &made->vnet, error);
+	if (made->tap < 0)
+		return made->tap;
+	set_all(warning);
+	set_tap(tap_name(plan), made->has6);
+	return finish(plan, false, made, error);
+}
+
+int drive_netns_add(const struct drive_plan *plan, bool bare, struct drive_netns *made,
+		    struct drive_error *warning, struct drive_error *error)
+{
+	judge_ipv6(plan, made, warning);
+	if (!bare && has_interface(tap_name(plan)))
+		return refuse_name(tap_name(plan), error);
+	made->tap = open_tap(tap_name(plan), &made->vnet, error);
+	if (made->tap < 0)
+		return made->tap;
+	set_tap(tap_name(plan), made->has6);
+	return finish(plan, bare, made, error);
 }

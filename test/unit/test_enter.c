@@ -11,6 +11,7 @@
 
 #include "guest_fixture.h"
 #include "netns_fixture.h"
+#include "target_fixture.h"
 
 static struct guest_run run;
 static char text[256];
@@ -231,6 +232,40 @@ static void with_root(void)
 	end_idle();
 }
 
+/* Of a sandbox that somebody else made: its namespaces alone, the others are ours already. */
+static void with_a_part(int namespaces, const char *uid)
+{
+	struct sandbox sandbox;
+	char link[64];
+	char path[64];
+	char wanted[128];
+	ssize_t size;
+
+	if (!guests_can_be() || !sandbox_make(&sandbox, namespaces))
+		_exit(NO_NAMESPACE);
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)sandbox.pid);
+	size = readlink(path, link, sizeof(link) - 1);
+	DEMAND(size > 0);
+	link[size] = '\0';
+	run.guest.init = sandbox.pid;
+	DEMAND(enter("id -u; readlink /proc/self/ns/net") == 0);
+	snprintf(wanted, sizeof(wanted), "%s\n%s\n", uid, link);
+	DEMAND(strcmp(text, wanted) == 0);
+	sandbox_end(&sandbox);
+}
+
+static void with_user_and_network(void)
+{
+	with_a_part(CLONE_NEWUSER | CLONE_NEWNET, "0");
+}
+
+static void with_network_alone(void)
+{
+	if (geteuid() != 0)
+		_exit(NO_NAMESPACE);
+	with_a_part(CLONE_NEWNET, "0");
+}
+
 static void nobody_there(void)
 {
 	struct drive_error error = { "" };
@@ -253,6 +288,8 @@ static void not_a_guest(void)
 }
 
 CHILD_CASE(root_of_the_guest_is_root_again, with_root)
+CHILD_CASE(a_sandbox_of_somebody_else, with_user_and_network)
+CHILD_CASE(a_network_namespace_alone, with_network_alone)
 CHILD_CASE(a_guest_that_has_ended, nobody_there)
 CHILD_CASE(a_process_that_is_no_guest, not_a_guest)
 
@@ -271,6 +308,8 @@ int main(void)
 		cmocka_unit_test(command_dies_with_who_entered),
 		cmocka_unit_test(command_dies_with_the_guest),
 		cmocka_unit_test(root_of_the_guest_is_root_again),
+		cmocka_unit_test(a_sandbox_of_somebody_else),
+		cmocka_unit_test(a_network_namespace_alone),
 		cmocka_unit_test(a_guest_that_has_ended),
 		cmocka_unit_test(a_process_that_is_no_guest),
 	};
