@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # bench.sh - side by side figures for port layers (see README.md)
 # usage: bench.sh [-o OUTDIR] [-r ROUNDS] [-s SETS] PEER...
-#   SETS: comma list of: tput tputlo rr crr udp v6 idle start prof (default: all but prof)
+#   SETS: comma list of: tput tputlo bidir wan rr crr udp v6 idle start prof (default: all but prof)
 #   PATHS (environment): of the paths a peer has, those to measure (default: g2h g2p h2g p2g)
 set -u
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-OUT=./bench-out ROUNDS=3 SETS=tput,tputlo,rr,crr,udp,v6,idle,start
+OUT=./bench-out ROUNDS=3 SETS=tput,tputlo,bidir,wan,rr,crr,udp,v6,idle,start
 while getopts o:r:s: o; do
   case $o in o) OUT=$OPTARG ;; r) ROUNDS=$OPTARG ;; s) SETS=$OPTARG ;; *) exit 2 ;; esac
 done
@@ -16,13 +16,13 @@ shift $((OPTIND - 1))
 
 : "${BENCH_USER:=nobody}" "${LOCK:=/tmp/bench.lock}" "${CC_ALGO:=cubic}"
 : "${PATHS:=g2h g2p h2g p2g}"
-: "${TPUT8_LO:=yes}" "${DUR:=5}" "${DUR_LO:=3}" "${DUR_RR:=2}" "${DUR_UDP:=2}" "${DUR_SEARCH:=0.3}" "${NIDLE:=10000}" "${NSTART:=3}"
+: "${TPUT8_LO:=yes}" "${DUR:=5}" "${DUR_LO:=3}" "${DUR_RR:=2}" "${DUR_UDP:=2}" "${DUR_SEARCH:=0.3}" "${DUR_WAN:=8}" "${WAN_MS:=50}" "${WAN_LOSS:=0.1}" "${WAN_PEERS:=kernel-veth-nft minato}" "${NIDLE:=10000}" "${NSTART:=3}"
 NB=$HERE/nb
-[[ -x $NB ]] || make -C "$HERE" nb >/dev/null || exit 1
+make -s -C "$HERE" all >/dev/null || exit 1
 mkdir -p "$OUT"
 RES=$OUT/results.tsv
 TAG=mb$$
-NS_HOST=$TAG-host NS_PEER=$TAG-peer
+NS_HOST=$TAG-host NS_PEER=$TAG-peer NS_BEHIND=$TAG-behind
 RUN=$(mktemp -d "${TMPDIR:-/tmp}/bench.XXXXXX")
 chmod 755 "$RUN"
 BENCH_UID=$(id -u "$BENCH_USER") BENCH_GID=$(id -g "$BENCH_USER")
@@ -30,6 +30,8 @@ BENCH_UID=$(id -u "$BENCH_USER") BENCH_GID=$(id -g "$BENCH_USER")
 # addresses of the test bed
 HOST4=10.99.0.2 GW4=10.99.0.1 PEER4=10.99.0.10
 HOST6=fd99::2 GW6=fd99::1 PEER6=fd99::10
+FAR_HOST4=10.98.0.2 FAR_PEER4=10.98.0.10     # the ends of a long wire between host and peer
+NEAR_GUEST4=10.97.0.1 NEAR_BEHIND4=10.97.0.9 # and of one between the guest and a machine behind it
 # services: host and peer namespace at 60xx, guest at 70xx
 P_OUT_IPERF=6001 P_OUT_NB=6002 P_IN_IPERF=7001 P_IN_NB=7002
 
@@ -135,6 +137,7 @@ topo_up() {
 topo_down() {
   ip netns del "$NS_HOST" 2>/dev/null
   ip netns del "$NS_PEER" 2>/dev/null
+  ip netns del "$NS_BEHIND" 2>/dev/null
 }
 cleanup() {
   declare -F p_stop >/dev/null && p_stop
@@ -197,6 +200,47 @@ tput() {
     { read -r u s b c; emit "$path" "$name.tool_usr_s_per_GB" "$u"; emit "$path" "$name.tool_sys_s_per_GB" "$s"
       emit "$path" "$name.all_busy_s_per_GB" "$b"; emit "$path" "$name.tool_cpu" "$c"; }
 }
+# bidir PATH DUR ADDR PORT: one connection that is full in both directions; `out` leaves the client
+bidir() {
+  local path=$1 dur=$2 out in
+  timed iperf3 -c "$3" -p "$4" -t "$dur" -f m --bidir
+  read -r out in <<<"$(awk '/receiver/ { for (i = 1; i <= NF; i++) if ($i == "Mbits/sec") v[/TX-C/ ? 1 : 2] = $(i-1) }
+    END { print v[1]+0, v[2]+0 }' <<<"$T_OUT")"
+  if [[ "$out" = 0 && "$in" = 0 ]]; then failed "$path" bidir mbps; return; fi
+  emit "$path" bidir.out_mbps "$out"; emit "$path" bidir.in_mbps "$in"
+  awk -v a="$out" -v b="$in" 'BEGIN{ s=a+b; print s, (a < b ? a : b) / s }' |
+    { read -r s l; emit "$path" bidir.mbps "$s"; emit "$path" bidir.lesser_share "$l"; }
+}
+# ---- a long wire: the same delay, and the same losses for each peer ----
+wire_up() { # NETNS IF ADDR NETNS IF ADDR
+  local i
+  "$HERE/link" "$1" "$2" "$4" "$5" -d "$WAN_MS" -l "$WAN_LOSS" -s "$ROUND" >"$RUN/link.out" 2>&1 &
+  WIRE_PID=$!
+  PIDS+=($!)
+  for i in {1..100}; do grep -q ready "$RUN/link.out" 2>/dev/null && break; sleep 0.02; done
+  nsrun "$1" bash -c "ip addr add $3/24 dev $2; ip link set $2 up"
+  nsrun "$4" bash -c "ip addr add $6/24 dev $5; ip link set $5 up"
+}
+# after the last FIN has gone, or the service would wait for it
+wire_down() { sleep 1; kill "$WIRE_PID" 2>/dev/null; wait "$WIRE_PID" 2>/dev/null; }
+# wan_far: the wire is between host and peer; wan_near: between the tool's guest and a machine behind it
+measure_wan() {
+  WHERE=(nsenter --net="$GUEST_NS")
+  wire_up "/run/netns/$NS_HOST" f0 $FAR_HOST4 "/run/netns/$NS_PEER" f1 $FAR_PEER4
+  tput wan_far tcp8 "$DUR_WAN" $FAR_PEER4 $P_OUT_IPERF -P 8
+  tput wan_far tcp8R "$DUR_WAN" $FAR_PEER4 $P_OUT_IPERF -P 8 -R
+  wire_down
+  ip netns add "$NS_BEHIND"
+  nsrun "/run/netns/$NS_BEHIND" bash -c "tune_ns $CC_ALGO; ip link set lo up"
+  wire_up "$GUEST_NS" n1 $NEAR_GUEST4 "/run/netns/$NS_BEHIND" n0 $NEAR_BEHIND4
+  in_guest bash -c "echo 1 >/proc/sys/net/ipv4/ip_forward"
+  nsrun "/run/netns/$NS_BEHIND" ip route add default via $NEAR_GUEST4
+  WHERE=(nsenter --net="/run/netns/$NS_BEHIND")
+  tput wan_near tcp8 "$DUR_WAN" "$A_g2p" $P_OUT_IPERF -P 8
+  tput wan_near tcp8R "$DUR_WAN" "$A_g2p" $P_OUT_IPERF -P 8 -R
+  wire_down
+  ip netns del "$NS_BEHIND"
+}
 # lat PATH NAME nb-args...
 lat() {
   local path=$1 name=$2 k
@@ -240,6 +284,7 @@ measure_path() {
       tput "$path" tcp8R "$d" "$A" $PI -P 8 -R
     fi
   fi
+  has bidir && [[ $path = g2p || $path = p2g ]] && bidir "$path" "$d" "$A" $PI
   has rr && lat "$path" rr1 rr -a "$A" -p $PN -t "$DUR_RR"
   if has crr; then
     lat "$path" crr1 crr -a "$A" -p $PN -c 1 -t "$DUR_RR"
@@ -363,6 +408,7 @@ one_peer() {
     read -r r p n <<<"$(tool_rss)"
     emit start rss_kB "$r"; emit start pss_kB "$p"; emit start procs "$n"
     for p in $P_PATHS; do say "[$ROUND] $PEER $p"; measure_path "$p"; done
+    if has wan && [[ " $WAN_PEERS " == *" $PEER "* ]]; then say "[$ROUND] $PEER wan"; measure_wan; fi
     if has prof; then for p in $P_PATHS; do [[ $p = h2g ]] || measure_prof "$p"; done; fi
     if has idle; then for p in $P_IDLE_PATHS; do [[ " $P_PATHS " == *" $p "* ]] && measure_idle "$p"; done; fi
     cp "$RUN/tool.log" "$OUT/$PEER.log" 2>/dev/null
