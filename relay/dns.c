@@ -189,11 +189,16 @@ void dns_free(struct dns *dns)
 
 /* ---- answers to the guest ---- */
 
-/* From the address it asked, in a datagram as large as the link takes. */
+/* From the address it asked, in a datagram as large as the link takes: RFC 9715 3.1, never in
+   fragments. */
 static void reply(struct dns *dns, const struct minato_datagram *from, uint8_t *data, size_t len)
 {
 	uint64_t socket = dns->udp[minato_addr_is4(&from->local.addr) ? 0 : 1];
-	struct minato_datagram to = { .remote = from->remote, .local = from->local };
+	struct minato_datagram to = {
+		.remote = from->remote,
+		.local = from->local,
+		.dont_fragment = true,
+	};
 	struct dnsmsg m;
 
 	if (minato_send_datagram(dns->relay->host, socket, &to, data, len) != -EMSGSIZE)

@@ -129,6 +129,13 @@ struct minato_config {
 	uint32_t chunks_small;	  /* of MINATO_CHUNK_SMALL bytes */
 	uint32_t active_max;	  /* connections with data in flight at once */
 	uint32_t calls_max;	  /* held and half-open calls at once */
+	/*
+	 * Packets being put together from fragments at once; each holds a
+	 * large chunk for at most 60 s, so there are at most a quarter as many
+	 * as these. When all are used, the oldest one of the source that has
+	 * most of them gives way.
+	 */
+	uint32_t reassemblies_max;
 	uint32_t link_count;
 	struct minato_link_config link[MINATO_LINKS_MAX];
 };
@@ -230,7 +237,8 @@ void minato_input(struct minato *m, struct minato_time now,
 
 /*
  * A frame to transmit. extents[0] holds the headers (always at least the link,
- * IP and transport headers, contiguous), the others the payload where it lies.
+ * IP and transport headers, contiguous; of a fragment behind the first there is
+ * no transport header), the others the payload where it lies.
  * Valid until the next call on this host value.
  */
 struct minato_frame_out {
@@ -320,12 +328,17 @@ struct minato_datagram {
 	uint8_t ttl;		       /* hop limit; on sending 0 = default */
 	uint8_t traffic_class;	       /* DSCP and ECN */
 	uint16_t gso_size; /* run of equal datagrams in one; 0 = a single one */
+	bool dont_fragment; /* on sending: -EMSGSIZE if its path is narrower;
+			       on receiving: how it came (all of IPv6 that was
+			       not in fragments) */
 	uint32_t len;	   /* payload bytes, on receiving */
 };
 /*
  * Datagrams with both ends given. A source address that is not ours needs
  * MINATO_OPT_TRANSPARENT. With gso_size, `data` is a run of datagrams of that
- * size (the last may be shorter). -EMSGSIZE, -EAGAIN, -EDESTADDRREQ.
+ * size (the last may be shorter). What is longer than its path takes leaves in
+ * fragments. -EMSGSIZE (above 65,507 bytes, IPv6 65,527), -EAGAIN,
+ * -EDESTADDRREQ.
  */
 int64_t minato_send_datagram(struct minato *m, uint64_t socket,
 			     const struct minato_datagram *to,
@@ -334,6 +347,13 @@ int64_t minato_send_datagram(struct minato *m, uint64_t socket,
 int64_t minato_recv_datagram(struct minato *m, uint64_t socket,
 			     struct minato_datagram *from, void *data,
 			     size_t len, uint32_t flags);
+
+/*
+ * Bytes that an IP packet of this socket to `to` may have: the link's MTU, or
+ * less where an ICMP error within ten minutes said so. -EBADF, -ENETUNREACH.
+ */
+int minato_path_mtu(struct minato *m, uint64_t socket,
+		    const struct minato_addr *to);
 
 /*
  * Zero copy, reading: describes up to `max` extents at the head of the receive
@@ -550,7 +570,8 @@ struct minato_trouble {
 	 * parameter problem.
 	 */
 	uint8_t type, code;
-	uint32_t mtu; /* not 0: the packet was too big for a link of this */
+	uint32_t mtu; /* not 0: the packet was too big for a link of this;
+			 raised to 68, IPv6 1280 */
 	/* Who says so. Zero: we do (of a closed port: the destination). */
 	struct minato_addr offender;
 	/*

@@ -62,6 +62,7 @@ static void tell_ends(const struct message *msg, struct minato_datagram *out)
 		.ttl = msg->ttl,
 		.traffic_class = msg->traffic_class,
 		.gso_size = msg->gso_size,
+		.dont_fragment = msg->dont_fragment,
 		.len = msg->data.bytes,
 	};
 }
@@ -189,12 +190,33 @@ static bool is_trouble(const struct minato_trouble *t, bool is4)
 	       t->type == ICMP6_PARAMETER;
 }
 
+/*
+ * A packet too big: every link takes a minimum (RFC 791 3.2, RFC 8200 5), and
+ * there are receivers who compare the MTU with the length of what it is about.
+ */
+static void bound_mtu(struct minato_trouble *t, struct icmp_about *about)
+{
+	const bool is4 = minato_addr_is4(&about->key.remote);
+	const uint32_t least = is4 ? 68 : 1280;
+	const uint32_t header = (is4 ? IPV4_LEN : IPV6_LEN) + UDP_LEN;
+
+	if (t->mtu == 0)
+		return;
+	if (t->mtu < least)
+		t->mtu = least;
+	if (t->mtu >= UINT16_MAX)
+		t->mtu = UINT16_MAX - 1;
+	if (about->len <= t->mtu - header)
+		about->len = t->mtu - header + 1;
+}
+
 int minato_report(struct minato *m, uint64_t socket,
 		  const struct minato_datagram *flow,
 		  const struct minato_trouble *trouble)
 {
 	uint32_t index;
 	const struct socket *s = slots_find(m, socket, &index);
+	struct minato_trouble told = *trouble;
 	struct icmp_about about;
 	int error;
 
@@ -205,6 +227,7 @@ int minato_report(struct minato *m, uint64_t socket,
 		return error;
 	if (!is_trouble(trouble, minato_addr_is4(&about.key.remote)))
 		return -EINVAL;
-	icmp_out_about(m, &about, trouble);
+	bound_mtu(&told, &about);
+	icmp_out_about(m, &about, &told);
 	return 0;
 }

@@ -193,20 +193,37 @@ static enum drop deliver_icmp(struct minato *m, const struct arrival *a)
 	return deliver_flow(m, a);
 }
 
+static enum drop check_ends(const struct minato *m, const struct packet *p)
+{
+	const enum drop drop = check_source(m, p);
+
+	return drop == DROP_NONE ? check_destination(m, p) : drop;
+}
+
+/* What the parser refused: most of it without a word. */
+static void deliver_refused(struct minato *m, const struct arrival *a)
+{
+	const struct packet *p = &a->packet;
+
+	if (p->type == PACKET_FRAGMENT && check_ends(m, p) == DROP_NONE)
+		fragment_in_refused(m, p, a->verdict);
+}
+
 enum drop deliver_packet(struct minato *m, const struct arrival *a)
 {
 	const struct packet *p = &a->packet;
 	enum drop drop = a->verdict;
 
-	if (drop != DROP_NONE)
+	if (drop != DROP_NONE) {
+		deliver_refused(m, a);
 		return drop;
+	}
 	if (p->type == PACKET_ARP)
 		return discovery_arp(m, p);
 	if (is_discovery(p))
-		return discovery_nd(m, p);
-	drop = check_source(m, p);
-	if (drop == DROP_NONE)
-		drop = check_destination(m, p);
+		/* RFC 6980 5: never in fragments. */
+		return p->fragmented ? DROP_ND : discovery_nd(m, p);
+	drop = check_ends(m, p);
 	if (drop == DROP_HOP_LIMIT) {
 		deliver_learn(m, p);
 		icmp_out_expired(m, p);
@@ -221,7 +238,7 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 	case PACKET_ICMP6:
 		return deliver_icmp(m, a);
 	case PACKET_FRAGMENT:
-		return DROP_IP_FRAGMENT;
+		return fragment_in_arrive(m, a);
 	case PACKET_OTHER:
 		/* RFC 1122 3.2.2.1 */
 		icmp_out_error(m, p, MINATO_REASON_PROTOCOL, 0, &p->dst);

@@ -208,7 +208,7 @@ bool flow_setup(struct minato *m, const struct port_key *key,
 	bytes[35] = (uint8_t)key->remote_port;
 	bytes[36] = key->scope;
 	*out = (struct tcp_setup){
-		.mtu = m->link[hop.link].config.mtu,
+		.mtu = pmtu_of(m, hop.link, &key->remote),
 		.is6 = !minato_addr_is4(&key->remote),
 		.tuple_hash = hash_strong(&m->tuple_key, bytes, 32) << 32 |
 			      (uint32_t)hash_strong(&m->tuple_key, bytes,

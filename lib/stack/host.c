@@ -35,6 +35,7 @@ void minato_config_init(struct minato_config *config)
 		.chunks_small = 8192,
 		.active_max = 16384,
 		.calls_max = 4096,
+		.reassemblies_max = 64,
 	};
 }
 
@@ -60,6 +61,11 @@ static struct minato_config complete(const struct minato_config *given)
 	set_default(&c.chunks_small, standard.chunks_small);
 	set_default(&c.active_max, standard.active_max);
 	set_default(&c.calls_max, standard.calls_max);
+	/* Each holds a large chunk, and frames that arrive want some too. */
+	if (c.reassemblies_max == 0)
+		c.reassemblies_max = standard.reassemblies_max;
+	if (c.reassemblies_max > c.chunks_large / 4)
+		c.reassemblies_max = c.chunks_large / 4 + 1;
 	return c;
 }
 
@@ -101,7 +107,7 @@ static bool config_valid(const struct minato_config *c)
 struct layout {
 	size_t table, generations, routes, buckets, waits, frames;
 	size_t sockets, details, messages, neighbours;
-	size_t links, payload, tcp, gather;
+	size_t links, payload, tcp, gather, reassemblies;
 	size_t size;
 	struct port_limits limits;
 	uint32_t bucket_count, message_count;
@@ -143,6 +149,8 @@ static struct layout lay_out(const struct minato_config *c)
 	l.waits = place(&l, c->time_wait_max * sizeof(struct waiting));
 	l.table = place(&l, port_bytes(&l.limits));
 	l.tcp = place(&l, tcp_shared_bytes(c->active_max));
+	l.reassemblies = place(&l, pool_bytes(sizeof(struct reassembly),
+					      c->reassemblies_max));
 	l.payload = place(&l, payload_bytes(c->chunks_large, c->chunks_small));
 	return l;
 }
@@ -179,6 +187,7 @@ static void init_pools(struct minato *m, char *base, const struct layout *l,
 		  sizeof(struct neighbour), c->neighbours_max);
 	payload_init(&m->payload, base + l->payload, c->chunks_large,
 		     c->chunks_small);
+	fragment_in_init(m, base + l->reassemblies, c->reassemblies_max);
 	wheel_init(&m->wheel, (struct wheel_link *)(void *)(base + l->links),
 		   m->now);
 	memset(base + l->buckets, 0xff, l->bucket_count * sizeof(uint32_t));
@@ -193,6 +202,7 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 
 	m->tuple_key = derive(c, 4);
 	m->neighbour_key = derive(c, 5);
+	m->fragment_key = derive(c, 6);
 	random_init(&m->random, &random_key, 0);
 	port_init(base + l->table, &l->limits, &table_key);
 	tcp_shared_init(&m->tcp, base + l->tcp, c->active_max, &tcp_key);
@@ -208,6 +218,7 @@ static void init_lists(struct minato *m)
 	messages_init(&m->control);
 	queue_init(&m->spent);
 	queue_init(&m->splitting.data);
+	queue_init(&m->fragmenting.data);
 	icmp_out_init(m);
 }
 
@@ -289,6 +300,7 @@ void host_advance(struct minato *m, struct minato_time now)
 	     i = wheel_expire(&m->wheel, m->now))
 		expire_one(m, i);
 	waits_expire(m);
+	fragment_in_expire(m);
 	budget_relieve(m);
 }
 
@@ -297,8 +309,9 @@ struct minato_time host_deadline(const struct minato *m)
 	struct minato_time at;
 
 	if (m->control.count > 0 || m->dirty.count > 0 ||
-	    m->splitting.next < m->splitting.count)
+	    m->splitting.next < m->splitting.count || m->fragmenting.active)
 		return m->now;
 	at = time_min(wheel_next(&m->wheel), waits_deadline(m));
+	at = time_min(at, fragment_in_deadline(m));
 	return at.ns < m->now.ns ? m->now : at;
 }

@@ -131,6 +131,25 @@ static void key_of(const struct minato *m, const struct packet *inner,
 	};
 }
 
+/*
+ * A path is narrower than its link: for datagrams there is nothing to send
+ * again, what follows is cut smaller or refused. Believed of what a socket may
+ * have sent.
+ */
+static enum drop narrow_path(struct minato *m, const struct packet *p,
+			     const struct port_key *key, uint32_t mtu)
+{
+	struct port_fate fate;
+
+	port_lookup(host_table(m), key, m->now, false, &fate);
+	if (fate.exact ? fate.tuple.class != TUPLE_SOCKET :
+			 fate.kind != MINATO_KIND_SOCKET)
+		return DROP_CLOSED;
+	host_count(m, COUNTER_ICMP_ERRORS);
+	pmtu_learn(m, p->link, &key->remote, mtu);
+	return DROP_NONE;
+}
+
 enum drop icmp_in_error(struct minato *m, const struct packet *p)
 {
 	struct meaning meaning;
@@ -145,6 +164,8 @@ enum drop icmp_in_error(struct minato *m, const struct packet *p)
 	if (!packet_parse_embedded(p, &inner))
 		return DROP_ICMP_HEADER;
 	key_of(m, &inner, p->link, &key);
+	if (meaning.what == TCP_ICMP_TOO_BIG && key.proto != MINATO_TCP)
+		return narrow_path(m, p, &key, meaning.mtu);
 	if (!port_tuple_find(host_table(m), &key, &ref, NULL) ||
 	    ref.class != TUPLE_SOCKET)
 		return DROP_CLOSED;
@@ -158,6 +179,8 @@ enum drop icmp_in_error(struct minato *m, const struct packet *p)
 	if (!tcp_icmp(&e, &s->body.tcp, meaning.what, inner.tcp.seq,
 		      meaning.mtu, meaning.error))
 		return DROP_TCP_SEQUENCE;
+	if (meaning.what == TCP_ICMP_TOO_BIG)
+		pmtu_learn(m, p->link, &key.remote, meaning.mtu);
 	flow_settle(m, ref.owner);
 	return DROP_NONE;
 }

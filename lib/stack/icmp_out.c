@@ -15,6 +15,7 @@
 #define RST_BURST 1000u
 
 #define ICMP4_FRAGMENTATION_NEEDED 4u
+#define REASSEMBLY_TIME 1u /* code of time exceeded */
 #define IPV6_NEXT_HEADER_AT 6u
 
 void icmp_out_init(struct minato *m)
@@ -234,6 +235,35 @@ void icmp_out_expired(struct minato *m, const struct packet *about)
 
 	if (route_source(m, scope, &about->src, &us))
 		icmp_out_error(m, about, MINATO_REASON_TIME_EXCEEDED, 0, &us);
+}
+
+static void send_word(struct minato *m, const struct packet *about,
+		      const struct icmp_word *w)
+{
+	struct reply r = {
+		.src = &about->dst,
+		.scope = m->link[about->link].config.scope,
+		.link = (uint8_t)about->link,
+	};
+
+	send_error(m, about, w, &r);
+}
+
+void icmp_out_overdue(struct minato *m, const struct packet *about)
+{
+	const uint8_t type = about->is6 ? ICMP6_TIME_EXCEEDED :
+					  ICMP4_TIME_EXCEEDED;
+	const struct icmp_word w = { type, REASSEMBLY_TIME, 0 };
+
+	send_word(m, about, &w);
+}
+
+void icmp_out_parameter(struct minato *m, const struct packet *about,
+			uint8_t code, uint32_t pointer)
+{
+	const struct icmp_word w = { ICMP6_PARAMETER, code, pointer };
+
+	send_word(m, about, &w);
 }
 
 /* --- about packets that are not at hand any more ------------------------- */

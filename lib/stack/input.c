@@ -67,6 +67,24 @@ static bool lies_in_chunk(const struct minato *m,
 	       (size_t)(frame->data - base) <= MINATO_CHUNK_LARGE - frame->len;
 }
 
+void input_key(struct minato *m, struct arrival *a)
+{
+	const struct packet *p = &a->packet;
+
+	a->key.proto = 0;
+	if (a->verdict != DROP_NONE || !has_ports(p))
+		return;
+	a->key = (struct port_key){
+		.local = p->dst,
+		.remote = p->src,
+		.local_port = p->dst_port,
+		.remote_port = p->src_port,
+		.scope = m->link[p->link].config.scope,
+		.face = (uint8_t)p->link,
+		.proto = proto_of(p),
+	};
+}
+
 static void parse(struct minato *m, const struct minato_frame *frame,
 		  struct arrival *a)
 {
@@ -80,19 +98,9 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	link = &m->link[frame->link];
 	a->verdict = packet_parse(frame, link->config.type, link->config.mac,
 				  &a->packet);
-	a->key.proto = 0;
-	if (a->verdict != DROP_NONE || !has_ports(&a->packet))
-		return;
-	a->key = (struct port_key){
-		.local = a->packet.dst,
-		.remote = a->packet.src,
-		.local_port = a->packet.dst_port,
-		.remote_port = a->packet.src_port,
-		.scope = link->config.scope,
-		.face = (uint8_t)frame->link,
-		.proto = proto_of(&a->packet),
-	};
-	port_prefetch(host_table(m), port_hash(host_table(m), &a->key));
+	input_key(m, a);
+	if (a->key.proto != 0)
+		port_prefetch(host_table(m), port_hash(host_table(m), &a->key));
 }
 
 static void input_batch(struct minato *m, const struct minato_frame *frames,

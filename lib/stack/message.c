@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SUM_EXTENTS 16u /* described at once */
+
 void messages_init(struct messages *q)
 {
 	*q = (struct messages){ STACK_NONE, STACK_NONE, 0, 0 };
@@ -141,6 +143,24 @@ uint32_t message_charge(const struct minato *m, const struct message *msg)
 		i = x->next;
 	}
 	return charge;
+}
+
+void message_sum(const struct minato *m, const struct queue *q, uint32_t offset,
+		 uint32_t len, struct sum *sum)
+{
+	struct queue_cursor cursor = { 0 };
+	struct minato_extent x[SUM_EXTENTS];
+
+	while (len > 0) {
+		uint32_t covered = 0;
+		const uint32_t count = queue_view(&m->payload, q, &cursor,
+						  offset, len, x, SUM_EXTENTS,
+						  &covered);
+		for (uint32_t i = 0; i < count; i++)
+			sum_add(sum, x[i].base, x[i].len);
+		offset += covered;
+		len -= covered;
+	}
 }
 
 void message_control(struct minato *m, uint32_t index)

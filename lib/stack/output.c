@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is due, in order. First the rest of a super-segment that
+ * What is due, in order. First the rest of a super-segment or a datagram that
  * is being cut, then control messages (ARP, ICMP, RST) as they were caused,
  * then the dirty sockets in turn.
  */
@@ -140,6 +140,16 @@ static void describe_message(struct minato *m, const struct message *msg,
 	queue_copy(&m->payload, &msg->data, 0, e->transport, RAW_HEADER);
 }
 
+static bool make_packet(struct minato *m, struct message *msg,
+			const struct emission *e, uint32_t n,
+			struct minato_frame_out *frame)
+{
+	if (msg->dont_fragment || !fragment_out_needed(m, msg, e))
+		return frames_packet(m, e, n, frame);
+	fragment_out_begin(m, msg, e);
+	return fragment_out_next(m, n, frame);
+}
+
 /* Puts a message out, or parks it; takes it over. */
 static enum made make_message(struct minato *m, uint32_t index, uint32_t n,
 			      struct minato_frame_out *frame)
@@ -162,7 +172,7 @@ static enum made make_message(struct minato *m, uint32_t index, uint32_t n,
 		}
 		if (error == 0) {
 			describe_message(m, msg, &e);
-			made = frames_packet(m, &e, n, frame);
+			made = make_packet(m, msg, &e, n, frame);
 		} else {
 			count_lost(m, error);
 		}
@@ -310,6 +320,9 @@ static enum made make_next(struct minato *m, struct visit *v, uint32_t n,
 		frames_split(m, n, frame);
 		return MADE_FRAME;
 	}
+	if (m->fragmenting.active)
+		return fragment_out_next(m, n, frame) ? MADE_FRAME :
+							MADE_NOTHING;
 	if (m->control.count > 0)
 		return make_message(m, messages_pop(m, &m->control), n, frame);
 	if (m->dirty.count > 0)

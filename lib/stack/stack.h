@@ -12,6 +12,7 @@
  *        +--> calls.c    a new flow: child or call      |
  *        +--> udp.c      datagram into a queue          |
  *        +--> icmp_in.c  errors, echo, discovery        |
+ *        +--> fragment_in.c  gathers, then delivers     |
  *        +--> icmp_out.c errors and RSTs, limited ------+  control messages
  *
  * Nothing here transmits while a frame arrives: what is owed is a mark on a
@@ -72,6 +73,7 @@
 #define STACK_TIME_WAIT_NS (60 * NS_PER_S)
 #define STACK_DATAGRAM_BUFFER (1u << 20) /* default, bytes of chunks */
 #define STACK_TTL 64u
+#define STACK_NARROW_MAX 64u /* paths narrower than their link; oldest goes */
 
 /* --- Sockets ------------------------------------------------------------ */
 
@@ -183,6 +185,7 @@ struct message {
 	uint8_t ttl, traffic_class;
 	uint8_t scope;
 	uint8_t link; /* where it must go, or STACK_LINK_ANY */
+	bool dont_fragment;
 	uint32_t charge;
 	/* What we must be able to say when no chunk is free: ARP, discovery,
 	   RSTs. Instead of `data`. */
@@ -274,6 +277,14 @@ struct waiting {
 	X(CONTROL_FULL, "control_full") /* control queue full */               \
 	X(ECHO_REPLIES, "echo_replies")                                        \
 	X(ICMP_ERRORS, "icmp_errors_received")                                 \
+	X(PMTU_LEARNED, "pmtu_learned") /* of a path, from an error */         \
+	X(FRAGMENTS_IN, "fragments_in")                                        \
+	X(REASSEMBLED, "reassembled")		    /* packets of them */      \
+	X(REASSEMBLY_TIMEOUT, "reassembly_timeout") /* not whole in 60 s */    \
+	X(REASSEMBLY_VICTIM, "reassembly_victim")   /* gave way */             \
+	X(REASSEMBLY_SPOILT, "reassembly_spoilt")   /* by an overlap */        \
+	X(FRAGMENTED, "fragmented")		    /* packets that we cut */  \
+	X(FRAGMENTS_OUT, "fragments_out")                                      \
 	X(NEIGHBOUR_FAILED, "neighbour_failed")                                \
 	X(NEIGHBOUR_FULL, "neighbour_full")                                    \
 	X(ADDRESS_CONFLICT, "address_conflict") /* another has our address */  \
@@ -317,6 +328,66 @@ struct reopening {
 	struct seq above;
 };
 
+/* The way a packet takes out: link, next hop and its MAC. */
+struct path {
+	uint32_t link;
+	bool dropped; /* no MAC to be had: build and forget */
+	uint8_t mac[6];
+};
+
+/* A datagram, or a run, on its way out in fragments. */
+struct fragmenting {
+	bool active;
+	struct path path;
+	struct ip_build ip;
+	uint32_t mtu;
+	uint32_t id;
+	uint16_t gso_size; /* of a run */
+	uint16_t src_port, dst_port;
+	uint8_t upper[8]; /* its UDP or ICMP header */
+	struct queue data;
+	struct queue_cursor cursor;
+	uint32_t at, len; /* what follows that header, in data */
+	uint32_t offset;  /* of the next fragment, from that header on */
+};
+
+/* A packet of which fragments have come. */
+#define REASSEMBLY_UNITS 8192u /* of 8 bytes */
+#define REASSEMBLY_HEADER 96u  /* more would be for no sane packet */
+struct reassembly {
+	alignas(8) uint32_t next, prev; /* by age, STACK_NONE at the ends */
+	struct minato_addr src, dst;
+	uint32_t id, link;
+	uint8_t scope, proto;
+	uint8_t bucket; /* of its source */
+	uint8_t ecn_seen;
+	uint32_t chunk;	    /* MINATO_CHUNK_NONE: spoilt, waits for its end */
+	uint32_t total;	    /* bytes of the whole; 0: not yet known */
+	uint32_t have, end; /* bytes that are here; behind the last of them */
+	struct minato_time until;
+	/* Of the first fragment: */
+	bool answerable; /* by an ICMP error, which quotes the header */
+	uint8_t hop_limit, traffic_class, header_len;
+	uint32_t first_len;
+	uint8_t header[REASSEMBLY_HEADER];
+	uint64_t present[REASSEMBLY_UNITS / 64];
+	uint64_t starts[REASSEMBLY_UNITS / 64]; /* of fragments */
+};
+#define REGROUP_BUCKETS 64u
+struct regrouping {
+	struct pool pool;
+	uint32_t oldest, newest;
+	uint32_t of_bucket[REGROUP_BUCKETS]; /* how many of such sources */
+};
+
+/* A path that takes less than its first link. */
+struct narrow {
+	struct minato_addr addr;
+	uint8_t scope;
+	uint16_t mtu; /* 0: none */
+	struct minato_time until;
+};
+
 struct reservation {
 	uint64_t socket; /* handle; 0 = none open */
 	uint32_t count;
@@ -345,7 +416,8 @@ struct minato {
 	uint32_t waits_live;
 	uint32_t starved; /* sockets with that flag */
 
-	struct hash_key tuple_key, neighbour_key;
+	struct hash_key tuple_key, neighbour_key, fragment_key;
+	uint32_t fragment_count; /* identification of what we cut */
 	struct random random;
 	struct pool sockets, details, messages, neighbours;
 	struct payload payload;
@@ -357,6 +429,10 @@ struct minato {
 	struct messages control;
 	struct limiter limit_icmp, limit_rst;
 	struct splitting splitting;
+	struct fragmenting fragmenting;
+	struct regrouping regrouping;
+	struct narrow narrow[STACK_NARROW_MAX];
+	struct minato_time narrow_until; /* of the last of them */
 	struct queue spent; /* payload of messages in frames handed out */
 	struct reservation reservation;
 	struct reopening reopen;
@@ -400,6 +476,8 @@ struct arrival {
 	const struct minato_frame *frame;
 	enum drop verdict; /* of the parser */
 };
+/* Fills in the key of a packet that the parser took. */
+void input_key(struct minato *m, struct arrival *a);
 /* The whole of minato_input, but for the servers of lib/serve. */
 void input_frames(struct minato *m, struct minato_time now,
 		  const struct minato_frame *frames, size_t count);
@@ -413,6 +491,23 @@ void input_frames(struct minato *m, struct minato_time now,
 void deliver_learn(struct minato *m, const struct packet *p);
 /* To whom it belongs. Returns DROP_NONE or why nobody has it. */
 enum drop deliver_packet(struct minato *m, const struct arrival *a);
+
+/* --- fragment_in.c: packets put together from fragments ------------------ */
+
+/* `memory`: that of a pool of `count` reassemblies. */
+void fragment_in_init(struct minato *m, void *memory, uint32_t count);
+/*
+ * Keeps a fragment; with the last one that was missing the whole is delivered,
+ * and what became of it is returned.
+ */
+enum drop fragment_in_arrive(struct minato *m, const struct arrival *a);
+/* Says what was wrong with one that the parser refused (RFC 8200 4.5). */
+void fragment_in_refused(struct minato *m, const struct packet *p,
+			 enum drop drop);
+/* Gives up what was not complete in time. */
+void fragment_in_expire(struct minato *m);
+struct minato_time fragment_in_deadline(const struct minato *m);
+
 /* --- list.c ------------------------------------------------------------- */
 
 static inline struct socket *socket_at(const struct minato *m, uint32_t index)
@@ -557,17 +652,14 @@ bool message_say(struct minato *m, struct message *msg, const void *data,
 		 uint32_t len);
 /* What its queue keeps from others: the sizes of its chunks. */
 uint32_t message_charge(const struct minato *m, const struct message *msg);
+/* Adds bytes [offset, offset + len) of its data, which are there, to a sum. */
+void message_sum(const struct minato *m, const struct queue *q, uint32_t offset,
+		 uint32_t len, struct sum *sum);
 /* Into the control queue; takes the message over, also when it is full. */
 void message_control(struct minato *m, uint32_t index);
 
 /* --- output.c, frames.c ------------------------------------------------- */
 
-/* The way a packet takes out: link, next hop and its MAC. */
-struct path {
-	uint32_t link;
-	bool dropped; /* no MAC to be had: build and forget */
-	uint8_t mac[6];
-};
 struct slot {
 	uint8_t header[STACK_HEADER_MAX];
 	struct minato_extent extents[STACK_EXTENTS_MAX];
@@ -602,6 +694,30 @@ void frames_split(struct minato *m, uint32_t n, struct minato_frame_out *frame);
 /* An ARP packet or other frame without IP. */
 bool frames_arp(struct minato *m, const struct message *msg, uint32_t n,
 		struct minato_frame_out *frame);
+
+/* --- fragment_out.c: what is longer than its path takes ------------------ */
+
+/* Must this packet be cut? */
+bool fragment_out_needed(const struct minato *m, const struct message *msg,
+			 const struct emission *e);
+/* Begins to, with nothing else under way; takes the message's data over. */
+void fragment_out_begin(struct minato *m, struct message *msg,
+			const struct emission *e);
+/* The next fragment; false when it was lost, and the rest with it. */
+bool fragment_out_next(struct minato *m, uint32_t n,
+		       struct minato_frame_out *frame);
+/* A value for what is cut next (exported for its tests). */
+uint32_t fragment_out_id(struct minato *m, const struct minato_addr *src,
+			 const struct minato_addr *dst);
+
+/* --- pmtu.c -------------------------------------------------------------- */
+
+/* What a packet to this address may have, over this link. */
+uint32_t pmtu_of(const struct minato *m, uint32_t link,
+		 const struct minato_addr *to);
+/* By an error about a packet of ours. Only less than before is believed. */
+void pmtu_learn(struct minato *m, uint32_t link, const struct minato_addr *to,
+		uint32_t mtu);
 
 /* --- route.c: our addresses, and the way to others ---------------------- */
 
@@ -697,6 +813,11 @@ void icmp_out_error(struct minato *m, const struct packet *about,
 		    const struct minato_addr *src);
 /* Time exceeded about a packet that would have to go on, from us. */
 void icmp_out_expired(struct minato *m, const struct packet *about);
+/* Reassembly time exceeded, about a first fragment, from its destination. */
+void icmp_out_overdue(struct minato *m, const struct packet *about);
+/* Parameter problem (RFC 4443 3.4) about an IPv6 packet, likewise. */
+void icmp_out_parameter(struct minato *m, const struct packet *about,
+			uint8_t code, uint32_t pointer);
 /* A flow of which no packet is at hand any more. */
 struct icmp_about {
 	struct port_key key; /* remote: whose packet it was */

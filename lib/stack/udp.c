@@ -66,6 +66,7 @@ static void describe(struct message *msg, const struct packet *p)
 	msg->local = (struct minato_endpoint){ p->dst, p->dst_port };
 	msg->ttl = p->hop_limit;
 	msg->traffic_class = p->traffic_class;
+	msg->dont_fragment = p->dont_fragment;
 	if (p->payload_len > p->gso_size)
 		msg->gso_size = p->gso_size;
 }
@@ -179,19 +180,24 @@ static int choose_local(struct minato *m, uint32_t index,
 static int check_size(const struct minato *m, const struct socket *s,
 		      const struct message *msg)
 {
-	const uint32_t header = (minato_addr_is4(&msg->remote.addr) ?
-					 IPV4_LEN + 0u :
-					 IPV6_LEN + 0u) +
-				(s->proto == MINATO_UDP ? UDP_LEN : 0);
+	const uint32_t upper = s->proto == MINATO_UDP ? UDP_LEN : 0;
+	const uint32_t ip = minato_addr_is4(&msg->remote.addr) ? IPV4_LEN :
+								 IPV6_LEN;
 	const uint32_t len = msg->data.bytes;
 	const bool run = msg->gso_size != 0 && len > msg->gso_size;
+	const uint32_t each = upper + (run ? msg->gso_size : len);
 	struct next_hop hop;
 
 	if (!route_find(m, s->scope, STACK_LINK_ANY, &msg->remote.addr, &hop))
 		return -ENETUNREACH;
-	if ((run ? msg->gso_size : len) + header > m->link[hop.link].config.mtu)
+	/* The length field of IPv4 counts its header, that of IPv6 does not. */
+	if (each > UINT16_MAX - (ip == IPV4_LEN ? IPV4_LEN : 0) ||
+	    (run && len > RUN_MAX))
 		return -EMSGSIZE;
-	return len > RUN_MAX ? -EMSGSIZE : 0;
+	if (msg->dont_fragment &&
+	    ip + each > pmtu_of(m, hop.link, &msg->remote.addr))
+		return -EMSGSIZE;
+	return 0;
 }
 
 #define ECHO_LEN 8u
@@ -199,16 +205,18 @@ static int check_size(const struct minato *m, const struct socket *s,
 /* An echo request: its identifier is the socket's, its checksum ours. */
 static int complete_echo(struct minato *m, struct message *msg)
 {
-	uint8_t bytes[MINATO_CHUNK_SMALL];
 	const bool is4 = minato_addr_is4(&msg->remote.addr);
 	const uint32_t len = msg->data.bytes;
+	struct minato_extent head;
 	struct sum sum = { 0 };
+	uint8_t *bytes;
 
 	if (len < ECHO_LEN)
 		return -EINVAL;
-	if (len > sizeof(bytes))
-		return -EMSGSIZE;
-	queue_copy(&m->payload, &msg->data, 0, bytes, len);
+	queue_view(&m->payload, &msg->data, NULL, 0, ECHO_LEN, &head, 1, NULL);
+	/* Just written, to a chunk of its own. */
+	check(head.len == ECHO_LEN);
+	bytes = head.base;
 	if (bytes[0] != (is4 ? ICMP4_ECHO : ICMP6_ECHO) || bytes[1] != 0)
 		return -EINVAL;
 	bytes[2] = 0;
@@ -220,12 +228,9 @@ static int complete_echo(struct minato *m, struct message *msg)
 	if (!is4)
 		sum_pseudo(&sum, &msg->local.addr, &msg->remote.addr,
 			   msg->proto, len);
-	sum_add(&sum, bytes, len);
+	message_sum(m, &msg->data, 0, len, &sum);
 	sum_put(&sum, bytes + 2);
-	queue_clear(&m->payload, &msg->data);
-	msg->charge = 0;
-	return message_fill(m, msg, bytes, len, MINATO_CHUNK_NONE) ? 0 :
-								     -ENOBUFS;
+	return 0;
 }
 
 static int prepare(struct minato *m, uint32_t index, struct message *msg,
@@ -247,6 +252,7 @@ static int prepare(struct minato *m, uint32_t index, struct message *msg,
 	msg->traffic_class = to->traffic_class != 0 ? to->traffic_class :
 						      d->traffic_class;
 	msg->gso_size = to->gso_size;
+	msg->dont_fragment = to->dont_fragment;
 	msg->kind = MESSAGE_UDP;
 	error = check_size(m, s, msg);
 	if (error == 0 && s->proto == MINATO_ICMP)

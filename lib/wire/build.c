@@ -8,6 +8,14 @@
 #include "wire/wire.h"
 
 #define DONT_FRAGMENT 0x4000u
+#define MORE_FRAGMENTS 0x2000u
+
+static uint32_t place_of(const struct ip_build *h)
+{
+	check(h->fragment_offset % 8 == 0);
+	return h->fragment_offset / 8 | (h->dont_fragment ? DONT_FRAGMENT : 0) |
+	       (h->more_fragments ? MORE_FRAGMENTS : 0);
+}
 
 static uint32_t build_ipv4(const struct ip_build *h, uint8_t *out)
 {
@@ -18,7 +26,7 @@ static uint32_t build_ipv4(const struct ip_build *h, uint8_t *out)
 	out[1] = h->traffic_class;
 	put16(out + 2, IPV4_LEN + h->payload_len);
 	put16(out + 4, h->id);
-	put16(out + 6, h->dont_fragment ? DONT_FRAGMENT : 0);
+	put16(out + 6, place_of(h));
 	out[8] = h->hop_limit;
 	out[9] = h->proto;
 	put16(out + 10, 0);
@@ -45,6 +53,16 @@ static uint32_t build_ipv6(const struct ip_build *h, uint8_t *out)
 uint32_t ip_build(const struct ip_build *h, uint8_t *out)
 {
 	return h->is6 ? build_ipv6(h, out) : build_ipv4(h, out);
+}
+
+void fragment_build(uint8_t out[FRAGMENT_LEN], uint8_t proto, uint32_t offset,
+		    bool more, uint32_t id)
+{
+	check(offset % 8 == 0 && offset <= UINT16_MAX);
+	out[0] = proto;
+	out[1] = 0;
+	put16(out + 2, offset | (more ? 1 : 0));
+	put32(out + 4, id);
 }
 
 void ethernet_build_type(uint8_t *out, const uint8_t dst[6],

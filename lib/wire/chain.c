@@ -3,15 +3,12 @@
 #include "base/bytes.h"
 #include "wire/wire.h"
 
-#define HOP_BY_HOP 0
 #define ROUTING 43
-#define FRAGMENT 44
 #define DESTINATION 60
 
 #define OPTION_PAD1 0
 #define ACTION_MASK 0xc0u
 
-#define FRAGMENT_LEN 8
 #define HEADERS_MAX 8
 
 /*
@@ -41,11 +38,13 @@ static bool step_over(struct chain *c)
 	const uint8_t *header = c->at;
 	uint32_t len;
 
+	c->truncated = true;
 	if (c->len < 8)
 		return false;
 	len = (header[1] + 1u) * 8;
 	if (len > c->len)
 		return false;
+	c->truncated = false;
 	if (c->proto == ROUTING) {
 		/* RFC 8200 4.4: done with its route, it is ignored. */
 		if (header[3] != 0)
@@ -65,13 +64,15 @@ static bool read_fragment(struct chain *c)
 	const uint8_t *header = c->at;
 	uint32_t place;
 
-	if (c->len < FRAGMENT_LEN)
+	c->truncated = c->len < FRAGMENT_LEN;
+	if (c->truncated)
 		return false;
 	place = get16(header + 2);
 	c->fragment_offset = place & 0xfff8;
 	c->more_fragments = (place & 1) != 0;
 	c->fragment_id = get32(header + 4);
 	c->fragment = c->fragment_offset != 0 || c->more_fragments;
+	c->atomic = !c->fragment;
 	c->proto = header[0];
 	c->at += FRAGMENT_LEN;
 	c->len -= FRAGMENT_LEN;
@@ -80,8 +81,8 @@ static bool read_fragment(struct chain *c)
 
 static bool is_extension(uint8_t proto)
 {
-	return proto == HOP_BY_HOP || proto == ROUTING || proto == FRAGMENT ||
-	       proto == DESTINATION;
+	return proto == IP_PROTO_HOP_BY_HOP || proto == ROUTING ||
+	       proto == IP_PROTO_FRAGMENT || proto == DESTINATION;
 }
 
 enum drop chain_walk(struct chain *c)
@@ -90,9 +91,10 @@ enum drop chain_walk(struct chain *c)
 		bool passed;
 		if (count == HEADERS_MAX)
 			return DROP_IP_EXTENSION;
-		if (c->proto == HOP_BY_HOP && count > 0)
+		if (c->proto == IP_PROTO_HOP_BY_HOP && count > 0)
 			return DROP_IP_EXTENSION;
-		passed = c->proto == FRAGMENT ? read_fragment(c) : step_over(c);
+		passed = c->proto == IP_PROTO_FRAGMENT ? read_fragment(c) :
+							 step_over(c);
 		if (!passed)
 			return DROP_IP_EXTENSION;
 		if (c->fragment)

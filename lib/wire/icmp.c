@@ -74,15 +74,20 @@ static bool is_one_host(const struct minato_addr *src)
 	return !minato_addr_is4(src) || addr_v4(src)[0] < 240;
 }
 
+/* From one host to one host. */
+static bool may_hear(const struct packet *about)
+{
+	return about->to_us_mac && !addr_is_multicast(&about->dst) &&
+	       !addr_is_broadcast4(&about->dst) && is_one_host(&about->src);
+}
+
 bool icmp_may_answer(const struct packet *about)
 {
 	if (about->type == PACKET_ARP || about->ip == NULL)
 		return false;
 	if (about->type == PACKET_FRAGMENT && about->fragment_offset != 0)
-		return false;
-	if (!about->to_us_mac)
-		return false;
-	if (addr_is_multicast(&about->dst) || addr_is_broadcast4(&about->dst))
-		return false;
-	return is_one_host(&about->src) && !is_error(about);
+		/* Only RFC 1122 forbids it; but what ICMP it is, is unknown. */
+		return about->is6 && about->ip_proto != IP_PROTO_ICMP6 &&
+		       may_hear(about);
+	return may_hear(about) && !is_error(about);
 }

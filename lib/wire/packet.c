@@ -114,18 +114,107 @@ COMMON enum drop parse_transport(const struct minato_frame *frame,
 
 /* --- fragments ----------------------------------------------------------- */
 
-/* `len` bytes of payload are at p->transport; offset and more are set. */
+/* Bytes of header that must stand in the first fragment. */
+static uint32_t upper_len(uint8_t proto, const uint8_t *at, uint32_t len)
+{
+	switch (proto) {
+	case IP_PROTO_TCP:
+		/* RFC 7112 5: the whole header, options too. */
+		return len < TCP_LEN || at[12] >> 4 < 5 ? TCP_LEN :
+							  (at[12] >> 4) * 4u;
+	case IP_PROTO_UDP:
+		return UDP_LEN;
+	case IP_PROTO_ICMP:
+	case IP_PROTO_ICMP6:
+		return ICMP_LEN;
+	default:
+		return 0;
+	}
+}
+
+/* Walks the headers that were cut into fragments: none may cut again. */
+static enum drop walk_cut(struct chain *c)
+{
+	enum drop drop;
+
+	if (c->proto == IP_PROTO_HOP_BY_HOP)
+		return DROP_IP_EXTENSION;
+	drop = chain_walk(c);
+	return drop == DROP_NONE && (c->fragment || c->atomic) ?
+		       DROP_IP_EXTENSION :
+		       drop;
+}
+
+/*
+ * The first fragment says what the whole is. RFC 7112 5 for IPv6; RFC 1858 3
+ * and RFC 3128 2 for IPv4, where nothing that is sent by an honest host is
+ * that small.
+ */
+static enum drop check_first(const struct packet *p, uint32_t len)
+{
+	struct chain c = { .at = p->transport,
+			   .len = len,
+			   .proto = p->ip_proto };
+	enum drop drop;
+
+	if (p->is6) {
+		drop = walk_cut(&c);
+		if (c.truncated)
+			return DROP_FRAGMENT_TINY;
+		if (drop != DROP_NONE)
+			return drop;
+	}
+	return c.len < upper_len(c.proto, c.at, c.len) ? DROP_FRAGMENT_TINY :
+							 DROP_NONE;
+}
+
+/*
+ * `len` bytes of payload are at p->transport; offset and more are set. What
+ * the whole will have beside them counts as well: its IPv4 header, or the
+ * extension headers before the fragment's own.
+ */
 ASIDE enum drop parse_fragment(uint32_t len, struct packet *p)
 {
-	/* RFC 791 3.2, RFC 8200 4.5: only the last may have an odd end, and
-	   none may end beyond what a length field can say. */
-	if (len == 0 || (p->more_fragments && len % 8 != 0) ||
-	    p->fragment_offset + len > UINT16_MAX)
-		return DROP_IP_FRAGMENT;
+	const uint32_t before = (uint32_t)(p->transport - p->ip) -
+				(p->is6 ? IPV6_LEN + FRAGMENT_LEN : 0);
+
 	p->type = PACKET_FRAGMENT;
 	p->payload = p->transport;
 	p->payload_len = len;
+	/* RFC 791 3.2, RFC 8200 4.5: only the last may have an odd end. None
+	   comes as a run of packets: nobody asked for that. */
+	if (len == 0 || (p->more_fragments && len % 8 != 0) || p->gso_size != 0)
+		return DROP_IP_FRAGMENT;
+	if (before + p->fragment_offset + len > UINT16_MAX)
+		return DROP_FRAGMENT_RANGE;
+	if (p->fragment_offset == 0)
+		return check_first(p, len);
+	if (!p->is6 && p->ip_proto == IP_PROTO_TCP && p->fragment_offset == 8)
+		return DROP_FRAGMENT_TINY;
 	return DROP_NONE;
+}
+
+enum drop packet_parse_whole(struct packet *p, const uint8_t *data,
+			     uint32_t len)
+{
+	const struct minato_frame untrusted = { .csum_trusted = false };
+	struct chain c = { .at = data, .len = len, .proto = p->ip_proto };
+	enum drop drop;
+
+	p->type = PACKET_OTHER;
+	p->dont_fragment = false;
+	p->more_fragments = false;
+	p->fragmented = true;
+	p->fragment_offset = 0;
+	p->gso_size = 0;
+	if (p->is6) {
+		drop = walk_cut(&c);
+		if (drop != DROP_NONE)
+			return drop;
+	}
+	p->ip_proto = c.proto;
+	p->transport = c.at;
+	return parse_transport(&untrusted, c.len, p);
 }
 
 /* --- IPv4 ---------------------------------------------------------------- */
@@ -300,6 +389,7 @@ ASIDE enum drop parse_ipv6(const struct minato_frame *frame, const uint8_t *ip,
 	drop = chain_walk(&chain);
 	p->ip_proto = chain.proto;
 	p->transport = chain.at;
+	p->fragmented = chain.atomic;
 	if (drop != DROP_NONE)
 		return drop;
 	if (chain.fragment) {
@@ -381,6 +471,7 @@ COMMON void clear_packet(const struct minato_frame *frame, struct packet *p)
 	p->is6 = false;
 	p->dont_fragment = false;
 	p->more_fragments = false;
+	p->fragmented = false;
 	p->hop_limit = 0;
 	p->traffic_class = 0;
 	p->ip_proto = 0;

@@ -25,7 +25,12 @@
 	X(IP_HEADER, "drop_ip_header") /* lengths disagree */		\
 	X(IP_CHECKSUM, "drop_ip_checksum")				\
 	X(IP_OPTIONS, "drop_ip_options") /* source route */		\
-	X(IP_FRAGMENT, "drop_ip_fragment")				\
+	X(IP_FRAGMENT, "drop_ip_fragment") /* length, or in a run */	\
+	X(FRAGMENT_RANGE, "drop_fragment_range") /* beyond 65535 */	\
+	X(FRAGMENT_TINY, "drop_fragment_tiny") /* headers cut off */	\
+	X(FRAGMENT_OVERLAP, "drop_fragment_overlap") /* whole refused */\
+	X(FRAGMENT_DUPLICATE, "drop_fragment_duplicate")		\
+	X(FRAGMENT_ECN, "drop_fragment_ecn") /* marks that disagree */	\
 	X(IP_SOURCE, "drop_ip_source") /* martian source */		\
 	X(IP_DESTINATION, "drop_ip_destination") /* martian destination */\
 	X(IP_PROTOCOL, "drop_ip_protocol")				\
@@ -100,12 +105,15 @@ void sum_pseudo(struct sum *s, const struct minato_addr *src,
 #define ETHERNET_HEADER_LEN 14
 #define IPV4_LEN 20
 #define IPV6_LEN 40
+#define TCP_LEN 20
 #define UDP_LEN 8
 #define ICMP_LEN 8
 
+#define IP_PROTO_HOP_BY_HOP 0
 #define IP_PROTO_ICMP 1
 #define IP_PROTO_TCP 6
 #define IP_PROTO_UDP 17
+#define IP_PROTO_FRAGMENT 44
 #define IP_PROTO_ICMP6 58
 
 enum packet_type {
@@ -162,12 +170,14 @@ struct packet {
 	bool is6;	    /* the IP version of the packet */
 	bool dont_fragment; /* true of all IPv6 */
 	bool more_fragments;
+	bool fragmented; /* put together from fragments, or an atomic one */
 	uint8_t hop_limit, traffic_class, ip_proto;
 	uint8_t icmp_type, icmp_code;
 	uint16_t gso_size;	     /* from the frame: a run */
 	uint16_t src_port, dst_port; /* TCP, UDP; ICMP echo: the identifier
 					in both */
-	uint32_t fragment_offset;    /* bytes; PACKET_FRAGMENT */
+	uint32_t fragment_offset;    /* bytes; PACKET_FRAGMENT: ip_proto is
+					what the whole begins with */
 	uint32_t fragment_id;
 	uint32_t ip_len;      /* header and payload, by the header's length */
 	uint32_t payload_len; /* ICMP: what follows the first 8 bytes */
@@ -195,6 +205,14 @@ enum drop packet_parse(const struct minato_frame *frame,
 		       enum minato_link_type type, const uint8_t *mac,
 		       struct packet *p);
 
+/*
+ * Parses what fragments made: `data` is the fragmentable part, whole. Of `p`
+ * all that tells of the IP header is set, ip_proto to what `data` begins with;
+ * the rest is filled as by packet_parse. The checksum is never trusted.
+ */
+enum drop packet_parse_whole(struct packet *p, const uint8_t *data,
+			     uint32_t len);
+
 /* Does the checksum of the `len` bytes from p->transport hold? */
 bool packet_checksum_holds(const struct packet *p, uint32_t len);
 
@@ -213,6 +231,8 @@ struct chain {
 	const uint8_t *at; /* the next header; in the end the transport's */
 	uint32_t len;	   /* bytes from there to the end of the packet */
 	uint8_t proto;	   /* what is there */
+	bool truncated;	   /* refused because it ends too early */
+	bool atomic;	   /* passed a fragment of one (RFC 6946) */
 	bool fragment;	   /* a true one: of more than one */
 	bool more_fragments;
 	uint32_t fragment_offset; /* bytes */
@@ -246,10 +266,16 @@ struct ip_build {
 	uint8_t proto, hop_limit, traffic_class;
 	uint16_t id;	     /* IPv4 */
 	bool dont_fragment;  /* IPv4 */
+	bool more_fragments; /* IPv4 */
+	uint32_t fragment_offset; /* IPv4: bytes, a multiple of 8 */
 	uint32_t flow_label; /* IPv6, 20 bits */
 	uint32_t payload_len; /* transport header and payload */
 };
 uint32_t ip_build(const struct ip_build *h, uint8_t *out); /* 20 or 40 */
+/* The fragment header of IPv6 (RFC 8200 4.5); `proto` is what it cuts. */
+#define FRAGMENT_LEN 8
+void fragment_build(uint8_t out[FRAGMENT_LEN], uint8_t proto, uint32_t offset,
+		    bool more, uint32_t id);
 void ethernet_build(uint8_t *out, const uint8_t dst[6], const uint8_t src[6],
 		    bool is6); /* ETHERNET_HEADER_LEN bytes */
 /* The same with any ETHERTYPE_*. */
@@ -298,7 +324,8 @@ uint32_t icmp_build_error(const struct packet *about, uint8_t type,
 			  const struct minato_addr *src, uint8_t *out);
 /*
  * May an ICMP error be sent about this packet (RFC 1122 3.2.2, RFC 4443 2.4e):
- * not for ICMP errors, fragments but the first, multicast, broadcast sources.
+ * not for ICMP errors, IPv4 fragments but the first, multicast, broadcast
+ * sources.
  */
 bool icmp_may_answer(const struct packet *about);
 

@@ -34,8 +34,16 @@ static void test_too_long(void **state)
 	assert_int_equal(minato_send_datagram(p.a.m, s, &to, data, 65001), -EMSGSIZE);
 	assert_int_equal(minato_send_datagram(p.a.m, s, &to, data, 65000), 65000);
 	to.gso_size = 1473;
+	to.dont_fragment = true;
 	assert_int_equal(minato_send_datagram(p.a.m, s, &to, data, 2000), -EMSGSIZE);
 	assert_int_equal(p.a.m->messages.used, 1);
+	to.gso_size = 0;
+	to.dont_fragment = false;
+	assert_int_equal(minato_send_datagram(p.a.m, s, &to, data, 65508), -EMSGSIZE);
+	assert_int_equal(minato_send_datagram(p.a.m, s, &to, data, 65507), 65507);
+	to.remote = end("fd00::2", 9);
+	assert_int_equal(minato_send_datagram(p.a.m, s, &to, data, 65528), -EMSGSIZE);
+	assert_int_equal(minato_send_datagram(p.a.m, s, &to, data, 65527), 65527);
 	pair_end(&p);
 }
 

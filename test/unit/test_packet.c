@@ -488,13 +488,13 @@ static void impossible_fragments_are_refused(void **state)
 	assert_drop(DROP_IP_FRAGMENT);
 	forge_udp(&f, false, 16); /* beyond the longest packet */
 	f.fragment = 0x1fff;
-	assert_drop(DROP_IP_FRAGMENT);
-	f.payload_len = 15 - 8; /* and up to it */
-	f.fragment = 0x1ffe;
+	assert_drop(DROP_FRAGMENT_RANGE);
+	f.payload_len = 11 - 8; /* and up to it, with its header */
+	f.fragment = 0x1ffc;
 	assert_delivered();
-	assert_int_equal(p->fragment_offset + p->payload_len, 65535);
+	assert_int_equal(p->fragment_offset + p->payload_len, 65535 - 20);
 	f.payload_len++;
-	assert_drop(DROP_IP_FRAGMENT);
+	assert_drop(DROP_FRAGMENT_RANGE);
 	forge_start(&f, false, 17); /* of nothing */
 	f.fragment = 0x2001;
 	assert_drop(DROP_IP_FRAGMENT);
@@ -599,7 +599,100 @@ static void fragments_of_ipv6_are_told(void **state)
 	assert_false(p->more_fragments);
 	f.extra[2] = f.extra[3] = 0xf8; /* beyond the longest packet */
 	f.extra[2] = 0xff;
-	assert_drop(DROP_IP_FRAGMENT);
+	assert_drop(DROP_FRAGMENT_RANGE);
+}
+
+static void a_run_is_no_fragment(void **state)
+{
+	struct packet packet;
+	struct minato_frame frame = { .gso = MINATO_GSO_UDP, .gso_size = 8 };
+
+	(void)state;
+	forge_udp(&f, false, 16);
+	f.fragment = 0x2000;
+	assert_delivered();
+	frame.data = f.exact;
+	frame.len = f.len;
+	assert_int_equal(packet_parse(&frame, MINATO_LINK_ETHERNET, NULL, &packet),
+			 DROP_IP_FRAGMENT);
+}
+
+/* RFC 1858, RFC 3128. */
+static void tiny_fragments_are_refused(void **state)
+{
+	(void)state;
+	forge_tcp(&f, false, NULL, 0, 4);
+	f.fragment = 0x2000;
+	assert_delivered();
+	f.header_len = 16;
+	f.payload_len = 0;
+	assert_drop(DROP_FRAGMENT_TINY);
+	forge_tcp(&f, false, NULL, 0, 4);
+	f.fragment = 1;
+	assert_drop(DROP_FRAGMENT_TINY);
+	f.fragment = 2;
+	assert_delivered();
+	forge_udp(&f, false, 16);
+	f.fragment = 1;
+	assert_delivered();
+}
+
+/* RFC 7112: the first fragment holds all headers. */
+static void the_first_fragment_holds_all_headers(void **state)
+{
+	(void)state;
+	forge_tcp(&f, true, "\1\1\1\1", 4, 0);
+	f.next = 44;
+	memcpy(f.extra, "\x06\0\0\x01\1\2\3\4", 8);
+	f.extra_len = 8;
+	assert_delivered();
+	f.header_len = 16; /* not even the fixed part */
+	assert_drop(DROP_FRAGMENT_TINY);
+	f.header_len = 24; /* or not all options */
+	f.header[12] = 0x70;
+	assert_drop(DROP_FRAGMENT_TINY);
+	/* Destination options that reach beyond it. */
+	forge_udp(&f, true, 8);
+	f.next = 44;
+	memcpy(f.extra, "\x3c\0\0\x01\1\2\3\4\x11\x04\1\4\0\0\0\0", 16);
+	f.extra_len = 16;
+	assert_drop(DROP_FRAGMENT_TINY);
+	f.extra[9] = 0;
+	assert_delivered();
+	/* A hop-by-hop header, or another fragment's, cannot be cut. */
+	f.extra[0] = 0;
+	assert_drop(DROP_IP_EXTENSION);
+	memcpy(f.extra, "\x2c\0\0\x01\1\2\3\4\x11\0\0\0\1\2\3\4", 16);
+	assert_drop(DROP_IP_EXTENSION);
+}
+
+/* What is put together goes the way of any packet, its checksum never trusted. */
+static void a_whole_is_parsed(void **state)
+{
+	struct packet whole;
+
+	(void)state;
+	for (int is6 = 0; is6 < 2; is6++) {
+		forge_udp(&f, is6, 100);
+		f.trusted = true;
+		assert_delivered();
+		whole = *p;
+		whole.ip_proto = IP_PROTO_UDP;
+		whole.gso_size = 7;
+		assert_int_equal(packet_parse_whole(&whole, p->transport, 108), DROP_NONE);
+		assert_int_equal(whole.type, PACKET_UDP);
+		assert_int_equal(whole.payload_len, 100);
+		assert_int_equal(whole.src_port, 5353);
+		assert_int_equal(whole.gso_size, 0);
+		assert_true(whole.fragmented);
+		assert_false(whole.dont_fragment);
+		f.exact[f.len - 1] ^= 1;
+		whole.ip_proto = IP_PROTO_UDP;
+		assert_int_equal(packet_parse_whole(&whole, p->transport, 108),
+				 DROP_UDP_CHECKSUM);
+	}
+	whole.ip_proto = IP_PROTO_HOP_BY_HOP;
+	assert_int_equal(packet_parse_whole(&whole, p->transport, 108), DROP_IP_EXTENSION);
 }
 
 static void an_atomic_fragment_is_whole(void **state)
@@ -817,6 +910,10 @@ int main(void)
 		T(extension_headers_are_walked),
 		T(a_bad_extension_header_is_refused),
 		T(fragments_of_ipv6_are_told),
+		T(a_run_is_no_fragment),
+		T(tiny_fragments_are_refused),
+		T(the_first_fragment_holds_all_headers),
+		T(a_whole_is_parsed),
 		T(an_atomic_fragment_is_whole),
 		T(no_next_header_is_an_unknown_protocol),
 		T(wrong_checksums_are_refused),

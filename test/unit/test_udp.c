@@ -167,7 +167,10 @@ static void test_errors(void **state)
 	assert_int_equal(send_to(p.a.m, a, "8.8.8.8", 5, "x"), -ENETUNREACH);
 	assert_int_equal(send_to(p.a.m, b, "fd00::2", 5, "x"), -EAFNOSUPPORT);
 	assert_int_equal(minato_send_datagram(p.a.m, a, &to, big, 1472), 1472);
+	to.dont_fragment = true;
+	assert_int_equal(minato_send_datagram(p.a.m, a, &to, big, 1472), 1472);
 	assert_int_equal(minato_send_datagram(p.a.m, a, &to, big, 1473), -EMSGSIZE);
+	to.dont_fragment = false;
 	to.local = end("1.2.3.4", 5);
 	assert_int_equal(minato_send_datagram(p.a.m, a, &to, "x", 1), -EADDRNOTAVAIL);
 	assert_int_equal(minato_send_datagram(p.a.m, 99, &to, "x", 1), -EBADF);
