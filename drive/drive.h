@@ -84,7 +84,8 @@ void drive_loop_free(struct drive_loop *loop);
 
 /*
  * Watches fd; events as epoll_ctl takes them, EPOLLET for edge-triggered. Returns an id > 0, or
- * negative errno (-EEXIST: this fd is already watched; -ENOSPC, -ENOMEM). The loop borrows fd:
+ * negative errno (-EEXIST: this fd is already watched; -ENOSPC: too many, or more than 64 different
+ * callbacks; -ENOMEM). The loop borrows fd:
  * remove it before closing it.
  */
 int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_ready_fn *ready,
@@ -97,6 +98,12 @@ int drive_loop_modify(struct drive_loop *loop, int64_t id, uint32_t events);
  * meanwhile. An old id does nothing.
  */
 void drive_loop_remove(struct drive_loop *loop, int64_t id);
+
+/*
+ * Ends a watch and closes its descriptor, of which there must be no copy: the kernel then takes it
+ * out by itself, which saves a system call. As allowed as removal.
+ */
+void drive_loop_close(struct drive_loop *loop, int64_t id);
 
 /*
  * Something may follow at once: the next wait looks for it, for at most 50 us, before it sleeps, if

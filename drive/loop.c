@@ -29,16 +29,22 @@
 #define ABSTAIN_MIN_NS 10000000 /* then nothing of it for so long, and twice as long each time */
 #define ABSTAIN_MAX_NS 1000000000
 
+#define KINDS_MAX 64u	 /* different callbacks; a program has a dozen */
+#define SLOTS_STEP 1024u /* one watch takes 16 bytes: memory grows by four pages */
+#define GENERATION_MAX ((1u << 24) - 1)
+
 /*
  * A watch is a slot; its id is the slot's number below the slot's generation. Removal raises the
  * generation, so what epoll still reports for the old watch in this batch no longer matches.
  */
 struct watch {
-	drive_ready_fn *ready; /* NULL: free */
-	void *user;
+	union {
+		void *user;
+		uint32_t next_free;
+	};
 	int fd;
-	uint32_t generation; /* 31 bits, never 0: an id is positive */
-	uint32_t next_free;
+	uint32_t kind : 8;	  /* of the loop's callbacks, + 1; 0: free */
+	uint32_t generation : 24; /* never 0: an id is positive */
 };
 
 struct hook {
@@ -57,6 +63,8 @@ struct patience {
 
 struct drive_loop {
 	int epoll;
+	drive_ready_fn *kinds[KINDS_MAX];
+	uint32_t kind_count;
 	struct watch *slots;
 	uint32_t slot_count; /* allocated */
 	uint32_t free_head;
@@ -82,7 +90,7 @@ static struct watch *watch_of(struct drive_loop *loop, uint64_t id)
 
 	if (slot >= loop->slot_count)
 		return NULL;
-	if (!loop->slots[slot].ready || loop->slots[slot].generation != id >> 32)
+	if (!loop->slots[slot].kind || loop->slots[slot].generation != id >> 32)
 		return NULL;
 	return &loop->slots[slot];
 }
@@ -130,7 +138,7 @@ void drive_loop_free(struct drive_loop *loop)
 
 static int grow(struct drive_loop *loop)
 {
-	uint32_t count = loop->slot_count ? loop->slot_count * 2 : 64;
+	uint32_t count = loop->slot_count ? loop->slot_count + SLOTS_STEP : 64;
 	struct watch *slots;
 
 	if (count > SLOTS_MAX)
@@ -141,11 +149,25 @@ static int grow(struct drive_loop *loop)
 	loop->slots = slots;
 	for (uint32_t i = count; i-- > loop->slot_count;) {
 		slots[i] =
-			(struct watch){ .fd = -1, .generation = 1, .next_free = loop->free_head };
+			(struct watch){ .next_free = loop->free_head, .fd = -1, .generation = 1 };
 		loop->free_head = i;
 	}
 	loop->slot_count = count;
 	return 0;
+}
+
+/* The callback's number, or 0 when there are too many. */
+static uint32_t kind_of(struct drive_loop *loop, drive_ready_fn *ready)
+{
+	uint32_t kind = 0;
+
+	while (kind < loop->kind_count && loop->kinds[kind] != ready)
+		kind++;
+	if (kind == KINDS_MAX)
+		return 0;
+	if (kind == loop->kind_count)
+		loop->kinds[loop->kind_count++] = ready;
+	return kind + 1;
 }
 
 int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_ready_fn *ready,
@@ -153,8 +175,11 @@ int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_r
 {
 	struct epoll_event event = { .events = events };
 	struct watch *watch;
+	uint32_t kind = kind_of(loop, ready);
 	uint32_t slot;
 
+	if (kind == 0)
+		return -ENOSPC;
 	if (loop->free_head == SLOT_NONE) {
 		int result = grow(loop);
 
@@ -167,7 +192,7 @@ int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_r
 	if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event) < 0)
 		return -errno;
 	loop->free_head = watch->next_free;
-	watch->ready = ready;
+	watch->kind = kind & 0xff;
 	watch->user = user;
 	watch->fd = fd;
 	return (int64_t)event.data.u64;
@@ -183,6 +208,15 @@ int drive_loop_modify(struct drive_loop *loop, int64_t id, uint32_t events)
 	return epoll_ctl(loop->epoll, EPOLL_CTL_MOD, watch->fd, &event) < 0 ? -errno : 0;
 }
 
+static void forget(struct drive_loop *loop, struct watch *watch)
+{
+	watch->kind = 0;
+	watch->fd = -1;
+	watch->generation = watch->generation == GENERATION_MAX ? 1 : watch->generation + 1;
+	watch->next_free = loop->free_head;
+	loop->free_head = (uint32_t)(watch - loop->slots);
+}
+
 void drive_loop_remove(struct drive_loop *loop, int64_t id)
 {
 	struct watch *watch = watch_of(loop, (uint64_t)id);
@@ -192,11 +226,17 @@ void drive_loop_remove(struct drive_loop *loop, int64_t id)
 	/* Fails only where the owner closed the descriptor before: then epoll forgot it by itself.
 	 */
 	(void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
-	watch->ready = NULL;
-	watch->fd = -1;
-	watch->generation = watch->generation == INT32_MAX ? 1 : watch->generation + 1;
-	watch->next_free = loop->free_head;
-	loop->free_head = (uint32_t)(watch - loop->slots);
+	forget(loop, watch);
+}
+
+void drive_loop_close(struct drive_loop *loop, int64_t id)
+{
+	struct watch *watch = watch_of(loop, (uint64_t)id);
+
+	if (!watch)
+		return;
+	close(watch->fd);
+	forget(loop, watch);
 }
 
 int drive_loop_hook(struct drive_loop *loop, drive_hook_fn *hook, void *user)
@@ -358,7 +398,7 @@ int drive_loop_turn(struct drive_loop *loop, struct minato_time latest)
 		if (!watch)
 			continue;
 		called++;
-		watch->ready(watch->user, events[i].events);
+		loop->kinds[watch->kind - 1](watch->user, events[i].events);
 	}
 	return count < 0 ? count : called;
 }

@@ -106,7 +106,7 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 	minato_set_user(relay->host, f->socket, lane_word(f));
 	f->fd = fd;
 	/* Not read before the guest has answered, but watched: the caller may give up. */
-	if (lane_watch(f) < 0)
+	if (lane_watch(f, false) < 0)
 		pipe_abort(f);
 }
 

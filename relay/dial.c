@@ -45,6 +45,21 @@ static int new_socket(struct relay *relay, int family)
 	return fd < 0 ? -errno : fd;
 }
 
+/*
+ * 0, or an errno; EINPROGRESS while it is not known. A near peer's answer is there when connect
+ * returns, but it was taken in only at its end: asking again tells.
+ */
+static int connect_now(int fd, const struct sockaddr_storage *to, socklen_t len)
+{
+	for (int i = 0; i < 2; i++) {
+		if (connect(fd, (const struct sockaddr *)to, len) == 0)
+			return 0;
+		if (errno != EINPROGRESS)
+			break;
+	}
+	return errno == EALREADY ? EINPROGRESS : errno;
+}
+
 static void start(struct lane *f)
 {
 	struct sockaddr_storage to = { 0 };
@@ -61,20 +76,19 @@ static void start(struct lane *f)
 	f->state = LANE_DIALLING;
 	f->host_writable = false;
 	f->host_hung_up = false;
+	f->host_error = false;
 	dial_options(fd);
 	/* Another nameserver may answer while the guest still waits: 3 s, not two minutes. */
 	if (f->server)
 		setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one));
 	if (to.ss_family == AF_INET6 && f->scope_id)
 		((struct sockaddr_in6 *)&to)->sin6_scope_id = f->scope_id;
-	result = connect(fd, (struct sockaddr *)&to, len) < 0 ? errno : 0;
-	if (result != 0 && result != EINPROGRESS) {
+	result = connect_now(fd, &to, len);
+	if (result != 0 && result != EINPROGRESS)
 		fail(f, result);
-		return;
-	}
-	if (lane_watch(f) < 0)
+	else if (lane_watch(f, result != 0) < 0)
 		fail(f, ENOMEM);
-	else if (result == 0) /* near peers have answered by now: no need to wait for epoll */
+	else if (result == 0)
 		connected(f);
 }
 
@@ -190,7 +204,8 @@ void dial_work(struct lane *f)
 	}
 	if (!f->host_writable && !f->host_hung_up)
 		return;
-	if (getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+	if ((f->host_error || f->host_hung_up) &&
+	    getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		error = errno;
 	if (error)
 		fail(f, error);

@@ -44,7 +44,7 @@ static int open_socket(struct lane *f)
 		return fd;
 	}
 	f->fd = fd;
-	return lane_watch(f);
+	return lane_watch(f, false);
 }
 
 static void dial(struct lane *f, const struct minato_endpoint *to,

@@ -80,8 +80,8 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind)
 void lane_close(struct lane *f)
 {
 	if (f->watch)
-		drive_loop_remove(f->relay->config.loop, f->watch);
-	if (f->fd >= 0)
+		drive_loop_close(f->relay->config.loop, f->watch);
+	else if (f->fd >= 0)
 		close(f->fd);
 	f->watch = 0;
 	f->fd = -1;
@@ -169,15 +169,26 @@ static void ready(void *user, uint32_t events)
 	lane_busy(f);
 }
 
-int lane_watch(struct lane *f)
+#define ALWAYS (EPOLLIN | EPOLLRDHUP | EPOLLET)
+
+int lane_watch(struct lane *f, bool room)
 {
-	int64_t id = drive_loop_add(f->relay->config.loop, f->fd,
-				    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, ready, f);
+	int64_t id = drive_loop_add(f->relay->config.loop, f->fd, ALWAYS | (room ? EPOLLOUT : 0u),
+				    ready, f);
 
 	if (id < 0)
 		return (int)id;
 	f->watch = id;
+	f->room_watched = room;
 	return 0;
+}
+
+void lane_await_room(struct lane *f)
+{
+	f->host_writable = false;
+	if (!f->room_watched)
+		(void)drive_loop_modify(f->relay->config.loop, f->watch, ALWAYS | EPOLLOUT);
+	f->room_watched = true;
 }
 
 void lane_unlist(struct lane *f)

@@ -49,10 +49,11 @@ static void set_linger(const struct lane *f, bool reset)
 }
 
 /* The guest has ended its half, and the kernel has all of it: from now on it sees to the rest, even
-   if this process dies. */
+   if this process dies. Where the far side has ended already, closing sends the FIN. */
 static void finish_out(struct lane *f)
 {
-	shutdown(f->fd, SHUT_WR);
+	if (!f->in_done)
+		shutdown(f->fd, SHUT_WR);
 	set_linger(f, false);
 	f->out_done = true;
 }
@@ -117,7 +118,7 @@ static bool send_some(struct lane *f, struct minato_extent *extents, size_t coun
 	sent = sendmsg(f->fd, &msg, flags);
 	if (sent < 0) {
 		if (errno == EAGAIN) {
-			f->host_writable = false;
+			lane_await_room(f);
 		} else if (errno != EINTR) {
 			/* What it sent before may still be readable. */
 			f->host_failed = true;

@@ -326,6 +326,7 @@ struct lane {
 	bool host_hung_up; /* FIN or worse waits behind what is readable */
 	bool host_failed;  /* a send failed: end of stream means a reset now */
 	bool host_error;   /* UDP: the error queue may hold something */
+	bool room_watched; /* its watch tells of room to send */
 	bool guest_readable;
 	bool guest_reset;
 	bool out_done;	 /* the guest's FIN went on to the host socket */
@@ -394,8 +395,10 @@ void lane_busy(struct lane *f);
  * to be left alone.
  */
 struct lane *lane_next_busy(struct relay *relay);
-/* Watches its descriptor, edge-triggered, all events. */
-int lane_watch(struct lane *f);
+/* Watches its descriptor, edge-triggered; with `room` also for room to send. */
+int lane_watch(struct lane *f, bool room);
+/* A send found no room: from now on that is watched too. */
+void lane_await_room(struct lane *f);
 /* Stands it at the young end of the list, out of whatever list it stood in. */
 void lane_touch(struct lane *f, struct lane_list *list);
 void lane_unlist(struct lane *f);

@@ -216,7 +216,7 @@ static void free_closes_and_forgets_the_watch(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	f->fd = pair[0];
-	assert_int_equal(lane_watch(f), 0);
+	assert_int_equal(lane_watch(f, true), 0);
 	assert_int_equal(write(pair[1], "x", 1), 1);
 	lane_free(f);
 	assert_true(drive_loop_turn(r.config.loop, (struct minato_time){ 0 }) >= 0);
@@ -233,7 +233,7 @@ static void readiness_is_noted(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
 	f->fd = pair[0];
-	assert_int_equal(lane_watch(f), 0);
+	assert_int_equal(lane_watch(f, true), 0);
 	assert_true(drive_loop_turn(r.config.loop, (struct minato_time){ 0 }) >= 0);
 	assert_ptr_equal(lane_next_busy(&r), f);
 	assert_true(f->host_writable);
@@ -246,6 +246,25 @@ static void readiness_is_noted(void **state)
 	assert_true(drive_loop_turn(r.config.loop, (struct minato_time){ 0 }) >= 0);
 	assert_true(f->host_hung_up);
 	lane_free(f);
+}
+
+static void room_is_told_of_once_it_was_missing(void **state)
+{
+	int pair[2];
+	struct lane *f = new_lane();
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair), 0);
+	f->fd = pair[0];
+	assert_int_equal(lane_watch(f, false), 0);
+	assert_true(drive_loop_turn(r.config.loop, (struct minato_time){ 0 }) >= 0);
+	assert_null(lane_next_busy(&r));
+	lane_await_room(f);
+	assert_true(drive_loop_turn(r.config.loop, (struct minato_time){ 0 }) >= 0);
+	assert_ptr_equal(lane_next_busy(&r), f);
+	assert_true(f->host_writable);
+	lane_free(f);
+	close(pair[1]);
 }
 
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fresh, clean)
@@ -265,6 +284,7 @@ int main(void)
 		CASE(list_changes_leave_the_old_one),
 		CASE(free_closes_and_forgets_the_watch),
 		CASE(readiness_is_noted),
+		CASE(room_is_told_of_once_it_was_missing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

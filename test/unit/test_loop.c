@@ -384,6 +384,49 @@ static void signals_come_through_the_loop(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void closing_drops_what_waits_in_the_batch(void **state)
+{
+	struct seen seen = { .fd = signalled() };
+	struct seen next = { .fd = signalled() };
+	int64_t id = drive_loop_add(*state, seen.fd, EPOLLIN, note, &seen);
+
+	drive_loop_close(*state, id);
+	assert_int_equal(close(seen.fd), -1);
+	drive_loop_close(*state, id);
+	assert_int_not_equal(drive_loop_add(*state, next.fd, EPOLLIN, note, &next), id);
+	assert_int_equal(drive_loop_turn(*state, past), 1);
+	assert_int_equal(seen.calls, 0);
+	assert_int_equal(next.calls, 1);
+	close(next.fd);
+}
+
+static void many_watches_keep_their_callbacks(void **state)
+{
+	enum { COUNT = 1500 };
+	static struct seen seen[COUNT];
+	static int64_t ids[COUNT];
+
+	for (int i = 0; i < COUNT; i++) {
+		seen[i] = (struct seen){ .fd = eventfd(i % 2 == 0, EFD_NONBLOCK | EFD_CLOEXEC) };
+		if (seen[i].fd < 0)
+			skip(); /* no more descriptors here */
+		ids[i] = drive_loop_add(*state, seen[i].fd, EPOLLIN, i % 3 ? note : note_and_read,
+					&seen[i]);
+		assert_true(ids[i] > 0);
+	}
+	for (int called = 1; called > 0;)
+		called = drive_loop_turn(*state, past) && seen[COUNT - 2].calls < 3;
+	for (int i = 0; i < COUNT; i++) {
+		if (i % 2)
+			assert_int_equal(seen[i].calls, 0);
+		else if (i % 3 == 0)
+			assert_int_equal(seen[i].calls, 1);
+		else
+			assert_true(seen[i].calls > 0);
+		drive_loop_close(*state, ids[i]);
+	}
+}
+
 /* ---- looking instead of sleeping ---- */
 
 static bool has_processors(void)
@@ -476,6 +519,8 @@ int main(void)
 		CASE(stop_before_run_is_kept),
 		CASE(hooks_rest_once_stopped),
 		CASE(signals_come_through_the_loop),
+		CASE(closing_drops_what_waits_in_the_batch),
+		CASE(many_watches_keep_their_callbacks),
 		CASE(quick_answers_are_looked_for),
 		CASE(slow_answers_are_slept_for),
 		CASE(looking_ends_at_the_deadline),
