@@ -77,14 +77,15 @@ static void add_port(json_t *list, const struct cmd_harbour *harbour, const stru
 					      "guest", guest));
 }
 
-static json_t *published(const struct cmd_harbour *harbour)
+static json_t *published(const struct cmd_worker *worker)
 {
+	const struct cmd_harbour *harbour = worker->harbour;
 	json_t *list = json_array();
 	struct relay_standing standing;
 	uint64_t cursor = 0;
 
 	while (json_array_size(list) < PORTS_MAX &&
-	       relay_forward_next(harbour->relay, &cursor, &standing)) {
+	       relay_forward_next(worker->relay, &cursor, &standing)) {
 		struct relay_spec *spec = &standing.spec;
 
 		if (spec->sort == RELAY_REACH || spec->sort == RELAY_AUTO)
@@ -107,16 +108,16 @@ static void set_count(json_t *counters, const char *name, uint64_t value)
 }
 
 /* Those that are not zero. */
-static json_t *counters(const struct cmd_harbour *harbour)
+static json_t *counters(const struct cmd_worker *worker)
 {
 	json_t *object = json_object();
 	struct drive_tap_stats tap;
 
 	for (uint32_t i = 0; i < minato_counter_count(); i++)
-		set_count(object, minato_counter_name(i), minato_counter(harbour->host, i));
+		set_count(object, minato_counter_name(i), minato_counter(worker->host, i));
 	for (unsigned i = 0; i < RELAY_COUNTER_COUNT; i++)
-		set_count(object, relay_counter_name(i), relay_counter(harbour->relay, i));
-	drive_tap_stats(harbour->tap, &tap);
+		set_count(object, relay_counter_name(i), relay_counter(worker->relay, i));
+	drive_tap_stats(worker->tap, &tap);
 	set_count(object, "tap_frames_in", tap.frames_in);
 	set_count(object, "tap_bytes_in", tap.bytes_in);
 	set_count(object, "tap_frames_out", tap.frames_out);
@@ -130,19 +131,21 @@ static json_t *counters(const struct cmd_harbour *harbour)
 
 static json_t *info(void *user)
 {
-	const struct cmd_harbour *harbour = user;
-	int64_t up_ns = drive_loop_now(harbour->loop).ns - harbour->started.ns;
-	json_t *object = json_pack("{s:s,s:i,s:i,s:i,s:I,s:I}", "name", harbour->name, "pid",
-				   (int)getpid(), "init", (int)harbour->guest.init, "uid",
-				   (int)getuid(), "started", (json_int_t)harbour->started_s,
+	const struct cmd_worker *worker = user;
+	const struct cmd_harbour *harbour = worker->harbour;
+	int64_t up_ns = drive_loop_now(worker->loop).ns - harbour->started.ns;
+	json_t *object = json_pack("{s:s,s:i,s:i,s:i,s:i,s:I,s:I}", "name", harbour->name, "pid",
+				   (int)harbour->pid, "worker", (int)harbour->hand.pid, "init",
+				   (int)harbour->guest.init, "uid", (int)harbour->uid, "started",
+				   (json_int_t)harbour->started_s,
 				   "uptime_ms", (json_int_t)(up_ns / NS_PER_MS));
 
 	if (!object)
 		return NULL;
 	set_addresses(object, harbour);
 	json_object_set_new(object, "command", command_words(harbour->plan.argv));
-	json_object_set_new(object, "published", published(harbour));
-	json_object_set_new(object, "counters", counters(harbour));
+	json_object_set_new(object, "published", published(worker));
+	json_object_set_new(object, "counters", counters(worker));
 	return object;
 }
 
@@ -170,12 +173,12 @@ static const char *what_word(enum relay_what what)
 }
 
 /* What the relay adds: the direction, and the other side of the flow in the host's own network. */
-static void set_about(json_t *object, const struct cmd_harbour *harbour, uint64_t user)
+static void set_about(json_t *object, const struct cmd_worker *worker, uint64_t user)
 {
 	struct relay_about about;
 	const char *word;
 
-	if (!relay_about(harbour->relay, user, &about))
+	if (!relay_about(worker->relay, user, &about))
 		return;
 	word = what_word(about.what);
 	if (word)
@@ -188,24 +191,24 @@ static void set_about(json_t *object, const struct cmd_harbour *harbour, uint64_
 
 static json_t *next_row(void *user, uint64_t *cursor)
 {
-	struct cmd_harbour *harbour = user;
+	struct cmd_worker *worker = user;
 	struct minato_row row;
 	json_t *object;
 
-	if (!minato_row(harbour->host, cursor, &row))
+	if (!minato_row(worker->host, cursor, &row))
 		return NULL;
 	object = view_message_row(&row);
 	if (object)
-		set_about(object, harbour, row.user);
+		set_about(object, worker, row.user);
 	return object;
 }
 
 static int send_signal(void *user, int signo)
 {
-	return cmd_harbour_signal(user, signo);
+	return cmd_worker_signal(user, signo);
 }
 
-struct cmd_answers cmd_answers_of(struct cmd_harbour *harbour)
+struct cmd_answers cmd_answers_of(struct cmd_worker *worker)
 {
-	return (struct cmd_answers){ info, next_row, send_signal, harbour };
+	return (struct cmd_answers){ info, next_row, send_signal, worker };
 }

@@ -25,6 +25,10 @@ enum cmd_exit {
 	CMD_FAILED = 125,
 };
 
+/* As many workers may die within CMD_DEATHS_MS before the guest is given up. */
+#define CMD_DEATHS_MAX 5
+#define CMD_DEATHS_MS 10000
+
 /* ---- options.c: one table of options for each command; --help is made of it ---- */
 
 enum cmd_take {
@@ -193,17 +197,83 @@ int cmd_environment_check(const struct cmd_many *settings, struct drive_error *e
  */
 char **cmd_environment_make(const struct cmd_many *settings, const char *guest);
 
-/* ---- harbour.c: all that runs beside a guest: tap, host value, relay, loop ---- */
-
-struct cmd_control;
-
-/*
- * The harbour of one guest, in the process that the user started; the guest is its child.
+/* ---- channel.c: what keeper and worker say to each other ----
  *
- *   the user's shell --- minato run (this) ------------------- init --- the command
- *                        host sockets, control socket,  tap    own namespaces
- *                        host value, relay            <----->  tap0
+ * One message of one fixed size at a time over a SOCK_SEQPACKET pair, descriptors beside it. Both
+ * ends are of one program and one start, so there is no version. The worker believes the keeper;
+ * the keeper believes nothing: whatever a worker sends that is not listed here, or has descriptors
+ * with it, ends that worker. Nobody waits for the other: what finds no room is -EAGAIN, and the
+ * sender's to try again.
  */
+
+#define CMD_CHANNEL_FDS_MAX 16
+
+enum cmd_message_kind {
+	/* The keeper tells. */
+	CMD_TELL_BEGIN = 1,   /* `begin`; beside it the tap. The first message, once. */
+	CMD_TELL_NAMESERVERS, /* `nameservers`: the host's, as they are now */
+	CMD_TELL_CLIENT,      /* beside it a client of the control socket, of this user or root */
+	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
+	CMD_TELL_HURRY,	      /* ... at once */
+	/* The worker asks. */
+	CMD_ASK_READY = 100, /* once; number: 0, or -errno with `text`; else `text` is a warning */
+	CMD_ASK_SIGNAL,	     /* number: the signal that the guest is to be sent */
+	CMD_ASK_LOOK,	     /* whether the nameservers have changed; at most once per second */
+};
+
+struct cmd_message {
+	uint32_t kind;
+	int32_t number;
+	union {
+		struct {
+			pid_t init, worker; /* as the keeper sees them */
+			bool vnet, has6;
+		} begin;
+		struct {
+			uint32_t count;
+			struct nameserver list[NAMESERVERS_MAX];
+		} nameservers;
+		struct drive_error text;
+	};
+};
+
+int cmd_channel_pair(int ends[2]);
+/* Never waits: 0, -EAGAIN, -EPIPE when the other end is gone, or another negative errno. */
+int cmd_channel_send(int channel, const struct cmd_message *message, const int *fds, size_t count);
+/*
+ * Waits for a message; 1, 0 at the end, or negative errno (-EPROTO: one that is none). fds has room
+ * for CMD_CHANNEL_FDS_MAX; the caller closes what it is given.
+ */
+int cmd_channel_receive(int channel, struct cmd_message *message, int *fds, size_t *count);
+/* The kind of the message that waits; 0 or negative errno. */
+int cmd_channel_peek(int channel, uint32_t *kind);
+/* Closes them. */
+void cmd_channel_drop(const int *fds, size_t count);
+
+/* ---- harbour.c: the keeper, the process that the user started ----
+ *
+ *   the user's shell --- minato run: keeper ------------------- init --- the command
+ *                          |  ports as bound, the tap,           own namespaces
+ *                          |  the control socket's listener
+ *                        worker: in a sandbox
+ *                          host sockets, host value, relay <- tap -> tap0
+ *
+ * The keeper is small and moves no traffic. It keeps what a worker cannot get by itself, so that a
+ * worker that dies can be replaced; the worker is a fork of it, and inherits the published ports.
+ * When the keeper dies all ends.
+ */
+
+/* A worker as its keeper sees it. */
+struct cmd_hand {
+	pid_t pid; /* -1: none */
+	int pidfd;
+	int channel;
+	int saying; /* the read end of its standard error */
+	int64_t pid_watch, channel_watch, saying_watch;
+	uint32_t said; /* bytes it has said; beyond a bound nobody listens */
+	bool ready;
+};
+
 struct cmd_harbour {
 	/* Filled in by the caller. */
 	struct drive_plan plan;
@@ -213,23 +283,22 @@ struct cmd_harbour {
 	bool host_loopback;
 
 	struct drive_loop *loop;
-	struct drive_guest guest;
+	struct drive_guest guest; /* its tap stays open here */
 	int netns; /* keeps the guest's sockets until they have said their last words */
-	struct drive_tap *tap;
-	int64_t tap_watch;
-	bool starved; /* no chunk to read frames into: not watched for a while */
-	bool blocked; /* the tap had no room: watched for room */
-	void *memory;
-	size_t memory_size;
-	struct minato *host;
-	struct relay *relay;
-	struct cmd_control *control;
+	struct nameservers nameservers;
+	struct cmd_hand hand;
+	struct drive_error warning; /* what the sandbox lacks, or empty */
+	struct minato_time deaths[CMD_DEATHS_MAX]; /* of workers, the latest last */
+	char hand_end[64];			   /* how the last one died, until it is said */
+	int64_t listener_watch;
 	struct cmd_passing passing;
 	int64_t end_watch;
 	bool ran;    /* the command was started */
 	bool ending; /* the command has ended, with this exit code: */
 	int code;
 	struct minato_time ending_until;
+	pid_t pid; /* ours */
+	uid_t uid;
 	struct minato_time started;
 	int64_t started_s; /* seconds since 1970 */
 };
@@ -247,6 +316,45 @@ int cmd_harbour_run(struct cmd_harbour *harbour, struct drive_error *error);
  */
 int cmd_harbour_signal(struct cmd_harbour *harbour, int signo);
 void cmd_harbour_close(struct cmd_harbour *harbour);
+
+/* ---- hand.c: the keeper's worker: start, messages, death ---- */
+
+/* Forks a worker, which sets itself up and waits. 0 or negative errno with a text. */
+int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error);
+/* Gives it what it begins with; the guest must be made. */
+int cmd_hand_begin(struct cmd_harbour *harbour);
+/* Waits until the first worker is ready, and watches it from now on. 0, or its error. */
+int cmd_hand_await(struct cmd_harbour *harbour, struct drive_error *error);
+/* Sends a message without more, to a worker that is ready. */
+int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind);
+/* Ends the worker, and waits until it is gone. */
+void cmd_hand_end(struct cmd_harbour *harbour);
+
+/* ---- worker.c: the process that moves the traffic ---- */
+
+struct cmd_control;
+
+struct cmd_worker {
+	struct cmd_harbour *harbour; /* our copy, as it was at the fork */
+	int channel;
+	struct drive_loop *loop;
+	struct drive_tap *tap;
+	int64_t tap_watch;
+	bool starved; /* no chunk to read frames into: not watched for a while */
+	bool blocked; /* the tap had no room: watched for room */
+	struct minato *host;
+	struct relay *relay;
+	struct cmd_control *control;
+	int64_t channel_watch;
+	bool ending; /* the guest has ended: its last words until */
+	struct minato_time ending_until;
+};
+
+/* The life of a worker from its first instruction, with its end of the channel. */
+_Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox,
+			       int channel, int saying);
+/* Asks the keeper to send the guest a signal. 0 or negative errno. */
+int cmd_worker_signal(struct cmd_worker *worker, int signo);
 
 /* ---- network.c: what run and attach have in common ---- */
 
@@ -278,10 +386,9 @@ void cmd_network_tell_subnet(const struct drive_subnet *subnet);
 /* Says the guest's addresses and what is published. */
 void cmd_network_tell(const struct cmd_harbour *harbour);
 
-/* ---- answers.c: what a harbour says on its control socket ---- */
-
+/* ---- answers.c: what a worker says to clients of the control socket ---- */
 struct cmd_answers;
-struct cmd_answers cmd_answers_of(struct cmd_harbour *harbour);
+struct cmd_answers cmd_answers_of(struct cmd_worker *worker);
 
 /* ---- control.c: the server's side of the control socket ---- */
 
@@ -307,12 +414,19 @@ struct cmd_answers {
 };
 
 /*
- * Serves the listening socket (taken over) from the loop. A client is heard only if it is of this
- * user or root; it never blocks us: what it does not read waits in its own bounded buffer, a client
- * silent for CMD_IDLE_MS is closed, and the one silent longest gives way to the seventeenth.
+ * Answers clients from the loop. A client never blocks us: what it does not read waits in its own
+ * bounded buffer, a client silent for CMD_IDLE_MS is closed, and the one silent longest gives way
+ * to the seventeenth.
  */
-int cmd_control_open(struct cmd_control **control, struct drive_loop *loop, int listener,
+int cmd_control_open(struct cmd_control **control, struct drive_loop *loop,
 		     const struct cmd_answers *answers);
+/*
+ * Sees that there is a place and a descriptor for one more client, whatever traffic has taken;
+ * cmd_control_admit follows.
+ */
+void cmd_control_expect(struct cmd_control *control);
+/* Takes over the client's socket, which must be non-blocking; -1: none came. */
+void cmd_control_admit(struct cmd_control *control, int fd);
 /* Ends it; the loop is not turned again afterwards. */
 void cmd_control_close(struct cmd_control *control);
 

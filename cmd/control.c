@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The control socket of a running guest: answers other commands of the same user, a line of JSON
- * for a line of JSON, without ever waiting for one of them.
+ * The clients of a running guest's control socket: answers other commands of the same user, a line
+ * of JSON for a line of JSON, without ever waiting for one of them.
  */
 #include "cmd/cmd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,8 +17,6 @@
 #define NS_PER_MS 1000000
 /* Rows in one line of the reply: some 500 bytes each at most, so a line has room for all. */
 #define ROWS_PER_LINE 64
-/* Accepted in one turn, so that a flood of clients does not hold up traffic. */
-#define ACCEPTS_PER_TURN 8
 
 struct client {
 	struct cmd_control *control;
@@ -42,11 +39,16 @@ struct client {
 
 struct cmd_control {
 	struct drive_loop *loop;
-	int listener;
-	int64_t watch;
 	struct cmd_answers answers;
+	int held; /* what the spare descriptors are copies of */
+	struct client *expecting;
 	struct client clients[CMD_CLIENTS_MAX];
 };
+
+static int hold_place(const struct cmd_control *control)
+{
+	return fcntl(control->held, F_DUPFD_CLOEXEC, 0);
+}
 
 static void end_client(struct client *client)
 {
@@ -54,7 +56,7 @@ static void end_client(struct client *client)
 		return;
 	drive_loop_remove(client->control->loop, client->watch);
 	close(client->fd);
-	client->spare = open("/", O_PATH | O_CLOEXEC);
+	client->spare = hold_place(client->control);
 	free(client->in);
 	free(client->out);
 	client->in = client->out = NULL;
@@ -264,11 +266,33 @@ static struct client *most_silent(struct cmd_control *control)
 	return victim;
 }
 
-/* Takes over fd. */
-static void admit(struct client *client, int fd)
+/*
+ * Room for a descriptor that is about to come: that of a free place, or of the most silent client,
+ * which makes way.
+ */
+void cmd_control_expect(struct cmd_control *control)
 {
-	struct cmd_control *control = client->control;
+	struct client *client = free_place(control);
 
+	if (!client) {
+		client = most_silent(control);
+		end_client(client);
+	}
+	if (client->spare >= 0)
+		close(client->spare);
+	client->spare = -1;
+	control->expecting = client;
+}
+
+void cmd_control_admit(struct cmd_control *control, int fd)
+{
+	struct client *client = control->expecting;
+
+	control->expecting = NULL;
+	if (fd < 0) {
+		client->spare = hold_place(control);
+		return;
+	}
 	*client = (struct client){ .control = control, .fd = fd, .spare = -1 };
 	client->in = malloc(CMD_LINE_MAX);
 	client->out = malloc(CMD_LINE_MAX);
@@ -276,53 +300,6 @@ static void admit(struct client *client, int fd)
 	client->watch = drive_loop_add(control->loop, fd, EPOLLIN, client_ready, client);
 	if (!client->in || !client->out || client->watch < 0)
 		end_client(client);
-}
-
-/* With the place's own descriptor, so that one is always there. -1 when nobody waits. */
-static int accept_at(struct client *client)
-{
-	int fd;
-
-	if (client->spare >= 0)
-		close(client->spare);
-	fd = accept4(client->control->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd < 0)
-		client->spare = open("/", O_PATH | O_CLOEXEC);
-	return fd;
-}
-
-/* Accepts the next client. When all places are taken, the most silent one's client makes way, but
-   only for somebody. */
-static bool accept_one(struct cmd_control *control)
-{
-	struct client *client = free_place(control);
-	struct pollfd waiting = { .fd = control->listener, .events = POLLIN };
-	int fd;
-
-	if (!client) {
-		if (poll(&waiting, 1, 0) <= 0)
-			return false;
-		client = most_silent(control);
-		end_client(client);
-	}
-	fd = accept_at(client);
-	if (fd < 0)
-		return false;
-	admit(client, fd);
-	if (drive_runtime_peer(fd, NULL) < 0)
-		end_client(client);
-	return true;
-}
-
-static void listener_ready(void *user, uint32_t events)
-{
-	struct cmd_control *control = user;
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		if (!accept_one(control))
-			return;
-	}
 }
 
 /* Ends who was silent too long; the next deadline. */
@@ -345,26 +322,23 @@ static struct minato_time sweep(void *user, struct minato_time now)
 	return earliest;
 }
 
-int cmd_control_open(struct cmd_control **out, struct drive_loop *loop, int listener,
+int cmd_control_open(struct cmd_control **out, struct drive_loop *loop,
 		     const struct cmd_answers *answers)
 {
 	struct cmd_control *control = calloc(1, sizeof(*control));
 	int result;
 
-	if (!control) {
-		close(listener);
+	if (!control)
 		return -ENOMEM;
-	}
 	control->loop = loop;
-	control->listener = listener;
 	control->answers = *answers;
+	control->held = epoll_create1(EPOLL_CLOEXEC); /* any descriptor will do */
 	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
 		control->clients[i].control = control;
 		control->clients[i].fd = -1;
-		control->clients[i].spare = open("/", O_PATH | O_CLOEXEC);
+		control->clients[i].spare = hold_place(control);
 	}
-	control->watch = drive_loop_add(loop, listener, EPOLLIN, listener_ready, control);
-	result = control->watch < 0 ? (int)control->watch : drive_loop_hook(loop, sweep, control);
+	result = drive_loop_hook(loop, sweep, control);
 	if (result < 0) {
 		cmd_control_close(control);
 		return result;
@@ -382,8 +356,7 @@ void cmd_control_close(struct cmd_control *control)
 		if (control->clients[i].spare >= 0)
 			close(control->clients[i].spare);
 	}
-	if (control->watch > 0)
-		drive_loop_remove(control->loop, control->watch);
-	close(control->listener);
+	if (control->held >= 0)
+		close(control->held);
 	free(control);
 }

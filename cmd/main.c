@@ -2,7 +2,9 @@
 /* From the command line to one of the sub-commands. */
 #include "cmd/cmd.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 static int unknown(const char *word)
 {
@@ -27,11 +29,24 @@ static const char *command_word(const char *word)
 	return word;
 }
 
+/* What is opened later must not take the place of a stream that the caller has closed. */
+static void fill_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd < 3);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct cmd_command *command;
 	int code;
 
+	fill_streams();
 	if (argc < 2) {
 		cmd_print_commands(stderr);
 		return CMD_USAGE;

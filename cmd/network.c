@@ -123,12 +123,25 @@ static int name_taken(const char *name, const struct drive_error *error)
 	return CMD_REFUSED;
 }
 
+/* The ports alone may take more than the soft limit, which the guest keeps. */
+static void raise_limit(struct cmd_harbour *harbour)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	harbour->plan.files = limit.rlim_cur;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const char *program)
 {
 	const struct drive_subnet *subnet = &harbour->plan.subnet;
 	struct drive_error error;
 
+	raise_limit(harbour);
 	if (relay_publish_open(&harbour->publish, subnet->has4, subnet->has6, &error) < 0)
 		return complain(&error, CMD_REFUSED);
 	if (chosen->name)

@@ -134,6 +134,9 @@ static int open_and_run(struct cmd_harbour *harbour, const struct run_options *c
 		return complain(&error, CMD_FAILED);
 	if (harbour->guest.warning.text[0] && !chosen->network.quiet)
 		cmd_say("%s", harbour->guest.warning.text);
+	if (harbour->warning.text[0] && !chosen->network.quiet)
+		cmd_say("the process for the traffic is less confined than it should be: %s",
+			harbour->warning.text);
 	if (chosen->network.verbose)
 		cmd_network_tell(harbour);
 	result = cmd_harbour_run(harbour, &error);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -267,6 +268,7 @@ struct drive_plan {
 	const char *workdir;  /* as the guest sees it; NULL: the caller's */
 	const struct drive_name *names; /* before what the host's /etc/hosts has */
 	size_t name_count;
+	rlim_t files;	   /* soft RLIMIT_NOFILE of the guest; 0: the caller's */
 	char *const *argv; /* the command; found by PATH */
 	char *const *envp; /* NULL: the caller's environment */
 };
@@ -506,6 +508,28 @@ _Noreturn void drive_init_main(int control, const struct drive_plan *plan);
  * fails.
  */
 int drive_init_exec(char *const *argv, char *const *envp);
+
+/* ---- sandbox.c: a process that can do nothing but what it was given descriptors for ---- */
+
+struct drive_sandbox {
+	pid_t pid;	     /* as seen by the maker */
+	int pidfd;	     /* the maker's to close */
+	uint64_t namespaces; /* CLONE_NEW*: those that it has of its own */
+	int refused;	     /* why not all: an errno number, or 0 */
+};
+
+/*
+ * As fork: returns 0 in the child, 1 in the caller, or negative errno. The child has namespaces of
+ * its own, as far as this system allows; that of the network stays the caller's.
+ */
+int drive_sandbox_fork(struct drive_sandbox *sandbox);
+/*
+ * In the child: closes all descriptors but those to keep (sorts them; -1 counts for nothing), and
+ * gives up all that a process has besides them: terminal, files, capabilities. It dies with its
+ * maker. Warns of what cannot be had, and goes on; negative errno with a text for what must be.
+ */
+int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t count,
+			struct drive_error *warning);
 
 /* ---- netlink.c: rtnetlink by libmnl; used by the files above, of use to tests ---- */
 

@@ -205,6 +205,16 @@ static _Noreturn void serve(struct init *init)
 	}
 }
 
+static void limit_files(const struct drive_plan *plan)
+{
+	struct rlimit limit;
+
+	if (!plan->files || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = plan->files;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 _Noreturn void drive_init_main(int control, const struct drive_plan *plan)
 {
 	struct init init = { .plan = plan };
@@ -216,6 +226,7 @@ _Noreturn void drive_init_main(int control, const struct drive_plan *plan)
 	keep_only(control);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		_exit(1);
+	limit_files(plan);
 	(void)prctl(PR_SET_NAME, "minato-init");
 	say(&word, -1);
 	await(); /* Now the ids are mapped. */

@@ -129,7 +129,7 @@ static bool make_room(struct relay_published *door)
 		relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
 		turn_away(relay, fd);
 	}
-	relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	relay->spare_fd = fcntl(door->fd, F_DUPFD_CLOEXEC, 0);
 	return fd >= 0;
 }
 

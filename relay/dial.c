@@ -155,7 +155,7 @@ static void begin(struct relay *relay, uint64_t call, const struct minato_endpoi
 	if (reach)
 		forward_join(f, reach);
 	if (resolver) {
-		nameservers_look(&relay->nameservers, relay->now);
+		relay_look(relay);
 		try_nameserver(f);
 	} else {
 		start(f);

@@ -343,7 +343,7 @@ void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t 
 		excuse(dns, from, data, len, DNSMSG_FORMERR);
 		return;
 	}
-	nameservers_look(&dns->relay->nameservers, dns->relay->now);
+	relay_look(dns->relay);
 	if (dns->relay->nameservers.count == 0) {
 		excuse(dns, from, data, len, DNSMSG_SERVFAIL);
 		return;

@@ -101,14 +101,15 @@ static void read_file(struct nameservers *n, int fd)
 	free(text);
 }
 
-void nameservers_look(struct nameservers *n, struct minato_time now)
+bool nameservers_look(struct nameservers *n, struct minato_time now)
 {
 	uint64_t mark[5] = { 0 };
 	struct stat st;
+	bool changed;
 	int fd;
 
 	if (n->looked_ns && now.ns - n->looked_ns < LOOK_NS)
-		return;
+		return false;
 	n->looked_ns = now.ns;
 	fd = open(n->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd >= 0 && fstat(fd, &st) == 0) {
@@ -117,12 +118,14 @@ void nameservers_look(struct nameservers *n, struct minato_time now)
 		mark[2] = (uint64_t)st.st_size;
 		mark[3] = (uint64_t)st.st_mtim.tv_sec;
 		mark[4] = (uint64_t)st.st_mtim.tv_nsec;
-		if (memcmp(mark, n->mark, sizeof(mark)) != 0)
-			read_file(n, fd);
-	} else {
-		n->count = 0;
 	}
+	changed = memcmp(mark, n->mark, sizeof(mark)) != 0;
+	if (changed && mark[1])
+		read_file(n, fd);
+	else if (changed)
+		n->count = 0;
 	memcpy(n->mark, mark, sizeof(mark));
 	if (fd >= 0)
 		close(fd);
+	return changed;
 }

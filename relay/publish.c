@@ -447,6 +447,11 @@ int relay_publish_open(struct relay_publish *list, bool has4, bool has6, struct 
 	return error ? relay_publish_explain(list, &list->failure, has4, has6, error) : result;
 }
 
+int relay_publish_fd(const struct relay_publish *list, size_t i)
+{
+	return list->sockets[i].fd;
+}
+
 void relay_publish_free(struct relay_publish *list)
 {
 	close_sockets(list);

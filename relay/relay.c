@@ -3,9 +3,9 @@
 #include "relay/relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,6 +13,7 @@
 #define UDP_IDLE_NS 300000000000 /* five minutes (RFC 4787 REQ-5) */
 #define RESETTING_NS 60000000000 /* for a guest that does not take what came before a reset */
 #define EVENTS_MAX 65536u	 /* of a turn */
+#define LOOK_NS 1000000000	 /* how often the nameservers are asked after */
 #define TAG_SHIFT 52u
 #define DNS_PORT 53u
 
@@ -34,6 +35,26 @@ static enum word_tag tag_of(uint64_t word)
 void relay_count(struct relay *relay, enum relay_counter counter)
 {
 	relay->counters[counter]++;
+}
+
+void relay_look(struct relay *relay)
+{
+	struct nameservers *n = &relay->nameservers;
+
+	if (!relay->config.look) {
+		nameservers_look(n, relay->now);
+	} else if (!n->looked_ns || relay->now.ns - n->looked_ns >= LOOK_NS) {
+		n->looked_ns = relay->now.ns;
+		relay->config.look(relay->config.look_user);
+	}
+}
+
+void relay_nameservers(struct relay *relay, const struct nameserver *list, size_t count)
+{
+	struct nameservers *n = &relay->nameservers;
+
+	n->count = count < NAMESERVERS_MAX ? count : NAMESERVERS_MAX;
+	memcpy(n->list, list, n->count * sizeof(list[0]));
 }
 
 const char *relay_counter_name(unsigned counter)
@@ -181,7 +202,7 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 	relay->lanes.max = config->flows_max ? config->flows_max : LANES_DEFAULT;
 	relay->nameservers.path = config->resolv_path ? config->resolv_path : "/etc/resolv.conf";
 	raise_limit();
-	relay->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	relay->spare_fd = epoll_create1(EPOLL_CLOEXEC); /* any descriptor will do */
 	result = gram_room_new(&relay->room);
 	if (result == 0)
 		result = add_entries(relay);

@@ -133,9 +133,31 @@ int relay_publish_open(struct relay_publish *list, bool has4, bool has6, struct 
 /* Says in words why the list could not be opened: looks for the holder. Returns -errnum. */
 int relay_publish_explain(const struct relay_publish *list, const struct relay_failure *failure,
 			  bool has4, bool has6, struct drive_error *error);
+/* The descriptor of the i-th bound socket, i < socket_count; borrowed. */
+int relay_publish_fd(const struct relay_publish *list, size_t i);
 /* Closes what is open and empties the list. Safe at any time; those started live on in the relay.
  */
 void relay_publish_free(struct relay_publish *list);
+
+/* ---- nameservers.c: the host's resolvers ---- */
+
+#define NAMESERVERS_MAX 3u
+
+struct nameserver {
+	struct minato_endpoint end;
+	uint32_t scope_id;
+};
+struct nameservers {
+	const char *path;
+	struct nameserver list[NAMESERVERS_MAX];
+	size_t count;
+	int64_t looked_ns;
+	uint64_t mark[5]; /* device, inode, size, time of the file last read */
+};
+/* Reads the text of a resolv.conf(5). */
+void nameservers_parse(struct nameservers *n, const char *text, size_t len);
+/* Reads the file again if it changed; looks at most once per second. True if it was read. */
+bool nameservers_look(struct nameservers *n, struct minato_time now);
 
 /* ---- relay.c ---- */
 
@@ -149,6 +171,13 @@ struct relay_config {
 	uint8_t outside;	    /* scope of what arrives at host sockets; not `inside` */
 	bool host_loopback;	    /* the gateway's address leads to the host's loopback */
 	const char *resolv_path;    /* NULL: /etc/resolv.conf; borrowed */
+	/*
+	 * For a relay that cannot read files: called when the guest asks something, at most once
+	 * per second, so that whoever can look does, and tells a change by relay_nameservers. Then
+	 * resolv_path is not read. May be NULL.
+	 */
+	void (*look)(void *user);
+	void *look_user;
 	uint32_t flows_max;	    /* connections and associations at once; 0: 65,536 */
 	/*
 	 * Events of sockets that are not the relay's, for whoever shares the host value. May be
@@ -176,6 +205,9 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
  * the host's kernel delivers the rest of it.
  */
 void relay_free(struct relay *relay);
+/* The nameservers are these from now on: the first NAMESERVERS_MAX of them. */
+void relay_nameservers(struct relay *relay, const struct nameserver *list, size_t count);
+
 /*
  * A drive_hook_fn: sets the host value's time, drains its events, moves bytes both ways and runs
  * the relay's timers. Returns when it wants to be called again at the latest. Add it as a hook
@@ -590,26 +622,6 @@ size_t dnsmsg_excuse(const uint8_t *query, const struct dnsmsg *m, enum dnsmsg_r
 /* Cuts a response to header and question with TC set. Returns the new length. */
 size_t dnsmsg_truncate(uint8_t *data, const struct dnsmsg *m);
 
-/* ---- nameservers.c: the host's resolvers ---- */
-
-#define NAMESERVERS_MAX 3u
-
-struct nameserver {
-	struct minato_endpoint end;
-	uint32_t scope_id;
-};
-struct nameservers {
-	const char *path;
-	struct nameserver list[NAMESERVERS_MAX];
-	size_t count;
-	int64_t looked_ns;
-	uint64_t mark[5]; /* device, inode, size, time of the file last read */
-};
-/* Reads the text of a resolv.conf(5). */
-void nameservers_parse(struct nameservers *n, const char *text, size_t len);
-/* Reads the file again if it changed; looks at most once per second. */
-void nameservers_look(struct nameservers *n, struct minato_time now);
-
 /* ---- dns.c: questions over UDP ---- */
 
 struct dns;
@@ -727,5 +739,7 @@ struct relay {
 };
 
 void relay_count(struct relay *relay, enum relay_counter counter);
+/* Before a nameserver is chosen: sees that the list is as the host has it. */
+void relay_look(struct relay *relay);
 
 #endif

@@ -13,15 +13,12 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 
 static struct drive_loop *loop;
 static struct cmd_control *control;
-static struct sockaddr_un name = { .sun_family = AF_UNIX };
-static socklen_t name_length;
 
 /* What the answers below were asked. */
 static int last_signal;
@@ -51,20 +48,13 @@ static int take_signal(void *user, int signo)
 static int setup(void **state)
 {
 	struct cmd_answers answers = { tell_info, tell_row, take_signal, NULL };
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	(void)state;
 	last_signal = 0;
 	rows_to_tell = 0;
-	name_length = sizeof(sa_family_t);
-	/* Bound without a name: the kernel gives a free abstract one. */
-	if (bind(listener, (struct sockaddr *)&name, name_length) || listen(listener, 64))
-		return -1;
-	name_length = sizeof(name);
-	getsockname(listener, (struct sockaddr *)&name, &name_length);
 	if (drive_loop_new(&loop))
 		return -1;
-	return cmd_control_open(&control, loop, listener, &answers);
+	return cmd_control_open(&control, loop, &answers);
 }
 
 static int teardown(void **state)
@@ -83,13 +73,16 @@ static void turn(int times)
 		assert_true(drive_loop_turn(loop, past) >= 0);
 }
 
+/* As the keeper hands on a client; returns the client's end. */
 static int join(void)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int ends[2];
 
-	assert_int_equal(connect(fd, (struct sockaddr *)&name, name_length), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	cmd_control_expect(control);
+	cmd_control_admit(control, ends[1]);
 	turn(2);
-	return fd;
+	return ends[0];
 }
 
 static void say(int fd, const char *text)
@@ -368,24 +361,52 @@ static void the_seventeenth_takes_the_place_of_the_most_silent(void **state)
 /* Traffic may take every descriptor there is; who asks is answered all the same. */
 static void without_descriptors_it_still_answers(void **state)
 {
+	const struct cmd_message message = { .kind = CMD_TELL_CLIENT };
+	struct cmd_message came;
 	struct rlimit before, few;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0), first, last, more;
+	int channel[2], ends[2], fds[CMD_CHANNEL_FDS_MAX], first, last, more;
+	size_t count;
 
 	(void)state;
+	assert_int_equal(cmd_channel_pair(channel), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+	assert_int_equal(cmd_channel_send(channel[0], &message, &ends[1], 1), 0);
 	getrlimit(RLIMIT_NOFILE, &before);
 	few = before;
 	few.rlim_cur = 128;
 	setrlimit(RLIMIT_NOFILE, &few);
-	first = last = dup(fd);
-	while ((more = dup(fd)) >= 0)
+	first = last = dup(channel[0]);
+	while ((more = dup(channel[0])) >= 0)
 		last = more;
 	assert_int_equal(errno, EMFILE);
-	assert_int_equal(connect(fd, (struct sockaddr *)&name, name_length), 0);
-	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
-	assert_non_null(strstr(heard(fd), "web"));
+	cmd_control_expect(control);
+	assert_int_equal(cmd_channel_receive(channel[1], &came, fds, &count), 1);
+	assert_int_equal(count, 1);
+	cmd_control_admit(control, fds[0]);
+	say(ends[0], "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(ends[0]), "web"));
 	setrlimit(RLIMIT_NOFILE, &before);
 	while (first <= last)
 		close(first++);
+	close(channel[0]);
+	close(channel[1]);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* A client that was announced and did not come leaves its place to the next. */
+static void who_does_not_come_takes_no_place(void **state)
+{
+	int fd;
+
+	(void)state;
+	for (int i = 0; i < 3 * CMD_CLIENTS_MAX; i++) {
+		cmd_control_expect(control);
+		cmd_control_admit(control, -1);
+	}
+	fd = join();
+	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(fd), "web"));
 	close(fd);
 }
 
@@ -427,6 +448,7 @@ int main(void)
 		CASE(the_seventeenth_takes_the_place_of_the_most_silent),
 		CASE(a_flood_of_clients_leaves_it_standing),
 		CASE(without_descriptors_it_still_answers),
+		CASE(who_does_not_come_takes_no_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

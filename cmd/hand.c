@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The keeper's hand, its worker: started, told, listened to, and replaced when it dies. */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NS_PER_MS INT64_C(1000000)
+/* What a worker may say in its life: a report of a sanitizer is the longest of use. */
+#define SAID_MAX 65536u
+/* Accepted in one turn, so that a flood of clients does not hold up signals. */
+#define ACCEPTS_PER_TURN 8
+/* How long a worker that was told to end may take. */
+#define END_MS 1000
+
+static void watch_hand(struct cmd_harbour *harbour);
+static void take_message(struct cmd_harbour *harbour, const struct cmd_message *message);
+
+/* ---- its standard error ---- */
+
+/* What it says goes to the user's terminal: as text, whatever it is. */
+static void print_said(char *text, size_t size)
+{
+	for (size_t i = 0; i < size; i++) {
+		if ((text[i] < ' ' && text[i] != '\n' && text[i] != '\t') || text[i] > '~')
+			text[i] = '?';
+	}
+	(void)fwrite(text, 1, size, stderr);
+}
+
+static bool hear_some(struct cmd_hand *hand)
+{
+	char text[4096];
+	ssize_t got = read(hand->saying, text, sizeof(text));
+
+	if (got <= 0)
+		return false;
+	print_said(text, (size_t)got);
+	hand->said += (uint32_t)got;
+	return true;
+}
+
+static void hand_speaks(void *user, uint32_t events)
+{
+	struct cmd_harbour *harbour = user;
+	struct cmd_hand *hand = &harbour->hand;
+
+	(void)events;
+	if (hear_some(hand) && hand->said < SAID_MAX)
+		return;
+	drive_loop_remove(harbour->loop, hand->saying_watch);
+	hand->saying_watch = 0;
+}
+
+/* ---- start ---- */
+
+static void forget_hand(struct cmd_harbour *harbour)
+{
+	struct cmd_hand *hand = &harbour->hand;
+
+	if (hand->pid_watch > 0)
+		drive_loop_remove(harbour->loop, hand->pid_watch);
+	if (hand->channel_watch > 0)
+		drive_loop_remove(harbour->loop, hand->channel_watch);
+	if (hand->saying_watch > 0)
+		drive_loop_remove(harbour->loop, hand->saying_watch);
+	if (harbour->listener_watch > 0)
+		drive_loop_remove(harbour->loop, harbour->listener_watch);
+	harbour->listener_watch = 0;
+	if (hand->pidfd >= 0)
+		close(hand->pidfd);
+	if (hand->channel >= 0)
+		close(hand->channel);
+	if (hand->saying >= 0)
+		close(hand->saying);
+	*hand = (struct cmd_hand){ .pid = -1, .pidfd = -1, .channel = -1, .saying = -1 };
+}
+
+int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	struct cmd_hand *hand = &harbour->hand;
+	struct drive_sandbox sandbox;
+	int channel[2] = { -1, -1 };
+	int saying[2] = { -1, -1 };
+	int result = cmd_channel_pair(channel);
+
+	/* Neither waits for the other: text that finds no room is lost. */
+	if (result == 0 && pipe2(saying, O_CLOEXEC | O_NONBLOCK) < 0)
+		result = -errno;
+	if (result == 0)
+		result = drive_sandbox_fork(&sandbox);
+	if (result == 0)
+		cmd_worker_main(harbour, &sandbox, channel[1], saying[1]);
+	if (channel[1] >= 0)
+		close(channel[1]);
+	if (saying[1] >= 0)
+		close(saying[1]);
+	*hand = (struct cmd_hand){
+		.pid = -1,
+		.pidfd = -1,
+		.channel = channel[0],
+		.saying = saying[0],
+	};
+	if (result < 0) {
+		forget_hand(harbour);
+		return drive_fail(error, -result, "cannot start the process for the traffic: %s",
+				  strerror(-result));
+	}
+	hand->pid = sandbox.pid;
+	hand->pidfd = sandbox.pidfd;
+	return 0;
+}
+
+static int tell_nameservers(struct cmd_harbour *harbour)
+{
+	const struct nameservers *known = &harbour->nameservers;
+	struct cmd_message message = { .kind = CMD_TELL_NAMESERVERS };
+
+	message.nameservers.count = (uint32_t)known->count;
+	memcpy(message.nameservers.list, known->list, known->count * sizeof(known->list[0]));
+	return cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
+}
+
+int cmd_hand_begin(struct cmd_harbour *harbour)
+{
+	const struct drive_guest *guest = &harbour->guest;
+	const struct cmd_message message = {
+		.kind = CMD_TELL_BEGIN,
+		.begin = { guest->init, harbour->hand.pid, guest->vnet, guest->has6 },
+	};
+	int result = cmd_channel_send(harbour->hand.channel, &message, &guest->tap, 1);
+
+	if (result < 0)
+		return result;
+	nameservers_look(&harbour->nameservers, drive_now());
+	return tell_nameservers(harbour);
+}
+
+/* How a process ended. */
+static void end_text(int status, char *text, size_t size)
+{
+	if (WIFSIGNALED(status))
+		snprintf(text, size, "was killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(text, size, "ended with %d", WEXITSTATUS(status));
+}
+
+/* Waits until it is gone, and forgets it; its status. */
+static int reap(struct cmd_harbour *harbour)
+{
+	struct cmd_hand *hand = &harbour->hand;
+	int status = 0;
+
+	while (waitpid(hand->pid, &status, 0) < 0 && errno == EINTR)
+		;
+	while (hand->said < SAID_MAX && hear_some(hand))
+		;
+	forget_hand(harbour);
+	return status;
+}
+
+int cmd_hand_await(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	struct cmd_message message = { .kind = 0 };
+	int fds[CMD_CHANNEL_FDS_MAX];
+	size_t count = 0;
+	char how[64];
+
+	(void)cmd_hand_begin(harbour);
+	if (cmd_channel_receive(harbour->hand.channel, &message, fds, &count) == 1 &&
+	    message.kind == CMD_ASK_READY && !count) {
+		message.text.text[sizeof(message.text.text) - 1] = 0;
+		if (message.number < 0)
+			return drive_fail(error, -message.number, "%s", message.text.text);
+		watch_hand(harbour);
+		take_message(harbour, &message);
+		return 0;
+	}
+	cmd_channel_drop(fds, count);
+	(void)pidfd_send_signal(harbour->hand.pidfd, SIGKILL, NULL, 0);
+	end_text(reap(harbour), how, sizeof(how));
+	return drive_fail(error, EPIPE, "the process for the traffic %s while it started", how);
+}
+
+/* ---- clients of the control socket ---- */
+
+/* What it has not yet read leaves room for more. */
+static bool has_room(const struct cmd_hand *hand)
+{
+	struct pollfd room = { .fd = hand->channel, .events = POLLOUT };
+
+	return poll(&room, 1, 0) > 0 && room.revents & POLLOUT;
+}
+
+static bool admit_one(struct cmd_harbour *harbour)
+{
+	const struct cmd_message message = { .kind = CMD_TELL_CLIENT };
+	int fd = accept4(harbour->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	/* Here, where ids have a meaning: the worker sees none. */
+	if (drive_runtime_peer(fd, NULL) == 0)
+		(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
+	close(fd);
+	return true;
+}
+
+static void listener_ready(void *user, uint32_t events)
+{
+	struct cmd_harbour *harbour = user;
+	struct cmd_hand *hand = &harbour->hand;
+
+	(void)events;
+	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
+		if (!has_room(hand)) {
+			/* Clients wait in the backlog until it has read. */
+			drive_loop_modify(harbour->loop, harbour->listener_watch, 0);
+			drive_loop_modify(harbour->loop, hand->channel_watch, EPOLLIN | EPOLLOUT);
+			return;
+		}
+		if (!admit_one(harbour))
+			return;
+	}
+}
+
+/* ---- what it asks ---- */
+
+static void kill_hand(struct cmd_harbour *harbour)
+{
+	(void)pidfd_send_signal(harbour->hand.pidfd, SIGKILL, NULL, 0);
+}
+
+static void get_ready(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct cmd_hand *hand = &harbour->hand;
+
+	if (hand->ready) {
+		kill_hand(harbour);
+		return;
+	}
+	if (message->number < 0) {
+		cmd_say("%.*s", (int)sizeof(message->text.text) - 1, message->text.text);
+		return;
+	}
+	hand->ready = true;
+	harbour->listener_watch =
+		drive_loop_add(harbour->loop, harbour->listener, EPOLLIN, listener_ready, harbour);
+	if (harbour->hand_end[0]) {
+		cmd_say("the process that carried the traffic %s; restarted, open connections "
+			"were reset",
+			harbour->hand_end);
+		harbour->hand_end[0] = 0;
+		return;
+	}
+	harbour->warning = message->text;
+	harbour->warning.text[sizeof(harbour->warning.text) - 1] = 0;
+}
+
+static void look(struct cmd_harbour *harbour)
+{
+	if (nameservers_look(&harbour->nameservers, drive_loop_now(harbour->loop)))
+		(void)tell_nameservers(harbour);
+}
+
+/* Believes nothing. */
+static void take_message(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	switch (message->kind) {
+	case CMD_ASK_READY:
+		get_ready(harbour, message);
+		break;
+	case CMD_ASK_SIGNAL:
+		if (message->number > 0 && message->number < NSIG)
+			(void)cmd_harbour_signal(harbour, message->number);
+		break;
+	case CMD_ASK_LOOK:
+		look(harbour);
+		break;
+	default:
+		kill_hand(harbour);
+		break;
+	}
+}
+
+/* False when there is nothing more to hear. */
+static bool hear_message(struct cmd_harbour *harbour)
+{
+	struct cmd_message message;
+	int fds[CMD_CHANNEL_FDS_MAX];
+	size_t count;
+	int got = cmd_channel_receive(harbour->hand.channel, &message, fds, &count);
+
+	if (got == 1 && !count) {
+		take_message(harbour, &message);
+		return true;
+	}
+	/* No worker of ours sends descriptors, or closes its end and lives. */
+	cmd_channel_drop(fds, count);
+	kill_hand(harbour);
+	return false;
+}
+
+static void channel_ready(void *user, uint32_t events)
+{
+	struct cmd_harbour *harbour = user;
+	struct cmd_hand *hand = &harbour->hand;
+
+	if (events & EPOLLOUT) {
+		drive_loop_modify(harbour->loop, hand->channel_watch, EPOLLIN);
+		drive_loop_modify(harbour->loop, harbour->listener_watch, EPOLLIN);
+	}
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !hear_message(harbour)) {
+		drive_loop_remove(harbour->loop, hand->channel_watch);
+		hand->channel_watch = 0;
+	}
+}
+
+/* ---- its death ---- */
+
+/* Whether too many have died lately. */
+static bool count_death(struct cmd_harbour *harbour)
+{
+	struct minato_time now = drive_loop_now(harbour->loop);
+	struct minato_time *deaths = harbour->deaths;
+	size_t last = CMD_DEATHS_MAX - 1;
+
+	memmove(deaths, deaths + 1, last * sizeof(deaths[0]));
+	deaths[last] = now;
+	return deaths[0].ns && now.ns - deaths[0].ns < CMD_DEATHS_MS * NS_PER_MS;
+}
+
+static void give_up(struct cmd_harbour *harbour, const char *why)
+{
+	cmd_say("the process that carried the traffic %s, and cannot be replaced: %s; the guest "
+		"is ended",
+		harbour->hand_end, why);
+	harbour->code = CMD_FAILED;
+	drive_loop_stop(harbour->loop, 0);
+}
+
+static void replace(struct cmd_harbour *harbour)
+{
+	struct drive_error error;
+
+	if (cmd_hand_start(harbour, &error) < 0) {
+		give_up(harbour, error.text);
+		return;
+	}
+	watch_hand(harbour);
+	/* If that fails it is dead already, which its watch tells. */
+	(void)cmd_hand_begin(harbour);
+}
+
+static void hand_ended(void *user, uint32_t events)
+{
+	struct cmd_harbour *harbour = user;
+	struct pollfd left = { .fd = harbour->hand.channel, .events = POLLIN };
+	char many[64];
+
+	(void)events;
+	/* Why it could not start, perhaps. */
+	while (poll(&left, 1, 0) > 0 && left.revents & POLLIN && hear_message(harbour))
+		;
+	end_text(reap(harbour), harbour->hand_end, sizeof(harbour->hand_end));
+	if (harbour->ending) {
+		drive_loop_stop(harbour->loop, 0);
+	} else if (count_death(harbour)) {
+		snprintf(many, sizeof(many), "%d have died within %d seconds", CMD_DEATHS_MAX,
+			 CMD_DEATHS_MS / 1000);
+		give_up(harbour, many);
+	} else {
+		replace(harbour);
+	}
+}
+
+static void watch_hand(struct cmd_harbour *harbour)
+{
+	struct cmd_hand *hand = &harbour->hand;
+
+	hand->pid_watch = drive_loop_add(harbour->loop, hand->pidfd, EPOLLIN, hand_ended, harbour);
+	hand->channel_watch =
+		drive_loop_add(harbour->loop, hand->channel, EPOLLIN, channel_ready, harbour);
+	hand->saying_watch =
+		drive_loop_add(harbour->loop, hand->saying, EPOLLIN, hand_speaks, harbour);
+}
+
+int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind)
+{
+	const struct cmd_message message = { .kind = kind };
+
+	if (!harbour->hand.ready)
+		return -ENOTCONN;
+	return cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
+}
+
+void cmd_hand_end(struct cmd_harbour *harbour)
+{
+	struct cmd_hand *hand = &harbour->hand;
+	struct pollfd gone = { .fd = hand->pidfd, .events = POLLIN };
+
+	if (hand->pid <= 0)
+		return;
+	/* The end of the channel is the end of its work. */
+	close(hand->channel);
+	hand->channel = -1;
+	hand->channel_watch = 0;
+	if (poll(&gone, 1, END_MS) <= 0)
+		kill_hand(harbour);
+	(void)reap(harbour);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A process that can do nothing but what it was given descriptors for.
+ *
+ *   stage 1  namespaces     drive_sandbox_fork: user, mount, process, IPC and host-name namespaces
+ *   stage 2  life           it dies with its maker, has no terminal, leaves no core file
+ *   stage 3  descriptors    all are closed but those it is to keep
+ *   stage 4  root           an empty directory that cannot be written, nothing else in sight
+ *   stage 5  capabilities   none, nor a way to get one
+ *
+ * Ids are not mapped into the user namespace: inside, no file and no other process is its own. It
+ * stays in the host's network namespace, over which it holds no capability.
+ */
+#include "drive/drive.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/sched.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SECUREBITS                                                                                 \
+	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
+	 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
+	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
+/* ---- stage 1 ---- */
+
+/* From the best to what is always possible. */
+static const uint64_t levels[] = {
+	CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS,
+	CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS, /* root, user namespaces off */
+	0,
+};
+
+int drive_sandbox_fork(struct drive_sandbox *sandbox)
+{
+	const size_t count = sizeof(levels) / sizeof(levels[0]);
+	long pid = -1;
+
+	*sandbox = (struct drive_sandbox){ .pid = -1, .pidfd = -1 };
+	for (size_t i = 0; i < count && pid < 0; i++) {
+		struct clone_args args = {
+			.flags = levels[i] | CLONE_PIDFD,
+			.pidfd = (uint64_t)(uintptr_t)&sandbox->pidfd,
+			.exit_signal = SIGCHLD,
+		};
+
+		sandbox->namespaces = levels[i];
+		pid = syscall(SYS_clone3, &args, sizeof(args));
+		if (pid < 0 && i == 0)
+			sandbox->refused = errno;
+	}
+	if (pid < 0)
+		return -errno;
+	sandbox->pid = (pid_t)pid;
+	return pid > 0;
+}
+
+/* ---- stage 2 ---- */
+
+static int live_by_the_maker(struct drive_error *error)
+{
+	const struct rlimit none = { 0, 0 };
+	sigset_t all;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return drive_fail(error, errno, "PR_SET_PDEATHSIG: %s", strerror(errno));
+	if (setrlimit(RLIMIT_CORE, &none) < 0)
+		return drive_fail(error, errno, "RLIMIT_CORE: %s", strerror(errno));
+	/* Its own session: the terminal's signals are the maker's, and there is none to type to. */
+	if (setsid() < 0)
+		return drive_fail(error, errno, "setsid: %s", strerror(errno));
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	return 0;
+}
+
+/* ---- stage 3 ---- */
+
+static int compare(const void *a, const void *b)
+{
+	int x = *(const int *)a;
+	int y = *(const int *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* From first to last, both included. */
+static void close_between(unsigned first, unsigned last)
+{
+	if (first > last || close_range(first, last, 0) == 0)
+		return;
+	for (unsigned fd = first; fd <= last && fd < 65536; fd++)
+		(void)close((int)fd);
+}
+
+static void close_others(int *keep, size_t count)
+{
+	unsigned next = 0;
+
+	qsort(keep, count, sizeof(keep[0]), compare);
+	for (size_t i = 0; i < count; i++) {
+		if (keep[i] < 0)
+			continue;
+		if ((unsigned)keep[i] > next)
+			close_between(next, (unsigned)keep[i] - 1);
+		next = (unsigned)keep[i] + 1;
+	}
+	close_between(next, ~0u);
+}
+
+/* ---- stage 4 ---- */
+
+/*
+ * pivot_root(2) of a directory onto itself stacks the old root upon the new one, from where it is
+ * taken away with all that is mounted in it.
+ */
+static int empty_root(const char *place)
+{
+	if (mount("none", place, "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+		  "nr_inodes=2,nr_blocks=1,mode=555") < 0)
+		return -errno;
+	if (chdir(place) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+	    umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return -errno;
+	return 0;
+}
+
+static int leave_files(struct drive_error *warning)
+{
+	/* What every system has, to be covered. */
+	static const char *const places[] = { "/tmp", "/proc", "/dev" };
+	int result = -ENOENT;
+
+	if (mount("", "/", NULL, MS_REC | MS_UNBINDABLE, NULL) < 0)
+		result = -errno;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && result == -ENOENT; i++)
+		result = empty_root(places[i]);
+	if (result < 0)
+		drive_warn(warning, "it sees the host's files (no empty root: %s)",
+			   strerror(-result));
+	return result;
+}
+
+/* ---- stage 5 ---- */
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	/* Both fail without CAP_SETPCAP, which is to say: for who has nothing to drop. */
+	(void)prctl(PR_SET_SECUREBITS, SECUREBITS);
+	for (unsigned long cap = 0; cap < 64; cap++)
+		(void)prctl(PR_CAPBSET_DROP, cap);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	if (syscall(SYS_capset, &header, none) < 0)
+		return -errno;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t count,
+			struct drive_error *warning)
+{
+	int result = live_by_the_maker(warning);
+
+	if (result < 0)
+		return result;
+	close_others(keep, count);
+	if (sandbox->namespaces & CLONE_NEWNS)
+		(void)leave_files(warning);
+	else
+		drive_warn(warning,
+			   "it has no namespaces of its own and sees the host's files (%s)",
+			   strerror(sandbox->refused));
+	result = drop_capabilities();
+	if (result < 0)
+		return drive_fail(warning, -result, "capabilities cannot be dropped: %s",
+				  strerror(-result));
+	return 0;
+}
