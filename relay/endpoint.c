@@ -44,6 +44,7 @@ static int open_socket(struct lane *f)
 		return fd;
 	}
 	f->fd = fd;
+	f->discover = GRAM_DISCOVER_DEFAULT;
 	return lane_watch(f, false);
 }
 
@@ -55,6 +56,8 @@ static void dial(struct lane *f, const struct minato_endpoint *to,
 		.to = *to,
 		.ttl = gram_ttl(about->ttl),
 		.traffic_class = about->traffic_class,
+		.dont_fragment = about->dont_fragment,
+		.discover = &f->discover,
 	};
 	int result = open_socket(f);
 

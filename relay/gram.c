@@ -149,6 +149,22 @@ static void put_header(struct msghdr *msg, const struct gram_way *way)
 		put_number(msg, level, four ? IP_TOS : IPV6_TCLASS, way->traffic_class);
 }
 
+/* An option of the socket, not of a message: set where the one before asked for other. */
+static void set_discover(const struct gram_way *way)
+{
+	uint8_t wanted = way->dont_fragment ? GRAM_DISCOVER_WHOLE : GRAM_DISCOVER_CUT;
+	int four = way->dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
+	int six = way->dont_fragment ? IPV6_PMTUDISC_DO : IPV6_PMTUDISC_DONT;
+
+	if (*way->discover == wanted)
+		return;
+	*way->discover = wanted;
+	if (minato_addr_is4(&way->to.addr) || way->dual)
+		setsockopt(way->fd, IPPROTO_IP, IP_MTU_DISCOVER, &four, sizeof(four));
+	if (!minato_addr_is4(&way->to.addr) || way->dual)
+		setsockopt(way->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &six, sizeof(six));
+}
+
 /* One system call: a datagram, or a run of at most GRAM_SEGMENTS_MAX. */
 static int send_once(const struct gram_way *way, struct iovec *iov, size_t count, uint16_t gso_size)
 {
@@ -223,6 +239,7 @@ static int send_all(struct lane *f, const struct gram_way *way, const struct min
 	size_t offset = 0;
 	int result = 0;
 
+	set_discover(way);
 	if (gso_size && gso_size < len) {
 		size_t segments = GRAM_RUN_MAX / gso_size;
 
@@ -236,8 +253,9 @@ static int send_all(struct lane *f, const struct gram_way *way, const struct min
 		bool run = gso_size && now > gso_size;
 		int sent = send_once(way, iov, pieces, run ? gso_size : 0);
 
-		/* No checksum offload on the way (EIO), or segments above its MTU (EINVAL). */
-		if (run && (sent == -EIO || sent == -EINVAL)) {
+		/* No checksum offload on the way (EIO), or segments above its MTU (EINVAL,
+		   EMSGSIZE). */
+		if (run && (sent == -EIO || sent == -EINVAL || sent == -EMSGSIZE)) {
 			f->no_segment = f->no_segment || sent == -EIO;
 			step = gso_size;
 			continue;
@@ -274,6 +292,47 @@ bool gram_is_broadcast(const struct minato_endpoint *to)
 	return is;
 }
 
+/*
+ * What the host's kernel knows of the path, 0 if nothing. The error queue would tell, but not of
+ * which datagram.
+ */
+static uint32_t path_mtu(const struct gram_way *way)
+{
+	struct sockaddr_storage to = { 0 };
+	socklen_t to_len = drive_endpoint_to(&to, &way->to);
+	bool four = to.ss_family == AF_INET;
+	int fd = socket(to.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int mtu = 0;
+	socklen_t len = sizeof(mtu);
+
+	if (fd < 0)
+		return 0;
+	if (!four)
+		((struct sockaddr_in6 *)&to)->sin6_scope_id = way->scope_id;
+	if (connect(fd, (struct sockaddr *)&to, to_len) < 0 ||
+	    getsockopt(fd, four ? IPPROTO_IP : IPPROTO_IPV6, four ? IP_MTU : IPV6_MTU, &mtu,
+		       &len) < 0)
+		mtu = 0;
+	close(fd);
+	return mtu > 0 ? (uint32_t)mtu : 0;
+}
+
+/* A router on the guest's own link would say the same. */
+static void tell_too_big(struct lane *f, const struct gram_way *way,
+			 const struct minato_datagram *about)
+{
+	struct minato_datagram flow = *about;
+	struct minato_trouble trouble = { .mtu = path_mtu(way) };
+
+	if (!trouble.mtu)
+		return;
+	flow.remote = f->guest;
+	if (flow.gso_size && flow.gso_size < flow.len)
+		flow.len = flow.gso_size;
+	relay_count(f->relay, RELAY_COUNT_UDP_ERRORS);
+	minato_report(f->relay->host, f->socket, &flow, &trouble);
+}
+
 void gram_fail(struct lane *f, const struct minato_datagram *about, int errnum)
 {
 	struct minato_datagram flow = *about;
@@ -301,7 +360,9 @@ static void send_out(struct lane *f, const struct gram_way *way,
 		relay_count(f->relay, RELAY_COUNT_UDP_LOST);
 	else if (result == -EACCES && gram_is_broadcast(&way->to))
 		relay_count(f->relay, RELAY_COUNT_REFUSED_BROADCAST);
-	else if (result != -EMSGSIZE) /* without its MTU that would say nothing */
+	else if (result == -EMSGSIZE)
+		tell_too_big(f, way, about);
+	else
 		gram_fail(f, about, -result);
 }
 
@@ -369,6 +430,7 @@ static bool same_end(const struct minato_endpoint *a, const struct minato_endpoi
 static bool same_way(const struct gram_way *a, const struct gram_way *b)
 {
 	return a->fd == b->fd && a->ttl == b->ttl && a->traffic_class == b->traffic_class &&
+	       a->dont_fragment == b->dont_fragment &&
 	       same_end(&a->to, &b->to) && minato_addr_equal(&a->from, &b->from);
 }
 
@@ -489,7 +551,7 @@ static void read_fault(struct cmsghdr *c, struct gram_fault *out)
 
 	memcpy(&e, CMSG_DATA(c), sizeof(e));
 	/* What the kernel found by itself was the result of the send already. */
-	if (e.ee_origin == SO_EE_ORIGIN_LOCAL && e.ee_errno != EMSGSIZE)
+	if (e.ee_origin == SO_EE_ORIGIN_LOCAL)
 		return;
 	out->errnum = (int)e.ee_errno;
 	out->mtu = e.ee_errno == EMSGSIZE ? e.ee_info : 0;

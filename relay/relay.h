@@ -364,6 +364,7 @@ struct lane {
 	bool out_done;	 /* the guest's FIN went on to the host socket */
 	bool in_done;	 /* the far side's FIN went on to the guest */
 	bool no_segment; /* this socket's path cannot do UDP_SEGMENT */
+	uint8_t discover; /* of fd, if its own: enum gram_discover */
 
 	bool busy; /* stands in the relay's ring of work */
 	struct lane *busy_next;
@@ -514,6 +515,15 @@ struct gram_way {
 	struct minato_addr from; /* source to leave from; any: the kernel's choice */
 	uint8_t ttl;		 /* 0: the kernel's choice */
 	uint8_t traffic_class;	 /* DSCP and ECN */
+	bool dont_fragment;	 /* refused where its path is narrower */
+	uint8_t *discover;	 /* enum gram_discover of the descriptor, kept beside it */
+};
+
+/* What a host socket does with a datagram longer than its path takes. */
+enum gram_discover {
+	GRAM_DISCOVER_DEFAULT,
+	GRAM_DISCOVER_CUT,   /* fragments, and routers may cut it again */
+	GRAM_DISCOVER_WHOLE, /* refuses it, and routers do */
 };
 
 /* One that came in, or a run of equal ones. */
@@ -652,6 +662,7 @@ struct relay_published {
 	uint8_t protocol; /* MINATO_TCP or MINATO_UDP */
 	bool dual;	  /* AF_INET6 and carries IPv4 too */
 	bool four;	  /* AF_INET */
+	uint8_t discover; /* UDP: enum gram_discover */
 	bool readable;
 	bool busy; /* stands among the relay's busy doors */
 };

@@ -187,6 +187,7 @@ void visitor_work(struct lane *f)
 		.scope_id = f->scope_id,
 		.to = f->dial,
 		.from = f->here.addr,
+		.discover = &f->door->discover,
 	};
 
 	for (uint32_t i = 0; f->guest_readable; i++) {
@@ -203,6 +204,7 @@ void visitor_work(struct lane *f)
 			about.local = f->far;
 			way.ttl = gram_ttl(about.ttl);
 			way.traffic_class = about.traffic_class;
+			way.dont_fragment = about.dont_fragment;
 			gram_put(f, &way, &about, extents, (size_t)count);
 			minato_release(f->relay->host, f->socket, about.len);
 		} else if (i > 0) { /* the pending error is read by the first */
