@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Runs a fuzzer without libFuzzer: over its corpus, then over made-up input. */
+/*
+ * Runs a fuzzer without libFuzzer: over its corpus, then over made-up input.
+ * Arguments: folders of inputs; a number is how many to make up.
+ */
 
 #include <dirent.h>
 #include <stdint.h>
@@ -100,15 +103,20 @@ static void run_made(void)
 int main(int argc, char **argv)
 {
 	unsigned corpus_count = 0;
+	long made_count = MADE_COUNT;
 	int i;
 
 	printf("1..2\n");
-	for (i = 1; i < argc; i++)
-		corpus_count += run_corpus(argv[i]);
+	for (i = 1; i < argc; i++) {
+		if (argv[i][0] >= '0' && argv[i][0] <= '9')
+			made_count = strtol(argv[i], NULL, 10);
+		else
+			corpus_count += run_corpus(argv[i]);
+	}
 	printf("ok 1 - %u files of the corpus\n", corpus_count);
 	fflush(stdout);
-	for (i = 0; i < MADE_COUNT; i++)
+	for (i = 0; i < made_count; i++)
 		run_made();
-	printf("ok 2 - %d made-up inputs\n", (int)MADE_COUNT);
+	printf("ok 2 - %ld made-up inputs\n", made_count);
 	return 0;
 }
