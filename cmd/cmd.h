@@ -381,6 +381,8 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
  */
 int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const char *program);
+/* Says that the host itself cannot reach far now, if so. */
+void cmd_network_tell_route(const struct drive_subnet *subnet);
 /* Says that the subnet is not the usual one. */
 void cmd_network_tell_subnet(const struct drive_subnet *subnet);
 /* Says the guest's addresses and what is published. */

@@ -111,8 +111,7 @@ int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error)
 	};
 	if (result < 0) {
 		forget_hand(harbour);
-		return drive_fail(error, -result, "cannot start the process for the traffic: %s",
-				  strerror(-result));
+		return drive_userns_explain(result, "starting the process for the traffic", error);
 	}
 	hand->pid = sandbox.pid;
 	hand->pidfd = sandbox.pidfd;

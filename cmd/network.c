@@ -160,6 +160,13 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 
 /* ---- what is said ---- */
 
+void cmd_network_tell_route(const struct drive_subnet *subnet)
+{
+	if (!subnet->routed)
+		cmd_say("this host has no default route (see 'ip route'): the guest reaches only "
+			"what the host reaches, and the rest as soon as the host has one");
+}
+
 void cmd_network_tell_subnet(const struct drive_subnet *subnet)
 {
 	struct minato_addr usual4 = minato_addr4(10, 0, 2, 0);

@@ -170,6 +170,8 @@ static int run(int argc, char **argv)
 		cmd_hosts_free(&hosts);
 		return code;
 	}
+	if (!chosen.network.quiet)
+		cmd_network_tell_route(&harbour.plan.subnet);
 	if (!chosen.network.quiet && !chosen.network.cidr.count)
 		cmd_network_tell_subnet(&harbour.plan.subnet);
 	code = open_and_run(&harbour, &chosen);

@@ -202,6 +202,7 @@ struct drive_subnet {
 	bool has6;
 	bool overlaps4; /* the host has routes into every candidate: one was taken all the same */
 	bool overlaps6;
+	bool routed; /* the host has a route to the rest of the world, in a family asked for */
 	uint8_t prefix4;	     /* 1-25 */
 	uint8_t prefix6;	     /* always 64 */
 	struct minato_addr network4; /* 10.0.2.0 */

@@ -24,6 +24,7 @@ static const uint8_t base6[8] = { 0xfd }; /* fd00:0:0:N::/64 */
 struct taken {
 	bool four[BASES][PLACES]; /* by the third byte */
 	bool six[PLACES];	  /* by the eighth byte */
+	bool world;		  /* a route to the rest of the world was seen */
 };
 
 static struct minato_addr plus(const struct minato_addr *network, uint8_t number)
@@ -87,8 +88,10 @@ static void take4(void *user, const struct drive_prefix *prefix)
 {
 	struct taken *taken = user;
 
-	if (prefix->length < ROUTE_LENGTH_MIN)
+	if (prefix->length < ROUTE_LENGTH_MIN) {
+		taken->world = true;
 		return;
+	}
 	for (int i = 0; i < BASES; i++)
 		mark(taken->four[i], bases[i], 2, prefix->addr.bytes + 12, prefix->length);
 }
@@ -97,8 +100,10 @@ static void take6(void *user, const struct drive_prefix *prefix)
 {
 	struct taken *taken = user;
 
-	if (prefix->length < ROUTE_LENGTH_MIN)
+	if (prefix->length < ROUTE_LENGTH_MIN) {
+		taken->world = true;
 		return;
+	}
 	mark(taken->six, base6, 7, prefix->addr.bytes, prefix->length);
 }
 
@@ -146,6 +151,7 @@ void drive_subnet_choose(struct drive_subnet *subnet, bool want4, bool want6)
 			(void)drive_rtnl_prefixes(rtnl, AF_INET6, take6, &taken);
 		drive_rtnl_close(rtnl);
 	}
+	subnet->routed = taken.world;
 	if (want4)
 		choose4(subnet, &taken);
 	if (want6)

@@ -55,6 +55,7 @@ static void without_routes(void)
 	DEMAND(is(&subnet.dns6, "fd00::3"));
 	DEMAND(is(&subnet.guest6, "fd00::64"));
 	DEMAND(!subnet.overlaps4 && !subnet.overlaps6);
+	DEMAND(!subnet.routed);
 }
 
 static void default_taken(void)
@@ -130,6 +131,7 @@ static void halves_of_the_world(void)
 	take("10.9.9.9", 1);
 	take("fd12::1", 7);
 	subnet = choose();
+	DEMAND(subnet.routed);
 	DEMAND(is(&subnet.network4, "10.0.2.0"));
 	DEMAND(is(&subnet.network6, "fd00::"));
 }
