@@ -51,14 +51,20 @@ static int claim_any(struct minato *m, uint32_t index,
 int bind_late(struct minato *m, uint32_t index)
 {
 	struct socket *s = socket_at(m, index);
-	struct minato_addr addr = { { 0 } };
+	const struct minato_addr any = { { 0 } };
 	int error;
 
 	if (s->claim != STACK_NONE)
 		return 0;
-	if (s->flags & SOCKET_LATE)
-		addr = slots_detail(m, s)->late.addr;
-	error = claim_any(m, index, &addr);
+	if (s->flags & SOCKET_LATE) {
+		const struct minato_endpoint late = slots_detail(m, s)->late;
+		if (late.port != 0)
+			error = claim(m, index, &late);
+		else
+			error = claim_any(m, index, &late.addr);
+	} else {
+		error = claim_any(m, index, &any);
+	}
 	if (error == 0)
 		slots_drop_detail(m, s);
 	return error;
@@ -78,6 +84,23 @@ static int check_local(const struct minato *m, const struct socket *s,
 	return route_is_ours(m, s->scope, addr) ? 0 : -EADDRNOTAVAIL;
 }
 
+/*
+ * An address of somebody else that is shared anyway: nothing but a listener
+ * could be in the way, and a connection from there needs its tuple only. So
+ * the claim, three quarters of a connection's size, waits for who needs it.
+ */
+static bool may_wait(const struct minato *m, const struct socket *s,
+		     const struct minato_endpoint *local)
+{
+	const uint32_t shared = SOCKET_TRANSPARENT | SOCKET_REUSEADDR;
+
+	return s->proto == MINATO_TCP &&
+	       (local->port == 0 ||
+		((s->flags & shared) == shared &&
+		 !minato_addr_is_any(&local->addr) &&
+		 !route_is_ours(m, s->scope, &local->addr)));
+}
+
 int minato_bind(struct minato *m, uint64_t socket,
 		const struct minato_endpoint *local)
 {
@@ -93,10 +116,9 @@ int minato_bind(struct minato *m, uint64_t socket,
 	error = check_local(m, s, &local->addr);
 	if (error < 0)
 		return error;
-	if (local->port != 0)
-		return claim(m, index, local);
-	if (s->proto != MINATO_TCP)
-		return claim_any(m, index, &local->addr);
+	if (!may_wait(m, s, local))
+		return local->port != 0 ? claim(m, index, local) :
+					  claim_any(m, index, &local->addr);
 	/* Late: a connect may take a port that is in use towards others. */
 	if (!slots_add_detail(m, s))
 		return -ENOBUFS;

@@ -153,6 +153,37 @@ static void test_second_listener(void **state)
 	pair_end(&p);
 }
 
+static uint64_t speak_as(struct minato *m, const char *text, uint16_t port)
+{
+	const struct minato_endpoint as = end(text, port);
+	const uint64_t s = open_socket(m, MINATO_TCP);
+
+	assert_int_equal(minato_set(m, s, MINATO_OPT_TRANSPARENT, 1), 0);
+	assert_int_equal(minato_set(m, s, MINATO_OPT_REUSEADDR, 1), 0);
+	assert_int_equal(minato_bind(m, s, &as), 0);
+	return s;
+}
+
+/* The name of somebody else is claimed by who listens there, not by who connects from there. */
+static void test_borrowed_name(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const uint64_t one = speak_as(p.a.m, "192.0.2.1", 4000);
+	const uint64_t two = speak_as(p.a.m, "192.0.2.1", 4000);
+	const struct minato_endpoint to = end("10.0.0.2", 80), other = end("10.0.0.2", 81);
+	struct minato_endpoint is;
+
+	(void)state;
+	assert_int_equal(minato_connect(p.a.m, one, &to), -EINPROGRESS);
+	assert_int_equal(minato_local(p.a.m, one, &is), 0);
+	assert_int_equal(is.port, 4000);
+	assert_int_equal(minato_connect(p.a.m, two, &to), -EADDRNOTAVAIL);
+	assert_int_equal(minato_connect(p.a.m, two, &other), -EINPROGRESS);
+	assert_int_equal(minato_listen(p.a.m, speak_as(p.a.m, "192.0.2.1", 4000), 1), 0);
+	assert_int_equal(minato_listen(p.a.m, speak_as(p.a.m, "192.0.2.1", 4000), 1), -EADDRINUSE);
+	pair_end(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +196,7 @@ int main(void)
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_listen_unbound),
 		cmocka_unit_test(test_second_listener),
+		cmocka_unit_test(test_borrowed_name),
 	};
 
 	return cmocka_run_group_tests_name("bind", tests, NULL, NULL);
