@@ -12,6 +12,7 @@ union ancillary {
 	struct cmsghdr align;
 };
 
+/* unsealed: socketpair */
 int cmd_channel_pair(int ends[2])
 {
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
@@ -19,6 +20,7 @@ int cmd_channel_pair(int ends[2])
 	return 0;
 }
 
+/* syscalls: sendmsg */
 int cmd_channel_send(int channel, const struct cmd_message *message, const int *fds, size_t count)
 {
 	struct iovec iov = { (void *)(uintptr_t)message, sizeof(*message) };
@@ -62,6 +64,7 @@ static size_t take_fds(struct msghdr *in, int *fds)
 	return taken;
 }
 
+/* syscalls: recvmsg */
 int cmd_channel_receive(int channel, struct cmd_message *message, int *fds, size_t *count)
 {
 	struct iovec iov = { message, sizeof(*message) };
@@ -91,6 +94,7 @@ int cmd_channel_receive(int channel, struct cmd_message *message, int *fds, size
 	return -EPROTO;
 }
 
+/* syscalls: recvfrom */
 int cmd_channel_peek(int channel, uint32_t *kind)
 {
 	struct cmd_message message;
@@ -102,6 +106,7 @@ int cmd_channel_peek(int channel, uint32_t *kind)
 	return 0;
 }
 
+/* syscalls: close */
 void cmd_channel_drop(const int *fds, size_t count)
 {
 	for (size_t i = 0; i < count; i++)

@@ -11,6 +11,7 @@ const struct cmd_command *const cmd_commands[] = {
 
 const size_t cmd_command_count = sizeof(cmd_commands) / sizeof(cmd_commands[0]);
 
+/* syscalls: write */
 void cmd_say(const char *format, ...)
 {
 	va_list args;

@@ -45,11 +45,13 @@ struct cmd_control {
 	struct client clients[CMD_CLIENTS_MAX];
 };
 
+/* syscalls: fcntl */
 static int hold_place(const struct cmd_control *control)
 {
 	return fcntl(control->held, F_DUPFD_CLOEXEC, 0);
 }
 
+/* syscalls: close */
 static void end_client(struct client *client)
 {
 	if (client->fd < 0)
@@ -179,6 +181,7 @@ static void take_line(struct client *client, size_t length)
 }
 
 /* Writes what waits; false when the client is gone. */
+/* syscalls: sendto */
 static bool flush(struct client *client)
 {
 	while (client->out_sent < client->out_used) {
@@ -224,6 +227,7 @@ static void serve(struct client *client)
 	end_client(client);
 }
 
+/* syscalls: recvfrom */
 static void client_ready(void *user, uint32_t events)
 {
 	struct client *client = user;
@@ -322,6 +326,7 @@ static struct minato_time sweep(void *user, struct minato_time now)
 	return earliest;
 }
 
+/* unsealed: epoll_create1 */
 int cmd_control_open(struct cmd_control **out, struct drive_loop *loop,
 		     const struct cmd_answers *answers)
 {

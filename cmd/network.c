@@ -217,6 +217,10 @@ void cmd_network_tell(const struct cmd_harbour *harbour)
 		minato_addr_format(&subnet->guest6, address6, sizeof(address6));
 	cmd_say("guest %s has %s%s%s", harbour->name, address4, *address4 && *address6 ? ", " : "",
 		address6);
+	if (!harbour->warning.text[0])
+		cmd_say("its traffic is carried by process %d, in a sandbox: no files, no "
+			"capabilities, %zu system calls",
+			(int)harbour->hand.pid, drive_syscall_count);
 	for (size_t i = 0; i < harbour->publish.spec_count; i++) {
 		const struct relay_spec *spec = &harbour->publish.specs[i];
 		char text[RELAY_SPEC_TEXT];

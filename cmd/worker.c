@@ -189,6 +189,7 @@ static void end_soon(struct cmd_worker *worker, int64_t ns)
 }
 
 /* Descriptors that come along are taken over; -1 where none came. */
+/* syscalls: close */
 static void take_message(struct cmd_worker *worker, const struct cmd_message *message, int fd)
 {
 	switch (message->kind) {
@@ -288,6 +289,7 @@ static int add_addresses(struct cmd_worker *worker)
 	return result;
 }
 
+/* unsealed: mmap */
 static int make_host(struct cmd_worker *worker, uint32_t offloads)
 {
 	struct minato_config config;
@@ -425,6 +427,7 @@ static int make(struct cmd_worker *worker, struct drive_error *error)
 /* ---- the life of a worker ---- */
 
 /* Nothing to read, nothing to write to; what goes wrong is said to the keeper. */
+/* unsealed: openat dup2 */
 static void take_streams(int saying)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -460,6 +463,7 @@ int cmd_worker_signal(struct cmd_worker *worker, int signo)
 	return cmd_channel_send(worker->channel, &message, NULL, 0);
 }
 
+/* syscalls: exit_group */
 _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox,
 			       int channel, int saying)
 {
@@ -474,6 +478,9 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 	ready.number = enter(&worker, sandbox, &ready.text);
 	if (ready.number == 0)
 		ready.number = make(&worker, &ready.text);
+	/* Before the guest's first frame: its command waits for us. */
+	if (ready.number == 0)
+		(void)drive_sandbox_seal(&ready.text);
 	if (cmd_channel_send(channel, &ready, NULL, 0) < 0 || ready.number < 0)
 		_exit(1);
 	if (drive_loop_run(worker.loop) < 0)

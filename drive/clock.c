@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+/* syscalls: clock_gettime */
 struct minato_time drive_now(void)
 {
 	struct timespec now;
@@ -15,6 +16,7 @@ struct minato_time drive_now(void)
 	return (struct minato_time){ (int64_t)now.tv_sec * 1000000000 + now.tv_nsec };
 }
 
+/* syscalls: getrandom */
 int drive_seed(void *memory, size_t size)
 {
 	uint8_t *at = memory;

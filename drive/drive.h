@@ -532,6 +532,24 @@ int drive_sandbox_fork(struct drive_sandbox *sandbox);
 int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t count,
 			struct drive_error *warning);
 
+/*
+ * From now on this process dies (SIGSYS) at any system call but those in drive_syscalls, and those
+ * that matter may have fit arguments only: Internet sockets, memory that cannot be executed, no
+ * options that attach programs. 0, or negative errno with a warning.
+ */
+int drive_sandbox_seal(struct drive_error *warning);
+
+/*
+ * The calls of a sealed process, which tools/syscalls finds beside the code that makes them: in
+ * drive/, relay/ and cmd/, a comment above the function says `syscalls: recvmsg sendmsg`.
+ */
+struct drive_syscall {
+	int number;
+	const char *name;
+};
+extern const struct drive_syscall drive_syscalls[];
+extern const size_t drive_syscall_count;
+
 /* ---- netlink.c: rtnetlink by libmnl; used by the files above, of use to tests ---- */
 
 struct drive_rtnl;

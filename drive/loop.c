@@ -95,6 +95,7 @@ static struct watch *watch_of(struct drive_loop *loop, uint64_t id)
 	return &loop->slots[slot];
 }
 
+/* unsealed: sched_getaffinity */
 static bool has_processors(void)
 {
 	cpu_set_t set;
@@ -103,6 +104,7 @@ static bool has_processors(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
 }
 
+/* unsealed: epoll_create1 */
 int drive_loop_new(struct drive_loop **out)
 {
 	struct drive_loop *loop = calloc(1, sizeof(*loop));
@@ -125,6 +127,7 @@ int drive_loop_new(struct drive_loop **out)
 	return 0;
 }
 
+/* syscalls: close */
 void drive_loop_free(struct drive_loop *loop)
 {
 	if (!loop)
@@ -170,6 +173,7 @@ static uint32_t kind_of(struct drive_loop *loop, drive_ready_fn *ready)
 	return kind + 1;
 }
 
+/* syscalls: epoll_ctl */
 int64_t drive_loop_add(struct drive_loop *loop, int fd, uint32_t events, drive_ready_fn *ready,
 		       void *user)
 {
@@ -247,6 +251,7 @@ int drive_loop_hook(struct drive_loop *loop, drive_hook_fn *hook, void *user)
 	return 0;
 }
 
+/* unsealed: read */
 static void read_signals(void *user, uint32_t events)
 {
 	struct drive_loop *loop = user;
@@ -257,6 +262,7 @@ static void read_signals(void *user, uint32_t events)
 		loop->arrived(loop->arrived_user, &signal);
 }
 
+/* unsealed: signalfd4 rt_sigprocmask */
 int drive_loop_signals(struct drive_loop *loop, const sigset_t *set, drive_signal_fn *arrived,
 		       void *user)
 {
@@ -314,6 +320,7 @@ static void abstain(struct patience *p, int64_t now)
 }
 
 /* Looks without sleeping while that promises something. Returns epoll's count or -1. */
+/* syscalls: epoll_wait */
 static int look(struct drive_loop *loop, struct epoll_event *events, int64_t begin, int64_t until)
 {
 	struct patience *p = &loop->patience;
@@ -339,6 +346,7 @@ static int look(struct drive_loop *loop, struct epoll_event *events, int64_t beg
 }
 
 /* Sleeps until something is ready or the deadline has come. Returns epoll's count or -1. */
+/* syscalls: epoll_wait epoll_pwait2 */
 static int sleep_until(struct drive_loop *loop, struct epoll_event *events,
 		       struct minato_time deadline)
 {

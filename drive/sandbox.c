@@ -7,6 +7,7 @@
  *   stage 3  descriptors    all are closed but those it is to keep
  *   stage 4  root           an empty directory that cannot be written, nothing else in sight
  *   stage 5  capabilities   none, nor a way to get one
+ *   stage 6  system calls   drive_sandbox_seal: only those named beside the code that needs them
  *
  * Ids are not mapped into the user namespace: inside, no file and no other process is its own. It
  * stays in the host's network namespace, over which it holds no capability.
@@ -14,13 +15,18 @@
 #include "drive/drive.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <linux/securebits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -31,6 +37,8 @@
 	(SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP |                           \
 	 SECBIT_NO_SETUID_FIXUP_LOCKED | SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |   \
 	 SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
+
+/* unsealed: close close_range chdir mount umount2 prctl prlimit64 setsid */
 
 /* ---- stage 1 ---- */
 
@@ -187,4 +195,151 @@ int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t c
 		return drive_fail(warning, -result, "capabilities cannot be dropped: %s",
 				  strerror(-result));
 	return 0;
+}
+
+/* ---- stage 6 ---- */
+
+/* What libc calls by itself: malloc, and abort of a program that finds itself broken. */
+/* syscalls: brk mmap munmap mremap madvise */
+/* syscalls: rt_sigprocmask rt_sigaction rt_sigreturn getpid gettid tgkill exit_group */
+
+/* A call that may be made in some ways only: each row is one of them. */
+struct way {
+	int call;
+	struct scmp_arg_cmp arg[3];
+	unsigned count;
+};
+
+#define KIND 0xfu /* SOCK_STREAM and the like, without SOCK_NONBLOCK and SOCK_CLOEXEC */
+
+/* Argument n is equal to, below or above a number; or, cut to the mask, equal to it. */
+#define IS(n, number)                                                                              \
+	{                                                                                          \
+		n, SCMP_CMP_EQ, number, 0                                                          \
+	}
+#define BELOW(n, number)                                                                           \
+	{                                                                                          \
+		n, SCMP_CMP_LT, number, 0                                                          \
+	}
+#define ABOVE(n, number)                                                                           \
+	{                                                                                          \
+		n, SCMP_CMP_GT, number, 0                                                          \
+	}
+#define CUT(n, mask, number)                                                                       \
+	{                                                                                          \
+		n, SCMP_CMP_MASKED_EQ, mask, number                                                \
+	}
+
+static const struct way ways[] = {
+	/* The Internet's sockets; no raw ones, and nothing of this host (unix, netlink, packet). */
+	{ SCMP_SYS(socket), { IS(0, AF_INET), CUT(1, KIND, SOCK_STREAM), IS(2, 0) }, 3 },
+	{ SCMP_SYS(socket), { IS(0, AF_INET), CUT(1, KIND, SOCK_DGRAM), IS(2, 0) }, 3 },
+	{ SCMP_SYS(socket), { IS(0, AF_INET), CUT(1, KIND, SOCK_DGRAM), IS(2, IPPROTO_ICMP) }, 3 },
+	{ SCMP_SYS(socket), { IS(0, AF_INET6), CUT(1, KIND, SOCK_STREAM), IS(2, 0) }, 3 },
+	{ SCMP_SYS(socket), { IS(0, AF_INET6), CUT(1, KIND, SOCK_DGRAM), IS(2, 0) }, 3 },
+	{ SCMP_SYS(socket),
+	  { IS(0, AF_INET6), CUT(1, KIND, SOCK_DGRAM), IS(2, IPPROTO_ICMPV6) },
+	  3 },
+	/* No option that attaches a program, repairs a connection, or is netfilter's (64, 65). */
+	{ SCMP_SYS(setsockopt), { IS(1, SOL_SOCKET), BELOW(2, SO_ATTACH_FILTER) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), BELOW(2, TCP_REPAIR) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), IS(2, TCP_NOTSENT_LOWAT) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IP), BELOW(2, 64) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), BELOW(2, 64) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), ABOVE(2, 65) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_UDP) }, 1 },
+	/* Nothing that is written can be executed, and no file is mapped. */
+	{ SCMP_SYS(mmap), { CUT(2, PROT_EXEC, 0), CUT(3, MAP_ANONYMOUS, MAP_ANONYMOUS) }, 2 },
+	/* One more of what there is. */
+	{ SCMP_SYS(fcntl), { IS(1, F_DUPFD_CLOEXEC) }, 1 },
+};
+
+#if defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+/* What the reports of sanitizers need besides, in builds with them only. */
+static const int extras[] = {
+	-1,
+#ifdef SANITIZED
+	SCMP_SYS(openat),
+	SCMP_SYS(open),
+	SCMP_SYS(readlink),
+	SCMP_SYS(read),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(stat),
+	SCMP_SYS(fstat),
+	SCMP_SYS(lseek),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(futex),
+	SCMP_SYS(prlimit64),
+	SCMP_SYS(getrlimit),
+	SCMP_SYS(sched_yield),
+	SCMP_SYS(mprotect),
+	SCMP_SYS(write),
+	SCMP_SYS(getuid),
+	SCMP_SYS(geteuid),
+	SCMP_SYS(mmap),
+#endif
+};
+
+/* Adds the ways in which the call may be made; how many there are. */
+static int add_ways(scmp_filter_ctx filter, int call, int *result)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]) && *result == 0; i++) {
+		if (ways[i].call != call)
+			continue;
+		*result = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, ways[i].count,
+						 ways[i].arg);
+		count++;
+	}
+	return count;
+}
+
+static int add_call(scmp_filter_ctx filter, int call)
+{
+	int result = 0;
+
+	/* Signals for nobody but ourselves. */
+	if (call == SCMP_SYS(tgkill)) {
+		const struct scmp_arg_cmp ourselves = IS(0, (scmp_datum_t)getpid());
+
+		return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &ourselves);
+	}
+	if (add_ways(filter, call, &result))
+		return result;
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+}
+
+static int fill_filter(scmp_filter_ctx filter)
+{
+	int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
+	/* The kernel's slow way against speculation would be for secrets that we have not. */
+	(void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_SSB, 1);
+	for (size_t i = 0; i < drive_syscall_count && result == 0; i++)
+		result = add_call(filter, drive_syscalls[i].number);
+	for (size_t i = 1; i < sizeof(extras) / sizeof(extras[0]) && result == 0; i++)
+		result = seccomp_rule_add(filter, SCMP_ACT_ALLOW, extras[i], 0);
+	return result;
+}
+
+int drive_sandbox_seal(struct drive_error *warning)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	int result = filter ? fill_filter(filter) : -ENOMEM;
+
+	if (result == 0)
+		result = seccomp_load(filter);
+	if (filter)
+		seccomp_release(filter);
+	if (result < 0)
+		drive_warn(warning, "it may make any system call (seccomp: %s)", strerror(-result));
+	return result;
 }

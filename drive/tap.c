@@ -57,6 +57,7 @@ struct drive_tap {
 	uint8_t scratch[MINATO_CHUNK_LARGE]; /* where no chunk can be had */
 };
 
+/* unsealed: ioctl */
 static void negotiate(struct drive_tap *tap)
 {
 	static const struct {
@@ -105,6 +106,7 @@ int drive_tap_open(struct drive_tap **out, int fd, bool vnet, uint32_t link)
 	return 0;
 }
 
+/* syscalls: close */
 void drive_tap_free(struct drive_tap *tap)
 {
 	if (!tap)
@@ -178,6 +180,7 @@ static uint8_t gso_to(enum minato_gso gso)
  * Reads one frame to `where`. Returns its length without the header, 0 for one that is none, or
  * negative errno.
  */
+/* syscalls: read readv */
 static ssize_t read_frame(struct drive_tap *tap, const struct minato_extent *where,
 			  struct minato_frame *frame)
 {
@@ -295,6 +298,7 @@ static void gather(uint8_t *to, const struct minato_frame_out *frame)
  * is lost, as on any link: malformed, link down (EIO), no memory. Only a tap that is gone is an
  * error.
  */
+/* syscalls: writev */
 static int write_iov(struct drive_tap *tap, const struct iovec *iov, int count, size_t len)
 {
 	ssize_t wrote;

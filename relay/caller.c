@@ -54,6 +54,7 @@ int caller_connect(struct relay *relay, enum minato_proto proto, struct minato_e
 	return result;
 }
 
+/* syscalls: close */
 static void turn_away(struct relay *relay, int fd)
 {
 	relay_count(relay, RELAY_COUNT_TCP_IN_REFUSED);
@@ -61,6 +62,7 @@ static void turn_away(struct relay *relay, int fd)
 }
 
 /* Where the table sends this caller. False: nowhere. */
+/* syscalls: getsockname */
 static bool find_way(struct relay_published *door, struct lane *f, int fd)
 {
 	struct relay *relay = door->forward->relay;
@@ -114,6 +116,7 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
  * No descriptor is left to accept with. The oldest idle UDP flow gives way, or else the spare one
  * does for a moment, so that the caller learns at once instead of waiting in the backlog.
  */
+/* syscalls: accept4 close fcntl */
 static bool make_room(struct relay_published *door)
 {
 	struct relay *relay = door->forward->relay;
@@ -133,6 +136,7 @@ static bool make_room(struct relay_published *door)
 	return fd >= 0;
 }
 
+/* syscalls: accept4 */
 void caller_accept(struct relay_published *door)
 {
 	for (int i = 0; i < ACCEPT_SHARE; i++) {

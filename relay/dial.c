@@ -7,6 +7,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+/* syscalls: setsockopt */
 void dial_options(int fd)
 {
 	const int on = 1;
@@ -33,6 +34,7 @@ static void connected(struct lane *f)
 	pipe_open(f);
 }
 
+/* syscalls: socket */
 static int new_socket(struct relay *relay, int family)
 {
 	int fd;
@@ -49,6 +51,7 @@ static int new_socket(struct relay *relay, int family)
  * 0, or an errno; EINPROGRESS while it is not known. A near peer's answer is there when connect
  * returns, but it was taken in only at its end: asking again tells.
  */
+/* syscalls: connect */
 static int connect_now(int fd, const struct sockaddr_storage *to, socklen_t len)
 {
 	for (int i = 0; i < 2; i++) {
@@ -190,6 +193,7 @@ void dial_call(struct relay *relay, uint64_t call)
 	}
 }
 
+/* syscalls: getsockopt */
 void dial_work(struct lane *f)
 {
 	int error = 0;

@@ -155,6 +155,7 @@ static void append(struct question *q)
 	dns->newest = index_of(q);
 }
 
+/* syscalls: close */
 static void hang_up(struct question *q)
 {
 	if (q->watch)
@@ -241,6 +242,7 @@ static void ready(void *user, uint32_t events)
 	q->dns->first_ready = index_of(q);
 }
 
+/* syscalls: socket */
 static int open_host_socket(struct relay *relay, int family)
 {
 	int fd;
@@ -252,6 +254,7 @@ static int open_host_socket(struct relay *relay, int family)
 }
 
 /* Sends the question to this server under a new id. */
+/* syscalls: connect sendto */
 static int ask_server(struct question *q, const struct nameserver *server)
 {
 	struct relay *relay = q->dns->relay;
@@ -392,6 +395,7 @@ static bool is_answer(const struct question *q, const uint8_t *data, const struc
 }
 
 /* Reads one datagram. False: nothing more to be done with this question now. */
+/* syscalls: recvfrom */
 static bool read_answer(struct question *q)
 {
 	struct dns *dns = q->dns;

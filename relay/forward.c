@@ -95,6 +95,7 @@ static void ready(void *user, uint32_t events)
 	relay->busy_doors = door;
 }
 
+/* syscalls: listen setsockopt */
 static int start_door(struct relay_forward *forward, struct relay_published *door)
 {
 	const int on = 1;

@@ -55,6 +55,7 @@ static void prepare(struct gram_room *room, uint32_t i)
 	msg->msg_controllen = CONTROL_SIZE;
 }
 
+/* syscalls: mmap munmap */
 int gram_room_new(struct gram_room **out)
 {
 	/* A mapping, so that only what is used is ever touched. */
@@ -77,6 +78,7 @@ void gram_room_free(struct gram_room *room)
 		munmap(room, sizeof(*room));
 }
 
+/* syscalls: socket setsockopt */
 int gram_socket(int family, bool dual)
 {
 	const int on = 1;
@@ -166,6 +168,7 @@ static void set_discover(const struct gram_way *way)
 }
 
 /* One system call: a datagram, or a run of at most GRAM_SEGMENTS_MAX. */
+/* syscalls: sendmsg */
 static int send_once(const struct gram_way *way, struct iovec *iov, size_t count, uint16_t gso_size)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CONTROL_SIZE] = { 0 };
@@ -272,6 +275,7 @@ uint8_t gram_ttl(uint8_t ttl)
 	return ttl > 1 ? (uint8_t)(ttl - 1) : 1;
 }
 
+/* syscalls: socket setsockopt connect close */
 bool gram_is_broadcast(const struct minato_endpoint *to)
 {
 	const int on = 1;
@@ -296,6 +300,7 @@ bool gram_is_broadcast(const struct minato_endpoint *to)
  * What the host's kernel knows of the path, 0 if nothing. The error queue would tell, but not of
  * which datagram.
  */
+/* syscalls: socket connect getsockopt close */
 static uint32_t path_mtu(const struct gram_way *way)
 {
 	struct sockaddr_storage to = { 0 };
@@ -520,6 +525,7 @@ static void read_control(struct msghdr *msg, struct gram *gram)
 	}
 }
 
+/* syscalls: recvmmsg */
 int gram_recv(struct relay *relay, int fd, struct gram *grams)
 {
 	struct gram_room *room = relay->room;
@@ -564,6 +570,7 @@ static void read_fault(struct cmsghdr *c, struct gram_fault *out)
 		out->offender = offender.addr;
 }
 
+/* syscalls: recvmsg */
 bool gram_next_fault(int fd, struct gram_fault *out)
 {
 	_Alignas(struct cmsghdr) uint8_t control[512];

@@ -77,6 +77,7 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind)
 	return f;
 }
 
+/* syscalls: close */
 void lane_close(struct lane *f)
 {
 	if (f->watch)

@@ -19,6 +19,7 @@ static bool is_blank(char c)
 }
 
 /* The zone of a link-local address: a name or a number. 0 if there is no such interface. */
+/* unsealed: ioctl */
 static uint32_t read_zone(const char *zone)
 {
 	char *end;
@@ -82,6 +83,7 @@ void nameservers_parse(struct nameservers *n, const char *text, size_t len)
 }
 
 /* Reads the file whole, as far as FILE_MAX. A file that cannot be read has no servers. */
+/* unsealed: read */
 static void read_file(struct nameservers *n, int fd)
 {
 	char *text = malloc(FILE_MAX);
@@ -101,6 +103,7 @@ static void read_file(struct nameservers *n, int fd)
 	free(text);
 }
 
+/* unsealed: openat newfstatat close */
 bool nameservers_look(struct nameservers *n, struct minato_time now)
 {
 	uint64_t mark[5] = { 0 };

@@ -40,6 +40,7 @@ static struct msghdr message(struct minato_extent *extents, size_t count)
 	};
 }
 
+/* syscalls: setsockopt */
 static void set_linger(const struct lane *f, bool reset)
 {
 	const struct linger linger = { .l_onoff = reset };
@@ -50,6 +51,7 @@ static void set_linger(const struct lane *f, bool reset)
 
 /* The guest has ended its half, and the kernel has all of it: from now on it sees to the rest, even
    if this process dies. Where the far side has ended already, closing sends the FIN. */
+/* syscalls: shutdown */
 static void finish_out(struct lane *f)
 {
 	if (!f->in_done)
@@ -103,6 +105,7 @@ static bool end_well(struct lane *f)
 }
 
 /* Hands the borrowed bytes to the host socket. False when it took less. */
+/* syscalls: sendmsg */
 static bool send_some(struct lane *f, struct minato_extent *extents, size_t count)
 {
 	struct msghdr msg = message(extents, count);
@@ -171,6 +174,7 @@ static void adapt(struct lane *f, size_t asked, size_t got)
 }
 
 /* One read into the host value: a count, or -errno; -ENOBUFS: it has no room. */
+/* syscalls: recvmsg */
 static ssize_t receive_some(struct lane *f)
 {
 	struct minato_extent extents[EXTENTS_MAX];

@@ -429,6 +429,7 @@ static int open_sort(struct relay_publish *list, enum relay_sort sort, bool has4
 	return result;
 }
 
+/* unsealed: socket setsockopt bind close prlimit64 readlink getuid */
 int relay_publish_open(struct relay_publish *list, bool has4, bool has6, struct drive_error *error)
 {
 	struct rlimit before;

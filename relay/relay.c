@@ -179,6 +179,7 @@ static int add_entries(struct relay *relay)
 
 /* ---- making and ending ---- */
 
+/* unsealed: prlimit64 */
 static void raise_limit(void)
 {
 	struct rlimit limit;
@@ -189,6 +190,7 @@ static void raise_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* unsealed: epoll_create1 */
 int relay_create(struct relay **out, const struct relay_config *config, struct drive_error *error)
 {
 	struct relay *relay = calloc(1, sizeof(*relay));
@@ -238,6 +240,7 @@ static void end_lanes(struct relay *relay)
 	}
 }
 
+/* syscalls: close */
 void relay_free(struct relay *relay)
 {
 	if (!relay)
@@ -425,6 +428,7 @@ struct minato_time relay_pump(void *user, struct minato_time now)
 
 /* ---- listing ---- */
 
+/* syscalls: getsockname */
 static void about_lane(const struct lane *f, struct relay_about *out)
 {
 	struct sockaddr_storage name = { 0 };

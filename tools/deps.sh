@@ -17,6 +17,7 @@ build  python3          cmd:python3
 build  pkg-config       cmd:pkg-config
 build  libmnl-dev       lib:libmnl
 build  libcap-ng-dev    lib:libcap-ng
+build  libseccomp-dev   lib:libseccomp
 build  libjansson-dev   lib:jansson
 demo   iproute2         cmd:ip
 demo   curl             cmd:curl
