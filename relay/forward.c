@@ -270,7 +270,7 @@ static void end_visitors(struct relay_forward *forward)
 	struct lane *f = forward->relay->visitors.oldest;
 
 	while (f) {
-		struct lane *next = f->newer;
+		struct lane *next = lane_newer(f);
 
 		if (f->forward == forward)
 			gram_end(f);

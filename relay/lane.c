@@ -13,6 +13,25 @@
 #define INDEX_MASK ((1u << INDEX_BITS) - 1u)
 #define GENERATION_MASK ((1u << 24) - 1u)
 
+/* Of index + 1; NULL for 0. */
+static struct lane *lane_at(const struct lane_pool *pool, uint32_t place)
+{
+	if (place == 0)
+		return NULL;
+	return &pool->blocks[(place - 1) / LANE_BLOCK][(place - 1) % LANE_BLOCK];
+}
+
+static uint32_t place_of(const struct lane *f)
+{
+	return f ? f->index + 1 : 0;
+}
+
+static void give_back(struct lane_pool *pool, struct lane *f)
+{
+	f->busy_next = pool->free;
+	pool->free = place_of(f);
+}
+
 static bool grow(struct relay *relay, struct lane_pool *pool)
 {
 	struct lane **blocks;
@@ -30,8 +49,7 @@ static bool grow(struct relay *relay, struct lane_pool *pool)
 	for (uint32_t i = LANE_BLOCK; i-- > 0;) {
 		block[i].relay = relay;
 		block[i].index = pool->block_count * LANE_BLOCK + i;
-		block[i].busy_next = pool->free;
-		pool->free = &block[i];
+		give_back(pool, &block[i]);
 	}
 	blocks[pool->block_count++] = block;
 	return true;
@@ -61,7 +79,7 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind)
 		relay_count(relay, RELAY_COUNT_NO_FLOW);
 		return NULL;
 	}
-	f = pool->free;
+	f = lane_at(pool, pool->free);
 	pool->free = f->busy_next;
 	pool->count++;
 	index = f->index;
@@ -69,10 +87,10 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind)
 	memset(f, 0, sizeof(*f));
 	f->relay = relay;
 	f->index = index;
-	f->generation = generation;
+	f->generation = generation & GENERATION_MASK;
 	f->kind = kind;
 	f->fd = -1;
-	f->since_ns = relay->now.ns;
+	f->since = (uint32_t)((uint64_t)relay->now.ns >> LANE_SINCE_SHIFT);
 	f->used_ns = relay->now.ns;
 	return f;
 }
@@ -96,14 +114,14 @@ void lane_free(struct lane *f)
 	lane_unlist(f);
 	lane_close(f);
 	forward_leave(f);
+	if (f->kind == LANE_VISITOR)
+		free(f->visit);
 	f->door = NULL;
 	f->socket = 0;
 	f->kind = LANE_FREE;
 	f->generation = (f->generation + 1) & GENERATION_MASK;
-	if (!f->busy) {
-		f->busy_next = pool->free;
-		pool->free = f;
-	}
+	if (!f->busy)
+		give_back(pool, f);
 	pool->count--;
 }
 
@@ -130,9 +148,9 @@ void lane_busy(struct lane *f)
 	if (f->busy)
 		return;
 	f->busy = true;
-	f->busy_next = NULL;
+	f->busy_next = 0;
 	if (relay->busy_last)
-		relay->busy_last->busy_next = f;
+		relay->busy_last->busy_next = place_of(f);
 	else
 		relay->busy_first = f;
 	relay->busy_last = f;
@@ -144,14 +162,12 @@ struct lane *lane_next_busy(struct relay *relay)
 
 	if (!f)
 		return NULL;
-	relay->busy_first = f->busy_next;
+	relay->busy_first = lane_at(&relay->lanes, f->busy_next);
 	if (!relay->busy_first)
 		relay->busy_last = NULL;
 	f->busy = false;
-	if (f->kind == LANE_FREE) {
-		f->busy_next = relay->lanes.free;
-		relay->lanes.free = f;
-	}
+	if (f->kind == LANE_FREE)
+		give_back(&relay->lanes, f);
 	return f;
 }
 
@@ -192,39 +208,49 @@ void lane_await_room(struct lane *f)
 	f->room_watched = true;
 }
 
+struct lane *lane_newer(const struct lane *f)
+{
+	return lane_at(&f->relay->lanes, f->newer);
+}
+
 void lane_unlist(struct lane *f)
 {
-	struct lane_list *list = f->list;
+	struct relay *relay = f->relay;
+	struct lane_list *list = (void *)((char *)relay + f->list);
+	struct lane *older = lane_at(&relay->lanes, f->older);
+	struct lane *newer = lane_at(&relay->lanes, f->newer);
 
-	if (!list)
+	if (!f->list)
 		return;
-	if (f->older)
-		f->older->newer = f->newer;
+	if (older)
+		older->newer = f->newer;
 	else
-		list->oldest = f->newer;
-	if (f->newer)
-		f->newer->older = f->older;
+		list->oldest = newer;
+	if (newer)
+		newer->older = f->older;
 	else
-		list->newest = f->older;
+		list->newest = older;
 	list->count--;
-	f->list = NULL;
-	f->older = NULL;
-	f->newer = NULL;
+	f->list = 0;
+	f->older = 0;
+	f->newer = 0;
 }
 
 void lane_touch(struct lane *f, struct lane_list *list)
 {
 	lane_unlist(f);
 	f->used_ns = f->relay->now.ns;
-	f->list = list;
-	f->older = list->newest;
+	f->list = (uint16_t)((char *)list - (char *)f->relay);
+	f->older = place_of(list->newest);
 	if (list->newest)
-		list->newest->newer = f;
+		list->newest->newer = place_of(f);
 	else
 		list->oldest = f;
 	list->newest = f;
 	list->count++;
 }
+
+_Static_assert(sizeof(struct relay) <= UINT16_MAX, "a list is found by 16 bits");
 
 void lane_pool_free(struct lane_pool *pool)
 {

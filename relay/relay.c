@@ -438,9 +438,10 @@ static void about_lane(const struct lane *f, struct relay_about *out)
 	out->far = f->door ? f->dial : f->far;
 	out->bytes_in = f->bytes_in;
 	out->bytes_out = f->bytes_out;
-	out->since = (struct minato_time){ f->since_ns };
+	out->since = (struct minato_time){ (int64_t)((uint64_t)f->since << LANE_SINCE_SHIFT) };
 	out->last = (struct minato_time){ f->used_ns };
-	out->near = f->here;
+	if (f->kind == LANE_VISITOR)
+		out->near = f->visit->here;
 	if (f->fd >= 0 && getsockname(f->fd, (struct sockaddr *)&name, &len) == 0)
 		drive_endpoint_from(&out->near, (struct sockaddr *)&name);
 }

@@ -178,7 +178,7 @@ struct relay_config {
 	 */
 	void (*look)(void *user);
 	void *look_user;
-	uint32_t flows_max;	    /* connections and associations at once; 0: 65,536 */
+	uint32_t flows_max; /* connections and associations at once; 0: 65,536 */
 	/*
 	 * Events of sockets that are not the relay's, for whoever shares the host value. May be
 	 * NULL. Words below 2^56 and 0 are free for others; the relay's own have the top byte
@@ -333,60 +333,68 @@ enum lane_kind {
 	LANE_EXCUSE,
 	LANE_ENDPOINT,
 	LANE_VISITOR,
-};
+} __attribute__((packed));
 
 enum lane_state {
 	LANE_DIALLING,
 	LANE_CALLING,
 	LANE_OPEN,
 	LANE_RESETTING,
+} __attribute__((packed));
+
+/* What only a LANE_VISITOR has. */
+struct lane_visit {
+	struct minato_endpoint here; /* the host's address that the client wrote to */
+	uint64_t twin;		     /* word of another client that meets the same tuple, or 0 */
 };
 
+/* There may be 65,536 of them, most of them idle: every byte counts. */
 struct lane {
 	struct relay *relay;
 	uint64_t socket; /* in the host value; 0: none */
 	int64_t watch;	 /* of fd, in the loop; 0: none */
 	int fd;		 /* its own, or -1 */
 	uint32_t index;
-	uint32_t generation;
+	uint32_t generation : 24;
 	enum lane_kind kind;
 	enum lane_state state;
+	uint8_t server; /* DNS over TCP: 1 + which nameserver is tried; 0: no DNS */
+	uint16_t list;	/* by age: where in struct relay the one is that it stands in; 0: none */
 
 	/* Known from edge-triggered events, until a call says otherwise. */
-	bool host_readable;
-	bool host_writable;
-	bool host_hung_up; /* FIN or worse waits behind what is readable */
-	bool host_failed;  /* a send failed: end of stream means a reset now */
-	bool host_error;   /* UDP: the error queue may hold something */
-	bool room_watched; /* its watch tells of room to send */
-	bool guest_readable;
-	bool guest_reset;
-	bool out_done;	 /* the guest's FIN went on to the host socket */
-	bool in_done;	 /* the far side's FIN went on to the guest */
-	bool no_segment; /* this socket's path cannot do UDP_SEGMENT */
-	uint8_t discover; /* of fd, if its own: enum gram_discover */
+	bool host_readable : 1;
+	bool host_writable : 1;
+	bool host_hung_up : 1; /* FIN or worse waits behind what is readable */
+	bool host_failed : 1;  /* a send failed: end of stream means a reset now */
+	bool host_error : 1;   /* UDP: the error queue may hold something */
+	bool room_watched : 1; /* its watch tells of room to send */
+	bool guest_readable : 1;
+	bool guest_reset : 1;
+	bool out_done : 1;   /* the guest's FIN went on to the host socket */
+	bool in_done : 1;    /* the far side's FIN went on to the guest */
+	bool no_segment : 1; /* this socket's path cannot do UDP_SEGMENT */
+	bool busy : 1;	     /* stands in the relay's ring of work */
+	uint8_t discover;    /* of fd, if its own: enum gram_discover */
 
-	bool busy; /* stands in the relay's ring of work */
-	struct lane *busy_next;
-	struct lane_list *list; /* by age: the one it stands in, or NULL */
-	struct lane *older, *newer;
-	int64_t used_ns; /* last traffic; in a list: since when it waits */
-	int64_t since_ns;
+	uint32_t busy_next;	      /* index + 1 there, or among the free; 0: none */
+	uint32_t older, newer;	      /* likewise in the list */
+	uint32_t since;		      /* its beginning, in steps of 2^LANE_SINCE_SHIFT ns */
+	uint32_t scope_id;	      /* of an IPv6 link-local far end; 0 otherwise */
+	int64_t used_ns;	      /* last traffic; in a list: since when it waits */
 	uint64_t bytes_in, bytes_out; /* from and to the outside */
-	uint32_t appetite;	      /* TCP: bytes to ask the host socket for */
-
-	struct minato_endpoint guest; /* the guest's end */
-	struct minato_endpoint far;   /* the other end, as the guest sees it */
-	struct minato_endpoint
-		dial; /* LANE_OUT: where we dial. LANE_VISITOR: the client's true end */
-	struct minato_endpoint here; /* LANE_VISITOR: the host's address that the client wrote to */
-	uint32_t scope_id;	     /* of an IPv6 link-local far end; 0 otherwise */
-	uint8_t server;		     /* DNS over TCP: 1 + which nameserver is tried; 0: no DNS */
+	union {
+		uint32_t appetite;	  /* TCP: bytes to ask the host socket for */
+		struct lane_visit *visit; /* LANE_VISITOR */
+	};
 	struct relay_published *door;  /* LANE_VISITOR, LANE_IN: where it came in */
 	struct relay_forward *forward; /* that it came by; NULL: none */
 	uint64_t entry;		       /* LANE_IN: the forward entry it met */
-	uint64_t twin; /* LANE_VISITOR: word of another client that meets the same tuple, or 0 */
+	struct minato_endpoint guest;  /* the guest's end */
+	struct minato_endpoint far;    /* the other end, as the guest sees it */
+	struct minato_endpoint
+		dial; /* LANE_OUT: where we dial. LANE_VISITOR: the client's true end */
 };
+#define LANE_SINCE_SHIFT 26
 
 /* Flows by age, the oldest first. */
 struct lane_list {
@@ -402,7 +410,7 @@ struct lane_pool {
 	uint32_t block_count;
 	uint32_t count; /* in use */
 	uint32_t max;
-	struct lane *free; /* linked by busy_next */
+	uint32_t free; /* index + 1, linked by busy_next; 0: none */
 };
 
 /*
@@ -421,6 +429,8 @@ void lane_close(struct lane *f);
 uint64_t lane_word(const struct lane *f);
 /* The flow of a word, or NULL if it is no more. */
 struct lane *lane_of(const struct relay *relay, uint64_t word);
+/* The next younger one in its list, or NULL. */
+struct lane *lane_newer(const struct lane *f);
 /* Takes it into the ring of work, once. */
 void lane_busy(struct lane *f);
 /*
@@ -432,7 +442,7 @@ struct lane *lane_next_busy(struct relay *relay);
 int lane_watch(struct lane *f, bool room);
 /* A send found no room: from now on that is watched too. */
 void lane_await_room(struct lane *f);
-/* Stands it at the young end of the list, out of whatever list it stood in. */
+/* Stands it at the young end of a list of its relay, out of whatever list it stood in. */
 void lane_touch(struct lane *f, struct lane_list *list);
 void lane_unlist(struct lane *f);
 /* Frees the blocks; all flows must be free. */
@@ -567,10 +577,10 @@ int gram_recv(struct relay *relay, int fd, struct gram *grams);
 
 /* An entry of the error queue. */
 struct gram_fault {
-	struct minato_endpoint to; /* where our datagram went */
-	int errnum;		   /* 0: nothing the guest need know */
-	uint32_t mtu;		   /* with EMSGSIZE */
-	uint8_t type, code;	   /* of the ICMP or ICMPv6 message; 0: the kernel's own word */
+	struct minato_endpoint to;   /* where our datagram went */
+	int errnum;		     /* 0: nothing the guest need know */
+	uint32_t mtu;		     /* with EMSGSIZE */
+	uint8_t type, code;	     /* of the ICMP or ICMPv6 message; 0: the kernel's own word */
 	struct minato_addr offender; /* who sent that; any: unknown */
 	size_t len;		     /* bytes of our datagram that it quoted */
 	uint8_t data[GRAM_QUOTE_MAX];

@@ -3,6 +3,7 @@
 #include "relay/relay.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #define SHARE 512u /* datagrams or runs in a direction per turn */
 #define VISITORS_MAX 16384u
@@ -39,15 +40,15 @@ static struct lane *find(struct relay_published *door, const struct minato_endpo
 	for (uint32_t i = 0; f && i < TWINS_MAX; i++) {
 		if (f->kind == LANE_VISITOR && f->door == door && same_end(&f->dial, client))
 			return f;
-		f = f->twin ? lane_of(relay, f->twin) : NULL;
+		f = f->visit->twin ? lane_of(relay, f->visit->twin) : NULL;
 	}
 	return NULL;
 }
 
 static void follow(struct lane *first, struct lane *f)
 {
-	f->twin = first->twin;
-	first->twin = lane_word(f);
+	f->visit->twin = first->visit->twin;
+	first->visit->twin = lane_word(f);
 }
 
 static struct lane *begin(struct relay_published *door, const struct gram *gram,
@@ -63,6 +64,11 @@ static struct lane *begin(struct relay_published *door, const struct gram *gram,
 	f = lane_new(relay, LANE_VISITOR);
 	if (!f)
 		return NULL;
+	f->visit = calloc(1, sizeof(*f->visit));
+	if (!f->visit) {
+		lane_free(f);
+		return NULL;
+	}
 	f->state = LANE_OPEN;
 	f->door = door;
 	forward_join(f, door->forward);
@@ -118,7 +124,7 @@ static void deliver(struct relay_published *door, const struct gram *gram, struc
 		relay_count(door->forward->relay, RELAY_COUNT_UDP_LOST);
 		return;
 	}
-	f->here = (struct minato_endpoint){ .addr = gram->to, .port = door->port };
+	f->visit->here = (struct minato_endpoint){ .addr = gram->to, .port = door->port };
 	f->scope_id = gram->scope_id;
 	gram_give(f, &f->far, gram);
 	lane_touch(f, &door->forward->relay->visitors);
@@ -186,7 +192,7 @@ void visitor_work(struct lane *f)
 		.dual = f->door->dual,
 		.scope_id = f->scope_id,
 		.to = f->dial,
-		.from = f->here.addr,
+		.from = f->visit->here.addr,
 		.discover = &f->door->discover,
 	};
 

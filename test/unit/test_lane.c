@@ -18,7 +18,7 @@ static int fresh(void **state)
 	(void)state;
 	memset(&r, 0, sizeof(r));
 	r.lanes.max = 1000;
-	r.now.ns = 100;
+	r.now.ns = 100000000;
 	return drive_loop_new(&r.config.loop);
 }
 
@@ -50,7 +50,7 @@ static void new_is_clean(void **state)
 	assert_int_equal(f->bytes_in, 0);
 	assert_false(f->guest_reset);
 	assert_int_equal(f->fd, -1);
-	assert_int_equal(f->since_ns, 100);
+	assert_int_equal(f->since, 1);
 	assert_int_equal(f->kind, LANE_OUT);
 	lane_free(f);
 }
@@ -179,12 +179,11 @@ static void list_is_by_age(void **state)
 	lane_touch(a, &r.endpoints);
 	assert_ptr_equal(r.endpoints.oldest, b);
 	assert_ptr_equal(r.endpoints.newest, a);
-	assert_int_equal(a->used_ns, 102);
+	assert_int_equal(a->used_ns, 100000002);
 	assert_int_equal(r.endpoints.count, 3);
 	lane_free(c);
 	assert_int_equal(r.endpoints.count, 2);
-	assert_ptr_equal(b->newer, a);
-	assert_ptr_equal(a->older, b);
+	assert_ptr_equal(lane_newer(b), a);
 	lane_free(b);
 	lane_free(a);
 	assert_null(r.endpoints.oldest);
