@@ -132,12 +132,15 @@ extern const size_t cmd_command_count;
 const struct cmd_command *cmd_find(const char *name);
 /* "minato: ..." on stderr. */
 void cmd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Whoever has turned stderr elsewhere goes on speaking by this descriptor. */
+void cmd_say_to(int fd);
 /* Prints the list of commands. */
 void cmd_print_commands(FILE *out);
 
-/* ---- run.c, exec.c, stop.c, ps.c, ss.c, help.c, version.c, completion.c: one command each ---- */
+/* ---- run.c, attach.c, exec.c, stop.c, ps.c, ss.c, help.c, version.c ...: one each ---- */
 
 extern const struct cmd_command cmd_run;
+extern const struct cmd_command cmd_attach;
 extern const struct cmd_command cmd_exec;
 extern const struct cmd_command cmd_stop;
 extern const struct cmd_command cmd_ps;
@@ -155,6 +158,7 @@ extern const struct cmd_command cmd_completion;
 struct cmd_passing {
 	void (*pass)(void *user, int signo); /* gives the signal to the command */
 	void *user;
+	bool alone;	  /* nobody else hears what the terminal sends: all of it goes to pass */
 	int terminal;	  /* a descriptor of the controlling terminal, or -1 */
 	pid_t foreground; /* the process group it had */
 };
@@ -196,6 +200,24 @@ int cmd_environment_check(const struct cmd_many *settings, struct drive_error *e
  * memory ran out. Only the array is the caller's, to be freed.
  */
 char **cmd_environment_make(const struct cmd_many *settings, const char *guest);
+
+/* ---- detach.c: into the background, when all is ready ---- */
+
+struct cmd_detach {
+	bool awaited; /* the caller's process waits */
+	int voice;    /* its standard error */
+	int caller;   /* a socket to it */
+};
+
+/*
+ * Goes on (CMD_GO_ON) in a new process, in a session of its own, whose standard streams lead to the
+ * file `log` (appended to) or, with NULL, nowhere; but cmd_say still speaks to the caller. In the
+ * process that was called it returns the exit code: CMD_OK after it printed the name when the other
+ * one is ready, else what that one ended with.
+ */
+int cmd_detach_begin(struct cmd_detach *detach, const char *log);
+/* Lets the caller go, if there is one; -EPIPE when it has gone without waiting. */
+int cmd_detach_ready(struct cmd_detach *detach, const char name[DRIVE_NAME_SIZE]);
 
 /* ---- channel.c: what keeper and worker say to each other ----
  *
@@ -277,6 +299,8 @@ struct cmd_hand {
 struct cmd_harbour {
 	/* Filled in by the caller. */
 	struct drive_plan plan;
+	const struct drive_target *target; /* NULL: the guest is made here */
+	enum drive_attach how;
 	struct relay_publish publish; /* with its ports bound */
 	char name[DRIVE_NAME_SIZE];
 	int listener; /* of the control socket; taken over */
@@ -287,13 +311,14 @@ struct cmd_harbour {
 	int netns; /* keeps the guest's sockets until they have said their last words */
 	struct nameservers nameservers;
 	struct cmd_hand hand;
-	struct drive_error warning; /* what the sandbox lacks, or empty */
+	struct drive_error warning;		   /* what the sandbox lacks, or empty */
 	struct minato_time deaths[CMD_DEATHS_MAX]; /* of workers, the latest last */
 	char hand_end[64];			   /* how the last one died, until it is said */
 	int64_t listener_watch;
 	struct cmd_passing passing;
 	int64_t end_watch;
-	bool ran;    /* the command was started */
+	struct cmd_detach detach;
+	bool cut;    /* the end was asked for: nothing that is under way is awaited */
 	bool ending; /* the command has ended, with this exit code: */
 	int code;
 	struct minato_time ending_until;
@@ -308,10 +333,15 @@ struct cmd_harbour {
  * text; cmd_harbour_close is then due all the same.
  */
 int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error);
-/* Runs the command to its end; its exit code, or negative errno with a text. */
+/* Starts the command, if the guest is to have one. 0 or negative errno with a text. */
+int cmd_harbour_go(struct cmd_harbour *harbour, struct drive_error *error);
+/* Serves the guest to its end; its exit code, or negative errno with a text. */
 int cmd_harbour_run(struct cmd_harbour *harbour, struct drive_error *error);
+/* The process by whose number the guest is entered. */
+pid_t cmd_harbour_entrance(const struct cmd_harbour *harbour);
 /*
- * Gives the command a signal; 0 or negative errno. When it has ended already, the signal cuts short
+ * Gives the command a signal (where there is none, those that ask for the end are the end of the
+ * attachment); 0 or negative errno. When it has ended already, the signal cuts short
  * what is still to be delivered.
  */
 int cmd_harbour_signal(struct cmd_harbour *harbour, int signo);
@@ -363,10 +393,15 @@ int cmd_worker_signal(struct cmd_worker *worker, int signo);
 /* The values of the options of a guest's network. */
 struct cmd_network {
 	struct cmd_many publish, reach, cidr;
-	const char *name;
-	long mtu;
-	bool only4, only6, host_loopback, verbose, quiet;
+	const char *name, *log;
+	long mtu, ready_fd;
+	bool only4, only6, host_loopback, detach, verbose, quiet;
 };
+
+#define CMD_NETWORK_DEFAULTS                                                                       \
+	{                                                                                          \
+		.mtu = CMD_MTU_DEFAULT, .ready_fd = -1,                                            \
+	}
 
 extern const struct cmd_shared cmd_network_options;
 /*
@@ -375,6 +410,11 @@ extern const struct cmd_shared cmd_network_options;
  */
 int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const struct cmd_command *command);
+/*
+ * Goes to the background where that is asked for: to be called before anything is taken. Returns as
+ * cmd_network_plan; in the caller's process the exit code, when all is ready or has failed.
+ */
+int cmd_network_begin(struct cmd_harbour *harbour, const struct cmd_network *chosen);
 /*
  * Takes the ports and the name (by default one made of the program's): what another program can
  * have taken before us. Returns as cmd_network_plan.
@@ -387,6 +427,10 @@ void cmd_network_tell_route(const struct drive_subnet *subnet);
 void cmd_network_tell_subnet(const struct drive_subnet *subnet);
 /* Says the guest's addresses and what is published. */
 void cmd_network_tell(const struct cmd_harbour *harbour);
+/* Says what is missing in a guest that is made, or, with --verbose, what it has. */
+void cmd_network_warn(const struct cmd_harbour *harbour, const struct cmd_network *chosen);
+/* Tells that all is ready, and serves the guest that goes to its end; the exit code. */
+int cmd_network_serve(struct cmd_harbour *harbour, const struct cmd_network *chosen);
 
 /* ---- answers.c: what a worker says to clients of the control socket ---- */
 struct cmd_answers;

@@ -4,23 +4,38 @@
 
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
+
+#define SAY_MAX 4096
 
 const struct cmd_command *const cmd_commands[] = {
-	&cmd_run, &cmd_exec, &cmd_stop, &cmd_ps, &cmd_ss, &cmd_help, &cmd_completion, &cmd_version,
+	&cmd_run, &cmd_attach, &cmd_exec,	&cmd_stop,    &cmd_ps,
+	&cmd_ss,  &cmd_help,   &cmd_completion, &cmd_version,
 };
 
 const size_t cmd_command_count = sizeof(cmd_commands) / sizeof(cmd_commands[0]);
 
+static int voice = STDERR_FILENO;
+
 /* syscalls: write */
 void cmd_say(const char *format, ...)
 {
+	/* In one piece; cut where it is endless. */
+	char text[SAY_MAX] = "minato: ";
+	size_t size = strlen(text);
 	va_list args;
 
-	fputs("minato: ", stderr);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text + size, sizeof(text) - size - 1, format, args);
 	va_end(args);
-	putc('\n', stderr);
+	size = strlen(text);
+	text[size++] = '\n';
+	(void)!write(voice, text, size);
+}
+
+void cmd_say_to(int fd)
+{
+	voice = fd;
 }
 
 const struct cmd_command *cmd_find(const char *name)

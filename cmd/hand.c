@@ -133,7 +133,8 @@ int cmd_hand_begin(struct cmd_harbour *harbour)
 	const struct drive_guest *guest = &harbour->guest;
 	const struct cmd_message message = {
 		.kind = CMD_TELL_BEGIN,
-		.begin = { guest->init, harbour->hand.pid, guest->vnet, guest->has6 },
+		.begin = { cmd_harbour_entrance(harbour), harbour->hand.pid, guest->vnet,
+			   guest->has6 },
 	};
 	int result = cmd_channel_send(harbour->hand.channel, &message, &guest->tap, 1);
 

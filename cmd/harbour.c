@@ -33,7 +33,7 @@ static void guest_ended(void *user, uint32_t events)
 	drive_loop_remove(harbour->loop, harbour->end_watch);
 	harbour->code = drive_guest_reap(&harbour->guest);
 	/* Without a worker there is nobody to deliver what is left. */
-	if (cmd_hand_tell(harbour, CMD_TELL_ENDED) < 0)
+	if (harbour->cut || cmd_hand_tell(harbour, CMD_TELL_ENDED) < 0)
 		drive_loop_stop(harbour->loop, 0);
 }
 
@@ -48,8 +48,19 @@ static struct minato_time watch_the_end(void *user, struct minato_time now)
 	return harbour->ending_until;
 }
 
+/* What asks an attachment to end; there is no command that could mean something else by it. */
+static bool asks_for_the_end(int signo)
+{
+	return signo == SIGHUP || signo == SIGINT || signo == SIGQUIT || signo == SIGTERM ||
+	       signo == SIGKILL;
+}
+
 int cmd_harbour_signal(struct cmd_harbour *harbour, int signo)
 {
+	if (harbour->target && !asks_for_the_end(signo))
+		return 0;
+	/* The target lives on, and its connections: nothing of them is awaited. */
+	harbour->cut = harbour->target;
 	if (!harbour->ending)
 		return drive_guest_signal(&harbour->guest, signo);
 	if (signo != SIGWINCH && signo != SIGCONT && cmd_hand_tell(harbour, CMD_TELL_HURRY) < 0)
@@ -78,7 +89,9 @@ static void prepare(struct cmd_harbour *harbour)
 	harbour->guest = (struct drive_guest){ -1, -1, -1, -1, .has6 = false };
 	harbour->hand = (struct cmd_hand){ .pid = -1, .pidfd = -1, .channel = -1, .saying = -1 };
 	harbour->netns = -1;
-	harbour->passing = (struct cmd_passing){ .pass = pass, .user = harbour, .terminal = -1 };
+	harbour->passing = (struct cmd_passing){
+		.pass = pass, .user = harbour, .alone = harbour->target, .terminal = -1
+	};
 	harbour->nameservers.path = "/etc/resolv.conf";
 	harbour->pid = getpid();
 	harbour->uid = getuid();
@@ -96,6 +109,20 @@ static int watch_guest(struct cmd_harbour *harbour)
 	return drive_loop_hook(harbour->loop, watch_the_end, harbour);
 }
 
+static int make_guest(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	if (harbour->target)
+		return drive_attach_make(&harbour->guest, harbour->target, &harbour->plan,
+					 harbour->how, error);
+	return drive_guest_make(&harbour->guest, &harbour->plan, error);
+}
+
+pid_t cmd_harbour_entrance(const struct cmd_harbour *harbour)
+{
+	/* A path has no process, but the helper is in the namespace. */
+	return harbour->target && harbour->target->pid ? harbour->target->pid : harbour->guest.init;
+}
+
 int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 {
 	int result;
@@ -109,7 +136,7 @@ int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 	/* First, so that it enters its sandbox while the guest is made. */
 	result = cmd_hand_start(harbour, error);
 	if (!result)
-		result = drive_guest_make(&harbour->guest, &harbour->plan, error);
+		result = make_guest(harbour, error);
 	if (result < 0)
 		return result;
 	keep_netns(harbour);
@@ -122,14 +149,15 @@ int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 	return 0;
 }
 
+int cmd_harbour_go(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	return harbour->target ? 0 : drive_guest_go(&harbour->guest, error);
+}
+
 int cmd_harbour_run(struct cmd_harbour *harbour, struct drive_error *error)
 {
-	int result = drive_guest_go(&harbour->guest, error);
+	int result = drive_loop_run(harbour->loop);
 
-	if (result < 0)
-		return result;
-	harbour->ran = true;
-	result = drive_loop_run(harbour->loop);
 	if (result < 0)
 		return drive_fail(error, -result, "the loop failed: %s", strerror(-result));
 	return harbour->code;

@@ -3,7 +3,10 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MTU_MIN 576   /* RFC 791: what every host takes */
 #define MTU_MIN6 1280 /* RFC 8200 5 */
@@ -31,6 +34,12 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, '6', "ipv6-only", NULL, AT(only6), 0, 0, "No IPv4 in the guest." },
 	{ CMD_FLAG, 0, "host-loopback", NULL, AT(host_loopback), 0, 0,
 	  "Let the gateway's address lead to the host's loopback." },
+	{ CMD_FLAG, 'd', "detach", NULL, AT(detach), 0, 0,
+	  "Go to the background when all is ready: network up, ports published. Prints the name." },
+	{ CMD_TEXT, 0, "log", "FILE", AT(log), 0, 0,
+	  "With --detach: append what is printed to this file; otherwise it is lost." },
+	{ CMD_NUMBER, 0, "ready-fd", "FD", AT(ready_fd), 3, INT_MAX,
+	  "Write \"1\" to this descriptor, and close it, when all is ready." },
 	{ CMD_FLAG, 'v', "verbose", NULL, AT(verbose), 0, 0,
 	  "Say the addresses and what is published." },
 	{ CMD_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "Say nothing but errors." },
@@ -91,6 +100,10 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 {
 	int code;
 
+	if (chosen->log && !chosen->detach)
+		return cmd_usage(command, "--log is for what runs in the background: --detach");
+	if (chosen->ready_fd >= 0 && fcntl((int)chosen->ready_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return cmd_usage(command, "--ready-fd %ld: %s", chosen->ready_fd, strerror(errno));
 	if (chosen->only4 && chosen->only6)
 		return cmd_usage(command, "--ipv4-only and --ipv6-only leave no address");
 	if (chosen->only6 && chosen->mtu < MTU_MIN6)
@@ -105,6 +118,11 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 	harbour->host_loopback = chosen->host_loopback;
 	code = plan_subnet(&harbour->plan.subnet, chosen, command);
 	return code == CMD_GO_ON ? plan_ports(&harbour->publish, chosen) : code;
+}
+
+int cmd_network_begin(struct cmd_harbour *harbour, const struct cmd_network *chosen)
+{
+	return chosen->detach ? cmd_detach_begin(&harbour->detach, chosen->log) : CMD_GO_ON;
 }
 
 /* ---- name and ports ---- */
@@ -235,4 +253,38 @@ void cmd_network_tell(const struct cmd_harbour *harbour)
 		if (spec->protocols & RELAY_UDP)
 			tell_port(spec, MINATO_UDP);
 	}
+}
+
+void cmd_network_warn(const struct cmd_harbour *harbour, const struct cmd_network *chosen)
+{
+	if (harbour->guest.warning.text[0] && !chosen->quiet)
+		cmd_say("%s", harbour->guest.warning.text);
+	if (harbour->warning.text[0] && !chosen->quiet)
+		cmd_say("the process for the traffic is less confined than it should be: %s",
+			harbour->warning.text);
+	if (chosen->verbose)
+		cmd_network_tell(harbour);
+}
+
+/* ---- service ---- */
+
+/* As slirp4netns does it. Nobody there to read is no fault of the guest. */
+static void write_ready(long fd)
+{
+	if (fd < 0)
+		return;
+	(void)!write((int)fd, "1", 1);
+	close((int)fd);
+}
+
+int cmd_network_serve(struct cmd_harbour *harbour, const struct cmd_network *chosen)
+{
+	struct drive_error error;
+	int result;
+
+	write_ready(chosen->ready_fd);
+	if (cmd_detach_ready(&harbour->detach, harbour->name) < 0)
+		return CMD_FAILED;
+	result = cmd_harbour_run(harbour, &error);
+	return result < 0 ? complain(&error, CMD_FAILED) : result;
 }

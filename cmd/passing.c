@@ -27,7 +27,7 @@ static void arrived(void *user, const struct signalfd_siginfo *signal)
 	struct cmd_passing *passing = user;
 	int signo = (int)signal->ssi_signo;
 
-	if (drive_signal_was_sent(signal) || signo == SIGHUP)
+	if (drive_signal_was_sent(signal) || signo == SIGHUP || passing->alone)
 		passing->pass(passing->user, signo);
 	if (signo == SIGTSTP)
 		raise(SIGSTOP);

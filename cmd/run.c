@@ -112,6 +112,9 @@ static int plan(struct cmd_harbour *harbour, const struct run_options *chosen,
 {
 	int code;
 
+	if (chosen->network.detach && !operands->count)
+		return cmd_usage(&cmd_run, "--detach needs a command: a shell in the background "
+					   "has nothing to read");
 	plan_command(&harbour->plan, operands);
 	code = cmd_network_plan(harbour, &chosen->network, &cmd_run);
 	return code == CMD_GO_ON ? plan_surroundings(&harbour->plan, chosen, hosts) : code;
@@ -132,23 +135,17 @@ static int open_and_run(struct cmd_harbour *harbour, const struct run_options *c
 	harbour->plan.envp = NULL;
 	if (result < 0)
 		return complain(&error, CMD_FAILED);
-	if (harbour->guest.warning.text[0] && !chosen->network.quiet)
-		cmd_say("%s", harbour->guest.warning.text);
-	if (harbour->warning.text[0] && !chosen->network.quiet)
-		cmd_say("the process for the traffic is less confined than it should be: %s",
-			harbour->warning.text);
-	if (chosen->network.verbose)
-		cmd_network_tell(harbour);
-	result = cmd_harbour_run(harbour, &error);
-	if (result >= 0)
-		return result;
+	cmd_network_warn(harbour, &chosen->network);
+	result = cmd_harbour_go(harbour, &error);
+	if (result == 0)
+		return cmd_network_serve(harbour, &chosen->network);
 	cmd_say("%s: %s", harbour->plan.argv[0], error.text);
-	return harbour->ran ? CMD_FAILED : drive_exec_code(result);
+	return drive_exec_code(result);
 }
 
 static int run(int argc, char **argv)
 {
-	struct run_options chosen = { .network.mtu = CMD_MTU_DEFAULT };
+	struct run_options chosen = { .network = CMD_NETWORK_DEFAULTS };
 	struct cmd_harbour harbour = {
 		.listener = -1,
 		.guest = { .init = -1, .pidfd = -1, .control = -1, .tap = -1 },
@@ -163,6 +160,8 @@ static int run(int argc, char **argv)
 	if (code != CMD_GO_ON)
 		return code;
 	code = plan(&harbour, &chosen, &operands, &hosts);
+	if (code == CMD_GO_ON)
+		code = cmd_network_begin(&harbour, &chosen.network);
 	if (code == CMD_GO_ON)
 		code = cmd_network_take(&harbour, &chosen.network, harbour.plan.argv[0]);
 	if (code != CMD_GO_ON) {

@@ -472,6 +472,7 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 	size_t seed = 0;
 
 	take_streams(saying);
+	cmd_say_to(STDERR_FILENO);
 	/* jansson would look for a file. */
 	(void)drive_seed(&seed, sizeof(seed));
 	json_object_seed(seed);

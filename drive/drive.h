@@ -342,7 +342,7 @@ pid_t drive_enter_start(char *const *argv, char *const *envp, int *pidfd,
 /* 0-255 or 128+n from a wait status. */
 int drive_status_code(int status);
 
-/* ---- namespaces.c, attach.c: a guest made of namespaces that somebody else made ----
+/* ---- namespaces.c, helper.c: a guest made of namespaces that somebody else made ----
  *
  *   caller                                   helper, in the target's namespaces
  *   drive_target_open
