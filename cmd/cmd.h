@@ -305,6 +305,7 @@ struct cmd_harbour {
 	char name[DRIVE_NAME_SIZE];
 	int listener; /* of the control socket; taken over */
 	bool host_loopback;
+	bool quiet; /* nothing but errors is said */
 
 	struct drive_loop *loop;
 	struct drive_guest guest; /* its tap stays open here */

@@ -116,6 +116,7 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 				 chosen->name, DRIVE_NAME_SIZE - 1);
 	harbour->plan.mtu = (uint32_t)chosen->mtu;
 	harbour->host_loopback = chosen->host_loopback;
+	harbour->quiet = chosen->quiet;
 	code = plan_subnet(&harbour->plan.subnet, chosen, command);
 	return code == CMD_GO_ON ? plan_ports(&harbour->publish, chosen) : code;
 }
@@ -253,6 +254,8 @@ void cmd_network_tell(const struct cmd_harbour *harbour)
 		if (spec->protocols & RELAY_UDP)
 			tell_port(spec, MINATO_UDP);
 	}
+	if (!relay_can_ping())
+		cmd_say("%s", RELAY_PING_REMEDY);
 }
 
 void cmd_network_warn(const struct cmd_harbour *harbour, const struct cmd_network *chosen)

@@ -345,6 +345,14 @@ static void look(void *user)
 	(void)cmd_channel_send(worker->channel, &message, NULL, 0);
 }
 
+static void tell_notice(void *user, const char *text)
+{
+	const struct cmd_worker *worker = user;
+
+	if (!worker->harbour->quiet)
+		cmd_say("%s", text);
+}
+
 static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 {
 	struct cmd_harbour *harbour = worker->harbour;
@@ -357,6 +365,8 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.host_loopback = harbour->host_loopback,
 		.look = look,
 		.look_user = worker,
+		.notice = tell_notice,
+		.notice_user = worker,
 	};
 	int result;
 

@@ -21,7 +21,7 @@ bool endpoint_evict(struct relay *relay)
 	struct lane *f = relay->endpoints.oldest;
 
 	if (!f)
-		return false;
+		return ping_evict(relay);
 	relay_count(relay, RELAY_COUNT_UDP_EVICTED);
 	gram_end(f);
 	return true;
@@ -63,7 +63,7 @@ static void dial(struct lane *f, const struct minato_endpoint *to,
 
 	if (result < 0) {
 		relay_count(f->relay, RELAY_COUNT_UDP_LOST);
-		gram_fail(f, about, -result);
+		gram_fail(f, about, &extents[0], -result);
 		return;
 	}
 	way.fd = f->fd;
@@ -104,10 +104,10 @@ static void carry(struct lane *f, const struct minato_datagram *about,
 		break;
 	case TARGET_REFUSE:
 		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
-		gram_fail(f, about, ECONNREFUSED);
+		gram_fail(f, about, &extents[0], ECONNREFUSED);
 		break;
 	case TARGET_ABSENT:
-		gram_fail(f, about, EHOSTUNREACH);
+		gram_fail(f, about, &extents[0], EHOSTUNREACH);
 		break;
 	case TARGET_MULTICAST:
 		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);

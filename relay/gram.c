@@ -151,8 +151,7 @@ static void put_header(struct msghdr *msg, const struct gram_way *way)
 		put_number(msg, level, four ? IP_TOS : IPV6_TCLASS, way->traffic_class);
 }
 
-/* An option of the socket, not of a message: set where the one before asked for other. */
-static void set_discover(const struct gram_way *way)
+void gram_discover(const struct gram_way *way)
 {
 	uint8_t wanted = way->dont_fragment ? GRAM_DISCOVER_WHOLE : GRAM_DISCOVER_CUT;
 	int four = way->dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
@@ -167,9 +166,8 @@ static void set_discover(const struct gram_way *way)
 		setsockopt(way->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &six, sizeof(six));
 }
 
-/* One system call: a datagram, or a run of at most GRAM_SEGMENTS_MAX. */
 /* syscalls: sendmsg */
-static int send_once(const struct gram_way *way, struct iovec *iov, size_t count, uint16_t gso_size)
+int gram_send(const struct gram_way *way, struct iovec *iov, size_t count, uint16_t gso_size)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CONTROL_SIZE] = { 0 };
 	struct sockaddr_storage to = { 0 };
@@ -242,7 +240,7 @@ static int send_all(struct lane *f, const struct gram_way *way, const struct min
 	size_t offset = 0;
 	int result = 0;
 
-	set_discover(way);
+	gram_discover(way);
 	if (gso_size && gso_size < len) {
 		size_t segments = GRAM_RUN_MAX / gso_size;
 
@@ -254,7 +252,7 @@ static int send_all(struct lane *f, const struct gram_way *way, const struct min
 		size_t now = len - offset < step ? len - offset : step;
 		size_t pieces = cut(extents, count, offset, now, iov);
 		bool run = gso_size && now > gso_size;
-		int sent = send_once(way, iov, pieces, run ? gso_size : 0);
+		int sent = gram_send(way, iov, pieces, run ? gso_size : 0);
 
 		/* No checksum offload on the way (EIO), or segments above its MTU (EINVAL,
 		   EMSGSIZE). */
@@ -275,8 +273,12 @@ uint8_t gram_ttl(uint8_t ttl)
 	return ttl > 1 ? (uint8_t)(ttl - 1) : 1;
 }
 
+/*
+ * Whether the host takes this for the broadcast address of a network of its own, which no error may
+ * be sent about (RFC 1122 3.2.2). Costs system calls: for what was refused already.
+ */
 /* syscalls: socket setsockopt connect close */
-bool gram_is_broadcast(const struct minato_endpoint *to)
+static bool is_broadcast(const struct minato_endpoint *to)
 {
 	const int on = 1;
 	struct sockaddr_storage name = { 0 };
@@ -322,34 +324,47 @@ static uint32_t path_mtu(const struct gram_way *way)
 	return mtu > 0 ? (uint32_t)mtu : 0;
 }
 
-/* A router on the guest's own link would say the same. */
-static void tell_too_big(struct lane *f, const struct gram_way *way,
-			 const struct minato_datagram *about)
+static void tell(struct lane *f, const struct minato_datagram *about,
+		 const struct minato_extent *first, struct minato_trouble *trouble)
 {
 	struct minato_datagram flow = *about;
-	struct minato_trouble trouble = { .mtu = path_mtu(way) };
 
-	if (!trouble.mtu)
-		return;
 	flow.remote = f->guest;
 	if (flow.gso_size && flow.gso_size < flow.len)
 		flow.len = flow.gso_size;
-	relay_count(f->relay, RELAY_COUNT_UDP_ERRORS);
-	minato_report(f->relay->host, f->socket, &flow, &trouble);
+	if (first) {
+		trouble->data = first->base;
+		trouble->len = first->len < flow.len ? first->len : flow.len;
+	}
+	relay_count(f->relay, f->kind == LANE_ECHO ? RELAY_COUNT_ECHO_ERRORS :
+						     RELAY_COUNT_UDP_ERRORS);
+	minato_report(f->relay->host, f->socket, &flow, trouble);
 }
 
-void gram_fail(struct lane *f, const struct minato_datagram *about, int errnum)
+void gram_fail(struct lane *f, const struct minato_datagram *about,
+	       const struct minato_extent *first, int errnum)
 {
-	struct minato_datagram flow = *about;
 	struct minato_trouble trouble = { 0 };
 
-	if (!target_reason(errnum, &trouble.reason))
-		return;
-	flow.remote = f->guest;
-	if (flow.gso_size && flow.gso_size < flow.len)
-		flow.len = flow.gso_size;
-	relay_count(f->relay, RELAY_COUNT_UDP_ERRORS);
-	minato_report(f->relay->host, f->socket, &flow, &trouble);
+	if (target_reason(errnum, &trouble.reason))
+		tell(f, about, first, &trouble);
+}
+
+void gram_unsent(struct lane *f, const struct gram_way *way, const struct minato_datagram *about,
+		 const struct minato_extent *first, int errnum)
+{
+	/* Too big: a router on the guest's own link would say the same. */
+	struct minato_trouble trouble = { .mtu = errnum == EMSGSIZE ? path_mtu(way) : 0 };
+
+	if (errnum == EAGAIN || errnum == ENOBUFS || errnum == ENOMEM)
+		relay_count(f->relay, f->kind == LANE_ECHO ? RELAY_COUNT_ECHO_LOST :
+							     RELAY_COUNT_UDP_LOST);
+	else if (errnum == EACCES && is_broadcast(&way->to))
+		relay_count(f->relay, RELAY_COUNT_REFUSED_BROADCAST);
+	else if (errnum != EMSGSIZE)
+		gram_fail(f, about, first, errnum);
+	else if (trouble.mtu)
+		tell(f, about, first, &trouble);
 }
 
 static void send_out(struct lane *f, const struct gram_way *way,
@@ -359,16 +374,8 @@ static void send_out(struct lane *f, const struct gram_way *way,
 	int result = send_all(f, way, extents, count, about->gso_size);
 
 	f->bytes_out += sum(extents, count);
-	if (result == 0)
-		return;
-	if (result == -EAGAIN || result == -ENOBUFS || result == -ENOMEM)
-		relay_count(f->relay, RELAY_COUNT_UDP_LOST);
-	else if (result == -EACCES && gram_is_broadcast(&way->to))
-		relay_count(f->relay, RELAY_COUNT_REFUSED_BROADCAST);
-	else if (result == -EMSGSIZE)
-		tell_too_big(f, way, about);
-	else
-		gram_fail(f, about, -result);
+	if (result < 0)
+		gram_unsent(f, way, about, count ? extents : NULL, -result);
 }
 
 static void flush_out(struct run *run)
@@ -495,6 +502,26 @@ void gram_flush(struct relay *relay)
 
 /* ---- receiving ---- */
 
+/* Of the IP header that it came with. */
+static void read_header(struct cmsghdr *c, struct gram *gram)
+{
+	bool four = c->cmsg_level == IPPROTO_IP;
+	int number;
+
+	if (four && c->cmsg_type == IP_TOS) {
+		memcpy(&gram->traffic_class, CMSG_DATA(c), 1);
+		return;
+	}
+	if (c->cmsg_level != (four ? IPPROTO_IP : IPPROTO_IPV6) ||
+	    c->cmsg_len < CMSG_LEN(sizeof(number)))
+		return;
+	memcpy(&number, CMSG_DATA(c), sizeof(number));
+	if (c->cmsg_type == (four ? IP_TTL : IPV6_HOPLIMIT))
+		gram->ttl = (uint8_t)number;
+	else if (!four && c->cmsg_type == IPV6_TCLASS)
+		gram->traffic_class = (uint8_t)number;
+}
+
 /* What came along: the address it was written to, the interface, the size in a run. */
 static void read_control(struct msghdr *msg, struct gram *gram)
 {
@@ -516,11 +543,8 @@ static void read_control(struct msghdr *msg, struct gram *gram)
 			memcpy(gram->to.bytes, &six.ipi6_addr, 16);
 			if (IN6_IS_ADDR_LINKLOCAL(&six.ipi6_addr))
 				gram->scope_id = six.ipi6_ifindex;
-		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
-			memcpy(&gram->traffic_class, CMSG_DATA(c), 1);
-		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
-			memcpy(&size, CMSG_DATA(c), sizeof(size));
-			gram->traffic_class = (uint8_t)size;
+		} else {
+			read_header(c, gram);
 		}
 	}
 }
@@ -635,6 +659,7 @@ void gram_report(struct lane *f, const struct minato_endpoint *to, const struct 
 
 	if (!gram_trouble(f->relay, fault, &trouble))
 		return;
-	relay_count(f->relay, RELAY_COUNT_UDP_ERRORS);
+	relay_count(f->relay, f->kind == LANE_ECHO ? RELAY_COUNT_ECHO_ERRORS :
+						     RELAY_COUNT_UDP_ERRORS);
 	minato_report(f->relay->host, f->socket, &flow, &trouble);
 }

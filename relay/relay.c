@@ -11,6 +11,7 @@
 
 #define LANES_DEFAULT 65536u
 #define UDP_IDLE_NS 300000000000 /* five minutes (RFC 4787 REQ-5) */
+#define ECHO_IDLE_NS 60000000000 /* a minute (RFC 5508 REQ-2) */
 #define RESETTING_NS 60000000000 /* for a guest that does not take what came before a reset */
 #define EVENTS_MAX 65536u	 /* of a turn */
 #define LOOK_NS 1000000000	 /* how often the nameservers are asked after */
@@ -161,7 +162,7 @@ static int guard6(struct relay *relay)
 
 static int add_entries(struct relay *relay)
 {
-	const struct minato_entry uplink = {
+	struct minato_entry uplink = {
 		.kind = MINATO_KIND_UPLINK,
 		.scope = relay->config.inside,
 		.face = MINATO_FACE_ANY,
@@ -170,6 +171,10 @@ static int add_entries(struct relay *relay)
 	};
 	int result = relay_entry_add(relay, &uplink);
 
+	/* "Both" means TCP and UDP: echo wants an entry of its own. */
+	uplink.proto = MINATO_ICMP;
+	if (result == 0)
+		result = relay_entry_add(relay, &uplink);
 	if (result == 0 && relay->config.subnet.has4)
 		result = guard4(relay);
 	if (result == 0 && relay->config.subnet.has6)
@@ -274,7 +279,7 @@ static void take_call(struct relay *relay, uint64_t call)
 	else if (proto == MINATO_UDP)
 		endpoint_call(relay, call);
 	else
-		minato_reject(relay->host, call, MINATO_REASON_PROTOCOL);
+		ping_call(relay, call);
 }
 
 static void note(struct lane *f, uint32_t ready)
@@ -363,6 +368,9 @@ static void work_lane(struct lane *f)
 	case LANE_VISITOR:
 		visitor_work(f);
 		break;
+	case LANE_ECHO:
+		ping_work(f);
+		break;
 	}
 }
 
@@ -387,7 +395,8 @@ static struct minato_time earlier(struct minato_time a, struct minato_time b)
 static struct minato_time expire(struct relay *relay, struct lane_list *list, int64_t idle_ns)
 {
 	while (list->oldest && list->oldest->used_ns + idle_ns <= relay->now.ns) {
-		relay_count(relay, RELAY_COUNT_UDP_EXPIRED);
+		relay_count(relay, list == &relay->echoes ? RELAY_COUNT_ECHO_EXPIRED :
+							    RELAY_COUNT_UDP_EXPIRED);
 		gram_end(list->oldest);
 	}
 	if (!list->oldest)
@@ -421,6 +430,7 @@ struct minato_time relay_pump(void *user, struct minato_time now)
 	next = earlier(next, expire(relay, &relay->endpoints, UDP_IDLE_NS));
 	next = earlier(next, expire(relay, &relay->idlers, UDP_IDLE_NS));
 	next = earlier(next, expire(relay, &relay->visitors, UDP_IDLE_NS));
+	next = earlier(next, expire(relay, &relay->echoes, ECHO_IDLE_NS));
 	/* What the work has caused in the host value. */
 	take_events(relay);
 	return relay->busy_first || relay->busy_doors ? now : next;

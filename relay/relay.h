@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "drive/drive.h"
 #include "minato/minato.h"
@@ -186,13 +187,16 @@ struct relay_config {
 	 */
 	void (*other)(void *user, const struct minato_event *event);
 	void *other_user;
+	/* A line for the user about what the guest cannot have, each at most once. May be NULL. */
+	void (*notice)(void *user, const char *text);
+	void *notice_user;
 };
 
 #define RELAY_WORD 0xa5u
 
 /*
- * Makes a relay and adds its entries to the table, in the scope `inside`: the uplink for TCP and
- * UDP of each family; guards that refuse the host's loopback, "this host", broadcast and the
+ * Makes a relay and adds its entries to the table, in the scope `inside`: the uplink for TCP,
+ * UDP and echo; guards that refuse the host's loopback, "this host", broadcast and the
  * gateway (which stays open with host_loopback); the DNS sockets on the DNS address, which must be
  * an address of the host value by now. Raises RLIMIT_NOFILE of this process to the hard limit: call
  * it after drive_guest_make, so that the guest keeps the caller's. -ENOMEM, and what minato.h's
@@ -276,6 +280,13 @@ struct relay_about {
 /* About the owner's word of a row or event. False (and NOTHING) if it is not the relay's. */
 bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *out);
 
+/* Whether this process may open ping sockets, so that the guest can ping. */
+bool relay_can_ping(void);
+/* What to do where it may not: a line for the user. */
+#define RELAY_PING_REMEDY                                                                          \
+	"the guest cannot ping: this host lets no program of your group open ping sockets; allow " \
+	"it as root: sysctl -w net.ipv4.ping_group_range=\"0 2147483647\""
+
 #define RELAY_COUNTERS(X)                                                                          \
 	X(TCP_OUT, "relay_tcp_out")			/* calls of the guest that were dialled */ \
 	X(TCP_OUT_REFUSED, "relay_tcp_out_refused")	/* the far side refused */                 \
@@ -288,6 +299,12 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 	X(UDP_EVICTED, "relay_udp_evicted")		/* gave way when something ran out */      \
 	X(UDP_LOST, "relay_udp_lost")			/* datagrams no socket had room for */     \
 	X(UDP_ERRORS, "relay_udp_errors")		/* ICMP errors handed to the guest */      \
+	X(ECHO_OUT, "relay_echo_out")			/* guest identifiers that pinged */        \
+	X(ECHO_EXPIRED, "relay_echo_expired")		/* idle for a minute */                    \
+	X(ECHO_EVICTED, "relay_echo_evicted")		/* gave way when something ran out */      \
+	X(ECHO_LOST, "relay_echo_lost")			/* echoes no socket had room for */        \
+	X(ECHO_ERRORS, "relay_echo_errors")		/* ICMP errors handed to the guest */      \
+	X(ECHO_FORBIDDEN, "relay_echo_forbidden")	/* for want of a ping socket */            \
 	X(REFUSED_INNER, "relay_refused_inner")		/* to the host's inner side */             \
 	X(REFUSED_MULTICAST, "relay_refused_multicast") /* to a group: not carried */              \
 	X(REFUSED_BROADCAST, "relay_refused_broadcast") /* of a network of the host's */           \
@@ -325,6 +342,7 @@ uint64_t relay_counter(const struct relay *relay, unsigned counter);
  *   LANE_EXCUSE     OPEN       none                  answers DNS over TCP with SERVFAIL
  *   LANE_ENDPOINT   OPEN       unconnected           all that a guest's UDP endpoint sends
  *   LANE_VISITOR     OPEN       the published one     one client of a published UDP port
+ *   LANE_ECHO        OPEN       a ping socket         all echoes of a guest's identifier
  */
 enum lane_kind {
 	LANE_FREE,
@@ -333,6 +351,7 @@ enum lane_kind {
 	LANE_EXCUSE,
 	LANE_ENDPOINT,
 	LANE_VISITOR,
+	LANE_ECHO,
 } __attribute__((packed));
 
 enum lane_state {
@@ -543,6 +562,7 @@ struct gram {
 	uint32_t scope_id;
 	uint16_t gso_size; /* 0: one datagram */
 	uint8_t traffic_class;
+	uint8_t ttl; /* 0: the socket does not tell */
 	size_t len;
 	uint8_t *data;
 };
@@ -561,18 +581,27 @@ void gram_give(struct lane *f, const struct minato_endpoint *from, const struct 
 void gram_flush(struct relay *relay);
 /* The hop limit a packet of the guest leaves with: one hop is behind it. */
 uint8_t gram_ttl(uint8_t ttl);
-/* The host could not send what the guest sent: reported to it, unless that says nothing. */
-void gram_fail(struct lane *f, const struct minato_datagram *about, int errnum);
 /*
- * Whether the host takes this for the broadcast address of a network of its own, which no error may
- * be sent about (RFC 1122 3.2.2). Costs system calls: for what was refused already.
+ * What the guest sent cannot be carried: it hears why, unless that says nothing. `first`: the
+ * beginning of it, for the error to quote; may be NULL.
  */
-bool gram_is_broadcast(const struct minato_endpoint *to);
+void gram_fail(struct lane *f, const struct minato_datagram *about,
+	       const struct minato_extent *first, int errnum);
+/*
+ * The same of what the host's kernel did not take. A broadcast is counted alone: no error may be
+ * sent about one (RFC 1122 3.2.2).
+ */
+void gram_unsent(struct lane *f, const struct gram_way *way, const struct minato_datagram *about,
+		 const struct minato_extent *first, int errnum);
+/* Fragments or not is an option of the socket, not of a message: set where the last differed. */
+void gram_discover(const struct gram_way *way);
 /*
  * Reads up to GRAM_BATCH. Their data lies in the relay's memory until the next call. Returns how
  * many, or negative errno; fewer than GRAM_BATCH: the socket is empty.
  */
 int gram_recv(struct relay *relay, int fd, struct gram *grams);
+/* One system call: a datagram, or a run of at most GRAM_SEGMENTS_MAX. 0 or negative errno. */
+int gram_send(const struct gram_way *way, struct iovec *iov, size_t count, uint16_t gso_size);
 #define GRAM_QUOTE_MAX 1232u
 
 /* An entry of the error queue. */
@@ -603,8 +632,16 @@ void visitor_arrive(struct relay_published *door);
 void visitor_work(struct lane *f);
 /* Ends a UDP flow. */
 void gram_end(struct lane *f);
-/* Gives up the endpoint unused for longest to win a descriptor. False: there is none. */
+/* Gives up what has been unused for longest to win a descriptor. False: there is none. */
 bool endpoint_evict(struct relay *relay);
+
+/* ---- ping.c: echoes ---- */
+
+/* A guest's identifier without a flow pinged: a held call. */
+void ping_call(struct relay *relay, uint64_t call);
+void ping_work(struct lane *f);
+/* Gives up the identifier unused for longest. False: there is none. */
+bool ping_evict(struct relay *relay);
 
 /* ---- dnsmsg.c: the parts of a DNS message that a forwarder needs (RFC 1035 4.1) ---- */
 
@@ -744,6 +781,7 @@ struct relay {
 	struct lane_list endpoints;	/* LANE_ENDPOINT by last use */
 	struct lane_list visitors;	/* LANE_VISITOR by last use */
 	struct lane_list idlers;	/* LANE_ENDPOINT without a descriptor */
+	struct lane_list echoes;	/* LANE_ECHO by last use */
 	struct lane_list resetting;	/* LANE_RESETTING by start */
 	struct relay_forward *forwards; /* in the order in which they were added */
 	uint32_t last_forward;		/* the highest id so far */
@@ -755,6 +793,7 @@ struct relay {
 	struct gram_room *room;
 	struct dns *dns;
 	struct nameservers nameservers;
+	bool told_ping; /* the notice that pings are forbidden has been given */
 	int spare_fd; /* given up for a moment to turn a caller away */
 	uint64_t counters[RELAY_COUNTER_COUNT];
 };

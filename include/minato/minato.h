@@ -335,10 +335,12 @@ struct minato_datagram {
 };
 /*
  * Datagrams with both ends given. A source address that is not ours needs
- * MINATO_OPT_TRANSPARENT. With gso_size, `data` is a run of datagrams of that
- * size (the last may be shorter). What is longer than its path takes leaves in
- * fragments. -EMSGSIZE (above 65,507 bytes, IPv6 65,527), -EAGAIN,
- * -EDESTADDRREQ.
+ * MINATO_OPT_TRANSPARENT. ICMP: `data` begins with the 8 bytes of an echo
+ * request (with that option also of a reply), whose identifier (the local
+ * port) and checksum are filled in. With gso_size, `data` is a run of
+ * datagrams of that size (the last may be shorter). What is longer than its
+ * path takes leaves in fragments. -EMSGSIZE (above 65,507 bytes, IPv6 65,527),
+ * -EAGAIN, -EDESTADDRREQ.
  */
 int64_t minato_send_datagram(struct minato *m, uint64_t socket,
 			     const struct minato_datagram *to,

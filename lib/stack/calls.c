@@ -422,9 +422,32 @@ int minato_call_packet(struct minato *m, uint64_t call,
 	return 0;
 }
 
+void calls_quote(const struct minato *m, const struct socket *s,
+		 struct minato_trouble *trouble)
+{
+	const struct message *msg;
+	struct minato_extent first;
+	uint32_t head;
+
+	if (s->proto == MINATO_TCP)
+		return;
+	head = s->body.datagrams.received.head;
+	if (head == STACK_NONE || trouble->data != NULL)
+		return;
+	msg = message_at(m, head);
+	if (msg->data.bytes == 0)
+		return;
+	queue_view(&m->payload, &msg->data, NULL, 0, msg->data.bytes, &first, 1,
+		   NULL);
+	trouble->data = first.base;
+	trouble->len = first.len;
+	if (msg->gso_size != 0 && msg->gso_size < first.len)
+		trouble->len = msg->gso_size;
+}
+
 int minato_refuse(struct minato *m, uint64_t call)
 {
-	const struct minato_trouble closed = { .reason = MINATO_REASON_PORT };
+	struct minato_trouble closed = { .reason = MINATO_REASON_PORT };
 	struct tcp_segment rst = { .flags = TCP_RST | TCP_ACK };
 	struct icmp_about about;
 	uint32_t index;
@@ -440,6 +463,7 @@ int minato_refuse(struct minato *m, uint64_t call)
 		rst.ack = seq_add(about.seq, 1);
 		icmp_out_refuse(m, &about.key, &rst);
 	} else {
+		calls_quote(m, s, &closed);
 		icmp_out_about(m, &about, &closed);
 	}
 	slots_give(m, index);
@@ -448,7 +472,7 @@ int minato_refuse(struct minato *m, uint64_t call)
 
 int minato_reject(struct minato *m, uint64_t call, enum minato_reason reason)
 {
-	const struct minato_trouble trouble = { .reason = reason };
+	struct minato_trouble trouble = { .reason = reason };
 	struct icmp_about about;
 	uint32_t index;
 	int error;
@@ -460,6 +484,7 @@ int minato_reject(struct minato *m, uint64_t call, enum minato_reason reason)
 		return -EINVAL;
 	host_count(m, COUNTER_CALLS_REFUSED);
 	calls_about(m, s, &about);
+	calls_quote(m, s, &trouble);
 	icmp_out_about(m, &about, &trouble);
 	slots_give(m, index);
 	return 0;

@@ -227,6 +227,8 @@ int minato_report(struct minato *m, uint64_t socket,
 		return error;
 	if (!is_trouble(trouble, minato_addr_is4(&about.key.remote)))
 		return -EINVAL;
+	if (flow == NULL)
+		calls_quote(m, s, &told);
 	bound_mtu(&told, &about);
 	icmp_out_about(m, &about, &told);
 	return 0;

@@ -601,6 +601,9 @@ void calls_drop_children(struct minato *m, uint32_t listener);
 struct icmp_about;
 void calls_about(struct minato *m, const struct socket *s,
 		 struct icmp_about *out);
+/* What is known of its payload, where the trouble quotes nothing yet. */
+void calls_quote(const struct minato *m, const struct socket *s,
+		 struct minato_trouble *trouble);
 
 /* --- closed.c: what meets no socket ------------------------------------- */
 

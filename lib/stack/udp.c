@@ -161,7 +161,9 @@ static int choose_local(struct minato *m, uint32_t index,
 		msg->local.port = to->local.port;
 	if (!minato_addr_is_any(&to->local.addr))
 		msg->local.addr = to->local.addr;
-	if (msg->local.port == 0)
+	/* 0 is an identifier like any other, but no port. */
+	if (msg->local.port == 0 && !(s->proto == MINATO_ICMP &&
+				      (s->flags & SOCKET_ASSOCIATION)))
 		return -EINVAL;
 	if (minato_addr_is_any(&msg->local.addr)) {
 		if (!route_source(m, s->scope, &msg->remote.addr, &ours))
@@ -202,8 +204,20 @@ static int check_size(const struct minato *m, const struct socket *s,
 
 #define ECHO_LEN 8u
 
-/* An echo request: its identifier is the socket's, its checksum ours. */
-static int complete_echo(struct minato *m, struct message *msg)
+/* Who speaks as others may also answer in their name. */
+static bool may_say(const struct socket *s, bool is4, const uint8_t *header)
+{
+	if (header[1] != 0)
+		return false;
+	if (header[0] == (is4 ? ICMP4_ECHO : ICMP6_ECHO))
+		return true;
+	return (s->flags & SOCKET_TRANSPARENT) &&
+	       header[0] == (is4 ? ICMP4_ECHO_REPLY : ICMP6_ECHO_REPLY);
+}
+
+/* An echo message: its identifier is the socket's, its checksum ours. */
+static int complete_echo(struct minato *m, const struct socket *s,
+			 struct message *msg)
 {
 	const bool is4 = minato_addr_is4(&msg->remote.addr);
 	const uint32_t len = msg->data.bytes;
@@ -217,7 +231,7 @@ static int complete_echo(struct minato *m, struct message *msg)
 	/* Just written, to a chunk of its own. */
 	check(head.len == ECHO_LEN);
 	bytes = head.base;
-	if (bytes[0] != (is4 ? ICMP4_ECHO : ICMP6_ECHO) || bytes[1] != 0)
+	if (!may_say(s, is4, bytes))
 		return -EINVAL;
 	bytes[2] = 0;
 	bytes[3] = 0;
@@ -256,7 +270,7 @@ static int prepare(struct minato *m, uint32_t index, struct message *msg,
 	msg->kind = MESSAGE_UDP;
 	error = check_size(m, s, msg);
 	if (error == 0 && s->proto == MINATO_ICMP)
-		error = complete_echo(m, msg);
+		error = complete_echo(m, s, msg);
 	return error;
 }
 
