@@ -296,6 +296,39 @@ static void datagram(struct fuzz *f)
 	input(f, data, at + 8 + len, 0, true);
 }
 
+/* Pieces of few packets, so that some become whole, and some overlap. */
+static void fragment(struct fuzz *f)
+{
+	uint8_t data[400] = { 0 };
+	const uint8_t how = take(&f->in);
+	const uint8_t proto = how & 4 ? IP_PROTO_UDP : IP_PROTO_TCP;
+	const uint32_t offset = take(&f->in) % 32 * 8u;
+	const uint32_t len = take(&f->in) & (how & 8 ? 0xf8 : 0xff);
+	const bool more = (how & 16) != 0, is6 = (how & 2) != 0;
+	const uint32_t header = is6 ? FRAGMENT_LEN : 0;
+	struct sum sum = { 0 };
+	uint32_t at = put_ip(data, is6 ? IP_PROTO_FRAGMENT : proto, header + len, (how & 1) != 0,
+			     is6);
+
+	if (is6) {
+		fragment_build(data + at, proto, offset, more, how / 32u % 2);
+	} else {
+		data[18] = 0;
+		data[19] = how / 32 % 2;
+		data[20] = (uint8_t)((more ? 0x20 : 0) | offset / 8 >> 8);
+		data[21] = (uint8_t)(offset / 8);
+		data[24] = data[25] = 0;
+		sum_add(&sum, data + 14, 20);
+		sum_put(&sum, data + 24);
+	}
+	at += header;
+	if (offset == 0 && proto == IP_PROTO_UDP)
+		udp_build(data + at, 1000, 53, 8u + take(&f->in));
+	else if (offset == 0)
+		data[at + 12] = 0x50;
+	input(f, data, at + len, 0, (how & 64) != 0);
+}
+
 /* --- verbs ------------------------------------------------------------------------------ */
 
 static uint64_t any_handle(struct fuzz *f)
@@ -359,7 +392,9 @@ static void move_data(struct fuzz *f, uint64_t h, uint8_t verb)
 			minato_release(f->m, h, x[0].len);
 		break;
 	case 4:
-		minato_send_datagram(f->m, h, &to, data, len / 10);
+		to.dont_fragment = (len & 1) != 0;
+		to.gso_size = (uint16_t)(take(&f->in) * 16);
+		minato_send_datagram(f->m, h, &to, data, len);
 		break;
 	default:
 		minato_recv_datagram(f->m, h, &to, data, len, 0);
@@ -439,7 +474,7 @@ static void step(struct fuzz *f)
 {
 	const uint8_t op = take(&f->in);
 
-	switch (op % 12) {
+	switch (op % 13) {
 	case 0: raw_frame(f); break;
 	case 1:
 	case 2:
@@ -447,13 +482,14 @@ static void step(struct fuzz *f)
 	case 4: datagram(f); break;
 	case 5: open_one(f); break;
 	case 6: listen_all(f); break;
-	case 7: change(f, any_handle(f), op / 12); break;
-	case 8: move_data(f, any_handle(f), op / 12); break;
+	case 7: change(f, any_handle(f), op / 13); break;
+	case 8: move_data(f, any_handle(f), op / 13); break;
 	case 9:
 		f->now.ns += op & 16 ? take(&f->in) * NS_PER_S : take(&f->in) * NS_PER_MS;
 		minato_advance(f->m, f->now);
 		break;
 	case 10: drain(f); break;
+	case 11: fragment(f); break;
 	default: look(f); break;
 	}
 }

@@ -192,7 +192,9 @@ static bool is_duplicate(const struct minato *m, const struct reassembly *r,
 			  get_bit(r->starts, s.last) ||
 			  !get_bit(r->present, s.last);
 
-	if (!ends || !get_bit(r->starts, s.first))
+	if (!ends || !get_bit(r->starts, s.first) ||
+	    p->more_fragments !=
+		    (r->total != p->fragment_offset + p->payload_len))
 		return false;
 	for (uint32_t i = s.first; i < s.last; i++)
 		if (!get_bit(r->present, i) ||

@@ -20,7 +20,7 @@ static void make(uint8_t *out, uint32_t seed, uint32_t len)
 
 static void check(struct sim *s, uint32_t node, const uint8_t *data, uint32_t len)
 {
-	static uint8_t want[2000];
+	static uint8_t want[65536];
 	uint32_t seed, says;
 
 	if (len < HEAD) {
@@ -49,21 +49,37 @@ static const struct minato_addr *somewhere(struct sim *s, uint32_t node, bool is
 
 static void ping(struct sim *s, uint32_t node)
 {
-	uint8_t data[64] = { 0 };
+	static uint8_t data[60000];
 	struct minato_datagram to = { 0 };
+	const uint32_t len = s->large ? 8 + dice_size(&s->dice, sizeof(data) - 8) : 64;
 	const bool is6 = dice_chance(&s->dice, 500);
 
 	data[0] = is6 ? 128 : 8;
 	to.remote.addr = *somewhere(s, node, is6);
-	minato_send_datagram(s->node[node].m, s->node[node].icmp, &to, data, sizeof(data));
+	minato_send_datagram(s->node[node].m, s->node[node].icmp, &to, data, len);
+}
+
+/* How long each datagram of a run is, and how many there are. In some worlds they are longer than
+   the links take. */
+static uint32_t choose_sizes(struct sim *s, uint32_t *count)
+{
+	uint32_t each = HEAD + dice_below(&s->dice, 1000);
+
+	*count = dice_chance(&s->dice, 300) ? 1 + dice_below(&s->dice, 10) : 1;
+	if (!s->large || dice_chance(&s->dice, 500))
+		return each;
+	each = HEAD + dice_size(&s->dice, 65507 - HEAD);
+	if (*count * each > 65000)
+		*count = 1;
+	return each;
 }
 
 void chat_send(struct sim *s, uint32_t node)
 {
-	static uint8_t data[20000];
+	static uint8_t data[66000];
 	struct minato_datagram to = { .remote.port = 7000 };
-	const uint32_t each = HEAD + dice_below(&s->dice, 1000);
-	const uint32_t count = dice_chance(&s->dice, 300) ? 1 + dice_below(&s->dice, 10) : 1;
+	uint32_t count;
+	const uint32_t each = choose_sizes(s, &count);
 
 	if (dice_chance(&s->dice, 200)) {
 		ping(s, node);

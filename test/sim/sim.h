@@ -170,6 +170,7 @@ struct sim {
 	uint32_t nodes;
 	uint32_t size_max; /* bytes that one side says */
 	uint32_t pace_ms;  /* between what programs begin */
+	bool large;   /* datagrams longer than links take */
 	bool outside; /* node 0 is the way to everywhere */
 	bool scarce;  /* memory is */
 	struct cable cable;

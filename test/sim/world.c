@@ -192,6 +192,7 @@ static void make_world(struct sim *s)
 
 	s->nodes = 2 + dice_below(d, SIM_NODES - 1);
 	s->outside = dice_chance(d, 300);
+	s->large = dice_chance(d, 300);
 	s->scarce = dice_chance(d, 250);
 	s->by_events = dice_chance(d, 700);
 	s->size_max = PICK(d, 2000, 50000, 200000, 1000000);
@@ -199,6 +200,9 @@ static void make_world(struct sim *s)
 	s->flows_max = 1 + dice_below(d, s->scarce ? 8 : SIM_FLOWS);
 	s->storm_end = s->now + (2 + (int64_t)dice_below(d, 40)) * SIM_S;
 	make_weather(s);
+	/* A bit here and another there, in two fragments, no checksum sees. */
+	if (s->large)
+		s->cable.weather.corrupt = 0;
 	for (uint32_t i = 0; i < s->nodes && !s->failed; i++) {
 		make_config(s, i, type, mtu);
 		make_node(s, i);
