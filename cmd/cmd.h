@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
+#include <termios.h>
 
 #include "drive/drive.h"
 #include "relay/relay.h"
@@ -152,15 +153,20 @@ extern const struct cmd_command cmd_completion;
 /* ---- passing.c: signals and the terminal, handed on to a command that is waited for ---- */
 
 /*
- * Whoever runs a command in the place of itself: what comes to us goes to it, and when the terminal
- * stops us, we stop.
+ * Whoever runs a command in the place of itself: what comes to us goes to it, and when it stops, we
+ * stop, so that the shell that started us sees the job as it is.
  */
 struct cmd_passing {
 	void (*pass)(void *user, int signo); /* gives the signal to the command */
+	void (*child)(void *user);	     /* on SIGCHLD; NULL: nobody wants it */
 	void *user;
-	bool alone;	  /* nobody else hears what the terminal sends: all of it goes to pass */
-	int terminal;	  /* a descriptor of the controlling terminal, or -1 */
-	pid_t foreground; /* the process group it had */
+	bool alone;	      /* nobody else hears what the terminal sends: all goes to pass */
+	int terminal;	      /* a descriptor of the controlling terminal, or -1 */
+	pid_t foreground;     /* the process group it had */
+	struct termios modes; /* and its modes; valid if `moded` */
+	bool moded;
+	int proc;	 /* /proc, before we may move into a guest's */
+	ino_t namespace; /* of processes, ours */
 };
 
 /*
@@ -168,8 +174,16 @@ struct cmd_passing {
  * negative errno.
  */
 int cmd_passing_begin(struct cmd_passing *passing, struct drive_loop *loop);
-/* Gives the terminal back to the process group that had it, as a shell does after a job. */
-void cmd_passing_end(struct cmd_passing *passing);
+/*
+ * The command was stopped: stops this process too, if a shell may be waiting for that, and returns
+ * when it was continued, with the terminal as the command left it.
+ */
+void cmd_passing_stopped(struct cmd_passing *passing);
+/*
+ * Gives the terminal back to the process group that had it, as a shell does after a job, and its
+ * modes too if `code` says that the command was killed.
+ */
+void cmd_passing_end(struct cmd_passing *passing, int code);
 /* The number of a signal by name ("TERM", "SIGTERM", "15"), or -EINVAL. */
 int cmd_signal_number(const char *name);
 
@@ -317,7 +331,7 @@ struct cmd_harbour {
 	char hand_end[64];			   /* how the last one died, until it is said */
 	int64_t listener_watch;
 	struct cmd_passing passing;
-	int64_t end_watch;
+	int64_t end_watch, ear_watch;
 	struct cmd_detach detach;
 	bool cut;    /* the end was asked for: nothing that is under way is awaited */
 	bool ending; /* the command has ended, with this exit code: */

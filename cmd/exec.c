@@ -39,14 +39,24 @@ static void pass(void *user, int signo)
 		kill(visit->child, signo);
 }
 
-static void child_ended(void *user, uint32_t events)
+static void child_changed(void *user)
 {
 	struct visit *visit = user;
 	int status;
 
-	(void)events;
-	if (waitpid(visit->child, &status, WNOHANG) == visit->child)
+	if (visit->child <= 0 ||
+	    waitpid(visit->child, &status, WNOHANG | WUNTRACED) != visit->child)
+		return;
+	if (WIFSTOPPED(status))
+		cmd_passing_stopped(&visit->passing);
+	else
 		drive_loop_stop(visit->loop, drive_status_code(status));
+}
+
+static void child_ended(void *user, uint32_t events)
+{
+	(void)events;
+	child_changed(user);
 }
 
 static int wait_for(struct visit *visit)
@@ -76,7 +86,11 @@ static int start(struct visit *visit, char *const *argv, char *const *envp)
 
 static int enter(pid_t init, const char *workdir, char *const *argv, char *const *envp)
 {
-	struct visit visit = { .passing = { .pass = pass, .user = &visit, .terminal = -1 } };
+	struct visit visit = {
+		.passing = {
+			.pass = pass, .child = child_changed, .user = &visit, .terminal = -1,
+		},
+	};
 	struct drive_error error;
 	int result = drive_loop_new(&visit.loop);
 	int code = CMD_FAILED;
@@ -92,7 +106,7 @@ static int enter(pid_t init, const char *workdir, char *const *argv, char *const
 	else
 		code = start(&visit, argv, envp);
 out_loop:
-	cmd_passing_end(&visit.passing);
+	cmd_passing_end(&visit.passing, code);
 	if (visit.loop)
 		drive_loop_free(visit.loop);
 	return code;

@@ -37,6 +37,19 @@ static void guest_ended(void *user, uint32_t events)
 		drive_loop_stop(harbour->loop, 0);
 }
 
+/* Init says that the command was stopped. */
+static void guest_said(void *user, uint32_t events)
+{
+	struct cmd_harbour *harbour = user;
+	int result = drive_guest_hear(&harbour->guest);
+
+	(void)events;
+	if (result > 0)
+		cmd_passing_stopped(&harbour->passing);
+	else if (result < 0)
+		drive_loop_remove(harbour->loop, harbour->ear_watch);
+}
+
 static struct minato_time watch_the_end(void *user, struct minato_time now)
 {
 	struct cmd_harbour *harbour = user;
@@ -156,8 +169,12 @@ int cmd_harbour_go(struct cmd_harbour *harbour, struct drive_error *error)
 
 int cmd_harbour_run(struct cmd_harbour *harbour, struct drive_error *error)
 {
-	int result = drive_loop_run(harbour->loop);
+	int result;
 
+	if (!harbour->target)
+		harbour->ear_watch = drive_loop_add(harbour->loop, drive_guest_ear(&harbour->guest),
+						    EPOLLIN, guest_said, harbour);
+	result = drive_loop_run(harbour->loop);
 	if (result < 0)
 		return drive_fail(error, -result, "the loop failed: %s", strerror(-result));
 	return harbour->code;
@@ -184,7 +201,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 	if (harbour->listener >= 0)
 		close(harbour->listener);
 	if (harbour->pid)
-		cmd_passing_end(&harbour->passing);
+		cmd_passing_end(&harbour->passing, harbour->code);
 	if (harbour->loop)
 		drive_loop_free(harbour->loop);
 }

@@ -308,6 +308,13 @@ int drive_guest_go(struct drive_guest *guest, struct drive_error *error);
  * for which drive_signal_was_sent.
  */
 int drive_guest_signal(const struct drive_guest *guest, int signo);
+/*
+ * The descriptor that becomes readable when the command was stopped, of a guest that runs; for a
+ * loop, and drive_guest_hear.
+ */
+int drive_guest_ear(const struct drive_guest *guest);
+/* The signal that stopped the command; 0: none; -EPIPE: init is gone, watch no longer. */
+int drive_guest_hear(const struct drive_guest *guest);
 /* Whether a process sent it (kill, sigqueue), as opposed to the kernel on behalf of a terminal. */
 bool drive_signal_was_sent(const struct signalfd_siginfo *signal);
 /*

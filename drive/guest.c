@@ -127,6 +127,21 @@ int drive_guest_signal(const struct drive_guest *guest, int signo)
 	return pidfd_send_signal(guest->pidfd, signo, NULL, 0) < 0 ? -errno : 0;
 }
 
+int drive_guest_ear(const struct drive_guest *guest)
+{
+	return guest->control;
+}
+
+int drive_guest_hear(const struct drive_guest *guest)
+{
+	struct drive_word word;
+	ssize_t got = recv(guest->control, &word, sizeof(word), MSG_DONTWAIT);
+
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	return got == (ssize_t)sizeof(word) ? word.result : -EPIPE;
+}
+
 bool drive_signal_was_sent(const struct signalfd_siginfo *signal)
 {
 	return signal->ssi_code <= 0; /* SI_USER, SI_QUEUE, SI_TKILL ...; SI_KERNEL is positive */

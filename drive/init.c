@@ -162,15 +162,28 @@ static void let_go(void)
 		close(null);
 }
 
+/* The maker may want to stop as well. One that does not listen need not know. */
+static void tell_stop(int signo)
+{
+	struct drive_word word = { .result = signo };
+
+	if (send(CONTROL, &word, sizeof(word), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EPIPE)
+		_exit(1);
+}
+
 /* Ends when the command has ended; the kernel then kills what it left. */
 static void reap(const struct init *init)
 {
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == init->command)
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+		if (pid != init->command)
+			continue;
+		if (!WIFSTOPPED(status))
 			_exit(drive_status_code(status));
+		tell_stop(WSTOPSIG(status));
+	}
 }
 
 static void hand_on_signals(const struct init *init)

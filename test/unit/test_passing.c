@@ -67,7 +67,7 @@ static void what_a_process_sends_is_passed_on(void **state)
 		assert_true(drive_loop_turn(loop, past) >= 0);
 		assert_int_equal(last_passed, signals[i]);
 	}
-	cmd_passing_end(&passing);
+	cmd_passing_end(&passing, 0);
 	drive_loop_free(loop);
 }
 

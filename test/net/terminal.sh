@@ -1,0 +1,10 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# At a terminal: job control outside and inside, the window, the ends. The user
+# who types is played by terminal.py.
+. "$(dirname "$0")/lib.bash"
+world_up
+cp "$(dirname "$0")/terminal.py" "$T/terminal.py"
+chmod 644 "$T/terminal.py"
+cd "$T" || exit 1
+as_user python3 "$T/terminal.py" "$M"
