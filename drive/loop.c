@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,15 +20,16 @@
 /*
  * Falling asleep and being woken cost more than a near answer takes to come. So after a small
  * exchange the loop goes on looking for a moment, on these conditions: the last such waits were as
- * short, there is a second processor on which the answer can be made meanwhile, and no other
- * program has lately been given ours while we looked, which says that it has better use.
+ * short, there is a second processor on which the answer can be made meanwhile, and the scheduler
+ * has not lately given ours to another program for long: who looks is not taken for a sleeper that
+ * must be run at once when woken, so where processors are scarce, sleeping is what serves.
  */
 #define LINGER_NS 50000
-#define GAP_MAX_NS 1000000 /* what a long wait counts as: a few short ones make up for it */
-#define GAP_WEIGHT 8	   /* the newest wait's share of the mean is 1/8 */
-#define TAKEN_NS 1000000   /* a look takes less than 1 us; so long: a program's slice of time */
-#define ABSTAIN_MIN_NS 10000000 /* then nothing of it for so long, and twice as long each time */
-#define ABSTAIN_MAX_NS 1000000000
+#define GAP_MAX_NS 1000000	 /* what a long wait counts as: a few short ones make up for it */
+#define GAP_WEIGHT 8		 /* the newest wait's share of the mean is 1/8 */
+#define TAKEN_NS 1000000	 /* more than the two ends of the exchange need of our processor */
+#define ABSTAIN_MIN_NS 100000000 /* then nothing of it for so long, and twice as long each time */
+#define ABSTAIN_MAX_NS 3200000000
 
 #define KINDS_MAX 64u	 /* different callbacks; a program has a dozen */
 #define SLOTS_STEP 1024u /* one watch takes 16 bytes: memory grows by four pages */
@@ -58,6 +60,7 @@ struct patience {
 	int64_t gap_ns;	    /* mean length of the waits in which something was expected */
 	int64_t abstain_ns; /* length of the last abstention */
 	int64_t until_ns;   /* its end */
+	int64_t switches; /* involuntary ones, when the last look began; -1: the last wait slept */
 	uint64_t looks;
 };
 
@@ -122,6 +125,7 @@ int drive_loop_new(struct drive_loop **out)
 	loop->free_head = SLOT_NONE;
 	loop->patience.possible = has_processors();
 	loop->patience.gap_ns = GAP_MAX_NS;
+	loop->patience.switches = -1;
 	loop->now = drive_now();
 	*out = loop;
 	return 0;
@@ -308,15 +312,30 @@ uint64_t drive_loop_looks(const struct drive_loop *loop)
 	return loop->patience.looks;
 }
 
-/* Another program had the processor while we looked. */
-static void abstain(struct patience *p, int64_t now)
+/* How often the scheduler has taken the processor from us. */
+/* syscalls: getrusage */
+static int64_t switches(void)
 {
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
+/*
+ * Whether another program had the processor in the time from `before`. Time that a hypervisor took
+ * is no reason: there, sleeping would not have helped.
+ */
+static bool was_taken(struct patience *p, int64_t before, int64_t now)
+{
+	if (p->switches < 0 || now - before <= TAKEN_NS || switches() == p->switches)
+		return false;
 	p->abstain_ns *= 2;
 	if (p->abstain_ns < ABSTAIN_MIN_NS || now - p->until_ns > ABSTAIN_MAX_NS)
 		p->abstain_ns = ABSTAIN_MIN_NS;
 	if (p->abstain_ns > ABSTAIN_MAX_NS)
 		p->abstain_ns = ABSTAIN_MAX_NS;
 	p->until_ns = now + p->abstain_ns;
+	return true;
 }
 
 /* Looks without sleeping while that promises something. Returns epoll's count or -1. */
@@ -328,18 +347,19 @@ static int look(struct drive_loop *loop, struct epoll_event *events, int64_t beg
 	int64_t now = begin;
 	int count = 0;
 
-	if (p->gap_ns > LINGER_NS || begin < p->until_ns)
+	if (p->gap_ns > LINGER_NS || begin < p->until_ns || was_taken(p, loop->now.ns, begin)) {
+		p->switches = -1;
 		return 0;
+	}
 	if (until > begin + LINGER_NS)
 		until = begin + LINGER_NS;
+	p->switches = switches();
 	while (count == 0 && now < until) {
 		count = epoll_wait(loop->epoll, events, BATCH, 0);
 		p->looks++;
 		now = drive_now().ns;
-		if (now - last > TAKEN_NS) {
-			abstain(p, now);
+		if (was_taken(p, last, now))
 			break;
-		}
 		last = now;
 	}
 	return count;
