@@ -198,7 +198,11 @@ static void bound_mtu(struct minato_trouble *t, struct icmp_about *about)
 {
 	const bool is4 = minato_addr_is4(&about->key.remote);
 	const uint32_t least = is4 ? 68 : 1280;
-	const uint32_t header = (is4 ? IPV4_LEN : IPV6_LEN) + UDP_LEN;
+	/* What is known of an echo message begins with its header. */
+	const bool whole = about->key.proto == MINATO_ICMP &&
+			   t->len >= ICMP_LEN;
+	const uint32_t header = (is4 ? IPV4_LEN : IPV6_LEN) +
+				(whole ? 0 : UDP_LEN);
 
 	if (t->mtu == 0)
 		return;

@@ -4,6 +4,10 @@
 . "$(dirname "$0")/lib.bash"
 world_up
 
+gid=$(as_user id -g)
+[ "$NET_REAL_ROOT" = 1 ] || gid=$(id -g)
+echo "$gid $gid" >/proc/sys/net/ipv4/ping_group_range
+
 # Behind the peer, which routes: a network of MTU 1300.
 FAR4=10.98.0.10 FAR6=fd98::10 OTHER4=10.98.0.11 OTHER6=fd98::11
 in_peer unshare --net --kill-child -- sleep 3600 &
@@ -30,7 +34,9 @@ in_peer ip link set r0 up
 in_far ip link set lo up
 in_far ip addr add $FAR4/24 dev f0
 in_far ip addr add $OTHER4/24 dev f0
+in_far ip addr add 10.98.0.13/24 dev f0
 in_far ip addr add $FAR6/64 dev f0 nodad
+in_far ip addr add fd98::13/64 dev f0 nodad
 in_far ip addr add $OTHER6/64 dev f0 nodad
 in_far ip link set f0 up
 in_far ip route add default via 10.98.0.1
@@ -136,6 +142,14 @@ gateway6=$(in_guest g -- ip -6 route show default | awk '{ print $3; exit }')
 ok "the gateway answers a long ping" in_guest g -- ping -c 2 -i 0.2 -W 2 -s 60000 "$gateway4"
 ok "the gateway answers a long ping over IPv6" \
 	in_guest g -- ping -c 2 -i 0.2 -W 2 -s 60000 "$gateway6"
+
+ok "a long ping goes out and comes back" in_guest g -- ping -c 2 -i 0.2 -W 2 -s 60000 $PEER4
+ok "and over IPv6" in_guest g -- ping -c 2 -i 0.2 -W 2 -s 60000 $PEER6
+ok "the longest too" in_guest g -- ping -c 1 -W 2 -s 65507 $PEER4
+has "a ping that must not be cut hears of a narrower path" \
+	"$(in_guest g -- ping -c 3 -i 0.2 -W 1 -M do -s 1472 10.98.0.13 2>&1)" "mtu ?= ?1300"
+has "and over IPv6" \
+	"$(in_guest g -- ping -c 3 -i 0.2 -W 1 -M do -s 1452 fd98::13 2>&1)" "mtu ?= ?1300"
 
 is "a narrower path is told to who forbids fragments" \
 	"$(in_guest g -- python3 "$T/pmtu.py" $FAR4 5000)" "1300 1300"
