@@ -201,8 +201,8 @@ static void bound_mtu(struct minato_trouble *t, struct icmp_about *about)
 	/* What is known of an echo message begins with its header. */
 	const bool whole = about->key.proto == MINATO_ICMP &&
 			   t->len >= ICMP_LEN;
-	const uint32_t header = (is4 ? IPV4_LEN : IPV6_LEN) +
-				(whole ? 0 : UDP_LEN);
+	const uint32_t ip = is4 ? IPV4_LEN : IPV6_LEN;
+	const uint32_t header = ip + (whole ? 0u : UDP_LEN + 0u);
 
 	if (t->mtu == 0)
 		return;
