@@ -458,8 +458,11 @@ int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_
 /*
  * Puts the files back whose place the host has filled anew: a rename over /etc/resolv.conf outside
  * takes away the guest's mount there. To be called when /proc/self/mountinfo changes (POLLPRI).
+ * False while a place is missing: whatever fills it raises no event here, so it is to be called
+ * again after DRIVE_MOUNTS_LOOK_MS.
  */
-void drive_mounts_keep(struct drive_etc *etc, size_t count);
+bool drive_mounts_keep(struct drive_etc *etc, size_t count);
+#define DRIVE_MOUNTS_LOOK_MS 100
 
 /*
  * For a mount namespace of somebody else. Stage, in a mount namespace that the caller leaves

@@ -261,20 +261,21 @@ static void serve(struct helper *helper)
 		{ .fd = helper->directory, .events = POLLIN },
 		{ .fd = mountinfo, .events = POLLPRI },
 	};
+	/* What changed before we looked raises no event. */
+	bool whole = !helper->word.resolved || drive_mounts_keep(&helper->etc, 1);
 	char events[4096];
 
-	/* What changed before we looked raises no event. */
-	if (helper->word.resolved)
-		drive_mounts_keep(&helper->etc, 1);
 	while (drive_target_lives(target)) {
-		if (poll(ready, 4, target->pidfd < 0 ? LOOK_MS : -1) < 0 && errno != EINTR)
+		int wait = target->pidfd < 0 ? LOOK_MS : -1;
+
+		if (poll(ready, 4, whole ? wait : DRIVE_MOUNTS_LOOK_MS) < 0 && errno != EINTR)
 			return;
 		if (ready[0].revents && !answer(helper))
 			return;
 		if (ready[2].revents)
 			(void)!read(helper->directory, events, sizeof(events));
-		if (ready[3].revents)
-			drive_mounts_keep(&helper->etc, 1);
+		if (ready[3].revents || !whole)
+			whole = drive_mounts_keep(&helper->etc, 1);
 	}
 }
 

@@ -206,13 +206,15 @@ static _Noreturn void serve(struct init *init)
 		{ .fd = init->mounts, .events = POLLPRI },
 	};
 
+	bool whole = drive_mounts_keep(init->etc, DRIVE_ETC_FILES);
+
 	for (;;) {
-		if (poll(ready, 3, -1) < 0 && errno != EINTR)
+		if (poll(ready, 3, whole ? -1 : DRIVE_MOUNTS_LOOK_MS) < 0 && errno != EINTR)
 			_exit(1);
 		if (ready[1].revents)
 			_exit(1);
-		if (ready[2].revents)
-			drive_mounts_keep(init->etc, DRIVE_ETC_FILES);
+		if (ready[2].revents || !whole)
+			whole = drive_mounts_keep(init->etc, DRIVE_ETC_FILES);
 		hand_on_signals(init);
 		reap(init);
 	}

@@ -279,17 +279,21 @@ static void await_renames(void)
 	(void)closedir(directory);
 }
 
-void drive_mounts_keep(struct drive_etc *etc, size_t count)
+bool drive_mounts_keep(struct drive_etc *etc, size_t count)
 {
 	struct stat info;
+	bool all_there = true;
 
 	await_renames();
 	for (size_t i = 0; i < count; i++) {
-		if (!etc[i].path || etc[i].spare < 0 || lstat(etc[i].path, &info) < 0)
+		if (!etc[i].path || etc[i].spare < 0)
 			continue;
-		if (info.st_dev != etc[i].dev || info.st_ino != etc[i].ino)
+		if (lstat(etc[i].path, &info) < 0)
+			all_there = false;
+		else if (info.st_dev != etc[i].dev || info.st_ino != etc[i].ino)
 			(void)attach(&etc[i]);
 	}
+	return all_there;
 }
 
 int drive_mounts_stage(const struct drive_plan *plan, struct drive_etc *etc)
