@@ -7,6 +7,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#define FEW_HOPS 48
+#define ECN 3
+
 /* syscalls: setsockopt */
 void dial_options(int fd)
 {
@@ -23,8 +26,19 @@ void dial_options(int fd)
 
 static void fail(struct lane *f, int errnum);
 
+/*
+ * IPv6 keeps a router's word about a SYN only for those who want it, IPv4 always. Once connected it
+ * is not wanted: it would make an end of what may be a moment's trouble.
+ */
+static void want_faults(const struct lane *f, int wanted)
+{
+	if (!f->server && !minato_addr_is4(&f->dial.addr))
+		setsockopt(f->fd, IPPROTO_IPV6, IPV6_RECVERR, &wanted, sizeof(wanted));
+}
+
 static void connected(struct lane *f)
 {
+	want_faults(f, false);
 	if (minato_answer(f->relay->host, f->socket) < 0) {
 		/* The guest has given up meanwhile. */
 		minato_close(f->relay->host, f->socket);
@@ -63,6 +77,29 @@ static int connect_now(int fd, const struct sockaddr_storage *to, socklen_t len)
 	return errno == EALREADY ? EINPROGRESS : errno;
 }
 
+/*
+ * What the header of the guest's SYN says: its class, and few hops if it has few, as those of a
+ * traceroute. A usual number of hops is left to the host. TCP's ECN bits belong to each connection
+ * alone (RFC 3168 6.1).
+ */
+static void take_header(const struct lane *f, int fd)
+{
+	bool four = minato_addr_is4(&f->dial.addr);
+	int level = four ? IPPROTO_IP : IPPROTO_IPV6;
+	struct minato_datagram syn;
+	int hops;
+	int class;
+
+	if (f->server || minato_call_packet(f->relay->host, f->socket, &syn) < 0)
+		return;
+	hops = gram_ttl(syn.ttl);
+	class = syn.traffic_class & ~ECN;
+	if (hops < FEW_HOPS)
+		setsockopt(fd, level, four ? IP_TTL : IPV6_UNICAST_HOPS, &hops, sizeof(hops));
+	if (class)
+		setsockopt(fd, level, four ? IP_TOS : IPV6_TCLASS, &class, sizeof(class));
+}
+
 static void start(struct lane *f)
 {
 	struct sockaddr_storage to = { 0 };
@@ -81,6 +118,8 @@ static void start(struct lane *f)
 	f->host_hung_up = false;
 	f->host_error = false;
 	dial_options(fd);
+	take_header(f, fd);
+	want_faults(f, true);
 	/* Another nameserver may answer while the guest still waits: 3 s, not two minutes. */
 	if (f->server)
 		setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &one, sizeof(one));
@@ -126,8 +165,32 @@ static void tell(struct relay *relay, uint64_t call, int errnum)
 		minato_ignore(relay->host, call);
 }
 
+/* A router's own word about the SYN goes on as it is. False: there is none. */
+static bool pass_fault(struct lane *f)
+{
+	struct minato *host = f->relay->host;
+	struct minato_trouble trouble;
+	struct gram_fault fault;
+
+	if (f->fd < 0 || !gram_next_fault(f->fd, &fault) || !fault.type || fault.mtu ||
+	    !gram_trouble(f->relay, &fault, &trouble))
+		return false;
+	/* The guest's SYN is quoted, not ours. */
+	trouble.data = NULL;
+	trouble.len = 0;
+	if (minato_report(host, f->socket, NULL, &trouble) < 0)
+		return false;
+	relay_count(f->relay, RELAY_COUNT_TCP_OUT_FAILED);
+	minato_ignore(host, f->socket);
+	return true;
+}
+
 static void fail(struct lane *f, int errnum)
 {
+	if (!f->server && pass_fault(f)) {
+		lane_free(f);
+		return;
+	}
 	lane_close(f);
 	if (f->server) {
 		try_nameserver(f);

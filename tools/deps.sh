@@ -36,6 +36,8 @@ test   dnsmasq-base     cmd:dnsmasq
 test   socat            cmd:socat
 test   uidmap           cmd:newuidmap
 test   iputils-ping     cmd:ping
+test   traceroute       cmd:traceroute
+test   iputils-tracepath cmd:tracepath
 test   zsh              cmd:zsh
 test   fish             cmd:fish
 test   mandoc           cmd:mandoc

@@ -2,6 +2,8 @@
 /* The guest's calls: answered as the far side answers, and refused at the host's inner side. */
 #include "relay_fixture.h"
 
+#include <netinet/in.h>
+
 #include <sys/resource.h>
 
 static void reaches(const char *text)
@@ -501,9 +503,53 @@ static void open_loopback_opens_the_gateway_only(void **state)
 	is_closed("::ffff:127.0.0.1", true);
 }
 
+/* Few hops and the traffic class of the guest's SYN are the host socket's too. */
+static void header_of_the_syn(const char *far, uint16_t port, int level, int ttl, int tos)
+{
+	uint64_t s = guest_socket(MINATO_TCP);
+	struct minato_endpoint peer = end(far, port);
+	struct lane *f;
+	socklen_t len = sizeof(int);
+	int value = 0;
+
+	assert_int_equal(minato_set(w.guest, s, MINATO_OPT_TTL, 9), 0);
+	assert_int_equal(minato_set(w.guest, s, MINATO_OPT_TRAFFIC_CLASS, 0xb8 | 1), 0);
+	assert_int_equal(minato_connect(w.guest, s, &peer), -EINPROGRESS);
+	UNTIL(guest_ready(s) & MINATO_CONNECTED);
+	f = &w.relay->lanes.blocks[0][0];
+	assert_int_equal(f->kind, LANE_OUT);
+	assert_int_equal(getsockopt(f->fd, level, ttl, &value, &len), 0);
+	assert_int_equal(value, 8);
+	assert_int_equal(getsockopt(f->fd, level, tos, &value, &len), 0);
+	/* ECN is each connection's own. */
+	assert_int_equal(value, 0xb8);
+}
+
+static void the_syn_keeps_its_header(void **state)
+{
+	int fd;
+
+	NEED_NETNS();
+	fd = host_socket(SOCK_STREAM, "192.0.2.1", 0);
+	header_of_the_syn("192.0.2.1", port_of(fd), IPPROTO_IP, IP_TTL, IP_TOS);
+	close(fd);
+}
+
+static void the_syn_keeps_its_header_ipv6(void **state)
+{
+	int fd;
+
+	NEED_NETNS();
+	fd = host_socket(SOCK_STREAM, "2001:db8::1", 0);
+	header_of_the_syn("2001:db8::1", port_of(fd), IPPROTO_IPV6, IPV6_UNICAST_HOPS, IPV6_TCLASS);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(the_syn_keeps_its_header),
+		CASE(the_syn_keeps_its_header_ipv6),
 		CASE(reaches_ipv4),
 		CASE(reaches_ipv6),
 		CASE(refused_is_refused),
