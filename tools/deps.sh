@@ -34,6 +34,7 @@ test   iperf3           cmd:iperf3
 test   bind9-dnsutils   cmd:dig
 test   dnsmasq-base     cmd:dnsmasq
 test   socat            cmd:socat
+test   bubblewrap       cmd:bwrap
 test   uidmap           cmd:newuidmap
 test   iputils-ping     cmd:ping
 test   traceroute       cmd:traceroute

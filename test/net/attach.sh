@@ -83,6 +83,35 @@ gone() { [ "$(links)" = "all default lo " ]; }
 ok "kill -9 leaves the target without the interface" until_true 5 gone
 ok "and otherwise as it was" kill -0 "$BOX"
 ok "no process of ours stays" until_true 5 no_process "$M attach"
+begin four "$BOX"
+kill -9 "$(as_user "$M" ps --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["guests"][0]["worker"])' 2>/dev/null || pgrep -n -P "$(pid_of four)" -x minato)"
+again() { [ "$(in_box curl -s -m 5 http://$PEER4/)" = "hello from the peer" ]; }
+ok "kill -9 of the worker: another takes over" until_true 10 again
+has "and it is said" "$(cat "$T/attach-four.log")" "killed by signal 9; restarted"
+stop four
+# Ctrl-C reaches us alone: there is no command beside us.
+is "Ctrl-C ends it" "$(
+	python3 - <<END
+import os, pty, time
+pid, fd = pty.fork()
+if pid == 0:
+    os.execlp("bash", "bash", "-c", """$(declare -f as_user)
+        T=$T NET_REAL_ROOT=$NET_REAL_ROOT; as_user $M attach --name five $BOX; echo code \$?""")
+while not os.path.exists("$T/user/run/minato/five.sock"): time.sleep(0.05)
+time.sleep(0.5)
+os.write(fd, b"\x03")
+out = b""
+while True:
+    try:
+        some = os.read(fd, 1000)
+    except OSError:
+        break
+    if not some: break
+    out += some
+print(out.decode().split()[-1])
+END
+)" 0
+is "and cleans up" "$(links)" "all default lo "
 begin three "$BOX"
 is "and it can be attached again" "$(in_box curl -s -m 5 http://$PEER4/)" "hello from the peer"
 end_sandbox
@@ -164,6 +193,13 @@ if [ "$NET_REAL_ROOT" = 1 ]; then
 else
 	skip "namespaces of ip netns" "needs root"
 fi
+
+# --- a guest of ours --------------------------------------------------------------------
+
+run_guest ours -- sleep 1003
+has "a guest of minato run is served already" \
+	"$(attach "$(pgrep -x -f "sleep 1003")" 2>&1)" "guest ours serves .* already"
+stop ours
 
 # --- what is refused ------------------------------------------------------------------
 
