@@ -94,7 +94,8 @@ static void keep_netns(struct cmd_harbour *harbour)
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)harbour->guest.init);
-	harbour->netns = open(path, O_RDONLY | O_CLOEXEC);
+	harbour->netns = harbour->target ? fcntl(harbour->target->netns, F_DUPFD_CLOEXEC, 3) :
+					   open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static void prepare(struct cmd_harbour *harbour)

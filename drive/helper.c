@@ -119,8 +119,6 @@ static int enter(const struct drive_target *target, struct drive_error *error)
 		result = become(error);
 	if (result == 0 && setns(target->netns, CLONE_NEWNET) < 0)
 		result = refuse(target, errno, error);
-	/* What enters by our number looks at our /proc files, which the change of ids hid. */
-	(void)prctl(PR_SET_DUMPABLE, 1);
 	return result;
 }
 
@@ -290,7 +288,11 @@ static _Noreturn void help(struct helper *helper)
 	keep_only(helper);
 	helper->directory = watch_directory(helper->target);
 	helper->null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	/* We come from outside: who is inside shall not get hold of us. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	helper->word.result = set_up(helper);
+	/* A bare namespace has no other process to be entered by. */
+	(void)prctl(PR_SET_DUMPABLE, helper->target->pid ? 0 : 1);
 	helper->word.vnet = helper->made.vnet;
 	helper->word.has6 = helper->made.has6;
 	/* The pipes and the terminal of the maker are not ours to hold open. */

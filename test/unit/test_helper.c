@@ -173,6 +173,18 @@ static void a_second_one_is_refused(void **state)
 	assert_int_equal(drive_attach_make(&guest, &target, &plan, DRIVE_ATTACH_ALL, &error), 0);
 }
 
+/* It has come from outside, and may see more of the host than the sandbox may. */
+static void who_is_inside_cannot_get_hold_of_the_helper(void **state)
+{
+	char script[128];
+
+	(void)state;
+	begin(USER_NET);
+	snprintf(script, sizeof(script), "readlink /proc/%d/root || readlink /proc/%d/ns/net",
+		 (int)guest.init, (int)guest.init);
+	assert_string_equal(INSIDE(script), "");
+}
+
 static void after_the_end_nothing_is_left(void **state)
 {
 	(void)state;
@@ -390,6 +402,7 @@ int main(void)
 		CASE(bare_takes_a_tap_that_waits),
 		CASE(an_interface_that_is_there_is_refused),
 		CASE(a_second_one_is_refused),
+		CASE(who_is_inside_cannot_get_hold_of_the_helper),
 		CASE(after_the_end_nothing_is_left),
 		CASE(the_resolver_is_set_and_removed),
 		CASE(our_own_resolver_stays),
