@@ -172,6 +172,33 @@ size_t pkt_build(const struct pkt *p, uint8_t *out)
 	return ip_header(p, proto, len, out) + len;
 }
 
+size_t pkt_cut(const struct pkt *p, const uint8_t *whole, uint32_t offset, uint8_t *out)
+{
+	uint32_t head = p->is6 ? 40 : (whole[0] & 15u) * 4;
+	uint32_t total = p->is6 ? get16(whole + 4) : get16(whole + 2) - head;
+	bool more = total - offset > p->pieces;
+	uint32_t len = more ? p->pieces : total - offset;
+	uint32_t extra = p->is6 ? 8 : 0;
+
+	memcpy(out, whole, head);
+	memcpy(out + head + extra, whole + head + offset, len);
+	if (p->is6) {
+		put16(out + 4, len + extra);
+		out[6] = 44;
+		out[head] = whole[6];
+		out[head + 1] = 0;
+		put16(out + head + 2, offset | more);
+		put32(out + head + 4, 0x12345678);
+	} else {
+		put16(out + 2, head + len);
+		put16(out + 4, 0x1234);
+		put16(out + 6, offset / 8 | (more ? 0x2000u : 0));
+		put16(out + 10, 0);
+		put16(out + 10, fold(add(0, out, head)));
+	}
+	return head + extra + len;
+}
+
 static const char *parse_ip(const uint8_t *d, size_t *len, struct pkt *p, size_t *head)
 {
 	if (*len < 20)

@@ -59,6 +59,8 @@ struct pkt {
 	/* building: what to spoil */
 	bool bad_checksum;
 	bool no_checksum;    /* UDP: 0 on the wire */
+	uint32_t pieces;     /* bytes in each fragment; 0 = whole */
+	bool backwards;	     /* the last fragment first */
 	uint8_t data_offset; /* TCP: words; 0 = the true one */
 	uint16_t udp_len;    /* 0 = the true one */
 };
@@ -66,6 +68,8 @@ struct pkt {
 /* ICMP that is no error but an echo or its answer. */
 bool pkt_is_echo(const struct pkt *p);
 size_t pkt_build(const struct pkt *p, uint8_t *out);
+/* One fragment of a built packet: its bytes from `offset` behind the IP header. */
+size_t pkt_cut(const struct pkt *p, const uint8_t *whole, uint32_t offset, uint8_t *out);
 /* NULL, or what is wrong with it; verifies every checksum. */
 const char *pkt_parse(const uint8_t *data, size_t len, struct pkt *p);
 

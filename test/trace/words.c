@@ -219,6 +219,10 @@ static bool any_field(struct world *w, struct pkt *p, const char *word, char **a
 		p->sport = (uint16_t)number(w, next_word(at), word);
 	else if (!strcmp(word, "dport"))
 		p->dport = (uint16_t)number(w, next_word(at), word);
+	else if (!strcmp(word, "pieces"))
+		p->pieces = (uint32_t)number(w, next_word(at), word);
+	else if (!strcmp(word, "backwards"))
+		p->backwards = true;
 	else if (!strcmp(word, "ip-options"))
 		add_ip_options(w, p, next_word(at));
 	else
@@ -253,22 +257,54 @@ static bool tcp_field(struct world *w, struct flow *f, struct pkt *p, const char
 	return true;
 }
 
-/* Hands the packet to the host, after those that were held back; or holds it
-   back itself. */
-static void feed(struct world *w, const struct pkt *p, const struct manner *how, bool wait)
+static struct minato_frame *next_frame(struct world *w)
 {
 	uint8_t *frame = malloc(MTU_MAX + 128);
+	struct minato_frame *in;
 
 	if (!frame)
 		fail(w, "no memory");
 	if (w->batched == BATCH_MAX)
 		fail(w, "too many packets at once");
-	struct minato_frame *in = &w->batch[w->batched++];
+	in = &w->batch[w->batched++];
 	*in = (struct minato_frame){ .data = frame, .chunk = MINATO_CHUNK_NONE };
-	in->len = (uint32_t)pkt_build(p, frame) - how->cut;
+	return in;
+}
+
+static void feed_pieces(struct world *w, const struct pkt *p)
+{
+	static uint8_t whole[MTU_MAX + 128];
+	uint32_t head = p->is6 ? 40 : 20 + p->ip_options_len;
+	uint32_t total = (uint32_t)pkt_build(p, whole) - head;
+	uint32_t count = (total + p->pieces - 1) / p->pieces;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct minato_frame *in = next_frame(w);
+		uint32_t n = p->backwards ? count - 1 - i : i;
+
+		in->len = (uint32_t)pkt_cut(p, whole, n * p->pieces,
+					    (uint8_t *)(uintptr_t)in->data);
+	}
+}
+
+static void feed_whole(struct world *w, const struct pkt *p, const struct manner *how)
+{
+	struct minato_frame *in = next_frame(w);
+
+	in->len = (uint32_t)pkt_build(p, (uint8_t *)(uintptr_t)in->data) - how->cut;
 	in->gso_size = how->gso;
 	if (how->gso)
 		in->gso = p->is6 ? MINATO_GSO_TCP6 : MINATO_GSO_TCP4;
+}
+
+/* Hands the packet to the host, after those that were held back; or holds it
+   back itself. */
+static void feed(struct world *w, const struct pkt *p, const struct manner *how, bool wait)
+{
+	if (p->pieces)
+		feed_pieces(w, p);
+	else
+		feed_whole(w, p, how);
 	if (wait)
 		return;
 	minato_input(w->m, clock_of(w), w->batch, w->batched);
