@@ -137,8 +137,8 @@ static json_t *info(void *user)
 	json_t *object = json_pack("{s:s,s:i,s:i,s:i,s:i,s:I,s:I}", "name", harbour->name, "pid",
 				   (int)harbour->pid, "worker", (int)harbour->hand.pid, "init",
 				   (int)harbour->guest.init, "uid", (int)harbour->uid, "started",
-				   (json_int_t)harbour->started_s,
-				   "uptime_ms", (json_int_t)(up_ns / NS_PER_MS));
+				   (json_int_t)harbour->started_s, "uptime_ms",
+				   (json_int_t)(up_ns / NS_PER_MS));
 
 	if (!object)
 		return NULL;
@@ -210,5 +210,13 @@ static int send_signal(void *user, int signo)
 
 struct cmd_answers cmd_answers_of(struct cmd_worker *worker)
 {
-	return (struct cmd_answers){ info, next_row, send_signal, worker };
+	return (struct cmd_answers){
+		.info = info,
+		.row = next_row,
+		.signal = send_signal,
+		.forward = cmd_orders_row,
+		.add = cmd_orders_add,
+		.remove = cmd_orders_remove,
+		.user = worker,
+	};
 }

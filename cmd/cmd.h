@@ -146,6 +146,7 @@ extern const struct cmd_command cmd_exec;
 extern const struct cmd_command cmd_stop;
 extern const struct cmd_command cmd_ps;
 extern const struct cmd_command cmd_ss;
+extern const struct cmd_command cmd_forward;
 extern const struct cmd_command cmd_help;
 extern const struct cmd_command cmd_version;
 extern const struct cmd_command cmd_completion;
@@ -251,11 +252,26 @@ enum cmd_message_kind {
 	CMD_TELL_CLIENT,      /* beside it a client of the control socket, of this user or root */
 	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
 	CMD_TELL_HURRY,	      /* ... at once */
+	CMD_TELL_BOUND,	      /* `bound`: what CMD_ASK_BIND led to; beside it sockets */
+	CMD_TELL_LISTENERS,   /* `listeners`; beside it their descriptor */
 	/* The worker asks. */
 	CMD_ASK_READY = 100, /* once; number: 0, or -errno with `text`; else `text` is a warning */
 	CMD_ASK_SIGNAL,	     /* number: the signal that the guest is to be sent */
 	CMD_ASK_LOOK,	     /* whether the nameservers have changed; at most once per second */
+	/* binding.c and orders.c say how these go together. */
+	CMD_ASK_SPEC,	 /* `text`: a port to bind; number: CMD_SPEC_ */
+	CMD_ASK_BIND,	 /* number: CMD_BIND_ */
+	CMD_ASK_MORE,	 /* of the sockets */
+	CMD_ASK_KEEP,	 /* what was bound stands */
+	CMD_ASK_DROP,	 /* it does not */
+	CMD_ASK_RELEASE, /* `text`: a port that stands no more; number: CMD_SPEC_ */
 };
+
+#define CMD_SPEC_FIRST 1 /* what came before is forgotten */
+#define CMD_SPEC_REACH 2 /* as of --reach */
+#define CMD_BIND_AUTO 1	 /* for a port that the guest opened */
+#define CMD_BIND_AGAIN 2 /* was refused before: not said again */
+#define CMD_SPECS_MAX 64 /* in one order */
 
 struct cmd_message {
 	uint32_t kind;
@@ -269,6 +285,12 @@ struct cmd_message {
 			uint32_t count;
 			struct nameserver list[NAMESERVERS_MAX];
 		} nameservers;
+		struct {
+			struct relay_failure failure; /* where number is negative */
+			uint32_t total, count;	      /* sockets; those beside this message */
+			struct relay_door doors[CMD_CHANNEL_FDS_MAX];
+		} bound;
+		struct drive_listeners listeners;
 		struct drive_error text;
 	};
 };
@@ -320,6 +342,10 @@ struct cmd_harbour {
 	int listener; /* of the control socket; taken over */
 	bool host_loopback;
 	bool quiet; /* nothing but errors is said */
+
+	struct relay_publish pending; /* asked for by the worker, not yet kept */
+	size_t pending_sent;
+	bool pending_auto;
 
 	struct drive_loop *loop;
 	struct drive_guest guest; /* its tap stays open here */
@@ -375,9 +401,32 @@ int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind);
 /* Ends the worker, and waits until it is gone. */
 void cmd_hand_end(struct cmd_harbour *harbour);
 
+/* ---- binding.c: the keeper binds ports while the guest runs ---- */
+
+/* Each takes what a worker said and believes nothing; negative errno: none of ours says that. */
+int cmd_binding_spec(struct cmd_harbour *harbour, const struct cmd_message *message);
+void cmd_binding_bind(struct cmd_harbour *harbour, int flags);
+void cmd_binding_more(struct cmd_harbour *harbour);
+void cmd_binding_keep(struct cmd_harbour *harbour);
+void cmd_binding_release(struct cmd_harbour *harbour, const struct cmd_message *message);
+/* Gives the worker the way to see what the guest has open. 0, or negative errno, said. */
+int cmd_binding_listeners(struct cmd_harbour *harbour);
+/* The worker is no more: what it had not kept, and what the guest's ports were, is closed. */
+void cmd_binding_forget(struct cmd_harbour *harbour);
+
 /* ---- worker.c: the process that moves the traffic ---- */
 
 struct cmd_control;
+
+/* What is under way between a worker and its keeper. */
+struct cmd_orders {
+	bool busy;
+	bool automatic;		   /* for a port that the guest opened, not for a client */
+	struct relay_publish list; /* what was asked for, with the sockets that have come */
+	uint64_t client;
+	struct relay_spec *owed; /* still to be released */
+	size_t owed_count;
+};
 
 struct cmd_worker {
 	struct cmd_harbour *harbour; /* our copy, as it was at the fork */
@@ -390,6 +439,7 @@ struct cmd_worker {
 	struct minato *host;
 	struct relay *relay;
 	struct cmd_control *control;
+	struct cmd_orders orders;
 	int64_t channel_watch;
 	bool ending; /* the guest has ended: its last words until */
 	struct minato_time ending_until;
@@ -400,6 +450,21 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 			       int channel, int saying);
 /* Asks the keeper to send the guest a signal. 0 or negative errno. */
 int cmd_worker_signal(struct cmd_worker *worker, int signo);
+
+/* ---- orders.c: forwards added and removed while the guest runs ---- */
+
+/* The keeper's answer; takes the descriptors over. */
+void cmd_orders_bound(struct cmd_worker *worker, const struct cmd_message *message, const int *fds,
+		      size_t count);
+/* The keeper is to give it up, now or when there is room to say so. */
+void cmd_orders_release(struct cmd_worker *worker, const struct relay_spec *spec);
+/* relay_config's; `user` is the worker. */
+int cmd_orders_port_open(void *user, const struct relay_spec *spec, bool again);
+void cmd_orders_port_closed(void *user, const struct relay_spec *spec);
+/* struct cmd_answers's. */
+int cmd_orders_add(void *user, uint64_t client, const json_t *request, struct drive_error *error);
+int cmd_orders_remove(void *user, const json_t *request, json_t **reply, struct drive_error *error);
+json_t *cmd_orders_row(void *user, uint64_t *cursor);
 
 /* ---- network.c: what run and attach have in common ---- */
 
@@ -457,7 +522,8 @@ struct cmd_answers cmd_answers_of(struct cmd_worker *worker);
  * A request is one JSON object in a line, at most CMD_LINE_MAX bytes with its newline:
  * {"v":1,"request":"info"}. Each reply is one or more such lines. The last has "done":true; an
  * error has "error":"text". Requests: info; rows (lines with "rows":[...], then the last); stop
- * (with "signal":number).
+ * (with "signal":number); forwards (lines with "forwards":[...], then the last); forward-add and
+ * forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time.
  */
 #define CMD_LINE_MAX 65536
 #define CMD_CLIENTS_MAX 16
@@ -471,6 +537,15 @@ struct cmd_answers {
 	json_t *(*row)(void *user, uint64_t *cursor);
 	/* Sends the guest a signal; 0 or negative errno. */
 	int (*signal)(void *user, int signo);
+	/* The next forward, as `row`. */
+	json_t *(*forward)(void *user, uint64_t *cursor);
+	/*
+	 * Adds forwards: 0, the reply comes by cmd_control_reply; -EAGAIN when another order is
+	 * under way, cmd_control_resume says when to ask again; another negative errno with a text.
+	 */
+	int (*add)(void *user, uint64_t client, const json_t *request, struct drive_error *error);
+	/* Removes them: 0 and the reply; otherwise as `add`. */
+	int (*remove)(void *user, const json_t *request, json_t **reply, struct drive_error *error);
 	void *user;
 };
 
@@ -488,6 +563,10 @@ int cmd_control_open(struct cmd_control **control, struct drive_loop *loop,
 void cmd_control_expect(struct cmd_control *control);
 /* Takes over the client's socket, which must be non-blocking; -1: none came. */
 void cmd_control_admit(struct cmd_control *control, int fd);
+/* The reply that a client waits for (reference taken over); it may be gone by now. */
+void cmd_control_reply(struct cmd_control *control, uint64_t client, json_t *reply);
+/* The order that was in the way is done: the next. */
+void cmd_control_resume(struct cmd_control *control);
 /* Ends it; the loop is not turned again afterwards. */
 void cmd_control_close(struct cmd_control *control);
 

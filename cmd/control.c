@@ -32,8 +32,12 @@ struct client {
 	size_t out_used, out_sent;
 	uint64_t cursor; /* of the listing under way */
 	uint32_t listed;
-	bool listing;
-	bool deaf; /* end after what is to be said */
+	enum { LIST_NOTHING, LIST_ROWS, LIST_FORWARDS } listing;
+	uint64_t number;  /* of the client, of all there were */
+	json_t *waiting;  /* its order, while another is under way */
+	uint64_t ordered; /* waits in this order */
+	bool owed;	  /* the reply to its order comes later */
+	bool deaf;	  /* end after what is to be said */
 	char *in, *out;
 };
 
@@ -42,6 +46,7 @@ struct cmd_control {
 	struct cmd_answers answers;
 	int held; /* what the spare descriptors are copies of */
 	struct client *expecting;
+	uint64_t last_number, last_order;
 	struct client clients[CMD_CLIENTS_MAX];
 };
 
@@ -62,6 +67,8 @@ static void end_client(struct client *client)
 	free(client->in);
 	free(client->out);
 	client->in = client->out = NULL;
+	json_decref(client->waiting);
+	client->waiting = NULL;
 	client->fd = -1;
 }
 
@@ -112,7 +119,36 @@ static void answer_stop(struct client *client, const json_t *request)
 		say_done(client, json_object());
 }
 
-static void answer(struct client *client, const json_t *request)
+/* An order to change what is forwarded, now or when the one under way is done. */
+static void answer_order(struct client *client, json_t *request)
+{
+	const struct cmd_answers *answers = &client->control->answers;
+	const char *name = json_string_value(json_object_get(request, "request"));
+	bool add = name && !strcmp(name, "forward-add");
+	struct drive_error error = { "" };
+	json_t *reply = NULL;
+	int result = add ? answers->add(answers->user, client->number, request, &error) :
+			   answers->remove(answers->user, request, &reply, &error);
+
+	if (result == -EAGAIN) {
+		if (!client->waiting)
+			client->ordered = ++client->control->last_order;
+		json_incref(request);
+		json_decref(client->waiting);
+		client->waiting = request;
+		return;
+	}
+	json_decref(client->waiting);
+	client->waiting = NULL;
+	if (result < 0)
+		say_error(client, error.text);
+	else if (add)
+		client->owed = true;
+	else
+		say_done(client, reply);
+}
+
+static void answer(struct client *client, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "request"));
 	const struct cmd_answers *answers = &client->control->answers;
@@ -123,10 +159,12 @@ static void answer(struct client *client, const json_t *request)
 		say_error(client, "\"request\" is missing");
 	} else if (!strcmp(name, "info")) {
 		say_done(client, answers->info(answers->user));
-	} else if (!strcmp(name, "rows")) {
-		client->listing = true;
+	} else if (!strcmp(name, "rows") || !strcmp(name, "forwards")) {
+		client->listing = !strcmp(name, "rows") ? LIST_ROWS : LIST_FORWARDS;
 		client->cursor = 0;
 		client->listed = 0;
+	} else if (!strcmp(name, "forward-add") || !strcmp(name, "forward-rm")) {
+		answer_order(client, request);
 	} else if (!strcmp(name, "stop")) {
 		answer_stop(client, request);
 	} else {
@@ -142,17 +180,20 @@ static void say_rows(struct client *client)
 	json_t *row = NULL;
 
 	while (rows && json_array_size(rows) < ROWS_PER_LINE) {
-		row = answers->row(answers->user, &client->cursor);
+		row = client->listing == LIST_ROWS ?
+			      answers->row(answers->user, &client->cursor) :
+			      answers->forward(answers->user, &client->cursor);
 		if (!row || json_array_append_new(rows, row))
 			break;
 	}
 	client->listed += (uint32_t)json_array_size(rows);
 	if (json_array_size(rows)) {
-		say(client, json_pack("{s:o}", "rows", rows));
+		say(client,
+		    json_pack("{s:o}", client->listing == LIST_ROWS ? "rows" : "forwards", rows));
 	} else {
 		json_decref(rows);
 		say_done(client, json_pack("{s:i}", "count", (int)client->listed));
-		client->listing = false;
+		client->listing = LIST_NOTHING;
 	}
 }
 
@@ -213,6 +254,10 @@ static void serve(struct client *client)
 			/* One line in each turn of the loop: traffic goes on in between. */
 			say_rows(client);
 			drive_loop_modify(client->control->loop, client->watch, EPOLLOUT);
+			return;
+		}
+		if (client->waiting || client->owed) {
+			drive_loop_modify(client->control->loop, client->watch, 0);
 			return;
 		}
 		if (next_line(client, &length)) {
@@ -298,6 +343,7 @@ void cmd_control_admit(struct cmd_control *control, int fd)
 		return;
 	}
 	*client = (struct client){ .control = control, .fd = fd, .spare = -1 };
+	client->number = ++control->last_number;
 	client->in = malloc(CMD_LINE_MAX);
 	client->out = malloc(CMD_LINE_MAX);
 	client->heard = drive_loop_now(control->loop);
@@ -350,6 +396,49 @@ int cmd_control_open(struct cmd_control **out, struct drive_loop *loop,
 	}
 	*out = control;
 	return 0;
+}
+
+void cmd_control_reply(struct cmd_control *control, uint64_t number, json_t *reply)
+{
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
+		struct client *client = &control->clients[i];
+
+		if (client->fd < 0 || client->number != number || !client->owed)
+			continue;
+		client->owed = false;
+		client->heard = drive_loop_now(control->loop);
+		say_done(client, reply);
+		serve(client);
+		return;
+	}
+	json_decref(reply);
+}
+
+static struct client *first_waiting(struct cmd_control *control)
+{
+	struct client *first = NULL;
+
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
+		struct client *client = &control->clients[i];
+
+		if (client->fd >= 0 && client->waiting &&
+		    (!first || client->ordered < first->ordered))
+			first = client;
+	}
+	return first;
+}
+
+void cmd_control_resume(struct cmd_control *control)
+{
+	struct client *client;
+
+	while ((client = first_waiting(control)) != NULL) {
+		client->heard = drive_loop_now(control->loop);
+		answer_order(client, client->waiting);
+		if (client->waiting)
+			return;
+		serve(client);
+	}
 }
 
 void cmd_control_close(struct cmd_control *control)

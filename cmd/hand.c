@@ -252,6 +252,8 @@ static void get_ready(struct cmd_harbour *harbour, const struct cmd_message *mes
 		return;
 	}
 	hand->ready = true;
+	if (relay_publish_has(&harbour->publish, RELAY_AUTO))
+		(void)cmd_binding_listeners(harbour);
 	harbour->listener_watch =
 		drive_loop_add(harbour->loop, harbour->listener, EPOLLIN, listener_ready, harbour);
 	if (harbour->hand_end[0]) {
@@ -284,6 +286,25 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 		break;
 	case CMD_ASK_LOOK:
 		look(harbour);
+		break;
+	case CMD_ASK_SPEC:
+		if (cmd_binding_spec(harbour, message) < 0)
+			kill_hand(harbour);
+		break;
+	case CMD_ASK_BIND:
+		cmd_binding_bind(harbour, message->number);
+		break;
+	case CMD_ASK_MORE:
+		cmd_binding_more(harbour);
+		break;
+	case CMD_ASK_KEEP:
+		cmd_binding_keep(harbour);
+		break;
+	case CMD_ASK_DROP:
+		relay_publish_free(&harbour->pending);
+		break;
+	case CMD_ASK_RELEASE:
+		cmd_binding_release(harbour, message);
 		break;
 	default:
 		kill_hand(harbour);
@@ -351,6 +372,7 @@ static void replace(struct cmd_harbour *harbour)
 {
 	struct drive_error error;
 
+	cmd_binding_forget(harbour);
 	if (cmd_hand_start(harbour, &error) < 0) {
 		give_up(harbour, error.text);
 		return;

@@ -197,6 +197,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 	if (harbour->pid)
 		close_guest(harbour);
 	relay_publish_free(&harbour->publish);
+	relay_publish_free(&harbour->pending);
 	/* While the socket still listens, nobody takes its name for a dead one's. */
 	drive_runtime_remove(harbour->name);
 	if (harbour->listener >= 0)

@@ -188,6 +188,15 @@ static void end_soon(struct cmd_worker *worker, int64_t ns)
 	worker->ending_until = after(drive_loop_now(worker->loop), ns);
 }
 
+static void take_listeners(struct cmd_worker *worker, const struct cmd_message *message, int fd)
+{
+	struct drive_listeners listeners = message->listeners;
+
+	listeners.fd = fd;
+	if (fd >= 0)
+		(void)relay_auto_listeners(worker->relay, &listeners);
+}
+
 /* Descriptors that come along are taken over; -1 where none came. */
 /* syscalls: close */
 static void take_message(struct cmd_worker *worker, const struct cmd_message *message, int fd)
@@ -199,6 +208,9 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 		break;
 	case CMD_TELL_CLIENT:
 		cmd_control_admit(worker->control, fd);
+		return;
+	case CMD_TELL_LISTENERS:
+		take_listeners(worker, message, fd);
 		return;
 	case CMD_TELL_ENDED:
 		end_soon(worker, LAST_WORDS_NS);
@@ -229,6 +241,10 @@ static void keeper_says(void *user, uint32_t events)
 	if (cmd_channel_receive(worker->channel, &message, fds, &count) != 1) {
 		/* The keeper is gone. */
 		drive_loop_stop(worker->loop, 0);
+		return;
+	}
+	if (message.kind == CMD_TELL_BOUND) {
+		cmd_orders_bound(worker, &message, fds, count);
 		return;
 	}
 	if (count > 1)
@@ -367,6 +383,9 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.look_user = worker,
 		.notice = tell_notice,
 		.notice_user = worker,
+		.port_open = cmd_orders_port_open,
+		.port_closed = cmd_orders_port_closed,
+		.port_user = worker,
 	};
 	int result;
 

@@ -708,6 +708,33 @@ void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES]);
 /* Clears the bits of the ports in a text of the kernel's: "8080,9000-9010", or "32768\t60999". */
 void drive_ports_leave(uint8_t bits[DRIVE_PORTS_BYTES], const char *text);
 
+/* ---- listeners.c: what waits for others in a guest's own kernel ---- */
+
+/* A way to ask the kernel of a network namespace, from outside of it. */
+struct drive_listeners {
+	int fd;		      /* sock_diag, of that namespace */
+	uint16_t first, last; /* its net.ipv4.ip_local_port_range, as it was */
+};
+/* A socket that listens, or for UDP one that is bound and has no peer. */
+struct drive_listener {
+	struct minato_addr addr;
+	bool dual; /* bound to ::, and takes IPv4 as well */
+	uint8_t protocol;
+	uint16_t port;
+};
+/*
+ * Opens the way into a network namespace, by a child that enters it and the user namespace that
+ * owns it; userns is -1 where that is the caller's own. 0, or negative errno. The caller owns the
+ * descriptor, which needs no right to be used.
+ */
+int drive_listeners_open(int userns, int netns, struct drive_listeners *out);
+/*
+ * Reads the listening sockets of a protocol (IPPROTO_TCP, IPPROTO_UDP), `room` of them at most, in
+ * some 15 us where there are few. Never waits. Returns how many, or negative errno.
+ */
+int drive_listeners_read(const struct drive_listeners *listeners, uint8_t protocol,
+			 struct drive_listener *list, size_t room);
+
 /* ---- runtime.c: the user's runtime directory and the sockets in it ---- */
 
 #define DRIVE_PATH_SIZE 256

@@ -70,7 +70,7 @@ static int add_entries(struct relay_forward *forward)
 	if (spec->sort == RELAY_REACH)
 		return reach_add(forward->relay, forward);
 	if (spec->sort == RELAY_AUTO)
-		return -EOPNOTSUPP;
+		return 0;
 	if (four && s->has4)
 		result = add_entry(forward, true);
 	if (result == 0 && six && s->has6)
@@ -162,6 +162,7 @@ static struct relay_forward *new_forward(struct relay *relay, struct relay_publi
 	forward->spec = *spec;
 	forward->id = ++relay->last_forward;
 	forward->since_ns = relay->now.ns;
+	forward->automatic = spec->automatic;
 	if (spec->socket_count == 0)
 		return forward;
 	forward->doors = calloc(spec->socket_count, sizeof(forward->doors[0]));

@@ -243,6 +243,7 @@ struct minato_addr publish_addr(const struct relay_published *door)
 	return door->four ? minato_addr4(0, 0, 0, 0) : (struct minato_addr){ { 0 } };
 }
 
+/* syscalls: close */
 void publish_close(struct relay_published *door)
 {
 	if (door->fd >= 0)

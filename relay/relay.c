@@ -252,6 +252,7 @@ void relay_free(struct relay *relay)
 		return;
 	end_lanes(relay);
 	forward_free_all(relay);
+	auto_free(relay);
 	dns_free(relay->dns);
 	for (size_t i = 0; i < relay->entry_count; i++)
 		minato_entry_remove(relay->host, relay->entries[i]);
@@ -426,6 +427,7 @@ struct minato_time relay_pump(void *user, struct minato_time now)
 	work_doors(relay);
 	work_lanes(relay);
 	next = dns_turn(relay->dns);
+	next = earlier(next, auto_turn(relay));
 	next = earlier(next, expire_resetting(relay));
 	next = earlier(next, expire(relay, &relay->endpoints, UDP_IDLE_NS));
 	next = earlier(next, expire(relay, &relay->idlers, UDP_IDLE_NS));

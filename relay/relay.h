@@ -62,6 +62,7 @@ struct relay_spec {
 	struct minato_addr addr; /* of the host; meaningless if every */
 	bool every;		 /* all addresses, both families */
 	bool guest_given;	 /* the text named the port after the colon */
+	bool automatic;		 /* for whoever keeps the list: not named by the user */
 	uint8_t protocols;	 /* RELAY_TCP | RELAY_UDP */
 	uint16_t first, last;	 /* host ports, 1-65535, first <= last; ALL and AUTO: 1-65535 */
 	uint16_t guest;	       /* port at the other end of `first`: the guest's, or of the gateway's
@@ -136,6 +137,32 @@ int relay_publish_explain(const struct relay_publish *list, const struct relay_f
 			  bool has4, bool has6, struct drive_error *error);
 /* The descriptor of the i-th bound socket, i < socket_count; borrowed. */
 int relay_publish_fd(const struct relay_publish *list, size_t i);
+/* ---- handover.c: lists of bound ports between two processes ---- */
+
+/* A bound socket, as it is told to another process beside its descriptor. */
+struct relay_door {
+	uint32_t spec; /* its place in the list */
+	uint16_t port;
+	uint8_t protocol;
+	bool dual, four;
+};
+/* About the i-th socket, i < socket_count. */
+void relay_publish_about(const struct relay_publish *list, size_t i, struct relay_door *out);
+/*
+ * Takes over a socket that another process bound for the list's specs; those of a spec come one
+ * after another. -EINVAL for a spec that there is not, -ENOMEM: not taken.
+ */
+int relay_publish_adopt(struct relay_publish *list, const struct relay_door *door, int fd);
+/* Moves all of the second list to the end of the first. 0, or -ENOMEM: nothing is moved. */
+int relay_publish_join(struct relay_publish *list, struct relay_publish *more);
+/* Closes the sockets of the first spec that `wanted` names, and removes it. False: none is. */
+bool relay_publish_drop(struct relay_publish *list, const struct relay_spec *wanted);
+bool relay_publish_has(const struct relay_publish *list, enum relay_sort sort);
+/* The first spec of `more` that cannot stand beside the list's, or -ENOENT. */
+int relay_publish_clash(const struct relay_publish *list, const struct relay_publish *more);
+
+/* ---- publish.c again ---- */
+
 /* Closes what is open and empties the list. Safe at any time; those started live on in the relay.
  */
 void relay_publish_free(struct relay_publish *list);
@@ -181,6 +208,15 @@ struct relay_config {
 	void *look_user;
 	uint32_t flows_max; /* connections and associations at once; 0: 65,536 */
 	/*
+	 * For -p auto. The first asks for a host port to be bound as the spec says, which is
+	 * answered by relay_auto_opened, at once or later; `again` if it was refused before. It
+	 * returns 0, or negative errno: ask later. The second tells that a port bound so is no
+	 * longer published. May be NULL: then there is no auto.
+	 */
+	int (*port_open)(void *user, const struct relay_spec *spec, bool again);
+	void (*port_closed)(void *user, const struct relay_spec *spec);
+	void *port_user;
+	/*
 	 * Events of sockets that are not the relay's, for whoever shares the host value. May be
 	 * NULL. Words below 2^56 and 0 are free for others; the relay's own have the top byte
 	 * RELAY_WORD.
@@ -211,6 +247,17 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 void relay_free(struct relay *relay);
 /* The nameservers are these from now on: the first NAMESERVERS_MAX of them. */
 void relay_nameservers(struct relay *relay, const struct nameserver *list, size_t count);
+/* ---- auto.c: -p auto ---- */
+
+/*
+ * By which the guest's listening sockets are seen; takes the descriptor over, also when it fails.
+ * Without it -p auto publishes nothing. 0, or -1 when memory is out.
+ */
+int relay_auto_listeners(struct relay *relay, const struct drive_listeners *listeners);
+/* The answer to port_open: the list with its one spec bound, or NULL where that failed. */
+void relay_auto_opened(struct relay *relay, struct relay_publish *bound);
+
+/* ---- relay.c: its turn ---- */
 
 /*
  * A drive_hook_fn: sets the host value's time, drains its events, moves bytes both ways and runs
@@ -752,6 +799,13 @@ struct relay_forward *forward_of(const struct relay *relay, uint64_t value);
 /* Ends them all; no lane is left. */
 void forward_free_all(struct relay *relay);
 
+/* ---- auto.c: for the others here ---- */
+
+struct relay_auto;
+/* Looks at what the guest has open, if it is time; when to look again. */
+struct minato_time auto_turn(struct relay *relay);
+void auto_free(struct relay *relay);
+
 /* ---- reach.c: ports of the gateway that lead to the host's loopback ---- */
 
 /*
@@ -788,6 +842,7 @@ struct relay {
 	struct relay_published *busy_doors;
 	uint64_t *entries;
 	size_t entry_count;
+	struct relay_auto *automatic;
 	uint64_t *gateway_guards;
 	size_t gateway_guard_count;
 	struct gram_room *room;

@@ -49,6 +49,7 @@ serve_in() { # GUEST ADDRESS:PORT...
 	until_true 5 guest_listening "$guest" "${1##*:}"
 }
 guest_listening() { in_guest "$1" -- ss -Hltn | grep -Eq "[:.]$2 "; }
+equal_ask() { [ "$(ask_peer $HOST4 "$1")" = "$2" ]; }
 rows() { as_user "$M" ss -Hlnt --in "$1" | grep -c published; }
 
 # --- runs ---------------------------------------------------------------------
@@ -102,5 +103,140 @@ is "reach: nothing else of the loopback" "$(try 10.0.2.2 7)" ECONNREFUSED
 has "reach: stands in the table" "$(as_user "$M" ss -aHn --in reach)" 'reach'
 as_user "$M" stop reach
 ok "reach: an address is refused" fails as_user "$M" run --reach 127.0.0.1:80:80 -- true
+
+# --- auto -----------------------------------------------------------------------
+
+run_guest auto -p 8080:80,auto,~2999 -- sleep 600
+AUTO_LOG=$T/guest-auto.log
+bg taken.log socat TCP-LISTEN:2111,fork,reuseaddr EXEC:true
+until_true 5 listening 2111
+serve_in auto 0.0.0.0:2110 127.0.0.1:2112 0.0.0.0:2111 :::2999 :::80
+SERVER=$BG
+ok "auto: what the guest opens appears outside" until_true 5 equal_ask 2110 2110
+is "auto: in the guest's family only" "$(ask_peer $HOST6 2110)" ECONNREFUSED
+is "auto: the guest's loopback stays inside" "$(ask_peer $HOST4 2112)" ECONNREFUSED
+is "auto: what is left out is not there" "$(ask_peer $HOST4 2999)" ECONNREFUSED
+is "auto: a named port stands beside it" "$(ask_peer $HOST4 8080)" 80
+is "auto: and is not opened twice" "$(ask_peer $HOST4 80)" ECONNREFUSED
+sleep 2.2
+is "auto: a taken port is said once" "$(grep -c 'port 2111' "$AUTO_LOG")" 1
+has "auto: with its holder" "$(cat "$AUTO_LOG")" '2111/tcp of 0.0.0.0 is taken by (socat \(pid|a program of user)'
+has "auto: it is listed" "$(as_user "$M" forward list auto)" '^opened +0.0.0.0:2110/tcp'
+pkill -P "$SERVER"
+kill "$SERVER" 2>/dev/null
+ok "auto: and goes when the guest closes it" until_true 5 equal_ask 2110 ECONNREFUSED
+
+# How long it takes: the guest says when it listens, the outside asks all the time.
+cat >"$T/clock.py" <<'X'
+import socket, sys, time
+l = socket.socket()
+l.bind(("0.0.0.0", 2113))
+time.sleep(1.5)  # so that minato looks as seldom as it ever does
+print(time.clock_gettime(time.CLOCK_MONOTONIC), flush=True)
+l.listen(9)
+time.sleep(60)
+X
+cat >"$T/when.py" <<'X'
+import socket, sys, time
+while True:
+    s = socket.socket()
+    if s.connect_ex((sys.argv[1], 2113)) == 0:
+        print(time.clock_gettime(time.CLOCK_MONOTONIC))
+        break
+    time.sleep(0.001)
+X
+chmod a+r "$T"/*.py
+bg clock.log in_guest auto -- python3 "$T/clock.py"
+there=$(timeout 20 python3 "$T/when.py" $HOST4)
+listened=$(cat "$T/clock.log")
+took=$(awk -v a="$listened" -v b="$there" 'BEGIN { printf "%d", (b - a) * 1000 }')
+echo "# a port that the guest opens is there after $took ms"
+ok "auto: it is there within 150 ms" test "$took" -le 150
+
+# --- while it runs ---------------------------------------------------------------
+
+serve_in auto 0.0.0.0:2122 0.0.0.0:2120 0.0.0.0:2121
+F="as_user $M forward"
+is "add: nothing said where it works" "$($F add auto 2220:2120 127.0.0.1:2221:2121 2>&1)" ""
+is "add: it is there" "$(ask_peer $HOST4 2220)" 2120
+is "add: at its address" "$(ask 127.0.0.1 2221)" 2121
+is "add: there only" "$(ask_peer $HOST4 2221)" ECONNREFUSED
+said=$($F add auto 2225:2120 2111:80 2226:2120 2>&1)
+is "add: refused where one is taken" $? 1
+has "add: with the holder" "$said" 'port 2111/tcp is taken by (socat \(pid|a program of user)'
+has "add: and the next free port" "$said" 'next free one is 2112'
+is "add: then nothing was changed" "$(ask_peer $HOST4 2225)$(ask_peer $HOST4 2226)" ECONNREFUSEDECONNREFUSED
+said=$($F add auto 2230:1 2220:80 2>&1)
+has "add: what stands is said" "$said" '2220:80/tcp is forwarded already'
+is "add: twice in one command is refused" "$($F add auto 2231 2231 2>&1 | grep -c 'published twice')" 1
+has "add: no such guest" "$($F add atuo 2231 2>&1)" 'did you mean auto'
+$F add 2232:2120
+is "add: the one guest needs no name" "$(ask_peer $HOST4 2232)" 2120
+
+# An established connection outlives its port.
+cat >"$T/talk.py" <<'X'
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], 2240))
+print(s.recv(10).decode(), flush=True)
+sys.stdin.readline()
+s.sendall(b"still")
+print(s.recv(10).decode(), flush=True)
+X
+cat >"$T/echo.py" <<'X'
+import socket
+l = socket.socket()
+l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+l.bind(("0.0.0.0", 2140))
+l.listen(9)
+while True:
+    c, _ = l.accept()
+    c.sendall(b"hello")
+    c.sendall(c.recv(10))
+    c.close()
+X
+chmod a+r "$T"/*.py
+bg echo.log in_guest auto -- python3 "$T/echo.py"
+until_true 5 guest_listening auto 2140
+$F add auto 2240:2140
+mkfifo "$T/say"
+in_peer python3 "$T/talk.py" $HOST4 <"$T/say" >"$T/talk.log" 2>&1 &
+exec 7>"$T/say"
+until_true 5 grep -q hello "$T/talk.log"
+has "list: its flow" "$($F list auto)" '^published +2240:2140/tcp +1 +1 '
+is "rm" "$($F rm auto 2240 2>&1)" ""
+is "rm: the port is closed" "$(ask_peer $HOST4 2240)" ECONNREFUSED
+echo >&7
+exec 7>&-
+ok "rm: its connection goes on" until_true 5 grep -q still "$T/talk.log"
+ok "rm: the port can be taken by another" python3 -c "import socket; socket.create_server(('', 2240))"
+is "add: again" "$($F add auto 2240:2120 2>&1)$(ask_peer $HOST4 2240)" 2120
+said=$($F rm auto 2240 9 2>&1)
+is "rm: all or nothing" "$?$(ask_peer $HOST4 2240)" 12120
+has "rm: says what is not there" "$said" 'nothing is forwarded as 9/tcp'
+$F add --reach 5432 auto
+is "add: a reach" "$(in_guest auto -- python3 "$T/ask.py" 10.0.2.2 5432)" 5432
+$F rm --reach 5432 auto
+is "rm: a reach" "$(in_guest auto -- python3 "$T/ask.py" 10.0.2.2 5432)" ECONNREFUSED
+is "list --json" "$($F list auto --json | python3 -c '
+import json, sys
+print(sorted(f["spec"] for f in json.load(sys.stdin)["forwards"] if f["kind"] == "published")[0])')" 127.0.0.1:2221:2121/tcp
+
+# Many at once: each waits for the other, none is lost.
+for i in $(seq 2300 2309); do $F add auto $i:2120 & done
+wait $(jobs -p | tail -n 10)
+is "ten commands at once" "$($F list auto | grep -c '23..:2120/tcp')" 10
+sort_asks() { for i in $(seq 2300 2309); do ask_peer $HOST4 "$i"; done | sort -u; }
+is "and all their ports" "$(sort_asks)" 2120
+
+# What was added stands when the worker is replaced.
+$F add auto 2400-2401:2120
+worker=$(pgrep -P "$(as_user "$M" ps --json | python3 -c '
+import json, sys
+print(json.load(sys.stdin)["guests"][0]["pid"])')" -f minato | head -n 1)
+kill -9 "$worker"
+ok "a new worker has what was added" until_true 10 equal_ask 2400 2120
+ok "and what the guest opened" until_true 10 equal_ask 2122 2122
+is "but not what was removed" "$(ask_peer $HOST4 9)" ECONNREFUSED
+as_user "$M" stop auto
 
 finish

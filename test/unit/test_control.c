@@ -45,13 +45,52 @@ static int take_signal(void *user, int signo)
 	return signo == SIGUSR1 ? -ESRCH : 0;
 }
 
+/* Orders: how many were begun, and whether one is under way, for whom. */
+static uint32_t begun;
+static bool busy;
+static uint64_t customer;
+
+static int take_order(void *user, uint64_t client, const json_t *request, struct drive_error *error)
+{
+	(void)user;
+	if (busy)
+		return -EAGAIN;
+	if (!json_object_get(request, "specs"))
+		return drive_fail(error, EINVAL, "no spec");
+	busy = true;
+	begun++;
+	customer = client;
+	return 0;
+}
+
+static int take_removal(void *user, const json_t *request, json_t **reply,
+			struct drive_error *error)
+{
+	(void)user;
+	(void)request;
+	(void)error;
+	if (busy)
+		return -EAGAIN;
+	*reply = json_pack("{s:b}", "removed", 1);
+	return 0;
+}
+
 static int setup(void **state)
 {
-	struct cmd_answers answers = { tell_info, tell_row, take_signal, NULL };
+	const struct cmd_answers answers = {
+		.info = tell_info,
+		.row = tell_row,
+		.signal = take_signal,
+		.forward = tell_row,
+		.add = take_order,
+		.remove = take_removal,
+	};
 
 	(void)state;
 	last_signal = 0;
 	rows_to_tell = 0;
+	begun = 0;
+	busy = false;
 	if (drive_loop_new(&loop))
 		return -1;
 	return cmd_control_open(&control, loop, &answers);
@@ -425,6 +464,97 @@ static void a_flood_of_clients_leaves_it_standing(void **state)
 	turn(20);
 }
 
+static void end_order(void)
+{
+	uint64_t of = customer;
+
+	busy = false;
+	cmd_control_reply(control, of, json_pack("{s:b}", "added", 1));
+	cmd_control_resume(control);
+	turn(3);
+}
+
+#define ADD "{\"v\":1,\"request\":\"forward-add\",\"specs\":[\"80\"]}\n"
+#define REMOVE "{\"v\":1,\"request\":\"forward-rm\",\"specs\":[\"80\"]}\n"
+
+static void an_order_is_answered_later(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	/* What is asked besides waits for that. */
+	say(fd, ADD "{\"v\":1,\"request\":\"info\"}\n");
+	assert_string_equal(heard(fd), "");
+	end_order();
+	assert_string_equal(heard(fd), "{\"added\":true,\"done\":true,\"v\":1}\n"
+				       "{\"name\":\"web\",\"done\":true,\"v\":1}\n");
+	close(fd);
+}
+
+static void orders_wait_for_one_another(void **state)
+{
+	int first = join();
+	int second = join();
+	int third = join();
+
+	(void)state;
+	say(first, ADD);
+	say(third, REMOVE);
+	say(second, ADD);
+	assert_int_equal(begun, 1);
+	assert_string_equal(heard(third), "");
+	end_order();
+	assert_non_null(strstr(heard(first), "added"));
+	/* In the order in which they came. */
+	assert_non_null(strstr(heard(third), "removed"));
+	assert_int_equal(begun, 2);
+	assert_string_equal(heard(second), "");
+	end_order();
+	assert_non_null(strstr(heard(second), "added"));
+	close(first);
+	close(second);
+	close(third);
+}
+
+static void who_orders_and_goes_holds_up_nobody(void **state)
+{
+	int first = join();
+	int second = join();
+	int third = join();
+
+	(void)state;
+	say(first, ADD);
+	say(second, ADD);
+	say(third, ADD);
+	close(first);
+	close(second);
+	turn(3);
+	end_order();
+	assert_int_equal(begun, 2);
+	end_order();
+	assert_non_null(strstr(heard(third), "added"));
+	close(third);
+}
+
+static void a_wrong_order_is_an_error(void **state)
+{
+	(void)state;
+	assert_error(join(), "{\"v\":1,\"request\":\"forward-add\"}\n", "no spec");
+}
+
+static void forwards_come_as_rows_do(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	rows_to_tell = 1;
+	say(fd, "{\"v\":1,\"request\":\"forwards\"}\n");
+	turn(4);
+	assert_string_equal(heard(fd), "{\"forwards\":[{\"number\":0}],\"v\":1}\n"
+				       "{\"count\":1,\"done\":true,\"v\":1}\n");
+	close(fd);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -447,6 +577,11 @@ int main(void)
 		CASE(half_closed_is_still_answered),
 		CASE(the_seventeenth_takes_the_place_of_the_most_silent),
 		CASE(a_flood_of_clients_leaves_it_standing),
+		CASE(an_order_is_answered_later),
+		CASE(orders_wait_for_one_another),
+		CASE(who_orders_and_goes_holds_up_nobody),
+		CASE(a_wrong_order_is_an_error),
+		CASE(forwards_come_as_rows_do),
 		CASE(without_descriptors_it_still_answers),
 		CASE(who_does_not_come_takes_no_place),
 	};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The keeper binds ports for its worker while the guest runs:
+ *
+ *   worker                                   keeper
+ *   CMD_ASK_SPEC, one for each  -------->    parses: text, as from anyone
+ *   CMD_ASK_BIND                -------->    binds all or none
+ *                     <--------  CMD_TELL_BOUND   what failed, or how many, with the first of them
+ *   CMD_ASK_MORE                -------->    the next: never more is on its way than one message
+ *   CMD_ASK_KEEP                -------->    from now on the next worker has them too
+ *   CMD_ASK_RELEASE             -------->    given up again
+ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <linux/nsfs.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+static int add_spec(struct relay_publish *list, const struct cmd_message *message)
+{
+	char text[sizeof(message->text.text)];
+
+	memcpy(text, message->text.text, sizeof(text));
+	text[sizeof(text) - 1] = 0;
+	if (message->number & CMD_SPEC_REACH)
+		return relay_reach_add(list, text, NULL);
+	return relay_publish_add(list, text, NULL);
+}
+
+int cmd_binding_spec(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct relay_publish *pending = &harbour->pending;
+
+	if (message->number & CMD_SPEC_FIRST)
+		relay_publish_free(pending);
+	if (pending->spec_count >= CMD_SPECS_MAX)
+		return -E2BIG;
+	return add_spec(pending, message);
+}
+
+/* ---- the way to see what the guest has open ---- */
+
+int cmd_binding_listeners(struct cmd_harbour *harbour)
+{
+	struct cmd_message message = { .kind = CMD_TELL_LISTENERS };
+	int userns = ioctl(harbour->netns, NS_GET_USERNS);
+	int result = drive_listeners_open(userns, harbour->netns, &message.listeners);
+
+	if (userns >= 0)
+		close(userns);
+	if (result == 0) {
+		result =
+			cmd_channel_send(harbour->hand.channel, &message, &message.listeners.fd, 1);
+		close(message.listeners.fd);
+	}
+	if (result < 0)
+		cmd_say("cannot see which ports the guest opens: %s", strerror(-result));
+	return result;
+}
+
+/* ---- binding ---- */
+
+static void send_some(struct cmd_harbour *harbour)
+{
+	const struct relay_publish *pending = &harbour->pending;
+	struct cmd_message message = { .kind = CMD_TELL_BOUND };
+	int fds[CMD_CHANNEL_FDS_MAX];
+	size_t count = 0;
+
+	message.bound.total = (uint32_t)pending->socket_count;
+	while (count < CMD_CHANNEL_FDS_MAX && harbour->pending_sent < pending->socket_count) {
+		relay_publish_about(pending, harbour->pending_sent, &message.bound.doors[count]);
+		fds[count++] = relay_publish_fd(pending, harbour->pending_sent++);
+	}
+	message.bound.count = (uint32_t)count;
+	(void)cmd_channel_send(harbour->hand.channel, &message, fds, count);
+}
+
+static void refuse(struct cmd_harbour *harbour, int result)
+{
+	struct cmd_message message = { .kind = CMD_TELL_BOUND, .number = result };
+
+	message.bound.failure = harbour->pending.failure;
+	message.bound.failure.errnum = -result;
+	(void)cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
+}
+
+/* A port that the guest opened is said here: nobody else waits for the answer. */
+static void say_refused(struct cmd_harbour *harbour)
+{
+	const struct drive_subnet *subnet = &harbour->plan.subnet;
+	struct drive_error error;
+
+	(void)relay_publish_explain(&harbour->pending, &harbour->pending.failure, subnet->has4,
+				    harbour->guest.has6, &error);
+	cmd_say("the guest opened port %u, but %s", harbour->pending.specs[0].guest, error.text);
+}
+
+void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
+{
+	struct relay_publish *pending = &harbour->pending;
+	int clash = relay_publish_clash(&harbour->publish, pending);
+	int result;
+
+	harbour->pending_sent = 0;
+	harbour->pending_auto = flags & CMD_BIND_AUTO;
+	if (pending->spec_count == 0 || clash >= 0) {
+		pending->failure = (struct relay_failure){ .spec = clash >= 0 ? (size_t)clash : 0 };
+		refuse(harbour, clash >= 0 ? -EEXIST : -EINVAL);
+		return;
+	}
+	result = relay_publish_open(pending, harbour->plan.subnet.has4, harbour->guest.has6, NULL);
+	if (result < 0) {
+		refuse(harbour, result);
+		if ((flags & CMD_BIND_AUTO) && !(flags & CMD_BIND_AGAIN))
+			say_refused(harbour);
+		return;
+	}
+	if (relay_publish_has(pending, RELAY_AUTO))
+		(void)cmd_binding_listeners(harbour);
+	send_some(harbour);
+}
+
+void cmd_binding_more(struct cmd_harbour *harbour)
+{
+	if (harbour->pending_sent < harbour->pending.socket_count)
+		send_some(harbour);
+}
+
+void cmd_binding_keep(struct cmd_harbour *harbour)
+{
+	for (size_t i = 0; i < harbour->pending.spec_count; i++)
+		harbour->pending.specs[i].automatic = harbour->pending_auto;
+	if (relay_publish_join(&harbour->publish, &harbour->pending) < 0)
+		relay_publish_free(&harbour->pending);
+}
+
+void cmd_binding_release(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct relay_publish wanted = { 0 };
+
+	if (add_spec(&wanted, message) == 0)
+		(void)relay_publish_drop(&harbour->publish, &wanted.specs[0]);
+	relay_publish_free(&wanted);
+}
+
+void cmd_binding_forget(struct cmd_harbour *harbour)
+{
+	struct relay_publish *list = &harbour->publish;
+	size_t i = 0;
+
+	relay_publish_free(&harbour->pending);
+	while (i < list->spec_count) {
+		struct relay_spec spec = list->specs[i];
+
+		/* The next worker sees by itself what the guest has open. */
+		if (!spec.automatic || !relay_publish_drop(list, &spec))
+			i++;
+	}
+}
