@@ -308,6 +308,33 @@ int cmd_channel_peek(int channel, uint32_t *kind);
 /* Closes them. */
 void cmd_channel_drop(const int *fds, size_t count);
 
+/* ---- capturing.c: --capture ---- */
+
+/* The file of a capture, in keeper and worker. */
+struct cmd_capturing {
+	const char *path; /* NULL: none */
+	const char *size_text;
+	uint64_t size_max;
+	uint32_t snap;
+	bool quiet;
+	int fd; /* 0: none */
+};
+
+struct cmd_network;
+
+/* A number of bytes, of 1,024 bytes with k, and so on with M, G and T; or -EINVAL. */
+int64_t cmd_size_parse(const char *text);
+/* CMD_GO_ON, or the exit code after it has said what is wrong. */
+int cmd_capture_plan(struct cmd_capturing *capturing, const struct cmd_network *chosen,
+		     const struct cmd_command *command);
+/* Opens the file, if there is to be one; 0 or negative errno with a text. */
+int cmd_capture_create(struct cmd_capturing *capturing, struct drive_error *error);
+/* In the worker: begins to write; *capture stays NULL if there is no file. 0 or negative errno. */
+int cmd_capture_begin(struct drive_capture **capture, const struct cmd_capturing *capturing);
+/* At each turn of the loop: writes what is due, and says why it has stopped. */
+void cmd_capture_turn(struct drive_capture *capture, const struct cmd_capturing *capturing,
+		      struct minato_time now, struct minato_time *next);
+
 /* ---- harbour.c: the keeper, the process that the user started ----
  *
  *   the user's shell --- minato run: keeper ------------------- init --- the command
@@ -342,6 +369,7 @@ struct cmd_harbour {
 	int listener; /* of the control socket; taken over */
 	bool host_loopback;
 	bool quiet; /* nothing but errors is said */
+	struct cmd_capturing capturing;
 
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
 	size_t pending_sent;
@@ -433,6 +461,7 @@ struct cmd_worker {
 	int channel;
 	struct drive_loop *loop;
 	struct drive_tap *tap;
+	struct drive_capture *capture; /* or NULL */
 	int64_t tap_watch;
 	bool starved; /* no chunk to read frames into: not watched for a while */
 	bool blocked; /* the tap had no room: watched for room */
@@ -474,13 +503,14 @@ json_t *cmd_orders_row(void *user, uint64_t *cursor);
 struct cmd_network {
 	struct cmd_many publish, reach, cidr;
 	const char *name, *log;
-	long mtu, ready_fd;
+	const char *capture, *capture_size;
+	long mtu, ready_fd, capture_snap;
 	bool only4, only6, host_loopback, detach, verbose, quiet;
 };
 
 #define CMD_NETWORK_DEFAULTS                                                                       \
 	{                                                                                          \
-		.mtu = CMD_MTU_DEFAULT, .ready_fd = -1,                                            \
+		.mtu = CMD_MTU_DEFAULT, .ready_fd = -1, .capture_size = "64M",                     \
 	}
 
 extern const struct cmd_shared cmd_network_options;

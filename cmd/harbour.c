@@ -147,6 +147,8 @@ int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 		result = cmd_passing_begin(&harbour->passing, harbour->loop);
 	if (result < 0)
 		return drive_fail(error, -result, "cannot make the loop: %s", strerror(-result));
+	if (harbour->capturing.fd)
+		drive_capture_clear(harbour->capturing.fd);
 	/* First, so that it enters its sandbox while the guest is made. */
 	result = cmd_hand_start(harbour, error);
 	if (!result)
@@ -206,4 +208,6 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 		cmd_passing_end(&harbour->passing, harbour->code);
 	if (harbour->loop)
 		drive_loop_free(harbour->loop);
+	if (harbour->capturing.fd)
+		close(harbour->capturing.fd);
 }

@@ -35,6 +35,12 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, '6', "ipv6-only", NULL, AT(only6), 0, 0, "No IPv4 in the guest." },
 	{ CMD_FLAG, 0, "host-loopback", NULL, AT(host_loopback), 0, 0,
 	  "Let the gateway's address lead to the host's loopback." },
+	{ CMD_TEXT, 0, "capture", "FILE", AT(capture), 0, 0,
+	  "Write all frames of the guest's link to this file, in the format pcapng." },
+	{ CMD_TEXT, 0, "capture-size", "BYTES", AT(capture_size), 0, 0,
+	  "Let the capture end at this size, such as 500k, 20M or 1G; 64M by default." },
+	{ CMD_NUMBER, 0, "capture-snap", "BYTES", AT(capture_snap), 14, 65535,
+	  "Keep only so many bytes of each frame." },
 	{ CMD_FLAG, 'd', "detach", NULL, AT(detach), 0, 0,
 	  "Go to the background when all is ready: network up, ports published. Prints the name." },
 	{ CMD_TEXT, 0, "log", "FILE", AT(log), 0, 0,
@@ -118,6 +124,9 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 	harbour->plan.mtu = (uint32_t)chosen->mtu;
 	harbour->host_loopback = chosen->host_loopback;
 	harbour->quiet = chosen->quiet;
+	code = cmd_capture_plan(&harbour->capturing, chosen, command);
+	if (code != CMD_GO_ON)
+		return code;
 	code = plan_subnet(&harbour->plan.subnet, chosen, command);
 	return code == CMD_GO_ON ? plan_ports(&harbour->publish, chosen) : code;
 }
@@ -162,6 +171,8 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 	struct drive_error error;
 
 	raise_limit(harbour);
+	if (cmd_capture_create(&harbour->capturing, &error) < 0)
+		return complain(&error, CMD_FAILED);
 	if (relay_publish_open(&harbour->publish, subnet->has4, subnet->has6, &error) < 0)
 		return complain(&error, CMD_REFUSED);
 	if (chosen->name)

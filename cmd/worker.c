@@ -267,6 +267,8 @@ static struct minato_time turn(void *user, struct minato_time now)
 	}
 	if (worker->ending)
 		next = earlier(next, hear_last_words(worker, now));
+	if (worker->capture)
+		cmd_capture_turn(worker->capture, &worker->harbour->capturing, now, &next);
 	return next;
 }
 
@@ -435,6 +437,17 @@ static int await_tap(struct cmd_worker *worker)
 	return fds[0];
 }
 
+static int begin_capture(struct cmd_worker *worker, struct drive_error *error)
+{
+	int result = cmd_capture_begin(&worker->capture, &worker->harbour->capturing);
+
+	if (result < 0)
+		return drive_fail(error, -result, "cannot begin the capture: %s",
+				  strerror(-result));
+	drive_tap_capture(worker->tap, worker->capture);
+	return 0;
+}
+
 static int make(struct cmd_worker *worker, struct drive_error *error)
 {
 	int tap = await_tap(worker);
@@ -443,6 +456,8 @@ static int make(struct cmd_worker *worker, struct drive_error *error)
 	if (result < 0)
 		return drive_fail(error, -result, "cannot make the loop: %s", strerror(-result));
 	result = make_tap(worker, tap, error);
+	if (!result)
+		result = begin_capture(worker, error);
 	if (!result)
 		result = make_relay(worker, error);
 	if (result < 0)
@@ -470,7 +485,7 @@ static int enter(struct cmd_worker *worker, const struct drive_sandbox *sandbox,
 {
 	const struct relay_publish *publish = &worker->harbour->publish;
 	size_t count = 0;
-	int *keep = calloc(publish->socket_count + 4, sizeof(*keep));
+	int *keep = calloc(publish->socket_count + 5, sizeof(*keep));
 	int result;
 
 	if (!keep)
@@ -478,6 +493,8 @@ static int enter(struct cmd_worker *worker, const struct drive_sandbox *sandbox,
 	for (int fd = 0; fd < 3; fd++)
 		keep[count++] = fd;
 	keep[count++] = worker->channel;
+	if (worker->harbour->capturing.fd)
+		keep[count++] = worker->harbour->capturing.fd;
 	for (size_t i = 0; i < publish->socket_count; i++)
 		keep[count++] = relay_publish_fd(publish, i);
 	result = drive_sandbox_enter(sandbox, keep, count, error);
@@ -516,5 +533,6 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 	if (drive_loop_run(worker.loop) < 0)
 		_exit(1);
 	relay_free(worker.relay);
+	drive_capture_free(worker.capture);
 	_exit(0);
 }

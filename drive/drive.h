@@ -591,6 +591,7 @@ int drive_rtnl_prefixes(struct drive_rtnl *rtnl, int family,
 /* ---- tap.c: frames between a tap descriptor and a host value ---- */
 
 struct drive_tap;
+struct drive_capture;
 
 /* What the kernel granted: MINATO_OFFLOAD_* bits. */
 struct drive_offers {
@@ -652,6 +653,48 @@ int drive_tap_write(struct drive_tap *tap, struct minato *host, struct minato_ti
 int drive_tap_send(struct drive_tap *tap, const struct minato_frame_out *frames, size_t count);
 /* Writes what was kept; 0, 1 or negative errno as above. */
 int drive_tap_flush(struct drive_tap *tap);
+
+/* Every frame from now on goes to the capture too (borrowed; NULL: none). */
+void drive_tap_capture(struct drive_tap *tap, struct drive_capture *capture);
+
+/* ---- capture.c: frames into a file, as pcapng ---- */
+
+/* A frame as it passes the tap. */
+struct drive_captured {
+	const struct minato_extent *extents;
+	uint32_t extent_count;
+	uint32_t len;
+	uint16_t csum_start; /* 0: the checksum is complete; else as in the virtio header */
+	uint16_t csum_offset;
+	bool from_guest;
+};
+
+#define DRIVE_CAPTURE_FULL 1
+
+/*
+ * Opens the file for a capture, or makes it with mode 0600; never by a symbolic link, never one of
+ * another user. What is in it stays until drive_capture_clear. A FIFO that somebody reads, or
+ * /dev/fd/N, serves as well. Returns a descriptor above 2, or negative errno with a text.
+ */
+int drive_capture_create(const char *path, struct drive_error *error);
+/* Empties the file. */
+void drive_capture_clear(int fd);
+/*
+ * Begins to write at the descriptor's place (taken over, also on failure; non-blocking if a FIFO).
+ * The file does not grow beyond size_max bytes; of each frame the first `snap` bytes are kept (0:
+ * all). 0 or -ENOMEM.
+ */
+int drive_capture_open(struct drive_capture **capture, int fd, uint64_t size_max, uint32_t snap);
+/* Writes what is left and the statistics, and closes the file. */
+void drive_capture_free(struct drive_capture *capture);
+/* Adds a frame. What a FIFO has no room for is dropped and counted in the statistics. */
+void drive_capture_frame(struct drive_capture *capture, const struct drive_captured *frame);
+/*
+ * Writes what has waited for 200 ms, and lowers *next to when it wants to be called again. Returns
+ * 0; or, once, why it has stopped: DRIVE_CAPTURE_FULL, or the negative errno of writing.
+ */
+int drive_capture_turn(struct drive_capture *capture, struct minato_time now,
+		       struct minato_time *next);
 
 /* ---- procs.c: who holds a port of the host ---- */
 

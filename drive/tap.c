@@ -52,6 +52,7 @@ struct drive_tap {
 	struct drive_tap_stats stats;
 	struct drive_tap_stats heard; /* at the last drive_tap_converses */
 	bool last_in, last_out;	      /* which ways the last frames before that went */
+	struct drive_capture *capture; /* or NULL */
 	struct kept kept;
 	struct minato_frame batch[BATCH_IN];
 	uint8_t scratch[MINATO_CHUNK_LARGE]; /* where no chunk can be had */
@@ -147,6 +148,41 @@ int drive_tap_fd(const struct drive_tap *tap)
 	return tap->fd;
 }
 
+void drive_tap_capture(struct drive_tap *tap, struct drive_capture *capture)
+{
+	tap->capture = capture;
+}
+
+static void capture_in(const struct drive_tap *tap, const struct virtio_net_hdr *header,
+		       const struct minato_frame *frame)
+{
+	const struct minato_extent extent = { (void *)(uintptr_t)frame->data, frame->len };
+	struct drive_captured captured = {
+		.extents = &extent,
+		.extent_count = 1,
+		.len = frame->len,
+		.from_guest = true,
+	};
+
+	if (header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		captured.csum_start = header->csum_start;
+		captured.csum_offset = header->csum_offset;
+	}
+	drive_capture_frame(tap->capture, &captured);
+}
+
+static void capture_out(const struct drive_tap *tap, const struct minato_frame_out *frame)
+{
+	if (frame->link == tap->link && frame->len <= sizeof(tap->scratch))
+		drive_capture_frame(tap->capture, &(struct drive_captured){
+							  .extents = frame->extents,
+							  .extent_count = frame->extent_count,
+							  .len = frame->len,
+							  .csum_start = frame->csum_start,
+							  .csum_offset = frame->csum_offset,
+						  });
+}
+
 static enum minato_gso gso_from(uint8_t type)
 {
 	switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
@@ -213,6 +249,8 @@ static ssize_t read_frame(struct drive_tap *tap, const struct minato_extent *whe
 		frame->gso_size = header.fields.gso_size;
 	tap->stats.frames_in++;
 	tap->stats.bytes_in += frame->len;
+	if (tap->capture)
+		capture_in(tap, &header.fields, frame);
 	return (ssize_t)frame->len;
 }
 
@@ -383,8 +421,11 @@ int drive_tap_send(struct drive_tap *tap, const struct minato_frame_out *frames,
 		i += result == 0;
 	}
 	if (result == 1)
-		for (; i < count; i++)
-			keep(tap, &frames[i]);
+		for (size_t j = i; j < count; j++)
+			keep(tap, &frames[j]);
+	/* What is kept will be written in this order too. */
+	for (size_t j = 0; tap->capture && result >= 0 && j < count; j++)
+		capture_out(tap, &frames[j]);
 	return result;
 }
 

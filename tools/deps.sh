@@ -36,6 +36,7 @@ test   dnsmasq-base     cmd:dnsmasq
 test   socat            cmd:socat
 test   bubblewrap       cmd:bwrap
 test   uidmap           cmd:newuidmap
+test   tshark           cmd:tshark
 test   iputils-ping     cmd:ping
 test   traceroute       cmd:traceroute
 test   iputils-tracepath cmd:tracepath
