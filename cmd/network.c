@@ -301,5 +301,10 @@ int cmd_network_serve(struct cmd_harbour *harbour, const struct cmd_network *cho
 	if (cmd_detach_ready(&harbour->detach, harbour->name) < 0)
 		return CMD_FAILED;
 	result = cmd_harbour_run(harbour, &error);
-	return result < 0 ? complain(&error, CMD_FAILED) : result;
+	if (result < 0)
+		return complain(&error, CMD_FAILED);
+	/* Nobody waits for the exit code, but whoever reads the log finds it. */
+	if (chosen->detach && !chosen->quiet)
+		cmd_say("%s has ended with %d", harbour->name, result);
+	return result;
 }

@@ -212,6 +212,9 @@ has "no namespace" "$(attach /etc/passwd 2>&1)" "not a network namespace.*ip net
 is "no target: 2" "$(code attach)" 2
 is "two targets: 2" "$(code attach 1 2)" 2
 is "a name no interface can have: 2" "$(code attach --ifname a/b "$BOX")" 2
+without_tun() { unshare --mount sh -c 'mount -t tmpfs none /dev/net && exec "$@"' sh "$@"; }
+has "no tun device" "$(without_tun bash -c "$(declare -f as_user attach)
+	T=$T M=$M NET_REAL_ROOT=$NET_REAL_ROOT; attach $BOX" 2>&1)" "/dev/net/tun: No such file.*modprobe tun"
 in_box ip tuntap add name tap0 mode tap
 has "an interface of that name" "$(attach "$BOX" 2>&1)" "interface tap0 already.*--ifname"
 begin named --ifname net1 "$BOX"
@@ -261,6 +264,7 @@ is "a name that is taken: 1" "$(code as_user "$M" run -d --name web -- sleep 1)"
 has "and it is said" "$(as_user "$M" run -d --name web -- sleep 1 2>&1)" "web runs already"
 is "a port that is taken: 1" "$(code as_user "$M" run -d -p 8002:80 -- sleep 1)" 1
 is "stop ends it" "$(code stop web)" 0
+has "and the log has the exit status" "$(cat "$T/user/web.log")" "minato: web has ended with 143"
 is "a command that is not there: 127" "$(code as_user "$M" run -d -- /no/such/program)" 127
 has "and it is said" "$(as_user "$M" run -d -- /no/such/program 2>&1)" "/no/such/program"
 is "no command: 2" "$(code as_user "$M" run -d)" 2
