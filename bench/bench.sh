@@ -376,7 +376,7 @@ guest_services_up() {
 }
 load_peer() {
   unset -f p_start p_stop p_guest p_first
-  P_KIND=guest P_PATHS="g2h g2p h2g p2g" P_UDP=yes P_NIDLE= P_IDLE_PATHS="p2g g2p" P_START_PATH=g2p IN_OFF=0
+  P_KIND=guest P_PATHS="g2h g2p h2g p2g" P_UDP=yes P_NIDLE= P_IDLE_PATHS="p2g g2p" P_START_PATH=g2p IN_OFF=0 P_START_ONLY=
   A_g2h= A_g2p=$PEER4 A_g2p6=$PEER6 A_h2g=127.0.0.1 A_p2g=$HOST4
   # shellcheck disable=SC1090
   source "$HERE/peers/$1.sh" || exit 1
@@ -454,7 +454,8 @@ start_peer() {
 
 for ((ROUND = 1; ROUND <= ROUNDS; ROUND++)); do
   for p in "$@"; do
-    if [[ "$SETS" != start ]]; then one_peer "$p"; fi
+    load_peer "$p"
+    if [[ "$SETS" != start && ! $P_START_ONLY ]]; then one_peer "$p"; fi
     has start && start_peer "$p"
   done
 done
