@@ -459,6 +459,7 @@ struct cmd_orders {
 struct cmd_worker {
 	struct cmd_harbour *harbour; /* our copy, as it was at the fork */
 	int channel;
+	int crowd; /* /proc/loadavg, for the loop, or -1 */
 	struct drive_loop *loop;
 	struct drive_tap *tap;
 	struct drive_capture *capture; /* or NULL */

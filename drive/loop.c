@@ -20,9 +20,10 @@
 /*
  * Falling asleep and being woken cost more than a near answer takes to come. So after a small
  * exchange the loop goes on looking for a moment, on these conditions: the last such waits were as
- * short, there is a second processor on which the answer can be made meanwhile, and the scheduler
- * has not lately given ours to another program for long: who looks is not taken for a sleeper that
- * must be run at once when woken, so where processors are scarce, sleeping is what serves.
+ * short, there is a second processor on which the answer can be made meanwhile, no more programs
+ * want to run than there are processors, and the scheduler has not lately given ours to another for
+ * long: who looks is not taken for a sleeper that must be run at once when woken, so where
+ * processors are scarce, sleeping is what serves.
  */
 #define LINGER_NS 50000
 #define GAP_MAX_NS 1000000	 /* what a long wait counts as: a few short ones make up for it */
@@ -30,6 +31,9 @@
 #define TAKEN_NS 1000000	 /* more than the two ends of the exchange need of our processor */
 #define ABSTAIN_MIN_NS 100000000 /* then nothing of it for so long, and twice as long each time */
 #define ABSTAIN_MAX_NS 3200000000
+#define COUNT_NS 1000000 /* how often those that want to run are counted, at most */
+#define CROWD_FULL 256	 /* of the counts, a share of 256 said that there are too many */
+#define CROWD_WEIGHT 4	 /* the newest count's share of that is 1/4 */
 
 #define KINDS_MAX 64u	 /* different callbacks; a program has a dozen */
 #define SLOTS_STEP 1024u /* one watch takes 16 bytes: memory grows by four pages */
@@ -55,7 +59,10 @@ struct hook {
 };
 
 struct patience {
-	bool possible;	    /* more than one processor */
+	int processors;	    /* that may run us */
+	int crowd_fd;	    /* of /proc/loadavg, or -1 */
+	int crowd;	    /* 0 to CROWD_FULL */
+	int64_t counted_ns; /* when those that want to run were counted last */
 	bool expecting;	    /* for the next wait */
 	int64_t gap_ns;	    /* mean length of the waits in which something was expected */
 	int64_t abstain_ns; /* length of the last abstention */
@@ -99,15 +106,14 @@ static struct watch *watch_of(struct drive_loop *loop, uint64_t id)
 }
 
 /* unsealed: sched_getaffinity */
-static bool has_processors(void)
+static int count_processors(void)
 {
 	cpu_set_t set;
 
 	CPU_ZERO(&set);
-	return sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 1;
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
-/* unsealed: epoll_create1 */
 int drive_loop_new(struct drive_loop **out)
 {
 	struct drive_loop *loop = calloc(1, sizeof(*loop));
@@ -123,7 +129,8 @@ int drive_loop_new(struct drive_loop **out)
 	}
 	loop->signal_fd = -1;
 	loop->free_head = SLOT_NONE;
-	loop->patience.possible = has_processors();
+	loop->patience.processors = count_processors();
+	loop->patience.crowd_fd = -1;
 	loop->patience.gap_ns = GAP_MAX_NS;
 	loop->patience.switches = -1;
 	loop->now = drive_now();
@@ -138,6 +145,8 @@ void drive_loop_free(struct drive_loop *loop)
 		return;
 	if (loop->signal_fd >= 0)
 		close(loop->signal_fd);
+	if (loop->patience.crowd_fd >= 0)
+		close(loop->patience.crowd_fd);
 	close(loop->epoll);
 	free(loop->slots);
 	free(loop);
@@ -307,9 +316,38 @@ void drive_loop_expect(struct drive_loop *loop)
 	loop->patience.expecting = true;
 }
 
+void drive_loop_crowd(struct drive_loop *loop, int fd)
+{
+	loop->patience.crowd_fd = fd;
+}
+
 uint64_t drive_loop_looks(const struct drive_loop *loop)
 {
 	return loop->patience.looks;
+}
+
+/*
+ * Whether more programs want to run than there are processors, most of the lately taken counts. The
+ * text is "0.20 0.18 0.12 RUNNING/TASKS PID".
+ */
+/* syscalls: pread64 */
+static bool is_crowded(struct patience *p, int64_t now)
+{
+	char text[64] = "";
+	int spaces = 0;
+	int at = 0;
+	int full;
+
+	if (p->crowd_fd < 0 || now - p->counted_ns < COUNT_NS)
+		return p->crowd > CROWD_FULL / 2;
+	p->counted_ns = now;
+	if (pread(p->crowd_fd, text, sizeof(text) - 1, 0) <= 0)
+		return false;
+	for (; spaces < 3 && text[at]; at++)
+		spaces += text[at] == ' ';
+	full = atoi(text + at) > p->processors ? CROWD_FULL : 0;
+	p->crowd += (full - p->crowd) / CROWD_WEIGHT;
+	return p->crowd > CROWD_FULL / 2;
 }
 
 /* How often the scheduler has taken the processor from us. */
@@ -347,7 +385,8 @@ static int look(struct drive_loop *loop, struct epoll_event *events, int64_t beg
 	int64_t now = begin;
 	int count = 0;
 
-	if (p->gap_ns > LINGER_NS || begin < p->until_ns || was_taken(p, loop->now.ns, begin)) {
+	if (p->gap_ns > LINGER_NS || begin < p->until_ns || is_crowded(p, begin) ||
+	    was_taken(p, loop->now.ns, begin)) {
 		p->switches = -1;
 		return 0;
 	}
@@ -389,7 +428,7 @@ static int wait_ready(struct drive_loop *loop, struct epoll_event *events,
 		      struct minato_time deadline)
 {
 	struct patience *p = &loop->patience;
-	bool expecting = p->expecting && p->possible;
+	bool expecting = p->expecting && p->processors > 1;
 	int64_t begin = expecting ? drive_now().ns : 0;
 	int count = expecting ? look(loop, events, begin, deadline.ns) : 0;
 

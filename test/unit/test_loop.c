@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -474,6 +475,23 @@ static void quick_answers_are_looked_for(void **state)
 	assert_int_equal(drive_loop_looks(*state), before);
 }
 
+static void in_a_crowd_it_sleeps(void **state)
+{
+	static const char crowd[] = "0.20 0.18 0.12 99999/99999 7\n";
+	int fd = memfd_create("loadavg", MFD_CLOEXEC);
+	uint64_t before;
+
+	assert_int_equal(write(fd, crowd, sizeof(crowd) - 1), sizeof(crowd) - 1);
+	drive_loop_crowd(*state, fd);
+	for (int i = 0; i < 8; i++) {
+		come_at_once(*state);
+		assert_int_equal(drive_loop_turn(*state, in_ms(2)), 0);
+	}
+	before = drive_loop_looks(*state);
+	come_at_once(*state);
+	assert_int_equal(drive_loop_looks(*state), before);
+}
+
 static void slow_answers_are_slept_for(void **state)
 {
 	for (int i = 0; i < 4; i++) {
@@ -522,6 +540,7 @@ int main(void)
 		CASE(closing_drops_what_waits_in_the_batch),
 		CASE(many_watches_keep_their_callbacks),
 		CASE(quick_answers_are_looked_for),
+		CASE(in_a_crowd_it_sleeps),
 		CASE(slow_answers_are_slept_for),
 		CASE(looking_ends_at_the_deadline),
 	};
