@@ -113,8 +113,8 @@ void drive_loop_close(struct drive_loop *loop, int64_t id);
  */
 void drive_loop_expect(struct drive_loop *loop);
 /*
- * Gives the loop an open /proc/loadavg, or -1; it closes it. With it the loop sees that no processor
- * is idle, and does not look then.
+ * Gives the loop an open /proc/loadavg, or -1; it closes it. With it the loop sees that no
+ * processor is idle, and does not look then.
  */
 void drive_loop_crowd(struct drive_loop *loop, int fd);
 /* How often the loop has looked without sleeping. */

@@ -114,6 +114,7 @@ static int count_processors(void)
 	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
 }
 
+/* unsealed: epoll_create1 */
 int drive_loop_new(struct drive_loop **out)
 {
 	struct drive_loop *loop = calloc(1, sizeof(*loop));
