@@ -8,7 +8,9 @@
  *                     <--------  CMD_TELL_BOUND   what failed, or how many, with the first of them
  *   CMD_ASK_MORE                -------->    the next: never more is on its way than one message
  *   CMD_ASK_KEEP                -------->    from now on the next worker has them too
- *   CMD_ASK_RELEASE             -------->    given up again
+ *   CMD_ASK_RELEASE, one for each ------>    given up again
+ *   CMD_ASK_RELEASED            -------->
+ *                     <--------  CMD_TELL_RELEASED   the ports are free
  */
 #include "cmd/cmd.h"
 

@@ -254,17 +254,19 @@ enum cmd_message_kind {
 	CMD_TELL_HURRY,	      /* ... at once */
 	CMD_TELL_BOUND,	      /* `bound`: what CMD_ASK_BIND led to; beside it sockets */
 	CMD_TELL_LISTENERS,   /* `listeners`; beside it their descriptor */
+	CMD_TELL_RELEASED,    /* all that CMD_ASK_RELEASE named before CMD_ASK_RELEASED is closed */
 	/* The worker asks. */
 	CMD_ASK_READY = 100, /* once; number: 0, or -errno with `text`; else `text` is a warning */
 	CMD_ASK_SIGNAL,	     /* number: the signal that the guest is to be sent */
 	CMD_ASK_LOOK,	     /* whether the nameservers have changed; at most once per second */
 	/* binding.c and orders.c say how these go together. */
-	CMD_ASK_SPEC,	 /* `text`: a port to bind; number: CMD_SPEC_ */
-	CMD_ASK_BIND,	 /* number: CMD_BIND_ */
-	CMD_ASK_MORE,	 /* of the sockets */
-	CMD_ASK_KEEP,	 /* what was bound stands */
-	CMD_ASK_DROP,	 /* it does not */
-	CMD_ASK_RELEASE, /* `text`: a port that stands no more; number: CMD_SPEC_ */
+	CMD_ASK_SPEC,	  /* `text`: a port to bind; number: CMD_SPEC_ */
+	CMD_ASK_BIND,	  /* number: CMD_BIND_ */
+	CMD_ASK_MORE,	  /* of the sockets */
+	CMD_ASK_KEEP,	  /* what was bound stands */
+	CMD_ASK_DROP,	  /* it does not */
+	CMD_ASK_RELEASE,  /* `text`: a port that stands no more; number: CMD_SPEC_ */
+	CMD_ASK_RELEASED, /* to be told when that is done */
 };
 
 #define CMD_SPEC_FIRST 1 /* what came before is forgotten */
@@ -452,6 +454,8 @@ struct cmd_orders {
 	bool automatic;		   /* for a port that the guest opened, not for a client */
 	struct relay_publish list; /* what was asked for, with the sockets that have come */
 	uint64_t client;
+	json_t *reply;		 /* of a removal, once its ports are free */
+	bool unfenced;		 /* that is still to be asked for */
 	struct relay_spec *owed; /* still to be released */
 	size_t owed_count;
 };
@@ -486,14 +490,19 @@ int cmd_worker_signal(struct cmd_worker *worker, int signo);
 /* The keeper's answer; takes the descriptors over. */
 void cmd_orders_bound(struct cmd_worker *worker, const struct cmd_message *message, const int *fds,
 		      size_t count);
+/* The keeper has closed what was removed. */
+void cmd_orders_released(struct cmd_worker *worker);
 /* The keeper is to give it up, now or when there is room to say so. */
 void cmd_orders_release(struct cmd_worker *worker, const struct relay_spec *spec);
+/* Says what found no room before. */
+void cmd_orders_pay(struct cmd_worker *worker);
 /* relay_config's; `user` is the worker. */
 int cmd_orders_port_open(void *user, const struct relay_spec *spec, bool again);
 void cmd_orders_port_closed(void *user, const struct relay_spec *spec);
 /* struct cmd_answers's. */
 int cmd_orders_add(void *user, uint64_t client, const json_t *request, struct drive_error *error);
-int cmd_orders_remove(void *user, const json_t *request, json_t **reply, struct drive_error *error);
+int cmd_orders_remove(void *user, uint64_t client, const json_t *request,
+		      struct drive_error *error);
 json_t *cmd_orders_row(void *user, uint64_t *cursor);
 
 /* ---- network.c: what run and attach have in common ---- */
@@ -575,8 +584,9 @@ struct cmd_answers {
 	 * under way, cmd_control_resume says when to ask again; another negative errno with a text.
 	 */
 	int (*add)(void *user, uint64_t client, const json_t *request, struct drive_error *error);
-	/* Removes them: 0 and the reply; otherwise as `add`. */
-	int (*remove)(void *user, const json_t *request, json_t **reply, struct drive_error *error);
+	/* Removes them; otherwise as `add`. */
+	int (*remove)(void *user, uint64_t client, const json_t *request,
+		      struct drive_error *error);
 	void *user;
 };
 

@@ -126,9 +126,8 @@ static void answer_order(struct client *client, json_t *request)
 	const char *name = json_string_value(json_object_get(request, "request"));
 	bool add = name && !strcmp(name, "forward-add");
 	struct drive_error error = { "" };
-	json_t *reply = NULL;
 	int result = add ? answers->add(answers->user, client->number, request, &error) :
-			   answers->remove(answers->user, request, &reply, &error);
+			   answers->remove(answers->user, client->number, request, &error);
 
 	if (result == -EAGAIN) {
 		if (!client->waiting)
@@ -142,10 +141,8 @@ static void answer_order(struct client *client, json_t *request)
 	client->waiting = NULL;
 	if (result < 0)
 		say_error(client, error.text);
-	else if (add)
-		client->owed = true;
 	else
-		say_done(client, reply);
+		client->owed = true;
 }
 
 static void answer(struct client *client, json_t *request)

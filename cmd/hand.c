@@ -306,6 +306,9 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 	case CMD_ASK_RELEASE:
 		cmd_binding_release(harbour, message);
 		break;
+	case CMD_ASK_RELEASED:
+		(void)cmd_hand_tell(harbour, CMD_TELL_RELEASED);
+		break;
 	default:
 		kill_hand(harbour);
 		break;

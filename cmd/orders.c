@@ -39,19 +39,22 @@ void cmd_orders_release(struct cmd_worker *worker, const struct relay_spec *spec
 		owe(&worker->orders, spec);
 }
 
-/* What found no room before. */
-static void pay(struct cmd_worker *worker)
+void cmd_orders_pay(struct cmd_worker *worker)
 {
 	struct cmd_orders *orders = &worker->orders;
+	const struct cmd_message fence = { .kind = CMD_ASK_RELEASED };
 	size_t paid = 0;
 
-	if (orders->owed_count == 0)
+	if (orders->owed_count == 0 && !orders->unfenced)
 		return;
 	while (paid < orders->owed_count &&
 	       send_spec(worker, CMD_ASK_RELEASE, &orders->owed[paid], 0) == 0)
 		paid++;
 	orders->owed_count -= paid;
-	memmove(orders->owed, orders->owed + paid, orders->owed_count * sizeof(orders->owed[0]));
+	for (size_t i = 0; i < orders->owed_count; i++)
+		orders->owed[i] = orders->owed[i + paid];
+	if (orders->unfenced && orders->owed_count == 0)
+		orders->unfenced = cmd_channel_send(worker->channel, &fence, NULL, 0) < 0;
 }
 
 /* ---- an order to bind ---- */
@@ -63,7 +66,7 @@ static int begin(struct cmd_worker *worker, struct relay_publish *list, int flag
 	int result = 0;
 
 	/* In this order, or a port given up just now would be in its own way. */
-	pay(worker);
+	cmd_orders_pay(worker);
 	if (orders->owed_count > 0)
 		return -EAGAIN;
 	for (size_t i = 0; i < list->spec_count && result == 0; i++)
@@ -154,7 +157,7 @@ void cmd_orders_bound(struct cmd_worker *worker, const struct cmd_message *messa
 	struct cmd_orders *orders = &worker->orders;
 	const struct cmd_message more = { .kind = CMD_ASK_MORE };
 
-	if (!orders->busy) {
+	if (!orders->busy || orders->reply) {
 		cmd_channel_drop(fds, count);
 		return;
 	}
@@ -248,8 +251,18 @@ int cmd_orders_add(void *user, uint64_t client, const json_t *request, struct dr
 	return result == -EAGAIN ? -EBUSY : result;
 }
 
-int cmd_orders_remove(void *user, const json_t *request, json_t **reply, struct drive_error *error)
+void cmd_orders_released(struct cmd_worker *worker)
 {
+	json_t *reply = worker->orders.reply;
+
+	worker->orders.reply = NULL;
+	if (reply)
+		end(worker, reply);
+}
+
+int cmd_orders_remove(void *user, uint64_t client, const json_t *request, struct drive_error *error)
+{
+	const struct cmd_message fence = { .kind = CMD_ASK_RELEASED };
 	struct cmd_worker *worker = user;
 	struct relay_publish list = { 0 };
 	char text[RELAY_SPEC_TEXT];
@@ -258,6 +271,9 @@ int cmd_orders_remove(void *user, const json_t *request, json_t **reply, struct 
 	if (worker->orders.busy)
 		return -EAGAIN;
 	result = read_request(&list, request, error);
+	/* Not begun where the keeper could not be told. */
+	if (result == 0 && worker->orders.owed_count > 0)
+		result = drive_fail(error, EBUSY, "busy: try again");
 	for (size_t i = 0; i < list.spec_count && result == 0; i++) {
 		if (relay_forward_find(worker->relay, &list.specs[i]) < 0)
 			result = drive_fail(error, ENOENT, "nothing is forwarded as %s",
@@ -269,10 +285,16 @@ int cmd_orders_remove(void *user, const json_t *request, json_t **reply, struct 
 		relay_forward_remove(worker->relay, (uint32_t)id);
 		cmd_orders_release(worker, &list.specs[i]);
 	}
-	if (result == 0)
-		*reply = json_pack("{s:o}", "removed", texts_of(&list));
+	if (result == 0) {
+		worker->orders.busy = true;
+		worker->orders.automatic = false;
+		worker->orders.client = client;
+		worker->orders.reply = json_pack("{s:o}", "removed", texts_of(&list));
+		worker->orders.unfenced = worker->orders.owed_count > 0 ||
+					  cmd_channel_send(worker->channel, &fence, NULL, 0) < 0;
+	}
 	relay_publish_free(&list);
-	return result == -EAGAIN ? -EBUSY : result;
+	return result;
 }
 
 static const char *sort_word(const struct relay_standing *one)

@@ -212,6 +212,9 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 	case CMD_TELL_LISTENERS:
 		take_listeners(worker, message, fd);
 		return;
+	case CMD_TELL_RELEASED:
+		cmd_orders_released(worker);
+		break;
 	case CMD_TELL_ENDED:
 		end_soon(worker, LAST_WORDS_NS);
 		break;
@@ -257,6 +260,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 	struct cmd_worker *worker = user;
 	struct minato_time next;
 
+	cmd_orders_pay(worker);
 	write_tap(worker, now);
 	if (drive_tap_converses(worker->tap))
 		drive_loop_expect(worker->loop);

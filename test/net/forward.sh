@@ -213,6 +213,12 @@ is "add: again" "$($F add auto 2240:2120 2>&1)$(ask_peer $HOST4 2240)" 2120
 said=$($F rm auto 2240 9 2>&1)
 is "rm: all or nothing" "$?$(ask_peer $HOST4 2240)" 12120
 has "rm: says what is not there" "$said" 'nothing is forwarded as 9/tcp'
+# When rm has ended the port is free, however many there were.
+$F add auto 2500-2599:1
+is "rm: the ports are free when it ends" "$($F rm auto 2500-2599:1 && python3 -c '
+import socket
+for port in range(2500, 2600):
+    socket.create_server(("", port)).close()' 2>&1)" ""
 $F add --reach 5432 auto
 is "add: a reach" "$(in_guest auto -- python3 "$T/ask.py" 10.0.2.2 5432)" 5432
 $F rm --reach 5432 auto
