@@ -204,6 +204,7 @@ static void test_overlaps(void **state)
 		{ 800, 203, false, 1000, 80, false }, { 1600, 80, true, 800, 203, false },
 		{ 800, 203, false, 800, 202, false }, { 800, 203, false, 800, 208, true },
 		{ 0, 800, true, 400, 400, false },    { 800, 200, false, 800, 200, true },
+		{ 800, 80, true, 800, 80, false },
 	};
 
 	(void)state;
