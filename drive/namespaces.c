@@ -68,6 +68,11 @@ static int refuse_process(pid_t pid, int errnum, struct drive_error *error)
 	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
 	if (stat(path, &info) < 0)
 		return drive_fail(error, ESRCH, "the process %d has ended", (int)pid);
+	if (geteuid() == 0)
+		return drive_fail(error, EPERM,
+				  "a container, or a security module, forbids even root to look at "
+				  "the namespaces of process %d",
+				  (int)pid);
 	return drive_fail(error, EPERM,
 			  "the process %d is not yours (it belongs to %s): attach as that user, or "
 			  "as root",
