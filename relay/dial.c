@@ -100,6 +100,20 @@ static void take_header(const struct lane *f, int fd)
 		setsockopt(fd, level, four ? IP_TOS : IPV6_TCLASS, &class, sizeof(class));
 }
 
+void dial_class(struct lane *f)
+{
+	bool four = minato_addr_is4(&f->dial.addr);
+	int64_t now = 0;
+	int class;
+
+	f->guest_class = false;
+	if (f->fd < 0 || minato_get(f->relay->host, f->socket, MINATO_OPT_PEER_CLASS, &now) < 0)
+		return;
+	class = (int)now;
+	setsockopt(f->fd, four ? IPPROTO_IP : IPPROTO_IPV6, four ? IP_TOS : IPV6_TCLASS, &class,
+		   sizeof(class));
+}
+
 static void start(struct lane *f)
 {
 	struct sockaddr_storage to = { 0 };

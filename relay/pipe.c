@@ -260,6 +260,8 @@ void pipe_work(struct lane *f)
 		reset_work(f);
 		return;
 	}
+	if (f->guest_class)
+		dial_class(f);
 	/* In first: it may find that the far side is gone before more is sent there. */
 	if (move_in(f) && move_out(f) && f->in_done && f->out_done)
 		end_well(f);

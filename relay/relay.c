@@ -289,6 +289,8 @@ static void note(struct lane *f, uint32_t ready)
 		f->guest_readable = true;
 	if (ready & MINATO_ERROR)
 		f->guest_reset = true;
+	if (ready & MINATO_CLASS)
+		f->guest_class = true;
 	lane_busy(f);
 }
 

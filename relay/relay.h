@@ -439,6 +439,7 @@ struct lane {
 	bool out_done : 1;   /* the guest's FIN went on to the host socket */
 	bool in_done : 1;    /* the far side's FIN went on to the guest */
 	bool no_segment : 1; /* this socket's path cannot do UDP_SEGMENT */
+	bool guest_class : 1; /* TCP: the guest changed its traffic class */
 	bool busy : 1;	     /* stands in the relay's ring of work */
 	uint8_t discover;    /* of fd, if its own: enum gram_discover */
 
@@ -553,6 +554,8 @@ bool target_reason(int errnum, enum minato_reason *reason);
 void dial_call(struct relay *relay, uint64_t call);
 /* Options of every host socket that carries a connection, or of a listener of such. */
 void dial_options(int fd);
+/* The host socket sends in the class that the guest sends in; ECN is each connection's own. */
+void dial_class(struct lane *f);
 /* The host socket of a dialling flow has news. */
 void dial_work(struct lane *f);
 /* Moves bytes both ways as far as a turn's share goes. */

@@ -446,7 +446,8 @@ int minato_get_user(struct minato *m, uint64_t socket, uint64_t *user);
 	X(HOLD, "hold")			   /* listener: SYNs become calls */   \
 	X(TYPE, "type")			   /* read only: minato_proto */       \
 	X(ACCEPTCONN, "accepting")	   /* read only */                     \
-	X(ERROR, "error")		   /* read only: minato_error */
+	X(ERROR, "error")		   /* read only: minato_error */      \
+	X(PEER_CLASS, "peer-class")	   /* read only: DSCP from the peer */
 
 enum minato_option {
 #define X(name, text) MINATO_OPT_##name,
@@ -474,6 +475,7 @@ int minato_get(struct minato *m, uint64_t socket, enum minato_option option,
 #define MINATO_CALL 0x040u     /* a held call waits for an answer */
 #define MINATO_CONNECTED 0x080u /* the handshake is complete */
 #define MINATO_DRAINED 0x100u  /* all that was sent is acknowledged */
+#define MINATO_CLASS 0x200u    /* MINATO_OPT_PEER_CLASS changed, not yet read */
 
 /*
  * The current mask; and in *arrivals (may be NULL) a counter that grows each

@@ -161,6 +161,7 @@ enum drop calls_syn(struct minato *m, const struct arrival *a,
 	tcp_passive(&e, &s->body.tcp,
 		    listener ? &listener->body.tcp : &m->defaults, &setup,
 		    &a->packet.tcp, held);
+	flow_class(m, index, a->packet.traffic_class);
 	if (held) {
 		s->other = a->packet.hop_limit |
 			   (uint32_t)a->packet.traffic_class << 8;

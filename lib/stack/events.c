@@ -91,6 +91,8 @@ static uint32_t ready_stream(struct minato *m, const struct socket *s)
 		ready |= MINATO_WRITABLE;
 	if (counts.unacked == 0)
 		ready |= MINATO_DRAINED;
+	if (s->flags & SOCKET_CLASS)
+		ready |= MINATO_CLASS;
 	if (s->flags & SOCKET_URGENT)
 		ready |= MINATO_URGENT;
 	return ready;

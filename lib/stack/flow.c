@@ -147,6 +147,21 @@ static void locate(const struct minato *m, const struct arrival *a,
 		(uint32_t)(p->payload - chunk_at(&m->payload, a->frame->chunk));
 }
 
+void flow_class(struct minato *m, uint32_t index, uint8_t traffic_class)
+{
+	struct socket *s = socket_at(m, index);
+	const uint32_t mask = 0xffu << SOCKET_PEER_CLASS_SHIFT;
+	/* ECN is each segment's own (RFC 3168 6.1). */
+	const uint32_t class = (uint32_t)(traffic_class & 0xfc)
+			       << SOCKET_PEER_CLASS_SHIFT;
+
+	if ((s->flags & mask) == class)
+		return;
+	s->flags = (s->flags & ~mask) | class | SOCKET_CLASS;
+	if (s->flags & SOCKET_OWNED)
+		events_raise(m, index);
+}
+
 enum drop flow_arrive(struct minato *m, uint32_t index, const struct arrival *a)
 {
 	struct socket *s = socket_at(m, index);
@@ -162,6 +177,8 @@ enum drop flow_arrive(struct minato *m, uint32_t index, const struct arrival *a)
 		return DROP_BACKLOG;
 	locate(m, a, &payload);
 	drop = tcp_arrive(&e, &s->body.tcp, &a->packet.tcp, &payload);
+	if (drop == DROP_NONE)
+		flow_class(m, index, a->packet.traffic_class);
 	flow_settle(m, index);
 	return drop;
 }

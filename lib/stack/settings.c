@@ -114,7 +114,7 @@ static int get_datagrams(const struct datagrams *d, enum minato_option option,
 static bool is_read_only(enum minato_option option)
 {
 	return option == MINATO_OPT_TYPE || option == MINATO_OPT_ACCEPTCONN ||
-	       option == MINATO_OPT_ERROR;
+	       option == MINATO_OPT_ERROR || option == MINATO_OPT_PEER_CLASS;
 }
 
 int minato_set(struct minato *m, uint64_t socket, enum minato_option option,
@@ -142,12 +142,18 @@ int minato_set(struct minato *m, uint64_t socket, enum minato_option option,
 	return error;
 }
 
+static int64_t read_class(struct socket *s)
+{
+	s->flags &= ~SOCKET_CLASS;
+	return s->flags >> SOCKET_PEER_CLASS_SHIFT;
+}
+
 int minato_get(struct minato *m, uint64_t socket, enum minato_option option,
 	       int64_t *value)
 {
 	const struct tcp_env e = host_env(m);
 	uint32_t index;
-	const struct socket *s = slots_find(m, socket, &index);
+	struct socket *s = slots_find(m, socket, &index);
 
 	if (s == NULL)
 		return -EBADF;
@@ -159,6 +165,8 @@ int minato_get(struct minato *m, uint64_t socket, enum minato_option option,
 		*value = s->proto;
 	else if (option == MINATO_OPT_ACCEPTCONN)
 		*value = (s->flags & SOCKET_LISTENER) != 0;
+	else if (option == MINATO_OPT_PEER_CLASS && s->proto == MINATO_TCP)
+		*value = read_class(s);
 	else if (option == MINATO_OPT_ERROR)
 		*value = minato_error(m, socket);
 	else if (s->proto != MINATO_TCP)

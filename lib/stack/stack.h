@@ -112,6 +112,9 @@ struct list {
 #define SOCKET_MAXSEG 0x200000u
 #define SOCKET_SCALE 0x400000u
 #define SOCKET_STARVED 0x100000u /* a write was cut short by memory */
+#define SOCKET_CLASS 0x800000u	 /* the class below changed, not yet read */
+/* The top byte: traffic class that the peer sends in, without ECN. */
+#define SOCKET_PEER_CLASS_SHIFT 24u
 /* What children of a listener take over. */
 #define SOCKET_INHERITED                                                       \
 	(SOCKET_REUSEADDR | SOCKET_REUSEPORT | SOCKET_V6ONLY |                 \
@@ -556,6 +559,8 @@ void slots_key(const struct minato *m, const struct socket *s,
 /* A segment of this connection. */
 enum drop flow_arrive(struct minato *m, uint32_t index,
 		      const struct arrival *a);
+/* The traffic class of what its peer sends; a new one is news to its owner. */
+void flow_class(struct minato *m, uint32_t index, uint8_t traffic_class);
 /*
  * A SYN for a connection in TIME-WAIT whose handle is still out. True: it opens
  * anew (RFC 6191), the old one has left the table.

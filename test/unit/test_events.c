@@ -82,6 +82,33 @@ static void test_closed_socket_has_no_event(void **state)
 	pair_end(&p);
 }
 
+/* The peer's traffic class is news when it changes, until it is asked for; ECN never is. */
+static void test_class(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const uint64_t l = open_listener(p.b.m, "::", 80, 5);
+	uint64_t s, c = join(&p, l, "10.0.0.2", 80, &s);
+	int64_t class = -1;
+	char data[10];
+
+	(void)state;
+	assert_false(ready(p.b.m, s) & MINATO_CLASS);
+	assert_int_equal(minato_set(p.a.m, c, MINATO_OPT_TRAFFIC_CLASS, 0xb8 | 3), 0);
+	minato_send(p.a.m, c, "x", 1, 0);
+	settle(&p);
+	assert_true(ready(p.b.m, s) & MINATO_CLASS);
+	assert_int_equal(minato_get(p.b.m, s, MINATO_OPT_PEER_CLASS, &class), 0);
+	assert_int_equal(class, 0xb8);
+	assert_false(ready(p.b.m, s) & MINATO_CLASS);
+	minato_recv(p.b.m, s, data, 10, 0);
+	assert_int_equal(minato_set(p.a.m, c, MINATO_OPT_TRAFFIC_CLASS, 0xb8), 0);
+	minato_send(p.a.m, c, "y", 1, 0);
+	settle(&p);
+	assert_false(ready(p.b.m, s) & MINATO_CLASS);
+	assert_int_equal(minato_set(p.b.m, s, MINATO_OPT_PEER_CLASS, 1), -ENOPROTOOPT);
+	pair_end(&p);
+}
+
 static void test_stream_states(void **state)
 {
 	struct pair p = pair_new(MINATO_LINK_ETHERNET);
@@ -185,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_each_stands_once),
 		cmocka_unit_test(test_user_word),
 		cmocka_unit_test(test_closed_socket_has_no_event),
+		cmocka_unit_test(test_class),
 		cmocka_unit_test(test_stream_states),
 		cmocka_unit_test(test_low_water),
 		cmocka_unit_test(test_writable),
