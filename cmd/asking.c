@@ -3,6 +3,8 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,29 +13,45 @@
 
 /* The longest a guest that is alive may take for a line. */
 #define PATIENCE_S 2
+/* How often and in which steps to wait for another worker. */
+#define TRIES_MAX 20
+#define TRY_MS 50
 
-int cmd_client_open(struct cmd_client *client, const char *name, struct drive_error *error)
+static int join(struct cmd_client *client, struct drive_error *error)
 {
 	struct timeval patience = { .tv_sec = PATIENCE_S };
-	int fd = drive_runtime_connect(name, error);
+	int fd = drive_runtime_connect(client->name, error);
 	int result;
 
-	*client = (struct cmd_client){ .fd = -1 };
 	if (fd < 0)
 		return fd;
 	result = drive_runtime_peer(fd, &client->pid);
 	if (result < 0) {
 		close(fd);
-		return drive_fail(error, -result, "the socket of %s belongs to another user", name);
+		return drive_fail(error, -result, "the socket of %s belongs to another user",
+				  client->name);
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	client->fd = fd;
+	return 0;
+}
+
+int cmd_client_open(struct cmd_client *client, const char *name, struct drive_error *error)
+{
+	int result;
+
+	*client = (struct cmd_client){ .fd = -1 };
+	if (snprintf(client->name, sizeof(client->name), "%s", name) >= (int)sizeof(client->name))
+		return drive_fail(error, ENOENT, "no guest is named %s", name);
+	result = join(client, error);
+	if (result < 0)
+		return result;
 	client->line = malloc(CMD_LINE_MAX);
 	if (!client->line) {
-		close(fd);
+		cmd_client_close(client);
 		return drive_fail(error, ENOMEM, "out of memory");
 	}
-	client->fd = fd;
 	return 0;
 }
 
@@ -42,12 +60,46 @@ void cmd_client_close(struct cmd_client *client)
 	if (client->fd >= 0)
 		close(client->fd);
 	free(client->line);
+	free(client->request);
 	*client = (struct cmd_client){ .fd = -1 };
+}
+
+static bool send_all(const struct cmd_client *client, const char *text, size_t size)
+{
+	size_t sent = 0;
+
+	while (sent < size) {
+		ssize_t n = send(client->fd, text + sent, size - sent, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		sent += (size_t)n;
+	}
+	return true;
+}
+
+/*
+ * The end came before any answer: whoever was to give it may have died, and another is there soon.
+ * Asks that one. False when the guest itself is gone, or it happens too often.
+ */
+static bool ask_again(struct cmd_client *client)
+{
+	while (client->request && client->tries++ < TRIES_MAX) {
+		close(client->fd);
+		client->fd = -1;
+		(void)poll(NULL, 0, TRY_MS);
+		if (join(client, NULL) < 0)
+			return false;
+		if (send_all(client, client->request, strlen(client->request)))
+			return true;
+	}
+	return false;
 }
 
 int cmd_client_send(struct cmd_client *client, json_t *request, struct drive_error *error)
 {
-	size_t sent = 0;
 	size_t size;
 	char *text;
 
@@ -58,21 +110,18 @@ int cmd_client_send(struct cmd_client *client, json_t *request, struct drive_err
 	if (!text)
 		return drive_fail(error, ENOMEM, "out of memory");
 	size = strlen(text);
-	text[size++] = '\n';
-	while (sent < size) {
-		ssize_t n = send(client->fd, text + sent, size - sent, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			break;
-		sent += (size_t)n;
+	free(client->request);
+	client->request = realloc(text, size + 2);
+	client->tries = 0;
+	if (!client->request) {
+		free(text);
+		return drive_fail(error, ENOMEM, "out of memory");
 	}
-	free(text);
-	if (sent < size)
-		return drive_fail(error, EPIPE, "the guest's minato (pid %d) does not listen",
-				  (int)client->pid);
-	return 0;
+	memcpy(client->request + size, "\n", 2);
+	if (send_all(client, client->request, size + 1) || ask_again(client))
+		return 0;
+	return drive_fail(error, EPIPE, "the guest's minato (pid %d) does not listen",
+			  (int)client->pid);
 }
 
 /* Reads until the buffer holds a whole line; its length without the newline, or negative. */
@@ -93,8 +142,12 @@ static ssize_t read_line(struct cmd_client *client, struct drive_error *error)
 			return drive_fail(error, ETIMEDOUT,
 					  "the guest's minato (pid %d) does not answer",
 					  (int)client->pid);
+		if (got <= 0 && ask_again(client))
+			continue;
 		if (got <= 0)
 			return drive_fail(error, ECONNRESET, "the guest has ended");
+		free(client->request);
+		client->request = NULL;
 		client->used += (size_t)got;
 	}
 }

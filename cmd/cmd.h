@@ -255,6 +255,7 @@ enum cmd_message_kind {
 	CMD_TELL_BOUND,	      /* `bound`: what CMD_ASK_BIND led to; beside it sockets */
 	CMD_TELL_LISTENERS,   /* `listeners`; beside it their descriptor */
 	CMD_TELL_RELEASED,    /* all that CMD_ASK_RELEASE named before CMD_ASK_RELEASED is closed */
+	CMD_TELL_ORPHANS,     /* beside it the list of orphans.c */
 	/* The worker asks. */
 	CMD_ASK_READY = 100, /* once; number: 0, or -errno with `text`; else `text` is a warning */
 	CMD_ASK_SIGNAL,	     /* number: the signal that the guest is to be sent */
@@ -385,6 +386,7 @@ struct cmd_harbour {
 	struct drive_error warning;		   /* what the sandbox lacks, or empty */
 	struct minato_time deaths[CMD_DEATHS_MAX]; /* of workers, the latest last */
 	char hand_end[64];			   /* how the last one died, until it is said */
+	struct minato_time orphans_again;
 	int64_t listener_watch;
 	struct cmd_passing passing;
 	int64_t end_watch, ear_watch;
@@ -444,6 +446,25 @@ int cmd_binding_listeners(struct cmd_harbour *harbour);
 /* The worker is no more: what it had not kept, and what the guest's ports were, is closed. */
 void cmd_binding_forget(struct cmd_harbour *harbour);
 
+/* ---- orphans.c: connections of the guest whose other end died with a worker ---- */
+
+/*
+ * The keeper: tells its worker which connections the guest has. Returns when to do so again, once,
+ * for what was lost; MINATO_NEVER where there are none.
+ */
+struct minato_time cmd_orphans_tell(struct cmd_harbour *harbour);
+
+/* The worker's list, as it came. */
+struct cmd_orphans {
+	int fd; /* -1: none */
+	struct minato_time next;
+};
+/* Takes over the descriptor of a list. */
+void cmd_orphans_take(struct cmd_orphans *orphans, int fd);
+/* Challenges as many as are due; returns when the next are. */
+struct minato_time cmd_orphans_turn(struct cmd_orphans *orphans, struct minato *host, uint8_t scope,
+				    struct minato_time now);
+
 /* ---- worker.c: the process that moves the traffic ---- */
 
 struct cmd_control;
@@ -474,6 +495,7 @@ struct cmd_worker {
 	struct relay *relay;
 	struct cmd_control *control;
 	struct cmd_orders orders;
+	struct cmd_orphans orphans;
 	int64_t channel_watch;
 	bool ending; /* the guest has ended: its last words until */
 	struct minato_time ending_until;
@@ -618,12 +640,18 @@ struct cmd_client {
 	pid_t pid; /* of the running guest's minato */
 	char *line;
 	size_t used, parsed;
+	char name[DRIVE_NAME_SIZE];
+	char *request; /* the last one, while nothing of its answer has come */
+	int tries;
 };
 
 /* Connects to the guest of that name; 0 or negative errno with a text (-ENOENT: no such guest). */
 int cmd_client_open(struct cmd_client *client, const char *name, struct drive_error *error);
 void cmd_client_close(struct cmd_client *client);
-/* Sends a request (reference taken over). */
+/*
+ * Sends a request (reference taken over). If the guest's worker dies before it has answered
+ * anything, the next one is asked.
+ */
 int cmd_client_send(struct cmd_client *client, json_t *request, struct drive_error *error);
 /*
  * The next line of the reply as a new reference; NULL with a text when there is none, it is no

@@ -75,6 +75,7 @@ int cmd_guest_read(struct cmd_guest *guest, const json_t *reply)
 		return -EPROTO;
 	snprintf(view->name, sizeof(view->name), "%s", name);
 	view->pid = (int)json_integer_value(json_object_get(reply, "pid"));
+	view->worker = (int)json_integer_value(json_object_get(reply, "worker"));
 	view->init = (int)json_integer_value(json_object_get(reply, "init"));
 	view->uid = (uint32_t)json_integer_value(json_object_get(reply, "uid"));
 	view->started_s = json_integer_value(json_object_get(reply, "started"));

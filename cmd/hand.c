@@ -261,6 +261,7 @@ static void get_ready(struct cmd_harbour *harbour, const struct cmd_message *mes
 			"were reset",
 			harbour->hand_end);
 		harbour->hand_end[0] = 0;
+		harbour->orphans_again = cmd_orphans_tell(harbour);
 		return;
 	}
 	harbour->warning = message->text;

@@ -50,12 +50,18 @@ static void guest_said(void *user, uint32_t events)
 		drive_loop_remove(harbour->loop, harbour->ear_watch);
 }
 
-static struct minato_time watch_the_end(void *user, struct minato_time now)
+/* What is to be done at a time. */
+static struct minato_time turn(void *user, struct minato_time now)
 {
 	struct cmd_harbour *harbour = user;
 
+	if (now.ns >= harbour->orphans_again.ns) {
+		harbour->orphans_again = MINATO_NEVER;
+		if (harbour->hand.ready)
+			(void)cmd_orphans_tell(harbour);
+	}
 	if (!harbour->ending)
-		return MINATO_NEVER;
+		return harbour->orphans_again;
 	if (now.ns >= harbour->ending_until.ns)
 		drive_loop_stop(harbour->loop, 0);
 	return harbour->ending_until;
@@ -103,6 +109,7 @@ static void prepare(struct cmd_harbour *harbour)
 	harbour->guest = (struct drive_guest){ -1, -1, -1, -1, .has6 = false };
 	harbour->hand = (struct cmd_hand){ .pid = -1, .pidfd = -1, .channel = -1, .saying = -1 };
 	harbour->netns = -1;
+	harbour->orphans_again = MINATO_NEVER;
 	harbour->passing = (struct cmd_passing){
 		.pass = pass, .user = harbour, .alone = harbour->target, .terminal = -1
 	};
@@ -120,7 +127,7 @@ static int watch_guest(struct cmd_harbour *harbour)
 		drive_loop_add(harbour->loop, harbour->guest.pidfd, EPOLLIN, guest_ended, harbour);
 	if (harbour->end_watch < 0)
 		return (int)harbour->end_watch;
-	return drive_loop_hook(harbour->loop, watch_the_end, harbour);
+	return drive_loop_hook(harbour->loop, turn, harbour);
 }
 
 static int make_guest(struct cmd_harbour *harbour, struct drive_error *error)

@@ -215,6 +215,9 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 	case CMD_TELL_RELEASED:
 		cmd_orders_released(worker);
 		break;
+	case CMD_TELL_ORPHANS:
+		cmd_orphans_take(&worker->orphans, fd);
+		return;
 	case CMD_TELL_ENDED:
 		end_soon(worker, LAST_WORDS_NS);
 		break;
@@ -259,12 +262,14 @@ static struct minato_time turn(void *user, struct minato_time now)
 {
 	struct cmd_worker *worker = user;
 	struct minato_time next;
+	struct minato_time orphans =
+		cmd_orphans_turn(&worker->orphans, worker->host, SCOPE_INSIDE, now);
 
 	cmd_orders_pay(worker);
 	write_tap(worker, now);
 	if (drive_tap_converses(worker->tap))
 		drive_loop_expect(worker->loop);
-	next = minato_deadline(worker->host);
+	next = earlier(minato_deadline(worker->host), orphans);
 	if (worker->starved) {
 		watch_tap(worker, false, worker->blocked);
 		next = earlier(next, after(now, STARVED_NS));
@@ -527,7 +532,11 @@ int cmd_worker_signal(struct cmd_worker *worker, int signo)
 _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox,
 			       int channel, int saying)
 {
-	struct cmd_worker worker = { .harbour = harbour, .channel = channel };
+	struct cmd_worker worker = {
+		.harbour = harbour,
+		.channel = channel,
+		.orphans = { .fd = -1 },
+	};
 	struct cmd_message ready = { .kind = CMD_ASK_READY };
 	size_t seed = 0;
 

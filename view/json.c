@@ -144,8 +144,10 @@ static json_t *guest_of(const struct view_guest *guest)
 	set_address(addresses, guest->has6, &guest->addr6);
 	for (size_t i = 0; i < guest->port_count; i++)
 		json_array_append_new(ports, port_of(&guest->ports[i]));
-	return json_pack("{s:s,s:i,s:i,s:I,s:I,s:o,s:o,s:o,s:o}", "name", guest->name, "pid",
-			 guest->pid, "init", guest->init, "uid", (json_int_t)guest->uid, "started",
+	return json_pack("{s:s,s:i,s:o,s:i,s:I,s:I,s:o,s:o,s:o,s:o}", "name", guest->name, "pid",
+			 guest->pid, "worker",
+			 guest->worker ? json_integer(guest->worker) : json_null(), "init",
+			 guest->init, "uid", (json_int_t)guest->uid, "started",
 			 (json_int_t)guest->started_s, "uptime_ms",
 			 guest->up_ms < 0 ? json_null() : json_integer(guest->up_ms), "addresses",
 			 addresses, "ports", ports, "command", string_of(guest->command));

@@ -92,7 +92,7 @@ struct view_port {
 /* A running guest. */
 struct view_guest {
 	char name[VIEW_NAME_SIZE];
-	int pid, init;
+	int pid, worker, init; /* worker 0: not known */
 	uint32_t uid;
 	int64_t up_ms;	   /* -1: unknown */
 	int64_t started_s; /* seconds since 1970 */

@@ -687,6 +687,19 @@ struct minato_fate {
 	struct minato_endpoint target; /* FORWARD: translated */
 };
 /*
+ * Asks the other end of a TCP connection that is not known here whether it has
+ * one: a SYN with ACK from `local` to `remote`, with any numbers. Who has one
+ * answers (RFC 9293 3.10.7.4), meets no connection here, and is reset with the
+ * number that it takes (3.5.1). For an owner whose host value is new where
+ * the other side's connections are old. 0; -EEXIST if it is known here;
+ * -EAGAIN when the queue of such packets is full; -EINVAL for ends that are
+ * none. What becomes of it is nobody's business: it may be lost.
+ */
+int minato_challenge(struct minato *m, uint8_t scope,
+		     const struct minato_endpoint *local,
+		     const struct minato_endpoint *remote);
+
+/*
  * Arrival without a frame: a connection accepted by, or a datagram received
  * on, a socket of the embedding program. Goes through the same table as a
  * packet, creates nothing, counts as one. minato_outcome reports what became

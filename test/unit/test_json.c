@@ -187,6 +187,7 @@ static void guests_have_their_members(void **state)
 	struct view_port port = { MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80) };
 	struct view_guest guest = { .name = "web",
 				    .pid = 42,
+				    .worker = 44,
 				    .init = 43,
 				    .uid = 1000,
 				    .up_ms = 5,
@@ -213,6 +214,7 @@ static void guests_have_their_members(void **state)
 	assert_int_equal(number_of(parsed, "v"), VIEW_JSON_VERSION);
 	assert_string_equal(text_of(object, "name"), "web");
 	assert_int_equal(number_of(object, "pid"), 42);
+	assert_int_equal(number_of(object, "worker"), 44);
 	assert_int_equal(number_of(object, "init"), 43);
 	assert_int_equal(number_of(object, "uid"), 1000);
 	assert_int_equal(number_of(object, "started"), 1700000000);
