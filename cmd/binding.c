@@ -100,6 +100,18 @@ static void say_refused(struct cmd_harbour *harbour)
 	cmd_say("the guest opened port %u, but %s", harbour->pending.specs[0].guest, error.text);
 }
 
+/*
+ * A worker that the guest has taken over must not open ports of the host as it likes: some client
+ * must have come lately who could have ordered that, or the user asked for auto.
+ */
+static bool may_bind(const struct cmd_harbour *harbour, int flags)
+{
+	if (flags & CMD_BIND_AUTO)
+		return relay_publish_has(&harbour->publish, RELAY_AUTO);
+	return harbour->admitted.ns &&
+	       drive_now().ns - harbour->admitted.ns < CMD_ORDER_MS * INT64_C(1000000);
+}
+
 void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 {
 	struct relay_publish *pending = &harbour->pending;
@@ -108,6 +120,10 @@ void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 
 	harbour->pending_sent = 0;
 	harbour->pending_auto = flags & CMD_BIND_AUTO;
+	if (!may_bind(harbour, flags)) {
+		refuse(harbour, -EPERM);
+		return;
+	}
 	if (pending->spec_count == 0 || clash >= 0) {
 		pending->failure = (struct relay_failure){ .spec = clash >= 0 ? (size_t)clash : 0 };
 		refuse(harbour, clash >= 0 ? -EEXIST : -EINVAL);

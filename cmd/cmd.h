@@ -270,11 +270,12 @@ enum cmd_message_kind {
 	CMD_ASK_RELEASED, /* to be told when that is done */
 };
 
-#define CMD_SPEC_FIRST 1 /* what came before is forgotten */
-#define CMD_SPEC_REACH 2 /* as of --reach */
-#define CMD_BIND_AUTO 1	 /* for a port that the guest opened */
-#define CMD_BIND_AGAIN 2 /* was refused before: not said again */
-#define CMD_SPECS_MAX 64 /* in one order */
+#define CMD_SPEC_FIRST 1   /* what came before is forgotten */
+#define CMD_SPEC_REACH 2   /* as of --reach */
+#define CMD_BIND_AUTO 1	   /* for a port that the guest opened */
+#define CMD_BIND_AGAIN 2   /* was refused before: not said again */
+#define CMD_SPECS_MAX 64   /* in one order */
+#define CMD_ORDER_MS 15000 /* after a client has come, the worker may have ports bound */
 
 struct cmd_message {
 	uint32_t kind;
@@ -377,6 +378,7 @@ struct cmd_harbour {
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
 	size_t pending_sent;
 	bool pending_auto;
+	struct minato_time admitted; /* when the latest client was */
 
 	struct drive_loop *loop;
 	struct drive_guest guest; /* its tap stays open here */

@@ -208,8 +208,10 @@ static bool admit_one(struct cmd_harbour *harbour)
 	if (fd < 0)
 		return false;
 	/* Here, where ids have a meaning: the worker sees none. */
-	if (drive_runtime_peer(fd, NULL) == 0)
+	if (drive_runtime_peer(fd, NULL) == 0) {
+		harbour->admitted = drive_now();
 		(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
+	}
 	close(fd);
 	return true;
 }

@@ -17,6 +17,7 @@ static int fresh(void **state)
 	harbour.hand.channel = ends[0];
 	harbour.plan.subnet.has4 = true;
 	harbour.guest.has6 = true;
+	harbour.admitted = drive_now();
 	worker = ends[1];
 	return 0;
 }
@@ -216,10 +217,12 @@ static void the_guests_ports_go_with_the_worker(void **state)
 	cmd_binding_bind(&harbour, 0);
 	told(&message);
 	cmd_binding_keep(&harbour);
+	assert_int_equal(relay_publish_add(&harbour.publish, "auto", NULL), 0);
 	assert_int_equal(spec("8081", CMD_SPEC_FIRST), 0);
 	cmd_binding_bind(&harbour, CMD_BIND_AUTO);
 	told(&message);
 	cmd_binding_keep(&harbour);
+	assert_int_equal(bind_errno(8081), EADDRINUSE);
 	assert_int_equal(spec("8082", CMD_SPEC_FIRST), 0);
 	cmd_binding_bind(&harbour, 0);
 	told(&message);
@@ -227,6 +230,22 @@ static void the_guests_ports_go_with_the_worker(void **state)
 	assert_int_equal(bind_errno(8080), EADDRINUSE);
 	assert_int_equal(bind_errno(8081), 0);
 	assert_int_equal(bind_errno(8082), 0);
+}
+
+static void not_unless_somebody_asked(void **state)
+{
+	struct cmd_message message;
+
+	NEED_NETNS();
+	harbour.admitted.ns -= INT64_C(1000000) * CMD_ORDER_MS;
+	assert_int_equal(spec("8080", CMD_SPEC_FIRST), 0);
+	cmd_binding_bind(&harbour, 0);
+	assert_int_equal(told(&message), 0);
+	assert_int_equal(message.number, -EPERM);
+	cmd_binding_bind(&harbour, CMD_BIND_AUTO);
+	assert_int_equal(told(&message), 0);
+	assert_int_equal(message.number, -EPERM);
+	assert_int_equal(bind_errno(8080), 0);
 }
 
 #define OWN(f) cmocka_unit_test_setup_teardown(f, fresh, clean)
@@ -243,6 +262,7 @@ int main(void)
 		OWN(no_more_specs_than_an_order_has),
 		OWN(nothing_to_bind_is_refused),
 		OWN(the_guests_ports_go_with_the_worker),
+		OWN(not_unless_somebody_asked),
 	};
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);
