@@ -98,6 +98,8 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind)
 /* syscalls: close */
 void lane_close(struct lane *f)
 {
+	if (f->kind == LANE_VISITOR)
+		return;
 	if (f->watch)
 		drive_loop_close(f->relay->config.loop, f->watch);
 	else if (f->fd >= 0)
@@ -217,11 +219,13 @@ void lane_unlist(struct lane *f)
 {
 	struct relay *relay = f->relay;
 	struct lane_list *list = (void *)((char *)relay + f->list);
-	struct lane *older = lane_at(&relay->lanes, f->older);
-	struct lane *newer = lane_at(&relay->lanes, f->newer);
+	struct lane *older;
+	struct lane *newer;
 
 	if (!f->list)
 		return;
+	older = lane_at(&relay->lanes, f->older);
+	newer = lane_at(&relay->lanes, f->newer);
 	if (older)
 		older->newer = f->newer;
 	else
@@ -241,6 +245,7 @@ void lane_touch(struct lane *f, struct lane_list *list)
 	lane_unlist(f);
 	f->used_ns = f->relay->now.ns;
 	f->list = (uint16_t)((char *)list - (char *)f->relay);
+	f->newer = 0;
 	f->older = place_of(list->newest);
 	if (list->newest)
 		list->newest->newer = place_of(f);

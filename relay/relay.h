@@ -418,8 +418,11 @@ struct lane_visit {
 struct lane {
 	struct relay *relay;
 	uint64_t socket; /* in the host value; 0: none */
-	int64_t watch;	 /* of fd, in the loop; 0: none */
-	int fd;		 /* its own, or -1 */
+	union {
+		int64_t watch;		  /* of fd, in the loop; 0: none */
+		struct lane_visit *visit; /* LANE_VISITOR, which has no fd of its own */
+	};
+	int fd; /* its own, or -1 */
 	uint32_t index;
 	uint32_t generation : 24;
 	enum lane_kind kind;
@@ -443,16 +446,17 @@ struct lane {
 	bool busy : 1;	     /* stands in the relay's ring of work */
 	uint8_t discover;    /* of fd, if its own: enum gram_discover */
 
-	uint32_t busy_next;	      /* index + 1 there, or among the free; 0: none */
-	uint32_t older, newer;	      /* likewise in the list */
-	uint32_t since;		      /* its beginning, in steps of 2^LANE_SINCE_SHIFT ns */
-	uint32_t scope_id;	      /* of an IPv6 link-local far end; 0 otherwise */
-	int64_t used_ns;	      /* last traffic; in a list: since when it waits */
-	uint64_t bytes_in, bytes_out; /* from and to the outside */
+	uint32_t busy_next; /* index + 1 there, or among the free; 0: none */
 	union {
-		uint32_t appetite;	  /* TCP: bytes to ask the host socket for */
-		struct lane_visit *visit; /* LANE_VISITOR */
+		struct {
+			uint32_t older, newer; /* likewise in the list, where it is in one */
+		};
+		uint32_t appetite; /* TCP, open: bytes to ask the host socket for */
 	};
+	uint32_t since;		       /* its beginning, in steps of 2^LANE_SINCE_SHIFT ns */
+	uint32_t scope_id;	       /* of an IPv6 link-local far end; 0 otherwise */
+	int64_t used_ns;	       /* last traffic; in a list: since when it waits */
+	uint64_t bytes_in, bytes_out;  /* from and to the outside */
 	struct relay_published *door;  /* LANE_VISITOR, LANE_IN: where it came in */
 	struct relay_forward *forward; /* that it came by; NULL: none */
 	uint64_t entry;		       /* LANE_IN: the forward entry it met */
@@ -852,7 +856,7 @@ struct relay {
 	struct dns *dns;
 	struct nameservers nameservers;
 	bool told_ping; /* the notice that pings are forbidden has been given */
-	int spare_fd; /* given up for a moment to turn a caller away */
+	int spare_fd;	/* given up for a moment to turn a caller away */
 	uint64_t counters[RELAY_COUNTER_COUNT];
 };
 
