@@ -61,12 +61,12 @@ static const struct relay_spec *next_reach(const struct relay *relay, enum minat
 static int guard_gaps(struct relay *relay, enum minato_proto proto, struct minato_entry *like)
 {
 	const struct relay_spec *spec;
-	uint32_t from = 0;
+	uint32_t from = 1; /* 0 alone would mean any port; that one is refused at the call */
 	int result = 0;
 
 	like->proto = (uint8_t)proto;
 	while (result == 0 && (spec = next_reach(relay, proto, from)) != NULL) {
-		result = spec->guest == 0 ? 0 : add_guard(relay, like, from, spec->guest - 1u);
+		result = add_guard(relay, like, from, spec->guest - 1u);
 		from = last_port(spec) + 1u;
 	}
 	return result < 0 ? result : add_guard(relay, like, from, UINT16_MAX);

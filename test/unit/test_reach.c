@@ -208,6 +208,42 @@ static void stands_in_the_table(void **state)
 	assert_int_equal(found, 2);
 }
 
+static enum minato_kind fate_of(enum minato_proto proto, const char *gateway, uint16_t port)
+{
+	struct minato_endpoint wanted = end(gateway, port);
+	struct minato_endpoint guest =
+		end(minato_addr_is4(&wanted.addr) ? "10.0.2.100" : "fd00::64", 5000);
+	struct minato_fate fate;
+
+	minato_arrive(w.host, INSIDE, MINATO_FACE_ANY, proto, &guest, &wanted, &fate);
+	return fate.kind;
+}
+
+/* The table itself guards what lies between, beside the judgement of each call. */
+static void the_rest_is_guarded(void **state)
+{
+	static const char *const gateways[] = { "10.0.2.2", "fd00::2" };
+
+	NEED_NETNS();
+	assert_int_equal(add("1-9,80:443,65535"), 0);
+	for (size_t i = 0; i < 2; i++) {
+		const char *at = gateways[i];
+
+		assert_int_equal(fate_of(MINATO_TCP, at, 1), MINATO_KIND_FORWARD);
+		assert_int_equal(fate_of(MINATO_TCP, at, 9), MINATO_KIND_FORWARD);
+		assert_int_equal(fate_of(MINATO_TCP, at, 10), MINATO_KIND_GUARD);
+		assert_int_equal(fate_of(MINATO_TCP, at, 442), MINATO_KIND_GUARD);
+		assert_int_equal(fate_of(MINATO_TCP, at, 443), MINATO_KIND_FORWARD);
+		assert_int_equal(fate_of(MINATO_TCP, at, 444), MINATO_KIND_GUARD);
+		assert_int_equal(fate_of(MINATO_TCP, at, 65534), MINATO_KIND_GUARD);
+		assert_int_equal(fate_of(MINATO_TCP, at, 65535), MINATO_KIND_FORWARD);
+		assert_int_equal(fate_of(MINATO_UDP, at, 443), MINATO_KIND_GUARD);
+	}
+	take_away("80:443");
+	assert_int_equal(fate_of(MINATO_TCP, "10.0.2.2", 443), MINATO_KIND_GUARD);
+	assert_int_equal(fate_of(MINATO_TCP, "10.0.2.2", 9), MINATO_KIND_FORWARD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +256,7 @@ int main(void)
 		CASE(udp_endpoint_is_judged_anew),
 		CASE(removed_is_guarded_again),
 		CASE(stands_in_the_table),
+		CASE(the_rest_is_guarded),
 	};
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);
