@@ -123,6 +123,15 @@ static void fail(struct cmd_worker *worker, const struct relay_failure *failure)
 	end(worker, worker->orders.client ? refusal(failure) : NULL);
 }
 
+/* What the keeper has bound is not to stand. */
+static void give_up(struct cmd_worker *worker, const struct relay_failure *failure)
+{
+	const struct cmd_message drop = { .kind = CMD_ASK_DROP };
+
+	(void)cmd_channel_send(worker->channel, &drop, NULL, 0);
+	fail(worker, failure);
+}
+
 /* All that was asked for is here. */
 static void complete(struct cmd_worker *worker)
 {
@@ -141,11 +150,8 @@ static void complete(struct cmd_worker *worker)
 	if (result == 0)
 		result = cmd_channel_send(worker->channel, &keep, NULL, 0);
 	if (result < 0) {
-		const struct cmd_message drop = { .kind = CMD_ASK_DROP };
-
-		(void)cmd_channel_send(worker->channel, &drop, NULL, 0);
 		failure.errnum = -result;
-		fail(worker, &failure);
+		give_up(worker, &failure);
 		return;
 	}
 	end(worker, json_pack("{s:o}", "added", texts_of(&orders->list)));
@@ -169,6 +175,18 @@ void cmd_orders_bound(struct cmd_worker *worker, const struct cmd_message *messa
 	for (size_t i = 0; i < count; i++) {
 		if (relay_publish_adopt(&orders->list, &message->bound.doors[i], fds[i]) < 0)
 			cmd_channel_drop(&fds[i], 1);
+	}
+	/* Those for which we have no descriptor left the kernel has closed on the way. */
+	if (count < message->bound.count) {
+		const struct relay_failure failure = {
+			.errnum = EMFILE,
+			.spec = message->bound.doors[count].spec,
+			.port = message->bound.doors[count].port,
+			.protocol = message->bound.doors[count].protocol,
+		};
+
+		give_up(worker, &failure);
+		return;
 	}
 	if (count > 0 && orders->list.socket_count < message->bound.total)
 		(void)cmd_channel_send(worker->channel, &more, NULL, 0);

@@ -245,4 +245,29 @@ ok "and what the guest opened" until_true 10 equal_ask 2122 2122
 is "but not what was removed" "$(ask_peer $HOST4 9)" ECONNREFUSED
 as_user "$M" stop auto
 
+# --- no descriptors left --------------------------------------------------------
+
+(
+	trap - EXIT
+	ulimit -n 128
+	as_user "$M" run --name few -- sleep 600 >"$T/few.log" 2>&1
+) &
+STARTED+=($!)
+until_true 10 guest_up few
+until_refused() {
+	local i
+	for i in $(seq 3000 10 3200); do
+		said=$(timeout 4 as_user "$M" forward add few "$i-$((i + 9))" 2>&1) || return 0
+	done
+	return 1
+}
+export -f as_user
+export T NET_REAL_ROOT
+timeout() { command timeout "$1" bash -c '"$@"' - "${@:2}"; }
+ok "add: refused when the worker has no descriptors left" until_refused
+has "and why" "$said" 'too many ports for this user.s limit of open files'
+is "all that was added can be removed" "$(timeout 4 as_user "$M" forward rm few 3000-3009 2>&1)" ""
+is "and that much be added again" "$(timeout 4 as_user "$M" forward add few 3000-3009 2>&1)" ""
+as_user "$M" stop few
+
 finish
