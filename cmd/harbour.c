@@ -22,6 +22,17 @@ static const uint8_t guest_mac[6] = { 0x02, 0x6d, 0x6e, 0x74, 0x00, 0x64 };
 
 /* ---- the end ---- */
 
+/* The helper ends with 0 whatever it is that ends; else it could not undo what it did. */
+static void mourn_helper(struct cmd_harbour *harbour)
+{
+	cmd_say("the helper in the namespace has died (status %d): the attachment is ended%s",
+		harbour->code,
+		harbour->guest.resolved ? "; 'umount /etc/resolv.conf' there gives the target its "
+					  "own resolver back" :
+					  "");
+	harbour->code = CMD_FAILED;
+}
+
 static void guest_ended(void *user, uint32_t events)
 {
 	struct cmd_harbour *harbour = user;
@@ -32,6 +43,8 @@ static void guest_ended(void *user, uint32_t events)
 	/* Ended for good: its descriptor stays readable. */
 	drive_loop_remove(harbour->loop, harbour->end_watch);
 	harbour->code = drive_guest_reap(&harbour->guest);
+	if (harbour->target && harbour->code)
+		mourn_helper(harbour);
 	/* Without a worker there is nobody to deliver what is left. */
 	if (harbour->cut || cmd_hand_tell(harbour, CMD_TELL_ENDED) < 0)
 		drive_loop_stop(harbour->loop, 0);
@@ -113,6 +126,8 @@ static void prepare(struct cmd_harbour *harbour)
 	harbour->passing = (struct cmd_passing){
 		.pass = pass, .user = harbour, .alone = harbour->target, .terminal = -1
 	};
+	/* Nobody there to read what we say is no reason to end a guest. */
+	(void)signal(SIGPIPE, SIG_IGN);
 	harbour->nameservers.path = "/etc/resolv.conf";
 	harbour->pid = getpid();
 	harbour->uid = getuid();

@@ -304,6 +304,20 @@ sleep 0.2
 ok "a terminal that goes does not end it" guest_up hung
 stop hung
 
+# A helper that is killed cannot undo what it did: that is said.
+bg target-slain.log as_user unshare --user --map-root-user --net --mount sleep 1003
+until_true 5 pgrep -f 'sleep 1003'
+sleep 0.3
+SLAIN=$(pgrep -fx 'sleep 1003')
+bg slain.log as_user "$M" attach --name slain "$SLAIN"
+ATTACHED=$BG
+until_true 10 guest_up slain
+kill -9 "$(pgrep -x minato-attach)"
+wait "$ATTACHED"
+is "a helper that is killed is a failure: 125" $? 125
+has "which is said, with the remedy" "$(cat "$T/slain.log")" "helper .*died.*umount /etc/resolv.conf"
+kill "$SLAIN"
+
 # --ready-fd
 exec 7<> <(:)
 mkfifo "$T/ready" && chmod 666 "$T/ready"

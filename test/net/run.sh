@@ -92,6 +92,19 @@ ok "a closed terminal ends it" timeout 10 bash -c "$(declare -f as_user)
 	T='$T' NET_REAL_ROOT=$NET_REAL_ROOT; as_user python3 '$T/hup.py' '$M' run -- sleep 54323"
 ok "and its guest" until_true 5 no_process "sleep 54323"
 
+# Nobody there to read what is said.
+(trap - EXIT; as_user "$M" run --name unheard -- sleep 54324 2>&1 | sleep 1) &
+STARTED+=($!)
+until_true 10 guest_up unheard
+sleep 1.2
+first=$(pgrep -P "$(pgrep -fo "$M run --name unheard")" -x minato | head -n 1)
+kill -9 "$first"
+replaced() { [ "$(pgrep -P "$(pgrep -fo "$M run --name unheard")" -x minato | head -n 1)" != "$first" ]; }
+ok "that a message finds no reader does not end it" until_true 5 replaced
+sleep 0.3
+ok "nor the guest" guest_up unheard
+as_user "$M" stop unheard
+
 # Names.
 run_guest twice -- sleep 600
 has "a taken name is refused, with its holder" "$(run --name twice -- true 2>&1)" "twice.*[0-9]+"
