@@ -20,6 +20,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define REFUSALS_MAX 100u
+
 static int add_spec(struct relay_publish *list, const struct cmd_message *message)
 {
 	char text[sizeof(message->text.text)];
@@ -37,6 +39,7 @@ int cmd_binding_spec(struct cmd_harbour *harbour, const struct cmd_message *mess
 
 	if (message->number & CMD_SPEC_FIRST)
 		relay_publish_free(pending);
+	harbour->pending_bound = false;
 	if (pending->spec_count >= CMD_SPECS_MAX)
 		return -E2BIG;
 	return add_spec(pending, message);
@@ -89,12 +92,22 @@ static void refuse(struct cmd_harbour *harbour, int result)
 	(void)cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
 }
 
-/* A port that the guest opened is said here: nobody else waits for the answer. */
+/*
+ * A port that the guest opened is said here: nobody else waits for the answer. A guest that opens
+ * and closes one for ever fills no log with it.
+ */
 static void say_refused(struct cmd_harbour *harbour)
 {
 	const struct drive_subnet *subnet = &harbour->plan.subnet;
 	struct drive_error error;
 
+	if (harbour->refusals >= REFUSALS_MAX)
+		return;
+	if (++harbour->refusals == REFUSALS_MAX) {
+		cmd_say("ports that the guest opens were refused %u times; more is not said of it",
+			REFUSALS_MAX);
+		return;
+	}
 	(void)relay_publish_explain(&harbour->pending, &harbour->pending.failure, subnet->has4,
 				    harbour->guest.has6, &error);
 	cmd_say("the guest opened port %u, but %s", harbour->pending.specs[0].guest, error.text);
@@ -106,8 +119,13 @@ static void say_refused(struct cmd_harbour *harbour)
  */
 static bool may_bind(const struct cmd_harbour *harbour, int flags)
 {
+	const struct relay_publish *pending = &harbour->pending;
+	const struct relay_spec *spec = pending->specs;
+
 	if (flags & CMD_BIND_AUTO)
-		return relay_publish_has(&harbour->publish, RELAY_AUTO);
+		return relay_publish_has(&harbour->publish, RELAY_AUTO) &&
+		       pending->spec_count == 1 && spec->sort == RELAY_PORTS &&
+		       spec->first == spec->last;
 	return harbour->admitted.ns &&
 	       drive_now().ns - harbour->admitted.ns < CMD_ORDER_MS * INT64_C(1000000);
 }
@@ -119,6 +137,7 @@ void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 	int result;
 
 	harbour->pending_sent = 0;
+	harbour->pending_bound = false;
 	harbour->pending_auto = flags & CMD_BIND_AUTO;
 	if (!may_bind(harbour, flags)) {
 		refuse(harbour, -EPERM);
@@ -136,6 +155,7 @@ void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 			say_refused(harbour);
 		return;
 	}
+	harbour->pending_bound = true;
 	if (relay_publish_has(pending, RELAY_AUTO))
 		(void)cmd_binding_listeners(harbour);
 	send_some(harbour);
@@ -149,6 +169,10 @@ void cmd_binding_more(struct cmd_harbour *harbour)
 
 void cmd_binding_keep(struct cmd_harbour *harbour)
 {
+	/* Only what was let pass stands: an `auto` kept unbound would open the way to all ports. */
+	if (!harbour->pending_bound)
+		relay_publish_free(&harbour->pending);
+	harbour->pending_bound = false;
 	for (size_t i = 0; i < harbour->pending.spec_count; i++)
 		harbour->pending.specs[i].automatic = harbour->pending_auto;
 	if (relay_publish_join(&harbour->publish, &harbour->pending) < 0)

@@ -377,7 +377,8 @@ struct cmd_harbour {
 
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
 	size_t pending_sent;
-	bool pending_auto;
+	bool pending_auto, pending_bound;
+	uint32_t refusals; /* of ports that the guest opened, said so far */
 	struct minato_time admitted; /* when the latest client was */
 
 	struct drive_loop *loop;

@@ -248,6 +248,67 @@ static void not_unless_somebody_asked(void **state)
 	assert_int_equal(bind_errno(8080), 0);
 }
 
+static void only_what_was_bound_is_kept(void **state)
+{
+	struct cmd_message message;
+
+	NEED_NETNS();
+	harbour.admitted.ns = 0;
+	assert_int_equal(spec("auto", CMD_SPEC_FIRST), 0);
+	cmd_binding_keep(&harbour);
+	assert_int_equal(harbour.publish.spec_count, 0);
+	assert_int_equal(spec("8080", CMD_SPEC_FIRST), 0);
+	cmd_binding_bind(&harbour, CMD_BIND_AUTO);
+	assert_int_equal(told(&message), 0);
+	assert_int_equal(message.number, -EPERM);
+	cmd_binding_keep(&harbour);
+	assert_int_equal(harbour.publish.spec_count, 0);
+}
+
+static void automatic_is_one_port(void **state)
+{
+	struct cmd_message message;
+
+	NEED_NETNS();
+	assert_int_equal(relay_publish_add(&harbour.publish, "auto", NULL), 0);
+	assert_int_equal(spec("8080-8081", CMD_SPEC_FIRST), 0);
+	cmd_binding_bind(&harbour, CMD_BIND_AUTO);
+	assert_int_equal(told(&message), 0);
+	assert_int_equal(message.number, -EPERM);
+	assert_int_equal(spec("8080", CMD_SPEC_FIRST), 0);
+	cmd_binding_bind(&harbour, CMD_BIND_AUTO);
+	assert_int_equal(told(&message), 1);
+}
+
+static void refusals_fill_no_log(void **state)
+{
+	struct cmd_message message;
+	char text[65536];
+	int holder;
+	int ends[2];
+	ssize_t got;
+	size_t lines = 0;
+
+	NEED_NETNS();
+	holder = host_socket(SOCK_STREAM, "0.0.0.0", 8081);
+	assert_int_equal(pipe(ends), 0);
+	cmd_say_to(ends[1]);
+	assert_int_equal(relay_publish_add(&harbour.publish, "auto", NULL), 0);
+	for (int i = 0; i < 200; i++) {
+		assert_int_equal(spec("0.0.0.0:8081", CMD_SPEC_FIRST), 0);
+		cmd_binding_bind(&harbour, CMD_BIND_AUTO);
+		told(&message);
+	}
+	cmd_say_to(STDERR_FILENO);
+	got = read(ends[0], text, sizeof(text));
+	for (ssize_t i = 0; i < got; i++)
+		lines += text[i] == '\n';
+	assert_int_equal(lines, 100);
+	close(ends[0]);
+	close(ends[1]);
+	close(holder);
+}
+
 #define OWN(f) cmocka_unit_test_setup_teardown(f, fresh, clean)
 
 int main(void)
@@ -263,6 +324,9 @@ int main(void)
 		OWN(nothing_to_bind_is_refused),
 		OWN(the_guests_ports_go_with_the_worker),
 		OWN(not_unless_somebody_asked),
+		OWN(only_what_was_bound_is_kept),
+		OWN(automatic_is_one_port),
+		OWN(refusals_fill_no_log),
 	};
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);
