@@ -21,6 +21,7 @@
 #include <linux/securebits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
@@ -240,14 +241,23 @@ static const struct way ways[] = {
 	{ SCMP_SYS(socket),
 	  { IS(0, AF_INET6), CUT(1, KIND, SOCK_DGRAM), IS(2, IPPROTO_ICMPV6) },
 	  3 },
-	/* No option that attaches a program, repairs a connection, or is netfilter's (64, 65). */
+	/*
+	 * The options that the relay sets and their like: none that attaches a program, joins a
+	 * group, encapsulates, takes another congestion control, or is netfilter's.
+	 */
 	{ SCMP_SYS(setsockopt), { IS(1, SOL_SOCKET), BELOW(2, SO_ATTACH_FILTER) }, 2 },
-	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), BELOW(2, TCP_REPAIR) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), BELOW(2, TCP_SYNCNT + 1) }, 2 },
 	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), IS(2, TCP_NOTSENT_LOWAT) }, 2 },
-	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IP), BELOW(2, 64) }, 2 },
-	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), BELOW(2, 64) }, 2 },
-	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), ABOVE(2, 65) }, 2 },
-	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_UDP) }, 1 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IP), BELOW(2, IP_RECVTOS + 1) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_UNICAST_HOPS) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_MTU_DISCOVER) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVERR) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_V6ONLY) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVPKTINFO) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVHOPLIMIT) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_RECVTCLASS) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_TCLASS) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_UDP), IS(2, UDP_GRO) }, 2 },
 	/* Nothing that is written can be executed, and no file is mapped. */
 	{ SCMP_SYS(mmap), { CUT(2, PROT_EXEC, 0), CUT(3, MAP_ANONYMOUS, MAP_ANONYMOUS) }, 2 },
 	/* One more of what there is. */

@@ -15,6 +15,7 @@
 #include <linux/netlink.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -218,6 +219,28 @@ static long netfilter(void)
 
 	return setsockopt(kept[0], IPPROTO_IP, 64, nothing, sizeof(nothing));
 }
+static long encapsulate(void)
+{
+	int how = 2;
+
+	return setsockopt(kept[0], IPPROTO_UDP, UDP_ENCAP, &how, sizeof(how));
+}
+static long join_group(void)
+{
+	char nothing[64] = { 0 };
+
+	return setsockopt(kept[0], IPPROTO_IP, IP_ADD_MEMBERSHIP, nothing, sizeof(nothing));
+}
+static long join_group6(void)
+{
+	char nothing[64] = { 0 };
+
+	return setsockopt(kept[0], IPPROTO_IPV6, IPV6_ADD_MEMBERSHIP, nothing, sizeof(nothing));
+}
+static long other_congestion(void)
+{
+	return setsockopt(kept[0], IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}
 static long own_descriptor(void)
 {
 	return fcntl(kept[0], F_SETOWN, 1);
@@ -270,6 +293,10 @@ static void options_that_reach_further_kill(void **state)
 	KILLS(attach_filter);
 	KILLS(repair);
 	KILLS(netfilter);
+	KILLS(encapsulate);
+	KILLS(join_group);
+	KILLS(join_group6);
+	KILLS(other_congestion);
 	KILLS(own_descriptor);
 }
 
