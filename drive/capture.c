@@ -270,6 +270,11 @@ int drive_capture_open(struct drive_capture **out, int fd, uint64_t size_max, ui
 	capture->started_ns = wall_ns();
 	capture->due = MINATO_NEVER;
 	put_headers(capture);
+	/* Begun anew where an earlier writer had come to the end. */
+	if (capture->size + STATISTICS_SIZE > size_max) {
+		capture->used = 0;
+		capture->stopped = DRIVE_CAPTURE_FULL;
+	}
 	write_out(capture);
 	*out = capture;
 	return 0;

@@ -181,6 +181,32 @@ static void size_is_never_exceeded_and_said_once(void **state)
 	assert_int_equal(count_blocks(size, 5, NULL), 1);
 }
 
+static void the_next_writer_keeps_to_the_size_too(void **state)
+{
+	struct drive_capture *capture = begin(4096, 0);
+	struct minato_time next = MINATO_NEVER;
+	uint8_t frame[1000] = { 0 };
+	size_t size;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		add(capture, frame, sizeof(frame), 0);
+	size = finish(capture);
+	for (int i = 0; i < 20; i++) {
+		int fd = drive_capture_create(path, &error);
+
+		assert_true(lseek(fd, 0, SEEK_END) >= (off_t)size);
+		assert_int_equal(drive_capture_open(&capture, fd, 4096, 0), 0);
+		add(capture, frame, sizeof(frame), 0);
+		size = finish(capture);
+		assert_true(size <= 4096);
+	}
+	count_blocks(size, 6, NULL);
+	capture = begin(4096, 0);
+	assert_int_equal(drive_capture_turn(capture, drive_now(), &next), 0);
+	finish(capture);
+}
+
 static void large_frames_pass_the_buffer(void **state)
 {
 	static uint8_t frame[65535];
@@ -306,6 +332,7 @@ int main(void)
 		cmocka_unit_test(checksum_is_completed_in_the_copy),
 		cmocka_unit_test(snap_cuts_but_tells_the_length),
 		cmocka_unit_test(size_is_never_exceeded_and_said_once),
+		cmocka_unit_test(the_next_writer_keeps_to_the_size_too),
 		cmocka_unit_test(large_frames_pass_the_buffer),
 		cmocka_unit_test(waiting_frames_are_written_after_a_while),
 		cmocka_unit_test(full_disk_is_said_once),
