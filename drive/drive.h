@@ -449,7 +449,7 @@ int drive_subids_map(pid_t child, struct drive_error *error);
 /* A file of /etc that the guest has its own of. */
 struct drive_etc {
 	const char *path; /* NULL: the host's */
-	int spare;	  /* a detached mount of it, to be put back */
+	int spare[2];	  /* detached mounts of it, to be put back; -1: none */
 	dev_t dev;
 	ino_t ino;
 };
@@ -463,8 +463,8 @@ int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_
 /*
  * Puts the files back whose place the host has filled anew: a rename over /etc/resolv.conf outside
  * takes away the guest's mount there. To be called when /proc/self/mountinfo changes (POLLPRI).
- * False while a place is missing: whatever fills it raises no event here, so it is to be called
- * again after DRIVE_MOUNTS_LOOK_MS.
+ * False while a place is missing, or was renamed over just then: nothing tells when that changes, so
+ * it is to be called again after DRIVE_MOUNTS_LOOK_MS.
  */
 bool drive_mounts_keep(struct drive_etc *etc, size_t count);
 #define DRIVE_MOUNTS_LOOK_MS 100
@@ -512,6 +512,13 @@ int drive_word_say(int control, const struct drive_word *word, int fd);
  * (-EPIPE: it has ended).
  */
 int drive_word_hear(int control, struct drive_word *word, int *fd);
+
+/*
+ * By this signal, with the number of another as its value, the maker hands that one on to the command.
+ * The other itself would not do: what the calling shell sends to its whole job reaches init too, and
+ * the command must not go on before the maker has given it the terminal.
+ */
+#define DRIVE_HANDED_ON SIGRTMIN
 
 /*
  * The life of PID 1 of the guest, from its first instruction: does not return. Closes everything

@@ -120,11 +120,16 @@ int drive_guest_go(struct drive_guest *guest, struct drive_error *error)
 
 int drive_guest_signal(const struct drive_guest *guest, int signo)
 {
+	siginfo_t info = { .si_signo = DRIVE_HANDED_ON, .si_code = SI_QUEUE };
+
 	if (guest->pidfd < 0)
 		return -ESRCH;
 	if (guest->attached)
 		return shutdown(guest->control, SHUT_RDWR) < 0 ? -errno : 0;
-	return pidfd_send_signal(guest->pidfd, signo, NULL, 0) < 0 ? -errno : 0;
+	if (signo == SIGKILL)
+		return pidfd_send_signal(guest->pidfd, signo, NULL, 0) < 0 ? -errno : 0;
+	info.si_value.sival_int = signo;
+	return pidfd_send_signal(guest->pidfd, DRIVE_HANDED_ON, &info, 0) < 0 ? -errno : 0;
 }
 
 int drive_guest_ear(const struct drive_guest *guest)

@@ -331,7 +331,7 @@ int drive_attach_make(struct drive_guest *guest, const struct drive_target *targ
 		      struct drive_error *error)
 {
 	struct helper helper = {
-		.target = target, .plan = plan, .how = how, .etc.spare = -1, .made.tap = -1
+		.target = target, .plan = plan, .how = how, .etc.spare = { -1, -1 }, .made.tap = -1
 	};
 	int ends[2];
 	int result;

@@ -191,10 +191,9 @@ static void hand_on_signals(const struct init *init)
 	struct signalfd_siginfo info;
 
 	while (read(init->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		/* Only the maker hands signals on: it is outside, where our namespace sees pid 0.
-		 */
-		if (info.ssi_signo != SIGCHLD && info.ssi_pid == 0 && drive_signal_was_sent(&info))
-			(void)kill(init->command, (int)info.ssi_signo);
+		/* Only the maker hands signals on: it is outside, where our namespace sees pid 0. */
+		if ((int)info.ssi_signo == DRIVE_HANDED_ON && info.ssi_pid == 0)
+			(void)kill(init->command, info.ssi_int);
 	}
 }
 

@@ -100,14 +100,33 @@ static void write_hosts(FILE *to, const struct drive_plan *plan)
 	each_line_of("/etc/hosts", keep_line, to);
 }
 
-/* Mounts the spare at its place and takes the next spare from there. */
+/* Fills up the spares from a mount, which is still at its place or not. */
+static void take_spares(struct drive_etc *etc, int mount)
+{
+	for (size_t i = 0; i < 2; i++) {
+		if (etc->spare[i] < 0)
+			etc->spare[i] = open_tree(
+				mount, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	}
+	if (etc->spare[0] < 0) {
+		etc->spare[0] = etc->spare[1];
+		etc->spare[1] = -1;
+	}
+}
+
+/*
+ * Mounts a spare at its place and takes the next from it: not by its name, which may be another
+ * file's by now. Where a rename has taken it away already, there is a second one.
+ */
 static int attach(struct drive_etc *etc)
 {
-	if (move_mount(etc->spare, "", AT_FDCWD, etc->path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
+	int mount = etc->spare[0];
+
+	if (move_mount(mount, "", AT_FDCWD, etc->path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
 		return -errno;
-	close(etc->spare);
-	etc->spare = open_tree(AT_FDCWD, etc->path,
-			       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+	etc->spare[0] = -1;
+	take_spares(etc, mount);
+	close(mount);
 	return 0;
 }
 
@@ -166,9 +185,12 @@ static int lift(struct drive_etc *etc, const struct own_file *own)
 
 	if (stat(own->staged, &info) < 0)
 		return -errno;
-	etc->spare = open_tree(AT_FDCWD, own->staged, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	if (etc->spare < 0)
-		return -errno;
+	for (size_t i = 0; i < 2; i++) {
+		etc->spare[i] =
+			open_tree(AT_FDCWD, own->staged, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+		if (etc->spare[i] < 0)
+			return -errno;
+	}
 	etc->path = own->path;
 	etc->dev = info.st_dev;
 	etc->ino = info.st_ino;
@@ -253,7 +275,7 @@ int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_
 		      struct drive_error *warning, struct drive_error *error)
 {
 	for (int i = 0; i < DRIVE_ETC_FILES; i++)
-		etc[i] = (struct drive_etc){ .spare = -1 };
+		etc[i] = (struct drive_etc){ .spare = { -1, -1 } };
 	/* A slave sees what the host mounts later; nothing of ours goes back. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
 		return drive_userns_explain(-errno, "making mounts private to the guest", error);
@@ -286,12 +308,13 @@ bool drive_mounts_keep(struct drive_etc *etc, size_t count)
 
 	await_renames();
 	for (size_t i = 0; i < count; i++) {
-		if (!etc[i].path || etc[i].spare < 0)
+		if (!etc[i].path || etc[i].spare[0] < 0)
 			continue;
 		if (lstat(etc[i].path, &info) < 0)
 			all_there = false;
-		else if (info.st_dev != etc[i].dev || info.st_ino != etc[i].ino)
-			(void)attach(&etc[i]);
+		else if ((info.st_dev != etc[i].dev || info.st_ino != etc[i].ino) &&
+			 attach(&etc[i]) < 0)
+			all_there = false; /* renamed over just then */
 	}
 	return all_there;
 }
@@ -301,7 +324,7 @@ int drive_mounts_stage(const struct drive_plan *plan, struct drive_etc *etc)
 	const struct own_file *own = &own_files[0];
 	int result;
 
-	*etc = (struct drive_etc){ .spare = -1 };
+	*etc = (struct drive_etc){ .spare = { -1, -1 } };
 	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 ||
 	    mount("minato", STAGE, "tmpfs", CALM, "mode=0755,size=1m") < 0)
 		return -errno;
@@ -332,7 +355,9 @@ void drive_mounts_take(struct drive_etc *etc)
 	if (etc->path && lstat(etc->path, &info) == 0 && info.st_dev == etc->dev &&
 	    info.st_ino == etc->ino)
 		(void)umount2(etc->path, MNT_DETACH | UMOUNT_NOFOLLOW);
-	if (etc->spare >= 0)
-		close(etc->spare);
-	*etc = (struct drive_etc){ .spare = -1 };
+	for (size_t i = 0; i < 2; i++) {
+		if (etc->spare[i] >= 0)
+			close(etc->spare[i]);
+	}
+	*etc = (struct drive_etc){ .spare = { -1, -1 } };
 }
