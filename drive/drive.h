@@ -463,8 +463,8 @@ int drive_mounts_make(const struct drive_plan *plan, struct drive_etc etc[DRIVE_
 /*
  * Puts the files back whose place the host has filled anew: a rename over /etc/resolv.conf outside
  * takes away the guest's mount there. To be called when /proc/self/mountinfo changes (POLLPRI).
- * False while a place is missing, or was renamed over just then: nothing tells when that changes, so
- * it is to be called again after DRIVE_MOUNTS_LOOK_MS.
+ * False while a place is missing, or was renamed over just then: nothing tells when that changes,
+ * so it is to be called again after DRIVE_MOUNTS_LOOK_MS.
  */
 bool drive_mounts_keep(struct drive_etc *etc, size_t count);
 #define DRIVE_MOUNTS_LOOK_MS 100
@@ -514,9 +514,9 @@ int drive_word_say(int control, const struct drive_word *word, int fd);
 int drive_word_hear(int control, struct drive_word *word, int *fd);
 
 /*
- * By this signal, with the number of another as its value, the maker hands that one on to the command.
- * The other itself would not do: what the calling shell sends to its whole job reaches init too, and
- * the command must not go on before the maker has given it the terminal.
+ * By this signal, with the number of another as its value, the maker hands that one on to the
+ * command. The other itself would not do: what the calling shell sends to its whole job reaches
+ * init too, and the command must not go on before the maker has given it the terminal.
  */
 #define DRIVE_HANDED_ON SIGRTMIN
 
