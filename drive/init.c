@@ -191,7 +191,7 @@ static void hand_on_signals(const struct init *init)
 	struct signalfd_siginfo info;
 
 	while (read(init->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		/* Only the maker hands signals on: it is outside, where our namespace sees pid 0. */
+		/* Only the maker hands signals on: outside, where our namespace sees pid 0. */
 		if ((int)info.ssi_signo == DRIVE_HANDED_ON && info.ssi_pid == 0)
 			(void)kill(init->command, info.ssi_int);
 	}
