@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define SIZE_MIN 4096
+#define SIZE_DEFAULT "64M"
 
 int64_t cmd_size_parse(const char *text)
 {
@@ -38,15 +39,19 @@ int64_t cmd_size_parse(const char *text)
 int cmd_capture_plan(struct cmd_capturing *capturing, const struct cmd_network *chosen,
 		     const struct cmd_command *command)
 {
-	int64_t size = cmd_size_parse(chosen->capture_size);
+	const char *text = chosen->capture_size ? chosen->capture_size : SIZE_DEFAULT;
+	int64_t size = cmd_size_parse(text);
 
+	if (!chosen->capture && (chosen->capture_size || chosen->capture_snap))
+		return cmd_usage(command, "--%s goes with --capture FILE",
+				 chosen->capture_size ? "capture-size" : "capture-snap");
 	if (size < SIZE_MIN)
 		return cmd_usage(command,
 				 "--capture-size %s: a number of bytes from %d on, or of k, M or G",
-				 chosen->capture_size, SIZE_MIN);
+				 text, SIZE_MIN);
 	capturing->path = chosen->capture;
 	capturing->quiet = chosen->quiet;
-	capturing->size_text = chosen->capture_size;
+	capturing->size_text = text;
 	capturing->size_max = (uint64_t)size;
 	capturing->snap = (uint32_t)chosen->capture_snap;
 	return CMD_GO_ON;

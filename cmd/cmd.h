@@ -545,7 +545,7 @@ struct cmd_network {
 
 #define CMD_NETWORK_DEFAULTS                                                                       \
 	{                                                                                          \
-		.mtu = CMD_MTU_DEFAULT, .ready_fd = -1, .capture_size = "64M",                     \
+		.mtu = CMD_MTU_DEFAULT, .ready_fd = -1,                                            \
 	}
 
 extern const struct cmd_shared cmd_network_options;

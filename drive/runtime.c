@@ -98,7 +98,8 @@ static int address_of(struct sockaddr_un *addr, const char *directory, const cha
 	if (size < 0 || (size_t)size >= sizeof(addr->sun_path))
 		return drive_fail(error, ENAMETOOLONG,
 				  "the path of the control socket, %s/%s" SUFFIX
-				  ", is too long; use a shorter name",
+				  ", is too long; use a shorter name, or a shorter directory in "
+				  "XDG_RUNTIME_DIR",
 				  directory, name);
 	return 0;
 }

@@ -107,5 +107,7 @@ is "with exit code 125" "$(code run --capture "$T/user/link" -- true)" 125
 has "standard output is refused" "$(run --capture - -- true 2>&1)" "standard output is the command's"
 has "a directory that is not there" "$(run --capture /no/such/file -- true 2>&1)" "/no/such/file"
 has "a size that is none" "$(run --capture "$file" --capture-size 1x -- true 2>&1)" "capture-size 1x"
+has "a size of no capture" "$(run --capture-size 1M -- true 2>&1)" "capture-size goes with --capture"
+is "a snap of no capture: 2" "$(code run --capture-snap 96 -- true)" 2
 is "a size that is none: 2" "$(code run --capture "$file" --capture-size 1x -- true)" 2
 finish
