@@ -142,7 +142,7 @@ int drive_enter(pid_t init, const char *workdir, struct drive_error *error)
 	bool known = getcwd(directory, sizeof(directory));
 	int result;
 
-	/* Until the command is executed nobody in there may look into us, with the caller's files. */
+	/* Nobody in there may look into us, who have the caller's files, before execve. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	result = join(init, &owner, error);
 	if (result == 0)
