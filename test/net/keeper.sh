@@ -98,6 +98,8 @@ kill -9 "$(worker_of box)"
 is "a command that asks just then is answered" "$(as_user "$M" ps | grep -c '^box ')" 1
 as_user "$M" stop box >/dev/null
 
+# What the guest's program printed, where minato's own line may follow on the same line.
+guest_saw() { grep -Eo '^(E[A-Z]+|eof|timeout)' "$1"; }
 # Transfers that are cut: both directions, both ways, both ends.
 cut_one() { # cut_one NAME GUEST-MODE OUTSIDE-MODE in|out
 	local guest=cut-$1
@@ -118,7 +120,7 @@ cut_one() { # cut_one NAME GUEST-MODE OUTSIDE-MODE in|out
 	until_true 8 said "guest-$guest.log" '^E\|^eof\|^timeout'
 	is "$1: the far side sees a reset" "$(last "$1.outside" | sed 's/EPIPE/ECONNRESET/')" ECONNRESET
 	is "$1: the guest sees a reset" \
-		"$(grep '^E\|^eof\|^time' "$T/guest-$guest.log" | sed 's/EPIPE/ECONNRESET/')" ECONNRESET
+		"$(guest_saw "$T/guest-$guest.log" | sed 's/EPIPE/ECONNRESET/')" ECONNRESET
 	as_user "$M" stop "$guest" >/dev/null 2>&1
 	for p in $(in_peer pgrep -f "$T/talk.py"); do kill "$p" 2>/dev/null; done
 }
