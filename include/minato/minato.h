@@ -81,6 +81,31 @@ enum minato_proto {
 	MINATO_UDP = 17,
 };
 
+/*
+ * How IANA assigns a number (RFC 6335 6): by IETF review, to who asks, never.
+ * 0 is a System Port, reserved: in a bind it is a wish, "choose one", and on
+ * the wire it is not. Of what arrives, TCP with port 0 and UDP to port 0 are
+ * dropped and counted; UDP *from* port 0 is delivered (RFC 768: "if not used,
+ * a value of zero is inserted") and cannot be answered. Nothing is sent from
+ * or to port 0.
+ */
+#define MINATO_PORT_KINDS(X)                                                   \
+	X(SYSTEM, "system") /* 0..1023 */                                      \
+	X(USER, "user") /* 1024..49151 */                                      \
+	X(DYNAMIC, "dynamic") /* 49152..65535 */
+
+enum minato_port_kind {
+#define X(name, text) MINATO_PORT_##name,
+	MINATO_PORT_KINDS(X)
+#undef X
+	MINATO_PORT_KIND_COUNT
+};
+#define MINATO_PORT_USER_FIRST 1024u
+#define MINATO_PORT_DYNAMIC_FIRST 49152u
+enum minato_port_kind minato_port_kind(uint16_t port);
+/* "system", "user", "dynamic". */
+const char *minato_port_kind_name(enum minato_port_kind kind);
+
 /* ------------------------------------------------------------------------
  * Making a host value
  */
