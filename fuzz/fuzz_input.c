@@ -290,9 +290,10 @@ static void datagram(struct fuzz *f)
 	const uint32_t len = take(&f->in) & 0x7f;
 	const uint32_t at =
 		put_ip(data, IP_PROTO_UDP, 8 + len, (how & 1) != 0, (how & 2) != 0);
+	const uint8_t from = take(&f->in);
 
-	udp_build(data + at, (uint16_t)(1000 + take(&f->in) % 4), (uint16_t)(50 + how % 4),
-		  8 + len);
+	udp_build(data + at, from == 0xff ? 0 : (uint16_t)(1000 + from % 4),
+		  (uint16_t)(50 + how % 4), 8 + len);
 	input(f, data, at + 8 + len, 0, true);
 }
 

@@ -67,9 +67,9 @@ static void use(const struct minato_frame *frame, const struct packet *p)
 	expect(!p->is6 || !minato_addr_is4(&p->src));
 	expect(!p->is6 || !minato_addr_is4(&p->dst));
 	if (p->type == PACKET_TCP || p->type == PACKET_UDP)
-		expect(p->src_port != 0 && p->dst_port != 0);
+		expect(p->dst_port != 0);
 	if (p->type == PACKET_TCP)
-		expect(p->tcp.options.sack_count <= TCP_SACK_MAX);
+		expect(p->src_port != 0 && p->tcp.options.sack_count <= TCP_SACK_MAX);
 	if (p->type == PACKET_ICMP6 && nd_parse(p, &nd) && nd.link_addr)
 		expect_inside(frame, nd.link_addr, 6);
 	if ((p->type == PACKET_ICMP4 || p->type == PACKET_ICMP6) &&

@@ -98,6 +98,7 @@ static void send_segment(struct minato *m, const struct reply *r,
 	uint8_t header[60];
 	const uint32_t len = tcp_build(segment, header);
 
+	check(segment->src_port != 0 && segment->dst_port != 0);
 	send_reply(m, r, header, len);
 }
 

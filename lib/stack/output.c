@@ -123,6 +123,7 @@ static void describe_message(struct minato *m, const struct message *msg,
 		e->transport_len = 8;
 		e->csum_offset = UDP_CSUM;
 		e->len = msg->data.bytes;
+		check(msg->local.port != 0 && msg->remote.port != 0);
 		udp_build(e->transport, msg->local.port, msg->remote.port,
 			  e->len + 8);
 		return;
@@ -209,6 +210,7 @@ static void describe_segment(struct socket *s, const struct visit *v,
 	const bool is6 = !minato_addr_is4(&v->key.remote);
 	uint8_t header[60];
 
+	check(v->key.local_port != 0 && v->key.remote_port != 0);
 	segment.src_port = v->key.local_port;
 	segment.dst_port = v->key.remote_port;
 	e->transport_len = tcp_build(&segment, header);

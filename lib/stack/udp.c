@@ -133,10 +133,11 @@ static int choose_remote(const struct minato *m, const struct socket *s,
 	msg->remote = to->remote;
 	if (minato_addr_is_any(&to->remote.addr))
 		msg->remote = peer;
-	else if (s->proto == MINATO_UDP && to->remote.port == 0)
-		return -EINVAL;
 	if (minato_addr_is_any(&msg->remote.addr))
 		return -EDESTADDRREQ;
+	/* Never on the wire, though a peer may have sent from there. */
+	if (s->proto == MINATO_UDP && msg->remote.port == 0)
+		return -EINVAL;
 	if (addr_is_multicast(&msg->remote.addr) ||
 	    addr_is_broadcast4(&msg->remote.addr))
 		return -EACCES;

@@ -60,10 +60,11 @@ ASIDE enum drop parse_udp(uint32_t len, bool trusted, struct packet *p)
 	p->src_port = get16(udp);
 	p->dst_port = get16(udp + 2);
 	/*
-	 * Deviates: RFC 768 lets a source port be 0, "not used". Nothing could
-	 * be sent back to it, and in the port table 0 means any.
+	 * RFC 768: a source port of 0 is "not used", and RFC 8085 5.1 only
+	 * asks senders not to. Such a datagram is delivered; it cannot be
+	 * answered. To port 0 there is nobody.
 	 */
-	if (p->src_port == 0 || p->dst_port == 0)
+	if (p->dst_port == 0)
 		return DROP_UDP_PORT_ZERO;
 	p->type = PACKET_UDP;
 	p->payload = udp + UDP_LEN;

@@ -13,6 +13,7 @@ struct shot {
 	bool to_all; /* as a link-layer broadcast */
 	uint8_t hops; /* 0: 64 */
 	uint8_t icmp; /* type */
+	bool port_zero; /* for port 0 means 80 */
 };
 
 static struct host guest_link(bool any)
@@ -81,7 +82,7 @@ static void expect(bool any, struct shot s, const char *reason, size_t answer)
 
 	if (s.proto == 0)
 		s.proto = IP_PROTO_TCP;
-	if (s.port == 0)
+	if (s.port == 0 && !s.port_zero)
 		s.port = 80;
 	if (s.proto == IP_PROTO_TCP && s.flags == 0)
 		s.flags = TCP_SYN;
@@ -217,6 +218,19 @@ static void test_closed(void **state)
 	       "drop_closed", 1);
 }
 
+/* Reserved (RFC 6335 6): not even refused, but counted. */
+static void test_port_zero(void **state)
+{
+	struct shot s = { .src = "10.0.2.9", .dst = "10.0.2.2", .port_zero = true };
+
+	(void)state;
+	expect(false, s, "drop_tcp_port_zero", 0);
+	s.flags = TCP_ACK;
+	expect(false, s, "drop_tcp_port_zero", 0);
+	s.proto = IP_PROTO_UDP;
+	expect(false, s, "drop_udp_port_zero", 0);
+}
+
 static void test_unknown_protocol(void **state)
 {
 	(void)state;
@@ -321,6 +335,7 @@ int main(void)
 		cmocka_unit_test(test_mapped_on_the_wire),
 		cmocka_unit_test(test_link_broadcast),
 		cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_port_zero),
 		cmocka_unit_test(test_unknown_protocol),
 		cmocka_unit_test(test_guard),
 		cmocka_unit_test(test_strays),

@@ -816,9 +816,22 @@ static void port_zero_is_refused(void **state)
 		forge_tcp(&f, false, NULL, 0, 0);
 		forge_put16(f.header + at, 0);
 		assert_drop(DROP_TCP_PORT_ZERO);
-		forge_udp(&f, true, 0);
-		forge_put16(f.header + at, 0);
-		assert_drop(DROP_UDP_PORT_ZERO);
+	}
+	forge_udp(&f, true, 0);
+	forge_put16(f.header + 2, 0);
+	assert_drop(DROP_UDP_PORT_ZERO);
+}
+
+/* RFC 768: "if not used, a value of zero is inserted". */
+static void a_datagram_needs_no_source_port(void **state)
+{
+	(void)state;
+	for (int is6 = 0; is6 < 2; is6++) {
+		forge_udp(&f, is6 != 0, 7);
+		forge_put16(f.header, 0);
+		assert_delivered();
+		assert_int_equal(p->src_port, 0);
+		assert_int_equal(p->payload_len, 7);
 	}
 }
 
@@ -924,6 +937,7 @@ int main(void)
 		T(a_wrong_udp_length_is_refused),
 		T(a_shorter_udp_length_cuts),
 		T(port_zero_is_refused),
+		T(a_datagram_needs_no_source_port),
 		T(empty_frames_are_truncated),
 		T(what_was_not_read_is_nothing),
 	};

@@ -361,6 +361,89 @@ static void test_port_zero(void **state)
 	pair_end(&p);
 }
 
+/* Of a frame with IPv4 and no options: one of the ports, and no checksum. */
+static bool without_port(void *user, bool from_a, uint8_t *frame, uint32_t *len)
+{
+	const uint32_t at = 34 + *(const uint32_t *)user;
+
+	(void)len;
+	if (!from_a || frame[12] != 8 || frame[13] != 0 || frame[23] != 17)
+		return true;
+	frame[at] = frame[at + 1] = 0;
+	frame[40] = frame[41] = 0;
+	return true;
+}
+
+/* RFC 768: who sends from port 0 is heard, and wants no answer. */
+static void test_source_port_zero(void **state)
+{
+	struct pair p = pair_new(LINKS);
+	const uint64_t a = open_bound(p.a.m, MINATO_UDP, "10.0.0.1", 1000);
+	const uint64_t b = open_bound(p.b.m, MINATO_UDP, "::", 53);
+	struct minato_datagram got;
+	uint32_t source = 0;
+	char data[10];
+
+	(void)state;
+	p.filter = without_port;
+	p.user = &source;
+	send_to(p.a.m, a, "10.0.0.2", 53, "one");
+	settle(&p);
+	assert_int_equal(minato_recv_datagram(p.b.m, b, &got, data, 10, 0), 3);
+	assert_int_equal(got.remote.port, 0);
+	assert_int_equal(got.local.port, 53);
+	assert_int_equal(minato_send_datagram(p.b.m, b, &(struct minato_datagram){
+						      .remote = got.remote }, "x", 1), -EINVAL);
+	/* To a closed port: refused as any. */
+	send_to(p.a.m, a, "10.0.0.2", 54, "two");
+	settle(&p);
+	assert_int_equal(counter(p.b.m, "drop_closed"), 1);
+	assert_int_equal(counter(p.b.m, "drop_udp_port_zero"), 0);
+	pair_end(&p);
+}
+
+static void test_destination_port_zero(void **state)
+{
+	struct pair p = pair_new(LINKS);
+	const uint64_t a = open_bound(p.a.m, MINATO_UDP, "10.0.0.1", 1000);
+	const uint64_t b = open_bound(p.b.m, MINATO_UDP, "::", 53);
+	uint32_t destination = 2;
+	char data[10];
+
+	(void)state;
+	p.filter = without_port;
+	p.user = &destination;
+	send_to(p.a.m, a, "10.0.0.2", 53, "one");
+	settle(&p);
+	assert_int_equal(minato_recv(p.b.m, b, data, 10, 0), -EAGAIN);
+	assert_int_equal(counter(p.b.m, "drop_udp_port_zero"), 1);
+	pair_end(&p);
+}
+
+/* A flow whose guest sent from port 0 lives, and nothing goes back to it. */
+static void test_association_of_port_zero(void **state)
+{
+	struct pair p = pair_new(LINKS);
+	const struct minato_entry uplink = { .kind = MINATO_KIND_UPLINK,
+					     .face = MINATO_FACE_ANY };
+	const uint64_t a = open_bound(p.a.m, MINATO_UDP, "10.0.0.1", 1000);
+	struct minato_event e;
+	uint32_t source = 0;
+	char data[10];
+
+	(void)state;
+	p.filter = without_port;
+	p.user = &source;
+	assert_int_equal(minato_entry_add(p.b.m, &uplink, NULL), 0);
+	send_to(p.a.m, a, "10.0.0.2", 53, "one");
+	settle(&p);
+	assert_true(minato_event(p.b.m, &e));
+	assert_int_equal(minato_answer(p.b.m, e.socket), 0);
+	assert_int_equal(minato_recv(p.b.m, e.socket, data, 10, 0), 3);
+	assert_int_equal(minato_send(p.b.m, e.socket, "x", 1, 0), -EINVAL);
+	pair_end(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +463,9 @@ int main(void)
 		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_close_flushes),
 		cmocka_unit_test(test_port_zero),
+		cmocka_unit_test(test_source_port_zero),
+		cmocka_unit_test(test_destination_port_zero),
+		cmocka_unit_test(test_association_of_port_zero),
 	};
 
 	return cmocka_run_group_tests_name("udp", tests, NULL, NULL);
