@@ -763,6 +763,24 @@ void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES]);
 /* Clears the bits of the ports in a text of the kernel's: "8080,9000-9010", or "32768\t60999". */
 void drive_ports_leave(uint8_t bits[DRIVE_PORTS_BYTES], const char *text);
 
+/* ---- inside.c: a few steps in another network namespace ---- */
+
+struct drive_inside {
+	/*
+	 * Done by a child in the namespace: fills the answer, and the descriptor, which both come
+	 * back to the caller; nothing else does. Returns 0 or negative errno.
+	 */
+	int (*work)(struct drive_inside *inside);
+	void *answer; /* borrowed */
+	size_t size;  /* of the answer: at most 65536 */
+	int fd;	      /* -1: none; else the caller's */
+};
+/*
+ * Forks a child that enters the network namespace and the user namespace that owns it (userns -1:
+ * the caller's own), and does the work there. What it returned, or negative errno.
+ */
+int drive_inside(int userns, int netns, struct drive_inside *inside);
+
 /* ---- listeners.c: what waits for others in a guest's own kernel ---- */
 
 /* A way to ask the kernel of a network namespace, from outside of it. */

@@ -8,11 +8,8 @@
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define BUFFER_SIZE 32768
@@ -20,33 +17,11 @@
 
 /* ---- in the namespace ---- */
 
-struct answer {
-	int32_t result;
+struct range {
 	uint16_t first, last;
 };
 
-/* Beside the answer travels the descriptor, if there is one. */
-static void send_answer(int to, const struct answer *answer, int fd)
-{
-	struct iovec iov = { (void *)(uintptr_t)answer, sizeof(*answer) };
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { { 0 } };
-	struct msghdr out = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		out.msg_control = control.bytes;
-		out.msg_controllen = sizeof(control.bytes);
-		control.align.cmsg_level = SOL_SOCKET;
-		control.align.cmsg_type = SCM_RIGHTS;
-		control.align.cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(&control.align), &fd, sizeof(int));
-	}
-	(void)!sendmsg(to, &out, MSG_NOSIGNAL);
-}
-
-static void read_range(struct answer *answer)
+static void read_range(struct range *range)
 {
 	unsigned first = 0;
 	unsigned last = 0;
@@ -54,84 +29,32 @@ static void read_range(struct answer *answer)
 
 	if (file && fscanf(file, "%u %u", &first, &last) == 2 && first <= last &&
 	    last <= UINT16_MAX) {
-		answer->first = (uint16_t)first;
-		answer->last = (uint16_t)last;
+		range->first = (uint16_t)first;
+		range->last = (uint16_t)last;
 	}
 	if (file)
 		(void)fclose(file);
 }
 
-/* unsealed: prctl setns socket openat read close newfstatat sendmsg exit_group */
-static _Noreturn void enter_and_open(int userns, int netns, int to)
+/* unsealed: socket openat read close newfstatat */
+static int open_diag(struct drive_inside *inside)
 {
-	struct answer answer = { .first = 32768, .last = 60999 };
-	int fd = -1;
-
-	/* We bear all descriptors of the maker: who is inside shall not get hold of us. */
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	/* Root of the host shares it with the guest: then there is nothing to enter. */
-	if (userns >= 0 && setns(userns, CLONE_NEWUSER) < 0 && errno != EINVAL)
-		answer.result = -errno;
-	else if (setns(netns, CLONE_NEWNET) < 0)
-		answer.result = -errno;
-	if (answer.result == 0) {
-		fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
-		answer.result = fd < 0 ? -errno : 0;
-		read_range(&answer);
-	}
-	send_answer(to, &answer, fd);
-	_exit(0);
+	inside->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	if (inside->fd < 0)
+		return -errno;
+	read_range(inside->answer);
+	return 0;
 }
 
 /* ---- outside ---- */
 
-static int take_answer(int from, struct drive_listeners *out)
-{
-	struct answer answer = { .result = -EPIPE };
-	struct iovec iov = { &answer, sizeof(answer) };
-	union {
-		char bytes[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = { { 0 } };
-	struct msghdr in = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes),
-	};
-	struct cmsghdr *header;
-
-	if (recvmsg(from, &in, MSG_CMSG_CLOEXEC) != (ssize_t)sizeof(answer))
-		return -EPIPE;
-	header = CMSG_FIRSTHDR(&in);
-	if (answer.result < 0 || !header || header->cmsg_type != SCM_RIGHTS)
-		return answer.result < 0 ? answer.result : -EPIPE;
-	memcpy(&out->fd, CMSG_DATA(header), sizeof(int));
-	out->first = answer.first;
-	out->last = answer.last;
-	return 0;
-}
-
-/* unsealed: socketpair clone wait4 recvmsg close */
 int drive_listeners_open(int userns, int netns, struct drive_listeners *out)
 {
-	int ends[2];
-	int result;
-	pid_t child;
+	struct range range = { .first = 32768, .last = 60999 };
+	struct drive_inside inside = { open_diag, &range, sizeof(range), -1 };
+	int result = drive_inside(userns, netns, &inside);
 
-	out->fd = -1;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
-		return -errno;
-	child = fork();
-	if (child == 0)
-		enter_and_open(userns, netns, ends[1]);
-	result = child < 0 ? -errno : 0;
-	close(ends[1]);
-	if (result == 0)
-		result = take_answer(ends[0], out);
-	close(ends[0]);
-	if (child > 0)
-		(void)waitpid(child, NULL, 0);
+	*out = (struct drive_listeners){ inside.fd, range.first, range.last };
 	return result;
 }
 
