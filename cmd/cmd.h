@@ -688,31 +688,6 @@ void cmd_names_free(struct cmd_names *names);
 /* " (did you mean web?)" or " (running: a, b)", for a name that no guest has; returns `out`. */
 const char *cmd_names_hint(char *out, size_t size, const char *wrong);
 
-/* ---- owners.c: the sockets of a guest's own kernel, and who holds them ---- */
-
-struct cmd_socket {
-	uint8_t proto;
-	enum minato_state state;
-	struct minato_endpoint local, remote;
-	uint32_t recv_queue, send_queue, uid, inode;
-};
-
-struct cmd_sockets {
-	struct cmd_socket *list;
-	size_t count, room;
-};
-
-/* Reads one line of /proc/net/tcp, tcp6, udp or udp6; -EINVAL for a heading or anything else. */
-int cmd_socket_parse(struct cmd_socket *socket, const char *line, uint8_t proto);
-/* Reads the sockets of the network namespace of that process. 0 or negative errno. */
-int cmd_sockets_read(struct cmd_sockets *sockets, pid_t process);
-void cmd_sockets_free(struct cmd_sockets *sockets);
-/* The socket at this end of a flow or waiting for one, or NULL. */
-const struct cmd_socket *cmd_sockets_find(const struct cmd_sockets *sockets,
-					  const struct view_row *row);
-/* Fills in who holds the sockets of the rows (by inode), of the guest with that init. */
-void cmd_owners_find(struct view_row *rows, size_t count, pid_t init);
-
 /* ---- look.c: how to draw on this terminal ---- */
 
 /* Width, colour (never where NO_COLOR is set or TERM is dumb) and header for a stream. */

@@ -6,6 +6,7 @@
  * half-open connections found: the guest's kernel answers, and the answer is reset.
  */
 #include "cmd/cmd.h"
+#include "kernel/kernel.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,45 +28,26 @@ struct orphan {
 
 /* ---- the keeper ---- */
 
-static bool stands(enum minato_state state)
-{
-	switch (state) {
-	case MINATO_ESTABLISHED:
-	case MINATO_FIN_WAIT_1:
-	case MINATO_FIN_WAIT_2:
-	case MINATO_CLOSE_WAIT:
-	case MINATO_LAST_ACK:
-	case MINATO_CLOSING:
-		return true;
-	case MINATO_CLOSED:
-	case MINATO_LISTEN:
-	case MINATO_SYN_SENT:
-	case MINATO_SYN_RECEIVED:
-	case MINATO_TIME_WAIT:
-		return false;
-	}
-	return false;
-}
+/* States in which the other end has something to answer. */
+#define STANDING                                                                                   \
+	(KERNEL_STATE(MINATO_ESTABLISHED) | KERNEL_STATE(MINATO_FIN_WAIT_1) |                      \
+	 KERNEL_STATE(MINATO_FIN_WAIT_2) | KERNEL_STATE(MINATO_CLOSE_WAIT) |                       \
+	 KERNEL_STATE(MINATO_LAST_ACK) | KERNEL_STATE(MINATO_CLOSING))
+
+struct orphans {
+	struct orphan *list;
+	size_t count;
+};
 
 /* Not those that the guest has with itself. */
-static bool leads_out(const struct cmd_socket *socket)
+static int add_orphan(void *user, const struct kernel_socket *socket)
 {
-	return socket->proto == MINATO_TCP && stands(socket->state) &&
-	       !drive_addr_is_inner(&socket->remote.addr) &&
-	       !minato_addr_equal(&socket->local.addr, &socket->remote.addr);
-}
+	struct orphans *orphans = user;
 
-static size_t list_orphans(const struct cmd_sockets *sockets, struct orphan *orphans)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < sockets->count && count < ORPHANS_MAX; i++) {
-		const struct cmd_socket *socket = &sockets->list[i];
-
-		if (leads_out(socket))
-			orphans[count++] = (struct orphan){ socket->local, socket->remote };
-	}
-	return count;
+	if (orphans->count < ORPHANS_MAX && !drive_addr_is_inner(&socket->remote.addr) &&
+	    !minato_addr_equal(&socket->local.addr, &socket->remote.addr))
+		orphans->list[orphans->count++] = (struct orphan){ socket->local, socket->remote };
+	return 0;
 }
 
 /* The list as a file without name; its descriptor, or negative errno. */
@@ -83,32 +65,30 @@ static int write_list(const struct orphan *orphans, size_t count)
 	return -EIO;
 }
 
-static int send_list(struct cmd_harbour *harbour, const struct cmd_sockets *sockets)
+static int send_list(struct cmd_harbour *harbour, const struct orphans *orphans)
 {
 	const struct cmd_message message = { .kind = CMD_TELL_ORPHANS };
-	struct orphan *orphans = calloc(sockets->count, sizeof(*orphans));
-	size_t count = orphans ? list_orphans(sockets, orphans) : 0;
-	int fd = count ? write_list(orphans, count) : -ENOENT;
+	int fd = orphans->count ? write_list(orphans->list, orphans->count) : -ENOENT;
 
-	free(orphans);
 	if (fd < 0)
 		return 0;
 	(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
 	close(fd);
-	return (int)count;
+	return (int)orphans->count;
 }
 
 struct minato_time cmd_orphans_tell(struct cmd_harbour *harbour)
 {
+	const struct kernel_query query = { .process = cmd_harbour_entrance(harbour),
+					    .tcp = true,
+					    .states = STANDING };
+	struct orphans orphans = { calloc(ORPHANS_MAX, sizeof(*orphans.list)), 0 };
 	struct minato_time again = MINATO_NEVER;
-	struct cmd_sockets sockets;
 	int count = 0;
 
-	if (cmd_sockets_read(&sockets, cmd_harbour_entrance(harbour)) < 0)
-		return again;
-	if (sockets.count)
-		count = send_list(harbour, &sockets);
-	cmd_sockets_free(&sockets);
+	if (orphans.list && kernel_list(&query, add_orphan, &orphans) == 0)
+		count = send_list(harbour, &orphans);
+	free(orphans.list);
 	if (count)
 		again.ns = drive_loop_now(harbour->loop).ns + AGAIN_NS +
 			   count / (int)CHALLENGES * CHALLENGE_NS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato ss: the ports and connections of the running guests, in the columns of ss. */
-#include "cmd/cmd.h"
+#include "cmd/ss.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -141,7 +141,7 @@ static bool add_listeners(struct listing *listing, const struct cmd_sockets *soc
 			  const char *guest)
 {
 	for (size_t i = 0; i < sockets->count; i++) {
-		const struct cmd_socket *socket = &sockets->list[i];
+		const struct kernel_socket *socket = &sockets->list[i];
 		struct view_row row = { .proto = socket->proto, .kind = "guest", .age_ms = -1 };
 
 		if (socket->remote.port)
@@ -166,7 +166,7 @@ static bool add_listeners(struct listing *listing, const struct cmd_sockets *soc
 static void find_sockets(struct view_row *rows, size_t count, const struct cmd_sockets *sockets)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct cmd_socket *socket;
+		const struct kernel_socket *socket;
 
 		if (rows[i].listening || rows[i].inode)
 			continue;
@@ -178,10 +178,31 @@ static void find_sockets(struct view_row *rows, size_t count, const struct cmd_s
 	}
 }
 
+static void find_owners(struct view_row *rows, size_t count)
+{
+	struct kernel_owners *owners;
+
+	if (kernel_owners_read(&owners) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct kernel_owner *owner = NULL;
+
+		while (rows[i].owner_count < VIEW_OWNERS_MAX &&
+		       (owner = kernel_owners_next(owners, rows[i].inode, owner)) != NULL) {
+			struct view_owner *out = &rows[i].owners[rows[i].owner_count++];
+
+			*out = (struct view_owner){ .pid = owner->process->pid, .fd = owner->fd };
+			snprintf(out->program, sizeof(out->program), "%s", owner->process->program);
+		}
+	}
+	kernel_owners_free(owners);
+}
+
 static int read_kernel(struct listing *listing, const char *name, size_t first,
 		       struct drive_error *error)
 {
 	const struct ss_options *chosen = listing->chosen;
+	struct kernel_query query = { 0 };
 	struct cmd_sockets sockets;
 	struct cmd_guest guest;
 	int result = cmd_guest_ask(&guest, name, error);
@@ -190,14 +211,15 @@ static int read_kernel(struct listing *listing, const char *name, size_t first,
 	cmd_guest_free(&guest);
 	if (result < 0)
 		return result;
-	if (cmd_sockets_read(&sockets, init) < 0)
+	query.process = init;
+	if (cmd_sockets_read(&sockets, &query) < 0)
 		return 0;
 	if (!add_listeners(listing, &sockets, name))
 		result = drive_fail(error, ENOMEM, "out of memory");
 	if (chosen->processes || chosen->extended || chosen->json)
 		find_sockets(listing->rows + first, listing->count - first, &sockets);
 	if (chosen->processes || chosen->json)
-		cmd_owners_find(listing->rows + first, listing->count - first, init);
+		find_owners(listing->rows + first, listing->count - first);
 	cmd_sockets_free(&sockets);
 	return result;
 }

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The sockets of a guest's own kernel, and which of them is at this end of a row. */
+#include "cmd/ss.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static int append(void *user, const struct kernel_socket *socket)
+{
+	struct cmd_sockets *sockets = user;
+
+	if (sockets->count == sockets->room) {
+		size_t room = sockets->room ? sockets->room * 2 : 256;
+		struct kernel_socket *list = realloc(sockets->list, room * sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		sockets->list = list;
+		sockets->room = room;
+	}
+	sockets->list[sockets->count++] = *socket;
+	return 0;
+}
+
+/* By protocol and port; those bound to one address before wildcards, connected ones first. */
+static int compare(const void *a, const void *b)
+{
+	const struct kernel_socket *x = a;
+	const struct kernel_socket *y = b;
+	int order = (x->proto > y->proto) - (x->proto < y->proto);
+
+	if (!order)
+		order = (x->local.port > y->local.port) - (x->local.port < y->local.port);
+	if (!order)
+		order = (x->remote.port < y->remote.port) - (x->remote.port > y->remote.port);
+	if (!order)
+		order = minato_addr_is_any(&x->local.addr) - minato_addr_is_any(&y->local.addr);
+	return order;
+}
+
+int cmd_sockets_read(struct cmd_sockets *sockets, const struct kernel_query *query)
+{
+	int result;
+
+	*sockets = (struct cmd_sockets){ 0 };
+	result = kernel_sockets(query, append, sockets);
+	if (result < 0)
+		cmd_sockets_free(sockets);
+	else if (sockets->count)
+		qsort(sockets->list, sockets->count, sizeof(*sockets->list), compare);
+	return result;
+}
+
+void cmd_sockets_free(struct cmd_sockets *sockets)
+{
+	free(sockets->list);
+	*sockets = (struct cmd_sockets){ 0 };
+}
+
+static bool same_end(const struct minato_endpoint *end, const struct view_end *view)
+{
+	return end->port == view->first && minato_addr_equal(&end->addr, &view->addr);
+}
+
+/* A wildcard holds for its own family; :: for both. */
+static bool covers(const struct minato_addr *bound, const struct minato_addr *addr)
+{
+	if (minato_addr_equal(bound, addr))
+		return true;
+	if (!minato_addr_is_any(bound))
+		return false;
+	return !minato_addr_is4(bound) || minato_addr_is4(addr);
+}
+
+static bool fits(const struct kernel_socket *socket, const struct view_row *row)
+{
+	if (!covers(&socket->local.addr, &row->local.addr))
+		return false;
+	/* A UDP socket that is not connected takes part in all flows of its port. */
+	if (!socket->remote.port)
+		return row->listening || row->proto == MINATO_UDP;
+	return same_end(&socket->remote, &row->peer);
+}
+
+const struct kernel_socket *cmd_sockets_find(const struct cmd_sockets *sockets,
+					     const struct view_row *row)
+{
+	size_t low = 0;
+	size_t high = sockets->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct kernel_socket *socket = &sockets->list[middle];
+
+		if (socket->proto < row->proto ||
+		    (socket->proto == row->proto && socket->local.port < row->local.first))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < sockets->count; low++) {
+		const struct kernel_socket *socket = &sockets->list[low];
+
+		if (socket->proto != row->proto || socket->local.port != row->local.first)
+			return NULL;
+		if (fits(socket, row))
+			return socket;
+	}
+	return NULL;
+}

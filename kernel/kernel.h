@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a kernel knows of ports: its sockets, who holds them, and its own rules; of the network
+ * namespace that the caller is in, or of that of another process.
+ */
+#ifndef MINATO_KERNEL_H
+#define MINATO_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "drive/drive.h"
+#include "minato/minato.h"
+
+/*
+ * Conventions are drive.h's: negative errno, ports in host order, addresses as minato.h has them.
+ * `process` names the network namespace to look into: that of this process; 0 is the caller's own.
+ */
+
+/* ---- diag.c: the sockets, by sock_diag ---- */
+
+struct tcp_info; /* of <linux/tcp.h> */
+
+/* Bits of a set of states; MINATO_CLOSED is a UDP socket without a peer. */
+#define KERNEL_STATE(state) (1u << (state))
+/* TCP, bound and neither listening nor connected; listed since Linux 6.8. */
+#define KERNEL_STATE_BOUND (1u << 13)
+#define KERNEL_STATES_ALL UINT32_MAX
+
+struct kernel_query {
+	pid_t process;
+	bool tcp, udp;	   /* neither: both */
+	bool only4, only6; /* of the socket's own family; neither: both */
+	uint32_t states;   /* 0: all */
+	uint16_t port;	   /* with this local port only; 0: any */
+	bool info;	   /* tcp_info and the name of the congestion control */
+	bool memory;	   /* skmem */
+};
+
+enum kernel_timer {
+	KERNEL_TIMER_OFF,
+	KERNEL_TIMER_ON, /* retransmission, and the like */
+	KERNEL_TIMER_KEEPALIVE,
+	KERNEL_TIMER_TIMEWAIT,
+	KERNEL_TIMER_PERSIST,
+	KERNEL_TIMER_UNKNOWN,
+};
+
+/* Bytes, but for the last. */
+struct kernel_memory {
+	uint32_t receive_used, receive_max, send_used, send_max;
+	uint32_t forward, send_queued, options, backlog;
+	uint32_t drops; /* packets */
+};
+
+struct kernel_socket {
+	uint8_t proto;		 /* MINATO_TCP, MINATO_UDP */
+	bool is6;		 /* of IPv6; with a mapped address it speaks IPv4 all the same */
+	bool v6only;		 /* as said by IPv6 sockets that wait for others */
+	bool bound;		 /* state MINATO_CLOSED of TCP: KERNEL_STATE_BOUND */
+	enum minato_state state; /* of UDP ESTABLISHED or CLOSED */
+	struct minato_endpoint local, remote; /* remote port 0: none */
+	uint32_t interface;		      /* bound to it, or of a link-local address; 0: none */
+	uint32_t recv_queue, send_queue;      /* bytes; listening: waiting, and how many can */
+	uint32_t uid;	 /* in the caller's user namespace, or 65534 where it has no number there */
+	uint32_t inode;	 /* 0: no descriptor leads here (TIME-WAIT, orphans) */
+	uint64_t cookie; /* no other socket of this boot has it; 0: not known */
+	enum kernel_timer timer;
+	uint32_t timer_ms; /* until it is due */
+	uint8_t retransmits;
+	uint8_t shut;	 /* SHUT_RD + 1, SHUT_WR + 1, or both bits: closed for reading, writing */
+	uint32_t mark;	 /* told only to who may administer the namespace */
+	uint64_t cgroup; /* its number; 0: not known */
+	bool has_memory;
+	struct kernel_memory memory;
+	/* Borrowed until the callback returns. */
+	const struct tcp_info *info; /* all of the struct; what the kernel has not is 0. Or NULL */
+	const char *congestion;	     /* or NULL */
+};
+
+/*
+ * Calls `each` for every socket the query asks for, in the kernel's order; other than 0 ends it
+ * and is returned. Holds no list: memory does not grow with the sockets. Where the namespace may
+ * not be entered, /proc tells: then cookie, interface, mark, cgroup, info and memory are missing.
+ * 0, -ESRCH (no such process), or negative errno.
+ */
+int kernel_sockets(const struct kernel_query *query,
+		   int (*each)(void *user, const struct kernel_socket *socket), void *user);
+/* ---- within.c: into the network namespace of a process ---- */
+
+#define KERNEL_IDS_MAX 32
+
+/* How the user ids of another user namespace are called in the caller's. */
+struct kernel_ids {
+	bool mapped; /* false: they are the caller's */
+	size_t count;
+	struct kernel_id_range {
+		uint32_t inside, outside, length;
+	} ranges[KERNEL_IDS_MAX];
+};
+
+/*
+ * Does the work (drive.h, inside.c) in the namespace, in this process where it is the caller's.
+ * Sets *mapped when it is done by ids of another user namespace. What the work returned, or
+ * negative errno: -ESRCH, -EPERM where the namespace may not be entered.
+ */
+int kernel_within(pid_t process, struct drive_inside *inside, bool *mapped);
+/*
+ * A netlink socket of that protocol, made in the namespace: a descriptor of the caller's, or
+ * negative errno as kernel_within. `ids` may be NULL.
+ */
+int kernel_netlink(pid_t process, int protocol, struct kernel_ids *ids);
+uint32_t kernel_uid(const struct kernel_ids *ids, uint32_t uid);
+
+/* ---- proclist.c: the sockets, as /proc lists them ---- */
+
+/* The state that the kernel has under this number; what is none of ours is MINATO_CLOSED. */
+enum minato_state kernel_state(unsigned number);
+/* Reads one line of /proc/net/tcp, tcp6, udp or udp6; -EINVAL for a heading or anything else. */
+int kernel_line_read(struct kernel_socket *socket, const char *line, uint8_t proto);
+/* As kernel_sockets, by /proc/PROCESS/net alone. */
+int kernel_list(const struct kernel_query *query,
+		int (*each)(void *user, const struct kernel_socket *socket), void *user);
+
+/* ---- destroy.c: ending a connection ---- */
+
+/*
+ * Ends the socket as if it had failed: the peer gets a RST, the program ECONNABORTED. It must be
+ * one that kernel_sockets gave of the same process's namespace. 0 or negative errno with a text:
+ * -EPERM without CAP_NET_ADMIN there, -ENOENT when it has ended meanwhile, -EOPNOTSUPP where the
+ * kernel cannot (CONFIG_INET_DIAG_DESTROY).
+ */
+int kernel_destroy(const struct kernel_socket *socket, pid_t process, struct drive_error *error);
+
+/* ---- owners.c: which processes hold a socket ---- */
+
+#define KERNEL_GROUP_SIZE 96
+
+struct kernel_process {
+	pid_t pid;
+	uid_t uid;	   /* effective */
+	int64_t started_s; /* seconds since 1970; 0: not known */
+	char program[32];
+	char group[KERNEL_GROUP_SIZE]; /* kernel_group_name of its cgroup, or empty */
+};
+
+struct kernel_owner {
+	uint32_t inode;
+	int fd;
+	const struct kernel_process *process;
+	const struct kernel_owner *next; /* of the same bucket; see kernel_owners_next */
+};
+
+struct kernel_owners;
+
+/*
+ * Walks /proc once, and remembers each descriptor of a socket in each process that the caller may
+ * look into. 0 or -ENOMEM. Without /proc there are no owners.
+ */
+int kernel_owners_read(struct kernel_owners **out);
+void kernel_owners_free(struct kernel_owners *owners);
+/*
+ * Who holds the socket with that inode: the first (`before` NULL), and the one after `before`; NULL
+ * after the last. Inode 0 has none. `owners` may be NULL. As ss lists them, the latest first.
+ */
+const struct kernel_owner *kernel_owners_next(const struct kernel_owners *owners, uint32_t inode,
+					      const struct kernel_owner *before);
+
+/* ---- group.c: names of cgroups ---- */
+
+/*
+ * What people call a cgroup, from its path in /proc/PID/cgroup: "docker:0123456789ab",
+ * "podman:...", "lxc:web", "machine:web", "nginx.service"; empty for a user's session and for none.
+ * Writes into `out`, of KERNEL_GROUP_SIZE, and returns it.
+ */
+const char *kernel_group_name(char *out, const char *path);
+
+/* ---- knobs.c: the kernel's own rules for ports ---- */
+
+#define KERNEL_PORTS_BYTES 8192 /* a bit for each port */
+
+struct kernel_knobs {
+	uint16_t first, last;		      /* ip_local_port_range: what connect() chooses from */
+	uint32_t privileged_below;	      /* ip_unprivileged_port_start: 0..65536 */
+	uint8_t reserved[KERNEL_PORTS_BYTES]; /* ip_local_reserved_ports: a bit set for each */
+	uint32_t reserved_count;
+};
+
+/*
+ * Reads them. What a kernel does not say is as it is by default (32768..60999, 1024, none). 0 or
+ * negative errno: -ESRCH, -EPERM where the namespace may not be entered.
+ */
+int kernel_knobs_read(struct kernel_knobs *knobs, pid_t process);
+bool kernel_port_reserved(const struct kernel_knobs *knobs, uint16_t port);
+
+#endif
