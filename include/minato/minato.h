@@ -161,6 +161,7 @@ struct minato_config {
 	 * most of them gives way.
 	 */
 	uint32_t reassemblies_max;
+	uint32_t owners_max; /* different owners on record, 65535 at most */
 	uint32_t link_count;
 	struct minato_link_config link[MINATO_LINKS_MAX];
 };
@@ -291,6 +292,46 @@ void minato_advance(struct minato *m, struct minato_time now);
 
 /* When to call minato_advance and minato_output next; MINATO_NEVER if not. */
 struct minato_time minato_deadline(const struct minato *m);
+
+/* ------------------------------------------------------------------------
+ * Who asks, and who holds what
+ */
+
+#define MINATO_PROGRAM_SIZE 32 /* with the final 0; longer names are cut */
+#define MINATO_GUEST_SIZE 64
+#define MINATO_UID_NONE UINT32_MAX
+
+/*
+ * A program that holds ports. What is not known is zero, MINATO_UID_NONE, or
+ * empty. The library knows of no programs: it keeps and shows what it is told.
+ */
+struct minato_owner {
+	uint32_t uid;
+	uint32_t pid;
+	int64_t started_s; /* seconds since 1970: tells a pid's next user */
+	char program[MINATO_PROGRAM_SIZE];
+	char guest[MINATO_GUEST_SIZE]; /* container or guest that it is in */
+};
+
+/*
+ * From now on calls are on behalf of this owner (copied): sockets and entries
+ * that are made belong to it. NULL, as in the beginning: of the embedding
+ * program itself. Who connects to a listener, and whose packets a forward or
+ * uplink takes, gets that one's owner, whoever acts meanwhile.
+ * Equal owners are one record. When owners_max different ones are on record a
+ * further one acts all the same, but what it makes is shown as nobody's
+ * (counted): -ENOSPC, else 0.
+ */
+int minato_act_as(struct minato *m, const struct minato_owner *owner);
+/*
+ * The owner of a socket or general entry, and another one for it (NULL:
+ * nobody known), as when a program hands a socket on. -EBADF; -ENOSPC as
+ * above, then nothing changes.
+ */
+int minato_owner_get(struct minato *m, uint64_t handle,
+		     struct minato_owner *out);
+int minato_owner_set(struct minato *m, uint64_t handle,
+		     const struct minato_owner *owner);
 
 /* ------------------------------------------------------------------------
  * Sockets. They act at the host's time: the latest given to input, output or
@@ -440,6 +481,7 @@ int minato_get_user(struct minato *m, uint64_t socket, uint64_t *user);
 #define MINATO_OPTIONS(X)                                                      \
 	X(REUSEADDR, "reuse-address")                                          \
 	X(REUSEPORT, "reuse-port")                                             \
+	X(EXCLUSIVE, "exclusive")	   /* shared with nobody */            \
 	X(V6ONLY, "v6-only")                                                   \
 	X(TRANSPARENT, "transparent")	   /* any local address */             \
 	X(KEEPALIVE, "keepalive")                                              \
@@ -756,6 +798,7 @@ struct minato_row {
 	uint64_t bytes_in, bytes_out;
 	uint64_t user;
 	struct minato_time since;
+	struct minato_owner owner; /* of TIME-WAIT: whose connection it was */
 };
 /*
  * Walks the table. *cursor starts at 0. Returns true and fills `out` for each

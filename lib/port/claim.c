@@ -24,6 +24,8 @@ static bool bars(const struct port_entry *there, const struct port_entry *e)
 
 	if (!entry_overlap(there, e))
 		return false;
+	if (there->exclusive || e->exclusive)
+		return true;
 	return !one_group(there, e) && (listens || !both_reuse(there, e));
 }
 
@@ -104,6 +106,7 @@ static void from_claim(struct port_entry *e, const struct port_claim *claim)
 		.user = claim->user,
 		.reuse_addr = claim->reuse_addr,
 		.reuse_port = claim->reuse_port,
+		.exclusive = claim->exclusive,
 	};
 	entry_set_local(e, &claim->local, claim->v6_only);
 }

@@ -410,6 +410,23 @@ uint64_t port_entry_hits(const struct port_table *t, uint32_t entry)
 	return entry_at(t, entry)->hits;
 }
 
+static struct port_entry *unclaimed(const struct port_table *t, uint32_t entry)
+{
+	check(port_entry_live(t, entry));
+	check(entry_at(t, entry)->kind != MINATO_KIND_SOCKET);
+	return entry_at(t, entry);
+}
+
+uint32_t port_entry_owner(const struct port_table *t, uint32_t entry)
+{
+	return unclaimed(t, entry)->owner;
+}
+
+void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner)
+{
+	unclaimed(t, entry)->owner = owner;
+}
+
 uint32_t port_entry_generation(const struct port_table *t, uint32_t entry)
 {
 	return *generation_at(t, entry);
@@ -442,6 +459,7 @@ bool port_entry_claim(const struct port_table *t, uint32_t entry,
 		.v6_only = e->v6_only,
 		.reuse_addr = e->reuse_addr,
 		.reuse_port = e->reuse_port,
+		.exclusive = e->exclusive,
 		.uid = e->uid,
 		.owner = e->owner,
 		.user = e->user,

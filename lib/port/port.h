@@ -139,6 +139,7 @@ struct port_claim {
 	struct minato_addr local; /* :: unless v6_only claims both families */
 	uint16_t port;		  /* != 0 */
 	bool v6_only, reuse_addr, reuse_port;
+	bool exclusive; /* no other claim may meet it, whatever both wish */
 	uint32_t uid; /* REUSEPORT groups are of one owner */
 	uint32_t owner;
 	uint64_t user;
@@ -146,7 +147,8 @@ struct port_claim {
 /*
  * Claims a port for a socket, by Linux's rules of conflict: wildcard against
  * specific, family against dual stack, REUSEADDR (TCP: unless one listens),
- * REUSEPORT (all of them, same uid). Tuples that use the port at an address
+ * REUSEPORT (all of them, same uid); one that is exclusive goes together with
+ * no other, whatever the others allow. Tuples that use the port at an address
  * claimed here conflict too, unless a claim stands over them (then it alone is
  * asked) or the new one has REUSEADDR and they are not exclusive. So does a
  * forward or uplink of the same key. Returns the entry index, or -EADDRINUSE
@@ -178,6 +180,9 @@ void port_get(const struct port_table *t, uint32_t entry,
 /* True for an index that stands for an entry now; any index may be asked. */
 bool port_entry_live(const struct port_table *t, uint32_t entry);
 uint64_t port_entry_hits(const struct port_table *t, uint32_t entry);
+/* A number of the caller's on an entry that is no claim; 0 at first. */
+uint32_t port_entry_owner(const struct port_table *t, uint32_t entry);
+void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner);
 /* Changes each time the index is taken or given back; any index below the
    limit may be asked. */
 uint32_t port_entry_generation(const struct port_table *t, uint32_t entry);
@@ -396,10 +401,11 @@ struct port_entry {
 	struct minato_addr local, remote; /* masked */
 	struct minato_endpoint target;
 	uint16_t first, last;
-	uint32_t owner, uid; /* of a claim, as those below */
+	uint32_t owner;
+	uint32_t uid; /* of a claim, as those below */
 	uint8_t kind, verdict, scope, face, proto;
 	uint8_t local_prefix, remote_prefix;
-	bool v6_only, reuse_addr, reuse_port, accepting;
+	bool v6_only, reuse_addr, reuse_port, exclusive, accepting;
 };
 void entry_init(struct port_table *t);
 struct port_entry *entry_at(const struct port_table *t, uint32_t entry);

@@ -16,6 +16,8 @@ static int claim(struct minato *m, uint32_t index,
 		.v6_only = (s->flags & SOCKET_V6ONLY) != 0,
 		.reuse_addr = (s->flags & SOCKET_REUSEADDR) != 0,
 		.reuse_port = (s->flags & SOCKET_REUSEPORT) != 0,
+		.exclusive = (s->flags & SOCKET_EXCLUSIVE) != 0,
+		.uid = m->actors.uid,
 		.owner = index,
 		.user = s->user,
 	};
@@ -96,7 +98,7 @@ static bool may_wait(const struct minato *m, const struct socket *s,
 
 	return s->proto == MINATO_TCP &&
 	       (local->port == 0 ||
-		((s->flags & shared) == shared &&
+		((s->flags & (shared | SOCKET_EXCLUSIVE)) == shared &&
 		 !minato_addr_is_any(&local->addr) &&
 		 !route_is_ours(m, s->scope, &local->addr)));
 }

@@ -113,9 +113,18 @@ static bool backlog_full(const struct minato *m, const struct socket *listener)
 	return d->accepts.count >= d->backlog;
 }
 
+/* Whose the listener is, or the forward or uplink. */
+static uint16_t actor_of(const struct minato *m, const struct port_fate *fate)
+{
+	return fate->kind == MINATO_KIND_SOCKET ?
+		       actors_of(m, fate->owner) :
+		       entries_actor(m, fate->entry);
+}
+
 /* A slot with the tuple of the arriving packet. */
 static enum drop take_flow(struct minato *m, const struct port_key *key,
-			   uint32_t flags, uint32_t *index)
+			   const struct port_fate *fate, uint32_t flags,
+			   uint32_t *index)
 {
 	int error;
 
@@ -124,6 +133,7 @@ static enum drop take_flow(struct minato *m, const struct port_key *key,
 	if (*index == STACK_NONE)
 		return DROP_SOCKETS;
 	socket_at(m, *index)->flags = flags;
+	actors_own(m, *index, actors_keep(m, actor_of(m, fate)));
 	error = slots_add_tuple(m, *index, key);
 	if (error == 0)
 		return DROP_NONE;
@@ -146,7 +156,7 @@ enum drop calls_syn(struct minato *m, const struct arrival *a,
 		return DROP_BACKLOG;
 	if (!flow_setup(m, &a->key, &setup))
 		return DROP_NO_ROUTE;
-	drop = take_flow(m, &a->key,
+	drop = take_flow(m, &a->key, fate,
 			 listener ? listener->flags & SOCKET_INHERITED :
 				    SOCKET_TRANSPARENT,
 			 &index);
@@ -190,7 +200,7 @@ enum drop calls_datagram(struct minato *m, const struct arrival *a,
 		key.local_port = 0;
 		flags |= SOCKET_ASSOCIATION;
 	}
-	drop = take_flow(m, &key, flags, &index);
+	drop = take_flow(m, &key, fate, flags, &index);
 	if (drop != DROP_NONE)
 		return drop;
 	deliver_learn(m, &a->packet);

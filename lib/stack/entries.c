@@ -26,8 +26,7 @@ uint64_t entries_handle(const struct minato *m, uint32_t entry)
 	return HANDLE_ENTRY | (uint64_t)generation << 32 | (entry + 1);
 }
 
-/* The live general entry of a handle; claims have none of their own. */
-static bool find(const struct minato *m, uint64_t handle, uint32_t *entry)
+bool entries_find(const struct minato *m, uint64_t handle, uint32_t *entry)
 {
 	const uint32_t number = (uint32_t)handle - 1;
 	struct port_claim claim;
@@ -39,6 +38,17 @@ static bool find(const struct minato *m, uint64_t handle, uint32_t *entry)
 		return false;
 	*entry = number;
 	return true;
+}
+
+uint16_t entries_actor(const struct minato *m, uint32_t entry)
+{
+	return (uint16_t)port_entry_owner(host_table(m), entry);
+}
+
+void entries_own(struct minato *m, uint32_t entry, uint16_t actor)
+{
+	actors_drop(m, entries_actor(m, entry));
+	port_entry_set_owner(host_table(m), entry, actor);
 }
 
 /* What the caller knows an entry by: a claim by its socket. */
@@ -60,6 +70,8 @@ int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 	if (out != NULL)
 		*out = 0;
 	if (added >= 0) {
+		entries_own(m, (uint32_t)added,
+			    actors_keep(m, m->actors.current));
 		if (out != NULL)
 			*out = entries_handle(m, (uint32_t)added);
 		return 0;
@@ -73,8 +85,9 @@ int minato_entry_remove(struct minato *m, uint64_t entry)
 {
 	uint32_t number;
 
-	if (!find(m, entry, &number))
+	if (!entries_find(m, entry, &number))
 		return -EBADF;
+	entries_own(m, number, 0);
 	port_remove(host_table(m), number);
 	return 0;
 }
@@ -83,7 +96,7 @@ int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
 {
 	uint32_t number;
 
-	if (!find(m, entry, &number))
+	if (!entries_find(m, entry, &number))
 		return -EBADF;
 	port_get(host_table(m), number, out);
 	return 0;

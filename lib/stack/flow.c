@@ -150,7 +150,7 @@ static void locate(const struct minato *m, const struct arrival *a,
 void flow_class(struct minato *m, uint32_t index, uint8_t traffic_class)
 {
 	struct socket *s = socket_at(m, index);
-	const uint32_t mask = 0xffu << SOCKET_PEER_CLASS_SHIFT;
+	const uint32_t mask = SOCKET_PEER_CLASS_MASK;
 	/* ECN is each segment's own (RFC 3168 6.1). */
 	const uint32_t class = (uint32_t)(traffic_class & 0xfc)
 			       << SOCKET_PEER_CLASS_SHIFT;

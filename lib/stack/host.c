@@ -36,6 +36,7 @@ void minato_config_init(struct minato_config *config)
 		.active_max = 16384,
 		.calls_max = 4096,
 		.reassemblies_max = 64,
+		.owners_max = 1024,
 	};
 }
 
@@ -61,6 +62,7 @@ static struct minato_config complete(const struct minato_config *given)
 	set_default(&c.chunks_small, standard.chunks_small);
 	set_default(&c.active_max, standard.active_max);
 	set_default(&c.calls_max, standard.calls_max);
+	set_default(&c.owners_max, standard.owners_max);
 	/* Each holds a large chunk, and frames that arrive want some too. */
 	if (c.reassemblies_max == 0)
 		c.reassemblies_max = standard.reassemblies_max;
@@ -99,7 +101,8 @@ static bool config_valid(const struct minato_config *c)
 	       c->entries_max <= LIMIT_SOCKETS &&
 	       c->active_max <= LIMIT_SOCKETS &&
 	       c->calls_max <= LIMIT_SOCKETS && c->neighbours_max <= 1u << 20 &&
-	       c->routes_max <= 4096 && c->chunks_large <= LIMIT_CHUNKS_LARGE &&
+	       c->owners_max <= UINT16_MAX && c->routes_max <= 4096 &&
+	       c->chunks_large <= LIMIT_CHUNKS_LARGE &&
 	       c->chunks_small <= LIMIT_CHUNKS_SMALL;
 }
 
@@ -108,6 +111,7 @@ struct layout {
 	size_t table, generations, routes, buckets, waits, frames;
 	size_t sockets, details, messages, neighbours;
 	size_t links, payload, tcp, gather, reassemblies;
+	size_t actors, actor_of, actor_was;
 	size_t size;
 	struct port_limits limits;
 	uint32_t bucket_count, message_count;
@@ -147,6 +151,9 @@ static struct layout lay_out(const struct minato_config *c)
 	l.messages =
 		place(&l, pool_bytes(sizeof(struct message), l.message_count));
 	l.waits = place(&l, c->time_wait_max * sizeof(struct waiting));
+	l.actors = place(&l, pool_bytes(sizeof(struct actor), c->owners_max));
+	l.actor_of = place(&l, c->sockets_max * sizeof(uint16_t));
+	l.actor_was = place(&l, c->time_wait_max * sizeof(uint16_t));
 	l.table = place(&l, port_bytes(&l.limits));
 	l.tcp = place(&l, tcp_shared_bytes(c->active_max));
 	l.reassemblies = place(&l, pool_bytes(sizeof(struct reassembly),
@@ -185,6 +192,8 @@ static void init_pools(struct minato *m, char *base, const struct layout *l,
 		  l->message_count);
 	pool_init(&m->neighbours, base + l->neighbours,
 		  sizeof(struct neighbour), c->neighbours_max);
+	pool_init(&m->actors.pool, base + l->actors, sizeof(struct actor),
+		  c->owners_max);
 	payload_init(&m->payload, base + l->payload, c->chunks_large,
 		     c->chunks_small);
 	fragment_in_init(m, base + l->reassemblies, c->reassemblies_max);
@@ -269,10 +278,13 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.routes = (int64_t)l.routes,
 		.buckets = (int64_t)l.buckets,
 		.waits = (int64_t)l.waits,
+		.actor_of = (int64_t)l.actor_of,
+		.actor_was = (int64_t)l.actor_was,
 		.frames = (int64_t)l.frames,
 		.links = (int64_t)l.links,
 		.gather = (int64_t)l.gather,
 		.bucket_mask = l.bucket_count - 1,
+		.actors = { .uid = MINATO_UID_NONE },
 	};
 	init_pools(m, base, &l, &c);
 	init_secrets(m, base, &l, &c);

@@ -67,6 +67,7 @@ static void row_of_entry(const struct minato *m, uint32_t entry,
 		.hits = port_entry_hits(host_table(m), entry),
 		.user = e.user,
 	};
+	actors_describe(m, entries_actor(m, entry), &out->owner);
 }
 
 static bool next_entry(const struct minato *m, uint64_t *place,
@@ -141,6 +142,7 @@ static void row_of_socket(struct minato *m, uint32_t index,
 		.user = s->user,
 		.since = { (int64_t)s->since << STACK_SINCE_SHIFT },
 	};
+	actors_describe(m, actors_of(m, index), &out->owner);
 	bind_local(m, s, &out->local);
 	bind_peer(m, s, &out->remote);
 	out->local_prefix = prefix_of(&out->local.addr);
@@ -196,6 +198,10 @@ static bool next_wait(const struct minato *m, uint64_t *place,
 		.last = key.local_port,
 		.since = { w.until_ns - STACK_TIME_WAIT_NS },
 	};
+	actors_describe(
+		m,
+		actors_was(m, (uint32_t)((*place - 1) % m->time_wait_max)),
+		&out->owner);
 	return true;
 }
 

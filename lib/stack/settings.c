@@ -39,6 +39,7 @@ static uint32_t flag_of(enum minato_option option)
 	static const uint32_t flags[MINATO_OPTION_COUNT] = {
 		[MINATO_OPT_REUSEADDR] = SOCKET_REUSEADDR,
 		[MINATO_OPT_REUSEPORT] = SOCKET_REUSEPORT,
+		[MINATO_OPT_EXCLUSIVE] = SOCKET_EXCLUSIVE,
 		[MINATO_OPT_V6ONLY] = SOCKET_V6ONLY,
 		[MINATO_OPT_TRANSPARENT] = SOCKET_TRANSPARENT,
 		[MINATO_OPT_HOLD] = SOCKET_HOLD,
@@ -54,8 +55,8 @@ static int set_flag(struct minato *m, struct socket *s,
 
 	if (value != 0 && value != 1)
 		return -EINVAL;
-	/* What the claim says of families is said. */
-	if (option == MINATO_OPT_V6ONLY &&
+	/* What the claim says of families and sharing is said. */
+	if ((option == MINATO_OPT_V6ONLY || option == MINATO_OPT_EXCLUSIVE) &&
 	    (s->claim != STACK_NONE || s->tuple != STACK_NONE))
 		return -EINVAL;
 	if (option == MINATO_OPT_HOLD && s->proto != MINATO_TCP)
@@ -145,7 +146,7 @@ int minato_set(struct minato *m, uint64_t socket, enum minato_option option,
 static int64_t read_class(struct socket *s)
 {
 	s->flags &= ~SOCKET_CLASS;
-	return s->flags >> SOCKET_PEER_CLASS_SHIFT;
+	return (s->flags & SOCKET_PEER_CLASS_MASK) >> SOCKET_PEER_CLASS_SHIFT;
 }
 
 int minato_get(struct minato *m, uint64_t socket, enum minato_option option,

@@ -50,6 +50,7 @@ uint32_t slots_take(struct minato *m, enum minato_proto proto, uint8_t scope)
 		tcp_init(&s->body.tcp);
 	else
 		udp_init(&s->body.datagrams);
+	actors_own(m, index, actors_keep(m, m->actors.current));
 	return index;
 }
 
@@ -95,6 +96,7 @@ void slots_give(struct minato *m, uint32_t index)
 		tcp_destroy(&e, &s->body.tcp);
 	else
 		udp_clear(m, &s->body.datagrams);
+	actors_own(m, index, 0);
 	++*generation_of(m, index);
 	pool_give(&m->sockets, index);
 }

@@ -113,12 +113,14 @@ struct list {
 #define SOCKET_SCALE 0x400000u
 #define SOCKET_STARVED 0x100000u /* a write was cut short by memory */
 #define SOCKET_CLASS 0x800000u	 /* the class below changed, not yet read */
-/* The top byte: traffic class that the peer sends in, without ECN. */
+#define SOCKET_EXCLUSIVE 0x1000000u
+/* The upper 6 bits: traffic class that the peer sends in, without ECN. */
 #define SOCKET_PEER_CLASS_SHIFT 24u
+#define SOCKET_PEER_CLASS_MASK 0xfc000000u
 /* What children of a listener take over. */
 #define SOCKET_INHERITED                                                       \
 	(SOCKET_REUSEADDR | SOCKET_REUSEPORT | SOCKET_V6ONLY |                 \
-	 SOCKET_TRANSPARENT)
+	 SOCKET_TRANSPARENT | SOCKET_EXCLUSIVE)
 
 /* A queue of messages. */
 struct messages {
@@ -246,6 +248,23 @@ struct neighbour {
 	struct minato_time deadline; /* of the state; NEVER if none */
 };
 
+/* --- Owners: equal ones are one record ----------------------------------- */
+
+struct actor {
+	alignas(8) uint32_t references; /* free: the pool's word */
+	uint16_t next;			/* of its bucket, or 0 */
+	struct minato_owner owner;	/* no byte behind a name's end is set */
+};
+#define ACTOR_BUCKETS 256u
+struct actors {
+	struct pool pool; /* record n is slot n - 1; 0 is nobody */
+	uint16_t bucket[ACTOR_BUCKETS];
+	/* Who acts. */
+	bool acting;   /* somebody, even where the record is not kept */
+	uint32_t uid;  /* its */
+	uint16_t current;
+};
+
 /* --- TIME-WAIT: 32 bytes in a ring in order of entry -------------------- */
 
 struct waiting {
@@ -294,6 +313,7 @@ struct waiting {
 	X(OUT_NO_ROUTE, "out_no_route")                                        \
 	X(OUT_NEIGHBOUR, "out_neighbour") /* its MAC is not to be had */       \
 	X(OUT_MEMORY, "out_memory")                                            \
+	X(OWNERS_FULL, "owners_full") /* one was not put on record */          \
 	X(ARRIVALS, "arrivals") /* minato_arrive */                            \
 	X(OUTCOME_OPEN, "outcome_open")                                        \
 	X(OUTCOME_CLOSED, "outcome_closed")
@@ -409,6 +429,9 @@ struct minato {
 	int64_t routes;
 	int64_t buckets; /* uint32_t: neighbours by hash */
 	int64_t waits;	 /* struct waiting, a ring */
+	int64_t actor_of; /* uint16_t of each socket: 2 bytes, touched where
+			     somebody acts */
+	int64_t actor_was; /* the same of each slot of the ring */
 	int64_t links;	 /* struct wheel_link: sockets, then neighbours */
 	int64_t frames;	 /* struct slot of minato_output */
 	int64_t gather;	 /* 64 KB where scattered payload becomes one piece */
@@ -430,6 +453,7 @@ struct minato {
 	struct list dirty, events;
 	struct list held, half_open; /* together at most calls_max */
 	struct messages control;
+	struct actors actors;
 	struct limiter limit_icmp, limit_rst;
 	struct splitting splitting;
 	struct fragmenting fragmenting;
@@ -525,7 +549,7 @@ void list_remove(struct minato *m, struct list *l, enum socket_list which,
 
 /* --- slots.c: taking and giving socket slots, handles ------------------- */
 
-/* A fresh slot, or STACK_NONE. */
+/* A fresh slot, of who acts, or STACK_NONE. */
 uint32_t slots_take(struct minato *m, enum minato_proto proto, uint8_t scope);
 /* Ends a slot in any state: leaves every list, gives back all it holds. */
 void slots_give(struct minato *m, uint32_t index);
@@ -553,6 +577,26 @@ void slots_drop_claim(struct minato *m, struct socket *s);
 /* The key of the socket's tuple, which it must have. */
 void slots_key(const struct minato *m, const struct socket *s,
 	       struct port_key *out);
+
+/* --- actors.c: who holds it ---------------------------------------------- */
+
+/*
+ * A record of this owner with one more reference, which is the caller's, or 0
+ * (nobody): for NULL, and when the pool is full (counted).
+ */
+uint16_t actors_take(struct minato *m, const struct minato_owner *owner);
+/* One more reference; and one less, with the last of which the record goes.
+   0 is nobody and lasts. */
+uint16_t actors_keep(struct minato *m, uint16_t actor);
+void actors_drop(struct minato *m, uint16_t actor);
+void actors_describe(const struct minato *m, uint16_t actor,
+		     struct minato_owner *out);
+/* The place where the record of a socket, or of a TIME-WAIT ring slot, is. */
+uint16_t actors_of(const struct minato *m, uint32_t index);
+uint16_t actors_was(const struct minato *m, uint32_t at);
+/* Puts a reference of the caller's there, and drops the one that was. */
+void actors_own(struct minato *m, uint32_t index, uint16_t actor);
+void actors_leave(struct minato *m, uint32_t at, uint16_t actor);
 
 /* --- flow.c: a connection and what tcp says of it ----------------------- */
 
@@ -890,5 +934,10 @@ uint32_t events_ready(struct minato *m, uint32_t index);
 
 /* The 64-bit handle of a general entry of the port table. */
 uint64_t entries_handle(const struct minato *m, uint32_t entry);
+/* The live general entry of a handle; claims have none of their own. */
+bool entries_find(const struct minato *m, uint64_t handle, uint32_t *entry);
+/* Its record of actors.c, and another one, which takes a reference over. */
+uint16_t entries_actor(const struct minato *m, uint32_t entry);
+void entries_own(struct minato *m, uint32_t entry, uint16_t actor);
 
 #endif

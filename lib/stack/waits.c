@@ -19,16 +19,23 @@ static struct waiting *record_at(const struct minato *m, uint64_t position)
 	       position % m->time_wait_max;
 }
 
+static uint32_t slot_of(const struct minato *m, const struct waiting *w)
+{
+	return (uint32_t)(w - (const struct waiting *)host_at(m, m->waits));
+}
+
 static void end_record(struct minato *m, struct waiting *w)
 {
 	if (w->tuple == STACK_NONE)
 		return;
 	port_tuple_remove(host_table(m), w->tuple);
+	actors_leave(m, slot_of(m, w), 0);
 	w->tuple = STACK_NONE;
 	m->waits_live--;
 }
 
-static void append(struct minato *m, const struct waiting *w)
+/* Takes over a reference to whose connection it was. */
+static void append(struct minato *m, const struct waiting *w, uint16_t actor)
 {
 	struct port_tuple_ref ref;
 
@@ -43,6 +50,7 @@ static void append(struct minato *m, const struct waiting *w)
 	ref.class = TUPLE_TIME_WAIT;
 	port_tuple_assign(host_table(m), w->tuple, ref);
 	*record_at(m, m->waits_tail++) = *w;
+	actors_leave(m, ref.owner, actor);
 	m->waits_live++;
 }
 
@@ -56,7 +64,7 @@ void waits_enter(struct minato *m, uint32_t index)
 
 	tcp_to_time_wait(&s->body.tcp, &w.tcp);
 	s->tuple = STACK_NONE;
-	append(m, &w);
+	append(m, &w, actors_keep(m, actors_of(m, index)));
 	slots_give(m, index);
 }
 
@@ -64,11 +72,13 @@ void waits_enter(struct minato *m, uint32_t index)
 static void restart(struct minato *m, struct waiting *w)
 {
 	struct waiting again = *w;
+	const uint16_t actor = actors_keep(m, actors_was(m, slot_of(m, w)));
 
 	again.until_ns = time_after(m->now, STACK_TIME_WAIT_NS).ns;
+	actors_leave(m, slot_of(m, w), 0);
 	w->tuple = STACK_NONE;
 	m->waits_live--;
-	append(m, &again);
+	append(m, &again, actor);
 }
 
 enum drop waits_arrive(struct minato *m, uint32_t at, const struct arrival *a,

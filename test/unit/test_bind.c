@@ -96,6 +96,51 @@ static void test_reuse_port(void **state)
 	pair_end(&p);
 }
 
+/* Not even with those who would share. Said before bind, for good. */
+static void test_exclusive(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const struct minato_endpoint local = end("::", 80);
+	uint64_t s[2];
+	int64_t is;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		s[i] = open_socket(p.a.m, MINATO_UDP);
+		assert_int_equal(minato_set(p.a.m, s[i], MINATO_OPT_REUSEADDR, 1), 0);
+		assert_int_equal(minato_set(p.a.m, s[i], MINATO_OPT_REUSEPORT, 1), 0);
+	}
+	assert_int_equal(minato_set(p.a.m, s[0], MINATO_OPT_EXCLUSIVE, 1), 0);
+	assert_int_equal(minato_get(p.a.m, s[0], MINATO_OPT_EXCLUSIVE, &is), 0);
+	assert_int_equal(is, 1);
+	assert_int_equal(minato_bind(p.a.m, s[0], &local), 0);
+	assert_int_equal(minato_bind(p.a.m, s[1], &local), -EADDRINUSE);
+	assert_int_equal(minato_set(p.a.m, s[0], MINATO_OPT_EXCLUSIVE, 0), -EINVAL);
+	assert_int_equal(minato_close(p.a.m, s[0]), 0);
+	assert_int_equal(minato_bind(p.a.m, s[1], &local), 0);
+	pair_end(&p);
+}
+
+/* REUSEPORT is of one user: who acts, says whose it is. */
+static void test_group_of_one_user(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const struct minato_endpoint local = end("::", 8080);
+	struct minato_owner owner = { .uid = 1000 };
+	uint64_t s[3];
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) {
+		owner.uid = 1000 + (i == 1);
+		owner.pid = i;
+		assert_int_equal(minato_act_as(p.a.m, &owner), 0);
+		s[i] = open_socket(p.a.m, MINATO_TCP);
+		assert_int_equal(minato_set(p.a.m, s[i], MINATO_OPT_REUSEPORT, 1), 0);
+		assert_int_equal(minato_bind(p.a.m, s[i], &local), i == 1 ? -EADDRINUSE : 0);
+	}
+	pair_end(&p);
+}
+
 /* Port 0 of TCP is chosen when it is needed or asked for. */
 static void test_late(void **state)
 {
@@ -193,6 +238,8 @@ int main(void)
 		cmocka_unit_test(test_close_frees),
 		cmocka_unit_test(test_v6_only),
 		cmocka_unit_test(test_reuse_port),
+		cmocka_unit_test(test_exclusive),
+		cmocka_unit_test(test_group_of_one_user),
 		cmocka_unit_test(test_late),
 		cmocka_unit_test(test_listen_unbound),
 		cmocka_unit_test(test_second_listener),

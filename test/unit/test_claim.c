@@ -103,6 +103,28 @@ static void reuse_addr_needs_both(void **state)
 	}
 }
 
+/* Whatever the other one is willing to share, before or after. */
+static void exclusive_shares_with_nobody(void **state)
+{
+	static const char *const meeting[] = { "10.0.0.1", "0.0.0.0", "::" };
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		struct port_claim other =
+			reusing(claim_of(i & 1 ? TCP : UDP, meeting[i % 3], 80), true, true);
+		struct port_claim alone =
+			reusing(claim_of(other.proto, "10.0.0.1", 80), i & 2, i & 4);
+		assert_int_equal(together(other, alone), (i & 2) || (i & 4));
+		alone.exclusive = true;
+		assert_false(together(alone, other));
+		assert_false(together(other, alone));
+	}
+	struct port_claim alone = claim_of(TCP, "10.0.0.1", 80);
+	alone.exclusive = true;
+	assert_true(together(alone, claim_of(TCP, "10.0.0.2", 80)));
+	assert_true(together(alone, claim_of(UDP, "10.0.0.1", 80)));
+}
+
 static void tcp_listener_bars_reuse_addr(void **state)
 {
 	struct port_claim claim = reusing(claim_of(TCP, "10.0.0.1", 80), true, false);
@@ -301,6 +323,7 @@ int main(void)
 		CASE(address_matrix),
 		CASE(v6_only_means_nothing_on_ipv4),
 		CASE(reuse_addr_needs_both),
+		CASE(exclusive_shares_with_nobody),
 		CASE(tcp_listener_bars_reuse_addr),
 		CASE(udp_receiver_does_not_bar_reuse_addr),
 		CASE(reuse_port_needs_both_and_one_owner),
