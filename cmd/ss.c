@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato ss: the ports and connections of the running guests, in the columns of ss. */
 #include "cmd/ss.h"
+#include "cmd/services.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -252,12 +253,12 @@ static int print(const struct listing *listing)
 {
 	const struct ss_options *chosen = listing->chosen;
 	const struct view *view = chosen->json ? &view_json : &view_text;
-	struct view_services *services = NULL;
+	struct minato_services *services = NULL;
 	struct view_look look = cmd_look(stdout);
 	int result;
 
 	if (!chosen->numeric && !chosen->json)
-		services = view_services_load("/etc/services");
+		services = cmd_naming_open(NULL, NULL);
 	look.header = !chosen->no_header;
 	look.oneline = chosen->oneline;
 	look.processes = chosen->processes;
@@ -265,7 +266,7 @@ static int print(const struct listing *listing)
 	look.services = services;
 	look.host = chosen->resolve ? host_name : NULL;
 	result = view->rows(stdout, listing->rows, listing->count, &look);
-	view_services_free(services);
+	free(services);
 	if (result < 0)
 		cmd_say("cannot write the list: %s", strerror(-result));
 	return result < 0 ? CMD_FAILED : CMD_OK;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "minato/minato.h"
+#include "minato/services.h"
 
 /*
  * The version in every JSON document and message, member "v". It grows when a member changes its
@@ -103,19 +104,6 @@ struct view_guest {
 	const char *command; /* borrowed; words joined by spaces */
 };
 
-/* ---- services.c: names of ports ---- */
-
-struct view_services;
-
-/*
- * Reads a file of the form of /etc/services. The caller owns the result; NULL when it cannot be
- * read, which the functions below take as "no names".
- */
-struct view_services *view_services_load(const char *path);
-void view_services_free(struct view_services *services);
-/* The name of the port, or NULL. */
-const char *view_services_name(const struct view_services *services, uint8_t proto, uint16_t port);
-
 /* ---- words.c: values as text. Each writes into `out`, cut to `size`, and returns it. ---- */
 
 #define VIEW_WORD_SIZE 96
@@ -123,9 +111,9 @@ const char *view_services_name(const struct view_services *services, uint8_t pro
 const char *view_proto_word(uint8_t proto);
 /* "10.0.2.100", "[fd00::64]" (as ss writes it before a port), "10.0.0.0/8", "*". */
 const char *view_address_word(char *out, size_t size, const struct view_end *end);
-/* "80", "http", "8000-8009", "*". services may be NULL. */
+/* "80", "http", "8000-8009", "*". services NULL: numbers. */
 const char *view_port_word(char *out, size_t size, const struct view_end *end, uint8_t proto,
-			   const struct view_services *services);
+			   const struct minato_services *services);
 /* "3s", "5m12s", "2h03m", "4d05h", "-" for negative. */
 const char *view_age_word(char *out, size_t size, int64_t ms);
 /* users:(("curl",pid=12,fd=3)), as ss -p; empty without owners. */
@@ -159,7 +147,7 @@ struct view_look {
 	bool oneline;			      /* never fold or cut a row */
 	bool processes;			      /* show who holds the sockets */
 	bool extended;			      /* show bytes, age, hits */
-	const struct view_services *services; /* NULL: numbers */
+	const struct minato_services *services; /* names of ports; NULL: numbers */
 	/* The name of an address, or NULL; the pointer may be NULL. */
 	const char *(*host)(void *user, const struct minato_addr *addr);
 	void *host_user;

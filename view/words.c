@@ -49,7 +49,7 @@ const char *view_address_word(char *out, size_t size, const struct view_end *end
 }
 
 const char *view_port_word(char *out, size_t size, const struct view_end *end, uint8_t proto,
-			   const struct view_services *services)
+			   const struct minato_services *services)
 {
 	const char *name;
 
@@ -58,7 +58,7 @@ const char *view_port_word(char *out, size_t size, const struct view_end *end, u
 	} else if (end->last > end->first) {
 		snprintf(out, size, "%u-%u", end->first, end->last);
 	} else {
-		name = view_services_name(services, proto, end->first);
+		name = services ? minato_services_name(services, proto, end->first) : NULL;
 		if (name)
 			snprintf(out, size, "%s", name);
 		else
