@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who holds a port: on this host and in the running guests, in one list. */
+#ifndef MINATO_CMD_HOLDERS_H
+#define MINATO_CMD_HOLDERS_H
+
+#include "cmd/cmd.h"
+#include "kernel/kernel.h"
+
+/* How a port is held. In this order in a list. */
+#define CMD_HOLDS(X)                                                                               \
+	X(LISTENER, "listener")	    /* waits for connections, or for datagrams of anybody */       \
+	X(BOUND, "bound")	    /* taken, and not yet used */                                  \
+	X(CONNECTION, "connection") /* the local end of them */                                    \
+	X(TIME_WAIT, "time-wait")   /* of connections that have ended: nobody's */
+
+enum cmd_hold {
+#define X(name, word) CMD_HOLD_##name,
+	CMD_HOLDS(X)
+#undef X
+};
+const char *cmd_hold_word(enum cmd_hold hold);
+
+/*
+ * One or several sockets that hold a port in the same way: listeners of one address, or all
+ * connections and all in TIME-WAIT of the port. What is told of a socket is told of the first.
+ */
+struct cmd_holder {
+	uint16_t port;
+	uint8_t proto; /* MINATO_TCP or MINATO_UDP */
+	enum cmd_hold hold;
+	char guest[VIEW_NAME_SIZE];	    /* in whose network; empty: this host's */
+	struct minato_endpoint local, peer; /* peer: of connections and TIME-WAIT */
+	bool v6only;			    /* local :: without IPv4 */
+	uint32_t count;
+	uint32_t uid, inode;	       /* inode 0: no program has it */
+	uint32_t timer_ms;	       /* of TIME-WAIT: until it is over; else 0 */
+	struct kernel_process process; /* pid 0: not known, or none */
+	uint32_t processes;	       /* how many hold the socket */
+	/* The host's end of a port that minato publishes for a guest: */
+	char published[VIEW_NAME_SIZE]; /* its name; empty: it is none */
+	uint16_t guest_port;
+};
+
+struct cmd_holders {
+	struct cmd_holder *list; /* sorted: port, protocol, host first, hold, address */
+	size_t count, room;
+	bool failed; /* memory ran out */
+};
+
+/* Ports first..last, of both protocols where neither is wanted. */
+struct cmd_holders_query {
+	uint16_t first, last;
+	bool tcp, udp;
+	bool host, guests; /* where to look */
+	bool waiting;	   /* only who listens or is bound */
+};
+
+/*
+ * Finds them. A guest that ends meanwhile, or does not answer, is left out. 0 or negative errno
+ * with a text; cmd_holders_free is due after 0.
+ */
+int cmd_holders_find(struct cmd_holders *holders, const struct cmd_holders_query *query,
+		     struct drive_error *error);
+void cmd_holders_free(struct cmd_holders *holders);
+/* The first of that port, protocol or a later one; the end of the list where none is. */
+size_t cmd_holders_first(const struct cmd_holders *holders, uint16_t port, uint8_t proto);
+/*
+ * "nginx (pid 12) listens on 0.0.0.0:80", "guest web: 3 connections", "1 in TIME-WAIT for 42 s",
+ * cut to `size`; returns `out`.
+ */
+const char *cmd_holder_text(char *out, size_t size, const struct cmd_holder *holder);
+
+#endif
