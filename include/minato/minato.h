@@ -140,6 +140,29 @@ struct minato_link_config {
 };
 
 /*
+ * How a local port is chosen where nobody names one. All but the first are
+ * those of RFC 6056 3.3, in its order; where one of them would give up though
+ * a port is free, a uniform choice among the free ones follows.
+ */
+#define MINATO_CHOOSERS(X)                                                     \
+	X(PERMUTATION, "permutation", "a keyed permutation per destination")   \
+	X(RANDOM_WALK, "random-walk", "RFC 6056 algorithm 1")                  \
+	X(RANDOM, "random", "RFC 6056 algorithm 2")                            \
+	X(HASH, "hash", "RFC 6056 algorithm 3")                                \
+	X(DOUBLE_HASH, "double-hash", "RFC 6056 algorithm 4")                  \
+	X(INCREMENTS, "increments", "RFC 6056 algorithm 5")
+
+enum minato_chooser {
+#define X(name, text, help) MINATO_CHOOSER_##name,
+	MINATO_CHOOSERS(X)
+#undef X
+	MINATO_CHOOSER_COUNT
+};
+/* The chooser of that name (as listed above), or -EINVAL. */
+int minato_chooser_by_name(const char *name);
+const char *minato_chooser_name(enum minato_chooser chooser);
+
+/*
  * Capacities reserve address space only; memory is touched as it fills. 0
  * takes the default of minato_config_init.
  */
@@ -162,6 +185,8 @@ struct minato_config {
 	 */
 	uint32_t reassemblies_max;
 	uint32_t owners_max; /* different owners on record, 65535 at most */
+	uint32_t leases_max;	  /* ports lent by minato_port_take at once */
+	enum minato_chooser chooser;
 	uint32_t link_count;
 	struct minato_link_config link[MINATO_LINKS_MAX];
 };
@@ -699,7 +724,9 @@ bool minato_event(struct minato *m, struct minato_event *out);
 	X(SOCKET, "socket", "a program of ours")                               \
 	X(FORWARD, "forward", "a published port")                              \
 	X(UPLINK, "uplink", "what is beyond us: dial out")                     \
-	X(GUARD, "guard", "a verdict for new flows")
+	X(GUARD, "guard", "a verdict for new flows")                           \
+	X(RESERVED, "reserved", "kept free by the administrator")              \
+	X(LEASE, "lease", "a port lent by minato_port_take")
 
 enum minato_kind {
 #define X(name, text, help) MINATO_KIND_##name,
@@ -720,7 +747,7 @@ enum minato_verdict {
 
 /* A general entry. Zero means "any" for addresses and ports. */
 struct minato_entry {
-	enum minato_kind kind;	     /* FORWARD, UPLINK or GUARD */
+	enum minato_kind kind;	     /* FORWARD, UPLINK, GUARD, RESERVED */
 	enum minato_verdict verdict; /* of a GUARD */
 	uint8_t scope, face;	     /* face: link number or a number of the
 					caller's for arrivals without frames */
@@ -736,14 +763,45 @@ struct minato_entry {
 	uint64_t until_ns;	     /* expires then; 0 = never */
 };
 /*
- * Adds a general entry. -EADDRINUSE when an entry of the same key stands
- * there (*out then is that entry's handle), -ENOSPC, -EINVAL.
+ * Adds a general entry. Of RESERVED ports none is ever chosen by us; a packet
+ * passes over them, and who asks for one by number may have it. -EADDRINUSE
+ * when an entry of the same key stands there (*out then is that entry's
+ * handle), -ENOSPC, -EINVAL.
  */
 int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 		     uint64_t *out);
 int minato_entry_remove(struct minato *m, uint64_t entry);
 int minato_entry_get(struct minato *m, uint64_t entry,
 		     struct minato_entry *out);
+
+/*
+ * Lends a port of ours to somebody whose packets do not pass here (a NAT, a
+ * relay), by the same choice and in the same table as for a socket: while it
+ * is lent, nobody else gets it. Towards one destination it is a tuple, so that
+ * the port stays free for others; for any destination it is an entry.
+ */
+struct minato_wish {
+	uint8_t scope;
+	enum minato_proto proto;
+	/* One address, or, for any destination, also a wildcard. */
+	struct minato_addr local;
+	/* Port 0 (ICMP: no address): for any destination. */
+	struct minato_endpoint remote;
+	uint16_t low, high; /* the ports to choose from; 0, 0: 1024..65535 */
+};
+/*
+ * -EADDRNOTAVAIL when not one port is free, -ENFILE when leases_max are lent,
+ * -ENOSPC when the table is full, -EINVAL.
+ */
+int minato_port_take(struct minato *m, const struct minato_wish *wish,
+		     uint64_t *lease, uint16_t *port);
+/*
+ * Gives it back. `proven_closed`: its last flow is known to be over at both
+ * ends, or its successor is known to be told apart (RFC 6191); otherwise it
+ * rests for 120 s (RFC 6888 REQ-8) before it is chosen again, unless nothing
+ * else is free. -EBADF.
+ */
+int minato_port_give(struct minato *m, uint64_t lease, bool proven_closed);
 
 /* What a look-up found. Never nothing: kind CLOSED is an answer. */
 struct minato_fate {

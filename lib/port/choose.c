@@ -44,45 +44,53 @@ static void start_search(struct search *s, struct port_table *t,
 		s->remote = NULL;
 }
 
-/* Calls for each range of forwards that meets [low, high]. */
+/* Ranges that keep ports from being chosen: forwards and reservations, of the
+   scope and of any. */
 struct range_walk {
 	struct interval_walk walk;
 	const struct search *s;
-	bool any_scope; /* the second half: entries of any scope */
+	uint32_t turn; /* of the four trees */
 };
+#define RANGE_TREES 4u
+
+static void start_tree(struct range_walk *r, uint16_t low, uint16_t high)
+{
+	const struct port_table *t = r->s->t;
+	const enum port_set set = r->turn % 2 == 0 ? PORT_GENERAL :
+						     PORT_RESERVED;
+	uint32_t space = r->s->space;
+
+	if (r->turn >= 2)
+		space = port_space_index(MINATO_SCOPE_ANY, r->s->slot);
+	interval_start(&r->walk, port_intervals(t), t->space[space].root[set],
+		       low, high);
+}
 
 static void start_ranges(struct range_walk *r, const struct search *s,
 			 uint16_t low, uint16_t high)
 {
 	r->s = s;
-	r->any_scope = false;
-	interval_start(&r->walk, port_intervals(s->t),
-		       s->t->space[s->space].root[PORT_GENERAL], low, high);
+	r->turn = 0;
+	start_tree(r, low, high);
 }
 
-/* The next forward among the ranges, or NULL. */
+/* The next of them, or NULL. */
 static const struct port_entry *next_range(struct range_walk *r)
 {
 	const struct port_table *t = r->s->t;
-	uint32_t any = port_space_index(MINATO_SCOPE_ANY, r->s->slot);
 
 	for (;;) {
 		uint32_t node = interval_next(&r->walk);
-		if (node == POOL_NONE && r->any_scope)
+		if (node == POOL_NONE && ++r->turn == RANGE_TREES)
 			return NULL;
-		if (node == POOL_NONE) {
-			r->any_scope = true;
-			interval_start(&r->walk, port_intervals(t),
-				       t->space[any].root[PORT_GENERAL],
-				       r->walk.low, r->walk.high);
-			continue;
-		}
-		if (entry_at(t, node / 2)->kind == MINATO_KIND_FORWARD)
+		if (node == POOL_NONE)
+			start_tree(r, r->walk.low, r->walk.high);
+		else if (entry_at(t, node / 2)->kind != MINATO_KIND_UPLINK)
 			return entry_at(t, node / 2);
 	}
 }
 
-static bool in_forwarded_range(const struct search *s, uint16_t port)
+static bool in_held_range(const struct search *s, uint16_t port)
 {
 	struct range_walk r;
 
@@ -92,7 +100,7 @@ static bool in_forwarded_range(const struct search *s, uint16_t port)
 
 /* --- ports that nobody uses ---------------------------------------------- */
 
-/* Uniform among what is free and not in a forwarded range, which are taken
+/* Uniform among what is free and not in such a range, which are taken
    out of a copy of the bitmap. */
 static uint16_t choose_outside_ranges(const struct search *s)
 {
@@ -131,7 +139,7 @@ static uint16_t choose_unused(const struct search *s)
 	for (uint32_t i = 0; i < DRAWS_MAX; i++) {
 		uint16_t port = bitmap_select(
 			b, s->low, random_below(&s->t->random, count));
-		if (!in_forwarded_range(s, port))
+		if (!in_held_range(s, port))
 			return port;
 	}
 	return choose_outside_ranges(s);

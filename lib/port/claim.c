@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What sockets bind, and Linux's rules of which binds go together. */
+/* What sockets bind, and Linux's rules of which binds go together. A port that
+   is lent is one more claim, which shares with nobody. */
 #include "port/port.h"
 
 #include <errno.h>
@@ -53,7 +54,8 @@ static void survey_port(const struct port_table *t, const struct port_entry *e,
 	*s = (struct survey){ .barring = POOL_NONE };
 	while (word != 0) {
 		const struct port_entry *there = entry_at(t, word - 1);
-		const bool claim = there->kind == MINATO_KIND_SOCKET;
+		const bool claim = there->kind == MINATO_KIND_SOCKET ||
+				   there->kind == MINATO_KIND_LEASE;
 		const bool barred = claim ? bars(there, e) :
 					    entry_same_key(there, e);
 		if (barred && s->barring == POOL_NONE)
@@ -95,7 +97,7 @@ static void from_claim(struct port_entry *e, const struct port_claim *claim)
 {
 	check(claim->port != 0 && claim->scope < PORT_SCOPES);
 	*e = (struct port_entry){
-		.kind = MINATO_KIND_SOCKET,
+		.kind = claim->lent ? MINATO_KIND_LEASE : MINATO_KIND_SOCKET,
 		.scope = claim->scope,
 		.face = MINATO_FACE_ANY,
 		.proto = claim->proto,

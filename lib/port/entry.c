@@ -74,15 +74,18 @@ static bool any_port(const struct port_entry *e)
 	return e->first == 0 && e->last == PORT_NUMBERS - 1;
 }
 
+static enum port_set set_of(const struct port_entry *e)
+{
+	if (e->kind == MINATO_KIND_GUARD)
+		return PORT_GUARDS;
+	return e->kind == MINATO_KIND_RESERVED ? PORT_RESERVED : PORT_GENERAL;
+}
+
 /* Words are for single ports in a scope; everything else is an interval. */
 static bool in_word(const struct port_entry *e)
 {
-	return single_port(e) && e->scope != MINATO_SCOPE_ANY;
-}
-
-static enum port_set set_of(const struct port_entry *e)
-{
-	return e->kind == MINATO_KIND_GUARD ? PORT_GUARDS : PORT_GENERAL;
+	return single_port(e) && e->scope != MINATO_SCOPE_ANY &&
+	       set_of(e) < PORT_WORD_SETS;
 }
 
 /* The scope's default: an uplink without address or port. */
@@ -161,8 +164,9 @@ static void chain_remove(struct port_table *t, uint32_t space, uint32_t entry,
    entries of any scope it asks for itself. */
 static bool holds_port(const struct port_entry *e)
 {
-	return in_word(e) && (e->kind == MINATO_KIND_SOCKET ||
-			      e->kind == MINATO_KIND_FORWARD);
+	return in_word(e) &&
+	       (e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE ||
+		e->kind == MINATO_KIND_FORWARD);
 }
 
 static void link_in(struct port_table *t, uint32_t entry, uint32_t slot)
@@ -285,7 +289,7 @@ static uint32_t find_same(const struct port_table *t,
 static bool valid_numbers(const struct minato_entry *in)
 {
 	if (in->kind != MINATO_KIND_FORWARD && in->kind != MINATO_KIND_UPLINK &&
-	    in->kind != MINATO_KIND_GUARD)
+	    in->kind != MINATO_KIND_GUARD && in->kind != MINATO_KIND_RESERVED)
 		return false;
 	if (in->scope >= PORT_SCOPES && in->scope != MINATO_SCOPE_ANY)
 		return false;
@@ -449,9 +453,10 @@ bool port_entry_claim(const struct port_table *t, uint32_t entry,
 	if (!port_entry_live(t, entry))
 		return false;
 	e = entry_at(t, entry);
-	if (e->kind != MINATO_KIND_SOCKET)
+	if (e->kind != MINATO_KIND_SOCKET && e->kind != MINATO_KIND_LEASE)
 		return false;
 	*out = (struct port_claim){
+		.lent = e->kind == MINATO_KIND_LEASE,
 		.scope = e->scope,
 		.proto = e->proto,
 		.local = e->local,

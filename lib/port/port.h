@@ -11,7 +11,8 @@
  *            this remote endpoint sends") lives there too.
  *   words    one 32-bit word per port, scope and protocol: the single-port
  *            claims, a chain where several addresses claim it
- *   ranges   intervals of ports and "any port": beside the words
+ *   ranges   intervals of ports and "any port": beside the words; so are
+ *            reservations, which only choices look at
  *
  * Precedence of port_lookup, coded as this list:
  *   1  the exact tuple; then the association of the remote endpoint
@@ -140,6 +141,7 @@ struct port_claim {
 	uint16_t port;		  /* != 0 */
 	bool v6_only, reuse_addr, reuse_port;
 	bool exclusive; /* no other claim may meet it, whatever both wish */
+	bool lent;    /* kind LEASE: nobody here receives on it */
 	uint32_t uid; /* REUSEPORT groups are of one owner */
 	uint32_t owner;
 	uint64_t user;
@@ -188,7 +190,7 @@ void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner);
 uint32_t port_entry_generation(const struct port_table *t, uint32_t entry);
 /* Next live general entry at or after `from`, or POOL_NONE. */
 uint32_t port_entry_next(const struct port_table *t, uint32_t from);
-/* True when this entry is a socket's claim; writes it. */
+/* True when this entry is a claim, a socket's or a lease; writes it. */
 bool port_entry_claim(const struct port_table *t, uint32_t entry,
 		      struct port_claim *out);
 
@@ -264,7 +266,10 @@ uint32_t interval_next(struct interval_walk *w); /* POOL_NONE at the end */
 #define PORT_SPACES ((PORT_SCOPES + 1) * PORT_PROTOS)
 #define PORT_NUMBERS 65536u
 
-enum port_set { PORT_GENERAL, PORT_GUARDS, PORT_SETS };
+/* Words are of the first two sets. Reservations are intervals alone, which no
+   look-up walks. */
+enum port_set { PORT_GENERAL, PORT_GUARDS, PORT_RESERVED, PORT_SETS };
+#define PORT_WORD_SETS 2u
 
 /* What one scope and protocol has. The last scope is "any": it has ranges
    only. */
@@ -313,7 +318,8 @@ static inline void *port_part(const struct port_table *t, size_t at)
 uint32_t port_slot(uint8_t proto); /* MINATO_TCP.. -> 0..2 */
 uint32_t port_space_index(uint8_t scope, uint32_t slot);
 struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
-/* The head of a port's chain: entry + 1, or 0. Not of scope any. */
+/* The head of a port's chain: entry + 1, or 0. Not of scope any; of the first
+   PORT_WORD_SETS. */
 uint32_t *port_word(const struct port_table *t, uint32_t space,
 		    enum port_set set, uint16_t port);
 struct interval *port_intervals(const struct port_table *t);

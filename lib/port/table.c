@@ -54,7 +54,7 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->entries = reserve(&end, entries * sizeof(struct port_entry));
 	l->generations = reserve(&end, entries * sizeof(uint32_t));
 	l->intervals = reserve(&end, 2 * entries * sizeof(struct interval));
-	l->words = reserve(&end, WORD_SPACES * PORT_SETS * numbers);
+	l->words = reserve(&end, WORD_SPACES * PORT_WORD_SETS * numbers);
 	l->uses = reserve(&end, WORD_SPACES * numbers);
 	l->bitmaps = reserve(&end, WORD_SPACES * sizeof(struct bitmap));
 	l->end = end;
@@ -103,7 +103,8 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	tuple_init(t);
 	for (uint32_t s = 0; s < PORT_SPACES; s++) {
 		t->space[s] =
-			(struct port_space){ .root = { POOL_NONE, POOL_NONE } };
+			(struct port_space){ .root = { POOL_NONE, POOL_NONE,
+						       POOL_NONE } };
 	}
 	return t;
 }
@@ -128,8 +129,9 @@ uint32_t *port_word(const struct port_table *t, uint32_t space,
 {
 	uint32_t *words = port_part(t, t->words_at);
 
-	check(space < WORD_SPACES);
-	return &words[((size_t)space * PORT_SETS + set) * PORT_NUMBERS + port];
+	check(space < WORD_SPACES && set < PORT_WORD_SETS);
+	return &words[((size_t)space * PORT_WORD_SETS + set) * PORT_NUMBERS +
+		      port];
 }
 
 struct interval *port_intervals(const struct port_table *t)
@@ -190,6 +192,8 @@ static bool answers(const struct port_entry *e, const struct query *q)
 {
 	if (e->kind == MINATO_KIND_SOCKET && !e->accepting)
 		return false;
+	if (e->kind == MINATO_KIND_LEASE)
+		return false; /* its packets do not pass here */
 	if (e->face != MINATO_FACE_ANY && e->face != q->key->face)
 		return false;
 	return entry_has_local(e, &q->key->local) &&

@@ -129,10 +129,12 @@ static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 		return deliver_call(m, a, fate);
 	case MINATO_KIND_GUARD:
 		return deliver_guard(m, a, fate);
+	case MINATO_KIND_RESERVED:
+	case MINATO_KIND_LEASE: /* look-ups pass over both */
 	case MINATO_KIND_COUNT:
 		break;
 	}
-	check(fate->kind != MINATO_KIND_COUNT);
+	check(false);
 	return DROP_CLOSED;
 }
 
@@ -164,6 +166,9 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 				continue;
 			return deliver_socket(m, fate.tuple.owner, a);
 		}
+		/* Who has it answers it, and not here. */
+		if (fate.tuple.class == TUPLE_LEASE)
+			return DROP_CLOSED;
 		drop = waits_arrive(m, fate.tuple.owner, a, &reopened);
 		if (!reopened)
 			return drop;

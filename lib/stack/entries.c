@@ -51,13 +51,14 @@ void entries_own(struct minato *m, uint32_t entry, uint16_t actor)
 	port_entry_set_owner(host_table(m), entry, actor);
 }
 
-/* What the caller knows an entry by: a claim by its socket. */
+/* What the caller knows an entry by: a claim by its socket or lease. */
 static uint64_t handle_of(const struct minato *m, uint32_t entry)
 {
 	struct port_claim claim;
 
 	if (port_entry_claim(host_table(m), entry, &claim))
-		return slots_handle(m, claim.owner);
+		return claim.lent ? leases_handle(m, claim.owner) :
+				    slots_handle(m, claim.owner);
 	return entries_handle(m, entry);
 }
 
@@ -102,11 +103,15 @@ int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
 	return 0;
 }
 
-/* Of a tuple: its socket; TIME-WAIT is a socket without handle. */
+/* Of a tuple: its socket or lease; TIME-WAIT is a socket without handle. */
 static void fate_of_tuple(const struct minato *m, const struct port_fate *fate,
 			  struct minato_fate *out)
 {
 	out->kind = MINATO_KIND_SOCKET;
+	if (fate->tuple.class == TUPLE_LEASE) {
+		out->kind = MINATO_KIND_LEASE;
+		out->handle = leases_handle(m, fate->tuple.owner);
+	}
 	if (fate->tuple.class != TUPLE_SOCKET)
 		return;
 	out->handle = slots_handle(m, fate->tuple.owner);

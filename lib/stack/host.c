@@ -37,6 +37,7 @@ void minato_config_init(struct minato_config *config)
 		.calls_max = 4096,
 		.reassemblies_max = 64,
 		.owners_max = 1024,
+		.leases_max = 65536,
 	};
 }
 
@@ -63,6 +64,7 @@ static struct minato_config complete(const struct minato_config *given)
 	set_default(&c.active_max, standard.active_max);
 	set_default(&c.calls_max, standard.calls_max);
 	set_default(&c.owners_max, standard.owners_max);
+	set_default(&c.leases_max, standard.leases_max);
 	/* Each holds a large chunk, and frames that arrive want some too. */
 	if (c.reassemblies_max == 0)
 		c.reassemblies_max = standard.reassemblies_max;
@@ -100,6 +102,8 @@ static bool config_valid(const struct minato_config *c)
 	       c->time_wait_max <= LIMIT_SOCKETS &&
 	       c->entries_max <= LIMIT_SOCKETS &&
 	       c->active_max <= LIMIT_SOCKETS &&
+	       c->leases_max <= LIMIT_SOCKETS &&
+	       (uint32_t)c->chooser < MINATO_CHOOSER_COUNT &&
 	       c->calls_max <= LIMIT_SOCKETS && c->neighbours_max <= 1u << 20 &&
 	       c->owners_max <= UINT16_MAX && c->routes_max <= 4096 &&
 	       c->chunks_large <= LIMIT_CHUNKS_LARGE &&
@@ -110,8 +114,9 @@ static bool config_valid(const struct minato_config *c)
 struct layout {
 	size_t table, generations, routes, buckets, waits, frames;
 	size_t sockets, details, messages, neighbours;
-	size_t links, payload, tcp, gather, reassemblies;
+	size_t links, payload, tcp, gather, reassemblies, leases;
 	size_t actors, actor_of, actor_was;
+	size_t lease_generations;
 	size_t size;
 	struct port_limits limits;
 	uint32_t bucket_count, message_count;
@@ -129,8 +134,8 @@ static struct layout lay_out(const struct minato_config *c)
 {
 	struct layout l = { 0 };
 
-	l.limits.tuples_max = c->sockets_max + c->time_wait_max;
-	l.limits.entries_max = c->sockets_max + c->entries_max;
+	l.limits.tuples_max = c->sockets_max + c->time_wait_max + c->leases_max;
+	l.limits.entries_max = c->sockets_max + c->entries_max + c->leases_max;
 	l.message_count = c->chunks_large + c->chunks_small + MESSAGES_EXTRA;
 	for (l.bucket_count = 16; l.bucket_count < c->neighbours_max;)
 		l.bucket_count *= 2;
@@ -142,6 +147,7 @@ static struct layout lay_out(const struct minato_config *c)
 	l.neighbours = place(&l, pool_bytes(sizeof(struct neighbour),
 					    c->neighbours_max));
 	l.generations = place(&l, c->sockets_max * sizeof(uint32_t));
+	l.lease_generations = place(&l, c->leases_max * sizeof(uint32_t));
 	l.links = place(&l, (c->sockets_max + (size_t)c->neighbours_max) *
 				    sizeof(struct wheel_link));
 	l.sockets =
@@ -158,6 +164,7 @@ static struct layout lay_out(const struct minato_config *c)
 	l.tcp = place(&l, tcp_shared_bytes(c->active_max));
 	l.reassemblies = place(&l, pool_bytes(sizeof(struct reassembly),
 					      c->reassemblies_max));
+	l.leases = place(&l, pool_bytes(sizeof(struct lease), c->leases_max));
 	l.payload = place(&l, payload_bytes(c->chunks_large, c->chunks_small));
 	return l;
 }
@@ -194,6 +201,8 @@ static void init_pools(struct minato *m, char *base, const struct layout *l,
 		  sizeof(struct neighbour), c->neighbours_max);
 	pool_init(&m->actors.pool, base + l->actors, sizeof(struct actor),
 		  c->owners_max);
+	pool_init(&m->leases, base + l->leases, sizeof(struct lease),
+		  c->leases_max);
 	payload_init(&m->payload, base + l->payload, c->chunks_large,
 		     c->chunks_small);
 	fragment_in_init(m, base + l->reassemblies, c->reassemblies_max);
@@ -283,6 +292,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.frames = (int64_t)l.frames,
 		.links = (int64_t)l.links,
 		.gather = (int64_t)l.gather,
+		.lease_generations = (int64_t)l.lease_generations,
 		.bucket_mask = l.bucket_count - 1,
 		.actors = { .uid = MINATO_UID_NONE },
 	};

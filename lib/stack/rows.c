@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table as rows: general entries, then sockets (listeners with the claim
- * that they hold), then TIME-WAIT. The cursor is the phase and where in it.
+ * that they hold), then TIME-WAIT, then leases. The cursor is the phase and
+ * where in it.
  */
 #include "stack/stack.h"
 
@@ -9,6 +10,7 @@
 #define PHASE_ENTRIES UINT64_C(0)
 #define PHASE_SOCKETS UINT64_C(1)
 #define PHASE_WAITS UINT64_C(2)
+#define PHASE_LEASES UINT64_C(3)
 #define PLACE_MASK ((UINT64_C(1) << PHASE_SHIFT) - 1)
 
 const char *minato_state_name(enum minato_state state)
@@ -205,19 +207,50 @@ static bool next_wait(const struct minato *m, uint64_t *place,
 	return true;
 }
 
+/* --- leases -------------------------------------------------------------- */
+
+static bool next_lease(const struct minato *m, uint64_t *place,
+		       struct minato_row *out)
+{
+	const uint32_t index = leases_next(m, (uint32_t)*place);
+	struct port_key key;
+
+	if (index == STACK_NONE)
+		return false;
+	*place = (uint64_t)index + 1;
+	leases_key(m, index, &key);
+	*out = (struct minato_row){
+		.handle = leases_handle(m, index),
+		.kind = MINATO_KIND_LEASE,
+		.scope = key.scope,
+		.face = MINATO_FACE_ANY,
+		.proto = key.proto,
+		.state = MINATO_CLOSED,
+		.local = { key.local, key.local_port },
+		.remote = { key.remote, key.remote_port },
+		.local_prefix = prefix_of(&key.local),
+		.remote_prefix = prefix_of(&key.remote),
+		.first = key.local_port,
+		.last = key.local_port,
+	};
+	return true;
+}
+
 bool minato_row(struct minato *m, uint64_t *cursor, struct minato_row *out)
 {
 	uint64_t phase = *cursor >> PHASE_SHIFT;
 	uint64_t place = *cursor & PLACE_MASK;
 
-	for (; phase <= PHASE_WAITS; phase++, place = 0) {
+	for (; phase <= PHASE_LEASES; phase++, place = 0) {
 		bool found;
 		if (phase == PHASE_ENTRIES)
 			found = next_entry(m, &place, out);
 		else if (phase == PHASE_SOCKETS)
 			found = next_socket(m, &place, out);
-		else
+		else if (phase == PHASE_WAITS)
 			found = next_wait(m, &place, out);
+		else
+			found = next_lease(m, &place, out);
 		*cursor = phase << PHASE_SHIFT | place;
 		if (found)
 			return true;

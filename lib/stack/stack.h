@@ -273,6 +273,14 @@ struct waiting {
 	int64_t until_ns;
 };
 
+/* --- A port that is lent ------------------------------------------------- */
+
+struct lease {
+	alignas(8) uint32_t unused; /* the pool's word */
+	uint32_t place;		    /* tuple of the port table, or entry */
+	bool entry;		    /* it is one: for any destination */
+};
+
 /* --- Counters ----------------------------------------------------------- */
 
 #define STACK_COUNTERS(X)                                                      \
@@ -434,6 +442,7 @@ struct minato {
 	int64_t actor_was; /* the same of each slot of the ring */
 	int64_t links;	 /* struct wheel_link: sockets, then neighbours */
 	int64_t frames;	 /* struct slot of minato_output */
+	int64_t lease_generations; /* uint32_t of each lease; odd = lent */
 	int64_t gather;	 /* 64 KB where scattered payload becomes one piece */
 	uint32_t bucket_mask;
 	bool gather_used; /* by a frame of this output */
@@ -445,7 +454,7 @@ struct minato {
 	struct hash_key tuple_key, neighbour_key, fragment_key;
 	uint32_t fragment_count; /* identification of what we cut */
 	struct random random;
-	struct pool sockets, details, messages, neighbours;
+	struct pool sockets, details, messages, neighbours, leases;
 	struct payload payload;
 	struct tcp_shared tcp;
 	struct tcp defaults; /* what a call without listener inherits */
@@ -568,6 +577,7 @@ void slots_drop_detail(struct minato *m, struct socket *s);
 enum tuple_class {
 	TUPLE_SOCKET,
 	TUPLE_TIME_WAIT,
+	TUPLE_LEASE, /* owner: its number */
 };
 /* Gives the socket the tuple. 0, -EEXIST, -ENOSPC. */
 int slots_add_tuple(struct minato *m, uint32_t index,
@@ -939,5 +949,17 @@ bool entries_find(const struct minato *m, uint64_t handle, uint32_t *entry);
 /* Its record of actors.c, and another one, which takes a reference over. */
 uint16_t entries_actor(const struct minato *m, uint32_t entry);
 void entries_own(struct minato *m, uint32_t entry, uint16_t actor);
+
+/* --- leases.c: ports lent ----------------------------------------------- */
+
+static inline struct lease *lease_at(const struct minato *m, uint32_t index)
+{
+	return pool_at(&m->leases, index);
+}
+uint64_t leases_handle(const struct minato *m, uint32_t index);
+/* The first that is lent at or after `from`, or STACK_NONE. */
+uint32_t leases_next(const struct minato *m, uint32_t from);
+/* The ends of one; remote zero for any. */
+void leases_key(const struct minato *m, uint32_t index, struct port_key *out);
 
 #endif
