@@ -286,6 +286,7 @@ void relay_auto_opened(struct relay *relay, struct relay_publish *bound)
 		port->refused = false;
 		a->changed_ns = relay->now.ns;
 		forward_of(relay, port->forward)->automatic = true;
+		relay->carried.forwards_ever++;
 		return;
 	}
 	if (bound && relay->config.port_closed)

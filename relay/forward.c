@@ -262,6 +262,10 @@ static void free_forward(struct relay_forward *forward)
 	while (*place != forward)
 		place = &(*place)->next;
 	*place = forward->next;
+	if (forward->automatic) {
+		forward->relay->carried.bytes_in += forward->bytes_in;
+		forward->relay->carried.bytes_out += forward->bytes_out;
+	}
 	free(forward->doors);
 	free(forward);
 }
@@ -348,23 +352,28 @@ void forward_free_all(struct relay *relay)
 
 /* ---- listing ---- */
 
-void relay_forward_count(struct relay *relay)
+static void count_hits(struct relay *relay)
 {
 	struct relay_forward *forward;
 	struct minato_row row;
 	uint64_t cursor = 0;
 
-	for (forward = relay->forwards; forward; forward = forward->next) {
+	for (forward = relay->forwards; forward; forward = forward->next)
 		forward->hits = 0;
-		forward->live_in = 0;
-		forward->live_out = 0;
-	}
 	while (minato_row(relay->host, &cursor, &row)) {
 		forward = row.kind == MINATO_KIND_FORWARD ?
 				  forward_of(relay, row.user & UINT32_MAX) :
 				  NULL;
 		if (forward)
 			forward->hits += row.hits;
+	}
+}
+
+static void count_bytes(struct relay *relay)
+{
+	for (struct relay_forward *forward = relay->forwards; forward; forward = forward->next) {
+		forward->live_in = 0;
+		forward->live_out = 0;
 	}
 	for (uint32_t i = 0; i < relay->lanes.block_count * LANE_BLOCK; i++) {
 		const struct lane *f = &relay->lanes.blocks[i / LANE_BLOCK][i % LANE_BLOCK];
@@ -373,6 +382,24 @@ void relay_forward_count(struct relay *relay)
 			continue;
 		f->forward->live_in += f->bytes_in;
 		f->forward->live_out += f->bytes_out;
+	}
+}
+
+void relay_forward_count(struct relay *relay)
+{
+	count_hits(relay);
+	count_bytes(relay);
+}
+
+void relay_forward_carried(struct relay *relay, struct relay_carried *out)
+{
+	count_bytes(relay);
+	*out = relay->carried;
+	for (const struct relay_forward *f = relay->forwards; f; f = f->next) {
+		if (!f->automatic)
+			continue;
+		out->bytes_in += f->bytes_in + f->live_in;
+		out->bytes_out += f->bytes_out + f->live_out;
 	}
 }
 

@@ -295,6 +295,13 @@ struct relay_standing {
 bool relay_forward_next(const struct relay *relay, uint64_t *cursor, struct relay_standing *out);
 /* Works out hits and bytes, which a walk afterwards tells: a look at every row and every flow. */
 void relay_forward_count(struct relay *relay);
+/* What all forwards carried together that were made for ports that the guest opened. */
+struct relay_carried {
+	uint64_t bytes_in, bytes_out; /* as in relay_standing, of those that ended too */
+	uint64_t forwards_ever;
+};
+/* Works out bytes, which a walk afterwards tells too: a look at every flow. */
+void relay_forward_carried(struct relay *relay, struct relay_carried *out);
 /* The id of the forward that `wanted` names, or -ENOENT. */
 int64_t relay_forward_find(const struct relay *relay, const struct relay_spec *wanted);
 /*
@@ -439,12 +446,12 @@ struct lane {
 	bool room_watched : 1; /* its watch tells of room to send */
 	bool guest_readable : 1;
 	bool guest_reset : 1;
-	bool out_done : 1;   /* the guest's FIN went on to the host socket */
-	bool in_done : 1;    /* the far side's FIN went on to the guest */
-	bool no_segment : 1; /* this socket's path cannot do UDP_SEGMENT */
+	bool out_done : 1;    /* the guest's FIN went on to the host socket */
+	bool in_done : 1;     /* the far side's FIN went on to the guest */
+	bool no_segment : 1;  /* this socket's path cannot do UDP_SEGMENT */
 	bool guest_class : 1; /* TCP: the guest changed its traffic class */
-	bool busy : 1;	     /* stands in the relay's ring of work */
-	uint8_t discover;    /* of fd, if its own: enum gram_discover */
+	bool busy : 1;	      /* stands in the relay's ring of work */
+	uint8_t discover;     /* of fd, if its own: enum gram_discover */
 
 	uint32_t busy_next; /* index + 1 there, or among the free; 0: none */
 	union {
@@ -858,6 +865,7 @@ struct relay {
 	bool told_ping; /* the notice that pings are forbidden has been given */
 	int spare_fd;	/* given up for a moment to turn a caller away */
 	uint64_t counters[RELAY_COUNTER_COUNT];
+	struct relay_carried carried; /* by automatic forwards that ended */
 };
 
 void relay_count(struct relay *relay, enum relay_counter counter);

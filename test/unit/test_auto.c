@@ -161,6 +161,30 @@ static void comes_and_goes(void **state)
 	close(fd);
 }
 
+/* What was carried is not forgotten with the port by which it came. */
+static void what_was_carried_is_kept(void **state)
+{
+	struct relay_carried carried;
+	int fd;
+
+	NEED_NETNS();
+	publish("auto");
+	relay_forward_carried(w.relay, &carried);
+	assert_int_equal(carried.forwards_ever, 0);
+	fd = guest_has(SOCK_STREAM, "::", 8080);
+	UNTIL(stands(8080));
+	for (struct relay_forward *f = w.relay->forwards; f; f = f->next)
+		f->bytes_in = f->automatic ? 5 : 100;
+	relay_forward_carried(w.relay, &carried);
+	assert_int_equal(carried.bytes_in, 5);
+	close(fd);
+	UNTIL(!stands(8080));
+	relay_forward_carried(w.relay, &carried);
+	assert_int_equal(carried.bytes_in, 5);
+	assert_int_equal(carried.bytes_out, 0);
+	assert_int_equal(carried.forwards_ever, 1);
+}
+
 static void latency(void **state)
 {
 	int64_t begin_ns;
@@ -336,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		AUTO(comes_and_goes),
+		AUTO(what_was_carried_is_kept),
 		AUTO(latency),
 		AUTO(families_as_the_guest_has_them),
 		AUTO(loopback_stays_inside),
