@@ -207,9 +207,9 @@ struct drive_subnet {
 	bool has6;
 	bool overlaps4; /* the host has routes into every candidate: one was taken all the same */
 	bool overlaps6;
-	bool routed; /* the host has a route to the rest of the world, in a family asked for */
-	uint8_t prefix4;	     /* 1-25 */
-	uint8_t prefix6;	     /* always 64 */
+	bool routed;	 /* the host has a route to the rest of the world, in a family asked for */
+	uint8_t prefix4; /* 1-25 */
+	uint8_t prefix6; /* always 64 */
 	struct minato_addr network4; /* 10.0.2.0 */
 	struct minato_addr gateway4; /* network + 2 */
 	struct minato_addr dns4;     /* network + 3 */
@@ -553,6 +553,12 @@ int drive_sandbox_fork(struct drive_sandbox *sandbox);
  */
 int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t count,
 			struct drive_error *warning);
+
+/*
+ * The same for a fork that needs the caller's files and namespaces: stages 2, 3 and 5. 0 or
+ * negative errno with a text.
+ */
+int drive_sandbox_bare(int *keep, size_t count, struct drive_error *error);
 
 /*
  * From now on this process dies (SIGSYS) at any system call but those in drive_syscalls, and those

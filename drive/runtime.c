@@ -16,6 +16,7 @@
 #define SUFFIX ".sock"
 #define BACKLOG 16
 #define NUMBER_MAX 9999
+#define CONNECT_S 2
 
 static bool is_ours(const char *path, struct stat *info)
 {
@@ -244,6 +245,7 @@ void drive_runtime_remove(const char *name)
 
 int drive_runtime_connect(const char *name, struct drive_error *error)
 {
+	const struct timeval patience = { .tv_sec = CONNECT_S };
 	char directory[DRIVE_PATH_SIZE];
 	struct sockaddr_un addr;
 	int result = drive_runtime_dir(directory, error);
@@ -259,6 +261,8 @@ int drive_runtime_connect(const char *name, struct drive_error *error)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return drive_fail(error, errno, "socket: %s", strerror(errno));
+	/* Whoever is stopped takes nobody in, once its backlog is full. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		bool gone = errno == ENOENT || errno == ECONNREFUSED;
 

@@ -177,6 +177,26 @@ static int drop_capabilities(void)
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;
 }
 
+static int give_up_rights(struct drive_error *error)
+{
+	int result = drop_capabilities();
+
+	if (result < 0)
+		return drive_fail(error, -result, "capabilities cannot be dropped: %s",
+				  strerror(-result));
+	return 0;
+}
+
+int drive_sandbox_bare(int *keep, size_t count, struct drive_error *error)
+{
+	int result = live_by_the_maker(error);
+
+	if (result < 0)
+		return result;
+	close_others(keep, count);
+	return give_up_rights(error);
+}
+
 int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t count,
 			struct drive_error *warning)
 {
@@ -191,11 +211,7 @@ int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t c
 		drive_warn(warning,
 			   "it has no namespaces of its own and sees the host's files (%s)",
 			   strerror(sandbox->refused));
-	result = drop_capabilities();
-	if (result < 0)
-		return drive_fail(warning, -result, "capabilities cannot be dropped: %s",
-				  strerror(-result));
-	return 0;
+	return give_up_rights(warning);
 }
 
 /* ---- stage 6 ---- */
