@@ -191,4 +191,92 @@ int view_message_row_read(struct minato_row *row, const json_t *message);
 json_t *view_message_end(const struct minato_endpoint *end);
 int view_message_end_read(struct minato_endpoint *end, const json_t *message);
 
+/* ---- openmetrics.c: metrics as text ---- */
+
+enum view_metric {
+	VIEW_GAUGE,
+	VIEW_COUNTER, /* its samples end in _total */
+	VIEW_INFO,    /* in _info; its value is 1 */
+};
+
+/* A family of metrics. All are constants. */
+struct view_family {
+	enum view_metric type;
+	const char *name; /* without "minato_", unit and suffix: "drops" */
+	const char *unit; /* "bytes", "seconds"; NULL: it counts things */
+	const char *help; /* one line without quotes and backslashes */
+};
+
+struct view_label {
+	const char *name, *value; /* borrowed */
+};
+
+/* A text that is being written. */
+struct view_metrics {
+	FILE *out;
+	bool classic; /* Prometheus's text 0.0.4; otherwise OpenMetrics 1.0 */
+	const struct view_family *family;
+	bool begun; /* its heading is written */
+};
+
+#define VIEW_OPENMETRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+#define VIEW_CLASSIC_TYPE "text/plain; version=0.0.4; charset=utf-8"
+
+void view_metrics_begin(struct view_metrics *metrics, FILE *out, bool classic);
+/* The samples that follow are of this family, of which there were none yet. Borrows it. */
+void view_metrics_family(struct view_metrics *metrics, const struct view_family *family);
+/* Label values may be any text: what is not printable ASCII shows as '?'. */
+void view_metrics_sample(struct view_metrics *metrics, double value,
+			 const struct view_label *labels, size_t count);
+/* The end; 0 or -EIO. */
+int view_metrics_end(struct view_metrics *metrics);
+
+/* ---- families.c: which metrics there are ---- */
+
+#define VIEW_STATES 12	  /* enum minato_state counts from 1 */
+#define VIEW_PROTOCOLS 2  /* TCP, UDP */
+#define VIEW_RULES_MAX 64 /* forwards of a guest that have metrics of their own */
+
+struct view_counter {
+	const char *name; /* as minato_counter_name, relay_counter_name; "tap_out_blocked" */
+	uint64_t value;
+};
+
+struct view_rule {
+	const char *rule; /* the forward as text */
+	uint64_t bytes_in, bytes_out;
+};
+
+/* What one guest measures. Pointers are borrowed. */
+struct view_measures {
+	const char *guest;
+	bool up; /* false: it did not answer, the rest is not known */
+	int64_t started_s;
+	const struct view_counter *counters;
+	size_t counter_count;
+	uint64_t tcp_states[VIEW_STATES]; /* as the guest sees them */
+	uint64_t udp_flows, icmp_flows;
+	uint32_t ports[VIEW_PROTOCOLS][MINATO_PORT_KIND_COUNT];
+	const struct view_rule *rules;
+	size_t rule_count;
+	uint32_t rules_standing;
+};
+
+/* What the host's kernel has. */
+struct view_host {
+	uint32_t sockets[VIEW_PROTOCOLS][VIEW_STATES]; /* UDP: ESTABLISHED, CLOSED (no peer) */
+	uint32_t ports[VIEW_PROTOCOLS][MINATO_PORT_KIND_COUNT];
+	uint32_t ephemeral; /* 0: not known */
+};
+
+struct view_scene {
+	const char *version;
+	const struct view_measures *guests;
+	size_t guest_count;
+	const struct view_host *host; /* NULL: not asked for */
+};
+
+/* Writes all; families of which nothing is known are absent. 0 or -EIO. */
+int view_scene_write(FILE *out, const struct view_scene *scene, bool classic);
+
 #endif
