@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a running guest tells of itself: who it is, its counters, the rows of its table. */
-#include "cmd/cmd.h"
+#include "cmd/metrics.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -101,31 +101,38 @@ static json_t *published(const struct cmd_worker *worker)
 	return list;
 }
 
-static void set_count(json_t *counters, const char *name, uint64_t value)
+void cmd_worker_counters(const struct cmd_worker *worker,
+			 void (*each)(void *user, const char *name, uint64_t value), void *user)
+{
+	struct drive_tap_stats tap;
+
+	for (uint32_t i = 0; i < minato_counter_count(); i++)
+		each(user, minato_counter_name(i), minato_counter(worker->host, i));
+	for (unsigned i = 0; i < RELAY_COUNTER_COUNT; i++)
+		each(user, relay_counter_name(i), relay_counter(worker->relay, i));
+	drive_tap_stats(worker->tap, &tap);
+	each(user, "tap_frames_in", tap.frames_in);
+	each(user, "tap_bytes_in", tap.bytes_in);
+	each(user, "tap_frames_out", tap.frames_out);
+	each(user, "tap_bytes_out", tap.bytes_out);
+	each(user, "tap_out_blocked", tap.out_blocked);
+	each(user, "tap_out_refused", tap.out_refused);
+	each(user, "tap_in_short", tap.in_short);
+	each(user, "tap_in_no_chunk", tap.in_no_chunk);
+}
+
+static void set_count(void *user, const char *name, uint64_t value)
 {
 	if (value)
-		json_object_set_new(counters, name, json_integer((json_int_t)value));
+		json_object_set_new(user, name, json_integer((json_int_t)value));
 }
 
 /* Those that are not zero. */
 static json_t *counters(const struct cmd_worker *worker)
 {
 	json_t *object = json_object();
-	struct drive_tap_stats tap;
 
-	for (uint32_t i = 0; i < minato_counter_count(); i++)
-		set_count(object, minato_counter_name(i), minato_counter(worker->host, i));
-	for (unsigned i = 0; i < RELAY_COUNTER_COUNT; i++)
-		set_count(object, relay_counter_name(i), relay_counter(worker->relay, i));
-	drive_tap_stats(worker->tap, &tap);
-	set_count(object, "tap_frames_in", tap.frames_in);
-	set_count(object, "tap_bytes_in", tap.bytes_in);
-	set_count(object, "tap_frames_out", tap.frames_out);
-	set_count(object, "tap_bytes_out", tap.bytes_out);
-	set_count(object, "tap_out_blocked", tap.out_blocked);
-	set_count(object, "tap_out_refused", tap.out_refused);
-	set_count(object, "tap_in_short", tap.in_short);
-	set_count(object, "tap_in_no_chunk", tap.in_no_chunk);
+	cmd_worker_counters(worker, set_count, object);
 	return object;
 }
 
@@ -215,6 +222,8 @@ struct cmd_answers cmd_answers_of(struct cmd_worker *worker)
 		.row = next_row,
 		.signal = send_signal,
 		.forward = cmd_orders_row,
+		.census = cmd_census_go_on,
+		.metrics = cmd_census_reply,
 		.add = cmd_orders_add,
 		.remove = cmd_orders_remove,
 		.user = worker,

@@ -363,6 +363,21 @@ struct cmd_hand {
 	bool ready;
 };
 
+/* ---- exporter.c: the process that serves a guest's metrics; cmd/metrics.h ---- */
+
+struct cmd_exporter {
+	struct minato_endpoint at;
+	int listener; /* 0: there are to be none */
+	const char *guest;
+	struct drive_loop *loop;
+	pid_t pid; /* 0: none */
+	int pidfd;
+	int64_t watch;
+	uint32_t deaths; /* in a row */
+	struct minato_time died;
+	char end[64]; /* how the last one died */
+};
+
 struct cmd_harbour {
 	/* Filled in by the caller. */
 	struct drive_plan plan;
@@ -374,11 +389,12 @@ struct cmd_harbour {
 	bool host_loopback;
 	bool quiet; /* nothing but errors is said */
 	struct cmd_capturing capturing;
+	struct cmd_exporter exporter;
 
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
 	size_t pending_sent;
 	bool pending_auto, pending_bound;
-	uint32_t refusals; /* of ports that the guest opened, said so far */
+	uint32_t refusals;	     /* of ports that the guest opened, said so far */
 	struct minato_time admitted; /* when the latest client was */
 
 	struct drive_loop *loop;
@@ -538,7 +554,7 @@ json_t *cmd_orders_row(void *user, uint64_t *cursor);
 struct cmd_network {
 	struct cmd_many publish, reach, cidr;
 	const char *name, *log;
-	const char *capture, *capture_size;
+	const char *capture, *capture_size, *metrics;
 	long mtu, ready_fd, capture_snap;
 	bool only4, only6, host_loopback, detach, verbose, quiet;
 };
@@ -580,6 +596,9 @@ int cmd_network_serve(struct cmd_harbour *harbour, const struct cmd_network *cho
 /* ---- answers.c: what a worker says to clients of the control socket ---- */
 struct cmd_answers;
 struct cmd_answers cmd_answers_of(struct cmd_worker *worker);
+/* Calls back for each counter of the host value, the relay and the tap. */
+void cmd_worker_counters(const struct cmd_worker *worker,
+			 void (*each)(void *user, const char *name, uint64_t value), void *user);
 
 /* ---- control.c: the server's side of the control socket ---- */
 
@@ -588,11 +607,16 @@ struct cmd_answers cmd_answers_of(struct cmd_worker *worker);
  * {"v":1,"request":"info"}. Each reply is one or more such lines. The last has "done":true; an
  * error has "error":"text". Requests: info; rows (lines with "rows":[...], then the last); stop
  * (with "signal":number); forwards (lines with "forwards":[...], then the last); forward-add and
- * forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time.
+ * forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time; metrics
+ * (one line, after a walk through the table: all "counters", "tcp_states" as the guest sees them,
+ * "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind, and the bytes of
+ * "rules", which are forwards).
  */
 #define CMD_LINE_MAX 65536
 #define CMD_CLIENTS_MAX 16
 #define CMD_IDLE_MS 5000
+
+struct cmd_census; /* cmd/metrics.h */
 
 /* What a running guest can be asked for. */
 struct cmd_answers {
@@ -604,6 +628,10 @@ struct cmd_answers {
 	int (*signal)(void *user, int signo);
 	/* The next forward, as `row`. */
 	json_t *(*forward)(void *user, uint64_t *cursor);
+	/* Goes on counting the table in a census that began all zero; true when it is complete. */
+	bool (*census)(void *user, struct cmd_census *census);
+	/* The reply that is made of it. */
+	json_t *(*metrics)(void *user, const struct cmd_census *census);
 	/*
 	 * Adds forwards: 0, the reply comes by cmd_control_reply; -EAGAIN when another order is
 	 * under way, cmd_control_resume says when to ask again; another negative errno with a text.

@@ -3,7 +3,7 @@
  * The clients of a running guest's control socket: answers other commands of the same user, a line
  * of JSON for a line of JSON, without ever waiting for one of them.
  */
-#include "cmd/cmd.h"
+#include "cmd/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,11 +33,12 @@ struct client {
 	uint64_t cursor; /* of the listing under way */
 	uint32_t listed;
 	enum { LIST_NOTHING, LIST_ROWS, LIST_FORWARDS } listing;
-	uint64_t number;  /* of the client, of all there were */
-	json_t *waiting;  /* its order, while another is under way */
-	uint64_t ordered; /* waits in this order */
-	bool owed;	  /* the reply to its order comes later */
-	bool deaf;	  /* end after what is to be said */
+	struct cmd_census *census; /* under way, or NULL */
+	uint64_t number;	   /* of the client, of all there were */
+	json_t *waiting;	   /* its order, while another is under way */
+	uint64_t ordered;	   /* waits in this order */
+	bool owed;		   /* the reply to its order comes later */
+	bool deaf;		   /* end after what is to be said */
 	char *in, *out;
 };
 
@@ -69,6 +70,8 @@ static void end_client(struct client *client)
 	client->in = client->out = NULL;
 	json_decref(client->waiting);
 	client->waiting = NULL;
+	free(client->census);
+	client->census = NULL;
 	client->fd = -1;
 }
 
@@ -160,6 +163,10 @@ static void answer(struct client *client, json_t *request)
 		client->listing = !strcmp(name, "rows") ? LIST_ROWS : LIST_FORWARDS;
 		client->cursor = 0;
 		client->listed = 0;
+	} else if (!strcmp(name, "metrics")) {
+		client->census = calloc(1, sizeof(*client->census));
+		if (!client->census)
+			say_error(client, "out of memory");
 	} else if (!strcmp(name, "forward-add") || !strcmp(name, "forward-rm")) {
 		answer_order(client, request);
 	} else if (!strcmp(name, "stop")) {
@@ -192,6 +199,19 @@ static void say_rows(struct client *client)
 		say_done(client, json_pack("{s:i}", "count", (int)client->listed));
 		client->listing = LIST_NOTHING;
 	}
+}
+
+/* Counts some of the table; the reply when all is counted. */
+static void go_on_counting(struct client *client)
+{
+	const struct cmd_answers *answers = &client->control->answers;
+
+	client->heard = drive_loop_now(client->control->loop);
+	if (!answers->census(answers->user, client->census))
+		return;
+	say_done(client, answers->metrics(answers->user, client->census));
+	free(client->census);
+	client->census = NULL;
 }
 
 /* The line that is complete at the head of what was heard, as text without its newline. */
@@ -247,9 +267,12 @@ static void serve(struct client *client)
 		}
 		if (client->deaf)
 			break;
-		if (client->listing) {
-			/* One line in each turn of the loop: traffic goes on in between. */
-			say_rows(client);
+		if (client->listing || client->census) {
+			/* Some rows in each turn of the loop: traffic goes on in between. */
+			if (client->census)
+				go_on_counting(client);
+			else
+				say_rows(client);
 			drive_loop_modify(client->control->loop, client->watch, EPOLLOUT);
 			return;
 		}

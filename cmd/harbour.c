@@ -3,7 +3,7 @@
  * The keeper: makes the guest and the worker beside it, passes signals on, admits clients, looks
  * after the nameservers, and ends when the command has ended.
  */
-#include "cmd/cmd.h"
+#include "cmd/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -142,6 +142,8 @@ static int watch_guest(struct cmd_harbour *harbour)
 		drive_loop_add(harbour->loop, harbour->guest.pidfd, EPOLLIN, guest_ended, harbour);
 	if (harbour->end_watch < 0)
 		return (int)harbour->end_watch;
+	if (cmd_exporter_watch(&harbour->exporter, harbour->loop) < 0)
+		return -ENOMEM;
 	return drive_loop_hook(harbour->loop, turn, harbour);
 }
 
@@ -222,6 +224,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 		close_guest(harbour);
 	relay_publish_free(&harbour->publish);
 	relay_publish_free(&harbour->pending);
+	cmd_exporter_end(&harbour->exporter);
 	/* While the socket still listens, nobody takes its name for a dead one's. */
 	drive_runtime_remove(harbour->name);
 	if (harbour->listener >= 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What run and attach have in common: the options of a guest's network, its name, its ports. */
-#include "cmd/cmd.h"
+#include "cmd/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +41,9 @@ static const struct cmd_option options[] = {
 	  "Let the capture end at this size, such as 500k, 20M or 1G; 64M by default." },
 	{ CMD_NUMBER, 0, "capture-snap", "BYTES", AT(capture_snap), 14, 65535,
 	  "Keep only so many bytes of each frame." },
+	{ CMD_TEXT, 0, "metrics", "ADDR:PORT", AT(metrics), 0, 0,
+	  "Serve the guest's metrics at http://ADDR:PORT/metrics, as OpenMetrics. Without ADDR: of "
+	  "127.0.0.1." },
 	{ CMD_FLAG, 'd', "detach", NULL, AT(detach), 0, 0,
 	  "Go to the background when all is ready: network up, ports published. Prints the name." },
 	{ CMD_TEXT, 0, "log", "FILE", AT(log), 0, 0,
@@ -105,6 +108,7 @@ static int plan_ports(struct relay_publish *publish, const struct cmd_network *c
 int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const struct cmd_command *command)
 {
+	struct drive_error error;
 	int code;
 
 	if (chosen->log && !chosen->detach)
@@ -121,6 +125,8 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 				 "--name %s: a name has up to %d letters, digits, '.', '_' and "
 				 "'-', and begins with a letter or digit",
 				 chosen->name, DRIVE_NAME_SIZE - 1);
+	if (chosen->metrics && cmd_listen_parse(&harbour->exporter.at, chosen->metrics, &error) < 0)
+		return cmd_usage(command, "--metrics: %s", error.text);
 	harbour->plan.mtu = (uint32_t)chosen->mtu;
 	harbour->host_loopback = chosen->host_loopback;
 	harbour->quiet = chosen->quiet;
@@ -164,6 +170,28 @@ static void raise_limit(struct cmd_harbour *harbour)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* Its process is made now, while there is little that it could take along. */
+static int take_metrics(struct cmd_harbour *harbour)
+{
+	struct cmd_exporter *exporter = &harbour->exporter;
+	struct drive_error error;
+	int fd = cmd_listen_open(&exporter->at, &error);
+	int code = CMD_REFUSED;
+
+	if (fd >= 0) {
+		exporter->listener = fd;
+		code = cmd_exporter_start(exporter, harbour->name, &error) < 0 ? CMD_FAILED :
+										 CMD_GO_ON;
+	}
+	if (code == CMD_GO_ON)
+		return code;
+	cmd_say("--metrics: %s", error.text);
+	relay_publish_free(&harbour->publish);
+	drive_runtime_remove(harbour->name);
+	close(harbour->listener);
+	return code;
+}
+
 int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const char *program)
 {
@@ -186,7 +214,7 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 			return name_taken(harbour->name, &error);
 		return complain(&error, CMD_FAILED);
 	}
-	return CMD_GO_ON;
+	return chosen->metrics ? take_metrics(harbour) : CMD_GO_ON;
 }
 
 /* ---- what is said ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato version: what was built in, and what this kernel allows. */
-#include "cmd/cmd.h"
+#include "cmd/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -49,6 +49,7 @@ static int run(int argc, char **argv)
 {
 	struct cmd_operands operands;
 	struct utsname kernel;
+	char metrics[64];
 	int code = cmd_parse(&cmd_version, argv, NULL, &operands);
 
 	(void)argc;
@@ -56,6 +57,7 @@ static int run(int argc, char **argv)
 		return code;
 	printf("minato %s\n", MINATO_VERSION);
 	printf("library:           jansson %s\n", jansson_version_str());
+	printf("metrics:           %s\n", cmd_httpd_version(metrics, sizeof(metrics)));
 	if (!uname(&kernel))
 		printf("kernel:            %s %s\n", kernel.sysname, kernel.release);
 	printf("user namespaces:   %s\n", namespaces_word());

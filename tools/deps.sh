@@ -19,6 +19,7 @@ build  libmnl-dev       lib:libmnl
 build  libcap-ng-dev    lib:libcap-ng
 build  libseccomp-dev   lib:libseccomp
 build  libjansson-dev   lib:jansson
+build  libmicrohttpd-dev lib:libmicrohttpd
 demo   iproute2         cmd:ip
 demo   curl             cmd:curl
 demo   procps           cmd:ps

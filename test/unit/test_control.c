@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cmd/cmd.h"
+#include "cmd/metrics.h"
 
 static struct drive_loop *loop;
 static struct cmd_control *control;
@@ -43,6 +43,21 @@ static int take_signal(void *user, int signo)
 	(void)user;
 	last_signal = signo;
 	return signo == SIGUSR1 ? -ESRCH : 0;
+}
+
+/* A census takes some turns. */
+static int turns_to_count;
+
+static bool count_some(void *user, struct cmd_census *census)
+{
+	(void)user;
+	return ++census->cursor >= (uint64_t)turns_to_count;
+}
+
+static json_t *tell_metrics(void *user, const struct cmd_census *census)
+{
+	(void)user;
+	return json_pack("{s:I}", "turns", (json_int_t)census->cursor);
 }
 
 /* Orders: how many were begun, and whether one is under way, for whom. */
@@ -76,6 +91,8 @@ static int setup(void **state)
 		.row = tell_row,
 		.signal = take_signal,
 		.forward = tell_row,
+		.census = count_some,
+		.metrics = tell_metrics,
 		.add = take_order,
 		.remove = take_removal,
 	};
@@ -272,6 +289,31 @@ static void no_rows_are_an_end_alone(void **state)
 	say(fd, "{\"v\":1,\"request\":\"rows\"}\n");
 	assert_string_equal(heard(fd), "{\"count\":0,\"done\":true,\"v\":1}\n");
 	close(fd);
+}
+
+static void metrics_take_some_turns(void **state)
+{
+	int fd = join();
+	int other = join();
+
+	(void)state;
+	turns_to_count = 20;
+	say(fd, "{\"v\":1,\"request\":\"metrics\"}\n");
+	assert_string_equal(heard(fd), "");
+	/* Others are answered meanwhile. */
+	say(other, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(other), "web"));
+	turn(20);
+	assert_string_equal(heard(fd), "{\"turns\":20,\"done\":true,\"v\":1}\n");
+	/* Each begins anew; who goes in the middle of one leaves nothing. */
+	say(fd, "{\"v\":1,\"request\":\"metrics\"}\n");
+	turn(20);
+	assert_string_equal(heard(fd), "{\"turns\":20,\"done\":true,\"v\":1}\n");
+	turns_to_count = 1000000;
+	say(fd, "{\"v\":1,\"request\":\"metrics\"}\n");
+	close(fd);
+	close(other);
+	turn(20);
 }
 
 static void a_listing_leaves_turns_for_others(void **state)
@@ -566,6 +608,7 @@ int main(void)
 		CASE(what_is_wrong_is_said_and_ends_the_client),
 		CASE(rows_come_in_lines_that_fit),
 		CASE(no_rows_are_an_end_alone),
+		CASE(metrics_take_some_turns),
 		CASE(a_listing_leaves_turns_for_others),
 		CASE(who_does_not_read_blocks_nobody),
 		CASE(a_line_without_end_is_refused),
