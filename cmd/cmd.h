@@ -249,7 +249,7 @@ enum cmd_message_kind {
 	/* The keeper tells. */
 	CMD_TELL_BEGIN = 1,   /* `begin`; beside it the tap. The first message, once. */
 	CMD_TELL_NAMESERVERS, /* `nameservers`: the host's, as they are now */
-	CMD_TELL_CLIENT,      /* beside it a client of the control socket, of this user or root */
+	CMD_TELL_CLIENT,      /* `client`; beside it its socket: it is of this user or root */
 	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
 	CMD_TELL_HURRY,	      /* ... at once */
 	CMD_TELL_BOUND,	      /* `bound`: what CMD_ASK_BIND led to; beside it sockets */
@@ -294,6 +294,7 @@ struct cmd_message {
 			uint32_t total, count;	      /* sockets; those beside this message */
 			struct relay_door doors[CMD_CHANNEL_FDS_MAX];
 		} bound;
+		struct minato_owner client;
 		struct drive_listeners listeners;
 		struct drive_error text;
 	};
@@ -526,6 +527,9 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 /* Asks the keeper to send the guest a signal. 0 or negative errno. */
 int cmd_worker_signal(struct cmd_worker *worker, int signo);
 
+/* Acts in the host value as the guest's own keeper: what minato makes for it by itself. */
+void cmd_worker_act(struct cmd_worker *worker);
+
 /* ---- orders.c: forwards added and removed while the guest runs ---- */
 
 /* The keeper's answer; takes the descriptors over. */
@@ -655,8 +659,13 @@ int cmd_control_open(struct cmd_control **control, struct drive_loop *loop,
  * cmd_control_admit follows.
  */
 void cmd_control_expect(struct cmd_control *control);
-/* Takes over the client's socket, which must be non-blocking; -1: none came. */
-void cmd_control_admit(struct cmd_control *control, int fd);
+/*
+ * Takes over the client's socket, which must be non-blocking; -1: none came. `who` it is, as the
+ * keeper saw it, is copied.
+ */
+void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who);
+/* The client of that number, or NULL when it has gone. Borrowed until the loop turns. */
+const struct minato_owner *cmd_control_client(const struct cmd_control *control, uint64_t client);
 /* The reply that a client waits for (reference taken over); it may be gone by now. */
 void cmd_control_reply(struct cmd_control *control, uint64_t client, json_t *reply);
 /* The order that was in the way is done: the next. */

@@ -35,6 +35,7 @@ struct client {
 	enum { LIST_NOTHING, LIST_ROWS, LIST_FORWARDS } listing;
 	struct cmd_census *census; /* under way, or NULL */
 	uint64_t number;	   /* of the client, of all there were */
+	struct minato_owner who;
 	json_t *waiting;	   /* its order, while another is under way */
 	uint64_t ordered;	   /* waits in this order */
 	bool owed;		   /* the reply to its order comes later */
@@ -353,7 +354,7 @@ void cmd_control_expect(struct cmd_control *control)
 	control->expecting = client;
 }
 
-void cmd_control_admit(struct cmd_control *control, int fd)
+void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who)
 {
 	struct client *client = control->expecting;
 
@@ -362,7 +363,7 @@ void cmd_control_admit(struct cmd_control *control, int fd)
 		client->spare = hold_place(control);
 		return;
 	}
-	*client = (struct client){ .control = control, .fd = fd, .spare = -1 };
+	*client = (struct client){ .control = control, .fd = fd, .spare = -1, .who = *who };
 	client->number = ++control->last_number;
 	client->in = malloc(CMD_LINE_MAX);
 	client->out = malloc(CMD_LINE_MAX);
@@ -370,6 +371,15 @@ void cmd_control_admit(struct cmd_control *control, int fd)
 	client->watch = drive_loop_add(control->loop, fd, EPOLLIN, client_ready, client);
 	if (!client->in || !client->out || client->watch < 0)
 		end_client(client);
+}
+
+const struct minato_owner *cmd_control_client(const struct cmd_control *control, uint64_t client)
+{
+	for (size_t i = 0; i < CMD_CLIENTS_MAX; i++) {
+		if (control->clients[i].fd >= 0 && control->clients[i].number == client)
+			return &control->clients[i].who;
+	}
+	return NULL;
 }
 
 /* Ends who was silent too long; the next deadline. */

@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/kernel.h"
+
 #define NS_PER_MS INT64_C(1000000)
 /* What a worker may say in its life: a report of a sanitizer is the longest of use. */
 #define SAID_MAX 65536u
@@ -200,16 +202,31 @@ static bool has_room(const struct cmd_hand *hand)
 	return poll(&room, 1, 0) > 0 && room.revents & POLLOUT;
 }
 
+/* Who asks, as far as /proc tells; by now the process may be another one's. */
+static void describe(struct minato_owner *client, pid_t pid)
+{
+	struct kernel_process process;
+
+	*client = (struct minato_owner){ .uid = MINATO_UID_NONE, .pid = (uint32_t)pid };
+	if (pid <= 0 || kernel_process_read(&process, pid) < 0)
+		return;
+	client->uid = process.uid;
+	client->started_s = process.started_s;
+	(void)snprintf(client->program, sizeof(client->program), "%s", process.program);
+}
+
 static bool admit_one(struct cmd_harbour *harbour)
 {
-	const struct cmd_message message = { .kind = CMD_TELL_CLIENT };
+	struct cmd_message message = { .kind = CMD_TELL_CLIENT };
+	pid_t peer;
 	int fd = accept4(harbour->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return false;
 	/* Here, where ids have a meaning: the worker sees none. */
-	if (drive_runtime_peer(fd, NULL) == 0) {
+	if (drive_runtime_peer(fd, &peer) == 0) {
 		harbour->admitted = drive_now();
+		describe(&message.client, peer);
 		(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
 	}
 	close(fd);

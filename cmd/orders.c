@@ -132,6 +132,20 @@ static void give_up(struct cmd_worker *worker, const struct relay_failure *failu
 	fail(worker, failure);
 }
 
+/* The entries are of who asked for them, if that client is still there. */
+static int start(struct cmd_worker *worker)
+{
+	struct cmd_orders *orders = &worker->orders;
+	const struct minato_owner *who = cmd_control_client(worker->control, orders->client);
+	int result;
+
+	if (who)
+		(void)minato_act_as(worker->host, who);
+	result = relay_publish_start(worker->relay, &orders->list, NULL);
+	cmd_worker_act(worker);
+	return result;
+}
+
 /* All that was asked for is here. */
 static void complete(struct cmd_worker *worker)
 {
@@ -146,7 +160,7 @@ static void complete(struct cmd_worker *worker)
 		end(worker, NULL);
 		return;
 	}
-	result = relay_publish_start(worker->relay, &orders->list, NULL);
+	result = start(worker);
 	if (result == 0)
 		result = cmd_channel_send(worker->channel, &keep, NULL, 0);
 	if (result < 0) {

@@ -197,6 +197,15 @@ static void take_listeners(struct cmd_worker *worker, const struct cmd_message *
 		(void)relay_auto_listeners(worker->relay, &listeners);
 }
 
+/* What it asks for is this guest's. */
+static void admit_client(struct cmd_worker *worker, const struct cmd_message *message, int fd)
+{
+	struct minato_owner who = message->client;
+
+	(void)snprintf(who.guest, sizeof(who.guest), "%s", worker->harbour->name);
+	cmd_control_admit(worker->control, fd, &who);
+}
+
 /* Descriptors that come along are taken over; -1 where none came. */
 /* syscalls: close */
 static void take_message(struct cmd_worker *worker, const struct cmd_message *message, int fd)
@@ -207,7 +216,7 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 				  message->nameservers.count);
 		break;
 	case CMD_TELL_CLIENT:
-		cmd_control_admit(worker->control, fd);
+		admit_client(worker, message, fd);
 		return;
 	case CMD_TELL_LISTENERS:
 		take_listeners(worker, message, fd);
@@ -316,6 +325,20 @@ static int add_addresses(struct cmd_worker *worker)
 	return result;
 }
 
+void cmd_worker_act(struct cmd_worker *worker)
+{
+	const struct cmd_harbour *harbour = worker->harbour;
+	struct minato_owner owner = {
+		.uid = harbour->uid,
+		.pid = (uint32_t)harbour->pid,
+		.started_s = harbour->started_s,
+		.program = "minato",
+	};
+
+	(void)snprintf(owner.guest, sizeof(owner.guest), "%s", harbour->name);
+	(void)minato_act_as(worker->host, &owner);
+}
+
 /* unsealed: mmap */
 static int make_host(struct cmd_worker *worker, uint32_t offloads)
 {
@@ -346,7 +369,10 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	if (memory == MAP_FAILED)
 		return -errno;
 	result = minato_create(memory, size, &config, drive_now(), &worker->host);
-	return result ? result : add_addresses(worker);
+	if (result)
+		return result;
+	cmd_worker_act(worker);
+	return add_addresses(worker);
 }
 
 static int make_tap(struct cmd_worker *worker, int fd, struct drive_error *error)

@@ -146,6 +146,9 @@ struct kernel_process {
 	char group[KERNEL_GROUP_SIZE]; /* kernel_group_name of its cgroup, or empty */
 };
 
+/* Describes a process; -ESRCH when there is none. What cannot be read stays 0. */
+int kernel_process_read(struct kernel_process *process, pid_t pid);
+
 struct kernel_owner {
 	uint32_t inode;
 	int fd;

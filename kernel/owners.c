@@ -117,17 +117,36 @@ static void read_group(struct kernel_process *process, int dir)
 	(void)kernel_group_name(process->group, path);
 }
 
-static struct kernel_process *describe(struct kernel_owners *owners, pid_t pid, int dir)
+static void describe(struct kernel_process *process, pid_t pid, int dir, int64_t boot_s)
 {
-	struct kernel_process *process = take_room(owners, sizeof(*process));
-
-	if (!process)
-		return NULL;
 	*process = (struct kernel_process){ .pid = pid };
-	read_stat(process, dir, owners->boot_s);
+	read_stat(process, dir, boot_s);
 	read_uid(process, dir);
 	read_group(process, dir);
-	return process;
+}
+
+static int64_t boot_time(void)
+{
+	struct timespec now;
+	struct timespec up;
+
+	if (clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
+		return 0;
+	return now.tv_sec - up.tv_sec - (now.tv_nsec < up.tv_nsec);
+}
+
+int kernel_process_read(struct kernel_process *process, pid_t pid)
+{
+	char path[32];
+	int dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	describe(process, pid, dir, boot_time());
+	close(dir);
+	return 0;
 }
 
 /* ---- the walk ---- */
@@ -160,7 +179,7 @@ static void add(struct kernel_owners *owners, uint32_t inode, int fd,
 /* Few processes have sockets: only those are described. */
 static void visit(struct kernel_owners *owners, int proc, const char *name)
 {
-	const struct kernel_process *process = NULL;
+	struct kernel_process *process = NULL;
 	int dir = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fds = dir < 0 ? -1 : openat(dir, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *list = fds < 0 ? NULL : fdopendir(fds);
@@ -171,10 +190,13 @@ static void visit(struct kernel_owners *owners, int proc, const char *name)
 		if (!isdigit((unsigned char)item->d_name[0]) ||
 		    !inode_of(fds, item->d_name, &inode))
 			continue;
-		if (!process)
-			process = describe(owners, (pid_t)strtol(name, NULL, 10), dir);
-		if (process)
-			add(owners, inode, (int)strtol(item->d_name, NULL, 10), process);
+		if (!process) {
+			process = take_room(owners, sizeof(*process));
+			if (!process)
+				break;
+			describe(process, (pid_t)strtol(name, NULL, 10), dir, owners->boot_s);
+		}
+		add(owners, inode, (int)strtol(item->d_name, NULL, 10), process);
 	}
 	if (list)
 		(void)closedir(list);
@@ -182,16 +204,6 @@ static void visit(struct kernel_owners *owners, int proc, const char *name)
 		close(fds);
 	if (dir >= 0)
 		close(dir);
-}
-
-static int64_t boot_time(void)
-{
-	struct timespec now;
-	struct timespec up;
-
-	if (clock_gettime(CLOCK_REALTIME, &now) < 0 || clock_gettime(CLOCK_BOOTTIME, &up) < 0)
-		return 0;
-	return now.tv_sec - up.tv_sec - (now.tv_nsec < up.tv_nsec);
 }
 
 int kernel_owners_read(struct kernel_owners **out)

@@ -106,6 +106,7 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 		return;
 	}
 	minato_set_user(relay->host, f->socket, lane_word(f));
+	minato_owner_copy(relay->host, f->socket, f->entry);
 	f->fd = fd;
 	/* Not read before the guest has answered, but watched: the caller may give up. */
 	if (lane_watch(f, false) < 0)

@@ -81,6 +81,7 @@ static struct lane *begin(struct relay_published *door, const struct gram *gram,
 		return NULL;
 	}
 	minato_set_user(relay->host, f->socket, lane_word(f));
+	minato_owner_copy(relay->host, f->socket, f->entry);
 	relay_count(relay, RELAY_COUNT_UDP_IN);
 	return f;
 }

@@ -76,6 +76,18 @@ static json_t *owners_of(const struct view_row *row)
 	return list;
 }
 
+static json_t *maker_of(const struct minato_owner *maker)
+{
+	json_t *object = json_pack("{s:o,s:I,s:o}", "program", string_of(maker->program), "pid",
+				   (json_int_t)maker->pid, "guest", string_of(maker->guest));
+
+	if (maker->uid != MINATO_UID_NONE)
+		json_object_set_new(object, "uid", json_integer(maker->uid));
+	if (maker->started_s)
+		json_object_set_new(object, "started", json_integer(maker->started_s));
+	return object;
+}
+
 static json_t *outside_of(const struct minato_endpoint *outside)
 {
 	struct view_end end = view_end_of(outside);
@@ -103,6 +115,8 @@ static json_t *row_of(const struct view_row *row)
 	if (row->outside.port)
 		json_object_set_new(object, "outside", outside_of(&row->outside));
 	json_object_set_new(object, "process", owners_of(row));
+	if (row->maker.pid)
+		json_object_set_new(object, "owner", maker_of(&row->maker));
 	return object;
 }
 

@@ -147,7 +147,9 @@ static void from_service(struct view_row *out, const struct minato_row *row)
 void view_row_from(struct view_row *out, const struct minato_row *row, const char *guest,
 		   struct minato_time now)
 {
-	*out = (struct view_row){ .proto = row->proto, .hits = row->hits, .age_ms = -1 };
+	*out = (struct view_row){
+		.proto = row->proto, .hits = row->hits, .age_ms = -1, .maker = row->owner
+	};
 	snprintf(out->guest, sizeof(out->guest), "%s", guest);
 	if (row->since.ns > 0 && row->since.ns <= now.ns)
 		out->age_ms = (now.ns - row->since.ns) / NS_PER_MS;

@@ -24,18 +24,39 @@ int view_message_end_read(struct minato_endpoint *end, const json_t *message)
 	return minato_addr_parse(address, &end->addr);
 }
 
+/* NULL where nothing is known. A name that is not UTF-8 is left out. */
+static json_t *owner_of(const struct minato_owner *owner)
+{
+	json_t *message = NULL;
+
+	if (owner->pid || owner->uid != MINATO_UID_NONE || owner->program[0] || owner->guest[0])
+		message = json_pack("{s:I,s:I,s:I}", "uid", (json_int_t)owner->uid, "pid",
+				    (json_int_t)owner->pid, "started",
+				    (json_int_t)owner->started_s);
+	if (message) {
+		json_object_set_new(message, "program", json_string(owner->program));
+		json_object_set_new(message, "guest", json_string(owner->guest));
+	}
+	return message;
+}
+
 json_t *view_message_row(const struct minato_row *row)
 {
-	return json_pack("{s:s,s:i,s:i,s:i,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I}",
-			 "kind", minato_kind_name(row->kind), "verdict", (int)row->verdict, "proto",
-			 row->proto, "state", (int)row->state, "local",
-			 view_message_end(&row->local), "remote", view_message_end(&row->remote),
-			 "target", view_message_end(&row->target), "local_prefix",
-			 row->local_prefix, "remote_prefix", row->remote_prefix, "first",
-			 row->first, "last", row->last, "recv_queue", (json_int_t)row->recv_queue,
-			 "send_queue", (json_int_t)row->send_queue, "hits", (json_int_t)row->hits,
-			 "bytes_in", (json_int_t)row->bytes_in, "bytes_out",
-			 (json_int_t)row->bytes_out, "since_ns", (json_int_t)row->since.ns);
+	json_t *owner = owner_of(&row->owner);
+	json_t *message = json_pack(
+		"{s:s,s:i,s:i,s:i,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I}", "kind",
+		minato_kind_name(row->kind), "verdict", (int)row->verdict, "proto", row->proto,
+		"state", (int)row->state, "local", view_message_end(&row->local), "remote",
+		view_message_end(&row->remote), "target", view_message_end(&row->target),
+		"local_prefix", row->local_prefix, "remote_prefix", row->remote_prefix, "first",
+		row->first, "last", row->last, "recv_queue", (json_int_t)row->recv_queue,
+		"send_queue", (json_int_t)row->send_queue, "hits", (json_int_t)row->hits,
+		"bytes_in", (json_int_t)row->bytes_in, "bytes_out", (json_int_t)row->bytes_out,
+		"since_ns", (json_int_t)row->since.ns);
+
+	if (owner)
+		json_object_set_new(message, "owner", owner);
+	return message;
 }
 
 static int read_kind(struct minato_row *row, const json_t *message)
@@ -81,6 +102,25 @@ static void read_numbers(struct minato_row *row, const json_t *message, bool *ba
 	row->since.ns = (int64_t)number(message, "since_ns", INT64_MAX, bad);
 }
 
+static void read_name(char *out, size_t size, const json_t *message, const char *name)
+{
+	const char *text = json_string_value(json_object_get(message, name));
+
+	(void)snprintf(out, size, "%s", text ? text : "");
+}
+
+static void read_owner(struct minato_owner *owner, const json_t *message, bool *bad)
+{
+	*owner = (struct minato_owner){ .uid = MINATO_UID_NONE };
+	if (!message)
+		return;
+	owner->uid = (uint32_t)number(message, "uid", UINT32_MAX, bad);
+	owner->pid = (uint32_t)number(message, "pid", UINT32_MAX, bad);
+	owner->started_s = (int64_t)number(message, "started", INT64_MAX, bad);
+	read_name(owner->program, sizeof(owner->program), message, "program");
+	read_name(owner->guest, sizeof(owner->guest), message, "guest");
+}
+
 int view_message_row_read(struct minato_row *row, const json_t *message)
 {
 	bool bad = false;
@@ -89,6 +129,7 @@ int view_message_row_read(struct minato_row *row, const json_t *message)
 	if (read_kind(row, message))
 		return -EINVAL;
 	read_numbers(row, message, &bad);
+	read_owner(&row->owner, json_object_get(message, "owner"), &bad);
 	if (bad)
 		return -EINVAL;
 	if (view_message_end_read(&row->local, json_object_get(message, "local")) ||

@@ -89,6 +89,9 @@ static void extended_words(char *out, size_t size, const struct view_row *row)
 				 row->outside.port);
 	if (row->inode)
 		snprintf(out + used, size - (size_t)used, " uid:%u ino:%u", row->uid, row->inode);
+	else if (row->maker.pid && row->listening)
+		snprintf(out + used, size - (size_t)used, " owner:%s,pid=%u,uid=%d",
+			 row->maker.program, row->maker.pid, (int)row->maker.uid);
 }
 
 /* Process and what -e adds share the last column, which is folded first. */

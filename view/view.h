@@ -62,6 +62,7 @@ struct view_row {
 	struct view_owner owners[VIEW_OWNERS_MAX];
 	size_t owner_count;
 	uint32_t uid, inode; /* of the guest's socket; inode 0: not known */
+	struct minato_owner maker; /* on whose behalf minato has it; pid 0: not known */
 };
 
 /*

@@ -357,6 +357,8 @@ int minato_owner_get(struct minato *m, uint64_t handle,
 		     struct minato_owner *out);
 int minato_owner_set(struct minato *m, uint64_t handle,
 		     const struct minato_owner *owner);
+/* The owner of `from` for `to`. -EBADF. */
+int minato_owner_copy(struct minato *m, uint64_t to, uint64_t from);
 
 /* ------------------------------------------------------------------------
  * Sockets. They act at the host's time: the latest given to input, output or

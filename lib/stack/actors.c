@@ -155,35 +155,64 @@ int minato_act_as(struct minato *m, const struct minato_owner *owner)
 	return owner != NULL && actor == 0 ? -ENOSPC : 0;
 }
 
+/* Of a handle: a socket's number or an entry's. */
+struct owned {
+	bool is_socket;
+	uint32_t number;
+};
+
+static bool find(const struct minato *m, uint64_t handle, struct owned *out)
+{
+	out->is_socket = slots_find(m, handle, &out->number) != NULL;
+	return out->is_socket || entries_find(m, handle, &out->number);
+}
+
+static uint16_t actor_of(const struct minato *m, const struct owned *o)
+{
+	return o->is_socket ? actors_of(m, o->number) :
+			      entries_actor(m, o->number);
+}
+
+static void own(struct minato *m, const struct owned *o, uint16_t actor)
+{
+	if (o->is_socket)
+		actors_own(m, o->number, actor);
+	else
+		entries_own(m, o->number, actor);
+}
+
 int minato_owner_get(struct minato *m, uint64_t handle,
 		     struct minato_owner *out)
 {
-	uint32_t number;
+	struct owned owned;
 
-	if (slots_find(m, handle, &number) != NULL)
-		actors_describe(m, actors_of(m, number), out);
-	else if (entries_find(m, handle, &number))
-		actors_describe(m, entries_actor(m, number), out);
-	else
+	if (!find(m, handle, &owned))
 		return -EBADF;
+	actors_describe(m, actor_of(m, &owned), out);
 	return 0;
 }
 
 int minato_owner_set(struct minato *m, uint64_t handle,
 		     const struct minato_owner *owner)
 {
-	uint32_t number;
-	const bool is_socket = slots_find(m, handle, &number) != NULL;
+	struct owned owned;
 	uint16_t actor;
 
-	if (!is_socket && !entries_find(m, handle, &number))
+	if (!find(m, handle, &owned))
 		return -EBADF;
 	actor = actors_take(m, owner);
 	if (owner != NULL && actor == 0)
 		return -ENOSPC;
-	if (is_socket)
-		actors_own(m, number, actor);
-	else
-		entries_own(m, number, actor);
+	own(m, &owned, actor);
+	return 0;
+}
+
+int minato_owner_copy(struct minato *m, uint64_t to, uint64_t from)
+{
+	struct owned heir, owned;
+
+	if (!find(m, to, &heir) || !find(m, from, &owned))
+		return -EBADF;
+	own(m, &heir, actors_keep(m, actor_of(m, &owned)));
 	return 0;
 }

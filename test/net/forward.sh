@@ -60,6 +60,16 @@ is "a run keeps its offset" "$(ask_peer $HOST4 8042)" 9042
 is "and its last port" "$(ask_peer $HOST4 8999)" 9999
 is "a run of 1000 ports is one row for each family" "$(rows run)" 2
 has "and one line of ps" "$(as_user "$M" ps)" '^run .* 8000-8999->9000-9999/tcp'
+as_user "$M" forward add run 7000:9000
+rows_of_port() { as_user "$M" ss -aHne --in run | tr -s ' \n' ' ' | grep -Eo "[0-9.*]+:$1 .*" | head -1; }
+keeper=$(as_user "$M" ps --json | python3 -c 'import json,sys
+print([g["pid"] for g in json.load(sys.stdin)["guests"] if g["name"] == "run"][0])')
+has "a published port is of who ran the guest" "$(rows_of_port 8000-8999)" "owner:minato,pid=$keeper,"
+adder=$(as_user "$M" ss -aHn --in run --json | python3 -c 'import json,sys
+print([(r["owner"]["program"], r["owner"]["guest"], r["owner"]["pid"] != '"$keeper"')
+       for r in json.load(sys.stdin)["rows"]
+       if r["kind"] == "published" and r["local"]["port"] == 7000][0])')
+is "and one that was added of who asked for it" "$adder" "('minato', 'run', True)"
 as_user "$M" stop run
 
 # --- all ----------------------------------------------------------------------

@@ -167,6 +167,10 @@ static void test_handed_on(void **state)
 	assert_int_equal(minato_owner_set(p.a.m, entry, NULL), 0);
 	assert_string_equal(owner_of(p.a.m, s), "worker");
 	assert_string_equal(owner_of(p.a.m, entry), "");
+	assert_int_equal(minato_owner_copy(p.a.m, entry, s), 0);
+	assert_string_equal(owner_of(p.a.m, entry), "worker");
+	assert_int_equal(minato_owner_copy(p.a.m, s, 0), -EBADF);
+	assert_int_equal(minato_owner_copy(p.a.m, 0, s), -EBADF);
 	assert_int_equal(minato_close(p.a.m, s), 0);
 	assert_int_equal(minato_entry_remove(p.a.m, entry), 0);
 	assert_int_equal(minato_owner_set(p.a.m, s, &heir), -EBADF);

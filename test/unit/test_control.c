@@ -130,7 +130,7 @@ static int join(void)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	cmd_control_expect(control);
-	cmd_control_admit(control, ends[1]);
+	cmd_control_admit(control, ends[1], &(struct minato_owner){ .pid = 77 });
 	turn(2);
 	return ends[0];
 }
@@ -457,7 +457,7 @@ static void without_descriptors_it_still_answers(void **state)
 	cmd_control_expect(control);
 	assert_int_equal(cmd_channel_receive(channel[1], &came, fds, &count), 1);
 	assert_int_equal(count, 1);
-	cmd_control_admit(control, fds[0]);
+	cmd_control_admit(control, fds[0], &message.client);
 	say(ends[0], "{\"v\":1,\"request\":\"info\"}\n");
 	assert_non_null(strstr(heard(ends[0]), "web"));
 	setrlimit(RLIMIT_NOFILE, &before);
@@ -469,6 +469,22 @@ static void without_descriptors_it_still_answers(void **state)
 	close(ends[1]);
 }
 
+/* Whoever gave an order is known as long as it waits. */
+static void a_client_is_known_by_number(void **state)
+{
+	int fd = join();
+	const struct minato_owner *who;
+
+	(void)state;
+	say(fd, "{\"v\":1,\"request\":\"forward-add\",\"specs\":[]}\n");
+	who = cmd_control_client(control, customer);
+	assert_non_null(who);
+	assert_int_equal(who->pid, 77);
+	assert_null(cmd_control_client(control, customer + 1));
+	assert_null(cmd_control_client(control, 0));
+	close(fd);
+}
+
 /* A client that was announced and did not come leaves its place to the next. */
 static void who_does_not_come_takes_no_place(void **state)
 {
@@ -477,7 +493,7 @@ static void who_does_not_come_takes_no_place(void **state)
 	(void)state;
 	for (int i = 0; i < 3 * CMD_CLIENTS_MAX; i++) {
 		cmd_control_expect(control);
-		cmd_control_admit(control, -1);
+		cmd_control_admit(control, -1, &(struct minato_owner){ .pid = 0 });
 	}
 	fd = join();
 	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
@@ -623,6 +639,7 @@ int main(void)
 		CASE(a_wrong_order_is_an_error),
 		CASE(forwards_come_as_rows_do),
 		CASE(without_descriptors_it_still_answers),
+		CASE(a_client_is_known_by_number),
 		CASE(who_does_not_come_takes_no_place),
 	};
 

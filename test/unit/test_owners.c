@@ -125,10 +125,24 @@ static void thousands_are_told_apart(void **state)
 		close(fds[i]);
 }
 
+static void one_process_is_described(void **state)
+{
+	struct kernel_process process;
+
+	(void)state;
+	assert_int_equal(kernel_process_read(&process, getpid()), 0);
+	assert_int_equal(process.pid, getpid());
+	assert_int_equal(process.uid, geteuid());
+	assert_string_equal(process.program, program_invocation_short_name);
+	assert_in_range(process.started_s, time(NULL) - 200, time(NULL) + 1);
+	assert_int_equal(kernel_process_read(&process, 0x7fffffff), -ESRCH);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(we_hold_our_own_socket),
+		cmocka_unit_test(one_process_is_described),
 		cmocka_unit_test(a_socket_has_every_process_and_descriptor),
 		cmocka_unit_test(what_nobody_holds_has_no_owner),
 		cmocka_unit_test(thousands_are_told_apart),

@@ -31,6 +31,7 @@ static struct minato_row sample(void)
 		.bytes_in = UINT64_C(1) << 40,
 		.bytes_out = 6,
 		.since = { 77 },
+		.owner = { 1000, 77, 1700000000, "nginx", "web" },
 	};
 
 	minato_addr_parse("0.0.0.0", &row.local.addr);
@@ -66,6 +67,25 @@ static void a_row_survives_the_way(void **state)
 	assert_int_equal(back.bytes_in, UINT64_C(1) << 40);
 	assert_int_equal(back.since.ns, 77);
 	assert_true(back.ranged);
+	assert_memory_equal(&back.owner, &row.owner, sizeof(row.owner));
+}
+
+static void nobody_is_known_by_no_member(void **state)
+{
+	struct minato_row row = sample();
+	struct minato_row back;
+	json_t *message;
+
+	(void)state;
+	row.owner = (struct minato_owner){ .uid = MINATO_UID_NONE };
+	message = view_message_row(&row);
+	assert_null(json_object_get(message, "owner"));
+	assert_int_equal(view_message_row_read(&back, message), 0);
+	assert_int_equal(back.owner.uid, MINATO_UID_NONE);
+	assert_int_equal(back.owner.pid, 0);
+	json_object_set_new(message, "owner", json_pack("{s:i}", "pid", -1));
+	assert_int_equal(view_message_row_read(&back, message), -EINVAL);
+	json_decref(message);
 }
 
 /* Changes one member of a good message and reads it. */
@@ -139,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_survives_the_way),
+		cmocka_unit_test(nobody_is_known_by_no_member),
 		cmocka_unit_test(numbers_out_of_bounds_are_refused),
 		cmocka_unit_test(members_of_another_type_are_refused),
 		cmocka_unit_test(unknown_members_are_ignored),
