@@ -319,8 +319,14 @@ static int run(int argc, char **argv)
 	if (operands.count)
 		return cmd_usage(&cmd_ss, "'%s' is one word too many; a guest is chosen by --in",
 				 operands.words[0]);
-	listing.filter = (struct view_filter){ chosen.tcp,	 chosen.udp,   chosen.all,
-					       chosen.listening, chosen.only4, chosen.only6 };
+	listing.filter = (struct view_filter){
+		.tcp = chosen.tcp,
+		.udp = chosen.udp,
+		.all = chosen.all,
+		.listening = chosen.listening,
+		.only4 = chosen.only4,
+		.only6 = chosen.only6,
+	};
 	code = chosen.guest ? read_one(&listing) : read_every(&listing);
 	if (code == CMD_OK) {
 		if (listing.count)

@@ -2,6 +2,8 @@
 /* From rows of the table to rows of a listing: the guest's side of things, filters, order. */
 #include "view/view.h"
 
+#include "view/filter.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -171,6 +173,14 @@ static bool family_wanted(const struct view_filter *filter, const struct view_ro
 	return filter->only4 ? is4 : !is4;
 }
 
+/* State words take the place of -a and -l. */
+static bool state_wanted(const struct view_filter *filter, const struct view_row *row)
+{
+	if (filter->program && filter->program->stated)
+		return (filter->program->states & filter_state_bit(row)) != 0;
+	return filter->all || row->listening == filter->listening;
+}
+
 bool view_filter_match(const struct view_filter *filter, const struct view_row *row)
 {
 	bool any_proto = filter->tcp == filter->udp;
@@ -181,9 +191,8 @@ bool view_filter_match(const struct view_filter *filter, const struct view_row *
 		return false;
 	if (!any_proto && row->proto == MINATO_ICMP)
 		return false;
-	if (!filter->all && row->listening != filter->listening)
-		return false;
-	return family_wanted(filter, row);
+	return state_wanted(filter, row) && family_wanted(filter, row) &&
+	       (!filter->program || filter_match(filter->program, row));
 }
 
 static int compare_number(unsigned x, unsigned y)

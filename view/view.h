@@ -63,6 +63,12 @@ struct view_row {
 	size_t owner_count;
 	uint32_t uid, inode; /* of the guest's socket; inode 0: not known */
 	struct minato_owner maker; /* on whose behalf minato has it; pid 0: not known */
+	/* What filters ask for; 0 and false where it is not known. */
+	bool is6;	    /* an IPv6 socket, even where its addresses are IPv4's */
+	bool autobound;	    /* nobody chose its local port */
+	uint32_t interface; /* that it is bound to */
+	uint32_t mark;
+	uint64_t cgroup; /* its number */
 };
 
 /*
@@ -77,9 +83,12 @@ const char *view_state_word(uint8_t proto, enum minato_state state);
 /* The state of the other end of a connection whose end here is in `state`. */
 enum minato_state view_state_mirror(enum minato_state state);
 
+struct filter_program;
+
 /* Which rows are wanted; ss's -t -u -a -l -4 -6. Neither tcp nor udp: both. */
 struct view_filter {
 	bool tcp, udp, all, listening, only4, only6;
+	const struct filter_program *program; /* of the words (filter.h); NULL: none */
 };
 bool view_filter_match(const struct view_filter *filter, const struct view_row *row);
 /* Order of a listing, for qsort: guest, protocol, listening first, addresses, ports. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "view/filter.h"
 #include "view/view.h"
 
 static const struct minato_time now = { INT64_C(10000000000) };
@@ -345,6 +346,30 @@ static void the_order_is_guest_protocol_listening_address(void **state)
 	assert_string_equal(rows[5].guest, "b");
 }
 
+/* State words take the place of -a and -l, and the expression comes on top. */
+static void words_are_a_filter_too(void **state)
+{
+	static const struct filter_names nobody = { 0 };
+	static struct filter_program program;
+	struct minato_row time_wait = flow(MINATO_TIME_WAIT);
+	struct minato_row connected = flow(MINATO_ESTABLISHED);
+	struct view_filter filter = { .program = &program };
+	struct filter_error error;
+
+	(void)state;
+	assert_int_equal(filter_parse(&program, "state time-wait", &nobody, &error), 0);
+	assert_true(matches(filter, &time_wait));
+	assert_false(matches(filter, &connected));
+	filter.listening = true;
+	assert_true(matches(filter, &time_wait));
+	assert_int_equal(filter_parse(&program, "dport = :443", &nobody, &error), 0);
+	assert_false(matches(filter, &connected));
+	filter.listening = false;
+	assert_true(matches(filter, &connected));
+	assert_int_equal(filter_parse(&program, "dport = :444", &nobody, &error), 0);
+	assert_false(matches(filter, &connected));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -367,6 +392,7 @@ int main(void)
 		cmocka_unit_test(families_are_chosen),
 		cmocka_unit_test(a_wildcard_is_of_both_families),
 		cmocka_unit_test(the_order_is_guest_protocol_listening_address),
+		cmocka_unit_test(words_are_a_filter_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
