@@ -3,17 +3,14 @@
 #include "cmd/ss.h"
 #include "cmd/services.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 struct ss_options {
 	bool tcp, udp, all, listening, numeric, resolve, only4, only6;
 	bool no_header, oneline, processes, extended, json;
-	const char *guest;
+	const char *guest, *filter;
 };
 
 #define AT(field) offsetof(struct ss_options, field)
@@ -34,6 +31,8 @@ static const struct cmd_option options[] = {
 	  "Age, bytes, the outside port, uid and inode." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
 	{ CMD_FLAG, 'O', "oneline", NULL, AT(oneline), 0, 0, "Each row on one line." },
+	{ CMD_TEXT, 'F', "filter", "FILE", AT(filter), 0, 0,
+	  "Read a filter from the file too; - is standard input." },
 	{ CMD_TEXT, 0, "in", "GUEST", AT(guest), 0, 0, "Of this guest only." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-ss(1) says which members." },
 };
@@ -235,25 +234,12 @@ static int read_guest(struct listing *listing, const char *name, struct drive_er
 
 /* ---- output ---- */
 
-static const char *host_name(void *user, const struct minato_addr *addr)
-{
-	static char name[NI_MAXHOST];
-	struct minato_endpoint end = { *addr, 0 };
-	struct sockaddr_storage address;
-	socklen_t length = drive_endpoint_to(&address, &end);
-
-	(void)user;
-	if (getnameinfo((struct sockaddr *)&address, length, name, sizeof(name), NULL, 0,
-			NI_NAMEREQD))
-		return NULL;
-	return name;
-}
-
 static int print(const struct listing *listing)
 {
 	const struct ss_options *chosen = listing->chosen;
 	const struct view *view = chosen->json ? &view_json : &view_text;
 	struct minato_services *services = NULL;
+	struct cmd_resolver *resolver = chosen->resolve ? cmd_resolver_open() : NULL;
 	struct view_look look = cmd_look(stdout);
 	int result;
 
@@ -264,8 +250,13 @@ static int print(const struct listing *listing)
 	look.processes = chosen->processes;
 	look.extended = chosen->extended;
 	look.services = services;
-	look.host = chosen->resolve ? host_name : NULL;
+	if (resolver) {
+		cmd_resolver_learn(resolver, listing->rows, listing->count);
+		look.host = cmd_resolver_name;
+		look.host_user = resolver;
+	}
 	result = view->rows(stdout, listing->rows, listing->count, &look);
+	cmd_resolver_close(resolver);
 	free(services);
 	if (result < 0)
 		cmd_say("cannot write the list: %s", strerror(-result));
@@ -306,8 +297,23 @@ static int read_every(struct listing *listing)
 	return CMD_OK;
 }
 
+static int list(struct listing *listing)
+{
+	int code = listing->chosen->guest ? read_one(listing) : read_every(listing);
+
+	if (code == CMD_OK) {
+		if (listing->count)
+			qsort(listing->rows, listing->count, sizeof(*listing->rows),
+			      view_row_compare);
+		code = print(listing);
+	}
+	free(listing->rows);
+	return code;
+}
+
 static int run(int argc, char **argv)
 {
+	static struct filter_program program;
 	struct ss_options chosen = { 0 };
 	struct listing listing = { .chosen = &chosen };
 	struct cmd_operands operands;
@@ -316,9 +322,6 @@ static int run(int argc, char **argv)
 	(void)argc;
 	if (code != CMD_GO_ON)
 		return code;
-	if (operands.count)
-		return cmd_usage(&cmd_ss, "'%s' is one word too many; a guest is chosen by --in",
-				 operands.words[0]);
 	listing.filter = (struct view_filter){
 		.tcp = chosen.tcp,
 		.udp = chosen.udp,
@@ -326,23 +329,19 @@ static int run(int argc, char **argv)
 		.listening = chosen.listening,
 		.only4 = chosen.only4,
 		.only6 = chosen.only6,
+		.program = &program,
 	};
-	code = chosen.guest ? read_one(&listing) : read_every(&listing);
-	if (code == CMD_OK) {
-		if (listing.count)
-			qsort(listing.rows, listing.count, sizeof(*listing.rows), view_row_compare);
-		code = print(&listing);
-	}
-	free(listing.rows);
-	return code;
+	code = cmd_filter_read(&program, &listing.filter, operands.words, chosen.filter);
+	return code == CMD_GO_ON ? list(&listing) : code;
 }
 
 const struct cmd_command cmd_ss = {
 	.name = "ss",
-	.args = "",
+	.args = "[state S] [filter]",
 	.summary = "List ports and connections of the running guests, as ss does.",
 	.about = "Seen from the guest: local is the guest's side. By default what is connected; -l "
-		 "what waits for others, -a both.",
+		 "what waits for others, -a both. Filters are those of ss(8): state established '( "
+		 "dport = :https or sport = :ssh )' dst 10.0.0.0/8; minato-ss(1) has all of them.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.run = run,

@@ -5,6 +5,7 @@
 
 #include "cmd/cmd.h"
 #include "kernel/kernel.h"
+#include "view/filter.h"
 
 /* ---- matching.c: the sockets of a guest's own kernel, and the rows they belong to ---- */
 
@@ -19,5 +20,36 @@ void cmd_sockets_free(struct cmd_sockets *sockets);
 /* The socket at this end of a flow or waiting for one, or NULL. */
 const struct kernel_socket *cmd_sockets_find(const struct cmd_sockets *sockets,
 					     const struct view_row *row);
+
+/* ---- filtering.c: the words of a filter ---- */
+
+/*
+ * Reads the filter of these words (up to NULL) and of the file (NULL: none; "-": standard input).
+ * `filter` says which protocols a service may be of. CMD_GO_ON, or the exit code after it has
+ * said what is wrong and where.
+ */
+int cmd_filter_read(struct filter_program *program, const struct view_filter *filter,
+		    char *const *words, const char *file);
+
+/* ---- resolving.c: names of hosts, within a bounded time ---- */
+
+struct cmd_resolver;
+
+/* NULL when memory ran out. */
+struct cmd_resolver *cmd_resolver_open(void);
+/* `resolver` may be NULL. */
+void cmd_resolver_close(struct cmd_resolver *resolver);
+/*
+ * Learns the names of all addresses in the rows that it has not asked for before. Takes two seconds
+ * at most: what has no name by then has none.
+ */
+void cmd_resolver_learn(struct cmd_resolver *resolver, const struct view_row *rows, size_t count);
+/* The name, or NULL; `user` is the resolver, so that this is a view_look's host. */
+const char *cmd_resolver_name(void *user, const struct minato_addr *addr);
+/*
+ * How many addresses a host of that name has, at most `size`; family 4, 6, or 0 for both. Takes ten
+ * seconds at most. -ENOENT where there is none.
+ */
+int cmd_resolve_name(const char *name, uint8_t family, struct minato_addr *addrs, int size);
 
 #endif
