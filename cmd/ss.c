@@ -178,23 +178,42 @@ static void find_sockets(struct view_row *rows, size_t count, const struct cmd_s
 	}
 }
 
+static size_t count_owners(const struct kernel_owners *owners, uint32_t inode)
+{
+	const struct kernel_owner *owner = NULL;
+	size_t count = 0;
+
+	while ((owner = kernel_owners_next(owners, inode, owner)) != NULL)
+		count++;
+	return count;
+}
+
+/* The row's list is freed with the listing. */
+static void set_owners(struct view_row *row, const struct kernel_owners *owners)
+{
+	const struct kernel_owner *owner = NULL;
+	size_t count = count_owners(owners, row->inode);
+	struct view_owner *list = count ? calloc(count, sizeof(*list)) : NULL;
+
+	if (!list)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		owner = kernel_owners_next(owners, row->inode, owner);
+		list[i] = (struct view_owner){ .pid = owner->process->pid, .fd = owner->fd };
+		snprintf(list[i].program, sizeof(list[i].program), "%s", owner->process->program);
+	}
+	row->owners = list;
+	row->owner_count = count;
+}
+
 static void find_owners(struct view_row *rows, size_t count)
 {
 	struct kernel_owners *owners;
 
 	if (kernel_owners_read(&owners) < 0)
 		return;
-	for (size_t i = 0; i < count; i++) {
-		const struct kernel_owner *owner = NULL;
-
-		while (rows[i].owner_count < VIEW_OWNERS_MAX &&
-		       (owner = kernel_owners_next(owners, rows[i].inode, owner)) != NULL) {
-			struct view_owner *out = &rows[i].owners[rows[i].owner_count++];
-
-			*out = (struct view_owner){ .pid = owner->process->pid, .fd = owner->fd };
-			snprintf(out->program, sizeof(out->program), "%s", owner->process->program);
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		set_owners(&rows[i], owners);
 	kernel_owners_free(owners);
 }
 
@@ -255,7 +274,7 @@ static int print(const struct listing *listing)
 		look.host = cmd_resolver_name;
 		look.host_user = resolver;
 	}
-	result = view->rows(stdout, listing->rows, listing->count, &look);
+	result = view_rows(view, stdout, listing->rows, listing->count, &look);
 	cmd_resolver_close(resolver);
 	free(services);
 	if (result < 0)
@@ -307,6 +326,8 @@ static int list(struct listing *listing)
 			      view_row_compare);
 		code = print(listing);
 	}
+	for (size_t i = 0; i < listing->count; i++)
+		free((void *)(uintptr_t)listing->rows[i].owners);
 	free(listing->rows);
 	return code;
 }

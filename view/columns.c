@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A table for the terminal: collects cells, then prints columns as wide as what is in them. */
+/*
+ * A table for the terminal: collects cells, then prints columns as wide as what is in them. The
+ * text of all cells is one piece of memory, which is used again after each print.
+ */
 #include "view/view.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define COLUMNS_MAX 16
 
 void view_table_begin(struct view_table *table, const struct view_column *columns, size_t count)
 {
@@ -24,29 +25,39 @@ static void disarm(char *text)
 	}
 }
 
-static bool grow(struct view_table *table)
+/* Makes room for one more of `size` bytes each; doubles, so that few copies are made. */
+static bool grow(void **memory, size_t *room, size_t needed, size_t size)
 {
-	size_t room = table->cell_room ? table->cell_room * 2 : 256;
-	char **cells = realloc(table->cells, room * sizeof(*cells));
+	size_t wanted = *room ? *room : 256;
+	void *more;
 
-	if (!cells)
+	if (needed <= *room)
+		return true;
+	while (wanted < needed)
+		wanted *= 2;
+	more = realloc(*memory, wanted * size);
+	if (!more)
 		return false;
-	table->cells = cells;
-	table->cell_room = room;
+	*memory = more;
+	*room = wanted;
 	return true;
 }
 
 void view_table_cell(struct view_table *table, const char *text)
 {
-	char *copy = table->failed ? NULL : strdup(text);
+	size_t size = strlen(text) + 1;
 
-	if (!copy || (table->cell_count == table->cell_room && !grow(table))) {
-		free(copy);
+	if (table->failed ||
+	    !grow((void **)&table->text, &table->text_room, table->text_used + size, 1) ||
+	    !grow((void **)&table->cells, &table->cell_room, table->cell_count + 1,
+		  sizeof(*table->cells))) {
 		table->failed = true;
 		return;
 	}
-	disarm(copy);
-	table->cells[table->cell_count++] = copy;
+	memcpy(table->text + table->text_used, text, size);
+	disarm(table->text + table->text_used);
+	table->cells[table->cell_count++] = (uint32_t)table->text_used;
+	table->text_used += size;
 }
 
 /* Columns on the screen: bytes of UTF-8 that begin a character. */
@@ -73,38 +84,54 @@ static size_t bytes_of(const char *text, size_t width)
 }
 
 struct layout {
-	size_t width[COLUMNS_MAX];
-	bool folded; /* the last column is on a line of its own */
-	size_t last; /* width left for the last column when it is cut; 0: not cut */
+	const size_t *width;
+	size_t last;  /* the last column that is beside the others */
+	bool folded;  /* that one is on a line of its own */
+	size_t cut;   /* width left for it; 0: it is not cut */
+	bool oneline; /* what is below the row follows it instead */
 };
 
-static void measure(struct layout *layout, const struct view_table *table, bool header)
+/* Widths only grow: what was printed before has set them. */
+static void measure(struct view_table *table, bool header)
 {
-	*layout = (struct layout){ 0 };
-	for (size_t i = 0; header && i < table->column_count; i++)
-		layout->width[i] = width_of(table->columns[i].title);
+	for (size_t i = 0; header && i < table->column_count; i++) {
+		size_t width = width_of(table->columns[i].title);
+
+		if (width > table->width[i])
+			table->width[i] = width;
+	}
 	for (size_t i = 0; i < table->cell_count; i++) {
 		size_t column = i % table->column_count;
-		size_t width = width_of(table->cells[i]);
+		size_t width = width_of(table->text + table->cells[i]);
 
-		if (width > layout->width[column])
-			layout->width[column] = width;
+		if (width > table->width[column])
+			table->width[column] = width;
 	}
 }
 
-static void fit(struct layout *layout, const struct view_table *table, size_t width, bool fold)
+static struct layout fit(const struct view_table *table, const struct view_look *look, bool fold)
 {
-	size_t last = table->column_count - 1;
+	struct layout layout = { .width = table->width, .oneline = look->oneline };
 	size_t before = 0;
 
-	for (size_t i = 0; i < last; i++)
-		before += layout->width[i] + !table->columns[i].glued;
-	if (!width || before + layout->width[last] <= width)
-		return;
+	layout.last = table->column_count - 1;
+	while (layout.last > 0 && table->columns[layout.last].below)
+		layout.last--;
+	for (size_t i = 0; i < layout.last; i++)
+		before += layout.width[i] + !table->columns[i].glued;
+	if (look->oneline || !look->width || before + layout.width[layout.last] <= look->width)
+		return layout;
 	if (fold)
-		layout->folded = true;
-	else if (before < width)
-		layout->last = width - before;
+		layout.folded = true;
+	else if (before < look->width)
+		layout.cut = look->width - before;
+	return layout;
+}
+
+static void put_spaces(FILE *out, size_t count)
+{
+	for (; count; count--)
+		putc_unlocked(' ', out);
 }
 
 static void put_cell(FILE *out, const struct view_column *column, const char *text, size_t pad,
@@ -113,38 +140,41 @@ static void put_cell(FILE *out, const struct view_column *column, const char *te
 	const char *sgr = colour && column->colour ? column->colour(text) : NULL;
 
 	if (column->right)
-		fprintf(out, "%*s", (int)pad, "");
+		put_spaces(out, pad);
 	if (sgr)
-		fprintf(out, "\033[%sm%s\033[0m", sgr, text);
-	else
-		fputs(text, out);
+		fprintf(out, "\033[%sm", sgr);
+	fputs_unlocked(text, out);
+	if (sgr)
+		fputs_unlocked("\033[0m", out);
 }
 
 static void put_last(FILE *out, const struct layout *layout, const char *text, size_t owed)
 {
 	if (!*text)
 		return;
-	if (layout->folded)
-		fprintf(out, "\n\t%s", text);
-	else if (layout->last)
-		fprintf(out, "%*s%.*s", (int)owed, "", (int)bytes_of(text, layout->last), text);
+	if (layout->folded) {
+		fputs_unlocked("\n\t", out);
+		owed = 0;
+	}
+	put_spaces(out, owed);
+	if (layout->cut)
+		fwrite_unlocked(text, 1, bytes_of(text, layout->cut), out);
 	else
-		fprintf(out, "%*s%s", (int)owed, "", text);
+		fputs_unlocked(text, out);
 }
 
 /* Spaces are owed until something follows them, so that no line ends in one. */
 static void put_row(FILE *out, const struct view_table *table, const struct layout *layout,
 		    const char *const *cells, bool colour)
 {
-	size_t last = table->column_count - 1;
 	size_t owed = 0;
 
-	for (size_t i = 0; i < last; i++) {
+	for (size_t i = 0; i < layout->last; i++) {
 		const struct view_column *column = &table->columns[i];
 		size_t pad = layout->width[i] - width_of(cells[i]);
 
 		if (*cells[i]) {
-			fprintf(out, "%*s", (int)owed, "");
+			put_spaces(out, owed);
 			put_cell(out, column, cells[i], pad, colour);
 			owed = column->right ? 0 : pad;
 		} else {
@@ -152,36 +182,43 @@ static void put_row(FILE *out, const struct view_table *table, const struct layo
 		}
 		owed += !column->glued;
 	}
-	put_last(out, layout, cells[last], owed);
-	putc('\n', out);
+	put_last(out, layout, cells[layout->last], owed);
+	for (size_t i = layout->last + 1; i < table->column_count; i++) {
+		if (*cells[i]) {
+			fputs_unlocked(layout->oneline ? " " : "\n\t", out);
+			fputs_unlocked(cells[i], out);
+		}
+	}
+	putc_unlocked('\n', out);
 }
 
 static void put_header(FILE *out, const struct view_table *table, const struct layout *layout)
 {
-	const char *titles[COLUMNS_MAX];
-	size_t shown = table->column_count - layout->folded;
+	const char *titles[VIEW_COLUMNS_MAX];
+	size_t shown = layout->last + !layout->folded;
 
 	for (size_t i = 0; i < table->column_count; i++)
 		titles[i] = i < shown ? table->columns[i].title : "";
 	put_row(out, table, layout, titles, false);
 }
 
-int view_table_print(FILE *out, const struct view_table *table, const struct view_look *look,
-		     bool fold)
+int view_table_print(FILE *out, struct view_table *table, const struct view_look *look, bool fold)
 {
-	size_t rows = table->cell_count / table->column_count;
+	const char *cells[VIEW_COLUMNS_MAX];
+	bool header = look->header && !table->begun;
 	struct layout layout;
 
-	measure(&layout, table, look->header);
-	if (!look->oneline)
-		fit(&layout, table, look->width, fold);
-	if (look->header)
+	measure(table, header);
+	layout = fit(table, look, fold);
+	if (header)
 		put_header(out, table, &layout);
-	for (size_t i = 0; i < rows; i++) {
-		char **cells = &table->cells[i * table->column_count];
-
-		put_row(out, table, &layout, (const char *const *)cells, look->colour);
+	for (size_t i = 0; i + table->column_count <= table->cell_count; i += table->column_count) {
+		for (size_t k = 0; k < table->column_count; k++)
+			cells[k] = table->text + table->cells[i + k];
+		put_row(out, table, &layout, cells, look->colour);
 	}
+	table->begun = true;
+	table->text_used = table->cell_count = 0;
 	if (table->failed)
 		return -ENOMEM;
 	return ferror(out) ? -EIO : 0;
@@ -189,8 +226,7 @@ int view_table_print(FILE *out, const struct view_table *table, const struct vie
 
 void view_table_free(struct view_table *table)
 {
-	for (size_t i = 0; i < table->cell_count; i++)
-		free(table->cells[i]);
+	free(table->text);
 	free(table->cells);
 	*table = (struct view_table){ 0 };
 }

@@ -3,6 +3,7 @@
 #include "view/view.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* Writes {"v":1,"NAME":[ ... ]}; the members come between the two. */
 static void open_document(FILE *out, const char *name)
@@ -120,17 +121,41 @@ static json_t *row_of(const struct view_row *row)
 	return object;
 }
 
-static int print_rows(FILE *out, const struct view_row *rows, size_t count,
-		      const struct view_look *look)
+struct view_stream {
+	FILE *out;
+	bool begun;
+	int result;
+};
+
+static struct view_stream *open_rows(FILE *out, const struct view_look *look)
 {
-	int result = 0;
+	struct view_stream *stream = calloc(1, sizeof(*stream));
 
 	(void)look;
-	open_document(out, "rows");
-	for (size_t i = 0; i < count && !result; i++)
-		result = put(out, row_of(&rows[i]), i == 0);
-	close_document(out);
-	return result ? result : ferror(out) ? -EIO : 0;
+	if (stream) {
+		stream->out = out;
+		open_document(out, "rows");
+	}
+	return stream;
+}
+
+static int put_row(struct view_stream *stream, const struct view_row *row)
+{
+	if (!stream->result)
+		stream->result = put(stream->out, row_of(row), !stream->begun);
+	stream->begun = true;
+	return stream->result;
+}
+
+static int close_rows(struct view_stream *stream)
+{
+	int result = stream->result;
+
+	close_document(stream->out);
+	if (!result && ferror(stream->out))
+		result = -EIO;
+	free(stream);
+	return result;
 }
 
 static json_t *port_of(const struct view_port *port)
@@ -180,4 +205,19 @@ static int print_guests(FILE *out, const struct view_guest *guests, size_t count
 	return result ? result : ferror(out) ? -EIO : 0;
 }
 
-const struct view view_json = { "json", print_rows, print_guests };
+const struct view view_json = { "json", open_rows, put_row, close_rows, print_guests };
+
+int view_rows(const struct view *view, FILE *out, const struct view_row *rows, size_t count,
+	      const struct view_look *look)
+{
+	struct view_stream *stream = view->open(out, look);
+	int result = 0;
+	int closed;
+
+	if (!stream)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && !result; i++)
+		result = view->row(stream, &rows[i]);
+	closed = view->close(stream);
+	return result ? result : closed;
+}

@@ -19,7 +19,6 @@
 #define VIEW_JSON_VERSION 1
 
 #define VIEW_NAME_SIZE 64
-#define VIEW_OWNERS_MAX 4
 
 /* ---- listing.c: what is shown ---- */
 
@@ -44,9 +43,37 @@ struct view_owner {
 	int pid, fd;
 };
 
+/* Bytes of a kernel's memory for a socket, but for the last. */
+struct view_memory {
+	uint32_t receive_used, receive_max, send_used, send_max;
+	uint32_t forward, send_queued, options, backlog;
+	uint32_t drops; /* packets */
+};
+
+/* What TCP knows of a connection; 0 where it is not known. Times in the unit that they end in. */
+struct view_tcp {
+	bool timestamps, sack, ecn, ecn_seen, fastopen, wscale, app_limited;
+	uint8_t snd_wscale, rcv_wscale, backoff;
+	char congestion[16];
+	uint32_t rto_us, rtt_us, rttvar_us, ato_us, min_rtt_us, rcv_rtt_us;
+	uint32_t snd_mss, rcv_mss, advmss, pmtu, snd_cwnd, snd_ssthresh;
+	uint64_t bytes_sent, bytes_retrans, bytes_acked, bytes_received;
+	uint32_t segs_out, segs_in, data_segs_out, data_segs_in;
+	uint32_t last_sent_ms, last_received_ms, last_ack_ms;
+	uint64_t pacing_rate, pacing_rate_max, delivery_rate; /* bytes per second */
+	uint32_t delivered, delivered_ce;
+	uint64_t busy_us, rwnd_limited_us, sndbuf_limited_us;
+	uint32_t unacked, retrans, total_retrans, lost, sacked, dsack_dups; /* segments */
+	uint32_t reordering, reord_seen, rcv_space, rcv_ssthresh, notsent_bytes;
+	uint32_t rcv_ooopack, snd_wnd;
+	bool has_bbr; /* these are of the congestion control of that name: */
+	uint64_t bbr_bytes_per_s;
+	uint32_t bbr_min_rtt_us, bbr_pacing_gain, bbr_cwnd_gain; /* gains in 1/256 */
+};
+
 /*
- * A line of the listing, seen from the guest: local is the guest's side. Strings that are not
- * arrays are constants.
+ * A line of the listing, seen from the guest: local is the guest's side. A row without a guest is
+ * of this host's own kernel. Strings that are not arrays are constants.
  */
 struct view_row {
 	char guest[VIEW_NAME_SIZE];
@@ -59,9 +86,9 @@ struct view_row {
 	struct minato_endpoint outside;	    /* the host's own end of a flow; port 0: none */
 	uint64_t hits, bytes_in, bytes_out; /* bytes as the guest counts them */
 	int64_t age_ms;			    /* -1: unknown */
-	struct view_owner owners[VIEW_OWNERS_MAX];
+	const struct view_owner *owners;    /* borrowed */
 	size_t owner_count;
-	uint32_t uid, inode; /* of the guest's socket; inode 0: not known */
+	uint32_t uid, inode;	   /* of the guest's socket; inode 0: not known */
 	struct minato_owner maker; /* on whose behalf minato has it; pid 0: not known */
 	/* What filters ask for; 0 and false where it is not known. */
 	bool is6;	    /* an IPv6 socket, even where its addresses are IPv4's */
@@ -69,6 +96,19 @@ struct view_row {
 	uint32_t interface; /* that it is bound to */
 	uint32_t mark;
 	uint64_t cgroup; /* its number */
+	/* More of a kernel's socket. */
+	bool v6only;
+	bool has_shut;
+	uint8_t shut;	   /* 1: closed for reading, 2: for writing */
+	uint64_t cookie;   /* 0: not known */
+	uint64_t handle;   /* of the guest's table; 0: none */
+	const char *timer; /* "keepalive", ...; NULL: none is set */
+	uint32_t timer_ms;
+	uint8_t retransmits;
+	const char *cgroup_path;	  /* borrowed, or NULL */
+	const char *interface_name;	  /* borrowed, or NULL */
+	const struct view_memory *memory; /* borrowed, or NULL */
+	const struct view_tcp *tcp;	  /* borrowed, or NULL */
 };
 
 /*
@@ -131,12 +171,28 @@ const char *view_owners_word(char *out, size_t size, const struct view_row *row)
 /* "8080->80/tcp", "127.0.0.1:53->53/udp", "8000-8009->80-89/tcp"; all of them, ", " between. */
 const char *view_ports_word(char *out, size_t size, const struct view_port *ports, size_t count);
 
+/* ---- details.c: what is known of a socket besides its ends, as ss says it; as words.c ---- */
+
+#define VIEW_DETAILS_SIZE 2048
+
+/* "timer:(keepalive,119min,0)"; empty where none is set. */
+const char *view_timer_word(char *out, size_t size, const struct view_row *row);
+/* "uid:1000 ino:4711 sk:1a cgroup:/ <->"; empty where no kernel's socket is known. */
+const char *view_ids_word(char *out, size_t size, const struct view_row *row);
+/* "skmem:(r0,rb131072,t0,tb2626560,f0,w0,o0,bl0,d0)". */
+const char *view_memory_word(char *out, size_t size, const struct view_memory *memory);
+/* "ts sack cubic wscale:7,7 rto:204 rtt:0.03/0.01 ...". numeric: rates in full. */
+const char *view_tcp_word(char *out, size_t size, const struct view_tcp *tcp, bool numeric);
+
 /* ---- columns.c: a table whose columns are as wide as their content ---- */
+
+#define VIEW_COLUMNS_MAX 16
 
 struct view_column {
 	const char *title;
 	bool right; /* aligned to the right */
 	bool glued; /* the next column follows without a space */
+	bool below; /* on a line of its own, after a tab; only the last columns are */
 	/* The SGR parameters for a cell ("31"), or NULL. */
 	const char *(*colour)(const char *text);
 };
@@ -144,9 +200,13 @@ struct view_column {
 struct view_table {
 	const struct view_column *columns; /* borrowed */
 	size_t column_count;
-	char **cells; /* row by row */
+	char *text; /* all cells, each with its final zero */
+	size_t text_used, text_room;
+	uint32_t *cells; /* where each begins, row by row */
 	size_t cell_count, cell_room;
-	bool failed; /* memory ran out: cells are missing */
+	size_t width[VIEW_COLUMNS_MAX]; /* of all rows until now */
+	bool begun;			/* the header is printed */
+	bool failed;			/* memory ran out: cells are missing */
 };
 
 /* How to draw. */
@@ -154,9 +214,12 @@ struct view_look {
 	size_t width; /* of the terminal; 0: none, nothing is cut or folded */
 	bool colour;
 	bool header;
-	bool oneline;			      /* never fold or cut a row */
-	bool processes;			      /* show who holds the sockets */
-	bool extended;			      /* show bytes, age, hits */
+	bool oneline;				/* never fold or cut a row */
+	bool processes;				/* show who holds the sockets */
+	bool extended;				/* show ids; of guests bytes, age, hits */
+	bool timers, memory, tcp;		/* ss's -o, -m, -i */
+	bool numeric;				/* rates in full */
+	bool one_protocol, host_only;		/* Netid, or Kind and Guest, say nothing new */
 	const struct minato_services *services; /* names of ports; NULL: numbers */
 	/* The name of an address, or NULL; the pointer may be NULL. */
 	const char *(*host)(void *user, const struct minato_addr *addr);
@@ -170,26 +233,37 @@ void view_table_begin(struct view_table *table, const struct view_column *column
  */
 void view_table_cell(struct view_table *table, const char *text);
 /*
- * Prints all rows. Where a row is wider than the terminal its last column is folded to a line of
+ * Prints the rows that there are, and forgets them: more can follow, in columns that are at least
+ * as wide, below the same header. Where a row is wider than the terminal its last column is folded to a line of
  * its own (`fold`) or cut. Returns 0, -ENOMEM when cells are missing, -EIO.
  */
-int view_table_print(FILE *out, const struct view_table *table, const struct view_look *look,
-		     bool fold);
+int view_table_print(FILE *out, struct view_table *table, const struct view_look *look, bool fold);
 void view_table_free(struct view_table *table);
 
 /* ---- text.c, json.c: the two views ---- */
 
+struct view_stream;
+
 struct view {
 	const char *name;
+	/*
+	 * A listing that is written as its rows come: memory does not grow with them. `look` is
+	 * borrowed until it is closed. NULL when memory ran out.
+	 */
+	struct view_stream *(*open)(FILE *out, const struct view_look *look);
 	/* Each returns 0, -ENOMEM or -EIO. */
-	int (*rows)(FILE *out, const struct view_row *rows, size_t count,
-		    const struct view_look *look);
+	int (*row)(struct view_stream *stream, const struct view_row *row);
+	/* Ends the listing; nothing is left of it. */
+	int (*close)(struct view_stream *stream);
 	int (*guests)(FILE *out, const struct view_guest *guests, size_t count,
 		      const struct view_look *look);
 };
 
 extern const struct view view_text;
 extern const struct view view_json;
+/* All rows of an array: open, row, close. */
+int view_rows(const struct view *view, FILE *out, const struct view_row *rows, size_t count,
+	      const struct view_look *look);
 
 /* ---- rowmessage.c: rows in messages between two programs of ours ---- */
 

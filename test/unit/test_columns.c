@@ -182,6 +182,65 @@ static void many_rows_are_kept(void **state)
 	free(text);
 }
 
+/* Rows that come later stand in the same columns, below the same heading. */
+static void a_second_print_goes_on(void **state)
+{
+	const struct view_look look = { .header = true };
+	struct view_table table;
+	size_t size = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+
+	(void)state;
+	view_table_begin(&table, columns, 4);
+	for (int i = 0; i < 2; i++) {
+		view_table_cell(&table, i ? "b" : "longer");
+		view_table_cell(&table, "1:");
+		view_table_cell(&table, "2");
+		view_table_cell(&table, "z");
+		assert_int_equal(view_table_print(out, &table, &look, true), 0);
+	}
+	view_table_free(&table);
+	fclose(out);
+	assert_string_equal(text, "Name   Address:Port More\n"
+				  "longer       1:2    z\n"
+				  "b            1:2    z\n");
+	free(text);
+}
+
+static void drawn_below(const struct view_look *look, const char *expected)
+{
+	static const struct view_column two[] = { { .title = "A" },
+						  { .title = "B" },
+						  { .title = "", .below = true } };
+	struct view_table table;
+	size_t size = 0;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &size);
+
+	view_table_begin(&table, two, 3);
+	for (int i = 0; i < 2; i++) {
+		view_table_cell(&table, "a");
+		view_table_cell(&table, "b");
+		view_table_cell(&table, i ? "" : "more");
+	}
+	assert_int_equal(view_table_print(out, &table, look, true), 0);
+	view_table_free(&table);
+	fclose(out);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void what_is_below_has_a_line_of_its_own(void **state)
+{
+	const struct view_look look = { .header = true };
+	const struct view_look oneline = { .oneline = true };
+
+	(void)state;
+	drawn_below(&look, "A B\na b\n\tmore\na b\n");
+	drawn_below(&oneline, "a b more\na b\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +257,8 @@ int main(void)
 		cmocka_unit_test(control_characters_do_not_reach_the_terminal),
 		cmocka_unit_test(a_name_cannot_bring_its_own_colour),
 		cmocka_unit_test(many_rows_are_kept),
+		cmocka_unit_test(a_second_print_goes_on),
+		cmocka_unit_test(what_is_below_has_a_line_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

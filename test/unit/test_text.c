@@ -21,6 +21,8 @@ static struct view_end end_of(const char *text, uint16_t port)
 	return view_end_of(&one);
 }
 
+static const struct view_owner curl = { "curl", 12, 3 };
+
 static struct view_row established(void)
 {
 	return (struct view_row){
@@ -36,7 +38,7 @@ static struct view_row established(void)
 		.bytes_in = 5,
 		.bytes_out = 6,
 		.hits = 7,
-		.owners = { { "curl", 12, 3 } },
+		.owners = &curl,
 		.owner_count = 1,
 		.uid = 1000,
 		.inode = 4711,
@@ -65,7 +67,7 @@ static char *drawn(const struct view_row *rows, size_t count, const struct view_
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 
-	assert_int_equal(view_text.rows(out, rows, count, look), 0);
+	assert_int_equal(view_rows(&view_text, out, rows, count, look), 0);
 	fclose(out);
 	return text;
 }
@@ -168,12 +170,13 @@ static void states_have_colours_on_a_terminal(void **state)
 
 static void the_process_of_a_guest_cannot_draw(void **state)
 {
+	const struct view_owner evil = { "\033]0;evil\007", 12, 3 };
 	struct view_row row = established();
 	struct view_look look = { .processes = true };
 	char *text;
 
 	(void)state;
-	strcpy(row.owners[0].program, "\033]0;evil\007");
+	row.owners = &evil;
 	text = drawn(&row, 1, &look);
 	assert_null(strchr(text, '\033'));
 	assert_null(strchr(text, '\007'));

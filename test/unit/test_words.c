@@ -89,10 +89,8 @@ static void ages_have_two_units_at_most(void **state)
 
 static void owners_look_as_in_ss(void **state)
 {
-	struct view_row row = {
-		.owners = { { "curl", 12, 3 }, { "sh", 11, 0 } },
-		.owner_count = 2,
-	};
+	const struct view_owner owners[] = { { "curl", 12, 3 }, { "sh", 11, 0 } };
+	struct view_row row = { .owners = owners, .owner_count = 2 };
 	char word[128];
 
 	(void)state;
@@ -104,7 +102,8 @@ static void owners_look_as_in_ss(void **state)
 
 static void owners_are_cut_where_the_room_ends(void **state)
 {
-	struct view_row row = { .owners = { { "curl", 12, 3 } }, .owner_count = 1 };
+	const struct view_owner owner = { "curl", 12, 3 };
+	struct view_row row = { .owners = &owner, .owner_count = 1 };
 	char word[12];
 
 	(void)state;
