@@ -14,6 +14,10 @@ struct hash_key {
 uint64_t hash_strong(const struct hash_key *key, const void *data, size_t len);
 /* SipHash-1-3: hash tables. An attacker without the key finds no chains. */
 uint64_t hash_table(const struct hash_key *key, const void *data, size_t len);
+/* The same of whole words whose count the caller fixes for each sort of key:
+   it is not hashed, so that two sorts must differ in what they say. */
+uint64_t hash_words(const struct hash_key *key, const uint64_t *words,
+		    size_t count);
 
 /* Numbers for jitter and choices: hash_strong over a counter. */
 struct random {

@@ -12,8 +12,6 @@
    end there are 6.5. */
 #define PAIR_FILL 12u
 #define CHAINS_AT_ONCE 8u /* more than needed while a pair is being split */
-#define LANE_ONE UINT64_C(0x0001000100010001)
-#define LANE_LOW UINT64_C(0x7fff7fff7fff7fff)
 
 static uint32_t pairs_for(uint32_t tuples_max)
 {
@@ -52,16 +50,6 @@ static struct port_bucket *bucket_at(const struct port_table *t, uint32_t index)
 	return &buckets[index];
 }
 
-struct port_bucket *bucket_home(const struct port_table *t, uint64_t hash)
-{
-	uint32_t pair = (uint32_t)hash & (2 * t->base - 1);
-	uint32_t side = (uint32_t)(hash >> 47) & 1;
-
-	if (pair >= t->pairs)
-		pair &= t->base - 1;
-	return bucket_at(t, 2 * pair + side);
-}
-
 struct port_bucket *bucket_neighbour(const struct port_table *t,
 				     const struct port_bucket *home)
 {
@@ -76,27 +64,11 @@ struct port_bucket *bucket_chain(const struct port_table *t,
 	return b->chain == 0 ? NULL : pool_at(&t->chains, b->chain - 1);
 }
 
-uint64_t bucket_lanes(uint64_t tags, uint16_t tag)
-{
-	uint64_t x = tags ^ tag * LANE_ONE;
-
-	return ~(((x & LANE_LOW) + LANE_LOW) | x | LANE_LOW);
-}
-
-/* The lowest lane marked in a mask of bucket_lanes. */
-static uint32_t first_lane(uint64_t lanes)
-{
-	return (uint32_t)__builtin_ctzll(lanes) / 16;
-}
-
 static uint32_t lane_with_tag(const struct port_bucket *b, uint16_t tag)
 {
-	for (uint32_t w = 0; w < 2; w++) {
-		uint64_t lanes = bucket_lanes(b->tags[w], tag);
-		if (lanes != 0)
-			return w * 4 + first_lane(lanes);
-	}
-	return LANES;
+	uint64_t lanes = bucket_lanes(b, tag);
+
+	return lanes != 0 ? bucket_lane(lanes) : LANES;
 }
 
 static uint16_t lane_tag(const struct port_bucket *b, uint32_t lane)

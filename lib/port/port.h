@@ -41,6 +41,7 @@
 #include <stdalign.h>
 
 #include "base/addr.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/pool.h"
 #include "minato/minato.h"
@@ -100,13 +101,34 @@ struct port_fate {
 void port_lookup(struct port_table *t, const struct port_key *key,
 		 struct minato_time now, bool new_flow, struct port_fate *out);
 
-/*
- * Batch: hash early, prefetch, compare at delivery. port_prefetch fetches the
- * bucket; port_prefetch_tuple, some keys later, the record it points to.
- */
+/* The hash of an exact key, for tests. */
 uint64_t port_hash(const struct port_table *t, const struct port_key *key);
-void port_prefetch(const struct port_table *t, uint64_t hash);
-void port_prefetch_tuple(const struct port_table *t, uint64_t hash);
+
+/*
+ * Batch: hash early, fetch, compare at delivery. A probe is a key on its way
+ * through a batch; what it knows stays true whatever is inserted or removed
+ * meanwhile.
+ */
+#define PORT_KEY_WORDS 5u
+struct port_probe {
+	const struct port_key *key; /* borrowed; NULL: nothing to look for */
+	uint64_t hash;
+	uint64_t word[PORT_KEY_WORDS]; /* the key as in a record */
+	uint32_t words;		       /* of them: 2 (IPv4) or 5 */
+	uint32_t guess;	     /* the tuple that it may be, or POOL_NONE */
+	uint64_t insertions; /* of the table at that time */
+	bool nowhere;	     /* it was not in the table then */
+};
+/*
+ * Makes the probes of exact keys: hashes all and fetches their buckets, then
+ * the records that those point to. Compares nothing. Best with about 32.
+ */
+void port_seek(const struct port_table *t, struct port_probe *probes,
+	       size_t count);
+/* port_lookup of a key that was sought. */
+void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
+			struct minato_time now, bool new_flow,
+			struct port_fate *out);
 
 /* --- tuple.c: exact tuples ----------------------------------------------- */
 
@@ -120,10 +142,9 @@ void port_tuple_remove(struct port_table *t, uint32_t tuple);
 /* False when there is none. `index` may be NULL. */
 bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 		     struct port_tuple_ref *ref, uint32_t *index);
-/* The same for an exact key whose port_hash is known. */
-bool port_tuple_find_hashed(const struct port_table *t,
-			    const struct port_key *key, uint64_t hash,
-			    struct port_tuple_ref *ref, uint32_t *index);
+/* The same for an exact key that port_seek saw. */
+bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
+		       struct port_tuple_ref *ref, uint32_t *index);
 /* Gives a tuple to another owner or class (connection -> TIME-WAIT). */
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		       struct port_tuple_ref ref);
@@ -300,6 +321,7 @@ struct port_table {
 	struct pool chains;
 
 	uint32_t tuple_count;
+	uint64_t insertions; /* of tuples, ever */
 	uint32_t fresh4, free4; /* records never used; free list */
 	uint32_t fresh6, free6;
 	struct pool entries;
@@ -315,7 +337,13 @@ static inline void *port_part(const struct port_table *t, size_t at)
 }
 
 /* table.c */
-uint32_t port_slot(uint8_t proto); /* MINATO_TCP.. -> 0..2 */
+/* MINATO_TCP.. -> 0..2 */
+static inline uint32_t port_slot(uint8_t proto)
+{
+	check(proto == MINATO_TCP || proto == MINATO_UDP ||
+	      proto == MINATO_ICMP);
+	return proto == MINATO_TCP ? 0 : proto == MINATO_UDP ? 1 : 2;
+}
 uint32_t port_space_index(uint8_t scope, uint32_t slot);
 struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
 /* The head of a port's chain: entry + 1, or 0. Not of scope any; of the first
@@ -345,12 +373,44 @@ struct port_bucket {
 size_t bucket_bytes(uint32_t tuples_max);
 size_t bucket_chain_count(uint32_t tuples_max);
 void bucket_init(struct port_table *t);
-struct port_bucket *bucket_home(const struct port_table *t, uint64_t hash);
+static inline struct port_bucket *bucket_home(const struct port_table *t,
+					      uint64_t hash)
+{
+	const uint32_t pair = (uint32_t)hash & (2 * t->base - 1);
+	const uint32_t back = t->base & (0u - (pair >= t->pairs));
+
+	return (struct port_bucket *)port_part(t, t->buckets_at) +
+	       2 * (size_t)(pair - back) + (hash >> 47 & 1);
+}
 struct port_bucket *bucket_neighbour(const struct port_table *t,
 				     const struct port_bucket *home);
 struct port_bucket *bucket_chain(const struct port_table *t,
 				 const struct port_bucket *b); /* or NULL */
-uint64_t bucket_lanes(uint64_t tags, uint16_t tag); /* top bit of each equal */
+/*
+ * The lanes whose tag is this, as marks of one bit: lane n of the first four
+ * at bit 16 n + 7, of the other four at bit 16 n + 15. Without a branch, for
+ * none could be foreseen.
+ */
+#define BUCKET_ONES UINT64_C(0x0001000100010001)
+static inline uint64_t bucket_equal(uint64_t tags, uint16_t tag)
+{
+	const uint64_t low = 0x7fff * BUCKET_ONES;
+	const uint64_t x = tags ^ tag * BUCKET_ONES;
+
+	return ~(((x & low) + low) | x | low);
+}
+static inline uint64_t bucket_lanes(const struct port_bucket *b, uint16_t tag)
+{
+	return bucket_equal(b->tags[0], tag) >> 8 |
+	       bucket_equal(b->tags[1], tag);
+}
+/* The first lane marked; there is one. */
+static inline uint32_t bucket_lane(uint64_t lanes)
+{
+	const uint32_t bit = (uint32_t)__builtin_ctzll(lanes);
+
+	return bit / 16 + bit / 8 % 2 * 4;
+}
 static inline uint16_t bucket_tag(uint64_t hash)
 {
 	uint16_t tag = (uint16_t)(hash >> 48);
@@ -367,9 +427,8 @@ bool bucket_sound(const struct port_table *t);
 #define TUPLE_LIVE 0x80u
 #define TUPLES4_PER_LINE 3u
 
-/* The key comes first, without holes: hashed and compared as bytes. */
 struct port_tuple4 {
-	uint8_t local[4], remote[4];
+	uint32_t local, remote; /* as they lie in memory */
 	uint16_t local_port, remote_port;
 	uint8_t identity; /* scope | slot << 4 | association | live */
 	uint8_t class;	  /* | exclusive << 7 */
@@ -378,8 +437,7 @@ struct port_tuple4 {
 	uint32_t owner; /* free: the next free record */
 };
 struct port_tuple6 {
-	alignas(64) uint8_t local[16];
-	uint8_t remote[16];
+	alignas(64) uint64_t ends[4]; /* local, remote; likewise */
 	uint16_t local_port, remote_port;
 	uint8_t identity, class, face, spare;
 	uint32_t owner;
@@ -387,7 +445,13 @@ struct port_tuple6 {
 void tuple_init(struct port_table *t);
 uint64_t tuple_hash(const struct port_table *t, uint32_t tuple);
 const void *tuple_record(const struct port_table *t, uint32_t tuple);
-uint8_t tuple_identity(uint8_t scope, uint32_t slot, bool association);
+static inline uint8_t tuple_identity(uint8_t scope, uint32_t slot,
+				     bool association)
+{
+	check(scope < PORT_SCOPES);
+	return (uint8_t)(TUPLE_LIVE | (association ? TUPLE_ASSOCIATION : 0) |
+			 slot << 4 | scope);
+}
 /*
  * The first tuple at or after `from` of this identity and local port (0:
  * whichever), or POOL_NONE; IPv4 records in order, then IPv6. Linear.

@@ -109,13 +109,6 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	return t;
 }
 
-uint32_t port_slot(uint8_t proto)
-{
-	check(proto == MINATO_TCP || proto == MINATO_UDP ||
-	      proto == MINATO_ICMP);
-	return proto == MINATO_TCP ? 0 : proto == MINATO_UDP ? 1 : 2;
-}
-
 uint32_t port_space_index(uint8_t scope, uint32_t slot)
 {
 	uint32_t row = scope == MINATO_SCOPE_ANY ? PORT_SCOPES : scope;
@@ -332,12 +325,12 @@ static void report_entry(struct port_table *t, uint32_t entry, uint16_t port,
 
 /* Step 1. */
 static bool find_exact(const struct port_table *t, const struct query *q,
-		       uint64_t hash, struct port_fate *out)
+		       const struct port_probe *probe, struct port_fate *out)
 {
 	uint32_t own = port_space_index(q->key->scope, q->slot);
 	struct port_key open;
 
-	out->exact = port_tuple_find_hashed(t, q->key, hash, &out->tuple, NULL);
+	out->exact = port_tuple_sought(t, probe, &out->tuple, NULL);
 	if (!out->exact && t->space[own].associations > 0) {
 		open = *q->key;
 		open.local = (struct minato_addr){ { 0 } };
@@ -356,15 +349,25 @@ static bool find_exact(const struct port_table *t, const struct query *q,
 void port_lookup(struct port_table *t, const struct port_key *key,
 		 struct minato_time now, bool new_flow, struct port_fate *out)
 {
+	struct port_probe probe = { .key = key };
+
+	port_seek(t, &probe, 1);
+	port_lookup_sought(t, &probe, now, new_flow, out);
+}
+
+void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
+			struct minato_time now, bool new_flow,
+			struct port_fate *out)
+{
+	const struct port_key *key = probe->key;
 	const struct query q = { key, now, port_slot(key->proto) };
-	const uint64_t hash = port_hash(t, key);
 	uint32_t entry = POOL_NONE;
 
 	*out = (struct port_fate){ .kind = MINATO_KIND_CLOSED,
 				   .verdict = MINATO_REFUSE,
 				   .entry = POOL_NONE };
 	/* 1 */
-	if (find_exact(t, &q, hash, out))
+	if (find_exact(t, &q, probe, out))
 		return;
 	/* 2 */
 	if (new_flow)
@@ -380,6 +383,6 @@ void port_lookup(struct port_table *t, const struct port_key *key,
 	if (entry == POOL_NONE)
 		return;
 	if (entry_at(t, entry)->reuse_port)
-		entry = group_member(t, entry, &q, hash);
+		entry = group_member(t, entry, &q, probe->hash);
 	report_entry(t, entry, key->local_port, out);
 }

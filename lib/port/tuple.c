@@ -8,72 +8,109 @@
 #include "base/check.h"
 
 #define LINE 64u
-#define KEY4_BYTES 13u /* up to `identity` */
-#define KEY6_BYTES 37u
+#define KEY4_WORDS 2u
+#define KEY6_WORDS 5u
 #define EXCLUSIVE 0x80u
 
 _Static_assert(sizeof(struct port_tuple4) * TUPLES4_PER_LINE <= LINE,
 	       "records share a cache line");
-_Static_assert(offsetof(struct port_tuple4, identity) + 1 == KEY4_BYTES,
-	       "the key has no holes");
-_Static_assert(offsetof(struct port_tuple6, identity) + 1 == KEY6_BYTES,
-	       "the key has no holes");
 _Static_assert(sizeof(struct port_bucket) == LINE, "a bucket is a line");
-
-/* A key in the form of the records, to be hashed and compared. */
-struct probe {
-	struct port_tuple6 wide;
-	struct port_tuple4 small;
-	uint32_t family; /* 0, or TUPLE_IPV6 */
-};
+_Static_assert(KEY6_WORDS == PORT_KEY_WORDS, "a probe takes either key");
 
 static bool key_is_association(const struct port_key *key)
 {
 	return key->local_port == 0 && minato_addr_is_any(&key->local);
 }
 
-uint8_t tuple_identity(uint8_t scope, uint32_t slot, bool association)
+/* Four bytes as they lie in memory. */
+static inline uint32_t load4(const uint8_t *bytes)
 {
-	check(scope < PORT_SCOPES && slot < PORT_PROTOS);
-	return (uint8_t)(TUPLE_LIVE | (association ? TUPLE_ASSOCIATION : 0) |
-			 slot << 4 | scope);
+	uint32_t word;
+
+	memcpy(&word, bytes, 4);
+	return word;
 }
 
-static void make_probe(struct probe *p, const struct port_key *key,
-		       bool association)
+static inline uint64_t load8(const uint8_t *bytes)
 {
-	const uint8_t identity =
-		tuple_identity(key->scope, port_slot(key->proto), association);
-	const uint16_t local_port = association ? 0 : key->local_port;
+	uint64_t word;
 
-	if (minato_addr_is4(&key->remote) &&
-	    (association || minato_addr_is4(&key->local))) {
-		p->family = 0;
-		memset(p->small.local, 0, 4);
-		if (!association)
-			memcpy(p->small.local, addr_v4(&key->local), 4);
-		memcpy(p->small.remote, addr_v4(&key->remote), 4);
-		p->small.local_port = local_port;
-		p->small.remote_port = key->remote_port;
-		p->small.identity = identity;
+	memcpy(&word, bytes, 8);
+	return word;
+}
+
+static inline uint64_t join(uint32_t local, uint32_t remote)
+{
+	return (uint64_t)remote << 32 | local;
+}
+
+static inline uint64_t tail_of(uint16_t local_port, uint16_t remote_port,
+			       uint8_t identity)
+{
+	return (uint64_t)identity << 32 | (uint32_t)remote_port << 16 |
+	       local_port;
+}
+
+static inline bool is4(const struct minato_addr *a)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	return memcmp(a->bytes, prefix, sizeof(prefix)) == 0;
+}
+
+/* Brings the key of a tuple with both ends into the words of a record. */
+static inline void make_words(struct port_probe *p)
+{
+	const struct port_key *key = p->key;
+	const uint8_t identity =
+		tuple_identity(key->scope, port_slot(key->proto), false);
+	const uint64_t tail =
+		tail_of(key->local_port, key->remote_port, identity);
+
+	if (is4(&key->local) && is4(&key->remote)) {
+		p->word[0] = join(load4(addr_v4(&key->local)),
+				  load4(addr_v4(&key->remote)));
+		p->word[1] = tail;
+		p->words = KEY4_WORDS;
 		return;
 	}
-	p->family = TUPLE_IPV6;
-	memset(p->wide.local, 0, 16);
-	if (!association)
-		memcpy(p->wide.local, key->local.bytes, 16);
-	memcpy(p->wide.remote, key->remote.bytes, 16);
-	p->wide.local_port = local_port;
-	p->wide.remote_port = key->remote_port;
-	p->wide.identity = identity;
+	p->word[0] = load8(key->local.bytes);
+	p->word[1] = load8(key->local.bytes + 8);
+	p->word[2] = load8(key->remote.bytes);
+	p->word[3] = load8(key->remote.bytes + 8);
+	p->word[4] = tail;
+	p->words = KEY6_WORDS;
 }
 
-static uint64_t probe_hash(const struct port_table *t, const struct probe *p)
+/* The same with the local end left open, in the family of the remote. */
+static void make_open_words(struct port_probe *p)
 {
-	if (p->family == 0)
-		return hash_table(&t->key, &p->small, KEY4_BYTES) &
-		       t->hash_mask;
-	return hash_table(&t->key, &p->wide, KEY6_BYTES) & t->hash_mask;
+	const struct port_key *key = p->key;
+	const uint8_t identity =
+		tuple_identity(key->scope, port_slot(key->proto), true);
+	const uint64_t tail = tail_of(0, key->remote_port, identity);
+
+	*p = (struct port_probe){ .key = key };
+	if (is4(&key->remote)) {
+		p->word[0] = join(0, load4(addr_v4(&key->remote)));
+		p->word[1] = tail;
+		p->words = KEY4_WORDS;
+		return;
+	}
+	p->word[2] = load8(key->remote.bytes);
+	p->word[3] = load8(key->remote.bytes + 8);
+	p->word[4] = tail;
+	p->words = KEY6_WORDS;
+}
+
+static void make_probe(const struct port_table *t, struct port_probe *p,
+		       bool association)
+{
+	if (association)
+		make_open_words(p);
+	else
+		make_words(p);
+	p->hash = hash_words(&t->key, p->word, p->words) & t->hash_mask;
 }
 
 /* Three records to a line, so that none straddles two. */
@@ -102,25 +139,32 @@ const void *tuple_record(const struct port_table *t, uint32_t tuple)
 struct body {
 	uint8_t *identity, *class, *face;
 	uint32_t *owner;
-	uint16_t local_port;
+	uint16_t *local_port, *remote_port;
 };
+
+static struct body fields_of(const struct port_table *t, uint32_t tuple)
+{
+	if (tuple & TUPLE_IPV6) {
+		struct port_tuple6 *r = tuple6_at(t, tuple);
+		return (struct body){ &r->identity,   &r->class,
+				      &r->face,	      &r->owner,
+				      &r->local_port, &r->remote_port };
+	}
+	struct port_tuple4 *r = tuple4_at(t, tuple);
+	return (struct body){ &r->identity, &r->class,	    &r->face,
+			      &r->owner,    &r->local_port, &r->remote_port };
+}
 
 /* The body of a live tuple; a stale index is a broken promise. */
 static struct body body_of(const struct port_table *t, uint32_t tuple)
 {
 	struct body body;
 
-	if (tuple & TUPLE_IPV6) {
-		struct port_tuple6 *r = tuple6_at(t, tuple);
+	if (tuple & TUPLE_IPV6)
 		check((tuple & ~TUPLE_IPV6) < t->fresh6);
-		body = (struct body){ &r->identity, &r->class, &r->face,
-				      &r->owner, r->local_port };
-	} else {
-		struct port_tuple4 *r = tuple4_at(t, tuple);
+	else
 		check(tuple < t->fresh4);
-		body = (struct body){ &r->identity, &r->class, &r->face,
-				      &r->owner, r->local_port };
-	}
+	body = fields_of(t, tuple);
 	check((*body.identity & TUPLE_LIVE) != 0);
 	return body;
 }
@@ -134,45 +178,71 @@ void tuple_init(struct port_table *t)
 	t->free6 = POOL_NONE;
 }
 
-uint64_t tuple_hash(const struct port_table *t, uint32_t tuple)
+static inline uint64_t ends4(const struct port_tuple4 *r)
 {
-	size_t len = tuple & TUPLE_IPV6 ? KEY6_BYTES : KEY4_BYTES;
-
-	return hash_table(&t->key, tuple_record(t, tuple), len) & t->hash_mask;
+	return join(r->local, r->remote);
 }
 
-static bool matches(const struct port_table *t, uint32_t tuple,
-		    const struct probe *p)
+static inline uint64_t tail4(const struct port_tuple4 *r)
 {
-	if ((tuple & TUPLE_IPV6) != p->family)
+	return tail_of(r->local_port, r->remote_port, r->identity);
+}
+
+static inline uint64_t tail6(const struct port_tuple6 *r)
+{
+	return tail_of(r->local_port, r->remote_port, r->identity);
+}
+
+uint64_t tuple_hash(const struct port_table *t, uint32_t tuple)
+{
+	uint64_t word[PORT_KEY_WORDS];
+
+	if (tuple & TUPLE_IPV6) {
+		const struct port_tuple6 *r = tuple6_at(t, tuple);
+		memcpy(word, r->ends, sizeof(r->ends));
+		word[4] = tail6(r);
+		return hash_words(&t->key, word, KEY6_WORDS) & t->hash_mask;
+	}
+	word[0] = ends4(tuple4_at(t, tuple));
+	word[1] = tail4(tuple4_at(t, tuple));
+	return hash_words(&t->key, word, KEY4_WORDS) & t->hash_mask;
+}
+
+static inline bool matches(const struct port_table *t, uint32_t tuple,
+			   const struct port_probe *p)
+{
+	if (p->words == KEY4_WORDS) {
+		const struct port_tuple4 *r = tuple4_at(t, tuple);
+		return (tuple & TUPLE_IPV6) == 0 && ends4(r) == p->word[0] &&
+		       tail4(r) == p->word[1];
+	}
+	if ((tuple & TUPLE_IPV6) == 0)
 		return false;
-	if (p->family == 0)
-		return memcmp(tuple4_at(t, tuple), &p->small, KEY4_BYTES) == 0;
-	return memcmp(tuple6_at(t, tuple), &p->wide, KEY6_BYTES) == 0;
+	const struct port_tuple6 *r = tuple6_at(t, tuple);
+	return memcmp(r->ends, p->word, sizeof(r->ends)) == 0 &&
+	       tail6(r) == p->word[4];
 }
 
 static uint32_t find_in_bucket(const struct port_table *t,
 			       const struct port_bucket *b, uint16_t tag,
-			       const struct probe *p)
+			       const struct port_probe *p)
 {
-	for (uint32_t w = 0; w < 2; w++) {
-		uint64_t lanes = bucket_lanes(b->tags[w], tag);
-		for (; lanes != 0; lanes &= lanes - 1) {
-			uint32_t lane =
-				(uint32_t)__builtin_ctzll(lanes) / 16 + w * 4;
-			if (matches(t, b->index[lane], p))
-				return b->index[lane];
-		}
+	uint64_t lanes = bucket_lanes(b, tag);
+
+	for (; lanes != 0; lanes &= lanes - 1) {
+		uint32_t tuple = b->index[bucket_lane(lanes)];
+		if (matches(t, tuple, p))
+			return tuple;
 	}
 	return POOL_NONE;
 }
 
 /* Home first; elsewhere only where the home says that keys are away. */
-static uint32_t find_probe(const struct port_table *t, const struct probe *p,
-			   uint64_t hash)
+static uint32_t find_probe(const struct port_table *t,
+			   const struct port_probe *p)
 {
-	const struct port_bucket *home = bucket_home(t, hash);
-	const uint16_t tag = bucket_tag(hash);
+	const struct port_bucket *home = bucket_home(t, p->hash);
+	const uint16_t tag = bucket_tag(p->hash);
 	const struct port_bucket *b;
 	uint32_t tuple = find_in_bucket(t, home, tag, p);
 
@@ -186,24 +256,29 @@ static uint32_t find_probe(const struct port_table *t, const struct probe *p,
 }
 
 /* A record of the family, its key filled in; POOL_NONE never: counted. */
-static uint32_t take_record(struct port_table *t, const struct probe *p)
+static uint32_t take_record(struct port_table *t, const struct port_probe *p)
 {
-	uint32_t index;
+	const uint64_t tail = p->word[p->words - 1];
+	const bool wide = p->words == KEY6_WORDS;
+	uint32_t *free = wide ? &t->free6 : &t->free4;
+	uint32_t *fresh = wide ? &t->fresh6 : &t->fresh4;
+	const uint32_t index = *free != POOL_NONE ? *free : (*fresh)++;
+	const uint32_t tuple = wide ? index | TUPLE_IPV6 : index;
+	struct body body = fields_of(t, tuple);
 
-	if (p->family == 0) {
-		index = t->free4 != POOL_NONE ? t->free4 : t->fresh4++;
-		struct port_tuple4 *r = tuple4_at(t, index);
-		if (index == t->free4)
-			t->free4 = r->owner;
-		memcpy(r, &p->small, KEY4_BYTES);
-		return index;
+	if (index == *free)
+		*free = *body.owner;
+	if (wide) {
+		struct port_tuple6 *r = tuple6_at(t, tuple);
+		memcpy(r->ends, p->word, sizeof(r->ends));
+	} else {
+		tuple4_at(t, tuple)->local = (uint32_t)p->word[0];
+		tuple4_at(t, tuple)->remote = (uint32_t)(p->word[0] >> 32);
 	}
-	index = t->free6 != POOL_NONE ? t->free6 : t->fresh6++;
-	struct port_tuple6 *r = tuple6_at(t, index);
-	if (index == t->free6)
-		t->free6 = r->owner;
-	memcpy(r, &p->wide, KEY6_BYTES);
-	return index | TUPLE_IPV6;
+	*body.local_port = (uint16_t)tail;
+	*body.remote_port = (uint16_t)(tail >> 16);
+	*body.identity = (uint8_t)(tail >> 32);
+	return tuple;
 }
 
 static void give_record(struct port_table *t, uint32_t tuple)
@@ -243,20 +318,19 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 			  struct port_tuple_ref ref)
 {
 	const bool association = key_is_association(key);
-	struct probe p;
+	struct port_probe p = { .key = key };
 	struct body body;
-	uint64_t hash;
 	uint32_t tuple;
 
-	make_probe(&p, key, association);
-	hash = probe_hash(t, &p);
-	if (find_probe(t, &p, hash) != POOL_NONE)
+	make_probe(t, &p, association);
+	if (find_probe(t, &p) != POOL_NONE)
 		return -EEXIST;
 	if (t->tuple_count == t->limits.tuples_max)
 		return -ENOSPC;
 	tuple = take_record(t, &p);
 	t->tuple_count++;
-	bucket_insert(t, hash, tuple);
+	t->insertions++;
+	bucket_insert(t, p.hash, tuple);
 
 	body = body_of(t, tuple);
 	write_ref(body, ref);
@@ -276,7 +350,7 @@ void port_tuple_remove(struct port_table *t, uint32_t tuple)
 	if (*body.identity & TUPLE_ASSOCIATION)
 		t->space[space].associations--;
 	else
-		port_unuse(t, space, body.local_port);
+		port_unuse(t, space, *body.local_port);
 	bucket_remove(t, tuple_hash(t, tuple), tuple);
 	t->tuple_count--;
 	give_record(t, tuple);
@@ -297,24 +371,14 @@ bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 		     struct port_tuple_ref *ref, uint32_t *index)
 {
 	const bool association = key_is_association(key);
-	struct probe p;
+	struct port_probe p = { .key = key };
 
 	if (association &&
 	    t->space[port_space_index(key->scope, port_slot(key->proto))]
 			    .associations == 0)
 		return false;
-	make_probe(&p, key, association);
-	return report(t, find_probe(t, &p, probe_hash(t, &p)), ref, index);
-}
-
-bool port_tuple_find_hashed(const struct port_table *t,
-			    const struct port_key *key, uint64_t hash,
-			    struct port_tuple_ref *ref, uint32_t *index)
-{
-	struct probe p;
-
-	make_probe(&p, key, false);
-	return report(t, find_probe(t, &p, hash), ref, index);
+	make_probe(t, &p, association);
+	return report(t, find_probe(t, &p), ref, index);
 }
 
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
@@ -332,16 +396,15 @@ void port_tuple_key(const struct port_table *t, uint32_t tuple,
 
 	if (tuple & TUPLE_IPV6) {
 		const struct port_tuple6 *r = tuple6_at(t, tuple);
-		memcpy(out->local.bytes, r->local, 16);
-		memcpy(out->remote.bytes, r->remote, 16);
-		out->remote_port = r->remote_port;
+		memcpy(out->local.bytes, &r->ends[0], 16);
+		memcpy(out->remote.bytes, &r->ends[2], 16);
 	} else {
 		const struct port_tuple4 *r = tuple4_at(t, tuple);
-		out->local = addr_from4(r->local);
-		out->remote = addr_from4(r->remote);
-		out->remote_port = r->remote_port;
+		out->local = addr_from4((const uint8_t *)&r->local);
+		out->remote = addr_from4((const uint8_t *)&r->remote);
 	}
-	out->local_port = body.local_port;
+	out->local_port = *body.local_port;
+	out->remote_port = *body.remote_port;
 	out->scope = *body.identity & 15;
 	out->face = *body.face;
 	out->proto = protos[*body.identity >> 4 & 3];
@@ -360,30 +423,63 @@ uint32_t port_tuple_count(const struct port_table *t)
 
 uint64_t port_hash(const struct port_table *t, const struct port_key *key)
 {
-	struct probe p;
+	struct port_probe p = { .key = key };
 
-	make_probe(&p, key, false);
-	return probe_hash(t, &p);
+	make_probe(t, &p, false);
+	return p.hash;
 }
 
-void port_prefetch(const struct port_table *t, uint64_t hash)
-{
-	__builtin_prefetch(bucket_home(t, hash));
-}
+/* --- a batch -------------------------------------------------------------- */
 
-void port_prefetch_tuple(const struct port_table *t, uint64_t hash)
+/*
+ * Fetches the first record that the probe may be looking for, and notes it;
+ * where there is none here, but keys of this home are next door, that line.
+ */
+static inline void fetch_record(const struct port_table *t,
+				struct port_probe *p)
 {
-	const struct port_bucket *home = bucket_home(t, hash);
+	const struct port_bucket *home = bucket_home(t, p->hash);
+	const uint64_t lanes = bucket_lanes(home, bucket_tag(p->hash));
 
-	for (uint32_t w = 0; w < 2; w++) {
-		uint64_t lanes = bucket_lanes(home->tags[w], bucket_tag(hash));
-		if (lanes != 0) {
-			uint32_t lane = (uint32_t)__builtin_ctzll(lanes) / 16;
-			__builtin_prefetch(
-				tuple_record(t, home->index[w * 4 + lane]));
-			return;
-		}
+	p->guess = POOL_NONE;
+	p->nowhere = false;
+	if (lanes != 0) {
+		p->guess = home->index[bucket_lane(lanes)];
+		__builtin_prefetch(tuple_record(t, p->guess));
+	} else if (home->away > 0) {
+		__builtin_prefetch(bucket_neighbour(t, home));
+	} else {
+		p->nowhere = true;
 	}
+}
+
+void port_seek(const struct port_table *t, struct port_probe *probes,
+	       size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (probes[i].key == NULL)
+			continue;
+		make_probe(t, &probes[i], false);
+		__builtin_prefetch(bucket_home(t, probes[i].hash));
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (probes[i].key == NULL)
+			continue;
+		probes[i].insertions = t->insertions;
+		fetch_record(t, &probes[i]);
+	}
+}
+
+/* What was noted holds for a key that stands where it was seen (a key has one
+   record), and for one that was nowhere until something is inserted. */
+bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
+		       struct port_tuple_ref *ref, uint32_t *index)
+{
+	if (p->nowhere && p->insertions == t->insertions)
+		return false;
+	if (p->guess != POOL_NONE && matches(t, p->guess, p))
+		return report(t, p->guess, ref, index);
+	return report(t, find_probe(t, p), ref, index);
 }
 
 uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t identity,

@@ -155,8 +155,8 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 	for (int tries = 0; tries < 2; tries++) {
 		bool reopened = false;
 		enum drop drop;
-		port_lookup(host_table(m), &a->key, m->now,
-			    opens_flow(&a->packet), &fate);
+		port_lookup_sought(host_table(m), a->probe, m->now,
+				   opens_flow(&a->packet), &fate);
 		if (!fate.exact)
 			return deliver_fate(m, a, &fate);
 		if (fate.tuple.class == TUPLE_SOCKET) {

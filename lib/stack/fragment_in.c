@@ -302,6 +302,7 @@ static enum drop deliver_whole(struct minato *m, const struct reassembly *r,
 	};
 	struct arrival whole = { .packet = last->packet, .frame = &frame };
 	struct packet *p = &whole.packet;
+	struct port_probe probe;
 	uint8_t quote[QUOTE_MAX];
 
 	p->hop_limit = r->hop_limit;
@@ -310,7 +311,8 @@ static enum drop deliver_whole(struct minato *m, const struct reassembly *r,
 		return DROP_FRAGMENT_ECN;
 	write_quote(r, frame.data, p, quote);
 	whole.verdict = packet_parse_whole(p, frame.data, r->total);
-	input_key(m, &whole);
+	input_key(m, &whole, &probe);
+	port_seek(host_table(m), &probe, 1);
 	host_count(m, COUNTER_REASSEMBLED);
 	return deliver_packet(m, &whole);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Frames come in as a vector: all of a batch are parsed and hashed, and the
- * table's lines prefetched, before the first is delivered. Comparison is left
+ * Frames come in as a vector: all of a batch are parsed, and sought in the port
+ * table, before the first is delivered. Comparison is left
  * to delivery, because the first frame of a batch may create what the second
  * belongs to.
  */
@@ -67,11 +67,13 @@ static bool lies_in_chunk(const struct minato *m,
 	       (size_t)(frame->data - base) <= MINATO_CHUNK_LARGE - frame->len;
 }
 
-void input_key(struct minato *m, struct arrival *a)
+void input_key(struct minato *m, struct arrival *a, struct port_probe *probe)
 {
 	const struct packet *p = &a->packet;
 
 	a->key.proto = 0;
+	a->probe = probe;
+	probe->key = NULL;
 	if (a->verdict != DROP_NONE || !has_ports(p))
 		return;
 	a->key = (struct port_key){
@@ -83,10 +85,11 @@ void input_key(struct minato *m, struct arrival *a)
 		.face = (uint8_t)p->link,
 		.proto = proto_of(p),
 	};
+	probe->key = &a->key;
 }
 
 static void parse(struct minato *m, const struct minato_frame *frame,
-		  struct arrival *a)
+		  struct arrival *a, struct port_probe *probe)
 {
 	const struct link *link;
 
@@ -98,18 +101,18 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	link = &m->link[frame->link];
 	a->verdict = packet_parse(frame, link->config.type, link->config.mac,
 				  &a->packet);
-	input_key(m, a);
-	if (a->key.proto != 0)
-		port_prefetch(host_table(m), port_hash(host_table(m), &a->key));
+	input_key(m, a, probe);
 }
 
 static void input_batch(struct minato *m, const struct minato_frame *frames,
 			size_t count)
 {
 	struct arrival batch[STACK_BATCH];
+	struct port_probe probes[STACK_BATCH];
 
 	for (size_t i = 0; i < count; i++)
-		parse(m, &frames[i], &batch[i]);
+		parse(m, &frames[i], &batch[i], &probes[i]);
+	port_seek(host_table(m), probes, count);
 	for (size_t i = 0; i < count; i++) {
 		host_drop(m, deliver_packet(m, &batch[i]));
 		minato_unlease(m, frames[i].chunk);

@@ -508,12 +508,14 @@ struct minato_time host_deadline(const struct minato *m);
 
 struct arrival {
 	struct packet packet;
-	struct port_key key; /* of TCP, UDP and echo */
+	struct port_key key; /* of TCP, UDP and echo; else proto is 0 */
+	const struct port_probe *probe; /* of the key, sought */
 	const struct minato_frame *frame;
 	enum drop verdict; /* of the parser */
 };
-/* Fills in the key of a packet that the parser took. */
-void input_key(struct minato *m, struct arrival *a);
+/* Fills in the key of a packet that the parser took, and begins its probe,
+   which the arrival borrows: it is to be sought before the delivery. */
+void input_key(struct minato *m, struct arrival *a, struct port_probe *probe);
 /* The whole of minato_input, but for the servers of lib/serve. */
 void input_frames(struct minato *m, struct minato_time now,
 		  const struct minato_frame *frames, size_t count);

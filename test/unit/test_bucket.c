@@ -125,7 +125,8 @@ static void one_line_answers_for_most_keys(void **state)
 	for (uint32_t i = 98000; i < 110000; i++)
 		assert_true(insert(numbered(i), i) >= 0);
 	assert_int_equal(t->pairs, 16384);
-	assert_true(homes_with_keys_away(110000) < 110000 / 50);
+	/* By chance, of keys with 3.36 to a home: 2.2 % with more than 8. */
+	assert_true(homes_with_keys_away(110000) < 110000 * 3 / 100);
 	assert_true(t->chains.used < 110000 / 8 / 500);
 }
 

@@ -236,34 +236,45 @@ static void tuples_take_and_give_their_port(void **state)
 	assert_true(bitmap_free(port_bitmap(t, space), 4000));
 }
 
-static void batch_words_agree_with_the_find(void **state)
+static void batch_agrees_with_the_find(void **state)
 {
+	static struct port_key key[600];
+	static struct port_probe probe[600];
 	struct port_tuple_ref ref;
 
 	(void)state;
-	for (uint16_t i = 1; i < 500; i++)
+	for (uint16_t i = 1; i < 500; i++) {
 		insert(key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i), i);
+		insert(key_of(TCP, "fd00::1", 80, "fd00::2", i), 1000u + i);
+	}
+	for (uint16_t i = 0; i < 600; i++) {
+		key[i] = i % 2 ? key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i) :
+				 key_of(TCP, "fd00::1", 80, "fd00::2", i);
+		probe[i].key = i % 7 ? &key[i] : NULL;
+	}
+	port_seek(t, probe, 600);
 	for (uint16_t i = 1; i < 600; i++) {
-		struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i);
-		uint64_t hash = port_hash(t, &key);
-		port_prefetch(t, hash);
-		port_prefetch_tuple(t, hash);
-		assert_int_equal(port_tuple_find_hashed(t, &key, hash, &ref, NULL), i < 500);
+		if (probe[i].key == NULL)
+			continue;
+		assert_int_equal(port_tuple_sought(t, &probe[i], &ref, NULL), i < 500);
+		if (i < 500)
+			assert_int_equal(ref.owner, i % 2 ? i : 1000u + i);
 	}
 }
 
-/* A hash taken before an insertion is good after it: compare at delivery. */
-static void early_hash_outlives_growth(void **state)
+/* What was sought before an insertion is found after it. */
+static void early_probe_outlives_growth(void **state)
 {
 	struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.9.9.9", 7);
-	uint64_t hash = port_hash(t, &key);
+	struct port_probe probe = { .key = &key };
 	struct port_tuple_ref ref;
 
 	(void)state;
+	port_seek(t, &probe, 1);
 	insert(key, 1);
 	for (uint16_t i = 1; i < 2000; i++)
 		insert(key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i), i);
-	assert_true(port_tuple_find_hashed(t, &key, hash, &ref, NULL));
+	assert_true(port_tuple_sought(t, &probe, &ref, NULL));
 }
 
 static void three_records_share_a_line(void **state)
@@ -295,8 +306,8 @@ int main(void)
 		CASE(either_wildcard_means_the_same_association),
 		CASE(no_second_probe_without_associations),
 		CASE(tuples_take_and_give_their_port),
-		CASE(batch_words_agree_with_the_find),
-		CASE(early_hash_outlives_growth),
+		CASE(batch_agrees_with_the_find),
+		CASE(early_probe_outlives_growth),
 		CASE(three_records_share_a_line),
 	};
 
