@@ -33,6 +33,13 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bench/run
 
+bench-ports:
+	@tools/deps.sh build
+	@tools/deps.sh ports || echo "going on without rte_hash" >&2
+	@$(MAKE) --no-print-directory all
+	@ninja -C build --quiet bench/ports/bench-ports
+	@build/bench/ports/bench-ports $(GROUPS)
+
 fuzz:
 	@tools/deps.sh build fuzz
 	@CC=clang tools/setup build-fuzz -Dfuzz=true -Db_lundef=false \
@@ -60,5 +67,5 @@ tidy:
 clean:
 	@rm -rf build build-static build-test build-fuzz build-clang
 
-.PHONY: all static deps demo test bench fuzz install check-format \
-	format tidy clean
+.PHONY: all static deps demo test bench bench-ports fuzz install \
+	check-format format tidy clean

@@ -4,8 +4,8 @@
 #
 # Says nothing when everything is there. Installs what is missing with apt, as
 # root or by sudo; where it cannot, it says what is missing and how to get it,
-# and exits 1. --check installs nothing. Groups: build demo test bench fuzz
-# format.
+# and exits 1. --check installs nothing. Groups: build demo test bench ports
+# fuzz format.
 
 # group, Debian package, how to see that it is there.
 list='
@@ -49,6 +49,7 @@ bench  iperf3           cmd:iperf3
 bench  nftables         cmd:nft
 bench  passt            cmd:pasta
 bench  slirp4netns      cmd:slirp4netns
+ports  libdpdk-dev      lib:libdpdk
 fuzz   clang            cmd:clang
 fuzz   libclang-rt-dev  fuzzer:
 format clang-format     cmd:clang-format

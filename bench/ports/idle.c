@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "ports.h"
+
+int bench_idle(void)
+{
+	return 0;
+}

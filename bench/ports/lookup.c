@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Look-ups in batches of 32, hits and misses, in tables of 1e3 to 1e7 tuples:
+ * port_seek and port_tuple_sought, as minato_input has them, and rte_hash over
+ * the same keys. Rounds take turns. A hit has compared the whole tuple. Keys
+ * lie in the cache, as those of packets just parsed do.
+ */
+#include "ports.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "port/port.h"
+
+#define ROUNDS 7u
+#define STAGE 512u	   /* keys laid ready at a time, outside the clock */
+#define STAGES 1024u	   /* of a round */
+#define MISSING (1u << 30) /* flows from here on are in no table */
+
+static const struct size {
+	const char *name;
+	uint32_t count;
+} sizes[] = { { "1e3", 1000 }, { "1e5", 100000 }, { "1e6", 1000000 }, { "1e7", 10000000 } };
+
+enum { HIT, MISS };
+
+struct contest {
+	uint32_t count;
+	struct port_table *table;
+	size_t table_bytes;
+	struct rte_peer *peer; /* or NULL */
+	struct flow flow[STAGE];
+	struct port_key key[STAGE];
+};
+
+static struct port_key key_of(const struct flow *f)
+{
+	const uint8_t *l = (const uint8_t *)&f->local, *r = (const uint8_t *)&f->remote;
+
+	return (struct port_key){
+		.local = minato_addr4(l[0], l[1], l[2], l[3]),
+		.remote = minato_addr4(r[0], r[1], r[2], r[3]),
+		.local_port = f->local_port,
+		.remote_port = f->remote_port,
+		.proto = MINATO_TCP,
+	};
+}
+
+static int fill(struct contest *c)
+{
+	for (uint32_t i = 0; i < c->count; i++) {
+		const struct flow flow = flow_number(i);
+		const struct port_key key = key_of(&flow);
+		if (port_tuple_insert(c->table, &key, (struct port_tuple_ref){ .owner = i }) < 0)
+			return -1;
+		if (c->peer != NULL && rte_peer_add(c->peer, &flow) < 0) {
+			say("rte_hash is full at %u", i);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static struct contest *open_contest(uint32_t count)
+{
+	const struct port_limits limits = { count, 16 };
+	const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
+	struct contest *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->count = count;
+	c->table_bytes = port_bytes(&limits);
+	c->table = port_init(reserve(c->table_bytes), &limits, &key);
+	/* A quarter more than it needs: at its full size it is slower. */
+	c->peer = rte_peer_open(count + count / 4);
+	if (fill(c) == 0)
+		return c;
+	say("a table of %u could not be filled", count);
+	exit(1);
+}
+
+static void close_contest(struct contest *c)
+{
+	munmap(c->table, c->table_bytes);
+	if (c->peer != NULL)
+		rte_peer_close(c->peer);
+	free(c);
+}
+
+/* Lays the keys of a stage ready: of tuples at random, or of none. */
+static void stage(struct contest *c, int what, uint64_t number)
+{
+	for (uint32_t i = 0; i < STAGE; i++) {
+		uint64_t x = scatter(~(number * STAGE + i));
+		x = what == HIT ? x % c->count : MISSING + x % MISSING;
+		c->flow[i] = flow_number(x);
+		c->key[i] = key_of(&c->flow[i]);
+	}
+}
+
+static uint32_t find_ours(struct contest *c)
+{
+	struct port_probe probe[BATCH];
+	struct port_tuple_ref ref;
+	uint32_t found = 0;
+
+	for (uint32_t at = 0; at < STAGE; at += BATCH) {
+		for (uint32_t i = 0; i < BATCH; i++)
+			probe[i].key = &c->key[at + i];
+		port_seek(c->table, probe, BATCH);
+		for (uint32_t i = 0; i < BATCH; i++)
+			found += port_tuple_sought(c->table, &probe[i], &ref, NULL);
+	}
+	return found;
+}
+
+static uint32_t find_theirs(struct contest *c)
+{
+	uint32_t found = 0;
+
+	for (uint32_t at = 0; at < STAGE; at += BATCH)
+		found += rte_peer_find(c->peer, c->flow + at);
+	return found;
+}
+
+/* Nanoseconds for each look-up of a round. */
+static double round_of(struct contest *c, int what, uint64_t number,
+		       uint32_t (*find)(struct contest *c))
+{
+	const uint32_t wanted = what == HIT ? STAGE : 0;
+	double spent = 0;
+
+	for (uint64_t i = 0; i < STAGES; i++) {
+		double begin;
+		uint32_t found;
+		stage(c, what, number * STAGES + i);
+		begin = now_ns();
+		found = find(c);
+		spent += now_ns() - begin;
+		if (found != wanted) {
+			say("%u of %u keys found", found, wanted);
+			exit(1);
+		}
+	}
+	return spent / ((double)STAGES * STAGE);
+}
+
+static void contest(const struct size *size)
+{
+	static const char *const ours[] = { "lookup_hit_%s_ns", "lookup_miss_%s_ns" };
+	static const char *const theirs[] = { "rte_lookup_hit_%s_ns", "rte_lookup_miss_%s_ns" };
+	static const char *const ratio[] = { "lookup_hit_%s_vs_rte", "lookup_miss_%s_vs_rte" };
+	struct contest *c = open_contest(size->count);
+	double our[2][ROUNDS], their[2][ROUNDS];
+
+	for (uint32_t r = 0; r < ROUNDS; r++) {
+		for (int what = HIT; what <= MISS; what++) {
+			our[what][r] = round_of(c, what, r, find_ours);
+			if (c->peer != NULL)
+				their[what][r] = round_of(c, what, r, find_theirs);
+		}
+	}
+	for (int what = HIT; what <= MISS; what++) {
+		const double a = median(our[what], ROUNDS);
+		figure_of(ours[what], size->name, a, "ns");
+		if (c->peer != NULL) {
+			const double b = median(their[what], ROUNDS);
+			figure_of(theirs[what], size->name, b, "ns");
+			figure_of(ratio[what], size->name, b / a, "times");
+		}
+	}
+	close_contest(c);
+}
+
+int bench_lookup(void)
+{
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		contest(&sizes[i]);
+	return 0;
+}

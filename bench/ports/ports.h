@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench-ports: figures of the port table and of what stands around it, one
+ * line each: name, value, unit. What else there is to say goes to stderr.
+ *
+ *   main.c    the groups, what they share
+ *   idle.c    one host with ten million idle connections
+ *   insert.c  ten million tuples come and go
+ *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it)
+ *
+ * A new group: a file with its function, a line in main.c and in meson.build.
+ */
+#ifndef BENCH_PORTS_H
+#define BENCH_PORTS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The groups. Each returns 0, or -1 where it could not run and has said why. */
+int bench_idle(void);
+int bench_insert(void);
+int bench_lookup(void);
+
+/* --- main.c -------------------------------------------------------------- */
+
+/* Prints a figure at once, with digits enough for its size. */
+void figure(const char *name, double value, const char *unit);
+/* The same with `%s` of the name replaced, and the name handed back. */
+void figure_of(const char *format, const char *part, double value, const char *unit);
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+double now_ns(void);
+/* The median of `count` <= 64 values. */
+double median(const double *values, size_t count);
+/* Zero memory in small pages that costs nothing until touched; or exits. */
+void *reserve(size_t size);
+size_t resident_bytes(void); /* of this process, from /proc/self/statm */
+/* The same numbers every time: x-th of a stream; a bijection of 64 bits. */
+uint64_t scatter(uint64_t x);
+
+/* --- keys: the same for all contenders ------------------------------------ */
+
+/* The five-tuple of a TCP connection, padded to a size that compares well. */
+struct flow {
+	uint32_t local, remote;
+	uint16_t local_port, remote_port;
+	uint32_t proto;
+};
+/* The i-th of many, all different and without order. */
+struct flow flow_number(uint64_t i);
+
+#define BATCH 32u
+
+/* --- rte.c, norte.c ------------------------------------------------------- */
+
+struct rte_peer;
+/* NULL: not there; says why. */
+struct rte_peer *rte_peer_open(uint32_t entries);
+int rte_peer_add(struct rte_peer *p, const struct flow *flow);
+/* Looks up BATCH keys; returns how many were found. */
+uint32_t rte_peer_find(struct rte_peer *p, const struct flow *flows);
+void rte_peer_close(struct rte_peer *p);
+
+#endif
