@@ -12,7 +12,7 @@
  *   CMD_ASK_RELEASED            -------->
  *                     <--------  CMD_TELL_RELEASED   the ports are free
  */
-#include "cmd/cmd.h"
+#include "cmd/who.h"
 
 #include <errno.h>
 #include <linux/nsfs.h>
@@ -98,7 +98,7 @@ static void refuse(struct cmd_harbour *harbour, int result)
  */
 static void say_refused(struct cmd_harbour *harbour)
 {
-	const struct drive_subnet *subnet = &harbour->plan.subnet;
+	struct drive_subnet subnet = harbour->plan.subnet;
 	struct drive_error error;
 
 	if (harbour->refusals >= REFUSALS_MAX)
@@ -108,8 +108,10 @@ static void say_refused(struct cmd_harbour *harbour)
 			REFUSALS_MAX);
 		return;
 	}
-	(void)relay_publish_explain(&harbour->pending, &harbour->pending.failure, subnet->has4,
-				    harbour->guest.has6, &error);
+	subnet.has6 = harbour->guest.has6;
+	/* No guest is asked: its minato might be asking us at this moment. */
+	(void)cmd_publish_explain(&harbour->pending, &harbour->pending.failure, &subnet,
+				  true, &error);
 	cmd_say("the guest opened port %u, but %s", harbour->pending.specs[0].guest, error.text);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato forward: what is forwarded to and from a running guest, listed and changed. */
-#include "cmd/cmd.h"
+#include "cmd/who.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -216,6 +216,7 @@ static int say_refused(const struct errand *errand, const json_t *refused)
 		.needed = (uint32_t)number(refused, "needed"),
 		.allowed = (uint32_t)number(refused, "allowed"),
 	};
+	struct drive_subnet families = { 0 };
 	struct cmd_guest guest;
 	struct drive_error error;
 	char text[RELAY_SPEC_TEXT];
@@ -227,9 +228,12 @@ static int say_refused(const struct errand *errand, const json_t *refused)
 			relay_spec_text(&errand->list.specs[failure.spec], text, sizeof(text)));
 		return CMD_REFUSED;
 	}
-	if (cmd_guest_ask(&guest, errand->name, &error) == 0)
-		(void)relay_publish_explain(&errand->list, &failure, guest.view.has4,
-					    guest.view.has6, &error);
+	if (cmd_guest_ask(&guest, errand->name, &error) == 0) {
+		families.has4 = guest.view.has4;
+		families.has6 = guest.view.has6;
+		(void)cmd_publish_explain(&errand->list, &failure, &families,
+					  false, &error);
+	}
 	cmd_guest_free(&guest);
 	cmd_say("%s; nothing was changed", error.text);
 	return CMD_REFUSED;

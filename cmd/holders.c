@@ -60,12 +60,10 @@ static bool same(const struct cmd_holder *a, const struct cmd_holder *b)
 	if (a->port != b->port || a->proto != b->proto || a->hold != b->hold ||
 	    strcmp(a->guest, b->guest) != 0)
 		return false;
-	if (a->hold == CMD_HOLD_CONNECTION || a->hold == CMD_HOLD_TIME_WAIT)
-		return true;
 	return minato_addr_equal(&a->local.addr, &b->local.addr) && a->v6only == b->v6only;
 }
 
-/* The one that `holder` belongs to: with many connections of a port it is nearly always the last. */
+/* The one that `holder` belongs to: of a port with many connections nearly always the last. */
 static struct cmd_holder *find_same(struct cmd_holders *holders, const struct cmd_holder *holder)
 {
 	if (holders->count && same(&holders->list[holders->count - 1], holder))
@@ -134,6 +132,21 @@ static bool covers(const struct view_port *published, const struct cmd_holder *h
 	return holder->port >= published->host.first && holder->port <= published->host.last;
 }
 
+static void write_spec(struct cmd_holder *holder, const struct view_port *port)
+{
+	const struct relay_spec spec = {
+		.sort = RELAY_PORTS,
+		.addr = port->host.addr,
+		.every = view_end_is_any(&port->host),
+		.protocols = port->proto == MINATO_UDP ? RELAY_UDP : 0,
+		.first = port->host.first,
+		.last = port->host.last,
+		.guest = port->guest.first,
+	};
+
+	relay_spec_text(&spec, holder->spec, sizeof(holder->spec));
+}
+
 /* Host sockets of this guest's minato are its published ports. Their owners are known by now. */
 static void mark_published(struct cmd_holders *holders, const struct view_guest *guest)
 {
@@ -151,6 +164,7 @@ static void mark_published(struct cmd_holders *holders, const struct view_guest 
 			snprintf(holder->published, sizeof(holder->published), "%s", guest->name);
 			holder->guest_port =
 				(uint16_t)(port->guest.first + (holder->port - port->host.first));
+			write_spec(holder, port);
 		}
 	}
 }
@@ -177,6 +191,8 @@ static int each_guest(void (*visit)(struct search *search, const struct view_gue
 
 static void read_guest(struct search *search, const struct view_guest *guest)
 {
+	if (search->query->guest && strcmp(search->query->guest, guest->name) != 0)
+		return;
 	search->guest = guest->name;
 	read_kernel(search, guest->init);
 }
@@ -200,7 +216,7 @@ static int compare(const void *a, const void *b)
 		order = strcmp(x->guest, y->guest);
 	if (!order)
 		order = (x->hold > y->hold) - (x->hold < y->hold);
-	if (!order && x->hold != CMD_HOLD_CONNECTION && x->hold != CMD_HOLD_TIME_WAIT)
+	if (!order)
 		order = memcmp(&x->local.addr, &y->local.addr, sizeof(x->local.addr));
 	if (!order)
 		order = x->v6only - y->v6only;
@@ -270,7 +286,7 @@ int cmd_holders_find(struct cmd_holders *holders, const struct cmd_holders_query
 		qsort(holders->list, holders->count, sizeof(*holders->list), compare);
 	join(holders);
 	find_processes(holders);
-	if (query->host && holders->count)
+	if (query->host && !query->alone && holders->count)
 		each_guest(mark_guest, &search, NULL);
 	return 0;
 }
@@ -298,52 +314,41 @@ size_t cmd_holders_first(const struct cmd_holders *holders, uint16_t port, uint8
 	return low;
 }
 
-/* ---- in words ---- */
+/* ---- which one is in the way ---- */
 
-static void name_holder(char *out, size_t size, const struct cmd_holder *holder)
+/* Whether a wildcard address takes the other address's port too. */
+static bool takes_in(const struct minato_addr *wild, bool v6only, const struct minato_addr *other)
 {
-	if (*holder->published)
-		snprintf(out, size, "minato, for port %u of guest %s,", holder->guest_port,
-			 holder->published);
-	else if (holder->process.pid && holder->processes > 1)
-		snprintf(out, size, "%s (pid %d and %u more)", holder->process.program,
-			 (int)holder->process.pid, holder->processes - 1);
-	else if (holder->process.pid)
-		snprintf(out, size, "%s (pid %d)", holder->process.program,
-			 (int)holder->process.pid);
-	else
-		snprintf(out, size, "a program of user %u", holder->uid);
+	if (!minato_addr_is_any(wild))
+		return false;
+	if (minato_addr_is4(wild))
+		return minato_addr_is4(other);
+	return !v6only || !minato_addr_is4(other);
 }
 
-const char *cmd_holder_text(char *out, size_t size, const struct cmd_holder *holder)
+static bool collides(const struct cmd_holder *holder, const struct drive_place *place)
 {
-	const char *guest = *holder->guest ? holder->guest : "";
-	struct view_end local = view_end_of(&holder->local);
-	char where[VIEW_WORD_SIZE];
-	char who[192];
-	char in[VIEW_NAME_SIZE + 16] = "";
+	const struct minato_addr *addr = &holder->local.addr;
 
-	if (*guest)
-		snprintf(in, sizeof(in), "guest %s: ", guest);
-	name_holder(who, sizeof(who), holder);
-	view_address_word(where, sizeof(where), &local);
-	switch (holder->hold) {
-	case CMD_HOLD_LISTENER:
-		snprintf(out, size, "%s%s %s %s:%u", in, who,
-			 holder->proto == MINATO_TCP ? "listens on" : "receives on", where,
-			 holder->port);
-		break;
-	case CMD_HOLD_BOUND:
-		snprintf(out, size, "%s%s is bound to %s:%u", in, who, where, holder->port);
-		break;
-	case CMD_HOLD_CONNECTION:
-		snprintf(out, size, "%s%s has %u connection%s", in, who, holder->count,
-			 holder->count == 1 ? "" : "s");
-		break;
-	case CMD_HOLD_TIME_WAIT:
-		snprintf(out, size, "%s%u in TIME-WAIT, for %u s at most", in, holder->count,
-			 (holder->timer_ms + MS_PER_S - 1) / MS_PER_S);
-		break;
+	return minato_addr_equal(&place->addr, addr) ||
+	       takes_in(&place->addr, place->v6only, addr) ||
+	       takes_in(addr, holder->v6only, &place->addr);
+}
+
+const struct cmd_holder *cmd_holders_obstacle(const struct cmd_holders *holders,
+					      const struct drive_place *places, size_t count,
+					      uint16_t port)
+{
+	const struct cmd_holder *best = NULL;
+
+	for (size_t i = 0; i < holders->count * count; i++) {
+		const struct cmd_holder *one = &holders->list[i / count];
+		const struct drive_place *place = &places[i % count];
+
+		if (*one->guest || one->port != port || one->proto != place->protocol)
+			continue;
+		if (collides(one, place) && (!best || one->hold < best->hold))
+			best = one;
 	}
-	return out;
+	return best;
 }

@@ -21,8 +21,8 @@ enum cmd_hold {
 const char *cmd_hold_word(enum cmd_hold hold);
 
 /*
- * One or several sockets that hold a port in the same way: listeners of one address, or all
- * connections and all in TIME-WAIT of the port. What is told of a socket is told of the first.
+ * One or several sockets that hold a port in the same way and at the same address: listeners, all
+ * connections, all in TIME-WAIT. What is told of a socket is told of the first.
  */
 struct cmd_holder {
 	uint16_t port;
@@ -39,6 +39,7 @@ struct cmd_holder {
 	/* The host's end of a port that minato publishes for a guest: */
 	char published[VIEW_NAME_SIZE]; /* its name; empty: it is none */
 	uint16_t guest_port;
+	char spec[128]; /* as -p has it; cut where it is endless */
 };
 
 struct cmd_holders {
@@ -52,7 +53,9 @@ struct cmd_holders_query {
 	uint16_t first, last;
 	bool tcp, udp;
 	bool host, guests; /* where to look */
+	const char *guest; /* and only into this guest; NULL: all */
 	bool waiting;	   /* only who listens or is bound */
+	bool alone;	   /* no guest's minato is asked; so it is not known what is published */
 };
 
 /*
@@ -65,8 +68,25 @@ void cmd_holders_free(struct cmd_holders *holders);
 /* The first of that port, protocol or a later one; the end of the list where none is. */
 size_t cmd_holders_first(const struct cmd_holders *holders, uint16_t port, uint8_t proto);
 /*
- * "nginx (pid 12) listens on 0.0.0.0:80", "guest web: 3 connections", "1 in TIME-WAIT for 42 s",
- * cut to `size`; returns `out`.
+ * The one that is in the way of a bind of the port at one of these places, as the kernel decides it
+ * for a socket with SO_REUSEADDR, if several then as the enum has them; NULL where none is.
+ */
+const struct cmd_holder *cmd_holders_obstacle(const struct cmd_holders *holders,
+					      const struct drive_place *places, size_t count,
+					      uint16_t port);
+
+/* ---- holding.c: holders in words. Each writes into `out`, cut to `size`, and returns it. ---- */
+
+/* The name of a user, or the number. */
+const char *cmd_user_word(char *out, size_t size, uint32_t uid);
+/*
+ * Who it is, as far as the caller can see: "nginx (pid 12, user www-data, nginx.service)", "minato
+ * (pid 7) for port 80 of guest web".
+ */
+const char *cmd_holder_name(char *out, size_t size, const struct cmd_holder *holder);
+/*
+ * "nginx (pid 12 on 0.0.0.0:80", "guest web: 3 connections", "1 in TIME-WAIT for 42 s",
+ * and so on.
  */
 const char *cmd_holder_text(char *out, size_t size, const struct cmd_holder *holder);
 

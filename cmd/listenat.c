@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where this program itself listens: ADDR:PORT, bound as a published port is. */
 #include "cmd/metrics.h"
+#include "cmd/who.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +78,7 @@ static void spec_text(const struct minato_endpoint *at, char *text, size_t size)
 
 int cmd_listen_open(const struct minato_endpoint *at, struct drive_error *error)
 {
+	const struct drive_subnet both = { .has4 = true, .has6 = true };
 	struct relay_publish list = { 0 };
 	const int on = 1;
 	char text[80];
@@ -85,8 +87,11 @@ int cmd_listen_open(const struct minato_endpoint *at, struct drive_error *error)
 
 	spec_text(at, text, sizeof(text));
 	result = relay_publish_add(&list, text, error);
-	if (result == 0)
-		result = relay_publish_open(&list, true, true, error);
+	if (result == 0) {
+		result = relay_publish_open(&list, true, true, NULL);
+		if (result < 0)
+			(void)cmd_publish_explain(&list, &list.failure, &both, false, error);
+	}
 	if (result == 0) {
 		fd = fcntl(relay_publish_fd(&list, 0), F_DUPFD_CLOEXEC, 3);
 		if (fd < 0)

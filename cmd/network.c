@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What run and attach have in common: the options of a guest's network, its name, its ports. */
 #include "cmd/metrics.h"
+#include "cmd/who.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -201,8 +202,11 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 	raise_limit(harbour);
 	if (cmd_capture_create(&harbour->capturing, &error) < 0)
 		return complain(&error, CMD_FAILED);
-	if (relay_publish_open(&harbour->publish, subnet->has4, subnet->has6, &error) < 0)
+	if (relay_publish_open(&harbour->publish, subnet->has4, subnet->has6, NULL) < 0) {
+		(void)cmd_publish_explain(&harbour->publish, &harbour->publish.failure, subnet,
+					  false, &error);
 		return complain(&error, CMD_REFUSED);
+	}
 	if (chosen->name)
 		snprintf(harbour->name, sizeof(harbour->name), "%s", chosen->name);
 	else

@@ -714,7 +714,7 @@ void drive_capture_frame(struct drive_capture *capture, const struct drive_captu
 int drive_capture_turn(struct drive_capture *capture, struct minato_time now,
 		       struct minato_time *next);
 
-/* ---- procs.c: who holds a port of the host ---- */
+/* ---- ports.c: which ports of the host can be bound, and are fit to be published ---- */
 
 /*
  * A place a port can be taken at. protocol is IPPROTO_TCP or IPPROTO_UDP; the family's wildcard
@@ -726,37 +726,16 @@ struct drive_place {
 	bool v6only; /* IPv6 wildcard that leaves IPv4 alone */
 };
 
-struct drive_holder {
-	uid_t uid;
-	pid_t pid;		 /* 0: not visible to the caller */
-	uint32_t inode;		 /* 0: no process holds it any more (TIME-WAIT and the like) */
-	bool listening;		 /* or, for UDP, bound; false: a connection has this port */
-	char program[32];	 /* empty: not visible */
-	char user[40];		 /* name, or the number if it has none */
-	struct minato_addr addr; /* where exactly */
-};
-
-/*
- * Finds the socket that keeps `port` at this place from being bound. 0, -ENOENT if there is none
- * now, or negative errno.
- */
-int drive_port_holder(const struct drive_place *place, uint16_t port, struct drive_holder *holder);
-/* The holder in words: "nginx (pid 812, user www-data)", or what is known. Returns the text. */
-const char *drive_holder_text(const struct drive_holder *holder, char *text, size_t size);
 /*
  * Whether the caller could bind the port at this place now: 0, -EADDRINUSE, -EACCES, -EADDRNOTAVAIL
  * ... It binds and lets go.
  */
 int drive_port_probe(const struct drive_place *place, uint16_t port);
-/* The first port above `after` that is free at all these places at once, or -ENOENT. */
-int drive_port_next(const struct drive_place *places, size_t count, uint16_t after);
 /*
  * The lowest port this user may bind (net.ipv4.ip_unprivileged_port_start, 0 with
  * CAP_NET_BIND_SERVICE).
  */
 int drive_port_lowest(void);
-
-/* ---- ports.c: which ports of the host are fit to be published ---- */
 
 #define DRIVE_PORTS_BYTES 8192 /* a bit for each port */
 

@@ -1,13 +1,50 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which ports of the host are fit to be published. */
+/* Which ports of the host can be bound, and which are fit to be published. */
 #include "drive/drive.h"
 
+#include <cap-ng.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define TEXT_SIZE 65536 /* ip_local_reserved_ports can be long */
+
+int drive_port_probe(const struct drive_place *place, uint16_t port)
+{
+	const struct minato_endpoint end = { place->addr, port };
+	bool stream = place->protocol == IPPROTO_TCP;
+	struct sockaddr_storage to;
+	socklen_t size = drive_endpoint_to(&to, &end);
+	int fd = socket(to.ss_family, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	const int one = 1;
+	const int only = place->v6only;
+	int result = 0;
+
+	if (fd < 0)
+		return -errno;
+	/* Of a stream only what listens is in the way, not connections that still close. */
+	if (stream)
+		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (to.ss_family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+	if (bind(fd, (struct sockaddr *)&to, size) < 0)
+		result = -errno;
+	close(fd);
+	return result;
+}
+
+int drive_port_lowest(void)
+{
+	if (capng_get_caps_process() == 0 &&
+	    capng_have_capability(CAPNG_EFFECTIVE, CAP_NET_BIND_SERVICE))
+		return 0;
+	return (int)drive_proc_number("/proc/sys/net/ipv4/ip_unprivileged_port_start",
+				      IPPORT_RESERVED);
+}
 
 static void clear(uint8_t bits[DRIVE_PORTS_BYTES], unsigned long first, unsigned long last)
 {

@@ -59,29 +59,6 @@ static size_t places_of(const struct order *o, struct drive_place places[2])
 	return 2;
 }
 
-static int fail_taken(const struct order *o, struct drive_error *error)
-{
-	struct drive_place places[2];
-	size_t count = places_of(o, places);
-	struct drive_holder holder;
-	char port[96];
-	char who[128] = "another program";
-	char next[64] = "";
-	int found;
-
-	for (size_t i = 0; i < count; i++) {
-		if (drive_port_holder(&places[i], o->port, &holder) == 0) {
-			drive_holder_text(&holder, who, sizeof(who));
-			break;
-		}
-	}
-	found = drive_port_next(places, count, o->port);
-	if (found > 0)
-		snprintf(next, sizeof(next), "; the next free one is %d", found);
-	return drive_fail(error, EADDRINUSE, "%s is taken by %s%s",
-			  port_text(o, port, sizeof(port)), who, next);
-}
-
 static int fail_low(const struct order *o, struct drive_error *error)
 {
 	char program[256];
@@ -105,11 +82,11 @@ static int fail_bind(const struct order *o, int errnum, struct drive_error *erro
 	char port[96];
 	const char *why = strerror(errnum);
 
-	if (errnum == EADDRINUSE)
-		return fail_taken(o, error);
 	if (errnum == EACCES && o->port < drive_port_lowest())
 		return fail_low(o, error);
-	if (errnum == EADDRNOTAVAIL)
+	if (errnum == EADDRINUSE)
+		why = "it is taken by another program";
+	else if (errnum == EADDRNOTAVAIL)
 		why = "this host does not have that address";
 	else if (errnum == EMFILE || errnum == ENFILE)
 		why = "too many ports for this user's limit of open files (ulimit -n)";
@@ -141,8 +118,9 @@ static bool lacks_family(const struct relay_spec *spec, bool has4, bool has6)
 	return !spec->every && !(minato_addr_is4(&spec->addr) ? has4 : has6);
 }
 
-int relay_publish_explain(const struct relay_publish *list, const struct relay_failure *failure,
-			  bool has4, bool has6, struct drive_error *error)
+/* What the failure is about, as it was tried. */
+static struct order order_of(const struct relay_publish *list, const struct relay_failure *failure,
+			     bool has4, bool has6)
 {
 	const struct relay_spec *spec = &list->specs[failure->spec];
 	struct order o = {
@@ -153,6 +131,35 @@ int relay_publish_explain(const struct relay_publish *list, const struct relay_f
 		.has4 = has4,
 		.has6 = has6,
 	};
+
+	if (spec->every) {
+		o.dual = has4 && has6;
+		o.addr = has6 ? (struct minato_addr){ { 0 } } : minato_addr4(0, 0, 0, 0);
+	}
+	return o;
+}
+
+size_t relay_publish_places(const struct relay_publish *list, const struct relay_failure *failure,
+			    bool has4, bool has6, struct drive_place places[2])
+{
+	const struct order o = order_of(list, failure, has4, has6);
+
+	return places_of(&o, places);
+}
+
+const char *relay_publish_what(const struct relay_publish *list,
+			       const struct relay_failure *failure, char *text, size_t size)
+{
+	const struct order o = order_of(list, failure, true, true);
+
+	return port_text(&o, text, size);
+}
+
+int relay_publish_explain(const struct relay_publish *list, const struct relay_failure *failure,
+			  bool has4, bool has6, struct drive_error *error)
+{
+	const struct relay_spec *spec = &list->specs[failure->spec];
+	const struct order o = order_of(list, failure, has4, has6);
 
 	if (failure->needed)
 		return fail_many(spec, failure, error);
@@ -165,10 +172,6 @@ int relay_publish_explain(const struct relay_publish *list, const struct relay_f
 			"host port %u is to be published on an IPv%c address, but the guest "
 			"has no IPv%c",
 			spec->first, has4 ? '6' : '4', has4 ? '6' : '4');
-	if (spec->every) {
-		o.dual = has4 && has6;
-		o.addr = has6 ? (struct minato_addr){ { 0 } } : minato_addr4(0, 0, 0, 0);
-	}
 	return fail_bind(&o, failure->errnum, error);
 }
 

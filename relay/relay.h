@@ -125,16 +125,25 @@ bool relay_spec_meets(const struct relay_spec *a, const struct relay_spec *b);
  * Binds every port of the list for the families the guest has, without accepting yet: callers are
  * refused until relay_publish_start, and no other program can take the port meanwhile. All or
  * nothing; of `all` what others hold is left out. Named ports come first, so that `all` stands
- * beside them. Nothing is bound for AUTO and REACH. -EADDRINUSE with who holds it and the next free
- * port; -EACCES for a port below net.ipv4.ip_unprivileged_port_start with the remedy; -EMFILE
+ * beside them. Nothing is bound for AUTO and REACH. -EADDRINUSE;
+ * -EACCES for a port below net.ipv4.ip_unprivileged_port_start with the remedy; -EMFILE
  * before anything is bound when `all` needs more descriptors than this process may have, with the
  * number and the remedy (RLIMIT_NOFILE is raised to its hard limit for a while); -EADDRNOTAVAIL,
  * -EAFNOSUPPORT. The error may be NULL: `failure` has what relay_publish_explain needs.
  */
 int relay_publish_open(struct relay_publish *list, bool has4, bool has6, struct drive_error *error);
-/* Says in words why the list could not be opened: looks for the holder. Returns -errnum. */
+/*
+ * Says in words why the list could not be opened; not who holds a port that is taken, which takes a
+ * look at the whole host. Returns -errnum.
+ */
 int relay_publish_explain(const struct relay_publish *list, const struct relay_failure *failure,
 			  bool has4, bool has6, struct drive_error *error);
+/* Of a failure with a port: where it was to be bound, 1 or 2 places; returns how many. */
+size_t relay_publish_places(const struct relay_publish *list, const struct relay_failure *failure,
+			    bool has4, bool has6, struct drive_place places[2]);
+/* "host port 80/tcp", "host port 80/tcp of 127.0.0.1". Writes into `text` and returns it. */
+const char *relay_publish_what(const struct relay_publish *list,
+			       const struct relay_failure *failure, char *text, size_t size);
 /* The descriptor of the i-th bound socket, i < socket_count; borrowed. */
 int relay_publish_fd(const struct relay_publish *list, size_t i);
 /* ---- handover.c: lists of bound ports between two processes ---- */

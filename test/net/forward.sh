@@ -174,7 +174,7 @@ is "add: there only" "$(ask_peer $HOST4 2221)" ECONNREFUSED
 said=$($F add auto 2225:2120 2111:80 2226:2120 2>&1)
 is "add: refused where one is taken" $? 1
 has "add: with the holder" "$said" 'port 2111/tcp is taken by (socat \(pid|a program of user)'
-has "add: and the next free port" "$said" 'next free one is 2112'
+has "add: and the next free port" "$said" 'to free it: .*the nearest free ones are 2112, 2110'
 is "add: then nothing was changed" "$(ask_peer $HOST4 2225)$(ask_peer $HOST4 2226)" ECONNREFUSEDECONNREFUSED
 said=$($F add auto 2230:1 2220:80 2>&1)
 has "add: what stands is said" "$said" '2220:80/tcp is forwarded already'

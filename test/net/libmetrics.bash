@@ -87,7 +87,7 @@ ok "and that is said" until_true 5 grep -q "metrics was killed by signal 9; rest
 kill -9 "$(member worker web)"
 is "the death of the worker passes unseen" "$(page | grep '^minato_guest_up')" 'minato_guest_up{guest="web"} 1'
 has "the port is taken: by whom" "$(as_user "$M" run --metrics 127.0.0.1:9100 -- true 2>&1)" \
-	"--metrics: host port 9100/tcp of 127.0.0.1 is taken by minato \(pid [0-9]+.*next free one is"
+	"--metrics: host port 9100/tcp of 127.0.0.1 is taken by minato \(pid [0-9]+.*nearest free ones are"
 as_user "$M" run --metrics :9100 -- true 2>/dev/null
 is "and nothing is run" "$?" 1
 has "what is no place" "$(as_user "$M" run --metrics there -- true 2>&1)" "such as 127\.0\.0\.1:9100"

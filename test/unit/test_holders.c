@@ -53,7 +53,7 @@ static void find(struct cmd_holders *holders, uint16_t port)
 static void a_listener_and_its_connections(void **state)
 {
 	struct cmd_holders holders;
-	char text[256], expected[256];
+	char text[256], name[200], expected[256];
 	uint16_t port = 0;
 	int listener = open_socket(SOCK_STREAM, &port);
 	int ends[2] = { dial(port), dial(port) };
@@ -67,8 +67,8 @@ static void a_listener_and_its_connections(void **state)
 	assert_int_equal(holders.list[0].process.pid, getpid());
 	assert_int_equal(holders.list[0].uid, getuid());
 	assert_string_equal(holders.list[0].guest, "");
-	snprintf(expected, sizeof(expected), "%s (pid %d) listens on 127.0.0.1:%u",
-		 holders.list[0].process.program, (int)getpid(), port);
+	snprintf(expected, sizeof(expected), "%s listens on 127.0.0.1:%u",
+		 cmd_holder_name(name, sizeof(name), &holders.list[0]), port);
 	assert_string_equal(cmd_holder_text(text, sizeof(text), &holders.list[0]), expected);
 	/* Not accepted yet, so no program has them. */
 	assert_int_equal(holders.list[1].hold, CMD_HOLD_CONNECTION);

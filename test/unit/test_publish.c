@@ -112,30 +112,26 @@ static void a_run_is_bound_whole(void **state)
 	assert_int_equal(bind_errno(SOCK_STREAM, "0.0.0.0", 8009, false), EADDRINUSE);
 }
 
-static void taken_names_the_holder(void **state)
+static void a_taken_port_fails_all(void **state)
 {
-	char pid[32];
 	int holder;
 
 	NEED_NETNS();
 	holder = host_socket(SOCK_STREAM, "127.0.0.1", 8080);
 	assert_int_equal(open_list("8080"), -EADDRINUSE);
-	says("host port 8080/tcp is taken by ");
-	snprintf(pid, sizeof(pid), "pid %d", getpid());
-	says(pid);
-	says("8081");
+	says("host port 8080/tcp: it is taken by another program");
 	assert_int_equal(list.socket_count, 0);
 	close(holder);
 }
 
-static void taken_udp_names_the_holder(void **state)
+static void a_taken_udp_port_fails_too(void **state)
 {
 	int holder;
 
 	NEED_NETNS();
 	holder = host_socket(SOCK_DGRAM, "192.0.2.1", 8080);
 	assert_int_equal(open_list("192.0.2.1:8080/udp"), -EADDRINUSE);
-	says("host port 8080/udp of 192.0.2.1 is taken by ");
+	says("host port 8080/udp of 192.0.2.1: it is taken by another program");
 	close(holder);
 }
 
@@ -253,6 +249,8 @@ static void the_limit_is_as_before(void **state)
 
 static void failure_can_be_explained_later(void **state)
 {
+	struct drive_place places[2];
+	char what[96];
 	int holder;
 
 	NEED_NETNS();
@@ -264,8 +262,11 @@ static void failure_can_be_explained_later(void **state)
 	assert_int_equal(list.failure.port, 8081);
 	assert_int_equal(relay_publish_explain(&list, &list.failure, true, true, &error),
 			 -EADDRINUSE);
-	says("host port 8081/tcp is taken by ");
-	says("8082");
+	says("host port 8081/tcp: it is taken");
+	assert_string_equal(relay_publish_what(&list, &list.failure, what, sizeof(what)),
+			    "host port 8081/tcp");
+	assert_int_equal(relay_publish_places(&list, &list.failure, true, true, places), 2);
+	assert_int_equal(relay_publish_places(&list, &list.failure, true, false, places), 1);
 	close(holder);
 }
 
@@ -294,8 +295,8 @@ int main(void)
 		OWN(an_address_leaves_the_others),
 		OWN(ipv6_any_leaves_ipv4),
 		OWN(a_run_is_bound_whole),
-		OWN(taken_names_the_holder),
-		OWN(taken_udp_names_the_holder),
+		OWN(a_taken_port_fails_all),
+		OWN(a_taken_udp_port_fails_too),
 		OWN(all_or_nothing),
 		OWN(no_such_address),
 		OWN(family_the_guest_lacks),
