@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The predictor game: who finds what, and that nothing is found in the ideal. */
+#include "unit/measure_fixture.h"
+
+static struct measure_game play(const struct measure_series *series)
+{
+	const struct measure_law law = measure_law_of(series);
+	struct measure_game game;
+
+	assert_int_equal(measure_game(series, &law, &game), 0);
+	return game;
+}
+
+static void ideal_is_not_beaten(void **state)
+{
+	static const struct measure_law laws[] = { { 1, 0 }, { 1, 32 }, { 64, 0 }, { 16, 1 } };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct measure_series series = ideal_of(300000, 64, laws[i]);
+		struct measure_game game = play(&series);
+
+		assert_true(game.ratio > 0.97 && game.ratio < 1.05);
+		series_free(&series);
+	}
+}
+
+/* 1/64 + 1/63 + ... + 1: what elimination alone gives. */
+static void bound_of_a_permutation_is_harmonic(void **state)
+{
+	struct measure_series series = ideal_of(6400, 64, (struct measure_law){ 64, 0 });
+	struct measure_game game = play(&series);
+	double sum = 0, bits = 0;
+
+	(void)state;
+	for (int k = 1; k <= 64; k++) {
+		sum += 1.0 / k;
+		bits += log2(k) / 64;
+	}
+	assert_near(game.bound, 100 * sum, 1e-6);
+	assert_near(game.doubt_bits, bits, 1e-9);
+	assert_int_equal(game.least, 1);
+	series_free(&series);
+}
+
+static uint16_t counter(size_t i, struct measure_dice *dice)
+{
+	(void)dice;
+	return (uint16_t)(i % 64);
+}
+
+static uint16_t down(size_t i, struct measure_dice *dice)
+{
+	(void)dice;
+	return (uint16_t)(63 - i % 64);
+}
+
+static uint16_t by_seven(size_t i, struct measure_dice *dice)
+{
+	static uint16_t last;
+
+	(void)i;
+	last = (uint16_t)((last + 7 * (measure_below(dice, 2) != 0)) % 64);
+	return last;
+}
+
+/* Mostly another of three that belong to the last one. */
+static uint16_t followers(size_t i, struct measure_dice *dice)
+{
+	static uint16_t last;
+
+	(void)i;
+	last = measure_below(dice, 8) ? (uint16_t)measure_below(dice, 64) :
+					(uint16_t)((last * 29u + 11) % 64);
+	return last;
+}
+
+static void defects_are_found(void **state)
+{
+	static const struct {
+		uint16_t (*symbol)(size_t, struct measure_dice *);
+		double share; /* of right guesses, at least */
+	} cases[] = { { counter, 0.99 }, { down, 0.99 }, { by_seven, 0.45 }, { followers, 0.12 } };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct measure_series series = series_of(50000, 64, cases[i].symbol);
+		struct measure_game game = play(&series);
+
+		assert_true((double)game.hits >= cases[i].share * 50000);
+		assert_true(game.ratio > 1.05);
+		series_free(&series);
+	}
+}
+
+/* The same permutation in every round, and one that is a little biased in late places. */
+static void a_permutation_kept_is_found(void **state)
+{
+	struct measure_series round = ideal_of(64, 64, (struct measure_law){ 64, 0 });
+	struct measure_series series = series_of(64000, 64, counter);
+	uint16_t *symbol = (uint16_t *)(uintptr_t)series.symbol;
+	struct measure_game game;
+
+	(void)state;
+	for (size_t i = 0; i < series.count; i++)
+		symbol[i] = round.symbol[i % 64];
+	game = play(&series);
+	assert_true(game.hits > 63000);
+	series_free(&round);
+	series_free(&series);
+}
+
+static void oldest_first_is_found(void **state)
+{
+	struct measure_dice dice = { 9 };
+	struct measure_series series = series_of(60000, 64, counter);
+	uint16_t *symbol = (uint16_t *)(uintptr_t)series.symbol;
+	struct measure_game game;
+
+	(void)state;
+	/* One pick in ten is the one of 63 ago, which none of the last 62 is; the others are random
+	   among what is not of the last 32. */
+	for (size_t i = 64; i < series.count; i++) {
+		struct measure_watcher watcher;
+		const struct measure_law law = { 1, 32 };
+
+		measure_watch(&watcher, &law, 64);
+		for (size_t j = i - 32; j < i; j++)
+			measure_see(&watcher, symbol[j]);
+		do {
+			symbol[i] = (uint16_t)measure_below(&dice, 64);
+		} while (!(measure_eligible(&watcher) >> symbol[i] & 1));
+		if (measure_below(&dice, 10) == 0) {
+			size_t last[64] = { 0 };
+			uint16_t oldest = 0;
+
+			for (size_t j = i > 1000 ? i - 1000 : 0; j < i; j++)
+				last[symbol[j]] = j + 1;
+			for (uint16_t s = 0; s < 64; s++)
+				oldest = last[s] < last[oldest] ? s : oldest;
+			symbol[i] = oldest;
+		}
+	}
+	game = play(&series);
+	assert_int_equal(game.law.before, 32);
+	assert_string_equal(game.best, "the eligible one unused for longest");
+	assert_true(game.ratio > 3);
+	series_free(&series);
+}
+
+static void bounds_are_kept(void **state)
+{
+	struct measure_series series = series_of(100, 64, counter);
+	struct measure_law law = { 1, 33 };
+	struct measure_game game;
+
+	(void)state;
+	assert_int_equal(measure_game(&series, &law, &game), -EINVAL);
+	law = (struct measure_law){ 0, 0 };
+	assert_int_equal(measure_game(&series, &law, &game), -EINVAL);
+	law = (struct measure_law){ 1, 0 };
+	series.alphabet = 65;
+	assert_int_equal(measure_game(&series, &law, &game), -EINVAL);
+	series_free(&series);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(ideal_is_not_beaten),   CASE(bound_of_a_permutation_is_harmonic),
+		CASE(defects_are_found),     CASE(a_permutation_kept_is_found),
+		CASE(oldest_first_is_found), CASE(bounds_are_kept),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
