@@ -4,7 +4,7 @@
  * and the certificate that is made of them.
  *
  * A *source* gives ports towards numbered destinations and takes them back: minato's chooser
- * (source.c), the kernel's (the program's), or the ideal (ideal.c). A *series* is what it gave,
+ * (lender.c), the kernel's (the program's), or the ideal (ideal.c). A *series* is what it gave,
  * each port as its distance from the lowest: the symbol that everything here counts.
  *
  * Two questions are asked of a series, and both are asked of an ideal one of the same run too:
@@ -228,6 +228,15 @@ uint32_t measure_below(struct measure_dice *dice, uint32_t bound);
 /* Fills `symbol` with uniform choices among what the law leaves; alphabets up to 64. */
 void measure_ideal(uint16_t *symbol, size_t count, uint32_t alphabet, const struct measure_law *law,
 		   struct measure_dice *dice);
+
+/* ---- lender.c: minato's chooser as a source ---- */
+
+struct measure_lender;
+/* -ENOMEM. To be freed with measure_lender_free, which takes NULL. */
+int measure_lender_make(struct measure_lender **out, enum minato_chooser chooser, uint64_t seed);
+/* Borrows the lender. */
+struct measure_source measure_lender_source(struct measure_lender *lender);
+void measure_lender_free(struct measure_lender *lender);
 
 /* ---- record.c: series of a source ---- */
 
