@@ -37,6 +37,7 @@ enum cmd_take {
 	CMD_TEXT,   /* const char * */
 	CMD_NUMBER, /* long, between min and max */
 	CMD_MANY,   /* struct cmd_many */
+	CMD_MAYBE,  /* const char *: what stands behind --name=, or "" for the name alone */
 };
 
 #define CMD_MANY_MAX 1024
@@ -105,6 +106,8 @@ int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 	      struct cmd_operands *operands);
 /* The options of a command, shared ones first; NULL after the last. */
 const struct cmd_option *cmd_option_at(const struct cmd_command *command, size_t index);
+/* What the value is called that must follow the option, or NULL. */
+const char *cmd_option_value(const struct cmd_option *option);
 /* Prints the help of a command. */
 void cmd_print_help(FILE *out, const struct cmd_command *command);
 /* Says on stderr that the usage is wrong, with a hint at --help; returns CMD_USAGE. */

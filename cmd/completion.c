@@ -80,7 +80,7 @@ static void bash_list(FILE *out, const char *name, const struct cmd_command *com
 	const struct cmd_option *option;
 
 	for (size_t i = 0; (option = cmd_option_at(command, i)) != NULL; i++) {
-		if (has(option->arg))
+		if (has(cmd_option_value(option)))
 			bash_option(out, option);
 	}
 	fputs(" \"", out);
@@ -200,14 +200,14 @@ static void zsh_spec(FILE *out, const struct cmd_option *option)
 	fprintf(out, " \\\n\t\t\t'%s--%s[", many, option->name);
 	print_summary(out, option->help);
 	putc(']', out);
-	zsh_value(out, option->arg);
+	zsh_value(out, cmd_option_value(option));
 	putc('\'', out);
 	if (!option->letter)
 		return;
 	fprintf(out, " \\\n\t\t\t'%s-%c[", many, option->letter);
 	print_summary(out, option->help);
 	putc(']', out);
-	zsh_value(out, option->arg);
+	zsh_value(out, cmd_option_value(option));
 	putc('\'', out);
 }
 
@@ -331,11 +331,11 @@ static void fish_command(FILE *out, const struct cmd_command *command)
 			option->name);
 		if (option->letter)
 			fprintf(out, " -s %c", option->letter);
-		if (is_path(option->arg))
+		if (is_path(cmd_option_value(option)))
 			fputs(" -rF", out);
-		else if (is_guest(option->arg))
+		else if (is_guest(cmd_option_value(option)))
 			fputs(" -xa '(__minato_guests)'", out);
-		else if (option->arg)
+		else if (cmd_option_value(option))
 			fputs(" -x", out);
 		fputs(" -d '", out);
 		print_summary(out, option->help);
@@ -400,9 +400,8 @@ const struct cmd_command cmd_completion = {
 	.name = "completion",
 	.args = "bash|fish|zsh",
 	.summary = "Print what a shell needs to complete command lines of minato.",
-	.about =
-		"For this session of bash: source <(minato completion bash). An installed minato "
-		"has it in place for every shell.",
+	.about = "For this session of bash: source <(minato completion bash). An installed minato "
+		 "has it in place for every shell.",
 	.operand = CMD_OPERAND_SHELL,
 	.run = run,
 };

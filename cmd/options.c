@@ -79,7 +79,8 @@ static int store(const struct reading *reading, const struct cmd_option *option,
 		*(bool *)place = true;
 		return CMD_GO_ON;
 	case CMD_TEXT:
-		*(const char **)place = value;
+	case CMD_MAYBE:
+		*(const char **)place = value ? value : "";
 		return CMD_GO_ON;
 	case CMD_NUMBER:
 		return store_number(reading, option, value);
@@ -91,6 +92,11 @@ static int store(const struct reading *reading, const struct cmd_option *option,
 		return CMD_GO_ON;
 	}
 	return CMD_USAGE;
+}
+
+const char *cmd_option_value(const struct cmd_option *option)
+{
+	return option->take == CMD_MAYBE ? NULL : option->arg;
 }
 
 static int unknown_long(const struct reading *reading, const char *name, size_t length)
@@ -140,9 +146,9 @@ static int read_long(struct reading *reading, const char *word)
 		return cmd_usage(reading->command, "--%s takes no value", option->name);
 	if (option == &help_option)
 		return show_help(reading);
-	if (option->arg && !value)
+	if (cmd_option_value(option) && !value)
 		value = *reading->next ? *reading->next++ : NULL;
-	if (option->arg && !value)
+	if (cmd_option_value(option) && !value)
 		return cmd_usage(reading->command, "--%s needs a value: --%s %s", option->name,
 				 option->name, option->arg);
 	return store(reading, option, value);
@@ -165,19 +171,21 @@ static int read_letters(struct reading *reading, const char *word)
 	for (; *word; word++) {
 		const struct cmd_option *option = find_letter(reading->command, *word);
 		const char *value = word + 1;
+		const char *wanted;
 		int code;
 
 		if (!option)
 			return cmd_usage(reading->command, "there is no option -%c", *word);
 		if (option == &help_option)
 			return show_help(reading);
-		if (option->arg && !*value)
+		wanted = cmd_option_value(option);
+		if (wanted && !*value)
 			value = *reading->next ? *reading->next++ : NULL;
-		if (option->arg && !value)
+		if (wanted && !value)
 			return cmd_usage(reading->command, "-%c needs a value: -%c %s", *word,
-					 *word, option->arg);
-		code = store(reading, option, value);
-		if (code != CMD_GO_ON || option->arg)
+					 *word, wanted);
+		code = store(reading, option, wanted ? value : NULL);
+		if (code != CMD_GO_ON || wanted)
 			return code;
 	}
 	return CMD_GO_ON;
@@ -236,11 +244,15 @@ static void print_folded(FILE *out, const char *text, int column, int indent)
 
 static void print_option(FILE *out, const struct cmd_option *option)
 {
+	bool maybe = option->take == CMD_MAYBE;
 	char left[80];
 	int length = snprintf(left, sizeof(left),
-			      option->letter ? "  -%c, --%s%s%s" : "  %c   --%s%s%s",
+			      option->letter ? "  -%c, --%s%s%s%s" : "  %c   --%s%s%s%s",
 			      option->letter ? option->letter : ' ', option->name,
-			      option->arg ? " " : "", option->arg ? option->arg : "");
+			      maybe	  ? "[=" :
+			      option->arg ? " " :
+					    "",
+			      option->arg ? option->arg : "", maybe ? "]" : "");
 
 	fputs(left, out);
 	if (length >= HELP_COLUMN - 1) {

@@ -408,6 +408,39 @@ static void shared_options_are_listed_with_the_own(void **state)
 	assert_ptr_equal(cmd_option_at(&sharing, count - 1), &own_option);
 }
 
+static void a_value_may_be_left_out(void **state)
+{
+	static const struct cmd_option option = { CMD_MAYBE, 'w', "watch", "SECONDS",
+						  0,	     0,	  0,	   "Again and again." };
+	static const struct cmd_command command = {
+		.name = "look", .args = "", .summary = "", .options = &option, .option_count = 1
+	};
+	struct capture out;
+	const char *value;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		static const char *const words[] = { "--watch", "-w", "--watch=2", "more" };
+		static const char *const wanted[] = { "", "", "2", NULL };
+		char name[] = "look";
+		char word[16];
+		char *argv[] = { name, word, name, NULL };
+
+		snprintf(word, sizeof(word), "%s", words[i]);
+		value = NULL;
+		assert_int_equal(cmd_parse(&command, argv, &value, &operands), CMD_GO_ON);
+		assert_int_equal(operands.count, wanted[i] ? 1 : 2);
+		if (wanted[i])
+			assert_string_equal(value, wanted[i]);
+		else
+			assert_null(value);
+	}
+	assert_null(cmd_option_value(&option));
+	out = capture_begin(stdout);
+	cmd_print_help(stdout, &command);
+	assert_non_null(strstr(capture_end(&out), "-w, --watch[=SECONDS]"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +469,7 @@ int main(void)
 		cmocka_unit_test(help_fits_a_terminal),
 		cmocka_unit_test(shared_options_go_to_their_struct),
 		cmocka_unit_test(shared_options_are_listed_with_the_own),
+		cmocka_unit_test(a_value_may_be_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
