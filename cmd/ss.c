@@ -4,12 +4,13 @@
 #include "cmd/services.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct ss_options {
 	bool tcp, udp, all, listening, numeric, resolve, only4, only6;
-	bool no_header, oneline, processes, extended, json;
+	bool no_header, oneline, processes, extended, json, netstat, wide;
 	const char *guest, *filter;
 };
 
@@ -34,6 +35,9 @@ static const struct cmd_option options[] = {
 	{ CMD_TEXT, 'F', "filter", "FILE", AT(filter), 0, 0,
 	  "Read a filter from the file too; - is standard input." },
 	{ CMD_TEXT, 0, "in", "GUEST", AT(guest), 0, 0, "Of this guest only." },
+	{ CMD_FLAG, 0, "netstat", NULL, AT(netstat), 0, 0,
+	  "As netstat prints them; with -e the user and inode." },
+	{ CMD_FLAG, 'W', "wide", NULL, AT(wide), 0, 0, "With --netstat: no address is cut." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-ss(1) says which members." },
 };
 
@@ -235,7 +239,7 @@ static int read_kernel(struct listing *listing, const char *name, size_t first,
 		return 0;
 	if (!add_listeners(listing, &sockets, name))
 		result = drive_fail(error, ENOMEM, "out of memory");
-	if (chosen->processes || chosen->extended || chosen->json)
+	if (chosen->processes || chosen->extended || chosen->json || chosen->netstat)
 		find_sockets(listing->rows + first, listing->count - first, &sockets);
 	if (chosen->processes || chosen->json)
 		find_owners(listing->rows + first, listing->count - first);
@@ -253,10 +257,20 @@ static int read_guest(struct listing *listing, const char *name, struct drive_er
 
 /* ---- output ---- */
 
+static const char *user_name(void *user, uint32_t uid)
+{
+	const struct passwd *entry = getpwuid(uid);
+
+	(void)user;
+	return entry ? entry->pw_name : NULL;
+}
+
 static int print(const struct listing *listing)
 {
 	const struct ss_options *chosen = listing->chosen;
-	const struct view *view = chosen->json ? &view_json : &view_text;
+	const struct view *view = chosen->json	  ? &view_json :
+				  chosen->netstat ? &view_netstat :
+						    &view_text;
 	struct minato_services *services = NULL;
 	struct cmd_resolver *resolver = chosen->resolve ? cmd_resolver_open() : NULL;
 	struct view_look look = cmd_look(stdout);
@@ -268,6 +282,11 @@ static int print(const struct listing *listing)
 	look.oneline = chosen->oneline;
 	look.processes = chosen->processes;
 	look.extended = chosen->extended;
+	look.wide = chosen->wide;
+	look.title = chosen->all       ? "servers and established" :
+		     chosen->listening ? "only servers" :
+					 "w/o servers";
+	look.user = chosen->numeric ? NULL : user_name;
 	look.services = services;
 	if (resolver) {
 		cmd_resolver_learn(resolver, listing->rows, listing->count);
@@ -352,6 +371,8 @@ static int run(int argc, char **argv)
 		.only6 = chosen.only6,
 		.program = &program,
 	};
+	if (chosen.json && chosen.netstat)
+		return cmd_usage(&cmd_ss, "--json and --netstat exclude each other");
 	code = cmd_filter_read(&program, &listing.filter, operands.words, chosen.filter);
 	return code == CMD_GO_ON ? list(&listing) : code;
 }

@@ -34,6 +34,8 @@ test   nginx-light      cmd:nginx
 test   iperf3           cmd:iperf3
 test   bind9-dnsutils   cmd:dig
 test   dnsmasq-base     cmd:dnsmasq
+test   net-tools        cmd:netstat
+test   python3-jsonschema py:jsonschema
 test   socat            cmd:socat
 test   bubblewrap       cmd:bwrap
 test   uidmap           cmd:newuidmap
@@ -72,6 +74,7 @@ is_there()
 	cmd:*) command -v "${1#cmd:}" >/dev/null 2>&1 ;;
 	lib:*) pkg-config --exists "${1#lib:}" 2>/dev/null ;;
 	file:*) [ -e "${1#file:}" ] ;;
+	py:*) python3 -c "import ${1#py:}" 2>/dev/null ;;
 	fuzzer:) fuzzer_is_there ;;
 	esac
 }

@@ -15,7 +15,7 @@ void view_table_begin(struct view_table *table, const struct view_column *column
 }
 
 /* Control characters, also those of UTF-8's C1 range (C2 80 to C2 9F), never reach a terminal. */
-static void disarm(char *text)
+void view_disarm(char *text)
 {
 	for (unsigned char *at = (unsigned char *)text; *at; at++) {
 		if (*at < ' ' || *at == 0x7f)
@@ -55,7 +55,7 @@ void view_table_cell(struct view_table *table, const char *text)
 		return;
 	}
 	memcpy(table->text + table->text_used, text, size);
-	disarm(table->text + table->text_used);
+	view_disarm(table->text + table->text_used);
 	table->cells[table->cell_count++] = (uint32_t)table->text_used;
 	table->text_used += size;
 }

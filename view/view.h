@@ -224,6 +224,11 @@ struct view_look {
 	/* The name of an address, or NULL; the pointer may be NULL. */
 	const char *(*host)(void *user, const struct minato_addr *addr);
 	void *host_user;
+	/* Of netstat: whose the sockets are, and what the heading says of the choice of rows. */
+	const char *(*user)(void *user, uint32_t uid); /* a name or NULL; the pointer may be NULL */
+	void *user_user;
+	const char *title;
+	bool wide; /* addresses are not cut */
 };
 
 void view_table_begin(struct view_table *table, const struct view_column *columns, size_t count);
@@ -240,7 +245,10 @@ void view_table_cell(struct view_table *table, const char *text);
 int view_table_print(FILE *out, struct view_table *table, const struct view_look *look, bool fold);
 void view_table_free(struct view_table *table);
 
-/* ---- text.c, json.c: the two views ---- */
+/* Replaces bytes that a terminal would obey by '?'. */
+void view_disarm(char *text);
+
+/* ---- text.c, json.c, netstat.c: the views ---- */
 
 struct view_stream;
 
@@ -255,12 +263,14 @@ struct view {
 	int (*row)(struct view_stream *stream, const struct view_row *row);
 	/* Ends the listing; nothing is left of it. */
 	int (*close)(struct view_stream *stream);
+	/* NULL: it has none. */
 	int (*guests)(FILE *out, const struct view_guest *guests, size_t count,
 		      const struct view_look *look);
 };
 
 extern const struct view view_text;
 extern const struct view view_json;
+extern const struct view view_netstat;
 /* All rows of an array: open, row, close. */
 int view_rows(const struct view *view, FILE *out, const struct view_row *rows, size_t count,
 	      const struct view_look *look);
