@@ -371,6 +371,9 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	result = minato_create(memory, size, &config, drive_now(), &worker->host);
 	if (result)
 		return result;
+	/* Who may have which port the kernels of host and guest have said already. */
+	(void)minato_policy_set(worker->host,
+				&(struct minato_policy){ .uid = worker->harbour->uid });
 	cmd_worker_act(worker);
 	return add_addresses(worker);
 }

@@ -360,6 +360,25 @@ int minato_owner_set(struct minato *m, uint64_t handle,
 /* The owner of `from` for `to`. -EBADF. */
 int minato_owner_copy(struct minato *m, uint64_t to, uint64_t from);
 
+/*
+ * Who may bind what; minato_bind refuses others with -EACCES (counted). Asked
+ * in this order:
+ *  1 the embedding program, and the uid below, may bind any port;
+ *  2 the entries of kind RIGHT that cover the port: verdict PASS lets the uid
+ *    bind there, REFUSE does not. One that names the uid goes before one for
+ *    all, then the most specific address, then the most specific port;
+ *  3 ports below `privileged_below` nobody else may bind, all others anybody.
+ * It is about ports of this host, asked for by number: not about a port that
+ * the host chooses, ICMP identifiers, or addresses of others (with
+ * MINATO_OPT_TRANSPARENT). What is bound already stays.
+ */
+struct minato_policy {
+	uint32_t privileged_below; /* 0: none .. 65536: all; 1024 at first */
+	uint32_t uid;		   /* of the host's owner; 0 at first */
+};
+int minato_policy_set(struct minato *m, const struct minato_policy *policy);
+void minato_policy_get(const struct minato *m, struct minato_policy *out);
+
 /* ------------------------------------------------------------------------
  * Sockets. They act at the host's time: the latest given to input, output or
  * advance. What they cause to be sent is put out by minato_output.
@@ -728,6 +747,7 @@ bool minato_event(struct minato *m, struct minato_event *out);
 	X(UPLINK, "uplink", "what is beyond us: dial out")                     \
 	X(GUARD, "guard", "a verdict for new flows")                           \
 	X(RESERVED, "reserved", "kept free by the administrator")              \
+	X(RIGHT, "right", "who may bind there")                                \
 	X(LEASE, "lease", "a port lent by minato_port_take")
 
 enum minato_kind {
@@ -749,8 +769,8 @@ enum minato_verdict {
 
 /* A general entry. Zero means "any" for addresses and ports. */
 struct minato_entry {
-	enum minato_kind kind;	     /* FORWARD, UPLINK, GUARD, RESERVED */
-	enum minato_verdict verdict; /* of a GUARD */
+	enum minato_kind kind;	     /* any but CLOSED, SOCKET and LEASE */
+	enum minato_verdict verdict; /* of a GUARD or RIGHT */
 	uint8_t scope, face;	     /* face: link number or a number of the
 					caller's for arrivals without frames */
 	uint8_t proto;		     /* MINATO_TCP, MINATO_UDP; 0 = both */
@@ -761,6 +781,7 @@ struct minato_entry {
 	uint16_t first, last;	     /* local ports; 0..65535 = any */
 	struct minato_endpoint target; /* FORWARD: where to; a range keeps its
 					  offset from `first` */
+	uint32_t uid;		     /* RIGHT: whose; MINATO_UID_NONE: all */
 	uint64_t user;		     /* the owner's word */
 	uint64_t until_ns;	     /* expires then; 0 = never */
 };
@@ -853,6 +874,7 @@ struct minato_row {
 	struct minato_endpoint local, remote, target;
 	uint8_t local_prefix, remote_prefix;
 	uint16_t first, last;
+	uint32_t uid;		/* RIGHT: whom it is about */
 	uint32_t recv_queue, send_queue; /* as ss shows them */
 	uint64_t hits;		/* look-ups that ended here */
 	uint64_t bytes_in, bytes_out;

@@ -93,7 +93,7 @@ static bool barred_by_tuples(const struct port_table *t,
 	return false;
 }
 
-static void from_claim(struct port_entry *e, const struct port_claim *claim)
+void claim_entry(struct port_entry *e, const struct port_claim *claim)
 {
 	check(claim->port != 0 && claim->scope < PORT_SCOPES);
 	*e = (struct port_entry){
@@ -120,7 +120,7 @@ int64_t port_bind(struct port_table *t, const struct port_claim *claim,
 	struct survey s;
 	uint32_t placed, space, uses;
 
-	from_claim(&e, claim);
+	claim_entry(&e, claim);
 	survey_port(t, &e, &s);
 	if (holder != NULL)
 		*holder = s.barring;

@@ -78,6 +78,8 @@ static enum port_set set_of(const struct port_entry *e)
 {
 	if (e->kind == MINATO_KIND_GUARD)
 		return PORT_GUARDS;
+	if (e->kind == MINATO_KIND_RIGHT)
+		return PORT_RIGHTS;
 	return e->kind == MINATO_KIND_RESERVED ? PORT_RESERVED : PORT_GENERAL;
 }
 
@@ -229,6 +231,8 @@ uint32_t entry_place(struct port_table *t, const struct port_entry *e)
 
 bool entry_same_key(const struct port_entry *a, const struct port_entry *b)
 {
+	if (a->kind == MINATO_KIND_RIGHT && a->uid != b->uid)
+		return false;
 	return is_default(a) == is_default(b) && a->face == b->face &&
 	       a->first == b->first && a->last == b->last &&
 	       a->v6_only == b->v6_only && a->local_prefix == b->local_prefix &&
@@ -286,10 +290,21 @@ static uint32_t find_same(const struct port_table *t,
 
 /* --- the verbs ----------------------------------------------------------- */
 
+/* It is asked of a socket, which has no remote end yet and is on no face. */
+static bool valid_right(const struct minato_entry *in)
+{
+	return (in->verdict == MINATO_PASS || in->verdict == MINATO_REFUSE) &&
+	       in->face == MINATO_FACE_ANY && in->remote_prefix == 0 &&
+	       in->proto != MINATO_ICMP;
+}
+
 static bool valid_numbers(const struct minato_entry *in)
 {
 	if (in->kind != MINATO_KIND_FORWARD && in->kind != MINATO_KIND_UPLINK &&
-	    in->kind != MINATO_KIND_GUARD && in->kind != MINATO_KIND_RESERVED)
+	    in->kind != MINATO_KIND_GUARD &&
+	    in->kind != MINATO_KIND_RESERVED && in->kind != MINATO_KIND_RIGHT)
+		return false;
+	if (in->kind == MINATO_KIND_RIGHT && !valid_right(in))
 		return false;
 	if (in->scope >= PORT_SCOPES && in->scope != MINATO_SCOPE_ANY)
 		return false;
@@ -339,6 +354,7 @@ static void from_public(struct port_entry *e, const struct minato_entry *in)
 		.target = in->target,
 		.user = in->user,
 		.until_ns = in->until_ns,
+		.uid = in->kind == MINATO_KIND_RIGHT ? in->uid : 0,
 	};
 	if (in->first == 0 && in->last == 0)
 		e->last = PORT_NUMBERS - 1;
@@ -397,6 +413,7 @@ void port_get(const struct port_table *t, uint32_t entry,
 		.first = e->first,
 		.last = e->last,
 		.target = e->target,
+		.uid = e->uid,
 		.user = e->user,
 		.until_ns = e->until_ns,
 	};
@@ -417,7 +434,8 @@ uint64_t port_entry_hits(const struct port_table *t, uint32_t entry)
 static struct port_entry *unclaimed(const struct port_table *t, uint32_t entry)
 {
 	check(port_entry_live(t, entry));
-	check(entry_at(t, entry)->kind != MINATO_KIND_SOCKET);
+	check(entry_at(t, entry)->kind != MINATO_KIND_SOCKET &&
+	      entry_at(t, entry)->kind != MINATO_KIND_LEASE);
 	return entry_at(t, entry);
 }
 

@@ -186,6 +186,16 @@ int port_accepting(struct port_table *t, uint32_t entry, bool accepting);
 void port_claim_reuse(struct port_table *t, uint32_t entry, bool reuse_addr,
 		      bool reuse_port);
 
+/* --- right.c: who may bind there ----------------------------------------- */
+
+/*
+ * What the entries of kind RIGHT say to such a claim of its uid: the best that
+ * names this uid or anybody decides, by the order of minato.h; `otherwise`
+ * where none does.
+ */
+bool port_right(const struct port_table *t, const struct port_claim *claim,
+		struct minato_time now, bool otherwise);
+
 /* --- entry.c: general entries -------------------------------------------- */
 
 /*
@@ -287,9 +297,15 @@ uint32_t interval_next(struct interval_walk *w); /* POOL_NONE at the end */
 #define PORT_SPACES ((PORT_SCOPES + 1) * PORT_PROTOS)
 #define PORT_NUMBERS 65536u
 
-/* Words are of the first two sets. Reservations are intervals alone, which no
-   look-up walks. */
-enum port_set { PORT_GENERAL, PORT_GUARDS, PORT_RESERVED, PORT_SETS };
+/* Words are of the first two sets. Reservations and rights are intervals
+   alone, which no look-up walks. */
+enum port_set {
+	PORT_GENERAL,
+	PORT_GUARDS,
+	PORT_RESERVED,
+	PORT_RIGHTS,
+	PORT_SETS
+};
 #define PORT_WORD_SETS 2u
 
 /* What one scope and protocol has. The last scope is "any": it has ranges
@@ -472,11 +488,20 @@ struct port_entry {
 	struct minato_endpoint target;
 	uint16_t first, last;
 	uint32_t owner;
-	uint32_t uid; /* of a claim, as those below */
+	uint32_t uid; /* of a claim; of a right: whom it is about */
 	uint8_t kind, verdict, scope, face, proto;
 	uint8_t local_prefix, remote_prefix;
+	/* Of a claim: */
 	bool v6_only, reuse_addr, reuse_port, exclusive, accepting;
 };
+static inline bool entry_expired(const struct port_entry *e,
+				 struct minato_time now)
+{
+	return e->until_ns != 0 && now.ns >= 0 &&
+	       (uint64_t)now.ns >= e->until_ns;
+}
+/* claim.c: such a claim as an entry, not yet placed. */
+void claim_entry(struct port_entry *e, const struct port_claim *claim);
 void entry_init(struct port_table *t);
 struct port_entry *entry_at(const struct port_table *t, uint32_t entry);
 /* Takes a slot for a copy of `e`, ranks it and links it; or POOL_NONE. */

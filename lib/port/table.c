@@ -102,9 +102,9 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	bucket_init(t);
 	tuple_init(t);
 	for (uint32_t s = 0; s < PORT_SPACES; s++) {
-		t->space[s] =
-			(struct port_space){ .root = { POOL_NONE, POOL_NONE,
-						       POOL_NONE } };
+		t->space[s] = (struct port_space){ .opened = false };
+		for (uint32_t set = 0; set < PORT_SETS; set++)
+			t->space[s].root[set] = POOL_NONE;
 	}
 	return t;
 }
@@ -175,12 +175,6 @@ struct query {
 	uint32_t slot;
 };
 
-static bool expired(const struct port_entry *e, struct minato_time now)
-{
-	return e->until_ns != 0 && now.ns >= 0 &&
-	       (uint64_t)now.ns >= e->until_ns;
-}
-
 static bool answers(const struct port_entry *e, const struct query *q)
 {
 	if (e->kind == MINATO_KIND_SOCKET && !e->accepting)
@@ -191,7 +185,7 @@ static bool answers(const struct port_entry *e, const struct query *q)
 		return false;
 	return entry_has_local(e, &q->key->local) &&
 	       addr_in_prefix(&q->key->remote, &e->remote, e->remote_prefix) &&
-	       !expired(e, q->now);
+	       !entry_expired(e, q->now);
 }
 
 /* The first of a chain that answers is its best. */

@@ -116,6 +116,8 @@ int minato_bind(struct minato *m, uint64_t socket,
 	    (s->flags & SOCKET_LATE))
 		return -EINVAL;
 	error = check_local(m, s, &local->addr);
+	if (error == 0)
+		error = policy_bind(m, s, local);
 	if (error < 0)
 		return error;
 	if (!may_wait(m, s, local))

@@ -130,7 +130,8 @@ static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 	case MINATO_KIND_GUARD:
 		return deliver_guard(m, a, fate);
 	case MINATO_KIND_RESERVED:
-	case MINATO_KIND_LEASE: /* look-ups pass over both */
+	case MINATO_KIND_RIGHT:
+	case MINATO_KIND_LEASE: /* look-ups pass over them */
 	case MINATO_KIND_COUNT:
 		break;
 	}

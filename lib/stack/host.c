@@ -295,6 +295,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.lease_generations = (int64_t)l.lease_generations,
 		.bucket_mask = l.bucket_count - 1,
 		.actors = { .uid = MINATO_UID_NONE },
+		.policy = { .privileged_below = MINATO_PORT_USER_FIRST },
 	};
 	init_pools(m, base, &l, &c);
 	init_secrets(m, base, &l, &c);

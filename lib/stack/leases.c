@@ -189,6 +189,7 @@ int minato_port_take(struct minato *m, const struct minato_wish *wish,
 	check(lent(m, index));
 	lease_at(m, index)->place = (uint32_t)place;
 	lease_at(m, index)->entry = !has_remote(wish);
+	lease_at(m, index)->actor = actors_keep(m, m->actors.current);
 	*lease = leases_handle(m, index);
 	return 0;
 }
@@ -204,6 +205,7 @@ int minato_port_give(struct minato *m, uint64_t lease, bool proven_closed)
 		port_remove(host_table(m), lease_at(m, index)->place);
 	else
 		port_tuple_remove(host_table(m), lease_at(m, index)->place);
+	actors_drop(m, lease_at(m, index)->actor);
 	++*generation_of(m, index);
 	pool_give(&m->leases, index);
 	return 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The table as rows: general entries, then sockets (listeners with the claim
- * that they hold), then TIME-WAIT, then leases. The cursor is the phase and
- * where in it.
+ * that they hold), then TIME-WAIT, then leases, then what the policy says to
+ * everybody. The cursor is the phase and where in it.
  */
 #include "stack/stack.h"
 
@@ -11,6 +11,7 @@
 #define PHASE_SOCKETS UINT64_C(1)
 #define PHASE_WAITS UINT64_C(2)
 #define PHASE_LEASES UINT64_C(3)
+#define PHASE_POLICY UINT64_C(4)
 #define PLACE_MASK ((UINT64_C(1) << PHASE_SHIFT) - 1)
 
 const char *minato_state_name(enum minato_state state)
@@ -66,6 +67,7 @@ static void row_of_entry(const struct minato *m, uint32_t entry,
 		.remote_prefix = e.remote_prefix,
 		.first = e.first,
 		.last = e.last,
+		.uid = e.uid,
 		.hits = port_entry_hits(host_table(m), entry),
 		.user = e.user,
 	};
@@ -233,6 +235,31 @@ static bool next_lease(const struct minato *m, uint64_t *place,
 		.first = key.local_port,
 		.last = key.local_port,
 	};
+	actors_describe(m, lease_at(m, index)->actor, &out->owner);
+	return true;
+}
+
+/* --- the policy ----------------------------------------------------------- */
+
+/* As if it were an entry that refuses. */
+static bool policy_row(const struct minato *m, uint64_t *place,
+		       struct minato_row *out)
+{
+	if (*place > 0 || m->policy.privileged_below <= 1)
+		return false;
+	++*place;
+	*out = (struct minato_row){
+		.kind = MINATO_KIND_RIGHT,
+		.verdict = MINATO_REFUSE,
+		.scope = MINATO_SCOPE_ANY,
+		.face = MINATO_FACE_ANY,
+		.ranged = true,
+		.state = MINATO_CLOSED,
+		.first = 1,
+		.last = (uint16_t)(m->policy.privileged_below - 1),
+		.uid = MINATO_UID_NONE,
+	};
+	actors_describe(m, 0, &out->owner);
 	return true;
 }
 
@@ -241,7 +268,7 @@ bool minato_row(struct minato *m, uint64_t *cursor, struct minato_row *out)
 	uint64_t phase = *cursor >> PHASE_SHIFT;
 	uint64_t place = *cursor & PLACE_MASK;
 
-	for (; phase <= PHASE_LEASES; phase++, place = 0) {
+	for (; phase <= PHASE_POLICY; phase++, place = 0) {
 		bool found;
 		if (phase == PHASE_ENTRIES)
 			found = next_entry(m, &place, out);
@@ -249,8 +276,10 @@ bool minato_row(struct minato *m, uint64_t *cursor, struct minato_row *out)
 			found = next_socket(m, &place, out);
 		else if (phase == PHASE_WAITS)
 			found = next_wait(m, &place, out);
-		else
+		else if (phase == PHASE_LEASES)
 			found = next_lease(m, &place, out);
+		else
+			found = policy_row(m, &place, out);
 		*cursor = phase << PHASE_SHIFT | place;
 		if (found)
 			return true;

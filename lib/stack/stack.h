@@ -279,6 +279,7 @@ struct lease {
 	alignas(8) uint32_t unused; /* the pool's word */
 	uint32_t place;		    /* tuple of the port table, or entry */
 	bool entry;		    /* it is one: for any destination */
+	uint16_t actor;		    /* of actors.c */
 };
 
 /* --- Counters ----------------------------------------------------------- */
@@ -321,6 +322,7 @@ struct lease {
 	X(OUT_NO_ROUTE, "out_no_route")                                        \
 	X(OUT_NEIGHBOUR, "out_neighbour") /* its MAC is not to be had */       \
 	X(OUT_MEMORY, "out_memory")                                            \
+	X(BINDS_DENIED, "binds_denied") /* by policy */                        \
 	X(OWNERS_FULL, "owners_full") /* one was not put on record */          \
 	X(ARRIVALS, "arrivals") /* minato_arrive */                            \
 	X(OUTCOME_OPEN, "outcome_open")                                        \
@@ -463,6 +465,7 @@ struct minato {
 	struct list held, half_open; /* together at most calls_max */
 	struct messages control;
 	struct actors actors;
+	struct minato_policy policy;
 	struct limiter limit_icmp, limit_rst;
 	struct splitting splitting;
 	struct fragmenting fragmenting;
@@ -609,6 +612,12 @@ uint16_t actors_was(const struct minato *m, uint32_t at);
 /* Puts a reference of the caller's there, and drops the one that was. */
 void actors_own(struct minato *m, uint32_t index, uint16_t actor);
 void actors_leave(struct minato *m, uint32_t at, uint16_t actor);
+
+/* --- policy.c: who may bind what ----------------------------------------- */
+
+/* May whoever acts bind the socket there? 0, -EACCES (counted). */
+int policy_bind(struct minato *m, const struct socket *s,
+		const struct minato_endpoint *local);
 
 /* --- flow.c: a connection and what tcp says of it ----------------------- */
 

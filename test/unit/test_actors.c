@@ -152,6 +152,26 @@ static void test_calls_inherit(void **state)
 	pair_end(&p);
 }
 
+static void test_leases_too(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const struct minato_wish wish = { .proto = MINATO_TCP, .local = addr("10.0.0.1") };
+	struct minato_row row;
+	uint64_t cursor = 0, lease;
+	uint16_t port;
+
+	(void)state;
+	act(p.a.m, "nat", 5);
+	assert_int_equal(minato_port_take(p.a.m, &wish, &lease, &port), 0);
+	assert_int_equal(minato_act_as(p.a.m, NULL), 0);
+	while (minato_row(p.a.m, &cursor, &row) && row.kind != MINATO_KIND_LEASE)
+		;
+	assert_int_equal(row.kind, MINATO_KIND_LEASE);
+	assert_string_equal(row.owner.program, "nat");
+	assert_int_equal(minato_port_give(p.a.m, lease, true), 0);
+	pair_end(&p);
+}
+
 static void test_handed_on(void **state)
 {
 	struct pair p = pair_new(MINATO_LINK_ETHERNET);
@@ -243,9 +263,13 @@ static void test_names_are_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows_show_who),	 cmocka_unit_test(test_connections_inherit),
-		cmocka_unit_test(test_waits_keep_theirs), cmocka_unit_test(test_calls_inherit),
-		cmocka_unit_test(test_handed_on),	 cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_rows_show_who),
+		cmocka_unit_test(test_connections_inherit),
+		cmocka_unit_test(test_waits_keep_theirs),
+		cmocka_unit_test(test_calls_inherit),
+		cmocka_unit_test(test_leases_too),
+		cmocka_unit_test(test_handed_on),
+		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_names_are_cut),
 	};
 

@@ -3,7 +3,7 @@
 #include "hosts.h"
 
 struct seen {
-	uint32_t entries, listeners, connected, waiting, datagrams, all;
+	uint32_t policies, entries, listeners, connected, waiting, datagrams, all;
 	struct minato_row last_listener, last_connected, last_entry;
 };
 
@@ -16,7 +16,9 @@ static struct seen walk(struct minato *m)
 	while (minato_row(m, &cursor, &r)) {
 		seen.all++;
 		assert_true(seen.all < 10000);
-		if (r.kind != MINATO_KIND_SOCKET) {
+		if (r.kind == MINATO_KIND_RIGHT) {
+			seen.policies++;
+		} else if (r.kind != MINATO_KIND_SOCKET) {
 			seen.entries++;
 			seen.last_entry = r;
 		} else if (r.proto == MINATO_UDP) {
@@ -58,7 +60,8 @@ static void test_all_kinds(void **state)
 	minato_send(p.a.m, c, "12345", 5, 0);
 	settle(&p);
 	seen = walk(p.b.m);
-	assert_int_equal(seen.all, 4);
+	assert_int_equal(seen.all, 5);
+	assert_int_equal(seen.policies, 1);
 	assert_int_equal(seen.entries, 1);
 	assert_int_equal(seen.datagrams, 1);
 	assert_true(seen.last_entry.handle == handle);
