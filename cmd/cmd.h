@@ -149,6 +149,7 @@ extern const struct cmd_command cmd_exec;
 extern const struct cmd_command cmd_stop;
 extern const struct cmd_command cmd_ps;
 extern const struct cmd_command cmd_ss;
+extern const struct cmd_command cmd_services;
 extern const struct cmd_command cmd_forward;
 extern const struct cmd_command cmd_help;
 extern const struct cmd_command cmd_version;

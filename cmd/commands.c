@@ -9,8 +9,8 @@
 #define SAY_MAX 4096
 
 const struct cmd_command *const cmd_commands[] = {
-	&cmd_run,     &cmd_attach,  &cmd_exec, &cmd_stop,	&cmd_ps,      &cmd_ss,
-	&cmd_forward, &cmd_metrics, &cmd_help, &cmd_completion, &cmd_version,
+	&cmd_run,      &cmd_attach,  &cmd_exec,	   &cmd_stop, &cmd_ps,	       &cmd_ss,
+	&cmd_services, &cmd_forward, &cmd_metrics, &cmd_help, &cmd_completion, &cmd_version,
 };
 
 const size_t cmd_command_count = sizeof(cmd_commands) / sizeof(cmd_commands[0]);

@@ -19,6 +19,15 @@ const char *cmd_user_word(char *out, size_t size, uint32_t uid)
 	return out;
 }
 
+/* A program may call itself anything, also what a terminal would obey. */
+static void disarm(char *text)
+{
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+	}
+}
+
 static void name_program(char *out, size_t size, const struct cmd_holder *holder)
 {
 	const struct kernel_process *process = &holder->process;
@@ -31,6 +40,7 @@ static void name_program(char *out, size_t size, const struct cmd_holder *holder
 	snprintf(out, size, "%s (pid %d, user %s%s%s%s)",
 		 process->program[0] ? process->program : "a program", (int)process->pid, user,
 		 process->group[0] ? ", " : "", process->group, more);
+	disarm(out);
 }
 
 const char *cmd_holder_name(char *out, size_t size, const struct cmd_holder *holder)
