@@ -71,7 +71,7 @@ static size_t width_of(const char *text)
 }
 
 /* How many bytes the first `width` characters take. */
-static size_t bytes_of(const char *text, size_t width)
+size_t view_bytes_of(const char *text, size_t width)
 {
 	size_t bytes = 0;
 
@@ -158,7 +158,7 @@ static void put_last(FILE *out, const struct layout *layout, const char *text, s
 	}
 	put_spaces(out, owed);
 	if (layout->cut)
-		fwrite_unlocked(text, 1, bytes_of(text, layout->cut), out);
+		fwrite_unlocked(text, 1, view_bytes_of(text, layout->cut), out);
 	else
 		fputs_unlocked(text, out);
 }

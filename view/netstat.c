@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The view of those who know netstat: its columns, words and widths, of the rows that are sockets. */
+/* The view of those who know netstat: its columns, words and widths; of rows that are sockets. */
 #include "view/filter.h"
 #include "view/view.h"
 

@@ -245,6 +245,8 @@ void view_table_cell(struct view_table *table, const char *text);
 int view_table_print(FILE *out, struct view_table *table, const struct view_look *look, bool fold);
 void view_table_free(struct view_table *table);
 
+/* How many bytes the first `width` characters of UTF-8 take. */
+size_t view_bytes_of(const char *text, size_t width);
 /* Replaces bytes that a terminal would obey by '?'. */
 void view_disarm(char *text);
 
