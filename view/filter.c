@@ -104,6 +104,7 @@ static const struct state_name {
 	{ "unconn", BIT(MINATO_CLOSED) },
 	{ "close", BIT(MINATO_CLOSED) },
 	{ "syn-rcv", BIT(MINATO_SYN_RECEIVED) },
+	{ "bound", FILTER_STATE_BOUND },
 };
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))

@@ -2,6 +2,7 @@
 /* What a filter says of a row. */
 #include "view/filter.h"
 
+#include <string.h>
 #include <strings.h>
 
 #define BIT(state) (1u << (state))
@@ -15,7 +16,7 @@ uint32_t filter_state_bit(const struct view_row *row)
 		if (!strcasecmp(row->state, view_state_word(MINATO_TCP, (enum minato_state)state)))
 			return BIT(state);
 	}
-	return FILTER_STATE_NONE;
+	return strcmp(row->state, "BOUND") ? FILTER_STATE_NONE : FILTER_STATE_BOUND;
 }
 
 uint32_t filter_states(const struct view_filter *filter)

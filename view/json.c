@@ -50,7 +50,7 @@ static json_t *end_of(const struct view_end *end)
 }
 
 /* Names come from guests and need not be UTF-8, which JSON demands. */
-static json_t *string_of(const char *text)
+json_t *view_json_string(const char *text)
 {
 	json_t *string = json_string(text);
 	char safe[256];
@@ -70,17 +70,18 @@ static json_t *owners_of(const struct view_row *row)
 	for (size_t i = 0; i < row->owner_count; i++) {
 		const struct view_owner *owner = &row->owners[i];
 
-		json_array_append_new(list,
-				      json_pack("{s:o,s:i,s:i}", "name", string_of(owner->program),
-						"pid", owner->pid, "fd", owner->fd));
+		json_array_append_new(list, json_pack("{s:o,s:i,s:i}", "name",
+						      view_json_string(owner->program), "pid",
+						      owner->pid, "fd", owner->fd));
 	}
 	return list;
 }
 
 static json_t *maker_of(const struct minato_owner *maker)
 {
-	json_t *object = json_pack("{s:o,s:I,s:o}", "program", string_of(maker->program), "pid",
-				   (json_int_t)maker->pid, "guest", string_of(maker->guest));
+	json_t *object = json_pack("{s:o,s:I,s:o}", "program", view_json_string(maker->program),
+				   "pid", (json_int_t)maker->pid, "guest",
+				   view_json_string(maker->guest));
 
 	if (maker->uid != MINATO_UID_NONE)
 		json_object_set_new(object, "uid", json_integer(maker->uid));
@@ -115,6 +116,8 @@ static json_t *row_of(const struct view_row *row)
 	}
 	if (row->outside.port)
 		json_object_set_new(object, "outside", outside_of(&row->outside));
+	if (row->inode || row->cookie)
+		view_json_socket(object, row);
 	json_object_set_new(object, "process", owners_of(row));
 	if (row->maker.pid)
 		json_object_set_new(object, "owner", maker_of(&row->maker));
@@ -189,7 +192,7 @@ static json_t *guest_of(const struct view_guest *guest)
 			 guest->init, "uid", (json_int_t)guest->uid, "started",
 			 (json_int_t)guest->started_s, "uptime_ms",
 			 guest->up_ms < 0 ? json_null() : json_integer(guest->up_ms), "addresses",
-			 addresses, "ports", ports, "command", string_of(guest->command));
+			 addresses, "ports", ports, "command", view_json_string(guest->command));
 }
 
 static int print_guests(FILE *out, const struct view_guest *guests, size_t count,

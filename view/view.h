@@ -277,6 +277,13 @@ extern const struct view view_netstat;
 int view_rows(const struct view *view, FILE *out, const struct view_row *rows, size_t count,
 	      const struct view_look *look);
 
+/* Names come from guests and need not be UTF-8, which JSON demands: then other bytes become '?'. */
+json_t *view_json_string(const char *text);
+
+/* ---- jsonsocket.c: members of a row that a kernel's socket is known of ---- */
+
+void view_json_socket(json_t *object, const struct view_row *row);
+
 /* ---- rowmessage.c: rows in messages between two programs of ours ---- */
 
 /* A new reference, or NULL when memory ran out. */
