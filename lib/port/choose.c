@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Chooses a free port that nobody can guess (RFC 6056). */
+/*
+ * Chooses a free port that nobody can guess (RFC 6056): the chooser's own way
+ * first, then uniformly among what is free, then what is free only because
+ * others of our addresses hold it.
+ */
 #include "port/port.h"
 
 #include <string.h>
@@ -9,185 +13,135 @@
 /* RFC 6056 3.2: the largest range, not only the dynamic ports. */
 #define LOW_DEFAULT 1024u
 #define HIGH_DEFAULT 65535u
-#define DRAWS_MAX 32u
+#define STEPS 3u  /* of the walk; all used: it holds about 1/8 of the range */
+#define DRAWS 64u /* without a view */
 
-/* A choice being made. */
-struct search {
-	struct port_table *t;
-	const struct minato_endpoint *remote; /* or NULL */
-	struct port_entry own; /* scope, protocol and address, as an entry */
-	uint32_t slot, space;
-	uint16_t low, high;
-};
+void port_set_chooser(struct port_table *t, enum minato_chooser chooser)
+{
+	check((uint32_t)chooser < MINATO_CHOOSER_COUNT);
+	t->chooser = chooser;
+}
 
-static void start_search(struct search *s, struct port_table *t,
+static void find_destination(struct port_search *s,
+			     const struct port_choice *choice)
+{
+	const struct port_key key = {
+		.local = choice->local,
+		.remote = choice->remote->addr,
+		.remote_port = choice->remote->port,
+		.scope = choice->scope,
+		.proto = choice->proto,
+	};
+
+	s->remote = choice->remote;
+	s->destination = destination_get(s->t, &key);
+	if (!choice->alone)
+		s->free = destination_view(s->t, s->destination, false);
+}
+
+static void start_search(struct port_search *s, struct port_table *t,
 			 const struct port_choice *choice)
 {
 	check(choice->scope < PORT_SCOPES);
-	s->t = t;
-	s->remote = choice->remote;
-	s->slot = port_slot(choice->proto);
+	*s = (struct port_search){
+		.t = t,
+		.slot = port_slot(choice->proto),
+		.low = choice->low,
+		.high = choice->high,
+		.own = { .scope = choice->scope, .proto = choice->proto },
+	};
 	s->space = port_space_index(choice->scope, s->slot);
-	s->low = choice->low;
-	s->high = choice->high;
 	if (choice->low == 0 && choice->high == 0) {
 		s->low = LOW_DEFAULT;
 		s->high = HIGH_DEFAULT;
 	}
 	if (s->low == 0)
 		s->low = 1; /* never on the wire */
-	s->own = (struct port_entry){ .scope = choice->scope,
-				      .proto = choice->proto };
 	entry_set_local(&s->own, &choice->local, false);
+	s->ledger = ledger_synced(t, s->space);
 	/* Without an own address one cannot tell which tuples it meets. */
-	if (s->own.local_prefix != 128)
-		s->remote = NULL;
+	if (choice->remote != NULL && s->own.local_prefix == 128)
+		find_destination(s, choice);
+	s->shared = s->remote != NULL && !choice->alone;
+	if (!s->shared)
+		s->free = &s->ledger->unused;
 }
 
-/* Ranges that keep ports from being chosen: forwards and reservations, of the
-   scope and of any. */
-struct range_walk {
-	struct interval_walk walk;
-	const struct search *s;
-	uint32_t turn; /* of the four trees */
-};
-#define RANGE_TREES 4u
-
-static void start_tree(struct range_walk *r, uint16_t low, uint16_t high)
+bool choose_suitable(const struct port_search *s, uint16_t port)
 {
-	const struct port_table *t = r->s->t;
-	const enum port_set set = r->turn % 2 == 0 ? PORT_GENERAL :
-						     PORT_RESERVED;
-	uint32_t space = r->s->space;
-
-	if (r->turn >= 2)
-		space = port_space_index(MINATO_SCOPE_ANY, r->s->slot);
-	interval_start(&r->walk, port_intervals(t), t->space[space].root[set],
-		       low, high);
+	if (s->free != NULL)
+		return bitmap_free(s->free, port);
+	return bitmap_free(&s->ledger->open, port) &&
+	       !destination_has(s->t, s->destination, port);
 }
 
-static void start_ranges(struct range_walk *r, const struct search *s,
-			 uint16_t low, uint16_t high)
+static uint16_t walk(const struct port_search *s)
 {
-	r->s = s;
-	r->turn = 0;
-	start_tree(r, low, high);
-}
-
-/* The next of them, or NULL. */
-static const struct port_entry *next_range(struct range_walk *r)
-{
-	const struct port_table *t = r->s->t;
-
-	for (;;) {
-		uint32_t node = interval_next(&r->walk);
-		if (node == POOL_NONE && ++r->turn == RANGE_TREES)
-			return NULL;
-		if (node == POOL_NONE)
-			start_tree(r, r->walk.low, r->walk.high);
-		else if (entry_at(t, node / 2)->kind != MINATO_KIND_UPLINK)
-			return entry_at(t, node / 2);
-	}
-}
-
-static bool in_held_range(const struct search *s, uint16_t port)
-{
-	struct range_walk r;
-
-	start_ranges(&r, s, port, port);
-	return next_range(&r) != NULL;
-}
-
-/* --- ports that nobody uses ---------------------------------------------- */
-
-/* Uniform among what is free and not in such a range, which are taken
-   out of a copy of the bitmap. */
-static uint16_t choose_outside_ranges(const struct search *s)
-{
-	struct bitmap left = *port_bitmap(s->t, s->space);
-	const struct port_entry *e;
-	struct range_walk r;
-	uint32_t count;
-
-	start_ranges(&r, s, s->low, s->high);
-	while ((e = next_range(&r)) != NULL) {
-		uint32_t last = e->last < s->high ? e->last : s->high;
-		uint32_t port = e->first > s->low ? e->first : s->low;
-		for (; port <= last; port++) {
-			if (bitmap_free(&left, (uint16_t)port))
-				bitmap_take(&left, (uint16_t)port);
-		}
-	}
-	count = bitmap_count(&left, s->low, s->high);
-	if (count == 0)
-		return 0;
-	return bitmap_select(&left, s->low, random_below(&s->t->random, count));
-}
-
-/*
- * RFC 6056 3.3.2 (uniform, drawn again where a range is hit), over the free
- * ports alone, so that it never gives up: where draws keep hitting ranges, the
- * ranges are taken out first. Both ways are uniform.
- */
-static uint16_t choose_unused(const struct search *s)
-{
-	const struct bitmap *b = port_bitmap(s->t, s->space);
-	uint32_t count = bitmap_count(b, s->low, s->high);
-
-	if (count == 0)
-		return 0;
-	for (uint32_t i = 0; i < DRAWS_MAX; i++) {
-		uint16_t port = bitmap_select(
-			b, s->low, random_below(&s->t->random, count));
-		if (!in_held_range(s, port))
+	for (uint32_t i = 0; i < STEPS; i++) {
+		const uint16_t port = destination_step(s->t, s->destination,
+						       s->low, s->high);
+		if (choose_suitable(s, port))
 			return port;
 	}
-	return choose_outside_ranges(s);
+	return 0;
 }
 
-/* --- ports in use elsewhere ---------------------------------------------- */
+/* --- uniformly ----------------------------------------------------------- */
 
-/* Whether a claim or forward that meets our address holds the port. */
-static bool held(const struct search *s, uint16_t port)
+static uint16_t draw(const struct port_search *s, const struct bitmap *b)
 {
-	const struct port_entry *e;
-	struct range_walk r;
+	const uint32_t count = bitmap_count(b, s->low, s->high);
+
+	if (count == 0)
+		return 0;
+	return bitmap_select(b, s->low, random_below(&s->t->random, count));
+}
+
+/* Nobody counts what is free there: drawn among the open ports, and at last
+   the next suitable one from the last draw on. */
+static uint16_t draw_unseen(const struct port_search *s)
+{
+	const uint32_t count = (uint32_t)s->high - s->low + 1;
+	uint16_t port = 0;
+
+	for (uint32_t i = 0; i < DRAWS; i++) {
+		port = draw(s, &s->ledger->open);
+		if (port == 0 || choose_suitable(s, port))
+			return port;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		const uint32_t place = (port - s->low + i) % count;
+		if (choose_suitable(s, (uint16_t)(s->low + place)))
+			return (uint16_t)(s->low + place);
+	}
+	return 0;
+}
+
+static uint16_t choose_uniform(struct port_search *s)
+{
+	if (s->free == NULL)
+		s->free = destination_view(s->t, s->destination, true);
+	return s->free != NULL ? draw(s, s->free) : draw_unseen(s);
+}
+
+/* --- what is held at other addresses -------------------------------------- */
+
+/* Whether a single entry that meets our address holds the port. */
+static bool held(const struct port_search *s, uint16_t port)
+{
 	uint32_t word = *port_word(s->t, s->space, PORT_GENERAL, port);
 
 	while (word != 0) {
-		e = entry_at(s->t, word - 1);
+		const struct port_entry *e = entry_at(s->t, word - 1);
 		if (e->kind != MINATO_KIND_UPLINK && entry_overlap(e, &s->own))
 			return true;
 		word = e->next[entry_link(e, s->slot)];
 	}
-	start_ranges(&r, s, port, port);
-	while ((e = next_range(&r)) != NULL) {
-		if (entry_overlap(e, &s->own))
-			return true;
-	}
 	return false;
 }
 
-static bool tuple_exists(const struct search *s, uint16_t port)
-{
-	struct port_key key = {
-		.local = s->own.local,
-		.remote = s->remote->addr,
-		.local_port = port,
-		.remote_port = s->remote->port,
-		.scope = s->own.scope,
-		.proto = s->own.proto,
-	};
-	struct port_tuple_ref ref;
-
-	if (key.proto == MINATO_ICMP)
-		key.remote_port =
-			port; /* the identifier stands on both sides */
-	return port_tuple_find(s->t, &key, &ref, NULL);
-}
-
-/* Takes the ports of all tuples that meet our address. */
-static void take_tuples(const struct search *s, struct bitmap *b)
+/* Adds the ports of all tuples that meet our address. */
+static void add_tuples(const struct port_search *s, uint64_t *bits)
 {
 	const uint8_t identity = tuple_identity(s->own.scope, s->slot, false);
 	uint32_t tuple = tuple_next(s->t, 0, identity, 0);
@@ -195,29 +149,32 @@ static void take_tuples(const struct search *s, struct bitmap *b)
 	while (tuple != POOL_NONE) {
 		struct port_key key;
 		port_tuple_key(s->t, tuple, &key);
-		if (entry_has_local(&s->own, &key.local) &&
-		    bitmap_free(b, key.local_port))
-			bitmap_take(b, key.local_port);
+		if (entry_has_local(&s->own, &key.local))
+			bits[key.local_port >> 6] |= UINT64_C(1)
+						     << (key.local_port & 63);
 		tuple = tuple_next(s->t, tuple + 1, identity, 0);
 	}
 }
 
-/* Shares a port: from a random start, the first whose use does not meet ours
-   (RFC 6056 3.3.1). */
-static uint16_t choose_shared(const struct search *s)
+/* From a random start the first that nothing of our address meets (RFC 6056
+   3.3.1). */
+static uint16_t choose_beside(const struct port_search *s)
 {
 	const uint32_t count = (uint32_t)s->high - s->low + 1;
 	const uint32_t start = random_below(&s->t->random, count);
-	struct bitmap open;
+	uint64_t shut[PORT_NUMBERS / 64];
 
-	bitmap_init(&open);
-	if (s->remote == NULL)
-		take_tuples(s, &open);
+	ledger_ranges(s->t, s->space, &s->own, shut);
+	if (!s->shared)
+		add_tuples(s, shut);
 	for (uint32_t i = 0; i < count; i++) {
-		uint16_t port = (uint16_t)(s->low + (start + i) % count);
-		if (!bitmap_free(&open, port) || held(s, port))
-			continue;
-		if (s->remote == NULL || !tuple_exists(s, port))
+		const uint16_t port = (uint16_t)(s->low + (start + i) % count);
+		if ((shut[port >> 6] >> (port & 63) & 1) != 0 ||
+		    (s->shared && bitmap_free(&s->ledger->open, port)))
+			continue; /* of the open ones none is left */
+		if (!held(s, port) &&
+		    (!s->shared ||
+		     !destination_has(s->t, s->destination, port)))
 			return port;
 	}
 	return 0;
@@ -225,12 +182,19 @@ static uint16_t choose_shared(const struct search *s)
 
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice)
 {
-	struct search s;
-	uint16_t port;
+	struct port_search s;
+	uint16_t port = 0;
 
 	start_search(&s, t, choice);
 	if (s.low > s.high)
 		return 0;
-	port = choose_unused(&s);
-	return port != 0 ? port : choose_shared(&s);
+	/* Without a destination it is algorithm 2, over the free ports alone,
+	   so that it never gives up. */
+	if (s.remote != NULL && t->chooser == MINATO_CHOOSER_PERMUTATION)
+		port = walk(&s);
+	else if (s.remote != NULL)
+		port = rfc6056_choose(&s);
+	if (port == 0)
+		port = choose_uniform(&s);
+	return port != 0 ? port : choose_beside(&s);
 }

@@ -162,13 +162,12 @@ static void chain_remove(struct port_table *t, uint32_t space, uint32_t entry,
 	*place = e->next[entry_link(e, slot)];
 }
 
-/* Single ports of these kinds are never handed out by port_choose. Ranges and
-   entries of any scope it asks for itself. */
-static bool holds_port(const struct port_entry *e)
+/* These kinds keep ports from being chosen. */
+static bool keeps_ports(const struct port_entry *e)
 {
-	return in_word(e) &&
-	       (e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE ||
-		e->kind == MINATO_KIND_FORWARD);
+	return e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE ||
+	       e->kind == MINATO_KIND_FORWARD ||
+	       e->kind == MINATO_KIND_RESERVED;
 }
 
 static void link_in(struct port_table *t, uint32_t entry, uint32_t slot)
@@ -185,9 +184,10 @@ static void link_in(struct port_table *t, uint32_t entry, uint32_t slot)
 		port_intervals(t)[node].last = e->last;
 		interval_insert(port_intervals(t),
 				&t->space[space].root[set_of(e)], node);
+		t->range_changes += keeps_ports(e);
 	}
-	if (holds_port(e))
-		port_use(t, space, e->first);
+	if (in_word(e) && keeps_ports(e))
+		ledger_hold(t, space, e->first);
 }
 
 static void link_out(struct port_table *t, uint32_t entry, uint32_t slot)
@@ -196,14 +196,16 @@ static void link_out(struct port_table *t, uint32_t entry, uint32_t slot)
 	uint32_t space = port_space_index(e->scope, slot);
 
 	t->space[space].count[set_of(e)]--;
-	if (in_word(e))
+	if (in_word(e)) {
 		chain_remove(t, space, entry, slot);
-	else
+	} else {
 		interval_remove(port_intervals(t),
 				&t->space[space].root[set_of(e)],
 				2 * entry + entry_link(e, slot));
-	if (holds_port(e))
-		port_unuse(t, space, e->first);
+		t->range_changes += keeps_ports(e);
+	}
+	if (in_word(e) && keeps_ports(e))
+		ledger_release(t, space, e->first);
 }
 
 uint32_t entry_place(struct port_table *t, const struct port_entry *e)

@@ -78,6 +78,9 @@ struct port_tuple_ref {
 	/* Its socket had no SO_REUSEADDR: a later bind to its port fails even
 	   with that option, as on Linux. */
 	bool exclusive;
+	/* A new flow of ours may take its place at once (RFC 6191): choices
+	   see its port as free, and the caller ends it. */
+	bool yields;
 };
 
 struct port_fate {
@@ -232,14 +235,37 @@ struct port_choice {
 	struct minato_addr local;
 	const struct minato_endpoint *remote; /* NULL: for any destination */
 	uint16_t low, high;		      /* 0, 0: 1024..65535 */
+	/* A claim will stand on it: not even shared with other destinations. */
+	bool alone;
 };
 /*
- * A port that no claim, forward or listener holds and whose tuple towards
- * `remote` is free, unguessable (RFC 6056); a counted bitmap gives one in
- * constant time while any is wholly unused, after that ports in use towards
- * other destinations are shared. 0 only when truly none is left.
+ * A port for a new flow towards `remote`, or for a claim: one that no claim,
+ * lease, forward or reservation meets and whose tuple towards `remote` is free
+ * (for any destination: that no tuple uses). By the table's chooser; where
+ * that finds none, uniform among the free ones; so 0 only when truly none is
+ * left, rests included. Tens of nanoseconds at any occupancy, but for
+ *  - the first choice behind a change of ranges (their union is made again),
+ *  - one millisecond when a destination gets its view, below,
+ *  - ports that are held at other addresses of ours alone: these go last, by a
+ *    walk over the range.
+ *
+ * The default, MINATO_CHOOSER_PERMUTATION, goes through the range once in an
+ * order that the host's secret, the destination and the number of the round
+ * decide, and then again in another: nobody without the secret knows the next
+ * port, none comes twice in a round, and nothing is shared between
+ * destinations. At three used ports in a row the choice is uniform among the
+ * free ones instead, by the destination's view.
+ *
+ * What is remembered of a destination (its place in the round: ~100 bytes) is
+ * made by the first choice for it. PORT_DESTINATIONS are kept, by clock: one
+ * not chosen for gives way, and its next round begins anew. PORT_VIEWS of them
+ * have a view, 9.2 KB: who holds so much of the range that three in a row were
+ * used (half will have one at 9 %); a new one takes the place only of one idle
+ * for long. Without a view the choice is as right, by draws and at worst by a
+ * walk over the range.
  */
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice);
+void port_set_chooser(struct port_table *t, enum minato_chooser chooser);
 
 /* --- bitmap.c: the counted bitmap of free ports -------------------------- */
 
@@ -314,14 +340,99 @@ struct port_space {
 	uint32_t root[PORT_SETS];  /* intervals */
 	uint32_t count[PORT_SETS]; /* entries, in words and intervals */
 	uint32_t associations;
-	bool opened; /* its bitmap is made */
+	bool opened; /* its ledger is made */
 };
+struct port_entry;
+#define PORT_LEDGERS (PORT_SCOPES * PORT_PROTOS) /* scope any has none */
+
+/* permute.c: a keyed permutation of [0, size), size 1..65535. */
+struct permutation {
+	struct hash_key key;
+	uint32_t size, half_bits;
+};
+void permute_init(struct permutation *p, const struct hash_key *key,
+		  uint32_t size);
+uint32_t permute(const struct permutation *p, uint32_t place);
+
+/* rfc6056.c: the algorithms of its section 3.3. */
+#define RFC6056_CELLS 256u /* TABLE_LENGTH of algorithm 4 */
+struct rfc6056 {
+	struct hash_key offset_key, cell_key; /* of F and G */
+	uint32_t next, incremented;   /* next_ephemeral of 3, and of 5 */
+	uint32_t cell[RFC6056_CELLS]; /* table[] */
+};
+void rfc6056_init(struct rfc6056 *r, struct random *random,
+		  const struct hash_key *key);
+
+/* destination.c */
+#define PORT_DESTINATIONS 4096u
+#define PORT_VIEWS 64u
+struct destination_key {
+	struct minato_addr local, remote;
+	uint16_t remote_port; /* ICMP: 0 */
+	uint8_t scope, slot;
+};
+struct port_destination {
+	alignas(8) uint32_t next; /* in its bucket, + 1; the pool's word */
+	uint32_t view;		  /* + 1, or 0 */
+	uint32_t place;		  /* of the walk */
+	uint16_t low, high;	  /* what it goes over */
+	bool used;		  /* since the hand passed */
+	struct destination_key key;
+	struct permutation permutation;
+};
+struct port_view {
+	struct bitmap free;   /* open, and without a tuple there */
+	uint32_t destination; /* + 1, or 0 */
+	uint8_t patience;
+};
+/* Made if it is not there. Local port 0 or not: it is left out. */
+uint32_t destination_get(struct port_table *t, const struct port_key *key);
+struct port_destination *destination_at(const struct port_table *t,
+					uint32_t index);
+/* The next port of its walk. */
+uint16_t destination_step(struct port_table *t, uint32_t index, uint16_t low,
+			  uint16_t high);
+/* Whether a tuple stands on the port towards it. */
+bool destination_has(const struct port_table *t, uint32_t index, uint16_t port);
+/* Its view; NULL when it has none and none is made or to be had. */
+const struct bitmap *destination_view(struct port_table *t, uint32_t index,
+				      bool make);
+/* What others do to views: a tuple came or went, a port is held or no more,
+   all of a space are out of date. */
+void destination_note(struct port_table *t, const struct port_key *key,
+		      bool stands);
+void destination_shut(struct port_table *t, uint32_t space, uint16_t port);
+void destination_reopen(struct port_table *t, uint32_t space, uint16_t port);
+void destination_forget_views(struct port_table *t, uint32_t space);
+
+/* ledger.c */
+struct port_ledger {
+	struct bitmap unused, open;
+	uint64_t ranged[PORT_NUMBERS / 64];
+	uint32_t range_changes; /* of the table, when `ranged` was made */
+};
+/* As it is; and with its ranges up to date. */
+struct port_ledger *ledger_at(struct port_table *t, uint32_t space);
+struct port_ledger *ledger_synced(struct port_table *t, uint32_t space);
+/* A tuple on the port; a single entry that holds it. */
+void ledger_use(struct port_table *t, uint32_t space, uint16_t port);
+void ledger_unuse(struct port_table *t, uint32_t space, uint16_t port);
+void ledger_hold(struct port_table *t, uint32_t space, uint16_t port);
+void ledger_release(struct port_table *t, uint32_t space, uint16_t port);
+bool ledger_has_tuples(const struct port_table *t, uint32_t space,
+		       uint16_t port);
+/* Bits of the ports in ranges that keep them from choice; `own`: in those that
+   meet its address. */
+void ledger_ranges(const struct port_table *t, uint32_t space,
+		   const struct port_entry *own, uint64_t *bits);
 
 /*
  * The memory, from its start; every part begins on a cache line:
  *
  *   port_table | buckets | chains | tuples4 | tuples6 | entries | generations
- *   | intervals | words | uses | bitmaps
+ *   | intervals | words | uses | holds | ledgers | destinations | their
+ *   buckets | views
  */
 struct port_table {
 	struct port_limits limits;
@@ -329,6 +440,15 @@ struct port_table {
 	uint64_t hash_mask; /* all ones; a test weakens the hash by it */
 	struct random random;
 	uint64_t sequence; /* of the newest entry */
+
+	enum minato_chooser chooser;
+	struct hash_key walk_key;
+	uint64_t epoch;		/* of the newest walk */
+	uint32_t range_changes; /* how often ranges came or went */
+	struct rfc6056 rfc6056;
+	struct pool destinations;
+	uint32_t destination_last; /* the one asked for before, + 1, or 0 */
+	uint32_t destination_hand, view_hand, view_count;
 
 	/* The hash grows by one pair of buckets at a time (linear hashing). */
 	uint32_t pairs;	    /* in use, in [base, 2 * base) */
@@ -343,7 +463,8 @@ struct port_table {
 	struct pool entries;
 
 	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
-	size_t intervals_at, words_at, uses_at, bitmaps_at;
+	size_t intervals_at, words_at, uses_at, holds_at, ledgers_at;
+	size_t destination_buckets_at, views_at;
 	struct port_space space[PORT_SPACES];
 };
 
@@ -361,16 +482,14 @@ static inline uint32_t port_slot(uint8_t proto)
 	return proto == MINATO_TCP ? 0 : proto == MINATO_UDP ? 1 : 2;
 }
 uint32_t port_space_index(uint8_t scope, uint32_t slot);
-struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
 /* The head of a port's chain: entry + 1, or 0. Not of scope any; of the first
    PORT_WORD_SETS. */
 uint32_t *port_word(const struct port_table *t, uint32_t space,
 		    enum port_set set, uint16_t port);
 struct interval *port_intervals(const struct port_table *t);
-/* How many tuples, single claims and single forwards stand on each port. */
+/* How many tuples and single entries stand on each port; which none uses. */
 uint32_t *port_uses(const struct port_table *t, uint32_t space);
-void port_use(struct port_table *t, uint32_t space, uint16_t port);
-void port_unuse(struct port_table *t, uint32_t space, uint16_t port);
+struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
 
 /*
  * bucket.c: the hash of tuple indices. Buckets stand in pairs of neighbouring
@@ -519,5 +638,23 @@ bool entry_overlap(const struct port_entry *a, const struct port_entry *b);
 void entry_set_local(struct port_entry *e, const struct minato_addr *local,
 		     bool v6_only);
 bool entry_has_local(const struct port_entry *e, const struct minato_addr *a);
+
+/* choose.c: a choice being made. */
+struct port_search {
+	struct port_table *t;
+	const struct minato_endpoint *remote; /* or NULL */
+	struct port_entry own; /* scope, protocol and address, as an entry */
+	uint32_t slot, space;
+	uint16_t low, high;
+	const struct port_ledger *ledger;
+	uint32_t destination;	   /* with `remote` */
+	bool shared;		   /* with other destinations */
+	const struct bitmap *free; /* what may be had, if it is at hand */
+};
+/* RFC 6056 3: check_suitable_port(). */
+bool choose_suitable(const struct port_search *s, uint16_t port);
+
+/* 0: the algorithm gives up. */
+uint16_t rfc6056_choose(const struct port_search *s);
 
 #endif

@@ -18,7 +18,7 @@
 #include "base/check.h"
 
 #define LINE 64u
-#define WORD_SPACES ((size_t)PORT_SCOPES * PORT_PROTOS) /* any has none */
+#define WORD_SPACES ((size_t)PORT_LEDGERS)
 
 /* --- memory -------------------------------------------------------------- */
 
@@ -33,7 +33,8 @@ static size_t reserve(size_t *end, size_t bytes)
 
 struct layout {
 	size_t buckets, chains, tuples4, tuples6, entries, generations;
-	size_t intervals, words, uses, bitmaps, end;
+	size_t intervals, words, uses, holds, ledgers;
+	size_t destinations, destination_buckets, views, end;
 };
 
 static void lay_out(struct layout *l, const struct port_limits *limits)
@@ -56,7 +57,13 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->intervals = reserve(&end, 2 * entries * sizeof(struct interval));
 	l->words = reserve(&end, WORD_SPACES * PORT_WORD_SETS * numbers);
 	l->uses = reserve(&end, WORD_SPACES * numbers);
-	l->bitmaps = reserve(&end, WORD_SPACES * sizeof(struct bitmap));
+	l->holds = reserve(&end, WORD_SPACES * numbers);
+	l->ledgers = reserve(&end, WORD_SPACES * sizeof(struct port_ledger));
+	l->destinations = reserve(
+		&end, PORT_DESTINATIONS * sizeof(struct port_destination));
+	l->destination_buckets =
+		reserve(&end, PORT_DESTINATIONS * sizeof(uint32_t));
+	l->views = reserve(&end, PORT_VIEWS * sizeof(struct port_view));
 	l->end = end;
 }
 
@@ -77,7 +84,12 @@ static void init_parts(struct port_table *t, const struct layout *l)
 	t->intervals_at = l->intervals;
 	t->words_at = l->words;
 	t->uses_at = l->uses;
-	t->bitmaps_at = l->bitmaps;
+	t->holds_at = l->holds;
+	t->ledgers_at = l->ledgers;
+	t->destination_buckets_at = l->destination_buckets;
+	t->views_at = l->views;
+	pool_init(&t->destinations, port_part(t, l->destinations),
+		  sizeof(struct port_destination), PORT_DESTINATIONS);
 	pool_init(&t->chains, port_part(t, l->chains),
 		  sizeof(struct port_bucket),
 		  (uint32_t)bucket_chain_count(t->limits.tuples_max));
@@ -98,6 +110,9 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	t->hash_mask = UINT64_MAX;
 	random_init(&t->random, key, UINT64_C(0x706f7274));
 	t->sequence = 0;
+	t->walk_key.k[0] = random_next(&t->random);
+	t->walk_key.k[1] = random_next(&t->random);
+	rfc6056_init(&t->rfc6056, &t->random, key);
 	init_parts(t, &layout);
 	bucket_init(t);
 	tuple_init(t);
@@ -130,41 +145,6 @@ uint32_t *port_word(const struct port_table *t, uint32_t space,
 struct interval *port_intervals(const struct port_table *t)
 {
 	return port_part(t, t->intervals_at);
-}
-
-struct bitmap *port_bitmap(struct port_table *t, uint32_t space)
-{
-	struct bitmap *bitmaps = port_part(t, t->bitmaps_at);
-
-	check(space < WORD_SPACES);
-	if (!t->space[space].opened) {
-		bitmap_init(&bitmaps[space]);
-		t->space[space].opened = true;
-	}
-	return &bitmaps[space];
-}
-
-uint32_t *port_uses(const struct port_table *t, uint32_t space)
-{
-	uint32_t *uses = port_part(t, t->uses_at);
-
-	check(space < WORD_SPACES);
-	return &uses[(size_t)space * PORT_NUMBERS];
-}
-
-void port_use(struct port_table *t, uint32_t space, uint16_t port)
-{
-	if (port_uses(t, space)[port]++ == 0)
-		bitmap_take(port_bitmap(t, space), port);
-}
-
-void port_unuse(struct port_table *t, uint32_t space, uint16_t port)
-{
-	uint32_t *uses = &port_uses(t, space)[port];
-
-	check(*uses > 0);
-	if (--*uses == 0)
-		bitmap_give(port_bitmap(t, space), port);
 }
 
 /* --- look-up ------------------------------------------------------------- */

@@ -10,7 +10,8 @@
 #define LINE 64u
 #define KEY4_WORDS 2u
 #define KEY6_WORDS 5u
-#define EXCLUSIVE 0x80u
+#define EXCLUSIVE 0x80u /* in `class` */
+#define YIELDS 0x40u
 
 _Static_assert(sizeof(struct port_tuple4) * TUPLES4_PER_LINE <= LINE,
 	       "records share a cache line");
@@ -299,7 +300,8 @@ static void write_ref(struct body body, struct port_tuple_ref ref)
 {
 	check(ref.class < 16);
 	*body.owner = ref.owner;
-	*body.class = (uint8_t)(ref.class | (ref.exclusive ? EXCLUSIVE : 0));
+	*body.class = (uint8_t)(ref.class | (ref.exclusive ? EXCLUSIVE : 0) |
+				(ref.yields ? YIELDS : 0));
 }
 
 static void read_ref(struct body body, struct port_tuple_ref *ref)
@@ -307,11 +309,24 @@ static void read_ref(struct body body, struct port_tuple_ref *ref)
 	ref->owner = *body.owner;
 	ref->class = *body.class & 15;
 	ref->exclusive = (*body.class & EXCLUSIVE) != 0;
+	ref->yields = (*body.class & YIELDS) != 0;
 }
 
 static uint32_t space_of(uint8_t identity)
 {
 	return port_space_index(identity & 15, identity >> 4 & 3);
+}
+
+/* Tells whoever chooses for its destination. */
+static void note(struct port_table *t, uint32_t tuple, bool stands)
+{
+	struct port_key key;
+
+	if (t->view_count == 0)
+		return;
+	port_tuple_key(t, tuple, &key);
+	if (!key_is_association(&key))
+		destination_note(t, &key, stands);
 }
 
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
@@ -338,7 +353,8 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 	if (association)
 		t->space[space_of(*body.identity)].associations++;
 	else
-		port_use(t, space_of(*body.identity), key->local_port);
+		ledger_use(t, space_of(*body.identity), key->local_port);
+	note(t, tuple, !ref.yields);
 	return tuple;
 }
 
@@ -350,7 +366,8 @@ void port_tuple_remove(struct port_table *t, uint32_t tuple)
 	if (*body.identity & TUPLE_ASSOCIATION)
 		t->space[space].associations--;
 	else
-		port_unuse(t, space, *body.local_port);
+		ledger_unuse(t, space, *body.local_port);
+	note(t, tuple, false);
 	bucket_remove(t, tuple_hash(t, tuple), tuple);
 	t->tuple_count--;
 	give_record(t, tuple);
@@ -385,6 +402,7 @@ void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		       struct port_tuple_ref ref)
 {
 	write_ref(body_of(t, tuple), ref);
+	note(t, tuple, !ref.yields);
 }
 
 void port_tuple_key(const struct port_table *t, uint32_t tuple,

@@ -222,7 +222,8 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 	m->neighbour_key = derive(c, 5);
 	m->fragment_key = derive(c, 6);
 	random_init(&m->random, &random_key, 0);
-	port_init(base + l->table, &l->limits, &table_key);
+	port_set_chooser(port_init(base + l->table, &l->limits, &table_key),
+			 c->chooser);
 	tcp_shared_init(&m->tcp, base + l->tcp, c->active_max, &tcp_key);
 	tcp_init(&m->defaults);
 }

@@ -70,6 +70,8 @@ static bool meets(const struct naive_entry *n, const struct port_key *key, int64
 		return false;
 	if (e->until_ns != 0 && (int64_t)e->until_ns <= now_ns)
 		return false;
+	if (e->kind == MINATO_KIND_RESERVED || e->kind == MINATO_KIND_LEASE)
+		return false;
 	if (e->kind != MINATO_KIND_SOCKET)
 		return true;
 	return n->accepting && !(n->claim.v6_only && mapped(&key->local));
@@ -229,7 +231,8 @@ static bool addresses_meet(const struct minato_addr *a, bool a_v6_only, const st
 
 static bool claims_meet(const struct naive_entry *there, const struct port_claim *claim)
 {
-	return there->live && there->e.kind == MINATO_KIND_SOCKET &&
+	return there->live &&
+	       (there->e.kind == MINATO_KIND_SOCKET || there->e.kind == MINATO_KIND_LEASE) &&
 	       there->claim.scope == claim->scope && there->claim.proto == claim->proto &&
 	       there->claim.port == claim->port &&
 	       addresses_meet(&there->claim.local, there->claim.v6_only, &claim->local,
@@ -319,7 +322,7 @@ bool naive_normal(const struct minato_entry *in, struct minato_entry *out)
 {
 	*out = *in;
 	if (in->kind != MINATO_KIND_FORWARD && in->kind != MINATO_KIND_UPLINK &&
-	    in->kind != MINATO_KIND_GUARD)
+	    in->kind != MINATO_KIND_GUARD && in->kind != MINATO_KIND_RESERVED)
 		return false;
 	if (in->scope > 15 && in->scope != MINATO_SCOPE_ANY)
 		return false;
@@ -353,7 +356,8 @@ uint32_t naive_uses(const struct naive *n, uint8_t scope, uint8_t proto, uint16_
 		const struct minato_entry *e = &n->entry[i].e;
 		uses += n->entry[i].live && has_proto(e, proto) && e->scope == scope &&
 			e->first == port && e->last == port &&
-			(e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_FORWARD);
+			(e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE ||
+			 e->kind == MINATO_KIND_FORWARD);
 	}
 	for (int i = 0; i < NAIVE_TUPLES; i++) {
 		const struct naive_tuple *u = &n->tuple[i];
@@ -363,14 +367,17 @@ uint32_t naive_uses(const struct naive *n, uint8_t scope, uint8_t proto, uint16_
 	return uses;
 }
 
-/* Whether a claim or forward covers the port, for this scope and protocol. */
+/* Whether a claim, lease, forward or reservation covers the port, for this scope
+   and protocol. */
 static bool holds(const struct naive_entry *n, const struct port_choice *c, uint16_t port)
 {
 	const struct minato_entry *e = &n->e;
 
 	return n->live && has_proto(e, c->proto) &&
 	       (e->scope == c->scope || e->scope == MINATO_SCOPE_ANY) && port >= e->first &&
-	       port <= e->last && (e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_FORWARD);
+	       port <= e->last &&
+	       (e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE ||
+		e->kind == MINATO_KIND_FORWARD || e->kind == MINATO_KIND_RESERVED);
 }
 
 bool naive_unused(const struct naive *n, const struct port_choice *c, uint16_t port)
@@ -389,13 +396,27 @@ static bool covers(const struct naive_entry *n, const struct minato_addr *local)
 {
 	const struct minato_entry *e = &n->e;
 
-	if (e->kind == MINATO_KIND_SOCKET)
+	if (e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE)
 		return addresses_meet(&n->claim.local, n->claim.v6_only, local, false);
 	if (!wildcard(local))
 		return naive_in_prefix(local, &e->local, e->local_prefix);
 	return !mapped(local) || e->local_prefix == 0 ||
 	       (e->local_prefix >= 96 ? mapped(&e->local) :
 					naive_in_prefix(local, &e->local, e->local_prefix));
+}
+
+bool naive_for_one(const struct port_choice *c)
+{
+	return c->remote != NULL && !c->alone && !wildcard(&c->local);
+}
+
+bool naive_open(const struct naive *n, const struct port_choice *c, uint16_t port)
+{
+	for (int i = 0; i < NAIVE_ENTRIES; i++) {
+		if (holds(&n->entry[i], c, port))
+			return false;
+	}
+	return naive_sharable(n, c, port);
 }
 
 bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t port)
@@ -411,10 +432,11 @@ bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t
 		    u->key.proto != c->proto || u->key.local_port != port ||
 		    !receives(&c->local, false, &u->key.local))
 			continue;
-		if (c->remote != NULL)
-			remote_port = c->proto == MINATO_ICMP ? port : c->remote->port;
-		if (c->remote == NULL || wildcard(&c->local) ||
-		    (equal(&u->key.remote, &c->remote->addr) && u->key.remote_port == remote_port))
+		if (!naive_for_one(c))
+			return false;
+		remote_port = c->proto == MINATO_ICMP ? port : c->remote->port;
+		if (equal(&u->key.remote, &c->remote->addr) && u->key.remote_port == remote_port &&
+		    !u->ref.yields)
 			return false;
 	}
 	return true;

@@ -61,10 +61,14 @@ bool naive_normal(const struct minato_entry *in, struct minato_entry *out);
 bool naive_same_key(const struct minato_entry *a, bool a_v6_only, const struct minato_entry *b,
 		    bool b_v6_only);
 
-/* How many tuples, single claims and forwards stand on a port of a scope. */
+/* How many tuples, single claims, leases and forwards stand on a port of a scope. */
 uint32_t naive_uses(const struct naive *n, uint8_t scope, uint8_t proto, uint16_t port);
-/* Whether the port is wholly unused, or may be shared by this choice. */
+/* Whether a choice is towards one destination, and shares with others. */
+bool naive_for_one(const struct port_choice *c);
+/* Whether the port is wholly unused; not held by any entry and free towards the
+   choice's destination; free for it because others of our addresses hold it. */
 bool naive_unused(const struct naive *n, const struct port_choice *c, uint16_t port);
+bool naive_open(const struct naive *n, const struct port_choice *c, uint16_t port);
 bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t port);
 
 #endif

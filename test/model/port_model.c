@@ -193,9 +193,9 @@ static void some_ports(struct minato_entry *e)
 static struct minato_entry some_entry_wish(void)
 {
 	static const enum minato_kind kinds[] = { MINATO_KIND_FORWARD, MINATO_KIND_UPLINK,
-						  MINATO_KIND_GUARD };
+						  MINATO_KIND_GUARD, MINATO_KIND_RESERVED };
 	struct minato_entry e = {
-		.kind = kinds[below(3)],
+		.kind = kinds[below(4)],
 		.verdict = (enum minato_verdict)below(3),
 		.scope = one_in(5) ? MINATO_SCOPE_ANY : (uint8_t)below(SCOPES_USED),
 		.face = one_in(3) ? (uint8_t)below(3) : MINATO_FACE_ANY,
@@ -283,7 +283,7 @@ static void do_find_tuple(void)
 		return;
 	require(index == u->index);
 	require(ref.owner == u->ref.owner && ref.class == u->ref.class &&
-		ref.exclusive == u->ref.exclusive);
+		ref.exclusive == u->ref.exclusive && ref.yields == u->ref.yields);
 	port_tuple_key(run.t, index, &key);
 	require(memcmp(&key.remote, &u->key.remote, 16) == 0);
 	require(key.remote_port == u->key.remote_port && key.scope == u->key.scope);
@@ -298,6 +298,7 @@ static struct port_tuple_ref some_ref(void)
 		.owner = below(UINT32_MAX),
 		.class = (uint8_t)below(16),
 		.exclusive = one_in(4),
+		.yields = one_in(8),
 	};
 }
 
@@ -396,6 +397,10 @@ static void do_bind(void)
 
 	if (e == NULL)
 		return;
+	if (one_in(5)) {
+		claim.lent = true;
+		claim.v6_only = claim.reuse_addr = claim.reuse_port = claim.exclusive = false;
+	}
 	got = port_bind(run.t, &claim, &holder);
 	require((got >= 0) == naive_bind_allowed(&run.n, &claim));
 	if (got < 0) {
@@ -407,7 +412,7 @@ static void do_bind(void)
 	note_entry(e, got);
 	e->claim = claim;
 	e->e = (struct minato_entry){
-		.kind = MINATO_KIND_SOCKET,
+		.kind = claim.lent ? MINATO_KIND_LEASE : MINATO_KIND_SOCKET,
 		.scope = claim.scope,
 		.face = MINATO_FACE_ANY,
 		.proto = claim.proto,
@@ -457,6 +462,7 @@ static struct naive_entry *same_key_there(const struct minato_entry *e)
 		struct naive_entry *there = &run.n.entry[i];
 		if (there->live &&
 		    (there->e.kind == MINATO_KIND_GUARD) == (e->kind == MINATO_KIND_GUARD) &&
+		    (there->e.kind == MINATO_KIND_RESERVED) == (e->kind == MINATO_KIND_RESERVED) &&
 		    naive_same_key(&there->e, there->claim.v6_only, e, false))
 			return there;
 	}
@@ -512,6 +518,11 @@ static void do_remove_entry(void)
 	e->live = false;
 }
 
+static bool goes_first(const struct naive *n, const struct port_choice *c, uint16_t port)
+{
+	return naive_for_one(c) ? naive_open(n, c, port) : naive_unused(n, c, port);
+}
+
 static void do_choose(void)
 {
 	struct minato_endpoint remote = { some_addr(), (uint16_t)(1 + below(6)) };
@@ -522,21 +533,24 @@ static void do_choose(void)
 		.remote = one_in(3) ? NULL : &remote,
 		.low = some_port(),
 	};
-	bool unused = false, sharable = false;
+	bool first = false, sharable = false;
 	uint16_t port;
 
+	c.alone = one_in(4);
 	c.high = (uint16_t)(c.low + below(8));
+	if (one_in(50))
+		port_set_chooser(run.t, (enum minato_chooser)below(MINATO_CHOOSER_COUNT));
 	port = port_choose(run.t, &c);
 	for (uint16_t p = c.low; p <= c.high; p++) {
-		unused |= naive_unused(&run.n, &c, p);
+		first |= goes_first(&run.n, &c, p);
 		sharable |= naive_sharable(&run.n, &c, p);
 	}
-	if (!unused && !sharable) {
+	if (!first && !sharable) {
 		require(port == 0);
 		return;
 	}
 	require(port >= c.low && port <= c.high);
-	require(unused ? naive_unused(&run.n, &c, port) : naive_sharable(&run.n, &c, port));
+	require(first ? goes_first(&run.n, &c, port) : naive_sharable(&run.n, &c, port));
 }
 
 /* --- from time to time ------------------------------------------------------------- */
@@ -588,7 +602,7 @@ static void compare_all(void)
 		struct port_claim claim;
 		require(e != NULL && e->hits == port_entry_hits(run.t, entry));
 		require(port_entry_claim(run.t, entry, &claim) ==
-			(e->e.kind == MINATO_KIND_SOCKET));
+			(e->e.kind == MINATO_KIND_SOCKET || e->e.kind == MINATO_KIND_LEASE));
 		count++;
 	}
 	for (int i = 0; i < NAIVE_ENTRIES; i++)
@@ -598,9 +612,11 @@ static void compare_all(void)
 		uint32_t space = port_space_index(scope, port_slot(MINATO_UDP));
 		for (uint32_t i = 0; i < PORT_SPAN + 2; i++) {
 			uint16_t p = (uint16_t)(PORT_BASE - 1 + i);
-			uint32_t uses = naive_uses(&run.n, scope, MINATO_UDP, p);
-			require(port_uses(run.t, space)[p] == uses);
-			require(bitmap_free(port_bitmap(run.t, space), p) == (uses == 0));
+			const struct port_choice c = { .scope = scope, .proto = MINATO_UDP };
+			require(port_uses(run.t, space)[p] ==
+				naive_uses(&run.n, scope, MINATO_UDP, p));
+			require(bitmap_free(port_bitmap(run.t, space), p) ==
+				naive_unused(&run.n, &c, p));
 		}
 	}
 }
