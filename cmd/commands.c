@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of sub-commands. */
 #include "cmd/metrics.h"
+#include "cmd/who.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -9,8 +10,22 @@
 #define SAY_MAX 4096
 
 const struct cmd_command *const cmd_commands[] = {
-	&cmd_run,      &cmd_attach,  &cmd_exec,	   &cmd_stop, &cmd_ps,	       &cmd_ss,
-	&cmd_services, &cmd_forward, &cmd_metrics, &cmd_help, &cmd_completion, &cmd_version,
+	/* guests */
+	&cmd_run,
+	&cmd_attach,
+	&cmd_exec,
+	&cmd_stop,
+	&cmd_ps,
+	&cmd_forward,
+	/* seeing ports */
+	&cmd_ss,
+	&cmd_who,
+	&cmd_services,
+	&cmd_metrics,
+	/* itself */
+	&cmd_help,
+	&cmd_completion,
+	&cmd_version,
 };
 
 const size_t cmd_command_count = sizeof(cmd_commands) / sizeof(cmd_commands[0]);

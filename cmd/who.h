@@ -37,5 +37,16 @@ int cmd_taken(const char *what, const struct drive_place *places, size_t count, 
 int cmd_publish_explain(const struct relay_publish *list, const struct relay_failure *failure,
 			const struct drive_subnet *subnet, bool alone, struct drive_error *error);
 
+/* ---- natrules.c ---- */
+
+/*
+ * Whether a rule of the host kernel's NAT sends what arrives for the port elsewhere; then where it
+ * stands, "table ip nat, chain DOCKER". Only for root, and where nft is installed: else false.
+ */
+bool cmd_nat_rule(char *out, size_t size, uint8_t proto, uint16_t port);
+
+/* ---- who.c ---- */
+
+extern const struct cmd_command cmd_who;
 
 #endif

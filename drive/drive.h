@@ -724,6 +724,7 @@ struct drive_place {
 	struct minato_addr addr;
 	uint8_t protocol;
 	bool v6only; /* IPv6 wildcard that leaves IPv4 alone */
+	bool plain;  /* of a probe: by a stream socket without SO_REUSEADDR */
 };
 
 /*

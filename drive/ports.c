@@ -27,7 +27,7 @@ int drive_port_probe(const struct drive_place *place, uint16_t port)
 	if (fd < 0)
 		return -errno;
 	/* Of a stream only what listens is in the way, not connections that still close. */
-	if (stream)
+	if (stream && !place->plain)
 		(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (to.ss_family == AF_INET6)
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
