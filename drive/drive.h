@@ -741,11 +741,11 @@ int drive_port_lowest(void);
 #define DRIVE_PORTS_BYTES 8192 /* a bit for each port */
 
 /*
- * Sets the bit of each port that this user may bind and that the kernel keeps for nobody else: from
- * drive_port_lowest up, outside of net.ipv4.ip_local_port_range and ip_local_reserved_ports, never
- * 0. Whether another holds it is seen by binding it.
+ * Sets the bit of each port of MINATO_TCP or MINATO_UDP that this user may bind and that is kept
+ * for nobody else: from drive_port_lowest up, outside of net.ipv4.ip_local_port_range, not reserved
+ * (drive/reserved.h), never 0. Whether another holds it is seen by binding it.
  */
-void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES]);
+void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES], uint8_t protocol);
 /* Clears the bits of the ports in a text of the kernel's: "8080,9000-9010", or "32768\t60999". */
 void drive_ports_leave(uint8_t bits[DRIVE_PORTS_BYTES], const char *text);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which ports of the host can be bound, and which are fit to be published. */
-#include "drive/drive.h"
+#include "drive/reserved.h"
 
 #include <cap-ng.h>
 #include <errno.h>
@@ -87,12 +87,19 @@ static void leave_file(uint8_t bits[DRIVE_PORTS_BYTES], const char *path)
 	free(text);
 }
 
-void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES])
+void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES], uint8_t protocol)
 {
+	uint8_t bit = protocol == MINATO_TCP ? DRIVE_RESERVED_TCP : DRIVE_RESERVED_UDP;
 	int lowest = drive_port_lowest();
+	struct drive_reserved reserved;
 
 	memset(fit, 0xff, DRIVE_PORTS_BYTES);
 	clear(fit, 0, lowest > 0 ? (unsigned long)lowest - 1 : 0);
 	leave_file(fit, "/proc/sys/net/ipv4/ip_local_port_range");
-	leave_file(fit, "/proc/sys/net/ipv4/ip_local_reserved_ports");
+	drive_reserved_read(&reserved, NULL, NULL);
+	for (size_t i = 0; i < reserved.count; i++) {
+		if (reserved.list[i].protocols & bit)
+			clear(fit, reserved.list[i].first, reserved.list[i].last);
+	}
+	drive_reserved_free(&reserved);
 }

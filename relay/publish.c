@@ -22,6 +22,8 @@ struct order {
 	struct minato_addr addr;
 	bool dual;
 	bool has4, has6; /* the guest's families */
+	/* Of `all`: a bit for each port that is to be had, of TCP and of UDP. */
+	uint8_t (*fit)[DRIVE_PORTS_BYTES];
 };
 
 static const char *protocol_name(const struct order *o)
@@ -301,6 +303,11 @@ static int open_one(struct relay_publish *list, struct order *o)
 	return result;
 }
 
+static bool is_fit(const struct order *o)
+{
+	return !o->fit || o->fit[o->protocol == MINATO_TCP ? 0 : 1][o->port / 8] >> o->port % 8 & 1;
+}
+
 /* What another holds, or nobody may bind, is not "free": `all` goes on without it. */
 static bool passes_over(const struct order *o, int result)
 {
@@ -317,6 +324,8 @@ static int open_port(struct relay_publish *list, struct order *o)
 		if (!(o->spec->protocols & bits[i]))
 			continue;
 		o->protocol = protocols[i];
+		if (!is_fit(o))
+			continue;
 		result = open_one(list, o);
 		if (passes_over(o, result))
 			result = 0;
@@ -337,12 +346,13 @@ static int raise_limit(struct rlimit *before)
 	return setrlimit(RLIMIT_NOFILE, &all) < 0 ? -errno : 0;
 }
 
-/* The ports of `all`; clears those that the spec leaves out. Returns how many remain. */
-static uint32_t choose_ports(const struct relay_spec *spec, uint8_t fit[DRIVE_PORTS_BYTES])
+/* The ports of `all` of one protocol. Returns how many. */
+static uint32_t choose_ports(const struct relay_spec *spec, uint8_t protocol,
+			     uint8_t fit[DRIVE_PORTS_BYTES])
 {
 	uint32_t count = 0;
 
-	drive_ports_fit(fit);
+	drive_ports_fit(fit, protocol);
 	for (uint32_t port = 1; port <= UINT16_MAX; port++) {
 		if (relay_spec_excepts(spec, (uint16_t)port))
 			fit[port / 8] &= (uint8_t) ~(1u << port % 8);
@@ -352,10 +362,9 @@ static uint32_t choose_ports(const struct relay_spec *spec, uint8_t fit[DRIVE_PO
 }
 
 /* Refuses before anything is bound where there will not be descriptors enough. */
-static int check_limit(struct relay_publish *list, const struct relay_spec *spec, uint32_t ports)
+static int check_limit(struct relay_publish *list, uint32_t sockets)
 {
-	uint32_t each = spec->protocols == (RELAY_TCP | RELAY_UDP) ? 2 : 1;
-	uint32_t needed = ports * each + KEPT + (uint32_t)list->socket_count;
+	uint32_t needed = sockets + KEPT + (uint32_t)list->socket_count;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max >= needed)
@@ -369,16 +378,21 @@ static int check_limit(struct relay_publish *list, const struct relay_spec *spec
 
 static int open_all(struct relay_publish *list, struct order *o)
 {
-	uint8_t fit[DRIVE_PORTS_BYTES];
-	uint32_t count = choose_ports(o->spec, fit);
-	int result = check_limit(list, o->spec, count);
+	uint8_t fit[2][DRIVE_PORTS_BYTES];
+	uint32_t count = 0;
+	int result;
 
+	if (o->spec->protocols & RELAY_TCP)
+		count += choose_ports(o->spec, MINATO_TCP, fit[0]);
+	if (o->spec->protocols & RELAY_UDP)
+		count += choose_ports(o->spec, MINATO_UDP, fit[1]);
+	result = check_limit(list, count);
+	o->fit = fit;
 	for (uint32_t port = 1; port <= UINT16_MAX && result == 0; port++) {
-		if (!(fit[port / 8] >> port % 8 & 1))
-			continue;
 		o->port = (uint16_t)port;
 		result = open_port(list, o);
 	}
+	o->fit = NULL;
 	return result;
 }
 

@@ -75,7 +75,7 @@ static void this_system(void **state)
 	assert_non_null(file);
 	assert_int_equal(fscanf(file, "%u %u", &first, &last), 2);
 	fclose(file);
-	drive_ports_fit(bits);
+	drive_ports_fit(bits, MINATO_TCP);
 	assert_false(fit(0));
 	assert_false(fit(first));
 	assert_false(fit(last));
