@@ -70,7 +70,8 @@ static bool meets(const struct naive_entry *n, const struct port_key *key, int64
 		return false;
 	if (e->until_ns != 0 && (int64_t)e->until_ns <= now_ns)
 		return false;
-	if (e->kind == MINATO_KIND_RESERVED || e->kind == MINATO_KIND_LEASE)
+	if (e->kind == MINATO_KIND_RESERVED || e->kind == MINATO_KIND_LEASE ||
+	    e->kind == MINATO_KIND_RIGHT)
 		return false;
 	if (e->kind != MINATO_KIND_SOCKET)
 		return true;
@@ -243,6 +244,8 @@ bool naive_claim_bars(const struct naive_entry *there, const struct port_claim *
 {
 	if (!claims_meet(there, claim))
 		return false;
+	if (there->claim.exclusive || claim->exclusive)
+		return true;
 	if (there->claim.reuse_port && claim->reuse_port && there->claim.uid == claim->uid)
 		return false;
 	if (there->claim.proto == MINATO_TCP && there->accepting)
@@ -322,7 +325,13 @@ bool naive_normal(const struct minato_entry *in, struct minato_entry *out)
 {
 	*out = *in;
 	if (in->kind != MINATO_KIND_FORWARD && in->kind != MINATO_KIND_UPLINK &&
-	    in->kind != MINATO_KIND_GUARD && in->kind != MINATO_KIND_RESERVED)
+	    in->kind != MINATO_KIND_GUARD && in->kind != MINATO_KIND_RESERVED &&
+	    in->kind != MINATO_KIND_RIGHT)
+		return false;
+	/* A right has no other end, no face, and says yes or no to a socket of ports. */
+	if (in->kind == MINATO_KIND_RIGHT &&
+	    (in->verdict == MINATO_DROP || in->face != MINATO_FACE_ANY || in->remote_prefix != 0 ||
+	     in->proto == MINATO_ICMP))
 		return false;
 	if (in->scope > 15 && in->scope != MINATO_SCOPE_ANY)
 		return false;
@@ -344,6 +353,60 @@ bool naive_same_key(const struct minato_entry *a, bool a_v6_only, const struct m
 	       a->first == b->first && a->last == b->last && a->local_prefix == b->local_prefix &&
 	       a->remote_prefix == b->remote_prefix && equal(&a->local, &b->local) &&
 	       equal(&a->remote, &b->remote) && a_v6_only == b_v6_only && protos_meet(a, b);
+}
+
+/* --- rights ------------------------------------------------------------------- */
+
+static bool concerns(const struct naive_entry *n, const struct port_claim *claim, int64_t now_ns)
+{
+	const struct minato_entry *e = &n->e;
+
+	return n->live && e->kind == MINATO_KIND_RIGHT && has_proto(e, claim->proto) &&
+	       (e->scope == claim->scope || e->scope == MINATO_SCOPE_ANY) &&
+	       claim->port >= e->first && claim->port <= e->last &&
+	       (e->uid == claim->uid || e->uid == MINATO_UID_NONE) &&
+	       (e->until_ns == 0 || (int64_t)e->until_ns > now_ns);
+}
+
+/* A permission is for all that the claim would receive on, a refusal for some of it. */
+static bool reaches(const struct minato_entry *e, const struct port_claim *claim)
+{
+	const struct minato_addr any4 = minato_addr4(0, 0, 0, 0);
+	const bool allows = e->verdict == MINATO_PASS;
+
+	if (!wildcard(&claim->local))
+		return naive_in_prefix(&claim->local, &e->local, e->local_prefix);
+	if (mapped(&claim->local))
+		return naive_in_prefix(&any4, &e->local, e->local_prefix < 96 ? e->local_prefix :
+									       96) &&
+		       (!allows || e->local_prefix <= 96);
+	if (allows || e->local_prefix == 0)
+		return e->local_prefix == 0;
+	/* All of IPv6, which is all there is but for what is IPv4 alone. */
+	return !claim->v6_only || !mapped(&e->local) || e->local_prefix < 96;
+}
+
+bool naive_right(const struct naive *n, const struct port_claim *claim, int64_t now_ns,
+		 bool otherwise)
+{
+	const struct naive_entry *best = NULL;
+
+	for (int i = 0; i < NAIVE_ENTRIES; i++) {
+		const struct naive_entry *e = &n->entry[i];
+		int difference = 1;
+
+		if (!concerns(e, claim, now_ns) || !reaches(&e->e, claim))
+			continue;
+		if (best != NULL) {
+			difference = (best->e.uid == MINATO_UID_NONE) -
+				     (e->e.uid == MINATO_UID_NONE);
+			if (difference == 0)
+				difference = precedence(e, best);
+		}
+		if (difference > 0 || (difference == 0 && e->order < best->order))
+			best = e;
+	}
+	return best == NULL ? otherwise : best->e.verdict == MINATO_PASS;
 }
 
 /* --- choosing --------------------------------------------------------------------- */

@@ -55,6 +55,9 @@ struct naive_tuple *naive_find_tuple(struct naive *n, const struct port_key *key
 /* Whether an entry that lives bars this one. */
 bool naive_claim_bars(const struct naive_entry *there, const struct port_claim *claim);
 bool naive_bind_allowed(const struct naive *n, const struct port_claim *claim);
+/* What port_right must say. */
+bool naive_right(const struct naive *n, const struct port_claim *claim, int64_t now_ns,
+		 bool otherwise);
 bool naive_listen_allowed(const struct naive *n, const struct naive_entry *self);
 /* The normal form of an entry: masked, any port as 0..65535. False if wrong. */
 bool naive_normal(const struct minato_entry *in, struct minato_entry *out);

@@ -193,9 +193,10 @@ static void some_ports(struct minato_entry *e)
 static struct minato_entry some_entry_wish(void)
 {
 	static const enum minato_kind kinds[] = { MINATO_KIND_FORWARD, MINATO_KIND_UPLINK,
-						  MINATO_KIND_GUARD, MINATO_KIND_RESERVED };
+						  MINATO_KIND_GUARD, MINATO_KIND_RESERVED,
+						  MINATO_KIND_RIGHT };
 	struct minato_entry e = {
-		.kind = kinds[below(4)],
+		.kind = kinds[below(5)],
 		.verdict = (enum minato_verdict)below(3),
 		.scope = one_in(5) ? MINATO_SCOPE_ANY : (uint8_t)below(SCOPES_USED),
 		.face = one_in(3) ? (uint8_t)below(3) : MINATO_FACE_ANY,
@@ -207,6 +208,13 @@ static struct minato_entry some_entry_wish(void)
 	some_ports(&e);
 	some_prefix(&e.local, &e.local_prefix);
 	some_prefix(&e.remote, &e.remote_prefix);
+	if (e.kind == MINATO_KIND_RIGHT && !one_in(20)) {
+		e.verdict = one_in(2) ? MINATO_PASS : MINATO_REFUSE;
+		e.uid = one_in(3) ? MINATO_UID_NONE : below(2);
+		e.face = MINATO_FACE_ANY;
+		e.remote = (struct minato_addr){ { 0 } };
+		e.remote_prefix = 0;
+	}
 	e.target.addr = some_addr();
 	e.target.port = one_in(2) ? (uint16_t)below(65536) : 0;
 	if (one_in(50))
@@ -377,12 +385,9 @@ static void note_entry(struct naive_entry *e, int64_t index)
 	e->accepting = false;
 }
 
-static void do_bind(void)
+static struct port_claim some_claim(void)
 {
-	struct naive_entry *e = free_entry();
-	uint32_t holder = 12345;
-	int64_t got;
-	struct port_claim claim = {
+	return (struct port_claim){
 		.scope = (uint8_t)below(SCOPES_USED),
 		.proto = some_proto(),
 		.local = some_local(),
@@ -390,10 +395,30 @@ static void do_bind(void)
 		.v6_only = one_in(3),
 		.reuse_addr = one_in(2),
 		.reuse_port = one_in(2),
+		.exclusive = one_in(10),
 		.uid = below(2),
 		.owner = below(UINT32_MAX),
 		.user = below(1000),
 	};
+}
+
+static void do_right(void)
+{
+	const struct port_claim claim = some_claim();
+	const bool otherwise = one_in(2);
+
+	if (claim.proto == MINATO_ICMP)
+		return;
+	require(port_right(run.t, &claim, (struct minato_time){ run.now_ns }, otherwise) ==
+		naive_right(&run.n, &claim, run.now_ns, otherwise));
+}
+
+static void do_bind(void)
+{
+	struct naive_entry *e = free_entry();
+	struct port_claim claim = some_claim();
+	uint32_t holder = 12345;
+	int64_t got;
 
 	if (e == NULL)
 		return;
@@ -463,6 +488,8 @@ static struct naive_entry *same_key_there(const struct minato_entry *e)
 		if (there->live &&
 		    (there->e.kind == MINATO_KIND_GUARD) == (e->kind == MINATO_KIND_GUARD) &&
 		    (there->e.kind == MINATO_KIND_RESERVED) == (e->kind == MINATO_KIND_RESERVED) &&
+		    (there->e.kind == MINATO_KIND_RIGHT) == (e->kind == MINATO_KIND_RIGHT) &&
+		    (e->kind != MINATO_KIND_RIGHT || there->e.uid == e->uid) &&
 		    naive_same_key(&there->e, there->claim.v6_only, e, false))
 			return there;
 	}
@@ -642,8 +669,10 @@ static void step(void)
 		do_reuse();
 	else if (dice < 92)
 		do_add();
-	else if (dice < 97)
+	else if (dice < 96)
 		do_remove_entry();
+	else if (dice < 97)
+		do_right();
 	else
 		do_choose();
 }
