@@ -26,7 +26,7 @@ enum place {
 	PLACES
 };
 
-/* What it has set: bits. Exclusive is minato's alone. */
+/* What it has set: bits, and exclusive, which is minato's alone, together with both. */
 enum { REUSEADDR = 1, REUSEPORT = 2, SHARINGS = 4, EXCLUSIVE = 4, OPTIONS };
 
 /* How the first one stands there. UDP has the first two. */

@@ -45,6 +45,8 @@ static uint64_t open_one(enum minato_proto proto, enum place place, int options)
 {
 	const uint64_t s = open_socket(world.a.m, proto);
 
+	if (options == EXCLUSIVE)
+		options |= REUSEADDR | REUSEPORT;
 	assert_int_equal(
 		minato_set(world.a.m, s, MINATO_OPT_REUSEADDR, (options & REUSEADDR) != 0), 0);
 	assert_int_equal(
