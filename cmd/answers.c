@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a running guest tells of itself: who it is, its counters, the rows of its table. */
 #include "cmd/metrics.h"
+#include "cmd/reserve.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -221,6 +222,8 @@ struct cmd_answers cmd_answers_of(struct cmd_worker *worker)
 		.info = info,
 		.row = next_row,
 		.signal = send_signal,
+		.reserve = cmd_reserving_order,
+		.reserved = cmd_reserving_row,
 		.forward = cmd_orders_row,
 		.census = cmd_census_go_on,
 		.metrics = cmd_census_reply,

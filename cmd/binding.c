@@ -12,6 +12,7 @@
  *   CMD_ASK_RELEASED            -------->
  *                     <--------  CMD_TELL_RELEASED   the ports are free
  */
+#include "cmd/reserve.h"
 #include "cmd/who.h"
 
 #include <errno.h>
@@ -148,6 +149,11 @@ void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 	if (pending->spec_count == 0 || clash >= 0) {
 		pending->failure = (struct relay_failure){ .spec = clash >= 0 ? (size_t)clash : 0 };
 		refuse(harbour, clash >= 0 ? -EEXIST : -EINVAL);
+		return;
+	}
+	if ((flags & CMD_BIND_AUTO) &&
+	    cmd_reserving_refuses(harbour, pending->specs, flags & CMD_BIND_AGAIN)) {
+		refuse(harbour, -EADDRNOTAVAIL);
 		return;
 	}
 	result = relay_publish_open(pending, harbour->plan.subnet.has4, harbour->guest.has6, NULL);

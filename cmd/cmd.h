@@ -12,6 +12,7 @@
 #include <termios.h>
 
 #include "drive/drive.h"
+#include "drive/reserved.h"
 #include "relay/relay.h"
 #include "view/view.h"
 
@@ -272,6 +273,8 @@ enum cmd_message_kind {
 	CMD_ASK_DROP,	  /* it does not */
 	CMD_ASK_RELEASE,  /* `text`: a port that stands no more; number: CMD_SPEC_ */
 	CMD_ASK_RELEASED, /* to be told when that is done */
+	CMD_ASK_RESERVE,  /* `reservation`: the keeper is to note it */
+	CMD_ASK_UNRESERVE,
 };
 
 #define CMD_SPEC_FIRST 1   /* what came before is forgotten */
@@ -300,6 +303,7 @@ struct cmd_message {
 		} bound;
 		struct minato_owner client;
 		struct drive_listeners listeners;
+		struct drive_reservation reservation;
 		struct drive_error text;
 	};
 };
@@ -399,6 +403,7 @@ struct cmd_harbour {
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
 	size_t pending_sent;
 	bool pending_auto, pending_bound;
+	struct drive_reserved reserved;
 	uint32_t refusals;	     /* of ports that the guest opened, said so far */
 	struct minato_time admitted; /* when the latest client was */
 
@@ -519,6 +524,11 @@ struct cmd_worker {
 	struct relay *relay;
 	struct cmd_control *control;
 	struct cmd_orders orders;
+	/* Entries for what is reserved, room for CMD_RESERVED_MAX; NULL: not yet. */
+	struct {
+		uint64_t *entries;
+		size_t count;
+	} reserved;
 	struct cmd_orphans orphans;
 	int64_t channel_watch;
 	bool ending; /* the guest has ended: its last words until */
@@ -618,7 +628,8 @@ void cmd_worker_counters(const struct cmd_worker *worker,
  * forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time; metrics
  * (one line, after a walk through the table: all "counters", "tcp_states" as the guest sees them,
  * "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind, and the bytes of
- * "rules", which are forwards).
+ * "rules", which are forwards); reserved (lines with "reserved":[...], then the last); reserve-add
+ * and reserve-rm (with one "reservation", as reserved lists them).
  */
 #define CMD_LINE_MAX 65536
 #define CMD_CLIENTS_MAX 16
@@ -634,6 +645,10 @@ struct cmd_answers {
 	json_t *(*row)(void *user, uint64_t *cursor);
 	/* Sends the guest a signal; 0 or negative errno. */
 	int (*signal)(void *user, int signo);
+	/* Notes a reserved port, or that it is none any more; 0 or negative errno with a text. */
+	int (*reserve)(void *user, const json_t *request, bool add, struct drive_error *error);
+	/* The next reserved port, as `row`. */
+	json_t *(*reserved)(void *user, uint64_t *cursor);
 	/* The next forward, as `row`. */
 	json_t *(*forward)(void *user, uint64_t *cursor);
 	/* Goes on counting the table in a census that began all zero; true when it is complete. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of sub-commands. */
 #include "cmd/metrics.h"
+#include "cmd/reserve.h"
 #include "cmd/who.h"
 
 #include <stdarg.h>
@@ -22,6 +23,7 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_who,
 	&cmd_services,
 	&cmd_metrics,
+	&cmd_reserve,
 	/* itself */
 	&cmd_help,
 	&cmd_completion,

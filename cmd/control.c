@@ -18,6 +18,8 @@
 /* Rows in one line of the reply: some 500 bytes each at most, so a line has room for all. */
 #define ROWS_PER_LINE 64
 
+enum listing { LIST_NOTHING, LIST_ROWS, LIST_FORWARDS, LIST_RESERVED };
+
 struct client {
 	struct cmd_control *control;
 	int fd; /* -1: free */
@@ -32,14 +34,14 @@ struct client {
 	size_t out_used, out_sent;
 	uint64_t cursor; /* of the listing under way */
 	uint32_t listed;
-	enum { LIST_NOTHING, LIST_ROWS, LIST_FORWARDS } listing;
+	enum listing listing;
 	struct cmd_census *census; /* under way, or NULL */
 	uint64_t number;	   /* of the client, of all there were */
 	struct minato_owner who;
-	json_t *waiting;	   /* its order, while another is under way */
-	uint64_t ordered;	   /* waits in this order */
-	bool owed;		   /* the reply to its order comes later */
-	bool deaf;		   /* end after what is to be said */
+	json_t *waiting;  /* its order, while another is under way */
+	uint64_t ordered; /* waits in this order */
+	bool owed;	  /* the reply to its order comes later */
+	bool deaf;	  /* end after what is to be said */
 	char *in, *out;
 };
 
@@ -149,6 +151,37 @@ static void answer_order(struct client *client, json_t *request)
 		client->owed = true;
 }
 
+static const char *const listings[] = {
+	[LIST_ROWS] = "rows",
+	[LIST_FORWARDS] = "forwards",
+	[LIST_RESERVED] = "reserved",
+};
+
+/* Whether the request is one for a listing. */
+static bool begin_listing(struct client *client, const char *name)
+{
+	for (enum listing i = LIST_ROWS; i <= LIST_RESERVED; i++) {
+		if (strcmp(name, listings[i]))
+			continue;
+		client->listing = i;
+		client->cursor = 0;
+		client->listed = 0;
+		return true;
+	}
+	return false;
+}
+
+static void answer_reserve(struct client *client, const json_t *request, bool add)
+{
+	const struct cmd_answers *answers = &client->control->answers;
+	struct drive_error error = { "" };
+
+	if (answers->reserve(answers->user, request, add, &error) < 0)
+		say_error(client, error.text);
+	else
+		say_done(client, json_object());
+}
+
 static void answer(struct client *client, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "request"));
@@ -160,10 +193,10 @@ static void answer(struct client *client, json_t *request)
 		say_error(client, "\"request\" is missing");
 	} else if (!strcmp(name, "info")) {
 		say_done(client, answers->info(answers->user));
-	} else if (!strcmp(name, "rows") || !strcmp(name, "forwards")) {
-		client->listing = !strcmp(name, "rows") ? LIST_ROWS : LIST_FORWARDS;
-		client->cursor = 0;
-		client->listed = 0;
+	} else if (begin_listing(client, name)) {
+		return;
+	} else if (!strcmp(name, "reserve-add") || !strcmp(name, "reserve-rm")) {
+		answer_reserve(client, request, !strcmp(name, "reserve-add"));
 	} else if (!strcmp(name, "metrics")) {
 		client->census = calloc(1, sizeof(*client->census));
 		if (!client->census)
@@ -177,24 +210,37 @@ static void answer(struct client *client, json_t *request)
 	}
 }
 
+static json_t *next_item(struct client *client)
+{
+	const struct cmd_answers *answers = &client->control->answers;
+
+	switch (client->listing) {
+	case LIST_ROWS:
+		return answers->row(answers->user, &client->cursor);
+	case LIST_FORWARDS:
+		return answers->forward(answers->user, &client->cursor);
+	case LIST_RESERVED:
+		return answers->reserved(answers->user, &client->cursor);
+	case LIST_NOTHING:
+		break;
+	}
+	return NULL;
+}
+
 /* One line of rows, or the line that ends the listing. */
 static void say_rows(struct client *client)
 {
-	const struct cmd_answers *answers = &client->control->answers;
 	json_t *rows = json_array();
 	json_t *row = NULL;
 
 	while (rows && json_array_size(rows) < ROWS_PER_LINE) {
-		row = client->listing == LIST_ROWS ?
-			      answers->row(answers->user, &client->cursor) :
-			      answers->forward(answers->user, &client->cursor);
+		row = next_item(client);
 		if (!row || json_array_append_new(rows, row))
 			break;
 	}
 	client->listed += (uint32_t)json_array_size(rows);
 	if (json_array_size(rows)) {
-		say(client,
-		    json_pack("{s:o}", client->listing == LIST_ROWS ? "rows" : "forwards", rows));
+		say(client, json_pack("{s:o}", listings[client->listing], rows));
 	} else {
 		json_decref(rows);
 		say_done(client, json_pack("{s:i}", "count", (int)client->listed));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The keeper's hand, its worker: started, told, listened to, and replaced when it dies. */
-#include "cmd/cmd.h"
+#include "cmd/reserve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -325,6 +325,11 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 		break;
 	case CMD_ASK_RELEASE:
 		cmd_binding_release(harbour, message);
+		break;
+	case CMD_ASK_RESERVE:
+	case CMD_ASK_UNRESERVE:
+		if (cmd_reserving_take(harbour, message) < 0)
+			kill_hand(harbour);
 		break;
 	case CMD_ASK_RELEASED:
 		(void)cmd_hand_tell(harbour, CMD_TELL_RELEASED);

@@ -4,6 +4,7 @@
  * after the nameservers, and ends when the command has ended.
  */
 #include "cmd/metrics.h"
+#include "cmd/reserve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -224,6 +225,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 		close_guest(harbour);
 	relay_publish_free(&harbour->publish);
 	relay_publish_free(&harbour->pending);
+	drive_reserved_free(&harbour->reserved);
 	cmd_exporter_end(&harbour->exporter);
 	/* While the socket still listens, nobody takes its name for a dead one's. */
 	drive_runtime_remove(harbour->name);

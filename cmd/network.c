@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What run and attach have in common: the options of a guest's network, its name, its ports. */
 #include "cmd/metrics.h"
+#include "cmd/reserve.h"
 #include "cmd/who.h"
 
 #include <errno.h>
@@ -198,6 +199,7 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 {
 	const struct drive_subnet *subnet = &harbour->plan.subnet;
 	struct drive_error error;
+	int lock;
 
 	raise_limit(harbour);
 	if (cmd_capture_create(&harbour->capturing, &error) < 0)
@@ -211,13 +213,20 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 		snprintf(harbour->name, sizeof(harbour->name), "%s", chosen->name);
 	else
 		cmd_guest_name(harbour->name, program);
-	harbour->listener = drive_runtime_listen(harbour->name, !chosen->name, &error);
+	lock = drive_reserved_lock(false, &error);
+	if (lock >= 0) {
+		harbour->listener = drive_runtime_listen(harbour->name, !chosen->name, &error);
+		close(lock);
+	} else {
+		harbour->listener = lock;
+	}
 	if (harbour->listener < 0) {
 		relay_publish_free(&harbour->publish);
 		if (harbour->listener == -EADDRINUSE)
 			return name_taken(harbour->name, &error);
 		return complain(&error, CMD_FAILED);
 	}
+	cmd_reserving_begin(harbour, chosen->quiet);
 	return chosen->metrics ? take_metrics(harbour) : CMD_GO_ON;
 }
 

@@ -17,33 +17,41 @@ static bool bindable(const struct drive_place *places, size_t count, uint16_t po
 	return true;
 }
 
-/* Whether nobody has a claim on it beforehand. */
-static bool is_offered(const struct kernel_knobs *knobs, int lowest, long port)
+/* Who has a claim on ports beforehand. */
+struct claims {
+	struct kernel_knobs knobs;
+	struct drive_reserved reserved;
+	int lowest;
+};
+
+static bool is_offered(const struct claims *claims, long port, uint8_t protocol)
 {
-	if (port < 1 || port < lowest || port > UINT16_MAX)
+	if (port < 1 || port < claims->lowest || port > UINT16_MAX)
 		return false;
-	return (port < knobs->first || port > knobs->last) &&
-	       !kernel_port_reserved(knobs, (uint16_t)port);
+	return (port < claims->knobs.first || port > claims->knobs.last) &&
+	       !drive_reserved_find(&claims->reserved, (uint16_t)port, protocol);
 }
 
 size_t cmd_nearest_free(const struct drive_place *places, size_t count, uint16_t port,
 			uint16_t *nearest, size_t room)
 {
-	const int lowest = drive_port_lowest();
-	struct kernel_knobs knobs;
+	struct claims claims = { .lowest = drive_port_lowest() };
 	size_t found = 0;
 
-	if (kernel_knobs_read(&knobs, 0) < 0)
+	if (kernel_knobs_read(&claims.knobs, 0) < 0)
 		return 0;
+	/* The kernel's too. */
+	drive_reserved_read(&claims.reserved, NULL, NULL);
 	for (long step = 1; step <= UINT16_MAX && found < room; step++) {
 		const long both[] = { port + step, port - step };
 
 		for (size_t i = 0; i < 2 && found < room; i++) {
-			if (is_offered(&knobs, lowest, both[i]) &&
+			if (is_offered(&claims, both[i], places[0].protocol) &&
 			    bindable(places, count, (uint16_t)both[i]))
 				nearest[found++] = (uint16_t)both[i];
 		}
 	}
+	drive_reserved_free(&claims.reserved);
 	return found;
 }
 

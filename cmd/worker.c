@@ -11,7 +11,7 @@
  * When the command has ended its last words are still carried out: data and FINs that its sockets
  * had not yet sent, as they would be on any host.
  */
-#include "cmd/cmd.h"
+#include "cmd/reserve.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -501,6 +501,10 @@ static int make(struct cmd_worker *worker, struct drive_error *error)
 		result = make_relay(worker, error);
 	if (result < 0)
 		return result;
+	result = cmd_reserving_apply(worker);
+	if (result < 0)
+		return drive_fail(error, -result, "cannot keep reserved ports free: %s",
+				  strerror(-result));
 	result = watch_all(worker);
 	if (result < 0)
 		return drive_fail(error, -result, "cannot watch the guest: %s", strerror(-result));

@@ -45,6 +45,18 @@ static int take_signal(void *user, int signo)
 	return signo == SIGUSR1 ? -ESRCH : 0;
 }
 
+/* Reserved ports: what was asked last. */
+static int reserved_last; /* 1: added, -1: removed */
+
+static int take_reservation(void *user, const json_t *request, bool add, struct drive_error *error)
+{
+	(void)user;
+	if (!json_object_get(request, "reservation"))
+		return drive_fail(error, EINVAL, "no reservation");
+	reserved_last = add ? 1 : -1;
+	return 0;
+}
+
 /* A census takes some turns. */
 static int turns_to_count;
 
@@ -90,6 +102,8 @@ static int setup(void **state)
 		.info = tell_info,
 		.row = tell_row,
 		.signal = take_signal,
+		.reserve = take_reservation,
+		.reserved = tell_row,
 		.forward = tell_row,
 		.census = count_some,
 		.metrics = tell_metrics,
@@ -289,6 +303,25 @@ static void no_rows_are_an_end_alone(void **state)
 	say(fd, "{\"v\":1,\"request\":\"rows\"}\n");
 	assert_string_equal(heard(fd), "{\"count\":0,\"done\":true,\"v\":1}\n");
 	close(fd);
+}
+
+static void reserved_ports_are_noted_and_listed(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	reserved_last = 0;
+	say(fd, "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n");
+	assert_string_equal(heard(fd), "{\"done\":true,\"v\":1}\n");
+	assert_int_equal(reserved_last, 1);
+	say(fd, "{\"v\":1,\"request\":\"reserve-rm\",\"reservation\":{}}\n");
+	assert_string_equal(heard(fd), "{\"done\":true,\"v\":1}\n");
+	assert_int_equal(reserved_last, -1);
+	rows_to_tell = 2;
+	say(fd, "{\"v\":1,\"request\":\"reserved\"}\n");
+	assert_string_equal(heard(fd), "{\"reserved\":[{\"number\":0},{\"number\":1}],\"v\":1}\n"
+				       "{\"count\":2,\"done\":true,\"v\":1}\n");
+	assert_error(fd, "{\"v\":1,\"request\":\"reserve-add\"}\n", "no reservation");
 }
 
 static void metrics_take_some_turns(void **state)
@@ -624,6 +657,7 @@ int main(void)
 		CASE(what_is_wrong_is_said_and_ends_the_client),
 		CASE(rows_come_in_lines_that_fit),
 		CASE(no_rows_are_an_end_alone),
+		CASE(reserved_ports_are_noted_and_listed),
 		CASE(metrics_take_some_turns),
 		CASE(a_listing_leaves_turns_for_others),
 		CASE(who_does_not_read_blocks_nobody),
