@@ -84,7 +84,7 @@ static json_t *object_of(const struct cmd_cards *cards, const struct cmd_card *c
 			 states[card->state], "privileged", cmd_card_privileged(cards, card->port),
 			 "browser_refused", cmd_known_refused(card->port), "ephemeral_here",
 			 cmd_card_ephemeral(cards, card->port), "reserved_here",
-			 kernel_port_reserved(&cards->knobs, card->port), "risk",
+			 cmd_card_reserved(cards, card->port) != NULL, "risk",
 			 string_or_null(cmd_known_risk(card->proto, card->port)), "holders",
 			 holders_of(card));
 }

@@ -43,6 +43,7 @@ int cmd_cards_open(struct cmd_cards *cards, const char *path, struct drive_error
 	if (result < 0)
 		return drive_fail(error, -result, "cannot read the kernel's rules for ports: %s",
 				  strerror(-result));
+	drive_reserved_read(&cards->reserved, NULL, NULL);
 	cards->hits = calloc(CMD_PROTOCOLS, sizeof(*cards->hits));
 	return cards->hits ? 0 : drive_fail(error, ENOMEM, "out of memory");
 }
@@ -170,6 +171,7 @@ int cmd_cards_make(struct cmd_cards *cards, uint32_t wanted)
 
 void cmd_cards_close(struct cmd_cards *cards)
 {
+	drive_reserved_free(&cards->reserved);
 	cmd_holders_free(&cards->holders);
 	free(cards->services);
 	free(cards->hits);
@@ -180,6 +182,14 @@ void cmd_cards_close(struct cmd_cards *cards)
 bool cmd_card_privileged(const struct cmd_cards *cards, uint16_t port)
 {
 	return port < cards->knobs.privileged_below;
+}
+
+const struct drive_reservation *cmd_card_reserved(const struct cmd_cards *cards, uint16_t port)
+{
+	const struct drive_reservation *found =
+		drive_reserved_find(&cards->reserved, port, MINATO_TCP);
+
+	return found ? found : drive_reserved_find(&cards->reserved, port, MINATO_UDP);
 }
 
 bool cmd_card_ephemeral(const struct cmd_cards *cards, uint16_t port)

@@ -148,16 +148,21 @@ static void draw_state(const struct drawing *drawing, const struct cmd_card *car
 
 static void draw_rules(const struct drawing *drawing, uint16_t port)
 {
+	const struct drive_reservation *reserved = cmd_card_reserved(drawing->cards, port);
 	const struct kernel_knobs *knobs = &drawing->cards->knobs;
-	char text[128];
+	char range[DRIVE_RESERVATION_TEXT];
+	char text[192];
 
 	line(drawing, "browsers", cmd_known_refused(port) ? "refuse to go there" : "go there");
 	snprintf(text, sizeof(text), "%s %u-%u, which this kernel chooses from",
 		 cmd_card_ephemeral(drawing->cards, port) ? "yes, in" : "no, outside", knobs->first,
 		 knobs->last);
 	line(drawing, "ephemeral", text);
-	if (kernel_port_reserved(knobs, port))
-		line(drawing, "reserved", "by this host's administrator (ip_local_reserved_ports)");
+	if (!reserved)
+		return;
+	snprintf(text, sizeof(text), "%s (%s%s%s)", drive_reservation_text(range, reserved),
+		 drive_origin_word(reserved->origin), *reserved->note ? ": " : "", reserved->note);
+	line(drawing, "reserved", text);
 }
 
 static void draw_holders(const struct drawing *drawing, size_t first, size_t end)

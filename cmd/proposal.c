@@ -33,7 +33,7 @@ static bool is_free(const struct cmd_cards *cards, uint16_t port)
 {
 	if (cmd_card_ephemeral(cards, port) || cmd_card_privileged(cards, port))
 		return false;
-	if (cmd_known_refused(port) || kernel_port_reserved(&cards->knobs, port))
+	if (cmd_known_refused(port) || cmd_card_reserved(cards, port))
 		return false;
 	for (size_t p = 0; p < CMD_PROTOCOLS; p++) {
 		uint8_t proto = cmd_protocol(p);

@@ -5,6 +5,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/holders.h"
+#include "drive/reserved.h"
 #include "minato/services.h"
 
 /* ---- naming.c: the names of ports on this host ---- */
@@ -46,6 +47,7 @@ struct cmd_card {
 struct cmd_cards {
 	struct minato_services *services;
 	struct kernel_knobs knobs;
+	struct drive_reserved reserved; /* on this host, the kernel's too */
 	struct cmd_holders holders;
 	/* By protocol and port; enum cmd_hit */
 	uint8_t (*hits)[UINT16_MAX + 1];
@@ -69,6 +71,8 @@ int cmd_cards_make(struct cmd_cards *cards, uint32_t protocols);
 void cmd_cards_close(struct cmd_cards *cards);
 
 bool cmd_card_privileged(const struct cmd_cards *cards, uint16_t port);
+/* What reserves the port, for TCP or for UDP, or NULL. */
+const struct drive_reservation *cmd_card_reserved(const struct cmd_cards *cards, uint16_t port);
 bool cmd_card_ephemeral(const struct cmd_cards *cards, uint16_t port);
 
 /* ---- finding.c: which ports are meant ---- */

@@ -65,6 +65,7 @@ static void a_name_has_one_port(void **state)
 static void what_is_taken_is_passed_over(void **state)
 {
 	struct cmd_holder holder = { .proto = MINATO_UDP };
+	struct drive_reservation one = { .protocols = DRIVE_RESERVED_UDP };
 	int port = cmd_propose(&cards, "my-app", NULL);
 	int next;
 
@@ -75,9 +76,10 @@ static void what_is_taken_is_passed_over(void **state)
 	assert_good(next);
 	assert_int_not_equal(next, port);
 	cards.holders = (struct cmd_holders){ 0 };
-	cards.knobs.reserved[port / 8] |= (uint8_t)(1u << port % 8);
+	one.first = one.last = (uint16_t)port;
+	cards.reserved = (struct drive_reserved){ &one, 1 };
 	assert_int_equal(cmd_propose(&cards, "my-app", NULL), next);
-	cards.knobs.reserved[port / 8] = 0;
+	cards.reserved = (struct drive_reserved){ 0 };
 	cards.knobs.first = (uint16_t)port;
 	cards.knobs.last = (uint16_t)port;
 	assert_int_not_equal(cmd_propose(&cards, "my-app", NULL), port);
@@ -90,19 +92,21 @@ static void what_is_taken_is_passed_over(void **state)
 
 static void to_the_last_port(void **state)
 {
+	struct drive_reservation below = { .first = 1024, .protocols = DRIVE_RESERVED_BOTH };
 	int port;
 
 	(void)state;
-	/* All but one port are ephemeral. */
+	/* All but one port are ephemeral, or reserved. */
 	port = cmd_propose(&cards, "my-app", NULL);
 	cards.knobs.privileged_below = 0;
 	cards.knobs.first = (uint16_t)(port + 1);
 	cards.knobs.last = 65535;
-	for (int p = 1024; p < port; p++)
-		cards.knobs.reserved[p / 8] |= (uint8_t)(1u << p % 8);
+	below.last = (uint16_t)(port - 1);
+	cards.reserved = (struct drive_reserved){ &below, 1 };
 	assert_int_equal(cmd_propose(&cards, "another", NULL), port);
-	cards.knobs.reserved[port / 8] |= (uint8_t)(1u << port % 8);
+	below.last++;
 	assert_int_equal(cmd_propose(&cards, "another", NULL), -EADDRNOTAVAIL);
+	cards.reserved = (struct drive_reserved){ 0 };
 	cards.knobs =
 		(struct kernel_knobs){ .first = 32768, .last = 60999, .privileged_below = 1024 };
 }
