@@ -47,8 +47,8 @@ void cmd_resolver_learn(struct cmd_resolver *resolver, const struct view_row *ro
 /* The name, or NULL; `user` is the resolver, so that this is a view_look's host. */
 const char *cmd_resolver_name(void *user, const struct minato_addr *addr);
 /*
- * How many addresses a host of that name has, at most `size`; family 4, 6, or 0 for both. Takes ten
- * seconds at most. -ENOENT where there is none.
+ * How many addresses a host of that name has, at most `size`; family 4, 6, or 0 for both. Takes five
+ * seconds at most. -ENOENT where there is none, -ETIMEDOUT.
  */
 int cmd_resolve_name(const char *name, uint8_t family, struct minato_addr *addrs, int size);
 

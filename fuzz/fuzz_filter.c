@@ -124,10 +124,15 @@ static bool host(struct reading *r, const struct view_end *end)
 	char *port;
 	char *length;
 	struct minato_addr addr;
+	bool strict = false;
 	bool six;
 	unsigned count;
 
 	word(r, text);
+	if (!strncmp(text, "inet:", 5)) {
+		memmove(text, text + 5, strlen(text + 5) + 1);
+		strict = true;
+	}
 	six = text[0] == '[';
 	port = six ? strstr(text, "]:") : strchr(text, ':');
 	if (port) {
@@ -147,6 +152,8 @@ static bool host(struct reading *r, const struct view_end *end)
 	expect(minato_addr_parse(text + six, &addr) == 0);
 	count += six ? 0 : 96;
 	if (six ? minato_addr_is4(&end->addr) && !r->row->is6 : !minato_addr_is4(&end->addr))
+		return false;
+	if (strict && r->row->is6)
 		return false;
 	for (unsigned i = 0; i < count; i++) {
 		if ((addr.bytes[i / 8] ^ end->addr.bytes[i / 8]) & (0x80 >> i % 8))

@@ -46,10 +46,11 @@ struct filter_node {
 	uint16_t left, right; /* nodes before this one */
 	bool peer;	      /* of HOST and PORT: dst, dport */
 	/*
-	 * 4, also of IPv6 sockets that speak IPv4; 6, of IPv6 sockets alone; 0, any address. The
-	 * prefix counts from the IPv6 form, so that of IPv4 is at least 96.
+	 * 4, also of IPv6 sockets that speak IPv4 if not strict; 6, of IPv6 sockets alone; 0, any
+	 * address. The prefix counts from the IPv6 form, so that of IPv4 is at least 96.
 	 */
 	uint8_t family, prefix;
+	bool strict;
 	struct minato_addr addr;
 	bool ported;
 	enum filter_compare compare; /* of PORT */

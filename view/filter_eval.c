@@ -53,7 +53,7 @@ static bool address_matches(const struct filter_node *node, const struct view_ro
 		return true;
 	if (node->family == 6 && is4 && !row->is6)
 		return false;
-	if (node->family == 4 && !is4)
+	if (node->family == 4 && (!is4 || (node->strict && row->is6)))
 		return false;
 	if (!minato_addr_is_any(&end->addr) && end->prefix < count)
 		count = end->prefix;

@@ -220,6 +220,8 @@ static int set_named(struct filter_operands *out, const struct parts *parts,
 		return fail(error, "only a numeric address takes a length");
 	if (names->host)
 		count = names->host(names->user, parts->host, parts->family, addrs);
+	if (count == -ETIMEDOUT)
+		return fail(error, "no name server has said which address '%s' has", parts->host);
 	if (count <= 0)
 		return fail(error, "'%s' is no address, and no host of that name is known",
 			    parts->host);
@@ -228,6 +230,7 @@ static int set_named(struct filter_operands *out, const struct parts *parts,
 		out->nodes[i].addr = addrs[i];
 		out->nodes[i].family = minato_addr_is4(&addrs[i]) ? 4 : 6;
 		out->nodes[i].prefix = PREFIX6;
+		out->nodes[i].strict = parts->family == 4;
 	}
 	out->count = (size_t)count;
 	return 0;
@@ -245,6 +248,7 @@ static int set_host(struct filter_operands *out, const struct parts *parts,
 	node->family = colon ? 6 : 4;
 	if (parts->family && parts->family != node->family)
 		return wrong_family(parts, error);
+	node->strict = parts->family == 4;
 	return set_length(node, parts->length, error);
 }
 
@@ -269,6 +273,7 @@ int filter_operand_host(struct filter_operands *out, const char *word,
 	node->family = parts.family;
 	node->addr = parts.family == 4 ? minato_addr4(0, 0, 0, 0) : (struct minato_addr){ 0 };
 	node->prefix = parts.family == 4 ? PREFIX4 : 0;
+	node->strict = parts.family == 4;
 	return 0;
 }
 

@@ -56,7 +56,7 @@ static void put_host(struct paper *paper, const struct filter_node *node)
 	char text[64];
 
 	minato_addr_format(&node->addr, text, sizeof(text));
-	put(paper, "%s ", node->peer ? "dst" : "src");
+	put(paper, "%s %s", node->peer ? "dst" : "src", node->strict ? "inet:" : "");
 	if (!node->family)
 		put(paper, "*");
 	else

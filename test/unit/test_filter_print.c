@@ -28,7 +28,7 @@ static void every_predicate_has_a_form(void **state)
 	assert_form("src [::1]:80", "src [::1]:80");
 	assert_form("dst fd00::/8", "dst [fd00::/8]");
 	assert_form("dst [fd00::]/8:80", "dst [fd00::/8]:80");
-	assert_form("src inet:*", "src 0.0.0.0/0");
+	assert_form("src inet:*", "src inet:0.0.0.0/0");
 	assert_form("src inet6:*:1", "src [::/0]:1");
 	assert_form("src [::ffff:1.2.3.4]", "src [::ffff:1.2.3.4]");
 	assert_form("dev eth0", "dev 7");
