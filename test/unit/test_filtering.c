@@ -101,7 +101,7 @@ static void names_are_those_of_this_host(void **state)
 	assert_int_equal(read_words(&any, WORDS("dev lo"), NULL), CMD_GO_ON);
 	assert_form("dev 1");
 	assert_int_equal(read_words(&any, WORDS("src inet:localhost"), NULL), CMD_GO_ON);
-	assert_form("src 127.0.0.1");
+	assert_form("src inet:127.0.0.1");
 }
 
 static void what_was_meant_is_said(void **state)
