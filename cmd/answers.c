@@ -3,6 +3,7 @@
 #include "cmd/metrics.h"
 #include "cmd/reserve.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -197,18 +198,50 @@ static void set_about(json_t *object, const struct cmd_worker *worker, uint64_t 
 	json_object_set_new(object, "far", view_message_end(&about.far));
 }
 
+static json_t *make_row(struct cmd_worker *worker, const struct minato_row *row)
+{
+	json_t *object = view_message_row(row);
+
+	if (object)
+		set_about(object, worker, row->user);
+	return object;
+}
+
 static json_t *next_row(void *user, uint64_t *cursor)
 {
 	struct cmd_worker *worker = user;
 	struct minato_row row;
+
+	return minato_row(worker->host, cursor, &row) ? make_row(worker, &row) : NULL;
+}
+
+static json_t *next_row_tcp(void *user, uint64_t *cursor)
+{
+	struct cmd_worker *worker = user;
+	struct minato_info info;
+	struct minato_row row;
+	struct view_tcp tcp;
 	json_t *object;
 
 	if (!minato_row(worker->host, cursor, &row))
 		return NULL;
-	object = view_message_row(&row);
-	if (object)
-		set_about(object, worker, row.user);
+	object = make_row(worker, &row);
+	if (object && row.kind == MINATO_KIND_SOCKET && row.proto == MINATO_TCP &&
+	    minato_info(worker->host, row.handle, &info) == 0) {
+		view_tcp_from(&tcp, &info);
+		json_object_set_new(object, "tcp", view_json_tcp(&tcp));
+	}
 	return object;
+}
+
+static int cut(void *user, uint64_t handle)
+{
+	struct cmd_worker *worker = user;
+	uint64_t word;
+
+	if (minato_get_user(worker->host, handle, &word) < 0)
+		return -ENOENT;
+	return relay_cut(worker->relay, word);
 }
 
 static int send_signal(void *user, int signo)
@@ -221,6 +254,8 @@ struct cmd_answers cmd_answers_of(struct cmd_worker *worker)
 	return (struct cmd_answers){
 		.info = info,
 		.row = next_row,
+		.row_tcp = next_row_tcp,
+		.cut = cut,
 		.signal = send_signal,
 		.reserve = cmd_reserving_order,
 		.reserved = cmd_reserving_row,

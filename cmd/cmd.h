@@ -623,13 +623,14 @@ void cmd_worker_counters(const struct cmd_worker *worker,
 /*
  * A request is one JSON object in a line, at most CMD_LINE_MAX bytes with its newline:
  * {"v":1,"request":"info"}. Each reply is one or more such lines. The last has "done":true; an
- * error has "error":"text". Requests: info; rows (lines with "rows":[...], then the last); stop
- * (with "signal":number); forwards (lines with "forwards":[...], then the last); forward-add and
- * forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time; metrics
- * (one line, after a walk through the table: all "counters", "tcp_states" as the guest sees them,
- * "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind, and the bytes of
- * "rules", which are forwards); reserved (lines with "reserved":[...], then the last); reserve-add
- * and reserve-rm (with one "reservation", as reserved lists them).
+ * error has "error":"text". Requests: info; rows (lines with "rows":[...], then the last; with
+ * "tcp":true each connection has a member "tcp"); cut (with "handle": ends the flow of that row);
+ * stop (with "signal":number); forwards (lines with "forwards":[...], then the last); forward-add
+ * and forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time;
+ * metrics (one line, after a walk through the table: all "counters", "tcp_states" as the guest
+ * sees them, "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind, and the
+ * bytes of "rules", which are forwards); reserved (lines with "reserved":[...], then the last);
+ * reserve-add and reserve-rm (with one "reservation", as reserved lists them).
  */
 #define CMD_LINE_MAX 65536
 #define CMD_CLIENTS_MAX 16
@@ -643,6 +644,10 @@ struct cmd_answers {
 	json_t *(*info)(void *user);
 	/* The next row of the table, as a new reference; NULL after the last. */
 	json_t *(*row)(void *user, uint64_t *cursor);
+	/* As `row`, and of a connection the member "tcp". */
+	json_t *(*row_tcp)(void *user, uint64_t *cursor);
+	/* Ends the flow of that row's handle; 0, -ENOENT when it is none of the guest's flows. */
+	int (*cut)(void *user, uint64_t handle);
 	/* Sends the guest a signal; 0 or negative errno. */
 	int (*signal)(void *user, int signo);
 	/* Notes a reserved port, or that it is none any more; 0 or negative errno with a text. */

@@ -17,8 +17,9 @@
 #define NS_PER_MS 1000000
 /* Rows in one line of the reply: some 500 bytes each at most, so a line has room for all. */
 #define ROWS_PER_LINE 64
+#define ROWS_PER_LINE_TCP 20 /* with some 1,500 bytes more */
 
-enum listing { LIST_NOTHING, LIST_ROWS, LIST_FORWARDS, LIST_RESERVED };
+enum listing { LIST_NOTHING, LIST_ROWS, LIST_ROWS_TCP, LIST_FORWARDS, LIST_RESERVED };
 
 struct client {
 	struct cmd_control *control;
@@ -125,6 +126,26 @@ static void answer_stop(struct client *client, const json_t *request)
 		say_done(client, json_object());
 }
 
+/* A handle's 64 bits come as a number with a sign. */
+static void answer_cut(struct client *client, const json_t *request)
+{
+	const json_t *handle = json_object_get(request, "handle");
+	const struct cmd_answers *answers = &client->control->answers;
+	int result;
+
+	if (!json_is_integer(handle)) {
+		say_error(client, "cut needs \"handle\", the number of a row");
+		return;
+	}
+	result = answers->cut(answers->user, (uint64_t)json_integer_value(handle));
+	if (result == -ENOENT)
+		say_error(client, "it has ended by itself meanwhile");
+	else if (result < 0)
+		say_error(client, strerror(-result));
+	else
+		say_done(client, json_object());
+}
+
 /* An order to change what is forwarded, now or when the one under way is done. */
 static void answer_order(struct client *client, json_t *request)
 {
@@ -153,17 +174,20 @@ static void answer_order(struct client *client, json_t *request)
 
 static const char *const listings[] = {
 	[LIST_ROWS] = "rows",
+	[LIST_ROWS_TCP] = "rows", /* with "tcp":true */
 	[LIST_FORWARDS] = "forwards",
 	[LIST_RESERVED] = "reserved",
 };
 
 /* Whether the request is one for a listing. */
-static bool begin_listing(struct client *client, const char *name)
+static bool begin_listing(struct client *client, const char *name, const json_t *request)
 {
+	bool tcp = json_is_true(json_object_get(request, "tcp"));
+
 	for (enum listing i = LIST_ROWS; i <= LIST_RESERVED; i++) {
 		if (strcmp(name, listings[i]))
 			continue;
-		client->listing = i;
+		client->listing = i == LIST_ROWS && tcp ? LIST_ROWS_TCP : i;
 		client->cursor = 0;
 		client->listed = 0;
 		return true;
@@ -193,7 +217,7 @@ static void answer(struct client *client, json_t *request)
 		say_error(client, "\"request\" is missing");
 	} else if (!strcmp(name, "info")) {
 		say_done(client, answers->info(answers->user));
-	} else if (begin_listing(client, name)) {
+	} else if (begin_listing(client, name, request)) {
 		return;
 	} else if (!strcmp(name, "reserve-add") || !strcmp(name, "reserve-rm")) {
 		answer_reserve(client, request, !strcmp(name, "reserve-add"));
@@ -203,6 +227,8 @@ static void answer(struct client *client, json_t *request)
 			say_error(client, "out of memory");
 	} else if (!strcmp(name, "forward-add") || !strcmp(name, "forward-rm")) {
 		answer_order(client, request);
+	} else if (!strcmp(name, "cut")) {
+		answer_cut(client, request);
 	} else if (!strcmp(name, "stop")) {
 		answer_stop(client, request);
 	} else {
@@ -217,6 +243,8 @@ static json_t *next_item(struct client *client)
 	switch (client->listing) {
 	case LIST_ROWS:
 		return answers->row(answers->user, &client->cursor);
+	case LIST_ROWS_TCP:
+		return answers->row_tcp(answers->user, &client->cursor);
 	case LIST_FORWARDS:
 		return answers->forward(answers->user, &client->cursor);
 	case LIST_RESERVED:
@@ -230,10 +258,11 @@ static json_t *next_item(struct client *client)
 /* One line of rows, or the line that ends the listing. */
 static void say_rows(struct client *client)
 {
+	size_t room = client->listing == LIST_ROWS_TCP ? ROWS_PER_LINE_TCP : ROWS_PER_LINE;
 	json_t *rows = json_array();
 	json_t *row = NULL;
 
-	while (rows && json_array_size(rows) < ROWS_PER_LINE) {
+	while (rows && json_array_size(rows) < room) {
 		row = next_item(client);
 		if (!row || json_array_append_new(rows, row))
 			break;

@@ -4,7 +4,6 @@
 #include "cmd/ss.h"
 
 #include <errno.h>
-#include <mntent.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,21 +47,6 @@ static int device_index(void *user, const char *name)
 	return index ? (int)index : -ENODEV;
 }
 
-/* Where the one tree of cgroups is; empty if it is nowhere. */
-static void find_groups(char *out, size_t size)
-{
-	FILE *mounts = setmntent("/proc/self/mounts", "re");
-	const struct mntent *mount;
-
-	out[0] = 0;
-	while (mounts && !out[0] && (mount = getmntent(mounts)) != NULL) {
-		if (!strcmp(mount->mnt_type, "cgroup2"))
-			snprintf(out, size, "%s", mount->mnt_dir);
-	}
-	if (mounts)
-		endmntent(mounts);
-}
-
 /* A path within the tree, or one that begins with where the tree is. */
 static int group_number(void *user, const char *path, uint64_t *number)
 {
@@ -71,8 +55,7 @@ static int group_number(void *user, const char *path, uint64_t *number)
 	struct stat status;
 
 	(void)user;
-	find_groups(tree, sizeof(tree));
-	if (!tree[0])
+	if (kernel_groups_mount(tree, sizeof(tree)) < 0)
 		return -ENOENT;
 	if (strncmp(path, tree, strlen(tree)) != 0)
 		snprintf(whole, sizeof(whole), "%s/%s", tree, path);

@@ -3,7 +3,37 @@
 #include "cmd/ss.h"
 
 #include <errno.h>
+#include <linux/tcp.h>
 #include <stdlib.h>
+
+/* What a socket borrows, kept with the list. */
+struct borrowed {
+	struct tcp_info info;
+	struct kernel_bbr bbr;
+	char congestion[16];
+};
+
+static int keep_info(struct kernel_socket *socket)
+{
+	struct borrowed *kept = calloc(1, sizeof(*kept));
+
+	if (!kept) {
+		socket->info = NULL;
+		return -ENOMEM;
+	}
+	kept->info = *socket->info;
+	socket->info = &kept->info;
+	if (socket->bbr) {
+		kept->bbr = *socket->bbr;
+		socket->bbr = &kept->bbr;
+	}
+	if (socket->congestion) {
+		(void)snprintf(kept->congestion, sizeof(kept->congestion), "%s",
+			       socket->congestion);
+		socket->congestion = kept->congestion;
+	}
+	return 0;
+}
 
 static int append(void *user, const struct kernel_socket *socket)
 {
@@ -18,8 +48,11 @@ static int append(void *user, const struct kernel_socket *socket)
 		sockets->list = list;
 		sockets->room = room;
 	}
-	sockets->list[sockets->count++] = *socket;
-	return 0;
+	sockets->list[sockets->count] = *socket;
+	sockets->count++;
+	if (!socket->info)
+		return 0;
+	return keep_info(&sockets->list[sockets->count - 1]);
 }
 
 /* By protocol and port; those bound to one address before wildcards, connected ones first. */
@@ -53,6 +86,9 @@ int cmd_sockets_read(struct cmd_sockets *sockets, const struct kernel_query *que
 
 void cmd_sockets_free(struct cmd_sockets *sockets)
 {
+	/* The information is the first member of what is kept. */
+	for (size_t i = 0; i < sockets->count; i++)
+		free((void *)(uintptr_t)sockets->list[i].info);
 	free(sockets->list);
 	*sockets = (struct cmd_sockets){ 0 };
 }

@@ -7,6 +7,87 @@
 #include "kernel/kernel.h"
 #include "view/filter.h"
 
+/* What the command line says. */
+struct ss_options {
+	bool tcp, udp, all, listening, numeric, resolve, only4, only6;
+	bool no_header, oneline, processes, extended, json;
+	bool timers, info, memory, summary, kill, host, netstat, wide;
+	const char *guest, *filter;
+};
+
+/* One run: where rows come from, and where they go. */
+struct cmd_ss {
+	const struct ss_options *chosen;
+	struct view_filter filter;
+	struct kernel_owners *owners; /* NULL: not asked for */
+	struct kernel_groups *groups; /* NULL: not asked for */
+	struct kernel_knobs knobs;    /* of this host */
+	/* Each row that the filter lets pass; other than 0 ends the listing and is returned. */
+	int (*take)(struct cmd_ss *ss, const struct view_row *row);
+	void *user; /* of `take` */
+};
+
+/* Puts the row to the filter, and gives it on. */
+int cmd_ss_row(struct cmd_ss *ss, const struct view_row *row);
+
+/* ---- ss_host.c: rows of kernels' sockets ---- */
+
+#define CMD_OWNERS_MAX 64 /* of one socket, as many are shown */
+
+/* What a row of a kernel's socket borrows. */
+struct cmd_details {
+	struct view_memory memory;
+	struct view_tcp tcp;
+	struct view_owner owners[CMD_OWNERS_MAX];
+	char interface[16];
+};
+
+/* The part of a query that the options decide. */
+struct kernel_query cmd_ss_query(const struct cmd_ss *ss, pid_t process);
+/*
+ * Adds to the row what the kernel knows of its socket: ids, timer, and what was asked for of
+ * owners, memory and TCP. The row borrows `details`.
+ */
+void cmd_ss_describe(const struct cmd_ss *ss, struct view_row *row, struct cmd_details *details,
+		     const struct kernel_socket *socket);
+/* A row of the socket, of kind "host", without what cmd_ss_describe adds. */
+void cmd_ss_make(struct view_row *row, const struct kernel_socket *socket);
+/* All of this host's kernel, as they come. 0, what `take` returned, or negative errno. */
+int cmd_ss_host(struct cmd_ss *ss);
+
+/* ---- ss_guest.c: rows of a guest: of minato's table, and what waits in its own kernel ---- */
+
+/* In order. 0, what `take` returned, or negative errno with a text. */
+int cmd_ss_guest(struct cmd_ss *ss, const char *name, struct drive_error *error);
+
+/* ---- ss_print.c: a listing on standard output ---- */
+
+struct cmd_ss_print;
+
+/* Sets `take`, so that rows are printed as they come. NULL when memory ran out. */
+struct cmd_ss_print *cmd_ss_print_open(struct cmd_ss *ss, bool host_only);
+/* Prints a row; what it borrows may be used again at once. 0 or negative errno. */
+int cmd_ss_print_row(struct cmd_ss_print *print, const struct view_row *row);
+/* Prints what is left. 0 or negative errno. */
+int cmd_ss_print_close(struct cmd_ss_print *print);
+/* Ends it where there is nothing to list: no heading, no empty document. */
+void cmd_ss_print_drop(struct cmd_ss_print *print);
+
+/* ---- ss_kill.c: ending connections ---- */
+
+struct cmd_ss_kill {
+	struct cmd_ss_print *print; /* shows what was closed */
+	size_t closed, kept;
+};
+
+/* A `take` that closes what the row is about, and shows it; what it cannot close it says. */
+int cmd_ss_kill(struct cmd_ss *ss, const struct view_row *row);
+
+/* ---- ss_summary.c: counts of sockets ---- */
+
+/* Prints the counts of a process's network namespace, as ss -s. 0 or negative errno. */
+int cmd_ss_summary(FILE *out, pid_t process);
+
 /* ---- matching.c: the sockets of a guest's own kernel, and the rows they belong to ---- */
 
 struct cmd_sockets {

@@ -30,6 +30,7 @@ struct parts {
 	struct kernel_socket *socket;
 	struct tcp_info info;
 	char congestion[16];
+	struct kernel_bbr bbr;
 };
 
 /* ---- one socket ---- */
@@ -86,6 +87,21 @@ static void read_congestion(struct parts *parts, const struct nlattr *attribute)
 	parts->socket->congestion = parts->congestion;
 }
 
+static void read_bbr(struct parts *parts, const struct nlattr *attribute)
+{
+	struct tcp_bbr_info in = { 0 };
+	size_t size = mnl_attr_get_payload_len(attribute);
+
+	memcpy(&in, mnl_attr_get_payload(attribute), size < sizeof(in) ? size : sizeof(in));
+	parts->bbr = (struct kernel_bbr){
+		.bytes_per_s = (uint64_t)in.bbr_bw_hi << 32 | in.bbr_bw_lo,
+		.min_rtt_us = in.bbr_min_rtt,
+		.pacing_gain = in.bbr_pacing_gain,
+		.cwnd_gain = in.bbr_cwnd_gain,
+	};
+	parts->socket->bbr = &parts->bbr;
+}
+
 static int take_attribute(const struct nlattr *attribute, void *user)
 {
 	struct parts *parts = user;
@@ -96,6 +112,7 @@ static int take_attribute(const struct nlattr *attribute, void *user)
 		socket->v6only = mnl_attr_get_u8(attribute) != 0;
 		break;
 	case INET_DIAG_SHUTDOWN:
+		socket->has_shut = true;
 		socket->shut = mnl_attr_get_u8(attribute) & 3;
 		break;
 	case INET_DIAG_MARK:
@@ -111,6 +128,9 @@ static int take_attribute(const struct nlattr *attribute, void *user)
 		/* Of protocols other than TCP it is another struct. */
 		if (socket->proto == MINATO_TCP)
 			read_info(parts, attribute);
+		break;
+	case INET_DIAG_BBRINFO:
+		read_bbr(parts, attribute);
 		break;
 	case INET_DIAG_CONG:
 		read_congestion(parts, attribute);
@@ -182,7 +202,8 @@ static uint8_t extensions(const struct kernel_query *query)
 	unsigned bits = 0;
 
 	if (query->info)
-		bits |= 1u << (INET_DIAG_INFO - 1) | 1u << (INET_DIAG_CONG - 1);
+		bits |= 1u << (INET_DIAG_INFO - 1) | 1u << (INET_DIAG_CONG - 1) |
+			1u << (INET_DIAG_VEGASINFO - 1);
 	if (query->memory)
 		bits |= 1u << (INET_DIAG_SKMEMINFO - 1);
 	return (uint8_t)bits;

@@ -55,6 +55,12 @@ struct kernel_memory {
 	uint32_t drops; /* packets */
 };
 
+/* What the congestion control BBR has found. */
+struct kernel_bbr {
+	uint64_t bytes_per_s;
+	uint32_t min_rtt_us, pacing_gain, cwnd_gain; /* gains in 1/256 */
+};
+
 struct kernel_socket {
 	uint8_t proto;		 /* MINATO_TCP, MINATO_UDP */
 	bool is6;		 /* of IPv6; with a mapped address it speaks IPv4 all the same */
@@ -70,14 +76,16 @@ struct kernel_socket {
 	enum kernel_timer timer;
 	uint32_t timer_ms; /* until it is due */
 	uint8_t retransmits;
-	uint8_t shut;	 /* SHUT_RD + 1, SHUT_WR + 1, or both bits: closed for reading, writing */
+	bool has_shut;
+	uint8_t shut;	 /* bits: 1 closed for reading, 2 for writing */
 	uint32_t mark;	 /* told only to who may administer the namespace */
 	uint64_t cgroup; /* its number; 0: not known */
 	bool has_memory;
 	struct kernel_memory memory;
 	/* Borrowed until the callback returns. */
-	const struct tcp_info *info; /* all of the struct; what the kernel has not is 0. Or NULL */
-	const char *congestion;	     /* or NULL */
+	const struct tcp_info *info;  /* all of the struct; what the kernel has not is 0. Or NULL */
+	const char *congestion;	      /* or NULL */
+	const struct kernel_bbr *bbr; /* or NULL */
 };
 
 /*
@@ -179,6 +187,18 @@ const struct kernel_owner *kernel_owners_next(const struct kernel_owners *owners
  * Writes into `out`, of KERNEL_GROUP_SIZE, and returns it.
  */
 const char *kernel_group_name(char *out, const char *path);
+
+/* ---- groups.c: paths of cgroups, from their numbers ---- */
+
+struct kernel_groups;
+
+/* Walks the one tree of cgroups (version 2). NULL where there is none, or memory ran out. */
+struct kernel_groups *kernel_groups_read(void);
+void kernel_groups_free(struct kernel_groups *groups);
+/* The path within the tree, "/" for its root; NULL when it has no such cgroup. */
+const char *kernel_groups_path(const struct kernel_groups *groups, uint64_t number);
+/* Where the tree is mounted; -ENOENT where it is nowhere. */
+int kernel_groups_mount(char *out, size_t size);
 
 /* ---- knobs.c: the kernel's own rules for ports ---- */
 

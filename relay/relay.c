@@ -491,3 +491,16 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 	}
 	return out->what != RELAY_WHAT_NOTHING;
 }
+
+int relay_cut(struct relay *relay, uint64_t user)
+{
+	struct lane *f = is_ours(user) && tag_of(user) == WORD_LANE ? lane_of(relay, user) : NULL;
+
+	if (!f)
+		return -ENOENT;
+	if (f->kind == LANE_OUT || f->kind == LANE_IN || f->kind == LANE_EXCUSE)
+		pipe_abort(f);
+	else
+		gram_end(f);
+	return 0;
+}

@@ -342,6 +342,11 @@ struct relay_about {
 
 /* About the owner's word of a row or event. False (and NOTHING) if it is not the relay's. */
 bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *out);
+/*
+ * Ends the flow of that word: TCP by reset on both sides, UDP by forgetting it. -ENOENT if it is no
+ * flow of the relay's.
+ */
+int relay_cut(struct relay *relay, uint64_t user);
 
 /* Whether this process may open ping sockets, so that the guest can ping. */
 bool relay_can_ping(void);

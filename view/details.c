@@ -135,6 +135,10 @@ static void say_negotiated(struct words *words, const struct view_tcp *tcp)
 		say(words, " ecnseen");
 	if (tcp->fastopen)
 		say(words, " fastopen");
+}
+
+static void say_control(struct words *words, const struct view_tcp *tcp)
+{
 	if (tcp->congestion[0])
 		say(words, " %s", tcp->congestion);
 	if (tcp->wscale)
@@ -248,16 +252,19 @@ static void say_receiving(struct words *words, const struct view_tcp *tcp)
 	say_count(words, "snd_wnd", tcp->snd_wnd);
 }
 
-const char *view_tcp_word(char *out, size_t size, const struct view_tcp *tcp, bool numeric)
+const char *view_tcp_word(char *out, size_t size, const struct view_tcp *tcp,
+			  const struct view_look *look)
 {
 	struct words words = { out, size, 0 };
 
 	out[0] = 0;
-	say_negotiated(&words, tcp);
+	if (look->timers || look->extended)
+		say_negotiated(&words, tcp);
+	say_control(&words, tcp);
 	say_times_and_sizes(&words, tcp);
 	say_carried(&words, tcp);
-	say_bbr(&words, tcp, numeric);
-	say_rates(&words, tcp, numeric);
+	say_bbr(&words, tcp, look->numeric);
+	say_rates(&words, tcp, look->numeric);
 	say_busy(&words, tcp);
 	say_losses(&words, tcp);
 	say_receiving(&words, tcp);

@@ -2,6 +2,7 @@
 /* What a kernel knows of a socket besides its ends, as members of JSON. */
 #include "view/view.h"
 
+#include <errno.h>
 #include <string.h>
 
 /* A member of a struct that is told as it is. */
@@ -115,7 +116,7 @@ static json_t *object_of(const struct member *members, size_t count, const void 
 	return object;
 }
 
-static json_t *tcp_of(const struct view_tcp *tcp)
+json_t *view_json_tcp(const struct view_tcp *tcp)
 {
 	json_t *object = object_of(tcp_members, sizeof(tcp_members) / sizeof(tcp_members[0]), tcp);
 
@@ -129,6 +130,46 @@ static json_t *tcp_of(const struct view_tcp *tcp)
 					      (json_int_t)tcp->bbr_pacing_gain, "cwnd_gain",
 					      (json_int_t)tcp->bbr_cwnd_gain));
 	return object;
+}
+
+static void set_value(const struct member *member, void *object, uint64_t value)
+{
+	void *at = (char *)object + member->offset;
+
+	switch (member->type) {
+	case BOOL:
+		*(bool *)at = value != 0;
+		break;
+	case BYTE:
+		*(uint8_t *)at = (uint8_t)value;
+		break;
+	case WORD:
+		*(uint32_t *)at = (uint32_t)value;
+		break;
+	case LONG:
+		*(uint64_t *)at = value;
+		break;
+	}
+}
+
+int view_json_tcp_read(struct view_tcp *tcp, const json_t *object)
+{
+	const char *congestion = json_string_value(json_object_get(object, "congestion"));
+
+	*tcp = (struct view_tcp){ 0 };
+	if (!json_is_object(object))
+		return -EINVAL;
+	if (congestion)
+		snprintf(tcp->congestion, sizeof(tcp->congestion), "%s", congestion);
+	for (size_t i = 0; i < sizeof(tcp_members) / sizeof(tcp_members[0]); i++) {
+		const json_t *value = json_object_get(object, tcp_members[i].name);
+
+		if (json_is_true(value))
+			set_value(&tcp_members[i], tcp, 1);
+		else if (json_integer_value(value) > 0)
+			set_value(&tcp_members[i], tcp, (uint64_t)json_integer_value(value));
+	}
+	return 0;
 }
 
 static void add_timer(json_t *object, const struct view_row *row)
@@ -177,5 +218,5 @@ void view_json_socket(json_t *object, const struct view_row *row)
 					      sizeof(memory_members) / sizeof(memory_members[0]),
 					      row->memory));
 	if (row->tcp)
-		json_object_set_new(object, "tcp", tcp_of(row->tcp));
+		json_object_set_new(object, "tcp", view_json_tcp(row->tcp));
 }

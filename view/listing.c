@@ -150,7 +150,11 @@ void view_row_from(struct view_row *out, const struct minato_row *row, const cha
 		   struct minato_time now)
 {
 	*out = (struct view_row){
-		.proto = row->proto, .hits = row->hits, .age_ms = -1, .maker = row->owner
+		.proto = row->proto,
+		.hits = row->hits,
+		.age_ms = -1,
+		.maker = row->owner,
+		.handle = row->handle,
 	};
 	snprintf(out->guest, sizeof(out->guest), "%s", guest);
 	if (row->since.ns > 0 && row->since.ns <= now.ns)
@@ -166,11 +170,17 @@ void view_row_from(struct view_row *out, const struct minato_row *row, const cha
 static bool family_wanted(const struct view_filter *filter, const struct view_row *row)
 {
 	bool both = view_end_is_any(&row->local);
-	bool is4 = minato_addr_is4(&row->local.addr);
+	bool is4 = minato_addr_is4(&row->local.addr) && !row->is6;
 
 	if (both || filter->only4 == filter->only6)
 		return true;
 	return filter->only4 ? is4 : !is4;
+}
+
+/* Over, or not begun: ss shows them with -a, or where a state word asks for them. */
+static bool is_bucket(const struct view_row *row)
+{
+	return !strcmp(row->state, "TIME-WAIT") || !strcmp(row->state, "SYN-RECV");
 }
 
 /* State words take the place of -a and -l. */
@@ -178,7 +188,9 @@ static bool state_wanted(const struct view_filter *filter, const struct view_row
 {
 	if (filter->program && filter->program->stated)
 		return (filter->program->states & filter_state_bit(row)) != 0;
-	return filter->all || row->listening == filter->listening;
+	if (filter->all || filter->listening)
+		return filter->all || row->listening;
+	return !row->listening && !is_bucket(row);
 }
 
 bool view_filter_match(const struct view_filter *filter, const struct view_row *row)

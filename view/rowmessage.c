@@ -44,15 +44,15 @@ json_t *view_message_row(const struct minato_row *row)
 {
 	json_t *owner = owner_of(&row->owner);
 	json_t *message = json_pack(
-		"{s:s,s:i,s:i,s:i,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I}", "kind",
-		minato_kind_name(row->kind), "verdict", (int)row->verdict, "proto", row->proto,
-		"state", (int)row->state, "local", view_message_end(&row->local), "remote",
-		view_message_end(&row->remote), "target", view_message_end(&row->target),
-		"local_prefix", row->local_prefix, "remote_prefix", row->remote_prefix, "first",
-		row->first, "last", row->last, "recv_queue", (json_int_t)row->recv_queue,
-		"send_queue", (json_int_t)row->send_queue, "hits", (json_int_t)row->hits,
-		"bytes_in", (json_int_t)row->bytes_in, "bytes_out", (json_int_t)row->bytes_out,
-		"since_ns", (json_int_t)row->since.ns);
+		"{s:I,s:s,s:i,s:i,s:i,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I}",
+		"handle", (json_int_t)row->handle, "kind", minato_kind_name(row->kind), "verdict",
+		(int)row->verdict, "proto", row->proto, "state", (int)row->state, "local",
+		view_message_end(&row->local), "remote", view_message_end(&row->remote), "target",
+		view_message_end(&row->target), "local_prefix", row->local_prefix, "remote_prefix",
+		row->remote_prefix, "first", row->first, "last", row->last, "recv_queue",
+		(json_int_t)row->recv_queue, "send_queue", (json_int_t)row->send_queue, "hits",
+		(json_int_t)row->hits, "bytes_in", (json_int_t)row->bytes_in, "bytes_out",
+		(json_int_t)row->bytes_out, "since_ns", (json_int_t)row->since.ns);
 
 	if (owner)
 		json_object_set_new(message, "owner", owner);
@@ -128,6 +128,8 @@ int view_message_row_read(struct minato_row *row, const json_t *message)
 	*row = (struct minato_row){ 0 };
 	if (read_kind(row, message))
 		return -EINVAL;
+	/* 64 bits, of which the first may be set: JSON's numbers have a sign. */
+	row->handle = (uint64_t)json_integer_value(json_object_get(message, "handle"));
 	read_numbers(row, message, &bad);
 	read_owner(&row->owner, json_object_get(message, "owner"), &bad);
 	if (bad)

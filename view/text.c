@@ -81,6 +81,8 @@ static bool hidden(const struct view_look *look, enum column column)
 {
 	if (column == NETID)
 		return look->one_protocol;
+	if (column == STATE)
+		return look->one_state;
 	return look->host_only && (column == KIND || column == GUEST);
 }
 
@@ -199,7 +201,7 @@ static void below_cell(struct view_table *table, const struct view_row *row,
 	if (look->memory && row->memory)
 		add(text, sizeof(text), view_memory_word(more, sizeof(more), row->memory));
 	if (look->tcp && row->tcp)
-		add(text, sizeof(text), view_tcp_word(more, sizeof(more), row->tcp, look->numeric));
+		add(text, sizeof(text), view_tcp_word(more, sizeof(more), row->tcp, look));
 	view_table_cell(table, text);
 }
 
@@ -216,7 +218,8 @@ static int put_row(struct view_stream *stream, const struct view_row *row)
 
 	if (!hidden(look, NETID))
 		view_table_cell(table, view_proto_word(row->proto));
-	view_table_cell(table, row->state);
+	if (!hidden(look, STATE))
+		view_table_cell(table, row->state);
 	number_cell(table, row->recv_queue);
 	number_cell(table, row->send_queue);
 	end_cells(table, &row->local, row, look);

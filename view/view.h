@@ -171,6 +171,8 @@ const char *view_owners_word(char *out, size_t size, const struct view_row *row)
 /* "8080->80/tcp", "127.0.0.1:53->53/udp", "8000-8009->80-89/tcp"; all of them, ", " between. */
 const char *view_ports_word(char *out, size_t size, const struct view_port *ports, size_t count);
 
+struct view_look;
+
 /* ---- details.c: what is known of a socket besides its ends, as ss says it; as words.c ---- */
 
 #define VIEW_DETAILS_SIZE 2048
@@ -181,8 +183,12 @@ const char *view_timer_word(char *out, size_t size, const struct view_row *row);
 const char *view_ids_word(char *out, size_t size, const struct view_row *row);
 /* "skmem:(r0,rb131072,t0,tb2626560,f0,w0,o0,bl0,d0)". */
 const char *view_memory_word(char *out, size_t size, const struct view_memory *memory);
-/* "ts sack cubic wscale:7,7 rto:204 rtt:0.03/0.01 ...". numeric: rates in full. */
-const char *view_tcp_word(char *out, size_t size, const struct view_tcp *tcp, bool numeric);
+/*
+ * "ts sack cubic wscale:7,7 rto:204 rtt:0.03/0.01 ...": rates in full where numeric, and what was
+ * negotiated (ts, sack, ecn) with timers or extended, as ss does.
+ */
+const char *view_tcp_word(char *out, size_t size, const struct view_tcp *tcp,
+			  const struct view_look *look);
 
 /* ---- columns.c: a table whose columns are as wide as their content ---- */
 
@@ -219,6 +225,7 @@ struct view_look {
 	bool extended;				/* show ids; of guests bytes, age, hits */
 	bool timers, memory, tcp;		/* ss's -o, -m, -i */
 	bool numeric;				/* rates in full */
+	bool one_state;				/* State says nothing new */
 	bool one_protocol, host_only;		/* Netid, or Kind and Guest, say nothing new */
 	const struct minato_services *services; /* names of ports; NULL: numbers */
 	/* The name of an address, or NULL; the pointer may be NULL. */
@@ -239,8 +246,8 @@ void view_table_begin(struct view_table *table, const struct view_column *column
 void view_table_cell(struct view_table *table, const char *text);
 /*
  * Prints the rows that there are, and forgets them: more can follow, in columns that are at least
- * as wide, below the same header. Where a row is wider than the terminal its last column is folded to a line of
- * its own (`fold`) or cut. Returns 0, -ENOMEM when cells are missing, -EIO.
+ * as wide, below the same header. Where a row is wider than the terminal its last column is folded
+ * to a line of its own (`fold`) or cut. Returns 0, -ENOMEM when cells are missing, -EIO.
  */
 int view_table_print(FILE *out, struct view_table *table, const struct view_look *look, bool fold);
 void view_table_free(struct view_table *table);
@@ -283,6 +290,14 @@ json_t *view_json_string(const char *text);
 /* ---- jsonsocket.c: members of a row that a kernel's socket is known of ---- */
 
 void view_json_socket(json_t *object, const struct view_row *row);
+/* TCP's state as an object: a new reference, or NULL when memory ran out. */
+json_t *view_json_tcp(const struct view_tcp *tcp);
+/* Reads one, as far as it goes; -EINVAL when it is no object. */
+int view_json_tcp_read(struct view_tcp *tcp, const json_t *object);
+
+/* ---- owntcp.c: what minato's own stack knows of a connection ---- */
+
+void view_tcp_from(struct view_tcp *tcp, const struct minato_info *info);
 
 /* ---- rowmessage.c: rows in messages between two programs of ours ---- */
 

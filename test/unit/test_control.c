@@ -38,6 +38,27 @@ static json_t *tell_row(void *user, uint64_t *cursor)
 	return json_pack("{s:I}", "number", (json_int_t)(*cursor)++);
 }
 
+/* The longest that a row may be: a line must have room for all that stand in it. */
+static json_t *tell_row_tcp(void *user, uint64_t *cursor)
+{
+	json_t *row = tell_row(user, cursor);
+	static char long_text[3000];
+
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	if (row)
+		json_object_set_new(row, "tcp", json_string(long_text));
+	return row;
+}
+
+static uint64_t last_cut;
+
+static int take_cut(void *user, uint64_t handle)
+{
+	(void)user;
+	last_cut = handle;
+	return handle == 7 ? -ENOENT : 0;
+}
+
 static int take_signal(void *user, int signo)
 {
 	(void)user;
@@ -101,6 +122,8 @@ static int setup(void **state)
 	const struct cmd_answers answers = {
 		.info = tell_info,
 		.row = tell_row,
+		.row_tcp = tell_row_tcp,
+		.cut = take_cut,
 		.signal = take_signal,
 		.reserve = take_reservation,
 		.reserved = tell_row,
@@ -226,6 +249,48 @@ static void stop_passes_the_signal(void **state)
 	say(fd, "{\"v\":1,\"request\":\"stop\",\"signal\":15}\n");
 	assert_int_equal(last_signal, SIGTERM);
 	assert_non_null(strstr(heard(fd), "\"done\":true"));
+	close(fd);
+}
+
+/* A handle whose first bit is set is a negative number in JSON. */
+static void cut_passes_the_handle(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	say(fd, "{\"v\":1,\"request\":\"cut\",\"handle\":-2}\n");
+	assert_true(last_cut == UINT64_MAX - 1);
+	assert_non_null(strstr(heard(fd), "\"done\":true"));
+	close(fd);
+}
+
+static void cut_needs_a_flow(void **state)
+{
+	(void)state;
+	assert_error(join(), "{\"v\":1,\"request\":\"cut\",\"handle\":7}\n", "ended");
+	assert_error(join(), "{\"v\":1,\"request\":\"cut\"}\n", "handle");
+	assert_error(join(), "{\"v\":1,\"request\":\"cut\",\"handle\":\"7\"}\n", "handle");
+}
+
+static void rows_with_tcp_fit_into_lines(void **state)
+{
+	size_t rows = 0;
+	bool done = false;
+	int fd = join();
+
+	(void)state;
+	rows_to_tell = 100;
+	say(fd, "{\"v\":1,\"request\":\"rows\",\"tcp\":true}\n");
+	while (!done) {
+		const char *text = heard(fd);
+
+		assert_non_null(text);
+		turn(1);
+		for (const char *at = text; (at = strstr(at, "\"tcp\":")) != NULL; at++)
+			rows++;
+		done = strstr(text, "\"done\":true") != NULL;
+	}
+	assert_int_equal(rows, 100);
 	close(fd);
 }
 
@@ -652,6 +717,9 @@ int main(void)
 		CASE(a_request_may_come_in_pieces),
 		CASE(requests_may_come_together),
 		CASE(stop_passes_the_signal),
+		CASE(cut_passes_the_handle),
+		CASE(cut_needs_a_flow),
+		CASE(rows_with_tcp_fit_into_lines),
 		CASE(a_signal_that_cannot_be_sent_is_an_error),
 		CASE(a_signal_out_of_range_is_refused),
 		CASE(what_is_wrong_is_said_and_ends_the_client),

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
+
 #include "view/view.h"
 
 static json_t *members_of(const struct view_row *row)
@@ -89,11 +91,30 @@ static void all_is_told_of_all(void **state)
 	json_decref(object);
 }
 
+static void what_is_told_is_read_again(void **state)
+{
+	struct view_tcp tcp = { .sack = true, .snd_wscale = 7, .rtt_us = UINT32_MAX };
+	json_t *object;
+	struct view_tcp again;
+
+	(void)state;
+	snprintf(tcp.congestion, sizeof(tcp.congestion), "cubic");
+	tcp.bytes_sent = INT64_MAX;
+	object = view_json_tcp(&tcp);
+	assert_int_equal(view_json_tcp_read(&again, object), 0);
+	assert_true(again.sack && !again.ecn && again.snd_wscale == 7);
+	assert_true(again.rtt_us == UINT32_MAX && again.bytes_sent == INT64_MAX);
+	assert_string_equal(again.congestion, "cubic");
+	json_decref(object);
+	assert_int_equal(view_json_tcp_read(&again, NULL), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(little_is_told_of_little),
 		cmocka_unit_test(all_is_told_of_all),
+		cmocka_unit_test(what_is_told_is_read_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
