@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of sub-commands. */
+#include "cmd/entropy.h"
 #include "cmd/metrics.h"
 #include "cmd/reserve.h"
 #include "cmd/who.h"
@@ -24,6 +25,7 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_services,
 	&cmd_metrics,
 	&cmd_reserve,
+	&cmd_entropy,
 	/* itself */
 	&cmd_help,
 	&cmd_completion,

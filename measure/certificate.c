@@ -206,11 +206,19 @@ static double worst_test_p(const struct measure_certificate *c)
 	return least;
 }
 
+/* How much wider the bars are that luck can fail. */
+static double luck(const struct measure_certificate *c)
+{
+	return fmax(1, sqrt(MEASURE_PICKS_FULL / (double)c->chooser.count));
+}
+
 static void judge(struct measure_certificate *c)
 {
 	const struct measure_judgement values[MEASURE_BAR_COUNT] = {
-		[MEASURE_BAR_ENTROPY] = { .value = c->deficit_bits, .limit = MEASURE_DEFICIT_MOST },
-		[MEASURE_BAR_GAME] = { .value = c->chooser.game.ratio, .limit = MEASURE_GAME_MOST },
+		[MEASURE_BAR_ENTROPY] = { .value = c->deficit_bits,
+					  .limit = MEASURE_DEFICIT_MOST * luck(c) },
+		[MEASURE_BAR_GAME] = { .value = c->chooser.game.ratio,
+				       .limit = 1 + (MEASURE_GAME_MOST - 1) * luck(c) },
 		[MEASURE_BAR_RUNS] = { .value = measure_runs_p(&c->chooser),
 				       .limit = MEASURE_P_LEAST,
 				       .at_least = true },

@@ -7,6 +7,8 @@
 #include <time.h>
 
 #define BATCH 2000
+#define BATCH_LEAST 20
+#define BATCH_NS_MOST 2e6
 #define BATCHES 9
 /* How often it is asked when nothing is left; some choosers look everywhere first. */
 #define REFUSALS 20
@@ -43,20 +45,24 @@ static int fill_to(struct held *held, uint32_t count)
 	return 0;
 }
 
-/* Takes one, gives back another at random, so that the occupancy stays. */
-static int swap_batch(struct held *held, const uint32_t *which, double *ns)
+/* Takes one, and gives it back, or `swap`s it for one of those held. The ns of one such. */
+static int time_batch(struct held *held, int count, bool swap, double *ns)
 {
 	const struct measure_source *source = held->source;
-	double start = now_ns();
+	uint32_t which[BATCH] = { 0 };
+	double start;
 
-	for (int i = 0; i < BATCH; i++) {
+	for (int i = 0; i < count && swap; i++)
+		which[i] = measure_below(&held->dice, held->count);
+	start = now_ns();
+	for (int i = 0; i < count; i++) {
 		uint64_t lease;
 		uint16_t port;
 		int result = source->take(source->user, 0, &lease, &port);
 
 		if (result < 0)
 			return result;
-		if (held->count > 0) {
+		if (swap) {
 			uint64_t old = held->lease[which[i]];
 
 			held->lease[which[i]] = lease;
@@ -64,7 +70,7 @@ static int swap_batch(struct held *held, const uint32_t *which, double *ns)
 		}
 		source->give(source->user, lease);
 	}
-	*ns = (now_ns() - start) / BATCH;
+	*ns = (now_ns() - start) / count;
 	return 0;
 }
 
@@ -75,23 +81,41 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The median of some batches at this occupancy; the first one warms up. */
-static int time_at(struct held *held, uint32_t count, double *ns)
+/* The median of some batches; a first, small one says how long they may be. */
+static int time_here(struct held *held, bool swap, double *ns)
 {
-	double batch[BATCHES + 1];
-	uint32_t which[BATCH];
-	int result = fill_to(held, count);
+	double batch[BATCHES];
+	double one;
+	int count = BATCH;
+	int result = time_batch(held, BATCH_LEAST, swap, &one);
 
-	for (int b = 0; b <= BATCHES && result == 0; b++) {
-		for (int i = 0; i < BATCH && count > 0; i++)
-			which[i] = measure_below(&held->dice, count);
-		result = swap_batch(held, which, &batch[b]);
-	}
+	if (one * BATCH > BATCH_NS_MOST)
+		count = one * BATCH_LEAST > BATCH_NS_MOST ? BATCH_LEAST :
+							    (int)(BATCH_NS_MOST / one);
+	for (int b = 0; b < BATCHES && result == 0; b++)
+		result = time_batch(held, count, swap, &batch[b]);
 	if (result < 0)
 		return result;
-	qsort(batch + 1, BATCHES, sizeof(*batch), compare);
-	*ns = batch[1 + BATCHES / 2];
+	qsort(batch, BATCHES, sizeof(*batch), compare);
+	*ns = batch[BATCHES / 2];
 	return 0;
+}
+
+static int time_at(struct held *held, uint32_t count, double *ns)
+{
+	int result = fill_to(held, count);
+
+	return result < 0 ? result : time_here(held, false, ns);
+}
+
+static int time_level(struct held *held, uint32_t count, struct measure_cost *out, int level)
+{
+	int result = time_at(held, count, &out->level_ns[level]);
+
+	out->swap_ns[level] = out->level_ns[level];
+	if (result == 0 && count > 0)
+		result = time_here(held, true, &out->swap_ns[level]);
+	return result;
 }
 
 /* All that is left, and how long it takes to say that nothing is. */
@@ -117,7 +141,8 @@ static int fill_up(struct held *held, struct measure_cost *out)
 
 static uint32_t share_of(const struct measure_cost *cost, double share)
 {
-	return (uint32_t)(share * cost->ports + 0.5);
+	/* Rounded down: at least one is left. */
+	return (uint32_t)(share * cost->ports);
 }
 
 /* Occupancy only grows, so the figures come in its order. */
@@ -130,15 +155,17 @@ static int time_all(struct held *held, struct measure_cost *out)
 		double share = (double)i / MEASURE_CURVE;
 
 		result = time_at(held, share_of(out, share), &out->curve_ns[i]);
+		if (result == 0 && level < MEASURE_LEVELS && share >= measure_levels[level]) {
+			result = time_level(held, share_of(out, share), out, level);
+			level++;
+		}
 		if (i == 0 && result == 0)
 			result = time_at(held, share_of(out, 0.01), &out->one_percent_ns);
 		if (i == MEASURE_CURVE / 2 && result == 0)
 			result = time_at(held, share_of(out, 0.51), &out->half_ns);
-		if (result == 0 && level < MEASURE_LEVELS && share >= measure_levels[level])
-			out->level_ns[level++] = out->curve_ns[i];
 	}
 	for (; level < MEASURE_LEVELS && result == 0; level++)
-		result = time_at(held, share_of(out, measure_levels[level]), &out->level_ns[level]);
+		result = time_level(held, share_of(out, measure_levels[level]), out, level);
 	return result;
 }
 

@@ -294,9 +294,13 @@ extern const double measure_levels[MEASURE_LEVELS]; /* 0, 0.5, 0.9, 0.99, 0.999,
 struct measure_cost {
 	uint32_t ports;			 /* of the range */
 	uint32_t filled;		 /* obtained for one destination until it said full */
-	double level_ns[MEASURE_LEVELS]; /* a pick and a release at that occupancy */
-	double one_percent_ns, half_ns;	 /* at 1 %, and a little above 50 % */
-	double curve_ns[MEASURE_CURVE];	 /* at i / MEASURE_CURVE */
+	/*
+	 * A pick and its release at that occupancy; and a pick and the release of another port that
+	 * is held, at random, which is mostly the cost of finding that one in memory.
+	 */
+	double level_ns[MEASURE_LEVELS], swap_ns[MEASURE_LEVELS];
+	double one_percent_ns, half_ns; /* at 1 %, and a little above 50 % */
+	double curve_ns[MEASURE_CURVE]; /* at i / MEASURE_CURVE */
 	double full_ns;			 /* to answer that none is left */
 };
 int measure_cost(const struct measure_source *source, uint16_t low, uint16_t high,
@@ -308,8 +312,13 @@ int measure_cost(const struct measure_source *source, uint16_t low, uint16_t hig
 #define MEASURE_LEAKS 4
 /* Beyond chance: one certificate of some ten thousand goes wrong by bad luck. */
 #define MEASURE_P_LEAST 1e-6
+/*
+ * With a million picks; the luck of fewer is greater by the root of that, and these bars are as
+ * much wider.
+ */
 #define MEASURE_DEFICIT_MOST 0.05
 #define MEASURE_GAME_MOST 1.05
+#define MEASURE_PICKS_FULL 1000000
 
 struct measure_plan {
 	size_t picks; /* of each series; at least 10,000 */

@@ -50,10 +50,22 @@ static void all_ports_are_obtained(void **state)
 	assert_int_equal(cost.filled, 64512);
 	assert_int_equal(c.held, 64512);
 	for (int i = 0; i < MEASURE_LEVELS; i++)
-		assert_true(cost.level_ns[i] > 0);
+		assert_true(cost.level_ns[i] > 0 && cost.swap_ns[i] > 0);
 	for (int i = 0; i < MEASURE_CURVE; i++)
 		assert_true(cost.curve_ns[i] > 0);
 	assert_true(cost.one_percent_ns > 0 && cost.half_ns > 0 && cost.full_ns > 0);
+}
+
+/* 99.99 % of few ports is not all of them. */
+static void few_ports_are_not_full_too_soon(void **state)
+{
+	struct counted c = { .full_at = 300 };
+	struct measure_source source = { &c, counted_open, counted_take, counted_give };
+	struct measure_cost cost;
+
+	(void)state;
+	assert_int_equal(measure_cost(&source, 2000, 2299, &cost), 0);
+	assert_int_equal(cost.filled, 300);
 }
 
 static void too_early_full_is_seen(void **state)
@@ -81,6 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(all_ports_are_obtained),
+		CASE(few_ports_are_not_full_too_soon),
 		CASE(too_early_full_is_seen),
 		CASE(more_than_all_is_a_fault),
 	};

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# minato entropy as an ordinary user: the default passes, a counter does not, the kernel beside it.
+. "$(dirname "$0")/lib.bash"
+
+entropy() { as_user env LANG=C "$M" entropy -s 1 -n 30000 "$@"; }
+# asked FILE EXPRESSION: what the certificate says, with d for the whole of it.
+asked() { python3 -c 'import json, sys; d = json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$@"; }
+
+text=$(entropy 2>"$T/said")
+is "the default meets the certificate" $? 0
+has "... and says so" "$text" '^permutation: meets the certificate$'
+is "... with nothing to complain of" "$(cat "$T/said")" ""
+has "a plot of successive ports" "$text" '^  \+-{60}\+$'
+has "every estimator has a line" "$text" 'LZ78Y predictor +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+has "all ports are obtained" "$text" 'obtained for one destination: 64512 of 64512'
+is "no plot where none is wanted" "$(entropy --no-plot | grep -c -- '+---')" 0
+
+entropy -a hash --json >"$T/hash.json" 2>"$T/said"
+is "a counter behind a hash does not" $? 1
+has "... and the lines that failed are said" "$(cat "$T/said")" '^minato: hash: game: [0-9.]+, which should be at most'
+is "... its next port is foretold" "$(asked "$T/hash.json" 'd["chooser"]["game"]["hits"] > 29900')" True
+is "... by the last plus 1" "$(asked "$T/hash.json" 'd["chooser"]["game"]["best"]')" "the last plus 1"
+is "... and it tells how often others are picked" \
+	"$(asked "$T/hash.json" 'd["leakage"][3]["p"] < 1e-9')" True
+entropy -a double-hash --json >"$T/double.json" 2>/dev/null
+is "neither does a table of counters" $? 1
+is "... whose bars are members of the JSON" \
+	"$(asked "$T/double.json" '[b["name"] for b in d["bars"]]')" \
+	"['entropy', 'game', 'runs', 'even', 'leakage', 'tracking', 'fill']"
+
+# Few descriptors, so that it is over at once.
+kernel() { (ulimit -n 1100 && entropy -n 10000 --kernel --no-plot --json); }
+kernel >"$T/kernel.json" 2>"$T/said"
+code=$?
+if [ $code = 125 ]; then
+	skip "the kernel beside it" "$(cat "$T/said")"
+else
+	is "the kernel beside it: as many picks each" \
+		"$(asked "$T/kernel.json" 'd["beside"]["kernel"]["picks"] == d["beside"]["minato"]["picks"]')" True
+	is "... in a namespace of its own" "$(asked "$T/kernel.json" 'd["beside"]["own_namespace"]')" True
+	is "... whose next port is easier to tell" \
+		"$(asked "$T/kernel.json" 'd["beside"]["kernel"]["game"]["ratio"] > d["beside"]["minato"]["game"]["ratio"]')" True
+	is "... within the descriptors there are" \
+		"$(asked "$T/kernel.json" 'd["beside"]["kernel_cost"]["ports"]')" 1036
+fi
+
+has "a name that is nearly one" "$(entropy -a permutatoin 2>&1)" 'did you mean permutation\?'
+entropy -a nonsense 2>/dev/null
+is "... is refused" $? 2
+finish
