@@ -72,6 +72,21 @@ got = sorted(s.recv(65536) for k in range(40))
 assert got == sorted(bytes([k]) * (100 + k % 3) for k in range(40))
 print("whole")
 X
+# One datagram from port 0 (RFC 768: no answer is wanted), by a raw socket.
+cat >"$T/zero.py" <<'X'
+import socket, struct, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)
+s.sendto(struct.pack("!HHHH", 0, int(sys.argv[2]), 12, 0) + b"zero", (sys.argv[1], 0))
+X
+cat >"$T/hear.py" <<'X'
+import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", int(sys.argv[1])))
+print("up", flush=True)
+data, peer = s.recvfrom(100)
+s.sendto(b"answer", peer)
+print(data.decode(), peer[1] != 0, flush=True)
+X
 chmod a+r "$T"/*.py
 bg echo.log in_peer python3 "$T/echo.py" 5000
 bg echo2.log in_peer python3 "$T/echo.py" 5001
@@ -106,6 +121,14 @@ one=$(in_guest g -- python3 "$T/ask.py" $PEER4 5000 4444)
 two=$(in_guest g -- python3 "$T/ask.py" $PEER4 5001 4444)
 is "the outside port is the same towards everyone" "$one" "$two"
 has "and it is the host's address" "$one" "^$HOST4 [0-9]+$"
+
+bg hear.log in_peer python3 "$T/hear.py" 5002
+until_true 5 grep -q up "$T/hear.log"
+init=$(as_user "$M" ps --json | python3 -c 'import json,sys
+print([g["init"] for g in json.load(sys.stdin)["guests"] if g["name"] == "g"][0])')
+nsenter --net="/proc/$init/ns/net" python3 "$T/zero.py" $PEER4 5002
+ok "a datagram from port 0 goes out, from a port of the host's" until_true 5 grep -q "zero True" "$T/hear.log"
+is "and what comes back for it harms nothing" "$(in_guest g -- python3 "$T/sizes.py" $PEER4 5000)" whole
 
 run_guest u -p 6000/udp -- python3 "$T/echo.py" 6000
 until_true 5 python3 "$T/ask.py" 127.0.0.1 6000
