@@ -10,8 +10,9 @@
 	((condition) ? (void)0 : minato_panic(__FILE__, __LINE__, #condition))
 
 /*
- * Freed slots of a pool are poisoned under AddressSanitizer, so that a stale
- * index is found at the first touch. Without it these are nothing.
+ * Freed slots of a pool, tuples and ranges of the port table are poisoned under
+ * AddressSanitizer, so that a stale index is found at the first touch. Without
+ * it these are nothing.
  */
 #if defined(__SANITIZE_ADDRESS__)
 #define BASE_POISON 1
@@ -24,11 +25,14 @@
 #ifdef BASE_POISON
 void __asan_poison_memory_region(void const volatile *addr, size_t size);
 void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
+int __asan_address_is_poisoned(void const volatile *addr);
 #define poison(addr, size) __asan_poison_memory_region((addr), (size))
 #define unpoison(addr, size) __asan_unpoison_memory_region((addr), (size))
+#define poisoned(addr) (__asan_address_is_poisoned(addr) != 0)
 #else
 #define poison(addr, size) ((void)(addr), (void)(size))
 #define unpoison(addr, size) ((void)(addr), (void)(size))
+#define poisoned(addr) ((void)(addr), false)
 #endif
 
 #endif

@@ -222,6 +222,7 @@ uint32_t entry_place(struct port_table *t, const struct port_entry *e)
 	placed->hits = 0;
 	++*generation_at(t, entry);
 	check(port_entry_live(t, entry));
+	unpoison(&port_intervals(t)[2 * entry], 2 * sizeof(struct interval));
 	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
 		if (in_slot(placed, slot))
 			link_in(t, entry, slot);
@@ -392,6 +393,7 @@ void port_remove(struct port_table *t, uint32_t entry)
 		if (in_slot(entry_at(t, entry), slot))
 			link_out(t, entry, slot);
 	}
+	poison(&port_intervals(t)[2 * entry], 2 * sizeof(struct interval));
 	++*generation_at(t, entry);
 	pool_give(&t->entries, entry);
 }

@@ -95,6 +95,9 @@ static void init_parts(struct port_table *t, const struct layout *l)
 		  (uint32_t)bucket_chain_count(t->limits.tuples_max));
 	pool_init(&t->entries, port_part(t, l->entries),
 		  sizeof(struct port_entry), t->limits.entries_max);
+	/* The memory may have served a table before. */
+	unpoison(port_part(t, l->intervals),
+		 2 * (size_t)t->limits.entries_max * sizeof(struct interval));
 }
 
 struct port_table *port_init(void *memory, const struct port_limits *limits,
