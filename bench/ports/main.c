@@ -20,6 +20,7 @@ static const struct group {
 	{ "idle", bench_idle, "memory of one host with ten million idle connections" },
 	{ "insert", bench_insert, "ten million tuples come and go" },
 	{ "lookup", bench_lookup, "look-ups, beside rte_hash" },
+	{ "ss", bench_ss, "listing 15,000 sockets, beside iproute2's ss" },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 

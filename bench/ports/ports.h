@@ -7,6 +7,7 @@
  *   idle.c    one host with ten million idle connections
  *   insert.c  ten million tuples come and go
  *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it)
+ *   ss.c      minato ss, beside iproute2's
  *
  * A new group: a file with its function, a line in main.c and in meson.build.
  */
@@ -20,6 +21,7 @@
 int bench_idle(void);
 int bench_insert(void);
 int bench_lookup(void);
+int bench_ss(void);
 
 /* --- main.c -------------------------------------------------------------- */
 
