@@ -105,6 +105,8 @@ static void put_program(FILE *out, const struct view_row *row)
 
 static void put_row(FILE *out, const struct view_row *row, const struct view_look *look)
 {
+	/* How many connections may wait is nothing that netstat knows. */
+	uint64_t send_queue = strcmp(row->state, "LISTEN") ? row->send_queue : 0;
 	bool six = row->is6 || !minato_addr_is4(&row->local.addr);
 	char local[HOST_SIZE + VIEW_WORD_SIZE];
 	char peer[HOST_SIZE + VIEW_WORD_SIZE];
@@ -114,7 +116,7 @@ static void put_row(FILE *out, const struct view_row *row, const struct view_loo
 	end_word(local, sizeof(local), &row->local, row->proto, look);
 	end_word(peer, sizeof(peer), &row->peer, row->proto, look);
 	fprintf(out, "%-4s  %6" PRIu64 " %6" PRIu64 " %-*s %-*s %-11s", proto, row->recv_queue,
-		row->send_queue, END_WIDTH, local, END_WIDTH, peer, state_word(row));
+		send_queue, END_WIDTH, local, END_WIDTH, peer, state_word(row));
 	if (look->extended)
 		put_user(out, row, look);
 	if (look->processes)
