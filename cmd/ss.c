@@ -40,6 +40,8 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, 0, "netstat", NULL, AT(netstat), 0, 0,
 	  "As netstat prints them; with -e the user and inode." },
 	{ CMD_FLAG, 'W', "wide", NULL, AT(wide), 0, 0, "With --netstat: no address is cut." },
+	{ CMD_MAYBE, 0, "watch", "SECONDS", AT(watch), 0, 0,
+	  "Again and again, each second or as often as said, with what changes marked." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-ss(1) says which members." },
 };
 
@@ -140,7 +142,7 @@ static void list_guests(struct cmd_ss *ss, const struct cmd_names *names)
 	}
 }
 
-static int list(struct cmd_ss *ss, const struct cmd_names *names)
+int cmd_ss_list(struct cmd_ss *ss, const struct cmd_names *names)
 {
 	int result = 0;
 
@@ -166,7 +168,7 @@ static int print(struct cmd_ss *ss, const struct cmd_names *names)
 		cmd_say("out of memory");
 		return CMD_FAILED;
 	}
-	code = list(ss, names);
+	code = cmd_ss_list(ss, names);
 	if (ss->chosen->guest && code != CMD_OK) {
 		cmd_ss_print_drop(print);
 		return code;
@@ -189,7 +191,7 @@ static int print_kill(struct cmd_ss *ss, const struct cmd_names *names)
 	}
 	ss->take = cmd_ss_kill;
 	ss->user = &kill;
-	code = list(ss, names);
+	code = cmd_ss_list(ss, names);
 	(void)cmd_ss_print_close(kill.print);
 	if (code == CMD_OK && !kill.closed && !kill.kept)
 		cmd_say("no such connection");
@@ -232,28 +234,42 @@ static int print_summary(const struct cmd_ss *ss, const struct cmd_names *names)
 
 /* ---- the command ---- */
 
-static int act(struct cmd_ss *ss)
+void cmd_ss_begin(struct cmd_ss *ss, struct cmd_names *names)
 {
 	const struct ss_options *chosen = ss->chosen;
-	struct cmd_names names = { 0 };
 	struct drive_error error;
-	int code;
 
+	*names = (struct cmd_names){ 0 };
 	/* Without a runtime directory there are no guests. */
-	if (!chosen->host && !chosen->guest && cmd_names_read(&names, &error) < 0)
+	if (!chosen->host && !chosen->guest && cmd_names_read(names, &error) < 0)
 		cmd_say("%s", error.text);
 	if ((chosen->processes || chosen->json) && kernel_owners_read(&ss->owners) < 0)
 		cmd_say("out of memory: owners are not shown");
 	if (chosen->extended || chosen->json)
 		ss->groups = kernel_groups_read();
 	(void)kernel_knobs_read(&ss->knobs, 0);
-	if (chosen->summary)
-		code = print_summary(ss, &names);
-	else
-		code = chosen->kill ? print_kill(ss, &names) : print(ss, &names);
+}
+
+void cmd_ss_end(struct cmd_ss *ss, struct cmd_names *names)
+{
 	kernel_owners_free(ss->owners);
 	kernel_groups_free(ss->groups);
-	cmd_names_free(&names);
+	ss->owners = NULL;
+	ss->groups = NULL;
+	cmd_names_free(names);
+}
+
+static int act(struct cmd_ss *ss)
+{
+	struct cmd_names names;
+	int code;
+
+	cmd_ss_begin(ss, &names);
+	if (ss->chosen->summary)
+		code = print_summary(ss, &names);
+	else
+		code = ss->chosen->kill ? print_kill(ss, &names) : print(ss, &names);
+	cmd_ss_end(ss, &names);
 	return code;
 }
 
@@ -261,6 +277,12 @@ static int check(const struct ss_options *chosen, const struct filter_program *p
 {
 	if (chosen->json && chosen->netstat)
 		return cmd_usage(&cmd_ss, "--json and --netstat exclude each other");
+	if (chosen->watch && (chosen->json || chosen->netstat || chosen->summary || chosen->kill))
+		return cmd_usage(&cmd_ss, "--watch shows the usual listing; it goes without "
+					  "--json, --netstat, -s and -K");
+	if (chosen->watch && cmd_watch_every(chosen->watch) < 0)
+		return cmd_usage(&cmd_ss, "--watch=%s: expected seconds, from 0.1 to 3600",
+				 chosen->watch);
 	if (chosen->host && chosen->guest)
 		return cmd_usage(&cmd_ss, "--host and --in exclude each other");
 	if (chosen->kill && !program->count && !program->stated && !chosen->guest)
@@ -269,15 +291,38 @@ static int check(const struct ss_options *chosen, const struct filter_program *p
 	return CMD_GO_ON;
 }
 
+/* netstat lists what rests or begins too, where ss leaves it out. */
+static void widen(const struct ss_options *chosen, struct filter_program *program)
+{
+	if (!chosen->netstat || chosen->all || chosen->listening || program->stated)
+		return;
+	program->stated = true;
+	program->states = FILTER_STATES_CONNECTED;
+}
+
+/* The words of the command line, as the title of a screen. */
+static void write_title(char *title, size_t size, char *const *argv)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; argv[i] && used < size; i++) {
+		int length = snprintf(title + used, size - used, "%s%s", i ? " " : "", argv[i]);
+
+		used += length > 0 ? (size_t)length : 0;
+	}
+}
+
 static int run(int argc, char **argv)
 {
 	static struct filter_program program;
+	char title[256];
 	struct ss_options chosen = { 0 };
 	struct cmd_ss ss = { .chosen = &chosen };
 	struct cmd_operands operands;
 	int code = look_for_absent(argv);
 
 	(void)argc;
+	write_title(title, sizeof(title), argv);
 	if (code == CMD_GO_ON)
 		code = cmd_parse(&cmd_ss, argv, &chosen, &operands);
 	if (code != CMD_GO_ON)
@@ -294,7 +339,10 @@ static int run(int argc, char **argv)
 	code = cmd_filter_read(&program, &ss.filter, operands.words, chosen.filter);
 	if (code == CMD_GO_ON)
 		code = check(&chosen, &program);
-	return code == CMD_GO_ON ? act(&ss) : code;
+	if (code != CMD_GO_ON)
+		return code;
+	widen(&chosen, &program);
+	return chosen.watch ? cmd_ss_watch(&ss, title) : act(&ss);
 }
 
 const struct cmd_command cmd_ss = {

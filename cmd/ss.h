@@ -6,6 +6,7 @@
 #include "cmd/cmd.h"
 #include "kernel/kernel.h"
 #include "view/filter.h"
+#include "view/watch.h"
 
 /* What the command line says. */
 struct ss_options {
@@ -13,6 +14,7 @@ struct ss_options {
 	bool no_header, oneline, processes, extended, json;
 	bool timers, info, memory, summary, kill, host, netstat, wide;
 	const char *guest, *filter;
+	const char *watch; /* seconds, "" or NULL */
 };
 
 /* One run: where rows come from, and where they go. */
@@ -26,6 +28,15 @@ struct cmd_ss {
 	int (*take)(struct cmd_ss *ss, const struct view_row *row);
 	void *user; /* of `take` */
 };
+
+/*
+ * Reads the host, the guests of these names, or the one that was chosen, and gives every row on.
+ * CMD_OK, or the exit code after it has said what is wrong.
+ */
+int cmd_ss_list(struct cmd_ss *ss, const struct cmd_names *names);
+/* Reads what rows are described by, as it is now: guests' names, owners, cgroups, knobs. */
+void cmd_ss_begin(struct cmd_ss *ss, struct cmd_names *names);
+void cmd_ss_end(struct cmd_ss *ss, struct cmd_names *names);
 
 /* Puts the row to the filter, and gives it on. */
 int cmd_ss_row(struct cmd_ss *ss, const struct view_row *row);
@@ -70,6 +81,12 @@ struct cmd_ss_print *cmd_ss_print_open(struct cmd_ss *ss, bool host_only);
 int cmd_ss_print_row(struct cmd_ss_print *print, const struct view_row *row);
 /* Prints what is left. 0 or negative errno. */
 int cmd_ss_print_close(struct cmd_ss_print *print);
+/* Prints what waits for names of hosts. 0 or negative errno. */
+int cmd_ss_print_flush(struct cmd_ss_print *print);
+/* How it is drawn; lives as long. */
+const struct view_look *cmd_ss_print_look(const struct cmd_ss_print *print);
+/* From now on rows go to the watch, not to standard output; it is ended by cmd_ss_print_drop. */
+void cmd_ss_print_to(struct cmd_ss_print *print, struct watch *watch);
 /* Ends it where there is nothing to list: no heading, no empty document. */
 void cmd_ss_print_drop(struct cmd_ss_print *print);
 
@@ -128,9 +145,36 @@ void cmd_resolver_learn(struct cmd_resolver *resolver, const struct view_row *ro
 /* The name, or NULL; `user` is the resolver, so that this is a view_look's host. */
 const char *cmd_resolver_name(void *user, const struct minato_addr *addr);
 /*
- * How many addresses a host of that name has, at most `size`; family 4, 6, or 0 for both. Takes five
- * seconds at most. -ENOENT where there is none, -ETIMEDOUT.
+ * How many addresses a host of that name has, at most `size`; family 4, 6, or 0 for both. Takes
+ * five seconds at most. -ENOENT where there is none, -ETIMEDOUT.
  */
 int cmd_resolve_name(const char *name, uint8_t family, struct minato_addr *addrs, int size);
+
+/* ---- ss_watch.c: minato ss --watch ---- */
+
+/* `title` says in words what is listed. Returns the exit code. */
+int cmd_ss_watch(struct cmd_ss *ss, const char *title);
+
+/* ---- watching.c: a listing again and again ---- */
+
+#define CMD_WATCH_MS_LEAST 100
+#define CMD_WATCH_MS_MOST 3600000
+
+struct cmd_watch {
+	const char *title; /* what is shown, in a few words */
+	int64_t every_ms;
+	struct view_look look;
+	/* Gives each row to watch_row; CMD_OK, or an exit code after it has said what is wrong. */
+	int (*list)(void *user, struct watch *watch);
+	void *user;
+};
+
+/* Milliseconds of a text of seconds, "2" or "0.5"; "" is one second. -EINVAL beyond the bounds. */
+int64_t cmd_watch_every(const char *text);
+/*
+ * Shows the listing until the user ends it: on a terminal as a screen, elsewhere as lines. Returns
+ * the exit code; a signal that ends it ends the process.
+ */
+int cmd_watch(const struct cmd_watch *plan);
 
 #endif

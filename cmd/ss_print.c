@@ -23,11 +23,16 @@ struct cmd_ss_print {
 	struct view_stream *stream; /* NULL until there is a row, or the end */
 	struct minato_services *services;
 	struct cmd_resolver *resolver;
-	struct held *held; /* NULL: rows are printed at once */
+	struct held *held;   /* NULL: rows are printed at once */
+	struct watch *watch; /* rows go there instead; or NULL */
 };
 
 static int put_row(struct cmd_ss_print *print, const struct view_row *row)
 {
+	if (print->watch) {
+		watch_row(print->watch, row);
+		return 0;
+	}
 	if (!print->stream)
 		print->stream = print->view->open(stdout, &print->look);
 	return print->stream ? print->view->row(print->stream, row) : -ENOMEM;
@@ -152,6 +157,21 @@ struct cmd_ss_print *cmd_ss_print_open(struct cmd_ss *ss, bool host_only)
 	return print;
 }
 
+const struct view_look *cmd_ss_print_look(const struct cmd_ss_print *print)
+{
+	return &print->look;
+}
+
+void cmd_ss_print_to(struct cmd_ss_print *print, struct watch *watch)
+{
+	print->watch = watch;
+}
+
+int cmd_ss_print_flush(struct cmd_ss_print *print)
+{
+	return print->held ? print_held(print) : 0;
+}
+
 void cmd_ss_print_drop(struct cmd_ss_print *print)
 {
 	cmd_resolver_close(print->resolver);
@@ -162,7 +182,7 @@ void cmd_ss_print_drop(struct cmd_ss_print *print)
 
 int cmd_ss_print_close(struct cmd_ss_print *print)
 {
-	int result = print->held ? print_held(print) : 0;
+	int result = cmd_ss_print_flush(print);
 	int closed = -ENOMEM;
 
 	if (!print->stream)

@@ -73,8 +73,7 @@ static const struct predicate {
 };
 
 #define BIT(state) (1u << (state))
-#define CONNECTED                                                                                  \
-	~(BIT(MINATO_LISTEN) | BIT(MINATO_CLOSED) | FILTER_STATE_BOUND | FILTER_STATE_NONE)
+#define CONNECTED FILTER_STATES_CONNECTED
 #define BUCKET (BIT(MINATO_SYN_RECEIVED) | BIT(MINATO_TIME_WAIT))
 
 /* The names of ss(8), then those that listings show. */

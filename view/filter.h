@@ -64,6 +64,10 @@ struct filter_node {
 #define FILTER_STATE_NONE 1u	      /* rows that are no sockets */
 #define FILTER_STATE_BOUND (1u << 13) /* TCP, bound and not more; as newer kernels list it */
 
+/* All that have a peer, or had one. */
+#define FILTER_STATES_CONNECTED                                                                    \
+	~((1u << MINATO_LISTEN) | (1u << MINATO_CLOSED) | FILTER_STATE_BOUND | FILTER_STATE_NONE)
+
 struct filter_program {
 	bool stated;	 /* there were state words */
 	uint32_t states; /* then these are wanted */

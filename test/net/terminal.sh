@@ -4,7 +4,7 @@
 # who types is played by terminal.py.
 . "$(dirname "$0")/lib.bash"
 world_up
-cp "$(dirname "$0")/terminal.py" "$T/terminal.py"
-chmod 644 "$T/terminal.py"
+cp "$(dirname "$0")"/{terminal,ptyplay}.py "$T"
+chmod 644 "$T"/*.py
 cd "$T" || exit 1
 as_user python3 "$T/terminal.py" "$M"
