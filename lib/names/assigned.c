@@ -81,9 +81,9 @@ enum minato_service_state minato_service_state(uint8_t proto, uint16_t port)
 }
 
 /* Where the postings of the name begin, if it is one. */
-static uint32_t slot_of(const char *name, size_t len)
+static uint32_t slot_of(const char *name)
 {
-	uint32_t hash = names_hash(name, len);
+	uint32_t hash = names_hash(name);
 	uint64_t bucket = (uint64_t)hash * names_bucket_count >> 32;
 	uint32_t moved = names_displacements[bucket] * GOLDEN;
 
@@ -93,14 +93,13 @@ static uint32_t slot_of(const char *name, size_t len)
 
 int minato_service_port(uint8_t proto, const char *name)
 {
-	size_t len = names_length(name);
 	uint32_t bit = names_bit(proto);
-	uint32_t i = names_slots[slot_of(name, len)];
+	uint32_t i = names_slots[slot_of(name)];
 
 	for (; i < names_posting_count; i++) {
 		const struct names_row *row = &names_rows[names_postings[i]];
 
-		if (!names_equal(names_pool + row->name, name, len))
+		if (!names_same(names_pool + row->name, name))
 			return -ENOENT;
 		if (row->protocols & bit)
 			return row->port;

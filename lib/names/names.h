@@ -59,14 +59,13 @@ uint32_t names_bit(uint8_t proto);
 
 /* ---- spelling.c ---- */
 
-/* Characters before the NUL. */
-size_t names_length(const char *text);
 /* Letters of ASCII are the same in either case (RFC 6335 5.1). */
 char names_lower(char c);
 /* Whether the `len` bytes of `text` spell `name`, which ends with NUL. */
 bool names_equal(const char *name, const char *text, size_t len);
+bool names_same(const char *a, const char *b);
 /* Of all spellings of a name one hash: the one of tools/make-registry. */
-uint32_t names_hash(const char *text, size_t len);
+uint32_t names_hash(const char *name);
 uint32_t names_scramble(uint32_t x);
 
 #endif

@@ -60,9 +60,9 @@ static uint32_t port_bucket(const struct minato_services *services,
 }
 
 static uint32_t name_bucket(const struct minato_services *services,
-			    const char *name, size_t len)
+			    const char *name)
 {
-	uint32_t hash = names_hash(name, len);
+	uint32_t hash = names_hash(name);
 
 	return services->buckets + (hash & (services->buckets - 1));
 }
@@ -249,8 +249,7 @@ static void chain(struct minato_services *services, uint32_t *heads)
 		const char *name = names_in(services) + rows[i].name;
 		uint32_t *by_port = heads + port_bucket(services, rows[i].proto,
 							rows[i].port);
-		uint32_t *by_name =
-			heads + name_bucket(services, name, names_length(name));
+		uint32_t *by_name = heads + name_bucket(services, name);
 
 		rows[i].next_by_port = *by_port;
 		rows[i].next_by_name = *by_name;
@@ -322,16 +321,15 @@ const char *minato_services_name(const struct minato_services *services,
 int minato_services_port(const struct minato_services *services, uint8_t proto,
 			 const char *name)
 {
-	size_t len = names_length(name);
 	const struct overlay_row *row;
 	uint32_t i = NONE;
 
 	if (services)
-		i = heads_in(services)[name_bucket(services, name, len)];
+		i = heads_in(services)[name_bucket(services, name)];
 	for (; i != NONE; i = row->next_by_name) {
 		row = rows_in(services) + i;
 		if (row->proto == proto &&
-		    names_equal(names_in(services) + row->name, name, len))
+		    names_same(names_in(services) + row->name, name))
 			return row->port;
 	}
 	return minato_service_port(proto, name);
@@ -345,13 +343,11 @@ struct collection {
 
 static void collect(struct collection *found, const char *name)
 {
-	size_t len = names_length(name);
-
 	for (size_t i = 0; i < found->count; i++) {
-		if (names_equal(found->names[i], name, len))
+		if (names_same(found->names[i], name))
 			return;
 	}
-	if (len && found->count < found->room)
+	if (*name && found->count < found->room)
 		found->names[found->count++] = name;
 }
 

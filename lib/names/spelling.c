@@ -17,15 +17,6 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-size_t names_length(const char *text)
-{
-	size_t length = 0;
-
-	while (text[length])
-		length++;
-	return length;
-}
-
 char names_lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -40,6 +31,15 @@ bool names_equal(const char *name, const char *text, size_t len)
 	return !name[len];
 }
 
+bool names_same(const char *a, const char *b)
+{
+	for (; names_lower(*a) == names_lower(*b); a++, b++) {
+		if (!*a)
+			return true;
+	}
+	return false;
+}
+
 uint32_t names_scramble(uint32_t x)
 {
 	x ^= x >> 16;
@@ -49,12 +49,12 @@ uint32_t names_scramble(uint32_t x)
 	return x ^ x >> 16;
 }
 
-uint32_t names_hash(const char *text, size_t len)
+uint32_t names_hash(const char *name)
 {
 	uint32_t h = HASH_START;
 
-	for (size_t i = 0; i < len; i++)
-		h = (h ^ (uint8_t)names_lower(text[i])) * HASH_FACTOR;
+	for (; *name; name++)
+		h = (h ^ (uint8_t)names_lower(*name)) * HASH_FACTOR;
 	return names_scramble(h);
 }
 
