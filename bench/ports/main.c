@@ -21,6 +21,7 @@ static const struct group {
 	{ "insert", bench_insert, "ten million tuples come and go" },
 	{ "lookup", bench_lookup, "look-ups, beside rte_hash" },
 	{ "ss", bench_ss, "listing 15,000 sockets, beside iproute2's ss" },
+	{ "services", bench_services, "names of ports, both ways" },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 

@@ -8,6 +8,7 @@
  *   insert.c  ten million tuples come and go
  *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it)
  *   ss.c      minato ss, beside iproute2's
+ *   services.c  names of ports, both ways, beside libc's
  *
  * A new group: a file with its function, a line in main.c and in meson.build.
  */
@@ -22,6 +23,7 @@ int bench_idle(void);
 int bench_insert(void);
 int bench_lookup(void);
 int bench_ss(void);
+int bench_services(void);
 
 /* --- main.c -------------------------------------------------------------- */
 
