@@ -193,8 +193,8 @@ static int print_kill(struct cmd_ss *ss, const struct cmd_names *names)
 	ss->user = &kill;
 	code = cmd_ss_list(ss, names);
 	(void)cmd_ss_print_close(kill.print);
-	if (code == CMD_OK && !kill.closed && !kill.kept)
-		cmd_say("no such connection");
+	if (code == CMD_OK)
+		cmd_ss_kill_end(&kill);
 	return code == CMD_OK && !kill.closed ? CMD_REFUSED : code;
 }
 

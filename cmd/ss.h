@@ -99,6 +99,8 @@ struct cmd_ss_kill {
 
 /* A `take` that closes what the row is about, and shows it; what it cannot close it says. */
 int cmd_ss_kill(struct cmd_ss *ss, const struct view_row *row);
+/* Says what there is to say when all rows have come. */
+void cmd_ss_kill_end(const struct cmd_ss_kill *kill);
 
 /* ---- ss_summary.c: counts of sockets ---- */
 

@@ -54,6 +54,9 @@ static int end_it(const struct view_row *row, struct drive_error *error)
 	return cut_flow(row, error);
 }
 
+/* As many reasons are said; the rest is counted. */
+#define REASONS_MAX 8
+
 static void say_kept(const struct view_row *row, const char *why)
 {
 	char address[2][VIEW_WORD_SIZE];
@@ -73,10 +76,18 @@ int cmd_ss_kill(struct cmd_ss *ss, const struct view_row *row)
 	struct drive_error error = { "" };
 
 	if (end_it(row, &error) < 0) {
-		say_kept(row, error.text);
-		kill->kept++;
+		if (kill->kept++ < REASONS_MAX)
+			say_kept(row, error.text);
 		return 0;
 	}
 	kill->closed++;
 	return cmd_ss_print_row(kill->print, row);
+}
+
+void cmd_ss_kill_end(const struct cmd_ss_kill *kill)
+{
+	if (!kill->closed && !kill->kept)
+		cmd_say("no such connection");
+	if (kill->kept > REASONS_MAX)
+		cmd_say("%zu more were not closed", kill->kept - REASONS_MAX);
 }

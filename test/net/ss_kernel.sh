@@ -50,10 +50,12 @@ END
 bg sockets.log python3 "$T/sockets.py"
 until_true 10 grep -q ready "$T/sockets.log"
 
-# Fields between single spaces, without what changes from one moment to the next, and without the
-# empty line that ss prints below a connection of which TCP knows nothing any more.
+# Fields between single spaces, without what changes from one moment to the next (of the counts:
+# those of the whole machine), and without the empty line that ss prints below a connection of which
+# TCP knows nothing any more.
 fields() {
 	sed -E 's/[[:space:]]+/ /g; s/^ //; s/ $//; s/ last(snd|rcv|ack):[0-9]+//g
+		s/^TCP: [0-9]+ /TCP: /; s/(closed|orphaned) [0-9]+/\1/g
 		s/\((timewait|keepalive|on),[^,]*/(\1/; /^$/d; /^nl /d'
 }
 same() { # OPTIONS...: ss and minato ss --host say the same
@@ -93,6 +95,8 @@ is "-K without a filter does nothing" "$?" 2
 if [ "$NET_REAL_ROOT" = 1 ]; then
 	has "-K as an ordinary user says what is missing" \
 		"$(as_user "$M" ss -K sport = :7003 2>&1)" "not closed: .*CAP_NET_ADMIN"
+	has "but not for each of many" "$(as_user "$M" ss -K state all 2>&1)" \
+		"^minato: [0-9]+ more were not closed"
 	is "and closes nothing" "$(ss -H -tn sport = :7003 | wc -l)" 1
 fi
 closed=$("$M" ss -KHtn sport = :7003 2>"$T/why")
