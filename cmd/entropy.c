@@ -90,7 +90,7 @@ static int measure_beside(struct cmd_beside *beside, const struct measure_source
 
 	if (plan->progress)
 		plan->progress(plan->user, "the kernel's choices", 0.99);
-	kernel = cmd_kernel_measure(plan->picks, false, &error);
+	kernel = cmd_kernel_measure(plan->picks, &error);
 	beside->kernel = kernel;
 	if (!kernel) {
 		cmd_say("%s", error.text);

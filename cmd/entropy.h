@@ -44,10 +44,10 @@ struct cmd_kernel {
 
 /*
  * Connects over loopback from ports that the kernel chooses among few, at most `picks` times, then
- * from a wider range that fills up. `cost_only` leaves the first out. In a child, in a network
- * namespace that it makes if it may. NULL with a text when it cannot.
+ * from a wider range that fills up; in a child, in a network namespace that it makes if it may.
+ * NULL with a text when it cannot.
  */
-struct cmd_kernel *cmd_kernel_measure(size_t picks, bool cost_only, struct drive_error *error);
+struct cmd_kernel *cmd_kernel_measure(size_t picks, struct drive_error *error);
 void cmd_kernel_free(struct cmd_kernel *kernel);
 
 /* Both measured alike: the kernel, and minato with as many picks and ports. */

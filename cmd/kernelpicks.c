@@ -292,7 +292,7 @@ static uint32_t ports_allowed(const struct asking *a)
 	return most / 2 * 2;
 }
 
-static int time_all(struct asking *a, bool all)
+static int time_all(struct asking *a)
 {
 	struct cmd_kernel_cost *cost = &a->out->cost;
 	int64_t end = now_ns() + CMD_KERNEL_COST_MS * INT64_C(1000000);
@@ -314,15 +314,13 @@ static int time_all(struct asking *a, bool all)
 		result = hold_until(a, (uint32_t)(0.51 * cost->ports), end);
 		if (result == 0)
 			result = time_choice(a, &cost->half_ns);
-		if (!all)
-			break;
 	}
 	cost->filled = a->count;
 	/* What the time did not allow is left out. */
 	return result == -ETIMEDOUT && cost->half_ns > 0 ? 0 : result;
 }
 
-static int ask(struct cmd_kernel *out, size_t picks, bool cost_only)
+static int ask(struct cmd_kernel *out, size_t picks)
 {
 	struct asking a = { .out = out };
 	int result;
@@ -331,12 +329,12 @@ static int ask(struct cmd_kernel *out, size_t picks, bool cost_only)
 	if (out->own)
 		(void)write_text(BACKLOG_FILE, "65535");
 	result = listen_there(&a);
-	if (result == 0 && !cost_only)
+	if (result == 0)
 		result = record(&a, picks);
-	return result == 0 ? time_all(&a, !cost_only) : result;
+	return result == 0 ? time_all(&a) : result;
 }
 
-struct cmd_kernel *cmd_kernel_measure(size_t picks, bool cost_only, struct drive_error *error)
+struct cmd_kernel *cmd_kernel_measure(size_t picks, struct drive_error *error)
 {
 	struct cmd_kernel *out =
 		mmap(NULL, sizeof(*out), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -347,15 +345,15 @@ struct cmd_kernel *cmd_kernel_measure(size_t picks, bool cost_only, struct drive
 		drive_fail(error, errno, "out of memory");
 		return NULL;
 	}
+	if (picks > CMD_KERNEL_PICKS_MAX)
+		picks = CMD_KERNEL_PICKS_MAX;
 	out->result = -EINTR;
 	child = fork();
 	if (child == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		alarm(LIFE_S);
 		if (getppid() == parent)
-			out->result = ask(
-				out, picks < CMD_KERNEL_PICKS_MAX ? picks : CMD_KERNEL_PICKS_MAX,
-				cost_only);
+			out->result = ask(out, picks);
 		_exit(0);
 	}
 	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)

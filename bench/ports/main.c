@@ -22,6 +22,7 @@ static const struct group {
 	{ "lookup", bench_lookup, "look-ups, beside rte_hash" },
 	{ "ss", bench_ss, "listing 15,000 sockets, beside iproute2's ss" },
 	{ "services", bench_services, "names of ports, both ways" },
+	{ "entropy", bench_entropy, "what can be known of the next port" },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 

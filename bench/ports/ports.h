@@ -9,6 +9,7 @@
  *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it)
  *   ss.c      minato ss, beside iproute2's
  *   services.c  names of ports, both ways, beside libc's
+ *   entropy.c  what can be known of the next port
  *
  * A new group: a file with its function, a line in main.c and in meson.build.
  */
@@ -24,6 +25,7 @@ int bench_insert(void);
 int bench_lookup(void);
 int bench_ss(void);
 int bench_services(void);
+int bench_entropy(void);
 
 /* --- main.c -------------------------------------------------------------- */
 
