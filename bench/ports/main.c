@@ -19,6 +19,7 @@ static const struct group {
 	/* Memory first: what runs later leaves some behind. */
 	{ "idle", bench_idle, "memory of one host with ten million idle connections" },
 	{ "insert", bench_insert, "ten million tuples come and go" },
+	{ "choose", bench_choose, "ports chosen, beside the kernel's choice in connect()" },
 	{ "lookup", bench_lookup, "look-ups, beside rte_hash" },
 	{ "ss", bench_ss, "listing 15,000 sockets, beside iproute2's ss" },
 	{ "services", bench_services, "names of ports, both ways" },

@@ -6,6 +6,7 @@
  *   main.c    the groups, what they share
  *   idle.c    one host with ten million idle connections
  *   insert.c  ten million tuples come and go
+ *   choose.c  ports chosen, beside the kernel's choice in connect() (connect.c)
  *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it)
  *   ss.c      minato ss, beside iproute2's
  *   services.c  names of ports, both ways, beside libc's
@@ -26,6 +27,17 @@ int bench_lookup(void);
 int bench_ss(void);
 int bench_services(void);
 int bench_entropy(void);
+int bench_choose(void);
+
+/* --- connect.c ----------------------------------------------------------- */
+
+/* The narrowed range, and how much of it one destination holds. */
+#define CONNECT_LOW 20000u
+#define CONNECT_HIGH 36383u
+#define CONNECT_HELD 10240u
+/* ns of the kernel's choice past half of the range; -1: could not be measured,
+   and said why. */
+double connect_choice_ns(void);
 
 /* --- main.c -------------------------------------------------------------- */
 

@@ -42,11 +42,6 @@ void bitmap_give(struct bitmap *b, uint16_t port)
 	b->total++;
 }
 
-bool bitmap_free(const struct bitmap *b, uint16_t port)
-{
-	return (b->word[port >> 6] & bit_of(port)) != 0;
-}
-
 /* By hand: the builtin may call into the compiler's library. */
 static uint32_t ones(uint64_t v)
 {
@@ -55,6 +50,17 @@ static uint32_t ones(uint64_t v)
 	    (v >> 2 & UINT64_C(0x3333333333333333));
 	v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
 	return (uint32_t)(v * UINT64_C(0x0101010101010101) >> 56);
+}
+
+/* Free bits in eight words: their counts, summed in lanes of 16 bits. */
+static uint32_t count_eight(const uint8_t *count)
+{
+	const uint64_t lanes = UINT64_C(0x00ff00ff00ff00ff);
+	uint64_t v;
+
+	memcpy(&v, count, sizeof(v));
+	v = (v & lanes) + (v >> 8 & lanes);
+	return (uint32_t)(v * UINT64_C(0x0001000100010001) >> 48);
 }
 
 /* Free ports below `end`, which may be 65,536. */
@@ -66,7 +72,9 @@ static uint32_t count_below(const struct bitmap *b, uint32_t end)
 
 	for (uint32_t g = 0; g < group; g++)
 		sum += b->group[g];
-	for (uint32_t w = group * WORDS_PER_GROUP; w < word; w++)
+	for (uint32_t w = group * WORDS_PER_GROUP; w + 8 <= word; w += 8)
+		sum += count_eight(&b->count[w]);
+	for (uint32_t w = word & ~UINT32_C(7); w < word; w++)
 		sum += b->count[w];
 	if ((end & 63) != 0)
 		sum += ones(b->word[word] & (bit_of((uint16_t)end) - 1));
@@ -108,6 +116,10 @@ uint16_t bitmap_select(const struct bitmap *b, uint16_t low, uint32_t k)
 	while (k >= b->group[group])
 		k -= b->group[group++];
 	word = group * WORDS_PER_GROUP;
+	while (k >= count_eight(&b->count[word])) {
+		k -= count_eight(&b->count[word]);
+		word += 8;
+	}
 	while (k >= b->count[word])
 		k -= b->count[word++];
 	return (uint16_t)(word * 64 + select_bit(b->word[word], k));

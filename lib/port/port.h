@@ -280,7 +280,10 @@ struct bitmap {
 void bitmap_init(struct bitmap *b);
 void bitmap_take(struct bitmap *b, uint16_t port);
 void bitmap_give(struct bitmap *b, uint16_t port);
-bool bitmap_free(const struct bitmap *b, uint16_t port);
+static inline bool bitmap_free(const struct bitmap *b, uint16_t port)
+{
+	return (b->word[port >> 6] >> (port & 63) & 1) != 0;
+}
 /* Free ports in [low, high]. */
 uint32_t bitmap_count(const struct bitmap *b, uint16_t low, uint16_t high);
 /* The k-th (from 0) free port at or above `low`; k < count. */
@@ -348,7 +351,7 @@ struct port_entry;
 /* permute.c: a keyed permutation of [0, size), size 1..65535. */
 struct permutation {
 	struct hash_key key;
-	uint32_t size, half_bits;
+	uint32_t size, high_bits, low_bits;
 };
 void permute_init(struct permutation *p, const struct hash_key *key,
 		  uint32_t size);

@@ -354,7 +354,8 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 		t->space[space_of(*body.identity)].associations++;
 	else
 		ledger_use(t, space_of(*body.identity), key->local_port);
-	note(t, tuple, !ref.yields);
+	if (!association)
+		destination_note(t, key, !ref.yields);
 	return tuple;
 }
 

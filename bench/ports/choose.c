@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Ports chosen: how many one destination gets, and what each costs. */
+#include "ports.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "minato/minato.h"
+
+#define PORTS 64512u
+#define PICKS 20000u
+#define ROUNDS 9u
+
+struct lender {
+	struct minato *m;
+	size_t size;
+	struct minato_wish wish;
+	uint64_t *lease; /* what is lent */
+	uint32_t count;
+};
+
+static struct lender lender_new(uint16_t low, uint16_t high)
+{
+	struct lender l = { .wish = { .proto = MINATO_TCP, .low = low, .high = high } };
+	struct minato_config c;
+
+	minato_config_init(&c);
+	c.seed[0] = 0x706f7274;
+	c.seed[1] = low;
+	l.wish.local = minato_addr4(192, 0, 2, 1);
+	l.wish.remote = (struct minato_endpoint){ minato_addr4(198, 51, 100, 1), 443 };
+	l.size = minato_size(&c);
+	l.lease = calloc(PORTS + 1, sizeof(*l.lease));
+	if (l.lease == NULL ||
+	    minato_create(reserve(l.size), l.size, &c, (struct minato_time){ 0 }, &l.m) != 0) {
+		say("no host value");
+		exit(1);
+	}
+	return l;
+}
+
+static void lender_end(struct lender *l)
+{
+	munmap(l->m, l->size);
+	free(l->lease);
+}
+
+static bool lend(struct lender *l)
+{
+	uint16_t port;
+
+	if (minato_port_take(l->m, &l->wish, &l->lease[l->count], &port) != 0)
+		return false;
+	l->count++;
+	return true;
+}
+
+static void fill(struct lender *l, uint32_t count)
+{
+	while (l->count < count && lend(l))
+		;
+}
+
+/* ns of a port taken and given back, the median of rounds. */
+static double pick(struct lender *l)
+{
+	double values[ROUNDS];
+
+	for (uint32_t r = 0; r < ROUNDS; r++) {
+		const double start = now_ns();
+		for (uint32_t i = 0; i < PICKS; i++) {
+			lend(l);
+			minato_port_give(l->m, l->lease[--l->count], true);
+		}
+		values[r] = (now_ns() - start) / PICKS;
+	}
+	return median(values, ROUNDS);
+}
+
+/* ns until it is said that none is left. */
+static double refuse(struct lender *l)
+{
+	const double start = now_ns();
+
+	for (uint32_t i = 0; i < 1000; i++)
+		lend(l);
+	return (now_ns() - start) / 1000;
+}
+
+static void beside_the_kernel(void)
+{
+	const double kernel = connect_choice_ns();
+	struct lender l = lender_new(CONNECT_LOW, CONNECT_HIGH);
+	double ours;
+
+	if (kernel > 0) {
+		fill(&l, CONNECT_HELD);
+		ours = pick(&l);
+		figure("connect_choice_ns", kernel, "ns");
+		figure("pick_beside_connect_ns", ours, "ns");
+		figure("pick_vs_connect_choice", kernel / ours, "times");
+	}
+	lender_end(&l);
+}
+
+int bench_choose(void)
+{
+	static const struct {
+		const char *name;
+		double share;
+	} at[] = { { "0", 0 },	    { "1", 0.01 },    { "50", 0.5 },	{ "90", 0.9 },
+		   { "99", 0.99 }, { "999", 0.999 }, { "9999", 0.9999 } };
+	struct lender l = lender_new(0, 0);
+	double one = 0;
+
+	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
+		fill(&l, (uint32_t)(PORTS * at[i].share));
+		const double ns = pick(&l);
+		figure_of("pick_%s_ns", at[i].name, ns, "ns");
+		if (at[i].share == 0.01)
+			one = ns;
+		if (at[i].share == 0.999)
+			figure("pick_999_over_pick_1", ns / one, "times");
+	}
+	fill(&l, PORTS + 1);
+	figure("fill_64512", l.count, "ports");
+	figure("pick_full_ns", refuse(&l), "ns");
+	lender_end(&l);
+	beside_the_kernel();
+	return 0;
+}
