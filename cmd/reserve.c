@@ -279,7 +279,7 @@ static void say_missing(const struct errand *errand, const struct drive_reserved
 {
 	static const char *const remedies[DRIVE_ORIGIN_COUNT] = {
 		[DRIVE_ORIGIN_USER] = "remove that, as a whole",
-		[DRIVE_ORIGIN_SYSTEM] = "root changes " DRIVE_RESERVED_SYSTEM,
+		[DRIVE_ORIGIN_SYSTEM] = ("root changes " DRIVE_RESERVED_SYSTEM),
 		[DRIVE_ORIGIN_KERNEL] = "sysctl net.ipv4.ip_local_reserved_ports changes it",
 		[DRIVE_ORIGIN_GUEST] = "remove that, as a whole",
 	};
