@@ -152,6 +152,30 @@ static void note(struct answer *answer, const char *format, ...)
 	va_end(args);
 }
 
+/* Who keeps it for somebody, beside the kernel. */
+static void note_reservations(struct answer *answer)
+{
+	struct drive_reserved reserved;
+	char text[DRIVE_RESERVATION_TEXT];
+
+	drive_reserved_read(&reserved, NULL, NULL);
+	for (size_t i = 0; i < reserved.count; i++) {
+		const struct drive_reservation *one = &reserved.list[i];
+		const struct drive_reserved alone = { &reserved.list[i], 1 };
+
+		if (one->origin == DRIVE_ORIGIN_KERNEL ||
+		    !drive_reserved_find(&alone, answer->asked.port, answer->asked.proto))
+			continue;
+		drive_reservation_text(text, one);
+		note(answer,
+		     "Reserved by the %s%s%s: minato chooses it for nobody. To end that: %sminato "
+		     "reserve rm %s",
+		     drive_origin_word(one->origin), *one->note ? ": " : "", one->note,
+		     one->origin == DRIVE_ORIGIN_SYSTEM ? "sudo " : "", text);
+	}
+	drive_reserved_free(&reserved);
+}
+
 /* What the kernel itself makes of the port. */
 static void note_rules(struct answer *answer)
 {
@@ -261,6 +285,7 @@ static int find(struct answer *answer, const struct who_options *chosen,
 	answer->verdict = try_it(asked);
 	if (answer->verdict == VERDICT_FORBIDDEN && held_on_host(&answer->holders))
 		answer->verdict = VERDICT_TAKEN;
+	note_reservations(answer);
 	note_rules(answer);
 	if (answer->verdict != VERDICT_FREE)
 		answer->nearest_count =
