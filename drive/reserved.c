@@ -204,18 +204,13 @@ static void say_wrong(drive_wrong_fn *wrong, void *user, const char *where, size
 	wrong(user, text);
 }
 
-int drive_reserved_file(struct drive_reserved *reserved, const char *path, enum drive_origin origin,
-			drive_wrong_fn *wrong, void *user, struct drive_error *error)
+int drive_reserved_stream(struct drive_reserved *reserved, FILE *file, const char *name,
+			  drive_wrong_fn *wrong, void *user, struct drive_error *error)
 {
-	FILE *file = fopen(path, "re");
 	char *line = NULL;
 	size_t room = 0;
 	int result = 0;
 
-	if (!file)
-		return errno == ENOENT || errno == ENOTDIR ?
-			       0 :
-			       drive_fail(error, errno, "%s: %s", path, strerror(errno));
 	for (size_t number = 1; result == 0 && getline(&line, &room, file) >= 0; number++) {
 		struct drive_reservation one;
 		struct drive_error why;
@@ -224,17 +219,31 @@ int drive_reserved_file(struct drive_reserved *reserved, const char *path, enum 
 		text[strcspn(text, "\r\n")] = '\0';
 		if (!*text || *text == '#')
 			continue;
-		if (read_line(&one, text, &why) < 0) {
-			say_wrong(wrong, user, path, number, why.text);
-			continue;
-		}
-		one.origin = origin;
-		if (drive_reserved_add(reserved, &one) < 0)
-			result = drive_fail(error, ENOMEM, "%s: out of memory", path);
+		if (read_line(&one, text, &why) < 0)
+			say_wrong(wrong, user, name, number, why.text);
+		else if (drive_reserved_add(reserved, &one) < 0)
+			result = drive_fail(error, ENOMEM, "%s: out of memory", name);
 	}
 	if (result == 0 && ferror(file))
-		result = drive_fail(error, EIO, "%s cannot be read", path);
+		result = drive_fail(error, EIO, "%s cannot be read", name);
 	free(line);
+	return result;
+}
+
+int drive_reserved_file(struct drive_reserved *reserved, const char *path, enum drive_origin origin,
+			drive_wrong_fn *wrong, void *user, struct drive_error *error)
+{
+	FILE *file = fopen(path, "re");
+	size_t before = reserved->count;
+	int result;
+
+	if (!file)
+		return errno == ENOENT || errno == ENOTDIR ?
+			       0 :
+			       drive_fail(error, errno, "%s: %s", path, strerror(errno));
+	result = drive_reserved_stream(reserved, file, path, wrong, user, error);
+	for (size_t i = before; i < reserved->count; i++)
+		reserved->list[i].origin = origin;
 	fclose(file);
 	return result;
 }

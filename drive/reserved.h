@@ -11,6 +11,8 @@
 #ifndef MINATO_DRIVE_RESERVED_H
 #define MINATO_DRIVE_RESERVED_H
 
+#include <stdio.h>
+
 #include "drive/drive.h"
 
 #define DRIVE_RESERVED_TCP 1u
@@ -81,6 +83,9 @@ typedef void drive_wrong_fn(void *user, const char *text);
  */
 int drive_reserved_file(struct drive_reserved *reserved, const char *path, enum drive_origin origin,
 			drive_wrong_fn *wrong, void *user, struct drive_error *error);
+/* The same of a stream, `name` in what is said; all of origin user. */
+int drive_reserved_stream(struct drive_reserved *reserved, FILE *file, const char *name,
+			  drive_wrong_fn *wrong, void *user, struct drive_error *error);
 /*
  * All that is reserved on this host for this user: by his file, the system's and the kernel. What
  * cannot be read is said to `wrong` too. The caller frees it.
