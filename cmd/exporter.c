@@ -72,6 +72,8 @@ static int serve(struct drive_loop *loop, int listener, const char *guest, int r
 
 	if (result < 0)
 		return result;
+	/* What was to be loaded is. A kernel without such filters serves all the same. */
+	(void)drive_sandbox_tame();
 	if (ready >= 0) {
 		(void)!write(ready, "", 1);
 		close(ready);

@@ -559,6 +559,12 @@ int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t c
  * negative errno with a text.
  */
 int drive_sandbox_bare(int *keep, size_t count, struct drive_error *error);
+/*
+ * From now on this process starts no program and no other process, looks into none, joins no
+ * namespace, mounts nothing, and makes no memory executable: such calls fail with EPERM. For one
+ * that needs too much of its libraries for a list of what it may. 0, or negative errno.
+ */
+int drive_sandbox_tame(void);
 
 /*
  * From now on this process dies (SIGSYS) at any system call but those in drive_syscalls, and those

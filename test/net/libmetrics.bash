@@ -81,6 +81,7 @@ is "it is the same process" "$(exporter_of "$web")" "$first"
 is "it is a child of the keeper" "$(ps -o ppid= -p "$first" | tr -d ' ')" "$web"
 is "no new privileges" "$(awk '$1 == "NoNewPrivs:" { print $2 }' "/proc/$first/status")" 1
 is "no capability" "$(awk '$1 == "CapEff:" { print $2 }' "/proc/$first/status")" 0000000000000000
+is "it can start no program" "$(awk '$1 == "Seccomp:" { print $2 }' "/proc/$first/status")" 2
 kill -9 "$first"
 ok "killed, it is answered by another" until_true 5 answered
 ok "and that is said" until_true 5 grep -q "metrics was killed by signal 9; restarted" "$T/guest-web.log"

@@ -471,6 +471,46 @@ static void it_dies_with_its_maker(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_pair, close_pair)
 
+/* ---- bare and tame ---- */
+
+static long run_program(void)
+{
+	return execl("/bin/true", "true", (char *)NULL);
+}
+
+static long read_itself(void)
+{
+	return open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+}
+
+static int tame_child(long (*attempt)(void))
+{
+	int keep[] = { 0, 1, 2, kept[1] };
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct drive_error error;
+
+		if (drive_sandbox_bare(keep, 4, &error) < 0 || drive_sandbox_tame() < 0 ||
+		    fcntl(kept[0], F_GETFD) >= 0 || fcntl(kept[1], F_GETFD) < 0)
+			_exit(BROKEN);
+		_exit(attempt() < 0 ? FAILED_WITH(errno) : 0);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+/* It goes on, without what it asked for. */
+static void a_tame_process_is_refused_what_is_wild(void **state)
+{
+	(void)state;
+	assert_int_equal(tame_child(run_program), FAILED_WITH(EPERM));
+	assert_int_equal(tame_child(map_code), FAILED_WITH(EPERM));
+	assert_int_equal(tame_child(new_namespace), FAILED_WITH(EPERM));
+	assert_int_equal(tame_child(read_itself), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -485,6 +525,7 @@ int main(void)
 		CASE(what_is_needed_works),
 		CASE(a_crash_is_a_crash),
 		CASE(it_dies_with_its_maker),
+		CASE(a_tame_process_is_refused_what_is_wild),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
