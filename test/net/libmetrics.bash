@@ -52,10 +52,11 @@ print('done', flush=True)
 time.sleep(5)
 X
 chmod a+r "$T/harm.py"
-exporter_of() { # exporter_of KEEPER: its child that is neither worker nor init
+exporter_of() { # exporter_of KEEPER: its child with a filter, and the host's files
 	local p
 	for p in $(pgrep -P "$1"); do
-		[ "$(readlink "/proc/$p/ns/mnt")" = "$(readlink "/proc/$1/ns/mnt")" ] && echo "$p" && return 0
+		[ "$(readlink "/proc/$p/ns/mnt")" = "$(readlink "/proc/$1/ns/mnt")" ] &&
+			grep -q '^Seccomp:.*2' "/proc/$p/status" && echo "$p" && return 0
 	done
 	return 1
 }
@@ -115,3 +116,27 @@ all=$(pgrep -f "metrics 127.0.0.1:9101" | tail -n 1)
 kill -INT "$all"
 wait "$BG"
 is "interrupted, it ends well" "$?" 0
+
+# In the background, attached, and given up.
+name=$(as_user "$M" run -d --metrics :9102 --name back -- sleep 600)
+is "-d prints the name" "$name" back
+is "and the metrics are there at once" "$(code http://127.0.0.1:9102/metrics)" 200
+as_user "$M" stop back >/dev/null
+bg owner.log as_user unshare --user --map-root-user --net sleep 600
+owner=$BG
+ready() { [ "$(readlink "/proc/$(pgrep -P "$owner" -x sleep || echo "$owner")/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
+until_true 5 ready
+owner=$(pgrep -P "$owner" -x sleep || echo "$owner")
+bg attach.log as_user "$M" attach --name held --metrics :9103 "$owner"
+until_true 10 guest_up held
+is "attach has them too" "$(get http://127.0.0.1:9103/metrics | grep '^minato_guest_up')" 'minato_guest_up{guest="held"} 1'
+keeper=$(member pid held)
+for _ in 1 2 3 4 5 6; do
+	victim=$(until_true 5 exporter_of "$keeper" && exporter_of "$keeper") || break
+	kill -9 "$victim"
+	until_true 5 fails [ -d "/proc/$victim" ]
+done
+ok "six deaths in a row: there are none from now on" until_true 5 grep -q "none from now on" "$T/attach.log"
+gone3() { ! listening 9103; }
+ok "the port is free" until_true 5 gone3
+ok "and the attachment lives" guest_up held
