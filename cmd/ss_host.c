@@ -234,7 +234,8 @@ static int take_socket(void *user, const struct kernel_socket *socket)
 
 	cmd_ss_make(&row, socket);
 	cmd_ss_describe(ss, &row, &details, socket);
-	row.autobound = row.local.first >= ss->knobs.first && row.local.first <= ss->knobs.last;
+	row.autobound = !socket->chosen && row.local.first >= ss->knobs.first &&
+			row.local.first <= ss->knobs.last;
 	if (row.interface && if_indextoname(row.interface, details.interface))
 		row.interface_name = details.interface;
 	return cmd_ss_row(ss, &row);
@@ -248,6 +249,7 @@ int cmd_ss_host(struct cmd_ss *ss)
 	query.only4 = ss->chosen->only4;
 	query.only6 = ss->chosen->only6;
 	query.states = filter_states(&ss->filter);
+	query.chosen = ss->chosen->json || filter_asks(ss->filter.program, FILTER_AUTOBOUND);
 	/* As ss: TCP that is bound and not more is shown where a state word asks for it. */
 	if (!stated)
 		query.states &= ~KERNEL_STATE_BOUND;

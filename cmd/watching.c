@@ -191,8 +191,9 @@ static void put_title(const struct screen *screen)
 
 	if (localtime_r(&now, &local))
 		strftime(clock, sizeof(clock), "%T", &local);
-	snprintf(text, sizeof(text), "%s  %zu rows  +%zu -%zu ~%zu  %s", clock, watch->count,
-		 watch->came, watch->went, watch->differ, screen->plan->title);
+	snprintf(text, sizeof(text), "%s  %zu row%s  +%zu -%zu ~%zu  %s", clock, watch->count,
+		 watch->count == 1 ? "" : "s", watch->came, watch->went, watch->differ,
+		 screen->plan->title);
 	view_disarm(text);
 	length = view_bytes_of(text, width);
 	printf("%s%.*s%s\033[K\r\n", watch->look.colour ? REVERSE : "", (int)length, text,

@@ -23,6 +23,7 @@ struct reading {
 	void *user;
 	int result; /* of `each` */
 	uint8_t proto;
+	enum { WHOLE, AUTOBOUND, CHOSEN } part; /* of the sockets */
 };
 
 /* What is found beside the message proper. */
@@ -150,6 +151,7 @@ static void read_socket(struct kernel_socket *socket, const struct inet_diag_msg
 		.proto = reading->proto,
 		.is6 = is6,
 		.bound = from->idiag_state == STATE_BOUND,
+		.chosen = reading->part == CHOSEN,
 		.interface = from->id.idiag_if,
 		.recv_queue = from->idiag_rqueue,
 		.send_queue = from->idiag_wqueue,
@@ -197,6 +199,21 @@ static void put_port(struct nlmsghdr *message, uint16_t port)
 	mnl_attr_put(message, INET_DIAG_REQ_BYTECODE, sizeof(only_port), only_port);
 }
 
+/*
+ * The kernel tells who chose a port only by leaving sockets out: one instruction is true of a port
+ * that nobody chose; a jump behind it turns that round.
+ */
+static void put_part(struct nlmsghdr *message, bool chosen)
+{
+	enum { SIZE = sizeof(struct inet_diag_bc_op) };
+	const struct inet_diag_bc_op program[2] = {
+		{ .code = INET_DIAG_BC_AUTO, .yes = SIZE, .no = 2 * SIZE },
+		{ .code = INET_DIAG_BC_JMP, .yes = SIZE, .no = 2 * SIZE },
+	};
+
+	mnl_attr_put(message, INET_DIAG_REQ_BYTECODE, chosen ? 2 * SIZE : SIZE, program);
+}
+
 static uint8_t extensions(const struct kernel_query *query)
 {
 	unsigned bits = 0;
@@ -225,6 +242,8 @@ static int send_request(int fd, const struct reading *reading, uint8_t family)
 	request->idiag_states = query->states ? query->states : KERNEL_STATES_ALL;
 	if (query->port)
 		put_port(message, query->port);
+	else if (reading->part != WHOLE)
+		put_part(message, reading->part == CHOSEN);
 	return send(fd, message, message->nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
@@ -250,15 +269,29 @@ static int dump(int fd, struct reading *reading, uint8_t family)
 	return result ? result : reading->result;
 }
 
+/* In two parts where it is to be known who chose the ports. */
+static int dump_family(int fd, struct reading *reading, uint8_t family)
+{
+	bool parts = reading->query->chosen && !reading->query->port;
+	int result;
+
+	reading->part = parts ? AUTOBOUND : WHOLE;
+	result = dump(fd, reading, family);
+	if (result || !parts)
+		return result;
+	reading->part = CHOSEN;
+	return dump(fd, reading, family);
+}
+
 static int dump_protocol(int fd, struct reading *reading)
 {
 	const struct kernel_query *query = reading->query;
 	int result = 0;
 
 	if (!query->only6 || query->only4)
-		result = dump(fd, reading, AF_INET);
+		result = dump_family(fd, reading, AF_INET);
 	if (result == 0 && (!query->only4 || query->only6))
-		result = dump(fd, reading, AF_INET6);
+		result = dump_family(fd, reading, AF_INET6);
 	return result;
 }
 

@@ -37,6 +37,7 @@ struct kernel_query {
 	uint16_t port;	   /* with this local port only; 0: any */
 	bool info;	   /* tcp_info and the name of the congestion control */
 	bool memory;	   /* skmem */
+	bool chosen;	   /* who chose the local port, without `port`; takes two readings */
 };
 
 enum kernel_timer {
@@ -66,6 +67,7 @@ struct kernel_socket {
 	bool is6;		 /* of IPv6; with a mapped address it speaks IPv4 all the same */
 	bool v6only;		 /* as said by IPv6 sockets that wait for others */
 	bool bound;		 /* state MINATO_CLOSED of TCP: KERNEL_STATE_BOUND */
+	bool chosen;		 /* the program chose the local port; told if asked for */
 	enum minato_state state; /* of UDP ESTABLISHED or CLOSED */
 	struct minato_endpoint local, remote; /* remote port 0: none */
 	uint32_t interface;		      /* bound to it, or of a link-local address; 0: none */

@@ -78,6 +78,8 @@ struct filter_program {
 
 /* Whether the expression is true of the row; of states it knows nothing. */
 bool filter_match(const struct filter_program *program, const struct view_row *row);
+/* Whether such a node is in it; `program` may be NULL. */
+bool filter_asks(const struct filter_program *program, enum filter_op op);
 /* The bit of the row's state. */
 uint32_t filter_state_bit(const struct view_row *row);
 /* The states that ss lists of a kernel's sockets: of state words, else of -a and -l. */

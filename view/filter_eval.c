@@ -124,3 +124,12 @@ bool filter_match(const struct filter_program *program, const struct view_row *r
 		values[i] = value_of(&program->nodes[i], row, values);
 	return !program->count || values[program->count - 1];
 }
+
+bool filter_asks(const struct filter_program *program, enum filter_op op)
+{
+	for (size_t i = 0; program && i < program->count; i++) {
+		if (program->nodes[i].op == op)
+			return true;
+	}
+	return false;
+}

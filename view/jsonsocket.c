@@ -196,7 +196,9 @@ void view_json_socket(json_t *object, const struct view_row *row)
 	json_object_set_new(object, "family", json_string(six ? "inet6" : "inet"));
 	if (six && row->listening)
 		json_object_set_new(object, "v6only", json_boolean(row->v6only));
-	json_object_set_new(object, "autobound", json_boolean(row->autobound));
+	/* Of a guest's port it is not known. */
+	if (!*row->guest)
+		json_object_set_new(object, "autobound", json_boolean(row->autobound));
 	if (row->cookie)
 		json_object_set_new(object, "cookie", json_integer(integer_of(row->cookie)));
 	if (row->interface)

@@ -133,6 +133,9 @@ if [ -n "$mount" ]; then
 else
 	skip "cgroup" "no cgroup2 is mounted"
 fi
+# "autobound" asks the kernel who chose the port.
+is "a port that was chosen is not autobound" "$(of_minato -a 'sport = :40001 autobound')" ""
+is "and is, if it is not" "$(of_minato -a 'sport = :40001 not autobound' | wc -l)" 1
 printf '# ours\nsport = :80\n  or dport = :80\n' >"$T/filter"
 is "-F reads a file" "$(of_minato -F "$T/filter")" "$(of_ss -F "$T/filter")"
 

@@ -44,6 +44,7 @@ listen(V4, "0.0.0.0", 2202)
 listen(V6, "::1", 2203)
 both = listen(V6, "::", 2204, only6=False)
 listen(V6, "::", 2206)
+listen(V4, "127.0.0.1", 40001)  # among the ports that a kernel chooses, but chosen here
 connect(V4, "127.0.0.1", 80, mark=0x13)
 connect(V4, "127.0.0.2", 2202, source=("127.0.0.3", 1022))
 connect(V6, "::1", 2203)

@@ -251,11 +251,31 @@ static void ids_are_translated(void)
 	DEMAND(kernel_uid(&same, 11) == 11);
 }
 
+/* Each socket is told of once, and who chose its port. */
+static void who_chose_the_port(void)
+{
+	const struct kernel_query query = { .chosen = true };
+	const struct sockaddr_in wanted = { .sin_family = AF_INET, .sin_port = htons(40001) };
+	int automatic = bound(AF_INET, SOCK_STREAM, false);
+	int chosen = socket(AF_INET, SOCK_STREAM, 0);
+	struct found found;
+
+	DEMAND(bind(chosen, (const struct sockaddr *)&wanted, sizeof(wanted)) == 0);
+	DEMAND(listen(chosen, 1) == 0);
+	found = find(&query, automatic);
+	DEMAND(found.times == 1 && !found.socket.chosen);
+	found = find(&query, chosen);
+	DEMAND(found.times == 1 && found.socket.chosen);
+	close(automatic);
+	close(chosen);
+}
+
 CHILD_CASE(listeners_of_both_families, listeners)
 CHILD_CASE(connections_with_all_that_is_known, connections)
 CHILD_CASE(datagram_sockets_and_ports, datagrams)
 CHILD_CASE(the_callback_can_end_it, ends_early)
 CHILD_CASE(sockets_of_another_namespace, of_another_process)
+CHILD_CASE(ports_that_were_chosen, who_chose_the_port)
 CHILD_CASE(user_ids_are_translated, ids_are_translated)
 
 int main(void)
@@ -266,6 +286,7 @@ int main(void)
 		cmocka_unit_test(datagram_sockets_and_ports),
 		cmocka_unit_test(the_callback_can_end_it),
 		cmocka_unit_test(sockets_of_another_namespace),
+		cmocka_unit_test(ports_that_were_chosen),
 		cmocka_unit_test(user_ids_are_translated),
 	};
 

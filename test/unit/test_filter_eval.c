@@ -208,6 +208,15 @@ static void states_are_those_of_words_or_of_flags(void **state)
 	assert_int_equal(filter_states(&filter), 1u << MINATO_TIME_WAIT);
 }
 
+static void a_program_knows_what_it_asks(void **state)
+{
+	(void)state;
+	assert_true(filter_asks(read_filter("sport 22 or not autobound"), FILTER_AUTOBOUND));
+	assert_false(filter_asks(read_filter("sport 22 or dev 1"), FILTER_AUTOBOUND));
+	assert_false(filter_asks(read_filter(""), FILTER_PORT));
+	assert_false(filter_asks(NULL, FILTER_PORT));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +230,7 @@ int main(void)
 		cmocka_unit_test(each_address_of_a_name_counts),
 		cmocka_unit_test(states_have_bits),
 		cmocka_unit_test(states_are_those_of_words_or_of_flags),
+		cmocka_unit_test(a_program_knows_what_it_asks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
