@@ -18,6 +18,9 @@
 
 #define CHILDREN_MAX 8
 #define NAMES_MS 2000
+/* So long a listing may wait for servers that do not answer; then nobody asks for a while. */
+#define PATIENCE_MS 4000
+#define PAUSE_MS 60000
 #define ADDRESSES_MS 5000
 #define NS_PER_MS 1000000
 
@@ -36,7 +39,9 @@ struct host {
 struct cmd_resolver {
 	struct host *list;
 	size_t count, room;
-	size_t sorted; /* of the list, that many are in order, each once */
+	size_t sorted;		  /* of the list, that many are in order, each once */
+	int64_t waited_ms;	  /* for nothing */
+	struct minato_time pause; /* until then nobody asks */
 };
 
 struct cmd_resolver *cmd_resolver_open(void)
@@ -193,9 +198,25 @@ static void end_child(pid_t child)
 	waitpid(child, NULL, 0);
 }
 
+/* Counts the time that has passed without all being answered. */
+static void lose_patience(struct cmd_resolver *resolver, struct minato_time begun,
+			  struct minato_time deadline)
+{
+	struct minato_time now = drive_now();
+
+	if (now.ns < deadline.ns)
+		return;
+	resolver->waited_ms += (now.ns - begun.ns) / NS_PER_MS;
+	if (resolver->waited_ms >= PATIENCE_MS) {
+		resolver->waited_ms = 0;
+		resolver->pause = after_ms(PAUSE_MS);
+	}
+}
+
 static void ask_all(struct cmd_resolver *resolver, size_t unasked)
 {
 	size_t count = unasked < CHILDREN_MAX ? unasked : CHILDREN_MAX;
+	struct minato_time begun = drive_now();
 	struct minato_time deadline = after_ms(NAMES_MS);
 	pid_t children[CHILDREN_MAX];
 	int ends[2];
@@ -214,6 +235,7 @@ static void ask_all(struct cmd_resolver *resolver, size_t unasked)
 	close(ends[0]);
 	for (size_t i = 0; i < count; i++)
 		end_child(children[i]);
+	lose_patience(resolver, begun, deadline);
 }
 
 void cmd_resolver_learn(struct cmd_resolver *resolver, const struct view_row *rows, size_t count)
@@ -227,6 +249,8 @@ void cmd_resolver_learn(struct cmd_resolver *resolver, const struct view_row *ro
 	sort(resolver);
 	for (size_t i = 0; i < resolver->count; i++)
 		unasked += !resolver->list[i].asked;
+	if (drive_now().ns < resolver->pause.ns)
+		return;
 	if (unasked)
 		ask_all(resolver, unasked);
 	for (size_t i = 0; i < resolver->count; i++)

@@ -141,7 +141,8 @@ struct cmd_resolver *cmd_resolver_open(void);
 void cmd_resolver_close(struct cmd_resolver *resolver);
 /*
  * Learns the names of all addresses in the rows that it has not asked for before. Takes two seconds
- * at most: what has no name by then has none.
+ * at most: what has no name by then has none. After some of these for nothing nobody asks for a
+ * minute, so that a listing of many rows does not wait for servers that are dead.
  */
 void cmd_resolver_learn(struct cmd_resolver *resolver, const struct view_row *rows, size_t count);
 /* The name, or NULL; `user` is the resolver, so that this is a view_look's host. */

@@ -105,6 +105,29 @@ static void the_dead_hold_nobody_up_for_long(void **state)
 	cmd_resolver_close(resolver);
 }
 
+/* After some waits for nothing, rows are shown without. */
+static void many_dead_are_not_waited_for(void **state)
+{
+	struct cmd_resolver *resolver = cmd_resolver_open();
+	int64_t before = drive_now().ns;
+
+	(void)state;
+	for (uint8_t i = 0; i < 20; i++) {
+		struct view_row row = row_of(2, i);
+
+		cmd_resolver_learn(resolver, &row, 1);
+	}
+	assert_true(drive_now().ns - before < INT64_C(10000000000));
+	*asked = 0;
+	for (uint8_t i = 0; i < 20; i++) {
+		struct view_row row = row_of(0, i);
+
+		cmd_resolver_learn(resolver, &row, 1);
+	}
+	assert_int_equal(*asked, 0);
+	cmd_resolver_close(resolver);
+}
+
 static void nothing_is_needed(void **state)
 {
 	struct cmd_resolver *resolver = cmd_resolver_open();
@@ -133,6 +156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_address_is_asked_for_once),
 		cmocka_unit_test(the_dead_hold_nobody_up_for_long),
+		cmocka_unit_test(many_dead_are_not_waited_for),
 		cmocka_unit_test(nothing_is_needed),
 		cmocka_unit_test(names_have_addresses),
 	};
