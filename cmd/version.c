@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato version: what was built in, and what this kernel allows. */
 #include "cmd/metrics.h"
+#include "minato/services.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -58,6 +59,8 @@ static int run(int argc, char **argv)
 	printf("minato %s\n", MINATO_VERSION);
 	printf("library:           jansson %s\n", jansson_version_str());
 	printf("metrics:           %s\n", cmd_httpd_version(metrics, sizeof(metrics)));
+	printf("names of ports:    IANA, %s (port-numbers %s)\n", minato_service_date(),
+	       minato_service_version());
 	if (!uname(&kernel))
 		printf("kernel:            %s %s\n", kernel.sysname, kernel.release);
 	printf("user namespaces:   %s\n", namespaces_word());
