@@ -6,6 +6,7 @@
  */
 #include "names/names.h"
 
+/* clang-format off */
 /* Strings as long as these are beyond what C promises; compilers take them. */
 #pragma GCC diagnostic ignored "-Woverlength-strings"
 
