@@ -29,6 +29,7 @@
 #define BACKLOG 65535
 /* Beside the sockets that are held. */
 #define DESCRIPTORS_SPARE 64
+#define PORTS_LEAST 256
 #define SAMPLES 101
 /* With all its bounds the child must be over by then. */
 #define LIFE_S 60
@@ -283,6 +284,8 @@ static uint32_t ports_allowed(const struct asking *a)
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < DESCRIPTORS_SPARE)
+		return 0;
 	if (limit.rlim_cur < most + DESCRIPTORS_SPARE)
 		most = (uint32_t)limit.rlim_cur - DESCRIPTORS_SPARE;
 	/* The host's backlog bounds what waits, dead ones included; somaxconn is 4096 since Linux
@@ -299,8 +302,10 @@ static int time_all(struct asking *a)
 	int result = 0;
 
 	cost->ports = ports_allowed(a);
-	if (cost->ports < 256)
-		return -EMFILE;
+	if (cost->ports < PORTS_LEAST) {
+		errno = EMFILE;
+		return failed(a, "too few descriptors (ulimit -n)");
+	}
 	result = set_range(a, CMD_KERNEL_LOW, (uint16_t)(CMD_KERNEL_LOW + cost->ports - 1));
 	a->held = calloc(cost->ports, sizeof(*a->held));
 	if (result == 0 && !a->held)

@@ -200,7 +200,10 @@ struct measure_leak {
 	double error_bits; /* its standard error where there is none */
 	double p;
 };
-/* Of a[i] and b[i]; both of one length, alphabets up to 256. */
+/*
+ * Of a[i] and b[i]; both of one length, alphabets up to 256. Neighbouring symbols count as one
+ * where there are too few pairs to tell all apart.
+ */
 int measure_leak(const struct measure_series *a, const struct measure_series *b,
 		 struct measure_leak *out);
 

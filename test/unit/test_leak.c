@@ -32,6 +32,23 @@ static void strangers_share_nothing(void **state)
 	series_free(&b);
 }
 
+static void few_pairs_share_nothing_either(void **state)
+{
+	static const size_t counts[] = { 20, 500, 5000, 10000 };
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct measure_series a = series_of(counts[i], 64, uniform);
+		struct measure_series b = series_of(counts[i], 64, other);
+		struct measure_leak leak;
+
+		assert_int_equal(measure_leak(&a, &b, &leak), 0);
+		assert_true(leak.p > 1e-3);
+		series_free(&a);
+		series_free(&b);
+	}
+}
+
 static void a_copy_shares_all(void **state)
 {
 	struct measure_series a = series_of(COUNT, 64, uniform);
@@ -92,8 +109,11 @@ static void a_constant_tells_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(strangers_share_nothing),	CASE(a_copy_shares_all),
-		CASE(little_is_found),		CASE(two_permutations_share_nothing),
+		CASE(strangers_share_nothing),
+		CASE(few_pairs_share_nothing_either),
+		CASE(a_copy_shares_all),
+		CASE(little_is_found),
+		CASE(two_permutations_share_nothing),
 		CASE(a_constant_tells_nothing),
 	};
 
