@@ -58,18 +58,36 @@ static int parse_numbers(struct cmd_wanted *wanted, const char *text, struct dri
 	return 0;
 }
 
-/* Cuts "/tcp" off the end. */
+/* The set that "tcp" or "tcp,udp" names; 0 where a word of it is none. */
+static uint32_t read_protocols(const char *text)
+{
+	uint32_t set = 0;
+
+	for (;;) {
+		size_t length = strcspn(text, ",");
+		uint32_t bit = 0;
+
+		for (size_t p = 0; p < CMD_PROTOCOLS; p++) {
+			const char *word = cmd_protocol_word(cmd_protocol(p));
+
+			if (length == strlen(word) && !strncasecmp(text, word, length))
+				bit = 1u << p;
+		}
+		set |= bit;
+		if (!bit || !text[length])
+			return bit ? set : 0;
+		text += length + 1;
+	}
+}
+
+/* Cuts "/tcp" off the end, and "/tcp,udp", as lists have it. */
 static void cut_protocol(struct cmd_wanted *wanted)
 {
 	char *slash = strrchr(wanted->text, '/');
 
-	for (size_t p = 0; slash && p < CMD_PROTOCOLS; p++) {
-		if (!strcasecmp(slash + 1, cmd_protocol_word(cmd_protocol(p)))) {
-			wanted->protocols = 1u << p;
-			*slash = 0;
-			return;
-		}
-	}
+	wanted->protocols = slash ? read_protocols(slash + 1) : 0;
+	if (wanted->protocols)
+		*slash = 0;
 }
 
 static bool is_name(const struct cmd_cards *cards, const char *text)

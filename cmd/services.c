@@ -94,8 +94,12 @@ static int show(const struct services_options *chosen, struct cmd_cards *cards,
 		cmd_say("%s", error->text);
 		return CMD_FAILED;
 	}
-	if (!cmd_finding_mark(cards, wanted))
+	if (!cmd_finding_mark(cards, wanted)) {
+		/* Whoever reads JSON gets some in any case. */
+		if (chosen->json)
+			cmd_cards_json(stdout, cards);
 		return say_nothing(cards, wanted);
+	}
 	if (cmd_cards_make(cards, wanted->protocols ? wanted->protocols : UINT32_MAX) < 0) {
 		cmd_say("out of memory");
 		return CMD_FAILED;
@@ -161,6 +165,8 @@ static int run(int argc, char **argv)
 	if (chosen.suggest && operands.count)
 		return cmd_usage(&cmd_services, "--suggest takes one name, and no '%s'",
 				 operands.words[0]);
+	if (chosen.suggest && (chosen.tcp || chosen.udp))
+		return cmd_usage(&cmd_services, "--suggest is for TCP and UDP in one");
 	if (chosen.json && chosen.export)
 		return cmd_usage(&cmd_services, "--json and --export are two forms; choose one");
 	return answer(&chosen, &operands);

@@ -42,6 +42,8 @@ has "words of the description" "$(S world wide web)" "^80/tcp,udp"
 has "a slip of the finger" "$(S htpp 2>&1)" "did you mean http\?"
 S htpp 2>/dev/null
 is "and it is exit code 1" "$?" 1
+is "with an empty list in JSON" "$(S htpp --json 2>/dev/null | python3 -c 'import json, sys
+print(json.load(sys.stdin)["services"])')" "[]"
 S 70000 2>/dev/null
 is "no port at all is exit code 2" "$?" 2
 is "UDP alone" "$(S 53 -u --json | grep -c '"protocol"')" 1
@@ -68,6 +70,7 @@ has "nobody holds it" "$(S 8080)" "held +by nobody"
 bg listener.log as_user socat TCP-LISTEN:8080,bind=127.0.0.1,fork,reuseaddr EXEC:cat
 until_true 5 listening 8080
 has "a program of this host" "$(S 8080)" "held +socat \(pid [0-9]+, user [^)]*\) listens on( +|$)"
+has "ss has the name of it" "$(as_user "$M" ss -lt)" "127\.0\.0\.1:http-alt"
 run_guest web -p 8090:80 -- socat TCP-LISTEN:80,fork,reuseaddr EXEC:cat
 inside() { S 80 | tr -s '\n ' ' ' | grep -q 'guest web: socat (pid [0-9]*, user [^)]*) listens on [^ ]*:80 '; }
 ok "a program of a guest" until_true 5 inside

@@ -60,6 +60,10 @@ static void what_is_understood(void **state)
 	assert_sought("65535/udp", CMD_SOUGHT_PORT, 65535, 65535, MINATO_SERVICE_UDP);
 	assert_sought("20-25", CMD_SOUGHT_RANGE, 20, 25, 0);
 	assert_sought("20-25/TCP", CMD_SOUGHT_RANGE, 20, 25, MINATO_SERVICE_TCP);
+	assert_sought("80/tcp,udp", CMD_SOUGHT_PORT, 80, 80,
+		      MINATO_SERVICE_TCP | MINATO_SERVICE_UDP);
+	assert_sought("80/tcp,", CMD_SOUGHT_WORDS, 0, 65535, 0);
+	assert_sought("80/tcp,x", CMD_SOUGHT_WORDS, 0, 65535, 0);
 	assert_sought("http", CMD_SOUGHT_NAME, 0, 65535, 0);
 	assert_sought("HTTP/tcp", CMD_SOUGHT_NAME, 0, 65535, MINATO_SERVICE_TCP);
 	assert_sought("my-alias", CMD_SOUGHT_NAME, 0, 65535, 0);
