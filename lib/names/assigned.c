@@ -114,9 +114,10 @@ uint32_t minato_service_count(void)
 
 struct minato_service minato_service_at(uint32_t index)
 {
-	const struct names_row *row = &names_rows[index];
+	const struct names_row *row;
 
 	check(index < names_row_count);
+	row = &names_rows[index];
 	return (struct minato_service){
 		.name = names_pool + row->name,
 		.port = row->port,
@@ -133,11 +134,12 @@ uint32_t minato_service_first(uint16_t port)
 
 size_t minato_service_text(uint32_t index, char *out, size_t size)
 {
-	const char *code = names_text_pool + names_rows[index].text;
+	const char *code;
 	size_t length = 0;
 
-	check(index < names_row_count && size > 0);
-	for (; *code; code++) {
+	check(index < names_row_count);
+	check(size > 0);
+	for (code = names_text_pool + names_rows[index].text; *code; code++) {
 		uint8_t c = (uint8_t)*code;
 		bool plain = names_words[c] == names_words[c + 1];
 		const char *from = names_word_pool + names_words[c];

@@ -48,7 +48,8 @@ static const uint32_t *heads_in(const struct minato_services *services)
 
 static const char *names_in(const struct minato_services *services)
 {
-	return (const char *)(heads_in(services) + 2 * services->buckets);
+	return (const char *)(heads_in(services) +
+			      (size_t)2 * services->buckets);
 }
 
 static uint32_t port_bucket(const struct minato_services *services,
@@ -218,24 +219,26 @@ static uint32_t buckets_for(uint32_t count)
 	return buckets;
 }
 
-static size_t size_for(const struct filling *counted)
+static uint64_t size_for(const struct filling *counted)
 {
+	uint64_t heads = (uint64_t)2 * buckets_for(counted->count);
+	uint64_t rows = counted->count;
+
 	return sizeof(struct minato_services) +
-	       counted->count * sizeof(struct overlay_row) +
-	       2 * buckets_for(counted->count) * sizeof(uint32_t) +
+	       rows * sizeof(struct overlay_row) + heads * sizeof(uint32_t) +
 	       counted->bytes;
 }
 
 size_t minato_services_size(const char *text, size_t len)
 {
 	struct filling counted = { 0 };
-	size_t size;
+	uint64_t size;
 
 	if (len >> SIZE_MAX_BITS)
 		return 0;
 	read_text(text, len, &counted);
 	size = size_for(&counted);
-	return size >> SIZE_MAX_BITS ? 0 : size;
+	return size >> SIZE_MAX_BITS ? 0 : (size_t)size;
 }
 
 /* From the last row to the first, so that the first comes to the head. */
@@ -276,7 +279,7 @@ int minato_services_create(void *memory, size_t size, const char *text,
 	services->buckets = buckets_for(counted.count);
 	filling.rows = rows_of(services);
 	heads = (uint32_t *)(filling.rows + services->count);
-	filling.names = (char *)(heads + 2 * services->buckets);
+	filling.names = (char *)(heads + (size_t)2 * services->buckets);
 	read_text(text, len, &filling);
 	check(filling.count == counted.count);
 	check(filling.bytes == counted.bytes);
