@@ -144,12 +144,13 @@ static void write_connections(struct writer *w)
 
 /* ---- counters: which of them, by name, are the samples of a family ---- */
 
-/* A counter that is a sample of its own: NAME is `dir`. */
+/* A counter that is a sample of its own, with this value of the label. */
 struct way {
-	const char *name, *dir;
+	const char *name, *value;
 };
 
-static void write_ways(struct writer *w, const struct view_family *family, const struct way ways[2])
+static void write_ways(struct writer *w, const struct view_family *family, const char *label,
+		       const struct way ways[2])
 {
 	view_metrics_family(&w->metrics, family);
 	for (size_t i = 0; i < w->scene->guest_count; i++) {
@@ -158,7 +159,7 @@ static void write_ways(struct writer *w, const struct view_family *family, const
 		for (size_t j = 0; j < guest->counter_count * 2; j++) {
 			const struct view_counter *counter = &guest->counters[j / 2];
 			const struct view_label labels[] = { { "guest", guest->guest },
-							     { "dir", ways[j % 2].dir } };
+							     { label, ways[j % 2].value } };
 
 			if (!strcmp(counter->name, ways[j % 2].name))
 				sample(w, (double)counter->value, labels, 2);
@@ -177,8 +178,20 @@ static void write_link(struct writer *w)
 	static const struct way frame_ways[2] = { { "rx_frames", "out" }, { "tx_frames", "in" } };
 	static const struct way byte_ways[2] = { { "rx_bytes", "out" }, { "tx_bytes", "in" } };
 
-	write_ways(w, &frames, frame_ways);
-	write_ways(w, &bytes, byte_ways);
+	write_ways(w, &frames, "dir", frame_ways);
+	write_ways(w, &bytes, "dir", byte_ways);
+}
+
+static void write_choices(struct writer *w)
+{
+	static const struct view_family family = {
+		VIEW_COUNTER, "port_alloc_failures", NULL,
+		"Ports that the guest's stack could not give: none was left, or not by policy."
+	};
+	static const struct way ways[2] = { { "ports_exhausted", "exhausted" },
+					    { "binds_denied", "denied" } };
+
+	write_ways(w, &family, "reason", ways);
 }
 
 /* All other counters, by the beginning of their names; the last group has what is left. */
@@ -204,8 +217,9 @@ static const struct group {
 static bool stands_alone(const char *name)
 {
 	static const char *const alone[] = {
-		"rx_frames",	"rx_bytes",	  "tx_frames",	   "tx_bytes",	"tap_frames_in",
-		"tap_bytes_in", "tap_frames_out", "tap_bytes_out", "delivered",
+		"rx_frames",	 "rx_bytes",	    "tx_frames",      "tx_bytes",
+		"tap_frames_in", "tap_bytes_in",    "tap_frames_out", "tap_bytes_out",
+		"delivered",	 "ports_exhausted", "binds_denied",
 	};
 
 	for (size_t i = 0; i < sizeof(alone) / sizeof(alone[0]); i++) {
@@ -355,6 +369,7 @@ int view_scene_write(FILE *out, const struct view_scene *scene, bool classic)
 	write_start(&w);
 	write_ports(&w);
 	write_connections(&w);
+	write_choices(&w);
 	write_link(&w);
 	for (size_t i = 0; i < GROUP_COUNT; i++)
 		write_group(&w, &groups[i]);

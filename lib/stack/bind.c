@@ -46,7 +46,7 @@ static int claim_any(struct minato *m, uint32_t index,
 	};
 	struct minato_endpoint local = { *addr, 0 };
 
-	local.port = port_choose(host_table(m), &choice);
+	local.port = host_choose_port(m, &choice);
 	return local.port == 0 ? -EADDRINUSE : claim(m, index, &local);
 }
 

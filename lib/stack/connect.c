@@ -86,7 +86,7 @@ static int choose_and_take(struct minato *m, uint32_t index,
 	if (key->local_port != 0)
 		return take_tuple(m, index, key, setup);
 	for (int i = 0; i < DRAWS && error == -EEXIST; i++) {
-		key->local_port = port_choose(host_table(m), &choice);
+		key->local_port = host_choose_port(m, &choice);
 		if (key->local_port == 0)
 			return -EADDRNOTAVAIL;
 		error = take_tuple(m, index, key, setup);

@@ -162,7 +162,7 @@ static int64_t hold(struct minato *m, const struct minato_wish *w,
 		.high = w->high,
 	};
 
-	*port = port_choose(host_table(m), &choice);
+	*port = host_choose_port(m, &choice);
 	if (*port == 0)
 		return -EADDRNOTAVAIL;
 	return remote ? hold_tuple(m, w, *port, index) :

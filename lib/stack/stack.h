@@ -322,6 +322,7 @@ struct lease {
 	X(OUT_NO_ROUTE, "out_no_route")                                        \
 	X(OUT_NEIGHBOUR, "out_neighbour") /* its MAC is not to be had */       \
 	X(OUT_MEMORY, "out_memory")                                            \
+	X(PORTS_EXHAUSTED, "ports_exhausted") /* none was left to choose */    \
 	X(BINDS_DENIED, "binds_denied") /* by policy */                        \
 	X(OWNERS_FULL, "owners_full") /* one was not put on record */          \
 	X(ARRIVALS, "arrivals") /* minato_arrive */                            \
@@ -497,6 +498,17 @@ static inline struct tcp_env host_env(struct minato *m)
 static inline void host_count(struct minato *m, enum counter counter)
 {
 	m->counters[counter]++;
+}
+
+/* port_choose; where not one port is left, 0, and counted. */
+static inline uint16_t host_choose_port(struct minato *m,
+					const struct port_choice *choice)
+{
+	const uint16_t port = port_choose(host_table(m), choice);
+
+	if (port == 0)
+		host_count(m, COUNTER_PORTS_EXHAUSTED);
+	return port;
 }
 static inline void host_drop(struct minato *m, enum drop reason)
 {

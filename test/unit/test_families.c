@@ -41,10 +41,10 @@ static void assert_once(const char *line)
 static void counters_have_families(void **state)
 {
 	static const struct view_counter counters[] = {
-		{ "rx_frames", 1 },	    { "rx_bytes", 2 },	   { "tx_frames", 3 },
-		{ "tx_bytes", 4 },	    { "delivered", 5 },	   { "drop_tcp_paws", 6 },
-		{ "relay_dns_queries", 7 }, { "tap_bytes_in", 8 }, { "tap_out_blocked", 9 },
-		{ "accepts", 10 },
+		{ "rx_frames", 1 },	    { "rx_bytes", 2 },	       { "tx_frames", 3 },
+		{ "tx_bytes", 4 },	    { "delivered", 5 },	       { "drop_tcp_paws", 6 },
+		{ "relay_dns_queries", 7 }, { "tap_bytes_in", 8 },     { "tap_out_blocked", 9 },
+		{ "accepts", 10 },	    { "ports_exhausted", 11 },
 	};
 	const struct view_measures guest = {
 		.guest = "web",
@@ -67,6 +67,7 @@ static void counters_have_families(void **state)
 	assert_once("\nminato_link_events_total{guest=\"web\",event=\"out_blocked\"} 9\n");
 	assert_once("\nminato_stack_events_total{guest=\"web\",event=\"accepts\"} 10\n");
 	assert_once("\nminato_guest_start_time_seconds{guest=\"web\"} 1700000000\n");
+	assert_once("\nminato_port_alloc_failures_total{guest=\"web\",reason=\"exhausted\"} 11\n");
 	assert_int_equal(count("\"delivered\""), 0);
 	assert_int_equal(count("\"bytes_in\""), 0);
 	free(text);

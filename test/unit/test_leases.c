@@ -75,7 +75,9 @@ static void one_port_is_lent_once_towards_a_destination(void **state)
 	a = take(p.a.m, w, NULL);
 	b = take(p.a.m, w, NULL);
 	assert_int_equal(a + b, 10001);
+	assert_int_equal(counter(p.a.m, "ports_exhausted"), 0);
 	assert_int_equal(refused(p.a.m, w), -EADDRNOTAVAIL);
+	assert_int_equal(counter(p.a.m, "ports_exhausted"), 1);
 	/* ... and shared towards another. */
 	w.remote.port = 54;
 	a = take(p.a.m, w, NULL);
