@@ -30,7 +30,7 @@
 #define LINES_AROUND 3
 #define MESSAGE_MAX 256
 
-static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE };
+static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 
 /* Signals come only while we wait; so that is all that a handler does. */
 static volatile sig_atomic_t got_ending, got_stop, got_size;

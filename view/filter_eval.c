@@ -60,10 +60,11 @@ static bool address_matches(const struct filter_node *node, const struct view_ro
 	return same_bits(&node->addr, &end->addr, count);
 }
 
-/* A row of several ports is meant when one of them is. */
+/* A row of several ports is meant when one of them is; that of any port, as 0, which it is in ss. */
 static bool port_matches(enum filter_compare compare, uint16_t port, const struct view_end *end)
 {
-	bool within = end->first <= port && port <= end->last;
+	uint16_t last = end->first || end->last < UINT16_MAX ? end->last : 0;
+	bool within = end->first <= port && port <= last;
 
 	switch (compare) {
 	case FILTER_EQ:
@@ -71,11 +72,11 @@ static bool port_matches(enum filter_compare compare, uint16_t port, const struc
 	case FILTER_NE:
 		return !within;
 	case FILTER_GT:
-		return end->last > port;
+		return last > port;
 	case FILTER_LT:
 		return end->first < port;
 	case FILTER_GE:
-		return end->last >= port;
+		return last >= port;
 	case FILTER_LE:
 		return end->first <= port;
 	}

@@ -52,6 +52,11 @@ static int port_of(const char *word, uint16_t *port, const struct filter_names *
 	}
 	if (word[0] && !word[strspn(word, DIGITS)])
 		return fail(error, "port %s is beyond the last, 65535", word);
+	if (word[0] && word[0] != '-' && !word[strspn(word, DIGITS "-")])
+		return fail(error,
+			    "'%s' is no port; a range is written sport >= :LOW and sport "
+			    "<= :HIGH",
+			    word);
 	if (word[0] && names->service)
 		found = names->service(names->user, word);
 	if (found == -ENOTUNIQ)
@@ -259,6 +264,8 @@ int filter_operand_host(struct filter_operands *out, const char *word,
 	struct parts parts;
 
 	out->count = 1;
+	if (strchr(word, '%'))
+		return fail(error, "an address has no interface here; dev says which one");
 	if (split(&parts, word, error))
 		return -EINVAL;
 	if (parts.port && *parts.port && strcmp(parts.port, "*") != 0) {

@@ -15,6 +15,12 @@ has "ss has the columns people know" "$(as_user "$M" ss -n | head -n 1)" "Netid 
 is "ss -H has no header" "$(as_user "$M" ss -H -n -t | grep -c Netid)" 0
 has "ss -l shows the published port" "$(as_user "$M" ss -l -n)" "8080|:80 "
 is "--in names one guest" "$(as_user "$M" ss -H -n -t --in two | grep -c 7000)" 0
+guest_rows() { as_user "$M" ss -H -n "$@" | wc -l; }
+is "a filter chooses rows of guests" "$(guest_rows --in one "dst $PEER4:7000")" 1
+is "by their state too" "$(guest_rows --in one state established "dport = :7000")" 1
+is "and leaves the others out" "$(guest_rows --in one "dst $PEER4 dport != :7000")" 0
+is "state words take the place of -l" "$(guest_rows --in one state listening 'sport = :53')" 2
+is "a filter that is wrong is a matter of usage" "$(as_user "$M" ss 'dst 1.2.3' 2>/dev/null; echo $?)" 2
 ok "ss --json is JSON" sh -c "$(declare -f as_user); NET_REAL_ROOT=$NET_REAL_ROOT T='$T' M='$M'; as_user '$M' ss -a --json | python3 -m json.tool"
 has "ps lists the guests" "$(as_user "$M" ps)" "^one .*8080"
 ok "ps --json is JSON" sh -c "$(declare -f as_user); NET_REAL_ROOT=$NET_REAL_ROOT T='$T' M='$M'; as_user '$M' ps --json | python3 -m json.tool"

@@ -41,6 +41,8 @@ static void each_error_points_at_its_word(void **state)
 		{ "sport = :htpp", 8, 5, "'htpp' is no port" },
 		{ "sport = :70000", 8, 6, "beyond the last" },
 		{ "sport = :split", 8, 6, "not one port" },
+		{ "sport = :1000-2000", 8, 10, "a range is written" },
+		{ "src fe80::1%eth0", 4, 12, "dev says" },
 		{ "sport = 1.2.3.4:80", 8, 10, "a port alone" },
 		{ "sport > *", 8, 1, "every port" },
 		{ "sport", 5, 0, "missing" },

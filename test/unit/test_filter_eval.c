@@ -99,6 +99,12 @@ static void a_row_of_several_ports_is_meant_by_each(void **state)
 	assert_true(says("sport > 8008", &row));
 	assert_false(says("sport > 8009", &row));
 	assert_true(says("sport < 8001", &row));
+	/* Any port is none of them. */
+	row.local.first = 0;
+	row.local.last = UINT16_MAX;
+	assert_false(says("sport 8005", &row));
+	assert_false(says("sport > 8005", &row));
+	assert_true(says("sport = 0", &row));
 }
 
 static void the_rest_is_compared(void **state)
