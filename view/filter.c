@@ -413,9 +413,6 @@ static int close_parentheses(struct parser *parser)
 		if (!parser->waiting_count)
 			return fail(parser, &token, "no '(' belongs to this");
 		parser->waiting_count--;
-		/* What is now closed may be what "not" waits for. */
-		if (reduce(parser, rank(TOKEN_NOT)))
-			return -EINVAL;
 		take(parser, &token);
 	}
 	return 0;

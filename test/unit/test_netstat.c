@@ -101,6 +101,25 @@ static void long_addresses_are_cut_but_not_ports(void **state)
 		    ":::*                    LISTEN     \n");
 }
 
+/* Names from a host's file can be longer than the column. */
+static void long_names_of_ports_leave_something_of_the_address(void **state)
+{
+	static const char text[] = "a-name-as-long-as-nobody-should-choose 4711/tcp";
+	struct view_row row = row_of("LISTEN", "127.0.0.1", 4711, "0.0.0.0", 0);
+	size_t size = minato_services_size(text, strlen(text));
+	void *memory = malloc(size);
+	struct minato_services *services;
+	struct view_look look = { 0 };
+
+	(void)state;
+	assert_int_equal(minato_services_create(memory, size, text, strlen(text), &services), 0);
+	look.services = services;
+	assert_line(&row, &look,
+		    "tcp        0      0 127.:a-name-as-long-as- "
+		    "0.0.0.0:*               LISTEN     \n");
+	free(memory);
+}
+
 static const char *user_there(void *user, uint32_t uid)
 {
 	(void)user;
@@ -149,6 +168,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ends_are_written_as_netstat_does),
 		cmocka_unit_test(long_addresses_are_cut_but_not_ports),
+		cmocka_unit_test(long_names_of_ports_leave_something_of_the_address),
 		cmocka_unit_test(more_columns_come_with_flags),
 		cmocka_unit_test(the_heading_says_which_rows),
 	};
