@@ -166,7 +166,8 @@ const char *view_port_word(char *out, size_t size, const struct view_end *end, u
 			   const struct minato_services *services);
 /* "3s", "5m12s", "2h03m", "4d05h", "-" for negative. */
 const char *view_age_word(char *out, size_t size, int64_t ms);
-/* users:(("curl",pid=12,fd=3)), as ss -p; empty without owners. */
+/* users:(("curl",pid=12,fd=3)), as ss -p; empty without owners. What waits and is no process's is
+   its maker's, without a descriptor. */
 const char *view_owners_word(char *out, size_t size, const struct view_row *row);
 /* "8080->80/tcp", "127.0.0.1:53->53/udp", "8000-8009->80-89/tcp"; all of them, ", " between. */
 const char *view_ports_word(char *out, size_t size, const struct view_port *ports, size_t count);

@@ -114,6 +114,10 @@ const char *view_owners_word(char *out, size_t size, const struct view_row *row)
 	}
 	if (row->owner_count)
 		append(out, size, &used, ")");
+	/* What no process has open is its maker's: a published port. */
+	else if (row->maker.pid && row->listening)
+		snprintf(out, size, "users:((\"%s\",pid=%u))", row->maker.program,
+			 row->maker.pid);
 	return out;
 }
 

@@ -100,6 +100,19 @@ static void owners_look_as_in_ss(void **state)
 	assert_string_equal(view_owners_word(word, sizeof(word), &row), "");
 }
 
+static void an_entry_is_its_makers(void **state)
+{
+	struct view_row row = { .listening = true };
+	char word[128];
+
+	(void)state;
+	row.maker = (struct minato_owner){ .pid = 77, .program = "minato" };
+	assert_string_equal(view_owners_word(word, sizeof(word), &row),
+			    "users:((\"minato\",pid=77))");
+	row.listening = false;
+	assert_string_equal(view_owners_word(word, sizeof(word), &row), "");
+}
+
 static void owners_are_cut_where_the_room_ends(void **state)
 {
 	const struct view_owner owner = { "curl", 12, 3 };
@@ -145,6 +158,7 @@ int main(void)
 		cmocka_unit_test(ports_are_single_runs_or_any),
 		cmocka_unit_test(ages_have_two_units_at_most),
 		cmocka_unit_test(owners_look_as_in_ss),
+		cmocka_unit_test(an_entry_is_its_makers),
 		cmocka_unit_test(owners_are_cut_where_the_room_ends),
 		cmocka_unit_test(published_ports_stand_in_a_line),
 		cmocka_unit_test(protocols_have_words),
