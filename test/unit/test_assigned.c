@@ -16,8 +16,8 @@
 #include "minato/services.h"
 
 /* What tools/make-registry says when it has made the table. */
-#define PAIRS 11857
-#define SUM 0x2f4045109704c830u
+#define PAIRS 11856
+#define SUM 0x42d37c2af489ac63u
 
 #define NAMES_MAX 16
 #define TCP MINATO_TCP
