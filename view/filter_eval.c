@@ -60,7 +60,7 @@ static bool address_matches(const struct filter_node *node, const struct view_ro
 	return same_bits(&node->addr, &end->addr, count);
 }
 
-/* A row of several ports is meant when one of them is; that of any port, as 0, which it is in ss. */
+/* A row of several ports is meant by each of them; that of any port by 0, as in ss. */
 static bool port_matches(enum filter_compare compare, uint16_t port, const struct view_end *end)
 {
 	uint16_t last = end->first || end->last < UINT16_MAX ? end->last : 0;

@@ -33,13 +33,20 @@ static const char *state_word(const struct view_row *row)
 	return row->state;
 }
 
-/* Without brackets, and 0.0.0.0 and :: where ss says * or nothing. */
+static bool is_six(const struct view_row *row)
+{
+	return row->is6 || !minato_addr_is4(&row->local.addr);
+}
+
+/* Without brackets; a wildcard is that of the row's own family. */
 static void address_word(char *out, size_t size, const struct minato_addr *addr,
-			 const struct view_look *look)
+			 const struct view_row *row, const struct view_look *look)
 {
 	const char *name = NULL;
 
-	if (look->host && !minato_addr_is_any(addr))
+	if (minato_addr_is_any(addr))
+		name = is_six(row) ? "::" : "0.0.0.0";
+	else if (look->host)
 		name = look->host(look->host_user, addr);
 	if (name)
 		snprintf(out, size, "%s", name);
@@ -48,7 +55,7 @@ static void address_word(char *out, size_t size, const struct minato_addr *addr,
 }
 
 /* Where both do not fit, the address is cut, so that the port can be read. */
-static void end_word(char *out, size_t size, const struct view_end *end, uint8_t proto,
+static void end_word(char *out, size_t size, const struct view_end *end, const struct view_row *row,
 		     const struct view_look *look)
 {
 	char address[HOST_SIZE];
@@ -56,8 +63,8 @@ static void end_word(char *out, size_t size, const struct view_end *end, uint8_t
 	size_t room = END_WIDTH - 1;
 	size_t port_length;
 
-	address_word(address, sizeof(address), &end->addr, look);
-	view_port_word(port, sizeof(port), end, proto, look->services);
+	address_word(address, sizeof(address), &end->addr, row, look);
+	view_port_word(port, sizeof(port), end, row->proto, look->services);
 	port_length = strlen(port);
 	if (!look->wide && strlen(address) + port_length > room) {
 		if (port_length > room - ADDRESS_LEAST)
@@ -107,14 +114,13 @@ static void put_row(FILE *out, const struct view_row *row, const struct view_loo
 {
 	/* How many connections may wait is nothing that netstat knows. */
 	uint64_t send_queue = strcmp(row->state, "LISTEN") ? row->send_queue : 0;
-	bool six = row->is6 || !minato_addr_is4(&row->local.addr);
 	char local[HOST_SIZE + VIEW_WORD_SIZE];
 	char peer[HOST_SIZE + VIEW_WORD_SIZE];
 	char proto[8];
 
-	snprintf(proto, sizeof(proto), "%s%s", view_proto_word(row->proto), six ? "6" : "");
-	end_word(local, sizeof(local), &row->local, row->proto, look);
-	end_word(peer, sizeof(peer), &row->peer, row->proto, look);
+	snprintf(proto, sizeof(proto), "%s%s", view_proto_word(row->proto), is_six(row) ? "6" : "");
+	end_word(local, sizeof(local), &row->local, row, look);
+	end_word(peer, sizeof(peer), &row->peer, row, look);
 	fprintf(out, "%-4s  %6" PRIu64 " %6" PRIu64 " %-*s %-*s %-11s", proto, row->recv_queue,
 		send_queue, END_WIDTH, local, END_WIDTH, peer, state_word(row));
 	if (look->extended)

@@ -6,7 +6,7 @@ world_up
 bg far.log in_peer socat TCP-LISTEN:7000,fork,reuseaddr EXEC:cat
 until_true 5 listening 7000 peer
 run_guest one -p 8080:80,8053:53/udp -- sleep 600
-run_guest two -- sleep 600
+run_guest two -p 8081:81 -- sleep 600
 bg conn.log as_user "$M" exec one -- socat TCP:$PEER4:7000 EXEC:'sleep 600'
 conn() { as_user "$M" ss -n -t | grep -q "$PEER4:7000"; }
 ok "ss shows the connection" until_true 5 conn
@@ -14,6 +14,8 @@ has "ss: state and addresses" "$(as_user "$M" ss -n -t)" "ESTAB.*10\.0\.2\.100:[
 has "ss has the columns people know" "$(as_user "$M" ss -n | head -n 1)" "Netid +State +Recv-Q +Send-Q +Local Address:Port +Peer Address:Port"
 is "ss -H has no header" "$(as_user "$M" ss -H -n -t | grep -c Netid)" 0
 has "ss -l shows the published port" "$(as_user "$M" ss -l -n)" "8080|:80 "
+has "also that of TCP" "$(as_user "$M" ss -l -n -t --in two)" \
+	"LISTEN.*:8081 +10\.0\.2\.[0-9]+:81 +published"
 is "--in names one guest" "$(as_user "$M" ss -H -n -t --in two | grep -c 7000)" 0
 guest_rows() { as_user "$M" ss -H -n "$@" | wc -l; }
 is "a filter chooses rows of guests" "$(guest_rows --in one "dst $PEER4:7000")" 1

@@ -53,36 +53,34 @@ static void ends_are_written_as_netstat_does(void **state)
 
 	(void)state;
 	row.send_queue = 36;
-	assert_line(
-		&row, &plain,
-		"tcp        0     36 127.0.0.1:22            "
-		"127.0.0.2:40000         ESTABLISHED\n");
+	assert_line(&row, &plain,
+		    "tcp        0     36 127.0.0.1:22            "
+		    "127.0.0.2:40000         ESTABLISHED\n");
 	row.is6 = true;
-	assert_line(
-		&row, &plain,
-		"tcp6       0     36 127.0.0.1:22            "
-		"127.0.0.2:40000         ESTABLISHED\n");
+	assert_line(&row, &plain,
+		    "tcp6       0     36 127.0.0.1:22            "
+		    "127.0.0.2:40000         ESTABLISHED\n");
 	row = row_of("LISTEN", "0.0.0.0", 22, "0.0.0.0", 0);
-	assert_line(
-		&row, &plain,
-		"tcp        0      0 0.0.0.0:22              "
-		"0.0.0.0:*               LISTEN     \n");
+	assert_line(&row, &plain,
+		    "tcp        0      0 0.0.0.0:22              "
+		    "0.0.0.0:*               LISTEN     \n");
+	row.peer = end_of("::", 0);
+	assert_line(&row, &plain,
+		    "tcp        0      0 0.0.0.0:22              "
+		    "0.0.0.0:*               LISTEN     \n");
 	row = row_of("LISTEN", "::", 22, "::", 0);
-	assert_line(
-		&row, &plain,
-		"tcp6       0      0 :::22                   "
-		":::*                    LISTEN     \n");
+	assert_line(&row, &plain,
+		    "tcp6       0      0 :::22                   "
+		    ":::*                    LISTEN     \n");
 	row = row_of("UNCONN", "::1", 53, "::", 0);
 	row.proto = MINATO_UDP;
-	assert_line(
-		&row, &plain,
-		"udp6       0      0 ::1:53                  "
-		":::*                               \n");
+	assert_line(&row, &plain,
+		    "udp6       0      0 ::1:53                  "
+		    ":::*                               \n");
 	row = row_of("FIN-WAIT-1", "::1", 53, "::1", 1);
-	assert_line(
-		&row, &plain,
-		"tcp6       0      0 ::1:53                  "
-		"::1:1                   FIN_WAIT1  \n");
+	assert_line(&row, &plain,
+		    "tcp6       0      0 ::1:53                  "
+		    "::1:1                   FIN_WAIT1  \n");
 }
 
 static void long_addresses_are_cut_but_not_ports(void **state)
@@ -92,10 +90,9 @@ static void long_addresses_are_cut_but_not_ports(void **state)
 	struct view_look look = { .wide = true };
 
 	(void)state;
-	assert_line(
-		&row, &plain,
-		"tcp6       0      0 fd00:1234:5678:9a:12206 "
-		":::*                    LISTEN     \n");
+	assert_line(&row, &plain,
+		    "tcp6       0      0 fd00:1234:5678:9a:12206 "
+		    ":::*                    LISTEN     \n");
 	assert_line(&row, &look,
 		    "tcp6       0      0 fd00:1234:5678:9abc:def0:1234:5678:9abc:12206 "
 		    ":::*                    LISTEN     \n");
