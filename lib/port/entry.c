@@ -453,6 +453,16 @@ void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner)
 	unclaimed(t, entry)->owner = owner;
 }
 
+uint32_t port_entry_since(const struct port_table *t, uint32_t entry)
+{
+	return unclaimed(t, entry)->since;
+}
+
+void port_entry_set_since(struct port_table *t, uint32_t entry, uint32_t since)
+{
+	unclaimed(t, entry)->since = since;
+}
+
 uint32_t port_entry_generation(const struct port_table *t, uint32_t entry)
 {
 	return *generation_at(t, entry);

@@ -219,6 +219,9 @@ uint64_t port_entry_hits(const struct port_table *t, uint32_t entry);
 /* A number of the caller's on an entry that is no claim; 0 at first. */
 uint32_t port_entry_owner(const struct port_table *t, uint32_t entry);
 void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner);
+/* Another one, for when it began; likewise. */
+uint32_t port_entry_since(const struct port_table *t, uint32_t entry);
+void port_entry_set_since(struct port_table *t, uint32_t entry, uint32_t since);
 /* Changes each time the index is taken or given back; any index below the
    limit may be asked. */
 uint32_t port_entry_generation(const struct port_table *t, uint32_t entry);
@@ -615,6 +618,7 @@ struct port_entry {
 	uint8_t local_prefix, remote_prefix;
 	/* Of a claim: */
 	bool v6_only, reuse_addr, reuse_port, exclusive, accepting;
+	uint32_t since; /* of no claim; the caller's, like `owner` */
 };
 static inline bool entry_expired(const struct port_entry *e,
 				 struct minato_time now)

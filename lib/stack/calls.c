@@ -210,8 +210,7 @@ enum drop calls_datagram(struct minato *m, const struct arrival *a,
 
 struct minato_time calls_deadline(struct minato *m, const struct socket *s)
 {
-	const struct minato_time begun = { (int64_t)s->since
-					   << STACK_SINCE_SHIFT };
+	const struct minato_time begun = stack_begun(s->since);
 	struct tcp_env e = host_env(m);
 	int64_t seconds = 0;
 

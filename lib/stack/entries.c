@@ -73,6 +73,8 @@ int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 	if (added >= 0) {
 		entries_own(m, (uint32_t)added,
 			    actors_keep(m, m->actors.current));
+		port_entry_set_since(host_table(m), (uint32_t)added,
+				     stack_since(m->now));
 		if (out != NULL)
 			*out = entries_handle(m, (uint32_t)added);
 		return 0;

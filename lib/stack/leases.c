@@ -190,6 +190,7 @@ int minato_port_take(struct minato *m, const struct minato_wish *wish,
 	lease_at(m, index)->place = (uint32_t)place;
 	lease_at(m, index)->entry = !has_remote(wish);
 	lease_at(m, index)->actor = actors_keep(m, m->actors.current);
+	lease_at(m, index)->since = stack_since(m->now);
 	*lease = leases_handle(m, index);
 	return 0;
 }

@@ -70,6 +70,7 @@ static void row_of_entry(const struct minato *m, uint32_t entry,
 		.uid = e.uid,
 		.hits = port_entry_hits(host_table(m), entry),
 		.user = e.user,
+		.since = stack_begun(port_entry_since(host_table(m), entry)),
 	};
 	actors_describe(m, entries_actor(m, entry), &out->owner);
 }
@@ -144,7 +145,7 @@ static void row_of_socket(struct minato *m, uint32_t index,
 		.face = MINATO_FACE_ANY,
 		.proto = s->proto,
 		.user = s->user,
-		.since = { (int64_t)s->since << STACK_SINCE_SHIFT },
+		.since = stack_begun(s->since),
 	};
 	actors_describe(m, actors_of(m, index), &out->owner);
 	bind_local(m, s, &out->local);
@@ -234,6 +235,7 @@ static bool next_lease(const struct minato *m, uint64_t *place,
 		.remote_prefix = prefix_of(&key.remote),
 		.first = key.local_port,
 		.last = key.local_port,
+		.since = stack_begun(lease_at(m, index)->since),
 	};
 	actors_describe(m, lease_at(m, index)->actor, &out->owner);
 	return true;

@@ -41,7 +41,7 @@ uint32_t slots_take(struct minato *m, enum minato_proto proto, uint8_t scope)
 		.claim = STACK_NONE,
 		.other = STACK_NONE,
 		.waits_on = STACK_NONE,
-		.since = (uint32_t)(m->now.ns >> STACK_SINCE_SHIFT),
+		.since = stack_since(m->now),
 		.proto = (uint8_t)proto,
 		.scope = scope,
 		.ip_id = (uint16_t)random_next(&m->random),

@@ -163,6 +163,14 @@ struct socket {
 	} body;
 };
 #define STACK_SINCE_SHIFT 26
+static inline uint32_t stack_since(struct minato_time at)
+{
+	return (uint32_t)(at.ns >> STACK_SINCE_SHIFT);
+}
+static inline struct minato_time stack_begun(uint32_t since)
+{
+	return (struct minato_time){ (int64_t)since << STACK_SINCE_SHIFT };
+}
 
 /* What only listeners and late-bound sockets need. */
 struct detail {
@@ -280,6 +288,7 @@ struct lease {
 	uint32_t place;		    /* tuple of the port table, or entry */
 	bool entry;		    /* it is one: for any destination */
 	uint16_t actor;		    /* of actors.c */
+	uint32_t since;		    /* as of a socket */
 };
 
 /* --- Counters ----------------------------------------------------------- */

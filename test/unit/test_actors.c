@@ -168,6 +168,7 @@ static void test_leases_too(void **state)
 		;
 	assert_int_equal(row.kind, MINATO_KIND_LEASE);
 	assert_string_equal(row.owner.program, "nat");
+	assert_in_range(row.since.ns, 9 * SECOND, p.now.ns);
 	assert_int_equal(minato_port_give(p.a.m, lease, true), 0);
 	pair_end(&p);
 }

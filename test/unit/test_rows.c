@@ -69,6 +69,7 @@ static void test_all_kinds(void **state)
 	assert_int_equal(seen.last_entry.first, 8000);
 	assert_int_equal(seen.last_entry.target.port, 80);
 	assert_int_equal(seen.last_entry.user, 4);
+	assert_in_range(seen.last_entry.since.ns, 9 * SECOND, p.now.ns);
 	assert_true(seen.last_listener.handle == l);
 	assert_int_equal(seen.last_listener.local.port, 80);
 	assert_int_equal(seen.last_listener.send_queue, 7);
