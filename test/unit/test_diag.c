@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <linux/tcp.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -200,7 +201,7 @@ static int stop_at_once(void *user, const struct kernel_socket *socket)
 static void ends_early(void)
 {
 	const struct kernel_query query = { 0 };
-	int one = bound(AF_INET, SOCK_STREAM, false);
+	int one = bound(AF_INET, SOCK_DGRAM, false);
 	int two = bound(AF_INET, SOCK_DGRAM, false);
 	int calls = 0;
 
@@ -222,6 +223,7 @@ static void of_another_process(void)
 	DEMAND(pipe(ends) == 0);
 	child = fork();
 	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		enter_netns();
 		inode = inode_of(bound(AF_INET6, SOCK_STREAM, false));
 		(void)!write(ends[1], &inode, sizeof(inode));

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/prctl.h>
 
 #include "kernel/kernel.h"
 #include "netns_fixture.h"
@@ -64,6 +65,7 @@ static void read_there(void)
 	DEMAND(pipe(ends) == 0);
 	child = fork();
 	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		enter_netns();
 		set_knobs();
 		(void)!write(ends[1], "", 1);
