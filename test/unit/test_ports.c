@@ -4,9 +4,13 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "drive/drive.h"
 
@@ -83,13 +87,46 @@ static void this_system(void **state)
 		assert_false(fit((unsigned)drive_port_lowest() - 1));
 }
 
+/* What the user has reserved is left alone, for the protocol that it is reserved for. */
+static void reserved_ports_are_not_fit(void **state)
+{
+	char folder[] = "/tmp/minato-ports.XXXXXX";
+	char path[64];
+	FILE *file;
+
+	(void)state;
+	/* Of root it would be the system's file. */
+	if (getuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof(path), "%s/minato", folder);
+	assert_int_equal(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/minato/reserved", folder);
+	file = fopen(path, "w");
+	fputs("20000-20001/tcp\n20003/udp\n", file);
+	fclose(file);
+	setenv("XDG_CONFIG_HOME", folder, 1);
+	drive_ports_fit(bits, MINATO_TCP);
+	assert_false(fit(20000) || fit(20001));
+	assert_true(fit(20002) && fit(20003));
+	drive_ports_fit(bits, MINATO_UDP);
+	assert_true(fit(20000) && fit(20001));
+	assert_false(fit(20003));
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	rmdir(folder);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+}
+
 #define CASE(f) cmocka_unit_test_setup(f, fresh)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(one_and_a_run),   CASE(a_pair),	  CASE(nothing),
-		CASE(beyond_the_last), CASE(this_system),
+		CASE(beyond_the_last), CASE(this_system), CASE(reserved_ports_are_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
