@@ -35,6 +35,8 @@ static const char *operand_word(enum cmd_operand operand)
 		return "program";
 	case CMD_OPERAND_COMMAND:
 		return "command";
+	case CMD_OPERAND_VERB:
+		return "verb";
 	case CMD_OPERAND_SHELL:
 		return "shell";
 	}
@@ -162,6 +164,7 @@ static const char bash_tail[] =
 	"\t\tguest) COMPREPLY=($(compgen -W \"$(_minato_guests)\" -- \"$cur\")) ;;\n"
 	"\t\tprogram) COMPREPLY=($(compgen -c -- \"$cur\")) ;;\n"
 	"\t\tcommand) COMPREPLY=($(compgen -W \"$_minato_commands\" -- \"$cur\")) ;;\n"
+	"\t\tverb) ((seen)) || COMPREPLY=($(compgen -W \"add list rm\" -- \"$cur\")) ;;\n"
 	"\t\tshell) COMPREPLY=($(compgen -W \"bash fish zsh\" -- \"$cur\")) ;;\n"
 	"\t\tother) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
 	"\t\tesac\n"
@@ -228,6 +231,9 @@ static void zsh_operands(FILE *out, const struct cmd_command *command)
 		break;
 	case CMD_OPERAND_COMMAND:
 		fputs(" \\\n\t\t\t'1:command:_minato_commands'", out);
+		break;
+	case CMD_OPERAND_VERB:
+		fputs(" \\\n\t\t\t'1:verb:(add list rm)' \\\n\t\t\t'*: :'", out);
 		break;
 	case CMD_OPERAND_SHELL:
 		fputs(" \\\n\t\t\t'1:shell:(bash fish zsh)'", out);
@@ -310,6 +316,12 @@ static void fish_operands(FILE *out, const struct cmd_command *command)
 	case CMD_OPERAND_COMMAND:
 		what = "$__minato_commands";
 		break;
+	case CMD_OPERAND_VERB:
+		fprintf(out,
+			"complete -c minato -n '__minato_in %s; and __minato_second' -x -a 'add "
+			"list rm'\n",
+			command->name);
+		break;
 	case CMD_OPERAND_SHELL:
 		what = "bash fish zsh";
 		break;
@@ -356,6 +368,9 @@ static void print_fish(FILE *out)
 	      "end\n"
 	      "function __minato_first\n"
 	      "\ttest (count (commandline -opc)) -eq 1\n"
+	      "end\n"
+	      "function __minato_second\n"
+	      "\ttest (count (commandline -opc)) -eq 2\n"
 	      "end\n"
 	      "function __minato_in\n"
 	      "\tset -l words (commandline -opc)\n"

@@ -231,8 +231,7 @@ static int say_refused(const struct errand *errand, const json_t *refused)
 	if (cmd_guest_ask(&guest, errand->name, &error) == 0) {
 		families.has4 = guest.view.has4;
 		families.has6 = guest.view.has6;
-		(void)cmd_publish_explain(&errand->list, &failure, &families,
-					  false, &error);
+		(void)cmd_publish_explain(&errand->list, &failure, &families, false, &error);
 	}
 	cmd_guest_free(&guest);
 	cmd_say("%s; nothing was changed", error.text);
@@ -310,5 +309,6 @@ const struct cmd_command cmd_forward = {
 		 "Established connections go on. NAME may be left out where one guest runs.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
+	.operand = CMD_OPERAND_VERB,
 	.run = run,
 };

@@ -431,5 +431,6 @@ const struct cmd_command cmd_reserve = {
 		 "all are added or removed, or none. Whoever names a reserved port still gets it.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
+	.operand = CMD_OPERAND_VERB,
 	.run = run,
 };

@@ -30,6 +30,8 @@ has "bash: the program of exec" "$(in_bash minato exec harbour-one slee)" "sleep
 is "bash: files for the words of that program" "$(in_bash minato exec harbour-one cat "$T/complete.b")" "$T/complete.bash "
 is "bash: no options of ours among them" "$(in_bash minato run cat --host-l)" " "
 is "bash: the commands as operands of help" "$(in_bash minato help ex)" "exec "
+is "bash: what reserve can do" "$(in_bash minato reserve "")" "add list rm "
+is "bash: and nothing behind it" "$(in_bash minato forward rm "")" " "
 is "bash: nothing where a number is wanted" "$(in_bash minato run --mtu "")" " "
 
 # Nothing is missing: each option of each command's help is offered.
@@ -77,6 +79,7 @@ chmod a+r "$T/zsh.py"
 if command -v zsh >/dev/null; then
 	zsh_makes "zsh: a command" 'minato compl' "minato completion"
 	zsh_makes "zsh: an option" 'minato run --host-l' "minato run --host-loopback"
+	zsh_makes "zsh: what reserve can do" 'minato reserve li' "minato reserve list"
 	zsh_makes "zsh: the guests" 'minato stop harbour-o' "minato stop harbour-one"
 else
 	skip "zsh" "zsh is not installed"
@@ -88,6 +91,8 @@ in_fish() {
 if command -v fish >/dev/null; then
 	is "fish: a command" "$(in_fish 'minato compl')" "completion "
 	is "fish: an option" "$(in_fish 'minato run --host-l')" "--host-loopback "
+	is "fish: what reserve can do" "$(in_fish 'minato reserve ')" "add list rm "
+	is "fish: and nothing behind it" "$(in_fish 'minato reserve add ')" ""
 	is "fish: the guests" "$(in_fish 'minato stop ha')" "harbour-one harbour-two "
 else
 	skip "fish" "fish is not installed"
