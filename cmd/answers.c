@@ -66,7 +66,7 @@ static json_t *port_range(const struct minato_addr *addr, uint16_t first, uint16
 }
 
 static void add_port(json_t *list, const struct cmd_harbour *harbour, const struct relay_spec *spec,
-		     uint8_t proto)
+		     const char *text, uint8_t proto)
 {
 	static const struct minato_addr every;
 	const struct drive_subnet *subnet = &harbour->plan.subnet;
@@ -75,8 +75,8 @@ static void add_port(json_t *list, const struct cmd_harbour *harbour, const stru
 	json_t *guest = port_range(subnet->has4 ? &subnet->guest4 : &subnet->guest6, spec->guest,
 				   (uint16_t)(spec->guest + extent));
 
-	json_array_append_new(list, json_pack("{s:i,s:o,s:o}", "proto", proto, "host", host,
-					      "guest", guest));
+	json_array_append_new(list, json_pack("{s:i,s:s,s:o,s:o}", "proto", proto, "spec", text,
+					      "host", host, "guest", guest));
 }
 
 static json_t *published(const struct cmd_worker *worker)
@@ -84,6 +84,7 @@ static json_t *published(const struct cmd_worker *worker)
 	const struct cmd_harbour *harbour = worker->harbour;
 	json_t *list = json_array();
 	struct relay_standing standing;
+	char text[RELAY_SPEC_TEXT];
 	uint64_t cursor = 0;
 
 	while (json_array_size(list) < PORTS_MAX &&
@@ -92,13 +93,14 @@ static json_t *published(const struct cmd_worker *worker)
 
 		if (spec->sort == RELAY_REACH || spec->sort == RELAY_AUTO)
 			continue;
+		relay_spec_text(spec, text, sizeof(text));
 		/* All of them: as the table has it. */
 		if (spec->sort == RELAY_ALL)
 			spec->first = spec->guest = 0;
 		if (spec->protocols & RELAY_TCP)
-			add_port(list, harbour, spec, MINATO_TCP);
+			add_port(list, harbour, spec, text, MINATO_TCP);
 		if (spec->protocols & RELAY_UDP)
-			add_port(list, harbour, spec, MINATO_UDP);
+			add_port(list, harbour, spec, text, MINATO_UDP);
 	}
 	return list;
 }

@@ -750,6 +750,13 @@ void cmd_names_free(struct cmd_names *names);
 /* " (did you mean web?)" or " (running: a, b)", for a name that no guest has; returns `out`. */
 const char *cmd_names_hint(char *out, size_t size, const char *wrong);
 
+/* ---- forwarding.c: what others want of the forwards of running guests ---- */
+
+/* Adds what minato-forward(1) says of each to the array. 0 or negative errno with a text. */
+int cmd_forward_rows(const char *guest, json_t *rows, struct drive_error *error);
+/* Takes one away, as `forward rm`. 0 or negative errno with a text. */
+int cmd_forward_remove(const char *guest, const char *spec, struct drive_error *error);
+
 /* ---- look.c: how to draw on this terminal ---- */
 
 /* Width, colour (never where NO_COLOR is set or TERM is dumb) and header for a stream. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of sub-commands. */
+#include "cmd/audit.h"
 #include "cmd/entropy.h"
 #include "cmd/metrics.h"
 #include "cmd/reserve.h"
@@ -22,6 +23,7 @@ const struct cmd_command *const cmd_commands[] = {
 	/* seeing ports */
 	&cmd_ss,
 	&cmd_who,
+	&cmd_audit,
 	&cmd_services,
 	&cmd_metrics,
 	&cmd_reserve,

@@ -136,6 +136,17 @@ static int read_rows(struct cmd_client *client, json_t *rows, struct drive_error
 	return result;
 }
 
+int cmd_forward_rows(const char *guest, json_t *rows, struct drive_error *error)
+{
+	struct cmd_client client;
+	int result = cmd_client_open(&client, guest, error);
+
+	if (result == 0)
+		result = read_rows(&client, rows, error);
+	cmd_client_close(&client);
+	return result;
+}
+
 static int list(struct errand *errand, struct cmd_client *client)
 {
 	struct drive_error error;
@@ -257,6 +268,28 @@ static int change(struct errand *errand, struct cmd_client *client, const char *
 	code = refused ? say_refused(errand, refused) : CMD_OK;
 	json_decref(reply);
 	return code;
+}
+
+int cmd_forward_remove(const char *guest, const char *spec, struct drive_error *error)
+{
+	struct cmd_client client;
+	json_t *reply = NULL;
+	int result = cmd_client_open(&client, guest, error);
+
+	if (result == 0)
+		result = cmd_client_send(&client,
+					 json_pack("{s:s,s:[s],s:[]}", "request", "forward-rm",
+						   "specs", spec, "reach"),
+					 error);
+	if (result == 0) {
+		reply = cmd_client_next(&client, error);
+		result = reply ? 0 : -EPROTO;
+	}
+	if (json_object_get(reply, "refused"))
+		result = drive_fail(error, ENOENT, "%s is not forwarded so", spec);
+	json_decref(reply);
+	cmd_client_close(&client);
+	return result;
 }
 
 /* ---- the command ---- */

@@ -35,7 +35,9 @@ static int read_ports(struct cmd_guest *guest, const json_t *list)
 	guest->ports = ports;
 	for (size_t i = 0; i < count; i++) {
 		const json_t *item = json_array_get(list, i);
+		const char *spec = json_string_value(json_object_get(item, "spec"));
 
+		snprintf(ports[i].spec, sizeof(ports[i].spec), "%s", spec ? spec : "");
 		ports[i].proto = (uint8_t)json_integer_value(json_object_get(item, "proto"));
 		if (read_end(&ports[i].host, json_object_get(item, "host")) ||
 		    read_end(&ports[i].guest, json_object_get(item, "guest")))

@@ -83,6 +83,7 @@ static int take(void *user, const struct kernel_socket *socket)
 		.local = socket->local,
 		.peer = socket->remote,
 		.v6only = socket->v6only,
+		.interface = socket->interface,
 		.count = 1,
 		.uid = socket->uid,
 		.inode = socket->inode,
@@ -132,21 +133,6 @@ static bool covers(const struct view_port *published, const struct cmd_holder *h
 	return holder->port >= published->host.first && holder->port <= published->host.last;
 }
 
-static void write_spec(struct cmd_holder *holder, const struct view_port *port)
-{
-	const struct relay_spec spec = {
-		.sort = RELAY_PORTS,
-		.addr = port->host.addr,
-		.every = view_end_is_any(&port->host),
-		.protocols = port->proto == MINATO_UDP ? RELAY_UDP : 0,
-		.first = port->host.first,
-		.last = port->host.last,
-		.guest = port->guest.first,
-	};
-
-	relay_spec_text(&spec, holder->spec, sizeof(holder->spec));
-}
-
 /* Host sockets of this guest's minato are its published ports. Their owners are known by now. */
 static void mark_published(struct cmd_holders *holders, const struct view_guest *guest)
 {
@@ -164,7 +150,7 @@ static void mark_published(struct cmd_holders *holders, const struct view_guest 
 			snprintf(holder->published, sizeof(holder->published), "%s", guest->name);
 			holder->guest_port =
 				(uint16_t)(port->guest.first + (holder->port - port->host.first));
-			write_spec(holder, port);
+			snprintf(holder->spec, sizeof(holder->spec), "%s", port->spec);
 		}
 	}
 }

@@ -31,6 +31,7 @@ struct cmd_holder {
 	char guest[VIEW_NAME_SIZE];	    /* in whose network; empty: this host's */
 	struct minato_endpoint local, peer; /* peer: of connections and TIME-WAIT */
 	bool v6only;			    /* local :: without IPv4 */
+	uint32_t interface;		    /* only there; 0: any */
 	uint32_t count;
 	uint32_t uid, inode;	       /* inode 0: no program has it */
 	uint32_t timer_ms;	       /* of TIME-WAIT: until it is over; else 0 */
@@ -39,7 +40,7 @@ struct cmd_holder {
 	/* The host's end of a port that minato publishes for a guest: */
 	char published[VIEW_NAME_SIZE]; /* its name; empty: it is none */
 	uint16_t guest_port;
-	char spec[128]; /* as -p has it; cut where it is endless */
+	char spec[128]; /* as forward rm takes it; empty: not known */
 };
 
 struct cmd_holders {

@@ -346,9 +346,18 @@ static const char *sort_word(const struct relay_standing *one)
 	return "?";
 }
 
+/* Milliseconds since the last flow; 0 while one lives, null where there was none. */
+static json_t *unused(const struct relay_standing *one, struct minato_time now)
+{
+	if (!one->used.ns)
+		return json_null();
+	return json_integer(one->flows ? 0 : (now.ns - one->used.ns) / 1000000);
+}
+
 json_t *cmd_orders_row(void *user, uint64_t *cursor)
 {
 	struct cmd_worker *worker = user;
+	const struct minato_time now = drive_loop_now(worker->loop);
 	struct relay_standing one;
 	char text[RELAY_SPEC_TEXT];
 
@@ -356,11 +365,12 @@ json_t *cmd_orders_row(void *user, uint64_t *cursor)
 		relay_forward_count(worker->relay);
 	if (!relay_forward_next(worker->relay, cursor, &one))
 		return NULL;
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "spec",
+	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "spec",
 			 relay_spec_text(&one.spec, text, sizeof(text)), "kind", sort_word(&one),
 			 "sockets", (json_int_t)one.socket_count, "flows", (json_int_t)one.flows,
 			 "flows_ever", (json_int_t)one.flows_ever, "hits", (json_int_t)one.hits,
 			 "bytes_in", (json_int_t)one.bytes_in, "bytes_out",
 			 (json_int_t)one.bytes_out, "age_ms",
-			 (json_int_t)((drive_loop_now(worker->loop).ns - one.since.ns) / 1000000));
+			 (json_int_t)((now.ns - one.since.ns) / 1000000), "used_ms",
+			 unused(&one, now));
 }

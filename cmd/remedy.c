@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/services.h"
+
 #define DAY_S 86400
 #define MS_PER_S 1000
 
@@ -105,4 +107,17 @@ const char *cmd_remedy_text(char *out, size_t size, const struct cmd_holder *hol
 	else
 		end_program(out, size, holder);
 	return out;
+}
+
+json_t *cmd_held_json(const struct cmd_holder *holder)
+{
+	json_t *held = cmd_holder_json(holder);
+	char remedy[CMD_HOLDER_TEXT];
+
+	cmd_remedy_text(remedy, sizeof(remedy), holder);
+	json_object_set_new(held, "wait_ms", json_integer(holder->timer_ms));
+	json_object_set_new(held, "forward",
+			    *holder->spec ? json_string(holder->spec) : json_null());
+	json_object_set_new(held, "remedy", json_string(remedy));
+	return held;
 }

@@ -369,35 +369,6 @@ static void print_answer(const struct answer *answer, const struct view_look *lo
 
 /* ---- as JSON ---- */
 
-static json_t *text_or_null(const char *text)
-{
-	return *text ? json_string(text) : json_null();
-}
-
-static json_t *holder_json(const struct cmd_holder *holder)
-{
-	const struct kernel_process *process = &holder->process;
-	char remedy[CMD_HOLDER_TEXT];
-	char user[64];
-
-	cmd_remedy_text(remedy, sizeof(remedy), holder);
-	cmd_user_word(user, sizeof(user), process->pid ? process->uid : holder->uid);
-	return json_pack(
-		"{s:s,s:o,s:o,s:o,s:i,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s}", "hold",
-		cmd_hold_word(holder->hold), "guest", text_or_null(holder->guest), "local",
-		view_message_end(&holder->local), "peer",
-		holder->peer.port ? view_message_end(&holder->peer) : json_null(), "count",
-		(int)holder->count, "wait_ms", (int)holder->timer_ms, "program",
-		text_or_null(process->program), "pid",
-		process->pid ? json_integer(process->pid) : json_null(), "uid",
-		json_integer(process->pid ? process->uid : holder->uid), "user", json_string(user),
-		"group", text_or_null(process->group), "started",
-		process->started_s ? json_integer(process->started_s) : json_null(), "published",
-		text_or_null(holder->published), "guest_port",
-		*holder->published ? json_integer(holder->guest_port) : json_null(), "forward",
-		text_or_null(holder->spec), "remedy", remedy);
-}
-
 static json_t *answer_json(const struct answer *answer)
 {
 	json_t *holders = json_array();
@@ -406,7 +377,7 @@ static json_t *answer_json(const struct answer *answer)
 	json_t *nearest = json_array();
 
 	for (size_t i = 0; i < answer->holders.count; i++)
-		json_array_append_new(holders, holder_json(&answer->holders.list[i]));
+		json_array_append_new(holders, cmd_held_json(&answer->holders.list[i]));
 	for (size_t i = 0; i < answer->name_count; i++)
 		json_array_append_new(names, json_string(answer->names[i]));
 	for (size_t i = 0; i < answer->note_count; i++)

@@ -14,6 +14,9 @@ const char *cmd_since_text(char *out, size_t size, int64_t started_s, int64_t no
 /* The command that frees the port, or what to wait for: "sudo systemctl stop nginx.service". */
 const char *cmd_remedy_text(char *out, size_t size, const struct cmd_holder *holder);
 
+/* A new reference: cmd_holder_json's members, and those that minato-who(1) adds. */
+json_t *cmd_held_json(const struct cmd_holder *holder);
+
 /* ---- taken.c: "address in use", said in the same words wherever minato meets it ---- */
 
 /*

@@ -325,6 +325,7 @@ void forward_join(struct lane *f, struct relay_forward *forward)
 	f->forward = forward;
 	forward->flows++;
 	forward->flows_ever++;
+	forward->used_ns = forward->relay->now.ns;
 }
 
 void forward_leave(struct lane *f)
@@ -336,6 +337,7 @@ void forward_leave(struct lane *f)
 	f->forward = NULL;
 	forward->bytes_in += f->bytes_in;
 	forward->bytes_out += f->bytes_out;
+	forward->used_ns = forward->relay->now.ns;
 	forward->flows--;
 	if (forward->gone && forward->flows == 0)
 		free_forward(forward);
@@ -423,6 +425,7 @@ bool relay_forward_next(const struct relay *relay, uint64_t *cursor, struct rela
 		.bytes_in = f->bytes_in + f->live_in,
 		.bytes_out = f->bytes_out + f->live_out,
 		.since = { f->since_ns },
+		.used = { f->used_ns },
 	};
 	return true;
 }

@@ -296,6 +296,7 @@ struct relay_standing {
 	uint64_t flows_ever, hits;    /* look-ups that ended at it */
 	uint64_t bytes_in, bytes_out; /* from and to the outside; a reach: from and to the host */
 	struct minato_time since;
+	struct minato_time used; /* when the last flow began or ended; 0: never */
 };
 /*
  * Walks the forwards in the order in which they were added; *cursor starts at 0. False after the
@@ -811,7 +812,7 @@ struct relay_forward {
 	uint64_t flows_ever, hits;
 	uint64_t bytes_in, bytes_out; /* of lanes that ended */
 	uint64_t live_in, live_out;   /* of those that live, since relay_forward_count */
-	int64_t since_ns;
+	int64_t since_ns, used_ns;
 	bool automatic;
 	bool gone; /* removed; stays until its last lane ends */
 };

@@ -138,6 +138,7 @@ int view_row_compare(const void *a, const void *b);
 struct view_port {
 	uint8_t proto;
 	struct view_end host, guest;
+	char spec[128]; /* as it was asked for; may be empty, or cut where it is endless */
 };
 
 /* A running guest. */

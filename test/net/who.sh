@@ -89,8 +89,8 @@ run_guest web -p 2060:80,2070-2079:8070 -- python3 -m http.server 80
 until_true 10 taken 80/tcp --in web
 text=$(who 2060/tcp)
 has "a forward: whose, and where to" "$text" "minato \(pid [0-9]+\) for port 80 of guest web"
-has "what removes it" "$text" "to free +minato forward rm web 2060:80$"
-has "a run is removed whole" "$(who 2075/tcp)" "to free +minato forward rm web 2070-2079:8070-8079$"
+has "what removes it" "$text" "to free +minato forward rm web 2060:80/tcp$"
+has "a run is removed whole" "$(who 2075/tcp)" "to free +minato forward rm web 2070-2079:8070-8079/tcp$"
 has "the guest's own port, in the same answer" "$(who 80/tcp)" "guest web: python3 \(pid [0-9]+"
 is "--in: only there" "$(who 80/tcp --in web | head -n 1)" "80/tcp (http, system port): taken"
 is "--in: what is free there" "$(code who 81/tcp --in web)" 0
@@ -107,7 +107,7 @@ is "JSON has it all" "$(python3 -c "
 import json, sys
 p = json.load(open(sys.argv[1]))['ports'][0]
 h = p['holders'][0]
-print(p['port'], p['protocol'], p['verdict'], h['hold'], h['program'], h['pid'] == int(sys.argv[2]),
+print(p['port'], p['protocol'], p['verdict'], h['hold'], h['process']['program'], h['process']['pid'] == int(sys.argv[2]),
       h['remedy'], p['nearest_free'][0])" "$T/who.json" "$pid")" \
 	"2001 tcp taken listener socat True kill $pid 2002"
 

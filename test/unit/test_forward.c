@@ -196,6 +196,7 @@ static void counts(void **state)
 	close(fd);
 	minato_close(w.guest, s);
 	UNTIL(standing("8080").flows == 0);
+	assert_true(standing("8080").used.ns > now_stands.used.ns);
 	assert_int_equal(standing("8080").bytes_in, 8);
 	assert_int_equal(standing("8080").flows_ever, 1);
 }
