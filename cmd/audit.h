@@ -60,8 +60,8 @@ struct cmd_expectation {
 /*
  * Reads the text of a file. Each line is PORT[-PORT]/tcp or /udp, or the name of a service in the
  * place of PORT, then a program or guest:NAME and a scope, both of which may be left out; `#`
- * begins a comment. 0, or -EINVAL with a text of three lines, the last a caret under the fault; -ENOMEM.
- * cmd_expectation_free is due in either case.
+ * begins a comment. 0, or -EINVAL with a text of three lines, the last a caret under the fault;
+ * -ENOMEM. cmd_expectation_free is due in either case.
  */
 int cmd_expectation_read(struct cmd_expectation *all, const char *text, size_t size,
 			 const struct minato_services *services, struct drive_error *error);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "drive/reserved.h"
+
 #define NEAREST 3u
 
 static bool bindable(const struct drive_place *places, size_t count, uint16_t port)

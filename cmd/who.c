@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/reserve.h"
 #include "cmd/services.h"
 
 #define NEAREST_MAX 5u
@@ -152,27 +153,32 @@ static void note(struct answer *answer, const char *format, ...)
 	va_end(args);
 }
 
-/* Who keeps it for somebody, beside the kernel. */
-static void note_reservations(struct answer *answer)
+/* What the administrator said of it: of this host, or of a guest. */
+static void note_reserved(struct answer *answer, const char *guest)
 {
-	struct drive_reserved reserved;
-	char text[DRIVE_RESERVATION_TEXT];
+	const struct drive_reservation *one;
+	struct drive_reserved reserved = { 0 };
+	char range[DRIVE_RESERVATION_TEXT];
 
-	drive_reserved_read(&reserved, NULL, NULL);
-	for (size_t i = 0; i < reserved.count; i++) {
-		const struct drive_reservation *one = &reserved.list[i];
-		const struct drive_reserved alone = { &reserved.list[i], 1 };
-
-		if (one->origin == DRIVE_ORIGIN_KERNEL ||
-		    !drive_reserved_find(&alone, answer->asked.port, answer->asked.proto))
-			continue;
-		drive_reservation_text(text, one);
+	if (!guest)
+		drive_reserved_read(&reserved, cmd_reserved_wrong, NULL);
+	else
+		(void)cmd_reserved_ask(&reserved, guest, NULL);
+	one = drive_reserved_find(&reserved, answer->asked.port, answer->asked.proto);
+	if (one)
+		drive_reservation_text(range, one);
+	if (one && one->origin == DRIVE_ORIGIN_KERNEL)
 		note(answer,
-		     "Reserved by the %s%s%s: minato chooses it for nobody. To end that: %sminato "
-		     "reserve rm %s",
-		     drive_origin_word(one->origin), *one->note ? ": " : "", one->note,
-		     one->origin == DRIVE_ORIGIN_SYSTEM ? "sudo " : "", text);
-	}
+		     "Reserved by the kernel (net.ipv4.ip_local_reserved_ports, %s): no automatic "
+		     "choice takes it, and who asks for it by number gets it.",
+		     range);
+	else if (one)
+		note(answer,
+		     "Reserved by the %s (%s%s%s): no automatic choice takes it, and who asks for "
+		     "it by number gets it. To end that: %sminato reserve rm %s%s%s",
+		     drive_origin_word(one->origin), range, *one->note ? ", " : "", one->note,
+		     one->origin == DRIVE_ORIGIN_SYSTEM ? "sudo " : "", range,
+		     guest ? " --in " : "", guest ? guest : "");
 	drive_reserved_free(&reserved);
 }
 
@@ -195,10 +201,7 @@ static void note_rules(struct answer *answer)
 		     "Only root and programs with CAP_NET_BIND_SERVICE may bind it. For everybody: "
 		     "sudo sysctl net.ipv4.ip_unprivileged_port_start=%u",
 		     port);
-	if (kernel_port_reserved(&knobs, port))
-		note(answer, "Kept back for who asks for it by number "
-			     "(net.ipv4.ip_local_reserved_ports): no connection is given it.");
-	else if (port >= knobs.first && port <= knobs.last)
+	if (port >= knobs.first && port <= knobs.last && !kernel_port_reserved(&knobs, port))
 		note(answer,
 		     "The kernel gives it to connections (net.ipv4.ip_local_port_range is "
 		     "%u-%u), so it can be taken at any time. To keep it back: sudo sysctl "
@@ -278,6 +281,7 @@ static int find(struct answer *answer, const struct who_options *chosen,
 		return result;
 	answer->name_count = minato_services_names(services, asked->proto, asked->port,
 						   answer->names, NAME_ROOM);
+	note_reserved(answer, chosen->guest);
 	if (chosen->guest) {
 		answer->verdict = judge(&answer->holders);
 		return 0;
@@ -285,7 +289,6 @@ static int find(struct answer *answer, const struct who_options *chosen,
 	answer->verdict = try_it(asked);
 	if (answer->verdict == VERDICT_FORBIDDEN && held_on_host(&answer->holders))
 		answer->verdict = VERDICT_TAKEN;
-	note_reservations(answer);
 	note_rules(answer);
 	if (answer->verdict != VERDICT_FREE)
 		answer->nearest_count =

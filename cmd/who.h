@@ -21,7 +21,7 @@ json_t *cmd_held_json(const struct cmd_holder *holder);
 
 /*
  * Up to `room` ports at all these places that the caller could bind now, the nearest to `port`
- * first; none that the kernel keeps back or gives to connections. Returns how many.
+ * first; none that is reserved or that the kernel gives to connections. Returns how many.
  */
 size_t cmd_nearest_free(const struct drive_place *places, size_t count, uint16_t port,
 			uint16_t *nearest, size_t room);

@@ -84,7 +84,7 @@ bg holder2.log socat TCP-LISTEN:8999,fork,reuseaddr EXEC:cat
 until_true 5 listening 8999
 has "the nearest free ports are none of them" "$(as_user "$M" run -p 8999 -- true 2>&1)" "nearest free ones are 8997, 8996"
 
-has "who says who keeps it" "$(as_user "$M" who 9005/tcp 2>&1 | tr -s ' \n' ' ')" "Reserved by the user: staging web.*minato reserve rm 9000-9099"
+has "who says who keeps it" "$(as_user "$M" who 9005/tcp 2>&1 | tr -s ' \n' ' ')" "Reserved by the user .*staging web.*minato reserve rm 9000-9099"
 
 # All or nothing.
 silent=$(member worker two)

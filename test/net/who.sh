@@ -51,7 +51,7 @@ sysctl -qw net.ipv4.ip_local_port_range="30000 40000"
 sysctl -qw net.ipv4.ip_local_reserved_ports="30100-30199"
 has "a port that connections are given" "$(who 30200/tcp)" \
 	"ip_local_port_range is 30000-40000.*ip_local_reserved_ports=30200"
-has "one that is kept back" "$(who 30150/tcp)" "Kept back for who asks for it by number"
+has "one that is kept back" "$(who 30150/tcp)" "Reserved by the kernel \(.*, 30100-30199\): no automatic choice takes it"
 if [ "$NET_REAL_ROOT" = 1 ]; then
 	has "one for root" "$(who 25/tcp)" "^25/tcp \(smtp, system port\): not permitted"
 	has "and how everybody may" "$(who 25/tcp)" "sudo sysctl net.ipv4.ip_unprivileged_port_start=25"
@@ -66,6 +66,13 @@ print(subprocess.run(sys.argv[1:], capture_output=True, text=True).stdout)" \
 else
 	skip "ports for root" "needs root"
 fi
+
+as_user "$M" reserve add 2020-2023/tcp --note "staging" >/dev/null
+has "one that the user has reserved" "$(who 2021/tcp)" "Reserved by the user \(2020-2023/tcp, staging\).*To end that: minato reserve rm 2020-2023/tcp"
+is "which is free to who asks for it" "$(code who 2021/tcp)" 0
+bg other.log as_user socat TCP-LISTEN:2019 STDOUT
+until_true 5 listening 2019
+has "and is not proposed" "$(who 2019/tcp)" "free near +2018, 2017, 2016, 2015, 2024"
 
 # --- NAT of the kernel --------------------------------------------------------------
 

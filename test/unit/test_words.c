@@ -126,9 +126,9 @@ static void owners_are_cut_where_the_room_ends(void **state)
 static void published_ports_stand_in_a_line(void **state)
 {
 	struct view_port ports[] = {
-		{ MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80) },
-		{ MINATO_UDP, end_of("127.0.0.1", 53), end_of("10.0.2.100", 5353) },
-		{ MINATO_TCP, end_of("fd12::1", 443), end_of("10.0.2.100", 443) },
+		{ MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80), "" },
+		{ MINATO_UDP, end_of("127.0.0.1", 53), end_of("10.0.2.100", 5353), "" },
+		{ MINATO_TCP, end_of("fd12::1", 443), end_of("10.0.2.100", 443), "" },
 	};
 	char word[256];
 
