@@ -368,19 +368,42 @@ static int read_predicate(struct parser *parser, const struct predicate *predica
 
 /* ---- the grammar ---- */
 
+static const struct state_name *state_of(const struct parser *parser, const struct token *token)
+{
+	for (size_t i = 0; token->kind == TOKEN_WORD && i < COUNT(state_names); i++) {
+		const char *name = state_names[i].name;
+
+		if (strlen(name) == token->length &&
+		    !strncasecmp(parser->text + token->at, name, token->length))
+			return &state_names[i];
+	}
+	return NULL;
+}
+
+static bool is_state_word(const struct parser *parser, const struct token *token)
+{
+	return is_word(parser->text, token, "state") || is_word(parser->text, token, "exclude") ||
+	       is_word(parser->text, token, "excl");
+}
+
+/* Says what belongs here, and knows what people write instead. */
 static int no_predicate(struct parser *parser, const struct token *token)
 {
-	parser->error->candidates = predicate_candidates;
-	if (token->kind == TOKEN_WORD &&
-	    (is_word(parser->text, token, "state") || is_word(parser->text, token, "exclude") ||
-	     is_word(parser->text, token, "excl"))) {
-		parser->error->candidates = NULL;
-		return fail(parser, token, "state words stand before everything else");
-	}
+	const char *word = parser->text + token->at;
+
 	if (token->kind == TOKEN_END)
 		return fail(parser, token,
 			    "the filter ends too early: expected src, dst, sport, dport, dev, "
 			    "fwmark, cgroup or autobound");
+	if (is_state_word(parser, token))
+		return fail(parser, token, "state words stand before everything else");
+	if (state_of(parser, token))
+		return fail(parser, token, "each state has a word before it: state or exclude");
+	if (*word == ':')
+		return fail(parser, token, "sport or dport says whose port this is");
+	if (strchr("0123456789[*", *word))
+		return fail(parser, token, "src or dst says whose address this is");
+	parser->error->candidates = predicate_candidates;
 	return fail(parser, token,
 		    "expected src, dst, sport, dport, dev, fwmark, cgroup or autobound");
 }
@@ -449,16 +472,12 @@ static int read_expression(struct parser *parser)
 static int read_state(struct parser *parser, uint32_t *states)
 {
 	struct token token = peek(parser);
+	const struct state_name *found = state_of(parser, &token);
 
-	for (size_t i = 0; token.kind == TOKEN_WORD && i < COUNT(state_names); i++) {
-		const char *name = state_names[i].name;
-
-		if (strlen(name) == token.length &&
-		    !strncasecmp(parser->text + token.at, name, token.length)) {
-			*states = state_names[i].states;
-			take(parser, &token);
-			return 0;
-		}
+	if (found) {
+		*states = found->states;
+		take(parser, &token);
+		return 0;
 	}
 	parser->error->candidates = state_candidates;
 	return fail(parser, &token,
@@ -476,8 +495,7 @@ static int read_states(struct parser *parser)
 		struct token token = peek(parser);
 		bool state = is_word(parser->text, &token, "state");
 
-		if (!state && !is_word(parser->text, &token, "exclude") &&
-		    !is_word(parser->text, &token, "excl"))
+		if (!is_state_word(parser, &token))
 			return 0;
 		take(parser, &token);
 		if (read_state(parser, &states))

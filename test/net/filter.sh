@@ -156,6 +156,15 @@ begun=$SECONDS
 is "a name that nobody knows is an error" $? 2
 ok "found out within a bounded time" [ $((SECONDS - begun)) -le 9 ]
 
+# What the manual shows is understood; a guest or a watch is not there.
+examples=0
+while read -r line; do
+	examples=$((examples + 1))
+	ok "the manual's example: $line" sh -c "'$M' ss --host -H $line"
+done < <(sed -n 's/^\.Dl \$ minato ss //p' "$MINATO_SOURCE/man/minato-ss.1" |
+	grep -Ev -- '--in|--watch|--host')
+ok "there are some" [ "$examples" -ge 4 ]
+
 # Mistakes are pointed at.
 says() { "$M" ss "$@" 2>&1; }
 is "a mistake is marked" "$(says 'state established sport = :htpp' | tail -n 2)" \
