@@ -13,8 +13,8 @@
 #include "port/port.h"
 
 #define ROUNDS 7u
-#define STAGE 512u	   /* keys laid ready at a time, outside the clock */
-#define STAGES 1024u	   /* of a round */
+#define STAGE 256u	   /* keys laid ready at a time, outside the clock */
+#define STAGES 2048u	   /* of a round */
 #define MISSING (1u << 30) /* flows from here on are in no table */
 
 static const struct size {
@@ -71,7 +71,7 @@ static struct contest *open_contest(uint32_t count)
 		return NULL;
 	c->count = count;
 	c->table_bytes = port_bytes(&limits);
-	c->table = port_init(reserve(c->table_bytes), &limits, &key);
+	c->table = port_init(reserve_populated(c->table_bytes), &limits, &key);
 	/* A quarter more than it needs: at its full size it is slower. */
 	c->peer = rte_peer_open(count + count / 4);
 	if (fill(c) == 0)

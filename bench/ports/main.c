@@ -3,6 +3,7 @@
 #include "ports.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,21 @@ void *reserve(size_t size)
 	exit(1);
 }
 
+void *reserve_populated(size_t size)
+{
+	const int fd = memfd_create("bench-ports", MFD_CLOEXEC);
+	void *memory = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, (off_t)size) == 0)
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
+	if (memory == MAP_FAILED) {
+		say("%.1f GB of memory are not to be had", (double)size / 1e9);
+		exit(1);
+	}
+	close(fd);
+	return memory;
+}
+
 size_t resident_bytes(void)
 {
 	unsigned long pages = 0;
@@ -120,13 +136,22 @@ struct flow flow_number(uint64_t i)
 	};
 }
 
-static const struct group *group_named(const char *name)
+static bool named(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool known(const char *name)
 {
 	for (size_t i = 0; i < GROUPS; i++) {
 		if (strcmp(groups[i].name, name) == 0)
-			return &groups[i];
+			return true;
 	}
-	return NULL;
+	return false;
 }
 
 static int usage(FILE *out)
@@ -144,17 +169,17 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "--help") == 0)
 		return usage(stdout);
 	for (int i = 1; i < argc; i++) {
-		if (group_named(argv[i]) == NULL) {
-			say("no group '%s'", argv[i]);
+		if (!known(argv[i])) {
+			say("there is no group '%s'", argv[i]);
 			return usage(stderr);
 		}
 	}
-	/* The same pages for everybody: rte_hash has small ones without
-	   hugetlbfs. */
+	/* The same pages for everybody: without hugetlbfs rte_hash has small
+	   ones. */
 	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
-	for (size_t i = 0; argc == 1 && i < GROUPS; i++)
-		failed |= groups[i].run();
-	for (int i = 1; i < argc; i++)
-		failed |= group_named(argv[i])->run();
+	for (size_t i = 0; i < GROUPS; i++) {
+		if (argc == 1 || named(groups[i].name, argc, argv))
+			failed |= groups[i].run();
+	}
 	return failed ? 1 : 0;
 }

@@ -51,6 +51,8 @@ double now_ns(void);
 double median(const double *values, size_t count);
 /* Zero memory in small pages that costs nothing until touched; or exits. */
 void *reserve(size_t size);
+/* The same, all of it there at once: memory as EAL has without huge pages. */
+void *reserve_populated(size_t size);
 size_t resident_bytes(void); /* of this process, from /proc/self/statm */
 /* The same numbers every time: x-th of a stream; a bijection of 64 bits. */
 uint64_t scatter(uint64_t x);

@@ -102,6 +102,12 @@ uint64_t hash_words(const struct hash_key *key, const uint64_t *words,
 	return sip_end(&s, 3);
 }
 
+void hash_secret_init(struct hash_secret *s, const struct hash_key *key)
+{
+	for (uint64_t i = 0; i < sizeof(s->k) / sizeof(s->k[0]); i++)
+		s->k[i] = hash_strong(key, &i, sizeof(i));
+}
+
 void random_init(struct random *r, const struct hash_key *key, uint64_t label)
 {
 	uint64_t words[2] = { label, 0 };

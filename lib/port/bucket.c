@@ -43,13 +43,6 @@ void bucket_init(struct port_table *t)
 	t->base = PAIRS_MIN;
 }
 
-static struct port_bucket *bucket_at(const struct port_table *t, uint32_t index)
-{
-	struct port_bucket *buckets = port_part(t, t->buckets_at);
-
-	return &buckets[index];
-}
-
 struct port_bucket *bucket_neighbour(const struct port_table *t,
 				     const struct port_bucket *home)
 {
@@ -73,7 +66,7 @@ static uint32_t lane_with_tag(const struct port_bucket *b, uint16_t tag)
 
 static uint16_t lane_tag(const struct port_bucket *b, uint32_t lane)
 {
-	return (uint16_t)(b->tags[lane / 4] >> lane % 4 * 16);
+	return b->tags[lane];
 }
 
 /* A lane in use, or LANES. */
@@ -104,7 +97,7 @@ struct occupant {
 static void put(struct port_bucket *b, uint32_t lane, struct occupant o)
 {
 	check(lane < LANES && lane_tag(b, lane) == 0);
-	b->tags[lane / 4] |= (uint64_t)o.tag << lane % 4 * 16;
+	b->tags[lane] = o.tag;
 	b->index[lane] = o.tuple;
 }
 
@@ -113,7 +106,7 @@ static struct occupant lift(struct port_bucket *b, uint32_t lane)
 	struct occupant o = { lane_tag(b, lane), b->index[lane] };
 
 	check(o.tag != 0);
-	b->tags[lane / 4] &= ~(UINT64_C(0xffff) << lane % 4 * 16);
+	b->tags[lane] = 0;
 	return o;
 }
 
@@ -177,6 +170,20 @@ static void chain_remove(struct port_table *t, struct port_bucket *home,
 
 /* --- growth -------------------------------------------------------------- */
 
+static void goes_away(struct port_bucket *home, uint16_t tag)
+{
+	home->away++;
+	home->strays |= 1u << tag % 32;
+}
+
+/* One came home, or is gone for good. */
+static void no_more_away(struct port_bucket *home)
+{
+	check(home->away > 0);
+	if (--home->away == 0)
+		home->strays = 0;
+}
+
 static void plant(struct port_table *t, uint64_t hash, uint32_t tuple)
 {
 	struct occupant o = { bucket_tag(hash), tuple };
@@ -188,7 +195,7 @@ static void plant(struct port_table *t, uint64_t hash, uint32_t tuple)
 		put(home, lane, o);
 		return;
 	}
-	home->away++;
+	goes_away(home, o.tag);
 	lane = lane_with_tag(near, 0);
 	if (lane < LANES) {
 		put(near, lane, o);
@@ -267,7 +274,7 @@ static void bring_home(struct port_table *t, struct port_bucket *home)
 	struct occupant o = chain_pop(t, home);
 
 	put(home, lane_with_tag(home, 0), o);
-	home->away--;
+	no_more_away(home);
 }
 
 static void take_in(struct port_table *t, struct port_bucket *host,
@@ -291,7 +298,7 @@ static void fill_hole(struct port_table *t, struct port_bucket *b)
 		uint32_t lane = (uint32_t)__builtin_ctz(near->guests);
 		near->guests &= (uint8_t) ~(1u << lane);
 		put(b, lane_with_tag(b, 0), lift(near, lane));
-		b->away--;
+		no_more_away(b);
 		if (near->chain != 0)
 			bring_home(t, near);
 	} else if (near->chain != 0) {
@@ -311,8 +318,7 @@ void bucket_remove(struct port_table *t, uint64_t hash, uint32_t tuple)
 		fill_hole(t, home);
 		return;
 	}
-	check(home->away > 0);
-	home->away--;
+	no_more_away(home);
 	lane = lane_of(near, tuple);
 	if (lane < LANES) {
 		check((near->guests >> lane & 1) == 1);
@@ -326,19 +332,20 @@ void bucket_remove(struct port_table *t, uint64_t hash, uint32_t tuple)
 
 /* --- soundness ----------------------------------------------------------- */
 
-/* Counts the keys of a bucket that belong to `home`. */
+/* Counts the keys of a bucket that belong to `home`, which knows of them. */
 static uint32_t keys_of(const struct port_table *t, const struct port_bucket *b,
 			const struct port_bucket *home)
 {
 	uint32_t count = 0;
 
 	for (uint32_t lane = 0; lane < LANES; lane++) {
+		const uint16_t tag = lane_tag(b, lane);
 		uint64_t hash;
-		if (lane_tag(b, lane) == 0)
+		if (tag == 0 || (b != home && !bucket_strays(home, tag)))
 			continue;
 		hash = tuple_hash(t, b->index[lane]);
-		if (lane_tag(b, lane) == bucket_tag(hash))
-			count += bucket_home(t, hash) == home;
+		count += tag == bucket_tag(hash) &&
+			 bucket_home(t, hash) == home;
 	}
 	return count;
 }

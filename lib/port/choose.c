@@ -143,16 +143,16 @@ static bool held(const struct port_search *s, uint16_t port)
 /* Adds the ports of all tuples that meet our address. */
 static void add_tuples(const struct port_search *s, uint64_t *bits)
 {
-	const uint8_t identity = tuple_identity(s->own.scope, s->slot, false);
-	uint32_t tuple = tuple_next(s->t, 0, identity, 0);
+	const struct port_entry *own = &s->own;
+	uint32_t tuple = tuple_next(s->t, 0, own->scope, own->proto, 0);
 
 	while (tuple != POOL_NONE) {
 		struct port_key key;
 		port_tuple_key(s->t, tuple, &key);
-		if (entry_has_local(&s->own, &key.local))
+		if (entry_has_local(own, &key.local))
 			bits[key.local_port >> 6] |= UINT64_C(1)
 						     << (key.local_port & 63);
-		tuple = tuple_next(s->t, tuple + 1, identity, 0);
+		tuple = tuple_next(s->t, tuple + 1, own->scope, own->proto, 0);
 	}
 }
 

@@ -41,7 +41,6 @@ static uint32_t first_in_word(const struct port_table *t,
 /* What a walk over the entries on the port of a new claim finds. */
 struct survey {
 	uint32_t barring; /* the first entry in the way, or POOL_NONE */
-	uint32_t holds;	  /* entries that count as a use of the port */
 	bool claimed;	  /* a claim stands over the same addresses */
 };
 
@@ -60,37 +59,9 @@ static void survey_port(const struct port_table *t, const struct port_entry *e,
 					    entry_same_key(there, e);
 		if (barred && s->barring == POOL_NONE)
 			s->barring = word - 1;
-		s->holds += there->kind != MINATO_KIND_UPLINK;
 		s->claimed |= claim && entry_overlap(there, e);
 		word = there->next[entry_link(there, slot)];
 	}
-}
-
-/*
- * Whether one of `count` tuples on the port keeps the claim from it. Rare (a
- * bind where connections outlive their listener) and linear in the tuples.
- */
-static bool barred_by_tuples(const struct port_table *t,
-			     const struct port_entry *e, uint32_t count)
-{
-	const uint8_t identity =
-		tuple_identity(e->scope, port_slot(e->proto), false);
-	uint32_t from = 0;
-
-	for (; count > 0; count--) {
-		uint32_t tuple = tuple_next(t, from, identity, e->first);
-		struct port_tuple_ref ref;
-		struct port_key key;
-
-		check(tuple != POOL_NONE);
-		port_tuple_key(t, tuple, &key);
-		port_tuple_get(t, tuple, &ref);
-		if (entry_has_local(e, &key.local) &&
-		    (!e->reuse_addr || ref.exclusive))
-			return true;
-		from = tuple + 1;
-	}
-	return false;
 }
 
 void claim_entry(struct port_entry *e, const struct port_claim *claim)
@@ -118,7 +89,7 @@ int64_t port_bind(struct port_table *t, const struct port_claim *claim,
 {
 	struct port_entry e;
 	struct survey s;
-	uint32_t placed, space, uses;
+	uint32_t placed;
 
 	claim_entry(&e, claim);
 	survey_port(t, &e, &s);
@@ -126,9 +97,7 @@ int64_t port_bind(struct port_table *t, const struct port_claim *claim,
 		*holder = s.barring;
 	if (s.barring != POOL_NONE)
 		return -EADDRINUSE;
-	space = port_space_index(e.scope, port_slot(e.proto));
-	uses = port_uses(t, space)[e.first];
-	if (!s.claimed && barred_by_tuples(t, &e, uses - s.holds))
+	if (!s.claimed && crowd_meets(t, &e, e.first, e.reuse_addr))
 		return -EADDRINUSE;
 	placed = entry_place(t, &e);
 	return placed == POOL_NONE ? -ENOSPC : (int64_t)placed;

@@ -39,6 +39,7 @@
 #define PORT_PORT_H
 
 #include <stdalign.h>
+#include <string.h>
 
 #include "base/addr.h"
 #include "base/check.h"
@@ -114,17 +115,19 @@ uint64_t port_hash(const struct port_table *t, const struct port_key *key);
  */
 #define PORT_KEY_WORDS 5u
 struct port_probe {
-	const struct port_key *key; /* borrowed; NULL: nothing to look for */
+	const struct port_key *key; /* the caller's; borrowed */
 	uint64_t hash;
 	uint64_t word[PORT_KEY_WORDS]; /* the key as in a record */
 	uint32_t words;		       /* of them: 2 (IPv4) or 5 */
-	uint32_t guess;	     /* the tuple that it may be, or POOL_NONE */
+	uint32_t guess;	     /* the tuple that it may be, or as below */
 	uint64_t insertions; /* of the table at that time */
-	bool nowhere;	     /* it was not in the table then */
 };
+#define PORT_GUESS_NONE UINT32_MAX	       /* it is to be looked for */
+#define PORT_GUESS_NOWHERE (UINT32_MAX - 1) /* it was not in the table then */
 /*
- * Makes the probes of exact keys: hashes all and fetches their buckets, then
- * the records that those point to. Compares nothing. Best with about 32.
+ * Makes the probes of exact keys, of which `key` is set: hashes all and fetches
+ * their buckets, then the records that those point to. Compares nothing. Best
+ * with about 32.
  */
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count);
@@ -433,6 +436,26 @@ bool ledger_has_tuples(const struct port_table *t, uint32_t space,
 void ledger_ranges(const struct port_table *t, uint32_t space,
 		   const struct port_entry *own, uint64_t *bits);
 
+/* crowd.c: the tuples on one port, IPv4 and IPv6. */
+struct port_crowd {
+	uint32_t count[2];
+	uint32_t exclusive[2];
+	uint32_t local[2]; /* a hash of the address that all have, or: */
+};
+#define PORT_CROWD_MIXED 0u
+/* A tuple with this key comes, or goes; no association. */
+void crowd_enter(struct port_table *t, const struct port_key *key,
+		 bool exclusive);
+void crowd_leave(struct port_table *t, const struct port_key *key,
+		 bool exclusive);
+/*
+ * Whether a tuple on `port` (an exclusive one) stands at an address of `e`: a
+ * wildcard, or one address. A hash stands for an address: with a chance of
+ * 2^-31 another one is taken for it, and the port is refused.
+ */
+bool crowd_meets(const struct port_table *t, const struct port_entry *e,
+		 uint16_t port, bool exclusive);
+
 /*
  * The memory, from its start; every part begins on a cache line:
  *
@@ -442,7 +465,8 @@ void ledger_ranges(const struct port_table *t, uint32_t space,
  */
 struct port_table {
 	struct port_limits limits;
-	struct hash_key key;
+	struct hash_key key;	   /* of choices */
+	struct hash_secret secret; /* of places in the hash */
 	uint64_t hash_mask; /* all ones; a test weakens the hash by it */
 	struct random random;
 	uint64_t sequence; /* of the newest entry */
@@ -470,6 +494,7 @@ struct port_table {
 
 	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
 	size_t intervals_at, words_at, uses_at, holds_at, ledgers_at;
+	size_t crowds_at;
 	size_t destination_buckets_at, views_at;
 	struct port_space space[PORT_SPACES];
 };
@@ -500,28 +525,39 @@ struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
 /*
  * bucket.c: the hash of tuple indices. Buckets stand in pairs of neighbouring
  * cache lines. A key's home is one of a pair; when it is full its neighbour
- * takes the key as a guest, and when both are full a chain does. `away` says
- * of a home whether there is anything to look for elsewhere, so that a miss
- * mostly costs one line. Nothing is ever refused.
+ * takes the key as a guest, and when both are full a chain does. `strays` says
+ * of a home whether there may be such a key elsewhere, so that a miss costs one
+ * line, with few exceptions. Nothing is ever refused.
  */
+typedef uint16_t bucket_vector __attribute__((vector_size(16)));
 struct port_bucket {
-	alignas(64) uint64_t tags[2]; /* 8 of 16 bits; 0 = empty lane */
+	alignas(64) bucket_vector tags; /* 8 of 16 bits; 0 = empty lane */
 	uint32_t index[8];
 	uint32_t chain; /* next chain bucket + 1 (of the home's keys), or 0 */
 	uint32_t away;	/* keys of this home that are not in it */
+	uint32_t strays; /* bit `tag % 32` of each of them, or of former ones */
 	uint8_t guests; /* lanes whose home is the neighbour */
 };
 size_t bucket_bytes(uint32_t tuples_max);
 size_t bucket_chain_count(uint32_t tuples_max);
 void bucket_init(struct port_table *t);
-static inline struct port_bucket *bucket_home(const struct port_table *t,
-					      uint64_t hash)
+static inline struct port_bucket *bucket_at(const struct port_table *t,
+					    uint32_t number)
+{
+	return (struct port_bucket *)port_part(t, t->buckets_at) + number;
+}
+/* The number of a key's home. */
+static inline uint32_t bucket_number(const struct port_table *t, uint64_t hash)
 {
 	const uint32_t pair = (uint32_t)hash & (2 * t->base - 1);
 	const uint32_t back = t->base & (0u - (pair >= t->pairs));
 
-	return (struct port_bucket *)port_part(t, t->buckets_at) +
-	       2 * (size_t)(pair - back) + (hash >> 47 & 1);
+	return 2 * (pair - back) + (uint32_t)(hash >> 47 & 1);
+}
+static inline struct port_bucket *bucket_home(const struct port_table *t,
+					      uint64_t hash)
+{
+	return bucket_at(t, bucket_number(t, hash));
 }
 struct port_bucket *bucket_neighbour(const struct port_table *t,
 				     const struct port_bucket *home);
@@ -532,18 +568,14 @@ struct port_bucket *bucket_chain(const struct port_table *t,
  * at bit 16 n + 7, of the other four at bit 16 n + 15. Without a branch, for
  * none could be foreseen.
  */
-#define BUCKET_ONES UINT64_C(0x0001000100010001)
-static inline uint64_t bucket_equal(uint64_t tags, uint16_t tag)
-{
-	const uint64_t low = 0x7fff * BUCKET_ONES;
-	const uint64_t x = tags ^ tag * BUCKET_ONES;
-
-	return ~(((x & low) + low) | x | low);
-}
 static inline uint64_t bucket_lanes(const struct port_bucket *b, uint16_t tag)
 {
-	return bucket_equal(b->tags[0], tag) >> 8 |
-	       bucket_equal(b->tags[1], tag);
+	const uint64_t ones = UINT64_C(0x0001000100010001);
+	const bucket_vector equal = (bucket_vector)(b->tags == tag);
+	uint64_t half[2];
+
+	memcpy(half, &equal, sizeof(half));
+	return (half[0] & ones << 7) | (half[1] & ones << 15);
 }
 /* The first lane marked; there is one. */
 static inline uint32_t bucket_lane(uint64_t lanes)
@@ -557,6 +589,11 @@ static inline uint16_t bucket_tag(uint64_t hash)
 	uint16_t tag = (uint16_t)(hash >> 48);
 	return tag != 0 ? tag : 1;
 }
+/* Whether a key of this home may stand elsewhere. */
+static inline bool bucket_strays(const struct port_bucket *home, uint16_t tag)
+{
+	return (home->strays >> tag % 32 & 1) != 0;
+}
 void bucket_insert(struct port_table *t, uint64_t hash, uint32_t tuple);
 void bucket_remove(struct port_table *t, uint64_t hash, uint32_t tuple);
 /* The invariants of the whole hash, for tests; linear in its size. */
@@ -564,41 +601,38 @@ bool bucket_sound(const struct port_table *t);
 
 /* tuple.c: an index with this bit stands for an IPv6 record. */
 #define TUPLE_IPV6 0x80000000u
-#define TUPLE_ASSOCIATION 0x40u /* in `identity` */
+#define TUPLE_ASSOCIATION 0x40u /* in `scope` */
 #define TUPLE_LIVE 0x80u
 #define TUPLES4_PER_LINE 3u
 
-struct port_tuple4 {
-	uint32_t local, remote; /* as they lie in memory */
+/* The first seven bytes as in struct port_key. */
+struct tuple_tail {
 	uint16_t local_port, remote_port;
-	uint8_t identity; /* scope | slot << 4 | association | live */
-	uint8_t class;	  /* | exclusive << 7 */
+	uint8_t scope; /* | association | live */
 	uint8_t face;
-	uint8_t spare;
+	uint8_t proto;
+	uint8_t class; /* | what binds have to know */
 	uint32_t owner; /* free: the next free record */
 };
+/* The ends are words as they lie in memory. */
+struct port_tuple4 {
+	uint32_t local, remote;
+	struct tuple_tail tail;
+};
 struct port_tuple6 {
-	alignas(64) uint64_t ends[4]; /* local, remote; likewise */
-	uint16_t local_port, remote_port;
-	uint8_t identity, class, face, spare;
-	uint32_t owner;
+	alignas(64) uint64_t ends[4]; /* local, remote */
+	struct tuple_tail tail;
 };
 void tuple_init(struct port_table *t);
 uint64_t tuple_hash(const struct port_table *t, uint32_t tuple);
 const void *tuple_record(const struct port_table *t, uint32_t tuple);
-static inline uint8_t tuple_identity(uint8_t scope, uint32_t slot,
-				     bool association)
-{
-	check(scope < PORT_SCOPES);
-	return (uint8_t)(TUPLE_LIVE | (association ? TUPLE_ASSOCIATION : 0) |
-			 slot << 4 | scope);
-}
 /*
- * The first tuple at or after `from` of this identity and local port (0:
- * whichever), or POOL_NONE; IPv4 records in order, then IPv6. Linear.
+ * The first tuple at or after `from` of this scope, protocol and local port
+ * (0: whichever), no association, or POOL_NONE; IPv4 records in order, then
+ * IPv6. Linear.
  */
-uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t identity,
-		    uint16_t port);
+uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t scope,
+		    uint8_t proto, uint16_t port);
 
 /* entry.c */
 struct port_entry {

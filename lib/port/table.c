@@ -33,7 +33,7 @@ static size_t reserve(size_t *end, size_t bytes)
 
 struct layout {
 	size_t buckets, chains, tuples4, tuples6, entries, generations;
-	size_t intervals, words, uses, holds, ledgers;
+	size_t intervals, words, uses, holds, ledgers, crowds;
 	size_t destinations, destination_buckets, views, end;
 };
 
@@ -58,6 +58,8 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->words = reserve(&end, WORD_SPACES * PORT_WORD_SETS * numbers);
 	l->uses = reserve(&end, WORD_SPACES * numbers);
 	l->holds = reserve(&end, WORD_SPACES * numbers);
+	l->crowds = reserve(&end, WORD_SPACES * PORT_NUMBERS *
+					  sizeof(struct port_crowd));
 	l->ledgers = reserve(&end, WORD_SPACES * sizeof(struct port_ledger));
 	l->destinations = reserve(
 		&end, PORT_DESTINATIONS * sizeof(struct port_destination));
@@ -86,6 +88,7 @@ static void init_parts(struct port_table *t, const struct layout *l)
 	t->uses_at = l->uses;
 	t->holds_at = l->holds;
 	t->ledgers_at = l->ledgers;
+	t->crowds_at = l->crowds;
 	t->destination_buckets_at = l->destination_buckets;
 	t->views_at = l->views;
 	pool_init(&t->destinations, port_part(t, l->destinations),
@@ -110,6 +113,7 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	lay_out(&layout, limits);
 	t->limits = *limits;
 	t->key = *key;
+	hash_secret_init(&t->secret, key);
 	t->hash_mask = UINT64_MAX;
 	random_init(&t->random, key, UINT64_C(0x706f7274));
 	t->sequence = 0;
@@ -360,6 +364,8 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 	if (entry == POOL_NONE)
 		return;
 	if (entry_at(t, entry)->reuse_port)
-		entry = group_member(t, entry, &q, probe->hash);
+		entry = group_member(t, entry, &q,
+				     hash_words(&t->key, probe->word,
+						probe->words));
 	report_entry(t, entry, key->local_port, out);
 }

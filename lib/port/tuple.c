@@ -8,14 +8,20 @@
 #include "base/check.h"
 
 #define LINE 64u
+#define KEY_TAIL offsetof(struct port_key, local_port)
 #define KEY4_WORDS 2u
 #define KEY6_WORDS 5u
 #define EXCLUSIVE 0x80u /* in `class` */
 #define YIELDS 0x40u
+#define SEEK_AHEAD 32u
 
 _Static_assert(sizeof(struct port_tuple4) * TUPLES4_PER_LINE <= LINE,
 	       "records share a cache line");
 _Static_assert(sizeof(struct port_bucket) == LINE, "a bucket is a line");
+_Static_assert(offsetof(struct port_key, proto) - KEY_TAIL ==
+		       offsetof(struct tuple_tail, proto),
+	       "a key ends as a tail begins");
+_Static_assert(KEY_TAIL + 8 <= sizeof(struct port_key), "it has a word there");
 _Static_assert(KEY6_WORDS == PORT_KEY_WORDS, "a probe takes either key");
 
 static bool key_is_association(const struct port_key *key)
@@ -45,11 +51,21 @@ static inline uint64_t join(uint32_t local, uint32_t remote)
 	return (uint64_t)remote << 32 | local;
 }
 
-static inline uint64_t tail_of(uint16_t local_port, uint16_t remote_port,
-			       uint8_t identity)
+/* What of a tail, or of the end of a key, belongs to the key, as a word. */
+static inline uint64_t key_word(const void *tail)
 {
-	return (uint64_t)identity << 32 | (uint32_t)remote_port << 16 |
-	       local_port;
+	static const uint8_t mask[8] = { 0xff, 0xff, 0xff, 0xff,
+					 0xff, 0,    0xff, 0 };
+
+	return load8(tail) & load8(mask);
+}
+
+static inline uint64_t live_word(const struct port_key *key)
+{
+	static const uint8_t live[8] = { [4] = TUPLE_LIVE };
+	const uint8_t *at = (const uint8_t *)key;
+
+	return key_word(at + KEY_TAIL) | load8(live);
 }
 
 static inline bool is4(const struct minato_addr *a)
@@ -63,15 +79,11 @@ static inline bool is4(const struct minato_addr *a)
 static inline void make_words(struct port_probe *p)
 {
 	const struct port_key *key = p->key;
-	const uint8_t identity =
-		tuple_identity(key->scope, port_slot(key->proto), false);
-	const uint64_t tail =
-		tail_of(key->local_port, key->remote_port, identity);
 
 	if (is4(&key->local) && is4(&key->remote)) {
 		p->word[0] = join(load4(addr_v4(&key->local)),
 				  load4(addr_v4(&key->remote)));
-		p->word[1] = tail;
+		p->word[1] = live_word(key);
 		p->words = KEY4_WORDS;
 		return;
 	}
@@ -79,39 +91,48 @@ static inline void make_words(struct port_probe *p)
 	p->word[1] = load8(key->local.bytes + 8);
 	p->word[2] = load8(key->remote.bytes);
 	p->word[3] = load8(key->remote.bytes + 8);
-	p->word[4] = tail;
+	p->word[4] = live_word(key);
 	p->words = KEY6_WORDS;
 }
 
-/* The same with the local end left open, in the family of the remote. */
+/* Of an association only the remote end, in its family. */
 static void make_open_words(struct port_probe *p)
 {
 	const struct port_key *key = p->key;
-	const uint8_t identity =
-		tuple_identity(key->scope, port_slot(key->proto), true);
-	const uint64_t tail = tail_of(0, key->remote_port, identity);
+	const struct tuple_tail tail = {
+		.remote_port = key->remote_port,
+		.scope = key->scope | TUPLE_LIVE | TUPLE_ASSOCIATION,
+		.proto = key->proto,
+	};
 
-	*p = (struct port_probe){ .key = key };
-	if (is4(&key->remote)) {
+	memset(p->word, 0, sizeof(p->word));
+	p->words = is4(&key->remote) ? KEY4_WORDS : KEY6_WORDS;
+	if (p->words == KEY4_WORDS) {
 		p->word[0] = join(0, load4(addr_v4(&key->remote)));
-		p->word[1] = tail;
-		p->words = KEY4_WORDS;
-		return;
+	} else {
+		p->word[2] = load8(key->remote.bytes);
+		p->word[3] = load8(key->remote.bytes + 8);
 	}
-	p->word[2] = load8(key->remote.bytes);
-	p->word[3] = load8(key->remote.bytes + 8);
-	p->word[4] = tail;
-	p->words = KEY6_WORDS;
+	p->word[p->words - 1] = key_word(&tail);
+}
+
+static inline uint64_t hash_of(const struct port_table *t, const uint64_t *word,
+			       uint32_t words)
+{
+	return (words == KEY4_WORDS ? hash_pair(&t->secret, word) :
+				      hash_five(&t->secret, word)) &
+	       t->hash_mask;
 }
 
 static void make_probe(const struct port_table *t, struct port_probe *p,
 		       bool association)
 {
+	check(p->key->scope < PORT_SCOPES);
 	if (association)
 		make_open_words(p);
 	else
 		make_words(p);
-	p->hash = hash_words(&t->key, p->word, p->words) & t->hash_mask;
+	p->hash = hash_of(t, p->word, p->words);
 }
 
 /* Three records to a line, so that none straddles two. */
@@ -137,37 +158,24 @@ const void *tuple_record(const struct port_table *t, uint32_t tuple)
 }
 
 /* What both kinds of record have. */
-struct body {
-	uint8_t *identity, *class, *face;
-	uint32_t *owner;
-	uint16_t *local_port, *remote_port;
-};
-
-static struct body fields_of(const struct port_table *t, uint32_t tuple)
+static inline struct tuple_tail *tail_at(const struct port_table *t,
+					 uint32_t tuple)
 {
-	if (tuple & TUPLE_IPV6) {
-		struct port_tuple6 *r = tuple6_at(t, tuple);
-		return (struct body){ &r->identity,   &r->class,
-				      &r->face,	      &r->owner,
-				      &r->local_port, &r->remote_port };
-	}
-	struct port_tuple4 *r = tuple4_at(t, tuple);
-	return (struct body){ &r->identity, &r->class,	    &r->face,
-			      &r->owner,    &r->local_port, &r->remote_port };
+	return tuple & TUPLE_IPV6 ? &tuple6_at(t, tuple)->tail :
+				    &tuple4_at(t, tuple)->tail;
 }
 
-/* The body of a live tuple; a stale index is a broken promise. */
-static struct body body_of(const struct port_table *t, uint32_t tuple)
+/* That of a live tuple; a stale index is a broken promise. */
+static struct tuple_tail *live_tail(const struct port_table *t, uint32_t tuple)
 {
-	struct body body;
+	struct tuple_tail *r = tail_at(t, tuple);
 
 	if (tuple & TUPLE_IPV6)
 		check((tuple & ~TUPLE_IPV6) < t->fresh6);
 	else
 		check(tuple < t->fresh4);
-	body = fields_of(t, tuple);
-	check((*body.identity & TUPLE_LIVE) != 0);
-	return body;
+	check((r->scope & TUPLE_LIVE) != 0);
+	return r;
 }
 
 void tuple_init(struct port_table *t)
@@ -184,16 +192,6 @@ static inline uint64_t ends4(const struct port_tuple4 *r)
 	return join(r->local, r->remote);
 }
 
-static inline uint64_t tail4(const struct port_tuple4 *r)
-{
-	return tail_of(r->local_port, r->remote_port, r->identity);
-}
-
-static inline uint64_t tail6(const struct port_tuple6 *r)
-{
-	return tail_of(r->local_port, r->remote_port, r->identity);
-}
-
 uint64_t tuple_hash(const struct port_table *t, uint32_t tuple)
 {
 	uint64_t word[PORT_KEY_WORDS];
@@ -201,12 +199,12 @@ uint64_t tuple_hash(const struct port_table *t, uint32_t tuple)
 	if (tuple & TUPLE_IPV6) {
 		const struct port_tuple6 *r = tuple6_at(t, tuple);
 		memcpy(word, r->ends, sizeof(r->ends));
-		word[4] = tail6(r);
-		return hash_words(&t->key, word, KEY6_WORDS) & t->hash_mask;
+		word[4] = key_word(&r->tail);
+		return hash_of(t, word, KEY6_WORDS);
 	}
 	word[0] = ends4(tuple4_at(t, tuple));
-	word[1] = tail4(tuple4_at(t, tuple));
-	return hash_words(&t->key, word, KEY4_WORDS) & t->hash_mask;
+	word[1] = key_word(&tuple4_at(t, tuple)->tail);
+	return hash_of(t, word, KEY4_WORDS);
 }
 
 static inline bool matches(const struct port_table *t, uint32_t tuple,
@@ -215,13 +213,13 @@ static inline bool matches(const struct port_table *t, uint32_t tuple,
 	if (p->words == KEY4_WORDS) {
 		const struct port_tuple4 *r = tuple4_at(t, tuple);
 		return (tuple & TUPLE_IPV6) == 0 && ends4(r) == p->word[0] &&
-		       tail4(r) == p->word[1];
+		       key_word(&r->tail) == p->word[1];
 	}
 	if ((tuple & TUPLE_IPV6) == 0)
 		return false;
 	const struct port_tuple6 *r = tuple6_at(t, tuple);
 	return memcmp(r->ends, p->word, sizeof(r->ends)) == 0 &&
-	       tail6(r) == p->word[4];
+	       key_word(&r->tail) == p->word[4];
 }
 
 static uint32_t find_in_bucket(const struct port_table *t,
@@ -247,7 +245,7 @@ static uint32_t find_probe(const struct port_table *t,
 	const struct port_bucket *b;
 	uint32_t tuple = find_in_bucket(t, home, tag, p);
 
-	if (tuple != POOL_NONE || home->away == 0)
+	if (tuple != POOL_NONE || !bucket_strays(home, tag))
 		return tuple;
 	tuple = find_in_bucket(t, bucket_neighbour(t, home), tag, p);
 	for (b = bucket_chain(t, home); b != NULL && tuple == POOL_NONE;
@@ -256,77 +254,60 @@ static uint32_t find_probe(const struct port_table *t,
 	return tuple;
 }
 
-/* A record of the family, its key filled in; POOL_NONE never: counted. */
+/* A record of the family, its key filled in; there is one: counted. */
 static uint32_t take_record(struct port_table *t, const struct port_probe *p)
 {
-	const uint64_t tail = p->word[p->words - 1];
 	const bool wide = p->words == KEY6_WORDS;
 	uint32_t *free = wide ? &t->free6 : &t->free4;
 	uint32_t *fresh = wide ? &t->fresh6 : &t->fresh4;
 	const uint32_t index = *free != POOL_NONE ? *free : (*fresh)++;
 	const uint32_t tuple = wide ? index | TUPLE_IPV6 : index;
-	struct body body = fields_of(t, tuple);
+	struct tuple_tail *tail = tail_at(t, tuple);
 
 	if (index == *free)
-		*free = *body.owner;
+		*free = tail->owner;
 	if (wide) {
 		struct port_tuple6 *r = tuple6_at(t, tuple);
 		memcpy(r->ends, p->word, sizeof(r->ends));
 	} else {
-		tuple4_at(t, tuple)->local = (uint32_t)p->word[0];
-		tuple4_at(t, tuple)->remote = (uint32_t)(p->word[0] >> 32);
+		struct port_tuple4 *r = tuple4_at(t, tuple);
+		r->local = (uint32_t)p->word[0];
+		r->remote = (uint32_t)(p->word[0] >> 32);
 	}
-	*body.local_port = (uint16_t)tail;
-	*body.remote_port = (uint16_t)(tail >> 16);
-	*body.identity = (uint8_t)(tail >> 32);
+	memcpy(tail, &p->word[p->words - 1], sizeof(p->word[0]));
 	return tuple;
 }
 
 static void give_record(struct port_table *t, uint32_t tuple)
 {
-	struct body body = body_of(t, tuple);
+	uint32_t *free = tuple & TUPLE_IPV6 ? &t->free6 : &t->free4;
+	struct tuple_tail *r = live_tail(t, tuple);
 
-	*body.identity = 0;
-	if (tuple & TUPLE_IPV6) {
-		*body.owner = t->free6;
-		t->free6 = tuple & ~TUPLE_IPV6;
-	} else {
-		*body.owner = t->free4;
-		t->free4 = tuple;
-	}
+	r->scope = 0;
+	r->owner = *free;
+	*free = tuple & ~TUPLE_IPV6;
 }
 
-static void write_ref(struct body body, struct port_tuple_ref ref)
+static void write_ref(struct tuple_tail *r, struct port_tuple_ref ref)
 {
 	check(ref.class < 16);
-	*body.owner = ref.owner;
-	*body.class = (uint8_t)(ref.class | (ref.exclusive ? EXCLUSIVE : 0) |
+	r->owner = ref.owner;
+	r->class = (uint8_t)(ref.class | (ref.exclusive ? EXCLUSIVE : 0) |
 				(ref.yields ? YIELDS : 0));
 }
 
-static void read_ref(struct body body, struct port_tuple_ref *ref)
+static inline void read_ref(const struct tuple_tail *r,
+			    struct port_tuple_ref *ref)
 {
-	ref->owner = *body.owner;
-	ref->class = *body.class & 15;
-	ref->exclusive = (*body.class & EXCLUSIVE) != 0;
-	ref->yields = (*body.class & YIELDS) != 0;
+	ref->owner = r->owner;
+	ref->class = r->class & 15;
+	ref->exclusive = (r->class & EXCLUSIVE) != 0;
+	ref->yields = (r->class & YIELDS) != 0;
 }
 
-static uint32_t space_of(uint8_t identity)
+static uint32_t space_of(const struct port_key *key)
 {
-	return port_space_index(identity & 15, identity >> 4 & 3);
-}
-
-/* Tells whoever chooses for its destination. */
-static void note(struct port_table *t, uint32_t tuple, bool stands)
-{
-	struct port_key key;
-
-	if (t->view_count == 0)
-		return;
-	port_tuple_key(t, tuple, &key);
-	if (!key_is_association(&key))
-		destination_note(t, &key, stands);
+	return port_space_index(key->scope, port_slot(key->proto));
 }
 
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
@@ -334,7 +315,7 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 {
 	const bool association = key_is_association(key);
 	struct port_probe p = { .key = key };
-	struct body body;
+	struct tuple_tail *r;
 	uint32_t tuple;
 
 	make_probe(t, &p, association);
@@ -347,42 +328,36 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 	t->insertions++;
 	bucket_insert(t, p.hash, tuple);
 
-	body = body_of(t, tuple);
-	write_ref(body, ref);
-	*body.face = key->face;
-	if (association)
-		t->space[space_of(*body.identity)].associations++;
-	else
-		ledger_use(t, space_of(*body.identity), key->local_port);
-	if (!association)
+	r = live_tail(t, tuple);
+	write_ref(r, ref);
+	r->face = key->face;
+	if (association) {
+		t->space[space_of(key)].associations++;
+	} else {
+		ledger_use(t, space_of(key), key->local_port);
+		crowd_enter(t, key, ref.exclusive);
 		destination_note(t, key, !ref.yields);
+	}
 	return tuple;
 }
 
 void port_tuple_remove(struct port_table *t, uint32_t tuple)
 {
-	struct body body = body_of(t, tuple);
-	uint32_t space = space_of(*body.identity);
+	struct port_tuple_ref ref;
+	struct port_key key;
 
-	if (*body.identity & TUPLE_ASSOCIATION)
-		t->space[space].associations--;
-	else
-		ledger_unuse(t, space, *body.local_port);
-	note(t, tuple, false);
+	port_tuple_key(t, tuple, &key);
+	port_tuple_get(t, tuple, &ref);
+	if (key_is_association(&key)) {
+		t->space[space_of(&key)].associations--;
+	} else {
+		ledger_unuse(t, space_of(&key), key.local_port);
+		crowd_leave(t, &key, ref.exclusive);
+		destination_note(t, &key, false);
+	}
 	bucket_remove(t, tuple_hash(t, tuple), tuple);
 	t->tuple_count--;
 	give_record(t, tuple);
-}
-
-static bool report(const struct port_table *t, uint32_t tuple,
-		   struct port_tuple_ref *ref, uint32_t *index)
-{
-	if (tuple == POOL_NONE)
-		return false;
-	read_ref(body_of(t, tuple), ref);
-	if (index != NULL)
-		*index = tuple;
-	return true;
 }
 
 bool port_tuple_find(const struct port_table *t, const struct port_key *key,
@@ -391,27 +366,35 @@ bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 	const bool association = key_is_association(key);
 	struct port_probe p = { .key = key };
 
-	if (association &&
-	    t->space[port_space_index(key->scope, port_slot(key->proto))]
-			    .associations == 0)
+	if (association && t->space[space_of(key)].associations == 0)
 		return false;
 	make_probe(t, &p, association);
-	return report(t, find_probe(t, &p), ref, index);
+	p.guess = PORT_GUESS_NONE;
+	return port_tuple_sought(t, &p, ref, index);
 }
 
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		       struct port_tuple_ref ref)
 {
-	write_ref(body_of(t, tuple), ref);
-	note(t, tuple, !ref.yields);
+	struct port_tuple_ref was;
+	struct port_key key;
+
+	port_tuple_key(t, tuple, &key);
+	port_tuple_get(t, tuple, &was);
+	write_ref(live_tail(t, tuple), ref);
+	if (key_is_association(&key))
+		return;
+	if (was.exclusive != ref.exclusive) {
+		crowd_leave(t, &key, was.exclusive);
+		crowd_enter(t, &key, ref.exclusive);
+	}
+	destination_note(t, &key, !ref.yields);
 }
 
 void port_tuple_key(const struct port_table *t, uint32_t tuple,
 		    struct port_key *out)
 {
-	static const uint8_t protos[PORT_PROTOS] = { MINATO_TCP, MINATO_UDP,
-						     MINATO_ICMP };
-	struct body body = body_of(t, tuple);
+	const struct tuple_tail *tail = live_tail(t, tuple);
 
 	if (tuple & TUPLE_IPV6) {
 		const struct port_tuple6 *r = tuple6_at(t, tuple);
@@ -422,17 +405,17 @@ void port_tuple_key(const struct port_table *t, uint32_t tuple,
 		out->local = addr_from4((const uint8_t *)&r->local);
 		out->remote = addr_from4((const uint8_t *)&r->remote);
 	}
-	out->local_port = *body.local_port;
-	out->remote_port = *body.remote_port;
-	out->scope = *body.identity & 15;
-	out->face = *body.face;
-	out->proto = protos[*body.identity >> 4 & 3];
+	out->local_port = tail->local_port;
+	out->remote_port = tail->remote_port;
+	out->scope = tail->scope & 15;
+	out->face = tail->face;
+	out->proto = tail->proto;
 }
 
 void port_tuple_get(const struct port_table *t, uint32_t tuple,
 		    struct port_tuple_ref *out)
 {
-	read_ref(body_of(t, tuple), out);
+	read_ref(live_tail(t, tuple), out);
 }
 
 uint32_t port_tuple_count(const struct port_table *t)
@@ -450,43 +433,69 @@ uint64_t port_hash(const struct port_table *t, const struct port_key *key)
 
 /* --- a batch -------------------------------------------------------------- */
 
-/*
- * Fetches the first record that the probe may be looking for, and notes it;
- * where there is none here, but keys of this home are next door, that line.
- */
-static inline void fetch_record(const struct port_table *t,
-				struct port_probe *p)
+static inline void fetch_home(const struct port_table *t, struct port_probe *p)
 {
-	const struct port_bucket *home = bucket_home(t, p->hash);
-	const uint64_t lanes = bucket_lanes(home, bucket_tag(p->hash));
+	make_words(p);
+	p->hash = hash_of(t, p->word, p->words);
+	p->guess = bucket_number(t, p->hash); /* for the moment */
+	__builtin_prefetch(bucket_at(t, p->guess));
+}
 
-	p->guess = POOL_NONE;
-	p->nowhere = false;
+/*
+ * Notes and fetches the first record that the probe may be looking for; where
+ * there is none at home, but keys of it are next door, that line.
+ */
+static inline void fetch_guess(const struct port_table *t,
+			       struct port_probe *p)
+{
+	const struct port_bucket *home = bucket_at(t, p->guess);
+	const uint16_t tag = bucket_tag(p->hash);
+	const uint64_t lanes = bucket_lanes(home, tag);
+
+	p->insertions = t->insertions;
+	p->guess = PORT_GUESS_NOWHERE;
 	if (lanes != 0) {
 		p->guess = home->index[bucket_lane(lanes)];
 		__builtin_prefetch(tuple_record(t, p->guess));
-	} else if (home->away > 0) {
+	} else if (bucket_strays(home, tag)) {
+		p->guess = PORT_GUESS_NONE;
 		__builtin_prefetch(bucket_neighbour(t, home));
-	} else {
-		p->nowhere = true;
 	}
 }
 
+/*
+ * While the bucket of one key is on its way, the next ones are hashed: fetches
+ * that come one by one, with work between them, are done sooner than a burst.
+ */
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count)
 {
-	for (size_t i = 0; i < count; i++) {
-		if (probes[i].key == NULL)
-			continue;
-		make_probe(t, &probes[i], false);
-		__builtin_prefetch(bucket_home(t, probes[i].hash));
+	const size_t ahead = count < SEEK_AHEAD ? count : SEEK_AHEAD;
+
+	for (size_t i = 0; i < ahead; i++)
+		fetch_home(t, &probes[i]);
+	for (size_t i = ahead; i < count; i++) {
+		fetch_home(t, &probes[i]);
+		fetch_guess(t, &probes[i - ahead]);
 	}
-	for (size_t i = 0; i < count; i++) {
-		if (probes[i].key == NULL)
-			continue;
-		probes[i].insertions = t->insertions;
-		fetch_record(t, &probes[i]);
-	}
+	for (size_t i = count - ahead; i < count; i++)
+		fetch_guess(t, &probes[i]);
+}
+
+/* Where the guess was wrong, or may be old. Apart, so that the usual way needs
+   no stack. */
+__attribute__((noinline)) static bool
+search(const struct port_table *t, const struct port_probe *p,
+       struct port_tuple_ref *ref, uint32_t *index)
+{
+	const uint32_t tuple = find_probe(t, p);
+
+	if (tuple == POOL_NONE)
+		return false;
+	read_ref(tail_at(t, tuple), ref);
+	if (index != NULL)
+		*index = tuple;
+	return true;
 }
 
 /* What was noted holds for a key that stands where it was seen (a key has one
@@ -494,29 +503,32 @@ void port_seek(const struct port_table *t, struct port_probe *probes,
 bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 		       struct port_tuple_ref *ref, uint32_t *index)
 {
-	if (p->nowhere && p->insertions == t->insertions)
+	const uint32_t tuple = p->guess;
+
+	if (tuple == PORT_GUESS_NOWHERE && p->insertions == t->insertions)
 		return false;
-	if (p->guess != POOL_NONE && matches(t, p->guess, p))
-		return report(t, p->guess, ref, index);
-	return report(t, find_probe(t, p), ref, index);
+	if (tuple >= PORT_GUESS_NOWHERE || !matches(t, tuple, p))
+		return search(t, p, ref, index);
+	read_ref(tail_at(t, tuple), ref);
+	if (index != NULL)
+		*index = tuple;
+	return true;
 }
 
-uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t identity,
-		    uint16_t port)
+uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t scope,
+		    uint8_t proto, uint16_t port)
 {
-	for (; from < t->fresh4; from++) {
-		const struct port_tuple4 *r = tuple4_at(t, from);
-		if (r->identity == identity &&
+	const uint8_t wanted = scope | TUPLE_LIVE;
+
+	for (;; from++) {
+		const struct tuple_tail *r;
+		if (from == t->fresh4)
+			from = TUPLE_IPV6;
+		if (from == (t->fresh6 | TUPLE_IPV6))
+			return POOL_NONE;
+		r = tail_at(t, from);
+		if (r->scope == wanted && r->proto == proto &&
 		    (port == 0 || r->local_port == port))
 			return from;
 	}
-	if ((from & TUPLE_IPV6) == 0)
-		from = TUPLE_IPV6;
-	for (; (from & ~TUPLE_IPV6) < t->fresh6; from++) {
-		const struct port_tuple6 *r = tuple6_at(t, from);
-		if (r->identity == identity &&
-		    (port == 0 || r->local_port == port))
-			return from;
-	}
-	return POOL_NONE;
 }

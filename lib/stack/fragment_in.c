@@ -311,8 +311,8 @@ static enum drop deliver_whole(struct minato *m, const struct reassembly *r,
 		return DROP_FRAGMENT_ECN;
 	write_quote(r, frame.data, p, quote);
 	whole.verdict = packet_parse_whole(p, frame.data, r->total);
-	input_key(m, &whole, &probe);
-	port_seek(host_table(m), &probe, 1);
+	if (input_key(m, &whole, &probe))
+		port_seek(host_table(m), &probe, 1);
 	host_count(m, COUNTER_REASSEMBLED);
 	return deliver_packet(m, &whole);
 }

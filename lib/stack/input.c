@@ -67,15 +67,13 @@ static bool lies_in_chunk(const struct minato *m,
 	       (size_t)(frame->data - base) <= MINATO_CHUNK_LARGE - frame->len;
 }
 
-void input_key(struct minato *m, struct arrival *a, struct port_probe *probe)
+bool input_key(struct minato *m, struct arrival *a, struct port_probe *probe)
 {
 	const struct packet *p = &a->packet;
 
 	a->key.proto = 0;
-	a->probe = probe;
-	probe->key = NULL;
 	if (a->verdict != DROP_NONE || !has_ports(p))
-		return;
+		return false;
 	a->key = (struct port_key){
 		.local = p->dst,
 		.remote = p->src,
@@ -85,11 +83,13 @@ void input_key(struct minato *m, struct arrival *a, struct port_probe *probe)
 		.face = (uint8_t)p->link,
 		.proto = proto_of(p),
 	};
+	a->probe = probe;
 	probe->key = &a->key;
+	return true;
 }
 
 static void parse(struct minato *m, const struct minato_frame *frame,
-		  struct arrival *a, struct port_probe *probe)
+		  struct arrival *a)
 {
 	const struct link *link;
 
@@ -101,7 +101,6 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	link = &m->link[frame->link];
 	a->verdict = packet_parse(frame, link->config.type, link->config.mac,
 				  &a->packet);
-	input_key(m, a, probe);
 }
 
 static void input_batch(struct minato *m, const struct minato_frame *frames,
@@ -109,10 +108,13 @@ static void input_batch(struct minato *m, const struct minato_frame *frames,
 {
 	struct arrival batch[STACK_BATCH];
 	struct port_probe probes[STACK_BATCH];
+	size_t used = 0;
 
-	for (size_t i = 0; i < count; i++)
-		parse(m, &frames[i], &batch[i], &probes[i]);
-	port_seek(host_table(m), probes, count);
+	for (size_t i = 0; i < count; i++) {
+		parse(m, &frames[i], &batch[i]);
+		used += input_key(m, &batch[i], &probes[used]);
+	}
+	port_seek(host_table(m), probes, used);
 	for (size_t i = 0; i < count; i++) {
 		host_drop(m, deliver_packet(m, &batch[i]));
 		minato_unlease(m, frames[i].chunk);

@@ -537,9 +537,9 @@ struct arrival {
 	const struct minato_frame *frame;
 	enum drop verdict; /* of the parser */
 };
-/* Fills in the key of a packet that the parser took, and begins its probe,
-   which the arrival borrows: it is to be sought before the delivery. */
-void input_key(struct minato *m, struct arrival *a, struct port_probe *probe);
+/* Fills in the key of a packet that the parser took. True when there is one:
+   its probe, which the arrival borrows, is to be sought before delivery. */
+bool input_key(struct minato *m, struct arrival *a, struct port_probe *probe);
 /* The whole of minato_input, but for the servers of lib/serve. */
 void input_frames(struct minato *m, struct minato_time now,
 		  const struct minato_frame *frames, size_t count);

@@ -210,7 +210,7 @@ static void random_removals_keep_it_sound(void **state)
 }
 
 /* Whoever knows the code but not the key gains nothing over chance. */
-static void chosen_keys_make_no_chains(void **state)
+static void keys_chosen_for_another_secret_spread(void **state)
 {
 	const struct hash_key guess = { { 1, 2 } };
 	static struct port_key chosen[4096];
@@ -233,6 +233,98 @@ static void chosen_keys_make_no_chains(void **state)
 	assert_true(t->chains.used < 10);
 }
 
+/* --- 2^20 tuples that an attacker picked ---------------------------------- */
+
+#define CHOSEN (1u << 20)
+/* By chance 12 keys to a pair of 16 lanes; a pair of more than 48, which needs
+   a chain of more than four, is one in 10^13. */
+#define CHAIN_MAX 4u
+
+struct picked {
+	uint32_t remote, local;
+	uint16_t remote_port, local_port;
+};
+
+/* Everything but the ports is the same. */
+static struct picked by_ports(uint32_t i)
+{
+	return (struct picked){ 0x0a000002, 0x0a000001, (uint16_t)i, (uint16_t)(i >> 16) };
+}
+
+/* From one port, addresses in a row, as a botnet's prefix has them. */
+static struct picked by_low_bits(uint32_t i)
+{
+	return (struct picked){ 0x0a000000 + i, 0xc0000201, 443, 443 };
+}
+
+/* Addresses that differ in the high bits alone, ports by multiples of 16. */
+static struct picked by_high_bits(uint32_t i)
+{
+	return (struct picked){ i << 12, 0xc0000201, (uint16_t)(i << 4), 443 };
+}
+
+/* Multiples of the number of pairs that the table comes to have. */
+static struct picked by_table_size(uint32_t i)
+{
+	return (struct picked){ i * (1u << 17), 0xc0000201, (uint16_t)(i >> 15), 443 };
+}
+
+/* All words of the tuple together make the same exclusive or, and sum. */
+static struct picked by_equal_folds(uint32_t i)
+{
+	return (struct picked){ i * 2654435761u, ~(i * 2654435761u), (uint16_t)i, (uint16_t)~i };
+}
+
+static uint32_t longest_chain(void)
+{
+	uint32_t longest = 0;
+
+	for (uint32_t i = 0; i < 2 * t->pairs; i++) {
+		const struct port_bucket *b = bucket_chain(t, bucket_at(t, i));
+		uint32_t length = 0;
+		for (; b != NULL; b = bucket_chain(t, b))
+			length++;
+		longest = length > longest ? length : longest;
+	}
+	return longest;
+}
+
+static uint32_t chain_of(struct picked (*pick)(uint32_t), uint32_t count, uint64_t hash_mask)
+{
+	reopen(count);
+	t->hash_mask = hash_mask;
+	for (uint32_t i = 0; i < count; i++) {
+		const struct picked p = pick(i);
+		struct port_key key = key_of(TCP, "10.0.0.1", 1, "10.0.0.2", 1);
+		key.local_port = p.local_port;
+		key.remote_port = p.remote_port;
+		for (int k = 0; k < 4; k++) {
+			key.local.bytes[12 + k] = (uint8_t)(p.local >> (24 - 8 * k));
+			key.remote.bytes[12 + k] = (uint8_t)(p.remote >> (24 - 8 * k));
+		}
+		assert_true(insert(key, i) >= 0);
+	}
+	return longest_chain();
+}
+
+static void chosen_tuples_make_no_chains(void **state)
+{
+	(void)state;
+	assert_true(chain_of(by_ports, CHOSEN, UINT64_MAX) <= CHAIN_MAX);
+	assert_true(chain_of(by_low_bits, CHOSEN, UINT64_MAX) <= CHAIN_MAX);
+	assert_true(chain_of(by_high_bits, CHOSEN, UINT64_MAX) <= CHAIN_MAX);
+	assert_true(chain_of(by_table_size, CHOSEN, UINT64_MAX) <= CHAIN_MAX);
+	assert_true(chain_of(by_equal_folds, CHOSEN, UINT64_MAX) <= CHAIN_MAX);
+}
+
+/* That the case above can fail: with a hash whose low bits say nothing. */
+static void a_weak_hash_makes_chains(void **state)
+{
+	(void)state;
+	assert_true(chain_of(by_ports, 1u << 14, UINT64_MAX << 8) > 10 * CHAIN_MAX);
+	assert_true(chain_of(by_ports, 1u << 14, UINT64_MAX) <= CHAIN_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,7 +338,9 @@ int main(void)
 		CASE(holds_all_when_two_homes_overflow),
 		CASE(chains_are_given_back),
 		CASE(random_removals_keep_it_sound),
-		CASE(chosen_keys_make_no_chains),
+		CASE(keys_chosen_for_another_secret_spread),
+		CASE(chosen_tuples_make_no_chains),
+		CASE(a_weak_hash_makes_chains),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

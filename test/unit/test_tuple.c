@@ -250,12 +250,10 @@ static void batch_agrees_with_the_find(void **state)
 	for (uint16_t i = 0; i < 600; i++) {
 		key[i] = i % 2 ? key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i) :
 				 key_of(TCP, "fd00::1", 80, "fd00::2", i);
-		probe[i].key = i % 7 ? &key[i] : NULL;
+		probe[i].key = &key[i];
 	}
 	port_seek(t, probe, 600);
 	for (uint16_t i = 1; i < 600; i++) {
-		if (probe[i].key == NULL)
-			continue;
 		assert_int_equal(port_tuple_sought(t, &probe[i], &ref, NULL), i < 500);
 		if (i < 500)
 			assert_int_equal(ref.owner, i % 2 ? i : 1000u + i);
