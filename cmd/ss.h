@@ -48,7 +48,7 @@ int cmd_ss_row(struct cmd_ss *ss, const struct view_row *row);
 /* What a row of a kernel's socket borrows. */
 struct cmd_details {
 	struct view_memory memory;
-	struct view_tcp tcp;
+	struct view_tcp tcp, own_tcp;
 	struct view_owner owners[CMD_OWNERS_MAX];
 	char interface[16];
 };

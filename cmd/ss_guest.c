@@ -195,7 +195,7 @@ static int give(struct cmd_ss *ss, const struct gathering *gathering,
 		const struct kernel_socket *socket = item->socket;
 		struct view_row row = item->row;
 
-		row.tcp = item->tcp;
+		row.own_tcp = item->tcp;
 		/* Entries and services are minato's, not of a socket of the guest's. */
 		if (!row.listening)
 			socket = cmd_sockets_find(sockets, &row);

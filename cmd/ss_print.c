@@ -51,6 +51,10 @@ static void keep(struct cmd_details *kept, struct view_row *row)
 		kept->tcp = *row->tcp;
 		row->tcp = &kept->tcp;
 	}
+	if (row->own_tcp) {
+		kept->own_tcp = *row->own_tcp;
+		row->own_tcp = &kept->own_tcp;
+	}
 	if (row->interface_name) {
 		snprintf(kept->interface, sizeof(kept->interface), "%s", row->interface_name);
 		row->interface_name = kept->interface;

@@ -118,6 +118,8 @@ static json_t *row_of(const struct view_row *row)
 		json_object_set_new(object, "outside", outside_of(&row->outside));
 	if (row->inode || row->cookie)
 		view_json_socket(object, row);
+	if (row->own_tcp)
+		json_object_set_new(object, "minato_tcp", view_json_tcp(row->own_tcp));
 	json_object_set_new(object, "process", owners_of(row));
 	if (row->maker.pid)
 		json_object_set_new(object, "owner", maker_of(&row->maker));

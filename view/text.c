@@ -202,6 +202,11 @@ static void below_cell(struct view_table *table, const struct view_row *row,
 		add(text, sizeof(text), view_memory_word(more, sizeof(more), row->memory));
 	if (look->tcp && row->tcp)
 		add(text, sizeof(text), view_tcp_word(more, sizeof(more), row->tcp, look));
+	if (look->tcp && row->own_tcp) {
+		add(text, sizeof(text), "minato:(");
+		view_tcp_word(more, sizeof(more), row->own_tcp, look);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s)", more);
+	}
 	view_table_cell(table, text);
 }
 

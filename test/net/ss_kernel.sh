@@ -121,6 +121,7 @@ has "host and guest stand in one list" "$both" "127\.0\.0\.1:7001 .*host +-"
 has "with the guest's name" "$both" ":8080 .*published +web"
 is "--host leaves guests out" "$(as_user "$M" ss --host -tn | grep -c web)" 0
 has "-i: the guest's kernel is asked" "$(as_user "$M" ss -HtniO --in web)" "cwnd:.* rcv_space:"
+has "and minato's own stack" "$(as_user "$M" ss -HtniO --in web)" "minato:\(cubic .*cwnd:.*\)"
 has "-e: its socket too" "$(as_user "$M" ss -HtneO --in web)" "ino:[1-9][0-9]* sk:"
 has "-m: and its memory" "$(as_user "$M" ss -HtnmO --in web)" "skmem:\(r"
 has "-s counts it" "$(as_user "$M" ss -s)" "Guest: web"

@@ -228,9 +228,46 @@ static void a_long_command_is_cut_on_a_terminal(void **state)
 	free(text);
 }
 
+static void what_tcp_knows_stands_below(void **state)
+{
+	const struct view_tcp tcp = { .snd_mss = 1448, .snd_ssthresh = UINT32_MAX };
+	const struct view_tcp own = { .snd_mss = 1460, .snd_ssthresh = UINT32_MAX };
+	const struct view_memory memory = { .receive_used = 1 };
+	struct view_row row = established();
+	struct view_look look = { .tcp = true, .memory = true };
+	char *text;
+
+	(void)state;
+	row.tcp = &tcp;
+	row.own_tcp = &own;
+	row.memory = &memory;
+	text = drawn(&row, 1, &look);
+	assert_non_null(strstr(text, "\n\tskmem:(r1,"));
+	assert_non_null(strstr(text, ") mss:1448 minato:(mss:1460)\n"));
+	free(text);
+	look.tcp = look.memory = false;
+	text = drawn(&row, 1, &look);
+	assert_null(strstr(text, "mss:"));
+	free(text);
+}
+
+static void columns_that_say_nothing_new_are_left_out(void **state)
+{
+	struct view_row row = established();
+	struct view_look look = { .one_protocol = true, .one_state = true, .host_only = true };
+	char *text;
+
+	(void)state;
+	text = drawn(&row, 1, &look);
+	assert_string_equal(text, "0 36 10.0.2.100:40000 93.184.216.34:443\n");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_tcp_knows_stands_below),
+		cmocka_unit_test(columns_that_say_nothing_new_are_left_out),
 		cmocka_unit_test(the_heading_is_that_of_ss),
 		cmocka_unit_test(rows_stand_under_their_heading),
 		cmocka_unit_test(processes_are_shown_when_asked_for),
