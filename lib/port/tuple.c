@@ -165,6 +165,19 @@ static inline struct tuple_tail *tail_at(const struct port_table *t,
 				    &tuple4_at(t, tuple)->tail;
 }
 
+static size_t record_bytes(uint32_t tuple)
+{
+	return tuple & TUPLE_IPV6 ? sizeof(struct port_tuple6) :
+				    sizeof(struct port_tuple4);
+}
+
+/* Under AddressSanitizer what is removed may not even be looked at; its records
+   lie so that the tail is poisoned whatever stands beside it. */
+static inline bool is_poisoned(const struct port_table *t, uint32_t tuple)
+{
+	return poisoned(&tail_at(t, tuple)->scope);
+}
+
 /* That of a live tuple; a stale index is a broken promise. */
 static struct tuple_tail *live_tail(const struct port_table *t, uint32_t tuple)
 {
@@ -180,6 +193,11 @@ static struct tuple_tail *live_tail(const struct port_table *t, uint32_t tuple)
 
 void tuple_init(struct port_table *t)
 {
+	/* The memory may have served a table before. */
+	unpoison(tuple4_at(t, 0),
+		 (t->limits.tuples_max / TUPLES4_PER_LINE + 1) * (size_t)64);
+	unpoison(tuple6_at(t, 0),
+		 t->limits.tuples_max * sizeof(struct port_tuple6));
 	t->tuple_count = 0;
 	t->fresh4 = 0;
 	t->fresh6 = 0;
@@ -264,6 +282,7 @@ static uint32_t take_record(struct port_table *t, const struct port_probe *p)
 	const uint32_t tuple = wide ? index | TUPLE_IPV6 : index;
 	struct tuple_tail *tail = tail_at(t, tuple);
 
+	unpoison(tuple_record(t, tuple), record_bytes(tuple));
 	if (index == *free)
 		*free = tail->owner;
 	if (wide) {
@@ -286,6 +305,7 @@ static void give_record(struct port_table *t, uint32_t tuple)
 	r->scope = 0;
 	r->owner = *free;
 	*free = tuple & ~TUPLE_IPV6;
+	poison(tuple_record(t, tuple), record_bytes(tuple));
 }
 
 static void write_ref(struct tuple_tail *r, struct port_tuple_ref ref)
@@ -507,7 +527,8 @@ bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 
 	if (tuple == PORT_GUESS_NOWHERE && p->insertions == t->insertions)
 		return false;
-	if (tuple >= PORT_GUESS_NOWHERE || !matches(t, tuple, p))
+	if (tuple >= PORT_GUESS_NOWHERE || is_poisoned(t, tuple) ||
+	    !matches(t, tuple, p))
 		return search(t, p, ref, index);
 	read_ref(tail_at(t, tuple), ref);
 	if (index != NULL)
@@ -527,8 +548,8 @@ uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t scope,
 		if (from == (t->fresh6 | TUPLE_IPV6))
 			return POOL_NONE;
 		r = tail_at(t, from);
-		if (r->scope == wanted && r->proto == proto &&
-		    (port == 0 || r->local_port == port))
+		if (!is_poisoned(t, from) && r->scope == wanted &&
+		    r->proto == proto && (port == 0 || r->local_port == port))
 			return from;
 	}
 }
