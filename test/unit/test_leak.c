@@ -49,6 +49,30 @@ static void few_pairs_share_nothing_either(void **state)
 	}
 }
 
+/* Of strangers every p is as likely as another; some ten pairs a cell are the worst case. */
+static void chance_is_as_it_should_be(void **state)
+{
+	static uint16_t a[42000], b[42000];
+	struct measure_series x = { a, 42000, 64 }, y = { b, 42000, 64 };
+	struct measure_dice dice = { 5 };
+	double p = 0, bits = 0;
+
+	(void)state;
+	for (int run = 0; run < 100; run++) {
+		struct measure_leak leak;
+
+		for (int i = 0; i < 42000; i++) {
+			a[i] = (uint16_t)measure_below(&dice, 64);
+			b[i] = (uint16_t)measure_below(&dice, 64);
+		}
+		assert_int_equal(measure_leak(&x, &y, &leak), 0);
+		p += leak.p / 100;
+		bits += leak.bits / leak.error_bits / 10;
+	}
+	assert_near(p, 0.5, 0.1);
+	assert_near(bits, 0, 3);
+}
+
 static void a_copy_shares_all(void **state)
 {
 	struct measure_series a = series_of(COUNT, 64, uniform);
@@ -109,11 +133,9 @@ static void a_constant_tells_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(strangers_share_nothing),
-		CASE(few_pairs_share_nothing_either),
-		CASE(a_copy_shares_all),
-		CASE(little_is_found),
-		CASE(two_permutations_share_nothing),
+		CASE(strangers_share_nothing),	 CASE(few_pairs_share_nothing_either),
+		CASE(chance_is_as_it_should_be), CASE(a_copy_shares_all),
+		CASE(little_is_found),		 CASE(two_permutations_share_nothing),
 		CASE(a_constant_tells_nothing),
 	};
 
