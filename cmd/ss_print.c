@@ -118,7 +118,8 @@ static void set_look(struct cmd_ss_print *print, const struct cmd_ss *ss, bool h
 	look->oneline = chosen->oneline;
 	look->processes = chosen->processes;
 	look->extended = chosen->extended;
-	look->timers = chosen->timers || chosen->extended; /* as ss */
+	look->timers = chosen->timers ||
+		       (chosen->extended && !chosen->netstat); /* as each has it */
 	look->memory = chosen->memory;
 	look->tcp = chosen->info;
 	look->numeric = chosen->numeric;

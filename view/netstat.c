@@ -110,6 +110,20 @@ static void put_program(FILE *out, const struct view_row *row)
 	fprintf(out, " %-20s", text);
 }
 
+/* Seconds until it is due, then how often data and how often a probe was sent again. */
+static void put_timer(FILE *out, const struct view_row *row)
+{
+	bool probes = row->timer &&
+		      (!strcmp(row->timer, "keepalive") || !strcmp(row->timer, "persist"));
+	const char *name = !row->timer			  ? "off" :
+			   !strcmp(row->timer, "persist") ? "probe" :
+							    row->timer;
+	unsigned data = probes ? 0 : row->retransmits;
+
+	fprintf(out, " %s (%" PRIu32 ".%02" PRIu32 "/%u/%u)", name, row->timer_ms / 1000,
+		row->timer_ms % 1000 / 10, data, row->retransmits - data);
+}
+
 static void put_row(FILE *out, const struct view_row *row, const struct view_look *look)
 {
 	/* How many connections may wait is nothing that netstat knows. */
@@ -127,6 +141,8 @@ static void put_row(FILE *out, const struct view_row *row, const struct view_loo
 		put_user(out, row, look);
 	if (look->processes)
 		put_program(out, row);
+	if (look->timers)
+		put_timer(out, row);
 	putc('\n', out);
 }
 
@@ -139,6 +155,8 @@ static void put_header(FILE *out, const struct view_look *look)
 		fputs(" User       Inode     ", out);
 	if (look->processes)
 		fputs(" PID/Program name    ", out);
+	if (look->timers)
+		fputs(" Timer", out);
 	putc('\n', out);
 }
 

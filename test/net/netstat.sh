@@ -23,10 +23,14 @@ if command -v netstat >/dev/null; then
 		# shellcheck disable=SC2086
 		same $flags
 	done
+	# What is left of a timer differs from moment to moment; which one it is does not.
+	is "timers" "$(ours -n -a -o | rows | sed -E 's/\([0-9.]+/(/')" \
+		"$(theirs -n -a -o | rows | sed -E 's/\([0-9.]+/(/')"
 	is "users have names" "$(ours -a -e | sed 1,2d | awk '{print $(NF - 1)}' | sort -u)" \
 		"$(theirs -a -e --numeric-ports --numeric-hosts | sed 1,2d |
 			awk '{print $(NF - 1)}' | sort -u)"
-	for flags in -n "-n -a" "-n -l" "-n -a -p" "-n -a -e" "-n -a -e -p"; do
+	for flags in -n "-n -a" "-n -l" "-n -a -p" "-n -a -e" "-n -a -e -p" "-n -a -o" \
+		"-n -e -p -o"; do
 		# shellcheck disable=SC2086
 		is "the heading of netstat $flags" "$(ours $flags | head -n 2)" \
 			"$(theirs $flags | head -n 2)"

@@ -52,6 +52,7 @@ connect(V4, "127.0.0.1", 2204)
 connect(V6, "::1", 2204)
 kept.append(web.accept()[0])
 kept.append(both.accept()[0])
+kept[-1].setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
 # One that the peer has closed, and one that rests.
 half = connect(V4, "127.0.0.1", 2202)
 half.shutdown(socket.SHUT_WR)

@@ -145,6 +145,34 @@ static void more_columns_come_with_flags(void **state)
 		"1001       4711       -                   \n");
 }
 
+static void timers_come_last(void **state)
+{
+	struct view_row row = row_of("ESTAB", "127.0.0.1", 22, "127.0.0.2", 40000);
+	struct view_look look = { .timers = true };
+	static const struct {
+		const char *timer, *wanted;
+	} cases[] = {
+		{ NULL, "off (0.00/0/0)" },
+		{ "on", "on (7198.71/2/0)" },
+		{ "keepalive", "keepalive (7198.71/0/2)" },
+		{ "persist", "probe (7198.71/0/2)" },
+		{ "timewait", "timewait (7198.71/2/0)" },
+	};
+	char wanted[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		row.timer = cases[i].timer;
+		row.timer_ms = row.timer ? 7198719 : 0;
+		row.retransmits = row.timer ? 2 : 0;
+		snprintf(wanted, sizeof(wanted),
+			 "tcp        0      0 127.0.0.1:22            127.0.0.2:40000         "
+			 "ESTABLISHED %s\n",
+			 cases[i].wanted);
+		assert_line(&row, &look, wanted);
+	}
+}
+
 static void the_heading_says_which_rows(void **state)
 {
 	struct view_row guard = row_of("REFUSE", "127.0.0.1", 22, "127.0.0.2", 40000);
@@ -167,6 +195,7 @@ int main(void)
 		cmocka_unit_test(long_addresses_are_cut_but_not_ports),
 		cmocka_unit_test(long_names_of_ports_leave_something_of_the_address),
 		cmocka_unit_test(more_columns_come_with_flags),
+		cmocka_unit_test(timers_come_last),
 		cmocka_unit_test(the_heading_says_which_rows),
 	};
 
