@@ -291,5 +291,15 @@ except AssertionError as fault:
     failures += 1
     print(f"not ok {cases} - {lines.__doc__}\n# {fault}")
 
+for words, code in ((("--watch", "--in", "nobody"), 1), (("--watch=0",), 2),
+                    (("--watch=soon",), 2), (("--watch", "--json"), 2)):
+    cases += 1
+    got = subprocess.run((MINATO, "ss") + words, capture_output=True, text=True)
+    good = got.returncode == code and got.stderr and not got.stdout
+    failures += not good
+    print("ok" if good else "not ok", cases, "- exit code", code, "of", *words)
+    if not good:
+        print("#", got)
+
 print(f"1..{cases}")
 sys.exit(1 if failures else 0)
