@@ -29,7 +29,8 @@ static void print_leakage(const struct measure_certificate *c)
 			worst = &c->leak[i].leak;
 	}
 	figure("leakage_bits", fmax(worst->bits, 0), "bit");
-	figure("leakage_error_bits", worst->error_bits, "bit");
+	/* Of a bit too little would be left to see. */
+	figure("leakage_error_ubits", worst->error_bits * 1e6, "ubit");
 	figure("leakage_p", worst->p, "");
 }
 

@@ -29,6 +29,24 @@ is "... whose bars are members of the JSON" \
 	"$(asked "$T/double.json" '[b["name"] for b in d["bars"]]')" \
 	"['entropy', 'game', 'runs', 'even', 'leakage', 'tracking', 'fill']"
 
+undocumented() { # FILE: members at the top that the manual does not name
+	python3 - "$1" "$MINATO_SOURCE/man/minato-entropy.1" <<'X'
+import json, re, sys
+page = open(sys.argv[2]).read()
+words = set(re.findall(r'[a-z_0-9]+', ' '.join(re.findall(r'^\.(?:It )?Va (.*)', page, re.M))))
+def members(value):
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from members(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from members(inner)
+print(*sorted(set(members(json.load(open(sys.argv[1])))) - words))
+X
+}
+is "every member of the JSON is in the manual" "$(undocumented "$T/double.json")" ""
+
 # Few descriptors, so that it is over at once.
 kernel() { (ulimit -n 1100 && entropy -n 10000 --kernel --no-plot --json); }
 kernel >"$T/kernel.json" 2>"$T/said"
@@ -41,8 +59,24 @@ else
 	is "... in a namespace of its own" "$(asked "$T/kernel.json" 'd["beside"]["own_namespace"]')" True
 	is "... whose next port is easier to tell" \
 		"$(asked "$T/kernel.json" 'd["beside"]["kernel"]["game"]["ratio"] > d["beside"]["minato"]["game"]["ratio"]')" True
+	is "... and its members are in the manual" "$(undocumented "$T/kernel.json")" ""
 	is "... within the descriptors there are" \
 		"$(asked "$T/kernel.json" 'd["beside"]["kernel_cost"]["ports"]')" 1036
+fi
+
+# Where no namespace may be made, each socket's own range.
+as_user unshare --user --map-root-user --net bash -c '
+	ip link set lo up
+	echo 0 >/proc/sys/user/max_user_namespaces
+	echo 0 >/proc/sys/user/max_net_namespaces
+	ulimit -n 1100
+	exec "$1" entropy -s 1 -n 10000 --kernel --json' - "$M" >"$T/shared.json" 2>"$T/said"
+if [ $? = 125 ]; then
+	has "without a namespace it is said what is missing" "$(cat "$T/said")" 'Linux 6\.3'
+else
+	is "without a namespace of its own the kernel is asked all the same" \
+		"$(asked "$T/shared.json" 'd["beside"]["own_namespace"], d["beside"]["kernel"]["picks"]')" \
+		"(False, 10000)"
 fi
 
 has "a name that is nearly one" "$(entropy -a permutatoin 2>&1)" 'did you mean permutation\?'
