@@ -169,7 +169,7 @@ const char *minato_chooser_name(enum minato_chooser chooser);
 struct minato_config {
 	uint64_t seed[2]; /* 128 secret bits: ISNs, hashes, ports, cookies */
 	uint32_t sockets_max;	  /* TCP connections and all other sockets */
-	uint32_t time_wait_max;
+	uint32_t time_wait_max;	  /* and as many freed ports at rest */
 	uint32_t entries_max;	  /* general entries of the port table */
 	uint32_t neighbours_max;
 	uint32_t routes_max;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Chooses a free port that nobody can guess (RFC 6056): the chooser's own way
- * first, then uniformly among what is free, then what is free only because
- * others of our addresses hold it.
+ * first, then uniformly among what is free, then what others of our addresses
+ * alone hold, then what rests.
  */
 #include "port/port.h"
 
@@ -211,6 +211,17 @@ static uint16_t choose_beside(const struct port_search *s)
 	return port;
 }
 
+/* --- what rests, the oldest first ---------------------------------------- */
+
+static uint16_t choose_resting(struct port_search *s)
+{
+	uint16_t port = quarantine_oldest(s);
+
+	while (!s->shared && port == 0 && quarantine_end_one(s))
+		port = choose_uniform(s);
+	return port;
+}
+
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice)
 {
 	struct port_search s;
@@ -227,5 +238,7 @@ uint16_t port_choose(struct port_table *t, const struct port_choice *choice)
 		port = rfc6056_choose(&s);
 	if (port == 0)
 		port = choose_uniform(&s);
-	return port != 0 ? port : choose_beside(&s);
+	if (port == 0)
+		port = choose_beside(&s);
+	return port != 0 ? port : choose_resting(&s);
 }

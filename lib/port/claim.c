@@ -23,7 +23,7 @@ static bool bars(const struct port_entry *there, const struct port_entry *e)
 {
 	const bool listens = there->proto == MINATO_TCP && there->accepting;
 
-	if (!entry_overlap(there, e))
+	if (!entry_overlap(there, e) || there->rests)
 		return false;
 	if (there->exclusive || e->exclusive)
 		return true;
@@ -59,7 +59,7 @@ static void survey_port(const struct port_table *t, const struct port_entry *e,
 					    entry_same_key(there, e);
 		if (barred && s->barring == POOL_NONE)
 			s->barring = word - 1;
-		s->claimed |= claim && entry_overlap(there, e);
+		s->claimed |= claim && !there->rests && entry_overlap(there, e);
 		word = there->next[entry_link(there, slot)];
 	}
 }

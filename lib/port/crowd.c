@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tuples on each port, as numbers: how many of each family, how many whose
- * socket would share with nobody, and the local address where all have the
- * same one. Who binds asks these, whatever the number of tuples; only where a
- * port has tuples at several addresses of ours, and one of them is to be bound
- * alone without SO_REUSEADDR, are the tuples themselves looked through.
+ * The tuples on each port that do not rest, as numbers: how many of each
+ * family, how many whose socket would share with nobody, and the local address
+ * where all have the same one. Who binds asks these, whatever the number of
+ * tuples; only where a port has tuples at several addresses of ours, and one of
+ * them is to be bound alone without SO_REUSEADDR, are the tuples themselves
+ * looked through.
  */
 #include "port/port.h"
 
@@ -77,7 +78,7 @@ static bool search(const struct port_table *t, const struct port_entry *e,
 
 		port_tuple_key(t, tuple, &key);
 		port_tuple_get(t, tuple, &ref);
-		if (entry_has_local(e, &key.local) &&
+		if (entry_has_local(e, &key.local) && !ref.rests &&
 		    (!exclusive || ref.exclusive))
 			return true;
 		tuple = tuple_next(t, tuple + 1, e->scope, e->proto, port);

@@ -60,6 +60,15 @@ static bool same(const struct destination_key *a,
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
+bool destination_is(const struct port_table *t, uint32_t index,
+		    const struct port_key *key)
+{
+	struct destination_key other;
+
+	key_of(&other, key);
+	return same(&destination_at(t, index)->key, &other);
+}
+
 /* Its number, or POOL_NONE. Mostly it is the one asked for before. */
 static uint32_t find(struct port_table *t, const struct destination_key *key)
 {

@@ -249,7 +249,7 @@ static uint32_t same_in_word(const struct port_table *t, uint32_t word,
 {
 	while (word != 0) {
 		const struct port_entry *other = entry_at(t, word - 1);
-		if (entry_same_key(e, other))
+		if (!other->rests && entry_same_key(e, other))
 			return word - 1;
 		word = other->next[entry_link(other, slot)];
 	}

@@ -64,6 +64,8 @@ struct port_table; /* opaque to others; see table.c */
 struct port_limits {
 	uint32_t tuples_max;  /* 1..PORT_TUPLES_MAX */
 	uint32_t entries_max; /* general entries, socket claims included */
+	uint32_t rests_max;   /* freed ports at rest, which are tuples and
+				 entries too; 0: none rests */
 };
 #define PORT_TUPLES_MAX (1u << 26)
 #define PORT_ENTRIES_MAX (1u << 24)
@@ -82,7 +84,9 @@ struct port_tuple_ref {
 	/* A new flow of ours may take its place at once (RFC 6191): choices
 	   see its port as free, and the caller ends it. */
 	bool yields;
+	bool rests; /* set by quarantine.c alone */
 };
+#define PORT_CLASS_REST 15u /* of these */
 
 struct port_fate {
 	enum minato_kind kind;
@@ -273,6 +277,22 @@ struct port_choice {
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice);
 void port_set_chooser(struct port_table *t, enum minato_chooser chooser);
 
+/* --- quarantine.c: freed ports at rest ----------------------------------- */
+
+/*
+ * Instead of removing it: a tuple, or a lease's entry, that is freed but must
+ * not be chosen again before `until`, later than any before. Look-ups pass over
+ * it, a bind or an insert of the same key takes its place; choices take the
+ * oldest such that helps when nothing else is free. When rests_max rest, the
+ * oldest of all ends.
+ */
+void port_tuple_rest(struct port_table *t, uint32_t tuple,
+		     struct minato_time until);
+void port_lease_rest(struct port_table *t, uint32_t entry,
+		     struct minato_time until);
+void port_rest_expire(struct port_table *t, struct minato_time now);
+uint32_t port_rest_count(const struct port_table *t); /* linear */
+
 /* --- bitmap.c: the counted bitmap of free ports -------------------------- */
 
 /* 65,536 bits, 1,024 word counts, 16 group counts: 9.2 KB. Zeroed = all used;
@@ -387,6 +407,7 @@ struct port_destination {
 	uint32_t place;		  /* of the walk */
 	uint16_t low, high;	  /* what it goes over */
 	bool used;		  /* since the hand passed */
+	uint64_t rests_from;	  /* before it the ring has none of its own */
 	struct destination_key key;
 	struct permutation permutation;
 };
@@ -404,6 +425,9 @@ uint16_t destination_step(struct port_table *t, uint32_t index, uint16_t low,
 			  uint16_t high);
 /* Whether a tuple stands on the port towards it. */
 bool destination_has(const struct port_table *t, uint32_t index, uint16_t port);
+/* Whether this is the key of a tuple towards it. */
+bool destination_is(const struct port_table *t, uint32_t index,
+		    const struct port_key *key);
 /* Its view; NULL when it has none and none is made or to be had. */
 const struct bitmap *destination_view(struct port_table *t, uint32_t index,
 				      bool make);
@@ -414,6 +438,21 @@ void destination_note(struct port_table *t, const struct port_key *key,
 void destination_shut(struct port_table *t, uint32_t space, uint16_t port);
 void destination_reopen(struct port_table *t, uint32_t space, uint16_t port);
 void destination_forget_views(struct port_table *t, uint32_t space);
+
+/* quarantine.c */
+struct port_rest {
+	int64_t until_ns;
+	uint32_t place; /* tuple, or entry; POOL_NONE: ended before its time */
+	bool entry;
+};
+struct port_search;
+/* The tuple of this slot of the ring goes. */
+void quarantine_ended(struct port_table *t, uint32_t slot);
+/* Ends the oldest rest that keeps a port from the search's destination;
+   returns that port, or 0. */
+uint16_t quarantine_oldest(const struct port_search *s);
+/* Ends the oldest in the range, for who shares with nobody. False: none. */
+bool quarantine_end_one(const struct port_search *s);
 
 /* ledger.c */
 struct port_ledger {
@@ -461,7 +500,7 @@ bool crowd_meets(const struct port_table *t, const struct port_entry *e,
  *
  *   port_table | buckets | chains | tuples4 | tuples6 | entries | generations
  *   | intervals | words | uses | holds | ledgers | destinations | their
- *   buckets | views
+ *   buckets | views | rests
  */
 struct port_table {
 	struct port_limits limits;
@@ -479,6 +518,7 @@ struct port_table {
 	struct pool destinations;
 	uint32_t destination_last; /* the one asked for before, + 1, or 0 */
 	uint32_t destination_hand, view_hand, view_count;
+	uint64_t rest_head, rest_tail; /* positions; modulo rests_max */
 
 	/* The hash grows by one pair of buckets at a time (linear hashing). */
 	uint32_t pairs;	    /* in use, in [base, 2 * base) */
@@ -495,7 +535,7 @@ struct port_table {
 	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
 	size_t intervals_at, words_at, uses_at, holds_at, ledgers_at;
 	size_t crowds_at;
-	size_t destination_buckets_at, views_at;
+	size_t destination_buckets_at, views_at, rests_at;
 	struct port_space space[PORT_SPACES];
 };
 
@@ -653,6 +693,7 @@ struct port_entry {
 	/* Of a claim: */
 	bool v6_only, reuse_addr, reuse_port, exclusive, accepting;
 	uint32_t since; /* of no claim; the caller's, like `owner` */
+	bool rests; /* a lease given back, by quarantine.c */
 };
 static inline bool entry_expired(const struct port_entry *e,
 				 struct minato_time now)

@@ -34,7 +34,7 @@ static size_t reserve(size_t *end, size_t bytes)
 struct layout {
 	size_t buckets, chains, tuples4, tuples6, entries, generations;
 	size_t intervals, words, uses, holds, ledgers, crowds;
-	size_t destinations, destination_buckets, views, end;
+	size_t destinations, destination_buckets, views, rests, end;
 };
 
 static void lay_out(struct layout *l, const struct port_limits *limits)
@@ -66,6 +66,8 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->destination_buckets =
 		reserve(&end, PORT_DESTINATIONS * sizeof(uint32_t));
 	l->views = reserve(&end, PORT_VIEWS * sizeof(struct port_view));
+	l->rests =
+		reserve(&end, limits->rests_max * sizeof(struct port_rest));
 	l->end = end;
 }
 
@@ -91,6 +93,7 @@ static void init_parts(struct port_table *t, const struct layout *l)
 	t->crowds_at = l->crowds;
 	t->destination_buckets_at = l->destination_buckets;
 	t->views_at = l->views;
+	t->rests_at = l->rests;
 	pool_init(&t->destinations, port_part(t, l->destinations),
 		  sizeof(struct port_destination), PORT_DESTINATIONS);
 	pool_init(&t->chains, port_part(t, l->chains),
@@ -311,7 +314,8 @@ static bool find_exact(const struct port_table *t, const struct query *q,
 	uint32_t own = port_space_index(q->key->scope, q->slot);
 	struct port_key open;
 
-	out->exact = port_tuple_sought(t, probe, &out->tuple, NULL);
+	out->exact = port_tuple_sought(t, probe, &out->tuple, NULL) &&
+		     !out->tuple.rests;
 	if (!out->exact && t->space[own].associations > 0) {
 		open = *q->key;
 		open.local = (struct minato_addr){ { 0 } };

@@ -13,6 +13,7 @@
 #define KEY6_WORDS 5u
 #define EXCLUSIVE 0x80u /* in `class` */
 #define YIELDS 0x40u
+#define RESTS 0x20u
 #define SEEK_AHEAD 32u
 
 _Static_assert(sizeof(struct port_tuple4) * TUPLES4_PER_LINE <= LINE,
@@ -313,7 +314,8 @@ static void write_ref(struct tuple_tail *r, struct port_tuple_ref ref)
 	check(ref.class < 16);
 	r->owner = ref.owner;
 	r->class = (uint8_t)(ref.class | (ref.exclusive ? EXCLUSIVE : 0) |
-				(ref.yields ? YIELDS : 0));
+				(ref.yields ? YIELDS : 0) |
+				(ref.rests ? RESTS : 0));
 }
 
 static inline void read_ref(const struct tuple_tail *r,
@@ -323,6 +325,7 @@ static inline void read_ref(const struct tuple_tail *r,
 	ref->class = r->class & 15;
 	ref->exclusive = (r->class & EXCLUSIVE) != 0;
 	ref->yields = (r->class & YIELDS) != 0;
+	ref->rests = (r->class & RESTS) != 0;
 }
 
 static uint32_t space_of(const struct port_key *key)
@@ -339,8 +342,11 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 	uint32_t tuple;
 
 	make_probe(t, &p, association);
-	if (find_probe(t, &p) != POOL_NONE)
+	tuple = find_probe(t, &p);
+	if (tuple != POOL_NONE && (live_tail(t, tuple)->class & RESTS) == 0)
 		return -EEXIST;
+	if (tuple != POOL_NONE)
+		port_tuple_remove(t, tuple);
 	if (t->tuple_count == t->limits.tuples_max)
 		return -ENOSPC;
 	tuple = take_record(t, &p);
@@ -372,9 +378,12 @@ void port_tuple_remove(struct port_table *t, uint32_t tuple)
 		t->space[space_of(&key)].associations--;
 	} else {
 		ledger_unuse(t, space_of(&key), key.local_port);
-		crowd_leave(t, &key, ref.exclusive);
+		if (!ref.rests)
+			crowd_leave(t, &key, ref.exclusive);
 		destination_note(t, &key, false);
 	}
+	if (ref.rests)
+		quarantine_ended(t, ref.owner);
 	bucket_remove(t, tuple_hash(t, tuple), tuple);
 	t->tuple_count--;
 	give_record(t, tuple);
@@ -404,10 +413,11 @@ void port_tuple_assign(struct port_table *t, uint32_t tuple,
 	write_ref(live_tail(t, tuple), ref);
 	if (key_is_association(&key))
 		return;
-	if (was.exclusive != ref.exclusive) {
+	/* One at rest is in the way of no bind. */
+	if (!was.rests)
 		crowd_leave(t, &key, was.exclusive);
+	if (!ref.rests)
 		crowd_enter(t, &key, ref.exclusive);
-	}
 	destination_note(t, &key, !ref.yields);
 }
 

@@ -91,6 +91,8 @@ static int choose_and_take(struct minato *m, uint32_t index,
 			return -EADDRNOTAVAIL;
 		error = take_tuple(m, index, key, setup);
 	}
+	if (error == 0)
+		socket_at(m, index)->flags |= SOCKET_CHOSEN;
 	return error;
 }
 

@@ -134,8 +134,11 @@ static struct layout lay_out(const struct minato_config *c)
 {
 	struct layout l = { 0 };
 
-	l.limits.tuples_max = c->sockets_max + c->time_wait_max + c->leases_max;
-	l.limits.entries_max = c->sockets_max + c->entries_max + c->leases_max;
+	l.limits.rests_max = c->time_wait_max;
+	l.limits.tuples_max = c->sockets_max + c->time_wait_max +
+			      c->leases_max + l.limits.rests_max;
+	l.limits.entries_max = c->sockets_max + c->entries_max +
+			       c->leases_max + l.limits.rests_max;
 	l.message_count = c->chunks_large + c->chunks_small + MESSAGES_EXTRA;
 	for (l.bucket_count = 16; l.bucket_count < c->neighbours_max;)
 		l.bucket_count *= 2;
@@ -324,6 +327,7 @@ void host_advance(struct minato *m, struct minato_time now)
 	     i = wheel_expire(&m->wheel, m->now))
 		expire_one(m, i);
 	waits_expire(m);
+	port_rest_expire(host_table(m), m->now);
 	fragment_in_expire(m);
 	budget_relieve(m);
 }

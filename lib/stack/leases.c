@@ -130,7 +130,13 @@ static int64_t hold_tuple(struct minato *m, const struct minato_wish *w,
 		.exclusive = true,
 	};
 
-	return port_tuple_insert(host_table(m), &key, ref);
+	int64_t place = port_tuple_insert(host_table(m), &key, ref);
+	struct seq unused;
+
+	/* A TIME-WAIT of ours that yields. */
+	if (place == -EEXIST && waits_reuse(m, &key, &unused))
+		place = port_tuple_insert(host_table(m), &key, ref);
+	return place;
 }
 
 static int64_t hold_entry(struct minato *m, const struct minato_wish *w,
@@ -195,17 +201,29 @@ int minato_port_take(struct minato *m, const struct minato_wish *wish,
 	return 0;
 }
 
+static void give_place(struct minato *m, const struct lease *lease,
+		       bool proven_closed)
+{
+	struct port_table *t = host_table(m);
+	const struct minato_time until = time_after(m->now, STACK_REST_NS);
+
+	if (lease->entry && proven_closed)
+		port_remove(t, lease->place);
+	else if (lease->entry)
+		port_lease_rest(t, lease->place, until);
+	else if (proven_closed)
+		port_tuple_remove(t, lease->place);
+	else
+		port_tuple_rest(t, lease->place, until);
+}
+
 int minato_port_give(struct minato *m, uint64_t lease, bool proven_closed)
 {
 	const uint32_t index = (uint32_t)lease - 1;
 
 	if (!lent(m, index) || leases_handle(m, index) != lease)
 		return -EBADF;
-	(void)proven_closed;
-	if (lease_at(m, index)->entry)
-		port_remove(host_table(m), lease_at(m, index)->place);
-	else
-		port_tuple_remove(host_table(m), lease_at(m, index)->place);
+	give_place(m, lease_at(m, index), proven_closed);
 	actors_drop(m, lease_at(m, index)->actor);
 	++*generation_of(m, index);
 	pool_give(&m->leases, index);

@@ -174,10 +174,17 @@ int slots_add_tuple(struct minato *m, uint32_t index,
 
 void slots_drop_tuple(struct minato *m, struct socket *s)
 {
+	const bool over = s->proto == MINATO_TCP && tcp_over(&s->body.tcp);
+
 	if (s->tuple == STACK_NONE)
 		return;
-	port_tuple_remove(host_table(m), s->tuple);
+	if ((s->flags & SOCKET_CHOSEN) && !over)
+		port_tuple_rest(host_table(m), s->tuple,
+				time_after(m->now, STACK_REST_NS));
+	else
+		port_tuple_remove(host_table(m), s->tuple);
 	s->tuple = STACK_NONE;
+	s->flags &= ~SOCKET_CHOSEN;
 }
 
 void slots_drop_claim(struct minato *m, struct socket *s)

@@ -71,6 +71,7 @@
 #define STACK_NEIGHBOUR_MESSAGES 16u /* waiting for a MAC; oldest dropped */
 #define STACK_CALL_NS (190 * NS_PER_S)
 #define STACK_TIME_WAIT_NS (60 * NS_PER_S)
+#define STACK_REST_NS (120 * NS_PER_S) /* RFC 6888 REQ-8 */
 #define STACK_DATAGRAM_BUFFER (1u << 20) /* default, bytes of chunks */
 #define STACK_TTL 64u
 #define STACK_NARROW_MAX 64u /* paths narrower than their link; oldest goes */
@@ -114,6 +115,7 @@ struct list {
 #define SOCKET_STARVED 0x100000u /* a write was cut short by memory */
 #define SOCKET_CLASS 0x800000u	 /* the class below changed, not yet read */
 #define SOCKET_EXCLUSIVE 0x1000000u
+#define SOCKET_CHOSEN 0x2000000u /* the port of its tuple is our choice */
 /* The upper 6 bits: traffic class that the peer sends in, without ECN. */
 #define SOCKET_PEER_CLASS_SHIFT 24u
 #define SOCKET_PEER_CLASS_MASK 0xfc000000u
@@ -608,6 +610,7 @@ enum tuple_class {
 /* Gives the socket the tuple. 0, -EEXIST, -ENOSPC. */
 int slots_add_tuple(struct minato *m, uint32_t index,
 		    const struct port_key *key);
+/* A port that we chose rests, unless its flow is known to be over. */
 void slots_drop_tuple(struct minato *m, struct socket *s);
 void slots_drop_claim(struct minato *m, struct socket *s);
 /* The key of the socket's tuple, which it must have. */

@@ -48,6 +48,7 @@ static void append(struct minato *m, const struct waiting *w, uint16_t actor)
 	port_tuple_get(host_table(m), w->tuple, &ref);
 	ref.owner = (uint32_t)(m->waits_tail % m->time_wait_max);
 	ref.class = TUPLE_TIME_WAIT;
+	ref.yields = w->tcp.timestamps;
 	port_tuple_assign(host_table(m), w->tuple, ref);
 	*record_at(m, m->waits_tail++) = *w;
 	actors_leave(m, ref.owner, actor);
@@ -139,9 +140,9 @@ bool waits_reuse(struct minato *m, const struct port_key *key,
 	    ref.class != TUPLE_TIME_WAIT)
 		return false;
 	w = record_at(m, ref.owner);
-	/* As Linux: after a second, when timestamps tell old from new. */
-	if (!w->tcp.timestamps ||
-	    w->until_ns - m->now.ns > STACK_TIME_WAIT_NS - NS_PER_S)
+	/* RFC 6191: timestamps tell old from new, and where both are of one
+	   millisecond, the number above the last one does. */
+	if (!w->tcp.timestamps)
 		return false;
 	*above = w->tcp.snd_nxt;
 	host_count(m, COUNTER_TIME_WAIT_REUSED);

@@ -547,6 +547,15 @@ bool tcp_dead(const struct tcp *c)
 	return c->state == MINATO_CLOSED && !c->rst_due;
 }
 
+bool tcp_over(const struct tcp *c)
+{
+	/* The peer's RST, or its host's word that nobody is there. */
+	if (c->error == ECONNREFUSED || c->error == ECONNRESET)
+		return true;
+	return c->fin_sent && c->fin_seen && c->ts_ok &&
+	       seq_eq(c->snd_una, c->snd_nxt);
+}
+
 uint32_t tcp_signals(struct tcp *c)
 {
 	uint32_t signals = c->signals;

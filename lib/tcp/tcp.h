@@ -143,6 +143,9 @@ void tcp_close(struct tcp_env *e, struct tcp *c);
 void tcp_abort(struct tcp_env *e, struct tcp *c);
 /* Nothing more to send and CLOSED: the owner may tcp_destroy. */
 bool tcp_dead(const struct tcp *c);
+/* Of one that is CLOSED: the peer is known to have nothing of it any more, or
+   to tell a successor apart by its timestamps (RFC 6191). */
+bool tcp_over(const struct tcp *c);
 
 /* --- arrive.c: segment arrival, the RFC's ordered steps (3.10.7) --------- */
 

@@ -168,6 +168,98 @@ static void test_transparent(void **state)
 }
 
 /* Ports towards one destination run out only when all are taken. */
+/* How often the port comes in ten choices between it and the next one. */
+static int times_chosen(struct minato *m, uint16_t port)
+{
+	const struct minato_wish wish = {
+		.proto = MINATO_TCP,
+		.local = addr("10.0.0.1"),
+		.remote = end("10.0.0.2", 80),
+		.low = port,
+		.high = (uint16_t)(port + 1),
+	};
+	uint64_t lease;
+	uint16_t chosen;
+	int times = 0;
+
+	for (int i = 0; i < 10; i++) {
+		assert_int_equal(minato_port_take(m, &wish, &lease, &chosen), 0);
+		assert_int_equal(minato_port_give(m, lease, true), 0);
+		times += chosen == port;
+	}
+	return times;
+}
+
+static uint16_t port_of(struct minato *m, uint64_t s)
+{
+	struct minato_endpoint local;
+
+	assert_int_equal(minato_local(m, s, &local), 0);
+	return local.port;
+}
+
+/* RFC 6056 2.3, RFC 6888 REQ-8: a port that we chose rests when nothing proves
+   that its connection is over, and is free at once when something does. */
+static void test_freed_ports_rest(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	uint64_t s = open_socket(p.a.m, MINATO_TCP), l, c;
+	uint16_t port;
+
+	(void)state;
+	/* Refused. */
+	assert_int_equal(try_connect(p.a.m, s, "10.0.0.2", 80), -EINPROGRESS);
+	port = port_of(p.a.m, s);
+	pass(&p, 5 * MILLI);
+	assert_int_equal(minato_error(p.a.m, s), ECONNREFUSED);
+	assert_true(times_chosen(p.a.m, port) > 0);
+	minato_close(p.a.m, s);
+	/* Reset by us: that RST may be lost. */
+	l = open_listener(p.b.m, "::", 80, 5);
+	c = join(&p, l, "10.0.0.2", 80, &s);
+	port = port_of(p.a.m, c);
+	assert_int_equal(minato_abort(p.a.m, c), 0);
+	pass(&p, 5 * MILLI);
+	assert_int_equal(times_chosen(p.a.m, port), 0);
+	pass(&p, 121 * SECOND);
+	assert_true(times_chosen(p.a.m, port) > 0);
+	/* Closed by the other side first, with timestamps. */
+	c = join(&p, l, "10.0.0.2", 80, &s);
+	port = port_of(p.a.m, c);
+	assert_int_equal(minato_close(p.b.m, s), 0);
+	pass(&p, 5 * MILLI);
+	assert_int_equal(minato_close(p.a.m, c), 0);
+	pass(&p, 5 * MILLI);
+	assert_true(times_chosen(p.a.m, port) > 0);
+	pair_end(&p);
+}
+
+/* TIME-WAIT on our side: RFC 6191 tells the next one apart, if timestamps do. */
+static void test_time_wait_yields_by_timestamps(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const uint64_t l = open_listener(p.b.m, "::", 80, 5);
+
+	(void)state;
+	for (int timestamps = 0; timestamps < 2; timestamps++) {
+		uint64_t c = open_socket(p.a.m, MINATO_TCP), s;
+		minato_set(p.a.m, c, MINATO_OPT_TIMESTAMPS, timestamps);
+		assert_int_equal(try_connect(p.a.m, c, "10.0.0.2", 80), -EINPROGRESS);
+		pass(&p, 5 * MILLI);
+		assert_int_equal(minato_accept(p.b.m, l, &s, NULL), 0);
+		const uint16_t port = port_of(p.a.m, c);
+		assert_int_equal(minato_close(p.a.m, c), 0);
+		pass(&p, 5 * MILLI);
+		assert_int_equal(minato_close(p.b.m, s), 0);
+		pass(&p, 5 * MILLI);
+		if (timestamps)
+			assert_true(times_chosen(p.a.m, port) > 0);
+		else
+			assert_int_equal(times_chosen(p.a.m, port), 0);
+	}
+	pair_end(&p);
+}
+
 static void test_many(void **state)
 {
 	struct pair p = pair_new(MINATO_LINK_IP);
@@ -192,6 +284,8 @@ int main(void)
 		cmocka_unit_test(test_again_after_refusal),
 		cmocka_unit_test(test_tuple_taken),
 		cmocka_unit_test(test_transparent),
+		cmocka_unit_test(test_freed_ports_rest),
+		cmocka_unit_test(test_time_wait_yields_by_timestamps),
 		cmocka_unit_test(test_many),
 	};
 

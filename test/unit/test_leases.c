@@ -117,6 +117,34 @@ static void given_back_it_is_free(void **state)
 	pair_end(&p);
 }
 
+static void what_nothing_proves_closed_rests(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const struct minato_wish w = within(towards("10.0.0.2", 53), 5000, 5001);
+	struct minato_time now = p.now;
+	uint64_t lease;
+	uint16_t port;
+
+	(void)state;
+	port = take(p.a.m, w, &lease);
+	assert_int_equal(minato_port_give(p.a.m, lease, false), 0);
+	for (int i = 0; i < 10; i++) {
+		assert_int_not_equal(take(p.a.m, w, &lease), port);
+		assert_int_equal(minato_port_give(p.a.m, lease, true), 0);
+	}
+	now.ns += 119 * SECOND;
+	minato_advance(p.a.m, now);
+	assert_int_not_equal(take(p.a.m, w, &lease), port);
+	now.ns += SECOND;
+	minato_advance(p.a.m, now);
+	assert_int_equal(take(p.a.m, w, &lease), port);
+	/* It never says that none is left while one rests. */
+	assert_int_equal(minato_port_give(p.a.m, lease, false), 0);
+	assert_int_equal(take(p.a.m, w, &lease), port);
+	assert_int_equal(refused(p.a.m, w), -EADDRNOTAVAIL);
+	pair_end(&p);
+}
+
 static void leases_are_bounded(void **state)
 {
 	struct minato_config c = small_config(MINATO_LINK_IP, 1);
@@ -245,6 +273,7 @@ int main(void)
 		cmocka_unit_test(one_port_is_lent_once_towards_a_destination),
 		cmocka_unit_test(for_any_destination_it_is_nobody_elses),
 		cmocka_unit_test(given_back_it_is_free),
+		cmocka_unit_test(what_nothing_proves_closed_rests),
 		cmocka_unit_test(leases_are_bounded),
 		cmocka_unit_test(wishes_that_mean_nothing_are_refused),
 		cmocka_unit_test(identifiers_are_lent_too),
