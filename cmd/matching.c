@@ -55,17 +55,27 @@ static int append(void *user, const struct kernel_socket *socket)
 	return keep_info(&sockets->list[sockets->count - 1]);
 }
 
+/* The order of the list, as far as ports decide it. */
+static int compare_ports(const struct kernel_socket *socket, const struct kernel_socket *key)
+{
+	int order = (socket->proto > key->proto) - (socket->proto < key->proto);
+
+	if (!order)
+		order = (socket->local.port > key->local.port) -
+			(socket->local.port < key->local.port);
+	if (!order)
+		order = (socket->remote.port < key->remote.port) -
+			(socket->remote.port > key->remote.port);
+	return order;
+}
+
 /* By protocol and port; those bound to one address before wildcards, connected ones first. */
 static int compare(const void *a, const void *b)
 {
 	const struct kernel_socket *x = a;
 	const struct kernel_socket *y = b;
-	int order = (x->proto > y->proto) - (x->proto < y->proto);
+	int order = compare_ports(x, y);
 
-	if (!order)
-		order = (x->local.port > y->local.port) - (x->local.port < y->local.port);
-	if (!order)
-		order = (x->remote.port < y->remote.port) - (x->remote.port > y->remote.port);
 	if (!order)
 		order = minato_addr_is_any(&x->local.addr) - minato_addr_is_any(&y->local.addr);
 	return order;
@@ -118,29 +128,37 @@ static bool fits(const struct kernel_socket *socket, const struct view_row *row)
 	return same_end(&socket->remote, &row->peer);
 }
 
-const struct kernel_socket *cmd_sockets_find(const struct cmd_sockets *sockets,
-					     const struct view_row *row)
+/* The first socket with these very ports that fits. */
+static const struct kernel_socket *find_by_ports(const struct cmd_sockets *sockets,
+						 const struct view_row *row, uint16_t remote)
 {
+	const struct kernel_socket key = { .proto = row->proto,
+					   .local.port = row->local.first,
+					   .remote.port = remote };
 	size_t low = 0;
 	size_t high = sockets->count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct kernel_socket *socket = &sockets->list[middle];
 
-		if (socket->proto < row->proto ||
-		    (socket->proto == row->proto && socket->local.port < row->local.first))
+		if (compare_ports(&sockets->list[middle], &key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < sockets->count; low++) {
-		const struct kernel_socket *socket = &sockets->list[low];
-
-		if (socket->proto != row->proto || socket->local.port != row->local.first)
-			return NULL;
-		if (fits(socket, row))
-			return socket;
+	for (; low < sockets->count && !compare_ports(&sockets->list[low], &key); low++) {
+		if (fits(&sockets->list[low], row))
+			return &sockets->list[low];
 	}
 	return NULL;
+}
+
+const struct kernel_socket *cmd_sockets_find(const struct cmd_sockets *sockets,
+					     const struct view_row *row)
+{
+	const struct kernel_socket *found = NULL;
+
+	if (row->peer.first)
+		found = find_by_ports(sockets, row, row->peer.first);
+	return found ? found : find_by_ports(sockets, row, 0);
 }

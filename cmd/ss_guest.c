@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The rows of a guest: those of minato's table, of which the guest's own kernel may know more, and
- * what its programs wait for.
+ * what that kernel has beside them.
  */
 #include "cmd/ss.h"
 
@@ -12,7 +12,7 @@
 struct item {
 	struct view_row row;
 	struct view_tcp *tcp;		    /* of minato's own end; NULL: not known */
-	const struct kernel_socket *socket; /* that waits; of a flow it is searched for */
+	const struct kernel_socket *socket; /* of the guest's kernel, or NULL */
 };
 
 struct gathering {
@@ -135,26 +135,42 @@ static int read_table(struct gathering *gathering, struct drive_error *error)
 
 /* ---- the guest's own kernel ---- */
 
-/* What its programs wait for; what they are connected to is in the table already. */
-static bool add_waiting(struct gathering *gathering, const struct cmd_sockets *sockets)
+static int add_socket(struct gathering *gathering, const struct kernel_socket *socket)
 {
-	for (size_t i = 0; i < sockets->count; i++) {
-		const struct kernel_socket *socket = &sockets->list[i];
-		struct item *item;
+	struct item *item = append(gathering);
 
-		if (socket->remote.port)
-			continue;
-		if (socket->proto == MINATO_TCP && socket->state != MINATO_LISTEN)
-			continue;
-		item = append(gathering);
-		if (!item)
-			return false;
-		cmd_ss_make(&item->row, socket);
-		item->socket = socket;
-		item->row.kind = "guest";
-		snprintf(item->row.guest, sizeof(item->row.guest), "%s", gathering->guest);
+	if (!item)
+		return -ENOMEM;
+	cmd_ss_make(&item->row, socket);
+	item->socket = socket;
+	item->row.kind = "guest";
+	snprintf(item->row.guest, sizeof(item->row.guest), "%s", gathering->guest);
+	return 0;
+}
+
+/*
+ * Finds the sockets of the table's flows, and adds those that belong to none: what programs wait
+ * for, and what they have with each other. Entries and services are minato's, not of a socket.
+ */
+static int join(struct gathering *gathering, const struct cmd_sockets *sockets)
+{
+	bool *taken = calloc(sockets->count + 1, sizeof(*taken));
+	int result = taken ? 0 : -ENOMEM;
+
+	for (size_t i = 0; taken && i < gathering->count; i++) {
+		struct item *item = &gathering->list[i];
+
+		if (!item->row.listening)
+			item->socket = cmd_sockets_find(sockets, &item->row);
+		if (item->socket)
+			taken[item->socket - sockets->list] = item->socket->remote.port != 0;
 	}
-	return true;
+	for (size_t i = 0; i < sockets->count && !result; i++) {
+		if (!taken[i] && !sockets->list[i].bound)
+			result = add_socket(gathering, &sockets->list[i]);
+	}
+	free(taken);
+	return result;
 }
 
 static int read_kernel(struct gathering *gathering, struct cmd_sockets *sockets,
@@ -171,7 +187,7 @@ static int read_kernel(struct gathering *gathering, struct cmd_sockets *sockets,
 	/* Without, there is what the table has. */
 	if (cmd_sockets_read(sockets, &query) < 0)
 		return 0;
-	return add_waiting(gathering, sockets) ? 0 : drive_fail(error, ENOMEM, "out of memory");
+	return join(gathering, sockets) < 0 ? drive_fail(error, ENOMEM, "out of memory") : 0;
 }
 
 /* ---- in order ---- */
@@ -184,23 +200,18 @@ static int compare(const void *a, const void *b)
 	return view_row_compare(&x->row, &y->row);
 }
 
-static int give(struct cmd_ss *ss, const struct gathering *gathering,
-		const struct cmd_sockets *sockets)
+static int give(struct cmd_ss *ss, const struct gathering *gathering)
 {
 	static struct cmd_details details;
 	int result = 0;
 
 	for (size_t i = 0; i < gathering->count && !result; i++) {
 		const struct item *item = &gathering->list[i];
-		const struct kernel_socket *socket = item->socket;
 		struct view_row row = item->row;
 
 		row.own_tcp = item->tcp;
-		/* Entries and services are minato's, not of a socket of the guest's. */
-		if (!row.listening)
-			socket = cmd_sockets_find(sockets, &row);
-		if (socket)
-			cmd_ss_describe(ss, &row, &details, socket);
+		if (item->socket)
+			cmd_ss_describe(ss, &row, &details, item->socket);
 		result = cmd_ss_row(ss, &row);
 	}
 	return result;
@@ -217,7 +228,7 @@ int cmd_ss_guest(struct cmd_ss *ss, const char *name, struct drive_error *error)
 	if (result == 0 && gathering.count)
 		qsort(gathering.list, gathering.count, sizeof(*gathering.list), compare);
 	if (result == 0)
-		result = give(ss, &gathering, &sockets);
+		result = give(ss, &gathering);
 	cmd_sockets_free(&sockets);
 	forget(&gathering);
 	return result;

@@ -25,7 +25,8 @@ static int cut_flow(const struct view_row *row, struct drive_error *error)
 	return result;
 }
 
-static int destroy_socket(const struct view_row *row, struct drive_error *error)
+/* By the kernel of that process's namespace; 0: by this host's. */
+static int destroy_socket(const struct view_row *row, pid_t process, struct drive_error *error)
 {
 	const struct kernel_socket socket = {
 		.proto = row->proto,
@@ -38,18 +39,30 @@ static int destroy_socket(const struct view_row *row, struct drive_error *error)
 
 	if (!row->cookie)
 		return drive_fail(error, ENOTSUP, "the kernel did not say which socket it is");
-	return kernel_destroy(&socket, 0, error);
+	return kernel_destroy(&socket, process, error);
+}
+
+static int destroy_inside(const struct view_row *row, struct drive_error *error)
+{
+	struct cmd_guest guest;
+	int result = cmd_guest_ask(&guest, row->guest, error);
+
+	if (result == 0)
+		result = destroy_socket(row, guest.view.init, error);
+	cmd_guest_free(&guest);
+	return result;
 }
 
 static int end_it(const struct view_row *row, struct drive_error *error)
 {
 	if (!*row->guest)
-		return destroy_socket(row, error);
+		return destroy_socket(row, 0, error);
+	if (!row->handle)
+		return destroy_inside(row, error);
 	if (!strcmp(row->kind, "published") || !strcmp(row->kind, "reach"))
 		return drive_fail(error, ENOTSUP, "it is a forward: minato forward rm ends it");
-	if (row->listening || !row->handle)
-		return drive_fail(error, ENOTSUP,
-				  "only connections are closed: end the program, or minato stop %s",
+	if (row->listening)
+		return drive_fail(error, ENOTSUP, "it is minato's own: minato stop %s ends it",
 				  row->guest);
 	return cut_flow(row, error);
 }

@@ -124,6 +124,13 @@ has "-i: the guest's kernel is asked" "$(as_user "$M" ss -HtniO --in web)" "cwnd
 has "and minato's own stack" "$(as_user "$M" ss -HtniO --in web)" "minato:\(cubic .*cwnd:.*\)"
 has "-e: its socket too" "$(as_user "$M" ss -HtneO --in web)" "ino:[1-9][0-9]* sk:"
 has "-m: and its memory" "$(as_user "$M" ss -HtnmO --in web)" "skmem:\(r"
+bg inner.log as_user "$M" exec web -- socat TCP-LISTEN:7200,fork EXEC:cat
+inner() { as_user "$M" ss -Hltn --in web | grep -q ":7200 .*guest"; }
+ok "what a program of the guest waits for is listed" until_true 5 inner
+bg inner2.log as_user "$M" exec web -- socat TCP:127.0.0.1:7200 EXEC:'sleep 600'
+both_ends() { [ "$(as_user "$M" ss -Htn --in web | grep -c "127\.0\.0\.1:.*guest")" = 2 ]; }
+ok "and what it has with another one, both ends" until_true 5 both_ends
+is "nothing is listed twice" "$(as_user "$M" ss -Htn --in web | grep -c "$PEER4:7100")" 1
 has "-s counts it" "$(as_user "$M" ss -s)" "Guest: web"
 has "-K shows what it closed of a guest" \
 	"$(as_user "$M" ss -KHtn --in web dst $PEER4)" "$PEER4:7100"
@@ -131,5 +138,10 @@ gone() { ! conn; }
 ok "and it is gone" until_true 5 gone
 far_gone() { [ -z "$(in_peer ss -Htn state established sport = :7100)" ]; }
 ok "at the other end too" until_true 5 far_gone
+if [ "$NET_REAL_ROOT" = 1 ] && ! grep -q INET_DIAG_DESTROY "$T/why"; then
+	as_user "$M" ss -KHtn --in web sport = :7200 >/dev/null 2>&1
+	no_ends() { ! both_ends; }
+	ok "what a guest has with itself is closed by its kernel" until_true 5 no_ends
+fi
 has "a published port is not closed" "$(as_user "$M" ss -Kl --in web 2>&1)" "minato forward rm"
 finish
