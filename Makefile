@@ -61,7 +61,8 @@ format:
 tidy:
 	@tools/deps.sh format build
 	@CC=clang tools/setup build-clang
-	@git ls-files 'lib/*.c' 'drive/*.c' 'relay/*.c' 'view/*.c' 'cmd/*.c' | \
+	@git ls-files 'lib/*.c' 'drive/*.c' 'kernel/*.c' 'relay/*.c' 'view/*.c' \
+		'measure/*.c' 'cmd/*.c' | \
 		xargs clang-tidy --quiet -p build-clang
 
 clean:

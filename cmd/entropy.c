@@ -127,25 +127,27 @@ static int print(const struct entropy_options *chosen, const struct cmd_entropy_
 	return c->met ? CMD_OK : CMD_REFUSED;
 }
 
-static int certify(const struct entropy_options *chosen, struct cmd_entropy_report *report,
+/* The rest of the report is made here, and printed. */
+static int certify(const struct entropy_options *chosen, const struct cmd_entropy_report *begun,
 		   const struct measure_source *source)
 {
+	struct cmd_entropy_report report = *begun;
 	struct measure_certificate certificate;
 	struct cmd_beside beside = { 0 };
-	int result = measure_certify(source, &report->plan, &certificate);
+	int result = measure_certify(source, &report.plan, &certificate);
 	int code = CMD_FAILED;
 
 	if (result < 0)
-		cmd_say("cannot measure %s: %s", report->chooser, strerror(-result));
+		cmd_say("cannot measure %s: %s", report.chooser, strerror(-result));
 	if (result == 0 && chosen->kernel) {
-		result = measure_beside(&beside, source, &report->plan);
-		report->beside = &beside;
+		result = measure_beside(&beside, source, &report.plan);
+		report.beside = &beside;
 	}
-	if (report->plan.progress)
-		report->plan.progress(report->plan.user, "", 1);
-	report->certificate = &certificate;
+	if (report.plan.progress)
+		report.plan.progress(report.plan.user, "", 1);
+	report.certificate = &certificate;
 	if (result == 0)
-		code = print(chosen, report);
+		code = print(chosen, &report);
 	/* The child's memory is ours alone. */
 	cmd_kernel_free((struct cmd_kernel *)(uintptr_t)beside.kernel);
 	measure_certificate_free(&certificate);

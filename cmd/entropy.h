@@ -73,15 +73,18 @@ int cmd_entropy_json(FILE *out, const struct cmd_entropy_report *report);
 
 /* ---- plot.c: pictures made of letters ---- */
 
-/* Whether the terminal's locale has more letters than ASCII. */
+struct cmd_plot {
+	int columns, rows; /* in letters, the frame apart */
+	bool wide;	   /* letters beyond ASCII */
+};
+/* Whether the terminal's locale has them. */
 bool cmd_plot_wide(void);
 /*
- * Prints `count` points (x, y below `range`) as dots, `columns` letters wide and `rows` high, in a
- * frame; braille, 2 x 4 dots a letter, if `wide`.
+ * Prints each symbol (across) and the one after it (up) as dots in a frame; if wide in braille, 2 x
+ * 4 dots a letter.
  */
-void cmd_plot_points(FILE *out, const uint16_t *x, const uint16_t *y, size_t count, uint32_t range,
-		     int columns, int rows, bool wide);
-/* Prints values as columns of `rows` letters, from 0 up to `most`, with that scale beside it. */
-void cmd_plot_bars(FILE *out, const double *value, size_t count, double most, int rows, bool wide);
+void cmd_plot_pairs(FILE *out, const struct cmd_plot *plot, const struct measure_series *series);
+/* Prints each value as a column, from 0 up to the greatest, with that scale beside it. */
+void cmd_plot_bars(FILE *out, const struct cmd_plot *plot, const double *value, size_t count);
 
 #endif

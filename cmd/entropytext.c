@@ -210,33 +210,30 @@ static void put_beside(FILE *out, const struct cmd_entropy_report *r)
 
 /* ---- pictures ---- */
 
-/* Each pick against the one after it; many, spread over the whole series, show lines there are. */
-static void plot_pairs(FILE *out, const uint16_t *symbol, size_t count, uint32_t range, bool wide)
+static void plot_pairs(FILE *out, const uint16_t *symbol, size_t count, uint32_t range)
 {
-	if (count > PLOT_POINTS)
-		count = PLOT_POINTS;
-	if (count < 2)
-		return;
-	cmd_plot_points(out, symbol, symbol + 1, count - 1, range, PLOT_COLUMNS, PLOT_ROWS, wide);
+	const struct cmd_plot plot = { PLOT_COLUMNS, PLOT_ROWS, cmd_plot_wide() };
+	/* More would leave no letter empty. */
+	const struct measure_series series = { symbol, count < PLOT_POINTS ? count : PLOT_POINTS,
+					       range };
+
+	cmd_plot_pairs(out, &plot, &series);
 }
 
 static void put_plots(FILE *out, const struct cmd_entropy_report *r)
 {
 	const struct measure_certificate *c = r->certificate;
-	bool wide = cmd_plot_wide();
-	double most = 0;
+	const struct cmd_plot bars = { 0, BAR_ROWS, cmd_plot_wide() };
 
 	heading(out, r, "A port (across) and the one after it (up), 1024-65535");
-	plot_pairs(out, c->whole, c->whole_count, c->cost.ports, wide);
+	plot_pairs(out, c->whole, c->whole_count, c->cost.ports);
 	if (r->beside) {
 		heading(out, r, "The same of the kernel, 64 ports");
 		plot_pairs(out, r->beside->kernel->symbol, r->beside->kernel->count,
-			   MEASURE_GAME_PORTS, wide);
+			   MEASURE_GAME_PORTS);
 	}
-	for (int i = 0; i < MEASURE_CURVE; i++)
-		most = c->cost.curve_ns[i] > most ? c->cost.curve_ns[i] : most;
 	heading(out, r, "ns of a pick and its release, from 0 to 98 % occupied");
-	cmd_plot_bars(out, c->cost.curve_ns, MEASURE_CURVE, most, BAR_ROWS, wide);
+	cmd_plot_bars(out, &bars, c->cost.curve_ns, MEASURE_CURVE);
 }
 
 static void put_bars(FILE *out, const struct cmd_entropy_report *r)

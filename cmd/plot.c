@@ -71,40 +71,49 @@ static void put_cell(FILE *out, uint8_t dots, bool wide)
 		putc(shades[(count + 1) / 2], out);
 }
 
-void cmd_plot_points(FILE *out, const uint16_t *x, const uint16_t *y, size_t count, uint32_t range,
-		     int columns, int rows, bool wide)
+void cmd_plot_pairs(FILE *out, const struct cmd_plot *plot, const struct measure_series *series)
 {
-	struct canvas canvas = { .columns = columns < COLUMNS_MAX ? columns : COLUMNS_MAX,
-				 .rows = rows < ROWS_MAX ? rows : ROWS_MAX };
+	const uint16_t *symbol = series->symbol;
+	double range = series->alphabet;
+	struct canvas canvas = { .columns = plot->columns < COLUMNS_MAX ? plot->columns :
+									  COLUMNS_MAX,
+				 .rows = plot->rows < ROWS_MAX ? plot->rows : ROWS_MAX };
 
-	for (size_t i = 0; i < count; i++)
-		set_dot(&canvas, (double)x[i] / range, (double)y[i] / range);
+	for (size_t i = 0; i + 1 < series->count; i++)
+		set_dot(&canvas, symbol[i] / range, symbol[i + 1] / range);
 	put_edge(out, canvas.columns);
 	for (int row = 0; row < canvas.rows; row++) {
 		fputs(INDENT "|", out);
 		for (int column = 0; column < canvas.columns; column++)
-			put_cell(out, canvas.dots[row][column], wide);
+			put_cell(out, canvas.dots[row][column], plot->wide);
 		fputs("|\n", out);
 	}
 	put_edge(out, canvas.columns);
 }
 
-void cmd_plot_bars(FILE *out, const double *value, size_t count, double most, int rows, bool wide)
+/* How much of a letter is filled, in eighths. */
+static void put_part(FILE *out, double part, bool wide)
 {
-	for (int row = rows; row > 0; row--) {
-		fprintf(out, INDENT "%7.0f |", most * row / rows);
-		for (size_t i = 0; i < count; i++) {
-			/* Eighths of this letter that are filled. */
-			double part = (value[i] / most * rows - (row - 1)) * 8;
-			int eighths = part >= 8 ? 8 : part <= 0 ? 0 : (int)(part + 0.5);
+	int eighths = part >= 1 ? 8 : part <= 0 ? 0 : (int)(part * 8 + 0.5);
 
-			if (eighths == 0)
-				putc(' ', out);
-			else if (wide)
-				put_letter(out, 0x2580u + (unsigned)eighths);
-			else
-				putc(eighths > 4 ? '#' : '.', out);
-		}
+	if (eighths == 0)
+		putc(' ', out);
+	else if (wide)
+		put_letter(out, 0x2580u + (unsigned)eighths);
+	else
+		putc(eighths > 4 ? '#' : '.', out);
+}
+
+void cmd_plot_bars(FILE *out, const struct cmd_plot *plot, const double *value, size_t count)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < count; i++)
+		most = value[i] > most ? value[i] : most;
+	for (int row = plot->rows; row > 0 && most > 0; row--) {
+		fprintf(out, INDENT "%7.0f |", most * row / plot->rows);
+		for (size_t i = 0; i < count; i++)
+			put_part(out, value[i] / most * plot->rows - (row - 1), plot->wide);
 		putc('\n', out);
 	}
 	fputs(INDENT "      0 +", out);

@@ -89,6 +89,8 @@ static int time_here(struct held *held, bool swap, double *ns)
 	int count = BATCH;
 	int result = time_batch(held, BATCH_LEAST, swap, &one);
 
+	if (result < 0)
+		return result;
 	if (one * BATCH > BATCH_NS_MOST)
 		count = one * BATCH_LEAST > BATCH_NS_MOST ? BATCH_LEAST :
 							    (int)(BATCH_NS_MOST / one);

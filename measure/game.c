@@ -9,7 +9,7 @@
 
 #define K MEASURE_GAME_PORTS
 #define STEPS 16
-#define LAGS (2 * K)
+#define LAGS 128
 
 /* Who guesses. Behind these come the lags 1..LAGS. */
 enum predictor {

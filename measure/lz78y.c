@@ -7,8 +7,8 @@
 #include <string.h>
 
 #define LENGTH_MAX 16
-#define ENTRIES_MAX 65536
-#define SLOTS (4 * ENTRIES_MAX) /* a power of two */
+#define ENTRIES_MAX 65536u
+#define SLOTS ((size_t)4 * ENTRIES_MAX) /* a power of two */
 #define ALPHABET_MAX 256
 #define NONE UINT32_MAX
 

@@ -60,10 +60,10 @@ struct window {
 
 static void find_common(struct window *w, uint32_t alphabet)
 {
-	for (uint16_t s = 0; s < alphabet; s++) {
+	for (uint32_t s = 0; s < alphabet; s++) {
 		if (w->count[s] > w->count[w->common] ||
 		    (w->count[s] == w->count[w->common] && w->last[s] > w->last[w->common]))
-			w->common = s;
+			w->common = (uint16_t)s;
 	}
 }
 

@@ -8,6 +8,7 @@
 
 #define GAPS 16
 #define CLASSES_MAX 4096
+#define BUCKETS_MAX 256
 
 static struct measure_test chi_square(double statistic, double freedom)
 {
@@ -67,10 +68,14 @@ int measure_pairs_test(const struct measure_series *series, uint32_t buckets,
 {
 	uint32_t k = series->alphabet;
 	bool single = buckets == k;
-	uint32_t *count = calloc((size_t)buckets * buckets, sizeof(*count));
-	double *size = calloc(buckets, sizeof(*size));
+	uint32_t *count;
+	double *size;
 	double pairs = 0, sum = 0, cells = 0;
 
+	if (buckets < 2 || buckets > BUCKETS_MAX || buckets > k)
+		return -EINVAL;
+	count = calloc((size_t)buckets * buckets, sizeof(*count));
+	size = calloc(buckets, sizeof(*size));
 	for (uint32_t s = 0; size && s < k; s++)
 		size[(uint64_t)s * buckets / k]++;
 	for (size_t i = 0; count && i + 1 < series->count; i += 2) {

@@ -14,42 +14,44 @@
 
 static char text[4096];
 
-static void assert_points(const uint16_t *x, const uint16_t *y, size_t count, bool wide,
-			  const char *wanted)
+static void assert_pairs(const uint16_t *symbol, size_t count, bool wide, const char *wanted)
 {
+	const struct cmd_plot plot = { 4, 2, wide };
+	const struct measure_series series = { symbol, count, 8 };
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
-	cmd_plot_points(out, x, y, count, 8, 4, 2, wide);
+	cmd_plot_pairs(out, &plot, &series);
 	fclose(out);
 	assert_string_equal(text, wanted);
 }
 
-/* 8 x 8 dots: the rising diagonal; two dots stand in each letter it meets. */
+/* 8 x 8 dots: each symbol and the next one, which is one higher. */
 static void points_are_where_they_belong(void **state)
 {
-	static const uint16_t all[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
-	static const uint16_t corner[] = { 0, 7 }, floor[] = { 0, 0 };
+	static const uint16_t up[] = { 0, 1, 2, 3, 4, 5, 6, 7 };
+	static const uint16_t corners[] = { 0, 0, 7, 0 };
 
 	(void)state;
-	assert_points(all, all, 8, true,
-		      "  +----+\n"
-		      "  |\u2800\u2800\u2860\u280a|\n"
-		      "  |\u2860\u280a\u2800\u2800|\n"
-		      "  +----+\n");
-	assert_points(corner, floor, 2, false,
-		      "  +----+\n"
-		      "  |    |\n"
-		      "  |.  .|\n"
-		      "  +----+\n");
+	assert_pairs(up, 8, true,
+		     "  +----+\n"
+		     "  |\u2800\u2880\u2814\u2801|\n"
+		     "  |\u2814\u2801\u2800\u2800|\n"
+		     "  +----+\n");
+	assert_pairs(corners, 4, false,
+		     "  +----+\n"
+		     "  |.   |\n"
+		     "  |.  .|\n"
+		     "  +----+\n");
 }
 
 static void bars_have_their_height(void **state)
 {
 	static const double value[] = { 0, 50, 75, 100 };
+	const struct cmd_plot plot = { 0, 2, true };
 	FILE *out = fmemopen(text, sizeof(text), "w");
 
 	(void)state;
-	cmd_plot_bars(out, value, 4, 100, 2, true);
+	cmd_plot_bars(out, &plot, value, 4);
 	fclose(out);
 	assert_string_equal(text, "      100 |  \u2584\u2588\n"
 				  "       50 | \u2588\u2588\u2588\n"
