@@ -73,6 +73,7 @@ enum cmd_operand {
 	CMD_OPERAND_PROGRAM, /* a program and its own words */
 	CMD_OPERAND_COMMAND, /* a command of minato */
 	CMD_OPERAND_VERB,    /* add, list or rm, and then what is meant */
+	CMD_OPERAND_FILTER,  /* a filter of ss */
 	CMD_OPERAND_SHELL,   /* a shell that completions are made for */
 };
 

@@ -4,6 +4,12 @@
 
 #include <string.h>
 
+/* What a filter is made of (view/filter.h), but for values and signs. */
+#define FILTER_WORDS "state exclude src dst sport dport dev fwmark cgroup autobound and or not"
+#define STATE_WORDS                                                                                 \
+	"established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack " \
+	"listening closing all connected synchronized bucket big"
+
 /*
  * Each shell gets a text for every command and a frame around them. What an option's value or an
  * operand is, the tables say: a value called FILE or DIR is a path, one called GUEST a running
@@ -37,6 +43,8 @@ static const char *operand_word(enum cmd_operand operand)
 		return "command";
 	case CMD_OPERAND_VERB:
 		return "verb";
+	case CMD_OPERAND_FILTER:
+		return "filter";
 	case CMD_OPERAND_SHELL:
 		return "shell";
 	}
@@ -165,6 +173,10 @@ static const char bash_tail[] =
 	"\t\tprogram) COMPREPLY=($(compgen -c -- \"$cur\")) ;;\n"
 	"\t\tcommand) COMPREPLY=($(compgen -W \"$_minato_commands\" -- \"$cur\")) ;;\n"
 	"\t\tverb) ((seen)) || COMPREPLY=($(compgen -W \"add list rm\" -- \"$cur\")) ;;\n"
+	"\t\tfilter)\n"
+	"\t\t\tword=\"" FILTER_WORDS "\"\n"
+	"\t\t\t[[ $prev == state || $prev == exclude ]] && word=\"" STATE_WORDS "\"\n"
+	"\t\t\tCOMPREPLY=($(compgen -W \"$word\" -- \"$cur\")) ;;\n"
 	"\t\tshell) COMPREPLY=($(compgen -W \"bash fish zsh\" -- \"$cur\")) ;;\n"
 	"\t\tother) COMPREPLY=($(compgen -f -- \"$cur\")) ;;\n"
 	"\t\tesac\n"
@@ -234,6 +246,9 @@ static void zsh_operands(FILE *out, const struct cmd_command *command)
 		break;
 	case CMD_OPERAND_VERB:
 		fputs(" \\\n\t\t\t'1:verb:(add list rm)' \\\n\t\t\t'*: :'", out);
+		break;
+	case CMD_OPERAND_FILTER:
+		fputs(" \\\n\t\t\t'*:filter:(" FILTER_WORDS " " STATE_WORDS ")'", out);
 		break;
 	case CMD_OPERAND_SHELL:
 		fputs(" \\\n\t\t\t'1:shell:(bash fish zsh)'", out);
@@ -321,6 +336,9 @@ static void fish_operands(FILE *out, const struct cmd_command *command)
 			"complete -c minato -n '__minato_in %s; and __minato_second' -x -a 'add "
 			"list rm'\n",
 			command->name);
+		break;
+	case CMD_OPERAND_FILTER:
+		what = FILTER_WORDS " " STATE_WORDS;
 		break;
 	case CMD_OPERAND_SHELL:
 		what = "bash fish zsh";

@@ -356,5 +356,6 @@ const struct cmd_command cmd_ss = {
 		"all of them.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
+	.operand = CMD_OPERAND_FILTER,
 	.run = run,
 };

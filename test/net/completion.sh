@@ -32,6 +32,8 @@ is "bash: no options of ours among them" "$(in_bash minato run cat --host-l)" " 
 is "bash: the commands as operands of help" "$(in_bash minato help ex)" "exec "
 is "bash: what reserve can do" "$(in_bash minato reserve "")" "add list rm "
 is "bash: and nothing behind it" "$(in_bash minato forward rm "")" " "
+is "bash: the words of a filter" "$(in_bash minato ss -t d)" "dev dport dst "
+is "bash: states where one is wanted" "$(in_bash minato ss state fin)" "fin-wait-1 fin-wait-2 "
 is "bash: nothing where a number is wanted" "$(in_bash minato run --mtu "")" " "
 
 # Nothing is missing: each option of each command's help is offered.
@@ -80,6 +82,7 @@ if command -v zsh >/dev/null; then
 	zsh_makes "zsh: a command" 'minato compl' "minato completion"
 	zsh_makes "zsh: an option" 'minato run --host-l' "minato run --host-loopback"
 	zsh_makes "zsh: what reserve can do" 'minato reserve li' "minato reserve list"
+	zsh_makes "zsh: the words of a filter" 'minato ss autob' "minato ss autobound"
 	zsh_makes "zsh: the guests" 'minato stop harbour-o' "minato stop harbour-one"
 else
 	skip "zsh" "zsh is not installed"
@@ -93,6 +96,7 @@ if command -v fish >/dev/null; then
 	is "fish: an option" "$(in_fish 'minato run --host-l')" "--host-loopback "
 	is "fish: what reserve can do" "$(in_fish 'minato reserve ')" "add list rm "
 	is "fish: and nothing behind it" "$(in_fish 'minato reserve add ')" ""
+	is "fish: the words of a filter" "$(in_fish 'minato ss d')" "dev dport dst "
 	is "fish: the guests" "$(in_fish 'minato stop ha')" "harbour-one harbour-two "
 else
 	skip "fish" "fish is not installed"
