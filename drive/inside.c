@@ -42,17 +42,15 @@ static void send_answer(int to, const struct drive_inside *inside, int32_t resul
 /* unsealed: prctl setns sendmsg exit_group */
 static _Noreturn void enter_and_work(int userns, int netns, struct drive_inside *inside, int to)
 {
-	int result = 0;
+	bool entered;
+	int result;
 
 	/* We bear all descriptors of the maker: who is inside shall not get hold of us. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	/* Root of the host shares it with the guest: then there is nothing to enter. */
-	if (userns >= 0 && setns(userns, CLONE_NEWUSER) < 0 && errno != EINVAL)
-		result = -errno;
-	else if (setns(netns, CLONE_NEWNET) < 0)
-		result = -errno;
-	if (result == 0)
-		result = inside->work(inside);
+	entered = userns < 0 || setns(userns, CLONE_NEWUSER) == 0 || errno == EINVAL;
+	entered = entered && setns(netns, CLONE_NEWNET) == 0;
+	result = entered ? inside->work(inside) : -errno;
 	send_answer(to, inside, result);
 	_exit(0);
 }
