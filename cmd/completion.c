@@ -7,8 +7,8 @@
 /* What a filter is made of (view/filter.h), but for values and signs. */
 #define FILTER_WORDS "state exclude src dst sport dport dev fwmark cgroup autobound and or not"
 #define STATE_WORDS \
-	"established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack " \
-	"listening closing all connected synchronized bucket big"
+	"established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait " \
+	"last-ack listening closing all connected synchronized bucket big"
 
 /*
  * Each shell gets a text for every command and a frame around them. What an option's value or an
