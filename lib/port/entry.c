@@ -182,6 +182,7 @@ static void link_in(struct port_table *t, uint32_t entry, uint32_t slot)
 	} else {
 		port_intervals(t)[node].first = e->first;
 		port_intervals(t)[node].last = e->last;
+		port_intervals(t)[node].weight = e->rank;
 		interval_insert(port_intervals(t),
 				&t->space[space].root[set_of(e)], node);
 		t->range_changes += keeps_ports(e);
@@ -259,11 +260,13 @@ static uint32_t same_in_word(const struct port_table *t, uint32_t word,
 static uint32_t same_in_ranges(const struct port_table *t, uint32_t root,
 			       const struct port_entry *e)
 {
-	struct interval_walk walk;
+	struct interval_climb climb;
 	uint32_t node;
 
-	interval_start(&walk, port_intervals(t), root, e->first, e->first);
-	while ((node = interval_next(&walk)) != POOL_NONE) {
+	/* Of the same key, of the same rank. */
+	interval_climb_start(&climb, port_intervals(t), root, e->first,
+			     rank_of(e));
+	while ((node = interval_climb_next(&climb)) != POOL_NONE) {
 		if (entry_same_key(e, entry_at(t, node / 2)))
 			return node / 2;
 	}

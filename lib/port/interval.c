@@ -24,6 +24,14 @@ static bool before(const struct interval *nodes, uint32_t a, uint32_t b)
 	return a < b;
 }
 
+static void take_in(struct interval *n, const struct interval *child)
+{
+	if (child->reach > n->reach)
+		n->reach = child->reach;
+	if (child->heaviest > n->heaviest)
+		n->heaviest = child->heaviest;
+}
+
 /* Works out what a node knows of its subtree. */
 static void refresh(struct interval *nodes, uint32_t node)
 {
@@ -33,10 +41,11 @@ static void refresh(struct interval *nodes, uint32_t node)
 
 	n->height = (uint8_t)((left > right ? left : right) + 1);
 	n->reach = n->last;
-	if (left > 0 && nodes[n->left].reach > n->reach)
-		n->reach = nodes[n->left].reach;
-	if (right > 0 && nodes[n->right].reach > n->reach)
-		n->reach = nodes[n->right].reach;
+	n->heaviest = n->weight;
+	if (left > 0)
+		take_in(n, &nodes[n->left]);
+	if (right > 0)
+		take_in(n, &nodes[n->right]);
 }
 
 /* The left child goes up; returns the new top. */
@@ -206,5 +215,45 @@ uint32_t interval_next(struct interval_walk *w)
 			return node;
 	}
 	w->depth = 0;
+	return POOL_NONE;
+}
+
+/* Goes to the node of a subtree that begins last of those worth a look. */
+static void descend_right(struct interval_climb *c, uint32_t node)
+{
+	while (node != POOL_NONE) {
+		const struct interval *n = &c->nodes[node];
+		if (n->reach < c->port || n->heaviest < c->floor)
+			return;
+		if (n->first > c->port) { /* as are all on its right */
+			node = n->left;
+			continue;
+		}
+		check(c->depth < INTERVAL_HEIGHT_MAX);
+		c->stack[c->depth++] = node;
+		node = n->right;
+	}
+}
+
+void interval_climb_start(struct interval_climb *c,
+			  const struct interval *nodes, uint32_t root,
+			  uint16_t port, uint64_t floor)
+{
+	c->nodes = nodes;
+	c->port = port;
+	c->floor = floor;
+	c->depth = 0;
+	descend_right(c, root);
+}
+
+uint32_t interval_climb_next(struct interval_climb *c)
+{
+	while (c->depth > 0) {
+		const uint32_t node = c->stack[--c->depth];
+		const struct interval *n = &c->nodes[node];
+		descend_right(c, n->left);
+		if (n->last >= c->port && n->weight >= c->floor)
+			return node;
+	}
 	return POOL_NONE;
 }

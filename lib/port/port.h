@@ -319,12 +319,14 @@ uint16_t bitmap_select(const struct bitmap *b, uint16_t low, uint32_t k);
 
 /*
  * A balanced (AVL) tree ordered by first, last and node number, in which each
- * node knows the highest `last` below it: all n ranges that contain a port are
- * found in O(log n) each. Nodes are numbers into an array of the caller's,
- * which fills in first and last.
+ * node knows the highest `last` and the greatest weight below it: all n ranges
+ * that contain a port are found in O(log n) each. Nodes are numbers into an
+ * array of the caller's.
  */
 struct interval {
 	uint32_t left, right; /* or POOL_NONE */
+	uint64_t weight;      /* the caller's, as are first and last */
+	uint64_t heaviest;    /* of this subtree */
 	uint16_t first, last;
 	uint16_t reach; /* highest last of this subtree */
 	uint8_t height;
@@ -343,6 +345,23 @@ struct interval_walk {
 void interval_start(struct interval_walk *w, const struct interval *nodes,
 		    uint32_t root, uint16_t low, uint16_t high);
 uint32_t interval_next(struct interval_walk *w); /* POOL_NONE at the end */
+/*
+ * Climbs over the ranges that contain a port and weigh `floor` at least, which
+ * the caller raises as it finds some: those that begin last come first, since
+ * of ranges one in the other they are the narrowest. Where weight goes with
+ * narrowness few are seen, however many overlap. Borrows the nodes.
+ */
+struct interval_climb {
+	const struct interval *nodes;
+	uint64_t floor;
+	uint16_t port;
+	uint32_t depth;
+	uint32_t stack[INTERVAL_HEIGHT_MAX];
+};
+void interval_climb_start(struct interval_climb *c,
+			  const struct interval *nodes, uint32_t root,
+			  uint16_t port, uint64_t floor);
+uint32_t interval_climb_next(struct interval_climb *c); /* or POOL_NONE */
 
 /* ------------------------------------------------------------------------
  * Internal: shared by the files of this folder and by their tests.

@@ -203,13 +203,15 @@ static uint32_t best_in_ranges(const struct port_table *t, uint32_t root,
 {
 	const uint16_t port = q->key->local_port;
 	uint32_t best = POOL_NONE;
-	struct interval_walk walk;
+	struct interval_climb climb;
 	uint32_t node;
 
-	interval_start(&walk, port_intervals(t), root, port, port);
-	while ((node = interval_next(&walk)) != POOL_NONE) {
-		if (answers(entry_at(t, node / 2), q))
-			best = better(t, best, node / 2);
+	interval_climb_start(&climb, port_intervals(t), root, port, 0);
+	while ((node = interval_climb_next(&climb)) != POOL_NONE) {
+		if (!answers(entry_at(t, node / 2), q))
+			continue;
+		best = better(t, best, node / 2);
+		climb.floor = entry_at(t, best)->rank;
 	}
 	return best;
 }

@@ -22,6 +22,7 @@ static void put(uint32_t node, uint16_t first, uint16_t last)
 {
 	nodes[node].first = first;
 	nodes[node].last = last;
+	nodes[node].weight = 65536u - (uint32_t)(last - first);
 	interval_insert(nodes, &root, node);
 	present[node] = true;
 }
@@ -149,6 +150,73 @@ static void stays_balanced_in_order(void **state)
 	assert_int_equal(root, POOL_NONE);
 }
 
+/* The narrowest range that contains a port, by a climb; and how many it saw. */
+static uint32_t narrowest(uint16_t port, uint32_t *seen)
+{
+	struct interval_climb climb;
+	uint32_t best = POOL_NONE;
+	uint32_t node;
+
+	*seen = 0;
+	interval_climb_start(&climb, nodes, root, port, 0);
+	while ((node = interval_climb_next(&climb)) != POOL_NONE) {
+		assert_true(present[node]);
+		assert_true(nodes[node].first <= port && nodes[node].last >= port);
+		assert_true(nodes[node].weight >= climb.floor);
+		if (best == POOL_NONE || nodes[node].weight > nodes[best].weight)
+			best = node;
+		climb.floor = nodes[best].weight;
+		++*seen;
+	}
+	return best;
+}
+
+static uint64_t weight_expected(uint16_t port)
+{
+	uint64_t most = 0;
+
+	for (uint32_t i = 0; i < NODES; i++) {
+		if (present[i] && nodes[i].first <= port && nodes[i].last >= port &&
+		    nodes[i].weight > most)
+			most = nodes[i].weight;
+	}
+	return most;
+}
+
+static void climb_finds_the_heaviest(void **state)
+{
+	uint32_t seen, total = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < NODES; i++)
+		put_random(i);
+	for (uint32_t i = 0; i < NODES; i += 3)
+		drop(i);
+	for (uint32_t port = 0; port < 65536; port += 61) {
+		uint32_t best = narrowest((uint16_t)port, &seen);
+		assert_int_equal(best == POOL_NONE ? 0 : nodes[best].weight,
+				 weight_expected((uint16_t)port));
+		total += seen;
+	}
+	/* Of the 210 ranges that contain a port on average. */
+	assert_true(total < 65536 / 61 * 12);
+}
+
+static void climb_passes_over_what_is_wider(void **state)
+{
+	uint32_t seen;
+
+	(void)state;
+	for (uint32_t i = 0; i < NODES; i++)
+		put(i, (uint16_t)i, (uint16_t)(65535 - i));
+	for (uint32_t port = 0; port < NODES; port += 7) {
+		assert_int_equal(narrowest((uint16_t)port, &seen), port);
+		assert_int_equal(seen, 1);
+	}
+	assert_int_equal(narrowest(30000, &seen), NODES - 1);
+	assert_int_equal(seen, 1);
+}
+
 static void random_use_agrees_with_a_list(void **state)
 {
 	(void)state;
@@ -178,6 +246,8 @@ int main(void)
 		cmocka_unit_test_setup(equal_ranges_stand_side_by_side, clear),
 		cmocka_unit_test_setup(nested_ranges_are_all_found, clear),
 		cmocka_unit_test_setup(stays_balanced_in_order, clear),
+		cmocka_unit_test_setup(climb_finds_the_heaviest, clear),
+		cmocka_unit_test_setup(climb_passes_over_what_is_wider, clear),
 		cmocka_unit_test_setup(random_use_agrees_with_a_list, clear),
 	};
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Look-up: the precedence, and that a byte copy of the table is the table. */
+#include <time.h>
+
 #include "unit/port_fixture.h"
 
 static struct port_key syn(const char *local, uint16_t port)
@@ -361,6 +363,118 @@ static void choice_depends_on_the_key(void **state)
 	assert_true(same < FLOWS / 4);
 }
 
+/* A hundred members: each has its share, and only the leaver's moves. */
+static void a_large_group_does_not_reshuffle(void **state)
+{
+	enum { LARGE = 100, CALLS = 40000 };
+	static uint32_t before[CALLS], count[LARGE];
+	uint32_t claims[LARGE];
+	uint32_t moved = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < LARGE; i++) {
+		struct port_claim claim = claim_of(TCP, "0.0.0.0", 80);
+		claim.reuse_port = true;
+		claim.owner = i;
+		claims[i] = (uint32_t)bind_claim(claim);
+		assert_int_equal(port_accepting(t, claims[i], true), 0);
+	}
+	memset(count, 0, sizeof(count));
+	for (uint32_t i = 0; i < CALLS; i++) {
+		before[i] = owner_of_flow(i);
+		count[before[i]]++;
+	}
+	/* 400 each; a deviation of 20 by chance. */
+	for (uint32_t i = 0; i < LARGE; i++)
+		assert_in_range(count[i], 300, 500);
+	port_remove(t, claims[64]);
+	for (uint32_t i = 0; i < CALLS; i++) {
+		const uint32_t owner = owner_of_flow(i);
+		assert_true(owner != 64);
+		assert_true(owner == before[i] || before[i] == 64);
+		moved += owner != before[i];
+	}
+	assert_int_equal(moved, count[64]);
+}
+
+/* --- ten thousand ranges ---------------------------------------------------- */
+
+#define RANGES 10000u
+
+static void add_range(uint32_t first, uint32_t last)
+{
+	struct minato_entry e = entry_of(MINATO_KIND_FORWARD, (uint16_t)first, (uint16_t)last);
+
+	e.user = (uint64_t)first << 16 | last;
+	added(e);
+}
+
+/* Of a hundred thousand look-ups, by the way: linear ones would take minutes. */
+static void in_time(clock_t begin)
+{
+	assert_true(clock() - begin < 20 * CLOCKS_PER_SEC);
+}
+
+static uint64_t range_at(uint32_t port)
+{
+	return look_up(key_of(TCP, "10.0.0.1", (uint16_t)port, "192.0.2.1", 9)).user;
+}
+
+static void ranges_one_in_the_other(void **state)
+{
+	const clock_t begin = clock();
+
+	(void)state;
+	fixture_close();
+	fixture_open(16, RANGES + 16, &fixture_key);
+	for (uint32_t i = 1; i <= RANGES; i++)
+		add_range(i, 65535 - i);
+	for (uint32_t round = 0; round < 10; round++) {
+		for (uint32_t i = 1; i <= RANGES; i++) {
+			uint32_t port = round % 2 ? i : 65535 - i;
+			assert_true(range_at(port) == ((uint64_t)i << 16 | (65535 - i)));
+		}
+	}
+	assert_true(range_at(32768) == ((uint64_t)RANGES << 16 | (65535 - RANGES)));
+	in_time(begin);
+}
+
+static void ranges_side_by_side(void **state)
+{
+	const clock_t begin = clock();
+
+	(void)state;
+	fixture_close();
+	fixture_open(16, RANGES + 16, &fixture_key);
+	for (uint32_t i = 0; i < RANGES; i++)
+		add_range(6 * i + 1, 6 * i + 4);
+	for (uint32_t port = 0; port < 6 * RANGES; port++) {
+		uint32_t first = port / 6 * 6 + 1;
+		uint64_t wanted = (uint64_t)first << 16 | (first + 3);
+		bool inside = port >= first && port <= first + 3;
+		assert_true(range_at(port) == (inside ? wanted : 0));
+	}
+	in_time(begin);
+}
+
+/* Each overlaps its neighbours by half: the later of two equal ones, in order
+   of their ports, was added first. */
+static void ranges_that_overlap(void **state)
+{
+	const clock_t begin = clock();
+
+	(void)state;
+	fixture_close();
+	fixture_open(16, RANGES + 16, &fixture_key);
+	for (uint32_t i = RANGES; i-- > 0;)
+		add_range(6 * i + 1, 6 * i + 12);
+	for (uint32_t port = 7; port < 6 * RANGES; port++) {
+		uint32_t first = (port - 1) / 6 * 6 + 1;
+		assert_true(range_at(port) == ((uint64_t)first << 16 | (first + 11)));
+	}
+	in_time(begin);
+}
+
 /* --- memory ----------------------------------------------------------------- */
 
 static void byte_copy_elsewhere_is_the_same_table(void **state)
@@ -453,6 +567,10 @@ int main(void)
 		CASE(leaving_moves_only_ones_own_flows),
 		CASE(joining_takes_only_its_own_flows),
 		CASE(choice_depends_on_the_key),
+		CASE(a_large_group_does_not_reshuffle),
+		CASE(ranges_one_in_the_other),
+		CASE(ranges_side_by_side),
+		CASE(ranges_that_overlap),
 		CASE(byte_copy_elsewhere_is_the_same_table),
 		CASE(same_key_same_answers),
 		CASE(capacity_costs_nothing_until_used),
