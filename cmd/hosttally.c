@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "drive/reserved.h"
 #include "kernel/kernel.h"
 
 struct tally {
@@ -27,6 +28,37 @@ static int count(void *user, const struct kernel_socket *socket)
 	return 0;
 }
 
+static uint32_t count_reserved(const struct drive_reserved *reserved, enum drive_origin origin)
+{
+	uint8_t bits[DRIVE_PORTS_BYTES] = { 0 };
+	uint32_t total = 0;
+
+	for (size_t i = 0; i < reserved->count; i++) {
+		const struct drive_reservation *one = &reserved->list[i];
+
+		for (uint32_t port = one->first; one->origin == origin && port <= one->last; port++)
+			bits[port / 8] |= (uint8_t)(1u << port % 8);
+	}
+	for (size_t i = 0; i < sizeof(bits); i++)
+		total += (uint32_t)__builtin_popcount(bits[i]);
+	return total;
+}
+
+/* What holds on this host; a guest's own is not among it. */
+static void tally_reserved(struct view_host *host)
+{
+	static const enum drive_origin origins[] = { DRIVE_ORIGIN_USER, DRIVE_ORIGIN_SYSTEM,
+						     DRIVE_ORIGIN_KERNEL };
+	struct drive_reserved reserved;
+
+	drive_reserved_read(&reserved, NULL, NULL);
+	for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++)
+		host->reserved[host->reserved_count++] =
+			(struct view_counter){ drive_origin_word(origins[i]),
+					       count_reserved(&reserved, origins[i]) };
+	drive_reserved_free(&reserved);
+}
+
 int cmd_host_tally(struct view_host *host)
 {
 	const struct kernel_query query = { .process = 0 };
@@ -42,5 +74,7 @@ int cmd_host_tally(struct view_host *host)
 	free(tally);
 	if (result == 0 && kernel_knobs_read(&knobs, 0) == 0)
 		host->ephemeral = (uint32_t)(knobs.last - knobs.first) + 1;
+	if (result == 0)
+		tally_reserved(host);
 	return result;
 }

@@ -344,6 +344,19 @@ static void write_host_ports(struct writer *w, const struct view_host *host)
 	}
 }
 
+static void write_reserved(struct writer *w, const struct view_host *host)
+{
+	static const struct view_family family = { VIEW_GAUGE, "host_reserved_ports", NULL,
+						   "Ports that no automatic choice takes." };
+
+	view_metrics_family(&w->metrics, &family);
+	for (size_t i = 0; i < host->reserved_count; i++) {
+		const struct view_label label = { "origin", host->reserved[i].name };
+
+		sample(w, (double)host->reserved[i].value, &label, 1);
+	}
+}
+
 static void write_host(struct writer *w)
 {
 	static const struct view_family range = { VIEW_GAUGE, "host_ephemeral_ports", NULL,
@@ -357,6 +370,7 @@ static void write_host(struct writer *w)
 	view_metrics_family(&w->metrics, &range);
 	if (host->ephemeral)
 		sample(w, host->ephemeral, NULL, 0);
+	write_reserved(w, host);
 }
 
 int view_scene_write(FILE *out, const struct view_scene *scene, bool classic)

@@ -363,6 +363,8 @@ struct view_counter {
 	uint64_t value;
 };
 
+#define VIEW_ORIGINS_MAX 4
+
 struct view_rule {
 	const char *rule; /* the forward as text */
 	uint64_t bytes_in, bytes_out;
@@ -388,6 +390,9 @@ struct view_host {
 	uint32_t sockets[VIEW_PROTOCOLS][VIEW_STATES]; /* UDP: ESTABLISHED, CLOSED (no peer) */
 	uint32_t ports[VIEW_PROTOCOLS][MINATO_PORT_KIND_COUNT];
 	uint32_t ephemeral; /* 0: not known */
+	/* Ports that are reserved for either protocol, by who reserves them. */
+	struct view_counter reserved[VIEW_ORIGINS_MAX];
+	size_t reserved_count;
 };
 
 struct view_scene {

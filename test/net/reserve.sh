@@ -27,6 +27,8 @@ r = d[\"reserved\"][0]
 assert d[\"v\"] == 1 and r[\"first\"] == 8080 and r[\"protocols\"] == [\"tcp\"] and r[\"origin\"] == \"user\"
 assert r[\"since\"] > 1700000000 and r[\"note\"] == \"staging web\" and r[\"guest\"] is None'"
 
+has "metrics count them" "$(as_user "$M" metrics --print)" '^minato_host_reserved_ports\{origin="user"\} 101$'
+
 # The kernel's own are reserved too.
 if sysctl -qw net.ipv4.ip_local_reserved_ports=6000-6002,6010 2>/dev/null; then
 	has "the kernel's own are there" "$(listed)" "6000-6002 tcp,udp kernel;6010 tcp,udp kernel;"

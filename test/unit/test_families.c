@@ -159,7 +159,9 @@ static void guests_stand_side_by_side(void **state)
 
 static void the_host_has_its_own(void **state)
 {
-	struct view_host host = { .ephemeral = 28232 };
+	struct view_host host = { .ephemeral = 28232,
+				  .reserved = { { "user", 0 }, { "kernel", 7 } },
+				  .reserved_count = 2 };
 	const struct view_scene scene = { .version = "1", .host = &host };
 
 	(void)state;
@@ -171,6 +173,8 @@ static void the_host_has_its_own(void **state)
 	assert_once("\nminato_host_sockets{proto=\"udp\",state=\"unconnected\"} 3\n");
 	assert_once("\nminato_host_ports_in_use{proto=\"tcp\",kind=\"user\"} 4\n");
 	assert_once("\nminato_host_ephemeral_ports 28232\n");
+	assert_once("\nminato_host_reserved_ports{origin=\"user\"} 0\n");
+	assert_once("\nminato_host_reserved_ports{origin=\"kernel\"} 7\n");
 	free(text);
 }
 
