@@ -59,7 +59,7 @@ is "its server is reached by a published port" \
 	"$(in_peer curl -s -m 5 http://$HOST4:8001/)" "hello from the peer"
 has "and sees the true client" "$(cat "$T/inside.log")" "^$PEER4 "
 has "ps lists it" "$(as_user "$M" ps)" "^one .*10\.0\.2\.100.* attach $BOX"
-has "ss lists its server" "$(as_user "$M" ss -l --in one)" ":8001"
+has "ss lists its server" "$(as_user "$M" ss -ln --in one)" ":8001"
 is "exec enters it" "$(in_guest one -- readlink /proc/self/ns/net)" "$(readlink "/proc/$BOX/ns/net")"
 has "a second one is refused, with the first's name" "$(attach "$BOX" 2>&1)" "guest one serves .* already.*minato stop one"
 is "with exit code 1" "$(code attach "$BOX")" 1
