@@ -275,6 +275,61 @@ static void early_probe_outlives_growth(void **state)
 	assert_true(port_tuple_sought(t, &probe, &ref, NULL));
 }
 
+/* Between the two halves of a batch a record goes, and another key gets it. */
+static void stale_guess_is_seen_through(void **state)
+{
+	struct port_key a = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", 1);
+	struct port_key b = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", 2);
+	struct port_probe probe[2] = { { .key = &a }, { .key = &b } };
+	struct port_tuple_ref ref;
+	uint32_t index;
+	int64_t tuple = insert(a, 1);
+
+	(void)state;
+	port_seek(t, probe, 2);
+	assert_true(port_tuple_sought(t, &probe[0], &ref, &index));
+	assert_int_equal(index, tuple);
+	assert_false(port_tuple_sought(t, &probe[1], &ref, NULL));
+
+	port_tuple_remove(t, (uint32_t)tuple);
+	assert_false(port_tuple_sought(t, &probe[0], &ref, NULL));
+	assert_int_equal(insert(b, 2), tuple); /* in the same record */
+	assert_false(port_tuple_sought(t, &probe[0], &ref, NULL));
+	assert_true(port_tuple_sought(t, &probe[1], &ref, NULL));
+	assert_int_equal(ref.owner, 2);
+
+	insert(a, 3); /* in another one */
+	assert_true(port_tuple_sought(t, &probe[0], &ref, NULL));
+	assert_int_equal(ref.owner, 3);
+}
+
+/* Both families, all protocols: nothing but itself finds a tuple. */
+static void every_sort_of_tuple_is_exact(void **state)
+{
+	static const uint8_t protos[] = { TCP, UDP, ICMP };
+	static const char *const locals[] = { "10.0.0.1", "fd00::1" };
+	static const char *const remotes[] = { "10.0.0.2", "fd00::2" };
+	struct port_tuple_ref ref;
+
+	(void)state;
+	for (uint32_t i = 0; i < 12; i++) {
+		struct port_key key = key_of(protos[i % 3], locals[i / 3 % 2], 77,
+					     remotes[i / 3 % 2], 77);
+		key.scope = (uint8_t)(i / 6 * 15);
+		assert_false(port_tuple_find(t, &key, &ref, NULL));
+		assert_true(insert(key, i) >= 0);
+	}
+	for (uint32_t i = 0; i < 12; i++) {
+		struct port_key key = key_of(protos[i % 3], locals[i / 3 % 2], 77,
+					     remotes[i / 3 % 2], 77);
+		key.scope = (uint8_t)(i / 6 * 15);
+		assert_true(port_tuple_find(t, &key, &ref, NULL));
+		assert_int_equal(ref.owner, i);
+		key.remote_port = 78;
+		assert_false(port_tuple_find(t, &key, &ref, NULL));
+	}
+}
+
 static void three_records_share_a_line(void **state)
 {
 	(void)state;
@@ -339,6 +394,8 @@ int main(void)
 		CASE(tuples_take_and_give_their_port),
 		CASE(batch_agrees_with_the_find),
 		CASE(early_probe_outlives_growth),
+		CASE(stale_guess_is_seen_through),
+		CASE(every_sort_of_tuple_is_exact),
 		CASE(three_records_share_a_line),
 	};
 
