@@ -710,10 +710,12 @@ struct port_entry {
 	uint8_t kind, verdict, scope, face, proto;
 	uint8_t local_prefix, remote_prefix;
 	/* Of a claim: */
-	bool v6_only, reuse_addr, reuse_port, exclusive, accepting;
+	bool v6_only : 1, reuse_addr : 1, reuse_port : 1, exclusive : 1;
+	bool accepting : 1;
+	bool rests : 1; /* a lease given back, by quarantine.c */
 	uint32_t since; /* of no claim; the caller's, like `owner` */
-	bool rests; /* a lease given back, by quarantine.c */
 };
+_Static_assert(sizeof(struct port_entry) <= 128, "two lines to an entry");
 static inline bool entry_expired(const struct port_entry *e,
 				 struct minato_time now)
 {
