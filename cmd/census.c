@@ -139,11 +139,12 @@ json_t *cmd_census_reply(void *user, const struct cmd_census *census)
 	json_t *rules = rules_of(worker->relay, &standing);
 
 	cmd_worker_counters(worker, put_count, counters);
-	return json_pack("{s:s,s:I,s:o,s:o,s:I,s:I,s:{s:o,s:o},s:o,s:I}", "name",
+	return json_pack("{s:s,s:I,s:o,s:o,s:I,s:I,s:{s:o,s:o},s:o,s:I,s:I}", "name",
 			 worker->harbour->name, "started", (json_int_t)worker->harbour->started_s,
 			 "counters", counters, "tcp_states", states_of(census), "udp_flows",
 			 (json_int_t)census->udp_flows, "icmp_flows",
 			 (json_int_t)census->icmp_flows, "ports", "tcp", ports_of(census, 0), "udp",
 			 ports_of(census, 1), "rules", rules, "rules_standing",
-			 (json_int_t)standing);
+			 (json_int_t)standing, "ports_resting",
+			 (json_int_t)minato_ports_resting(worker->host));
 }

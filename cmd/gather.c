@@ -90,6 +90,7 @@ static void read_table(struct view_measures *measures, const json_t *reply)
 	}
 	measures->udp_flows = number(reply, "udp_flows");
 	measures->icmp_flows = number(reply, "icmp_flows");
+	measures->ports_resting = number(reply, "ports_resting");
 }
 
 int cmd_measures_read(struct view_measures *measures, struct cmd_measured *measured, json_t *reply)

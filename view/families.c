@@ -99,6 +99,23 @@ static void write_ports(struct writer *w)
 	}
 }
 
+static void write_resting(struct writer *w)
+{
+	static const struct view_family family = {
+		VIEW_GAUGE, "ports_quarantined", NULL,
+		"Ports given back that rest before they are chosen again."
+	};
+
+	view_metrics_family(&w->metrics, &family);
+	for (size_t i = 0; i < w->scene->guest_count; i++) {
+		const struct view_measures *guest = &w->scene->guests[i];
+		const struct view_label label = { "guest", guest->guest };
+
+		if (guest->up)
+			sample(w, (double)guest->ports_resting, &label, 1);
+	}
+}
+
 static void write_states(struct writer *w, const struct view_measures *guest)
 {
 	char state[24];
@@ -382,6 +399,7 @@ int view_scene_write(FILE *out, const struct view_scene *scene, bool classic)
 	write_up(&w);
 	write_start(&w);
 	write_ports(&w);
+	write_resting(&w);
 	write_connections(&w);
 	write_choices(&w);
 	write_link(&w);

@@ -378,7 +378,7 @@ struct view_measures {
 	const struct view_counter *counters;
 	size_t counter_count;
 	uint64_t tcp_states[VIEW_STATES]; /* as the guest sees them */
-	uint64_t udp_flows, icmp_flows;
+	uint64_t udp_flows, icmp_flows, ports_resting;
 	uint32_t ports[VIEW_PROTOCOLS][MINATO_PORT_KIND_COUNT];
 	const struct view_rule *rules;
 	size_t rule_count;

@@ -825,6 +825,8 @@ int minato_port_take(struct minato *m, const struct minato_wish *wish,
  * else is free. -EBADF.
  */
 int minato_port_give(struct minato *m, uint64_t lease, bool proven_closed);
+/* How many ports rest now, towards one destination or any; looks at each. */
+uint32_t minato_ports_resting(const struct minato *m);
 
 /* What a look-up found. Never nothing: kind CLOSED is an answer. */
 struct minato_fate {

@@ -229,3 +229,8 @@ int minato_port_give(struct minato *m, uint64_t lease, bool proven_closed)
 	pool_give(&m->leases, index);
 	return 0;
 }
+
+uint32_t minato_ports_resting(const struct minato *m)
+{
+	return port_rest_count(host_table(m));
+}

@@ -100,7 +100,9 @@ static void every_counter_is_told(void **state)
 
 static void the_table_is_counted(void **state)
 {
-	struct view_measures guest = { .guest = "g", .up = true, .udp_flows = 3, .icmp_flows = 4 };
+	struct view_measures guest = {
+		.guest = "g", .up = true, .udp_flows = 3, .icmp_flows = 4, .ports_resting = 8
+	};
 	const struct view_scene scene = { .version = "1", .guests = &guest, .guest_count = 1 };
 
 	(void)state;
@@ -114,6 +116,7 @@ static void the_table_is_counted(void **state)
 	assert_once("{guest=\"g\",proto=\"icmp\",state=\"established\"} 4\n");
 	assert_once("\nminato_ports_in_use{guest=\"g\",proto=\"tcp\",kind=\"system\"} 5\n");
 	assert_once("\nminato_ports_in_use{guest=\"g\",proto=\"udp\",kind=\"dynamic\"} 6\n");
+	assert_once("\nminato_ports_quarantined{guest=\"g\"} 8\n");
 	/* A guest's listeners are its kernel's: nothing is known of them here. */
 	assert_int_equal(count("listen"), 0);
 	assert_int_equal(count("minato_host_"), 0);

@@ -127,7 +127,9 @@ static void what_nothing_proves_closed_rests(void **state)
 
 	(void)state;
 	port = take(p.a.m, w, &lease);
+	assert_int_equal(minato_ports_resting(p.a.m), 0);
 	assert_int_equal(minato_port_give(p.a.m, lease, false), 0);
+	assert_int_equal(minato_ports_resting(p.a.m), 1);
 	for (int i = 0; i < 10; i++) {
 		assert_int_not_equal(take(p.a.m, w, &lease), port);
 		assert_int_equal(minato_port_give(p.a.m, lease, true), 0);
