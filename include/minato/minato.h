@@ -393,8 +393,9 @@ int minato_socket(struct minato *m, enum minato_proto proto, uint8_t scope,
 
 /*
  * Binds to an address (wildcard, ours, or any with MINATO_OPT_TRANSPARENT) and
- * port (0 = choose, RFC 6056). -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, -EINVAL
- * (bound already).
+ * port. Port 0 is a wish: one is chosen when the destination is known (connect,
+ * send), or for minato_local, listen or receive. -EADDRINUSE, -EADDRNOTAVAIL,
+ * -EACCES, -EINVAL (bound already).
  */
 int minato_bind(struct minato *m, uint64_t socket,
 		const struct minato_endpoint *local);

@@ -59,8 +59,10 @@ static void start_search(struct port_search *s, struct port_table *t,
 		s->low = 1; /* never on the wire */
 	entry_set_local(&s->own, &choice->local, false);
 	s->ledger = ledger_synced(t, s->space);
-	/* Without an own address one cannot tell which tuples it meets. */
-	if (choice->remote != NULL && s->own.local_prefix == 128)
+	/* Without an own address one cannot tell which tuples it meets, but
+	   for who wants none. */
+	if (choice->remote != NULL &&
+	    (choice->alone || s->own.local_prefix == 128))
 		find_destination(s, choice);
 	s->shared = s->remote != NULL && !choice->alone;
 	if (!s->shared)

@@ -34,15 +34,19 @@ static int claim(struct minato *m, uint32_t index,
 	return error;
 }
 
-/* A port of the table's choice (RFC 6056). */
+/* A port of the table's choice (RFC 6056), for whoever `remote` is or will be;
+   NULL: not yet known. */
 static int claim_any(struct minato *m, uint32_t index,
-		     const struct minato_addr *addr)
+		     const struct minato_addr *addr,
+		     const struct minato_endpoint *remote)
 {
 	struct socket *s = socket_at(m, index);
 	const struct port_choice choice = {
 		.scope = s->scope,
 		.proto = s->proto,
 		.local = *addr,
+		.remote = remote,
+		.alone = true,
 	};
 	struct minato_endpoint local = { *addr, 0 };
 
@@ -50,7 +54,8 @@ static int claim_any(struct minato *m, uint32_t index,
 	return local.port == 0 ? -EADDRINUSE : claim(m, index, &local);
 }
 
-int bind_late(struct minato *m, uint32_t index)
+int bind_late(struct minato *m, uint32_t index,
+	      const struct minato_endpoint *remote)
 {
 	struct socket *s = socket_at(m, index);
 	const struct minato_addr any = { { 0 } };
@@ -63,9 +68,9 @@ int bind_late(struct minato *m, uint32_t index)
 		if (late.port != 0)
 			error = claim(m, index, &late);
 		else
-			error = claim_any(m, index, &late.addr);
+			error = claim_any(m, index, &late.addr, remote);
 	} else {
-		error = claim_any(m, index, &any);
+		error = claim_any(m, index, &any, remote);
 	}
 	if (error == 0)
 		slots_drop_detail(m, s);
@@ -87,20 +92,22 @@ static int check_local(const struct minato *m, const struct socket *s,
 }
 
 /*
- * An address of somebody else that is shared anyway: nothing but a listener
- * could be in the way, and a connection from there needs its tuple only. So
- * the claim, three quarters of a connection's size, waits for who needs it.
+ * No port is named: it is chosen when the destination is known (RFC 6056 2.3
+ * calls it lazy binding), or when somebody looks, listens or receives. Or an
+ * address of somebody else that is shared anyway: nothing but a listener could
+ * be in the way, and a connection from there needs its tuple only. So the
+ * claim, three quarters of a connection's size, waits for who needs it.
  */
 static bool may_wait(const struct minato *m, const struct socket *s,
 		     const struct minato_endpoint *local)
 {
 	const uint32_t shared = SOCKET_TRANSPARENT | SOCKET_REUSEADDR;
 
-	return s->proto == MINATO_TCP &&
-	       (local->port == 0 ||
-		((s->flags & (shared | SOCKET_EXCLUSIVE)) == shared &&
-		 !minato_addr_is_any(&local->addr) &&
-		 !route_is_ours(m, s->scope, &local->addr)));
+	return local->port == 0 ||
+	       (s->proto == MINATO_TCP &&
+		(s->flags & (shared | SOCKET_EXCLUSIVE)) == shared &&
+		!minato_addr_is_any(&local->addr) &&
+		!route_is_ours(m, s->scope, &local->addr));
 }
 
 int minato_bind(struct minato *m, uint64_t socket,
@@ -121,9 +128,7 @@ int minato_bind(struct minato *m, uint64_t socket,
 	if (error < 0)
 		return error;
 	if (!may_wait(m, s, local))
-		return local->port != 0 ? claim(m, index, local) :
-					  claim_any(m, index, &local->addr);
-	/* Late: a connect may take a port that is in use towards others. */
+		return claim(m, index, local);
 	if (!slots_add_detail(m, s))
 		return -ENOBUFS;
 	s->flags |= SOCKET_LATE;
@@ -148,7 +153,7 @@ int minato_listen(struct minato *m, uint64_t socket, uint32_t backlog)
 	if (backlog > 65535)
 		backlog = 65535;
 	if (!(s->flags & SOCKET_LISTENER)) {
-		error = bind_late(m, index);
+		error = bind_late(m, index, NULL);
 		if (error < 0)
 			return error;
 		error = port_accepting(host_table(m), s->claim, true);
@@ -182,6 +187,18 @@ void bind_local(const struct minato *m, const struct socket *s,
 	}
 }
 
+struct minato_addr bind_address(const struct minato *m, const struct socket *s)
+{
+	struct port_claim held;
+
+	if (s->claim != STACK_NONE &&
+	    port_entry_claim(host_table(m), s->claim, &held))
+		return held.local;
+	if (s->flags & SOCKET_LATE)
+		return slots_detail(m, s)->late.addr;
+	return (struct minato_addr){ { 0 } };
+}
+
 bool bind_peer(const struct minato *m, const struct socket *s,
 	       struct minato_endpoint *out)
 {
@@ -204,7 +221,7 @@ int minato_local(struct minato *m, uint64_t socket, struct minato_endpoint *out)
 	if (s == NULL)
 		return -EBADF;
 	if ((s->flags & SOCKET_LATE) && s->tuple == STACK_NONE) {
-		error = bind_late(m, index);
+		error = bind_late(m, index, NULL);
 		if (error < 0)
 			return error;
 	}

@@ -38,7 +38,7 @@ static int make_key(const struct minato *m, const struct socket *s,
 
 	bind_local(m, s, &local);
 	if (s->tuple != STACK_NONE)
-		local.addr = (struct minato_addr){ { 0 } };
+		local.addr = bind_address(m, s);
 	/* Only :: is of both families. */
 	if (minato_addr_is4(&local.addr) != minato_addr_is4(&peer->addr) &&
 	    (minato_addr_is4(&local.addr) || !minato_addr_is_any(&local.addr)))
@@ -89,6 +89,9 @@ static int choose_and_take(struct minato *m, uint32_t index,
 		key->local_port = host_choose_port(m, &choice);
 		if (key->local_port == 0)
 			return -EADDRNOTAVAIL;
+		/* The identifier stands on both sides. */
+		if (key->proto == MINATO_ICMP)
+			key->remote_port = key->local_port;
 		error = take_tuple(m, index, key, setup);
 	}
 	if (error == 0)
@@ -178,11 +181,6 @@ static int connect_datagrams(struct minato *m, uint32_t index,
 
 	if (s->flags & SOCKET_ASSOCIATION)
 		return -EISCONN;
-	if (s->claim == STACK_NONE && s->tuple == STACK_NONE) {
-		error = bind_late(m, index);
-		if (error < 0)
-			return error;
-	}
 	error = make_key(m, s, &to, &key);
 	if (error < 0)
 		return error;

@@ -67,13 +67,20 @@ static void tell_ends(const struct message *msg, struct minato_datagram *out)
 	};
 }
 
-/* The first message waiting, or NULL and why. */
-static struct message *first_message(const struct minato *m,
-				     const struct socket *s, int *error)
+/* The first message waiting, or NULL and why. Who waits for one and was bound
+   without a port has one from now on. */
+static struct message *first_message(struct minato *m, struct socket *s,
+				     int *error)
 {
 	const struct datagrams *d = &s->body.datagrams;
 
 	*error = d->no_more ? 0 : -EAGAIN;
+	if ((s->flags & SOCKET_LATE) && s->tuple == STACK_NONE &&
+	    s->claim == STACK_NONE) {
+		const int unbound = bind_late(m, slots_index(m, s), NULL);
+		if (unbound < 0)
+			*error = unbound;
+	}
 	if (d->received.head == STACK_NONE)
 		return NULL;
 	return message_at(m, d->received.head);

@@ -951,8 +951,12 @@ void stream_unreserve(struct minato *m);
 
 /* --- bind.c: addresses of sockets --------------------------------------- */
 
-/* A port for a socket that has none. 0, -EADDRINUSE, -EADDRNOTAVAIL. */
-int bind_late(struct minato *m, uint32_t index);
+/* A claim for a socket that has none, now that it must have a port: towards
+   `remote`, if that is why, or NULL. 0, -EADDRINUSE, -EADDRNOTAVAIL. */
+int bind_late(struct minato *m, uint32_t index,
+	      const struct minato_endpoint *remote);
+/* The address that it was bound to, whatever it is connected to. */
+struct minato_addr bind_address(const struct minato *m, const struct socket *s);
 /* Local end, as far as it is known: zero where not. */
 void bind_local(const struct minato *m, const struct socket *s,
 		struct minato_endpoint *out);

@@ -153,7 +153,7 @@ static int choose_local(struct minato *m, uint32_t index,
 	int error;
 
 	if (s->tuple == STACK_NONE && s->claim == STACK_NONE) {
-		error = bind_late(m, index);
+		error = bind_late(m, index, &msg->remote);
 		if (error < 0)
 			return error;
 	}

@@ -161,6 +161,91 @@ static void test_late(void **state)
 	pair_end(&p);
 }
 
+/* The port that a listing shows, which asks nobody to choose one. */
+static uint16_t listed_port(struct minato *m, uint64_t s)
+{
+	struct minato_row row;
+	uint64_t cursor = 0;
+
+	while (minato_row(m, &cursor, &row)) {
+		if (row.handle == s)
+			return row.local.port;
+	}
+	fail();
+	return 0;
+}
+
+/* bind(addr, 0) takes no port; who connects, sends, receives, listens or asks
+   for it does. */
+static void test_port_when_needed(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const struct minato_endpoint peer = end("10.0.0.2", 53);
+	const struct minato_datagram to = { .remote = peer };
+	struct minato_endpoint local;
+	uint64_t s[6];
+	char byte = 1;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		s[i] = open_bound(p.a.m, i < 2 ? MINATO_TCP : MINATO_UDP, "10.0.0.1", 0);
+		assert_int_equal(listed_port(p.a.m, s[i]), 0);
+	}
+	assert_int_equal(minato_connect(p.a.m, s[0], &peer), -EINPROGRESS);
+	assert_int_equal(minato_listen(p.a.m, s[1], 1), 0);
+	assert_int_equal(minato_connect(p.a.m, s[2], &peer), 0);
+	assert_int_equal(minato_send_datagram(p.a.m, s[3], &to, &byte, 1), 1);
+	assert_int_equal(minato_recv_datagram(p.a.m, s[4], NULL, &byte, 1, 0), -EAGAIN);
+	assert_int_equal(minato_local(p.a.m, s[5], &local), 0);
+	assert_int_not_equal(local.port, 0);
+	for (int i = 0; i < 6; i++)
+		assert_true(listed_port(p.a.m, s[i]) >= 1024);
+	pair_end(&p);
+}
+
+/* What was bound without a port and connected keeps address and port. */
+static void test_late_datagrams_move(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const struct minato_endpoint one = end("10.0.0.2", 53), two = end("10.0.0.3", 53);
+	const uint64_t s = open_bound(p.a.m, MINATO_UDP, "10.0.0.1", 0);
+	struct minato_endpoint local, again;
+
+	(void)state;
+	assert_int_equal(minato_connect(p.a.m, s, &one), 0);
+	assert_int_equal(minato_local(p.a.m, s, &local), 0);
+	assert_int_equal(minato_connect(p.a.m, s, &two), 0);
+	assert_int_equal(minato_local(p.a.m, s, &again), 0);
+	assert_int_equal(again.port, local.port);
+	assert_memory_equal(&again.addr, &local.addr, sizeof(local.addr));
+	/* Nobody else may bind to it. */
+	const uint64_t other = open_socket(p.a.m, MINATO_UDP);
+	assert_int_equal(minato_bind(p.a.m, other, &local), -EADDRINUSE);
+	pair_end(&p);
+}
+
+/* Connected datagram sockets share ports, as long as their peers differ: far
+   more than there are ports. */
+static void test_datagrams_share_ports(void **state)
+{
+	struct minato_config c = small_config(MINATO_LINK_IP, 1);
+	struct minato_endpoint peer = end("10.0.0.2", 53);
+	const struct minato_addr ours = addr("10.0.0.1");
+	uint64_t s = 0;
+	struct host h;
+
+	(void)state;
+	c.sockets_max = 70000;
+	h = host_new(&c, (struct minato_time){ SECOND });
+	assert_int_equal(minato_address_add(h.m, 0, &ours, 24), 0);
+	for (uint32_t i = 0; i < 66000; i++) {
+		peer.port = (uint16_t)(1 + i % 3);
+		assert_int_equal(minato_socket(h.m, MINATO_UDP, 0, &s), 0);
+		assert_int_equal(minato_connect(h.m, s, &peer), 0);
+	}
+	host_end(&h);
+}
+
 static void test_listen_unbound(void **state)
 {
 	struct pair p = pair_new(MINATO_LINK_ETHERNET);
@@ -241,6 +326,9 @@ int main(void)
 		cmocka_unit_test(test_exclusive),
 		cmocka_unit_test(test_group_of_one_user),
 		cmocka_unit_test(test_late),
+		cmocka_unit_test(test_port_when_needed),
+		cmocka_unit_test(test_late_datagrams_move),
+		cmocka_unit_test(test_datagrams_share_ports),
 		cmocka_unit_test(test_listen_unbound),
 		cmocka_unit_test(test_second_listener),
 		cmocka_unit_test(test_borrowed_name),
