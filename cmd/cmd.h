@@ -631,8 +631,9 @@ void cmd_worker_counters(const struct cmd_worker *worker,
  * and forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time;
  * metrics (one line, after a walk through the table: all "counters", "tcp_states" as the guest
  * sees them, "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind,
- * "ports_resting", and the bytes of "rules", which are forwards); reserved (lines with "reserved":[...], then the last);
- * reserve-add and reserve-rm (with one "reservation", as reserved lists them).
+ * "ports_resting", and the bytes of "rules", which are forwards); reserved (lines with
+ * "reserved":[...], then the last); reserve-add and reserve-rm (with one "reservation", as reserved
+ * lists them).
  */
 #define CMD_LINE_MAX 65536
 #define CMD_CLIENTS_MAX 16
