@@ -51,11 +51,11 @@ bg sockets.log python3 "$T/sockets.py"
 until_true 10 grep -q ready "$T/sockets.log"
 
 # Fields between single spaces, without what changes from one moment to the next (of the counts:
-# those of the whole machine), and without the empty line that ss prints below a connection of which
-# TCP knows nothing any more.
+# those of the whole machine, and the asking program's own), and without the empty line that ss
+# prints below a connection of which TCP knows nothing any more.
 fields() {
 	sed -E 's/[[:space:]]+/ /g; s/^ //; s/ $//; s/ last(snd|rcv|ack):[0-9]+//g
-		s/^TCP: [0-9]+ /TCP: /; s/(closed|orphaned) [0-9]+/\1/g
+		s/^(TCP|Total): [0-9]+/\1:/; s/(closed|orphaned) [0-9]+/\1/g
 		s/\((timewait|keepalive|on),[^,]*/(\1/; /^$/d; /^nl /d'
 }
 same() { # OPTIONS...: ss and minato ss --host say the same
