@@ -161,6 +161,8 @@ void naive_lookup(struct naive *n, const struct port_key *key, int64_t now_ns, b
 
 	memset(out, 0, sizeof(*out));
 	out->tuple = naive_find_tuple(n, key);
+	if (out->tuple != NULL && out->tuple->rested != 0)
+		out->tuple = NULL;
 	if (out->tuple == NULL) {
 		memset(&open.local, 0, sizeof(open.local));
 		open.local_port = 0;
@@ -275,7 +277,7 @@ static bool entry_bars_claim(const struct naive_entry *there, const struct port_
 
 static bool tuple_bars_claim(const struct naive_tuple *u, const struct port_claim *claim)
 {
-	return u->live && !u->association && u->key.scope == claim->scope &&
+	return u->live && u->rested == 0 && !u->association && u->key.scope == claim->scope &&
 	       u->key.proto == claim->proto && u->key.local_port == claim->port &&
 	       receives(&claim->local, claim->v6_only, &u->key.local) &&
 	       (!claim->reuse_addr || u->ref.exclusive);
@@ -473,6 +475,20 @@ bool naive_for_one(const struct port_choice *c)
 	return c->remote != NULL && !c->alone && !wildcard(&c->local);
 }
 
+static bool rests_there(const struct naive *n, const struct port_choice *c,
+			const struct naive_tuple *u)
+{
+	const uint16_t port = u->key.local_port;
+
+	for (int i = 0; i < NAIVE_ENTRIES; i++) {
+		if (holds(&n->entry[i], c, port))
+			return false;
+	}
+	return !u->association && equal(&u->key.local, &c->local) &&
+	       equal(&u->key.remote, &c->remote->addr) &&
+	       u->key.remote_port == (c->proto == MINATO_ICMP ? port : c->remote->port);
+}
+
 bool naive_open(const struct naive *n, const struct port_choice *c, uint16_t port)
 {
 	for (int i = 0; i < NAIVE_ENTRIES; i++) {
@@ -503,4 +519,35 @@ bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t
 			return false;
 	}
 	return true;
+}
+
+/* The oldest rest that a choice without any other port may end. */
+static struct naive_tuple *oldest_rest(struct naive *n, const struct port_choice *c)
+{
+	struct naive_tuple *oldest = NULL;
+
+	for (int i = 0; i < NAIVE_TUPLES; i++) {
+		struct naive_tuple *u = &n->tuple[i];
+		if (!u->live || u->rested == 0 || u->key.scope != c->scope ||
+		    u->key.proto != c->proto || u->key.local_port < c->low ||
+		    u->key.local_port > c->high)
+			continue;
+		if (naive_for_one(c) && !rests_there(n, c, u))
+			continue;
+		if (oldest == NULL || u->rested < oldest->rested)
+			oldest = u;
+	}
+	return oldest;
+}
+
+uint16_t naive_end_rests(struct naive *n, const struct port_choice *c)
+{
+	struct naive_tuple *u;
+
+	while ((u = oldest_rest(n, c)) != NULL) {
+		u->live = false;
+		if (naive_for_one(c) || naive_unused(n, c, u->key.local_port))
+			return u->key.local_port;
+	}
+	return 0;
 }

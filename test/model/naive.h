@@ -27,6 +27,8 @@ struct naive_tuple {
 	bool association;
 	struct port_key key;
 	struct port_tuple_ref ref;
+	uint64_t rested; /* its place among rests, or 0 */
+	int64_t rest_until_ns;
 };
 
 struct naive {
@@ -73,5 +75,7 @@ bool naive_for_one(const struct port_choice *c);
 bool naive_unused(const struct naive *n, const struct port_choice *c, uint16_t port);
 bool naive_open(const struct naive *n, const struct port_choice *c, uint16_t port);
 bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t port);
+/* Ends what a choice ends that finds nothing but rests; the port, or 0. */
+uint16_t naive_end_rests(struct naive *n, const struct port_choice *c);
 
 #endif

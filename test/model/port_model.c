@@ -20,6 +20,7 @@
 #define PORT_SPAN 24u
 #define SCOPES_USED 3u
 #define TUPLES_MAX 900u
+#define REST_NS 4000
 
 /* One run: both tables, the seed and how far it is. */
 static struct {
@@ -290,8 +291,9 @@ static void do_find_tuple(void)
 	if (u == NULL)
 		return;
 	require(index == u->index);
-	require(ref.owner == u->ref.owner && ref.class == u->ref.class &&
-		ref.exclusive == u->ref.exclusive && ref.yields == u->ref.yields);
+	require(ref.rests == (u->rested != 0));
+	require(ref.rests || (ref.owner == u->ref.owner && ref.class == u->ref.class &&
+		ref.exclusive == u->ref.exclusive && ref.yields == u->ref.yields));
 	port_tuple_key(run.t, index, &key);
 	require(memcmp(&key.remote, &u->key.remote, 16) == 0);
 	require(key.remote_port == u->key.remote_port && key.scope == u->key.scope);
@@ -323,8 +325,13 @@ static void do_insert(void)
 {
 	struct port_key key = some_key();
 	struct port_tuple_ref ref = some_ref();
-	bool taken = naive_find_tuple(&run.n, &key) != NULL;
-	int64_t got = port_tuple_insert(run.t, &key, ref);
+	struct naive_tuple *there = naive_find_tuple(&run.n, &key);
+	bool taken = there != NULL && there->rested == 0;
+	int64_t got;
+
+	if (there != NULL && !taken)
+		there->live = false; /* gives way */
+	got = port_tuple_insert(run.t, &key, ref);
 
 	if (taken || got < 0) {
 		require(got == (taken ? -EEXIST : -ENOSPC));
@@ -348,17 +355,40 @@ static void do_remove_tuple(void)
 {
 	struct naive_tuple *u = some_tuple();
 
-	if (u == NULL)
+	if (u == NULL || u->rested != 0)
 		return;
 	port_tuple_remove(run.t, u->index);
 	u->live = false;
+}
+
+static void do_rest(void)
+{
+	const struct minato_time until = { run.now_ns + REST_NS };
+	struct naive_tuple *u = some_tuple();
+
+	if (u == NULL || u->rested != 0 || u->association)
+		return;
+	port_tuple_rest(run.t, u->index, until);
+	u->rested = ++run.n.order;
+	u->rest_until_ns = until.ns;
+	u->ref.yields = false;
+}
+
+static void expire_rests(void)
+{
+	port_rest_expire(run.t, (struct minato_time){ run.now_ns });
+	for (int i = 0; i < NAIVE_TUPLES; i++) {
+		struct naive_tuple *u = &run.n.tuple[i];
+		if (u->live && u->rested != 0 && u->rest_until_ns <= run.now_ns)
+			u->live = false;
+	}
 }
 
 static void do_assign(void)
 {
 	struct naive_tuple *u = some_tuple();
 
-	if (u == NULL)
+	if (u == NULL || u->rested != 0)
 		return;
 	u->ref = some_ref();
 	port_tuple_assign(run.t, u->index, u->ref);
@@ -573,7 +603,7 @@ static void do_choose(void)
 		sharable |= naive_sharable(&run.n, &c, p);
 	}
 	if (!first && !sharable) {
-		require(port == 0);
+		require(port == naive_end_rests(&run.n, &c));
 		return;
 	}
 	require(port >= c.low && port <= c.high);
@@ -653,14 +683,17 @@ static void step(void)
 	uint32_t dice = below(100);
 
 	run.now_ns += below(50);
+	expire_rests();
 	if (dice < 50)
 		do_look_up();
 	else if (dice < 55)
 		do_find_tuple();
 	else if (dice < 75)
 		do_tuples();
-	else if (dice < 77)
+	else if (dice < 76)
 		do_assign();
+	else if (dice < 77)
+		do_rest();
 	else if (dice < 83)
 		do_bind();
 	else if (dice < 87)
@@ -679,7 +712,7 @@ static void step(void)
 
 static void play(uint64_t seed, uint32_t steps, uint64_t hash_mask)
 {
-	const struct port_limits limits = { TUPLES_MAX, NAIVE_ENTRIES, 0 };
+	const struct port_limits limits = { TUPLES_MAX, NAIVE_ENTRIES, 2048 };
 	struct hash_key key = { { seed, ~seed } };
 
 	memset(&run, 0, sizeof(run));

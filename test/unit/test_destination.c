@@ -143,6 +143,55 @@ static void a_tuple_that_yields_is_free(void **state)
 	assert_int_not_equal(choose(towards(1, 5000, 5003)), 0);
 }
 
+/* Beyond the walk, too, what is free comes evenly: of 1,000 ports 64 are. 63
+   degrees of freedom: 103.4 is p = 0.001. */
+static void a_crowded_destination_is_chosen_for_evenly(void **state)
+{
+	uint32_t tuples[1000], count[1000] = { 0 };
+	double chi = 0;
+
+	(void)state;
+	for (int i = 0; i < 1000; i++)
+		tuples[i] = open_to(1, 5000, 5999);
+	for (int i = 0; i < 64; i++)
+		port_tuple_remove(t, tuples[i * 15]);
+	for (int i = 0; i < 64000; i++)
+		count[choose(towards(1, 5000, 5999)) - 5000]++;
+	assert_int_equal(t->view_count, 1);
+	for (int i = 0; i < 1000; i++) {
+		if (count[i] > 0)
+			chi += (count[i] - 1000.0) * (count[i] - 1000.0) / 1000;
+	}
+	assert_true(chi < 103.4);
+}
+
+/* Every chooser, at every occupancy up to the last port, beside ranges and
+   reservations: never one that is held, and none refused while one is free. */
+static void never_full_while_one_is_free(void **state)
+{
+	(void)state;
+	for (int chooser = 0; chooser < MINATO_CHOOSER_COUNT; chooser++) {
+		uint8_t seen[300] = { 0 };
+		fixture_close();
+		fixture_open(4096, 64, &fixture_key);
+		port_set_chooser(t, (enum minato_chooser)chooser);
+		for (uint16_t p = 5000; p < 5300; p += 50) {
+			added(entry_of(MINATO_KIND_FORWARD, p, (uint16_t)(p + 9)));
+			added(entry_of(MINATO_KIND_RESERVED, (uint16_t)(p + 5),
+				       (uint16_t)(p + 19)));
+			listen_on(TCP, "0.0.0.0", (uint16_t)(p + 30));
+		}
+		for (int i = 0; i < 6 * 29; i++) {
+			const uint16_t port = choose(towards(1, 5000, 5299));
+			assert_in_range(port, 5000, 5299);
+			assert_true(port % 50 >= 20 && port % 50 != 30);
+			assert_int_equal(seen[port - 5000]++, 0);
+			assert_true(take(1, port) >= 0);
+		}
+		assert_int_equal(choose(towards(1, 5000, 5299)), 0);
+	}
+}
+
 /* With more crowded destinations than views, each still gets its last port. */
 static void without_a_view_the_choice_is_as_right(void **state)
 {
@@ -189,6 +238,8 @@ int main(void)
 		CASE(a_crowded_destination_gets_a_view),
 		CASE(a_view_heeds_entries),
 		CASE(a_tuple_that_yields_is_free),
+		CASE(a_crowded_destination_is_chosen_for_evenly),
+		CASE(never_full_while_one_is_free),
 		CASE(without_a_view_the_choice_is_as_right),
 		CASE(an_idle_view_gives_way_after_long),
 	};
