@@ -218,10 +218,12 @@ static uint16_t choose_beside(const struct port_search *s)
 static uint16_t choose_resting(struct port_search *s)
 {
 	uint16_t port = quarantine_oldest(s);
+	uint64_t at = 0;
 
-	while (!s->shared && port == 0 && quarantine_end_one(s))
+	while (port == 0 && quarantine_end_one(s, &at))
 		port = choose_uniform(s);
-	return port;
+	/* What ended may have left ports that others hold elsewhere. */
+	return port != 0 || at == 0 ? port : choose_beside(s);
 }
 
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice)

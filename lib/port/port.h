@@ -68,7 +68,7 @@ struct port_limits {
 				 entries too; 0: none rests */
 };
 #define PORT_TUPLES_MAX (1u << 26)
-#define PORT_ENTRIES_MAX (1u << 24)
+#define PORT_ENTRIES_MAX (1u << 26)
 size_t port_bytes(const struct port_limits *limits); /* multiple of 64 */
 /* `memory` is zero, aligned to 64; the table is found at its start. */
 struct port_table *port_init(void *memory, const struct port_limits *limits,
@@ -470,8 +470,9 @@ void quarantine_ended(struct port_table *t, uint32_t slot);
 /* Ends the oldest rest that keeps a port from the search's destination;
    returns that port, or 0. */
 uint16_t quarantine_oldest(const struct port_search *s);
-/* Ends the oldest in the range, for who shares with nobody. False: none. */
-bool quarantine_end_one(const struct port_search *s);
+/* Ends the oldest at or after the position `at` that may keep a port of the
+   range, and goes on behind it. False: none. */
+bool quarantine_end_one(const struct port_search *s, uint64_t *at);
 
 /* ledger.c */
 struct port_ledger {

@@ -143,7 +143,7 @@ static uint16_t oldest_there(const struct port_search *s)
 	return 0;
 }
 
-/* Whether ending this rest may free a port for a claim of the search's. */
+/* Whether ending this rest may free a port for the search. */
 static bool in_its_way(const struct port_search *s, const struct port_rest *r)
 {
 	struct port_key key;
@@ -156,17 +156,21 @@ static bool in_its_way(const struct port_search *s, const struct port_rest *r)
 		       e->first >= s->low && e->first <= s->high;
 	}
 	port_tuple_key(s->t, r->place, &key);
+	if (s->shared && !destination_is(s->t, s->destination, &key))
+		return false;
 	return key.scope == s->own.scope && key.proto == s->own.proto &&
 	       key.local_port >= s->low && key.local_port <= s->high;
 }
 
-bool quarantine_end_one(const struct port_search *s)
+bool quarantine_end_one(const struct port_search *s, uint64_t *at)
 {
 	struct port_table *t = s->t;
+	uint64_t p = *at > t->rest_head ? *at : t->rest_head;
 
-	for (uint64_t p = t->rest_head; p < t->rest_tail; p++) {
+	for (; p < t->rest_tail; p++) {
 		if (in_its_way(s, rest_at(t, p))) {
 			end_rest(t, rest_at(t, p));
+			*at = p + 1;
 			return true;
 		}
 	}

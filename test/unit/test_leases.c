@@ -147,6 +147,24 @@ static void what_nothing_proves_closed_rests(void **state)
 	pair_end(&p);
 }
 
+/* Who wants a port towards one destination takes it from one that rests for
+   any, too. */
+static void no_rest_keeps_the_last_port(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	struct minato_wish w = within(for_any("10.0.0.1"), 5000, 5000);
+	uint64_t lease;
+
+	(void)state;
+	take(p.a.m, w, &lease);
+	assert_int_equal(minato_port_give(p.a.m, lease, false), 0);
+	take(p.a.m, within(towards("10.0.0.2", 53), 5000, 5000), &lease);
+	assert_int_equal(refused(p.a.m, w), -EADDRNOTAVAIL);
+	assert_int_equal(minato_port_give(p.a.m, lease, false), 0);
+	take(p.a.m, w, NULL);
+	pair_end(&p);
+}
+
 static void leases_are_bounded(void **state)
 {
 	struct minato_config c = small_config(MINATO_LINK_IP, 1);
@@ -276,6 +294,7 @@ int main(void)
 		cmocka_unit_test(for_any_destination_it_is_nobody_elses),
 		cmocka_unit_test(given_back_it_is_free),
 		cmocka_unit_test(what_nothing_proves_closed_rests),
+		cmocka_unit_test(no_rest_keeps_the_last_port),
 		cmocka_unit_test(leases_are_bounded),
 		cmocka_unit_test(wishes_that_mean_nothing_are_refused),
 		cmocka_unit_test(identifiers_are_lent_too),

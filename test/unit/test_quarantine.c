@@ -56,6 +56,17 @@ static void it_is_chosen_last(void **state)
 	assert_int_equal(choose("10.0.0.3", 5000, 5000), 5000);
 }
 
+/* Though somebody holds the port at another address. */
+static void it_is_chosen_where_others_hold_the_port(void **state)
+{
+	(void)state;
+	rest("10.0.0.2", 5000, 120);
+	assert_true(bind_claim(claim_of(TCP, "10.0.0.9", 5000)) >= 0);
+	assert_int_equal(choose("10.0.0.2", 5000, 5000), 5000);
+	rest("10.0.0.2", 5000, 120);
+	assert_int_equal(choose_any(5000, 5000), 5000);
+}
+
 static void it_ends_in_time(void **state)
 {
 	(void)state;
@@ -192,6 +203,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(it_is_chosen_last),
+		CASE(it_is_chosen_where_others_hold_the_port),
 		CASE(it_ends_in_time),
 		CASE(under_pressure_the_oldest_goes_first),
 		CASE(a_rest_in_another_range_is_not_forgotten),
