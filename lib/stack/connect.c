@@ -160,7 +160,6 @@ static int connect_stream(struct minato *m, uint32_t index,
 	check(flow_setup(m, &key, &setup));
 	setup.above = reused;
 	setup.isn_above = above;
-	slots_drop_detail(m, s);
 	if (s->flags & SOCKET_OPENED)
 		renew(m, s);
 	s->flags = (s->flags & ~(SOCKET_ERROR | SOCKET_URGENT)) | SOCKET_OPENED;
@@ -170,12 +169,31 @@ static int connect_stream(struct minato *m, uint32_t index,
 	return -EINPROGRESS;
 }
 
+/* Takes the tuple in the place of the one it has; without it that stays. */
+static int change_peer(struct minato *m, uint32_t index, struct port_key *key)
+{
+	struct socket *s = socket_at(m, index);
+	const uint32_t chosen = s->flags & SOCKET_CHOSEN;
+	const bool had = s->tuple != STACK_NONE;
+	struct tcp_setup unused = { 0 };
+	struct port_key before = { 0 };
+	int error;
+
+	if (had)
+		slots_key(m, s, &before);
+	slots_drop_tuple(m, s);
+	error = choose_and_take(m, index, key, &unused);
+	if (error < 0 && had)
+		check(slots_add_tuple(m, index, &before) == 0);
+	s->flags |= chosen; /* the port is the same */
+	return error;
+}
+
 static int connect_datagrams(struct minato *m, uint32_t index,
 			     const struct minato_endpoint *peer)
 {
 	struct socket *s = socket_at(m, index);
 	struct minato_endpoint to = *peer;
-	struct tcp_setup unused = { 0 };
 	struct port_key key;
 	int error;
 
@@ -186,8 +204,7 @@ static int connect_datagrams(struct minato *m, uint32_t index,
 		return error;
 	if (s->proto == MINATO_ICMP)
 		key.remote_port = key.local_port;
-	slots_drop_tuple(m, s);
-	error = choose_and_take(m, index, &key, &unused);
+	error = change_peer(m, index, &key);
 	if (error < 0)
 		return error == -EEXIST ? -EADDRNOTAVAIL : error;
 	/* From now on only this peer is heard. */

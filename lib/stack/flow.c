@@ -113,6 +113,8 @@ void flow_settle(struct minato *m, uint32_t index)
 		arm(m, index);
 	if (signals & TCP_SIGNAL_CONNECTED) {
 		s->flags |= SOCKET_OPENED;
+		/* Until now it might have failed: then its address stays. */
+		slots_drop_detail(m, s);
 		if (s->flags & SOCKET_CALL)
 			calls_complete(m, index);
 	}

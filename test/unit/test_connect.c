@@ -92,6 +92,51 @@ static void test_again_after_refusal(void **state)
 	pair_end(&p);
 }
 
+/* As on Linux the address that was bound outlives a refusal. */
+static void test_address_outlives_refusal(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const struct minato_addr second = addr("10.0.0.7");
+	struct minato_endpoint local;
+	uint64_t c;
+
+	(void)state;
+	assert_int_equal(minato_address_add(p.a.m, 0, &second, 24), 0);
+	c = open_bound(p.a.m, MINATO_TCP, "10.0.0.7", 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(try_connect(p.a.m, c, "10.0.0.2", 80), -EINPROGRESS);
+		assert_int_equal(minato_local(p.a.m, c, &local), 0);
+		assert_memory_equal(&local.addr, &second, sizeof(second));
+		pass(&p, 5 * MILLI);
+		assert_int_equal(minato_error(p.a.m, c), ECONNREFUSED);
+	}
+	assert_int_equal(minato_local(p.a.m, c, &local), 0);
+	assert_memory_equal(&local.addr, &second, sizeof(second));
+	pair_end(&p);
+}
+
+/* Who cannot have another peer keeps the one he has. */
+static void test_peer_outlives_failure(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const struct minato_endpoint local = end("10.0.0.1", 5000), old = end("10.0.0.2", 80);
+	struct minato_endpoint peer;
+	uint64_t s[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		s[i] = open_socket(p.a.m, MINATO_UDP);
+		minato_set(p.a.m, s[i], MINATO_OPT_REUSEADDR, 1);
+		assert_int_equal(minato_bind(p.a.m, s[i], &local), 0);
+	}
+	assert_int_equal(try_connect(p.a.m, s[0], "10.0.0.2", 81), 0);
+	assert_int_equal(try_connect(p.a.m, s[1], "10.0.0.2", 80), 0);
+	assert_int_equal(try_connect(p.a.m, s[1], "10.0.0.2", 81), -EADDRNOTAVAIL);
+	assert_int_equal(minato_peer(p.a.m, s[1], &peer), 0);
+	assert_memory_equal(&peer, &old, sizeof(peer));
+	pair_end(&p);
+}
+
 /* The same two ends twice: the tuple is taken. */
 static void test_tuple_taken(void **state)
 {
@@ -282,6 +327,8 @@ int main(void)
 		cmocka_unit_test(test_families),
 		cmocka_unit_test(test_connected_is_connected),
 		cmocka_unit_test(test_again_after_refusal),
+		cmocka_unit_test(test_address_outlives_refusal),
+		cmocka_unit_test(test_peer_outlives_failure),
 		cmocka_unit_test(test_tuple_taken),
 		cmocka_unit_test(test_transparent),
 		cmocka_unit_test(test_freed_ports_rest),

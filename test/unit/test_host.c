@@ -54,6 +54,18 @@ static void test_wrong_configs(void **state)
 	assert_int_equal(minato_size(&c), 0);
 }
 
+/* Each number may be as large as it may be, whatever the others are. */
+static void test_largest(void **state)
+{
+	struct minato_config c = small_config(MINATO_LINK_ETHERNET, 1);
+
+	(void)state;
+	c.sockets_max = c.time_wait_max = c.entries_max = c.leases_max = 1u << 24;
+	assert_true(minato_size(&c) > 0);
+	c.leases_max++;
+	assert_int_equal(minato_size(&c), 0);
+}
+
 static void test_create_refuses(void **state)
 {
 	struct minato_config c = small_config(MINATO_LINK_ETHERNET, 1);
@@ -210,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_wrong_configs),
+		cmocka_unit_test(test_largest),
 		cmocka_unit_test(test_create_refuses),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_memory_untouched),
