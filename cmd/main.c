@@ -57,7 +57,7 @@ int main(int argc, char **argv)
 	code = command->run(argc - 1, argv + 1);
 	if (fflush(stdout) || ferror(stdout)) {
 		cmd_say("cannot write the output");
-		return code ? code : CMD_REFUSED;
+		return CMD_FAILED;
 	}
 	return code;
 }

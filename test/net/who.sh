@@ -32,6 +32,8 @@ pid=$(printf '%s' "$text" | sed -n 's/.*(pid \([0-9]*\),.*/\1/p')
 has "what frees it" "$text" "to free +kill $pid$"
 has "and what is free nearby" "$text" "free near +2002, 2000, 2003, 1999, 2004$"
 is "exit code 1" "$(code who 2001/tcp)" 1
+is "125 where the answer cannot be written: 1 is one" \
+	"$(as_user "$M" who 2001/tcp 2>/dev/null >/dev/full; echo $?)" 125
 is "the other protocol is free" "$(code who 2001/udp)" 0
 
 # A client holds its own port; what it has left behind closes for a while.
