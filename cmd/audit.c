@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/services.h"
 #include "cmd/who.h"
@@ -147,7 +148,9 @@ static void print_commands(const struct audit *audit)
 			continue;
 		cmd_remedy_text(remedy, sizeof(remedy), holder);
 		/* Whoever may see the program can be told how to end it. */
-		if (!holder->process.pid)
+		if (!holder->process.pid && geteuid() == 0)
+			snprintf(remedy, sizeof(remedy), "# no command that is known here");
+		else if (!holder->process.pid)
 			snprintf(remedy, sizeof(remedy), "sudo minato audit --close");
 		cmd_holder_name(who, sizeof(who), holder);
 		printf("%s%s  # %u/%s, %s\n", one->closed ? "closed: " : "", remedy, holder->port,
@@ -194,7 +197,6 @@ static void add_row(struct view_table *table, const struct audit *audit,
 		    const struct cmd_exposure *one)
 {
 	const struct cmd_holder *holder = one->holder;
-	const struct view_end local = view_end_of(&holder->local);
 	const char *name = minato_services_name(audit->services, holder->proto, holder->port);
 	char text[CMD_HOLDER_TEXT];
 	char more[CMD_HOLDER_TEXT];
@@ -204,7 +206,7 @@ static void add_row(struct view_table *table, const struct audit *audit,
 	view_table_cell(table, name ? name : "-");
 	view_table_cell(table, minato_port_kind_name(minato_port_kind(holder->port)));
 	view_table_cell(table, cmd_scope_word(one->scope));
-	view_table_cell(table, view_address_word(text, sizeof(text), &local));
+	view_table_cell(table, cmd_holder_address(text, sizeof(text), holder));
 	view_table_cell(table, use_word(one, text, sizeof(text)));
 	view_table_cell(table, !audit->chosen->expect ? "-" : one->expected ? "yes" : "NO");
 	cmd_holder_name(text, sizeof(text), holder);
@@ -297,15 +299,32 @@ static void print_json(const struct audit *audit)
 		if (!audit->expectation.list[i].met)
 			json_array_append_new(missing, missing_json(&audit->expectation.list[i]));
 	}
-	all = json_pack("{s:i,s:o,s:o}", "v", VIEW_JSON_VERSION, "ports", rows, "missing",
-			missing);
+	all = json_pack("{s:i,s:o,s:o}", "v", VIEW_JSON_VERSION, "ports", rows, "missing", missing);
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	printf("\n");
 	json_decref(all);
 }
 
+/* Whether the name can stand in the file, and means a program there: it may be anything. */
+static bool is_recordable(const char *who)
+{
+	for (const char *at = who; *at; at++) {
+		if (*at <= ' ' || *at > '~' || *at == '#')
+			return false;
+	}
+	return *who && cmd_scope_read(who) < 0;
+}
+
+/* A listener of IPv4 and one of IPv6 are one line, when nothing else tells them apart. */
+static bool same_line(const struct cmd_exposure *a, const struct cmd_exposure *b)
+{
+	return a->holder->port == b->holder->port && a->holder->proto == b->holder->proto &&
+	       a->scope == b->scope && !strcmp(a->who, b->who);
+}
+
 static void print_record(const struct audit *audit)
 {
+	const struct cmd_exposure *before = NULL;
 	const char *name;
 
 	printf("# PORT/PROTOCOL  PROGRAM or guest:NAME  SCOPE, the widest that is meant\n");
@@ -313,11 +332,12 @@ static void print_record(const struct audit *audit)
 		const struct cmd_exposure *one = &audit->exposures.list[i];
 		const struct cmd_holder *holder = one->holder;
 
-		if (!is_outside(one) && !audit->chosen->all)
+		if ((!is_outside(one) && !audit->chosen->all) || (before && same_line(before, one)))
 			continue;
+		before = one;
 		name = minato_services_name(audit->services, holder->proto, holder->port);
 		printf("%u/%s\t%s%s%s\t# %s\n", holder->port, view_proto_word(holder->proto),
-		       strpbrk(one->who, " \t#") ? "" : one->who, *one->who ? "\t" : "",
+		       is_recordable(one->who) ? one->who : "", is_recordable(one->who) ? "\t" : "",
 		       cmd_scope_word(one->scope), name ? name : "-");
 	}
 }

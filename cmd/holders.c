@@ -230,21 +230,33 @@ static void join(struct cmd_holders *holders)
 	holders->count = kept;
 }
 
+/* A process may have the socket open more than once; its descriptors follow each other. */
+static void find_process(struct cmd_holder *holder, const struct kernel_owners *owners)
+{
+	const struct kernel_owner *owner = NULL;
+	pid_t before = 0;
+
+	while ((owner = kernel_owners_next(owners, holder->inode, owner)) != NULL) {
+		const struct kernel_process *process = owner->process;
+
+		if (process->pid == before)
+			continue;
+		before = process->pid;
+		if (holder->processes < CMD_HOLDER_PIDS)
+			holder->pids[holder->processes] = process->pid;
+		if (!holder->processes++ || process->started_s <= holder->process.started_s)
+			holder->process = *process;
+	}
+}
+
 static void find_processes(struct cmd_holders *holders)
 {
 	struct kernel_owners *owners;
 
 	if (!holders->count || kernel_owners_read(&owners) < 0)
 		return;
-	for (size_t i = 0; i < holders->count; i++) {
-		struct cmd_holder *holder = &holders->list[i];
-		const struct kernel_owner *owner = NULL;
-
-		while ((owner = kernel_owners_next(owners, holder->inode, owner)) != NULL) {
-			if (!holder->processes++)
-				holder->process = *owner->process;
-		}
-	}
+	for (size_t i = 0; i < holders->count; i++)
+		find_process(&holders->list[i], owners);
 	kernel_owners_free(owners);
 }
 

@@ -20,6 +20,8 @@ enum cmd_hold {
 };
 const char *cmd_hold_word(enum cmd_hold hold);
 
+#define CMD_HOLDER_PIDS 16
+
 /*
  * One or several sockets that hold a port in the same way and at the same address: listeners, all
  * connections, all in TIME-WAIT. What is told of a socket is told of the first.
@@ -35,8 +37,9 @@ struct cmd_holder {
 	uint32_t count;
 	uint32_t uid, inode;	       /* inode 0: no program has it */
 	uint32_t timer_ms;	       /* of TIME-WAIT: until it is over; else 0 */
-	struct kernel_process process; /* pid 0: not known, or none */
-	uint32_t processes;	       /* how many hold the socket */
+	struct kernel_process process; /* the oldest that holds it; pid 0: not known, or none */
+	uint32_t processes;	       /* how many hold it */
+	pid_t pids[CMD_HOLDER_PIDS];   /* as many of them as there is room for, `process` too */
 	/* The host's end of a port that minato publishes for a guest: */
 	char published[VIEW_NAME_SIZE]; /* its name; empty: it is none */
 	uint16_t guest_port;
@@ -85,9 +88,11 @@ const char *cmd_user_word(char *out, size_t size, uint32_t uid);
  * (pid 7) for port 80 of guest web".
  */
 const char *cmd_holder_name(char *out, size_t size, const struct cmd_holder *holder);
+/* Its local address, as ss(8) has it: "*" for both families, "[::]", "[fe80::1]%eth0". */
+const char *cmd_holder_address(char *out, size_t size, const struct cmd_holder *holder);
 /*
- * "nginx (pid 12 on 0.0.0.0:80", "guest web: 3 connections", "1 in TIME-WAIT for 42 s",
- * and so on.
+ * "nginx (pid 12, user www-data) listens on 0.0.0.0:80", "guest web: 1 in TIME-WAIT, for 42 s at
+ * most", and so on.
  */
 const char *cmd_holder_text(char *out, size_t size, const struct cmd_holder *holder);
 

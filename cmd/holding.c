@@ -2,7 +2,10 @@
 /* Holders of ports in words. */
 #include "cmd/holders.h"
 
+#include <net/if.h>
 #include <pwd.h>
+#include <string.h>
+#include <unistd.h>
 
 #define MS_PER_S 1000
 
@@ -52,6 +55,9 @@ const char *cmd_holder_name(char *out, size_t size, const struct cmd_holder *hol
 			 (int)holder->process.pid, holder->guest_port, holder->published);
 	else if (holder->process.pid)
 		name_program(out, size, holder);
+	else if (holder->inode && geteuid() == 0)
+		snprintf(out, size, "something of user %s that is not seen from here",
+			 cmd_user_word(user, sizeof(user), holder->uid));
 	else if (holder->inode)
 		snprintf(out, size, "a program of user %s that you may not look into",
 			 cmd_user_word(user, sizeof(user), holder->uid));
@@ -60,10 +66,28 @@ const char *cmd_holder_name(char *out, size_t size, const struct cmd_holder *hol
 	return out;
 }
 
+const char *cmd_holder_address(char *out, size_t size, const struct cmd_holder *holder)
+{
+	const struct view_end local = view_end_of(&holder->local);
+	char interface[IF_NAMESIZE];
+	size_t used;
+
+	if (holder->v6only && minato_addr_is_any(&holder->local.addr))
+		snprintf(out, size, "[::]");
+	else
+		view_address_word(out, size, &local);
+	used = strlen(out);
+	/* Interfaces of a guest have other numbers. */
+	if (holder->interface && !*holder->guest && if_indextoname(holder->interface, interface)) {
+		snprintf(out + used, size - used, "%%%s", interface);
+		disarm(out);
+	}
+	return out;
+}
+
 const char *cmd_holder_text(char *out, size_t size, const struct cmd_holder *holder)
 {
 	const char *guest = *holder->guest ? holder->guest : "";
-	struct view_end local = view_end_of(&holder->local);
 	char where[VIEW_WORD_SIZE];
 	char who[256];
 	char in[VIEW_NAME_SIZE + 16] = "";
@@ -71,7 +95,7 @@ const char *cmd_holder_text(char *out, size_t size, const struct cmd_holder *hol
 	if (*guest)
 		snprintf(in, sizeof(in), "guest %s: ", guest);
 	cmd_holder_name(who, sizeof(who), holder);
-	view_address_word(where, sizeof(where), &local);
+	cmd_holder_address(where, sizeof(where), holder);
 	switch (holder->hold) {
 	case CMD_HOLD_LISTENER:
 		snprintf(out, size, "%s%s %s %s:%u", in, who,
@@ -82,8 +106,8 @@ const char *cmd_holder_text(char *out, size_t size, const struct cmd_holder *hol
 		snprintf(out, size, "%s%s is bound to %s:%u", in, who, where, holder->port);
 		break;
 	case CMD_HOLD_CONNECTION:
-		snprintf(out, size, "%s%s has %u connection%s", in, who, holder->count,
-			 holder->count == 1 ? "" : "s");
+		snprintf(out, size, "%s%s has %u connection%s at %s:%u", in, who, holder->count,
+			 holder->count == 1 ? "" : "s", where, holder->port);
 		break;
 	case CMD_HOLD_TIME_WAIT:
 		snprintf(out, size, "%s%u in TIME-WAIT, for %u s at most", in, holder->count,

@@ -60,6 +60,19 @@ static bool is_service(const char *group)
 	return length > sizeof(end) && strcmp(group + length - (sizeof(end) - 1), end) == 0;
 }
 
+/* All that have the socket open: it lives as long as one of them does. */
+static void kill_all(char *out, size_t size, const char *sudo, const struct cmd_holder *holder)
+{
+	uint32_t count = holder->processes < CMD_HOLDER_PIDS ? holder->processes : CMD_HOLDER_PIDS;
+	size_t used = (size_t)snprintf(out, size, "%skill %d", sudo, (int)holder->process.pid);
+
+	for (uint32_t i = 0; i < count && used < size; i++) {
+		if (holder->pids[i] != holder->process.pid)
+			used += (size_t)snprintf(out + used, size - used, " %d",
+						 (int)holder->pids[i]);
+	}
+}
+
 static void end_program(char *out, size_t size, const struct cmd_holder *holder)
 {
 	const struct kernel_process *process = &holder->process;
@@ -67,16 +80,22 @@ static void end_program(char *out, size_t size, const struct cmd_holder *holder)
 	const char *id = "";
 	const char *tool = container_tool(process->group, &id);
 
-	if (!process->pid)
+	if (!process->pid && geteuid() == 0)
+		snprintf(out, size,
+			 "it runs outside of this container, or is the kernel's own, as NFS is");
+	else if (!process->pid)
 		snprintf(out, size, "'sudo minato who %u/%s' says more", holder->port,
 			 view_proto_word(holder->proto));
 	else if (tool)
 		snprintf(out, size, "%s%s %s", sudo, tool, id);
 	else if (is_service(process->group) && !*holder->guest)
-		snprintf(out, size, "%ssystemctl stop %s", getuid() ? "sudo " : "",
-			 process->group);
+		snprintf(out, size, "%ssystemctl stop %s", getuid() ? "sudo " : "", process->group);
+	else if (process->pid == 1 && !strcmp(process->program, "systemd"))
+		snprintf(out, size,
+			 "%ssystemctl stop UNIT, the one that 'systemctl list-sockets' shows",
+			 getuid() ? "sudo " : "");
 	else
-		snprintf(out, size, "%skill %d", sudo, (int)process->pid);
+		kill_all(out, size, sudo, holder);
 }
 
 static void end_forward(char *out, size_t size, const struct cmd_holder *holder)

@@ -335,7 +335,8 @@ static void print_headline(const struct answer *answer, const struct view_look *
 		printf("%s\n", verdict_word(answer->verdict));
 }
 
-static void print_holder(const struct cmd_holder *holder, const struct view_look *look)
+static void print_holder(const struct cmd_holder *holder, enum verdict verdict,
+			 const struct view_look *look)
 {
 	char text[CMD_HOLDER_TEXT + 128];
 	char line[CMD_HOLDER_TEXT + 256];
@@ -345,6 +346,9 @@ static void print_holder(const struct cmd_holder *holder, const struct view_look
 	cmd_since_text(since, sizeof(since), holder->process.started_s, time(NULL));
 	snprintf(line, sizeof(line), "%s%s%s", text, *since ? "; " : "", since);
 	print_part(look, "held by", line);
+	/* Who has the port in a guest keeps nobody from it here. */
+	if (verdict == VERDICT_FREE)
+		return;
 	print_part(look, "to free", cmd_remedy_text(text, sizeof(text), holder));
 }
 
@@ -364,7 +368,7 @@ static void print_answer(const struct answer *answer, const struct view_look *lo
 {
 	print_headline(answer, look);
 	for (size_t i = 0; i < answer->holders.count; i++)
-		print_holder(&answer->holders.list[i], look);
+		print_holder(&answer->holders.list[i], answer->verdict, look);
 	for (size_t i = 0; i < answer->note_count; i++)
 		print_part(look, "note", answer->notes[i]);
 	print_nearest(answer, look);

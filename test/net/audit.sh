@@ -132,6 +132,30 @@ ok "last use: now" until_true 5 in_use
 
 as_user "$M" audit --record >"$T/expected"
 is "what was recorded is expected: exit 0" "$(code as_user "$M" audit --expect "$T/expected")" 0
+cat >"$T/odd.py" <<'X'
+import ctypes, os, signal, socket
+kept = []
+for family, address in (socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"):
+    s = socket.socket(family)
+    if family == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    s.bind((address, 2106))
+    s.listen(1)
+    kept.append(s)
+ctypes.CDLL(None).prctl(15, b"\x1b[2J\n1-9/tcp", 0, 0, 0)  # PR_SET_NAME
+print(os.getpid(), flush=True)
+signal.pause()
+X
+chmod a+r "$T/odd.py"
+bg odd.log as_user python3 "$T/odd.py"
+until_true 5 grep -q . "$T/odd.log"
+as_user "$M" audit --record >"$T/odd"
+has "a program whose name is no word is left out" "$(cat -v "$T/odd")" "^2106/tcp.lan.# "
+is "and adds no line" "$(grep -c '^1-9' "$T/odd")" 0
+is "two listeners that nothing tells apart are one line" "$(grep -c '^2106' "$T/odd")" 1
+kill "$(cat "$T/odd.log")"
+closed() { ! listed | grep -q '^2106/'; }
+until_true 5 closed
 grep -v '^2100/' "$T/expected" >"$T/less"
 text=$(audit --expect "$T/less")
 has "what the file does not name is marked" "$text" "^2100/tcp .* NO "

@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <net/if.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/holders.h"
@@ -83,6 +85,56 @@ static void a_listener_and_its_connections(void **state)
 	for (size_t i = 0; i < holders.count; i++)
 		assert_true(holders.list[i].hold != CMD_HOLD_LISTENER);
 	cmd_holders_free(&holders);
+}
+
+/* Two descriptors of one process are one holder; what it has forked is another, and younger. */
+static void all_who_have_it_open(void **state)
+{
+	struct cmd_holders holders;
+	uint16_t port = 0;
+	int fd = open_socket(SOCK_STREAM, &port);
+	int copy = dup(fd);
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		close(ends[1]);
+		_exit((int)read(ends[0], &byte, 1));
+	}
+	find(&holders, port);
+	assert_int_equal(holders.count, 1);
+	assert_int_equal(holders.list[0].processes, 2);
+	assert_int_equal(holders.list[0].process.pid, getpid());
+	assert_int_equal(holders.list[0].pids[0] + holders.list[0].pids[1], getpid() + child);
+	cmd_holders_free(&holders);
+	close(ends[0]);
+	close(ends[1]);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(copy);
+	close(fd);
+}
+
+static void addresses_as_ss_has_them(void **state)
+{
+	struct cmd_holder holder = { .port = 80, .proto = MINATO_TCP };
+	char text[80];
+
+	(void)state;
+	assert_string_equal(cmd_holder_address(text, sizeof(text), &holder), "*");
+	holder.v6only = true;
+	assert_string_equal(cmd_holder_address(text, sizeof(text), &holder), "[::]");
+	holder.interface = if_nametoindex("lo");
+	assert_string_equal(cmd_holder_address(text, sizeof(text), &holder), "[::]%lo");
+	assert_int_equal(minato_addr_parse("fe80::1", &holder.local.addr), 0);
+	assert_string_equal(cmd_holder_address(text, sizeof(text), &holder), "[fe80::1]%lo");
+	/* Of a guest that number is another interface. */
+	snprintf(holder.guest, sizeof(holder.guest), "web");
+	assert_string_equal(cmd_holder_address(text, sizeof(text), &holder), "[fe80::1]");
 }
 
 static void time_wait_is_nobodys(void **state)
@@ -181,6 +233,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_listener_and_its_connections),
+		cmocka_unit_test(all_who_have_it_open),
+		cmocka_unit_test(addresses_as_ss_has_them),
 		cmocka_unit_test(time_wait_is_nobodys),
 		cmocka_unit_test(protocols_are_two_worlds),
 		cmocka_unit_test(a_range_is_in_order),

@@ -206,6 +206,13 @@ static void words_say_what_is_known(void **state)
 		.inode = 5,
 		.processes = 3,
 		.process = { .pid = 12, .uid = getuid(), .program = "nginx" },
+		.pids = { 14, 13, 12 },
+	};
+	struct cmd_holder activated = {
+		.inode = 5,
+		.processes = 2,
+		.process = { .pid = 1, .uid = getuid(), .program = "systemd" },
+		.pids = { 7, 1 },
 	};
 	struct cmd_holder hidden = { .inode = 5, .uid = 4294967, .port = 80, .proto = MINATO_TCP };
 	struct cmd_holder gone = { .hold = CMD_HOLD_TIME_WAIT, .timer_ms = 41200 };
@@ -222,13 +229,22 @@ static void words_say_what_is_known(void **state)
 	(void)state;
 	cmd_user_word(user, sizeof(user), getuid());
 	snprintf(expected, sizeof(expected), "nginx (pid 12, user %s, and 2 more)", user);
-	expect_words(&seen, expected, "kill 12");
+	/* Until the last of them is gone, the port is held. */
+	expect_words(&seen, expected, "kill 12 14 13");
 	snprintf(seen.process.group, sizeof(seen.process.group), "docker:0123456789ab");
 	snprintf(expected, sizeof(expected),
 		 "nginx (pid 12, user %s, docker:0123456789ab, and 2 more)", user);
 	expect_words(&seen, expected, "docker stop 0123456789ab");
-	expect_words(&hidden, "a program of user 4294967 that you may not look into",
-		     "'sudo minato who 80/tcp' says more");
+	cmd_remedy_text(expected, sizeof(expected), &activated);
+	assert_null(strstr(expected, "kill"));
+	assert_non_null(strstr(expected, "systemctl list-sockets"));
+	if (geteuid() == 0)
+		expect_words(&hidden, "something of user 4294967 that is not seen from here",
+			     "it runs outside of this container, or is the kernel's own, as NFS "
+			     "is");
+	else
+		expect_words(&hidden, "a program of user 4294967 that you may not look into",
+			     "'sudo minato who 80/tcp' says more");
 	expect_words(&gone, "no program any more",
 		     "wait 42 s, or let the server set SO_REUSEADDR");
 	expect_words(&forward, "minato (pid 7) for port 80 of guest web",
