@@ -475,15 +475,19 @@ bool naive_for_one(const struct port_choice *c)
 	return c->remote != NULL && !c->alone && !wildcard(&c->local);
 }
 
-static bool rests_there(const struct naive *n, const struct port_choice *c,
-			const struct naive_tuple *u)
+static bool held(const struct naive *n, const struct port_choice *c, uint16_t port)
+{
+	for (int i = 0; i < NAIVE_ENTRIES; i++) {
+		if (holds(&n->entry[i], c, port))
+			return true;
+	}
+	return false;
+}
+
+static bool rests_there(const struct port_choice *c, const struct naive_tuple *u)
 {
 	const uint16_t port = u->key.local_port;
 
-	for (int i = 0; i < NAIVE_ENTRIES; i++) {
-		if (holds(&n->entry[i], c, port))
-			return false;
-	}
 	return !u->association && equal(&u->key.local, &c->local) &&
 	       equal(&u->key.remote, &c->remote->addr) &&
 	       u->key.remote_port == (c->proto == MINATO_ICMP ? port : c->remote->port);
@@ -491,11 +495,7 @@ static bool rests_there(const struct naive *n, const struct port_choice *c,
 
 bool naive_open(const struct naive *n, const struct port_choice *c, uint16_t port)
 {
-	for (int i = 0; i < NAIVE_ENTRIES; i++) {
-		if (holds(&n->entry[i], c, port))
-			return false;
-	}
-	return naive_sharable(n, c, port);
+	return !held(n, c, port) && naive_sharable(n, c, port);
 }
 
 bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t port)
@@ -521,8 +521,9 @@ bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t
 	return true;
 }
 
-/* The oldest rest that a choice without any other port may end. */
-static struct naive_tuple *oldest_rest(struct naive *n, const struct port_choice *c)
+/* The oldest rest that a choice without any other port may end; `open`: first
+   those on ports that nobody holds, where it is for one destination. */
+static struct naive_tuple *oldest_rest(struct naive *n, const struct port_choice *c, bool open)
 {
 	struct naive_tuple *oldest = NULL;
 
@@ -532,7 +533,8 @@ static struct naive_tuple *oldest_rest(struct naive *n, const struct port_choice
 		    u->key.proto != c->proto || u->key.local_port < c->low ||
 		    u->key.local_port > c->high)
 			continue;
-		if (naive_for_one(c) && !rests_there(n, c, u))
+		if (naive_for_one(c) &&
+		    (!rests_there(c, u) || (open && held(n, c, u->key.local_port))))
 			continue;
 		if (oldest == NULL || u->rested < oldest->rested)
 			oldest = u;
@@ -544,10 +546,12 @@ uint16_t naive_end_rests(struct naive *n, const struct port_choice *c)
 {
 	struct naive_tuple *u;
 
-	while ((u = oldest_rest(n, c)) != NULL) {
+	while ((u = oldest_rest(n, c, true)) != NULL) {
 		u->live = false;
 		if (naive_for_one(c) || naive_unused(n, c, u->key.local_port))
 			return u->key.local_port;
 	}
+	while ((u = oldest_rest(n, c, false)) != NULL)
+		u->live = false;
 	return 0;
 }

@@ -75,7 +75,8 @@ bool naive_for_one(const struct port_choice *c);
 bool naive_unused(const struct naive *n, const struct port_choice *c, uint16_t port);
 bool naive_open(const struct naive *n, const struct port_choice *c, uint16_t port);
 bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t port);
-/* Ends what a choice ends that finds nothing but rests; the port, or 0. */
+/* Ends what a choice ends that finds nothing but rests; the port, or 0: none, or one
+   that is sharable now. */
 uint16_t naive_end_rests(struct naive *n, const struct port_choice *c);
 
 #endif

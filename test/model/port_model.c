@@ -580,6 +580,23 @@ static bool goes_first(const struct naive *n, const struct port_choice *c, uint1
 	return naive_for_one(c) ? naive_open(n, c, port) : naive_unused(n, c, port);
 }
 
+/* Nothing is free but what rests: the oldest alone, or any that is left when all
+   have ended, where others hold the port at another address. */
+static void check_end_of_rests(const struct port_choice *c, uint16_t port)
+{
+	const uint16_t oldest = naive_end_rests(&run.n, c);
+	bool sharable = false;
+
+	for (uint16_t p = c->low; p <= c->high; p++)
+		sharable |= naive_sharable(&run.n, c, p);
+	if (oldest != 0)
+		require(port == oldest);
+	else if (port != 0)
+		require(naive_sharable(&run.n, c, port));
+	else
+		require(!sharable);
+}
+
 static void do_choose(void)
 {
 	struct minato_endpoint remote = { some_addr(), (uint16_t)(1 + below(6)) };
@@ -603,7 +620,7 @@ static void do_choose(void)
 		sharable |= naive_sharable(&run.n, &c, p);
 	}
 	if (!first && !sharable) {
-		require(port == naive_end_rests(&run.n, &c));
+		check_end_of_rests(&c, port);
 		return;
 	}
 	require(port >= c.low && port <= c.high);
