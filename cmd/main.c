@@ -56,7 +56,8 @@ int main(int argc, char **argv)
 		return unknown(argv[1]);
 	code = command->run(argc - 1, argv + 1);
 	if (fflush(stdout) || ferror(stdout)) {
-		cmd_say("cannot write the output");
+		if (code != CMD_FAILED) /* else the command has said it */
+			cmd_say("cannot write the output");
 		return CMD_FAILED;
 	}
 	return code;

@@ -144,4 +144,6 @@ if [ "$NET_REAL_ROOT" = 1 ] && ! grep -q INET_DIAG_DESTROY "$T/why"; then
 	ok "what a guest has with itself is closed by its kernel" until_true 5 no_ends
 fi
 has "a published port is not closed" "$(as_user "$M" ss -Kl --in web 2>&1)" "minato forward rm"
+is "a full disk: one sentence, and it is the list that could not be written" \
+	"$("$M" ss --json -a 2>&1 >/dev/full)" "minato: cannot write the list: Input/output error"
 finish
