@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define GENERATION_MASK 0x7fffffffu
+#define MARK 0x80000000u /* no index of a socket or entry is that large */
 
 const char *minato_chooser_name(enum minato_chooser chooser)
 {
@@ -56,7 +57,7 @@ uint64_t leases_handle(const struct minato *m, uint32_t index)
 {
 	const uint32_t generation = *generation_of(m, index) & GENERATION_MASK;
 
-	return (uint64_t)generation << 32 | (index + 1);
+	return (uint64_t)generation << 32 | MARK | (index + 1);
 }
 
 uint32_t leases_next(const struct minato *m, uint32_t from)
@@ -219,7 +220,7 @@ static void give_place(struct minato *m, const struct lease *lease,
 
 int minato_port_give(struct minato *m, uint64_t lease, bool proven_closed)
 {
-	const uint32_t index = (uint32_t)lease - 1;
+	const uint32_t index = ((uint32_t)lease & ~MARK) - 1;
 
 	if (!lent(m, index) || leases_handle(m, index) != lease)
 		return -EBADF;

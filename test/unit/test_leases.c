@@ -147,6 +147,25 @@ static void what_nothing_proves_closed_rests(void **state)
 	pair_end(&p);
 }
 
+/* Neither is ever taken for the other. */
+static void a_lease_is_no_socket(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	struct minato_owner owner;
+	uint64_t lease, s[2];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		s[i] = open_socket(p.a.m, MINATO_UDP);
+		take(p.a.m, towards("10.0.0.2", 53), &lease);
+		assert_int_equal(minato_owner_get(p.a.m, lease, &owner), -EBADF);
+		assert_int_equal(minato_close(p.a.m, lease), -EBADF);
+		assert_int_equal(minato_port_give(p.a.m, s[i], true), -EBADF);
+	}
+	assert_int_equal(minato_port_give(p.a.m, lease, true), 0);
+	pair_end(&p);
+}
+
 /* Who wants a port towards one destination takes it from one that rests for
    any, too. */
 static void no_rest_keeps_the_last_port(void **state)
@@ -295,6 +314,7 @@ int main(void)
 		cmocka_unit_test(given_back_it_is_free),
 		cmocka_unit_test(what_nothing_proves_closed_rests),
 		cmocka_unit_test(no_rest_keeps_the_last_port),
+		cmocka_unit_test(a_lease_is_no_socket),
 		cmocka_unit_test(leases_are_bounded),
 		cmocka_unit_test(wishes_that_mean_nothing_are_refused),
 		cmocka_unit_test(identifiers_are_lent_too),
