@@ -143,6 +143,9 @@ static void put_row(FILE *out, const struct view_row *row, const struct view_loo
 		put_program(out, row);
 	if (look->timers)
 		put_timer(out, row);
+	/* netstat knows one host; a row of ours stays as it has it. */
+	if (*row->guest)
+		fprintf(out, " %s", row->guest);
 	putc('\n', out);
 }
 
@@ -157,6 +160,8 @@ static void put_header(FILE *out, const struct view_look *look)
 		fputs(" PID/Program name    ", out);
 	if (look->timers)
 		fputs(" Timer", out);
+	if (!look->host_only)
+		fputs(" Guest", out);
 	putc('\n', out);
 }
 

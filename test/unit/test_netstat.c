@@ -173,10 +173,30 @@ static void timers_come_last(void **state)
 	}
 }
 
+/* What a guest has must not look like the host's. */
+static void rows_of_a_guest_say_so(void **state)
+{
+	struct view_row row = row_of("LISTEN", "0.0.0.0", 80, "0.0.0.0", 0);
+	struct view_look look = { .header = true };
+
+	(void)state;
+	snprintf(row.guest, sizeof(row.guest), "web");
+	assert_line(
+		&row, &look,
+		"Active Internet connections ()\n"
+		"Proto Recv-Q Send-Q Local Address           Foreign Address         State       "
+		"Guest\n"
+		"tcp        0      0 0.0.0.0:80              0.0.0.0:*               LISTEN      "
+		"web\n");
+}
+
 static void the_heading_says_which_rows(void **state)
 {
 	struct view_row guard = row_of("REFUSE", "127.0.0.1", 22, "127.0.0.2", 40000);
-	struct view_look look = { .header = true, .extended = true, .processes = true };
+	struct view_look look = { .header = true,
+				  .extended = true,
+				  .processes = true,
+				  .host_only = true };
 
 	(void)state;
 	look.title = "only servers";
@@ -196,6 +216,7 @@ int main(void)
 		cmocka_unit_test(long_names_of_ports_leave_something_of_the_address),
 		cmocka_unit_test(more_columns_come_with_flags),
 		cmocka_unit_test(timers_come_last),
+		cmocka_unit_test(rows_of_a_guest_say_so),
 		cmocka_unit_test(the_heading_says_which_rows),
 	};
 
