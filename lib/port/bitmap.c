@@ -52,6 +52,19 @@ static uint32_t ones(uint64_t v)
 	return (uint32_t)(v * UINT64_C(0x0101010101010101) >> 56);
 }
 
+void bitmap_from(struct bitmap *b, const uint64_t *words)
+{
+	memcpy(b->word, words, sizeof(b->word));
+	memset(b->group, 0, sizeof(b->group));
+	b->total = 0;
+	for (uint32_t w = 0; w < WORDS; w++) {
+		const uint32_t count = ones(words[w]);
+		b->count[w] = (uint8_t)count;
+		b->group[w / WORDS_PER_GROUP] += (uint16_t)count;
+		b->total += count;
+	}
+}
+
 /* Free bits in eight words: their counts, summed in lanes of 16 bits. */
 static uint32_t count_eight(const uint8_t *count)
 {

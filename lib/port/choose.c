@@ -158,58 +158,35 @@ static void add_tuples(const struct port_search *s, uint64_t *bits)
 	}
 }
 
-/* What of word `w` is neither shut nor, where those are used up, open. */
-static uint64_t left_in_word(const struct port_search *s, const uint64_t *shut,
-			     uint32_t w)
+/* No single entry of our address holds it, and no tuple keeps it. */
+static bool suits_beside(const struct port_search *s, uint16_t port)
 {
-	uint64_t word = ~shut[w];
-
-	if (s->shared)
-		word &= ~s->ledger->open.word[w];
-	if (w == s->low >> 6)
-		word &= UINT64_MAX << (s->low & 63);
-	if (w == s->high >> 6)
-		word &= UINT64_MAX >> (63 - (s->high & 63));
-	return word;
+	return !held(s, port) &&
+	       (!s->shared ||
+		!destination_has(s->t, s->destination, port));
 }
 
-/* Of that the first port that no single entry of our address holds and no
-   tuple keeps; 0: none. */
-static uint16_t first_of_word(const struct port_search *s, uint64_t word,
-			      uint32_t w)
-{
-	for (; word != 0; word &= word - 1) {
-		const uint32_t bit = (uint32_t)__builtin_ctzll(word);
-		const uint16_t port = (uint16_t)(w * 64 + bit);
-		if (!held(s, port) &&
-		    (!s->shared ||
-		     !destination_has(s->t, s->destination, port)))
-			return port;
-	}
-	return 0;
-}
-
-/* From the word of a random port on the first that nothing of our address
-   meets (as RFC 6056 3.3.1). */
+/* Uniformly among what nothing of our address meets. */
 static uint16_t choose_beside(const struct port_search *s)
 {
 	const uint32_t count = (uint32_t)s->high - s->low + 1;
-	const uint32_t first = s->low >> 6, last = s->high >> 6;
-	uint32_t w = (s->low + random_below(&s->t->random, count)) >> 6;
-	uint64_t shut[PORT_NUMBERS / 64];
-	uint16_t port = 0;
+	uint64_t bits[PORT_NUMBERS / 64];
+	struct bitmap left;
+	uint16_t port;
 
 	/* Mostly nothing is held at all. */
 	if (s->shared &&
 	    bitmap_count(&s->ledger->open, s->low, s->high) == count)
 		return 0;
-	ledger_ranges(s->t, s->space, &s->own, shut);
+	ledger_ranges(s->t, s->space, &s->own, bits);
 	if (!s->shared)
-		add_tuples(s, shut);
-	for (uint32_t i = first; i <= last && port == 0; i++) {
-		port = first_of_word(s, left_in_word(s, shut, w), w);
-		w = w == last ? first : w + 1;
-	}
+		add_tuples(s, bits);
+	for (uint32_t w = 0; w < PORT_NUMBERS / 64; w++)
+		bits[w] = ~bits[w] &
+			  ~(s->shared ? s->ledger->open.word[w] : 0);
+	bitmap_from(&left, bits);
+	while ((port = draw(s, &left)) != 0 && !suits_beside(s, port))
+		bitmap_take(&left, port);
 	return port;
 }
 

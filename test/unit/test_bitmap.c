@@ -29,6 +29,24 @@ static void zeroed_is_all_used(void **state)
 	assert_false(bitmap_free(&zero, 80));
 }
 
+static void is_made_of_words(void **state)
+{
+	static uint64_t words[1024];
+
+	(void)state;
+	words[0] = 1;
+	words[64] = UINT64_MAX;
+	words[1023] = UINT64_C(1) << 63;
+	bitmap_from(&b, words);
+	assert_int_equal(b.total, 66);
+	assert_int_equal(bitmap_count(&b, 0, 65535), 66);
+	assert_int_equal(bitmap_select(&b, 0, 0), 0);
+	assert_int_equal(bitmap_select(&b, 0, 64), 4096 + 63);
+	assert_int_equal(bitmap_select(&b, 0, 65), 65535);
+	bitmap_give(&b, 1);
+	assert_int_equal(bitmap_select(&b, 0, 1), 1);
+}
+
 static void take_and_give_are_seen(void **state)
 {
 	(void)state;
@@ -121,6 +139,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(starts_all_free, make),
 		cmocka_unit_test_setup(zeroed_is_all_used, make),
+		cmocka_unit_test_setup(is_made_of_words, make),
 		cmocka_unit_test_setup(take_and_give_are_seen, make),
 		cmocka_unit_test_setup(edges_of_words_and_groups, make),
 		cmocka_unit_test_setup(the_last_free_port_is_found, make),

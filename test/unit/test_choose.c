@@ -154,6 +154,24 @@ static void few_ports_outside_a_wide_range_are_found_evenly(void **state)
 		assert_true(count[i] > 850 && count[i] < 1150);
 }
 
+/* All ports lead elsewhere at another address: here they come as they would
+   without that. */
+static void a_range_at_another_address_is_no_hint(void **state)
+{
+	static bool seen[65536];
+	uint32_t distinct = 0;
+
+	(void)state;
+	added(at_local(entry_of(MINATO_KIND_FORWARD, 0, 65535), "10.0.0.9", 128));
+	for (int i = 0; i < 20000; i++) {
+		const uint16_t port = choose(towards("10.0.0.2", 80));
+		assert_true(port >= 1024);
+		distinct += !seen[port];
+		seen[port] = true;
+	}
+	assert_in_range(distinct, 16800, 17600); /* of 64,512 as dice fall */
+}
+
 static void forward_at_another_address_can_be_shared(void **state)
 {
 	(void)state;
@@ -295,6 +313,7 @@ int main(void)
 		CASE(forwards_are_never_chosen),
 		CASE(uplinks_and_guards_do_not_hold_ports),
 		CASE(few_ports_outside_a_wide_range_are_found_evenly),
+		CASE(a_range_at_another_address_is_no_hint),
 		CASE(forward_at_another_address_can_be_shared),
 		CASE(destinations_know_nothing_of_each_other),
 		CASE(each_destination_gets_every_port),
