@@ -119,16 +119,22 @@ static void put_leaks(FILE *out, const struct cmd_entropy_report *r)
 		c->tracking.stable_bits, c->tracking.destinations);
 }
 
+/* 0: no port came again. */
+static void put_distance(FILE *out, const char *what, const struct measure_reuse *reuse)
+{
+	if (reuse->least)
+		fprintf(out, "  %-34s %9u %9u %9u\n", what, reuse->least, reuse->p1,
+			reuse->median);
+	else
+		fprintf(out, "  %-34s %9s %9s %9s\n", what, "-", "-", "-");
+}
+
 static void put_reuse(FILE *out, const struct cmd_entropy_report *r)
 {
-	const struct measure_reuse *few = &r->certificate->chooser.reuse;
-	const struct measure_reuse *whole = &r->certificate->whole_reuse;
-
 	heading(out, r, "Picks until a port comes again, one destination");
 	fprintf(out, "  %-34s %9s %9s %9s\n", "", "least", "1 %", "median");
-	fprintf(out, "  %-34s %9u %9u %9u\n", "64 ports", few->least, few->p1, few->median);
-	fprintf(out, "  %-34s %9u %9u %9u\n", "64,512 ports", whole->least, whole->p1,
-		whole->median);
+	put_distance(out, "64 ports", &r->certificate->chooser.reuse);
+	put_distance(out, "64,512 ports", &r->certificate->whole_reuse);
 }
 
 static void put_cost(FILE *out, const struct cmd_entropy_report *r)

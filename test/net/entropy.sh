@@ -13,6 +13,7 @@ has "... and says so" "$text" '^permutation: meets the certificate$'
 is "... with nothing to complain of" "$(cat "$T/said")" ""
 has "a plot of successive ports" "$text" '^  \+-{60}\+$'
 has "every estimator has a line" "$text" 'LZ78Y predictor +[0-9.]+ +[0-9.]+ +[0-9.]+$'
+has "a port that never came again has no distance" "$text" '64,512 ports +- +- +-$'
 has "all ports are obtained" "$text" 'obtained for one destination: 64512 of 64512'
 is "no plot where none is wanted" "$(entropy --no-plot | grep -c -- '+---')" 0
 
