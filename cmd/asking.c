@@ -43,7 +43,7 @@ int cmd_client_open(struct cmd_client *client, const char *name, struct drive_er
 
 	*client = (struct cmd_client){ .fd = -1 };
 	if (snprintf(client->name, sizeof(client->name), "%s", name) >= (int)sizeof(client->name))
-		return drive_fail(error, ENOENT, "no guest is named %s", name);
+		return drive_fail(error, ENOENT, "no guest is called %s", name);
 	result = join(client, error);
 	if (result < 0)
 		return result;

@@ -254,7 +254,7 @@ int drive_runtime_connect(const char *name, struct drive_error *error)
 	if (result < 0)
 		return result;
 	if (!drive_runtime_name_ok(name))
-		return drive_fail(error, ENOENT, "no guest is named %s", name);
+		return drive_fail(error, ENOENT, "no guest is called %s", name);
 	result = address_of(&addr, directory, name, error);
 	if (result < 0)
 		return result;
@@ -266,7 +266,7 @@ int drive_runtime_connect(const char *name, struct drive_error *error)
 	if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0) {
 		bool gone = errno == ENOENT || errno == ECONNREFUSED;
 
-		result = gone ? drive_fail(error, ENOENT, "no guest is named %s", name) :
+		result = gone ? drive_fail(error, ENOENT, "no guest is called %s", name) :
 				drive_fail(error, errno, "%s: %s", addr.sun_path, strerror(errno));
 		close(fd);
 		return result;

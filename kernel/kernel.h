@@ -98,6 +98,7 @@ struct kernel_socket {
  */
 int kernel_sockets(const struct kernel_query *query,
 		   int (*each)(void *user, const struct kernel_socket *socket), void *user);
+
 /* ---- within.c: into the network namespace of a process ---- */
 
 #define KERNEL_IDS_MAX 32

@@ -129,4 +129,6 @@ ok "root reserves for the system" "$M" reserve add 2222 --note ssh2
 has "which others see" "$(listed)" "2222 tcp,udp system ssh2"
 has "and do not change" "$(reserve rm 2222 2>&1)" "root changes /etc/minato/reserved"
 umount /etc/minato
+has "a guest that there is not, in the words of every command" \
+	"$(as_user "$M" reserve list --in nosuch 2>&1)" "no guest is called nosuch"
 finish
