@@ -96,7 +96,8 @@ static int take(void *user, const struct kernel_socket *socket)
 	if (holder.hold == CMD_HOLD_TIME_WAIT)
 		holder.timer_ms = socket->timer_ms;
 	snprintf(holder.guest, sizeof(holder.guest), "%s", search->guest);
-	place = find_same(search->holders, &holder);
+	/* Who waits may be several programs at one port (SO_REUSEPORT): each is looked up. */
+	place = holder.hold >= CMD_HOLD_CONNECTION ? find_same(search->holders, &holder) : NULL;
 	if (place) {
 		place->count++;
 		return 0;
@@ -210,6 +211,30 @@ static int compare(const void *a, const void *b)
 	return order ? order : (x->inode < y->inode) - (x->inode > y->inode);
 }
 
+static void add_process(struct cmd_holder *holder, pid_t pid)
+{
+	uint32_t known = holder->processes < CMD_HOLDER_PIDS ? holder->processes : CMD_HOLDER_PIDS;
+
+	for (uint32_t i = 0; i < known; i++) {
+		if (holder->pids[i] == pid)
+			return;
+	}
+	if (known < CMD_HOLDER_PIDS)
+		holder->pids[known] = pid;
+	holder->processes++;
+}
+
+static void add_processes(struct cmd_holder *holder, const struct cmd_holder *other)
+{
+	const struct kernel_process *process = &other->process;
+
+	for (uint32_t i = 0; i < other->processes && i < CMD_HOLDER_PIDS; i++)
+		add_process(holder, other->pids[i]);
+	if (process->pid &&
+	    (!holder->process.pid || process->started_s < holder->process.started_s))
+		holder->process = *process;
+}
+
 /* Puts alike ones together, in a sorted list. */
 static void join(struct cmd_holders *holders)
 {
@@ -221,6 +246,7 @@ static void join(struct cmd_holders *holders)
 
 		if (last && same(last, next)) {
 			last->count += next->count;
+			add_processes(last, next);
 			if (next->timer_ms > last->timer_ms)
 				last->timer_ms = next->timer_ms;
 		} else {
@@ -230,21 +256,15 @@ static void join(struct cmd_holders *holders)
 	holders->count = kept;
 }
 
-/* A process may have the socket open more than once; its descriptors follow each other. */
 static void find_process(struct cmd_holder *holder, const struct kernel_owners *owners)
 {
 	const struct kernel_owner *owner = NULL;
-	pid_t before = 0;
 
 	while ((owner = kernel_owners_next(owners, holder->inode, owner)) != NULL) {
 		const struct kernel_process *process = owner->process;
 
-		if (process->pid == before)
-			continue;
-		before = process->pid;
-		if (holder->processes < CMD_HOLDER_PIDS)
-			holder->pids[holder->processes] = process->pid;
-		if (!holder->processes++ || process->started_s <= holder->process.started_s)
+		add_process(holder, process->pid);
+		if (!holder->process.pid || process->started_s <= holder->process.started_s)
 			holder->process = *process;
 	}
 }
@@ -282,8 +302,8 @@ int cmd_holders_find(struct cmd_holders *holders, const struct cmd_holders_query
 	}
 	if (holders->count)
 		qsort(holders->list, holders->count, sizeof(*holders->list), compare);
-	join(holders);
 	find_processes(holders);
+	join(holders);
 	if (query->host && !query->alone && holders->count)
 		each_guest(mark_guest, &search, NULL);
 	return 0;

@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,6 +117,56 @@ static void all_who_have_it_open(void **state)
 	close(ends[1]);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	close(copy);
+	close(fd);
+}
+
+static int share_port(uint16_t *port)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(*port) };
+	socklen_t length = sizeof(address);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+	int on = 1;
+
+	assert_true(fd >= 0);
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+	*port = ntohs(address.sin_port);
+	return fd;
+}
+
+/* SO_REUSEPORT: two sockets, of two programs, at one port; the second might be a thief. */
+static void all_who_share_it(void **state)
+{
+	struct cmd_holders holders;
+	uint16_t port = 0;
+	int fd = share_port(&port);
+	int ends[2];
+	pid_t child;
+	char byte;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		close(fd);
+		(void)share_port(&port);
+		(void)!write(ends[1], "x", 1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	find(&holders, port);
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	assert_int_equal(holders.count, 1);
+	assert_int_equal(holders.list[0].count, 2);
+	assert_int_equal(holders.list[0].processes, 2);
+	assert_int_equal(holders.list[0].pids[0] + holders.list[0].pids[1], getpid() + child);
+	cmd_holders_free(&holders);
+	close(ends[0]);
+	close(ends[1]);
 	close(fd);
 }
 
@@ -234,6 +285,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_listener_and_its_connections),
 		cmocka_unit_test(all_who_have_it_open),
+		cmocka_unit_test(all_who_share_it),
 		cmocka_unit_test(addresses_as_ss_has_them),
 		cmocka_unit_test(time_wait_is_nobodys),
 		cmocka_unit_test(protocols_are_two_worlds),
