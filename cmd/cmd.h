@@ -374,6 +374,14 @@ struct cmd_hand {
 	bool ready;
 };
 
+/* Who comes to the control socket, until the worker has him; admitting.c. */
+struct cmd_admitting {
+	int64_t watch; /* of the listener; 0: no worker is ready */
+	int spare;     /* a descriptor's place, to accept with when there is no other; -1: none */
+	bool said;     /* that somebody could not be taken in */
+	struct minato_time again; /* nobody is taken in until then */
+};
+
 /* ---- exporter.c: the process that serves a guest's metrics; cmd/metrics.h ---- */
 
 struct cmd_exporter {
@@ -418,7 +426,7 @@ struct cmd_harbour {
 	struct minato_time deaths[CMD_DEATHS_MAX]; /* of workers, the latest last */
 	char hand_end[64];			   /* how the last one died, until it is said */
 	struct minato_time orphans_again;
-	int64_t listener_watch;
+	struct cmd_admitting admitting;
 	struct cmd_passing passing;
 	int64_t end_watch, ear_watch;
 	struct cmd_detach detach;
@@ -463,6 +471,19 @@ int cmd_hand_await(struct cmd_harbour *harbour, struct drive_error *error);
 int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind);
 /* Ends the worker, and waits until it is gone. */
 void cmd_hand_end(struct cmd_harbour *harbour);
+
+/* ---- admitting.c: the keeper takes in who comes to the control socket ---- */
+
+/* Before anything else of it, and its end. */
+void cmd_admitting_begin(struct cmd_harbour *harbour);
+void cmd_admitting_end(struct cmd_harbour *harbour);
+/* A worker is ready for clients; there is none any more. */
+void cmd_admitting_start(struct cmd_harbour *harbour);
+void cmd_admitting_stop(struct cmd_harbour *harbour);
+/* The worker has read: there is room for more. */
+void cmd_admitting_go_on(struct cmd_harbour *harbour);
+/* What is due; returns when it is next. */
+struct minato_time cmd_admitting_turn(struct cmd_harbour *harbour, struct minato_time now);
 
 /* ---- binding.c: the keeper binds ports while the guest runs ---- */
 

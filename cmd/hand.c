@@ -13,13 +13,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "kernel/kernel.h"
-
 #define NS_PER_MS INT64_C(1000000)
 /* What a worker may say in its life: a report of a sanitizer is the longest of use. */
 #define SAID_MAX 65536u
-/* Accepted in one turn, so that a flood of clients does not hold up signals. */
-#define ACCEPTS_PER_TURN 8
 /* How long a worker that was told to end may take. */
 #define END_MS 1000
 
@@ -74,9 +70,7 @@ static void forget_hand(struct cmd_harbour *harbour)
 		drive_loop_remove(harbour->loop, hand->channel_watch);
 	if (hand->saying_watch > 0)
 		drive_loop_remove(harbour->loop, hand->saying_watch);
-	if (harbour->listener_watch > 0)
-		drive_loop_remove(harbour->loop, harbour->listener_watch);
-	harbour->listener_watch = 0;
+	cmd_admitting_stop(harbour);
 	if (hand->pidfd >= 0)
 		close(hand->pidfd);
 	if (hand->channel >= 0)
@@ -192,65 +186,6 @@ int cmd_hand_await(struct cmd_harbour *harbour, struct drive_error *error)
 	return drive_fail(error, EPIPE, "the process for the traffic %s while it started", how);
 }
 
-/* ---- clients of the control socket ---- */
-
-/* What it has not yet read leaves room for more. */
-static bool has_room(const struct cmd_hand *hand)
-{
-	struct pollfd room = { .fd = hand->channel, .events = POLLOUT };
-
-	return poll(&room, 1, 0) > 0 && room.revents & POLLOUT;
-}
-
-/* Who asks, as far as /proc tells; by now the process may be another one's. */
-static void describe(struct minato_owner *client, pid_t pid)
-{
-	struct kernel_process process;
-
-	*client = (struct minato_owner){ .uid = MINATO_UID_NONE, .pid = (uint32_t)pid };
-	if (pid <= 0 || kernel_process_read(&process, pid) < 0)
-		return;
-	client->uid = process.uid;
-	client->started_s = process.started_s;
-	(void)snprintf(client->program, sizeof(client->program), "%s", process.program);
-}
-
-static bool admit_one(struct cmd_harbour *harbour)
-{
-	struct cmd_message message = { .kind = CMD_TELL_CLIENT };
-	pid_t peer;
-	int fd = accept4(harbour->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	/* Here, where ids have a meaning: the worker sees none. */
-	if (drive_runtime_peer(fd, &peer) == 0) {
-		harbour->admitted = drive_now();
-		describe(&message.client, peer);
-		(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
-	}
-	close(fd);
-	return true;
-}
-
-static void listener_ready(void *user, uint32_t events)
-{
-	struct cmd_harbour *harbour = user;
-	struct cmd_hand *hand = &harbour->hand;
-
-	(void)events;
-	for (int i = 0; i < ACCEPTS_PER_TURN; i++) {
-		if (!has_room(hand)) {
-			/* Clients wait in the backlog until it has read. */
-			drive_loop_modify(harbour->loop, harbour->listener_watch, 0);
-			drive_loop_modify(harbour->loop, hand->channel_watch, EPOLLIN | EPOLLOUT);
-			return;
-		}
-		if (!admit_one(harbour))
-			return;
-	}
-}
-
 /* ---- what it asks ---- */
 
 static void kill_hand(struct cmd_harbour *harbour)
@@ -273,8 +208,7 @@ static void get_ready(struct cmd_harbour *harbour, const struct cmd_message *mes
 	hand->ready = true;
 	if (relay_publish_has(&harbour->publish, RELAY_AUTO))
 		(void)cmd_binding_listeners(harbour);
-	harbour->listener_watch =
-		drive_loop_add(harbour->loop, harbour->listener, EPOLLIN, listener_ready, harbour);
+	cmd_admitting_start(harbour);
 	if (harbour->hand_end[0]) {
 		cmd_say("the process that carried the traffic %s; restarted, open connections "
 			"were reset",
@@ -365,7 +299,7 @@ static void channel_ready(void *user, uint32_t events)
 
 	if (events & EPOLLOUT) {
 		drive_loop_modify(harbour->loop, hand->channel_watch, EPOLLIN);
-		drive_loop_modify(harbour->loop, harbour->listener_watch, EPOLLIN);
+		cmd_admitting_go_on(harbour);
 	}
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !hear_message(harbour)) {
 		drive_loop_remove(harbour->loop, hand->channel_watch);

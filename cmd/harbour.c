@@ -64,21 +64,28 @@ static void guest_said(void *user, uint32_t events)
 		drive_loop_remove(harbour->loop, harbour->ear_watch);
 }
 
+static struct minato_time earlier(struct minato_time a, struct minato_time b)
+{
+	return a.ns < b.ns ? a : b;
+}
+
 /* What is to be done at a time. */
 static struct minato_time turn(void *user, struct minato_time now)
 {
 	struct cmd_harbour *harbour = user;
+	struct minato_time next = cmd_admitting_turn(harbour, now);
 
 	if (now.ns >= harbour->orphans_again.ns) {
 		harbour->orphans_again = MINATO_NEVER;
 		if (harbour->hand.ready)
 			(void)cmd_orphans_tell(harbour);
 	}
+	next = earlier(next, harbour->orphans_again);
 	if (!harbour->ending)
-		return harbour->orphans_again;
+		return next;
 	if (now.ns >= harbour->ending_until.ns)
 		drive_loop_stop(harbour->loop, 0);
-	return harbour->ending_until;
+	return earlier(next, harbour->ending_until);
 }
 
 /* What asks an attachment to end; there is no command that could mean something else by it. */
@@ -124,6 +131,7 @@ static void prepare(struct cmd_harbour *harbour)
 	harbour->hand = (struct cmd_hand){ .pid = -1, .pidfd = -1, .channel = -1, .saying = -1 };
 	harbour->netns = -1;
 	harbour->orphans_again = MINATO_NEVER;
+	cmd_admitting_begin(harbour);
 	harbour->passing = (struct cmd_passing){
 		.pass = pass, .user = harbour, .alone = harbour->target, .terminal = -1
 	};
@@ -217,6 +225,7 @@ static void close_guest(struct cmd_harbour *harbour)
 		close(harbour->guest.tap);
 	if (harbour->netns >= 0)
 		close(harbour->netns);
+	cmd_admitting_end(harbour);
 }
 
 void cmd_harbour_close(struct cmd_harbour *harbour)

@@ -213,6 +213,22 @@ as_user "$M" ss --in host >"$T/two"
 wait "$first"
 is "two commands at once" "$?/$(grep -c '^host ' "$T/one")" 0/1
 is "and the worker is the same" "$(grep -c 'killed by' "$T/guest-host.log")" 0
+# A keeper that may have no descriptor more. The limit is below all that it has: nothing it could
+# give up helps.
+host=$(keeper_of host)
+ticks() { awk '{ print $14 + $15 }' "/proc/$host/stat"; }
+as_user prlimit --pid "$host" --nofile=3:
+as_user "$M" ps >"$T/patient" 2>&1 &
+patient=$!
+sleep 0.2
+before=$(ticks)
+sleep 1
+ok "a keeper without descriptors does not spin" test "$(($(ticks) - before))" -lt 20
+as_user prlimit --pid "$host" --nofile=1024:
+wait "$patient"
+is "who asked is answered once there are some" "$(grep -c '^host ' "$T/patient")" 1
+is "it is said once" "$(grep -c 'must wait: Too many open files' "$T/guest-host.log")" 1
+
 if [ "$NET_REAL_ROOT" = 1 ]; then
 	is "root is answered" "$(XDG_RUNTIME_DIR=$T/user/run "$M" ps 2>&1 | grep -c '^host ')" 0
 	ok "root is answered on the socket itself" python3 - "$T/user/run/minato/host.sock" <<-'X'

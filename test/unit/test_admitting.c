@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The keeper takes in who comes to the control socket, short of descriptors or not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+
+#define FDS_MAX 200
+
+static struct cmd_harbour harbour;
+static struct sockaddr_un name;
+static socklen_t name_size;
+static int worker; /* its end of the channel */
+static struct rlimit limit;
+
+static struct minato_time turn(void *user, struct minato_time now)
+{
+	return cmd_admitting_turn(user, now);
+}
+
+static void channel_ready(void *user, uint32_t events)
+{
+	struct cmd_harbour *h = user;
+
+	if (!(events & EPOLLOUT))
+		return;
+	drive_loop_modify(h->loop, h->hand.channel_watch, EPOLLIN);
+	cmd_admitting_go_on(h);
+}
+
+static int fresh(void **state)
+{
+	int ends[2];
+
+	(void)state;
+	memset(&harbour, 0, sizeof(harbour));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(cmd_channel_pair(ends), 0);
+	harbour.hand.channel = ends[0];
+	harbour.hand.ready = true;
+	worker = ends[1];
+	/* A name that the kernel chooses. */
+	name = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	harbour.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(harbour.listener, (struct sockaddr *)&name, sizeof(sa_family_t)), 0);
+	name_size = sizeof(name);
+	assert_int_equal(getsockname(harbour.listener, (struct sockaddr *)&name, &name_size), 0);
+	assert_int_equal(listen(harbour.listener, 128), 0);
+	assert_int_equal(drive_loop_new(&harbour.loop), 0);
+	assert_int_equal(drive_loop_hook(harbour.loop, turn, &harbour), 0);
+	harbour.hand.channel_watch = drive_loop_add(harbour.loop, harbour.hand.channel, EPOLLIN,
+						    channel_ready, &harbour);
+	cmd_admitting_begin(&harbour);
+	cmd_admitting_start(&harbour);
+	return 0;
+}
+
+static int clean(void **state)
+{
+	(void)state;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cmd_admitting_end(&harbour);
+	drive_loop_free(harbour.loop);
+	close(harbour.listener);
+	close(harbour.hand.channel);
+	close(worker);
+	return 0;
+}
+
+static int come(void)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&name, name_size), 0);
+	return fd;
+}
+
+/* Turns for so long; how often. */
+static int turn_for(int ms)
+{
+	const struct minato_time until = { drive_now().ns + ms * INT64_C(1000000) };
+	int turns = 0;
+
+	while (drive_now().ns < until.ns) {
+		assert_true(drive_loop_turn(harbour.loop, until) >= 0);
+		turns++;
+	}
+	return turns;
+}
+
+/* The client that the worker is given; its socket, -1 where none has come. */
+static int given(struct cmd_message *message)
+{
+	int fds[CMD_CHANNEL_FDS_MAX];
+	uint32_t kind;
+	size_t count;
+
+	if (cmd_channel_peek(worker, &kind) < 0)
+		return -1;
+	assert_int_equal(cmd_channel_receive(worker, message, fds, &count), 1);
+	assert_int_equal(message->kind, CMD_TELL_CLIENT);
+	assert_int_equal(count, 1);
+	return fds[0];
+}
+
+static bool is_given(void)
+{
+	struct cmd_message message;
+	int fd = given(&message);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void worker_gets_who_comes(void **state)
+{
+	struct cmd_message message;
+	int client = come();
+	char text[4] = "";
+	int fd;
+
+	(void)state;
+	assert_int_equal(send(client, "{}\n", 3, 0), 3);
+	turn_for(20);
+	fd = given(&message);
+	assert_true(fd >= 0);
+	assert_int_equal(message.client.pid, getpid());
+	assert_int_equal(message.client.uid, getuid());
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 3);
+	close(fd);
+	close(client);
+}
+
+static void last_descriptor_is_kept_for_who_comes(void **state)
+{
+	int client = come();
+	int second = come();
+	int fds[FDS_MAX];
+	size_t count = 0;
+
+	(void)state;
+	assert_int_equal(send(client, "{}\n", 3, 0), 3);
+	assert_int_equal(send(second, "{}\n", 3, 0), 3);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 64, limit.rlim_max }), 0);
+	while (count < FDS_MAX && (fds[count] = dup(client)) >= 0)
+		count++;
+	assert_int_equal(errno, EMFILE);
+	turn_for(20);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_true(is_given());
+	assert_true(is_given());
+	assert_false(harbour.admitting.said);
+	cmd_channel_drop(fds, count);
+	close(client);
+	close(second);
+}
+
+static void without_any_it_waits_and_does_not_spin(void **state)
+{
+	int client = come();
+
+	(void)state;
+	assert_int_equal(send(client, "{}\n", 3, 0), 3);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 3, limit.rlim_max }), 0);
+	assert_in_range(turn_for(350), 1, 12);
+	assert_true(harbour.admitting.said);
+	assert_false(is_given());
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	turn_for(150);
+	assert_true(is_given());
+	close(client);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(worker_gets_who_comes, fresh, clean),
+		cmocka_unit_test_setup_teardown(last_descriptor_is_kept_for_who_comes, fresh,
+						clean),
+		cmocka_unit_test_setup_teardown(without_any_it_waits_and_does_not_spin, fresh,
+						clean),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
