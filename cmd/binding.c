@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <linux/nsfs.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -196,11 +197,33 @@ void cmd_binding_release(struct cmd_harbour *harbour, const struct cmd_message *
 	relay_publish_free(&wanted);
 }
 
+/* For the next worker, to which named ports look as if they had been there before. */
+static void note_standing(struct cmd_harbour *harbour)
+{
+	const struct relay_publish *list = &harbour->publish;
+	struct relay_spec *stood = calloc(list->spec_count + 1, sizeof(*stood));
+	size_t count = 0;
+
+	for (size_t i = 0; stood && i < list->spec_count; i++) {
+		if (list->specs[i].automatic)
+			stood[count++] = list->specs[i];
+	}
+	/* One that died too early to publish anything adds nothing to what is known. */
+	if (count == 0) {
+		free(stood);
+		return;
+	}
+	free(harbour->stood);
+	harbour->stood = stood;
+	harbour->stood_count = count;
+}
+
 void cmd_binding_forget(struct cmd_harbour *harbour)
 {
 	struct relay_publish *list = &harbour->publish;
 	size_t i = 0;
 
+	note_standing(harbour);
 	relay_publish_free(&harbour->pending);
 	while (i < list->spec_count) {
 		struct relay_spec spec = list->specs[i];

@@ -413,6 +413,9 @@ struct cmd_harbour {
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
 	size_t pending_sent;
 	bool pending_auto, pending_bound;
+	/* What was published for ports that the guest opened, when the last worker died. */
+	struct relay_spec *stood;
+	size_t stood_count;
 	struct drive_reserved reserved;
 	uint32_t refusals;	     /* of ports that the guest opened, said so far */
 	struct minato_time admitted; /* when the latest client was */

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
@@ -234,6 +235,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 		close_guest(harbour);
 	relay_publish_free(&harbour->publish);
 	relay_publish_free(&harbour->pending);
+	free(harbour->stood);
 	drive_reserved_free(&harbour->reserved);
 	cmd_exporter_end(&harbour->exporter);
 	/* While the socket still listens, nobody takes its name for a dead one's. */

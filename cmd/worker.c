@@ -190,11 +190,14 @@ static void end_soon(struct cmd_worker *worker, int64_t ns)
 
 static void take_listeners(struct cmd_worker *worker, const struct cmd_message *message, int fd)
 {
+	struct cmd_harbour *harbour = worker->harbour;
 	struct drive_listeners listeners = message->listeners;
 
 	listeners.fd = fd;
-	if (fd >= 0)
-		(void)relay_auto_listeners(worker->relay, &listeners);
+	if (fd < 0 || relay_auto_listeners(worker->relay, &listeners) < 0)
+		return;
+	while (harbour->stood_count > 0)
+		relay_auto_stood(worker->relay, &harbour->stood[--harbour->stood_count]);
 }
 
 /* What it asks for is this guest's. */

@@ -27,6 +27,7 @@ struct open_port {
 	uint8_t families; /* as it is published */
 	uint8_t seen;	  /* as the guest has it now; 0: closed */
 	bool refused;	  /* the host has it not: said already */
+	bool stood;	  /* it was published since the guest has it open */
 	uint16_t port;
 	uint32_t forward; /* 0: none */
 	int64_t next_ns;  /* not asked for before */
@@ -105,21 +106,29 @@ static struct open_port *find(struct relay_auto *a, uint8_t protocol, uint16_t p
 	return NULL;
 }
 
+/* Its place, the next one where it has none; NULL: there are too many. */
+static struct open_port *place(struct relay_auto *a, uint8_t protocol, uint16_t number)
+{
+	struct open_port *port = find(a, protocol, number);
+
+	if (port || a->count == PORTS_MAX)
+		return port;
+	port = &a->ports[a->count++];
+	*port = (struct open_port){ .protocol = protocol, .port = number };
+	return port;
+}
+
 static void see(struct relay *relay, const struct drive_listener *l)
 {
 	struct relay_auto *a = relay->automatic;
-	struct open_port *port = find(a, l->protocol, l->port);
+	struct open_port *port;
 	uint8_t families = families_of(relay, l);
 
 	if (!families || is_client(a, l) || !auto_spec(relay, l->protocol, l->port))
 		return;
-	if (!port) {
-		if (a->count == PORTS_MAX)
-			return;
-		port = &a->ports[a->count++];
-		*port = (struct open_port){ .protocol = l->protocol, .port = l->port };
-	}
-	port->seen |= families;
+	port = place(a, l->protocol, l->port);
+	if (port)
+		port->seen |= families;
 }
 
 static void look(struct relay *relay, uint8_t protocol)
@@ -174,8 +183,11 @@ static bool make_spec(const struct relay *relay, const struct open_port *port,
 	return true;
 }
 
-/* Named ports go before: those at the host's port, and those that lead to the guest's. */
-static bool is_named(const struct relay *relay, const struct relay_spec *spec)
+/*
+ * Named ports go before: those at the host's port, and those that lead to the guest's unless they
+ * were named when it was published already.
+ */
+static bool is_named(const struct relay *relay, const struct relay_spec *spec, bool stood)
 {
 	for (const struct relay_forward *f = relay->forwards; f; f = f->next) {
 		if (f->gone || f->automatic || !(f->spec.protocols & spec->protocols))
@@ -185,7 +197,7 @@ static bool is_named(const struct relay *relay, const struct relay_spec *spec)
 		if (f->spec.sort != RELAY_PORTS)
 			continue;
 		if (relay_spec_meets(&f->spec, spec) ||
-		    (spec->guest >= f->spec.guest &&
+		    (!stood && spec->guest >= f->spec.guest &&
 		     spec->guest - f->spec.guest <= f->spec.last - f->spec.first))
 			return true;
 	}
@@ -211,7 +223,7 @@ static void publish(struct relay *relay, struct open_port *port)
 	struct relay_spec spec;
 
 	if (a->asked || port->forward || port->next_ns > relay->now.ns ||
-	    !make_spec(relay, port, &spec) || is_named(relay, &spec))
+	    !make_spec(relay, port, &spec) || is_named(relay, &spec, port->stood))
 		return;
 	port->spec = spec;
 	port->next_ns = relay->now.ns + RETRY_NS;
@@ -284,6 +296,7 @@ void relay_auto_opened(struct relay *relay, struct relay_publish *bound)
 	if (result == 0) {
 		port->forward = last + 1;
 		port->refused = false;
+		port->stood = true;
 		a->changed_ns = relay->now.ns;
 		forward_of(relay, port->forward)->automatic = true;
 		relay->carried.forwards_ever++;
@@ -317,6 +330,16 @@ int relay_auto_listeners(struct relay *relay, const struct drive_listeners *list
 	a->changed_ns = relay->now.ns;
 	relay->automatic = a;
 	return 0;
+}
+
+void relay_auto_stood(struct relay *relay, const struct relay_spec *spec)
+{
+	struct open_port *port =
+		place(relay->automatic, spec->protocols & RELAY_TCP ? MINATO_TCP : MINATO_UDP,
+		      spec->guest);
+
+	if (port)
+		port->stood = true;
 }
 
 void auto_free(struct relay *relay)

@@ -263,6 +263,11 @@ void relay_nameservers(struct relay *relay, const struct nameserver *list, size_
  * Without it -p auto publishes nothing. 0, or -1 when memory is out.
  */
 int relay_auto_listeners(struct relay *relay, const struct drive_listeners *listeners);
+/*
+ * After it: a port of the guest that a relay before this one had published by itself. As there, a
+ * forward that was named later and leads to that port does not stand in its way.
+ */
+void relay_auto_stood(struct relay *relay, const struct relay_spec *spec);
 /* The answer to port_open: the list with its one spec bound, or NULL where that failed. */
 void relay_auto_opened(struct relay *relay, struct relay_publish *bound);
 

@@ -252,6 +252,7 @@ print(json.load(sys.stdin)["guests"][0]["pid"])')" -f minato | head -n 1)
 kill -9 "$worker"
 ok "a new worker has what was added" until_true 10 equal_ask 2400 2120
 ok "and what the guest opened" until_true 10 equal_ask 2122 2122
+ok "also where a forward leads to it that was named later" until_true 10 equal_ask 2120 2120
 is "but not what was removed" "$(ask_peer $HOST4 9)" ECONNREFUSED
 as_user "$M" stop auto
 

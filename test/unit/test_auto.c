@@ -297,6 +297,26 @@ static void named_ports_go_before(void **state)
 	close(c);
 }
 
+/* Under the relay before this one it stood, and the forward was named while it did. */
+static void named_later_does_not_take_away(void **state)
+{
+	const struct relay_spec spec = { .protocols = RELAY_TCP, .guest = 8080 };
+	int fd;
+
+	NEED_NETNS();
+	publish("auto,8082:8080");
+	relay_auto_stood(w.relay, &spec);
+	fd = guest_has(SOCK_STREAM, "0.0.0.0", 8080);
+	UNTIL(stands(8080));
+	/* For a port that is opened anew it was there before. */
+	close(fd);
+	UNTIL(!stands(8080));
+	fd = guest_has(SOCK_STREAM, "0.0.0.0", 8080);
+	wait_a_look();
+	assert_false(stands(8080));
+	close(fd);
+}
+
 static void taken_is_asked_for_again(void **state)
 {
 	int holder;
@@ -367,6 +387,7 @@ int main(void)
 		AUTO(left_out),
 		AUTO(udp_services_only),
 		AUTO(named_ports_go_before),
+		AUTO(named_later_does_not_take_away),
 		AUTO(taken_is_asked_for_again),
 		AUTO(closed_before_the_answer),
 		AUTO(ends_with_its_forward),

@@ -27,6 +27,7 @@ static int clean(void **state)
 	(void)state;
 	relay_publish_free(&harbour.publish);
 	relay_publish_free(&harbour.pending);
+	free(harbour.stood);
 	close(harbour.hand.channel);
 	close(worker);
 	return 0;
@@ -230,6 +231,11 @@ static void the_guests_ports_go_with_the_worker(void **state)
 	assert_int_equal(bind_errno(8080), EADDRINUSE);
 	assert_int_equal(bind_errno(8081), 0);
 	assert_int_equal(bind_errno(8082), 0);
+	/* The next one is told what stood. */
+	assert_int_equal(harbour.stood_count, 1);
+	assert_int_equal(harbour.stood[0].guest, 8081);
+	cmd_binding_forget(&harbour);
+	assert_int_equal(harbour.stood_count, 1);
 }
 
 static void not_unless_somebody_asked(void **state)
