@@ -372,6 +372,7 @@ struct cmd_hand {
 	int64_t pid_watch, channel_watch, saying_watch;
 	uint32_t said; /* bytes it has said; beyond a bound nobody listens */
 	bool ready;
+	struct minato_time until; /* ready by then, or killed */
 };
 
 /* Who comes to the control socket, until the worker has him; admitting.c. */
@@ -464,12 +465,20 @@ void cmd_harbour_close(struct cmd_harbour *harbour);
 
 /* ---- hand.c: the keeper's worker: start, messages, death ---- */
 
+/* How long a worker may take to get ready: a thousand times what it needs. */
+#define CMD_START_MS 20000
+
 /* Forks a worker, which sets itself up and waits. 0 or negative errno with a text. */
 int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error);
 /* Gives it what it begins with; the guest must be made. */
 int cmd_hand_begin(struct cmd_harbour *harbour);
-/* Waits until the first worker is ready, and watches it from now on. 0, or its error. */
-int cmd_hand_await(struct cmd_harbour *harbour, struct drive_error *error);
+/*
+ * Begins with the first worker, waits until it is ready, but not longer than so many milliseconds,
+ * and watches it from now on. 0, or its error; then there is none any more.
+ */
+int cmd_hand_await(struct cmd_harbour *harbour, int patience_ms, struct drive_error *error);
+/* Kills a later one that does not get ready in time; returns when that is due. */
+struct minato_time cmd_hand_turn(struct cmd_harbour *harbour, struct minato_time now);
 /* Sends a message without more, to a worker that is ready. */
 int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind);
 /* Ends the worker, and waits until it is gone. */

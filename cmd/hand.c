@@ -134,6 +134,7 @@ int cmd_hand_begin(struct cmd_harbour *harbour)
 	};
 	int result = cmd_channel_send(harbour->hand.channel, &message, &guest->tap, 1);
 
+	harbour->hand.until.ns = drive_now().ns + CMD_START_MS * NS_PER_MS;
 	if (result < 0)
 		return result;
 	nameservers_look(&harbour->nameservers, drive_now());
@@ -163,14 +164,28 @@ static int reap(struct cmd_harbour *harbour)
 	return status;
 }
 
-int cmd_hand_await(struct cmd_harbour *harbour, struct drive_error *error)
+static void kill_hand(struct cmd_harbour *harbour)
 {
+	(void)pidfd_send_signal(harbour->hand.pidfd, SIGKILL, NULL, 0);
+}
+
+int cmd_hand_await(struct cmd_harbour *harbour, int patience_ms, struct drive_error *error)
+{
+	struct pollfd word = { .fd = harbour->hand.channel, .events = POLLIN };
 	struct cmd_message message = { .kind = 0 };
 	int fds[CMD_CHANNEL_FDS_MAX];
 	size_t count = 0;
 	char how[64];
 
 	(void)cmd_hand_begin(harbour);
+	if (poll(&word, 1, patience_ms) == 0) {
+		kill_hand(harbour);
+		(void)reap(harbour);
+		return drive_fail(error, ETIMEDOUT,
+				  "the process for the traffic was not ready after %d seconds, and "
+				  "was killed",
+				  patience_ms / 1000);
+	}
 	if (cmd_channel_receive(harbour->hand.channel, &message, fds, &count) == 1 &&
 	    message.kind == CMD_ASK_READY && !count) {
 		message.text.text[sizeof(message.text.text) - 1] = 0;
@@ -181,17 +196,12 @@ int cmd_hand_await(struct cmd_harbour *harbour, struct drive_error *error)
 		return 0;
 	}
 	cmd_channel_drop(fds, count);
-	(void)pidfd_send_signal(harbour->hand.pidfd, SIGKILL, NULL, 0);
+	kill_hand(harbour);
 	end_text(reap(harbour), how, sizeof(how));
 	return drive_fail(error, EPIPE, "the process for the traffic %s while it started", how);
 }
 
 /* ---- what it asks ---- */
-
-static void kill_hand(struct cmd_harbour *harbour)
-{
-	(void)pidfd_send_signal(harbour->hand.pidfd, SIGKILL, NULL, 0);
-}
 
 static void get_ready(struct cmd_harbour *harbour, const struct cmd_message *message)
 {
@@ -375,6 +385,21 @@ static void watch_hand(struct cmd_harbour *harbour)
 		drive_loop_add(harbour->loop, hand->channel, EPOLLIN, channel_ready, harbour);
 	hand->saying_watch =
 		drive_loop_add(harbour->loop, hand->saying, EPOLLIN, hand_speaks, harbour);
+}
+
+struct minato_time cmd_hand_turn(struct cmd_harbour *harbour, struct minato_time now)
+{
+	struct cmd_hand *hand = &harbour->hand;
+
+	if (hand->pid <= 0 || hand->ready)
+		return MINATO_NEVER;
+	if (now.ns < hand->until.ns)
+		return hand->until;
+	hand->until = MINATO_NEVER;
+	cmd_say("the process for the traffic was not ready after %d seconds: it is replaced",
+		CMD_START_MS / 1000);
+	kill_hand(harbour);
+	return MINATO_NEVER;
 }
 
 int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind)

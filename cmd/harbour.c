@@ -74,7 +74,8 @@ static struct minato_time earlier(struct minato_time a, struct minato_time b)
 static struct minato_time turn(void *user, struct minato_time now)
 {
 	struct cmd_harbour *harbour = user;
-	struct minato_time next = cmd_admitting_turn(harbour, now);
+	struct minato_time next =
+		earlier(cmd_admitting_turn(harbour, now), cmd_hand_turn(harbour, now));
 
 	if (now.ns >= harbour->orphans_again.ns) {
 		harbour->orphans_again = MINATO_NEVER;
@@ -190,7 +191,7 @@ int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 	if (result < 0)
 		return result;
 	keep_netns(harbour);
-	result = cmd_hand_await(harbour, error);
+	result = cmd_hand_await(harbour, CMD_START_MS, error);
 	if (result < 0)
 		return result;
 	result = watch_guest(harbour);
