@@ -71,6 +71,15 @@ int cmd_capture_create(struct cmd_capturing *capturing, struct drive_error *erro
 	return 0;
 }
 
+void cmd_capture_mend(const struct cmd_capturing *capturing)
+{
+	int result = capturing->fd ? drive_capture_mend(capturing->fd) : 0;
+
+	if (result < 0)
+		cmd_say("--capture: whether the last packet in %s is whole cannot be seen: %s",
+			capturing->path, strerror(-result));
+}
+
 /* unsealed: dup */
 int cmd_capture_begin(struct drive_capture **capture, const struct cmd_capturing *capturing)
 {

@@ -344,6 +344,8 @@ int cmd_capture_plan(struct cmd_capturing *capturing, const struct cmd_network *
 		     const struct cmd_command *command);
 /* Opens the file, if there is to be one; 0 or negative errno with a text. */
 int cmd_capture_create(struct cmd_capturing *capturing, struct drive_error *error);
+/* A worker has died: leaves the file whole, for its reader and for the next one. */
+void cmd_capture_mend(const struct cmd_capturing *capturing);
 /* In the worker: begins to write; *capture stays NULL if there is no file. 0 or negative errno. */
 int cmd_capture_begin(struct drive_capture **capture, const struct cmd_capturing *capturing);
 /* At each turn of the loop: writes what is due, and says why it has stopped. */

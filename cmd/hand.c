@@ -161,6 +161,8 @@ static int reap(struct cmd_harbour *harbour)
 	while (hand->said < SAID_MAX && hear_some(hand))
 		;
 	forget_hand(harbour);
+	if (status)
+		cmd_capture_mend(&harbour->capturing);
 	return status;
 }
 

@@ -120,6 +120,61 @@ void drive_capture_clear(int fd)
 	(void)!ftruncate(fd, 0);
 }
 
+/* The end of the last whole block; -EINVAL: these are not blocks of ours. */
+static int64_t find_end(int fd, int64_t size)
+{
+	/* Many blocks are looked at with one call. */
+	static uint8_t window[65536];
+	int64_t start = 0;
+	int64_t filled = 0;
+	int64_t at = 0;
+
+	while (size - at >= 8) {
+		uint32_t head[2]; /* type and length */
+
+		if (at < start || at + 8 > start + filled) {
+			start = at;
+			filled = pread(fd, window, sizeof(window), at);
+			if (filled < 8)
+				return filled < 0 ? -errno : -EIO;
+		}
+		memcpy(head, window + (at - start), sizeof(head));
+		if ((at == 0 && head[0] != SECTION_HEADER) || head[1] < 12 || head[1] % 4)
+			return -EINVAL;
+		if (head[1] > size - at)
+			break;
+		at += head[1];
+	}
+	return at;
+}
+
+int drive_capture_mend(int fd)
+{
+	struct stat info;
+	char path[32];
+	int64_t end;
+	int readable;
+
+	if (fstat(fd, &info) < 0)
+		return -errno;
+	if (!S_ISREG(info.st_mode))
+		return 0;
+	/* Ours is for writing. */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	readable = open(path, O_RDONLY | O_CLOEXEC);
+	if (readable < 0)
+		return -errno;
+	end = find_end(readable, info.st_size);
+	close(readable);
+	if (end == -EINVAL)
+		return 0;
+	if (end < 0)
+		return (int)end;
+	if (end < info.st_size && ftruncate(fd, end) < 0)
+		return -errno;
+	return lseek(fd, end, SEEK_SET) < 0 ? -errno : 0;
+}
+
 /* ---- blocks ---- */
 
 static void put(struct drive_capture *capture, const void *bytes, size_t size)

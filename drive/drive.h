@@ -704,6 +704,12 @@ int drive_capture_create(const char *path, struct drive_error *error);
 /* Empties the file. */
 void drive_capture_clear(int fd);
 /*
+ * A writer has died, perhaps in the middle of a block: the file ends with its last whole block
+ * again, and the next writer begins there. What is no file of ours stays as it is, and so does what
+ * a FIFO has swallowed. 0, or negative errno where the file cannot be read or cut.
+ */
+int drive_capture_mend(int fd);
+/*
  * Begins to write at the descriptor's place (taken over, also on failure; non-blocking if a FIFO).
  * The file does not grow beyond size_max bytes; of each frame the first `snap` bytes are kept (0:
  * all). 0 or -ENOMEM.

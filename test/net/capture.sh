@@ -81,6 +81,8 @@ bg killed.log as_user "$M" run --name hit --capture "$file" -- sh -c \
 guest=$BG
 until_true 10 grep -q up "$T/killed.log"
 sleep 0.5
+# As if it had been in the middle of a block of 4,000 bytes.
+{ printf '\006\0\0\0\240\017\0\0'; head -c 2000 /dev/zero; } >>"$file"
 keeper=$(as_user "$M" ps --json | python3 -c 'import json, sys
 g = json.load(sys.stdin)["guests"][0]; print(g["pid"], g["init"])')
 for child in $(cat "/proc/${keeper% *}/task/${keeper% *}/children"); do
@@ -88,6 +90,7 @@ for child in $(cat "/proc/${keeper% *}/task/${keeper% *}/children"); do
 done
 touch "$T/user/go"
 wait "$guest"
+is "a block that was cut is gone" "$(dissect -q)" ""
 is "the capture goes on with the next worker" "$(dissect -Y 'icmp.type == 0' | wc -l)" 2
 
 # A FIFO, live.

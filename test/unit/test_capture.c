@@ -142,6 +142,57 @@ static void checksum_is_completed_in_the_copy(void **state)
 	assert_int_equal(frame[22], 0x01);
 }
 
+static void put_file(const uint8_t *from, size_t size, int fd)
+{
+	drive_capture_clear(fd);
+	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+	assert_int_equal(write(fd, from, size), size);
+}
+
+/* A writer that is killed has written any number of the bytes of its last block. */
+static void cut_block_is_taken_away(void **state)
+{
+	static uint8_t frame[61];
+	static uint8_t whole[4096];
+	struct drive_capture *capture = begin(1 << 20, 0);
+	size_t at = 0;
+	size_t block;
+	size_t size;
+
+	(void)state;
+	add(capture, frame, sizeof(frame), 0);
+	add(capture, frame, sizeof(frame), 0);
+	size = finish(capture);
+	assert_int_equal(count_blocks(size, 6, &at), 2);
+	block = word_at(at + 4);
+	memcpy(whole, bytes, size);
+	/* From nothing, by the headers and both frames, to all. */
+	for (size_t cut = 0; cut <= size; cut++) {
+		int fd = drive_capture_create(path, &error);
+		int frames = cut >= at + block ? 2 : cut >= at ? 1 : 0;
+
+		put_file(whole, cut, fd);
+		assert_int_equal(drive_capture_mend(fd), 0);
+		assert_int_equal(drive_capture_open(&capture, fd, 1 << 20, 0), 0);
+		add(capture, frame, sizeof(frame), 0);
+		assert_int_equal(count_blocks(finish(capture), 6, NULL), frames + 1);
+	}
+}
+
+static void what_is_not_ours_is_left_alone(void **state)
+{
+	static const uint8_t text[40] = "these are not the blocks of a capture";
+	int fd = drive_capture_create(path, &error);
+	struct stat info;
+
+	(void)state;
+	put_file(text, sizeof(text), fd);
+	assert_int_equal(drive_capture_mend(fd), 0);
+	assert_int_equal(fstat(fd, &info), 0);
+	assert_int_equal(info.st_size, sizeof(text));
+	close(fd);
+}
+
 static void snap_cuts_but_tells_the_length(void **state)
 {
 	static uint8_t frame[1000];
@@ -330,6 +381,8 @@ int main(void)
 		cmocka_unit_test(empty_capture_is_whole),
 		cmocka_unit_test(frame_is_kept_with_its_way),
 		cmocka_unit_test(checksum_is_completed_in_the_copy),
+		cmocka_unit_test(cut_block_is_taken_away),
+		cmocka_unit_test(what_is_not_ours_is_left_alone),
 		cmocka_unit_test(snap_cuts_but_tells_the_length),
 		cmocka_unit_test(size_is_never_exceeded_and_said_once),
 		cmocka_unit_test(the_next_writer_keeps_to_the_size_too),
