@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # demo.sh: the main job on real traffic. A guest serves a page on its port 80,
 # published as a port of this host; this host fetches it; the guest fetches a
-# page from a server outside; minato ss shows it all. Ends by itself: 0, or
-# another code with a word why.
+# page from a server outside; minato ss shows it all, and minato who whose port
+# it is. Ends by itself: 0, or another code with a word why.
 #
 # MINATO: the program, build/minato by default.
 
@@ -251,10 +251,14 @@ for _ in {1..50}; do
 done
 show "$here/minato" ps || give_up 'minato ps failed'
 echo
-show "$here/minato" ss -anp || give_up 'minato ss failed'
+show "$here/minato" ss -anp --in "$guest" || give_up 'minato ss failed'
 "${as[@]}" "$here/minato" ss -Han --in "$guest" | grep -q ":$port .*:80 " ||
 	give_up 'minato ss does not show the published port'
 exec 3>&-
+
+say 'who holds the published port of this host, and what frees it'
+show "$here/minato" who "$port/tcp"
+[ $? = 1 ] || give_up 'minato who does not find the published port taken'
 
 say 'the end'
 show "$here/minato" stop "$guest" || give_up 'minato stop failed'
