@@ -80,6 +80,7 @@ void claim_entry(struct port_entry *e, const struct port_claim *claim)
 		.reuse_addr = claim->reuse_addr,
 		.reuse_port = claim->reuse_port,
 		.exclusive = claim->exclusive,
+		.chosen = claim->chosen,
 	};
 	entry_set_local(e, &claim->local, claim->v6_only);
 }

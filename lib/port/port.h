@@ -173,6 +173,7 @@ struct port_claim {
 	bool v6_only, reuse_addr, reuse_port;
 	bool exclusive; /* no other claim may meet it, whatever both wish */
 	bool lent;    /* kind LEASE: nobody here receives on it */
+	bool chosen;  /* the port is the table's choice */
 	uint32_t uid; /* REUSEPORT groups are of one owner */
 	uint32_t owner;
 	uint64_t user;
@@ -280,15 +281,15 @@ void port_set_chooser(struct port_table *t, enum minato_chooser chooser);
 /* --- quarantine.c: freed ports at rest ----------------------------------- */
 
 /*
- * Instead of removing it: a tuple, or a lease's entry, that is freed but must
- * not be chosen again before `until`, later than any before. Look-ups pass over
- * it, a bind or an insert of the same key takes its place; choices take the
- * oldest such that helps when nothing else is free. When rests_max rest, the
- * oldest of all ends.
+ * Instead of removing it: a tuple, or the entry of a claim, that is freed but
+ * must not be chosen again before `until`, later than any before. Look-ups pass
+ * over it, a bind or an insert of the same key takes its place; choices take
+ * the oldest such that helps when nothing else is free. When rests_max rest,
+ * the oldest of all ends.
  */
 void port_tuple_rest(struct port_table *t, uint32_t tuple,
 		     struct minato_time until);
-void port_lease_rest(struct port_table *t, uint32_t entry,
+void port_claim_rest(struct port_table *t, uint32_t entry,
 		     struct minato_time until);
 void port_rest_expire(struct port_table *t, struct minato_time now);
 uint32_t port_rest_count(const struct port_table *t); /* linear */
@@ -715,7 +716,8 @@ struct port_entry {
 	/* Of a claim: */
 	bool v6_only : 1, reuse_addr : 1, reuse_port : 1, exclusive : 1;
 	bool accepting : 1;
-	bool rests : 1; /* a lease given back, by quarantine.c */
+	bool chosen : 1;
+	bool rests : 1; /* freed, by quarantine.c */
 	uint32_t since; /* of no claim; the caller's, like `owner` */
 };
 _Static_assert(sizeof(struct port_entry) <= 128, "two lines to an entry");

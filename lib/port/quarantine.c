@@ -4,7 +4,7 @@
  * A late segment of the old flow would meet the new one (RFC 6888 REQ-8).
  *
  * What rests is the tuple itself, so that the port is kept from its own
- * destination alone; of a lease for any destination it is the entry. Both stay
+ * destination alone; of a claim for any destination it is the entry. Both stay
  * where they are, passed over by look-ups and in nobody's way but a choice's,
  * and stand in a ring by age, since all rest equally long:
  *
@@ -69,15 +69,18 @@ void port_tuple_rest(struct port_table *t, uint32_t tuple,
 	port_tuple_assign(t, tuple, ref);
 }
 
-void port_lease_rest(struct port_table *t, uint32_t entry,
+void port_claim_rest(struct port_table *t, uint32_t entry,
 		     struct minato_time until)
 {
-	check(entry_at(t, entry)->kind == MINATO_KIND_LEASE);
+	struct port_entry *e = entry_at(t, entry);
+
+	check(e->kind == MINATO_KIND_LEASE || e->kind == MINATO_KIND_SOCKET);
 	if (t->limits.rests_max == 0) {
 		port_remove(t, entry);
 		return;
 	}
-	entry_at(t, entry)->rests = true;
+	e->rests = true;
+	e->accepting = false;
 	append(t, entry, true, until);
 }
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 static int claim(struct minato *m, uint32_t index,
-		 const struct minato_endpoint *local)
+		 const struct minato_endpoint *local, bool chosen)
 {
 	struct socket *s = socket_at(m, index);
 	const struct port_claim wanted = {
@@ -17,6 +17,7 @@ static int claim(struct minato *m, uint32_t index,
 		.reuse_addr = (s->flags & SOCKET_REUSEADDR) != 0,
 		.reuse_port = (s->flags & SOCKET_REUSEPORT) != 0,
 		.exclusive = (s->flags & SOCKET_EXCLUSIVE) != 0,
+		.chosen = chosen,
 		.uid = m->actors.uid,
 		.owner = index,
 		.user = s->user,
@@ -51,7 +52,8 @@ static int claim_any(struct minato *m, uint32_t index,
 	struct minato_endpoint local = { *addr, 0 };
 
 	local.port = host_choose_port(m, &choice);
-	return local.port == 0 ? -EADDRINUSE : claim(m, index, &local);
+	return local.port == 0 ? -EADDRINUSE :
+				 claim(m, index, &local, true);
 }
 
 int bind_late(struct minato *m, uint32_t index,
@@ -66,7 +68,7 @@ int bind_late(struct minato *m, uint32_t index,
 	if (s->flags & SOCKET_LATE) {
 		const struct minato_endpoint late = slots_detail(m, s)->late;
 		if (late.port != 0)
-			error = claim(m, index, &late);
+			error = claim(m, index, &late, false);
 		else
 			error = claim_any(m, index, &late.addr, remote);
 	} else {
@@ -128,7 +130,7 @@ int minato_bind(struct minato *m, uint64_t socket,
 	if (error < 0)
 		return error;
 	if (!may_wait(m, s, local))
-		return claim(m, index, local);
+		return claim(m, index, local, false);
 	if (!slots_add_detail(m, s))
 		return -ENOBUFS;
 	s->flags |= SOCKET_LATE;

@@ -211,7 +211,7 @@ static void give_place(struct minato *m, const struct lease *lease,
 	if (lease->entry && proven_closed)
 		port_remove(t, lease->place);
 	else if (lease->entry)
-		port_lease_rest(t, lease->place, until);
+		port_claim_rest(t, lease->place, until);
 	else if (proven_closed)
 		port_tuple_remove(t, lease->place);
 	else

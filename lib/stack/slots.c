@@ -172,13 +172,28 @@ int slots_add_tuple(struct minato *m, uint32_t index,
 	return 0;
 }
 
+static bool claim_chosen(const struct minato *m, const struct socket *s)
+{
+	struct port_claim held;
+
+	return s->claim != STACK_NONE &&
+	       port_entry_claim(host_table(m), s->claim, &held) && held.chosen;
+}
+
+/* A datagram socket keeps its claim from one peer to the next. */
+static bool tuple_chosen(const struct minato *m, const struct socket *s)
+{
+	return (s->flags & SOCKET_CHOSEN) ||
+	       (s->proto == MINATO_TCP && claim_chosen(m, s));
+}
+
 void slots_drop_tuple(struct minato *m, struct socket *s)
 {
 	const bool over = s->proto == MINATO_TCP && tcp_over(&s->body.tcp);
 
 	if (s->tuple == STACK_NONE)
 		return;
-	if ((s->flags & SOCKET_CHOSEN) && !over)
+	if (!over && tuple_chosen(m, s))
 		port_tuple_rest(host_table(m), s->tuple,
 				time_after(m->now, STACK_REST_NS));
 	else
@@ -189,9 +204,17 @@ void slots_drop_tuple(struct minato *m, struct socket *s)
 
 void slots_drop_claim(struct minato *m, struct socket *s)
 {
+	const struct datagrams *d = &s->body.datagrams;
+
 	if (s->claim == STACK_NONE)
 		return;
-	port_remove(host_table(m), s->claim);
+	/* Nothing proves that datagrams are over, if there were any. */
+	if (s->proto != MINATO_TCP && claim_chosen(m, s) &&
+	    (d->bytes_in > 0 || d->bytes_out > 0))
+		port_claim_rest(host_table(m), s->claim,
+				time_after(m->now, STACK_REST_NS));
+	else
+		port_remove(host_table(m), s->claim);
 	s->claim = STACK_NONE;
 }
 

@@ -279,6 +279,43 @@ static void test_freed_ports_rest(void **state)
 	pair_end(&p);
 }
 
+/* So does one that we chose for a socket before its peer was known. */
+static void test_ports_chosen_early_rest(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const struct minato_datagram to = { .remote = end("10.0.0.2", 53) };
+	const uint64_t l = open_listener(p.b.m, "::", 80, 5);
+	struct minato_endpoint local;
+	uint64_t s, child;
+	char byte = 1;
+
+	(void)state;
+	/* Nothing was sent. */
+	s = open_socket(p.a.m, MINATO_UDP);
+	assert_int_equal(minato_local(p.a.m, s, &local), 0);
+	assert_int_equal(minato_close(p.a.m, s), 0);
+	assert_int_equal(minato_ports_resting(p.a.m), 0);
+	s = open_socket(p.a.m, MINATO_UDP);
+	assert_int_equal(minato_send_datagram(p.a.m, s, &to, &byte, 1), 1);
+	assert_int_equal(minato_local(p.a.m, s, &local), 0);
+	pass(&p, 5 * MILLI);
+	assert_int_equal(minato_close(p.a.m, s), 0);
+	assert_int_equal(minato_ports_resting(p.a.m), 1);
+	/* Who names it gets it. */
+	open_bound(p.a.m, MINATO_UDP, "10.0.0.1", local.port);
+	s = open_bound(p.a.m, MINATO_TCP, "10.0.0.1", 0);
+	assert_int_equal(minato_local(p.a.m, s, &local), 0);
+	assert_int_equal(try_connect(p.a.m, s, "10.0.0.2", 80), -EINPROGRESS);
+	pass(&p, 5 * MILLI);
+	assert_int_equal(minato_accept(p.b.m, l, &child, NULL), 0);
+	assert_int_equal(minato_abort(p.a.m, s), 0);
+	pass(&p, 5 * MILLI);
+	assert_int_equal(minato_ports_resting(p.a.m), 2);
+	pass(&p, 121 * SECOND);
+	assert_int_equal(minato_ports_resting(p.a.m), 0);
+	pair_end(&p);
+}
+
 /* TIME-WAIT on our side: RFC 6191 tells the next one apart, if timestamps do. */
 static void test_time_wait_yields_by_timestamps(void **state)
 {
@@ -332,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_tuple_taken),
 		cmocka_unit_test(test_transparent),
 		cmocka_unit_test(test_freed_ports_rest),
+		cmocka_unit_test(test_ports_chosen_early_rest),
 		cmocka_unit_test(test_time_wait_yields_by_timestamps),
 		cmocka_unit_test(test_many),
 	};

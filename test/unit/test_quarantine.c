@@ -159,7 +159,7 @@ static uint32_t lend(uint16_t port)
 static void a_lease_rests_for_all(void **state)
 {
 	(void)state;
-	port_lease_rest(t, lend(5000), UNTIL);
+	port_claim_rest(t, lend(5000), UNTIL);
 	for (int i = 0; i < 20; i++) {
 		assert_int_equal(choose_any(5000, 5001), 5001);
 		assert_int_equal(choose("10.0.0.2", 5000, 5001), 5001);
@@ -172,7 +172,7 @@ static void a_lease_rests_for_all(void **state)
 static void a_claim_without_a_free_port_ends_rests(void **state)
 {
 	(void)state;
-	port_lease_rest(t, lend(5001), UNTIL);
+	port_claim_rest(t, lend(5001), UNTIL);
 	rest("10.0.0.2", 5000, 120);
 	rest("10.0.0.3", 5000, 120);
 	bind_claim(claim_of(UDP, "10.0.0.1", 5000));
@@ -193,7 +193,7 @@ static void without_room_nothing_rests(void **state)
 	fixture_size = port_bytes(&none);
 	t = port_init(fixture_memory(fixture_size), &none, &fixture_key);
 	rest("10.0.0.2", 5000, 120);
-	port_lease_rest(t, lend(5001), UNTIL);
+	port_claim_rest(t, lend(5001), UNTIL);
 	assert_int_equal(port_tuple_count(t), 0);
 	assert_int_equal(choose("10.0.0.2", 5000, 5000), 5000);
 	assert_int_equal(choose_any(5001, 5001), 5001);
