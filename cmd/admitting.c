@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The keeper takes in who comes to the control socket, looks who it is, and hands him over to its
- * worker.
+ * The keeper takes in who comes to the control socket, looks who it is and what he wants, and hands
+ * him over to its worker. It looks without taking: the worker reads the request too. Only after an
+ * order may a worker have ports bound, so one that was taken over may not because of `minato ps`.
  */
 #include "cmd/cmd.h"
 
@@ -46,6 +47,10 @@ static void drop_spare(struct cmd_harbour *harbour)
 void cmd_admitting_end(struct cmd_harbour *harbour)
 {
 	cmd_admitting_stop(harbour);
+	for (size_t i = 0; i < CMD_WAITING_MAX; i++) {
+		if (harbour->admitting.waiting[i].fd)
+			close(harbour->admitting.waiting[i].fd);
+	}
 	drop_spare(harbour);
 }
 
@@ -57,6 +62,31 @@ static bool has_room(const struct cmd_hand *hand)
 	struct pollfd room = { .fd = hand->channel, .events = POLLOUT };
 
 	return poll(&room, 1, 0) > 0 && room.revents & POLLOUT;
+}
+
+enum request { UNFINISHED, GONE, QUESTION, ORDER };
+
+/* What the client's first line asks for. One that is too long, or no JSON, the worker refuses. */
+static enum request look_at(int fd)
+{
+	static char line[CMD_LINE_MAX];
+	ssize_t got = recv(fd, line, sizeof(line), MSG_PEEK | MSG_DONTWAIT);
+	enum request request = QUESTION;
+	const char *newline;
+	const char *name;
+	json_t *object;
+
+	if (got <= 0)
+		return got < 0 && (errno == EAGAIN || errno == EINTR) ? UNFINISHED : GONE;
+	newline = memchr(line, '\n', (size_t)got);
+	if (!newline)
+		return got == (ssize_t)sizeof(line) ? QUESTION : UNFINISHED;
+	object = json_loadb(line, (size_t)(newline - line), JSON_REJECT_DUPLICATES, NULL);
+	name = json_string_value(json_object_get(object, "request"));
+	if (name && cmd_control_is_order(name))
+		request = ORDER;
+	json_decref(object);
+	return request;
 }
 
 /* Who asks, as far as /proc tells; by now the process may be another one's. */
@@ -72,17 +102,85 @@ static void describe(struct minato_owner *client, pid_t pid)
 	(void)snprintf(client->program, sizeof(client->program), "%s", process.program);
 }
 
-static void hand_over(struct cmd_harbour *harbour, int fd)
+static void hand_over(struct cmd_harbour *harbour, int fd, enum request request)
 {
-	struct cmd_message message = { .kind = CMD_TELL_CLIENT };
+	struct cmd_message message = { .kind = CMD_TELL_CLIENT, .number = request == ORDER };
 	pid_t peer;
 
 	/* Here, where ids have a meaning: the worker sees none. */
 	if (drive_runtime_peer(fd, &peer) < 0)
 		return;
-	harbour->admitted = drive_now();
+	if (request == ORDER)
+		harbour->admitted = drive_now();
 	describe(&message.client, peer);
 	(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
+}
+
+/* ---- those whose request is not whole ---- */
+
+static void part(struct cmd_waiting *waiting, enum request request)
+{
+	struct cmd_harbour *harbour = waiting->harbour;
+
+	drive_loop_remove(harbour->loop, waiting->watch);
+	if (request != GONE)
+		hand_over(harbour, waiting->fd, request);
+	close(waiting->fd);
+	waiting->fd = 0;
+	hold_spare(harbour);
+}
+
+/* It goes on waiting for the rest of its request, or for the worker to have room. */
+static void look_again(struct cmd_waiting *waiting, struct minato_time now)
+{
+	const struct cmd_hand *hand = &waiting->harbour->hand;
+	enum request request = look_at(waiting->fd);
+
+	if (request == UNFINISHED && now.ns < waiting->until.ns)
+		return;
+	if (request == GONE || (hand->ready && has_room(hand)))
+		part(waiting, request);
+	else
+		waiting->until.ns = now.ns + DEAF_MS * NS_PER_MS;
+}
+
+static void waiting_ready(void *user, uint32_t events)
+{
+	struct cmd_waiting *waiting = user;
+
+	(void)events;
+	look_again(waiting, drive_loop_now(waiting->harbour->loop));
+}
+
+/* Who has waited longest makes way. */
+static struct cmd_waiting *place(struct cmd_harbour *harbour)
+{
+	struct cmd_waiting *first = &harbour->admitting.waiting[0];
+
+	for (size_t i = 0; i < CMD_WAITING_MAX; i++) {
+		struct cmd_waiting *one = &harbour->admitting.waiting[i];
+
+		if (!one->fd)
+			return one;
+		if (one->until.ns < first->until.ns)
+			first = one;
+	}
+	part(first, QUESTION);
+	return first;
+}
+
+/* Takes the descriptor over. */
+static void let_wait(struct cmd_harbour *harbour, int fd)
+{
+	struct cmd_waiting *waiting = place(harbour);
+
+	*waiting = (struct cmd_waiting){ .fd = fd, .harbour = harbour };
+	waiting->until.ns = drive_now().ns + CMD_IDLE_MS * NS_PER_MS;
+	/* At each piece that comes, not all the time while one is there. */
+	waiting->watch =
+		drive_loop_add(harbour->loop, fd, EPOLLIN | EPOLLET, waiting_ready, waiting);
+	if (waiting->watch < 0)
+		part(waiting, GONE);
 }
 
 /* ---- the listener ---- */
@@ -112,6 +210,20 @@ static void turn_deaf(struct cmd_harbour *harbour, int result)
 	admitting->said = true;
 }
 
+/* Takes the descriptor over. */
+static void receive(struct cmd_harbour *harbour, int fd)
+{
+	enum request request = look_at(fd);
+
+	if (request == UNFINISHED) {
+		let_wait(harbour, fd);
+		return;
+	}
+	if (request != GONE)
+		hand_over(harbour, fd, request);
+	close(fd);
+}
+
 static void listener_ready(void *user, uint32_t events)
 {
 	struct cmd_harbour *harbour = user;
@@ -128,10 +240,8 @@ static void listener_ready(void *user, uint32_t events)
 			return;
 		}
 		fd = take_in(harbour);
-		if (fd >= 0) {
-			hand_over(harbour, fd);
-			close(fd);
-		}
+		if (fd >= 0)
+			receive(harbour, fd);
 		hold_spare(harbour);
 		if (fd == -EAGAIN)
 			return;
@@ -161,11 +271,30 @@ void cmd_admitting_go_on(struct cmd_harbour *harbour)
 	drive_loop_modify(harbour->loop, harbour->admitting.watch, EPOLLIN);
 }
 
+/* Those that are due; when the next is. */
+static struct minato_time turn_waiting(struct cmd_harbour *harbour, struct minato_time now)
+{
+	struct minato_time next = MINATO_NEVER;
+
+	for (size_t i = 0; i < CMD_WAITING_MAX; i++) {
+		struct cmd_waiting *one = &harbour->admitting.waiting[i];
+
+		if (one->fd && now.ns >= one->until.ns)
+			look_again(one, now);
+		if (one->fd && one->until.ns < next.ns)
+			next = one->until;
+	}
+	return next;
+}
+
 struct minato_time cmd_admitting_turn(struct cmd_harbour *harbour, struct minato_time now)
 {
-	if (now.ns < harbour->admitting.again.ns)
-		return harbour->admitting.again;
-	harbour->admitting.again = MINATO_NEVER;
-	cmd_admitting_go_on(harbour);
-	return MINATO_NEVER;
+	struct cmd_admitting *admitting = &harbour->admitting;
+	struct minato_time next = turn_waiting(harbour, now);
+
+	if (now.ns >= admitting->again.ns) {
+		admitting->again = MINATO_NEVER;
+		cmd_admitting_go_on(harbour);
+	}
+	return next.ns < admitting->again.ns ? next : admitting->again;
 }

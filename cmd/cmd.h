@@ -256,7 +256,8 @@ enum cmd_message_kind {
 	/* The keeper tells. */
 	CMD_TELL_BEGIN = 1,   /* `begin`; beside it the tap. The first message, once. */
 	CMD_TELL_NAMESERVERS, /* `nameservers`: the host's, as they are now */
-	CMD_TELL_CLIENT,      /* `client`; beside it its socket: it is of this user or root */
+	CMD_TELL_CLIENT,      /* `client`; beside it its socket: it is of this user or root;
+				 number: whether it has come with an order */
 	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
 	CMD_TELL_HURRY,	      /* ... at once */
 	CMD_TELL_BOUND,	      /* `bound`: what CMD_ASK_BIND led to; beside it sockets */
@@ -284,7 +285,7 @@ enum cmd_message_kind {
 #define CMD_BIND_AUTO 1	   /* for a port that the guest opened */
 #define CMD_BIND_AGAIN 2   /* was refused before: not said again */
 #define CMD_SPECS_MAX 64   /* in one order */
-#define CMD_ORDER_MS 15000 /* after a client has come, the worker may have ports bound */
+#define CMD_ORDER_MS 15000 /* after an order has come, the worker may have ports bound */
 
 struct cmd_message {
 	uint32_t kind;
@@ -377,8 +378,19 @@ struct cmd_hand {
 	struct minato_time until; /* ready by then, or killed */
 };
 
+#define CMD_WAITING_MAX 16
+
+/* A client whose request is not yet whole. */
+struct cmd_waiting {
+	int fd; /* 0: free */
+	struct cmd_harbour *harbour;
+	int64_t watch;
+	struct minato_time until;
+};
+
 /* Who comes to the control socket, until the worker has him; admitting.c. */
 struct cmd_admitting {
+	struct cmd_waiting waiting[CMD_WAITING_MAX];
 	int64_t watch; /* of the listener; 0: no worker is ready */
 	int spare;     /* a descriptor's place, to accept with when there is no other; -1: none */
 	bool said;     /* that somebody could not be taken in */
@@ -421,7 +433,7 @@ struct cmd_harbour {
 	size_t stood_count;
 	struct drive_reserved reserved;
 	uint32_t refusals;	     /* of ports that the guest opened, said so far */
-	struct minato_time admitted; /* when the latest client was */
+	struct minato_time admitted; /* when the latest client with an order was */
 
 	struct drive_loop *loop;
 	struct drive_guest guest; /* its tap stays open here */
@@ -668,7 +680,9 @@ void cmd_worker_counters(const struct cmd_worker *worker,
  * sees them, "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind,
  * "ports_resting", and the bytes of "rules", which are forwards); reserved (lines with
  * "reserved":[...], then the last); reserve-add and reserve-rm (with one "reservation", as reserved
- * lists them).
+ * lists them). An order, which is forward-add, reserve-add or reserve-rm, is the first request of
+ * its connection, and the only order there: the keeper lets the worker carry out what it has itself
+ * seen come.
  */
 #define CMD_LINE_MAX 65536
 #define CMD_CLIENTS_MAX 16
@@ -723,9 +737,12 @@ int cmd_control_open(struct cmd_control **control, struct drive_loop *loop,
 void cmd_control_expect(struct cmd_control *control);
 /*
  * Takes over the client's socket, which must be non-blocking; -1: none came. `who` it is, as the
- * keeper saw it, is copied.
+ * keeper saw it, is copied. `ordering`: it may give one order.
  */
-void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who);
+void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who,
+		       bool ordering);
+/* Whether the request is one that only the keeper can carry out. */
+bool cmd_control_is_order(const char *request);
 /* The client of that number, or NULL when it has gone. Borrowed until the loop turns. */
 const struct minato_owner *cmd_control_client(const struct cmd_control *control, uint64_t client);
 /* The reply that a client waits for (reference taken over); it may be gone by now. */

@@ -41,6 +41,7 @@ struct client {
 	struct minato_owner who;
 	json_t *waiting;  /* its order, while another is under way */
 	uint64_t ordered; /* waits in this order */
+	bool ordering;	  /* it has come with an order, not yet given */
 	bool owed;	  /* the reply to its order comes later */
 	bool deaf;	  /* end after what is to be said */
 	char *in, *out;
@@ -206,6 +207,21 @@ static void answer_reserve(struct client *client, const json_t *request, bool ad
 		say_done(client, json_object());
 }
 
+bool cmd_control_is_order(const char *request)
+{
+	return !strcmp(request, "forward-add") || !strcmp(request, "reserve-add") ||
+	       !strcmp(request, "reserve-rm");
+}
+
+/* Whether the keeper has seen it come: once. */
+static bool may_order(struct client *client)
+{
+	bool may = client->ordering;
+
+	client->ordering = false;
+	return may;
+}
+
 static void answer(struct client *client, json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "request"));
@@ -215,6 +231,9 @@ static void answer(struct client *client, json_t *request)
 		say_error(client, "this minato speaks version 1 (\"v\":1)");
 	} else if (!name) {
 		say_error(client, "\"request\" is missing");
+	} else if (cmd_control_is_order(name) && !may_order(client)) {
+		say_error(client, "an order must be the first request of its connection, and the "
+				  "only one, and be there within 5 seconds");
 	} else if (!strcmp(name, "info")) {
 		say_done(client, answers->info(answers->user));
 	} else if (begin_listing(client, name, request)) {
@@ -429,7 +448,8 @@ void cmd_control_expect(struct cmd_control *control)
 	control->expecting = client;
 }
 
-void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who)
+void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who,
+		       bool ordering)
 {
 	struct client *client = control->expecting;
 
@@ -439,6 +459,7 @@ void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_
 		return;
 	}
 	*client = (struct client){ .control = control, .fd = fd, .spare = -1, .who = *who };
+	client->ordering = ordering;
 	client->number = ++control->last_number;
 	client->in = malloc(CMD_LINE_MAX);
 	client->out = malloc(CMD_LINE_MAX);

@@ -145,6 +145,68 @@ static void worker_gets_who_comes(void **state)
 	close(client);
 }
 
+/* Sends a request, in as many pieces; whether the worker may have ports bound then. */
+static bool opens_the_window(const char *request, size_t pieces)
+{
+	struct cmd_message message;
+	size_t size = strlen(request);
+	int client = come();
+	int fd;
+
+	harbour.admitted.ns = 0;
+	for (size_t i = 0; i < pieces; i++) {
+		size_t from = size * i / pieces;
+
+		turn_for(5);
+		assert_false(is_given());
+		assert_true(send(client, request + from, size * (i + 1) / pieces - from, 0) > 0);
+	}
+	turn_for(20);
+	fd = given(&message);
+	assert_true(fd >= 0);
+	assert_int_equal(message.number, harbour.admitted.ns != 0);
+	close(fd);
+	close(client);
+	return harbour.admitted.ns != 0;
+}
+
+static void only_an_order_opens_the_window(void **state)
+{
+	(void)state;
+	for (size_t n = 1; n < 4; n++) {
+		assert_false(opens_the_window("{\"v\":1,\"request\":\"info\"}\n", n));
+		assert_true(opens_the_window("{\"v\":1,\"request\":\"forward-add\"}\n", n));
+		assert_true(opens_the_window("{\"v\":1,\"request\":\"reserve-rm\"}\n", n));
+		assert_false(opens_the_window("{\"v\":1,\"request\":\"forward-rm\"}\n", n));
+		assert_false(opens_the_window("forward-add\n", n));
+	}
+}
+
+static void who_says_nothing_waits_for_a_time(void **state)
+{
+	int clients[CMD_WAITING_MAX + 1];
+
+	(void)state;
+	for (size_t i = 0; i < CMD_WAITING_MAX; i++)
+		clients[i] = come();
+	assert_int_equal(send(clients[0], "{", 1, 0), 1);
+	/* A piece of a line is not looked at all the time. */
+	assert_in_range(turn_for(200), 1, 30);
+	assert_false(is_given());
+	/* The first makes way for one more. */
+	clients[CMD_WAITING_MAX] = come();
+	turn_for(20);
+	assert_true(is_given());
+	assert_false(is_given());
+	for (size_t i = 0; i < CMD_WAITING_MAX; i++)
+		harbour.admitting.waiting[i].until = drive_now();
+	turn_for(20);
+	for (size_t i = 0; i < CMD_WAITING_MAX; i++)
+		assert_true(is_given());
+	assert_int_equal(harbour.admitted.ns, 0);
+	cmd_channel_drop(clients, CMD_WAITING_MAX + 1);
+}
+
 static void last_descriptor_is_kept_for_who_comes(void **state)
 {
 	int client = come();
@@ -189,6 +251,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(worker_gets_who_comes, fresh, clean),
+		cmocka_unit_test_setup_teardown(only_an_order_opens_the_window, fresh, clean),
+		cmocka_unit_test_setup_teardown(who_says_nothing_waits_for_a_time, fresh, clean),
 		cmocka_unit_test_setup_teardown(last_descriptor_is_kept_for_who_comes, fresh,
 						clean),
 		cmocka_unit_test_setup_teardown(without_any_it_waits_and_does_not_spin, fresh,

@@ -161,15 +161,20 @@ static void turn(int times)
 }
 
 /* As the keeper hands on a client; returns the client's end. */
-static int join(void)
+static int join_as(bool ordering)
 {
 	int ends[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	cmd_control_expect(control);
-	cmd_control_admit(control, ends[1], &(struct minato_owner){ .pid = 77 });
+	cmd_control_admit(control, ends[1], &(struct minato_owner){ .pid = 77 }, ordering);
 	turn(2);
 	return ends[0];
+}
+
+static int join(void)
+{
+	return join_as(true);
 }
 
 static void say(int fd, const char *text)
@@ -379,6 +384,8 @@ static void reserved_ports_are_noted_and_listed(void **state)
 	say(fd, "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n");
 	assert_string_equal(heard(fd), "{\"done\":true,\"v\":1}\n");
 	assert_int_equal(reserved_last, 1);
+	close(fd);
+	fd = join();
 	say(fd, "{\"v\":1,\"request\":\"reserve-rm\",\"reservation\":{}}\n");
 	assert_string_equal(heard(fd), "{\"done\":true,\"v\":1}\n");
 	assert_int_equal(reserved_last, -1);
@@ -386,7 +393,27 @@ static void reserved_ports_are_noted_and_listed(void **state)
 	say(fd, "{\"v\":1,\"request\":\"reserved\"}\n");
 	assert_string_equal(heard(fd), "{\"reserved\":[{\"number\":0},{\"number\":1}],\"v\":1}\n"
 				       "{\"count\":2,\"done\":true,\"v\":1}\n");
-	assert_error(fd, "{\"v\":1,\"request\":\"reserve-add\"}\n", "no reservation");
+	close(fd);
+	assert_error(join(), "{\"v\":1,\"request\":\"reserve-add\"}\n", "no reservation");
+}
+
+/* The keeper would take an order that it has not seen come for that of a worker taken over. */
+static void one_order_to_a_connection(void **state)
+{
+	int fd = join();
+
+	(void)state;
+	reserved_last = 0;
+	assert_error(join_as(false), "{\"v\":1,\"request\":\"forward-add\",\"specs\":[]}\n",
+		     "an order must be the first request of its connection");
+	assert_error(join_as(false), "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n",
+		     "an order must be");
+	assert_int_equal(reserved_last, 0);
+	say(fd, "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n");
+	assert_string_equal(heard(fd), "{\"done\":true,\"v\":1}\n");
+	assert_error(fd, "{\"v\":1,\"request\":\"reserve-rm\",\"reservation\":{}}\n",
+		     "an order must be");
+	assert_int_equal(reserved_last, 1);
 }
 
 static void metrics_take_some_turns(void **state)
@@ -555,7 +582,7 @@ static void without_descriptors_it_still_answers(void **state)
 	cmd_control_expect(control);
 	assert_int_equal(cmd_channel_receive(channel[1], &came, fds, &count), 1);
 	assert_int_equal(count, 1);
-	cmd_control_admit(control, fds[0], &message.client);
+	cmd_control_admit(control, fds[0], &message.client, true);
 	say(ends[0], "{\"v\":1,\"request\":\"info\"}\n");
 	assert_non_null(strstr(heard(ends[0]), "web"));
 	setrlimit(RLIMIT_NOFILE, &before);
@@ -591,7 +618,7 @@ static void who_does_not_come_takes_no_place(void **state)
 	(void)state;
 	for (int i = 0; i < 3 * CMD_CLIENTS_MAX; i++) {
 		cmd_control_expect(control);
-		cmd_control_admit(control, -1, &(struct minato_owner){ .pid = 0 });
+		cmd_control_admit(control, -1, &(struct minato_owner){ .pid = 0 }, false);
 	}
 	fd = join();
 	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
@@ -726,6 +753,7 @@ int main(void)
 		CASE(rows_come_in_lines_that_fit),
 		CASE(no_rows_are_an_end_alone),
 		CASE(reserved_ports_are_noted_and_listed),
+		CASE(one_order_to_a_connection),
 		CASE(metrics_take_some_turns),
 		CASE(a_listing_leaves_turns_for_others),
 		CASE(who_does_not_read_blocks_nobody),
