@@ -139,9 +139,10 @@ static int64_t find_end(int fd, int64_t size)
 				return filled < 0 ? -errno : -EIO;
 		}
 		memcpy(head, window + (at - start), sizeof(head));
-		if ((at == 0 && head[0] != SECTION_HEADER) || head[1] < 12 || head[1] % 4)
+		if (at == 0 && head[0] != SECTION_HEADER)
 			return -EINVAL;
-		if (head[1] > size - at)
+		/* Cut, or nothing that a reader could get past. */
+		if (head[1] < 12 || head[1] % 4 || head[1] > size - at)
 			break;
 		at += head[1];
 	}

@@ -179,6 +179,21 @@ static void cut_block_is_taken_away(void **state)
 	}
 }
 
+/* No reader gets past a block without a length. */
+static void what_no_reader_gets_past_is_taken_away(void **state)
+{
+	static const uint8_t zero[400];
+	struct drive_capture *capture = begin(1 << 20, 0);
+	size_t size = finish(capture);
+	int fd = drive_capture_create(path, &error);
+
+	(void)state;
+	assert_int_equal(pwrite(fd, zero, sizeof(zero), (off_t)size), sizeof(zero));
+	assert_int_equal(drive_capture_mend(fd), 0);
+	assert_int_equal(drive_capture_open(&capture, fd, 1 << 20, 0), 0);
+	assert_int_equal(count_blocks(finish(capture), 0x0a0d0d0a, NULL), 2);
+}
+
 static void what_is_not_ours_is_left_alone(void **state)
 {
 	static const uint8_t text[40] = "these are not the blocks of a capture";
@@ -382,6 +397,7 @@ int main(void)
 		cmocka_unit_test(frame_is_kept_with_its_way),
 		cmocka_unit_test(checksum_is_completed_in_the_copy),
 		cmocka_unit_test(cut_block_is_taken_away),
+		cmocka_unit_test(what_no_reader_gets_past_is_taken_away),
 		cmocka_unit_test(what_is_not_ours_is_left_alone),
 		cmocka_unit_test(snap_cuts_but_tells_the_length),
 		cmocka_unit_test(size_is_never_exceeded_and_said_once),
