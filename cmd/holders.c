@@ -134,7 +134,10 @@ static bool covers(const struct view_port *published, const struct cmd_holder *h
 	return holder->port >= published->host.first && holder->port <= published->host.last;
 }
 
-/* Host sockets of this guest's minato are its published ports. Their owners are known by now. */
+/*
+ * Host sockets of this guest's minato are its published ports, and connections to them. Their
+ * owners are known by now.
+ */
 static void mark_published(struct cmd_holders *holders, const struct view_guest *guest)
 {
 	for (size_t i = 0; i < holders->count; i++) {
@@ -146,7 +149,7 @@ static void mark_published(struct cmd_holders *holders, const struct view_guest 
 		for (size_t k = 0; k < guest->port_count; k++) {
 			const struct view_port *port = &guest->ports[k];
 
-			if (holder->hold != CMD_HOLD_LISTENER || !covers(port, holder))
+			if (holder->hold == CMD_HOLD_BOUND || !covers(port, holder))
 				continue;
 			snprintf(holder->published, sizeof(holder->published), "%s", guest->name);
 			holder->guest_port =

@@ -40,7 +40,7 @@ struct cmd_holder {
 	struct kernel_process process; /* the oldest that holds it; pid 0: not known, or none */
 	uint32_t processes;	       /* how many hold it */
 	pid_t pids[CMD_HOLDER_PIDS];   /* as many of them as there is room for, `process` too */
-	/* The host's end of a port that minato publishes for a guest: */
+	/* The host's end of a port that minato publishes for a guest, or of connections to it: */
 	char published[VIEW_NAME_SIZE]; /* its name; empty: it is none */
 	uint16_t guest_port;
 	char spec[128]; /* as forward rm takes it; empty: not known */

@@ -100,7 +100,10 @@ static void end_program(char *out, size_t size, const struct cmd_holder *holder)
 
 static void end_forward(char *out, size_t size, const struct cmd_holder *holder)
 {
-	if (*holder->spec)
+	if (holder->hold == CMD_HOLD_CONNECTION)
+		snprintf(out, size, "minato ss -K --in %s sport = :%u", holder->published,
+			 holder->guest_port);
+	else if (*holder->spec)
 		snprintf(out, size, "minato forward rm %s %s", holder->published, holder->spec);
 	else
 		snprintf(out, size, "minato stop %s", holder->published);

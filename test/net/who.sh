@@ -104,7 +104,14 @@ has "the guest's own port, in the same answer" "$(who 80/tcp)" "guest web: pytho
 is "--in: only there" "$(who 80/tcp --in web | head -n 1)" "80/tcp (http, system port): taken"
 is "--in: what is free there" "$(code who 81/tcp --in web)" 0
 remedy=$(who 2060/tcp | sed -n 's/.*to free *minato //p')
+bg caller.log socat EXEC:'sleep 600' TCP:127.0.0.1:2060
+called() { who 2060/tcp | grep -q 'has 1 connection'; }
+ok "a connection to it" until_true 5 called
+cut=$(who 2060/tcp | sed -n 's/.*to free *minato \(ss .*\)/\1/p')
+is "how it is cut" "$cut" "ss -K --in web sport = :80"
 # The words are those of a shell.
+# shellcheck disable=SC2086
+ok "which cuts it" as_user "$M" $cut
 # shellcheck disable=SC2086
 ok "the remedy does what it says" as_user "$M" $remedy
 ok "and the port is free" until_true 5 not_taken 2060/tcp

@@ -249,6 +249,9 @@ static void words_say_what_is_known(void **state)
 		     "wait 42 s, or let the server set SO_REUSEADDR");
 	expect_words(&forward, "minato (pid 7) for port 80 of guest web",
 		     "minato forward rm web 8080:80");
+	forward.hold = CMD_HOLD_CONNECTION;
+	expect_words(&forward, "minato (pid 7) for port 80 of guest web",
+		     "minato ss -K --in web sport = :80");
 }
 
 static void since_is_a_time_or_a_day(void **state)
