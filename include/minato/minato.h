@@ -399,7 +399,11 @@ int minato_socket(struct minato *m, enum minato_proto proto, uint8_t scope,
  */
 int minato_bind(struct minato *m, uint64_t socket,
 		const struct minato_endpoint *local);
-/* Backlog 1..65535 connections completed and not yet accepted. */
+/*
+ * Backlog 1..65535 connections completed and not yet accepted. -EADDRINUSE
+ * (another listens there, or no port is left to choose), -EINVAL (connected),
+ * -EOPNOTSUPP (not TCP).
+ */
 int minato_listen(struct minato *m, uint64_t socket, uint32_t backlog);
 /* Next completed connection. -EAGAIN, -EINVAL (not listening). */
 int minato_accept(struct minato *m, uint64_t socket, uint64_t *out,
@@ -510,8 +514,10 @@ int minato_close(struct minato *m, uint64_t socket);
 /* Ends the handle with RST (RFC 9293 3.10.5). */
 int minato_abort(struct minato *m, uint64_t socket);
 
+/* Our end; a port that was to be chosen is. -EADDRINUSE (none is left). */
 int minato_local(struct minato *m, uint64_t socket,
 		 struct minato_endpoint *out);
+/* -ENOTCONN. */
 int minato_peer(struct minato *m, uint64_t socket, struct minato_endpoint *out);
 /* The pending error as a positive errno number, and clears it; 0 = none. */
 int minato_error(struct minato *m, uint64_t socket);

@@ -3,7 +3,7 @@
  * A keyed permutation of a range of ports: a Feistel network over the next
  * number of bits, its halves as equal as may be, walked until it falls into
  * the range (cycle walking), so that every place of the range has one image
- * there and none twice; two steps on average at worst.
+ * there and none twice; two steps on average at worst, more for fewer than 32.
  *
  * A small network by itself makes even permutations only, so that whoever saw
  * all but two ports would know their order: a small domain is larger than its
