@@ -10,7 +10,7 @@
 
 #include "view/filter.h"
 
-#define FORM_SIZE 65536
+#define FORM_SIZE (80 * FILTER_NODES_MAX) /* a node takes less */
 
 /* ---- a world of few names, so that they are met ---- */
 

@@ -19,11 +19,11 @@
 
 #include "view/view.h"
 
-#define FILTER_TEXT_MAX 4096 /* bytes of a filter */
-#define FILTER_WORD_MAX 256  /* of an operand */
-#define FILTER_NODES_MAX 256
-#define FILTER_DEPTH_MAX 64 /* operators and parentheses that wait for what follows */
-#define FILTER_HOSTS_MAX 16 /* addresses of one name that count */
+#define FILTER_TEXT_MAX 65536  /* bytes of a filter */
+#define FILTER_WORD_MAX 256    /* of an operand */
+#define FILTER_NODES_MAX 32768 /* what fits in the text, but for much "not" and many names */
+#define FILTER_DEPTH_MAX 64    /* operators and parentheses that wait for what follows */
+#define FILTER_HOSTS_MAX 16    /* addresses of one name that count */
 
 /* ---- filter_eval.c: the program, and what it says of a row ---- */
 

@@ -21,7 +21,7 @@ static struct filter_program program;
 /* Reads it, with what it says on standard error in `said`. */
 static int read_words(const struct view_filter *filter, const char *const *words, const char *file)
 {
-	char copies[8][5000];
+	static char copies[8][FILTER_TEXT_MAX + 200];
 	char *list[9] = { 0 };
 	int keep = dup(STDERR_FILENO);
 	FILE *out = tmpfile();
@@ -129,6 +129,19 @@ static void too_long_a_filter_is_refused(void **state)
 	assert_non_null(strstr(said, "longer than"));
 }
 
+static void a_long_list_of_addresses_is_read(void **state)
+{
+	static char text[64000];
+	size_t used = 0;
+
+	(void)state;
+	for (unsigned i = 0; used + 64 < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%sdst 10.1.%u.%u",
+					 i ? " or " : "", i >> 8, i & 255);
+	write_file(text);
+	assert_int_equal(read_words(&any, NULL, path), CMD_GO_ON);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -137,6 +150,7 @@ int main(void)
 		cmocka_unit_test(names_are_those_of_this_host),
 		cmocka_unit_test(what_was_meant_is_said),
 		cmocka_unit_test(too_long_a_filter_is_refused),
+		cmocka_unit_test(a_long_list_of_addresses_is_read),
 	};
 	int failed;
 
