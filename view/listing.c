@@ -188,8 +188,11 @@ static bool state_wanted(const struct view_filter *filter, const struct view_row
 {
 	if (filter->program && filter->program->stated)
 		return (filter->program->states & filter_state_bit(row)) != 0;
-	if (filter->all || filter->listening)
-		return filter->all || row->listening;
+	if (filter->all)
+		return true;
+	if (filter->listening)
+		return row->listening &&
+		       (filter->rules || filter_state_bit(row) != FILTER_STATE_NONE);
 	return !row->listening && !is_bucket(row);
 }
 

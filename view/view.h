@@ -129,6 +129,7 @@ struct filter_program;
 /* Which rows are wanted; ss's -t -u -a -l -4 -6. Neither tcp nor udp: both. */
 struct view_filter {
 	bool tcp, udp, all, listening, only4, only6;
+	bool rules; /* with -l also what is no port: guards, the uplink, reservations, rights */
 	const struct filter_program *program; /* of the words (filter.h); NULL: none */
 };
 bool view_filter_match(const struct view_filter *filter, const struct view_row *row);

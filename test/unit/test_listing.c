@@ -294,8 +294,26 @@ static void an_entry_of_both_protocols_belongs_to_each(void **state)
 	struct minato_row row = { .kind = MINATO_KIND_UPLINK, .last = 65535 };
 
 	(void)state;
-	assert_true(matches((struct view_filter){ .tcp = true, .listening = true }, &row));
-	assert_true(matches((struct view_filter){ .udp = true, .listening = true }, &row));
+	assert_true(matches((struct view_filter){ .tcp = true, .all = true }, &row));
+	assert_true(matches((struct view_filter){ .udp = true, .all = true }, &row));
+}
+
+/* A guest has a dozen, among which its ports would not be seen. */
+static void what_is_no_port_is_listed_where_it_is_asked_for(void **state)
+{
+	static const enum minato_kind kinds[] = { MINATO_KIND_GUARD, MINATO_KIND_UPLINK,
+						  MINATO_KIND_RESERVED, MINATO_KIND_RIGHT };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct minato_row row = { .kind = kinds[i], .last = 65535 };
+
+		assert_false(matches((struct view_filter){ .listening = true }, &row));
+		assert_false(matches((struct view_filter){ .rules = true }, &row));
+		assert_true(
+			matches((struct view_filter){ .listening = true, .rules = true }, &row));
+		assert_true(matches((struct view_filter){ .all = true }, &row));
+	}
 }
 
 static void families_are_chosen(void **state)
@@ -389,6 +407,7 @@ int main(void)
 		cmocka_unit_test(listening_and_all),
 		cmocka_unit_test(protocols_are_chosen),
 		cmocka_unit_test(an_entry_of_both_protocols_belongs_to_each),
+		cmocka_unit_test(what_is_no_port_is_listed_where_it_is_asked_for),
 		cmocka_unit_test(families_are_chosen),
 		cmocka_unit_test(a_wildcard_is_of_both_families),
 		cmocka_unit_test(the_order_is_guest_protocol_listening_address),
