@@ -14,9 +14,9 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, 't', "tcp", NULL, AT(tcp), 0, 0, "TCP only." },
 	{ CMD_FLAG, 'u', "udp", NULL, AT(udp), 0, 0, "UDP only." },
 	{ CMD_FLAG, 'l', "listening", NULL, AT(listening), 0, 0,
-	  "Only what waits for others: listening programs, published ports, guards, the uplink." },
+	  "Only what waits for others: listening programs and published ports." },
 	{ CMD_FLAG, 'a', "all", NULL, AT(all), 0, 0,
-	  "What waits, what is connected, and what is over but rests (TIME-WAIT)." },
+	  "What waits, what is connected, what is over but rests (TIME-WAIT), a guest's rules." },
 	{ CMD_FLAG, 'n', "numeric", NULL, AT(numeric), 0, 0, "Ports and rates as numbers." },
 	{ CMD_FLAG, 'r', "resolve", NULL, AT(resolve), 0, 0, "Names of hosts." },
 	{ CMD_FLAG, '4', "ipv4", NULL, AT(only4), 0, 0, "IPv4 only." },
@@ -198,22 +198,16 @@ static int print_kill(struct cmd_ss *ss, const struct cmd_names *names)
 	return code == CMD_OK && !kill.closed ? CMD_REFUSED : code;
 }
 
-static int summary_of(const char *name)
+static int summary_of(const struct cmd_ss *ss, const char *name)
 {
 	struct drive_error error;
-	struct cmd_guest guest;
-	int result = cmd_guest_ask(&guest, name, &error);
+	int result = cmd_ss_guest_summary(stdout, ss, name, &error);
 
 	if (result == -ENOENT)
 		return say_unknown(name);
-	if (result < 0) {
+	if (result < 0)
 		cmd_say("%s: %s", name, error.text);
-		return CMD_REFUSED;
-	}
-	printf("Guest: %s\n", name);
-	result = cmd_ss_summary(stdout, guest.view.init);
-	cmd_guest_free(&guest);
-	return result < 0 ? CMD_FAILED : CMD_OK;
+	return result < 0 ? CMD_REFUSED : CMD_OK;
 }
 
 static int print_summary(const struct cmd_ss *ss, const struct cmd_names *names)
@@ -221,14 +215,14 @@ static int print_summary(const struct cmd_ss *ss, const struct cmd_names *names)
 	int result;
 
 	if (ss->chosen->guest)
-		return summary_of(ss->chosen->guest);
-	result = cmd_ss_summary(stdout, 0);
+		return summary_of(ss, ss->chosen->guest);
+	result = cmd_ss_summary(stdout);
 	if (result < 0) {
 		cmd_say("cannot read /proc/self/net: %s", strerror(-result));
 		return CMD_FAILED;
 	}
 	for (size_t i = 0; i < names->count; i++)
-		(void)summary_of(names->list[i]);
+		(void)summary_of(ss, names->list[i]);
 	return CMD_OK;
 }
 
@@ -332,6 +326,7 @@ static int run(int argc, char **argv)
 		.udp = chosen.udp,
 		.all = chosen.all,
 		.listening = chosen.listening,
+		.rules = chosen.extended,
 		.only4 = chosen.only4,
 		.only6 = chosen.only6,
 		.program = &program,

@@ -104,8 +104,14 @@ void cmd_ss_kill_end(const struct cmd_ss_kill *kill);
 
 /* ---- ss_summary.c: counts of sockets ---- */
 
-/* Prints the counts of a process's network namespace, as ss -s. 0 or negative errno. */
-int cmd_ss_summary(FILE *out, pid_t process);
+/* Prints the counts of this host, as ss -s. 0 or negative errno. */
+int cmd_ss_summary(FILE *out);
+/*
+ * The same of a guest, whose rows are counted: of some counts a kernel has those of the whole
+ * machine alone. As cmd_ss_guest.
+ */
+int cmd_ss_guest_summary(FILE *out, const struct cmd_ss *ss, const char *name,
+			 struct drive_error *error);
 
 /* ---- matching.c: the sockets of a guest's own kernel, and the rows they belong to ---- */
 

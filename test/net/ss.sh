@@ -16,6 +16,9 @@ is "ss -H has no header" "$(as_user "$M" ss -H -n -t | grep -c Netid)" 0
 has "ss -l shows the published port" "$(as_user "$M" ss -l -n)" "8080|:80 "
 has "also that of TCP" "$(as_user "$M" ss -l -n -t --in two)" \
 	"LISTEN.*:8081 +10\.0\.2\.[0-9]+:81 +published"
+is "ss -l leaves the guest's rules out" \
+	"$(as_user "$M" ss -H -l -n | grep -Ec 'guard|uplink')" 0
+ok "and has them with -e" sh -c "$(declare -f as_user); NET_REAL_ROOT=$NET_REAL_ROOT T='$T' M='$M'; as_user '$M' ss -H -l -n -e | grep -q uplink"
 is "--in names one guest" "$(as_user "$M" ss -H -n -t --in two | grep -c 7000)" 0
 guest_rows() { as_user "$M" ss -H -n "$@" | wc -l; }
 is "a filter chooses rows of guests" "$(guest_rows --in one "dst $PEER4:7000")" 1

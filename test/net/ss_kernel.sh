@@ -58,6 +58,7 @@ fields() {
 		s/^(TCP|Total): [0-9]+/\1:/; s/(closed|orphaned) [0-9]+/\1/g
 		s/\((timewait|keepalive|on),[^,]*/(\1/; /^$/d; /^nl /d'
 }
+# What other programs open and close between the two shows in one of them, so it may take some turns.
 same() { # OPTIONS...: ss and minato ss --host say the same
 	ss "$@" 2>/dev/null | fields >"$T/theirs"
 	"$M" ss --host "$@" | fields >"$T/ours"
@@ -70,7 +71,7 @@ fi
 for options in "-H -tan" "-H -tuna" "-H -n" "-H -ln" "-H -tun" "-tan" "-H -tunaop" "-H -tunaoep" \
 	"-H -tane" "-H -tanem" "-H -tani" "-H -taneimO" "-H -tan6" "-H -una4" "-H -tlnp" "-s"; do
 	# shellcheck disable=SC2086
-	ok "as iproute2 has it: ss $options" same $options
+	ok "as iproute2 has it: ss $options" until_true 3 same $options
 done
 ok "the same with a state" same -H -tn state time-wait
 ok "the same with a filter" same -H -tna sport = :7001
@@ -132,6 +133,10 @@ both_ends() { [ "$(as_user "$M" ss -Htn --in web | grep -c "127\.0\.0\.1:.*guest
 ok "and what it has with another one, both ends" until_true 5 both_ends
 is "nothing is listed twice" "$(as_user "$M" ss -Htn --in web | grep -c "$PEER4:7100")" 1
 has "-s counts it" "$(as_user "$M" ss -s)" "Guest: web"
+# Two programs, a connection to the outside, both ends of one within, and what is published.
+counts=$(as_user "$M" ss -s --in web)
+listed=$(as_user "$M" ss -Htan --in web | grep -cvE 'REFUSE|DROP|PASS')
+has "-s of a guest: as many as are listed" "$counts" "^TCP: +$listed \(estab 3, closed 0, timewait 0\)"
 has "-K shows what it closed of a guest" \
 	"$(as_user "$M" ss -KHtn --in web dst $PEER4)" "$PEER4:7100"
 gone() { ! conn; }
