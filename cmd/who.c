@@ -66,11 +66,21 @@ struct answer {
 	enum verdict verdict;
 	const char *names[NAME_ROOM];
 	size_t name_count;
-	struct cmd_holders holders;
+	const struct cmd_holder *holders; /* borrowed */
+	size_t holder_count;
 	char notes[NOTES_MAX][NOTE_SIZE];
 	size_t note_count;
 	uint16_t nearest[NEAREST_MAX];
 	size_t nearest_count;
+};
+
+/* What is read once, however much is asked. */
+struct known {
+	const struct who_options *chosen;
+	const struct minato_services *services;
+	struct cmd_holders holders; /* of all ports that are asked for */
+	struct drive_reserved reserved;
+	json_t *nat; /* NULL: not known */
 };
 
 /* ---- the words of the command line ---- */
@@ -154,17 +164,13 @@ static void note(struct answer *answer, const char *format, ...)
 }
 
 /* What the administrator said of it: of this host, or of a guest. */
-static void note_reserved(struct answer *answer, const char *guest)
+static void note_reserved(struct answer *answer, const struct known *known)
 {
+	const char *guest = known->chosen->guest;
 	const struct drive_reservation *one;
-	struct drive_reserved reserved = { 0 };
 	char range[DRIVE_RESERVATION_TEXT];
 
-	if (!guest)
-		drive_reserved_read(&reserved, cmd_reserved_wrong, NULL);
-	else
-		(void)cmd_reserved_ask(&reserved, guest, NULL);
-	one = drive_reserved_find(&reserved, answer->asked.port, answer->asked.proto);
+	one = drive_reserved_find(&known->reserved, answer->asked.port, answer->asked.proto);
 	if (one)
 		drive_reservation_text(range, one);
 	if (one && one->origin == DRIVE_ORIGIN_KERNEL)
@@ -179,17 +185,16 @@ static void note_reserved(struct answer *answer, const char *guest)
 		     drive_origin_word(one->origin), range, *one->note ? ", " : "", one->note,
 		     one->origin == DRIVE_ORIGIN_SYSTEM ? "sudo " : "", range,
 		     guest ? " --in " : "", guest ? guest : "");
-	drive_reserved_free(&reserved);
 }
 
 /* What the kernel itself makes of the port. */
-static void note_rules(struct answer *answer)
+static void note_rules(struct answer *answer, const json_t *nat)
 {
 	const uint16_t port = answer->asked.port;
 	struct kernel_knobs knobs;
 	char rule[128];
 
-	if (cmd_nat_rule(rule, sizeof(rule), answer->asked.proto, port))
+	if (cmd_nat_rule(nat, rule, sizeof(rule), answer->asked.proto, port))
 		note(answer,
 		     "The kernel's NAT sends what arrives for it elsewhere (nftables, %s): a "
 		     "program that binds it hears nothing from outside.",
@@ -239,12 +244,12 @@ static enum verdict try_it(const struct question *asked)
 }
 
 /* In a guest the answer is what its sockets say. */
-static enum verdict judge(const struct cmd_holders *holders)
+static enum verdict judge(const struct answer *answer)
 {
 	enum verdict verdict = VERDICT_FREE;
 
-	for (size_t i = 0; i < holders->count; i++) {
-		if (holders->list[i].hold != CMD_HOLD_TIME_WAIT)
+	for (size_t i = 0; i < answer->holder_count; i++) {
+		if (answer->holders[i].hold != CMD_HOLD_TIME_WAIT)
 			return VERDICT_TAKEN;
 		verdict = VERDICT_CLOSING;
 	}
@@ -252,49 +257,49 @@ static enum verdict judge(const struct cmd_holders *holders)
 }
 
 /* A port that is for root may be held by somebody as well, which is what counts. */
-static bool held_on_host(const struct cmd_holders *holders)
+static bool held_on_host(const struct answer *answer)
 {
-	for (size_t i = 0; i < holders->count; i++) {
-		if (!*holders->list[i].guest && holders->list[i].hold != CMD_HOLD_TIME_WAIT)
+	for (size_t i = 0; i < answer->holder_count; i++) {
+		if (!*answer->holders[i].guest && answer->holders[i].hold != CMD_HOLD_TIME_WAIT)
 			return true;
 	}
 	return false;
 }
 
-static int find(struct answer *answer, const struct who_options *chosen,
-		const struct minato_services *services, struct drive_error *error)
+/* Those of the port, which follow each other. */
+static void select_holders(struct answer *answer, const struct cmd_holders *all)
 {
 	const struct question *asked = &answer->asked;
-	const struct cmd_holders_query query = {
-		.first = asked->port,
-		.last = asked->port,
-		.tcp = asked->proto == MINATO_TCP,
-		.udp = asked->proto == MINATO_UDP,
-		.host = !chosen->guest,
-		.guests = true,
-		.guest = chosen->guest,
-	};
-	struct drive_place places[2];
-	int result = cmd_holders_find(&answer->holders, &query, error);
+	size_t first = cmd_holders_first(all, asked->port, asked->proto);
+	size_t end = first;
 
-	if (result < 0)
-		return result;
-	answer->name_count = minato_services_names(services, asked->proto, asked->port,
+	while (end < all->count && all->list[end].port == asked->port &&
+	       all->list[end].proto == asked->proto)
+		end++;
+	answer->holders = all->list + first;
+	answer->holder_count = end - first;
+}
+
+static void find(struct answer *answer, const struct known *known)
+{
+	const struct question *asked = &answer->asked;
+	struct drive_place places[2];
+
+	select_holders(answer, &known->holders);
+	answer->name_count = minato_services_names(known->services, asked->proto, asked->port,
 						   answer->names, NAME_ROOM);
-	note_reserved(answer, chosen->guest);
-	if (chosen->guest) {
-		answer->verdict = judge(&answer->holders);
-		return 0;
+	note_reserved(answer, known);
+	if (known->chosen->guest) {
+		answer->verdict = judge(answer);
+		return;
 	}
 	answer->verdict = try_it(asked);
-	if (answer->verdict == VERDICT_FORBIDDEN && held_on_host(&answer->holders))
+	if (answer->verdict == VERDICT_FORBIDDEN && held_on_host(answer))
 		answer->verdict = VERDICT_TAKEN;
-	note_rules(answer);
+	note_rules(answer, known->nat);
 	if (answer->verdict != VERDICT_FREE)
-		answer->nearest_count =
-			cmd_nearest_free(places, everywhere(places, asked->proto), asked->port,
-					 answer->nearest, NEAREST_MAX);
-	return 0;
+		answer->nearest_count = cmd_nearest_free(places, everywhere(places, asked->proto),
+							 asked->port, answer->nearest, NEAREST_MAX);
 }
 
 /* ---- as text ---- */
@@ -367,8 +372,8 @@ static void print_nearest(const struct answer *answer, const struct view_look *l
 static void print_answer(const struct answer *answer, const struct view_look *look)
 {
 	print_headline(answer, look);
-	for (size_t i = 0; i < answer->holders.count; i++)
-		print_holder(&answer->holders.list[i], answer->verdict, look);
+	for (size_t i = 0; i < answer->holder_count; i++)
+		print_holder(&answer->holders[i], answer->verdict, look);
 	for (size_t i = 0; i < answer->note_count; i++)
 		print_part(look, "note", answer->notes[i]);
 	print_nearest(answer, look);
@@ -383,8 +388,8 @@ static json_t *answer_json(const struct answer *answer)
 	json_t *notes = json_array();
 	json_t *nearest = json_array();
 
-	for (size_t i = 0; i < answer->holders.count; i++)
-		json_array_append_new(holders, cmd_held_json(&answer->holders.list[i]));
+	for (size_t i = 0; i < answer->holder_count; i++)
+		json_array_append_new(holders, cmd_held_json(&answer->holders[i]));
 	for (size_t i = 0; i < answer->name_count; i++)
 		json_array_append_new(names, json_string(answer->names[i]));
 	for (size_t i = 0; i < answer->note_count; i++)
@@ -400,32 +405,62 @@ static json_t *answer_json(const struct answer *answer)
 
 /* ---- the command ---- */
 
-/* Finds and shows all; whether one of the ports cannot be had, or the code of a failure. */
-static int answer_all(const struct who_options *chosen, const struct minato_services *services,
-		      const struct question *list, size_t count)
+/* Reads what is known of all the ports in one go. */
+static int learn(struct known *known, const struct question *list, size_t count,
+		 struct drive_error *error)
+{
+	const char *guest = known->chosen->guest;
+	struct cmd_holders_query query = {
+		.first = UINT16_MAX,
+		.host = !guest,
+		.guests = true,
+		.guest = guest,
+	};
+	int result;
+
+	for (size_t i = 0; i < count; i++) {
+		query.first = list[i].port < query.first ? list[i].port : query.first;
+		query.last = list[i].port > query.last ? list[i].port : query.last;
+		query.tcp |= list[i].proto == MINATO_TCP;
+		query.udp |= list[i].proto == MINATO_UDP;
+	}
+	result = cmd_holders_find(&known->holders, &query, error);
+	if (result < 0)
+		return result;
+	if (guest)
+		(void)cmd_reserved_ask(&known->reserved, guest, NULL);
+	else
+		drive_reserved_read(&known->reserved, cmd_reserved_wrong, NULL);
+	known->nat = guest ? NULL : cmd_nat_read();
+	return 0;
+}
+
+static void forget(struct known *known)
+{
+	cmd_holders_free(&known->holders);
+	drive_reserved_free(&known->reserved);
+	json_decref(known->nat);
+}
+
+/* Shows all; whether one of the ports cannot be had. */
+static int answer_each(const struct known *known, const struct question *list, size_t count)
 {
 	const struct view_look look = cmd_look(stdout);
-	struct drive_error error;
 	json_t *ports = json_array();
 	int code = CMD_OK;
 
 	for (size_t i = 0; i < count; i++) {
 		struct answer answer = { .asked = list[i] };
 
-		if (find(&answer, chosen, services, &error) < 0) {
-			cmd_say("%s", error.text);
-			json_decref(ports);
-			return CMD_FAILED;
-		}
+		find(&answer, known);
 		if (answer.verdict == VERDICT_TAKEN || answer.verdict == VERDICT_FORBIDDEN)
 			code = CMD_REFUSED;
-		if (chosen->json)
+		if (known->chosen->json)
 			json_array_append_new(ports, answer_json(&answer));
 		else
 			print_answer(&answer, &look);
-		cmd_holders_free(&answer.holders);
 	}
-	if (chosen->json) {
+	if (known->chosen->json) {
 		json_t *all = json_pack("{s:i,s:O}", "v", VIEW_JSON_VERSION, "ports", ports);
 
 		json_dumpf(all, stdout, JSON_INDENT(2));
@@ -433,6 +468,22 @@ static int answer_all(const struct who_options *chosen, const struct minato_serv
 		json_decref(all);
 	}
 	json_decref(ports);
+	return code;
+}
+
+static int answer_all(const struct who_options *chosen, const struct minato_services *services,
+		      const struct question *list, size_t count)
+{
+	struct known known = { .chosen = chosen, .services = services };
+	struct drive_error error;
+	int code;
+
+	if (learn(&known, list, count, &error) < 0) {
+		cmd_say("%s", error.text);
+		return CMD_FAILED;
+	}
+	code = answer_each(&known, list, count);
+	forget(&known);
 	return code;
 }
 

@@ -43,10 +43,15 @@ int cmd_publish_explain(const struct relay_publish *list, const struct relay_fai
 /* ---- natrules.c ---- */
 
 /*
- * Whether a rule of the host kernel's NAT sends what arrives for the port elsewhere; then where it
- * stands, "table ip nat, chain DOCKER". Only for root, and where nft is installed: else false.
+ * All rules of the host kernel as nft tells them, a new reference. NULL where nft is not installed
+ * or not for the caller: it is for root alone.
  */
-bool cmd_nat_rule(char *out, size_t size, uint8_t proto, uint16_t port);
+json_t *cmd_nat_read(void);
+/*
+ * Whether one of these rules (NULL: none) sends what arrives for the port elsewhere; then where it
+ * stands, "table ip nat, chain DOCKER".
+ */
+bool cmd_nat_rule(const json_t *rules, char *out, size_t size, uint8_t proto, uint16_t port);
 
 /* ---- who.c ---- */
 

@@ -87,6 +87,9 @@ then
 		"NAT sends what arrives for it elsewhere \(nftables, table ip portal, chain way\)"
 	has "in a set of ports" "$("$M" who 2030/tcp)" "chain way"
 	is "not its neighbour" "$("$M" who 2050/tcp | wc -l)" 1
+	nft add rule ip portal way dnat to tcp dport map '{ 2051 : 10.99.0.10 }'
+	has "in a map" "$("$M" who 2051/tcp)" "chain way"
+	is "nor of a map" "$("$M" who 2050/tcp | wc -l)" 1
 	nft delete table ip portal
 else
 	skip "a rule of NAT" "needs nft and the right to use it"
