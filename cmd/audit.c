@@ -26,14 +26,12 @@ static const struct cmd_option options[] = {
 	{ CMD_TEXT, 'x', "expect", "FILE", AT(expect), 0, 0,
 	  "What is meant to listen; exit with 1 where something else does. minato-audit(1) says "
 	  "what stands in it." },
-	{ CMD_FLAG, 0, "record", NULL, AT(record), 0, 0,
-	  "Print what listens now as such a file." },
+	{ CMD_FLAG, 0, "record", NULL, AT(record), 0, 0, "Print what listens now as such a file." },
 	{ CMD_FLAG, 0, "close", NULL, AT(close), 0, 0,
 	  "Close what minato publishes, and print the command that closes each of the others; with "
 	  "--expect only what is not in FILE." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
-	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0,
-	  "JSON; minato-audit(1) says which members." },
+	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-audit(1) says which members." },
 };
 
 struct audit {
@@ -77,6 +75,37 @@ static bool is_outside(const struct cmd_exposure *one)
 	return one->scope > CMD_SCOPE_LOOPBACK;
 }
 
+/* A run is told of where it begins. */
+static bool is_shown(const struct audit *audit, const struct cmd_exposure *one)
+{
+	return !one->joined && (is_outside(one) || audit->chosen->all);
+}
+
+/* A run has many services. */
+static const char *service_of(const struct audit *audit, const struct cmd_exposure *one)
+{
+	const struct cmd_holder *holder = one->holder;
+
+	if (one->last > holder->port)
+		return NULL;
+	return minato_services_name(audit->services, holder->proto, holder->port);
+}
+
+/* Of whom no name is seen, any line will do. */
+static void say_unseen(const struct audit *audit)
+{
+	size_t unseen = 0;
+
+	for (size_t i = 0; i < audit->exposures.count; i++) {
+		const struct cmd_exposure *one = &audit->exposures.list[i];
+
+		unseen += is_outside(one) && one->expected && !*one->who;
+	}
+	if (unseen && geteuid() != 0)
+		cmd_say("%zu program%s could not be seen; run as root to be sure", unseen,
+			unseen == 1 ? "" : "s");
+}
+
 static void judge(struct audit *audit)
 {
 	for (size_t i = 0; i < audit->exposures.count; i++) {
@@ -90,6 +119,8 @@ static void judge(struct audit *audit)
 		audit->outside++;
 		audit->unexpected += !one->expected;
 	}
+	if (audit->chosen->expect)
+		say_unseen(audit);
 }
 
 /* ---- closing ---- */
@@ -139,12 +170,13 @@ static void print_commands(const struct audit *audit)
 {
 	char remedy[CMD_HOLDER_TEXT];
 	char who[CMD_HOLDER_TEXT];
+	char ports[32];
 
 	for (size_t i = 0; i < audit->exposures.count; i++) {
 		const struct cmd_exposure *one = &audit->exposures.list[i];
 		const struct cmd_holder *holder = one->holder;
 
-		if (!is_to_close(one))
+		if (!is_to_close(one) || one->joined)
 			continue;
 		cmd_remedy_text(remedy, sizeof(remedy), holder);
 		/* Whoever may see the program can be told how to end it. */
@@ -152,9 +184,9 @@ static void print_commands(const struct audit *audit)
 			snprintf(remedy, sizeof(remedy), "# no command that is known here");
 		else if (!holder->process.pid)
 			snprintf(remedy, sizeof(remedy), "sudo minato audit --close");
-		cmd_holder_name(who, sizeof(who), holder);
-		printf("%s%s  # %u/%s, %s\n", one->closed ? "closed: " : "", remedy, holder->port,
-		       view_proto_word(holder->proto), who);
+		printf("%s%s  # %s, %s\n", one->closed ? "closed: " : "", remedy,
+		       cmd_exposure_ports(one, ports, sizeof(ports)),
+		       cmd_exposure_holder(one, who, sizeof(who)));
 	}
 }
 
@@ -171,11 +203,15 @@ static const char *expected_colour(const char *text)
 }
 
 static const struct view_column columns[] = {
-	{ .title = "PORT" },	 { .title = "SERVICE" },
-	{ .title = "KIND" },	 { .title = "SCOPE", .colour = scope_colour },
-	{ .title = "ADDRESS" },	 { .title = "LAST-USE" },
+	{ .title = "PORT" },
+	{ .title = "SERVICE" },
+	{ .title = "KIND" },
+	{ .title = "SCOPE", .colour = scope_colour },
+	{ .title = "ADDRESS" },
+	{ .title = "LAST-USE" },
 	{ .title = "EXPECTED", .colour = expected_colour },
-	{ .title = "HELD-BY" },	 { .title = "ADVICE", .below = true },
+	{ .title = "HELD-BY" },
+	{ .title = "ADVICE", .below = true },
 };
 
 static const char *use_word(const struct cmd_exposure *one, char *out, size_t size)
@@ -197,19 +233,18 @@ static void add_row(struct view_table *table, const struct audit *audit,
 		    const struct cmd_exposure *one)
 {
 	const struct cmd_holder *holder = one->holder;
-	const char *name = minato_services_name(audit->services, holder->proto, holder->port);
+	const char *name = service_of(audit, one);
 	char text[CMD_HOLDER_TEXT];
 	char more[CMD_HOLDER_TEXT];
 
-	snprintf(text, sizeof(text), "%u/%s", holder->port, view_proto_word(holder->proto));
-	view_table_cell(table, text);
+	view_table_cell(table, cmd_exposure_ports(one, text, sizeof(text)));
 	view_table_cell(table, name ? name : "-");
 	view_table_cell(table, minato_port_kind_name(minato_port_kind(holder->port)));
 	view_table_cell(table, cmd_scope_word(one->scope));
 	view_table_cell(table, cmd_holder_address(text, sizeof(text), holder));
 	view_table_cell(table, use_word(one, text, sizeof(text)));
 	view_table_cell(table, !audit->chosen->expect ? "-" : one->expected ? "yes" : "NO");
-	cmd_holder_name(text, sizeof(text), holder);
+	cmd_exposure_holder(one, text, sizeof(text));
 	if (*holder->guest)
 		snprintf(more, sizeof(more), "in %s: %.250s", holder->guest, text);
 	else if (one->behind)
@@ -231,8 +266,8 @@ static void print_missing(const struct audit *audit)
 		printf("expected, but does not listen: %u", one->first);
 		if (one->last != one->first)
 			printf("-%u", one->last);
-		printf("/%s%s%s (line %u)\n", view_proto_word(one->proto),
-		       *one->program ? " " : "", one->program, one->line);
+		printf("/%s%s%s (line %u)\n", view_proto_word(one->proto), *one->program ? " " : "",
+		       one->program, one->line);
 	}
 }
 
@@ -245,7 +280,7 @@ static int print_text(const struct audit *audit)
 	look.header = !audit->chosen->no_header;
 	view_table_begin(&table, columns, sizeof(columns) / sizeof(columns[0]));
 	for (size_t i = 0; i < audit->exposures.count; i++) {
-		if (is_outside(&audit->exposures.list[i]) || audit->chosen->all)
+		if (is_shown(audit, &audit->exposures.list[i]))
 			add_row(&table, audit, &audit->exposures.list[i]);
 	}
 	result = view_table_print(stdout, &table, &look, true);
@@ -263,13 +298,14 @@ static int print_text(const struct audit *audit)
 static json_t *row_json(const struct audit *audit, const struct cmd_exposure *one)
 {
 	const struct cmd_holder *holder = one->holder;
-	const char *name = minato_services_name(audit->services, holder->proto, holder->port);
+	const char *name = service_of(audit, one);
 	char advice[CMD_HOLDER_TEXT];
 
 	cmd_exposure_advice(one, advice, sizeof(advice));
 	return json_pack(
-		"{s:i,s:s,s:s?,s:s,s:s,s:i,s:o,s:o,s:b,s:s?,s:o,s:o}", "port", (int)holder->port,
-		"protocol", view_proto_word(holder->proto), "service", name, "kind",
+		"{s:i,s:i,s:i,s:s,s:s?,s:s,s:s,s:i,s:o,s:o,s:b,s:s?,s:o,s:o}", "port",
+		(int)holder->port, "first", (int)holder->port, "last", (int)one->last, "protocol",
+		view_proto_word(holder->proto), "service", name, "kind",
 		minato_port_kind_name(minato_port_kind(holder->port)), "scope",
 		cmd_scope_word(one->scope), "connections", (int)one->connections, "unused_ms",
 		one->unused_ms >= 0 ? json_integer(one->unused_ms) : json_null(), "expected",
@@ -280,8 +316,8 @@ static json_t *row_json(const struct audit *audit, const struct cmd_exposure *on
 
 static json_t *missing_json(const struct cmd_expected *one)
 {
-	return json_pack("{s:i,s:i,s:s,s:s?,s:i}", "first", (int)one->first, "last",
-			 (int)one->last, "protocol", view_proto_word(one->proto), "program",
+	return json_pack("{s:i,s:i,s:s,s:s?,s:i}", "first", (int)one->first, "last", (int)one->last,
+			 "protocol", view_proto_word(one->proto), "program",
 			 *one->program ? one->program : NULL, "line", (int)one->line);
 }
 
@@ -292,7 +328,7 @@ static void print_json(const struct audit *audit)
 	json_t *all;
 
 	for (size_t i = 0; i < audit->exposures.count; i++) {
-		if (is_outside(&audit->exposures.list[i]) || audit->chosen->all)
+		if (is_shown(audit, &audit->exposures.list[i]))
 			json_array_append_new(rows, row_json(audit, &audit->exposures.list[i]));
 	}
 	for (size_t i = 0; i < audit->expectation.count; i++) {
@@ -318,25 +354,26 @@ static bool is_recordable(const char *who)
 /* A listener of IPv4 and one of IPv6 are one line, when nothing else tells them apart. */
 static bool same_line(const struct cmd_exposure *a, const struct cmd_exposure *b)
 {
-	return a->holder->port == b->holder->port && a->holder->proto == b->holder->proto &&
-	       a->scope == b->scope && !strcmp(a->who, b->who);
+	return a->holder->port == b->holder->port && a->last == b->last &&
+	       a->holder->proto == b->holder->proto && a->scope == b->scope &&
+	       !strcmp(a->who, b->who);
 }
 
 static void print_record(const struct audit *audit)
 {
 	const struct cmd_exposure *before = NULL;
 	const char *name;
+	char ports[32];
 
 	printf("# PORT/PROTOCOL  PROGRAM or guest:NAME  SCOPE, the widest that is meant\n");
 	for (size_t i = 0; i < audit->exposures.count; i++) {
 		const struct cmd_exposure *one = &audit->exposures.list[i];
-		const struct cmd_holder *holder = one->holder;
 
-		if ((!is_outside(one) && !audit->chosen->all) || (before && same_line(before, one)))
+		if (!is_shown(audit, one) || (before && same_line(before, one)))
 			continue;
 		before = one;
-		name = minato_services_name(audit->services, holder->proto, holder->port);
-		printf("%u/%s\t%s%s%s\t# %s\n", holder->port, view_proto_word(holder->proto),
+		name = service_of(audit, one);
+		printf("%s\t%s%s%s\t# %s\n", cmd_exposure_ports(one, ports, sizeof(ports)),
 		       is_recordable(one->who) ? one->who : "", is_recordable(one->who) ? "\t" : "",
 		       cmd_scope_word(one->scope), name ? name : "-");
 	}
@@ -371,6 +408,7 @@ static int look_and_show(struct audit *audit, struct drive_error *error)
 	judge(audit);
 	if (audit->chosen->close)
 		failed = close_ours(audit);
+	cmd_exposures_join(&audit->exposures);
 	code = show(audit);
 	if (code == CMD_OK && failed)
 		code = CMD_FAILED;

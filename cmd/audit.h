@@ -83,7 +83,9 @@ struct cmd_exposure {
 	int64_t unused_ms;    /* since the last one; -1: not known, -2: there was none */
 	char who[64];	      /* the program, or "guest:NAME"; empty: not known */
 	bool expected;
-	bool closed; /* by us, just now */
+	bool closed;   /* by us, just now */
+	uint16_t last; /* from cmd_exposures_join: of the run that begins here */
+	bool joined;   /* likewise: to one that began before */
 };
 
 struct cmd_exposures {
@@ -95,8 +97,17 @@ struct cmd_exposures {
 /* All that listens, of every scope. 0 or negative errno with a text; free in either case. */
 int cmd_exposures_find(struct cmd_exposures *all, struct drive_error *error);
 void cmd_exposures_free(struct cmd_exposures *all);
-/* What to do about it, in one line. Writes into `out` and returns it. */
+/*
+ * Joins ports that follow each other, are published by the same words and differ in nothing that
+ * is told of them, so that they are told of once.
+ */
+void cmd_exposures_join(struct cmd_exposures *all);
+/* Each writes into `out`, cut to `size`, and returns it. What to do about it, in one line: */
 const char *cmd_exposure_advice(const struct cmd_exposure *one, char *out, size_t size);
+/* "80/tcp", or of a run "80-89/tcp". */
+const char *cmd_exposure_ports(const struct cmd_exposure *one, char *out, size_t size);
+/* As cmd_holder_name. */
+const char *cmd_exposure_holder(const struct cmd_exposure *one, char *out, size_t size);
 
 /* ---- audit.c ---- */
 

@@ -137,31 +137,96 @@ void cmd_exposures_free(struct cmd_exposures *all)
 	*all = (struct cmd_exposures){ 0 };
 }
 
+/* ---- runs ---- */
+
+static const char *risk_of(const struct cmd_exposure *one)
+{
+	const struct cmd_holder *holder = one->holder;
+
+	return cmd_known_risk(holder->proto,
+			      *holder->published ? holder->guest_port : holder->port);
+}
+
+/* Whether all but the port is the same. */
+static bool is_alike(const struct cmd_exposure *a, const struct cmd_exposure *b)
+{
+	const struct cmd_holder *x = a->holder;
+	const struct cmd_holder *y = b->holder;
+
+	if (strcmp(x->published, y->published) != 0 || strcmp(x->spec, y->spec) != 0 ||
+	    strcmp(x->guest, y->guest) != 0 || x->proto != y->proto ||
+	    !minato_addr_equal(&x->local.addr, &y->local.addr) || x->v6only != y->v6only ||
+	    x->interface != y->interface || x->process.pid != y->process.pid)
+		return false;
+	if (!a->behind != !b->behind ||
+	    (a->behind && strcmp(a->behind->process.program, b->behind->process.program) != 0))
+		return false;
+	return a->scope == b->scope && a->expected == b->expected && a->closed == b->closed &&
+	       risk_of(a) == risk_of(b) && minato_port_kind(x->port) == minato_port_kind(y->port);
+}
+
+void cmd_exposures_join(struct cmd_exposures *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		struct cmd_exposure *one = &all->list[i];
+
+		one->last = one->holder->port;
+		if (one->joined || !*one->holder->published || !*one->holder->spec)
+			continue;
+		for (size_t k = i + 1; k < all->count; k++) {
+			struct cmd_exposure *next = &all->list[k];
+
+			if (next->holder->port > one->last + 1)
+				break;
+			if (next->holder->port == one->last + 1 && is_alike(one, next)) {
+				next->joined = true;
+				one->last++;
+			}
+		}
+	}
+}
+
 /* ---- what to do ---- */
+
+/* "80", or of a run "80-89". */
+static const char *ports_text(char *out, size_t size, uint16_t first,
+			      const struct cmd_exposure *one)
+{
+	int more = one->last > one->holder->port ? one->last - one->holder->port : 0;
+
+	if (more)
+		snprintf(out, size, "%d-%d", first, first + more);
+	else
+		snprintf(out, size, "%u", first);
+	return out;
+}
 
 static const char *advise_forward(const struct cmd_exposure *one, char *out, size_t size)
 {
 	const struct cmd_holder *holder = one->holder;
+	char outside[16];
+	char inside[16];
 	char age[VIEW_WORD_SIZE];
 
+	ports_text(outside, sizeof(outside), holder->port, one);
+	ports_text(inside, sizeof(inside), holder->guest_port, one);
 	if (!one->behind)
 		snprintf(out, size,
-			 "nothing listens on port %u of the guest: callers are let in and reset",
-			 holder->guest_port);
+			 "nothing listens on port %s of the guest: callers are let in and reset",
+			 inside);
 	else if (one->unused_ms > UNUSED_LONG_MS)
 		snprintf(out, size, "not used for %s: is it still wanted?",
 			 view_age_word(age, sizeof(age), one->unused_ms));
 	else if (one->scope > CMD_SCOPE_LOOPBACK)
-		snprintf(out, size, "if only this host uses it: -p 127.0.0.1:%u:%u%s", holder->port,
-			 holder->guest_port, holder->proto == MINATO_UDP ? "/udp" : "");
+		snprintf(out, size, "if only this host uses it: -p 127.0.0.1:%s:%s%s", outside,
+			 inside, holder->proto == MINATO_UDP ? "/udp" : "");
 	return out;
 }
 
 const char *cmd_exposure_advice(const struct cmd_exposure *one, char *out, size_t size)
 {
 	const struct cmd_holder *holder = one->holder;
-	uint16_t port = *holder->published ? holder->guest_port : holder->port;
-	const char *risk = cmd_known_risk(holder->proto, port);
+	const char *risk = risk_of(one);
 
 	out[0] = '\0';
 	if (one->scope <= CMD_SCOPE_LOOPBACK)
@@ -172,5 +237,26 @@ const char *cmd_exposure_advice(const struct cmd_exposure *one, char *out, size_
 		return advise_forward(one, out, size);
 	else
 		snprintf(out, size, "if only this host uses it, let it listen on 127.0.0.1");
+	return out;
+}
+
+const char *cmd_exposure_ports(const struct cmd_exposure *one, char *out, size_t size)
+{
+	char ports[16];
+
+	snprintf(out, size, "%s/%s", ports_text(ports, sizeof(ports), one->holder->port, one),
+		 view_proto_word(one->holder->proto));
+	return out;
+}
+
+const char *cmd_exposure_holder(const struct cmd_exposure *one, char *out, size_t size)
+{
+	const struct cmd_holder *holder = one->holder;
+	char ports[16];
+
+	if (one->last <= holder->port)
+		return cmd_holder_name(out, size, holder);
+	snprintf(out, size, "minato (pid %d) for ports %s of guest %s", (int)holder->process.pid,
+		 ports_text(ports, sizeof(ports), holder->guest_port, one), holder->published);
 	return out;
 }

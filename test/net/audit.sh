@@ -14,7 +14,8 @@ listed() {
 	as_user "$M" audit --json | python3 -c "
 import json, sys
 for p in json.load(sys.stdin)['ports']:
-    print('%d/%s' % (p['port'], p['protocol']))" | sort -u
+    for port in range(p['first'], p['last'] + 1):
+        print('%d/%s' % (port, p['protocol']))" | sort -u
 }
 
 # knock ADDRESS PROTOCOL: the ports that do not refuse. Silence is knocked on again.
@@ -98,8 +99,8 @@ bg serve.log as_user python3 "$T/serve.py" tcp,0.0.0.0,2100 tcp,127.0.0.1,2101 t
 	udp,::,2112 udp,$HOST4,2114
 SERVER=$BG
 until_true 5 grep -q ready "$T/serve.log"
-run_guest web -p 2200:80,127.0.0.1:2201:81 -p 2210:53/udp -- python3 "$T/serve.py" \
-	tcp,0.0.0.0,80 tcp,0.0.0.0,82 udp,0.0.0.0,53
+run_guest web -p 2300-2309:8300-8309 -p 2200:80,127.0.0.1:2201:81 -p 2210:53/udp -- python3 "$T/serve.py" \
+	tcp,0.0.0.0,80 tcp,0.0.0.0,82 udp,0.0.0.0,53 tcp,0.0.0.0,830{0..9}
 until_true 5 grep -q ready "$T/guest-web.log"
 
 has "a forward: whose, never used, and who is behind it" "$(audit)" \
@@ -114,9 +115,13 @@ sysctl -qw net.ipv4.icmp_msgs_per_sec=1000000 net.ipv4.icmp_msgs_burst=1000000 2
 } | sort -u >"$T/knocked"
 listed >"$T/listed"
 ok "knocked on every port: what answers is what is listed" diff "$T/knocked" "$T/listed"
-is "and that is nine" "$(wc -l <"$T/listed")" 9
+is "and that is nineteen" "$(wc -l <"$T/listed")" 19
 
 text=$(audit)
+has "a range is one row" "$text" \
+	"^2300-2309/tcp +- .*minato \(pid [0-9]+\) for ports 8300-8309 of guest web, python3 there"
+has "with advice for all of it" "$text" "if only this host uses it: -p 127\.0\.0\.1:2300-2309:8300-8309"
+is "and none beside it" "$(grep -Ec '^230[0-9]/' <<<"$text")" 0
 has "a wildcard reaches as far as the host's addresses" "$text" "^2100/tcp .* lan +0\.0\.0\.0 "
 is "what answers this host alone is left out" "$(printf '%s' "$text" | grep -c '^2101/')" 0
 has "-a: not with --all" "$(audit -a)" "^2101/tcp .* loopback +127\.0\.0\.1 "
@@ -131,6 +136,7 @@ ok "last use: now" until_true 5 in_use
 # --- against a file ---------------------------------------------------------------
 
 as_user "$M" audit --record >"$T/expected"
+is "a range is recorded as one" "$(grep -c '^2300-2309/tcp' "$T/expected")" 1
 is "what was recorded is expected: exit 0" "$(code as_user "$M" audit --expect "$T/expected")" 0
 cat >"$T/odd.py" <<'X'
 import ctypes, os, signal, socket
@@ -173,6 +179,20 @@ text=$(audit --expect "$T/wrong")
 has "a wrong line: where and what" "$text" "wrong: line 2: the protocol is tcp or udp"
 is "exit 2" "$(code as_user "$M" audit --expect "$T/wrong")" 2
 is "no such file: exit 2" "$(code as_user "$M" audit --expect "$T/nothing")" 2
+
+if [ "$NET_REAL_ROOT" = 1 ]; then
+	bg root.log python3 "$T/serve.py" tcp,0.0.0.0,2107
+	until_true 5 grep -q ready "$T/root.log"
+	text=$(echo '2107/tcp other' | cat "$T/expected" - | as_user "$M" audit --expect - 2>&1 >/dev/null)
+	is "what may not be seen is said" "$text" \
+		"minato: 1 program could not be seen; run as root to be sure"
+	kill "$BG"
+	gone() { ! listed | grep -q '^2107/'; }
+	until_true 5 gone
+	is "but nothing where all was seen" "$(audit --expect "$T/expected" | grep -c 'be sure')" 0
+else
+	skip "what may not be seen is said" "needs root"
+fi
 
 # --- closing ------------------------------------------------------------------------
 
