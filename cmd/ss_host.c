@@ -241,6 +241,24 @@ static int take_socket(void *user, const struct kernel_socket *socket)
 	return cmd_ss_row(ss, &row);
 }
 
+/* TCP first, where ss has UDP first. */
+static int list_as_netstat(struct cmd_ss *ss, struct kernel_query query)
+{
+	bool tcp = query.tcp || !query.udp;
+	bool udp = query.udp || !query.tcp;
+	int result = 0;
+
+	query.tcp = true;
+	query.udp = false;
+	if (tcp)
+		result = kernel_sockets(&query, take_socket, ss);
+	query.tcp = false;
+	query.udp = true;
+	if (udp && result == 0)
+		result = kernel_sockets(&query, take_socket, ss);
+	return result;
+}
+
 int cmd_ss_host(struct cmd_ss *ss)
 {
 	struct kernel_query query = cmd_ss_query(ss, 0);
@@ -253,5 +271,6 @@ int cmd_ss_host(struct cmd_ss *ss)
 	/* As ss: TCP that is bound and not more is shown where a state word asks for it. */
 	if (!stated)
 		query.states &= ~KERNEL_STATE_BOUND;
-	return kernel_sockets(&query, take_socket, ss);
+	return ss->chosen->netstat ? list_as_netstat(ss, query) :
+				     kernel_sockets(&query, take_socket, ss);
 }

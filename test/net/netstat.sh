@@ -23,6 +23,8 @@ if command -v netstat >/dev/null; then
 		# shellcheck disable=SC2086
 		same $flags
 	done
+	order() { sed 1,2d | sed -E 's/^(tcp|udp).*/\1/' | uniq | tr '\n' ' '; }
+	is "TCP comes first" "$(ours -n -a | order)" "$(theirs -n -a | order)"
 	# What is left of a timer differs from moment to moment; which one it is does not.
 	is "timers" "$(ours -n -a -o | rows | sed -E 's/\([0-9.]+/(/')" \
 		"$(theirs -n -a -o | rows | sed -E 's/\([0-9.]+/(/')"
