@@ -132,6 +132,16 @@ static int suggest(const struct services_options *chosen, struct cmd_cards *card
 	return CMD_OK;
 }
 
+/* Of a file that was named; the host's own is not the caller's to mend. */
+static void say_strange(const struct services_options *chosen, const struct cmd_cards *cards)
+{
+	uint32_t count = chosen->file ? minato_services_strange(cards->services) : 0;
+
+	if (count)
+		cmd_say("%s: %u line%s not understood; expected 'NAME PORT/PROTOCOL'", chosen->file,
+			count, count == 1 ? " was" : "s were");
+}
+
 static int answer(const struct services_options *chosen, const struct cmd_operands *operands)
 {
 	struct drive_error error;
@@ -141,8 +151,11 @@ static int answer(const struct services_options *chosen, const struct cmd_operan
 
 	if (cmd_cards_open(&cards, chosen->file, &error) < 0) {
 		cmd_say("%s", error.text);
-		code = CMD_FAILED;
-	} else if (chosen->suggest) {
+		cmd_cards_close(&cards);
+		return CMD_FAILED;
+	}
+	say_strange(chosen, &cards);
+	if (chosen->suggest) {
 		code = suggest(chosen, &cards, &error);
 	} else if (cmd_finding_parse(&wanted, operands, &cards, &error) < 0) {
 		code = cmd_usage(&cmd_services, "%s", error.text);

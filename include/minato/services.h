@@ -126,6 +126,11 @@ size_t minato_services_names(const struct minato_services *services,
 			     size_t room);
 /* The file's own names; `services` may be NULL: none. */
 uint32_t minato_services_count(const struct minato_services *services);
+/*
+ * How many lines of the file were passed over because they are neither empty
+ * nor "name port/protocol", whatever the protocol; `services` may be NULL.
+ */
+uint32_t minato_services_strange(const struct minato_services *services);
 struct minato_services_row
 minato_services_at(const struct minato_services *services, uint32_t index);
 

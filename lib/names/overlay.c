@@ -28,6 +28,7 @@ struct overlay_row {
 struct minato_services {
 	uint32_t count;
 	uint32_t buckets; /* of either kind of chain, a power of two */
+	uint32_t strange; /* lines that were not understood */
 };
 
 static struct overlay_row *rows_of(struct minato_services *services)
@@ -124,7 +125,7 @@ static bool is_printable(const struct word *word)
 	return true;
 }
 
-/* "80/tcp" */
+/* "80/tcp"; proto is 0 for a protocol that has no ports here. */
 static bool parse_port(const struct word *word, struct overlay_row *row)
 {
 	static const struct {
@@ -150,12 +151,11 @@ static bool parse_port(const struct word *word, struct overlay_row *row)
 	row->port = (uint16_t)port;
 	i++;
 	for (size_t k = 0; k < sizeof(protocols) / sizeof(protocols[0]); k++) {
-		row->proto = protocols[k].proto;
 		if (names_equal(protocols[k].name, word->text + i,
 				word->len - i))
-			return true;
+			row->proto = protocols[k].proto;
 	}
-	return false;
+	return i < word->len;
 }
 
 /* ---- making ---- */
@@ -165,6 +165,7 @@ struct filling {
 	char *names;
 	uint32_t count;
 	size_t bytes; /* of the names */
+	uint32_t strange;
 };
 
 static void add(struct filling *filling, struct overlay_row row,
@@ -185,9 +186,14 @@ static void read_line(struct reading *reading, struct filling *filling)
 	struct overlay_row row = { 0 };
 	struct word name, port;
 
-	if (!read_word(reading, &name) || !is_printable(&name))
+	if (!read_word(reading, &name))
 		return;
-	if (!read_word(reading, &port) || !parse_port(&port, &row))
+	if (!is_printable(&name) || !read_word(reading, &port) ||
+	    !parse_port(&port, &row)) {
+		filling->strange++;
+		return;
+	}
+	if (!row.proto)
 		return;
 	add(filling, row, &name);
 	row.alias = true;
@@ -277,6 +283,7 @@ int minato_services_create(void *memory, size_t size, const char *text,
 	read_text(text, len, &counted);
 	services->count = counted.count;
 	services->buckets = buckets_for(counted.count);
+	services->strange = counted.strange;
 	filling.rows = rows_of(services);
 	heads = (uint32_t *)(filling.rows + services->count);
 	filling.names = (char *)(heads + (size_t)2 * services->buckets);
@@ -381,6 +388,11 @@ size_t minato_services_names(const struct minato_services *services,
 uint32_t minato_services_count(const struct minato_services *services)
 {
 	return services ? services->count : 0;
+}
+
+uint32_t minato_services_strange(const struct minato_services *services)
+{
+	return services ? services->strange : 0;
 }
 
 struct minato_services_row

@@ -59,6 +59,14 @@ done
 printf '\xef\xbb\xbfmy-thing           4711/tcp    my-alias   #Mine\r\nwebx 80/tcp\r\n' >"$T/windows"
 is "a file of Windows goes first" "$(first 80/tcp --services "$T/windows")" "80 webx"
 is "with its aliases" "$(first my-alias --services "$T/windows")" "4711 my-thing"
+{
+	cat "$T/windows"
+	echo "nonsense"
+	echo "80/tcp http"
+} >"$T/half"
+is "lines that are none are counted" "$(S 80 --services "$T/half" 2>&1 >/dev/null)" \
+	"minato: $T/half: 2 lines were not understood; expected 'NAME PORT/PROTOCOL'"
+is "where there are some" "$(S 80 --services "$T/windows" 2>&1 >/dev/null)" ""
 has "a file that is not there" "$(S 80 --services "$T/none" 2>&1)" "cannot read .*none: No such file"
 S --export >"$T/exported"
 is "an export is a services file" "$(first 443 --services "$T/exported")" "443 https"

@@ -44,6 +44,19 @@ static const char *const debian = "# Network services, Internet style\n"
 				  "rtmp\t\t1/ddp\n"
 				  "last\t\t65535/udp#no newline";
 
+static void what_is_not_understood_is_counted(void **state)
+{
+	struct minato_services *services =
+		make("a 1/tcp\n# b\n\n  \t\nc\nd 4\ne /tcp\nf 6/\ng 7/tcp h\r\ni 65536/tcp\n"
+		     "\xc3\xa4 8/tcp\nj 9/ddp\nk tcp/9 # x");
+
+	(void)state;
+	assert_int_equal(minato_services_count(services), 3);
+	assert_int_equal(minato_services_strange(services), 7);
+	assert_int_equal(minato_services_strange(NULL), 0);
+	free(services);
+}
+
 static void the_file_goes_first(void **state)
 {
 	struct minato_services *services = make(debian);
@@ -51,6 +64,7 @@ static void the_file_goes_first(void **state)
 
 	(void)state;
 	assert_int_equal(minato_services_count(services), 7);
+	assert_int_equal(minato_services_strange(services), 1);
 	assert_string_equal(minato_services_name(services, UDP, 21), "fsp");
 	assert_string_equal(minato_services_name(services, TCP, 21), "ftp");
 	assert_string_equal(minato_services_name(services, UDP, 65535), "last");
@@ -171,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_file_goes_first),
+		cmocka_unit_test(what_is_not_understood_is_counted),
 		cmocka_unit_test(no_file_is_the_registry_alone),
 		cmocka_unit_test(a_file_of_windows),
 		cmocka_unit_test(any_end_of_line),
