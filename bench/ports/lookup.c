@@ -193,7 +193,9 @@ static void contest(const struct size *size)
 
 int bench_lookup(void)
 {
+	pages_begin();
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		contest(&sizes[i]);
+	pages_end();
 	return 0;
 }

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -89,21 +88,6 @@ void *reserve(size_t size)
 	exit(1);
 }
 
-void *reserve_populated(size_t size)
-{
-	const int fd = memfd_create("bench-ports", MFD_CLOEXEC);
-	void *memory = MAP_FAILED;
-
-	if (fd >= 0 && ftruncate(fd, (off_t)size) == 0)
-		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, fd, 0);
-	if (memory == MAP_FAILED) {
-		say("%.1f GB of memory are not to be had", (double)size / 1e9);
-		exit(1);
-	}
-	close(fd);
-	return memory;
-}
-
 size_t resident_bytes(void)
 {
 	unsigned long pages = 0;
@@ -174,9 +158,8 @@ int main(int argc, char **argv)
 			return usage(stderr);
 		}
 	}
-	/* The same pages for everybody: without hugetlbfs rte_hash has small
-	   ones. */
-	prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
+	/* What is resident is counted in small pages; look-ups ask for theirs. */
+	pages_end();
 	for (size_t i = 0; i < GROUPS; i++) {
 		if (argc == 1 || named(groups[i].name, argc, argv))
 			failed |= groups[i].run();

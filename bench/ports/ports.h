@@ -7,7 +7,8 @@
  *   idle.c    one host with ten million idle connections
  *   insert.c  ten million tuples come and go
  *   choose.c  ports chosen, beside the kernel's choice in connect() (connect.c)
- *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it)
+ *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it),
+ *             in the same pages (pages.c)
  *   ss.c      minato ss, beside iproute2's
  *   services.c  names of ports, both ways, beside libc's
  *   entropy.c  what can be known of the next port
@@ -17,6 +18,7 @@
 #ifndef BENCH_PORTS_H
 #define BENCH_PORTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +30,16 @@ int bench_ss(void);
 int bench_services(void);
 int bench_entropy(void);
 int bench_choose(void);
+
+/* --- pages.c -------------------------------------------------------------- */
+
+/* Huge pages are allowed from here on (unless BENCH_SMALL_PAGES is set), and no
+   more. It says which there are. */
+void pages_begin(void);
+void pages_end(void);
+bool pages_are_huge(void);
+/* Memory that is all there at once, in such pages, or it exits. */
+void *reserve_populated(size_t size);
 
 /* --- connect.c ----------------------------------------------------------- */
 
@@ -51,8 +63,6 @@ double now_ns(void);
 double median(const double *values, size_t count);
 /* Zero memory in small pages that costs nothing until touched; or exits. */
 void *reserve(size_t size);
-/* The same, all of it there at once: memory as EAL has without huge pages. */
-void *reserve_populated(size_t size);
 size_t resident_bytes(void); /* of this process, from /proc/self/statm */
 /* The same numbers every time: x-th of a stream; a bijection of 64 bits. */
 uint64_t scatter(uint64_t x);

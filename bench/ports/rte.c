@@ -6,6 +6,7 @@
  */
 #include "ports.h"
 
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,12 +15,16 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_hash.h>
+#include <rte_malloc.h>
+
+#define HUGE_PAGE ((size_t)2 << 20)
+#define HEAP (650 * HUGE_PAGE)
 
 struct rte_peer {
 	struct rte_hash *hash;
 };
 
-/* Once for the process; no file, no device, no huge page. */
+/* Once for the process; no file, no device, no hugetlbfs. */
 static bool start(void)
 {
 	static int started;
@@ -41,21 +46,44 @@ static bool start(void)
 	return started > 0;
 }
 
+/* Where tables lie: in EAL's own memory, which has small pages, or in a heap of
+   ours, made once. INT_MIN: it could not be made. */
+static int place(void)
+{
+	static int socket = INT_MAX; /* not asked yet */
+	void *memory;
+
+	if (socket != INT_MAX)
+		return socket;
+	socket = SOCKET_ID_ANY;
+	if (!pages_are_huge())
+		return socket;
+	socket = INT_MIN;
+	memory = reserve_populated(HEAP);
+	if (rte_malloc_heap_create("huge") < 0 ||
+	    rte_malloc_heap_memory_add("huge", memory, HEAP, NULL, 0, HUGE_PAGE) < 0)
+		say("DPDK takes no huge pages of ours: %s; try BENCH_SMALL_PAGES=1",
+		    rte_strerror(rte_errno));
+	else
+		socket = rte_malloc_heap_get_socket("huge");
+	return socket;
+}
+
 struct rte_peer *rte_peer_open(uint32_t entries)
 {
-	const struct rte_hash_parameters parameters = {
+	struct rte_hash_parameters parameters = {
 		.name = "flows",
 		.entries = entries,
 		.key_len = sizeof(struct flow),
-		.socket_id = SOCKET_ID_ANY,
 	};
 	struct rte_peer *p;
 
-	if (!start())
+	if (!start() || place() == INT_MIN)
 		return NULL;
 	p = malloc(sizeof(*p));
 	if (p == NULL)
 		return NULL;
+	parameters.socket_id = place();
 	p->hash = rte_hash_create(&parameters);
 	if (p->hash != NULL)
 		return p;
