@@ -31,7 +31,7 @@ static void print_leakage(const struct measure_certificate *c)
 	figure("leakage_bits", fmax(worst->bits, 0), "bit");
 	/* Of a bit too little would be left to see. */
 	figure("leakage_error_ubits", worst->error_bits * 1e6, "ubit");
-	figure("leakage_p", worst->p, "");
+	figure("leakage_p", worst->p, "probability");
 }
 
 static void print(const struct measure_certificate *c)
@@ -41,7 +41,7 @@ static void print(const struct measure_certificate *c)
 	figure("predictor_vs_eligible_ideal", c->ideal.game.ratio, "times");
 	figure("eligible_least", c->chooser.game.least, "ports");
 	figure("eligible_doubt_bits", c->chooser.game.doubt_bits, "bit");
-	figure("evenness_p", c->bar[MEASURE_BAR_EVEN].value, "");
+	figure("evenness_p", c->bar[MEASURE_BAR_EVEN].value, "probability");
 	print_leakage(c);
 	figure("tracking_stable_bits", c->tracking.stable_bits, "bit");
 	print_reuse("64", &c->chooser.reuse);
