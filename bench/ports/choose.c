@@ -12,6 +12,8 @@
 #define PORTS 64512u
 #define PICKS 20000u
 #define ROUNDS 9u
+#define TAKES 64u
+#define TAKE_ROUNDS 63u
 
 struct lender {
 	struct minato *m;
@@ -89,6 +91,24 @@ static double refuse(struct lender *l)
 	return (now_ns() - start) / 1000;
 }
 
+/* ns of a port taken, which is later given back outside the clock, as the
+   kernel's connections are closed: the median of rounds. */
+static double take(struct lender *l)
+{
+	const uint32_t held = l->count;
+	double values[TAKE_ROUNDS];
+
+	for (uint32_t r = 0; r < TAKE_ROUNDS; r++) {
+		const double start = now_ns();
+		for (uint32_t i = 0; i < TAKES; i++)
+			lend(l);
+		values[r] = (now_ns() - start) / TAKES;
+		while (l->count > held)
+			minato_port_give(l->m, l->lease[--l->count], true);
+	}
+	return median(values, TAKE_ROUNDS);
+}
+
 static void beside_the_kernel(void)
 {
 	const double kernel = connect_choice_ns();
@@ -97,9 +117,9 @@ static void beside_the_kernel(void)
 
 	if (kernel > 0) {
 		fill(&l, CONNECT_HELD);
-		ours = pick(&l);
+		ours = take(&l);
 		figure("connect_choice_ns", kernel, "ns");
-		figure("pick_beside_connect_ns", ours, "ns");
+		figure("take_beside_connect_ns", ours, "ns");
 		figure("pick_vs_connect_choice", kernel / ours, "times");
 	}
 	lender_end(&l);
