@@ -78,6 +78,19 @@ static int say_nothing(const struct cmd_cards *cards, const struct cmd_wanted *w
 	return CMD_REFUSED;
 }
 
+/* Where a slip of the finger happens to begin another name: smpt of smpte. */
+static void say_other(const struct cmd_cards *cards, const struct cmd_wanted *wanted)
+{
+	const char *guess;
+
+	if (wanted->sought != CMD_SOUGHT_WORDS)
+		return;
+	guess = cmd_finding_guess(cards, wanted->text);
+	if (guess && strncasecmp(guess, wanted->text, strlen(wanted->text)) != 0 &&
+	    strncasecmp(guess, wanted->text, strlen(guess)) != 0)
+		cmd_say("no service is called just '%s'; did you mean %s?", wanted->text, guess);
+}
+
 static int show(const struct services_options *chosen, struct cmd_cards *cards,
 		struct cmd_wanted *wanted, struct drive_error *error)
 {
@@ -104,6 +117,7 @@ static int show(const struct services_options *chosen, struct cmd_cards *cards,
 		cmd_say("out of memory");
 		return CMD_FAILED;
 	}
+	say_other(cards, wanted);
 	return print(chosen, cards, wanted);
 }
 

@@ -40,6 +40,8 @@ has "a range is a list" "$(S 20-25)" "^22/tcp,udp,sctp +ssh"
 has "a prefix" "$(S telne)" "^23/tcp,udp +telnet"
 has "words of the description" "$(S world wide web)" "^80/tcp,udp"
 has "a slip of the finger" "$(S htpp 2>&1)" "did you mean http\?"
+has "one that begins another name" "$(S smpt 2>&1)" "did you mean smtp\?"
+is "a beginning is no slip" "$(S http- 2>&1 >/dev/null)$(S ssh- 2>&1 >/dev/null)" ""
 S htpp 2>/dev/null
 is "and it is exit code 1" "$?" 1
 is "with an empty list in JSON" "$(S htpp --json 2>/dev/null | python3 -c 'import json, sys
