@@ -109,7 +109,7 @@ struct view_row {
 	const char *interface_name;	  /* borrowed, or NULL */
 	const struct view_memory *memory; /* borrowed, or NULL */
 	const struct view_tcp *tcp;	  /* borrowed, or NULL */
-	const struct view_tcp *own_tcp;	  /* of minato\'s end of a guest\'s connection; likewise */
+	const struct view_tcp *own_tcp;	  /* of minato's end of a guest's connection; likewise */
 };
 
 /*
