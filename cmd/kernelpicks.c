@@ -194,19 +194,6 @@ static int record(struct asking *a, size_t picks)
 
 /* ---- what the choice costs ---- */
 
-static int compare(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static double median(double value[SAMPLES])
-{
-	qsort(value, SAMPLES, sizeof(*value), compare);
-	return value[SAMPLES / 2];
-}
-
 /* Binds to a port that the kernel just chose and lost again: it is free. */
 static bool bind_to(int fd, uint16_t port)
 {
@@ -246,8 +233,8 @@ static int time_choice(struct asking *a, double *choice_ns)
 		if (given[i] < 0)
 			return failed(a, "connect from a port of the range");
 	}
-	a->out->cost.connect_ns = median(given);
-	*choice_ns = median(choice) - a->out->cost.connect_ns;
+	a->out->cost.connect_ns = measure_median(given, SAMPLES);
+	*choice_ns = measure_median(choice, SAMPLES) - a->out->cost.connect_ns;
 	/* Less than the two differ by themselves. */
 	if (*choice_ns < 1)
 		*choice_ns = 1;

@@ -81,6 +81,12 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+double measure_median(double *value, size_t count)
+{
+	qsort(value, count, sizeof(*value), compare);
+	return (value[(count - 1) / 2] + value[count / 2]) / 2;
+}
+
 /* The median of some batches; a first, small one says how long they may be. */
 static int time_here(struct held *held, bool swap, double *ns)
 {
@@ -98,8 +104,7 @@ static int time_here(struct held *held, bool swap, double *ns)
 		result = time_batch(held, count, swap, &batch[b]);
 	if (result < 0)
 		return result;
-	qsort(batch, BATCHES, sizeof(*batch), compare);
-	*ns = batch[BATCHES / 2];
+	*ns = measure_median(batch, BATCHES);
 	return 0;
 }
 

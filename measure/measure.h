@@ -308,6 +308,8 @@ struct measure_cost {
 };
 int measure_cost(const struct measure_source *source, uint16_t low, uint16_t high,
 		 struct measure_cost *out);
+/* Of `count` >= 1 times; brings them into order. */
+double measure_median(double *value, size_t count);
 
 /* ---- certificate.c ---- */
 

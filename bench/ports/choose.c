@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "measure/measure.h"
 #include "minato/minato.h"
 
 #define PORTS 64512u
@@ -78,7 +79,7 @@ static double pick(struct lender *l)
 		}
 		values[r] = (now_ns() - start) / PICKS;
 	}
-	return median(values, ROUNDS);
+	return measure_median(values, ROUNDS);
 }
 
 /* ns until it is said that none is left. */
@@ -106,7 +107,7 @@ static double take(struct lender *l)
 		while (l->count > held)
 			minato_port_give(l->m, l->lease[--l->count], true);
 	}
-	return median(values, TAKE_ROUNDS);
+	return measure_median(values, TAKE_ROUNDS);
 }
 
 static void beside_the_kernel(void)

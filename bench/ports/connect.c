@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "measure/measure.h"
+
 #define LISTENER 900u
 #define EXPLICIT 2000u /* ports outside the range, from here on */
 #define SAMPLES 64u
@@ -150,8 +152,8 @@ static double measure(void)
 		drop(b);
 	}
 	say("connect(): %.0f ns with the kernel's choice, %.0f ns with a port given",
-	    median(chosen, SAMPLES), median(given, SAMPLES));
-	return median(chosen, SAMPLES) - median(given, SAMPLES);
+	    measure_median(chosen, SAMPLES), measure_median(given, SAMPLES));
+	return measure_median(chosen, SAMPLES) - measure_median(given, SAMPLES);
 }
 
 double connect_choice_ns(void)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "measure/measure.h"
 #include "port/port.h"
 
 #define ROUNDS 7u
@@ -180,10 +181,10 @@ static void contest(const struct size *size)
 		}
 	}
 	for (int what = HIT; what <= MISS; what++) {
-		const double a = median(our[what], ROUNDS);
+		const double a = measure_median(our[what], ROUNDS);
 		figure_of(ours[what], size->name, a, "ns");
 		if (c->peer != NULL) {
-			const double b = median(their[what], ROUNDS);
+			const double b = measure_median(their[what], ROUNDS);
 			figure_of(theirs[what], size->name, b, "ns");
 			figure_of(ratio[what], size->name, b / a, "times");
 		}

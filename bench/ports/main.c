@@ -61,22 +61,6 @@ double now_ns(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-double median(const double *values, size_t count)
-{
-	double sorted[64];
-
-	memcpy(sorted, values, count * sizeof(sorted[0]));
-	qsort(sorted, count, sizeof(sorted[0]), compare);
-	return (sorted[(count - 1) / 2] + sorted[count / 2]) / 2;
-}
-
 void *reserve(size_t size)
 {
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,

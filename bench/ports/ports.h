@@ -59,8 +59,6 @@ void figure(const char *name, double value, const char *unit);
 void figure_of(const char *format, const char *part, double value, const char *unit);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 double now_ns(void);
-/* The median of `count` <= 64 values. */
-double median(const double *values, size_t count);
 /* Zero memory in small pages that costs nothing until touched; or exits. */
 void *reserve(size_t size);
 size_t resident_bytes(void); /* of this process, from /proc/self/statm */

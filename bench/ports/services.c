@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "measure/measure.h"
 #include "minato/services.h"
 
 #define ROUNDS 9
@@ -66,7 +67,7 @@ static void measure(const char *name, double (*run)(const struct minato_services
 
 	for (int i = 0; i < ROUNDS; i++)
 		values[i] = run(file);
-	figure(name, median(values, ROUNDS), "ns");
+	figure(name, measure_median(values, ROUNDS), "ns");
 }
 
 /* A file with every name there is. */

@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "measure/measure.h"
+
 #define SOCKETS 15000
 #define ROUNDS 15
 #define CHILDREN_MAX 32
@@ -169,9 +171,9 @@ static int measure(void)
 			return -1;
 		}
 	}
-	figure("ss_15000_ms", median(ours.ms, ROUNDS), "ms");
-	figure("ss_15000_iproute2_ms", median(theirs.ms, ROUNDS), "ms");
-	figure("ss_15000_vs_ss", median(ours.ms, ROUNDS) / median(theirs.ms, ROUNDS),
+	figure("ss_15000_ms", measure_median(ours.ms, ROUNDS), "ms");
+	figure("ss_15000_iproute2_ms", measure_median(theirs.ms, ROUNDS), "ms");
+	figure("ss_15000_vs_ss", measure_median(ours.ms, ROUNDS) / measure_median(theirs.ms, ROUNDS),
 	       "times_as_long");
 	figure("ss_15000_rss_kb", (double)ours.rss_kb, "kB");
 	figure("ss_15000_iproute2_rss_kb", (double)theirs.rss_kb, "kB");

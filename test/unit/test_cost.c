@@ -89,6 +89,17 @@ static void more_than_all_is_a_fault(void **state)
 	assert_int_equal(measure_cost(&source, 1024, 65535, &cost), -EPROTO);
 }
 
+/* Of an even number the middle of the two in the middle. */
+static void the_median_is_in_the_middle(void **state)
+{
+	double times[] = { 9, 1, 100, 3, 2 };
+
+	(void)state;
+	assert_near(measure_median(times, 1), 9, 0);
+	assert_near(measure_median(times, 5), 3, 0);
+	assert_near(measure_median(times, 4), 2.5, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +107,7 @@ int main(void)
 		CASE(few_ports_are_not_full_too_soon),
 		CASE(too_early_full_is_seen),
 		CASE(more_than_all_is_a_fault),
+		CASE(the_median_is_in_the_middle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
