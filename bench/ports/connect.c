@@ -12,13 +12,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -37,17 +35,6 @@ static bool write_file(const char *path, const char *text)
 
 	if (fd >= 0)
 		close(fd);
-	return ok;
-}
-
-static bool raise_loopback(void)
-{
-	struct ifreq req = { .ifr_name = "lo", .ifr_flags = IFF_UP };
-	const int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	const bool ok = s >= 0 && ioctl(s, SIOCSIFFLAGS, &req) == 0;
-
-	if (s >= 0)
-		close(s);
 	return ok;
 }
 

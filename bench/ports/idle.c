@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bytes.h"
 #include "minato/minato.h"
 
 #define COUNT 10000000u
@@ -18,23 +19,6 @@
 struct wire {
 	uint8_t bytes[SEGMENT];
 };
-
-static void put16(uint8_t *p, uint32_t v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	put16(p, v >> 16);
-	put16(p + 2, v);
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
 
 /* A segment without payload from client 10.x.y.z; its checksum is trusted. */
 static void make_segment(struct wire *w, uint32_t client, uint8_t flags, uint32_t ack)

@@ -20,20 +20,6 @@
 #define STEP_NS 100.0
 #define STEPS 10000u /* a histogram up to a millisecond */
 
-static struct port_key key_number(uint64_t i)
-{
-	const struct flow f = flow_number(i);
-	const uint8_t *l = (const uint8_t *)&f.local, *r = (const uint8_t *)&f.remote;
-
-	return (struct port_key){
-		.local = minato_addr4(l[0], l[1], l[2], l[3]),
-		.remote = minato_addr4(r[0], r[1], r[2], r[3]),
-		.local_port = f.local_port,
-		.remote_port = f.remote_port,
-		.proto = MINATO_TCP,
-	};
-}
-
 struct times {
 	double sum, longest;
 	uint32_t count, interrupted;
@@ -80,7 +66,8 @@ static double quantile(const struct times *t, uint32_t beyond)
 static void insert_all(struct port_table *table, struct times *times)
 {
 	for (uint32_t i = 0; i < COUNT; i++) {
-		const struct port_key key = key_number(i);
+		const struct flow flow = flow_number(i);
+		const struct port_key key = key_of(&flow);
 		const double begin = now_ns();
 		const int64_t tuple =
 			port_tuple_insert(table, &key, (struct port_tuple_ref){ .owner = i });

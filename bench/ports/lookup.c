@@ -35,19 +35,6 @@ struct contest {
 	struct port_key key[STAGE];
 };
 
-static struct port_key key_of(const struct flow *f)
-{
-	const uint8_t *l = (const uint8_t *)&f->local, *r = (const uint8_t *)&f->remote;
-
-	return (struct port_key){
-		.local = minato_addr4(l[0], l[1], l[2], l[3]),
-		.remote = minato_addr4(r[0], r[1], r[2], r[3]),
-		.local_port = f->local_port,
-		.remote_port = f->remote_port,
-		.proto = MINATO_TCP,
-	};
-}
-
 static bool fill(struct contest *c)
 {
 	for (uint32_t i = 0; i < c->count; i++) {

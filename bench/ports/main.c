@@ -2,14 +2,19 @@
 /* bench-ports [GROUP...]: runs the groups that are named, or all. */
 #include "ports.h"
 
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "port/port.h"
 
 static const struct group {
 	const char *name;
@@ -102,6 +107,30 @@ struct flow flow_number(uint64_t i)
 		.remote_port = (uint16_t)(bits >> 48),
 		.proto = 6,
 	};
+}
+
+struct port_key key_of(const struct flow *f)
+{
+	const uint8_t *l = (const uint8_t *)&f->local, *r = (const uint8_t *)&f->remote;
+
+	return (struct port_key){
+		.local = minato_addr4(l[0], l[1], l[2], l[3]),
+		.remote = minato_addr4(r[0], r[1], r[2], r[3]),
+		.local_port = f->local_port,
+		.remote_port = f->remote_port,
+		.proto = MINATO_TCP,
+	};
+}
+
+bool raise_loopback(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	const int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const bool ok = s >= 0 && ioctl(s, SIOCSIFFLAGS, &request) == 0;
+
+	if (s >= 0)
+		close(s);
+	return ok;
 }
 
 static bool named(const char *name, int argc, char **argv)

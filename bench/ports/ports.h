@@ -62,6 +62,8 @@ double now_ns(void);
 /* Zero memory in small pages that costs nothing until touched; or exits. */
 void *reserve(size_t size);
 size_t resident_bytes(void); /* of this process, from /proc/self/statm */
+/* In the network namespace that this process is in. */
+bool raise_loopback(void);
 /* The same numbers every time: x-th of a stream; a bijection of 64 bits. */
 uint64_t scatter(uint64_t x);
 
@@ -75,6 +77,8 @@ struct flow {
 };
 /* The i-th of many, all different and without order. */
 struct flow flow_number(uint64_t i);
+struct port_key;
+struct port_key key_of(const struct flow *flow);
 
 #define BATCH 32u
 
