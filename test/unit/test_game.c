@@ -148,6 +148,129 @@ static void oldest_first_is_found(void **state)
 	series_free(&series);
 }
 
+/*
+ * ---- each predictor is the best one where the defect is its own ----
+ *
+ * But for "what followed the last one most often": among what is eligible it is as good or better.
+ */
+
+/* The wishes: what comes at place i, half of the time, if it is eligible. */
+
+static uint16_t up_by_five(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	(void)eligible;
+	return (uint16_t)((symbol[i - 1] + 5) % 64);
+}
+
+static uint16_t down_by_one(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	(void)eligible;
+	return (uint16_t)((symbol[i - 1] + 63) % 64);
+}
+
+static uint16_t on_the_line(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	(void)eligible;
+	return (uint16_t)((2 * symbol[i - 1] + 64 - symbol[i - 2]) % 64);
+}
+
+static uint16_t as_the_time_before(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	size_t j = i - 1;
+
+	(void)eligible;
+	while (j-- > 0) {
+		if (symbol[j] == symbol[i - 1])
+			return symbol[j + 1];
+	}
+	return 0;
+}
+
+static uint16_t one_of_two_followers(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	uint16_t first = (uint16_t)((symbol[i - 1] * 29 + 11) % 64);
+	uint16_t second = (uint16_t)((symbol[i - 1] * 13 + 7) % 64);
+
+	return eligible >> first & 1 ? first : second;
+}
+
+static uint16_t of_37_ago(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	(void)eligible;
+	return symbol[i - 37];
+}
+
+static uint16_t the_next_free(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	uint16_t next = symbol[i - 1];
+
+	do
+		next = (uint16_t)((next + 1) % 64);
+	while (!(eligible >> next & 1));
+	return next;
+}
+
+static uint16_t of_its_place(const uint16_t *symbol, size_t i, uint64_t eligible)
+{
+	(void)symbol;
+	(void)eligible;
+	return (uint16_t)((i % 64 * 29 + 11) % 64);
+}
+
+static const struct defect {
+	const char *best;
+	uint16_t (*wish)(const uint16_t *symbol, size_t i, uint64_t eligible);
+	struct measure_law law;
+} defects[] = {
+	{ "the last plus 5", up_by_five, { 1, 0 } },
+	{ "the last less 1", down_by_one, { 1, 0 } },
+	{ "linear continuation", on_the_line, { 1, 0 } },
+	{ "what followed the last one before", as_the_time_before, { 1, 0 } },
+	{ "what followed most often, if eligible", one_of_two_followers, { 64, 0 } },
+	{ "the one 37 picks ago", of_37_ago, { 1, 0 } },
+	{ "the next eligible one up", the_next_free, { 64, 0 } },
+	{ "what comes at this place of a round", of_its_place, { 64, 0 } },
+};
+
+/* Half of the picks are as the defect has it, the others as an ideal choice. */
+static struct measure_series defective(const struct defect *defect)
+{
+	struct measure_series series = ideal_of(20000, 64, defect->law);
+	uint16_t *symbol = (uint16_t *)(uintptr_t)series.symbol;
+	struct measure_dice dice = { 11 };
+	struct measure_watcher watcher;
+
+	measure_watch(&watcher, &defect->law, 64);
+	for (size_t i = 0; i < series.count; i++) {
+		uint64_t eligible = measure_eligible(&watcher);
+
+		do
+			symbol[i] = (uint16_t)measure_below(&dice, 64);
+		while (!(eligible >> symbol[i] & 1));
+		if (i >= 64 && measure_below(&dice, 2)) {
+			uint16_t wish = defect->wish(symbol, i, eligible);
+
+			symbol[i] = eligible >> wish & 1 ? wish : symbol[i];
+		}
+		measure_see(&watcher, symbol[i]);
+	}
+	return series;
+}
+
+static void each_predictor_finds_its_own_defect(void **state)
+{
+	(void)state;
+	for (size_t d = 0; d < sizeof(defects) / sizeof(defects[0]); d++) {
+		struct measure_series series = defective(&defects[d]);
+		struct measure_game game = play(&series);
+
+		assert_int_equal(game.law.round, defects[d].law.round);
+		assert_string_equal(game.best, defects[d].best);
+		assert_true(game.ratio > 1.2);
+		series_free(&series);
+	}
+}
+
 static void bounds_are_kept(void **state)
 {
 	struct measure_series series = series_of(100, 64, counter);
@@ -169,7 +292,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(ideal_is_not_beaten),   CASE(bound_of_a_permutation_is_harmonic),
 		CASE(defects_are_found),     CASE(a_permutation_kept_is_found),
-		CASE(oldest_first_is_found), CASE(bounds_are_kept),
+		CASE(oldest_first_is_found), CASE(each_predictor_finds_its_own_defect),
+		CASE(bounds_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
