@@ -158,6 +158,23 @@ static void what_has_never_been_right_is_bounded(void **state)
 	assert_near(out.run_p, 1, 0);
 }
 
+/* A million guesses of 64 symbols, as many right as by chance: a run of 4 is rare, 12 are none. */
+static void a_long_run_bounds_the_bits(void **state)
+{
+	struct measure_estimate few = measure_prediction(1000000, 15625, 2, 64);
+	struct measure_estimate four = measure_prediction(1000000, 15625, 4, 64);
+	struct measure_estimate many = measure_prediction(1000000, 15625, 12, 64);
+
+	(void)state;
+	assert_near(few.bits, few.share_bits, 0);
+	assert_near(many.share_bits, few.share_bits, 0);
+	assert_near(many.bits, -log2(measure_run_bound(12, 1000000)), 1e-9);
+	assert_true(many.bits < few.bits - 2);
+	/* 10^6 * 63/64 * 64^-4 of them are expected. */
+	assert_near(four.run_p, 1 - exp(-0.0586733), 1e-6);
+	assert_true(few.run_p > 0.999 && many.run_p < 1e-12);
+}
+
 static void wrong_alphabets_are_refused(void **state)
 {
 	struct measure_series series = series_of(200, 300, constant);
@@ -186,6 +203,7 @@ int main(void)
 		CASE(two_symbols_are_as_in_the_standard),
 		CASE(most_common_value_is_the_example_of_the_standard),
 		CASE(what_has_never_been_right_is_bounded),
+		CASE(a_long_run_bounds_the_bits),
 		CASE(wrong_alphabets_are_refused),
 	};
 

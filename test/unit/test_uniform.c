@@ -136,6 +136,18 @@ static void chi_square_by_hand(void **state)
 	assert_near(test.p, exp(-5), 1e-12);
 }
 
+/* Ten rising ones: one run up, where 19/3 are expected; two in a half, where 6 are. */
+static void deviates_by_hand(void **state)
+{
+	static const uint16_t symbols[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 };
+	struct measure_series series = { symbols, 10, 10 };
+
+	(void)state;
+	assert_near(measure_turns_test(&series).statistic, (1 - 19.0 / 3) / sqrt(131.0 / 90),
+		    1e-12);
+	assert_near(measure_halves_test(&series).statistic, (2 - 6) / sqrt(20.0 / 9), 1e-12);
+}
+
 /* 1024 mod 4 is 0, so of six ports the classes have 2, 2, 1, 1. */
 static void classes_have_their_own_size(void **state)
 {
@@ -157,6 +169,7 @@ int main(void)
 		CASE(nearness_is_seen_in_pairs_and_steps),
 		CASE(late_reuse_passes),
 		CASE(chi_square_by_hand),
+		CASE(deviates_by_hand),
 		CASE(classes_have_their_own_size),
 	};
 
