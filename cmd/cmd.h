@@ -107,6 +107,14 @@ struct cmd_operands {
  */
 int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 	      struct cmd_operands *operands);
+/* The first operand of a command whose operands are CMD_OPERAND_VERB. */
+enum cmd_verb { CMD_VERB_ADD, CMD_VERB_LIST, CMD_VERB_RM };
+/*
+ * Takes the verb off the operands; where there are none it is list. CMD_GO_ON, or the exit code
+ * after it has said what is wrong.
+ */
+int cmd_verb_take(const struct cmd_command *command, struct cmd_operands *operands,
+		  enum cmd_verb *verb);
 /* The options of a command, shared ones first; NULL after the last. */
 const struct cmd_option *cmd_option_at(const struct cmd_command *command, size_t index);
 /* What the value is called that must follow the option, or NULL. */

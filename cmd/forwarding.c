@@ -294,11 +294,11 @@ int cmd_forward_remove(const char *guest, const char *spec, struct drive_error *
 
 /* ---- the command ---- */
 
-static int do_errand(struct errand *errand, const char *verb)
+static int do_errand(struct errand *errand, enum cmd_verb verb)
 {
 	struct cmd_client client;
 	struct drive_error error;
-	int code = choose_guest(errand, !strcmp(verb, "list"));
+	int code = choose_guest(errand, verb == CMD_VERB_LIST);
 
 	if (code != CMD_OK)
 		return code;
@@ -306,10 +306,10 @@ static int do_errand(struct errand *errand, const char *verb)
 		cmd_say("%s", error.text);
 		return CMD_REFUSED;
 	}
-	if (!strcmp(verb, "list"))
+	if (verb == CMD_VERB_LIST)
 		code = list(errand, &client);
 	else
-		code = change(errand, &client, strcmp(verb, "add") ? "forward-rm" : "forward-add");
+		code = change(errand, &client, verb == CMD_VERB_ADD ? "forward-add" : "forward-rm");
 	cmd_client_close(&client);
 	relay_publish_free(&errand->list);
 	return code;
@@ -320,17 +320,16 @@ static int run(int argc, char **argv)
 	struct forward_options chosen = { .json = false };
 	struct errand errand = { .chosen = &chosen };
 	struct cmd_operands operands;
+	enum cmd_verb verb;
 	int code = cmd_parse(&cmd_forward, argv, &chosen, &operands);
-	const char *verb;
 
 	(void)argc;
+	if (code == CMD_GO_ON)
+		code = cmd_verb_take(&cmd_forward, &operands, &verb);
 	if (code != CMD_GO_ON)
 		return code;
-	verb = operands.count > 0 ? operands.words[0] : "list";
-	if (strcmp(verb, "add") && strcmp(verb, "list") && strcmp(verb, "rm"))
-		return cmd_usage(&cmd_forward, "'%s' is none of add, list and rm", verb);
-	errand.specs = operands.words + (operands.count > 0 ? 1 : 0);
-	errand.spec_count = operands.count > 0 ? operands.count - 1 : 0;
+	errand.specs = operands.words;
+	errand.spec_count = operands.count;
 	return do_errand(&errand, verb);
 }
 

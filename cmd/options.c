@@ -219,6 +219,25 @@ int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 	return code;
 }
 
+int cmd_verb_take(const struct cmd_command *command, struct cmd_operands *operands,
+		  enum cmd_verb *verb)
+{
+	static const char *const verbs[] = { "add", "list", "rm" };
+	size_t i = 0;
+
+	*verb = CMD_VERB_LIST;
+	if (operands->count == 0)
+		return CMD_GO_ON;
+	while (i < 3 && strcmp(operands->words[0], verbs[i]) != 0)
+		i++;
+	if (i == 3)
+		return cmd_usage(command, "'%s' is none of add, list and rm", operands->words[0]);
+	*verb = (enum cmd_verb)i;
+	operands->words++;
+	operands->count--;
+	return CMD_GO_ON;
+}
+
 /* Prints words from `column` on, folded at the width with `indent` before each further line. */
 static void print_folded(FILE *out, const char *text, int column, int indent)
 {

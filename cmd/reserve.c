@@ -398,26 +398,25 @@ static int run(int argc, char **argv)
 	struct reserve_options chosen = { .json = false };
 	struct errand errand = { .chosen = &chosen };
 	struct cmd_operands operands;
+	enum cmd_verb verb;
 	int code = cmd_parse(&cmd_reserve, argv, &chosen, &operands);
-	const char *verb;
 
 	(void)argc;
+	if (code == CMD_GO_ON)
+		code = cmd_verb_take(&cmd_reserve, &operands, &verb);
 	if (code != CMD_GO_ON)
 		return code;
-	verb = operands.count > 0 ? operands.words[0] : "list";
-	if (strcmp(verb, "add") && strcmp(verb, "list") && strcmp(verb, "rm"))
-		return cmd_usage(&cmd_reserve, "'%s' is none of add, list and rm", verb);
-	if (chosen.note && strcmp(verb, "add"))
+	if (chosen.note && verb != CMD_VERB_ADD)
 		return cmd_usage(&cmd_reserve, "--note is for add");
-	if (!strcmp(verb, "list") && operands.count > 1)
-		return cmd_usage(&cmd_reserve, "list '%s': one word too many", operands.words[1]);
-	if (!strcmp(verb, "list"))
+	if (verb == CMD_VERB_LIST && operands.count > 0)
+		return cmd_usage(&cmd_reserve, "list '%s': one word too many", operands.words[0]);
+	if (verb == CMD_VERB_LIST)
 		return cmd_reserve_list(chosen.in, chosen.json, !chosen.no_header);
 	code = check_note(chosen.note);
 	if (code == CMD_GO_ON)
-		code = parse(&errand, operands.words + 1);
+		code = parse(&errand, operands.words);
 	if (code == CMD_GO_ON)
-		code = do_errand(&errand, !strcmp(verb, "add"));
+		code = do_errand(&errand, verb == CMD_VERB_ADD);
 	drive_reserved_free(&errand.ranges);
 	return code;
 }

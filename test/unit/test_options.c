@@ -441,6 +441,31 @@ static void a_value_may_be_left_out(void **state)
 	assert_non_null(strstr(capture_end(&out), "-w, --watch[=SECONDS]"));
 }
 
+static void a_verb_is_taken_off(void **state)
+{
+	struct capture capture;
+	enum cmd_verb verb;
+
+	(void)state;
+	parse(&mixing, (const char *const[]){ "mix", NULL });
+	assert_int_equal(cmd_verb_take(&mixing, &operands, &verb), CMD_GO_ON);
+	assert_int_equal(verb, CMD_VERB_LIST);
+	assert_int_equal(operands.count, 0);
+	PARSE(&mixing, "rm", "-a", "list");
+	assert_int_equal(cmd_verb_take(&mixing, &operands, &verb), CMD_GO_ON);
+	assert_int_equal(verb, CMD_VERB_RM);
+	assert_int_equal(operands.count, 1);
+	assert_string_equal(operands.words[0], "list");
+	assert_null(operands.words[1]);
+	PARSE(&mixing, "add");
+	assert_int_equal(cmd_verb_take(&mixing, &operands, &verb), CMD_GO_ON);
+	assert_int_equal(verb, CMD_VERB_ADD);
+	PARSE(&mixing, "ad");
+	capture = capture_begin(stderr);
+	assert_int_equal(cmd_verb_take(&mixing, &operands, &verb), CMD_USAGE);
+	assert_non_null(strstr(capture_end(&capture), "'ad' is none of add, list and rm"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,6 +495,7 @@ int main(void)
 		cmocka_unit_test(shared_options_go_to_their_struct),
 		cmocka_unit_test(shared_options_are_listed_with_the_own),
 		cmocka_unit_test(a_value_may_be_left_out),
+		cmocka_unit_test(a_verb_is_taken_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
