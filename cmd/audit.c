@@ -44,30 +44,24 @@ struct audit {
 
 /* ---- what was expected ---- */
 
-static int read_expectation(struct audit *audit, struct drive_error *error)
+/* CMD_GO_ON, or the exit code after it has said what is wrong with the file. */
+static int read_expectation(struct audit *audit)
 {
-	FILE *file = strcmp(audit->chosen->expect, "-") != 0 ? fopen(audit->chosen->expect, "re") :
-							       stdin;
-	char *text = malloc(FILE_MAX);
-	size_t size;
-	int result;
+	const char *path = audit->chosen->expect;
+	struct drive_error error;
+	struct cmd_text text;
+	int result = cmd_text_read(&text, path, FILE_MAX, &error);
 
-	if (!file || !text) {
-		result = drive_fail(error, errno, "cannot read %s: %s", audit->chosen->expect,
-				    strerror(errno));
-		free(text);
-		return result;
+	if (result < 0) {
+		cmd_say("%s", error.text);
+		return CMD_USAGE;
 	}
-	size = fread(text, 1, FILE_MAX, file);
-	if (size == FILE_MAX)
-		result = drive_fail(error, EFBIG, "more than a megabyte");
-	else
-		result = cmd_expectation_read(&audit->expectation, text, size, audit->services,
-					      error);
-	if (file != stdin)
-		fclose(file);
-	free(text);
-	return result;
+	result = cmd_expectation_read(&audit->expectation, text.bytes, text.size, audit->services,
+				      &error);
+	free(text.bytes);
+	if (result < 0)
+		cmd_say("%s: %s", path, error.text);
+	return result < 0 ? CMD_USAGE : CMD_GO_ON;
 }
 
 static bool is_outside(const struct cmd_exposure *one)
@@ -433,10 +427,8 @@ static int run(int argc, char **argv)
 	if (chosen.record && (chosen.close || chosen.json))
 		return cmd_usage(&cmd_audit, "--record is a list of its own");
 	audit.services = cmd_naming_open(NULL, &error);
-	if (chosen.expect && read_expectation(&audit, &error) < 0) {
-		cmd_say("%s: %s", chosen.expect, error.text);
-		code = CMD_USAGE;
-	}
+	if (chosen.expect)
+		code = read_expectation(&audit);
 	if (code == CMD_GO_ON)
 		code = look_and_show(&audit, &error);
 	cmd_exposures_free(&audit.exposures);

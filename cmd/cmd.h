@@ -125,6 +125,18 @@ void cmd_print_help(FILE *out, const struct cmd_command *command);
 int cmd_usage(const struct cmd_command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* ---- textfile.c: a file that the command line names ---- */
+
+struct cmd_text {
+	char *bytes; /* to be freed; a zero byte stands behind them */
+	size_t size;
+};
+/*
+ * Reads all of the file, - being standard input: at most `max` bytes. 0, or negative errno with a
+ * text that names it.
+ */
+int cmd_text_read(struct cmd_text *text, const char *path, size_t max, struct drive_error *error);
+
 /* ---- suggest.c: the word that was meant ---- */
 
 /* How many letters must be added, left out, changed or swapped with their neighbour. */

@@ -70,44 +70,41 @@ static int group_number(void *user, const char *path, uint64_t *number)
 
 /* ---- the text ---- */
 
+/* Adds a piece behind what stands there, if there is something, and `between`. */
+static int add_text(char *text, size_t size, const char *between, const char *piece,
+		    struct drive_error *error)
+{
+	size_t used = strlen(text);
+	int length = snprintf(text + used, size - used, "%s%s", used ? between : "", piece);
+
+	if (length < 0 || (size_t)length >= size - used)
+		return drive_fail(error, E2BIG, "the filter is longer than %d bytes",
+				  FILTER_TEXT_MAX);
+	return 0;
+}
+
 static int join_words(char *text, size_t size, char *const *words, struct drive_error *error)
 {
-	size_t used = 0;
+	int result = 0;
 
 	text[0] = 0;
-	for (size_t i = 0; words[i]; i++) {
-		int length = snprintf(text + used, size - used, "%s%s", i ? " " : "", words[i]);
-
-		if (length < 0 || (size_t)length >= size - used)
-			return drive_fail(error, E2BIG, "the filter is longer than %d bytes",
-					  FILTER_TEXT_MAX);
-		used += (size_t)length;
-	}
-	return 0;
+	for (size_t i = 0; words[i] && result == 0; i++)
+		result = add_text(text, size, " ", words[i], error);
+	return result;
 }
 
 /* A file stands on lines of its own, behind the words. */
 static int add_file(char *text, size_t size, const char *path, struct drive_error *error)
 {
-	size_t used = strlen(text);
-	FILE *file = !strcmp(path, "-") ? stdin : fopen(path, "re");
-	size_t got;
+	struct cmd_text file;
+	int result = cmd_text_read(&file, path, FILTER_TEXT_MAX, error);
 
-	if (!file)
-		return drive_fail(error, errno, "cannot read the filter %s: %s", path,
-				  strerror(errno));
-	if (used && used + 1 < size)
-		text[used++] = '\n';
-	got = fread(text + used, 1, size - used, file);
-	if (file != stdin)
-		fclose(file);
-	if (got == size - used)
-		return drive_fail(error, E2BIG, "the filter in %s is longer than %d bytes", path,
-				  FILTER_TEXT_MAX);
-	text[used + got] = 0;
-	if (strlen(text) != used + got)
-		return drive_fail(error, EINVAL, "%s is no filter: it holds a zero byte", path);
-	return 0;
+	if (result == 0 && strlen(file.bytes) != file.size)
+		result = drive_fail(error, EINVAL, "%s is no filter: it holds a zero byte", path);
+	if (result == 0)
+		result = add_text(text, size, "\n", file.bytes, error);
+	free(file.bytes);
+	return result;
 }
 
 /* ---- what was meant ---- */

@@ -179,6 +179,7 @@ text=$(audit --expect "$T/wrong")
 has "a wrong line: where and what" "$text" "wrong: line 2: the protocol is tcp or udp"
 is "exit 2" "$(code as_user "$M" audit --expect "$T/wrong")" 2
 is "no such file: exit 2" "$(code as_user "$M" audit --expect "$T/nothing")" 2
+is "and a directory is none" "$(code as_user "$M" audit --expect "$T")" 2
 
 if [ "$NET_REAL_ROOT" = 1 ]; then
 	bg root.log python3 "$T/serve.py" tcp,0.0.0.0,2107

@@ -87,6 +87,8 @@ static void a_file_is_read_too(void **state)
 	assert_non_null(strstr(said, "did you mean 'dport'?\n  dprot 1\n  ^^^^^\n"));
 	assert_int_equal(read_words(&any, NULL, "/nonexistent/filter"), CMD_USAGE);
 	assert_non_null(strstr(said, "/nonexistent/filter: No such file"));
+	assert_int_equal(read_words(&any, NULL, "/tmp"), CMD_USAGE);
+	assert_non_null(strstr(said, "cannot read /tmp: Is a directory"));
 }
 
 static void names_are_those_of_this_host(void **state)
