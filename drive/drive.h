@@ -54,6 +54,8 @@ int drive_seed(void *memory, size_t size);
 
 /* ---- procfile.c: numbers and settings in small files of /proc ---- */
 
+/* Reads what one call gives, with a zero byte behind it: empty on failure, 0 or -errno. */
+int drive_proc_text(const char *path, char *text, size_t size);
 /* The number the file begins with, or `missing` where there is no file or no number. */
 int64_t drive_proc_number(const char *path, int64_t missing);
 /* Writes the text in one call, as the kernel wants it. 0 or -errno. */
@@ -758,7 +760,12 @@ int drive_port_lowest(void);
  * (drive/reserved.h), never 0. Whether another holds it is seen by binding it.
  */
 void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES], uint8_t protocol);
-/* Clears the bits of the ports in a text of the kernel's: "8080,9000-9010", or "32768\t60999". */
+/*
+ * The range from which the kernel chooses ports for connections, in the caller's network namespace:
+ * net.ipv4.ip_local_port_range, or the kernel's default where that cannot be read.
+ */
+void drive_ports_chosen(uint16_t *first, uint16_t *last);
+/* Clears the bits of the ports in a list of the kernel's: "8080,9000-9010". */
 void drive_ports_leave(uint8_t bits[DRIVE_PORTS_BYTES], const char *text);
 
 /* ---- inside.c: a few steps in another network namespace ---- */

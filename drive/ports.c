@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TEXT_SIZE 65536 /* ip_local_reserved_ports can be long */
-
 int drive_port_probe(const struct drive_place *place, uint16_t port)
 {
 	const struct minato_endpoint end = { place->addr, port };
@@ -63,28 +61,25 @@ void drive_ports_leave(uint8_t bits[DRIVE_PORTS_BYTES], const char *text)
 			text++;
 			continue;
 		}
-		/* The kernel writes a list as FIRST-LAST, and the one range as FIRST, a tab, LAST.
-		 */
-		if (*end == '-' || *end == '\t')
+		if (*end == '-')
 			last = strtoul(end + 1, &end, 10);
 		clear(bits, first, last);
 		text = end;
 	}
 }
 
-static void leave_file(uint8_t bits[DRIVE_PORTS_BYTES], const char *path)
+void drive_ports_chosen(uint16_t *first, uint16_t *last)
 {
-	char *text = malloc(TEXT_SIZE);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t size = text && fd >= 0 ? read(fd, text, TEXT_SIZE - 1) : -1;
+	unsigned from, to;
+	char text[64];
 
-	if (fd >= 0)
-		close(fd);
-	if (size > 0) {
-		text[size] = '\0';
-		drive_ports_leave(bits, text);
+	*first = 32768;
+	*last = 60999;
+	(void)drive_proc_text("/proc/sys/net/ipv4/ip_local_port_range", text, sizeof(text));
+	if (sscanf(text, "%u %u", &from, &to) == 2 && from <= to && to <= UINT16_MAX) {
+		*first = (uint16_t)from;
+		*last = (uint16_t)to;
 	}
-	free(text);
 }
 
 void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES], uint8_t protocol)
@@ -92,10 +87,12 @@ void drive_ports_fit(uint8_t fit[DRIVE_PORTS_BYTES], uint8_t protocol)
 	uint8_t bit = protocol == MINATO_TCP ? DRIVE_RESERVED_TCP : DRIVE_RESERVED_UDP;
 	int lowest = drive_port_lowest();
 	struct drive_reserved reserved;
+	uint16_t first, last;
 
 	memset(fit, 0xff, DRIVE_PORTS_BYTES);
 	clear(fit, 0, lowest > 0 ? (unsigned long)lowest - 1 : 0);
-	leave_file(fit, "/proc/sys/net/ipv4/ip_local_port_range");
+	drive_ports_chosen(&first, &last);
+	clear(fit, first, last);
 	drive_reserved_read(&reserved, NULL, NULL);
 	for (size_t i = 0; i < reserved.count; i++) {
 		if (reserved.list[i].protocols & bit)
