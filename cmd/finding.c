@@ -4,57 +4,33 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define DECIMAL 10
-
 /* ---- understanding ---- */
-
-/* Reads a number and goes past it; -EINVAL where there is none, -ERANGE where it is no port. */
-static int read_port(const char **text, uint16_t *port)
-{
-	unsigned long value;
-	char *end;
-
-	if (!isdigit((unsigned char)**text))
-		return -EINVAL;
-	errno = 0;
-	value = strtoul(*text, &end, DECIMAL);
-	if (errno || value > UINT16_MAX)
-		return -ERANGE;
-	*text = end;
-	*port = (uint16_t)value;
-	return 0;
-}
 
 /* "80", "20-25"; -EINVAL where it is neither, another errno with a text. */
 static int parse_numbers(struct cmd_wanted *wanted, const char *text, struct drive_error *error)
 {
 	const char *next = text;
-	int result = read_port(&next, &wanted->first);
+	int first = drive_port_read(&next);
+	int last = first;
 
-	if (!result && !*next) {
-		wanted->last = wanted->first;
-		wanted->sought = CMD_SOUGHT_PORT;
-		return 0;
-	}
-	if (!result && *next == '-') {
+	wanted->sought = *next ? CMD_SOUGHT_RANGE : CMD_SOUGHT_PORT;
+	if (first >= 0 && *next == '-') {
 		next++;
-		result = read_port(&next, &wanted->last);
+		last = drive_port_read(&next);
 	}
 	/* A word may begin with digits: "914c-g". */
-	if (result == -ERANGE && text[strspn(text, "0123456789-")])
-		result = -EINVAL;
-	if (result == -ERANGE)
+	if (last == -ERANGE && !text[strspn(text, "0123456789-")])
 		return drive_fail(error, ERANGE, "%s: ports end at %u", text, UINT16_MAX);
-	if (result || *next)
+	if (last < 0 || *next)
 		return -EINVAL;
-	if (wanted->first > wanted->last)
+	wanted->first = (uint16_t)first;
+	wanted->last = (uint16_t)last;
+	if (first > last)
 		return drive_fail(error, ERANGE, "%s runs backwards: write %u-%u", text,
 				  wanted->last, wanted->first);
-	wanted->sought = CMD_SOUGHT_RANGE;
 	return 0;
 }
 
@@ -118,8 +94,6 @@ int cmd_finding_parse(struct cmd_wanted *wanted, const struct cmd_operands *oper
 	result = parse_numbers(wanted, wanted->text, error);
 	if (result != -EINVAL)
 		return result;
-	wanted->first = 0;
-	wanted->last = UINT16_MAX;
 	wanted->sought = is_name(cards, wanted->text) ? CMD_SOUGHT_NAME : CMD_SOUGHT_WORDS;
 	return 0;
 }

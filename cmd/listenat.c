@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -14,10 +13,9 @@
 
 static int parse_port(uint16_t *port, const char *text)
 {
-	char *end;
-	unsigned long number = strtoul(text, &end, 10);
+	int number = drive_port_read(&text);
 
-	if (*text < '0' || *text > '9' || *end || number < 1 || number > UINT16_MAX)
+	if (number < 1 || *text)
 		return -EINVAL;
 	*port = (uint16_t)number;
 	return 0;

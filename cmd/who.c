@@ -100,12 +100,11 @@ static void ask(struct reading *reading, uint16_t port, uint8_t proto)
 /* -1: the word is no number. */
 static int number_of(const char *word)
 {
-	char *end;
-	unsigned long port = strtoul(word, &end, 10);
+	int port = drive_port_read(&word);
 
-	if (*word < '0' || *word > '9' || *end)
+	if (port == -EINVAL || *word)
 		return -1;
-	return port >= 1 && port <= UINT16_MAX ? (int)port : -EINVAL;
+	return port >= 1 ? port : -EINVAL;
 }
 
 static int refuse(const char *word)

@@ -747,6 +747,11 @@ struct drive_place {
  */
 int drive_port_probe(const struct drive_place *place, uint16_t port);
 /*
+ * Reads the number of a port and moves *text behind it: 0 to 65535, -ERANGE where it is greater, or
+ * -EINVAL where no digit stands there.
+ */
+int drive_port_read(const char **text);
+/*
  * The lowest port this user may bind (net.ipv4.ip_unprivileged_port_start, 0 with
  * CAP_NET_BIND_SERVICE).
  */

@@ -35,6 +35,18 @@ int drive_port_probe(const struct drive_place *place, uint16_t port)
 	return result;
 }
 
+int drive_port_read(const char **text)
+{
+	unsigned long number;
+	char *end;
+
+	if (**text < '0' || **text > '9')
+		return -EINVAL;
+	number = strtoul(*text, &end, 10);
+	*text = end;
+	return number <= UINT16_MAX ? (int)number : -ERANGE;
+}
+
 int drive_port_lowest(void)
 {
 	if (capng_get_caps_process() == 0 &&

@@ -2,7 +2,6 @@
 /* Reserved ports: their text, and the files and the list of the kernel that they stand in. */
 #include "drive/reserved.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +28,10 @@ const char *drive_origin_word(enum drive_origin origin)
 /* A port at *text, which is moved behind it. */
 static bool read_port(const char **text, uint16_t *port)
 {
-	char *end;
-	unsigned long number;
+	int number = drive_port_read(text);
 
-	if (**text < '0' || **text > '9')
-		return false;
-	number = strtoul(*text, &end, 10);
-	*text = end;
 	*port = (uint16_t)number;
-	return number >= 1 && number <= UINT16_MAX;
+	return number >= 1;
 }
 
 static bool read_protocols(const char *text, uint8_t *protocols)

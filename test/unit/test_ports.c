@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Which ports of the host are fit to be published. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -56,6 +57,34 @@ static void beyond_the_last(void **state)
 	drive_ports_leave(bits, "65535-99999999999999999999");
 	assert_true(fit(65534));
 	assert_false(fit(65535));
+}
+
+static void a_number_is_read(void **state)
+{
+	static const struct {
+		const char *text;
+		int port;
+		size_t length;
+	} cases[] = {
+		{ "80", 80, 2 },
+		{ "0-5", 0, 1 },
+		{ "65535/tcp", 65535, 5 },
+		{ "65536", -ERANGE, 5 },
+		{ "4294967376", -ERANGE, 10 },
+		{ "", -EINVAL, 0 },
+		{ "-1", -EINVAL, 0 },
+		{ "+1", -EINVAL, 0 },
+		{ " 1", -EINVAL, 0 },
+		{ "99999999999999999999x", -ERANGE, 20 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *at = cases[i].text;
+
+		assert_int_equal(drive_port_read(&at), cases[i].port);
+		assert_int_equal(at - cases[i].text, cases[i].length);
+	}
 }
 
 /* As this system is set. */
@@ -119,11 +148,8 @@ static void reserved_ports_are_not_fit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(one_and_a_run),
-		CASE(nothing),
-		CASE(beyond_the_last),
-		CASE(this_system),
-		CASE(reserved_ports_are_not_fit),
+		CASE(one_and_a_run),	CASE(nothing),	   CASE(beyond_the_last),
+		CASE(a_number_is_read), CASE(this_system), CASE(reserved_ports_are_not_fit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
