@@ -329,6 +329,33 @@ static void families_are_chosen(void **state)
 	assert_true(matches((struct view_filter){ .only4 = true, .only6 = true }, &row));
 }
 
+/* IPv4 spoken by an IPv6 socket is the socket's family, as in ss. */
+static void a_mapped_address_is_of_an_ipv6_socket(void **state)
+{
+	struct view_filter four = { .only4 = true }, six = { .only6 = true };
+	struct view_row row = { .proto = MINATO_TCP, .state = "ESTAB", .is6 = true };
+
+	(void)state;
+	row.local.addr = minato_addr4(127, 0, 0, 1);
+	row.local.prefix = 128;
+	assert_false(view_filter_match(&four, &row));
+	assert_true(view_filter_match(&six, &row));
+}
+
+static void what_is_over_or_not_begun_is_for_all(void **state)
+{
+	static const char *const states[] = { "TIME-WAIT", "SYN-RECV" };
+	struct view_filter none = { 0 }, all = { .all = true };
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct view_row row = { .proto = MINATO_TCP, .state = states[i] };
+
+		assert_false(view_filter_match(&none, &row));
+		assert_true(view_filter_match(&all, &row));
+	}
+}
+
 static void a_wildcard_is_of_both_families(void **state)
 {
 	struct minato_row row = { .kind = MINATO_KIND_UPLINK, .last = 65535 };
@@ -409,6 +436,8 @@ int main(void)
 		cmocka_unit_test(an_entry_of_both_protocols_belongs_to_each),
 		cmocka_unit_test(what_is_no_port_is_listed_where_it_is_asked_for),
 		cmocka_unit_test(families_are_chosen),
+		cmocka_unit_test(a_mapped_address_is_of_an_ipv6_socket),
+		cmocka_unit_test(what_is_over_or_not_begun_is_for_all),
 		cmocka_unit_test(a_wildcard_is_of_both_families),
 		cmocka_unit_test(the_order_is_guest_protocol_listening_address),
 		cmocka_unit_test(words_are_a_filter_too),

@@ -123,6 +123,13 @@ static const char *user_there(void *user, uint32_t uid)
 	return uid == 1000 ? "marta" : NULL;
 }
 
+static const char *host_there(void *user, const struct minato_addr *addr)
+{
+	(void)user;
+	(void)addr;
+	return "a\033[2J";
+}
+
 static void more_columns_come_with_flags(void **state)
 {
 	struct view_row row = row_of("ESTAB", "127.0.0.1", 22, "127.0.0.2", 40000);
@@ -143,6 +150,35 @@ static void more_columns_come_with_flags(void **state)
 		&row, &look,
 		"tcp        0      0 127.0.0.1:22            127.0.0.2:40000         ESTABLISHED "
 		"1001       4711       -                   \n");
+}
+
+/* Names are a guest's or a process's own, and netstat has 19 characters for one. */
+static void names_are_cut_and_disarmed(void **state)
+{
+	static const struct view_owner owner = { "a-\033[31m-name-that-is-long", 12345, 3 };
+	struct view_row row = row_of("ESTAB", "127.0.0.1", 22, "127.0.0.2", 40000);
+	struct view_look look = { .processes = true, .host = host_there };
+
+	(void)state;
+	row.owners = &owner;
+	row.owner_count = 1;
+	assert_line(
+		&row, &look,
+		"tcp        0      0 a?[2J:22                a?[2J:40000             ESTABLISHED "
+		"12345/a-?[31m-name- \n");
+}
+
+/* How many connections may wait is what ss says there. */
+static void a_listener_has_nothing_to_send(void **state)
+{
+	struct view_row row = row_of("LISTEN", "127.0.0.1", 22, "0.0.0.0", 0);
+
+	(void)state;
+	row.recv_queue = 1;
+	row.send_queue = 128;
+	assert_line(&row, &plain,
+		    "tcp        1      0 127.0.0.1:22            "
+		    "0.0.0.0:*               LISTEN     \n");
 }
 
 static void timers_come_last(void **state)
@@ -215,6 +251,8 @@ int main(void)
 		cmocka_unit_test(long_addresses_are_cut_but_not_ports),
 		cmocka_unit_test(long_names_of_ports_leave_something_of_the_address),
 		cmocka_unit_test(more_columns_come_with_flags),
+		cmocka_unit_test(names_are_cut_and_disarmed),
+		cmocka_unit_test(a_listener_has_nothing_to_send),
 		cmocka_unit_test(timers_come_last),
 		cmocka_unit_test(rows_of_a_guest_say_so),
 		cmocka_unit_test(the_heading_says_which_rows),
