@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "base/bits.h"
 #include "base/check.h"
 
 #define PORTS_PER_WORD 64
@@ -25,22 +26,13 @@ uint32_t names_bit(uint8_t proto)
 	}
 }
 
-/* Without an instruction or a function of libgcc. */
-static uint32_t count_bits(uint64_t x)
-{
-	x -= x >> 1 & 0x5555555555555555u;
-	x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
-	x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
-	return (uint32_t)(x * 0x0101010101010101u >> 56);
-}
-
 /* How many ports below this one have rows. */
 static uint32_t rank(uint16_t port)
 {
 	uint64_t below = ((uint64_t)1 << port % PORTS_PER_WORD) - 1;
 	uint32_t word = port / PORTS_PER_WORD;
 
-	return names_ranks[word] + count_bits(names_ports[word] & below);
+	return names_ranks[word] + bits_count(names_ports[word] & below);
 }
 
 /* The preferred row of a port, or the one past the last row. */

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/check.h"
 
 #define WORDS 1024u
@@ -42,23 +43,13 @@ void bitmap_give(struct bitmap *b, uint16_t port)
 	b->total++;
 }
 
-/* By hand: the builtin may call into the compiler's library. */
-static uint32_t ones(uint64_t v)
-{
-	v -= v >> 1 & UINT64_C(0x5555555555555555);
-	v = (v & UINT64_C(0x3333333333333333)) +
-	    (v >> 2 & UINT64_C(0x3333333333333333));
-	v = (v + (v >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	return (uint32_t)(v * UINT64_C(0x0101010101010101) >> 56);
-}
-
 void bitmap_from(struct bitmap *b, const uint64_t *words)
 {
 	memcpy(b->word, words, sizeof(b->word));
 	memset(b->group, 0, sizeof(b->group));
 	b->total = 0;
 	for (uint32_t w = 0; w < WORDS; w++) {
-		const uint32_t count = ones(words[w]);
+		const uint32_t count = bits_count(words[w]);
 		b->count[w] = (uint8_t)count;
 		b->group[w / WORDS_PER_GROUP] += (uint16_t)count;
 		b->total += count;
@@ -90,7 +81,7 @@ static uint32_t count_below(const struct bitmap *b, uint32_t end)
 	for (uint32_t w = word & ~UINT32_C(7); w < word; w++)
 		sum += b->count[w];
 	if ((end & 63) != 0)
-		sum += ones(b->word[word] & (bit_of((uint16_t)end) - 1));
+		sum += bits_count(b->word[word] & (bit_of((uint16_t)end) - 1));
 	return sum;
 }
 
@@ -107,7 +98,7 @@ static uint32_t select_bit(uint64_t word, uint32_t k)
 
 	for (uint32_t width = 32; width > 0; width /= 2) {
 		uint64_t low = word & ((UINT64_C(1) << width) - 1);
-		uint32_t count = ones(low);
+		uint32_t count = bits_count(low);
 		if (k < count) {
 			word = low;
 		} else {
