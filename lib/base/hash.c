@@ -42,44 +42,33 @@ static inline void sip_rounds(struct sip *s, unsigned rounds)
 		sip_round(s);
 }
 
-static inline struct sip sip_start(const struct hash_key *key)
+static inline uint64_t sip_hash(const struct hash_key *key, const uint8_t *data,
+				size_t len, unsigned word_rounds,
+				unsigned end_rounds)
 {
-	return (struct sip){
+	struct sip s = {
 		.a = key->k[0] ^ UINT64_C(0x736f6d6570736575),
 		.b = key->k[1] ^ UINT64_C(0x646f72616e646f6d),
 		.c = key->k[0] ^ UINT64_C(0x6c7967656e657261),
 		.d = key->k[1] ^ UINT64_C(0x7465646279746573),
 	};
-}
-
-static inline void sip_word(struct sip *s, uint64_t word, unsigned rounds)
-{
-	s->d ^= word;
-	sip_rounds(s, rounds);
-	s->a ^= word;
-}
-
-static inline uint64_t sip_end(struct sip *s, unsigned rounds)
-{
-	s->c ^= 0xff;
-	sip_rounds(s, rounds);
-	return s->a ^ s->b ^ s->c ^ s->d;
-}
-
-static inline uint64_t sip_hash(const struct hash_key *key,
-				const uint8_t *data, size_t len,
-				unsigned word_rounds, unsigned end_rounds)
-{
-	struct sip s = sip_start(key);
 	uint64_t word = (uint64_t)len << 56;
 	size_t i = 0;
 
-	for (; i + 8 <= len; i += 8)
-		sip_word(&s, load_word(data + i), word_rounds);
+	for (; i + 8 <= len; i += 8) {
+		uint64_t m = load_word(data + i);
+		s.d ^= m;
+		sip_rounds(&s, word_rounds);
+		s.a ^= m;
+	}
 	for (unsigned shift = 0; i < len; i++, shift += 8)
 		word |= (uint64_t)data[i] << shift;
-	sip_word(&s, word, word_rounds);
-	return sip_end(&s, end_rounds);
+	s.d ^= word;
+	sip_rounds(&s, word_rounds);
+	s.a ^= word;
+	s.c ^= 0xff;
+	sip_rounds(&s, end_rounds);
+	return s.a ^ s.b ^ s.c ^ s.d;
 }
 
 uint64_t hash_strong(const struct hash_key *key, const void *data, size_t len)
@@ -90,16 +79,6 @@ uint64_t hash_strong(const struct hash_key *key, const void *data, size_t len)
 uint64_t hash_table(const struct hash_key *key, const void *data, size_t len)
 {
 	return sip_hash(key, data, len, 1, 3);
-}
-
-uint64_t hash_words(const struct hash_key *key, const uint64_t *words,
-		    size_t count)
-{
-	struct sip s = sip_start(key);
-
-	for (size_t i = 0; i < count; i++)
-		sip_word(&s, words[i], 1);
-	return sip_end(&s, 3);
 }
 
 void hash_secret_init(struct hash_secret *s, const struct hash_key *key)

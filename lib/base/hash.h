@@ -14,17 +14,13 @@ struct hash_key {
 uint64_t hash_strong(const struct hash_key *key, const void *data, size_t len);
 /* SipHash-1-3: hash tables. An attacker without the key finds no chains. */
 uint64_t hash_table(const struct hash_key *key, const void *data, size_t len);
-/* The same of whole words whose count the caller fixes for each sort of key:
-   it is not hashed, so that two sorts must differ in what they say. */
-uint64_t hash_words(const struct hash_key *key, const uint64_t *words,
-		    size_t count);
 
 /*
  * For tables whose slots nobody outside sees: NH (Black et al., CRYPTO 1999)
  * over pairs of words, its 128 bits multiplied once more and folded. Two keys
  * that differ meet with a chance of 2^-64 over the secret, whoever chose them,
  * for a fifth of what SipHash costs. What an outsider could learn from (whom a
- * choice fell on) takes hash_words.
+ * choice fell on) takes hash_table.
  */
 struct hash_secret {
 	uint64_t k[8];

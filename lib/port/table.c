@@ -370,8 +370,9 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 	if (entry == POOL_NONE)
 		return;
 	if (entry_at(t, entry)->reuse_port)
-		entry = group_member(t, entry, &q,
-				     hash_words(&t->key, probe->word,
-						probe->words));
+		entry = group_member(
+			t, entry, &q,
+			hash_table(&t->key, probe->word,
+				   probe->words * sizeof(uint64_t)));
 	report_entry(t, entry, key->local_port, out);
 }
