@@ -522,8 +522,8 @@ bool crowd_meets(const struct port_table *t, const struct port_entry *e,
  * The memory, from its start; every part begins on a cache line:
  *
  *   port_table | buckets | chains | tuples4 | tuples6 | entries | generations
- *   | intervals | words | uses | holds | ledgers | destinations | their
- *   buckets | views | rests
+ *   | intervals | words | uses | holds | crowds | ledgers | destinations
+ *   | their buckets | views | rests
  */
 struct port_table {
 	struct port_limits limits;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Frames come in as a vector: all of a batch are parsed, and sought in the port
- * table, before the first is delivered. Comparison is left
- * to delivery, because the first frame of a batch may create what the second
- * belongs to.
+ * table, before the first is delivered. Comparison is left to delivery, because
+ * the first frame of a batch may create what the second belongs to.
  */
 #include "stack/stack.h"
 
