@@ -5,9 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-/* Of drawn ports that turn out to be taken by TIME-WAIT. */
-#define DRAWS 8
-
 static int check_peer(const struct minato *m, const struct socket *s,
 		      const struct minato_endpoint *peer)
 {
@@ -81,20 +78,18 @@ static int choose_and_take(struct minato *m, uint32_t index,
 		.local = key->local,
 		.remote = &remote,
 	};
-	int error = -EEXIST;
+	const bool chosen = key->local_port == 0;
+	int error;
 
-	if (key->local_port != 0)
-		return take_tuple(m, index, key, setup);
-	for (int i = 0; i < DRAWS && error == -EEXIST; i++) {
+	if (chosen)
 		key->local_port = host_choose_port(m, &choice);
-		if (key->local_port == 0)
-			return -EADDRNOTAVAIL;
-		/* The identifier stands on both sides. */
-		if (key->proto == MINATO_ICMP)
-			key->remote_port = key->local_port;
-		error = take_tuple(m, index, key, setup);
-	}
-	if (error == 0)
+	if (key->local_port == 0)
+		return -EADDRNOTAVAIL;
+	/* The identifier stands on both sides. */
+	if (key->proto == MINATO_ICMP)
+		key->remote_port = key->local_port;
+	error = take_tuple(m, index, key, setup);
+	if (chosen && error == 0)
 		socket_at(m, index)->flags |= SOCKET_CHOSEN;
 	return error;
 }
@@ -202,8 +197,6 @@ static int connect_datagrams(struct minato *m, uint32_t index,
 	error = make_key(m, s, &to, &key);
 	if (error < 0)
 		return error;
-	if (s->proto == MINATO_ICMP)
-		key.remote_port = key.local_port;
 	error = change_peer(m, index, &key);
 	if (error < 0)
 		return error == -EEXIST ? -EADDRNOTAVAIL : error;
