@@ -13,18 +13,15 @@
 
 #include "base/check.h"
 
+/* Of a port, by the family of the local address: a table has mostly one, and
+   what it touches stays small. */
 static struct port_crowd *crowd_at(const struct port_table *t, uint32_t space,
-				   uint16_t port)
+				   bool six, uint16_t port)
 {
 	struct port_crowd *crowds = port_part(t, t->crowds_at);
 
 	check(space < PORT_LEDGERS);
-	return &crowds[(size_t)space * PORT_NUMBERS + port];
-}
-
-static uint32_t family_of(const struct minato_addr *local)
-{
-	return minato_addr_is4(local) ? 0 : 1;
+	return &crowds[((size_t)space * 2 + six) * PORT_NUMBERS + port];
 }
 
 /* An address in 32 bits, never PORT_CROWD_MIXED. */
@@ -36,34 +33,39 @@ static uint32_t mark_of(const struct port_table *t, const struct minato_addr *a)
 	return (uint32_t)hash_pair(&t->secret, word) | 1;
 }
 
-static uint32_t space_of(const struct port_key *key)
+static struct port_crowd *crowd_of(const struct port_table *t,
+				   const struct port_key *key)
 {
-	return port_space_index(key->scope, port_slot(key->proto));
+	return crowd_at(t, port_space_index(key->scope, port_slot(key->proto)),
+			!minato_addr_is4(&key->local), key->local_port);
+}
+
+void crowd_fetch(const struct port_table *t, const struct port_key *key)
+{
+	__builtin_prefetch(crowd_of(t, key), 1);
 }
 
 void crowd_enter(struct port_table *t, const struct port_key *key,
 		 bool exclusive)
 {
-	struct port_crowd *c = crowd_at(t, space_of(key), key->local_port);
-	const uint32_t family = family_of(&key->local);
+	struct port_crowd *c = crowd_of(t, key);
 	const uint32_t mark = mark_of(t, &key->local);
 
-	if (c->count[family]++ == 0)
-		c->local[family] = mark;
-	else if (c->local[family] != mark)
-		c->local[family] = PORT_CROWD_MIXED;
-	c->exclusive[family] += exclusive;
+	if (c->count++ == 0)
+		c->local = mark;
+	else if (c->local != mark)
+		c->local = PORT_CROWD_MIXED;
+	c->exclusive += exclusive;
 }
 
 void crowd_leave(struct port_table *t, const struct port_key *key,
 		 bool exclusive)
 {
-	struct port_crowd *c = crowd_at(t, space_of(key), key->local_port);
-	const uint32_t family = family_of(&key->local);
+	struct port_crowd *c = crowd_of(t, key);
 
-	check(c->count[family] > 0 && c->exclusive[family] >= exclusive);
-	c->count[family]--;
-	c->exclusive[family] -= exclusive;
+	check(c->count > 0 && c->exclusive >= exclusive);
+	c->count--;
+	c->exclusive -= exclusive;
 }
 
 /* Linear in all tuples of the table. */
@@ -86,19 +88,25 @@ static bool search(const struct port_table *t, const struct port_entry *e,
 	return false;
 }
 
+static uint32_t counted(const struct port_crowd *c, bool exclusive)
+{
+	return exclusive ? c->exclusive : c->count;
+}
+
 bool crowd_meets(const struct port_table *t, const struct port_entry *e,
 		 uint16_t port, bool exclusive)
 {
-	const struct port_crowd *c = crowd_at(
-		t, port_space_index(e->scope, port_slot(e->proto)), port);
-	const uint32_t *count = exclusive ? c->exclusive : c->count;
-	const uint32_t family = family_of(&e->local);
+	const uint32_t space = port_space_index(e->scope, port_slot(e->proto));
+	const struct port_crowd *four = crowd_at(t, space, false, port);
+	const struct port_crowd *six = crowd_at(t, space, true, port);
+	const struct port_crowd *own = minato_addr_is4(&e->local) ? four : six;
 
 	if (e->local_prefix == 0) /* the wildcard of IPv6, or of both */
-		return count[1] > 0 || (!e->v6_only && count[0] > 0);
-	if (count[family] == 0 || e->local_prefix != 128)
-		return count[family] > 0;
-	if (c->local[family] != PORT_CROWD_MIXED)
-		return c->local[family] == mark_of(t, &e->local);
+		return counted(six, exclusive) > 0 ||
+		       (!e->v6_only && counted(four, exclusive) > 0);
+	if (counted(own, exclusive) == 0 || e->local_prefix != 128)
+		return counted(own, exclusive) > 0;
+	if (own->local != PORT_CROWD_MIXED)
+		return own->local == mark_of(t, &e->local);
 	return search(t, e, port, exclusive);
 }

@@ -498,13 +498,15 @@ bool ledger_has_tuples(const struct port_table *t, uint32_t space,
 void ledger_ranges(const struct port_table *t, uint32_t space,
 		   const struct port_entry *own, uint64_t *bits);
 
-/* crowd.c: the tuples on one port, IPv4 and IPv6. */
+/* crowd.c: the tuples of one family on one port. */
 struct port_crowd {
-	uint32_t count[2];
-	uint32_t exclusive[2];
-	uint32_t local[2]; /* a hash of the address that all have, or: */
+	uint32_t count;
+	uint32_t exclusive;
+	uint32_t local; /* a hash of the address that all have, or: */
 };
 #define PORT_CROWD_MIXED 0u
+/* Fetches what crowd_enter needs. */
+void crowd_fetch(const struct port_table *t, const struct port_key *key);
 /* A tuple with this key comes, or goes; no association. */
 void crowd_enter(struct port_table *t, const struct port_key *key,
 		 bool exclusive);

@@ -58,7 +58,7 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->words = reserve(&end, WORD_SPACES * PORT_WORD_SETS * numbers);
 	l->uses = reserve(&end, WORD_SPACES * numbers);
 	l->holds = reserve(&end, WORD_SPACES * numbers);
-	l->crowds = reserve(&end, WORD_SPACES * PORT_NUMBERS *
+	l->crowds = reserve(&end, WORD_SPACES * 2 * PORT_NUMBERS *
 					  sizeof(struct port_crowd));
 	l->ledgers = reserve(&end, WORD_SPACES * sizeof(struct port_ledger));
 	l->destinations = reserve(

@@ -342,6 +342,7 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 	uint32_t tuple;
 
 	make_probe(t, &p, association);
+	crowd_fetch(t, key); /* as far away as the bucket */
 	tuple = find_probe(t, &p);
 	if (tuple != POOL_NONE && (live_tail(t, tuple)->class & RESTS) == 0)
 		return -EEXIST;
