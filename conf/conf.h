@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conf: minato.conf, and every place where its language is spoken.
+ *
+ *	text --parse--> struct conf --print--> text
+ *	                    |
+ *	                    +-- judge: what its statements say together
+ *	                    +-- diff: what a reload takes away and adds
+ *	                    +-- meaning: entries of the port table, struct minato_nat
+ *	                    +-- trial: its test lines, asked of a host value in memory
+ *
+ * A statement is one line of words that can be read aloud. The command line and the control socket
+ * speak one statement at a time, by the same parser (conf_statement_read). Nothing here makes a
+ * system call: the caller reads the file, knows the time, and says what is wrong
+ * (cmd/conffault.c).
+ *
+ *	inside eth1 10.0.0.1/24
+ *	outside eth0 198.51.100.1/24 via 198.51.100.254
+ *	forward tcp http to 10.0.0.2                    # the web server
+ *	dmz 10.0.0.9
+ *	test tcp from 203.0.113.9 to 198.51.100.1:http reaches 10.0.0.2:http
+ *
+ * The grammar, where WORD is a word as it stands; words are parted by blanks, lists by commas; a #
+ * that begins a word begins a comment. Words are the same in either case of letters but for names,
+ * paths and interfaces. minato.conf(5) says what each means.
+ *
+ *	statement  = ( inside | outside ) LINK clause*
+ *	           | route PREFIX via ADDR
+ *	           | pool PREFIX [ports RUN] [on NAME]
+ *	           | forward PROTOS RUNS [on ADDR] [all] to TARGETS clause*
+ *	           | dmz ADDR [on ADDR] [except [PROTOS] RUNS, ...] clause*
+ *	           | never translate PREFIX
+ *	           | nat SETTING
+ *	           | capacity NUMBER sessions|mappings|hosts
+ *	           | listen systemd
+ *	           | reserve [PROTOS] RUNS [named NAME]
+ *	           | state PATH
+ *	           | test PROTO from [inside] ADDR[:PORT] to ADDR:PORT OUTCOME
+ *
+ * A new verb is a line in the table of sentence.c, a member of the union below, its printer, and a
+ * line in the manual.
+ */
+#ifndef MINATO_CONF_H
+#define MINATO_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "minato/minato.h"
+
+struct minato_nat;
+struct minato_server;
+
+/* ---- bounds: each is an error of its own where it is passed ---- */
+
+#define CONF_SIZE_MAX (1u << 20) /* bytes of a file */
+#define CONF_LINE_MAX 1024u	 /* bytes of a line */
+#define CONF_STATEMENTS_MAX 4096u
+#define CONF_FAULTS_MAX 64u /* kept; more are counted */
+#define CONF_LINKS_MAX MINATO_LINKS_MAX
+#define CONF_ADDRESSES_MAX 8u /* of a link */
+#define CONF_RUNS_MAX 16u     /* ports or ranges of a statement */
+#define CONF_SOURCES_MAX 8u   /* prefixes behind `from` */
+#define CONF_SERVERS_MAX 64u  /* MINATO_SERVERS_MAX */
+#define CONF_NAME_SIZE 32u    /* with the final zero */
+#define CONF_IFNAME_SIZE 16u
+#define CONF_PATH_SIZE 108u  /* of sockaddr_un */
+#define CONF_TEXT_SIZE 8192u /* room for any statement in print */
+
+/* ---- the parts of statements ---- */
+
+#define CONF_TCP 1u
+#define CONF_UDP 2u
+
+/* An address with the length of a prefix: 0..128, of IPv4 96 and its own. */
+struct conf_prefix {
+	struct minato_addr addr;
+	uint8_t length;
+};
+
+struct conf_run {
+	uint16_t first, last; /* 1 <= first <= last */
+};
+
+/* How long something holds. What was said: instants are the caller's business, who has a clock. */
+enum conf_term_sort {
+	CONF_TERM_NONE,	 /* for good */
+	CONF_TERM_CLOCK, /* until 18:00: the next time that local clocks show it */
+	CONF_TERM_DATE,	 /* until 2026-12-01 18:00, local time */
+	CONF_TERM_SPAN,	 /* for 2h: since it was said */
+};
+struct conf_term {
+	enum conf_term_sort sort;
+	uint16_t year;	      /* DATE */
+	uint8_t month, day;   /* 1..12, 1..31 */
+	uint8_t hour, minute; /* CLOCK, DATE */
+	uint32_t seconds;     /* SPAN: 1 .. 365 days */
+};
+
+enum conf_link_sort {
+	CONF_LINK_INTERFACE, /* one that is there, by a packet ring */
+	CONF_LINK_TAP,	     /* made by us */
+	CONF_LINK_HOST,	     /* outside only: the host's own sockets */
+};
+enum conf_space { /* the network namespace that the link is in */
+		  CONF_SPACE_OURS,
+		  CONF_SPACE_NAME, /* /run/netns/NAME */
+		  CONF_SPACE_PATH,
+		  CONF_SPACE_PID,
+};
+struct conf_link {
+	bool outside;
+	enum conf_link_sort sort;
+	char ifname[CONF_IFNAME_SIZE];			/* "" where HOST */
+	struct conf_prefix address[CONF_ADDRESSES_MAX]; /* ours, with what is on the link */
+	uint32_t address_count;				/* 0 where HOST */
+	struct minato_addr via[2];			/* default gateways, one of a family */
+	uint32_t via_count;
+	enum conf_space space;
+	char space_name[CONF_PATH_SIZE]; /* NAME, PATH */
+	uint32_t space_pid;		 /* PID */
+	uint32_t mtu;			 /* 0: what the link has; 576 (IPv6: 1280)..65535 */
+};
+
+struct conf_route {
+	struct conf_prefix to;
+	struct minato_addr via;
+};
+
+struct conf_pool {
+	struct conf_prefix addresses; /* all of them, the first and the last too */
+	uint16_t low, high;	      /* 0, 0: 1024..65535 */
+	char link[CONF_IFNAME_SIZE];  /* interface of an outside; "": the only one there is */
+};
+
+struct conf_server {
+	struct minato_endpoint
+		at;	 /* port 0: that which was asked for; else that of the run's first */
+	uint16_t weight; /* 1..65535 */
+	bool drain;	 /* no new flows */
+};
+
+enum conf_target {
+	CONF_TO_SERVERS, /* one IPv4 server or several: translated */
+	CONF_TO_OPEN,	 /* one IPv6 address: opened as it is; server[0].at.port is 0 */
+	CONF_TO_SOCKET,	 /* a UNIX socket of the host */
+};
+struct conf_forward {
+	uint8_t protocols; /* CONF_TCP, CONF_UDP or both */
+	struct conf_run run[CONF_RUNS_MAX];
+	uint32_t run_count;
+	struct minato_addr on; /* any (all zero): every address of an outside */
+	enum conf_target to;
+	/* A target with a port has but one run, and keeps the offset in it unless many_to_one. */
+	struct conf_server server[CONF_SERVERS_MAX];
+	uint32_t server_count;
+	char path[CONF_PATH_SIZE]; /* TO_SOCKET */
+	bool many_to_one;
+	bool sticky;	  /* a client's every flow to one server */
+	uint32_t check_s; /* probe the servers so often; 0: never */
+	uint8_t proxy;	  /* version of the PROXY protocol spoken to the server; 0: none */
+	struct conf_prefix source[CONF_SOURCES_MAX];
+	uint32_t source_count;	   /* 0: anybody */
+	uint32_t flows_max;	   /* at once; 0: no bound */
+	uint32_t source_flows_max; /* of one source */
+	struct conf_term term;
+};
+
+struct conf_except {
+	uint8_t protocols;
+	struct conf_run run;
+};
+struct conf_dmz {
+	struct minato_addr host; /* IPv4 */
+	struct minato_addr on;
+	struct conf_except except[CONF_RUNS_MAX];
+	uint32_t except_count;
+	struct conf_prefix source[CONF_SOURCES_MAX];
+	uint32_t source_count;
+	uint32_t flows_max, source_flows_max;
+	struct conf_term term;
+};
+
+/* The settings of struct minato_nat: in the words of the language, and what their value is. */
+#define CONF_NAT_KEYS(X)                                                                           \
+	X(FILTERING, "filtering", FILTER)                                                          \
+	X(TCP_FILTERING, "tcp filtering", FILTER)                                                  \
+	X(UDP_FILTERING, "udp filtering", FILTER)                                                  \
+	X(HAIRPIN, "hairpin", SWITCH)                                                              \
+	X(OVERFLOW, "overflow", SWITCH)                                                            \
+	X(PARITY, "parity", SWITCH)                                                                \
+	X(PORT_CLASS, "port-class", SWITCH)                                                        \
+	X(OTHER_ADDRESS, "other-address", SWITCH)                                                  \
+	X(INBOUND_REFRESH, "inbound-refresh", SWITCH)                                              \
+	X(INBOUND_IPV6, "inbound-ipv6", SWITCH)                                                    \
+	X(UNREACHABLE, "unreachable", SWITCH)                                                      \
+	X(ICMP_INSIDE, "icmp-to-inside", SWITCH)                                                   \
+	X(ICMP_OUTSIDE, "icmp-to-outside", SWITCH)                                                 \
+	X(UDP_TIMEOUT, "timeout udp", TIMER)                                                       \
+	X(UDP_SHORT_TIMEOUT, "timeout udp-short", TIMER)                                           \
+	X(ESTABLISHED_TIMEOUT, "timeout tcp-established", TIMER)                                   \
+	X(OPENING_TIMEOUT, "timeout tcp-opening", TIMER)                                           \
+	X(CLOSING_TIMEOUT, "timeout tcp-closing", TIMER)                                           \
+	X(RESET_TIMEOUT, "timeout tcp-reset", TIMER)                                               \
+	X(ICMP_TIMEOUT, "timeout icmp", TIMER)                                                     \
+	X(SYN_TIMEOUT, "timeout unsolicited-syn", TIMER)                                           \
+	X(REST_TIMEOUT, "timeout rest", TIMER)                                                     \
+	X(RESTS_MAX, "resting ports", COUNT)                                                       \
+	X(HOST_TCP, "tcp ports per host", COUNT)                                                   \
+	X(HOST_UDP, "udp ports per host", COUNT)                                                   \
+	X(HOST_ICMP, "icmp queries per host", COUNT)                                               \
+	X(HOST_SESSIONS, "sessions per host", COUNT)                                               \
+	X(HOST_RATE, "new ports per second per host", COUNT)                                       \
+	X(HOST_BURST, "new ports at once per host", COUNT)
+
+enum conf_nat_key {
+#define X(name, words, value) CONF_NAT_##name,
+	CONF_NAT_KEYS(X)
+#undef X
+		CONF_NAT_KEY_COUNT
+};
+enum conf_nat_value {
+	CONF_NAT_FILTER, /* enum minato_filtering */
+	CONF_NAT_SWITCH, /* 0 or 1 */
+	CONF_NAT_TIMER,	 /* seconds */
+	CONF_NAT_COUNT,	 /* nat at most NUMBER ...; 0: no bound */
+};
+struct conf_nat {
+	enum conf_nat_key key;
+	uint32_t value;
+};
+
+enum conf_capacity_key { CONF_SESSIONS, CONF_MAPPINGS, CONF_HOSTS, CONF_CAPACITY_COUNT };
+struct conf_capacity {
+	enum conf_capacity_key key;
+	uint32_t value; /* of struct minato_config; at least 1 */
+};
+
+struct conf_reserve {
+	uint8_t protocols;
+	struct conf_run run[CONF_RUNS_MAX];
+	uint32_t run_count;
+};
+
+enum conf_outcome {
+	CONF_REACHES,	  /* one of `end`, or the socket at `path` */
+	CONF_LEAVES_FROM, /* its source outside is one of `end` (port 0: any) */
+	CONF_CLOSED,	  /* refused: RST or ICMP */
+	CONF_DROPPED,	  /* silence */
+};
+struct conf_test {
+	enum minato_proto proto; /* TCP or UDP */
+	bool inside;		 /* it comes from an inside host */
+	struct minato_endpoint source, destination;
+	enum conf_outcome outcome;
+	struct minato_endpoint end[CONF_ADDRESSES_MAX];
+	uint32_t end_count;
+	char path[CONF_PATH_SIZE];
+};
+
+/* ---- a statement, and a file of them ---- */
+
+#define CONF_KINDS(X)                                                                              \
+	X(LINK, "inside")                                                                          \
+	X(ROUTE, "route")                                                                          \
+	X(POOL, "pool")                                                                            \
+	X(FORWARD, "forward")                                                                      \
+	X(DMZ, "dmz")                                                                              \
+	X(NEVER, "never")                                                                          \
+	X(NAT, "nat")                                                                              \
+	X(CAPACITY, "capacity")                                                                    \
+	X(LISTEN, "listen") /* systemd: descriptors of LISTEN_FDS, named after forwards */         \
+	X(RESERVE, "reserve")                                                                      \
+	X(STATE, "state")                                                                          \
+	X(TEST, "test")
+
+enum conf_kind {
+#define X(name, word) CONF_KIND_##name,
+	CONF_KINDS(X)
+#undef X
+		CONF_KIND_COUNT
+};
+
+/* All that is not said is zero, so that equal statements of one kind are equal in every member. */
+struct conf_statement {
+	enum conf_kind kind;
+	uint32_t line;		   /* 1..; of a statement alone: 1 */
+	char name[CONF_NAME_SIZE]; /* `named web`: links, forwards, dmz, reserve; else "" */
+	union {
+		struct conf_link link;
+		struct conf_route route;
+		struct conf_pool pool;
+		struct conf_forward forward;
+		struct conf_dmz dmz;
+		struct conf_prefix never;
+		struct conf_nat nat;
+		struct conf_capacity capacity;
+		struct conf_reserve reserve;
+		char state[CONF_PATH_SIZE];
+		struct conf_test test;
+	};
+};
+
+/* In the order of the file. All zero is an empty one. */
+struct conf {
+	struct conf_statement *list;
+	size_t count, room;
+};
+void conf_free(struct conf *conf);
+
+/* ---- what is wrong ---- */
+
+enum conf_severity { CONF_ERROR, CONF_WARNING };
+
+struct conf_fault {
+	enum conf_severity severity;
+	uint32_t line;	 /* 1.. */
+	uint32_t column; /* of the word that is meant, in bytes from 0 */
+	uint32_t length; /* of it; 0 at the end of the line */
+	uint32_t other;	 /* the line that it cannot stand beside, or 0 */
+	char what[192];
+	const char *const *candidates; /* words that may stand there, the last NULL; or NULL */
+	bool service;		       /* it may have been meant as the name of a service */
+};
+
+struct conf_report {
+	struct conf_fault fault[CONF_FAULTS_MAX]; /* by line */
+	size_t count;				  /* kept */
+	size_t errors, warnings;		  /* all */
+};
+
+/* ---- parse.c, sentence.c ...: text to statements ---- */
+
+/*
+ * Reads a file's text into `out`, which is overwritten, and judges it as a whole (judge.c). 0 where
+ * there are at most warnings; -EINVAL, all that is wrong being reported and `out` empty; -ENOMEM.
+ */
+int conf_read(struct conf *out, const char *text, size_t size, struct conf_report *report);
+/*
+ * Reads one statement, as the command line and the control socket have it, without looking at
+ * others. `report` is overwritten. 0 or -EINVAL.
+ */
+int conf_statement_read(struct conf_statement *out, const char *text, struct conf_report *report);
+/* Appends a copy, its line being `line`. 0, -ENOMEM, -ENOSPC (CONF_STATEMENTS_MAX). */
+int conf_add(struct conf *conf, const struct conf_statement *statement);
+/* Takes one out; those behind it move up. */
+void conf_remove(struct conf *conf, size_t index);
+
+/* ---- judge.c: what statements say together ---- */
+
+/*
+ * Adds to the report what contradicts, repeats, can never match, or leads nowhere. conf_read has
+ * done so; for who changes a conf statement by statement. 0, or -EINVAL if there is an error in the
+ * report.
+ */
+int conf_judge(const struct conf *conf, struct conf_report *report);
+
+/* ---- print.c: the canonical form ---- */
+
+/*
+ * Writes the statement, without a newline, cut to `size`; CONF_TEXT_SIZE is enough. Returns its
+ * whole length. Read again it is the same statement.
+ */
+size_t conf_print(char *out, size_t size, const struct conf_statement *statement);
+/* Whether they say the same, wherever they stand. */
+bool conf_same(const struct conf_statement *a, const struct conf_statement *b);
+/* "forward", "inside" or "outside" ... */
+const char *conf_verb(const struct conf_statement *statement);
+
+/* ---- diff.c: what a reload changes ---- */
+
+struct conf_diff {
+	size_t *remove; /* indices in the old one */
+	size_t remove_count;
+	size_t *add; /* indices in the new one */
+	size_t add_count;
+};
+/* Statements that stand in both are in neither list. Test lines count for nothing. 0 or -ENOMEM. */
+int conf_diff_make(struct conf_diff *diff, const struct conf *old, const struct conf *new);
+void conf_diff_free(struct conf_diff *diff);
+/*
+ * The statement that `text` means: the one of that name, or that says the same; or the forward or
+ * dmz at the same place (protocols, ports, on, from), whatever its target. -ENOENT, -EINVAL (it
+ * means none; see the report).
+ */
+int conf_find(const struct conf *conf, const char *text, struct conf_report *report);
+
+/* ---- meaning.c: what a statement is in a host value ---- */
+
+/* Scopes of a gateway. */
+#define CONF_SCOPE_INSIDE 0u /* the first inside; further ones 2, 3 ... in the order of the file */
+#define CONF_SCOPE_OUTSIDE 1u
+
+#define CONF_ENTRIES_MAX 512u /* of a statement */
+/*
+ * The general entries that a forward, dmz, never or reserve is, with `user` in each; `until_ns`
+ * and, for several servers, `group` are left to the caller. Returns how many.
+ */
+size_t conf_entries(const struct conf_statement *statement, uint64_t user,
+		    struct minato_entry out[CONF_ENTRIES_MAX]);
+/* Whether its flows go by minato_group_set, of as many servers; 0: they do not. */
+uint32_t conf_servers(const struct conf_statement *statement,
+		      struct minato_server out[CONF_SERVERS_MAX]);
+/* Whether its flows end here and go on by a host socket (held calls): UNIX sockets, PROXY. */
+bool conf_ends_here(const struct conf_forward *forward);
+/* Sets what one nat statement says, and what all of a file do upon minato_nat_init. */
+void conf_nat_set(struct minato_nat *nat, const struct conf_nat *setting);
+void conf_nat_apply(struct minato_nat *nat, const struct conf *conf);
+/* A capacity, or 0 where nothing is said. */
+uint32_t conf_capacity(const struct conf *conf, enum conf_capacity_key key);
+
+/* ---- trial.c: test lines ---- */
+
+struct conf_verdict {
+	size_t index; /* of the test in the conf */
+	bool met;
+	char got[192]; /* "reaches 10.0.0.2:80 by line 4" */
+};
+/*
+ * Makes a host value of the conf in memory, sends each test's packet in virtual time and looks what
+ * becomes of it. Calls back for each test in order. 0, -ENOMEM, or what the host value refused with
+ * the statement in *culprit.
+ */
+typedef void conf_verdict_fn(void *user, const struct conf_verdict *verdict);
+int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t *culprit);
+
+#endif
