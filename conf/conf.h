@@ -399,9 +399,11 @@ int conf_find(const struct conf *conf, const char *text, struct conf_report *rep
  */
 size_t conf_entries(const struct conf_statement *statement, uint64_t user,
 		    struct minato_entry out[CONF_ENTRIES_MAX]);
-/* Whether its flows go by minato_group_set, of as many servers; 0: they do not. */
-uint32_t conf_servers(const struct conf_statement *statement,
-		      struct minato_server out[CONF_SERVERS_MAX]);
+/*
+ * Fills `out`, of CONF_SERVERS_MAX, with what minato_group_set takes where its flows go to several
+ * servers or to a weighted one. Returns how many; 0: they go to the entry's target.
+ */
+uint32_t conf_servers(const struct conf_statement *statement, struct minato_server *out);
 /* Whether its flows end here and go on by a host socket (held calls): UNIX sockets, PROXY. */
 bool conf_ends_here(const struct conf_forward *forward);
 /* Sets what one nat statement says, and what all of a file do upon minato_nat_init. */
