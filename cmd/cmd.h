@@ -72,7 +72,7 @@ enum cmd_operand {
 	CMD_OPERAND_GUEST,   /* the name of a running guest; with `passes` only the first */
 	CMD_OPERAND_PROGRAM, /* a program and its own words */
 	CMD_OPERAND_COMMAND, /* a command of minato */
-	CMD_OPERAND_VERB,    /* add, list or rm, and then what is meant */
+	CMD_OPERAND_VERB,    /* add, list or rm (or `verbs`), and then what is meant */
 	CMD_OPERAND_FILTER,  /* a filter of ss */
 	CMD_OPERAND_SHELL,   /* a shell that completions are made for */
 };
@@ -88,6 +88,7 @@ struct cmd_command {
 	const struct cmd_shared *shared; /* before its own in the help; NULL: none */
 	size_t shared_offset;		 /* of their struct in the command's own */
 	enum cmd_operand operand;
+	const char *verbs; /* of CMD_OPERAND_VERB where they are others: "show set" */
 	bool passes; /* from the first operand on, words belong to another command */
 	int (*run)(int argc, char **argv); /* argv[0] is its name; returns the exit code */
 };

@@ -3,6 +3,7 @@
 #include "cmd/audit.h"
 #include "cmd/entropy.h"
 #include "cmd/metrics.h"
+#include "cmd/nat.h"
 #include "cmd/reserve.h"
 #include "cmd/who.h"
 
@@ -20,6 +21,7 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_stop,
 	&cmd_ps,
 	&cmd_forward,
+	&cmd_nat,
 	/* seeing ports */
 	&cmd_ss,
 	&cmd_who,

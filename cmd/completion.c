@@ -51,6 +51,11 @@ static const char *operand_word(enum cmd_operand operand)
 	return "other";
 }
 
+static const char *verbs_of(const struct cmd_command *command)
+{
+	return command->verbs ? command->verbs : "add list rm";
+}
+
 /* What an option does, in a few words, as part of a text in single quotes. */
 static void print_summary(FILE *out, const char *help)
 {
@@ -109,8 +114,8 @@ static bool is_value(const char *arg)
 
 static void bash_command(FILE *out, const struct cmd_command *command)
 {
-	fprintf(out, "\t%s)\n\t\toperand=%s passes=%d", command->name,
-		operand_word(command->operand), command->passes);
+	fprintf(out, "\t%s)\n\t\toperand=%s verbs=\"%s\" passes=%d", command->name,
+		operand_word(command->operand), verbs_of(command), command->passes);
 	bash_list(out, "options", command, is_any);
 	bash_list(out, "values", command, is_value);
 	bash_list(out, "paths", command, is_path);
@@ -134,7 +139,7 @@ static const char bash_head[] =
 	"_minato()\n"
 	"{\n"
 	"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}\n"
-	"\tlocal operand passes options values paths guests word i seen=0 ended=\n"
+	"\tlocal operand verbs passes options values paths guests word i seen=0 ended=\n"
 	"\tCOMPREPLY=()\n"
 	"\tif ((COMP_CWORD == 1)); then\n"
 	"\t\tCOMPREPLY=($(compgen -W \"$_minato_commands --help --version\" -- \"$cur\"))\n"
@@ -172,7 +177,7 @@ static const char bash_tail[] =
 	"\t\tguest) COMPREPLY=($(compgen -W \"$(_minato_guests)\" -- \"$cur\")) ;;\n"
 	"\t\tprogram) COMPREPLY=($(compgen -c -- \"$cur\")) ;;\n"
 	"\t\tcommand) COMPREPLY=($(compgen -W \"$_minato_commands\" -- \"$cur\")) ;;\n"
-	"\t\tverb) ((seen)) || COMPREPLY=($(compgen -W \"add list rm\" -- \"$cur\")) ;;\n"
+	"\t\tverb) ((seen)) || COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\")) ;;\n"
 	"\t\tfilter)\n"
 	"\t\t\tword=\"" FILTER_WORDS "\"\n"
 	"\t\t\t[[ $prev == state || $prev == exclude ]] && word=\"" STATE_WORDS "\"\n"
@@ -245,7 +250,7 @@ static void zsh_operands(FILE *out, const struct cmd_command *command)
 		fputs(" \\\n\t\t\t'1:command:_minato_commands'", out);
 		break;
 	case CMD_OPERAND_VERB:
-		fputs(" \\\n\t\t\t'1:verb:(add list rm)' \\\n\t\t\t'*: :'", out);
+		fprintf(out, " \\\n\t\t\t'1:verb:(%s)' \\\n\t\t\t'*: :'", verbs_of(command));
 		break;
 	case CMD_OPERAND_FILTER:
 		fputs(" \\\n\t\t\t'*:filter:(" FILTER_WORDS " " STATE_WORDS ")'", out);
@@ -333,9 +338,8 @@ static void fish_operands(FILE *out, const struct cmd_command *command)
 		break;
 	case CMD_OPERAND_VERB:
 		fprintf(out,
-			"complete -c minato -n '__minato_in %s; and __minato_second' -x -a 'add "
-			"list rm'\n",
-			command->name);
+			"complete -c minato -n '__minato_in %s; and __minato_second' -x -a '%s'\n",
+			command->name, verbs_of(command));
 		break;
 	case CMD_OPERAND_FILTER:
 		what = FILTER_WORDS " " STATE_WORDS;

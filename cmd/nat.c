@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* minato nat: its options, and which verb does what. */
+#include "cmd/nat.h"
+
+#include <string.h>
+
+#define AT(field) offsetof(struct cmd_nat_options, field)
+
+static const struct cmd_option options[] = {
+	{ CMD_MANY, 'r', "row", "ID", AT(row), 0, 0,
+	  "With verify: this requirement alone, such as 4787-R9. Can be repeated." },
+	{ CMD_FLAG, 'l', "list", NULL, AT(list), 0, 0,
+	  "With verify: which requirements there are, without a run." },
+	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
+	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-nat(1) says which members." },
+};
+
+struct verb {
+	const char *name;
+	int (*run)(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
+};
+
+static const struct verb verbs[] = {
+	{ "verify", cmd_nat_verify },
+};
+
+static int run(int argc, char **argv)
+{
+	struct cmd_nat_options chosen = { 0 };
+	struct cmd_operands operands;
+	int code = cmd_parse(&cmd_nat, argv, &chosen, &operands);
+
+	(void)argc;
+	if (code != CMD_GO_ON)
+		return code;
+	if (operands.count == 0)
+		return cmd_usage(&cmd_nat, "what is to be done? Verbs are: %s", cmd_nat.verbs);
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!strcmp(operands.words[0], verbs[i].name)) {
+			operands.words++;
+			operands.count--;
+			return verbs[i].run(&chosen, &operands);
+		}
+	}
+	return cmd_usage(&cmd_nat, "'%s' is none of: %s", operands.words[0], cmd_nat.verbs);
+}
+
+const struct cmd_command cmd_nat = {
+	.name = "nat",
+	.args = "verify",
+	.summary = "Prove what the RFCs ask of a NAT, row by row.",
+	.options = options,
+	.option_count = sizeof(options) / sizeof(options[0]),
+	.operand = CMD_OPERAND_VERB,
+	.verbs = "verify",
+	.run = run,
+};
