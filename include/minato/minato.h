@@ -124,6 +124,16 @@ enum minato_link_type {
 #define MINATO_OFFLOAD_USO4 0x08u /* UDP runs in one frame (need CSUM) */
 #define MINATO_OFFLOAD_USO6 0x10u
 
+/*
+ * Where a link leads, of a host value that hands packets on (gateway.h). A
+ * HOST link is an end: what is not for us is dropped.
+ */
+enum minato_role {
+	MINATO_ROLE_HOST,
+	MINATO_ROLE_INSIDE,  /* the hosts that share our addresses */
+	MINATO_ROLE_OUTSIDE, /* all of these have one scope, no inside's */
+};
+
 struct minato_link_config {
 	enum minato_link_type type;
 	uint32_t mtu;	   /* IP bytes per packet, 576 (IPv6: 1280)..65535 */
@@ -137,6 +147,7 @@ struct minato_link_config {
 	bool proxy;
 	/* Take IP packets whatever their destination (a guest's uplink). */
 	bool any_destination;
+	enum minato_role role; /* INSIDE and OUTSIDE need sessions_max */
 };
 
 /*
@@ -186,6 +197,15 @@ struct minato_config {
 	uint32_t reassemblies_max;
 	uint32_t owners_max; /* different owners on record, 65535 at most */
 	uint32_t leases_max;	  /* ports lent by minato_port_take at once */
+	/*
+	 * Of a gateway (gateway.h); sessions_max 0: nothing is handed on. A
+	 * session takes 64 bytes and two tuples (IPv6: 128), a mapping the same
+	 * again. Altogether they may ask for PORT_TUPLES_MAX (2^26) tuples.
+	 */
+	uint32_t sessions_max;
+	uint32_t mappings_max;	     /* 0: as many as sessions */
+	uint32_t inside_hosts_max;   /* with a mapping or session; 65,536 */
+	uint32_t pool_addresses_max; /* 64; at most 4,096 */
 	enum minato_chooser chooser;
 	uint32_t link_count;
 	struct minato_link_config link[MINATO_LINKS_MAX];
@@ -746,6 +766,8 @@ bool minato_event(struct minato *m, struct minato_event *out);
  *    specific port (single, range, any), then the most specific remote;
  *  4 uplink on the inside, dmz on the outside, as the scope's default;
  *  5 closed.
+ * A mapping stands between 2 and 3, and never on a port that 3 knows at the
+ * same address.
  */
 #define MINATO_KINDS(X)                                                        \
 	X(CLOSED, "closed", "nothing: refused, and counted as evidence")       \
@@ -755,7 +777,11 @@ bool minato_event(struct minato *m, struct minato_event *out);
 	X(GUARD, "guard", "a verdict for new flows")                           \
 	X(RESERVED, "reserved", "kept free by the administrator")              \
 	X(RIGHT, "right", "who may bind there")                                \
-	X(LEASE, "lease", "a port lent by minato_port_take")
+	X(LEASE, "lease", "a port lent by minato_port_take")                   \
+	X(DMZ, "dmz", "the host that gets what nobody else claimed")           \
+	X(MAPPING, "mapping", "an inside endpoint's place outside")            \
+	X(SESSION, "session", "a flow that is handed on")                      \
+	X(ROUTE, "route", "destinations that are not translated")
 
 enum minato_kind {
 #define X(name, text, help) MINATO_KIND_##name,
@@ -776,7 +802,8 @@ enum minato_verdict {
 
 /* A general entry. Zero means "any" for addresses and ports. */
 struct minato_entry {
-	enum minato_kind kind;	     /* any but CLOSED, SOCKET and LEASE */
+	enum minato_kind kind;	     /* any but CLOSED, SOCKET, LEASE, MAPPING
+					and SESSION */
 	enum minato_verdict verdict; /* of a GUARD or RIGHT */
 	uint8_t scope, face;	     /* face: link number or a number of the
 					caller's for arrivals without frames */
@@ -791,12 +818,26 @@ struct minato_entry {
 	uint32_t uid;		     /* RIGHT: whose; MINATO_UID_NONE: all */
 	uint64_t user;		     /* the owner's word */
 	uint64_t until_ns;	     /* expires then; 0 = never */
+	/*
+	 * Of a gateway. A DMZ is the default of its scope: it takes any port,
+	 * of `local` or any address. A ROUTE is of an inside's scope; `local`
+	 * is the destination (RFC 6888 REQ-6); no port, no remote.
+	 */
+	bool translate;	  /* FORWARD, DMZ (must): packets are rewritten and
+			     handed on; else a FORWARD becomes a held call */
+	bool many_to_one; /* FORWARD: all ports go to target.port */
+	uint64_t group;	  /* translate: servers of minato_group_set instead of
+			     `target`; 0: none */
+	uint32_t flows_max; /* translate: sessions at once; 0: no bound */
+	uint32_t source_flows_max; /* of one remote address, IPv6: of a /64 */
 };
 /*
  * Adds a general entry. Of RESERVED ports none is ever chosen by us; a packet
  * passes over them, and who asks for one by number may have it. -EADDRINUSE
  * when an entry of the same key stands there (*out then is that entry's
- * handle), -ENOSPC, -EINVAL.
+ * handle), or, for a FORWARD, when a mapping has one of its ports (*out then is
+ * the mapping's); -ENOSPC, -EINVAL, -EOPNOTSUPP (`translate` without
+ * sessions_max). With `translate` a target of zero opens IPv6 as it is.
  */
 int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 		     uint64_t *out);
@@ -880,7 +921,12 @@ struct minato_row {
 	uint8_t scope, face, proto;
 	bool ranged;		/* a general entry with first..last */
 	enum minato_state state; /* TCP; UDP: ESTABLISHED or CLOSED (unconn) */
-	struct minato_endpoint local, remote, target;
+	/*
+	 * MAPPING: local is outside, target inside. SESSION: remote began it
+	 * and sends to local; target is who gets that, and sees it come from
+	 * `via`.
+	 */
+	struct minato_endpoint local, remote, target, via;
 	uint8_t local_prefix, remote_prefix;
 	uint16_t first, last;
 	uint32_t uid;		/* RIGHT: whom it is about */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Counters by number and by name; behind ours, one for each drop reason. */
+/* Counters by number and by name: ours, one for each drop reason, nat's. */
 #include "stack/stack.h"
 
 static const char *const names[COUNTER_COUNT] = {
@@ -10,7 +10,7 @@ static const char *const names[COUNTER_COUNT] = {
 
 uint32_t minato_counter_count(void)
 {
-	return COUNTER_COUNT + DROP_COUNT;
+	return COUNTER_COUNT + DROP_COUNT + NAT_COUNTER_COUNT;
 }
 
 const char *minato_counter_name(uint32_t index)
@@ -19,10 +19,18 @@ const char *minato_counter_name(uint32_t index)
 		return names[index];
 	if (index < COUNTER_COUNT + DROP_COUNT)
 		return drop_name((enum drop)(index - COUNTER_COUNT));
+	index -= COUNTER_COUNT + DROP_COUNT;
+	if (index < NAT_COUNTER_COUNT)
+		return nat_counter_name((enum nat_counter)index);
 	return NULL;
 }
 
 uint64_t minato_counter(const struct minato *m, uint32_t index)
 {
-	return index < COUNTER_COUNT + DROP_COUNT ? m->counters[index] : 0;
+	if (index < COUNTER_COUNT + DROP_COUNT)
+		return m->counters[index];
+	index -= COUNTER_COUNT + DROP_COUNT;
+	if (index < NAT_COUNTER_COUNT && host_nat(m) != NULL)
+		return nat_counter(host_nat(m), (enum nat_counter)index);
+	return 0;
 }

@@ -130,7 +130,12 @@ static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 	case MINATO_KIND_GUARD:
 		return deliver_guard(m, a, fate);
 	case MINATO_KIND_RESERVED:
+	case MINATO_KIND_DMZ: /* answered by nat, on the links that it has */
+		return closed_refuse(m, a);
 	case MINATO_KIND_RIGHT:
+	case MINATO_KIND_ROUTE:
+	case MINATO_KIND_MAPPING:
+	case MINATO_KIND_SESSION:
 	case MINATO_KIND_LEASE: /* look-ups pass over them */
 	case MINATO_KIND_COUNT:
 		break;
@@ -168,7 +173,8 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 			return deliver_socket(m, fate.tuple.owner, a);
 		}
 		/* Who has it answers it, and not here. */
-		if (fate.tuple.class == TUPLE_LEASE)
+		if (fate.tuple.class == TUPLE_LEASE ||
+		    nat_class(fate.tuple.class))
 			return DROP_CLOSED;
 		drop = waits_arrive(m, fate.tuple.owner, a, &reopened);
 		if (!reopened)

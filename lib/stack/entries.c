@@ -62,14 +62,56 @@ static uint64_t handle_of(const struct minato *m, uint32_t entry)
 	return entries_handle(m, entry);
 }
 
+/* What only a gateway can do anything with. */
+static bool of_gateway(const struct minato_entry *entry)
+{
+	return entry->translate || entry->kind == MINATO_KIND_DMZ ||
+	       entry->kind == MINATO_KIND_ROUTE;
+}
+
+/* A living mapping has a port of it. */
+static bool mapping_has(struct minato *m, const struct minato_entry *entry,
+			uint64_t *out)
+{
+	uint32_t mapping;
+
+	if (host_nat(m) == NULL || entry->kind != MINATO_KIND_FORWARD)
+		return false;
+	mapping = nat_forward_taken(host_nat(m), entry);
+	if (mapping != POOL_NONE && out != NULL)
+		*out = nat_mapping_handle(host_nat(m), mapping);
+	return mapping != POOL_NONE;
+}
+
+/* port_add, and what nat keeps of it: both or none. */
+static int64_t add(struct minato *m, const struct minato_entry *entry,
+		   uint32_t *holder)
+{
+	const int64_t added = port_add(host_table(m), entry, holder);
+	int kept;
+
+	if (added < 0 || !entry->translate)
+		return added;
+	kept = nat_forward_add(host_nat(m), (uint32_t)added, entry);
+	if (kept >= 0)
+		return added;
+	port_remove(host_table(m), (uint32_t)added);
+	return kept;
+}
+
 int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 		     uint64_t *out)
 {
 	uint32_t holder = POOL_NONE;
-	const int64_t added = port_add(host_table(m), entry, &holder);
+	int64_t added;
 
 	if (out != NULL)
 		*out = 0;
+	if (of_gateway(entry) && host_nat(m) == NULL)
+		return -EOPNOTSUPP;
+	if (mapping_has(m, entry, out))
+		return -EADDRINUSE;
+	added = add(m, entry, &holder);
 	if (added >= 0) {
 		entries_own(m, (uint32_t)added,
 			    actors_keep(m, m->actors.current));
@@ -91,6 +133,8 @@ int minato_entry_remove(struct minato *m, uint64_t entry)
 	if (!entries_find(m, entry, &number))
 		return -EBADF;
 	entries_own(m, number, 0);
+	if (host_nat(m) != NULL)
+		nat_forward_remove(host_nat(m), number);
 	port_remove(host_table(m), number);
 	return 0;
 }
@@ -102,6 +146,8 @@ int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
 	if (!entries_find(m, entry, &number))
 		return -EBADF;
 	port_get(host_table(m), number, out);
+	if (host_nat(m) != NULL)
+		nat_forward_get(host_nat(m), number, out);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ _Static_assert(sizeof(struct wheel_link) == 16, "timer of a socket");
 #define LIMIT_SOCKETS (1u << 24)
 #define LIMIT_CHUNKS_LARGE (1u << 20)
 #define LIMIT_CHUNKS_SMALL (1u << 24)
+#define LIMIT_POOLS 4096u
 #define LIMIT_SCOPE (PORT_SCOPES - 1)
 #define MTU_MIN 576u
 #define MTU_MAX 65535u
@@ -38,6 +39,8 @@ void minato_config_init(struct minato_config *config)
 		.reassemblies_max = 64,
 		.owners_max = 1024,
 		.leases_max = 65536,
+		.inside_hosts_max = 65536,
+		.pool_addresses_max = 64,
 	};
 }
 
@@ -65,6 +68,9 @@ static struct minato_config complete(const struct minato_config *given)
 	set_default(&c.calls_max, standard.calls_max);
 	set_default(&c.owners_max, standard.owners_max);
 	set_default(&c.leases_max, standard.leases_max);
+	set_default(&c.mappings_max, c.sessions_max);
+	set_default(&c.inside_hosts_max, standard.inside_hosts_max);
+	set_default(&c.pool_addresses_max, standard.pool_addresses_max);
 	/* Each holds a large chunk, and frames that arrive want some too. */
 	if (c.reassemblies_max == 0)
 		c.reassemblies_max = standard.reassemblies_max;
@@ -91,6 +97,71 @@ static bool link_valid(const struct minato_link_config *l)
 	return !(l->offloads & super) || (l->offloads & MINATO_OFFLOAD_CSUM);
 }
 
+/* The first link of that role, or NULL. */
+static const struct minato_link_config *
+of_role(const struct minato_config *c, enum minato_role role)
+{
+	for (uint32_t i = 0; i < c->link_count; i++)
+		if (c->link[i].role == role)
+			return &c->link[i];
+	return NULL;
+}
+
+static struct nat_limits nat_limits(const struct minato_config *c)
+{
+	const struct minato_link_config *inside =
+		of_role(c, MINATO_ROLE_INSIDE);
+	const struct minato_link_config *outside =
+		of_role(c, MINATO_ROLE_OUTSIDE);
+
+	return (struct nat_limits){
+		.sessions_max = c->sessions_max,
+		.mappings_max = c->mappings_max,
+		.hosts_max = c->inside_hosts_max,
+		.pools_max = c->pool_addresses_max,
+		.forwards_max = c->entries_max,
+		.inside_scope = inside != NULL ? inside->scope : 0,
+		.outside_scope = outside != NULL ? outside->scope : 1,
+	};
+}
+
+static uint64_t tuples_of_nat(const struct minato_config *c)
+{
+	const struct nat_limits limits = nat_limits(c);
+
+	return c->sessions_max > 0 ? nat_tuples(&limits) : 0;
+}
+
+/* What packets are handed on between must be told apart. */
+static bool roles_valid(const struct minato_config *c)
+{
+	const uint8_t outside = nat_limits(c).outside_scope;
+
+	for (uint32_t i = 0; i < c->link_count; i++) {
+		const struct minato_link_config *l = &c->link[i];
+		if ((uint32_t)l->role > MINATO_ROLE_OUTSIDE)
+			return false;
+		if (l->role == MINATO_ROLE_HOST)
+			continue;
+		if (c->sessions_max == 0)
+			return false;
+		if ((l->role == MINATO_ROLE_OUTSIDE) != (l->scope == outside))
+			return false;
+	}
+	return true;
+}
+
+static bool gateway_valid(const struct minato_config *c)
+{
+	return roles_valid(c) && c->sessions_max <= LIMIT_SOCKETS &&
+	       c->mappings_max <= LIMIT_SOCKETS &&
+	       c->inside_hosts_max <= LIMIT_SOCKETS &&
+	       c->pool_addresses_max <= LIMIT_POOLS &&
+	       c->sockets_max + 2 * (uint64_t)c->time_wait_max +
+			       c->leases_max + tuples_of_nat(c) <=
+		       PORT_TUPLES_MAX;
+}
+
 static bool config_valid(const struct minato_config *c)
 {
 	if (c->link_count > MINATO_LINKS_MAX)
@@ -98,7 +169,7 @@ static bool config_valid(const struct minato_config *c)
 	for (uint32_t i = 0; i < c->link_count; i++)
 		if (!link_valid(&c->link[i]))
 			return false;
-	return c->sockets_max <= LIMIT_SOCKETS &&
+	return gateway_valid(c) && c->sockets_max <= LIMIT_SOCKETS &&
 	       c->time_wait_max <= LIMIT_SOCKETS &&
 	       c->entries_max <= LIMIT_SOCKETS &&
 	       c->active_max <= LIMIT_SOCKETS &&
@@ -117,6 +188,7 @@ struct layout {
 	size_t links, payload, tcp, gather, reassemblies, leases;
 	size_t actors, actor_of, actor_was;
 	size_t lease_generations;
+	size_t nat; /* 0: none */
 	size_t size;
 	struct port_limits limits;
 	uint32_t bucket_count, message_count;
@@ -132,11 +204,13 @@ static size_t place(struct layout *l, size_t bytes)
 
 static struct layout lay_out(const struct minato_config *c)
 {
+	const struct nat_limits nats = nat_limits(c);
 	struct layout l = { 0 };
 
 	l.limits.rests_max = c->time_wait_max;
 	l.limits.tuples_max = c->sockets_max + c->time_wait_max +
-			      c->leases_max + l.limits.rests_max;
+			      c->leases_max + l.limits.rests_max +
+			      (uint32_t)tuples_of_nat(c);
 	l.limits.entries_max = c->sockets_max + c->entries_max +
 			       c->leases_max + l.limits.rests_max;
 	l.message_count = c->chunks_large + c->chunks_small + MESSAGES_EXTRA;
@@ -163,6 +237,8 @@ static struct layout lay_out(const struct minato_config *c)
 	l.actors = place(&l, pool_bytes(sizeof(struct actor), c->owners_max));
 	l.actor_of = place(&l, c->sockets_max * sizeof(uint16_t));
 	l.actor_was = place(&l, c->time_wait_max * sizeof(uint16_t));
+	if (c->sessions_max > 0)
+		l.nat = place(&l, nat_bytes(&nats));
 	l.table = place(&l, port_bytes(&l.limits));
 	l.tcp = place(&l, tcp_shared_bytes(c->active_max));
 	l.reassemblies = place(&l, pool_bytes(sizeof(struct reassembly),
@@ -177,6 +253,23 @@ size_t minato_size(const struct minato_config *config)
 	const struct minato_config c = complete(config);
 
 	return config_valid(&c) ? lay_out(&c).size : 0;
+}
+
+bool minato_session_salvage(const void *memory, size_t size,
+			    const struct minato_config *config,
+			    uint64_t *cursor, struct minato_session *out)
+{
+	const struct minato_config c = complete(config);
+	const struct nat_limits limits = nat_limits(&c);
+	struct layout l;
+
+	if (!config_valid(&c))
+		return false;
+	l = lay_out(&c);
+	if (l.nat == 0 || size <= l.nat)
+		return false;
+	return nat_session_salvage((const char *)memory + l.nat, size - l.nat,
+				   &limits, cursor, out);
 }
 
 /* One secret of the seed for each use. */
@@ -227,6 +320,12 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 	random_init(&m->random, &random_key, 0);
 	port_set_chooser(port_init(base + l->table, &l->limits, &table_key),
 			 c->chooser);
+	if (m->nat != 0) {
+		const struct hash_key nat_key = derive(c, 7);
+		const struct nat_limits limits = nat_limits(c);
+		nat_init(base + l->nat, &limits, host_table(m), &nat_key,
+			 m->now);
+	}
 	tcp_shared_init(&m->tcp, base + l->tcp, c->active_max, &tcp_key);
 	tcp_init(&m->defaults);
 }
@@ -287,6 +386,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.neighbours_max = c.neighbours_max,
 		.time_wait_max = c.time_wait_max,
 		.table = (int64_t)l.table,
+		.nat = (int64_t)l.nat,
 		.generations = (int64_t)l.generations,
 		.routes = (int64_t)l.routes,
 		.buckets = (int64_t)l.buckets,
@@ -328,6 +428,8 @@ void host_advance(struct minato *m, struct minato_time now)
 		expire_one(m, i);
 	waits_expire(m);
 	port_rest_expire(host_table(m), m->now);
+	if (host_nat(m) != NULL)
+		nat_advance(host_nat(m), m->now);
 	fragment_in_expire(m);
 	budget_relieve(m);
 }
@@ -341,5 +443,7 @@ struct minato_time host_deadline(const struct minato *m)
 		return m->now;
 	at = time_min(wheel_next(&m->wheel), waits_deadline(m));
 	at = time_min(at, fragment_in_deadline(m));
+	if (host_nat(m) != NULL)
+		at = time_min(at, nat_deadline(host_nat(m)));
 	return at.ns < m->now.ns ? m->now : at;
 }

@@ -48,6 +48,7 @@
 #include "base/time.h"
 #include "base/wheel.h"
 #include "minato/minato.h"
+#include "nat/nat.h"
 #include "port/port.h"
 #include "tcp/tcp.h"
 #include "wire/wire.h"
@@ -447,6 +448,7 @@ struct minato {
 	uint32_t time_wait_max;
 	/* Offsets from here to arrays. */
 	int64_t table;	     /* struct port_table */
+	int64_t nat;	     /* struct nat; 0: nothing is handed on */
 	int64_t generations; /* uint32_t of each socket; odd = live */
 	int64_t routes;
 	int64_t buckets; /* uint32_t: neighbours by hash */
@@ -501,6 +503,11 @@ static inline void *host_at(const struct minato *m, int64_t offset)
 static inline struct port_table *host_table(const struct minato *m)
 {
 	return host_at(m, m->table);
+}
+/* NULL: nothing is handed on. */
+static inline struct nat *host_nat(const struct minato *m)
+{
+	return m->nat != 0 ? host_at(m, m->nat) : NULL;
 }
 static inline struct tcp_env host_env(struct minato *m)
 {
@@ -605,7 +612,7 @@ void slots_drop_detail(struct minato *m, struct socket *s);
 enum tuple_class {
 	TUPLE_SOCKET,
 	TUPLE_TIME_WAIT,
-	TUPLE_LEASE, /* owner: its number */
+	TUPLE_LEASE, /* owner: its number; above them enum nat_class */
 };
 /* Gives the socket the tuple. 0, -EEXIST, -ENOSPC. */
 int slots_add_tuple(struct minato *m, uint32_t index,

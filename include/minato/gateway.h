@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * minato/gateway: one address shared by many hosts.
+ *
+ * A host value with links of the roles INSIDE and OUTSIDE hands packets on
+ * between them. IPv4 is translated (NAPT), IPv6 is routed with a stateful
+ * guard in front (RFC 6092); both are entries and tuples of the one port
+ * table, so no translation takes a port that a socket has, and none gets one
+ * that a translation has.
+ *
+ *	inside (scope 0)                      outside (scope 1)
+ *	10.0.0.7:5000  ->  session  ->  198.51.100.1:23456 -> 203.0.113.9:53
+ *			      |
+ *			   mapping 10.0.0.7:5000 = 198.51.100.1:23456
+ *
+ *  - A mapping joins one inside endpoint to one outside endpoint, for all
+ *    destinations (RFC 4787 REQ-1). It is made by the first packet outward,
+ *    together with its port: choice and insertion are one step.
+ *  - A session is one flow of a mapping, or of a forward: one record, found
+ *    from either side.
+ *  - A forward (minato_entry, kind FORWARD with `translate`) opens a port from
+ *    outside; its sessions keep the client's address. A dmz gets what nobody
+ *    else claims.
+ *
+ * An inside host reaches the outside addresses too, forwards and mappings of
+ * other inside hosts included (hairpin, RFC 4787 REQ-9).
+ */
+#ifndef MINATO_GATEWAY_H
+#define MINATO_GATEWAY_H
+
+#include "minato/minato.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum minato_filtering { /* who may send to a mapping (RFC 4787 5) */
+	MINATO_FILTER_ENDPOINT,	    /* anybody */
+	MINATO_FILTER_ADDRESS,	    /* hosts that were sent to */
+	MINATO_FILTER_ADDRESS_PORT, /* endpoints that were sent to */
+};
+
+/* Of the whole gateway. minato_nat_init gives what the RFCs recommend. */
+struct minato_nat {
+	enum minato_filtering tcp_filtering, udp_filtering; /* ENDPOINT */
+	bool hairpin;	/* true */
+	/*
+	 * When not one port of an address is free for a new mapping, a port
+	 * serves another inside endpoint towards destinations that its owner
+	 * does not use (RFC 7857 3); for such flows nothing can come unasked.
+	 */
+	bool overflow;	/* true */
+	bool parity;	/* false: keep odd and even (RFC 4787 REQ-4; 7857 8) */
+	bool port_class; /* true: 0-1023 to 0-1023, others above (REQ-3a) */
+	/* One inside host stays on one pool address (REQ-2); when that one is
+	   full: false: dropped, true: another address (RFC 7857 4). */
+	bool other_address; /* false */
+	bool inbound_refresh; /* false: REQ-6a */
+	bool inbound_opens_ipv6; /* false: RFC 6092, closed unless opened */
+	bool mark_unreachable; /* true: ICMP where no port or memory is left:
+				  code 13 (RFC 5508 REQ-8), else silence */
+	bool icmp_to_inside, icmp_to_outside; /* true: errors of our own may be
+				  sent there (RFC 5508 REQ-9) */
+	/* Seconds. */
+	uint32_t udp_s;		     /* 300; at least 120 (REQ-5) */
+	uint32_t udp_short_s;	     /* 0 = off; well-known ports (REQ-5a) */
+	uint32_t tcp_established_s;  /* 7,440 (RFC 5382 REQ-5) */
+	uint32_t tcp_opening_s;	     /* 240 (RFC 7857 2.1) */
+	uint32_t tcp_closing_s;	     /* 240 */
+	uint32_t tcp_reset_s;	     /* 240 (RFC 7857 2.2) */
+	uint32_t icmp_s;	     /* 60 (RFC 5508 REQ-2) */
+	uint32_t unsolicited_syn_s;  /* 6 (RFC 5382 REQ-4) */
+	uint32_t rest_s;	     /* 120 (RFC 6888 REQ-8) */
+	uint32_t rests_max;	     /* freed ports at rest, at once */
+	/* Per inside host; 0 = no bound. */
+	uint32_t host_tcp, host_udp, host_icmp; /* mappings: 0 */
+	uint32_t host_sessions;		       /* 0 */
+	uint32_t host_rate;  /* new mappings per second: 0 */
+	uint32_t host_burst; /* at once beyond the rate: 0 = the rate */
+};
+void minato_nat_init(struct minato_nat *nat);
+/* -EINVAL (a timer below its RFC's least value, or above 30 days; nothing
+   changes), -EOPNOTSUPP (no sessions_max). Living flows keep their timers
+   until their next packet. */
+int minato_nat_set(struct minato *m, const struct minato_nat *nat);
+int minato_nat_get(const struct minato *m, struct minato_nat *out);
+
+/*
+ * An outside address for translations (it need not be one of
+ * minato_address_add; we answer ARP for it on the link), and the ports it may
+ * use; 0, 0: 1024..65535, with `port_class` also 1..1023 for inside ports
+ * below 1024. -EEXIST, -ENOSPC, -EINVAL.
+ */
+int minato_pool_add(struct minato *m, uint32_t link,
+		    const struct minato_addr *addr, uint16_t low,
+		    uint16_t high);
+/* Ends its mappings and sessions. Returns how many, or -ENOENT. */
+int minato_pool_remove(struct minato *m, uint32_t link,
+		       const struct minato_addr *addr);
+
+/* Servers behind one forward, chosen by a keyed hash of the client (its
+   address alone where `sticky`) in proportion to their weights; a server that
+   comes or goes moves only its share. */
+struct minato_server {
+	struct minato_endpoint at; /* port 0: the port that was asked for */
+	uint32_t weight;	   /* 0..65535; 0: no new flows (draining) */
+	bool down;		   /* no new flows (health) */
+};
+#define MINATO_SERVERS_MAX 64u
+/* Makes it, or changes it where *group is its handle; flows live on.
+   -ENOSPC, -EINVAL, -EBADF. */
+int minato_group_set(struct minato *m, uint64_t *group,
+		     const struct minato_server *servers, uint32_t count,
+		     bool sticky);
+int minato_group_get(struct minato *m, uint64_t group,
+		     struct minato_server *servers, uint32_t max);
+int minato_group_remove(struct minato *m, uint64_t group); /* -EBUSY: used */
+
+/* One flow, as it is handed on. */
+struct minato_session {
+	uint64_t handle;
+	uint8_t proto;
+	uint8_t state;	     /* enum minato_nat_state */
+	uint8_t from, to;    /* scopes: of who began it, of the other */
+	bool hairpin, forward, overflow;
+	/* As the beginner sends: from source to destination; and as the other
+	   one sends back. IPv6: the reverse of it. */
+	struct minato_endpoint source, destination;
+	struct minato_endpoint back_source, back_destination;
+	struct minato_time since, until;
+	uint64_t entry; /* handle of the forward or dmz, or 0 */
+};
+enum minato_nat_state { /* RFC 7857 2 */
+	MINATO_NAT_OPENING,
+	MINATO_NAT_OPEN,
+	MINATO_NAT_CLOSING, /* one FIN or both */
+	MINATO_NAT_RESET,   /* a RST was seen */
+};
+struct minato_mapping {
+	uint64_t handle;
+	uint8_t proto;
+	struct minato_endpoint inside, outside;
+	uint32_t sessions;
+	struct minato_time since, until;
+};
+/* Walks, *cursor 0 at first; as minato_row. */
+bool minato_session_next(struct minato *m, uint64_t *cursor,
+			 struct minato_session *out);
+bool minato_mapping_next(struct minato *m, uint64_t *cursor,
+			 struct minato_mapping *out);
+/* Who has, or had at last, this outside endpoint? -ENOENT. */
+int minato_mapping_find(struct minato *m, enum minato_proto proto,
+			const struct minato_endpoint *outside,
+			struct minato_mapping *out);
+/* Ends one flow, mapping (with its flows), or all of an inside host. */
+int minato_session_end(struct minato *m, uint64_t handle);
+int minato_mapping_end(struct minato *m, uint64_t handle);
+int minato_inside_end(struct minato *m, const struct minato_addr *inside);
+
+/*
+ * Carries a flow over from another host value (a predecessor that died).
+ * Everything is checked as if a stranger had said it: addresses of links and
+ * pools, ports, states, times not in the future beyond the timers; a port
+ * that somebody has meanwhile. -EINVAL, -EADDRINUSE, -ENOSPC.
+ */
+int minato_session_adopt(struct minato *m, const struct minato_session *s);
+/*
+ * Reads the sessions that lie in the memory of a host value that nobody runs
+ * any more, or that was cut off anywhere: believes nothing (bounds of every
+ * index, cycles), writes nothing. False at the end or where it makes no sense.
+ */
+bool minato_session_salvage(const void *memory, size_t size,
+			    const struct minato_config *config,
+			    uint64_t *cursor, struct minato_session *out);
+
+/* What the management hears (RFC 6888 REQ-11c); no destinations (REQ-12). */
+enum minato_nat_news_kind {
+	MINATO_NEWS_MAPPED,	 /* a mapping was made */
+	MINATO_NEWS_UNMAPPED,	 /* and ended */
+	MINATO_NEWS_NO_PORT,	 /* none was left for `inside` */
+	MINATO_NEWS_HOST_BOUND,	 /* `inside` reached a bound of its own */
+	MINATO_NEWS_NO_MEMORY,	 /* mappings_max or sessions_max */
+};
+struct minato_nat_news {
+	enum minato_nat_news_kind kind;
+	uint8_t proto;
+	struct minato_endpoint inside, outside;
+	struct minato_time at;
+	uint32_t repeated; /* the same again, within a second: told once */
+};
+/* The next one; false: none. A ring of 1,024: the oldest gives way, counted. */
+bool minato_nat_news(struct minato *m, struct minato_nat_news *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
