@@ -161,7 +161,7 @@ enum nat_verdict nat_error(struct nat *n, const struct port_key *inner,
 /* For whoever keeps a SYN (NAT_WAIT_SYN): its flow is known by now. */
 bool nat_syn_met(const struct nat *n, const struct port_key *key);
 
-/* --- nat.c: making, time -------------------------------------------------- */
+/* --- core.c: making, time -------------------------------------------------- */
 
 struct nat_limits {
 	uint32_t sessions_max, mappings_max, hosts_max, pools_max;
