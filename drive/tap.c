@@ -244,6 +244,7 @@ static ssize_t read_frame(struct drive_tap *tap, const struct minato_extent *whe
 		.gso = gso_from(header.fields.gso_type),
 		.csum_trusted = header.fields.flags &
 				(VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID),
+		.csum_partial = header.fields.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
 	};
 	if (frame->gso != MINATO_GSO_NONE)
 		frame->gso_size = header.fields.gso_size;

@@ -397,6 +397,7 @@ static size_t carry(struct minato *from, struct minato *to)
 			.gso = out[i].gso,
 			.gso_size = out[i].gso_size,
 			.csum_trusted = out[i].csum_start != 0,
+			.csum_partial = out[i].csum_start != 0,
 		};
 
 		if (is_lost())

@@ -295,7 +295,14 @@ struct minato_frame {
 	uint32_t link;
 	uint16_t gso_size;     /* payload per packet of a super-segment, or 0 */
 	enum minato_gso gso;
-	bool csum_trusted;     /* transport checksum valid or not yet filled */
+	bool csum_trusted; /* the transport checksum is valid: not verified */
+	/*
+	 * It is not filled in yet: its field holds the folded sum of the pseudo
+	 * header alone (as csum_start says of a frame that leaves). Nor is it
+	 * verified then; a packet that is handed on keeps it so where the link
+	 * has MINATO_OFFLOAD_CSUM, and is completed where not.
+	 */
+	bool csum_partial;
 };
 
 /*

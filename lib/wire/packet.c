@@ -43,6 +43,38 @@ bool packet_checksum_holds(const struct packet *p, uint32_t len)
 	return sum_fold(&sum) == 0xffff;
 }
 
+/* RFC 768: 0 is "none computed"; RFC 8200 8.1 does not know that. */
+static bool udp_holds(const struct packet *p, uint32_t udp_len)
+{
+	if (get16(p->transport + 6) == 0)
+		return !p->is6;
+	return packet_checksum_holds(p, udp_len);
+}
+
+enum drop packet_verify(const struct packet *p)
+{
+	const uint32_t len = p->ip_len - (uint32_t)(p->transport - p->ip);
+
+	switch (p->type) {
+	case PACKET_TCP:
+		return packet_checksum_holds(p, len) ? DROP_NONE :
+						       DROP_TCP_CHECKSUM;
+	case PACKET_UDP:
+		return udp_holds(p, UDP_LEN + p->payload_len) ?
+			       DROP_NONE :
+			       DROP_UDP_CHECKSUM;
+	case PACKET_ICMP4:
+	case PACKET_ICMP6:
+		return packet_checksum_holds(p, len) ? DROP_NONE :
+						       DROP_ICMP_CHECKSUM;
+	case PACKET_ARP:
+	case PACKET_FRAGMENT:
+	case PACKET_OTHER:
+		break;
+	}
+	return DROP_NONE;
+}
+
 ASIDE enum drop parse_udp(uint32_t len, bool trusted, struct packet *p)
 {
 	const uint8_t *udp = p->transport;
@@ -53,9 +85,7 @@ ASIDE enum drop parse_udp(uint32_t len, bool trusted, struct packet *p)
 	udp_len = get16(udp + 4);
 	if (udp_len < UDP_LEN || udp_len > len)
 		return DROP_UDP_HEADER;
-	/* RFC 768: 0 is "none computed"; RFC 8200 8.1 does not know that. */
-	if (!trusted && (p->is6 || get16(udp + 6) != 0) &&
-	    (get16(udp + 6) == 0 || !packet_checksum_holds(p, udp_len)))
+	if (!trusted && !udp_holds(p, udp_len))
 		return DROP_UDP_CHECKSUM;
 	p->src_port = get16(udp);
 	p->dst_port = get16(udp + 2);
@@ -101,12 +131,14 @@ ASIDE enum drop parse_icmp(uint32_t len, bool trusted, struct packet *p)
 COMMON enum drop parse_transport(const struct minato_frame *frame,
 					uint32_t len, struct packet *p)
 {
+	const bool trusted = frame->csum_trusted || frame->csum_partial;
+
 	if (p->ip_proto == IP_PROTO_TCP)
-		return tcp_parse_packet(p, len, frame->csum_trusted);
+		return tcp_parse_packet(p, len, trusted);
 	if (p->ip_proto == IP_PROTO_UDP)
-		return parse_udp(len, frame->csum_trusted, p);
+		return parse_udp(len, trusted, p);
 	if (p->ip_proto == (p->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP))
-		return parse_icmp(len, frame->csum_trusted, p);
+		return parse_icmp(len, trusted, p);
 	p->type = PACKET_OTHER;
 	p->payload = p->transport;
 	p->payload_len = len;

@@ -216,6 +216,7 @@ static void carry(struct sim *s, uint32_t from, const struct minato_frame_out *f
 		.gso_size = f->gso_size,
 		.gso = f->gso,
 		.csum_trusted = f->csum_start != 0,
+		.csum_partial = f->csum_start != 0,
 	};
 	trace_frame(s, from, data, len, f);
 	for (uint32_t to = 0; to < s->nodes; to++)

@@ -165,6 +165,7 @@ static inline size_t carry(struct pair *p, bool from_a)
 			.gso_size = out[i].gso_size,
 			.gso = out[i].gso,
 			.csum_trusted = out[i].csum_start != 0,
+			.csum_partial = out[i].csum_start != 0,
 		};
 		assert_non_null(copy);
 		memcpy(copy, bytes, len);

@@ -187,6 +187,7 @@ static inline size_t carry(struct minato *from, struct minato *to)
 			.gso_size = out[i].gso_size,
 			.gso = out[i].gso,
 			.csum_trusted = out[i].csum_start != 0,
+			.csum_partial = out[i].csum_start != 0,
 		};
 		for (uint32_t k = 0; k < out[i].extent_count; k++) {
 			assert_true(in.len + out[i].extents[k].len <= FRAME_MAX);

@@ -219,6 +219,53 @@ static void a_run_keeps_its_size(void **state)
 	assert_int_equal(p->gso_size, 1448);
 	assert_int_equal(p->payload_len, 64000);
 	assert_int_equal(p->link, 3);
+	frame.csum_trusted = false;
+	assert_int_equal(packet_parse(&frame, MINATO_LINK_ETHERNET, forge_mac,
+				      &f.packet),
+			 DROP_TCP_CHECKSUM);
+	frame.csum_partial = true;
+	assert_int_equal(packet_parse(&frame, MINATO_LINK_ETHERNET, forge_mac,
+				      &f.packet),
+			 DROP_NONE);
+}
+
+/* What was taken on trust can be looked at later. */
+static void a_checksum_is_verified_when_asked(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		enum drop drop;
+	} of[] = { { 6, DROP_TCP_CHECKSUM },
+		   { 17, DROP_UDP_CHECKSUM },
+		   { 1, DROP_ICMP_CHECKSUM } };
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		const bool is6 = i >= 3;
+		const uint8_t proto = of[i % 3].proto;
+		for (int wrong = 0; wrong < 2; wrong++) {
+			if (proto == 6)
+				forge_tcp(&f, is6, NULL, 0, 37);
+			else if (proto == 17)
+				forge_udp(&f, is6, 37);
+			else
+				forge_icmp(&f, is6, is6 ? 128 : 8, 0, 7, 37);
+			f.padding = 9;
+			f.trusted = true;
+			f.wrong_checksum = wrong;
+			assert_delivered();
+			assert_int_equal(packet_verify(p),
+					 wrong ? of[i % 3].drop : DROP_NONE);
+		}
+	}
+	forge_udp(&f, false, 5);
+	f.no_checksum = true;
+	assert_delivered();
+	assert_int_equal(packet_verify(p), DROP_NONE);
+	forge_udp(&f, true, 5);
+	f.no_checksum = true;
+	f.trusted = true;
+	assert_delivered();
+	assert_int_equal(packet_verify(p), DROP_UDP_CHECKSUM);
 }
 
 static void the_longest_packet_is_read(void **state)
@@ -897,6 +944,7 @@ int main(void)
 		T(bare_packets_need_no_mac),
 		T(padding_is_ignored),
 		T(a_run_keeps_its_size),
+		T(a_checksum_is_verified_when_asked),
 		T(the_longest_packet_is_read),
 		T(another_mac_is_not_ours),
 		T(groups_are_read_but_not_to_us),

@@ -408,6 +408,7 @@ static void a_segment_of_the_guest_is_described(void **state)
 		assert_int_equal(host.last.gso, kinds[i].gso);
 		assert_int_equal(host.last.gso_size, 1448);
 		assert_true(host.last.csum_trusted);
+		assert_true(host.last.csum_partial);
 	}
 }
 
@@ -418,6 +419,7 @@ static void a_checked_checksum_is_trusted(void **state)
 	guest_sends(*state, &header, 60);
 	assert_int_equal(read_now(*state), 1);
 	assert_true(host.last.csum_trusted);
+	assert_false(host.last.csum_partial);
 }
 
 static void the_largest_frame_is_read_whole(void **state)
