@@ -191,8 +191,9 @@ struct packet {
 
 /*
  * Checks and parses a whole frame: lengths, IP and transport checksums
- * (unless frame->csum_trusted for the latter), the IPv6 extension chain
- * (at most 8 headers, hop-by-hop first), TCP options at any byte boundary.
+ * (unless frame->csum_trusted or csum_partial for the latter), the IPv6
+ * extension chain (at most 8 headers, hop-by-hop first), TCP options at any
+ * byte boundary.
  * Trailing bytes (Ethernet padding) are ignored. MAC filter: `mac` is ours,
  * or NULL. Checks nothing that needs knowledge of our addresses, except that
  * source addresses which can never be one are refused: multicast, broadcast,
@@ -215,6 +216,9 @@ enum drop packet_parse_whole(struct packet *p, const uint8_t *data,
 
 /* Does the checksum of the `len` bytes from p->transport hold? */
 bool packet_checksum_holds(const struct packet *p, uint32_t len);
+/* Of a whole TCP, UDP or ICMP packet that was parsed on trust: DROP_NONE, or
+   the drop that packet_parse would have returned for its checksum. */
+enum drop packet_verify(const struct packet *p);
 
 /* --- embedded.c --------------------------------------------------------- */
 
@@ -353,6 +357,37 @@ struct ra {
 };
 uint32_t ra_build(const struct ra *r, const struct minato_addr *src,
 		  const struct minato_addr *dst, uint8_t *out); /* <= 128 */
+
+/* --- rewrite.c: other ends for a packet that is handed on --------------- */
+
+/* What it shall have. An echo's identifier is src_port. */
+struct rewrite {
+	struct minato_addr src, dst; /* of the packet's own family */
+	uint16_t src_port, dst_port;
+	uint8_t hop_limit;
+	bool new_id; /* IPv4: `id` is its identification from now on */
+	uint16_t id;
+};
+/*
+ * Changes the packet in place, with its checksums by what changed (RFC 1624);
+ * IPv4 options and IPv6 extensions stay. `ip` are the writable bytes that `p`
+ * was parsed from, p->ip. Of a fragment only the first has ports and checksum;
+ * they are changed as if the whole lay there. `partial`: csum_partial of its
+ * frame. A UDP checksum of 0 stays.
+ */
+void rewrite_packet(uint8_t *ip, const struct packet *p, bool partial,
+		    const struct rewrite *to);
+/* Does the header checksum of the packet inside an ICMP error hold (IPv4)? */
+bool rewrite_embedded_holds(const struct packet *inner);
+/*
+ * The same for the packet inside the error `outer`, at `icmp`, the writable
+ * bytes of outer->transport; `inner` is of packet_parse_embedded. Its hop
+ * limit and identification stay. The checksums inside change by what changed,
+ * as far as they are there, and so does the error's own, but for its pseudo
+ * header (IPv6), which is rewrite_packet's.
+ */
+void rewrite_embedded(uint8_t *icmp, const struct packet *outer,
+		      const struct packet *inner, const struct rewrite *to);
 
 /* --- split.c: the software splitter ------------------------------------- */
 
