@@ -128,6 +128,12 @@ static uint16_t choose_uniform(struct port_search *s)
 
 /* --- what is held at other addresses -------------------------------------- */
 
+/* A scope's default keeps nobody from a port. */
+static bool keeps(const struct port_entry *e)
+{
+	return e->kind != MINATO_KIND_UPLINK && e->kind != MINATO_KIND_DMZ;
+}
+
 /* Whether a single entry that meets our address holds the port. */
 static bool held(const struct port_search *s, uint16_t port)
 {
@@ -135,7 +141,7 @@ static bool held(const struct port_search *s, uint16_t port)
 
 	while (word != 0) {
 		const struct port_entry *e = entry_at(s->t, word - 1);
-		if (e->kind != MINATO_KIND_UPLINK && entry_overlap(e, &s->own))
+		if (keeps(e) && entry_overlap(e, &s->own))
 			return true;
 		word = e->next[entry_link(e, s->slot)];
 	}
@@ -161,7 +167,7 @@ static void add_tuples(const struct port_search *s, uint64_t *bits)
 /* No single entry of our address holds it, and no tuple keeps it. */
 static bool suits_beside(const struct port_search *s, uint16_t port)
 {
-	return !held(s, port) &&
+	return !held(s, port) && !crowd_mapped(s->t, &s->own, port) &&
 	       (!s->shared ||
 		!destination_has(s->t, s->destination, port));
 }
@@ -201,6 +207,30 @@ static uint16_t choose_resting(struct port_search *s)
 		port = choose_uniform(s);
 	/* What ended may have left ports that others hold elsewhere. */
 	return port != 0 || at == 0 ? port : choose_beside(s);
+}
+
+bool port_vacant(struct port_table *t, const struct port_choice *choice,
+		 uint16_t port)
+{
+	uint64_t bits[PORT_NUMBERS / 64];
+	struct port_search s;
+
+	check(choice->remote == NULL);
+	start_search(&s, t, choice);
+	if (bitmap_free(&s.ledger->unused, port))
+		return true; /* at no address of ours */
+	if (held(&s, port) || crowd_mapped(t, &s.own, port) ||
+	    crowd_meets(t, &s.own, port, false))
+		return false;
+	if ((s.ledger->ranged[port >> 6] >> (port & 63) & 1) == 0)
+		return true;
+	ledger_ranges(t, s.space, &s.own, bits);
+	return (bits[port >> 6] >> (port & 63) & 1) == 0;
+}
+
+uint64_t port_releases(const struct port_table *t)
+{
+	return t->releases + t->range_changes;
 }
 
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice)

@@ -100,6 +100,8 @@ int64_t port_bind(struct port_table *t, const struct port_claim *claim,
 		return -EADDRINUSE;
 	if (!s.claimed && crowd_meets(t, &e, e.first, e.reuse_addr))
 		return -EADDRINUSE;
+	if (crowd_mapped(t, &e, e.first))
+		return -EADDRINUSE;
 	placed = entry_place(t, &e);
 	return placed == POOL_NONE ? -ENOSPC : (int64_t)placed;
 }

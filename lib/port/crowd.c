@@ -93,6 +93,38 @@ static uint32_t counted(const struct port_crowd *c, bool exclusive)
 	return exclusive ? c->exclusive : c->count;
 }
 
+void crowd_map(struct port_table *t, const struct port_key *key, bool stands)
+{
+	struct port_crowd *c = crowd_of(t, key);
+
+	check(stands || c->mappings > 0);
+	c->mappings += stands ? 1 : UINT32_MAX;
+}
+
+bool crowd_mapped(const struct port_table *t, const struct port_entry *e,
+		  uint16_t port)
+{
+	const uint32_t space = port_space_index(e->scope, port_slot(e->proto));
+	const uint32_t four = crowd_at(t, space, false, port)->mappings;
+	const uint32_t six = crowd_at(t, space, true, port)->mappings;
+	const bool is4 = minato_addr_is4(&e->local);
+	struct port_tuple_ref ref;
+
+	if (e->local_prefix == 0)
+		return six > 0 || (!e->v6_only && four > 0);
+	if ((is4 ? four : six) == 0 || e->local_prefix != 128)
+		return (is4 ? four : six) > 0;
+	const struct port_key key = {
+		.local = e->local,
+		.remote = is4 ? minato_addr4(0, 0, 0, 0) :
+				(struct minato_addr){ { 0 } },
+		.local_port = port,
+		.scope = e->scope,
+		.proto = e->proto,
+	};
+	return port_tuple_find(t, &key, &ref, NULL);
+}
+
 bool crowd_meets(const struct port_table *t, const struct port_entry *e,
 		 uint16_t port, bool exclusive)
 {

@@ -80,6 +80,8 @@ static enum port_set set_of(const struct port_entry *e)
 		return PORT_GUARDS;
 	if (e->kind == MINATO_KIND_RIGHT)
 		return PORT_RIGHTS;
+	if (e->kind == MINATO_KIND_ROUTE)
+		return PORT_ROUTES;
 	return e->kind == MINATO_KIND_RESERVED ? PORT_RESERVED : PORT_GENERAL;
 }
 
@@ -90,9 +92,11 @@ static bool in_word(const struct port_entry *e)
 	       set_of(e) < PORT_WORD_SETS;
 }
 
-/* The scope's default: an uplink without address or port. */
+/* The scope's default: an uplink without address or port, or a dmz. */
 static bool is_default(const struct port_entry *e)
 {
+	if (e->kind == MINATO_KIND_DMZ)
+		return true;
 	if (e->kind != MINATO_KIND_UPLINK || !any_port(e))
 		return false;
 	return e->local_prefix == 0 ||
@@ -304,11 +308,40 @@ static bool valid_right(const struct minato_entry *in)
 	       in->proto != MINATO_ICMP;
 }
 
+/* Of any port; a dmz of packets that are rewritten, to one host or group. */
+static bool valid_dmz(const struct minato_entry *in)
+{
+	return in->translate && in->first == 0 &&
+	       (in->last == 0 || in->last == UINT16_MAX);
+}
+
+/* Destinations, whoever of an inside sends there. */
+static bool valid_route(const struct minato_entry *in)
+{
+	return in->proto == 0 && in->remote_prefix == 0 && in->first == 0 &&
+	       (in->last == 0 || in->last == UINT16_MAX) &&
+	       in->scope != MINATO_SCOPE_ANY && in->face == MINATO_FACE_ANY;
+}
+
+static bool valid_kind(const struct minato_entry *in)
+{
+	if (in->translate && in->kind != MINATO_KIND_FORWARD &&
+	    in->kind != MINATO_KIND_DMZ)
+		return false;
+	if (in->kind == MINATO_KIND_DMZ)
+		return valid_dmz(in);
+	if (in->kind == MINATO_KIND_ROUTE)
+		return valid_route(in);
+	return in->kind == MINATO_KIND_FORWARD ||
+	       in->kind == MINATO_KIND_UPLINK ||
+	       in->kind == MINATO_KIND_GUARD ||
+	       in->kind == MINATO_KIND_RESERVED ||
+	       in->kind == MINATO_KIND_RIGHT;
+}
+
 static bool valid_numbers(const struct minato_entry *in)
 {
-	if (in->kind != MINATO_KIND_FORWARD && in->kind != MINATO_KIND_UPLINK &&
-	    in->kind != MINATO_KIND_GUARD &&
-	    in->kind != MINATO_KIND_RESERVED && in->kind != MINATO_KIND_RIGHT)
+	if (!valid_kind(in))
 		return false;
 	if (in->kind == MINATO_KIND_RIGHT && !valid_right(in))
 		return false;
@@ -331,12 +364,18 @@ static bool valid_prefix(const struct minato_addr *a, uint32_t prefix_len)
 	return prefix_len <= 128;
 }
 
+/* The target's last port is one. 0..0 is any port. */
+static bool valid_target(const struct minato_entry *in)
+{
+	const int width = in->last == 0 ? UINT16_MAX : in->last - in->first;
+
+	return in->kind != MINATO_KIND_FORWARD || in->target.port == 0 ||
+	       in->many_to_one || width <= UINT16_MAX - in->target.port;
+}
+
 static bool valid(const struct minato_entry *in)
 {
-	if (in->first > in->last)
-		return false;
-	if (in->kind == MINATO_KIND_FORWARD && in->target.port != 0 &&
-	    in->last - in->first > UINT16_MAX - in->target.port)
+	if (in->first > in->last || !valid_target(in))
 		return false;
 	return valid_numbers(in) &&
 	       valid_prefix(&in->local, in->local_prefix) &&
@@ -377,9 +416,6 @@ int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 	if (!valid(entry))
 		return -EINVAL;
 	from_public(&e, entry);
-	if (e.kind == MINATO_KIND_FORWARD && e.target.port != 0 &&
-	    e.last - e.first > UINT16_MAX - e.target.port)
-		return -EINVAL;
 	same = find_same(t, &e);
 	if (holder != NULL)
 		*holder = same;
@@ -420,7 +456,7 @@ void port_get(const struct port_table *t, uint32_t entry,
 		.first = e->first,
 		.last = e->last,
 		.target = e->target,
-		.uid = e->uid,
+		.uid = e->kind == MINATO_KIND_RIGHT ? e->uid : 0,
 		.user = e->user,
 		.until_ns = e->until_ns,
 	};
@@ -454,6 +490,22 @@ uint32_t port_entry_owner(const struct port_table *t, uint32_t entry)
 void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner)
 {
 	unclaimed(t, entry)->owner = owner;
+}
+
+uint32_t port_entry_kept(const struct port_table *t, uint32_t entry)
+{
+	const struct port_entry *e = unclaimed(t, entry);
+
+	check(e->kind == MINATO_KIND_FORWARD || e->kind == MINATO_KIND_DMZ);
+	return e->uid;
+}
+
+void port_entry_set_kept(struct port_table *t, uint32_t entry, uint32_t kept)
+{
+	struct port_entry *e = unclaimed(t, entry);
+
+	check(e->kind == MINATO_KIND_FORWARD || e->kind == MINATO_KIND_DMZ);
+	e->uid = kept;
 }
 
 uint32_t port_entry_since(const struct port_table *t, uint32_t entry)

@@ -74,6 +74,7 @@ void ledger_unuse(struct port_table *t, uint32_t space, uint16_t port)
 	struct port_ledger *l = ledger_at(t, space);
 
 	check(*uses > 0);
+	t->releases++;
 	if (--*uses == 0 && !ranged(l, port))
 		bitmap_give(&l->unused, port);
 }
@@ -136,7 +137,8 @@ static void add_tree(const struct port_table *t, uint32_t root,
 	while ((node = interval_next(&walk)) != POOL_NONE) {
 		const struct port_entry *e = entry_at(t, node / 2);
 		const uint32_t first = e->first > behind ? e->first : behind;
-		if (e->kind == MINATO_KIND_UPLINK || first > e->last ||
+		if (e->kind == MINATO_KIND_UPLINK ||
+		    e->kind == MINATO_KIND_DMZ || first > e->last ||
 		    (own != NULL && !entry_overlap(e, own)))
 			continue;
 		set_run(bits, first, e->last);

@@ -85,6 +85,9 @@ struct port_tuple_ref {
 	   see its port as free, and the caller ends it. */
 	bool yields;
 	bool rests; /* set by quarantine.c alone */
+	/* Its port is somebody's already (a mapping's), or not ours: it is
+	   found, and counted nowhere. */
+	bool quiet;
 };
 #define PORT_CLASS_REST 15u /* of these */
 
@@ -145,6 +148,9 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 /*
  * Inserts. local 0/:: with port 0 makes an association. Returns the tuple's
  * index, -EEXIST when the key is taken, -ENOSPC.
+ *
+ * One whose remote end is open, 0/:: with port 0, is a *mapping*: its port is
+ * held at this address as by a claim, so that no choice and no bind takes it.
  */
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 			  struct port_tuple_ref ref);
@@ -227,6 +233,9 @@ uint64_t port_entry_hits(const struct port_table *t, uint32_t entry);
 /* A number of the caller's on an entry that is no claim; 0 at first. */
 uint32_t port_entry_owner(const struct port_table *t, uint32_t entry);
 void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner);
+/* One more, of a forward or dmz. */
+uint32_t port_entry_kept(const struct port_table *t, uint32_t entry);
+void port_entry_set_kept(struct port_table *t, uint32_t entry, uint32_t kept);
 /* Another one, for when it began; likewise. */
 uint32_t port_entry_since(const struct port_table *t, uint32_t entry);
 void port_entry_set_since(struct port_table *t, uint32_t entry, uint32_t since);
@@ -277,6 +286,15 @@ struct port_choice {
  */
 uint16_t port_choose(struct port_table *t, const struct port_choice *choice);
 void port_set_chooser(struct port_table *t, enum minato_chooser chooser);
+/*
+ * Whether a mapping may have this port of this one address: nothing holds it
+ * there, neither an entry nor a tuple that is not quiet, at rest or not. Rights
+ * and guards are not asked.
+ */
+bool port_vacant(struct port_table *t, const struct port_choice *choice,
+		 uint16_t port);
+/* Changes whenever a port of some scope may have become vacant. */
+uint64_t port_releases(const struct port_table *t);
 
 /* --- quarantine.c: freed ports at rest ----------------------------------- */
 
@@ -374,13 +392,14 @@ uint32_t interval_climb_next(struct interval_climb *c); /* or POOL_NONE */
 #define PORT_SPACES ((PORT_SCOPES + 1) * PORT_PROTOS)
 #define PORT_NUMBERS 65536u
 
-/* Words are of the first two sets. Reservations and rights are intervals
+/* Words are of the first two sets. The others are intervals
    alone, which no look-up walks. */
 enum port_set {
 	PORT_GENERAL,
 	PORT_GUARDS,
 	PORT_RESERVED,
 	PORT_RIGHTS,
+	PORT_ROUTES,
 	PORT_SETS
 };
 #define PORT_WORD_SETS 2u
@@ -503,6 +522,7 @@ struct port_crowd {
 	uint32_t count;
 	uint32_t exclusive;
 	uint32_t local; /* a hash of the address that all have, or: */
+	uint32_t mappings; /* beside them */
 };
 #define PORT_CROWD_MIXED 0u
 /* Fetches what crowd_enter needs. */
@@ -519,6 +539,11 @@ void crowd_leave(struct port_table *t, const struct port_key *key,
  */
 bool crowd_meets(const struct port_table *t, const struct port_entry *e,
 		 uint16_t port, bool exclusive);
+/* A mapping comes or goes; and whether one has the port at an address of `e`,
+   of those two kinds. */
+void crowd_map(struct port_table *t, const struct port_key *key, bool stands);
+bool crowd_mapped(const struct port_table *t, const struct port_entry *e,
+		  uint16_t port);
 
 /*
  * The memory, from its start; every part begins on a cache line:
@@ -553,6 +578,7 @@ struct port_table {
 
 	uint32_t tuple_count;
 	uint64_t insertions; /* of tuples, ever */
+	uint64_t releases;   /* of ports by tuples and single entries, ever */
 	uint32_t fresh4, free4; /* records never used; free list */
 	uint32_t fresh6, free6;
 	struct pool entries;
@@ -712,7 +738,8 @@ struct port_entry {
 	struct minato_endpoint target;
 	uint16_t first, last;
 	uint32_t owner;
-	uint32_t uid; /* of a claim; of a right: whom it is about */
+	uint32_t uid; /* of a claim; of a right: whom it is about; of a forward
+			 or dmz: what the caller keeps */
 	uint8_t kind, verdict, scope, face, proto;
 	uint8_t local_prefix, remote_prefix;
 	/* Of a claim: */

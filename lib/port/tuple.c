@@ -14,6 +14,7 @@
 #define EXCLUSIVE 0x80u /* in `class` */
 #define YIELDS 0x40u
 #define RESTS 0x20u
+#define QUIET 0x10u
 #define SEEK_AHEAD 32u
 
 _Static_assert(sizeof(struct port_tuple4) * TUPLES4_PER_LINE <= LINE,
@@ -315,7 +316,8 @@ static void write_ref(struct tuple_tail *r, struct port_tuple_ref ref)
 	r->owner = ref.owner;
 	r->class = (uint8_t)(ref.class | (ref.exclusive ? EXCLUSIVE : 0) |
 				(ref.yields ? YIELDS : 0) |
-				(ref.rests ? RESTS : 0));
+				(ref.rests ? RESTS : 0) |
+				(ref.quiet ? QUIET : 0));
 }
 
 static inline void read_ref(const struct tuple_tail *r,
@@ -326,11 +328,42 @@ static inline void read_ref(const struct tuple_tail *r,
 	ref->exclusive = (r->class & EXCLUSIVE) != 0;
 	ref->yields = (r->class & YIELDS) != 0;
 	ref->rests = (r->class & RESTS) != 0;
+	ref->quiet = (r->class & QUIET) != 0;
 }
 
 static uint32_t space_of(const struct port_key *key)
 {
 	return port_space_index(key->scope, port_slot(key->proto));
+}
+
+static bool key_is_mapping(const struct port_key *key)
+{
+	return key->remote_port == 0 && minato_addr_is_any(&key->remote);
+}
+
+/* A tuple that now stands, or goes: its port is used, or held. */
+static void count_tuple(struct port_table *t, const struct port_key *key,
+			const struct port_tuple_ref *ref, bool stands)
+{
+	const uint32_t space = space_of(key);
+
+	if (key_is_mapping(key)) {
+		crowd_map(t, key, stands);
+		if (stands)
+			ledger_hold(t, space, key->local_port);
+		else
+			ledger_release(t, space, key->local_port);
+		return;
+	}
+	if (stands) {
+		ledger_use(t, space, key->local_port);
+		crowd_enter(t, key, ref->exclusive);
+	} else {
+		ledger_unuse(t, space, key->local_port);
+		if (!ref->rests)
+			crowd_leave(t, key, ref->exclusive);
+	}
+	destination_note(t, key, stands && !ref->yields);
 }
 
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
@@ -342,7 +375,8 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 	uint32_t tuple;
 
 	make_probe(t, &p, association);
-	crowd_fetch(t, key); /* as far away as the bucket */
+	if (!ref.quiet)
+		crowd_fetch(t, key); /* as far away as the bucket */
 	tuple = find_probe(t, &p);
 	if (tuple != POOL_NONE && (live_tail(t, tuple)->class & RESTS) == 0)
 		return -EEXIST;
@@ -358,13 +392,10 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 	r = live_tail(t, tuple);
 	write_ref(r, ref);
 	r->face = key->face;
-	if (association) {
+	if (association)
 		t->space[space_of(key)].associations++;
-	} else {
-		ledger_use(t, space_of(key), key->local_port);
-		crowd_enter(t, key, ref.exclusive);
-		destination_note(t, key, !ref.yields);
-	}
+	else if (!ref.quiet)
+		count_tuple(t, key, &ref, true);
 	return tuple;
 }
 
@@ -375,14 +406,10 @@ void port_tuple_remove(struct port_table *t, uint32_t tuple)
 
 	port_tuple_key(t, tuple, &key);
 	port_tuple_get(t, tuple, &ref);
-	if (key_is_association(&key)) {
+	if (key_is_association(&key))
 		t->space[space_of(&key)].associations--;
-	} else {
-		ledger_unuse(t, space_of(&key), key.local_port);
-		if (!ref.rests)
-			crowd_leave(t, &key, ref.exclusive);
-		destination_note(t, &key, false);
-	}
+	else if (!ref.quiet)
+		count_tuple(t, &key, &ref, false);
 	if (ref.rests)
 		quarantine_ended(t, ref.owner);
 	bucket_remove(t, tuple_hash(t, tuple), tuple);
@@ -411,8 +438,9 @@ void port_tuple_assign(struct port_table *t, uint32_t tuple,
 
 	port_tuple_key(t, tuple, &key);
 	port_tuple_get(t, tuple, &was);
+	check(was.quiet == ref.quiet);
 	write_ref(live_tail(t, tuple), ref);
-	if (key_is_association(&key))
+	if (key_is_association(&key) || ref.quiet || key_is_mapping(&key))
 		return;
 	/* One at rest is in the way of no bind. */
 	if (!was.rests)
