@@ -26,6 +26,7 @@ static const struct group {
 	{ "insert", bench_insert, "ten million tuples come and go" },
 	{ "choose", bench_choose, "ports chosen, beside the kernel's choice in connect()" },
 	{ "lookup", bench_lookup, "look-ups, beside rte_hash" },
+	{ "entries", bench_entries, "forwards and guards of many addresses on one port" },
 	{ "ss", bench_ss, "listing 15,000 sockets, beside iproute2's ss" },
 	{ "services", bench_services, "names of ports, both ways" },
 	{ "entropy", bench_entropy, "what can be known of the next port" },

@@ -9,6 +9,7 @@
  *   choose.c  ports chosen, beside the kernel's choice in connect() (connect.c)
  *   lookup.c  look-ups, beside DPDK's rte_hash (rte.c, or norte.c without it),
  *             in the same pages (pages.c)
+ *   entries.c  forwards and guards of many addresses on one port
  *   ss.c      minato ss, beside iproute2's
  *   services.c  names of ports, both ways, beside libc's
  *   entropy.c  what can be known of the next port
@@ -26,6 +27,7 @@
 int bench_idle(void);
 int bench_insert(void);
 int bench_lookup(void);
+int bench_entries(void);
 int bench_ss(void);
 int bench_services(void);
 int bench_entropy(void);

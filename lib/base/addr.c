@@ -28,6 +28,17 @@ bool addr_in_prefix(const struct minato_addr *a,
 	return (a->bytes[whole] ^ prefix->bytes[whole]) >> (8 - bits) == 0;
 }
 
+void addr_mask(struct minato_addr *a, uint32_t prefix_len)
+{
+	const uint32_t whole = prefix_len / 8;
+
+	check(prefix_len <= 128);
+	if (prefix_len == 128)
+		return;
+	a->bytes[whole] &= (uint8_t)(0xff00u >> prefix_len % 8);
+	memset(&a->bytes[whole + 1], 0, 15 - whole);
+}
+
 bool addr_is_multicast(const struct minato_addr *a)
 {
 	if (minato_addr_is4(a))

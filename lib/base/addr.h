@@ -14,6 +14,8 @@ static inline const uint8_t *addr_v4(const struct minato_addr *a)
 /* `prefix_len` of 128; an IPv4 prefix is 96 + its length. */
 bool addr_in_prefix(const struct minato_addr *a,
 		    const struct minato_addr *prefix, uint32_t prefix_len);
+/* Clears what is behind the first `prefix_len` bits. */
+void addr_mask(struct minato_addr *a, uint32_t prefix_len);
 bool addr_is_multicast(const struct minato_addr *a);
 bool addr_is_broadcast4(const struct minato_addr *a); /* 255.255.255.255 */
 bool addr_is_loopback(const struct minato_addr *a); /* 127/8, ::1 */

@@ -47,6 +47,15 @@ static inline uint64_t hash_five(const struct hash_secret *s,
 					    (w[3] + s->k[3]) +
 				    (hash_wide)(w[4] + s->k[4]) * s->k[5]);
 }
+static inline uint64_t hash_six(const struct hash_secret *s,
+				const uint64_t w[6])
+{
+	return hash_fold(s, (hash_wide)(w[0] + s->k[0]) * (w[1] + s->k[1]) +
+				    (hash_wide)(w[2] + s->k[2]) *
+					    (w[3] + s->k[3]) +
+				    (hash_wide)(w[4] + s->k[4]) *
+					    (w[5] + s->k[5]));
+}
 
 /* Numbers for jitter and choices: hash_strong over a counter. */
 struct random {

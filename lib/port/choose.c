@@ -128,24 +128,14 @@ static uint16_t choose_uniform(struct port_search *s)
 
 /* --- what is held at other addresses -------------------------------------- */
 
-/* A scope's default keeps nobody from a port. */
-static bool keeps(const struct port_entry *e)
-{
-	return e->kind != MINATO_KIND_UPLINK && e->kind != MINATO_KIND_DMZ;
-}
-
 /* Whether a single entry that meets our address holds the port. */
 static bool held(const struct port_search *s, uint16_t port)
 {
-	uint32_t word = *port_word(s->t, s->space, PORT_GENERAL, port);
-
-	while (word != 0) {
-		const struct port_entry *e = entry_at(s->t, word - 1);
-		if (keeps(e) && entry_overlap(e, &s->own))
-			return true;
-		word = e->next[entry_link(e, s->slot)];
-	}
-	return false;
+	if (s->own.local_prefix == 128)
+		return ledger_held(s->t, s->space, port, false) &&
+		       place_held(s->t, s->space, &s->own, port);
+	return ledger_held(s->t, s->space, port,
+			   minato_addr_is4(&s->own.local));
 }
 
 /* Adds the ports of all tuples that meet our address. */

@@ -7,63 +7,6 @@
 
 #include "base/check.h"
 
-/* Both wish to share by REUSEPORT, and may. */
-static bool one_group(const struct port_entry *a, const struct port_entry *b)
-{
-	return a->reuse_port && b->reuse_port && a->uid == b->uid;
-}
-
-static bool both_reuse(const struct port_entry *a, const struct port_entry *b)
-{
-	return a->reuse_addr && b->reuse_addr;
-}
-
-/* Whether a claim that stands there bars a new one. */
-static bool bars(const struct port_entry *there, const struct port_entry *e)
-{
-	const bool listens = there->proto == MINATO_TCP && there->accepting;
-
-	if (!entry_overlap(there, e) || there->rests)
-		return false;
-	if (there->exclusive || e->exclusive)
-		return true;
-	return !one_group(there, e) && (listens || !both_reuse(there, e));
-}
-
-static uint32_t first_in_word(const struct port_table *t,
-			      const struct port_entry *e)
-{
-	uint32_t space = port_space_index(e->scope, port_slot(e->proto));
-
-	return *port_word(t, space, PORT_GENERAL, e->first);
-}
-
-/* What a walk over the entries on the port of a new claim finds. */
-struct survey {
-	uint32_t barring; /* the first entry in the way, or POOL_NONE */
-	bool claimed;	  /* a claim stands over the same addresses */
-};
-
-static void survey_port(const struct port_table *t, const struct port_entry *e,
-			struct survey *s)
-{
-	const uint32_t slot = port_slot(e->proto);
-	uint32_t word = first_in_word(t, e);
-
-	*s = (struct survey){ .barring = POOL_NONE };
-	while (word != 0) {
-		const struct port_entry *there = entry_at(t, word - 1);
-		const bool claim = there->kind == MINATO_KIND_SOCKET ||
-				   there->kind == MINATO_KIND_LEASE;
-		const bool barred = claim ? bars(there, e) :
-					    entry_same_key(there, e);
-		if (barred && s->barring == POOL_NONE)
-			s->barring = word - 1;
-		s->claimed |= claim && !there->rests && entry_overlap(there, e);
-		word = there->next[entry_link(there, slot)];
-	}
-}
-
 void claim_entry(struct port_entry *e, const struct port_claim *claim)
 {
 	check(claim->port != 0 && claim->scope < PORT_SCOPES);
@@ -85,18 +28,54 @@ void claim_entry(struct port_entry *e, const struct port_claim *claim)
 	entry_set_local(e, &claim->local, claim->v6_only);
 }
 
+static uint32_t space_of(const struct port_entry *e)
+{
+	return port_space_index(e->scope, port_slot(e->proto));
+}
+
+/* Whether a claim that stands there bars a new one. */
+static bool bars(const struct port_entry *there, const struct port_entry *e)
+{
+	const bool listens = there->proto == MINATO_TCP && there->accepting;
+	const bool one_group = there->reuse_port && e->reuse_port &&
+			       there->uid == e->uid;
+
+	if ((there->kind != MINATO_KIND_SOCKET &&
+	     there->kind != MINATO_KIND_LEASE) ||
+	    there->scope != e->scope || there->proto != e->proto ||
+	    there->first != e->first || there->rests ||
+	    !entry_overlap(there, e))
+		return false;
+	if (there->exclusive || e->exclusive)
+		return true;
+	return !one_group && (listens || !there->reuse_addr || !e->reuse_addr);
+}
+
+/* For who wants to name it; that some claim bars is known. Linear. */
+static uint32_t find_barring(const struct port_table *t,
+			     const struct port_entry *e)
+{
+	uint32_t entry = port_entry_next(t, 0);
+
+	while (entry != POOL_NONE && !bars(entry_at(t, entry), e))
+		entry = port_entry_next(t, entry + 1);
+	check(entry != POOL_NONE);
+	return entry;
+}
+
 int64_t port_bind(struct port_table *t, const struct port_claim *claim,
 		  uint32_t *holder)
 {
+	struct place_survey s;
 	struct port_entry e;
-	struct survey s;
-	uint32_t placed;
+	uint32_t placed, same;
 
 	claim_entry(&e, claim);
-	survey_port(t, &e, &s);
+	s = place_survey(t, space_of(&e), &e);
+	same = match_same(t, space_of(&e), &e);
 	if (holder != NULL)
-		*holder = s.barring;
-	if (s.barring != POOL_NONE)
+		*holder = s.barred ? find_barring(t, &e) : same;
+	if (s.barred || same != POOL_NONE)
 		return -EADDRINUSE;
 	if (!s.claimed && crowd_meets(t, &e, e.first, e.reuse_addr))
 		return -EADDRINUSE;
@@ -113,30 +92,24 @@ static struct port_entry *claim_at(const struct port_table *t, uint32_t entry)
 	return entry_at(t, entry);
 }
 
-/* Another TCP listener over the same addresses, outside the group. */
-static bool other_listens(const struct port_table *t, uint32_t entry)
-{
-	const struct port_entry *e = entry_at(t, entry);
-	uint32_t word = first_in_word(t, e);
-
-	while (word != 0) {
-		const struct port_entry *there = entry_at(t, word - 1);
-		if (word - 1 != entry && there->kind == MINATO_KIND_SOCKET &&
-		    there->accepting && bars(there, e))
-			return true;
-		word = there->next[entry_link(there, 0)];
-	}
-	return false;
-}
-
 int port_accepting(struct port_table *t, uint32_t entry, bool accepting)
 {
 	struct port_entry *e = claim_at(t, entry);
+	const uint32_t space = space_of(e);
+	bool refused = false;
 
-	if (accepting && e->proto == MINATO_TCP && other_listens(t, entry))
-		return -EADDRINUSE;
-	e->accepting = accepting;
-	return 0;
+	/* What it meets are the others. */
+	place_leave(t, space, entry);
+	if (accepting && e->proto == MINATO_TCP)
+		refused = place_survey(t, space, e).listened;
+	if (!refused && accepting && !e->accepting)
+		match_enter(t, space, entry, 0);
+	if (!accepting && e->accepting)
+		match_leave(t, space, entry, 0);
+	if (!refused)
+		e->accepting = accepting;
+	place_enter(t, space, entry);
+	return refused ? -EADDRINUSE : 0;
 }
 
 void port_claim_reuse(struct port_table *t, uint32_t entry, bool reuse_addr,
@@ -144,6 +117,20 @@ void port_claim_reuse(struct port_table *t, uint32_t entry, bool reuse_addr,
 {
 	struct port_entry *e = claim_at(t, entry);
 
+	place_leave(t, space_of(e), entry);
 	e->reuse_addr = reuse_addr;
 	e->reuse_port = reuse_port;
+	place_enter(t, space_of(e), entry);
+}
+
+void claim_rest(struct port_table *t, uint32_t entry)
+{
+	struct port_entry *e = entry_at(t, entry);
+
+	if (e->accepting)
+		match_leave(t, space_of(e), entry, 0);
+	e->accepting = false;
+	place_leave(t, space_of(e), entry);
+	e->rests = true;
+	place_enter(t, space_of(e), entry);
 }

@@ -55,15 +55,6 @@ void entry_set_local(struct port_entry *e, const struct minato_addr *local,
 	e->v6_only = v6_only && !minato_addr_is4(local);
 }
 
-static void mask_addr(struct minato_addr *a, uint32_t prefix_len)
-{
-	for (uint32_t i = 0; i < 16; i++) {
-		uint32_t bits = prefix_len > i * 8 ? prefix_len - i * 8 : 0;
-		if (bits < 8)
-			a->bytes[i] &= (uint8_t)(0xff00u >> bits);
-	}
-}
-
 static bool single_port(const struct port_entry *e)
 {
 	return e->first == e->last;
@@ -74,7 +65,7 @@ static bool any_port(const struct port_entry *e)
 	return e->first == 0 && e->last == PORT_NUMBERS - 1;
 }
 
-static enum port_set set_of(const struct port_entry *e)
+enum port_set entry_set(const struct port_entry *e)
 {
 	if (e->kind == MINATO_KIND_GUARD)
 		return PORT_GUARDS;
@@ -85,15 +76,24 @@ static enum port_set set_of(const struct port_entry *e)
 	return e->kind == MINATO_KIND_RESERVED ? PORT_RESERVED : PORT_GENERAL;
 }
 
-/* Words are for single ports in a scope; everything else is an interval. */
-static bool in_word(const struct port_entry *e)
+static bool is_claim(const struct port_entry *e)
 {
-	return single_port(e) && e->scope != MINATO_SCOPE_ANY &&
-	       set_of(e) < PORT_WORD_SETS;
+	return e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE;
 }
 
-/* The scope's default: an uplink without address or port, or a dmz. */
-static bool is_default(const struct port_entry *e)
+/* These are counted port by port; other ranges stand in a tree, in order. */
+static bool counted_alone(const struct port_entry *e)
+{
+	return single_port(e) && e->scope != MINATO_SCOPE_ANY &&
+	       entry_set(e) == PORT_GENERAL;
+}
+
+static bool in_tree(const struct port_entry *e)
+{
+	return !counted_alone(e) && entry_set(e) != PORT_GUARDS;
+}
+
+bool entry_is_default(const struct port_entry *e)
 {
 	if (e->kind == MINATO_KIND_DMZ)
 		return true;
@@ -107,7 +107,7 @@ static bool is_default(const struct port_entry *e)
 static uint64_t rank_of(const struct port_entry *e)
 {
 	uint64_t width = (uint64_t)e->last - e->first + 1;
-	uint64_t rank = is_default(e) ? 0 : 1;
+	uint64_t rank = entry_is_default(e) ? 0 : 1;
 
 	/* The IPv6 wildcard lies between any of both families and a prefix. */
 	rank = rank << 9 | (2u * e->local_prefix + (e->v6_only ? 1 : 0));
@@ -136,81 +136,79 @@ uint32_t entry_link(const struct port_entry *e, uint32_t slot)
 	return e->proto == 0 && slot == 1;
 }
 
-static void chain_insert(struct port_table *t, uint32_t space, uint32_t entry,
-			 uint32_t slot)
-{
-	struct port_entry *e = entry_at(t, entry);
-	uint32_t *place = port_word(t, space, set_of(e), e->first);
-
-	while (*place != 0) {
-		struct port_entry *other = entry_at(t, *place - 1);
-		if (entry_outranks(e, other))
-			break;
-		place = &other->next[entry_link(other, slot)];
-	}
-	e->next[entry_link(e, slot)] = *place;
-	*place = entry + 1;
-}
-
-static void chain_remove(struct port_table *t, uint32_t space, uint32_t entry,
-			 uint32_t slot)
-{
-	struct port_entry *e = entry_at(t, entry);
-	uint32_t *place = port_word(t, space, set_of(e), e->first);
-
-	while (*place != entry + 1) {
-		check(*place != 0);
-		struct port_entry *other = entry_at(t, *place - 1);
-		place = &other->next[entry_link(other, slot)];
-	}
-	*place = e->next[entry_link(e, slot)];
-}
-
 /* These kinds keep ports from being chosen. */
 static bool keeps_ports(const struct port_entry *e)
 {
-	return e->kind == MINATO_KIND_SOCKET || e->kind == MINATO_KIND_LEASE ||
-	       e->kind == MINATO_KIND_FORWARD ||
+	return is_claim(e) || e->kind == MINATO_KIND_FORWARD ||
 	       e->kind == MINATO_KIND_RESERVED;
+}
+
+/* An entry that keeps its port, counted. */
+static void hold(struct port_table *t, uint32_t space, uint32_t entry)
+{
+	const struct port_entry *e = entry_at(t, entry);
+
+	ledger_hold(t, space, e->first, !match_reaches(e, false));
+	place_enter(t, space, entry);
+}
+
+static void release(struct port_table *t, uint32_t space, uint32_t entry)
+{
+	const struct port_entry *e = entry_at(t, entry);
+
+	ledger_release(t, space, e->first, !match_reaches(e, false));
+	place_leave(t, space, entry);
 }
 
 static void link_in(struct port_table *t, uint32_t entry, uint32_t slot)
 {
-	struct port_entry *e = entry_at(t, entry);
-	uint32_t space = port_space_index(e->scope, slot);
-	uint32_t node = 2 * entry + entry_link(e, slot);
+	const struct port_entry *e = entry_at(t, entry);
+	const uint32_t space = port_space_index(e->scope, slot);
+	const uint32_t node = 2 * entry + entry_link(e, slot);
 
-	t->space[space].count[set_of(e)]++;
-	if (in_word(e)) {
-		chain_insert(t, space, entry, slot);
-	} else {
+	t->space[space].count[entry_set(e)]++;
+	if (!is_claim(e)) /* it answers when it accepts */
+		match_enter(t, space, entry, entry_link(e, slot));
+	if (in_tree(e)) {
 		port_intervals(t)[node].first = e->first;
 		port_intervals(t)[node].last = e->last;
-		port_intervals(t)[node].weight = e->rank;
 		interval_insert(port_intervals(t),
-				&t->space[space].root[set_of(e)], node);
+				&t->space[space].root[entry_set(e)], node);
 		t->range_changes += keeps_ports(e);
+	} else if (keeps_ports(e)) {
+		hold(t, space, entry);
 	}
-	if (in_word(e) && keeps_ports(e))
-		ledger_hold(t, space, e->first);
 }
 
 static void link_out(struct port_table *t, uint32_t entry, uint32_t slot)
 {
-	struct port_entry *e = entry_at(t, entry);
-	uint32_t space = port_space_index(e->scope, slot);
+	const struct port_entry *e = entry_at(t, entry);
+	const uint32_t space = port_space_index(e->scope, slot);
 
-	t->space[space].count[set_of(e)]--;
-	if (in_word(e)) {
-		chain_remove(t, space, entry, slot);
-	} else {
+	t->space[space].count[entry_set(e)]--;
+	if (!is_claim(e) || e->accepting)
+		match_leave(t, space, entry, entry_link(e, slot));
+	if (in_tree(e)) {
 		interval_remove(port_intervals(t),
-				&t->space[space].root[set_of(e)],
+				&t->space[space].root[entry_set(e)],
 				2 * entry + entry_link(e, slot));
 		t->range_changes += keeps_ports(e);
+	} else if (keeps_ports(e)) {
+		release(t, space, entry);
 	}
-	if (in_word(e) && keeps_ports(e))
-		ledger_release(t, space, e->first);
+}
+
+/* The tree nodes go with the entry. */
+static void unpoison_nodes(const struct port_table *t, uint32_t entry)
+{
+	unpoison(&port_intervals(t)[2 * entry], 2 * sizeof(struct interval));
+	unpoison(match_nodes(t, entry), 4 * sizeof(struct interval));
+}
+
+static void poison_nodes(const struct port_table *t, uint32_t entry)
+{
+	poison(&port_intervals(t)[2 * entry], 2 * sizeof(struct interval));
+	poison(match_nodes(t, entry), 4 * sizeof(struct interval));
 }
 
 uint32_t entry_place(struct port_table *t, const struct port_entry *e)
@@ -227,7 +225,7 @@ uint32_t entry_place(struct port_table *t, const struct port_entry *e)
 	placed->hits = 0;
 	++*generation_at(t, entry);
 	check(port_entry_live(t, entry));
-	unpoison(&port_intervals(t)[2 * entry], 2 * sizeof(struct interval));
+	unpoison_nodes(t, entry);
 	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
 		if (in_slot(placed, slot))
 			link_in(t, entry, slot);
@@ -237,63 +235,25 @@ uint32_t entry_place(struct port_table *t, const struct port_entry *e)
 
 /* --- equal keys ---------------------------------------------------------- */
 
-bool entry_same_key(const struct port_entry *a, const struct port_entry *b)
+/* A claim's key: one port of a scope, whoever is at the other end. */
+static bool key_of_claim(const struct port_entry *e)
 {
-	if (a->kind == MINATO_KIND_RIGHT && a->uid != b->uid)
-		return false;
-	return is_default(a) == is_default(b) && a->face == b->face &&
-	       a->first == b->first && a->last == b->last &&
-	       a->v6_only == b->v6_only && a->local_prefix == b->local_prefix &&
-	       a->remote_prefix == b->remote_prefix &&
-	       minato_addr_equal(&a->local, &b->local) &&
-	       minato_addr_equal(&a->remote, &b->remote);
-}
-
-static uint32_t same_in_word(const struct port_table *t, uint32_t word,
-			     const struct port_entry *e, uint32_t slot)
-{
-	while (word != 0) {
-		const struct port_entry *other = entry_at(t, word - 1);
-		if (!other->rests && entry_same_key(e, other))
-			return word - 1;
-		word = other->next[entry_link(other, slot)];
-	}
-	return POOL_NONE;
-}
-
-static uint32_t same_in_ranges(const struct port_table *t, uint32_t root,
-			       const struct port_entry *e)
-{
-	struct interval_climb climb;
-	uint32_t node;
-
-	/* Of the same key, of the same rank. */
-	interval_climb_start(&climb, port_intervals(t), root, e->first,
-			     rank_of(e));
-	while ((node = interval_climb_next(&climb)) != POOL_NONE) {
-		if (entry_same_key(e, entry_at(t, node / 2)))
-			return node / 2;
-	}
-	return POOL_NONE;
+	return counted_alone(e) && e->remote_prefix == 0 &&
+	       e->face == MINATO_FACE_ANY;
 }
 
 /* An entry of the same set, scope, protocol and key, or POOL_NONE. */
-static uint32_t find_same(const struct port_table *t,
-			  const struct port_entry *e)
+static uint32_t find_same(struct port_table *t, const struct port_entry *e)
 {
 	uint32_t found = POOL_NONE;
 
 	for (uint32_t s = 0; s < PORT_PROTOS && found == POOL_NONE; s++) {
-		uint32_t space = port_space_index(e->scope, s);
-		if (!in_slot(e, s) || t->space[space].count[set_of(e)] == 0)
+		const uint32_t space = port_space_index(e->scope, s);
+		if (!in_slot(e, s) || t->space[space].count[entry_set(e)] == 0)
 			continue;
-		if (in_word(e))
-			found = same_in_word(
-				t, *port_word(t, space, set_of(e), e->first), e,
-				s);
-		else
-			found = same_in_ranges(
-				t, t->space[space].root[set_of(e)], e);
+		found = match_same(t, space, e);
+		if (found == POOL_NONE && key_of_claim(e))
+			found = place_claim(t, space, e);
 	}
 	return found;
 }
@@ -403,8 +363,8 @@ static void from_public(struct port_entry *e, const struct minato_entry *in)
 	};
 	if (in->first == 0 && in->last == 0)
 		e->last = PORT_NUMBERS - 1;
-	mask_addr(&e->local, e->local_prefix);
-	mask_addr(&e->remote, e->remote_prefix);
+	addr_mask(&e->local, e->local_prefix);
+	addr_mask(&e->remote, e->remote_prefix);
 }
 
 int64_t port_add(struct port_table *t, const struct minato_entry *entry,
@@ -432,7 +392,7 @@ void port_remove(struct port_table *t, uint32_t entry)
 		if (in_slot(entry_at(t, entry), slot))
 			link_out(t, entry, slot);
 	}
-	poison(&port_intervals(t)[2 * entry], 2 * sizeof(struct interval));
+	poison_nodes(t, entry);
 	++*generation_at(t, entry);
 	pool_give(&t->entries, entry);
 }
@@ -477,8 +437,7 @@ uint64_t port_entry_hits(const struct port_table *t, uint32_t entry)
 static struct port_entry *unclaimed(const struct port_table *t, uint32_t entry)
 {
 	check(port_entry_live(t, entry));
-	check(entry_at(t, entry)->kind != MINATO_KIND_SOCKET &&
-	      entry_at(t, entry)->kind != MINATO_KIND_LEASE);
+	check(!is_claim(entry_at(t, entry)));
 	return entry_at(t, entry);
 }
 
@@ -540,7 +499,7 @@ bool port_entry_claim(const struct port_table *t, uint32_t entry,
 	if (!port_entry_live(t, entry))
 		return false;
 	e = entry_at(t, entry);
-	if (e->kind != MINATO_KIND_SOCKET && e->kind != MINATO_KIND_LEASE)
+	if (!is_claim(e))
 		return false;
 	*out = (struct port_claim){
 		.lent = e->kind == MINATO_KIND_LEASE,

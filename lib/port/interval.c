@@ -218,42 +218,59 @@ uint32_t interval_next(struct interval_walk *w)
 	return POOL_NONE;
 }
 
-/* Goes to the node of a subtree that begins last of those worth a look. */
-static void descend_right(struct interval_climb *c, uint32_t node)
+/* The node of a subtree that weighs as much as the heaviest of it. */
+static uint32_t descend_heaviest(const struct interval *nodes, uint32_t node)
 {
-	while (node != POOL_NONE) {
-		const struct interval *n = &c->nodes[node];
-		if (n->reach < c->port || n->heaviest < c->floor)
-			return;
-		if (n->first > c->port) { /* as are all on its right */
-			node = n->left;
+	const uint64_t weight = nodes[node].heaviest;
+
+	while (nodes[node].weight != weight) {
+		const uint32_t left = nodes[node].left;
+		const bool is_left = left != POOL_NONE &&
+				     nodes[left].heaviest == weight;
+		node = is_left ? left : nodes[node].right;
+	}
+	return node;
+}
+
+uint32_t interval_heaviest(const struct interval *nodes, uint32_t root,
+			   uint16_t limit)
+{
+	uint32_t best = POOL_NONE; /* a node, or all of a subtree below it */
+	uint64_t weight = 0;
+	bool subtree = false;
+
+	while (root != POOL_NONE) {
+		const struct interval *n = &nodes[root];
+		if (n->first > limit) {
+			root = n->left;
 			continue;
 		}
-		check(c->depth < INTERVAL_HEIGHT_MAX);
-		c->stack[c->depth++] = node;
-		node = n->right;
+		if (n->weight > weight) {
+			weight = n->weight;
+			best = root;
+			subtree = false;
+		}
+		if (n->left != POOL_NONE && nodes[n->left].heaviest > weight) {
+			weight = nodes[n->left].heaviest;
+			best = n->left;
+			subtree = true;
+		}
+		root = n->right;
 	}
+	return subtree ? descend_heaviest(nodes, best) : best;
 }
 
-void interval_climb_start(struct interval_climb *c,
-			  const struct interval *nodes, uint32_t root,
-			  uint16_t port, uint64_t floor)
+uint32_t interval_find(const struct interval *nodes, uint32_t root,
+		       uint16_t first, uint16_t last)
 {
-	c->nodes = nodes;
-	c->port = port;
-	c->floor = floor;
-	c->depth = 0;
-	descend_right(c, root);
-}
-
-uint32_t interval_climb_next(struct interval_climb *c)
-{
-	while (c->depth > 0) {
-		const uint32_t node = c->stack[--c->depth];
-		const struct interval *n = &c->nodes[node];
-		descend_right(c, n->left);
-		if (n->last >= c->port && n->weight >= c->floor)
-			return node;
+	while (root != POOL_NONE) {
+		const struct interval *n = &nodes[root];
+		if (n->first == first && n->last == last)
+			return root;
+		root = first < n->first ||
+				       (first == n->first && last < n->last) ?
+			       n->left :
+			       n->right;
 	}
 	return POOL_NONE;
 }

@@ -51,6 +51,15 @@ static uint32_t *holds_of(const struct port_table *t, uint32_t space)
 	return &holds[(size_t)space * PORT_NUMBERS];
 }
 
+/* Those of them that are for IPv6 alone. */
+static uint32_t *holds_six_of(const struct port_table *t, uint32_t space)
+{
+	uint32_t *holds = port_part(t, t->holds_six_at);
+
+	check(space < PORT_LEDGERS);
+	return &holds[(size_t)space * PORT_NUMBERS];
+}
+
 struct bitmap *port_bitmap(struct port_table *t, uint32_t space)
 {
 	return &ledger_synced(t, space)->unused;
@@ -79,26 +88,38 @@ void ledger_unuse(struct port_table *t, uint32_t space, uint16_t port)
 		bitmap_give(&l->unused, port);
 }
 
-void ledger_hold(struct port_table *t, uint32_t space, uint16_t port)
+void ledger_hold(struct port_table *t, uint32_t space, uint16_t port,
+		 bool six_only)
 {
 	ledger_use(t, space, port);
+	holds_six_of(t, space)[port] += six_only;
 	if (holds_of(t, space)[port]++ > 0)
 		return;
 	take_if_free(&ledger_at(t, space)->open, port);
 	destination_shut(t, space, port);
 }
 
-void ledger_release(struct port_table *t, uint32_t space, uint16_t port)
+void ledger_release(struct port_table *t, uint32_t space, uint16_t port,
+		    bool six_only)
 {
 	uint32_t *holds = &holds_of(t, space)[port];
 	struct port_ledger *l = ledger_at(t, space);
 
 	ledger_unuse(t, space, port);
+	holds_six_of(t, space)[port] -= six_only;
 	check(*holds > 0);
 	if (--*holds > 0 || ranged(l, port))
 		return;
 	bitmap_give(&l->open, port);
 	destination_reopen(t, space, port);
+}
+
+bool ledger_held(const struct port_table *t, uint32_t space, uint16_t port,
+		 bool four)
+{
+	const uint32_t six_only = four ? holds_six_of(t, space)[port] : 0;
+
+	return holds_of(t, space)[port] > six_only;
 }
 
 bool ledger_has_tuples(const struct port_table *t, uint32_t space,

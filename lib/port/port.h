@@ -9,10 +9,10 @@
  *            under a keyed hash; established flows, TIME-WAIT, datagram flows.
  *            A tuple whose local end is left open (an association: "whatever
  *            this remote endpoint sends") lives there too.
- *   words    one 32-bit word per port, scope and protocol: the single-port
- *            claims, a chain where several addresses claim it
- *   ranges   intervals of ports and "any port": beside the words; so are
- *            reservations, which only choices look at
+ *   groups   general entries under a keyed hash of what they match, one probe
+ *            for each form that some entry has; ranges of ports in trees: a new
+ *            flow's fate takes as many steps with ten entries as with millions
+ *   ranges   intervals of ports once more, in order: what choices look at
  *
  * Precedence of port_lookup, coded as this list:
  *   1  the exact tuple; then the association of the remote endpoint
@@ -341,8 +341,9 @@ uint16_t bitmap_select(const struct bitmap *b, uint16_t low, uint32_t k);
 /*
  * A balanced (AVL) tree ordered by first, last and node number, in which each
  * node knows the highest `last` and the greatest weight below it: all n ranges
- * that contain a port are found in O(log n) each. Nodes are numbers into an
- * array of the caller's.
+ * that contain a port are found in O(log n) each, the heaviest of those that
+ * begin before a port in O(log n). Nodes are numbers into an array of the
+ * caller's.
  */
 struct interval {
 	uint32_t left, right; /* or POOL_NONE */
@@ -366,23 +367,13 @@ struct interval_walk {
 void interval_start(struct interval_walk *w, const struct interval *nodes,
 		    uint32_t root, uint16_t low, uint16_t high);
 uint32_t interval_next(struct interval_walk *w); /* POOL_NONE at the end */
-/*
- * Climbs over the ranges that contain a port and weigh `floor` at least, which
- * the caller raises as it finds some: those that begin last come first, since
- * of ranges one in the other they are the narrowest. Where weight goes with
- * narrowness few are seen, however many overlap. Borrows the nodes.
- */
-struct interval_climb {
-	const struct interval *nodes;
-	uint64_t floor;
-	uint16_t port;
-	uint32_t depth;
-	uint32_t stack[INTERVAL_HEIGHT_MAX];
-};
-void interval_climb_start(struct interval_climb *c,
-			  const struct interval *nodes, uint32_t root,
-			  uint16_t port, uint64_t floor);
-uint32_t interval_climb_next(struct interval_climb *c); /* or POOL_NONE */
+/* Of the ranges that begin at or before `limit` one that weighs most; POOL_NONE
+   when none does, or all weigh 0. O(log n). */
+uint32_t interval_heaviest(const struct interval *nodes, uint32_t root,
+			   uint16_t limit);
+/* A node of just this range, or POOL_NONE. O(log n). */
+uint32_t interval_find(const struct interval *nodes, uint32_t root,
+		       uint16_t first, uint16_t last);
 
 /* ------------------------------------------------------------------------
  * Internal: shared by the files of this folder and by their tests.
@@ -392,23 +383,23 @@ uint32_t interval_climb_next(struct interval_climb *c); /* or POOL_NONE */
 #define PORT_SPACES ((PORT_SCOPES + 1) * PORT_PROTOS)
 #define PORT_NUMBERS 65536u
 
-/* Words are of the first two sets. The others are intervals
-   alone, which no look-up walks. */
+/* Look-ups match the first three sets, each by itself. */
 enum port_set {
 	PORT_GENERAL,
 	PORT_GUARDS,
+	PORT_ROUTES,
 	PORT_RESERVED,
 	PORT_RIGHTS,
-	PORT_ROUTES,
 	PORT_SETS
 };
-#define PORT_WORD_SETS 2u
+#define PORT_MATCHED_SETS 3u
 
-/* What one scope and protocol has. The last scope is "any": it has ranges
-   only. */
+/* What one scope and protocol has. The last scope is "any". */
 struct port_space {
-	uint32_t root[PORT_SETS];  /* intervals */
-	uint32_t count[PORT_SETS]; /* entries, in words and intervals */
+	/* The ranges that choices and rights look at: all but guards and single
+	   ports of a scope. */
+	uint32_t root[PORT_SETS];
+	uint32_t count[PORT_SETS]; /* entries */
 	uint32_t associations;
 	bool opened; /* its ledger is made */
 };
@@ -505,11 +496,16 @@ struct port_ledger {
 /* As it is; and with its ranges up to date. */
 struct port_ledger *ledger_at(struct port_table *t, uint32_t space);
 struct port_ledger *ledger_synced(struct port_table *t, uint32_t space);
-/* A tuple on the port; a single entry that holds it. */
+/* A tuple on the port; a single entry that holds it, of IPv6 alone or not. */
 void ledger_use(struct port_table *t, uint32_t space, uint16_t port);
 void ledger_unuse(struct port_table *t, uint32_t space, uint16_t port);
-void ledger_hold(struct port_table *t, uint32_t space, uint16_t port);
-void ledger_release(struct port_table *t, uint32_t space, uint16_t port);
+void ledger_hold(struct port_table *t, uint32_t space, uint16_t port,
+		 bool six_only);
+void ledger_release(struct port_table *t, uint32_t space, uint16_t port,
+		    bool six_only);
+/* Whether a single entry holds it, at some address of IPv4 or at any at all. */
+bool ledger_held(const struct port_table *t, uint32_t space, uint16_t port,
+		 bool four);
 bool ledger_has_tuples(const struct port_table *t, uint32_t space,
 		       uint16_t port);
 /* Bits of the ports in ranges that keep them from choice; `own`: in those that
@@ -545,12 +541,133 @@ void crowd_map(struct port_table *t, const struct port_key *key, bool stands);
 bool crowd_mapped(const struct port_table *t, const struct port_entry *e,
 		  uint16_t port);
 
+/* cell.c: what stands in one place, found by what it is about. */
+enum cell_kind {
+	CELL_LOCAL,  /* a local prefix: how many entries have it */
+	CELL_GROUP,  /* what a look-up or an equal key finds at once */
+	CELL_PLACE,  /* what is held at one address, or wildcard, on a port */
+	CELL_FAMILY, /* ... at all single addresses of a family */
+};
+/* What a cell is about, beside the remote prefix; zero where it has no say. */
+struct cell_what {
+	struct minato_addr local; /* masked, as all addresses */
+	uint32_t uid;
+	uint16_t block; /* the port, without its last `level` bits */
+	uint16_t tier;
+	uint8_t kind, space, set;
+	uint8_t remote_prefix, face, level;
+	bool faced;
+	bool users; /* of `uid` alone */
+};
+struct cell_key {
+	struct cell_what what;
+	struct minato_addr remote; /* of a group */
+};
+/* place.c: claims by what they bar. */
+struct place_counts {
+	uint32_t head; /* a list of all here, the newest first, + 1 */
+	uint32_t exclusive, hard, soft;
+	uint32_t listening; /* of all these */
+};
+struct port_cell {
+	uint32_t next;	/* in its bucket, + 1; the pool's word */
+	uint32_t count; /* who stands in it; without any it is given back */
+	struct cell_what what;
+	union {
+		struct {
+			struct minato_addr remote;
+			/* Of level 0: the entry that is no claim, and the
+			   claims that accept; else the ranges by their
+			   beginnings, and by their ends. */
+			uint32_t root[2];
+		} group;
+		struct place_counts place;
+	};
+};
+/* In the worst case an entry has so many to itself. */
+#define PORT_CELLS_OF_ENTRY 6u
+uint32_t cell_count_max(uint32_t entries_max);
+size_t cell_bucket_count(uint32_t entries_max);
+void cell_init(struct port_table *t);
+struct port_cell *cell_find(struct port_table *t, const struct cell_key *key);
+/* The same, made if it is not there; the caller counts itself. */
+struct port_cell *cell_get(struct port_table *t, const struct cell_key *key);
+void cell_release(struct port_table *t, struct port_cell *cell);
+
+/* match.c: which general entry a packet meets. Tiers by rank, the defaults of
+   their scope below all others: */
+#define TIER_DEFAULT(length) (length)
+#define TIER_ANY 129u
+#define TIER_ANY_V6ONLY 130u
+#define TIER_OF_PREFIX(length) (130u + (length)) /* 1..128 */
+#define TIER_ANY4 TIER_OF_PREFIX(96u)
+#define PORT_TIERS 259u
+#define PORT_TIER_WORDS 5u
+struct port_shape {
+	uint32_t next; /* in its tier, + 1; the pool's word */
+	uint32_t count;
+	uint8_t remote_prefix, level;
+	bool faced;
+	uint8_t zero[5];
+};
+/* Of a space and set. */
+struct port_tiers {
+	/* Which tiers have entries that a packet of IPv4, of IPv6 may meet. */
+	uint64_t here[2][PORT_TIER_WORDS];
+	uint32_t count[2][PORT_TIERS];
+	uint32_t shapes[PORT_TIERS]; /* the first, + 1 */
+};
+uint32_t match_tier(const struct port_entry *e);
+uint32_t match_tier_prefix(uint32_t tier);
+/* Whether it is for some address of IPv4; of IPv6. */
+bool match_reaches(const struct port_entry *e, bool six);
+/* Those of general entries. */
+void match_tiers(const struct port_table *t, uint32_t space, bool six,
+		 uint64_t *tiers);
+/* The four tree nodes of an entry. */
+struct interval *match_nodes(const struct port_table *t, uint32_t entry);
+/* An entry comes or goes: a claim when it begins or ceases to accept. */
+void match_enter(struct port_table *t, uint32_t space, uint32_t entry,
+		 uint32_t link);
+void match_leave(struct port_table *t, uint32_t space, uint32_t entry,
+		 uint32_t link);
+/* One that is no claim with the same set, scope, protocol and key. */
+uint32_t match_same(struct port_table *t, uint32_t space,
+		    const struct port_entry *e);
+/* The best of a set, in the key's scope and in scope any; of a REUSEPORT group
+   its oldest. */
+uint32_t match_best(struct port_table *t, enum port_set set,
+		    const struct port_key *key, struct minato_time now);
+/* Walks the claims that accept at the place of this one. Borrows the table. */
+void match_claims(struct port_table *t, uint32_t entry,
+		  struct interval_walk *walk);
+uint32_t match_claims_next(struct interval_walk *walk); /* or POOL_NONE */
+
+/* place.c: who holds a port where. */
+void place_enter(struct port_table *t, uint32_t space, uint32_t entry);
+void place_leave(struct port_table *t, uint32_t space, uint32_t entry);
+/* A claim at just the address, or wildcard, of `e`. */
+uint32_t place_claim(struct port_table *t, uint32_t space,
+		     const struct port_entry *e);
+struct place_survey {
+	bool claimed;  /* some claim meets its addresses */
+	bool barred;   /* one is in its way */
+	bool listened; /* another listens there, and is not of its group */
+};
+/* What a claim meets that does not stand there yet. */
+struct place_survey place_survey(struct port_table *t, uint32_t space,
+				 const struct port_entry *e);
+/* Whether a claim or forward of this port alone is for the address of `own`. */
+bool place_held(struct port_table *t, uint32_t space,
+		const struct port_entry *own, uint16_t port);
+
 /*
  * The memory, from its start; every part begins on a cache line:
  *
  *   port_table | buckets | chains | tuples4 | tuples6 | entries | generations
- *   | intervals | words | uses | holds | crowds | ledgers | destinations
- *   | their buckets | views | rests
+ *   | intervals | group nodes | cells | their buckets | shapes | tiers | uses
+ *   | holds | holds of IPv6 | crowds | ledgers | destinations | their buckets
+ *   | views | rests
  */
 struct port_table {
 	struct port_limits limits;
@@ -583,8 +700,14 @@ struct port_table {
 	uint32_t fresh6, free6;
 	struct pool entries;
 
+	struct pool cells, shapes;
+	uint32_t cell_buckets; /* in use, in [cell_base, 2 * cell_base) */
+	uint32_t cell_base;
+	uint64_t steps; /* cells and nodes that general entries took, ever */
+
 	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
-	size_t intervals_at, words_at, uses_at, holds_at, ledgers_at;
+	size_t intervals_at, group_nodes_at, cell_buckets_at, tiers_at;
+	size_t uses_at, holds_at, holds_six_at, ledgers_at;
 	size_t crowds_at;
 	size_t destination_buckets_at, views_at, rests_at;
 	struct port_space space[PORT_SPACES];
@@ -604,10 +727,6 @@ static inline uint32_t port_slot(uint8_t proto)
 	return proto == MINATO_TCP ? 0 : proto == MINATO_UDP ? 1 : 2;
 }
 uint32_t port_space_index(uint8_t scope, uint32_t slot);
-/* The head of a port's chain: entry + 1, or 0. Not of scope any; of the first
-   PORT_WORD_SETS. */
-uint32_t *port_word(const struct port_table *t, uint32_t space,
-		    enum port_set set, uint16_t port);
 struct interval *port_intervals(const struct port_table *t);
 /* How many tuples and single entries stand on each port; which none uses. */
 uint32_t *port_uses(const struct port_table *t, uint32_t space);
@@ -727,8 +846,7 @@ uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t scope,
 
 /* entry.c */
 struct port_entry {
-	uint32_t next[2]; /* in the chain of its word, + 1; UDP of a
-			     both-protocols entry has the second */
+	uint32_t next, previous; /* of the claims in its place, + 1 */
 	uint64_t rank;	  /* higher goes first; equal: older */
 	uint64_t sequence;
 	uint64_t hits;
@@ -758,17 +876,19 @@ static inline bool entry_expired(const struct port_entry *e,
 }
 /* claim.c: such a claim as an entry, not yet placed. */
 void claim_entry(struct port_entry *e, const struct port_claim *claim);
+/* It bars nobody any more, and answers nothing; quarantine.c has it. */
+void claim_rest(struct port_table *t, uint32_t entry);
 void entry_init(struct port_table *t);
 struct port_entry *entry_at(const struct port_table *t, uint32_t entry);
 /* Takes a slot for a copy of `e`, ranks it and links it; or POOL_NONE. */
 uint32_t entry_place(struct port_table *t, const struct port_entry *e);
+enum port_set entry_set(const struct port_entry *e);
+/* The scope's default: an uplink without address or port. */
+bool entry_is_default(const struct port_entry *e);
 /* Which of its links an entry has in the protocol `slot`. Its interval node
    there is 2 * entry + link. */
 uint32_t entry_link(const struct port_entry *e, uint32_t slot);
 bool entry_outranks(const struct port_entry *a, const struct port_entry *b);
-/* Equal face, ports and prefixes, and both a scope's default or neither; scope
-   and protocol are the caller's to compare. */
-bool entry_same_key(const struct port_entry *a, const struct port_entry *b);
 /* Whether some address is in both; `v6_only` is heeded. */
 bool entry_overlap(const struct port_entry *a, const struct port_entry *b);
 /* The local side of an entry that stands for one address or a wildcard. */

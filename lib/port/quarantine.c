@@ -72,15 +72,14 @@ void port_tuple_rest(struct port_table *t, uint32_t tuple,
 void port_claim_rest(struct port_table *t, uint32_t entry,
 		     struct minato_time until)
 {
-	struct port_entry *e = entry_at(t, entry);
+	const struct port_entry *e = entry_at(t, entry);
 
 	check(e->kind == MINATO_KIND_LEASE || e->kind == MINATO_KIND_SOCKET);
 	if (t->limits.rests_max == 0) {
 		port_remove(t, entry);
 		return;
 	}
-	e->rests = true;
-	e->accepting = false;
+	claim_rest(t, entry);
 	append(t, entry, true, until);
 }
 

@@ -3,13 +3,9 @@
  * The table as a whole: how it lies in memory, and the look-up.
  *
  *   port_lookup
- *     tuple.c, bucket.c     both ends            step 1
- *     words     one port    chain, best first    steps 2 to 4, the same walk
- *     intervals ranges      best of all that     over the guards and over the
- *                           contain the port     other general entries
- *
- * Both kinds of general entry carry their rank, so that the best of a chain
- * and the best of the ranges compare as numbers.
+ *     tuple.c, bucket.c   both ends      step 1
+ *     match.c, cell.c     what is left   steps 2 to 4: once over the guards,
+ *                                        once over the other general entries
  */
 #include "port/port.h"
 
@@ -18,7 +14,7 @@
 #include "base/check.h"
 
 #define LINE 64u
-#define WORD_SPACES ((size_t)PORT_LEDGERS)
+#define LEDGERS ((size_t)PORT_LEDGERS)
 
 /* --- memory -------------------------------------------------------------- */
 
@@ -33,7 +29,8 @@ static size_t reserve(size_t *end, size_t bytes)
 
 struct layout {
 	size_t buckets, chains, tuples4, tuples6, entries, generations;
-	size_t intervals, words, uses, holds, ledgers, crowds;
+	size_t intervals, group_nodes, cells, cell_buckets, shapes, tiers;
+	size_t uses, holds, holds_six, ledgers, crowds;
 	size_t destinations, destination_buckets, views, rests, end;
 };
 
@@ -55,12 +52,20 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->entries = reserve(&end, entries * sizeof(struct port_entry));
 	l->generations = reserve(&end, entries * sizeof(uint32_t));
 	l->intervals = reserve(&end, 2 * entries * sizeof(struct interval));
-	l->words = reserve(&end, WORD_SPACES * PORT_WORD_SETS * numbers);
-	l->uses = reserve(&end, WORD_SPACES * numbers);
-	l->holds = reserve(&end, WORD_SPACES * numbers);
-	l->crowds = reserve(&end, WORD_SPACES * 2 * PORT_NUMBERS *
+	l->group_nodes = reserve(&end, 4 * entries * sizeof(struct interval));
+	l->cells = reserve(&end, cell_count_max(limits->entries_max) *
+					 sizeof(struct port_cell));
+	l->cell_buckets = reserve(&end, cell_bucket_count(limits->entries_max) *
+						sizeof(uint32_t));
+	l->shapes = reserve(&end, 2 * entries * sizeof(struct port_shape));
+	l->tiers = reserve(&end, PORT_SPACES * PORT_MATCHED_SETS *
+					 sizeof(struct port_tiers));
+	l->uses = reserve(&end, LEDGERS * numbers);
+	l->holds = reserve(&end, LEDGERS * numbers);
+	l->holds_six = reserve(&end, LEDGERS * numbers);
+	l->crowds = reserve(&end, LEDGERS * 2 * PORT_NUMBERS *
 					  sizeof(struct port_crowd));
-	l->ledgers = reserve(&end, WORD_SPACES * sizeof(struct port_ledger));
+	l->ledgers = reserve(&end, LEDGERS * sizeof(struct port_ledger));
 	l->destinations = reserve(
 		&end, PORT_DESTINATIONS * sizeof(struct port_destination));
 	l->destination_buckets =
@@ -86,9 +91,12 @@ static void init_parts(struct port_table *t, const struct layout *l)
 	t->tuples6_at = l->tuples6;
 	t->generations_at = l->generations;
 	t->intervals_at = l->intervals;
-	t->words_at = l->words;
+	t->group_nodes_at = l->group_nodes;
+	t->cell_buckets_at = l->cell_buckets;
+	t->tiers_at = l->tiers;
 	t->uses_at = l->uses;
 	t->holds_at = l->holds;
+	t->holds_six_at = l->holds_six;
 	t->ledgers_at = l->ledgers;
 	t->crowds_at = l->crowds;
 	t->destination_buckets_at = l->destination_buckets;
@@ -104,6 +112,13 @@ static void init_parts(struct port_table *t, const struct layout *l)
 	/* The memory may have served a table before. */
 	unpoison(port_part(t, l->intervals),
 		 2 * (size_t)t->limits.entries_max * sizeof(struct interval));
+	unpoison(port_part(t, l->group_nodes),
+		 4 * (size_t)t->limits.entries_max * sizeof(struct interval));
+	pool_init(&t->cells, port_part(t, l->cells), sizeof(struct port_cell),
+		  cell_count_max(t->limits.entries_max));
+	pool_init(&t->shapes, port_part(t, l->shapes),
+		  sizeof(struct port_shape), 2 * t->limits.entries_max);
+	cell_init(t);
 }
 
 struct port_table *port_init(void *memory, const struct port_limits *limits,
@@ -142,99 +157,12 @@ uint32_t port_space_index(uint8_t scope, uint32_t slot)
 	return row * PORT_PROTOS + slot;
 }
 
-uint32_t *port_word(const struct port_table *t, uint32_t space,
-		    enum port_set set, uint16_t port)
-{
-	uint32_t *words = port_part(t, t->words_at);
-
-	check(space < WORD_SPACES && set < PORT_WORD_SETS);
-	return &words[((size_t)space * PORT_WORD_SETS + set) * PORT_NUMBERS +
-		      port];
-}
-
 struct interval *port_intervals(const struct port_table *t)
 {
 	return port_part(t, t->intervals_at);
 }
 
 /* --- look-up ------------------------------------------------------------- */
-
-struct query {
-	const struct port_key *key;
-	struct minato_time now;
-	uint32_t slot;
-};
-
-static bool answers(const struct port_entry *e, const struct query *q)
-{
-	if (e->kind == MINATO_KIND_SOCKET && !e->accepting)
-		return false;
-	if (e->kind == MINATO_KIND_LEASE)
-		return false; /* its packets do not pass here */
-	if (e->face != MINATO_FACE_ANY && e->face != q->key->face)
-		return false;
-	return entry_has_local(e, &q->key->local) &&
-	       addr_in_prefix(&q->key->remote, &e->remote, e->remote_prefix) &&
-	       !entry_expired(e, q->now);
-}
-
-/* The first of a chain that answers is its best. */
-static uint32_t best_in_word(const struct port_table *t, uint32_t word,
-			     const struct query *q)
-{
-	while (word != 0) {
-		const struct port_entry *e = entry_at(t, word - 1);
-		if (answers(e, q))
-			return word - 1;
-		word = e->next[entry_link(e, q->slot)];
-	}
-	return POOL_NONE;
-}
-
-static uint32_t better(const struct port_table *t, uint32_t a, uint32_t b)
-{
-	if (a == POOL_NONE || b == POOL_NONE)
-		return a == POOL_NONE ? b : a;
-	return entry_outranks(entry_at(t, a), entry_at(t, b)) ? a : b;
-}
-
-static uint32_t best_in_ranges(const struct port_table *t, uint32_t root,
-			       const struct query *q)
-{
-	const uint16_t port = q->key->local_port;
-	uint32_t best = POOL_NONE;
-	struct interval_climb climb;
-	uint32_t node;
-
-	interval_climb_start(&climb, port_intervals(t), root, port, 0);
-	while ((node = interval_climb_next(&climb)) != POOL_NONE) {
-		if (!answers(entry_at(t, node / 2), q))
-			continue;
-		best = better(t, best, node / 2);
-		climb.floor = entry_at(t, best)->rank;
-	}
-	return best;
-}
-
-/* The best entry of a set, in the key's scope and in scope any. */
-static uint32_t best_entry(const struct port_table *t, enum port_set set,
-			   const struct query *q)
-{
-	uint32_t own = port_space_index(q->key->scope, q->slot);
-	uint32_t any = port_space_index(MINATO_SCOPE_ANY, q->slot);
-	uint32_t best = POOL_NONE;
-
-	if (t->space[own].count[set] > 0) {
-		best = best_in_word(
-			t, *port_word(t, own, set, q->key->local_port), q);
-		best = better(t, best,
-			      best_in_ranges(t, t->space[own].root[set], q));
-	}
-	if (t->space[any].count[set] > 0)
-		best = better(t, best,
-			      best_in_ranges(t, t->space[any].root[set], q));
-	return best;
-}
 
 /* Mixes well enough for a choice: `hash` is keyed already. */
 static uint64_t member_score(uint64_t hash, uint64_t sequence)
@@ -246,36 +174,30 @@ static uint64_t member_score(uint64_t hash, uint64_t sequence)
 	return x ^ x >> 31;
 }
 
+/* Of two that accept in one place. */
 static bool same_group(const struct port_entry *a, const struct port_entry *b)
 {
-	return b->kind == MINATO_KIND_SOCKET && b->accepting && b->reuse_port &&
-	       a->uid == b->uid && a->v6_only == b->v6_only &&
-	       minato_addr_equal(&a->local, &b->local);
+	return b->reuse_port && a->uid == b->uid;
 }
 
-/*
- * The member of a REUSEPORT group with the highest score (rendezvous hashing).
- * `first` is its first in the chain; the others follow at the same rank.
- */
-static uint32_t group_member(const struct port_table *t, uint32_t first,
-			     const struct query *q, uint64_t hash)
+/* The member of a REUSEPORT group with the highest score (rendezvous hashing);
+   `first` is its oldest. */
+static uint32_t group_member(struct port_table *t, uint32_t first,
+			     uint64_t hash)
 {
 	const struct port_entry *head = entry_at(t, first);
-	const struct port_entry *e = head;
-	uint64_t best = member_score(hash, head->sequence);
+	struct interval_walk walk;
+	uint64_t best = 0;
 	uint32_t chosen = first;
-	uint32_t word;
+	uint32_t member;
 
-	while ((word = e->next[entry_link(e, q->slot)]) != 0) {
-		e = entry_at(t, word - 1);
-		if (e->rank != head->rank)
-			break;
-		if (!same_group(head, e))
-			continue;
-		uint64_t score = member_score(hash, e->sequence);
-		if (score > best) {
+	match_claims(t, first, &walk);
+	while ((member = match_claims_next(&walk)) != POOL_NONE) {
+		const struct port_entry *e = entry_at(t, member);
+		const uint64_t score = member_score(hash, e->sequence);
+		if (same_group(head, e) && score >= best) {
 			best = score;
-			chosen = word - 1;
+			chosen = member;
 		}
 	}
 	return chosen;
@@ -310,16 +232,17 @@ static void report_entry(struct port_table *t, uint32_t entry, uint16_t port,
 }
 
 /* Step 1. */
-static bool find_exact(const struct port_table *t, const struct query *q,
+static bool find_exact(const struct port_table *t,
 		       const struct port_probe *probe, struct port_fate *out)
 {
-	uint32_t own = port_space_index(q->key->scope, q->slot);
+	const struct port_key *key = probe->key;
+	uint32_t own = port_space_index(key->scope, port_slot(key->proto));
 	struct port_key open;
 
 	out->exact = port_tuple_sought(t, probe, &out->tuple, NULL) &&
 		     !out->tuple.rests;
 	if (!out->exact && t->space[own].associations > 0) {
-		open = *q->key;
+		open = *key;
 		open.local = (struct minato_addr){ { 0 } };
 		open.local_port = 0;
 		out->exact = port_tuple_find(t, &open, &out->tuple, NULL);
@@ -347,31 +270,30 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 			struct port_fate *out)
 {
 	const struct port_key *key = probe->key;
-	const struct query q = { key, now, port_slot(key->proto) };
 	uint32_t entry = POOL_NONE;
 
 	*out = (struct port_fate){ .kind = MINATO_KIND_CLOSED,
 				   .verdict = MINATO_REFUSE,
 				   .entry = POOL_NONE };
 	/* 1 */
-	if (find_exact(t, &q, probe, out))
+	if (find_exact(t, probe, out))
 		return;
 	/* 2 */
 	if (new_flow)
-		entry = best_entry(t, PORT_GUARDS, &q);
+		entry = match_best(t, PORT_GUARDS, key, now);
 	if (entry != POOL_NONE && entry_at(t, entry)->verdict == MINATO_PASS) {
 		entry_at(t, entry)->hits++;
 		entry = POOL_NONE;
 	}
 	/* 3, and 4 as the lowest ranks */
 	if (entry == POOL_NONE)
-		entry = best_entry(t, PORT_GENERAL, &q);
+		entry = match_best(t, PORT_GENERAL, key, now);
 	/* 5 */
 	if (entry == POOL_NONE)
 		return;
 	if (entry_at(t, entry)->reuse_port)
 		entry = group_member(
-			t, entry, &q,
+			t, entry,
 			hash_table(&t->key, probe->word,
 				   probe->words * sizeof(uint64_t)));
 	report_entry(t, entry, key->local_port, out);

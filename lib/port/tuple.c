@@ -350,9 +350,11 @@ static void count_tuple(struct port_table *t, const struct port_key *key,
 	if (key_is_mapping(key)) {
 		crowd_map(t, key, stands);
 		if (stands)
-			ledger_hold(t, space, key->local_port);
+			ledger_hold(t, space, key->local_port,
+				    !minato_addr_is4(&key->local));
 		else
-			ledger_release(t, space, key->local_port);
+			ledger_release(t, space, key->local_port,
+				       !minato_addr_is4(&key->local));
 		return;
 	}
 	if (stands) {

@@ -82,6 +82,8 @@ static bool scope_default(const struct minato_entry *e)
 {
 	struct minato_addr any4 = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff } };
 
+	if (e->kind == MINATO_KIND_DMZ)
+		return true;
 	return e->kind == MINATO_KIND_UPLINK && e->first == 0 && e->last == 65535 &&
 	       (e->local_prefix == 0 || (e->local_prefix == 96 && equal(&e->local, &any4)));
 }
@@ -328,7 +330,10 @@ bool naive_normal(const struct minato_entry *in, struct minato_entry *out)
 	*out = *in;
 	if (in->kind != MINATO_KIND_FORWARD && in->kind != MINATO_KIND_UPLINK &&
 	    in->kind != MINATO_KIND_GUARD && in->kind != MINATO_KIND_RESERVED &&
-	    in->kind != MINATO_KIND_RIGHT)
+	    in->kind != MINATO_KIND_RIGHT && in->kind != MINATO_KIND_DMZ)
+		return false;
+	if (in->kind == MINATO_KIND_DMZ &&
+	    (!in->translate || in->first != 0 || (in->last != 0 && in->last != 65535)))
 		return false;
 	/* A right has no other end, no face, and says yes or no to a socket of ports. */
 	if (in->kind == MINATO_KIND_RIGHT &&

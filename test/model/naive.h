@@ -8,7 +8,9 @@
 
 #include "port/port.h"
 
+#ifndef NAIVE_ENTRIES
 #define NAIVE_ENTRIES 96
+#endif
 #define NAIVE_TUPLES 1024
 
 struct naive_entry {

@@ -150,71 +150,64 @@ static void stays_balanced_in_order(void **state)
 	assert_int_equal(root, POOL_NONE);
 }
 
-/* The narrowest range that contains a port, by a climb; and how many it saw. */
-static uint32_t narrowest(uint16_t port, uint32_t *seen)
-{
-	struct interval_climb climb;
-	uint32_t best = POOL_NONE;
-	uint32_t node;
-
-	*seen = 0;
-	interval_climb_start(&climb, nodes, root, port, 0);
-	while ((node = interval_climb_next(&climb)) != POOL_NONE) {
-		assert_true(present[node]);
-		assert_true(nodes[node].first <= port && nodes[node].last >= port);
-		assert_true(nodes[node].weight >= climb.floor);
-		if (best == POOL_NONE || nodes[node].weight > nodes[best].weight)
-			best = node;
-		climb.floor = nodes[best].weight;
-		++*seen;
-	}
-	return best;
-}
-
-static uint64_t weight_expected(uint16_t port)
+static uint64_t weight_expected(uint16_t limit)
 {
 	uint64_t most = 0;
 
 	for (uint32_t i = 0; i < NODES; i++) {
-		if (present[i] && nodes[i].first <= port && nodes[i].last >= port &&
-		    nodes[i].weight > most)
+		if (present[i] && nodes[i].first <= limit && nodes[i].weight > most)
 			most = nodes[i].weight;
 	}
 	return most;
 }
 
-static void climb_finds_the_heaviest(void **state)
+static void heaviest_is_of_those_that_begin_before(void **state)
 {
-	uint32_t seen, total = 0;
+	uint32_t best;
 
 	(void)state;
 	for (uint32_t i = 0; i < NODES; i++)
 		put_random(i);
 	for (uint32_t i = 0; i < NODES; i += 3)
 		drop(i);
-	for (uint32_t port = 0; port < 65536; port += 61) {
-		uint32_t best = narrowest((uint16_t)port, &seen);
+	for (uint32_t limit = 0; limit < 65536; limit += 61) {
+		best = interval_heaviest(nodes, root, (uint16_t)limit);
 		assert_int_equal(best == POOL_NONE ? 0 : nodes[best].weight,
-				 weight_expected((uint16_t)port));
-		total += seen;
+				 weight_expected((uint16_t)limit));
+		assert_true(best == POOL_NONE || (present[best] && nodes[best].first <= limit));
 	}
-	/* Of the 210 ranges that contain a port on average. */
-	assert_true(total < 65536 / 61 * 12);
 }
 
-static void climb_passes_over_what_is_wider(void **state)
+static void what_weighs_nothing_is_no_heaviest(void **state)
 {
-	uint32_t seen;
+	(void)state;
+	put(0, 10, 20);
+	drop(0);
+	nodes[0].weight = 0;
+	interval_insert(nodes, &root, 0);
+	present[0] = true;
+	assert_int_equal(interval_heaviest(nodes, root, 15), POOL_NONE);
+	assert_int_equal(interval_heaviest(nodes, POOL_NONE, 15), POOL_NONE);
+	put(1, 10, 30);
+	assert_int_equal(interval_heaviest(nodes, root, 15), 1);
+	assert_int_equal(interval_heaviest(nodes, root, 9), POOL_NONE);
+}
+
+static void a_range_is_found_by_both_ends(void **state)
+{
+	uint32_t node;
 
 	(void)state;
 	for (uint32_t i = 0; i < NODES; i++)
-		put(i, (uint16_t)i, (uint16_t)(65535 - i));
-	for (uint32_t port = 0; port < NODES; port += 7) {
-		assert_int_equal(narrowest((uint16_t)port, &seen), port);
-		assert_int_equal(seen, 1);
+		put(i, (uint16_t)(i / 10 * 7), (uint16_t)(30000 + i % 10));
+	for (uint32_t i = 0; i < NODES; i++) {
+		node = interval_find(nodes, root, nodes[i].first, nodes[i].last);
+		assert_int_equal(node, i);
 	}
-	assert_int_equal(narrowest(30000, &seen), NODES - 1);
-	assert_int_equal(seen, 1);
+	assert_int_equal(interval_find(nodes, root, 0, 30010), POOL_NONE);
+	assert_int_equal(interval_find(nodes, root, 1, 30000), POOL_NONE);
+	drop(5);
+	assert_int_equal(interval_find(nodes, root, 0, 30005), POOL_NONE);
 }
 
 static void random_use_agrees_with_a_list(void **state)
@@ -246,8 +239,9 @@ int main(void)
 		cmocka_unit_test_setup(equal_ranges_stand_side_by_side, clear),
 		cmocka_unit_test_setup(nested_ranges_are_all_found, clear),
 		cmocka_unit_test_setup(stays_balanced_in_order, clear),
-		cmocka_unit_test_setup(climb_finds_the_heaviest, clear),
-		cmocka_unit_test_setup(climb_passes_over_what_is_wider, clear),
+		cmocka_unit_test_setup(heaviest_is_of_those_that_begin_before, clear),
+		cmocka_unit_test_setup(what_weighs_nothing_is_no_heaviest, clear),
+		cmocka_unit_test_setup(a_range_is_found_by_both_ends, clear),
 		cmocka_unit_test_setup(random_use_agrees_with_a_list, clear),
 	};
 
