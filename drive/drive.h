@@ -683,6 +683,51 @@ int drive_tap_flush(struct drive_tap *tap);
 /* Every frame from now on goes to the capture too (borrowed; NULL: none). */
 void drive_tap_capture(struct drive_tap *tap, struct drive_capture *capture);
 
+/* ---- vnet.c: what a virtio-net header says of a frame ---- */
+
+struct virtio_net_hdr;
+
+/*
+ * Fills in what the header says of the frame, whose data and len are there already. The header is
+ * believed only where it fits the frame: false where it does not (the frame is no good: a checksum
+ * that lies outside of it, segments without a size or without a checksum to fill in, a kind of
+ * segments that was never asked for). A checksum that is still to be filled in, but is not the one
+ * of the frame's own transport header (as in a tunnel), is filled in here, in the bytes.
+ */
+bool drive_vnet_take(const struct virtio_net_hdr *header, struct minato_frame *frame,
+		     uint8_t *bytes);
+/* The header that describes a frame of ours. */
+void drive_vnet_give(const struct minato_frame_out *frame, struct virtio_net_hdr *header);
+
+/* ---- coalesce.c: equal datagrams of one flow become one frame ----
+ *
+ * The kernel's way of a small packet costs several times that of a part of a large one. What may be
+ * put together are UDP datagrams next to one another whose headers are equal but for lengths and
+ * checksum, whose checksum is still to be filled in, and whose IP identification means nothing
+ * (RFC 6864 4.1: "don't fragment" is set) or counts up by one.
+ */
+
+#define DRIVE_RUN_MAX 64u	       /* datagrams */
+#define DRIVE_RUN_HEADER (14 + 40 + 8) /* the most that headers of a run take */
+
+struct drive_run {
+	const struct minato_frame_out *first;
+	uint32_t count; /* 0: none was begun */
+	uint32_t each;	/* payload of all but the last, which may have less */
+	uint32_t len;	/* of the whole frame */
+	bool full;
+};
+
+/* Begins a run with the frame, alone as yet; false where none can begin with such a frame. */
+bool drive_run_begin(struct drive_run *run, const struct minato_frame_out *frame);
+/* Takes the frame into the run that was begun, or says false. */
+bool drive_run_take(struct drive_run *run, const struct minato_frame_out *frame);
+/*
+ * Writes the headers of the whole run, first->header_len bytes, with lengths and checksums as a
+ * frame with gso MINATO_GSO_UDP and gso_size `each` has them.
+ */
+void drive_run_header(const struct drive_run *run, uint8_t header[DRIVE_RUN_HEADER]);
+
 /* ---- capture.c: frames into a file, as pcapng ---- */
 
 /* A frame as it passes the tap. */
