@@ -728,6 +728,133 @@ bool drive_run_take(struct drive_run *run, const struct minato_frame_out *frame)
  */
 void drive_run_header(const struct drive_run *run, uint8_t header[DRIVE_RUN_HEADER]);
 
+/* ---- ethopen.c, silence.c: an interface that exists becomes a link of ours ----
+ *
+ *   caller                                    the network namespace that has the interface
+ *   drive_link_make  --- child, if elsewhere ->  a packet socket on it, what it is like
+ *                                                a netlink socket that tells of changes
+ *                                                (take) a filter that keeps the kernel silent
+ *   drive_link_open  (who moves the frames: maybe a sealed fork)
+ *
+ * Two stacks then hear what arrives: ours, and the kernel's of that namespace. Nobody notices that
+ * as long as the kernel has nothing to say to it: it has none of our addresses, and does not
+ * forward. drive_link_make sees to that, and refuses what would end in a quarrel (a kernel that has
+ * our address resets our connections). There are two ways around it:
+ *
+ *   a MAC address of our own: the kernel leaves alone what is for another station. The interface
+ *   takes one more address (it becomes promiscuous where it cannot have two).
+ *
+ *   `take`: a netdev table "minato-IFNAME" of nftables drops all that arrives, after we have seen
+ *   it and before the kernel does, VLANs and bridges on the interface included. It belongs to the
+ *   socket `filter`: the kernel removes it when the last copy of that is closed, by a kill too.
+ *
+ * It needs CAP_NET_RAW in the user namespace that owns the network namespace, `take` CAP_NET_ADMIN.
+ */
+
+struct drive_link_plan {
+	const char *netns;  /* NULL: the caller's; a name (ip netns), a path, or a pid */
+	const char *ifname; /* in there */
+	const struct minato_addr *ours; /* addresses that the kernel must not have */
+	size_t ours_count;
+	const uint8_t *mac; /* ours; NULL: the interface's, so that neighbours see one station */
+	uint16_t vlan;	    /* 1-4094: the frames with that tag; 0: those without one */
+	bool take;
+};
+
+/* What moves the frames and what is known of the interface. Without pointers: it may be sent. */
+struct drive_link_ends {
+	int packet; /* AF_PACKET, bound, with virtio headers */
+	int watch;  /* rtnetlink */
+	int filter; /* -1: none; keep it open for as long as the kernel shall be silent */
+	unsigned index;
+	char ifname[16];
+	uint8_t mac[6]; /* that frames of ours come from */
+	uint16_t vlan;
+	uint32_t mtu;
+	uint32_t offloads; /* MINATO_OFFLOAD_*: what we may send; the kernel does what the device
+			      cannot */
+	uint32_t room;	   /* bytes of the socket's receive buffer */
+	bool up;
+};
+
+/*
+ * Makes them. 0, or negative errno with a text: -ENODEV (no such interface), -EPERM (which right
+ * is missing and how to give it), -EADDRINUSE (the kernel has the address), -EBUSY (the kernel
+ * forwards; another minato took the interface), -EINVAL (names, MAC, VLAN; no Ethernet), and what
+ * drive_target_open says of namespaces.
+ */
+int drive_link_make(struct drive_link_ends *ends, const struct drive_link_plan *plan,
+		    struct drive_error *error);
+/* Closes all of them; safe to repeat. */
+void drive_link_ends_close(struct drive_link_ends *ends);
+/*
+ * In the network namespace: drops all that arrives by the interface, until the descriptor that it
+ * returns is closed. Negative errno with a text.
+ */
+int drive_silence(const char *ifname, struct drive_error *error);
+
+/* ---- ethlink.c: frames between such an interface and a host value ---- */
+
+struct drive_link;
+
+struct drive_link_stats {
+	uint64_t frames_in;
+	uint64_t bytes_in;
+	uint64_t frames_out; /* as the host value put them out */
+	uint64_t bytes_out;
+	uint64_t sends;	       /* frames as they went out: runs count as one */
+	uint64_t in_dropped;   /* by the kernel: we were too slow for the receive buffer */
+	uint64_t in_malformed; /* their virtio header does not fit them: ignored */
+	uint64_t in_long;      /* longer than a chunk: ignored */
+	uint64_t in_vlan;      /* of another VLAN: ignored */
+	uint64_t in_no_chunk;  /* taken while the host value had no chunk to lease */
+	uint64_t out_full;     /* the interface's queue had no room: lost */
+	uint64_t out_down;     /* the interface is down or gone: lost */
+	uint64_t out_refused;  /* the kernel would not take them (too long, malformed): lost */
+};
+
+/* How the interface is now. */
+struct drive_link_state {
+	bool up;   /* set up, and something is at the other end of the wire */
+	bool gone; /* it was removed: what arrives and leaves is lost until a link is made anew */
+	uint32_t mtu;
+	uint8_t mac[6]; /* the interface's */
+};
+
+/*
+ * Takes over packet and watch of the ends (closed by drive_link_free, also when this fails); the
+ * others stay the caller's. `link` is the link's number in the host value. 0 or -ENOMEM.
+ */
+int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends, uint32_t link);
+void drive_link_free(struct drive_link *link);
+/* Watch it for EPOLLIN. An interface that went down makes it readable once. */
+int drive_link_fd(const struct drive_link *link);
+void drive_link_stats(struct drive_link *link, struct drive_link_stats *stats);
+/* As drive_tap_converses. */
+bool drive_link_converses(struct drive_link *link);
+/*
+ * Reads one batch (at most 64 frames, of large ones 8) straight into chunks leased from the host
+ * value and hands it over by minato_input in one vector. Where the host value has no chunk left it
+ * gets one frame that is not in a chunk. Returns the number of frames that were read, 0 when none
+ * waits; less than 0 never: a link that is down has none.
+ */
+int drive_link_read(struct drive_link *link, struct minato *host, struct minato_time now);
+/*
+ * Transmits those of the frames that are for this link, in order, runs of datagrams together; those
+ * for other links are passed over, so that all links can be given all of minato_output's vector.
+ * Never waits: what the interface has no room for is lost, as in any router, and counted.
+ */
+void drive_link_send(struct drive_link *link, const struct minato_frame_out *frames, size_t count);
+/* The descriptor that becomes readable when the interface changes. */
+int drive_link_watch(const struct drive_link *link);
+/*
+ * Empties that descriptor. Returns whether the state is another than before, and in `kernel` the
+ * addresses that the namespace's kernel got meanwhile, `room` of them at most, their number in
+ * *count: one of ours among them means that the kernel will answer beside us, except under `take`.
+ */
+bool drive_link_news(struct drive_link *link, struct drive_link_state *state,
+		     struct minato_addr *kernel, size_t room, size_t *count);
+
 /* ---- capture.c: frames into a file, as pcapng ---- */
 
 /* A frame as it passes the tap. */

@@ -1,0 +1,558 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames between an interface and a host value, by a packet socket.
+ *
+ * A batch is read by one recvmmsg straight into leased chunks. A receive ring costs as much (0.2 us
+ * of the reader per packet of 64 bytes either way, where what leaves is put together in runs), and
+ * carries frames of 64 KB only by a second way beside it. What leaves goes by sendmmsg, runs of
+ * equal datagrams as one frame: that is what small packets gain most from (see coalesce.c).
+ */
+#include "drive/drive.h"
+
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/if_packet.h>
+#include <linux/rtnetlink.h>
+#include <linux/virtio_net.h>
+#include <libmnl/libmnl.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define BATCH_IN 64u
+#define BATCH_IN_LARGE 8u /* more only evicts from the cache what was just read */
+#define BATCH_IN_MIN 8u
+#define LARGE 16384u
+#define BATCH_OUT 64u
+#define PARTS_MAX 1024u	   /* of a batch that leaves */
+#define CONVERSES_FRAMES 8 /* a step of a small exchange */
+#define CONVERSES_BYTES 4096
+#define TAG 4u /* IEEE 802.1Q */
+#define MACS 12u
+
+/* Room for what the kernel says beside a frame: its VLAN. */
+union control {
+	char bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	size_t align;
+};
+
+struct arrivals {
+	struct mmsghdr messages[BATCH_IN];
+	struct iovec parts[BATCH_IN][2];
+	struct virtio_net_hdr headers[BATCH_IN];
+	union control controls[BATCH_IN];
+	uint32_t chunks[BATCH_IN];
+	struct minato_frame frames[BATCH_IN];
+};
+
+/* The first part of a frame that leaves. */
+struct head {
+	struct virtio_net_hdr vnet;
+	uint8_t bytes[TAG + DRIVE_RUN_HEADER];
+};
+
+struct departures {
+	struct mmsghdr messages[BATCH_OUT];
+	struct head heads[BATCH_OUT];
+	uint32_t frames[BATCH_OUT]; /* of the host value's, in each */
+	uint32_t bytes[BATCH_OUT];
+	struct iovec parts[PARTS_MAX];
+	uint32_t count;
+	uint32_t used; /* of the parts */
+};
+
+struct drive_link {
+	int fd;
+	int watch;
+	unsigned index;
+	uint32_t link;
+	uint16_t vlan;
+	uint32_t batch; /* how many frames are asked for at once */
+	struct drive_link_state state;
+	struct drive_link_stats stats;
+	struct drive_link_stats heard; /* at the last drive_link_converses */
+	bool last_in, last_out;	       /* which ways the last frames before that went */
+	struct arrivals in;
+	struct departures out;
+	uint8_t scratch[MINATO_CHUNK_LARGE]; /* where no chunk can be had */
+};
+
+/* syscalls: close */
+int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends, uint32_t link)
+{
+	struct drive_link *l = calloc(1, sizeof(*l));
+
+	if (!l) {
+		close(ends->packet);
+		close(ends->watch);
+		return -ENOMEM;
+	}
+	l->fd = ends->packet;
+	l->watch = ends->watch;
+	l->index = ends->index;
+	l->link = link;
+	l->vlan = ends->vlan;
+	l->batch = BATCH_IN_MIN;
+	l->state = (struct drive_link_state){ .up = ends->up, .mtu = ends->mtu };
+	memcpy(l->state.mac, ends->mac, sizeof(l->state.mac));
+	*out = l;
+	return 0;
+}
+
+void drive_link_free(struct drive_link *link)
+{
+	if (!link)
+		return;
+	close(link->fd);
+	close(link->watch);
+	free(link);
+}
+
+int drive_link_fd(const struct drive_link *link)
+{
+	return link->fd;
+}
+
+/* The kernel counts from call to call. */
+/* syscalls: getsockopt */
+void drive_link_stats(struct drive_link *link, struct drive_link_stats *stats)
+{
+	struct tpacket_stats since = { 0 };
+	socklen_t size = sizeof(since);
+
+	if (getsockopt(link->fd, SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0)
+		link->stats.in_dropped += since.tp_drops;
+	*stats = link->stats;
+}
+
+bool drive_link_converses(struct drive_link *link)
+{
+	uint64_t in = link->stats.frames_in - link->heard.frames_in;
+	uint64_t out = link->stats.frames_out - link->heard.frames_out;
+	uint64_t bytes = link->stats.bytes_in - link->heard.bytes_in + link->stats.bytes_out -
+			 link->heard.bytes_out;
+	bool answers = (in && link->last_out) || (out && link->last_in) || (in && out);
+
+	if (!in && !out)
+		return false;
+	link->heard = link->stats;
+	link->last_in = in > 0;
+	link->last_out = out > 0;
+	return answers && in + out <= CONVERSES_FRAMES && bytes <= CONVERSES_BYTES;
+}
+
+/* ---- in ---- */
+
+static void expect(struct arrivals *in, uint32_t i, void *base, size_t len)
+{
+	in->parts[i][0] = (struct iovec){ &in->headers[i], sizeof(in->headers[i]) };
+	in->parts[i][1] = (struct iovec){ base, len };
+	in->messages[i].msg_hdr = (struct msghdr){
+		.msg_iov = in->parts[i],
+		.msg_iovlen = 2,
+		.msg_control = in->controls[i].bytes,
+		.msg_controllen = sizeof(in->controls[i].bytes),
+	};
+}
+
+/* The VLAN that the kernel took off the frame; 0: none, or one of priority alone. */
+static uint16_t vlan_of(struct msghdr *message)
+{
+	const struct cmsghdr *control = CMSG_FIRSTHDR(message);
+	struct tpacket_auxdata aux;
+
+	if (!control || control->cmsg_level != SOL_PACKET || control->cmsg_type != PACKET_AUXDATA)
+		return 0;
+	memcpy(&aux, CMSG_DATA(control), sizeof(aux));
+	return aux.tp_status & TP_STATUS_VLAN_VALID ? aux.tp_vlan_tci & 0xfff : 0;
+}
+
+/* Whether a frame that came is one for the host value, then described; else it was counted. */
+static bool take(struct drive_link *link, uint32_t i, struct minato_frame *frame)
+{
+	struct arrivals *in = &link->in;
+	struct msghdr *message = &in->messages[i].msg_hdr;
+	uint8_t *bytes = in->parts[i][1].iov_base;
+	uint32_t len = in->messages[i].msg_len;
+
+	if (len <= sizeof(in->headers[i])) {
+		link->stats.in_malformed++;
+		return false;
+	}
+	if (message->msg_flags & MSG_TRUNC) {
+		link->stats.in_long++;
+		return false;
+	}
+	if (vlan_of(message) != link->vlan) {
+		link->stats.in_vlan++;
+		return false;
+	}
+	*frame = (struct minato_frame){
+		.data = bytes,
+		.len = len - (uint32_t)sizeof(in->headers[i]),
+		.chunk = MINATO_CHUNK_NONE,
+		.link = link->link,
+	};
+	if (!drive_vnet_take(&in->headers[i], frame, bytes)) {
+		link->stats.in_malformed++;
+		return false;
+	}
+	link->stats.frames_in++;
+	link->stats.bytes_in += frame->len;
+	return true;
+}
+
+/* An error is of the interface (down: ENETDOWN): then nothing is there to be read. */
+/* syscalls: recvmmsg */
+static uint32_t receive(struct drive_link *link, uint32_t count)
+{
+	int got;
+
+	do
+		got = recvmmsg(link->fd, link->in.messages, count, MSG_DONTWAIT, NULL);
+	while (got < 0 && errno == EINTR);
+	return got < 0 ? 0 : (uint32_t)got;
+}
+
+static int read_starved(struct drive_link *link, struct minato *host, struct minato_time now)
+{
+	struct minato_frame frame;
+
+	expect(&link->in, 0, link->scratch, sizeof(link->scratch));
+	if (receive(link, 1) == 0)
+		return 0;
+	link->stats.in_no_chunk++;
+	if (take(link, 0, &frame))
+		minato_input(host, now, &frame, 1);
+	return 1;
+}
+
+static uint32_t lease_all(struct drive_link *link, struct minato *host)
+{
+	struct minato_extent where;
+	uint32_t count = 0;
+
+	for (; count < link->batch; count++) {
+		link->in.chunks[count] = minato_lease(host, &where);
+		if (link->in.chunks[count] == MINATO_CHUNK_NONE)
+			break;
+		expect(&link->in, count, where.base, where.len);
+	}
+	return count;
+}
+
+/* As many next time as came this time and some more, but only few while they are large. */
+static void adapt(struct drive_link *link, uint32_t got, bool large)
+{
+	if (large)
+		link->batch = BATCH_IN_LARGE;
+	else if (got == link->batch && got < BATCH_IN)
+		link->batch *= 2;
+	else if (got < link->batch / 4 && link->batch > BATCH_IN_MIN)
+		link->batch /= 2;
+}
+
+int drive_link_read(struct drive_link *link, struct minato *host, struct minato_time now)
+{
+	struct arrivals *in = &link->in;
+	uint32_t leased = lease_all(link, host);
+	uint32_t got = leased > 0 ? receive(link, leased) : 0;
+	uint32_t count = 0;
+	bool large = false;
+
+	if (leased == 0)
+		return read_starved(link, host, now);
+	for (uint32_t i = 0; i < got; i++) {
+		if (!take(link, i, &in->frames[count])) {
+			minato_unlease(host, in->chunks[i]);
+			continue;
+		}
+		large |= in->frames[count].len > LARGE;
+		in->frames[count++].chunk = in->chunks[i];
+	}
+	for (uint32_t i = got; i < leased; i++)
+		minato_unlease(host, in->chunks[i]);
+	adapt(link, got, large);
+	if (count > 0)
+		minato_input(host, now, in->frames, count);
+	return (int)got;
+}
+
+/* ---- out ---- */
+
+static void count_lost(struct drive_link *link, int error, uint32_t frames)
+{
+	if (error == EAGAIN || error == ENOBUFS || error == ENOMEM)
+		link->stats.out_full += frames;
+	else if (error == ENETDOWN || error == ENXIO || error == ENODEV)
+		link->stats.out_down += frames;
+	else
+		link->stats.out_refused += frames;
+}
+
+/* syscalls: sendmmsg */
+static void flush(struct drive_link *link)
+{
+	struct departures *out = &link->out;
+	uint32_t done = 0;
+
+	while (done < out->count) {
+		int sent =
+			sendmmsg(link->fd, out->messages + done, out->count - done, MSG_DONTWAIT);
+
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0) {
+			count_lost(link, errno, out->frames[done++]);
+			continue;
+		}
+		for (int i = 0; i < sent; i++, done++) {
+			link->stats.frames_out += out->frames[done];
+			link->stats.bytes_out += out->bytes[done];
+			link->stats.sends++;
+		}
+	}
+	out->count = 0;
+	out->used = 0;
+}
+
+static void add_part(struct departures *out, void *base, size_t len)
+{
+	out->parts[out->used++] = (struct iovec){ base, len };
+}
+
+/* The frame's bytes behind the first `skip`. */
+static void add_rest(struct departures *out, const struct minato_frame_out *frame, size_t skip)
+{
+	for (uint32_t i = 0; i < frame->extent_count; i++) {
+		const struct minato_extent *e = &frame->extents[i];
+
+		if (skip >= e->len) {
+			skip -= e->len;
+			continue;
+		}
+		add_part(out, (uint8_t *)e->base + skip, e->len - skip);
+		skip = 0;
+	}
+}
+
+/* Puts the tag behind the addresses, in a head that has `size` bytes. */
+static size_t tag(struct head *head, uint16_t vlan, size_t size)
+{
+	memmove(head->bytes + MACS + TAG, head->bytes + MACS, size - MACS);
+	head->bytes[MACS] = 0x81;
+	head->bytes[MACS + 1] = 0x00;
+	head->bytes[MACS + 2] = (uint8_t)(vlan >> 8);
+	head->bytes[MACS + 3] = (uint8_t)vlan;
+	if (head->vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		head->vnet.csum_start = (uint16_t)(head->vnet.csum_start + TAG);
+	if (head->vnet.hdr_len)
+		head->vnet.hdr_len = (uint16_t)(head->vnet.hdr_len + TAG);
+	return size + TAG;
+}
+
+/* A message of the run's frames, one or more: they follow one another in the vector. */
+static void add(struct drive_link *link, const struct minato_frame_out *const *frames,
+		const struct drive_run *run, uint32_t len)
+{
+	struct departures *out = &link->out;
+	struct head *head = &out->heads[out->count];
+	struct iovec *first = &out->parts[out->used];
+	const struct minato_frame_out *frame = frames[0];
+	struct minato_frame_out whole = *frame;
+	uint32_t count = run->count > 1 ? run->count : 1;
+	size_t own = 0; /* bytes of the frame that stand in the head */
+
+	if (count > 1) {
+		whole.gso = MINATO_GSO_UDP;
+		whole.gso_size = (uint16_t)run->each;
+		drive_run_header(run, head->bytes);
+		own = frame->header_len;
+	} else if (link->vlan) {
+		own = MACS;
+		memcpy(head->bytes, frame->extents[0].base, MACS);
+	}
+	drive_vnet_give(&whole, &head->vnet);
+	add_part(out, head, sizeof(head->vnet) + (link->vlan ? tag(head, link->vlan, own) : own));
+	for (uint32_t i = 0; i < count; i++)
+		add_rest(out, frames[i], i == 0 ? own : frame->header_len);
+	out->messages[out->count].msg_hdr = (struct msghdr){
+		.msg_iov = first,
+		.msg_iovlen = (size_t)(&out->parts[out->used] - first),
+	};
+	out->frames[out->count] = count;
+	out->bytes[out->count++] = len;
+}
+
+/* Whether a message of so many parts has room yet; else what there is goes first. */
+static void make_room(struct drive_link *link, uint32_t parts)
+{
+	if (link->out.count == BATCH_OUT || link->out.used + parts > PARTS_MAX)
+		flush(link);
+}
+
+/* The next frame for this link, from i on; `count` if there is none. */
+static size_t next_own(const struct drive_link *link, const struct minato_frame_out *frames,
+		       size_t i, size_t count)
+{
+	while (i < count && frames[i].link != link->link)
+		i++;
+	return i;
+}
+
+void drive_link_send(struct drive_link *link, const struct minato_frame_out *frames, size_t count)
+{
+	const struct minato_frame_out *members[DRIVE_RUN_MAX];
+	size_t i = next_own(link, frames, 0, count);
+
+	while (i < count) {
+		const struct minato_frame_out *first = members[0] = &frames[i];
+		uint32_t parts = first->extent_count + 1;
+		uint32_t len = first->len;
+		struct drive_run run;
+		bool more = drive_run_begin(&run, first);
+
+		i = next_own(link, frames, i + 1, count);
+		while (more && i < count && drive_run_take(&run, &frames[i])) {
+			members[run.count - 1] = &frames[i];
+			parts += frames[i].extent_count;
+			len += frames[i].len;
+			i = next_own(link, frames, i + 1, count);
+		}
+		if (parts > PARTS_MAX) {
+			link->stats.out_refused += run.count > 1 ? run.count : 1;
+			continue;
+		}
+		make_room(link, parts);
+		add(link, members, &run, len);
+	}
+	flush(link);
+}
+
+/* ---- news ---- */
+
+int drive_link_watch(const struct drive_link *link)
+{
+	return link->watch;
+}
+
+/* What one message says. */
+struct news {
+	struct drive_link *link;
+	struct minato_addr *kernel;
+	size_t room;
+	size_t *count;
+};
+
+static int take_link_attribute(const struct nlattr *attribute, void *user)
+{
+	struct drive_link_state *state = user;
+	uint16_t size = mnl_attr_get_payload_len(attribute);
+
+	if (mnl_attr_get_type(attribute) == IFLA_MTU && size == 4)
+		state->mtu = mnl_attr_get_u32(attribute);
+	if (mnl_attr_get_type(attribute) == IFLA_ADDRESS && size == sizeof(state->mac))
+		memcpy(state->mac, mnl_attr_get_payload(attribute), sizeof(state->mac));
+	return MNL_CB_OK;
+}
+
+static void take_link(struct drive_link *link, const struct nlmsghdr *message)
+{
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(message);
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(*info) ||
+	    info->ifi_index != (int)link->index)
+		return;
+	if (message->nlmsg_type == RTM_DELLINK) {
+		link->state.gone = true;
+		link->state.up = false;
+		return;
+	}
+	link->state.up = (info->ifi_flags & (IFF_UP | IFF_RUNNING)) == (IFF_UP | IFF_RUNNING);
+	(void)mnl_attr_parse(message, sizeof(*info), take_link_attribute, &link->state);
+}
+
+/* IPv4 has the interface's own address in IFA_LOCAL, IPv6 mostly in IFA_ADDRESS alone. */
+static int take_address_attribute(const struct nlattr *attribute, void *user)
+{
+	struct minato_addr *addr = user;
+	uint16_t type = mnl_attr_get_type(attribute);
+	uint16_t size = mnl_attr_get_payload_len(attribute);
+
+	if (type == IFA_LOCAL && size == 4) {
+		*addr = minato_addr4(0, 0, 0, 0);
+		memcpy(addr->bytes + 12, mnl_attr_get_payload(attribute), 4);
+	} else if ((type == IFA_LOCAL || type == IFA_ADDRESS) && size == 16) {
+		memcpy(addr->bytes, mnl_attr_get_payload(attribute), 16);
+	}
+	return MNL_CB_OK;
+}
+
+static void take_address(const struct news *news, const struct nlmsghdr *message)
+{
+	struct minato_addr addr = { { 0 } };
+
+	if (mnl_nlmsg_get_payload_len(message) < sizeof(struct ifaddrmsg) ||
+	    *news->count == news->room)
+		return;
+	(void)mnl_attr_parse(message, sizeof(struct ifaddrmsg), take_address_attribute, &addr);
+	news->kernel[(*news->count)++] = addr;
+}
+
+static void take_datagram(const struct news *news, const void *bytes, int len)
+{
+	const struct nlmsghdr *message = bytes;
+
+	for (; mnl_nlmsg_ok(message, len); message = mnl_nlmsg_next(message, &len)) {
+		if (message->nlmsg_type == RTM_NEWLINK || message->nlmsg_type == RTM_DELLINK)
+			take_link(news->link, message);
+		else if (message->nlmsg_type == RTM_NEWADDR)
+			take_address(news, message);
+	}
+}
+
+/* More happened than the kernel could keep for us: the interface is asked how it is. */
+/* syscalls: sendto */
+static void ask_again(const struct drive_link *link)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} ask = {
+		.header = { .nlmsg_len = sizeof(ask),
+			    .nlmsg_type = RTM_GETLINK,
+			    .nlmsg_flags = NLM_F_REQUEST },
+		.info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)link->index },
+	};
+
+	(void)!send(link->watch, &ask, sizeof(ask), MSG_DONTWAIT);
+}
+
+/* syscalls: recvfrom */
+bool drive_link_news(struct drive_link *link, struct drive_link_state *state,
+		     struct minato_addr *kernel, size_t room, size_t *count)
+{
+	const struct drive_link_state before = link->state;
+	const struct news news = { link, kernel, room, count };
+	union {
+		struct nlmsghdr align;
+		uint8_t bytes[16384];
+	} buffer;
+
+	*count = 0;
+	for (;;) {
+		ssize_t got = recv(link->watch, buffer.bytes, sizeof(buffer.bytes), MSG_DONTWAIT);
+
+		if (got < 0 && errno == ENOBUFS)
+			ask_again(link);
+		else if (got == 0 || (got < 0 && errno != EINTR))
+			break;
+		else if (got > 0)
+			take_datagram(&news, buffer.bytes, (int)got);
+	}
+	*state = link->state;
+	return before.up != state->up || before.gone != state->gone || before.mtu != state->mtu ||
+	       memcmp(before.mac, state->mac, sizeof(state->mac)) != 0;
+}

@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames between an interface and a host value: a veth pair in a namespace of our own, whose one
+ * end is the link, and whose other end is a packet socket or the kernel itself.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/virtio_net.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "drive/drive.h"
+#include "wire_fixture.h"
+
+#define LINK 3
+#define CHUNKS 80
+#define HEADER sizeof(struct virtio_net_hdr)
+#define ETHERNET 14
+#define HEADS (ETHERNET + 20 + 8)
+
+/* A host value that only looks on: it stands in for the library's. */
+struct minato {
+	uint8_t chunks[CHUNKS][MINATO_CHUNK_LARGE];
+	bool leased[CHUNKS];
+	uint32_t chunk_count; /* how many there are to lease */
+	uint32_t count;	      /* frames seen */
+	struct minato_frame last;
+	uint8_t head[64]; /* of the last frame */
+};
+
+uint32_t minato_lease(struct minato *m, struct minato_extent *where)
+{
+	for (uint32_t i = 0; i < m->chunk_count; i++) {
+		if (m->leased[i])
+			continue;
+		m->leased[i] = true;
+		*where = (struct minato_extent){ m->chunks[i], MINATO_CHUNK_LARGE };
+		return i;
+	}
+	return MINATO_CHUNK_NONE;
+}
+
+void minato_unlease(struct minato *m, uint32_t chunk)
+{
+	if (!m->leased[chunk])
+		abort();
+	m->leased[chunk] = false;
+}
+
+void minato_input(struct minato *m, struct minato_time now, const struct minato_frame *frames,
+		  size_t count)
+{
+	(void)now;
+	for (size_t i = 0; i < count; i++) {
+		m->last = frames[i];
+		m->count++;
+		memcpy(m->head, frames[i].data,
+		       frames[i].len < sizeof(m->head) ? frames[i].len : sizeof(m->head));
+		if (frames[i].chunk == MINATO_CHUNK_NONE)
+			continue;
+		if (frames[i].data != m->chunks[frames[i].chunk])
+			abort();
+		minato_unlease(m, frames[i].chunk);
+	}
+}
+
+static struct minato host;
+static struct drive_error told;
+static struct drive_link_ends ends;
+static struct drive_link *wire;
+static int far; /* a packet socket at the other end */
+
+static const struct minato_addr near_addr = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 10, 9, 0,
+						1 } };
+
+static int try(struct drive_link_plan plan)
+{
+	plan.ifname = plan.ifname ? plan.ifname : "n0";
+	told.text[0] = '\0';
+	return drive_link_make(&ends, &plan, &told);
+}
+
+static void open_wire(struct drive_link_plan plan)
+{
+	const struct sockaddr_ll there = {
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = (int)if_nametoindex("f0"),
+	};
+	const int on = 1;
+	int result = try(plan);
+
+	if (result < 0)
+		fprintf(stderr, "# %s\n", told.text);
+	DEMAND(result == 0);
+	host.chunk_count = CHUNKS;
+	DEMAND(drive_link_open(&wire, &ends, LINK) == 0);
+	far = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK, 0);
+	DEMAND(setsockopt(far, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0);
+	DEMAND(setsockopt(far, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on, sizeof(on)) == 0);
+	DEMAND(setsockopt(far, SOL_PACKET, PACKET_AUXDATA, &on, sizeof(on)) == 0);
+	DEMAND(bind(far, (const struct sockaddr *)&there, sizeof(there)) == 0);
+}
+
+static void wait_for(int fd)
+{
+	struct pollfd wanted = { fd, POLLIN, 0 };
+
+	DEMAND(poll(&wanted, 1, 2000) == 1);
+}
+
+static int read_all(void)
+{
+	int all = 0;
+	int got;
+
+	wait_for(drive_link_fd(wire));
+	do {
+		got = drive_link_read(wire, &host, drive_now());
+		all += got;
+	} while (got > 0);
+	return all;
+}
+
+static void put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static uint32_t sum(const uint8_t *at, uint32_t len, uint32_t start)
+{
+	for (uint32_t i = 0; i < len; i += 2)
+		start += (uint32_t)at[i] << 8 | at[i + 1];
+	while (start >> 16)
+		start = (start & 0xffff) + (start >> 16);
+	return start;
+}
+
+/* As the link layer tells it: sysfs is of the namespace that it was mounted in. */
+static void mac_of(const char *ifname, uint8_t mac[6])
+{
+	char command[64];
+	char text[32];
+	FILE *out;
+
+	(void)snprintf(command, sizeof(command), "ip link show %s | awk '/ether/ { print $2 }'",
+		       ifname);
+	out = popen(command, "r");
+	DEMAND(out && fgets(text, sizeof(text), out));
+	(void)pclose(out);
+	DEMAND(sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
+		      &mac[4], &mac[5]) == 6);
+}
+
+/* A datagram 10.9.0.1:7 -> 10.9.0.2:9, or the other way back; its checksum is not filled in. */
+static uint32_t datagram(uint8_t *frame, bool outward, uint32_t payload, uint8_t letter)
+{
+	uint8_t *ip = frame + ETHERNET;
+	uint8_t *udp = ip + 20;
+
+	memset(frame, 0, HEADS);
+	mac_of(outward ? "f0" : "n0", frame);
+	mac_of(outward ? "n0" : "f0", frame + 6);
+	put16(frame + 12, ETH_P_IP);
+	ip[0] = 0x45;
+	put16(ip + 2, 28 + payload);
+	ip[6] = 0x40;
+	ip[8] = 64;
+	ip[9] = IPPROTO_UDP;
+	memcpy(ip + 12, (const uint8_t[]){ 10, 9, 0, outward ? 1 : 2 }, 4);
+	memcpy(ip + 16, (const uint8_t[]){ 10, 9, 0, outward ? 2 : 1 }, 4);
+	put16(ip + 10, ~sum(ip, 20, 0));
+	put16(udp, outward ? 7 : 9);
+	put16(udp + 2, outward ? 9 : 7);
+	put16(udp + 4, 8 + payload);
+	put16(udp + 6, sum(ip + 12, 8, IPPROTO_UDP + 8 + payload));
+	memset(frame + HEADS, letter, payload);
+	return HEADS + payload;
+}
+
+static void send_far(const struct virtio_net_hdr *header, const uint8_t *frame, uint32_t len)
+{
+	struct iovec parts[] = { { (void *)(uintptr_t)header, HEADER },
+				 { (void *)(uintptr_t)frame, len } };
+
+	DEMAND(writev(far, parts, 2) == (ssize_t)(HEADER + len));
+}
+
+static const struct virtio_net_hdr partial = {
+	.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+	.csum_start = ETHERNET + 20,
+	.csum_offset = 6,
+};
+
+/* ---- in ---- */
+
+static void take_a_frame(void)
+{
+	struct drive_link_stats stats;
+	uint8_t frame[256];
+	uint32_t len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	len = datagram(frame, false, 100, 'a');
+	send_far(&partial, frame, len);
+	DEMAND(read_all() == 1);
+	DEMAND(host.count == 1 && host.last.len == len && host.last.link == LINK);
+	DEMAND(memcmp(host.head, frame, sizeof(host.head)) == 0);
+	DEMAND(host.last.csum_partial && host.last.gso == MINATO_GSO_NONE);
+	DEMAND(host.last.chunk != MINATO_CHUNK_NONE);
+	for (int i = 0; i < CHUNKS; i++)
+		DEMAND(!host.leased[i]);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.frames_in == 1 && stats.bytes_in == len && stats.in_dropped == 0);
+	drive_link_free(wire);
+}
+NETNS_CASE(a_frame_comes_in_a_leased_chunk, take_a_frame)
+
+static void take_a_run(void)
+{
+	struct virtio_net_hdr run = partial;
+	uint8_t frame[HEADS + 5000];
+	uint32_t len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	len = datagram(frame, false, 5000, 'a');
+	run.gso_type = 5; /* VIRTIO_NET_HDR_GSO_UDP_L4 */
+	run.gso_size = 1000;
+	run.hdr_len = HEADS;
+	send_far(&run, frame, len);
+	DEMAND(read_all() == 1);
+	DEMAND(host.last.len == len && host.last.gso == MINATO_GSO_UDP);
+	DEMAND(host.last.gso_size == 1000 && host.last.csum_partial);
+}
+NETNS_CASE(a_super_segment_comes_whole, take_a_run)
+
+static void take_without_chunks(void)
+{
+	struct drive_link_stats stats;
+	uint8_t frame[256];
+	uint32_t len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	host.chunk_count = 0;
+	len = datagram(frame, false, 100, 'a');
+	send_far(&partial, frame, len);
+	send_far(&partial, frame, len);
+	DEMAND(read_all() == 2);
+	DEMAND(host.count == 2 && host.last.chunk == MINATO_CHUNK_NONE && host.last.len == len);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_no_chunk == 2);
+}
+NETNS_CASE(without_a_chunk_one_frame_at_a_time_comes, take_without_chunks)
+
+static void take_many(void)
+{
+	uint8_t frame[256];
+	uint32_t len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	len = datagram(frame, false, 20, 'a');
+	for (int i = 0; i < 200; i++)
+		send_far(&partial, frame, len);
+	DEMAND(read_all() == 200);
+	DEMAND(host.count == 200);
+}
+NETNS_CASE(a_burst_comes_whole, take_many)
+
+static void take_vlans(void)
+{
+	struct drive_link_stats stats;
+	uint8_t frame[256];
+	uint8_t tagged[256];
+	const struct virtio_net_hdr plain = { 0 };
+	uint32_t len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ .vlan = 5 });
+	len = datagram(frame, false, 20, 'a');
+	memcpy(tagged, frame, 12);
+	memcpy(tagged + 16, frame + 12, len - 12);
+	memcpy(tagged + 12, (const uint8_t[]){ 0x81, 0, 0xa0, 6 }, 4);
+	send_far(&plain, tagged, len + 4);
+	send_far(&plain, frame, len);
+	DEMAND(read_all() == 2 && host.count == 0);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_vlan == 2);
+	tagged[15] = 5; /* of any priority */
+	send_far(&plain, tagged, len + 4);
+	DEMAND(read_all() == 1 && host.count == 1);
+	DEMAND(host.last.len == len && memcmp(host.head, frame, len) == 0);
+}
+NETNS_CASE(a_link_takes_frames_of_its_vlan_alone, take_vlans)
+
+/* ---- out ---- */
+
+struct load {
+	uint8_t bytes[70][HEADS + 1500];
+	struct minato_extent extents[70][2];
+	struct minato_frame_out frames[70];
+};
+static struct load load;
+
+/* Headers and payload apart, as the library gives what it has no copy of. */
+static void put(uint32_t i, uint32_t payload, uint8_t letter)
+{
+	uint32_t len = datagram(load.bytes[i], true, payload, letter);
+
+	load.extents[i][0] = (struct minato_extent){ load.bytes[i], HEADS };
+	load.extents[i][1] = (struct minato_extent){ load.bytes[i] + HEADS, payload };
+	load.frames[i] = (struct minato_frame_out){
+		.extents = load.extents[i],
+		.extent_count = 2,
+		.len = len,
+		.link = LINK,
+		.header_len = HEADS,
+		.csum_start = ETHERNET + 20,
+		.csum_offset = 6,
+	};
+}
+
+/* The kernel as receiver: it verifies every checksum, and cuts runs at its socket. */
+static int kernel_socket(void)
+{
+	const struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(9) };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	shell("ip addr add 10.9.0.2/24 dev f0");
+	DEMAND(bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0);
+	return fd;
+}
+
+static void expect_datagram(int fd, uint32_t payload, uint8_t letter)
+{
+	uint8_t bytes[2000];
+
+	wait_for(fd);
+	DEMAND(recv(fd, bytes, sizeof(bytes), 0) == (ssize_t)payload);
+	for (uint32_t i = 0; i < payload; i++)
+		DEMAND(bytes[i] == letter);
+}
+
+static void send_runs(void)
+{
+	struct drive_link_stats stats;
+	int fd;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	fd = kernel_socket();
+	for (uint32_t i = 0; i < 5; i++)
+		put(i, 64, (uint8_t)('a' + i));
+	put(5, 33, 'x'); /* less: ends the run */
+	put(6, 64, 'y');
+	load.frames[7] = load.frames[6];
+	load.frames[7].link = LINK + 1; /* not for this link */
+	put(8, 1400, 'z');
+	drive_link_send(wire, load.frames, 9);
+	for (uint32_t i = 0; i < 5; i++)
+		expect_datagram(fd, 64, (uint8_t)('a' + i));
+	expect_datagram(fd, 33, 'x');
+	expect_datagram(fd, 64, 'y');
+	expect_datagram(fd, 1400, 'z');
+	DEMAND(recv(fd, &stats, 1, 0) < 0);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.frames_out == 8 && stats.sends == 3);
+	DEMAND(stats.bytes_out == 8 * HEADS + 6 * 64 + 33 + 1400);
+}
+NETNS_CASE(equal_datagrams_leave_together_and_arrive_as_they_were, send_runs)
+
+static void send_many(void)
+{
+	struct drive_link_stats stats;
+	int fd;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	fd = kernel_socket();
+	for (uint32_t i = 0; i < 70; i++)
+		put(i, 60, (uint8_t)('0' + i));
+	drive_link_send(wire, load.frames, 70);
+	for (uint32_t i = 0; i < 70; i++)
+		expect_datagram(fd, 60, (uint8_t)('0' + i));
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.frames_out == 70 && stats.sends == 2);
+}
+NETNS_CASE(a_run_has_its_bound, send_many)
+
+static void send_singly(void)
+{
+	struct drive_link_stats stats;
+	int fd;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	fd = kernel_socket();
+	/* Growing ones cannot be together; nor can one whose checksum somebody else filled in. */
+	for (uint32_t i = 0; i < 66; i++)
+		put(i, 10 + i, (uint8_t)('0' + i));
+	drive_link_send(wire, load.frames, 66);
+	for (uint32_t i = 0; i < 66; i++)
+		expect_datagram(fd, 10 + i, (uint8_t)('0' + i));
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.frames_out == 66 && stats.sends == 66);
+}
+NETNS_CASE(more_than_one_batch_leaves_in_order, send_singly)
+
+static void send_tagged(void)
+{
+	struct {
+		struct virtio_net_hdr header;
+		uint8_t bytes[2000];
+	} got;
+	union {
+		char bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+		size_t align;
+	} control;
+	struct iovec parts[] = { { &got, sizeof(got) } };
+	struct msghdr message = { .msg_iov = parts,
+				  .msg_iovlen = 1,
+				  .msg_control = control.bytes,
+				  .msg_controllen = sizeof(control.bytes) };
+	struct tpacket_auxdata aux;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ .vlan = 77 });
+	put(0, 40, 'a');
+	put(1, 40, 'b');
+	drive_link_send(wire, load.frames, 2);
+	wait_for(far);
+	DEMAND(recvmsg(far, &message, 0) == (ssize_t)(HEADER + HEADS + 80));
+	DEMAND(CMSG_FIRSTHDR(&message));
+	memcpy(&aux, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(aux));
+	DEMAND(aux.tp_status & TP_STATUS_VLAN_VALID && aux.tp_vlan_tci == 77);
+	DEMAND(got.header.gso_size == 40 && got.header.csum_start == ETHERNET + 20);
+	DEMAND(got.bytes[HEADS + 39] == 'a' && got.bytes[HEADS + 40] == 'b');
+	put(0, 40, 'c');
+	drive_link_send(wire, load.frames, 1);
+	message.msg_controllen = sizeof(control.bytes);
+	wait_for(far);
+	DEMAND(recvmsg(far, &message, 0) == (ssize_t)(HEADER + HEADS + 40));
+	memcpy(&aux, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(aux));
+	DEMAND(aux.tp_vlan_tci == 77 && got.bytes[HEADS] == 'c' && got.bytes[12] == 0x08);
+}
+NETNS_CASE(what_leaves_a_link_with_a_vlan_is_tagged, send_tagged)
+
+static void converse(void)
+{
+	uint8_t frame[256];
+	uint32_t len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	DEMAND(!drive_link_converses(wire));
+	len = datagram(frame, false, 20, 'a');
+	send_far(&partial, frame, len);
+	(void)read_all();
+	DEMAND(!drive_link_converses(wire)); /* nothing went the other way yet */
+	put(0, 20, 'b');
+	drive_link_send(wire, load.frames, 1);
+	DEMAND(drive_link_converses(wire));
+	drive_link_send(wire, load.frames, 1);
+	DEMAND(!drive_link_converses(wire)); /* the same way again */
+}
+NETNS_CASE(a_small_exchange_is_seen, converse)
+
+/* ---- the interface changes ---- */
+
+static bool news(struct drive_link_state *state, size_t *count)
+{
+	static struct minato_addr kernel[8];
+
+	return drive_link_news(wire, state, kernel, 8, count) &&
+	       (*count == 0 || minato_addr_is4(&kernel[0]));
+}
+
+static void flap(void)
+{
+	struct drive_link_state state;
+	struct drive_link_stats stats;
+	uint8_t frame[256];
+	uint32_t len;
+	size_t count;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	(void)news(&state, &count);
+	DEMAND(state.up && state.mtu == 1500 && !state.gone);
+	shell("ip link set n0 down");
+	DEMAND(news(&state, &count) && !state.up && !state.gone);
+	DEMAND(drive_link_read(wire, &host, drive_now()) == 0);
+	put(0, 20, 'b');
+	drive_link_send(wire, load.frames, 1);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.out_down == 1 && stats.frames_out == 0);
+	shell("ip link set n0 up mtu 1400");
+	DEMAND(news(&state, &count) && state.up && state.mtu == 1400);
+	DEMAND(!news(&state, &count));
+	len = datagram(frame, false, 20, 'a');
+	send_far(&partial, frame, len);
+	DEMAND(read_all() == 1 && host.last.len == len);
+	drive_link_send(wire, load.frames, 1);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.frames_out == 1);
+	shell("ip link del n0");
+	DEMAND(news(&state, &count) && state.gone && !state.up);
+	drive_link_send(wire, load.frames, 1);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.out_down == 2);
+	DEMAND(drive_link_read(wire, &host, drive_now()) == 0);
+}
+NETNS_CASE(a_link_that_flaps_goes_on_and_one_that_is_gone_is_told, flap)
+
+static void hear_addresses(void)
+{
+	struct drive_link_state state;
+	struct minato_addr kernel[8];
+	size_t count;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ .ours = &near_addr, .ours_count = 1 });
+	shell("ip addr add 10.9.0.1/24 dev n0; ip addr add fd09::5/64 dev f0 2>/dev/null; true");
+	(void)drive_link_news(wire, &state, kernel, 8, &count);
+	DEMAND(count >= 1 && minato_addr_equal(&kernel[0], &near_addr));
+	(void)drive_link_news(wire, &state, kernel, 8, &count);
+	DEMAND(count == 0);
+}
+NETNS_CASE(an_address_that_the_kernel_gets_is_told, hear_addresses)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_frame_comes_in_a_leased_chunk),
+		cmocka_unit_test(a_super_segment_comes_whole),
+		cmocka_unit_test(without_a_chunk_one_frame_at_a_time_comes),
+		cmocka_unit_test(a_burst_comes_whole),
+		cmocka_unit_test(a_link_takes_frames_of_its_vlan_alone),
+		cmocka_unit_test(equal_datagrams_leave_together_and_arrive_as_they_were),
+		cmocka_unit_test(a_run_has_its_bound),
+		cmocka_unit_test(more_than_one_batch_leaves_in_order),
+		cmocka_unit_test(what_leaves_a_link_with_a_vlan_is_tagged),
+		cmocka_unit_test(a_small_exchange_is_seen),
+		cmocka_unit_test(a_link_that_flaps_goes_on_and_one_that_is_gone_is_told),
+		cmocka_unit_test(an_address_that_the_kernel_gets_is_told),
+	};
+
+	remember_self();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
