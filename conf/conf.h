@@ -55,9 +55,10 @@ struct minato_server;
 /* ---- bounds: each is an error of its own where it is passed ---- */
 
 #define CONF_SIZE_MAX (1u << 20) /* bytes of a file */
-#define CONF_LINE_MAX 1024u	 /* bytes of a line */
+#define CONF_LINE_MAX 2048u	 /* bytes of a line, as written and in print */
 #define CONF_STATEMENTS_MAX 4096u
 #define CONF_FAULTS_MAX 64u /* kept; more are counted */
+#define CONF_CANDIDATES_MAX 24u
 #define CONF_LINKS_MAX MINATO_LINKS_MAX
 #define CONF_ADDRESSES_MAX 8u /* of a link */
 #define CONF_RUNS_MAX 16u     /* ports or ranges of a statement */
@@ -65,8 +66,8 @@ struct minato_server;
 #define CONF_SERVERS_MAX 64u  /* MINATO_SERVERS_MAX */
 #define CONF_NAME_SIZE 32u    /* with the final zero */
 #define CONF_IFNAME_SIZE 16u
-#define CONF_PATH_SIZE 108u  /* of sockaddr_un */
-#define CONF_TEXT_SIZE 8192u /* room for any statement in print */
+#define CONF_PATH_SIZE 108u		   /* of sockaddr_un */
+#define CONF_TEXT_SIZE (CONF_LINE_MAX + 1) /* room for any statement in print */
 
 /* ---- the parts of statements ---- */
 
@@ -282,10 +283,25 @@ enum conf_kind {
 		CONF_KIND_COUNT
 };
 
+/* Where a part of a statement stands in its line; length 0: it does not. */
+enum conf_part {
+	CONF_PART_SUBJECT, /* what it is about: ports, an address, a link */
+	CONF_PART_TARGET,
+	CONF_PART_ON,
+	CONF_PART_SOURCE,
+	CONF_PART_NAME,
+	CONF_PART_EXTRA, /* a clause that can be wrong for itself */
+	CONF_PART_COUNT
+};
+struct conf_mark {
+	uint16_t column, length; /* bytes, from 0 */
+};
+
 /* All that is not said is zero, so that equal statements of one kind are equal in every member. */
 struct conf_statement {
 	enum conf_kind kind;
-	uint32_t line;		   /* 1..; of a statement alone: 1 */
+	uint32_t line; /* 1..; of a statement alone: 1 */
+	struct conf_mark mark[CONF_PART_COUNT];
 	char name[CONF_NAME_SIZE]; /* `named web`: links, forwards, dmz, reserve; else "" */
 	union {
 		struct conf_link link;
@@ -320,14 +336,17 @@ struct conf_fault {
 	uint32_t length; /* of it; 0 at the end of the line */
 	uint32_t other;	 /* the line that it cannot stand beside, or 0 */
 	char what[192];
-	const char *const *candidates; /* words that may stand there, the last NULL; or NULL */
-	bool service;		       /* it may have been meant as the name of a service */
+	/* Words that may stand there, constants; each ends at a blank or at its end. */
+	const char *candidate[CONF_CANDIDATES_MAX];
+	uint32_t candidate_count;
+	bool service; /* it may have been meant as the name of a service */
 };
 
 struct conf_report {
 	struct conf_fault fault[CONF_FAULTS_MAX]; /* by line */
 	size_t count;				  /* kept */
 	size_t errors, warnings;		  /* all */
+	struct conf_fault spare;		  /* further ones are written here, unread */
 };
 
 /* ---- parse.c, sentence.c ...: text to statements ---- */
@@ -392,16 +411,19 @@ int conf_find(const struct conf *conf, const char *text, struct conf_report *rep
 #define CONF_SCOPE_INSIDE 0u /* the first inside; further ones 2, 3 ... in the order of the file */
 #define CONF_SCOPE_OUTSIDE 1u
 
-#define CONF_ENTRIES_MAX 512u /* of a statement */
+#define CONF_ENTRIES_MAX (CONF_RUNS_MAX * CONF_SOURCES_MAX) /* of a statement */
 /*
- * The general entries that a forward, dmz, never or reserve is, with `user` in each; `until_ns`
- * and, for several servers, `group` are left to the caller. Returns how many.
+ * The general entries that a forward, dmz, never or reserve is, with `user` in each; what a dmz
+ * leaves out is refused by a guard, and reserved. `until_ns` and, where conf_servers gives some,
+ * `group` are left to the caller. Returns how many. A host value takes the whole of a conf that has
+ * been judged.
  */
-size_t conf_entries(const struct conf_statement *statement, uint64_t user,
+size_t conf_entries(const struct conf *conf, const struct conf_statement *statement, uint64_t user,
 		    struct minato_entry out[CONF_ENTRIES_MAX]);
 /*
- * Fills `out`, of CONF_SERVERS_MAX, with what minato_group_set takes where its flows go to several
- * servers or to a weighted one. Returns how many; 0: they go to the entry's target.
+ * Fills `out`, of CONF_SERVERS_MAX, with what minato_group_set takes where the flows of a forward
+ * go to several servers, or to one that drains or is checked. Returns how many; 0: they go to the
+ * entries' target.
  */
 uint32_t conf_servers(const struct conf_statement *statement, struct minato_server *out);
 /* Whether its flows end here and go on by a host socket (held calls): UNIX sockets, PROXY. */
@@ -419,12 +441,31 @@ struct conf_verdict {
 	bool met;
 	char got[192]; /* "reaches 10.0.0.2:80 by line 4" */
 };
-/*
- * Makes a host value of the conf in memory, sends each test's packet in virtual time and looks what
- * becomes of it. Calls back for each test in order. 0, -ENOMEM, or what the host value refused with
- * the statement in *culprit.
- */
 typedef void conf_verdict_fn(void *user, const struct conf_verdict *verdict);
+/*
+ * Makes a host value of the conf in memory, sends each test's packet in virtual time, a month after
+ * the one before, and looks what becomes of it. Calls back for each test in order. Of several
+ * servers a test must name each that a client may get. 0, -ENOMEM, or what the host value refused;
+ * *culprit is then the statement.
+ */
 int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t *culprit);
+
+/* ---- trialpacket.c: packets of tests ---- */
+
+#define CONF_PACKET_MAX 128u
+/* Writes the first packet of a flow: a SYN, or a datagram of 4 bytes. Returns its length. */
+size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
+			const struct minato_endpoint *source,
+			const struct minato_endpoint *destination);
+enum conf_packet_sort {
+	CONF_PACKET_OTHER, /* nothing about a flow */
+	CONF_PACKET_FLOW,  /* of TCP or UDP */
+	CONF_PACKET_RESET, /* of TCP */
+	CONF_PACKET_ERROR, /* unreachable, by ICMP */
+};
+/* Reads the IP header and what follows; short ones are OTHER. */
+enum conf_packet_sort conf_packet_read(const uint8_t *data, size_t length,
+				       struct minato_endpoint *source,
+				       struct minato_endpoint *destination);
 
 #endif

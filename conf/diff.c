@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is in one conf and not in the other; and which statement is meant. */
+#include "conf/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- diff ---- */
+
+/* A statement as text, with its index. */
+struct text {
+	char *text;
+	size_t index;
+};
+struct texts {
+	struct text *list;
+	size_t count;
+};
+
+static void free_texts(struct texts *texts)
+{
+	for (size_t i = 0; i < texts->count; i++)
+		free(texts->list[i].text);
+	free(texts->list);
+}
+
+static int compare_texts(const void *one, const void *two)
+{
+	const struct text *a = one;
+	const struct text *b = two;
+	int result = strcmp(a->text, b->text);
+
+	return result ? result : a->index < b->index ? -1 : a->index > b->index;
+}
+
+static int make_texts(struct texts *texts, const struct conf *conf)
+{
+	char text[CONF_TEXT_SIZE];
+
+	texts->count = 0;
+	texts->list = calloc(conf->count + 1, sizeof(texts->list[0]));
+	if (!texts->list)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i].kind == CONF_KIND_TEST)
+			continue;
+		conf_print(text, sizeof(text), &conf->list[i]);
+		texts->list[texts->count] = (struct text){ strdup(text), i };
+		if (!texts->list[texts->count].text)
+			return -ENOMEM;
+		texts->count++;
+	}
+	qsort(texts->list, texts->count, sizeof(texts->list[0]), compare_texts);
+	return 0;
+}
+
+static int compare_indices(const void *one, const void *two)
+{
+	size_t a = *(const size_t *)one;
+	size_t b = *(const size_t *)two;
+
+	return a < b ? -1 : a > b;
+}
+
+/* Both lists are sorted: what stands in one alone falls out. */
+static void merge(struct conf_diff *diff, const struct texts *old, const struct texts *new)
+{
+	size_t i = 0;
+	size_t k = 0;
+
+	while (i < old->count || k < new->count) {
+		int order = i == old->count ? 1 :
+			    k == new->count ? -1 :
+					      strcmp(old->list[i].text, new->list[k].text);
+
+		if (order < 0)
+			diff->remove[diff->remove_count++] = old->list[i].index;
+		if (order > 0)
+			diff->add[diff->add_count++] = new->list[k].index;
+		i += order <= 0;
+		k += order >= 0;
+	}
+	qsort(diff->remove, diff->remove_count, sizeof(diff->remove[0]), compare_indices);
+	qsort(diff->add, diff->add_count, sizeof(diff->add[0]), compare_indices);
+}
+
+int conf_diff_make(struct conf_diff *diff, const struct conf *old, const struct conf *new)
+{
+	struct texts before = { 0 };
+	struct texts after = { 0 };
+	int result = make_texts(&before, old);
+
+	*diff = (struct conf_diff){ 0 };
+	if (result == 0)
+		result = make_texts(&after, new);
+	if (result == 0) {
+		diff->remove = calloc(old->count + 1, sizeof(diff->remove[0]));
+		diff->add = calloc(new->count + 1, sizeof(diff->add[0]));
+		result = diff->remove && diff->add ? 0 : -ENOMEM;
+	}
+	if (result == 0)
+		merge(diff, &before, &after);
+	else
+		conf_diff_free(diff);
+	free_texts(&before);
+	free_texts(&after);
+	return result;
+}
+
+void conf_diff_free(struct conf_diff *diff)
+{
+	free(diff->remove);
+	free(diff->add);
+	*diff = (struct conf_diff){ 0 };
+}
+
+/* ---- which one is meant ---- */
+
+/* Without what is not its place: targets, clauses, name. */
+static void strip(struct conf_statement *out, const struct conf_statement *s)
+{
+	memset(out, 0, sizeof(*out));
+	out->kind = s->kind;
+	if (s->kind == CONF_KIND_FORWARD) {
+		const struct conf_forward *f = &s->forward;
+
+		out->forward.protocols = f->protocols;
+		memcpy(out->forward.run, f->run, sizeof(f->run));
+		out->forward.run_count = f->run_count;
+		out->forward.on = f->on;
+		memcpy(out->forward.source, f->source, sizeof(f->source));
+		out->forward.source_count = f->source_count;
+	} else {
+		out->dmz.host = s->dmz.host;
+		out->dmz.on = s->dmz.on;
+		memcpy(out->dmz.source, s->dmz.source, sizeof(s->dmz.source));
+		out->dmz.source_count = s->dmz.source_count;
+	}
+}
+
+static bool same_place(const struct conf_statement *a, const struct conf_statement *b)
+{
+	struct conf_statement one, two;
+
+	if (a->kind != b->kind || (a->kind != CONF_KIND_FORWARD && a->kind != CONF_KIND_DMZ))
+		return false;
+	strip(&one, a);
+	strip(&two, b);
+	return conf_same(&one, &two);
+}
+
+int conf_find(const struct conf *conf, const char *text, struct conf_report *report)
+{
+	struct conf_statement wanted;
+	int result;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i].name[0] && !strcmp(conf->list[i].name, text))
+			return (int)i;
+	}
+	result = parse_alone(&wanted, text, true, report);
+	if (result < 0)
+		return result;
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf_same(&conf->list[i], &wanted))
+			return (int)i;
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		if (same_place(&conf->list[i], &wanted))
+			return (int)i;
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the statements of a file say together. */
+#include "conf/reader.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_ADDRESSES_MAX 1024u
+
+/* ---- saying it ---- */
+
+void judge_say(struct conf_report *report, enum conf_severity severity,
+	       const struct conf_statement *s, enum conf_part part, uint32_t other,
+	       const char *format, ...)
+{
+	struct conf_fault *fault = reader_report(report, severity, s->line, s->mark[part]);
+	va_list args;
+
+	fault->other = other;
+	va_start(args, format);
+	vsnprintf(fault->what, sizeof(fault->what), format, args);
+	va_end(args);
+}
+
+/* ---- addresses ---- */
+
+bool judge_within(const struct conf_prefix *prefix, const struct minato_addr *addr)
+{
+	size_t bytes = prefix->length / 8;
+	unsigned bits = prefix->length % 8;
+
+	if (memcmp(prefix->addr.bytes, addr->bytes, bytes) != 0)
+		return false;
+	return !bits || (prefix->addr.bytes[bytes] ^ addr->bytes[bytes]) >> (8 - bits) == 0;
+}
+
+static bool overlap(const struct conf_prefix *a, const struct conf_prefix *b)
+{
+	return a->length <= b->length ? judge_within(a, &b->addr) : judge_within(b, &a->addr);
+}
+
+/* Which addresses are where: there may be many statements, but few of these among them. */
+struct place {
+	enum { PLACE_OWN, PLACE_NET, PLACE_ROUTE } sort;
+	bool outside;
+	uint32_t line;
+	struct conf_prefix prefix;
+};
+struct ground {
+	struct place *place;
+	size_t count;
+};
+
+static bool stands(const struct ground *ground, int sort, bool outside,
+		   const struct minato_addr *addr)
+{
+	for (size_t i = 0; i < ground->count; i++) {
+		const struct place *place = &ground->place[i];
+
+		if ((int)place->sort == sort && place->outside == outside &&
+		    judge_within(&place->prefix, addr))
+			return true;
+	}
+	return false;
+}
+
+static bool is_own(const struct ground *ground, const struct minato_addr *addr)
+{
+	return stands(ground, PLACE_OWN, false, addr) || stands(ground, PLACE_OWN, true, addr);
+}
+
+static void add_link(struct ground *ground, const struct conf_statement *s)
+{
+	for (uint32_t i = 0; i < s->link.address_count; i++) {
+		struct place place = { PLACE_NET, s->link.outside, s->line, s->link.address[i] };
+
+		ground->place[ground->count++] = place;
+		place.sort = PLACE_OWN;
+		place.prefix.length = 128;
+		ground->place[ground->count++] = place;
+	}
+}
+
+/* 0 or -ENOMEM. */
+static int make_ground(struct ground *ground, const struct conf *conf)
+{
+	size_t room = 1;
+
+	for (size_t i = 0; i < conf->count; i++)
+		room += conf->list[i].kind == CONF_KIND_LINK ? 2 * CONF_ADDRESSES_MAX : 1;
+	ground->count = 0;
+	ground->place = calloc(room, sizeof(ground->place[0]));
+	if (!ground->place)
+		return -ENOMEM;
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = &conf->list[i];
+
+		if (s->kind == CONF_KIND_LINK)
+			add_link(ground, s);
+		if (s->kind == CONF_KIND_POOL)
+			ground->place[ground->count++] =
+				(struct place){ PLACE_OWN, true, s->line, s->pool.addresses };
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = &conf->list[i];
+
+		if (s->kind == CONF_KIND_ROUTE && stands(ground, PLACE_NET, false, &s->route.via))
+			ground->place[ground->count++] =
+				(struct place){ PLACE_ROUTE, false, s->line, s->route.to };
+	}
+	return 0;
+}
+
+/* ---- links ---- */
+
+/* What the links are, together. */
+struct links {
+	const struct conf_statement *first_inside, *first_outside, *host;
+	uint32_t count, outside_count;
+};
+
+static struct links count_links(const struct conf *conf)
+{
+	struct links links = { 0 };
+
+	for (size_t i = conf->count; i-- > 0;) {
+		const struct conf_statement *s = &conf->list[i];
+
+		if (s->kind != CONF_KIND_LINK)
+			continue;
+		links.count++;
+		links.outside_count += s->link.outside;
+		if (s->link.outside)
+			links.first_outside = s;
+		else
+			links.first_inside = s;
+		if (s->link.sort == CONF_LINK_HOST)
+			links.host = s;
+	}
+	return links;
+}
+
+static void compare_links(const struct conf_statement *a, const struct conf_statement *b,
+			  struct conf_report *report)
+{
+	const struct conf_link *x = &a->link;
+	const struct conf_link *y = &b->link;
+
+	if (x->sort == CONF_LINK_HOST && y->sort == CONF_LINK_HOST) {
+		judge_say(report, CONF_ERROR, b, CONF_PART_SUBJECT, a->line,
+			  "the host's sockets are an outside already");
+		return;
+	}
+	if (x->sort == CONF_LINK_HOST || y->sort == CONF_LINK_HOST)
+		return;
+	if (!strcmp(x->ifname, y->ifname) && x->space == y->space && x->space_pid == y->space_pid &&
+	    !strcmp(x->space_name, y->space_name)) {
+		judge_say(report, CONF_ERROR, b, CONF_PART_SUBJECT, a->line, "%s is a link already",
+			  y->ifname);
+		return;
+	}
+	for (uint32_t i = 0; i < x->address_count; i++) {
+		for (uint32_t k = 0; k < y->address_count; k++) {
+			if (minato_addr_equal(&x->address[i].addr, &y->address[k].addr)) {
+				judge_say(report, CONF_ERROR, b, CONF_PART_TARGET, a->line,
+					  "two links have one address");
+				return;
+			}
+			/* The two sides may well use the same range (RFC 4787 REQ-7). */
+			if (x->outside == y->outside && overlap(&x->address[i], &y->address[k])) {
+				judge_say(report, CONF_ERROR, b, CONF_PART_TARGET, a->line,
+					  "hosts of this prefix would be on two links");
+				return;
+			}
+		}
+	}
+}
+
+static void judge_links(const struct conf *conf, const struct links *links, bool whole,
+			struct conf_report *report)
+{
+	uint32_t number = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = &conf->list[i];
+
+		if (s->kind != CONF_KIND_LINK)
+			continue;
+		number++;
+		if (number == CONF_LINKS_MAX + 1)
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0, "more than %d links",
+				  CONF_LINKS_MAX);
+		if (number > CONF_LINKS_MAX)
+			continue;
+		if (links->host && links->host != s && s->link.outside &&
+		    s->link.sort != CONF_LINK_HOST)
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, links->host->line,
+				  "beside the host's sockets there is no other outside");
+		for (size_t k = 0; k < i; k++) {
+			if (conf->list[k].kind == CONF_KIND_LINK)
+				compare_links(&conf->list[k], s, report);
+		}
+	}
+	if (!whole)
+		return;
+	if (conf->count > 0 && !links->first_inside)
+		judge_say(report, CONF_ERROR, links->count ? links->first_outside : &conf->list[0],
+			  CONF_PART_SUBJECT, 0, "no line says what is inside");
+	if (conf->count > 0 && links->count && !links->first_outside)
+		judge_say(report, CONF_ERROR, links->first_inside, CONF_PART_SUBJECT, 0,
+			  "no line says what is outside");
+}
+
+/* ---- statements that stand alone, or twice ---- */
+
+static void judge_route(const struct ground *ground, const struct conf_statement *s,
+			struct conf_report *report)
+{
+	const struct minato_addr *via = &s->route.via;
+
+	if (is_own(ground, via))
+		judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0, "this address is our own");
+	else if (!stands(ground, PLACE_NET, false, via) && !stands(ground, PLACE_NET, true, via))
+		judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0,
+			  "no link has a prefix with this gateway in it");
+}
+
+static void judge_pool(const struct conf *conf, const struct conf_statement *s,
+		       const struct links *links, struct conf_report *report)
+{
+	bool found = false;
+
+	if (links->host) {
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, links->host->line,
+			  "the host's sockets have the host's addresses, no pool");
+		return;
+	}
+	if (!s->pool.link[0]) {
+		if (links->outside_count > 1)
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+				  "there are several outsides: say on which");
+		return;
+	}
+	for (size_t i = 0; i < conf->count; i++)
+		found |= conf->list[i].kind == CONF_KIND_LINK && conf->list[i].link.outside &&
+			 !strcmp(conf->list[i].link.ifname, s->pool.link);
+	if (!found)
+		judge_say(report, CONF_ERROR, s, CONF_PART_ON, 0, "no outside link is called %s",
+			  s->pool.link);
+}
+
+/* A host that connections are handed to. */
+static void judge_host(const struct ground *ground, const struct conf_statement *s,
+		       const struct minato_addr *host, struct conf_report *report)
+{
+	char text[64];
+
+	minato_addr_format(host, text, sizeof(text));
+	if (is_own(ground, host))
+		judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0, "%s is the gateway itself",
+			  text);
+	else if (!stands(ground, PLACE_NET, false, host) &&
+		 !stands(ground, PLACE_ROUTE, false, host))
+		judge_say(report, CONF_WARNING, s, CONF_PART_TARGET, 0,
+			  "%s is on no inside link, and no route leads there", text);
+}
+
+static void judge_sources(const struct ground *ground, const struct conf_statement *s,
+			  const struct conf_prefix *source, uint32_t count,
+			  struct conf_report *report)
+{
+	for (size_t i = 0; i < count * ground->count; i++) {
+		const struct conf_prefix *prefix = &source[i / ground->count];
+		const struct place *inside = &ground->place[i % ground->count];
+
+		if (inside->sort != PLACE_NET || inside->outside ||
+		    inside->prefix.length > prefix->length ||
+		    !judge_within(&inside->prefix, &prefix->addr))
+			continue;
+		judge_say(report, CONF_WARNING, s, CONF_PART_SOURCE, inside->line,
+			  "this can never match: these hosts are inside");
+		return;
+	}
+}
+
+static void judge_on(const struct ground *ground, const struct conf_statement *s,
+		     const struct minato_addr *on, const struct links *links,
+		     struct conf_report *report)
+{
+	char text[64];
+
+	if (minato_addr_is_any(on) || links->host || stands(ground, PLACE_OWN, true, on))
+		return;
+	minato_addr_format(on, text, sizeof(text));
+	judge_say(report, CONF_ERROR, s, CONF_PART_ON, 0,
+		  "no outside link and no pool has the address %s", text);
+}
+
+static void judge_bounds(const struct conf_statement *s, uint32_t flows, uint32_t source_flows,
+			 struct conf_report *report)
+{
+	if (flows && source_flows > flows)
+		judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  "at most %u per source is never reached: it is more than %u connections",
+			  source_flows, flows);
+}
+
+static void judge_servers(const struct conf_statement *s, struct conf_report *report)
+{
+	const struct conf_forward *f = &s->forward;
+	uint32_t takers = 0;
+
+	if (f->to != CONF_TO_SERVERS)
+		return;
+	for (uint32_t i = 0; i < f->server_count; i++)
+		takers += !f->server[i].drain;
+	if (takers == 0)
+		judge_say(report, CONF_WARNING, s, CONF_PART_TARGET, 0,
+			  "no server is left for new connections: all drain");
+	else if (f->server_count == 1 && (f->sticky || f->server[0].weight > 1))
+		judge_say(report, CONF_WARNING, s, CONF_PART_TARGET, 0,
+			  "there is one server alone: its weight and sticky change nothing");
+}
+
+static void judge_forward(const struct ground *ground, const struct conf_statement *s,
+			  const struct links *links, bool whole, struct conf_report *report)
+{
+	const struct conf_forward *f = &s->forward;
+
+	judge_bounds(s, f->flows_max, f->source_flows_max, report);
+	judge_servers(s, report);
+	if (!whole)
+		return;
+	for (uint32_t i = 0; i < f->server_count; i++)
+		judge_host(ground, s, &f->server[i].at.addr, report);
+	judge_sources(ground, s, f->source, f->source_count, report);
+	judge_on(ground, s, &f->on, links, report);
+}
+
+/* How many ports of one protocol the exceptions name; they do not meet. */
+static uint32_t excepted(const struct conf_dmz *dmz, uint8_t protocol)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < dmz->except_count; i++) {
+		if (dmz->except[i].protocols & protocol)
+			count += dmz->except[i].run.last - dmz->except[i].run.first + 1u;
+	}
+	return count;
+}
+
+static void judge_dmz(const struct ground *ground, const struct conf_statement *s,
+		      const struct links *links, bool whole, struct conf_report *report)
+{
+	const struct conf_dmz *dmz = &s->dmz;
+
+	judge_bounds(s, dmz->flows_max, dmz->source_flows_max, report);
+	if (excepted(dmz, CONF_TCP) == 65535 && excepted(dmz, CONF_UDP) == 65535)
+		judge_say(report, CONF_WARNING, s, CONF_PART_EXTRA, 0,
+			  "this can never match: every port is left out");
+	if (!whole)
+		return;
+	judge_host(ground, s, &dmz->host, report);
+	judge_sources(ground, s, dmz->source, dmz->source_count, report);
+	judge_on(ground, s, &dmz->on, links, report);
+}
+
+static void judge_each(const struct conf *conf, const struct ground *ground,
+		       const struct links *links, bool whole, struct conf_report *report)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = &conf->list[i];
+
+		if (s->kind == CONF_KIND_FORWARD)
+			judge_forward(ground, s, links, whole, report);
+		else if (s->kind == CONF_KIND_DMZ)
+			judge_dmz(ground, s, links, whole, report);
+		else if (s->kind == CONF_KIND_ROUTE && whole)
+			judge_route(ground, s, report);
+		else if (s->kind == CONF_KIND_POOL && whole)
+			judge_pool(conf, s, links, report);
+	}
+}
+
+static void judge_pools_size(const struct conf *conf, struct conf_report *report)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = &conf->list[i];
+		bool within = sum <= POOL_ADDRESSES_MAX;
+
+		if (s->kind != CONF_KIND_POOL)
+			continue;
+		sum += 1u << (128 - s->pool.addresses.length); /* 4,096 of them at most 2^22 */
+		if (within && sum > POOL_ADDRESSES_MAX)
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+				  "the pools have more than %u addresses together",
+				  POOL_ADDRESSES_MAX);
+	}
+}
+
+int conf_judge(const struct conf *conf, struct conf_report *report)
+{
+	/* What a line that was not understood has said cannot be missed. */
+	bool whole = report->errors == 0;
+	struct links links = count_links(conf);
+	struct ground ground;
+	int result = make_ground(&ground, conf);
+
+	if (result < 0)
+		return result;
+	judge_links(conf, &links, whole, report);
+	judge_each(conf, &ground, &links, whole, report);
+	free(ground.place);
+	judge_pools_size(conf, report);
+	result = clash_judge(conf, report);
+	if (result < 0)
+		return result;
+	if (conf->count == 0 && whole) {
+		struct conf_fault *fault =
+			reader_report(report, CONF_WARNING, 1, (struct conf_mark){ 0, 0 });
+
+		snprintf(fault->what, sizeof(fault->what), "nothing is said here");
+	}
+	return report->errors ? -EINVAL : 0;
+}

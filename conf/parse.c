@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A file's text, line by line; and one statement alone. */
+#include "conf/reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the list ---- */
+
+void conf_free(struct conf *conf)
+{
+	free(conf->list);
+	*conf = (struct conf){ 0 };
+}
+
+int conf_add(struct conf *conf, const struct conf_statement *statement)
+{
+	if (conf->count == CONF_STATEMENTS_MAX)
+		return -ENOSPC;
+	if (conf->count == conf->room) {
+		size_t room = conf->room ? conf->room * 2 : 16;
+		struct conf_statement *list = realloc(conf->list, room * sizeof(list[0]));
+
+		if (!list)
+			return -ENOMEM;
+		conf->list = list;
+		conf->room = room;
+	}
+	conf->list[conf->count++] = *statement;
+	return 0;
+}
+
+void conf_remove(struct conf *conf, size_t index)
+{
+	memmove(&conf->list[index], &conf->list[index + 1],
+		(conf->count - index - 1) * sizeof(conf->list[0]));
+	conf->count--;
+}
+
+/* ---- lines ---- */
+
+/* The bytes of a line, with a zero behind them. */
+struct line {
+	char bytes[CONF_LINE_MAX + 1];
+	struct reader reader;
+};
+
+static int read_line(struct line *line, struct conf *out, const char *text, size_t length)
+{
+	struct reader *r = &line->reader;
+	struct conf_statement statement;
+	int result;
+
+	/* Of a text made on other systems. */
+	if (length > 0 && text[length - 1] == '\r')
+		length--;
+	r->failed = false;
+	if (length > CONF_LINE_MAX) {
+		reader_fail(r, (struct reader_word){ 0, 0 },
+			    "this line has %zu bytes; the longest has %u", length, CONF_LINE_MAX);
+		return 0;
+	}
+	memcpy(line->bytes, text, length);
+	line->bytes[length] = 0;
+	if (reader_begin(r, line->bytes, length) < 0 || reader_ended(r))
+		return 0;
+	if (sentence_read(r, &statement) < 0)
+		return 0;
+	result = conf_add(out, &statement);
+	if (result == -ENOSPC)
+		reader_fail(r, r->word[0], "more than %u statements: what follows was not read",
+			    CONF_STATEMENTS_MAX);
+	return result;
+}
+
+static int read_lines(struct conf *out, const char *text, size_t size, struct conf_report *report)
+{
+	struct line *line = calloc(1, sizeof(*line));
+	int result = line ? 0 : -ENOMEM;
+	size_t at = 0;
+
+	if (line)
+		line->reader.report = report;
+	while (result == 0 && at < size) {
+		const char *end = memchr(text + at, '\n', size - at);
+		size_t length = end ? (size_t)(end - text) - at : size - at;
+
+		line->reader.number++;
+		result = read_line(line, out, text + at, length);
+		at += length + 1;
+	}
+	free(line);
+	return result == -ENOSPC ? 0 : result;
+}
+
+int conf_read(struct conf *out, const char *text, size_t size, struct conf_report *report)
+{
+	int result;
+
+	*out = (struct conf){ 0 };
+	report->count = report->errors = report->warnings = 0;
+	if (size > CONF_SIZE_MAX) {
+		struct conf_fault *fault =
+			reader_report(report, CONF_ERROR, 1, (struct conf_mark){ 0, 0 });
+
+		snprintf(fault->what, sizeof(fault->what),
+			 "the file has %zu bytes; the longest has %u", size, CONF_SIZE_MAX);
+		return -EINVAL;
+	}
+	result = read_lines(out, text, size, report);
+	if (result == 0)
+		result = conf_judge(out, report);
+	if (result < 0)
+		conf_free(out);
+	return result;
+}
+
+/* ---- one alone ---- */
+
+int parse_alone(struct conf_statement *out, const char *text, bool partial,
+		struct conf_report *report)
+{
+	struct line line;
+	struct reader *r = &line.reader;
+	size_t length = strlen(text);
+
+	r->report = report;
+	r->number = 1;
+	r->failed = false;
+	r->partial = partial;
+	report->count = report->errors = report->warnings = 0;
+	if (length > CONF_LINE_MAX)
+		return reader_fail(r, (struct reader_word){ 0, 0 },
+				   "this statement has %zu bytes; the longest has %u", length,
+				   CONF_LINE_MAX);
+	memcpy(line.bytes, text, length + 1);
+	if (reader_begin(r, line.bytes, length) < 0)
+		return -EINVAL;
+	return sentence_read(r, out);
+}
+
+int conf_statement_read(struct conf_statement *out, const char *text, struct conf_report *report)
+{
+	return parse_alone(out, text, false, report);
+}

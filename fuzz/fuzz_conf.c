@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * minato.conf: whatever is read is sound, its canonical form reads back to the same statements, and
+ * whatever is wrong has its place in the text.
+ */
+#include "expect.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "conf/conf.h"
+
+static struct conf_report report, second;
+
+/* The length of a line, or -1 where the text has no such line. */
+static long line_length(const char *text, size_t size, uint32_t line)
+{
+	const char *at = text;
+	const char *end = text + size;
+
+	for (uint32_t i = 1; i < line; i++) {
+		at = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+		if (!at)
+			return -1;
+		at++;
+	}
+	for (long i = 0;; i++) {
+		if (at + i == end || at[i] == '\n')
+			return i;
+	}
+}
+
+static void check_report(const char *text, size_t size)
+{
+	uint32_t before = 0;
+	size_t errors = 0;
+
+	expect(report.count <= CONF_FAULTS_MAX);
+	expect(report.count <= report.errors + report.warnings);
+	for (size_t i = 0; i < report.count; i++) {
+		const struct conf_fault *fault = &report.fault[i];
+		long length = line_length(text, size, fault->line);
+
+		expect(fault->what[0] && fault->line >= before);
+		expect(length >= 0 && fault->column + fault->length <= (size_t)length);
+		expect(!fault->other || line_length(text, size, fault->other) > 0);
+		expect(fault->candidate_count <= CONF_CANDIDATES_MAX);
+		before = fault->line;
+		errors += fault->severity == CONF_ERROR;
+	}
+	expect((errors > 0) == (report.errors > 0));
+}
+
+static void check_forward(const struct conf_forward *f)
+{
+	expect(f->run_count >= 1 && f->run_count <= CONF_RUNS_MAX);
+	expect(f->server_count <= CONF_SERVERS_MAX && f->source_count <= CONF_SOURCES_MAX);
+	expect((f->to == CONF_TO_SOCKET) == (f->server_count == 0));
+	for (uint32_t i = 0; i < f->run_count; i++)
+		expect(f->run[i].first >= 1 && f->run[i].first <= f->run[i].last);
+	for (uint32_t i = 0; i < f->server_count && f->run_count == 1 && !f->many_to_one; i++)
+		expect(f->server[i].at.port + (f->run[0].last - f->run[0].first) <= 65535);
+}
+
+static void check_statement(const struct conf *conf, const struct conf_statement *s)
+{
+	static struct minato_entry entries[CONF_ENTRIES_MAX];
+	struct conf_statement again;
+	char form[CONF_TEXT_SIZE];
+
+	expect(conf_print(form, sizeof(form), s) < sizeof(form));
+	expect(conf_statement_read(&again, form, &second) == 0);
+	expect(second.count == 0 && conf_same(s, &again));
+	again.line = s->line;
+	memcpy(again.mark, s->mark, sizeof(s->mark));
+	expect(memcmp(s, &again, sizeof(again)) == 0);
+	expect(conf_entries(conf, s, 1, entries) <= CONF_ENTRIES_MAX);
+	if (s->kind == CONF_KIND_FORWARD)
+		check_forward(&s->forward);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct conf_diff diff;
+	struct conf conf;
+	char *text = malloc(size + 1);
+	int result;
+
+	expect(text != NULL);
+	memcpy(text, data, size);
+	text[size] = 0;
+	result = conf_read(&conf, text, size, &report);
+	expect(result == 0 || result == -EINVAL);
+	expect((result == 0) == (report.errors == 0));
+	check_report(text, size);
+	for (size_t i = 0; i < conf.count; i++)
+		check_statement(&conf, &conf.list[i]);
+	expect(conf_diff_make(&diff, &conf, &conf) == 0);
+	expect(diff.add_count == 0 && diff.remove_count == 0);
+	conf_diff_free(&diff);
+	if (strlen(text) == size)
+		(void)conf_find(&conf, text, &second);
+	conf_free(&conf);
+	free(text);
+	return 0;
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the statements of a file say together: what leads nowhere, and what can never match. */
+#include "conf_fixture.h"
+
+#include "conf/reader.h"
+
+#define EACH CONF_ERROR, LINKS_LINES + 1
+#define WARN CONF_WARNING, LINKS_LINES + 1
+
+static void sides(void **state)
+{
+	(void)state;
+	one_fault("inside eth1 10.0.0.1/24\n", CONF_ERROR, 1, "eth1",
+		  "no line says what is outside");
+	one_fault("outside eth1 10.0.0.1/24\n", CONF_ERROR, 1, "eth1",
+		  "no line says what is inside");
+	one_fault("nat hairpin off\n", CONF_ERROR, 1, "hairpin", "no line says what is inside");
+	/* A line that was not understood may be the one that is missing. */
+	one_fault("inside eth1 10.0.0.1/24\noutsite eth0 198.51.100.1/24\n", CONF_ERROR, 2,
+		  "outsite", "expected");
+}
+
+static void links(void **state)
+{
+	(void)state;
+	one_fault(LINKS "inside eth1 10.0.1.1/24\n", EACH, "eth1", "eth1 is a link already");
+	assert_int_equal(report.fault[0].other, 1);
+	no_fault(LINKS "inside eth1 10.0.1.1/24 in namespace blue\n");
+	one_fault(LINKS "inside eth2 10.0.0.129/25\n", EACH, "10.0.0.129/25", "on two links");
+	one_fault(LINKS "inside eth2 198.51.100.1/24\n", EACH, "198.51.100.1/24", "one address");
+	/* Both sides may use one range (RFC 4787 REQ-7). */
+	no_fault("inside eth1 10.0.0.1/24\noutside eth0 10.0.0.2/24\n");
+	one_fault("inside eth1 10.0.0.1/24\noutside host\noutside host\n", CONF_ERROR, 3, "host",
+		  "outside already");
+	one_fault("inside eth1 10.0.0.1/24\noutside host\noutside eth0 198.51.100.1/24\n",
+		  CONF_ERROR, 3, "eth0", "no other outside");
+}
+
+static void too_many_links(void **state)
+{
+	char text[1024] = LINKS;
+	size_t used = strlen(text);
+
+	(void)state;
+	for (int i = LINKS_LINES; i < MINATO_LINKS_MAX; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 "inside lan%d 10.%d.0.1/24\n", i, i);
+	no_fault(text);
+	snprintf(text + used, sizeof(text) - used, "inside one 10.77.0.1/24\n");
+	one_fault(text, CONF_ERROR, MINATO_LINKS_MAX + 1, "one", "more than 8 links");
+}
+
+static void routes(void **state)
+{
+	(void)state;
+	no_fault(LINKS "route 10.1.0.0/16 via 10.0.0.5\n");
+	one_fault(LINKS "route 10.1.0.0/16 via 10.9.0.5\n", EACH, "10.9.0.5",
+		  "no link has a prefix");
+	one_fault(LINKS "route 10.1.0.0/16 via 10.0.0.1\n", EACH, "10.0.0.1", "our own");
+}
+
+static void pools(void **state)
+{
+	static const char two[] = LINKS "outside eth2 192.0.2.1/24\n";
+	char text[256];
+
+	(void)state;
+	no_fault(LINKS "pool 198.51.100.16/28\n");
+	one_fault(LINKS "pool 198.51.100.16/28 on eth7\n", EACH, "eth7",
+		  "no outside link is called eth7");
+	one_fault(LINKS "pool 198.51.100.16/28 on eth1\n", EACH, "eth1", "no outside link");
+	snprintf(text, sizeof(text), "%spool 198.51.100.16/28\n", two);
+	one_fault(text, CONF_ERROR, 4, "198.51.100.16/28", "say on which");
+	snprintf(text, sizeof(text), "%spool 198.51.100.16/28 on eth2\n", two);
+	no_fault(text);
+	one_fault(LINKS "pool 203.0.100.0/22\npool 198.51.101.1\n", CONF_ERROR, 4, "198.51.101.1",
+		  "more than 1024 addresses together");
+	one_fault("inside eth1 10.0.0.1/24\noutside host\npool 198.51.100.16/28\n", CONF_ERROR, 3,
+		  "198.51.100.16/28", "no pool");
+}
+
+static void servers(void **state)
+{
+	(void)state;
+	one_fault(LINKS "forward tcp 80 to 10.9.0.2\n", WARN, "10.9.0.2",
+		  "10.9.0.2 is on no inside link, and no route leads there");
+	no_fault(LINKS "route 10.9.0.0/16 via 10.0.0.5\nforward tcp 80 to 10.9.0.2\n");
+	one_fault(LINKS "forward tcp 80 to 198.51.100.7\n", WARN, "198.51.100.7",
+		  "on no inside link");
+	one_fault(LINKS "forward tcp 80 to 10.0.0.1\n", EACH, "10.0.0.1", "the gateway itself");
+	one_fault(LINKS "dmz 198.51.100.1\n", EACH, "198.51.100.1", "the gateway itself");
+	one_fault(LINKS "forward tcp 80 to 2001:db8::2\n", WARN, "2001:db8::2",
+		  "on no inside link");
+	one_fault(LINKS "forward tcp 80 to 10.0.0.2 drain, 10.0.0.3 drain\n", WARN,
+		  "10.0.0.2 drain, 10.0.0.3 drain", "no server is left");
+	one_fault(LINKS "forward tcp 80 to 10.0.0.2 weight 2\n", WARN, "10.0.0.2 weight 2",
+		  "one server alone");
+	one_fault(LINKS "forward tcp 80 to 10.0.0.2 sticky\n", WARN, "10.0.0.2",
+		  "one server alone");
+}
+
+static void clauses(void **state)
+{
+	(void)state;
+	one_fault(LINKS "forward tcp 80 on 198.51.100.2 to 10.0.0.2\n", EACH, "198.51.100.2",
+		  "no outside link and no pool has the address 198.51.100.2");
+	no_fault(LINKS "pool 198.51.100.2\nforward tcp 80 on 198.51.100.2 to 10.0.0.2\n");
+	one_fault(LINKS "dmz 10.0.0.9 on 10.0.0.1\n", EACH, "10.0.0.1", "no outside link");
+	one_fault(LINKS "forward tcp 80 to 10.0.0.2 from 192.0.2.0/24, 10.0.0.128/25\n", WARN,
+		  "192.0.2.0/24, 10.0.0.128/25", "never match: these hosts are inside");
+	assert_int_equal(report.fault[0].other, 1);
+	no_fault(LINKS "forward tcp 80 to 10.0.0.2 from 10.0.0.0/8\n");
+	one_fault(LINKS "dmz 10.0.0.9 from 10.0.0.7\n", WARN, "10.0.0.7", "these hosts are inside");
+	one_fault(LINKS "forward tcp 80 to 10.0.0.2 at most 5 connections at most 6 per source\n",
+		  WARN, "tcp 80", "at most 6 per source is never reached");
+	one_fault(LINKS "dmz 10.0.0.9 except 1-40000, 40001-65535\n", WARN, "1-40000, 40001-65535",
+		  "every port is left out");
+	no_fault(LINKS "dmz 10.0.0.9 except tcp 1-65535\n");
+}
+
+static void within(void **state)
+{
+	struct conf_prefix p = { address("10.0.0.0"), 96 + 23 };
+	struct minato_addr addr = address("10.0.1.255");
+
+	(void)state;
+	assert_true(judge_within(&p, &addr));
+	addr = address("10.0.2.0");
+	assert_false(judge_within(&p, &addr));
+	p.length = 0;
+	assert_true(judge_within(&p, &addr));
+	p = (struct conf_prefix){ address("2001:db8::1"), 128 };
+	addr = address("2001:db8::1");
+	assert_true(judge_within(&p, &addr));
+	addr = address("2001:db8::");
+	assert_false(judge_within(&p, &addr));
+	p.length = 127;
+	assert_true(judge_within(&p, &addr));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sides),	  cmocka_unit_test(links),
+		cmocka_unit_test(too_many_links), cmocka_unit_test(routes),
+		cmocka_unit_test(pools),	  cmocka_unit_test(servers),
+		cmocka_unit_test(clauses),	  cmocka_unit_test(within),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, end_conf);
+}
