@@ -274,6 +274,12 @@ struct minato_extent {
  * drop or wait). The lease ends by minato_input or minato_unlease.
  */
 uint32_t minato_lease(struct minato *m, struct minato_extent *where);
+/*
+ * A small chunk, for a frame without super-segments: room for 1,984 bytes, and
+ * before them for the header of another link. A gateway reads such frames best
+ * here: large chunks all begin at the same places of a cache.
+ */
+uint32_t minato_lease_small(struct minato *m, struct minato_extent *where);
 void minato_unlease(struct minato *m, uint32_t chunk);
 
 enum minato_gso {

@@ -129,9 +129,9 @@ static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 		return deliver_call(m, a, fate);
 	case MINATO_KIND_GUARD:
 		return deliver_guard(m, a, fate);
-	case MINATO_KIND_RESERVED:
 	case MINATO_KIND_DMZ: /* answered by nat, on the links that it has */
 		return closed_refuse(m, a);
+	case MINATO_KIND_RESERVED:
 	case MINATO_KIND_RIGHT:
 	case MINATO_KIND_ROUTE:
 	case MINATO_KIND_MAPPING:
@@ -193,14 +193,25 @@ static bool is_discovery(const struct packet *p)
 		p->icmp_type == ICMP6_NEIGHBOUR_ADVERTISEMENT);
 }
 
+static bool is_gateway(const struct minato *m, uint32_t link)
+{
+	return m->link[link].config.role != MINATO_ROLE_HOST;
+}
+
+static bool is_ours(const struct minato *m, const struct packet *p)
+{
+	if (is_gateway(m, p->link))
+		return pass_is_ours(m, p->link, &p->dst);
+	return route_is_ours(m, m->link[p->link].config.scope, &p->dst);
+}
+
 static enum drop deliver_icmp(struct minato *m, const struct arrival *a)
 {
 	const struct packet *p = &a->packet;
-	const uint8_t scope = m->link[p->link].config.scope;
 
 	if (a->key.proto == 0)
 		return icmp_in_error(m, p);
-	if (opens_flow(p) && route_is_ours(m, scope, &p->dst))
+	if (opens_flow(p) && is_ours(m, p))
 		return echo_reply(m, a);
 	return deliver_flow(m, a);
 }
@@ -221,9 +232,32 @@ static void deliver_refused(struct minato *m, const struct arrival *a)
 		fragment_in_refused(m, p, a->verdict);
 }
 
+static enum drop deliver_discovery(struct minato *m, const struct arrival *a)
+{
+	const enum drop bad = pass_verify(a);
+
+	if (bad != DROP_NONE)
+		return bad;
+	/* RFC 6980 5: never in fragments. */
+	return a->packet.fragmented ? DROP_ND : discovery_nd(m, &a->packet);
+}
+
+/* On a host's link: it is for us, or for nobody. */
+static enum drop check_host(struct minato *m, const struct packet *p)
+{
+	const enum drop drop = check_ends(m, p);
+
+	if (drop == DROP_HOP_LIMIT) {
+		deliver_learn(m, p);
+		icmp_out_expired(m, p);
+	}
+	return drop;
+}
+
 enum drop deliver_packet(struct minato *m, const struct arrival *a)
 {
 	const struct packet *p = &a->packet;
+	bool ours = true;
 	enum drop drop = a->verdict;
 
 	if (drop != DROP_NONE) {
@@ -233,14 +267,15 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 	if (p->type == PACKET_ARP)
 		return discovery_arp(m, p);
 	if (is_discovery(p))
-		/* RFC 6980 5: never in fragments. */
-		return p->fragmented ? DROP_ND : discovery_nd(m, p);
-	drop = check_ends(m, p);
-	if (drop == DROP_HOP_LIMIT) {
-		deliver_learn(m, p);
-		icmp_out_expired(m, p);
+		return deliver_discovery(m, a);
+	if (is_gateway(m, p->link)) {
+		drop = pass_arrive(m, a, &ours);
+		if (ours)
+			drop = pass_verify(a);
+	} else {
+		drop = check_host(m, p);
 	}
-	if (drop != DROP_NONE)
+	if (drop != DROP_NONE || !ours)
 		return drop;
 	switch (p->type) {
 	case PACKET_TCP:
@@ -249,7 +284,7 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 	case PACKET_ICMP4:
 	case PACKET_ICMP6:
 		return deliver_icmp(m, a);
-	case PACKET_FRAGMENT:
+	case PACKET_FRAGMENT: /* a gateway's does not come here */
 		return fragment_in_arrive(m, a);
 	case PACKET_OTHER:
 		/* RFC 1122 3.2.2.1 */

@@ -19,6 +19,8 @@ static bool answers_for(const struct minato *m, uint32_t link,
 	*proxied = false;
 	if (route_is_ours_on(m, link, target))
 		return true;
+	if (host_nat(m) != NULL && nat_pool_has(host_nat(m), link, target))
+		return true;
 	*proxied = true;
 	return m->link[link].config.proxy && !addr_is_link_local(target) &&
 	       route_on_link(m, link, target) &&

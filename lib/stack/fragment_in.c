@@ -236,6 +236,8 @@ static void keep_first(struct reassembly *r, const struct packet *p)
 static void keep(struct minato *m, struct reassembly *r, const struct packet *p,
 		 struct span s)
 {
+	if (r->largest < p->ip_len)
+		r->largest = p->ip_len;
 	memcpy(chunk_at(&m->payload, r->chunk) + p->fragment_offset, p->payload,
 	       p->payload_len);
 	set_bit(r->starts, s.first);
@@ -300,7 +302,9 @@ static enum drop deliver_whole(struct minato *m, const struct reassembly *r,
 		.chunk = r->chunk,
 		.link = last->packet.link,
 	};
-	struct arrival whole = { .packet = last->packet, .frame = &frame };
+	struct arrival whole = { .packet = last->packet,
+				 .frame = &frame,
+				 .largest = r->largest };
 	struct packet *p = &whole.packet;
 	struct port_probe probe;
 	uint8_t quote[QUOTE_MAX];

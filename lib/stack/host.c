@@ -188,7 +188,7 @@ struct layout {
 	size_t links, payload, tcp, gather, reassemblies, leases;
 	size_t actors, actor_of, actor_was;
 	size_t lease_generations;
-	size_t nat; /* 0: none */
+	size_t nat, passing; /* 0: none */
 	size_t size;
 	struct port_limits limits;
 	uint32_t bucket_count, message_count;
@@ -237,8 +237,10 @@ static struct layout lay_out(const struct minato_config *c)
 	l.actors = place(&l, pool_bytes(sizeof(struct actor), c->owners_max));
 	l.actor_of = place(&l, c->sockets_max * sizeof(uint16_t));
 	l.actor_was = place(&l, c->time_wait_max * sizeof(uint16_t));
-	if (c->sessions_max > 0)
+	if (c->sessions_max > 0) {
 		l.nat = place(&l, nat_bytes(&nats));
+		l.passing = place(&l, sizeof(struct passing));
+	}
 	l.table = place(&l, port_bytes(&l.limits));
 	l.tcp = place(&l, tcp_shared_bytes(c->active_max));
 	l.reassemblies = place(&l, pool_bytes(sizeof(struct reassembly),
@@ -322,9 +324,11 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 			 c->chooser);
 	if (m->nat != 0) {
 		const struct hash_key nat_key = derive(c, 7);
+		const struct hash_key pass_key = derive(c, 8);
 		const struct nat_limits limits = nat_limits(c);
 		nat_init(base + l->nat, &limits, host_table(m), &nat_key,
 			 m->now);
+		pass_init(m, &pass_key);
 	}
 	tcp_shared_init(&m->tcp, base + l->tcp, c->active_max, &tcp_key);
 	tcp_init(&m->defaults);
@@ -387,6 +391,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.time_wait_max = c.time_wait_max,
 		.table = (int64_t)l.table,
 		.nat = (int64_t)l.nat,
+		.passing = (int64_t)l.passing,
 		.generations = (int64_t)l.generations,
 		.routes = (int64_t)l.routes,
 		.buckets = (int64_t)l.buckets,
@@ -428,8 +433,10 @@ void host_advance(struct minato *m, struct minato_time now)
 		expire_one(m, i);
 	waits_expire(m);
 	port_rest_expire(host_table(m), m->now);
-	if (host_nat(m) != NULL)
+	if (host_nat(m) != NULL) {
 		nat_advance(host_nat(m), m->now);
+		pass_syn_expire(m);
+	}
 	fragment_in_expire(m);
 	budget_relieve(m);
 }
@@ -438,12 +445,16 @@ struct minato_time host_deadline(const struct minato *m)
 {
 	struct minato_time at;
 
+	if (host_nat(m) != NULL && host_passing(m)->waiting > 0)
+		return m->now;
 	if (m->control.count > 0 || m->dirty.count > 0 ||
 	    m->splitting.next < m->splitting.count || m->fragmenting.active)
 		return m->now;
 	at = time_min(wheel_next(&m->wheel), waits_deadline(m));
 	at = time_min(at, fragment_in_deadline(m));
-	if (host_nat(m) != NULL)
+	if (host_nat(m) != NULL) {
 		at = time_min(at, nat_deadline(host_nat(m)));
+		at = time_min(at, pass_syn_deadline(m));
+	}
 	return at.ns < m->now.ns ? m->now : at;
 }

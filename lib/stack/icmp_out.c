@@ -198,13 +198,28 @@ static struct icmp_word error6(enum minato_reason reason, uint32_t mtu)
 	return (struct icmp_word){ ICMP6_UNREACHABLE, 1, 0 };
 }
 
+/* RFC 5508 REQ-9: where a gateway says nothing, by policy. */
+static bool is_silent(const struct minato *m, uint32_t link)
+{
+	switch (m->link[link].config.role) {
+	case MINATO_ROLE_INSIDE:
+		return !nat_get(host_nat(m))->icmp_to_inside;
+	case MINATO_ROLE_OUTSIDE:
+		return !nat_get(host_nat(m))->icmp_to_outside;
+	case MINATO_ROLE_HOST:
+		break;
+	}
+	return false;
+}
+
 static void send_error(struct minato *m, const struct packet *about,
 		       const struct icmp_word *w, struct reply *r)
 {
 	uint8_t bytes[1280];
 	uint32_t len;
 
-	if (!icmp_may_answer(about) || !may_send_icmp(m))
+	if (!icmp_may_answer(about) || is_silent(m, about->link) ||
+	    !may_send_icmp(m))
 		return;
 	r->kind = MESSAGE_RAW;
 	r->proto = about->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;
@@ -241,12 +256,17 @@ void icmp_out_expired(struct minato *m, const struct packet *about)
 static void send_word(struct minato *m, const struct packet *about,
 		      const struct icmp_word *w)
 {
+	const struct minato_link_config *link = &m->link[about->link].config;
+	struct minato_addr us = about->dst;
 	struct reply r = {
-		.src = &about->dst,
-		.scope = m->link[about->link].config.scope,
+		.src = &us,
+		.scope = link->scope,
 		.link = (uint8_t)about->link,
 	};
 
+	/* A gateway gathers in its own name. */
+	if (link->role != MINATO_ROLE_HOST)
+		route_source(m, link->scope, &about->src, &us);
 	send_error(m, about, w, &r);
 }
 

@@ -6,6 +6,8 @@
  */
 #include "stack/stack.h"
 
+#define HEADROOM 64u /* for the header of another link */
+
 uint32_t minato_lease(struct minato *m, struct minato_extent *where)
 {
 	const uint32_t chunk = chunk_take(&m->payload, MINATO_CHUNK_LARGE);
@@ -17,6 +19,22 @@ uint32_t minato_lease(struct minato *m, struct minato_extent *where)
 	}
 	*where = (struct minato_extent){ chunk_at(&m->payload, chunk),
 					 MINATO_CHUNK_LARGE };
+	return chunk;
+}
+
+uint32_t minato_lease_small(struct minato *m, struct minato_extent *where)
+{
+	const uint32_t chunk = chunk_take(&m->payload, MINATO_CHUNK_SMALL);
+
+	if (chunk == MINATO_CHUNK_NONE) {
+		host_count(m, COUNTER_LEASE_FAILED);
+		*where = (struct minato_extent){ NULL, 0 };
+		return MINATO_CHUNK_NONE;
+	}
+	*where = (struct minato_extent){
+		chunk_at(&m->payload, chunk) + HEADROOM,
+		MINATO_CHUNK_SMALL - HEADROOM
+	};
 	return chunk;
 }
 
@@ -58,12 +76,14 @@ static bool lies_in_chunk(const struct minato *m,
 			  const struct minato_frame *frame)
 {
 	const uint8_t *base;
+	uint32_t size;
 
 	if (frame->chunk == MINATO_CHUNK_NONE)
 		return true;
 	base = chunk_at(&m->payload, frame->chunk);
-	return frame->data >= base && frame->len <= MINATO_CHUNK_LARGE &&
-	       (size_t)(frame->data - base) <= MINATO_CHUNK_LARGE - frame->len;
+	size = chunk_size(frame->chunk);
+	return frame->data >= base && frame->len <= size &&
+	       (size_t)(frame->data - base) <= size - frame->len;
 }
 
 bool input_key(struct minato *m, struct arrival *a, struct port_probe *probe)
@@ -93,13 +113,22 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	const struct link *link;
 
 	a->frame = frame;
+	a->largest = 0;
 	m->counters[COUNTER_RX_FRAMES]++;
 	m->counters[COUNTER_RX_BYTES] += frame->len;
 	check(frame->link < m->link_count);
 	check(lies_in_chunk(m, frame));
 	link = &m->link[frame->link];
-	a->verdict = packet_parse(frame, link->config.type, link->config.mac,
-				  &a->packet);
+	if (link->config.role == MINATO_ROLE_HOST) {
+		a->verdict = packet_parse(frame, link->config.type,
+					  link->config.mac, &a->packet);
+	} else {
+		/* Verified where it turns out to be for us. */
+		struct minato_frame believed = *frame;
+		believed.csum_trusted = true;
+		a->verdict = packet_parse(&believed, link->config.type,
+					  link->config.mac, &a->packet);
+	}
 }
 
 static void input_batch(struct minato *m, const struct minato_frame *frames,
@@ -114,6 +143,8 @@ static void input_batch(struct minato *m, const struct minato_frame *frames,
 		used += input_key(m, &batch[i], &probes[used]);
 	}
 	port_seek(host_table(m), probes, used);
+	if (host_nat(m) != NULL)
+		nat_seek(host_nat(m), probes, used);
 	for (size_t i = 0; i < count; i++) {
 		host_drop(m, deliver_packet(m, &batch[i]));
 		minato_unlease(m, frames[i].chunk);

@@ -25,6 +25,7 @@ int minato_pool_add(struct minato *m, uint32_t link,
 	if (link >= m->link_count ||
 	    m->link[link].config.role != MINATO_ROLE_OUTSIDE)
 		return -EINVAL;
+	pass_forget(m);
 	return nat_pool_add(host_nat(m), link, addr, low, high);
 }
 

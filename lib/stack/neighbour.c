@@ -92,6 +92,7 @@ static void forget(struct minato *m, struct neighbour *n)
 
 	wake_waiting(m, n);
 	messages_clear(m, &n->held);
+	pass_resolved(m, index, NULL);
 	wheel_cancel(&m->wheel, m->sockets_max + index);
 	while (*link != index)
 		link = &at(m, *link)->next;
@@ -235,6 +236,7 @@ static void set_mac(struct minato *m, struct neighbour *n, const uint8_t mac[6],
 		  state == NEIGHBOUR_REACHABLE ? reachable_ns(m) : -1);
 	wake_waiting(m, n);
 	send_held(m, n);
+	pass_resolved(m, index_of(m, n), n->mac);
 }
 
 static bool has_mac(const struct neighbour *n)
@@ -328,6 +330,7 @@ static void fail(struct minato *m, struct neighbour *n)
 	for (uint32_t i = n->held.count; i > 0; i--)
 		host_drop(m, DROP_NEIGHBOUR);
 	messages_clear(m, &n->held);
+	pass_resolved(m, index_of(m, n), NULL);
 	set_state(m, n, NEIGHBOUR_FAILED, FAILED_NS);
 	wake_waiting(m, n);
 }

@@ -332,23 +332,53 @@ static enum made make_next(struct minato *m, struct visit *v, uint32_t n,
 	return MADE_END;
 }
 
-size_t output_frames(struct minato *m, struct minato_time now,
-		     struct minato_frame_out *frames, size_t count)
+/* Writes frames [n, count) of our own as far as some are due; returns n. */
+static uint32_t make_own(struct minato *m, struct visit *v, uint32_t n,
+			 struct minato_frame_out *frames, uint32_t count)
 {
-	struct visit v = { .socket = STACK_NONE };
 	enum made made = MADE_NOTHING;
-	uint32_t n = 0;
 
-	host_advance(m, now);
-	queue_clear(&m->payload, &m->spent);
-	if (m->splitting.count == 0 || m->splitting.gathered == 0)
-		m->gather_used = false;
-	if (count > STACK_OUTPUT_MAX)
-		count = STACK_OUTPUT_MAX;
 	while (n < count && made != MADE_END) {
-		made = make_next(m, &v, n, &frames[n]);
+		made = make_next(m, v, n, &frames[n]);
 		if (made == MADE_FRAME)
 			n++;
 	}
 	return n;
+}
+
+static uint32_t turn_end(uint32_t n, uint32_t count)
+{
+	return count - n > PASS_TURN ? n + PASS_TURN : count;
+}
+
+/* Of a gateway: ours and what is handed on take turns, so that no flow of
+   either keeps the others waiting. */
+static uint32_t make_both(struct minato *m, struct visit *v,
+			  struct minato_frame_out *frames, uint32_t count)
+{
+	uint32_t before, n = 0;
+
+	do {
+		before = n;
+		n = make_own(m, v, n, frames, turn_end(n, count));
+		n = pass_output(m, n, frames, turn_end(n, count));
+	} while (n < count && n != before);
+	return n;
+}
+
+size_t output_frames(struct minato *m, struct minato_time now,
+		     struct minato_frame_out *frames, size_t count)
+{
+	struct visit v = { .socket = STACK_NONE };
+
+	host_advance(m, now);
+	queue_clear(&m->payload, &m->spent);
+	pass_spent(m);
+	if (m->splitting.count == 0 || m->splitting.gathered == 0)
+		m->gather_used = false;
+	if (count > STACK_OUTPUT_MAX)
+		count = STACK_OUTPUT_MAX;
+	if (host_nat(m) != NULL)
+		return make_both(m, &v, frames, (uint32_t)count);
+	return make_own(m, &v, 0, frames, (uint32_t)count);
 }

@@ -28,6 +28,27 @@ static const struct address *find_address(const struct minato *m, uint8_t scope,
 	return NULL;
 }
 
+/* What nat must know: who is behind an inside link. */
+static void inside_add(struct minato *m, uint32_t link,
+		       const struct minato_addr *prefix, uint32_t len)
+{
+	pass_forget(m);
+	if (m->link[link].config.role == MINATO_ROLE_INSIDE &&
+	    !addr_is_link_local(prefix))
+		nat_inside_add(host_nat(m), m->link[link].config.scope, prefix,
+			       (uint8_t)len);
+}
+
+static void inside_remove(struct minato *m, uint32_t link,
+			  const struct minato_addr *prefix, uint32_t len)
+{
+	pass_forget(m);
+	if (m->link[link].config.role == MINATO_ROLE_INSIDE &&
+	    !addr_is_link_local(prefix))
+		nat_inside_remove(host_nat(m), m->link[link].config.scope,
+				  prefix, (uint8_t)len);
+}
+
 int minato_address_add(struct minato *m, uint32_t link,
 		       const struct minato_addr *addr, uint32_t prefix_len)
 {
@@ -46,6 +67,7 @@ int minato_address_add(struct minato *m, uint32_t link,
 		.link = (uint8_t)link,
 		.scope = m->link[link].config.scope,
 	};
+	inside_add(m, link, addr, prefix);
 	return 0;
 }
 
@@ -60,6 +82,7 @@ int minato_address_remove(struct minato *m, uint32_t link,
 	a = find_address(m, m->link[link].config.scope, addr);
 	if (a == NULL || a->link != link)
 		return -EADDRNOTAVAIL;
+	inside_remove(m, link, addr, a->prefix);
 	at = (uint32_t)(a - m->address);
 	m->address_count--;
 	memmove(&m->address[at], &m->address[at + 1],
@@ -95,6 +118,7 @@ int minato_route_add(struct minato *m, const struct minato_addr *prefix,
 	if (m->route_count == m->routes_max)
 		return -ENOSPC;
 	routes_of(m)[m->route_count++] = r;
+	inside_add(m, link, prefix, len);
 	return 0;
 }
 
@@ -178,10 +202,10 @@ static bool same_family_prefix(const struct minato_addr *to,
 	       addr_in_prefix(to, prefix, len);
 }
 
-bool route_find(const struct minato *m, uint8_t scope, uint32_t link,
-		const struct minato_addr *to, struct next_hop *out)
+static int search(const struct minato *m, struct search s,
+		  const struct minato_addr *to)
 {
-	struct search s = { scope, link, -1, out };
+	struct next_hop *out = s.out;
 
 	for (uint32_t i = 0; i < m->address_count; i++) {
 		const struct address *a = &m->address[i];
@@ -201,12 +225,30 @@ bool route_find(const struct minato *m, uint8_t scope, uint32_t link,
 								   *to };
 		}
 	}
+	return s.best;
+}
+
+int route_longest(const struct minato *m, uint8_t scope,
+		  const struct minato_addr *to, struct next_hop *out)
+{
+	const struct search s = { scope, STACK_LINK_ANY, -1, out };
+	const int best = search(m, s, to);
+
+	return best >= 0 && minato_addr_is4(to) ? best - 96 : best;
+}
+
+bool route_find(const struct minato *m, uint8_t scope, uint32_t link,
+		const struct minato_addr *to, struct next_hop *out)
+{
+	const struct search s = { scope, link, -1, out };
+	const int best = search(m, s, to);
+
 	/* An answer to a packet goes where it came from, if need be. */
-	if (s.best < 0 && link != STACK_LINK_ANY && link < m->link_count) {
+	if (best < 0 && link != STACK_LINK_ANY && link < m->link_count) {
 		*out = (struct next_hop){ link, *to };
 		return m->link[link].config.type == MINATO_LINK_IP;
 	}
-	return s.best >= 0;
+	return best >= 0;
 }
 
 /* Leading bits that two addresses share. */

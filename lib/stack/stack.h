@@ -13,6 +13,7 @@
  *        +--> udp.c      datagram into a queue          |
  *        +--> icmp_in.c  errors, echo, discovery        |
  *        +--> fragment_in.c  gathers, then delivers     |
+ *        +--> pass.c     neither for us nor from us ----+  pass_queue.c
  *        +--> icmp_out.c errors and RSTs, limited ------+  control messages
  *
  * Nothing here transmits while a frame arrives: what is owed is a mark on a
@@ -76,6 +77,14 @@
 #define STACK_DATAGRAM_BUFFER (1u << 20) /* default, bytes of chunks */
 #define STACK_TTL 64u
 #define STACK_NARROW_MAX 64u /* paths narrower than their link; oldest goes */
+#define PASS_QUEUE 1024u /* frames handed on, of a link; newest dropped */
+#define PASS_TURN 32u	 /* of them, before sockets have as many */
+#define PASS_WAYS 4096u	 /* next hops remembered, by a hash; newest stays */
+#define PASS_SOURCES 1024u /* senders found to be where they are, likewise */
+#define PASS_PARKED 256u /* frames that wait for a MAC; newest dropped */
+#define PASS_PARKED_EACH 16u /* for the same one */
+#define PASS_SYNS 4096u /* SYNs held in silence; oldest dropped */
+#define PASS_IDS 4096u	/* counters of identifications */
 
 /* --- Sockets ------------------------------------------------------------ */
 
@@ -328,6 +337,14 @@ struct lease {
 	X(REASSEMBLY_SPOILT, "reassembly_spoilt")   /* by an overlap */        \
 	X(FRAGMENTED, "fragmented")		    /* packets that we cut */  \
 	X(FRAGMENTS_OUT, "fragments_out")                                      \
+	X(PASSED, "passed") /* packets handed on */                            \
+	X(PASSED_ROUTED, "passed_routed") /* of them between insides */        \
+	X(PASS_COPIED, "pass_copied") /* of them into another chunk */         \
+	X(PASS_CUT, "pass_cut") /* of them into fragments */                   \
+	X(SYN_HELD, "syn_held") /* unsolicited, in silence */                  \
+	X(SYN_MET, "syn_met") /* and met by one of ours */                     \
+	X(SYN_ANSWERED, "syn_answered") /* or refused after that */            \
+	X(SYN_VICTIM, "syn_victim") /* gave way */                             \
 	X(NEIGHBOUR_FAILED, "neighbour_failed")                                \
 	X(NEIGHBOUR_FULL, "neighbour_full")                                    \
 	X(ADDRESS_CONFLICT, "address_conflict") /* another has our address */  \
@@ -410,6 +427,7 @@ struct reassembly {
 	uint32_t chunk;	    /* MINATO_CHUNK_NONE: spoilt, waits for its end */
 	uint32_t total;	    /* bytes of the whole; 0: not yet known */
 	uint32_t have, end; /* bytes that are here; behind the last of them */
+	uint32_t largest;   /* IP bytes of a fragment */
 	struct minato_time until;
 	/* Of the first fragment: */
 	bool answerable; /* by an ICMP error, which quotes the header */
@@ -434,6 +452,79 @@ struct narrow {
 	struct minato_time until;
 };
 
+/* --- A gateway: what is handed on ---------------------------------------- */
+
+enum passed_how {
+	PASSED_WHOLE,
+	PASSED_SPLIT, /* a super-segment for a link that takes none */
+	PASSED_CUT,   /* longer than the link takes: into fragments */
+};
+/* A frame on its way out, ready where it lies but for what `how` says. */
+struct passed {
+	uint32_t chunk;	    /* a reference is held */
+	uint32_t len;	    /* bytes of the frame */
+	uint32_t id;	    /* PASSED_CUT */
+	uint16_t offset;    /* of the frame in the chunk */
+	uint16_t header_len; /* link, IP and transport */
+	uint16_t gso_size;
+	uint16_t csum_start; /* 0: complete */
+	uint16_t piece;	    /* PASSED_CUT: IP bytes of one */
+	uint8_t csum_offset;
+	uint8_t gso;	    /* enum minato_gso */
+	uint8_t how;	    /* enum passed_how */
+	uint8_t link_header_len;
+};
+/* A ring of positions: [freed, sent) are in frames handed out, [sent, tail)
+   wait. */
+struct pass_queue {
+	uint32_t freed, sent, tail;
+	uint32_t next; /* packet or byte of the frame at `sent` */
+	struct passed ring[PASS_QUEUE];
+};
+struct parked {
+	struct passed frame;
+	uint32_t neighbour;
+	uint32_t link;
+};
+/* A next hop, with its MAC. Good while the generation is m's and the time is
+   not over: who uses a neighbour must say so now and then. */
+struct pass_way {
+	struct minato_addr to;
+	int64_t until_ns;
+	uint32_t generation;
+	uint8_t scope, link;
+	uint8_t mac[6];
+};
+/* A sender of which all that check_source asks is known to hold. */
+struct pass_source {
+	struct minato_addr addr;
+	uint32_t generation;
+	uint32_t link;
+};
+/* RFC 5382 REQ-4: the beginning of an unsolicited SYN, enough to answer it. */
+#define PASS_QUOTE 60u /* IPv6 and TCP header; or IPv4 with few options */
+struct held_syn {
+	int64_t until_ns;
+	struct minato_addr local, remote;
+	uint16_t local_port, remote_port;
+	uint8_t link, len; /* of the quote; 0: over */
+	uint8_t quote[PASS_QUOTE];
+};
+struct passing {
+	uint32_t waiting; /* frames in all queues */
+	uint32_t parked_count;
+	uint32_t generation; /* of addresses, routes, neighbours */
+	uint64_t syn_head, syn_tail; /* positions in a ring */
+	struct hash_secret secret; /* of the tables below, and of ids */
+	uint16_t ids[PASS_IDS];
+	struct parked parked[PASS_PARKED];
+	struct pass_way way[PASS_WAYS];
+	struct pass_source source[PASS_SOURCES];
+	struct held_syn syn[PASS_SYNS];
+	uint32_t syn_of[PASS_SYNS]; /* by hash: the last one's position */
+	struct pass_queue queue[MINATO_LINKS_MAX];
+};
+
 struct reservation {
 	uint64_t socket; /* handle; 0 = none open */
 	uint32_t count;
@@ -449,6 +540,7 @@ struct minato {
 	/* Offsets from here to arrays. */
 	int64_t table;	     /* struct port_table */
 	int64_t nat;	     /* struct nat; 0: nothing is handed on */
+	int64_t passing;     /* struct passing; likewise */
 	int64_t generations; /* uint32_t of each socket; odd = live */
 	int64_t routes;
 	int64_t buckets; /* uint32_t: neighbours by hash */
@@ -509,6 +601,10 @@ static inline struct nat *host_nat(const struct minato *m)
 {
 	return m->nat != 0 ? host_at(m, m->nat) : NULL;
 }
+static inline struct passing *host_passing(const struct minato *m)
+{
+	return m->passing != 0 ? host_at(m, m->passing) : NULL;
+}
 static inline struct tcp_env host_env(struct minato *m)
 {
 	return (struct tcp_env){ &m->tcp, &m->payload, m->now };
@@ -545,6 +641,9 @@ struct arrival {
 	const struct port_probe *probe; /* of the key, sought */
 	const struct minato_frame *frame;
 	enum drop verdict; /* of the parser */
+	/* Put together from fragments: IP bytes of the largest. The frame is
+	   what they carried, without headers. Else 0. */
+	uint32_t largest;
 };
 /* Fills in the key of a packet that the parser took. True when there is one:
    its probe, which the arrival borrows, is to be sought before delivery. */
@@ -562,6 +661,90 @@ void input_frames(struct minato *m, struct minato_time now,
 void deliver_learn(struct minato *m, const struct packet *p);
 /* To whom it belongs. Returns DROP_NONE or why nobody has it. */
 enum drop deliver_packet(struct minato *m, const struct arrival *a);
+
+/* --- pass.c, pass_icmp.c: packets for others ------------------------------ */
+
+/*
+ * A packet that came by a link of a gateway: handed on, dropped, or *ours: to
+ * be delivered here, its ends are in order. `a->frame` is rewritten in place
+ * where it lies in a chunk.
+ */
+enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours);
+/* Its checksums hold, which nobody has looked at for a packet that may be
+   handed on. DROP_NONE or the drop. */
+enum drop pass_verify(const struct arrival *a);
+/* An address of ours, or of a pool, seen from this link of a gateway. */
+bool pass_is_ours(const struct minato *m, uint32_t link,
+		  const struct minato_addr *a);
+/* The same for an ICMP message without identifier. */
+enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours);
+/* Who is behind an inside: is `to` reached there from this link? */
+bool pass_between(const struct minato *m, const struct packet *p,
+		  uint8_t *scope);
+/*
+ * Sends the packet on with these ends to that scope: hop limit, size, next
+ * hop, queue. `inner`: of an ICMP error, what it quotes is restored to
+ * `embedded`. Errors of ours are about the packet as it came.
+ */
+struct onward {
+	struct rewrite to;
+	uint8_t scope;
+	const struct packet *inner;
+	struct rewrite embedded;
+};
+enum drop pass_onward(struct minato *m, const struct arrival *a,
+		      struct onward *o);
+/* The same for one that keeps its ends, between insides. */
+enum drop pass_routed(struct minato *m, const struct arrival *a,
+		      uint8_t scope);
+/* Error of ours about a packet that goes no further, from the address by
+   which its sender knows us. */
+void pass_refuse(struct minato *m, const struct packet *p,
+		 enum minato_reason reason, uint32_t mtu);
+
+/* --- pass_way.c: from where, and where to --------------------------------- */
+
+void pass_init(struct minato *m, const struct hash_key *key);
+/* Addresses, routes or neighbours are others now. */
+void pass_forget(struct minato *m);
+/* May such a source come by that link? (RFC 2827 on the inside.) */
+enum drop pass_from(struct minato *m, const struct packet *p);
+enum pass_reach {
+	PASS_REACHED, /* *path is written */
+	PASS_WAIT,    /* its link is; *neighbour is asked for its MAC */
+	PASS_NO_ROUTE,
+	PASS_NO_NEIGHBOUR,
+};
+enum pass_reach pass_way(struct minato *m, uint8_t scope,
+			 const struct minato_addr *to, struct path *path,
+			 uint32_t *neighbour);
+/* Identification for `count` packets to come (RFC 6864 4.3). */
+uint16_t pass_id(struct minato *m, const struct minato_addr *src,
+		 const struct minato_addr *dst, uint32_t count);
+
+/* --- pass_queue.c: frames that are handed on ------------------------------ */
+
+/* Takes the frame's reference over, also where the queue is full. */
+enum drop pass_append(struct minato *m, uint32_t link,
+		      const struct passed *frame);
+/* The same, until the neighbour's MAC is there. */
+enum drop pass_park(struct minato *m, uint32_t link,
+		    const struct passed *frame, uint32_t neighbour);
+/* Of a neighbour: its MAC, or NULL: none is to be had. */
+void pass_resolved(struct minato *m, uint32_t neighbour, const uint8_t *mac);
+/* At the begin of an output: what the last one handed out is given back. */
+void pass_spent(struct minato *m);
+/* Writes frames [n, count) as far as some wait; returns the new n. */
+uint32_t pass_output(struct minato *m, uint32_t n,
+		     struct minato_frame_out *frames, uint32_t count);
+
+/* --- pass_syn.c: unsolicited SYNs (RFC 5382 REQ-4) ------------------------ */
+
+/* Keeps it in silence. */
+enum drop pass_syn_hold(struct minato *m, const struct arrival *a);
+/* Answers those whose time is over, unless nat knows of the flow. */
+void pass_syn_expire(struct minato *m);
+struct minato_time pass_syn_deadline(const struct minato *m);
 
 /* --- fragment_in.c: packets put together from fragments ------------------ */
 
@@ -843,6 +1026,10 @@ struct next_hop {
 /* `link`: only there, or STACK_LINK_ANY. False: no route. */
 bool route_find(const struct minato *m, uint8_t scope, uint32_t link,
 		const struct minato_addr *to, struct next_hop *out);
+/* The length of the longest prefix of the scope that `to` is in, of 128, its
+   own family's (0: a default), with *out; or -1. */
+int route_longest(const struct minato *m, uint8_t scope,
+		  const struct minato_addr *to, struct next_hop *out);
 /* The source address of ours for packets to `to`. False: none of its family. */
 bool route_source(const struct minato *m, uint8_t scope,
 		  const struct minato_addr *to, struct minato_addr *out);

@@ -132,7 +132,7 @@ static inline uint64_t change_ends4(uint8_t *ip, const struct rewrite *to)
 /* Returns what the pseudo header changed by. */
 static inline uint64_t rewrite_ip4(uint8_t *ip, const struct rewrite *to)
 {
-	const uint64_t ends = change_ends4(ip, to);
+	const uint64_t ends = to->same_ends ? 0 : change_ends4(ip, to);
 	const uint8_t life[2] = { to->hop_limit, ip[IP4_TTL + 1] };
 	uint64_t change = ends;
 
@@ -235,11 +235,13 @@ void rewrite_packet(uint8_t *ip, const struct packet *p, bool partial,
 	uint64_t ends;
 
 	if (p->is6) {
-		ends = change_ends6(ip, to);
+		ends = to->same_ends ? 0 : change_ends6(ip, to);
 		ip[IP6_HOP_LIMIT] = to->hop_limit;
 	} else {
 		ends = rewrite_ip4(ip, to);
 	}
+	if (to->same_ends)
+		return;
 	if (p->type == PACKET_FRAGMENT) {
 		if (p->fragment_offset != 0)
 			return;

@@ -66,7 +66,11 @@
 	X(TCP_FLAGS, "drop_tcp_flags") /* meaningless ones */		\
 	X(TCP_TIMESTAMP, "drop_tcp_timestamp") /* RFC 7323 3.2 */	\
 	X(TCP_CLOSED, "drop_tcp_closed") /* data after close */		\
-	X(DUPLICATE_CALL, "drop_duplicate_call") /* SYN of a held call */
+	X(DUPLICATE_CALL, "drop_duplicate_call") /* SYN of a held call */\
+	X(SPOOFED, "drop_spoofed") /* its source is not behind that link */\
+	X(NAT, "drop_nat") /* a gateway's: nat_* say why */		\
+	X(GSO, "drop_gso") /* a run that is none, to be handed on */	\
+	X(PASS_QUEUE, "drop_pass_queue") /* the link's is full */
 
 enum drop {
 #define X(name, text) DROP_##name,
@@ -364,6 +368,7 @@ uint32_t ra_build(const struct ra *r, const struct minato_addr *src,
 struct rewrite {
 	struct minato_addr src, dst; /* of the packet's own family */
 	uint16_t src_port, dst_port;
+	bool same_ends; /* all of the above is not looked at: they stay */
 	uint8_t hop_limit;
 	bool new_id; /* IPv4: `id` is its identification from now on */
 	uint16_t id;
@@ -388,6 +393,22 @@ bool rewrite_embedded_holds(const struct packet *inner);
  */
 void rewrite_embedded(uint8_t *icmp, const struct packet *outer,
 		      const struct packet *inner, const struct rewrite *to);
+
+/* --- cut.c: a packet into fragments --------------------------------------- */
+
+/*
+ * One fragment of the packet in `frame` (one extent, link header first, the
+ * transport checksum complete): the stretch from byte `offset` (a multiple of
+ * 8) of what its IP header is before, in at most `mtu` bytes of IP. Writes its
+ * headers to `header` (room for link_header_len + 68 bytes), and both extents
+ * to `out`. IPv4 options that are not to be copied stand in the first alone
+ * (RFC 791 3.1); `id` is of IPv6, IPv4's is the packet's own. Returns the
+ * offset of the next fragment, or 0: that was the last.
+ */
+uint32_t cut_fragment(const struct minato_extent *frame,
+		      uint32_t link_header_len, uint32_t mtu, uint32_t offset,
+		      uint32_t id, uint8_t *header,
+		      struct minato_extent out[2]);
 
 /* --- split.c: the software splitter ------------------------------------- */
 

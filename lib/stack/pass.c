@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What comes by a link of a gateway and is not for us goes on to another link.
+ *
+ *   from where? -> a session? ----------------------> nat: with which ends?
+ *                  whose address? -> an inside's: as it is      |
+ *                       | ours                                  v
+ *                       v                        onward: hop limit, next hop,
+ *                  to ourselves                  size, rewritten where it lies
+ *
+ * Nothing is looked at that handing on does not need: a transport checksum is
+ * verified only of what is for ourselves, or is answered by us.
+ */
+#include "stack/stack.h"
+
+#include <string.h>
+
+/* --- whose it is --- */
+
+static enum minato_role role_of(const struct minato *m, uint32_t link)
+{
+	return m->link[link].config.role;
+}
+
+/*
+ * An address of the packet's own side first: another side may have the same
+ * (RFC 4787 REQ-7). From outside nobody reaches what we are called inside.
+ */
+static enum nat_whose whose_is(const struct minato *m, uint32_t link,
+			       const struct minato_addr *a)
+{
+	const bool inside = role_of(m, link) == MINATO_ROLE_INSIDE;
+	const uint8_t scope = m->link[link].config.scope;
+	enum nat_whose whose = NAT_OTHERS;
+
+	for (uint32_t i = 0; i < m->address_count; i++) {
+		const struct address *ours = &m->address[i];
+		if (!minato_addr_equal(&ours->addr, a))
+			continue;
+		if (ours->scope == scope)
+			return inside ? NAT_OURS : NAT_OUTSIDE;
+		if (inside)
+			whose = role_of(m, ours->link) == MINATO_ROLE_OUTSIDE ?
+					NAT_OUTSIDE :
+					NAT_OURS;
+	}
+	if (whose == NAT_OTHERS && nat_pool_has(host_nat(m), UINT32_MAX, a))
+		return NAT_OUTSIDE;
+	return whose;
+}
+
+bool pass_is_ours(const struct minato *m, uint32_t link,
+		  const struct minato_addr *a)
+{
+	return whose_is(m, link, a) != NAT_OTHERS;
+}
+
+bool pass_between(const struct minato *m, const struct packet *p,
+		  uint8_t *scope)
+{
+	struct next_hop best = { STACK_LINK_ANY, p->dst };
+	int length = 0; /* a default is none of an inside */
+
+	if (role_of(m, p->link) != MINATO_ROLE_INSIDE ||
+	    (p->is6 && addr_is_link_local(&p->dst)))
+		return false;
+	for (uint32_t i = 0; i < m->link_count; i++) {
+		const struct minato_link_config *c = &m->link[i].config;
+		struct next_hop hop = best;
+		int found;
+		if (c->role != MINATO_ROLE_INSIDE)
+			continue;
+		found = route_longest(m, c->scope, &p->dst, &hop);
+		if (found <= length)
+			continue;
+		length = found;
+		best = hop;
+		*scope = c->scope;
+	}
+	/* A neighbour of the sender's own is none of ours to reach: who asks
+	   us for such an address means the outside's (RFC 4787 REQ-7). */
+	return length > 0 && !(best.link == p->link &&
+			       minato_addr_equal(&best.addr, &p->dst));
+}
+
+/* --- verdicts --- */
+
+enum drop pass_verify(const struct arrival *a)
+{
+	if (a->largest != 0 || a->frame->csum_trusted || a->frame->csum_partial)
+		return DROP_NONE;
+	return packet_verify(&a->packet);
+}
+
+void pass_refuse(struct minato *m, const struct packet *p,
+		 enum minato_reason reason, uint32_t mtu)
+{
+	struct minato_addr us;
+
+	if (route_source(m, m->link[p->link].config.scope, &p->src, &us))
+		icmp_out_error(m, p, reason, mtu, &us);
+}
+
+static enum drop expire(struct minato *m, const struct packet *p)
+{
+	pass_refuse(m, p, MINATO_REASON_TIME_EXCEEDED, 0);
+	return DROP_HOP_LIMIT;
+}
+
+static bool opens_flow(const struct packet *p)
+{
+	if (p->type == PACKET_TCP)
+		return (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) ==
+		       TCP_SYN;
+	if (p->type == PACKET_UDP)
+		return true;
+	return p->icmp_type == (p->is6 ? ICMP6_ECHO : ICMP4_ECHO);
+}
+
+/* A packet between two insides: nothing but its hop limit changes. */
+enum drop pass_routed(struct minato *m, const struct arrival *a, uint8_t scope)
+{
+	const struct packet *p = &a->packet;
+	struct onward o = {
+		.to = { .src = p->src, .dst = p->dst, .same_ends = true },
+		.scope = scope,
+	};
+	const enum drop drop = pass_onward(m, a, &o);
+
+	if (drop == DROP_NONE)
+		host_count(m, COUNTER_PASSED_ROUTED);
+	return drop;
+}
+
+static enum drop pass_translated(struct minato *m, const struct arrival *a,
+				 const struct nat_way *way)
+{
+	struct onward o = {
+		.to = { .src = way->src.addr,
+			.dst = way->dst.addr,
+			.src_port = way->src.port,
+			.dst_port = way->dst.port,
+			.same_ends = way->same },
+		.scope = way->scope,
+	};
+
+	return pass_onward(m, a, &o);
+}
+
+/* We answer it, so it must have come whole. */
+static enum drop answer(struct minato *m, const struct arrival *a,
+			enum nat_verdict verdict, enum nat_whose whose)
+{
+	const enum drop bad = pass_verify(a);
+
+	if (bad != DROP_NONE)
+		return bad;
+	if (verdict == NAT_WAIT_SYN)
+		return pass_syn_hold(m, a);
+	if (whose != NAT_OTHERS)
+		return closed_refuse(m, a);
+	/* Not in the name of who is behind us (RFC 6092 3.3.1). */
+	pass_refuse(m, &a->packet, MINATO_REASON_PROHIBITED, 0);
+	return DROP_CLOSED;
+}
+
+static enum drop unreachable(struct minato *m, const struct packet *p,
+			     const struct nat_way *way)
+{
+	pass_refuse(m, p,
+		    !p->is6 && way->icmp_code == 1 ? MINATO_REASON_HOST :
+						     MINATO_REASON_PROHIBITED,
+		    0);
+	return DROP_NAT;
+}
+
+static enum drop ask_nat(struct minato *m, const struct arrival *a,
+			 enum nat_whose whose, bool *ours)
+{
+	const struct packet *p = &a->packet;
+	const struct nat_packet packet = {
+		.inside = role_of(m, p->link) == MINATO_ROLE_INSIDE,
+		.whose = (uint8_t)whose,
+		.tcp_flags = p->type == PACKET_TCP ? p->tcp.flags : 0,
+		.opens = opens_flow(p),
+	};
+	struct nat_way way;
+	const enum nat_verdict verdict =
+		nat_packet(host_nat(m), a->probe, &packet, &way);
+
+	switch (verdict) {
+	case NAT_HOST:
+		*ours = whose != NAT_OTHERS;
+		return DROP_NOT_OURS;
+	case NAT_PASS:
+		return pass_translated(m, a, &way);
+	case NAT_DROP:
+		return DROP_NAT;
+	case NAT_CLOSED:
+	case NAT_WAIT_SYN:
+		return answer(m, a, verdict, whose);
+	case NAT_UNREACHABLE:
+		return unreachable(m, p, &way);
+	}
+	return DROP_NAT;
+}
+
+static bool has_session(const struct minato *m, const struct arrival *a)
+{
+	struct port_tuple_ref ref;
+
+	return port_tuple_sought(host_table(m), a->probe, &ref, NULL) &&
+	       ref.class == NAT_CLASS_SESSION;
+}
+
+/* --- by what is known of it --- */
+
+static enum drop pass_flow(struct minato *m, const struct arrival *a,
+			   bool *ours)
+{
+	const struct packet *p = &a->packet;
+	enum nat_whose whose = NAT_OTHERS;
+	uint8_t scope;
+
+	if (has_session(m, a))
+		return ask_nat(m, a, whose, ours);
+	whose = whose_is(m, p->link, &p->dst);
+	if (whose == NAT_OTHERS) {
+		/* Before anything is made for it. */
+		if (p->hop_limit <= 1)
+			return expire(m, p);
+		if (p->is6 && (addr_is_link_local(&p->src) ||
+			       addr_is_link_local(&p->dst)))
+			return DROP_NOT_OURS;
+		if (pass_between(m, p, &scope))
+			return pass_routed(m, a, scope);
+	}
+	return ask_nat(m, a, whose, ours);
+}
+
+/* A fragment tells neither ports nor session: only where it is addressed. */
+static enum drop pass_fragment(struct minato *m, const struct arrival *a)
+{
+	const struct packet *p = &a->packet;
+	uint8_t scope;
+
+	if (whose_is(m, p->link, &p->dst) != NAT_OTHERS)
+		return fragment_in_arrive(m, a);
+	if (p->hop_limit <= 1)
+		return expire(m, p);
+	if (p->is6 &&
+	    (addr_is_link_local(&p->src) || addr_is_link_local(&p->dst)))
+		return DROP_NOT_OURS;
+	if (pass_between(m, p, &scope))
+		return pass_routed(m, a, scope);
+	/* IPv4 from outside for none of ours: it would fill a place. */
+	if (!p->is6 && role_of(m, p->link) == MINATO_ROLE_OUTSIDE)
+		return DROP_NOT_OURS;
+	return fragment_in_arrive(m, a);
+}
+
+/* Neither TCP, UDP nor ICMP: there is nothing to tell flows apart by. */
+static enum drop pass_other(struct minato *m, const struct arrival *a,
+			    bool *ours)
+{
+	const struct packet *p = &a->packet;
+	uint8_t scope;
+
+	*ours = whose_is(m, p->link, &p->dst) != NAT_OTHERS;
+	if (*ours)
+		return DROP_NONE;
+	if (p->hop_limit <= 1)
+		return expire(m, p);
+	return pass_between(m, p, &scope) ? pass_routed(m, a, scope) :
+					    DROP_IP_PROTOCOL;
+}
+
+/* To one host, and not to many: those go no further (RFC 1812 5.3.5). */
+static enum drop check_to(const struct minato *m, const struct packet *p)
+{
+	if (addr_is_multicast(&p->dst))
+		return DROP_MULTICAST;
+	if (!p->to_us_mac || route_is_broadcast(m, p->link, &p->dst))
+		return DROP_BROADCAST;
+	if (minato_addr_is_any(&p->dst) || addr_is_loopback(&p->dst))
+		return DROP_IP_DESTINATION;
+	return DROP_NONE;
+}
+
+enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours)
+{
+	const struct packet *p = &a->packet;
+	enum drop drop = pass_from(m, p);
+
+	*ours = false;
+	if (drop == DROP_NONE)
+		drop = check_to(m, p);
+	if (drop != DROP_NONE)
+		return drop;
+	switch (p->type) {
+	case PACKET_TCP:
+	case PACKET_UDP:
+		return pass_flow(m, a, ours);
+	case PACKET_ICMP4:
+	case PACKET_ICMP6:
+		return a->key.proto != 0 ? pass_flow(m, a, ours) :
+					   pass_icmp(m, a, ours);
+	case PACKET_FRAGMENT:
+		return pass_fragment(m, a);
+	case PACKET_OTHER:
+		return pass_other(m, a, ours);
+	case PACKET_ARP:
+		break;
+	}
+	return DROP_ETHERTYPE;
+}

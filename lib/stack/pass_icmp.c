@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ICMP errors about packets that were handed on (RFC 5508 REQ-3 to REQ-7, RFC
+ * 7857 7): the packet inside gets back the ends that its sender knows, and the
+ * error goes to him. Nothing is refreshed or ended by one.
+ */
+#include "stack/stack.h"
+
+#include <string.h>
+
+/*
+ * RFC 5508 REQ-10: unreachable, time exceeded and parameter problem. Redirects
+ * speak of routers on one's own link, source quench is no more (RFC 6633).
+ */
+static bool is_error(const struct packet *p)
+{
+	if (p->is6)
+		return p->icmp_type >= ICMP6_UNREACHABLE &&
+		       p->icmp_type <= ICMP6_PARAMETER;
+	return p->icmp_type == ICMP4_UNREACHABLE ||
+	       p->icmp_type == ICMP4_TIME_EXCEEDED ||
+	       p->icmp_type == ICMP4_PARAMETER;
+}
+
+/* The packet inside, as if it came back. */
+static struct port_key key_of(const struct minato *m, const struct packet *p,
+			      const struct packet *inner)
+{
+	return (struct port_key){
+		.local = inner->src,
+		.remote = inner->dst,
+		.local_port = inner->src_port,
+		.remote_port = inner->dst_port,
+		.scope = m->link[p->link].config.scope,
+		.face = (uint8_t)p->link,
+		.proto = inner->ip_proto == IP_PROTO_ICMP6 ? MINATO_ICMP :
+							     inner->ip_proto,
+	};
+}
+
+static enum drop restore(struct minato *m, const struct arrival *a,
+			 const struct packet *inner, const struct nat_way *way,
+			 bool inside)
+{
+	const struct packet *p = &a->packet;
+	struct onward o = {
+		.to = { .src = p->src,
+			.dst = way->dst.addr,
+			.same_ends = way->same },
+		.scope = way->scope,
+		.inner = way->same ? NULL : inner,
+		.embedded = { .src = way->dst.addr,
+			      .dst = way->src.addr,
+			      .src_port = way->dst.port,
+			      .dst_port = way->src.port },
+	};
+
+	/* REQ-3 a: a damaged header inside names nobody. */
+	if (!rewrite_embedded_holds(inner))
+		return DROP_IP_CHECKSUM;
+	/* REQ-5 c: outside nobody knows who inside says so. */
+	if (inside && !way->same)
+		o.to.src = way->src.addr;
+	return pass_onward(m, a, &o);
+}
+
+static enum drop pass_error(struct minato *m, const struct arrival *a,
+			    bool *ours)
+{
+	const struct packet *p = &a->packet;
+	const bool inside = m->link[p->link].config.role == MINATO_ROLE_INSIDE;
+	const bool to_us = pass_is_ours(m, p->link, &p->dst);
+	enum drop drop = pass_verify(a); /* REQ-3 */
+	struct packet inner;
+	struct port_key key;
+	struct nat_way way;
+
+	if (drop != DROP_NONE)
+		return drop;
+	if (!packet_parse_embedded(p, &inner))
+		return DROP_ICMP_HEADER;
+	key = key_of(m, p, &inner);
+	switch (nat_error(host_nat(m), &key, inside, &way)) {
+	case NAT_PASS:
+		return restore(m, a, &inner, &way, inside);
+	case NAT_HOST:
+		*ours = to_us;
+		return DROP_NOT_OURS;
+	case NAT_DROP:
+	case NAT_CLOSED:
+	case NAT_WAIT_SYN:
+	case NAT_UNREACHABLE:
+		break;
+	}
+	return DROP_NAT;
+}
+
+enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours)
+{
+	const struct packet *p = &a->packet;
+	const bool to_us = pass_is_ours(m, p->link, &p->dst);
+	uint8_t scope;
+
+	if (!to_us && pass_between(m, p, &scope))
+		return pass_routed(m, a, scope);
+	if (is_error(p))
+		return pass_error(m, a, ours);
+	*ours = to_us;
+	return DROP_ICMP_TYPE;
+}
