@@ -5,13 +5,12 @@
 #include <errno.h>
 #include <string.h>
 
-struct nat {
-	struct nat_limits limits;
-	int64_t table; /* from here */
-	struct minato_time now;
-	struct minato_nat options;
-	uint64_t counters[NAT_COUNTER_COUNT];
-};
+#define LINE 64u
+#define MS_PER_S 1000u
+#define TIMER_MAX_S (30u * 24 * 3600)
+#define REST_MAX_S (7u * 24 * 3600)
+
+/* --- options ------------------------------------------------------------- */
 
 void minato_nat_init(struct minato_nat *nat)
 {
@@ -36,46 +35,230 @@ void minato_nat_init(struct minato_nat *nat)
 	};
 }
 
-size_t nat_bytes(const struct nat_limits *limits)
+static bool timer_valid(uint32_t s, uint32_t least)
 {
-	(void)limits;
-	return (sizeof(struct nat) + 63) & ~(size_t)63;
+	return s >= least && s <= TIMER_MAX_S;
 }
 
+/* The least values: RFC 4787 REQ-5, RFC 5382 REQ-5 and REQ-4, RFC 5508 REQ-2,
+   RFC 7857 2. */
+static bool timers_valid(const struct minato_nat *o)
+{
+	return timer_valid(o->udp_s, 120) && o->udp_short_s <= TIMER_MAX_S &&
+	       timer_valid(o->tcp_established_s, 7440) &&
+	       timer_valid(o->tcp_opening_s, 240) &&
+	       timer_valid(o->tcp_closing_s, 240) &&
+	       timer_valid(o->tcp_reset_s, 240) && timer_valid(o->icmp_s, 60) &&
+	       (o->unsolicited_syn_s == 0 ||
+		timer_valid(o->unsolicited_syn_s, 6)) &&
+	       o->rest_s <= REST_MAX_S && o->rests_max <= NAT_RESTS_LIMIT;
+}
+
+static void apply(struct nat *n)
+{
+	const struct minato_nat *o = &n->options;
+	const uint32_t seconds[NAT_TIMERS] = {
+		[NAT_TIMER_UDP] = o->udp_s,
+		[NAT_TIMER_SHORT] = o->udp_short_s != 0 ? o->udp_short_s :
+							  o->udp_s,
+		[NAT_TIMER_ICMP] = o->icmp_s,
+		[NAT_TIMER_OPENING] = o->tcp_opening_s,
+		[NAT_TIMER_OPEN] = o->tcp_established_s,
+		[NAT_TIMER_CLOSING] = o->tcp_closing_s,
+		[NAT_TIMER_RESET] = o->tcp_reset_s,
+	};
+
+	for (uint32_t i = 0; i < NAT_TIMERS; i++)
+		n->timeout_ms[i] = seconds[i] * MS_PER_S;
+}
+
+int nat_set(struct nat *n, const struct minato_nat *nat)
+{
+	if ((uint32_t)nat->tcp_filtering > MINATO_FILTER_ADDRESS_PORT ||
+	    (uint32_t)nat->udp_filtering > MINATO_FILTER_ADDRESS_PORT ||
+	    !timers_valid(nat))
+		return -EINVAL;
+	n->options = *nat;
+	apply(n);
+	return 0;
+}
+
+const struct minato_nat *nat_get(const struct nat *n)
+{
+	return &n->options;
+}
+
+/* --- memory -------------------------------------------------------------- */
+
+struct layout {
+	size_t sessions4, sessions6, mappings, hosts, forwards;
+	size_t pools, ports, groups, news, end;
+};
+
+static size_t reserve(struct layout *l, size_t bytes)
+{
+	const size_t at = l->end;
+
+	l->end += (bytes + LINE - 1) & ~(size_t)(LINE - 1);
+	return at;
+}
+
+static struct layout lay_out(const struct nat_limits *limits)
+{
+	const size_t sessions = limits->sessions_max;
+	const size_t pools = limits->pools_max;
+	struct layout l = { 0 };
+
+	check(sessions < NAT_SIX && limits->mappings_max < NAT_SIX &&
+	      limits->hosts_max < NAT_SIX && pools <= NAT_POOLS_LIMIT);
+	reserve(&l, sizeof(struct nat));
+	l.sessions4 = reserve(&l, sessions * sizeof(struct nat_session));
+	l.sessions6 = reserve(&l, sessions * sizeof(struct nat_session6));
+	l.mappings =
+		reserve(&l, limits->mappings_max * sizeof(struct nat_mapping));
+	l.hosts = reserve(&l, limits->hosts_max * sizeof(struct nat_host));
+	l.forwards =
+		reserve(&l, limits->forwards_max * sizeof(struct nat_forward));
+	l.pools = reserve(&l, pools * sizeof(struct nat_pool));
+	l.ports = reserve(&l, pools * PORT_PROTOS * sizeof(struct nat_ports));
+	l.groups = reserve(&l, NAT_GROUPS_MAX * sizeof(struct nat_group));
+	l.news = reserve(&l, NAT_NEWS_MAX * sizeof(struct minato_nat_news));
+	return l;
+}
+
+size_t nat_bytes(const struct nat_limits *limits)
+{
+	return lay_out(limits).end;
+}
+
+/* Of a session two and a peer; of a mapping two; sources; hosts. */
 uint64_t nat_tuples(const struct nat_limits *limits)
 {
-	return 2 * (uint64_t)limits->sessions_max +
+	return 3 * (uint64_t)limits->sessions_max +
 	       2 * (uint64_t)limits->mappings_max + limits->hosts_max +
 	       NAT_SOURCES_MAX;
+}
+
+static struct nat_slots slots(size_t at, size_t size, uint32_t capacity)
+{
+	return (struct nat_slots){ .at = (int64_t)at,
+				   .size = (uint32_t)size,
+				   .capacity = capacity,
+				   .free = NAT_NONE };
+}
+
+static void init_slots(struct nat *n, const struct layout *l)
+{
+	const struct nat_limits *limits = &n->limits;
+
+	n->sessions4 = slots(l->sessions4, sizeof(struct nat_session),
+			     limits->sessions_max);
+	n->sessions6 = slots(l->sessions6, sizeof(struct nat_session6),
+			     limits->sessions_max);
+	n->mappings = slots(l->mappings, sizeof(struct nat_mapping),
+			    limits->mappings_max);
+	n->hosts = slots(l->hosts, sizeof(struct nat_host), limits->hosts_max);
+	n->forwards = slots(l->forwards, sizeof(struct nat_forward),
+			    limits->forwards_max);
 }
 
 struct nat *nat_init(void *memory, const struct nat_limits *limits,
 		     struct port_table *table, const struct hash_key *key,
 		     struct minato_time now)
 {
+	const struct layout l = lay_out(limits);
 	struct nat *n = memory;
 
-	(void)key;
-	*n = (struct nat){
-		.limits = *limits,
-		.table = (char *)table - (char *)n,
-		.now = now,
-	};
+	check((uintptr_t)memory % LINE == 0);
+	n->limits = *limits;
+	n->table = (char *)table - (char *)n;
+	n->key = *key;
+	n->now = now;
+	n->now_ms = (uint32_t)(now.ns / NS_PER_MS);
+	n->pools = (int64_t)l.pools;
+	n->ports = (int64_t)l.ports;
+	n->groups = (int64_t)l.groups;
+	n->news = (int64_t)l.news;
+	random_init(&n->random, key, UINT64_C(0x6e6174));
+	init_slots(n, &l);
+	expiry_init(n);
 	minato_nat_init(&n->options);
+	apply(n);
 	return n;
 }
 
+uint32_t nat_slot_take(struct nat *n, struct nat_slots *s)
+{
+	uint32_t index = s->free;
+
+	if (index != NAT_NONE)
+		memcpy(&s->free, nat_slot(n, s, index), sizeof(s->free));
+	else if (s->fresh < s->capacity)
+		index = s->fresh++;
+	else
+		return NAT_NONE;
+	s->used++;
+	return index;
+}
+
+void nat_slot_give(struct nat *n, struct nat_slots *s, uint32_t index)
+{
+	check(index < s->fresh && s->used > 0);
+	memcpy(nat_slot(n, s, index), &s->free, sizeof(s->free));
+	s->free = index;
+	s->used--;
+}
+
+/* --- tuples -------------------------------------------------------------- */
+
+void nat_untuple(struct nat *n, const struct port_key *key)
+{
+	struct port_tuple_ref ref;
+	uint32_t tuple;
+
+	check(port_tuple_find(nat_table(n), key, &ref, &tuple));
+	port_tuple_remove(nat_table(n), tuple);
+}
+
+uint32_t nat_number(struct nat *n, const struct port_key *key, uint8_t class,
+		    int step)
+{
+	struct port_tuple_ref ref = { .class = class, .quiet = true };
+	uint32_t tuple;
+
+	if (!port_tuple_find(nat_table(n), key, &ref, &tuple)) {
+		check(step > 0);
+		ref = (struct port_tuple_ref){ .owner = 1,
+					       .class = class,
+					       .quiet = true };
+		return port_tuple_insert(nat_table(n), key, ref) >= 0;
+	}
+	check(ref.class == class && ref.owner > 0);
+	ref.owner += (uint32_t)step;
+	if (ref.owner == 0)
+		port_tuple_remove(nat_table(n), tuple);
+	else
+		port_tuple_assign(nat_table(n), tuple, ref);
+	return ref.owner;
+}
+
+/* --- time ---------------------------------------------------------------- */
+
 void nat_advance(struct nat *n, struct minato_time now)
 {
-	if (now.ns > n->now.ns)
+	if (now.ns > n->now.ns) {
 		n->now = now;
+		n->now_ms = (uint32_t)(now.ns / NS_PER_MS);
+	}
+	expiry_run(n);
 }
 
 struct minato_time nat_deadline(const struct nat *n)
 {
-	(void)n;
-	return MINATO_NEVER;
+	return expiry_next(n);
 }
+
+/* --- counters ------------------------------------------------------------ */
 
 uint64_t nat_counter(const struct nat *n, enum nat_counter counter)
 {
@@ -94,255 +277,59 @@ const char *nat_counter_name(enum nat_counter counter)
 	return names[counter];
 }
 
-const struct minato_nat *nat_get(const struct nat *n)
-{
-	return &n->options;
-}
+/* --- insides ------------------------------------------------------------- */
 
-/* --- not here yet -------------------------------------------------------- */
-
-enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
-			    const struct nat_packet *p, struct nat_way *out)
+static struct nat_prefix *find_inside(struct nat *n, uint8_t scope,
+				      const struct minato_addr *prefix,
+				      uint8_t len)
 {
-	(void)probe;
-	(void)p;
-	(void)out;
-	n->counters[NAT_COUNT_NO_SESSION]++;
-	return p->whose == NAT_OTHERS ? NAT_DROP : NAT_HOST;
-}
-
-void nat_seek(const struct nat *n, const struct port_probe *probes,
-	      size_t count)
-{
-	(void)n;
-	(void)probes;
-	(void)count;
-}
-
-enum nat_verdict nat_error(struct nat *n, const struct port_key *inner,
-			   bool inside, struct nat_way *out)
-{
-	(void)inner;
-	(void)inside;
-	(void)out;
-	n->counters[NAT_COUNT_NO_MAPPING]++;
-	return NAT_HOST;
-}
-
-bool nat_syn_met(const struct nat *n, const struct port_key *key)
-{
-	(void)n;
-	(void)key;
-	return false;
-}
-
-int nat_set(struct nat *n, const struct minato_nat *nat)
-{
-	(void)n;
-	(void)nat;
-	return -EOPNOTSUPP;
+	for (uint32_t i = 0; i < NAT_INSIDES_MAX; i++) {
+		struct nat_prefix *p = &n->inside[i];
+		if (p->live && p->scope == scope && p->len == len &&
+		    minato_addr_equal(&p->addr, prefix))
+			return p;
+	}
+	return NULL;
 }
 
 int nat_inside_add(struct nat *n, uint8_t scope,
 		   const struct minato_addr *prefix, uint8_t len)
 {
-	(void)n;
-	(void)scope;
-	(void)prefix;
-	(void)len;
-	return 0;
+	for (uint32_t i = 0; i < NAT_INSIDES_MAX; i++) {
+		if (n->inside[i].live)
+			continue;
+		n->inside[i] = (struct nat_prefix){ .addr = *prefix,
+						    .len = len,
+						    .scope = scope,
+						    .live = true };
+		return 0;
+	}
+	return -ENOSPC;
 }
 
 int nat_inside_remove(struct nat *n, uint8_t scope,
 		      const struct minato_addr *prefix, uint8_t len)
 {
-	(void)n;
-	(void)scope;
-	(void)prefix;
-	(void)len;
+	struct nat_prefix *p = find_inside(n, scope, prefix, len);
+
+	if (p == NULL)
+		return -ENOENT;
+	p->live = false;
 	return 0;
 }
 
 uint8_t nat_inside_scope(const struct nat *n, const struct minato_addr *a)
 {
-	(void)a;
-	return n->limits.inside_scope;
-}
+	uint8_t scope = n->limits.inside_scope;
+	int best = -1;
 
-int nat_pool_add(struct nat *n, uint32_t link, const struct minato_addr *addr,
-		 uint16_t low, uint16_t high)
-{
-	(void)n;
-	(void)link;
-	(void)addr;
-	(void)low;
-	(void)high;
-	return -EOPNOTSUPP;
-}
-
-int nat_pool_remove(struct nat *n, uint32_t link,
-		    const struct minato_addr *addr)
-{
-	(void)n;
-	(void)link;
-	(void)addr;
-	return -ENOENT;
-}
-
-bool nat_pool_has(const struct nat *n, uint32_t link,
-		  const struct minato_addr *addr)
-{
-	(void)n;
-	(void)link;
-	(void)addr;
-	return false;
-}
-
-int nat_forward_add(struct nat *n, uint32_t entry,
-		    const struct minato_entry *what)
-{
-	(void)n;
-	(void)entry;
-	(void)what;
-	return -EOPNOTSUPP;
-}
-
-void nat_forward_remove(struct nat *n, uint32_t entry)
-{
-	(void)n;
-	(void)entry;
-}
-
-void nat_forward_get(const struct nat *n, uint32_t entry,
-		     struct minato_entry *out)
-{
-	(void)n;
-	(void)entry;
-	(void)out;
-}
-
-uint32_t nat_forward_taken(const struct nat *n, const struct minato_entry *what)
-{
-	(void)n;
-	(void)what;
-	return POOL_NONE;
-}
-
-int nat_group_set(struct nat *n, uint64_t *group,
-		  const struct minato_server *servers, uint32_t count,
-		  bool sticky)
-{
-	(void)n;
-	(void)group;
-	(void)servers;
-	(void)count;
-	(void)sticky;
-	return -EOPNOTSUPP;
-}
-
-int nat_group_get(const struct nat *n, uint64_t group,
-		  struct minato_server *servers, uint32_t max)
-{
-	(void)n;
-	(void)group;
-	(void)servers;
-	(void)max;
-	return -EBADF;
-}
-
-int nat_group_remove(struct nat *n, uint64_t group)
-{
-	(void)n;
-	(void)group;
-	return -EBADF;
-}
-
-bool nat_session_next(const struct nat *n, uint64_t *cursor,
-		      struct minato_session *out)
-{
-	(void)n;
-	(void)cursor;
-	(void)out;
-	return false;
-}
-
-bool nat_mapping_next(const struct nat *n, uint64_t *cursor,
-		      struct minato_mapping *out)
-{
-	(void)n;
-	(void)cursor;
-	(void)out;
-	return false;
-}
-
-int nat_mapping_find(const struct nat *n, uint8_t proto,
-		     const struct minato_endpoint *outside,
-		     struct minato_mapping *out)
-{
-	(void)n;
-	(void)proto;
-	(void)outside;
-	(void)out;
-	return -ENOENT;
-}
-
-uint64_t nat_session_handle(const struct nat *n, uint32_t session)
-{
-	(void)n;
-	(void)session;
-	return 0;
-}
-
-uint64_t nat_mapping_handle(const struct nat *n, uint32_t mapping)
-{
-	(void)n;
-	(void)mapping;
-	return 0;
-}
-
-int nat_session_end(struct nat *n, uint64_t handle)
-{
-	(void)n;
-	(void)handle;
-	return -EBADF;
-}
-
-int nat_mapping_end(struct nat *n, uint64_t handle)
-{
-	(void)n;
-	(void)handle;
-	return -EBADF;
-}
-
-int nat_inside_end(struct nat *n, const struct minato_addr *inside)
-{
-	(void)n;
-	(void)inside;
-	return -ENOENT;
-}
-
-int nat_session_adopt(struct nat *n, const struct minato_session *s)
-{
-	(void)n;
-	(void)s;
-	return -EOPNOTSUPP;
-}
-
-bool nat_session_salvage(const void *memory, size_t size,
-			 const struct nat_limits *limits, uint64_t *cursor,
-			 struct minato_session *out)
-{
-	(void)memory;
-	(void)size;
-	(void)limits;
-	(void)cursor;
-	(void)out;
-	return false;
-}
-
-bool nat_news(struct nat *n, struct minato_nat_news *out)
-{
-	(void)n;
-	(void)out;
-	return false;
+	for (uint32_t i = 0; i < NAT_INSIDES_MAX; i++) {
+		const struct nat_prefix *p = &n->inside[i];
+		if (!p->live || (int)p->len <= best ||
+		    !addr_in_prefix(a, &p->addr, p->len))
+			continue;
+		best = p->len;
+		scope = p->scope;
+	}
+	return scope;
 }

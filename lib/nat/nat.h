@@ -9,6 +9,8 @@
  *            face {an address that nobody sends to, inside endpoint}
  *   host     {likewise, inside address}; what its caps count
  *   source   {likewise, address and forward}; owner: its flows
+ *   peer     {outside endpoint, address that was sent to}; owner: its sessions;
+ *            with address-dependent filtering alone
  *
  * Faces of a session, as it is begun by a and goes to d:
  *
@@ -47,6 +49,7 @@ enum nat_class {
 	NAT_CLASS_INSIDE,      /* inside face; owner: mapping */
 	NAT_CLASS_HOST,	       /* owner: inside host */
 	NAT_CLASS_SOURCE,      /* owner: how many flows */
+	NAT_CLASS_PEER,	       /* owner: how many sessions; who was sent to */
 	NAT_CLASS_END
 };
 static inline bool nat_class(uint8_t class)
@@ -65,13 +68,13 @@ static inline bool nat_class(uint8_t class)
 	X(OVERFLOWS, "nat_overflows_made") /* on a port that another has */    \
 	X(EXPIRED, "nat_sessions_expired")                                     \
 	X(ADOPTED, "nat_sessions_adopted")                                     \
-	X(NO_PORT, "nat_no_port") /* from here on: packets dropped */          \
-	X(NO_POOL, "nat_no_pool") /* no outside address is given */            \
+	X(NO_PORT, "nat_no_port")	/* from here on: packets dropped */    \
+	X(NO_POOL, "nat_no_pool")	/* no outside address is given */      \
 	X(NO_SESSION, "nat_no_session") /* it opens nothing */                 \
 	X(NO_MAPPING, "nat_no_mapping") /* ICMP error about nothing */         \
-	X(NO_MEMORY, "nat_no_memory") /* sessions_max, mappings_max, ... */    \
-	X(FILTERED, "nat_filtered") /* from whom nothing was sent to */        \
-	X(UNSOLICITED, "nat_unsolicited") /* a SYN that waits (REQ-4) */       \
+	X(NO_MEMORY, "nat_no_memory")	/* sessions_max, mappings_max, ... */  \
+	X(FILTERED, "nat_filtered")	/* from whom nothing was sent to */    \
+	X(UNSOLICITED, "nat_unsolicited")     /* a SYN that waits (REQ-4) */   \
 	X(HOST_MAPPINGS, "nat_host_mappings") /* a host's own bounds */        \
 	X(HOST_SESSIONS, "nat_host_sessions")                                  \
 	X(HOST_RATE, "nat_host_rate")                                          \
@@ -80,8 +83,8 @@ static inline bool nat_class(uint8_t class)
 	X(NO_SERVER, "nat_no_server") /* all of a group are down */            \
 	X(HAIRPIN_OFF, "nat_hairpin_off")                                      \
 	X(GUARD, "nat_guard")                                                  \
-	X(CLOSED, "nat_closed") /* nothing there, or IPv6 not opened */        \
-	X(TAKEN, "nat_taken") /* the very flow is another's */                 \
+	X(CLOSED, "nat_closed")	      /* nothing there, or IPv6 not opened */  \
+	X(TAKEN, "nat_taken")	      /* the very flow is another's */         \
 	X(NEWS_LOST, "nat_news_lost") /* the ring was full */
 
 enum nat_counter {
@@ -114,11 +117,11 @@ struct nat_packet {
 };
 
 enum nat_verdict {
-	NAT_HOST,    /* not its business: deliver to ourselves */
-	NAT_PASS,    /* `out` says how it goes on */
-	NAT_DROP,    /* silence */
-	NAT_CLOSED,  /* nothing there: as a closed port of ours */
-	NAT_WAIT_SYN, /* RFC 5382 REQ-4: keep the packet, say nothing for
+	NAT_HOST,	 /* not its business: deliver to ourselves */
+	NAT_PASS,	 /* `out` says how it goes on */
+	NAT_DROP,	 /* silence */
+	NAT_CLOSED,	 /* nothing there: as a closed port of ours */
+	NAT_WAIT_SYN,	 /* RFC 5382 REQ-4: keep the packet, say nothing for
 			 unsolicited_syn_s, then port unreachable, unless
 			 nat_syn_met */
 	NAT_UNREACHABLE, /* drop, and ICMP unreachable with out->icmp_code
@@ -129,7 +132,7 @@ struct nat_way {
 	struct minato_endpoint src, dst; /* as it leaves; ICMP: the identifier
 					    in both */
 	uint8_t scope;			 /* where `dst` is */
-	bool same;  /* ends as they came: nothing is to be rewritten */
+	bool same; /* ends as they came: nothing is to be rewritten */
 	bool hairpin;
 	uint8_t icmp_code;
 	uint32_t session; /* its index, to know a flow by */
@@ -161,7 +164,7 @@ enum nat_verdict nat_error(struct nat *n, const struct port_key *inner,
 /* For whoever keeps a SYN (NAT_WAIT_SYN): its flow is known by now. */
 bool nat_syn_met(const struct nat *n, const struct port_key *key);
 
-/* --- core.c: making, time -------------------------------------------------- */
+/* --- core.c: making, time ------------------------------------------------- */
 
 struct nat_limits {
 	uint32_t sessions_max, mappings_max, hosts_max, pools_max;
@@ -209,7 +212,7 @@ int nat_pool_remove(struct nat *n, uint32_t link,
 bool nat_pool_has(const struct nat *n, uint32_t link,
 		  const struct minato_addr *addr);
 
-/* --- forwards.c: entries with `translate` --------------------------------- */
+/* --- forwards.c: entries with `translate`, and routes --------------------- */
 
 /* port_add took `entry`; this keeps what it does not. -EOPNOTSUPP, -EINVAL,
    -EBADF (no such group), -ENOSPC. */
@@ -249,5 +252,408 @@ bool nat_session_salvage(const void *memory, size_t size,
 			 const struct nat_limits *limits, uint64_t *cursor,
 			 struct minato_session *out);
 bool nat_news(struct nat *n, struct minato_nat_news *out);
+
+/* ------------------------------------------------------------------------
+ * Internal: shared by the files of this folder and by their tests.
+ */
+
+#define NAT_NONE UINT32_MAX
+#define NAT_SIX 0x40000000u /* in the index of a session: of IPv6 */
+#define NAT_POOLS_LIMIT 4096u
+#define NAT_ROUTES_MAX 256u
+#define NAT_RESTS_LIMIT (1u << 24)
+#define NAT_SINCE_SHIFT 26 /* instants of beginning, in 2^26 ns */
+#define NAT_WORK_MAX 4096u /* timers looked at per nat_advance */
+
+/* IPv4 in 32 bits as it lies in memory. */
+static inline uint32_t nat_load4(const struct minato_addr *a)
+{
+	uint32_t word;
+
+	memcpy(&word, a->bytes + 12, sizeof(word));
+	return word;
+}
+static inline struct minato_addr nat_addr4(uint32_t word)
+{
+	struct minato_addr a = { { [10] = 0xff, [11] = 0xff } };
+
+	memcpy(a.bytes + 12, &word, sizeof(word));
+	return a;
+}
+
+/* What of a session is one bit. */
+#define NAT_IS_HOLDER 0x01u /* it keeps its mapping: the inside has sent */
+#define NAT_IS_HAIRPIN 0x02u
+#define NAT_IS_FORWARD 0x04u  /* `other` is one, of a dmz or opening too */
+#define NAT_IS_OVERFLOW 0x08u /* `other` is the host that sends */
+#define NAT_IS_SIX 0x10u
+#define NAT_IS_PEER 0x20u    /* counted in one */
+#define NAT_A_INSIDE 0x40u   /* packets of this side are outward: they */
+#define NAT_B_INSIDE 0x80u   /* refresh */
+#define NAT_IS_SHORT 0x100u  /* of a well-known port */
+#define NAT_IS_SOURCE 0x200u /* counted in one */
+#define NAT_IS_LOCAL 0x400u  /* face A counts in the port table */
+
+/* What TCP has shown; beside enum minato_nat_state in `tcp`. */
+#define NAT_TCP_STATE 0x03u
+#define NAT_TCP_SYN_A 0x04u
+#define NAT_TCP_SYN_B 0x08u
+#define NAT_TCP_FIN_A 0x10u
+#define NAT_TCP_FIN_B 0x20u
+
+/* One line to a flow of IPv4. Of IPv6 c = a and d = b; b is in a second one. */
+struct nat_session {
+	uint32_t next, prev; /* of its mapping; free: of the free ones */
+	uint32_t timer_next, timer_prev;
+	uint32_t last;	/* ms: when it was refreshed */
+	uint32_t since; /* 2^26 ns */
+	uint32_t owner; /* mapping, or NAT_NONE: a forward's from outside */
+	uint32_t other; /* forward; mapping that a hairpin goes to; host */
+	uint16_t generation; /* odd: it lives */
+	uint16_t flags;
+	uint8_t tcp;
+	uint8_t proto;
+	uint8_t scopes; /* of a << 4 | of d */
+	uint8_t unused;
+	union {
+		struct {
+			uint32_t addr[4]; /* a, b, c, d */
+			uint16_t port[4];
+		} four;
+		struct {
+			uint64_t a[2];
+			uint16_t port[2];
+		} six;
+	};
+};
+struct nat_session6 {
+	struct nat_session head;
+	uint64_t b[2];
+	uint64_t unused[6];
+};
+_Static_assert(sizeof(struct nat_session) == 64, "a line");
+_Static_assert(sizeof(struct nat_session6) == 128, "two lines");
+
+/* A flow as the faces at the head of this file say. */
+struct nat_flow {
+	struct minato_endpoint a, b, c, d;
+	uint8_t proto, from, to; /* scopes of a and d */
+	uint16_t flags;
+	uint32_t owner, other;
+};
+
+#define NAT_MAPPING_SAME 0x1u /* outside is inside: IPv6, routes */
+#define NAT_MAPPING_SIX 0x2u
+#define NAT_MAPPING_UNCLEAN 0x4u /* a flow of it ended by silence */
+struct nat_mapping {
+	uint32_t next, prev;	  /* of its host; free: of the free ones */
+	uint32_t sessions, count; /* the first; how many */
+	uint32_t holders;	  /* of these, who keep it */
+	uint32_t refs; /* hairpins that go to it, guests on its port */
+	uint32_t host;
+	uint32_t since;
+	union {
+		uint32_t four[2]; /* inside, outside */
+		uint64_t six[2];
+	};
+	uint16_t inside_port, outside_port;
+	uint16_t pool;
+	uint16_t generation; /* odd: it lives */
+	uint8_t proto, scope, flags;
+	uint8_t unused[5];
+};
+_Static_assert(sizeof(struct nat_mapping) == 64, "a line");
+
+struct nat_host {
+	uint32_t next;	   /* free: of the free ones */
+	uint32_t mappings; /* the first */
+	uint32_t count[PORT_PROTOS];
+	uint32_t sessions;
+	uint32_t pool; /* + 1; 0: none yet */
+	bool live;
+	uint8_t scope;
+	struct minato_addr addr;
+	int64_t tokens;	   /* thousandths of a mapping */
+	uint32_t refilled; /* ms */
+};
+
+struct nat_forward {
+	uint32_t next;	/* free: of the free ones */
+	uint32_t entry; /* NAT_NONE: it was removed, its flows live on */
+	uint32_t flows, flows_max, source_flows_max;
+	uint32_t group; /* + 1, or 0 */
+	struct minato_endpoint target;
+	uint16_t first;
+	bool many_to_one, opens; /* `opens`: no target, IPv6 as it is */
+	bool live;
+};
+struct nat_group {
+	uint32_t generation; /* odd: it lives */
+	uint32_t refs;	     /* forwards */
+	uint32_t count;
+	bool sticky;
+	struct minato_server server[MINATO_SERVERS_MAX];
+};
+
+struct nat_pool {
+	bool live;
+	uint32_t link;
+	struct minato_addr addr;
+	uint16_t low, high;
+	bool classed; /* also 1..1023 */
+};
+/* The ports of one pool address and protocol. */
+struct nat_ports {
+	bool opened;
+	struct bitmap free;  /* no mapping, no rest, not shut */
+	uint64_t shut[1024]; /* held by others, when last looked */
+	uint64_t releases;   /* of the port table, at that time */
+	uint32_t shut_count;
+	struct permutation walk;
+	uint32_t place;
+	uint16_t rest_head, rest_tail; /* by age; 0: none */
+	uint16_t rest_next[PORT_NUMBERS];
+	uint32_t rest_until[PORT_NUMBERS]; /* ms */
+};
+
+/* A pool of slots of which the first word is a link while they are free. */
+struct nat_slots {
+	int64_t at; /* from struct nat */
+	uint32_t size, capacity, used, fresh, free;
+};
+
+#define NAT_WHEEL_LEVELS 6u /* of 64 slots, in ms: 2^36 ms are two years */
+struct nat_wheel {
+	uint64_t at; /* ms: what was armed for up to here is due */
+	uint32_t due;
+	uint64_t occupied[NAT_WHEEL_LEVELS];
+	uint32_t slot[NAT_WHEEL_LEVELS * 64]; /* the first, or NAT_NONE */
+};
+
+enum nat_timer {
+	NAT_TIMER_UDP,
+	NAT_TIMER_SHORT,
+	NAT_TIMER_ICMP,
+	NAT_TIMER_OPENING,
+	NAT_TIMER_OPEN,
+	NAT_TIMER_CLOSING,
+	NAT_TIMER_RESET,
+	NAT_TIMERS
+};
+
+struct nat_prefix {
+	struct minato_addr addr;
+	uint32_t entry; /* routes: of the port table */
+	uint8_t len, scope;
+	bool live;
+};
+
+struct nat {
+	struct nat_limits limits;
+	int64_t table; /* from here */
+	struct hash_key key;
+	struct random random;
+	struct minato_time now;
+	uint32_t now_ms;
+	struct minato_nat options;
+	uint32_t timeout_ms[NAT_TIMERS];
+	struct nat_slots sessions4, sessions6, mappings, hosts, forwards;
+	uint32_t sources, resting;
+	uint32_t pool_count, route_count;
+	uint64_t ends;			    /* of sessions, ever */
+	int64_t pools, ports, groups, news; /* from here */
+	uint16_t pool_live[NAT_POOLS_LIMIT];
+	struct nat_prefix inside[NAT_INSIDES_MAX], route[NAT_ROUTES_MAX];
+	uint64_t news_head, news_tail; /* positions; modulo NAT_NEWS_MAX */
+	struct nat_wheel wheel;
+	uint64_t counters[NAT_COUNTER_COUNT];
+};
+
+static inline struct port_table *nat_table(const struct nat *n)
+{
+	return (struct port_table *)((char *)(uintptr_t)n + n->table);
+}
+static inline void nat_count(struct nat *n, enum nat_counter counter)
+{
+	n->counters[counter]++;
+}
+/* An answer that is none: for what it counts. */
+static inline int64_t nat_refusal(enum nat_counter why)
+{
+	return -1 - (int64_t)why;
+}
+
+/* core.c */
+static inline void *nat_slot(const struct nat *n, const struct nat_slots *s,
+			     uint32_t index)
+{
+	return (char *)(uintptr_t)n + s->at + (size_t)index * s->size;
+}
+uint32_t nat_slot_take(struct nat *n, struct nat_slots *s); /* or NAT_NONE */
+void nat_slot_give(struct nat *n, struct nat_slots *s, uint32_t index);
+/* Removes the tuple of this key; there is one. */
+void nat_untuple(struct nat *n, const struct port_key *key);
+/* One more, or less, in the number that the tuple of this key is; it is made,
+   and goes with the last. Returns the new number, or 0: there is no room. */
+uint32_t nat_number(struct nat *n, const struct port_key *key, uint8_t class,
+		    int step);
+
+/* gazette.c */
+void nat_tell(struct nat *n, enum minato_nat_news_kind kind, uint8_t proto,
+	      const struct minato_endpoint *inside,
+	      const struct minato_endpoint *outside);
+
+/* expiry.c: a lazy slot per session in a wheel of milliseconds. */
+#define NAT_UNARMED 0xffffffffu /* in timer_prev */
+void expiry_init(struct nat *n);
+/* Where it stands, or not at all, after it was made or may end earlier. */
+void expiry_arm(struct nat *n, uint32_t session);
+void expiry_cancel(struct nat *n, uint32_t session);
+/* Ends what is due, a bounded number. */
+void expiry_run(struct nat *n);
+struct minato_time expiry_next(const struct nat *n);
+
+/* session.c */
+static inline struct nat_session *session_at(const struct nat *n,
+					     uint32_t session)
+{
+	return session & NAT_SIX ?
+		       nat_slot(n, &n->sessions6, session & ~NAT_SIX) :
+		       nat_slot(n, &n->sessions4, session);
+}
+bool session_live(const struct nat *n, uint32_t session);
+/* The next living one at or after `from`, or NAT_NONE. */
+uint32_t session_walk(const struct nat *n, uint32_t from);
+void session_flow(const struct nat_session *s, struct nat_flow *out);
+/* The key that face `side` is found by. */
+void session_key(const struct nat_session *s, uint32_t side,
+		 struct port_key *out);
+/* Refreshed so long ago that it is no more. */
+bool session_over(const struct nat *n, const struct nat_session *s);
+/* ms from its last refreshing to its end. */
+uint32_t session_timeout(const struct nat *n, const struct nat_session *s);
+/* Makes it, or a refusal: TAKEN, NO_MEMORY. */
+int64_t session_make(struct nat *n, const struct nat_flow *f);
+/* The inside has sent: from now on it keeps its mapping. */
+void session_hold(struct nat *n, struct nat_session *s);
+/* Ends it, and its mapping with the last that keeps it. */
+void session_end(struct nat *n, uint32_t session);
+
+/* tcpstate.c */
+/* A segment from `side`; whether it refreshes is told apart. Returns true when
+   the timer may now end earlier than it was armed for. */
+bool tcpstate_segment(struct nat *n, struct nat_session *s, uint32_t side,
+		      uint8_t flags);
+
+/* mapping.c */
+static inline struct nat_mapping *mapping_at(const struct nat *n,
+					     uint32_t mapping)
+{
+	return nat_slot(n, &n->mappings, mapping);
+}
+static inline struct nat_host *host_record(const struct nat *n, uint32_t host)
+{
+	return nat_slot(n, &n->hosts, host);
+}
+struct minato_endpoint mapping_inside(const struct nat_mapping *m);
+struct minato_endpoint mapping_outside(const struct nat_mapping *m);
+/* By its outside endpoint; by its inside one. NAT_NONE. */
+uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
+			    const struct minato_endpoint *outside);
+uint32_t mapping_of_inside(const struct nat *n, uint8_t scope, uint8_t proto,
+			   const struct minato_endpoint *inside);
+/* That of an inside endpoint, made where it has none; `same`: not translated.
+   Or a refusal. */
+int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,
+		    const struct minato_endpoint *inside, bool same);
+/* At this outside endpoint and no other, for mapping_get and adoption. */
+int64_t mapping_make(struct nat *n, uint32_t host, uint8_t proto,
+		     const struct minato_endpoint *inside,
+		     const struct minato_endpoint *outside);
+/* Ends it when nothing keeps it any more. */
+void mapping_settle(struct nat *n, uint32_t mapping);
+/* Ends it and its sessions; returns how many these were. */
+uint32_t mapping_end(struct nat *n, uint32_t mapping);
+/* The record of an inside host; a refusal NO_MEMORY. */
+int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr);
+uint32_t host_find(const struct nat *n, uint8_t scope,
+		   const struct minato_addr *addr);
+/* Frees it when nothing is of it any more. */
+void host_settle(struct nat *n, uint32_t host);
+/* Whether it may have one more session. */
+bool host_may_begin(const struct nat *n, uint32_t host);
+/* Whether somebody outside, as such an address and port, may send to it (RFC
+   4787 5, RFC 5382 4.3). */
+bool mapping_admits(const struct nat *n, uint32_t mapping,
+		    const struct minato_endpoint *from);
+
+/* begin.c: a packet that belongs to no session: what it opens, and how it goes
+   on then (`*session`), or the verdict. */
+enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
+			       const struct nat_packet *p, uint32_t *session);
+enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
+			      const struct nat_packet *p, uint32_t *session);
+/* From inside to an outside address of ours. */
+enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
+			       const struct nat_packet *p, uint32_t *session);
+/* The answer to what cannot be: counted, told, ICMP if it shall be. */
+enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
+			       const struct minato_endpoint *inside);
+
+/* outside.c: pools and the choice of ports */
+static inline struct nat_pool *pool_record(const struct nat *n, uint32_t pool)
+{
+	return (struct nat_pool *)((char *)(uintptr_t)n + n->pools) + pool;
+}
+struct nat_ports *outside_ports(const struct nat *n, uint32_t pool,
+				uint8_t proto);
+uint32_t outside_find(const struct nat *n, const struct minato_addr *addr);
+/* A free port of the pool for an inside port, or 0. Takes nothing. */
+uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,
+			uint16_t inside_port);
+void outside_take(struct nat *n, uint32_t pool, uint8_t proto, uint16_t port);
+void outside_give(struct nat *n, uint32_t pool, uint8_t proto, uint16_t port,
+		  bool rests);
+/* Which pool an inside host gets its first port of. NAT_NONE: there is none. */
+uint32_t outside_pool_of(const struct nat *n, const struct minato_addr *host);
+/* A port that another has, towards a destination that nobody there uses;
+   *mapping is whose. 0: none. */
+uint16_t outside_share(struct nat *n, uint32_t pool, uint8_t proto,
+		       const struct minato_endpoint *remote, uint32_t *mapping);
+
+/* forwards.c */
+static inline struct nat_forward *forwards_at(const struct nat *n,
+					      uint32_t forward)
+{
+	return nat_slot(n, &n->forwards, forward);
+}
+/* The forward that nat keeps of an entry, or NAT_NONE: it is no translation. */
+uint32_t forwards_of(const struct nat *n, uint32_t entry);
+/* Where a new flow to `asked` goes, and that it may begin, or a refusal. */
+int64_t forwards_choose(struct nat *n, uint32_t forward,
+			const struct minato_endpoint *client,
+			const struct minato_endpoint *asked,
+			struct minato_endpoint *target);
+/* A flow that was chosen for was not made after all. */
+void forwards_refused(struct nat *n, uint32_t forward,
+		      const struct minato_addr *source);
+void forwards_began(struct nat *n, uint32_t forward);
+void forwards_ended(struct nat *n, uint32_t forward);
+/* The key under which the flows of one source are counted. */
+void forwards_source_key(const struct nat *n, uint32_t forward,
+			 const struct minato_addr *source,
+			 struct port_key *out);
+
+/* servers.c */
+static inline struct nat_group *group_at(const struct nat *n, uint32_t group)
+{
+	return (struct nat_group *)((char *)(uintptr_t)n + n->groups) + group;
+}
+/* The index of a group, or NAT_NONE. */
+uint32_t servers_find(const struct nat *n, uint64_t handle);
+/* The server of a client, or NULL: none takes new flows. */
+const struct minato_server *
+servers_choose(const struct nat *n, uint32_t group,
+	       const struct minato_endpoint *client);
 
 #endif

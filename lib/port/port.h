@@ -161,6 +161,10 @@ bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 /* The same for an exact key that port_seek saw. */
 bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 		       struct port_tuple_ref *ref, uint32_t *index);
+/* What the record says that the probe may be looking for, compared or not: for
+   who wants to fetch ahead. False: there is none. */
+bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
+		      struct port_tuple_ref *ref);
 /* Gives a tuple to another owner or class (connection -> TIME-WAIT). */
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		       struct port_tuple_ref ref);

@@ -577,6 +577,15 @@ bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 	return true;
 }
 
+bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
+		      struct port_tuple_ref *ref)
+{
+	if (p->guess >= PORT_GUESS_NOWHERE || is_poisoned(t, p->guess))
+		return false;
+	read_ref(tail_at(t, p->guess), ref);
+	return true;
+}
+
 uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t scope,
 		    uint8_t proto, uint16_t port)
 {

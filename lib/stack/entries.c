@@ -90,7 +90,7 @@ static int64_t add(struct minato *m, const struct minato_entry *entry,
 	const int64_t added = port_add(host_table(m), entry, holder);
 	int kept;
 
-	if (added < 0 || !entry->translate)
+	if (added < 0 || !of_gateway(entry))
 		return added;
 	kept = nat_forward_add(host_nat(m), (uint32_t)added, entry);
 	if (kept >= 0)

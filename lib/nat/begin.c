@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Packets that belong to no session: what they open. Choice of a port and
+ * insertion are one step; what cannot be leaves nothing behind.
+ *
+ *   outward   guard; a mapping of the sender, made if it has none; a session
+ *   inward    guard; the mapping of the destination, if its filter admits the
+ *             sender; a forward; a dmz; closed
+ *   hairpin   inward, with the sender's own mapping as the sender
+ *
+ * The guard of IPv6 (and of routes, which are not translated either) by the
+ * sections of RFC 6092:
+ *
+ *   3.1, 3.2.1  stateless: spoofed, multicast, reserved     the stack's checks
+ *   3.2.1       ICMP errors about known flows pass          nat_error
+ *   3.2.2       state by both ends, two idle minutes        options
+ *   3.2.3 UDP   two minutes at least, five by default       options
+ *               outward refreshes                           translate.c: note
+ *               filtering by choice, endpoint-independent   mapping_admits
+ *               no ICMP error ends it                       nat_error
+ *   3.2.4-.6    IPsec, HIP, and SCTP, DCCP of 3.3.2, 3.3.3: no ports that the
+ *               table knows: not handed on
+ *   3.3.1 TCP   every valid sequence, simultaneous open     tcpstate.c
+ *               filtering by choice, as for UDP             mapping_admits
+ *               unsolicited SYN: silence for six seconds    unsolicited
+ *               idle 2 h 4 min established, 4 min else      options
+ *               no ICMP error ends it                       nat_error
+ *   3.4         opened on the administrator's word          forwards.c: opens
+ *               a mode without the guard, off by default    open_inward
+ */
+#include "nat/nat.h"
+
+#include <string.h>
+
+enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
+			       const struct minato_endpoint *inside)
+{
+	const enum nat_counter why = (enum nat_counter)(-1 - refusal);
+	enum minato_nat_news_kind kind;
+
+	check(refusal < 0);
+	nat_count(n, why);
+	if (why == NAT_COUNT_NO_PORT || why == NAT_COUNT_NO_POOL)
+		kind = MINATO_NEWS_NO_PORT;
+	else if (why == NAT_COUNT_NO_MEMORY)
+		kind = MINATO_NEWS_NO_MEMORY;
+	else if (why == NAT_COUNT_HOST_MAPPINGS ||
+		 why == NAT_COUNT_HOST_SESSIONS || why == NAT_COUNT_HOST_RATE)
+		kind = MINATO_NEWS_HOST_BOUND;
+	else
+		return NAT_DROP;
+	nat_tell(n, kind, proto, inside, NULL);
+	return n->options.mark_unreachable ? NAT_UNREACHABLE : NAT_DROP;
+}
+
+static enum nat_verdict drop(struct nat *n, enum nat_counter why)
+{
+	nat_count(n, why);
+	return NAT_DROP;
+}
+
+static struct minato_endpoint source_of(const struct port_key *key)
+{
+	return (struct minato_endpoint){ key->remote, key->remote_port };
+}
+
+static struct minato_endpoint destination_of(const struct port_key *key)
+{
+	return (struct minato_endpoint){ key->local, key->local_port };
+}
+
+/* Of a query the identifier stands in both ends. */
+static void pair_identifiers(struct nat_flow *f)
+{
+	if (f->proto == MINATO_ICMP)
+		f->d.port = f->c.port;
+}
+
+static enum nat_verdict guarded(struct nat *n, const struct port_fate *fate)
+{
+	nat_count(n, NAT_COUNT_GUARD);
+	return fate->verdict == MINATO_REFUSE ? NAT_CLOSED : NAT_DROP;
+}
+
+/* --- outward ------------------------------------------------------------- */
+
+/* RFC 6888 REQ-6: the administrator's destinations without translation. */
+static bool is_routed(const struct nat *n, const struct port_key *key)
+{
+	for (uint32_t i = 0; i < n->route_count; i++) {
+		const struct nat_prefix *p = &n->route[i];
+		struct minato_entry e;
+		if (p->scope != key->scope ||
+		    !addr_in_prefix(&key->local, &p->addr, p->len))
+			continue;
+		port_get(nat_table(n), p->entry, &e);
+		if (e.until_ns == 0 || (uint64_t)n->now.ns < e.until_ns)
+			return true;
+	}
+	return false;
+}
+
+/* The port of another, towards a destination that nobody there uses (RFC 7857
+   3). */
+static int64_t overflow(struct nat *n, struct nat_flow *f)
+{
+	const int64_t host = host_get(n, f->from, &f->a.addr);
+	struct nat_host *h;
+	uint32_t pool, mapping;
+	int64_t made;
+
+	if (host < 0)
+		return host;
+	if (!host_may_begin(n, (uint32_t)host))
+		return nat_refusal(NAT_COUNT_HOST_SESSIONS);
+	h = host_record(n, (uint32_t)host);
+	pool = h->pool != 0 ? h->pool - 1 : outside_pool_of(n, &h->addr);
+	f->c.port = outside_share(n, pool, f->proto, &f->d, &mapping);
+	if (f->c.port == 0) {
+		host_settle(n, (uint32_t)host);
+		return nat_refusal(NAT_COUNT_NO_PORT);
+	}
+	f->c.addr = pool_record(n, pool)->addr;
+	pair_identifiers(f);
+	f->owner = mapping;
+	f->other = (uint32_t)host;
+	f->flags |= NAT_IS_OVERFLOW;
+	made = session_make(n, f);
+	if (made >= 0)
+		nat_count(n, NAT_COUNT_OVERFLOWS);
+	else
+		host_settle(n, (uint32_t)host);
+	return made;
+}
+
+/* A session of the sender's mapping. What was made for it goes with it. */
+static int64_t make_outward(struct nat *n, struct nat_flow *f, bool same)
+{
+	const int64_t mapping = mapping_get(n, f->from, f->proto, &f->a, same);
+	int64_t made;
+
+	if (mapping < 0)
+		return mapping;
+	f->owner = (uint32_t)mapping;
+	if (!host_may_begin(n, mapping_at(n, f->owner)->host)) {
+		made = nat_refusal(NAT_COUNT_HOST_SESSIONS);
+	} else {
+		f->c = mapping_outside(mapping_at(n, f->owner));
+		pair_identifiers(f);
+		made = session_make(n, f);
+	}
+	if (made < 0)
+		mapping_settle(n, f->owner);
+	return made;
+}
+
+static bool may_overflow(const struct nat *n, int64_t refusal)
+{
+	return n->options.overflow &&
+	       (refusal == nat_refusal(NAT_COUNT_NO_PORT) ||
+		refusal == nat_refusal(NAT_COUNT_TAKEN));
+}
+
+enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
+			       const struct nat_packet *p, uint32_t *session)
+{
+	const struct port_key *key = probe->key;
+	struct nat_flow f = { .a = source_of(key),
+			      .b = destination_of(key),
+			      .d = destination_of(key),
+			      .proto = key->proto,
+			      .from = key->scope,
+			      .to = n->limits.outside_scope,
+			      .flags = NAT_A_INSIDE | NAT_IS_HOLDER };
+	const bool same = !minato_addr_is4(&key->local) || is_routed(n, key);
+	struct port_fate fate;
+	int64_t made;
+
+	port_lookup_sought(nat_table(n), probe, n->now, p->opens, &fate);
+	if (fate.kind == MINATO_KIND_GUARD)
+		return guarded(n, &fate);
+	if (fate.exact || fate.kind == MINATO_KIND_UPLINK)
+		return NAT_HOST; /* the host's own sockets are the outside */
+	if (!p->opens)
+		return drop(n, NAT_COUNT_NO_SESSION);
+	made = make_outward(n, &f, same);
+	if (made < 0 && !same && may_overflow(n, made)) {
+		f.flags = NAT_A_INSIDE;
+		made = overflow(n, &f);
+	}
+	if (made < 0)
+		return begin_refused(n, made, f.proto, &f.a);
+	*session = (uint32_t)made;
+	return NAT_PASS;
+}
+
+/* --- to a forward or dmz ------------------------------------------------- */
+
+/* `f` has a and b, and for a hairpin owner and c. */
+static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
+				   uint32_t entry, uint32_t *session)
+{
+	const uint32_t forward = forwards_of(n, entry);
+	int64_t made;
+
+	if (forward == NAT_NONE)
+		return NAT_HOST; /* a held call */
+	made = forwards_choose(n, forward, &f->a, &f->b, &f->d);
+	if (made < 0)
+		return begin_refused(n, made, f->proto, &f->a);
+	if (minato_addr_is4(&f->d.addr) != minato_addr_is4(&f->b.addr)) {
+		forwards_refused(n, forward, &f->a.addr);
+		return drop(n, NAT_COUNT_CLOSED);
+	}
+	pair_identifiers(f);
+	f->to = nat_inside_scope(n, &f->d.addr);
+	f->other = forward;
+	f->flags |= NAT_IS_FORWARD | NAT_B_INSIDE;
+	if (forwards_at(n, forward)->source_flows_max != 0)
+		f->flags |= NAT_IS_SOURCE;
+	made = session_make(n, f);
+	if (made < 0) {
+		forwards_refused(n, forward, &f->a.addr);
+		return begin_refused(n, made, f->proto, &f->d);
+	}
+	*session = (uint32_t)made;
+	return NAT_PASS;
+}
+
+/* --- inward -------------------------------------------------------------- */
+
+/* RFC 5382 REQ-4: nothing is said of a SYN for a while. */
+static enum nat_verdict unsolicited(struct nat *n, const struct port_key *key,
+				    const struct nat_packet *p,
+				    enum nat_counter why)
+{
+	nat_count(n, why);
+	if (key->proto == MINATO_TCP && p->opens &&
+	    n->options.unsolicited_syn_s != 0) {
+		nat_count(n, NAT_COUNT_UNSOLICITED);
+		return NAT_WAIT_SYN;
+	}
+	return why == NAT_COUNT_FILTERED ? NAT_DROP : NAT_CLOSED;
+}
+
+static enum nat_verdict to_mapping(struct nat *n, struct nat_flow *f,
+				   uint32_t mapping, uint32_t *session)
+{
+	const struct nat_mapping *m = mapping_at(n, mapping);
+	int64_t made;
+
+	f->d = mapping_inside(m);
+	f->to = m->scope;
+	f->owner = mapping;
+	f->flags |= NAT_B_INSIDE;
+	f->c = f->a;
+	/* An outside's query to an identifier is for us, if for anybody. */
+	if (f->proto == MINATO_ICMP)
+		return NAT_HOST;
+	if (!host_may_begin(n, m->host))
+		return begin_refused(n, nat_refusal(NAT_COUNT_HOST_SESSIONS),
+				     f->proto, &f->d);
+	made = session_make(n, f);
+	if (made < 0)
+		return begin_refused(n, made, f->proto, &f->d);
+	*session = (uint32_t)made;
+	return NAT_PASS;
+}
+
+/* IPv6, or a route: closed unless opened (RFC 6092 REC-49). */
+static enum nat_verdict open_inward(struct nat *n, struct nat_flow *f,
+				    const struct port_key *key,
+				    const struct nat_packet *p,
+				    uint32_t *session)
+{
+	int64_t made;
+
+	if (!n->options.inbound_opens_ipv6 || minato_addr_is4(&key->local))
+		return unsolicited(n, key, p, NAT_COUNT_CLOSED);
+	f->c = f->a;
+	f->d = f->b;
+	f->to = nat_inside_scope(n, &f->d.addr);
+	f->flags |= NAT_B_INSIDE;
+	made = session_make(n, f);
+	if (made < 0)
+		return begin_refused(n, made, f->proto, &f->d);
+	*session = (uint32_t)made;
+	return NAT_PASS;
+}
+
+/* A translation is of an address of ours, an opening of somebody else's. */
+static bool applies(const struct nat *n, const struct port_fate *fate,
+		    const struct nat_packet *p)
+{
+	uint32_t forward;
+
+	if (fate->kind != MINATO_KIND_FORWARD && fate->kind != MINATO_KIND_DMZ)
+		return false;
+	forward = forwards_of(n, fate->entry);
+	if (forward == NAT_NONE)
+		return p->whose != NAT_OTHERS;
+	return forwards_at(n, forward)->opens == (p->whose == NAT_OTHERS);
+}
+
+static enum nat_verdict inward_entry(struct nat *n, struct nat_flow *f,
+				     const struct port_fate *fate,
+				     const struct port_probe *probe,
+				     const struct nat_packet *p,
+				     uint32_t *session)
+{
+	const bool entry = applies(n, fate, p);
+	const bool socket = fate->kind == MINATO_KIND_SOCKET ||
+			    fate->kind == MINATO_KIND_UPLINK;
+
+	if (entry && p->opens) {
+		f->c = f->a;
+		if (p->whose != NAT_OTHERS && minato_addr_is4(&f->a.addr))
+			f->flags |= NAT_IS_LOCAL;
+		return to_forward(n, f, fate->entry, session);
+	}
+	if (entry)
+		return forwards_of(n, fate->entry) != NAT_NONE ?
+			       drop(n, NAT_COUNT_NO_SESSION) :
+			       NAT_HOST;
+	if (p->whose != NAT_OTHERS && socket)
+		return NAT_HOST;
+	if (p->whose == NAT_OTHERS && p->opens)
+		return open_inward(n, f, probe->key, p, session);
+	if (p->whose == NAT_OTHERS)
+		return drop(n, NAT_COUNT_NO_SESSION);
+	/* A query to us is answered by us. */
+	if (probe->key->proto == MINATO_ICMP)
+		return NAT_HOST;
+	return unsolicited(n, probe->key, p, NAT_COUNT_CLOSED);
+}
+
+enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
+			      const struct nat_packet *p, uint32_t *session)
+{
+	const struct port_key *key = probe->key;
+	struct nat_flow f = { .a = source_of(key),
+			      .b = destination_of(key),
+			      .proto = key->proto,
+			      .from = key->scope,
+			      .owner = NAT_NONE,
+			      .other = NAT_NONE };
+	struct port_fate fate;
+	uint32_t mapping;
+
+	if (p->whose == NAT_OURS)
+		return NAT_HOST;
+	port_lookup_sought(nat_table(n), probe, n->now, p->opens, &fate);
+	if (fate.exact)
+		return NAT_HOST; /* an association */
+	if (fate.kind == MINATO_KIND_GUARD)
+		return guarded(n, &fate);
+	mapping = mapping_of_outside(n, key->proto, &f.b);
+	if (mapping == NAT_NONE)
+		return inward_entry(n, &f, &fate, probe, p, session);
+	if (!p->opens)
+		return drop(n, NAT_COUNT_NO_SESSION);
+	if (!mapping_admits(n, mapping, &f.a))
+		return unsolicited(n, key, p, NAT_COUNT_FILTERED);
+	return to_mapping(n, &f, mapping, session);
+}
+
+/* --- hairpin (RFC 4787 REQ-9, RFC 5382 REQ-8) ---------------------------- */
+
+/* The sender's own mapping: it appears as it would outside (REQ-9a). */
+static int64_t own_mapping(struct nat *n, struct nat_flow *f)
+{
+	const int64_t mapping = mapping_get(n, f->from, f->proto, &f->a, false);
+
+	if (mapping < 0)
+		return mapping;
+	f->owner = (uint32_t)mapping;
+	f->c = mapping_outside(mapping_at(n, f->owner));
+	if (host_may_begin(n, mapping_at(n, f->owner)->host))
+		return mapping;
+	mapping_settle(n, f->owner);
+	return nat_refusal(NAT_COUNT_HOST_SESSIONS);
+}
+
+static enum nat_verdict hairpin_to(struct nat *n, struct nat_flow *f,
+				   uint32_t mapping, uint32_t *session)
+{
+	int64_t made;
+
+	if (!mapping_admits(n, mapping, &f->c))
+		return drop(n, NAT_COUNT_FILTERED);
+	f->d = mapping_inside(mapping_at(n, mapping));
+	f->to = mapping_at(n, mapping)->scope;
+	f->other = mapping;
+	f->flags |= NAT_B_INSIDE;
+	made = session_make(n, f);
+	if (made < 0)
+		return begin_refused(n, made, f->proto, &f->a);
+	*session = (uint32_t)made;
+	return NAT_PASS;
+}
+
+enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
+			       const struct nat_packet *p, uint32_t *session)
+{
+	struct port_key key = *probe->key;
+	struct nat_flow f = { .a = source_of(&key),
+			      .b = destination_of(&key),
+			      .proto = key.proto,
+			      .from = key.scope,
+			      .flags = NAT_A_INSIDE | NAT_IS_HOLDER |
+				       NAT_IS_HAIRPIN };
+	enum nat_verdict verdict;
+	struct port_fate fate;
+	uint32_t mapping;
+	bool entry;
+	int64_t own;
+
+	if (key.proto == MINATO_ICMP || !minato_addr_is4(&key.local))
+		return NAT_HOST; /* a query to us is answered by us */
+	/* As it would be met outside. */
+	key.scope = n->limits.outside_scope;
+	key.face = MINATO_FACE_ANY;
+	port_lookup(nat_table(n), &key, n->now, p->opens, &fate);
+	mapping = mapping_of_outside(n, f.proto, &f.b);
+	entry = (fate.kind == MINATO_KIND_FORWARD ||
+		 fate.kind == MINATO_KIND_DMZ) &&
+		forwards_of(n, fate.entry) != NAT_NONE;
+	if (fate.kind == MINATO_KIND_GUARD)
+		return guarded(n, &fate);
+	if (mapping == NAT_NONE && !entry)
+		return NAT_HOST;
+	if (!p->opens)
+		return drop(n, NAT_COUNT_NO_SESSION);
+	if (!n->options.hairpin)
+		return drop(n, NAT_COUNT_HAIRPIN_OFF);
+	own = own_mapping(n, &f);
+	if (own < 0)
+		return begin_refused(n, own, f.proto, &f.a);
+	verdict = mapping != NAT_NONE ? hairpin_to(n, &f, mapping, session) :
+					to_forward(n, &f, fate.entry, session);
+	if (verdict != NAT_PASS)
+		mapping_settle(n, f.owner);
+	return verdict;
+}

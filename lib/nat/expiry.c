@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * When sessions end: a hierarchical wheel of milliseconds whose links are in
+ * the sessions. A packet only notes its time; where a session stands in the
+ * wheel it is looked at, and stands anew if it was refreshed meanwhile. What
+ * is due is one list, taken over slot by slot as a whole and worked off in
+ * parts, so that ten million that end together hold nobody up.
+ */
+#include "nat/nat.h"
+
+#define SLOTS 64u
+#define HEAD 0x80000000u /* in timer_prev: the number of the slot follows */
+#define DUE (NAT_WHEEL_LEVELS * SLOTS)
+#define UNARMED NAT_UNARMED
+#define SPAN_BITS (6 * NAT_WHEEL_LEVELS)
+
+static uint64_t now_ms(const struct nat *n)
+{
+	return (uint64_t)(n->now.ns / NS_PER_MS);
+}
+
+void expiry_init(struct nat *n)
+{
+	n->wheel.at = now_ms(n);
+	n->wheel.due = NAT_NONE;
+	for (uint32_t i = 0; i < DUE; i++)
+		n->wheel.slot[i] = NAT_NONE;
+}
+
+static uint32_t *head_of(struct nat *n, uint32_t slot)
+{
+	return slot == DUE ? &n->wheel.due : &n->wheel.slot[slot];
+}
+
+static void link_in(struct nat *n, uint32_t session, uint32_t slot)
+{
+	struct nat_session *s = session_at(n, session);
+	uint32_t *head = head_of(n, slot);
+
+	s->timer_next = *head;
+	s->timer_prev = HEAD | slot;
+	if (*head != NAT_NONE)
+		session_at(n, *head)->timer_prev = session;
+	*head = session;
+	if (slot != DUE)
+		n->wheel.occupied[slot / SLOTS] |= UINT64_C(1) << slot % SLOTS;
+}
+
+void expiry_cancel(struct nat *n, uint32_t session)
+{
+	struct nat_session *s = session_at(n, session);
+	const uint32_t slot = s->timer_prev & ~HEAD;
+
+	if (s->timer_prev == UNARMED)
+		return;
+	if (s->timer_next != NAT_NONE)
+		session_at(n, s->timer_next)->timer_prev = s->timer_prev;
+	if ((s->timer_prev & HEAD) == 0) {
+		session_at(n, s->timer_prev)->timer_next = s->timer_next;
+	} else {
+		*head_of(n, slot) = s->timer_next;
+		if (s->timer_next == NAT_NONE && slot != DUE)
+			n->wheel.occupied[slot / SLOTS] &=
+				~(UINT64_C(1) << slot % SLOTS);
+	}
+	s->timer_prev = UNARMED;
+}
+
+/* The instant behind which it is over, of this turn of the 32 bits. */
+static uint64_t end_of(const struct nat *n, const struct nat_session *s)
+{
+	const uint32_t idle = n->now_ms - s->last;
+
+	return now_ms(n) - idle + session_timeout(n, s) + 1;
+}
+
+static void place(struct nat *n, uint32_t session, uint64_t tick)
+{
+	const uint64_t at = n->wheel.at;
+	uint64_t differ = tick ^ at;
+	uint32_t level;
+
+	if (tick <= at) {
+		link_in(n, session, DUE);
+		return;
+	}
+	if (differ >> SPAN_BITS != 0) { /* over the wheel's own turn */
+		tick = at | ((UINT64_C(1) << SPAN_BITS) - 1);
+		differ = tick ^ at;
+		if (differ == 0) {
+			link_in(n, session, DUE);
+			return;
+		}
+	}
+	level = (63 - (uint32_t)__builtin_clzll(differ)) / 6;
+	link_in(n, session,
+		level * SLOTS + (uint32_t)(tick >> 6 * level & (SLOTS - 1)));
+}
+
+void expiry_arm(struct nat *n, uint32_t session)
+{
+	expiry_cancel(n, session);
+	place(n, session, end_of(n, session_at(n, session)));
+}
+
+/* The next slot with anything, and when its time begins. False: none. */
+static bool next_slot(const struct nat *n, uint32_t *slot, uint64_t *tick)
+{
+	for (uint32_t level = 0; level < NAT_WHEEL_LEVELS; level++) {
+		const uint64_t at = n->wheel.at >> 6 * level;
+		const uint32_t here = (uint32_t)(at & (SLOTS - 1));
+		/* Behind `here`; 63 has none of its level. */
+		const uint64_t later = n->wheel.occupied[level] &
+				       ~(UINT64_MAX >> (SLOTS - 1 - here));
+		if (later == 0)
+			continue;
+		*slot = (uint32_t)__builtin_ctzll(later);
+		*tick = ((at & ~(uint64_t)(SLOTS - 1)) | *slot) << 6 * level;
+		*slot += level * SLOTS;
+		return true;
+	}
+	return false;
+}
+
+/* All of a slot becomes due, at once. */
+static void take_over(struct nat *n, uint32_t slot)
+{
+	const uint32_t first = n->wheel.slot[slot];
+
+	check(n->wheel.due == NAT_NONE && first != NAT_NONE);
+	n->wheel.due = first;
+	session_at(n, first)->timer_prev = HEAD | DUE;
+	n->wheel.slot[slot] = NAT_NONE;
+	n->wheel.occupied[slot / SLOTS] &= ~(UINT64_C(1) << slot % SLOTS);
+}
+
+/* The next one that is due, or NAT_NONE; the wheel turns as far as `now`. */
+static uint32_t next_due(struct nat *n)
+{
+	uint64_t tick;
+	uint32_t slot;
+
+	while (n->wheel.due == NAT_NONE) {
+		if (!next_slot(n, &slot, &tick) || tick > now_ms(n)) {
+			n->wheel.at = now_ms(n);
+			return NAT_NONE;
+		}
+		n->wheel.at = tick;
+		take_over(n, slot);
+	}
+	return n->wheel.due;
+}
+
+void expiry_run(struct nat *n)
+{
+	for (uint32_t i = 0; i < NAT_WORK_MAX; i++) {
+		const uint32_t session = next_due(n);
+		if (session == NAT_NONE)
+			return;
+		expiry_cancel(n, session);
+		if (session_over(n, session_at(n, session))) {
+			nat_count(n, NAT_COUNT_EXPIRED);
+			session_end(n, session);
+		} else {
+			place(n, session, end_of(n, session_at(n, session)));
+		}
+	}
+}
+
+struct minato_time expiry_next(const struct nat *n)
+{
+	uint64_t tick;
+	uint32_t slot;
+
+	if (n->wheel.due != NAT_NONE)
+		return n->now;
+	if (!next_slot(n, &slot, &tick))
+		return MINATO_NEVER;
+	return (struct minato_time){ (int64_t)tick * NS_PER_MS };
+}

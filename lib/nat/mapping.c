@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Mappings: one inside endpoint, one outside endpoint, for all destinations
+ * (RFC 4787 REQ-1); and the inside hosts that have them, with their bounds.
+ * A mapping lives as long as a session that the inside has sent in (RFC 7857
+ * 11), or one that uses it from elsewhere.
+ */
+#include "nat/nat.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TOKEN INT64_C(1000) /* one mapping */
+
+/* --- keys ---------------------------------------------------------------- */
+
+struct minato_endpoint mapping_inside(const struct nat_mapping *m)
+{
+	struct minato_endpoint e = { .port = m->inside_port };
+
+	if (m->flags & NAT_MAPPING_SIX)
+		memcpy(e.addr.bytes, m->six, 16);
+	else
+		e.addr = nat_addr4(m->four[0]);
+	return e;
+}
+
+struct minato_endpoint mapping_outside(const struct nat_mapping *m)
+{
+	if (m->flags & NAT_MAPPING_SIX)
+		return mapping_inside(m);
+	return (struct minato_endpoint){ nat_addr4(m->four[1]),
+					 m->outside_port };
+}
+
+/* Who sends to whom does not matter: the remote end is open. */
+static struct port_key outside_key(const struct nat *n, uint8_t proto,
+				   const struct minato_endpoint *outside)
+{
+	struct port_key key = {
+		.local = outside->addr,
+		.local_port = outside->port,
+		.scope = n->limits.outside_scope,
+		.face = MINATO_FACE_ANY,
+		.proto = proto,
+	};
+
+	if (minato_addr_is4(&outside->addr))
+		key.remote = minato_addr4(0, 0, 0, 0);
+	return key;
+}
+
+/* To 0.0.0.1 and 0.0.0.2 nobody sends (RFC 1122 3.2.1.3). */
+static struct port_key inside_key(uint8_t scope, uint8_t proto,
+				  const struct minato_endpoint *inside)
+{
+	return (struct port_key){
+		.local = minato_addr4(0, 0, 0, 1),
+		.remote = inside->addr,
+		.remote_port = inside->port,
+		.scope = scope,
+		.face = MINATO_FACE_ANY,
+		.proto = proto,
+	};
+}
+
+static struct port_key host_key(uint8_t scope, const struct minato_addr *addr)
+{
+	return (struct port_key){
+		.local = minato_addr4(0, 0, 0, 2),
+		.remote = *addr,
+		.scope = scope,
+		.face = MINATO_FACE_ANY,
+		.proto = MINATO_TCP,
+	};
+}
+
+static uint32_t find(const struct nat *n, const struct port_key *key,
+		     uint8_t class)
+{
+	struct port_tuple_ref ref;
+
+	if (!port_tuple_find(nat_table(n), key, &ref, NULL) ||
+	    ref.class != class)
+		return NAT_NONE;
+	return ref.owner;
+}
+
+uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
+			    const struct minato_endpoint *outside)
+{
+	const struct port_key key = outside_key(n, proto, outside);
+
+	return find(n, &key, NAT_CLASS_MAPPING);
+}
+
+uint32_t mapping_of_inside(const struct nat *n, uint8_t scope, uint8_t proto,
+			   const struct minato_endpoint *inside)
+{
+	const struct port_key key = inside_key(scope, proto, inside);
+
+	return find(n, &key, NAT_CLASS_INSIDE);
+}
+
+/* --- hosts --------------------------------------------------------------- */
+
+uint32_t host_find(const struct nat *n, uint8_t scope,
+		   const struct minato_addr *addr)
+{
+	const struct port_key key = host_key(scope, addr);
+
+	return find(n, &key, NAT_CLASS_HOST);
+}
+
+/* Thousandths of a mapping that it may save up. */
+static int64_t burst(const struct nat *n)
+{
+	const uint32_t most = n->options.host_burst != 0 ?
+				      n->options.host_burst :
+				      n->options.host_rate;
+
+	return most * TOKEN;
+}
+
+int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr)
+{
+	const struct port_key key = host_key(scope, addr);
+	uint32_t host = find(n, &key, NAT_CLASS_HOST);
+	struct port_tuple_ref ref = { .class = NAT_CLASS_HOST, .quiet = true };
+
+	if (host != NAT_NONE)
+		return host;
+	host = nat_slot_take(n, &n->hosts);
+	if (host == NAT_NONE)
+		return nat_refusal(NAT_COUNT_NO_MEMORY);
+	ref.owner = host;
+	if (port_tuple_insert(nat_table(n), &key, ref) < 0) {
+		nat_slot_give(n, &n->hosts, host);
+		return nat_refusal(NAT_COUNT_NO_MEMORY);
+	}
+	*host_record(n, host) = (struct nat_host){
+		.mappings = NAT_NONE,
+		.live = true,
+		.scope = scope,
+		.addr = *addr,
+		.tokens = burst(n),
+		.refilled = n->now_ms,
+	};
+	return host;
+}
+
+void host_settle(struct nat *n, uint32_t host)
+{
+	struct nat_host *h = host_record(n, host);
+	struct port_key key;
+
+	if (!h->live || h->mappings != NAT_NONE || h->sessions > 0)
+		return;
+	key = host_key(h->scope, &h->addr);
+	nat_untuple(n, &key);
+	h->live = false;
+	nat_slot_give(n, &n->hosts, host);
+}
+
+bool host_may_begin(const struct nat *n, uint32_t host)
+{
+	return n->options.host_sessions == 0 ||
+	       host_record(n, host)->sessions < n->options.host_sessions;
+}
+
+static uint32_t host_bound(const struct nat *n, uint8_t proto)
+{
+	if (proto == MINATO_TCP)
+		return n->options.host_tcp;
+	return proto == MINATO_UDP ? n->options.host_udp : n->options.host_icmp;
+}
+
+/* Whether the rate allows one more, and counts it. */
+static bool spend_token(struct nat *n, struct nat_host *h)
+{
+	const int64_t most = burst(n);
+	const uint32_t passed = n->now_ms - h->refilled;
+
+	if (n->options.host_rate == 0)
+		return true;
+	h->refilled = n->now_ms;
+	h->tokens += (int64_t)passed * n->options.host_rate;
+	if (h->tokens > most)
+		h->tokens = most;
+	if (h->tokens < TOKEN)
+		return false;
+	h->tokens -= TOKEN;
+	return true;
+}
+
+/* --- making -------------------------------------------------------------- */
+
+static void enlist(struct nat *n, uint32_t mapping)
+{
+	struct nat_mapping *m = mapping_at(n, mapping);
+	struct nat_host *h = host_record(n, m->host);
+
+	m->prev = NAT_NONE;
+	m->next = h->mappings;
+	if (h->mappings != NAT_NONE)
+		mapping_at(n, h->mappings)->prev = mapping;
+	h->mappings = mapping;
+	if ((m->flags & NAT_MAPPING_SAME) == 0)
+		h->count[port_slot(m->proto)]++;
+}
+
+static void delist(struct nat *n, const struct nat_mapping *m)
+{
+	struct nat_host *h = host_record(n, m->host);
+
+	if (m->next != NAT_NONE)
+		mapping_at(n, m->next)->prev = m->prev;
+	if (m->prev != NAT_NONE)
+		mapping_at(n, m->prev)->next = m->next;
+	else
+		h->mappings = m->next;
+	if ((m->flags & NAT_MAPPING_SAME) == 0)
+		h->count[port_slot(m->proto)]--;
+}
+
+/* The tuples of its faces; one where both are the same. */
+static bool insert_faces(struct nat *n, uint32_t mapping)
+{
+	const struct nat_mapping *m = mapping_at(n, mapping);
+	const bool same = (m->flags & NAT_MAPPING_SAME) != 0;
+	const struct minato_endpoint in = mapping_inside(m);
+	const struct minato_endpoint out = mapping_outside(m);
+	const struct port_key outer = outside_key(n, m->proto, &out);
+	const struct port_key inner = inside_key(m->scope, m->proto, &in);
+	struct port_tuple_ref ref = { .owner = mapping,
+				      .class = NAT_CLASS_MAPPING,
+				      .quiet = same };
+	const int64_t tuple = port_tuple_insert(nat_table(n), &outer, ref);
+
+	if (tuple < 0)
+		return false;
+	ref.class = NAT_CLASS_INSIDE;
+	ref.quiet = true;
+	if (port_tuple_insert(nat_table(n), &inner, ref) >= 0)
+		return true;
+	port_tuple_remove(nat_table(n), (uint32_t)tuple);
+	return false;
+}
+
+static void fill(struct nat *n, struct nat_mapping *m, uint32_t host,
+		 uint8_t proto, const struct minato_endpoint *inside,
+		 const struct minato_endpoint *outside)
+{
+	const bool same = inside == outside;
+	const uint16_t generation = m->generation;
+
+	*m = (struct nat_mapping){
+		.sessions = NAT_NONE,
+		.host = host,
+		.since = (uint32_t)(n->now.ns >> NAT_SINCE_SHIFT),
+		.inside_port = inside->port,
+		.outside_port = outside->port,
+		.generation = generation,
+		.proto = proto,
+		.scope = host_record(n, host)->scope,
+		.flags = same ? NAT_MAPPING_SAME : 0,
+		.pool = same ? 0 : (uint16_t)outside_find(n, &outside->addr),
+	};
+	if (!minato_addr_is4(&inside->addr)) {
+		m->flags |= NAT_MAPPING_SIX;
+		memcpy(m->six, inside->addr.bytes, 16);
+		return;
+	}
+	m->four[0] = nat_load4(&inside->addr);
+	m->four[1] = nat_load4(&outside->addr);
+}
+
+int64_t mapping_make(struct nat *n, uint32_t host, uint8_t proto,
+		     const struct minato_endpoint *inside,
+		     const struct minato_endpoint *outside)
+{
+	const uint32_t mapping = nat_slot_take(n, &n->mappings);
+	struct nat_mapping *m;
+
+	if (mapping == NAT_NONE)
+		return nat_refusal(NAT_COUNT_NO_MEMORY);
+	m = mapping_at(n, mapping);
+	fill(n, m, host, proto, inside, outside);
+	if (!insert_faces(n, mapping)) {
+		nat_slot_give(n, &n->mappings, mapping);
+		return nat_refusal(NAT_COUNT_NO_MEMORY);
+	}
+	m->generation++;
+	enlist(n, mapping);
+	nat_count(n, NAT_COUNT_MAPPINGS);
+	if ((m->flags & NAT_MAPPING_SAME) == 0) {
+		outside_take(n, m->pool, proto, outside->port);
+		nat_tell(n, MINATO_NEWS_MAPPED, proto, inside, outside);
+	}
+	return mapping;
+}
+
+/* A free port: at the host's own address (RFC 4787 REQ-2), at any where it has
+   none yet or RFC 7857 4 is allowed. False: there is none. */
+static bool choose(struct nat *n, struct nat_host *h, uint8_t proto,
+		   uint16_t inside_port, struct minato_endpoint *out)
+{
+	const bool paired = h->pool != 0;
+	uint32_t pool = paired ? h->pool - 1 : outside_pool_of(n, &h->addr);
+
+	out->port = outside_choose(n, pool, proto, inside_port);
+	for (uint32_t i = 0; out->port == 0 && i < n->pool_count &&
+			     (!paired || n->options.other_address);
+	     i++) {
+		pool = n->pool_live[i];
+		out->port = outside_choose(n, pool, proto, inside_port);
+	}
+	if (out->port == 0)
+		return false;
+	out->addr = pool_record(n, pool)->addr;
+	if (!paired)
+		h->pool = pool + 1;
+	return true;
+}
+
+/* Bounds of its own, then a port; in this order, so that a host at its bounds
+   is told so. */
+static int64_t make_for(struct nat *n, uint32_t host, uint8_t proto,
+			const struct minato_endpoint *inside, bool same)
+{
+	struct nat_host *h = host_record(n, host);
+	const uint32_t bound = host_bound(n, proto);
+	struct minato_endpoint outside;
+
+	if (!same && bound != 0 && h->count[port_slot(proto)] >= bound)
+		return nat_refusal(NAT_COUNT_HOST_MAPPINGS);
+	if (!same && n->pool_count == 0)
+		return nat_refusal(NAT_COUNT_NO_POOL);
+	if (!spend_token(n, h))
+		return nat_refusal(NAT_COUNT_HOST_RATE);
+	if (same)
+		return mapping_make(n, host, proto, inside, inside);
+	if (!choose(n, h, proto, inside->port, &outside))
+		return nat_refusal(NAT_COUNT_NO_PORT);
+	return mapping_make(n, host, proto, inside, &outside);
+}
+
+int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,
+		    const struct minato_endpoint *inside, bool same)
+{
+	const uint32_t there = mapping_of_inside(n, scope, proto, inside);
+	int64_t host, made;
+
+	if (there != NAT_NONE)
+		return there;
+	host = host_get(n, scope, &inside->addr);
+	if (host < 0)
+		return host;
+	made = make_for(n, (uint32_t)host, proto, inside, same);
+	if (made < 0)
+		host_settle(n, (uint32_t)host);
+	return made;
+}
+
+bool mapping_admits(const struct nat *n, uint32_t mapping,
+		    const struct minato_endpoint *from)
+{
+	const struct nat_mapping *m = mapping_at(n, mapping);
+	const struct minato_endpoint outside = mapping_outside(m);
+	struct port_key key = outside_key(n, m->proto, &outside);
+	struct port_tuple_ref ref;
+
+	switch (m->proto == MINATO_TCP ? n->options.tcp_filtering :
+					 n->options.udp_filtering) {
+	case MINATO_FILTER_ENDPOINT:
+		return true;
+	case MINATO_FILTER_ADDRESS:
+		key.remote = from->addr;
+		return port_tuple_find(nat_table(n), &key, &ref, NULL) &&
+		       ref.class == NAT_CLASS_PEER;
+	case MINATO_FILTER_ADDRESS_PORT:
+		break; /* who was sent to has a session */
+	}
+	return false;
+}
+
+/* --- ending -------------------------------------------------------------- */
+
+/* RFC 6888 REQ-8a-c: a port need not rest when TCP was seen to end, or when the
+   filter kept all others out. */
+static bool must_rest(const struct nat *n, const struct nat_mapping *m)
+{
+	const enum minato_filtering filtering =
+		m->proto == MINATO_TCP ? n->options.tcp_filtering :
+					 n->options.udp_filtering;
+
+	if (m->proto != MINATO_ICMP && filtering == MINATO_FILTER_ADDRESS_PORT)
+		return false;
+	return m->proto != MINATO_TCP || (m->flags & NAT_MAPPING_UNCLEAN) != 0;
+}
+
+static void release(struct nat *n, uint32_t mapping)
+{
+	struct nat_mapping *m = mapping_at(n, mapping);
+	const struct minato_endpoint in = mapping_inside(m);
+	const struct minato_endpoint out = mapping_outside(m);
+	const struct port_key outer = outside_key(n, m->proto, &out);
+	const struct port_key inner = inside_key(m->scope, m->proto, &in);
+
+	nat_untuple(n, &outer);
+	nat_untuple(n, &inner);
+	delist(n, m);
+	if ((m->flags & NAT_MAPPING_SAME) == 0) {
+		outside_give(n, m->pool, m->proto, m->outside_port,
+			     must_rest(n, m));
+		nat_tell(n, MINATO_NEWS_UNMAPPED, m->proto, &in, &out);
+	}
+	m->generation++;
+	nat_slot_give(n, &n->mappings, mapping);
+	host_settle(n, m->host);
+}
+
+/* Hairpins that go to it, guests on its port: rare, and searched for. */
+static uint32_t end_references(struct nat *n, uint32_t mapping)
+{
+	uint32_t ended = 0;
+
+	for (uint32_t i = session_walk(n, 0);
+	     i != NAT_NONE && mapping_at(n, mapping)->refs > 0;
+	     i = session_walk(n, i + 1)) {
+		const struct nat_session *s = session_at(n, i);
+		const uint32_t kind = s->flags &
+				      (NAT_IS_HAIRPIN | NAT_IS_FORWARD);
+		if (kind != NAT_IS_HAIRPIN || s->other != mapping)
+			continue;
+		session_end(n, i);
+		ended++;
+	}
+	return ended;
+}
+
+void mapping_settle(struct nat *n, uint32_t mapping)
+{
+	struct nat_mapping *m = mapping_at(n, mapping);
+
+	if ((m->generation & 1) == 0 || m->holders > 0 || m->refs > 0)
+		return;
+	/* What only others sent in keeps nothing. */
+	m->holders = 1;
+	while (m->sessions != NAT_NONE)
+		session_end(n, m->sessions);
+	release(n, mapping);
+}
+
+uint32_t mapping_end(struct nat *n, uint32_t mapping)
+{
+	struct nat_mapping *m = mapping_at(n, mapping);
+	uint32_t ended = 0;
+
+	m->holders++; /* so that it does not end by itself meanwhile */
+	for (; m->sessions != NAT_NONE; ended++)
+		session_end(n, m->sessions);
+	if (m->refs > 0)
+		ended += end_references(n, mapping);
+	check(m->holders == 1 && m->refs == 0);
+	release(n, mapping);
+	return ended;
+}

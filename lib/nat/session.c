@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sessions: the record of a flow, its two tuples, and what counts it. */
+#include "nat/nat.h"
+
+#include <errno.h>
+#include <string.h>
+
+static struct nat_slots *slots_of(struct nat *n, bool six)
+{
+	return six ? &n->sessions6 : &n->sessions4;
+}
+
+bool session_live(const struct nat *n, uint32_t session)
+{
+	const bool six = (session & NAT_SIX) != 0;
+	const uint32_t fresh = six ? n->sessions6.fresh : n->sessions4.fresh;
+
+	return (session & ~NAT_SIX) < fresh &&
+	       (session_at(n, session)->generation & 1) != 0;
+}
+
+uint32_t session_walk(const struct nat *n, uint32_t from)
+{
+	for (; from < n->sessions4.fresh; from++)
+		if (session_live(n, from))
+			return from;
+	if ((from & NAT_SIX) == 0)
+		from = NAT_SIX;
+	for (; (from & ~NAT_SIX) < n->sessions6.fresh; from++)
+		if (session_live(n, from))
+			return from;
+	return NAT_NONE;
+}
+
+/* --- ends ---------------------------------------------------------------- */
+
+static struct minato_endpoint end4(const struct nat_session *s, uint32_t end)
+{
+	return (struct minato_endpoint){ nat_addr4(s->four.addr[end]),
+					 s->four.port[end] };
+}
+
+void session_flow(const struct nat_session *s, struct nat_flow *out)
+{
+	const struct nat_session6 *six = (const struct nat_session6 *)s;
+
+	out->proto = s->proto;
+	out->from = s->scopes >> 4;
+	out->to = s->scopes & 15;
+	out->flags = s->flags;
+	out->owner = s->owner;
+	out->other = s->other;
+	if ((s->flags & NAT_IS_SIX) == 0) {
+		out->a = end4(s, 0);
+		out->b = end4(s, 1);
+		out->c = end4(s, 2);
+		out->d = end4(s, 3);
+		return;
+	}
+	memcpy(out->a.addr.bytes, s->six.a, 16);
+	memcpy(out->b.addr.bytes, six->b, 16);
+	out->a.port = s->six.port[0];
+	out->b.port = s->six.port[1];
+	out->c = out->a;
+	out->d = out->b;
+}
+
+static void write_ends(struct nat_session *s, const struct nat_flow *f)
+{
+	const struct minato_endpoint *end[] = { &f->a, &f->b, &f->c, &f->d };
+
+	if (f->flags & NAT_IS_SIX) {
+		struct nat_session6 *six = (struct nat_session6 *)s;
+		memcpy(s->six.a, f->a.addr.bytes, 16);
+		memcpy(six->b, f->b.addr.bytes, 16);
+		s->six.port[0] = f->a.port;
+		s->six.port[1] = f->b.port;
+		return;
+	}
+	for (uint32_t i = 0; i < 4; i++) {
+		s->four.addr[i] = nat_load4(&end[i]->addr);
+		s->four.port[i] = end[i]->port;
+	}
+}
+
+static struct port_key face(const struct nat_flow *f, uint32_t side)
+{
+	const struct minato_endpoint *local = side == 0 ? &f->b : &f->c;
+	const struct minato_endpoint *remote = side == 0 ? &f->a : &f->d;
+
+	return (struct port_key){
+		.local = local->addr,
+		.remote = remote->addr,
+		.local_port = local->port,
+		.remote_port = remote->port,
+		.scope = side == 0 ? f->from : f->to,
+		.face = MINATO_FACE_ANY,
+		.proto = f->proto,
+	};
+}
+
+void session_key(const struct nat_session *s, uint32_t side,
+		 struct port_key *out)
+{
+	struct nat_flow f;
+
+	session_flow(s, &f);
+	*out = face(&f, side);
+}
+
+/* --- its time ------------------------------------------------------------ */
+
+static enum nat_timer timer_of(const struct nat_session *s)
+{
+	const uint8_t fins = NAT_TCP_FIN_A | NAT_TCP_FIN_B;
+
+	if (s->proto == MINATO_UDP)
+		return s->flags & NAT_IS_SHORT ? NAT_TIMER_SHORT :
+						 NAT_TIMER_UDP;
+	if (s->proto == MINATO_ICMP)
+		return NAT_TIMER_ICMP;
+	switch ((enum minato_nat_state)(s->tcp & NAT_TCP_STATE)) {
+	case MINATO_NAT_OPENING:
+		return NAT_TIMER_OPENING;
+	case MINATO_NAT_OPEN:
+		return NAT_TIMER_OPEN;
+	case MINATO_NAT_CLOSING: /* half closed it may go on for long */
+		return (s->tcp & fins) == fins ? NAT_TIMER_CLOSING :
+						 NAT_TIMER_OPEN;
+	case MINATO_NAT_RESET:
+		return NAT_TIMER_RESET;
+	}
+	check(false);
+	return NAT_TIMER_UDP;
+}
+
+uint32_t session_timeout(const struct nat *n, const struct nat_session *s)
+{
+	return n->timeout_ms[timer_of(s)];
+}
+
+bool session_over(const struct nat *n, const struct nat_session *s)
+{
+	return n->now_ms - s->last > session_timeout(n, s);
+}
+
+/* --- what counts it ------------------------------------------------------ */
+
+/* Addresses that were sent to are remembered only for who asks for them. */
+static bool wants_peer(const struct nat *n, const struct nat_flow *f)
+{
+	const enum minato_filtering filtering =
+		f->proto == MINATO_TCP ? n->options.tcp_filtering :
+					 n->options.udp_filtering;
+
+	return f->owner != NAT_NONE && f->proto != MINATO_ICMP &&
+	       (f->flags & (NAT_A_INSIDE | NAT_IS_OVERFLOW)) == NAT_A_INSIDE &&
+	       filtering == MINATO_FILTER_ADDRESS;
+}
+
+/* What the inside endpoint sent to, as it is known outside. */
+static struct port_key peer_key(const struct nat *n, const struct nat_flow *f)
+{
+	return (struct port_key){
+		.local = f->c.addr,
+		.local_port = f->c.port,
+		.remote = f->flags & NAT_IS_HAIRPIN ? f->b.addr : f->d.addr,
+		.scope = n->limits.outside_scope,
+		.face = MINATO_FACE_ANY,
+		.proto = f->proto,
+	};
+}
+
+static uint32_t host_of(const struct nat *n, const struct nat_flow *f)
+{
+	if (f->flags & NAT_IS_OVERFLOW)
+		return f->other;
+	return f->owner != NAT_NONE ? mapping_at(n, f->owner)->host : NAT_NONE;
+}
+
+static void count_in(struct nat *n, const struct nat_flow *f)
+{
+	const uint32_t host = host_of(n, f);
+
+	if (host != NAT_NONE)
+		host_record(n, host)->sessions++;
+	if (f->flags & NAT_IS_FORWARD)
+		forwards_began(n, f->other);
+	else if (f->flags & NAT_IS_HAIRPIN)
+		mapping_at(n, f->other)->refs++;
+	if (f->flags & NAT_IS_OVERFLOW)
+		mapping_at(n, f->owner)->refs++;
+}
+
+static void count_out(struct nat *n, const struct nat_flow *f)
+{
+	const uint32_t host = host_of(n, f);
+	struct port_key key;
+
+	if (host != NAT_NONE)
+		host_record(n, host)->sessions--;
+	if (f->flags & NAT_IS_SOURCE) {
+		forwards_source_key(n, f->other, &f->a.addr, &key);
+		if (nat_number(n, &key, NAT_CLASS_SOURCE, -1) == 0)
+			n->sources--;
+	}
+	if (f->flags & NAT_IS_FORWARD)
+		forwards_ended(n, f->other);
+	else if (f->flags & NAT_IS_HAIRPIN)
+		mapping_at(n, f->other)->refs--;
+	if (f->flags & NAT_IS_OVERFLOW)
+		mapping_at(n, f->owner)->refs--;
+	if (f->flags & NAT_IS_PEER) {
+		key = peer_key(n, f);
+		nat_number(n, &key, NAT_CLASS_PEER, -1);
+	}
+}
+
+/* --- in the list of its mapping ------------------------------------------ */
+
+static void enlist(struct nat *n, uint32_t session)
+{
+	struct nat_session *s = session_at(n, session);
+	struct nat_mapping *m = mapping_at(n, s->owner);
+
+	s->prev = NAT_NONE;
+	s->next = m->sessions;
+	if (m->sessions != NAT_NONE)
+		session_at(n, m->sessions)->prev = session;
+	m->sessions = session;
+	m->count++;
+	m->holders += (s->flags & NAT_IS_HOLDER) != 0;
+}
+
+static void delist(struct nat *n, const struct nat_session *s)
+{
+	struct nat_mapping *m = mapping_at(n, s->owner);
+
+	if (s->next != NAT_NONE)
+		session_at(n, s->next)->prev = s->prev;
+	if (s->prev != NAT_NONE)
+		session_at(n, s->prev)->next = s->next;
+	else
+		m->sessions = s->next;
+	m->count--;
+	m->holders -= (s->flags & NAT_IS_HOLDER) != 0;
+}
+
+void session_hold(struct nat *n, struct nat_session *s)
+{
+	if (s->flags & (NAT_IS_HOLDER | NAT_IS_OVERFLOW))
+		return;
+	s->flags |= NAT_IS_HOLDER;
+	if (s->owner != NAT_NONE)
+		mapping_at(n, s->owner)->holders++;
+}
+
+/* --- making -------------------------------------------------------------- */
+
+/* Both tuples, or none and why. */
+static int insert_faces(struct nat *n, const struct nat_flow *f,
+			uint32_t session)
+{
+	struct port_table *t = nat_table(n);
+	struct port_tuple_ref ref = { .owner = session << 1,
+				      .class = NAT_CLASS_SESSION,
+				      .quiet = !(f->flags & NAT_IS_LOCAL) };
+	const struct port_key a = face(f, 0), b = face(f, 1);
+	const int64_t first = port_tuple_insert(t, &a, ref);
+	int64_t second;
+
+	if (first < 0)
+		return (int)first;
+	ref.owner |= 1;
+	ref.quiet = true;
+	second = port_tuple_insert(t, &b, ref);
+	if (second < 0)
+		port_tuple_remove(t, (uint32_t)first);
+	return second < 0 ? (int)second : 0;
+}
+
+static void fill(const struct nat *n, struct nat_session *s,
+		 const struct nat_flow *f)
+{
+	const uint16_t generation = (uint16_t)(s->generation + 1);
+
+	*s = (struct nat_session){
+		.timer_prev = NAT_UNARMED,
+		.last = n->now_ms,
+		.since = (uint32_t)(n->now.ns >> NAT_SINCE_SHIFT),
+		.owner = f->owner,
+		.other = f->other,
+		.generation = generation,
+		.flags = f->flags,
+		.proto = f->proto,
+		.scopes = (uint8_t)(f->from << 4 | f->to),
+	};
+	write_ends(s, f);
+}
+
+static bool is_short(const struct nat *n, const struct nat_flow *f)
+{
+	return n->options.udp_short_s != 0 && f->proto == MINATO_UDP &&
+	       f->b.port < 1024 && (f->flags & NAT_A_INSIDE) != 0;
+}
+
+/* The number of a session as its tuples' owner has a bit less. */
+static uint32_t take(struct nat *n, bool six)
+{
+	uint32_t session;
+
+	if (n->sessions4.used + n->sessions6.used == n->limits.sessions_max)
+		return NAT_NONE;
+	session = nat_slot_take(n, slots_of(n, six));
+	return six && session != NAT_NONE ? session | NAT_SIX : session;
+}
+
+static void give(struct nat *n, uint32_t session)
+{
+	nat_slot_give(n, slots_of(n, (session & NAT_SIX) != 0),
+		      session & ~NAT_SIX);
+}
+
+int64_t session_make(struct nat *n, const struct nat_flow *f)
+{
+	const bool six = !minato_addr_is4(&f->a.addr);
+	const uint32_t session = take(n, six);
+	struct nat_session *s;
+	struct nat_flow flow = *f;
+	int made;
+
+	if (session == NAT_NONE)
+		return nat_refusal(NAT_COUNT_NO_MEMORY);
+	flow.flags |= six ? NAT_IS_SIX : 0;
+	flow.flags |= is_short(n, f) ? NAT_IS_SHORT : 0;
+	made = insert_faces(n, &flow, session);
+	if (made < 0) {
+		give(n, session);
+		return nat_refusal(made == -EEXIST ? NAT_COUNT_TAKEN :
+						     NAT_COUNT_NO_MEMORY);
+	}
+	if (wants_peer(n, &flow)) {
+		const struct port_key key = peer_key(n, &flow);
+		if (nat_number(n, &key, NAT_CLASS_PEER, 1) != 0)
+			flow.flags |= NAT_IS_PEER;
+	}
+	s = session_at(n, session);
+	fill(n, s, &flow);
+	if (flow.owner != NAT_NONE)
+		enlist(n, session);
+	count_in(n, &flow);
+	expiry_arm(n, session);
+	nat_count(n, NAT_COUNT_SESSIONS);
+	return session;
+}
+
+/* --- ending -------------------------------------------------------------- */
+
+/* Whether both ends know that it is over: RFC 6888 REQ-8a lets its port go. */
+static bool ended_clean(const struct nat_session *s)
+{
+	const uint8_t fins = NAT_TCP_FIN_A | NAT_TCP_FIN_B;
+
+	return s->proto == MINATO_TCP &&
+	       ((s->tcp & fins) == fins ||
+		(s->tcp & NAT_TCP_STATE) == MINATO_NAT_RESET);
+}
+
+static void drop(struct nat *n, uint32_t session)
+{
+	struct nat_session *s = session_at(n, session);
+	struct nat_flow f;
+	struct port_key key;
+
+	check(session_live(n, session));
+	session_flow(s, &f);
+	for (uint32_t side = 0; side < 2; side++) {
+		key = face(&f, side);
+		nat_untuple(n, &key);
+	}
+	expiry_cancel(n, session);
+	if (f.owner != NAT_NONE) {
+		if (!ended_clean(s))
+			mapping_at(n, f.owner)->flags |= NAT_MAPPING_UNCLEAN;
+		delist(n, s);
+	}
+	count_out(n, &f);
+	s->generation++;
+	give(n, session);
+	n->ends++;
+}
+
+void session_end(struct nat *n, uint32_t session)
+{
+	const struct nat_session *s = session_at(n, session);
+	const uint32_t owner = s->owner;
+	uint32_t other = NAT_NONE, host = NAT_NONE;
+
+	if ((s->flags & (NAT_IS_HAIRPIN | NAT_IS_FORWARD)) == NAT_IS_HAIRPIN)
+		other = s->other;
+	if (s->flags & NAT_IS_OVERFLOW)
+		host = s->other;
+	drop(n, session);
+	if (owner != NAT_NONE)
+		mapping_settle(n, owner);
+	if (other != NAT_NONE)
+		mapping_settle(n, other);
+	if (host != NAT_NONE)
+		host_settle(n, host);
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The way of a packet whose session is known, and of ICMP errors about one. */
+#include "nat/nat.h"
+
+#include <string.h>
+
+/* --- known flows --------------------------------------------------------- */
+
+static void write_way(const struct nat_session *s, uint32_t session,
+		      uint32_t side, struct nat_way *out)
+{
+	struct nat_flow f;
+
+	session_flow(s, &f);
+	out->src = side == 0 ? f.c : f.b;
+	out->dst = side == 0 ? f.d : f.a;
+	out->scope = side == 0 ? f.to : f.from;
+	out->same = (f.flags & NAT_IS_SIX) != 0;
+	out->hairpin = (f.flags & NAT_IS_HAIRPIN) != 0;
+	out->icmp_code = 0;
+	out->session = session;
+}
+
+/* What has both FINs, or a RST, ends when it ends (RFC 6146 3.5.2.2). */
+static bool refreshable(const struct nat_session *s)
+{
+	const uint8_t fins = NAT_TCP_FIN_A | NAT_TCP_FIN_B;
+
+	return (s->tcp & fins) != fins &&
+	       (s->tcp & NAT_TCP_STATE) != MINATO_NAT_RESET;
+}
+
+/* RFC 4787 REQ-6: outward always, inward where it is wished. */
+static void note(struct nat *n, uint32_t session, uint32_t side,
+		 const struct nat_packet *p)
+{
+	struct nat_session *s = session_at(n, session);
+	const bool outward =
+		(s->flags & (side == 0 ? NAT_A_INSIDE : NAT_B_INSIDE)) != 0;
+
+	if (s->proto == MINATO_TCP &&
+	    tcpstate_segment(n, s, side, p->tcp_flags))
+		expiry_arm(n, session);
+	if (outward)
+		session_hold(n, s);
+	if ((outward || n->options.inbound_refresh) && refreshable(s))
+		s->last = n->now_ms;
+	nat_count(n, p->inside ? NAT_COUNT_PASSED_OUT : NAT_COUNT_PASSED_IN);
+}
+
+static enum nat_verdict pass(struct nat *n, uint32_t session, uint32_t side,
+			     const struct nat_packet *p, struct nat_way *out)
+{
+	note(n, session, side, p);
+	write_way(session_at(n, session), session, side, out);
+	return NAT_PASS;
+}
+
+/* --- packets ------------------------------------------------------------- */
+
+void nat_seek(const struct nat *n, const struct port_probe *probes,
+	      size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct port_tuple_ref ref;
+		if (!port_tuple_guess(nat_table(n), &probes[i], &ref) ||
+		    ref.class != NAT_CLASS_SESSION)
+			continue;
+		__builtin_prefetch(session_at(n, ref.owner >> 1), 1);
+	}
+}
+
+static enum nat_verdict begin(struct nat *n, const struct port_probe *probe,
+			      const struct nat_packet *p, struct nat_way *out)
+{
+	uint32_t session = NAT_NONE;
+	enum nat_verdict verdict = NAT_HOST;
+
+	if (!p->inside)
+		verdict = begin_inward(n, probe, p, &session);
+	else if (p->whose == NAT_OTHERS)
+		verdict = begin_outward(n, probe, p, &session);
+	else if (p->whose == NAT_OUTSIDE)
+		verdict = begin_hairpin(n, probe, p, &session);
+	if (verdict == NAT_PASS)
+		return pass(n, session, 0, p, out);
+	if (verdict == NAT_UNREACHABLE)
+		out->icmp_code = minato_addr_is4(&probe->key->remote) ? 13 : 1;
+	return verdict;
+}
+
+enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
+			    const struct nat_packet *p, struct nat_way *out)
+{
+	struct port_tuple_ref ref;
+	uint32_t session;
+
+	if (!port_tuple_sought(nat_table(n), probe, &ref, NULL))
+		return begin(n, probe, p, out);
+	if (ref.class != NAT_CLASS_SESSION)
+		/* A socket's, or one that no packet is meant to meet. */
+		return nat_class(ref.class) ? NAT_DROP : NAT_HOST;
+	session = ref.owner >> 1;
+	if (!session_over(n, session_at(n, session)))
+		return pass(n, session, ref.owner & 1, p, out);
+	/* Its time has come; the wheel has not been there yet. */
+	nat_count(n, NAT_COUNT_EXPIRED);
+	session_end(n, session);
+	return begin(n, probe, p, out);
+}
+
+bool nat_syn_met(const struct nat *n, const struct port_key *key)
+{
+	struct port_tuple_ref ref;
+
+	return port_tuple_find(nat_table(n), key, &ref, NULL) &&
+	       ref.class == NAT_CLASS_SESSION;
+}
+
+/* --- ICMP errors --------------------------------------------------------- */
+
+/* The flow is over, or was never seen, but the mapping tells who is meant. */
+static bool way_of_mapping(const struct nat *n, const struct port_key *inner,
+			   struct nat_way *out)
+{
+	const struct minato_endpoint local = { inner->local,
+					       inner->local_port };
+	const uint32_t mapping = mapping_of_outside(n, inner->proto, &local);
+
+	if (mapping == NAT_NONE)
+		return false;
+	*out = (struct nat_way){
+		.src = { inner->remote, inner->remote_port },
+		.dst = mapping_inside(mapping_at(n, mapping)),
+		.scope = mapping_at(n, mapping)->scope,
+		.same = (mapping_at(n, mapping)->flags & NAT_MAPPING_SAME) != 0,
+		.session = NAT_NONE,
+	};
+	/* Of a query the identifier stands in both ends. */
+	if (inner->proto == MINATO_ICMP)
+		out->src.port = out->dst.port;
+	return true;
+}
+
+enum nat_verdict nat_error(struct nat *n, const struct port_key *inner,
+			   bool inside, struct nat_way *out)
+{
+	struct port_tuple_ref ref;
+	uint32_t session;
+
+	if (port_tuple_find(nat_table(n), inner, &ref, NULL) && !ref.rests) {
+		session = ref.owner >> 1;
+		if (ref.class != NAT_CLASS_SESSION)
+			return nat_class(ref.class) ? NAT_DROP : NAT_HOST;
+		if (!session_over(n, session_at(n, session))) {
+			write_way(session_at(n, session), session,
+				  ref.owner & 1, out);
+			nat_count(n, NAT_COUNT_PASSED_ERRORS);
+			return NAT_PASS;
+		}
+	}
+	if (!inside && way_of_mapping(n, inner, out)) {
+		nat_count(n, NAT_COUNT_PASSED_ERRORS);
+		return NAT_PASS;
+	}
+	nat_count(n, NAT_COUNT_NO_MAPPING);
+	return NAT_HOST;
+}
