@@ -312,6 +312,25 @@ static void take_vlans(void)
 }
 NETNS_CASE(a_link_takes_frames_of_its_vlan_alone, take_vlans)
 
+static void overlook_what_others_send(void)
+{
+	struct sockaddr_ll here = { .sll_family = AF_PACKET };
+	uint8_t frame[256];
+	uint32_t len;
+	int other;
+
+	lay_wire();
+	here.sll_ifindex = (int)if_nametoindex("n0");
+	open_wire((struct drive_link_plan){ 0 });
+	other = socket(AF_PACKET, SOCK_RAW, 0);
+	len = datagram(frame, true, 20, 'a');
+	DEMAND(bind(other, (const struct sockaddr *)&here, sizeof(here)) == 0);
+	DEMAND(send(other, frame, len, 0) == (ssize_t)len);
+	wait_for(far); /* it went out */
+	DEMAND(drive_link_read(wire, &host, drive_now()) == 0);
+}
+NETNS_CASE(what_leaves_the_interface_is_not_taken, overlook_what_others_send)
+
 /* ---- out ---- */
 
 struct load {
@@ -555,6 +574,7 @@ int main(void)
 		cmocka_unit_test(without_a_chunk_one_frame_at_a_time_comes),
 		cmocka_unit_test(a_burst_comes_whole),
 		cmocka_unit_test(a_link_takes_frames_of_its_vlan_alone),
+		cmocka_unit_test(what_leaves_the_interface_is_not_taken),
 		cmocka_unit_test(equal_datagrams_leave_together_and_arrive_as_they_were),
 		cmocka_unit_test(a_run_has_its_bound),
 		cmocka_unit_test(more_than_one_batch_leaves_in_order),
