@@ -122,6 +122,10 @@ struct conf_link {
 	char space_name[CONF_PATH_SIZE]; /* NAME, PATH */
 	uint32_t space_pid;		 /* PID */
 	uint32_t mtu;			 /* 0: what the link has; 576 (IPv6: 1280)..65535 */
+	/* Of INTERFACE alone. */
+	bool take;	/* its kernel shall hear nothing of what arrives there */
+	uint8_t mac[6]; /* ours; all zero: the interface's */
+	uint32_t vlan;	/* 1..4094; 0: frames without a tag */
 };
 
 struct conf_route {

@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #define MTU_MIN 576u
 #define MTU_MIN6 1280u
 #define PID_MAX 4194304u /* PID_MAX_LIMIT of Linux */
+#define VLAN_MAX 4094u	 /* IEEE 802.1Q */
 
 static bool has_family(const struct conf_link *link, bool four)
 {
@@ -134,7 +136,45 @@ static int read_mtu(struct reader *r, struct conf_statement *out)
 	return value_number(r, least, UINT16_MAX, "an MTU", &out->link.mtu);
 }
 
+static int read_take(struct reader *r, struct conf_statement *out)
+{
+	(void)r;
+	out->link.take = true;
+	return 0;
+}
+
+static int read_mac(struct reader *r, struct conf_statement *out)
+{
+	uint8_t *mac = out->link.mac;
+	char text[sizeof("02:00:00:00:00:01")];
+	int end = 0;
+
+	if (value_text(r, text, sizeof(text), "a MAC address") < 0)
+		return -EINVAL;
+	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &mac[0], &mac[1], &mac[2],
+		   &mac[3], &mac[4], &mac[5], &end) != 6 ||
+	    end + 1 != (int)sizeof(text))
+		return reader_fail(r, reader_last(r),
+				   "a MAC address is written like 02:00:00:00:00:01");
+	if (mac[0] & 1 || !(mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]))
+		return reader_fail(r, reader_last(r),
+				   "no station has it: the first byte is even, and not all are 0");
+	return 0;
+}
+
+static int read_vlan(struct reader *r, struct conf_statement *out)
+{
+	return value_number(r, 1, VLAN_MAX, "the number of a VLAN", &out->link.vlan);
+}
+
 static const struct sentence_clause clauses[] = {
+	{ "via", read_via, false },	    { "in", read_space, false },
+	{ "mtu", read_mtu, false },	    { "take", read_take, false },
+	{ "mac", read_mac, false },	    { "vlan", read_vlan, false },
+	{ "named", sentence_named, false },
+};
+/* A tap is ours alone: nobody else is there, and we say what it is like. */
+static const struct sentence_clause tap_clauses[] = {
 	{ "via", read_via, false },
 	{ "in", read_space, false },
 	{ "mtu", read_mtu, false },
@@ -177,5 +217,8 @@ int linkline_read(struct reader *r, struct conf_statement *out)
 	if (read_addresses(r, link) < 0)
 		return -EINVAL;
 	reader_mark(r, out, CONF_PART_TARGET, first);
+	if (link->sort == CONF_LINK_TAP)
+		return sentence_clauses(r, out, tap_clauses,
+					sizeof(tap_clauses) / sizeof(tap_clauses[0]));
 	return sentence_clauses(r, out, clauses, sizeof(clauses) / sizeof(clauses[0]));
 }

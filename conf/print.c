@@ -132,6 +132,7 @@ static void put_named(struct writing *w, const struct conf_statement *s)
 
 static void put_link(struct writing *w, const struct conf_statement *s)
 {
+	static const uint8_t no_mac[6] = { 0 };
 	const struct conf_link *link = &s->link;
 
 	put(w, "%s", link->outside ? "outside" : "inside");
@@ -153,6 +154,13 @@ static void put_link(struct writing *w, const struct conf_statement *s)
 		put(w, " in namespace %s", link->space_name);
 	if (link->mtu)
 		put(w, " mtu %u", link->mtu);
+	if (link->take)
+		put(w, " take");
+	if (memcmp(link->mac, no_mac, sizeof(no_mac)) != 0)
+		put(w, " mac %02x:%02x:%02x:%02x:%02x:%02x", link->mac[0], link->mac[1],
+		    link->mac[2], link->mac[3], link->mac[4], link->mac[5]);
+	if (link->vlan)
+		put(w, " vlan %u", link->vlan);
 	put_named(w, s);
 }
 

@@ -97,12 +97,40 @@ static void mtu(void **state)
 	refused("inside eth1 10.0.0.1/24 mtu 65536", "65536", "from 576");
 }
 
+static void interfaces_beside_a_kernel(void **state)
+{
+	struct conf_statement s;
+
+	(void)state;
+	same_form("outside eth0 198.51.100.1/24 take mac 02:00:00:00:00:0a vlan 7 named wan");
+	s = said("outside eth0 198.51.100.1/24 vlan 4094 take");
+	assert_true(s.link.take);
+	assert_int_equal(s.link.vlan, 4094);
+	assert_int_equal(s.link.mac[0], 0);
+	s = said("outside eth0 198.51.100.1/24 mac 02:a0:00:00:00:0B");
+	assert_int_equal(s.link.mac[1], 0xa0);
+	assert_int_equal(s.link.mac[5], 11);
+	refused("outside eth0 198.51.100.1/24 mac 01:00:00:00:00:01", "01:00:00:00:00:01", "even");
+	refused("outside eth0 198.51.100.1/24 mac 00:00:00:00:00:00", "00:00:00:00:00:00", "0");
+	refused("outside eth0 198.51.100.1/24 mac 02:00:00:00:00:1", "02:00:00:00:00:1",
+		"written like");
+	refused("outside eth0 198.51.100.1/24 mac 02-00-00-00-00-01", "02-00-00-00-00-01",
+		"written like");
+	refused("outside eth0 198.51.100.1/24 vlan 4095", "4095", "from 1 to 4094");
+	refused("outside tap wan0 198.51.100.1/24 take", "take", "");
+	refused("outside eth0 198.51.100.1/24 take take", "take", "said twice");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(interfaces), cmocka_unit_test(sorts),
-		cmocka_unit_test(spaces),     cmocka_unit_test(wrong_addresses),
-		cmocka_unit_test(gateways),   cmocka_unit_test(mtu),
+		cmocka_unit_test(interfaces),
+		cmocka_unit_test(sorts),
+		cmocka_unit_test(spaces),
+		cmocka_unit_test(wrong_addresses),
+		cmocka_unit_test(gateways),
+		cmocka_unit_test(mtu),
+		cmocka_unit_test(interfaces_beside_a_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
