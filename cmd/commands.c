@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of sub-commands. */
 #include "cmd/audit.h"
+#include "cmd/conf.h"
 #include "cmd/entropy.h"
 #include "cmd/metrics.h"
 #include "cmd/nat.h"
@@ -21,6 +22,7 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_stop,
 	&cmd_ps,
 	&cmd_forward,
+	&cmd_check,
 	&cmd_nat,
 	/* seeing ports */
 	&cmd_ss,

@@ -59,6 +59,7 @@ struct minato_server;
 #define CONF_STATEMENTS_MAX 4096u
 #define CONF_FAULTS_MAX 64u /* kept; more are counted */
 #define CONF_CANDIDATES_MAX 24u
+#define CONF_WHAT_SIZE 256u
 #define CONF_LINKS_MAX MINATO_LINKS_MAX
 #define CONF_ADDRESSES_MAX 8u /* of a link */
 #define CONF_RUNS_MAX 16u     /* ports or ranges of a statement */
@@ -339,7 +340,7 @@ struct conf_fault {
 	uint32_t column; /* of the word that is meant, in bytes from 0 */
 	uint32_t length; /* of it; 0 at the end of the line */
 	uint32_t other;	 /* the line that it cannot stand beside, or 0 */
-	char what[192];
+	char what[CONF_WHAT_SIZE];
 	/* Words that may stand there, constants; each ends at a blank or at its end. */
 	const char *candidate[CONF_CANDIDATES_MAX];
 	uint32_t candidate_count;
@@ -347,7 +348,7 @@ struct conf_fault {
 };
 
 struct conf_report {
-	struct conf_fault fault[CONF_FAULTS_MAX]; /* by line */
+	struct conf_fault fault[CONF_FAULTS_MAX]; /* by line and column */
 	size_t count;				  /* kept */
 	size_t errors, warnings;		  /* all */
 	struct conf_fault spare;		  /* further ones are written here, unread */

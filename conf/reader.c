@@ -128,6 +128,11 @@ static void make_room(struct conf_report *report)
 	report->count--;
 }
 
+static bool stands_behind(const struct conf_fault *fault, uint32_t line, uint32_t column)
+{
+	return fault->line > line || (fault->line == line && fault->column > column);
+}
+
 struct conf_fault *reader_report(struct conf_report *report, enum conf_severity severity,
 				 uint32_t line, struct conf_mark where)
 {
@@ -142,7 +147,7 @@ struct conf_fault *reader_report(struct conf_report *report, enum conf_severity 
 		make_room(report);
 	at = report->count;
 	if (report->count < CONF_FAULTS_MAX) {
-		while (at > 0 && report->fault[at - 1].line > line) {
+		while (at > 0 && stands_behind(&report->fault[at - 1], line, where.column)) {
 			report->fault[at] = report->fault[at - 1];
 			at--;
 		}
@@ -178,18 +183,23 @@ static size_t word_length(const char *word)
 	return strcspn(word, " ");
 }
 
+/* "on, all or to"; what finds no room is left out as a whole. */
 static void add_words(struct conf_fault *fault, const char *const *words, size_t count)
 {
+	static const char rest[] = " ...";
 	size_t used = strlen(fault->what);
 
 	for (size_t i = 0; i < count; i++) {
 		const char *between = i == 0 ? "" : i + 1 < count ? ", " : " or ";
-		int n = snprintf(fault->what + used, sizeof(fault->what) - used, "%s%.*s", between,
-				 (int)word_length(words[i]), words[i]);
+		size_t length = strlen(between) + word_length(words[i]);
 
-		if (n < 0 || (size_t)n >= sizeof(fault->what) - used)
+		if (used + length + sizeof(rest) > sizeof(fault->what)) {
+			memcpy(fault->what + used, rest, sizeof(rest));
 			return;
-		used += (size_t)n;
+		}
+		snprintf(fault->what + used, sizeof(fault->what) - used, "%s%.*s", between,
+			 (int)word_length(words[i]), words[i]);
+		used += length;
 	}
 }
 

@@ -359,7 +359,7 @@ static int service_run(struct reader *r, struct reader_word word, uint8_t protoc
 	out->first = out->last = (uint16_t)(tcp < 0 ? udp : tcp);
 	other = other_port(protocols, name, out->first);
 	if (other)
-		return reader_fail(r, word, "%.40s is %u and %d and more: say which", name,
+		return reader_fail(r, word, "%.40s is a name of %u and of %d: say which", name,
 				   out->first, other);
 	return 0;
 }

@@ -94,6 +94,20 @@ static void expected_words(void **state)
 	assert_int_equal(report.fault[0].column, 3);
 }
 
+/* More words than there is room for: none is cut. */
+static void many_words(void **state)
+{
+	const char *words[CONF_CANDIDATES_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < CONF_CANDIDATES_MAX; i++)
+		words[i] = "a-word-of-sixteen another";
+	begin("x");
+	reader_expected(&r, words, CONF_CANDIDATES_MAX);
+	assert_true(strlen(report.fault[0].what) < CONF_WHAT_SIZE);
+	assert_string_equal(strrchr(report.fault[0].what, ','), ", a-word-of-sixteen ...");
+}
+
 static void phrases(void **state)
 {
 	static const char *const list[] = { "udp", "udp filtering", "timeout udp", "timeout icmp" };
@@ -153,7 +167,7 @@ int main(void)
 		cmocka_unit_test(words_and_commas), cmocka_unit_test(any_case_of_letters),
 		cmocka_unit_test(strange_bytes),    cmocka_unit_test(one_error_of_a_line),
 		cmocka_unit_test(expected_words),   cmocka_unit_test(phrases),
-		cmocka_unit_test(reports),
+		cmocka_unit_test(many_words),	    cmocka_unit_test(reports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

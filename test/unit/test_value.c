@@ -158,7 +158,7 @@ static void services(void **state)
 	(void)state;
 	refused("reserve tcp htpps", "htpps", "no service is called htpps");
 	assert_true(report.fault[0].service);
-	refused("reserve tcp http-alt", "http-alt", "http-alt is 591 and 8008 and more: say which");
+	refused("reserve tcp http-alt", "http-alt", "is a name of 591 and of 8008: say which");
 	/* Both protocols, but one of them alone has the name, or another number. */
 	assert_int_equal(said("reserve domain").reserve.run[0].first, 53);
 	assert_int_not_equal(conf_statement_read(&s, "reserve tcp 0x50", &report), 0);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* minato check: whether a minato.conf is right, and what its test lines find. */
+#include "cmd/conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct check_options {
+	bool json, print;
+};
+
+#define AT(field) offsetof(struct check_options, field)
+
+static const struct cmd_option options[] = {
+	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0,
+	  "JSON on standard output; minato-check(1) says which members." },
+	{ CMD_FLAG, 0, "print", NULL, AT(print), 0, 0,
+	  "Print the statements in canonical form, without comments." },
+};
+
+/* The file, what was found in it, and where the results go. */
+struct checking {
+	const struct check_options *chosen;
+	struct cmd_conf_text text;
+	struct conf conf;
+	struct conf_report report;
+	bool colour;
+	json_t *tests; /* NULL: no JSON */
+	size_t met, missed;
+};
+
+/* ---- tests ---- */
+
+static void say_missed(const struct checking *c, const struct conf_statement *test,
+		       const struct conf_verdict *verdict)
+{
+	char text[CONF_TEXT_SIZE];
+
+	conf_print(text, sizeof(text), test);
+	fprintf(stderr, "%s%s:%u:%s %stest not met:%s it %s\n    %s\n", c->colour ? "\033[1m" : "",
+		c->text.name, test->line, c->colour ? "\033[0m" : "", c->colour ? "\033[1;31m" : "",
+		c->colour ? "\033[0m" : "", verdict->got, text);
+}
+
+static void take_verdict(void *user, const struct conf_verdict *verdict)
+{
+	struct checking *c = user;
+	const struct conf_statement *test = &c->conf.list[verdict->index];
+	char text[CONF_TEXT_SIZE];
+
+	c->met += verdict->met;
+	c->missed += !verdict->met;
+	if (!c->tests) {
+		if (!verdict->met)
+			say_missed(c, test, verdict);
+		return;
+	}
+	conf_print(text, sizeof(text), test);
+	json_array_append_new(c->tests,
+			      json_pack("{s:i,s:s,s:b,s:s}", "line", (int)test->line, "test", text,
+					"met", verdict->met, "got", verdict->got));
+}
+
+/* CMD_OK, or the exit code after it has said what is wrong. */
+static int try_tests(struct checking *c)
+{
+	size_t culprit = 0;
+	int result = conf_try(&c->conf, take_verdict, c, &culprit);
+
+	if (result < 0) {
+		cmd_say("%s:%u: the tests cannot be run: %s", c->text.name,
+			culprit < c->conf.count ? c->conf.list[culprit].line : 0,
+			strerror(-result));
+		return CMD_FAILED;
+	}
+	return c->missed ? CMD_REFUSED : CMD_OK;
+}
+
+/* ---- output ---- */
+
+static void print_statements(const struct conf *conf)
+{
+	char text[CONF_TEXT_SIZE];
+
+	for (size_t i = 0; i < conf->count; i++) {
+		conf_print(text, sizeof(text), &conf->list[i]);
+		puts(text);
+	}
+}
+
+static json_t *statements_of(const struct conf *conf)
+{
+	json_t *list = json_array();
+	char text[CONF_TEXT_SIZE];
+
+	for (size_t i = 0; i < conf->count; i++) {
+		conf_print(text, sizeof(text), &conf->list[i]);
+		json_array_append_new(
+			list, json_pack("{s:i,s:s,s:s,s:s?}", "line", (int)conf->list[i].line,
+					"verb", conf_verb(&conf->list[i]), "text", text, "name",
+					conf->list[i].name[0] ? conf->list[i].name : NULL));
+	}
+	return list;
+}
+
+static void print_json(struct checking *c, bool right)
+{
+	json_t *all = json_pack("{s:i,s:o,s:b,s:I,s:I,s:o,s:o,s:O}", "v", VIEW_JSON_VERSION, "file",
+				view_json_string(c->text.name), "right", right, "errors",
+				(json_int_t)c->report.errors, "warnings",
+				(json_int_t)c->report.warnings, "faults",
+				cmd_conf_faults(&c->text, &c->report), "statements",
+				statements_of(&c->conf), "tests", c->tests);
+
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+}
+
+static void print_summary(const struct checking *c)
+{
+	size_t tests = c->met + c->missed;
+
+	if (tests)
+		printf("%s: right: %zu statements, %zu test%s met\n", c->text.name, c->conf.count,
+		       tests, tests == 1 ? "" : "s");
+	else
+		printf("%s: right: %zu statements, no test lines\n", c->text.name, c->conf.count);
+}
+
+static int check(struct checking *c)
+{
+	int result = conf_read(&c->conf, c->text.bytes, c->text.size, &c->report);
+	int code = result < 0 ? CMD_REFUSED : CMD_OK;
+
+	if (result == -ENOMEM) {
+		cmd_say("out of memory");
+		return CMD_FAILED;
+	}
+	if (!c->tests)
+		cmd_conf_say(stderr, &c->text, &c->report, c->colour);
+	if (code == CMD_OK)
+		code = try_tests(c);
+	if (c->tests)
+		print_json(c, code == CMD_OK);
+	else if (c->chosen->print)
+		print_statements(&c->conf);
+	else if (code == CMD_OK)
+		print_summary(c);
+	return code;
+}
+
+static int run(int argc, char **argv)
+{
+	struct checking c;
+	struct check_options chosen = { .json = false };
+	struct cmd_operands operands;
+	struct drive_error error;
+	struct cmd_text text;
+	int code = cmd_parse(&cmd_check, argv, &chosen, &operands);
+
+	(void)argc;
+	if (code != CMD_GO_ON)
+		return code;
+	if (operands.count == 0)
+		return cmd_usage(&cmd_check, "no file was given");
+	if (operands.count > 1)
+		return cmd_usage(&cmd_check, "'%s': one file at a time", operands.words[1]);
+	if (cmd_text_read(&text, operands.words[0], CONF_SIZE_MAX, &error) < 0) {
+		cmd_say("%s", error.text);
+		return CMD_USAGE;
+	}
+	c = (struct checking){ .chosen = &chosen, .colour = cmd_look(stderr).colour };
+	c.text = (struct cmd_conf_text){ operands.words[0], text.bytes, text.size };
+	c.tests = chosen.json ? json_array() : NULL;
+	code = check(&c);
+	json_decref(c.tests);
+	conf_free(&c.conf);
+	free(text.bytes);
+	return code;
+}
+
+const struct cmd_command cmd_check = {
+	.name = "check",
+	.args = "FILE",
+	.summary = "Tell whether a minato.conf is right, and run its tests.",
+	.about = "Changes nothing and asks nothing of the system: the file's test lines are run in "
+		 "a gateway in memory. Exits with 0 where all is right, 1 where not.",
+	.options = options,
+	.option_count = sizeof(options) / sizeof(options[0]),
+	.run = run,
+};

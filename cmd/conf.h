@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* minato.conf on the command line: read, and what is wrong with it said. */
+#ifndef MINATO_CMD_CONF_H
+#define MINATO_CMD_CONF_H
+
+#include "cmd/cmd.h"
+#include "conf/conf.h"
+
+extern const struct cmd_command cmd_check;
+
+/* ---- conffault.c: what is said of a report ---- */
+
+/* Where a conf was read from. */
+struct cmd_conf_text {
+	const char *name; /* of the file; NULL: a statement of the command line */
+	const char *bytes;
+	size_t size;
+};
+/* The words of the line, without its end; empty where there is no such line. Not zero-ended. */
+const char *cmd_conf_line(const struct cmd_conf_text *text, uint32_t line, size_t *length);
+/*
+ * Each fault with its place, the line, a caret under the word and the word that was meant; and how
+ * many more there are.
+ */
+void cmd_conf_say(FILE *out, const struct cmd_conf_text *text, const struct conf_report *report,
+		  bool colour);
+/* The same as an array of objects; minato-check(1) says which members. A new reference. */
+json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_report *report);
+
+/* ---- confread.c ---- */
+
+/*
+ * Reads the file (- being standard input) into `out`, and its text into `text`, to be freed. Says
+ * on stderr what is wrong. CMD_GO_ON; CMD_REFUSED where the text is wrong (errors in the report);
+ * CMD_USAGE where it cannot be read.
+ */
+int cmd_conf_read(struct conf *out, struct cmd_text *text, const char *path,
+		  struct conf_report *report);
+/*
+ * Reads one statement of the command line: `verb` and the words behind it. CMD_GO_ON, or CMD_USAGE
+ * after it has said what is wrong.
+ */
+int cmd_conf_statement(struct conf_statement *out, const char *verb, char *const *words);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is wrong with a text in the language of minato.conf: the place, a caret, what was meant. */
+#include "cmd/conf.h"
+
+#include <string.h>
+
+#include "minato/services.h"
+
+#define SHOWN_MAX 96u  /* columns of a line that are repeated */
+#define BEFORE_MAX 64u /* columns of it before the caret */
+#define WORD_SIZE 64u
+
+const char *cmd_conf_line(const struct cmd_conf_text *text, uint32_t line, size_t *length)
+{
+	const char *at = text->bytes;
+	const char *end = text->bytes + text->size;
+	const char *newline;
+
+	for (uint32_t i = 1; i < line && at < end; i++) {
+		newline = memchr(at, '\n', (size_t)(end - at));
+		at = newline ? newline + 1 : end;
+	}
+	newline = memchr(at, '\n', (size_t)(end - at));
+	*length = (size_t)((newline ? newline : end) - at);
+	return at;
+}
+
+/* ---- what was meant ---- */
+
+struct guess {
+	char word[WORD_SIZE]; /* as written */
+	char words[CONF_CANDIDATES_MAX][WORD_SIZE];
+	struct cmd_guess best;
+};
+
+static void guess(struct guess *guess, const struct cmd_conf_text *text,
+		  const struct conf_fault *fault)
+{
+	size_t length;
+	const char *line = cmd_conf_line(text, fault->line, &length);
+	size_t size = fault->length;
+
+	*guess = (struct guess){ .best = { .word = guess->word } };
+	if (size == 0 || size >= WORD_SIZE || fault->column + size > length)
+		return;
+	memcpy(guess->word, line + fault->column, size);
+	for (uint32_t i = 0; i < fault->candidate_count; i++) {
+		size_t n = strcspn(fault->candidate[i], " ");
+
+		snprintf(guess->words[i], WORD_SIZE, "%.*s", (int)n, fault->candidate[i]);
+		cmd_guess_try(&guess->best, guess->words[i]);
+	}
+	for (uint32_t i = 0; fault->service && i < minato_service_count(); i++)
+		cmd_guess_try(&guess->best, minato_service_at(i).name);
+}
+
+/* ---- text ---- */
+
+static const char *paint(bool colour, const char *sgr)
+{
+	return colour ? sgr : "";
+}
+
+/* Shows at most SHOWN_MAX columns of the line. Returns how many it leaves out in front. */
+static size_t show_line(FILE *out, const char *line, size_t length, size_t column)
+{
+	size_t from = column > BEFORE_MAX ? column - BEFORE_MAX : 0;
+
+	fputs("    ", out);
+	for (size_t i = from; i < length && i < from + SHOWN_MAX; i++) {
+		unsigned char c = (unsigned char)line[i];
+
+		putc(c == '\t' ? ' ' : c < ' ' || c > '~' ? '?' : c, out);
+	}
+	putc('\n', out);
+	return from;
+}
+
+static void show_caret(FILE *out, size_t column, size_t length, bool colour)
+{
+	fprintf(out, "    %*s%s^", (int)column, "", paint(colour, "\033[1;32m"));
+	for (size_t i = 1; i < length && column + i < SHOWN_MAX; i++)
+		putc('~', out);
+	fprintf(out, "%s\n", paint(colour, "\033[0m"));
+}
+
+static void say_place(FILE *out, const struct cmd_conf_text *text, const struct conf_fault *fault,
+		      bool colour)
+{
+	bool error = fault->severity == CONF_ERROR;
+
+	if (!text->name) {
+		fputs("minato: ", out);
+		return;
+	}
+	fprintf(out, "%s%s:%u:%u:%s %s%s:%s ", paint(colour, "\033[1m"), text->name, fault->line,
+		fault->column + 1, paint(colour, "\033[0m"),
+		paint(colour, error ? "\033[1;31m" : "\033[1;35m"), error ? "error" : "warning",
+		paint(colour, "\033[0m"));
+}
+
+static void say_fault(FILE *out, const struct cmd_conf_text *text, const struct conf_fault *fault,
+		      bool colour)
+{
+	struct guess meant;
+	size_t length;
+	const char *line = cmd_conf_line(text, fault->line, &length);
+
+	guess(&meant, text, fault);
+	say_place(out, text, fault, colour);
+	fputs(fault->what, out);
+	if (meant.best.best)
+		fprintf(out, "; did you mean '%s'?", meant.best.best);
+	putc('\n', out);
+	show_caret(out, fault->column - show_line(out, line, length, fault->column), fault->length,
+		   colour);
+	if (!fault->other || !text->name)
+		return;
+	fprintf(out, "%s%s:%u:%s the other line\n", paint(colour, "\033[1m"), text->name,
+		fault->other, paint(colour, "\033[0m"));
+	line = cmd_conf_line(text, fault->other, &length);
+	show_line(out, line, length, 0);
+}
+
+void cmd_conf_say(FILE *out, const struct cmd_conf_text *text, const struct conf_report *report,
+		  bool colour)
+{
+	size_t more = report->errors + report->warnings - report->count;
+
+	for (size_t i = 0; i < report->count; i++)
+		say_fault(out, text, &report->fault[i], colour);
+	if (more > 0)
+		fprintf(out, "%s: and %zu more\n", text->name ? text->name : "minato", more);
+}
+
+/* ---- JSON ---- */
+
+static json_t *fault_object(const struct cmd_conf_text *text, const struct conf_fault *fault)
+{
+	struct guess meant;
+	json_t *object;
+
+	guess(&meant, text, fault);
+	object = json_pack("{s:s,s:i,s:i,s:i,s:o,s:s?,s:o}", "severity",
+			   fault->severity == CONF_ERROR ? "error" : "warning", "line",
+			   (int)fault->line, "column", (int)fault->column + 1, "length",
+			   (int)fault->length, "what", view_json_string(fault->what), "meant",
+			   meant.best.best, "other_line",
+			   fault->other ? json_integer(fault->other) : json_null());
+	return object;
+}
+
+json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_report *report)
+{
+	json_t *faults = json_array();
+
+	for (size_t i = 0; i < report->count; i++)
+		json_array_append_new(faults, fault_object(text, &report->fault[i]));
+	return faults;
+}

@@ -1,0 +1,567 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The test lines of a file, run: a gateway in memory whose links are bare IP, to which each test's
+ * packet arrives, and what leaves it within seven seconds of virtual time (an unsolicited SYN is
+ * answered after six, RFC 5382 REQ-4).
+ */
+#include "conf/reader.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "minato/gateway.h"
+
+#define ALIGNMENT 64u
+#define SECOND INT64_C(1000000000)
+#define PATIENCE (7 * SECOND)
+#define BETWEEN (31 * 86400 * SECOND) /* longer than any timer that can be set */
+#define SOME_PORT 40000u	      /* where a test names no source port */
+#define FRAMES 16u
+#define FEW 64u /* of what a host value of one flow at a time has */
+
+/* A general entry, and the statement that it is of. */
+struct held {
+	uint64_t handle;
+	size_t statement;
+};
+
+struct trial {
+	const struct conf *conf;
+	struct minato *m;
+	void *memory;
+	struct minato_time now;
+	size_t link[MINATO_LINKS_MAX]; /* the statement of each */
+	uint32_t link_count;
+	bool host; /* outside are the host's sockets */
+	struct held *held;
+	size_t held_count;
+};
+
+/* What became of a packet. */
+struct found {
+	enum conf_outcome outcome;
+	struct minato_endpoint end;	 /* REACHES, LEAVES_FROM */
+	const struct conf_statement *by; /* the forward or dmz, or NULL */
+};
+
+/* ---- the host value ---- */
+
+static const struct conf_link *link_at(const struct trial *t, uint32_t link)
+{
+	return &t->conf->list[t->link[link]].link;
+}
+
+static void find_links(struct trial *t)
+{
+	for (size_t i = 0; i < t->conf->count; i++) {
+		const struct conf_statement *s = &t->conf->list[i];
+
+		if (s->kind != CONF_KIND_LINK)
+			continue;
+		if (s->link.sort == CONF_LINK_HOST)
+			t->host = true;
+		else if (t->link_count < MINATO_LINKS_MAX)
+			t->link[t->link_count++] = i;
+	}
+}
+
+static void plan_links(const struct trial *t, struct minato_config *config)
+{
+	uint8_t scope = CONF_SCOPE_INSIDE;
+
+	config->link_count = t->link_count;
+	for (uint32_t i = 0; i < t->link_count; i++) {
+		const struct conf_link *said = link_at(t, i);
+		struct minato_link_config *link = &config->link[i];
+
+		link->type = MINATO_LINK_IP;
+		link->mtu = said->mtu ? said->mtu : 1500;
+		link->scope = CONF_SCOPE_OUTSIDE;
+		link->role = said->outside ? MINATO_ROLE_OUTSIDE : MINATO_ROLE_INSIDE;
+		if (t->host)
+			link->role = MINATO_ROLE_HOST;
+		if (said->outside)
+			continue;
+		link->scope = scope;
+		scope = scope == CONF_SCOPE_INSIDE ? CONF_SCOPE_OUTSIDE + 1 : (uint8_t)(scope + 1);
+	}
+}
+
+static void plan(const struct trial *t, struct minato_config *config)
+{
+	struct minato_entry entries[CONF_ENTRIES_MAX];
+	size_t entry_count = 0;
+	uint32_t addresses = CONF_LINKS_MAX * CONF_ADDRESSES_MAX;
+
+	for (size_t i = 0; i < t->conf->count; i++) {
+		const struct conf_statement *s = &t->conf->list[i];
+
+		if (s->kind == CONF_KIND_POOL)
+			addresses += 1u << (128 - s->pool.addresses.length);
+		entry_count += conf_entries(t->conf, s, 0, entries);
+	}
+	minato_config_init(config);
+	/* Any seed: what is asked does not hang on luck. */
+	config->seed[0] = 1;
+	config->seed[1] = 2;
+	config->sockets_max = config->time_wait_max = config->active_max = FEW;
+	config->calls_max = config->leases_max = config->neighbours_max = FEW;
+	config->chunks_large = config->chunks_small = FEW;
+	config->reassemblies_max = 4;
+	config->entries_max = (uint32_t)entry_count + FEW;
+	config->routes_max = (uint32_t)t->conf->count + FEW;
+	if (!t->host) {
+		config->sessions_max = config->mappings_max = FEW;
+		config->inside_hosts_max = FEW;
+		config->pool_addresses_max = addresses;
+	}
+	plan_links(t, config);
+}
+
+static int create(struct trial *t)
+{
+	struct minato_config config;
+	uintptr_t aligned;
+	size_t size;
+
+	find_links(t);
+	plan(t, &config);
+	size = minato_size(&config);
+	if (!size)
+		return -EINVAL;
+	t->memory = calloc(1, size + ALIGNMENT);
+	t->held = calloc(config.entries_max, sizeof(t->held[0]));
+	if (!t->memory || !t->held)
+		return -ENOMEM;
+	aligned = ((uintptr_t)t->memory + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
+	t->now.ns = SECOND;
+	return minato_create((void *)aligned, size, &config, t->now, &t->m);
+}
+
+static uint8_t length_of(const struct conf_prefix *prefix)
+{
+	return (uint8_t)(minato_addr_is4(&prefix->addr) ? prefix->length - 96 : prefix->length);
+}
+
+/* ---- statements into it ---- */
+
+/* An outside without a pool translates to its own addresses. */
+static bool has_pool(const struct trial *t, const struct conf_link *link)
+{
+	for (size_t i = 0; i < t->conf->count; i++) {
+		const struct conf_statement *s = &t->conf->list[i];
+
+		if (s->kind == CONF_KIND_POOL &&
+		    (!s->pool.link[0] || !strcmp(s->pool.link, link->ifname)))
+			return true;
+	}
+	return false;
+}
+
+static int add_link(struct trial *t, uint32_t index)
+{
+	const struct conf_link *link = link_at(t, index);
+	bool own = link->outside && !has_pool(t, link);
+	const struct minato_addr none[2] = { minato_addr4(0, 0, 0, 0), { { 0 } } };
+	int result = 0;
+
+	for (uint32_t i = 0; i < link->address_count && result == 0; i++) {
+		const struct minato_addr *addr = &link->address[i].addr;
+
+		result = minato_address_add(t->m, index, addr, length_of(&link->address[i]));
+		if (result == 0 && own && minato_addr_is4(addr))
+			result = minato_pool_add(t->m, index, addr, 0, 0);
+	}
+	for (uint32_t i = 0; i < link->via_count && result == 0; i++) {
+		bool four = minato_addr_is4(&link->via[i]);
+
+		result = minato_route_add(t->m, &none[!four], 0, &link->via[i], index);
+	}
+	return result;
+}
+
+static int add_route(struct trial *t, const struct conf_route *route)
+{
+	for (uint32_t i = 0; i < t->link_count; i++) {
+		const struct conf_link *link = link_at(t, i);
+
+		for (uint32_t k = 0; k < link->address_count; k++) {
+			if (judge_within(&link->address[k], &route->via))
+				return minato_route_add(t->m, &route->to.addr,
+							length_of(&route->to), &route->via, i);
+		}
+	}
+	return 0;
+}
+
+static int add_pool(struct trial *t, const struct conf_pool *pool)
+{
+	uint32_t count = 1u << (128 - pool->addresses.length);
+	struct minato_addr addr = pool->addresses.addr;
+	uint32_t link = 0;
+	int result = 0;
+
+	while (link < t->link_count &&
+	       (!link_at(t, link)->outside ||
+		(pool->link[0] && strcmp(pool->link, link_at(t, link)->ifname) != 0)))
+		link++;
+	for (uint32_t i = 0; link < t->link_count && i < count && result == 0; i++) {
+		result = minato_pool_add(t->m, link, &addr, pool->low, pool->high);
+		for (int byte = 15; byte >= 12 && ++addr.bytes[byte] == 0; byte--)
+			;
+	}
+	return result;
+}
+
+static int add_entries(struct trial *t, size_t index)
+{
+	const struct conf_statement *s = &t->conf->list[index];
+	struct minato_entry entries[CONF_ENTRIES_MAX];
+	struct minato_server servers[CONF_SERVERS_MAX];
+	size_t count = conf_entries(t->conf, s, index, entries);
+	uint32_t server_count = t->host ? 0 : conf_servers(s, servers);
+	uint64_t group = 0;
+	int result = 0;
+
+	if (server_count)
+		result = minato_group_set(t->m, &group, servers, server_count, s->forward.sticky);
+	for (size_t i = 0; i < count && result == 0; i++) {
+		struct held *held = &t->held[t->held_count];
+
+		/* Without translation there is nothing to leave out of it. */
+		if (t->host &&
+		    (entries[i].kind == MINATO_KIND_ROUTE || entries[i].kind == MINATO_KIND_DMZ))
+			continue;
+		entries[i].group = group;
+		result = minato_entry_add(t->m, &entries[i], &held->handle);
+		held->statement = index;
+		t->held_count += result == 0;
+		/* Two statements may well reserve or shut the same port. */
+		if (result == -EADDRINUSE && (entries[i].kind == MINATO_KIND_RESERVED ||
+					      entries[i].kind == MINATO_KIND_GUARD))
+			result = 0;
+	}
+	return result;
+}
+
+static int add_all(struct trial *t, size_t *culprit)
+{
+	struct minato_nat nat;
+	int result = 0;
+
+	for (uint32_t i = 0; i < t->link_count && result == 0; i++) {
+		*culprit = t->link[i];
+		result = add_link(t, i);
+	}
+	for (size_t i = 0; i < t->conf->count && result == 0; i++) {
+		const struct conf_statement *s = &t->conf->list[i];
+
+		*culprit = i;
+		if (s->kind == CONF_KIND_ROUTE)
+			result = add_route(t, &s->route);
+		else if (s->kind == CONF_KIND_POOL)
+			result = add_pool(t, &s->pool);
+		else
+			result = add_entries(t, i);
+	}
+	if (result < 0 || t->host)
+		return result;
+	conf_nat_apply(&nat, t->conf);
+	*culprit = 0;
+	return minato_nat_set(t->m, &nat);
+}
+
+/* ---- a packet ---- */
+
+/* The link that a test's packet comes by. */
+static uint32_t link_of(const struct trial *t, const struct conf_test *test)
+{
+	uint32_t any = 0;
+
+	for (uint32_t i = t->link_count; i-- > 0;) {
+		if (link_at(t, i)->outside != test->inside)
+			any = i;
+	}
+	for (uint32_t i = 0; i < t->link_count; i++) {
+		const struct conf_link *link = link_at(t, i);
+
+		for (uint32_t k = 0; k < link->address_count; k++) {
+			if (link->outside != test->inside &&
+			    (judge_within(&link->address[k], &test->source.addr) ||
+			     minato_addr_equal(&link->address[k].addr, &test->destination.addr)))
+				return i;
+		}
+	}
+	return any;
+}
+
+static const struct conf_statement *statement_of(const struct trial *t, uint64_t handle)
+{
+	for (size_t i = 0; i < t->held_count; i++) {
+		if (handle && t->held[i].handle == handle)
+			return &t->conf->list[t->held[i].statement];
+	}
+	return NULL;
+}
+
+/* The statement that the flow goes by; it is the only one that lives. */
+static const struct conf_statement *by_what(const struct trial *t)
+{
+	struct minato_session session;
+	uint64_t cursor = 0;
+
+	while (minato_session_next(t->m, &cursor, &session)) {
+		if (statement_of(t, session.entry))
+			return statement_of(t, session.entry);
+	}
+	return NULL;
+}
+
+/* Whether a frame says what became of the packet. */
+static bool look_at_frame(const struct trial *t, const struct conf_test *test,
+			  const struct minato_frame_out *frame, struct found *found)
+{
+	struct minato_endpoint source, destination;
+	enum conf_packet_sort sort = conf_packet_read(frame->extents[0].base, frame->extents[0].len,
+						      &source, &destination);
+	bool outside = link_at(t, frame->link)->outside;
+
+	if (sort == CONF_PACKET_RESET || sort == CONF_PACKET_ERROR) {
+		found->outcome = CONF_CLOSED;
+		return minato_addr_equal(&destination.addr, &test->source.addr);
+	}
+	if (sort != CONF_PACKET_FLOW || (outside && !test->inside))
+		return false;
+	found->outcome = outside ? CONF_LEAVES_FROM : CONF_REACHES;
+	found->end = outside ? source : destination;
+	found->by = outside ? NULL : by_what(t);
+	return true;
+}
+
+static bool look_at_frames(struct trial *t, const struct conf_test *test, struct found *found)
+{
+	struct minato_frame_out frames[FRAMES];
+	bool seen = false;
+	size_t count;
+
+	do {
+		count = minato_output(t->m, t->now, frames, FRAMES);
+		for (size_t i = 0; i < count && test && !seen; i++)
+			seen = look_at_frame(t, test, &frames[i], found);
+	} while (count == FRAMES);
+	return seen;
+}
+
+/* A held call: the flow would end here and go on by a socket of the host. */
+static bool look_at_events(struct trial *t, struct found *found)
+{
+	struct minato_event event;
+	bool seen = false;
+
+	while (minato_event(t->m, &event)) {
+		if (!(event.ready & MINATO_CALL) || event.user >= t->conf->count)
+			continue;
+		found->outcome = CONF_REACHES;
+		found->by = &t->conf->list[event.user];
+		seen = true;
+		(void)minato_ignore(t->m, event.socket);
+	}
+	return seen;
+}
+
+static struct found send(struct trial *t, const struct conf_test *test)
+{
+	struct found found = { .outcome = CONF_DROPPED };
+	struct minato_endpoint source = test->source;
+	uint8_t packet[CONF_PACKET_MAX];
+	struct minato_frame frame = { .data = packet, .chunk = MINATO_CHUNK_NONE };
+
+	if (!source.port)
+		source.port = SOME_PORT;
+	frame.len = (uint32_t)conf_packet_make(packet, test->proto, &source, &test->destination);
+	frame.link = link_of(t, test);
+	minato_input(t->m, t->now, &frame, 1);
+	if (!look_at_events(t, &found) && !look_at_frames(t, test, &found)) {
+		t->now.ns += PATIENCE;
+		minato_advance(t->m, t->now);
+		(void)look_at_frames(t, test, &found);
+	}
+	/* Whatever it began is over before the next one. */
+	t->now.ns += BETWEEN;
+	minato_advance(t->m, t->now);
+	(void)look_at_frames(t, NULL, NULL);
+	return found;
+}
+
+/* Over the host's sockets a connection arrives without frames. */
+static struct found arrive(struct trial *t, const struct conf_test *test)
+{
+	struct found found = { .outcome = CONF_CLOSED };
+	struct minato_fate fate;
+
+	minato_arrive(t->m, CONF_SCOPE_OUTSIDE, MINATO_FACE_ANY, test->proto, &test->source,
+		      &test->destination, &fate);
+	if (fate.kind == MINATO_KIND_FORWARD && fate.user < t->conf->count) {
+		found.outcome = CONF_REACHES;
+		found.end = fate.target;
+		found.by = &t->conf->list[fate.user];
+	}
+	return found;
+}
+
+/* ---- what was wanted, and what was got ---- */
+
+static bool is_among(const struct conf_test *test, const struct minato_endpoint *end)
+{
+	for (uint32_t i = 0; i < test->end_count; i++) {
+		if (minato_addr_equal(&test->end[i].addr, &end->addr) &&
+		    (!test->end[i].port || test->end[i].port == end->port))
+			return true;
+	}
+	return false;
+}
+
+/* Where a client may get, of the servers of a forward; false: only where it got. */
+static bool server_end(const struct conf_test *test, const struct conf_forward *f, uint32_t index,
+		       struct minato_endpoint *out)
+{
+	*out = f->server[index].at;
+	if (!out->port)
+		out->port = test->destination.port;
+	return !f->server[index].drain;
+}
+
+static bool is_list(const struct conf_statement *by)
+{
+	return by && by->kind == CONF_KIND_FORWARD && by->forward.to == CONF_TO_SERVERS &&
+	       by->forward.server_count > 1;
+}
+
+static bool is_met(const struct conf_test *test, const struct found *found)
+{
+	struct minato_endpoint end;
+
+	if (found->outcome != test->outcome)
+		return false;
+	if (found->outcome != CONF_REACHES && found->outcome != CONF_LEAVES_FROM)
+		return true;
+	if (found->by && found->by->kind == CONF_KIND_FORWARD &&
+	    found->by->forward.to == CONF_TO_SOCKET)
+		return !strcmp(found->by->forward.path, test->path);
+	if (!is_list(found->by))
+		return is_among(test, &found->end);
+	for (uint32_t i = 0; i < found->by->forward.server_count; i++) {
+		if (server_end(test, &found->by->forward, i, &end) && !is_among(test, &end))
+			return false;
+	}
+	return true;
+}
+
+__attribute__((format(printf, 2, 3))) static void append(struct conf_verdict *verdict,
+							 const char *format, ...)
+{
+	size_t used = strlen(verdict->got);
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(verdict->got + used, sizeof(verdict->got) - used, format, args);
+	va_end(args);
+}
+
+static void append_end(struct conf_verdict *verdict, const struct minato_endpoint *end)
+{
+	char text[64];
+
+	minato_addr_format(&end->addr, text, sizeof(text));
+	append(verdict, minato_addr_is4(&end->addr) ? "%s:%u" : "[%s]:%u", text, end->port);
+}
+
+static void say_reached(struct conf_verdict *verdict, const struct conf_test *test,
+			const struct found *found)
+{
+	const struct conf_forward *f = found->by ? &found->by->forward : NULL;
+	struct minato_endpoint end;
+	const char *before = "reaches ";
+
+	if (is_list(found->by)) {
+		for (uint32_t i = 0; i < f->server_count; i++) {
+			if (!server_end(test, f, i, &end))
+				continue;
+			append(verdict, "%s", before);
+			append_end(verdict, &end);
+			before = " or ";
+		}
+	} else if (f && found->by->kind == CONF_KIND_FORWARD && f->to == CONF_TO_SOCKET) {
+		append(verdict, "reaches unix:%s", f->path);
+	} else {
+		append(verdict, "reaches ");
+		append_end(verdict, &found->end);
+	}
+	if (found->by)
+		append(verdict, " by line %u", found->by->line);
+}
+
+static void judge(struct conf_verdict *verdict, const struct conf_test *test,
+		  const struct found *found)
+{
+	verdict->met = is_met(test, found);
+	switch (found->outcome) {
+	case CONF_REACHES:
+		say_reached(verdict, test, found);
+		break;
+	case CONF_LEAVES_FROM:
+		append(verdict, "leaves from ");
+		append_end(verdict, &found->end);
+		break;
+	case CONF_CLOSED:
+		append(verdict, "is closed");
+		break;
+	case CONF_DROPPED:
+		append(verdict, "is dropped");
+		break;
+	}
+}
+
+static void run_test(struct trial *t, size_t index, conf_verdict_fn *each, void *user)
+{
+	const struct conf_test *test = &t->conf->list[index].test;
+	struct conf_verdict verdict = { .index = index };
+	struct found found;
+
+	if (t->host && test->inside) {
+		append(&verdict, "leaves by the host's sockets, of which the file says nothing");
+	} else {
+		found = t->host ? arrive(t, test) : send(t, test);
+		/* A flow that goes on from here, by a socket of the host, to its server. */
+		if (found.by && found.by->kind == CONF_KIND_FORWARD && found.by->forward.proxy &&
+		    found.by->forward.server_count == 1)
+			(void)server_end(test, &found.by->forward, 0, &found.end);
+		judge(&verdict, test, &found);
+	}
+	each(user, &verdict);
+}
+
+int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t *culprit)
+{
+	struct trial t = { .conf = conf };
+	size_t tests = 0;
+	int result = 0;
+
+	*culprit = 0;
+	for (size_t i = 0; i < conf->count; i++)
+		tests += conf->list[i].kind == CONF_KIND_TEST;
+	if (tests > 0)
+		result = create(&t);
+	if (tests > 0 && result == 0)
+		result = add_all(&t, culprit);
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		if (conf->list[i].kind == CONF_KIND_TEST)
+			run_test(&t, i, each, user);
+	}
+	free(t.memory);
+	free(t.held);
+	return result;
+}

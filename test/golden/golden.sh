@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# What `minato check` says, word for word: NAME.conf is checked, and what it prints and the exit
+# code are NAME.says. `golden.sh --write` writes those anew; look at the difference.
+cd "$(dirname "$0")" || exit 1
+says() {
+	"$MINATO" check "$1" 2>&1
+	echo "exit $?"
+}
+set -- "$1" *.conf
+if [ "$1" = --write ]; then
+	for file in "${@:2}"; do says "$file" >"${file%.conf}.says"; done
+	exit
+fi
+echo "1..$(($# - 1))"
+count=0
+for file in "${@:2}"; do
+	count=$((count + 1))
+	if difference=$(diff <(says "$file") "${file%.conf}.says"); then
+		echo "ok $count - $file"
+	else
+		echo "not ok $count - $file"
+		sed 's/^/# /' <<<"$difference"
+	fi
+done
