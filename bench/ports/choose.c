@@ -9,12 +9,15 @@
 
 #include "measure/measure.h"
 #include "minato/minato.h"
+#include "port/port.h"
 
 #define PORTS 64512u
 #define PICKS 20000u
 #define ROUNDS 9u
 #define TAKES 64u
 #define TAKE_ROUNDS 63u
+#define CROWD_EACH 32u
+#define CROWD_ROUNDS 100u
 
 struct lender {
 	struct minato *m;
@@ -126,12 +129,61 @@ static void beside_the_kernel(void)
 	lender_end(&l);
 }
 
+/* ns of a choice for any destination, and of a bind to a port, from this
+   address; neither finds anything. */
+static void ask_crowd(struct port_table *t, const char *name, struct minato_addr local)
+{
+	const struct port_choice choice = { .proto = MINATO_TCP, .local = local, .alone = true };
+	struct port_claim claim = { .proto = MINATO_TCP, .local = local };
+	const double start = now_ns();
+	uint32_t found = 0;
+	double chosen;
+
+	for (uint32_t i = 0; i < CROWD_ROUNDS; i++)
+		found += port_choose(t, &choice) != 0;
+	chosen = now_ns();
+	for (uint32_t i = 0; i < PORTS; i++) {
+		claim.port = (uint16_t)(65536 - PORTS + i);
+		found += port_bind(t, &claim, NULL) >= 0;
+	}
+	figure_of("choose_any_full_%s_us", name, (chosen - start) / CROWD_ROUNDS / 1e3, "us");
+	figure_of("bind_crowded_%s_ns", name, (now_ns() - chosen) / PORTS, "ns");
+	if (found > 0)
+		say("%u ports were had where none is free", found);
+}
+
+/* Two million connections from two addresses of ours, on every port of each. */
+static void every_port_in_use(void)
+{
+	const struct port_limits limits = { PORTS * CROWD_EACH, 16, 0 };
+	const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
+	const size_t size = port_bytes(&limits);
+	struct port_table *t = port_init(reserve(size), &limits, &key);
+
+	for (uint32_t i = 0; i < PORTS * CROWD_EACH; i++) {
+		const struct port_key k = {
+			.local = minato_addr4(192, 0, 2, 1 + i / PORTS % 2),
+			.local_port = (uint16_t)(65536 - PORTS + i % PORTS),
+			.remote = minato_addr4(198, 51, 100, (uint8_t)(i / PORTS)),
+			.remote_port = 443,
+			.proto = MINATO_TCP,
+		};
+		if (port_tuple_insert(t, &k, (struct port_tuple_ref){ .owner = i }) < 0) {
+			say("tuple %u was refused", i);
+			exit(1);
+		}
+	}
+	ask_crowd(t, "wildcard", minato_addr4(0, 0, 0, 0));
+	ask_crowd(t, "address", minato_addr4(192, 0, 2, 1));
+	munmap(t, size);
+}
+
 int bench_choose(void)
 {
 	static const struct {
 		const char *name;
 		double share;
-	} at[] = { { "0", 0 },	    { "1", 0.01 },    { "50", 0.5 },	{ "90", 0.9 },
+	} at[] = { { "0", 0 },	   { "1", 0.01 },    { "50", 0.5 },	{ "90", 0.9 },
 		   { "99", 0.99 }, { "999", 0.999 }, { "9999", 0.9999 } };
 	struct lender l = lender_new(0, 0);
 	double one = 0;
@@ -149,6 +201,7 @@ int bench_choose(void)
 	figure("fill_64512", l.count, "ports");
 	figure("pick_full_ns", refuse(&l), "ns");
 	lender_end(&l);
+	every_port_in_use();
 	beside_the_kernel();
 	return 0;
 }

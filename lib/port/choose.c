@@ -80,8 +80,8 @@ bool choose_suitable(const struct port_search *s, uint16_t port)
 static uint16_t walk(const struct port_search *s)
 {
 	for (uint32_t i = 0; i < STEPS; i++) {
-		const uint16_t port = destination_step(s->t, s->destination,
-						       s->low, s->high);
+		const uint16_t port =
+			destination_step(s->t, s->destination, s->low, s->high);
 		if (choose_suitable(s, port))
 			return port;
 	}
@@ -138,28 +138,48 @@ static bool held(const struct port_search *s, uint16_t port)
 			   minato_addr_is4(&s->own.local));
 }
 
-/* Adds the ports of all tuples that meet our address. */
-static void add_tuples(const struct port_search *s, uint64_t *bits)
-{
-	const struct port_entry *own = &s->own;
-	uint32_t tuple = tuple_next(s->t, 0, own->scope, own->proto, 0);
-
-	while (tuple != POOL_NONE) {
-		struct port_key key;
-		port_tuple_key(s->t, tuple, &key);
-		if (entry_has_local(own, &key.local))
-			bits[key.local_port >> 6] |= UINT64_C(1)
-						     << (key.local_port & 63);
-		tuple = tuple_next(s->t, tuple + 1, own->scope, own->proto, 0);
-	}
-}
-
 /* No single entry of our address holds it, and no tuple keeps it. */
 static bool suits_beside(const struct port_search *s, uint16_t port)
 {
-	return !held(s, port) && !crowd_mapped(s->t, &s->own, port) &&
-	       (!s->shared ||
-		!destination_has(s->t, s->destination, port));
+	if (held(s, port) || crowd_mapped(s->t, &s->own, port))
+		return false;
+	if (s->shared)
+		return !destination_has(s->t, s->destination, port);
+	return !crowd_stands(s->t, &s->own, port);
+}
+
+/* Takes the ports of all tuples that meet our address. */
+static void take_crowded(const struct port_search *s, struct bitmap *left)
+{
+	uint64_t bits[PORT_NUMBERS / 64];
+
+	memcpy(bits, left->word, sizeof(bits));
+	crowd_ports(s->t, &s->own, bits);
+	for (uint32_t w = 0; w < PORT_NUMBERS / 64; w++)
+		bits[w] = left->word[w] & ~bits[w];
+	bitmap_from(left, bits);
+}
+
+/* Uniformly among those that are left and suit; they are taken meanwhile. */
+static uint16_t draw_beside(const struct port_search *s, struct bitmap *left)
+{
+	uint16_t port;
+
+	for (uint32_t i = 0; i < DRAWS; i++) {
+		port = draw(s, left);
+		if (port == 0 || suits_beside(s, port))
+			return port;
+		bitmap_take(left, port);
+	}
+	/* Few are free: each is asked once. */
+	if (!s->shared)
+		take_crowded(s, left);
+	for (uint32_t p = s->low; p <= s->high; p++) {
+		if (bitmap_free(left, (uint16_t)p) &&
+		    !suits_beside(s, (uint16_t)p))
+			bitmap_take(left, (uint16_t)p);
+	}
+	return draw(s, left);
 }
 
 /* Uniformly among what nothing of our address meets. */
@@ -168,22 +188,19 @@ static uint16_t choose_beside(const struct port_search *s)
 	const uint32_t count = (uint32_t)s->high - s->low + 1;
 	uint64_t bits[PORT_NUMBERS / 64];
 	struct bitmap left;
-	uint16_t port;
 
 	/* Mostly nothing is held at all. */
 	if (s->shared &&
 	    bitmap_count(&s->ledger->open, s->low, s->high) == count)
 		return 0;
 	ledger_ranges(s->t, s->space, &s->own, bits);
-	if (!s->shared)
-		add_tuples(s, bits);
 	for (uint32_t w = 0; w < PORT_NUMBERS / 64; w++)
-		bits[w] = ~bits[w] &
-			  ~(s->shared ? s->ledger->open.word[w] : 0);
+		bits[w] = ~bits[w] & ~(s->shared ? s->ledger->open.word[w] : 0);
 	bitmap_from(&left, bits);
-	while ((port = draw(s, &left)) != 0 && !suits_beside(s, port))
-		bitmap_take(&left, port);
-	return port;
+	/* A wildcard meets each of its family, which is quick to see. */
+	if (!s->shared && s->own.local_prefix != 128)
+		take_crowded(s, &left);
+	return draw_beside(s, &left);
 }
 
 /* --- what rests, the oldest first ---------------------------------------- */
@@ -210,7 +227,7 @@ bool port_vacant(struct port_table *t, const struct port_choice *choice,
 	if (bitmap_free(&s.ledger->unused, port))
 		return true; /* at no address of ours */
 	if (held(&s, port) || crowd_mapped(t, &s.own, port) ||
-	    crowd_meets(t, &s.own, port, false))
+	    crowd_stands(t, &s.own, port))
 		return false;
 	if ((s.ledger->ranged[port >> 6] >> (port & 63) & 1) == 0)
 		return true;

@@ -270,8 +270,9 @@ struct port_choice {
  * left, rests included. Tens of nanoseconds at any occupancy, but for
  *  - the first choice behind a change of ranges (their union is made again),
  *  - one millisecond when a destination gets its view, below,
- *  - ports that are held at other addresses of ours alone: these go last,
- *    uniformly, in microseconds, and by a walk over all where few are left.
+ *  - ports that are held at other addresses of ours alone, or, for any
+ *    destination, used there: these go last, uniformly, in microseconds, and by
+ *    a look at each port, at most a millisecond, where few are left.
  *
  * The default, MINATO_CHOOSER_PERMUTATION, goes through the range once in an
  * order that the host's secret, the destination and the number of the round
@@ -525,20 +526,33 @@ struct port_crowd {
 	uint32_t mappings; /* beside them */
 };
 #define PORT_CROWD_MIXED 0u
+/* Of those at one address, where they are at several. */
+struct port_part {
+	uint32_t next; /* in its bucket, + 1; the pool's word */
+	uint32_t crowd, mark;
+	uint32_t count, exclusive, resting;
+};
+uint32_t crowd_bucket_count(uint32_t tuples_max); /* a power of two */
 /* Fetches what crowd_enter needs. */
 void crowd_fetch(const struct port_table *t, const struct port_key *key);
 /* A tuple with this key comes, or goes; no association. */
 void crowd_enter(struct port_table *t, const struct port_key *key,
-		 bool exclusive);
+		 const struct port_tuple_ref *ref);
 void crowd_leave(struct port_table *t, const struct port_key *key,
-		 bool exclusive);
+		 const struct port_tuple_ref *ref);
 /*
- * Whether a tuple on `port` (an exclusive one) stands at an address of `e`: a
- * wildcard, or one address. A hash stands for an address: with a chance of
- * 2^-31 another one is taken for it, and the port is refused.
+ * Whether a tuple on `port` (an exclusive one) that does not rest stands at an
+ * address of `e`: a wildcard, or one address. A hash stands for an address:
+ * with a chance of 2^-31 another one is taken for it, and the port is refused.
  */
 bool crowd_meets(const struct port_table *t, const struct port_entry *e,
 		 uint16_t port, bool exclusive);
+/* Whether any stands there, at rest or not. */
+bool crowd_stands(const struct port_table *t, const struct port_entry *e,
+		  uint16_t port);
+/* Leaves of these ports, as bits, those on which one does. */
+void crowd_ports(const struct port_table *t, const struct port_entry *e,
+		 uint64_t *bits);
 /* A mapping comes or goes; and whether one has the port at an address of `e`,
    of those two kinds. */
 void crowd_map(struct port_table *t, const struct port_key *key, bool stands);
@@ -670,8 +684,8 @@ bool place_held(struct port_table *t, uint32_t space,
  *
  *   port_table | buckets | chains | tuples4 | tuples6 | entries | generations
  *   | intervals | group nodes | cells | their buckets | shapes | tiers | uses
- *   | holds | holds of IPv6 | crowds | ledgers | destinations | their buckets
- *   | views | rests
+ *   | holds | holds of IPv6 | crowds | their resting | their ports | parts
+ *   | their buckets | ledgers | destinations | their buckets | views | rests
  */
 struct port_table {
 	struct port_limits limits;
@@ -704,6 +718,8 @@ struct port_table {
 	uint32_t fresh6, free6;
 	struct pool entries;
 
+	struct pool parts;
+	uint32_t part_buckets;
 	struct pool cells, shapes;
 	uint32_t cell_buckets; /* in use, in [cell_base, 2 * cell_base) */
 	uint32_t cell_base;
@@ -712,7 +728,7 @@ struct port_table {
 	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
 	size_t intervals_at, group_nodes_at, cell_buckets_at, tiers_at;
 	size_t uses_at, holds_at, holds_six_at, ledgers_at;
-	size_t crowds_at;
+	size_t crowds_at, resting_at, crowded_at, part_buckets_at;
 	size_t destination_buckets_at, views_at, rests_at;
 	struct port_space space[PORT_SPACES];
 };
@@ -840,13 +856,6 @@ struct port_tuple6 {
 void tuple_init(struct port_table *t);
 uint64_t tuple_hash(const struct port_table *t, uint32_t tuple);
 const void *tuple_record(const struct port_table *t, uint32_t tuple);
-/*
- * The first tuple at or after `from` of this scope, protocol and local port
- * (0: whichever), no association, or POOL_NONE; IPv4 records in order, then
- * IPv6. Linear.
- */
-uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t scope,
-		    uint8_t proto, uint16_t port);
 
 /* entry.c */
 struct port_entry {

@@ -30,7 +30,8 @@ static size_t reserve(size_t *end, size_t bytes)
 struct layout {
 	size_t buckets, chains, tuples4, tuples6, entries, generations;
 	size_t intervals, group_nodes, cells, cell_buckets, shapes, tiers;
-	size_t uses, holds, holds_six, ledgers, crowds;
+	size_t uses, holds, holds_six, ledgers;
+	size_t crowds, resting, crowded, parts, part_buckets;
 	size_t destinations, destination_buckets, views, rests, end;
 };
 
@@ -65,6 +66,12 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->holds_six = reserve(&end, LEDGERS * numbers);
 	l->crowds = reserve(&end, LEDGERS * 2 * PORT_NUMBERS *
 					  sizeof(struct port_crowd));
+	l->resting = reserve(&end, LEDGERS * 2 * numbers);
+	l->crowded = reserve(&end, LEDGERS * 2 * PORT_NUMBERS / 8);
+	l->parts = reserve(&end, tuples * sizeof(struct port_part));
+	l->part_buckets =
+		reserve(&end, crowd_bucket_count(limits->tuples_max) *
+				      sizeof(uint32_t));
 	l->ledgers = reserve(&end, LEDGERS * sizeof(struct port_ledger));
 	l->destinations = reserve(
 		&end, PORT_DESTINATIONS * sizeof(struct port_destination));
@@ -99,6 +106,10 @@ static void init_parts(struct port_table *t, const struct layout *l)
 	t->holds_six_at = l->holds_six;
 	t->ledgers_at = l->ledgers;
 	t->crowds_at = l->crowds;
+	t->resting_at = l->resting;
+	t->crowded_at = l->crowded;
+	t->part_buckets_at = l->part_buckets;
+	t->part_buckets = crowd_bucket_count(t->limits.tuples_max);
 	t->destination_buckets_at = l->destination_buckets;
 	t->views_at = l->views;
 	t->rests_at = l->rests;
@@ -114,6 +125,8 @@ static void init_parts(struct port_table *t, const struct layout *l)
 		 2 * (size_t)t->limits.entries_max * sizeof(struct interval));
 	unpoison(port_part(t, l->group_nodes),
 		 4 * (size_t)t->limits.entries_max * sizeof(struct interval));
+	pool_init(&t->parts, port_part(t, l->parts), sizeof(struct port_part),
+		  t->limits.tuples_max);
 	pool_init(&t->cells, port_part(t, l->cells), sizeof(struct port_cell),
 		  cell_count_max(t->limits.entries_max));
 	pool_init(&t->shapes, port_part(t, l->shapes),

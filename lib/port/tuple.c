@@ -359,11 +359,10 @@ static void count_tuple(struct port_table *t, const struct port_key *key,
 	}
 	if (stands) {
 		ledger_use(t, space, key->local_port);
-		crowd_enter(t, key, ref->exclusive);
+		crowd_enter(t, key, ref);
 	} else {
 		ledger_unuse(t, space, key->local_port);
-		if (!ref->rests)
-			crowd_leave(t, key, ref->exclusive);
+		crowd_leave(t, key, ref);
 	}
 	destination_note(t, key, stands && !ref->yields);
 }
@@ -444,11 +443,8 @@ void port_tuple_assign(struct port_table *t, uint32_t tuple,
 	write_ref(live_tail(t, tuple), ref);
 	if (key_is_association(&key) || ref.quiet || key_is_mapping(&key))
 		return;
-	/* One at rest is in the way of no bind. */
-	if (!was.rests)
-		crowd_leave(t, &key, was.exclusive);
-	if (!ref.rests)
-		crowd_enter(t, &key, ref.exclusive);
+	crowd_enter(t, &key, &ref); /* first, so that it is never empty */
+	crowd_leave(t, &key, &was);
 	destination_note(t, &key, !ref.yields);
 }
 
@@ -584,22 +580,4 @@ bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
 		return false;
 	read_ref(tail_at(t, p->guess), ref);
 	return true;
-}
-
-uint32_t tuple_next(const struct port_table *t, uint32_t from, uint8_t scope,
-		    uint8_t proto, uint16_t port)
-{
-	const uint8_t wanted = scope | TUPLE_LIVE;
-
-	for (;; from++) {
-		const struct tuple_tail *r;
-		if (from == t->fresh4)
-			from = TUPLE_IPV6;
-		if (from == (t->fresh6 | TUPLE_IPV6))
-			return POOL_NONE;
-		r = tail_at(t, from);
-		if (!is_poisoned(t, from) && r->scope == wanted &&
-		    r->proto == proto && (port == 0 || r->local_port == port))
-			return from;
-	}
 }
