@@ -11,6 +11,11 @@ static const struct cmd_option options[] = {
 	  "With verify: this requirement alone, such as 4787-R9. Can be repeated." },
 	{ CMD_FLAG, 'l', "list", NULL, AT(list), 0, 0,
 	  "With verify: which requirements there are, without a run." },
+	{ CMD_TEXT, 0, "against", "NAT", AT(against), 0, 0,
+	  "With verify: run the same rows against nftables too, in a namespace of its own, and show "
+	  "both." },
+	{ CMD_FLAG, 'p', "packets", NULL, AT(packets), 0, 0,
+	  "With verify: show every packet, one line each, on standard error." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-nat(1) says which members." },
 };

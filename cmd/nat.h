@@ -12,8 +12,10 @@ extern const struct cmd_command cmd_nat;
 struct cmd_nat_options {
 	bool json;
 	bool no_header;
-	struct cmd_many row; /* verify */
-	bool list;
+	/* verify */
+	struct cmd_many row;
+	bool list, packets;
+	const char *against;
 };
 
 /* ---- nat_verify.c ---- */

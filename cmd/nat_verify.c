@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* minato nat verify: the requirements of the NAT RFCs as a table. */
+/* minato nat verify: the requirements of the NAT RFCs, run against minato, as a table. */
 #include "cmd/nat.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* What was run, and what came of it; both go with verify_rows. */
+struct report {
+	const struct cmd_nat_options *chosen;
+	bool *ran;
+	struct verify_outcome *ours;
+	struct verify_outcome *theirs; /* nftables'; NULL: not asked for, or not to be had */
+};
 
 /* Is the row among those that were asked for? All are where none was. */
 static bool is_wanted(const struct cmd_nat_options *chosen, const struct verify_row *row)
@@ -44,6 +54,133 @@ static int print_list(const struct cmd_nat_options *chosen)
 	return CMD_OK;
 }
 
+/* ---- the run ---- */
+
+static void run_ours(struct report *report, struct verify_nat *nat)
+{
+	FILE *dump = report->chosen->packets ? stderr : NULL;
+
+	for (size_t i = 0; i < verify_row_count; i++) {
+		if (!is_wanted(report->chosen, &verify_rows[i]))
+			continue;
+		if (dump)
+			fprintf(dump, "%s  %s\n", verify_rows[i].id, verify_rows[i].asks);
+		report->ran[i] = true;
+		verify_run(&verify_rows[i], nat, dump, &report->ours[i]);
+	}
+	verify_conclude(report->ran, report->ours);
+}
+
+static const char *result_word(const struct verify_outcome *outcome)
+{
+	return outcome->met ? "met" : "deviates";
+}
+
+/* How many requirements of those that were run are met. */
+static size_t count_met(const struct report *report, const struct verify_outcome *outcomes)
+{
+	size_t met = 0;
+
+	for (size_t i = 0; i < VERIFY_REQUIREMENTS; i++)
+		met += report->ran[i] && outcomes[i].met;
+	return met;
+}
+
+static void print_text(const struct report *report)
+{
+	size_t count = 0;
+
+	if (!report->chosen->no_header)
+		printf("%-11s %-9s%s why\n", "id", "result", report->theirs ? " nftables " : "");
+	for (size_t i = 0; i < verify_row_count; i++) {
+		if (!report->ran[i])
+			continue;
+		count += i < VERIFY_REQUIREMENTS;
+		printf("%-11s %-9s", verify_rows[i].id, result_word(&report->ours[i]));
+		if (report->theirs)
+			printf(" %-9s", result_word(&report->theirs[i]));
+		printf(" %s\n", report->ours[i].why);
+		if (report->theirs)
+			printf("%32s nftables: %s\n", "", report->theirs[i].why);
+	}
+	if (count)
+		printf("\n%zu of %zu requirements are met\n", count_met(report, report->ours),
+		       count);
+	if (count && report->theirs)
+		printf("nftables: %zu of %zu\n", count_met(report, report->theirs), count);
+}
+
+/* Is all as it is expected to be? Says what is not. */
+static int judge(const struct report *report)
+{
+	size_t met = count_met(report, report->ours);
+	char list[512] = "";
+	int code = CMD_OK;
+
+	for (size_t i = 0; i < verify_row_count; i++) {
+		const struct verify_row *row = &verify_rows[i];
+
+		if (!report->ran[i] || !row->expected || report->ours[i].met)
+			continue;
+		if (strlen(list) + strlen(row->id) + 2 < sizeof(list)) {
+			strcat(list, " ");
+			strcat(list, row->id);
+		}
+		code = CMD_REFUSED;
+	}
+	if (code != CMD_OK)
+		cmd_say("these should be met and deviate:%s", list);
+	if (report->chosen->row.count == 0 && met < VERIFY_BAR) {
+		cmd_say("%zu requirements are met, fewer than %d", met, VERIFY_BAR);
+		code = CMD_REFUSED;
+	}
+	return code;
+}
+
+/* The other column, if it is asked for and can be had. */
+static void run_theirs(struct report *report)
+{
+	struct drive_error error = { "" };
+	struct verify_outcome *theirs;
+
+	if (!report->chosen->against)
+		return;
+	theirs = calloc(verify_row_count, sizeof(*theirs));
+	if (!theirs || verify_linux_run(report->ran, theirs, &error) < 0) {
+		cmd_say("without the column of nftables: %s",
+			*error.text ? error.text : "out of memory");
+		free(theirs);
+		return;
+	}
+	verify_conclude(report->ran, theirs);
+	report->theirs = theirs;
+}
+
+static int run_report(const struct cmd_nat_options *chosen)
+{
+	struct report report = {
+		.chosen = chosen,
+		.ran = calloc(verify_row_count, sizeof(*report.ran)),
+		.ours = calloc(verify_row_count, sizeof(*report.ours)),
+	};
+	struct verify_nat *nat = verify_own_make(1);
+	int code = CMD_FAILED;
+
+	if (nat && report.ran && report.ours) {
+		run_ours(&report, nat);
+		run_theirs(&report);
+		print_text(&report);
+		code = judge(&report);
+	} else {
+		cmd_say("out of memory");
+	}
+	verify_own_free(nat);
+	free(report.ran);
+	free(report.ours);
+	free(report.theirs);
+	return code;
+}
+
 int cmd_nat_verify(const struct cmd_nat_options *chosen, const struct cmd_operands *operands)
 {
 	int code = check_rows(chosen);
@@ -52,7 +189,8 @@ int cmd_nat_verify(const struct cmd_nat_options *chosen, const struct cmd_operan
 		return cmd_usage(&cmd_nat, "'%s' is one word too many", operands->words[0]);
 	if (code != CMD_GO_ON)
 		return code;
-	if (chosen->list)
-		return print_list(chosen);
-	return cmd_usage(&cmd_nat, "verify wants --list");
+	if (chosen->against && strcmp(chosen->against, "nftables"))
+		return cmd_usage(&cmd_nat, "'%s' is no NAT to run against; there is nftables",
+				 chosen->against);
+	return chosen->list ? print_list(chosen) : run_report(chosen);
 }

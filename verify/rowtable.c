@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of rows. */
-#include "verify/verify.h"
+#include "verify/rows.h"
 
 #include <strings.h>
 
-#include "verify/table.h"
-
 const struct verify_row verify_rows[] = {
-#define X(rfc, name, id, level, expected, asks) { id, asks, VERIFY_##level, expected },
-	VERIFY_ROWS(X)
+#define X(rfc, name, id, level, expected, asks)                                                    \
+	{ id, asks, VERIFY_##level, expected, row_##rfc##_##name },
+	VERIFY_ROWS(X) VERIFY_SETTLED(X)
 #undef X
 };
 const size_t verify_row_count = sizeof(verify_rows) / sizeof(verify_rows[0]);

@@ -215,6 +215,17 @@
 	VERIFY_ROWS_5508(X) \
 	VERIFY_ROWS_6888(X) \
 	VERIFY_ROWS_7857(X)
+
+/* Where they contradict each other: what minato does, and that it does it. */
+#define VERIFY_SETTLED(X) \
+	X(settled, S1, "S1", MAY, true, \
+	  "4787-R3 and 5382-R7 against 7857-U3: overlap only where no port is free") \
+	X(settled, S2, "S2", MAY, true, \
+	  "5508-R8 against 6888-R11b: code 13 at a host's bound, code 1 where nothing is left") \
+	X(settled, S3, "S3", MAY, true, \
+	  "4787-R4 against 7857-U8: parity is kept on request alone") \
+	X(settled, S4, "S4", MAY, true, \
+	  "6888-R13, R14, R15: the whole space, scattered, and one message for each mapping")
 /* clang-format on */
 
 #endif
