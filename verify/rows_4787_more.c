@@ -62,9 +62,8 @@ void row_4787_R10a(struct verify_world *w)
 	out = row_map_udp(w, A(5000), TO_X(69));
 	NEED(w, !row_reaches(w, TO_X(4001), out, A(5000)),
 	     "a TFTP request opened the filter for another port: a helper nobody switched on");
-	row_met(w,
-		"no helper is there to be switched: 5 payloads left unchanged; a TFTP request opened "
-		"nothing besides X:69");
+	row_met(w, "no helper is there to be switched: 5 payloads left unchanged; a TFTP request "
+		   "opened nothing besides X:69");
 }
 
 /* The same questions first and last, with much in between. */
@@ -92,8 +91,9 @@ void row_4787_R11(struct verify_world *w)
 			NEED(w, row_same(now, first[n]),
 			     "under load 10.0.0.%u:5000, once %s, was %s to another destination",
 			     n + 2, row_said(first[n]), row_said(now));
-			NEED(w, row_reaches(w, row_at(VERIFY_ROUTER, 7), now, row_host(n, 5000)) ==
-					open[n],
+			NEED(w,
+			     row_reaches(w, row_at(VERIFY_ROUTER, 7), now, row_host(n, 5000)) ==
+				     open[n],
 			     "10.0.0.%u:5000 could be reached by anybody, then not", n + 2);
 		}
 		row_pass(w, w->nat->real ? 1 : 60);
@@ -241,9 +241,8 @@ void row_4787_R13(struct verify_world *w)
 	row_fill(&p, 1372, 3);
 	if (!too_big(w, VERIFY_OUTSIDE, &p))
 		return;
-	row_met(w,
-		"1,400 bytes with DF into a link of 1,280, outward and inward: fragmentation needed, "
-		"MTU 1280, quoting the packet as its sender sent it");
+	row_met(w, "1,400 bytes with DF into a link of 1,280, outward and inward: fragmentation "
+		   "needed, MTU 1280, quoting the packet as its sender sent it");
 }
 
 /*
@@ -289,13 +288,14 @@ void row_4787_R13a(struct verify_world *w)
 	NEED(w, len == p.len && !memcmp(bytes, p.data, len),
 	     "1,500 bytes without DF into 1,280: %u pieces, in another order or changed", pieces);
 	row_met(w,
-		"1,500 bytes without DF into 1,280: %u fragments, in order, with one identification",
+		"1,500 bytes without DF into 1,280: %u fragments, in order, with one "
+		"identification",
 		pieces);
 }
 
 /* ---- fragments ---- */
 
-/* Cuts a datagram into pieces of `size` bytes of IP payload; `whole` is not longer than 3 of them. */
+/* Cuts a datagram into pieces of `size` bytes of IP payload; `whole` is at most 3 of them. */
 static uint32_t cut(struct verify_packet out[3], const struct verify_packet *whole, uint16_t size)
 {
 	static uint8_t bytes[VERIFY_BYTES_MAX];

@@ -179,8 +179,7 @@ void row_6888_R5(struct verify_world *w)
 	NEED(w, left == 20, "bound of 20 sessions: one mapping of A got %u to 100 destinations",
 	     left);
 	NEED(w, row_map_udp(w, B(5000), TO_X(53)).port, "B, who has none yet, was refused as well");
-	NEED(w, row_map_udp(w, A(5000), TO_X(1000)).port,
-	     "A's first flow does not work any more");
+	NEED(w, row_map_udp(w, A(5000), TO_X(1000)).port, "A's first flow does not work any more");
 	w->setup.nat.host_sessions = 0;
 	w->setup.sessions_max = 64;
 	BEGIN(w);

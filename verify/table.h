@@ -159,9 +159,9 @@
 	  "Exempt: tracked TCP, static blocks, previously filtered mappings") \
 	X(6888, R8end, "6888-R8end", SHOULD, true, \
 	  "Rest time and resting count are configurable") \
-	X(6888, R9, "6888-R9", MUST, true, \
+	X(6888, R9, "6888-R9", MUST, false, \
 	  "Offer subscribers explicit mapping control, preferably PCP") \
-	X(6888, R10, "6888-R10", SHOULD, true, \
+	X(6888, R10, "6888-R10", SHOULD, false, \
 	  "Be manageable by standard means") \
 	X(6888, R11a, "6888-R11a", MUST, true, \
 	  "Cannot map: drop the packet") \
