@@ -12,7 +12,8 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, 'l', "list", NULL, AT(list), 0, 0,
 	  "With verify: which requirements there are, without a run." },
 	{ CMD_TEXT, 0, "against", "NAT", AT(against), 0, 0,
-	  "With verify: run the same rows against nftables too, in a namespace of its own, and show "
+	  "With verify: run the same rows against nftables too, in a namespace of its own, and "
+	  "show "
 	  "both." },
 	{ CMD_FLAG, 'p', "packets", NULL, AT(packets), 0, 0,
 	  "With verify: show every packet, one line each, on standard error." },

@@ -158,7 +158,8 @@ void verify_error_about(struct verify_packet *out, uint32_t from, uint8_t type, 
 	uint8_t bytes[VERIFY_BYTES_MAX];
 	size_t len = verify_build(about, bytes);
 
-	*out = (struct verify_packet){ .proto = VERIFY_ICMP, .ttl = 60, .type = type, .code = code };
+	*out = (struct verify_packet){ .proto = VERIFY_ICMP, .ttl = 60, .type = type };
+	out->code = code;
 	out->src.addr = from;
 	out->dst.addr = about->src.addr;
 	/* As much as fits into 576 bytes (RFC 1812 4.3.2.3). */

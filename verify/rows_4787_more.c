@@ -359,8 +359,8 @@ void row_4787_R14(struct verify_world *w)
 		     "inward, 3 fragments in the order %u %u %u: the whole did not arrive",
 		     orders[i][0], orders[i][1], orders[i][2]);
 	}
-	row_met(w,
-		"2,008 bytes in 3 fragments, in all 6 orders, outward and inward: the whole arrived");
+	row_met(w, "2,008 bytes in 3 fragments, in all 6 orders, outward and inward: the whole "
+		   "arrived");
 }
 
 void row_4787_R14a(struct verify_world *w)
@@ -387,6 +387,6 @@ void row_4787_R14a(struct verify_world *w)
 	     "after 4,000 lone fragments from Y, a fragmented datagram of X did not arrive");
 	NEED(w, row_same(row_map_udp(w, A(5000), TO_Y(99)), out),
 	     "after 4,000 lone fragments from Y, A's mapping had changed");
-	row_met(w,
-		"4,000 lone fragments from Y: X's datagrams, whole and in 3 fragments, still arrived");
+	row_met(w, "4,000 lone fragments from Y: X's datagrams, whole and in 3 fragments, still "
+		   "arrived");
 }

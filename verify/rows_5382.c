@@ -150,8 +150,8 @@ void row_5382_R3(struct verify_world *w)
 			     !row_syn_reaches(w, TO_Y(80), out, A(5000)),
 		     "address-dependent: X:81 was kept out, or Y:80 let in");
 	}
-	row_met(w,
-		"A sent to X:80: a SYN of Y:4000 reached it; address-dependent: X:81 did, Y:80 not");
+	row_met(w, "A sent to X:80: a SYN of Y:4000 reached it; address-dependent: X:81 did, "
+		   "Y:80 not");
 }
 
 /* Are SYN and datagram of somebody new let in? */
@@ -173,9 +173,8 @@ void row_5382_R3ab(struct verify_world *w)
 	w->setup.nat.udp_filtering = MINATO_FILTER_ADDRESS_PORT;
 	BEGIN(w);
 	NEED(w, lets_in(w, true, false), "TCP open, UDP strict: not so for SYN and datagram of Y");
-	row_met(w,
-		"TCP strict and UDP open: Y's datagram came in, its SYN not; set the other way round, "
-		"the other way round");
+	row_met(w, "TCP strict and UDP open: Y's datagram came in, its SYN not; set the other way "
+		   "round, the other way round");
 }
 
 /* ---- unsolicited SYNs ---- */
@@ -273,7 +272,7 @@ void row_5382_R5(struct verify_world *w)
 	struct flow f;
 
 	BEGIN(w);
-	f = (struct flow){ .inside = A(5001), .server = TO_X(80), .inside_seq = 1, .server_seq = 2 };
+	f = (struct flow){ A(5001), { 0, 0 }, TO_X(80), 1, 2 };
 	NEED(w, row_segment(w, &f, IN, VERIFY_SYN, 0), "A's SYN did not leave");
 	p = row_segment_of(w, &f, OUT, VERIFY_SYN | ACK, 0);
 	NEED(w, row_outlives(w, VERIFY_TIMER_TCP_OPENING, 239, OUT, &p),
@@ -306,7 +305,7 @@ void row_5382_R5a(struct verify_world *w)
 	p = row_segment_of(w, &f, OUT, ACK | VERIFY_PSH, 10);
 	NEED(w, row_outlives(w, VERIFY_TIMER_TCP_OPEN, 9990, OUT, &p),
 	     "established timer set to 10,000 s: over after less than 9,990 s");
-	f = (struct flow){ .inside = A(5001), .server = TO_X(80), .inside_seq = 1, .server_seq = 2 };
+	f = (struct flow){ A(5001), { 0, 0 }, TO_X(80), 1, 2 };
 	NEED(w, row_segment(w, &f, IN, VERIFY_SYN, 0), "A's SYN did not leave");
 	p = row_segment_of(w, &f, OUT, VERIFY_SYN | ACK, 0);
 	NEED(w, row_outlives(w, VERIFY_TIMER_TCP_OPENING, 295, OUT, &p),
@@ -346,9 +345,9 @@ void row_5382_R6(struct verify_world *w)
 		NEED(w, got && got->len == p.len && !memcmp(got->data, p.data, p.len),
 		     "\"%.16s..\" to port %u left changed or not at all", texts[i], ports[i]);
 	}
-	row_met(w,
-		"PORT and EPRT of FTP and a SIP request, with A's address in them, left as they were: "
-		"no helper is active");
+	row_met(w, "PORT and EPRT of FTP and a SIP request, with A's address in them, left as they "
+		   "were: "
+		   "no helper is active");
 }
 
 void row_5382_R7(struct verify_world *w)
@@ -419,9 +418,9 @@ void row_5382_R9(struct verify_world *w)
 			     row_same(quoted.dst, sent.dst) && quoted.seq == sent.seq,
 		     "unreachable code %u quotes another segment: %s", code, row_came(got));
 	}
-	row_met(w,
-		"destination unreachable, codes 0 to 15, about A's SYN reached A, quoting the segment "
-		"that A had sent");
+	row_met(w, "destination unreachable, codes 0 to 15, about A's SYN reached A, quoting the "
+		   "segment "
+		   "that A had sent");
 }
 
 void row_5382_R10(struct verify_world *w)
@@ -447,7 +446,7 @@ void row_5382_R10(struct verify_world *w)
 	p = row_segment_of(w, &f, OUT, ACK | VERIFY_PSH, 10);
 	NEED(w, row_outlives(w, VERIFY_TIMER_TCP_OPEN, 7400, OUT, &p),
 	     "after ICMP errors the established connection did not live 2 h 4 min");
-	row_met(w,
-		"8 kinds of ICMP error about an established connection: data still passed both ways, "
-		"and after 7,400 idle seconds");
+	row_met(w, "8 kinds of ICMP error about an established connection: data still passed both "
+		   "ways, "
+		   "and after 7,400 idle seconds");
 }

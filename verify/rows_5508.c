@@ -134,9 +134,9 @@ void row_5508_R3a(struct verify_world *w)
 	     row_came(got));
 	got = error_in(w, &seen, NULL);
 	NEED(w, got, "the same with the right one did not arrive");
-	row_met(w,
-		"port unreachable that quotes a wrong IP checksum was dropped, with the right one it "
-		"arrived");
+	row_met(w, "port unreachable that quotes a wrong IP checksum was dropped, with the right "
+		   "one it "
+		   "arrived");
 }
 
 void row_5508_R3b(struct verify_world *w)
@@ -306,9 +306,9 @@ void row_5508_R5(struct verify_world *w)
 	got = row_through(w, IN, &error);
 	NEED(w, got && got->dst.addr == VERIFY_X, "A's port unreachable about X's answer: %s",
 	     row_came(got));
-	row_met(w,
-		"A's port unreachable about a packet without mapping was dropped, about X's answer it "
-		"reached X");
+	row_met(w, "A's port unreachable about a packet without mapping was dropped, about X's "
+		   "answer it "
+		   "reached X");
 }
 
 void row_5508_R5abc(struct verify_world *w)
@@ -331,9 +331,9 @@ void row_5508_R5abc(struct verify_world *w)
 	got = row_through(w, IN, &error);
 	NEED(w, got && got->type == 11 && got->src.addr == VERIFY_NAT_OUTSIDE && quotes(got, &sent),
 	     "time exceeded of a router inside: %s", row_came(got));
-	row_met(w,
-		"errors of A and of a router inside left from 198.51.100.1, type and code kept; what "
-		"they quote is X's packet byte for byte");
+	row_met(w, "errors of A and of a router inside left from 198.51.100.1, type and code kept; "
+		   "what "
+		   "they quote is X's packet byte for byte");
 }
 
 /* Time runs in two sessions; an error about each comes in between. */
@@ -423,9 +423,9 @@ void row_5508_R8(struct verify_world *w)
 	     "beyond the bound of 4 mappings A's fifth flow got: %s", row_came(got));
 	NEED(w, !verify_read_quoted(got, &quoted) && row_same(quoted.src, p.src),
 	     "code 13 quotes another packet: %s", row_came(got));
-	row_met(w,
-		"a fifth flow beyond the host's bound of 4 got unreachable, code 13, quoting it (see "
-		"S2)");
+	row_met(w, "a fifth flow beyond the host's bound of 4 got unreachable, code 13, quoting it "
+		   "(see "
+		   "S2)");
 }
 
 void row_5508_R9(struct verify_world *w)
@@ -455,7 +455,8 @@ void row_5508_R9(struct verify_world *w)
 	got = row_look(w, OUT);
 	NEED(w, !got, "errors to the outside forbidden; a hop limit of 1 got: %s", row_came(got));
 	row_met(w,
-		"time exceeded to the inside and to the outside can be forbidden apart, and then is "
+		"time exceeded to the inside and to the outside can be forbidden apart, and then "
+		"is "
 		"not sent");
 }
 
@@ -489,7 +490,8 @@ void row_5508_R10a(struct verify_world *w)
 	got = row_through(w, OUT, &sent);
 	NEED(w, out.port && got && row_same(got->dst, A(78)), "echo: %s", row_came(got));
 	row_met(w,
-		"unreachable and time exceeded passed inward and outward, echo request and reply too");
+		"unreachable and time exceeded passed inward and outward, echo request and reply "
+		"too");
 }
 
 /* All of them "may": they pass translated, or not at all. */
@@ -623,7 +625,8 @@ void row_5508_R11(struct verify_world *w)
 		     row_came(got));
 	}
 	row_met(w,
-		"13 other types: from inside %u left, no inside address was seen; from outside none "
+		"13 other types: from inside %u left, no inside address was seen; from outside "
+		"none "
 		"came in",
 		passed);
 }

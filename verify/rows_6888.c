@@ -99,7 +99,8 @@ void row_6888_R3(struct verify_world *w)
 	     "of 4 addresses some served nobody: %u, %u, %u, %u hosts", used[0], used[1], used[2],
 	     used[3]);
 	row_met(w,
-		"198.51.100.1, 198.51.100.77, 203.0.113.200, 192.0.2.5: serve %u, %u, %u and %u of 64 "
+		"198.51.100.1, 198.51.100.77, 203.0.113.200, 192.0.2.5: serve %u, %u, %u and %u "
+		"of 64 "
 		"hosts, both ways",
 		used[0], used[1], used[2], used[3]);
 }
@@ -163,7 +164,8 @@ void row_6888_R4abc(struct verify_world *w)
 	     "10 new mappings per second: A got %u of 30 at once, B %u of 10", u, t);
 	NEED(w, later >= 9 && later <= 12, "a second later A got %u of 30 more", later);
 	row_met(w,
-		"UDP, TCP, ICMP bounds of 7, 5, 3 held, each its own; at 10 a second A got %u of 30 "
+		"UDP, TCP, ICMP bounds of 7, 5, 3 held, each its own; at 10 a second A got %u of "
+		"30 "
 		"at once, %u a second later",
 		u, later);
 }
@@ -189,7 +191,8 @@ void row_6888_R5(struct verify_world *w)
 	NEED(w, left <= 64, "memory for 64 sessions: %u were made", left);
 	NEED(w, row_map_udp(w, A(5000), TO_X(1000)).port, "full: the first session works no more");
 	row_met(w,
-		"20 sessions for each host: A's mapping got 20 to 100 destinations; memory for 64: %u "
+		"20 sessions for each host: A's mapping got 20 to 100 destinations; memory for "
+		"64: %u "
 		"of 200, the old ones kept (growth: 6888-R4abc)",
 		left);
 }
@@ -273,7 +276,8 @@ void row_6888_R8(struct verify_world *w)
 	     "8 ports, 4 of them freed 125 s ago: none of 32 new mappings got one of "
 	     "those");
 	row_met(w,
-		"8 ports, 4 freed: within 100 s none of 32 new mappings got one of them, after 125 s "
+		"8 ports, 4 freed: within 100 s none of 32 new mappings got one of them, after "
+		"125 s "
 		"%u did",
 		late);
 }
@@ -296,7 +300,8 @@ void row_6888_R8abc(struct verify_world *w)
 	again = row_map_tcp(w, B(5000), TO_X(80));
 	NEED(w, again.port, "one port, its connection seen closed, 245 s later: B got none");
 	row_met(w,
-		"one port: A's connection was seen closed; 245 s later (its closing timer, no rest of "
+		"one port: A's connection was seen closed; 245 s later (its closing timer, no "
+		"rest of "
 		"120 s) B got %s",
 		row_said(again));
 }
@@ -326,7 +331,7 @@ void row_6888_R8end(struct verify_world *w)
 	NEED(w, early > 0,
 	     "one port may rest: 50 s later none of 32 mappings got one of the other "
 	     "3");
-	row_met(w,
-		"rest of 40 s: freed ports came again after 50 s; of 0 s: after 5 s; one may rest: the "
-		"others came again after 50 s");
+	row_met(w, "rest of 40 s: freed ports came again after 50 s; of 0 s: after 5 s; one may "
+		   "rest: the "
+		   "others came again after 50 s");
 }

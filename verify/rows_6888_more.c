@@ -273,7 +273,8 @@ void row_6888_R15(struct verify_world *w)
 	NEED(w, low > PICKS * 45 / 100 && low < PICKS * 55 / 100,
 	     "%u of %u ports lie in the lower half", low, PICKS);
 	row_met(w,
-		"%u new mappings: %u kept the inside port; the best of the predictors guessed %zu (six "
+		"%u new mappings: %u kept the inside port; the best of the predictors guessed "
+		"%zu (six "
 		"bits), where chance has %.0f",
 		PICKS, kept, game.hits, game.bound);
 }

@@ -23,7 +23,7 @@ void row_7857_U2(struct verify_world *w)
 	NEED(w, !row_through(w, IN, &p), "an ACK without a connection made a mapping: it left");
 	p = row_tcp(w, A(5000), TO_X(80), VERIFY_RST);
 	NEED(w, !row_through(w, IN, &p), "a RST without a connection made a mapping: it left");
-	f = (struct flow){ .inside = A(5001), .server = TO_X(80), .inside_seq = 1, .server_seq = 2 };
+	f = (struct flow){ A(5001), { 0, 0 }, TO_X(80), 1, 2 };
 	NEED(w, row_segment(w, &f, IN, VERIFY_SYN, 0), "A's SYN did not leave");
 	p = row_segment_of(w, &f, OUT, VERIFY_SYN | ACK, 0);
 	NEED(w, !row_outlives(w, VERIFY_TIMER_TCP_OPENING, 250, OUT, &p),
@@ -37,9 +37,9 @@ void row_7857_U2(struct verify_world *w)
 	p = row_segment_of(w, &f, OUT, ACK, 0);
 	NEED(w, !row_outlives(w, VERIFY_TIMER_TCP_CLOSING, 250, OUT, &p),
 	     "after both FINs it was still there after 250 s");
-	row_met(w,
-		"ACK or RST alone make nothing; over 250 s after a SYN alone or both FINs, not after "
-		"7,430 s established");
+	row_met(w, "ACK or RST alone make nothing; over 250 s after a SYN alone or both FINs, not "
+		   "after "
+		   "7,430 s established");
 }
 
 void row_7857_U2_1(struct verify_world *w)
@@ -68,7 +68,7 @@ void row_7857_U2_1(struct verify_world *w)
 	w->setup.nat.tcp_opening_s = 400;
 	w->setup.nat.tcp_closing_s = 700;
 	BEGIN(w);
-	f = (struct flow){ .inside = A(5000), .server = TO_X(80), .inside_seq = 1, .server_seq = 2 };
+	f = (struct flow){ A(5000), { 0, 0 }, TO_X(80), 1, 2 };
 	NEED(w, row_segment(w, &f, IN, VERIFY_SYN, 0), "A's SYN did not leave");
 	p = row_segment_of(w, &f, OUT, VERIFY_SYN | ACK, 0);
 	NEED(w, !row_outlives(w, VERIFY_TIMER_TCP_OPENING, 410, OUT, &p),
@@ -80,9 +80,9 @@ void row_7857_U2_1(struct verify_world *w)
 	p = row_segment_of(w, &f, OUT, ACK | VERIFY_PSH, 9);
 	NEED(w, row_outlives(w, VERIFY_TIMER_TCP_CLOSING, 690, OUT, &p),
 	     "closing set to 700 s: not there after 690 s");
-	row_met(w,
-		"by default opening and closing live 238 s; set to 400 s and 700 s, opening was over "
-		"after 410 s, closing alive after 690 s");
+	row_met(w, "by default opening and closing live 238 s; set to 400 s and 700 s, opening was "
+		   "over "
+		   "after 410 s, closing alive after 690 s");
 }
 
 void row_7857_U2_2(struct verify_world *w)
@@ -105,8 +105,8 @@ void row_7857_U2_2(struct verify_world *w)
 	p = row_segment_of(w, &f, OUT, ACK | VERIFY_PSH, 9);
 	got = w->nat->real ? NULL : row_through(w, OUT, &p);
 	NEED(w, !got, "250 s after A's RST X's segment still arrived: %s", row_came(got));
-	row_met(w,
-		"RSTs passed both ways; X's segment arrived 235 s after one, not 250 s after another");
+	row_met(w, "RSTs passed both ways; X's segment arrived 235 s after one, not 250 s after "
+		   "another");
 }
 
 /* ---- sharing and pools ---- */
@@ -126,7 +126,8 @@ void row_7857_U3(struct verify_world *w)
 	     "one port for A towards X and B towards Y: an answer went astray");
 	NEED(w, !row_map_udp(w, B(5001), TO_X(53)).port, "towards X it was given a second time");
 	row_met(w,
-		"one port: %s is A's towards X and B's towards Y, and each answer reached its own (see "
+		"one port: %s is A's towards X and B's towards Y, and each answer reached its "
+		"own (see "
 		"S1)",
 		row_said(a));
 }
@@ -159,9 +160,9 @@ void row_7857_U4(struct verify_world *w)
 	NEED(w, left[0] == 4, "2 addresses of 4 ports: by default A got %u of 8 mappings", left[0]);
 	NEED(w, left[1] == 8 && addresses == 3,
 	     "2 addresses of 4 ports, another one allowed: A got %u of 8 mappings", left[1]);
-	row_met(w,
-		"2 addresses of 4 ports: A got 4 of 8 mappings, on its paired address; with another "
-		"one allowed, 8");
+	row_met(w, "2 addresses of 4 ports: A got 4 of 8 mappings, on its paired address; with "
+		   "another "
+		   "one allowed, 8");
 }
 
 /* ---- protocols apart ---- */
@@ -195,8 +196,8 @@ void row_7857_U6(struct verify_world *w)
 	NEED(w, !row_reaches(w, TO_Y(99), u, A(5000)),
 	     "A sent a SYN to Y:99, and a datagram of Y:99 came in for it");
 	NEED(w, row_reaches(w, TO_X(99), u, A(5000)), "X:99's datagram did not come in");
-	row_met(w,
-		"A's datagram to X:99 opened nothing for SYNs, its SYN to Y:99 nothing for datagrams");
+	row_met(w, "A's datagram to X:99 opened nothing for SYNs, its SYN to Y:99 nothing for "
+		   "datagrams");
 }
 
 /* ---- refresh ---- */
@@ -307,7 +308,8 @@ void row_7857_U9(struct verify_world *w)
 	NEED(w, measure_chi_square_tail(chi, BUCKETS - 1) > 1e-6,
 	     "%u changed ports are not even over the range (chi-square %.0f)", changed, chi);
 	row_met(w,
-		"%u hosts with port 5000: changed ports are even over 1024-65535 (chi-square %.1f, 7 "
+		"%u hosts with port 5000: changed ports are even over 1024-65535 (chi-square "
+		"%.1f, 7 "
 		"degrees), %u next to the one before",
 		HOSTS, chi, steps);
 }
@@ -380,7 +382,7 @@ void row_7857_U12(struct verify_world *w)
 		     "B's port unreachable about A's hairpinned datagram: %s", row_came(got));
 		b = row_map_udp(w, B(6000), TO_X(53));
 	}
-	row_met(w,
-		"A spoke to B alone, by hairpin: B's errors, each 250 s later, reached A, quoting what "
-		"A sent");
+	row_met(w, "A spoke to B alone, by hairpin: B's errors, each 250 s later, reached A, "
+		   "quoting what "
+		   "A sent");
 }

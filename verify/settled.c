@@ -69,7 +69,8 @@ void row_settled_S2(struct verify_world *w)
 	got = row_look(w, IN);
 	NEED(w, !got, "mark_unreachable off: %s", row_came(got));
 	row_met(w,
-		"beyond A's own bound, which the administrator set: code 13; no port left for B: code "
+		"beyond A's own bound, which the administrator set: code 13; no port left for B: "
+		"code "
 		"1; with mark_unreachable off: silence");
 }
 
@@ -120,7 +121,8 @@ void row_settled_S4(struct verify_world *w)
 	NEED(w, w->nat->told(w->nat->user, &told) == 0 && told.mapped <= 2000,
 	     "more messages than mappings");
 	row_met(w,
-		"all 2,000 of 2,000 ports were given, %u beside the one before; %u messages: no blocks, "
+		"all 2,000 of 2,000 ports were given, %u beside the one before; %u messages: no "
+		"blocks, "
 		"so logs cost one line for each mapping",
 		near, told.mapped);
 }

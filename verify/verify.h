@@ -92,8 +92,8 @@ size_t verify_build(const struct verify_packet *packet, uint8_t bytes[VERIFY_BYT
  */
 const char *verify_read(const uint8_t *bytes, size_t len, struct verify_packet *out);
 /*
- * The packet that an ICMP error quotes: its IP checksum must be right, its transport checksum is not
- * looked at, and only 8 bytes of that need be there. NULL, or what is wrong.
+ * The packet that an ICMP error quotes: its IP checksum must be right, its transport checksum is
+ * not looked at, and only 8 bytes of that need be there. NULL, or what is wrong.
  */
 const char *verify_read_quoted(const struct verify_packet *error, struct verify_packet *out);
 /* Makes `out` an ICMP error of that type and code from `from` to the sender of `about`. */
