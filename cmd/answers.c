@@ -87,7 +87,7 @@ static json_t *published(const struct cmd_worker *worker)
 	char text[RELAY_SPEC_TEXT];
 	uint64_t cursor = 0;
 
-	while (json_array_size(list) < PORTS_MAX &&
+	while (worker->relay && json_array_size(list) < PORTS_MAX &&
 	       relay_forward_next(worker->relay, &cursor, &standing)) {
 		struct relay_spec *spec = &standing.spec;
 
@@ -112,8 +112,11 @@ void cmd_worker_counters(const struct cmd_worker *worker,
 
 	for (uint32_t i = 0; i < minato_counter_count(); i++)
 		each(user, minato_counter_name(i), minato_counter(worker->host, i));
-	for (unsigned i = 0; i < RELAY_COUNTER_COUNT; i++)
+	for (unsigned i = 0; worker->relay && i < RELAY_COUNTER_COUNT; i++)
 		each(user, relay_counter_name(i), relay_counter(worker->relay, i));
+	/* A gateway counts by link. */
+	if (!worker->tap)
+		return;
 	drive_tap_stats(worker->tap, &tap);
 	each(user, "tap_frames_in", tap.frames_in);
 	each(user, "tap_bytes_in", tap.bytes_in);
@@ -189,7 +192,7 @@ static void set_about(json_t *object, const struct cmd_worker *worker, uint64_t 
 	struct relay_about about;
 	const char *word;
 
-	if (!relay_about(worker->relay, user, &about))
+	if (!worker->relay || !relay_about(worker->relay, user, &about))
 		return;
 	word = what_word(about.what);
 	if (word)
@@ -241,7 +244,7 @@ static int cut(void *user, uint64_t handle)
 	struct cmd_worker *worker = user;
 	uint64_t word;
 
-	if (minato_get_user(worker->host, handle, &word) < 0)
+	if (!worker->relay || minato_get_user(worker->host, handle, &word) < 0)
 		return -ENOENT;
 	return relay_cut(worker->relay, word);
 }

@@ -117,6 +117,8 @@ static json_t *rules_of(struct relay *relay, uint32_t *standing)
 	uint64_t cursor = 0;
 
 	*standing = 0;
+	if (!relay)
+		return rules;
 	relay_forward_carried(relay, &automatic);
 	if (automatic.forwards_ever)
 		put_rule(rules, "auto", automatic.bytes_in, automatic.bytes_out);

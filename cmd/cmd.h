@@ -89,7 +89,7 @@ struct cmd_command {
 	size_t shared_offset;		 /* of their struct in the command's own */
 	enum cmd_operand operand;
 	const char *verbs; /* of CMD_OPERAND_VERB where they are others: "show set" */
-	bool passes; /* from the first operand on, words belong to another command */
+	bool passes;	   /* from the first operand on, words belong to another command */
 	int (*run)(int argc, char **argv); /* argv[0] is its name; returns the exit code */
 };
 
@@ -387,6 +387,27 @@ void cmd_capture_turn(struct drive_capture *capture, const struct cmd_capturing 
  * When the keeper dies all ends.
  */
 
+/*
+ * What a keeper does that is none of a guest's (gateway/). A harbour whose trade is NULL keeps a
+ * guest.
+ */
+struct cmd_harbour;
+
+struct cmd_trade {
+	const char *what; /* in sentences: "the gateway" */
+	/* The life of a worker; as cmd_worker_main, it does not return. */
+	void (*work)(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox, int channel,
+		     int saying);
+	/* Before each fork of a worker but the first: it inherits what this sees to. */
+	void (*replace)(struct cmd_harbour *harbour);
+	/* A worker is ready; `again`: in the place of one that died. */
+	void (*ready)(struct cmd_harbour *harbour, const struct cmd_message *message, bool again);
+	/* A message that no worker of a guest sends; negative errno: no worker of ours does. */
+	int (*take)(struct cmd_harbour *harbour, const struct cmd_message *message);
+	/* A command asks it to end or, by another signal, to do what that means to it. */
+	int (*signal)(struct cmd_harbour *harbour, int signo);
+};
+
 /* A worker as its keeper sees it. */
 struct cmd_hand {
 	pid_t pid; /* -1: none */
@@ -435,6 +456,7 @@ struct cmd_exporter {
 
 struct cmd_harbour {
 	/* Filled in by the caller. */
+	const struct cmd_trade *trade; /* NULL: a guest's */
 	struct drive_plan plan;
 	const struct drive_target *target; /* NULL: the guest is made here */
 	enum drive_attach how;
@@ -518,6 +540,8 @@ struct minato_time cmd_hand_turn(struct cmd_harbour *harbour, struct minato_time
 int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind);
 /* Ends the worker, and waits until it is gone. */
 void cmd_hand_end(struct cmd_harbour *harbour);
+/* Then: another one, by its maker's will. 0 or negative errno with a text. */
+int cmd_hand_renew(struct cmd_harbour *harbour, struct drive_error *error);
 
 /* ---- admitting.c: the keeper takes in who comes to the control socket ---- */
 
@@ -608,6 +632,10 @@ struct cmd_worker {
 /* The life of a worker from its first instruction, with its end of the channel. */
 _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox,
 			       int channel, int saying);
+/* Its beginning: standard streams that lead nowhere but, for what goes wrong, to the keeper. */
+void cmd_worker_streams(int saying);
+/* An open /proc/loadavg, for the loop, or -1. */
+int cmd_worker_crowd(void);
 /* Asks the keeper to send the guest a signal. 0 or negative errno. */
 int cmd_worker_signal(struct cmd_worker *worker, int signo);
 
@@ -701,8 +729,9 @@ void cmd_worker_counters(const struct cmd_worker *worker,
  * sees them, "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind,
  * "ports_resting", and the bytes of "rules", which are forwards); reserved (lines with
  * "reserved":[...], then the last); reserve-add and reserve-rm (with one "reservation", as reserved
- * lists them). An order, which is forward-add, reserve-add or reserve-rm, is the first request of
- * its connection, and the only order there: the keeper lets the worker carry out what it has itself
+ * lists them). A gateway knows besides what gateway/gateway.h says. An order, which is forward-add,
+ * reserve-add, reserve-rm, change or reload, is the first request of its connection, and the only
+ * order there: the keeper lets the worker carry out what it has itself
  * seen come.
  */
 #define CMD_LINE_MAX 65536
@@ -741,7 +770,20 @@ struct cmd_answers {
 	/* Removes them; otherwise as `add`. */
 	int (*remove)(void *user, uint64_t client, const json_t *request,
 		      struct drive_error *error);
+	/* What is asked of a gateway besides (gateway/); NULL where this is none. */
+	const struct cmd_further *further;
 	void *user;
+};
+
+struct cmd_further {
+	/* change, reload: as `add`. */
+	int (*order)(void *user, uint64_t client, const json_t *request, struct drive_error *error);
+	/* The name of the listing that is asked for, as a constant; NULL: it is none. */
+	const char *(*listing)(const char *request);
+	/* The next item of it, as `row`. */
+	json_t *(*item)(void *user, const char *listing, uint64_t *cursor);
+	/* The reply, as a new reference; NULL: no such request. */
+	json_t *(*ask)(void *user, const char *request, const json_t *message);
 };
 
 /*

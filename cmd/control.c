@@ -19,7 +19,14 @@
 #define ROWS_PER_LINE 64
 #define ROWS_PER_LINE_TCP 20 /* with some 1,500 bytes more */
 
-enum listing { LIST_NOTHING, LIST_ROWS, LIST_ROWS_TCP, LIST_FORWARDS, LIST_RESERVED };
+enum listing {
+	LIST_NOTHING,
+	LIST_ROWS,
+	LIST_ROWS_TCP,
+	LIST_FORWARDS,
+	LIST_RESERVED,
+	LIST_FURTHER,
+};
 
 struct client {
 	struct cmd_control *control;
@@ -36,6 +43,7 @@ struct client {
 	uint64_t cursor; /* of the listing under way */
 	uint32_t listed;
 	enum listing listing;
+	const char *further;	   /* the name of LIST_FURTHER */
 	struct cmd_census *census; /* under way, or NULL */
 	uint64_t number;	   /* of the client, of all there were */
 	struct minato_owner who;
@@ -147,15 +155,29 @@ static void answer_cut(struct client *client, const json_t *request)
 		say_done(client, json_object());
 }
 
-/* An order to change what is forwarded, now or when the one under way is done. */
-static void answer_order(struct client *client, json_t *request)
+/* Of a gateway. */
+static bool is_further_order(const char *name)
+{
+	return !strcmp(name, "change") || !strcmp(name, "reload");
+}
+
+static int give_order(struct client *client, const json_t *request, struct drive_error *error)
 {
 	const struct cmd_answers *answers = &client->control->answers;
 	const char *name = json_string_value(json_object_get(request, "request"));
-	bool add = name && !strcmp(name, "forward-add");
+
+	if (name && is_further_order(name))
+		return answers->further->order(answers->user, client->number, request, error);
+	if (name && !strcmp(name, "forward-add"))
+		return answers->add(answers->user, client->number, request, error);
+	return answers->remove(answers->user, client->number, request, error);
+}
+
+/* An order to change what is forwarded, now or when the one under way is done. */
+static void answer_order(struct client *client, json_t *request)
+{
 	struct drive_error error = { "" };
-	int result = add ? answers->add(answers->user, client->number, request, &error) :
-			   answers->remove(answers->user, client->number, request, &error);
+	int result = give_order(client, request, &error);
 
 	if (result == -EAGAIN) {
 		if (!client->waiting)
@@ -180,6 +202,19 @@ static const char *const listings[] = {
 	[LIST_RESERVED] = "reserved",
 };
 
+static bool begin_further(struct client *client, const char *name)
+{
+	const struct cmd_further *further = client->control->answers.further;
+
+	client->further = further ? further->listing(name) : NULL;
+	if (!client->further)
+		return false;
+	client->listing = LIST_FURTHER;
+	client->cursor = 0;
+	client->listed = 0;
+	return true;
+}
+
 /* Whether the request is one for a listing. */
 static bool begin_listing(struct client *client, const char *name, const json_t *request)
 {
@@ -193,7 +228,7 @@ static bool begin_listing(struct client *client, const char *name, const json_t 
 		client->listed = 0;
 		return true;
 	}
-	return false;
+	return begin_further(client, name);
 }
 
 static void answer_reserve(struct client *client, const json_t *request, bool add)
@@ -210,7 +245,7 @@ static void answer_reserve(struct client *client, const json_t *request, bool ad
 bool cmd_control_is_order(const char *request)
 {
 	return !strcmp(request, "forward-add") || !strcmp(request, "reserve-add") ||
-	       !strcmp(request, "reserve-rm");
+	       !strcmp(request, "reserve-rm") || is_further_order(request);
 }
 
 /* Whether the keeper has seen it come: once. */
@@ -220,6 +255,24 @@ static bool may_order(struct client *client)
 
 	client->ordering = false;
 	return may;
+}
+
+/* What only a gateway knows. */
+static void answer_further(struct client *client, const char *name, json_t *request)
+{
+	const struct cmd_answers *answers = &client->control->answers;
+	json_t *reply = NULL;
+
+	if (answers->further && is_further_order(name)) {
+		answer_order(client, request);
+		return;
+	}
+	if (answers->further)
+		reply = answers->further->ask(answers->user, name, request);
+	if (reply)
+		say_done(client, reply);
+	else
+		say_error(client, "unknown request");
 }
 
 static void answer(struct client *client, json_t *request)
@@ -251,7 +304,7 @@ static void answer(struct client *client, json_t *request)
 	} else if (!strcmp(name, "stop")) {
 		answer_stop(client, request);
 	} else {
-		say_error(client, "unknown request");
+		answer_further(client, name, request);
 	}
 }
 
@@ -268,6 +321,8 @@ static json_t *next_item(struct client *client)
 		return answers->forward(answers->user, &client->cursor);
 	case LIST_RESERVED:
 		return answers->reserved(answers->user, &client->cursor);
+	case LIST_FURTHER:
+		return answers->further->item(answers->user, client->further, &client->cursor);
 	case LIST_NOTHING:
 		break;
 	}
@@ -288,7 +343,10 @@ static void say_rows(struct client *client)
 	}
 	client->listed += (uint32_t)json_array_size(rows);
 	if (json_array_size(rows)) {
-		say(client, json_pack("{s:o}", listings[client->listing], rows));
+		say(client, json_pack("{s:o}",
+				      client->listing == LIST_FURTHER ? client->further :
+									listings[client->listing],
+				      rows));
 	} else {
 		json_decref(rows);
 		say_done(client, json_pack("{s:i}", "count", (int)client->listed));

@@ -80,6 +80,15 @@ static void forget_hand(struct cmd_harbour *harbour)
 	*hand = (struct cmd_hand){ .pid = -1, .pidfd = -1, .channel = -1, .saying = -1 };
 }
 
+static _Noreturn void work(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox,
+			   int channel, int saying)
+{
+	if (!harbour->trade)
+		cmd_worker_main(harbour, sandbox, channel, saying);
+	harbour->trade->work(harbour, sandbox, channel, saying);
+	_exit(1);
+}
+
 int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error)
 {
 	struct cmd_hand *hand = &harbour->hand;
@@ -94,7 +103,7 @@ int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error)
 	if (result == 0)
 		result = drive_sandbox_fork(&sandbox);
 	if (result == 0)
-		cmd_worker_main(harbour, &sandbox, channel[1], saying[1]);
+		work(harbour, &sandbox, channel[1], saying[1]);
 	if (channel[1] >= 0)
 		close(channel[1]);
 	if (saying[1] >= 0)
@@ -132,7 +141,9 @@ int cmd_hand_begin(struct cmd_harbour *harbour)
 		.begin = { cmd_harbour_entrance(harbour), harbour->hand.pid, guest->vnet,
 			   guest->has6 },
 	};
-	int result = cmd_channel_send(harbour->hand.channel, &message, &guest->tap, 1);
+	/* Nor does any other have a tap that it did not inherit. */
+	int result = cmd_channel_send(harbour->hand.channel, &message, &guest->tap,
+				      harbour->trade ? 0 : 1);
 
 	harbour->hand.until.ns = drive_now().ns + CMD_START_MS * NS_PER_MS;
 	if (result < 0)
@@ -218,6 +229,12 @@ static void get_ready(struct cmd_harbour *harbour, const struct cmd_message *mes
 		return;
 	}
 	hand->ready = true;
+	if (harbour->trade) {
+		cmd_admitting_start(harbour);
+		harbour->trade->ready(harbour, message, harbour->hand_end[0]);
+		harbour->hand_end[0] = 0;
+		return;
+	}
 	if (relay_publish_has(&harbour->publish, RELAY_AUTO))
 		(void)cmd_binding_listeners(harbour);
 	cmd_admitting_start(harbour);
@@ -281,7 +298,8 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 		(void)cmd_hand_tell(harbour, CMD_TELL_RELEASED);
 		break;
 	default:
-		kill_hand(harbour);
+		if (!harbour->trade || harbour->trade->take(harbour, message) < 0)
+			kill_hand(harbour);
 		break;
 	}
 }
@@ -335,11 +353,22 @@ static bool count_death(struct cmd_harbour *harbour)
 
 static void give_up(struct cmd_harbour *harbour, const char *why)
 {
-	cmd_say("the process that carried the traffic %s, and cannot be replaced: %s; the guest "
-		"is ended",
-		harbour->hand_end, why);
+	cmd_say("the process that carried the traffic %s, and cannot be replaced: %s; %s is ended",
+		harbour->hand_end, why, harbour->trade ? harbour->trade->what : "the guest");
 	harbour->code = CMD_FAILED;
 	drive_loop_stop(harbour->loop, 0);
+}
+
+int cmd_hand_renew(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	int result = cmd_hand_start(harbour, error);
+
+	if (result < 0)
+		return result;
+	watch_hand(harbour);
+	/* If that fails it is dead already, which its watch tells. */
+	(void)cmd_hand_begin(harbour);
+	return 0;
 }
 
 static void replace(struct cmd_harbour *harbour)
@@ -347,13 +376,10 @@ static void replace(struct cmd_harbour *harbour)
 	struct drive_error error;
 
 	cmd_binding_forget(harbour);
-	if (cmd_hand_start(harbour, &error) < 0) {
+	if (harbour->trade)
+		harbour->trade->replace(harbour);
+	if (cmd_hand_renew(harbour, &error) < 0)
 		give_up(harbour, error.text);
-		return;
-	}
-	watch_hand(harbour);
-	/* If that fails it is dead already, which its watch tells. */
-	(void)cmd_hand_begin(harbour);
 }
 
 static void hand_ended(void *user, uint32_t events)

@@ -99,6 +99,8 @@ static bool asks_for_the_end(int signo)
 
 int cmd_harbour_signal(struct cmd_harbour *harbour, int signo)
 {
+	if (harbour->trade)
+		return harbour->trade->signal(harbour, signo);
 	if (harbour->target && !asks_for_the_end(signo))
 		return 0;
 	/* The target lives on, and its connections: nothing of them is awaited. */

@@ -518,7 +518,7 @@ static int make(struct cmd_worker *worker, struct drive_error *error)
 
 /* Nothing to read, nothing to write to; what goes wrong is said to the keeper. */
 /* unsealed: openat dup2 */
-static void take_streams(int saying)
+void cmd_worker_streams(int saying)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -528,7 +528,7 @@ static void take_streams(int saying)
 
 /* How many want to run is all that can be read there, and the sandbox has no files. */
 /* unsealed: openat */
-static int open_crowd(void)
+int cmd_worker_crowd(void)
 {
 	return open("/proc/loadavg", O_RDONLY | O_CLOEXEC);
 }
@@ -576,8 +576,8 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 	struct cmd_message ready = { .kind = CMD_ASK_READY };
 	size_t seed = 0;
 
-	take_streams(saying);
-	worker.crowd = open_crowd();
+	cmd_worker_streams(saying);
+	worker.crowd = cmd_worker_crowd();
 	cmd_say_to(STDERR_FILENO);
 	/* jansson would look for a file. */
 	(void)drive_seed(&seed, sizeof(seed));
