@@ -498,6 +498,14 @@ int drive_netns_make(const struct drive_plan *plan, struct drive_netns *made,
 int drive_netns_add(const struct drive_plan *plan, bool bare, struct drive_netns *made,
 		    struct drive_error *warning, struct drive_error *error);
 
+/*
+ * In the caller's network namespace: makes the tap of that name, or takes one that waits for its
+ * program; sets it up, with this MTU unless that is 0. Returns its descriptor, for drive_tap_open;
+ * or negative errno with a text: -EEXIST (another interface has the name), -EPERM, -ENODEV (no
+ * driver, or none for us).
+ */
+int drive_netns_tap(const char *name, uint32_t mtu, bool *vnet, struct drive_error *error);
+
 /* What init and its maker say to each other, a message each; a descriptor may travel beside it. */
 struct drive_word {
 	int32_t result; /* 0 or -errno */

@@ -124,14 +124,17 @@ static int explain_tap(int result, const char *name, struct drive_error *error)
 	return drive_userns_explain(result, what, error);
 }
 
-static int open_tap(const char *name, bool *vnet, struct drive_error *error)
+/* The descriptor, -ENODEV with why there is no driver, or what the driver said without a text. */
+static int ask_for_tap(const char *name, bool *vnet, struct drive_error *error)
 {
 	struct ifreq request = { .ifr_name = "" };
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	int result;
 
-	if (fd < 0)
-		return explain_tun(errno, error);
+	if (fd < 0) {
+		(void)explain_tun(errno, error);
+		return -ENODEV;
+	}
 	*vnet = true;
 	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
 	request.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
@@ -142,11 +145,18 @@ static int open_tap(const char *name, bool *vnet, struct drive_error *error)
 		result = ioctl(fd, TUNSETIFF, &request);
 	}
 	if (result < 0) {
-		result = explain_tap(-errno, name, error);
+		result = errno == ENODEV ? -EIO : -errno;
 		close(fd);
 		return result;
 	}
 	return fd;
+}
+
+static int open_tap(const char *name, bool *vnet, struct drive_error *error)
+{
+	int fd = ask_for_tap(name, vnet, error);
+
+	return fd < 0 && fd != -ENODEV ? explain_tap(fd, name, error) : fd;
 }
 
 static bool kernel_has6(void)
@@ -256,4 +266,43 @@ int drive_netns_add(const struct drive_plan *plan, bool bare, struct drive_netns
 		return made->tap;
 	set_tap(tap_name(plan), made->has6);
 	return finish(plan, bare, made, error);
+}
+
+static int explain_own_tap(int result, const char *name, struct drive_error *error)
+{
+	if (has_interface(name))
+		return drive_fail(
+			error, EEXIST,
+			"there is an interface %s already, which another program serves or "
+			"which is no tap",
+			name);
+	if (result == -EPERM)
+		return drive_fail(error, EPERM,
+				  "making the tap %s: %s. It needs CAP_NET_ADMIN in its network "
+				  "namespace; or root makes it beforehand: ip tuntap add %s mode "
+				  "tap user NAME",
+				  name, strerror(EPERM), name);
+	return drive_fail(error, -result, "making the tap %s: %s", name, strerror(-result));
+}
+
+int drive_netns_tap(const char *name, uint32_t mtu, bool *vnet, struct drive_error *error)
+{
+	struct drive_rtnl *rtnl;
+	int fd = ask_for_tap(name, vnet, error);
+	int result;
+	int index;
+
+	if (fd < 0)
+		return fd == -ENODEV ? fd : explain_own_tap(fd, name, error);
+	result = drive_rtnl_open(&rtnl);
+	if (result == 0) {
+		index = drive_rtnl_index(rtnl, name);
+		result = index < 0 ? index : drive_rtnl_link_up(rtnl, index, mtu, NULL);
+		drive_rtnl_close(rtnl);
+	}
+	/* One that was made beforehand its maker may have set up, and we may not. */
+	if (result == 0 || result == -EPERM)
+		return fd;
+	close(fd);
+	return drive_fail(error, -result, "setting the tap %s up: %s", name, strerror(-result));
 }
