@@ -3,6 +3,7 @@
 #include "cmd/audit.h"
 #include "cmd/conf.h"
 #include "cmd/entropy.h"
+#include "cmd/gateway/gateway.h"
 #include "cmd/metrics.h"
 #include "cmd/nat.h"
 #include "cmd/reserve.h"
@@ -21,8 +22,11 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_exec,
 	&cmd_stop,
 	&cmd_ps,
+	/* gateways */
+	&cmd_gateway,
 	&cmd_forward,
 	&cmd_check,
+	&cmd_dmz,
 	&cmd_nat,
 	/* seeing ports */
 	&cmd_ss,

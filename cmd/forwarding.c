@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato forward: what is forwarded to and from a running guest, listed and changed. */
+#include "cmd/gateway/gateway.h"
 #include "cmd/who.h"
 
 #include <errno.h>
@@ -9,7 +10,7 @@
 
 struct forward_options {
 	struct cmd_many reach;
-	bool json, no_header;
+	bool json, no_header, fleeting;
 };
 
 #define AT(field) offsetof(struct forward_options, field)
@@ -21,6 +22,9 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "With list: no heading." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0,
 	  "With list: JSON; minato-forward(1) says which members." },
+	{ CMD_FLAG, 0, "volatile", NULL, AT(fleeting), 0, 0,
+	  "Of a gateway: change it even where it cannot be written down, until the gateway "
+	  "ends." },
 };
 
 /* What is to be done to which guest. */
@@ -328,6 +332,13 @@ static int run(int argc, char **argv)
 		code = cmd_verb_take(&cmd_forward, &operands, &verb);
 	if (code != CMD_GO_ON)
 		return code;
+	if (!chosen.reach.count && gateway_forward_is(&operands))
+		return gateway_forward(verb, &operands,
+				       &(struct gateway_forwarding){
+					       .json = chosen.json,
+					       .no_header = chosen.no_header,
+					       .fleeting = chosen.fleeting,
+				       });
 	errand.specs = operands.words;
 	errand.spec_count = operands.count;
 	return do_errand(&errand, verb);
@@ -336,9 +347,12 @@ static int run(int argc, char **argv)
 const struct cmd_command cmd_forward = {
 	.name = "forward",
 	.args = "add|list|rm [NAME] [PORT...]",
-	.summary = "List and change what is forwarded to a running guest.",
-	.about = "PORT is as with run -p. Of several ports all are added or removed, or none. "
-		 "Established connections go on. NAME may be left out where one guest runs.",
+	.summary = "List and change what is forwarded to a running guest or by a gateway.",
+	.about =
+		"PORT is as with run -p; of a gateway it is what stands behind the word forward in "
+		"minato.conf(5), such as: "
+		"tcp http to 10.0.0.2 for 2h. Of several ports all are added or removed, or none. "
+		"Established connections go on. NAME may be left out where one guest runs.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.operand = CMD_OPERAND_VERB,

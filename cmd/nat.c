@@ -18,6 +18,8 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, 'p', "packets", NULL, AT(packets), 0, 0,
 	  "With verify: show every packet, one line each, on standard error." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
+	{ CMD_FLAG, 0, "volatile", NULL, AT(fleeting), 0, 0,
+	  "With set: change it even where it cannot be written down, until the gateway ends." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-nat(1) says which members." },
 };
 
@@ -27,7 +29,8 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "verify", cmd_nat_verify },
+	{ "verify", cmd_nat_verify }, { "show", cmd_nat_show }, { "set", cmd_nat_change },
+	{ "list", cmd_nat_flows },    { "end", cmd_nat_end },
 };
 
 static int run(int argc, char **argv)
@@ -53,11 +56,15 @@ static int run(int argc, char **argv)
 
 const struct cmd_command cmd_nat = {
 	.name = "nat",
-	.args = "verify",
-	.summary = "Prove what the RFCs ask of a NAT, row by row.",
+	.args = "verify|show|set|list|end [NAME] [WORD...]",
+	.summary = "Prove what the RFCs ask of a NAT; see and change a gateway's.",
+	.about =
+		"verify: every requirement, row by row. Of a gateway that runs: show its settings, "
+		"set one (filtering address, timeout udp 300s; minato.conf(5) has them all), list "
+		"mappings or sessions, end inside ADDR, mapping HANDLE or session HANDLE.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.operand = CMD_OPERAND_VERB,
-	.verbs = "verify",
+	.verbs = "verify show set list end",
 	.run = run,
 };

@@ -16,11 +16,20 @@ struct cmd_nat_options {
 	struct cmd_many row;
 	bool list, packets;
 	const char *against;
+	bool fleeting; /* set */
 };
 
 /* ---- nat_verify.c ---- */
 
 /* The exit code. */
 int cmd_nat_verify(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
+
+/* ---- gateway/natlive.c: of a gateway that runs ---- */
+
+/* Each returns the exit code. */
+int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
+int cmd_nat_change(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
+int cmd_nat_flows(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
+int cmd_nat_end(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 
 #endif

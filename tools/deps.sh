@@ -20,6 +20,7 @@ build  libcap-ng-dev    lib:libcap-ng
 build  libseccomp-dev   lib:libseccomp
 build  libjansson-dev   lib:jansson
 build  libmicrohttpd-dev lib:libmicrohttpd
+build  libsqlite3-dev   lib:sqlite3
 demo   iproute2         cmd:ip
 demo   curl             cmd:curl
 demo   procps           cmd:ps

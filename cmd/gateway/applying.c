@@ -1,0 +1,544 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Statements in the host value. A change is the difference between two lists: what goes, goes
+ * first, so that what comes finds its place free. Where one step is refused, the way back is the
+ * same function with the lists exchanged.
+ */
+#include "cmd/gateway/gateway.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define POOL_BITS_MAX 12u /* 4,096 addresses in one statement */
+
+/* As minato_address_add and others count prefixes. */
+static uint32_t own_length(const struct conf_prefix *prefix)
+{
+	return minato_addr_is4(&prefix->addr) ? prefix->length - 96u : prefix->length;
+}
+
+static int refuse(const struct conf_statement *one, int result, struct drive_error *error)
+{
+	static char text[CONF_TEXT_SIZE];
+	char where[32] = "";
+
+	(void)conf_print(text, sizeof(text), one);
+	if (one->line)
+		(void)snprintf(where, sizeof(where), "line %u: ", one->line);
+	if (result == -EADDRINUSE)
+		return drive_fail(
+			error, EADDRINUSE,
+			"%s%.300s: a port of it is taken already, by another forward or by "
+			"a mapping of an inside host",
+			where, text);
+	if (result == -ENOSPC)
+		return drive_fail(error, ENOSPC, "%s%.300s: the table has no room for more", where,
+				  text);
+	return drive_fail(error, -result, "%s%.300s: %s", where, text, strerror(-result));
+}
+
+/* ---- forwards, dmz, never, reserve ---- */
+
+static void drop_held(struct gateway_applied *applied, struct gateway_held *held)
+{
+	for (size_t i = 0; i < held->count; i++)
+		(void)minato_entry_remove(applied->host, held->entries[i]);
+	if (held->group)
+		(void)minato_group_remove(applied->host, held->group);
+	free(held->entries);
+	*held = (struct gateway_held){ .entries = NULL };
+}
+
+static int make_group(struct gateway_applied *applied, const struct conf_statement *one,
+		      struct gateway_held *held)
+{
+	struct minato_server servers[CONF_SERVERS_MAX];
+	uint32_t count = conf_servers(one, servers);
+
+	if (!count)
+		return 0;
+	return minato_group_set(applied->host, &held->group, servers, count,
+				one->kind == CONF_KIND_FORWARD && one->forward.sticky);
+}
+
+static int add_entries(struct gateway_applied *applied, const struct conf *conf,
+		       const struct conf_statement *one, struct gateway_held *held)
+{
+	static struct minato_entry entries[CONF_ENTRIES_MAX];
+	size_t count = conf_entries(conf, one, 0, entries);
+	int result = 0;
+
+	held->entries = calloc(count ? count : 1, sizeof(held->entries[0]));
+	if (!held->entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && result == 0; i++) {
+		if (held->group)
+			entries[i].group = held->group;
+		result = minato_entry_add(applied->host, &entries[i], &held->entries[i]);
+		held->count += result == 0;
+	}
+	return result;
+}
+
+static int hold(struct gateway_applied *applied, const struct conf *conf,
+		const struct conf_statement *one, struct gateway_held *held)
+{
+	int result = make_group(applied, one, held);
+
+	if (result == 0)
+		result = add_entries(applied, conf, one, held);
+	if (result < 0)
+		drop_held(applied, held);
+	return result;
+}
+
+/* ---- links and routes ---- */
+
+static int64_t link_of(const struct gateway_applied *applied, const struct conf_link *said)
+{
+	for (size_t i = 0; i < applied->links->count; i++) {
+		if (gateway_link_same(&applied->links->list[i].said, said))
+			return (int64_t)i;
+	}
+	return -ENOENT;
+}
+
+/* The link of the list that has the address among its own. */
+static bool is_on(const struct conf_prefix *prefix, const struct minato_addr *addr)
+{
+	for (uint32_t bit = 0; bit < prefix->length; bit++) {
+		uint8_t mask = (uint8_t)(0x80u >> bit % 8);
+
+		if ((prefix->addr.bytes[bit / 8] ^ addr->bytes[bit / 8]) & mask)
+			return false;
+	}
+	return true;
+}
+
+static bool has_neighbour(const struct conf_link *link, const struct minato_addr *addr)
+{
+	for (uint32_t i = 0; i < link->address_count; i++) {
+		if (is_on(&link->address[i], addr))
+			return true;
+	}
+	return false;
+}
+
+static int add_route(struct gateway_applied *applied, const struct conf_route *route)
+{
+	for (size_t i = 0; i < applied->links->count; i++) {
+		if (has_neighbour(&applied->links->list[i].said, &route->via))
+			return minato_route_add(applied->host, &route->to.addr,
+						own_length(&route->to), &route->via, (uint32_t)i);
+	}
+	return -ENETUNREACH;
+}
+
+static int add_defaults(struct gateway_applied *applied, uint32_t link,
+			const struct conf_link *said)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < said->via_count && result == 0; i++) {
+		struct minato_addr any = minato_addr4(0, 0, 0, 0);
+
+		if (!minato_addr_is4(&said->via[i]))
+			any = (struct minato_addr){ { 0 } };
+		result = minato_route_add(applied->host, &any, 0, &said->via[i], link);
+		if (result == -EEXIST)
+			result = 0;
+	}
+	return result;
+}
+
+static int add_link(struct gateway_applied *applied, const struct conf_link *said)
+{
+	int64_t link = link_of(applied, said);
+	int result = 0;
+
+	if (said->sort == CONF_LINK_HOST)
+		return 0;
+	if (link < 0)
+		return (int)link;
+	for (uint32_t i = 0; i < said->address_count && result == 0; i++)
+		result = minato_address_add(applied->host, (uint32_t)link, &said->address[i].addr,
+					    own_length(&said->address[i]));
+	return result == 0 ? add_defaults(applied, (uint32_t)link, said) : result;
+}
+
+static void drop_link(struct gateway_applied *applied, const struct conf_link *said)
+{
+	int64_t link = link_of(applied, said);
+
+	for (uint32_t i = 0; link >= 0 && i < said->address_count; i++)
+		(void)minato_address_remove(applied->host, (uint32_t)link, &said->address[i].addr);
+}
+
+/* ---- addresses for translations ---- */
+
+struct wanted {
+	struct gateway_pooled *list;
+	size_t count, room;
+};
+
+static int want(struct wanted *wanted, const struct gateway_pooled *one)
+{
+	if (wanted->count == wanted->room) {
+		size_t room = wanted->room ? wanted->room * 2 : 16;
+		void *list = realloc(wanted->list, room * sizeof(wanted->list[0]));
+
+		if (!list)
+			return -ENOMEM;
+		wanted->list = list;
+		wanted->room = room;
+	}
+	wanted->list[wanted->count++] = *one;
+	return 0;
+}
+
+/* The outside link that a pool names, or the only one. */
+static int64_t pool_link(const struct gateway_applied *applied, const char *ifname)
+{
+	for (size_t i = 0; i < applied->links->count; i++) {
+		const struct conf_link *said = &applied->links->list[i].said;
+
+		if (said->outside && (!*ifname || !strcmp(said->ifname, ifname)))
+			return (int64_t)i;
+	}
+	return -ENOENT;
+}
+
+static int want_pool(struct gateway_applied *applied, struct wanted *wanted,
+		     const struct conf_pool *pool)
+{
+	uint32_t bits = 128u - pool->addresses.length;
+	uint32_t count = bits <= POOL_BITS_MAX ? 1u << bits : 0;
+	int64_t link = pool_link(applied, pool->link);
+	struct gateway_pooled one = { .addr = pool->addresses.addr };
+	int result = 0;
+
+	if (link < 0)
+		return (int)link;
+	if (!count)
+		return -ENOSPC;
+	one.link = (uint32_t)link;
+	one.low = pool->low;
+	one.high = pool->high;
+	for (uint32_t i = 0; i < count && result == 0; i++) {
+		result = want(wanted, &one);
+		for (int at = 15; at >= 12 && ++one.addr.bytes[at] == 0; at--)
+			;
+	}
+	return result;
+}
+
+static bool has_pool(const struct gateway_applied *applied, const struct conf *conf, int64_t link)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i].kind == CONF_KIND_POOL &&
+		    pool_link(applied, conf->list[i].pool.link) == link)
+			return true;
+	}
+	return false;
+}
+
+/* Without a pool, what the link itself has serves: its first IPv4 address. */
+static int want_own(struct gateway_applied *applied, struct wanted *wanted, const struct conf *conf,
+		    const struct conf_link *said)
+{
+	int64_t link = link_of(applied, said);
+
+	if (!said->outside || said->sort == CONF_LINK_HOST || has_pool(applied, conf, link))
+		return 0;
+	for (uint32_t i = 0; i < said->address_count; i++) {
+		const struct gateway_pooled one = {
+			.link = (uint32_t)link,
+			.addr = said->address[i].addr,
+		};
+
+		if (minato_addr_is4(&one.addr))
+			return want(wanted, &one);
+	}
+	return 0;
+}
+
+static bool is_pooled(const struct gateway_pooled *list, size_t count,
+		      const struct gateway_pooled *one)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (list[i].link == one->link && list[i].low == one->low &&
+		    list[i].high == one->high && minato_addr_equal(&list[i].addr, &one->addr))
+			return true;
+	}
+	return false;
+}
+
+static int change_pool(struct gateway_applied *applied, struct wanted *wanted)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < applied->pool_count; i++) {
+		const struct gateway_pooled *one = &applied->pool[i];
+
+		if (!is_pooled(wanted->list, wanted->count, one))
+			(void)minato_pool_remove(applied->host, one->link, &one->addr);
+	}
+	for (size_t i = 0; i < wanted->count && result == 0; i++) {
+		const struct gateway_pooled *one = &wanted->list[i];
+
+		if (is_pooled(applied->pool, applied->pool_count, one))
+			continue;
+		result = minato_pool_add(applied->host, one->link, &one->addr, one->low, one->high);
+		/* What is not there cannot be taken away again: it is kept off the list. */
+		if (result < 0)
+			wanted->count = i;
+	}
+	free(applied->pool);
+	applied->pool = wanted->list;
+	applied->pool_count = wanted->count;
+	*wanted = (struct wanted){ .list = NULL };
+	return result;
+}
+
+static int apply_pools(struct gateway_applied *applied, const struct conf *conf,
+		       struct drive_error *error)
+{
+	const struct conf_statement *culprit = NULL;
+	struct wanted wanted = { .list = NULL };
+	int result = 0;
+
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		culprit = &conf->list[i];
+		if (culprit->kind == CONF_KIND_POOL)
+			result = want_pool(applied, &wanted, &culprit->pool);
+		else if (culprit->kind == CONF_KIND_LINK)
+			result = want_own(applied, &wanted, conf, &culprit->link);
+	}
+	if (result < 0) {
+		free(wanted.list);
+		return refuse(culprit, result, error);
+	}
+	result = change_pool(applied, &wanted);
+	if (result < 0)
+		return drive_fail(error, -result, "an address for translations: %s",
+				  strerror(-result));
+	return 0;
+}
+
+static int apply_nat(struct gateway_applied *applied, const struct conf *conf,
+		     struct drive_error *error)
+{
+	struct minato_nat nat;
+	int result;
+
+	conf_nat_apply(&nat, conf);
+	result = minato_nat_set(applied->host, &nat);
+	return result < 0 ?
+		       drive_fail(error, -result, "the settings of nat: %s", strerror(-result)) :
+		       0;
+}
+
+/* ---- the difference ---- */
+
+static void drop(struct gateway_applied *applied, size_t index)
+{
+	struct conf_statement *one = &applied->rules.conf.list[index];
+	size_t behind = applied->rules.conf.count - index - 1;
+
+	drop_held(applied, &applied->held[index]);
+	if (one->kind == CONF_KIND_LINK)
+		drop_link(applied, &one->link);
+	memmove(&applied->held[index], &applied->held[index + 1],
+		behind * sizeof(applied->held[0]));
+	gateway_rules_remove(&applied->rules, index);
+}
+
+static int make_held_room(struct gateway_applied *applied)
+{
+	size_t room = applied->held_room ? applied->held_room * 2 : 64;
+	void *held;
+
+	if (applied->rules.conf.count < applied->held_room)
+		return 0;
+	held = realloc(applied->held, room * sizeof(applied->held[0]));
+	if (!held)
+		return -ENOMEM;
+	applied->held = held;
+	applied->held_room = room;
+	return 0;
+}
+
+static int take(struct gateway_applied *applied, const struct conf *conf,
+		const struct conf_statement *one, struct gateway_held *held)
+{
+	switch (one->kind) {
+	case CONF_KIND_LINK:
+		return add_link(applied, &one->link);
+	case CONF_KIND_ROUTE:
+		return add_route(applied, &one->route);
+	case CONF_KIND_FORWARD:
+	case CONF_KIND_DMZ:
+	case CONF_KIND_NEVER:
+	case CONF_KIND_RESERVE:
+		return hold(applied, conf, one, held);
+	case CONF_KIND_POOL:
+	case CONF_KIND_NAT:
+	case CONF_KIND_CAPACITY:
+	case CONF_KIND_LISTEN:
+	case CONF_KIND_STATE:
+	case CONF_KIND_TEST:
+	case CONF_KIND_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static int add(struct gateway_applied *applied, const struct gateway_rules *wanted, size_t index)
+{
+	const struct conf_statement *one = &wanted->conf.list[index];
+	struct gateway_held held = { .entries = NULL };
+	int result = make_held_room(applied);
+
+	if (result == 0)
+		result = take(applied, &wanted->conf, one, &held);
+	if (result < 0)
+		return result;
+	result = gateway_rules_add(&applied->rules, one, wanted->until_s[index]);
+	if (result < 0)
+		drop_held(applied, &held);
+	else
+		applied->held[applied->rules.conf.count - 1] = held;
+	return result;
+}
+
+static int compare_down(const void *a, const void *b)
+{
+	size_t x = *(const size_t *)a;
+	size_t y = *(const size_t *)b;
+
+	return (x < y) - (x > y);
+}
+
+/* The instants and lines of statements that stay. */
+static void renumber(struct gateway_applied *applied, const struct gateway_rules *wanted)
+{
+	for (size_t i = 0; i < wanted->conf.count; i++) {
+		const struct conf_statement *one = &wanted->conf.list[i];
+
+		/* Most stand where they stood. */
+		for (size_t j = 0; j < applied->rules.conf.count; j++) {
+			size_t at = (i + j) % applied->rules.conf.count;
+			struct conf_statement *mine = &applied->rules.conf.list[at];
+
+			if (mine->kind != one->kind || !conf_same(mine, one))
+				continue;
+			mine->line = one->line;
+			applied->rules.until_s[at] = wanted->until_s[i];
+			break;
+		}
+	}
+}
+
+/* Forwards last: what they stand on must be there. */
+static int add_of(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		  const struct conf_diff *diff, bool links, struct drive_error *error)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < diff->add_count && result == 0; i++) {
+		const struct conf_statement *one = &wanted->conf.list[diff->add[i]];
+
+		if ((one->kind == CONF_KIND_LINK) != links)
+			continue;
+		result = add(applied, wanted, diff->add[i]);
+		if (result < 0)
+			(void)refuse(one, result, error);
+	}
+	return result;
+}
+
+static int step(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		struct drive_error *error)
+{
+	struct conf_diff diff;
+	int result = conf_diff_make(&diff, &applied->rules.conf, &wanted->conf);
+
+	if (result < 0)
+		return drive_fail(error, -result, "%s", strerror(-result));
+	/* From behind, so that the numbers of the others stay. */
+	qsort(diff.remove, diff.remove_count, sizeof(diff.remove[0]), compare_down);
+	for (size_t i = 0; i < diff.remove_count; i++)
+		drop(applied, diff.remove[i]);
+	result = add_of(applied, wanted, &diff, true, error);
+	if (result == 0)
+		result = apply_pools(applied, &wanted->conf, error);
+	if (result == 0)
+		result = apply_nat(applied, &wanted->conf, error);
+	if (result == 0)
+		result = add_of(applied, wanted, &diff, false, error);
+	if (result == 0)
+		renumber(applied, wanted);
+	conf_diff_free(&diff);
+	return result;
+}
+
+int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		  struct drive_error *error)
+{
+	struct gateway_rules before;
+	int result = gateway_rules_copy(&before, &applied->rules);
+
+	if (result < 0)
+		return drive_fail(error, -result, "%s", strerror(-result));
+	result = step(applied, wanted, error);
+	if (result < 0 && step(applied, &before, NULL) < 0)
+		result = -ENOTRECOVERABLE;
+	gateway_rules_free(&before);
+	return result;
+}
+
+void gateway_applied_free(struct gateway_applied *applied)
+{
+	for (size_t i = 0; i < applied->rules.conf.count; i++)
+		free(applied->held[i].entries);
+	free(applied->held);
+	free(applied->pool);
+	gateway_rules_free(&applied->rules);
+}
+
+/* ---- what takes another host value ---- */
+
+static bool stands_in(const struct conf *conf, const struct conf_statement *one)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *other = &conf->list[i];
+
+		if (other->kind != one->kind)
+			continue;
+		if (one->kind != CONF_KIND_LINK ?
+			    conf_same(one, other) :
+			    gateway_link_same(&one->link, &other->link) &&
+				    !memcmp(one->link.via, other->link.via, sizeof(one->link.via)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_all(const struct conf *conf, const struct conf *those)
+{
+	for (size_t i = 0; i < those->count; i++) {
+		const struct conf_statement *one = &those->list[i];
+		bool shapes = one->kind == CONF_KIND_LINK || one->kind == CONF_KIND_ROUTE ||
+			      one->kind == CONF_KIND_CAPACITY;
+
+		if (shapes && !stands_in(conf, one))
+			return false;
+	}
+	return true;
+}
+
+bool gateway_apply_renews(const struct conf *old, const struct conf *new)
+{
+	return !has_all(old, new) || !has_all(new, old);
+}

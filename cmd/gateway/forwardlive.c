@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* minato forward, of a gateway: its statements listed, added and removed. */
+#include "cmd/gateway/gateway.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* ---- whether a gateway is meant ---- */
+
+/* "tcp", "tcp,udp": what no port and no guest's forward begins with. */
+static bool is_protocols(const char *word)
+{
+	return !strncmp(word, "tcp", 3) || !strncmp(word, "udp", 3);
+}
+
+bool gateway_forward_is(const struct cmd_operands *operands)
+{
+	struct cmd_names names;
+	bool only;
+
+	if (operands->count > 0 && gateway_is(operands->words[0]))
+		return true;
+	if (operands->count > 1 && is_protocols(operands->words[0]))
+		return true;
+	if (cmd_names_read(&names, NULL) < 0)
+		return false;
+	only = names.count == 1 && gateway_is(names.list[0]);
+	cmd_names_free(&names);
+	return only;
+}
+
+/* ---- list ---- */
+
+static void print_row(const json_t *row)
+{
+	char until[32];
+	char line[32] = "live";
+	json_int_t number = json_integer_value(json_object_get(row, "line"));
+	json_int_t end = json_integer_value(json_object_get(row, "until"));
+
+	if (number)
+		snprintf(line, sizeof(line), "line %" JSON_INTEGER_FORMAT, number);
+	printf("%-10s %8" JSON_INTEGER_FORMAT " %-19s %s\n", line,
+	       json_integer_value(json_object_get(row, "hits")),
+	       end ? gateway_until_word(until, sizeof(until), end) : "-", gateway_text_of(row));
+}
+
+static bool is_wanted(const json_t *row)
+{
+	const char *verb = json_string_value(json_object_get(row, "verb"));
+
+	return verb && (!strcmp(verb, "forward") || !strcmp(verb, "dmz"));
+}
+
+static void keep_wanted(json_t *rows)
+{
+	for (size_t i = json_array_size(rows); i-- > 0;) {
+		if (!is_wanted(json_array_get(rows, i)))
+			(void)json_array_remove(rows, i);
+	}
+}
+
+static int list(const char *name, bool json, bool no_header)
+{
+	struct drive_error error;
+	json_t *rows = json_array();
+
+	if (gateway_list(name, "statements", rows, &error) < 0) {
+		cmd_say("%s: %s", name, error.text);
+		json_decref(rows);
+		return CMD_FAILED;
+	}
+	keep_wanted(rows);
+	if (json) {
+		json_t *all = json_pack("{s:i,s:s,s:o}", "v", VIEW_JSON_VERSION, "gateway", name,
+					"forwards", rows);
+
+		json_dumpf(all, stdout, JSON_INDENT(2));
+		printf("\n");
+		json_decref(all);
+		return CMD_OK;
+	}
+	if (!no_header)
+		printf("%-10s %8s %-19s %s\n", "FROM", "HITS", "UNTIL", "STATEMENT");
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		print_row(json_array_get(rows, i));
+	json_decref(rows);
+	return CMD_OK;
+}
+
+/* ---- add and rm ---- */
+
+static int add(const char *name, const struct cmd_operands *operands, bool fleeting)
+{
+	struct drive_error error;
+	json_t *item = NULL;
+	int code = gateway_statement_make("forward", operands->words, operands->count, &item);
+
+	if (code != CMD_OK)
+		return code;
+	return gateway_report(name,
+			      gateway_ask(name,
+					  json_pack("{s:s,s:[o],s:b}", "request", "change", "add",
+						    item, "volatile", (int)fleeting),
+					  &error),
+			      &error);
+}
+
+/* A name, or as much of the statement as says which it is. */
+static int remove_one(const char *name, const struct cmd_operands *operands, bool fleeting)
+{
+	struct drive_error error;
+	char text[CONF_LINE_MAX];
+	bool named = operands->count == 1;
+	size_t used = (size_t)snprintf(text, sizeof(text), "%s", named ? "" : "forward");
+
+	for (int i = 0; i < operands->count && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", named ? "" : " ",
+					 operands->words[i]);
+	return gateway_report(name,
+			      gateway_ask(name,
+					  json_pack("{s:s,s:[s],s:b}", "request", "change",
+						    "remove", text, "volatile", (int)fleeting),
+					  &error),
+			      &error);
+}
+
+int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
+		    const struct gateway_forwarding *chosen)
+{
+	char name[DRIVE_NAME_SIZE];
+	int code = gateway_take_name(name, operands);
+
+	if (code != CMD_OK)
+		return code;
+	if (verb == CMD_VERB_LIST && operands->count == 0)
+		return list(name, chosen->json, chosen->no_header);
+	if (verb == CMD_VERB_LIST || operands->count == 0) {
+		cmd_say(operands->count ? "'%s': one word too many" : "what is to be forwarded?%s",
+			operands->count ? operands->words[0] : "");
+		return CMD_USAGE;
+	}
+	return verb == CMD_VERB_ADD ? add(name, operands, chosen->fleeting) :
+				      remove_one(name, operands, chosen->fleeting);
+}

@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The keeper of a gateway. What it opens, in this order: the configuration, what was said before
+ * (the state file), the links, memory for the host value, and the worker that works in it.
+ */
+#include "cmd/gateway/gateway.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define DMZ_OFF "dmz off"
+
+static char fault[GATEWAY_ORDER_MAX];
+
+/* ---- the configuration ---- */
+
+/* What a term of the file counts from is when the file was written: restarts do not prolong it. */
+static int take_statements(struct gateway_rules *rules, const struct conf *conf, int64_t since_s,
+			   const char *path, char *out, size_t size)
+{
+	int result = 0;
+
+	*rules = (struct gateway_rules){ .until_s = NULL };
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		struct conf_statement *one = &conf->list[i];
+		const struct conf_term *term = gateway_term_of(one);
+		int64_t until_s = term ? gateway_term_end(term, since_s) : 0;
+
+		if (until_s < 0) {
+			snprintf(out, size, "%s:%u:1: no such time", path, one->line);
+			result = -EINVAL;
+		} else {
+			result = gateway_rules_add(rules, one, until_s);
+		}
+	}
+	if (result < 0)
+		gateway_rules_free(rules);
+	return result;
+}
+
+static int64_t written_at(const char *path)
+{
+	struct stat about;
+
+	return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? about.st_mtime : time(NULL);
+}
+
+int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, size_t size)
+{
+	struct conf_report *report = malloc(sizeof(*report));
+	struct conf conf = { .list = NULL };
+	struct drive_error error;
+	struct cmd_text text = { .bytes = NULL };
+	int result = cmd_text_read(&text, path, CONF_SIZE_MAX, &error);
+
+	out[0] = 0;
+	if (result < 0 || !report) {
+		snprintf(out, size, "%s", report ? error.text : "out of memory");
+	} else {
+		result = conf_read(&conf, text.bytes, text.size, report);
+		gateway_fault_text(report, path, text.bytes, out, size);
+	}
+	if (result == 0 && report)
+		result = take_statements(rules, &conf, written_at(path), path, out, size);
+	if (result == -ENOMEM || !report)
+		snprintf(out, size, "%s", strerror(ENOMEM));
+	conf_free(&conf);
+	free(text.bytes);
+	free(report);
+	return report ? result : -ENOMEM;
+}
+
+/* ---- what was said before ---- */
+
+/* $STATE_DIRECTORY is systemd's, with StateDirectory=. */
+static int default_state_path(struct gateway_keeper *keeper)
+{
+	const char *given = getenv("STATE_DIRECTORY");
+	const char *home = getenv("HOME");
+	const char *base = getenv("XDG_STATE_HOME");
+	char folder[PATH_MAX - DRIVE_NAME_SIZE - 16];
+	size_t room = sizeof(folder);
+	int took;
+
+	if (given && *given == '/')
+		took = snprintf(folder, room, "%.*s", (int)strcspn(given, ":"), given);
+	else if (getuid() == 0)
+		took = snprintf(folder, room, "/var/lib/minato");
+	else if (base && *base == '/')
+		took = snprintf(folder, room, "%s/minato", base);
+	else if (home && *home == '/')
+		took = snprintf(folder, room, "%s/.local/state/minato", home);
+	else
+		return -ENOENT;
+	if (took < 0 || (size_t)took >= room)
+		return -ENAMETOOLONG;
+	for (char *at = folder + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = 0;
+		(void)mkdir(folder, 0755);
+		*at = '/';
+	}
+	(void)mkdir(folder, 0700);
+	(void)snprintf(keeper->state_path, sizeof(keeper->state_path), "%s/%s.state", folder,
+		       keeper->harbour.name);
+	return 0;
+}
+
+static int find_state_path(struct gateway_keeper *keeper)
+{
+	const struct conf *conf = &keeper->file.conf;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i].kind != CONF_KIND_STATE)
+			continue;
+		snprintf(keeper->state_path, sizeof(keeper->state_path), "%s", conf->list[i].state);
+		return 0;
+	}
+	return default_state_path(keeper);
+}
+
+/* A sentence that this program does not know, as one of a newer one, is passed over and kept. */
+static int remember(void *user, const char *text, int64_t until_s)
+{
+	static struct conf_statement one;
+	static struct conf_report report;
+	struct gateway_keeper *keeper = user;
+
+	if (!strcmp(text, DMZ_OFF)) {
+		keeper->said.dmz_off = true;
+		return 0;
+	}
+	if (conf_statement_read(&one, text, &report) < 0) {
+		cmd_say("the state file %s: '%s' is not understood, and passed over",
+			keeper->state_path, text);
+		return 0;
+	}
+	one.line = 0;
+	return gateway_rules_add(&keeper->said, &one, until_s);
+}
+
+/* The gateway starts without a state file rather than not at all; then it changes nothing. */
+static void open_state(struct gateway_keeper *keeper)
+{
+	struct drive_error *error = &keeper->state_error;
+	struct drive_error warning = { "" };
+	int result = find_state_path(keeper);
+
+	if (result < 0)
+		(void)drive_fail(error, -result,
+				 "there is no place for a state file: say one by "
+				 "\"state FILE\"");
+	else
+		result = gateway_state_open(&keeper->state, keeper->state_path, &warning, error);
+	if (warning.text[0])
+		cmd_say("%s", warning.text);
+	if (result == 0)
+		result = gateway_state_each(keeper->state, remember, keeper, error);
+	if (result < 0)
+		cmd_say("%s", error->text);
+}
+
+/* What was said and cannot stand beside the file of today is left out, and forgotten. */
+static int merge(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	struct conf_report *report = malloc(sizeof(*report));
+	int result = -ENOMEM;
+
+	while (report) {
+		static char text[CONF_TEXT_SIZE];
+		struct gateway_change forget = { true, text, 0 };
+		size_t last = keeper->said.conf.count;
+
+		result = gateway_rules_merge(&keeper->standing, &keeper->file, &keeper->said,
+					     time(NULL), report);
+		if (result != -EINVAL || last == 0)
+			break;
+		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
+		(void)conf_print(text, sizeof(text), &keeper->said.conf.list[last - 1]);
+		cmd_say("'%s' was added while the gateway ran, and is dropped: %s", text, fault);
+		gateway_rules_remove(&keeper->said, last - 1);
+		if (keeper->state)
+			(void)gateway_state_write(keeper->state, &forget, 1, NULL);
+	}
+	free(report);
+	if (result < 0)
+		return drive_fail(error, -result, "%s",
+				  result == -EINVAL ? fault : strerror(-result));
+	keeper->next_end_s = gateway_rules_next(&keeper->standing, time(NULL));
+	return 0;
+}
+
+/* ---- memory ---- */
+
+static void store(struct gateway_keeper *keeper)
+{
+	(void)gateway_notify(&keeper->notify, "FDSTOREREMOVE=1\nFDNAME=" GATEWAY_MEMORY_NAME);
+	(void)gateway_notify_with(&keeper->notify, "FDSTORE=1\nFDNAME=" GATEWAY_MEMORY_NAME,
+				  keeper->memory);
+}
+
+static void forget_old(struct gateway_keeper *keeper)
+{
+	if (keeper->old_memory >= 0)
+		close(keeper->old_memory);
+	keeper->old_memory = -1;
+}
+
+static int make_memory(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	struct minato_config config;
+
+	gateway_config(&config, &keeper->standing.conf, &keeper->links);
+	keeper->memory = gateway_memory_new(&config);
+	if (keeper->memory < 0)
+		return drive_fail(error, -keeper->memory, "memory for the host value: %s",
+				  strerror(-keeper->memory));
+	return 0;
+}
+
+/* What the last worker worked in is old, unless that was what killed the one before it. */
+static int turn_memory(struct gateway_keeper *keeper, bool believe, struct drive_error *error)
+{
+	forget_old(keeper);
+	if (believe && keeper->memory >= 0 && gateway_memory_fits(keeper->memory))
+		keeper->old_memory = keeper->memory;
+	else if (keeper->memory >= 0)
+		close(keeper->memory);
+	keeper->memory = -1;
+	return make_memory(keeper, error);
+}
+
+/* ---- the trade ---- */
+
+static void replace(struct cmd_harbour *harbour)
+{
+	struct gateway_keeper *keeper = (struct gateway_keeper *)harbour;
+	struct drive_error error;
+
+	gateway_order_forget(keeper);
+	if (turn_memory(keeper, !keeper->salvaging, &error) < 0)
+		cmd_say("%s", error.text);
+	keeper->salvaging = true;
+}
+
+/* The worker's text says how many sessions it took over. */
+static void ready(struct cmd_harbour *harbour, const struct cmd_message *message, bool again)
+{
+	struct gateway_keeper *keeper = (struct gateway_keeper *)harbour;
+	char text[sizeof(message->text.text)];
+
+	snprintf(text, sizeof(text), "%.*s", (int)sizeof(text) - 1, message->text.text);
+	if (again)
+		cmd_say("the process for the traffic %s; restarted: %s", harbour->hand_end, text);
+	else if (text[0] && !harbour->quiet)
+		cmd_say("%s", text);
+	keeper->salvaging = false;
+	forget_old(keeper);
+	store(keeper);
+	(void)gateway_notify(&keeper->notify, "READY=1");
+	if (keeper->reload_wanted)
+		gateway_reload(keeper);
+}
+
+static int take(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct gateway_keeper *keeper = (struct gateway_keeper *)harbour;
+
+	switch (message->kind) {
+	case GATEWAY_ASK_PIECE:
+		return gateway_parcel_take(&keeper->parcel, message);
+	case GATEWAY_ASK_ORDER:
+		return gateway_order_take(keeper);
+	case GATEWAY_ASK_APPLIED:
+		return gateway_order_applied(keeper, message);
+	default:
+		return -EPROTO;
+	}
+}
+
+static int pass(struct cmd_harbour *harbour, int signo)
+{
+	struct gateway_keeper *keeper = (struct gateway_keeper *)harbour;
+
+	if (signo == SIGHUP)
+		gateway_reload(keeper);
+	else if (signo == SIGTERM || signo == SIGINT || signo == SIGQUIT || signo == SIGKILL)
+		drive_loop_stop(harbour->loop, 0);
+	return 0;
+}
+
+static const struct cmd_trade trade = {
+	.what = "the gateway",
+	.work = gateway_worker_main,
+	.replace = replace,
+	.ready = ready,
+	.take = take,
+	.signal = pass,
+};
+
+int gateway_renew(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	struct cmd_harbour *harbour = &keeper->harbour;
+	int result;
+
+	cmd_hand_end(harbour);
+	result = turn_memory(keeper, true, error);
+	keeper->salvaging = true;
+	if (result == 0)
+		result = cmd_hand_renew(harbour, error);
+	if (result < 0) {
+		harbour->code = CMD_FAILED;
+		drive_loop_stop(harbour->loop, CMD_FAILED);
+	}
+	return result;
+}
+
+/* ---- the loop ---- */
+
+static void arrived(void *user, const struct signalfd_siginfo *signal)
+{
+	(void)pass(user, (int)signal->ssi_signo);
+}
+
+static struct minato_time earlier(struct minato_time a, struct minato_time b)
+{
+	return a.ns < b.ns ? a : b;
+}
+
+static struct minato_time turn(void *user, struct minato_time now)
+{
+	struct gateway_keeper *keeper = user;
+	struct minato_time next = earlier(cmd_admitting_turn(&keeper->harbour, now),
+					  cmd_hand_turn(&keeper->harbour, now));
+
+	next = earlier(next, gateway_order_turn(keeper, now));
+	return earlier(next, gateway_notify_turn(&keeper->notify, now));
+}
+
+static int make_loop(struct gateway_keeper *keeper)
+{
+	struct cmd_harbour *harbour = &keeper->harbour;
+	sigset_t signals;
+	int result = drive_loop_new(&harbour->loop);
+
+	(void)sigemptyset(&signals);
+	(void)sigaddset(&signals, SIGHUP);
+	(void)sigaddset(&signals, SIGINT);
+	(void)sigaddset(&signals, SIGQUIT);
+	(void)sigaddset(&signals, SIGTERM);
+	/* Nobody there to read what we say is no reason to end a gateway. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (result == 0)
+		result = drive_loop_signals(harbour->loop, &signals, arrived, harbour);
+	if (result == 0)
+		result = drive_loop_hook(harbour->loop, turn, keeper);
+	return result;
+}
+
+/* ---- making ---- */
+
+static void prepare(struct gateway_keeper *keeper)
+{
+	struct cmd_harbour *harbour = &keeper->harbour;
+
+	harbour->trade = &trade;
+	harbour->hand = (struct cmd_hand){ .pid = -1, .pidfd = -1, .channel = -1, .saying = -1 };
+	harbour->guest = (struct drive_guest){ .init = -1, .pidfd = -1, .control = -1, .tap = -1 };
+	harbour->netns = -1;
+	harbour->nameservers.path = "/etc/resolv.conf";
+	harbour->pid = getpid();
+	harbour->uid = getuid();
+	harbour->started = drive_now();
+	harbour->started_s = time(NULL);
+	harbour->orphans_again = MINATO_NEVER;
+	cmd_admitting_begin(harbour);
+}
+
+/* What systemd kept for us from the last time; the rest is for forwards. */
+static void take_passed(struct gateway_keeper *keeper)
+{
+	struct gateway_passed passed[GATEWAY_PASSED_MAX];
+	size_t count = gateway_passed_take(passed, GATEWAY_PASSED_MAX);
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(passed[i].name, GATEWAY_MEMORY_NAME)) {
+			cmd_say("a descriptor named %s was passed: nothing asks for it",
+				passed[i].name);
+			close(passed[i].fd);
+			continue;
+		}
+		forget_old(keeper);
+		keeper->old_memory = passed[i].fd;
+		if (gateway_memory_fits(passed[i].fd))
+			continue;
+		cmd_say("the memory that was kept is of another version of minato, or unfinished: "
+			"its sessions are lost");
+		forget_old(keeper);
+	}
+}
+
+int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	int result;
+
+	prepare(keeper);
+	keeper->memory = keeper->old_memory = -1;
+	gateway_notify_begin(&keeper->notify);
+	take_passed(keeper);
+	open_state(keeper);
+	result = make_loop(keeper);
+	if (result < 0)
+		return drive_fail(error, -result, "cannot make the loop: %s", strerror(-result));
+	result = merge(keeper, error);
+	if (result == 0)
+		result = gateway_links_open(&keeper->links, &keeper->standing.conf, NULL, error);
+	if (result == 0)
+		result = make_memory(keeper, error);
+	if (result < 0)
+		return result;
+	keeper->salvaging = keeper->old_memory >= 0;
+	result = cmd_hand_start(&keeper->harbour, error);
+	if (result == 0)
+		result = cmd_hand_await(&keeper->harbour, CMD_START_MS, error);
+	return result;
+}
+
+int gateway_keeper_run(struct gateway_keeper *keeper)
+{
+	int result = drive_loop_run(keeper->harbour.loop);
+
+	(void)gateway_notify(&keeper->notify, "STOPPING=1");
+	if (result < 0)
+		cmd_say("the loop failed: %s", strerror(-result));
+	return result < 0 ? CMD_FAILED : keeper->harbour.code;
+}
+
+void gateway_keeper_close(struct gateway_keeper *keeper)
+{
+	struct cmd_harbour *harbour = &keeper->harbour;
+
+	cmd_hand_end(harbour);
+	cmd_admitting_end(harbour);
+	gateway_links_close(&keeper->links);
+	forget_old(keeper);
+	if (keeper->memory >= 0)
+		close(keeper->memory);
+	gateway_state_close(keeper->state);
+	gateway_notify_end(&keeper->notify);
+	gateway_rules_free(&keeper->file);
+	gateway_rules_free(&keeper->said);
+	gateway_rules_free(&keeper->standing);
+	if (harbour->loop)
+		drive_loop_free(harbour->loop);
+}

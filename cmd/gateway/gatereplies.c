@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a gateway's worker says to clients of the control socket. Beside what every guest answers:
+ *
+ *	{"request":"change","add":[{"text":T,"until":S}],"remove":[T],"dmz":"off","volatile":true}
+ *		-> {} when it stands, or {"refused":text}
+ *	{"request":"reload"}	-> {"note":text}, or {"refused":text}
+ *	{"request":"statements"}, "mappings", "sessions"	-> listings
+ *	{"request":"nat"}	-> {"settings":[T...],"defaults":[T...]}
+ *	{"request":"end","mapping":H}, "session":H, "inside":A	-> {"ended":count}
+ */
+#include "cmd/gateway/gateway.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NS_PER_MS 1000000
+
+/* ---- orders ---- */
+
+static int give_order(void *user, uint64_t client, const json_t *request, struct drive_error *error)
+{
+	const struct cmd_message order = { .kind = GATEWAY_ASK_ORDER };
+	struct gateway_worker *worker = user;
+	char *text;
+	int result;
+
+	if (worker->busy)
+		return -EAGAIN;
+	text = json_dumps(request, JSON_COMPACT);
+	if (!text)
+		return drive_fail(error, ENOMEM, "out of memory");
+	result = strlen(text) < GATEWAY_ORDER_MAX ? 0 : -E2BIG;
+	if (result == 0)
+		result = gateway_parcel_send(worker->base.channel, GATEWAY_ASK_PIECE, text);
+	if (result == 0)
+		result = cmd_channel_send(worker->base.channel, &order, NULL, 0);
+	free(text);
+	if (result == -E2BIG)
+		return drive_fail(error, E2BIG, "the order is longer than %u bytes",
+				  GATEWAY_ORDER_MAX);
+	/* Some of it may have gone: this worker's word is worth nothing any more. */
+	if (result < 0)
+		_exit(1);
+	worker->busy = true;
+	worker->client = client;
+	return 0;
+}
+
+void gateway_reply_done(struct gateway_worker *worker, int result)
+{
+	const char *text = worker->answer.used ? worker->answer.text : "";
+	json_t *reply;
+
+	if (result < 0)
+		reply = json_pack("{s:s,s:i}", "refused", text, "errno", -result);
+	else
+		reply = *text ? json_pack("{s:s}", "note", text) : json_object();
+	worker->answer.used = 0;
+	worker->busy = false;
+	cmd_control_reply(worker->base.control, worker->client, reply);
+	cmd_control_resume(worker->base.control);
+}
+
+/* ---- statements ---- */
+
+static void sum_row(json_t *object, const char *name, uint64_t value)
+{
+	json_int_t sum = json_integer_value(json_object_get(object, name));
+
+	json_object_set_new(object, name, json_integer(sum + (json_int_t)value));
+}
+
+/* What its entries have seen together. */
+static void set_use(json_t *object, struct gateway_worker *worker, const struct gateway_held *held)
+{
+	struct minato_row row;
+	uint64_t cursor = 0;
+
+	sum_row(object, "hits", 0);
+	while (held->count && minato_row(worker->base.host, &cursor, &row)) {
+		/* General entries come first, and there are no more of them. */
+		if (row.kind == MINATO_KIND_SOCKET || row.kind == MINATO_KIND_SESSION)
+			break;
+		for (size_t i = 0; i < held->count; i++) {
+			if (held->entries[i] == row.handle)
+				sum_row(object, "hits", row.hits);
+		}
+	}
+}
+
+static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
+{
+	static char text[CONF_TEXT_SIZE];
+	const struct gateway_rules *rules = &worker->applied.rules;
+	json_t *object;
+	size_t i = (size_t)*cursor;
+
+	if (i >= rules->conf.count)
+		return NULL;
+	++*cursor;
+	(void)conf_print(text, sizeof(text), &rules->conf.list[i]);
+	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(&rules->conf.list[i]), "text",
+			   text, "line", (int)rules->conf.list[i].line, "until",
+			   (json_int_t)rules->until_s[i]);
+	if (object && worker->applied.held[i].count)
+		set_use(object, worker, &worker->applied.held[i]);
+	return object;
+}
+
+/* ---- mappings and sessions ---- */
+
+static json_t *mapping_item(struct gateway_worker *worker, uint64_t *cursor)
+{
+	const int64_t now = drive_loop_now(worker->base.loop).ns;
+	struct minato_mapping one;
+
+	if (!minato_mapping_next(worker->base.host, cursor, &one))
+		return NULL;
+	return json_pack("{s:I,s:i,s:o,s:o,s:I,s:I,s:I}", "handle", (json_int_t)one.handle, "proto",
+			 (int)one.proto, "inside", view_message_end(&one.inside), "outside",
+			 view_message_end(&one.outside), "sessions", (json_int_t)one.sessions,
+			 "age_ms", (json_int_t)((now - one.since.ns) / NS_PER_MS), "left_ms",
+			 (json_int_t)((one.until.ns - now) / NS_PER_MS));
+}
+
+static const char *state_word(uint8_t state)
+{
+	static const char *const words[] = {
+		[MINATO_NAT_OPENING] = "opening",
+		[MINATO_NAT_OPEN] = "open",
+		[MINATO_NAT_CLOSING] = "closing",
+		[MINATO_NAT_RESET] = "reset",
+	};
+
+	return state < sizeof(words) / sizeof(words[0]) ? words[state] : "?";
+}
+
+static json_t *session_item(struct gateway_worker *worker, uint64_t *cursor)
+{
+	const int64_t now = drive_loop_now(worker->base.loop).ns;
+	struct minato_session one;
+
+	if (!minato_session_next(worker->base.host, cursor, &one))
+		return NULL;
+	return json_pack("{s:I,s:i,s:s,s:i,s:i,s:b,s:b,s:b,s:o,s:o,s:o,s:o,s:I,s:I}", "handle",
+			 (json_int_t)one.handle, "proto", (int)one.proto, "state",
+			 state_word(one.state), "from", (int)one.from, "to", (int)one.to, "hairpin",
+			 (int)one.hairpin, "forward", (int)one.forward, "overflow",
+			 (int)one.overflow, "source", view_message_end(&one.source), "destination",
+			 view_message_end(&one.destination), "back_source",
+			 view_message_end(&one.back_source), "back_destination",
+			 view_message_end(&one.back_destination), "age_ms",
+			 (json_int_t)((now - one.since.ns) / NS_PER_MS), "left_ms",
+			 (json_int_t)((one.until.ns - now) / NS_PER_MS));
+}
+
+static const char *const listings[] = { "statements", "mappings", "sessions" };
+
+static const char *listing_of(const char *request)
+{
+	for (size_t i = 0; i < sizeof(listings) / sizeof(listings[0]); i++) {
+		if (!strcmp(request, listings[i]))
+			return listings[i];
+	}
+	return NULL;
+}
+
+static json_t *next_item(void *user, const char *listing, uint64_t *cursor)
+{
+	if (listing == listings[0])
+		return statement_item(user, cursor);
+	return listing == listings[1] ? mapping_item(user, cursor) : session_item(user, cursor);
+}
+
+/* ---- questions ---- */
+
+/* Handles have 64 bits: they come as a number with a sign. */
+static bool handle_of(const json_t *message, const char *name, uint64_t *handle)
+{
+	const json_t *value = json_object_get(message, name);
+
+	*handle = (uint64_t)json_integer_value(value);
+	return json_is_integer(value);
+}
+
+static json_t *end_flows(struct gateway_worker *worker, const json_t *message)
+{
+	const char *inside = json_string_value(json_object_get(message, "inside"));
+	struct minato_addr addr;
+	uint64_t handle;
+	int result = -EINVAL;
+
+	if (inside && minato_addr_parse(inside, &addr) == 0)
+		result = minato_inside_end(worker->base.host, &addr);
+	else if (handle_of(message, "mapping", &handle))
+		result = minato_mapping_end(worker->base.host, handle);
+	else if (handle_of(message, "session", &handle))
+		result = minato_session_end(worker->base.host, handle);
+	if (result == -EINVAL)
+		return json_pack("{s:s}", "refused",
+				 "end needs \"inside\", an address, or the handle of a \"mapping\" "
+				 "or \"session\"");
+	if (result < 0)
+		return json_pack("{s:s}", "refused", "there is no such flow any more");
+	return json_pack("{s:i}", "ended", result);
+}
+
+#define SETTING(key, field, size) [CONF_NAT_##key] = { offsetof(struct minato_nat, field), size }
+
+enum size { SIZE_NONE, SIZE_BOOL, SIZE_32 };
+
+static const struct {
+	size_t offset;
+	enum size size;
+} fields[CONF_NAT_KEY_COUNT] = {
+	SETTING(TCP_FILTERING, tcp_filtering, SIZE_32),
+	SETTING(UDP_FILTERING, udp_filtering, SIZE_32),
+	SETTING(HAIRPIN, hairpin, SIZE_BOOL),
+	SETTING(OVERFLOW, overflow, SIZE_BOOL),
+	SETTING(PARITY, parity, SIZE_BOOL),
+	SETTING(PORT_CLASS, port_class, SIZE_BOOL),
+	SETTING(OTHER_ADDRESS, other_address, SIZE_BOOL),
+	SETTING(INBOUND_REFRESH, inbound_refresh, SIZE_BOOL),
+	SETTING(INBOUND_IPV6, inbound_opens_ipv6, SIZE_BOOL),
+	SETTING(UNREACHABLE, mark_unreachable, SIZE_BOOL),
+	SETTING(ICMP_INSIDE, icmp_to_inside, SIZE_BOOL),
+	SETTING(ICMP_OUTSIDE, icmp_to_outside, SIZE_BOOL),
+	SETTING(UDP_TIMEOUT, udp_s, SIZE_32),
+	SETTING(UDP_SHORT_TIMEOUT, udp_short_s, SIZE_32),
+	SETTING(ESTABLISHED_TIMEOUT, tcp_established_s, SIZE_32),
+	SETTING(OPENING_TIMEOUT, tcp_opening_s, SIZE_32),
+	SETTING(CLOSING_TIMEOUT, tcp_closing_s, SIZE_32),
+	SETTING(RESET_TIMEOUT, tcp_reset_s, SIZE_32),
+	SETTING(ICMP_TIMEOUT, icmp_s, SIZE_32),
+	SETTING(SYN_TIMEOUT, unsolicited_syn_s, SIZE_32),
+	SETTING(REST_TIMEOUT, rest_s, SIZE_32),
+	SETTING(RESTS_MAX, rests_max, SIZE_32),
+	SETTING(HOST_TCP, host_tcp, SIZE_32),
+	SETTING(HOST_UDP, host_udp, SIZE_32),
+	SETTING(HOST_ICMP, host_icmp, SIZE_32),
+	SETTING(HOST_SESSIONS, host_sessions, SIZE_32),
+	SETTING(HOST_RATE, host_rate, SIZE_32),
+	SETTING(HOST_BURST, host_burst, SIZE_32),
+};
+
+static uint32_t value_of(const struct minato_nat *nat, enum conf_nat_key key)
+{
+	const uint8_t *at = (const uint8_t *)nat + fields[key].offset;
+	uint32_t value;
+
+	if (fields[key].size == SIZE_BOOL)
+		return *(const bool *)at;
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+/* Every setting as the sentence that sets it. */
+static json_t *settings_of(const struct minato_nat *nat)
+{
+	static char text[CONF_TEXT_SIZE];
+	json_t *list = json_array();
+
+	for (enum conf_nat_key key = 0; key < CONF_NAT_KEY_COUNT; key++) {
+		struct conf_statement one = { .kind = CONF_KIND_NAT };
+
+		/* Where both kinds of filtering are one word, they are shown apart. */
+		if (fields[key].size == SIZE_NONE)
+			continue;
+		one.nat.key = key;
+		one.nat.value = value_of(nat, key);
+		(void)conf_print(text, sizeof(text), &one);
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static json_t *nat_of(struct gateway_worker *worker)
+{
+	struct minato_nat nat;
+	struct minato_nat usual;
+
+	if (minato_nat_get(worker->base.host, &nat) < 0)
+		return NULL;
+	minato_nat_init(&usual);
+	return json_pack("{s:o,s:o}", "settings", settings_of(&nat), "defaults",
+			 settings_of(&usual));
+}
+
+static json_t *ask(void *user, const char *request, const json_t *message)
+{
+	if (!strcmp(request, "nat"))
+		return nat_of(user);
+	if (!strcmp(request, "end"))
+		return end_flows(user, message);
+	return NULL;
+}
+
+/* ---- what every guest answers ---- */
+
+static json_t *info(void *user)
+{
+	struct gateway_worker *worker = user;
+	json_t *object = cmd_answers_of(&worker->base).info(&worker->base);
+	json_t *counters = json_object_get(object, "counters");
+
+	if (!object)
+		return NULL;
+	json_object_set_new(object, "gateway", json_string(worker->keeper->path));
+	if (worker->out_lost)
+		json_object_set_new(counters, "link_out_lost",
+				    json_integer((json_int_t)worker->out_lost));
+	return object;
+}
+
+static int cut(void *user, uint64_t handle)
+{
+	struct gateway_worker *worker = user;
+
+	if (minato_session_end(worker->base.host, handle) == 0)
+		return 0;
+	return minato_mapping_end(worker->base.host, handle) < 0 ? -ENOENT : 0;
+}
+
+static json_t *no_forward(void *user, uint64_t *cursor)
+{
+	(void)user;
+	(void)cursor;
+	return NULL;
+}
+
+static int refuse(void *user, uint64_t client, const json_t *request, struct drive_error *error)
+{
+	(void)user;
+	(void)client;
+	(void)request;
+	return drive_fail(error, EOPNOTSUPP,
+			  "this is a gateway: what it forwards are statements, such as "
+			  "'tcp 80 to 10.0.0.2'");
+}
+
+static const struct cmd_further further = {
+	.order = give_order,
+	.listing = listing_of,
+	.item = next_item,
+	.ask = ask,
+};
+
+struct cmd_answers gateway_answers_of(struct gateway_worker *worker)
+{
+	struct cmd_answers answers = cmd_answers_of(&worker->base);
+
+	answers.info = info;
+	answers.cut = cut;
+	answers.forward = no_forward;
+	answers.add = refuse;
+	answers.remove = refuse;
+	answers.further = &further;
+	answers.user = worker;
+	return answers;
+}

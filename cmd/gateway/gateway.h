@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * minato gateway: keeper and worker of a gateway, and the commands that change one that runs.
+ *
+ *   minato gateway: keeper ------------------------------ state file (SQLite)
+ *     |  minato.conf, read and checked                    (statefile.c)
+ *     |  links as opened, memory of the host value, the control socket's listener
+ *     |
+ *   worker: in a sandbox
+ *        links <-> host value (in that memory) <-> links, or the relay's host sockets
+ *
+ * The keeper is cmd/harbour's, with a trade of its own; so is the worker's sandbox, and the control
+ * socket. What is in force is a list of statements (rules.c), of which the keeper has the only
+ * master copy: those of the file, and those said while it ran. Each change is one transaction,
+ * whoever asks (a command, SIGHUP, a term that is over):
+ *
+ *   command ---request---> worker ---ORDER---> keeper: reads, checks, makes the new list
+ *                          worker <--RULES---- keeper
+ *      the difference in the host value,
+ *      all of it or nothing --------APPLIED--> keeper: writes the state file
+ *                          worker <--DONE----- keeper; if that failed, RULES as they were before
+ *   command <--reply------ worker
+ *
+ * So what a command was told is done stands in force and on disk; what it was told has failed
+ * changed nothing. Flows live on through all of it: they are records of their own.
+ *
+ * The memory is a file without a name, held by the keeper (and by systemd's store where there is
+ * one). A worker that dies leaves it behind; the next one makes a host value in fresh memory and
+ * takes the sessions over that it finds in the old one, each checked (takeover.c).
+ */
+#ifndef CMD_GATEWAY_GATEWAY_H
+#define CMD_GATEWAY_GATEWAY_H
+
+#include <limits.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "cmd/cmd.h"
+#include "conf/conf.h"
+#include "minato/gateway.h"
+
+/* ---- messages of the channel, beside those of cmd.h ---- */
+
+enum gateway_message {
+	/* The keeper tells. */
+	GATEWAY_TELL_RULES = 200, /* beside it the list, as gateway_rules_write writes it */
+	GATEWAY_TELL_PIECE,	  /* `text`: a piece of the text of the next DONE */
+	GATEWAY_TELL_DONE,	  /* number: 0, or negative errno of the order */
+	/* The worker asks. */
+	GATEWAY_ASK_PIECE = 300, /* `text`: a piece of the next ORDER */
+	GATEWAY_ASK_ORDER,	 /* a request in JSON, which a client has sent */
+	GATEWAY_ASK_APPLIED,	 /* number: 0, or negative errno with `text` */
+};
+
+#define GATEWAY_ORDER_MAX 16384u /* bytes of an order's text, or of an answer's */
+
+/* A text that comes in pieces, or goes. */
+struct gateway_parcel {
+	size_t used;
+	char text[GATEWAY_ORDER_MAX];
+};
+/* Sends the text in pieces of this kind; 0 or negative errno. */
+int gateway_parcel_send(int channel, uint32_t kind, const char *text);
+/* Appends a piece that came. -E2BIG. */
+int gateway_parcel_take(struct gateway_parcel *parcel, const struct cmd_message *message);
+
+/* ---- rules.c: lists of statements with the instants at which they end ---- */
+
+struct gateway_rules {
+	struct conf conf;  /* `line` of a statement: in the file; 0: said while the gateway ran */
+	int64_t *until_s;  /* of each, seconds since 1970; 0: for good */
+	size_t until_room; /* of that array */
+	bool dmz_off;	   /* of what was said: no dmz, whatever the file has */
+};
+
+void gateway_rules_free(struct gateway_rules *rules);
+/* Appends a copy; its term is until_s alone from now on. 0, -ENOMEM, -ENOSPC. */
+int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *statement,
+		      int64_t until_s);
+void gateway_rules_remove(struct gateway_rules *rules, size_t index);
+/* 0 or -ENOMEM. */
+int gateway_rules_copy(struct gateway_rules *out, const struct gateway_rules *rules);
+/*
+ * When what is said at `since_s` ends; 0: never. By the local time of this process, so not for a
+ * worker. -EINVAL for an instant that local time does not have.
+ */
+int64_t gateway_term_end(const struct conf_term *term, int64_t since_s);
+/* The term of a forward or dmz, or NULL. */
+struct conf_term *gateway_term_of(struct conf_statement *statement);
+/*
+ * What is in force: the file's statements, and what was said while the gateway ran, which goes
+ * before a dmz or nat setting of the file. What is over at now_s is left out. 0, -ENOMEM, or
+ * -EINVAL with a report that speaks of the merged list.
+ */
+int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *file,
+			const struct gateway_rules *said, int64_t now_s,
+			struct conf_report *report);
+/* The next instant at which one of them ends, or 0. */
+int64_t gateway_rules_next(const struct gateway_rules *rules, int64_t now_s);
+/*
+ * Writes all statements in the form of a line each, "UNTIL LINE text", to the descriptor; reads
+ * them from it. 0 or negative errno.
+ */
+int gateway_rules_write(const struct gateway_rules *rules, int fd);
+int gateway_rules_load(struct gateway_rules *out, int fd);
+
+/* ---- statefile.c, or nostatefile.c: what outlives the gateway ---- */
+
+struct gateway_state;
+
+struct gateway_change {
+	bool remove;
+	const char *text; /* canonical, without its term; borrowed */
+	int64_t until_s;
+};
+
+bool gateway_state_built(void);
+/*
+ * Opens the file, or makes it with mode 0600. One that is broken, or that no gateway made, is moved
+ * aside and replaced, which the warning says. 0, or negative errno with a text: -EBUSY (another
+ * gateway has it), -ENOSPC, -EACCES, -EOPNOTSUPP (built without) ...
+ */
+int gateway_state_open(struct gateway_state **out, const char *path, struct drive_error *warning,
+		       struct drive_error *error);
+void gateway_state_close(struct gateway_state *state);
+/* Calls back in the order in which they were written, until that returns a negative errno. */
+int gateway_state_each(struct gateway_state *state,
+		       int (*each)(void *user, const char *text, int64_t until_s), void *user,
+		       struct drive_error *error);
+/* One transaction: all on disk, or nothing and negative errno with a text (-ENOSPC: full). */
+int gateway_state_write(struct gateway_state *state, const struct gateway_change *changes,
+			size_t count, struct drive_error *error);
+
+/* ---- openlinks.c: the links, as the keeper opens them ---- */
+
+struct gateway_link {
+	struct conf_link said;
+	int fd;			     /* of a tap */
+	bool vnet;		     /* of a tap: frames carry the virtio header */
+	struct drive_link_ends ends; /* of an interface */
+	uint32_t mtu;
+	uint8_t mac[6]; /* ours there */
+};
+
+/* In the order of the statements: the number of a link here is its number in the host value. */
+struct gateway_links {
+	struct gateway_link list[CONF_LINKS_MAX];
+	size_t count;
+	bool host; /* besides, the host's own sockets are the outside */
+};
+
+/*
+ * Opens all links of the conf. Those that `old` has open too it shares (the descriptor is a copy).
+ * 0, or negative errno with a text; then nothing is open.
+ */
+int gateway_links_open(struct gateway_links *links, const struct conf *conf,
+		       const struct gateway_links *old, struct drive_error *error);
+void gateway_links_close(struct gateway_links *links);
+/* "tap mt0", "eth0 in namespace lan". Writes into `text` and returns it. */
+const char *gateway_link_word(const struct conf_link *link, char *text, size_t size);
+/* Whether both are the same interface, whatever is said of its addresses. */
+bool gateway_link_same(const struct conf_link *a, const struct conf_link *b);
+
+/* ---- hostmemory.c: the memory that the host value lies in ----
+ *
+ *	page 0: struct gateway_head     page 1 ...: the host value
+ *
+ * A file in memory without a name, of a size that is sealed. The head says what made it, so that a
+ * keeper that gets it from systemd's store can tell whether it understands what lies there.
+ */
+
+#define GATEWAY_HEAD_SIZE 4096u
+
+struct gateway_head {
+	char magic[16];
+	char version[16];
+	uint64_t size; /* of the host value */
+	uint32_t config_size;
+	uint32_t complete; /* 1 when the rest of it stands */
+	struct minato_config config;
+};
+
+/* The config of the host value, seed and offloads apart: what its size depends on. */
+void gateway_config(struct minato_config *config, const struct conf *conf,
+		    const struct gateway_links *links);
+/* Makes the file for a value of this config. Returns the descriptor, or negative errno. */
+int gateway_memory_new(const struct minato_config *config);
+/* Maps all of it, head included. 0 or negative errno. */
+int gateway_memory_map(int fd, bool write, struct gateway_head **head, size_t *size);
+/*
+ * Whether the head is one that this program understands, with a file as long as it says. False is
+ * no error: the memory is then good for nothing.
+ */
+bool gateway_memory_fits(int fd);
+
+/* ---- applying.c: statements in the host value ---- */
+
+/* What a statement has in the host value. */
+struct gateway_held {
+	uint64_t *entries;
+	size_t count;
+	uint64_t group; /* of servers; 0: none */
+};
+
+/* An address for translations. */
+struct gateway_pooled {
+	uint32_t link;
+	struct minato_addr addr;
+	uint16_t low, high;
+};
+
+struct gateway_applied {
+	struct minato *host;
+	const struct gateway_links *links;
+	struct gateway_rules rules;
+	struct gateway_held *held; /* of each statement */
+	size_t held_room;
+	struct gateway_pooled *pool;
+	size_t pool_count;
+};
+
+/*
+ * Brings the host value from what it has to `wanted`: all of it, or negative errno with a text that
+ * names the statement; then the host value is as it was. -ENOTRECOVERABLE: it is neither.
+ */
+int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		  struct drive_error *error);
+/*
+ * Whether the step from one to the other takes another host value: other links or routes, or other
+ * capacities. Addresses of a link are changed in the one there is.
+ */
+bool gateway_apply_renews(const struct conf *old, const struct conf *new);
+void gateway_applied_free(struct gateway_applied *applied);
+
+/* ---- notify.c: the service manager ---- */
+
+#define GATEWAY_PASSED_MAX 64
+#define GATEWAY_MEMORY_NAME "minato-memory" /* in systemd's store */
+
+struct gateway_passed {
+	int fd;
+	char name[64];
+};
+/* Takes the descriptors of LISTEN_FDS, if they are meant for us; how many. */
+size_t gateway_passed_take(struct gateway_passed *list, size_t room);
+
+struct gateway_notify {
+	int fd; /* -1: nobody wants to hear */
+	struct sockaddr_un to;
+	socklen_t to_size;
+	int64_t watchdog_ns; /* how often we say that we live; 0: never */
+	struct minato_time next;
+};
+void gateway_notify_begin(struct gateway_notify *notify);
+void gateway_notify_end(struct gateway_notify *notify);
+/* 0, or negative errno: -ENOTCONN where nobody wants to hear. */
+int gateway_notify(const struct gateway_notify *notify, const char *text);
+/* With a descriptor for its store. */
+int gateway_notify_with(const struct gateway_notify *notify, const char *text, int fd);
+/* Feeds the watchdog when that is due; returns when it is next. */
+struct minato_time gateway_notify_turn(struct gateway_notify *notify, struct minato_time now);
+
+/* ---- gatefault.c: what is wrong with statements, in words ---- */
+
+/*
+ * Writes what the report says, with line, column and a caret where there is a text that it is
+ * about; NULL: the report speaks of canonical statements, `rules`. Cut to the size.
+ */
+void gateway_fault_text(const struct conf_report *report, const char *path, const char *text,
+			char *out, size_t size);
+
+/* ---- gatekeeper.c: the keeper ---- */
+
+/* A change on its way: what will be, if all goes well. */
+struct gateway_pending {
+	bool busy;
+	bool asked;    /* by a command, through the worker: it is answered */
+	bool undoing;  /* the state file could not be written: the worker goes back */
+	bool reloaded; /* `file` is a new one */
+	bool fleeting; /* it may be lost when the gateway ends */
+	bool renews;
+	struct gateway_rules file, said, standing;
+	struct minato_time until; /* answered by then, or the worker is stuck */
+	struct drive_error error; /* of what is being undone */
+	int errnum;
+};
+
+struct gateway_keeper {
+	struct cmd_harbour harbour; /* first: the trade's functions get this */
+	const char *path;	    /* of the configuration */
+	bool foreground_quiet;
+	struct gateway_rules file, said, standing;
+	struct gateway_state *state; /* NULL: what is said is lost with us */
+	char state_path[PATH_MAX];
+	struct drive_error state_error; /* why there is none */
+	struct gateway_links links;
+	int memory, old_memory; /* -1: none */
+	bool salvaging;		/* the worker that starts has the old memory */
+	struct gateway_notify notify;
+	struct gateway_parcel parcel;
+	struct gateway_pending pending;
+	bool reload_wanted;
+	int64_t next_end_s; /* when the next statement ends, seconds since 1970; 0: never */
+};
+
+/* Opens all that the gateway needs; 0 or negative errno with a text (-EINVAL: said already). */
+int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error);
+/* Serves to the end; the exit code. */
+int gateway_keeper_run(struct gateway_keeper *keeper);
+void gateway_keeper_close(struct gateway_keeper *keeper);
+/*
+ * Reads the file and judges it. 0, or negative errno with `out`, of `size`, saying what is wrong;
+ * with 0 it says the warnings, if any.
+ */
+int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, size_t size);
+
+/* ---- transaction.c: the keeper's side of a change ---- */
+
+/* A worker has sent an order; negative errno: no worker of ours does. */
+int gateway_order_take(struct gateway_keeper *keeper);
+/* It has carried out the list that it was given. */
+int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_message *message);
+/* SIGHUP. */
+void gateway_reload(struct gateway_keeper *keeper);
+/* The worker is gone: nothing is pending any more. */
+void gateway_order_forget(struct gateway_keeper *keeper);
+/* What is due: statements whose time is over, a worker that does not answer. */
+struct minato_time gateway_order_turn(struct gateway_keeper *keeper, struct minato_time now);
+/* A host value of another shape is needed: a new worker, with the links as they are now. */
+int gateway_renew(struct gateway_keeper *keeper, struct drive_error *error);
+
+/* ---- gateworker.c: the worker ---- */
+
+struct gateway_port;
+
+struct gateway_worker {
+	struct cmd_worker base;	       /* first; its tap is NULL */
+	struct gateway_keeper *keeper; /* our copy, as it was at the fork */
+	struct gateway_applied applied;
+	struct gateway_port *ports; /* one for each link */
+	size_t port_count;
+	int64_t channel_watch;
+	struct gateway_parcel answer;
+	uint64_t client; /* who gave the order under way */
+	bool busy;
+	uint64_t salvaged, lost; /* sessions of the predecessor's */
+	uint64_t out_lost;	 /* frames for a link that had no room */
+};
+
+/* The trade's work. */
+void gateway_worker_main(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox,
+			 int channel, int saying);
+
+/* ---- takeover.c: sessions of a predecessor ---- */
+
+/*
+ * Takes over what lies in the memory of a worker that is no more. Counts what was taken and what
+ * was not. False where the memory makes no sense.
+ */
+bool gateway_salvage(struct minato *host, const struct gateway_head *head, size_t size,
+		     uint64_t *taken, uint64_t *left);
+
+/* ---- gatereplies.c: what a worker says to clients of the control socket ---- */
+
+struct cmd_answers gateway_answers_of(struct gateway_worker *worker);
+/* The keeper's answer to the order under way. */
+void gateway_reply_done(struct gateway_worker *worker, int result);
+
+/* ---- gateclient.c: the other side of the control socket ---- */
+
+/* Whether a gateway of that name runs. */
+bool gateway_is(const char *name);
+/* The gateway that is meant: `word`, or with NULL the only one. CMD_OK, or the exit code, said. */
+int gateway_choose(char name[DRIVE_NAME_SIZE], const char *word);
+/*
+ * Takes the gateway's name off the operands, if the first is one, or chooses the only gateway.
+ * CMD_OK, or the exit code, said.
+ */
+int gateway_take_name(char name[DRIVE_NAME_SIZE], struct cmd_operands *operands);
+/* Sends the request (reference taken over); its reply, or NULL with a text. */
+json_t *gateway_ask(const char *name, json_t *request, struct drive_error *error);
+/* Says what an order's reply says (reference taken over; NULL: the error); the exit code. */
+int gateway_report(const char *name, json_t *reply, const struct drive_error *error);
+/* Appends all of a listing to the array. 0 or negative errno with a text. */
+int gateway_list(const char *name, const char *listing, json_t *rows, struct drive_error *error);
+/*
+ * The words, behind their verb, as an item of "add", new. CMD_OK, or the exit code after it has
+ * said what is wrong, with its place.
+ */
+int gateway_statement_make(const char *verb, char *const *words, int count, json_t **item);
+/* The text of a statement in a listing; borrowed. "?" for one that cannot be shown. */
+const char *gateway_text_of(const json_t *row);
+/* "2026-11-26 18:00:00", local time; empty for 0. Returns `out`. */
+const char *gateway_until_word(char *out, size_t size, int64_t until_s);
+
+/* ---- forwardlive.c: minato forward, of a gateway ---- */
+
+struct gateway_forwarding {
+	bool json, no_header;
+	bool fleeting; /* changed even where it cannot be written down */
+};
+
+/* Whether the operands of minato forward mean a gateway. */
+bool gateway_forward_is(const struct cmd_operands *operands);
+/* The exit code. */
+int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
+		    const struct gateway_forwarding *chosen);
+
+/* ---- gateway.c, dmz.c: commands ---- */
+
+extern const struct cmd_command cmd_dmz;
+extern const struct cmd_command cmd_gateway;
+
+#endif

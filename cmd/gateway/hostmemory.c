@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The memory of a gateway's host value, which outlives the process that works in it. */
+#include "cmd/gateway/gateway.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC "minato gateway"
+/* Sessions and mappings where the file says nothing. */
+#define SESSIONS_DEFAULT 262144u
+#define HOSTS_DEFAULT 65536u
+#define POOL_MAX 4096u
+#define ENTRIES_DEFAULT 8192u
+
+/* How many pool addresses the statements ask for together, at least 64. */
+static uint32_t count_pool(const struct conf *conf)
+{
+	uint32_t count = 64;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_pool *pool = &conf->list[i].pool;
+
+		if (conf->list[i].kind != CONF_KIND_POOL)
+			continue;
+		count += pool->addresses.length > 128u - 12u ?
+				 1u << (128u - pool->addresses.length) :
+				 POOL_MAX;
+	}
+	return count < POOL_MAX ? count : POOL_MAX;
+}
+
+static uint32_t or_default(uint32_t said, uint32_t usual)
+{
+	return said ? said : usual;
+}
+
+void gateway_config(struct minato_config *config, const struct conf *conf,
+		    const struct gateway_links *links)
+{
+	uint8_t insides = 0;
+
+	minato_config_init(config);
+	config->sessions_max = or_default(conf_capacity(conf, CONF_SESSIONS), SESSIONS_DEFAULT);
+	config->mappings_max = conf_capacity(conf, CONF_MAPPINGS);
+	config->inside_hosts_max = or_default(conf_capacity(conf, CONF_HOSTS), HOSTS_DEFAULT);
+	config->pool_addresses_max = count_pool(conf);
+	if (config->entries_max < ENTRIES_DEFAULT)
+		config->entries_max = ENTRIES_DEFAULT;
+	for (size_t i = 0; i < links->count; i++) {
+		const struct gateway_link *from = &links->list[i];
+		struct minato_link_config *link = &config->link[config->link_count];
+
+		link->type = MINATO_LINK_ETHERNET;
+		link->mtu = from->mtu;
+		link->role = from->said.outside ? MINATO_ROLE_OUTSIDE : MINATO_ROLE_INSIDE;
+		if (from->said.outside)
+			link->scope = CONF_SCOPE_OUTSIDE;
+		else
+			link->scope = insides++ ? insides : CONF_SCOPE_INSIDE;
+		memcpy(link->mac, from->mac, sizeof(link->mac));
+		config->link_count++;
+	}
+}
+
+int gateway_memory_new(const struct minato_config *config)
+{
+	size_t size = minato_size(config);
+	struct gateway_head head = { .size = size, .config_size = sizeof(*config) };
+	int fd;
+	int result = 0;
+
+	if (!size)
+		return -EINVAL;
+	fd = memfd_create(GATEWAY_MEMORY_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	memcpy(head.magic, MAGIC, sizeof(MAGIC));
+	(void)snprintf(head.version, sizeof(head.version), "%s", MINATO_VERSION);
+	head.config = *config;
+	/* Whoever maps it may rely on its length. */
+	if (ftruncate(fd, (off_t)(GATEWAY_HEAD_SIZE + size)) < 0 ||
+	    pwrite(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		result = errno ? -errno : -EIO;
+	if (result < 0)
+		close(fd);
+	return result < 0 ? result : fd;
+}
+
+/* unsealed: mmap fstat newfstatat */
+int gateway_memory_map(int fd, bool write, struct gateway_head **head, size_t *size)
+{
+	struct stat about;
+	void *memory;
+
+	if (fstat(fd, &about) < 0)
+		return -errno;
+	if (about.st_size <= (off_t)GATEWAY_HEAD_SIZE)
+		return -EINVAL;
+	memory = mmap(NULL, (size_t)about.st_size, write ? PROT_READ | PROT_WRITE : PROT_READ,
+		      MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (memory == MAP_FAILED)
+		return -errno;
+	*head = memory;
+	*size = (size_t)about.st_size - GATEWAY_HEAD_SIZE;
+	return 0;
+}
+
+bool gateway_memory_fits(int fd)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW;
+	struct gateway_head head;
+	struct stat about;
+
+	if (fcntl(fd, F_GET_SEALS) < 0 || (fcntl(fd, F_GET_SEALS) & seals) != seals)
+		return false;
+	if (fstat(fd, &about) < 0 || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head))
+		return false;
+	return !memcmp(head.magic, MAGIC, sizeof(MAGIC)) &&
+	       !strncmp(head.version, MINATO_VERSION, sizeof(head.version)) && head.complete == 1 &&
+	       head.config_size == sizeof(head.config) &&
+	       (uint64_t)about.st_size == GATEWAY_HEAD_SIZE + head.size &&
+	       minato_size(&head.config) == head.size;
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lists of statements: those of the file, those said while the gateway ran, those in force. */
+#include "cmd/gateway/gateway.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ---- one list ---- */
+
+void gateway_rules_free(struct gateway_rules *rules)
+{
+	conf_free(&rules->conf);
+	free(rules->until_s);
+	*rules = (struct gateway_rules){ .until_s = NULL };
+}
+
+struct conf_term *gateway_term_of(struct conf_statement *statement)
+{
+	if (statement->kind == CONF_KIND_FORWARD)
+		return &statement->forward.term;
+	return statement->kind == CONF_KIND_DMZ ? &statement->dmz.term : NULL;
+}
+
+static int make_room(struct gateway_rules *rules)
+{
+	size_t room = rules->until_room ? rules->until_room * 2 : 64;
+	int64_t *list;
+
+	if (rules->conf.count < rules->until_room)
+		return 0;
+	list = realloc(rules->until_s, room * sizeof(*list));
+	if (!list)
+		return -ENOMEM;
+	rules->until_s = list;
+	rules->until_room = room;
+	return 0;
+}
+
+int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *statement,
+		      int64_t until_s)
+{
+	int result = make_room(rules);
+	struct conf_statement *mine;
+	struct conf_term *term;
+
+	if (result == 0)
+		result = conf_add(&rules->conf, statement);
+	if (result < 0)
+		return result;
+	mine = &rules->conf.list[rules->conf.count - 1];
+	mine->line = statement->line;
+	term = gateway_term_of(mine);
+	/* So that statements can be compared by what they do. */
+	if (term)
+		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
+	rules->until_s[rules->conf.count - 1] = until_s;
+	return 0;
+}
+
+void gateway_rules_remove(struct gateway_rules *rules, size_t index)
+{
+	size_t behind = rules->conf.count - index - 1;
+
+	conf_remove(&rules->conf, index);
+	memmove(&rules->until_s[index], &rules->until_s[index + 1],
+		behind * sizeof(rules->until_s[0]));
+}
+
+static int add_all(struct gateway_rules *out, const struct gateway_rules *from,
+		   bool (*wanted)(const void *user, const struct conf_statement *, int64_t until_s),
+		   const void *user)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < from->conf.count && result == 0; i++) {
+		const struct conf_statement *one = &from->conf.list[i];
+
+		if (wanted(user, one, from->until_s[i]))
+			result = gateway_rules_add(out, one, from->until_s[i]);
+	}
+	return result;
+}
+
+static bool want_every(const void *user, const struct conf_statement *one, int64_t until_s)
+{
+	(void)user;
+	(void)one;
+	(void)until_s;
+	return true;
+}
+
+int gateway_rules_copy(struct gateway_rules *out, const struct gateway_rules *rules)
+{
+	int result;
+
+	*out = (struct gateway_rules){ .dmz_off = rules->dmz_off };
+	result = add_all(out, rules, want_every, NULL);
+	if (result < 0)
+		gateway_rules_free(out);
+	return result;
+}
+
+/* ---- terms ---- */
+
+static int64_t date_end(const struct conf_term *term)
+{
+	struct tm wanted = {
+		.tm_year = term->year - 1900,
+		.tm_mon = term->month - 1,
+		.tm_mday = term->day,
+		.tm_hour = term->hour,
+		.tm_min = term->minute,
+		.tm_isdst = -1,
+	};
+	struct tm got = wanted;
+	time_t end = mktime(&got);
+
+	/* mktime takes the 31st of June for the 1st of July. */
+	if (end == (time_t)-1 || got.tm_mon != wanted.tm_mon || got.tm_mday != wanted.tm_mday)
+		return -EINVAL;
+	return end;
+}
+
+/* The next time after since_s that clocks show it; today or tomorrow. */
+static int64_t clock_end(const struct conf_term *term, int64_t since_s)
+{
+	for (int day = 0; day < 3; day++) {
+		time_t since = (time_t)since_s;
+		struct tm at;
+		time_t end;
+
+		if (!localtime_r(&since, &at))
+			return -EINVAL;
+		at.tm_mday += day;
+		at.tm_hour = term->hour;
+		at.tm_min = term->minute;
+		at.tm_sec = 0;
+		at.tm_isdst = -1;
+		end = mktime(&at);
+		if (end != (time_t)-1 && end > since)
+			return end;
+	}
+	return -EINVAL;
+}
+
+int64_t gateway_term_end(const struct conf_term *term, int64_t since_s)
+{
+	switch (term->sort) {
+	case CONF_TERM_NONE:
+		return 0;
+	case CONF_TERM_CLOCK:
+		return clock_end(term, since_s);
+	case CONF_TERM_DATE:
+		return date_end(term);
+	case CONF_TERM_SPAN:
+		return since_s + term->seconds;
+	}
+	return -EINVAL;
+}
+
+int64_t gateway_rules_next(const struct gateway_rules *rules, int64_t now_s)
+{
+	int64_t next = 0;
+
+	for (size_t i = 0; i < rules->conf.count; i++) {
+		int64_t until_s = rules->until_s[i];
+
+		if (until_s > now_s && (!next || until_s < next))
+			next = until_s;
+	}
+	return next;
+}
+
+/* ---- what is in force ---- */
+
+struct merging {
+	const struct gateway_rules *said;
+	bool from_file;
+	int64_t now_s;
+};
+
+/* Whether what was said goes before a statement of the file. */
+static bool is_covered(const struct gateway_rules *said, const struct conf_statement *one,
+		       int64_t now_s)
+{
+	if (one->kind == CONF_KIND_DMZ && said->dmz_off)
+		return true;
+	for (size_t i = 0; i < said->conf.count; i++) {
+		const struct conf_statement *other = &said->conf.list[i];
+
+		if (other->kind != one->kind || (said->until_s[i] && said->until_s[i] <= now_s))
+			continue;
+		if (one->kind == CONF_KIND_DMZ && minato_addr_equal(&one->dmz.on, &other->dmz.on))
+			return true;
+		if (one->kind == CONF_KIND_NAT && one->nat.key == other->nat.key)
+			return true;
+	}
+	return false;
+}
+
+static bool want_in_force(const void *user, const struct conf_statement *one, int64_t until_s)
+{
+	const struct merging *merging = user;
+
+	if (until_s && until_s <= merging->now_s)
+		return false;
+	return !merging->from_file || !is_covered(merging->said, one, merging->now_s);
+}
+
+int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *file,
+			const struct gateway_rules *said, int64_t now_s, struct conf_report *report)
+{
+	struct merging merging = { .said = said, .from_file = true, .now_s = now_s };
+	int result;
+
+	*out = (struct gateway_rules){ .until_s = NULL };
+	*report = (struct conf_report){ .count = 0 };
+	result = add_all(out, file, want_in_force, &merging);
+	merging.from_file = false;
+	if (result == 0)
+		result = add_all(out, said, want_in_force, &merging);
+	if (result == 0)
+		result = conf_judge(&out->conf, report);
+	if (result < 0)
+		gateway_rules_free(out);
+	return result;
+}
+
+/* ---- between keeper and worker ---- */
+
+int gateway_rules_write(const struct gateway_rules *rules, int fd)
+{
+	static char text[CONF_TEXT_SIZE];
+	int result = 0;
+
+	for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
+		(void)conf_print(text, sizeof(text), &rules->conf.list[i]);
+		if (dprintf(fd, "%" PRId64 " %" PRIu32 " %s\n", rules->until_s[i],
+			    rules->conf.list[i].line, text) < 0)
+			result = -errno;
+	}
+	return result;
+}
+
+/* Cuts the line's two numbers off; the statement, or NULL. */
+static const char *cut_numbers(char *text, int64_t *until_s, uint32_t *line)
+{
+	char *end;
+
+	*until_s = strtoll(text, &end, 10);
+	if (*end != ' ')
+		return NULL;
+	*line = (uint32_t)strtoul(end + 1, &end, 10);
+	return *end == ' ' ? end + 1 : NULL;
+}
+
+static int load_line(struct gateway_rules *out, char *text)
+{
+	static struct conf_statement statement;
+	static struct conf_report report;
+	int64_t until_s;
+	uint32_t line;
+	const char *words = cut_numbers(text, &until_s, &line);
+
+	if (!words || conf_statement_read(&statement, words, &report) < 0)
+		return -EPROTO;
+	statement.line = line;
+	return gateway_rules_add(out, &statement, until_s);
+}
+
+/* The first whole line of what was read, made a text; NULL: none. */
+static char *take_line(char *text, size_t used, size_t *taken)
+{
+	char *newline = memchr(text, '\n', used);
+
+	if (!newline)
+		return NULL;
+	*newline = 0;
+	*taken = (size_t)(newline - text) + 1;
+	return text;
+}
+
+/* syscalls: pread64 */
+int gateway_rules_load(struct gateway_rules *out, int fd)
+{
+	static char text[CONF_TEXT_SIZE + 64];
+	off_t offset = 0;
+	int result = 0;
+
+	*out = (struct gateway_rules){ .until_s = NULL };
+	while (result == 0) {
+		ssize_t got = pread(fd, text, sizeof(text), offset);
+		size_t used = got > 0 ? (size_t)got : 0;
+		size_t begin = 0;
+		size_t taken = 0;
+
+		if (got < 0)
+			result = -errno;
+		if (got <= 0)
+			break;
+		while (result == 0 && take_line(text + begin, used - begin, &taken)) {
+			result = load_line(out, text + begin);
+			begin += taken;
+		}
+		/* A line longer than any statement. */
+		if (result == 0 && begin == 0)
+			result = -EPROTO;
+		offset += (off_t)begin;
+	}
+	if (result < 0)
+		gateway_rules_free(out);
+	return result;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sessions of a predecessor that died, from the memory that it left. The library believes nothing
+ * of it: neither that it makes sense where it is read, nor that a flow may exist as it says.
+ */
+#include "cmd/gateway/gateway.h"
+
+#include <string.h>
+
+bool gateway_salvage(struct minato *host, const struct gateway_head *head, size_t size,
+		     uint64_t *taken, uint64_t *left)
+{
+	const uint8_t *memory = (const uint8_t *)head + GATEWAY_HEAD_SIZE;
+	/* The dead one wrote it: what is looked at twice is a copy. */
+	struct gateway_head copy = *head;
+	struct minato_session session;
+	uint64_t cursor = 0;
+
+	*taken = *left = 0;
+	if (copy.config_size != sizeof(copy.config) || copy.size != size ||
+	    minato_size(&copy.config) != size)
+		return false;
+	while (minato_session_salvage(memory, size, &copy.config, &cursor, &session)) {
+		if (minato_session_adopt(host, &session) == 0)
+			++*taken;
+		else
+			++*left;
+	}
+	return true;
+}

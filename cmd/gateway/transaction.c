@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Changes of what is in force, as the keeper makes them: one at a time, all or nothing.
+ *
+ *   begin: the lists as they will be --RULES--> worker --APPLIED--> commit: the state file
+ *                                                                     |           |
+ *                                                     written: the lists are      full: RULES as
+ *                                                     what is in force            before, then
+ *                                                                                 the answer
+ */
+#include "cmd/gateway/gateway.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/pidfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NS_PER_MS INT64_C(1000000)
+/* How long a worker may take to change its host value. */
+#define APPLY_MS 10000
+/* The clock on the wall may be set: it is looked at so often. */
+#define CLOCK_MS 10000
+/* Statements in one order. */
+#define ORDER_STATEMENTS_MAX 64u
+/* Of what is said while the gateway runs. */
+#define SAID_MAX 1024u
+#define DMZ_OFF "dmz off"
+
+static char fault[GATEWAY_ORDER_MAX];
+
+/* ---- answers ---- */
+
+static void answer(struct gateway_keeper *keeper, int result, const char *text)
+{
+	const struct cmd_message done = { .kind = GATEWAY_TELL_DONE, .number = result };
+	int channel = keeper->harbour.hand.channel;
+
+	if (keeper->pending.asked) {
+		if (gateway_parcel_send(channel, GATEWAY_TELL_PIECE, text) < 0)
+			cmd_say("an answer found no room");
+		(void)cmd_channel_send(channel, &done, NULL, 0);
+	}
+	/* Of what nobody waits for, and of failures, the log tells too. */
+	if (text[0] && (result < 0 || !keeper->pending.asked))
+		cmd_say("%s", text);
+}
+
+static void end(struct gateway_keeper *keeper)
+{
+	struct gateway_pending *pending = &keeper->pending;
+
+	gateway_rules_free(&pending->file);
+	gateway_rules_free(&pending->said);
+	gateway_rules_free(&pending->standing);
+	*pending = (struct gateway_pending){ .busy = false };
+	if (keeper->reload_wanted)
+		gateway_reload(keeper);
+}
+
+static int fail(struct gateway_keeper *keeper, int result, const char *text)
+{
+	answer(keeper, result, text);
+	end(keeper);
+	return 0;
+}
+
+/* ---- the worker gets a list ---- */
+
+static int send_rules(struct gateway_keeper *keeper, const struct gateway_rules *rules)
+{
+	const struct cmd_message message = { .kind = GATEWAY_TELL_RULES };
+	int fd = memfd_create("rules", MFD_CLOEXEC);
+	int result = fd < 0 ? -errno : gateway_rules_write(rules, fd);
+
+	if (result == 0)
+		result = cmd_channel_send(keeper->harbour.hand.channel, &message, &fd, 1);
+	if (fd >= 0)
+		close(fd);
+	keeper->pending.until.ns = drive_now().ns + APPLY_MS * NS_PER_MS;
+	return result;
+}
+
+/* What will be is known: the worker is to try it. */
+static int begin(struct gateway_keeper *keeper)
+{
+	struct gateway_pending *pending = &keeper->pending;
+	struct conf_report *report = malloc(sizeof(*report));
+	int result = -ENOMEM;
+
+	if (report)
+		result = gateway_rules_merge(&pending->standing, &pending->file, &pending->said,
+					     time(NULL), report);
+	if (result == -EINVAL)
+		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
+	else if (result < 0)
+		snprintf(fault, sizeof(fault), "%s", strerror(-result));
+	free(report);
+	if (result < 0)
+		return fail(keeper, result, fault);
+	pending->renews = gateway_apply_renews(&keeper->standing.conf, &pending->standing.conf);
+	if (pending->renews)
+		return gateway_order_applied(keeper, NULL);
+	result = send_rules(keeper, &pending->standing);
+	return result < 0 ? fail(keeper, result, strerror(-result)) : 0;
+}
+
+static int prepare(struct gateway_keeper *keeper, bool asked)
+{
+	struct gateway_pending *pending = &keeper->pending;
+	int result = gateway_rules_copy(&pending->said, &keeper->said);
+
+	pending->busy = true;
+	pending->asked = asked;
+	return result;
+}
+
+/* ---- the state file ---- */
+
+static size_t texts_of(const struct gateway_rules *rules, size_t i, char **text)
+{
+	static char room[CONF_TEXT_SIZE];
+
+	(void)conf_print(room, sizeof(room), &rules->conf.list[i]);
+	*text = strdup(room);
+	return *text ? 1 : 0;
+}
+
+static bool has(const struct gateway_rules *rules, const struct conf_statement *one,
+		int64_t until_s)
+{
+	for (size_t i = 0; i < rules->conf.count; i++) {
+		if (rules->until_s[i] == until_s && conf_same(&rules->conf.list[i], one))
+			return true;
+	}
+	return false;
+}
+
+/* What the first list has and the second has not. */
+static size_t list_changes(const struct gateway_rules *from, const struct gateway_rules *to,
+			   bool remove, struct gateway_change *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < from->conf.count; i++) {
+		char *text = NULL;
+
+		if (has(to, &from->conf.list[i], from->until_s[i]) || !texts_of(from, i, &text))
+			continue;
+		out[count++] = (struct gateway_change){ remove, text, from->until_s[i] };
+	}
+	return count;
+}
+
+static int write_state(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	const struct gateway_rules *old = &keeper->said;
+	const struct gateway_rules *new = &keeper->pending.said;
+	size_t room = old->conf.count + new->conf.count + 1;
+	struct gateway_change *changes = calloc(room, sizeof(*changes));
+	size_t count;
+	int result = 0;
+
+	if (!changes)
+		return drive_fail(error, ENOMEM, "out of memory");
+	count = list_changes(old, new, true, changes);
+	count += list_changes(new, old, false, changes + count);
+	if (old->dmz_off != new->dmz_off)
+		changes[count++] = (struct gateway_change){ old->dmz_off, strdup(DMZ_OFF), 0 };
+	if (count && keeper->state)
+		result = gateway_state_write(keeper->state, changes, count, error);
+	for (size_t i = 0; i < count; i++)
+		free((void *)(uintptr_t)changes[i].text);
+	free(changes);
+	return result;
+}
+
+/* ---- the end of a change ---- */
+
+static void move(struct gateway_rules *to, struct gateway_rules *from)
+{
+	gateway_rules_free(to);
+	*to = *from;
+	*from = (struct gateway_rules){ .until_s = NULL };
+}
+
+static int commit(struct gateway_keeper *keeper)
+{
+	struct gateway_pending *pending = &keeper->pending;
+	bool renews = pending->renews;
+	struct drive_error error = { "" };
+
+	if (pending->reloaded)
+		move(&keeper->file, &pending->file);
+	move(&keeper->said, &pending->said);
+	move(&keeper->standing, &pending->standing);
+	keeper->next_end_s = gateway_rules_next(&keeper->standing, time(NULL));
+	if (renews)
+		snprintf(fault, sizeof(fault),
+			 "links, routes or capacities have changed: another process takes the "
+			 "sessions over");
+	else
+		fault[0] = 0;
+	answer(keeper, 0, fault);
+	if (renews && gateway_renew(keeper, &error) < 0)
+		cmd_say("%s", error.text);
+	end(keeper);
+	return 0;
+}
+
+/* The worker goes back to what was, and then the failure is told. */
+static int undo(struct gateway_keeper *keeper, int result, const struct drive_error *error)
+{
+	struct gateway_pending *pending = &keeper->pending;
+
+	pending->undoing = true;
+	pending->errnum = -result;
+	pending->error = *error;
+	return send_rules(keeper, &keeper->standing);
+}
+
+/* Links of another shape are opened before anything is given up. */
+static int try_links(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	struct gateway_links links;
+	int result =
+		gateway_links_open(&links, &keeper->pending.standing.conf, &keeper->links, error);
+
+	if (result < 0)
+		return result;
+	gateway_links_close(&keeper->links);
+	keeper->links = links;
+	return 0;
+}
+
+int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_message *message)
+{
+	struct gateway_pending *pending = &keeper->pending;
+	struct drive_error error = { "" };
+	int result;
+
+	if (!pending->busy)
+		return -EPROTO;
+	if (pending->undoing) {
+		snprintf(fault, sizeof(fault), "%s; nothing was changed", pending->error.text);
+		return fail(keeper, -pending->errnum, fault);
+	}
+	if (message && message->number < 0) {
+		snprintf(fault, sizeof(fault), "%.*s; nothing was changed",
+			 (int)sizeof(message->text.text) - 1, message->text.text);
+		return fail(keeper, message->number, fault);
+	}
+	result = write_state(keeper, &error);
+	if (result < 0 && pending->fleeting) {
+		cmd_say("%s: what was changed is lost when the gateway ends", error.text);
+		result = 0;
+	}
+	if (result == 0 && pending->renews)
+		result = try_links(keeper, &error);
+	if (result == 0)
+		return commit(keeper);
+	if (!pending->renews)
+		return undo(keeper, result, &error);
+	snprintf(fault, sizeof(fault), "%s; nothing was changed", error.text);
+	return fail(keeper, result, fault);
+}
+
+void gateway_order_forget(struct gateway_keeper *keeper)
+{
+	keeper->parcel.used = 0;
+	if (keeper->pending.busy) {
+		keeper->pending.asked = false;
+		end(keeper);
+	}
+}
+
+/* ---- reload ---- */
+
+static int reload(struct gateway_keeper *keeper, bool asked)
+{
+	int result = prepare(keeper, asked);
+
+	if (result == 0)
+		result = gateway_file_read(&keeper->pending.file, keeper->path, fault,
+					   sizeof(fault));
+	else
+		snprintf(fault, sizeof(fault), "%s", strerror(-result));
+	if (result < 0)
+		return fail(keeper, result, fault);
+	if (fault[0])
+		cmd_say("%s", fault);
+	keeper->pending.reloaded = true;
+	return begin(keeper);
+}
+
+void gateway_reload(struct gateway_keeper *keeper)
+{
+	keeper->reload_wanted = keeper->pending.busy || !keeper->harbour.hand.ready;
+	if (!keeper->reload_wanted)
+		(void)reload(keeper, false);
+}
+
+/* ---- what was said ---- */
+
+static bool is_sayable(const struct conf_statement *one)
+{
+	return one->kind == CONF_KIND_FORWARD || one->kind == CONF_KIND_DMZ ||
+	       one->kind == CONF_KIND_NAT;
+}
+
+/* One for which the new one stands: another dmz of the same addresses, the same setting of nat. */
+static bool is_replaced(const struct conf_statement *old, const struct conf_statement *new)
+{
+	if (old->kind != new->kind)
+		return false;
+	switch (new->kind) {
+	case CONF_KIND_NAT:
+		return old->nat.key == new->nat.key;
+	case CONF_KIND_DMZ:
+		return minato_addr_equal(&old->dmz.on, &new->dmz.on);
+	case CONF_KIND_FORWARD: /* said once more, with another term */
+		return conf_same(old, new);
+	case CONF_KIND_LINK:
+	case CONF_KIND_ROUTE:
+	case CONF_KIND_POOL:
+	case CONF_KIND_NEVER:
+	case CONF_KIND_CAPACITY:
+	case CONF_KIND_LISTEN:
+	case CONF_KIND_RESERVE:
+	case CONF_KIND_STATE:
+	case CONF_KIND_TEST:
+	case CONF_KIND_COUNT:
+		break;
+	}
+	return false;
+}
+
+/* The instant is the client's to say, whose local time it is; a span needs none. */
+static int64_t end_of(struct conf_statement *one, const json_t *item)
+{
+	const struct conf_term *term = gateway_term_of(one);
+	const json_t *until = json_object_get(item, "until");
+
+	if (json_is_integer(until))
+		return json_integer_value(until);
+	return term ? gateway_term_end(term, time(NULL)) : 0;
+}
+
+static int add_said(struct gateway_rules *said, struct conf_statement *one, const json_t *item)
+{
+	int64_t until_s = end_of(one, item);
+	struct conf_term *term = gateway_term_of(one);
+
+	if (term)
+		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
+	if (until_s < 0 || (until_s && until_s <= time(NULL))) {
+		snprintf(fault, sizeof(fault), "that time is over already");
+		return -EINVAL;
+	}
+	if (said->conf.count >= SAID_MAX) {
+		snprintf(fault, sizeof(fault),
+			 "more than %u statements were added while the gateway ran: write some "
+			 "into the configuration",
+			 SAID_MAX);
+		return -ENOSPC;
+	}
+	for (size_t i = said->conf.count; i-- > 0;) {
+		if (is_replaced(&said->conf.list[i], one))
+			gateway_rules_remove(said, i);
+	}
+	one->line = 0;
+	if (one->kind == CONF_KIND_DMZ)
+		said->dmz_off = false;
+	return gateway_rules_add(said, one, until_s);
+}
+
+static int add_item(struct gateway_rules *said, const json_t *item)
+{
+	static struct conf_statement one;
+	static struct conf_report report;
+	const char *text = json_string_value(json_object_get(item, "text"));
+
+	if (!text) {
+		snprintf(fault, sizeof(fault), "each of \"add\" has a \"text\"");
+		return -EINVAL;
+	}
+	if (conf_statement_read(&one, text, &report) < 0) {
+		gateway_fault_text(&report, "", text, fault, sizeof(fault));
+		return -EINVAL;
+	}
+	if (!is_sayable(&one)) {
+		snprintf(fault, sizeof(fault),
+			 "'%s' stands in the configuration alone: only forward, dmz and nat can be "
+			 "said while the gateway runs",
+			 conf_verb(&one));
+		return -EINVAL;
+	}
+	return add_said(said, &one, item);
+}
+
+static int remove_item(struct gateway_keeper *keeper, const char *text)
+{
+	static struct conf_report report;
+	struct gateway_rules *said = &keeper->pending.said;
+	int index = conf_find(&said->conf, text, &report);
+	int other;
+
+	if (index >= 0) {
+		gateway_rules_remove(said, (size_t)index);
+		return 0;
+	}
+	if (index == -EINVAL) {
+		gateway_fault_text(&report, "", text, fault, sizeof(fault));
+		return index;
+	}
+	other = conf_find(&keeper->file.conf, text, &report);
+	if (other >= 0)
+		snprintf(fault, sizeof(fault),
+			 "'%s' stands in line %u of %s: take it out there, then 'minato gateway "
+			 "reload'",
+			 text, keeper->file.conf.list[other].line, keeper->path);
+	else
+		snprintf(fault, sizeof(fault), "nothing stands as '%s'", text);
+	return -ENOENT;
+}
+
+/* "off": there is none, whatever the file says; "file": as the file says. */
+static int change_dmz(struct gateway_rules *said, const char *word)
+{
+	if (!word)
+		return 0;
+	if (strcmp(word, "off") && strcmp(word, "file")) {
+		snprintf(fault, sizeof(fault), "\"dmz\" is \"off\" or \"file\"");
+		return -EINVAL;
+	}
+	for (size_t i = said->conf.count; i-- > 0;) {
+		if (said->conf.list[i].kind == CONF_KIND_DMZ)
+			gateway_rules_remove(said, i);
+	}
+	said->dmz_off = !strcmp(word, "off");
+	return 0;
+}
+
+static int change(struct gateway_keeper *keeper, const json_t *request)
+{
+	const json_t *add = json_object_get(request, "add");
+	const json_t *remove = json_object_get(request, "remove");
+	struct gateway_rules *said = &keeper->pending.said;
+	int result = 0;
+
+	snprintf(fault, sizeof(fault), "out of memory");
+	if (json_array_size(add) + json_array_size(remove) > ORDER_STATEMENTS_MAX) {
+		snprintf(fault, sizeof(fault), "more than %u statements at once",
+			 ORDER_STATEMENTS_MAX);
+		return -E2BIG;
+	}
+	keeper->pending.fleeting = json_is_true(json_object_get(request, "volatile"));
+	if (!keeper->state && !keeper->pending.fleeting) {
+		snprintf(fault, sizeof(fault),
+			 "%s; nothing was changed (--volatile: change it until the gateway ends)",
+			 keeper->state_error.text);
+		return -ENOTSUP;
+	}
+	for (size_t i = 0; i < json_array_size(remove) && result == 0; i++) {
+		const char *text = json_string_value(json_array_get(remove, i));
+
+		result = remove_item(keeper, text ? text : "");
+	}
+	if (result == 0)
+		result = change_dmz(said, json_string_value(json_object_get(request, "dmz")));
+	for (size_t i = 0; i < json_array_size(add) && result == 0; i++)
+		result = add_item(said, json_array_get(add, i));
+	return result;
+}
+
+/* The file's statements stay as they are. */
+static int begin_change(struct gateway_keeper *keeper, const json_t *request)
+{
+	int result = prepare(keeper, true);
+
+	if (result == 0)
+		result = change(keeper, request);
+	if (result == 0)
+		result = gateway_rules_copy(&keeper->pending.file, &keeper->file);
+	return result < 0 ? fail(keeper, result, fault) : begin(keeper);
+}
+
+int gateway_order_take(struct gateway_keeper *keeper)
+{
+	int64_t since_ns = drive_now().ns - keeper->harbour.admitted.ns;
+	json_t *request = json_loads(keeper->parcel.text, JSON_REJECT_DUPLICATES, NULL);
+	const char *name = json_string_value(json_object_get(request, "request"));
+	int result = -EPROTO;
+
+	keeper->parcel.used = 0;
+	if (keeper->pending.busy && !keeper->pending.asked) {
+		/* A change of our own is under way. */
+		keeper->pending.asked = true;
+		answer(keeper, -EBUSY, "another change is under way: try again");
+		keeper->pending.asked = false;
+		result = 0;
+	} else if (keeper->pending.busy || !keeper->harbour.admitted.ns ||
+		   since_ns >= CMD_ORDER_MS * NS_PER_MS) {
+		result = -EPERM;
+	} else if (name && !strcmp(name, "reload")) {
+		result = reload(keeper, true);
+	} else if (name && !strcmp(name, "change")) {
+		result = begin_change(keeper, request);
+	}
+	json_decref(request);
+	return result;
+}
+
+/* ---- what is due ---- */
+
+static void end_terms(struct gateway_keeper *keeper)
+{
+	int64_t now_s = time(NULL);
+	struct gateway_rules *said = &keeper->pending.said;
+	int result = prepare(keeper, false);
+
+	for (size_t i = said->conf.count; result == 0 && i-- > 0;) {
+		if (said->until_s[i] && said->until_s[i] <= now_s)
+			gateway_rules_remove(said, i);
+	}
+	if (result == 0)
+		result = gateway_rules_copy(&keeper->pending.file, &keeper->file);
+	if (result < 0)
+		(void)fail(keeper, result, strerror(-result));
+	else
+		(void)begin(keeper);
+}
+
+struct minato_time gateway_order_turn(struct gateway_keeper *keeper, struct minato_time now)
+{
+	struct gateway_pending *pending = &keeper->pending;
+	int64_t left_ms;
+
+	if (pending->busy) {
+		if (now.ns < pending->until.ns)
+			return pending->until;
+		cmd_say("the process for the traffic does not answer: it is replaced");
+		(void)pidfd_send_signal(keeper->harbour.hand.pidfd, SIGKILL, NULL, 0);
+		pending->until = MINATO_NEVER;
+		return MINATO_NEVER;
+	}
+	if (!keeper->next_end_s || !keeper->harbour.hand.ready)
+		return MINATO_NEVER;
+	left_ms = (keeper->next_end_s - time(NULL)) * 1000;
+	if (left_ms <= 0) {
+		keeper->next_end_s = 0;
+		end_terms(keeper);
+		return pending->busy ? pending->until : MINATO_NEVER;
+	}
+	return (struct minato_time){ now.ns +
+				     (left_ms < CLOCK_MS ? left_ms : CLOCK_MS) * NS_PER_MS };
+}
