@@ -1,0 +1,172 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The classic picture: one public address; web server A has its port 80, mail server B its port 25,
+# a dmz host gets the rest, and nothing else can be reached.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/libgateway.bash"
+gateway_world
+
+{
+	gateway_links
+	cat <<'X'
+forward tcp http to 10.0.0.2     # A
+forward tcp smtp to 10.0.0.3     # B
+dmz 10.0.0.9
+test tcp from 203.0.113.9:40000 to 198.51.100.1:http reaches 10.0.0.2:http
+test tcp from 203.0.113.9:40000 to 198.51.100.1:smtp reaches 10.0.0.3:smtp
+test tcp from 203.0.113.9:40000 to 198.51.100.1:8443 reaches 10.0.0.9:8443
+X
+} >"$T/gateway.conf"
+ok "the configuration is right" ask gateway --check "$T/gateway.conf"
+gateway_up || { ok "the gateway runs" false; finish; }
+
+serves web 80 "web A"
+serves web 8080 "hidden"
+serves mail 25 "mail B"
+serves mail 80 "hidden"
+serves dmz 8443 "dmz"
+serves dmz 80 "hidden"
+serves desk 80 "hidden"
+serves far 80 "far"
+OUT=198.51.100.1
+
+# --- from outside ---------------------------------------------------------------
+
+is "port 80 is server A's" "$(gets far http://$OUT/)" "web A"
+is "port 25 is server B's" "$(within far python3 -c "
+import socket
+s = socket.create_connection(('$OUT', 25), 5)
+s.sendall(b'GET / HTTP/1.0\r\n\r\n')
+text = b''
+while True:
+    some = s.recv(4096)
+    if not some:
+        break
+    text += some
+print(text.decode().split('\r\n\r\n')[1])")" "mail B"
+is "the dmz host gets the rest" "$(gets far http://$OUT:8443/)" "dmz"
+is "nobody listens there: refused, by the dmz host" "$(gets far http://$OUT:8444/)" "curl 7"
+# Each connection is at the server as it was sent: by its source address.
+has "the source address is kept" "$(cat "$T/nginx-web-80.access")" '^203\.0\.113\.9 '
+has "also at the dmz host" "$(cat "$T/nginx-dmz-8443.access")" '^203\.0\.113\.9 '
+is "no inside address is reached by itself" "$(gets far http://10.0.0.2/ --max-time 2 | grep -c curl)" 1
+within wan ip route add 10.0.0.0/24 via $OUT
+is "nor by a route to it" "$(gets far http://10.0.0.7/ --max-time 2 | grep -c curl)" 1
+within wan ip route del 10.0.0.0/24
+
+# --- from inside ----------------------------------------------------------------
+
+is "outward: a connection" "$(gets desk http://203.0.113.9/)" "far"
+has "it comes from the public address" "$(tail -n 1 "$T/nginx-far-80.access")" "^198\.51\.100\.1 "
+ok "ping" within desk ping -c 2 -W 2 -i 0.2 203.0.113.9
+is "hairpin: A by the public address, from inside" "$(gets desk http://$OUT/)" "web A"
+is "hairpin: from A itself" "$(gets web http://$OUT/)" "web A"
+has "hairpin: with the public address as its source" "$(tail -n 2 "$T/nginx-web-80.access")" '^198\.51\.100\.1 '
+ok "the gateway answers pings from inside" within desk ping -c 1 -W 2 10.0.0.1
+ok "and from outside" within far ping -c 1 -W 2 $OUT
+
+# --- traceroute -----------------------------------------------------------------
+
+if has_tools traceroute; then
+	hops=$(within desk traceroute -n -w 2 -q 1 203.0.113.9)
+	has "traceroute: the gateway is the first hop" "$hops" '^ 1 +10\.0\.0\.1 '
+	has "traceroute: the router behind it the second" "$hops" '^ 2 +198\.51\.100\.254 '
+	has "traceroute: and it arrives" "$hops" '^ 3 +203\.0\.113\.9 '
+	hops=$(within desk traceroute -n -w 2 -q 1 -I 203.0.113.9)
+	has "traceroute by echo arrives" "$hops" '^ 3 +203\.0\.113\.9 '
+else
+	skip "traceroute" "traceroute is not installed"
+fi
+
+# --- DNS ------------------------------------------------------------------------
+
+if has_tools dnsmasq dig; then
+	within_bg far dns.log dnsmasq -d -u root -p 53 --no-resolv --no-hosts --listen-address=203.0.113.9 \
+		--bind-interfaces --address=/example.test/192.0.2.7
+	until_true 5 ns_hears far 53
+	is "DNS by UDP" "$(within desk dig +short +time=2 @203.0.113.9 example.test)" 192.0.2.7
+	is "DNS by TCP" "$(within desk dig +short +tcp +time=2 @203.0.113.9 example.test)" 192.0.2.7
+	is "DNS from another host at once" "$(within web dig +short +time=2 @203.0.113.9 example.test)" 192.0.2.7
+else
+	skip "DNS" "$MISSING is not installed"
+fi
+
+# --- ICMP errors ----------------------------------------------------------------
+
+cat >"$T/unreachable.py" <<'X'
+import errno, socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(3)
+s.connect((sys.argv[1], int(sys.argv[2])))
+s.send(b"x")
+try:
+    s.recv(10)
+except OSError as e:
+    print(errno.errorcode.get(e.errno, "silence"))
+X
+is "a closed port far away is told to who asked" "$(within desk python3 "$T/unreachable.py" 203.0.113.9 9)" ECONNREFUSED
+within wan ip link set br0 mtu 1300
+big=$(within desk ping -c 2 -i 0.2 -W 2 -M do -s 1400 203.0.113.9 2>&1)
+has "a path that is narrower is said, with its size" "$big" '(Frag needed|[Mm]essage too long).*1300'
+ok "what fits passes" within desk ping -c 2 -i 0.2 -W 2 -M do -s 1200 203.0.113.9
+within wan ip link set br0 mtu 1500
+within desk ip route flush cache
+ok "packets in fragments pass" within desk ping -c 2 -i 0.2 -W 2 -s 4000 203.0.113.9
+
+# --- IPv6: routed, with a guard in front ------------------------------------------
+
+is "IPv6 outward" "$(gets desk 'http://[2001:db8:f::9]/')" "far"
+has "as itself: not translated" "$(tail -n 1 "$T/nginx-far-80.access")" '^2001:db8:a::7 '
+ok "IPv6 ping" within desk ping -6 -c 1 -W 2 2001:db8:f::9
+is "IPv6 inward is closed" "$(gets far 'http://[2001:db8:a::2]/' --max-time 2 | grep -c curl)" 1
+ok "an opening is made" ask forward add tcp http to 2001:db8:a::2
+is "IPv6 inward where it was opened" "$(gets far 'http://[2001:db8:a::2]/')" "web A"
+has "as itself there" "$(tail -n 1 "$T/nginx-web-80.access")" '^2001:db8:f::9 '
+is "and only there" "$(gets far 'http://[2001:db8:a::3]/' --max-time 2 | grep -c curl)" 1
+
+# --- large transfers, both ways ---------------------------------------------------
+
+if has_tools iperf3; then
+	within_bg far iperf.log iperf3 -s
+	until_true 5 ns_listens far 5201
+	ok "iperf3 outward" within desk iperf3 -c 203.0.113.9 -t 1
+	ok "iperf3 inward" within desk iperf3 -c 203.0.113.9 -t 1 -R
+	ok "iperf3 by UDP" within desk iperf3 -c 203.0.113.9 -t 1 -u -b 50M
+else
+	skip "iperf3" "it is not installed"
+fi
+
+# --- FTP, passive ------------------------------------------------------------------
+
+if has_tools vsftpd curl; then
+	mkdir -p "$T/ftp/empty"
+	head -c 100000 /dev/urandom >"$T/ftp/file"
+	chmod 755 "$T/ftp"
+	cat >"$T/vsftpd.conf" <<X
+listen=YES
+anonymous_enable=YES
+no_anon_password=YES
+anon_root=$T/ftp
+secure_chroot_dir=$T/ftp/empty
+run_as_launching_user=YES
+seccomp_sandbox=NO
+background=NO
+X
+	within_bg far ftp.log vsftpd "$T/vsftpd.conf"
+	until_true 5 ns_listens far 21
+	within desk curl -s --max-time 10 ftp://203.0.113.9/file -o "$T/got"
+	ok "FTP in passive mode" cmp "$T/ftp/file" "$T/got"
+else
+	skip "FTP" "$MISSING is not installed"
+fi
+
+# --- what is seen -------------------------------------------------------------------
+
+has "ss shows mappings" "$(ask ss -aHn --in gateway)" 'mapping'
+has "nat list mappings" "$(ask nat list mappings)" '^udp .*10\.0\.0\.7:.* 198\.51\.100\.1:'
+has "nat list sessions" "$(ask nat list sessions)" '^tcp +forward .*203\.0\.113\.9:'
+has "ps names it" "$(ask ps)" '^gateway '
+has "forward list" "$(ask forward list)" '^line [0-9]+ +[1-9][0-9]* - +forward tcp 80 to 10\.0\.0\.2'
+ok "it stops" gateway_down
+is "with 0" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
+finish

@@ -1,0 +1,210 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A gateway that is changed while it runs: all or nothing, flows untouched, there again after a
+# restart; and what it says of files that are wrong.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/libgateway.bash"
+gateway_world
+
+config() {
+	gateway_links
+	echo "forward tcp http to 10.0.0.2"
+	cat
+}
+config >"$T/gateway.conf" </dev/null
+gateway_up || { ok "the gateway runs" false; finish; }
+serves web 80 "web A"
+serves web 8080 "second"
+serves mail 25 "mail B"
+serves dmz 7000 "dmz"
+OUT=198.51.100.1
+URL=http://$OUT
+
+# An established connection through all of this: what is said comes back in capitals.
+cat >"$T/capitals.py" <<'X'
+import socket
+l = socket.socket()
+l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+l.bind(("0.0.0.0", 9000))
+l.listen(9)
+while True:
+    c, _ = l.accept()
+    while True:
+        data = c.recv(100)
+        if not data:
+            break
+        c.sendall(data.upper())
+    c.close()
+X
+cat >"$T/talk.py" <<'X'
+import socket, sys
+s = socket.create_connection((sys.argv[1], 9000), 5)
+print("up", flush=True)
+for line in sys.stdin:
+    s.sendall(line.encode())
+    print(s.recv(100).decode().strip(), flush=True)
+X
+within_bg mail capitals.log python3 "$T/capitals.py"
+until_true 5 ns_listens mail 9000
+
+# --- add, rm ------------------------------------------------------------------------
+
+is "before: closed" "$(gets far $URL:9000/ --max-time 2 | grep -c curl)" 1
+is "forward add: nothing said where it works" "$(ask forward add tcp 9000 to 10.0.0.3 named talk 2>&1)" ""
+trap '' PIPE
+mkfifo "$T/say"
+within_bg far talk.log sh -c "exec python3 '$T/talk.py' $OUT <'$T/say'"
+exec 7<>"$T/say"
+ok "the connection is there" until_true 5 grep -q up "$T/talk.log"
+says() { # TEXT: it is answered by that connection
+	echo "$1" >&7
+	until_true 5 grep -q "$(printf '%s' "$1" | tr a-z A-Z)" "$T/talk.log"
+}
+ok "and answers" says one
+has "list shows where each is from" "$(ask forward list)" '^live .*forward tcp 9000 to 10\.0\.0\.3 named talk'
+is "forward rm, by name" "$(ask forward rm talk 2>&1)" ""
+is "then it is closed" "$(gets far $URL:9000/ --max-time 2 | grep -c curl)" 1
+ok "the connection by it goes on" says two
+is "forward rm twice" "$(ask forward rm tcp 9000 2>&1; echo $?)" "minato: nothing stands as 'forward tcp 9000'
+1"
+said=$(ask forward rm tcp http 2>&1)
+is "what the file says is taken out there" $? 1
+has "which is said, with the line" "$said" "line [0-9]+ of .*gateway\.conf.*minato gateway reload"
+
+# --- wrong words ----------------------------------------------------------------------
+
+said=$(ask forward add tcp 9001 tp 10.0.0.3 2>&1)
+is "a wrong statement" $? 2
+has "has a caret under the word" "$said" '^ +\^~'
+said=$(ask forward add tcp 80 to 10.0.0.3 2>&1)
+is "a port that is forwarded already" $? 1
+is "still leads where it did" "$(gets far $URL/)" "web A"
+said=$(ask forward add nowhere tcp 9001 to 10.0.0.3 2>&1)
+is "no such gateway" $? 2
+
+# --- many at once -----------------------------------------------------------------------
+
+for i in $(seq 9100 9109); do ask forward add tcp "$i" to 10.0.0.2:8080 & done
+wait $(jobs -p | tail -n 10)
+is "ten commands at once" "$(ask forward list | grep -c 'tcp 91.. to 10.0.0.2:8080')" 10
+is "each of them works" "$(for i in $(seq 9100 9109); do gets far $URL:$i/; done)" \
+	"$(printf 'second%.0s' 1 2 3 4 5 6 7 8 9 10)"
+for i in $(seq 9100 9109); do ask forward rm tcp "$i"; done
+
+# --- terms ---------------------------------------------------------------------------------
+
+ask forward add tcp 9200 to 10.0.0.2:8080 for 3s
+is "for 3 s: it stands" "$(gets far $URL:9200/)" "second"
+has "until when is listed" "$(ask forward list)" '^live +[0-9]+ 20[0-9-]+ [0-9:]+ .*tcp 9200'
+gone() { ! ask forward list | grep -q "tcp $1 "; }
+ok "and ends by itself" until_true 6 gone 9200
+is "then it is closed" "$(gets far $URL:9200/ --max-time 2 | grep -c curl)" 1
+is "a time that is over" "$(ask forward add tcp 9201 to 10.0.0.2 until 2020-01-01 10:00 2>&1 | grep -c 'over already')" 1
+
+# --- dmz and nat -----------------------------------------------------------------------------
+
+is "no dmz at first" "$(ask dmz)" "no dmz"
+ask dmz 10.0.0.9
+is "dmz" "$(gets far $URL:7000/)" "dmz"
+has "is shown" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
+ask dmz off
+is "dmz off" "$(gets far $URL:7000/ --max-time 2 | grep -c curl)" 1
+ask dmz 10.0.0.9
+has "nat show" "$(ask nat show)" '^nat udp filtering endpoint-independent$'
+ask nat set filtering address
+has "nat set: it is so, and marked" "$(ask nat show)" '^nat udp filtering address-dependent   \*$'
+is "nat set: below what the RFC says" "$(ask nat set timeout udp 1s 2>&1 | grep -c .)" 3
+
+# --- reload -------------------------------------------------------------------------------------
+
+config <<<"forward tcp 8080 to 10.0.0.2" >"$T/gateway.conf"
+is "reload: nothing said where it works" "$(ask gateway reload 2>&1)" ""
+is "reload: what is new" "$(gets far $URL:8080/)" "second"
+ok "reload: the connection goes on" says three
+config <<<"forward tcp 808o to 10.0.0.2" >"$T/gateway.conf"
+said=$(ask gateway reload 2>&1)
+is "reload: a broken file" $? 1
+has "is told with line and column" "$said" 'gateway\.conf:5:13: '
+has "and a caret" "$said" '^ +\^~~~'
+has "in the log too" "$(cat "$T/gateway.log")" 'gateway\.conf:5:13: '
+is "reload: what was stands" "$(gets far $URL:8080/)" "second"
+config >"$T/gateway.conf" </dev/null
+kill -HUP "$KEEPER"
+ok "SIGHUP: what is gone is gone" until_true 5 gone 8080
+ok "SIGHUP: the connection goes on" says four
+has "what was said while it ran stands" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
+sed "s/198.51.100.1\/24/198.51.100.2\/24/" "$T/gateway.conf" >"$T/new.conf"
+cp "$T/new.conf" "$T/gateway.conf"
+ask gateway reload
+is "another outside address: forwards are there" "$(gets far http://198.51.100.2/)" "web A"
+is "and no more at the old one" "$(gets far $URL/ --max-time 2 | grep -c curl)" 1
+exec 7>&-
+config >"$T/gateway.conf" </dev/null
+ask gateway reload
+is "and back" "$(gets far $URL/)" "web A"
+
+# --- a restart ------------------------------------------------------------------------------------
+
+ask forward add tcp 9300 to 10.0.0.2:8080
+ask forward add tcp 9301 to 10.0.0.2:8080 for 2s
+ask forward add tcp 9302 to 10.0.0.2:8080 for 1h
+kill -9 "$KEEPER"
+wait "$KEEPER" 2>/dev/null
+sleep 2
+gateway_up
+is "after kill -9 of the keeper: what was added" "$(gets far $URL:9300/)" "second"
+is "the dmz" "$(gets far $URL:7000/)" "dmz"
+has "the settings of nat" "$(ask nat show)" '^nat udp filtering address-dependent   \*$'
+has "terms go on" "$(ask forward list)" '20[0-9-]+ [0-9:]+ .*tcp 9302'
+ok "and are over when they are over" gone 9301
+gateway_down
+wait "$KEEPER" 2>/dev/null
+gateway_up
+is "after a stop too" "$(gets far $URL:9300/)" "second"
+config <<<"forward tcp 9300 to 10.0.0.9:7000" >"$T/gateway.conf"
+gateway_down
+gateway_up
+is "the file goes before what was said" "$(gets far $URL:9300/)" "dmz"
+has "which is told" "$(cat "$T/gateway.log")" "forward tcp 9300 .* is dropped"
+gateway_down
+config >"$T/gateway.conf" </dev/null
+
+# --- the state file ------------------------------------------------------------------------------
+
+echo "this is no database, whatever it is called, and no header of one" >"$T/gateway.state"
+rm -f "$T"/gateway.state-*
+gateway_up
+is "a broken state file: the gateway starts" "$(gets far $URL/)" "web A"
+has "says so" "$(cat "$T/gateway.log")" 'it is kept as .*broken-'
+is "and keeps it" "$(cat "$T"/gateway.state.broken-*[0-9])" "this is no database, whatever it is called, and no header of one"
+ask forward add tcp 9400 to 10.0.0.2:8080
+is "and goes on with a new one" "$(gets far $URL:9400/)" "second"
+gateway_down
+
+mkdir "$T/small"
+mount -t tmpfs -o size=128k none "$T/small"
+sed -i "s|^state .*|state $T/small/state|" "$T/gateway.conf"
+gateway_up
+ask forward add tcp 9500 to 10.0.0.2:8080
+dd if=/dev/zero of="$T/small/fill" bs=4k 2>/dev/null
+refused=
+for i in $(seq 9501 9560); do
+	said=$(ask forward add tcp "$i" to 10.0.0.2:8080 2>&1) || { refused=$i; break; }
+done
+ok "a full disk: the change is refused" test -n "$refused"
+has "and why" "$said" 'disk is full.*nothing was changed'
+is "it was undone" "$(gets far $URL:$refused/ --max-time 2 | grep -c curl)" 1
+is "what was there before stands" "$(gets far $URL:9500/)" "second"
+ask forward add --volatile tcp "$refused" to 10.0.0.2:8080
+is "--volatile: changed all the same" "$(gets far $URL:$refused/)" "second"
+rm "$T/small/fill"
+ask forward add tcp 9599 to 10.0.0.2:8080
+is "with room again it is as before" "$(gets far $URL:9599/)" "second"
+gateway_down
+gateway_up
+is "what was written is there" "$(gets far $URL:9500/)$(gets far $URL:9599/)" "secondsecond"
+is "what was not is not" "$(gets far $URL:$refused/ --max-time 2 | grep -c curl)" 1
+gateway_down
+umount "$T/small"
+is "no report of a sanitizer" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
+finish
