@@ -99,6 +99,8 @@ static inline void gate_with(struct gate *g, const struct minato_config *c)
 		{ "10.0.2.2", "fd02::2", "10.0.2.254" },
 	};
 
+	struct minato_addr pool;
+
 	memset(g, 0, sizeof(*g));
 	g->now.ns = 10 * SECOND;
 	g->h = host_new(c, g->now);
@@ -111,6 +113,8 @@ static inline void gate_with(struct gate *g, const struct minato_config *c)
 	gate_address(g, 2, "fd02::1", 64);
 	gate_route(g, "0.0.0.0", 0, "198.51.100.254", 1);
 	gate_route(g, "::", 0, "2001:db8:1::fe", 1);
+	pool = addr("198.51.100.1");
+	assert_int_equal(minato_pool_add(g->m, 1, &pool, 0, 0), 0);
 	for (uint32_t i = 0; i < 3; i++)
 		for (uint32_t j = 0; known[i][j] != NULL; j++)
 			gate_neighbour(g, i, known[i][j]);

@@ -134,8 +134,8 @@ static void sources_are_where_they_are(void **state)
 	refused("fe80::2", "fd02::2", 0, "drop_not_ours");
 	refused("fd00::2", "fe80::77", 0, "drop_not_ours");
 	/* From outside nobody sees what we have inside. */
-	refused("203.0.113.5", "10.0.0.1", 1, "drop_nat");
-	refused("203.0.113.5", "10.0.0.2", 1, "drop_nat");
+	refused("203.0.113.5", "10.0.0.1", 1, "drop_not_ours");
+	refused("203.0.113.5", "10.0.0.2", 1, "drop_not_ours");
 	gate_end(&g);
 }
 
