@@ -274,8 +274,29 @@ static bool compare_same_place(const struct key *a, const struct key *b, struct 
 	return true;
 }
 
-/* One names an address, and goes before the other there. */
-static bool compare_places(const struct key *a, const struct key *b, struct conf_report *report)
+/* How many IPv4 addresses there are outside; 2 stands for any more. */
+static unsigned outside_count(const struct conf *conf)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < conf->count && count < 2; i++) {
+		const struct conf_statement *s = &conf->list[i];
+
+		if (s->kind == CONF_KIND_POOL)
+			count += s->pool.addresses.length == 128 ? 1 : 2;
+		for (uint32_t k = 0;
+		     s->kind == CONF_KIND_LINK && s->link.outside && k < s->link.address_count; k++)
+			count += minato_addr_is4(&s->link.address[k].addr);
+	}
+	return count;
+}
+
+/*
+ * One names an address, and goes before the other there, be its range however wide. That is meant
+ * where both have the same ports and there are other addresses.
+ */
+static bool compare_places(const struct key *a, const struct key *b, unsigned addresses,
+			   struct conf_report *report)
 {
 	const struct key *named = minato_addr_is_any(&a->on) ? b : a;
 	const struct key *any = named == a ? b : a;
@@ -285,6 +306,8 @@ static bool compare_places(const struct key *a, const struct key *b, struct conf
 		return false;
 	if (!holds_run(&named->run, &any->run) || !holds_source(&named->source, &any->source))
 		return false;
+	if (holds_run(&any->run, &named->run) && addresses > 1)
+		return false;
 	minato_addr_format(&named->on, text, sizeof(text));
 	judge_say(report, CONF_WARNING, any->s, CONF_PART_SUBJECT, named->s->line,
 		  "at %s this can never match: the other line is for that address", text);
@@ -292,7 +315,8 @@ static bool compare_places(const struct key *a, const struct key *b, struct conf
 }
 
 /* True: it was reported. */
-static bool compare(const struct key *a, const struct key *b, struct conf_report *report)
+static bool compare(const struct key *a, const struct key *b, unsigned addresses,
+		    struct conf_report *report)
 {
 	bool apart = !holds_source(&a->source, &b->source) && !holds_source(&b->source, &a->source);
 
@@ -300,12 +324,13 @@ static bool compare(const struct key *a, const struct key *b, struct conf_report
 		return false;
 	if (minato_addr_equal(&a->on, &b->on))
 		return compare_same_place(a, b, report);
-	return compare_places(a, b, report);
+	return compare_places(a, b, addresses, report);
 }
 
 static void sweep(const struct key *keys, size_t count, bool *told, const struct conf *conf,
 		  struct conf_report *report)
 {
+	unsigned addresses = outside_count(conf);
 	uint32_t pairs = 0;
 
 	for (size_t i = 0; i < count; i++) {
@@ -319,7 +344,8 @@ static void sweep(const struct key *keys, size_t count, bool *told, const struct
 				return;
 			/* A statement is told of once, or a range would be for each port. */
 			if (!told[one > two ? one : two])
-				told[one > two ? one : two] = compare(&keys[i], &keys[k], report);
+				told[one > two ? one : two] =
+					compare(&keys[i], &keys[k], addresses, report);
 		}
 	}
 }

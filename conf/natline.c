@@ -4,8 +4,11 @@
 
 #include <errno.h>
 
+/* As the engine has them. */
 #define SPAN_MAX (30u * 86400u)
+#define REST_MAX (7u * 86400u)
 #define COUNT_MAX 100000000u
+#define RESTS_MAX (1u << 24)
 
 const char *const natline_filters[3] = {
 	"endpoint-independent",
@@ -81,12 +84,13 @@ static uint32_t least(enum conf_nat_key key)
 static int read_timer(struct reader *r, struct conf_nat *nat)
 {
 	bool can_be_off = nat->key == CONF_NAT_UDP_SHORT_TIMEOUT ||
-			  nat->key == CONF_NAT_REST_TIMEOUT;
+			  nat->key == CONF_NAT_REST_TIMEOUT || nat->key == CONF_NAT_SYN_TIMEOUT;
 
 	nat->value = 0;
 	if (can_be_off && reader_takes(r, "off"))
 		return 0;
-	return value_span(r, least(nat->key), SPAN_MAX, &nat->value);
+	return value_span(r, least(nat->key),
+			  nat->key == CONF_NAT_REST_TIMEOUT ? REST_MAX : SPAN_MAX, &nat->value);
 }
 
 static int read_value(struct reader *r, struct conf_nat *nat)
@@ -128,5 +132,8 @@ int natline_read(struct reader *r, struct conf_statement *out)
 		return key;
 	nat->key = (enum conf_nat_key)key;
 	reader_mark(r, out, CONF_PART_SUBJECT, first);
+	/* Ports at rest are kept in memory. */
+	if (nat->key == CONF_NAT_RESTS_MAX && (nat->value == 0 || nat->value > RESTS_MAX))
+		return reader_fail(r, r->word[first + 2], "at most %u ports can rest", RESTS_MAX);
 	return read_value(r, nat) < 0 ? -EINVAL : 0;
 }

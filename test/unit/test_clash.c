@@ -105,6 +105,15 @@ static void places(void **state)
 		  CONF_WARNING, LINKS_LINES + 1, "tcp 80", "at 198.51.100.1 this can never match");
 	assert_int_equal(report.fault[0].other, LATER);
 	fine("forward tcp 1-100 to 10.0.0.2", "forward tcp 80 on 198.51.100.1 to 10.0.0.3");
+	/* For one of several addresses the same ports may well lead elsewhere. */
+	one_fault(LINKS "forward tcp 80 to 10.0.0.2\nforward tcp 80 on 198.51.100.1 to 10.0.0.3\n",
+		  CONF_WARNING, LINKS_LINES + 1, "tcp 80", "at 198.51.100.1 this can never match");
+	no_fault(LINKS "pool 198.51.100.9\n"
+		       "forward tcp 80 to 10.0.0.2\nforward tcp 80 on 198.51.100.1 to 10.0.0.3\n");
+	one_fault(LINKS
+		  "pool 198.51.100.9\n"
+		  "forward tcp 80 to 10.0.0.2\nforward tcp 80-81 on 198.51.100.1 to 10.0.0.3\n",
+		  CONF_WARNING, LATER, "tcp 80", "at 198.51.100.1 this can never match");
 	no_fault("inside eth1 10.0.0.1/24, 2001:db8::1/64\noutside eth0 198.51.100.1/24\n"
 		 "forward tcp 80 to 10.0.0.2\nforward tcp 80 to 2001:db8::2\n"
 		 "forward tcp 80 to 2001:db8::3\n");

@@ -59,6 +59,8 @@ static void timers(void **state)
 	canonical("nat timeout tcp-established 7440s", "nat timeout tcp-established 2h4m");
 	same_form("nat timeout udp-short off");
 	same_form("nat timeout rest off");
+	same_form("nat timeout unsolicited-syn off");
+	refused("nat timeout rest 8d", "8d", "from 1 to 604800");
 	refused("nat timeout udp 119s", "119s", "from 120 to 2592000 seconds");
 	refused("nat timeout tcp-established 2h", "2h", "from 7440");
 	refused("nat timeout tcp-opening 239s", "239s", "from 240");
@@ -78,6 +80,10 @@ static void bounds(void **state)
 	same_form("nat at most 200 new ports at once per host");
 	canonical("nat at most unlimited tcp ports per host",
 		  "nat at most unlimited tcp ports per host");
+	refused("nat at most unlimited resting ports", "unlimited",
+		"at most 16777216 ports can rest");
+	refused("nat at most 16777217 resting ports", "16777217",
+		"at most 16777216 ports can rest");
 	refused("nat at most 0 udp ports per host", "0", "from 1");
 	refused("nat at most 10 udp ports per guest", "guest", "expected host");
 	refused("nat at most 10 new ports per hour", "hour", "expected second");

@@ -2,6 +2,8 @@
 /* The test lines of a file: what becomes of their packets, and what is said where it is not met. */
 #include "conf_fixture.h"
 
+#include "conf/reader.h"
+
 #define HOST "inside tap lan0 10.0.0.1/24\noutside host\n"
 
 static struct conf_verdict verdicts[64];
@@ -81,6 +83,178 @@ static void lists(void **state)
 	    "reaches 10.0.0.2:443 or 10.0.0.3:8443 by line 3");
 }
 
+static void forwarded(void **state)
+{
+	(void)state;
+	met(LINKS "forward tcp 80 to 10.0.0.2\n" FROM "80 reaches 10.0.0.2:80\n");
+	met(LINKS "forward tcp 80 to 10.0.0.2:8080\n" FROM "80 reaches 10.0.0.2:8080\n");
+	met(LINKS "forward tcp 5000-5999 to 10.0.0.2:6000\n" FROM "5321 reaches 10.0.0.2:6321\n");
+	met(LINKS "forward tcp 5000-5999 all to 10.0.0.2:6000\n" FROM
+		  "5321 reaches 10.0.0.2:6000\n");
+	met(LINKS "forward tcp 5000-5999 all to 10.0.0.2:65000\n" FROM
+		  "5999 reaches 10.0.0.2:65000\n");
+	met(LINKS "forward tcp 80, 443 to 10.0.0.2\n" FROM "443 reaches 10.0.0.2:443\n");
+	met(LINKS "forward tcp,udp 80 to 10.0.0.2\n"
+		  "test udp from 203.0.113.9:1 to 198.51.100.1:80 reaches 10.0.0.2:80\n");
+	got(LINKS "forward udp 80 to 10.0.0.2\n" FROM "80 reaches 10.0.0.2:80\n", "is closed");
+	got(LINKS "forward tcp 80 to 10.0.0.2\n" FROM "80 is dropped\n",
+	    "reaches 10.0.0.2:80 by line 3");
+	met(LINKS "forward tcp 80 to 10.0.0.2 from 203.0.113.0/24\n" FROM
+		  "80 reaches 10.0.0.2:80\n");
+	met(LINKS "forward tcp 80 to 10.0.0.2 from 203.0.114.0/24\n" FROM "80 is closed\n");
+	met(LINKS "route 10.1.0.0/16 via 10.0.0.5\nforward tcp 80 to 10.1.0.7\n" FROM
+		  "80 reaches 10.1.0.7:80\n");
+}
+
+static void precedence(void **state)
+{
+	(void)state;
+	met(LINKS "forward tcp 1-100 to 10.0.0.2\nforward tcp 80 to 10.0.0.3\n" FROM
+		  "80 reaches 10.0.0.3:80\n");
+	met(LINKS "forward tcp 1-100 to 10.0.0.2\nforward tcp 80 to 10.0.0.3\n" FROM
+		  "81 reaches 10.0.0.2:81\n");
+	met(LINKS "pool 198.51.100.2\nforward tcp 80 to 10.0.0.2\n"
+		  "forward tcp 80 on 198.51.100.2 to 10.0.0.3\n"
+		  "test tcp from 203.0.113.9 to 198.51.100.2:80 reaches 10.0.0.3:80\n");
+	met(LINKS
+	    "forward tcp 80 to 10.0.0.2\nforward tcp 80 to 10.0.0.3 from 203.0.113.0/24\n" FROM
+	    "80 reaches 10.0.0.3:80\n");
+}
+
+static void balanced(void **state)
+{
+#define SHARED LINKS "forward tcp 443 to 10.0.0.2, 10.0.0.3:8443 weight 5, 10.0.0.4 drain sticky\n"
+	(void)state;
+	met(SHARED FROM "443 reaches 10.0.0.2:443 or 10.0.0.3:8443\n");
+	got(SHARED FROM "443 reaches 10.0.0.3:8443\n",
+	    "reaches 10.0.0.2:443 or 10.0.0.3:8443 by line 3");
+	met(LINKS "forward tcp 443 to 10.0.0.2 check every 5s\n" FROM "443 reaches 10.0.0.2:443\n");
+}
+
+static void the_rest(void **state)
+{
+	(void)state;
+	met(LINKS "dmz 10.0.0.9\n" FROM "1234 reaches 10.0.0.9:1234\n");
+	got(LINKS "dmz 10.0.0.9\n" FROM "1234 is closed\n", "reaches 10.0.0.9:1234 by line 3");
+	met(LINKS "dmz 10.0.0.9\nforward tcp 80 to 10.0.0.2\n" FROM "80 reaches 10.0.0.2:80\n");
+	met(LINKS "dmz 10.0.0.9 except tcp ssh\n" FROM "22 is closed\n");
+	met(LINKS "dmz 10.0.0.9 except tcp ssh\n" FROM "23 reaches 10.0.0.9:23\n");
+	met(LINKS "dmz 10.0.0.9 except tcp ssh\n"
+		  "test udp from 203.0.113.9 to 198.51.100.1:22 reaches 10.0.0.9:22\n");
+	met(LINKS "dmz 10.0.0.9 from 192.0.2.0/24\n" FROM "80 is closed\n");
+}
+
+static void ending_here(void **state)
+{
+	(void)state;
+	met(LINKS "forward tcp 9 to unix:/run/app\n" FROM "9 reaches unix:/run/app\n");
+	met(LINKS "forward tcp 9 to 10.0.0.2:90 proxy v2\n" FROM "9 reaches 10.0.0.2:90\n");
+	met(LINKS "forward tcp 9 to 10.0.0.2, 10.0.0.3:90 proxy v1\n" FROM
+		  "9 reaches 10.0.0.2:9 or 10.0.0.3:90\n");
+}
+
+#define OUT "test udp from inside 10.0.0.7:5000 to 203.0.113.9:53 "
+
+static void outward(void **state)
+{
+	(void)state;
+	met(LINKS OUT "leaves from 198.51.100.1\n");
+	run(LINKS OUT "leaves from 198.51.100.2\n");
+	assert_false(verdicts[0].met);
+	assert_non_null(strstr(verdicts[0].got, "leaves from 198.51.100.1:"));
+	met(LINKS "pool 198.51.100.32/31\n" OUT "leaves from 198.51.100.32 or 198.51.100.33\n");
+	met(LINKS "pool 198.51.100.32 ports 7000\n" OUT "leaves from 198.51.100.32:7000\n");
+	met(LINKS "never translate 203.0.113.0/24\n" OUT "leaves from 10.0.0.7:5000\n");
+	met(LINKS "never translate 203.0.114.0/24\n" OUT "leaves from 198.51.100.1\n");
+}
+
+static void hairpin(void **state)
+{
+#define BACK "test tcp from inside 10.0.0.7 to 198.51.100.1:80 "
+	(void)state;
+	met(LINKS "forward tcp 80 to 10.0.0.2\n" BACK "reaches 10.0.0.2:80\n");
+	run(LINKS "nat hairpin off\nforward tcp 80 to 10.0.0.2\n" BACK "reaches 10.0.0.2:80\n");
+	assert_false(verdicts[0].met);
+}
+
+static void two_insides(void **state)
+{
+#define TWO LINKS "inside eth2 10.2.0.1/24\n"
+	(void)state;
+	met(TWO "forward tcp 80 to 10.2.0.2\n" FROM "80 reaches 10.2.0.2:80\n");
+	met(TWO "test tcp from inside 10.2.0.7 to 203.0.113.9:80 leaves from 198.51.100.1\n");
+	met(TWO "never translate 203.0.113.0/24\n"
+		"test tcp from inside 10.2.0.7:9 to 203.0.113.9:80 leaves from 10.2.0.7:9\n");
+}
+
+static void ipv6(void **state)
+{
+#define SIX                                                                                        \
+	"inside eth1 10.0.0.1/24, 2001:db8:1::1/64\n"                                              \
+	"outside eth0 198.51.100.1/24, 2001:db8:2::1/64 via 198.51.100.254, 2001:db8:2::fe\n"
+#define FROM6 "test tcp from 2001:db8:9::9 to [2001:db8:1::2]:80 "
+	(void)state;
+	met(SIX "forward tcp 80 to 2001:db8:1::2\n" FROM6 "reaches [2001:db8:1::2]:80\n");
+	met(SIX "forward tcp 80 to 2001:db8:1::2 from 2001:db8:9::/48\n" FROM6
+		"reaches [2001:db8:1::2]:80\n");
+	run(SIX "forward tcp 81 to 2001:db8:1::2\n" FROM6 "reaches [2001:db8:1::2]:80\n");
+	assert_false(verdicts[0].met);
+	met(SIX
+	    "test udp from inside 2001:db8:1::7 to [2001:db8:9::9]:53 leaves from 2001:db8:1::7\n");
+}
+
+/* What one test began is over before the next. */
+static void apart(void **state)
+{
+	char text[4096];
+	size_t used = (size_t)snprintf(text, sizeof(text),
+				       LINKS "forward tcp 80 to 10.0.0.2 at most 1 connections\n");
+
+	(void)state;
+	for (int i = 0; i < 20; i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+					 FROM "80 reaches 10.0.0.2:80\n" OUT
+					      "leaves from 198.51.100.1\n");
+	run(text);
+	assert_int_equal(verdict_count, 40);
+	for (size_t i = 0; i < verdict_count; i++)
+		assert_true(verdicts[i].met);
+}
+
+/* Whatever setting the language has, the engine takes, at both ends of its range. */
+static void settings(void **state)
+{
+	static const char *const values[] = {
+		"on",	     "off", "1",   "5",	       "100000000", "16777216",
+		"unlimited", "1s",  "6s",  "60s",      "120s",	    "240s",
+		"7440s",     "7d",  "30d", "endpoint", "address",   "address-and-port",
+	};
+	unsigned tried = 0;
+
+	(void)state;
+	for (int key = 0; key < CONF_NAT_KEY_COUNT; key++) {
+		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+			const char *words = natline_words((enum conf_nat_key)key);
+			bool counts = natline_value((enum conf_nat_key)key) == CONF_NAT_COUNT;
+			struct conf_statement s;
+			char text[512];
+
+			snprintf(text, sizeof(text), "nat %s %s", counts ? "at most" : words,
+				 values[i]);
+			if (counts)
+				snprintf(text + strlen(text), sizeof(text) - strlen(text), " %s",
+					 words);
+			if (conf_statement_read(&s, text, &report) != 0)
+				continue;
+			snprintf(text + strlen(text), sizeof(text) - strlen(text),
+				 "\n" LINKS FROM "80 is dropped\n");
+			run(text);
+			tried++;
+		}
+	}
+	assert_true(tried >= 3 * CONF_NAT_KEY_COUNT - 11);
+}
+
 static void several(void **state)
 {
 	(void)state;
@@ -97,9 +271,13 @@ static void several(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_tests),
-		cmocka_unit_test(over_the_host),
-		cmocka_unit_test(lists),
+		cmocka_unit_test(no_tests),    cmocka_unit_test(over_the_host),
+		cmocka_unit_test(lists),       cmocka_unit_test(forwarded),
+		cmocka_unit_test(precedence),  cmocka_unit_test(balanced),
+		cmocka_unit_test(the_rest),    cmocka_unit_test(ending_here),
+		cmocka_unit_test(outward),     cmocka_unit_test(hairpin),
+		cmocka_unit_test(two_insides), cmocka_unit_test(ipv6),
+		cmocka_unit_test(apart),       cmocka_unit_test(settings),
 		cmocka_unit_test(several),
 	};
 

@@ -19,7 +19,7 @@ static uint32_t span(const char *text)
 {
 	char line[64];
 
-	snprintf(line, sizeof(line), "nat timeout rest %s", text);
+	snprintf(line, sizeof(line), "nat timeout udp-short %s", text);
 	return said(line).nat.value;
 }
 
@@ -32,13 +32,14 @@ static void spans(void **state)
 	assert_int_equal(span("1d"), 86400);
 	assert_int_equal(span("1d2h3m4s"), 93784);
 	assert_int_equal(span("30d"), 30 * 86400);
-	refused("nat timeout rest 31d", "31d", "from 1 to 2592000 seconds");
-	refused("nat timeout rest 9999999999d9999999999d", "9999999999d9999999999d", "seconds");
-	refused("nat timeout rest 90", "90", "s, m, h or d");
-	refused("nat timeout rest m", "m", "s, m, h or d");
-	refused("nat timeout rest 5x", "5x", "s, m, h or d");
-	refused("nat timeout rest 5m3", "5m3", "s, m, h or d");
-	cut_short("nat timeout rest", "a time (90s, 5m, 2h, 1d) is missing");
+	refused("nat timeout udp-short 31d", "31d", "from 1 to 2592000 seconds");
+	refused("nat timeout udp-short 9999999999d9999999999d", "9999999999d9999999999d",
+		"seconds");
+	refused("nat timeout udp-short 90", "90", "s, m, h or d");
+	refused("nat timeout udp-short m", "m", "s, m, h or d");
+	refused("nat timeout udp-short 5x", "5x", "s, m, h or d");
+	refused("nat timeout udp-short 5m3", "5m3", "s, m, h or d");
+	cut_short("nat timeout udp-short", "a time (90s, 5m, 2h, 1d) is missing");
 }
 
 static struct conf_term term(const char *text)
