@@ -875,7 +875,9 @@ struct minato_wish {
 };
 /*
  * -EADDRNOTAVAIL when not one port is free, -ENFILE when leases_max are lent,
- * -ENOSPC when the table is full, -EINVAL.
+ * -ENOSPC when the table is full, -EINVAL. A TIME-WAIT that would yield to a
+ * connection of ours (RFC 6191) keeps its port from a lease, whose user's
+ * timestamps are of another clock.
  */
 int minato_port_take(struct minato *m, const struct minato_wish *wish,
 		     uint64_t *lease, uint16_t *port);

@@ -36,7 +36,8 @@ static void find_destination(struct port_search *s,
 	s->remote = choice->remote;
 	s->destination = destination_get(s->t, &key);
 	if (!choice->alone)
-		s->free = destination_view(s->t, s->destination, false);
+		s->free = destination_view(s->t, s->destination, false,
+					   s->strict);
 }
 
 static void start_search(struct port_search *s, struct port_table *t,
@@ -48,6 +49,7 @@ static void start_search(struct port_search *s, struct port_table *t,
 		.slot = port_slot(choice->proto),
 		.low = choice->low,
 		.high = choice->high,
+		.strict = choice->other_clock,
 		.own = { .scope = choice->scope, .proto = choice->proto },
 	};
 	s->space = port_space_index(choice->scope, s->slot);
@@ -74,7 +76,7 @@ bool choose_suitable(const struct port_search *s, uint16_t port)
 	if (s->free != NULL)
 		return bitmap_free(s->free, port);
 	return bitmap_free(&s->ledger->open, port) &&
-	       !destination_has(s->t, s->destination, port);
+	       !destination_has(s->t, s->destination, port, s->strict);
 }
 
 static uint16_t walk(const struct port_search *s)
@@ -122,7 +124,8 @@ static uint16_t draw_unseen(const struct port_search *s)
 static uint16_t choose_uniform(struct port_search *s)
 {
 	if (s->free == NULL)
-		s->free = destination_view(s->t, s->destination, true);
+		s->free =
+			destination_view(s->t, s->destination, true, s->strict);
 	return s->free != NULL ? draw(s, s->free) : draw_unseen(s);
 }
 
@@ -144,7 +147,7 @@ static bool suits_beside(const struct port_search *s, uint16_t port)
 	if (held(s, port) || crowd_mapped(s->t, &s->own, port))
 		return false;
 	if (s->shared)
-		return !destination_has(s->t, s->destination, port);
+		return !destination_has(s->t, s->destination, port, s->strict);
 	return !crowd_stands(s->t, &s->own, port);
 }
 

@@ -179,8 +179,7 @@ uint16_t destination_step(struct port_table *t, uint32_t index, uint16_t low,
 {
 	struct port_destination *d = destination_at(t, index);
 
-	if (d->low != low || d->high != high ||
-	    d->place == d->permutation.size)
+	if (d->low != low || d->high != high || d->place == d->permutation.size)
 		begin_walk(t, d, low, high);
 	return (uint16_t)(low + permute(&d->permutation, d->place++));
 }
@@ -189,7 +188,8 @@ uint16_t destination_step(struct port_table *t, uint32_t index, uint16_t low,
 
 /* Whether a tuple keeps the port from the destination. */
 static bool tuple_stands(const struct port_table *t,
-			 const struct destination_key *d, uint16_t port)
+			 const struct destination_key *d, uint16_t port,
+			 bool strict)
 {
 	static const uint8_t protos[PORT_PROTOS] = { MINATO_TCP, MINATO_UDP,
 						     MINATO_ICMP };
@@ -204,16 +204,17 @@ static bool tuple_stands(const struct port_table *t,
 	};
 	struct port_tuple_ref ref;
 
-	return port_tuple_find(t, &key, &ref, NULL) && !ref.yields;
+	return port_tuple_find(t, &key, &ref, NULL) && (strict || !ref.yields);
 }
 
-bool destination_has(const struct port_table *t, uint32_t index, uint16_t port)
+bool destination_has(const struct port_table *t, uint32_t index, uint16_t port,
+		     bool strict)
 {
 	const struct destination_key *key = &destination_at(t, index)->key;
 
 	return ledger_has_tuples(t, port_space_index(key->scope, key->slot),
 				 port) &&
-	       tuple_stands(t, key, port);
+	       tuple_stands(t, key, port, strict);
 }
 
 /* The next in the hand's turn, if it has been idle for long. */
@@ -247,16 +248,21 @@ static void fill_view(struct port_table *t, struct port_view *v, uint32_t index)
 	const struct destination_key *key = &destination_at(t, index)->key;
 	const uint32_t space = port_space_index(key->scope, key->slot);
 
-	v->free = ledger_synced(t, space)->open;
-	for (uint32_t port = 0; port < PORT_NUMBERS; port++) {
-		if (bitmap_free(&v->free, (uint16_t)port) &&
-		    destination_has(t, index, (uint16_t)port))
-			bitmap_take(&v->free, (uint16_t)port);
+	v->free[0] = ledger_synced(t, space)->open;
+	v->free[1] = v->free[0];
+	for (uint32_t i = 0; i < PORT_NUMBERS; i++) {
+		const uint16_t port = (uint16_t)i;
+		if (!bitmap_free(&v->free[1], port) ||
+		    !destination_has(t, index, port, true))
+			continue;
+		bitmap_take(&v->free[1], port);
+		if (destination_has(t, index, port, false))
+			bitmap_take(&v->free[0], port);
 	}
 }
 
 const struct bitmap *destination_view(struct port_table *t, uint32_t index,
-				      bool make)
+				      bool make, bool strict)
 {
 	struct port_destination *d = destination_at(t, index);
 	struct port_view *v;
@@ -272,7 +278,7 @@ const struct bitmap *destination_view(struct port_table *t, uint32_t index,
 	}
 	v = view_at(t, d->view - 1);
 	v->patience = VIEW_PATIENCE;
-	return &v->free;
+	return &v->free[strict];
 }
 
 /* --- keeping views true -------------------------------------------------- */
@@ -288,13 +294,15 @@ static void set_free(struct bitmap *b, uint16_t port, bool is_free)
 }
 
 void destination_note(struct port_table *t, const struct port_key *key,
-		      bool stands)
+		      bool stands, bool yields)
 {
 	const uint32_t space =
 		port_space_index(key->scope, port_slot(key->proto));
 	struct destination_key wanted;
 	struct port_destination *d;
+	struct port_view *v;
 	uint32_t index;
+	bool open;
 
 	if (t->view_count == 0)
 		return;
@@ -305,10 +313,10 @@ void destination_note(struct port_table *t, const struct port_key *key,
 	d = destination_at(t, index);
 	if (d->view == 0)
 		return;
-	set_free(&view_at(t, d->view - 1)->free, key->local_port,
-		 !stands &&
-			 bitmap_free(&ledger_at(t, space)->open,
-				     key->local_port));
+	v = view_at(t, d->view - 1);
+	open = bitmap_free(&ledger_at(t, space)->open, key->local_port);
+	set_free(&v->free[0], key->local_port, open && (!stands || yields));
+	set_free(&v->free[1], key->local_port, open && !stands);
 }
 
 /* The view if it is in use, of this space. */
@@ -328,8 +336,10 @@ void destination_shut(struct port_table *t, uint32_t space, uint16_t port)
 {
 	for (uint32_t i = 0; i < PORT_VIEWS && t->view_count > 0; i++) {
 		struct port_view *v = view_in(t, i, space);
-		if (v != NULL)
-			set_free(&v->free, port, false);
+		if (v == NULL)
+			continue;
+		set_free(&v->free[0], port, false);
+		set_free(&v->free[1], port, false);
 	}
 }
 
@@ -337,9 +347,10 @@ void destination_reopen(struct port_table *t, uint32_t space, uint16_t port)
 {
 	for (uint32_t i = 0; i < PORT_VIEWS && t->view_count > 0; i++) {
 		struct port_view *v = view_in(t, i, space);
-		if (v != NULL)
-			set_free(&v->free, port,
-				 !destination_has(t, v->destination - 1, port));
+		for (uint32_t strict = 0; strict < 2 && v != NULL; strict++)
+			set_free(&v->free[strict], port,
+				 !destination_has(t, v->destination - 1, port,
+						  strict != 0));
 	}
 }
 

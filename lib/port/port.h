@@ -261,6 +261,9 @@ struct port_choice {
 	uint16_t low, high;		      /* 0, 0: 1024..65535 */
 	/* A claim will stand on it: not even shared with other destinations. */
 	bool alone;
+	/* Its segments will bear another clock, which proves nothing to who
+	   remembers ours (RFC 6191): what yields does not yield to it. */
+	bool other_clock;
 };
 /*
  * A port for a new flow towards `remote`, or for a claim: one that no claim,
@@ -449,7 +452,8 @@ struct port_destination {
 	struct permutation permutation;
 };
 struct port_view {
-	struct bitmap free;   /* open, and without a tuple there */
+	/* Open, and without a tuple there but such as yield; without any. */
+	struct bitmap free[2];
 	uint32_t destination; /* + 1, or 0 */
 	uint8_t patience;
 };
@@ -460,18 +464,19 @@ struct port_destination *destination_at(const struct port_table *t,
 /* The next port of its walk. */
 uint16_t destination_step(struct port_table *t, uint32_t index, uint16_t low,
 			  uint16_t high);
-/* Whether a tuple stands on the port towards it. */
-bool destination_has(const struct port_table *t, uint32_t index, uint16_t port);
+/* Whether a tuple stands on the port towards it; `strict`: if it yields too. */
+bool destination_has(const struct port_table *t, uint32_t index, uint16_t port,
+		     bool strict);
 /* Whether this is the key of a tuple towards it. */
 bool destination_is(const struct port_table *t, uint32_t index,
 		    const struct port_key *key);
 /* Its view; NULL when it has none and none is made or to be had. */
 const struct bitmap *destination_view(struct port_table *t, uint32_t index,
-				      bool make);
-/* What others do to views: a tuple came or went, a port is held or no more,
-   all of a space are out of date. */
+				      bool make, bool strict);
+/* What others do to views: a tuple came (that yields) or went, a port is held
+   or no more, all of a space are out of date. */
 void destination_note(struct port_table *t, const struct port_key *key,
-		      bool stands);
+		      bool stands, bool yields);
 void destination_shut(struct port_table *t, uint32_t space, uint16_t port);
 void destination_reopen(struct port_table *t, uint32_t space, uint16_t port);
 void destination_forget_views(struct port_table *t, uint32_t space);
@@ -919,6 +924,7 @@ struct port_search {
 	const struct port_ledger *ledger;
 	uint32_t destination;	   /* with `remote` */
 	bool shared;		   /* with other destinations */
+	bool strict;		   /* with no tuple that yields */
 	const struct bitmap *free; /* what may be had, if it is at hand */
 };
 /* RFC 6056 3: check_suitable_port(). */

@@ -364,7 +364,7 @@ static void count_tuple(struct port_table *t, const struct port_key *key,
 		ledger_unuse(t, space, key->local_port);
 		crowd_leave(t, key, ref);
 	}
-	destination_note(t, key, stands && !ref->yields);
+	destination_note(t, key, stands, ref->yields);
 }
 
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
@@ -445,7 +445,7 @@ void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		return;
 	crowd_enter(t, &key, &ref); /* first, so that it is never empty */
 	crowd_leave(t, &key, &was);
-	destination_note(t, &key, !ref.yields);
+	destination_note(t, &key, true, ref.yields);
 }
 
 void port_tuple_key(const struct port_table *t, uint32_t tuple,

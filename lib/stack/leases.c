@@ -131,13 +131,7 @@ static int64_t hold_tuple(struct minato *m, const struct minato_wish *w,
 		.exclusive = true,
 	};
 
-	int64_t place = port_tuple_insert(host_table(m), &key, ref);
-	struct seq unused;
-
-	/* A TIME-WAIT of ours that yields. */
-	if (place == -EEXIST && waits_reuse(m, &key, &unused))
-		place = port_tuple_insert(host_table(m), &key, ref);
-	return place;
+	return port_tuple_insert(host_table(m), &key, ref);
 }
 
 static int64_t hold_entry(struct minato *m, const struct minato_wish *w,
@@ -167,6 +161,7 @@ static int64_t hold(struct minato *m, const struct minato_wish *w,
 		.remote = remote ? &w->remote : NULL,
 		.low = w->low,
 		.high = w->high,
+		.other_clock = true,
 	};
 
 	*port = host_choose_port(m, &choice);

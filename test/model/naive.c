@@ -520,7 +520,7 @@ bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t
 			return false;
 		remote_port = c->proto == MINATO_ICMP ? port : c->remote->port;
 		if (equal(&u->key.remote, &c->remote->addr) && u->key.remote_port == remote_port &&
-		    !u->ref.yields)
+		    (!u->ref.yields || c->other_clock))
 			return false;
 	}
 	return true;

@@ -611,6 +611,7 @@ static void do_choose(void)
 	uint16_t port;
 
 	c.alone = one_in(4);
+	c.other_clock = one_in(3);
 	c.high = (uint16_t)(c.low + below(8));
 	if (one_in(50))
 		port_set_chooser(run.t, (enum minato_chooser)below(MINATO_CHOOSER_COUNT));

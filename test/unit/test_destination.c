@@ -143,6 +143,34 @@ static void a_tuple_that_yields_is_free(void **state)
 	assert_int_not_equal(choose(towards(1, 5000, 5003)), 0);
 }
 
+/* To whom has another clock, no tuple yields: with a view as without. */
+static void nothing_yields_to_another_clock(void **state)
+{
+	struct port_tuple_ref ref = { .owner = 1, .yields = true };
+	struct port_choice choice = towards(1, 5000, 5003);
+	uint32_t tuple[4];
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		tuple[i] = open_to(1, 5000, 5003);
+	for (int i = 0; i < 3; i++)
+		port_tuple_assign(t, tuple[i], ref);
+	choice.other_clock = true;
+	const uint16_t only = choose(choice);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(choose(choice), only);
+	tuple[3] = open_to(1, only, only);
+	port_tuple_assign(t, tuple[3], ref);
+	assert_int_equal(choose(choice), 0);
+	assert_int_equal(t->view_count, 1);
+	assert_int_not_equal(choose(towards(1, 5000, 5003)), 0);
+	/* The view keeps both apart. */
+	port_tuple_assign(t, tuple[3], (struct port_tuple_ref){ .owner = 1 });
+	assert_int_not_equal(choose(towards(1, 5000, 5003)), only);
+	port_tuple_remove(t, tuple[3]);
+	assert_int_equal(choose(choice), only);
+}
+
 /* Beyond the walk, too, what is free comes evenly: of 1,000 ports 64 are. 63
    degrees of freedom: 103.4 is p = 0.001. */
 static void a_crowded_destination_is_chosen_for_evenly(void **state)
@@ -238,6 +266,7 @@ int main(void)
 		CASE(a_crowded_destination_gets_a_view),
 		CASE(a_view_heeds_entries),
 		CASE(a_tuple_that_yields_is_free),
+		CASE(nothing_yields_to_another_clock),
 		CASE(a_crowded_destination_is_chosen_for_evenly),
 		CASE(never_full_while_one_is_free),
 		CASE(without_a_view_the_choice_is_as_right),

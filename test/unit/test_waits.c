@@ -88,6 +88,42 @@ static void test_full_ends_the_oldest(void **state)
 	pair_end(&p);
 }
 
+/* Its user has another clock: what yields to a connection of ours does not yield
+   to a lease, which is refused rather. */
+static void test_yields_to_no_lease(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const uint64_t l = open_listener(p.b.m, "::", 80, 5);
+	const struct minato_wish wish = {
+		.proto = MINATO_TCP,
+		.local = addr("10.0.0.1"),
+		.remote = end("10.0.0.2", 80),
+		.low = 5000,
+		.high = 5000,
+	};
+	const struct minato_endpoint peer = end("10.0.0.2", 80), local = end("10.0.0.1", 5000);
+	uint64_t lease, c, s;
+	uint16_t port;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		c = open_socket(p.a.m, MINATO_TCP);
+		assert_int_equal(minato_set(p.a.m, c, MINATO_OPT_REUSEADDR, 1), 0);
+		assert_int_equal(minato_bind(p.a.m, c, &local), 0);
+		assert_int_equal(minato_connect(p.a.m, c, &peer), -EINPROGRESS);
+		assert_int_equal(waiting_rows(p.a.m), 0);
+		pass(&p, 5 * MILLI);
+		assert_int_equal(minato_accept(p.b.m, l, &s, NULL), 0);
+		assert_int_equal(minato_close(p.a.m, c), 0);
+		pass(&p, 5 * MILLI);
+		assert_int_equal(minato_close(p.b.m, s), 0);
+		pass(&p, 50 * MILLI);
+		assert_int_equal(minato_port_take(p.a.m, &wish, &lease, &port), -EADDRNOTAVAIL);
+		assert_int_equal(waiting_rows(p.a.m), 1);
+	}
+	pair_end(&p);
+}
+
 /* The server closed first: the same client comes again at once (RFC 6191). */
 static void test_reopened_by_syn(void **state)
 {
@@ -151,6 +187,7 @@ int main(void)
 		cmocka_unit_test(test_minute),
 		cmocka_unit_test(test_port_is_kept),
 		cmocka_unit_test(test_full_ends_the_oldest),
+		cmocka_unit_test(test_yields_to_no_lease),
 		cmocka_unit_test(test_reopened_by_syn),
 		cmocka_unit_test(test_reused_by_connect),
 	};
