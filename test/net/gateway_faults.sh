@@ -13,7 +13,7 @@ config() {
 	cat
 }
 config >"$T/gateway.conf" <<'X'
-forward udp 7000 to 10.0.0.2 at most 100 flows
+forward udp 7000 to 10.0.0.2 at most 100 connections
 nat at most 1000 udp ports per host
 nat at most 2000 tcp ports per host
 capacity 20000 sessions
