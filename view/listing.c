@@ -115,6 +115,31 @@ static void from_entry(struct view_row *out, const struct minato_row *row)
 	}
 }
 
+/* A place outside that an inside endpoint has: it waits for whoever may answer. */
+static void from_mapping(struct view_row *out, const struct minato_row *row)
+{
+	out->kind = minato_kind_name(row->kind);
+	out->listening = true;
+	out->state = "UNCONN";
+	out->local = view_end_of(&row->target);
+	out->outside = row->local;
+}
+
+/* Of the two scopes of a gateway's flow, that of the outside. */
+#define SCOPE_OUTSIDE 1
+
+/* A flow that is handed on: local is the inside end, whoever began it. */
+static void from_session(struct view_row *out, const struct minato_row *row)
+{
+	bool inward = row->scope == SCOPE_OUTSIDE;
+
+	out->kind = minato_kind_name(row->kind);
+	out->state = view_state_word(row->proto, row->state);
+	out->local = view_end_of(inward ? &row->target : &row->remote);
+	out->peer = view_end_of(inward ? &row->remote : &row->local);
+	out->outside = inward ? row->local : row->via;
+}
+
 static bool has_peer(const struct minato_row *row)
 {
 	return row->remote.port || !minato_addr_equal(&row->remote.addr, &zero);
@@ -159,7 +184,11 @@ void view_row_from(struct view_row *out, const struct minato_row *row, const cha
 	snprintf(out->guest, sizeof(out->guest), "%s", guest);
 	if (row->since.ns > 0 && row->since.ns <= now.ns)
 		out->age_ms = (now.ns - row->since.ns) / NS_PER_MS;
-	if (row->kind != MINATO_KIND_SOCKET)
+	if (row->kind == MINATO_KIND_MAPPING)
+		from_mapping(out, row);
+	else if (row->kind == MINATO_KIND_SESSION)
+		from_session(out, row);
+	else if (row->kind != MINATO_KIND_SOCKET)
 		from_entry(out, row);
 	else if (has_peer(row))
 		from_flow(out, row);

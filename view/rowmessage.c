@@ -56,7 +56,24 @@ json_t *view_message_row(const struct minato_row *row)
 
 	if (owner)
 		json_object_set_new(message, "owner", owner);
+	if (row->kind == MINATO_KIND_SESSION) {
+		json_object_set_new(message, "via", view_message_end(&row->via));
+		json_object_set_new(message, "scope", json_integer(row->scope));
+	}
 	return message;
+}
+
+/* What only sessions have. */
+static int read_session(struct minato_row *row, const json_t *message)
+{
+	json_int_t scope = json_integer_value(json_object_get(message, "scope"));
+
+	if (row->kind != MINATO_KIND_SESSION)
+		return 0;
+	if (scope < 0 || scope > UINT8_MAX)
+		return -EINVAL;
+	row->scope = (uint8_t)scope;
+	return view_message_end_read(&row->via, json_object_get(message, "via"));
 }
 
 static int read_kind(struct minato_row *row, const json_t *message)
@@ -139,5 +156,5 @@ int view_message_row_read(struct minato_row *row, const json_t *message)
 	    view_message_end_read(&row->target, json_object_get(message, "target")))
 		return -EINVAL;
 	row->ranged = row->kind != MINATO_KIND_SOCKET;
-	return 0;
+	return read_session(row, message);
 }

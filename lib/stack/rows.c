@@ -2,9 +2,12 @@
 /*
  * The table as rows: general entries, then sockets (listeners with the claim
  * that they hold), then TIME-WAIT, then leases, then what the policy says to
- * everybody. The cursor is the phase and where in it.
+ * everybody, then mappings and sessions of a gateway. The cursor is the phase
+ * and where in it.
  */
 #include "stack/stack.h"
+
+#include "minato/gateway.h"
 
 #define PHASE_SHIFT 60
 #define PHASE_ENTRIES UINT64_C(0)
@@ -12,6 +15,8 @@
 #define PHASE_WAITS UINT64_C(2)
 #define PHASE_LEASES UINT64_C(3)
 #define PHASE_POLICY UINT64_C(4)
+#define PHASE_MAPPINGS UINT64_C(5)
+#define PHASE_SESSIONS UINT64_C(6)
 #define PLACE_MASK ((UINT64_C(1) << PHASE_SHIFT) - 1)
 
 const char *minato_state_name(enum minato_state state)
@@ -265,12 +270,91 @@ static bool policy_row(const struct minato *m, uint64_t *place,
 	return true;
 }
 
+/* --- a gateway's flows ---------------------------------------------------- */
+
+static bool next_mapping(struct minato *m, uint64_t *place,
+			 struct minato_row *out)
+{
+	struct minato_mapping one;
+
+	if (!minato_mapping_next(m, place, &one))
+		return false;
+	*out = (struct minato_row){
+		.handle = one.handle,
+		.kind = MINATO_KIND_MAPPING,
+		.face = MINATO_FACE_ANY,
+		.proto = one.proto,
+		.state = MINATO_CLOSED,
+		.local = one.outside,
+		.target = one.inside,
+		.local_prefix = 128,
+		.first = one.outside.port,
+		.last = one.outside.port,
+		.since = one.since,
+	};
+	return true;
+}
+
+static enum minato_state state_of(const struct minato_session *one)
+{
+	if (one->proto != MINATO_TCP)
+		return MINATO_ESTABLISHED;
+	switch ((enum minato_nat_state)one->state) {
+	case MINATO_NAT_OPENING:
+		return MINATO_SYN_SENT;
+	case MINATO_NAT_OPEN:
+		return MINATO_ESTABLISHED;
+	case MINATO_NAT_CLOSING:
+		return MINATO_CLOSING;
+	case MINATO_NAT_RESET:
+		return MINATO_TIME_WAIT;
+	}
+	return MINATO_CLOSED;
+}
+
+static bool next_session(struct minato *m, uint64_t *place,
+			 struct minato_row *out)
+{
+	struct minato_session one;
+
+	if (!minato_session_next(m, place, &one))
+		return false;
+	*out = (struct minato_row){
+		.handle = one.handle,
+		.kind = MINATO_KIND_SESSION,
+		.scope = one.from,
+		.face = MINATO_FACE_ANY,
+		.proto = one.proto,
+		.state = state_of(&one),
+		.local = one.destination,
+		.remote = one.source,
+		.target = one.back_source,
+		.via = one.back_destination,
+		.local_prefix = 128,
+		.remote_prefix = 128,
+		.first = one.destination.port,
+		.last = one.destination.port,
+		.since = one.since,
+	};
+	return true;
+}
+
+/* The phases behind the leases. */
+static bool next_behind(struct minato *m, uint64_t phase, uint64_t *place,
+			struct minato_row *out)
+{
+	if (phase == PHASE_POLICY)
+		return policy_row(m, place, out);
+	return phase == PHASE_MAPPINGS ? next_mapping(m, place, out) :
+					 next_session(m, place, out);
+}
+
 bool minato_row(struct minato *m, uint64_t *cursor, struct minato_row *out)
 {
 	uint64_t phase = *cursor >> PHASE_SHIFT;
 	uint64_t place = *cursor & PLACE_MASK;
 
-	for (; phase <= PHASE_POLICY; phase++, place = 0) {
+	for (; phase <= PHASE_SESSIONS; phase++, place = 0) {
 		bool found;
 		if (phase == PHASE_ENTRIES)
 			found = next_entry(m, &place, out);
@@ -281,7 +365,7 @@ bool minato_row(struct minato *m, uint64_t *cursor, struct minato_row *out)
 		else if (phase == PHASE_LEASES)
 			found = next_lease(m, &place, out);
 		else
-			found = policy_row(m, &place, out);
+			found = next_behind(m, phase, &place, out);
 		*cursor = phase << PHASE_SHIFT | place;
 		if (found)
 			return true;

@@ -415,6 +415,68 @@ static void words_are_a_filter_too(void **state)
 	assert_false(matches(filter, &connected));
 }
 
+/* ---- a gateway's ---- */
+
+static void a_mapping_waits_at_its_outside(void **state)
+{
+	const struct minato_row row = {
+		.kind = MINATO_KIND_MAPPING,
+		.proto = MINATO_UDP,
+		.handle = 77,
+		.local = end_of("198.51.100.1", 23456),
+		.target = end_of("10.0.0.7", 5000),
+	};
+	struct view_row out = shown(&row);
+
+	(void)state;
+	assert_string_equal(out.kind, "mapping");
+	assert_true(out.listening);
+	assert_end(&out.local, "10.0.0.7", 5000, 5000);
+	assert_true(view_end_is_any(&out.peer));
+	assert_int_equal(out.outside.port, 23456);
+	assert_int_equal(out.handle, 77);
+}
+
+/* The inside end is local, whoever began it. */
+static void a_session_is_seen_from_inside(void **state)
+{
+	struct minato_row row = {
+		.kind = MINATO_KIND_SESSION,
+		.proto = MINATO_TCP,
+		.state = MINATO_ESTABLISHED,
+		.scope = 0,
+		.remote = end_of("10.0.0.7", 5000),
+		.local = end_of("203.0.113.9", 443),
+		.target = end_of("203.0.113.9", 443),
+		.via = end_of("198.51.100.1", 23456),
+	};
+	struct view_row out = shown(&row);
+
+	(void)state;
+	assert_string_equal(out.kind, "session");
+	assert_string_equal(out.state, "ESTAB");
+	assert_false(out.listening);
+	assert_end(&out.local, "10.0.0.7", 5000, 5000);
+	assert_end(&out.peer, "203.0.113.9", 443, 443);
+	assert_int_equal(out.outside.port, 23456);
+	/* By a forward: the server, the client, the port that is forwarded. */
+	row = (struct minato_row){
+		.kind = MINATO_KIND_SESSION,
+		.proto = MINATO_TCP,
+		.state = MINATO_SYN_SENT,
+		.scope = 1,
+		.remote = end_of("203.0.113.9", 40000),
+		.local = end_of("198.51.100.1", 80),
+		.target = end_of("10.0.0.2", 8080),
+		.via = end_of("203.0.113.9", 40000),
+	};
+	out = shown(&row);
+	assert_string_equal(out.state, "SYN-SENT");
+	assert_end(&out.local, "10.0.0.2", 8080, 8080);
+	assert_end(&out.peer, "203.0.113.9", 40000, 40000);
+	assert_int_equal(out.outside.port, 80);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -441,6 +503,8 @@ int main(void)
 		cmocka_unit_test(a_wildcard_is_of_both_families),
 		cmocka_unit_test(the_order_is_guest_protocol_listening_address),
 		cmocka_unit_test(words_are_a_filter_too),
+		cmocka_unit_test(a_mapping_waits_at_its_outside),
+		cmocka_unit_test(a_session_is_seen_from_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,6 +70,32 @@ static void a_row_survives_the_way(void **state)
 	assert_memory_equal(&back.owner, &row.owner, sizeof(row.owner));
 }
 
+/* What only sessions have. */
+static void a_session_survives_the_way(void **state)
+{
+	const struct minato_row row = {
+		.kind = MINATO_KIND_SESSION,
+		.proto = MINATO_TCP,
+		.scope = 1,
+		.ranged = true,
+		.via = { { { 1, 2, 3 } }, 4711 },
+	};
+	struct minato_row got;
+	json_t *message = view_message_row(&row);
+
+	(void)state;
+	assert_int_equal(view_message_row_read(&got, message), 0);
+	assert_int_equal(got.scope, 1);
+	assert_int_equal(got.via.port, 4711);
+	assert_true(minato_addr_equal(&got.via.addr, &row.via.addr));
+	json_object_set_new(message, "scope", json_integer(256));
+	assert_int_equal(view_message_row_read(&got, message), -EINVAL);
+	json_object_set_new(message, "scope", json_integer(0));
+	json_object_del(message, "via");
+	assert_int_equal(view_message_row_read(&got, message), -EINVAL);
+	json_decref(message);
+}
+
 static void nobody_is_known_by_no_member(void **state)
 {
 	struct minato_row row = sample();
@@ -159,6 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_row_survives_the_way),
+		cmocka_unit_test(a_session_survives_the_way),
 		cmocka_unit_test(nobody_is_known_by_no_member),
 		cmocka_unit_test(numbers_out_of_bounds_are_refused),
 		cmocka_unit_test(members_of_another_type_are_refused),
