@@ -75,6 +75,8 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 	for (size_t i = 0; i < count && result == 0; i++) {
 		if (held->group)
 			entries[i].group = held->group;
+		if (entries[i].translate && !entries[i].flows_max)
+			entries[i].flows_max = applied->flows_max;
 		result = minato_entry_add(applied->host, &entries[i], &held->entries[i]);
 		held->count += result == 0;
 	}

@@ -1,100 +1,59 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is wrong with statements, in words for who wrote them. */
+/* What is wrong with statements, as a text that can travel. */
 #include "cmd/gateway/gateway.h"
 
-#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
-struct writer {
-	char *out;
-	size_t size, used;
-};
+#include "cmd/conf.h"
 
-static void put(struct writer *writer, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void put(struct writer *writer, const char *format, ...)
+/* Without a text that it is about: by line alone, where there is one. */
+static void say_lines(FILE *out, const struct conf_report *report)
 {
-	va_list list;
-	int took;
+	for (size_t i = 0; i < report->count; i++) {
+		const struct conf_fault *fault = &report->fault[i];
 
-	va_start(list, format);
-	took = vsnprintf(writer->out + writer->used, writer->size - writer->used, format, list);
-	va_end(list);
-	if (took > 0)
-		writer->used += (size_t)took;
-	if (writer->used >= writer->size)
-		writer->used = writer->size - 1;
-}
-
-/* The beginning of the line of that number, and its length; NULL: there is none. */
-static const char *find_line(const char *text, uint32_t number, size_t *length)
-{
-	while (text && --number > 0) {
-		text = strchr(text, '\n');
-		text = text ? text + 1 : NULL;
+		if (fault->line)
+			fprintf(out, "line %u: ", fault->line);
+		fprintf(out, "%s\n", fault->what);
 	}
-	if (text)
-		*length = strcspn(text, "\n");
-	return text;
 }
 
-/* A tab above stands as one below, so that the caret is where it should be. */
-static void put_caret(struct writer *writer, const char *line, size_t length,
-		      const struct conf_fault *fault)
+/* Whoever shows it says who speaks, and ends the line. */
+static void trim(char *out)
 {
-	put(writer, "\n  %.*s\n  ", (int)length, line);
-	for (uint32_t i = 0; i < fault->column && i < length; i++)
-		put(writer, "%c", line[i] == '\t' ? '\t' : ' ');
-	put(writer, "^");
-	for (uint32_t i = 1; i < fault->length && fault->column + i < length; i++)
-		put(writer, "~");
-}
+	static const char speaker[] = "minato: ";
+	size_t length = strlen(out);
 
-/* The word that was meant, perhaps. */
-static void put_guess(struct writer *writer, const char *line, size_t length,
-		      const struct conf_fault *fault)
-{
-	char word[64];
-	struct cmd_guess guess = { .word = word };
-
-	if (!line || fault->column >= length || !fault->length)
-		return;
-	snprintf(word, sizeof(word), "%.*s", (int)fault->length, line + fault->column);
-	for (uint32_t i = 0; i < fault->candidate_count; i++)
-		cmd_guess_try(&guess, fault->candidate[i]);
-	if (guess.best)
-		put(writer, "; did you mean %.*s?", (int)strcspn(guess.best, " "), guess.best);
-}
-
-static void put_fault(struct writer *writer, const struct conf_fault *fault, const char *path,
-		      const char *text)
-{
-	size_t length = 0;
-	const char *line = text ? find_line(text, fault->line, &length) : NULL;
-
-	if (writer->used)
-		put(writer, "\n");
-	if (path && *path)
-		put(writer, "%s:%u:%u: ", path, fault->line, fault->column + 1);
-	else if (!path && fault->line)
-		put(writer, "line %u: ", fault->line);
-	put(writer, "%s%s", fault->severity == CONF_WARNING ? "warning: " : "", fault->what);
-	put_guess(writer, line, length, fault);
-	if (fault->other && path && *path)
-		put(writer, " (line %u)", fault->other);
-	if (line)
-		put_caret(writer, line, length, fault);
+	if (!strncmp(out, speaker, sizeof(speaker) - 1)) {
+		length -= sizeof(speaker) - 1;
+		memmove(out, out + sizeof(speaker) - 1, length + 1);
+	}
+	if (length && out[length - 1] == '\n')
+		out[length - 1] = 0;
 }
 
 void gateway_fault_text(const struct conf_report *report, const char *path, const char *text,
 			char *out, size_t size)
 {
-	struct writer writer = { out, size, 0 };
+	const struct cmd_conf_text about = {
+		.name = path && *path ? path : NULL,
+		.bytes = text,
+		.size = text ? strlen(text) : 0,
+	};
+	char *all = NULL;
+	size_t length = 0;
+	FILE *file = open_memstream(&all, &length);
 
 	out[0] = 0;
-	for (size_t i = 0; i < report->count; i++)
-		put_fault(&writer, &report->fault[i], path, text);
-	if (report->errors + report->warnings > report->count)
-		put(&writer, "\nand %zu more", report->errors + report->warnings - report->count);
+	if (!file)
+		return;
+	if (text)
+		cmd_conf_say(file, &about, report, false);
+	else
+		say_lines(file, report);
+	if (fclose(file) == 0)
+		(void)snprintf(out, size, "%s", all);
+	free(all);
+	trim(out);
 }

@@ -217,6 +217,11 @@ struct gateway_applied {
 	size_t held_room;
 	struct gateway_pooled *pool;
 	size_t pool_count;
+	/*
+	 * Of a forward or dmz that says no bound of its own: strangers do not get all sessions
+	 * there are, and inside hosts go out while they try.
+	 */
+	uint32_t flows_max;
 };
 
 /*

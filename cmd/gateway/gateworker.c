@@ -362,6 +362,7 @@ static int make_host(struct gateway_worker *worker, struct drive_error *error)
 	cmd_worker_act(&worker->base);
 	worker->applied.host = worker->base.host;
 	worker->applied.links = &keeper->links;
+	worker->applied.flows_max = config.sessions_max / 2;
 	result = gateway_apply(&worker->applied, &keeper->standing, error);
 	/* From now on a successor can make sense of it. */
 	head->config = config;

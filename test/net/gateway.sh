@@ -163,6 +163,7 @@ fi
 # --- what is seen -------------------------------------------------------------------
 
 has "ss shows mappings" "$(ask ss -aHn --in gateway)" 'mapping'
+has "ss shows sessions, from inside" "$(ask ss -an --in gateway)" '10\.0\.0\.2:80 +203\.0\.113\.9:[0-9]+ +session'
 has "nat list mappings" "$(ask nat list mappings)" '^udp .*10\.0\.0\.7:.* 198\.51\.100\.1:'
 has "nat list sessions" "$(ask nat list sessions)" '^tcp +forward .*203\.0\.113\.9:'
 has "ps names it" "$(ask ps)" '^gateway '
