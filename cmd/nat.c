@@ -9,12 +9,20 @@
 static const struct cmd_option options[] = {
 	{ CMD_MANY, 'r', "row", "ID", AT(row), 0, 0,
 	  "With verify: this requirement alone, such as 4787-R9. Can be repeated." },
+	{ CMD_TEXT, 0, "outside", "ADDR[:PORT],ADDR[:PORT]", AT(outside), 0, 0,
+	  "With verify: grade the NAT between here and two responders." },
+	{ CMD_TEXT, 0, "respond", "ADDR[:PORT]", AT(respond), 0, 0,
+	  "With verify: be a responder at this address and port (4787), and the next port." },
+	{ CMD_NUMBER, 0, "for", "SECONDS", AT(seconds), 0, 86400,
+	  "With --outside: look for the UDP timer, for as long (0: not at all, the default). With "
+	  "--respond: end then." },
+	{ CMD_NUMBER, 0, "ports", "N", AT(ports), 16, 4096,
+	  "With --outside: mappings to ask for at once; 256." },
 	{ CMD_FLAG, 'l', "list", NULL, AT(list), 0, 0,
 	  "With verify: which requirements there are, without a run." },
 	{ CMD_TEXT, 0, "against", "NAT", AT(against), 0, 0,
 	  "With verify: run the same rows against nftables too, in a namespace of its own, and "
-	  "show "
-	  "both." },
+	  "show both." },
 	{ CMD_FLAG, 'p', "packets", NULL, AT(packets), 0, 0,
 	  "With verify: show every packet, one line each, on standard error." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
@@ -35,7 +43,7 @@ static const struct verb verbs[] = {
 
 static int run(int argc, char **argv)
 {
-	struct cmd_nat_options chosen = { 0 };
+	struct cmd_nat_options chosen = { .ports = 256 };
 	struct cmd_operands operands;
 	int code = cmd_parse(&cmd_nat, argv, &chosen, &operands);
 

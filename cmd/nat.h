@@ -16,8 +16,26 @@ struct cmd_nat_options {
 	struct cmd_many row;
 	bool list, packets;
 	const char *against;
+	const char *outside, *respond;
+	long seconds, ports;
 	bool fleeting; /* set */
 };
+
+/* ---- nat_table.c: what verify found, as a table ---- */
+
+/* What was run, and what came of it; all go with verify_rows. */
+struct cmd_nat_report {
+	const struct cmd_nat_options *chosen;
+	bool *ran;
+	struct verify_outcome *ours;
+	struct verify_outcome *theirs; /* nftables'; NULL: not asked for, or not to be had */
+};
+/* How many requirements of those that were run are met. */
+size_t cmd_nat_met(const struct cmd_nat_report *report, const struct verify_outcome *outcomes);
+/* 0, or -EIO. */
+int cmd_nat_text(FILE *out, const struct cmd_nat_report *report);
+/* As doc/nat-verify.schema.json says. 0, -EIO or -ENOMEM. */
+int cmd_nat_json(FILE *out, const struct cmd_nat_report *report);
 
 /* ---- nat_verify.c ---- */
 
@@ -31,5 +49,11 @@ int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands
 int cmd_nat_change(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 int cmd_nat_flows(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 int cmd_nat_end(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
+
+/* ---- nat_grade.c: --outside and --respond ---- */
+
+/* The exit codes. */
+int cmd_nat_grade(const struct cmd_nat_options *chosen);
+int cmd_nat_respond(const struct cmd_nat_options *chosen);
 
 #endif

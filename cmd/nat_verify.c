@@ -6,14 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What was run, and what came of it; both go with verify_rows. */
-struct report {
-	const struct cmd_nat_options *chosen;
-	bool *ran;
-	struct verify_outcome *ours;
-	struct verify_outcome *theirs; /* nftables'; NULL: not asked for, or not to be had */
-};
-
 /* Is the row among those that were asked for? All are where none was. */
 static bool is_wanted(const struct cmd_nat_options *chosen, const struct verify_row *row)
 {
@@ -56,7 +48,7 @@ static int print_list(const struct cmd_nat_options *chosen)
 
 /* ---- the run ---- */
 
-static void run_ours(struct report *report, struct verify_nat *nat)
+static void run_ours(struct cmd_nat_report *report, struct verify_nat *nat)
 {
 	FILE *dump = report->chosen->packets ? stderr : NULL;
 
@@ -71,49 +63,10 @@ static void run_ours(struct report *report, struct verify_nat *nat)
 	verify_conclude(report->ran, report->ours);
 }
 
-static const char *result_word(const struct verify_outcome *outcome)
-{
-	return outcome->met ? "met" : "deviates";
-}
-
-/* How many requirements of those that were run are met. */
-static size_t count_met(const struct report *report, const struct verify_outcome *outcomes)
-{
-	size_t met = 0;
-
-	for (size_t i = 0; i < VERIFY_REQUIREMENTS; i++)
-		met += report->ran[i] && outcomes[i].met;
-	return met;
-}
-
-static void print_text(const struct report *report)
-{
-	size_t count = 0;
-
-	if (!report->chosen->no_header)
-		printf("%-11s %-9s%s why\n", "id", "result", report->theirs ? " nftables " : "");
-	for (size_t i = 0; i < verify_row_count; i++) {
-		if (!report->ran[i])
-			continue;
-		count += i < VERIFY_REQUIREMENTS;
-		printf("%-11s %-9s", verify_rows[i].id, result_word(&report->ours[i]));
-		if (report->theirs)
-			printf(" %-9s", result_word(&report->theirs[i]));
-		printf(" %s\n", report->ours[i].why);
-		if (report->theirs)
-			printf("%32s nftables: %s\n", "", report->theirs[i].why);
-	}
-	if (count)
-		printf("\n%zu of %zu requirements are met\n", count_met(report, report->ours),
-		       count);
-	if (count && report->theirs)
-		printf("nftables: %zu of %zu\n", count_met(report, report->theirs), count);
-}
-
 /* Is all as it is expected to be? Says what is not. */
-static int judge(const struct report *report)
+static int judge(const struct cmd_nat_report *report)
 {
-	size_t met = count_met(report, report->ours);
+	size_t met = cmd_nat_met(report, report->ours);
 	char list[512] = "";
 	int code = CMD_OK;
 
@@ -138,7 +91,7 @@ static int judge(const struct report *report)
 }
 
 /* The other column, if it is asked for and can be had. */
-static void run_theirs(struct report *report)
+static void run_theirs(struct cmd_nat_report *report)
 {
 	struct drive_error error = { "" };
 	struct verify_outcome *theirs;
@@ -156,9 +109,19 @@ static void run_theirs(struct report *report)
 	report->theirs = theirs;
 }
 
+static int print(const struct cmd_nat_report *report)
+{
+	int result = report->chosen->json ? cmd_nat_json(stdout, report) :
+					    cmd_nat_text(stdout, report);
+
+	if (result < 0)
+		cmd_say("cannot write the table: %s", strerror(-result));
+	return result;
+}
+
 static int run_report(const struct cmd_nat_options *chosen)
 {
-	struct report report = {
+	struct cmd_nat_report report = {
 		.chosen = chosen,
 		.ran = calloc(verify_row_count, sizeof(*report.ran)),
 		.ours = calloc(verify_row_count, sizeof(*report.ours)),
@@ -169,8 +132,9 @@ static int run_report(const struct cmd_nat_options *chosen)
 	if (nat && report.ran && report.ours) {
 		run_ours(&report, nat);
 		run_theirs(&report);
-		print_text(&report);
 		code = judge(&report);
+		if (print(&report) < 0)
+			code = CMD_FAILED;
 	} else {
 		cmd_say("out of memory");
 	}
@@ -192,5 +156,9 @@ int cmd_nat_verify(const struct cmd_nat_options *chosen, const struct cmd_operan
 	if (chosen->against && strcmp(chosen->against, "nftables"))
 		return cmd_usage(&cmd_nat, "'%s' is no NAT to run against; there is nftables",
 				 chosen->against);
+	if (chosen->respond)
+		return cmd_nat_respond(chosen);
+	if (chosen->outside)
+		return cmd_nat_grade(chosen);
 	return chosen->list ? print_list(chosen) : run_report(chosen);
 }

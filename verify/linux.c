@@ -91,22 +91,16 @@ static void put_addr(struct sockaddr *at, uint32_t addr)
 	memcpy(at, &in, sizeof(in));
 }
 
-static bool raise_link(int fd, const char *name, uint32_t addr, uint32_t mtu)
+/* Not by ioctl: that changes the prefix by taking the address away for a moment, and masquerade
+   then forgets, some time later, the flows that have it. */
+static int raise_link(struct drive_rtnl *rtnl, const char *name, uint32_t addr, uint32_t mtu)
 {
-	struct ifreq request = { 0 };
+	struct minato_addr own = minato_addr4((uint8_t)(addr >> 24), (uint8_t)(addr >> 16),
+					      (uint8_t)(addr >> 8), (uint8_t)addr);
+	int index = drive_rtnl_index(rtnl, name);
+	int result = index < 0 ? index : drive_rtnl_addr_add(rtnl, index, &own, 24);
 
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	put_addr(&request.ifr_addr, addr);
-	if (ioctl(fd, SIOCSIFADDR, &request) < 0)
-		return false;
-	put_addr(&request.ifr_netmask, 0xffffff00);
-	if (ioctl(fd, SIOCSIFNETMASK, &request) < 0)
-		return false;
-	request.ifr_mtu = (int)mtu;
-	if (mtu && ioctl(fd, SIOCSIFMTU, &request) < 0)
-		return false;
-	request.ifr_flags = IFF_UP;
-	return ioctl(fd, SIOCSIFFLAGS, &request) == 0;
+	return result < 0 ? result : drive_rtnl_link_up(rtnl, index, mtu, NULL);
 }
 
 static bool add_default(int fd)
@@ -119,30 +113,45 @@ static bool add_default(int fd)
 	return ioctl(fd, SIOCADDRT, &route) == 0;
 }
 
-static int make_links(struct linux_nat *linux, const struct verify_setup *setup,
-		      struct drive_error *error)
+static int raise_links(const struct verify_setup *setup)
 {
 	uint32_t outside = setup->equal_ranges ? 0x0a0000c8u : VERIFY_NAT_OUTSIDE;
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool done;
+	struct drive_rtnl *rtnl;
+	int result = fd < 0 ? -errno : drive_rtnl_open(&rtnl);
+
+	if (result == 0) {
+		result = raise_link(rtnl, names[0], VERIFY_NAT_INSIDE, setup->mtu[0]);
+		if (result == 0)
+			result = raise_link(rtnl, names[1], outside, setup->mtu[1]);
+		drive_rtnl_close(rtnl);
+	}
+	if (result == 0 && !add_default(fd))
+		result = -errno;
+	if (fd >= 0)
+		close(fd);
+	return result;
+}
+
+static int make_links(struct linux_nat *linux, const struct verify_setup *setup,
+		      struct drive_error *error)
+{
+	int result;
 
 	for (int side = 0; side < VERIFY_SIDES; side++) {
 		linux->tun[side] = open_tun(names[side]);
-		if (linux->tun[side] < 0) {
-			close(fd);
+		if (linux->tun[side] < 0)
 			return drive_fail(error, -linux->tun[side], "no tun device: %s",
 					  strerror(-linux->tun[side]));
-		}
 	}
 	(void)drive_proc_write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
 	(void)drive_proc_write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1");
-	done = raise_link(fd, names[0], VERIFY_NAT_INSIDE, setup->mtu[0]) &&
-	       raise_link(fd, names[1], outside, setup->mtu[1]) && add_default(fd) &&
-	       drive_proc_write("/proc/sys/net/ipv4/ip_forward", "1") == 0;
-	close(fd);
-	return done ? 0 :
-		      drive_fail(error, EIO, "the tun devices take no addresses: %s",
-				 strerror(errno));
+	result = raise_links(setup);
+	if (result == 0)
+		result = drive_proc_write("/proc/sys/net/ipv4/ip_forward", "1");
+	return result == 0 ? 0 :
+			     drive_fail(error, -result, "the tun devices take no addresses: %s",
+					strerror(-result));
 }
 
 /* ---- rules ---- */

@@ -138,7 +138,7 @@
 	  "Other ICMP types: drop or handle sensibly")
 #define VERIFY_ROWS_6888(X) /* carrier-grade */ \
 	X(6888, R1, "6888-R1", MUST, true, \
-	  "Obey the UDP, TCP, ICMP and DCCP lists") \
+	  "Obey the UDP, TCP, ICMP and DCCP lists (DCCP is optional)") \
 	X(6888, R2, "6888-R2", MUST, true, \
 	  "Paired addresses by default, per subscriber") \
 	X(6888, R3, "6888-R3", MUST, true, \

@@ -256,4 +256,88 @@ int verify_linux_run(const bool *wanted, struct verify_outcome *out, struct driv
  */
 void verify_conclude(const bool *ran, struct verify_outcome *out);
 
+/* ---- message.c: what a grader and its responders say to each other ----
+ *
+ * Datagrams over IPv4. An answer is never longer than its question, and goes to the address that
+ * the question came from; to another port of it only for who shows that it can be reached there, by a
+ * cookie that a greeting brought. So a responder is of no use to whoever forges addresses.
+ */
+
+#define VERIFY_MESSAGE 64 /* bytes at least */
+#define VERIFY_MESSAGE_MAX 4000
+#define VERIFY_PORT 4787
+
+enum verify_kind {
+	VERIFY_GREET = 1,  /* who am I, seen from there? */
+	VERIFY_SEND,	   /* send something to this port of mine */
+	VERIFY_SEEN = 129, /* the answers */
+	VERIFY_SENT,
+};
+
+struct verify_message {
+	enum verify_kind kind;
+	bool full;     /* the answer is to be as long as the question */
+	bool other;    /* SEND: from the responder's second port */
+	uint16_t port; /* SEND: of the sender, where to */
+	uint8_t nonce[16];
+	uint64_t cookie;
+	struct verify_end seen; /* SEEN: where the question came from */
+};
+
+/* `bytes` has room for VERIFY_MESSAGE. */
+void verify_message_write(const struct verify_message *message, uint8_t *bytes);
+/* False for what is none. */
+bool verify_message_read(const uint8_t *bytes, size_t len, struct verify_message *out);
+/* SipHash-2-4. */
+uint64_t verify_keyed(const uint64_t key[2], const uint8_t *bytes, size_t len);
+
+/* ---- respond.c ---- */
+
+/*
+ * Answers at this end, and sends from the next port too, until a signal ends the process or the
+ * time is over (0: never). At most 1,000 answers in a second. 0 or negative errno with a text.
+ */
+int verify_respond(const struct verify_end *at, double seconds, struct drive_error *error);
+
+/* ---- grade.c: what another NAT does ---- */
+
+/* RFC 4787 4.1 and 5, RFC 5780 4.3 and 4.4. */
+enum verify_dependence {
+	VERIFY_ENDPOINT_INDEPENDENT,
+	VERIFY_ADDRESS_DEPENDENT,
+	VERIFY_ADDRESS_PORT_DEPENDENT,
+};
+/* "endpoint-independent" and so on. */
+const char *verify_dependence_word(enum verify_dependence dependence);
+
+struct verify_plan {
+	struct verify_end server[2]; /* two responders, at two addresses */
+	double seconds;		     /* for timers; 0: they are left out */
+	uint32_t ports;		     /* mappings to ask for at once, 16..4096 */
+};
+
+struct verify_grade {
+	struct verify_end local, mapped;
+	bool translated; /* there is a NAT */
+	enum verify_dependence mapping, filtering;
+	bool filtering_known;		/* not where the ports of one host have several addresses */
+	bool hairpin, hairpin_external; /* seen by its outside end */
+	/* Idle UDP: lived for this long, was over after that; 0: not found. */
+	double lived_s, over_s;
+	bool timed;
+	/* Of mappings asked for at once. */
+	uint32_t asked, got;
+	uint32_t parity, preserved; /* of those got: port of the same parity, the same port */
+	uint32_t addresses;	    /* different outside addresses */
+	bool evicted;		    /* the first one was gone then */
+	uint32_t guessed;	    /* by the best predictor, of six bits of each port */
+	double chance;		    /* how many are guessed blindly */
+	char predictor[48];
+	bool fragments_out, fragments_in;
+};
+
+/* 0; -ETIMEDOUT and others with a text that names who does not answer. */
+int verify_grade(const struct verify_plan *plan, struct verify_grade *out,
+		 struct drive_error *error);
+
 #endif
