@@ -259,8 +259,8 @@ void verify_conclude(const bool *ran, struct verify_outcome *out);
 /* ---- message.c: what a grader and its responders say to each other ----
  *
  * Datagrams over IPv4. An answer is never longer than its question, and goes to the address that
- * the question came from; to another port of it only for who shows that it can be reached there, by a
- * cookie that a greeting brought. So a responder is of no use to whoever forges addresses.
+ * the question came from; to another port of it only for who shows that it can be reached there,
+ * by a cookie that a greeting brought. So a responder is of no use to whoever forges addresses.
  */
 
 #define VERIFY_MESSAGE 64 /* bytes at least */
