@@ -147,6 +147,12 @@ struct nat_way {
  */
 enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
 			    const struct nat_packet *p, struct nat_way *out);
+/*
+ * The same where its session is known; else false, and nothing has happened.
+ * Whose its destination is need not be known for that.
+ */
+bool nat_known(struct nat *n, const struct port_probe *probe,
+	       const struct nat_packet *p, struct nat_way *out);
 /* After port_seek of a batch: fetches the sessions that these may be of. */
 void nat_seek(const struct nat *n, const struct port_probe *probes,
 	      size_t count);

@@ -109,6 +109,22 @@ enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
 	return begin(n, probe, p, out);
 }
 
+bool nat_known(struct nat *n, const struct port_probe *probe,
+	       const struct nat_packet *p, struct nat_way *out)
+{
+	struct port_tuple_ref ref;
+	uint32_t session;
+
+	if (!port_tuple_sought(nat_table(n), probe, &ref, NULL) ||
+	    ref.class != NAT_CLASS_SESSION)
+		return false;
+	session = ref.owner >> 1;
+	if (session_over(n, session_at(n, session)))
+		return false;
+	pass(n, session, ref.owner & 1, p, out);
+	return true;
+}
+
 bool nat_syn_met(const struct nat *n, const struct port_key *key)
 {
 	struct port_tuple_ref ref;

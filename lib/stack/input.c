@@ -136,10 +136,13 @@ static void input_batch(struct minato *m, const struct minato_frame *frames,
 {
 	struct arrival batch[STACK_BATCH];
 	struct port_probe probes[STACK_BATCH];
+	bool kept[STACK_BATCH];
 	size_t used = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		parse(m, &frames[i], &batch[i]);
+		kept[i] = frames[i].chunk == MINATO_CHUNK_NONE;
+		batch[i].kept = &kept[i];
 		used += input_key(m, &batch[i], &probes[used]);
 	}
 	port_seek(host_table(m), probes, used);
@@ -147,7 +150,8 @@ static void input_batch(struct minato *m, const struct minato_frame *frames,
 		nat_seek(host_nat(m), probes, used);
 	for (size_t i = 0; i < count; i++) {
 		host_drop(m, deliver_packet(m, &batch[i]));
-		minato_unlease(m, frames[i].chunk);
+		if (!kept[i])
+			chunk_drop(&m->payload, frames[i].chunk);
 	}
 }
 

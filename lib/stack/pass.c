@@ -177,20 +177,26 @@ static enum drop unreachable(struct minato *m, const struct packet *p,
 	return DROP_NAT;
 }
 
+static struct nat_packet describe(const struct minato *m,
+				  const struct packet *p)
+{
+	return (struct nat_packet){
+		.inside = role_of(m, p->link) == MINATO_ROLE_INSIDE,
+		.tcp_flags = p->type == PACKET_TCP ? p->tcp.flags : 0,
+		.opens = opens_flow(p),
+	};
+}
+
 static enum drop ask_nat(struct minato *m, const struct arrival *a,
 			 enum nat_whose whose, bool *ours)
 {
 	const struct packet *p = &a->packet;
-	const struct nat_packet packet = {
-		.inside = role_of(m, p->link) == MINATO_ROLE_INSIDE,
-		.whose = (uint8_t)whose,
-		.tcp_flags = p->type == PACKET_TCP ? p->tcp.flags : 0,
-		.opens = opens_flow(p),
-	};
+	struct nat_packet packet = describe(m, p);
 	struct nat_way way;
-	const enum nat_verdict verdict =
-		nat_packet(host_nat(m), a->probe, &packet, &way);
+	enum nat_verdict verdict;
 
+	packet.whose = (uint8_t)whose;
+	verdict = nat_packet(host_nat(m), a->probe, &packet, &way);
 	switch (verdict) {
 	case NAT_HOST:
 		*ours = whose != NAT_OTHERS;
@@ -208,25 +214,15 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 	return DROP_NAT;
 }
 
-static bool has_session(const struct minato *m, const struct arrival *a)
-{
-	struct port_tuple_ref ref;
-
-	return port_tuple_sought(host_table(m), a->probe, &ref, NULL) &&
-	       ref.class == NAT_CLASS_SESSION;
-}
-
 /* --- by what is known of it --- */
 
 static enum drop pass_flow(struct minato *m, const struct arrival *a,
 			   bool *ours)
 {
 	const struct packet *p = &a->packet;
-	enum nat_whose whose = NAT_OTHERS;
+	enum nat_whose whose;
 	uint8_t scope;
 
-	if (has_session(m, a))
-		return ask_nat(m, a, whose, ours);
 	whose = whose_is(m, p->link, &p->dst);
 	if (whose == NAT_OTHERS) {
 		/* Before anything is made for it. */
@@ -278,6 +274,27 @@ static enum drop pass_other(struct minato *m, const struct arrival *a,
 					    DROP_IP_PROTOCOL;
 }
 
+/*
+ * The outside's end of a flow that is known was found good once; who is inside
+ * may be somebody else who says so. False: it is of none.
+ */
+static bool pass_known(struct minato *m, const struct arrival *a,
+		       enum drop *drop)
+{
+	const struct nat_packet packet = describe(m, &a->packet);
+	struct nat_way way;
+
+	if (packet.inside) {
+		*drop = pass_from(m, &a->packet);
+		if (*drop != DROP_NONE)
+			return true;
+	}
+	if (!nat_known(host_nat(m), a->probe, &packet, &way))
+		return false;
+	*drop = pass_translated(m, a, &way);
+	return true;
+}
+
 /* To one host, and not to many: those go no further (RFC 1812 5.3.5). */
 static enum drop check_to(const struct minato *m, const struct packet *p)
 {
@@ -293,9 +310,12 @@ static enum drop check_to(const struct minato *m, const struct packet *p)
 enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours)
 {
 	const struct packet *p = &a->packet;
-	enum drop drop = pass_from(m, p);
+	enum drop drop;
 
 	*ours = false;
+	if (a->key.proto != 0 && p->to_us_mac && pass_known(m, a, &drop))
+		return drop;
+	drop = pass_from(m, p);
 	if (drop == DROP_NONE)
 		drop = check_to(m, p);
 	if (drop != DROP_NONE)

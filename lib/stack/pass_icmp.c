@@ -43,16 +43,19 @@ static enum drop restore(struct minato *m, const struct arrival *a,
 			 bool inside)
 {
 	const struct packet *p = &a->packet;
+	const struct rewrite embedded = {
+		.src = way->dst.addr,
+		.dst = way->src.addr,
+		.src_port = way->dst.port,
+		.dst_port = way->src.port,
+	};
 	struct onward o = {
 		.to = { .src = p->src,
 			.dst = way->dst.addr,
 			.same_ends = way->same },
 		.scope = way->scope,
 		.inner = way->same ? NULL : inner,
-		.embedded = { .src = way->dst.addr,
-			      .dst = way->src.addr,
-			      .src_port = way->dst.port,
-			      .dst_port = way->src.port },
+		.embedded = &embedded,
 	};
 
 	/* REQ-3 a: a damaged header inside names nobody. */

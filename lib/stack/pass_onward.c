@@ -216,30 +216,45 @@ static bool place_whole(struct minato *m, const struct arrival *a,
 	return true;
 }
 
-/* In its own chunk: there is room for the link's header, or it is made. */
-static bool place_here(struct minato *m, const struct arrival *a,
-		       const struct plan *plan, struct packet *p,
-		       struct passed *out)
+/* In its own chunk, where the header of the link is made room for. */
+static bool place_moved(struct minato *m, const struct arrival *a,
+			const struct plan *plan, struct packet *p,
+			struct passed *out)
 {
-	const uint32_t chunk = a->frame->chunk;
-	uint8_t *base = chunk_at(&m->payload, chunk);
-	const uint32_t at = (uint32_t)(p->ip - base);
+	uint8_t *base = chunk_at(&m->payload, a->frame->chunk);
 
-	if (at < plan->link_header_len) {
-		if (plan->link_header_len + p->ip_len > chunk_size(chunk))
-			return place_copy(m, plan, p, out);
-		memmove(base + plan->link_header_len, p->ip, p->ip_len);
-		move(p, base + plan->link_header_len);
-		out->offset = 0;
-	} else {
-		out->offset = (uint16_t)(at - plan->link_header_len);
-	}
-	chunk_hold(&m->payload, chunk);
-	out->chunk = chunk;
+	if (plan->link_header_len + p->ip_len > chunk_size(a->frame->chunk))
+		return place_copy(m, plan, p, out);
+	memmove(base + plan->link_header_len, p->ip, p->ip_len);
+	move(p, base + plan->link_header_len);
+	chunk_hold(&m->payload, a->frame->chunk);
+	out->chunk = a->frame->chunk;
+	out->offset = 0;
 	return true;
 }
 
-/* `p` is where it lies then, and out->chunk has a reference. */
+/* True where it stays: most do. */
+static bool place_here(struct minato *m, const struct arrival *a,
+		       const struct plan *plan, struct passed *out)
+{
+	const struct packet *p = &a->packet;
+	uint32_t at;
+
+	if (a->largest != 0 || a->frame->chunk == MINATO_CHUNK_NONE)
+		return false;
+	at = (uint32_t)(p->ip - chunk_at(&m->payload, a->frame->chunk));
+	if (at < plan->link_header_len)
+		return false;
+	out->chunk = a->frame->chunk;
+	out->offset = (uint16_t)(at - plan->link_header_len);
+	if (a->kept != NULL)
+		*a->kept = true;
+	else
+		chunk_hold(&m->payload, out->chunk);
+	return true;
+}
+
+/* Elsewhere: `p`, a copy, is of the packet there, out->chunk has a reference. */
 static bool place(struct minato *m, const struct arrival *a,
 		  const struct plan *plan, struct packet *p, struct passed *out)
 {
@@ -247,7 +262,7 @@ static bool place(struct minato *m, const struct arrival *a,
 		return place_whole(m, a, plan, p, out);
 	if (a->frame->chunk == MINATO_CHUNK_NONE)
 		return place_copy(m, plan, p, out);
-	return place_here(m, a, plan, p, out);
+	return place_moved(m, a, plan, p, out);
 }
 
 /* --- what changes in it --- */
@@ -262,7 +277,7 @@ static void identify(struct minato *m, const struct packet *p,
 	    p->type == PACKET_FRAGMENT)
 		return;
 	/* Of its own source: that one counts already. */
-	if (!plan->cut && minato_addr_equal(&p->src, &to->src))
+	if (!plan->cut && same_addr(&p->src, &to->src))
 		return;
 	if (plan->gso_size != 0)
 		count = (p->payload_len + plan->gso_size - 1) / plan->gso_size;
@@ -282,7 +297,7 @@ static void rewrite(const struct arrival *a, const struct packet *p,
 
 	if (o->inner != NULL)
 		rewrite_embedded(ip + (p->transport - p->ip), &a->packet,
-				 o->inner, &o->embedded);
+				 o->inner, o->embedded);
 	rewrite_packet(ip, p, a->frame->csum_partial, &o->to);
 }
 
@@ -372,7 +387,7 @@ static enum drop put_out(struct minato *m, const struct plan *plan,
 			 const struct packet *p, const struct passed *out)
 {
 	if (plan->link_header_len != 0)
-		ethernet_build(chunk_at(&m->payload, out->chunk) + out->offset,
+		ethernet_build(writable(p) - ETHERNET_HEADER_LEN,
 			       plan->path.mac, m->link[plan->link].config.mac,
 			       p->is6);
 	if (plan->waits)
@@ -380,27 +395,45 @@ static enum drop put_out(struct minato *m, const struct plan *plan,
 	return pass_append(m, plan->link, out);
 }
 
+/* With all that is planned; `p` is where the packet lies. */
+static enum drop finish(struct minato *m, const struct arrival *a,
+			const struct packet *p, const struct plan *plan,
+			const struct onward *o, struct passed *out)
+{
+	out->link_header_len = (uint8_t)plan->link_header_len;
+	out->len = plan->link_header_len + p->ip_len;
+	out->header_len = (uint16_t)(plan->link_header_len +
+				     (uint32_t)(p->payload - p->ip));
+	rewrite(a, p, o);
+	if (plan->gso_size != 0 || a->frame->csum_partial)
+		suit(m, a, p, plan, &o->to, out);
+	if (plan->cut)
+		cut(m, plan, &o->to, out);
+	return put_out(m, plan, p, out);
+}
+
+static enum drop finish_elsewhere(struct minato *m, const struct arrival *a,
+				  const struct plan *plan,
+				  const struct onward *o, struct passed *out)
+{
+	struct packet p = a->packet;
+
+	return place(m, a, plan, &p, out) ? finish(m, a, &p, plan, o, out) :
+					    DROP_MEMORY;
+}
+
 enum drop pass_onward(struct minato *m, const struct arrival *a,
 		      struct onward *o)
 {
-	struct packet p = a->packet;
 	struct passed out = { .how = PASSED_WHOLE };
 	struct plan plan;
 	const enum drop drop = make_plan(m, a, o, &plan);
 
 	if (drop != DROP_NONE)
 		return drop;
-	o->to.hop_limit = (uint8_t)(p.hop_limit - 1);
-	identify(m, &p, &plan, &o->to);
-	if (!place(m, a, &plan, &p, &out))
-		return DROP_MEMORY;
-	out.link_header_len = (uint8_t)plan.link_header_len;
-	out.len = plan.link_header_len + p.ip_len;
-	out.header_len =
-		(uint16_t)(plan.link_header_len + (uint32_t)(p.payload - p.ip));
-	rewrite(a, &p, o);
-	suit(m, a, &p, &plan, &o->to, &out);
-	if (plan.cut)
-		cut(m, &plan, &o->to, &out);
-	return put_out(m, &plan, &p, &out);
+	o->to.hop_limit = (uint8_t)(a->packet.hop_limit - 1);
+	identify(m, &a->packet, &plan, &o->to);
+	if (place_here(m, a, &plan, &out))
+		return finish(m, a, &a->packet, &plan, o, &out);
+	return finish_elsewhere(m, a, &plan, o, &out);
 }

@@ -83,7 +83,7 @@ enum drop pass_from(struct minato *m, const struct packet *p)
 	enum drop drop;
 
 	if (s->generation == g->generation && s->link == p->link &&
-	    minato_addr_equal(&s->addr, &p->src))
+	    same_addr(&s->addr, &p->src))
 		return DROP_NONE;
 	drop = find_from(m, p);
 	if (drop == DROP_NONE)
@@ -125,12 +125,13 @@ enum pass_reach pass_way(struct minato *m, uint8_t scope,
 	enum pass_reach reach;
 
 	if (w->generation == g->generation && w->scope == scope &&
-	    m->now.ns < w->until_ns && minato_addr_equal(&w->to, to)) {
+	    m->now.ns < w->until_ns && same_addr(&w->to, to)) {
 		path->link = w->link;
 		path->dropped = false;
 		memcpy(path->mac, w->mac, 6);
 		return PASS_REACHED;
 	}
+	*path = (struct path){ 0 };
 	reach = find_way(m, scope, to, path, neighbour);
 	if (reach != PASS_REACHED)
 		return reach;

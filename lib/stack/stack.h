@@ -79,8 +79,8 @@
 #define STACK_NARROW_MAX 64u /* paths narrower than their link; oldest goes */
 #define PASS_QUEUE 1024u /* frames handed on, of a link; newest dropped */
 #define PASS_TURN 32u	 /* of them, before sockets have as many */
-#define PASS_WAYS 4096u	 /* next hops remembered, by a hash; newest stays */
-#define PASS_SOURCES 1024u /* senders found to be where they are, likewise */
+#define PASS_WAYS 16384u /* next hops remembered, by a hash; newest stays */
+#define PASS_SOURCES 16384u /* senders found to be where they are, likewise */
 #define PASS_PARKED 256u /* frames that wait for a MAC; newest dropped */
 #define PASS_PARKED_EACH 16u /* for the same one */
 #define PASS_SYNS 4096u /* SYNs held in silence; oldest dropped */
@@ -601,6 +601,11 @@ static inline struct nat *host_nat(const struct minato *m)
 {
 	return m->nat != 0 ? host_at(m, m->nat) : NULL;
 }
+static inline bool same_addr(const struct minato_addr *a,
+			     const struct minato_addr *b)
+{
+	return memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
 static inline struct passing *host_passing(const struct minato *m)
 {
 	return m->passing != 0 ? host_at(m, m->passing) : NULL;
@@ -644,6 +649,9 @@ struct arrival {
 	/* Put together from fragments: IP bytes of the largest. The frame is
 	   what they carried, without headers. Else 0. */
 	uint32_t largest;
+	/* What it lies in was kept, the reference of the driver with it. NULL:
+	   who keeps it takes a reference of his own. */
+	bool *kept;
 };
 /* Fills in the key of a packet that the parser took. True when there is one:
    its probe, which the arrival borrows, is to be sought before delivery. */
@@ -690,7 +698,7 @@ struct onward {
 	struct rewrite to;
 	uint8_t scope;
 	const struct packet *inner;
-	struct rewrite embedded;
+	const struct rewrite *embedded;
 };
 enum drop pass_onward(struct minato *m, const struct arrival *a,
 		      struct onward *o);

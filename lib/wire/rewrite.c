@@ -81,12 +81,24 @@ static uint64_t change16(uint8_t *at, const uint8_t *to)
 	return change;
 }
 
+/* A number in the bytes' own order, as it is loaded. */
+static inline uint16_t wire_order(uint16_t v)
+{
+	const union {
+		uint8_t bytes[2];
+		uint16_t word;
+	} u = { { (uint8_t)(v >> 8), (uint8_t)v } };
+
+	return u.word;
+}
+
 static inline uint64_t change_port(uint8_t *at, uint16_t port)
 {
-	uint8_t to[2];
+	const uint16_t to = wire_order(port);
+	const uint64_t change = (uint64_t)(uint16_t)~load2(at) + to;
 
-	put16(to, port);
-	return change2(at, to);
+	memcpy(at, &to, sizeof(to));
+	return change;
 }
 
 /* A checksum over what has changed so much. */
@@ -160,9 +172,9 @@ static inline uint64_t change_ports(uint8_t *at, const struct rewrite *to)
 {
 	uint64_t change = 0;
 
-	if (get16(at) != to->src_port)
+	if (load2(at) != wire_order(to->src_port))
 		change += change_port(at, to->src_port);
-	if (get16(at + 2) != to->dst_port)
+	if (load2(at + 2) != wire_order(to->dst_port))
 		change += change_port(at + 2, to->dst_port);
 	return change;
 }
