@@ -62,6 +62,7 @@ struct minato_server;
 #define CONF_WHAT_SIZE 256u
 #define CONF_LINKS_MAX MINATO_LINKS_MAX
 #define CONF_ADDRESSES_MAX 8u /* of a link */
+#define CONF_ROUTES_MAX 1024u
 #define CONF_RUNS_MAX 16u     /* ports or ranges of a statement */
 #define CONF_SOURCES_MAX 8u   /* prefixes behind `from` */
 #define CONF_SERVERS_MAX 64u  /* MINATO_SERVERS_MAX */
@@ -438,6 +439,11 @@ void conf_nat_set(struct minato_nat *nat, const struct conf_nat *setting);
 void conf_nat_apply(struct minato_nat *nat, const struct conf *conf);
 /* A capacity, or 0 where nothing is said. */
 uint32_t conf_capacity(const struct conf *conf, enum conf_capacity_key key);
+/*
+ * Makes room in a config for the statements: adds to its entries, routes and pool addresses what
+ * these need, and sets the capacities that are said. Links are the caller's.
+ */
+void conf_plan(struct minato_config *config, const struct conf *conf);
 
 /* ---- trial.c: test lines ---- */
 

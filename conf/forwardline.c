@@ -61,7 +61,8 @@ static int read_sources(struct reader *r, struct conf_statement *out, struct con
 /* at most 100 connections, at most 10 per source. */
 static int read_at_most(struct reader *r, uint32_t *flows, uint32_t *source_flows)
 {
-	static const char *const phrases[] = { "connections", "per source" };
+	/* Of datagrams one says flows. */
+	static const char *const phrases[] = { "connections", "per source", "flows" };
 	struct reader_word number;
 	uint32_t *into;
 	uint32_t value;
@@ -70,10 +71,10 @@ static int read_at_most(struct reader *r, uint32_t *flows, uint32_t *source_flow
 	if (reader_demand(r, "most") < 0 || value_number(r, 1, FLOWS_MAX, "a bound", &value) < 0)
 		return -EINVAL;
 	number = reader_last(r);
-	which = reader_phrase(r, phrases, 2);
+	which = reader_phrase(r, phrases, 3);
 	if (which < 0)
 		return which;
-	into = which == 0 ? flows : source_flows;
+	into = which == 1 ? source_flows : flows;
 	if (*into)
 		return reader_fail(r, number, "this bound is said twice");
 	*into = value;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "minato/gateway.h"
+
 #define POOL_ADDRESSES_MAX 1024u
 
 /* ---- saying it ---- */
@@ -403,6 +405,74 @@ static void judge_pools_size(const struct conf *conf, struct conf_report *report
 	}
 }
 
+static void judge_routes_count(const struct conf *conf, struct conf_report *report)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = &conf->list[i];
+
+		if (s->kind == CONF_KIND_ROUTE && ++count == CONF_ROUTES_MAX + 1)
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+				  "more than %u routes", CONF_ROUTES_MAX);
+	}
+}
+
+/* The library says how much a host value can have, of all together. */
+static void judge_capacity(const struct conf *conf, struct conf_report *report)
+{
+	const struct conf_statement *last = NULL;
+	struct minato_config config;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i].kind == CONF_KIND_CAPACITY)
+			last = &conf->list[i];
+	}
+	if (!last)
+		return;
+	minato_config_init(&config);
+	config.sessions_max = 1;
+	for (int i = 0; i < CONF_CAPACITY_COUNT; i++) {
+		uint32_t said = conf_capacity(conf, (enum conf_capacity_key)i);
+		uint32_t *into = i == CONF_SESSIONS ? &config.sessions_max :
+				 i == CONF_MAPPINGS ? &config.mappings_max :
+						      &config.inside_hosts_max;
+
+		*into = said ? said : *into;
+	}
+	if (!minato_size(&config))
+		judge_say(report, CONF_ERROR, last, CONF_PART_SUBJECT, 0,
+			  "a gateway cannot have so many, of all together");
+}
+
+/* ---- nat ---- */
+
+/* The setting, or NULL where nothing is said. */
+static const struct conf_statement *setting(const struct conf *conf, enum conf_nat_key key)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i].kind == CONF_KIND_NAT && conf->list[i].nat.key == key)
+			return &conf->list[i];
+	}
+	return NULL;
+}
+
+static void judge_nat(const struct conf *conf, struct conf_report *report)
+{
+	const struct conf_statement *burst = setting(conf, CONF_NAT_HOST_BURST);
+	const struct conf_statement *rate = setting(conf, CONF_NAT_HOST_RATE);
+	const struct conf_statement *brief = setting(conf, CONF_NAT_UDP_SHORT_TIMEOUT);
+	struct minato_nat nat;
+
+	if (burst && (!rate || !rate->nat.value))
+		judge_say(report, CONF_WARNING, burst, CONF_PART_SUBJECT, 0,
+			  "without a bound of new ports per second this changes nothing");
+	conf_nat_apply(&nat, conf);
+	if (brief && nat.udp_short_s > nat.udp_s)
+		judge_say(report, CONF_WARNING, brief, CONF_PART_SUBJECT, 0,
+			  "the short time is longer than the other one (%us)", nat.udp_s);
+}
+
 int conf_judge(const struct conf *conf, struct conf_report *report)
 {
 	/* What a line that was not understood has said cannot be missed. */
@@ -417,6 +487,9 @@ int conf_judge(const struct conf *conf, struct conf_report *report)
 	judge_each(conf, &ground, &links, whole, report);
 	free(ground.place);
 	judge_pools_size(conf, report);
+	judge_routes_count(conf, report);
+	judge_capacity(conf, report);
+	judge_nat(conf, report);
 	result = clash_judge(conf, report);
 	if (result < 0)
 		return result;

@@ -297,3 +297,38 @@ uint32_t conf_capacity(const struct conf *conf, enum conf_capacity_key key)
 	}
 	return 0;
 }
+
+/* Addresses of an outside that an outside without a pool translates to. */
+static uint32_t own_addresses(const struct conf_link *link)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; link->outside && i < link->address_count; i++)
+		count += minato_addr_is4(&link->address[i].addr);
+	return count;
+}
+
+void conf_plan(struct minato_config *config, const struct conf *conf)
+{
+	struct minato_entry entries[CONF_ENTRIES_MAX];
+	uint32_t *const capacities[CONF_CAPACITY_COUNT] = {
+		[CONF_SESSIONS] = &config->sessions_max,
+		[CONF_MAPPINGS] = &config->mappings_max,
+		[CONF_HOSTS] = &config->inside_hosts_max,
+	};
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = &conf->list[i];
+
+		config->entries_max += (uint32_t)conf_entries(conf, s, 0, entries);
+		if (s->kind == CONF_KIND_POOL)
+			config->pool_addresses_max += 1u << (128 - s->pool.addresses.length);
+		if (s->kind == CONF_KIND_LINK) {
+			config->pool_addresses_max += own_addresses(&s->link);
+			config->routes_max += s->link.address_count + s->link.via_count;
+		}
+		config->routes_max += s->kind == CONF_KIND_ROUTE;
+		if (s->kind == CONF_KIND_CAPACITY)
+			*capacities[s->capacity.key] = s->capacity.value;
+	}
+}

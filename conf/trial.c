@@ -92,17 +92,6 @@ static void plan_links(const struct trial *t, struct minato_config *config)
 
 static void plan(const struct trial *t, struct minato_config *config)
 {
-	struct minato_entry entries[CONF_ENTRIES_MAX];
-	size_t entry_count = 0;
-	uint32_t addresses = CONF_LINKS_MAX * CONF_ADDRESSES_MAX;
-
-	for (size_t i = 0; i < t->conf->count; i++) {
-		const struct conf_statement *s = &t->conf->list[i];
-
-		if (s->kind == CONF_KIND_POOL)
-			addresses += 1u << (128 - s->pool.addresses.length);
-		entry_count += conf_entries(t->conf, s, 0, entries);
-	}
 	minato_config_init(config);
 	/* Any seed: what is asked does not hang on luck. */
 	config->seed[0] = 1;
@@ -111,13 +100,11 @@ static void plan(const struct trial *t, struct minato_config *config)
 	config->calls_max = config->leases_max = config->neighbours_max = FEW;
 	config->chunks_large = config->chunks_small = FEW;
 	config->reassemblies_max = 4;
-	config->entries_max = (uint32_t)entry_count + FEW;
-	config->routes_max = (uint32_t)t->conf->count + FEW;
-	if (!t->host) {
-		config->sessions_max = config->mappings_max = FEW;
-		config->inside_hosts_max = FEW;
-		config->pool_addresses_max = addresses;
-	}
+	config->entries_max = config->routes_max = config->pool_addresses_max = FEW;
+	conf_plan(config, t->conf);
+	/* One flow at a time, whatever the file makes room for. */
+	config->sessions_max = t->host ? 0 : FEW;
+	config->mappings_max = config->inside_hosts_max = FEW;
 	plan_links(t, config);
 }
 

@@ -13,30 +13,8 @@
 /* Sessions and mappings where the file says nothing. */
 #define SESSIONS_DEFAULT 262144u
 #define HOSTS_DEFAULT 65536u
-#define POOL_MAX 4096u
-#define ENTRIES_DEFAULT 8192u
-
-/* How many pool addresses the statements ask for together, at least 64. */
-static uint32_t count_pool(const struct conf *conf)
-{
-	uint32_t count = 64;
-
-	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_pool *pool = &conf->list[i].pool;
-
-		if (conf->list[i].kind != CONF_KIND_POOL)
-			continue;
-		count += pool->addresses.length > 128u - 12u ?
-				 1u << (128u - pool->addresses.length) :
-				 POOL_MAX;
-	}
-	return count < POOL_MAX ? count : POOL_MAX;
-}
-
-static uint32_t or_default(uint32_t said, uint32_t usual)
-{
-	return said ? said : usual;
-}
+#define ENTRIES_LIVE 8192u
+#define ROUTES_LIVE 256u
 
 void gateway_config(struct minato_config *config, const struct conf *conf,
 		    const struct gateway_links *links)
@@ -44,12 +22,12 @@ void gateway_config(struct minato_config *config, const struct conf *conf,
 	uint8_t insides = 0;
 
 	minato_config_init(config);
-	config->sessions_max = or_default(conf_capacity(conf, CONF_SESSIONS), SESSIONS_DEFAULT);
-	config->mappings_max = conf_capacity(conf, CONF_MAPPINGS);
-	config->inside_hosts_max = or_default(conf_capacity(conf, CONF_HOSTS), HOSTS_DEFAULT);
-	config->pool_addresses_max = count_pool(conf);
-	if (config->entries_max < ENTRIES_DEFAULT)
-		config->entries_max = ENTRIES_DEFAULT;
+	config->sessions_max = SESSIONS_DEFAULT;
+	config->inside_hosts_max = HOSTS_DEFAULT;
+	/* What can be added live, besides what the file says. */
+	config->entries_max = ENTRIES_LIVE;
+	config->routes_max = ROUTES_LIVE;
+	conf_plan(config, conf);
 	for (size_t i = 0; i < links->count; i++) {
 		const struct gateway_link *from = &links->list[i];
 		struct minato_link_config *link = &config->link[config->link_count];

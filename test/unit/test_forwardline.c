@@ -168,7 +168,9 @@ static void clauses(void **state)
 	refused("forward tcp 80 to 10.0.0.2 at most 1 connections at most 2 connections", "2",
 		"this bound is said twice");
 	refused("forward tcp 80 to 10.0.0.2 at most 5 people", "people",
-		"expected connections or per");
+		"expected connections, per or flows");
+	canonical("forward udp 80 to 10.0.0.2 at most 5 flows",
+		  "forward udp 80 to 10.0.0.2 at most 5 connections");
 	refused("forward tcp 80 to 10.0.0.2 from 10.0.0.0/8, 10.1.0.0/16", "10.1.0.0/16",
 		"before it holds this one");
 	refused("forward tcp 80 to 10.0.0.2 from 10.1.0.0/16, 10.0.0.0/8", "10.0.0.0/8",

@@ -118,6 +118,46 @@ static void clauses(void **state)
 	no_fault(LINKS "dmz 10.0.0.9 except tcp 1-65535\n");
 }
 
+static void capacities(void **state)
+{
+	(void)state;
+	no_fault(LINKS "capacity 10000000 sessions\n");
+	one_fault(LINKS "capacity 100000000 sessions\n", EACH, "100000000 sessions",
+		  "cannot have so many");
+	one_fault(LINKS "capacity 16000000 sessions\ncapacity 16000000 mappings\n"
+			"capacity 16777217 hosts\n",
+		  CONF_ERROR, LINKS_LINES + 3, "16777217 hosts", "cannot have so many");
+}
+
+static void nat(void **state)
+{
+	(void)state;
+	one_fault(LINKS "nat at most 5 new ports at once per host\n", WARN,
+		  "at most 5 new ports at once per host", "changes nothing");
+	no_fault(LINKS "nat at most 5 new ports at once per host\n"
+		       "nat at most 2 new ports per second per host\n");
+	one_fault(LINKS "nat timeout udp-short 6m\n", WARN, "timeout udp-short",
+		  "longer than the other one (300s)");
+	no_fault(LINKS "nat timeout udp-short 6m\nnat timeout udp 7m\n");
+}
+
+static void many_routes(void **state)
+{
+	size_t size = 65536;
+	char *text = malloc(size);
+	size_t used = (size_t)snprintf(text, size, "%s", LINKS);
+
+	(void)state;
+	for (unsigned i = 0; i < CONF_ROUTES_MAX; i++)
+		used += (size_t)snprintf(text + used, size - used,
+					 "route 20.%u.%u.0/24 via 10.0.0.5\n", i / 256, i % 256);
+	no_fault(text);
+	snprintf(text + used, size - used, "route 21.0.0.0/8 via 10.0.0.5\n");
+	one_fault(text, CONF_ERROR, LINKS_LINES + CONF_ROUTES_MAX + 1, "21.0.0.0/8",
+		  "more than 1024 routes");
+	free(text);
+}
+
 static void within(void **state)
 {
 	struct conf_prefix p = { address("10.0.0.0"), 96 + 23 };
@@ -145,6 +185,8 @@ int main(void)
 		cmocka_unit_test(too_many_links), cmocka_unit_test(routes),
 		cmocka_unit_test(pools),	  cmocka_unit_test(servers),
 		cmocka_unit_test(clauses),	  cmocka_unit_test(within),
+		cmocka_unit_test(capacities),	  cmocka_unit_test(nat),
+		cmocka_unit_test(many_routes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

@@ -183,7 +183,9 @@ static void settings(void **state)
 	assert_memory_equal(&nat, &usual, sizeof(nat));
 	no_fault(LINKS
 		 "nat udp filtering endpoint\nnat filtering address-and-port\nnat hairpin off\n"
-		 "nat timeout udp 10m\nnat at most 9 new ports at once per host\n"
+		 "nat timeout udp 10m\n"
+		 "nat at most 3 new ports per second per host\n"
+		 "nat at most 9 new ports at once per host\n"
 		 "capacity 5000 sessions\n");
 	conf_nat_apply(&nat, &conf);
 	/* What is said of one protocol holds, though it stands before. */
@@ -194,6 +196,27 @@ static void settings(void **state)
 	assert_int_equal(nat.host_burst, 9);
 	assert_int_equal(conf_capacity(&conf, CONF_SESSIONS), 5000);
 	assert_int_equal(conf_capacity(&conf, CONF_MAPPINGS), 0);
+}
+
+static void planned(void **state)
+{
+	struct minato_config config = { .entries_max = 10,
+					.routes_max = 20,
+					.pool_addresses_max = 30,
+					.sessions_max = 40,
+					.mappings_max = 50 };
+
+	(void)state;
+	no_fault(LINKS "pool 198.51.100.16/28\nroute 10.1.0.0/16 via 10.0.0.5\n"
+		       "forward tcp 80, 443 to 10.0.0.2 from 192.0.2.0/24, 203.0.113.0/24\n"
+		       "dmz 10.0.0.9 except tcp 22\ncapacity 5000 sessions\ncapacity 77 hosts\n");
+	conf_plan(&config, &conf);
+	assert_int_equal(config.entries_max, 10 + 4 + 3);
+	assert_int_equal(config.routes_max, 20 + 1 + 3);
+	assert_int_equal(config.pool_addresses_max, 30 + 16 + 1);
+	assert_int_equal(config.sessions_max, 5000);
+	assert_int_equal(config.mappings_max, 50);
+	assert_int_equal(config.inside_hosts_max, 77);
 }
 
 /* Each setting changes one field (filtering both), and no two the same one. */
@@ -230,6 +253,7 @@ int main(void)
 		cmocka_unit_test(servers),  cmocka_unit_test(dmz),
 		cmocka_unit_test(others),   cmocka_unit_test(host_outside),
 		cmocka_unit_test(settings), cmocka_unit_test(every_field),
+		cmocka_unit_test(planned),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

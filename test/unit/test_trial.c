@@ -21,7 +21,8 @@ static void run(const char *text)
 	size_t culprit = 0;
 	int result;
 
-	no_fault(text);
+	if (read_file(text) != 0)
+		fail_msg("line %u: %s", report.fault[0].line, report.fault[0].what);
 	verdict_count = 0;
 	result = conf_try(&conf, take, NULL, &culprit);
 	if (result != 0)
