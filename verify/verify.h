@@ -256,7 +256,7 @@ int verify_linux_run(const bool *wanted, struct verify_outcome *out, struct driv
  */
 void verify_conclude(const bool *ran, struct verify_outcome *out);
 
-/* ---- message.c: what a grader and its responders say to each other ----
+/* ---- message4.c: what a grader and its responders say to each other ----
  *
  * Datagrams over IPv4. An answer is never longer than its question, and goes to the address that
  * the question came from; to another port of it only for who shows that it can be reached there,
