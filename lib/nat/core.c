@@ -126,6 +126,16 @@ static struct layout lay_out(const struct nat_limits *limits)
 	return l;
 }
 
+size_t core_sessions4(const struct nat_limits *limits)
+{
+	return lay_out(limits).sessions4;
+}
+
+size_t core_sessions6(const struct nat_limits *limits)
+{
+	return lay_out(limits).sessions6;
+}
+
 size_t nat_bytes(const struct nat_limits *limits)
 {
 	return lay_out(limits).end;

@@ -102,14 +102,30 @@ int nat_forward_add(struct nat *n, uint32_t entry,
 	return 0;
 }
 
-/* Entry and flows are both gone. */
-static void settle(struct nat *n, uint32_t forward)
+int64_t forwards_orphan(struct nat *n)
+{
+	uint32_t forward;
+
+	if (n->orphan != 0)
+		return n->orphan - 1;
+	forward = nat_slot_take(n, &n->forwards);
+	if (forward == NAT_NONE)
+		return -1;
+	n->orphan = forward + 1;
+	*forwards_at(n, forward) =
+		(struct nat_forward){ .entry = NAT_NONE, .live = true };
+	return forward;
+}
+
+void forwards_settle(struct nat *n, uint32_t forward)
 {
 	struct nat_forward *f = forwards_at(n, forward);
 
 	if (f->entry != NAT_NONE || f->flows > 0)
 		return;
 	f->live = false;
+	if (n->orphan == forward + 1)
+		n->orphan = 0;
 	nat_slot_give(n, &n->forwards, forward);
 }
 
@@ -136,7 +152,7 @@ void nat_forward_remove(struct nat *n, uint32_t entry)
 		group_at(n, f->group - 1)->refs--;
 	f->group = 0;
 	f->entry = NAT_NONE;
-	settle(n, forward);
+	forwards_settle(n, forward);
 }
 
 void nat_forward_get(const struct nat *n, uint32_t entry,
@@ -311,5 +327,5 @@ void forwards_ended(struct nat *n, uint32_t forward)
 
 	check(f->flows > 0);
 	f->flows--;
-	settle(n, forward);
+	forwards_settle(n, forward);
 }

@@ -64,6 +64,14 @@ static struct port_key inside_key(uint8_t scope, uint8_t proto,
 	};
 }
 
+void mapping_inside_key(const struct port_key *packet, struct port_key *out)
+{
+	const struct minato_endpoint inside = { packet->remote,
+						packet->remote_port };
+
+	*out = inside_key(packet->scope, packet->proto, &inside);
+}
+
 static struct port_key host_key(uint8_t scope, const struct minato_addr *addr)
 {
 	return (struct port_key){

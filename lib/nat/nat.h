@@ -465,6 +465,7 @@ struct nat {
 	uint32_t timeout_ms[NAT_TIMERS];
 	struct nat_slots sessions4, sessions6, mappings, hosts, forwards;
 	uint32_t sources, resting;
+	uint32_t orphan; /* forward + 1 of flows whose entries are gone, or 0 */
 	uint32_t pool_count, route_count;
 	uint64_t ends;			    /* of sessions, ever */
 	int64_t pools, ports, groups, news; /* from here */
@@ -489,7 +490,9 @@ static inline int64_t nat_refusal(enum nat_counter why)
 	return -1 - (int64_t)why;
 }
 
-/* core.c */
+/* core.c: where the records lie, and slots of them */
+size_t core_sessions4(const struct nat_limits *limits);
+size_t core_sessions6(const struct nat_limits *limits);
 static inline void *nat_slot(const struct nat *n, const struct nat_slots *s,
 			     uint32_t index)
 {
@@ -563,6 +566,8 @@ static inline struct nat_host *host_record(const struct nat *n, uint32_t host)
 }
 struct minato_endpoint mapping_inside(const struct nat_mapping *m);
 struct minato_endpoint mapping_outside(const struct nat_mapping *m);
+/* The key that the mapping of a packet's sender is found by. */
+void mapping_inside_key(const struct port_key *packet, struct port_key *out);
 /* By its outside endpoint; by its inside one. NAT_NONE. */
 uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
 			    const struct minato_endpoint *outside);
@@ -614,6 +619,9 @@ static inline struct nat_pool *pool_record(const struct nat *n, uint32_t pool)
 struct nat_ports *outside_ports(const struct nat *n, uint32_t pool,
 				uint8_t proto);
 uint32_t outside_find(const struct nat *n, const struct minato_addr *addr);
+/* Whether this very port of a pool's address can be had. */
+bool outside_vacant(const struct nat *n, uint8_t proto,
+		    const struct minato_endpoint *outside);
 /* A free port of the pool for an inside port, or 0. Takes nothing. */
 uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,
 			uint16_t inside_port);
@@ -643,6 +651,10 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 /* A flow that was chosen for was not made after all. */
 void forwards_refused(struct nat *n, uint32_t forward,
 		      const struct minato_addr *source);
+/* One without an entry, for a flow whose entry is gone; or -1. */
+int64_t forwards_orphan(struct nat *n);
+/* Frees it when entry and flows are both gone. */
+void forwards_settle(struct nat *n, uint32_t forward);
 void forwards_began(struct nat *n, uint32_t forward);
 void forwards_ended(struct nat *n, uint32_t forward);
 /* The key under which the flows of one source are counted. */

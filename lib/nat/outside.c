@@ -269,6 +269,21 @@ static void reopen(struct nat *n, struct nat_ports *p)
 	}
 }
 
+bool outside_vacant(const struct nat *n, uint8_t proto,
+		    const struct minato_endpoint *outside)
+{
+	const struct port_choice choice = {
+		.scope = n->limits.outside_scope,
+		.proto = proto,
+		.local = outside->addr,
+	};
+	const uint32_t pool = outside_find(n, &outside->addr);
+
+	if (pool == NAT_NONE || outside->port == 0)
+		return false;
+	return port_vacant(nat_table(n), &choice, outside->port);
+}
+
 /* --- choosing ------------------------------------------------------------ */
 
 struct search {

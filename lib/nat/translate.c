@@ -58,16 +58,85 @@ static enum nat_verdict pass(struct nat *n, uint32_t session, uint32_t side,
 
 /* --- packets ------------------------------------------------------------- */
 
+#define FIRSTS 32u
+
+/* Of flows outward that begin: what their making will want, one step behind
+   the other over all of them. */
+struct firsts {
+	size_t count;
+	const struct port_key *key[FIRSTS]; /* of the packets */
+	struct port_key wanted[FIRSTS];
+	struct port_probe probe[FIRSTS];
+};
+
+static void seek_wanted(const struct nat *n, struct firsts *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		f->probe[i].key = &f->wanted[i];
+	port_seek(nat_table(n), f->probe, f->count);
+}
+
+/* Those that have a mapping stay. */
+static void seek_mappings(const struct nat *n, struct firsts *f)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < f->count; i++) {
+		struct port_tuple_ref ref;
+		if (!port_tuple_sought(nat_table(n), &f->probe[i], &ref,
+				       NULL) ||
+		    ref.class != NAT_CLASS_INSIDE)
+			continue;
+		__builtin_prefetch(mapping_at(n, ref.owner), 1);
+		f->key[left] = f->key[i];
+		f->probe[left].guess = ref.owner; /* for the moment */
+		left++;
+	}
+	f->count = left;
+}
+
+static void seek_firsts(const struct nat *n, struct firsts *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		mapping_inside_key(f->key[i], &f->wanted[i]);
+	seek_wanted(n, f);
+	seek_mappings(n, f);
+	for (size_t i = 0; i < f->count; i++) {
+		const struct nat_mapping *m = mapping_at(n, f->probe[i].guess);
+		const struct minato_endpoint outside = mapping_outside(m);
+		f->wanted[i] = (struct port_key){
+			.local = outside.addr,
+			.remote = f->key[i]->local,
+			.local_port = outside.port,
+			.remote_port = m->proto == MINATO_ICMP ?
+					       outside.port :
+					       f->key[i]->local_port,
+			.scope = n->limits.outside_scope,
+			.proto = m->proto,
+		};
+	}
+	seek_wanted(n, f);
+}
+
 void nat_seek(const struct nat *n, const struct port_probe *probes,
 	      size_t count)
 {
+	struct firsts firsts = { .count = 0 };
+
 	for (size_t i = 0; i < count; i++) {
+		const struct port_probe *p = &probes[i];
 		struct port_tuple_ref ref;
-		if (!port_tuple_guess(nat_table(n), &probes[i], &ref) ||
-		    ref.class != NAT_CLASS_SESSION)
-			continue;
-		__builtin_prefetch(session_at(n, ref.owner >> 1), 1);
+		if (port_tuple_guess(nat_table(n), p, &ref)) {
+			if (ref.class == NAT_CLASS_SESSION)
+				__builtin_prefetch(
+					session_at(n, ref.owner >> 1), 1);
+		} else if (p->key->scope != n->limits.outside_scope &&
+			   firsts.count < FIRSTS) {
+			firsts.key[firsts.count++] = p->key;
+		}
 	}
+	if (firsts.count > 1)
+		seek_firsts(n, &firsts);
 }
 
 static enum nat_verdict begin(struct nat *n, const struct port_probe *probe,
