@@ -141,6 +141,7 @@ enum minato_nat_state { /* RFC 7857 2 */
 struct minato_mapping {
 	uint64_t handle;
 	uint8_t proto;
+	uint8_t scope; /* of the inside */
 	struct minato_endpoint inside, outside;
 	uint32_t sessions;
 	struct minato_time since, until;

@@ -99,6 +99,7 @@ static void describe_mapping(const struct nat *n, uint32_t mapping,
 	*out = (struct minato_mapping){
 		.handle = nat_mapping_handle(n, mapping),
 		.proto = m->proto,
+		.scope = m->scope,
 		.inside = mapping_inside(m),
 		.outside = mapping_outside(m),
 		.sessions = m->count,

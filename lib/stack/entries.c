@@ -160,6 +160,14 @@ static void fate_of_tuple(const struct minato *m, const struct port_fate *fate,
 		out->kind = MINATO_KIND_LEASE;
 		out->handle = leases_handle(m, fate->tuple.owner);
 	}
+	if (fate->tuple.class == NAT_CLASS_SESSION) {
+		out->kind = MINATO_KIND_SESSION;
+		out->handle = nat_session_handle(host_nat(m),
+						 fate->tuple.owner >> 1);
+	}
+	if (nat_class(fate->tuple.class) &&
+	    fate->tuple.class != NAT_CLASS_SESSION)
+		out->kind = MINATO_KIND_CLOSED; /* no packet meets it */
 	if (fate->tuple.class != TUPLE_SOCKET)
 		return;
 	out->handle = slots_handle(m, fate->tuple.owner);
