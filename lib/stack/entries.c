@@ -162,8 +162,8 @@ static void fate_of_tuple(const struct minato *m, const struct port_fate *fate,
 	}
 	if (fate->tuple.class == NAT_CLASS_SESSION) {
 		out->kind = MINATO_KIND_SESSION;
-		out->handle = nat_session_handle(host_nat(m),
-						 fate->tuple.owner >> 1);
+		out->handle =
+			nat_session_handle(host_nat(m), fate->tuple.owner >> 1);
 	}
 	if (nat_class(fate->tuple.class) &&
 	    fate->tuple.class != NAT_CLASS_SESSION)
