@@ -292,6 +292,7 @@ static bool next_mapping(struct minato *m, uint64_t *place,
 		.last = one.outside.port,
 		.since = one.since,
 	};
+	actors_describe(m, 0, &out->owner);
 	return true;
 }
 
@@ -336,6 +337,7 @@ static bool next_session(struct minato *m, uint64_t *place,
 		.last = one.destination.port,
 		.since = one.since,
 	};
+	actors_describe(m, 0, &out->owner);
 	return true;
 }
 
