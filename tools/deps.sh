@@ -43,6 +43,8 @@ test   uidmap           cmd:newuidmap
 test   tshark           cmd:tshark
 test   iputils-ping     cmd:ping
 test   traceroute       cmd:traceroute
+test   coturn           cmd:turnutils_natdiscovery
+test   vsftpd           cmd:vsftpd
 test   iputils-tracepath cmd:tracepath
 test   zsh              cmd:zsh
 test   fish             cmd:fish

@@ -118,7 +118,8 @@ serves() {
 	printf '%s' "$3" >"$T/www-$1-$2/index.html"
 	cat >"$T/nginx-$1-$2.conf" <<X
 daemon off;
-worker_processes 1;
+master_process off;
+user root;
 pid $T/nginx-$1-$2.pid;
 error_log $T/nginx-$1-$2.err;
 events { worker_connections 512; }
