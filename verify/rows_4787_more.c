@@ -99,7 +99,7 @@ void row_4787_R11(struct verify_world *w)
 		row_pass(w, w->nat->real ? 1 : 60);
 	}
 	row_met(w, "8 hosts with one port kept mapping and filtering while 200 hosts made 1,000 "
-		   "mappings, and a minute later");
+		   "mappings, and later");
 }
 
 /* ---- ICMP ---- */
