@@ -255,7 +255,8 @@ struct tcp_time_wait {
 	struct seq snd_nxt, rcv_nxt;
 	uint32_t ts_recent, ts_offset;
 	uint16_t rcv_wnd; /* as put on the wire */
-	bool timestamps;
+	bool timestamps;  /* were in use */
+	bool may_stamp;	  /* are, where the other end offers them */
 };
 void tcp_to_time_wait(const struct tcp *c, struct tcp_time_wait *out);
 enum tcp_tw_answer {

@@ -11,6 +11,7 @@ void tcp_to_time_wait(const struct tcp *c, struct tcp_time_wait *out)
 	out->rcv_wnd =
 		(uint16_t)umin(window_offered(c) >> (c->wscale & 15), 65535);
 	out->timestamps = c->ts_ok;
+	out->may_stamp = !c->no_ts;
 }
 
 static void make_ack(const struct tcp_time_wait *t, const struct tcp_env *e,
@@ -26,6 +27,24 @@ static void make_ack(const struct tcp_time_wait *t, const struct tcp_env *e,
 		reply->options.tsval = clock_ms(e) + t->ts_offset;
 		reply->options.tsecr = t->ts_recent;
 	}
+}
+
+/*
+ * Whether a SYN is surely newer than what was (RFC 6191 2): by its timestamp;
+ * or since timestamps begin with it, which will tell the two apart; else, or
+ * where both are of one tick, by a number beyond the last one seen.
+ */
+static bool is_newer_syn(const struct tcp_time_wait *t,
+			 const struct tcp_segment *s)
+{
+	const bool stamped = t->may_stamp && s->options.has_timestamp;
+	const int32_t newer = (int32_t)(s->options.tsval - t->ts_recent);
+
+	if (!(s->flags & TCP_SYN) || (s->flags & TCP_ACK))
+		return false;
+	if (stamped && (!t->timestamps || newer != 0))
+		return !t->timestamps || newer > 0;
+	return seq_le(t->rcv_nxt, s->seq);
 }
 
 enum tcp_tw_answer tcp_time_wait_arrive(struct tcp_time_wait *t,
@@ -45,10 +64,10 @@ enum tcp_tw_answer tcp_time_wait_arrive(struct tcp_time_wait *t,
 			t->ts_recent = s->options.tsval;
 		return TCP_TW_DROP;
 	}
-	/* RFC 6191 2, RFC 1122 4.2.2.13: surely newer than what was. */
-	if ((s->flags & TCP_SYN) && !(s->flags & TCP_ACK) && !stale &&
-	    (seq_lt(t->rcv_nxt, s->seq) || (stamped && newer > 0)))
+	if (is_newer_syn(t, s))
 		return TCP_TW_REOPEN;
+	/* Deviates from RFC 6191, which drops other SYNs silently: RFC 9293
+	   3.10.7.4 has them answered, as all else. */
 	make_ack(t, e, reply);
 	return TCP_TW_ACK;
 }

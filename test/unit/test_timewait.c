@@ -64,7 +64,40 @@ static void a_newer_syn_reopens(void **state)
 	struct tcp_time_wait t = waiting(b, false);
 
 	assert_int_equal(ask(b, &t, "S 5000:5000(0) win 100"), TCP_TW_REOPEN);
+	assert_int_equal(ask(b, &t, "S 2:2(0) win 100"), TCP_TW_REOPEN);
 	assert_int_equal(ask(b, &t, "S 1:1(0) win 100"), TCP_TW_ACK);
+}
+
+/* RFC 6191 2: timestamps that begin with the new one tell the two apart. */
+static void a_first_timestamp_reopens_with_any_number(void **state)
+{
+	struct bench *b = *state;
+	struct tcp_time_wait t = waiting(b, false);
+
+	assert_int_equal(ask(b, &t, "S 1:1(0) win 100 <ts 7 0>"), TCP_TW_REOPEN);
+	assert_int_equal(ask(b, &t, "S 0:0(0) win 100 <ts 7 0>"), TCP_TW_REOPEN);
+}
+
+/* Where they are switched off here an offer says nothing. */
+static void an_offer_that_is_not_taken_does_not(void **state)
+{
+	struct bench *b = *state;
+	struct tcp_time_wait t;
+
+	assert_int_equal(tcp_set(&b->env, &b->c, MINATO_OPT_TIMESTAMPS, 0), 0);
+	t = waiting(b, false);
+	assert_int_equal(ask(b, &t, "S 1:1(0) win 100 <ts 7 0>"), TCP_TW_ACK);
+	assert_int_equal(ask(b, &t, "S 2:2(0) win 100 <ts 7 0>"), TCP_TW_REOPEN);
+}
+
+/* Without timestamps from now on the number decides, after them too. */
+static void a_bare_syn_after_timestamps_needs_a_newer_number(void **state)
+{
+	struct bench *b = *state;
+	struct tcp_time_wait t = waiting(b, true);
+
+	assert_int_equal(ask(b, &t, "S 1:1(0) win 100"), TCP_TW_ACK);
+	assert_int_equal(ask(b, &t, "S 2:2(0) win 100"), TCP_TW_REOPEN);
 }
 
 static void a_newer_timestamp_reopens_with_any_number(void **state)
@@ -74,6 +107,7 @@ static void a_newer_timestamp_reopens_with_any_number(void **state)
 
 	assert_int_equal(ask(b, &t, "S 0:0(0) win 100 <ts 301 0>"), TCP_TW_REOPEN);
 	assert_int_equal(ask(b, &t, "S 0:0(0) win 100 <ts 300 0>"), TCP_TW_ACK);
+	assert_int_equal(ask(b, &t, "S 2:2(0) win 100 <ts 300 0>"), TCP_TW_REOPEN);
 	assert_int_equal(ask(b, &t, "S 9000:9000(0) win 100 <ts 299 0>"), TCP_TW_ACK);
 	assert_true(reply.options.has_timestamp);
 }
@@ -104,6 +138,9 @@ int main(void)
 		bench_test(a_bare_ack_is_not),
 		bench_test(a_newer_syn_reopens),
 		bench_test(a_newer_timestamp_reopens_with_any_number),
+		bench_test(a_first_timestamp_reopens_with_any_number),
+		bench_test(an_offer_that_is_not_taken_does_not),
+		bench_test(a_bare_syn_after_timestamps_needs_a_newer_number),
 		bench_test(only_the_exact_reset_ends_it),
 		bench_test(a_syn_ack_does_not_reopen),
 	};
