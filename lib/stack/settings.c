@@ -55,9 +55,11 @@ static int set_flag(struct minato *m, struct socket *s,
 
 	if (value != 0 && value != 1)
 		return -EINVAL;
-	/* What the claim says of families and sharing is said. */
+	/* What the claim says of families and sharing is said, and was said by
+	   a bind that waits for its port. */
 	if ((option == MINATO_OPT_V6ONLY || option == MINATO_OPT_EXCLUSIVE) &&
-	    (s->claim != STACK_NONE || s->tuple != STACK_NONE))
+	    (s->claim != STACK_NONE || s->tuple != STACK_NONE ||
+	     (s->flags & SOCKET_LATE)))
 		return -EINVAL;
 	if (option == MINATO_OPT_HOLD && s->proto != MINATO_TCP)
 		return -ENOPROTOOPT;

@@ -80,6 +80,24 @@ static void test_v6_only(void **state)
 	pair_end(&p);
 }
 
+/* As in Linux, where bind(0) has bound though nobody has asked for the port. */
+static void test_said_before_bind(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_ETHERNET);
+	const struct minato_endpoint any = end("::", 0);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		const uint64_t s = open_socket(p.a.m, i == 0 ? MINATO_TCP : MINATO_UDP);
+		assert_int_equal(minato_bind(p.a.m, s, &any), 0);
+		assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_V6ONLY, 1), -EINVAL);
+		assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_EXCLUSIVE, 1), -EINVAL);
+		assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_REUSEADDR, 1), 0);
+		assert_int_equal(minato_set(p.a.m, s, MINATO_OPT_REUSEPORT, 1), 0);
+	}
+	pair_end(&p);
+}
+
 static void test_reuse_port(void **state)
 {
 	struct pair p = pair_new(MINATO_LINK_ETHERNET);
@@ -322,6 +340,7 @@ int main(void)
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_close_frees),
 		cmocka_unit_test(test_v6_only),
+		cmocka_unit_test(test_said_before_bind),
 		cmocka_unit_test(test_reuse_port),
 		cmocka_unit_test(test_exclusive),
 		cmocka_unit_test(test_group_of_one_user),
