@@ -43,7 +43,7 @@ extern "C" {
 
 struct minato; /* one host value */
 
-/* An instant or a span on the caller's monotonic clock. */
+/* An instant or a span on the caller's monotonic clock, 0 or more. */
 struct minato_time {
 	int64_t ns;
 };
@@ -225,7 +225,8 @@ size_t minato_size(const struct minato_config *config);
  * to 64, all zero (fresh anonymous pages, so that capacity stays untouched).
  * Borrows the memory until the caller stops using the value; there is nothing
  * else to release. No pointer is stored inside: a byte copy is a checkpoint.
- * Fails with -EINVAL (wrong config or alignment), -ENOMEM (size too small).
+ * Fails with -EINVAL (wrong config or alignment, a negative instant), -ENOMEM
+ * (size too small).
  */
 int minato_create(void *memory, size_t size, const struct minato_config *config,
 		  struct minato_time now, struct minato **out);
@@ -345,7 +346,8 @@ struct minato_frame_out {
 size_t minato_output(struct minato *m, struct minato_time now,
 		     struct minato_frame_out *frames, size_t count);
 
-/* Sets the host's time and runs the timers due. Time never goes back. */
+/* Sets the host's time and runs the timers due. Time never goes back: an
+   instant before the last one, a negative one too, is taken for that one. */
 void minato_advance(struct minato *m, struct minato_time now);
 
 /* When to call minato_advance and minato_output next; MINATO_NEVER if not. */
@@ -382,7 +384,7 @@ struct minato_owner {
  */
 int minato_act_as(struct minato *m, const struct minato_owner *owner);
 /*
- * The owner of a socket or general entry, and another one for it (NULL:
+ * The owner of a socket, lease or general entry, and another one for it (NULL:
  * nobody known), as when a program hands a socket on. -EBADF; -ENOSPC as
  * above, then nothing changes.
  */

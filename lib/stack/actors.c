@@ -155,30 +155,50 @@ int minato_act_as(struct minato *m, const struct minato_owner *owner)
 	return owner != NULL && actor == 0 ? -ENOSPC : 0;
 }
 
-/* Of a handle: a socket's number or an entry's. */
+/* Of a handle: the number of a socket, a lease or an entry. */
 struct owned {
-	bool is_socket;
+	enum { OWNED_SOCKET, OWNED_LEASE, OWNED_ENTRY } kind;
 	uint32_t number;
 };
 
 static bool find(const struct minato *m, uint64_t handle, struct owned *out)
 {
-	out->is_socket = slots_find(m, handle, &out->number) != NULL;
-	return out->is_socket || entries_find(m, handle, &out->number);
+	out->kind = OWNED_SOCKET;
+	if (slots_find(m, handle, &out->number) != NULL)
+		return true;
+	out->kind = OWNED_LEASE;
+	if (leases_find(m, handle, &out->number))
+		return true;
+	out->kind = OWNED_ENTRY;
+	return entries_find(m, handle, &out->number);
 }
 
 static uint16_t actor_of(const struct minato *m, const struct owned *o)
 {
-	return o->is_socket ? actors_of(m, o->number) :
-			      entries_actor(m, o->number);
+	switch (o->kind) {
+	case OWNED_SOCKET:
+		return actors_of(m, o->number);
+	case OWNED_LEASE:
+		return lease_at(m, o->number)->actor;
+	case OWNED_ENTRY:
+		break;
+	}
+	return entries_actor(m, o->number);
 }
 
 static void own(struct minato *m, const struct owned *o, uint16_t actor)
 {
-	if (o->is_socket)
+	switch (o->kind) {
+	case OWNED_SOCKET:
 		actors_own(m, o->number, actor);
-	else
+		return;
+	case OWNED_LEASE:
+		actors_drop(m, lease_at(m, o->number)->actor);
+		lease_at(m, o->number)->actor = actor;
+		return;
+	case OWNED_ENTRY:
 		entries_own(m, o->number, actor);
+	}
 }
 
 int minato_owner_get(struct minato *m, uint64_t handle,

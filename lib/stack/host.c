@@ -377,7 +377,8 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 	char *base = memory;
 	struct layout l;
 
-	if (!config_valid(&c) || (uintptr_t)memory % 64 != 0)
+	/* A deadline before the wheel's first tick would never be behind. */
+	if (!config_valid(&c) || (uintptr_t)memory % 64 != 0 || now.ns < 0)
 		return -EINVAL;
 	l = lay_out(&c);
 	if (size < l.size)

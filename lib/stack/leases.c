@@ -60,6 +60,12 @@ uint64_t leases_handle(const struct minato *m, uint32_t index)
 	return (uint64_t)generation << 32 | MARK | (index + 1);
 }
 
+bool leases_find(const struct minato *m, uint64_t lease, uint32_t *index)
+{
+	*index = ((uint32_t)lease & ~MARK) - 1;
+	return lent(m, *index) && leases_handle(m, *index) == lease;
+}
+
 uint32_t leases_next(const struct minato *m, uint32_t from)
 {
 	for (; from < m->leases.fresh; from++) {
@@ -215,9 +221,9 @@ static void give_place(struct minato *m, const struct lease *lease,
 
 int minato_port_give(struct minato *m, uint64_t lease, bool proven_closed)
 {
-	const uint32_t index = ((uint32_t)lease & ~MARK) - 1;
+	uint32_t index;
 
-	if (!lent(m, index) || leases_handle(m, index) != lease)
+	if (!leases_find(m, lease, &index))
 		return -EBADF;
 	give_place(m, lease_at(m, index), proven_closed);
 	actors_drop(m, lease_at(m, index)->actor);

@@ -1198,6 +1198,7 @@ static inline struct lease *lease_at(const struct minato *m, uint32_t index)
 	return pool_at(&m->leases, index);
 }
 uint64_t leases_handle(const struct minato *m, uint32_t index);
+bool leases_find(const struct minato *m, uint64_t lease, uint32_t *index);
 /* The first that is lent at or after `from`, or STACK_NONE. */
 uint32_t leases_next(const struct minato *m, uint32_t from);
 /* The ends of one; remote zero for any. */

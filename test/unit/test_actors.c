@@ -178,11 +178,15 @@ static void test_handed_on(void **state)
 	struct pair p = pair_new(MINATO_LINK_ETHERNET);
 	const struct minato_owner heir = program("worker", 9);
 	const struct minato_entry uplink = { .kind = MINATO_KIND_UPLINK, .face = MINATO_FACE_ANY };
-	uint64_t entry, s;
+	const struct minato_wish wish = { .proto = MINATO_UDP, .local = addr("10.0.0.1") };
+	uint64_t entry, s, lease;
+	uint16_t port;
 
 	(void)state;
 	act(p.a.m, "master", 8);
 	s = open_bound(p.a.m, MINATO_TCP, "::", 8080);
+	assert_int_equal(minato_port_take(p.a.m, &wish, &lease, &port), 0);
+	assert_string_equal(owner_of(p.a.m, lease), "master");
 	assert_int_equal(minato_entry_add(p.a.m, &uplink, &entry), 0);
 	assert_int_equal(minato_owner_set(p.a.m, s, &heir), 0);
 	assert_int_equal(minato_owner_set(p.a.m, entry, NULL), 0);
@@ -190,10 +194,16 @@ static void test_handed_on(void **state)
 	assert_string_equal(owner_of(p.a.m, entry), "");
 	assert_int_equal(minato_owner_copy(p.a.m, entry, s), 0);
 	assert_string_equal(owner_of(p.a.m, entry), "worker");
+	assert_int_equal(minato_owner_set(p.a.m, lease, &heir), 0);
+	assert_string_equal(owner_of(p.a.m, lease), "worker");
 	assert_int_equal(minato_owner_copy(p.a.m, s, 0), -EBADF);
 	assert_int_equal(minato_owner_copy(p.a.m, 0, s), -EBADF);
 	assert_int_equal(minato_close(p.a.m, s), 0);
 	assert_int_equal(minato_entry_remove(p.a.m, entry), 0);
+	/* The lease alone keeps the record of its owner. */
+	assert_string_equal(owner_of(p.a.m, lease), "worker");
+	assert_int_equal(minato_port_give(p.a.m, lease, true), 0);
+	assert_int_equal(minato_owner_set(p.a.m, lease, &heir), -EBADF);
 	assert_int_equal(minato_owner_set(p.a.m, s, &heir), -EBADF);
 	assert_int_equal(minato_owner_set(p.a.m, entry, &heir), -EBADF);
 	assert_int_equal(minato_owner_get(p.a.m, 0, &(struct minato_owner){ 0 }), -EBADF);

@@ -77,6 +77,7 @@ static void test_create_refuses(void **state)
 			 -EINVAL);
 	assert_int_equal(minato_create(h.m, h.size - 1, &c, (struct minato_time){ 0 }, &m),
 			 -ENOMEM);
+	assert_int_equal(minato_create(h.m, h.size, &c, (struct minato_time){ -1 }, &m), -EINVAL);
 	c.link[0].mtu = 1;
 	assert_int_equal(minato_create(h.m, h.size, &c, (struct minato_time){ 0 }, &m), -EINVAL);
 	host_end(&h);
@@ -197,6 +198,28 @@ static void test_time_never_goes_back(void **state)
 	host_end(&h);
 }
 
+/* Timers are armed: nothing is run before its time, and all of it returns. */
+static void test_negative_time_is_no_time(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const struct minato_endpoint peer = end("10.0.0.2", 80);
+	const uint64_t c = open_socket(p.a.m, MINATO_TCP);
+	struct minato_frame_out frames[4];
+	int64_t deadline;
+
+	(void)state;
+	assert_int_equal(minato_connect(p.a.m, c, &peer), -EINPROGRESS);
+	assert_int_equal(minato_output(p.a.m, (struct minato_time){ -7 }, frames, 4), 1);
+	deadline = minato_deadline(p.a.m).ns;
+	assert_true(deadline > p.a.m->now.ns && deadline < INT64_MAX);
+	minato_advance(p.a.m, (struct minato_time){ -1 });
+	minato_advance(p.a.m, (struct minato_time){ INT64_MIN });
+	minato_input(p.a.m, (struct minato_time){ INT64_MIN }, NULL, 0);
+	assert_int_equal(minato_deadline(p.a.m).ns, deadline);
+	assert_true(p.a.m->now.ns >= 0);
+	pair_end(&p);
+}
+
 /* Two values of one seed do the same; another seed does not. */
 static void test_seed(void **state)
 {
@@ -228,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_memory_untouched),
 		cmocka_unit_test(test_byte_copy_works_on),
 		cmocka_unit_test(test_time_never_goes_back),
+		cmocka_unit_test(test_negative_time_is_no_time),
 		cmocka_unit_test(test_seed),
 	};
 
