@@ -141,12 +141,12 @@ size_t nat_bytes(const struct nat_limits *limits)
 	return lay_out(limits).end;
 }
 
-/* Of a session two and a peer; of a mapping two; sources; hosts. */
+/* Of a session two and a peer, of a mapping two; one of each of the others. */
 uint64_t nat_tuples(const struct nat_limits *limits)
 {
 	return 3 * (uint64_t)limits->sessions_max +
 	       2 * (uint64_t)limits->mappings_max + limits->hosts_max +
-	       NAT_SOURCES_MAX;
+	       limits->pools_max + NAT_SOURCES_MAX;
 }
 
 static struct nat_slots slots(size_t at, size_t size, uint32_t capacity)

@@ -395,7 +395,7 @@ bool mapping_admits(const struct nat *n, uint32_t mapping,
 /* --- ending -------------------------------------------------------------- */
 
 /* RFC 6888 REQ-8a-c: a port need not rest when TCP was seen to end, or when the
-   filter kept all others out. */
+   filter kept all others out; nor when nothing ever left from it. */
 static bool must_rest(const struct nat *n, const struct nat_mapping *m)
 {
 	const enum minato_filtering filtering =
@@ -404,7 +404,7 @@ static bool must_rest(const struct nat *n, const struct nat_mapping *m)
 
 	if (m->proto != MINATO_ICMP && filtering == MINATO_FILTER_ADDRESS_PORT)
 		return false;
-	return m->proto != MINATO_TCP || (m->flags & NAT_MAPPING_UNCLEAN) != 0;
+	return (m->flags & NAT_MAPPING_UNCLEAN) != 0;
 }
 
 static void release(struct nat *n, uint32_t mapping)

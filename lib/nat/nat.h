@@ -9,6 +9,7 @@
  *            face {an address that nobody sends to, inside endpoint}
  *   host     {likewise, inside address}; what its caps count
  *   source   {likewise, address and forward}; owner: its flows
+ *   pool     {likewise, its address}
  *   peer     {outside endpoint, address that was sent to}; owner: its sessions;
  *            with address-dependent filtering alone
  *
@@ -50,6 +51,7 @@ enum nat_class {
 	NAT_CLASS_HOST,	       /* owner: inside host */
 	NAT_CLASS_SOURCE,      /* owner: how many flows */
 	NAT_CLASS_PEER,	       /* owner: how many sessions; who was sent to */
+	NAT_CLASS_POOL,	       /* owner: pool */
 	NAT_CLASS_END
 };
 static inline bool nat_class(uint8_t class)

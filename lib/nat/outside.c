@@ -38,14 +38,26 @@ struct nat_ports *outside_ports(const struct nat *n, uint32_t pool,
 	return p;
 }
 
+/* To 0.0.0.3 nobody sends. */
+static struct port_key pool_key(const struct nat *n,
+				const struct minato_addr *addr)
+{
+	return (struct port_key){
+		.local = minato_addr4(0, 0, 0, 3),
+		.remote = *addr,
+		.scope = n->limits.outside_scope,
+		.face = MINATO_FACE_ANY,
+		.proto = MINATO_TCP,
+	};
+}
+
 uint32_t outside_find(const struct nat *n, const struct minato_addr *addr)
 {
-	for (uint32_t i = 0; i < n->pool_count; i++) {
-		const uint32_t pool = n->pool_live[i];
-		if (minato_addr_equal(&pool_record(n, pool)->addr, addr))
-			return pool;
-	}
-	return NAT_NONE;
+	const struct port_key key = pool_key(n, addr);
+	struct port_tuple_ref ref;
+
+	return port_tuple_find(nat_table(n), &key, &ref, NULL) ? ref.owner :
+								 NAT_NONE;
 }
 
 /* --- pools --------------------------------------------------------------- */
@@ -62,7 +74,8 @@ int nat_pool_add(struct nat *n, uint32_t link, const struct minato_addr *addr,
 		 uint16_t low, uint16_t high)
 {
 	const bool standard = low == 0 && high == 0;
-	uint32_t pool;
+	const struct port_key key = pool_key(n, addr);
+	struct port_tuple_ref ref = { .class = NAT_CLASS_POOL, .quiet = true };
 
 	if (!minato_addr_is4(addr) || minato_addr_is_any(addr) ||
 	    addr_is_multicast(addr) || addr_is_broadcast4(addr) ||
@@ -70,10 +83,11 @@ int nat_pool_add(struct nat *n, uint32_t link, const struct minato_addr *addr,
 		return -EINVAL;
 	if (outside_find(n, addr) != NAT_NONE)
 		return -EEXIST;
-	pool = unused_pool(n);
-	if (pool == NAT_NONE)
+	ref.owner = unused_pool(n);
+	if (ref.owner == NAT_NONE ||
+	    port_tuple_insert(nat_table(n), &key, ref) < 0)
 		return -ENOSPC;
-	*pool_record(n, pool) = (struct nat_pool){
+	*pool_record(n, ref.owner) = (struct nat_pool){
 		.live = true,
 		.link = link,
 		.addr = *addr,
@@ -81,7 +95,7 @@ int nat_pool_add(struct nat *n, uint32_t link, const struct minato_addr *addr,
 		.high = standard ? HIGH : high,
 		.classed = standard,
 	};
-	n->pool_live[n->pool_count++] = (uint16_t)pool;
+	n->pool_live[n->pool_count++] = (uint16_t)ref.owner;
 	return 0;
 }
 
@@ -122,6 +136,7 @@ static void unpair_hosts(struct nat *n, uint32_t pool)
 int nat_pool_remove(struct nat *n, uint32_t link,
 		    const struct minato_addr *addr)
 {
+	const struct port_key key = pool_key(n, addr);
 	const uint32_t pool = outside_find(n, addr);
 	uint32_t ended, place = 0;
 
@@ -134,6 +149,7 @@ int nat_pool_remove(struct nat *n, uint32_t link,
 	n->pool_count--;
 	memmove(&n->pool_live[place], &n->pool_live[place + 1],
 		(n->pool_count - place) * sizeof(n->pool_live[0]));
+	nat_untuple(n, &key);
 	pool_record(n, pool)->live = false;
 	return (int)(ended < INT32_MAX ? ended : INT32_MAX);
 }

@@ -257,6 +257,15 @@ void session_hold(struct nat *n, struct nat_session *s)
 
 /* --- making -------------------------------------------------------------- */
 
+/* Who sends to its own mapping is at both ends: the faces are one. */
+static bool is_own(const struct nat_flow *f)
+{
+	return (f->flags & NAT_IS_HAIRPIN) != 0 && f->from == f->to &&
+	       f->a.port == f->d.port && f->b.port == f->c.port &&
+	       minato_addr_equal(&f->a.addr, &f->d.addr) &&
+	       minato_addr_equal(&f->b.addr, &f->c.addr);
+}
+
 /* Both tuples, or none and why. */
 static int insert_faces(struct nat *n, const struct nat_flow *f,
 			uint32_t session)
@@ -269,8 +278,8 @@ static int insert_faces(struct nat *n, const struct nat_flow *f,
 	const int64_t first = port_tuple_insert(t, &a, ref);
 	int64_t second;
 
-	if (first < 0)
-		return (int)first;
+	if (first < 0 || is_own(f))
+		return first < 0 ? (int)first : 0;
 	ref.owner |= 1;
 	ref.quiet = true;
 	second = port_tuple_insert(t, &b, ref);
@@ -374,7 +383,7 @@ static void drop(struct nat *n, uint32_t session)
 
 	check(session_live(n, session));
 	session_flow(s, &f);
-	for (uint32_t side = 0; side < 2; side++) {
+	for (uint32_t side = 0; side < (is_own(&f) ? 1 : 2); side++) {
 		key = face(&f, side);
 		nat_untuple(n, &key);
 	}
