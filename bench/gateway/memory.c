@@ -79,9 +79,12 @@ static uint32_t random_32(void)
 
 static void open_gateway(uint32_t sessions, uint32_t pools)
 {
-	const struct nat_limits limits = { .sessions_max = sessions, .mappings_max = sessions,
-					   .hosts_max = 1 << 20, .pools_max = pools,
-					   .forwards_max = 16, .outside_scope = 1 };
+	const struct nat_limits limits = { .sessions_max = sessions,
+					   .mappings_max = sessions,
+					   .hosts_max = 1 << 20,
+					   .pools_max = pools,
+					   .forwards_max = 16,
+					   .outside_scope = 1 };
 	const struct port_limits ports = { (uint32_t)nat_tuples(&limits), 1024, 64 };
 	const struct hash_key key = { { 1, 2 } };
 	const size_t nat_size = nat_bytes(&limits);
@@ -254,8 +257,9 @@ struct arrived {
 
 static void parse(struct arrived *a, const uint8_t *frame, bool inside)
 {
-	const struct minato_frame whole = { .data = frame, .len = FRAME,
-					    .chunk = MINATO_CHUNK_NONE, .csum_trusted = true };
+	const struct minato_frame whole = {
+		.data = frame, .len = FRAME, .chunk = MINATO_CHUNK_NONE, .csum_trusted = true
+	};
 
 	require(packet_parse(&whole, MINATO_LINK_IP, NULL, &a->packet) == DROP_NONE,
 		"a packet is wrong");
@@ -271,8 +275,10 @@ static void parse(struct arrived *a, const uint8_t *frame, bool inside)
 
 static void rewrite(uint8_t *frame, const struct packet *p, const struct nat_way *way)
 {
-	const struct rewrite to = { .src = way->src.addr, .dst = way->dst.addr,
-				    .src_port = way->src.port, .dst_port = way->dst.port,
+	const struct rewrite to = { .src = way->src.addr,
+				    .dst = way->dst.addr,
+				    .src_port = way->src.port,
+				    .dst_port = way->dst.port,
 				    .hop_limit = (uint8_t)(p->hop_limit - 1) };
 
 	rewrite_packet(frame, p, false, &to);

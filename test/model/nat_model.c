@@ -45,7 +45,7 @@ static struct model_mapping mappings[MODEL_MAPPINGS];
 static struct model_session sessions[MODEL_SESSIONS];
 static struct model_forward forwards[4];
 static struct model_forward dmz;
-static int64_t sockets[HIGH + 1]; /* entry + 1 of a UDP socket on the public port */
+static int64_t sockets[HIGH + 1];  /* entry + 1 of a UDP socket on the public port */
 static int64_t rests[3][HIGH + 1]; /* until, ms */
 static struct minato_nat options;
 static struct dice dice;
@@ -98,8 +98,7 @@ static void end_session(int i)
 {
 	struct model_session *s = &sessions[i];
 
-	if (s->owner >= 0 &&
-	    !(s->proto == TCP && (both_fins(s) || s->state == MINATO_NAT_RESET)))
+	if (s->owner >= 0 && !(s->proto == TCP && (both_fins(s) || s->state == MINATO_NAT_RESET)))
 		clean[s->owner] = false;
 	s->live = false;
 }
@@ -216,9 +215,8 @@ static int count_vacant(uint8_t proto, bool rested)
 	int count = 0;
 
 	for (uint16_t port = LOW; port <= HIGH; port++)
-		count += vacant(proto, port) &&
-			 (!rested || (rests[slot(proto)][port] != MAYBE &&
-				      rests[slot(proto)][port] < ms()));
+		count += vacant(proto, port) && (!rested || (rests[slot(proto)][port] != MAYBE &&
+							     rests[slot(proto)][port] < ms()));
 	return count;
 }
 
@@ -324,8 +322,8 @@ static const char *text(struct minato_endpoint e)
 static void show(const struct model_session *s, int side)
 {
 	print_message("%s, protocol %u, side %d: %s -> %s and %s -> %s; it left as %s -> %s\n", why,
-		      s->proto, side, text(s->a), text(s->b), text(s->c), text(s->d),
-		      text(way.src), text(way.dst));
+		      s->proto, side, text(s->a), text(s->b), text(s->c), text(s->d), text(way.src),
+		      text(way.dst));
 }
 
 static void passes(int i, int side, uint8_t flags)
@@ -424,8 +422,15 @@ static enum nat_verdict model_outward(uint8_t proto, struct minato_endpoint src,
 				      struct minato_endpoint dst, uint8_t flags, bool opens,
 				      enum nat_verdict verdict)
 {
-	struct model_session s = { .proto = proto, .to = 1, .a_inside = true, .holder = true,
-				   .a = src, .b = dst, .d = dst, .target = -1, .entry = -1 };
+	struct model_session s = { .proto = proto,
+				   .to = 1,
+				   .a_inside = true,
+				   .holder = true,
+				   .a = src,
+				   .b = dst,
+				   .d = dst,
+				   .target = -1,
+				   .entry = -1 };
 	const bool six = !minato_addr_is4(&src.addr);
 	int m;
 
@@ -456,8 +461,8 @@ static enum nat_verdict unsolicited(uint8_t proto, bool opens, bool filtered)
 /* Whom the mapping sent to: peers are remembered by flows begun under that filter. */
 static bool admits(int m, struct minato_endpoint from)
 {
-	const enum minato_filtering filter =
-		mappings[m].proto == TCP ? options.tcp_filtering : options.udp_filtering;
+	const enum minato_filtering filter = mappings[m].proto == TCP ? options.tcp_filtering :
+									options.udp_filtering;
 
 	if (filter != MINATO_FILTER_ADDRESS)
 		return filter == MINATO_FILTER_ENDPOINT;
@@ -500,8 +505,14 @@ static int entry_for(uint8_t proto, uint16_t port)
 static enum nat_verdict model_inward(uint8_t proto, struct minato_endpoint src,
 				     struct minato_endpoint dst, uint8_t flags, bool opens)
 {
-	struct model_session s = { .proto = proto, .from = 1, .a = src, .b = dst, .c = src,
-				   .owner = -1, .target = -1, .entry = -1 };
+	struct model_session s = { .proto = proto,
+				   .from = 1,
+				   .a = src,
+				   .b = dst,
+				   .c = src,
+				   .owner = -1,
+				   .target = -1,
+				   .entry = -1 };
 	const int m = find_outside(proto, dst);
 	const bool ours = is_public(dst);
 	int entry;
@@ -535,8 +546,14 @@ static enum nat_verdict model_hairpin(uint8_t proto, struct minato_endpoint src,
 				      struct minato_endpoint dst, uint8_t flags, bool opens,
 				      enum nat_verdict verdict)
 {
-	struct model_session s = { .proto = proto, .a_inside = true, .holder = true, .hairpin = true,
-				   .a = src, .b = dst, .target = -1, .entry = -1 };
+	struct model_session s = { .proto = proto,
+				   .a_inside = true,
+				   .holder = true,
+				   .hairpin = true,
+				   .a = src,
+				   .b = dst,
+				   .target = -1,
+				   .entry = -1 };
 	const int target = proto == ICMP ? -1 : find_outside(proto, dst);
 	const bool socket = proto == UDP && dst.port <= HIGH && sockets[dst.port] != 0;
 	const int entry = proto == ICMP || socket ? -1 : entry_for(proto, dst.port);
@@ -589,8 +606,8 @@ static struct minato_endpoint some_outside(bool six)
 
 static uint8_t some_flags(void)
 {
-	static const uint8_t flags[] = { NAT_SYN, NAT_SYN, NAT_SYN, NAT_SYN | NAT_ACK, NAT_ACK,
-					 NAT_ACK, NAT_FIN | NAT_ACK, NAT_RST };
+	static const uint8_t flags[] = { NAT_SYN, NAT_SYN, NAT_SYN,	      NAT_SYN | NAT_ACK,
+					 NAT_ACK, NAT_ACK, NAT_FIN | NAT_ACK, NAT_RST };
 
 	return flags[dice_below(&dice, sizeof(flags))];
 }
@@ -718,16 +735,18 @@ static void toggle_dmz(void)
 		return;
 	}
 	e.kind = MINATO_KIND_DMZ;
-	dmz = (struct model_forward){ .live = true, .entry = add_entry(&e), .last = 65535,
-				      .target = end("10.0.0.4", 0) };
+	dmz = (struct model_forward){
+		.live = true, .entry = add_entry(&e), .last = 65535, .target = end("10.0.0.4", 0)
+	};
 	assert_true(dmz.entry >= 0);
 }
 
 static void toggle_socket(void)
 {
 	const uint16_t port = (uint16_t)(LOW + dice_below(&dice, HIGH - LOW + 1));
-	const struct port_claim claim = { .scope = 1, .proto = UDP, .local = addr(PUBLIC),
-					  .port = port };
+	const struct port_claim claim = {
+		.scope = 1, .proto = UDP, .local = addr(PUBLIC), .port = port
+	};
 	int64_t entry;
 
 	if (sockets[port] != 0) {

@@ -57,9 +57,13 @@ static inline struct minato_addr addr(const char *text)
 
 static inline int fixture_setup(void **state)
 {
-	const struct nat_limits limits = { .sessions_max = 4096, .mappings_max = 4096,
-					   .hosts_max = 256, .pools_max = 8, .forwards_max = 64,
-					   .inside_scope = 0, .outside_scope = 1 };
+	const struct nat_limits limits = { .sessions_max = 4096,
+					   .mappings_max = 4096,
+					   .hosts_max = 256,
+					   .pools_max = 8,
+					   .forwards_max = 64,
+					   .inside_scope = 0,
+					   .outside_scope = 1 };
 	const struct minato_addr public = addr(PUBLIC);
 
 	(void)state;
@@ -99,9 +103,12 @@ static struct nat_way way;
 static inline enum nat_verdict packet(bool inside, uint8_t proto, struct minato_endpoint src,
 				      struct minato_endpoint dst, uint8_t flags)
 {
-	const struct port_key key = { .local = dst.addr, .remote = src.addr,
-				      .local_port = dst.port, .remote_port = src.port,
-				      .scope = inside ? 0 : 1, .face = inside ? 0 : 1,
+	const struct port_key key = { .local = dst.addr,
+				      .remote = src.addr,
+				      .local_port = dst.port,
+				      .remote_port = src.port,
+				      .scope = inside ? 0 : 1,
+				      .face = inside ? 0 : 1,
 				      .proto = proto };
 	struct port_probe probe = { .key = &key };
 	const struct nat_packet p = {
@@ -155,9 +162,14 @@ static inline int64_t add_entry(const struct minato_entry *e)
 static inline struct minato_entry forward_entry(uint8_t proto, uint16_t first, uint16_t last,
 						const char *to, uint16_t port)
 {
-	return (struct minato_entry){ .kind = MINATO_KIND_FORWARD, .scope = 1,
-				      .face = MINATO_FACE_ANY, .proto = proto, .first = first,
-				      .last = last, .target = end(to, port), .translate = true };
+	return (struct minato_entry){ .kind = MINATO_KIND_FORWARD,
+				      .scope = 1,
+				      .face = MINATO_FACE_ANY,
+				      .proto = proto,
+				      .first = first,
+				      .last = last,
+				      .target = end(to, port),
+				      .translate = true };
 }
 
 static inline uint64_t counted(enum nat_counter counter)
@@ -177,9 +189,12 @@ static inline void assert_empty(void)
 	assert_int_equal(port_tuple_count(t), n->pool_count);
 	for (uint32_t i = 0; i < n->pool_count * 3; i++)
 		assert_int_equal(outside_ports(n, n->pool_live[i / 3], protos[i % 3])->free.total +
-					 n->resting +
-					 outside_ports(n, n->pool_live[i / 3], protos[i % 3])
-						 ->shut_count >= 65536, 1);
+						 n->resting +
+						 outside_ports(n, n->pool_live[i / 3],
+							       protos[i % 3])
+							 ->shut_count >=
+					 65536,
+				 1);
 }
 
 #endif

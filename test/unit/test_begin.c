@@ -79,8 +79,10 @@ static void without_a_pool_nothing_goes(void **state)
 
 static void a_route_is_not_translated(void **state)
 {
-	const struct minato_entry route = { .kind = MINATO_KIND_ROUTE, .face = MINATO_FACE_ANY,
-					    .local = addr("203.0.113.0"), .local_prefix = 96 + 24 };
+	const struct minato_entry route = { .kind = MINATO_KIND_ROUTE,
+					    .face = MINATO_FACE_ANY,
+					    .local = addr("203.0.113.0"),
+					    .local_prefix = 96 + 24 };
 	int64_t entry;
 
 	(void)state;
@@ -100,9 +102,13 @@ static void a_route_is_not_translated(void **state)
 
 static void a_guard_stands_before_it(void **state)
 {
-	struct minato_entry guard = { .kind = MINATO_KIND_GUARD, .verdict = MINATO_REFUSE,
-				      .scope = 0, .face = MINATO_FACE_ANY, .proto = UDP,
-				      .first = 53, .last = 53 };
+	struct minato_entry guard = { .kind = MINATO_KIND_GUARD,
+				      .verdict = MINATO_REFUSE,
+				      .scope = 0,
+				      .face = MINATO_FACE_ANY,
+				      .proto = UDP,
+				      .first = 53,
+				      .last = 53 };
 
 	(void)state;
 	assert_true(port_add(t, &guard, NULL) >= 0);
@@ -162,8 +168,11 @@ static void filters_by_address_and_port(void **state)
 
 static void an_unsolicited_syn_waits(void **state)
 {
-	const struct port_key key = { .local = addr(PUBLIC), .remote = addr(stranger),
-				      .local_port = 4444, .remote_port = 80, .scope = 1,
+	const struct port_key key = { .local = addr(PUBLIC),
+				      .remote = addr(stranger),
+				      .local_port = 4444,
+				      .remote_port = 80,
+				      .scope = 1,
 				      .proto = TCP };
 	struct minato_nat options = *nat_get(n);
 
@@ -192,8 +201,11 @@ static void simultaneous_open_meets(void **state)
 	assert_int_equal(out(TCP, end(host, 5000), end(server, 80), NAT_SYN), NAT_PASS);
 	at = way.src;
 	assert_int_equal(in(TCP, end(stranger, 90), at, NAT_SYN), NAT_WAIT_SYN);
-	key = (struct port_key){ .local = at.addr, .local_port = at.port,
-				 .remote = addr(stranger), .remote_port = 90, .scope = 1,
+	key = (struct port_key){ .local = at.addr,
+				 .local_port = at.port,
+				 .remote = addr(stranger),
+				 .remote_port = 90,
+				 .scope = 1,
 				 .proto = TCP };
 	assert_false(nat_syn_met(n, &key));
 	assert_int_equal(out(TCP, end(host, 5000), end(stranger, 90), NAT_SYN), NAT_PASS);
@@ -204,8 +216,9 @@ static void simultaneous_open_meets(void **state)
 
 static void sockets_and_the_host_keep_theirs(void **state)
 {
-	const struct port_claim claim = { .scope = 1, .proto = UDP, .local = addr(PUBLIC),
-					  .port = 4000 };
+	const struct port_claim claim = {
+		.scope = 1, .proto = UDP, .local = addr(PUBLIC), .port = 4000
+	};
 	int64_t socket = port_bind(t, &claim, NULL);
 
 	(void)state;

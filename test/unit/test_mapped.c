@@ -23,8 +23,9 @@ static int64_t map(const char *local, uint16_t port)
 
 static int64_t bind_to(const char *local, uint16_t port, bool reuse)
 {
-	const struct port_claim claim = { .proto = MINATO_UDP, .local = addr(local), .port = port,
-					  .reuse_addr = reuse };
+	const struct port_claim claim = {
+		.proto = MINATO_UDP, .local = addr(local), .port = port, .reuse_addr = reuse
+	};
 
 	return port_bind(t, &claim, NULL);
 }
@@ -61,8 +62,11 @@ static void a_mapping_of_ipv6_too(void **state)
 static void no_choice_takes_it(void **state)
 {
 	const struct minato_endpoint remote = { addr("203.0.113.1"), 53 };
-	struct port_choice choice = { .proto = MINATO_UDP, .local = addr("198.51.100.1"),
-				      .low = 5000, .high = 5003, .remote = &remote };
+	struct port_choice choice = { .proto = MINATO_UDP,
+				      .local = addr("198.51.100.1"),
+				      .low = 5000,
+				      .high = 5003,
+				      .remote = &remote };
 	struct port_key key = at("198.51.100.1", 5000);
 	int64_t tuple[4];
 
@@ -85,9 +89,12 @@ static void no_choice_takes_it(void **state)
 static void vacant_is_what_nothing_holds(void **state)
 {
 	struct port_key key = at("198.51.100.1", 6001);
-	const struct minato_entry range = { .kind = MINATO_KIND_FORWARD, .face = MINATO_FACE_ANY,
-					    .local = addr("198.51.100.1"), .local_prefix = 128,
-					    .first = 7000, .last = 7009 };
+	const struct minato_entry range = { .kind = MINATO_KIND_FORWARD,
+					    .face = MINATO_FACE_ANY,
+					    .local = addr("198.51.100.1"),
+					    .local_prefix = 128,
+					    .first = 7000,
+					    .last = 7009 };
 	uint64_t releases;
 	int64_t tuple;
 
@@ -122,8 +129,9 @@ static void a_quiet_tuple_counts_nowhere(void **state)
 	(void)state;
 	key.remote = addr("203.0.113.1");
 	key.remote_port = 53;
-	assert_true(port_tuple_insert(t, &key, (struct port_tuple_ref){ .owner = 5, .class = 8,
-									.quiet = true }) >= 0);
+	assert_true(port_tuple_insert(
+			    t, &key,
+			    (struct port_tuple_ref){ .owner = 5, .class = 8, .quiet = true }) >= 0);
 	assert_true(port_tuple_find(t, &key, &ref, NULL));
 	assert_true(ref.quiet && ref.owner == 5 && ref.class == 8);
 	assert_true(vacant("198.51.100.1", 6001));

@@ -110,8 +110,10 @@ static void flows_and_mappings_are_seen(void **state)
 	assert_int_equal(s.from, 0);
 	assert_int_equal(s.to, 1);
 	assert_false(minato_session_next(g.m, &cursor, &s));
-	assert_int_equal(minato_mapping_find(g.m, MINATO_UDP, &(struct minato_endpoint){
-						     addr("198.51.100.1"), port }, &m), 0);
+	assert_int_equal(
+		minato_mapping_find(g.m, MINATO_UDP,
+				    &(struct minato_endpoint){ addr("198.51.100.1"), port }, &m),
+		0);
 	assert_int_equal(m.inside.port, 5000);
 	assert_int_equal(m.sessions, 1);
 	assert_true(minato_nat_news(g.m, &news));
@@ -160,8 +162,11 @@ static void rows_show_them(void **state)
 static void sockets_and_mappings_exclude_each_other(void **state)
 {
 	struct minato_endpoint at;
-	struct minato_entry e = { .kind = MINATO_KIND_FORWARD, .scope = 1, .face = MINATO_FACE_ANY,
-				  .proto = MINATO_UDP, .translate = true,
+	struct minato_entry e = { .kind = MINATO_KIND_FORWARD,
+				  .scope = 1,
+				  .face = MINATO_FACE_ANY,
+				  .proto = MINATO_UDP,
+				  .translate = true,
 				  .target = { addr("10.0.0.3"), 0 } };
 	struct minato_mapping m;
 	uint64_t socket, handle;
@@ -187,8 +192,11 @@ static void sockets_and_mappings_exclude_each_other(void **state)
 
 static void all_but_one_port_are_held(void **state)
 {
-	struct minato_entry e = { .kind = MINATO_KIND_RESERVED, .scope = 1,
-				  .face = MINATO_FACE_ANY, .first = 1024, .last = 40000 };
+	struct minato_entry e = { .kind = MINATO_KIND_RESERVED,
+				  .scope = 1,
+				  .face = MINATO_FACE_ANY,
+				  .first = 1024,
+				  .last = 40000 };
 	uint64_t handle;
 
 	(void)state;
@@ -207,9 +215,16 @@ static void entries_come_back_whole(void **state)
 {
 	const struct minato_server servers[2] = { { { addr("10.0.0.2"), 80 }, 1, false },
 						  { { addr("10.0.0.3"), 80 }, 3, true } };
-	struct minato_entry e = { .kind = MINATO_KIND_FORWARD, .scope = 1, .face = MINATO_FACE_ANY,
-				  .proto = MINATO_TCP, .first = 80, .last = 80, .translate = true,
-				  .flows_max = 7, .source_flows_max = 5, .user = 99 };
+	struct minato_entry e = { .kind = MINATO_KIND_FORWARD,
+				  .scope = 1,
+				  .face = MINATO_FACE_ANY,
+				  .proto = MINATO_TCP,
+				  .first = 80,
+				  .last = 80,
+				  .translate = true,
+				  .flows_max = 7,
+				  .source_flows_max = 5,
+				  .user = 99 };
 	struct minato_server out[4];
 	struct minato_entry got;
 	uint64_t handle, group = 0;

@@ -7,9 +7,13 @@
 static const char *const host = "10.0.0.7", *const other = "10.0.0.8";
 static const char *const server = "203.0.113.9", *const stranger = "192.0.2.5";
 
-static const struct nat_limits limits = { .sessions_max = 4096, .mappings_max = 4096,
-					  .hosts_max = 256, .pools_max = 8, .forwards_max = 64,
-					  .inside_scope = 0, .outside_scope = 1 };
+static const struct nat_limits limits = { .sessions_max = 4096,
+					  .mappings_max = 4096,
+					  .hosts_max = 256,
+					  .pools_max = 8,
+					  .forwards_max = 64,
+					  .inside_scope = 0,
+					  .outside_scope = 1 };
 
 /* The memory of a gateway that is no more; the fixture is a new one from then on. */
 static char *dead;
@@ -132,10 +136,16 @@ static void what_others_have_now_they_keep(void **state)
 static struct minato_session good(void)
 {
 	return (struct minato_session){
-		.proto = UDP, .state = MINATO_NAT_OPEN, .from = 0, .to = 1,
-		.source = end(host, 5000), .destination = end(server, 53),
-		.back_source = end(server, 53), .back_destination = end(PUBLIC, 4000),
-		.since = fixture_now, .until = { fixture_now.ns + NS_PER_S },
+		.proto = UDP,
+		.state = MINATO_NAT_OPEN,
+		.from = 0,
+		.to = 1,
+		.source = end(host, 5000),
+		.destination = end(server, 53),
+		.back_source = end(server, 53),
+		.back_destination = end(PUBLIC, 4000),
+		.since = fixture_now,
+		.until = { fixture_now.ns + NS_PER_S },
 	};
 }
 
@@ -225,7 +235,7 @@ static void a_spoilt_memory_is_survived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(every_kind_of_flow_goes_on),  CASE(their_time_goes_on),
+		CASE(every_kind_of_flow_goes_on),     CASE(their_time_goes_on),
 		CASE(what_others_have_now_they_keep), CASE(strangers_are_checked),
 		CASE(a_spoilt_memory_is_survived),
 	};
