@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A gateway on interfaces that are there: one of this namespace, one of another, while the kernel
+# beside it neither answers nor resets; and two insides.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/libgateway.bash"
+gateway_world
+OUT=198.51.100.1
+
+# lan's bridge and wan's router are joined to us by veths instead of taps.
+within lan ip link add in0 type veth peer name eth1 netns $$
+within lan ip link set in0 master br0 up
+ip link set eth1 up
+make_ns box
+within wan ip link add out0 type veth peer name eth0 netns "${NS[box]}"
+within wan ip addr add 198.51.100.254/24 dev out0
+within wan ip link set out0 up
+within box ip link set eth0 up
+# A second inside, of its own.
+make_ns guestlan
+join_direct() {
+	within guestlan ip link add eth0 type veth peer name eth2 netns $$
+	within guestlan ip addr add 10.1.0.2/24 dev eth0
+	within guestlan ip link set eth0 up
+	within guestlan ip route add default via 10.1.0.1
+	ip link set eth2 up
+}
+join_direct
+cat >"$T/gateway.conf" <<X
+inside eth1 10.0.0.1/24
+inside eth2 10.1.0.1/24
+outside eth0 198.51.100.1/24 via 198.51.100.254 in namespace pid ${NS[box]}
+forward tcp http to 10.0.0.2
+state $T/gateway.state
+X
+bg_more gateway.log env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf"
+KEEPER=$BG
+until_true 15 gateway_is_decided
+ok "a gateway on interfaces, of two namespaces" gateway_is_up
+[ "$FAILED" = 0 ] || { cat "$T/gateway.log"; finish; }
+
+serves web 80 "web A"
+serves far 80 "far"
+is "inward" "$(gets far http://$OUT/)" "web A"
+is "outward" "$(gets desk http://203.0.113.9/)" "far"
+is "outward from the second inside" "$(gets guestlan http://203.0.113.9/)" "far"
+is "hairpin from the second inside" "$(gets guestlan http://$OUT/)" "web A"
+ok "ping" within desk ping -c 2 -i 0.2 -W 2 203.0.113.9
+is "many connections at once: none is reset by the kernel beside it" "$(within desk bash -c '
+for i in $(seq 50); do curl -s -m 5 http://203.0.113.9/ & done; wait')" "$(printf 'far%.0s' $(seq 50))"
+head -c 50000000 /dev/urandom >"$T/www-far-80/large"
+within desk curl -s -m 30 -o "$T/got" http://203.0.113.9/large
+ok "a large download" cmp "$T/www-far-80/large" "$T/got"
+
+# --- the interface goes down, and is back -----------------------------------------------
+
+within box ip link set eth0 down
+is "a link that is down: nothing passes" "$(gets desk http://203.0.113.9/ --max-time 1)" "curl 28"
+ok "which is said" until_true 5 grep -q 'the link eth0 .* is down' "$T/gateway.log"
+within box ip link set eth0 up
+ok "when it is up again all passes" until_true 5 within desk curl -sf -m 1 http://203.0.113.9/
+
+# --- what would end in a quarrel --------------------------------------------------------
+
+gateway_down
+ip addr add 10.0.0.1/24 dev eth1
+said=$(timeout 10 env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf" 2>&1)
+is "an address that the kernel has is refused" $? 125
+has "and why" "$said" '10\.0\.0\.1'
+ip addr del 10.0.0.1/24 dev eth1
+sed -i 's/inside eth1/inside eth9/' "$T/gateway.conf"
+said=$(timeout 10 env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf" 2>&1)
+has "an interface that is not there" "$said" 'eth9'
+
+is "no report of a sanitizer" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
+finish
