@@ -32,6 +32,11 @@ static int refuse(const struct conf_statement *one, int result, struct drive_err
 			"%s%.300s: a port of it is taken already, by another forward or by "
 			"a mapping of an inside host",
 			where, text);
+	if (result == -EOPNOTSUPP)
+		return drive_fail(error, EOPNOTSUPP,
+				  "%s%.300s: a gateway does not do this yet: it is right, and "
+				  "understood by minato check alone",
+				  where, text);
 	if (result == -ENOSPC)
 		return drive_fail(error, ENOSPC, "%s%.300s: the table has no room for more", where,
 				  text);
@@ -83,10 +88,17 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 	return result;
 }
 
+/* What would stand in the table without anybody to answer for it is refused instead. */
+static bool is_served(const struct conf_statement *one)
+{
+	return one->kind != CONF_KIND_FORWARD ||
+	       (!conf_ends_here(&one->forward) && !one->forward.check_s);
+}
+
 static int hold(struct gateway_applied *applied, const struct conf *conf,
 		const struct conf_statement *one, struct gateway_held *held)
 {
-	int result = make_group(applied, one, held);
+	int result = is_served(one) ? make_group(applied, one, held) : -EOPNOTSUPP;
 
 	if (result == 0)
 		result = add_entries(applied, conf, one, held);
@@ -160,7 +172,7 @@ static int add_link(struct gateway_applied *applied, const struct conf_link *sai
 	int result = 0;
 
 	if (said->sort == CONF_LINK_HOST)
-		return 0;
+		return -EOPNOTSUPP;
 	if (link < 0)
 		return (int)link;
 	for (uint32_t i = 0; i < said->address_count && result == 0; i++)
@@ -387,11 +399,12 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 	case CONF_KIND_POOL:
 	case CONF_KIND_NAT:
 	case CONF_KIND_CAPACITY:
-	case CONF_KIND_LISTEN:
 	case CONF_KIND_STATE:
 	case CONF_KIND_TEST:
 	case CONF_KIND_COUNT:
 		break;
+	case CONF_KIND_LISTEN:
+		return -EOPNOTSUPP;
 	}
 	return 0;
 }

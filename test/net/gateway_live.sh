@@ -82,6 +82,23 @@ is "still leads where it did" "$(gets far $URL/)" "web A"
 said=$(ask forward add nowhere tcp 9001 to 10.0.0.3 2>&1)
 is "no such gateway" $? 2
 
+for what in "to unix:/run/web" "to 10.0.0.2 proxy v2" "to 10.0.0.2, 10.0.0.3 check"; do
+	said=$(ask forward add tcp 9002 $what 2>&1)
+	ok "what is not served yet is refused: $what" test $? != 0
+done
+is "and nothing stands there" "$(ask forward list | grep -c 9002)" 0
+
+# --- several servers ---------------------------------------------------------------------
+
+serves mail 8080 "third"
+is "two servers" "$(ask forward add tcp 9010 to 10.0.0.2:8080, 10.0.0.3:8080 named both 2>&1)" ""
+answers=$(for i in $(seq 40); do gets far $URL:9010/; echo; done | sort | uniq -c | tr -s ' ' | tr '\n' ';')
+echo "# of 40 callers: $answers"
+has "share the callers" "$answers" 'second.*third'
+ask forward rm both
+is "one that drains" "$(ask forward add tcp 9010 to 10.0.0.2:8080, 10.0.0.3:8080 drain 2>&1)" ""
+is "gets no new ones" "$(for i in $(seq 20); do gets far $URL:9010/; echo; done | sort -u)" "second"
+
 # --- many at once -----------------------------------------------------------------------
 
 for i in $(seq 9100 9109); do ask forward add tcp "$i" to 10.0.0.2:8080 & done
