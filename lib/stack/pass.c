@@ -155,13 +155,13 @@ static enum drop answer(struct minato *m, const struct arrival *a,
 
 	if (bad != DROP_NONE)
 		return bad;
+	/* With IPv4 nobody outside may know that there is somebody. */
+	if (whose == NAT_OTHERS && !a->packet.is6)
+		return DROP_NOT_OURS;
 	if (verdict == NAT_WAIT_SYN)
 		return pass_syn_hold(m, a);
 	if (whose != NAT_OTHERS)
 		return closed_refuse(m, a);
-	/* With IPv4 nobody outside may know that there is somebody. */
-	if (!a->packet.is6)
-		return DROP_NOT_OURS;
 	/* Not in the name of who is behind us (RFC 6092 3.3.1). */
 	pass_refuse(m, &a->packet, MINATO_REASON_PROHIBITED, 0);
 	return DROP_CLOSED;

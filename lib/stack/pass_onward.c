@@ -12,6 +12,7 @@
 
 #define TCP_CSUM 16u
 #define UDP_CSUM 6u
+#define RUN_MAX 1400u /* packets; more have no honest size of a segment */
 
 /* What is known of the frame before a byte of it is changed. */
 struct plan {
@@ -45,7 +46,8 @@ static bool run_is_sound(const struct arrival *a)
 	} else if (p->type != PACKET_UDP || a->frame->gso != MINATO_GSO_UDP) {
 		return false;
 	}
-	return p->transport == p->ip + ip_len &&
+	return p->payload_len / p->gso_size <= RUN_MAX &&
+	       p->transport == p->ip + ip_len &&
 	       p->payload + p->payload_len == p->ip + p->ip_len;
 }
 
@@ -254,7 +256,7 @@ static bool place_here(struct minato *m, const struct arrival *a,
 	return true;
 }
 
-/* Elsewhere: `p`, a copy, is of the packet there, out->chunk has a reference. */
+/* Elsewhere: `p`, a copy, is of it there; out->chunk has a reference. */
 static bool place(struct minato *m, const struct arrival *a,
 		  const struct plan *plan, struct packet *p, struct passed *out)
 {

@@ -84,9 +84,11 @@ static void answer(struct minato *m, const struct held_syn *s)
 	};
 
 	host_count(m, COUNTER_SYN_ANSWERED);
-	icmp_out_error(m, &about,
-		       is6 ? MINATO_REASON_PROHIBITED : MINATO_REASON_PORT, 0,
-		       &s->local);
+	/* IPv6: it was for who is behind us, in whose name nobody speaks. */
+	if (is6)
+		pass_refuse(m, &about, MINATO_REASON_PROHIBITED, 0);
+	else
+		icmp_out_error(m, &about, MINATO_REASON_PORT, 0, &s->local);
 }
 
 static void end(struct minato *m, struct held_syn *s)

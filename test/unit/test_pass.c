@@ -425,6 +425,10 @@ static void a_run_that_is_none_is_dropped(void **state)
 	gate_drain(&g, 32);
 	assert_int_equal(g.count, 0);
 	assert_int_equal(counter(g.m, "drop_gso"), 1);
+	send_run(3000, 2, false);
+	gate_drain(&g, 32);
+	assert_int_equal(g.count, 0);
+	assert_int_equal(counter(g.m, "drop_gso"), 2);
 	gate_end(&g);
 }
 

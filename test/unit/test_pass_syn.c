@@ -106,6 +106,39 @@ static void met_in_time(void **state)
 	gate_end(&g);
 }
 
+/* RFC 6092 REC-34: in our own name. */
+static void over_ipv6(void **state)
+{
+	const struct minato_nat nat = strict();
+	const struct caught *c;
+
+	(void)state;
+	begin(&nat);
+	send_syn(1, "2001:db8:9::9", 9000, "fd00::2", 4000);
+	assert_int_equal(counter(g.m, "syn_held"), 1);
+	wait_until(16 * SECOND - 1);
+	assert_int_equal(g.count, 0);
+	wait_until(16 * SECOND);
+	c = gate_one(&g, 1);
+	assert_int_equal(c->packet.icmp_type, 1);
+	assert_int_equal(c->packet.icmp_code, 1);
+	assert_addr(&c->packet.src, "2001:db8:1::1");
+	gate_end(&g);
+}
+
+/* An inside address is none that can be asked for from outside. */
+static void none_for_an_inside_address(void **state)
+{
+	const struct minato_nat nat = strict();
+
+	(void)state;
+	begin(&nat);
+	send_syn(1, SERVER, 9000, "10.0.0.2", 4000);
+	assert_int_equal(counter(g.m, "syn_held"), 0);
+	assert_int_equal(counter(g.m, "drop_not_ours"), 1);
+	gate_end(&g);
+}
+
 /* REQ-4 a. */
 static void no_word_by_policy(void **state)
 {
@@ -148,6 +181,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(silence_and_then_an_answer),
 		cmocka_unit_test(met_in_time),
+		cmocka_unit_test(over_ipv6),
+		cmocka_unit_test(none_for_an_inside_address),
 		cmocka_unit_test(no_word_by_policy),
 		cmocka_unit_test(a_flood_has_bounded_memory),
 	};
