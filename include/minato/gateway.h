@@ -58,7 +58,8 @@ struct minato_nat {
 	bool inbound_refresh; /* false: REQ-6a */
 	bool inbound_opens_ipv6; /* false: RFC 6092, closed unless opened */
 	bool mark_unreachable; /* true: ICMP where no port or memory is left:
-				  code 13 (RFC 5508 REQ-8), else silence */
+				  code 1 (RFC 6888 REQ-11), or 13 at a
+				  host's bound (RFC 5508 REQ-8), else silence */
 	bool icmp_to_inside, icmp_to_outside; /* true: errors of our own may be
 				  sent there (RFC 5508 REQ-9) */
 	/* Seconds. */

@@ -32,6 +32,18 @@
 
 #include <string.h>
 
+/*
+ * Prohibited where the administrator's bound says so (RFC 5508 REQ-8), host
+ * unreachable where nothing is left (RFC 6888 REQ-11b); ICMPv6: prohibited,
+ * address unreachable (RFC 4443 3.1).
+ */
+static uint8_t code_of(enum minato_nat_news_kind kind, bool is4)
+{
+	if (kind == MINATO_NEWS_HOST_BOUND)
+		return is4 ? 13 : 1;
+	return is4 ? 1 : 3;
+}
+
 enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
 			       const struct minato_endpoint *inside)
 {
@@ -50,6 +62,7 @@ enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
 	else
 		return NAT_DROP;
 	nat_tell(n, kind, proto, inside, NULL);
+	n->refused_code = code_of(kind, minato_addr_is4(&inside->addr));
 	return n->options.mark_unreachable ? NAT_UNREACHABLE : NAT_DROP;
 }
 

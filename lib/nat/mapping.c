@@ -50,12 +50,16 @@ static struct port_key outside_key(const struct nat *n, uint8_t proto,
 	return key;
 }
 
-/* To 0.0.0.1 and 0.0.0.2 nobody sends (RFC 1122 3.2.1.3). */
+/* To 0.0.0.1 .. 0.0.0.3 nobody sends (RFC 1122 3.2.1.3). An IPv4 endpoint may
+   have two mappings: what it is outside, and itself for routes. */
 static struct port_key inside_key(uint8_t scope, uint8_t proto,
-				  const struct minato_endpoint *inside)
+				  const struct minato_endpoint *inside,
+				  bool same)
 {
+	const bool routed = same && minato_addr_is4(&inside->addr);
+
 	return (struct port_key){
-		.local = minato_addr4(0, 0, 0, 1),
+		.local = minato_addr4(0, 0, 0, routed ? 3 : 1),
 		.remote = inside->addr,
 		.remote_port = inside->port,
 		.scope = scope,
@@ -69,7 +73,7 @@ void mapping_inside_key(const struct port_key *packet, struct port_key *out)
 	const struct minato_endpoint inside = { packet->remote,
 						packet->remote_port };
 
-	*out = inside_key(packet->scope, packet->proto, &inside);
+	*out = inside_key(packet->scope, packet->proto, &inside, false);
 }
 
 static struct port_key host_key(uint8_t scope, const struct minato_addr *addr)
@@ -103,9 +107,9 @@ uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
 }
 
 uint32_t mapping_of_inside(const struct nat *n, uint8_t scope, uint8_t proto,
-			   const struct minato_endpoint *inside)
+			   const struct minato_endpoint *inside, bool same)
 {
-	const struct port_key key = inside_key(scope, proto, inside);
+	const struct port_key key = inside_key(scope, proto, inside, same);
 
 	return find(n, &key, NAT_CLASS_INSIDE);
 }
@@ -239,7 +243,7 @@ static bool insert_faces(struct nat *n, uint32_t mapping)
 	const struct minato_endpoint in = mapping_inside(m);
 	const struct minato_endpoint out = mapping_outside(m);
 	const struct port_key outer = outside_key(n, m->proto, &out);
-	const struct port_key inner = inside_key(m->scope, m->proto, &in);
+	const struct port_key inner = inside_key(m->scope, m->proto, &in, same);
 	struct port_tuple_ref ref = { .owner = mapping,
 				      .class = NAT_CLASS_MAPPING,
 				      .quiet = same };
@@ -356,7 +360,7 @@ static int64_t make_for(struct nat *n, uint32_t host, uint8_t proto,
 int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,
 		    const struct minato_endpoint *inside, bool same)
 {
-	const uint32_t there = mapping_of_inside(n, scope, proto, inside);
+	const uint32_t there = mapping_of_inside(n, scope, proto, inside, same);
 	int64_t host, made;
 
 	if (there != NAT_NONE)
@@ -413,7 +417,8 @@ static void release(struct nat *n, uint32_t mapping)
 	const struct minato_endpoint in = mapping_inside(m);
 	const struct minato_endpoint out = mapping_outside(m);
 	const struct port_key outer = outside_key(n, m->proto, &out);
-	const struct port_key inner = inside_key(m->scope, m->proto, &in);
+	const struct port_key inner = inside_key(
+		m->scope, m->proto, &in, (m->flags & NAT_MAPPING_SAME) != 0);
 
 	nat_untuple(n, &outer);
 	nat_untuple(n, &inner);

@@ -469,6 +469,7 @@ struct nat {
 	uint32_t sources, resting;
 	uint32_t orphan; /* forward + 1 of flows whose entries are gone, or 0 */
 	uint32_t pool_count, route_count;
+	uint8_t refused_code; /* ICMP, of the refusal that was the last */
 	uint64_t ends;			    /* of sessions, ever */
 	int64_t pools, ports, groups, news; /* from here */
 	uint16_t pool_live[NAT_POOLS_LIMIT];
@@ -573,8 +574,9 @@ void mapping_inside_key(const struct port_key *packet, struct port_key *out);
 /* By its outside endpoint; by its inside one. NAT_NONE. */
 uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
 			    const struct minato_endpoint *outside);
+/* `same`: the one that is not translated, which IPv4 has beside the other. */
 uint32_t mapping_of_inside(const struct nat *n, uint8_t scope, uint8_t proto,
-			   const struct minato_endpoint *inside);
+			   const struct minato_endpoint *inside, bool same);
 /* That of an inside endpoint, made where it has none; `same`: not translated.
    Or a refusal. */
 int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,

@@ -236,7 +236,7 @@ static int64_t mapping_for(struct nat *n, uint8_t scope, uint8_t proto,
 			   const struct minato_endpoint *outside)
 {
 	const bool same = same_end(inside, outside);
-	const uint32_t there = mapping_of_inside(n, scope, proto, inside);
+	const uint32_t there = mapping_of_inside(n, scope, proto, inside, same);
 	int64_t host, made;
 
 	if (there != NAT_NONE) {
@@ -354,7 +354,7 @@ static int find_target(struct nat *n, const struct minato_session *s,
 	if (!same_end(&f->b, &f->d) && !nat_pool_has(n, UINT32_MAX, &f->b.addr))
 		return -EINVAL;
 	if (f->from == n->limits.outside_scope && same_end(&f->b, &f->d) &&
-	    mapping_of_inside(n, f->to, f->proto, &f->d) == NAT_NONE)
+	    mapping_of_inside(n, f->to, f->proto, &f->d, true) == NAT_NONE)
 		return 0; /* IPv6 that was open */
 	mapping = mapping_for(n, f->to, f->proto, &f->d, &f->b);
 	if (mapping < 0)

@@ -154,7 +154,7 @@ static enum nat_verdict begin(struct nat *n, const struct port_probe *probe,
 	if (verdict == NAT_PASS)
 		return pass(n, session, 0, p, out);
 	if (verdict == NAT_UNREACHABLE)
-		out->icmp_code = minato_addr_is4(&probe->key->remote) ? 13 : 1;
+		out->icmp_code = n->refused_code;
 	return verdict;
 }
 

@@ -60,11 +60,13 @@ static bool may_send_rst(struct minato *m)
 	return false;
 }
 
+#define CLASS_INTERNETWORK_CONTROL 0xc0
+
 /* Where an answer goes: from the local end to the remote. */
 struct reply {
 	const struct minato_addr *src, *dst;
 	uint8_t scope, link;
-	uint8_t kind, proto;
+	uint8_t kind, proto, traffic_class;
 };
 
 static void send_reply(struct minato *m, const struct reply *r,
@@ -80,6 +82,7 @@ static void send_reply(struct minato *m, const struct reply *r,
 	msg = message_at(m, index);
 	msg->kind = r->kind;
 	msg->proto = r->proto;
+	msg->traffic_class = r->traffic_class;
 	msg->scope = r->scope;
 	msg->link = r->link;
 	msg->local.addr = *r->src;
@@ -224,6 +227,10 @@ static void send_error(struct minato *m, const struct packet *about,
 	r->kind = MESSAGE_RAW;
 	r->proto = about->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;
 	r->dst = &about->src;
+	/* A router's: internetwork control (RFC 1812 4.3.2.5; RFC 5508
+	   REQ-10d). */
+	if (!about->is6 && m->link[about->link].config.role != MINATO_ROLE_HOST)
+		r->traffic_class = CLASS_INTERNETWORK_CONTROL;
 	len = icmp_build_error(about, w->type, w->code, w->word, r->src, bytes);
 	host_count(m, COUNTER_ICMP_SENT);
 	send_reply(m, r, bytes, len);

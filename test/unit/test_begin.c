@@ -69,7 +69,7 @@ static void without_a_pool_nothing_goes(void **state)
 	(void)state;
 	assert_int_equal(nat_pool_remove(n, 1, &public), 0);
 	assert_int_equal(out(UDP, end(host, 5000), end(server, 53), 0), NAT_UNREACHABLE);
-	assert_int_equal(way.icmp_code, 13);
+	assert_int_equal(way.icmp_code, 1); /* nothing is left: RFC 6888 REQ-11 */
 	assert_int_equal(counted(NAT_COUNT_NO_POOL), 1);
 	assert_true(nat_news(n, &news));
 	assert_int_equal(news.kind, MINATO_NEWS_NO_PORT);
@@ -92,8 +92,11 @@ static void a_route_is_not_translated(void **state)
 	assert_true(same_end(way.src, end(host, 5000)));
 	assert_int_equal(in(UDP, end(server, 53), end(host, 5000), 0), NAT_PASS);
 	assert_true(same_end(way.dst, end(host, 5000)));
-	/* Others are. */
+	/* Others are, from the same port too; and the route stays what it was. */
 	assert_int_equal(out(UDP, end(host, 5000), end(stranger, 53), 0), NAT_PASS);
+	assert_false(same_end(way.src, end(host, 5000)));
+	assert_int_equal(out(UDP, end(host, 5000), end(server, 54), 0), NAT_PASS);
+	assert_true(same_end(way.src, end(host, 5000)));
 	nat_forward_remove(n, (uint32_t)entry);
 	port_remove(t, (uint32_t)entry);
 	assert_int_equal(out(UDP, end(other, 5000), end(server, 53), 0), NAT_PASS);
@@ -454,6 +457,7 @@ static void a_host_has_its_bounds(void **state)
 	map_udp(host, 1, server, 53);
 	map_udp(host, 2, server, 53);
 	assert_int_equal(out(UDP, end(host, 3), end(server, 53), 0), NAT_UNREACHABLE);
+	assert_int_equal(way.icmp_code, 13); /* RFC 5508 REQ-8 */
 	assert_int_equal(counted(NAT_COUNT_HOST_MAPPINGS), 1);
 	map_udp(other, 3, server, 53);
 	assert_int_equal(out(TCP, end(host, 3), end(server, 80), NAT_SYN), NAT_PASS);

@@ -157,6 +157,7 @@ static void the_last_hop_is_ours(void **state)
 	f.ttl = 1;
 	c = error_about("10.0.0.2", "10.0.2.2", 0);
 	assert_int_equal(c->packet.icmp_type, 11);
+	assert_int_equal(c->packet.traffic_class, 0xc0); /* RFC 1812 4.3.2.5 */
 	assert_addr(&c->packet.src, "10.0.0.1");
 	assert_memory_equal(c->packet.payload, f.frame + 14, 28);
 	forge_udp(&f, true, 20);
