@@ -12,6 +12,7 @@
 #define HEAD 0x80000000u /* in timer_prev: the number of the slot follows */
 #define DUE (NAT_WHEEL_LEVELS * SLOTS)
 #define UNARMED NAT_UNARMED
+#define AHEAD 16u
 #define SPAN_BITS (6 * NAT_WHEEL_LEVELS)
 
 static uint64_t now_ms(const struct nat *n)
@@ -151,19 +152,46 @@ static uint32_t next_due(struct nat *n)
 	return n->wheel.due;
 }
 
+/* The tuples of those that come next, which their ends will want, are as far
+   away from each other as can be: fetched together. */
+static void fetch_due(const struct nat *n)
+{
+	struct port_probe probes[2 * AHEAD];
+	struct port_key keys[2 * AHEAD];
+	uint32_t session = n->wheel.due;
+	size_t count = 0;
+
+	for (; session != NAT_NONE && count < 2 * AHEAD; count += 2) {
+		const struct nat_session *s = session_at(n, session);
+		for (uint32_t side = 0; side < 2; side++) {
+			session_key(s, side, &keys[count + side]);
+			probes[count + side].key = &keys[count + side];
+		}
+		session = s->timer_next;
+	}
+	port_seek(nat_table(n), probes, count);
+}
+
+static void look_at(struct nat *n, uint32_t session)
+{
+	expiry_cancel(n, session);
+	if (session_over(n, session_at(n, session))) {
+		nat_count(n, NAT_COUNT_EXPIRED);
+		session_end(n, session);
+	} else {
+		place(n, session, end_of(n, session_at(n, session)));
+	}
+}
+
 void expiry_run(struct nat *n)
 {
 	for (uint32_t i = 0; i < NAT_WORK_MAX; i++) {
 		const uint32_t session = next_due(n);
 		if (session == NAT_NONE)
 			return;
-		expiry_cancel(n, session);
-		if (session_over(n, session_at(n, session))) {
-			nat_count(n, NAT_COUNT_EXPIRED);
-			session_end(n, session);
-		} else {
-			place(n, session, end_of(n, session_at(n, session)));
-		}
+		if (i % AHEAD == 0)
+			fetch_due(n);
+		look_at(n, session);
 	}
 }
 

@@ -807,7 +807,7 @@ static void invariants(void)
 		for (uint16_t at = ports->rest_head; at != 0; at = ports->rest_next[at])
 			resting++;
 		for (uint16_t port = LOW; port <= HIGH; port++)
-			/* No port is lost: what is not free somebody has, or it rests or is shut. */
+			/* No port is lost: what is not free somebody has, or it rests. */
 			if (find_outside(protos[p], end(PUBLIC, port)) >= 0)
 				assert_false(bitmap_free(&ports->free, port));
 		maps = 0;
