@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * minato.conf: whatever is read is sound, its canonical form reads back to the same statements, and
- * whatever is wrong has its place in the text.
+ * whatever is wrong has its place in the text. What is right a host value takes, and every test gets
+ * a verdict.
  */
 #include "expect.h"
 
@@ -79,6 +80,44 @@ static void check_statement(const struct conf *conf, const struct conf_statement
 		check_forward(&s->forward);
 }
 
+#define TESTS_MAX 4	/* each is a month of virtual time */
+#define TRIAL_ONE_IN 16 /* inputs */
+
+static uint32_t sum_of(const uint8_t *data, size_t size)
+{
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < size; i++)
+		sum += data[i];
+	return sum;
+}
+
+static size_t verdict_count;
+
+static void take_verdict(void *user, const struct conf_verdict *verdict)
+{
+	const struct conf *conf = user;
+
+	expect(verdict->index < conf->count);
+	expect(conf->list[verdict->index].kind == CONF_KIND_TEST);
+	expect(verdict->got[0]);
+	verdict_count++;
+}
+
+static void check_trial(struct conf *conf)
+{
+	size_t culprit;
+	size_t tests = 0;
+
+	for (size_t i = 0; i < conf->count; i++)
+		tests += conf->list[i].kind == CONF_KIND_TEST;
+	if (tests > TESTS_MAX)
+		return;
+	verdict_count = 0;
+	expect(conf_try(conf, take_verdict, conf, &culprit) == 0);
+	expect(verdict_count == tests);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_diff diff;
@@ -95,6 +134,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_report(text, size);
 	for (size_t i = 0; i < conf.count; i++)
 		check_statement(&conf, &conf.list[i]);
+	/* A host value takes some milliseconds under a sanitizer. */
+	if (result == 0 && sum_of(data, size) % TRIAL_ONE_IN == 0)
+		check_trial(&conf);
 	expect(conf_diff_make(&diff, &conf, &conf) == 0);
 	expect(diff.add_count == 0 && diff.remove_count == 0);
 	conf_diff_free(&diff);
