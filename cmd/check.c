@@ -5,6 +5,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cmd/gateway/gateway.h"
 
 struct check_options {
 	bool json, print;
@@ -29,6 +33,36 @@ struct checking {
 	json_t *tests; /* NULL: no JSON */
 	size_t met, missed;
 };
+
+/* ---- terms ---- */
+
+/* As `minato gateway` has it: since the file was written. unsealed: newfstatat */
+static int64_t written_at(const char *path, int64_t now_s)
+{
+	struct stat about;
+
+	return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? about.st_mtime : now_s;
+}
+
+/* What is over can never match again. */
+static void judge_terms(struct checking *c)
+{
+	int64_t now_s = time(NULL);
+	int64_t since_s = written_at(c->text.name, now_s);
+
+	for (size_t i = 0; i < c->conf.count; i++) {
+		struct conf_statement *s = &c->conf.list[i];
+		const struct conf_term *term = gateway_term_of(s);
+		int64_t until_s = term ? gateway_term_end(term, since_s) : 0;
+
+		if (until_s < 0)
+			judge_say(&c->report, CONF_ERROR, s, CONF_PART_TERM, 0,
+				  "local time does not have this instant");
+		else if (until_s && until_s <= now_s)
+			judge_say(&c->report, CONF_WARNING, s, CONF_PART_TERM, 0,
+				  "this is over: nothing can match any more");
+	}
+}
 
 /* ---- tests ---- */
 
@@ -132,12 +166,14 @@ static void print_summary(const struct checking *c)
 static int check(struct checking *c)
 {
 	int result = conf_read(&c->conf, c->text.bytes, c->text.size, &c->report);
-	int code = result < 0 ? CMD_REFUSED : CMD_OK;
+	int code;
 
 	if (result == -ENOMEM) {
 		cmd_say("out of memory");
 		return CMD_FAILED;
 	}
+	judge_terms(c);
+	code = c->report.errors ? CMD_REFUSED : CMD_OK;
 	if (!c->tests)
 		cmd_conf_say(stderr, &c->text, &c->report, c->colour);
 	if (code == CMD_OK)

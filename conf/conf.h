@@ -63,10 +63,10 @@ struct minato_server;
 #define CONF_LINKS_MAX MINATO_LINKS_MAX
 #define CONF_ADDRESSES_MAX 8u /* of a link */
 #define CONF_ROUTES_MAX 1024u
-#define CONF_RUNS_MAX 16u     /* ports or ranges of a statement */
-#define CONF_SOURCES_MAX 8u   /* prefixes behind `from` */
-#define CONF_SERVERS_MAX 64u  /* MINATO_SERVERS_MAX */
-#define CONF_NAME_SIZE 32u    /* with the final zero */
+#define CONF_RUNS_MAX 16u    /* ports or ranges of a statement */
+#define CONF_SOURCES_MAX 8u  /* prefixes behind `from` */
+#define CONF_SERVERS_MAX 64u /* MINATO_SERVERS_MAX */
+#define CONF_NAME_SIZE 32u   /* with the final zero */
 #define CONF_IFNAME_SIZE 16u
 #define CONF_PATH_SIZE 108u		   /* of sockaddr_un */
 #define CONF_TEXT_SIZE (CONF_LINE_MAX + 1) /* room for any statement in print */
@@ -296,6 +296,7 @@ enum conf_part {
 	CONF_PART_ON,
 	CONF_PART_SOURCE,
 	CONF_PART_NAME,
+	CONF_PART_TERM,
 	CONF_PART_EXTRA, /* a clause that can be wrong for itself */
 	CONF_PART_COUNT
 };
@@ -380,6 +381,13 @@ void conf_remove(struct conf *conf, size_t index);
  * report.
  */
 int conf_judge(const struct conf *conf, struct conf_report *report);
+/*
+ * Reports what is wrong with a part of a statement, beside the line `other` if that is not 0; for
+ * those who know more of it, as what time it is.
+ */
+void judge_say(struct conf_report *report, enum conf_severity severity,
+	       const struct conf_statement *s, enum conf_part part, uint32_t other,
+	       const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* ---- print.c: the canonical form ---- */
 

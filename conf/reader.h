@@ -126,10 +126,6 @@ extern const char *const natline_filters[3];
 /* ---- judge.c ---- */
 
 bool judge_within(const struct conf_prefix *prefix, const struct minato_addr *addr);
-/* Reports what is wrong with a part of a statement, beside the line `other` if that is not 0. */
-void judge_say(struct conf_report *report, enum conf_severity severity,
-	       const struct conf_statement *s, enum conf_part part, uint32_t other,
-	       const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* ---- clash.c: statements that repeat or cover each other. 0 or -ENOMEM ---- */
 

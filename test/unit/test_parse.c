@@ -8,7 +8,7 @@ static void lines(void **state)
 {
 	(void)state;
 	no_fault("# a gateway\n\n" LINKS "  forward tcp 80 to 10.0.0.2  # web\r\n"
-		 "dmz 10.0.0.9");
+		 "dmz 10.0.0.9\r\n");
 	assert_int_equal(conf.count, 4);
 	assert_int_equal(conf.list[0].line, 3);
 	assert_int_equal(conf.list[2].line, 5);

@@ -209,13 +209,18 @@ static void apart(void **state)
 {
 	char text[4096];
 	size_t used = (size_t)snprintf(text, sizeof(text),
-				       LINKS "forward tcp 80 to 10.0.0.2 at most 1 connections\n");
+				       LINKS "forward tcp 80 to 10.0.0.2 at most 1 connections\n"
+					     "nat at most 1 udp ports per host\n");
 
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used,
-					 FROM "80 reaches 10.0.0.2:80\n" OUT
-					      "leaves from 198.51.100.1\n");
+		used += (size_t)snprintf(
+			text + used, sizeof(text) - used,
+			"test tcp from 203.0.113.%d to 198.51.100.1:80 reaches "
+			"10.0.0.2:80\n"
+			"test udp from inside 10.0.0.7:%d to 203.0.113.9:53 leaves from "
+			"198.51.100.1\n",
+			i + 1, i + 5000);
 	run(text);
 	assert_int_equal(verdict_count, 40);
 	for (size_t i = 0; i < verdict_count; i++)
