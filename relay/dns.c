@@ -80,7 +80,7 @@ static int open_all(struct dns *dns)
 	for (int i = 0; i < 2; i++) {
 		int result;
 
-		if (!addr[i])
+		if (!addr[i] || minato_addr_is_any(addr[i]))
 			continue;
 		result = open_one(dns->relay, MINATO_UDP, addr[i], &dns->udp[i]);
 		if (result == 0)

@@ -118,8 +118,11 @@ static int guard_all_ports(struct relay *relay, struct minato_addr addr, unsigne
 /* Nothing but the resolver answers on the DNS address. */
 static int guard_dns(struct relay *relay, struct minato_addr addr)
 {
-	int result = guard(relay, addr, 128, 1, DNS_PORT - 1);
+	int result;
 
+	if (minato_addr_is_any(&addr))
+		return 0;
+	result = guard(relay, addr, 128, 1, DNS_PORT - 1);
 	return result < 0 ? result : guard(relay, addr, 128, DNS_PORT + 1, UINT16_MAX);
 }
 

@@ -203,7 +203,11 @@ struct relay;
 struct relay_config {
 	struct minato *host;	    /* borrowed for the relay's life */
 	struct drive_loop *loop;    /* borrowed likewise */
-	struct drive_subnet subnet; /* the guest's families and addresses */
+	/*
+	 * The guest's families and addresses. A DNS address of zero: there is no resolver. A guest's
+	 * of zero: many hosts share the subnet, and nothing is published.
+	 */
+	struct drive_subnet subnet;
 	uint8_t inside;		    /* scope of the guest's link */
 	uint8_t outside;	    /* scope of what arrives at host sockets; not `inside` */
 	bool host_loopback;	    /* the gateway's address leads to the host's loopback */

@@ -89,8 +89,10 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 }
 
 /* What would stand in the table without anybody to answer for it is refused instead. */
-static bool is_served(const struct conf_statement *one)
+static bool is_served(const struct gateway_applied *applied, const struct conf_statement *one)
 {
+	if (applied->links->host && (one->kind == CONF_KIND_FORWARD || one->kind == CONF_KIND_DMZ))
+		return false;
 	return one->kind != CONF_KIND_FORWARD ||
 	       (!conf_ends_here(&one->forward) && !one->forward.check_s);
 }
@@ -98,7 +100,7 @@ static bool is_served(const struct conf_statement *one)
 static int hold(struct gateway_applied *applied, const struct conf *conf,
 		const struct conf_statement *one, struct gateway_held *held)
 {
-	int result = is_served(one) ? make_group(applied, one, held) : -EOPNOTSUPP;
+	int result = is_served(applied, one) ? make_group(applied, one, held) : -EOPNOTSUPP;
 
 	if (result == 0)
 		result = add_entries(applied, conf, one, held);
@@ -172,7 +174,7 @@ static int add_link(struct gateway_applied *applied, const struct conf_link *sai
 	int result = 0;
 
 	if (said->sort == CONF_LINK_HOST)
-		return -EOPNOTSUPP;
+		return applied->links->count == 1 ? 0 : -EOPNOTSUPP;
 	if (link < 0)
 		return (int)link;
 	for (uint32_t i = 0; i < said->address_count && result == 0; i++)

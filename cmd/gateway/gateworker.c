@@ -397,6 +397,61 @@ static int watch_link(struct gateway_port *port, struct drive_loop *loop)
 	return port->news_watch < 0 ? (int)port->news_watch : 0;
 }
 
+/* ---- the host's sockets as the outside ---- */
+
+static void tell_notice(void *user, const char *text)
+{
+	const struct gateway_worker *worker = user;
+
+	if (!worker->base.harbour->quiet)
+		cmd_say("%s", text);
+}
+
+/* The inside as the relay knows a guest's subnet; it is the only one. */
+static void describe_inside(const struct conf_link *inside, struct drive_subnet *subnet)
+{
+	for (uint32_t i = 0; i < inside->address_count; i++) {
+		const struct conf_prefix *one = &inside->address[i];
+		struct minato_addr network = one->addr;
+
+		for (uint32_t bit = one->length; bit < 128; bit++)
+			network.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+		if (minato_addr_is4(&one->addr)) {
+			subnet->has4 = true;
+			subnet->prefix4 = (uint8_t)(one->length - 96);
+			subnet->gateway4 = one->addr;
+			subnet->network4 = network;
+		} else {
+			subnet->has6 = true;
+			subnet->prefix6 = one->length;
+			subnet->gateway6 = one->addr;
+			subnet->network6 = network;
+		}
+	}
+}
+
+static int make_relay(struct gateway_worker *worker, struct drive_error *error)
+{
+	const struct gateway_links *links = &worker->keeper->links;
+	struct relay_config config = {
+		.host = worker->base.host,
+		.loop = worker->base.loop,
+		.inside = CONF_SCOPE_INSIDE,
+		.outside = CONF_SCOPE_OUTSIDE,
+		.notice = tell_notice,
+		.notice_user = worker,
+		.resolv_path = "/dev/null",
+	};
+	int result;
+
+	if (!links->host)
+		return 0;
+	describe_inside(&links->list[0].said, &config.subnet);
+	result = relay_create(&worker->base.relay, &config, error);
+	return result < 0 ? result :
+			    drive_loop_hook(worker->base.loop, relay_pump, worker->base.relay);
+}
+
 static int watch_all(struct gateway_worker *worker)
 {
 	struct cmd_answers answers = gateway_answers_of(worker);
@@ -441,6 +496,9 @@ static int make(struct gateway_worker *worker, struct drive_error *error)
 		return drive_fail(error, -result, "cannot make the loop: %s", strerror(-result));
 	drive_loop_crowd(worker->base.loop, worker->base.crowd);
 	result = make_host(worker, error);
+	if (result < 0)
+		return result;
+	result = make_relay(worker, error);
 	if (result < 0)
 		return result;
 	take_over(worker);

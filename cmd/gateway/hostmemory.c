@@ -35,6 +35,11 @@ void gateway_config(struct minato_config *config, const struct conf *conf,
 		link->type = MINATO_LINK_ETHERNET;
 		link->mtu = from->mtu;
 		link->role = from->said.outside ? MINATO_ROLE_OUTSIDE : MINATO_ROLE_INSIDE;
+		/* Then the relay speaks for the world, as for a guest. */
+		if (links->host) {
+			link->role = MINATO_ROLE_HOST;
+			link->any_destination = true;
+		}
 		if (from->said.outside)
 			link->scope = CONF_SCOPE_OUTSIDE;
 		else
