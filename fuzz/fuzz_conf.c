@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * minato.conf: whatever is read is sound, its canonical form reads back to the same statements, and
- * whatever is wrong has its place in the text. What is right a host value takes, and every test gets
- * a verdict.
+ * minato.conf: whatever is read is sound, its canonical form reads back to the same statements,
+ * and whatever is wrong has its place in the text. What is right a host value takes, and every test
+ * gets a verdict.
  */
 #include "expect.h"
 
