@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The links of a gateway as its keeper opens them, in a network namespace of the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd/gateway/gateway.h"
+#include "unit/netns_fixture.h"
+
+static struct drive_error error;
+static struct conf conf;
+static struct gateway_links links;
+
+/* Who runs this, outside of all namespaces. */
+static uid_t outer;
+
+/* A program that is executed keeps its capabilities only as root of the namespace. */
+static void run(const char *command)
+{
+	static bool mapped;
+	char map[32];
+
+	snprintf(map, sizeof(map), "0 %u 1", (unsigned)outer);
+	if (!mapped && drive_proc_write("/proc/self/uid_map", map) < 0)
+		_exit(NO_NAMESPACE);
+	mapped = true;
+	DEMAND(system(command) == 0);
+}
+
+static void say(const char *text)
+{
+	static struct conf_statement one;
+	static struct conf_report report;
+
+	DEMAND(conf_statement_read(&one, text, &report) == 0);
+	DEMAND(conf_add(&conf, &one) == 0);
+}
+
+/* Whether the interface is as the words after `ip link show` say it. */
+static bool shows(const char *name, const char *what)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "ip -o link show %s 2>&1 | grep -q '%s'", name, what);
+	return system(command) == 0;
+}
+
+static int open_all(const struct gateway_links *old)
+{
+	return gateway_links_open(&links, &conf, old, &error);
+}
+
+static void taps_are_made(void)
+{
+	say("inside tap in0 10.0.0.1/24 mtu 1400");
+	say("outside tap out0 198.51.100.1/24");
+	DEMAND(open_all(NULL) == 0);
+	DEMAND(links.count == 2 && !links.host);
+	DEMAND(links.list[0].mtu == 1400 && links.list[1].mtu == 1500);
+	DEMAND(shows("in0", "mtu 1400"));
+	DEMAND(shows("in0", "[<,]UP[,>]"));
+	/* Ours there; each link's own, and the same at the next start. */
+	DEMAND(links.list[0].mac[0] == 0x02);
+	DEMAND(memcmp(links.list[0].mac, links.list[1].mac, 6) != 0);
+	gateway_links_close(&links);
+	DEMAND(shows("in0", "does not exist"));
+}
+
+static void one_that_waits_is_taken(void)
+{
+	run("ip tuntap add in0 mode tap vnet_hdr");
+	say("inside tap in0 10.0.0.1/24");
+	DEMAND(open_all(NULL) == 0);
+	DEMAND(links.list[0].vnet);
+	gateway_links_close(&links);
+	DEMAND(shows("in0", "in0"));
+}
+
+static void another_interface_is_refused(void)
+{
+	run("ip link add in0 type veth peer name in1");
+	say("inside tap in0 10.0.0.1/24");
+	DEMAND(open_all(NULL) == -EEXIST);
+	DEMAND(strstr(error.text, "an interface in0 already"));
+	DEMAND(links.count == 0);
+}
+
+static void one_that_fails_closes_the_others(void)
+{
+	say("inside tap in0 10.0.0.1/24");
+	say("outside eth7 198.51.100.1/24");
+	DEMAND(open_all(NULL) == -ENODEV);
+	DEMAND(strstr(error.text, "eth7"));
+	DEMAND(shows("in0", "does not exist"));
+}
+
+/* What is open already stays: a tap with one queue cannot be opened twice. */
+static void what_is_open_is_shared(void)
+{
+	struct gateway_links old;
+	struct stat a;
+	struct stat b;
+
+	say("inside tap in0 10.0.0.1/24");
+	DEMAND(open_all(NULL) == 0);
+	old = links;
+	conf.list[0].link.address[0].addr.bytes[15] = 5;
+	say("outside tap out0 198.51.100.1/24");
+	DEMAND(open_all(&old) == 0);
+	DEMAND(links.count == 2);
+	DEMAND(links.list[0].fd != old.list[0].fd);
+	DEMAND(fstat(links.list[0].fd, &a) == 0 && fstat(old.list[0].fd, &b) == 0);
+	DEMAND(a.st_rdev == b.st_rdev);
+	/* The statement is the new one. */
+	DEMAND(links.list[0].said.address[0].addr.bytes[15] == 5);
+	gateway_links_close(&old);
+	DEMAND(shows("in0", "in0"));
+	gateway_links_close(&links);
+}
+
+static void a_namespace_that_is_not_there(void)
+{
+	say("inside tap in0 10.0.0.1/24 in namespace nowhere-at-all");
+	DEMAND(open_all(NULL) < 0);
+	DEMAND(strstr(error.text, "nowhere-at-all"));
+}
+
+static void the_hosts_sockets_are_no_link(void)
+{
+	say("inside tap in0 10.0.0.1/24");
+	say("outside host");
+	DEMAND(open_all(NULL) == 0);
+	DEMAND(links.count == 1 && links.host);
+	gateway_links_close(&links);
+}
+
+NETNS_CASE(test_taps_are_made, taps_are_made)
+NETNS_CASE(test_one_that_waits_is_taken, one_that_waits_is_taken)
+NETNS_CASE(test_another_interface_is_refused, another_interface_is_refused)
+NETNS_CASE(test_one_that_fails_closes_the_others, one_that_fails_closes_the_others)
+NETNS_CASE(test_what_is_open_is_shared, what_is_open_is_shared)
+NETNS_CASE(test_a_namespace_that_is_not_there, a_namespace_that_is_not_there)
+NETNS_CASE(test_the_hosts_sockets_are_no_link, the_hosts_sockets_are_no_link)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_taps_are_made),
+		cmocka_unit_test(test_one_that_waits_is_taken),
+		cmocka_unit_test(test_another_interface_is_refused),
+		cmocka_unit_test(test_one_that_fails_closes_the_others),
+		cmocka_unit_test(test_what_is_open_is_shared),
+		cmocka_unit_test(test_a_namespace_that_is_not_there),
+		cmocka_unit_test(test_the_hosts_sockets_are_no_link),
+	};
+
+	outer = getuid();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
