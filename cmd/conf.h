@@ -27,19 +27,4 @@ void cmd_conf_say(FILE *out, const struct cmd_conf_text *text, const struct conf
 /* The same as an array of objects; minato-check(1) says which members. A new reference. */
 json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_report *report);
 
-/* ---- confread.c ---- */
-
-/*
- * Reads the file (- being standard input) into `out`, and its text into `text`, to be freed. Says
- * on stderr what is wrong. CMD_GO_ON; CMD_REFUSED where the text is wrong (errors in the report);
- * CMD_USAGE where it cannot be read.
- */
-int cmd_conf_read(struct conf *out, struct cmd_text *text, const char *path,
-		  struct conf_report *report);
-/*
- * Reads one statement of the command line: `verb` and the words behind it. CMD_GO_ON, or CMD_USAGE
- * after it has said what is wrong.
- */
-int cmd_conf_statement(struct conf_statement *out, const char *verb, char *const *words);
-
 #endif
