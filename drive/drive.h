@@ -765,6 +765,7 @@ struct drive_link_plan {
 	const struct minato_addr *ours; /* addresses that the kernel must not have */
 	size_t ours_count;
 	const uint8_t *mac; /* ours; NULL: the interface's, so that neighbours see one station */
+	bool second_mac;    /* with NULL: one made of the interface's, the same each time */
 	uint16_t vlan;	    /* 1-4094: the frames with that tag; 0: those without one */
 	bool take;
 };
@@ -772,6 +773,7 @@ struct drive_link_plan {
 /* What moves the frames and what is known of the interface. Without pointers: it may be sent. */
 struct drive_link_ends {
 	int packet; /* AF_PACKET, bound, with virtio headers */
+	int sender; /* another one, for small frames that leave */
 	int watch;  /* rtnetlink */
 	int filter; /* -1: none; keep it open for as long as the kernel shall be silent */
 	unsigned index;
@@ -800,6 +802,40 @@ void drive_link_ends_close(struct drive_link_ends *ends);
  * returns is closed. Negative errno with a text.
  */
 int drive_silence(const char *ifname, struct drive_error *error);
+
+/* ---- ethring.c: small frames to a packet socket, many at once; of ethlink.c ---- */
+
+struct iovec;
+
+#define DRIVE_RING_SLOTS 1024u
+#define DRIVE_RING_BYTES 2000u /* of a frame, at most */
+
+struct drive_ring {
+	uint8_t *map; /* NULL: there is none */
+	int fd;
+	uint32_t first, next;		  /* slots that wait to be sent, counted on and on */
+	uint8_t frames[DRIVE_RING_SLOTS]; /* of the caller's count, in each */
+};
+
+/*
+ * Gives the socket a ring, which is then the one way to send by it; it borrows the socket. 0, or
+ * negative errno: then there is none.
+ */
+int drive_ring_open(struct drive_ring *ring, int fd);
+void drive_ring_close(struct drive_ring *ring);
+/* Whether there is a ring, and its next slot is free. */
+bool drive_ring_free(const struct drive_ring *ring);
+/*
+ * Copies a message, virtio header first, into the next slot, which is free, to be sent; it stands
+ * for so many frames, 255 at most.
+ */
+void drive_ring_put(struct drive_ring *ring, const struct iovec *parts, uint32_t count,
+		    uint32_t frames);
+/*
+ * Sends what was put. 0, or negative errno for the last *lost frames, which were not taken. What
+ * the kernel finds malformed is lost without a word.
+ */
+int drive_ring_send(struct drive_ring *ring, uint32_t *lost);
 
 /* ---- ethlink.c: frames between such an interface and a host value ---- */
 
@@ -830,8 +866,9 @@ struct drive_link_state {
 };
 
 /*
- * Takes over packet and watch of the ends (closed by drive_link_free, also when this fails); the
- * others stay the caller's. `link` is the link's number in the host value. 0 or -ENOMEM.
+ * Takes over packet, sender and watch of the ends (closed by drive_link_free, also when this
+ * fails); the filter stays the caller's. `link` is the link's number in the host value. 0 or
+ * -ENOMEM.
  */
 int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends, uint32_t link);
 void drive_link_free(struct drive_link *link);

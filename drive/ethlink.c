@@ -4,8 +4,8 @@
  *
  * A batch is read by one recvmmsg straight into leased chunks. A receive ring costs as much (0.2 us
  * of the reader per packet of 64 bytes either way, where what leaves is put together in runs), and
- * carries frames of 64 KB only by a second way beside it. What leaves goes by sendmmsg, runs of
- * equal datagrams as one frame: that is what small packets gain most from (see coalesce.c).
+ * carries frames of 64 KB only by a second way beside it. Of what leaves runs of equal datagrams go
+ * as one frame (coalesce.c), small frames by a ring (ethring.c), large ones by sendmmsg.
  */
 #include "drive/drive.h"
 
@@ -31,6 +31,7 @@
 #define CONVERSES_BYTES 4096
 #define TAG 4u /* IEEE 802.1Q */
 #define MACS 12u
+#define ETHERNET 14u
 
 /* Room for what the kernel says beside a frame: its VLAN. */
 union control {
@@ -65,6 +66,7 @@ struct departures {
 
 struct drive_link {
 	int fd;
+	int sender; /* has the ring */
 	int watch;
 	unsigned index;
 	uint32_t link;
@@ -76,6 +78,9 @@ struct drive_link {
 	bool last_in, last_out;	       /* which ways the last frames before that went */
 	struct arrivals in;
 	struct departures out;
+	struct drive_ring ring;
+	uint32_t ring_frames, ring_sends;
+	uint64_t ring_bytes;		     /* of what waits in it */
 	uint8_t scratch[MINATO_CHUNK_LARGE]; /* where no chunk can be had */
 };
 
@@ -86,10 +91,12 @@ int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends,
 
 	if (!l) {
 		close(ends->packet);
+		close(ends->sender);
 		close(ends->watch);
 		return -ENOMEM;
 	}
 	l->fd = ends->packet;
+	l->sender = ends->sender;
 	l->watch = ends->watch;
 	l->index = ends->index;
 	l->link = link;
@@ -97,6 +104,8 @@ int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends,
 	l->batch = BATCH_IN_MIN;
 	l->state = (struct drive_link_state){ .up = ends->up, .mtu = ends->mtu };
 	memcpy(l->state.mac, ends->mac, sizeof(l->state.mac));
+	/* Without it, all goes by sendmmsg. */
+	(void)drive_ring_open(&l->ring, l->sender);
 	*out = l;
 	return 0;
 }
@@ -105,7 +114,9 @@ void drive_link_free(struct drive_link *link)
 {
 	if (!link)
 		return;
+	drive_ring_close(&link->ring);
 	close(link->fd);
+	close(link->sender);
 	close(link->watch);
 	free(link);
 }
@@ -292,8 +303,26 @@ static void count_lost(struct drive_link *link, int error, uint32_t frames)
 		link->stats.out_refused += frames;
 }
 
+static void flush_ring(struct drive_link *link)
+{
+	uint32_t lost;
+	int result = drive_ring_send(&link->ring, &lost);
+
+	if (lost > 0)
+		count_lost(link, -result, lost);
+	/* Which of the bytes those were is not known: their share is. */
+	if (link->ring_frames > 0)
+		link->stats.bytes_out +=
+			link->ring_bytes * (link->ring_frames - lost) / link->ring_frames;
+	link->stats.frames_out += link->ring_frames - lost;
+	link->stats.sends += link->ring_sends;
+	link->ring_frames = 0;
+	link->ring_sends = 0;
+	link->ring_bytes = 0;
+}
+
 /* syscalls: sendmmsg */
-static void flush(struct drive_link *link)
+static void flush_messages(struct drive_link *link)
 {
 	struct departures *out = &link->out;
 	uint32_t done = 0;
@@ -316,6 +345,13 @@ static void flush(struct drive_link *link)
 	}
 	out->count = 0;
 	out->used = 0;
+}
+
+/* Never both have something: what goes the other way goes behind it. */
+static void flush(struct drive_link *link)
+{
+	flush_ring(link);
+	flush_messages(link);
 }
 
 static void add_part(struct departures *out, void *base, size_t len)
@@ -353,16 +389,49 @@ static size_t tag(struct head *head, uint16_t vlan, size_t size)
 	return size + TAG;
 }
 
+/*
+ * Whether a message of so many bytes leaves by the ring; what waits on the other way goes first. A
+ * frame that is too long for the interface does not: there it would be lost without a word.
+ */
+static bool choose_ring(struct drive_link *link, const struct drive_run *run, uint32_t len)
+{
+	bool fits = len <= DRIVE_RING_BYTES - TAG &&
+		    (run->count > 1 || len <= link->state.mtu + ETHERNET);
+
+	if (fits && !drive_ring_free(&link->ring))
+		flush_ring(link);
+	if (fits && drive_ring_free(&link->ring)) {
+		if (link->out.count > 0)
+			flush_messages(link);
+		return true;
+	}
+	flush_ring(link);
+	return false;
+}
+
+static void add_to_ring(struct drive_link *link, const struct iovec *first, uint32_t frames,
+			uint32_t len)
+{
+	struct departures *out = &link->out;
+
+	drive_ring_put(&link->ring, first, (uint32_t)(&out->parts[out->used] - first), frames);
+	out->used = (uint32_t)(first - out->parts);
+	link->ring_frames += frames;
+	link->ring_bytes += len;
+	link->ring_sends++;
+}
+
 /* A message of the run's frames, one or more: they follow one another in the vector. */
 static void add(struct drive_link *link, const struct minato_frame_out *const *frames,
 		const struct drive_run *run, uint32_t len)
 {
+	const struct minato_frame_out *frame = frames[0];
+	uint32_t count = run->count > 1 ? run->count : 1;
+	bool ring = choose_ring(link, run, count > 1 ? run->len : frame->len);
 	struct departures *out = &link->out;
 	struct head *head = &out->heads[out->count];
 	struct iovec *first = &out->parts[out->used];
-	const struct minato_frame_out *frame = frames[0];
 	struct minato_frame_out whole = *frame;
-	uint32_t count = run->count > 1 ? run->count : 1;
 	size_t own = 0; /* bytes of the frame that stand in the head */
 
 	if (count > 1) {
@@ -378,6 +447,10 @@ static void add(struct drive_link *link, const struct minato_frame_out *const *f
 	add_part(out, head, sizeof(head->vnet) + (link->vlan ? tag(head, link->vlan, own) : own));
 	for (uint32_t i = 0; i < count; i++)
 		add_rest(out, frames[i], i == 0 ? own : frame->header_len);
+	if (ring) {
+		add_to_ring(link, first, count, len);
+		return;
+	}
 	out->messages[out->count].msg_hdr = (struct msghdr){
 		.msg_iov = first,
 		.msg_iovlen = (size_t)(&out->parts[out->used] - first),

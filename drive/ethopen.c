@@ -38,6 +38,12 @@ static const char *place(const struct drive_link_plan *plan)
 	return plan->netns ? plan->netns : "this network namespace";
 }
 
+/* The kernel leaves alone what is for such a one. */
+static bool has_own_mac(const struct drive_link_plan *plan)
+{
+	return plan->mac || plan->second_mac;
+}
+
 /* ---- what is asked for ---- */
 
 static bool is_name(const char *name)
@@ -197,6 +203,9 @@ static int describe(int fd, const struct drive_link_plan *plan, struct drive_lin
 				  "needs an interface that does",
 				  plan->ifname);
 	memcpy(ends->mac, plan->mac ? (const void *)plan->mac : interface.ifr_hwaddr.sa_data, 6);
+	/* Locally administered, and another than the interface's where that is so too. */
+	if (has_own_mac(plan) && !plan->mac)
+		ends->mac[0] = (uint8_t)((ends->mac[0] | 2) ^ 4);
 	(void)snprintf(ends->ifname, sizeof(ends->ifname), "%s", plan->ifname);
 	ends->vlan = plan->vlan;
 	return 0;
@@ -244,11 +253,11 @@ static int join(int fd, const struct drive_link_plan *plan, const struct drive_l
 
 	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &wish, sizeof(wish)) < 0)
 		return -errno;
-	if (!plan->mac)
+	if (!has_own_mac(plan))
 		return 0;
 	wish.mr_type = PACKET_MR_UNICAST;
 	wish.mr_alen = 6;
-	memcpy(wish.mr_address, plan->mac, 6);
+	memcpy(wish.mr_address, ends->mac, 6);
 	return setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &wish, sizeof(wish)) < 0 ? -errno :
 											    0;
 }
@@ -289,7 +298,7 @@ static int open_packet(struct drive_inside *inside)
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int result = fd < 0 ? refuse_socket(plan, errno, error) : describe(fd, plan, ends, error);
 
-	if (result == 0 && !plan->take && !plan->mac)
+	if (result == 0 && !plan->take && !has_own_mac(plan))
 		result = judge_forwarding(plan, error);
 	if (result == 0 && !plan->take)
 		result = judge_addresses(plan, ends, error);
@@ -302,6 +311,31 @@ static int open_packet(struct drive_inside *inside)
 	if (result < 0 && fd >= 0)
 		close(fd);
 	inside->fd = result < 0 ? -1 : fd;
+	return result;
+}
+
+/* Bound to no protocol: nothing comes by it. */
+static int open_sender(struct drive_inside *inside)
+{
+	struct errand *errand = (struct errand *)inside;
+	const struct sockaddr_ll here = {
+		.sll_family = AF_PACKET,
+		.sll_ifindex = (int)errand->found.ends.index,
+	};
+	const int on = 1;
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct drive_link_ends ignored;
+	int result;
+
+	if (fd >= 0 && setsockopt(fd, SOL_PACKET, PACKET_VNET_HDR, &on, sizeof(on)) == 0 &&
+	    bind(fd, (const struct sockaddr *)&here, sizeof(here)) == 0) {
+		widen(fd, &ignored);
+		inside->fd = fd;
+		return 0;
+	}
+	result = refuse_socket(errand->plan, errno, &errand->found.error);
+	if (fd >= 0)
+		close(fd);
 	return result;
 }
 
@@ -360,11 +394,13 @@ static int make(struct drive_link_ends *ends, const struct drive_link_plan *plan
 {
 	struct errand errand = { .plan = plan };
 	int packet = run(&errand, target, open_packet, error);
-	int watch = packet < 0 ? packet : run(&errand, target, open_watch, error);
+	int sender = packet < 0 ? packet : run(&errand, target, open_sender, error);
+	int watch = sender < 0 ? sender : run(&errand, target, open_watch, error);
 	int filter = watch < 0 || !plan->take ? -1 : run(&errand, target, open_filter, error);
 
 	*ends = errand.found.ends;
 	ends->packet = packet;
+	ends->sender = sender;
 	ends->watch = watch;
 	ends->filter = filter;
 	if (watch >= 0 && (filter >= 0 || !plan->take))
@@ -388,7 +424,7 @@ int drive_link_make(struct drive_link_ends *ends, const struct drive_link_plan *
 	char path[DRIVE_PATH_SIZE];
 	int result = judge_plan(plan, error);
 
-	*ends = (struct drive_link_ends){ .packet = -1, .watch = -1, .filter = -1 };
+	*ends = (struct drive_link_ends){ .packet = -1, .sender = -1, .watch = -1, .filter = -1 };
 	if (result < 0)
 		return result;
 	if (!plan->netns)
@@ -404,7 +440,7 @@ int drive_link_make(struct drive_link_ends *ends, const struct drive_link_plan *
 
 void drive_link_ends_close(struct drive_link_ends *ends)
 {
-	int *const all[] = { &ends->packet, &ends->watch, &ends->filter };
+	int *const all[] = { &ends->packet, &ends->sender, &ends->watch, &ends->filter };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (*all[i] >= 0)

@@ -514,7 +514,7 @@ static int enter(struct gateway_worker *worker, const struct drive_sandbox *sand
 		 struct drive_error *error)
 {
 	const struct gateway_keeper *keeper = worker->keeper;
-	int keep[3 * CONF_LINKS_MAX + 8];
+	int keep[4 * CONF_LINKS_MAX + 8];
 	size_t count = 0;
 
 	for (int fd = 0; fd < 3; fd++)
@@ -528,6 +528,7 @@ static int enter(struct gateway_worker *worker, const struct drive_sandbox *sand
 
 		keep[count++] = link->fd;
 		keep[count++] = link->ends.packet;
+		keep[count++] = link->ends.sender;
 		keep[count++] = link->ends.watch;
 	}
 	return drive_sandbox_enter(sandbox, keep, count, error);

@@ -90,11 +90,14 @@ static const char *space_word(const struct conf_link *link, char *text, size_t s
 
 /*
  * Under a MAC address of our own, so that the kernel's own addresses there, and what it forwards
- * between others, do not matter.
+ * between others, do not matter. An interface that is taken has no kernel beside us: its own
+ * address serves, and neighbours see the station that they know.
  */
 static int open_interface(struct gateway_link *link, const struct conf *conf,
 			  struct drive_error *error)
 {
+	static const uint8_t none[6] = { 0 };
+	const bool has_mac = memcmp(link->said.mac, none, sizeof(none)) != 0;
 	struct minato_addr ours[OURS_MAX];
 	char word[CONF_PATH_SIZE + 16];
 	const struct drive_link_plan plan = {
@@ -102,7 +105,10 @@ static int open_interface(struct gateway_link *link, const struct conf *conf,
 		.ifname = link->said.ifname,
 		.ours = ours,
 		.ours_count = list_ours(conf, &link->said, ours),
-		.mac = link->mac,
+		.mac = has_mac ? link->said.mac : NULL,
+		.second_mac = !has_mac && !link->said.take,
+		.vlan = (uint16_t)link->said.vlan,
+		.take = link->said.take,
 	};
 	int result = drive_link_make(&link->ends, &plan, error);
 
@@ -170,8 +176,9 @@ static int open_tap(struct gateway_link *link, struct drive_error *error)
 bool gateway_link_same(const struct conf_link *a, const struct conf_link *b)
 {
 	return a->outside == b->outside && a->sort == b->sort && a->space == b->space &&
-	       a->space_pid == b->space_pid && a->mtu == b->mtu && !strcmp(a->ifname, b->ifname) &&
-	       !strcmp(a->space_name, b->space_name);
+	       a->space_pid == b->space_pid && a->mtu == b->mtu && a->take == b->take &&
+	       a->vlan == b->vlan && !memcmp(a->mac, b->mac, sizeof(a->mac)) &&
+	       !strcmp(a->ifname, b->ifname) && !strcmp(a->space_name, b->space_name);
 }
 
 static int copy(int fd)
@@ -192,6 +199,7 @@ static bool share(struct gateway_link *link, const struct gateway_links *old)
 		link->said = said;
 		link->fd = copy(one->fd);
 		link->ends.packet = copy(one->ends.packet);
+		link->ends.sender = copy(one->ends.sender);
 		link->ends.watch = copy(one->ends.watch);
 		link->ends.filter = copy(one->ends.filter);
 		return link->fd >= 0 || link->ends.packet >= 0;
@@ -224,7 +232,9 @@ int gateway_links_open(struct gateway_links *links, const struct conf *conf,
 			continue;
 		}
 		*link = (struct gateway_link){ .said = conf->list[i].link, .fd = -1 };
-		link->ends = (struct drive_link_ends){ .packet = -1, .watch = -1, .filter = -1 };
+		link->ends = (struct drive_link_ends){
+			.packet = -1, .sender = -1, .watch = -1, .filter = -1
+		};
 		link->mtu = link->said.mtu ? link->said.mtu : MTU_DEFAULT;
 		make_mac(link->mac, &link->said);
 		links->count++;

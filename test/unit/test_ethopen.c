@@ -63,7 +63,7 @@ static void refuse_nonsense(void)
 	DEMAND(make((struct drive_link_plan){ .vlan = 4095 }) == -EINVAL && says("4094"));
 	DEMAND(make((struct drive_link_plan){ .mac = group }) == -EINVAL && says("MAC"));
 	DEMAND(make((struct drive_link_plan){ .netns = "no-such-namespace" }) == -ENOENT);
-	DEMAND(ends.packet == -1 && ends.watch == -1 && ends.filter == -1);
+	DEMAND(ends.packet == -1 && ends.sender == -1 && ends.watch == -1 && ends.filter == -1);
 }
 NETNS_CASE(what_makes_no_sense_is_refused_with_a_reason, refuse_nonsense)
 
@@ -119,6 +119,8 @@ static void refuse_forwarding(void)
 	DEMAND(says("sysctl net.ipv4.conf.n0.forwarding=0"));
 	DEMAND(make((struct drive_link_plan){ .mac = mac }) == 0);
 	drive_link_ends_close(&ends);
+	DEMAND(make((struct drive_link_plan){ .second_mac = true }) == 0);
+	drive_link_ends_close(&ends);
 	DEMAND(make((struct drive_link_plan){ .take = true }) == 0);
 	drive_link_ends_close(&ends);
 	shell("echo 0 > /proc/sys/net/ipv4/conf/n0/forwarding;"
@@ -136,6 +138,14 @@ static void tell_what_it_is_like(void)
 	DEMAND(ends.mac[0] == 2 && ends.mac[5] == 7 && ends.filter == -1);
 	DEMAND(ends.index == if_nametoindex("n0") && ends.room > 0);
 	DEMAND(ends.offloads & MINATO_OFFLOAD_CSUM && ends.offloads & MINATO_OFFLOAD_TSO6);
+	drive_link_ends_close(&ends);
+	/* One of our own that is another each time the interface's is. */
+	DEMAND(make((struct drive_link_plan){ .second_mac = true }) == 0);
+	DEMAND(ends.mac[0] == 6 && ends.mac[5] == 7);
+	drive_link_ends_close(&ends);
+	shell("ip link set n0 address 00:10:00:00:00:07");
+	DEMAND(make((struct drive_link_plan){ .second_mac = true }) == 0);
+	DEMAND(ends.mac[0] == 6 && ends.mac[1] == 0x10);
 	drive_link_ends_close(&ends);
 	/* The kernel tells of the other end's going a moment later. */
 	shell("ip link set f0 down");
