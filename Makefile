@@ -40,6 +40,13 @@ bench-ports:
 	@ninja -C build --quiet bench/ports/bench-ports
 	@build/bench/ports/bench-ports $(GROUPS)
 
+# Its group `net` needs root. BENCH_ROUNDS=5, BENCH_PARTS="pps tcp rtt setup fill".
+bench-gateway:
+	@tools/deps.sh build bench
+	@$(MAKE) --no-print-directory all
+	@ninja -C build --quiet bench/gateway/bench-gateway bench/gateway/bench-gateway-memory
+	@build/bench/gateway/bench-gateway $(GROUPS)
+
 fuzz:
 	@tools/deps.sh build fuzz
 	@CC=clang tools/setup build-fuzz -Dfuzz=true -Db_lundef=false \
@@ -68,5 +75,5 @@ tidy:
 clean:
 	@rm -rf build build-static build-test build-fuzz build-clang
 
-.PHONY: all static deps demo test bench bench-ports fuzz install \
+.PHONY: all static deps demo test bench bench-ports bench-gateway fuzz install \
 	check-format format tidy clean
