@@ -67,6 +67,32 @@ ip addr add 10.0.0.1/24 dev eth1
 said=$(timeout 10 env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf" 2>&1)
 is "an address that the kernel has is refused" $? 125
 has "and why" "$said" '10\.0\.0\.1'
+
+# --- a kernel that has our addresses, and would reset what it does not know -------------
+
+# Neighbours remember the MAC address that was ours.
+forget() {
+	for i in wan desk web; do within $i ip neigh flush all; done
+}
+forget
+within box ip addr add $OUT/24 dev eth0
+within box ip route add default via 198.51.100.254
+is "the kernel alone refuses" "$(gets far http://$OUT/ --max-time 2)" "curl 7"
+forget
+sed -i -E 's/^(inside eth1|outside).*/& take/' "$T/gateway.conf"
+bg_more taken.log env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf"
+KEEPER=$BG
+until_true 15 gateway_is_decided
+ok "taken, the interfaces serve" gateway_is_up
+is "taken: inward, no reset beside it" "$(gets far http://$OUT/)" "web A"
+is "taken: outward, no reset beside it" "$(gets desk http://203.0.113.9/)" "far"
+is "taken: many at once" "$(within desk bash -c '
+for i in $(seq 50); do curl -s -m 5 http://203.0.113.9/ & done; wait')" "$(printf 'far%.0s' $(seq 50))"
+gateway_down
+is "afterwards the kernel answers again" "$(gets far http://$OUT/ --max-time 2)" "curl 7"
+sed -i 's/ take$//' "$T/gateway.conf"
+within box ip addr del $OUT/24 dev eth0
+
 ip addr del 10.0.0.1/24 dev eth1
 sed -i 's/inside eth1/inside eth9/' "$T/gateway.conf"
 said=$(timeout 10 env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf" 2>&1)
