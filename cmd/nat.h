@@ -8,7 +8,7 @@
 
 extern const struct cmd_command cmd_nat;
 
-/* The options of `minato nat`, by verb. Each verb refuses those of others: cmd_nat_only. */
+/* The options of `minato nat`, by verb. */
 struct cmd_nat_options {
 	bool json;
 	bool no_header;

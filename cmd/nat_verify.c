@@ -98,6 +98,8 @@ static void run_theirs(struct cmd_nat_report *report)
 
 	if (!report->chosen->against)
 		return;
+	if (isatty(STDERR_FILENO))
+		cmd_say("nftables' time is real: this takes a minute");
 	theirs = calloc(verify_row_count, sizeof(*theirs));
 	if (!theirs || verify_linux_run(report->ran, theirs, &error) < 0) {
 		cmd_say("without the column of nftables: %s",
@@ -145,17 +147,39 @@ static int run_report(const struct cmd_nat_options *chosen)
 	return code;
 }
 
+/* What verify can do besides running rows goes alone. */
+static int check_modes(const struct cmd_nat_options *chosen)
+{
+	bool rows = chosen->row.count || chosen->packets || chosen->against;
+
+	if (chosen->outside && chosen->respond)
+		return cmd_usage(&cmd_nat, "--outside and --respond do not go together");
+	if ((chosen->outside || chosen->respond) && (rows || chosen->list))
+		return cmd_usage(&cmd_nat,
+				 "%s runs no rows: it goes without --row, --packets, "
+				 "--against and --list",
+				 chosen->outside ? "--outside" : "--respond");
+	if (chosen->list && (chosen->packets || chosen->against))
+		return cmd_usage(&cmd_nat, "--list runs no rows: it goes without --packets and "
+					   "--against");
+	if (chosen->seconds && !chosen->outside && !chosen->respond)
+		return cmd_usage(&cmd_nat, "--for goes with --outside or --respond");
+	if (chosen->against && strcmp(chosen->against, "nftables"))
+		return cmd_usage(&cmd_nat, "'%s' is no NAT to run against; there is nftables",
+				 chosen->against);
+	return CMD_GO_ON;
+}
+
 int cmd_nat_verify(const struct cmd_nat_options *chosen, const struct cmd_operands *operands)
 {
 	int code = check_rows(chosen);
 
+	if (code == CMD_GO_ON)
+		code = check_modes(chosen);
 	if (operands->count)
 		return cmd_usage(&cmd_nat, "'%s' is one word too many", operands->words[0]);
 	if (code != CMD_GO_ON)
 		return code;
-	if (chosen->against && strcmp(chosen->against, "nftables"))
-		return cmd_usage(&cmd_nat, "'%s' is no NAT to run against; there is nftables",
-				 chosen->against);
 	if (chosen->respond)
 		return cmd_nat_respond(chosen);
 	if (chosen->outside)
