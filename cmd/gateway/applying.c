@@ -71,7 +71,8 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 		       const struct conf_statement *one, struct gateway_held *held)
 {
 	static struct minato_entry entries[CONF_ENTRIES_MAX];
-	size_t count = conf_entries(conf, one, 0, entries);
+	uint64_t word = held->id ? GATEWAY_WORD_FORWARD | held->id : 0;
+	size_t count = conf_entries(conf, one, word, entries);
 	int result = 0;
 
 	held->entries = calloc(count ? count : 1, sizeof(held->entries[0]));
@@ -82,6 +83,11 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 			entries[i].group = held->group;
 		if (entries[i].translate && !entries[i].flows_max)
 			entries[i].flows_max = applied->flows_max;
+		/* ends.c sees to the bounds of what ends here. */
+		if (!entries[i].translate) {
+			entries[i].flows_max = 0;
+			entries[i].source_flows_max = 0;
+		}
 		result = minato_entry_add(applied->host, &entries[i], &held->entries[i]);
 		held->count += result == 0;
 	}
@@ -93,8 +99,8 @@ static bool is_served(const struct gateway_applied *applied, const struct conf_s
 {
 	if (applied->links->host && (one->kind == CONF_KIND_FORWARD || one->kind == CONF_KIND_DMZ))
 		return false;
-	return one->kind != CONF_KIND_FORWARD ||
-	       (!conf_ends_here(&one->forward) && !one->forward.check_s);
+	return one->kind != CONF_KIND_FORWARD || !conf_ends_here(&one->forward) ||
+	       one->forward.protocols == CONF_TCP;
 }
 
 static int hold(struct gateway_applied *applied, const struct conf *conf,
@@ -102,6 +108,8 @@ static int hold(struct gateway_applied *applied, const struct conf *conf,
 {
 	int result = is_served(applied, one) ? make_group(applied, one, held) : -EOPNOTSUPP;
 
+	if (one->kind == CONF_KIND_FORWARD && conf_ends_here(&one->forward))
+		held->id = ++applied->last_id;
 	if (result == 0)
 		result = add_entries(applied, conf, one, held);
 	if (result < 0)
@@ -139,6 +147,35 @@ static bool has_neighbour(const struct conf_link *link, const struct minato_addr
 			return true;
 	}
 	return false;
+}
+
+const struct conf_forward *gateway_forward_of(const struct gateway_applied *applied, uint64_t word,
+					      struct gateway_held **held)
+{
+	for (size_t i = 0; i < applied->rules.conf.count; i++) {
+		if (!applied->held[i].id || (GATEWAY_WORD_FORWARD | applied->held[i].id) != word)
+			continue;
+		*held = &applied->held[i];
+		return &applied->rules.conf.list[i].forward;
+	}
+	return NULL;
+}
+
+uint8_t gateway_scope_to(const struct gateway_applied *applied, const struct minato_addr *addr)
+{
+	uint8_t scope = CONF_SCOPE_INSIDE;
+	uint8_t next = CONF_SCOPE_INSIDE;
+
+	for (size_t i = 0; i < applied->links->count; i++) {
+		const struct conf_link *said = &applied->links->list[i].said;
+
+		if (said->outside)
+			continue;
+		if (has_neighbour(said, addr))
+			scope = next;
+		next = next == CONF_SCOPE_INSIDE ? CONF_SCOPE_OUTSIDE + 1 : (uint8_t)(next + 1);
+	}
+	return scope;
 }
 
 static int add_route(struct gateway_applied *applied, const struct conf_route *route)

@@ -282,6 +282,8 @@ static int take(struct cmd_harbour *harbour, const struct cmd_message *message)
 		return gateway_order_take(keeper);
 	case GATEWAY_ASK_APPLIED:
 		return gateway_order_applied(keeper, message);
+	case GATEWAY_ASK_DIAL:
+		return gateway_keeper_dial(keeper, message);
 	default:
 		return -EPROTO;
 	}

@@ -46,10 +46,12 @@ enum gateway_message {
 	GATEWAY_TELL_RULES = 200, /* beside it the list, as gateway_rules_write writes it */
 	GATEWAY_TELL_PIECE,	  /* `text`: a piece of the text of the next DONE */
 	GATEWAY_TELL_DONE,	  /* number: 0, or negative errno of the order */
+	GATEWAY_TELL_DIALLED,	  /* number: 0 with the descriptor, or negative errno */
 	/* The worker asks. */
 	GATEWAY_ASK_PIECE = 300, /* `text`: a piece of the next ORDER */
 	GATEWAY_ASK_ORDER,	 /* a request in JSON, which a client has sent */
 	GATEWAY_ASK_APPLIED,	 /* number: 0, or negative errno with `text` */
+	GATEWAY_ASK_DIAL,	 /* `text`: the path of a UNIX socket; answered in turn */
 };
 
 #define GATEWAY_ORDER_MAX 16384u /* bytes of an order's text, or of an answer's */
@@ -197,6 +199,7 @@ bool gateway_memory_fits(int fd);
 
 /* What a statement has in the host value. */
 struct gateway_held {
+	uint32_t id; /* of a forward that ends here, in its entries' word; 0: none */
 	uint64_t *entries;
 	size_t count;
 	uint64_t group; /* of servers; 0: none */
@@ -217,6 +220,7 @@ struct gateway_applied {
 	size_t held_room;
 	struct gateway_pooled *pool;
 	size_t pool_count;
+	uint32_t last_id;
 	/*
 	 * Of a forward or dmz that says no bound of its own: strangers do not get all sessions
 	 * there are, and inside hosts go out while they try.
@@ -236,6 +240,104 @@ int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *w
  */
 bool gateway_apply_renews(const struct conf *old, const struct conf *new);
 void gateway_applied_free(struct gateway_applied *applied);
+
+/* The number of a forward that ends here is a word of this tag. */
+#define GATEWAY_WORD_FORWARD (UINT64_C(0xe1) << 56)
+/* The forward of the word, and what it has there; NULL: it stands no more. */
+const struct conf_forward *gateway_forward_of(const struct gateway_applied *applied, uint64_t word,
+					      struct gateway_held **held);
+/* The scope of the inside link that leads to the address; CONF_SCOPE_INSIDE where none says so. */
+uint8_t gateway_scope_to(const struct gateway_applied *applied, const struct minato_addr *addr);
+
+/* ---- health.c: servers that are probed by a connection now and then ---- */
+
+struct gateway_probe;
+
+struct gateway_health {
+	struct gateway_applied *applied;
+	struct gateway_probe *list;
+};
+/* What is in force has changed: probes what it says, and forgets the rest. 0 or -ENOMEM. */
+int gateway_health_sync(struct gateway_health *health, struct minato_time now);
+/* An event of a probe's socket. False: it is none's. */
+bool gateway_health_event(struct gateway_health *health, const struct minato_event *event);
+/* Begins what is due, ends what is overdue; when it is next. */
+struct minato_time gateway_health_turn(struct gateway_health *health, struct minato_time now);
+/* Whether the server at this end answered no more when it was asked last. */
+bool gateway_health_down(const struct gateway_health *health, const struct minato_endpoint *at);
+void gateway_health_free(struct gateway_health *health);
+
+/* ---- proxyhead.c: the PROXY protocol ---- */
+
+#define GATEWAY_PROXY_MAX 108u /* version 1's longest line, with a final zero */
+/*
+ * Writes the header of version 1 or 2 for a TCP connection of the client to the end that it asked
+ * for, both of one family. Returns its length.
+ */
+size_t gateway_proxy_header(uint8_t version, const struct minato_endpoint *client,
+			    const struct minato_endpoint *asked, uint8_t out[GATEWAY_PROXY_MAX]);
+
+/* ---- ends.c, endpipe.c: forwards that end here ----
+ *
+ *	client --- outside link --- socket of ours = end = another socket of ours --- inside link
+ *			     (a held call until the	  or a UNIX socket of the host
+ *			      other side stands)
+ */
+
+#define GATEWAY_ENDS_MAX 16384u /* at once; the client of one more is refused */
+
+struct gateway_ends;
+
+struct gateway_end {
+	struct gateway_ends *all;
+	struct gateway_end *busy_next;
+	struct gateway_end *dial_next; /* in the order in which the keeper was asked */
+	uint32_t index, generation;
+	uint64_t forward;	       /* the word */
+	struct minato_addr client;
+	uint64_t call;	 /* our socket towards the client; 0: gone */
+	uint64_t server; /* our socket towards the server; 0: it is a UNIX socket */
+	int fd;		 /* of that, or -1 */
+	int64_t watch;
+	uint8_t header[GATEWAY_PROXY_MAX];
+	size_t header_size, header_sent;
+	bool dialling; /* the other side does not stand yet */
+	bool asked;    /* the keeper's answer is to come */
+	bool busy;
+	bool dead; /* freed when the keeper has answered */
+	bool readable, writable; /* fd, by edges */
+	bool up_done, down_done; /* FIN went on to the server, to the client */
+};
+
+struct gateway_ends {
+	struct minato *host;
+	struct drive_loop *loop;
+	int channel;
+	struct gateway_applied *applied;
+	const struct gateway_health *health;
+	struct gateway_end **slots; /* GATEWAY_ENDS_MAX, made by the first one */
+	struct gateway_end *busy, *dial_first, *dial_last;
+	uint32_t count, slots_used, generation;
+	uint64_t key; /* of the choice between servers */
+	uint64_t opened, refused;
+	struct minato_time said; /* when a failure was said last */
+};
+/* An event of the host value. False: it is none of theirs. */
+bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *event);
+/* The keeper has connected to a UNIX socket (fd taken over), or could not. */
+void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd);
+/* Goes on with what had more to move than its share; when it wants to again. */
+struct minato_time gateway_ends_turn(struct gateway_ends *ends, struct minato_time now);
+/* Ends all by reset. */
+void gateway_ends_free(struct gateway_ends *ends);
+/* Moves bytes both ways, as far as a share goes. False: it is over, and freed by the caller. */
+bool gateway_end_pipe(struct gateway_end *end);
+
+/* ---- keeperdial.c: connections that a worker cannot make ---- */
+
+struct gateway_keeper;
+/* Connects to the path if a forward that stands says so. Negative errno: no worker of ours asks. */
+int gateway_keeper_dial(struct gateway_keeper *keeper, const struct cmd_message *message);
 
 /* ---- notify.c: the service manager ---- */
 
@@ -342,6 +444,8 @@ struct gateway_worker {
 	struct cmd_worker base;	       /* first; its tap is NULL */
 	struct gateway_keeper *keeper; /* our copy, as it was at the fork */
 	struct gateway_applied applied;
+	struct gateway_health health;
+	struct gateway_ends ends;
 	struct gateway_port *ports; /* one for each link */
 	size_t port_count;
 	int64_t channel_watch;

@@ -192,14 +192,29 @@ static void link_news(void *user, uint32_t events)
 
 /* ---- a turn ---- */
 
+/* Sockets of our own: of forwards that end here, and of probes. */
+static struct minato_time serve(struct gateway_worker *worker, struct minato_time now)
+{
+	struct minato_event event;
+	struct minato_time ends = gateway_ends_turn(&worker->ends, now);
+
+	/* Where the host's sockets are the outside, all events are the relay's. */
+	while (!worker->base.relay && minato_event(worker->base.host, &event)) {
+		if (!gateway_ends_event(&worker->ends, &event))
+			(void)gateway_health_event(&worker->health, &event);
+	}
+	return earlier(ends, gateway_health_turn(&worker->health, now));
+}
+
 static struct minato_time turn(void *user, struct minato_time now)
 {
 	struct gateway_worker *worker = user;
 	struct minato_time next;
 
 	minato_advance(worker->base.host, now);
+	next = serve(worker, now);
 	write_all(worker, now);
-	next = minato_deadline(worker->base.host);
+	next = earlier(next, minato_deadline(worker->base.host));
 	for (size_t i = 0; i < worker->port_count; i++) {
 		struct gateway_port *port = &worker->ports[i];
 
@@ -233,6 +248,7 @@ static void take_rules(struct gateway_worker *worker, int fd)
 	} else {
 		result = gateway_apply(&worker->applied, &rules, &message.text);
 		gateway_rules_free(&rules);
+		(void)gateway_health_sync(&worker->health, drive_now());
 	}
 	message.number = result;
 	(void)cmd_channel_send(worker->base.channel, &message, NULL, 0);
@@ -265,6 +281,9 @@ static void take_message(struct gateway_worker *worker, const struct cmd_message
 	case GATEWAY_TELL_DONE:
 		gateway_reply_done(worker, message->number);
 		break;
+	case GATEWAY_TELL_DIALLED:
+		gateway_ends_dialled(&worker->ends, message->number, fd);
+		return;
 	default:
 		break;
 	}
@@ -336,6 +355,20 @@ static int open_ports(struct gateway_worker *worker, struct minato_config *confi
 	return 0;
 }
 
+static int make_ends(struct gateway_worker *worker)
+{
+	worker->health.applied = &worker->applied;
+	worker->ends = (struct gateway_ends){
+		.host = worker->base.host,
+		.loop = worker->base.loop,
+		.channel = worker->base.channel,
+		.applied = &worker->applied,
+		.health = &worker->health,
+	};
+	(void)drive_seed(&worker->ends.key, sizeof(worker->ends.key));
+	return gateway_health_sync(&worker->health, drive_now());
+}
+
 /* In the memory that the keeper holds too. */
 static int make_host(struct gateway_worker *worker, struct drive_error *error)
 {
@@ -364,6 +397,8 @@ static int make_host(struct gateway_worker *worker, struct drive_error *error)
 	worker->applied.links = &keeper->links;
 	worker->applied.flows_max = config.sessions_max / 2;
 	result = gateway_apply(&worker->applied, &keeper->standing, error);
+	if (result == 0)
+		result = make_ends(worker);
 	/* From now on a successor can make sense of it. */
 	head->config = config;
 	head->complete = result == 0;

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Forwards that end here: to a UNIX socket, and those whose server is told who its client is by the
+ * PROXY protocol. The client's call is held until the other side stands, so that it hears the
+ * truth: a refusal where there is nobody.
+ */
+#include "cmd/gateway/gateway.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* A socket's word: slot (16 bits), generation (32), and which of the end's two sockets it is. */
+#define WORD_END (UINT64_C(0xe2) << 56)
+#define WORD_SERVER (UINT64_C(1) << 48)
+#define WORD_TAG (UINT64_C(0xff) << 56)
+#define GENERATION_SHIFT 16
+/* Failures are said so often only. */
+#define SAID_NS (INT64_C(10) * 1000000000)
+
+static uint64_t word_of(const struct gateway_end *end)
+{
+	return WORD_END | (uint64_t)end->generation << GENERATION_SHIFT | end->index;
+}
+
+static struct gateway_end *end_of(const struct gateway_ends *ends, uint64_t word)
+{
+	const uint32_t index = (uint16_t)word;
+	struct gateway_end *end = index < ends->slots_used ? ends->slots[index] : NULL;
+
+	if (!end || end->dead || end->generation != (uint32_t)(word >> GENERATION_SHIFT))
+		return NULL;
+	return end;
+}
+
+/* ---- the life of an end ---- */
+
+/* One more than was ever in use, or the first that is free. */
+static struct gateway_end **free_slot(struct gateway_ends *ends)
+{
+	if (!ends->slots)
+		ends->slots = calloc(GATEWAY_ENDS_MAX, sizeof(ends->slots[0]));
+	if (!ends->slots || ends->count >= GATEWAY_ENDS_MAX)
+		return NULL;
+	if (ends->count == ends->slots_used)
+		return &ends->slots[ends->slots_used++];
+	for (uint32_t i = 0; i < ends->slots_used; i++) {
+		if (!ends->slots[i])
+			return &ends->slots[i];
+	}
+	return NULL;
+}
+
+static struct gateway_end *end_new(struct gateway_ends *ends)
+{
+	struct gateway_end **slot = free_slot(ends);
+	struct gateway_end *end = slot ? calloc(1, sizeof(*end)) : NULL;
+
+	if (!end)
+		return NULL;
+	end->all = ends;
+	end->index = (uint32_t)(slot - ends->slots);
+	end->generation = ++ends->generation;
+	end->fd = -1;
+	end->dialling = true;
+	*slot = end;
+	ends->count++;
+	return end;
+}
+
+/* The lists of work and of questions to the keeper may still name it. */
+static void end_forget(struct gateway_end *end)
+{
+	if (!end->dead || end->busy || end->asked)
+		return;
+	end->all->slots[end->index] = NULL;
+	end->all->count--;
+	free(end);
+}
+
+/* syscalls: close */
+static void end_free(struct gateway_end *end)
+{
+	if (end->fd >= 0) {
+		drive_loop_remove(end->all->loop, end->watch);
+		close(end->fd);
+	}
+	end->fd = -1;
+	end->dead = true;
+	end_forget(end);
+}
+
+/* Both sides hear that something was cut off. */
+static void end_cut(struct gateway_end *end)
+{
+	struct minato *host = end->all->host;
+
+	if (end->dialling)
+		(void)minato_refuse(host, end->call);
+	else
+		(void)minato_abort(host, end->call);
+	if (end->server)
+		(void)minato_abort(host, end->server);
+	end_free(end);
+}
+
+static void end_work(struct gateway_end *end)
+{
+	struct minato *host = end->all->host;
+
+	if (gateway_end_pipe(end))
+		return;
+	if (!end->up_done || !end->down_done) {
+		end_cut(end);
+		return;
+	}
+	/* What is on its way is delivered by whoever has it. */
+	(void)minato_close(host, end->call);
+	if (end->server)
+		(void)minato_close(host, end->server);
+	end_free(end);
+}
+
+/* ---- the other side stands, or does not ---- */
+
+static void end_open(struct gateway_end *end)
+{
+	struct minato *host = end->all->host;
+
+	if (minato_answer(host, end->call) < 0) { /* the client has given up */
+		if (end->server)
+			(void)minato_abort(host, end->server);
+		end_free(end);
+		return;
+	}
+	(void)minato_set(host, end->call, MINATO_OPT_NODELAY, 1);
+	(void)minato_set(host, end->call, MINATO_OPT_KEEPALIVE, 1);
+	if (end->server) {
+		(void)minato_set(host, end->server, MINATO_OPT_NODELAY, 1);
+		(void)minato_set(host, end->server, MINATO_OPT_KEEPALIVE, 1);
+	}
+	end->dialling = false;
+	end->all->opened++;
+	end_work(end);
+}
+
+static void end_refused(struct gateway_end *end, const char *what, int errnum)
+{
+	struct gateway_ends *ends = end->all;
+	struct minato_time now = drive_loop_now(ends->loop);
+
+	if (ends->said.ns == 0 || now.ns - ends->said.ns >= SAID_NS) {
+		ends->said = now;
+		cmd_say("a client of a forward is refused: cannot connect to %s: %s", what,
+			strerror(errnum));
+	}
+	ends->refused++;
+	end_cut(end);
+}
+
+static void socket_ready(void *user, uint32_t events)
+{
+	struct gateway_end *end = user;
+
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+		end->readable = true;
+	if (events & EPOLLOUT)
+		end->writable = true;
+	end_work(end);
+}
+
+/* syscalls: close */
+void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd)
+{
+	struct gateway_end *end = ends->dial_first;
+	struct gateway_held *held;
+	const struct conf_forward *forward;
+
+	if (!end || end->dead) {
+		if (fd >= 0)
+			close(fd);
+		if (!end)
+			return;
+	}
+	ends->dial_first = end->dial_next;
+	if (!end->dial_next)
+		ends->dial_last = NULL;
+	end->asked = false;
+	if (end->dead) {
+		end_forget(end);
+		return;
+	}
+	if (result < 0 || fd < 0) {
+		forward = gateway_forward_of(ends->applied, end->forward, &held);
+		end_refused(end, forward ? forward->path : "its socket",
+			    result < 0 ? -result : EIO);
+		return;
+	}
+	end->fd = fd;
+	end->writable = true;
+	end->readable = true;
+	end->watch = drive_loop_add(ends->loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+				    socket_ready, end);
+	if (end->watch < 0)
+		end_refused(end, "its socket", (int)-end->watch);
+	else
+		end_open(end);
+}
+
+static int ask_keeper(struct gateway_end *end, const char *path)
+{
+	struct cmd_message message = { .kind = GATEWAY_ASK_DIAL };
+	struct gateway_ends *ends = end->all;
+	int result;
+
+	(void)snprintf(message.text.text, sizeof(message.text.text), "%s", path);
+	result = cmd_channel_send(ends->channel, &message, NULL, 0);
+	if (result < 0)
+		return result;
+	end->asked = true;
+	if (ends->dial_last)
+		ends->dial_last->dial_next = end;
+	else
+		ends->dial_first = end;
+	ends->dial_last = end;
+	return 0;
+}
+
+/* ---- which server ---- */
+
+/* Good enough to spread clients, and keyed, so that none can choose its server. */
+static uint64_t mix(uint64_t hash, const void *data, size_t size)
+{
+	const uint8_t *bytes = data;
+
+	for (size_t i = 0; i < size; i++) {
+		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
+		hash ^= hash >> 29;
+	}
+	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
+	return hash ^ hash >> 32;
+}
+
+static void server_at(const struct conf_forward *forward, const struct conf_server *server,
+		      uint16_t asked, struct minato_endpoint *out)
+{
+	*out = server->at;
+	if (!out->port)
+		out->port = asked;
+	else if (!forward->many_to_one)
+		out->port = (uint16_t)(out->port + asked - forward->run[0].first);
+}
+
+/*
+ * Weighted rendezvous: of a server that goes or comes only its own share moves. False: none takes
+ * new clients.
+ */
+static bool choose(const struct gateway_ends *ends, const struct conf_forward *forward,
+		   const struct minato_endpoint *client, uint16_t asked,
+		   struct minato_endpoint *out)
+{
+	double best = -1;
+
+	for (uint32_t i = 0; i < forward->server_count; i++) {
+		const struct conf_server *server = &forward->server[i];
+		struct minato_endpoint at;
+		uint64_t hash;
+		double score;
+
+		server_at(forward, server, asked, &at);
+		if (server->drain ||
+		    (forward->check_s && gateway_health_down(ends->health, &at)))
+			continue;
+		hash = mix(ends->key, &client->addr, sizeof(client->addr));
+		if (!forward->sticky)
+			hash = mix(hash, &client->port, sizeof(client->port));
+		hash = mix(hash, &at.addr, sizeof(at.addr));
+		hash = mix(hash, &at.port, sizeof(at.port));
+		score = server->weight / -log((double)((hash >> 11) + 1) / 9007199254740993.0);
+		if (score <= best)
+			continue;
+		best = score;
+		*out = at;
+	}
+	return best >= 0;
+}
+
+static int dial_server(struct gateway_end *end, const struct minato_endpoint *at)
+{
+	struct minato *host = end->all->host;
+	uint8_t scope = gateway_scope_to(end->all->applied, &at->addr);
+	int result = minato_socket(host, MINATO_TCP, scope, &end->server);
+
+	if (result < 0) {
+		end->server = 0;
+		return result;
+	}
+	(void)minato_set_user(host, end->server, word_of(end) | WORD_SERVER);
+	result = minato_connect(host, end->server, at);
+	return result == -EINPROGRESS ? 0 : result;
+}
+
+/* ---- calls ---- */
+
+/* Bounds of the forward, and of one source. */
+static bool has_room(const struct gateway_ends *ends, uint64_t word,
+		     const struct conf_forward *forward, const struct minato_addr *client)
+{
+	uint32_t flows = 0;
+	uint32_t of_source = 0;
+
+	if (!forward->flows_max && !forward->source_flows_max)
+		return true;
+	for (uint32_t i = 0; i < ends->slots_used; i++) {
+		const struct gateway_end *end = ends->slots[i];
+
+		if (!end || end->dead || end->forward != word)
+			continue;
+		flows++;
+		of_source += minato_addr_equal(&end->client, client);
+	}
+	return (!forward->flows_max || flows < forward->flows_max) &&
+	       (!forward->source_flows_max || of_source < forward->source_flows_max);
+}
+
+static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
+		  const struct conf_forward *forward)
+{
+	struct minato_endpoint client = { .port = 0 };
+	struct minato_endpoint asked = { .port = 0 };
+	struct minato_endpoint server = { .port = 0 };
+	struct gateway_end *end;
+	char text[64];
+	int result;
+
+	if (minato_peer(ends->host, call, &client) < 0 ||
+	    minato_local(ends->host, call, &asked) < 0)
+		return;
+	end = has_room(ends, word, forward, &client.addr) ? end_new(ends) : NULL;
+	if (!end) {
+		ends->refused++;
+		(void)minato_refuse(ends->host, call);
+		return;
+	}
+	end->forward = word;
+	end->client = client.addr;
+	end->call = call;
+	end->header_size = gateway_proxy_header(forward->proxy, &client, &asked, end->header);
+	(void)minato_set_user(ends->host, call, word_of(end));
+	if (forward->to == CONF_TO_SOCKET) {
+		result = ask_keeper(end, forward->path);
+		if (result < 0)
+			end_refused(end, forward->path, -result);
+		return;
+	}
+	if (!choose(ends, forward, &client, asked.port, &server)) {
+		end_refused(end, "a server: all are down or drained", EHOSTUNREACH);
+		return;
+	}
+	result = dial_server(end, &server);
+	minato_addr_format(&server.addr, text, sizeof(text));
+	if (result < 0)
+		end_refused(end, text, -result);
+}
+
+static void take_call(struct gateway_ends *ends, const struct minato_event *event)
+{
+	struct gateway_held *held;
+	const struct conf_forward *forward =
+		gateway_forward_of(ends->applied, event->user, &held);
+
+	if (forward)
+		begin(ends, event->socket, event->user, forward);
+	else if (event->ready & MINATO_CALL)
+		(void)minato_refuse(ends->host, event->socket);
+}
+
+static void server_news(struct gateway_end *end, uint32_t ready)
+{
+	struct minato_endpoint at = { .port = 0 };
+	char text[64];
+
+	if (ready & MINATO_CONNECTED) {
+		end_open(end);
+		return;
+	}
+	if (!(ready & (MINATO_ERROR | MINATO_HANGUP)))
+		return;
+	(void)minato_peer(end->all->host, end->server, &at);
+	minato_addr_format(&at.addr, text, sizeof(text));
+	end_refused(end, text, minato_error(end->all->host, end->server));
+}
+
+bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *event)
+{
+	struct gateway_end *end;
+
+	if ((event->user & WORD_TAG) == GATEWAY_WORD_FORWARD) {
+		take_call(ends, event);
+		return true;
+	}
+	if ((event->user & WORD_TAG) != WORD_END)
+		return false;
+	end = end_of(ends, event->user);
+	if (!end)
+		return true;
+	if (!end->dialling)
+		end_work(end);
+	else if (event->user & WORD_SERVER)
+		server_news(end, event->ready);
+	else if (event->ready & (MINATO_ERROR | MINATO_HANGUP))
+		end_cut(end);
+	return true;
+}
+
+struct minato_time gateway_ends_turn(struct gateway_ends *ends, struct minato_time now)
+{
+	struct gateway_end *end = ends->busy;
+
+	ends->busy = NULL;
+	while (end) {
+		struct gateway_end *next = end->busy_next;
+
+		end->busy = false;
+		if (end->dead)
+			end_forget(end);
+		else
+			end_work(end);
+		end = next;
+	}
+	return ends->busy ? now : MINATO_NEVER;
+}
+
+void gateway_ends_free(struct gateway_ends *ends)
+{
+	for (uint32_t i = 0; i < ends->slots_used; i++) {
+		struct gateway_end *end = ends->slots[i];
+
+		if (!end)
+			continue;
+		end->busy = false;
+		end->asked = false;
+		if (end->dead)
+			end_forget(end);
+		else
+			end_cut(end);
+	}
+	free(ends->slots);
+	ends->slots = NULL;
+}

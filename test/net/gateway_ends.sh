@@ -1,0 +1,144 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Forwards that end at the gateway: to a UNIX socket of the host, with the PROXY protocol to a server
+# inside; and servers that are probed, drained, and chosen by weight.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/libgateway.bash"
+has_tools socat nginx curl python3 || { skip "forwards that end here" "$MISSING is not installed"; finish; }
+gateway_world
+OUT=198.51.100.1
+
+{
+	gateway_links
+	cat <<X
+forward tcp 9000 to unix:$T/app.sock
+forward tcp 9001 to unix:$T/app.sock proxy v1
+forward tcp 9002 to unix:$T/none.sock
+forward tcp 9003 to unix:$T/app.sock at most 2 connections
+forward tcp 8081 to 10.0.0.2:81 proxy v1
+forward tcp 8082 to 10.0.0.2:82 proxy v2
+forward tcp 8083 to 10.0.0.2:83 proxy v1
+forward tcp 8084 to 10.0.0.2:84, 10.0.0.3:84 check every 1s
+forward tcp 8085 to 10.0.0.2:85, 10.0.0.3:85 proxy v1 check every 1s
+X
+} >"$T/gateway.conf"
+
+# A server at a UNIX socket that sends back what it gets, and ends when its client does.
+cat >"$T/echo.py" <<'X'
+import os, socket, sys, threading
+path = sys.argv[1]
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(path)
+listener.listen(64)
+def serve(peer):
+    while True:
+        data = peer.recv(65536)
+        if not data:
+            break
+        peer.sendall(data)
+    peer.shutdown(socket.SHUT_WR)
+    peer.close()
+while True:
+    peer, _ = listener.accept()
+    threading.Thread(target=serve, args=(peer,), daemon=True).start()
+X
+bg_more echo.log python3 "$T/echo.py" "$T/app.sock"
+until_true 5 test -S "$T/app.sock"
+gateway_up || { ok "the gateway runs" false; finish; }
+
+# --- a UNIX socket -----------------------------------------------------------------------
+
+# says PORT TEXT
+says() { printf '%s' "$2" | within far timeout 10 socat -t 5 - "TCP:$OUT:$1" 2>/dev/null; }
+is "to a UNIX socket and back" "$(says 9000 harbour)" harbour
+has "with the PROXY protocol it hears of its client" "$(says 9001 harbour | tr '\r\n' '..')" \
+	'^PROXY TCP4 203\.0\.113\.9 198\.51\.100\.1 [0-9]+ 9001\.\.harbour$'
+head -c 30000000 /dev/urandom >"$T/large"
+within far timeout 30 socat -t 10 - "TCP:$OUT:9000" <"$T/large" >"$T/large.got"
+ok "30 MB there and back are the same" cmp -s "$T/large" "$T/large.got"
+is "where no socket is the client is refused" "$(gets far "http://$OUT:9002/")" "curl 7"
+has "which is said" "$(cat "$T/gateway.log")" "cannot connect to $T/none.sock: No such file or directory"
+
+# --- bounds ---------------------------------------------------------------------------------
+
+held=()
+for i in 1 2; do
+	within_bg far "held$i.log" socat -u "TCP:$OUT:9003" STDOUT
+	held+=("$BG")
+done
+sleep 0.5
+is "one more than its bound is refused" "$(gets far "http://$OUT:9003/")" "curl 7"
+kill "${held[@]}"
+wait "${held[@]}" 2>/dev/null
+again() { [ "$(says 9003 again)" = again ]; }
+ok "and taken when one has gone" until_true 5 again
+
+# --- the PROXY protocol to a server inside ------------------------------------------------------
+
+cat >"$T/nginx-proxy.conf" <<X
+daemon off;
+master_process off;
+user root;
+pid $T/nginx-proxy.pid;
+error_log $T/nginx-proxy.err;
+events { worker_connections 512; }
+http {
+	access_log off;
+	client_body_temp_path $T/proxy-body;
+	proxy_temp_path $T/proxy-proxy;
+	fastcgi_temp_path $T/proxy-fastcgi;
+	uwsgi_temp_path $T/proxy-uwsgi;
+	scgi_temp_path $T/proxy-scgi;
+	server {
+		listen 81 proxy_protocol;
+		listen 82 proxy_protocol;
+		listen 85 proxy_protocol;
+		location / { return 200 "\$proxy_protocol_addr \$proxy_protocol_server_addr \$proxy_protocol_server_port \$remote_addr"; }
+		location /large { alias $T/large; }
+	}
+}
+X
+within_bg web nginx-proxy.log nginx -c "$T/nginx-proxy.conf" -e "$T/nginx-proxy.err"
+until_true 5 ns_listens web 81
+is "version 1: nginx knows its client" "$(gets far "http://$OUT:8081/")" "203.0.113.9 198.51.100.1 8081 10.0.0.1"
+is "version 2" "$(gets far "http://$OUT:8082/")" "203.0.113.9 198.51.100.1 8082 10.0.0.1"
+within far curl -s --max-time 20 -o "$T/large.got" "http://$OUT:8082/large"
+ok "30 MB through it are the same" cmp -s "$T/large" "$T/large.got"
+is "a closed server refuses" "$(gets far "http://$OUT:8083/")" "curl 7"
+
+# --- servers that are probed ------------------------------------------------------------------
+
+serves web 84 "web"
+WEB=$BG
+serves mail 84 "mail"
+MAIL=$BG
+# answers WANTED: whether 40 clients together get these answers, each sort once.
+answers() {
+	local i text=""
+	for i in $(seq 40); do text+="$(gets far "http://$OUT:8084/") "; done
+	[ "$(echo "$text" | tr ' ' '\n' | sort -u | xargs)" = "$1" ]
+}
+ok "both servers get clients" until_true 15 answers "mail web"
+kill "$MAIL"
+wait "$MAIL" 2>/dev/null
+ok "one that does not answer gets none" until_true 15 answers "web"
+has "which is said" "$(cat "$T/gateway.log")" 'server 10\.0\.0\.3 port 84 does not answer'
+serves mail 84 "mail"
+MAIL=$BG
+ok "until it answers again" until_true 15 answers "mail web"
+has "which is said too" "$(cat "$T/gateway.log")" 'server 10\.0\.0\.3 port 84 answers again'
+steady() { [ "$(gets far "http://$OUT:8085/")" = "203.0.113.9 198.51.100.1 8085 10.0.0.1" ]; }
+ok "so for those that end here: the other server alone" until_true 10 steady
+all_steady() { local i; for i in $(seq 20); do steady || return 1; done; }
+ok "every time" all_steady
+
+# --- changed while it runs ------------------------------------------------------------------------
+
+ok "one more, live" ask forward add gateway tcp 9010 to "unix:$T/app.sock"
+is "it serves" "$(says 9010 live)" live
+ok "and away with it" ask forward rm gateway tcp 9010 to "unix:$T/app.sock"
+# An unasked SYN is left without a word for six seconds (RFC 5382 REQ-4).
+is "nothing is there any more" "$(gets far "http://$OUT:9010/" --connect-timeout 2)" "curl 28"
+
+gateway_down
+finish
