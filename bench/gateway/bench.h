@@ -8,6 +8,7 @@
  *   field.c  the three namespaces, and in the middle one the kernel with nftables or minato
  *   join.c   minato: two links and a host value in a loop
  *   load.c   the traffic, and what of it arrives
+ *   pass.c   frames in memory, through input and output
  *   memory.c in memory, on one core: a program of its own
  *
  * A new group: a file with its function, a line in main.c and in meson.build.
@@ -21,6 +22,7 @@
 
 /* The groups. Each returns 0, or -1 where it could not run and has said why. */
 int bench_net(void);
+int bench_pass(void);
 
 /* --- main.c --------------------------------------------------------------- */
 

@@ -109,17 +109,6 @@ void chunk_drop(struct payload *p, uint32_t chunk)
 			  slot_of(chunk));
 }
 
-uint8_t *chunk_at(const struct payload *p, uint32_t chunk)
-{
-	return pool_at(is_small(chunk) ? &p->small : &p->large,
-		       slot_of(chunk));
-}
-
-uint32_t chunk_size(uint32_t chunk)
-{
-	return is_small(chunk) ? MINATO_CHUNK_SMALL : MINATO_CHUNK_LARGE;
-}
-
 bool chunk_shared(const struct payload *p, uint32_t chunk)
 {
 	return *refs_of(p, chunk) > 1;

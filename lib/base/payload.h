@@ -41,8 +41,16 @@ uint32_t chunk_take(struct payload *p, uint32_t size_wanted);
 void chunk_hold(struct payload *p, uint32_t chunk);
 /* One reference less; with the last the chunk is free. */
 void chunk_drop(struct payload *p, uint32_t chunk);
-uint8_t *chunk_at(const struct payload *p, uint32_t chunk);
-uint32_t chunk_size(uint32_t chunk);
+static inline uint8_t *chunk_at(const struct payload *p, uint32_t chunk)
+{
+	return pool_at(chunk & CHUNK_SMALL_BIT ? &p->small : &p->large,
+		       chunk & ~CHUNK_SMALL_BIT);
+}
+static inline uint32_t chunk_size(uint32_t chunk)
+{
+	return chunk & CHUNK_SMALL_BIT ? MINATO_CHUNK_SMALL :
+					 MINATO_CHUNK_LARGE;
+}
 bool chunk_shared(const struct payload *p, uint32_t chunk);
 
 /* One stretch of a chunk in a queue. */

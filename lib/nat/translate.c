@@ -9,14 +9,22 @@
 static void write_way(const struct nat_session *s, uint32_t session,
 		      uint32_t side, struct nat_way *out)
 {
-	struct nat_flow f;
-
-	session_flow(s, &f);
-	out->src = side == 0 ? f.c : f.b;
-	out->dst = side == 0 ? f.d : f.a;
-	out->scope = side == 0 ? f.to : f.from;
-	out->same = (f.flags & NAT_IS_SIX) != 0;
-	out->hairpin = (f.flags & NAT_IS_HAIRPIN) != 0;
+	out->scope = side == 0 ? s->scopes & 15 : s->scopes >> 4;
+	out->same = (s->flags & NAT_IS_SIX) != 0;
+	out->hairpin = (s->flags & NAT_IS_HAIRPIN) != 0;
+	if (out->same) {
+		struct nat_flow f;
+		session_flow(s, &f);
+		out->src = side == 0 ? f.c : f.b;
+		out->dst = side == 0 ? f.d : f.a;
+	} else { /* c -> d, or b -> a */
+		const uint32_t src = side == 0 ? 2 : 1;
+		const uint32_t dst = side == 0 ? 3 : 0;
+		out->src.addr = nat_addr4(s->four.addr[src]);
+		out->src.port = s->four.port[src];
+		out->dst.addr = nat_addr4(s->four.addr[dst]);
+		out->dst.port = s->four.port[dst];
+	}
 	out->icmp_code = 0;
 	out->session = session;
 }

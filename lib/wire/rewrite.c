@@ -56,14 +56,6 @@ static inline uint16_t fold(uint64_t v)
 
 /* Writes words and returns by how much that changes the sum over them: ~m + m'
    of each, not folded. */
-static inline uint64_t change2(uint8_t *at, const uint8_t *to)
-{
-	const uint64_t change = (uint64_t)(uint16_t)~load2(at) + load2(to);
-
-	memcpy(at, to, 2);
-	return change;
-}
-
 static inline uint64_t change4(uint8_t *at, const uint8_t *to)
 {
 	const uint64_t change = (uint64_t)(uint32_t)~load4(at) + load4(to);
@@ -145,15 +137,14 @@ static inline uint64_t change_ends4(uint8_t *ip, const struct rewrite *to)
 static inline uint64_t rewrite_ip4(uint8_t *ip, const struct rewrite *to)
 {
 	const uint64_t ends = to->same_ends ? 0 : change_ends4(ip, to);
-	const uint8_t life[2] = { to->hop_limit, ip[IP4_TTL + 1] };
-	uint64_t change = ends;
+	const uint16_t old = load2(ip + IP4_TTL);
+	uint64_t change = ends + (uint16_t)~old;
 
-	if (ip[IP4_TTL] != to->hop_limit)
-		change += change2(ip + IP4_TTL, life);
+	ip[IP4_TTL] = to->hop_limit;
+	change += load2(ip + IP4_TTL);
 	if (to->new_id)
 		change += change_port(ip + IP4_ID, to->id);
-	if (change != 0)
-		adjust(ip + IP4_CSUM, change);
+	adjust(ip + IP4_CSUM, change);
 	return ends;
 }
 
