@@ -139,7 +139,8 @@ static void answer_nd(struct minato *m, const struct packet *p,
 		.type = ICMP6_NEIGHBOUR_ADVERTISEMENT,
 		.target = asked->target,
 		.link_addr = link->config.mac,
-		.router = link->advertising.on,
+		.router = link->advertising.on ||
+			  link->config.role != MINATO_ROLE_HOST,
 		.solicited = !probe,  /* RFC 4861 7.2.4 */
 		.override = !proxied, /* 7.2.8 */
 	};
