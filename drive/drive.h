@@ -875,7 +875,7 @@ void drive_link_free(struct drive_link *link);
 /* Watch it for EPOLLIN. An interface that went down makes it readable once. */
 int drive_link_fd(const struct drive_link *link);
 void drive_link_stats(struct drive_link *link, struct drive_link_stats *stats);
-/* As drive_tap_converses. */
+/* As drive_tap_converses; the step before it was a small one too. */
 bool drive_link_converses(struct drive_link *link);
 /*
  * Reads one batch (at most 64 frames, of large ones 8) straight into chunks leased from the host

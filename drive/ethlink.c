@@ -76,6 +76,7 @@ struct drive_link {
 	struct drive_link_stats stats;
 	struct drive_link_stats heard; /* at the last drive_link_converses */
 	bool last_in, last_out;	       /* which ways the last frames before that went */
+	bool last_small;	       /* and that they were few and small */
 	struct arrivals in;
 	struct departures out;
 	struct drive_ring ring;
@@ -144,14 +145,18 @@ bool drive_link_converses(struct drive_link *link)
 	uint64_t out = link->stats.frames_out - link->heard.frames_out;
 	uint64_t bytes = link->stats.bytes_in - link->heard.bytes_in + link->stats.bytes_out -
 			 link->heard.bytes_out;
+	bool small = in + out <= CONVERSES_FRAMES && bytes <= CONVERSES_BYTES;
 	bool answers = (in && link->last_out) || (out && link->last_in) || (in && out);
+	/* An acknowledgement of much is no answer for which one would wait. */
+	bool converses = answers && small && link->last_small;
 
 	if (!in && !out)
 		return false;
 	link->heard = link->stats;
 	link->last_in = in > 0;
 	link->last_out = out > 0;
-	return answers && in + out <= CONVERSES_FRAMES && bytes <= CONVERSES_BYTES;
+	link->last_small = small;
+	return converses;
 }
 
 /* ---- in ---- */

@@ -500,6 +500,15 @@ static void converse(void)
 	DEMAND(drive_link_converses(wire));
 	drive_link_send(wire, load.frames, 1);
 	DEMAND(!drive_link_converses(wire)); /* the same way again */
+	for (uint32_t i = 0; i < 4; i++)
+		put(i, 1400, 'c');
+	drive_link_send(wire, load.frames, 4);
+	DEMAND(!drive_link_converses(wire));
+	send_far(&partial, frame, len);
+	(void)read_all();
+	DEMAND(!drive_link_converses(wire)); /* much was acknowledged */
+	drive_link_send(wire, load.frames, 1);
+	DEMAND(drive_link_converses(wire));
 }
 NETNS_CASE(a_small_exchange_is_seen, converse)
 
