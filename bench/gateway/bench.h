@@ -6,7 +6,7 @@
  *   main.c   the groups, what they share
  *   net.c    between namespaces, beside nftables: rounds, medians, ratios
  *   field.c  the three namespaces, and in the middle one the kernel with nftables or minato
- *   join.c   minato: two links and a host value in a loop
+ *   join.c   the library and the links alone (BENCH_JOIN=1), in place of `minato gateway`
  *   load.c   the traffic, and what of it arrives
  *   pass.c   frames in memory, through input and output
  *   memory.c in memory, on one core: a program of its own
@@ -44,7 +44,7 @@ long chosen(const char *name, long otherwise);
 #define FIELD_INSIDE "10.0.0.2"
 #define FIELD_OUTSIDE "198.51.100.9"
 #define FIELD_PUBLIC "198.51.100.1"
-#define FIELD_POOL_MAX 8 /* public addresses, from .1 on */
+#define FIELD_POOL_MAX 8 /* public addresses, from .16 on */
 
 enum place { INSIDE, GATEWAY, OUTSIDE, PLACES };
 enum peer { NFT, MINATO, PEERS };

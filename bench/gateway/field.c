@@ -48,6 +48,18 @@ static const char nft[] = "set -e; PATH=$PATH:/usr/sbin:/sbin;"
 			  "}\n"
 			  "X\n";
 
+/* The same of minato; the program's directory and the configuration end with it. */
+static const char minato[] =
+	"set -e; d=$(mktemp -d); trap 'rm -rf $d' EXIT; PATH=$PATH:/usr/sbin:/sbin; umask 077;"
+	"ip link set g0 up; export XDG_RUNTIME_DIR=$d;"
+	"{ echo inside g0 10.0.0.1/16 take; echo outside g1 198.51.100.1/24 take;"
+	"echo capacity 400000 sessions; echo capacity 400000 mappings;"
+	"[ $POOL = 1 ] || echo pool 198.51.100.16/29;"
+	"[ -z \"$FORWARD\" ] || echo forward tcp,udp 7000 to 10.0.0.2; } >$d/conf;"
+	"\"$BENCH_MINATO\" gateway $d/conf >$d/log 2>&1 & child=$!;"
+	"trap 'kill $child 2>/dev/null; wait $child; rm -rf $d' EXIT; trap exit TERM;"
+	"wait $child || { cat $d/log >&2; exit 1; }";
+
 static int fresh_namespace(void)
 {
 	if (unshare(CLONE_NEWNET) < 0)
@@ -115,6 +127,23 @@ bool field_lay(struct field *field)
 	return made;
 }
 
+/* The program that was built beside this one, unless another is named. */
+static void find_minato(void)
+{
+	char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	char *slash;
+
+	path[length < 0 ? 0 : length] = '\0';
+	for (int i = 0; i < 3; i++) {
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	strcat(path, "/minato");
+	setenv("BENCH_MINATO", path, 0);
+}
+
 bool field_start(struct field *field, enum peer peer, int pool, bool forwards)
 {
 	char text[16];
@@ -132,7 +161,11 @@ bool field_start(struct field *field, enum peer peer, int pool, bool forwards)
 		field->gateway = fork();
 		if (field->gateway == 0) {
 			field_enter(field, GATEWAY, (int)chosen("BENCH_CORE", -1));
-			join(pool, forwards);
+			if (getenv("BENCH_JOIN"))
+				join(pool, forwards);
+			find_minato();
+			execl("/bin/sh", "sh", "-c", minato, (char *)NULL);
+			_exit(127);
 		}
 	}
 	if (!started)

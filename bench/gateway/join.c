@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A gateway of the library's and the drivers' parts alone: two links, a host value, a loop. */
+/* With BENCH_JOIN: a gateway of the library and the links alone, in place of the program. */
 #include "bench.h"
 
 #include <fcntl.h>
@@ -96,6 +96,7 @@ static void make_host(struct joint *joint, const struct drive_link_ends *ends)
 static void configure(struct minato *host, int pool, bool forwards)
 {
 	struct minato_addr in = minato_addr4(10, 0, 0, 1);
+	struct minato_addr out = minato_addr4(198, 51, 100, 1);
 	struct minato_entry forward = {
 		.kind = MINATO_KIND_FORWARD,
 		.scope = 1,
@@ -112,11 +113,10 @@ static void configure(struct minato *host, int pool, bool forwards)
 	uint64_t entry;
 
 	insist(minato_address_add(host, 0, &in, 16), "inside address", NULL);
-	for (int i = 1; i <= pool; i++) {
-		struct minato_addr out = minato_addr4(198, 51, 100, (uint8_t)i);
-
-		if (i == 1)
-			insist(minato_address_add(host, 1, &out, 24), "outside address", NULL);
+	insist(minato_address_add(host, 1, &out, 24), "outside address", NULL);
+	for (int i = 0; i < pool; i++) {
+		if (pool > 1)
+			out = minato_addr4(198, 51, 100, (uint8_t)(16 + i));
 		insist(minato_pool_add(host, 1, &out, 0, 0), "pool", NULL);
 	}
 	if (forwards)
