@@ -150,6 +150,32 @@ kill -HUP "$KEEPER"
 ok "SIGHUP: what is gone is gone" until_true 5 gone 8080
 ok "SIGHUP: the connection goes on" says four
 has "what was said while it ran stands" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
+# What takes another host value: its sessions move.
+config <<<"capacity 100000 sessions" >"$T/gateway.conf"
+worker=$(gateway_worker)
+has "another capacity: said to be more than a change" "$(ask gateway reload 2>&1)" 'another process takes the sessions over'
+renewed() { [ -n "$(gateway_worker)" ] && [ "$(gateway_worker)" != "$worker" ] && gateway_is_up; }
+ok "another capacity: another process" until_true 10 renewed
+ok "another capacity: the connection goes on" says five
+has "another capacity: what was said stands" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
+config <<<"inside tap in2 10.2.0.1/24" >"$T/gateway.conf"
+worker=$(gateway_worker)
+ask gateway reload 2>/dev/null
+until_true 10 renewed
+ok "another link: it is there" ip link show in2
+ok "another link: the connection goes on" says six
+config <<<"outside eth9 192.0.2.1/24" >"$T/gateway.conf"
+worker=$(gateway_worker)
+said=$(ask gateway reload 2>&1)
+is "a link that cannot be had: refused" $? 1
+has "and why" "$said" 'eth9.*nothing was changed'
+is "all goes on as it was" "$(gets far $URL/)$(gateway_worker)" "web A$worker"
+config >"$T/gateway.conf" </dev/null
+ask gateway reload 2>/dev/null
+until_true 10 renewed
+ok "a link less: it is gone" fails ip link show in2
+ok "a link less: the connection goes on" says seven
+
 sed "s/198.51.100.1\/24/198.51.100.2\/24/" "$T/gateway.conf" >"$T/new.conf"
 cp "$T/new.conf" "$T/gateway.conf"
 ask gateway reload
