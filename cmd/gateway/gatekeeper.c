@@ -167,6 +167,9 @@ static void open_state(struct gateway_keeper *keeper)
 		result = gateway_state_each(keeper->state, remember, keeper, error);
 	if (result < 0)
 		cmd_say("%s", error->text);
+	else if (!gateway_state_stopped(keeper->state) && keeper->old_memory < 0)
+		cmd_say("the gateway was not stopped the last time: what was said stands, the "
+			"sessions of then are lost");
 }
 
 /* What was said and cannot stand beside the file of today is left out, and forgotten. */

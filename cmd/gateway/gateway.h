@@ -124,7 +124,10 @@ bool gateway_state_built(void);
  */
 int gateway_state_open(struct gateway_state **out, const char *path, struct drive_error *warning,
 		       struct drive_error *error);
+/* Notes that the gateway was stopped, as gateway_state_stopped tells the next one. */
 void gateway_state_close(struct gateway_state *state);
+/* Whether the last gateway of this file was stopped; true of a new one. */
+bool gateway_state_stopped(const struct gateway_state *state);
 /* Calls back in the order in which they were written, until that returns a negative errno. */
 int gateway_state_each(struct gateway_state *state,
 		       int (*each)(void *user, const char *text, int64_t until_s), void *user,

@@ -25,6 +25,12 @@ void gateway_state_close(struct gateway_state *state)
 	(void)state;
 }
 
+bool gateway_state_stopped(const struct gateway_state *state)
+{
+	(void)state;
+	return true;
+}
+
 int gateway_state_each(struct gateway_state *state,
 		       int (*each)(void *user, const char *text, int64_t until_s), void *user,
 		       struct drive_error *error)

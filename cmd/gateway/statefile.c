@@ -18,8 +18,13 @@
 /* "mnto": by it a file of ours is known. */
 #define APPLICATION_ID 0x6d6e746f
 
+/* What PRAGMA user_version is, of a file that nobody has, or somebody. */
+#define VERSION_AT_REST 1
+#define VERSION_RUNNING 2
+
 struct gateway_state {
 	sqlite3 *db;
+	bool stopped; /* when it was opened it was at rest */
 	char path[PATH_MAX];
 };
 
@@ -130,13 +135,14 @@ static int judge(struct gateway_state *state)
 static const char schema[] =
 	"BEGIN IMMEDIATE;"
 	"PRAGMA application_id=1835955311;" /* APPLICATION_ID */
-	"PRAGMA user_version=1;"
+	"PRAGMA user_version=2;"	    /* VERSION_RUNNING */
 	"CREATE TABLE IF NOT EXISTS sentence(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE,"
 	" until INTEGER NOT NULL, since INTEGER NOT NULL);"
 	"COMMIT";
 
 static int prepare(struct gateway_state *state)
 {
+	int64_t version = VERSION_AT_REST;
 	/* No other process may read it meanwhile, so there is no shared memory beside it. */
 	int code = execute(state, "PRAGMA locking_mode=EXCLUSIVE");
 
@@ -146,6 +152,9 @@ static int prepare(struct gateway_state *state)
 		code = execute(state, "PRAGMA synchronous=FULL");
 	if (code == SQLITE_OK)
 		code = judge(state);
+	if (code == SQLITE_OK)
+		code = number_of(state, "PRAGMA user_version", &version);
+	state->stopped = version != VERSION_RUNNING;
 	if (code == SQLITE_OK)
 		code = execute(state, schema);
 	if (code != SQLITE_OK && state->db && !sqlite3_get_autocommit(state->db))
@@ -219,7 +228,9 @@ int gateway_state_open(struct gateway_state **out, const char *path, struct driv
 		return 0;
 	}
 	result = fail(state, code, error);
-	gateway_state_close(state);
+	/* Not ours: nothing is noted in it. */
+	shut(state);
+	free(state);
 	return result;
 }
 
@@ -227,8 +238,15 @@ void gateway_state_close(struct gateway_state *state)
 {
 	if (!state)
 		return;
+	/* On a full disk it seems to have been killed. */
+	(void)execute(state, "PRAGMA user_version=1"); /* VERSION_AT_REST */
 	shut(state);
 	free(state);
+}
+
+bool gateway_state_stopped(const struct gateway_state *state)
+{
+	return state->stopped;
 }
 
 /* ---- reading ---- */

@@ -196,6 +196,7 @@ wait "$KEEPER" 2>/dev/null
 sleep 2
 gateway_up
 is "after kill -9 of the keeper: what was added" "$(gets far $URL:9300/)" "second"
+has "what is lost is told" "$(cat "$T/gateway.log")" 'not stopped the last time: .*sessions of then are lost'
 is "the dmz" "$(gets far $URL:7000/)" "dmz"
 has "the settings of nat" "$(ask nat show)" '^nat udp filtering address-dependent   \*$'
 has "terms go on" "$(ask forward list)" '20[0-9-]+ [0-9:]+ .*tcp 9302'
@@ -203,6 +204,7 @@ ok "and are over when they are over" gone 9301
 gateway_down
 wait "$KEEPER" 2>/dev/null
 gateway_up
+is "after a stop nothing is" "$(grep -c 'not stopped the last time' "$T/gateway.log")" 1
 is "after a stop too" "$(gets far $URL:9300/)" "second"
 config <<<"forward tcp 9300 to 10.0.0.9:7000" >"$T/gateway.conf"
 gateway_down

@@ -87,6 +87,7 @@ static void a_change_is_there_again(void **unused)
 
 	(void)unused;
 	assert_string_equal(warning.text, "");
+	assert_true(gateway_state_stopped(state));
 	assert_string_equal(all_of(state), "");
 	assert_int_equal(gateway_state_write(state, changes, 2, &error), 0);
 	gateway_state_close(state);
@@ -119,6 +120,10 @@ static void a_change_survives_a_killed_gateway(void **unused)
 	assert_true(WIFSIGNALED(status));
 	state = open_it();
 	assert_string_equal(all_of(state), "dmz 10.0.0.9|0;");
+	assert_false(gateway_state_stopped(state));
+	gateway_state_close(state);
+	state = open_it();
+	assert_true(gateway_state_stopped(state));
 	gateway_state_close(state);
 }
 
