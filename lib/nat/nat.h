@@ -537,6 +537,9 @@ bool session_live(const struct nat *n, uint32_t session);
 /* The next living one at or after `from`, or NAT_NONE. */
 uint32_t session_walk(const struct nat *n, uint32_t from);
 void session_flow(const struct nat_session *s, struct nat_flow *out);
+enum nat_end { NAT_A, NAT_B, NAT_C, NAT_D };
+void session_end_of(const struct nat_session *s, enum nat_end end,
+		    struct minato_endpoint *out);
 /* The key that face `side` is found by. */
 void session_key(const struct nat_session *s, uint32_t side,
 		 struct port_key *out);

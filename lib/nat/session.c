@@ -34,35 +34,33 @@ uint32_t session_walk(const struct nat *n, uint32_t from)
 
 /* --- ends ---------------------------------------------------------------- */
 
-static struct minato_endpoint end4(const struct nat_session *s, uint32_t end)
+void session_end_of(const struct nat_session *s, enum nat_end end,
+		    struct minato_endpoint *out)
 {
-	return (struct minato_endpoint){ nat_addr4(s->four.addr[end]),
-					 s->four.port[end] };
+	const struct nat_session6 *six = (const struct nat_session6 *)s;
+	const bool near = end == NAT_A || end == NAT_C;
+
+	if ((s->flags & NAT_IS_SIX) == 0) {
+		out->addr = nat_addr4(s->four.addr[end]);
+		out->port = s->four.port[end];
+		return;
+	}
+	memcpy(out->addr.bytes, near ? s->six.a : six->b, 16);
+	out->port = s->six.port[near ? 0 : 1];
 }
 
 void session_flow(const struct nat_session *s, struct nat_flow *out)
 {
-	const struct nat_session6 *six = (const struct nat_session6 *)s;
-
 	out->proto = s->proto;
 	out->from = s->scopes >> 4;
 	out->to = s->scopes & 15;
 	out->flags = s->flags;
 	out->owner = s->owner;
 	out->other = s->other;
-	if ((s->flags & NAT_IS_SIX) == 0) {
-		out->a = end4(s, 0);
-		out->b = end4(s, 1);
-		out->c = end4(s, 2);
-		out->d = end4(s, 3);
-		return;
-	}
-	memcpy(out->a.addr.bytes, s->six.a, 16);
-	memcpy(out->b.addr.bytes, six->b, 16);
-	out->a.port = s->six.port[0];
-	out->b.port = s->six.port[1];
-	out->c = out->a;
-	out->d = out->b;
+	session_end_of(s, NAT_A, &out->a);
+	session_end_of(s, NAT_B, &out->b);
+	session_end_of(s, NAT_C, &out->c);
+	session_end_of(s, NAT_D, &out->d);
 }
 
 static void write_ends(struct nat_session *s, const struct nat_flow *f)
@@ -102,10 +100,19 @@ static struct port_key face(const struct nat_flow *f, uint32_t side)
 void session_key(const struct nat_session *s, uint32_t side,
 		 struct port_key *out)
 {
-	struct nat_flow f;
+	struct minato_endpoint local, remote;
 
-	session_flow(s, &f);
-	*out = face(&f, side);
+	session_end_of(s, side == 0 ? NAT_B : NAT_C, &local);
+	session_end_of(s, side == 0 ? NAT_A : NAT_D, &remote);
+	*out = (struct port_key){
+		.local = local.addr,
+		.remote = remote.addr,
+		.local_port = local.port,
+		.remote_port = remote.port,
+		.scope = side == 0 ? s->scopes >> 4 : s->scopes & 15,
+		.face = MINATO_FACE_ANY,
+		.proto = s->proto,
+	};
 }
 
 /* --- its time ------------------------------------------------------------ */

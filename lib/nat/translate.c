@@ -9,22 +9,11 @@
 static void write_way(const struct nat_session *s, uint32_t session,
 		      uint32_t side, struct nat_way *out)
 {
+	session_end_of(s, side == 0 ? NAT_C : NAT_B, &out->src);
+	session_end_of(s, side == 0 ? NAT_D : NAT_A, &out->dst);
 	out->scope = side == 0 ? s->scopes & 15 : s->scopes >> 4;
 	out->same = (s->flags & NAT_IS_SIX) != 0;
 	out->hairpin = (s->flags & NAT_IS_HAIRPIN) != 0;
-	if (out->same) {
-		struct nat_flow f;
-		session_flow(s, &f);
-		out->src = side == 0 ? f.c : f.b;
-		out->dst = side == 0 ? f.d : f.a;
-	} else { /* c -> d, or b -> a */
-		const uint32_t src = side == 0 ? 2 : 1;
-		const uint32_t dst = side == 0 ? 3 : 0;
-		out->src.addr = nat_addr4(s->four.addr[src]);
-		out->src.port = s->four.port[src];
-		out->dst.addr = nat_addr4(s->four.addr[dst]);
-		out->dst.port = s->four.port[dst];
-	}
 	out->icmp_code = 0;
 	out->session = session;
 }
@@ -129,8 +118,9 @@ static void seek_firsts(const struct nat *n, struct firsts *f)
 void nat_seek(const struct nat *n, const struct port_probe *probes,
 	      size_t count)
 {
-	struct firsts firsts = { .count = 0 };
+	struct firsts firsts;
 
+	firsts.count = 0; /* of the rest nothing is looked at */
 	for (size_t i = 0; i < count; i++) {
 		const struct port_probe *p = &probes[i];
 		struct port_tuple_ref ref;
