@@ -50,7 +50,7 @@ static struct port_key outside_key(const struct nat *n, uint8_t proto,
 	return key;
 }
 
-/* To 0.0.0.1 .. 0.0.0.3 nobody sends (RFC 1122 3.2.1.3). An IPv4 endpoint may
+/* To 0.0.0.1 .. 0.0.0.4 nobody sends (RFC 1122 3.2.1.3). An IPv4 endpoint may
    have two mappings: what it is outside, and itself for routes. */
 static struct port_key inside_key(uint8_t scope, uint8_t proto,
 				  const struct minato_endpoint *inside,

@@ -38,12 +38,12 @@ struct nat_ports *outside_ports(const struct nat *n, uint32_t pool,
 	return p;
 }
 
-/* To 0.0.0.3 nobody sends. */
+/* To 0.0.0.4 nobody sends. */
 static struct port_key pool_key(const struct nat *n,
 				const struct minato_addr *addr)
 {
 	return (struct port_key){
-		.local = minato_addr4(0, 0, 0, 3),
+		.local = minato_addr4(0, 0, 0, 4),
 		.remote = *addr,
 		.scope = n->limits.outside_scope,
 		.face = MINATO_FACE_ANY,
