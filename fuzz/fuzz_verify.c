@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What verify reads: packets that a NAT under test lets out, and messages of graders and
- * responders. Whatever comes is read within its bounds and can be said; what is whole is built again as long as
- * it was.
+ * responders. Whatever comes is read within its bounds and can be said; what is whole is built
+ * again as long as it was.
  */
 #include <stdint.h>
 #include <stdlib.h>
