@@ -196,7 +196,7 @@ static void a_pool_takes_the_place_of_the_links_own(void **state)
 	assert_int_equal(applied.pool[0].addr.bytes[15], 1);
 }
 
-/* Of a forward that says no bound, strangers get half of the sessions; of one that does, its own. */
+/* Of a forward that says no bound, strangers get half of the sessions. */
 static void every_forward_has_a_bound(void **state)
 {
 	struct minato_entry entry;
