@@ -3,7 +3,8 @@
 # demo.sh: the main job on real traffic. A guest serves a page on its port 80,
 # published as a port of this host; this host fetches it; the guest fetches a
 # page from a server outside; minato ss shows it all, and minato who whose port
-# it is. Ends by itself: 0, or another code with a word why.
+# it is; then a gateway shares one address among servers. Ends by itself: 0, or
+# another code with a word why.
 #
 # MINATO: the program, build/minato by default.
 
@@ -264,4 +265,15 @@ say 'the end'
 show "$here/minato" stop "$guest" || give_up 'minato stop failed'
 wait "$minato" 2>/dev/null
 [ -z "$("${as[@]}" "$here/minato" ps -H)" ] || give_up 'the guest is still there'
+
+say 'one public address for several servers: the gateway of example/gateway.conf'
+map=$([ "$(id -u)" = 0 ] || echo --user --map-root-user)
+# shellcheck disable=SC2086
+if unshare $map --net -- ip link add type bridge 2>/dev/null; then
+	example/gateway.sh "$here/minato" | tee "$here/gateway.log"
+	grep -q 'port 80: .*web, which saw you come from 203.0.113.9' "$here/gateway.log" ||
+		give_up 'the gateway does not lead to the web server'
+else
+	echo 'not shown: there are no bridges for us in this kernel'
+fi
 say 'demo: all went well'
