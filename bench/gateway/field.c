@@ -71,7 +71,8 @@ void field_enter(const struct field *field, enum place place, int core)
 {
 	cpu_set_t set;
 
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Which a shell has the time to clean up behind. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (setns(field->ns[place], CLONE_NEWNET) < 0)
 		_exit(1);
 	if (core < 0)
