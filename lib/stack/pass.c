@@ -223,6 +223,8 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 	enum nat_whose whose;
 	uint8_t scope;
 
+	if (pass_is_insides(m, p))
+		return DROP_SPOOFED;
 	whose = whose_is(m, p->link, &p->dst);
 	if (whose == NAT_OTHERS) {
 		/* Before anything is made for it. */

@@ -62,6 +62,30 @@ static bool is_routed_back(const struct minato *m, const struct packet *p)
 	       hop.link == p->link;
 }
 
+/*
+ * Whoever of the inside it says it is does not speak from there. Not by the way
+ * alone: a net may have the same addresses on both sides (RFC 4787 REQ-7).
+ */
+bool pass_is_insides(const struct minato *m, const struct packet *p)
+{
+	const struct minato_link_config *from = &m->link[p->link].config;
+	struct next_hop hop = { STACK_LINK_ANY, p->src };
+	int own = route_longest(m, from->scope, &p->src, &hop);
+
+	if (from->role == MINATO_ROLE_INSIDE)
+		return false;
+	if (own < 0)
+		own = 0; /* a default route to the inside tells nothing */
+	for (uint32_t i = 0; i < m->link_count; i++) {
+		const struct minato_link_config *c = &m->link[i].config;
+
+		if (c->role == MINATO_ROLE_INSIDE &&
+		    route_longest(m, c->scope, &p->src, &hop) > own)
+			return true;
+	}
+	return false;
+}
+
 static enum drop find_from(const struct minato *m, const struct packet *p)
 {
 	if (is_martian(m, p))

@@ -717,6 +717,10 @@ void pass_init(struct minato *m, const struct hash_key *key);
 void pass_forget(struct minato *m);
 /* May such a source come by that link? (RFC 2827 on the inside.) */
 enum drop pass_from(struct minato *m, const struct packet *p);
+/* Came from outside, with a source that is of an inside's network and not as
+   near of its own side: it begins no flow (RFC 6092 REC-5, RFC 3704 2.2). An
+   ICMP error may, for a router there may be called so (RFC 4787 REQ-12a). */
+bool pass_is_insides(const struct minato *m, const struct packet *p);
 enum pass_reach {
 	PASS_REACHED, /* *path is written */
 	PASS_WAIT,    /* its link is; *neighbour is asked for its MAC */

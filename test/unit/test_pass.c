@@ -136,6 +136,12 @@ static void sources_are_where_they_are(void **state)
 	/* From outside nobody sees what we have inside. */
 	refused("203.0.113.5", "10.0.0.1", 1, "drop_not_ours");
 	refused("203.0.113.5", "10.0.0.2", 1, "drop_not_ours");
+	/* Nor does anybody there speak in the name of who is inside. */
+	refused("10.0.0.2", "198.51.100.1", 1, "drop_spoofed");
+	refused("10.0.0.1", "198.51.100.1", 1, "drop_spoofed");
+	refused("10.0.0.255", "198.51.100.1", 1, "drop_spoofed");
+	refused("10.0.2.9", "198.51.100.1", 1, "drop_spoofed");
+	refused("fd00::2", "fd02::2", 1, "drop_spoofed");
 	gate_end(&g);
 }
 
