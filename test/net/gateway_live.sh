@@ -82,12 +82,6 @@ is "still leads where it did" "$(gets far $URL/)" "web A"
 said=$(ask forward add nowhere tcp 9001 to 10.0.0.3 2>&1)
 is "no such gateway" $? 2
 
-for what in "to unix:/run/web" "to 10.0.0.2 proxy v2" "to 10.0.0.2, 10.0.0.3 check"; do
-	said=$(ask forward add tcp 9002 $what 2>&1)
-	ok "what is not served yet is refused: $what" test $? != 0
-done
-is "and nothing stands there" "$(ask forward list | grep -c 9002)" 0
-
 # --- several servers ---------------------------------------------------------------------
 
 serves mail 8080 "third"
