@@ -69,7 +69,7 @@ static int add_entries(struct relay_forward *forward)
 
 	if (spec->sort == RELAY_REACH)
 		return reach_add(forward->relay, forward);
-	if (spec->sort == RELAY_AUTO)
+	if (spec->sort == RELAY_AUTO || spec->bare)
 		return 0;
 	if (four && s->has4)
 		result = add_entry(forward, true);

@@ -63,6 +63,7 @@ struct relay_spec {
 	bool every;		 /* all addresses, both families */
 	bool guest_given;	 /* the text named the port after the colon */
 	bool automatic;		 /* for whoever keeps the list: not named by the user */
+	bool bare;		 /* its entries are its owner's: callers go where those lead */
 	uint8_t protocols;	 /* RELAY_TCP | RELAY_UDP */
 	uint16_t first, last;	 /* host ports, 1-65535, first <= last; ALL and AUTO: 1-65535 */
 	uint16_t guest;	       /* port at the other end of `first`: the guest's, or of the gateway's

@@ -97,7 +97,9 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 /* What would stand in the table without anybody to answer for it is refused instead. */
 static bool is_served(const struct gateway_applied *applied, const struct conf_statement *one)
 {
-	if (applied->links->host && (one->kind == CONF_KIND_FORWARD || one->kind == CONF_KIND_DMZ))
+	if (applied->links->host && one->kind == CONF_KIND_FORWARD)
+		return gateway_door_fits(&one->forward);
+	if (applied->links->host && one->kind == CONF_KIND_DMZ)
 		return false;
 	return one->kind != CONF_KIND_FORWARD || !conf_ends_here(&one->forward) ||
 	       one->forward.protocols == CONF_TCP;
@@ -443,7 +445,8 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 	case CONF_KIND_COUNT:
 		break;
 	case CONF_KIND_LISTEN:
-		return -EOPNOTSUPP;
+		/* Where packets are handed on nobody listens. */
+		return applied->links->host ? 0 : -EOPNOTSUPP;
 	}
 	return 0;
 }

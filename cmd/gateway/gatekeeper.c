@@ -398,9 +398,7 @@ static void take_passed(struct gateway_keeper *keeper)
 
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(passed[i].name, GATEWAY_MEMORY_NAME)) {
-			cmd_say("a descriptor named %s was passed: nothing asks for it",
-				passed[i].name);
-			close(passed[i].fd);
+			keeper->doors.passed[keeper->doors.passed_count++] = passed[i];
 			continue;
 		}
 		forget_old(keeper);
@@ -411,6 +409,45 @@ static void take_passed(struct gateway_keeper *keeper)
 			"its sessions are lost");
 		forget_old(keeper);
 	}
+}
+
+static bool is_wanted(const struct gateway_keeper *keeper, const char *name)
+{
+	const struct conf *conf = &keeper->standing.conf;
+	bool listens = false;
+	bool named = false;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		listens |= conf->list[i].kind == CONF_KIND_LISTEN;
+		named |= conf->list[i].kind == CONF_KIND_FORWARD &&
+			 !strcmp(conf->list[i].name, name);
+	}
+	return listens && named && keeper->links.host;
+}
+
+/* Descriptors that were passed for nobody are closed, which is said. */
+static int open_doors(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	struct gateway_doors *doors = &keeper->doors;
+
+	for (size_t i = 0; i < doors->passed_count;) {
+		if (is_wanted(keeper, doors->passed[i].name)) {
+			i++;
+			continue;
+		}
+		cmd_say("a descriptor named %s was passed: nothing asks for it",
+			doors->passed[i].name);
+		close(doors->passed[i].fd);
+		doors->passed[i] = doors->passed[--doors->passed_count];
+	}
+	if (keeper->links.host) {
+		int result = gateway_doors_open(doors, &keeper->standing, error);
+
+		if (result < 0)
+			return result;
+	}
+	gateway_doors_prune(doors, &keeper->standing);
+	return 0;
 }
 
 int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error)
@@ -430,6 +467,8 @@ int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error
 		result = gateway_links_open(&keeper->links, &keeper->standing.conf, NULL, error);
 	if (result == 0)
 		result = make_memory(keeper, error);
+	if (result == 0)
+		result = open_doors(keeper, error);
 	if (result < 0)
 		return result;
 	keeper->salvaging = keeper->old_memory >= 0;
@@ -456,6 +495,7 @@ void gateway_keeper_close(struct gateway_keeper *keeper)
 	cmd_hand_end(harbour);
 	cmd_admitting_end(harbour);
 	gateway_links_close(&keeper->links);
+	gateway_doors_close(&keeper->doors);
 	forget_old(keeper);
 	if (keeper->memory >= 0)
 		close(keeper->memory);

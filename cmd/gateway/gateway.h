@@ -47,6 +47,7 @@ enum gateway_message {
 	GATEWAY_TELL_PIECE,	  /* `text`: a piece of the text of the next DONE */
 	GATEWAY_TELL_DONE,	  /* number: 0, or negative errno of the order */
 	GATEWAY_TELL_DIALLED,	  /* number: 0 with the descriptor, or negative errno */
+	GATEWAY_TELL_DOOR, /* a socket of statement `number` of the next RULES; `bound.doors[0]` */
 	/* The worker asks. */
 	GATEWAY_ASK_PIECE = 300, /* `text`: a piece of the next ORDER */
 	GATEWAY_ASK_ORDER,	 /* a request in JSON, which a client has sent */
@@ -336,13 +337,7 @@ void gateway_ends_free(struct gateway_ends *ends);
 /* Moves bytes both ways, as far as a share goes. False: it is over, and freed by the caller. */
 bool gateway_end_pipe(struct gateway_end *end);
 
-/* ---- keeperdial.c: connections that a worker cannot make ---- */
-
-struct gateway_keeper;
-/* Connects to the path if a forward that stands says so. Negative errno: no worker of ours asks. */
-int gateway_keeper_dial(struct gateway_keeper *keeper, const struct cmd_message *message);
-
-/* ---- notify.c: the service manager ---- */
+/* ---- descriptors that a service manager passed (notify.c) ---- */
 
 #define GATEWAY_PASSED_MAX 64
 #define GATEWAY_MEMORY_NAME "minato-memory" /* in systemd's store */
@@ -351,6 +346,61 @@ struct gateway_passed {
 	int fd;
 	char name[64];
 };
+
+/* ---- doors.c: sockets of the host for forwards, where the host's sockets are the outside ----
+ *
+ * The keeper binds them before a change is tried, and keeps a copy, so that they outlive a worker;
+ * what no statement in force wants is closed when the change is over, however that ends.
+ */
+
+struct gateway_door {
+	struct conf_statement one;
+	struct relay_publish list;
+	bool fresh; /* no worker has it yet */
+};
+struct gateway_doors {
+	struct gateway_door *list;
+	size_t count;
+	struct gateway_passed passed[GATEWAY_PASSED_MAX]; /* by a service manager */
+	size_t passed_count;
+};
+/* Whether a forward can be served where the host's sockets are the outside. */
+bool gateway_door_fits(const struct conf_forward *forward);
+/*
+ * Opens what the rules want and is not open; of a forward whose name is that of descriptors which
+ * were passed, takes those. 0, or negative errno with a text; then nothing new is open.
+ */
+int gateway_doors_open(struct gateway_doors *doors, const struct gateway_rules *rules,
+		       struct drive_error *error);
+/* Sends those that no worker has, for the rules that follow. 0 or negative errno. */
+int gateway_doors_send(struct gateway_doors *doors, const struct gateway_rules *rules, int channel);
+/* The end of a change: closes what these rules do not want, and the worker has the others. */
+void gateway_doors_prune(struct gateway_doors *doors, const struct gateway_rules *rules);
+void gateway_doors_close(struct gateway_doors *doors);
+/* How many descriptors it has, and writes them where `out` is not NULL. */
+size_t gateway_doors_fds(const struct gateway_doors *doors, int *out);
+
+/* In a new worker: what its keeper has open. */
+void gateway_doors_inherit(struct gateway_doors *doors, const struct gateway_doors *keeper);
+/* Takes a socket that came. It is closed where that makes no sense. */
+void gateway_doors_take(struct gateway_doors *doors, const struct cmd_message *message, int fd);
+/*
+ * Those that came belong to these rules: lets callers in by them, and closes what the rules do not
+ * want. 0, or negative errno with a text.
+ */
+int gateway_doors_start(struct gateway_doors *doors, const struct gateway_rules *rules,
+			struct relay *relay, struct drive_error *error);
+/* Whether callers come in by this statement's sockets. */
+bool gateway_doors_have(const struct gateway_doors *doors, const struct conf_statement *one);
+
+/* ---- keeperdial.c: connections that a worker cannot make ---- */
+
+struct gateway_keeper;
+/* Connects to the path if a forward that stands says so. Negative errno: no worker of ours asks. */
+int gateway_keeper_dial(struct gateway_keeper *keeper, const struct cmd_message *message);
+
+/* ---- notify.c: the service manager ---- */
+
 /* Takes the descriptors of LISTEN_FDS, if they are meant for us; how many. */
 size_t gateway_passed_take(struct gateway_passed *list, size_t room);
 
@@ -406,6 +456,7 @@ struct gateway_keeper {
 	struct gateway_links links;
 	int memory, old_memory; /* -1: none */
 	bool salvaging;		/* the worker that starts has the old memory */
+	struct gateway_doors doors;
 	struct gateway_notify notify;
 	struct gateway_parcel parcel;
 	struct gateway_pending pending;
@@ -449,6 +500,7 @@ struct gateway_worker {
 	struct gateway_applied applied;
 	struct gateway_health health;
 	struct gateway_ends ends;
+	struct gateway_doors doors; /* `one.line` is the statement's number, until it is started */
 	struct gateway_port *ports; /* one for each link */
 	size_t port_count;
 	int64_t channel_watch;

@@ -232,6 +232,28 @@ static struct minato_time turn(void *user, struct minato_time now)
 
 /* ---- the keeper ---- */
 
+/* The host's sockets follow the entries; where they cannot, these go back. */
+static int open_doors(struct gateway_worker *worker, const struct gateway_rules *rules,
+		      struct drive_error *error)
+{
+	struct gateway_rules before = { .until_s = NULL };
+	int result = gateway_doors_start(&worker->doors, rules, worker->base.relay, error);
+
+	if (result == 0)
+		return 0;
+	/* What the doors were for, and nothing else, is missing from the list before. */
+	result = gateway_rules_copy(&before, rules);
+	for (size_t i = before.conf.count; result == 0 && i-- > 0;) {
+		if (before.conf.list[i].kind == CONF_KIND_FORWARD &&
+		    !gateway_doors_have(&worker->doors, &before.conf.list[i]))
+			gateway_rules_remove(&before, i);
+	}
+	if (result == 0)
+		result = gateway_apply(&worker->applied, &before, NULL);
+	gateway_rules_free(&before);
+	return result < 0 ? -ENOTRECOVERABLE : -EADDRINUSE;
+}
+
 /* What is in force is brought to what the list says, which the keeper then hears. */
 /* syscalls: close */
 static void take_rules(struct gateway_worker *worker, int fd)
@@ -247,6 +269,8 @@ static void take_rules(struct gateway_worker *worker, int fd)
 				 strerror(-result));
 	} else {
 		result = gateway_apply(&worker->applied, &rules, &message.text);
+		if (result == 0 && worker->base.relay)
+			result = open_doors(worker, &rules, &message.text);
 		gateway_rules_free(&rules);
 		(void)gateway_health_sync(&worker->health, drive_now());
 	}
@@ -281,6 +305,9 @@ static void take_message(struct gateway_worker *worker, const struct cmd_message
 	case GATEWAY_TELL_DONE:
 		gateway_reply_done(worker, message->number);
 		break;
+	case GATEWAY_TELL_DOOR:
+		gateway_doors_take(&worker->doors, message, fd);
+		return;
 	case GATEWAY_TELL_DIALLED:
 		gateway_ends_dialled(&worker->ends, message->number, fd);
 		return;
@@ -483,8 +510,13 @@ static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 		return 0;
 	describe_inside(&links->list[0].said, &config.subnet);
 	result = relay_create(&worker->base.relay, &config, error);
-	return result < 0 ? result :
-			    drive_loop_hook(worker->base.loop, relay_pump, worker->base.relay);
+	if (result == 0)
+		result = drive_loop_hook(worker->base.loop, relay_pump, worker->base.relay);
+	if (result < 0)
+		return result;
+	gateway_doors_inherit(&worker->doors, &worker->keeper->doors);
+	return gateway_doors_start(&worker->doors, &worker->keeper->standing, worker->base.relay,
+				   error);
 }
 
 static int watch_all(struct gateway_worker *worker)
@@ -549,9 +581,13 @@ static int enter(struct gateway_worker *worker, const struct drive_sandbox *sand
 		 struct drive_error *error)
 {
 	const struct gateway_keeper *keeper = worker->keeper;
-	int keep[4 * CONF_LINKS_MAX + 8];
+	size_t doors = gateway_doors_fds(&keeper->doors, NULL);
+	int *keep = calloc(4 * CONF_LINKS_MAX + 8 + doors, sizeof(keep[0]));
 	size_t count = 0;
+	int result;
 
+	if (!keep)
+		return drive_fail(error, ENOMEM, "out of memory");
 	for (int fd = 0; fd < 3; fd++)
 		keep[count++] = fd;
 	keep[count++] = worker->base.channel;
@@ -566,7 +602,10 @@ static int enter(struct gateway_worker *worker, const struct drive_sandbox *sand
 		keep[count++] = link->ends.sender;
 		keep[count++] = link->ends.watch;
 	}
-	return drive_sandbox_enter(sandbox, keep, count, error);
+	count += gateway_doors_fds(&keeper->doors, keep + count);
+	result = drive_sandbox_enter(sandbox, keep, count, error);
+	free(keep);
+	return result;
 }
 
 /* How it begins, for the log. */

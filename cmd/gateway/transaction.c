@@ -56,6 +56,7 @@ static void end(struct gateway_keeper *keeper)
 	gateway_rules_free(&pending->file);
 	gateway_rules_free(&pending->said);
 	gateway_rules_free(&pending->standing);
+	gateway_doors_prune(&keeper->doors, &keeper->standing);
 	*pending = (struct gateway_pending){ .busy = false };
 	if (keeper->reload_wanted)
 		gateway_reload(keeper);
@@ -77,6 +78,8 @@ static int send_rules(struct gateway_keeper *keeper, const struct gateway_rules 
 	int result = fd < 0 ? -errno : gateway_rules_write(rules, fd);
 
 	if (result == 0)
+		result = gateway_doors_send(&keeper->doors, rules, keeper->harbour.hand.channel);
+	if (result == 0)
 		result = cmd_channel_send(keeper->harbour.hand.channel, &message, &fd, 1);
 	if (fd >= 0)
 		close(fd);
@@ -89,6 +92,7 @@ static int begin(struct gateway_keeper *keeper)
 {
 	struct gateway_pending *pending = &keeper->pending;
 	struct conf_report *report = malloc(sizeof(*report));
+	struct drive_error error = { "" };
 	int result = -ENOMEM;
 
 	if (report)
@@ -99,6 +103,11 @@ static int begin(struct gateway_keeper *keeper)
 	else if (result < 0)
 		snprintf(fault, sizeof(fault), "%s", strerror(-result));
 	free(report);
+	if (result == 0 && keeper->links.host) {
+		result = gateway_doors_open(&keeper->doors, &pending->standing, &error);
+		if (result < 0)
+			snprintf(fault, sizeof(fault), "%s; nothing was changed", error.text);
+	}
 	if (result < 0)
 		return fail(keeper, result, fault);
 	pending->renews = gateway_apply_renews(&keeper->standing.conf, &pending->standing.conf);

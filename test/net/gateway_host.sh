@@ -14,8 +14,11 @@ serves peer 80 "far"
 cat >"$T/gateway.conf" <<X
 inside tap in0 10.0.0.1/24 in namespace pid ${NS[lan]}
 outside host
+forward tcp 8000 to 10.0.0.2:80
 state $T/gateway.state
 X
+host_listens() { ss -Hltn | grep -q ":$1 "; }
+is_free() { ! host_listens "$1" && ! ss -Hltna | grep -q "LISTEN.*:$1 "; }
 bg_more gateway.log env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf"
 KEEPER=$BG
 until_true 15 gateway_is_decided
@@ -30,8 +33,78 @@ is "the host's loopback is closed" "$(gets desk http://10.0.0.1/ --max-time 3 | 
 within_bg desk hold.log bash -c "exec 3<>/dev/tcp/$PEER4/80; sleep 30"
 flow_shown() { ask ss -n --in gateway | grep -q "10\.0\.0\.7:.*$PEER4:80"; }
 ok "ss shows the flow" until_true 5 flow_shown
-said=$(ask forward add tcp 8080 to 10.0.0.2 2>&1)
-ok "forwards are not served there yet, which is said" matches "$said" 'not do this yet'
+# --- forwards: host sockets, bound by the keeper ------------------------------------------
+
+serves web 80 "web"
+at() { gets peer "http://$HOST4:$1/"; }
+is "a forward of the file" "$(at 8000)" "web"
+has "the source address is kept" "$(cat "$T/nginx-web-80.access")" "^${PEER4//./\\.} "
+ok "one more, live" ask forward add tcp 8080 to 10.0.0.2:80
+is "it serves" "$(at 8080)" "web"
+ok "a run, with its offset" ask forward add tcp 8100-8103 to 10.0.0.2:77
+is "the fourth of it" "$(at 8103)" "web"
+has "the third is closed, as it is there" "$(at 8102)" "^curl (7|56)$"
+ok "one for a source alone" ask forward add tcp 8090 to 10.0.0.2:80 from 192.0.2.0/24
+has "which another is not" "$(at 8090)" "^curl (7|56)$"
+within_bg web echo.log socat UDP4-RECVFROM:99,fork EXEC:cat
+until_true 5 ns_hears web 99
+ok "a datagram's" ask forward add udp 9900 to 10.0.0.2:99
+is "there and back" "$(echo ping | within peer socat -t 3 - UDP:"$HOST4":9900)" ping
+said=$(ask forward add tcp 8081 to 10.0.0.2:80, 10.0.0.7:80 2>&1)
+ok "what is not served here is said" matches "$said" 'not do this yet'
+
+# A port that somebody has is refused, and nothing changes.
+bg_more holder.log socat TCP4-LISTEN:8200 -
+until_true 5 host_listens 8200
+said=$(ask forward add tcp 8199-8200 to 10.0.0.2:80 2>&1)
+ok "a port of another program's: refused" matches "$said" 'host port 8200/tcp of 0\.0\.0\.0: it is taken'
+ok "and its neighbour is not held" until_true 5 is_free 8199
+
+# A flow lives through changes, and through the forward's end.
+within_bg peer flow.log bash -c "exec 3<>/dev/tcp/$HOST4/8080; sleep 3; printf 'GET / HTTP/1.0\r\n\r\n' >&3; cat <&3"
+FLOW=$BG
+sleep 0.5
+ok "away with it" ask forward rm tcp 8080 to 10.0.0.2:80
+is "nobody is there" "$(at 8080)" "curl 7"
+ok "its port is free" is_free 8080
+wait "$FLOW"
+has "but what ran goes on" "$(cat "$T/flow.log")" 'web$'
+
+# kill -9 of the worker: the listeners are the keeper's.
+worker=$(gateway_worker)
+kill -9 "$worker"
+serves_again() { [ "$(gateway_worker)" != "$worker" ] && [ "$(at 8000)" = web ] && [ "$(at 8103)" = web ]; }
+ok "kill -9 of the worker: its listeners serve again" until_true 10 serves_again
 gateway_down
+
+# --- descriptors that a service manager passes ---------------------------------------------
+
+cat >"$T/passed.conf" <<X
+inside tap in0 10.0.0.1/24 in namespace pid ${NS[lan]}
+outside host
+listen systemd
+forward tcp 8300 to 10.0.0.2:80 named web
+X
+cat >"$T/pass.py" <<'X'
+import os, socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("0.0.0.0", int(sys.argv[1])))
+s.listen()
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="web")
+os.execvp(sys.argv[2], sys.argv[2:])
+X
+bg_more passed.log env XDG_RUNTIME_DIR="$T/run" python3 "$T/pass.py" 8300 "$M" gateway -n gateway "$T/passed.conf"
+KEEPER=$BG
+until_true 15 gateway_is_decided
+ok "with a descriptor that was passed" gateway_is_up
+within lan ip link set in0 master br0 up
+passed_serves() { [ "$(at 8300)" = web ]; }
+ok "it serves" until_true 5 passed_serves
+gateway_down
+said=$(env XDG_RUNTIME_DIR="$T/run" timeout 10 python3 "$T/pass.py" 8301 "$M" gateway -n gateway "$T/passed.conf" 2>&1)
+ok "one of another port is refused" matches "$said" 'no socket of a port of that forward'
 is "no report of a sanitizer" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
 finish
