@@ -94,6 +94,7 @@ static void drop(struct gateway_doors *doors, size_t index)
 /* ---- descriptors that were passed ---- */
 
 /* What the descriptor is bound to. False: to nothing that a forward can use. */
+/* unsealed: getsockname getsockopt */
 static bool describe(int fd, struct relay_door *out)
 {
 	struct sockaddr_storage name = { 0 };
@@ -120,6 +121,7 @@ static bool describe(int fd, struct relay_door *out)
 }
 
 /* As the relay has its own. */
+/* unsealed: fcntl setsockopt */
 static void prepare(int fd, const struct relay_door *door)
 {
 	const int on = 1;
@@ -168,6 +170,7 @@ static size_t ports_of(const struct relay_publish *list)
 }
 
 /* Takes copies, so that they are there for the next one too. */
+/* unsealed: fcntl close */
 static int take_passed(const struct gateway_doors *doors, struct gateway_door *door,
 		       struct drive_error *error)
 {
