@@ -81,6 +81,8 @@ ok "three in a row: it goes on all the same" arrives out
 
 # --- memory that makes no sense -----------------------------------------------------------
 
+# Five deaths within ten seconds are the end of a gateway: these are others.
+sleep 10
 # What a dying worker wrote may be anything: here noise over all of it.
 cat >"$T/damage.py" <<'X'
 import os, random, sys
