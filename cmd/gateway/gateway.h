@@ -443,6 +443,7 @@ struct gateway_pending {
 	struct minato_time until; /* answered by then, or the worker is stuck */
 	struct drive_error error; /* of what is being undone */
 	int errnum;
+	char note[1024]; /* what is worth a warning about what is new */
 };
 
 struct gateway_keeper {

@@ -87,6 +87,35 @@ static int send_rules(struct gateway_keeper *keeper, const struct gateway_rules 
 	return result;
 }
 
+static bool says(const struct conf_report *report, const struct conf_fault *one)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (!strcmp(report->fault[i].what, one->what))
+			return true;
+	}
+	return false;
+}
+
+/* The warnings that there were none of before, for who asked; of a file they were said already. */
+static void note_warnings(struct gateway_keeper *keeper, const struct conf_report *report)
+{
+	struct gateway_pending *pending = &keeper->pending;
+	struct conf_report *before = calloc(1, sizeof(*before));
+	size_t used = 0;
+
+	if (!before)
+		return;
+	(void)conf_judge(&keeper->standing.conf, before);
+	for (size_t i = 0; i < report->count && used < sizeof(pending->note); i++) {
+		const struct conf_fault *one = &report->fault[i];
+
+		if (one->severity == CONF_WARNING && !says(before, one))
+			used += (size_t)snprintf(pending->note + used, sizeof(pending->note) - used,
+						 "%swarning: %s", used ? "\n" : "", one->what);
+	}
+	free(before);
+}
+
 /* What will be is known: the worker is to try it. */
 static int begin(struct gateway_keeper *keeper)
 {
@@ -102,6 +131,8 @@ static int begin(struct gateway_keeper *keeper)
 		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
 	else if (result < 0)
 		snprintf(fault, sizeof(fault), "%s", strerror(-result));
+	else if (!pending->reloaded)
+		note_warnings(keeper, report);
 	free(report);
 	if (result == 0 && keeper->links.host) {
 		result = gateway_doors_open(&keeper->doors, &pending->standing, &error);
@@ -212,7 +243,7 @@ static int commit(struct gateway_keeper *keeper)
 			 "links, routes or capacities have changed: another process takes the "
 			 "sessions over");
 	else
-		fault[0] = 0;
+		snprintf(fault, sizeof(fault), "%s", pending->note);
 	answer(keeper, 0, fault);
 	if (renews && gateway_renew(keeper, &error) < 0)
 		cmd_say("%s", error.text);

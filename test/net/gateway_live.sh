@@ -50,6 +50,9 @@ until_true 5 ns_listens mail 9000
 # --- add, rm ------------------------------------------------------------------------
 
 is "before: closed" "$(gets far $URL:9000/ --max-time 2 | grep -c curl)" 1
+said=$(ask forward add tcp 9998 to 10.9.9.9 2>&1)
+ok "what leads nowhere is warned of" matches "$said" 'warning: .*10\.9\.9\.9 is on no inside link'
+ok "and can be taken back" ask forward rm tcp 9998 to 10.9.9.9
 is "forward add: nothing said where it works" "$(ask forward add tcp 9000 to 10.0.0.3 named talk 2>&1)" ""
 trap '' PIPE
 mkfifo "$T/say"
