@@ -190,6 +190,7 @@ struct nat *nat_init(void *memory, const struct nat_limits *limits,
 	n->groups = (int64_t)l.groups;
 	n->news = (int64_t)l.news;
 	random_init(&n->random, key, UINT64_C(0x6e6174));
+	n->full_at = UINT64_MAX;
 	init_slots(n, &l);
 	expiry_init(n);
 	minato_nat_init(&n->options);

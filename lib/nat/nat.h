@@ -470,7 +470,10 @@ struct nat {
 	uint32_t orphan; /* forward + 1 of flows whose entries are gone, or 0 */
 	uint32_t pool_count, route_count;
 	uint8_t refused_code; /* ICMP, of the refusal that was the last */
-	uint64_t ends;			    /* of sessions, ever */
+	uint64_t ends;	      /* of sessions, ever */
+	/* Towards this no port was to be shared, after so many changes. */
+	struct port_key full;
+	uint64_t full_at;
 	int64_t pools, ports, groups, news; /* from here */
 	uint16_t pool_live[NAT_POOLS_LIMIT];
 	struct nat_prefix inside[NAT_INSIDES_MAX], route[NAT_ROUTES_MAX];

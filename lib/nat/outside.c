@@ -451,31 +451,62 @@ static uint32_t sharable(const struct nat *n, const struct port_key *key)
 	return mapping_of_outside(n, key->proto, &outside);
 }
 
-uint16_t outside_share(struct nat *n, uint32_t pool, uint8_t proto,
-		       const struct minato_endpoint *remote, uint32_t *mapping)
+/* That not one is left stays true until a session ends or a mapping is made:
+   who asks again and again for a destination that is full costs no search. */
+static uint64_t changes(const struct nat *n)
 {
-	const struct nat_pool *p = pool_record(n, pool);
+	return n->ends + n->counters[NAT_COUNT_MAPPINGS];
+}
+
+static bool known_full(const struct nat *n, const struct port_key *key)
+{
+	return n->full_at == changes(n) && n->full.proto == key->proto &&
+	       n->full.remote_port == key->remote_port &&
+	       minato_addr_equal(&n->full.local, &key->local) &&
+	       minato_addr_equal(&n->full.remote, &key->remote);
+}
+
+static uint16_t search_shared(struct nat *n, const struct nat_pool *p,
+			      struct port_key *key, uint32_t *mapping)
+{
 	const uint32_t size = (uint32_t)p->high - p->low + 1;
 	const uint32_t from = random_below(&n->random, size);
-	struct port_key key = {
-		.local = p->addr,
-		.remote = remote->addr,
-		.remote_port = remote->port,
-		.scope = n->limits.outside_scope,
-		.face = MINATO_FACE_ANY,
-		.proto = proto,
-	};
 
 	for (uint32_t i = 0; i < size + DRAWS; i++) {
 		const uint32_t place = i < DRAWS ?
 					       random_below(&n->random, size) :
 					       (from + i) % size;
-		key.local_port = (uint16_t)(p->low + place);
-		if (proto == MINATO_ICMP)
-			key.remote_port = key.local_port;
-		*mapping = sharable(n, &key);
+		key->local_port = (uint16_t)(p->low + place);
+		if (key->proto == MINATO_ICMP)
+			key->remote_port = key->local_port;
+		*mapping = sharable(n, key);
 		if (*mapping != NAT_NONE)
-			return key.local_port;
+			return key->local_port;
 	}
 	return 0;
+}
+
+uint16_t outside_share(struct nat *n, uint32_t pool, uint8_t proto,
+		       const struct minato_endpoint *remote, uint32_t *mapping)
+{
+	const struct nat_pool *p = pool_record(n, pool);
+	struct port_key key = {
+		.local = p->addr,
+		.remote = remote->addr,
+		.remote_port = proto == MINATO_ICMP ? 0 : remote->port,
+		.scope = n->limits.outside_scope,
+		.face = MINATO_FACE_ANY,
+		.proto = proto,
+	};
+	const struct port_key asked = key;
+	uint16_t port;
+
+	if (known_full(n, &asked))
+		return 0;
+	port = search_shared(n, p, &key, mapping);
+	if (port == 0) {
+		n->full = asked;
+		n->full_at = changes(n);
+	}
+	return port;
 }

@@ -46,6 +46,12 @@ static void every_port_once_and_then_towards_others(void **state)
 	/* 64,512 of 64,512 towards this destination: truly none is left. */
 	assert_int_equal(out(UDP, inside(i), end(server, 53), 0), NAT_UNREACHABLE);
 	assert_int_equal(counted(NAT_COUNT_NO_PORT), 1);
+	/* It stays so, and is not searched for, until a flow ends. */
+	assert_int_equal(out(UDP, inside(i), end(server, 53), 0), NAT_UNREACHABLE);
+	nat_session_end(n, nat_session_handle(n, 5));
+	assert_int_equal(out(UDP, inside(i), end(server, 53), 0), NAT_PASS);
+	nat_session_end(n, nat_session_handle(n, 5));
+	assert_int_equal(out(UDP, inside(5), end(server, 53), 0), NAT_PASS);
 	/* Towards another one somebody's port serves (RFC 7857 3). */
 	assert_int_equal(out(UDP, inside(i), end("192.0.2.5", 53), 0), NAT_PASS);
 	assert_int_equal(counted(NAT_COUNT_OVERFLOWS), 1);
