@@ -78,9 +78,10 @@ bool pass_between(const struct minato *m, const struct packet *p,
 		*scope = c->scope;
 	}
 	/* A neighbour of the sender's own is none of ours to reach: who asks
-	   us for such an address means the outside's (RFC 4787 REQ-7). */
-	return length > 0 && !(best.link == p->link &&
-			       minato_addr_equal(&best.addr, &p->dst));
+	   us for such an address means the outside's (RFC 4787 REQ-7). With
+	   IPv6 there is one of each: outside it would come round again. */
+	return length > 0 && (p->is6 || best.link != p->link ||
+			      !minato_addr_equal(&best.addr, &p->dst));
 }
 
 /* --- verdicts --- */

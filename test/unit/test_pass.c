@@ -101,6 +101,24 @@ static void a_wrong_checksum_is_handed_on_as_it_is(void **state)
 	gate_end(&g);
 }
 
+/* A link whose hosts do not ask for each other, or may not. */
+static void neighbours_of_one_link_by_us(void **state)
+{
+	const struct caught *c;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	forge_udp(&f, true, 50);
+	gate_ends(&f, "fd00::3", "fd00::2");
+	gate_send(&g, 0, &f, NULL);
+	c = gate_one(&g, 0);
+	assert_addr(&c->packet.src, "fd00::3");
+	assert_addr(&c->packet.dst, "fd00::2");
+	assert_int_equal(c->packet.hop_limit, 63);
+	assert_int_equal(counter(g.m, "passed_routed"), 1);
+	gate_end(&g);
+}
+
 static void refused(const char *src, const char *dst, uint32_t link, const char *why)
 {
 	const uint64_t before = counter(g.m, why);
@@ -477,6 +495,7 @@ int main(void)
 		cmocka_unit_test(datagrams_between_insides),
 		cmocka_unit_test(headers_of_other_links),
 		cmocka_unit_test(a_wrong_checksum_is_handed_on_as_it_is),
+		cmocka_unit_test(neighbours_of_one_link_by_us),
 		cmocka_unit_test(sources_are_where_they_are),
 		cmocka_unit_test(the_last_hop_is_ours),
 		cmocka_unit_test(what_does_not_fit_is_said),
