@@ -14,6 +14,7 @@
 
 #define FLOWS 1000000u
 #define PORT 443
+#define MEMBERS 1024u
 
 static struct minato_addr numbered(uint8_t net, uint64_t i)
 {
@@ -84,6 +85,44 @@ static int look_up_all(struct port_table *table, uint32_t count, double *ns)
 	return -1;
 }
 
+/* A group of members that share a port, of which half have left. */
+static int bench_group(void)
+{
+	const struct port_limits limits = { 16, MEMBERS, 0 };
+	const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
+	const size_t size = port_bytes(&limits);
+	struct port_table *table = port_init(reserve(size), &limits, &key);
+	const struct port_claim claim = {
+		.proto = MINATO_TCP, .local = numbered(10, 0), .port = PORT, .reuse_port = true
+	};
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < MEMBERS; i++)
+		port_accepting(table, (uint32_t)port_bind(table, &claim, NULL), true);
+	for (uint32_t left = 0; left < 2; left++) {
+		const double begin = now_ns();
+		for (uint32_t i = 0; i < FLOWS; i++) {
+			const struct port_key flow = { .local = claim.local,
+						       .remote = numbered(198, i),
+						       .local_port = PORT,
+						       .remote_port = 4000,
+						       .proto = MINATO_TCP };
+			struct port_fate fate;
+			port_lookup(table, &flow, (struct minato_time){ 1 }, true, &fate);
+			found += fate.kind == MINATO_KIND_SOCKET;
+		}
+		figure(left ? "lookup_group_1024_half_left_ns" : "lookup_group_1024_ns",
+		       (now_ns() - begin) / FLOWS, "ns");
+		for (uint32_t i = 0; i < MEMBERS && left == 0; i += 2)
+			port_remove(table, i);
+	}
+	munmap(table, size);
+	if (found == 2 * FLOWS)
+		return 0;
+	say("of %u new flows %u had a member", 2 * FLOWS, found);
+	return -1;
+}
+
 int bench_entries(void)
 {
 	static const char *const names[] = { "10", "10000", "100000", "1000000" };
@@ -107,5 +146,5 @@ int bench_entries(void)
 			       (double)(resident_bytes() - before) / count, "bytes");
 		munmap(table, size);
 	}
-	return result;
+	return result == 0 ? bench_group() : result;
 }

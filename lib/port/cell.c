@@ -157,3 +157,8 @@ void cell_release(struct port_table *t, struct port_cell *cell)
 	*place = cell->next;
 	pool_give(&t->cells, index);
 }
+
+uint32_t cell_number(const struct port_table *t, const struct port_cell *cell)
+{
+	return (uint32_t)(cell - cell_at(t, 0));
+}

@@ -92,6 +92,25 @@ static struct port_entry *claim_at(const struct port_table *t, uint32_t entry)
 	return entry_at(t, entry);
 }
 
+/* It begins or ceases to answer. */
+static void change_answering(struct port_table *t, uint32_t entry,
+			     bool accepting)
+{
+	struct port_entry *e = entry_at(t, entry);
+
+	if (accepting == e->accepting)
+		return;
+	e->accepting = accepting;
+	if (accepting)
+		match_enter(t, space_of(e), entry, 0);
+	else
+		match_leave(t, space_of(e), entry, 0);
+	if (e->reuse_port && accepting)
+		crew_enter(t, entry);
+	else if (e->reuse_port)
+		crew_leave(t, entry);
+}
+
 int port_accepting(struct port_table *t, uint32_t entry, bool accepting)
 {
 	struct port_entry *e = claim_at(t, entry);
@@ -102,12 +121,8 @@ int port_accepting(struct port_table *t, uint32_t entry, bool accepting)
 	place_leave(t, space, entry);
 	if (accepting && e->proto == MINATO_TCP)
 		refused = place_survey(t, space, e).listened;
-	if (!refused && accepting && !e->accepting)
-		match_enter(t, space, entry, 0);
-	if (!accepting && e->accepting)
-		match_leave(t, space, entry, 0);
 	if (!refused)
-		e->accepting = accepting;
+		change_answering(t, entry, accepting);
 	place_enter(t, space, entry);
 	return refused ? -EADDRINUSE : 0;
 }
@@ -118,6 +133,10 @@ void port_claim_reuse(struct port_table *t, uint32_t entry, bool reuse_addr,
 	struct port_entry *e = claim_at(t, entry);
 
 	place_leave(t, space_of(e), entry);
+	if (e->accepting && e->reuse_port && !reuse_port)
+		crew_leave(t, entry);
+	if (e->accepting && !e->reuse_port && reuse_port)
+		crew_enter(t, entry);
 	e->reuse_addr = reuse_addr;
 	e->reuse_port = reuse_port;
 	place_enter(t, space_of(e), entry);
@@ -127,10 +146,8 @@ void claim_rest(struct port_table *t, uint32_t entry)
 {
 	struct port_entry *e = entry_at(t, entry);
 
-	if (e->accepting)
-		match_leave(t, space_of(e), entry, 0);
-	e->accepting = false;
 	place_leave(t, space_of(e), entry);
+	change_answering(t, entry, false);
 	e->rests = true;
 	place_enter(t, space_of(e), entry);
 }

@@ -188,6 +188,8 @@ static void link_out(struct port_table *t, uint32_t entry, uint32_t slot)
 	t->space[space].count[entry_set(e)]--;
 	if (!is_claim(e) || e->accepting)
 		match_leave(t, space, entry, entry_link(e, slot));
+	if (e->accepting && e->reuse_port)
+		crew_leave(t, entry);
 	if (in_tree(e)) {
 		interval_remove(port_intervals(t),
 				&t->space[space].root[entry_set(e)],

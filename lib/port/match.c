@@ -507,23 +507,3 @@ uint32_t match_best(struct port_table *t, enum port_set set,
 		return own == POOL_NONE ? any : own;
 	return entry_outranks(entry_at(t, own), entry_at(t, any)) ? own : any;
 }
-
-void match_claims(struct port_table *t, uint32_t entry,
-		  struct interval_walk *walk)
-{
-	const struct port_entry *e = entry_at(t, entry);
-	const uint32_t space = port_space_index(e->scope, port_slot(e->proto));
-	const struct cell_key key = group_key(space, entry_set(e), e);
-	const struct port_cell *cell = cell_find(t, &key);
-
-	check(cell != NULL);
-	interval_start(walk, nodes_of(t), cell->group.root[1], e->first,
-		       e->first);
-}
-
-uint32_t match_claims_next(struct interval_walk *walk)
-{
-	const uint32_t node = interval_next(walk);
-
-	return node == POOL_NONE ? POOL_NONE : node / 4;
-}

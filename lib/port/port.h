@@ -107,7 +107,8 @@ struct port_fate {
  * datagram); otherwise guards are passed over. A socket claim takes part only
  * while it is `accepting`. Counts a hit on the general entry found.
  * Of a REUSEPORT group one member is chosen by the keyed hash of the remote
- * and local ends (rendezvous hashing: a member's leaving moves only its own).
+ * and local ends, each with the same chance, in steps that grow with the
+ * logarithm of their number; a member's leaving moves only its own share.
  */
 void port_lookup(struct port_table *t, const struct port_key *key,
 		 struct minato_time now, bool new_flow, struct port_fate *out);
@@ -570,6 +571,8 @@ enum cell_kind {
 	CELL_GROUP,  /* what a look-up or an equal key finds at once */
 	CELL_PLACE,  /* what is held at one address, or wildcard, on a port */
 	CELL_FAMILY, /* ... at all single addresses of a family */
+	CELL_CREW,   /* a REUSEPORT group */
+	CELL_SLOT,   /* one of its slots */
 };
 /* What a cell is about, beside the remote prefix; zero where it has no say. */
 struct cell_what {
@@ -592,6 +595,20 @@ struct place_counts {
 	uint32_t exclusive, hard, soft;
 	uint32_t listening; /* of all these */
 };
+/* crew.c: a group, and its slots. */
+struct crew {
+	uint32_t size;	   /* slots, those given up too */
+	uint32_t given_up; /* of them; the last one: */
+	uint32_t last_given_up;
+};
+struct crew_slot {
+	uint32_t entry;	 /* the member's, + 1; 0: given up */
+	uint32_t before; /* the slot given up before, if there is one */
+	uint32_t left;	 /* members after it was; */
+	uint32_t heir;	 /* which slot took its place then */
+	uint32_t place;	 /* of this slot among the members, and */
+	uint32_t holder; /* which slot has the place of this number */
+};
 struct port_cell {
 	uint32_t next;	/* in its bucket, + 1; the pool's word */
 	uint32_t count; /* who stands in it; without any it is given back */
@@ -605,10 +622,12 @@ struct port_cell {
 			uint32_t root[2];
 		} group;
 		struct place_counts place;
+		struct crew crew;
+		struct crew_slot slot;
 	};
 };
 /* In the worst case an entry has so many to itself. */
-#define PORT_CELLS_OF_ENTRY 6u
+#define PORT_CELLS_OF_ENTRY 9u
 uint32_t cell_count_max(uint32_t entries_max);
 size_t cell_bucket_count(uint32_t entries_max);
 void cell_init(struct port_table *t);
@@ -616,6 +635,7 @@ struct port_cell *cell_find(struct port_table *t, const struct cell_key *key);
 /* The same, made if it is not there; the caller counts itself. */
 struct port_cell *cell_get(struct port_table *t, const struct cell_key *key);
 void cell_release(struct port_table *t, struct port_cell *cell);
+uint32_t cell_number(const struct port_table *t, const struct port_cell *cell);
 
 /* match.c: which general entry a packet meets. Tiers by rank, the defaults of
    their scope below all others: */
@@ -661,10 +681,12 @@ uint32_t match_same(struct port_table *t, uint32_t space,
    its oldest. */
 uint32_t match_best(struct port_table *t, enum port_set set,
 		    const struct port_key *key, struct minato_time now);
-/* Walks the claims that accept at the place of this one. Borrows the table. */
-void match_claims(struct port_table *t, uint32_t entry,
-		  struct interval_walk *walk);
-uint32_t match_claims_next(struct interval_walk *walk); /* or POOL_NONE */
+
+/* crew.c: a claim with REUSEPORT begins, or ceases, to accept. */
+void crew_enter(struct port_table *t, uint32_t entry);
+void crew_leave(struct port_table *t, uint32_t entry);
+/* The member of this one's group to which a flow of this hash falls. */
+uint32_t crew_choose(struct port_table *t, uint32_t entry, uint64_t hash);
 
 /* place.c: who holds a port where. */
 void place_enter(struct port_table *t, uint32_t space, uint32_t entry);
@@ -728,6 +750,7 @@ struct port_table {
 	struct pool cells, shapes;
 	uint32_t cell_buckets; /* in use, in [cell_base, 2 * cell_base) */
 	uint32_t cell_base;
+	uint32_t slots_given_up; /* of all groups */
 	uint64_t steps; /* cells and nodes that general entries took, ever */
 
 	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
@@ -883,7 +906,8 @@ struct port_entry {
 	bool accepting : 1;
 	bool chosen : 1;
 	bool rests : 1; /* freed, by quarantine.c */
-	uint32_t since; /* of no claim; the caller's, like `owner` */
+	uint32_t since; /* of no claim: the caller's, like `owner`; of a claim
+			   with REUSEPORT that accepts: its slot */
 };
 _Static_assert(sizeof(struct port_entry) <= 128, "two lines to an entry");
 static inline bool entry_expired(const struct port_entry *e,

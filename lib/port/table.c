@@ -177,45 +177,6 @@ struct interval *port_intervals(const struct port_table *t)
 
 /* --- look-up ------------------------------------------------------------- */
 
-/* Mixes well enough for a choice: `hash` is keyed already. */
-static uint64_t member_score(uint64_t hash, uint64_t sequence)
-{
-	uint64_t x = hash ^ sequence * UINT64_C(0x9e3779b97f4a7c15);
-
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
-/* Of two that accept in one place. */
-static bool same_group(const struct port_entry *a, const struct port_entry *b)
-{
-	return b->reuse_port && a->uid == b->uid;
-}
-
-/* The member of a REUSEPORT group with the highest score (rendezvous hashing);
-   `first` is its oldest. */
-static uint32_t group_member(struct port_table *t, uint32_t first,
-			     uint64_t hash)
-{
-	const struct port_entry *head = entry_at(t, first);
-	struct interval_walk walk;
-	uint64_t best = 0;
-	uint32_t chosen = first;
-	uint32_t member;
-
-	match_claims(t, first, &walk);
-	while ((member = match_claims_next(&walk)) != POOL_NONE) {
-		const struct port_entry *e = entry_at(t, member);
-		const uint64_t score = member_score(hash, e->sequence);
-		if (same_group(head, e) && score >= best) {
-			best = score;
-			chosen = member;
-		}
-	}
-	return chosen;
-}
-
 static void translate(const struct port_entry *e, uint16_t port,
 		      struct minato_endpoint *target)
 {
@@ -305,7 +266,7 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 	if (entry == POOL_NONE)
 		return;
 	if (entry_at(t, entry)->reuse_port)
-		entry = group_member(
+		entry = crew_choose(
 			t, entry,
 			hash_table(&t->key, probe->word,
 				   probe->words * sizeof(uint64_t)));
