@@ -82,7 +82,8 @@ static void set_use(json_t *object, struct gateway_worker *worker, const struct 
 	sum_row(object, "hits", 0);
 	while (held->count && minato_row(worker->base.host, &cursor, &row)) {
 		/* General entries come first, and there are no more of them. */
-		if (row.kind == MINATO_KIND_SOCKET || row.kind == MINATO_KIND_SESSION)
+		if (row.kind == MINATO_KIND_SOCKET || row.kind == MINATO_KIND_MAPPING ||
+		    row.kind == MINATO_KIND_SESSION)
 			break;
 		for (size_t i = 0; i < held->count; i++) {
 			if (held->entries[i] == row.handle)
