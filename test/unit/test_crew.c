@@ -169,6 +169,49 @@ static void steps_grow_with_the_logarithm(void **state)
 	assert_true(most_steps() <= 256);
 }
 
+static const struct crew_slot *slot_number(uint32_t number)
+{
+	const struct minato_addr local = addr("10.0.0.1");
+	struct cell_key key = { .what = { .kind = CELL_CREW, .block = 80, .uid = 1000 } };
+	const struct port_cell *crew;
+
+	key.what.local = local;
+	key.what.tier = TIER_OF_PREFIX(128);
+	crew = cell_find(t, &key);
+	assert_non_null(crew);
+	key = (struct cell_key){ .what = { .kind = CELL_SLOT, .uid = cell_number(t, crew) } };
+	memcpy(key.what.local.bytes, &number, sizeof(number));
+	assert_non_null(cell_find(t, &key));
+	return &cell_find(t, &key)->slot;
+}
+
+/* Else the way from one given up to a member would grow with their number. */
+static void each_member_holds_a_place_below_their_number(void **state)
+{
+	uint32_t members = 64;
+
+	(void)state;
+	srand(12);
+	fill(64);
+	for (uint32_t i = 0; i < 2000; i++) {
+		const uint32_t one = (uint32_t)rand() % 64;
+		const bool accepting = entry_at(t, member[one])->accepting;
+		if (accepting && members == 1)
+			continue;
+		members += accepting ? UINT32_MAX : 1;
+		assert_int_equal(port_accepting(t, member[one], !accepting), 0);
+		for (uint32_t k = 0; k < 64; k++) {
+			const struct port_entry *e = entry_at(t, member[k]);
+			if (!e->accepting)
+				continue;
+			assert_int_equal(slot_number(e->since)->entry, member[k] + 1);
+			assert_true(slot_number(e->since)->place < members);
+			assert_int_equal(slot_number(slot_number(e->since)->place)->holder,
+					 e->since);
+		}
+	}
+}
+
 static void users_and_ports_have_groups_of_their_own(void **state)
 {
 	uint32_t guest;
@@ -232,6 +275,7 @@ int main(void)
 		CASE(who_comes_takes_from_all_alike),
 		CASE(coming_back_undoes_leaving),
 		CASE(steps_grow_with_the_logarithm),
+		CASE(each_member_holds_a_place_below_their_number),
 		CASE(users_and_ports_have_groups_of_their_own),
 		CASE(what_was_given_up_is_bounded),
 	};
