@@ -21,6 +21,7 @@ struct plan {
 	uint32_t size;	   /* IP bytes of a packet on the wire */
 	uint16_t gso_size; /* 0: no run */
 	bool waits;	   /* for its MAC */
+	bool scattered;	   /* a run of datagrams each too long for the link */
 	bool cut;
 	struct path path;
 };
@@ -83,9 +84,14 @@ static enum drop fit_run(struct minato *m, const struct arrival *a,
 	plan->gso_size = p->gso_size;
 	if (header_len + p->gso_size <= mtu)
 		return DROP_NONE;
-	/* Where TCP may be cut anywhere, it is cut smaller at once. */
-	if (p->dont_fragment || p->type != PACKET_TCP)
+	if (p->dont_fragment)
 		return refuse_size(m, p, mtu);
+	if (p->type == PACKET_UDP) {
+		plan->scattered = true;
+		plan->size = mtu;
+		return DROP_NONE;
+	}
+	/* Where TCP may be cut anywhere, it is cut smaller at once. */
 	plan->gso_size = (uint16_t)(mtu - header_len);
 	return DROP_NONE;
 }
@@ -385,16 +391,78 @@ static void cut(struct minato *m, const struct plan *plan,
 	host_count(m, COUNTER_PASS_CUT);
 }
 
-static enum drop put_out(struct minato *m, const struct plan *plan,
-			 const struct packet *p, const struct passed *out)
+static void head(const struct minato *m, const struct plan *plan,
+		 const struct packet *p)
 {
 	if (plan->link_header_len != 0)
 		ethernet_build(writable(p) - ETHERNET_HEADER_LEN,
 			       plan->path.mac, m->link[plan->link].config.mac,
 			       p->is6);
+}
+
+static enum drop put_out(struct minato *m, const struct plan *plan,
+			 const struct passed *out)
+{
 	if (plan->waits)
 		return pass_park(m, plan->link, out, plan->neighbour);
 	return pass_append(m, plan->link, out);
+}
+
+/* Packet `index` of the run in a chunk of its own. */
+static bool copy_one(struct minato *m, const struct minato_frame_out *run,
+		     uint32_t index, const struct plan *plan,
+		     struct passed *out)
+{
+	uint8_t header[STACK_HEADER_MAX];
+	struct minato_extent x[2];
+	const uint32_t count =
+		split_packet(run, index, plan->link_header_len, header, x, 2);
+	uint8_t *to;
+
+	out->len = (uint32_t)x[0].len + (count > 1 ? (uint32_t)x[1].len : 0);
+	to = take_chunk(m, plan, out->len - plan->link_header_len, out);
+	if (to == NULL)
+		return false;
+	to -= plan->link_header_len;
+	memcpy(to, x[0].base, x[0].len);
+	if (count > 1)
+		memcpy(to + x[0].len, x[1].base, x[1].len);
+	return true;
+}
+
+/* The run that `run` is, as single datagrams, each of them cut. */
+static enum drop scatter(struct minato *m, const struct plan *plan,
+			 const struct rewrite *to, const struct passed *run)
+{
+	const struct minato_extent all = {
+		chunk_at(&m->payload, run->chunk) + run->offset, run->len
+	};
+	const struct minato_frame_out whole = {
+		.extents = &all,
+		.extent_count = 1,
+		.len = run->len,
+		.gso_size = run->gso_size,
+		.gso = (enum minato_gso)run->gso,
+		.header_len = run->header_len,
+	};
+	const uint32_t count = split_count(&whole);
+	enum drop drop = DROP_NONE;
+
+	for (uint32_t i = 0; i < count && drop == DROP_NONE; i++) {
+		struct passed one = {
+			.header_len = run->header_len,
+			.link_header_len = run->link_header_len,
+		};
+		if (!copy_one(m, &whole, i, plan, &one)) {
+			drop = DROP_MEMORY;
+			break;
+		}
+		if (one.len - plan->link_header_len > plan->size)
+			cut(m, plan, to, &one);
+		drop = put_out(m, plan, &one);
+	}
+	chunk_drop(&m->payload, run->chunk);
+	return drop;
 }
 
 /* With all that is planned; `p` is where the packet lies. */
@@ -411,7 +479,10 @@ static enum drop finish(struct minato *m, const struct arrival *a,
 		suit(m, a, p, plan, &o->to, out);
 	if (plan->cut)
 		cut(m, plan, &o->to, out);
-	return put_out(m, plan, p, out);
+	head(m, plan, p);
+	if (plan->scattered)
+		return scatter(m, plan, &o->to, out);
+	return put_out(m, plan, out);
 }
 
 static enum drop finish_elsewhere(struct minato *m, const struct arrival *a,

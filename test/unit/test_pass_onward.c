@@ -416,6 +416,45 @@ static void a_run_with_a_valid_checksum(void **state)
 	gate_end(&g);
 }
 
+/* Without DF: datagram by datagram, each in fragments. */
+static void a_run_of_datagrams_too_long(void **state)
+{
+	const struct minato_frame like = { .gso = MINATO_GSO_UDP,
+					   .gso_size = 1400,
+					   .csum_trusted = true };
+	struct minato_config c = gate_config(MINATO_LINK_ETHERNET);
+	static uint8_t got[4][1500];
+	uint32_t one = 0, have = 0;
+
+	(void)state;
+	c.link[1].mtu = 1000;
+	gate_with(&g, &c);
+	forge_udp(&f, false, 5000);
+	for (uint32_t i = 0; i < 5000; i++)
+		f.payload[i] = (uint8_t)(i * 3);
+	gate_ends(&f, "10.0.0.2", SERVER);
+	gate_send(&g, 0, &f, &like);
+	gate_drain(&g, 3);
+	assert_int_equal(g.count, 7); /* three of two fragments, and one whole */
+	for (uint32_t i = 0; i < g.count; i++) {
+		const struct packet *p = &g.caught[i].packet;
+		const bool whole = p->type == PACKET_UDP;
+		assert_int_equal(g.caught[i].drop, DROP_NONE);
+		assert_true(p->ip_len <= 1000);
+		assert_addr(&p->src, "198.51.100.1");
+		memcpy(got[one] + (whole ? 8 : p->fragment_offset), p->payload, p->payload_len);
+		have += p->payload_len;
+		if (whole || !p->more_fragments)
+			one++;
+	}
+	assert_int_equal(one, 4);
+	assert_int_equal(have, 5000 + 3 * 8);
+	for (uint32_t i = 0; i < 4; i++)
+		assert_memory_equal(got[i] + 8, f.payload + i * 1400, i < 3 ? 1400 : 800);
+	assert_spent(&g);
+	gate_end(&g);
+}
+
 /* --- equal ranges (RFC 4787 REQ-7) ------------------------------------------------------------ */
 
 static void the_same_net_on_both_sides(void **state)
@@ -453,6 +492,7 @@ int main(void)
 		cmocka_unit_test(what_is_too_big_is_said_to_who_sent_it),
 		cmocka_unit_test(a_run_outward),
 		cmocka_unit_test(a_run_with_a_valid_checksum),
+		cmocka_unit_test(a_run_of_datagrams_too_long),
 		cmocka_unit_test(the_same_net_on_both_sides),
 	};
 
