@@ -33,6 +33,33 @@ static void add_flow(struct cmd_census *census, const struct minato_row *row)
 	use(census, row->proto, row->remote.port, row->remote.port);
 }
 
+/* Of the two scopes of a gateway's flow, that of the outside. */
+#define SCOPE_OUTSIDE 1
+
+/* A gateway's flow has two hosts, and none that speaks for one: states are what was seen of both. */
+static void add_session(struct cmd_census *census, const struct minato_row *row)
+{
+	/* Where it is known by outside; with IPv6 that is a host's own port. */
+	const struct minato_endpoint *end =
+		row->scope == SCOPE_OUTSIDE ? &row->local : &row->via;
+
+	if (row->proto == MINATO_TCP)
+		census->tcp_states[row->state]++;
+	else if (row->proto == MINATO_UDP)
+		census->udp_flows++;
+	else
+		census->icmp_flows++;
+	if (row->proto != MINATO_ICMP && minato_addr_is4(&end->addr))
+		use(census, row->proto, end->port, end->port);
+}
+
+/* A place outside, whether anything flows by it or not. */
+static void add_mapping(struct cmd_census *census, const struct minato_row *row)
+{
+	if (row->proto != MINATO_ICMP && minato_addr_is4(&row->local.addr))
+		use(census, row->proto, row->local.port, row->local.port);
+}
+
 /* The ports of the guest to which a published one leads; any of them use none. */
 static void add_forward(struct cmd_census *census, const struct minato_row *row)
 {
@@ -52,6 +79,10 @@ void cmd_census_add(struct cmd_census *census, const struct minato_row *row)
 		add_forward(census, row);
 	else if (row->kind == MINATO_KIND_SOCKET && row->remote.port)
 		add_flow(census, row);
+	else if (row->kind == MINATO_KIND_SESSION)
+		add_session(census, row);
+	else if (row->kind == MINATO_KIND_MAPPING)
+		add_mapping(census, row);
 }
 
 uint32_t cmd_census_ports(const struct cmd_census *census, size_t proto, enum minato_port_kind kind)

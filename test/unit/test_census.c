@@ -90,6 +90,50 @@ static void published_ports_use_the_guests(void **state)
 	assert_int_equal(cmd_census_ports(&census, 0, MINATO_PORT_DYNAMIC), 0);
 }
 
+static void sessions_and_mappings_of_a_gateway(void **state)
+{
+	const struct minato_endpoint host = { minato_addr4(10, 0, 0, 7), 5000 };
+	const struct minato_endpoint far = { minato_addr4(203, 0, 113, 9), 443 };
+	const struct minato_endpoint ours = { minato_addr4(198, 51, 100, 1), 60000 };
+	const struct minato_row rows[] = {
+		{ .kind = MINATO_KIND_MAPPING,
+		  .proto = MINATO_TCP,
+		  .local = ours,
+		  .target = host },
+		{ .kind = MINATO_KIND_SESSION,
+		  .proto = MINATO_TCP,
+		  .state = MINATO_SYN_SENT,
+		  .remote = host,
+		  .local = far,
+		  .target = far,
+		  .via = ours },
+		{ .kind = MINATO_KIND_SESSION,
+		  .scope = 1,
+		  .proto = MINATO_UDP,
+		  .state = MINATO_ESTABLISHED,
+		  .remote = far,
+		  .local = { ours.addr, 53 },
+		  .target = host,
+		  .via = far },
+		{ .kind = MINATO_KIND_MAPPING,
+		  .proto = MINATO_ICMP,
+		  .local = ours,
+		  .target = host },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		cmd_census_add(&census, &rows[i]);
+	assert_int_equal(census.tcp_states[MINATO_SYN_SENT], 1);
+	assert_int_equal(census.udp_flows, 1);
+	assert_int_equal(census.icmp_flows, 0);
+	/* A mapping and its session are one port. */
+	assert_int_equal(cmd_census_ports(&census, 0, MINATO_PORT_DYNAMIC), 1);
+	assert_int_equal(cmd_census_ports(&census, 0, MINATO_PORT_SYSTEM), 0);
+	assert_int_equal(cmd_census_ports(&census, 1, MINATO_PORT_SYSTEM), 1);
+	assert_int_equal(cmd_census_ports(&census, 1, MINATO_PORT_DYNAMIC), 0);
+}
+
 static void entries_and_listeners_are_no_flows(void **state)
 {
 	const struct minato_row uplink = { .kind = MINATO_KIND_UPLINK, .remote.port = 5 };
@@ -112,6 +156,7 @@ int main(void)
 		cmocka_unit_test_setup(flows_are_seen_from_the_guest, setup),
 		cmocka_unit_test_setup(edges_of_the_kinds, setup),
 		cmocka_unit_test_setup(published_ports_use_the_guests, setup),
+		cmocka_unit_test_setup(sessions_and_mappings_of_a_gateway, setup),
 		cmocka_unit_test_setup(entries_and_listeners_are_no_flows, setup),
 	};
 
