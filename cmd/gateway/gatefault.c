@@ -7,12 +7,30 @@
 
 #include "cmd/conf.h"
 
-/* Without a text that it is about: by line alone, where there is one. */
+static bool has_errors(const struct conf_report *report)
+{
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->fault[i].severity == CONF_ERROR)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Without a text that it is about: by line alone, where there is one. What is wrong is not mixed
+ * with warnings about what stands already.
+ */
 static void say_lines(FILE *out, const struct conf_report *report)
 {
+	enum conf_severity wanted = has_errors(report) ? CONF_ERROR : CONF_WARNING;
+
 	for (size_t i = 0; i < report->count; i++) {
 		const struct conf_fault *fault = &report->fault[i];
 
+		if (fault->severity != wanted)
+			continue;
+		if (wanted == CONF_WARNING)
+			fprintf(out, "warning: ");
 		if (fault->line)
 			fprintf(out, "line %u: ", fault->line);
 		fprintf(out, "%s\n", fault->what);

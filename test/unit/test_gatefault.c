@@ -69,6 +69,22 @@ static void of_a_list_without_a_text(void **state)
 	assert_int_not_equal(strncmp(out, "line", 4), 0);
 }
 
+/* What is refused is not told of what stands already, and a warning is called one. */
+static void warnings_stand_alone(void **state)
+{
+	(void)state;
+	report = (struct conf_report){ .count = 2, .errors = 1, .warnings = 1 };
+	report.fault[0].severity = CONF_WARNING;
+	(void)strcpy(report.fault[0].what, "hardly meant");
+	report.fault[1].severity = CONF_ERROR;
+	(void)strcpy(report.fault[1].what, "wrong");
+	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	assert_string_equal(out, "wrong");
+	report.count = 1;
+	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	assert_string_equal(out, "warning: hardly meant");
+}
+
 static void more_than_there_is_room_for(void **state)
 {
 	char few[40];
@@ -88,6 +104,7 @@ int main(void)
 		cmocka_unit_test(of_a_file),
 		cmocka_unit_test(of_a_statement),
 		cmocka_unit_test(of_a_list_without_a_text),
+		cmocka_unit_test(warnings_stand_alone),
 		cmocka_unit_test(more_than_there_is_room_for),
 	};
 
