@@ -36,7 +36,7 @@ static void add_flow(struct cmd_census *census, const struct minato_row *row)
 /* Of the two scopes of a gateway's flow, that of the outside. */
 #define SCOPE_OUTSIDE 1
 
-/* A gateway's flow has two hosts, and none that speaks for one: states are what was seen of both. */
+/* A gateway's flow has two hosts, and speaks for neither: states are what was seen of both. */
 static void add_session(struct cmd_census *census, const struct minato_row *row)
 {
 	/* Where it is known by outside; with IPv6 that is a host's own port. */
