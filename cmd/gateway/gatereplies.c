@@ -301,6 +301,54 @@ static json_t *ask(void *user, const char *request, const json_t *message)
 
 /* ---- what every guest answers ---- */
 
+#define PUBLISHED_MAX 64
+
+static json_t *ends_of(const struct minato_addr *addr, uint16_t first, uint16_t last)
+{
+	const struct minato_endpoint end = { *addr, first };
+	json_t *object = view_message_end(&end);
+
+	json_object_set_new(object, "last", json_integer(last));
+	return object;
+}
+
+/* A forward as a guest's published port is told: at an address outside, not at the host's. */
+static void add_published(json_t *list, const struct gateway_worker *worker,
+			  const struct minato_row *row, uint8_t proto)
+{
+	const struct gateway_applied *applied = &worker->applied;
+	uint16_t extent = row->target.port ? (uint16_t)(row->last - row->first) : 0;
+	struct minato_addr at = row->local.addr;
+
+	if (minato_addr_is_any(&at) && applied->pool_count)
+		at = applied->pool[0].addr;
+	json_array_append_new(list,
+			      json_pack("{s:i,s:s,s:o,s:o}", "proto", (int)proto, "spec", "forward",
+					"host", ends_of(&at, row->first, row->last), "guest",
+					ends_of(&row->target.addr, row->target.port,
+						(uint16_t)(row->target.port + extent))));
+}
+
+static json_t *published(const struct gateway_worker *worker)
+{
+	json_t *list = json_array();
+	struct minato_row row;
+	uint64_t cursor = 0;
+
+	while (json_array_size(list) < PUBLISHED_MAX &&
+	       minato_row(worker->base.host, &cursor, &row)) {
+		if (row.kind == MINATO_KIND_MAPPING || row.kind == MINATO_KIND_SESSION)
+			break;
+		if (row.kind != MINATO_KIND_FORWARD)
+			continue;
+		if (row.proto != MINATO_UDP)
+			add_published(list, worker, &row, MINATO_TCP);
+		if (row.proto != MINATO_TCP)
+			add_published(list, worker, &row, MINATO_UDP);
+	}
+	return list;
+}
+
 static json_t *info(void *user)
 {
 	struct gateway_worker *worker = user;
@@ -310,6 +358,8 @@ static json_t *info(void *user)
 	if (!object)
 		return NULL;
 	json_object_set_new(object, "gateway", json_string(worker->keeper->path));
+	if (!worker->base.relay)
+		json_object_set_new(object, "published", published(worker));
 	if (worker->out_lost)
 		json_object_set_new(counters, "link_out_lost",
 				    json_integer((json_int_t)worker->out_lost));

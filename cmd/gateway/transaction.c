@@ -452,7 +452,8 @@ static int remove_item(struct gateway_keeper *keeper, const char *text)
 		gateway_rules_remove(said, (size_t)index);
 		return 0;
 	}
-	if (index == -EINVAL) {
+	/* One word is a name, right or wrong. */
+	if (index == -EINVAL && strchr(text, ' ')) {
 		gateway_fault_text(&report, "", text, fault, sizeof(fault));
 		return index;
 	}

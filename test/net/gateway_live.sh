@@ -107,11 +107,11 @@ for i in $(seq 9100 9109); do ask forward rm tcp "$i"; done
 
 # --- terms ---------------------------------------------------------------------------------
 
-ask forward add tcp 9200 to 10.0.0.2:8080 for 3s
-is "for 3 s: it stands" "$(gets far $URL:9200/)" "second"
+ask forward add tcp 9200 to 10.0.0.2:8080 for 8s
+is "for 8 s: it stands" "$(gets far $URL:9200/)" "second"
 has "until when is listed" "$(ask forward list)" '^live +[0-9]+ 20[0-9-]+ [0-9:]+ .*tcp 9200'
 gone() { ! ask forward list | grep -q "tcp $1 "; }
-ok "and ends by itself" until_true 6 gone 9200
+ok "and ends by itself" until_true 15 gone 9200
 is "then it is closed" "$(gets far $URL:9200/ --max-time 2 | grep -c curl)" 1
 is "a time that is over" "$(ask forward add tcp 9201 to 10.0.0.2 until 2020-01-01 10:00 2>&1 | grep -c 'over already')" 1
 
