@@ -5,8 +5,9 @@
  *
  *   key = scope, face, protocol, local address:port, remote address:port
  *
- *   exact    tuples, both ends given: 64-byte buckets of tags and indices
- *            under a keyed hash; established flows, TIME-WAIT, datagram flows.
+ *   exact    tuples, both ends given: 64-byte lines of tags under a keyed
+ *            hash, and the records in their places; established flows,
+ *            TIME-WAIT, datagram flows.
  *            A tuple whose local end is left open (an association: "whatever
  *            this remote endpoint sends") lives there too.
  *   groups   general entries under a keyed hash of what they match, one probe
@@ -53,8 +54,9 @@
 struct port_key {
 	struct minato_addr local, remote;
 	uint16_t local_port, remote_port; /* ICMP: the identifier in both */
-	uint8_t scope, face;
+	uint8_t scope;
 	uint8_t proto; /* MINATO_TCP, _UDP, _ICMP */
+	uint8_t face;
 };
 
 struct port_table; /* opaque to others; see table.c */
@@ -76,8 +78,8 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 
 /* What an exact tuple stands for; the numbers are the caller's. */
 struct port_tuple_ref {
-	uint32_t owner;
-	uint8_t class; /* 0..15, the caller's: connection, time-wait, ... */
+	uint32_t owner; /* with IPv4 at both ends below PORT_OWNERS_MAX */
+	uint8_t class;	/* 0..14, the caller's: connection, time-wait, ... */
 	/* Its socket had no SO_REUSEADDR: a later bind to its port fails even
 	   with that option, as on Linux. */
 	bool exclusive;
@@ -89,7 +91,8 @@ struct port_tuple_ref {
 	   found, and counted nowhere. */
 	bool quiet;
 };
-#define PORT_CLASS_REST 15u /* of these */
+#define PORT_CLASS_REST 15u /* of these alone */
+#define PORT_OWNERS_MAX (1u << 25)
 
 struct port_fate {
 	enum minato_kind kind;
@@ -113,28 +116,27 @@ struct port_fate {
 void port_lookup(struct port_table *t, const struct port_key *key,
 		 struct minato_time now, bool new_flow, struct port_fate *out);
 
-/* The hash of an exact key, for tests. */
+/* The hash that places an exact key, for tests. */
 uint64_t port_hash(const struct port_table *t, const struct port_key *key);
 
 /*
  * Batch: hash early, fetch, compare at delivery. A probe is a key on its way
- * through a batch; what it knows stays true whatever is inserted or removed
- * meanwhile.
+ * through a batch; what it knows stays true, or is found out, whatever is
+ * inserted or removed meanwhile.
  */
 #define PORT_KEY_WORDS 5u
 struct port_probe {
-	const struct port_key *key; /* the caller's; borrowed */
-	uint64_t hash;
-	uint64_t word[PORT_KEY_WORDS]; /* the key as in a record */
-	uint32_t words;		       /* of them: 2 (IPv4) or 5 */
-	uint32_t guess;	     /* the tuple that it may be, or as below */
-	uint64_t insertions; /* of the table at that time */
+	const struct port_key *key;    /* the caller's; borrowed */
+	uint64_t word[PORT_KEY_WORDS]; /* both ends as in a record: 2 or 5 */
+	uint64_t ends;	  /* their hash */
+	uint32_t guess;	  /* the slot that it may be in, or as below */
+	uint64_t changes; /* of the table at that time */
 };
-#define PORT_GUESS_NONE UINT32_MAX	       /* it is to be looked for */
+#define PORT_GUESS_NONE UINT32_MAX	    /* it is to be looked for */
 #define PORT_GUESS_NOWHERE (UINT32_MAX - 1) /* it was not in the table then */
 /*
  * Makes the probes of exact keys, of which `key` is set: hashes all and fetches
- * their buckets, then the records that those point to. Compares nothing. Best
+ * their lines, then the records that those point to. Compares nothing. Best
  * with about 32.
  */
 void port_seek(const struct port_table *t, struct port_probe *probes,
@@ -148,7 +150,8 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 
 /*
  * Inserts. local 0/:: with port 0 makes an association. Returns the tuple's
- * index, -EEXIST when the key is taken, -ENOSPC.
+ * index, which is its own as long as it lives, -EEXIST when the key is taken,
+ * -ENOSPC.
  *
  * One whose remote end is open, 0/:: with port 0, is a *mapping*: its port is
  * held at this address as by a claim, so that no choice and no bind takes it.
@@ -707,12 +710,44 @@ bool place_held(struct port_table *t, uint32_t space,
 		const struct port_entry *own, uint16_t port);
 
 /*
+ * bucket.c: where tuples stand; IPv4 and IPv6 have a hash each. A key's home is
+ * one line; when that is full its neighbour takes the key as a guest, and when
+ * both are full a chain does. `strays` says of a home whether there may be such
+ * a key elsewhere, so that a miss costs one line, with few exceptions. Nothing
+ * is ever refused.
+ */
+#define LINE_LANES 28u
+#define LINE_ALL ((1u << LINE_LANES) - 1)
+struct port_line {
+	alignas(64) uint16_t tags[LINE_LANES]; /* 0 = empty lane */
+	uint32_t chain;	 /* the next line of the home's chain, or 0 */
+	uint16_t strays; /* bit `tag % 16` of each key that is elsewhere, or of
+			    former ones */
+	uint8_t away;	 /* keys of this home that are next door */
+};
+struct port_hash {
+	uint32_t base;		  /* groups when this doubling began: 2^n */
+	uint32_t share;		  /* lines of a group: 2, 3 */
+	uint32_t done;		  /* groups below it have one more */
+	uint32_t mask;		  /* base - 1 */
+	/* What these have more, in 32 bits; or less, when they are two. */
+	uint32_t more_share, more_mask;
+	uint32_t start[4];	  /* + a group's number: its lines */
+	uint32_t region[2];
+	uint32_t lines, lines_max, count, pace;
+	uint32_t chains_used, chains_fresh, chains_max, chains_free;
+	uint32_t record_bytes;
+	size_t lines_at, rows_at, backs_at;
+};
+
+/*
  * The memory, from its start; every part begins on a cache line:
  *
- *   port_table | buckets | chains | tuples4 | tuples6 | entries | generations
- *   | intervals | group nodes | cells | their buckets | shapes | tiers | uses
- *   | holds | holds of IPv6 | crowds | their resting | their ports | parts
- *   | their buckets | ledgers | destinations | their buckets | views | rests
+ *   port_table | handles | lines, rows, backs of IPv4 | those of IPv6
+ *   | entries | generations | intervals | group nodes | cells | their buckets
+ *   | shapes | tiers | uses | holds | holds of IPv6 | crowds | their resting
+ *   | their ports | parts | their buckets | ledgers | destinations | their
+ *   buckets | views | rests
  */
 struct port_table {
 	struct port_limits limits;
@@ -732,17 +767,13 @@ struct port_table {
 	uint32_t destination_hand, view_hand, view_count;
 	uint64_t rest_head, rest_tail; /* positions; modulo rests_max */
 
-	/* The hash grows by one pair of buckets at a time (linear hashing). */
-	uint32_t pairs;	    /* in use, in [base, 2 * base) */
-	uint32_t base;	    /* pairs when this doubling began */
-	uint32_t pairs_max; /* a power of two */
-	struct pool chains;
-
+	struct port_hash hash[2]; /* of tuples: IPv4, IPv6 */
+	uint64_t spread;	  /* what scope and protocol do to a place */
 	uint32_t tuple_count;
-	uint64_t insertions; /* of tuples, ever */
+	uint32_t handles_fresh; /* handles from here on were never used */
+	uint32_t handles_free;	/* a list, or POOL_NONE */
+	uint64_t changes;	/* insertions and removals of tuples, ever */
 	uint64_t releases;   /* of ports by tuples and single entries, ever */
-	uint32_t fresh4, free4; /* records never used; free list */
-	uint32_t fresh6, free6;
 	struct pool entries;
 
 	struct pool parts;
@@ -753,7 +784,7 @@ struct port_table {
 	uint32_t slots_given_up; /* of all groups */
 	uint64_t steps; /* cells and nodes that general entries took, ever */
 
-	size_t buckets_at, tuples4_at, tuples6_at, generations_at;
+	size_t handles_at, generations_at;
 	size_t intervals_at, group_nodes_at, cell_buckets_at, tiers_at;
 	size_t uses_at, holds_at, holds_six_at, ledgers_at;
 	size_t crowds_at, resting_at, crowded_at, part_buckets_at;
@@ -780,109 +811,104 @@ struct interval *port_intervals(const struct port_table *t);
 uint32_t *port_uses(const struct port_table *t, uint32_t space);
 struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
 
-/*
- * bucket.c: the hash of tuple indices. Buckets stand in pairs of neighbouring
- * cache lines. A key's home is one of a pair; when it is full its neighbour
- * takes the key as a guest, and when both are full a chain does. `strays` says
- * of a home whether there may be such a key elsewhere, so that a miss costs one
- * line, with few exceptions. Nothing is ever refused.
- */
-typedef uint16_t bucket_vector __attribute__((vector_size(16)));
-struct port_bucket {
-	alignas(64) bucket_vector tags; /* 8 of 16 bits; 0 = empty lane */
-	uint32_t index[8];
-	uint32_t chain; /* next chain bucket + 1 (of the home's keys), or 0 */
-	uint32_t away;	/* keys of this home that are not in it */
-	uint32_t strays; /* bit `tag % 32` of each of them, or of former ones */
-	uint8_t guests; /* lanes whose home is the neighbour */
-};
-size_t bucket_bytes(uint32_t tuples_max);
-size_t bucket_chain_count(uint32_t tuples_max);
-void bucket_init(struct port_table *t);
-static inline struct port_bucket *bucket_at(const struct port_table *t,
+/* bucket.c */
+size_t bucket_lines(uint32_t tuples_max);
+size_t bucket_slots(uint32_t tuples_max);
+void bucket_init(struct port_hash *h, uint32_t tuples_max);
+static inline struct port_line *bucket_line(const struct port_table *t,
+					    const struct port_hash *h,
 					    uint32_t number)
 {
-	return (struct port_bucket *)port_part(t, t->buckets_at) + number;
+	return (struct port_line *)port_part(t, h->lines_at) + number;
 }
 /* The number of a key's home. */
-static inline uint32_t bucket_number(const struct port_table *t, uint64_t hash)
+static inline uint32_t bucket_home(const struct port_hash *h, uint64_t place)
 {
-	const uint32_t pair = (uint32_t)hash & (2 * t->base - 1);
-	const uint32_t back = t->base & (0u - (pair >= t->pairs));
+	const uint32_t low = (uint32_t)place;
+	uint32_t share = h->share, mask = h->mask;
 
-	return 2 * (pair - back) + (uint32_t)(hash >> 47 & 1);
+	if (h->done != 0) { /* seldom; the same for all keys */
+		const uint32_t done = 0u - ((low & mask) < h->done);
+		share += h->more_share & done;
+		mask |= h->more_mask & done;
+	}
+	return h->start[(hash_wide)place * share >> 64] + (low & mask);
 }
-static inline struct port_bucket *bucket_home(const struct port_table *t,
-					      uint64_t hash)
+/* The lanes whose tag is this: bit n for lane n; the first one on machines
+   without SSE2. */
+typedef int16_t lane_vector __attribute__((vector_size(16), may_alias));
+uint32_t line_lanes_plain(const struct port_line *b, uint16_t tag);
+static inline uint32_t line_lanes(const struct port_line *b, uint16_t tag)
 {
-	return bucket_at(t, bucket_number(t, hash));
-}
-struct port_bucket *bucket_neighbour(const struct port_table *t,
-				     const struct port_bucket *home);
-struct port_bucket *bucket_chain(const struct port_table *t,
-				 const struct port_bucket *b); /* or NULL */
-/*
- * The lanes whose tag is this, as marks of one bit: lane n of the first four
- * at bit 16 n + 7, of the other four at bit 16 n + 15. Without a branch, for
- * none could be foreseen.
- */
-static inline uint64_t bucket_lanes(const struct port_bucket *b, uint16_t tag)
-{
-	const uint64_t ones = UINT64_C(0x0001000100010001);
-	const bucket_vector equal = (bucket_vector)(b->tags == tag);
-	uint64_t half[2];
+#ifdef __SSE2__
+	const lane_vector *v = (const lane_vector *)b;
+	const lane_vector all = (lane_vector){ 0 } + (int16_t)tag;
+	const uint32_t low = (uint32_t)__builtin_ia32_pmovmskb128(
+		__builtin_ia32_packsswb128(all == v[0], all == v[1]));
+	const uint32_t high = (uint32_t)__builtin_ia32_pmovmskb128(
+		__builtin_ia32_packsswb128(all == v[2], all == v[3]));
 
-	memcpy(half, &equal, sizeof(half));
-	return (half[0] & ones << 7) | (half[1] & ones << 15);
+	return (high << 16 | low) & LINE_ALL;
+#else
+	return line_lanes_plain(b, tag);
+#endif
 }
-/* The first lane marked; there is one. */
-static inline uint32_t bucket_lane(uint64_t lanes)
+static inline uint16_t line_stray(uint16_t tag)
 {
-	const uint32_t bit = (uint32_t)__builtin_ctzll(lanes);
-
-	return bit / 16 + bit / 8 % 2 * 4;
-}
-static inline uint16_t bucket_tag(uint64_t hash)
-{
-	uint16_t tag = (uint16_t)(hash >> 48);
-	return tag != 0 ? tag : 1;
+	return (uint16_t)(1u << tag % 16);
 }
 /* Whether a key of this home may stand elsewhere. */
-static inline bool bucket_strays(const struct port_bucket *home, uint16_t tag)
+static inline bool line_strays(const struct port_line *home, uint16_t tag)
 {
-	return (home->strays >> tag % 32 & 1) != 0;
+	return (home->strays >> tag % 16 & 1) != 0;
 }
-void bucket_insert(struct port_table *t, uint64_t hash, uint32_t tuple);
-void bucket_remove(struct port_table *t, uint64_t hash, uint32_t tuple);
-/* The invariants of the whole hash, for tests; linear in its size. */
+/* A slot for a key that is not in the table. */
+uint32_t bucket_insert(struct port_table *t, struct port_hash *h,
+		       uint64_t place, uint16_t tag);
+void bucket_remove(struct port_table *t, struct port_hash *h, uint32_t slot);
+/* The invariants of both hashes, for tests; linear in their size. */
 bool bucket_sound(const struct port_table *t);
 
-/* tuple.c: an index with this bit stands for an IPv6 record. */
-#define TUPLE_IPV6 0x80000000u
-#define TUPLE_ASSOCIATION 0x40u /* in `scope` */
-#define TUPLE_LIVE 0x80u
-#define TUPLES4_PER_LINE 3u
-
-/* The first seven bytes as in struct port_key. */
-struct tuple_tail {
-	uint16_t local_port, remote_port;
-	uint8_t scope; /* | association | live */
-	uint8_t face;
-	uint8_t proto;
-	uint8_t class; /* | what binds have to know */
-	uint32_t owner; /* free: the next free record */
-};
-/* The ends are words as they lie in memory. */
+/*
+ * tuple.c: records. The ends are words as they lie in memory. Scope and
+ * protocol are not in a record: a tag is a hash of the ends plus those, so
+ * where tags and ends are the same, scope and protocol are, too.
+ */
 struct port_tuple4 {
-	uint32_t local, remote;
-	struct tuple_tail tail;
+	alignas(16) uint32_t local;
+	uint32_t remote;
+	uint16_t local_port, remote_port;
+	uint32_t ref;
 };
 struct port_tuple6 {
 	alignas(64) uint64_t ends[4]; /* local, remote */
-	struct tuple_tail tail;
+	uint16_t local_port, remote_port;
+	uint32_t ref;
+	uint32_t more; /* of the owner's bits */
 };
+static inline void *slot_record(const struct port_table *t,
+				const struct port_hash *h, uint32_t slot)
+{
+	return (char *)port_part(t, h->rows_at) +
+	       (size_t)slot * h->record_bytes;
+}
 void tuple_init(struct port_table *t);
-uint64_t tuple_hash(const struct port_table *t, uint32_t tuple);
+/* The hash that places the key of a slot. */
+uint64_t tuple_place(const struct port_table *t, const struct port_hash *h,
+		     uint32_t slot);
+/* A record was copied to another slot. */
+void tuple_moved(struct port_table *t, const struct port_hash *h, uint32_t from,
+		 uint32_t to);
+/* The same, but only slots know of it, and it will be moved on soon. */
+void tuple_lifted(const struct port_table *t, const struct port_hash *h,
+		  uint32_t from, uint32_t to);
+/* Of both ends: for the choice of a group's member, which others may see. */
+uint64_t tuple_group_hash(const struct port_table *t,
+			  const struct port_probe *p);
+/* Whether slot and handle know each other. */
+bool tuple_sound(const struct port_table *t, const struct port_hash *h,
+		 uint32_t slot);
+/* The record of a tuple, for tests. */
 const void *tuple_record(const struct port_table *t, uint32_t tuple);
 
 /* entry.c */

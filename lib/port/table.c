@@ -14,6 +14,9 @@
 #include "base/check.h"
 
 #define LINE 64u
+
+static const uint32_t tuple_bytes[2] = { sizeof(struct port_tuple4),
+					 sizeof(struct port_tuple6) };
 #define LEDGERS ((size_t)PORT_LEDGERS)
 
 /* --- memory -------------------------------------------------------------- */
@@ -28,7 +31,7 @@ static size_t reserve(size_t *end, size_t bytes)
 }
 
 struct layout {
-	size_t buckets, chains, tuples4, tuples6, entries, generations;
+	size_t handles, lines[2], rows[2], backs[2], entries, generations;
 	size_t intervals, group_nodes, cells, cell_buckets, shapes, tiers;
 	size_t uses, holds, holds_six, ledgers;
 	size_t crowds, resting, crowded, parts, part_buckets;
@@ -38,18 +41,22 @@ struct layout {
 static void lay_out(struct layout *l, const struct port_limits *limits)
 {
 	const size_t tuples = limits->tuples_max;
+	const size_t slots = bucket_slots(limits->tuples_max);
 	const size_t entries = limits->entries_max;
 	const size_t numbers = PORT_NUMBERS * sizeof(uint32_t);
 	size_t end = 0;
 
 	check(tuples > 0 && tuples <= PORT_TUPLES_MAX);
 	check(entries > 0 && entries <= PORT_ENTRIES_MAX);
+	check(limits->rests_max <= PORT_OWNERS_MAX);
 	reserve(&end, sizeof(struct port_table));
-	l->buckets = reserve(&end, bucket_bytes(limits->tuples_max));
-	l->chains = reserve(&end, bucket_chain_count(limits->tuples_max) *
-					  sizeof(struct port_bucket));
-	l->tuples4 = reserve(&end, (tuples / TUPLES4_PER_LINE + 1) * LINE);
-	l->tuples6 = reserve(&end, tuples * sizeof(struct port_tuple6));
+	l->handles = reserve(&end, tuples * sizeof(uint32_t));
+	for (int six = 0; six < 2; six++) {
+		l->lines[six] = reserve(&end, bucket_lines(limits->tuples_max) *
+						      LINE);
+		l->rows[six] = reserve(&end, slots * tuple_bytes[six]);
+		l->backs[six] = reserve(&end, slots * sizeof(uint32_t));
+	}
 	l->entries = reserve(&end, entries * sizeof(struct port_entry));
 	l->generations = reserve(&end, entries * sizeof(uint32_t));
 	l->intervals = reserve(&end, 2 * entries * sizeof(struct interval));
@@ -93,9 +100,13 @@ size_t port_bytes(const struct port_limits *limits)
 
 static void init_parts(struct port_table *t, const struct layout *l)
 {
-	t->buckets_at = l->buckets;
-	t->tuples4_at = l->tuples4;
-	t->tuples6_at = l->tuples6;
+	t->handles_at = l->handles;
+	for (int six = 0; six < 2; six++) {
+		t->hash[six].lines_at = l->lines[six];
+		t->hash[six].rows_at = l->rows[six];
+		t->hash[six].backs_at = l->backs[six];
+		t->hash[six].record_bytes = tuple_bytes[six];
+	}
 	t->generations_at = l->generations;
 	t->intervals_at = l->intervals;
 	t->group_nodes_at = l->group_nodes;
@@ -115,9 +126,6 @@ static void init_parts(struct port_table *t, const struct layout *l)
 	t->rests_at = l->rests;
 	pool_init(&t->destinations, port_part(t, l->destinations),
 		  sizeof(struct port_destination), PORT_DESTINATIONS);
-	pool_init(&t->chains, port_part(t, l->chains),
-		  sizeof(struct port_bucket),
-		  (uint32_t)bucket_chain_count(t->limits.tuples_max));
 	pool_init(&t->entries, port_part(t, l->entries),
 		  sizeof(struct port_entry), t->limits.entries_max);
 	/* The memory may have served a table before. */
@@ -152,7 +160,6 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	t->walk_key.k[1] = random_next(&t->random);
 	rfc6056_init(&t->rfc6056, &t->random, key);
 	init_parts(t, &layout);
-	bucket_init(t);
 	tuple_init(t);
 	for (uint32_t s = 0; s < PORT_SPACES; s++) {
 		t->space[s] = (struct port_space){ .opened = false };
@@ -266,9 +273,6 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 	if (entry == POOL_NONE)
 		return;
 	if (entry_at(t, entry)->reuse_port)
-		entry = crew_choose(
-			t, entry,
-			hash_table(&t->key, probe->word,
-				   probe->words * sizeof(uint64_t)));
+		entry = crew_choose(t, entry, tuple_group_hash(t, probe));
 	report_entry(t, entry, key->local_port, out);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The hash of tuples: growth, guests, chains, and a hash that is worth nothing. */
+/* Where tuples stand: growth, guests, chains, and a hash that is worth nothing. */
 #include "unit/port_fixture.h"
 
 /* The i-th of many IPv4 keys, all different. */
@@ -50,6 +50,25 @@ static void remove_range(uint32_t from, uint32_t to)
 	}
 }
 
+/* A hash of which only these bits are left, whatever else a key has. */
+static void weaken(uint64_t hash_mask)
+{
+	t->hash_mask = hash_mask;
+	t->spread = 0;
+}
+
+static const struct port_line *home_of(struct port_key key)
+{
+	const struct port_hash *h = &t->hash[!minato_addr_is4(&key.remote)];
+
+	return bucket_line(t, h, bucket_home(h, port_hash(t, &key)));
+}
+
+static double load(const struct port_hash *h)
+{
+	return (double)h->count / ((double)h->lines * LINE_LANES);
+}
+
 static void reopen(uint32_t tuples_max)
 {
 	fixture_close();
@@ -60,9 +79,10 @@ static void starts_small(void **state)
 {
 	(void)state;
 	reopen(1000000);
-	assert_int_equal(t->pairs, 32);
+	assert_int_equal(t->hash[0].lines, 32);
 	fill(100);
-	assert_int_equal(t->pairs, 32);
+	assert_int_equal(t->hash[0].lines, 32);
+	assert_int_equal(t->hash[1].lines, 32);
 }
 
 static void grows_as_it_fills(void **state)
@@ -70,64 +90,106 @@ static void grows_as_it_fills(void **state)
 	(void)state;
 	reopen(200000);
 	fill(100000);
-	assert_true(t->pairs >= 100000 / 16);
-	assert_true(t->pairs <= t->pairs_max);
+	assert_true(t->hash[0].lines <= t->hash[0].lines_max);
+	assert_int_equal(t->hash[1].lines, 32); /* IPv6 has its own */
 	assert_true(bucket_sound(t));
 	all_found(0, 100000);
 	none_found(100000, 110000);
 }
 
-/* One insertion splits at most one pair: no pause grows with the table. */
-static void grows_by_one_pair_at_a_time(void **state)
+/* Neither half empty nor so full that keys go astray, whatever the size. */
+static void is_as_full_at_every_size(void **state)
+{
+	double least = 1, most = 0;
+
+	(void)state;
+	reopen(200000);
+	fill(2000);
+	for (uint32_t i = 2000; i < 200000; i++) {
+		assert_true(insert(numbered(i), i) >= 0);
+		least = load(&t->hash[0]) < least ? load(&t->hash[0]) : least;
+		most = load(&t->hash[0]) > most ? load(&t->hash[0]) : most;
+	}
+	assert_true(least > 0.57);
+	assert_true(most < 0.81);
+	assert_true(bucket_sound(t));
+}
+
+/* One insertion adds two lines at most: no pause grows with the table. */
+static void grows_by_two_lines_at_a_time(void **state)
 {
 	uint32_t before;
 
 	(void)state;
 	reopen(50000);
 	for (uint32_t i = 0; i < 50000; i++) {
-		before = t->pairs;
+		before = t->hash[0].lines;
 		assert_true(insert(numbered(i), i) >= 0);
-		assert_true(t->pairs - before <= 1);
+		assert_true(t->hash[0].lines - before <= 2);
 	}
 }
 
 static void sound_at_every_size(void **state)
 {
 	(void)state;
-	for (uint32_t i = 0; i < 3000; i++) {
+	for (uint32_t i = 0; i < 4000; i += 2) {
+		struct port_key six = numbered(i);
+		six.local = addr("fd00::1");
 		assert_true(insert(numbered(i), i) >= 0);
+		assert_true(insert(six, i) >= 0);
 		if (i % 7 == 0)
 			assert_true(bucket_sound(t));
 	}
+	assert_int_equal(t->hash[0].count, 2000);
+	assert_int_equal(t->hash[1].count, 2000);
 }
 
-/* How many of the first `count` keys have a home with keys elsewhere: a miss
-   there costs a second line. */
-static uint32_t homes_with_keys_away(uint32_t count)
+/* How many of the first `count` keys have a home with keys elsewhere that may
+   be it: a miss there costs a second line. */
+static uint32_t keys_with_two_lines(uint32_t count)
 {
 	uint32_t away = 0;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct port_key key = numbered(i);
-		away += bucket_home(t, port_hash(t, &key))->away > 0;
-	}
+	for (uint32_t i = 0; i < count; i++)
+		away += line_strays(home_of(numbered(i)), (uint16_t)(i * 2654435761u >> 16));
 	return away;
 }
 
 static void one_line_answers_for_most_keys(void **state)
 {
+	uint32_t count = 100000;
+
 	(void)state;
 	reopen(200000);
-	fill(98000); /* as full as it gets: 12 of 16 */
-	assert_int_equal(t->pairs, 8192);
-	assert_true(homes_with_keys_away(98000) < 98000 / 3);
-	assert_true(t->chains.used < 98000 / 8 / 8);
-	for (uint32_t i = 98000; i < 110000; i++)
-		assert_true(insert(numbered(i), i) >= 0);
-	assert_int_equal(t->pairs, 16384);
-	/* By chance, of keys with 3.36 to a home: 2.2 % with more than 8. */
-	assert_true(homes_with_keys_away(110000) < 110000 * 3 / 100);
-	assert_true(t->chains.used < 110000 / 8 / 500);
+	fill(count);
+	while (load(&t->hash[0]) < 0.7999) { /* as full as it gets */
+		assert_true(insert(numbered(count), count) >= 0);
+		count++;
+	}
+	assert_true(keys_with_two_lines(count) < count * 3 / 100);
+	assert_true(t->hash[0].chains_used < t->hash[0].lines * 5 / 100);
+}
+
+/* The machine's way to compare tags and the other one. */
+static void lanes_are_those_with_the_tag(void **state)
+{
+	struct port_line line;
+
+	(void)state;
+	srand(8);
+	for (int round = 0; round < 10000; round++) {
+		const uint16_t tag = (uint16_t)(round % 3 ? rand() : 0);
+		uint32_t lanes = 0;
+		memset(&line, round % 2 ? 0xff : 0, sizeof(line));
+		for (uint32_t lane = 0; lane < LINE_LANES; lane++) {
+			const bool same = rand() % 4 == 0;
+			line.tags[lane] = (uint16_t)(same ? tag : tag ^ 1u << rand() % 16);
+			lanes |= (uint32_t)same << lane;
+		}
+		line.chain = round % 5 ? 0 : tag * 0x10001u;
+		assert_int_equal(line_lanes(&line, tag), lanes);
+		assert_int_equal(line_lanes_plain(&line, tag), lanes);
+	}
 }
 
 static void takes_all_that_was_promised(void **state)
@@ -146,7 +208,7 @@ static void takes_all_that_was_promised(void **state)
 static void holds_all_when_every_key_collides(void **state)
 {
 	(void)state;
-	t->hash_mask = 0;
+	weaken(0);
 	fill(4096);
 	assert_true(bucket_sound(t));
 	all_found(0, 4096);
@@ -162,7 +224,7 @@ static void holds_all_when_every_key_collides(void **state)
 static void holds_all_when_two_homes_overflow(void **state)
 {
 	(void)state;
-	t->hash_mask = UINT64_C(0x000f800000000000);
+	weaken(UINT64_C(0x0000000f80000001));
 	fill(4096);
 	assert_true(bucket_sound(t));
 	all_found(0, 4096);
@@ -175,11 +237,11 @@ static void holds_all_when_two_homes_overflow(void **state)
 static void chains_are_given_back(void **state)
 {
 	(void)state;
-	t->hash_mask = 0;
+	weaken(0);
 	fill(1000);
-	assert_true(t->chains.used > 0);
+	assert_true(t->hash[0].chains_used > 0);
 	remove_range(0, 1000);
-	assert_int_equal(t->chains.used, 0);
+	assert_int_equal(t->hash[0].chains_used, 0);
 	assert_true(bucket_sound(t));
 }
 
@@ -190,7 +252,7 @@ static void random_removals_keep_it_sound(void **state)
 	(void)state;
 	memset(there, 0, sizeof(there));
 	srand(4);
-	t->hash_mask = UINT64_C(0x000380000000003f);
+	weaken(UINT64_C(0x0000000380000007));
 	for (int i = 0; i < 20000; i++) {
 		uint32_t k = (uint32_t)rand() % 1500;
 		if (there[k])
@@ -229,16 +291,16 @@ static void keys_chosen_for_another_secret_spread(void **state)
 	for (uint32_t i = 0; i < count; i++)
 		assert_true(insert(chosen[i], i) >= 0);
 	for (uint32_t i = 0; i < count; i++)
-		assert_true(bucket_home(t, port_hash(t, &chosen[i]))->away < 9);
-	assert_true(t->chains.used < 10);
+		assert_true(home_of(chosen[i])->away < 9);
+	assert_true(t->hash[0].chains_used < 10);
 }
 
 /* --- 2^20 tuples that an attacker picked ---------------------------------- */
 
 #define CHOSEN (1u << 20)
-/* By chance 12 keys to a pair of 16 lanes; a pair of more than 48, which needs
-   a chain of more than four, is one in 10^13. */
-#define CHAIN_MAX 4u
+/* By chance 45 keys to a pair of 56 lanes; one of more than 112, which needs a
+   chain of more than two, is one in 10^17. */
+#define CHAIN_MAX 2u
 
 struct picked {
 	uint32_t remote, local;
@@ -263,7 +325,7 @@ static struct picked by_high_bits(uint32_t i)
 	return (struct picked){ i << 12, 0xc0000201, (uint16_t)(i << 4), 443 };
 }
 
-/* Multiples of the number of pairs that the table comes to have. */
+/* Multiples of the number of places that the table comes to have. */
 static struct picked by_table_size(uint32_t i)
 {
 	return (struct picked){ i * (1u << 17), 0xc0000201, (uint16_t)(i >> 15), 443 };
@@ -279,10 +341,10 @@ static uint32_t longest_chain(void)
 {
 	uint32_t longest = 0;
 
-	for (uint32_t i = 0; i < 2 * t->pairs; i++) {
-		const struct port_bucket *b = bucket_chain(t, bucket_at(t, i));
+	for (uint32_t i = 0; i < t->hash[0].lines_max; i++) {
+		const struct port_line *b = bucket_line(t, &t->hash[0], i);
 		uint32_t length = 0;
-		for (; b != NULL; b = bucket_chain(t, b))
+		for (; b->chain != 0; b = bucket_line(t, &t->hash[0], b->chain))
 			length++;
 		longest = length > longest ? length : longest;
 	}
@@ -330,9 +392,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(starts_small),
 		CASE(grows_as_it_fills),
-		CASE(grows_by_one_pair_at_a_time),
+		CASE(is_as_full_at_every_size),
+		CASE(grows_by_two_lines_at_a_time),
 		CASE(sound_at_every_size),
 		CASE(one_line_answers_for_most_keys),
+		CASE(lanes_are_those_with_the_tag),
 		CASE(takes_all_that_was_promised),
 		CASE(holds_all_when_every_key_collides),
 		CASE(holds_all_when_two_homes_overflow),
