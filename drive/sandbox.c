@@ -216,8 +216,11 @@ int drive_sandbox_enter(const struct drive_sandbox *sandbox, int *keep, size_t c
 
 /* ---- stage 6 ---- */
 
-/* What libc calls by itself: malloc, and abort of a program that finds itself broken. */
-/* syscalls: brk mmap munmap mremap madvise */
+/*
+ * What libc calls by itself: malloc, qsort (how much memory there is, before it sorts more than
+ * 1 KiB), and abort of a program that finds itself broken.
+ */
+/* syscalls: brk mmap munmap mremap madvise sysinfo */
 /* syscalls: rt_sigprocmask rt_sigaction rt_sigreturn getpid gettid tgkill exit_group */
 
 /* A call that may be made in some ways only: each row is one of them. */

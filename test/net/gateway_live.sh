@@ -105,6 +105,14 @@ is "each of them works" "$(for i in $(seq 9100 9109); do gets far $URL:$i/; done
 	"$(printf 'second%.0s' 1 2 3 4 5 6 7 8 9 10)"
 for i in $(seq 9100 9109); do ask forward rm tcp "$i"; done
 
+# More than the worker's libc sorts without asking how much memory there is.
+worker=$(gateway_worker)
+for i in $(seq 9600 9699); do ask forward add tcp "$i" to 10.0.0.2:8080; done
+is "a hundred forwards" "$(ask forward list | grep -c 'tcp 96.. to 10.0.0.2:8080')" 100
+is "and the same process" "$(gateway_worker)" "$worker"
+is "the last one works" "$(gets far $URL:9699/)" "second"
+for i in $(seq 9600 9699); do ask forward rm tcp "$i"; done
+
 # --- terms ---------------------------------------------------------------------------------
 
 ask forward add tcp 9200 to 10.0.0.2:8080 for 8s
