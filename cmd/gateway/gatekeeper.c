@@ -173,6 +173,25 @@ static void open_state(struct gateway_keeper *keeper)
 }
 
 /* What was said and cannot stand beside the file of today is left out, and forgotten. */
+static int has_sides(const struct conf *conf, struct drive_error *error)
+{
+	bool side[2] = { false, false };
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i].kind == CONF_KIND_LINK)
+			side[conf->list[i].link.outside] = true;
+	}
+	if (!side[0])
+		return drive_fail(error, EINVAL,
+				  "the configuration has no inside link, as 'inside eth1 "
+				  "10.0.0.1/24'");
+	if (!side[1])
+		return drive_fail(error, EINVAL,
+				  "the configuration has no outside link, as 'outside eth0 "
+				  "198.51.100.1/24 via 198.51.100.254', or 'outside host'");
+	return 0;
+}
+
 static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 {
 	struct conf_report *report = malloc(sizeof(*report));
@@ -199,7 +218,7 @@ static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 		return drive_fail(error, -result, "%s",
 				  result == -EINVAL ? fault : strerror(-result));
 	keeper->next_end_s = gateway_rules_next(&keeper->standing, time(NULL));
-	return 0;
+	return has_sides(&keeper->standing.conf, error);
 }
 
 /* ---- memory ---- */
