@@ -228,7 +228,7 @@ static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 	pair_identifiers(f);
 	f->to = nat_inside_scope(n, &f->d.addr);
 	f->other = forward;
-	f->flags |= NAT_IS_FORWARD | NAT_B_INSIDE;
+	f->flags |= NAT_IS_FORWARD | NAT_IS_CURRENT | NAT_B_INSIDE;
 	if (forwards_at(n, forward)->source_flows_max != 0)
 		f->flags |= NAT_IS_SOURCE;
 	made = session_make(n, f);

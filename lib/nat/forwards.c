@@ -286,7 +286,7 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 	const struct nat_forward *f = forwards_at(n, forward);
 	const struct minato_server *server = NULL;
 
-	if (f->flows_max != 0 && f->flows >= f->flows_max)
+	if (f->flows_max != 0 && f->current >= f->flows_max)
 		return nat_refusal(NAT_COUNT_FORWARD_FLOWS);
 	if (f->group != 0) {
 		server = servers_choose(n, f->group - 1, client);
@@ -319,13 +319,61 @@ void forwards_refused(struct nat *n, uint32_t forward,
 void forwards_began(struct nat *n, uint32_t forward)
 {
 	forwards_at(n, forward)->flows++;
+	forwards_at(n, forward)->current++;
 }
 
-void forwards_ended(struct nat *n, uint32_t forward)
+void forwards_ended(struct nat *n, uint32_t forward, bool current)
 {
 	struct nat_forward *f = forwards_at(n, forward);
 
-	check(f->flows > 0);
+	check(f->flows > 0 && (!current || f->current > 0));
 	f->flows--;
+	f->current -= current;
 	forwards_settle(n, forward);
+}
+
+static void leave_source(struct nat *n, struct nat_session *s)
+{
+	struct nat_flow flow;
+
+	if (!(s->flags & NAT_IS_SOURCE))
+		return;
+	session_flow(s, &flow);
+	forwards_refused(n, s->other, &flow.a.addr);
+	s->flags &= (uint16_t)~NAT_IS_SOURCE;
+}
+
+/* It counts again, and be it above a bound: it has been let in. */
+static void join_source(struct nat *n, struct nat_session *s)
+{
+	struct nat_flow flow;
+	struct port_key key;
+	uint32_t flows;
+
+	if (forwards_at(n, s->other)->source_flows_max == 0)
+		return;
+	session_flow(s, &flow);
+	forwards_source_key(n, s->other, &flow.a.addr, &key);
+	flows = nat_number(n, &key, NAT_CLASS_SOURCE, 1);
+	n->sources += flows == 1;
+	if (flows != 0)
+		s->flags |= NAT_IS_SOURCE;
+}
+
+void forwards_follow(struct nat *n, struct nat_session *s)
+{
+	struct nat_forward *f = forwards_at(n, s->other);
+	const bool current = !tcpstate_over(s);
+
+	if (current == ((s->flags & NAT_IS_CURRENT) != 0))
+		return;
+	s->flags ^= NAT_IS_CURRENT;
+	if (current) {
+		f->current++;
+		join_source(n, s);
+	} else {
+		check(f->current > 0);
+		f->current--;
+		leave_source(n, s);
+	}
 }

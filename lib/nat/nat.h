@@ -301,6 +301,7 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_IS_SHORT 0x100u  /* of a well-known port */
 #define NAT_IS_SOURCE 0x200u /* counted in one */
 #define NAT_IS_LOCAL 0x400u  /* face A counts in the port table */
+#define NAT_IS_CURRENT 0x800u /* a forward's, and not over: within its bound */
 
 /* What TCP has shown; beside enum minato_nat_state in `tcp`. */
 #define NAT_TCP_STATE 0x03u
@@ -388,7 +389,9 @@ struct nat_host {
 struct nat_forward {
 	uint32_t next;	/* free: of the free ones */
 	uint32_t entry; /* NAT_NONE: it was removed, its flows live on */
-	uint32_t flows, flows_max, source_flows_max;
+	uint32_t flows;	  /* records of them */
+	uint32_t current; /* flows that are not over */
+	uint32_t flows_max, source_flows_max;
 	uint32_t group; /* + 1, or 0 */
 	struct minato_endpoint target;
 	uint16_t first;
@@ -562,6 +565,8 @@ void session_end(struct nat *n, uint32_t session);
    the timer may now end earlier than it was armed for. */
 bool tcpstate_segment(struct nat *n, struct nat_session *s, uint32_t side,
 		      uint8_t flags);
+/* A TCP flow behind a FIN of each, or a RST: nothing refreshes it. */
+bool tcpstate_over(const struct nat_session *s);
 
 /* mapping.c */
 static inline struct nat_mapping *mapping_at(const struct nat *n,
@@ -666,7 +671,12 @@ int64_t forwards_orphan(struct nat *n);
 /* Frees it when entry and flows are both gone. */
 void forwards_settle(struct nat *n, uint32_t forward);
 void forwards_began(struct nat *n, uint32_t forward);
-void forwards_ended(struct nat *n, uint32_t forward);
+void forwards_ended(struct nat *n, uint32_t forward, bool current);
+/*
+ * Bounds are for what is going on: a TCP flow behind both FINs or a RST, whose
+ * record stays for minutes, counts against none, until it goes on after all.
+ */
+void forwards_follow(struct nat *n, struct nat_session *s);
 /* The key under which the flows of one source are counted. */
 void forwards_source_key(const struct nat *n, uint32_t forward,
 			 const struct minato_addr *source,

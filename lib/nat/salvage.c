@@ -314,7 +314,7 @@ static int find_forward(struct nat *n, const struct minato_session *s,
 	if (forward < 0)
 		return -ENOSPC;
 	f->other = (uint32_t)forward;
-	f->flags |= NAT_IS_FORWARD;
+	f->flags |= NAT_IS_FORWARD | NAT_IS_CURRENT;
 	if (!s->hairpin && minato_addr_is4(&f->a.addr) &&
 	    nat_pool_has(n, UINT32_MAX, &f->b.addr))
 		f->flags |= NAT_IS_LOCAL;
@@ -397,7 +397,8 @@ static int adopt(struct nat *n, const struct minato_session *s,
 		if ((int32_t)f->other < 0) {
 			f->other = NAT_NONE;
 			f->flags &=
-				(uint16_t) ~(NAT_IS_FORWARD | NAT_IS_OVERFLOW);
+				(uint16_t) ~(NAT_IS_FORWARD | NAT_IS_CURRENT |
+					     NAT_IS_OVERFLOW);
 		}
 		undo(n, f);
 		return found;

@@ -212,7 +212,7 @@ static void count_out(struct nat *n, const struct nat_flow *f)
 			n->sources--;
 	}
 	if (f->flags & NAT_IS_FORWARD)
-		forwards_ended(n, f->other);
+		forwards_ended(n, f->other, (f->flags & NAT_IS_CURRENT) != 0);
 	else if (f->flags & NAT_IS_HAIRPIN)
 		mapping_at(n, f->other)->refs--;
 	if (f->flags & NAT_IS_OVERFLOW)

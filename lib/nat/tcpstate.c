@@ -70,11 +70,17 @@ static bool fin(struct nat *n, struct nat_session *s, uint32_t side)
 	return true;
 }
 
+bool tcpstate_over(const struct nat_session *s)
+{
+	return s->proto == MINATO_TCP &&
+	       ((s->tcp & NAT_TCP_STATE) == MINATO_NAT_RESET ||
+		(s->tcp & FINS) == FINS);
+}
+
 bool tcpstate_segment(struct nat *n, struct nat_session *s, uint32_t side,
 		      uint8_t flags)
 {
-	const bool over = (s->tcp & NAT_TCP_STATE) == MINATO_NAT_RESET ||
-			  (s->tcp & FINS) == FINS;
+	const bool over = tcpstate_over(s);
 
 	if (flags & NAT_RST)
 		return reset(n, s);

@@ -18,16 +18,8 @@ static void write_way(const struct nat_session *s, uint32_t session,
 	out->session = session;
 }
 
-/* What has both FINs, or a RST, ends when it ends (RFC 6146 3.5.2.2). */
-static bool refreshable(const struct nat_session *s)
-{
-	const uint8_t fins = NAT_TCP_FIN_A | NAT_TCP_FIN_B;
-
-	return (s->tcp & fins) != fins &&
-	       (s->tcp & NAT_TCP_STATE) != MINATO_NAT_RESET;
-}
-
-/* RFC 4787 REQ-6: outward always, inward where it is wished. */
+/* RFC 4787 REQ-6: outward always, inward where it is wished; and what is over
+   ends when it ends (RFC 6146 3.5.2.2). */
 static void note(struct nat *n, uint32_t session, uint32_t side,
 		 const struct nat_packet *p)
 {
@@ -38,9 +30,11 @@ static void note(struct nat *n, uint32_t session, uint32_t side,
 	if (s->proto == MINATO_TCP &&
 	    tcpstate_segment(n, s, side, p->tcp_flags))
 		expiry_arm(n, session);
+	if (s->flags & NAT_IS_FORWARD)
+		forwards_follow(n, s);
 	if (outward)
 		session_hold(n, s);
-	if ((outward || n->options.inbound_refresh) && refreshable(s))
+	if ((outward || n->options.inbound_refresh) && !tcpstate_over(s))
 		s->last = n->now_ms;
 	nat_count(n, p->inside ? NAT_COUNT_PASSED_OUT : NAT_COUNT_PASSED_IN);
 }

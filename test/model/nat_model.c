@@ -185,12 +185,19 @@ static int forward_at(uint8_t proto, uint16_t port)
 	return -1;
 }
 
+static bool is_over(const struct model_session *s)
+{
+	return s->proto == TCP && (both_fins(s) || s->state == MINATO_NAT_RESET);
+}
+
+/* What is over counts no more, though it is still there. */
 static uint32_t flows_of(int entry)
 {
 	uint32_t count = 0;
 
 	for (int i = 0; i < MODEL_SESSIONS; i++)
-		count += sessions[i].live && sessions[i].forward && sessions[i].entry == entry;
+		count += sessions[i].live && sessions[i].forward && sessions[i].entry == entry &&
+			 !is_over(&sessions[i]);
 	return count;
 }
 

@@ -310,6 +310,37 @@ static void caps_of_a_forward(void **state)
 	assert_empty();
 }
 
+/* A connection that is over is in nobody's way, though its record stays; one that goes on is. */
+static void caps_count_what_goes_on(void **state)
+{
+	struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 0);
+	const struct minato_endpoint at = end("10.0.0.2", 80);
+	struct minato_session s;
+	uint64_t cursor;
+
+	(void)state;
+	web.flows_max = 2;
+	web.source_flows_max = 1;
+	assert_true(add_entry(&web) >= 0);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_FIN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
+	assert_int_equal(out(TCP, at, end(stranger, 1), NAT_FIN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_RST), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	/* That RST was nobody's: both go on, and the source is above its bound. */
+	assert_int_equal(out(TCP, at, end(stranger, 2), NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(other, 1), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
+	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 80), NAT_RST), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 4), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
+	assert_int_equal(in(TCP, end(other, 1), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	for (cursor = 0; nat_session_next(n, &cursor, &s);)
+		assert_int_equal(nat_session_end(n, s.handle), 0);
+	assert_empty();
+}
+
 static void flows_outlive_their_forward(void **state)
 {
 	struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 0);
@@ -521,6 +552,7 @@ int main(void)
 		CASE(the_classic_picture),
 		CASE(ranges_keep_their_offset),
 		CASE(caps_of_a_forward),
+		CASE(caps_count_what_goes_on),
 		CASE(flows_outlive_their_forward),
 		CASE(wrong_forwards_are_refused),
 		CASE(hairpin_to_a_mapping),
