@@ -153,6 +153,7 @@ static bool same_place(const struct conf_statement *a, const struct conf_stateme
 int conf_find(const struct conf *conf, const char *text, struct conf_report *report)
 {
 	struct conf_statement wanted;
+	int found = -ENOENT;
 	int result;
 
 	for (size_t i = 0; i < conf->count; i++) {
@@ -168,7 +169,7 @@ int conf_find(const struct conf *conf, const char *text, struct conf_report *rep
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		if (same_place(&conf->list[i], &wanted))
-			return (int)i;
+			found = found == -ENOENT ? (int)i : -ENOTUNIQ;
 	}
-	return -ENOENT;
+	return found;
 }

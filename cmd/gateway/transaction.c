@@ -457,6 +457,11 @@ static int remove_item(struct gateway_keeper *keeper, const char *text)
 		gateway_fault_text(&report, "", text, fault, sizeof(fault));
 		return index;
 	}
+	if (index == -ENOTUNIQ) {
+		snprintf(fault, sizeof(fault),
+			 "several stand as '%s': say where it leads too, or its name", text);
+		return index;
+	}
 	other = conf_find(&keeper->file.conf, text, &report);
 	if (other >= 0)
 		snprintf(fault, sizeof(fault),

@@ -91,6 +91,18 @@ static void meant(void **state)
 	assert_int_equal(report.errors, 1);
 }
 
+/* Two hosts are open at one port: which of them is meant must be said. */
+static void meant_of_several(void **state)
+{
+	(void)state;
+	no_fault("inside eth1 10.0.0.1/24, 2001:db8:a::1/64\n"
+		 "outside eth0 198.51.100.1/24, 2001:db8:e::1/64 via 198.51.100.254\n"
+		 "forward tcp 8000 to 2001:db8:a::2\n"
+		 "forward tcp 8000 to 2001:db8:a::3\n");
+	assert_int_equal(conf_find(&conf, "forward tcp 8000", &report), -ENOTUNIQ);
+	assert_int_equal(conf_find(&conf, "forward tcp 8000 to 2001:db8:a::3", &report), 3);
+}
+
 /* A forward without a target is none, but where one is looked for. */
 static void partial_is_no_statement(void **state)
 {
@@ -103,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_changes),	   cmocka_unit_test(difference),
 		cmocka_unit_test(from_and_to_nothing),	   cmocka_unit_test(meant),
+		cmocka_unit_test(meant_of_several),
 		cmocka_unit_test(partial_is_no_statement),
 	};
 
