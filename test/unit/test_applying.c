@@ -163,9 +163,43 @@ static void what_does_not_fit_changes_nothing(void **state)
 static void what_is_not_served_is_refused(void **state)
 {
 	(void)state;
-	say("forward tcp 80 to 10.0.0.2 proxy v2");
+	say("listen systemd");
 	assert_int_equal(gateway_apply(&applied, &wanted, &error), -EOPNOTSUPP);
 	assert_string_equal(forwards(), "");
+	/* Where the host's sockets are the outside, what they cannot do is. */
+	begin(OUTSIDE);
+	links.host = true;
+	say("forward tcp 80 to 10.0.0.2, 10.0.0.3");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), -EOPNOTSUPP);
+	begin(OUTSIDE);
+	say("listen systemd");
+	say("forward tcp 80 to 10.0.0.2");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	links.host = false;
+}
+
+/* Its entry holds calls for ends.c, which knows the forward by the word and sees to its bounds. */
+static void what_ends_here_has_a_word(void **state)
+{
+	const struct conf_forward *forward;
+	struct gateway_held *held;
+	struct minato_entry entry;
+
+	(void)state;
+	say("forward tcp 80 to 10.0.0.2");
+	say("forward tcp 81 to 10.0.0.2 proxy v2 at most 5 connections");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	assert_int_equal(minato_entry_get(applied.host, applied.held[2].entries[0], &entry), 0);
+	assert_true(entry.translate && entry.user == 0);
+	assert_int_equal(minato_entry_get(applied.host, applied.held[3].entries[0], &entry), 0);
+	assert_false(entry.translate);
+	assert_int_equal(entry.flows_max, 0);
+	forward = gateway_forward_of(&applied, entry.user, &held);
+	assert_non_null(forward);
+	assert_int_equal(forward->proxy, 2);
+	assert_ptr_equal(held, &applied.held[3]);
+	assert_null(gateway_forward_of(&applied, entry.user + 1, &held));
+	assert_null(gateway_forward_of(&applied, 0, &held));
 }
 
 static void an_address_goes_and_comes(void **state)
@@ -247,6 +281,7 @@ int main(void)
 		CASE(a_port_changes_hands),
 		CASE(what_does_not_fit_changes_nothing),
 		CASE(what_is_not_served_is_refused),
+		CASE(what_ends_here_has_a_word),
 		CASE(an_address_goes_and_comes),
 		CASE(a_pool_takes_the_place_of_the_links_own),
 		CASE(every_forward_has_a_bound),
