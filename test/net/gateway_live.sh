@@ -259,9 +259,9 @@ umount "$T/small"
 is "no report of a sanitizer" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
 # --- a file without sides -----------------------------------------------------------------
 
-echo "inside tap in9 10.9.9.1/24 in namespace pid ${NS[lan]}" >"$T/half.conf"
-said=$(env XDG_RUNTIME_DIR="$T/run" timeout 10 "$M" gateway "$T/half.conf" 2>&1)
+: >"$T/empty.conf"
+said=$(env XDG_RUNTIME_DIR="$T/run" timeout 10 "$M" gateway "$T/empty.conf" 2>&1)
 code=$?
-ok "no outside is refused" matches "$said" 'has no outside link, as'
+ok "an empty file is refused" matches "$said" 'has no inside link, as'
 is "with an exit code" "$code" 125
 finish

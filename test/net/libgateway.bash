@@ -139,9 +139,13 @@ X
 ns_listens() { within "$1" ss -Hltn | grep -Eq "[:.]$2 "; }
 ns_hears() { within "$1" ss -Hlun | grep -Eq "[:.]$2 "; }
 # gets NAME URL [CURL-OPTION...]: what curl there gets, or "curl N" with its exit code.
+# Each from a port of its own: two flows of one client port to one port of a server, by two
+# forwards, could not be told apart there, and the second is refused.
 gets() {
-	local text
-	text=$(within "$1" curl -s --max-time 5 "${@:3}" "$2") && printf '%s' "$text" ||
+	local text port
+	port=$(($(cat "$T/last-port" 2>/dev/null || echo 20000) + 1))
+	echo "$port" >"$T/last-port"
+	text=$(within "$1" curl -s --max-time 5 --local-port "$port" "${@:3}" "$2") && printf '%s' "$text" ||
 		echo "curl $?"
 }
 # has_tools WORD...: whether they are installed; else the first that is not, in MISSING.
