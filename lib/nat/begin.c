@@ -232,6 +232,9 @@ static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 	if (forwards_at(n, forward)->source_flows_max != 0)
 		f->flags |= NAT_IS_SOURCE;
 	made = session_make(n, f);
+	if (made == nat_refusal(NAT_COUNT_TAKEN) && f->owner == NAT_NONE &&
+	    session_make_way(n, f))
+		made = session_make(n, f);
 	if (made < 0) {
 		forwards_refused(n, forward, &f->a.addr);
 		return begin_refused(n, made, f->proto, &f->d);

@@ -555,6 +555,12 @@ bool session_over(const struct nat *n, const struct nat_session *s);
 uint32_t session_timeout(const struct nat *n, const struct nat_session *s);
 /* Makes it, or a refusal: TAKEN, NO_MEMORY. */
 int64_t session_make(struct nat *n, const struct nat_flow *f);
+/*
+ * Two forwards lead to one server, which cannot tell a client's flows by them
+ * apart if they have one port. Ends the other one if it is over, as its server
+ * would take the SYN of the new one (RFC 6191). False: it stays.
+ */
+bool session_make_way(struct nat *n, const struct nat_flow *f);
 /* The inside has sent: from now on it keeps its mapping. */
 void session_hold(struct nat *n, struct nat_session *s);
 /* Ends it, and its mapping with the last that keeps it. */

@@ -295,6 +295,23 @@ static int insert_faces(struct nat *n, const struct nat_flow *f,
 	return second < 0 ? (int)second : 0;
 }
 
+bool session_make_way(struct nat *n, const struct nat_flow *f)
+{
+	const struct port_key key = face(f, 1);
+	struct port_tuple_ref ref;
+	const struct nat_session *s;
+
+	if (!port_tuple_find(nat_table(n), &key, &ref, NULL) ||
+	    ref.class != NAT_CLASS_SESSION || (ref.owner & 1) == 0)
+		return false;
+	s = session_at(n, ref.owner >> 1);
+	if ((s->flags & (NAT_IS_FORWARD | NAT_IS_HAIRPIN)) != NAT_IS_FORWARD ||
+	    !tcpstate_over(s))
+		return false;
+	session_end(n, ref.owner >> 1);
+	return true;
+}
+
 static void fill(const struct nat *n, struct nat_session *s,
 		 const struct nat_flow *f)
 {
@@ -372,16 +389,6 @@ int64_t session_make(struct nat *n, const struct nat_flow *f)
 
 /* --- ending -------------------------------------------------------------- */
 
-/* Whether both ends know that it is over: RFC 6888 REQ-8a lets its port go. */
-static bool ended_clean(const struct nat_session *s)
-{
-	const uint8_t fins = NAT_TCP_FIN_A | NAT_TCP_FIN_B;
-
-	return s->proto == MINATO_TCP &&
-	       ((s->tcp & fins) == fins ||
-		(s->tcp & NAT_TCP_STATE) == MINATO_NAT_RESET);
-}
-
 static void drop(struct nat *n, uint32_t session)
 {
 	struct nat_session *s = session_at(n, session);
@@ -396,7 +403,8 @@ static void drop(struct nat *n, uint32_t session)
 	}
 	expiry_cancel(n, session);
 	if (f.owner != NAT_NONE) {
-		if (!ended_clean(s))
+		/* Where both ends know, its port may go (RFC 6888 REQ-8a). */
+		if (!tcpstate_over(s))
 			mapping_at(n, f.owner)->flags |= NAT_MAPPING_UNCLEAN;
 		delist(n, s);
 	}

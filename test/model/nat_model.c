@@ -485,6 +485,17 @@ static bool admits(int m, struct minato_endpoint from)
 	return false;
 }
 
+/* The same client's flow by another forward to that server, if it is over. */
+static void yields(const struct model_session *s)
+{
+	int side;
+	const int k = find_session(s->proto, s->to, s->d, s->c, &side);
+
+	if (k >= 0 && side == 1 && s->owner < 0 && sessions[k].forward && !sessions[k].hairpin &&
+	    is_over(&sessions[k]))
+		end_session(k);
+}
+
 static enum nat_verdict to_forward(struct model_session *s, int i, uint8_t flags)
 {
 	const struct model_forward *f = i == 4 ? &dmz : &forwards[i];
@@ -497,6 +508,7 @@ static enum nat_verdict to_forward(struct model_session *s, int i, uint8_t flags
 	s->d = f->target;
 	s->d.port = f->target.port == 0 ? s->b.port :
 					  (uint16_t)(f->target.port + (s->b.port - f->first));
+	yields(s);
 	if (taken(s))
 		return NAT_DROP;
 	return begins(s, flags);

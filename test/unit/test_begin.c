@@ -341,6 +341,32 @@ static void caps_count_what_goes_on(void **state)
 	assert_empty();
 }
 
+/* By two forwards to one server: a client's port is free again when its flow there is over. */
+static void one_client_port_by_two_forwards(void **state)
+{
+	struct minato_entry one = forward_entry(TCP, 80, 80, "10.0.0.2", 0);
+	struct minato_entry two = forward_entry(TCP, 81, 81, "10.0.0.2", 80);
+	const struct minato_endpoint at = end("10.0.0.2", 80);
+	struct minato_session s;
+	uint64_t cursor;
+
+	(void)state;
+	assert_true(add_entry(&one) >= 0);
+	assert_true(add_entry(&two) >= 0);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 81), NAT_SYN), NAT_DROP);
+	assert_int_equal(counted(NAT_COUNT_TAKEN), 1);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_FIN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 81), NAT_SYN), NAT_DROP);
+	assert_int_equal(out(TCP, at, end(stranger, 1), NAT_FIN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 81), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, at, end(stranger, 1), NAT_SYN | NAT_ACK), NAT_PASS);
+	assert_true(same_end(way.src, end(PUBLIC, 81)));
+	for (cursor = 0; nat_session_next(n, &cursor, &s);)
+		assert_int_equal(nat_session_end(n, s.handle), 0);
+	assert_empty();
+}
+
 static void flows_outlive_their_forward(void **state)
 {
 	struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 0);
@@ -553,6 +579,7 @@ int main(void)
 		CASE(ranges_keep_their_offset),
 		CASE(caps_of_a_forward),
 		CASE(caps_count_what_goes_on),
+		CASE(one_client_port_by_two_forwards),
 		CASE(flows_outlive_their_forward),
 		CASE(wrong_forwards_are_refused),
 		CASE(hairpin_to_a_mapping),
