@@ -706,6 +706,8 @@ bool drive_vnet_take(const struct virtio_net_hdr *header, struct minato_frame *f
 		     uint8_t *bytes);
 /* The header that describes a frame of ours. */
 void drive_vnet_give(const struct minato_frame_out *frame, struct virtio_net_hdr *header);
+/* The gso_type of a header; NONE for one that was never asked for. */
+enum minato_gso drive_vnet_gso(uint8_t type);
 
 /* ---- coalesce.c: equal datagrams of one flow become one frame ----
  *

@@ -22,9 +22,6 @@
 #define TUN_F_USO4 0x20
 #define TUN_F_USO6 0x40
 #endif
-#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
-#define VIRTIO_NET_HDR_GSO_UDP_L4 5
-#endif
 
 #define BATCH_IN 64
 #define BATCH_IN_LARGE 8 /* more only evicts from the cache what was just read */
@@ -183,35 +180,6 @@ static void capture_out(const struct drive_tap *tap, const struct minato_frame_o
 						  });
 }
 
-static enum minato_gso gso_from(uint8_t type)
-{
-	switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
-	case VIRTIO_NET_HDR_GSO_TCPV4:
-		return MINATO_GSO_TCP4;
-	case VIRTIO_NET_HDR_GSO_TCPV6:
-		return MINATO_GSO_TCP6;
-	case VIRTIO_NET_HDR_GSO_UDP_L4:
-		return MINATO_GSO_UDP;
-	default: /* what was never asked for (UFO) does not come */
-		return MINATO_GSO_NONE;
-	}
-}
-
-static uint8_t gso_to(enum minato_gso gso)
-{
-	switch (gso) {
-	case MINATO_GSO_NONE:
-		return VIRTIO_NET_HDR_GSO_NONE;
-	case MINATO_GSO_TCP4:
-		return VIRTIO_NET_HDR_GSO_TCPV4;
-	case MINATO_GSO_TCP6:
-		return VIRTIO_NET_HDR_GSO_TCPV6;
-	case MINATO_GSO_UDP:
-		return VIRTIO_NET_HDR_GSO_UDP_L4;
-	}
-	return VIRTIO_NET_HDR_GSO_NONE;
-}
-
 /*
  * Reads one frame to `where`. Returns its length without the header, 0 for one that is none, or
  * negative errno.
@@ -241,7 +209,7 @@ static ssize_t read_frame(struct drive_tap *tap, const struct minato_extent *whe
 		.len = (uint32_t)((size_t)got - tap->header),
 		.chunk = MINATO_CHUNK_NONE,
 		.link = tap->link,
-		.gso = gso_from(header.fields.gso_type),
+		.gso = drive_vnet_gso(header.fields.gso_type),
 		.csum_trusted = header.fields.flags &
 				(VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID),
 		.csum_partial = header.fields.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -307,17 +275,9 @@ int drive_tap_read(struct drive_tap *tap, struct minato *host, struct minato_tim
 static size_t describe(const struct drive_tap *tap, const struct minato_frame_out *frame,
 		       uint8_t bytes[HEADER_MAX])
 {
-	struct virtio_net_hdr header = {
-		.gso_type = gso_to(frame->gso),
-		.gso_size = frame->gso_size,
-		.hdr_len = frame->gso == MINATO_GSO_NONE ? 0 : frame->header_len,
-	};
+	struct virtio_net_hdr header;
 
-	if (frame->csum_start) {
-		header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		header.csum_start = frame->csum_start;
-		header.csum_offset = frame->csum_offset;
-	}
+	drive_vnet_give(frame, &header);
 	memset(bytes, 0, HEADER_MAX);
 	memcpy(bytes, &header, sizeof(header));
 	return tap->header;

@@ -18,7 +18,7 @@
 #define UDP_CHECKSUM 6u
 #define UDP 8u
 
-static enum minato_gso gso_of(uint8_t type)
+enum minato_gso drive_vnet_gso(uint8_t type)
 {
 	switch (type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
@@ -116,7 +116,7 @@ bool drive_vnet_take(const struct virtio_net_hdr *header, struct minato_frame *f
 	uint32_t start = header->csum_start;
 	uint32_t offset = header->csum_offset;
 
-	frame->gso = gso_of(header->gso_type);
+	frame->gso = drive_vnet_gso(header->gso_type);
 	frame->gso_size = frame->gso == MINATO_GSO_NONE ? 0 : header->gso_size;
 	frame->csum_trusted = header->flags & VIRTIO_NET_HDR_F_DATA_VALID;
 	frame->csum_partial = false;
