@@ -142,6 +142,15 @@ static int connect_to(int type, const char *to)
 
 /* ---- a flood ---- */
 
+/* A batch of datagrams can come. */
+static void make_room(struct mmsghdr *messages, struct iovec *parts, uint8_t (*bytes)[2048])
+{
+	for (int i = 0; i < BATCH; i++) {
+		parts[i] = (struct iovec){ bytes[i], sizeof(bytes[i]) };
+		messages[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
+	}
+}
+
 static void sink(const char *to)
 {
 	static uint8_t bytes[BATCH][2048];
@@ -150,10 +159,7 @@ static void sink(const char *to)
 	int fd = listen_at(SOCK_DGRAM);
 
 	(void)to;
-	for (int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){ bytes[i], sizeof(bytes[i]) };
-		messages[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
-	}
+	make_room(messages, parts, bytes);
 	for (;;) {
 		int got = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
 
@@ -411,10 +417,7 @@ static void note(const char *to)
 	int fd = listen_at(SOCK_DGRAM);
 
 	(void)to;
-	for (int i = 0; i < BATCH; i++) {
-		parts[i] = (struct iovec){ bytes[i], sizeof(bytes[i]) };
-		messages[i].msg_hdr = (struct msghdr){ .msg_iov = &parts[i], .msg_iovlen = 1 };
-	}
+	make_room(messages, parts, bytes);
 	for (;;) {
 		int got = recvmmsg(fd, messages, BATCH, MSG_WAITFORONE, NULL);
 		uint32_t fresh = 0;
