@@ -135,9 +135,15 @@ int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
 		return code;
 	if (verb == CMD_VERB_LIST && operands->count == 0)
 		return list(name, chosen->json, chosen->no_header);
-	if (verb == CMD_VERB_LIST || operands->count == 0) {
-		cmd_say(operands->count ? "'%s': one word too many" : "what is to be forwarded?%s",
-			operands->count ? operands->words[0] : "");
+	if (verb == CMD_VERB_LIST) {
+		char hint[256];
+
+		cmd_say("no gateway is called %s%s", operands->words[0],
+			cmd_names_hint(hint, sizeof(hint), operands->words[0]));
+		return CMD_REFUSED;
+	}
+	if (operands->count == 0) {
+		cmd_say("what is to be forwarded?");
 		return CMD_USAGE;
 	}
 	return verb == CMD_VERB_ADD ? add(name, operands, chosen->fleeting) :

@@ -3,6 +3,7 @@
 #include "cmd/gateway/gateway.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +184,11 @@ static int run(int argc, char **argv)
 		return reload(&operands);
 	if (operands.count > 1)
 		return cmd_usage(&cmd_gateway, "'%s': one word too many", operands.words[1]);
+	if (chosen.log && !chosen.detach)
+		return cmd_usage(&cmd_gateway, "--log is for what runs in the background: --detach");
+	if (chosen.ready_fd >= 0 && fcntl((int)chosen.ready_fd, F_SETFD, FD_CLOEXEC) < 0)
+		return cmd_usage(&cmd_gateway, "--ready-fd %ld: %s", chosen.ready_fd,
+				 strerror(errno));
 	return start(&chosen, operands.count ? operands.words[0] : FILE_DEFAULT);
 }
 

@@ -43,6 +43,8 @@ int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands
 	if (!reply)
 		return refuse(name, &error);
 	if (chosen->json) {
+		(void)json_object_set_new(reply, "v", json_integer(VIEW_JSON_VERSION));
+		(void)json_object_set_new(reply, "gateway", json_string(name));
 		json_dumpf(reply, stdout, JSON_INDENT(2));
 		printf("\n");
 	}

@@ -132,6 +132,11 @@ has "is shown" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
 ask dmz off
 is "dmz off" "$(gets far $URL:7000/ --max-time 2 | grep -c curl)" 1
 ask dmz 10.0.0.9
+has "nat show --json says whose" "$(ask nat show --json)" '"gateway": "gateway"'
+has "a list of a gateway that is none" "$(ask forward list nosuch 2>&1)" 'no gateway is called nosuch'
+has "one that is none is not stopped" "$(ask stop nosuch 2>&1)" 'no guest or gateway is called nosuch'
+has "--log without --detach is refused" "$(ask gateway --log x "$T/gateway.conf" 2>&1)" 'in the background: --detach'
+has "a --ready-fd that is not open" "$(ask gateway --ready-fd 77 "$T/gateway.conf" 2>&1)" 'ready-fd 77: Bad file'
 has "nat show" "$(ask nat show)" '^nat udp filtering endpoint-independent$'
 ask nat set filtering address
 has "nat set: it is so, and marked" "$(ask nat show)" '^nat udp filtering address-dependent   \*$'
