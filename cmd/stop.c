@@ -98,7 +98,8 @@ static int stop(const char *name, int signo, long time_s)
 	int code = CMD_OK;
 
 	if (pidfd == -ENOENT) {
-		cmd_say("no guest or gateway is called %s%s", name, cmd_names_hint(hint, sizeof(hint), name));
+		cmd_say("no guest or gateway is called %s%s", name,
+			cmd_names_hint(hint, sizeof(hint), name));
 		return CMD_REFUSED;
 	}
 	if (pidfd < 0) {

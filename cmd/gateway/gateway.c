@@ -185,7 +185,8 @@ static int run(int argc, char **argv)
 	if (operands.count > 1)
 		return cmd_usage(&cmd_gateway, "'%s': one word too many", operands.words[1]);
 	if (chosen.log && !chosen.detach)
-		return cmd_usage(&cmd_gateway, "--log is for what runs in the background: --detach");
+		return cmd_usage(&cmd_gateway,
+				 "--log is for what runs in the background: --detach");
 	if (chosen.ready_fd >= 0 && fcntl((int)chosen.ready_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return cmd_usage(&cmd_gateway, "--ready-fd %ld: %s", chosen.ready_fd,
 				 strerror(errno));
