@@ -47,6 +47,14 @@ bench-gateway:
 	@ninja -C build --quiet bench/gateway/bench-gateway bench/gateway/bench-gateway-memory
 	@build/bench/gateway/bench-gateway $(GROUPS)
 
+# The guard: what floods and scans cost, and what is seen of them; what runs between
+# namespaces needs root.
+bench-guard:
+	@tools/deps.sh build bench
+	@$(MAKE) --no-print-directory all
+	@ninja -C build --quiet bench/guard/bench-guard
+	@build/bench/guard/bench-guard $(GROUPS)
+
 fuzz:
 	@tools/deps.sh build fuzz
 	@CC=clang tools/setup build-fuzz -Dfuzz=true -Db_lundef=false \
@@ -75,5 +83,5 @@ tidy:
 clean:
 	@rm -rf build build-static build-test build-fuzz build-clang
 
-.PHONY: all static deps demo test bench bench-ports bench-gateway fuzz install \
-	check-format format tidy clean
+.PHONY: all static deps demo test bench bench-ports bench-gateway bench-guard fuzz \
+	install check-format format tidy clean

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * bench-guard: figures of the guard, one line each: name, value, unit. What else there is to say
+ * goes to stderr.
+ *
+ *   main.c   the groups, what they share
+ *   flood.c  what is answered without state, in memory
+ *
+ * A new group: a file with its function, a line in main.c and in meson.build. It sees the library
+ * from within, and the drivers.
+ */
+#ifndef BENCH_GUARD_H
+#define BENCH_GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The groups. Each returns 0, or -1 where it could not run and has said why. */
+int bench_floods(void);
+
+/* --- main.c --------------------------------------------------------------- */
+
+/* Prints a figure at once, with digits enough for its size. */
+void figure(const char *name, double value, const char *unit);
+void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The number in the environment, or `otherwise`. */
+long chosen(const char *name, long otherwise);
+/* Seconds on the monotonic clock. */
+double seconds(void);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* bench-guard [GROUP...]: runs the groups that are named, or all. */
+#include "bench.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct group {
+	const char *name;
+	int (*run)(void);
+	const char *help;
+} groups[] = {
+	{ "floods", bench_floods, "what floods cost, and what they leave to others" },
+};
+#define GROUPS (sizeof(groups) / sizeof(groups[0]))
+
+void figure(const char *name, double value, const char *unit)
+{
+	printf("%s %.*f %s\n", name, value < 10 ? 3 : value < 1000 ? 1 : 0, value, unit);
+	fflush(stdout);
+}
+
+void say(const char *format, ...)
+{
+	va_list args;
+
+	fputs("bench-guard: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+}
+
+long chosen(const char *name, long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text && *text ? strtol(text, NULL, 10) : otherwise;
+}
+
+double seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static const struct group *find(const char *name)
+{
+	for (size_t i = 0; i < GROUPS; i++) {
+		if (strcmp(groups[i].name, name) == 0)
+			return &groups[i];
+	}
+	return NULL;
+}
+
+static bool named(const char *name, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int usage(FILE *out)
+{
+	fputs("usage: bench-guard [GROUP...]\nGroups:\n", out);
+	for (size_t i = 0; i < GROUPS; i++)
+		fprintf(out, "  %-10s %s\n", groups[i].name, groups[i].help);
+	return out == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+
+	if (argc > 1 && strcmp(argv[1], "--help") == 0)
+		return usage(stdout);
+	for (int i = 1; i < argc; i++) {
+		if (!find(argv[i])) {
+			say("there is no group '%s'", argv[i]);
+			return usage(stderr);
+		}
+	}
+	for (size_t i = 0; i < GROUPS; i++) {
+		if (argc == 1 || named(groups[i].name, argc, argv))
+			failed |= groups[i].run();
+	}
+	return failed ? 1 : 0;
+}
