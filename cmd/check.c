@@ -51,7 +51,7 @@ static void judge_terms(struct checking *c)
 	int64_t since_s = written_at(c->text.name, now_s);
 
 	for (size_t i = 0; i < c->conf.count; i++) {
-		struct conf_statement *s = &c->conf.list[i];
+		struct conf_statement *s = c->conf.list[i];
 		const struct conf_term *term = gateway_term_of(s);
 		int64_t until_s = term ? gateway_term_end(term, since_s) : 0;
 
@@ -80,7 +80,7 @@ static void say_missed(const struct checking *c, const struct conf_statement *te
 static void take_verdict(void *user, const struct conf_verdict *verdict)
 {
 	struct checking *c = user;
-	const struct conf_statement *test = &c->conf.list[verdict->index];
+	const struct conf_statement *test = c->conf.list[verdict->index];
 	char text[CONF_TEXT_SIZE];
 
 	c->met += verdict->met;
@@ -104,7 +104,7 @@ static int try_tests(struct checking *c)
 
 	if (result < 0) {
 		cmd_say("%s:%u: the tests cannot be run: %s", c->text.name,
-			culprit < c->conf.count ? c->conf.list[culprit].line : 0,
+			culprit < c->conf.count ? c->conf.list[culprit]->line : 0,
 			strerror(-result));
 		return CMD_FAILED;
 	}
@@ -118,7 +118,7 @@ static void print_statements(const struct conf *conf)
 	char text[CONF_TEXT_SIZE];
 
 	for (size_t i = 0; i < conf->count; i++) {
-		conf_print(text, sizeof(text), &conf->list[i]);
+		conf_print(text, sizeof(text), conf->list[i]);
 		puts(text);
 	}
 }
@@ -129,11 +129,11 @@ static json_t *statements_of(const struct conf *conf)
 	char text[CONF_TEXT_SIZE];
 
 	for (size_t i = 0; i < conf->count; i++) {
-		conf_print(text, sizeof(text), &conf->list[i]);
+		conf_print(text, sizeof(text), conf->list[i]);
 		json_array_append_new(
-			list, json_pack("{s:i,s:s,s:s,s:s?}", "line", (int)conf->list[i].line,
-					"verb", conf_verb(&conf->list[i]), "text", text, "name",
-					conf->list[i].name[0] ? conf->list[i].name : NULL));
+			list, json_pack("{s:i,s:s,s:s,s:s?}", "line", (int)conf->list[i]->line,
+					"verb", conf_verb(conf->list[i]), "text", text, "name",
+					conf->list[i]->name[0] ? conf->list[i]->name : NULL));
 	}
 	return list;
 }

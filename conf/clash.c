@@ -16,11 +16,13 @@ struct slot {
 	const char *sort;
 	char text[SLOT_TEXT_SIZE];
 	const struct conf_statement *s;
+	size_t index; /* of it */
 	enum conf_part part;
 };
 struct slots {
 	struct slot *list;
 	size_t count;
+	size_t index; /* of the statement whose slots are added */
 };
 
 static void add_slot(struct slots *slots, const struct conf_statement *s, enum conf_part part,
@@ -31,6 +33,7 @@ static void add_slot(struct slots *slots, const struct conf_statement *s, enum c
 	slot->sort = sort;
 	snprintf(slot->text, sizeof(slot->text), "%s", text);
 	slot->s = s;
+	slot->index = slots->index;
 	slot->part = part;
 }
 
@@ -93,6 +96,17 @@ static void add_slots(struct slots *slots, const struct conf_statement *s)
 	}
 }
 
+/* Of a name, and of each source of a dmz. */
+static size_t slots_max(const struct conf_statement *s)
+{
+	size_t named = s->name[0] != 0;
+	bool once = s->kind == CONF_KIND_NAT || s->kind == CONF_KIND_CAPACITY ||
+		    s->kind == CONF_KIND_ROUTE || s->kind == CONF_KIND_STATE ||
+		    s->kind == CONF_KIND_LISTEN;
+
+	return named + (s->kind == CONF_KIND_DMZ ? CONF_SOURCES_MAX : once);
+}
+
 static int compare_slots(const void *one, const void *two)
 {
 	const struct slot *a = one;
@@ -101,7 +115,7 @@ static int compare_slots(const void *one, const void *two)
 
 	if (result == 0)
 		result = strcmp(a->text, b->text);
-	return result ? result : a->s < b->s ? -1 : a->s > b->s;
+	return result ? result : a->index < b->index ? -1 : a->index > b->index;
 }
 
 static const char *once(const struct slot *slot)
@@ -114,15 +128,19 @@ static const char *once(const struct slot *slot)
 
 static int judge_slots(const struct conf *conf, struct conf_report *report)
 {
-	/* Of a name, and of each source of a dmz. */
-	struct slots slots = {
-		calloc(conf->count + 1, (CONF_SOURCES_MAX + 1) * sizeof(struct slot)), 0
-	};
+	struct slots slots = { .list = NULL };
+	size_t room = 1;
+
+	for (size_t i = 0; i < conf->count; i++)
+		room += slots_max(conf->list[i]);
+	slots.list = calloc(room, sizeof(struct slot));
 
 	if (!slots.list)
 		return -ENOMEM;
-	for (size_t i = 0; i < conf->count; i++)
-		add_slots(&slots, &conf->list[i]);
+	for (size_t i = 0; i < conf->count; i++) {
+		slots.index = i;
+		add_slots(&slots, conf->list[i]);
+	}
 	qsort(slots.list, slots.count, sizeof(slots.list[0]), compare_slots);
 	for (size_t i = 1; i < slots.count; i++) {
 		const struct slot *slot = &slots.list[i];
@@ -143,7 +161,7 @@ static int judge_slots(const struct conf *conf, struct conf_report *report)
 static void judge_prefixes(const struct conf *conf, enum conf_kind kind, struct conf_report *report)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 		const struct conf_prefix *mine = kind == CONF_KIND_POOL ? &s->pool.addresses :
 									  &s->never;
 		size_t k = 0;
@@ -151,7 +169,7 @@ static void judge_prefixes(const struct conf *conf, enum conf_kind kind, struct 
 		if (s->kind != kind)
 			continue;
 		for (; k < i; k++) {
-			const struct conf_statement *t = &conf->list[k];
+			const struct conf_statement *t = conf->list[k];
 			const struct conf_prefix *other =
 				kind == CONF_KIND_POOL ? &t->pool.addresses : &t->never;
 
@@ -163,10 +181,10 @@ static void judge_prefixes(const struct conf *conf, enum conf_kind kind, struct 
 		if (k == i)
 			continue;
 		if (kind == CONF_KIND_POOL)
-			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, conf->list[k].line,
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, conf->list[k]->line,
 				  "addresses of this pool are in another one");
 		else
-			judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, conf->list[k].line,
+			judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, conf->list[k]->line,
 				  "one of these two prefixes holds the other");
 	}
 }
@@ -183,6 +201,7 @@ struct key {
 	struct minato_addr on; /* of IPv6 the host's; any: every IPv4 address of ours */
 	struct conf_prefix source;
 	const struct conf_statement *s;
+	size_t index; /* of it */
 };
 
 static size_t key_count(const struct conf_statement *s)
@@ -193,7 +212,7 @@ static size_t key_count(const struct conf_statement *s)
 	       (s->forward.source_count ? s->forward.source_count : 1);
 }
 
-static size_t add_keys(struct key *keys, const struct conf_statement *s)
+static size_t add_keys(struct key *keys, const struct conf_statement *s, size_t index)
 {
 	const struct conf_forward *f = &s->forward;
 	size_t count = 0;
@@ -212,6 +231,7 @@ static size_t add_keys(struct key *keys, const struct conf_statement *s)
 		if (f->source_count)
 			key->source = f->source[source];
 		key->s = s;
+		key->index = index;
 		count++;
 	}
 	return count;
@@ -226,7 +246,7 @@ static int compare_keys(const void *one, const void *two)
 		return a->protocol < b->protocol ? -1 : 1;
 	if (a->run.first != b->run.first)
 		return a->run.first < b->run.first ? -1 : 1;
-	return a->s < b->s ? -1 : a->s > b->s;
+	return a->index < b->index ? -1 : a->index > b->index;
 }
 
 static bool holds_source(const struct conf_prefix *wide, const struct conf_prefix *narrow)
@@ -247,7 +267,7 @@ static const char *protocol_word(const struct key *key)
 /* Both at the same addresses. The table prefers the narrower run, then the earlier entry. */
 static bool compare_same_place(const struct key *a, const struct key *b, struct conf_report *report)
 {
-	const struct key *later = a->s < b->s ? b : a;
+	const struct key *later = a->index < b->index ? b : a;
 	const struct key *earlier = later == a ? b : a;
 	uint32_t first = a->run.first > b->run.first ? a->run.first : b->run.first;
 	uint32_t last = a->run.last < b->run.last ? a->run.last : b->run.last;
@@ -280,7 +300,7 @@ static unsigned outside_count(const struct conf *conf)
 	unsigned count = 0;
 
 	for (size_t i = 0; i < conf->count && count < 2; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind == CONF_KIND_POOL)
 			count += s->pool.addresses.length == 128 ? 1 : 2;
@@ -337,8 +357,8 @@ static void sweep(const struct key *keys, size_t count, bool *told, const struct
 		for (size_t k = i + 1; k < count && keys[k].protocol == keys[i].protocol &&
 				       keys[k].run.first <= keys[i].run.last;
 		     k++) {
-			size_t one = (size_t)(keys[i].s - conf->list);
-			size_t two = (size_t)(keys[k].s - conf->list);
+			size_t one = keys[i].index;
+			size_t two = keys[k].index;
 
 			if (++pairs > PAIRS_MAX)
 				return;
@@ -358,7 +378,7 @@ static int judge_forwards(const struct conf *conf, struct conf_report *report)
 	bool *told = calloc(conf->count + 1, sizeof(*told));
 
 	for (size_t i = 0; i < conf->count; i++)
-		room += key_count(&conf->list[i]);
+		room += key_count(conf->list[i]);
 	keys = calloc(room, sizeof(*keys));
 	if (!keys || !told) {
 		free(keys);
@@ -366,7 +386,7 @@ static int judge_forwards(const struct conf *conf, struct conf_report *report)
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < conf->count; i++)
-		count += key_count(&conf->list[i]) ? add_keys(&keys[count], &conf->list[i]) : 0;
+		count += key_count(conf->list[i]) ? add_keys(&keys[count], conf->list[i], i) : 0;
 	qsort(keys, count, sizeof(*keys), compare_keys);
 	sweep(keys, count, told, conf, report);
 	free(keys);
@@ -402,16 +422,16 @@ static bool shut_by(const struct conf_dmz *dmz, const struct conf_forward *f)
 static void judge_excepts(const struct conf *conf, struct conf_report *report)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind != CONF_KIND_DMZ || !s->dmz.except_count)
 			continue;
 		for (size_t k = 0; k < conf->count; k++) {
-			if (conf->list[k].kind != CONF_KIND_FORWARD ||
-			    !shut_by(&s->dmz, &conf->list[k].forward))
+			if (conf->list[k]->kind != CONF_KIND_FORWARD ||
+			    !shut_by(&s->dmz, &conf->list[k]->forward))
 				continue;
 			judge_say(
-				report, CONF_ERROR, s, CONF_PART_EXTRA, conf->list[k].line,
+				report, CONF_ERROR, s, CONF_PART_EXTRA, conf->list[k]->line,
 				"what is left out is shut, but a forward opens it (it goes before "
 				"the dmz anyway)");
 			break;

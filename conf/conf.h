@@ -159,9 +159,6 @@ struct conf_forward {
 	uint32_t run_count;
 	struct minato_addr on; /* any (all zero): every address of an outside */
 	enum conf_target to;
-	/* A target with a port has but one run, and keeps the offset in it unless many_to_one. */
-	struct conf_server server[CONF_SERVERS_MAX];
-	uint32_t server_count;
 	char path[CONF_PATH_SIZE]; /* TO_SOCKET */
 	bool many_to_one;
 	bool sticky;	  /* a client's every flow to one server */
@@ -172,6 +169,9 @@ struct conf_forward {
 	uint32_t flows_max;	   /* at once; 0: no bound */
 	uint32_t source_flows_max; /* of one source */
 	struct conf_term term;
+	uint32_t server_count;
+	/* A target with a port has but one run, and keeps the offset in it unless many_to_one. */
+	struct conf_server server[CONF_SERVERS_MAX]; /* last: a list keeps server_count of them */
 };
 
 struct conf_except {
@@ -325,12 +325,20 @@ struct conf_statement {
 	};
 };
 
-/* In the order of the file. All zero is an empty one. */
+/*
+ * In the order of the file. All zero is an empty one. Each statement is as long as it must be
+ * (conf_size), since there may be very many: what is to be a struct of its own is made by
+ * conf_copy, not by assignment.
+ */
 struct conf {
-	struct conf_statement *list;
+	struct conf_statement **list;
 	size_t count, room;
 };
 void conf_free(struct conf *conf);
+/* Bytes of a statement that stands in a list. */
+size_t conf_size(const struct conf_statement *statement);
+/* What a list does not keep is zero. */
+void conf_copy(struct conf_statement *out, const struct conf_statement *statement);
 
 /* ---- what is wrong ---- */
 

@@ -43,9 +43,9 @@ static int make_texts(struct texts *texts, const struct conf *conf)
 	if (!texts->list)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].kind == CONF_KIND_TEST)
+		if (conf->list[i]->kind == CONF_KIND_TEST)
 			continue;
-		conf_print(text, sizeof(text), &conf->list[i]);
+		conf_print(text, sizeof(text), conf->list[i]);
 		texts->list[texts->count] = (struct text){ strdup(text), i };
 		if (!texts->list[texts->count].text)
 			return -ENOMEM;
@@ -157,18 +157,18 @@ int conf_find(const struct conf *conf, const char *text, struct conf_report *rep
 	int result;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].name[0] && !strcmp(conf->list[i].name, text))
+		if (conf->list[i]->name[0] && !strcmp(conf->list[i]->name, text))
 			return (int)i;
 	}
 	result = parse_alone(&wanted, text, true, report);
 	if (result < 0)
 		return result;
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf_same(&conf->list[i], &wanted))
+		if (conf_same(conf->list[i], &wanted))
 			return (int)i;
 	}
 	for (size_t i = 0; i < conf->count; i++) {
-		if (same_place(&conf->list[i], &wanted))
+		if (same_place(conf->list[i], &wanted))
 			found = found == -ENOENT ? (int)i : -ENOTUNIQ;
 	}
 	return found;

@@ -92,13 +92,13 @@ static int make_ground(struct ground *ground, const struct conf *conf)
 	size_t room = 1;
 
 	for (size_t i = 0; i < conf->count; i++)
-		room += conf->list[i].kind == CONF_KIND_LINK ? 2 * CONF_ADDRESSES_MAX : 1;
+		room += conf->list[i]->kind == CONF_KIND_LINK ? 2 * CONF_ADDRESSES_MAX : 1;
 	ground->count = 0;
 	ground->place = calloc(room, sizeof(ground->place[0]));
 	if (!ground->place)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind == CONF_KIND_LINK)
 			add_link(ground, s);
@@ -107,7 +107,7 @@ static int make_ground(struct ground *ground, const struct conf *conf)
 				(struct place){ PLACE_OWN, true, s->line, s->pool.addresses };
 	}
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind == CONF_KIND_ROUTE && stands(ground, PLACE_NET, false, &s->route.via))
 			ground->place[ground->count++] =
@@ -129,7 +129,7 @@ static struct links count_links(const struct conf *conf)
 	struct links links = { 0 };
 
 	for (size_t i = conf->count; i-- > 0;) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind != CONF_KIND_LINK)
 			continue;
@@ -187,7 +187,7 @@ static void judge_links(const struct conf *conf, const struct links *links, bool
 	uint32_t number = 0;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind != CONF_KIND_LINK)
 			continue;
@@ -202,14 +202,14 @@ static void judge_links(const struct conf *conf, const struct links *links, bool
 			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, links->host->line,
 				  "beside the host's sockets there is no other outside");
 		for (size_t k = 0; k < i; k++) {
-			if (conf->list[k].kind == CONF_KIND_LINK)
-				compare_links(&conf->list[k], s, report);
+			if (conf->list[k]->kind == CONF_KIND_LINK)
+				compare_links(conf->list[k], s, report);
 		}
 	}
 	if (!whole)
 		return;
 	if (conf->count > 0 && !links->first_inside)
-		judge_say(report, CONF_ERROR, links->count ? links->first_outside : &conf->list[0],
+		judge_say(report, CONF_ERROR, links->count ? links->first_outside : conf->list[0],
 			  CONF_PART_SUBJECT, 0, "no line says what is inside");
 	if (conf->count > 0 && links->count && !links->first_outside)
 		judge_say(report, CONF_ERROR, links->first_inside, CONF_PART_SUBJECT, 0,
@@ -247,8 +247,8 @@ static void judge_pool(const struct conf *conf, const struct conf_statement *s,
 		return;
 	}
 	for (size_t i = 0; i < conf->count; i++)
-		found |= conf->list[i].kind == CONF_KIND_LINK && conf->list[i].link.outside &&
-			 !strcmp(conf->list[i].link.ifname, s->pool.link);
+		found |= conf->list[i]->kind == CONF_KIND_LINK && conf->list[i]->link.outside &&
+			 !strcmp(conf->list[i]->link.ifname, s->pool.link);
 	if (!found)
 		judge_say(report, CONF_ERROR, s, CONF_PART_ON, 0, "no outside link is called %s",
 			  s->pool.link);
@@ -374,7 +374,7 @@ static void judge_each(const struct conf *conf, const struct ground *ground,
 		       const struct links *links, bool whole, struct conf_report *report)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind == CONF_KIND_FORWARD)
 			judge_forward(ground, s, links, whole, report);
@@ -392,7 +392,7 @@ static void judge_pools_size(const struct conf *conf, struct conf_report *report
 	uint32_t sum = 0;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 		bool within = sum <= POOL_ADDRESSES_MAX;
 
 		if (s->kind != CONF_KIND_POOL)
@@ -410,7 +410,7 @@ static void judge_routes_count(const struct conf *conf, struct conf_report *repo
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind == CONF_KIND_ROUTE && ++count == CONF_ROUTES_MAX + 1)
 			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
@@ -425,8 +425,8 @@ static void judge_capacity(const struct conf *conf, struct conf_report *report)
 	struct minato_config config;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].kind == CONF_KIND_CAPACITY)
-			last = &conf->list[i];
+		if (conf->list[i]->kind == CONF_KIND_CAPACITY)
+			last = conf->list[i];
 	}
 	if (!last)
 		return;
@@ -451,8 +451,8 @@ static void judge_capacity(const struct conf *conf, struct conf_report *report)
 static const struct conf_statement *setting(const struct conf *conf, enum conf_nat_key key)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].kind == CONF_KIND_NAT && conf->list[i].nat.key == key)
-			return &conf->list[i];
+		if (conf->list[i]->kind == CONF_KIND_NAT && conf->list[i]->nat.key == key)
+			return conf->list[i];
 	}
 	return NULL;
 }

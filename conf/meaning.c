@@ -51,8 +51,8 @@ static bool has_group(const struct conf_forward *f)
 static bool has_host(const struct conf *conf)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].kind == CONF_KIND_LINK &&
-		    conf->list[i].link.sort == CONF_LINK_HOST)
+		if (conf->list[i]->kind == CONF_KIND_LINK &&
+		    conf->list[i]->link.sort == CONF_LINK_HOST)
 			return true;
 	}
 	return false;
@@ -159,7 +159,7 @@ static size_t never_entries(const struct conf *conf, const struct conf_prefix *n
 	size_t count = 0;
 
 	for (size_t i = 0; i < conf->count && count < CONF_LINKS_MAX; i++) {
-		if (conf->list[i].kind != CONF_KIND_LINK || conf->list[i].link.outside)
+		if (conf->list[i]->kind != CONF_KIND_LINK || conf->list[i]->link.outside)
 			continue;
 		out[count] = entry_of(MINATO_KIND_ROUTE, user);
 		out[count].scope = scope;
@@ -279,7 +279,7 @@ void conf_nat_apply(struct minato_nat *nat, const struct conf *conf)
 	/* What is said of one protocol goes before what is said of both, wherever it stands. */
 	for (int both = 1; both >= 0; both--) {
 		for (size_t i = 0; i < conf->count; i++) {
-			const struct conf_statement *s = &conf->list[i];
+			const struct conf_statement *s = conf->list[i];
 
 			if (s->kind == CONF_KIND_NAT && (s->nat.key == CONF_NAT_FILTERING) == both)
 				conf_nat_set(nat, &s->nat);
@@ -290,7 +290,7 @@ void conf_nat_apply(struct minato_nat *nat, const struct conf *conf)
 uint32_t conf_capacity(const struct conf *conf, enum conf_capacity_key key)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind == CONF_KIND_CAPACITY && s->capacity.key == key)
 			return s->capacity.value;
@@ -318,7 +318,7 @@ void conf_plan(struct minato_config *config, const struct conf *conf)
 	};
 
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = &conf->list[i];
+		const struct conf_statement *s = conf->list[i];
 
 		config->entries_max += (uint32_t)conf_entries(conf, s, 0, entries);
 		if (s->kind == CONF_KIND_POOL)

@@ -9,31 +9,69 @@
 
 /* ---- the list ---- */
 
+/* A forward is kept without the servers that it does not have. */
+size_t conf_size(const struct conf_statement *s)
+{
+	static const size_t sizes[CONF_KIND_COUNT] = {
+		[CONF_KIND_LINK] = sizeof(s->link),
+		[CONF_KIND_ROUTE] = sizeof(s->route),
+		[CONF_KIND_POOL] = sizeof(s->pool),
+		[CONF_KIND_DMZ] = sizeof(s->dmz),
+		[CONF_KIND_NEVER] = sizeof(s->never),
+		[CONF_KIND_NAT] = sizeof(s->nat),
+		[CONF_KIND_CAPACITY] = sizeof(s->capacity),
+		[CONF_KIND_RESERVE] = sizeof(s->reserve),
+		[CONF_KIND_STATE] = sizeof(s->state),
+		[CONF_KIND_TEST] = sizeof(s->test),
+	};
+	size_t size = offsetof(struct conf_statement, link) + sizes[s->kind];
+
+	if (s->kind == CONF_KIND_FORWARD)
+		size += offsetof(struct conf_forward, server) +
+			s->forward.server_count * sizeof(s->forward.server[0]);
+	return size;
+}
+
+void conf_copy(struct conf_statement *out, const struct conf_statement *s)
+{
+	memset(out, 0, sizeof(*out));
+	memcpy(out, s, conf_size(s));
+}
+
 void conf_free(struct conf *conf)
 {
+	for (size_t i = 0; i < conf->count; i++)
+		free(conf->list[i]);
 	free(conf->list);
 	*conf = (struct conf){ 0 };
 }
 
 int conf_add(struct conf *conf, const struct conf_statement *statement)
 {
+	struct conf_statement *mine;
+
 	if (conf->count == CONF_STATEMENTS_MAX)
 		return -ENOSPC;
 	if (conf->count == conf->room) {
 		size_t room = conf->room ? conf->room * 2 : 16;
-		struct conf_statement *list = realloc(conf->list, room * sizeof(list[0]));
+		struct conf_statement **list = realloc(conf->list, room * sizeof(*list));
 
 		if (!list)
 			return -ENOMEM;
 		conf->list = list;
 		conf->room = room;
 	}
-	conf->list[conf->count++] = *statement;
+	mine = malloc(conf_size(statement));
+	if (!mine)
+		return -ENOMEM;
+	memcpy(mine, statement, conf_size(statement));
+	conf->list[conf->count++] = mine;
 	return 0;
 }
 
 void conf_remove(struct conf *conf, size_t index)
 {
+	free(conf->list[index]);
 	memmove(&conf->list[index], &conf->list[index + 1],
 		(conf->count - index - 1) * sizeof(conf->list[0]));
 	conf->count--;

@@ -51,13 +51,13 @@ struct found {
 
 static const struct conf_link *link_at(const struct trial *t, uint32_t link)
 {
-	return &t->conf->list[t->link[link]].link;
+	return &t->conf->list[t->link[link]]->link;
 }
 
 static void find_links(struct trial *t)
 {
 	for (size_t i = 0; i < t->conf->count; i++) {
-		const struct conf_statement *s = &t->conf->list[i];
+		const struct conf_statement *s = t->conf->list[i];
 
 		if (s->kind != CONF_KIND_LINK)
 			continue;
@@ -139,7 +139,7 @@ static uint8_t length_of(const struct conf_prefix *prefix)
 static bool has_pool(const struct trial *t, const struct conf_link *link)
 {
 	for (size_t i = 0; i < t->conf->count; i++) {
-		const struct conf_statement *s = &t->conf->list[i];
+		const struct conf_statement *s = t->conf->list[i];
 
 		if (s->kind == CONF_KIND_POOL &&
 		    (!s->pool.link[0] || !strcmp(s->pool.link, link->ifname)))
@@ -205,7 +205,7 @@ static int add_pool(struct trial *t, const struct conf_pool *pool)
 
 static int add_entries(struct trial *t, size_t index)
 {
-	const struct conf_statement *s = &t->conf->list[index];
+	const struct conf_statement *s = t->conf->list[index];
 	struct minato_entry entries[CONF_ENTRIES_MAX];
 	struct minato_server servers[CONF_SERVERS_MAX];
 	size_t count = conf_entries(t->conf, s, index, entries);
@@ -244,7 +244,7 @@ static int add_all(struct trial *t, size_t *culprit)
 		result = add_link(t, i);
 	}
 	for (size_t i = 0; i < t->conf->count && result == 0; i++) {
-		const struct conf_statement *s = &t->conf->list[i];
+		const struct conf_statement *s = t->conf->list[i];
 
 		*culprit = i;
 		if (s->kind == CONF_KIND_ROUTE)
@@ -290,7 +290,7 @@ static const struct conf_statement *statement_of(const struct trial *t, uint64_t
 {
 	for (size_t i = 0; i < t->held_count; i++) {
 		if (handle && t->held[i].handle == handle)
-			return &t->conf->list[t->held[i].statement];
+			return t->conf->list[t->held[i].statement];
 	}
 	return NULL;
 }
@@ -353,7 +353,7 @@ static bool look_at_events(struct trial *t, struct found *found)
 		if (!(event.ready & MINATO_CALL) || event.user >= t->conf->count)
 			continue;
 		found->outcome = CONF_REACHES;
-		found->by = &t->conf->list[event.user];
+		found->by = t->conf->list[event.user];
 		seen = true;
 		(void)minato_ignore(t->m, event.socket);
 	}
@@ -395,7 +395,7 @@ static struct found arrive(struct trial *t, const struct conf_test *test)
 	if (fate.kind == MINATO_KIND_FORWARD && fate.user < t->conf->count) {
 		found.outcome = CONF_REACHES;
 		found.end = fate.target;
-		found.by = &t->conf->list[fate.user];
+		found.by = t->conf->list[fate.user];
 	}
 	return found;
 }
@@ -515,7 +515,7 @@ static void judge(struct conf_verdict *verdict, const struct conf_test *test,
 
 static void run_test(struct trial *t, size_t index, conf_verdict_fn *each, void *user)
 {
-	const struct conf_test *test = &t->conf->list[index].test;
+	const struct conf_test *test = &t->conf->list[index]->test;
 	struct conf_verdict verdict = { .index = index };
 	struct found found;
 
@@ -540,13 +540,13 @@ int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t 
 
 	*culprit = 0;
 	for (size_t i = 0; i < conf->count; i++)
-		tests += conf->list[i].kind == CONF_KIND_TEST;
+		tests += conf->list[i]->kind == CONF_KIND_TEST;
 	if (tests > 0)
 		result = create(&t);
 	if (tests > 0 && result == 0)
 		result = add_all(&t, culprit);
 	for (size_t i = 0; i < conf->count && result == 0; i++) {
-		if (conf->list[i].kind == CONF_KIND_TEST)
+		if (conf->list[i]->kind == CONF_KIND_TEST)
 			run_test(&t, i, each, user);
 	}
 	free(t.memory);

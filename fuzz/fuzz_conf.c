@@ -74,7 +74,7 @@ static void check_statement(const struct conf *conf, const struct conf_statement
 	expect(second.count == 0 && conf_same(s, &again));
 	again.line = s->line;
 	memcpy(again.mark, s->mark, sizeof(s->mark));
-	expect(memcmp(s, &again, sizeof(again)) == 0);
+	expect(memcmp(s, &again, conf_size(s)) == 0);
 	expect(conf_entries(conf, s, 1, entries) <= CONF_ENTRIES_MAX);
 	if (s->kind == CONF_KIND_FORWARD)
 		check_forward(&s->forward);
@@ -99,7 +99,7 @@ static void take_verdict(void *user, const struct conf_verdict *verdict)
 	const struct conf *conf = user;
 
 	expect(verdict->index < conf->count);
-	expect(conf->list[verdict->index].kind == CONF_KIND_TEST);
+	expect(conf->list[verdict->index]->kind == CONF_KIND_TEST);
 	expect(verdict->got[0]);
 	verdict_count++;
 }
@@ -110,7 +110,7 @@ static void check_trial(struct conf *conf)
 	size_t tests = 0;
 
 	for (size_t i = 0; i < conf->count; i++)
-		tests += conf->list[i].kind == CONF_KIND_TEST;
+		tests += conf->list[i]->kind == CONF_KIND_TEST;
 	if (tests > TESTS_MAX)
 		return;
 	verdict_count = 0;
@@ -133,7 +133,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	expect((result == 0) == (report.errors == 0));
 	check_report(text, size);
 	for (size_t i = 0; i < conf.count; i++)
-		check_statement(&conf, &conf.list[i]);
+		check_statement(&conf, conf.list[i]);
 	/* A host value takes some milliseconds under a sanitizer. */
 	if (result == 0 && sum_of(data, size) % TRIAL_ONE_IN == 0)
 		check_trial(&conf);

@@ -158,7 +158,7 @@ const struct conf_forward *gateway_forward_of(const struct gateway_applied *appl
 		if (!applied->held[i].id || (GATEWAY_WORD_FORWARD | applied->held[i].id) != word)
 			continue;
 		*held = &applied->held[i];
-		return &applied->rules.conf.list[i].forward;
+		return &applied->rules.conf.list[i]->forward;
 	}
 	return NULL;
 }
@@ -291,8 +291,8 @@ static int want_pool(struct gateway_applied *applied, struct wanted *wanted,
 static bool has_pool(const struct gateway_applied *applied, const struct conf *conf, int64_t link)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].kind == CONF_KIND_POOL &&
-		    pool_link(applied, conf->list[i].pool.link) == link)
+		if (conf->list[i]->kind == CONF_KIND_POOL &&
+		    pool_link(applied, conf->list[i]->pool.link) == link)
 			return true;
 	}
 	return false;
@@ -364,7 +364,7 @@ static int apply_pools(struct gateway_applied *applied, const struct conf *conf,
 	int result = 0;
 
 	for (size_t i = 0; i < conf->count && result == 0; i++) {
-		culprit = &conf->list[i];
+		culprit = conf->list[i];
 		if (culprit->kind == CONF_KIND_POOL)
 			result = want_pool(applied, &wanted, &culprit->pool);
 		else if (culprit->kind == CONF_KIND_LINK)
@@ -398,7 +398,7 @@ static int apply_nat(struct gateway_applied *applied, const struct conf *conf,
 
 static void drop(struct gateway_applied *applied, size_t index)
 {
-	struct conf_statement *one = &applied->rules.conf.list[index];
+	struct conf_statement *one = applied->rules.conf.list[index];
 	size_t behind = applied->rules.conf.count - index - 1;
 
 	drop_held(applied, &applied->held[index]);
@@ -453,7 +453,7 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 
 static int add(struct gateway_applied *applied, const struct gateway_rules *wanted, size_t index)
 {
-	const struct conf_statement *one = &wanted->conf.list[index];
+	const struct conf_statement *one = wanted->conf.list[index];
 	struct gateway_held held = { .entries = NULL };
 	int result = make_held_room(applied);
 
@@ -481,12 +481,12 @@ static int compare_down(const void *a, const void *b)
 static void renumber(struct gateway_applied *applied, const struct gateway_rules *wanted)
 {
 	for (size_t i = 0; i < wanted->conf.count; i++) {
-		const struct conf_statement *one = &wanted->conf.list[i];
+		const struct conf_statement *one = wanted->conf.list[i];
 
 		/* Most stand where they stood. */
 		for (size_t j = 0; j < applied->rules.conf.count; j++) {
 			size_t at = (i + j) % applied->rules.conf.count;
-			struct conf_statement *mine = &applied->rules.conf.list[at];
+			struct conf_statement *mine = applied->rules.conf.list[at];
 
 			if (mine->kind != one->kind || !conf_same(mine, one))
 				continue;
@@ -504,7 +504,7 @@ static int add_of(struct gateway_applied *applied, const struct gateway_rules *w
 	int result = 0;
 
 	for (size_t i = 0; i < diff->add_count && result == 0; i++) {
-		const struct conf_statement *one = &wanted->conf.list[diff->add[i]];
+		const struct conf_statement *one = wanted->conf.list[diff->add[i]];
 
 		if ((one->kind == CONF_KIND_LINK) != links)
 			continue;
@@ -569,7 +569,7 @@ void gateway_applied_free(struct gateway_applied *applied)
 static bool stands_in(const struct conf *conf, const struct conf_statement *one)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *other = &conf->list[i];
+		const struct conf_statement *other = conf->list[i];
 
 		if (other->kind != one->kind)
 			continue;
@@ -585,7 +585,7 @@ static bool stands_in(const struct conf *conf, const struct conf_statement *one)
 static bool has_all(const struct conf *conf, const struct conf *those)
 {
 	for (size_t i = 0; i < those->count; i++) {
-		const struct conf_statement *one = &those->list[i];
+		const struct conf_statement *one = those->list[i];
 		bool shapes = one->kind == CONF_KIND_LINK || one->kind == CONF_KIND_ROUTE ||
 			      one->kind == CONF_KIND_CAPACITY;
 

@@ -76,7 +76,8 @@ static struct gateway_door *append(struct gateway_doors *doors, const struct con
 		return NULL;
 	doors->list = list;
 	door = &list[doors->count];
-	*door = (struct gateway_door){ .one = *one, .fresh = true };
+	*door = (struct gateway_door){ .fresh = true };
+	conf_copy(&door->one, one);
 	if (make_specs(&one->forward, &door->list) < 0)
 		return NULL;
 	doors->count++;
@@ -232,7 +233,7 @@ int gateway_doors_open(struct gateway_doors *doors, const struct gateway_rules *
 	int result = 0;
 
 	for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
-		const struct conf_statement *one = &rules->conf.list[i];
+		const struct conf_statement *one = rules->conf.list[i];
 
 		if (is_door(one) && !find(doors, one))
 			result = open_door(doors, one, error);
@@ -261,7 +262,7 @@ int gateway_doors_send(struct gateway_doors *doors, const struct gateway_rules *
 	int result = 0;
 
 	for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
-		struct gateway_door *door = find(doors, &rules->conf.list[i]);
+		struct gateway_door *door = find(doors, rules->conf.list[i]);
 
 		if (!door || !door->fresh)
 			continue;
@@ -274,7 +275,7 @@ int gateway_doors_send(struct gateway_doors *doors, const struct gateway_rules *
 static bool wants(const struct gateway_rules *rules, const struct conf_statement *one)
 {
 	for (size_t i = 0; i < rules->conf.count; i++) {
-		if (rules->conf.list[i].kind == one->kind && conf_same(&rules->conf.list[i], one))
+		if (rules->conf.list[i]->kind == one->kind && conf_same(rules->conf.list[i], one))
 			return true;
 	}
 	return false;
@@ -357,9 +358,9 @@ static int name_door(struct gateway_door *door, const struct gateway_rules *rule
 	size_t index = door->one.line;
 	int result;
 
-	if (index >= rules->conf.count || !is_door(&rules->conf.list[index]))
+	if (index >= rules->conf.count || !is_door(rules->conf.list[index]))
 		return -EPROTO;
-	door->one = rules->conf.list[index];
+	conf_copy(&door->one, rules->conf.list[index]);
 	result = make_specs(&door->one.forward, &said);
 	if (result < 0)
 		return result;

@@ -30,7 +30,7 @@ static int take_statements(struct gateway_rules *rules, const struct conf *conf,
 
 	*rules = (struct gateway_rules){ .until_s = NULL };
 	for (size_t i = 0; i < conf->count && result == 0; i++) {
-		struct conf_statement *one = &conf->list[i];
+		struct conf_statement *one = conf->list[i];
 		const struct conf_term *term = gateway_term_of(one);
 		int64_t until_s = term ? gateway_term_end(term, since_s) : 0;
 
@@ -120,9 +120,9 @@ static int find_state_path(struct gateway_keeper *keeper)
 	const struct conf *conf = &keeper->file.conf;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].kind != CONF_KIND_STATE)
+		if (conf->list[i]->kind != CONF_KIND_STATE)
 			continue;
-		snprintf(keeper->state_path, sizeof(keeper->state_path), "%s", conf->list[i].state);
+		snprintf(keeper->state_path, sizeof(keeper->state_path), "%s", conf->list[i]->state);
 		return 0;
 	}
 	return default_state_path(keeper);
@@ -178,8 +178,8 @@ static int has_sides(const struct conf *conf, struct drive_error *error)
 	bool side[2] = { false, false };
 
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i].kind == CONF_KIND_LINK)
-			side[conf->list[i].link.outside] = true;
+		if (conf->list[i]->kind == CONF_KIND_LINK)
+			side[conf->list[i]->link.outside] = true;
 	}
 	if (!side[0])
 		return drive_fail(error, EINVAL,
@@ -207,7 +207,7 @@ static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 		if (result != -EINVAL || last == 0)
 			break;
 		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
-		(void)conf_print(text, sizeof(text), &keeper->said.conf.list[last - 1]);
+		(void)conf_print(text, sizeof(text), keeper->said.conf.list[last - 1]);
 		cmd_say("'%s' was added while the gateway ran, and is dropped: %s", text, fault);
 		gateway_rules_remove(&keeper->said, last - 1);
 		if (keeper->state)
@@ -437,9 +437,9 @@ static bool is_wanted(const struct gateway_keeper *keeper, const char *name)
 	bool named = false;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		listens |= conf->list[i].kind == CONF_KIND_LISTEN;
-		named |= conf->list[i].kind == CONF_KIND_FORWARD &&
-			 !strcmp(conf->list[i].name, name);
+		listens |= conf->list[i]->kind == CONF_KIND_LISTEN;
+		named |= conf->list[i]->kind == CONF_KIND_FORWARD &&
+			 !strcmp(conf->list[i]->name, name);
 	}
 	return listens && named && keeper->links.host;
 }

@@ -102,9 +102,9 @@ static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
 	if (i >= rules->conf.count)
 		return NULL;
 	++*cursor;
-	(void)conf_print(text, sizeof(text), &rules->conf.list[i]);
-	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(&rules->conf.list[i]), "text",
-			   text, "line", (int)rules->conf.list[i].line, "until",
+	(void)conf_print(text, sizeof(text), rules->conf.list[i]);
+	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(rules->conf.list[i]), "text",
+			   text, "line", (int)rules->conf.list[i]->line, "until",
 			   (json_int_t)rules->until_s[i]);
 	if (object && worker->applied.held[i].count)
 		set_use(object, worker, &worker->applied.held[i]);

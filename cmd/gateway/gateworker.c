@@ -244,8 +244,8 @@ static int open_doors(struct gateway_worker *worker, const struct gateway_rules 
 	/* What the doors were for, and nothing else, is missing from the list before. */
 	result = gateway_rules_copy(&before, rules);
 	for (size_t i = before.conf.count; result == 0 && i-- > 0;) {
-		if (before.conf.list[i].kind == CONF_KIND_FORWARD &&
-		    !gateway_doors_have(&worker->doors, &before.conf.list[i]))
+		if (before.conf.list[i]->kind == CONF_KIND_FORWARD &&
+		    !gateway_doors_have(&worker->doors, before.conf.list[i]))
 			gateway_rules_remove(&before, i);
 	}
 	if (result == 0)

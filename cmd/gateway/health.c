@@ -69,7 +69,7 @@ static bool is_checked(const struct conf_statement *one)
 /* The servers of the forward as they are now. Flows live on. */
 static void tell_group(struct gateway_health *health, size_t index)
 {
-	const struct conf_statement *one = &health->applied->rules.conf.list[index];
+	const struct conf_statement *one = health->applied->rules.conf.list[index];
 	struct gateway_held *held = &health->applied->held[index];
 	struct minato_server servers[CONF_SERVERS_MAX];
 	uint32_t count = conf_servers(one, servers);
@@ -88,7 +88,7 @@ static void tell_group(struct gateway_health *health, size_t index)
 static void tell(struct gateway_health *health)
 {
 	for (size_t i = 0; i < health->applied->rules.conf.count; i++) {
-		if (is_checked(&health->applied->rules.conf.list[i]))
+		if (is_checked(health->applied->rules.conf.list[i]))
 			tell_group(health, i);
 	}
 }
@@ -234,7 +234,7 @@ int gateway_health_sync(struct gateway_health *health, struct minato_time now)
 	for (struct gateway_probe *p = health->list; p; p = p->next)
 		p->wanted = false;
 	for (size_t i = 0; i < conf->count && result == 0; i++) {
-		const struct conf_statement *one = &conf->list[i];
+		const struct conf_statement *one = conf->list[i];
 
 		for (uint32_t k = 0; is_checked(one) && k < one->forward.server_count; k++) {
 			struct minato_endpoint at = asked_at(&one->forward, k);

@@ -10,7 +10,7 @@
 static bool leads_to(const struct gateway_rules *rules, const char *path)
 {
 	for (size_t i = 0; i < rules->conf.count; i++) {
-		const struct conf_statement *one = &rules->conf.list[i];
+		const struct conf_statement *one = rules->conf.list[i];
 
 		if (one->kind == CONF_KIND_FORWARD && one->forward.to == CONF_TO_SOCKET &&
 		    !strcmp(one->forward.path, path))

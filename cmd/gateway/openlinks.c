@@ -61,10 +61,10 @@ static size_t list_ours(const struct conf *conf, const struct conf_link *link,
 	for (uint32_t i = 0; i < link->address_count; i++)
 		ours[count++] = link->address[i].addr;
 	for (size_t i = 0; i < conf->count && link->outside; i++) {
-		struct minato_addr addr = conf->list[i].pool.addresses.addr;
-		uint32_t bits = 128u - conf->list[i].pool.addresses.length;
+		struct minato_addr addr = conf->list[i]->pool.addresses.addr;
+		uint32_t bits = 128u - conf->list[i]->pool.addresses.length;
 
-		if (conf->list[i].kind != CONF_KIND_POOL)
+		if (conf->list[i]->kind != CONF_KIND_POOL)
 			continue;
 		for (uint32_t n = 0; count < OURS_MAX && n < 1u << (bits < 6 ? bits : 6); n++) {
 			ours[count++] = addr;
@@ -225,13 +225,13 @@ int gateway_links_open(struct gateway_links *links, const struct conf *conf,
 	for (size_t i = 0; i < conf->count && result == 0; i++) {
 		struct gateway_link *link = &links->list[links->count];
 
-		if (conf->list[i].kind != CONF_KIND_LINK)
+		if (conf->list[i]->kind != CONF_KIND_LINK)
 			continue;
-		if (conf->list[i].link.sort == CONF_LINK_HOST) {
+		if (conf->list[i]->link.sort == CONF_LINK_HOST) {
 			links->host = true;
 			continue;
 		}
-		*link = (struct gateway_link){ .said = conf->list[i].link, .fd = -1 };
+		*link = (struct gateway_link){ .said = conf->list[i]->link, .fd = -1 };
 		link->ends = (struct drive_link_ends){
 			.packet = -1, .sender = -1, .watch = -1, .filter = -1
 		};

@@ -51,7 +51,7 @@ int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *
 		result = conf_add(&rules->conf, statement);
 	if (result < 0)
 		return result;
-	mine = &rules->conf.list[rules->conf.count - 1];
+	mine = rules->conf.list[rules->conf.count - 1];
 	mine->line = statement->line;
 	term = gateway_term_of(mine);
 	/* So that statements can be compared by what they do. */
@@ -77,7 +77,7 @@ static int add_all(struct gateway_rules *out, const struct gateway_rules *from,
 	int result = 0;
 
 	for (size_t i = 0; i < from->conf.count && result == 0; i++) {
-		const struct conf_statement *one = &from->conf.list[i];
+		const struct conf_statement *one = from->conf.list[i];
 
 		if (wanted(user, one, from->until_s[i]))
 			result = gateway_rules_add(out, one, from->until_s[i]);
@@ -190,7 +190,7 @@ static bool is_covered(const struct gateway_rules *said, const struct conf_state
 	if (one->kind == CONF_KIND_DMZ && said->dmz_off)
 		return true;
 	for (size_t i = 0; i < said->conf.count; i++) {
-		const struct conf_statement *other = &said->conf.list[i];
+		const struct conf_statement *other = said->conf.list[i];
 
 		if (other->kind != one->kind || (said->until_s[i] && said->until_s[i] <= now_s))
 			continue;
@@ -238,9 +238,9 @@ int gateway_rules_write(const struct gateway_rules *rules, int fd)
 	int result = 0;
 
 	for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
-		(void)conf_print(text, sizeof(text), &rules->conf.list[i]);
+		(void)conf_print(text, sizeof(text), rules->conf.list[i]);
 		if (dprintf(fd, "%" PRId64 " %" PRIu32 " %s\n", rules->until_s[i],
-			    rules->conf.list[i].line, text) < 0)
+			    rules->conf.list[i]->line, text) < 0)
 			result = -errno;
 	}
 	return result;

@@ -164,7 +164,7 @@ static size_t texts_of(const struct gateway_rules *rules, size_t i, char **text)
 {
 	static char room[CONF_TEXT_SIZE];
 
-	(void)conf_print(room, sizeof(room), &rules->conf.list[i]);
+	(void)conf_print(room, sizeof(room), rules->conf.list[i]);
 	*text = strdup(room);
 	return *text ? 1 : 0;
 }
@@ -173,7 +173,7 @@ static bool has(const struct gateway_rules *rules, const struct conf_statement *
 		int64_t until_s)
 {
 	for (size_t i = 0; i < rules->conf.count; i++) {
-		if (rules->until_s[i] == until_s && conf_same(&rules->conf.list[i], one))
+		if (rules->until_s[i] == until_s && conf_same(rules->conf.list[i], one))
 			return true;
 	}
 	return false;
@@ -188,7 +188,7 @@ static size_t list_changes(const struct gateway_rules *from, const struct gatewa
 	for (size_t i = 0; i < from->conf.count; i++) {
 		char *text = NULL;
 
-		if (has(to, &from->conf.list[i], from->until_s[i]) || !texts_of(from, i, &text))
+		if (has(to, from->conf.list[i], from->until_s[i]) || !texts_of(from, i, &text))
 			continue;
 		out[count++] = (struct gateway_change){ remove, text, from->until_s[i] };
 	}
@@ -408,7 +408,7 @@ static int add_said(struct gateway_rules *said, struct conf_statement *one, cons
 		return -ENOSPC;
 	}
 	for (size_t i = said->conf.count; i-- > 0;) {
-		if (is_replaced(&said->conf.list[i], one))
+		if (is_replaced(said->conf.list[i], one))
 			gateway_rules_remove(said, i);
 	}
 	one->line = 0;
@@ -467,7 +467,7 @@ static int remove_item(struct gateway_keeper *keeper, const char *text)
 		snprintf(fault, sizeof(fault),
 			 "'%s' stands in line %u of %s: take it out there, then 'minato gateway "
 			 "reload'",
-			 text, keeper->file.conf.list[other].line, keeper->path);
+			 text, keeper->file.conf.list[other]->line, keeper->path);
 	else
 		snprintf(fault, sizeof(fault), "nothing stands as '%s'", text);
 	return -ENOENT;
@@ -483,7 +483,7 @@ static int change_dmz(struct gateway_rules *said, const char *word)
 		return -EINVAL;
 	}
 	for (size_t i = said->conf.count; i-- > 0;) {
-		if (said->conf.list[i].kind == CONF_KIND_DMZ)
+		if (said->conf.list[i]->kind == CONF_KIND_DMZ)
 			gateway_rules_remove(said, i);
 	}
 	said->dmz_off = !strcmp(word, "off");

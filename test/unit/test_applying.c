@@ -52,7 +52,7 @@ static int fresh(void **state)
 	begin(OUTSIDE);
 	links = (struct gateway_links){ .count = 2 };
 	for (size_t i = 0; i < 2; i++) {
-		links.list[i].said = wanted.conf.list[i].link;
+		links.list[i].said = wanted.conf.list[i]->link;
 		links.list[i].mtu = 1500;
 		links.list[i].mac[5] = (uint8_t)i;
 	}

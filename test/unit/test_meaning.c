@@ -150,17 +150,17 @@ static void others(void **state)
 	no_fault(LINKS
 		 "inside eth2 10.2.0.1/24\ninside eth3 10.3.0.1/24\nnever translate 10.0.0.0/8\n"
 		 "reserve tcp 22, 8000-8099\n");
-	assert_int_equal(conf_entries(&conf, &conf.list[4], 1, entries), 3);
+	assert_int_equal(conf_entries(&conf, conf.list[4], 1, entries), 3);
 	assert_int_equal(entries[0].kind, MINATO_KIND_ROUTE);
 	assert_int_equal(entries[0].scope, 0);
 	assert_int_equal(entries[1].scope, 2);
 	assert_int_equal(entries[2].scope, 3);
 	assert_int_equal(entries[2].local_prefix, 96 + 8);
-	assert_int_equal(conf_entries(&conf, &conf.list[5], 1, entries), 2);
+	assert_int_equal(conf_entries(&conf, conf.list[5], 1, entries), 2);
 	assert_int_equal(entries[1].kind, MINATO_KIND_RESERVED);
 	assert_int_equal(entries[1].scope, MINATO_SCOPE_ANY);
 	assert_int_equal(entries[1].last, 8099);
-	assert_int_equal(conf_entries(&conf, &conf.list[0], 1, entries), 0);
+	assert_int_equal(conf_entries(&conf, conf.list[0], 1, entries), 0);
 }
 
 /* Over the host's sockets no packet is handed on. */
@@ -168,7 +168,7 @@ static void host_outside(void **state)
 {
 	(void)state;
 	no_fault("inside tap lan0 10.0.0.1/24\noutside host\nforward tcp 80 to 10.0.0.2\n");
-	assert_int_equal(conf_entries(&conf, &conf.list[2], 1, entries), 1);
+	assert_int_equal(conf_entries(&conf, conf.list[2], 1, entries), 1);
 	assert_false(entries[0].translate);
 }
 

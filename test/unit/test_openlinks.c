@@ -113,7 +113,7 @@ static void what_is_open_is_shared(void)
 	say("inside tap in0 10.0.0.1/24");
 	DEMAND(open_all(NULL) == 0);
 	old = links;
-	conf.list[0].link.address[0].addr.bytes[15] = 5;
+	conf.list[0]->link.address[0].addr.bytes[15] = 5;
 	say("outside tap out0 198.51.100.1/24");
 	DEMAND(open_all(&old) == 0);
 	DEMAND(links.count == 2);

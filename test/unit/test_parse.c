@@ -10,10 +10,10 @@ static void lines(void **state)
 	no_fault("# a gateway\n\n" LINKS "  forward tcp 80 to 10.0.0.2  # web\r\n"
 		 "dmz 10.0.0.9\r\n");
 	assert_int_equal(conf.count, 4);
-	assert_int_equal(conf.list[0].line, 3);
-	assert_int_equal(conf.list[2].line, 5);
-	assert_int_equal(conf.list[3].line, 6);
-	assert_int_equal(conf.list[3].kind, CONF_KIND_DMZ);
+	assert_int_equal(conf.list[0]->line, 3);
+	assert_int_equal(conf.list[2]->line, 5);
+	assert_int_equal(conf.list[3]->line, 6);
+	assert_int_equal(conf.list[3]->kind, CONF_KIND_DMZ);
 }
 
 static void nothing(void **state)
@@ -121,9 +121,9 @@ static void add_and_remove(void **state)
 	conf_remove(&list, 0);
 	conf_remove(&list, 5);
 	assert_int_equal(list.count, 37);
-	assert_int_equal(list.list[0].line, 1);
-	assert_int_equal(list.list[5].line, 7);
-	assert_int_equal(list.list[36].line, 38);
+	assert_int_equal(list.list[0]->line, 1);
+	assert_int_equal(list.list[5]->line, 7);
+	assert_int_equal(list.list[36]->line, 38);
 	conf_free(&list);
 	assert_int_equal(list.count, 0);
 }

@@ -60,8 +60,8 @@ static const char *texts(const struct gateway_rules *rules)
 
 	all[0] = 0;
 	for (size_t i = 0; i < rules->conf.count; i++) {
-		(void)conf_print(text, sizeof(text), &rules->conf.list[i]);
-		if (rules->conf.list[i].kind != CONF_KIND_LINK)
+		(void)conf_print(text, sizeof(text), rules->conf.list[i]);
+		if (rules->conf.list[i]->kind != CONF_KIND_LINK)
 			(void)snprintf(all + strlen(all), sizeof(all) - strlen(all), "%s|", text);
 	}
 	return all;
@@ -151,7 +151,7 @@ static void removal_keeps_instants_beside_their_statements(void **state)
 	gateway_rules_remove(&said, 1);
 	assert_string_equal(texts(&said), "forward tcp 1 to 10.0.0.2|forward tcp 3 to 10.0.0.2|");
 	assert_int_equal(said.until_s[1], 13);
-	assert_int_equal(said.conf.list[1].line, 3);
+	assert_int_equal(said.conf.list[1]->line, 3);
 }
 
 /* ---- from keeper to worker ---- */
@@ -173,8 +173,8 @@ static void a_list_travels(void **state)
 	assert_int_equal(gateway_rules_load(&got, fd), 0);
 	assert_int_equal(got.conf.count, file.conf.count);
 	for (size_t i = 0; i < got.conf.count; i++) {
-		assert_true(conf_same(&got.conf.list[i], &file.conf.list[i]));
-		assert_int_equal(got.conf.list[i].line, file.conf.list[i].line);
+		assert_true(conf_same(got.conf.list[i], file.conf.list[i]));
+		assert_int_equal(got.conf.list[i]->line, file.conf.list[i]->line);
 		assert_int_equal(got.until_s[i], file.until_s[i]);
 	}
 	gateway_rules_free(&got);

@@ -26,7 +26,7 @@ static void run(const char *text)
 	verdict_count = 0;
 	result = conf_try(&conf, take, NULL, &culprit);
 	if (result != 0)
-		fail_msg("%d at line %u", result, conf.list[culprit].line);
+		fail_msg("%d at line %u", result, conf.list[culprit]->line);
 }
 
 /* The one test is met, or not met with this instead. */
