@@ -209,6 +209,45 @@ enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
 
 /* --- to a forward or dmz ------------------------------------------------- */
 
+#define RENAMES_MAX 64u
+
+/*
+ * The server has a flow of the client's port already, by another forward: it
+ * sees this one come from another port of the same class (system or not), so
+ * that answers can be told apart.
+ */
+static int64_t make_renamed(struct nat *n, struct nat_flow *f)
+{
+	const bool low = f->a.port < MINATO_PORT_USER_FIRST;
+	const uint32_t first = low ? 1 : MINATO_PORT_USER_FIRST;
+	const uint32_t count = (low ? MINATO_PORT_USER_FIRST : 65536) - first;
+	int64_t made = nat_refusal(NAT_COUNT_TAKEN);
+
+	for (uint32_t i = 0; i < RENAMES_MAX; i++) {
+		f->c.port =
+			(uint16_t)(first + random_below(&n->random, count));
+		made = session_make(n, f);
+		if (made != nat_refusal(NAT_COUNT_TAKEN))
+			break;
+	}
+	return made;
+}
+
+/* A hairpin's sender is its mapping, and comes from nowhere else. */
+static int64_t make_forwarded(struct nat *n, struct nat_flow *f)
+{
+	const int64_t taken = nat_refusal(NAT_COUNT_TAKEN);
+	int64_t made = session_make(n, f);
+
+	if (made != taken || f->owner != NAT_NONE)
+		return made;
+	if (session_make_way(n, f))
+		made = session_make(n, f);
+	if (made == taken && minato_addr_is4(&f->a.addr))
+		made = make_renamed(n, f);
+	return made;
+}
+
 /* `f` has a and b, and for a hairpin owner and c. */
 static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 				   uint32_t entry, uint32_t *session)
@@ -231,10 +270,7 @@ static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 	f->flags |= NAT_IS_FORWARD | NAT_IS_CURRENT | NAT_B_INSIDE;
 	if (forwards_at(n, forward)->source_flows_max != 0)
 		f->flags |= NAT_IS_SOURCE;
-	made = session_make(n, f);
-	if (made == nat_refusal(NAT_COUNT_TAKEN) && f->owner == NAT_NONE &&
-	    session_make_way(n, f))
-		made = session_make(n, f);
+	made = make_forwarded(n, f);
 	if (made < 0) {
 		forwards_refused(n, forward, &f->a.addr);
 		return begin_refused(n, made, f->proto, &f->d);

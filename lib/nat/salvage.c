@@ -64,8 +64,12 @@ static bool kind_valid(const struct nat_limits *limits,
 {
 	if (s->hairpin)
 		return true;
+	/* A forward may have given it another port. */
 	if (s->from == limits->outside_scope)
-		return same_end(&s->source, &s->back_destination);
+		return minato_addr_equal(&s->source.addr,
+					 &s->back_destination.addr) &&
+		       (s->source.port == s->back_destination.port ||
+			s->forward);
 	return minato_addr_equal(&s->destination.addr, &s->back_source.addr) &&
 	       (s->proto == MINATO_ICMP ?
 			s->back_source.port == s->back_destination.port :

@@ -509,8 +509,13 @@ static enum nat_verdict to_forward(struct model_session *s, int i, uint8_t flags
 	s->d.port = f->target.port == 0 ? s->b.port :
 					  (uint16_t)(f->target.port + (s->b.port - f->first));
 	yields(s);
-	if (taken(s))
-		return NAT_DROP;
+	if (taken(s)) {
+		if (s->owner >= 0)
+			return NAT_DROP;
+		s->c.port = way.src.port; /* another one, as the engine chose it */
+		assert_int_equal(s->c.port < 1024, s->a.port < 1024);
+		assert_false(taken(s));
+	}
 	return begins(s, flags);
 }
 

@@ -58,7 +58,8 @@ static void every_kind_of_flow_goes_on(void **state)
 {
 	const struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 8080);
 	const struct minato_endpoint a6 = end("2001:db8::7", 5000), b6 = end("2001:db8:f::1", 53);
-	struct minato_endpoint udp, tcp, echo, pinned;
+	const struct minato_entry more = forward_entry(TCP, 81, 81, "10.0.0.2", 8080);
+	struct minato_endpoint udp, tcp, echo, pinned, renamed;
 
 	(void)state;
 	udp = map_udp(host, 5000, server, 53);
@@ -73,10 +74,14 @@ static void every_kind_of_flow_goes_on(void **state)
 	assert_int_equal(out(UDP, a6, b6, 0), NAT_PASS);
 	assert_true(add_entry(&web) >= 0);
 	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_true(add_entry(&more) >= 0);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 81), NAT_SYN), NAT_PASS);
+	renamed = way.src;
 	die();
 	assert_true(add_entry(&web) >= 0);
-	assert_int_equal(carry_over(), 7);
-	assert_int_equal(counted(NAT_COUNT_ADOPTED), 7);
+	assert_true(add_entry(&more) >= 0);
+	assert_int_equal(carry_over(), 8);
+	assert_int_equal(counted(NAT_COUNT_ADOPTED), 8);
 	/* No packet of these opens anything. */
 	assert_int_equal(in(TCP, end(server, 80), tcp, NAT_ACK), NAT_PASS);
 	assert_true(same_end(way.dst, end(host, 6000)));
@@ -89,6 +94,8 @@ static void every_kind_of_flow_goes_on(void **state)
 	assert_int_equal(in(UDP, b6, a6, 0), NAT_PASS);
 	assert_int_equal(out(TCP, end("10.0.0.2", 8080), end(stranger, 1), NAT_ACK), NAT_PASS);
 	assert_true(same_end(way.src, end(PUBLIC, 80)));
+	assert_int_equal(out(TCP, end("10.0.0.2", 8080), renamed, NAT_ACK), NAT_PASS);
+	assert_true(same_end(way.src, end(PUBLIC, 81)) && same_end(way.dst, end(stranger, 1)));
 	/* The mapping is the old one. */
 	assert_true(same_end(map_udp(host, 5000, "192.0.2.77", 1), udp));
 	pass_ms(INT64_C(8000) * 1000);
@@ -179,6 +186,14 @@ static void strangers_are_checked(void **state)
 	refuse(&s, -EINVAL);
 	s = good();
 	s.back_source.port = 54; /* no outward flow changes its destination */
+	refuse(&s, -EINVAL);
+	s = good();
+	s.from = 1;
+	s.to = 0;
+	s.source = end(stranger, 1);
+	s.destination = end(PUBLIC, 80);
+	s.back_source = end("10.0.0.2", 80);
+	s.back_destination = end(stranger, 2); /* only a forward changes where it comes from */
 	refuse(&s, -EINVAL);
 	s = good();
 	s.destination.addr = s.back_source.addr = addr("2001:db8::1");
