@@ -125,6 +125,7 @@ void cmd_worker_counters(const struct cmd_worker *worker,
 	each(user, "tap_out_blocked", tap.out_blocked);
 	each(user, "tap_out_refused", tap.out_refused);
 	each(user, "tap_in_short", tap.in_short);
+	each(user, "tap_in_malformed", tap.in_malformed);
 	each(user, "tap_in_no_chunk", tap.in_no_chunk);
 }
 

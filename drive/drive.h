@@ -640,10 +640,11 @@ struct drive_tap_stats {
 	uint64_t bytes_in;
 	uint64_t frames_out; /* written to the guest */
 	uint64_t bytes_out;
-	uint64_t out_blocked; /* times the tap had no room: waited for */
-	uint64_t out_refused; /* frames the kernel would not take (link down, malformed): lost */
-	uint64_t in_short;    /* frames shorter than their header: ignored */
-	uint64_t in_no_chunk; /* frames read while the host value had no chunk to lease */
+	uint64_t out_blocked;  /* times the tap had no room: waited for */
+	uint64_t out_refused;  /* frames the kernel would not take (link down, malformed): lost */
+	uint64_t in_short;     /* frames shorter than their header: ignored */
+	uint64_t in_malformed; /* their virtio header does not fit them: ignored */
+	uint64_t in_no_chunk;  /* frames read while the host value had no chunk to lease */
 };
 
 /*

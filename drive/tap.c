@@ -47,8 +47,8 @@ struct drive_tap {
 	size_t header; /* 0 on a plain tap */
 	struct drive_offers offers;
 	struct drive_tap_stats stats;
-	struct drive_tap_stats heard; /* at the last drive_tap_converses */
-	bool last_in, last_out;	      /* which ways the last frames before that went */
+	struct drive_tap_stats heard;  /* at the last drive_tap_converses */
+	bool last_in, last_out;	       /* which ways the last frames before that went */
 	struct drive_capture *capture; /* or NULL */
 	struct kept kept;
 	struct minato_frame batch[BATCH_IN];
@@ -181,8 +181,8 @@ static void capture_out(const struct drive_tap *tap, const struct minato_frame_o
 }
 
 /*
- * Reads one frame to `where`. Returns its length without the header, 0 for one that is none, or
- * negative errno.
+ * Reads one frame to `where`. Returns its length without the header, 0 for one that is none (it is
+ * passed over), or negative errno.
  */
 /* syscalls: read readv */
 static ssize_t read_frame(struct drive_tap *tap, const struct minato_extent *where,
@@ -209,17 +209,15 @@ static ssize_t read_frame(struct drive_tap *tap, const struct minato_extent *whe
 		.len = (uint32_t)((size_t)got - tap->header),
 		.chunk = MINATO_CHUNK_NONE,
 		.link = tap->link,
-		.gso = drive_vnet_gso(header.fields.gso_type),
-		.csum_trusted = header.fields.flags &
-				(VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID),
-		.csum_partial = header.fields.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM,
 	};
-	if (frame->gso != MINATO_GSO_NONE)
-		frame->gso_size = header.fields.gso_size;
 	tap->stats.frames_in++;
 	tap->stats.bytes_in += frame->len;
 	if (tap->capture)
 		capture_in(tap, &header.fields, frame);
+	if (!drive_vnet_take(&header.fields, frame, where->base)) {
+		tap->stats.in_malformed++;
+		return 0;
+	}
 	return (ssize_t)frame->len;
 }
 

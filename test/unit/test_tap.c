@@ -357,6 +357,19 @@ static int read_now(struct bench *bench)
 	return drive_tap_read(bench->tap, &host, drive_now());
 }
 
+/* Headers of a frame with TCP (6) or UDP (17) in it; what says where the checksum is. */
+static void dress(struct bench *bench, struct virtio_net_hdr *header, bool six, uint8_t proto)
+{
+	memset(bench->bytes, 0, 80);
+	bench->bytes[12] = six ? 0x86 : 0x08;
+	bench->bytes[13] = six ? 0xdd : 0x00;
+	bench->bytes[14] = six ? 0x60 : 0x45;
+	bench->bytes[six ? 20 : 23] = proto;
+	header->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	header->csum_start = six ? 54 : 34;
+	header->csum_offset = proto == 6 ? 16 : 6;
+}
+
 static void a_frame_is_read_into_its_chunk(void **state)
 {
 	struct bench *bench = *state;
@@ -387,29 +400,70 @@ static void an_empty_tap_gives_its_lease_back(void **state)
 static void a_segment_of_the_guest_is_described(void **state)
 {
 	static const struct {
-		uint8_t type;
+		bool six;
+		uint8_t proto, type;
 		enum minato_gso gso;
 	} kinds[] = {
-		{ VIRTIO_NET_HDR_GSO_TCPV4, MINATO_GSO_TCP4 },
-		{ VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN, MINATO_GSO_TCP4 },
-		{ VIRTIO_NET_HDR_GSO_TCPV6, MINATO_GSO_TCP6 },
-		{ VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN, MINATO_GSO_TCP6 },
-		{ 5, MINATO_GSO_UDP },
+		{ false, 6, VIRTIO_NET_HDR_GSO_TCPV4, MINATO_GSO_TCP4 },
+		{ false, 6, VIRTIO_NET_HDR_GSO_TCPV4 | VIRTIO_NET_HDR_GSO_ECN, MINATO_GSO_TCP4 },
+		{ true, 6, VIRTIO_NET_HDR_GSO_TCPV6, MINATO_GSO_TCP6 },
+		{ true, 6, VIRTIO_NET_HDR_GSO_TCPV6 | VIRTIO_NET_HDR_GSO_ECN, MINATO_GSO_TCP6 },
+		{ false, 17, 5, MINATO_GSO_UDP },
 	};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		struct virtio_net_hdr header = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-						 .gso_type = kinds[i].type,
-						 .gso_size = 1448 };
+		struct virtio_net_hdr header = { .gso_type = kinds[i].type, .gso_size = 1448 };
 
+		dress(*state, &header, kinds[i].six, kinds[i].proto);
 		guest_sends(*state, &header, 64000);
 		assert_int_equal(read_now(*state), 1);
 		assert_int_equal(host.last.len, 64000);
 		assert_int_equal(host.last.gso, kinds[i].gso);
 		assert_int_equal(host.last.gso_size, 1448);
-		assert_true(host.last.csum_trusted);
 		assert_true(host.last.csum_partial);
 	}
+}
+
+/*
+ * A guest that tunnels leaves the checksum of the inner packet to us. Whoever takes it for that of
+ * the outer header changes it wrongly when the outer addresses change.
+ */
+static void a_checksum_within_a_tunnel_is_filled_in(void **state)
+{
+	struct bench *bench = *state;
+	struct virtio_net_hdr header = { 0 };
+	uint8_t sum = 0;
+
+	dress(bench, &header, false, 17);
+	header.csum_start = 34 + 8 + 8; /* UDP, what a tunnel has, then the inner one */
+	header.csum_offset = 2;
+	guest_sends(bench, &header, 54);
+	assert_int_equal(read_now(bench), 1);
+	assert_false(host.last.csum_partial);
+	assert_false(host.last.csum_trusted);
+	/* Of zeros: all ones. */
+	for (size_t i = 0; i < 2; i++)
+		sum |= (uint8_t)~host.head[52 + i];
+	assert_int_equal(sum, 0);
+}
+
+static void what_does_not_fit_its_header_is_passed_over(void **state)
+{
+	struct virtio_net_hdr outside = { .flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+					  .csum_start = 60,
+					  .csum_offset = 6 };
+	struct virtio_net_hdr unsummed = { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448 };
+	struct virtio_net_hdr good = { 0 };
+
+	guest_sends(*state, &outside, 60);
+	guest_sends(*state, &unsummed, 3000);
+	guest_sends(*state, &good, 61);
+	for (int i = 0; i < 3; i++)
+		(void)read_now(*state);
+	assert_int_equal(host.count, 1);
+	assert_int_equal(host.last.len, 61);
+	assert_int_equal(stats_of(*state).in_malformed, 2);
+	assert_int_equal(leases(), 0);
 }
 
 static void a_checked_checksum_is_trusted(void **state)
@@ -448,6 +502,7 @@ static void large_frames_come_8_at_a_time(void **state)
 {
 	struct virtio_net_hdr header = { .gso_type = VIRTIO_NET_HDR_GSO_TCPV4, .gso_size = 1448 };
 
+	dress(*state, &header, false, 6);
 	for (int i = 0; i < 10; i++)
 		guest_sends(*state, &header, 60000);
 	assert_int_equal(read_now(*state), 8);
@@ -617,6 +672,8 @@ int main(void)
 		VNET(a_frame_is_read_into_its_chunk),
 		VNET(an_empty_tap_gives_its_lease_back),
 		VNET(a_segment_of_the_guest_is_described),
+		VNET(a_checksum_within_a_tunnel_is_filled_in),
+		VNET(what_does_not_fit_its_header_is_passed_over),
 		VNET(a_checked_checksum_is_trusted),
 		VNET(the_largest_frame_is_read_whole),
 		VNET(small_frames_come_64_at_a_time),
