@@ -822,7 +822,9 @@ struct minato_entry {
 	enum minato_verdict verdict; /* of a GUARD or RIGHT */
 	uint8_t scope, face;	     /* face: link number or a number of the
 					caller's for arrivals without frames */
-	uint8_t proto;		     /* MINATO_TCP, MINATO_UDP; 0 = both */
+	uint8_t proto;		     /* MINATO_TCP, MINATO_UDP; 0 = both; with
+					MINATO_ICMP the ports of a rule of the
+					policy are types */
 	struct minato_addr local;    /* destination, with prefix length */
 	uint8_t local_prefix;	     /* 0..128 (IPv4: 96 + length) */
 	struct minato_addr remote;   /* source */
@@ -845,6 +847,21 @@ struct minato_entry {
 			     `target`; 0: none */
 	uint32_t flows_max; /* translate: sessions at once; 0: no bound */
 	uint32_t source_flows_max; /* of one remote address, IPv6: of a /64 */
+	/*
+	 * Of a GUARD that is a rule of the policy (guard.h has the types and
+	 * what they mean); zero in all other entries. With `order` 0 the most
+	 * specific guard decides, before any rule is looked at; of the rules
+	 * it is the one of the lowest order that matches, of equal ones the
+	 * oldest.
+	 */
+	uint64_t order;
+	uint8_t course;	     /* MINATO_COURSE_* */
+	uint16_t program;    /* 0: any; else the owner's number of a program */
+	uint32_t rate_count; /* PASS: new flows ... 0: no bound */
+	uint32_t rate_span_s; /* ... in so many seconds, 1 or more */
+	bool rate_each; /* of each source (IPv6: /64), not of all together */
+	enum minato_verdict rate_verdict; /* of what is more: not PASS */
+	bool log; /* each flow that it decides is an event */
 };
 /*
  * Adds a general entry. Of RESERVED ports none is ever chosen by us; a packet

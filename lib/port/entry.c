@@ -369,6 +369,14 @@ static void from_public(struct port_entry *e, const struct minato_entry *in)
 	addr_mask(&e->remote, e->remote_prefix);
 }
 
+/* What only a rule of the policy has. */
+static bool is_rule(const struct minato_entry *in)
+{
+	return in->order != 0 || in->course != 0 || in->program != 0 ||
+	       in->rate_count != 0 || in->rate_span_s != 0 || in->rate_each ||
+	       in->rate_verdict != 0 || in->log;
+}
+
 int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 		 uint32_t *holder)
 {
@@ -377,6 +385,8 @@ int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 
 	if (!valid(entry))
 		return -EINVAL;
+	if (is_rule(entry))
+		return -EOPNOTSUPP;
 	from_public(&e, entry);
 	same = find_same(t, &e);
 	if (holder != NULL)
