@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The text of -p and --reach: which ports lead to which. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,28 +22,9 @@ struct piece {
 	size_t len;
 };
 
-#define SHOWN_MAX 72u  /* columns of the argument that are repeated */
-#define BEFORE_MAX 40u /* columns of it before the caret */
-
-/* Writes the fault, the argument (or the part around the fault) and a caret. */
 static int fault(const struct reading *r, struct piece where, int errnum, const char *what)
 {
-	char shown[SHOWN_MAX + 1];
-	char mark[SHOWN_MAX + 1];
-	size_t column = (size_t)(where.at - r->text);
-	size_t from = column > BEFORE_MAX ? column - BEFORE_MAX : 0;
-	size_t i;
-
-	for (i = 0; i < SHOWN_MAX && r->text[from + i]; i++)
-		shown[i] = isprint((unsigned char)r->text[from + i]) ? r->text[from + i] : '?';
-	shown[i] = '\0';
-	column -= from;
-	memset(mark, ' ', column);
-	mark[column] = '^';
-	for (i = 1; i < where.len && column + i < SHOWN_MAX; i++)
-		mark[column + i] = '~';
-	mark[column + i] = '\0';
-	return drive_fail(r->error, errnum, "%s\n  %s\n  %s", what, shown, mark);
+	return relay_caret(r->error, errnum, r->text, (size_t)(where.at - r->text), where.len, what);
 }
 
 /* One decimal port, 1-65535, nothing around it. */

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Outbound by name: what --allow lets out, and all that sees to it. */
+#ifndef RELAY_PERMIT_H
+#define RELAY_PERMIT_H
+
+#include "relay/relay.h"
+
+/*
+ *   guest asks for a name -> dns.c: is it allowed?  no: NXDOMAIN at once, nobody else is asked
+ *                                                   yes: asked anew in our own words
+ *   the answer            -> dnsanswer.c: chain of CNAMEs and addresses, nothing else
+ *                         -> pin.c: each address that may be, for this name, for its TTL
+ *   guest connects        -> permit.c: to an allowed prefix? to a pinned address and allowed port?
+ *   first bytes           -> check.c: TLS and HTTP must name what pinned the address
+ *
+ * Whatever is refused is refused at once, and told to relay_config's `attempt`, as is each flow at
+ * its beginning and its end.
+ */
+
+/* ---- caret.c ---- */
+
+/*
+ * Writes what is wrong, then the argument (or the part around the fault) with a caret under `len`
+ * columns from `column` on: three lines. Returns -errnum.
+ */
+int relay_caret(struct drive_error *error, int errnum, const char *text, size_t column, size_t len,
+		const char *what);
+
+/* ---- allow.c: the text of --allow ---- */
+
+#define RELAY_NAME_MAX 253u /* letters of a name, without a final dot (RFC 1035 2.3.4) */
+#define RELAY_ALLOW_RUNS 16u
+#define RELAY_ALLOW_TEXT 512u /* room for the text of any */
+
+/* Where the guest may go: a name, what lies below one, or a prefix. */
+struct relay_allow {
+	bool named;
+	bool below; /* all names with one label or more before `name`, not the name itself */
+	bool raw;   /* what is said there is not looked at */
+	uint8_t protocols; /* RELAY_TCP | RELAY_UDP */
+	uint8_t prefix_len; /* not named: 0-128 (IPv4: 96 + length) */
+	uint8_t run_count;
+	struct minato_addr prefix;
+	struct relay_run runs[RELAY_ALLOW_RUNS];
+	char name[RELAY_NAME_MAX + 1]; /* in small letters */
+};
+
+/* All zero: nothing is allowed. */
+struct relay_allows {
+	struct relay_allow *list;
+	size_t count;
+	bool private; /* names may lead to private addresses too */
+};
+
+/*
+ * Parses one argument of --allow and appends it:
+ *
+ *   HOST[:PORTS][/tcp|/udp|/both][/raw]
+ *   HOST is a name, *.NAME, IPv4[/LENGTH] or [IPv6][/LENGTH]
+ *   PORTS is all, or ports, runs FIRST-LAST and names of services, with commas between
+ *
+ * Without PORTS: 80 and 443. On failure nothing is appended and the text has three lines as those
+ * of relay_publish_add. -EINVAL, -ENOMEM.
+ */
+int relay_allow_add(struct relay_allows *allows, const char *text, struct drive_error *error);
+void relay_allow_free(struct relay_allows *allows);
+/* Text that parses to the same; cut if there is no room. Returns the text. */
+const char *relay_allow_text(const struct relay_allow *allow, char *text, size_t size);
+/* Whether it is about this name, which has small letters and no final dot. */
+bool relay_allow_is_name(const struct relay_allow *allow, const char *name);
+/* Whether it is about something below this name. */
+bool relay_allow_is_below(const struct relay_allow *allow, const char *name);
+bool relay_allow_is_addr(const struct relay_allow *allow, const struct minato_addr *addr);
+bool relay_allow_is_port(const struct relay_allow *allow, enum minato_proto proto, uint16_t port);
+/*
+ * Whether an answer of the DNS may lead to this address without --allow-private: what is reachable
+ * from everywhere, and not through a translator into what is not (IANA's special-purpose
+ * registries, RFC 6890). The prefixes of documentation count as such.
+ */
+bool relay_addr_is_public(const struct minato_addr *addr);
+
+/* ---- dnswalk.c: names and records of a DNS message (RFC 1035 4.1) ---- */
+
+#define DNSMSG_TYPE_A 1u
+#define DNSMSG_TYPE_CNAME 5u
+#define DNSMSG_TYPE_AAAA 28u
+#define DNSMSG_TYPE_OPT 41u
+#define DNSMSG_CLASS_IN 1u
+
+/* A name as text: small letters, dots between labels, "" for the root. */
+struct dnsname {
+	char text[RELAY_NAME_MAX + 1];
+	bool strange; /* has bytes other than letters, digits, '-', '_': text has '?' there */
+};
+
+struct dnsrecord {
+	struct dnsname owner;
+	uint16_t type, class;
+	uint32_t ttl;
+	size_t data, data_len; /* where the data is in the message */
+};
+
+/*
+ * Reads a name at *at, which moves behind it; pointers (4.1.4) lead backwards only. False: there is
+ * none within `len` bytes.
+ */
+bool dnswalk_name(const uint8_t *data, size_t len, size_t *at, struct dnsname *out);
+/* The same for a record. */
+bool dnswalk_record(const uint8_t *data, size_t len, size_t *at, struct dnsrecord *out);
+
+/* ---- dnsask.c: a question of the guest, and the same in our words ---- */
+
+struct dnsask {
+	struct dnsname name;
+	uint16_t type, class;
+	bool edns;	 /* an OPT record came along (RFC 6891) */
+	uint16_t answer_max; /* bytes of a datagram that it takes: 512 at least */
+};
+
+/* Of a query whose question is readable (m->question_end). */
+bool dnsask_read(const uint8_t *data, size_t len, const struct dnsmsg *m, struct dnsask *out);
+/*
+ * Writes the question as we ask it: header, the name in small letters, type and class, and an OPT
+ * record without options where one came. Nothing else of the guest's message goes on. `out` has
+ * DNSASK_MAX bytes; returns the length.
+ */
+#define DNSASK_MAX 300u
+size_t dnsask_write(const struct dnsask *ask, const uint8_t *query, uint8_t *out);
+/*
+ * An answer without records to the guest's own question, with the reason as an extended error
+ * (RFC 8914) where it knows of those. `out` has DNSASK_MAX bytes.
+ */
+size_t dnsask_refuse(const struct dnsask *ask, const uint8_t *query, const struct dnsmsg *m,
+		     uint8_t rcode, uint16_t why, uint8_t *out);
+
+#define DNSMSG_NXDOMAIN 3u
+#define DNSMSG_WHY_NONE UINT16_MAX
+#define DNSMSG_WHY_FORGED 4u	/* RFC 8914 4.5: the answer is not as it was */
+#define DNSMSG_WHY_FILTERED 17u /* 4.18 */
+
+/* ---- dnsanswer.c: what an answer says, and as much of it as goes on ---- */
+
+#define DNSANSWER_CHAIN 16u  /* names of a chain: RFC 1034 3.6.2 wants it short */
+#define DNSANSWER_ADDRS 64u
+#define DNSANSWER_RECORDS 512u /* looked at */
+#define DNSANSWER_TTL_MAX 86400u
+#define DNSANSWER_MAX 8192u /* bytes of one that we write */
+
+struct dnsanswer {
+	struct dnsname chain[DNSANSWER_CHAIN]; /* the name asked for, then what it leads to */
+	uint32_t chain_ttl[DNSANSWER_CHAIN];   /* of the CNAME that leads on from there */
+	size_t chain_count;
+	struct minato_addr addrs[DNSANSWER_ADDRS]; /* of the last of them */
+	uint32_t ttl[DNSANSWER_ADDRS];
+	size_t addr_count;
+	size_t passed_over; /* records that are neither */
+};
+
+/*
+ * Reads the answer section for a question of type A or AAAA. False: it cannot be read to its end,
+ * or its chain is a circle or too long.
+ */
+bool dnsanswer_read(const uint8_t *data, size_t len, const struct dnsmsg *m,
+		    const struct dnsask *ask, struct dnsanswer *out);
+/*
+ * Writes header, the guest's own question and these records. `out` has DNSANSWER_MAX bytes; returns
+ * the length.
+ */
+size_t dnsanswer_write(const struct dnsanswer *answer, const struct dnsask *ask,
+		       const uint8_t *query, const struct dnsmsg *m, uint8_t rcode, uint8_t *out);
+
+#endif
