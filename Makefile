@@ -76,7 +76,7 @@ format:
 tidy:
 	@tools/deps.sh format build
 	@CC=clang tools/setup build-clang
-	@git ls-files 'lib/*.c' 'drive/*.c' 'kernel/*.c' 'relay/*.c' 'view/*.c' \
+	@git ls-files 'lib/*.c' 'drive/*.c' 'kernel/*.c' 'inspect/*.c' 'relay/*.c' 'view/*.c' \
 		'measure/*.c' 'cmd/*.c' | \
 		xargs clang-tidy --quiet -p build-clang
 
