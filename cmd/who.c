@@ -7,11 +7,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/gateway/gateway.h"
 #include "cmd/reserve.h"
 #include "cmd/services.h"
 
 #define NEAREST_MAX 5u
-#define NOTES_MAX 4u
+#define NOTES_MAX 12u
 #define NOTE_SIZE 256
 #define NAME_ROOM 4u
 #define WORD_MAX 64
@@ -213,6 +214,16 @@ static void note_rules(struct answer *answer, const json_t *nat)
 		     knobs.first, knobs.last, port);
 }
 
+/* Traffic that a gateway of ours takes: at its own addresses, which the kernel may not have. */
+static void note_forward(void *user, const char *gateway, const char *text, unsigned line)
+{
+	char place[32] = "made live";
+
+	if (line)
+		snprintf(place, sizeof(place), "line %u", line);
+	note(user, "Gateway %.40s takes it at its outside: %.160s (%s).", gateway, text, place);
+}
+
 /* Every address of both families, as a server binds that says nothing else. */
 static size_t everywhere(struct drive_place places[2], uint8_t proto)
 {
@@ -296,6 +307,7 @@ static void find(struct answer *answer, const struct known *known)
 	if (answer->verdict == VERDICT_FORBIDDEN && held_on_host(answer))
 		answer->verdict = VERDICT_TAKEN;
 	note_rules(answer, known->nat);
+	gateway_forwards_on(asked->port, asked->proto, note_forward, answer);
 	if (answer->verdict != VERDICT_FREE)
 		answer->nearest_count = cmd_nearest_free(places, everywhere(places, asked->proto),
 							 asked->port, answer->nearest, NEAREST_MAX);

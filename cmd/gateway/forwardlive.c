@@ -88,6 +88,56 @@ static int list(const char *name, bool json, bool no_header)
 	return CMD_OK;
 }
 
+/* ---- of one port ---- */
+
+static bool takes(const char *text, uint16_t port, uint8_t proto)
+{
+	static struct conf_report report;
+	static struct conf_statement one;
+	const struct conf_forward *forward = &one.forward;
+
+	if (conf_statement_read(&one, text, &report) < 0 || one.kind != CONF_KIND_FORWARD ||
+	    !(forward->protocols & (proto == MINATO_TCP ? CONF_TCP : CONF_UDP)))
+		return false;
+	for (uint32_t i = 0; i < forward->run_count; i++) {
+		if (port >= forward->run[i].first && port <= forward->run[i].last)
+			return true;
+	}
+	return false;
+}
+
+static void forwards_of(const char *name, uint16_t port, uint8_t proto, gateway_forward_fn *each,
+			void *user)
+{
+	json_t *rows = json_array();
+	struct drive_error error;
+
+	if (gateway_list(name, "statements", rows, &error) == 0) {
+		for (size_t i = 0; i < json_array_size(rows); i++) {
+			const json_t *row = json_array_get(rows, i);
+			const char *text = gateway_text_of(row);
+
+			if (takes(text, port, proto))
+				each(user, name, text,
+				     (unsigned)json_integer_value(json_object_get(row, "line")));
+		}
+	}
+	json_decref(rows);
+}
+
+void gateway_forwards_on(uint16_t port, uint8_t proto, gateway_forward_fn *each, void *user)
+{
+	struct cmd_names names;
+
+	if (cmd_names_read(&names, NULL) < 0)
+		return;
+	for (size_t i = 0; i < names.count; i++) {
+		if (gateway_is(names.list[i]))
+			forwards_of(names.list[i], port, proto, each, user);
+	}
+	cmd_names_free(&names);
+}
+
 /* ---- add and rm ---- */
 
 static int add(const char *name, const struct cmd_operands *operands, bool fleeting)

@@ -553,6 +553,12 @@ int gateway_list(const char *name, const char *listing, json_t *rows, struct dri
  * said what is wrong, with its place.
  */
 int gateway_statement_make(const char *verb, char *const *words, int count, json_t **item);
+/*
+ * Calls back for each forward of a running gateway that takes the port at one of its outside
+ * addresses, with the sentence; `line` 0: it was made live.
+ */
+typedef void gateway_forward_fn(void *user, const char *gateway, const char *text, unsigned line);
+void gateway_forwards_on(uint16_t port, uint8_t proto, gateway_forward_fn *each, void *user);
 /* The text of a statement in a listing; borrowed. "?" for one that cannot be shown. */
 const char *gateway_text_of(const json_t *row);
 /* "2026-11-26 18:00:00", local time; empty for 0. Returns `out`. */

@@ -61,11 +61,13 @@ static size_t list_ours(const struct conf *conf, const struct conf_link *link,
 	for (uint32_t i = 0; i < link->address_count; i++)
 		ours[count++] = link->address[i].addr;
 	for (size_t i = 0; i < conf->count && link->outside; i++) {
-		struct minato_addr addr = conf->list[i]->pool.addresses.addr;
-		uint32_t bits = 128u - conf->list[i]->pool.addresses.length;
+		struct minato_addr addr;
+		uint32_t bits;
 
 		if (conf->list[i]->kind != CONF_KIND_POOL)
 			continue;
+		addr = conf->list[i]->pool.addresses.addr;
+		bits = 128u - conf->list[i]->pool.addresses.length;
 		for (uint32_t n = 0; count < OURS_MAX && n < 1u << (bits < 6 ? bits : 6); n++) {
 			ours[count++] = addr;
 			addr.bytes[15]++;

@@ -132,6 +132,8 @@ has "is shown" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
 ask dmz off
 is "dmz off" "$(gets far $URL:7000/ --max-time 2 | grep -c curl)" 1
 ask dmz 10.0.0.9
+has "who: a forward is named" "$(ask who 80)" 'Gateway gateway takes it at its outside: forward tcp 80 to 10.0.0.2 .line [0-9]*'
+is "who: of its protocol alone" "$(ask who 80/udp | grep -c 'takes it')" 0
 has "nat show --json says whose" "$(ask nat show --json)" '"gateway": "gateway"'
 has "a list of a gateway that is none" "$(ask forward list nosuch 2>&1)" 'no gateway is called nosuch'
 has "one that is none is not stopped" "$(ask stop nosuch 2>&1)" 'no guest or gateway is called nosuch'
