@@ -224,32 +224,28 @@ void nat_slot_give(struct nat *n, struct nat_slots *s, uint32_t index)
 
 void nat_untuple(struct nat *n, const struct port_key *key)
 {
-	struct port_tuple_ref ref;
-	uint32_t tuple;
+	const bool erased = port_tuple_erase(nat_table(n), key);
 
-	check(port_tuple_find(nat_table(n), key, &ref, &tuple));
-	port_tuple_remove(nat_table(n), tuple);
+	check(erased);
 }
 
 uint32_t nat_number(struct nat *n, const struct port_key *key, uint8_t class,
 		    int step)
 {
-	struct port_tuple_ref ref = { .class = class, .quiet = true };
-	uint32_t tuple;
+	struct port_tuple_ref ref = { .owner = 1,
+				      .class = class,
+				      .quiet = true };
 
-	if (!port_tuple_find(nat_table(n), key, &ref, &tuple)) {
+	if (!port_tuple_find(nat_table(n), key, &ref, NULL)) {
 		check(step > 0);
-		ref = (struct port_tuple_ref){ .owner = 1,
-					       .class = class,
-					       .quiet = true };
 		return port_tuple_insert(nat_table(n), key, ref) >= 0;
 	}
 	check(ref.class == class && ref.owner > 0);
 	ref.owner += (uint32_t)step;
 	if (ref.owner == 0)
-		port_tuple_remove(nat_table(n), tuple);
+		nat_untuple(n, key);
 	else
-		port_tuple_assign(nat_table(n), tuple, ref);
+		port_tuple_reassign(nat_table(n), key, ref);
 	return ref.owner;
 }
 

@@ -247,15 +247,14 @@ static bool insert_faces(struct nat *n, uint32_t mapping)
 	struct port_tuple_ref ref = { .owner = mapping,
 				      .class = NAT_CLASS_MAPPING,
 				      .quiet = same };
-	const int64_t tuple = port_tuple_insert(nat_table(n), &outer, ref);
 
-	if (tuple < 0)
+	if (port_tuple_insert(nat_table(n), &outer, ref) < 0)
 		return false;
 	ref.class = NAT_CLASS_INSIDE;
 	ref.quiet = true;
 	if (port_tuple_insert(nat_table(n), &inner, ref) >= 0)
 		return true;
-	port_tuple_remove(nat_table(n), (uint32_t)tuple);
+	nat_untuple(n, &outer);
 	return false;
 }
 

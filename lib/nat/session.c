@@ -291,7 +291,7 @@ static int insert_faces(struct nat *n, const struct nat_flow *f,
 	ref.quiet = true;
 	second = port_tuple_insert(t, &b, ref);
 	if (second < 0)
-		port_tuple_remove(t, (uint32_t)first);
+		nat_untuple(n, &a);
 	return second < 0 ? (int)second : 0;
 }
 

@@ -4,7 +4,8 @@
  *
  *   line    64 bytes: 28 tags, and what is known of keys that are elsewhere
  *   row     the records of a line's 28 lanes; slot = 28 * line + lane
- *   back    of each slot the handle of its tuple, which callers hold
+ *   back    of each slot the handle of its tuple, which callers hold; a quiet one
+ *           has neither
  *
  * A miss reads one line, a hit that and one record. The table is 58 to 80 %
  * full at any size, since it grows by half of a doubling at a time.
@@ -472,10 +473,10 @@ static void remove_chained(struct port_table *t, struct port_hash *h,
 	forget_strays(home);
 }
 
-void bucket_remove(struct port_table *t, struct port_hash *h, uint32_t slot)
+void bucket_remove(struct port_table *t, struct port_hash *h, uint32_t slot,
+		   uint32_t home)
 {
 	const uint32_t number = slot / LINE_LANES;
-	const uint32_t home = bucket_home(h, tuple_place(t, h, slot));
 	struct port_line *b = line_of(t, h, home);
 
 	vacate(t, h, slot);

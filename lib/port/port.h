@@ -88,7 +88,8 @@ struct port_tuple_ref {
 	bool yields;
 	bool rests; /* set by quarantine.c alone */
 	/* Its port is somebody's already (a mapping's), or not ours: it is
-	   found, and counted nowhere. */
+	   found, and counted nowhere; it has no index, and its face is not
+	   remembered: what costs half as much. */
 	bool quiet;
 };
 #define PORT_CLASS_REST 15u /* of these alone */
@@ -150,16 +151,24 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 
 /*
  * Inserts. local 0/:: with port 0 makes an association. Returns the tuple's
- * index, which is its own as long as it lives, -EEXIST when the key is taken,
- * -ENOSPC.
+ * index, which is its own as long as it lives (of a quiet one: 0, which says
+ * nothing), -EEXIST when the key is taken, -ENOSPC.
  *
  * One whose remote end is open, 0/:: with port 0, is a *mapping*: its port is
  * held at this address as by a claim, so that no choice and no bind takes it.
  */
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 			  struct port_tuple_ref ref);
+/* The same for an exact key that port_seek saw. */
+int64_t port_tuple_insert_sought(struct port_table *t,
+				 const struct port_probe *p,
+				 struct port_tuple_ref ref);
 void port_tuple_remove(struct port_table *t, uint32_t tuple);
-/* False when there is none. `index` may be NULL. */
+/* By its key, quiet or not. False when there is none. */
+bool port_tuple_erase(struct port_table *t, const struct port_key *key);
+bool port_tuple_erase_sought(struct port_table *t, const struct port_probe *p);
+/* False when there is none. `index` may be NULL; of what is quiet it becomes
+   POOL_NONE. */
 bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 		     struct port_tuple_ref *ref, uint32_t *index);
 /* The same for an exact key that port_seek saw. */
@@ -169,9 +178,16 @@ bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
    who wants to fetch ahead. False: there is none. */
 bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
 		      struct port_tuple_ref *ref);
+/* What inserting a key that was sought will write to: to be called when its
+   line has come. */
+void port_tuple_fetch_room(const struct port_table *t,
+			   const struct port_probe *p);
 /* Gives a tuple to another owner or class (connection -> TIME-WAIT). */
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		       struct port_tuple_ref ref);
+/* The same of a quiet one, by its key. False: there is none. */
+bool port_tuple_reassign(struct port_table *t, const struct port_key *key,
+			 struct port_tuple_ref ref);
 void port_tuple_key(const struct port_table *t, uint32_t tuple,
 		    struct port_key *out);
 void port_tuple_get(const struct port_table *t, uint32_t tuple,
@@ -865,7 +881,9 @@ static inline bool line_strays(const struct port_line *home, uint16_t tag)
 /* A slot for a key that is not in the table. */
 uint32_t bucket_insert(struct port_table *t, struct port_hash *h,
 		       uint64_t place, uint16_t tag);
-void bucket_remove(struct port_table *t, struct port_hash *h, uint32_t slot);
+/* `home` is that of its key. */
+void bucket_remove(struct port_table *t, struct port_hash *h, uint32_t slot,
+		   uint32_t home);
 /* The invariants of both hashes, for tests; linear in their size. */
 bool bucket_sound(const struct port_table *t);
 

@@ -6,17 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
-
-#define KEY_ENDS 32u /* of a key: both addresses, then both ports */
-#define KEY4_WORDS 2u
-#define KEY6_WORDS PORT_KEY_WORDS
-#define SEEK_AHEAD 32u
-
-/* Of a tuple's `ref`, above the owner. */
-#define REF_CLASS 25u
-#define REF_EXCLUSIVE 29u
-#define REF_YIELDS 30u
-#define REF_QUIET 31u
+#include "port/quest.h"
 
 /* A handle's word: the slot, which hash, two bits of the face; or a link of the
    free list. A slot's: the handle, the other six bits. */
@@ -27,146 +17,31 @@
 #define BACK_HANDLE 0x03ffffffu
 #define BACK_FACE 26u
 
-/* Tags are never 0. What else a key has is added to the hash of its ends, and
-   differs in these bits. */
-#define TAG_USED 0x8000u
-#define TAG_MASK 0x7fffu
-#define TAG_SHIFT 24u
-#define GUESS_SIX 28u /* in a probe's guess, as HANDLE_SIX */
-#define TRAIT_PROTO 8u
-#define TRAIT_OPEN 0x80u /* an association */
-
-_Static_assert(sizeof(struct port_tuple4) == 16, "four records to a line");
-_Static_assert(sizeof(struct port_tuple6) == 64, "one record to a line");
-_Static_assert(offsetof(struct port_key, local_port) == KEY_ENDS &&
-		       offsetof(struct port_key, remote_port) == KEY_ENDS + 2,
-	       "a key's ports are a word");
-_Static_assert(PORT_OWNERS_MAX == 1u << REF_CLASS, "an owner fits");
 _Static_assert(PORT_TUPLES_MAX == BACK_HANDLE + 1, "a handle fits");
 
-static bool key_is_association(const struct port_key *key)
-{
-	return key->local_port == 0 && minato_addr_is_any(&key->local);
-}
-
-/* Four bytes as they lie in memory. */
-static inline uint32_t load4(const uint8_t *bytes)
-{
-	uint32_t word;
-
-	memcpy(&word, bytes, 4);
-	return word;
-}
-
-static inline uint64_t join(uint32_t local, uint32_t remote)
-{
-	return (uint64_t)remote << 32 | local;
-}
-
-static inline bool is4(const struct minato_addr *a)
-{
-	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
-
-	return memcmp(a->bytes, prefix, sizeof(prefix)) == 0;
-}
-
-static inline bool both4(const struct port_key *key)
-{
-	return is4(&key->local) && is4(&key->remote);
-}
-
-/* A key made ready: which hash it is in, its home and tag there. */
-struct quest {
-	struct port_probe p;
-	uint64_t place;
-	uint32_t six;
-	uint16_t tag;
-};
-
-/* What is no end of a key: 15 bits, as protocols are below 128. */
-static inline uint32_t trait_of(const struct port_key *key)
-{
-	return key->scope | (uint32_t)key->proto << TRAIT_PROTO;
-}
-
-/* A branch, which is always foreseen: what follows need not wait for it. */
-static inline uint64_t weakened(const struct port_table *t, uint64_t hash)
-{
-	if (t->hash_mask != UINT64_MAX)
-		hash &= t->hash_mask;
-	return hash;
-}
-
-static inline uint64_t hash_ends4(const struct port_table *t,
-				  const uint64_t word[KEY4_WORDS])
-{
-	return weakened(t, hash_pair(&t->secret, word));
-}
-
-static inline uint64_t hash_ends6(const struct port_table *t,
-				  const uint64_t word[KEY6_WORDS])
-{
-	return weakened(t, hash_five(&t->secret, word));
-}
-
-static inline uint16_t tag_of(uint64_t ends, uint32_t trait)
-{
-	return (uint16_t)(((uint32_t)(ends >> TAG_SHIFT) + trait) | TAG_USED);
-}
-
-/* Keys of the same ends go to different places, too. */
-static inline uint64_t place_of(const struct port_table *t, uint64_t ends,
-				uint32_t trait)
-{
-	return ends + trait * t->spread;
-}
-
-/* Bring the ends of a key into the words of a record; return their hash. */
-static inline uint64_t make_words4(const struct port_table *t,
-				   struct port_probe *p)
-{
-	const struct port_key *key = p->key;
-
-	p->word[0] =
-		join(load4(addr_v4(&key->local)), load4(addr_v4(&key->remote)));
-	p->word[1] = load4((const uint8_t *)key + KEY_ENDS);
-	return hash_ends4(t, p->word);
-}
-
-static inline uint64_t make_words6(const struct port_table *t,
-				   struct port_probe *p)
-{
-	memcpy(p->word, p->key, KEY_ENDS);
-	p->word[4] = load4((const uint8_t *)p->key + KEY_ENDS);
-	return hash_ends6(t, p->word);
-}
-
-static uint64_t make_words(const struct port_table *t, struct port_probe *p)
-{
-	return both4(p->key) ? make_words4(t, p) : make_words6(t, p);
-}
-
 /* Of an association only the remote end, in its family. */
-static void make_quest(const struct port_table *t, struct quest *q,
-		       const struct port_key *key, bool association)
+void quest_make(const struct port_table *t, struct quest *q,
+		struct port_probe *p, const struct port_key *key,
+		bool association)
 {
 	uint32_t trait = trait_of(key);
 	struct port_key open;
 	uint64_t ends;
 
 	check(key->scope < PORT_SCOPES && key->proto < 128);
-	q->p.key = key;
+	p->key = key;
 	if (association) {
 		open = (struct port_key){ .remote = key->remote,
 					  .remote_port = key->remote_port };
 		if (minato_addr_is4(&key->remote))
 			open.local = minato_addr4(0, 0, 0, 0);
-		q->p.key = &open;
+		p->key = &open;
 		trait |= TRAIT_OPEN;
 	}
-	q->six = !both4(q->p.key);
-	ends = make_words(t, &q->p);
-	q->p.key = key;
+	q->p = p;
+	q->six = !both4(p->key);
+	ends = make_words(t, p);
+	p->key = key;
 	q->tag = tag_of(ends, trait);
 	q->place = place_of(t, ends, trait);
 }
@@ -227,34 +102,6 @@ static void join_slot(struct port_table *t, uint32_t tuple,
 	*back_at(t, w.h, w.slot) = tuple | (uint32_t)(face & 63) << BACK_FACE;
 }
 
-void tuple_moved(struct port_table *t, const struct port_hash *h, uint32_t from,
-		 uint32_t to)
-{
-	const uint32_t back = *back_at(t, h, from);
-	uint32_t *handle = handle_at(t, back & BACK_HANDLE);
-
-	*back_at(t, h, to) = back;
-	*handle = (*handle & ~HANDLE_SLOT) | to;
-}
-
-void tuple_lifted(const struct port_table *t, const struct port_hash *h,
-		  uint32_t from, uint32_t to)
-{
-	const uint32_t back = *back_at(t, h, from);
-
-	*back_at(t, h, to) = back;
-	__builtin_prefetch(handle_at(t, back & BACK_HANDLE), 1);
-}
-
-bool tuple_sound(const struct port_table *t, const struct port_hash *h,
-		 uint32_t slot)
-{
-	const uint32_t tuple = *back_at(t, h, slot) & BACK_HANDLE;
-	const struct whereabouts w = find_slot(t, tuple);
-
-	return w.h == h && w.slot == slot;
-}
-
 void tuple_init(struct port_table *t)
 {
 	for (int six = 0; six < 2; six++) {
@@ -272,22 +119,64 @@ void tuple_init(struct port_table *t)
 
 /* --- records -------------------------------------------------------------- */
 
-static inline struct port_tuple4 *record4(const struct port_table *t,
-					  uint32_t slot)
-{
-	return (struct port_tuple4 *)port_part(t, t->hash[0].rows_at) + slot;
-}
-
-static inline struct port_tuple6 *record6(const struct port_table *t,
-					  uint32_t slot)
-{
-	return (struct port_tuple6 *)port_part(t, t->hash[1].rows_at) + slot;
-}
-
 static inline uint32_t *ref_at(const struct port_table *t, struct whereabouts w)
 {
 	return w.h == &t->hash[1] ? &record6(t, w.slot)->ref :
 				    &record4(t, w.slot)->ref;
+}
+
+/* What is quiet has no handle: its place is known by nobody. */
+static bool is_quiet(const struct port_table *t, const struct port_hash *h,
+		     uint32_t slot)
+{
+	const struct whereabouts w = { h, slot };
+
+	return *ref_at(t, w) >> REF_QUIET != 0;
+}
+
+void tuple_moved(struct port_table *t, const struct port_hash *h, uint32_t from,
+		 uint32_t to)
+{
+	uint32_t *handle;
+	uint32_t back;
+
+	if (is_quiet(t, h, to))
+		return;
+	back = *back_at(t, h, from);
+	handle = handle_at(t, back & BACK_HANDLE);
+	*back_at(t, h, to) = back;
+	*handle = (*handle & ~HANDLE_SLOT) | to;
+}
+
+void tuple_lifted(const struct port_table *t, const struct port_hash *h,
+		  uint32_t from, uint32_t to)
+{
+	uint32_t back;
+
+	if (is_quiet(t, h, to))
+		return;
+	back = *back_at(t, h, from);
+	*back_at(t, h, to) = back;
+	__builtin_prefetch(handle_at(t, back & BACK_HANDLE), 1);
+}
+
+bool tuple_sound(const struct port_table *t, const struct port_hash *h,
+		 uint32_t slot)
+{
+	struct whereabouts w;
+
+	if (is_quiet(t, h, slot))
+		return true;
+	w = find_slot(t, *back_at(t, h, slot) & BACK_HANDLE);
+	return w.h == h && w.slot == slot;
+}
+
+uint32_t tuple_of_slot(const struct port_table *t, uint32_t six, uint32_t slot)
+{
+	const struct port_hash *h = &t->hash[six];
+
+	return is_quiet(t, h, slot) ? POOL_NONE :
+				      *back_at(t, h, slot) & BACK_HANDLE;
 }
 
 const void *tuple_record(const struct port_table *t, uint32_t tuple)
@@ -295,11 +184,6 @@ const void *tuple_record(const struct port_table *t, uint32_t tuple)
 	const struct whereabouts w = find_slot(t, tuple);
 
 	return slot_record(t, w.h, w.slot);
-}
-
-static inline uint64_t ends4(const struct port_tuple4 *r)
-{
-	return join(r->local, r->remote);
 }
 
 /* The hash of a record's ends. */
@@ -337,32 +221,10 @@ uint64_t tuple_place(const struct port_table *t, const struct port_hash *h,
 	return place_of(t, ends, slot_trait(t, h, slot, ends));
 }
 
-/* Of a slot with the key's tag: its `ref` if it is the one, or NULL. */
-static inline const uint32_t *match4(const struct port_table *t, uint32_t slot,
-				     const struct port_probe *p)
-{
-	const struct port_tuple4 *r = record4(t, slot);
-	const bool same = ends4(r) == p->word[0] &&
-			  load4((const uint8_t *)r + 8) == p->word[1];
-
-	return same ? &r->ref : NULL;
-}
-
-static inline const uint32_t *match6(const struct port_table *t, uint32_t slot,
-				     const struct port_probe *p)
-{
-	const struct port_tuple6 *r = record6(t, slot);
-	const bool same = memcmp(r->ends, p->word, sizeof(r->ends)) == 0 &&
-			  load4((const uint8_t *)r + sizeof(r->ends)) ==
-				  p->word[4];
-
-	return same ? &r->ref : NULL;
-}
-
 static void write_record(const struct port_table *t, uint32_t slot,
 			 const struct quest *q)
 {
-	const struct port_probe *p = &q->p;
+	const struct port_probe *p = q->p;
 	const uint32_t ports =
 		(uint32_t)p->word[q->six ? KEY6_WORDS - 1 : KEY4_WORDS - 1];
 
@@ -387,15 +249,15 @@ static uint32_t find_in_line(const struct port_table *t, uint32_t number,
 	for (; lanes != 0; lanes &= lanes - 1) {
 		const uint32_t slot =
 			number * LINE_LANES + (uint32_t)__builtin_ctz(lanes);
-		if (q->six ? match6(t, slot, &q->p) != NULL :
-			     match4(t, slot, &q->p) != NULL)
+		if (q->six ? match6(t, slot, q->p) != NULL :
+			     match4(t, slot, q->p) != NULL)
 			return slot;
 	}
 	return POOL_NONE;
 }
 
 /* Home first; elsewhere only where the home says that keys are away. */
-static uint32_t find_quest(const struct port_table *t, const struct quest *q)
+uint32_t quest_find(const struct port_table *t, const struct quest *q)
 {
 	const struct port_hash *h = &t->hash[q->six];
 	const uint32_t home = bucket_home(h, q->place);
@@ -412,6 +274,18 @@ static uint32_t find_quest(const struct port_table *t, const struct quest *q)
 	return slot;
 }
 
+#define KIND(n)                                                                \
+	{                                                                      \
+		(n) & 15, ((n) >> 4 & 1) != 0, ((n) >> 5 & 1) != 0,            \
+			((n)&15) == PORT_CLASS_REST, (n) >> 6 != 0             \
+	}
+#define KINDS4(n) KIND(n), KIND((n) + 1), KIND((n) + 2), KIND((n) + 3)
+#define KINDS16(n) KINDS4(n), KINDS4((n) + 4), KINDS4((n) + 8), KINDS4((n) + 12)
+const struct ref_kind tuple_kinds[128] = {
+	KINDS16(0),  KINDS16(16), KINDS16(32), KINDS16(48),
+	KINDS16(64), KINDS16(80), KINDS16(96), KINDS16(112),
+};
+
 static uint32_t pack_ref(struct port_tuple_ref ref)
 {
 	check(ref.class < 16);
@@ -421,34 +295,6 @@ static uint32_t pack_ref(struct port_tuple_ref ref)
 	       (uint32_t)ref.exclusive << REF_EXCLUSIVE |
 	       (uint32_t)ref.yields << REF_YIELDS |
 	       (uint32_t)ref.quiet << REF_QUIET;
-}
-
-/* What of a ref is above the owner, for all its values: one load. */
-struct ref_kind {
-	uint8_t class;
-	bool exclusive, yields, rests, quiet;
-};
-#define KIND(n)                                                                \
-	{                                                                      \
-		(n) & 15, ((n) >> 4 & 1) != 0, ((n) >> 5 & 1) != 0,            \
-			((n)&15) == PORT_CLASS_REST, (n) >> 6 != 0             \
-	}
-#define KINDS4(n) KIND(n), KIND((n) + 1), KIND((n) + 2), KIND((n) + 3)
-#define KINDS16(n) KINDS4(n), KINDS4((n) + 4), KINDS4((n) + 8), KINDS4((n) + 12)
-static const struct ref_kind kinds[128] = {
-	KINDS16(0),  KINDS16(16), KINDS16(32), KINDS16(48),
-	KINDS16(64), KINDS16(80), KINDS16(96), KINDS16(112),
-};
-_Static_assert(offsetof(struct port_tuple_ref, quiet) -
-			       offsetof(struct port_tuple_ref, class) ==
-		       offsetof(struct ref_kind, quiet),
-	       "a ref ends as a kind");
-
-static inline void read_ref(uint32_t word, struct port_tuple_ref *ref)
-{
-	ref->owner = word & (PORT_OWNERS_MAX - 1);
-	memcpy((char *)ref + offsetof(struct port_tuple_ref, class),
-	       &kinds[word >> REF_CLASS], sizeof(kinds[0]));
 }
 
 static void set_ref(const struct port_table *t, struct whereabouts w,
@@ -469,6 +315,33 @@ static void get_ref(const struct port_table *t, struct whereabouts w,
 	read_ref(*ref_at(t, w), ref);
 	if (w.h == &t->hash[1])
 		ref->owner |= record6(t, w.slot)->more << REF_CLASS;
+}
+
+/* Of one that is not quiet; of an association the local end is open. */
+static void read_key(const struct port_table *t, struct whereabouts w,
+		     uint32_t trait, struct port_key *out)
+{
+	const uint32_t back = *back_at(t, w.h, w.slot);
+	const uint32_t handle = *handle_at(t, back & BACK_HANDLE);
+	const uint16_t *ports;
+
+	if (w.h == &t->hash[1]) {
+		const struct port_tuple6 *r = record6(t, w.slot);
+		memcpy(out->local.bytes, &r->ends[0], 16);
+		memcpy(out->remote.bytes, &r->ends[2], 16);
+		ports = &r->local_port;
+	} else {
+		const struct port_tuple4 *r = record4(t, w.slot);
+		out->local = addr_from4((const uint8_t *)&r->local);
+		out->remote = addr_from4((const uint8_t *)&r->remote);
+		ports = &r->local_port;
+	}
+	out->local_port = ports[0];
+	out->remote_port = ports[1];
+	out->scope = trait & 15;
+	out->face =
+		(uint8_t)(back >> BACK_FACE | (handle >> HANDLE_FACE & 3) << 6);
+	out->proto = (uint8_t)(trait >> TRAIT_PROTO);
 }
 
 static uint32_t space_of(const struct port_key *key)
@@ -507,85 +380,175 @@ static void count_tuple(struct port_table *t, const struct port_key *key,
 	destination_note(t, key, stands, ref->yields);
 }
 
+/* The same key stands there: it ends if it only rests. */
+static bool gives_way(struct port_table *t, struct whereabouts w)
+{
+	struct port_tuple_ref was;
+
+	get_ref(t, w, &was);
+	if (!was.rests)
+		return false;
+	port_tuple_remove(t, *back_at(t, w.h, w.slot) & BACK_HANDLE);
+	return true;
+}
+
+static int64_t insert(struct port_table *t, const struct quest *q,
+		      struct port_tuple_ref ref, bool association)
+{
+	struct port_hash *h = &t->hash[q->six];
+	struct whereabouts w = { h, quest_find(t, q) };
+	uint32_t tuple = 0;
+
+	if (w.slot != POOL_NONE && !gives_way(t, w))
+		return -EEXIST;
+	if (t->tuple_count == t->limits.tuples_max)
+		return -ENOSPC;
+	t->tuple_count++;
+	t->changes++;
+	w.slot = bucket_insert(t, h, q->place, q->tag);
+	write_record(t, w.slot, q);
+	set_ref(t, w, ref);
+	if (association)
+		t->space[space_of(q->p->key)].associations++;
+	if (ref.quiet)
+		return 0;
+	tuple = take_handle(t);
+	join_slot(t, tuple, w, q->p->key->face);
+	if (!association)
+		count_tuple(t, q->p->key, &ref, true);
+	return tuple;
+}
+
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 			  struct port_tuple_ref ref)
 {
 	const bool association = key_is_association(key);
-	struct whereabouts w;
+	struct port_probe p;
 	struct quest q;
-	uint32_t tuple;
 
-	make_quest(t, &q, key, association);
+	quest_make(t, &q, &p, key, association);
 	if (!ref.quiet)
 		crowd_fetch(t, key); /* as far away as the line */
-	w.h = &t->hash[q.six];
-	w.slot = find_quest(t, &q);
-	if (w.slot != POOL_NONE) {
-		struct port_tuple_ref was;
-		get_ref(t, w, &was);
-		if (!was.rests)
-			return -EEXIST;
-		port_tuple_remove(t, *back_at(t, w.h, w.slot) & BACK_HANDLE);
-	}
-	if (t->tuple_count == t->limits.tuples_max)
-		return -ENOSPC;
-	tuple = take_handle(t);
-	t->tuple_count++;
+	return insert(t, &q, ref, association);
+}
+
+int64_t port_tuple_insert_sought(struct port_table *t,
+				 const struct port_probe *p,
+				 struct port_tuple_ref ref)
+{
+	struct quest q;
+
+	quest_of_probe(t, &q, p);
+	return insert(t, &q, ref, false);
+}
+
+static void drop_slot(struct port_table *t, struct whereabouts w,
+		      uint64_t place)
+{
+	struct port_hash *h = &t->hash[w.h == &t->hash[1]];
+
+	t->tuple_count--;
 	t->changes++;
-	w.slot = bucket_insert(t, &t->hash[q.six], q.place, q.tag);
-	write_record(t, w.slot, &q);
-	set_ref(t, w, ref);
-	join_slot(t, tuple, w, key->face);
-	if (association)
-		t->space[space_of(key)].associations++;
-	else if (!ref.quiet)
-		count_tuple(t, key, &ref, true);
-	return tuple;
+	bucket_remove(t, h, w.slot, bucket_home(h, place));
 }
 
 void port_tuple_remove(struct port_table *t, uint32_t tuple)
 {
 	const struct whereabouts w = find_slot(t, tuple);
+	const uint64_t ends = hash_slot(t, w.h, w.slot);
+	const uint32_t trait = slot_trait(t, w.h, w.slot, ends);
 	struct port_tuple_ref ref;
 	struct port_key key;
 
-	port_tuple_key(t, tuple, &key);
-	port_tuple_get(t, tuple, &ref);
+	read_key(t, w, trait, &key);
+	get_ref(t, w, &ref);
 	if (key_is_association(&key))
 		t->space[space_of(&key)].associations--;
-	else if (!ref.quiet)
+	else
 		count_tuple(t, &key, &ref, false);
 	if (ref.rests)
 		quarantine_ended(t, ref.owner);
-	t->tuple_count--;
-	t->changes++;
-	bucket_remove(t, &t->hash[w.h == &t->hash[1]], w.slot);
+	drop_slot(t, w, place_of(t, ends, trait));
 	give_handle(t, tuple);
 }
 
-static bool find_key(const struct port_table *t, const struct quest *q,
-		     struct port_tuple_ref *ref, uint32_t *index)
+static bool erase(struct port_table *t, const struct quest *q, bool association)
 {
-	const struct whereabouts w = { &t->hash[q->six], find_quest(t, q) };
+	const struct whereabouts w = { &t->hash[q->six], quest_find(t, q) };
 
 	if (w.slot == POOL_NONE)
 		return false;
-	get_ref(t, w, ref);
-	if (index != NULL)
-		*index = *back_at(t, w.h, w.slot) & BACK_HANDLE;
+	if (!is_quiet(t, w.h, w.slot)) {
+		port_tuple_remove(t, *back_at(t, w.h, w.slot) & BACK_HANDLE);
+		return true;
+	}
+	if (association)
+		t->space[space_of(q->p->key)].associations--;
+	drop_slot(t, w, q->place);
 	return true;
+}
+
+bool port_tuple_erase(struct port_table *t, const struct port_key *key)
+{
+	const bool association = key_is_association(key);
+	struct port_probe p;
+	struct quest q;
+
+	quest_make(t, &q, &p, key, association);
+	return erase(t, &q, association);
+}
+
+bool port_tuple_erase_sought(struct port_table *t, const struct port_probe *p)
+{
+	struct quest q;
+
+	quest_of_probe(t, &q, p);
+	return erase(t, &q, false);
+}
+
+void tuple_ref(const struct port_table *t, uint32_t six, uint32_t slot,
+	       struct port_tuple_ref *ref)
+{
+	const struct whereabouts w = { &t->hash[six], slot };
+
+	get_ref(t, w, ref);
 }
 
 bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 		     struct port_tuple_ref *ref, uint32_t *index)
 {
 	const bool association = key_is_association(key);
+	struct port_probe p;
 	struct quest q;
+	uint32_t slot;
 
 	if (association && t->space[space_of(key)].associations == 0)
 		return false;
-	make_quest(t, &q, key, association);
-	return find_key(t, &q, ref, index);
+	quest_make(t, &q, &p, key, association);
+	slot = quest_find(t, &q);
+	if (slot == POOL_NONE)
+		return false;
+	tuple_ref(t, q.six, slot, ref);
+	if (index != NULL)
+		*index = tuple_of_slot(t, q.six, slot);
+	return true;
+}
+
+bool port_tuple_reassign(struct port_table *t, const struct port_key *key,
+			 struct port_tuple_ref ref)
+{
+	struct whereabouts w;
+	struct port_probe p;
+	struct quest q;
+
+	quest_make(t, &q, &p, key, key_is_association(key));
+	w.h = &t->hash[q.six];
+	w.slot = quest_find(t, &q);
+	if (w.slot == POOL_NONE)
+		return false;
+	check(is_quiet(t, w.h, w.slot) && ref.quiet);
+	set_ref(t, w, ref);
+	return true;
 }
 
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
@@ -596,9 +559,9 @@ void port_tuple_assign(struct port_table *t, uint32_t tuple,
 
 	port_tuple_key(t, tuple, &key);
 	port_tuple_get(t, tuple, &was);
-	check(was.quiet == ref.quiet);
+	check(!ref.quiet);
 	set_ref(t, find_slot(t, tuple), ref);
-	if (key_is_association(&key) || ref.quiet || key_is_mapping(&key))
+	if (key_is_association(&key) || key_is_mapping(&key))
 		return;
 	crowd_enter(t, &key, &ref); /* first, so that it is never empty */
 	crowd_leave(t, &key, &was);
@@ -609,27 +572,9 @@ void port_tuple_key(const struct port_table *t, uint32_t tuple,
 		    struct port_key *out)
 {
 	const struct whereabouts w = find_slot(t, tuple);
-	const uint32_t trait =
-		slot_trait(t, w.h, w.slot, hash_slot(t, w.h, w.slot));
-	const uint16_t *ports;
 
-	if (w.h == &t->hash[1]) {
-		const struct port_tuple6 *r = record6(t, w.slot);
-		memcpy(out->local.bytes, &r->ends[0], 16);
-		memcpy(out->remote.bytes, &r->ends[2], 16);
-		ports = &r->local_port;
-	} else {
-		const struct port_tuple4 *r = record4(t, w.slot);
-		out->local = addr_from4((const uint8_t *)&r->local);
-		out->remote = addr_from4((const uint8_t *)&r->remote);
-		ports = &r->local_port;
-	}
-	out->local_port = ports[0];
-	out->remote_port = ports[1];
-	out->scope = trait & 15;
-	out->face = (uint8_t)(*back_at(t, w.h, w.slot) >> BACK_FACE |
-			      (*handle_at(t, tuple) >> HANDLE_FACE & 3) << 6);
-	out->proto = (uint8_t)(trait >> TRAIT_PROTO);
+	read_key(t, w, slot_trait(t, w.h, w.slot, hash_slot(t, w.h, w.slot)),
+		 out);
 }
 
 void port_tuple_get(const struct port_table *t, uint32_t tuple,
@@ -645,156 +590,9 @@ uint32_t port_tuple_count(const struct port_table *t)
 
 uint64_t port_hash(const struct port_table *t, const struct port_key *key)
 {
+	struct port_probe p;
 	struct quest q;
 
-	make_quest(t, &q, key, false);
+	quest_make(t, &q, &p, key, false);
 	return q.place;
-}
-
-/* --- a batch -------------------------------------------------------------- */
-
-/* Notes the home for the moment. */
-static inline void note_home(const struct port_table *t, uint32_t six,
-			     struct port_probe *p, uint64_t ends)
-{
-	const struct port_hash *h = &t->hash[six];
-	const uint32_t home =
-		bucket_home(h, place_of(t, ends, trait_of(p->key)));
-
-	p->ends = ends;
-	p->guess = home | six << GUESS_SIX;
-	__builtin_prefetch(bucket_line(t, h, home));
-}
-
-__attribute__((noinline)) static void fetch_home6(const struct port_table *t,
-						  struct port_probe *p)
-{
-	note_home(t, 1, p, make_words6(t, p));
-}
-
-static inline void fetch_home(const struct port_table *t, struct port_probe *p)
-{
-	if (both4(p->key))
-		note_home(t, 0, p, make_words4(t, p));
-	else
-		fetch_home6(t, p);
-}
-
-/*
- * Notes and fetches the first record that the probe may be looking for; where
- * there is none at home, but keys of it are elsewhere, the line next door.
- */
-static inline void note_guess(const struct port_table *t, uint32_t six,
-			      struct port_probe *p, size_t record_bytes)
-{
-	const struct port_hash *h = &t->hash[six];
-	const uint32_t home = p->guess & ~(1u << GUESS_SIX);
-	const struct port_line *b = bucket_line(t, h, home);
-	const uint16_t tag = tag_of(p->ends, trait_of(p->key));
-	const uint32_t lanes = line_lanes(b, tag);
-
-	p->changes = t->changes;
-	if (lanes != 0) {
-		const uint32_t slot =
-			home * LINE_LANES + (uint32_t)__builtin_ctz(lanes);
-		p->guess = slot | six << GUESS_SIX;
-		__builtin_prefetch((char *)port_part(t, h->rows_at) +
-				   slot * record_bytes);
-		return;
-	}
-	p->guess = PORT_GUESS_NOWHERE;
-	if (line_strays(b, tag)) {
-		p->guess = PORT_GUESS_NONE;
-		__builtin_prefetch(bucket_line(t, h, home ^ 1));
-	}
-}
-
-static inline void fetch_guess(const struct port_table *t, struct port_probe *p)
-{
-	if (p->guess >> GUESS_SIX == 0)
-		note_guess(t, 0, p, sizeof(struct port_tuple4));
-	else
-		note_guess(t, 1, p, sizeof(struct port_tuple6));
-}
-
-uint64_t tuple_group_hash(const struct port_table *t,
-			  const struct port_probe *p)
-{
-	const size_t words = both4(p->key) ? KEY4_WORDS : KEY6_WORDS;
-
-	return hash_table(&t->key, p->word, words * sizeof(uint64_t));
-}
-
-void port_seek(const struct port_table *t, struct port_probe *probes,
-	       size_t count)
-{
-	for (size_t at = 0; at < count; at += SEEK_AHEAD) {
-		const size_t left = count - at;
-		const size_t end = at + (left < SEEK_AHEAD ? left : SEEK_AHEAD);
-
-		for (size_t i = at; i < end; i++)
-			fetch_home(t, &probes[i]);
-		for (size_t i = at; i < end; i++)
-			fetch_guess(t, &probes[i]);
-	}
-}
-
-static inline uint32_t handle_of(const struct port_table *t, uint32_t six,
-				 uint32_t slot)
-{
-	return *back_at(t, &t->hash[six], slot) & BACK_HANDLE;
-}
-
-/* IPv6, and where the guess was wrong, or may be old. Apart, so that the usual
-   way needs no stack. */
-__attribute__((noinline)) static bool
-sought_otherwise(const struct port_table *t, const struct port_probe *p,
-		 struct port_tuple_ref *ref, uint32_t *index)
-{
-	const struct whereabouts w = { &t->hash[1], p->guess & HANDLE_SLOT };
-	struct quest q;
-
-	if (p->changes == t->changes && p->guess < PORT_GUESS_NOWHERE &&
-	    p->guess >> GUESS_SIX != 0 && match6(t, w.slot, p) != NULL) {
-		get_ref(t, w, ref);
-		if (index != NULL)
-			*index = handle_of(t, 1, w.slot);
-		return true;
-	}
-	make_quest(t, &q, p->key, false);
-	return find_key(t, &q, ref, index);
-}
-
-/* What was noted holds until something comes or goes. The fewer instructions
-   are here, the more records on their way are waited for at once. */
-bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
-		       struct port_tuple_ref *ref, uint32_t *index)
-{
-	const uint32_t guess = p->guess;
-	const uint32_t *word;
-
-	if (p->changes != t->changes)
-		return sought_otherwise(t, p, ref, index);
-	if (guess == PORT_GUESS_NOWHERE)
-		return false;
-	word = guess >> GUESS_SIX == 0 ? match4(t, guess, p) : NULL;
-	if (word == NULL)
-		return sought_otherwise(t, p, ref, index);
-	read_ref(*word, ref);
-	if (index != NULL)
-		*index = handle_of(t, 0, guess);
-	return true;
-}
-
-bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
-		      struct port_tuple_ref *ref)
-{
-	struct whereabouts w;
-
-	if (p->guess >= PORT_GUESS_NOWHERE || p->changes != t->changes)
-		return false;
-	w.h = &t->hash[p->guess >> GUESS_SIX];
-	w.slot = p->guess & HANDLE_SLOT;
-	get_ref(t, w, ref);
-	return true;
 }

@@ -186,9 +186,14 @@ void naive_lookup(struct naive *n, const struct port_key *key, int64_t now_ns, b
 		found_entry(n, e, key->local_port, out);
 }
 
+bool naive_is_association(const struct port_key *key)
+{
+	return key->local_port == 0 && wildcard(&key->local);
+}
+
 struct naive_tuple *naive_find_tuple(struct naive *n, const struct port_key *key)
 {
-	bool association = key->local_port == 0 && wildcard(&key->local);
+	bool association = naive_is_association(key);
 
 	for (int i = 0; i < NAIVE_TUPLES; i++) {
 		struct naive_tuple *u = &n->tuple[i];
@@ -279,7 +284,8 @@ static bool entry_bars_claim(const struct naive_entry *there, const struct port_
 
 static bool tuple_bars_claim(const struct naive_tuple *u, const struct port_claim *claim)
 {
-	return u->live && u->rested == 0 && !u->association && u->key.scope == claim->scope &&
+	return u->live && u->rested == 0 && !u->association && !u->ref.quiet &&
+	       u->key.scope == claim->scope &&
 	       u->key.proto == claim->proto && u->key.local_port == claim->port &&
 	       receives(&claim->local, claim->v6_only, &u->key.local) &&
 	       (!claim->reuse_addr || u->ref.exclusive);
@@ -431,7 +437,7 @@ uint32_t naive_uses(const struct naive *n, uint8_t scope, uint8_t proto, uint16_
 	}
 	for (int i = 0; i < NAIVE_TUPLES; i++) {
 		const struct naive_tuple *u = &n->tuple[i];
-		uses += u->live && !u->association && u->key.scope == scope &&
+		uses += u->live && !u->association && !u->ref.quiet && u->key.scope == scope &&
 			u->key.proto == proto && u->key.local_port == port;
 	}
 	return uses;
@@ -512,7 +518,7 @@ bool naive_sharable(const struct naive *n, const struct port_choice *c, uint16_t
 	for (int i = 0; i < NAIVE_TUPLES; i++) {
 		const struct naive_tuple *u = &n->tuple[i];
 		uint16_t remote_port = 0;
-		if (!u->live || u->association || u->key.scope != c->scope ||
+		if (!u->live || u->association || u->ref.quiet || u->key.scope != c->scope ||
 		    u->key.proto != c->proto || u->key.local_port != port ||
 		    !receives(&c->local, false, &u->key.local))
 			continue;

@@ -54,6 +54,7 @@ struct naive_fate {
 void naive_lookup(struct naive *n, const struct port_key *key, int64_t now_ns, bool new_flow,
 		  struct naive_fate *out);
 
+bool naive_is_association(const struct port_key *key);
 struct naive_tuple *naive_find_tuple(struct naive *n, const struct port_key *key);
 
 /* Whether an entry that lives bars this one. */

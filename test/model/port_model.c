@@ -32,6 +32,8 @@ static struct {
 	uint32_t step;
 	uint32_t tuples_wanted; /* the population swings around it */
 	int64_t now_ns;
+	struct port_key early; /* to be inserted, sought before */
+	struct port_probe early_probe;
 } run;
 
 static void require_true(bool fact, const char *text)
@@ -290,10 +292,12 @@ static void do_find_tuple(void)
 	require(found == (u != NULL));
 	if (u == NULL)
 		return;
-	require(index == u->index);
+	require(index == u->index && ref.quiet == u->ref.quiet);
 	require(ref.rests == (u->rested != 0));
 	require(ref.rests || (ref.owner == u->ref.owner && ref.class == u->ref.class &&
 		ref.exclusive == u->ref.exclusive && ref.yields == u->ref.yields));
+	if (ref.quiet)
+		return;
 	port_tuple_key(run.t, index, &key);
 	require(memcmp(&key.remote, &u->key.remote, 16) == 0);
 	require(key.remote_port == u->key.remote_port && key.scope == u->key.scope);
@@ -312,6 +316,46 @@ static struct port_tuple_ref some_ref(void)
 	};
 }
 
+/* To an address that nobody binds and no choice is for: half as NAT has them. */
+static struct port_key some_quiet_key(void)
+{
+	static const struct minato_addr six = { { 0xfd, [15] = 0x77 } };
+	struct port_key key = some_key();
+
+	key.local = one_in(2) ? minato_addr4(0, 0, 0, 1) : six;
+	key.local_port = one_in(2) ? 0 : some_port();
+	return key;
+}
+
+static bool is_quiet_key(const struct port_key *key)
+{
+	const struct minato_addr four = minato_addr4(0, 0, 0, 1);
+
+	return minato_addr_equal(&key->local, &four) || key->local.bytes[15] == 0x77;
+}
+
+/* Sought now, or long ago. */
+static int64_t insert_sought(const struct port_key *key, struct port_tuple_ref ref)
+{
+	struct port_probe probe = { .key = key };
+
+	if (key == &run.early)
+		return port_tuple_insert_sought(run.t, &run.early_probe, ref);
+	port_seek(run.t, &probe, 1);
+	port_tuple_fetch_room(run.t, &probe);
+	return port_tuple_insert_sought(run.t, &probe, ref);
+}
+
+/* A key to be inserted later. */
+static void seek_early(void)
+{
+	run.early = one_in(2) ? some_quiet_key() : some_key();
+	if (naive_is_association(&run.early))
+		run.early = some_quiet_key();
+	run.early_probe.key = &run.early;
+	port_seek(run.t, &run.early_probe, 1);
+}
+
 static uint32_t naive_tuple_count(void)
 {
 	uint32_t count = 0;
@@ -323,16 +367,28 @@ static uint32_t naive_tuple_count(void)
 
 static void do_insert(void)
 {
-	struct port_key key = some_key();
+	const bool early = run.early_probe.key != NULL && one_in(8);
+	const bool quiet = early ? is_quiet_key(&run.early) : one_in(3);
+	struct port_key key = quiet ? some_quiet_key() : some_key();
 	struct port_tuple_ref ref = some_ref();
-	struct naive_tuple *there = naive_find_tuple(&run.n, &key);
-	bool taken = there != NULL && there->rested == 0;
+	struct naive_tuple *there;
+	bool taken;
 	int64_t got;
 
+	if (early)
+		key = run.early;
+	there = naive_find_tuple(&run.n, &key);
+	taken = there != NULL && there->rested == 0;
 	if (there != NULL && !taken)
 		there->live = false; /* gives way */
-	got = port_tuple_insert(run.t, &key, ref);
+	ref.quiet = quiet;
+	if (early || (!naive_is_association(&key) && one_in(2)))
+		got = insert_sought(early ? &run.early : &key, ref);
+	else
+		got = port_tuple_insert(run.t, &key, ref);
 
+	if (early || one_in(20))
+		seek_early();
 	if (taken || got < 0) {
 		require(got == (taken ? -EEXIST : -ENOSPC));
 		require(taken || naive_tuple_count() == TUPLES_MAX);
@@ -343,8 +399,8 @@ static void do_insert(void)
 		if (u->live)
 			continue;
 		*u = (struct naive_tuple){ .live = true,
-					   .index = (uint32_t)got,
-					   .association = key.local_port == 0,
+					   .index = quiet ? POOL_NONE : (uint32_t)got,
+					   .association = naive_is_association(&key),
 					   .key = key,
 					   .ref = ref };
 		return;
@@ -357,7 +413,11 @@ static void do_remove_tuple(void)
 
 	if (u == NULL || u->rested != 0)
 		return;
-	port_tuple_remove(run.t, u->index);
+	if (!u->ref.quiet && one_in(2))
+		port_tuple_remove(run.t, u->index);
+	else
+		require(port_tuple_erase(run.t, &u->key));
+	require(!port_tuple_erase(run.t, &u->key));
 	u->live = false;
 }
 
@@ -366,7 +426,7 @@ static void do_rest(void)
 	const struct minato_time until = { run.now_ns + REST_NS };
 	struct naive_tuple *u = some_tuple();
 
-	if (u == NULL || u->rested != 0 || u->association)
+	if (u == NULL || u->rested != 0 || u->association || u->ref.quiet)
 		return;
 	port_tuple_rest(run.t, u->index, until);
 	u->rested = ++run.n.order;
@@ -390,6 +450,12 @@ static void do_assign(void)
 
 	if (u == NULL || u->rested != 0)
 		return;
+	if (u->ref.quiet) {
+		u->ref = some_ref();
+		u->ref.quiet = true;
+		require(port_tuple_reassign(run.t, &u->key, u->ref));
+		return;
+	}
 	u->ref = some_ref();
 	port_tuple_assign(run.t, u->index, u->ref);
 }

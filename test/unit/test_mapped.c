@@ -138,6 +138,39 @@ static void a_quiet_tuple_counts_nowhere(void **state)
 	assert_true(bind_to("198.51.100.1", 6001, false) >= 0);
 }
 
+/* Beside some that are not quiet, with growth and removal, by their keys alone. */
+static void quiet_ones_come_and_go(void **state)
+{
+	struct port_tuple_ref ref;
+	uint32_t index = 7;
+
+	(void)state;
+	for (uint16_t i = 1; i < 3000; i++) {
+		struct port_key key = key_of(UDP, "198.51.100.1", 6001, "203.0.113.1", i);
+		ref = (struct port_tuple_ref){ .owner = i, .quiet = i % 4 != 0 };
+		assert_true(port_tuple_insert(t, &key, ref) >= 0);
+	}
+	assert_true(bucket_sound(t));
+	for (uint16_t i = 1; i < 3000; i++) {
+		struct port_key key = key_of(UDP, "198.51.100.1", 6001, "203.0.113.1", i);
+		assert_true(port_tuple_find(t, &key, &ref, &index));
+		assert_int_equal(ref.owner, i);
+		assert_int_equal(index == POOL_NONE, i % 4 != 0);
+		ref.owner = i + 1u;
+		assert_int_equal(i % 4 == 0 || port_tuple_reassign(t, &key, ref), true);
+	}
+	for (uint16_t i = 1; i < 3000; i++) {
+		struct port_key key = key_of(UDP, "198.51.100.1", 6001, "203.0.113.1", i);
+		assert_true(port_tuple_find(t, &key, &ref, NULL));
+		assert_int_equal(ref.owner, i % 4 == 0 ? i : i + 1);
+		assert_true(port_tuple_erase(t, &key));
+		assert_false(port_tuple_erase(t, &key));
+		assert_false(port_tuple_reassign(t, &key, ref));
+	}
+	assert_int_equal(port_tuple_count(t), 0);
+	assert_true(bucket_sound(t));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +179,7 @@ int main(void)
 		CASE(no_choice_takes_it),
 		CASE(vacant_is_what_nothing_holds),
 		CASE(a_quiet_tuple_counts_nowhere),
+		CASE(quiet_ones_come_and_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

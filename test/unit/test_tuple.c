@@ -247,73 +247,6 @@ static void tuples_take_and_give_their_port(void **state)
 	assert_true(bitmap_free(port_bitmap(t, space), 4000));
 }
 
-static void batch_agrees_with_the_find(void **state)
-{
-	static struct port_key key[600];
-	static struct port_probe probe[600];
-	struct port_tuple_ref ref;
-
-	(void)state;
-	for (uint16_t i = 1; i < 500; i++) {
-		insert(key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i), i);
-		insert(key_of(TCP, "fd00::1", 80, "fd00::2", i), 1000u + i);
-	}
-	for (uint16_t i = 0; i < 600; i++) {
-		key[i] = i % 2 ? key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i) :
-				 key_of(TCP, "fd00::1", 80, "fd00::2", i);
-		probe[i].key = &key[i];
-	}
-	port_seek(t, probe, 600);
-	for (uint16_t i = 1; i < 600; i++) {
-		assert_int_equal(port_tuple_sought(t, &probe[i], &ref, NULL), i < 500);
-		if (i < 500)
-			assert_int_equal(ref.owner, i % 2 ? i : 1000u + i);
-	}
-}
-
-/* What was sought before an insertion is found after it. */
-static void early_probe_outlives_growth(void **state)
-{
-	struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.9.9.9", 7);
-	struct port_probe probe = { .key = &key };
-	struct port_tuple_ref ref;
-
-	(void)state;
-	port_seek(t, &probe, 1);
-	insert(key, 1);
-	for (uint16_t i = 1; i < 2000; i++)
-		insert(key_of(TCP, "10.0.0.1", 80, "10.0.0.2", i), i);
-	assert_true(port_tuple_sought(t, &probe, &ref, NULL));
-}
-
-/* Between the two halves of a batch a record goes, and another key gets it. */
-static void stale_guess_is_seen_through(void **state)
-{
-	struct port_key a = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", 1);
-	struct port_key b = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", 2);
-	struct port_probe probe[2] = { { .key = &a }, { .key = &b } };
-	struct port_tuple_ref ref;
-	uint32_t index;
-	int64_t tuple = insert(a, 1);
-
-	(void)state;
-	port_seek(t, probe, 2);
-	assert_true(port_tuple_sought(t, &probe[0], &ref, &index));
-	assert_int_equal(index, tuple);
-	assert_false(port_tuple_sought(t, &probe[1], &ref, NULL));
-
-	port_tuple_remove(t, (uint32_t)tuple);
-	assert_false(port_tuple_sought(t, &probe[0], &ref, NULL));
-	assert_int_equal(insert(b, 2), tuple); /* in the same record */
-	assert_false(port_tuple_sought(t, &probe[0], &ref, NULL));
-	assert_true(port_tuple_sought(t, &probe[1], &ref, NULL));
-	assert_int_equal(ref.owner, 2);
-
-	insert(a, 3); /* in another one */
-	assert_true(port_tuple_sought(t, &probe[0], &ref, NULL));
-	assert_int_equal(ref.owner, 3);
-}
-
 /* Both families, all protocols: nothing but itself finds a tuple. */
 static void every_sort_of_tuple_is_exact(void **state)
 {
@@ -465,9 +398,6 @@ int main(void)
 		CASE(either_wildcard_means_the_same_association),
 		CASE(no_second_probe_without_associations),
 		CASE(tuples_take_and_give_their_port),
-		CASE(batch_agrees_with_the_find),
-		CASE(early_probe_outlives_growth),
-		CASE(stale_guess_is_seen_through),
 		CASE(every_sort_of_tuple_is_exact),
 		CASE(records_straddle_no_line),
 		CASE(scope_and_protocol_come_back),

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Exact tuples, a batch at a time: what is far away is fetched for all of it
+   before any is looked at. */
+#include "port/port.h"
+
+#include "port/quest.h"
+
+#define SEEK_AHEAD 32u
+
+/* Notes the home for the moment. */
+static inline void note_home(const struct port_table *t, uint32_t six,
+			     struct port_probe *p, uint64_t ends)
+{
+	const struct port_hash *h = &t->hash[six];
+	const uint32_t home =
+		bucket_home(h, place_of(t, ends, trait_of(p->key)));
+
+	p->ends = ends;
+	p->guess = home | six << GUESS_SIX;
+	__builtin_prefetch(bucket_line(t, h, home));
+}
+
+__attribute__((noinline)) static void fetch_home6(const struct port_table *t,
+						  struct port_probe *p)
+{
+	note_home(t, 1, p, make_words6(t, p));
+}
+
+static inline void fetch_home(const struct port_table *t, struct port_probe *p)
+{
+	if (both4(p->key))
+		note_home(t, 0, p, make_words4(t, p));
+	else
+		fetch_home6(t, p);
+}
+
+/*
+ * Notes and fetches the first record that the probe may be looking for; where
+ * there is none at home, but keys of it are elsewhere, the line next door.
+ */
+static inline void note_guess(const struct port_table *t, uint32_t six,
+			      struct port_probe *p, size_t record_bytes)
+{
+	const struct port_hash *h = &t->hash[six];
+	const uint32_t home = p->guess & ~(1u << GUESS_SIX);
+	const struct port_line *b = bucket_line(t, h, home);
+	const uint16_t tag = tag_of(p->ends, trait_of(p->key));
+	const uint32_t lanes = line_lanes(b, tag);
+
+	p->changes = t->changes;
+	if (lanes != 0) {
+		const uint32_t slot =
+			home * LINE_LANES + (uint32_t)__builtin_ctz(lanes);
+		p->guess = slot | six << GUESS_SIX;
+		__builtin_prefetch((char *)port_part(t, h->rows_at) +
+				   slot * record_bytes);
+		return;
+	}
+	p->guess = PORT_GUESS_NOWHERE;
+	if (line_strays(b, tag)) {
+		p->guess = PORT_GUESS_NONE;
+		__builtin_prefetch(bucket_line(t, h, home ^ 1));
+	}
+}
+
+static inline void fetch_guess(const struct port_table *t, struct port_probe *p)
+{
+	if (p->guess >> GUESS_SIX == 0)
+		note_guess(t, 0, p, sizeof(struct port_tuple4));
+	else
+		note_guess(t, 1, p, sizeof(struct port_tuple6));
+}
+
+uint64_t tuple_group_hash(const struct port_table *t,
+			  const struct port_probe *p)
+{
+	const size_t words = both4(p->key) ? KEY4_WORDS : KEY6_WORDS;
+
+	return hash_table(&t->key, p->word, words * sizeof(uint64_t));
+}
+
+void port_seek(const struct port_table *t, struct port_probe *probes,
+	       size_t count)
+{
+	for (size_t at = 0; at < count; at += SEEK_AHEAD) {
+		const size_t left = count - at;
+		const size_t end = at + (left < SEEK_AHEAD ? left : SEEK_AHEAD);
+
+		for (size_t i = at; i < end; i++)
+			fetch_home(t, &probes[i]);
+		for (size_t i = at; i < end; i++)
+			fetch_guess(t, &probes[i]);
+	}
+}
+
+static inline uint32_t guess_slot(const struct port_probe *p)
+{
+	return p->guess & ~(1u << GUESS_SIX);
+}
+
+/* IPv6, and where the guess was wrong, or may be old. Apart, so that the usual
+   way needs no stack. */
+__attribute__((noinline)) static bool
+sought_otherwise(const struct port_table *t, const struct port_probe *p,
+		 struct port_tuple_ref *ref, uint32_t *index)
+{
+	struct quest q;
+	uint32_t slot;
+
+	quest_of_probe(t, &q, p);
+	if (p->changes == t->changes && p->guess < PORT_GUESS_NOWHERE &&
+	    q.six != 0 && match6(t, guess_slot(p), p) != NULL)
+		slot = guess_slot(p);
+	else
+		slot = quest_find(t, &q);
+	if (slot == POOL_NONE)
+		return false;
+	tuple_ref(t, q.six, slot, ref);
+	if (index != NULL)
+		*index = tuple_of_slot(t, q.six, slot);
+	return true;
+}
+
+/* What was noted holds until something comes or goes. The fewer instructions
+   are here, the more records on their way are waited for at once. */
+bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
+		       struct port_tuple_ref *ref, uint32_t *index)
+{
+	const uint32_t guess = p->guess;
+	const uint32_t *word;
+
+	if (p->changes != t->changes)
+		return sought_otherwise(t, p, ref, index);
+	if (guess == PORT_GUESS_NOWHERE)
+		return false;
+	word = guess >> GUESS_SIX == 0 ? match4(t, guess, p) : NULL;
+	if (word == NULL)
+		return sought_otherwise(t, p, ref, index);
+	read_ref(*word, ref);
+	if (index != NULL)
+		*index = tuple_of_slot(t, 0, guess);
+	return true;
+}
+
+bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
+		      struct port_tuple_ref *ref)
+{
+	if (p->guess >= PORT_GUESS_NOWHERE || p->changes != t->changes)
+		return false;
+	tuple_ref(t, p->guess >> GUESS_SIX, guess_slot(p), ref);
+	return true;
+}
+
+void port_tuple_fetch_room(const struct port_table *t,
+			   const struct port_probe *p)
+{
+	const struct port_hash *h;
+	const struct port_line *b;
+	struct quest q;
+	uint32_t home, room;
+
+	quest_of_probe(t, &q, p);
+	h = &t->hash[q.six];
+	home = bucket_home(h, q.place);
+	b = bucket_line(t, h, home);
+	room = line_lanes(b, 0);
+	if (room == 0)
+		return; /* it will be next door: seldom */
+	__builtin_prefetch(
+		slot_record(t, h,
+			    home * LINE_LANES + (uint32_t)__builtin_ctz(room)),
+		1);
+}
