@@ -540,31 +540,9 @@ static int step(struct gateway_applied *applied, const struct gateway_rules *wan
 	return result;
 }
 
-int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
-		  struct drive_error *error)
-{
-	struct gateway_rules before;
-	int result = gateway_rules_copy(&before, &applied->rules);
+/* ---- telling neighbours ---- */
 
-	if (result < 0)
-		return drive_fail(error, -result, "%s", strerror(-result));
-	result = step(applied, wanted, error);
-	if (result < 0 && step(applied, &before, NULL) < 0)
-		result = -ENOTRECOVERABLE;
-	gateway_rules_free(&before);
-	return result;
-}
-
-void gateway_applied_free(struct gateway_applied *applied)
-{
-	for (size_t i = 0; i < applied->rules.conf.count; i++)
-		free(applied->held[i].entries);
-	free(applied->held);
-	free(applied->pool);
-	gateway_rules_free(&applied->rules);
-}
-
-/* ---- what takes another host value ---- */
+#define ANNOUNCED_MAX 64u /* of pools; what waits to be sent is bounded */
 
 static bool stands_in(const struct conf *conf, const struct conf_statement *one)
 {
@@ -581,6 +559,57 @@ static bool stands_in(const struct conf *conf, const struct conf_statement *one)
 	}
 	return false;
 }
+
+/* Who has an old MAC for what is new here would go on sending there. */
+static void announce(struct gateway_applied *applied, const struct conf *before)
+{
+	const struct conf *conf = &applied->rules.conf;
+	bool pools = false;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+		int64_t link = one->kind == CONF_KIND_LINK ? link_of(applied, &one->link) : -1;
+
+		if (stands_in(before, one))
+			continue;
+		pools |= one->kind == CONF_KIND_POOL;
+		for (uint32_t k = 0; link >= 0 && k < one->link.address_count; k++)
+			(void)minato_announce(applied->host, (uint32_t)link,
+					      &one->link.address[k].addr);
+	}
+	for (size_t i = 0; pools && i < applied->pool_count && i < ANNOUNCED_MAX; i++)
+		(void)minato_announce(applied->host, applied->pool[i].link, &applied->pool[i].addr);
+}
+
+/* ---- all or nothing ---- */
+
+int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		  struct drive_error *error)
+{
+	struct gateway_rules before;
+	int result = gateway_rules_copy(&before, &applied->rules);
+
+	if (result < 0)
+		return drive_fail(error, -result, "%s", strerror(-result));
+	result = step(applied, wanted, error);
+	if (result < 0 && step(applied, &before, NULL) < 0)
+		result = -ENOTRECOVERABLE;
+	if (result == 0)
+		announce(applied, &before.conf);
+	gateway_rules_free(&before);
+	return result;
+}
+
+void gateway_applied_free(struct gateway_applied *applied)
+{
+	for (size_t i = 0; i < applied->rules.conf.count; i++)
+		free(applied->held[i].entries);
+	free(applied->held);
+	free(applied->pool);
+	gateway_rules_free(&applied->rules);
+}
+
+/* ---- what takes another host value ---- */
 
 static bool has_all(const struct conf *conf, const struct conf *those)
 {

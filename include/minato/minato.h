@@ -239,6 +239,14 @@ int minato_address_add(struct minato *m, uint32_t link,
 		       const struct minato_addr *addr, uint32_t prefix_len);
 int minato_address_remove(struct minato *m, uint32_t link,
 			  const struct minato_addr *addr);
+/*
+ * Tells all on an Ethernet link that an address of ours there, or one of a
+ * translation (gateway.h), is at our MAC: for a link that came up, or whose
+ * MAC is another than before (RFC 5227 2.3, RFC 4861 7.2.6). Once; who wants
+ * to be sure repeats it. 0; -EINVAL: no such link, not Ethernet, not ours.
+ */
+int minato_announce(struct minato *m, uint32_t link,
+		    const struct minato_addr *addr);
 /* Route of the host value itself. `gateway` NULL = on-link. */
 int minato_route_add(struct minato *m, const struct minato_addr *prefix,
 		     uint32_t prefix_len, const struct minato_addr *gateway,

@@ -8,6 +8,7 @@
  */
 #include "stack/stack.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const uint8_t broadcast_mac[6] = { 255, 255, 255, 255, 255, 255 };
@@ -162,6 +163,35 @@ static void solicited_nd(struct minato *m, const struct packet *p,
 		neighbour_heard(m, p->link, &p->src, nd->link_addr,
 				NEWS_REQUEST);
 	answer_nd(m, p, nd, proxied);
+}
+
+/* RFC 5227 2.3; RFC 4861 7.2.6: not solicited, to all, over what they know. */
+int minato_announce(struct minato *m, uint32_t link,
+		    const struct minato_addr *addr)
+{
+	static const struct minato_addr all_nodes = { { 0xff, 2, [15] = 1 } };
+	struct arp a = { .request = true };
+	struct nd nd = { .type = ICMP6_NEIGHBOUR_ADVERTISEMENT,
+			 .target = *addr,
+			 .override = true };
+	bool proxied;
+
+	if (link >= m->link_count ||
+	    m->link[link].config.type != MINATO_LINK_ETHERNET ||
+	    !answers_for(m, link, addr, &proxied) || proxied)
+		return -EINVAL;
+	if (minato_addr_is4(addr)) {
+		memcpy(a.sender_mac, m->link[link].config.mac, 6);
+		memcpy(a.sender, addr_v4(addr), 4);
+		memcpy(a.target, addr_v4(addr), 4);
+		send_arp(m, link, &a, broadcast_mac);
+		return 0;
+	}
+	nd.link_addr = m->link[link].config.mac;
+	nd.router = m->link[link].advertising.on ||
+		    m->link[link].config.role != MINATO_ROLE_HOST;
+	send_nd(m, link, &nd, addr, &all_nodes);
+	return 0;
 }
 
 /* Somebody asks for routers; lib/serve answers (RFC 4861 6.2.6). */

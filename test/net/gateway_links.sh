@@ -33,11 +33,20 @@ outside eth0 198.51.100.1/24 via 198.51.100.254 in namespace pid ${NS[box]}
 forward tcp http to 10.0.0.2
 state $T/gateway.state
 X
+# Somebody had these addresses before us, at another MAC.
+within wan ip neigh replace 198.51.100.1 lladdr 02:00:00:00:00:77 dev out0 nud reachable
+within guestlan ip neigh replace 10.1.0.1 lladdr 02:00:00:00:00:77 dev eth0 nud reachable
+sleep 1.2 # a kernel believes nobody who comes sooner behind another
 bg_more gateway.log env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf"
 KEEPER=$BG
 until_true 15 gateway_is_decided
 ok "a gateway on interfaces, of two namespaces" gateway_is_up
 [ "$FAILED" = 0 ] || { cat "$T/gateway.log"; finish; }
+
+knows() { within "$1" ip neigh show to "$2" | grep -q lladdr &&
+	! within "$1" ip neigh show to "$2" | grep -q 02:00:00:00:00:77; }
+ok "the outside is told whose MAC it is now" until_true 3 knows wan 198.51.100.1
+ok "so is an inside" until_true 3 knows guestlan 10.1.0.1
 
 serves web 80 "web A"
 serves far 80 "far"

@@ -88,6 +88,37 @@ static void test_answers_for_itself(void **state)
 	host_end(&b.h);
 }
 
+/* A new MAC is told to all: by ARP as RFC 5227 2.3 says, by an advertisement of RFC 4861 7.2.6. */
+static void test_announces(void **state)
+{
+	struct bench b = bench_new(true);
+	const struct minato_addr four = addr("10.0.2.2"), six = addr("fd00::2");
+	const struct minato_addr other = addr("10.0.2.50");
+	const uint8_t ours[4] = { 10, 0, 2, 2 }, all_nodes[6] = { 0x33, 0x33, 0, 0, 0, 1 };
+
+	(void)state;
+	assert_int_equal(minato_announce(b.h.m, 0, &four), 0);
+	drain(&b);
+	assert_int_equal(b.count, 1);
+	assert_memory_equal(b.out[0], to_all, 6);
+	assert_int_equal(b.out[0][21], 1);
+	assert_memory_equal(b.out[0] + 22, our_mac, 6);
+	assert_memory_equal(b.out[0] + 28, ours, 4);
+	assert_memory_equal(b.out[0] + 38, ours, 4);
+	assert_int_equal(minato_announce(b.h.m, 0, &six), 0);
+	drain(&b);
+	assert_int_equal(b.count, 1);
+	assert_memory_equal(b.out[0], all_nodes, 6);
+	assert_int_equal(b.out[0][54], 136);
+	assert_int_equal(b.out[0][58], 0x20); /* override alone */
+	assert_memory_equal(b.out[0] + 62, six.bytes, 16);
+	assert_memory_equal(b.out[0] + 80, our_mac, 6);
+	/* Not of others, and not elsewhere. */
+	assert_int_equal(minato_announce(b.h.m, 0, &other), -EINVAL);
+	assert_int_equal(minato_announce(b.h.m, 7, &four), -EINVAL);
+	host_end(&b.h);
+}
+
 static void test_silent_for_others(void **state)
 {
 	struct bench b = bench_new(false);
@@ -427,6 +458,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_answers_for_itself),
+		cmocka_unit_test(test_announces),
 		cmocka_unit_test(test_silent_for_others),
 		cmocka_unit_test(test_proxy_answers),
 		cmocka_unit_test(test_proxy_not_off_link),
