@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato version: what was built in, and what this kernel allows. */
 #include "cmd/metrics.h"
+#include "inspect/inspect.h"
 #include "minato/services.h"
 
 #include <errno.h>
@@ -59,6 +60,7 @@ static int run(int argc, char **argv)
 	printf("minato %s\n", MINATO_VERSION);
 	printf("library:           jansson %s\n", jansson_version_str());
 	printf("metrics:           %s\n", cmd_httpd_version(metrics, sizeof(metrics)));
+	printf("names in QUIC:     %s\n", inspect_quic_able() ? "yes (nettle)" : "not told apart");
 	printf("names of ports:    IANA, %s (port-numbers %s)\n", minato_service_date(),
 	       minato_service_version());
 	if (!uname(&kernel))

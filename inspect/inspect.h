@@ -107,7 +107,14 @@ static inline bool inspect_stream_over(const struct inspect_stream *stream)
 
 #define INSPECT_QUIC_HELLO_MAX 8192u /* bytes of the CRYPTO stream of Initial packets */
 #define INSPECT_QUIC_ID_MAX 20u
-#define INSPECT_QUIC_DATAGRAMS_MAX 16u /* with which a hello must be whole */
+#define INSPECT_QUIC_HELD_MAX 16u      /* datagrams within which a hello must be whole */
+#define INSPECT_QUIC_INITIAL_MAX 4096u /* bytes of an Initial packet; clients send 1200 to 1500 */
+
+/* What Initial packets of a client are sealed with (RFC 9001 5). */
+struct quickeys {
+	uint8_t key[16], iv[12], hp[16];
+	uint64_t expected; /* the highest packet number seen and one */
+};
 
 /* A connection that begins. All zero before the first datagram. */
 struct inspect_quic {
@@ -115,31 +122,35 @@ struct inspect_quic {
 	uint8_t id_len;
 	uint8_t id[INSPECT_QUIC_ID_MAX]; /* the client's first choice for the server */
 	uint32_t version;
-	uint32_t datagrams;
-	uint8_t have[INSPECT_QUIC_HELLO_MAX / 8]; /* a bit for each byte of the hello */
+	uint32_t held; /* datagrams that were MORE */
+	struct quickeys keys;
+	size_t whole; /* bytes of `hello` that are there without a gap */
+	size_t read;  /* of those, what made a wish; 0: none yet */
+	uint8_t have[INSPECT_QUIC_HELLO_MAX / 8]; /* a bit for each byte of `hello` */
 	uint8_t hello[INSPECT_QUIC_HELLO_MAX];
 };
 
 /* Whether Initial packets can be opened: false in a program built without nettle. */
 bool inspect_quic_able(void);
+/* Whether it may hold anything but packets of a connection that is already there: cheap. */
+bool inspect_quic_initial(const uint8_t *datagram, size_t len);
 /*
- * Looks at one whole datagram of the client:
+ * Looks at one whole datagram of the client of a flow:
  *
- *   MORE       part of a hello; the server does not know its name either before the rest
- *   WISH       the hello is whole with it; the state is as at the beginning again
- *   PASS       it begins no connection: packets of one that has begun. Before a WISH it is up to
- *              the caller whether there can be one (0-RTT packets may overtake the Initial)
+ *   MORE       part of a hello: to be kept back with those before it until there is a WISH, at most
+ *              INSPECT_QUIC_HELD_MAX of them
+ *   WISH       the hello is whole with it: weigh it, then this and all that was kept may go on
+ *   PASS       it begins no connection, or says again what was weighed
  *   OTHER      not QUIC of a version known here (1 and 2), or not able
- *   MALFORMED  an Initial that is broken, or whose hello is; the state is as at the beginning
+ *   MALFORMED  broken, or two hellos in one: to be refused, with what was kept
  *
- * A flow may begin several connections, so every datagram with inspect_quic_initial() is worth a
- * look for as long as it lives, by a state that need not be the same; one that is all zero will do,
- * as a connection's later Initial packets cannot be opened by their own id and PASS.
+ * The state must stay while the hello may still be sent again: until the client sends a datagram
+ * for which inspect_quic_initial is false, since then the server has it; what was weighed is
+ * compared byte for byte. Later, and for as long as the flow lives, a datagram for which it is true
+ * may begin another connection, and wants a new state that is all zero.
  */
 enum inspect_verdict inspect_quic(struct inspect_quic *quic, const uint8_t *datagram, size_t len,
 				  struct inspect_wish *wish);
-/* Whether it may hold anything but packets of a connection that is already there: cheap. */
-bool inspect_quic_initial(const uint8_t *datagram, size_t len);
 
 /* ---- tls.c ---- */
 
@@ -202,22 +213,20 @@ bool hostname_literal6(const uint8_t *text, size_t len, char out[INSPECT_NAME_MA
  */
 const char *hostname_authority(const uint8_t *text, size_t len, struct inspect_wish *wish);
 
-/* ---- quickeys.c: keys of Initial packets; with nettle ---- */
-
-struct quickeys {
-	uint8_t key[16], iv[12], hp[16];
-};
+/* ---- quickeys.c: keys of Initial packets, by nettle; noquickeys.c: none ---- */
 
 #define QUICKEYS_TAG 16u
+#define QUICKEYS_V1 0x00000001u /* RFC 9000 */
+#define QUICKEYS_V2 0x6b3343cfu /* RFC 9369 */
 
 /* Those of the client, from its first choice of the server's id (RFC 9001 5.2, RFC 9369 3.3). */
 void quickeys_make(struct quickeys *keys, const uint8_t *id, size_t id_len, uint32_t version);
 /*
- * Opens the packet of `len` bytes, whose packet number begins at `number_at`, of which the header's
- * protection is taken off in place; writes its payload to `out` of len bytes. Its length, or -1 if
- * the keys are not those of this packet.
+ * Opens, in place, the packet of `len` bytes whose packet number is at `number_at`. Sets *payload
+ * to within it and returns its length; or -1 if it was not sealed with these keys, and the packet's
+ * bytes are then no longer what they were.
  */
-long quickeys_open(const struct quickeys *keys, uint8_t *packet, size_t len, size_t number_at,
-		   uint8_t *out);
+long quickeys_open(struct quickeys *keys, uint8_t *packet, size_t len, size_t number_at,
+		   uint8_t **payload);
 
 #endif

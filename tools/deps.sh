@@ -21,6 +21,7 @@ build  libseccomp-dev   lib:libseccomp
 build  libjansson-dev   lib:jansson
 build  libmicrohttpd-dev lib:libmicrohttpd
 build  libsqlite3-dev   lib:sqlite3
+build  nettle-dev       lib:nettle
 demo   iproute2         cmd:ip
 demo   curl             cmd:curl
 demo   procps           cmd:ps
@@ -46,6 +47,7 @@ test   traceroute       cmd:traceroute
 test   coturn           cmd:turnutils_natdiscovery
 test   vsftpd           cmd:vsftpd
 test   iputils-tracepath cmd:tracepath
+test   ngtcp2-client    cmd:gtlsclient
 test   zsh              cmd:zsh
 test   fish             cmd:fish
 test   mandoc           cmd:mandoc

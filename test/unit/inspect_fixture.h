@@ -11,33 +11,8 @@
 
 #include <cmocka.h>
 
+#include "bytes.h"
 #include "inspect/inspect.h"
-
-struct bytes {
-	uint8_t at[40000];
-	size_t len;
-};
-
-__attribute__((unused)) static void put(struct bytes *b, const void *data, size_t len)
-{
-	assert_true(b->len + len <= sizeof(b->at));
-	if (len)
-		memcpy(b->at + b->len, data, len);
-	b->len += len;
-}
-
-__attribute__((unused)) static void put8(struct bytes *b, unsigned value)
-{
-	uint8_t one = (uint8_t)value;
-
-	put(b, &one, 1);
-}
-
-__attribute__((unused)) static void put16(struct bytes *b, size_t value)
-{
-	put8(b, (unsigned)(value >> 8 & 0xff));
-	put8(b, (unsigned)(value & 0xff));
-}
 
 __attribute__((unused)) static void put_extension(struct bytes *b, unsigned type, const void *data,
 						  size_t len)
