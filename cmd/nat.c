@@ -38,7 +38,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{ "verify", cmd_nat_verify }, { "show", cmd_nat_show }, { "set", cmd_nat_change },
-	{ "list", cmd_nat_flows },    { "end", cmd_nat_end },
+	{ "list", cmd_nat_flows },    { "end", cmd_nat_end },   { "counters", cmd_nat_counters },
 };
 
 static int run(int argc, char **argv)
@@ -64,15 +64,16 @@ static int run(int argc, char **argv)
 
 const struct cmd_command cmd_nat = {
 	.name = "nat",
-	.args = "verify|show|set|list|end [NAME] [WORD...]",
+	.args = "verify|show|set|list|end|counters [NAME] [WORD...]",
 	.summary = "Prove what the RFCs ask of a NAT; see and change a gateway's.",
 	.about =
 		"verify: every requirement, row by row. Of a gateway that runs: show its settings, "
 		"set one (filtering address, timeout udp 300s; minato.conf(5) has them all), list "
-		"mappings or sessions, end inside ADDR, mapping HANDLE or session HANDLE.",
+		"mappings or sessions, end inside ADDR, mapping HANDLE or session HANDLE; "
+		"counters: what was counted, drops by their reason, and each link.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.operand = CMD_OPERAND_VERB,
-	.verbs = "verify show set list end",
+	.verbs = "verify show set list end counters",
 	.run = run,
 };

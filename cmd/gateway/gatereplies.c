@@ -349,6 +349,68 @@ static json_t *published(const struct gateway_worker *worker)
 	return list;
 }
 
+/* ---- counters of links ---- */
+
+static void put_of_link(json_t *counters, const struct gateway_link *link, const char *what,
+			uint64_t value)
+{
+	char name[CONF_IFNAME_SIZE + 40];
+
+	if (!value)
+		return;
+	(void)snprintf(name, sizeof(name), "link_%s_%s", link->said.ifname, what);
+	json_object_set_new(counters, name, json_integer((json_int_t)value));
+}
+
+static void count_tap(json_t *counters, const struct gateway_link *link, struct drive_tap *tap)
+{
+	struct drive_tap_stats s;
+
+	drive_tap_stats(tap, &s);
+	put_of_link(counters, link, "frames_in", s.frames_in);
+	put_of_link(counters, link, "bytes_in", s.bytes_in);
+	put_of_link(counters, link, "frames_out", s.frames_out);
+	put_of_link(counters, link, "bytes_out", s.bytes_out);
+	put_of_link(counters, link, "in_malformed", s.in_malformed + s.in_short);
+	put_of_link(counters, link, "in_no_chunk", s.in_no_chunk);
+	put_of_link(counters, link, "out_blocked", s.out_blocked);
+	put_of_link(counters, link, "out_refused", s.out_refused);
+}
+
+static void count_interface(json_t *counters, const struct gateway_link *link,
+			    struct drive_link *eth)
+{
+	struct drive_link_stats s;
+
+	drive_link_stats(eth, &s);
+	put_of_link(counters, link, "frames_in", s.frames_in);
+	put_of_link(counters, link, "bytes_in", s.bytes_in);
+	put_of_link(counters, link, "frames_out", s.frames_out);
+	put_of_link(counters, link, "bytes_out", s.bytes_out);
+	put_of_link(counters, link, "sends", s.sends);
+	put_of_link(counters, link, "in_dropped", s.in_dropped);
+	put_of_link(counters, link, "in_malformed", s.in_malformed);
+	put_of_link(counters, link, "in_long", s.in_long);
+	put_of_link(counters, link, "in_vlan", s.in_vlan);
+	put_of_link(counters, link, "in_no_chunk", s.in_no_chunk);
+	put_of_link(counters, link, "out_full", s.out_full);
+	put_of_link(counters, link, "out_down", s.out_down);
+	put_of_link(counters, link, "out_refused", s.out_refused);
+}
+
+static void count_links(json_t *counters, const struct gateway_worker *worker)
+{
+	for (size_t i = 0; i < worker->port_count; i++) {
+		const struct gateway_port *port = &worker->ports[i];
+		const struct gateway_link *link = &worker->applied.links->list[i];
+
+		if (port->eth)
+			count_interface(counters, link, port->eth);
+		else if (port->tap)
+			count_tap(counters, link, port->tap);
+	}
+}
+
 static json_t *info(void *user)
 {
 	struct gateway_worker *worker = user;
@@ -360,6 +422,7 @@ static json_t *info(void *user)
 	json_object_set_new(object, "gateway", json_string(worker->keeper->path));
 	if (!worker->base.relay)
 		json_object_set_new(object, "published", published(worker));
+	count_links(counters, worker);
 	if (worker->out_lost)
 		json_object_set_new(counters, "link_out_lost",
 				    json_integer((json_int_t)worker->out_lost));

@@ -493,7 +493,18 @@ int gateway_renew(struct gateway_keeper *keeper, struct drive_error *error);
 
 /* ---- gateworker.c: the worker ---- */
 
-struct gateway_port;
+/* A link of a worker: what carries its frames. */
+struct gateway_port {
+	struct gateway_worker *worker;
+	struct drive_tap *tap;	/* either this */
+	struct drive_link *eth; /* or this */
+	int64_t watch;		/* 0: the link is gone */
+	int64_t news_watch;
+	uint32_t link;
+	bool starved, blocked;
+	bool down;		 /* as it was said last */
+	struct minato_time said; /* when */
+};
 
 struct gateway_worker {
 	struct cmd_worker base;	       /* first; its tap is NULL */

@@ -22,18 +22,6 @@
 #define STARVED_NS NS_PER_MS
 #define FRAMES 64
 
-struct gateway_port {
-	struct gateway_worker *worker;
-	struct drive_tap *tap;	/* either this */
-	struct drive_link *eth; /* or this */
-	int64_t watch;		/* 0: the link is gone */
-	int64_t news_watch;
-	uint32_t link;
-	bool starved, blocked;
-	bool down;		 /* as it was said last */
-	struct minato_time said; /* when */
-};
-
 static struct minato_time earlier(struct minato_time a, struct minato_time b)
 {
 	return a.ns < b.ns ? a : b;

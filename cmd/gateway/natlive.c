@@ -60,6 +60,45 @@ int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands
 	return CMD_OK;
 }
 
+/* ---- counters ---- */
+
+int cmd_nat_counters(const struct cmd_nat_options *chosen, const struct cmd_operands *operands)
+{
+	struct cmd_operands rest = *operands;
+	char name[DRIVE_NAME_SIZE];
+	struct drive_error error;
+	const char *key;
+	json_t *value;
+	json_t *counters;
+	json_t *reply;
+	int code = gateway_take_name(name, &rest);
+
+	if (code != CMD_OK)
+		return code;
+	if (rest.count)
+		return cmd_usage(&cmd_nat, "counters '%s': one word too many", rest.words[0]);
+	reply = gateway_ask(name, json_pack("{s:s}", "request", "info"), &error);
+	if (!reply)
+		return refuse(name, &error);
+	counters = json_object_get(reply, "counters");
+	if (chosen->json) {
+		json_t *all = json_pack("{s:i,s:s,s:O?}", "v", VIEW_JSON_VERSION, "gateway", name,
+					"counters", counters);
+
+		json_dumpf(all, stdout, JSON_INDENT(2));
+		printf("\n");
+		json_decref(all);
+	} else {
+		json_object_foreach(counters, key, value)
+			if (strlen(key) == strspn(key, "abcdefghijklmnopqrstuvwxyz"
+						       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"))
+				printf("%-36s %" JSON_INTEGER_FORMAT "\n", key,
+				       json_integer_value(value));
+	}
+	json_decref(reply);
+	return CMD_OK;
+}
+
 /* ---- set ---- */
 
 int cmd_nat_change(const struct cmd_nat_options *chosen, const struct cmd_operands *operands)

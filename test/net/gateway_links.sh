@@ -60,6 +60,9 @@ for i in $(seq 50); do curl -s -m 5 http://203.0.113.9/ & done; wait')" "$(print
 head -c 50000000 /dev/urandom >"$T/www-far-80/large"
 within desk curl -s -m 30 -o "$T/got" http://203.0.113.9/large
 ok "a large download" cmp "$T/www-far-80/large" "$T/got"
+counted=$(env XDG_RUNTIME_DIR="$T/run" "$M" nat counters)
+ok "each link is counted" matches "$counted" '^link_eth0_frames_in  *[1-9]'
+ok "and what the stack did" matches "$counted" '^nat_sessions_made  *[1-9]'
 
 # --- the interface goes down, and is back -----------------------------------------------
 
