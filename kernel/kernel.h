@@ -182,6 +182,54 @@ void kernel_owners_free(struct kernel_owners *owners);
 const struct kernel_owner *kernel_owners_next(const struct kernel_owners *owners, uint32_t inode,
 					      const struct kernel_owner *before);
 
+/* ---- program.c: which programs of a guest hold the socket of a flow ---- */
+
+/* What is kept open to find them; of one network namespace. */
+struct kernel_seeker {
+	int proc;	/* a list of processes: the guest's own, or this host's */
+	int diag;	/* to the kernel, in the network namespace */
+	uint64_t netns; /* of this host's processes those with it; 0: all */
+	struct kernel_ids ids;
+};
+
+struct kernel_flow {
+	enum minato_proto proto;	      /* TCP or UDP */
+	struct minato_endpoint local, remote; /* of the guest's socket */
+};
+
+#define KERNEL_PROGRAM_PATH 256u
+
+struct kernel_program {
+	pid_t pid;			/* as `proc` has it: in a guest made here, the guest's */
+	uint32_t uid;			/* of the socket, in the caller's user namespace */
+	char path[KERNEL_PROGRAM_PATH]; /* of the executable, by its own mounts; "": not known */
+	char command[32];		/* the process's name, which it may choose */
+	uint64_t device, inode; /* which file it is; 0: not known, as where the path has no room */
+	bool deleted;		/* it has no name any more, or never had (memfd) */
+};
+
+/*
+ * For the network namespace of the process. `trusted`: it is the first of a PID namespace, and only
+ * code of ours has run there, so that its /proc is one: then only its processes are looked at,
+ * later too. Else all of this host's that are in that network namespace. 0 or negative errno.
+ */
+int kernel_seeker_open(struct kernel_seeker *seeker, pid_t process, bool trusted);
+void kernel_seeker_close(struct kernel_seeker *seeker);
+/*
+ * Writes the first `max` processes that hold the flow's socket, and returns how many there are; 0
+ * where none can be seen (it is another's, or only a thread with descriptors of its own has it).
+ * -ENOENT: there is no such socket, or no more. Of datagram sockets that share a port, the one that
+ * an answer would reach. What was true when it was looked at may have ended since. A script's
+ * program is its interpreter. Costs a look at every descriptor of every process.
+ */
+int kernel_program_seek(const struct kernel_seeker *seeker, const struct kernel_flow *flow,
+			struct kernel_program *out, size_t max);
+/*
+ * Whether it runs the file that this path leads to now, here: not what was there before it was
+ * replaced, and not what a guest has mounted over its name.
+ */
+bool kernel_program_is(const struct kernel_program *program, const char *path);
+
 /* ---- group.c: names of cgroups ---- */
 
 /*
