@@ -91,6 +91,11 @@ static void add_slots(struct slots *slots, const struct conf_statement *s)
 	case CONF_KIND_NEVER:
 	case CONF_KIND_RESERVE:
 	case CONF_KIND_TEST:
+	case CONF_KIND_RULE:
+	case CONF_KIND_ZONE:
+	case CONF_KIND_SET:
+	case CONF_KIND_SCANS:
+	case CONF_KIND_ALERT:
 	case CONF_KIND_COUNT:
 		break;
 	}

@@ -35,7 +35,17 @@
  *	           | listen systemd
  *	           | reserve [PROTOS] RUNS [named NAME]
  *	           | state PATH
- *	           | test PROTO from [inside] ADDR[:PORT] to ADDR:PORT OUTCOME
+ *	           | test PROTO from [inside] ADDR[:PORT] to ADDR:PORT OUTCOME [by NAME | by line N]
+ *	           | ( allow | block | reject | drop ) WHAT clause*
+ *	           | limit WHAT to N per UNIT [per source] [then block | then drop] clause*
+ *	           | zone NAME PREFIX, ...
+ *	           | set NAME ( PREFIX, ... | from PATH )
+ *	           | scans answer ANSWER [for SPAN [growing to SPAN]]
+ *	           | alert ( syslog | command PATH | file PATH )
+ *	WHAT       = [program NAME] [out] ( [PROTOS] [RUNS] | icmp [TYPES] | everything )
+ *
+ * with `from WHO, ...` and `to WHO, ...` among the clauses of a rule, where WHO is a prefix, a
+ * zone, a set, or behind `out ... to` a name of the DNS.
  *
  * A new verb is a line in the table of sentence.c, a member of the union below, its printer, and a
  * line in the manual.
@@ -54,10 +64,10 @@ struct minato_server;
 
 /* ---- bounds: each is an error of its own where it is passed ---- */
 
-#define CONF_SIZE_MAX (1u << 20) /* bytes of a file */
-#define CONF_LINE_MAX 2048u	 /* bytes of a line, as written and in print */
-#define CONF_STATEMENTS_MAX 4096u
-#define CONF_FAULTS_MAX 64u /* kept; more are counted */
+#define CONF_SIZE_MAX (32u << 20)   /* bytes of a file */
+#define CONF_LINE_MAX 2048u	    /* bytes of a line, as written and in print */
+#define CONF_STATEMENTS_MAX 262144u /* 100,000 rules, and sets of a million prefixes */
+#define CONF_FAULTS_MAX 64u	    /* kept; more are counted */
 #define CONF_CANDIDATES_MAX 24u
 #define CONF_WHAT_SIZE 256u
 #define CONF_LINKS_MAX MINATO_LINKS_MAX
@@ -67,6 +77,9 @@ struct minato_server;
 #define CONF_SOURCES_MAX 8u  /* prefixes behind `from` */
 #define CONF_SERVERS_MAX 64u /* MINATO_SERVERS_MAX */
 #define CONF_NAME_SIZE 32u   /* with the final zero */
+#define CONF_TAIL_MAX 1024u  /* bytes of what a rule lists */
+#define CONF_SET_MAX 40u     /* prefixes of one `set` or `zone`; a set may be said again */
+#define CONF_DNS_SIZE 254u   /* a name of the DNS, with the final zero */
 #define CONF_IFNAME_SIZE 16u
 #define CONF_PATH_SIZE 108u		   /* of sockaddr_un */
 #define CONF_TEXT_SIZE (CONF_LINE_MAX + 1) /* room for any statement in print */
@@ -75,6 +88,7 @@ struct minato_server;
 
 #define CONF_TCP 1u
 #define CONF_UDP 2u
+#define CONF_ICMP 4u /* of rules */
 
 /* An address with the length of a prefix: 0..128, of IPv4 96 and its own. */
 struct conf_prefix {
@@ -266,6 +280,78 @@ struct conf_test {
 	char path[CONF_PATH_SIZE];
 };
 
+/* ---- rules of the policy ---- */
+
+enum conf_rule_verb {
+	CONF_ALLOW, /* goes on to what else there is for it: it opens nothing by itself */
+	CONF_BLOCK, /* refused: RST or ICMP; `reject` is the same word */
+	CONF_DROP,
+	CONF_LIMIT, /* allowed so often */
+};
+enum conf_item_sort {
+	CONF_ITEM_PROGRAM, /* word: a path, or the last part of one */
+	CONF_ITEM_PORTS,   /* run */
+	CONF_ITEM_TYPES,   /* run: types of ICMP; CONF_TYPE_NAMED + n: that with a name */
+	CONF_ITEM_FROM,	   /* prefix; the next one: word, a zone or set */
+	CONF_ITEM_FROM_WORD,
+	CONF_ITEM_TO,	   /* likewise */
+	CONF_ITEM_TO_WORD, /* with a point in it: a name of the DNS */
+};
+#define CONF_TYPE_NAMED 0x100u /* of a type that has one number in IPv4 and another in IPv6 */
+
+/* One thing that a rule lists. */
+struct conf_item {
+	enum conf_item_sort sort;
+	struct conf_run run;
+	struct conf_prefix prefix;
+	const char *word; /* in the rule */
+};
+struct conf_rule {
+	uint8_t verb;	   /* enum conf_rule_verb */
+	uint8_t protocols; /* 0: everything, whatever its protocol */
+	bool out;	   /* about what goes out; else about what comes in */
+	bool log;
+	/* Of LIMIT: so many new flows in a span, of each source or together. */
+	bool each;
+	bool silent; /* what is more is dropped, not refused */
+	uint32_t rate_count, rate_span_s;
+	struct conf_term term;
+	uint16_t tail_size;
+	uint8_t tail[CONF_TAIL_MAX]; /* last: a list keeps tail_size of it; see conf_item_next */
+};
+/* Walks what a rule lists; *at begins with 0. */
+bool conf_item_next(const struct conf_rule *rule, uint32_t *at, struct conf_item *item);
+/* The first of this sort. */
+bool conf_item_find(const struct conf_rule *rule, enum conf_item_sort sort, struct conf_item *item);
+/* Appends; false: there is no room for it. */
+bool conf_item_add(struct conf_rule *rule, const struct conf_item *item);
+
+struct conf_set {
+	char name[CONF_NAME_SIZE];
+	char path[CONF_PATH_SIZE]; /* its members are in this file; then there are none here */
+	/* Made of the line of a file that `path` of another statement names (conf_set_lines). */
+	bool of_file;
+	uint32_t count;
+	struct conf_prefix prefix[CONF_SET_MAX]; /* last: a list keeps `count` of them */
+};
+
+enum conf_answer {
+	CONF_ANSWER_NOTHING, /* scans are noted, and nothing else */
+	CONF_ANSWER_SLOWER,  /* fewer answers to the source, of what is refused */
+	CONF_ANSWER_SILENCE, /* none */
+	CONF_ANSWER_BLOCK,   /* whose address is certain is shut out */
+};
+struct conf_scans {
+	enum conf_answer answer;
+	uint32_t seconds, grown_s; /* 0: as is usual */
+};
+
+enum conf_alert_sort { CONF_ALERT_SYSLOG, CONF_ALERT_COMMAND, CONF_ALERT_FILE };
+struct conf_alert {
+	enum conf_alert_sort sort;
+	char path[CONF_PATH_SIZE];
+};
+
 /* ---- a statement, and a file of them ---- */
 
 #define CONF_KINDS(X)                                                                              \
@@ -280,7 +366,12 @@ struct conf_test {
 	X(LISTEN, "listen") /* systemd: descriptors of LISTEN_FDS, named after forwards */         \
 	X(RESERVE, "reserve")                                                                      \
 	X(STATE, "state")                                                                          \
-	X(TEST, "test")
+	X(TEST, "test")                                                                            \
+	X(RULE, "allow") /* or block, drop, limit */                                               \
+	X(ZONE, "zone")                                                                            \
+	X(SET, "set")                                                                              \
+	X(SCANS, "scans")                                                                          \
+	X(ALERT, "alert")
 
 enum conf_kind {
 #define X(name, word) CONF_KIND_##name,
@@ -322,6 +413,10 @@ struct conf_statement {
 		struct conf_reserve reserve;
 		char state[CONF_PATH_SIZE];
 		struct conf_test test;
+		struct conf_rule rule;
+		struct conf_set set; /* ZONE, SET */
+		struct conf_scans scans;
+		struct conf_alert alert;
 	};
 };
 
@@ -378,6 +473,13 @@ int conf_read(struct conf *out, const char *text, size_t size, struct conf_repor
 int conf_statement_read(struct conf_statement *out, const char *text, struct conf_report *report);
 /* Appends a copy, its line being `line`. 0, -ENOMEM, -ENOSPC (CONF_STATEMENTS_MAX). */
 int conf_add(struct conf *conf, const struct conf_statement *statement);
+/*
+ * Appends the members of a set that are in a file, one prefix in a line and comments behind # or ;,
+ * as sets of the same name and line. 0, -ENOMEM, -ENOSPC, or -EINVAL with the file's line that is
+ * wrong in *wrong.
+ */
+int conf_set_lines(struct conf *conf, const struct conf_statement *named, const char *text,
+		   size_t size, uint32_t *wrong);
 /* Takes one out; those behind it move up. */
 void conf_remove(struct conf *conf, size_t index);
 
@@ -389,6 +491,17 @@ void conf_remove(struct conf *conf, size_t index);
  * report.
  */
 int conf_judge(const struct conf *conf, struct conf_report *report);
+/*
+ * The same for rules, zones and sets alone: with `guest` those of `minato run` for a guest of that
+ * name, else those of the gateway of the conf; conf_judge has done so.
+ */
+int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_report *report);
+/*
+ * Whether one of these ports, which are open to others than lan, is of NetBIOS or SMB and no rule
+ * says anything of it: then it is shut to them.
+ */
+bool conf_shut_port(const struct conf *conf, uint8_t protocols, uint16_t first, uint16_t last,
+		    uint16_t *port);
 /*
  * Reports what is wrong with a part of a statement, beside the line `other` if that is not 0; for
  * those who know more of it, as what time it is.
@@ -460,6 +573,36 @@ uint32_t conf_capacity(const struct conf *conf, enum conf_capacity_key key);
  * these need, and sets the capacities that are said. Links are the caller's.
  */
 void conf_plan(struct minato_config *config, const struct conf *conf);
+
+/* ---- rulemeaning.c: what rules are in a host value ---- */
+
+/* Where rules hold. */
+struct conf_zones {
+	bool guest; /* of minato run; else of the gateway of the conf, which says all the rest */
+	const char *name; /* the guest's, which is self */
+	/* Its scopes: of its frames, of what arrives at the host's sockets. */
+	uint8_t inside, outside;
+	/* Faces of what arrives there: from lan, from others. */
+	uint8_t lan_face, wan_face;
+	/* Where hosts of lan are. */
+	const struct conf_prefix *lan;
+	size_t lan_count;
+	/* The number of a program of guests, 1..65534; NULL: rules about one are left out. */
+	uint16_t (*program)(void *user, const char *word);
+};
+/*
+ * One general entry of the rule `index`, which is conf->count for what is shut to all but lan where
+ * no rule says otherwise. `order` counts the rules from 1; `user` and `until_ns` are left to the
+ * caller. A negative errno ends the walk.
+ */
+typedef int conf_policy_fn(void *user, size_t index, struct minato_entry *entry);
+/*
+ * Walks all entries of the rules of a conf that has been judged, in their order. 0, -ENOMEM, or
+ * what `each` returned. Names of the DNS stand for nothing here. Of a limit each entry counts for
+ * itself, so that one for several prefixes together is one for each.
+ */
+int conf_policy(const struct conf *conf, const struct conf_zones *zones, conf_policy_fn *each,
+		void *user);
 
 /* ---- trial.c: test lines ---- */
 

@@ -81,19 +81,6 @@ static int read_at_most(struct reader *r, uint32_t *flows, uint32_t *source_flow
 	return 0;
 }
 
-static int read_term(struct reader *r, struct conf_statement *out, struct conf_term *term)
-{
-	uint32_t first = r->next;
-	int result;
-
-	if (term->sort != CONF_TERM_NONE)
-		return reader_fail(r, reader_last(r), "until and for are said together");
-	result = reader_last(r).length == strlen("for") ? value_for(r, term) : value_until(r, term);
-	if (result == 0)
-		reader_mark(r, out, CONF_PART_TERM, first);
-	return result;
-}
-
 /* ---- targets ---- */
 
 /* The ports of a target: what the run means for the statement's own ports. */
@@ -280,7 +267,7 @@ static int read_forward_bound(struct reader *r, struct conf_statement *out)
 
 static int read_forward_term(struct reader *r, struct conf_statement *out)
 {
-	return read_term(r, out, &out->forward.term);
+	return sentence_term(r, out, &out->forward.term);
 }
 
 static int read_forward_on(struct reader *r, struct conf_forward *f, struct conf_statement *out)
@@ -392,7 +379,7 @@ static int read_dmz_bound(struct reader *r, struct conf_statement *out)
 
 static int read_dmz_term(struct reader *r, struct conf_statement *out)
 {
-	return read_term(r, out, &out->dmz.term);
+	return sentence_term(r, out, &out->dmz.term);
 }
 
 int forwardline_read_dmz(struct reader *r, struct conf_statement *out)

@@ -491,7 +491,9 @@ int conf_judge(const struct conf *conf, struct conf_report *report)
 	judge_capacity(conf, report);
 	judge_nat(conf, report);
 	result = clash_judge(conf, report);
-	if (result < 0)
+	if (result == 0 && whole)
+		result = conf_rules_judge(conf, NULL, report);
+	if (result < 0 && result != -EINVAL)
 		return result;
 	if (conf->count == 0 && whole) {
 		struct conf_fault *fault =

@@ -209,6 +209,11 @@ size_t conf_entries(const struct conf *conf, const struct conf_statement *statem
 	case CONF_KIND_LISTEN:
 	case CONF_KIND_STATE:
 	case CONF_KIND_TEST:
+	case CONF_KIND_RULE:
+	case CONF_KIND_ZONE:
+	case CONF_KIND_SET:
+	case CONF_KIND_SCANS:
+	case CONF_KIND_ALERT:
 	case CONF_KIND_COUNT:
 		break;
 	}

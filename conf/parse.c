@@ -9,7 +9,7 @@
 
 /* ---- the list ---- */
 
-/* A forward is kept without the servers that it does not have. */
+/* Lists stand last in their structs, and are kept as long as they are. */
 size_t conf_size(const struct conf_statement *s)
 {
 	static const size_t sizes[CONF_KIND_COUNT] = {
@@ -23,12 +23,18 @@ size_t conf_size(const struct conf_statement *s)
 		[CONF_KIND_RESERVE] = sizeof(s->reserve),
 		[CONF_KIND_STATE] = sizeof(s->state),
 		[CONF_KIND_TEST] = sizeof(s->test),
+		[CONF_KIND_SCANS] = sizeof(s->scans),
+		[CONF_KIND_ALERT] = sizeof(s->alert),
 	};
 	size_t size = offsetof(struct conf_statement, link) + sizes[s->kind];
 
 	if (s->kind == CONF_KIND_FORWARD)
 		size += offsetof(struct conf_forward, server) +
 			s->forward.server_count * sizeof(s->forward.server[0]);
+	if (s->kind == CONF_KIND_RULE)
+		size += offsetof(struct conf_rule, tail) + s->rule.tail_size;
+	if (s->kind == CONF_KIND_ZONE || s->kind == CONF_KIND_SET)
+		size += offsetof(struct conf_set, prefix) + s->set.count * sizeof(s->set.prefix[0]);
 	return size;
 }
 

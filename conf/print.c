@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Statements in their canonical form, which reads back to the same. */
-#include "conf/reader.h"
+#include "conf/writing.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Appends to a text that is cut where it has no more room, and counts on. */
-struct writing {
-	char *text;
-	size_t size, used;
-};
-
-__attribute__((format(printf, 2, 3))) static void put(struct writing *w, const char *format, ...)
+void writing_put(struct writing *w, const char *format, ...)
 {
 	size_t room = w->used < w->size ? w->size - w->used : 0;
 	va_list values;
@@ -33,38 +27,39 @@ static void put_addr(struct writing *w, const struct minato_addr *addr)
 	char text[64];
 
 	minato_addr_format(addr, text, sizeof(text));
-	put(w, "%s", text);
+	writing_put(w, "%s", text);
 }
 
-static void put_prefix(struct writing *w, const struct conf_prefix *prefix)
+void writing_prefix(struct writing *w, const struct conf_prefix *prefix)
 {
 	put_addr(w, &prefix->addr);
-	put(w, "/%d", minato_addr_is4(&prefix->addr) ? prefix->length - 96 : prefix->length);
+	writing_put(w, "/%d",
+		    minato_addr_is4(&prefix->addr) ? prefix->length - 96 : prefix->length);
 }
 
 static void put_end(struct writing *w, const struct minato_endpoint *end)
 {
 	bool brackets = end->port && !minato_addr_is4(&end->addr);
 
-	put(w, brackets ? "[" : "");
+	writing_put(w, brackets ? "[" : "");
 	put_addr(w, &end->addr);
-	put(w, brackets ? "]" : "");
+	writing_put(w, brackets ? "]" : "");
 	if (end->port)
-		put(w, ":%u", end->port);
+		writing_put(w, ":%u", end->port);
 }
 
-static void put_run(struct writing *w, uint32_t first, uint32_t last)
+void writing_run(struct writing *w, uint32_t first, uint32_t last)
 {
-	put(w, "%u", first);
+	writing_put(w, "%u", first);
 	if (last != first)
-		put(w, "-%u", last);
+		writing_put(w, "-%u", last);
 }
 
 static void put_runs(struct writing *w, const struct conf_run *run, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		put(w, i ? ", " : " ");
-		put_run(w, run[i].first, run[i].last);
+		writing_put(w, i ? ", " : " ");
+		writing_run(w, run[i].first, run[i].last);
 	}
 }
 
@@ -73,7 +68,7 @@ static const char *protocols_word(uint8_t protocols)
 	return protocols == CONF_TCP ? "tcp" : protocols == CONF_UDP ? "udp" : "tcp,udp";
 }
 
-static void put_span(struct writing *w, uint32_t seconds)
+void writing_span(struct writing *w, uint32_t seconds)
 {
 	static const struct {
 		uint32_t seconds;
@@ -82,7 +77,7 @@ static void put_span(struct writing *w, uint32_t seconds)
 
 	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
 		if (seconds >= units[i].seconds)
-			put(w, "%u%c", seconds / units[i].seconds, units[i].letter);
+			writing_put(w, "%u%c", seconds / units[i].seconds, units[i].letter);
 		seconds %= units[i].seconds;
 	}
 }
@@ -90,34 +85,34 @@ static void put_span(struct writing *w, uint32_t seconds)
 static void put_sources(struct writing *w, const struct conf_prefix *source, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		put(w, i ? ", " : " from ");
-		put_prefix(w, &source[i]);
+		writing_put(w, i ? ", " : " from ");
+		writing_prefix(w, &source[i]);
 	}
 }
 
 static void put_bounds(struct writing *w, uint32_t flows, uint32_t source_flows)
 {
 	if (flows)
-		put(w, " at most %u connections", flows);
+		writing_put(w, " at most %u connections", flows);
 	if (source_flows)
-		put(w, " at most %u per source", source_flows);
+		writing_put(w, " at most %u per source", source_flows);
 }
 
-static void put_term(struct writing *w, const struct conf_term *term)
+void writing_term(struct writing *w, const struct conf_term *term)
 {
 	switch (term->sort) {
 	case CONF_TERM_NONE:
 		break;
 	case CONF_TERM_CLOCK:
-		put(w, " until %02u:%02u", term->hour, term->minute);
+		writing_put(w, " until %02u:%02u", term->hour, term->minute);
 		break;
 	case CONF_TERM_DATE:
-		put(w, " until %04u-%02u-%02u %02u:%02u", term->year, term->month, term->day,
-		    term->hour, term->minute);
+		writing_put(w, " until %04u-%02u-%02u %02u:%02u", term->year, term->month,
+			    term->day, term->hour, term->minute);
 		break;
 	case CONF_TERM_SPAN:
-		put(w, " for ");
-		put_span(w, term->seconds);
+		writing_put(w, " for ");
+		writing_span(w, term->seconds);
 		break;
 	}
 }
@@ -125,7 +120,7 @@ static void put_term(struct writing *w, const struct conf_term *term)
 static void put_named(struct writing *w, const struct conf_statement *s)
 {
 	if (s->name[0])
-		put(w, " named %s", s->name);
+		writing_put(w, " named %s", s->name);
 }
 
 /* ---- statements ---- */
@@ -135,45 +130,45 @@ static void put_link(struct writing *w, const struct conf_statement *s)
 	static const uint8_t no_mac[6] = { 0 };
 	const struct conf_link *link = &s->link;
 
-	put(w, "%s", link->outside ? "outside" : "inside");
+	writing_put(w, "%s", link->outside ? "outside" : "inside");
 	if (link->sort == CONF_LINK_HOST)
-		put(w, " host");
+		writing_put(w, " host");
 	else
-		put(w, link->sort == CONF_LINK_TAP ? " tap %s" : " %s", link->ifname);
+		writing_put(w, link->sort == CONF_LINK_TAP ? " tap %s" : " %s", link->ifname);
 	for (uint32_t i = 0; i < link->address_count; i++) {
-		put(w, i ? ", " : " ");
-		put_prefix(w, &link->address[i]);
+		writing_put(w, i ? ", " : " ");
+		writing_prefix(w, &link->address[i]);
 	}
 	for (uint32_t i = 0; i < link->via_count; i++) {
-		put(w, i ? ", " : " via ");
+		writing_put(w, i ? ", " : " via ");
 		put_addr(w, &link->via[i]);
 	}
 	if (link->space == CONF_SPACE_PID)
-		put(w, " in namespace pid %u", link->space_pid);
+		writing_put(w, " in namespace pid %u", link->space_pid);
 	else if (link->space != CONF_SPACE_OURS)
-		put(w, " in namespace %s", link->space_name);
+		writing_put(w, " in namespace %s", link->space_name);
 	if (link->mtu)
-		put(w, " mtu %u", link->mtu);
+		writing_put(w, " mtu %u", link->mtu);
 	if (link->take)
-		put(w, " take");
+		writing_put(w, " take");
 	if (memcmp(link->mac, no_mac, sizeof(no_mac)) != 0)
-		put(w, " mac %02x:%02x:%02x:%02x:%02x:%02x", link->mac[0], link->mac[1],
-		    link->mac[2], link->mac[3], link->mac[4], link->mac[5]);
+		writing_put(w, " mac %02x:%02x:%02x:%02x:%02x:%02x", link->mac[0], link->mac[1],
+			    link->mac[2], link->mac[3], link->mac[4], link->mac[5]);
 	if (link->vlan)
-		put(w, " vlan %u", link->vlan);
+		writing_put(w, " vlan %u", link->vlan);
 	put_named(w, s);
 }
 
 static void put_pool(struct writing *w, const struct conf_pool *pool)
 {
-	put(w, "pool ");
-	put_prefix(w, &pool->addresses);
+	writing_put(w, "pool ");
+	writing_prefix(w, &pool->addresses);
 	if (pool->low) {
-		put(w, " ports ");
-		put_run(w, pool->low, pool->high);
+		writing_put(w, " ports ");
+		writing_run(w, pool->low, pool->high);
 	}
 	if (pool->link[0])
-		put(w, " on %s", pool->link);
+		writing_put(w, " on %s", pool->link);
 }
 
 /* The ports that the server's port stands for are said in full. */
@@ -184,40 +179,40 @@ static void put_server(struct writing *w, const struct conf_forward *f,
 
 	put_end(w, &server->at);
 	if (server->at.port && !f->many_to_one && span)
-		put(w, "-%u", server->at.port + span);
+		writing_put(w, "-%u", server->at.port + span);
 	if (server->weight > 1)
-		put(w, " weight %u", server->weight);
+		writing_put(w, " weight %u", server->weight);
 	if (server->drain)
-		put(w, " drain");
+		writing_put(w, " drain");
 }
 
 static void put_forward(struct writing *w, const struct conf_statement *s)
 {
 	const struct conf_forward *f = &s->forward;
 
-	put(w, "forward %s", protocols_word(f->protocols));
+	writing_put(w, "forward %s", protocols_word(f->protocols));
 	put_runs(w, f->run, f->run_count);
 	if (!minato_addr_is_any(&f->on)) {
-		put(w, " on ");
+		writing_put(w, " on ");
 		put_addr(w, &f->on);
 	}
-	put(w, f->many_to_one ? " all to " : " to ");
+	writing_put(w, f->many_to_one ? " all to " : " to ");
 	if (f->to == CONF_TO_SOCKET)
-		put(w, "unix:%s", f->path);
+		writing_put(w, "unix:%s", f->path);
 	for (uint32_t i = 0; i < f->server_count; i++) {
-		put(w, i ? ", " : "");
+		writing_put(w, i ? ", " : "");
 		put_server(w, f, &f->server[i]);
 	}
-	put(w, f->sticky ? " sticky" : "");
+	writing_put(w, f->sticky ? " sticky" : "");
 	if (f->check_s) {
-		put(w, " check every ");
-		put_span(w, f->check_s);
+		writing_put(w, " check every ");
+		writing_span(w, f->check_s);
 	}
 	if (f->proxy)
-		put(w, " proxy v%u", f->proxy);
+		writing_put(w, " proxy v%u", f->proxy);
 	put_sources(w, f->source, f->source_count);
 	put_bounds(w, f->flows_max, f->source_flows_max);
-	put_term(w, &f->term);
+	writing_term(w, &f->term);
 	put_named(w, s);
 }
 
@@ -225,19 +220,20 @@ static void put_dmz(struct writing *w, const struct conf_statement *s)
 {
 	const struct conf_dmz *dmz = &s->dmz;
 
-	put(w, "dmz ");
+	writing_put(w, "dmz ");
 	put_addr(w, &dmz->host);
 	if (!minato_addr_is_any(&dmz->on)) {
-		put(w, " on ");
+		writing_put(w, " on ");
 		put_addr(w, &dmz->on);
 	}
 	for (uint32_t i = 0; i < dmz->except_count; i++) {
-		put(w, "%s%s ", i ? ", " : " except ", protocols_word(dmz->except[i].protocols));
-		put_run(w, dmz->except[i].run.first, dmz->except[i].run.last);
+		writing_put(w, "%s%s ", i ? ", " : " except ",
+			    protocols_word(dmz->except[i].protocols));
+		writing_run(w, dmz->except[i].run.first, dmz->except[i].run.last);
 	}
 	put_sources(w, dmz->source, dmz->source_count);
 	put_bounds(w, dmz->flows_max, dmz->source_flows_max);
-	put_term(w, &dmz->term);
+	writing_term(w, &dmz->term);
 	put_named(w, s);
 }
 
@@ -247,19 +243,19 @@ static void put_nat(struct writing *w, const struct conf_nat *nat)
 
 	switch (natline_value(nat->key)) {
 	case CONF_NAT_FILTER:
-		put(w, "nat %s %s", words, natline_filters[nat->value]);
+		writing_put(w, "nat %s %s", words, natline_filters[nat->value]);
 		break;
 	case CONF_NAT_SWITCH:
-		put(w, "nat %s %s", words, nat->value ? "on" : "off");
+		writing_put(w, "nat %s %s", words, nat->value ? "on" : "off");
 		break;
 	case CONF_NAT_TIMER:
-		put(w, "nat %s %s", words, nat->value ? "" : "off");
-		put_span(w, nat->value);
+		writing_put(w, "nat %s %s", words, nat->value ? "" : "off");
+		writing_span(w, nat->value);
 		break;
 	case CONF_NAT_COUNT:
-		put(w, "nat at most ");
-		put(w, nat->value ? "%u" : "unlimited", nat->value);
-		put(w, " %s", words);
+		writing_put(w, "nat at most ");
+		writing_put(w, nat->value ? "%u" : "unlimited", nat->value);
+		writing_put(w, " %s", words);
 		break;
 	}
 }
@@ -268,7 +264,7 @@ static void put_capacity(struct writing *w, const struct conf_capacity *capacity
 {
 	static const char *const words[CONF_CAPACITY_COUNT] = { "sessions", "mappings", "hosts" };
 
-	put(w, "capacity %u %s", capacity->value, words[capacity->key]);
+	writing_put(w, "capacity %u %s", capacity->value, words[capacity->key]);
 }
 
 static void put_test(struct writing *w, const struct conf_test *test)
@@ -276,16 +272,16 @@ static void put_test(struct writing *w, const struct conf_test *test)
 	static const char *const outcomes[] = { "reaches", "leaves from", "is closed",
 						"is dropped" };
 
-	put(w, "test %s from %s", test->proto == MINATO_TCP ? "tcp" : "udp",
-	    test->inside ? "inside " : "");
+	writing_put(w, "test %s from %s", test->proto == MINATO_TCP ? "tcp" : "udp",
+		    test->inside ? "inside " : "");
 	put_end(w, &test->source);
-	put(w, " to ");
+	writing_put(w, " to ");
 	put_end(w, &test->destination);
-	put(w, " %s", outcomes[test->outcome]);
+	writing_put(w, " %s", outcomes[test->outcome]);
 	if (test->path[0])
-		put(w, " unix:%s", test->path);
+		writing_put(w, " unix:%s", test->path);
 	for (uint32_t i = 0; i < test->end_count; i++) {
-		put(w, i ? " or " : " ");
+		writing_put(w, i ? " or " : " ");
 		put_end(w, &test->end[i]);
 	}
 }
@@ -297,9 +293,9 @@ static void put_statement(struct writing *w, const struct conf_statement *s)
 		put_link(w, s);
 		break;
 	case CONF_KIND_ROUTE:
-		put(w, "route ");
-		put_prefix(w, &s->route.to);
-		put(w, " via ");
+		writing_put(w, "route ");
+		writing_prefix(w, &s->route.to);
+		writing_put(w, " via ");
 		put_addr(w, &s->route.via);
 		break;
 	case CONF_KIND_POOL:
@@ -312,8 +308,8 @@ static void put_statement(struct writing *w, const struct conf_statement *s)
 		put_dmz(w, s);
 		break;
 	case CONF_KIND_NEVER:
-		put(w, "never translate ");
-		put_prefix(w, &s->never);
+		writing_put(w, "never translate ");
+		writing_prefix(w, &s->never);
 		break;
 	case CONF_KIND_NAT:
 		put_nat(w, &s->nat);
@@ -322,18 +318,32 @@ static void put_statement(struct writing *w, const struct conf_statement *s)
 		put_capacity(w, &s->capacity);
 		break;
 	case CONF_KIND_LISTEN:
-		put(w, "listen systemd");
+		writing_put(w, "listen systemd");
 		break;
 	case CONF_KIND_RESERVE:
-		put(w, "reserve %s", protocols_word(s->reserve.protocols));
+		writing_put(w, "reserve %s", protocols_word(s->reserve.protocols));
 		put_runs(w, s->reserve.run, s->reserve.run_count);
 		put_named(w, s);
 		break;
 	case CONF_KIND_STATE:
-		put(w, "state %s", s->state);
+		writing_put(w, "state %s", s->state);
 		break;
 	case CONF_KIND_TEST:
 		put_test(w, &s->test);
+		break;
+	case CONF_KIND_RULE:
+		ruleprint_rule(w, &s->rule);
+		put_named(w, s);
+		break;
+	case CONF_KIND_ZONE:
+	case CONF_KIND_SET:
+		ruleprint_set(w, conf_verb(s), &s->set);
+		break;
+	case CONF_KIND_SCANS:
+		ruleprint_scans(w, &s->scans);
+		break;
+	case CONF_KIND_ALERT:
+		ruleprint_alert(w, &s->alert);
 		break;
 	case CONF_KIND_COUNT:
 		break;
@@ -371,5 +381,7 @@ const char *conf_verb(const struct conf_statement *statement)
 
 	if (statement->kind == CONF_KIND_LINK && statement->link.outside)
 		return "outside";
+	if (statement->kind == CONF_KIND_RULE)
+		return ruleprint_verb(&statement->rule);
 	return words[statement->kind];
 }

@@ -223,6 +223,18 @@ int reader_expected(struct reader *r, const char *const *words, size_t count)
 	return -EINVAL;
 }
 
+void reader_suggest(struct reader *r, const char *const *words, size_t count)
+{
+	struct conf_fault *fault = NULL;
+
+	for (size_t i = 0; i < r->report->count; i++) {
+		if (r->report->fault[i].line == r->number)
+			fault = &r->report->fault[i];
+	}
+	for (size_t i = 0; fault && i < count && fault->candidate_count < CONF_CANDIDATES_MAX; i++)
+		fault->candidate[fault->candidate_count++] = words[i];
+}
+
 int reader_demand(struct reader *r, const char *word)
 {
 	return reader_takes(r, word) ? 0 : reader_expected(r, &word, 1);

@@ -42,6 +42,8 @@ int reader_fail(struct reader *r, struct reader_word where, const char *format, 
 	__attribute__((format(printf, 3, 4)));
 /* The same, which names the words that may stand here instead. */
 int reader_expected(struct reader *r, const char *const *words, size_t count);
+/* Adds words that may have been meant by the one that the line's error is about. */
+void reader_suggest(struct reader *r, const char *const *words, size_t count);
 /* Takes this word. 0 or -EINVAL. */
 int reader_demand(struct reader *r, const char *word);
 /*
@@ -70,6 +72,11 @@ int value_protocols(struct reader *r, uint8_t *out);
 bool value_sees_protocol(const struct reader *r);
 /* PORT, FIRST-LAST or the name of a service of these protocols. */
 int value_run(struct reader *r, uint8_t protocols, struct conf_run *out);
+/*
+ * The protocols that the next word means where none was said: those of a service, both of a number.
+ * It is not taken.
+ */
+void value_service_protocols(const struct reader *r, uint8_t *out);
 /* Runs with commas between them, which do not meet. */
 int value_runs(struct reader *r, uint8_t protocols, struct conf_run *out, uint32_t *count);
 /* ADDR[:RUN]; without ports the run is 0, 0. */
@@ -108,6 +115,9 @@ int sentence_clauses(struct reader *r, struct conf_statement *out,
 /* Clauses of several verbs: behind `named`. */
 int sentence_named(struct reader *r, struct conf_statement *out);
 
+/* Behind `until` or `for`, which was taken last. */
+int sentence_term(struct reader *r, struct conf_statement *out, struct conf_term *term);
+
 /* ---- linkline.c, forwardline.c, natline.c, testline.c: behind the first word ---- */
 
 int linkline_read(struct reader *r, struct conf_statement *out);
@@ -122,6 +132,22 @@ const char *natline_words(enum conf_nat_key key);
 enum conf_nat_value natline_value(enum conf_nat_key key);
 /* "endpoint-independent" ...; by enum minato_filtering. */
 extern const char *const natline_filters[3];
+
+/* ---- ruleline.c; setline.c: words of rules, zones, scans ---- */
+
+int ruleline_read(struct reader *r, struct conf_statement *out);
+/* The word of a type with a name, and its numbers in IPv4 and IPv6 or -1. */
+const char *ruleline_type(uint32_t named, int *four, int *six);
+/* "minute" ... */
+const char *ruleline_unit(uint32_t seconds);
+int setline_read_zone(struct reader *r, struct conf_statement *out);
+int setline_read(struct reader *r, struct conf_statement *out);
+int setline_read_scans(struct reader *r, struct conf_statement *out);
+int setline_read_alert(struct reader *r, struct conf_statement *out);
+/* lan, wan and self, in any case of letters. */
+bool setline_is_zone(const char *word);
+extern const char *const setline_answers[4]; /* by enum conf_answer */
+extern const char *const setline_alerts[3];  /* by enum conf_alert_sort */
 
 /* ---- judge.c ---- */
 

@@ -58,6 +58,19 @@ int sentence_named(struct reader *r, struct conf_statement *out)
 	return 0;
 }
 
+int sentence_term(struct reader *r, struct conf_statement *out, struct conf_term *term)
+{
+	uint32_t first = r->next;
+	int result;
+
+	if (term->sort != CONF_TERM_NONE)
+		return reader_fail(r, reader_last(r), "until and for are said together");
+	result = reader_last(r).length == strlen("for") ? value_for(r, term) : value_until(r, term);
+	if (result == 0)
+		reader_mark(r, out, CONF_PART_TERM, first);
+	return result;
+}
+
 static const struct sentence_clause naming[] = { { "named", sentence_named, false } };
 
 /* ---- statements of few words ---- */
@@ -205,6 +218,15 @@ static const struct {
 	{ "reserve", CONF_KIND_RESERVE, read_reserve },
 	{ "state", CONF_KIND_STATE, read_state },
 	{ "test", CONF_KIND_TEST, testline_read },
+	{ "allow", CONF_KIND_RULE, ruleline_read },
+	{ "block", CONF_KIND_RULE, ruleline_read },
+	{ "reject", CONF_KIND_RULE, ruleline_read },
+	{ "drop", CONF_KIND_RULE, ruleline_read },
+	{ "limit", CONF_KIND_RULE, ruleline_read },
+	{ "zone", CONF_KIND_ZONE, setline_read_zone },
+	{ "set", CONF_KIND_SET, setline_read },
+	{ "scans", CONF_KIND_SCANS, setline_read_scans },
+	{ "alert", CONF_KIND_ALERT, setline_read_alert },
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

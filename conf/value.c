@@ -400,6 +400,25 @@ int value_run(struct reader *r, uint8_t protocols, struct conf_run *out)
 	return take(r, &word, "a port") ? parse_run(r, word, protocols, out) : -EINVAL;
 }
 
+void value_service_protocols(const struct reader *r, uint8_t *out)
+{
+	struct reader_word word = reader_here(r);
+	char name[READER_WORD_SIZE];
+	int tcp, udp;
+
+	*out = CONF_TCP | CONF_UDP;
+	reader_copy(r, word, name);
+	if (isdigit((unsigned char)name[0]) && !name[strspn(name, "0123456789-")])
+		return;
+	tcp = minato_service_port(MINATO_TCP, name);
+	udp = minato_service_port(MINATO_UDP, name);
+	if (tcp >= 0 && udp < 0)
+		*out = CONF_TCP;
+	if (udp >= 0 && tcp < 0)
+		*out = CONF_UDP;
+	/* Where the two differ, value_run says so. */
+}
+
 int value_runs(struct reader *r, uint8_t protocols, struct conf_run *out, uint32_t *count)
 {
 	*count = 0;

@@ -63,6 +63,68 @@ static void check_forward(const struct conf_forward *f)
 		expect(f->server[i].at.port + (f->run[0].last - f->run[0].first) <= 65535);
 }
 
+static void check_rule(const struct conf_rule *rule)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+
+	expect(rule->tail_size <= CONF_TAIL_MAX && rule->verb <= CONF_LIMIT);
+	expect((rule->verb == CONF_LIMIT) == (rule->rate_count > 0));
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort == CONF_ITEM_PORTS || item.sort == CONF_ITEM_TYPES)
+			expect(item.run.first <= item.run.last);
+		else
+			expect(!item.word || item.word[0]);
+	}
+	expect(at == rule->tail_size);
+}
+
+#define ENTRIES_MAX 100000u
+
+struct counting {
+	const struct conf *conf;
+	size_t count, index;
+	uint64_t order;
+};
+
+/* A host value takes each of them. */
+static int check_entry(void *user, size_t index, struct minato_entry *entry)
+{
+	struct counting *counting = user;
+
+	expect(index >= counting->index && index <= counting->conf->count);
+	expect(entry->kind == MINATO_KIND_GUARD && entry->order >= counting->order);
+	expect(entry->order > 0 && entry->first <= entry->last);
+	expect(entry->local_prefix <= 128 && entry->remote_prefix <= 128);
+	expect((entry->rate_count > 0) == (entry->rate_verdict != MINATO_PASS));
+	counting->index = index;
+	counting->order = entry->order;
+	return ++counting->count < ENTRIES_MAX ? 0 : -ENOSPC;
+}
+
+static uint16_t program_of(void *user, const char *word)
+{
+	(void)user;
+	return word[0] ? 1 : 2;
+}
+
+/* As a gateway's, and as a guest's. */
+static void check_policy(const struct conf *conf)
+{
+	const struct conf_prefix lan[2] = { { minato_addr4(10, 0, 0, 0), 104 },
+					    { minato_addr4(127, 0, 0, 0), 104 } };
+	struct conf_zones zones = { .lan = lan, .lan_count = 2, .program = program_of };
+
+	for (int guest = 0; guest < 2; guest++) {
+		struct counting counting = { .conf = conf };
+		int result;
+
+		zones.guest = guest;
+		result = conf_policy(conf, &zones, check_entry, &counting);
+		expect(result == 0 || (result == -ENOSPC && counting.count == ENTRIES_MAX));
+	}
+}
+
 static void check_statement(const struct conf *conf, const struct conf_statement *s)
 {
 	static struct minato_entry entries[CONF_ENTRIES_MAX];
@@ -75,9 +137,13 @@ static void check_statement(const struct conf *conf, const struct conf_statement
 	again.line = s->line;
 	memcpy(again.mark, s->mark, sizeof(s->mark));
 	expect(memcmp(s, &again, conf_size(s)) == 0);
+	conf_copy(&again, s);
+	expect(memcmp(s, &again, conf_size(s)) == 0);
 	expect(conf_entries(conf, s, 1, entries) <= CONF_ENTRIES_MAX);
 	if (s->kind == CONF_KIND_FORWARD)
 		check_forward(&s->forward);
+	if (s->kind == CONF_KIND_RULE)
+		check_rule(&s->rule);
 }
 
 #define TESTS_MAX 4	/* each is a month of virtual time */
@@ -134,6 +200,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_report(text, size);
 	for (size_t i = 0; i < conf.count; i++)
 		check_statement(&conf, conf.list[i]);
+	if (result == 0)
+		check_policy(&conf);
 	/* A host value takes some milliseconds under a sanitizer. */
 	if (result == 0 && sum_of(data, size) % TRIAL_ONE_IN == 0)
 		check_trial(&conf);

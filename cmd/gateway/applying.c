@@ -442,8 +442,14 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 	case CONF_KIND_CAPACITY:
 	case CONF_KIND_STATE:
 	case CONF_KIND_TEST:
+	case CONF_KIND_ZONE:
+	case CONF_KIND_SET:
 	case CONF_KIND_COUNT:
 		break;
+	case CONF_KIND_RULE:
+	case CONF_KIND_SCANS:
+	case CONF_KIND_ALERT:
+		return -EOPNOTSUPP;
 	case CONF_KIND_LISTEN:
 		/* Where packets are handed on nobody listens. */
 		return applied->links->host ? 0 : -EOPNOTSUPP;

@@ -372,6 +372,11 @@ static bool is_replaced(const struct conf_statement *old, const struct conf_stat
 	case CONF_KIND_RESERVE:
 	case CONF_KIND_STATE:
 	case CONF_KIND_TEST:
+	case CONF_KIND_RULE:
+	case CONF_KIND_ZONE:
+	case CONF_KIND_SET:
+	case CONF_KIND_SCANS:
+	case CONF_KIND_ALERT:
 	case CONF_KIND_COUNT:
 		break;
 	}

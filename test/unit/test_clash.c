@@ -127,7 +127,8 @@ static void worst(void **state)
 {
 	size_t size = 200000;
 	char *text = malloc(size);
-	size_t used = (size_t)snprintf(text, size, "%s", LINKS);
+	/* So that nothing is said of ports that are shut anyway. */
+	size_t used = (size_t)snprintf(text, size, "%s", LINKS "block tcp 137-139, 445\n");
 
 	(void)state;
 	for (unsigned i = 0; i < 3000; i++)

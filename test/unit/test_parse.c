@@ -73,20 +73,21 @@ static void long_files(void **state)
 	conf_free(&conf);
 	assert_int_equal(conf_read(&conf, text, CONF_SIZE_MAX, &report), 0);
 	assert_int_equal(conf_read(&conf, text, CONF_SIZE_MAX + 1, &report), -EINVAL);
-	assert_non_null(strstr(report.fault[0].what, "the file has 1048577 bytes"));
+	assert_non_null(strstr(report.fault[0].what, "the file has 33554433 bytes"));
 	free(text);
 }
 
 static void many_statements(void **state)
 {
-	size_t size = CONF_STATEMENTS_MAX * 32 + 1024;
+	size_t size = CONF_STATEMENTS_MAX * 40 + 1024;
 	char *text = malloc(size);
 	size_t used = (size_t)snprintf(text, size, "%s", LINKS);
 
 	(void)state;
 	for (unsigned i = LINKS_LINES; i < CONF_STATEMENTS_MAX; i++)
-		used += (size_t)snprintf(text + used, size - used, "forward tcp %u to 10.0.0.2\n",
-					 i);
+		used += (size_t)snprintf(text + used, size - used,
+					 "block tcp 1 from 172.%u.%u.%u\n",
+					 i >> 16, i >> 8 & 255, i & 255);
 	no_fault(text);
 	assert_int_equal(conf.count, CONF_STATEMENTS_MAX);
 	snprintf(text + used, size - used, "dmz 10.0.0.9\nnot read\n");

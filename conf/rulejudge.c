@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What rules of the policy say together, and beside what a gateway forwards. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/rules.h"
+
+/* As many pairs of rules are compared, and no more. */
+#define PAIRS_MAX 4000000u
+#define PORT_MAX 65535u
+
+const struct conf_run rules_shut[RULES_SHUT_COUNT] = { { 137, 139 }, { 445, 445 } };
+
+struct judging {
+	const struct conf *conf;
+	const struct rules_names *names;
+	struct conf_report *report;
+	bool guest, has_rules;
+	/* Indices: of rules that refuse, of what leads in (forwards, dmz). */
+	size_t *refusing, *ways;
+	size_t refusing_count, way_count;
+	const struct conf_statement *inside[CONF_LINKS_MAX];
+	size_t inside_count;
+	bool *hidden; /* of each statement: it can never match */
+	uint32_t pairs;
+};
+
+/* ---- words ---- */
+
+/* "lan, wan, self, kids": what could have been meant. */
+static void list_names(const struct judging *j, char *out, size_t size)
+{
+	size_t used = (size_t)snprintf(out, size, "lan, wan, self");
+
+	for (size_t i = 0; i < j->names->count && used < size; i++) {
+		if (i == 0 || strcmp(j->names->list[i].name, j->names->list[i - 1].name) != 0)
+			used += (size_t)snprintf(out + used, size - used, ", %s",
+						 j->names->list[i].name);
+	}
+}
+
+static void say_unknown(const struct judging *j, const struct conf_statement *s,
+			enum conf_part part, const char *word)
+{
+	static const char *const zones[3] = { "lan", "wan", "self" };
+	char known[128];
+
+	list_names(j, known, sizeof(known));
+	judge_say(j->report, CONF_ERROR, s, part, 0,
+		  "no zone, set or link is called %s; there are %.120s", word, known);
+	for (size_t i = 0; i < j->report->count; i++) {
+		struct conf_fault *fault = &j->report->fault[i];
+
+		if (fault->line != s->line || fault->column != s->mark[part].column)
+			continue;
+		fault->candidate_count = 3;
+		memcpy(fault->candidate, zones, sizeof(zones));
+	}
+}
+
+static void judge_word(const struct judging *j, const struct conf_statement *s,
+		       const struct conf_item *item)
+{
+	bool from = item->sort == CONF_ITEM_FROM_WORD;
+	enum conf_part part = from ? CONF_PART_SOURCE : CONF_PART_TARGET;
+	const struct conf_statement *link;
+
+	switch (rules_word(j->names, item->word, &link)) {
+	case RULES_UNKNOWN:
+		say_unknown(j, s, part, item->word);
+		return;
+	case RULES_DNS:
+		if (!j->guest)
+			judge_say(j->report, CONF_ERROR, s, part, 0,
+				  "names need a resolver of ours, which guests have (minato run); "
+				  "a gateway knows addresses");
+		return;
+	case RULES_SELF:
+		if (s->rule.out)
+			judge_say(j->report, CONF_ERROR, s, part, 0,
+				  "what goes out goes to others: self is for what comes in");
+		return;
+	case RULES_LAN:
+	case RULES_WAN:
+	case RULES_LINK:
+		if (!s->rule.out && !from)
+			judge_say(j->report, CONF_ERROR, s, part, 0,
+				  "what comes in is for an address of ours: self, or one of them");
+		return;
+	case RULES_SET:
+		return;
+	}
+}
+
+static void judge_words(const struct judging *j, const struct conf_statement *s)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+
+	while (conf_item_next(&s->rule, &at, &item)) {
+		if (item.sort == CONF_ITEM_PROGRAM && !j->guest)
+			judge_say(j->report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+				  "programs are known of guests alone (minato run)");
+		else if (item.sort == CONF_ITEM_FROM_WORD || item.sort == CONF_ITEM_TO_WORD)
+			judge_word(j, s, &item);
+	}
+}
+
+/* A zone or link has its name alone; only a set may be said again. */
+static void judge_names(const struct judging *j)
+{
+	for (size_t i = 1; i < j->names->count; i++) {
+		const struct rules_name *a = &j->names->list[i - 1];
+		const struct rules_name *b = &j->names->list[i];
+		bool sets = a->s->kind == CONF_KIND_SET && b->s->kind == CONF_KIND_SET;
+
+		if (!sets && !strcmp(a->name, b->name))
+			judge_say(j->report, CONF_ERROR, b->s,
+				  b->s->kind == CONF_KIND_LINK ? CONF_PART_NAME : CONF_PART_SUBJECT,
+				  a->s->line,
+				  "this name is another zone's, set's or link's already");
+	}
+}
+
+/* ---- rules that meet ---- */
+
+static bool overlap(const struct conf_prefix *a, const struct conf_prefix *b)
+{
+	return a->length <= b->length ? judge_within(a, &b->addr) : judge_within(b, &a->addr);
+}
+
+/* Whether the two can be about one address, as far as their words tell. */
+static bool items_meet(const struct conf_item *a, const struct conf_item *b)
+{
+	if (!a->word && !b->word)
+		return overlap(&a->prefix, &b->prefix);
+	if (!a->word || !b->word)
+		return true;
+	return !((!strcmp(a->word, "lan") && !strcmp(b->word, "wan")) ||
+		 (!strcmp(a->word, "wan") && !strcmp(b->word, "lan")));
+}
+
+static bool is_of(const struct conf_item *item, enum conf_item_sort sort)
+{
+	return item->sort == sort ||
+	       (sort == CONF_ITEM_FROM && item->sort == CONF_ITEM_FROM_WORD) ||
+	       (sort == CONF_ITEM_TO && item->sort == CONF_ITEM_TO_WORD) ||
+	       (sort == CONF_ITEM_PORTS && item->sort == CONF_ITEM_TYPES);
+}
+
+static bool pair_meets(const struct conf_item *a, const struct conf_item *b,
+		       enum conf_item_sort sort)
+{
+	if (sort == CONF_ITEM_PORTS)
+		return a->sort == b->sort && a->run.first <= b->run.last &&
+		       b->run.first <= a->run.last;
+	if (sort == CONF_ITEM_PROGRAM)
+		return !strcmp(a->word, b->word);
+	return items_meet(a, b);
+}
+
+/* Whether what the two list of this sort meets; who lists nothing means all. */
+static bool lists_meet(const struct conf_rule *a, const struct conf_rule *b,
+		       enum conf_item_sort sort)
+{
+	struct conf_item x, y;
+	uint32_t i = 0;
+	bool has_a = false;
+	bool has_b = false;
+
+	while (conf_item_next(a, &i, &x)) {
+		uint32_t k = 0;
+
+		if (!is_of(&x, sort))
+			continue;
+		has_a = true;
+		has_b = false;
+		while (conf_item_next(b, &k, &y)) {
+			if (!is_of(&y, sort))
+				continue;
+			has_b = true;
+			if (pair_meets(&x, &y, sort))
+				return true;
+		}
+	}
+	return !has_a || !has_b;
+}
+
+static bool rules_meet(const struct conf_rule *a, const struct conf_rule *b)
+{
+	return a->out == b->out &&
+	       (!a->protocols || !b->protocols || a->protocols & b->protocols) &&
+	       lists_meet(a, b, CONF_ITEM_PORTS) && lists_meet(a, b, CONF_ITEM_FROM) &&
+	       lists_meet(a, b, CONF_ITEM_TO) && lists_meet(a, b, CONF_ITEM_PROGRAM);
+}
+
+/* ---- ports that are shut anyway ---- */
+
+static bool is_about(const struct conf_rule *rule, uint8_t protocols, const struct conf_run *run)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+	bool any = true;
+
+	if (rule->out || (rule->protocols && !(rule->protocols & protocols)))
+		return false;
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort != CONF_ITEM_PORTS)
+			continue;
+		any = false;
+		if (item.run.first <= run->last && run->first <= item.run.last)
+			return true;
+	}
+	return any;
+}
+
+static bool is_shut(const struct conf_rule *rule)
+{
+	return is_about(rule, CONF_TCP | CONF_UDP, &rules_shut[0]) ||
+	       is_about(rule, CONF_TCP | CONF_UDP, &rules_shut[1]);
+}
+
+static bool is_of_lan(const struct conf_rule *rule)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+	bool any = false;
+
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort == CONF_ITEM_FROM ||
+		    (item.sort == CONF_ITEM_FROM_WORD && strcmp(item.word, "lan") != 0))
+			return false;
+		any |= item.sort == CONF_ITEM_FROM_WORD;
+	}
+	return any;
+}
+
+/* Whether a rule says what becomes of the port where it comes from others than lan. */
+static bool is_decided(const struct conf *conf, uint8_t protocols, const struct conf_run *run)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind == CONF_KIND_RULE &&
+		    is_about(&conf->list[i]->rule, protocols, run) &&
+		    !is_of_lan(&conf->list[i]->rule))
+			return true;
+	}
+	return false;
+}
+
+bool conf_shut_port(const struct conf *conf, uint8_t protocols, uint16_t first, uint16_t last,
+		    uint16_t *port)
+{
+	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
+		struct conf_run both = { first, last };
+
+		if (both.first < rules_shut[i].first)
+			both.first = rules_shut[i].first;
+		if (both.last > rules_shut[i].last)
+			both.last = rules_shut[i].last;
+		if (both.first > both.last || is_decided(conf, protocols, &both))
+			continue;
+		*port = both.first;
+		return true;
+	}
+	return false;
+}
+
+static void judge_shut(const struct judging *j, const struct conf_statement *s)
+{
+	const struct conf_forward *f = &s->forward;
+	const char *word = f->protocols == CONF_UDP ? "udp" : "tcp";
+	uint16_t port;
+
+	for (uint32_t i = 0; i < f->run_count; i++) {
+		if (!conf_shut_port(j->conf, f->protocols, f->run[i].first, f->run[i].last, &port))
+			continue;
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  "%s port %u (NetBIOS, SMB) is shut to everyone but lan; the rule 'allow "
+			  "%s %u' opens it",
+			  word, port, word, port);
+		return;
+	}
+}
+
+/* ---- rules that change nothing ---- */
+
+/* A forward that leads where the rule is about, or NULL; too many are taken for none. */
+static const struct conf_statement *leads_there(struct judging *j, const struct conf_rule *rule)
+{
+	for (size_t i = 0; i < j->way_count && ++j->pairs < PAIRS_MAX; i++) {
+		const struct conf_statement *s = j->conf->list[j->ways[i]];
+
+		for (uint32_t k = 0; s->kind == CONF_KIND_FORWARD && k < s->forward.run_count;
+		     k++) {
+			if (is_about(rule, s->forward.protocols, &s->forward.run[k]))
+				return s;
+		}
+		if (s->kind == CONF_KIND_DMZ && rule->protocols != CONF_ICMP)
+			return s;
+	}
+	return NULL;
+}
+
+static bool is_refused_later(struct judging *j, size_t index)
+{
+	const struct conf_rule *rule = &j->conf->list[index]->rule;
+
+	/* What refuses much stands at the end. */
+	for (size_t i = j->refusing_count; i-- > 0 && j->refusing[i] > index;) {
+		if (++j->pairs > PAIRS_MAX ||
+		    rules_meet(rule, &j->conf->list[j->refusing[i]]->rule))
+			return true;
+	}
+	return !rule->out && is_shut(rule) && !is_of_lan(rule);
+}
+
+static void judge_allow(struct judging *j, size_t index)
+{
+	const struct conf_statement *s = j->conf->list[index];
+	const struct conf_statement *way;
+
+	if (is_refused_later(j, index))
+		return;
+	if (s->rule.out) {
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  "this changes nothing: all may go out, and no rule behind this one "
+			  "refuses any of it, as 'block out everything' would");
+		return;
+	}
+	way = j->guest ? NULL : leads_there(j, &s->rule);
+	if (way)
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, way->line,
+			  "this changes nothing: the other line lets everybody in, and no rule "
+			  "behind this one refuses anybody");
+	else
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  j->guest ? "this changes nothing: what is published lets everybody in, "
+				     "and no rule behind this one refuses anybody" :
+				     "this changes nothing: a rule opens nothing by itself, as a "
+				     "forward does, and none behind it refuses anybody");
+}
+
+static void judge_limit(struct judging *j, const struct conf_statement *s)
+{
+	if (!s->rule.out && !j->guest && s->rule.protocols && s->rule.protocols != CONF_ICMP &&
+	    !leads_there(j, &s->rule))
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  "this changes nothing: no forward or dmz leads there, so it is closed");
+}
+
+static bool is_inside4(const struct judging *j, const struct conf_prefix *prefix)
+{
+	if (!minato_addr_is4(&prefix->addr) || prefix->length <= 96)
+		return false;
+	for (size_t i = 0; i < j->inside_count; i++) {
+		const struct conf_link *link = &j->inside[i]->link;
+
+		for (uint32_t k = 0; k < link->address_count; k++) {
+			if (overlap(prefix, &link->address[k]) &&
+			    !minato_addr_equal(&prefix->addr, &link->address[k].addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Packets are judged as they arrive, before they are translated. */
+static void judge_inside(const struct judging *j, const struct conf_statement *s)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+
+	while (!s->rule.out && conf_item_next(&s->rule, &at, &item)) {
+		if (item.sort != CONF_ITEM_TO || !is_inside4(j, &item.prefix))
+			continue;
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_TARGET, 0,
+			  "what comes from outside is for an address of the gateway, whatever "
+			  "host it is forwarded to: say that address, or none");
+		return;
+	}
+}
+
+/* ---- all ---- */
+
+static void judge_each(struct judging *j)
+{
+	for (size_t i = 0; i < j->conf->count; i++) {
+		const struct conf_statement *s = j->conf->list[i];
+
+		if (s->kind == CONF_KIND_FORWARD)
+			judge_shut(j, s);
+		if (s->kind != CONF_KIND_RULE)
+			continue;
+		judge_words(j, s);
+		judge_inside(j, s);
+		if (s->rule.verb == CONF_ALLOW && !j->hidden[i])
+			judge_allow(j, i);
+		if (s->rule.verb == CONF_LIMIT && !j->hidden[i])
+			judge_limit(j, s);
+	}
+}
+
+static int collect(struct judging *j)
+{
+	j->refusing = calloc(j->conf->count + 1, sizeof(j->refusing[0]));
+	j->ways = calloc(j->conf->count + 1, sizeof(j->ways[0]));
+	j->hidden = calloc(j->conf->count + 1, sizeof(j->hidden[0]));
+	if (!j->refusing || !j->ways || !j->hidden)
+		return -ENOMEM;
+	for (size_t i = 0; i < j->conf->count; i++) {
+		const struct conf_statement *s = j->conf->list[i];
+
+		j->has_rules |= s->kind == CONF_KIND_RULE;
+		if (s->kind == CONF_KIND_RULE && s->rule.verb != CONF_ALLOW)
+			j->refusing[j->refusing_count++] = i;
+		if (s->kind == CONF_KIND_FORWARD || s->kind == CONF_KIND_DMZ)
+			j->ways[j->way_count++] = i;
+		if (s->kind == CONF_KIND_LINK && !s->link.outside &&
+		    j->inside_count < CONF_LINKS_MAX)
+			j->inside[j->inside_count++] = s;
+	}
+	return 0;
+}
+
+int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_report *report)
+{
+	struct rules_names names;
+	struct judging j = { .conf = conf, .names = &names, .report = report, .guest = guest };
+	int result = rules_names_make(&names, conf, guest);
+
+	if (result < 0)
+		return result;
+	result = collect(&j);
+	if (result == 0) {
+		judge_names(&j);
+		result = j.has_rules ? shadow_judge(conf, &names, j.hidden, report) : 0;
+		judge_each(&j);
+	}
+	free(j.refusing);
+	free(j.ways);
+	free(j.hidden);
+	rules_names_free(&names);
+	return result < 0 ? result : report->errors ? -EINVAL : 0;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* For the files of conf/ that know what rules mean. */
+#ifndef MINATO_CONF_RULES_H
+#define MINATO_CONF_RULES_H
+
+#include "conf/reader.h"
+
+/* ---- rulenames.c: what the words behind from and to stand for ---- */
+
+enum rules_sort {
+	RULES_LAN,
+	RULES_WAN,
+	RULES_SELF,
+	RULES_SET,  /* a set or zone of the file */
+	RULES_LINK, /* a link with a name */
+	RULES_DNS,
+	RULES_UNKNOWN,
+};
+struct rules_name {
+	const char *name;
+	const struct conf_statement *s;
+	size_t index; /* of it */
+};
+/* By name, then by index. */
+struct rules_names {
+	struct rules_name *list;
+	size_t count;
+	const char *guest; /* the name of the guest whose rules these are, or NULL */
+};
+/* 0 or -ENOMEM. */
+int rules_names_make(struct rules_names *names, const struct conf *conf, const char *guest);
+void rules_names_free(struct rules_names *names);
+enum rules_sort rules_word(const struct rules_names *names, const char *word,
+			   const struct conf_statement **link);
+/* Each statement of the set or zone; *at begins with 0. */
+const struct conf_set *rules_set_next(const struct rules_names *names, const char *word,
+				      size_t *at);
+
+/* ---- shadow.c: rules that can never match ---- */
+
+/* Says which, and notes it in `hidden`, which has a place for each statement. 0 or -ENOMEM. */
+int shadow_judge(const struct conf *conf, const struct rules_names *names, bool *hidden,
+		 struct conf_report *report);
+
+/* ---- rulejudge.c ---- */
+
+/* The ports that are shut to everyone but lan where no rule says otherwise: NetBIOS and SMB. */
+#define RULES_SHUT_COUNT 2u
+extern const struct conf_run rules_shut[RULES_SHUT_COUNT];
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What rules say together, and beside what a gateway forwards. */
+#include "conf_fixture.h"
+
+#define FORWARD "forward tcp 22 to 10.0.0.2\n"
+#define FIRST LINKS_LINES + 2
+
+static void warned(const char *lines, uint32_t line, const char *where, const char *says)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), LINKS FORWARD "%s", lines);
+	one_fault(text, CONF_WARNING, line, where, says);
+}
+
+static void wrong(const char *lines, uint32_t line, const char *where, const char *says)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), LINKS FORWARD "%s", lines);
+	one_fault(text, CONF_ERROR, line, where, says);
+}
+
+static void fine(const char *lines)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text), LINKS FORWARD "%s", lines);
+	no_fault(text);
+}
+
+static void words(void **state)
+{
+	(void)state;
+	wrong("block ssh from lna\n", FIRST, "lna", "there are lan, wan, self");
+	assert_true(may_stand(&report.fault[0], "lan"));
+	wrong("block ssh from offce\nzone office 192.0.2.0/24\n", FIRST, "offce", "self, office");
+	wrong("block ssh to lan\n", FIRST, "lan", "an address of ours");
+	wrong("block out to self\n", FIRST, "self", "goes to others");
+	wrong("block out to a.example.com\n", FIRST, "a.example.com", "a resolver of ours");
+	wrong("block program curl out\n", FIRST, "block program curl out", "guests alone");
+	wrong("zone a 192.0.2.0/24\nset a 192.0.2.0/24\n", FIRST + 1, "a", "already");
+	wrong("zone a 192.0.2.0/24\nzone a 192.0.3.0/24\n", FIRST + 1, "a", "already");
+	fine("set a 192.0.2.0/24\nset a 192.0.3.0/24\nblock ssh from a\n");
+}
+
+static void nothing_changes(void **state)
+{
+	(void)state;
+	warned("allow tcp 22 from lan\n", FIRST, "allow tcp 22",
+	       "the other line lets everybody in");
+	assert_int_equal(report.fault[0].other, FIRST - 1);
+	warned("allow tcp 23 from lan\n", FIRST, "allow tcp 23", "opens nothing by itself");
+	warned("allow out tcp 23\n", FIRST, "allow out tcp 23", "all may go out");
+	warned("limit tcp 23 to 1 per day\n", FIRST, "limit tcp 23", "it is closed");
+	fine("limit tcp 22 to 1 per day\n");
+	fine("allow tcp 22 from lan\nblock tcp 22\n");
+	fine("allow tcp 22 from lan\nlimit everything to 1 per second\n");
+	fine("allow out tcp 443 to 192.0.2.0/24\nblock out everything\n");
+	warned("allow tcp 22 from lan\nblock tcp 22 from wan\n", FIRST, "allow tcp 22",
+	       "changes nothing");
+	warned("block tcp 22 to 10.0.0.2\n", FIRST, "10.0.0.2", "an address of the gateway");
+	fine("block tcp 22 to 198.51.100.1\n");
+}
+
+static void shut(void **state)
+{
+	uint16_t port;
+
+	(void)state;
+	warned("forward tcp 400-500 to 10.0.0.3\n", FIRST, "tcp 400-500",
+	       "tcp port 445 (NetBIOS, SMB) is shut to everyone but lan");
+	warned("forward tcp 400-500 to 10.0.0.3\nblock tcp 445 from lan\n", FIRST, "tcp 400-500",
+	       "'allow tcp 445' opens it");
+	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445\n");
+	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445 from 192.0.2.0/24\n");
+	fine("forward tcp 445 to 10.0.0.3\nblock tcp 445\n");
+	fine("forward udp 136 to 10.0.0.3\n");
+	assert_true(conf_shut_port(&conf, CONF_UDP, 138, 1000, &port));
+	assert_int_equal(port, 138);
+	assert_false(conf_shut_port(&conf, CONF_UDP, 140, 444, &port));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words),
+		cmocka_unit_test(nothing_changes),
+		cmocka_unit_test(shut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, end_conf);
+}
