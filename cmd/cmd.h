@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include "cmd/attempts.h"
 #include "drive/drive.h"
 #include "drive/reserved.h"
 #include "relay/relay.h"
@@ -466,6 +467,9 @@ struct cmd_harbour {
 	bool host_loopback;
 	bool quiet; /* nothing but errors is said */
 	struct cmd_capturing capturing;
+	struct relay_allows allows; /* where the guest may go, if closed */
+	bool closed;
+	struct cmd_auditing auditing;
 	struct cmd_exporter exporter;
 
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
@@ -624,6 +628,7 @@ struct cmd_worker {
 		size_t count;
 	} reserved;
 	struct cmd_orphans orphans;
+	struct cmd_attempts attempts;
 	int64_t channel_watch;
 	bool ending; /* the guest has ended: its last words until */
 	struct minato_time ending_until;
@@ -668,11 +673,11 @@ json_t *cmd_orders_row(void *user, uint64_t *cursor);
 
 /* The values of the options of a guest's network. */
 struct cmd_network {
-	struct cmd_many publish, reach, cidr;
+	struct cmd_many publish, reach, cidr, allow;
 	const char *name, *log;
-	const char *capture, *capture_size, *metrics;
+	const char *capture, *capture_size, *metrics, *audit;
 	long mtu, ready_fd, capture_snap;
-	bool only4, only6, host_loopback, detach, verbose, quiet;
+	bool only4, only6, host_loopback, allow_private, detach, verbose, quiet;
 };
 
 #define CMD_NETWORK_DEFAULTS                                                                       \

@@ -155,7 +155,8 @@ static int watch_guest(struct cmd_harbour *harbour)
 		drive_loop_add(harbour->loop, harbour->guest.pidfd, EPOLLIN, guest_ended, harbour);
 	if (harbour->end_watch < 0)
 		return (int)harbour->end_watch;
-	if (cmd_exporter_watch(&harbour->exporter, harbour->loop) < 0)
+	if (cmd_exporter_watch(&harbour->exporter, harbour->loop) < 0 ||
+	    cmd_auditing_watch(&harbour->auditing, harbour->loop) < 0)
 		return -ENOMEM;
 	return drive_loop_hook(harbour->loop, turn, harbour);
 }
@@ -236,6 +237,9 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 {
 	if (harbour->pid)
 		close_guest(harbour);
+	cmd_auditing_drain(&harbour->auditing);
+	cmd_auditing_close(&harbour->auditing);
+	relay_allow_free(&harbour->allows);
 	relay_publish_free(&harbour->publish);
 	relay_publish_free(&harbour->pending);
 	free(harbour->stood);

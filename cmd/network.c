@@ -26,6 +26,14 @@ static const struct cmd_option options[] = {
 	  "Let a port of the gateway's address lead to a port of the host's loopback: "
 	  "HOST[:GUEST][/tcp|/udp|/both], or a list of them with commas; GUEST is the port as the "
 	  "guest sees it. Can be repeated." },
+	{ CMD_MANY, 0, "allow", "HOST", AT(allow), 0, 0,
+	  "Let the guest out to HOST[:PORTS][/tcp|/udp|/both][/raw] and to nothing else that is not "
+	  "allowed too. HOST is a name, *.NAME for all below it, or an address or prefix; PORTS are "
+	  "80 and 443 by default. Can be repeated." },
+	{ CMD_FLAG, 0, "allow-private", NULL, AT(allow_private), 0, 0,
+	  "Names of --allow may lead to addresses of private networks too." },
+	{ CMD_TEXT, 0, "audit", "FILE", AT(audit), 0, 0,
+	  "Append a line of JSON to this file for all that the guest tries to reach." },
 	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
 	  "Name of the guest; by default that of the command." },
 	{ CMD_NUMBER, 0, "mtu", "BYTES", AT(mtu), MTU_MIN, MTU_MAX,
@@ -107,6 +115,23 @@ static int plan_ports(struct relay_publish *publish, const struct cmd_network *c
 	return CMD_GO_ON;
 }
 
+static int plan_allows(struct cmd_harbour *harbour, const struct cmd_network *chosen,
+		       const struct cmd_command *command)
+{
+	struct drive_error error;
+
+	if (chosen->allow_private && !chosen->allow.count)
+		return cmd_usage(command, "--allow-private goes with --allow HOST");
+	for (size_t i = 0; i < chosen->allow.count; i++) {
+		if (relay_allow_add(&harbour->allows, chosen->allow.text[i], &error) < 0)
+			return complain(&error, CMD_USAGE);
+	}
+	harbour->allows.private = chosen->allow_private;
+	harbour->closed = chosen->allow.count > 0;
+	harbour->auditing.path = chosen->audit;
+	return CMD_GO_ON;
+}
+
 int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const struct cmd_command *command)
 {
@@ -133,6 +158,9 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 	harbour->host_loopback = chosen->host_loopback;
 	harbour->quiet = chosen->quiet;
 	code = cmd_capture_plan(&harbour->capturing, chosen, command);
+	if (code != CMD_GO_ON)
+		return code;
+	code = plan_allows(harbour, chosen, command);
 	if (code != CMD_GO_ON)
 		return code;
 	code = plan_subnet(&harbour->plan.subnet, chosen, command);
@@ -202,7 +230,8 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 	int lock;
 
 	raise_limit(harbour);
-	if (cmd_capture_create(&harbour->capturing, &error) < 0)
+	if (cmd_capture_create(&harbour->capturing, &error) < 0 ||
+	    cmd_auditing_open(&harbour->auditing, &error) < 0)
 		return complain(&error, CMD_FAILED);
 	if (relay_publish_open(&harbour->publish, subnet->has4, subnet->has6, NULL) < 0) {
 		(void)cmd_publish_explain(&harbour->publish, &harbour->publish.failure, subnet,

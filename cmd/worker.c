@@ -424,6 +424,7 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.host_loopback = harbour->host_loopback,
 		.look = look,
 		.look_user = worker,
+		.allows = harbour->closed ? &harbour->allows : NULL,
 		.notice = tell_notice,
 		.notice_user = worker,
 		.port_open = cmd_orders_port_open,
@@ -433,6 +434,15 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 	int result;
 
 	config.subnet.has6 = harbour->guest.has6;
+	worker->attempts = (struct cmd_attempts){
+		.audit = harbour->auditing.path ? harbour->auditing.out : -1,
+		.quiet = harbour->quiet,
+		.guest = harbour->name,
+	};
+	if (harbour->closed || harbour->auditing.path) {
+		config.attempt = cmd_attempts_take;
+		config.attempt_user = &worker->attempts;
+	}
 	result = relay_create(&worker->relay, &config, error);
 	if (result < 0)
 		return result;
@@ -538,7 +548,7 @@ static int enter(struct cmd_worker *worker, const struct drive_sandbox *sandbox,
 {
 	const struct relay_publish *publish = &worker->harbour->publish;
 	size_t count = 0;
-	int *keep = calloc(publish->socket_count + 6, sizeof(*keep));
+	int *keep = calloc(publish->socket_count + 7, sizeof(*keep));
 	int result;
 
 	if (!keep)
@@ -550,6 +560,8 @@ static int enter(struct cmd_worker *worker, const struct drive_sandbox *sandbox,
 		keep[count++] = worker->harbour->capturing.fd;
 	if (worker->crowd >= 0)
 		keep[count++] = worker->crowd;
+	if (worker->harbour->auditing.path)
+		keep[count++] = worker->harbour->auditing.out;
 	for (size_t i = 0; i < publish->socket_count; i++)
 		keep[count++] = relay_publish_fd(publish, i);
 	result = drive_sandbox_enter(sandbox, keep, count, error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest calls out: its held connection waits until the far side has answered a host socket. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -214,9 +215,12 @@ static void fail(struct lane *f, int errnum)
 	lane_free(f);
 }
 
+/* `way`: by what it goes out, where that is asked; `dial` NULL: to a nameserver. */
 static void begin(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
-		  const struct minato_endpoint *dial, bool resolver)
+		  const struct minato_endpoint *dial, const struct permit_way *way)
 {
+	bool resolver = !dial;
+
 	struct lane *f = lane_new(relay, LANE_OUT);
 	struct relay_forward *reach;
 	struct minato_endpoint same;
@@ -227,19 +231,57 @@ static void begin(struct relay *relay, uint64_t call, const struct minato_endpoi
 	}
 	f->socket = call;
 	f->far = *wanted;
-	f->dial = *dial;
+	if (dial)
+		f->dial = *dial;
 	minato_peer(relay->host, call, &f->guest);
 	minato_set_user(relay->host, call, lane_word(f));
 	relay_count(relay, RELAY_COUNT_TCP_OUT);
 	reach = target_reach(relay, MINATO_TCP, wanted, &same);
 	if (reach)
 		forward_join(f, reach);
+	if (way && ticket_take(f, way) < 0) {
+		minato_reject(relay->host, call, MINATO_REASON_HOST);
+		lane_free(f);
+		return;
+	}
 	if (resolver) {
 		relay_look(relay);
 		try_nameserver(f);
 	} else {
 		start(f);
 	}
+}
+
+static void tell_refused(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
+			 const char *reason)
+{
+	struct minato_endpoint guest = { .port = 0 };
+
+	if (!relay->permit)
+		return;
+	minato_peer(relay->host, call, &guest);
+	permit_refused(relay, MINATO_TCP, &guest, wanted, permit_name_of(relay, &wanted->addr),
+		       reason);
+}
+
+/* To the outside, or to a port of the host's that --reach or --host-loopback has opened. */
+static void call_out(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
+		     const struct minato_endpoint *dial)
+{
+	bool opened = !minato_addr_equal(&wanted->addr, &dial->addr);
+	struct permit_way way = { .reason = NULL };
+
+	if (!relay->permit) {
+		begin(relay, call, wanted, dial, NULL);
+		return;
+	}
+	if (!opened && !permit_judge(relay, MINATO_TCP, wanted, &way)) {
+		relay_count(relay, RELAY_COUNT_DENIED);
+		tell_refused(relay, call, wanted, way.reason);
+		minato_refuse(relay->host, call);
+		return;
+	}
+	begin(relay, call, wanted, dial, &way);
 }
 
 void dial_call(struct relay *relay, uint64_t call)
@@ -251,13 +293,17 @@ void dial_call(struct relay *relay, uint64_t call)
 		return;
 	switch (target_judge(relay, MINATO_TCP, &wanted, &dial)) {
 	case TARGET_DIAL:
-		begin(relay, call, &wanted, &dial, false);
+		call_out(relay, call, &wanted, &dial);
 		break;
 	case TARGET_RESOLVER:
-		begin(relay, call, &wanted, &dial, true);
+		if (permit_is_closed(relay))
+			dnsstream_call(relay, call);
+		else
+			begin(relay, call, &wanted, NULL, NULL);
 		break;
 	case TARGET_REFUSE:
 		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
+		tell_refused(relay, call, &wanted, "the host's own side");
 		minato_refuse(relay->host, call);
 		break;
 	case TARGET_ABSENT:

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest's resolver: questions over UDP go on to the host's nameservers, answers come back. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -18,11 +19,19 @@
 #define TIMEOUT_NS 5000000000 /* then the next nameserver */
 #define BACKLOG 1024u
 #define NONE UINT16_MAX
+#define PREFIX 2u /* of a message in a stream: its length (RFC 1035 4.2.2) */
+
+/* Whom an answer is for. */
+struct asker {
+	struct minato_datagram from;
+	uint64_t stream; /* word of the lane whose stream it came by; 0: a datagram */
+};
 
 /*
  * Each question has a host socket of its own, connected to one nameserver: the kernel chooses its
  * port at random and lets in only what comes from that server; the id is random too, and the
- * question must come back with the answer (RFC 5452 9.1).
+ * question must come back with the answer (RFC 5452 9.1). One that came by a stream goes on by one,
+ * since its answer may be long.
  */
 struct question {
 	struct dns *dns;
@@ -35,7 +44,10 @@ struct question {
 	uint16_t older, newer; /* by the time of the last try; free ones by newer */
 	uint16_t next_ready;
 	int64_t asked_ns;
-	struct minato_datagram from;
+	struct asker asker;
+	bool sent;    /* stream: the question is out */
+	uint8_t *in;  /* stream: what has come of the answer, its length before it; or NULL */
+	size_t in_len;
 	size_t len; /* of what the guest sent: see data_of */
 };
 
@@ -162,6 +174,10 @@ static void hang_up(struct question *q)
 		drive_loop_remove(q->dns->relay->config.loop, q->watch);
 	if (q->fd >= 0)
 		close(q->fd);
+	free(q->in);
+	q->in = NULL;
+	q->in_len = 0;
+	q->sent = false;
 	q->watch = 0;
 	q->fd = -1;
 }
@@ -209,8 +225,17 @@ static void reply(struct dns *dns, const struct minato_datagram *from, uint8_t *
 				     dnsmsg_truncate(data, &m));
 }
 
-static void excuse(struct dns *dns, const struct minato_datagram *from, const uint8_t *query,
-		   size_t len, enum dnsmsg_rcode rcode)
+/* An answer goes the way that its question came. */
+static void hand_on(struct dns *dns, const struct asker *asker, uint8_t *data, size_t len)
+{
+	if (asker->stream)
+		dnsstream_reply(dns->relay, asker->stream, data, len);
+	else
+		reply(dns, &asker->from, data, len);
+}
+
+static void excuse(struct dns *dns, const struct asker *asker, const uint8_t *query, size_t len,
+		   enum dnsmsg_rcode rcode)
 {
 	uint8_t out[QUESTION_MAX];
 	struct dnsmsg m;
@@ -219,12 +244,12 @@ static void excuse(struct dns *dns, const struct minato_datagram *from, const ui
 		return;
 	relay_count(dns->relay,
 		    rcode == DNSMSG_SERVFAIL ? RELAY_COUNT_DNS_FAILED : RELAY_COUNT_DNS_MALFORMED);
-	reply(dns, from, out, dnsmsg_excuse(query, &m, rcode, out));
+	hand_on(dns, asker, out, dnsmsg_excuse(query, &m, rcode, out));
 }
 
 static void give_up(struct question *q)
 {
-	excuse(q->dns, &q->from, data_of(q), q->len, DNSMSG_SERVFAIL);
+	excuse(q->dns, &q->asker, data_of(q), q->len, DNSMSG_SERVFAIL);
 	forget(q);
 }
 
@@ -243,44 +268,76 @@ static void ready(void *user, uint32_t events)
 }
 
 /* syscalls: socket */
-static int open_host_socket(struct relay *relay, int family)
+static int open_host_socket(struct relay *relay, int family, bool stream)
 {
+	int type = (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
 	int fd;
 
 	do {
-		fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		fd = socket(family, type, 0);
 	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) && endpoint_evict(relay));
 	return fd < 0 ? -errno : fd;
 }
 
+/* The question as it goes on, behind PREFIX bytes with its length. Returns the length. */
+static size_t words_of(const struct question *q, uint8_t *out)
+{
+	const uint8_t *data = data_of(q);
+	struct dnsask ask;
+	struct dnsmsg m;
+	size_t len = q->len;
+
+	if (permit_is_closed(q->dns->relay) && dnsmsg_parse(data, q->len, &m) &&
+	    dnsask_read(data, q->len, &m, &ask))
+		len = dnsask_write(&ask, data, out + PREFIX);
+	else
+		memcpy(out + PREFIX, data, len);
+	dnsmsg_set_id(out + PREFIX, q->id);
+	out[0] = (uint8_t)(len >> 8);
+	out[1] = (uint8_t)len;
+	return len;
+}
+
+/* syscalls: sendto */
+static int send_question(struct question *q)
+{
+	uint8_t out[PREFIX + QUESTION_MAX];
+	size_t len = words_of(q, out);
+	size_t skip = q->asker.stream ? 0 : PREFIX;
+	ssize_t sent = send(q->fd, out + skip, PREFIX + len - skip, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (sent < 0)
+		return -errno;
+	/* A new connection has room for more than a question. */
+	q->sent = (size_t)sent == PREFIX + len - skip;
+	return q->sent ? 0 : -EMSGSIZE;
+}
+
 /* Sends the question to this server under a new id. */
-/* syscalls: connect sendto */
+/* syscalls: connect */
 static int ask_server(struct question *q, const struct nameserver *server)
 {
 	struct relay *relay = q->dns->relay;
+	bool stream = q->asker.stream;
 	struct sockaddr_storage to = { 0 };
 	socklen_t len = drive_endpoint_to(&to, &server->end);
-	uint8_t *data = data_of(q);
 	int64_t watch;
-	ssize_t sent;
 
 	if (to.ss_family == AF_INET6)
 		((struct sockaddr_in6 *)&to)->sin6_scope_id = server->scope_id;
-	q->fd = open_host_socket(relay, to.ss_family);
+	q->fd = open_host_socket(relay, to.ss_family, stream);
 	if (q->fd < 0)
 		return q->fd;
-	if (connect(q->fd, (struct sockaddr *)&to, len) < 0)
+	if (connect(q->fd, (struct sockaddr *)&to, len) < 0 && (!stream || errno != EINPROGRESS))
 		return -errno;
-	watch = drive_loop_add(relay->config.loop, q->fd, EPOLLIN, ready, q);
+	watch = drive_loop_add(relay->config.loop, q->fd, stream ? EPOLLIN | EPOLLOUT : EPOLLIN,
+			       ready, q);
 	if (watch < 0)
 		return (int)watch;
 	q->watch = watch;
 	if (drive_seed(&q->id, sizeof(q->id)) < 0)
 		return -ENOSYS;
-	dnsmsg_set_id(data, q->id);
-	sent = send(q->fd, data, q->len, MSG_DONTWAIT | MSG_NOSIGNAL);
-	dnsmsg_set_id(data, q->guest_id);
-	return sent < 0 ? -errno : 0;
+	return stream ? 0 : send_question(q);
 }
 
 /* The next nameserver that can be sent to. When none is left the guest is told. */
@@ -301,15 +358,21 @@ static void ask_next(struct question *q)
 }
 
 /* A question that is repeated while it is under way is not asked twice. */
-static bool is_repeated(struct dns *dns, const struct minato_datagram *from, const uint8_t *data,
+static bool is_repeated(struct dns *dns, const struct asker *asker, const uint8_t *data,
 			const struct dnsmsg *m)
 {
+	const struct minato_endpoint *from = &asker->from.remote;
+
+	if (asker->stream)
+		return false;
+
 	for (uint16_t i = dns->newest; i != NONE; i = dns->questions[i].older) {
 		struct question *q = &dns->questions[i];
 		struct dnsmsg other;
 
-		if (q->guest_id == m->id && q->from.remote.port == from->remote.port &&
-		    minato_addr_equal(&q->from.remote.addr, &from->remote.addr) &&
+		if (q->guest_id == m->id && !q->asker.stream &&
+		    q->asker.from.remote.port == from->port &&
+		    minato_addr_equal(&q->asker.from.remote.addr, &from->addr) &&
 		    dnsmsg_parse(data_of(q), q->len, &other) &&
 		    dnsmsg_same_question(data, data_of(q), m, &other))
 			return true;
@@ -323,7 +386,10 @@ static struct question *take(struct dns *dns)
 
 	if (dns->free == NONE) {
 		relay_count(dns->relay, RELAY_COUNT_DNS_EVICTED);
-		forget(&dns->questions[dns->oldest]);
+		q = &dns->questions[dns->oldest];
+		if (q->asker.stream)
+			dnsstream_reply(dns->relay, q->asker.stream, NULL, 0);
+		forget(q);
 	}
 	q = &dns->questions[dns->free];
 	dns->free = q->newer;
@@ -332,7 +398,27 @@ static struct question *take(struct dns *dns)
 	return q;
 }
 
-void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t *data, size_t len)
+/* Whether it is to be asked; where not, it has been answered. */
+static bool weigh(struct dns *dns, const struct asker *asker, const uint8_t *data, size_t len,
+		  const struct dnsmsg *m)
+{
+	uint8_t out[DNSASK_MAX];
+	struct dnsask ask;
+	size_t out_len = 0;
+
+	if (!permit_is_closed(dns->relay))
+		return true;
+	if (!dnsask_read(data, len, m, &ask)) {
+		excuse(dns, asker, data, len, DNSMSG_FORMERR);
+		return false;
+	}
+	if (permit_question(dns->relay, &ask, data, m, out, &out_len) == PERMIT_ASK)
+		return true;
+	hand_on(dns, asker, out, out_len);
+	return false;
+}
+
+static void ask_in(struct dns *dns, const struct asker *asker, const uint8_t *data, size_t len)
 {
 	struct question *q;
 	struct dnsmsg m;
@@ -340,26 +426,44 @@ void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t 
 	relay_count(dns->relay, RELAY_COUNT_DNS_QUERIES);
 	if (!dnsmsg_parse(data, len, &m) || m.response || len >= QUESTION_MAX) {
 		relay_count(dns->relay, RELAY_COUNT_DNS_MALFORMED);
+		if (asker->stream)
+			dnsstream_reply(dns->relay, asker->stream, NULL, 0);
 		return;
 	}
 	if (m.questions != 1 || m.question_end == 0) {
-		excuse(dns, from, data, len, DNSMSG_FORMERR);
+		excuse(dns, asker, data, len, DNSMSG_FORMERR);
 		return;
 	}
+	if (!weigh(dns, asker, data, len, &m))
+		return;
 	relay_look(dns->relay);
 	if (dns->relay->nameservers.count == 0) {
-		excuse(dns, from, data, len, DNSMSG_SERVFAIL);
+		excuse(dns, asker, data, len, DNSMSG_SERVFAIL);
 		return;
 	}
-	if (is_repeated(dns, from, data, &m))
+	if (is_repeated(dns, asker, data, &m))
 		return;
 	q = take(dns);
 	q->server = 0;
 	q->guest_id = m.id;
-	q->from = *from;
+	q->asker = *asker;
 	q->len = len;
 	memcpy(data_of(q), data, len);
 	ask_next(q);
+}
+
+void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t *data, size_t len)
+{
+	const struct asker asker = { .from = *from };
+
+	ask_in(dns, &asker, data, len);
+}
+
+void dns_ask_for(struct dns *dns, struct lane *stream, const uint8_t *data, size_t len)
+{
+	const struct asker asker = { .stream = lane_word(stream) };
+
+	ask_in(dns, &asker, data, len);
 }
 
 void dns_work(struct dns *dns, uint64_t socket)
@@ -394,23 +498,36 @@ static bool is_answer(const struct question *q, const uint8_t *data, const struc
 	return dnsmsg_same_question(data, data_of(q), m, &asked);
 }
 
-/* Reads one datagram. False: nothing more to be done with this question now. */
-/* syscalls: recvfrom */
-static bool read_answer(struct question *q)
+/* As much of it as goes on to the guest. */
+static void give(struct question *q, const uint8_t *data, size_t len, const struct dnsmsg *m)
+{
+	uint8_t out[DNSANSWER_MAX];
+	const uint8_t *query = data_of(q);
+	bool stream = q->asker.stream;
+	struct dnsmsg asked;
+	struct dnsask ask;
+	size_t used = 0;
+
+	if (!dnsmsg_parse(query, q->len, &asked) || !dnsask_read(query, q->len, &asked, &ask))
+		return;
+	if (!m->truncated || stream)
+		used = permit_answer(q->dns->relay, &ask, query, &asked, data, len, out);
+	if (used == 0 || (!stream && used > ask.answer_max)) {
+		used = dnsask_refuse(&ask, query, &asked, 0, DNSMSG_WHY_NONE, out);
+		if (dnsmsg_parse(out, used, &asked))
+			used = dnsmsg_truncate(out, &asked);
+	}
+	hand_on(q->dns, &q->asker, out, used);
+}
+
+/* Something came from its nameserver. False: nothing more to be done with this question now. */
+static bool take_answer(struct question *q, uint8_t *data, size_t len)
 {
 	struct dns *dns = q->dns;
-	ssize_t got = recv(q->fd, dns->answer, sizeof(dns->answer), MSG_DONTWAIT);
-	struct dnsmsg m;
 	bool another = q->server < dns->relay->nameservers.count;
+	struct dnsmsg m;
 
-	if (got < 0) {
-		if (errno == EINTR)
-			return true;
-		if (errno != EAGAIN) /* nothing listens there, or no way leads there */
-			ask_next(q);
-		return false;
-	}
-	if (!dnsmsg_parse(dns->answer, (size_t)got, &m) || !is_answer(q, dns->answer, &m)) {
+	if (!dnsmsg_parse(data, len, &m) || !is_answer(q, data, &m)) {
 		relay_count(dns->relay, RELAY_COUNT_DNS_STRANGE);
 		return true;
 	}
@@ -420,9 +537,67 @@ static bool read_answer(struct question *q)
 		return false;
 	}
 	relay_count(dns->relay, RELAY_COUNT_DNS_ANSWERS);
-	dnsmsg_set_id(dns->answer, q->guest_id);
-	reply(dns, &q->from, dns->answer, (size_t)got);
+	if (permit_is_closed(dns->relay)) {
+		give(q, data, len, &m);
+	} else {
+		dnsmsg_set_id(data, q->guest_id);
+		hand_on(dns, &q->asker, data, len);
+	}
 	forget(q);
+	return false;
+}
+
+/* Reads one datagram. False: nothing more to be done with this question now. */
+/* syscalls: recvfrom */
+static bool read_answer(struct question *q)
+{
+	struct dns *dns = q->dns;
+	ssize_t got = recv(q->fd, dns->answer, sizeof(dns->answer), MSG_DONTWAIT);
+
+	if (got >= 0)
+		return take_answer(q, dns->answer, (size_t)got);
+	if (errno == EINTR)
+		return true;
+	if (errno != EAGAIN) /* nothing listens there, or no way leads there */
+		ask_next(q);
+	return false;
+}
+
+/* The same of a stream: the question goes out, its answer comes in pieces. */
+/* syscalls: recvfrom */
+static bool read_stream(struct question *q)
+{
+	size_t wanted;
+	ssize_t got;
+
+	if (!q->sent) {
+		int result = send_question(q);
+
+		if (result == 0)
+			(void)drive_loop_modify(q->dns->relay->config.loop, q->watch, EPOLLIN);
+		else if (result != -EAGAIN)
+			ask_next(q);
+		return false;
+	}
+	if (!q->in)
+		q->in = malloc(PREFIX + ANSWER_MAX);
+	if (!q->in) {
+		give_up(q);
+		return false;
+	}
+	wanted = q->in_len < PREFIX ? PREFIX : PREFIX + ((size_t)q->in[0] << 8 | q->in[1]);
+	got = recv(q->fd, q->in + q->in_len, wanted - q->in_len, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return errno == EINTR;
+	if (got <= 0) {
+		ask_next(q);
+		return false;
+	}
+	q->in_len += (size_t)got;
+	if (q->in_len < PREFIX || q->in_len < PREFIX + ((size_t)q->in[0] << 8 | q->in[1]))
+		return true;
+	if (take_answer(q, q->in + PREFIX, q->in_len - PREFIX))
+		ask_next(q); /* an answer to something else: no server of ours */
 	return false;
 }
 
@@ -440,7 +615,7 @@ struct minato_time dns_turn(struct dns *dns)
 
 		dns->first_ready = q->next_ready;
 		q->ready = false;
-		while (q->fd >= 0 && read_answer(q))
+		while (q->fd >= 0 && (q->asker.stream ? read_stream(q) : read_answer(q)))
 			;
 	}
 	while (dns->oldest != NONE && dns->questions[dns->oldest].asked_ns + TIMEOUT_NS <= now)

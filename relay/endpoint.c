@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A guest's UDP endpoint: one unconnected host socket for all it sends, so one port outside. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -88,6 +89,23 @@ static void ask(struct lane *f, const struct minato_datagram *about,
 	dns_ask(f->relay->dns, &from, question, len);
 }
 
+/* Whether anything stands in its way that --allow has not taken away. */
+static bool may_go(struct lane *f, const struct minato_endpoint *to,
+		   const struct minato_datagram *about, const struct minato_extent *extents,
+		   size_t count)
+{
+	const struct ticket_gram gram = {
+		.to = &about->local,
+		.data = count ? extents[0].base : NULL,
+		.len = count ? extents[0].len : 0,
+		.total = about->len,
+	};
+
+	/* What --reach and --host-loopback have opened is open. */
+	return !f->relay->permit || !minato_addr_equal(&to->addr, &about->local.addr) ||
+	       ticket_datagram(f, &gram);
+}
+
 /* The association takes whatever the guest writes to: each destination is judged anew. */
 static void carry(struct lane *f, const struct minato_datagram *about,
 		  const struct minato_extent *extents, size_t count)
@@ -97,7 +115,10 @@ static void carry(struct lane *f, const struct minato_datagram *about,
 
 	switch (target_judge(relay, MINATO_UDP, &about->local, &to)) {
 	case TARGET_DIAL:
-		dial(f, &to, about, extents, count);
+		if (may_go(f, &to, about, extents, count))
+			dial(f, &to, about, extents, count);
+		else
+			gram_fail(f, about, &extents[0], EACCES);
 		break;
 	case TARGET_RESOLVER:
 		ask(f, about, extents, count);
@@ -152,6 +173,12 @@ static void take_faults(struct lane *f)
 	f->host_error = false;
 }
 
+static bool may_come(struct lane *f, const struct minato_endpoint *seen, const struct gram *gram)
+{
+	return !f->relay->permit || !minato_addr_equal(&seen->addr, &gram->from.addr) ||
+	       ticket_comes(f, seen, gram->len);
+}
+
 static void move_in(struct lane *f)
 {
 	struct gram grams[GRAM_BATCH];
@@ -174,7 +201,8 @@ static void move_in(struct lane *f)
 		for (int i = 0; i < count; i++) {
 			struct minato_endpoint seen;
 
-			if (target_seen(f->relay, &grams[i].from, &seen))
+			if (target_seen(f->relay, &grams[i].from, &seen) &&
+			    may_come(f, &seen, &grams[i]))
 				gram_give(f, &seen, &grams[i]);
 		}
 		f->host_readable = count == (int)GRAM_BATCH;
@@ -219,6 +247,23 @@ static void begin(struct relay *relay, uint64_t call)
 	endpoint_work(f);
 }
 
+/* A datagram that may not go makes no endpoint. */
+static bool may_begin(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
+		      const struct minato_endpoint *to)
+{
+	struct minato_endpoint guest = { .port = 0 };
+	struct permit_way way;
+
+	if (!permit_is_closed(relay) || !minato_addr_equal(&to->addr, &wanted->addr) ||
+	    permit_judge(relay, MINATO_UDP, wanted, &way))
+		return true;
+	minato_peer(relay->host, call, &guest);
+	relay_count(relay, RELAY_COUNT_DENIED);
+	permit_refused(relay, MINATO_UDP, &guest, wanted, permit_name_of(relay, &wanted->addr),
+		       way.reason);
+	return false;
+}
+
 void endpoint_call(struct relay *relay, uint64_t call)
 {
 	struct minato_endpoint wanted = { 0 };
@@ -228,6 +273,11 @@ void endpoint_call(struct relay *relay, uint64_t call)
 		return;
 	switch (target_judge(relay, MINATO_UDP, &wanted, &to)) {
 	case TARGET_DIAL:
+		if (may_begin(relay, call, &wanted, &to))
+			begin(relay, call);
+		else
+			minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
+		break;
 	case TARGET_RESOLVER:
 		begin(relay, call);
 		break;

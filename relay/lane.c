@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The pool of flows, the ring of those with work to do, and the lists by age. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -118,6 +119,8 @@ void lane_free(struct lane *f)
 	forward_leave(f);
 	if (f->kind == LANE_VISITOR)
 		free(f->visit);
+	else if (f->kind == LANE_OUT || f->kind == LANE_ENDPOINT)
+		ticket_give(f);
 	f->door = NULL;
 	f->socket = 0;
 	f->kind = LANE_FREE;

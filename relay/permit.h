@@ -3,6 +3,7 @@
 #ifndef RELAY_PERMIT_H
 #define RELAY_PERMIT_H
 
+#include "inspect/inspect.h"
 #include "relay/relay.h"
 
 /*
@@ -133,7 +134,6 @@ size_t dnsask_write(const struct dnsask *ask, const uint8_t *query, uint8_t *out
 size_t dnsask_refuse(const struct dnsask *ask, const uint8_t *query, const struct dnsmsg *m,
 		     uint8_t rcode, uint16_t why, uint8_t *out);
 
-#define DNSMSG_NXDOMAIN 3u
 #define DNSMSG_WHY_NONE UINT16_MAX
 #define DNSMSG_WHY_FORGED 4u	/* RFC 8914 4.5: the answer is not as it was */
 #define DNSMSG_WHY_FILTERED 17u /* 4.18 */
@@ -168,5 +168,147 @@ bool dnsanswer_read(const uint8_t *data, size_t len, const struct dnsmsg *m,
  */
 size_t dnsanswer_write(const struct dnsanswer *answer, const struct dnsask *ask,
 		       const uint8_t *query, const struct dnsmsg *m, uint8_t rcode, uint8_t *out);
+
+/* ---- pin.c: addresses that answers of ours have led to ---- */
+
+#define PINS_MAX 4096u
+#define PINS_OF_ADDR 64u /* names of one address; the one asked for longest ago gives way */
+#define PIN_MIN_S 60u	 /* a pin lives so long at least */
+#define PIN_GRACE_S 30u	 /* and so much longer than its answer, which has a way to go */
+
+/* One name that led to one address. */
+struct pin {
+	struct minato_addr addr;
+	int64_t until_ns; /* 0: free */
+	uint32_t flows;	  /* that go on keep it */
+	uint32_t generation;
+	uint16_t next;	       /* index + 1 in the chain of its address */
+	uint16_t older, newer; /* index + 1, by the last answer */
+	char name[RELAY_NAME_MAX + 1];
+};
+
+struct pins;
+struct pins *pins_new(void);
+void pins_free(struct pins *pins);
+/*
+ * A name leads there until then: a new pin, or one that lives longer. When all are used, the one
+ * answered longest ago without a flow gives way, or else the oldest.
+ */
+struct pin *pins_add(struct pins *pins, const struct minato_addr *addr, const char *name,
+		     struct minato_time now, int64_t until_ns);
+/* The next pin of this address that lives, the latest answered first; NULL: the first, no more. */
+struct pin *pins_next(const struct pins *pins, const struct minato_addr *addr,
+		      struct minato_time now, const struct pin *after);
+/* A word for a pin that may be gone when it is used, not 0; NULL: it is gone. */
+uint64_t pins_word(const struct pins *pins, const struct pin *pin);
+struct pin *pins_at(const struct pins *pins, uint64_t word);
+
+/* ---- permit.c: what may go out, and what is told of it ---- */
+
+struct permit;
+/* Of what is in relay_config. 0, or -ENOMEM. */
+int permit_new(struct relay *relay, struct permit **out);
+void permit_free(struct permit *permit);
+/* Whether the guest may go only where it was let. */
+bool permit_is_closed(const struct relay *relay);
+
+struct pins *permit_pins(const struct relay *relay);
+/* Room for TICKET_PEEK bytes, good until the next call. */
+uint8_t *permit_room(const struct relay *relay);
+/* The next number of a flow. */
+uint64_t permit_number(struct relay *relay);
+/* Tells it to whoever wants to know. */
+void permit_tell(struct relay *relay, const struct relay_attempt *attempt);
+/* The name that led there last, of those that may be asked for; NULL: none. */
+const char *permit_name_of(const struct relay *relay, const struct minato_addr *addr);
+
+/* What becomes of a question of the guest. */
+enum permit_asked {
+	PERMIT_ASK,	/* ask on, in the words of dnsask_write */
+	PERMIT_ANSWER, /* `out` is the answer already */
+};
+enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
+				  const uint8_t *query, const struct dnsmsg *m, uint8_t *out,
+				  size_t *out_len);
+/*
+ * Pins what the answer says, and writes as much of it as goes on to the guest. `out` has
+ * DNSANSWER_MAX bytes; returns the length.
+ */
+size_t permit_answer(struct relay *relay, const struct dnsask *ask, const uint8_t *query,
+		     const struct dnsmsg *asked, const uint8_t *data, size_t len, uint8_t *out);
+
+/* By what a flow goes out. */
+struct permit_way {
+	const struct relay_allow *allow; /* NULL: nothing is closed */
+	const struct pin *pin;		 /* the latest; NULL: a prefix */
+	bool looked_at;			 /* what is said has to name it */
+	const char *reason;		 /* why it does not go out, in words */
+};
+/* Whether a flow of the guest may go there. */
+bool permit_judge(const struct relay *relay, enum minato_proto proto,
+		  const struct minato_endpoint *to, struct permit_way *way);
+/* The pin of this very name that lets flows go there; NULL: none. */
+struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
+			 const struct minato_endpoint *to, const char *name);
+/*
+ * A flow that was refused, with the name that it bore, or NULL. Tells it, unless nobody wants to
+ * know.
+ */
+void permit_refused(struct relay *relay, enum minato_proto proto,
+		    const struct minato_endpoint *guest, const struct minato_endpoint *to,
+		    const char *name, const char *reason);
+
+/* ---- ticket.c: what a flow that was let out is known by, and what it says first ---- */
+
+#define TICKET_PEEK 20480u /* bytes that are looked at together; INSPECT_WINDOW at least */
+#define TICKETS_OF_ENDPOINT 32u /* destinations of one; the one unused for longest gives way */
+
+/* Of a TCP flow to the outside, or of one destination of a guest's UDP endpoint. */
+struct ticket {
+	struct ticket *next; /* of the same endpoint */
+	uint64_t flow;	     /* a number that no other has */
+	enum minato_proto proto;
+	struct minato_endpoint guest, to;
+	const struct relay_allow *allow; /* NULL: nothing is closed */
+	uint64_t pin;			 /* word; 0: none */
+	bool looked_at;			 /* what is said has to name what it goes to */
+	size_t cleared;			 /* bytes at the head of the queue that may pass */
+	struct inspect_stream stream;
+	uint64_t bytes_in, bytes_out; /* UDP; of TCP the lane knows */
+	int64_t since_ns, used_ns;
+	char name[RELAY_NAME_MAX + 1]; /* by which it goes, or "" */
+};
+
+/* The lane's ticket, for a way that permit_judge found, and tells it. -ENOMEM. */
+int ticket_take(struct lane *f, const struct permit_way *way);
+/* The lane ends, and all its tickets: tells it. */
+void ticket_give(struct lane *f);
+/*
+ * How many bytes at the head of the guest's stream may pass now; 0: wait for more; INT64_MAX: all
+ * that ever comes. There must be some. Negative errno: it has said what it may not, and that was
+ * told; the lane is to be reset.
+ */
+int64_t ticket_room(struct lane *f);
+/* So many have passed. */
+void ticket_passed(struct lane *f, size_t len);
+/* A datagram of the endpoint. */
+struct ticket_gram {
+	const struct minato_endpoint *to;
+	const uint8_t *data; /* the first piece of it */
+	size_t len;
+	size_t total; /* bytes of all of it */
+};
+/* Whether it may go out; where not, it was told. */
+bool ticket_datagram(struct lane *f, const struct ticket_gram *gram);
+/* Whether one from there may come in, of so many bytes. */
+bool ticket_comes(struct lane *f, const struct minato_endpoint *from, size_t len);
+
+/* ---- dnsstream.c: DNS over TCP that is answered here, question by question ---- */
+
+/* A held call to the resolver. */
+void dnsstream_call(struct relay *relay, uint64_t call);
+void dnsstream_work(struct lane *f);
+/* The answer to one of its questions; the lane may be gone by now. */
+void dnsstream_reply(struct relay *relay, uint64_t lane, const uint8_t *data, size_t len);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The guest pings: one ping socket of the host for each echo identifier of the guest. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -341,6 +342,13 @@ void ping_call(struct relay *relay, uint64_t call)
 
 	if (minato_call_packet(relay->host, call, &first) < 0)
 		return;
+	if (permit_is_closed(relay)) {
+		relay_count(relay, RELAY_COUNT_DENIED);
+		permit_refused(relay, MINATO_ICMP, &first.remote, &first.local,
+			       permit_name_of(relay, &first.local.addr), "echoes are not allowed");
+		minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
+		return;
+	}
 	switch (judge(relay, &first.local.addr, &to)) {
 	case TARGET_DIAL:
 		dial_call_out(relay, call, minato_addr_is4(&to.addr));

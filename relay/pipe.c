@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The two directions of a relayed connection, between a host socket and a socket of the host value.
  */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -130,8 +131,44 @@ static bool send_some(struct lane *f, struct minato_extent *extents, size_t coun
 		return false;
 	}
 	minato_release(f->relay->host, f->socket, (size_t)sent);
+	ticket_passed(f, (size_t)sent);
 	f->bytes_out += (uint64_t)sent;
 	return (size_t)sent == len;
+}
+
+/* As many of the extents as hold so many bytes; the last may be cut. */
+static size_t shorten(struct minato_extent *extents, size_t count, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < count && len > 0; i++) {
+		if (extents[i].len > len)
+			extents[i].len = len;
+		len -= extents[i].len;
+	}
+	return i;
+}
+
+/*
+ * Sends what may pass of it. False: the lane is no more, for what it said. *stuck: nothing more
+ * goes now.
+ */
+static bool send_weighed(struct lane *f, struct minato_extent *extents, size_t count, bool *stuck)
+{
+	int64_t room = ticket_room(f);
+
+	if (room < 0) {
+		pipe_abort(f);
+		return false;
+	}
+	if (room == 0) {
+		f->guest_readable = false;
+		return true;
+	}
+	if (room < INT64_MAX)
+		count = shorten(extents, count, (size_t)room);
+	*stuck = !send_some(f, extents, count) && !f->host_writable;
+	return true;
 }
 
 /* From the guest to the far side. False: the lane is no more. */
@@ -154,8 +191,13 @@ static bool move_out(struct lane *f)
 			return end_by_guest(f);
 		} else if (count == 0) {
 			finish_out(f);
-		} else if (!send_some(f, extents, (size_t)count) && !f->host_writable) {
-			break;
+		} else {
+			bool stuck = false;
+
+			if (!send_weighed(f, extents, (size_t)count, &stuck))
+				return false;
+			if (stuck)
+				break;
 		}
 	}
 	/* A reset does not wait for room at the far side. */

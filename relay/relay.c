@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The relay whole: its entries in the table, its events, its turn. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include <errno.h>
@@ -218,6 +219,8 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 		result = add_entries(relay);
 	if (result == 0)
 		result = dns_new(relay, &relay->dns);
+	if (result == 0)
+		result = permit_new(relay, &relay->permit);
 	if (result < 0) {
 		relay_free(relay);
 		return drive_fail(error, -result, "cannot set up the way to the outside: %s",
@@ -265,6 +268,7 @@ void relay_free(struct relay *relay)
 	free(relay->gateway_guards);
 	gram_room_free(relay->room);
 	lane_pool_free(&relay->lanes);
+	permit_free(relay->permit);
 	if (relay->spare_fd >= 0)
 		close(relay->spare_fd);
 	free(relay);
@@ -368,6 +372,9 @@ static void work_lane(struct lane *f)
 	case LANE_EXCUSE:
 		excuse_work(f);
 		break;
+	case LANE_STREAM:
+		dnsstream_work(f);
+		break;
 	case LANE_ENDPOINT:
 		endpoint_work(f);
 		break;
@@ -451,8 +458,10 @@ static void about_lane(const struct lane *f, struct relay_about *out)
 	struct sockaddr_storage name = { 0 };
 	socklen_t len = sizeof(name);
 
-	out->what = f->door ? RELAY_WHAT_IN : RELAY_WHAT_OUT;
-	out->far = f->door ? f->dial : f->far;
+	bool in = f->kind == LANE_IN || f->kind == LANE_VISITOR;
+
+	out->what = in ? RELAY_WHAT_IN : RELAY_WHAT_OUT;
+	out->far = in ? f->dial : f->far;
 	out->bytes_in = f->bytes_in;
 	out->bytes_out = f->bytes_out;
 	out->since = (struct minato_time){ (int64_t)((uint64_t)f->since << LANE_SINCE_SHIFT) };
@@ -501,7 +510,8 @@ int relay_cut(struct relay *relay, uint64_t user)
 
 	if (!f)
 		return -ENOENT;
-	if (f->kind == LANE_OUT || f->kind == LANE_IN || f->kind == LANE_EXCUSE)
+	if (f->kind == LANE_OUT || f->kind == LANE_IN || f->kind == LANE_EXCUSE ||
+	    f->kind == LANE_STREAM)
 		pipe_abort(f);
 	else
 		gram_end(f);

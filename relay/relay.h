@@ -200,6 +200,29 @@ bool nameservers_look(struct nameservers *n, struct minato_time now);
 /* ---- relay.c ---- */
 
 struct relay;
+struct relay_allows;
+
+/* What a guest tries, as relay_config's `attempt` is told. */
+enum relay_attempt_sort {
+	RELAY_ATTEMPT_REFUSED, /* a flow that does not begin, or that is reset in its midst */
+	RELAY_ATTEMPT_NAME,    /* a name that it asks for and may not know */
+	RELAY_ATTEMPT_ANSWER,  /* an answer with addresses that it may not go to: `to`, port 0 */
+	RELAY_ATTEMPT_BEGUN,   /* a flow goes out */
+	RELAY_ATTEMPT_ENDED,   /* it is over */
+};
+
+struct relay_attempt {
+	enum relay_attempt_sort sort;
+	enum minato_proto proto;
+	struct minato_endpoint guest, to;
+	const char *name;   /* that was asked for or is spoken of; NULL: none */
+	const char *rule;   /* the --allow by which it goes out; NULL: none */
+	const char *reason; /* why not, in words; NULL: it may */
+	bool allowable;	    /* an --allow of just this would let it out */
+	uint64_t flow;	    /* the same at beginning, reset and end; 0: none */
+	uint64_t bytes_in, bytes_out; /* ENDED: from and to the outside */
+	int64_t lasted_ns;	      /* ENDED */
+};
 
 struct relay_config {
 	struct minato *host;	    /* borrowed for the relay's life */
@@ -237,6 +260,11 @@ struct relay_config {
 	 */
 	void (*other)(void *user, const struct minato_event *event);
 	void *other_user;
+	/* Where the guest may go (permit.h), borrowed. NULL: wherever it likes. */
+	const struct relay_allows *allows;
+	/* Told of what the guest tries. May be NULL. The attempt is valid during the call. */
+	void (*attempt)(void *user, const struct relay_attempt *attempt);
+	void *attempt_user;
 	/* A line for the user about what the guest cannot have, each at most once. May be NULL. */
 	void (*notice)(void *user, const char *text);
 	void *notice_user;
@@ -390,6 +418,10 @@ bool relay_can_ping(void);
 	X(NO_DESCRIPTOR, "relay_no_descriptor")		/* calls turned away for want of one */    \
 	X(NO_FLOW, "relay_no_flow")			/* calls turned away at flows_max */       \
 	X(NO_MEMORY, "relay_no_memory") /* connections reset for want of payload memory */         \
+	X(DENIED, "relay_denied")	    /* flows that no --allow lets out */                    \
+	X(DENIED_WORD, "relay_denied_word") /* for what they said: another name, or none */         \
+	X(DENIED_NAME, "relay_denied_name") /* questions for names that are not allowed */          \
+	X(UNPINNED, "relay_unpinned")	    /* addresses of answers that are not allowed */         \
 	X(DNS_QUERIES, "relay_dns_queries")                                                        \
 	X(DNS_ANSWERS, "relay_dns_answers")                                                        \
 	X(DNS_FAILED, "relay_dns_failed")   /* answered SERVFAIL by the relay itself */            \
@@ -419,6 +451,7 @@ uint64_t relay_counter(const struct relay *relay, unsigned counter);
  *   both            OPEN       connected             connected
  *   both            RESETTING  none: far side reset  until the guest has all that came before
  *   LANE_EXCUSE     OPEN       none                  answers DNS over TCP with SERVFAIL
+ *   LANE_STREAM     OPEN       none                  questions over TCP, each weighed by itself
  *   LANE_ENDPOINT   OPEN       unconnected           all that a guest's UDP endpoint sends
  *   LANE_VISITOR     OPEN       the published one     one client of a published UDP port
  *   LANE_ECHO        OPEN       a ping socket         all echoes of a guest's identifier
@@ -428,6 +461,7 @@ enum lane_kind {
 	LANE_OUT,
 	LANE_IN,
 	LANE_EXCUSE,
+	LANE_STREAM,
 	LANE_ENDPOINT,
 	LANE_VISITOR,
 	LANE_ECHO,
@@ -484,12 +518,16 @@ struct lane {
 			uint32_t older, newer; /* likewise in the list, where it is in one */
 		};
 		uint32_t appetite; /* TCP, open: bytes to ask the host socket for */
+		uint32_t asked;	   /* LANE_STREAM: questions that are under way */
 	};
 	uint32_t since;		       /* its beginning, in steps of 2^LANE_SINCE_SHIFT ns */
 	uint32_t scope_id;	       /* of an IPv6 link-local far end; 0 otherwise */
 	int64_t used_ns;	       /* last traffic; in a list: since when it waits */
 	uint64_t bytes_in, bytes_out;  /* from and to the outside */
-	struct relay_published *door;  /* LANE_VISITOR, LANE_IN: where it came in */
+	union {
+		struct relay_published *door; /* LANE_VISITOR, LANE_IN: where it came in */
+		struct ticket *ticket; /* LANE_OUT, LANE_ENDPOINT: by what it goes out, or NULL */
+	};
 	struct relay_forward *forward; /* that it came by; NULL: none */
 	uint64_t entry;		       /* LANE_IN: the forward entry it met */
 	struct minato_endpoint guest;  /* the guest's end */
@@ -737,6 +775,7 @@ bool ping_evict(struct relay *relay);
 enum dnsmsg_rcode {
 	DNSMSG_FORMERR = 1,
 	DNSMSG_SERVFAIL = 2,
+	DNSMSG_NXDOMAIN = 3,
 	DNSMSG_NOTIMP = 4,
 	DNSMSG_REFUSED = 5,
 };
@@ -774,6 +813,8 @@ void dns_free(struct dns *dns);
 void dns_work(struct dns *dns, uint64_t socket);
 /* A question from the guest to this DNS address. */
 void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t *data, size_t len);
+/* A question of a lane's stream (dnsstream.c), which is weighed as any. */
+void dns_ask_for(struct dns *dns, struct lane *stream, const uint8_t *data, size_t len);
 /* Takes the answers that have come, runs the timers; returns the next. */
 struct minato_time dns_turn(struct dns *dns);
 
@@ -886,6 +927,7 @@ struct relay {
 	size_t gateway_guard_count;
 	struct gram_room *room;
 	struct dns *dns;
+	struct permit *permit; /* NULL: nothing is weighed or told */
 	struct nameservers nameservers;
 	bool told_ping; /* the notice that pings are forbidden has been given */
 	int spare_fd;	/* given up for a moment to turn a caller away */

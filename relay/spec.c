@@ -24,7 +24,8 @@ struct piece {
 
 static int fault(const struct reading *r, struct piece where, int errnum, const char *what)
 {
-	return relay_caret(r->error, errnum, r->text, (size_t)(where.at - r->text), where.len, what);
+	return relay_caret(r->error, errnum, r->text, (size_t)(where.at - r->text), where.len,
+			   what);
 }
 
 /* One decimal port, 1-65535, nothing around it. */

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the guest may ask for and where it may go, and what is told of its attempts. */
+#include "relay/permit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NS_PER_S INT64_C(1000000000)
+
+static const char not_allowed[] = "not allowed";
+static const char not_the_port[] = "this port is not allowed";
+
+struct permit {
+	const struct relay_allows *allows; /* NULL: nothing is closed */
+	struct pins *pins;
+	uint64_t flows; /* so far */
+	uint8_t room[TICKET_PEEK];
+};
+
+int permit_new(struct relay *relay, struct permit **out)
+{
+	const struct relay_config *config = &relay->config;
+	struct permit *permit;
+
+	*out = NULL;
+	if (!config->allows && !config->attempt)
+		return 0;
+	permit = calloc(1, sizeof(*permit));
+	if (!permit)
+		return -ENOMEM;
+	permit->allows = config->allows;
+	permit->pins = pins_new();
+	if (!permit->pins) {
+		free(permit);
+		return -ENOMEM;
+	}
+	*out = permit;
+	return 0;
+}
+
+void permit_free(struct permit *permit)
+{
+	if (!permit)
+		return;
+	pins_free(permit->pins);
+	free(permit);
+}
+
+bool permit_is_closed(const struct relay *relay)
+{
+	return relay->permit && relay->permit->allows;
+}
+
+struct pins *permit_pins(const struct relay *relay)
+{
+	return relay->permit->pins;
+}
+
+uint8_t *permit_room(const struct relay *relay)
+{
+	return relay->permit->room;
+}
+
+uint64_t permit_number(struct relay *relay)
+{
+	return ++relay->permit->flows;
+}
+
+void permit_tell(struct relay *relay, const struct relay_attempt *attempt)
+{
+	if (relay->config.attempt)
+		relay->config.attempt(relay->config.attempt_user, attempt);
+}
+
+void permit_refused(struct relay *relay, enum minato_proto proto,
+		    const struct minato_endpoint *guest, const struct minato_endpoint *to,
+		    const char *name, const char *reason)
+{
+	permit_tell(relay, &(struct relay_attempt){
+				   .sort = RELAY_ATTEMPT_REFUSED,
+				   .proto = proto,
+				   .guest = *guest,
+				   .to = *to,
+				   .name = name,
+				   .reason = reason,
+				   .allowable = reason == not_allowed || reason == not_the_port,
+			   });
+}
+
+/* ---- names ---- */
+
+static bool is_allowed(const struct relay_allows *allows, const struct dnsname *name)
+{
+	for (size_t i = 0; i < allows->count && !name->strange; i++) {
+		if (relay_allow_is_name(&allows->list[i], name->text))
+			return true;
+	}
+	return false;
+}
+
+/* There is something below it: "no such name" would deny that too (RFC 8020). */
+static bool is_above(const struct relay_allows *allows, const struct dnsname *name)
+{
+	for (size_t i = 0; i < allows->count && !name->strange; i++) {
+		if (relay_allow_is_below(&allows->list[i], name->text))
+			return true;
+	}
+	return false;
+}
+
+static void tell_name(struct relay *relay, const struct dnsask *ask)
+{
+	relay_count(relay, RELAY_COUNT_DENIED_NAME);
+	permit_tell(relay, &(struct relay_attempt){
+				   .sort = RELAY_ATTEMPT_NAME,
+				   .proto = MINATO_UDP,
+				   .name = ask->name.text,
+				   .reason = not_allowed,
+				   .allowable = true,
+			   });
+}
+
+enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
+				  const uint8_t *query, const struct dnsmsg *m, uint8_t *out,
+				  size_t *out_len)
+{
+	const struct relay_allows *allows = relay->permit->allows;
+	bool addresses = ask->type == DNSMSG_TYPE_A || ask->type == DNSMSG_TYPE_AAAA;
+
+	if (m->opcode != 0) {
+		*out_len = dnsask_refuse(ask, query, m, DNSMSG_NOTIMP, DNSMSG_WHY_NONE, out);
+		return PERMIT_ANSWER;
+	}
+	if (ask->class != DNSMSG_CLASS_IN) {
+		*out_len = dnsask_refuse(ask, query, m, DNSMSG_REFUSED, DNSMSG_WHY_FILTERED, out);
+		return PERMIT_ANSWER;
+	}
+	if (is_allowed(allows, &ask->name)) {
+		if (addresses)
+			return PERMIT_ASK;
+		/* Other types carry what nobody weighs: addresses, keys, a way for data. */
+		*out_len = dnsask_refuse(ask, query, m, 0, DNSMSG_WHY_FILTERED, out);
+		return PERMIT_ANSWER;
+	}
+	if (is_above(allows, &ask->name)) {
+		*out_len = dnsask_refuse(ask, query, m, 0, DNSMSG_WHY_FILTERED, out);
+		return PERMIT_ANSWER;
+	}
+	/* Not REFUSED, which a program takes for a failure that may pass, and asks again. */
+	*out_len = dnsask_refuse(ask, query, m, DNSMSG_NXDOMAIN, DNSMSG_WHY_FILTERED, out);
+	tell_name(relay, ask);
+	return PERMIT_ANSWER;
+}
+
+/* ---- answers ---- */
+
+static bool in_a_prefix(const struct relay_allows *allows, const struct minato_addr *addr)
+{
+	for (size_t i = 0; i < allows->count; i++) {
+		if (relay_allow_is_addr(&allows->list[i], addr))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the relay would dial it at all: nothing of the guest's own link, nothing of ours. */
+static bool is_beyond(const struct relay *relay, const struct minato_addr *addr)
+{
+	const struct minato_endpoint to = { *addr, 1 };
+	struct minato_endpoint dial;
+
+	return target_judge(relay, MINATO_TCP, &to, &dial) == TARGET_DIAL &&
+	       minato_addr_equal(&to.addr, &dial.addr);
+}
+
+static bool may_pin(const struct relay *relay, const struct minato_addr *addr)
+{
+	const struct relay_allows *allows = relay->permit->allows;
+
+	if (!is_beyond(relay, addr))
+		return false;
+	return allows->private || relay_addr_is_public(addr) || in_a_prefix(allows, addr);
+}
+
+static void tell_answer(struct relay *relay, const struct dnsask *ask,
+			const struct minato_addr *addr)
+{
+	relay_count(relay, RELAY_COUNT_UNPINNED);
+	permit_tell(relay, &(struct relay_attempt){
+				   .sort = RELAY_ATTEMPT_ANSWER,
+				   .proto = MINATO_UDP,
+				   .to = { .addr = *addr },
+				   .name = ask->name.text,
+				   .reason = "an address of a private network",
+			   });
+}
+
+/* The shortest TTL of the chain that leads to the address. */
+static uint32_t life_of(const struct dnsanswer *answer, size_t addr)
+{
+	uint32_t ttl = answer->ttl[addr];
+
+	for (size_t i = 0; i + 1 < answer->chain_count; i++) {
+		if (answer->chain_ttl[i] < ttl)
+			ttl = answer->chain_ttl[i];
+	}
+	return ttl < PIN_MIN_S ? PIN_MIN_S : ttl;
+}
+
+/* Pins what may be, and takes out of the answer what may not. */
+static void weigh(struct relay *relay, const struct dnsask *ask, struct dnsanswer *answer)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < answer->addr_count; i++) {
+		int64_t life = (life_of(answer, i) + PIN_GRACE_S) * NS_PER_S;
+
+		if (!may_pin(relay, &answer->addrs[i])) {
+			tell_answer(relay, ask, &answer->addrs[i]);
+			continue;
+		}
+		pins_add(relay->permit->pins, &answer->addrs[i], ask->name.text, relay->now,
+			 relay->now.ns + life);
+		answer->addrs[kept] = answer->addrs[i];
+		answer->ttl[kept++] = answer->ttl[i];
+	}
+	answer->addr_count = kept;
+}
+
+size_t permit_answer(struct relay *relay, const struct dnsask *ask, const uint8_t *query,
+		     const struct dnsmsg *asked, const uint8_t *data, size_t len, uint8_t *out)
+{
+	struct dnsanswer answer;
+	struct dnsmsg m;
+
+	if (!dnsmsg_parse(data, len, &m))
+		return dnsask_refuse(ask, query, asked, DNSMSG_SERVFAIL, DNSMSG_WHY_NONE, out);
+	if (m.rcode != 0)
+		return dnsask_refuse(ask, query, asked, m.rcode, DNSMSG_WHY_NONE, out);
+	if (!dnsanswer_read(data, len, &m, ask, &answer)) {
+		relay_count(relay, RELAY_COUNT_DNS_STRANGE);
+		return dnsask_refuse(ask, query, asked, DNSMSG_SERVFAIL, DNSMSG_WHY_NONE, out);
+	}
+	if (answer.addr_count > 0) {
+		weigh(relay, ask, &answer);
+		if (answer.addr_count == 0)
+			return dnsask_refuse(ask, query, asked, 0, DNSMSG_WHY_FORGED, out);
+	}
+	return dnsanswer_write(&answer, ask, query, asked, 0, out);
+}
+
+/* ---- flows ---- */
+
+/* Among the names that lead there, the latest that may on this port. */
+static bool judge_pins(const struct relay *relay, enum minato_proto proto,
+		       const struct minato_endpoint *to, struct permit_way *way)
+{
+	const struct relay_allows *allows = relay->permit->allows;
+	const struct pin *pin = NULL;
+
+	while ((pin = pins_next(relay->permit->pins, &to->addr, relay->now, pin)) != NULL) {
+		way->reason = not_the_port;
+		for (size_t i = 0; i < allows->count; i++) {
+			const struct relay_allow *allow = &allows->list[i];
+
+			if (!relay_allow_is_name(allow, pin->name) ||
+			    !relay_allow_is_port(allow, proto, to->port))
+				continue;
+			if (way->allow && !allow->raw)
+				continue;
+			way->allow = allow;
+			way->pin = pin;
+			way->looked_at = !allow->raw;
+			if (allow->raw)
+				return true;
+		}
+	}
+	return way->allow;
+}
+
+bool permit_judge(const struct relay *relay, enum minato_proto proto,
+		  const struct minato_endpoint *to, struct permit_way *way)
+{
+	const struct relay_allows *allows = relay->permit->allows;
+
+	*way = (struct permit_way){ .reason = not_allowed };
+	if (!allows)
+		return true;
+	for (size_t i = 0; i < allows->count; i++) {
+		if (!relay_allow_is_addr(&allows->list[i], &to->addr))
+			continue;
+		way->reason = not_the_port;
+		if (!relay_allow_is_port(&allows->list[i], proto, to->port))
+			continue;
+		way->allow = &allows->list[i];
+		return true;
+	}
+	return judge_pins(relay, proto, to, way);
+}
+
+struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
+			 const struct minato_endpoint *to, const char *name)
+{
+	const struct relay_allows *allows = relay->permit->allows;
+	struct pin *pin = NULL;
+
+	while ((pin = pins_next(relay->permit->pins, &to->addr, relay->now, pin)) != NULL) {
+		if (strcmp(pin->name, name) != 0)
+			continue;
+		for (size_t i = 0; i < allows->count; i++) {
+			if (relay_allow_is_name(&allows->list[i], name) &&
+			    relay_allow_is_port(&allows->list[i], proto, to->port))
+				return pin;
+		}
+	}
+	return NULL;
+}
+
+const char *permit_name_of(const struct relay *relay, const struct minato_addr *addr)
+{
+	const struct pin *pin;
+
+	if (!permit_is_closed(relay))
+		return NULL;
+	pin = pins_next(relay->permit->pins, addr, relay->now, NULL);
+	return pin ? pin->name : NULL;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a flow that was let out is known by, and whether it says first what it was let out for. */
+#include "relay/permit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * Where names are expected to be said. Elsewhere (ssh, a database) the pin alone decides, unless
+ * TLS or HTTP is spoken there all the same.
+ */
+static bool is_web(uint16_t port)
+{
+	static const uint16_t ports[] = { 80, 443, 8000, 8008, 8080, 8443, 8888 };
+
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		if (ports[i] == port)
+			return true;
+	}
+	return false;
+}
+
+/* ---- one ticket ---- */
+
+static void hold(struct relay *relay, struct ticket *t, const struct pin *pin)
+{
+	struct pins *pins = permit_pins(relay);
+	struct pin *before = t->pin ? pins_at(pins, t->pin) : NULL;
+	struct pin *now = NULL;
+
+	t->pin = 0;
+	if (pin) {
+		t->pin = pins_word(pins, pin);
+		now = pins_at(pins, t->pin);
+		memcpy(t->name, pin->name, sizeof(t->name));
+	}
+	if (now)
+		now->flows++;
+	if (before && before->flows > 0)
+		before->flows--;
+}
+
+static void tell(struct relay *relay, const struct ticket *t, struct relay_attempt *attempt)
+{
+	char rule[RELAY_ALLOW_TEXT];
+
+	attempt->proto = t->proto;
+	attempt->guest = t->guest;
+	attempt->to = t->to;
+	attempt->flow = t->flow;
+	if (!attempt->name && t->name[0])
+		attempt->name = t->name;
+	if (t->allow)
+		attempt->rule = relay_allow_text(t->allow, rule, sizeof(rule));
+	permit_tell(relay, attempt);
+}
+
+static struct ticket *make(struct lane *f, enum minato_proto proto,
+			   const struct minato_endpoint *to, const struct permit_way *way)
+{
+	struct relay *relay = f->relay;
+	struct ticket *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->flow = permit_number(relay);
+	t->proto = proto;
+	t->guest = f->guest;
+	t->to = *to;
+	t->allow = way->allow;
+	t->looked_at = way->looked_at;
+	t->since_ns = relay->now.ns;
+	t->used_ns = relay->now.ns;
+	hold(relay, t, way->pin);
+	tell(relay, t, &(struct relay_attempt){ .sort = RELAY_ATTEMPT_BEGUN });
+	return t;
+}
+
+static void end(struct relay *relay, struct ticket *t)
+{
+	tell(relay, t,
+	     &(struct relay_attempt){
+		     .sort = RELAY_ATTEMPT_ENDED,
+		     .bytes_in = t->bytes_in,
+		     .bytes_out = t->bytes_out,
+		     .lasted_ns = relay->now.ns - t->since_ns,
+	     });
+	hold(relay, t, NULL);
+	free(t);
+}
+
+int ticket_take(struct lane *f, const struct permit_way *way)
+{
+	f->ticket = make(f, MINATO_TCP, &f->far, way);
+	return f->ticket ? 0 : -ENOMEM;
+}
+
+void ticket_give(struct lane *f)
+{
+	struct ticket *t = f->ticket;
+
+	f->ticket = NULL;
+	while (t) {
+		struct ticket *next = t->next;
+
+		if (t->proto == MINATO_TCP) {
+			t->bytes_in = f->bytes_in;
+			t->bytes_out = f->bytes_out;
+		}
+		end(f->relay, t);
+		t = next;
+	}
+}
+
+/* ---- what a stream says ---- */
+
+/* Tells what it said and may not. */
+static int64_t deny(struct lane *f, const char *name, const char *reason)
+{
+	relay_count(f->relay, RELAY_COUNT_DENIED_WORD);
+	tell(f->relay, f->ticket,
+	     &(struct relay_attempt){
+		     .sort = RELAY_ATTEMPT_REFUSED,
+		     .name = name,
+		     .reason = reason,
+	     });
+	return -EPERM;
+}
+
+static int64_t let_all(struct ticket *t)
+{
+	t->looked_at = false;
+	return INT64_MAX;
+}
+
+static int64_t let_some(struct ticket *t, size_t len)
+{
+	if (inspect_stream_over(&t->stream))
+		return let_all(t);
+	t->cleared = len;
+	return (int64_t)len;
+}
+
+static int64_t weigh_wish(struct lane *f, const struct inspect_wish *wish, size_t len)
+{
+	struct ticket *t = f->ticket;
+	bool web = is_web(t->to.port);
+	const struct pin *pin;
+
+	if (wish->sort == INSPECT_HTTP2)
+		return web ? deny(f, NULL, "HTTP/2 without TLS, whose names nobody can see") :
+			     let_all(t);
+	if (wish->connects)
+		return deny(f, wish->name, "HTTP asks for a tunnel there");
+	if (!wish->named && wish->sort == INSPECT_TLS)
+		return web ? deny(f, NULL, "TLS that names nobody") : let_all(t);
+	if (!wish->named)
+		return deny(f, NULL, "HTTP that names nobody");
+	pin = permit_named(f->relay, MINATO_TCP, &t->to, wish->name);
+	if (!pin)
+		return deny(f, wish->name,
+			    wish->sort == INSPECT_TLS ? "TLS for a name that did not lead there" :
+							"HTTP for a name that did not lead there");
+	hold(f->relay, t, pin);
+	return let_some(t, len);
+}
+
+/*
+ * Whether these bytes can still become TLS or a request. On a port where neither is expected
+ * nothing else is kept waiting for more, since its server may be waiting for it.
+ */
+static bool can_become(const uint8_t *bytes, size_t len)
+{
+	static const char *const methods[] = {
+		"GET ",	    "HEAD ",  "POST ",	"PUT ",	    "DELETE ",
+		"OPTIONS ", "PATCH ", "TRACE ", "CONNECT ", "PRI * HTTP/2",
+	};
+
+	if (bytes[0] == 0x16)
+		return true;
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
+		size_t own = strlen(methods[i]);
+
+		if (memcmp(bytes, methods[i], own < len ? own : len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_done(const struct lane *f)
+{
+	int ready = minato_ready(f->relay->host, f->socket, NULL);
+
+	return ready < 0 || (uint32_t)ready & MINATO_PEER_DONE;
+}
+
+static int64_t wait_for_more(struct lane *f, const uint8_t *bytes, size_t len)
+{
+	struct ticket *t = f->ticket;
+
+	if (!is_web(t->to.port) && t->stream.where == INSPECT_AT_START &&
+	    !can_become(bytes, len))
+		return let_all(t);
+	return is_done(f) ? deny(f, NULL, "it ended before it had said whom it wants") : 0;
+}
+
+/* A caller of a published port has none. */
+static struct ticket *ticket_of(const struct lane *f)
+{
+	return f->kind == LANE_OUT ? f->ticket : NULL;
+}
+
+int64_t ticket_room(struct lane *f)
+{
+	struct ticket *t = ticket_of(f);
+	uint8_t *bytes;
+	struct inspect_wish wish;
+	size_t pass = 0;
+	int64_t got;
+
+	if (!t || !t->looked_at)
+		return INT64_MAX;
+	if (t->cleared > 0)
+		return (int64_t)t->cleared;
+	bytes = permit_room(f->relay);
+	got = minato_recv(f->relay->host, f->socket, bytes, TICKET_PEEK, MINATO_MSG_PEEK);
+	if (got <= 0)
+		return 0;
+	switch (inspect_stream(&t->stream, bytes, (size_t)got, &pass, &wish)) {
+	case INSPECT_MORE:
+		return wait_for_more(f, bytes, (size_t)got);
+	case INSPECT_WISH:
+		return weigh_wish(f, &wish, pass);
+	case INSPECT_PASS:
+		return let_some(t, pass);
+	case INSPECT_OTHER:
+		if (!is_web(t->to.port))
+			return let_all(t);
+		return deny(f, NULL, "neither TLS nor HTTP");
+	case INSPECT_MALFORMED:
+		break;
+	}
+	return deny(f, NULL, wish.fault ? wish.fault : "it can be read in two ways");
+}
+
+void ticket_passed(struct lane *f, size_t len)
+{
+	struct ticket *t = ticket_of(f);
+
+	if (t && t->cleared > 0)
+		t->cleared -= len < t->cleared ? len : t->cleared;
+}
+
+/* ---- datagrams ---- */
+
+static bool same_end(const struct minato_endpoint *a, const struct minato_endpoint *b)
+{
+	return a->port == b->port && minato_addr_equal(&a->addr, &b->addr);
+}
+
+static struct ticket *find(const struct lane *f, const struct minato_endpoint *to)
+{
+	struct ticket *t = f->ticket;
+
+	while (t && !same_end(&t->to, to))
+		t = t->next;
+	return t;
+}
+
+/* The destination unused for longest gives way. */
+static void make_room(struct lane *f)
+{
+	struct ticket **victim = NULL;
+	struct ticket *old;
+	size_t count = 0;
+
+	for (struct ticket **at = &f->ticket; *at; at = &(*at)->next) {
+		if (!victim || (*at)->used_ns < (*victim)->used_ns)
+			victim = at;
+		count++;
+	}
+	if (count < TICKETS_OF_ENDPOINT)
+		return;
+	old = *victim;
+	*victim = old->next;
+	end(f->relay, old);
+}
+
+static struct ticket *begin(struct lane *f, const struct minato_endpoint *to)
+{
+	struct relay *relay = f->relay;
+	struct permit_way way;
+	struct ticket *t;
+
+	if (!permit_judge(relay, MINATO_UDP, to, &way)) {
+		relay_count(relay, RELAY_COUNT_DENIED);
+		permit_refused(relay, MINATO_UDP, &f->guest, to, permit_name_of(relay, &to->addr),
+			       way.reason);
+		return NULL;
+	}
+	/* QUIC: its client goes on over TCP, where the name can be seen. */
+	if (way.looked_at && is_web(to->port)) {
+		relay_count(relay, RELAY_COUNT_DENIED);
+		permit_refused(relay, MINATO_UDP, &f->guest, to, way.pin->name,
+			       "QUIC is not looked into: its client goes on over TCP");
+		return NULL;
+	}
+	make_room(f);
+	t = make(f, MINATO_UDP, to, &way);
+	if (!t)
+		return NULL;
+	t->next = f->ticket;
+	f->ticket = t;
+	return t;
+}
+
+bool ticket_datagram(struct lane *f, const struct ticket_gram *gram)
+{
+	struct ticket *t = find(f, gram->to);
+
+	if (!t)
+		t = begin(f, gram->to);
+	if (!t)
+		return false;
+	t->used_ns = f->relay->now.ns;
+	t->bytes_out += gram->total;
+	return true;
+}
+
+bool ticket_comes(struct lane *f, const struct minato_endpoint *from, size_t len)
+{
+	struct ticket *t = find(f, from);
+
+	if (!t)
+		return !permit_is_closed(f->relay);
+	t->used_ns = f->relay->now.ns;
+	t->bytes_in += len;
+	return true;
+}
