@@ -107,6 +107,7 @@ char *cmd_attempt_line(const struct relay_attempt *a, const char *guest, int64_t
 		put_end(line, "destination", "port", &a->to, false);
 	}
 	put_text(line, "name", a->name);
+	put_text(line, "said", a->said);
 	put_text(line, "rule", a->rule);
 	put_text(line, "verdict", a->reason ? "refused" : "allowed");
 	put_text(line, "reason", a->reason);
@@ -185,8 +186,7 @@ void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
 	char place[320];
 	char addr[64];
 
-	/* What it bears may be somebody else's name. */
-	put_place(a, a->flow ? NULL : a->name, place, sizeof(place));
+	put_place(a, a->name, place, sizeof(place));
 	if (a->sort == RELAY_ATTEMPT_NAME) {
 		(void)snprintf(out, size, "the name %s (not allowed; --allow %s would)", a->name,
 			       a->name);
@@ -195,8 +195,8 @@ void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
 		(void)snprintf(out, size, "%s at %s (%s; --allow-private would)", a->name, addr,
 			       a->reason);
 	} else if (a->flow) {
-		(void)snprintf(out, size, "%s (%s%s%s)", place, a->reason, a->name ? ": " : "",
-			       a->name ? a->name : "");
+		(void)snprintf(out, size, "%s (%s%s%s)", place, a->reason, a->said ? ": " : "",
+			       a->said ? a->said : "");
 	} else if (a->allowable) {
 		(void)snprintf(out, size, "%s (%s; --allow %s would)", place, a->reason, place);
 	} else {

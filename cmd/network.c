@@ -27,9 +27,9 @@ static const struct cmd_option options[] = {
 	  "HOST[:GUEST][/tcp|/udp|/both], or a list of them with commas; GUEST is the port as the "
 	  "guest sees it. Can be repeated." },
 	{ CMD_MANY, 0, "allow", "HOST", AT(allow), 0, 0,
-	  "Let the guest out to HOST[:PORTS][/tcp|/udp|/both][/raw] and to nothing else that is not "
-	  "allowed too. HOST is a name, *.NAME for all below it, or an address or prefix; PORTS are "
-	  "80 and 443 by default. Can be repeated." },
+	  "Let the guest out to HOST[:PORTS][/tcp|/udp|/both][/raw], and to nothing that is not "
+	  "allowed so. HOST is a name, *.NAME for all below it, or an address or prefix; PORTS "
+	  "are 80 and 443 by default. Can be repeated." },
 	{ CMD_FLAG, 0, "allow-private", NULL, AT(allow_private), 0, 0,
 	  "Names of --allow may lead to addresses of private networks too." },
 	{ CMD_TEXT, 0, "audit", "FILE", AT(audit), 0, 0,

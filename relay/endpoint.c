@@ -94,16 +94,9 @@ static bool may_go(struct lane *f, const struct minato_endpoint *to,
 		   const struct minato_datagram *about, const struct minato_extent *extents,
 		   size_t count)
 {
-	const struct ticket_gram gram = {
-		.to = &about->local,
-		.data = count ? extents[0].base : NULL,
-		.len = count ? extents[0].len : 0,
-		.total = about->len,
-	};
-
 	/* What --reach and --host-loopback have opened is open. */
 	return !f->relay->permit || !minato_addr_equal(&to->addr, &about->local.addr) ||
-	       ticket_datagram(f, &gram);
+	       ticket_datagram(f, about, extents, count);
 }
 
 /* The association takes whatever the guest writes to: each destination is judged anew. */

@@ -260,7 +260,7 @@ void permit_refused(struct relay *relay, enum minato_proto proto,
 
 /* ---- ticket.c: what a flow that was let out is known by, and what it says first ---- */
 
-#define TICKET_PEEK 20480u /* bytes that are looked at together; INSPECT_WINDOW at least */
+#define TICKET_PEEK 65536u /* bytes that are looked at together: a run; INSPECT_WINDOW at least */
 #define TICKETS_OF_ENDPOINT 32u /* destinations of one; the one unused for longest gives way */
 
 /* Of a TCP flow to the outside, or of one destination of a guest's UDP endpoint. */
@@ -274,6 +274,8 @@ struct ticket {
 	bool looked_at;			 /* what is said has to name what it goes to */
 	size_t cleared;			 /* bytes at the head of the queue that may pass */
 	struct inspect_stream stream;
+	struct inspect_quic *quic;    /* a hello that is not whole yet, or NULL */
+	bool named;		      /* QUIC: it has named what it goes to */
 	uint64_t bytes_in, bytes_out; /* UDP; of TCP the lane knows */
 	int64_t since_ns, used_ns;
 	char name[RELAY_NAME_MAX + 1]; /* by which it goes, or "" */
@@ -291,15 +293,12 @@ void ticket_give(struct lane *f);
 int64_t ticket_room(struct lane *f);
 /* So many have passed. */
 void ticket_passed(struct lane *f, size_t len);
-/* A datagram of the endpoint. */
-struct ticket_gram {
-	const struct minato_endpoint *to;
-	const uint8_t *data; /* the first piece of it */
-	size_t len;
-	size_t total; /* bytes of all of it */
-};
-/* Whether it may go out; where not, it was told. */
-bool ticket_datagram(struct lane *f, const struct ticket_gram *gram);
+/*
+ * Whether a datagram or run of the endpoint may go out (about->local is where to); where not, it
+ * was told.
+ */
+bool ticket_datagram(struct lane *f, const struct minato_datagram *about,
+		     const struct minato_extent *extents, size_t count);
 /* Whether one from there may come in, of so many bytes. */
 bool ticket_comes(struct lane *f, const struct minato_endpoint *from, size_t len);
 

@@ -215,7 +215,8 @@ struct relay_attempt {
 	enum relay_attempt_sort sort;
 	enum minato_proto proto;
 	struct minato_endpoint guest, to;
-	const char *name;   /* that was asked for or is spoken of; NULL: none */
+	const char *name;   /* that was asked for, or by which the flow goes; NULL: none */
+	const char *said;   /* REFUSED in its midst: the name that it said; NULL: none */
 	const char *rule;   /* the --allow by which it goes out; NULL: none */
 	const char *reason; /* why not, in words; NULL: it may */
 	bool allowable;	    /* an --allow of just this would let it out */
@@ -418,10 +419,10 @@ bool relay_can_ping(void);
 	X(NO_DESCRIPTOR, "relay_no_descriptor")		/* calls turned away for want of one */    \
 	X(NO_FLOW, "relay_no_flow")			/* calls turned away at flows_max */       \
 	X(NO_MEMORY, "relay_no_memory") /* connections reset for want of payload memory */         \
-	X(DENIED, "relay_denied")	    /* flows that no --allow lets out */                    \
-	X(DENIED_WORD, "relay_denied_word") /* for what they said: another name, or none */         \
-	X(DENIED_NAME, "relay_denied_name") /* questions for names that are not allowed */          \
-	X(UNPINNED, "relay_unpinned")	    /* addresses of answers that are not allowed */         \
+	X(DENIED, "relay_denied")   /* flows that no --allow lets out */                           \
+	X(DENIED_WORD, "relay_denied_word") /* for what they said, or did not say */               \
+	X(DENIED_NAME, "relay_denied_name") /* questions for names not allowed */                  \
+	X(UNPINNED, "relay_unpinned") /* addresses of answers that are not allowed */              \
 	X(DNS_QUERIES, "relay_dns_queries")                                                        \
 	X(DNS_ANSWERS, "relay_dns_answers")                                                        \
 	X(DNS_FAILED, "relay_dns_failed")   /* answered SERVFAIL by the relay itself */            \

@@ -49,7 +49,7 @@ static void tell(struct relay *relay, const struct ticket *t, struct relay_attem
 	attempt->guest = t->guest;
 	attempt->to = t->to;
 	attempt->flow = t->flow;
-	if (!attempt->name && t->name[0])
+	if (t->name[0])
 		attempt->name = t->name;
 	if (t->allow)
 		attempt->rule = relay_allow_text(t->allow, rule, sizeof(rule));
@@ -87,6 +87,7 @@ static void end(struct relay *relay, struct ticket *t)
 		     .lasted_ns = relay->now.ns - t->since_ns,
 	     });
 	hold(relay, t, NULL);
+	free(t->quic);
 	free(t);
 }
 
@@ -116,16 +117,22 @@ void ticket_give(struct lane *f)
 /* ---- what a stream says ---- */
 
 /* Tells what it said and may not. */
-static int64_t deny(struct lane *f, const char *name, const char *reason)
+static int64_t deny_ticket(struct lane *f, const struct ticket *t, const char *said,
+			   const char *reason)
 {
 	relay_count(f->relay, RELAY_COUNT_DENIED_WORD);
-	tell(f->relay, f->ticket,
+	tell(f->relay, t,
 	     &(struct relay_attempt){
 		     .sort = RELAY_ATTEMPT_REFUSED,
-		     .name = name,
+		     .said = said,
 		     .reason = reason,
 	     });
 	return -EPERM;
+}
+
+static int64_t deny(struct lane *f, const char *said, const char *reason)
+{
+	return deny_ticket(f, f->ticket, said, reason);
 }
 
 static int64_t let_all(struct ticket *t)
@@ -300,7 +307,7 @@ static struct ticket *begin(struct lane *f, const struct minato_endpoint *to)
 		return NULL;
 	}
 	/* QUIC: its client goes on over TCP, where the name can be seen. */
-	if (way.looked_at && is_web(to->port)) {
+	if (way.looked_at && is_web(to->port) && !inspect_quic_able()) {
 		relay_count(relay, RELAY_COUNT_DENIED);
 		permit_refused(relay, MINATO_UDP, &f->guest, to, way.pin->name,
 			       "QUIC is not looked into: its client goes on over TCP");
@@ -315,16 +322,89 @@ static struct ticket *begin(struct lane *f, const struct minato_endpoint *to)
 	return t;
 }
 
-bool ticket_datagram(struct lane *f, const struct ticket_gram *gram)
+static bool weigh_quic_wish(struct lane *f, struct ticket *t, const struct inspect_wish *wish)
 {
-	struct ticket *t = find(f, gram->to);
+	const struct pin *pin = NULL;
+
+	if (wish->named)
+		pin = permit_named(f->relay, MINATO_UDP, &t->to, wish->name);
+	if (!pin) {
+		(void)deny_ticket(f, t, wish->named ? wish->name : NULL,
+				  wish->named ? "QUIC for a name that did not lead there" :
+						"QUIC that names nobody");
+		return false;
+	}
+	hold(f->relay, t, pin);
+	t->named = true;
+	return true;
+}
+
+/* One datagram of QUIC. A hello in several goes out piece by piece: it says nothing before all. */
+static bool weigh_quic(struct lane *f, struct ticket *t, const uint8_t *data, size_t len)
+{
+	struct inspect_wish wish = { .fault = NULL };
+
+	if (t->named && !inspect_quic_initial(data, len))
+		return true;
+	if (!t->quic)
+		t->quic = calloc(1, sizeof(*t->quic));
+	if (!t->quic)
+		return false;
+	switch (inspect_quic(t->quic, data, len, &wish)) {
+	case INSPECT_MORE:
+		return true;
+	case INSPECT_WISH:
+		free(t->quic);
+		t->quic = NULL;
+		return weigh_quic_wish(f, t, &wish);
+	case INSPECT_PASS:
+		return t->named;
+	case INSPECT_OTHER:
+		(void)deny_ticket(f, t, NULL, "no QUIC that can be looked into");
+		return false;
+	case INSPECT_MALFORMED:
+		break;
+	}
+	(void)deny_ticket(f, t, NULL, wish.fault ? wish.fault : "QUIC that is broken");
+	return false;
+}
+
+/* Each datagram of a run. */
+static bool weigh_run(struct lane *f, struct ticket *t, const struct minato_datagram *about,
+		      const struct minato_extent *extents, size_t count)
+{
+	uint8_t *data = permit_room(f->relay);
+	size_t step = about->gso_size;
+	size_t len = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		if (extents[i].len > TICKET_PEEK - len)
+			return false;
+		memcpy(data + len, extents[i].base, extents[i].len);
+		len += extents[i].len;
+	}
+	if (step == 0)
+		step = len;
+	for (size_t at = 0; at < len; at += step) {
+		if (!weigh_quic(f, t, data + at, step < len - at ? step : len - at))
+			return false;
+	}
+	return len > 0;
+}
+
+bool ticket_datagram(struct lane *f, const struct minato_datagram *about,
+		     const struct minato_extent *extents, size_t count)
+{
+	struct ticket *t = find(f, &about->local);
 
 	if (!t)
-		t = begin(f, gram->to);
+		t = begin(f, &about->local);
 	if (!t)
 		return false;
+	if (t->looked_at && is_web(t->to.port) && !weigh_run(f, t, about, extents, count))
+		return false;
 	t->used_ns = f->relay->now.ns;
-	t->bytes_out += gram->total;
+	t->bytes_out += about->len;
 	return true;
 }
 

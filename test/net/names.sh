@@ -1,0 +1,306 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Outbound by name: what --allow lets out, and the ways round it that do not work.
+. "$(dirname "$0")/lib.bash"
+world_up
+here=$(dirname "$0")
+
+# Addresses of the world, as far as a name may lead to them.
+for n in 10 11 12 13; do in_peer ip addr add 198.51.100.$n/32 dev lo; done
+in_peer ip -6 addr add 2001:db8:1::10/128 dev lo nodad
+in_peer ip -6 addr add 2001:db8:1::11/128 dev lo nodad
+cp "$here/names_dns.py" "$T/dns.py"
+chmod a+r "$T/dns.py"
+bg dns.log in_peer python3 "$T/dns.py" $PEER4 "$T/questions"
+until_true 5 grep -q up "$T/questions"
+resolver_is $PEER4
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=test \
+	-addext 'subjectAltName=DNS:*.example,DNS:*.sub.example' \
+	-keyout "$T/key.pem" -out "$T/cert.pem" 2>/dev/null
+echo served >"$T/www/file"
+head -c 300000 /dev/urandom >"$T/www/big"
+chmod -R a+rX "$T/www" "$T/cert.pem"
+cat >"$T/nginx.conf" <<X
+daemon off; master_process off; pid $T/nginx.pid; error_log $T/nginx.err;
+user root;
+events { worker_connections 512; }
+http { log_format names '\$server_addr \$server_port \$http_host \$request_uri'; access_log $T/access.log names;
+client_body_temp_path $T/body; client_max_body_size 20m;
+server { listen 80; listen [::]:80; listen 8080; listen 3000; root $T/www;
+  location /put { proxy_pass http://127.0.0.1:81; } }
+server { listen 127.0.0.1:81; location / { return 200 "taken"; } }
+server { listen 443 ssl http2; listen [::]:443 ssl http2; listen 9443 ssl; root $T/www;
+  ssl_certificate $T/cert.pem; ssl_certificate_key $T/key.pem; } }
+X
+bg nginx.log in_peer nginx -e "$T/nginx.err" -c "$T/nginx.conf"
+until_true 5 listening 443 peer
+# Says a word of its own to whoever connects or writes.
+cat >"$T/word.py" <<'X'
+import socket, sys, threading
+def tcp(port):
+    s = socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    while True:
+        c, _ = s.accept()
+        c.sendall(b"word\n")
+        threading.Thread(target=lambda: (c.recv(100), c.close())).start()
+def udp(port, where="198.51.100.10"):
+    if where[0] == "1":
+        threading.Thread(target=udp, args=(port, "2001:db8:1::10"), daemon=True).start()
+    s = socket.socket(socket.AF_INET if where[0] == "1" else socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind((where, port))
+    while True:
+        data, peer = s.recvfrom(2000)
+        s.sendto(b"word", peer)
+for f, p in ((tcp, 2222), (tcp, 853), (udp, 443), (udp, 5000), (udp, 5001)):
+    threading.Thread(target=f, args=(p,), daemon=True).start()
+print("up", flush=True)
+threading.Event().wait()
+X
+# raw NAME PORT TEXT...: the texts, with \r\n and \x, one after another; what comes back.
+cat >"$T/raw.py" <<'X'
+import socket, sys, time
+s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+try:
+    for text in sys.argv[3:]:
+        if text == "-end-":
+            s.shutdown(socket.SHUT_WR)
+            continue
+        s.sendall(text.encode().decode("unicode_escape").encode("latin-1"))
+        time.sleep(0.05)
+    s.settimeout(2)
+    while True:
+        data = s.recv(65536)
+        if not data:
+            break
+        sys.stdout.write(data.decode("latin-1"))
+except ConnectionResetError:
+    print("RESET")
+except TimeoutError:
+    print("SILENT")
+X
+# udp ADDRESS PORT [HEX]: what comes back, or the error.
+cat >"$T/udp.py" <<'X'
+import socket, sys
+where = socket.getaddrinfo(sys.argv[1], int(sys.argv[2]), type=socket.SOCK_DGRAM)[0]
+s = socket.socket(where[0], socket.SOCK_DGRAM)
+s.settimeout(3)
+s.connect(where[4])
+try:
+    s.send(bytes.fromhex(sys.argv[3]) if len(sys.argv) > 3 else b"who")
+    print(s.recv(100).decode("latin-1"))
+except OSError as e:
+    print(type(e).__name__, e.errno)
+X
+chmod a+r "$T"/*.py
+bg word.log in_peer python3 "$T/word.py"
+until_true 5 grep -q up "$T/word.log"
+
+run_guest g --audit "$T/user/audit" --allow api.example:443,80,2222,8080,3000,9443 --allow '*.sub.example:80' \
+	--allow alias.example:80 --allow stray.example:80 --allow loop.example --allow rebind.example:1-65535/both \
+	--allow mixed.example:80 --allow private.example:80 --allow many.example:80 --allow short.example:80 \
+	--allow txt.example --allow api.example:443,5000/udp --allow 198.51.100.12/32:22 \
+	--allow four.example:80/raw -- sleep 900
+said=$T/guest-g.log
+g() { in_guest g -- "$@"; }
+get() { g curl -ksS -m 8 "$@" 2>&1; }
+raw() { g python3 "$T/raw.py" "$@" 2>&1; }
+udp() { g python3 "$T/udp.py" "$@" 2>&1; }
+asked() { grep -c -- "$1" "$T/questions"; }
+GOOD=198.51.100.10 OTHER=198.51.100.11
+# pinned NAME: its address by a lookup, so that it may be dialled.
+pinned() { g getent ahosts "$1" >/dev/null; }
+
+# --- what is allowed -----------------------------------------------------------
+
+is "https by an allowed name" "$(get https://api.example/file)" served
+is "http by an allowed name" "$(get http://api.example/file)" served
+is "... over IPv6" "$(get -6 http://api.example/file)" served
+is "... over IPv4" "$(get -4 https://api.example/file)" served
+is "HTTP/2 in TLS" "$(get --http2 -w '%{http_version}' -o /dev/null https://api.example/file)" 2
+is "HTTP/1.1 in TLS on a port of its own" "$(get https://api.example:9443/file)" served
+is "another port, where HTTP names the host too" "$(get http://api.example:3000/file)" served
+is "a protocol without names: the pin decides" "$(raw api.example 2222 'hello\n' -end-)" word
+is "... where the server speaks first" "$(raw api.example 2222 -end-)" word
+is "a name below a star" "$(get http://www.sub.example/file)" served
+is "... two labels below" "$(get http://a.b.sub.example/file)" served
+is "a CNAME within the answer" "$(get http://alias.example/file)" served
+is "UDP to an allowed port" "$(udp api.example 5000)" word
+is "letters in any case" "$(get http://API.Example/file)" served
+is "a large body out and in" "$(get -o /dev/null -w '%{http_code} %{size_upload}' -T "$T/www/big" http://api.example/put)" "200 300000"
+is "... in chunks" "$(g sh -c "curl -sS -m 8 -o /dev/null -w '%{http_code}' -H 'Transfer-Encoding: chunked' -T - http://api.example/put <$T/www/big")" 200
+connects=$(get -o /dev/null -o /dev/null -w '%{num_connects} ' http://api.example/file http://api.example/file)
+is "a connection is used again" "$connects" "1 0 "
+has "openssl by name" "$(g sh -c 'echo | timeout 8 openssl s_client -connect api.example:443 -servername api.example 2>&1')" 'CN ?= ?test'
+
+# --- names ---------------------------------------------------------------------
+
+dig() { g dig +time=3 +tries=1 "$@" 2>&1; }
+before=$(asked evil)
+has "a name that is not allowed: NXDOMAIN at once" "$(dig evil.example)" 'status: NXDOMAIN'
+has "... which says why" "$(dig evil.example)" 'EDE: 17'
+has "... over TCP" "$(dig +tcp evil.example)" 'status: NXDOMAIN'
+has "... by IPv6" "$(dig @fd00::3 evil.example)" 'status: NXDOMAIN'
+is "... and nobody was asked" "$(asked evil)" "$before"
+has "what stands above an allowed name exists" "$(dig example NS)" 'status: NOERROR'
+has "... the domain of a star is not what it matches" "$(dig sub.example A)" 'ANSWER: 0'
+is "a program is told at once that there is no such name" "$(get http://evil.example/ | grep -c 'Could not resolve host')" 1
+fast() { local t=$SECONDS; g getent hosts evil.example; [ $((SECONDS - t)) -lt 3 ]; }
+ok "... without waiting" fast
+has "TCP is answered, many questions of one stream" "$(dig +tcp +keepopen api.example A api.example AAAA evil.example)" '2001:db8:1::10'
+is "more than a datagram holds" "$(dig +short many.example A | wc -l)" 40
+is "... without EDNS" "$(dig +short +noedns many.example A | wc -l)" 40
+for type in HTTPS SVCB ANY TXT MX SRV NS CNAME PTR NULL; do
+	has "type $type of an allowed name has no data" "$(dig api.example $type)" 'status: NOERROR.*|ANSWER: 0'
+	is "... and is not asked on, $type" "$(dig +short api.example $type)" ""
+done
+is "nothing but addresses was asked for" "$(grep -Ev '^up|^(udp|tcp) [a-z.0-9]+ (1|28) ' "$T/questions" | head -3)" ""
+dig +subnet=203.0.113.0/24 +cookie=0123456789abcdef +nsid ApI.eXample >/dev/null
+is "letters' case, options and bits do not go on" "$(grep -Ev '^up' "$T/questions" | awk '$2 != tolower($2) || ($4 != "-" && $4 !~ /^000029[0-9a-f][0-9a-f][0-9a-f][0-9a-f]000000000000$/)')" ""
+has "another class" "$(dig -c CH api.example TXT)" 'status: REFUSED'
+has "another opcode" "$(dig +opcode=NOTIFY api.example)" 'status: NOTIMP'
+cat >"$T/two.py" <<'X'
+import socket, struct
+def name(n): return b"".join(bytes([len(l)]) + l for l in n.split(b".")) + b"\0"
+q = name(b"api.example") + struct.pack("!HH", 1, 1)
+two = struct.pack("!HHHHHH", 7, 0x100, 2, 0, 0, 0) + q + name(b"evil.example") + struct.pack("!HH", 1, 1)
+# Questions that carry records, and a name that only looks allowed.
+dot = struct.pack("!HHHHHH", 8, 0x100, 1, 0, 0, 0) + b"\x0bapi.example\0" + struct.pack("!HH", 1, 1)
+pointer = struct.pack("!HHHHHH", 9, 0x100, 1, 0, 0, 0) + b"\xc0\x0c" + struct.pack("!HH", 1, 1)
+for data in (two, dot, pointer):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(3)
+    s.sendto(data, ("10.0.2.3", 53))
+    print(s.recv(4096)[3] & 15, end=" ")
+X
+chmod a+r "$T/two.py"
+is "two questions, a dot in a label, a pointer: no" "$(g python3 "$T/two.py")" "1 3 1 "
+
+# --- answers -------------------------------------------------------------------
+
+is "rebinding: no address of a private network" "$(dig +short rebind.example A)$(dig +short rebind.example AAAA)" ""
+is "... of a mixed answer the rest stays" "$(dig +short mixed.example A)" $GOOD
+is "a stray record pins nothing" "$(dig +short stray.example A)" $GOOD
+has "a circle of CNAMEs" "$(dig loop.example A)" 'SERVFAIL'
+for to in $PEER4 $OTHER; do
+	has "... and leads nowhere: $to" "$(get "http://$to/")" 'Failed to connect'
+done
+
+# --- destinations that no answer pinned ------------------------------------------
+
+refused_at_once() { # refused_at_once ARGS...: curl fails to connect, within 2 s
+	local t=$SECONDS out
+	out=$(get "$@")
+	[ $((SECONDS - t)) -lt 3 ] && matches "$out" 'Failed to connect|Could not'
+}
+ok "an address that nobody asked for" refused_at_once http://$OTHER/file
+ok "... over IPv6" refused_at_once -g 'http://[2001:db8:1::11]/file'
+ok "a pinned address on another port" refused_at_once http://$GOOD:853/
+ok "the host's own addresses" refused_at_once http://$HOST4/
+ok "the gateway's" refused_at_once http://10.0.2.2/
+ok "loopback in IPv6" refused_at_once -g 'http://[::ffff:127.0.0.1]/'
+is "--resolve with a forged address" "$(get --resolve api.example:80:$OTHER http://api.example/file | grep -c 'Failed to connect')" 1
+is "another resolver over UDP" "$(dig +short @$PEER4 evil.example | grep -cE '^198')" 0
+is "another resolver over TCP" "$(dig +short +tcp @$PEER4 evil.example | grep -cE '^198')" 0
+has "DNS over TLS" "$(raw $OTHER 853 x)" 'refused'
+ok "DNS over HTTPS by address" refused_at_once "https://$OTHER/dns-query"
+has "UDP elsewhere: an error" "$(udp $OTHER 5001)" 'Error (113|111|1|13)'
+has "UDP to a pinned address on another port" "$(udp api.example 5001)" 'Error (113|111|1|13)'
+has "QUIC that cannot be seen through: an error, so that TCP follows" "$(udp api.example 443 c000000001)" 'Error (113|111|1|13)'
+has "echoes" "$(g ping -c 1 -W 2 $GOOD)" '100% packet loss'
+is "a prefix needs no name" "$(raw 198.51.100.12 22 -end- | grep -c refused)" 1
+in_peer true; bg word22.log in_peer socat TCP-LISTEN:22,bind=198.51.100.12,fork,reuseaddr SYSTEM:'echo word'
+until_true 5 listening 22 peer
+is "... where somebody listens" "$(raw 198.51.100.12 22 -end-)" word
+
+# --- what is said there ----------------------------------------------------------
+
+pinned api.example
+is "TLS for another name is reset" "$(get --connect-to evil.example:443:api.example:443 https://evil.example/file | grep -cE 'reset|SSL_ERROR_SYSCALL')" 1
+is "TLS without a name is reset" "$(get --connect-to 198.51.100.10:443:api.example:443 https://198.51.100.10/file | grep -cE 'reset|SSL_ERROR_SYSCALL')" 1
+is "TLS on a pinned address for an allowed name that did not lead there" "$(get --connect-to alias.example:443:api.example:443 https://alias.example/file | grep -cE 'reset|SSL_ERROR_SYSCALL')" 1
+R='\r\n'
+has "HTTP for another host" "$(raw api.example 80 "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+has "... in pieces" "$(raw api.example 80 'GET /x1 HT' "TP/1.1${R}Ho" "st: ev" "il.example$R$R")" RESET
+has "HTTP without a host" "$(raw api.example 80 "GET /x1 HTTP/1.0$R$R")" RESET
+has "an absolute target for another" "$(raw api.example 80 "GET http://evil.example/x1 HTTP/1.1${R}Host: api.example$R$R")" RESET
+has "two hosts" "$(raw api.example 80 "GET /x1 HTTP/1.1${R}Host: api.example${R}Host: evil.example$R$R")" RESET
+has "a folded host" "$(raw api.example 80 "GET /x1 HTTP/1.1${R}Host: api.example$R evil.example$R$R")" RESET
+has "a blank before the colon" "$(raw api.example 80 "GET /x1 HTTP/1.1${R}Host: api.example${R}Host : evil.example$R$R")" RESET
+has "a tunnel" "$(raw api.example 80 "CONNECT evil.example:443 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+has "a second request for another host" "$(raw api.example 80 "GET /file HTTP/1.1${R}Host: api.example$R$R" "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+has "... in one segment: the first is served, the second not" "$(raw api.example 80 "GET /file HTTP/1.1${R}Host: api.example$R${R}GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" 'RESET|served'
+has "... behind a body that is longer than it says" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Content-Length: 3$R${R}abcGET /x1 HTTP/1.1${R}Host: evil.example$R$R")" 'RESET|taken'
+has "both lengths" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Content-Length: 4${R}Transfer-Encoding: chunked$R${R}0$R${R}GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+has "two lengths" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Content-Length: 4${R}Content-Length: 9$R${R}abcd")" RESET
+has "a strange coding" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Transfer-Encoding: xchunked$R${R}0$R$R")" RESET
+has "a request behind chunks" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Transfer-Encoding: chunked$R${R}3${R}abc${R}0$R${R}GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" 'RESET|taken'
+has "bare line feeds" "$(raw api.example 80 "GET /x1 HTTP/1.1\nHost: evil.example\n\n")" RESET
+has "HTTP/2 without TLS" "$(raw api.example 80 "PRI * HTTP/2.0$R${R}SM$R$R")" RESET
+has "neither TLS nor HTTP where they are expected" "$(raw api.example 443 'SSH-2.0-x\r\n')" RESET
+has "half a request and the end" "$(raw api.example 80 'GET /x1 HT' -end-)" RESET
+has "HTTP for another host on a port of no kind" "$(raw api.example 3000 "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+has "/raw looks at nothing" "$(raw four.example 80 "GET /file HTTP/1.1${R}Host: whatever.example${R}Connection: close$R$R")" served
+is "no such request came anywhere" "$(grep -cE '/x1|evil' "$T/access.log")" 0
+
+# --- what is told ------------------------------------------------------------------
+
+has "the user hears of a name" "$(cat "$said")" '^minato: refused: the name evil.example \(not allowed; --allow evil.example would\)$'
+has "... of an address" "$(cat "$said")" "^minato: refused: $OTHER:80 \\(not allowed; --allow $OTHER:80 would\\)"
+has "... of a port of a name" "$(cat "$said")" '^minato: refused: [a-z.]+\.example:853 \(this port is not allowed; --allow '
+has "... of what was said" "$(cat "$said")" "^minato: refused: [a-z.]+\.example:80 \\(HTTP for a name that did not lead there: evil.example\\)"
+is "... once" "$(grep -c 'the name evil.example' "$said")" 1
+audit() { python3 -c '
+import json, sys
+rows = [json.loads(l) for l in open(sys.argv[1])]
+print(sum(all(str(r.get(k)) == v for k, v in (a.split("=", 1) for a in sys.argv[2:])) for r in rows))' "$T/user/audit" "$@"; }
+more() { [ "$(audit "$@")" -ge 1 ] || { audit; return 1; }; }
+ok "every line of the audit is JSON" audit
+ok "it has the refused name" more event=name name=evil.example verdict=refused
+ok "... a flow that began, with its rule" more event=begun name=api.example port=443 proto=tcp "rule=api.example:443,80,2222,8080,3000,9443"
+ok "... its end, with bytes" until_true 5 more event=ended name=api.example port=2222 bytes_in=5 bytes_out=6
+ok "... what was refused" more event=refused destination=$OTHER port=80
+ok "... what was said" more event=refused name=api.example said=evil.example "reason=HTTP for a name that did not lead there" port=80
+ok "... the answer of a private address" more event=answer name=rebind.example destination=10.99.0.10
+ok "... datagrams" more event=begun proto=udp port=5000
+mv "$T/user/audit" "$T/user/audit.1"
+get http://evil2.example/ >/dev/null
+ok "a file that was moved away is made anew" until_true 5 more event=name name=evil2.example
+
+# --- the rest -----------------------------------------------------------------------
+
+is "private addresses: --allow-private" "$(as_user "$M" run -q --allow private.example:80 --allow-private -- curl -sS -m 8 http://private.example/file 2>&1)" served
+is "... or a prefix" "$(as_user "$M" run -q --allow private.example:80 --allow 10.99.0.0/24:80 -- curl -sS -m 8 http://private.example/file 2>&1)" served
+is "... but never the host's loopback" "$(as_user "$M" run -q --allow rebind.example:all --allow-private -- dig +short rebind.example A 2>&1 | grep -cE '^(127|0|255|224|10\.0\.2)')" 0
+is "without --allow nothing is closed" "$(as_user "$M" run -q --audit "$T/user/open" -- curl -sS -m 8 http://$OTHER/file)" served
+has "... and --audit notes it" "$(cat "$T/user/open")" '"event":"ended".*"destination":"198.51.100.11","port":80.*"verdict":"allowed".*"bytes_in":[1-9]'
+has "a fault has its place" "$(as_user "$M" run --allow 'exa mple.com' -- true 2>&1)" '^     \^$'
+has "--allow-private alone" "$(as_user "$M" run --allow-private -- true 2>&1)" 'goes with --allow'
+has "a file that cannot be" "$(as_user "$M" run --audit /nonexistent/x -- true 2>&1)" '^minato: --audit: /nonexistent/x: No such file'
+mkdir "$T/small"
+mount -t tmpfs -o size=4k,mode=777 none "$T/small"
+full() {
+	as_user "$M" run --audit "$T/small/a" --allow api.example -- sh -c \
+		'for i in $(seq 60); do getent hosts n$i.evil.example; done; curl -sS -m 8 http://api.example/file' >"$T/full.log" 2>&1
+	matches "$(cat "$T/full.log")" '^minato: --audit: .*No space left' && matches "$(cat "$T/full.log")" '^served'
+}
+ok "a full disk costs lines, and no traffic" full
+umount "$T/small"
+
+# --- attach -----------------------------------------------------------------------
+
+unshare --net --kill-child -- sleep 600 &
+target=$!
+STARTED+=("$target")
+until_true 5 sh -c "[ \$(readlink /proc/$target/ns/net) != \$(readlink /proc/self/ns/net) ]"
+if [ "$NET_REAL_ROOT" = 1 ]; then
+	bg attach.log "$M" attach --name at --allow api.example:80 "$target"
+	until_true 10 "$M" ps
+	at() { nsenter --net=/proc/$target/ns/net "$@"; }
+	until_true 5 at ip addr show tap0
+	ok "attach: refused" fails at curl -sS -m 5 http://$OTHER/file
+	at dig +short +time=3 @10.0.2.3 api.example A >/dev/null
+	is "attach: by name" "$(at curl -sS -m 5 --resolve api.example:80:$GOOD http://api.example/file 2>&1)" served
+	has "attach: another host" "$(at curl -sS -m 5 -H 'Host: evil.example' http://$GOOD/file 2>&1)" 'reset'
+fi
+finish
