@@ -149,12 +149,17 @@ static int64_t overflow(struct nat *n, struct nat_flow *f)
 /* A session of the sender's mapping. What was made for it goes with it. */
 static int64_t make_outward(struct nat *n, struct nat_flow *f, bool same)
 {
-	const int64_t mapping = mapping_get(n, f->from, f->proto, &f->a, same);
 	int64_t made;
 
-	if (mapping < 0)
-		return mapping;
-	f->owner = (uint32_t)mapping;
+	f->owner = NAT_NONE;
+	if (!same || !minato_addr_is4(&f->a.addr))
+		f->owner = firsts_mapping(n, f->probe[0], &f->probe[1]);
+	if (f->owner == NAT_NONE) {
+		made = mapping_get(n, f->from, f->proto, &f->a, same);
+		if (made < 0)
+			return made;
+		f->owner = (uint32_t)made;
+	}
 	if (!host_may_begin(n, mapping_at(n, f->owner)->host)) {
 		made = nat_refusal(NAT_COUNT_HOST_SESSIONS);
 	} else {
@@ -184,12 +189,13 @@ enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
 			      .proto = key->proto,
 			      .from = key->scope,
 			      .to = n->limits.outside_scope,
-			      .flags = NAT_A_INSIDE | NAT_IS_HOLDER };
+			      .flags = NAT_A_INSIDE | NAT_IS_HOLDER,
+			      .probe = { probe } };
 	const bool same = !minato_addr_is4(&key->local) || is_routed(n, key);
 	struct port_fate fate;
 	int64_t made;
 
-	port_lookup_sought(nat_table(n), probe, n->now, p->opens, &fate);
+	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
 	if (fate.exact || fate.kind == MINATO_KIND_UPLINK)
@@ -199,6 +205,7 @@ enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
 	made = make_outward(n, &f, same);
 	if (made < 0 && !same && may_overflow(n, made)) {
 		f.flags = NAT_A_INSIDE;
+		f.probe[1] = NULL;
 		made = overflow(n, &f);
 	}
 	if (made < 0)
@@ -395,13 +402,14 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 			      .proto = key->proto,
 			      .from = key->scope,
 			      .owner = NAT_NONE,
-			      .other = NAT_NONE };
+			      .other = NAT_NONE,
+			      .probe = { probe } };
 	struct port_fate fate;
 	uint32_t mapping;
 
 	if (p->whose == NAT_OURS)
 		return NAT_HOST;
-	port_lookup_sought(nat_table(n), probe, n->now, p->opens, &fate);
+	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
 	if (fate.exact)
 		return NAT_HOST; /* an association */
 	if (fate.kind == MINATO_KIND_GUARD)

@@ -202,12 +202,15 @@ uint32_t nat_slot_take(struct nat *n, struct nat_slots *s)
 {
 	uint32_t index = s->free;
 
-	if (index != NAT_NONE)
+	if (index != NAT_NONE) {
 		memcpy(&s->free, nat_slot(n, s, index), sizeof(s->free));
-	else if (s->fresh < s->capacity)
+		if (s->free != NAT_NONE) /* the next one's turn comes */
+			__builtin_prefetch(nat_slot(n, s, s->free), 1);
+	} else if (s->fresh < s->capacity) {
 		index = s->fresh++;
-	else
+	} else {
 		return NAT_NONE;
+	}
 	s->used++;
 	return index;
 }

@@ -155,9 +155,9 @@ enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
  */
 bool nat_known(struct nat *n, const struct port_probe *probe,
 	       const struct nat_packet *p, struct nat_way *out);
-/* After port_seek of a batch: fetches the sessions that these may be of. */
-void nat_seek(const struct nat *n, const struct port_probe *probes,
-	      size_t count);
+/* After port_seek of a batch: fetches the sessions that these may be of, and
+   what flows that begin will want. */
+void nat_seek(struct nat *n, struct port_probe *probes, size_t count);
 /*
  * An ICMP error that came by a link of that role about a packet that we handed
  * on: `inner` is the embedded packet as a key, seen as if it came back
@@ -349,6 +349,8 @@ struct nat_flow {
 	uint8_t proto, from, to; /* scopes of a and d */
 	uint16_t flags;
 	uint32_t owner, other;
+	/* What a face is found by, where it was sought with its batch. */
+	const struct port_probe *probe[2];
 };
 
 #define NAT_MAPPING_SAME 0x1u /* outside is inside: IPv6, routes */
@@ -459,6 +461,26 @@ struct nat_prefix {
 	bool live;
 };
 
+/*
+ * firsts.c: packets of a batch that begin flows outward. What their making will
+ * want is sought for all of them, one step behind the other; what was found is
+ * good as long as the mapping lives.
+ */
+#define NAT_FIRSTS 32u
+struct nat_first {
+	uint64_t ends;	     /* of the packet's probe */
+	uint32_t mapping;    /* its sender's, or NAT_NONE */
+	uint16_t generation; /* of that */
+	uint16_t outer;	     /* the place of its probe */
+};
+struct nat_firsts {
+	uint32_t count;
+	struct nat_first first[NAT_FIRSTS];
+	/* By its inside endpoint, and by the other face of its flow. */
+	struct port_key inner_key[NAT_FIRSTS], outer_key[NAT_FIRSTS];
+	struct port_probe inner[NAT_FIRSTS], outer[NAT_FIRSTS];
+};
+
 struct nat {
 	struct nat_limits limits;
 	int64_t table; /* from here */
@@ -482,6 +504,7 @@ struct nat {
 	struct nat_prefix inside[NAT_INSIDES_MAX], route[NAT_ROUTES_MAX];
 	uint64_t news_head, news_tail; /* positions; modulo NAT_NEWS_MAX */
 	struct nat_wheel wheel;
+	struct nat_firsts firsts;
 	uint64_t counters[NAT_COUNTER_COUNT];
 };
 
@@ -618,6 +641,11 @@ bool host_may_begin(const struct nat *n, uint32_t host);
    4787 5, RFC 5382 4.3). */
 bool mapping_admits(const struct nat *n, uint32_t mapping,
 		    const struct minato_endpoint *from);
+
+/* firsts.c: the mapping of a packet's sender as nat_seek found it, and the
+   probe of its flow's other face; NAT_NONE: it is to be looked for. */
+uint32_t firsts_mapping(struct nat *n, const struct port_probe *packet,
+			const struct port_probe **outer);
 
 /* begin.c: a packet that belongs to no session: what it opens, and how it goes
    on then (`*session`), or the verdict. */

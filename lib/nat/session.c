@@ -57,6 +57,8 @@ void session_flow(const struct nat_session *s, struct nat_flow *out)
 	out->flags = s->flags;
 	out->owner = s->owner;
 	out->other = s->other;
+	out->probe[0] = NULL;
+	out->probe[1] = NULL;
 	session_end_of(s, NAT_A, &out->a);
 	session_end_of(s, NAT_B, &out->b);
 	session_end_of(s, NAT_C, &out->c);
@@ -273,23 +275,34 @@ static bool is_own(const struct nat_flow *f)
 	       minato_addr_equal(&f->b.addr, &f->c.addr);
 }
 
+/* Counts nowhere: an index would be of no use to anybody. */
+static int64_t insert_quiet(struct nat *n, const struct port_key *key,
+			    const struct port_probe *probe,
+			    struct port_tuple_ref ref)
+{
+	return probe != NULL ?
+		       port_tuple_insert_sought(nat_table(n), probe, ref) :
+		       port_tuple_insert(nat_table(n), key, ref);
+}
+
 /* Both tuples, or none and why. */
 static int insert_faces(struct nat *n, const struct nat_flow *f,
 			uint32_t session)
 {
-	struct port_table *t = nat_table(n);
 	struct port_tuple_ref ref = { .owner = session << 1,
 				      .class = NAT_CLASS_SESSION,
 				      .quiet = !(f->flags & NAT_IS_LOCAL) };
 	const struct port_key a = face(f, 0), b = face(f, 1);
-	const int64_t first = port_tuple_insert(t, &a, ref);
+	const int64_t first = ref.quiet ?
+				      insert_quiet(n, &a, f->probe[0], ref) :
+				      port_tuple_insert(nat_table(n), &a, ref);
 	int64_t second;
 
 	if (first < 0 || is_own(f))
 		return first < 0 ? (int)first : 0;
 	ref.owner |= 1;
 	ref.quiet = true;
-	second = port_tuple_insert(t, &b, ref);
+	second = insert_quiet(n, &b, f->probe[1], ref);
 	if (second < 0)
 		nat_untuple(n, &a);
 	return second < 0 ? (int)second : 0;

@@ -4,8 +4,8 @@
  *
  *   line    64 bytes: 28 tags, and what is known of keys that are elsewhere
  *   row     the records of a line's 28 lanes; slot = 28 * line + lane
- *   back    of each slot the handle of its tuple, which callers hold; a quiet one
- *           has neither
+ *   back    of each slot the handle of its tuple, which callers hold; a quiet
+ *           one has neither
  *
  * A miss reads one line, a hit that and one record. The table is 58 to 80 %
  * full at any size, since it grows by half of a doubling at a time.

@@ -131,6 +131,7 @@ struct port_probe {
 	uint64_t word[PORT_KEY_WORDS]; /* both ends as in a record: 2 or 5 */
 	uint64_t ends;	  /* their hash */
 	uint32_t guess;	  /* the slot that it may be in, or as below */
+	uint32_t note;	  /* the caller's; 0 at first */
 	uint64_t changes; /* of the table at that time */
 };
 #define PORT_GUESS_NONE UINT32_MAX	    /* it is to be looked for */
@@ -142,8 +143,12 @@ struct port_probe {
  */
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count);
-/* port_lookup of a key that was sought. */
+/* port_lookup of a key that was sought; and of one that was looked for since,
+   and is not in the table. */
 void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
+			struct minato_time now, bool new_flow,
+			struct port_fate *out);
+void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out);
 

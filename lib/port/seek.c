@@ -17,6 +17,7 @@ static inline void note_home(const struct port_table *t, uint32_t six,
 
 	p->ends = ends;
 	p->guess = home | six << GUESS_SIX;
+	p->note = 0;
 	__builtin_prefetch(bucket_line(t, h, home));
 }
 

@@ -212,29 +212,32 @@ static void report_entry(struct port_table *t, uint32_t entry, uint16_t port,
 		out->verdict = (enum minato_verdict)e->verdict;
 }
 
-/* Step 1. */
-static bool find_exact(const struct port_table *t,
-		       const struct port_probe *probe, struct port_fate *out)
-{
-	const struct port_key *key = probe->key;
-	uint32_t own = port_space_index(key->scope, port_slot(key->proto));
-	struct port_key open;
+static const struct port_fate closed = { .kind = MINATO_KIND_CLOSED,
+					 .verdict = MINATO_REFUSE,
+					 .entry = POOL_NONE };
 
-	out->exact = port_tuple_sought(t, probe, &out->tuple, NULL) &&
-		     !out->tuple.rests;
-	if (!out->exact && t->space[own].associations > 0) {
-		open = *key;
-		open.local = (struct minato_addr){ { 0 } };
-		open.local_port = 0;
-		out->exact = port_tuple_find(t, &open, &out->tuple, NULL);
-		out->association = out->exact;
-	}
-	if (!out->exact)
-		return false;
+static void report_exact(struct port_fate *out)
+{
+	out->exact = true;
 	out->kind = MINATO_KIND_SOCKET;
 	out->verdict = MINATO_PASS;
 	out->owner = out->tuple.owner;
-	return true;
+}
+
+/* Step 1, its second half. */
+static bool find_association(const struct port_table *t,
+			     const struct port_key *key, struct port_fate *out)
+{
+	uint32_t own = port_space_index(key->scope, port_slot(key->proto));
+	struct port_key open;
+
+	if (t->space[own].associations == 0)
+		return false;
+	open = *key;
+	open.local = (struct minato_addr){ { 0 } };
+	open.local_port = 0;
+	out->association = port_tuple_find(t, &open, &out->tuple, NULL);
+	return out->association;
 }
 
 void port_lookup(struct port_table *t, const struct port_key *key,
@@ -250,15 +253,27 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out)
 {
+	/* 1 */
+	*out = closed;
+	if (port_tuple_sought(t, probe, &out->tuple, NULL) &&
+	    !out->tuple.rests)
+		report_exact(out);
+	else
+		port_lookup_missed(t, probe, now, new_flow, out);
+}
+
+void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
+			struct minato_time now, bool new_flow,
+			struct port_fate *out)
+{
 	const struct port_key *key = probe->key;
 	uint32_t entry = POOL_NONE;
 
-	*out = (struct port_fate){ .kind = MINATO_KIND_CLOSED,
-				   .verdict = MINATO_REFUSE,
-				   .entry = POOL_NONE };
-	/* 1 */
-	if (find_exact(t, probe, out))
+	*out = closed;
+	if (find_association(t, key, out)) {
+		report_exact(out);
 		return;
+	}
 	/* 2 */
 	if (new_flow)
 		entry = match_best(t, PORT_GUARDS, key, now);

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What is found out of a whole batch is not believed once it is no longer so. */
+#include "unit/nat_fixture.h"
+
+static const char *const host = "10.0.0.7", *const server = "203.0.113.9";
+static const struct nat_packet opening = { .inside = true, .whose = NAT_OTHERS, .opens = true };
+
+struct batch {
+	struct port_key key[2];
+	struct port_probe probe[2];
+};
+
+static void seek(struct batch *b, const char *from, const char *to)
+{
+	for (uint16_t i = 0; i < 2; i++) {
+		b->key[i] = (struct port_key){ .local = addr(to),
+					       .local_port = (uint16_t)(53 + i),
+					       .remote = addr(from),
+					       .remote_port = 5000,
+					       .proto = UDP };
+		b->probe[i].key = &b->key[i];
+	}
+	port_seek(t, b->probe, 2);
+	nat_seek(n, b->probe, 2);
+}
+
+static void go(struct batch *b, uint16_t which)
+{
+	assert_int_equal(nat_packet(n, &b->probe[which], &opening, &way), NAT_PASS);
+	assert_int_equal(way.dst.port, b->key[which].local_port);
+}
+
+/* An answer to what left as `way` goes where it came from. */
+static void assert_answered(const char *from)
+{
+	const struct minato_endpoint source = way.src, destination = way.dst;
+
+	assert_int_equal(in(UDP, destination, source, 0), NAT_PASS);
+	assert_true(same_end(way.dst, end(from, 5000)));
+}
+
+static void a_mapping_is_found_for_all(void **state)
+{
+	const struct minato_endpoint at = map_udp(host, 5000, server, 9);
+	struct batch b;
+
+	(void)state;
+	seek(&b, host, server);
+	for (uint16_t i = 0; i < 2; i++) {
+		const struct port_probe *outer = NULL;
+		assert_int_equal(firsts_mapping(n, &b.probe[i], &outer), 0);
+		assert_true(same_end((struct minato_endpoint){ outer->key->local,
+							       outer->key->local_port },
+				     at));
+		go(&b, i);
+		assert_true(same_end(way.src, at));
+		assert_answered(host);
+		seek(&b, host, server); /* the answer was another batch */
+	}
+	assert_true(bucket_sound(t));
+}
+
+static void of_ipv6_too(void **state)
+{
+	struct batch b;
+
+	(void)state;
+	assert_int_equal(out(UDP, end("2001:db8::7", 5000), end("2001:db8:1::9", 9), 0), NAT_PASS);
+	seek(&b, "2001:db8::7", "2001:db8:1::9");
+	go(&b, 0);
+	go(&b, 1);
+	assert_int_equal(n->mappings.used, 1);
+	assert_int_equal(n->sessions6.used, 3);
+	assert_answered("2001:db8::7");
+}
+
+static void a_mapping_that_ended_is_made_anew(void **state)
+{
+	const struct minato_endpoint at = map_udp(host, 5000, server, 9);
+	struct batch b;
+
+	(void)state;
+	seek(&b, host, server);
+	assert_int_equal(nat_mapping_end(n, nat_mapping_handle(n, 0)), 0);
+	go(&b, 0);
+	assert_false(same_end(way.src, at));
+	assert_int_equal(n->mappings.used, 1);
+	go(&b, 1);
+	assert_int_equal(n->mappings.used, 1);
+	assert_int_equal(n->sessions4.used, 2);
+	assert_answered(host);
+}
+
+/* The place that the mapping had is another's by now. */
+static void nor_is_it_taken_for_another(void **state)
+{
+	struct minato_endpoint at;
+	struct batch b;
+
+	(void)state;
+	map_udp(host, 5000, server, 9);
+	seek(&b, host, server);
+	assert_int_equal(nat_mapping_end(n, nat_mapping_handle(n, 0)), 0);
+	n->firsts.count = 0; /* of the packet that follows nothing is kept */
+	{
+		const struct port_key key = { .local = addr(server),
+					      .local_port = 9,
+					      .remote = addr("10.0.0.8"),
+					      .remote_port = 5000,
+					      .proto = UDP };
+		struct port_probe probe = { .key = &key };
+		port_seek(t, &probe, 1);
+		assert_int_equal(nat_packet(n, &probe, &opening, &way), NAT_PASS);
+	}
+	at = way.src;
+	n->firsts.count = 2;
+	go(&b, 0);
+	assert_false(same_end(way.src, at));
+	assert_answered(host);
+	assert_int_equal(n->mappings.used, 2);
+}
+
+/* Sought with a batch, and met behind the next one. */
+static void a_note_of_another_batch_says_nothing(void **state)
+{
+	struct batch old, new;
+
+	(void)state;
+	map_udp(host, 5000, server, 9);
+	map_udp("10.0.0.8", 5000, server, 9);
+	seek(&old, host, server);
+	seek(&new, "10.0.0.8", "192.0.2.5");
+	go(&old, 0);
+	assert_answered(host);
+	assert_int_equal(n->mappings.used, 2);
+}
+
+/* All of it copied to another place, as a byte copy of the state may be. */
+static void it_may_lie_elsewhere_meanwhile(void **state)
+{
+	char *before, *memory;
+	struct batch b;
+
+	(void)state;
+	map_udp(host, 5000, server, 9);
+	seek(&b, host, server);
+	before = fixture_memory;
+	memory = mmap(NULL, fixture_size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_true(memory != MAP_FAILED);
+	unpoison(before, fixture_size);
+	assert_ptr_equal(mremap(before, fixture_size, fixture_size, MREMAP_MAYMOVE | MREMAP_FIXED,
+				memory),
+			 memory);
+	fixture_memory = memory;
+	n = (struct nat *)memory;
+	t = nat_table(n);
+	go(&b, 0);
+	assert_answered(host);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_mapping_is_found_for_all),
+		CASE(of_ipv6_too),
+		CASE(a_mapping_that_ended_is_made_anew),
+		CASE(nor_is_it_taken_for_another),
+		CASE(a_note_of_another_batch_says_nothing),
+		CASE(it_may_lie_elsewhere_meanwhile),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
