@@ -51,6 +51,9 @@ struct world {
 
 static struct world w;
 static bool have_netns;
+/* What the next relay lets out, and who is told; NULL: all, nobody. */
+static const struct relay_allows *fixture_allows;
+static void (*fixture_attempt)(void *user, const struct relay_attempt *attempt);
 
 static inline struct minato_addr addr(const char *text)
 {
@@ -252,6 +255,8 @@ static inline int begin_with(bool host_loopback, const char *resolv_path)
 	c.outside = OUTSIDE;
 	c.host_loopback = host_loopback;
 	c.resolv_path = resolv_path ? resolv_path : "/nonexistent";
+	c.allows = fixture_allows;
+	c.attempt = fixture_attempt;
 	assert_int_equal(relay_create(&w.relay, &c, NULL), 0);
 	assert_int_equal(drive_loop_hook(w.loop, pump, w.relay), 0);
 	assert_int_equal(drive_loop_hook(w.loop, carry_all, NULL), 0);

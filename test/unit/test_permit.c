@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a guest may ask for, what of an answer comes to it, and where it may go then. */
+#include "permit_fixture.h"
+
+static void a_name_that_is_not_allowed_is_nobodys_business(void **state)
+{
+	uint8_t byte;
+
+	NEED_NETNS();
+	assert_int_equal(guest_reads(guest_asks("evil.example", 1), NULL, "evil.example", 1),
+			 DNSMSG_NXDOMAIN);
+	assert_int_equal(guest_reads(guest_asks("xapi.example", 28), NULL, "xapi.example", 28),
+			 DNSMSG_NXDOMAIN);
+	assert_int_equal(told.count[RELAY_ATTEMPT_NAME], 2);
+	assert_string_equal(told.name, "xapi.example");
+	assert_true(told.last.allowable);
+	turns(3);
+	assert_int_equal(recv(nameserver, &byte, 1, MSG_DONTWAIT), -1);
+}
+
+static void other_types_have_no_data(void **state)
+{
+	static const uint16_t types[] = { 2, 5, 6, 15, 16, 33, 64, 65, 255 };
+	uint8_t byte;
+
+	NEED_NETNS();
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		assert_int_equal(guest_reads(guest_asks("api.example", types[i]), NULL,
+					     "api.example", types[i]),
+				 0);
+	assert_int_equal(guest_reads(guest_asks("example", 1), NULL, "example", 1), 0);
+	assert_int_equal(guest_reads(guest_asks("sub.example", 1), NULL, "sub.example", 1), 0);
+	turns(3);
+	assert_int_equal(recv(nameserver, &byte, 1, MSG_DONTWAIT), -1);
+	assert_int_equal(told.count[RELAY_ATTEMPT_NAME], 0);
+}
+
+static void an_answer_pins(void **state)
+{
+	struct permit_way way;
+	const struct minato_endpoint to = end("192.0.2.1", 443);
+	const struct minato_endpoint ssh = end("192.0.2.1", 22);
+
+	NEED_NETNS();
+	assert_false(permit_judge(w.relay, MINATO_TCP, &to, &way));
+	assert_string_equal(way.reason, "not allowed");
+	pin_host("api.example");
+	assert_true(permit_judge(w.relay, MINATO_TCP, &to, &way));
+	assert_true(way.looked_at);
+	assert_string_equal(way.pin->name, "api.example");
+	assert_false(permit_judge(w.relay, MINATO_UDP, &to, &way));
+	assert_false(permit_judge(w.relay, MINATO_TCP, &ssh, &way));
+	assert_string_equal(way.reason, "this port is not allowed");
+	assert_non_null(permit_named(w.relay, MINATO_TCP, &to, "api.example"));
+	assert_null(permit_named(w.relay, MINATO_TCP, &to, "x.sub.example"));
+	assert_null(permit_named(w.relay, MINATO_TCP, &ssh, "api.example"));
+	/* 90 seconds at least, whatever its TTL says. */
+	w.skew_ns += INT64_C(89000000000);
+	turns(2);
+	assert_true(permit_judge(w.relay, MINATO_TCP, &to, &way));
+	w.skew_ns += INT64_C(2000000000);
+	turns(2);
+	assert_false(permit_judge(w.relay, MINATO_TCP, &to, &way));
+}
+
+static void a_prefix_needs_no_pin(void **state)
+{
+	const struct minato_endpoint in = end("203.0.113.9", 22);
+	const struct minato_endpoint port = end("203.0.113.9", 23);
+	struct permit_way way;
+
+	NEED_NETNS();
+	assert_true(permit_judge(w.relay, MINATO_TCP, &in, &way));
+	assert_false(way.looked_at);
+	assert_null(way.pin);
+	assert_false(permit_judge(w.relay, MINATO_TCP, &port, &way));
+}
+
+static void raw_goes_before_what_is_looked_at(void **state)
+{
+	const struct minato_endpoint to = end("192.0.2.1", 80);
+	struct permit_way way;
+
+	NEED_NETNS();
+	pin_host("raw.example");
+	pin_host("api.example");
+	assert_true(permit_judge(w.relay, MINATO_TCP, &to, &way));
+	assert_false(way.looked_at);
+	assert_string_equal(way.pin->name, "raw.example");
+}
+
+static void put_private(struct forged *f)
+{
+	static const uint8_t addrs[][4] = { { 10, 0, 0, 1 },   { 127, 0, 0, 1 },
+					    { 10, 0, 2, 2 },   { 10, 0, 2, 3 },
+					    { 192, 168, 0, 1 }, { 169, 254, 169, 254 } };
+
+	f->len -= f->data[11] ? 11u : 0;
+	f->data[11] = 0;
+	for (size_t i = 0; i < sizeof(addrs) / sizeof(addrs[0]); i++)
+		forge_record(f, "api.example", 1, 60, addrs[i], 4);
+	forge_a(f, "other.example", 60, 1);
+}
+
+static void private_addresses_do_not_come(void **state)
+{
+	const struct minato_endpoint to = end("192.0.2.1", 443);
+	const struct minato_endpoint ten = end("10.0.0.1", 443);
+	struct dnsanswer answer;
+	struct permit_way way;
+	uint64_t s;
+
+	NEED_NETNS();
+	s = guest_asks("api.example", 1);
+	server_answers(put_private);
+	assert_int_equal(guest_reads(s, &answer, "api.example", 1), 0);
+	assert_int_equal(answer.addr_count, 0);
+	assert_int_equal(told.count[RELAY_ATTEMPT_ANSWER], 6);
+	assert_int_equal(count_of(RELAY_COUNT_UNPINNED), 6);
+	assert_false(permit_judge(w.relay, MINATO_TCP, &to, &way));
+	/* They may, if that is wanted; the host's own and the subnet's never. */
+	allows.private = true;
+	s = guest_asks("api.example", 1);
+	server_answers(put_private);
+	assert_int_equal(guest_reads(s, &answer, "api.example", 1), 0);
+	assert_int_equal(answer.addr_count, 3);
+	assert_true(permit_judge(w.relay, MINATO_TCP, &ten, &way));
+	allows.private = false;
+}
+
+static void put_garbage(struct forged *f)
+{
+	f->data[7] = 9;
+	f->data[f->len++] = 0xc0;
+}
+
+static void put_nxdomain(struct forged *f)
+{
+	f->data[3] = 0x83;
+}
+
+static void what_cannot_be_read_is_a_failure(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = guest_asks("api.example", 1);
+	server_answers(put_garbage);
+	assert_int_equal(guest_reads(s, NULL, "api.example", 1), DNSMSG_SERVFAIL);
+	s = guest_asks("api.example", 1);
+	server_answers(put_nxdomain);
+	assert_int_equal(guest_reads(s, NULL, "api.example", 1), DNSMSG_NXDOMAIN);
+}
+
+static void nothing_of_the_guests_goes_on(void **state)
+{
+	static struct forged asked;
+	struct sockaddr_storage from;
+	socklen_t len = sizeof(from);
+	ssize_t got = -1;
+
+	NEED_NETNS();
+	guest_asks("aPi.EXAMPLE", 1);
+	UNTIL((got = recvfrom(nameserver, asked.data, sizeof(asked.data), MSG_DONTWAIT,
+			      (struct sockaddr *)&from, &len)) >= 0);
+	forge_question(&forged, "api.example", 1);
+	assert_int_equal(got, forged.len);
+	assert_memory_equal(asked.data + 2, forged.data + 2, forged.len - 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE_CLOSED(a_name_that_is_not_allowed_is_nobodys_business),
+		CASE_CLOSED(other_types_have_no_data),
+		CASE_CLOSED(an_answer_pins),
+		CASE_CLOSED(a_prefix_needs_no_pin),
+		CASE_CLOSED(raw_goes_before_what_is_looked_at),
+		CASE_CLOSED(private_addresses_do_not_come),
+		CASE_CLOSED(what_cannot_be_read_is_a_failure),
+		CASE_CLOSED(nothing_of_the_guests_goes_on),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, enter_netns, NULL);
+}
