@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/bytes.h"
 #include "stack/stack.h"
 
 #define HANDLES 8u
@@ -28,6 +29,7 @@ struct fuzz {
 	struct minato_time now;
 	uint64_t handle[HANDLES];
 	uint32_t next_handle;
+	struct tcp_segment syn_ack; /* the last one that came out */
 };
 
 static uint8_t take(struct reader *r)
@@ -79,6 +81,7 @@ static void config(struct minato_config *c)
 	c->chunks_small = 64;
 	c->active_max = 8;
 	c->calls_max = 4;
+	c->half_open_max = 2; /* above that cookies */
 	c->link_count = 2;
 	c->link[0].type = MINATO_LINK_ETHERNET;
 	c->link[0].mtu = 1500;
@@ -150,6 +153,20 @@ static void check_list(const struct minato *m, const struct list *l, enum socket
 	must(count == l->count);
 }
 
+static void check_halves(const struct minato *m)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < HALF_STAGES; i++) {
+		for (uint32_t at = m->halves.stage[i].head; at != STACK_NONE; count++) {
+			const struct half *h = pool_at(&m->halves.pool, at);
+			must(slots_live(m, h->listener) && h->tries == i);
+			at = h->next;
+		}
+	}
+	must(count == m->halves.pool.used);
+}
+
 static void check_host(struct fuzz *f)
 {
 	const struct minato *m = f->m;
@@ -160,9 +177,25 @@ static void check_host(struct fuzz *f)
 	check_list(m, &m->held, LIST_CALL);
 	check_list(m, &m->half_open, LIST_CALL);
 	must(m->held.count + m->half_open.count <= m->calls_max);
+	check_halves(m);
 	for (uint32_t i = 0; i < DROP_COUNT; i++)
 		sum += m->counters[COUNTER_COUNT + i];
 	must(sum - m->counters[COUNTER_COUNT + DROP_NEIGHBOUR] == m->counters[COUNTER_RX_FRAMES]);
+}
+
+/* Of IPv4 on the first link; all of its header is in the first extent. */
+static void note(struct fuzz *f, const struct minato_frame_out *out)
+{
+	const uint8_t *at = out->extents[0].base, *tcp = at + 34;
+
+	if (out->link != 0 || out->extents[0].len < 54 || at[12] != 8 || at[13] != 0 ||
+	    at[23] != IP_PROTO_TCP || tcp[13] != (TCP_SYN | TCP_ACK))
+		return;
+	f->syn_ack = (struct tcp_segment){ .src_port = get16(tcp),
+					   .dst_port = get16(tcp + 2),
+					   .seq = { get32(tcp + 4) },
+					   .ack = { get32(tcp + 8) },
+					   .flags = tcp[13] };
 }
 
 static void drain(struct fuzz *f)
@@ -179,6 +212,7 @@ static void drain(struct fuzz *f)
 			for (uint32_t x = 0; x < out[i].extent_count; x++)
 				len += out[i].extents[x].len;
 			must(len == out[i].len && out[i].link < 2);
+			note(f, &out[i]);
 			must(out[i].gso_size != 0 || len <= 1514);
 		}
 		must(++rounds < 10000);
@@ -243,8 +277,16 @@ static void near_numbers(struct fuzz *f, struct tcp_segment *t)
 
 	t->src_port = (uint16_t)(1000 + take(&f->in) % 4);
 	t->dst_port = (uint16_t)(80 + take(&f->in) % 3);
-	if (minato_info(f->m, handle, &info) != 0)
+	if (minato_info(f->m, handle, &info) != 0) {
+		/* Completes the call that was answered last, also a cookie. */
+		t->seq = f->syn_ack.ack;
+		t->ack = seq_add(f->syn_ack.seq, 1);
+		if (f->syn_ack.flags & TCP_ACK) {
+			t->src_port = f->syn_ack.dst_port;
+			t->dst_port = f->syn_ack.src_port;
+		}
 		return;
+	}
 	t->seq.v = info.rcv_nxt;
 	t->ack.v = info.snd_nxt;
 	if (minato_local(f->m, handle, &local) == 0 && minato_peer(f->m, handle, &peer) == 0) {

@@ -187,7 +187,13 @@ struct minato_config {
 	uint32_t chunks_large;	  /* of MINATO_CHUNK_LARGE bytes */
 	uint32_t chunks_small;	  /* of MINATO_CHUNK_SMALL bytes */
 	uint32_t active_max;	  /* connections with data in flight at once */
-	uint32_t calls_max;	  /* held and half-open calls at once */
+	uint32_t calls_max;	  /* held and answered calls at once */
+	/*
+	 * Half-open calls of listeners that are kept, 48 bytes and a tuple
+	 * each; above them SYNs are answered by cookies, and nothing is kept
+	 * (RFC 4987). 0: as many as calls.
+	 */
+	uint32_t half_open_max;
 	/*
 	 * Packets being put together from fragments at once; each holds a
 	 * large chunk for at most 60 s, so there are at most a quarter as many
@@ -443,7 +449,10 @@ int minato_socket(struct minato *m, enum minato_proto proto, uint8_t scope,
 int minato_bind(struct minato *m, uint64_t socket,
 		const struct minato_endpoint *local);
 /*
- * Backlog 1..65535 connections completed and not yet accepted. -EADDRINUSE
+ * Backlog 1..65535 connections completed and not yet accepted. Calls that are
+ * half-open are not among them: what is kept of these is bounded for the host
+ * value (half_open_max), and above that bound they complete by SYN cookies,
+ * with MSS and scale rounded down to what those can carry. -EADDRINUSE
  * (another listens there, or no port is left to choose), -EINVAL (connected),
  * -EOPNOTSUPP (not TCP).
  */

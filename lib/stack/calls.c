@@ -2,14 +2,13 @@
 /*
  * New flows: children of listeners, and calls that an owner is asked about.
  *
- *    SYN -> held ----- answer ----+
- *    SYN ------------------------> half-open -> accept queue -> accepted
- *                                              (child of a listener)
- *                                           \-> its owner's (answered call)
+ *    SYN -> held ----- answer ----> half-open -> its owner's
+ *    SYN -> record or cookie (halves.c) -------> accept queue -> accepted
+ *                                               (child of a listener)
  *
- * Held and half-open ones are bounded together by calls_max. When they are
- * full the oldest held one gives way; where none is held, the oldest
- * half-open one.
+ * Held and half-open ones, and children that wait for data, are bounded
+ * together by calls_max. When they are full the oldest held one gives way;
+ * where none is held, the oldest half-open one.
  */
 #include "stack/stack.h"
 
@@ -106,7 +105,7 @@ static struct socket *listener_of(const struct minato *m,
 						  NULL;
 }
 
-static bool backlog_full(const struct minato *m, const struct socket *listener)
+bool calls_backlog_full(const struct minato *m, const struct socket *listener)
 {
 	const struct detail *d = slots_detail(m, listener);
 
@@ -141,19 +140,47 @@ static enum drop take_flow(struct minato *m, const struct port_key *key,
 	return DROP_SOCKETS;
 }
 
+void calls_bound(struct minato *m)
+{
+	if (m->held.count + m->half_open.count > m->calls_max)
+		make_room(m);
+}
+
+enum drop calls_child(struct minato *m, const struct port_key *key,
+		      uint32_t listener, uint32_t tuple, uint32_t *index)
+{
+	struct socket *s;
+
+	*index = slots_take(m, MINATO_TCP, key->scope);
+	if (*index == STACK_NONE)
+		return DROP_SOCKETS;
+	s = socket_at(m, *index);
+	s->flags = SOCKET_CHILD |
+		   (socket_at(m, listener)->flags & SOCKET_INHERITED);
+	s->other = listener;
+	actors_own(m, *index, actors_keep(m, actors_of(m, listener)));
+	if (tuple != STACK_NONE) {
+		slots_take_tuple(m, *index, tuple);
+	} else if (slots_add_tuple(m, *index, key) != 0) {
+		slots_give(m, *index);
+		return DROP_SOCKETS;
+	}
+	enlist(m, *index);
+	return DROP_NONE;
+}
+
 enum drop calls_syn(struct minato *m, const struct arrival *a,
 		    const struct port_fate *fate)
 {
 	struct socket *listener = listener_of(m, fate);
-	const bool held = listener == NULL || (listener->flags & SOCKET_HOLD);
 	struct tcp_env e = host_env(m);
 	struct tcp_setup setup;
 	uint32_t index;
 	struct socket *s;
 	enum drop drop;
 
-	if (!held && backlog_full(m, listener))
-		return DROP_BACKLOG;
+	if (listener != NULL && !(listener->flags & SOCKET_HOLD))
+		return halves_syn(m, a, fate->owner);
 	if (!flow_setup(m, &a->key, &setup))
 		return DROP_NO_ROUTE;
 	drop = take_flow(m, &a->key, fate,
@@ -170,17 +197,10 @@ enum drop calls_syn(struct minato *m, const struct arrival *a,
 	}
 	tcp_passive(&e, &s->body.tcp,
 		    listener ? &listener->body.tcp : &m->defaults, &setup,
-		    &a->packet.tcp, held);
+		    &a->packet.tcp, true);
 	flow_class(m, index, a->packet.traffic_class);
-	if (held) {
-		s->other = a->packet.hop_limit |
-			   (uint32_t)a->packet.traffic_class << 8;
-		begin_hold(m, index, listener ? listener->user : fate->user);
-	} else {
-		s->flags |= SOCKET_CHILD;
-		s->other = fate->owner;
-		enlist(m, index);
-	}
+	s->other = a->packet.hop_limit | (uint32_t)a->packet.traffic_class << 8;
+	begin_hold(m, index, listener ? listener->user : fate->user);
 	flow_settle(m, index);
 	return DROP_NONE;
 }
@@ -274,7 +294,7 @@ bool calls_full(const struct minato *m, const struct socket *s)
 	if (!(s->flags & SOCKET_CHILD) || !(s->flags & SOCKET_CALL))
 		return false;
 	return tcp_state(&s->body.tcp) == MINATO_SYN_RECEIVED &&
-	       backlog_full(m, socket_at(m, s->other));
+	       calls_backlog_full(m, socket_at(m, s->other));
 }
 
 /* RST to one child, which belongs to nobody from now on. */
@@ -307,6 +327,7 @@ void calls_drop_children(struct minato *m, uint32_t listener)
 		delist(m, i);
 		orphan(m, i);
 	}
+	halves_drop(m, listener);
 }
 
 int minato_accept(struct minato *m, uint64_t socket, uint64_t *out,

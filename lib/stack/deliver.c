@@ -67,7 +67,14 @@ static enum drop deliver_listener(struct minato *m, const struct arrival *a,
 {
 	const uint8_t flags = a->packet.tcp.flags;
 
-	/* Second, and first: an ACK is refused, a RST is ignored. */
+	enum drop drop;
+
+	/* Second, and first: an ACK is refused, unless it answers a cookie; a
+	   RST is ignored. */
+	if ((flags & (TCP_ACK | TCP_RST | TCP_SYN)) == TCP_ACK &&
+	    fate->kind == MINATO_KIND_SOCKET &&
+	    halves_cookie(m, a, fate->owner, &drop))
+		return drop;
 	if (flags & (TCP_ACK | TCP_RST))
 		return closed_refuse(m, a);
 	/* Fourth: what else is there means nothing here, nor a SYN with FIN,
@@ -172,6 +179,8 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 				continue;
 			return deliver_socket(m, fate.tuple.owner, a);
 		}
+		if (fate.tuple.class == TUPLE_HALF)
+			return halves_arrive(m, fate.tuple.owner, a);
 		/* Who has it answers it, and not here. */
 		if (fate.tuple.class == TUPLE_LEASE ||
 		    nat_class(fate.tuple.class))

@@ -66,6 +66,7 @@ static struct minato_config complete(const struct minato_config *given)
 	set_default(&c.chunks_small, standard.chunks_small);
 	set_default(&c.active_max, standard.active_max);
 	set_default(&c.calls_max, standard.calls_max);
+	set_default(&c.half_open_max, c.calls_max);
 	set_default(&c.owners_max, standard.owners_max);
 	set_default(&c.leases_max, standard.leases_max);
 	set_default(&c.mappings_max, c.sessions_max);
@@ -175,7 +176,9 @@ static bool config_valid(const struct minato_config *c)
 	       c->active_max <= LIMIT_SOCKETS &&
 	       c->leases_max <= LIMIT_SOCKETS &&
 	       (uint32_t)c->chooser < MINATO_CHOOSER_COUNT &&
-	       c->calls_max <= LIMIT_SOCKETS && c->neighbours_max <= 1u << 20 &&
+	       c->calls_max <= LIMIT_SOCKETS &&
+	       c->half_open_max <= LIMIT_SOCKETS &&
+	       c->neighbours_max <= 1u << 20 &&
 	       c->owners_max <= UINT16_MAX && c->routes_max <= 4096 &&
 	       c->chunks_large <= LIMIT_CHUNKS_LARGE &&
 	       c->chunks_small <= LIMIT_CHUNKS_SMALL;
@@ -186,6 +189,7 @@ struct layout {
 	size_t table, generations, routes, buckets, waits, frames;
 	size_t sockets, details, messages, neighbours;
 	size_t links, payload, tcp, gather, reassemblies, leases;
+	size_t halves, half_live;
 	size_t actors, actor_of, actor_was;
 	size_t lease_generations;
 	size_t nat, passing; /* 0: none */
@@ -211,6 +215,11 @@ static struct layout lay_out(const struct minato_config *c)
 	l.limits.tuples_max = c->sockets_max + c->time_wait_max +
 			      c->leases_max + l.limits.rests_max +
 			      (uint32_t)tuples_of_nat(c);
+	/* Half-open calls that find no tuple are answered by cookies. */
+	l.limits.tuples_max += PORT_TUPLES_MAX - l.limits.tuples_max <
+					       c->half_open_max ?
+				       PORT_TUPLES_MAX - l.limits.tuples_max :
+				       c->half_open_max;
 	l.limits.entries_max = c->sockets_max + c->entries_max +
 			       c->leases_max + l.limits.rests_max;
 	l.message_count = c->chunks_large + c->chunks_small + MESSAGES_EXTRA;
@@ -246,6 +255,8 @@ static struct layout lay_out(const struct minato_config *c)
 	l.reassemblies = place(&l, pool_bytes(sizeof(struct reassembly),
 					      c->reassemblies_max));
 	l.leases = place(&l, pool_bytes(sizeof(struct lease), c->leases_max));
+	l.halves = place(&l, pool_bytes(sizeof(struct half), c->half_open_max));
+	l.half_live = place(&l, ((size_t)c->half_open_max + 63) / 64 * 8);
 	l.payload = place(&l, payload_bytes(c->chunks_large, c->chunks_small));
 	return l;
 }
@@ -304,6 +315,7 @@ static void init_pools(struct minato *m, char *base, const struct layout *l,
 	payload_init(&m->payload, base + l->payload, c->chunks_large,
 		     c->chunks_small);
 	fragment_in_init(m, base + l->reassemblies, c->reassemblies_max);
+	halves_init(m, base + l->halves, c->half_open_max);
 	wheel_init(&m->wheel, (struct wheel_link *)(void *)(base + l->links),
 		   m->now);
 	memset(base + l->buckets, 0xff, l->bucket_count * sizeof(uint32_t));
@@ -394,6 +406,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.nat = (int64_t)l.nat,
 		.passing = (int64_t)l.passing,
 		.generations = (int64_t)l.generations,
+		.half_live = (int64_t)l.half_live,
 		.routes = (int64_t)l.routes,
 		.buckets = (int64_t)l.buckets,
 		.waits = (int64_t)l.waits,
@@ -433,6 +446,7 @@ void host_advance(struct minato *m, struct minato_time now)
 	     i = wheel_expire(&m->wheel, m->now))
 		expire_one(m, i);
 	waits_expire(m);
+	halves_expire(m);
 	port_rest_expire(host_table(m), m->now);
 	if (host_nat(m) != NULL) {
 		nat_advance(host_nat(m), m->now);
@@ -452,6 +466,7 @@ struct minato_time host_deadline(const struct minato *m)
 	    m->splitting.next < m->splitting.count || m->fragmenting.active)
 		return m->now;
 	at = time_min(wheel_next(&m->wheel), waits_deadline(m));
+	at = time_min(at, halves_deadline(m));
 	at = time_min(at, fragment_in_deadline(m));
 	if (host_nat(m) != NULL) {
 		at = time_min(at, nat_deadline(host_nat(m)));

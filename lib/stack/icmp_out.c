@@ -66,7 +66,7 @@ static bool may_send_rst(struct minato *m)
 struct reply {
 	const struct minato_addr *src, *dst;
 	uint8_t scope, link;
-	uint8_t kind, proto, traffic_class;
+	uint8_t kind, proto, traffic_class, ttl;
 };
 
 static void send_reply(struct minato *m, const struct reply *r,
@@ -83,6 +83,7 @@ static void send_reply(struct minato *m, const struct reply *r,
 	msg->kind = r->kind;
 	msg->proto = r->proto;
 	msg->traffic_class = r->traffic_class;
+	msg->ttl = r->ttl;
 	msg->scope = r->scope;
 	msg->link = r->link;
 	msg->local.addr = *r->src;
@@ -125,8 +126,8 @@ void icmp_out_reset(struct minato *m, const struct packet *p)
 	send_segment(m, &r, &rst);
 }
 
-void icmp_out_segment(struct minato *m, const struct port_key *key,
-		      const struct tcp_segment *segment)
+void icmp_out_emit(struct minato *m, const struct port_key *key,
+		   const struct tcp_emit *emit)
 {
 	const struct reply r = {
 		.src = &key->local,
@@ -135,12 +136,22 @@ void icmp_out_segment(struct minato *m, const struct port_key *key,
 		.link = STACK_LINK_ANY,
 		.kind = MESSAGE_RST,
 		.proto = IP_PROTO_TCP,
+		.traffic_class = emit->traffic_class,
+		.ttl = emit->hop_limit,
 	};
-	struct tcp_segment out = *segment;
+	struct tcp_segment out = emit->segment;
 
 	out.src_port = key->local_port;
 	out.dst_port = key->remote_port;
 	send_segment(m, &r, &out);
+}
+
+void icmp_out_segment(struct minato *m, const struct port_key *key,
+		      const struct tcp_segment *segment)
+{
+	const struct tcp_emit emit = { .segment = *segment };
+
+	icmp_out_emit(m, key, &emit);
 }
 
 void icmp_out_refuse(struct minato *m, const struct port_key *key,

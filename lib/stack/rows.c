@@ -17,6 +17,7 @@
 #define PHASE_POLICY UINT64_C(4)
 #define PHASE_MAPPINGS UINT64_C(5)
 #define PHASE_SESSIONS UINT64_C(6)
+#define PHASE_HALVES UINT64_C(7)
 #define PLACE_MASK ((UINT64_C(1) << PHASE_SHIFT) - 1)
 
 const char *minato_state_name(enum minato_state state)
@@ -215,6 +216,36 @@ static bool next_wait(const struct minato *m, uint64_t *place,
 	return true;
 }
 
+/* --- half-open calls ------------------------------------------------------ */
+
+static bool next_half(const struct minato *m, uint64_t *place,
+		      struct minato_row *out)
+{
+	struct port_key key;
+	struct half h;
+
+	if (!halves_next(m, place, &h))
+		return false;
+	++*place;
+	port_tuple_key(host_table(m), h.tuple, &key);
+	*out = (struct minato_row){
+		.kind = MINATO_KIND_SOCKET,
+		.scope = key.scope,
+		.face = MINATO_FACE_ANY,
+		.proto = MINATO_TCP,
+		.state = MINATO_SYN_RECEIVED,
+		.local = { key.local, key.local_port },
+		.remote = { key.remote, key.remote_port },
+		.local_prefix = 128,
+		.remote_prefix = 128,
+		.first = key.local_port,
+		.last = key.local_port,
+		.since = halves_since(&h),
+	};
+	actors_describe(m, actors_of(m, h.listener), &out->owner);
+	return true;
+}
+
 /* --- leases -------------------------------------------------------------- */
 
 static bool next_lease(const struct minato *m, uint64_t *place,
@@ -347,6 +378,8 @@ static bool next_behind(struct minato *m, uint64_t phase, uint64_t *place,
 {
 	if (phase == PHASE_POLICY)
 		return policy_row(m, place, out);
+	if (phase == PHASE_HALVES)
+		return next_half(m, place, out);
 	return phase == PHASE_MAPPINGS ? next_mapping(m, place, out) :
 					 next_session(m, place, out);
 }
@@ -356,7 +389,7 @@ bool minato_row(struct minato *m, uint64_t *cursor, struct minato_row *out)
 	uint64_t phase = *cursor >> PHASE_SHIFT;
 	uint64_t place = *cursor & PLACE_MASK;
 
-	for (; phase <= PHASE_SESSIONS; phase++, place = 0) {
+	for (; phase <= PHASE_HALVES; phase++, place = 0) {
 		bool found;
 		if (phase == PHASE_ENTRIES)
 			found = next_entry(m, &place, out);

@@ -172,6 +172,20 @@ int slots_add_tuple(struct minato *m, uint32_t index,
 	return 0;
 }
 
+void slots_take_tuple(struct minato *m, uint32_t index, uint32_t tuple)
+{
+	struct socket *s = socket_at(m, index);
+	struct port_tuple_ref ref;
+
+	check(s->tuple == STACK_NONE);
+	port_tuple_get(host_table(m), tuple, &ref);
+	ref.owner = index;
+	ref.class = TUPLE_SOCKET;
+	ref.exclusive = !(s->flags & SOCKET_REUSEADDR);
+	port_tuple_assign(host_table(m), tuple, ref);
+	s->tuple = tuple;
+}
+
 static bool claim_chosen(const struct minato *m, const struct socket *s)
 {
 	struct port_claim held;

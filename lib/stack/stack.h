@@ -10,6 +10,7 @@
  *        |     one switch over the kinds                ^
  *        +--> flow.c     segment of a connection -------+  dirty sockets
  *        +--> calls.c    a new flow: child or call      |
+ *        +--> halves.c   half-open, and cookies     |
  *        +--> udp.c      datagram into a queue          |
  *        +--> icmp_in.c  errors, echo, discovery        |
  *        +--> fragment_in.c  gathers, then delivers     |
@@ -293,6 +294,28 @@ struct waiting {
 	int64_t until_ns;
 };
 
+/* --- Half-open calls of listeners: 48 bytes, in lists by repetitions ------ */
+
+struct half {
+	alignas(8) uint32_t next; /* the pool's word */
+	uint32_t prev;
+	uint32_t tuple;
+	uint32_t listener; /* socket */
+	struct tcp_half tcp;
+	int64_t due_ns; /* when the SYN-ACK is repeated, or all given up */
+	uint8_t tries;	/* repetitions */
+	uint8_t challenges;
+};
+#define HALF_STAGES 6u /* of equal waits: 1, 2, 4 .. 32 s */
+struct halves {
+	struct pool pool;
+	struct half_stage {
+		uint32_t head, tail; /* in order of due_ns */
+	} stage[HALF_STAGES];
+	/* Cookies were sent, and are taken until then. */
+	struct minato_time cookies_until;
+};
+
 /* --- A port that is lent ------------------------------------------------- */
 
 struct lease {
@@ -318,6 +341,9 @@ struct lease {
 	X(CALLS_VICTIM, "calls_victim")	  /* oldest gave way */                \
 	X(CALLS_TIMEOUT, "calls_timeout") /* nobody answered */                \
 	X(HALF_OPEN_VICTIM, "half_open_victim")                                \
+	X(COOKIES_SENT, "cookies_sent") /* SYN-ACKs that nothing is kept of */ \
+	X(COOKIES_TAKEN, "cookies_taken") /* connections of such */            \
+	X(COOKIES_FAILED, "cookies_failed") /* ACKs that were none */          \
 	X(ACCEPTS, "accepts") /* connections completed */                      \
 	X(CONNECTS, "connects")                                                \
 	X(TIME_WAIT_VICTIM, "time_wait_victim") /* ended before its time */    \
@@ -542,6 +568,7 @@ struct minato {
 	int64_t nat;	     /* struct nat; 0: nothing is handed on */
 	int64_t passing;     /* struct passing; likewise */
 	int64_t generations; /* uint32_t of each socket; odd = live */
+	int64_t half_live;   /* a bit of each half-open call */
 	int64_t routes;
 	int64_t buckets; /* uint32_t: neighbours by hash */
 	int64_t waits;	 /* struct waiting, a ring */
@@ -563,6 +590,7 @@ struct minato {
 	uint32_t fragment_count; /* identification of what we cut */
 	struct random random;
 	struct pool sockets, details, messages, neighbours, leases;
+	struct halves halves;
 	struct payload payload;
 	struct tcp_shared tcp;
 	struct tcp defaults; /* what a call without listener inherits */
@@ -807,11 +835,14 @@ void slots_drop_detail(struct minato *m, struct socket *s);
 enum tuple_class {
 	TUPLE_SOCKET,
 	TUPLE_TIME_WAIT,
-	TUPLE_LEASE, /* owner: its number; above them enum nat_class */
+	TUPLE_LEASE, /* owner: its number */
+	TUPLE_HALF,  /* owner: its number; above them enum nat_class */
 };
 /* Gives the socket the tuple. 0, -EEXIST, -ENOSPC. */
 int slots_add_tuple(struct minato *m, uint32_t index,
 		    const struct port_key *key);
+/* Takes over one that was another's. */
+void slots_take_tuple(struct minato *m, uint32_t index, uint32_t tuple);
 /* A port that we chose rests, unless its flow is known to be over. */
 void slots_drop_tuple(struct minato *m, struct socket *s);
 void slots_drop_claim(struct minato *m, struct socket *s);
@@ -900,6 +931,37 @@ void calls_about(struct minato *m, const struct socket *s,
 /* What is known of its payload, where the trouble quotes nothing yet. */
 void calls_quote(const struct minato *m, const struct socket *s,
 		 struct minato_trouble *trouble);
+
+/* Is the accept queue full? */
+bool calls_backlog_full(const struct minato *m, const struct socket *listener);
+/* A slot for a child of the listener, with this tuple (STACK_NONE: a new one
+   of the key), in CLOSED. It stands among the half-open ones. */
+enum drop calls_child(struct minato *m, const struct port_key *key,
+		      uint32_t listener, uint32_t tuple, uint32_t *index);
+/* Keeps calls_max: lets the victim go where there is one more. */
+void calls_bound(struct minato *m);
+
+/* --- halves.c: half-open calls of listeners, and cookies ----------------- */
+
+/* `memory`: that of a pool of `count` records. */
+void halves_init(struct minato *m, void *memory, uint32_t count);
+/* A SYN for a listener that decides by itself. */
+enum drop halves_syn(struct minato *m, const struct arrival *a,
+		   uint32_t listener);
+/* A segment for record `at`. */
+enum drop halves_arrive(struct minato *m, uint32_t at, const struct arrival *a);
+/* An ACK for a listener that meets nothing: does it answer a cookie? False:
+   it is to be refused; else *drop is what became of it. */
+bool halves_cookie(struct minato *m, const struct arrival *a, uint32_t listener,
+		 enum drop *drop);
+/* Repeats and gives up what is due. */
+void halves_expire(struct minato *m);
+struct minato_time halves_deadline(const struct minato *m);
+/* All of a listener that is closed, with RST. */
+void halves_drop(struct minato *m, uint32_t listener);
+struct minato_time halves_since(const struct half *h);
+/* The record at or after *position, in the pool's order, or false. */
+bool halves_next(const struct minato *m, uint64_t *position, struct half *out);
 
 /* --- closed.c: what meets no socket ------------------------------------- */
 
@@ -1110,6 +1172,9 @@ void icmp_out_refuse(struct minato *m, const struct port_key *key,
 /* An ACK of TIME-WAIT; not limited, it answers what is known. */
 void icmp_out_segment(struct minato *m, const struct port_key *key,
 		      const struct tcp_segment *segment);
+/* The same for what a call says, with its hop limit and class. */
+void icmp_out_emit(struct minato *m, const struct port_key *key,
+		   const struct tcp_emit *emit);
 /* Unreachable, too big about a packet that arrived, from `src`. */
 void icmp_out_error(struct minato *m, const struct packet *about,
 		    enum minato_reason reason, uint32_t mtu,

@@ -178,6 +178,9 @@ static enum step no_syn(struct tcp_env *e, struct tcp *c,
 static int64_t syn_round_trip(const struct tcp_env *e, const struct tcp *c,
 			      const struct tcp_segment *s)
 {
+	/* Nobody knows when a cookie was sent, nor its lowest bits. */
+	if (c->by_cookie)
+		return -1;
 	if (c->tries == 0)
 		return (e->now.ns - (c->timer.ns - TCP_RTO_FIRST)) / NS_PER_US;
 	return rtt_by_timestamp(e, c, s);
@@ -198,7 +201,7 @@ static void open_up(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 	c->snd_wl1 = s->seq;
 	if (us >= 0)
 		rtt_sample(e, c, us);
-	else if (c->srtt_us8 == 0) /* RFC 6298 5.7 */
+	else if (c->srtt_us8 == 0 && !c->by_cookie) /* RFC 6298 5.7 */
 		c->rttvar_us = (uint32_t)(TCP_RTO_FALLBACK / NS_PER_US);
 	if (!c->passive && tries > 1)
 		c->cwnd = 1; /* RFC 5681 3.1: the SYN was lost */

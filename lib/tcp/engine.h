@@ -343,6 +343,8 @@ enum tcp_event {
 /* One event in the life of the connection. `error`: errno, for the owner. */
 void life_event(struct tcp_env *e, struct tcp *c, enum tcp_event event,
 		int error);
+/* The first sequence number of a connection that begins now. */
+struct seq life_iss(const struct tcp_env *e, const struct tcp_setup *s);
 bool life_synchronized(const struct tcp *c);
 /* May data be sent / still come, by the state alone? */
 bool life_may_send(const struct tcp *c);

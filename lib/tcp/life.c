@@ -330,7 +330,7 @@ void tcp_destroy(struct tcp_env *e, struct tcp *c)
 
 /* RFC 6528: a clock of 64 ns ticks plus a keyed hash of the tuple (MUST-8,
    MUST-9, SHLD-1). */
-static struct seq choose_iss(const struct tcp_env *e, const struct tcp_setup *s)
+struct seq life_iss(const struct tcp_env *e, const struct tcp_setup *s)
 {
 	uint64_t hash = hash_strong(&e->shared->secret, &s->tuple_hash,
 				    sizeof(s->tuple_hash));
@@ -368,7 +368,7 @@ static void set_up(struct tcp_env *e, struct tcp *c, const struct tcp_setup *s)
 	c->is6 = s->is6;
 	c->mtu = (uint16_t)s->mtu;
 	c->gso_max = (uint16_t)umin(s->gso_max, 65535);
-	c->snd_una = choose_iss(e, s);
+	c->snd_una = s->fixed ? s->iss : life_iss(e, s);
 	c->snd_nxt = seq_add(c->snd_una, 1);
 	/* RFC 7323 5.4: one clock per pair of addresses, so that it never
 	   goes back between two connections of the same ends. */

@@ -31,6 +31,12 @@
 #include "minato/minato.h"
 #include "wire/wire.h"
 
+/* Secrets of cookies: two in turn, each for an epoch (cookie.c). */
+struct tcp_cookies {
+	struct hash_key key[2];
+	uint64_t epoch; /* of the newer one; 0: none yet */
+};
+
 /* What all connections of a host share. Lives in the host's memory. */
 struct tcp_shared {
 	struct pool active;  /* active blocks */
@@ -40,6 +46,7 @@ struct tcp_shared {
 	uint32_t rest_first, rest_last, rest_count; /* blocks at rest, oldest
 						       first: the victims */
 	struct hash_key secret;	   /* ISN (RFC 6528), timestamp offsets */
+	struct tcp_cookies cookies;
 	uint64_t challenge_window; /* RFC 5961 7: jittered limiter's state */
 	uint32_t challenge_left;
 	struct random random;
@@ -96,7 +103,7 @@ struct tcp {
 	uint8_t read_shut : 1, orphan : 1, nodelay : 1, cork : 1;
 	uint8_t keepalive : 1, oob_inline : 1, no_ts : 1, no_sack : 1;
 	uint8_t newreno : 1, pingpong : 1, was_open : 1, probe_now : 1;
-	uint8_t rst_bare : 1, reset_owed : 1, starved : 1;
+	uint8_t rst_bare : 1, reset_owed : 1, starved : 1, by_cookie : 1;
 };
 _Static_assert(sizeof(struct tcp) <= 128, "an idle connection");
 
@@ -112,6 +119,8 @@ struct tcp_setup {
 	uint32_t rcvbuf, sndbuf; /* bytes; 0 = default and growing */
 	bool above;		 /* the ISN must be above this (RFC 6191): */
 	struct seq isn_above;
+	bool fixed; /* the ISN is this: */
+	struct seq iss;
 };
 
 /* Zero memory -> CLOSED, default options. */
@@ -146,6 +155,71 @@ bool tcp_dead(const struct tcp *c);
 /* Of one that is CLOSED: the peer is known to have nothing of it any more, or
    to tell a successor apart by its timestamps (RFC 6191). */
 bool tcp_over(const struct tcp *c);
+
+/* --- half.c: a call without a connection --------------------------------- */
+
+#define TCP_HALF_NO_SCALE 15u
+struct tcp_emit;
+
+/* What a SYN offered, and the number that it was answered with. */
+struct tcp_half {
+	struct seq irs, iss;
+	uint32_t tsval;
+	uint16_t mss;	/* 0: none was said */
+	uint8_t wscale; /* TCP_HALF_NO_SCALE: none was offered */
+	bool sack : 1, stamped : 1, ecn : 1;
+};
+/* Of a SYN (without ACK and RST) for this listener. */
+void tcp_half_begin(const struct tcp_env *e, const struct tcp *listener,
+		    const struct tcp_setup *s, const struct tcp_segment *syn,
+		    struct tcp_half *h);
+enum tcp_half_says {
+	TCP_HALF_SYN, /* SYN-ACK */
+	TCP_HALF_ACK, /* challenge */
+	TCP_HALF_RESET,
+};
+/* A segment of the connection that the call would become. */
+void tcp_half_say(struct tcp_env *e, const struct tcp *listener,
+		  const struct tcp_setup *s, const struct tcp_half *h,
+		  enum tcp_half_says what, struct tcp_emit *out);
+enum tcp_half_does {
+	TCP_HALF_DROP,
+	TCP_HALF_REPEAT,    /* the same SYN: answer as before */
+	TCP_HALF_CHALLENGE, /* TCP_HALF_ACK is owed (RFC 5961) */
+	TCP_HALF_REFUSE,    /* tcp_reset_for is owed (RFC 9293 3.10.7.4) */
+	TCP_HALF_END,	    /* the peer has reset it */
+	TCP_HALF_OPEN,	    /* tcp_half_open, then tcp_arrive */
+};
+enum tcp_half_does tcp_half_arrive(const struct tcp_half *h,
+				   const struct tcp_segment *s);
+/* Seconds to wait after the SYN-ACK was repeated so often; 0: give up. */
+uint32_t tcp_half_wait_s(uint32_t tries);
+/* CLOSED -> SYN-RECEIVED, the SYN-ACK being out since `said`, repeated so
+   often; MINATO_NEVER: it was a cookie, nobody knows since when. */
+void tcp_half_open(struct tcp_env *e, struct tcp *c, const struct tcp *listener,
+		   const struct tcp_setup *s, const struct tcp_half *h,
+		   struct minato_time said, uint32_t tries);
+
+/* --- cookie.c: a call without any state (RFC 4987 3.6) -------------------- */
+
+#define TCP_COOKIE_EPOCH_S 64u /* a cookie is good for one to two of them */
+
+/*
+ * Chooses the number of the SYN-ACK so that it holds what the SYN offered, as
+ * far as it goes: *h is then what the cookie holds. `stamp`: the lowest
+ * TCP_COOKIE_STAMP bits of the SYN-ACK's timestamp, where it has one.
+ */
+#define TCP_COOKIE_STAMP 6u
+void tcp_cookie_make(struct tcp_env *e, const struct tcp_setup *s,
+		     struct tcp_half *h, uint32_t *stamp);
+/* The segment, an ACK, answers a cookie of ours: *h is what was offered. A
+   stranger's guess is taken with a chance of 2^-23, with timestamps 2^-28. */
+bool tcp_cookie_open(struct tcp_env *e, const struct tcp_setup *s,
+		     const struct tcp_segment *ack, struct tcp_half *h);
+/* The SYN-ACK of a cookie. */
+void tcp_cookie_say(struct tcp_env *e, const struct tcp *listener,
+		    const struct tcp_setup *s, struct tcp_half *h,
+		    struct tcp_emit *out);
 
 /* --- arrive.c: segment arrival, the RFC's ordered steps (3.10.7) --------- */
 

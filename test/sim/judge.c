@@ -14,8 +14,7 @@ static void check_list(struct sim *s, uint32_t node, const struct list *l, enum 
 
 	for (uint32_t i = l->head; i != STACK_NONE; i = socket_at(m, i)->link[which].next) {
 		/* A socket that stood twice would make the walk too long. */
-		if (++count > l->count || !slots_live(m, i) ||
-		    !(socket_at(m, i)->flags & flag)) {
+		if (++count > l->count || !slots_live(m, i) || !(socket_at(m, i)->flags & flag)) {
 			sim_fail(s, "node %u: the list %s is broken", node, name);
 			return;
 		}
@@ -39,6 +38,31 @@ static void check_counters(struct sim *s, uint32_t node)
 			 (unsigned long long)sum);
 }
 
+/* What is kept of half-open calls stands in one list each, in its order. */
+static void check_halves(struct sim *s, uint32_t node)
+{
+	const struct minato *m = s->node[node].m;
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < HALF_STAGES; i++) {
+		int64_t due = 0;
+		for (uint32_t at = m->halves.stage[i].head;
+		     at != STACK_NONE && count <= m->halves.pool.used; count++) {
+			const struct half *h = pool_at(&m->halves.pool, at);
+			if (h->tries != i || h->due_ns < due)
+				sim_fail(s, "node %u: a half-open call out of its order", node);
+			if (!slots_live(m, h->listener) ||
+			    !(socket_at(m, h->listener)->flags & SOCKET_LISTENER))
+				sim_fail(s, "node %u: a half-open call of no listener", node);
+			due = h->due_ns;
+			at = h->next;
+		}
+	}
+	if (count != m->halves.pool.used)
+		sim_fail(s, "node %u: %u half-open calls in lists, %u are kept", node, count,
+			 m->halves.pool.used);
+}
+
 static void check_bounds(struct sim *s, uint32_t node)
 {
 	const struct minato *m = s->node[node].m;
@@ -59,6 +83,7 @@ void judge_step(struct sim *s)
 		check_list(s, i, &m->dirty, LIST_OUTPUT, SOCKET_OUTPUT, "dirty");
 		check_list(s, i, &m->held, LIST_CALL, SOCKET_HELD, "held");
 		check_list(s, i, &m->half_open, LIST_CALL, SOCKET_CALL, "half-open");
+		check_halves(s, i);
 		check_counters(s, i);
 		check_bounds(s, i);
 		if (m->dirty.count > 0 || m->control.count > 0)

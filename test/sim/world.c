@@ -120,6 +120,7 @@ static void make_config(struct sim *s, uint32_t node, enum minato_link_type type
 	c->chunks_small = s->scarce ? 16 + dice_below(d, 64) : 1024;
 	c->active_max = s->scarce ? 4 + dice_below(d, 20) : 100;
 	c->calls_max = s->scarce ? 2 + dice_below(d, 4) : 64;
+	c->half_open_max = PICK(d, 0, 1, 2); /* above that by cookies */
 	c->link_count = 1;
 	c->link[0].type = type;
 	c->link[0].mtu = mtu;
