@@ -165,14 +165,16 @@ void caller_work(struct lane *f)
 	int ready = minato_ready(host, f->socket, NULL);
 
 	if (ready < 0 || f->guest_reset || (uint32_t)ready & MINATO_ERROR) {
-		minato_outcome(host, f->entry, &f->dial, MINATO_OUTCOME_CLOSED);
+		minato_outcome(host, f->entry, MINATO_TCP, &f->dial, &f->guest,
+			       MINATO_OUTCOME_CLOSED);
 		relay_count(f->relay, RELAY_COUNT_TCP_IN_REFUSED);
 		minato_close(host, f->socket);
 		lane_free(f);
 	} else if (f->host_error) { /* the caller has reset */
 		pipe_abort(f);
 	} else if ((uint32_t)ready & MINATO_CONNECTED) {
-		minato_outcome(host, f->entry, &f->dial, MINATO_OUTCOME_OPEN);
+		minato_outcome(host, f->entry, MINATO_TCP, &f->dial, &f->guest,
+			       MINATO_OUTCOME_OPEN);
 		pipe_open(f);
 	}
 }

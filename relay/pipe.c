@@ -61,6 +61,14 @@ static void finish_out(struct lane *f)
 	f->out_done = true;
 }
 
+/* A caller that completed a connection, and said nothing in it. */
+static void note_silent(const struct lane *f)
+{
+	if (f->kind == LANE_IN && f->bytes_in == 0)
+		minato_outcome(f->relay->host, f->entry, MINATO_TCP, &f->dial, &f->guest,
+			       MINATO_OUTCOME_EMPTY);
+}
+
 /* The end of the lane when the guest has reset: a reset for the far side too. */
 static bool end_by_guest(struct lane *f)
 {
@@ -78,6 +86,7 @@ static bool end_by_far(struct lane *f)
 {
 	struct minato_counts counts;
 
+	note_silent(f);
 	lane_close(f);
 	if (minato_counts(f->relay->host, f->socket, &counts) == 0 && counts.unacked > 0 &&
 	    !f->in_done) {
@@ -100,6 +109,7 @@ void pipe_abort(struct lane *f)
 /* Both directions are over: what the kernel and the host value still hold, they deliver. */
 static bool end_well(struct lane *f)
 {
+	note_silent(f);
 	minato_close(f->relay->host, f->socket);
 	lane_free(f);
 	return false;

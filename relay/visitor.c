@@ -220,7 +220,8 @@ void visitor_work(struct lane *f)
 	}
 	gram_flush(f->relay);
 	if (f->guest_reset)
-		minato_outcome(f->relay->host, f->entry, &f->dial, MINATO_OUTCOME_CLOSED);
+		minato_outcome(f->relay->host, f->entry, MINATO_UDP, &f->dial, &f->guest,
+			       MINATO_OUTCOME_CLOSED);
 	f->guest_reset = false;
 	lane_touch(f, &f->relay->visitors);
 }

@@ -203,6 +203,9 @@ struct minato_config {
 	uint32_t reassemblies_max;
 	uint32_t owners_max; /* different owners on record, 65535 at most */
 	uint32_t leases_max;	  /* ports lent by minato_port_take at once */
+	/* Sources with a place in the statistic of scans (scan.h), 16 bytes
+	   each; rounded up to 2^n. 65,536; at most 2^24. */
+	uint32_t scan_sources_max;
 	/*
 	 * Of a gateway (gateway.h); sessions_max 0: nothing is handed on. A
 	 * session takes 64 bytes and two tuples (IPv6: 128), a mapping the same
@@ -952,16 +955,22 @@ int minato_challenge(struct minato *m, uint8_t scope,
  * Arrival without a frame: a connection accepted by, or a datagram received
  * on, a socket of the embedding program. Goes through the same table as a
  * packet, creates nothing, counts as one. minato_outcome reports what became
- * of it (statistics of scans).
+ * of it (statistics of scans, scan.h).
  */
 void minato_arrive(struct minato *m, uint8_t scope, uint8_t face,
 		   enum minato_proto proto,
 		   const struct minato_endpoint *remote,
 		   const struct minato_endpoint *local,
 		   struct minato_fate *out);
-enum minato_outcome { MINATO_OUTCOME_OPEN, MINATO_OUTCOME_CLOSED };
-void minato_outcome(struct minato *m, uint64_t entry,
+enum minato_outcome {
+	MINATO_OUTCOME_OPEN,
+	MINATO_OUTCOME_CLOSED, /* refused by who is behind the port */
+	MINATO_OUTCOME_EMPTY,  /* OPEN, and ended without a byte of remote's */
+};
+/* `target`: of the fate, where it went or would have gone. */
+void minato_outcome(struct minato *m, uint64_t entry, enum minato_proto proto,
 		    const struct minato_endpoint *remote,
+		    const struct minato_endpoint *target,
 		    enum minato_outcome outcome);
 
 /* One row of a listing: an entry, a socket, a connection. */

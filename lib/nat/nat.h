@@ -116,6 +116,16 @@ struct nat_packet {
 			      is known, so ask port_tuple_sought first */
 	uint8_t tcp_flags; /* NAT_FIN .., as in the header; else 0 */
 	bool opens;	   /* SYN without ACK; any datagram; an echo request */
+	bool payload;	   /* TCP: it carries some */
+};
+
+/* Of a forward's TCP flow, for who watches callers. */
+enum nat_news {
+	NAT_NEWS_NONE,
+	NAT_NEWS_SPOKE,	  /* the caller's first bytes */
+	NAT_NEWS_REFUSED, /* the server's RST answers its SYN */
+	NAT_NEWS_ABORTED, /* the caller's RST, of one that never spoke */
+	NAT_NEWS_EMPTY,	  /* the caller's FIN, likewise */
 };
 
 enum nat_verdict {
@@ -138,6 +148,7 @@ struct nat_way {
 	bool hairpin;
 	uint8_t icmp_code;
 	uint32_t session; /* its index, to know a flow by */
+	uint8_t news;	  /* enum nat_news */
 };
 
 /*
@@ -169,6 +180,11 @@ void nat_seek(struct nat *n, struct port_probe *probes, size_t count);
  */
 enum nat_verdict nat_error(struct nat *n, const struct port_key *inner,
 			   bool inside, struct nat_way *out);
+/* Who began a session, what it asked for, and in which scope: of a forward's
+   that lives. Else false. */
+bool nat_caller(const struct nat *n, uint32_t session,
+		struct minato_endpoint *client, struct minato_endpoint *asked,
+		uint8_t *scope);
 /* For whoever keeps a SYN (NAT_WAIT_SYN): its flow is known by now. */
 bool nat_syn_met(const struct nat *n, const struct port_key *key);
 
@@ -323,7 +339,7 @@ struct nat_session {
 	uint8_t tcp;
 	uint8_t proto;
 	uint8_t scopes; /* of a << 4 | of d */
-	uint8_t unused;
+	bool spoke;	/* a: of a forward's */
 	union {
 		struct {
 			uint32_t addr[4]; /* a, b, c, d */

@@ -18,15 +18,40 @@ static void write_way(const struct nat_session *s, uint32_t session,
 	out->session = session;
 }
 
+/* Before the state is moved: what a caller of a forward does for the first
+   time. */
+static uint8_t hear(struct nat_session *s, uint32_t side,
+		    const struct nat_packet *p)
+{
+	if (s->proto != MINATO_TCP || s->spoke)
+		return NAT_NEWS_NONE;
+	if (side == 1) {
+		if (!(p->tcp_flags & NAT_RST) || (s->tcp & NAT_TCP_SYN_B))
+			return NAT_NEWS_NONE;
+		s->spoke = true;
+		return NAT_NEWS_REFUSED;
+	}
+	if (!(s->tcp & NAT_TCP_SYN_B) ||
+	    !(p->payload || (p->tcp_flags & (NAT_RST | NAT_FIN))))
+		return NAT_NEWS_NONE;
+	s->spoke = true;
+	if (p->tcp_flags & NAT_RST)
+		return NAT_NEWS_ABORTED;
+	return p->payload ? NAT_NEWS_SPOKE : NAT_NEWS_EMPTY;
+}
+
 /* RFC 4787 REQ-6: outward always, inward where it is wished; and what is over
    ends when it ends (RFC 6146 3.5.2.2). */
-static void note(struct nat *n, uint32_t session, uint32_t side,
-		 const struct nat_packet *p)
+static uint8_t note(struct nat *n, uint32_t session, uint32_t side,
+		    const struct nat_packet *p)
 {
+	uint8_t news = NAT_NEWS_NONE;
 	struct nat_session *s = session_at(n, session);
 	const bool outward =
 		(s->flags & (side == 0 ? NAT_A_INSIDE : NAT_B_INSIDE)) != 0;
 
+	if (s->flags & NAT_IS_FORWARD)
+		news = hear(s, side, p);
 	if (s->proto == MINATO_TCP &&
 	    tcpstate_segment(n, s, side, p->tcp_flags))
 		expiry_arm(n, session);
@@ -37,12 +62,13 @@ static void note(struct nat *n, uint32_t session, uint32_t side,
 	if ((outward || n->options.inbound_refresh) && !tcpstate_over(s))
 		s->last = n->now_ms;
 	nat_count(n, p->inside ? NAT_COUNT_PASSED_OUT : NAT_COUNT_PASSED_IN);
+	return news;
 }
 
 static enum nat_verdict pass(struct nat *n, uint32_t session, uint32_t side,
 			     const struct nat_packet *p, struct nat_way *out)
 {
-	note(n, session, side, p);
+	out->news = note(n, session, side, p);
 	write_way(session_at(n, session), session, side, out);
 	return NAT_PASS;
 }
@@ -101,6 +127,23 @@ bool nat_known(struct nat *n, const struct port_probe *probe,
 	if (session_over(n, session_at(n, session)))
 		return false;
 	pass(n, session, ref.owner & 1, p, out);
+	return true;
+}
+
+bool nat_caller(const struct nat *n, uint32_t session,
+		struct minato_endpoint *client, struct minato_endpoint *asked,
+		uint8_t *scope)
+{
+	const struct nat_session *s;
+
+	if (session == NAT_NONE || !session_live(n, session))
+		return false;
+	s = session_at(n, session);
+	if (!(s->flags & NAT_IS_FORWARD))
+		return false;
+	session_end_of(s, NAT_A, client);
+	session_end_of(s, NAT_B, asked);
+	*scope = s->scopes >> 4;
 	return true;
 }
 

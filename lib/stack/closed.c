@@ -7,6 +7,7 @@ enum drop closed_refuse(struct minato *m, const struct arrival *a)
 	const struct packet *p = &a->packet;
 
 	deliver_learn(m, p);
+	evidence_packet(m, p);
 	if (p->type == PACKET_TCP)
 		icmp_out_reset(m, p);
 	else if (p->type == PACKET_UDP)

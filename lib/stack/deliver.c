@@ -79,8 +79,10 @@ static enum drop deliver_listener(struct minato *m, const struct arrival *a,
 		return closed_refuse(m, a);
 	/* Fourth: what else is there means nothing here, nor a SYN with FIN,
 	   which Linux drops too. */
-	if (!(flags & TCP_SYN) || (flags & TCP_FIN))
+	if (!(flags & TCP_SYN) || (flags & TCP_FIN)) {
+		evidence_packet(m, &a->packet);
 		return DROP_TCP_FLAGS;
+	}
 	return calls_syn(m, a, fate);
 }
 
@@ -120,6 +122,8 @@ static enum drop deliver_guard(struct minato *m, const struct arrival *a,
 {
 	if (fate->verdict == MINATO_REFUSE)
 		closed_refuse(m, a);
+	else
+		evidence_packet(m, &a->packet);
 	return DROP_GUARD;
 }
 
@@ -170,8 +174,13 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 		enum drop drop;
 		port_lookup_sought(host_table(m), a->probe, m->now,
 				   opens_flow(&a->packet), &fate);
-		if (!fate.exact)
+		if (!fate.exact) {
+			if (opens_flow(&a->packet) &&
+			    host_shuts_out(m, a->packet.link,
+					   &a->packet.src))
+				return DROP_GUARD;
 			return deliver_fate(m, a, &fate);
+		}
 		if (fate.tuple.class == TUPLE_SOCKET) {
 			if (a->packet.type == PACKET_TCP &&
 			    opens_flow(&a->packet) &&
@@ -239,6 +248,9 @@ static void deliver_refused(struct minato *m, const struct arrival *a)
 
 	if (p->type == PACKET_FRAGMENT && check_ends(m, p) == DROP_NONE)
 		fragment_in_refused(m, p, a->verdict);
+	if (p->type == PACKET_FRAGMENT && a->verdict == DROP_FRAGMENT_TINY &&
+	    is_ours(m, p))
+		evidence_piece(m, p);
 }
 
 static enum drop deliver_discovery(struct minato *m, const struct arrival *a)
@@ -296,6 +308,7 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 	case PACKET_FRAGMENT: /* a gateway's does not come here */
 		return fragment_in_arrive(m, a);
 	case PACKET_OTHER:
+		evidence_protocol(m, p);
 		/* RFC 1122 3.2.2.1 */
 		icmp_out_error(m, p, MINATO_REASON_PROTOCOL, 0, &p->dst);
 		return DROP_IP_PROTOCOL;

@@ -197,6 +197,11 @@ void minato_arrive(struct minato *m, uint8_t scope, uint8_t face,
 	    (proto != MINATO_TCP && proto != MINATO_UDP &&
 	     proto != MINATO_ICMP))
 		return;
+	if (scan_is_blocked(host_scan(m), scope, &remote->addr, m->now)) {
+		host_count(m, COUNTER_SCAN_BLOCKED);
+		out->verdict = MINATO_DROP;
+		return;
+	}
 	port_lookup(host_table(m), &key, m->now, true, &fate);
 	out->kind = fate.kind;
 	out->verdict = fate.verdict;
@@ -211,14 +216,4 @@ void minato_arrive(struct minato *m, uint8_t scope, uint8_t face,
 			    socket_at(m, fate.owner)->user :
 			    fate.user;
 	out->target = fate.target;
-}
-
-void minato_outcome(struct minato *m, uint64_t entry,
-		    const struct minato_endpoint *remote,
-		    enum minato_outcome outcome)
-{
-	(void)entry;
-	(void)remote;
-	host_count(m, outcome == MINATO_OUTCOME_OPEN ? COUNTER_OUTCOME_OPEN :
-						       COUNTER_OUTCOME_CLOSED);
 }

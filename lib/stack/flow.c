@@ -115,8 +115,10 @@ void flow_settle(struct minato *m, uint32_t index)
 		s->flags |= SOCKET_OPENED;
 		/* Until now it might have failed: then its address stays. */
 		slots_drop_detail(m, s);
-		if (s->flags & SOCKET_CALL)
+		if (s->flags & SOCKET_CALL) {
+			evidence_complete(m, s);
 			calls_complete(m, index);
+		}
 	}
 	tell(m, index, signals);
 	if (tcp_dead(&s->body.tcp))
@@ -164,11 +166,23 @@ void flow_class(struct minato *m, uint32_t index, uint8_t traffic_class)
 		events_raise(m, index);
 }
 
+static struct evidence_before state_before(const struct socket *s)
+{
+	const struct tcp *c = &s->body.tcp;
+
+	return (struct evidence_before){
+		.open = tcp_state(c) != MINATO_SYN_RECEIVED,
+		.held = (s->flags & SOCKET_HELD) != 0,
+		.our_next = tcp_number(c).v,
+	};
+}
+
 enum drop flow_arrive(struct minato *m, uint32_t index, const struct arrival *a)
 {
 	struct socket *s = socket_at(m, index);
 	struct tcp_env e = host_env(m);
 	struct tcp_payload payload;
+	struct evidence_before before;
 	enum drop drop;
 
 	/* Its RST waits to go out; the peer will hear of it. */
@@ -177,8 +191,13 @@ enum drop flow_arrive(struct minato *m, uint32_t index, const struct arrival *a)
 	if ((a->packet.tcp.flags & (TCP_ACK | TCP_RST)) == TCP_ACK &&
 	    calls_full(m, s))
 		return DROP_BACKLOG;
+	const bool untouched = tcp_untouched(&s->body.tcp);
+	if (untouched)
+		before = state_before(s);
 	locate(m, a, &payload);
 	drop = tcp_arrive(&e, &s->body.tcp, &a->packet.tcp, &payload);
+	if (untouched)
+		evidence_first(m, &a->packet, &before, s);
 	if (drop == DROP_NONE)
 		flow_class(m, index, a->packet.traffic_class);
 	flow_settle(m, index);

@@ -39,6 +39,7 @@ void minato_config_init(struct minato_config *config)
 		.reassemblies_max = 64,
 		.owners_max = 1024,
 		.leases_max = 65536,
+		.scan_sources_max = 65536,
 		.inside_hosts_max = 65536,
 		.pool_addresses_max = 64,
 	};
@@ -69,6 +70,7 @@ static struct minato_config complete(const struct minato_config *given)
 	set_default(&c.half_open_max, c.calls_max);
 	set_default(&c.owners_max, standard.owners_max);
 	set_default(&c.leases_max, standard.leases_max);
+	set_default(&c.scan_sources_max, standard.scan_sources_max);
 	set_default(&c.mappings_max, c.sessions_max);
 	set_default(&c.inside_hosts_max, standard.inside_hosts_max);
 	set_default(&c.pool_addresses_max, standard.pool_addresses_max);
@@ -175,6 +177,7 @@ static bool config_valid(const struct minato_config *c)
 	       c->entries_max <= LIMIT_SOCKETS &&
 	       c->active_max <= LIMIT_SOCKETS &&
 	       c->leases_max <= LIMIT_SOCKETS &&
+	       c->scan_sources_max <= SCAN_SOURCES_MAX &&
 	       (uint32_t)c->chooser < MINATO_CHOOSER_COUNT &&
 	       c->calls_max <= LIMIT_SOCKETS &&
 	       c->half_open_max <= LIMIT_SOCKETS &&
@@ -193,6 +196,7 @@ struct layout {
 	size_t actors, actor_of, actor_was;
 	size_t lease_generations;
 	size_t nat, passing; /* 0: none */
+	size_t scan;
 	size_t size;
 	struct port_limits limits;
 	uint32_t bucket_count, message_count;
@@ -251,6 +255,7 @@ static struct layout lay_out(const struct minato_config *c)
 		l.passing = place(&l, sizeof(struct passing));
 	}
 	l.table = place(&l, port_bytes(&l.limits));
+	l.scan = place(&l, scan_bytes(c->scan_sources_max));
 	l.tcp = place(&l, tcp_shared_bytes(c->active_max));
 	l.reassemblies = place(&l, pool_bytes(sizeof(struct reassembly),
 					      c->reassemblies_max));
@@ -342,6 +347,8 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 			 m->now);
 		pass_init(m, &pass_key);
 	}
+	const struct hash_key scan_key = derive(c, 9);
+	scan_init(base + l->scan, c->scan_sources_max, &scan_key);
 	tcp_shared_init(&m->tcp, base + l->tcp, c->active_max, &tcp_key);
 	tcp_init(&m->defaults);
 }
@@ -405,6 +412,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.table = (int64_t)l.table,
 		.nat = (int64_t)l.nat,
 		.passing = (int64_t)l.passing,
+		.scan = (int64_t)l.scan,
 		.generations = (int64_t)l.generations,
 		.half_live = (int64_t)l.half_live,
 		.routes = (int64_t)l.routes,

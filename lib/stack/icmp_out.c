@@ -60,6 +60,16 @@ static bool may_send_rst(struct minato *m)
 	return false;
 }
 
+/* Who is known for a scanner gets less, or nothing. */
+static bool may_answer(struct minato *m, uint8_t scope,
+		       const struct minato_addr *to)
+{
+	if (scan_may_answer(host_scan(m), scope, to, m->now))
+		return true;
+	host_count(m, COUNTER_LIMITED_SCAN);
+	return false;
+}
+
 #define CLASS_INTERNETWORK_CONTROL 0xc0
 
 /* Where an answer goes: from the local end to the remote. */
@@ -118,7 +128,8 @@ void icmp_out_reset(struct minato *m, const struct packet *p)
 	};
 	struct tcp_segment rst;
 
-	if (!tcp_reset_for(&p->tcp, p->payload_len, &rst) || !may_send_rst(m))
+	if (!tcp_reset_for(&p->tcp, p->payload_len, &rst) ||
+	    !may_answer(m, r.scope, r.dst) || !may_send_rst(m))
 		return;
 	rst.src_port = p->dst_port;
 	rst.dst_port = p->src_port;
@@ -157,7 +168,7 @@ void icmp_out_segment(struct minato *m, const struct port_key *key,
 void icmp_out_refuse(struct minato *m, const struct port_key *key,
 		     const struct tcp_segment *rst)
 {
-	if (!may_send_rst(m))
+	if (!may_answer(m, key->scope, &key->remote) || !may_send_rst(m))
 		return;
 	host_count(m, COUNTER_RST_SENT);
 	icmp_out_segment(m, key, rst);
@@ -233,7 +244,7 @@ static void send_error(struct minato *m, const struct packet *about,
 	uint32_t len;
 
 	if (!icmp_may_answer(about) || is_silent(m, about->link) ||
-	    !may_send_icmp(m))
+	    !may_answer(m, r->scope, &about->src) || !may_send_icmp(m))
 		return;
 	r->kind = MESSAGE_RAW;
 	r->proto = about->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;

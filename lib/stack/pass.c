@@ -148,6 +148,17 @@ static enum drop pass_translated(struct minato *m, const struct arrival *a,
 	return pass_onward(m, a, &o);
 }
 
+/* From outside, to us or (IPv6) to who is behind us: nothing was there. */
+static void watch(struct minato *m, const struct arrival *a,
+		  enum nat_whose whose)
+{
+	const struct packet *p = &a->packet;
+
+	if (role_of(m, p->link) == MINATO_ROLE_OUTSIDE &&
+	    (whose != NAT_OTHERS || p->is6) && pass_verify(a) == DROP_NONE)
+		evidence_packet(m, p);
+}
+
 /* We answer it, so it must have come whole. */
 static enum drop answer(struct minato *m, const struct arrival *a,
 			enum nat_verdict verdict, enum nat_whose whose)
@@ -156,6 +167,8 @@ static enum drop answer(struct minato *m, const struct arrival *a,
 
 	if (bad != DROP_NONE)
 		return bad;
+	if (whose == NAT_OTHERS || verdict == NAT_WAIT_SYN)
+		watch(m, a, whose);
 	/* With IPv4 nobody outside may know that there is somebody. */
 	if (whose == NAT_OTHERS && !a->packet.is6)
 		return DROP_NOT_OURS;
@@ -184,6 +197,7 @@ static struct nat_packet describe(const struct minato *m,
 	return (struct nat_packet){
 		.inside = role_of(m, p->link) == MINATO_ROLE_INSIDE,
 		.tcp_flags = p->type == PACKET_TCP ? p->tcp.flags : 0,
+		.payload = p->payload_len > 0,
 		.opens = opens_flow(p),
 	};
 }
@@ -205,6 +219,7 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 	case NAT_PASS:
 		return pass_translated(m, a, &way);
 	case NAT_DROP:
+		watch(m, a, whose);
 		return DROP_NAT;
 	case NAT_CLOSED:
 	case NAT_WAIT_SYN:
@@ -226,6 +241,8 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 
 	if (pass_is_insides(m, p))
 		return DROP_SPOOFED;
+	if (opens_flow(p) && host_shuts_out(m, p->link, &p->src))
+		return DROP_GUARD;
 	whose = whose_is(m, p->link, &p->dst);
 	if (whose == NAT_OTHERS) {
 		/* Before anything is made for it. */
@@ -294,6 +311,8 @@ static bool pass_known(struct minato *m, const struct arrival *a,
 	}
 	if (!nat_known(host_nat(m), a->probe, &packet, &way))
 		return false;
+	if (way.news != NAT_NEWS_NONE)
+		evidence_passed(m, &a->packet, &way);
 	*drop = pass_translated(m, a, &way);
 	return true;
 }

@@ -16,6 +16,7 @@
  *        +--> fragment_in.c  gathers, then delivers     |
  *        +--> pass.c     neither for us nor from us ----+  pass_queue.c
  *        +--> icmp_out.c errors and RSTs, limited ------+  control messages
+ *        +--> evidence.c what became of first contacts, for port/scan
  *
  * Nothing here transmits while a frame arrives: what is owed is a mark on a
  * socket (it stands in the list of dirty ones) or a message in the control
@@ -52,6 +53,7 @@
 #include "minato/minato.h"
 #include "nat/nat.h"
 #include "port/port.h"
+#include "port/scan.h"
 #include "tcp/tcp.h"
 #include "wire/wire.h"
 
@@ -352,6 +354,8 @@ struct lease {
 	X(ICMP_SENT, "icmp_errors_sent")                                       \
 	X(LIMITED_RST, "limited_rst")                                          \
 	X(LIMITED_ICMP, "limited_icmp")                                        \
+	X(LIMITED_SCAN, "limited_scan") /* to a scanner */                     \
+	X(SCAN_BLOCKED, "scan_blocked") /* new flows of one */                 \
 	X(CONTROL_FULL, "control_full") /* control queue full */               \
 	X(ECHO_REPLIES, "echo_replies")                                        \
 	X(ICMP_ERRORS, "icmp_errors_received")                                 \
@@ -566,6 +570,7 @@ struct minato {
 	/* Offsets from here to arrays. */
 	int64_t table;	     /* struct port_table */
 	int64_t nat;	     /* struct nat; 0: nothing is handed on */
+	int64_t scan;	     /* struct scan */
 	int64_t passing;     /* struct passing; likewise */
 	int64_t generations; /* uint32_t of each socket; odd = live */
 	int64_t half_live;   /* a bit of each half-open call */
@@ -629,6 +634,10 @@ static inline struct nat *host_nat(const struct minato *m)
 {
 	return m->nat != 0 ? host_at(m, m->nat) : NULL;
 }
+static inline struct scan *host_scan(const struct minato *m)
+{
+	return host_at(m, m->scan);
+}
 static inline bool same_addr(const struct minato_addr *a,
 			     const struct minato_addr *b)
 {
@@ -637,6 +646,16 @@ static inline bool same_addr(const struct minato_addr *a,
 static inline struct passing *host_passing(const struct minato *m)
 {
 	return m->passing != 0 ? host_at(m, m->passing) : NULL;
+}
+/* Its new flows are shut out, for scanning. */
+static inline bool host_shuts_out(struct minato *m, uint32_t link,
+				  const struct minato_addr *source)
+{
+	if (!scan_is_blocked(host_scan(m), m->link[link].config.scope, source,
+			     m->now))
+		return false;
+	m->counters[COUNTER_SCAN_BLOCKED]++;
+	return true;
 }
 static inline struct tcp_env host_env(struct minato *m)
 {
@@ -1154,6 +1173,31 @@ void discovery_send(struct minato *m, uint32_t link, const uint8_t *bytes,
 		    const struct minato_addr *dst);
 /* The solicited-node multicast address. */
 struct minato_addr discovery_solicited(const struct minato_addr *a);
+
+/* --- evidence.c: for the statistic of scans ------------------------------ */
+
+/* A TCP segment or datagram that met nothing, or a verdict. */
+void evidence_packet(struct minato *m, const struct packet *p);
+/* A packet of a protocol that nobody here speaks. */
+void evidence_protocol(struct minato *m, const struct packet *p);
+/* A first fragment that does not hold its transport header. */
+void evidence_piece(struct minato *m, const struct packet *p);
+/* A connection that its peer began is complete. */
+void evidence_complete(struct minato *m, const struct socket *s);
+/* The first thing that its peer says, or its end; of one that was untouched
+   before, and was like this: */
+struct evidence_before {
+	bool open, held;
+	uint32_t our_next; /* number */
+};
+void evidence_first(struct minato *m, const struct packet *p,
+		    const struct evidence_before *before,
+		    const struct socket *s);
+/* The packet was handed on, and way->news is not NONE. */
+void evidence_passed(struct minato *m, const struct packet *p,
+		     const struct nat_way *way);
+/* A call, or a datagram of one, was refused by its owner. */
+void evidence_refused(struct minato *m, const struct port_key *key);
 
 /* --- icmp_in.c, echo.c -------------------------------------------------- */
 

@@ -14,6 +14,16 @@ uint64_t tcp_bytes_in(const struct tcp *c)
 	return c->bytes_received;
 }
 
+struct seq tcp_number(const struct tcp *c)
+{
+	return c->snd_nxt;
+}
+
+bool tcp_untouched(const struct tcp *c)
+{
+	return c->passive && !c->fin_seen && c->bytes_received == 0;
+}
+
 uint64_t tcp_bytes_out(const struct tcp *c)
 {
 	return c->bytes_acked;

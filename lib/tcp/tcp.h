@@ -355,6 +355,10 @@ void tcp_counts(const struct tcp_env *e, const struct tcp *c,
 		struct minato_counts *out);
 uint64_t tcp_bytes_in(const struct tcp *c);
 uint64_t tcp_bytes_out(const struct tcp *c);
+/* The number of what it sends next. */
+struct seq tcp_number(const struct tcp *c);
+/* The peer began it, and has sent neither a byte nor a FIN yet. */
+bool tcp_untouched(const struct tcp *c);
 /* The options that belong to TCP (KEEP*, NODELAY, CORK, ... TTL and
    TRAFFIC_CLASS too). Errors as minato_set. */
 int tcp_set(struct tcp_env *e, struct tcp *c, enum minato_option option,

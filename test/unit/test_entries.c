@@ -139,9 +139,9 @@ static void test_outcome(void **state)
 	const struct minato_endpoint remote = end("192.0.2.7", 1);
 
 	(void)state;
-	minato_outcome(p.a.m, 0, &remote, MINATO_OUTCOME_OPEN);
-	minato_outcome(p.a.m, 0, &remote, MINATO_OUTCOME_CLOSED);
-	minato_outcome(p.a.m, 0, &remote, MINATO_OUTCOME_CLOSED);
+	minato_outcome(p.a.m, 0, MINATO_TCP, &remote, &remote, MINATO_OUTCOME_OPEN);
+	minato_outcome(p.a.m, 0, MINATO_TCP, &remote, &remote, MINATO_OUTCOME_CLOSED);
+	minato_outcome(p.a.m, 0, MINATO_TCP, &remote, &remote, MINATO_OUTCOME_CLOSED);
 	assert_int_equal(counter(p.a.m, "outcome_open"), 1);
 	assert_int_equal(counter(p.a.m, "outcome_closed"), 2);
 	pair_end(&p);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * scan: who tries the doors; a statistic over outcomes that others report. It
+ * decides about no packet and looks nothing up in the port table.
+ *
+ *   scan_note --> sources    16 bytes each: the walk, and which contacts were
+ *                    |       counted (scan.c)
+ *                    +-----> sketch: counts of those that have no place there
+ *                    |       (scansketch.c)
+ *                    +-----> cases: what is told of a source that has failed
+ *                            twice (scancase.c)
+ *
+ * The walk is in half-bits of likelihood: a failure is 4 up, a success 4 down
+ * but never below 0 (theta of .8 for visitors and .2 for scanners, so a ratio
+ * of 4 is two bits), and 14, that is 2 log2(.99/.01) rounded up, names a scan:
+ * with four failures, and with no fewer whatever is learned, since three closed
+ * doors are what an honest poller of twenty may meet.
+ *
+ * What stands in these 16 bytes about contacts is a filter of 32 keyed bits:
+ * one that was counted is never counted again; of a new one the filter says
+ * wrongly, with chance n/32 after n bits, that it was. So four failures are
+ * seen as four with chance .82, the fifth makes it .98, and nobody is named by
+ * repetitions. (test/unit/test_scan.c measures this.)
+ *
+ * Nobody reads a clock: instants come with the calls. All lies in the caller's
+ * memory.
+ */
+#ifndef PORT_SCAN_H
+#define PORT_SCAN_H
+
+#include <stdalign.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/check.h"
+#include "base/hash.h"
+#include "base/time.h"
+#include "minato/scan.h"
+
+/* --- what is reported ---------------------------------------------------- */
+
+enum scan_sign {
+	SCAN_CLOSED,	 /* refused, or shut by a verdict */
+	SCAN_HALF,	 /* our SYN-ACK was answered by a RST without ACK */
+	SCAN_IMPOSSIBLE, /* no stack sends it: FIN, NULL, Xmas, SYN with FIN */
+	SCAN_STRAY,	 /* ACK or FIN-ACK of a connection that is not known: of
+			    a scan, or of one that we have forgotten */
+	SCAN_PIECE,	 /* a transport header cut into pieces */
+	SCAN_EMPTY,	 /* completed, and ended by FIN without a byte */
+	SCAN_ABORTED,	 /* completed, and ended by RST without a byte */
+	SCAN_REFUSED,	 /* completed, and then refused by who is behind */
+	SCAN_QUESTION,	 /* completed; its first bytes only ask what is there */
+	SCAN_GOOD,	 /* completed */
+	SCAN_USED,	 /* completed, and bytes came */
+	SCAN_SIGNS
+};
+
+struct scan_contact {
+	struct minato_addr source, target;
+	uint8_t scope, proto;
+	uint8_t sign;  /* enum scan_sign */
+	uint8_t tool;  /* enum minato_scan_tool, by its headers */
+	uint16_t port; /* of an IP protocol: its number */
+	uint16_t source_port;
+	uint32_t stamp; /* what one sender writes alike under all its addresses:
+			   sequence number and source port; 0: nothing */
+	uint32_t kinds; /* 1 << enum minato_scan_kind, by its looks */
+};
+
+struct scan; /* opaque to others */
+
+/* --- scan.c -------------------------------------------------------------- */
+
+#define SCAN_SOURCES_MAX (1u << 24)
+/* How many sources have a place there: of 2^n, at least 1,024. */
+size_t scan_bytes(uint32_t sources_max); /* multiple of 64 */
+/* `memory` is zero, aligned to 64. */
+struct scan *scan_init(void *memory, uint32_t sources_max,
+		       const struct hash_key *key);
+/*
+ * Takes one report. What is unverified is taken as far as a budget of time goes
+ * (128 in 2^20 ns, and one in 16 of what is beyond), chosen by chance, so that
+ * a flood costs little and cannot choose what is overlooked.
+ */
+void scan_note(struct scan *s, const struct scan_contact *c,
+	       struct minato_time now);
+/* Fetches what scan_note will look at. */
+void scan_seek(const struct scan *s, uint8_t scope,
+	       const struct minato_addr *source);
+/* Whether an RST or ICMP error may go to this source; takes a token. */
+bool scan_may_answer(struct scan *s, uint8_t scope,
+		     const struct minato_addr *source, struct minato_time now);
+/* Whether its new flows are shut out now. */
+bool scan_is_blocked(struct scan *s, uint8_t scope,
+		     const struct minato_addr *source, struct minato_time now);
+
+/* --- scancase.c ---------------------------------------------------------- */
+
+bool scan_row(const struct scan *s, uint64_t *cursor, struct minato_scan *out);
+bool scan_event(struct scan *s, struct minato_scan *out);
+bool scan_forget(struct scan *s, uint64_t number);
+void scan_set(struct scan *s, const struct minato_scan_policy *policy);
+void scan_get(const struct scan *s, struct minato_scan_policy *out);
+
+/* --- for scan*.c and their tests ----------------------------------------- */
+
+#define SCAN_UNIT 4u /* half-bits of a failure */
+#define SCAN_LINE 14u /* names a scan; of a /56 twice, of a /48 three times */
+#define SCAN_TOP 63u	 /* the walk goes no higher */
+#define SCAN_PROVEN 8u /* verified units that let it be blocked */
+#define SCAN_PROVEN_TOP 31u
+#define SCAN_LEVELS 3u	 /* of IPv6: /64, /56, /48 */
+#define SCAN_LANES 4u	 /* sources in a line */
+
+struct scan_source {
+	uint64_t key; /* 0: none */
+	uint32_t seen;
+	uint16_t last; /* 2^36 ns: of its last step; wraps in 52 days */
+	uint16_t score : 6, proven : 5, cased : 1, unused : 4;
+};
+_Static_assert(sizeof(struct scan_source) == 16, "a source");
+struct scan_line {
+	alignas(64) struct scan_source lane[SCAN_LANES];
+};
+
+#define SCAN_ROWS 4u
+/* Of sources without a place: how often they failed, at least about. */
+struct scan_sketch {
+	int64_t cells, met; /* from here: bytes; bits */
+	uint32_t width;	    /* cells of a row, 2^n */
+	uint32_t added;	    /* since all was halved */
+};
+
+#define SCAN_CASES 4096u
+#define SCAN_CASE_LANES 8u
+#define SCAN_EVENTS 256u
+#define SCAN_TOLD_MAX 8u
+struct scan_case {
+	uint64_t key; /* 0: free */
+	int64_t began_ns, latest_ns, blocked_ns;
+	int64_t refilled_ns; /* tokens of answers */
+	uint32_t tokens;
+	uint32_t generation, blocks;
+	uint32_t kinds, told_kinds;
+	uint32_t closed, half, impossible, shared, empty, verified;
+	uint32_t contacts, up, listed, targets;
+	uint32_t seen; /* of the source, which may lose its place */
+	uint16_t first, last, previous, source_port;
+	uint8_t level, scope, tool, told;
+	uint8_t score, proven, port_count;
+	bool recognised, blockable, queued;
+	bool news; /* there is something to tell beside new kinds */
+	struct minato_addr source, target;
+	uint16_t ports[MINATO_SCAN_PORTS];
+	uint8_t zeros[64];  /* of hashes of ports: HyperLogLog */
+	uint64_t tried[8];  /* bits of hashes of ports: linear counting */
+};
+
+/* The latest failures by target and port, to see who tries the same. */
+#define SCAN_MOMENTS 1024u
+struct scan_moment {
+	int64_t at_ns;
+	uint64_t key; /* of who came first */
+	uint32_t stamp, place;
+};
+
+struct scan {
+	uint32_t lines, used, cases_used, recognised, blocked;
+	uint64_t salt[SCAN_LEVELS]; /* times scope + 1: in keys */
+	struct hash_secret secret;
+	uint64_t chance; /* of a generator for what is overlooked */
+	int64_t tick;	 /* 2^20 ns */
+	uint32_t left;	 /* of the budget in it */
+	/* Learned: failures of visitors that then succeeded, in 2^-16 of their
+	   contacts. */
+	uint32_t miss_rate;
+	uint32_t up, down; /* steps by that */
+	struct minato_scan_policy policy;
+	uint64_t noted, overlooked, displaced, unplaced, events_lost;
+	uint32_t event_head, event_tail;
+	uint16_t events[SCAN_EVENTS];
+	int64_t lines_at, cases_at; /* from here */
+	struct scan_sketch sketch;
+	struct scan_moment moments[SCAN_MOMENTS];
+	uint32_t tags[SCAN_CASES];
+};
+
+static inline void *scan_part(const struct scan *s, int64_t at)
+{
+	return (char *)(uintptr_t)s + at;
+}
+static inline struct scan_case *scan_case_at(const struct scan *s,
+					     uint32_t number)
+{
+	return (struct scan_case *)scan_part(s, s->cases_at) + number;
+}
+
+/* scan.c: the key of a source, at a level; IPv4 has level 0 alone. */
+uint64_t scan_key(const struct scan *s, uint8_t scope, uint32_t level,
+		  const struct minato_addr *source);
+uint64_t scan_hash(const struct scan *s, uint64_t a, uint64_t b);
+/* The record of a key, or NULL. */
+struct scan_source *scan_find(const struct scan *s, uint64_t key);
+uint32_t scan_line_of(uint32_t level);
+
+/* scansketch.c */
+size_t sketch_bytes(uint32_t sources_max);
+void sketch_init(struct scan_sketch *k, int64_t at, uint32_t sources_max);
+/* A contact of a source without a place failed; how often it has, less what
+   may be the noise of others. */
+uint32_t sketch_add(struct scan *s, uint64_t key, uint64_t contact);
+
+/* scancase.c: the case of a key, or NULL; one made for it, or NULL where all
+   places are better filled. */
+struct scan_case *scancase_find(const struct scan *s, uint64_t key);
+struct scan_case *scancase_open(struct scan *s, const struct scan_contact *c,
+				uint64_t key, uint32_t level,
+				const struct scan_source *r,
+				struct minato_time now);
+/* One more contact of it, behind the step of its walk. */
+void scancase_add(struct scan *s, struct scan_case *k,
+		  const struct scan_contact *c, struct minato_time now);
+/* Looks who tried the same at this moment, and marks both. */
+void scancase_moment(struct scan *s, struct scan_case *k,
+		     const struct scan_contact *c, struct minato_time now);
+void scancase_verdict(struct scan *s, struct scan_case *k,
+		      struct minato_time now);
+
+#endif

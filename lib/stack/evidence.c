@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What became of first contacts, told to the statistic of scans: here packets
+ * turn into reports. Nothing of it is on the way of a packet whose flow is
+ * known, but for the first bytes of a connection and its end.
+ */
+#include "stack/stack.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+#define KIND(name) (1u << MINATO_SCAN_##name)
+
+/* From ports below go answers, which may come late, when the port that asked
+   is closed; what asks comes from above. */
+#define ASKING_PORT_MIN 32768u
+
+/* --- habits of tools ----------------------------------------------------- */
+
+#define NMAP_WINDOWS_MAX 4096u /* 1024 to that, in steps of 1024 */
+#define NMAP_MSS 1460u
+#define NMAP_URGENT 0xf7f5u /* of its SYN that offers ECN */
+#define NMAP_ODD_WINDOW_MAX 64u /* of its six SYNs with all options: below */
+#define ZMAP_ID 54321u
+#define HPING_WINDOW 512u
+
+static bool has_options(const struct packet *p)
+{
+	return p->transport[12] >> 4 > 5;
+}
+
+/* An address as masscan sees it: 32 bits in host order. */
+static bool is_masscan(const struct packet *p)
+{
+	const uint32_t id = get16(p->ip + 4);
+	const uint32_t dst = get32(p->dst.bytes + 12);
+
+	return id == ((dst ^ p->dst_port ^ p->tcp.seq.v) & UINT16_MAX);
+}
+
+static bool is_nmap(const struct packet *p)
+{
+	const uint32_t window = p->tcp.window;
+
+	if ((p->tcp.flags & TCP_SYN) && p->tcp.urgent == NMAP_URGENT)
+		return true;
+	if (window == 0 || window % 1024 != 0 || window > NMAP_WINDOWS_MAX)
+		return false;
+	if (p->tcp.flags & TCP_SYN)
+		return p->tcp.options.mss == NMAP_MSS &&
+		       p->transport[12] >> 4 == 6;
+	return !has_options(p);
+}
+
+static uint8_t tool_of(const struct packet *p)
+{
+	if (p->type != PACKET_TCP)
+		return MINATO_SCAN_TOOL_UNKNOWN;
+	if (!p->is6 && (p->tcp.flags & TCP_SYN) && is_masscan(p))
+		return MINATO_SCAN_TOOL_MASSCAN;
+	if (!p->is6 && get16(p->ip + 4) == ZMAP_ID &&
+	    p->tcp.window == UINT16_MAX)
+		return MINATO_SCAN_TOOL_ZMAP;
+	if (is_nmap(p))
+		return MINATO_SCAN_TOOL_NMAP;
+	if (p->tcp.window == HPING_WINDOW && !has_options(p))
+		return MINATO_SCAN_TOOL_HPING;
+	return MINATO_SCAN_TOOL_UNKNOWN;
+}
+
+/* --- kinds by their looks ------------------------------------------------ */
+
+/* Kernels offer more than a segment size. */
+static bool is_crafted(const struct tcp_options *o)
+{
+	return !o->has_wscale && !o->has_timestamp && !o->sack_permitted;
+}
+
+static uint32_t syn_kind(const struct packet *p)
+{
+	if (p->tcp.urgent == NMAP_URGENT ||
+	    (has_options(p) && p->tcp.window < NMAP_ODD_WINDOW_MAX))
+		return KIND(OS);
+	return is_crafted(&p->tcp.options) ? KIND(SYN) : KIND(CONNECT);
+}
+
+#define MEANT (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG)
+
+/* A TCP segment that met nothing. False: it says nothing about its sender, as
+   answers do. */
+static bool judge_segment(const struct packet *p, struct scan_contact *c)
+{
+	const uint32_t flags = p->tcp.flags & MEANT;
+
+	if ((flags & TCP_RST) || (flags & (TCP_SYN | TCP_ACK)) ==
+					 (TCP_SYN | TCP_ACK))
+		return false;
+	c->sign = SCAN_IMPOSSIBLE;
+	if (flags & TCP_SYN) {
+		c->sign = flags & TCP_FIN ? SCAN_IMPOSSIBLE : SCAN_CLOSED;
+		c->kinds = flags & (TCP_FIN | TCP_URG) ? KIND(OS) : syn_kind(p);
+	} else if (flags & TCP_ACK) {
+		c->sign = SCAN_STRAY;
+		c->kinds = flags & TCP_FIN ? KIND(MAIMON) : KIND(ACK);
+	} else if (has_options(p)) {
+		c->kinds = KIND(OS);
+	} else if (flags == 0) {
+		c->kinds = KIND(NULL);
+	} else {
+		c->kinds = flags == TCP_FIN ? KIND(FIN) : KIND(XMAS);
+	}
+	c->stamp = p->tcp.seq.v ^ (uint32_t)p->src_port << 16;
+	return true;
+}
+
+#define OS_PAYLOAD 300u /* bytes of 'C', to a closed port */
+
+static bool judge_datagram(const struct packet *p, struct scan_contact *c)
+{
+	c->sign = SCAN_CLOSED;
+	c->kinds = KIND(UDP);
+	if (p->payload_len == OS_PAYLOAD && p->payload[0] == 'C' &&
+	    p->payload[OS_PAYLOAD - 1] == 'C')
+		c->kinds = KIND(OS);
+	c->stamp = (uint32_t)p->src_port | 1u << 16;
+	return true;
+}
+
+static bool may_be_answer(const struct scan_contact *c)
+{
+	return (c->proto == MINATO_UDP || c->sign == SCAN_STRAY) &&
+	       c->source_port < ASKING_PORT_MIN &&
+	       c->port >= MINATO_PORT_USER_FIRST;
+}
+
+static struct scan_contact contact_of(const struct minato *m,
+				      const struct packet *p)
+{
+	return (struct scan_contact){
+		.source = p->src,
+		.target = p->dst,
+		.scope = m->link[p->link].config.scope,
+		.proto = p->ip_proto,
+		.tool = tool_of(p),
+		.port = p->dst_port,
+		.source_port = p->src_port,
+	};
+}
+
+void evidence_packet(struct minato *m, const struct packet *p)
+{
+	struct scan_contact c;
+	bool tells;
+
+	if (p->type != PACKET_TCP && p->type != PACKET_UDP)
+		return;
+	c = contact_of(m, p);
+	tells = p->type == PACKET_TCP ? judge_segment(p, &c) :
+					judge_datagram(p, &c);
+	if (tells && !may_be_answer(&c))
+		scan_note(host_scan(m), &c, m->now);
+}
+
+void evidence_protocol(struct minato *m, const struct packet *p)
+{
+	struct scan_contact c = contact_of(m, p);
+
+	c.proto = 0;
+	c.port = p->ip_proto;
+	c.sign = SCAN_CLOSED;
+	c.kinds = KIND(PROTOCOL);
+	scan_note(host_scan(m), &c, m->now);
+}
+
+void evidence_piece(struct minato *m, const struct packet *p)
+{
+	struct scan_contact c = contact_of(m, p);
+
+	/* What follows it has no ports. */
+	if (p->fragment_offset != 0 || p->payload_len < 4)
+		return;
+	c.source_port = get16(p->payload);
+	c.port = get16(p->payload + 2);
+	c.sign = SCAN_PIECE;
+	c.tool = MINATO_SCAN_TOOL_UNKNOWN;
+	scan_note(host_scan(m), &c, m->now);
+}
+
+/* --- connections that were begun from there ------------------------------ */
+
+struct opening {
+	uint8_t len;
+	const char *bytes;
+};
+/* First bytes of those who ask what is there, and nothing else. (Nmap's, which
+   others have taken over.) */
+static const struct opening questions[] = {
+	{ 4, "\r\n\r\n" },
+	{ 18, "GET / HTTP/1.0\r\n\r\n" },
+	{ 16, "OPTIONS / HTTP/1" },
+	{ 16, "OPTIONS / RTSP/1" },
+	{ 14, "OPTIONS sip:nm" },
+	{ 14, "GET /nice%20po" },
+	{ 6, "HELP\r\n" },
+	{ 9, "\1default\n" },
+	{ 8, "\x80\0\0\x28\x72\xfe\x1d\x13" },
+	{ 8, "\0\x1e\0\6\1\0\0\1" },
+	{ 8, "\0\x0c\0\0\x10\0\0\0" },
+	{ 6, "\x16\3\0\0S\1" },
+	{ 6, "\x16\3\0\0i\1" },
+	{ 8, "\0\0\0\xa4\xffSMB" },
+	{ 6, "l\0\x0b\0\0\0" },
+	{ 8, "0\x84\0\0\0-\2\1" },
+	{ 5, "\0\0\0qj" },
+	{ 7, "\3\0\0\x0b\6\xe0\0" },
+	{ 7, "JRMI\0\2K" },
+};
+
+static bool asks(const struct packet *p)
+{
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+		const struct opening *q = &questions[i];
+		if (p->payload_len >= q->len &&
+		    memcmp(p->payload, q->bytes, q->len) == 0)
+			/* Others go on behind these. */
+			return q->len != 18 || p->payload_len == 18;
+	}
+	return false;
+}
+
+static void note_session(struct minato *m, const struct packet *p,
+			 enum scan_sign sign, uint32_t kinds)
+{
+	struct scan_contact c = contact_of(m, p);
+
+	c.proto = MINATO_TCP;
+	c.sign = (uint8_t)sign;
+	c.kinds = kinds;
+	c.tool = MINATO_SCAN_TOOL_UNKNOWN;
+	scan_note(host_scan(m), &c, m->now);
+}
+
+void evidence_complete(struct minato *m, const struct socket *s)
+{
+	struct scan_contact c = { .sign = SCAN_GOOD, .proto = MINATO_TCP };
+	struct port_key key;
+
+	slots_key(m, s, &key);
+	c.source = key.remote;
+	c.target = key.local;
+	c.scope = key.scope;
+	c.port = key.local_port;
+	c.source_port = key.remote_port;
+	scan_note(host_scan(m), &c, m->now);
+}
+
+/*
+ * RFC 9293 3.10.7.1: who did not send the SYN answers our SYN-ACK with a RST
+ * that has no ACK, and so does the kernel below a scanner. Only who has taken
+ * the SYN-ACK for an answer to its own acknowledges it.
+ */
+static enum scan_sign sign_of_reset(const struct packet *p, bool was_open,
+				    uint32_t our_next)
+{
+	if (was_open || ((p->tcp.flags & TCP_ACK) && p->tcp.ack.v == our_next))
+		return SCAN_ABORTED;
+	return SCAN_HALF;
+}
+
+void evidence_first(struct minato *m, const struct packet *p,
+		    const struct evidence_before *before,
+		    const struct socket *s)
+{
+	const struct tcp *c = &s->body.tcp;
+
+	if (before->held)
+		return;
+	if ((p->tcp.flags & TCP_RST) && tcp_state(c) == MINATO_CLOSED)
+		note_session(m, p,
+			     sign_of_reset(p, before->open, before->our_next),
+			     0);
+	else if (p->payload_len > 0 && tcp_bytes_in(c) > 0)
+		note_session(m, p, asks(p) ? SCAN_QUESTION : SCAN_USED, 0);
+	else if ((p->tcp.flags & TCP_FIN) && !tcp_untouched(c))
+		note_session(m, p, SCAN_EMPTY, 0);
+}
+
+/* --- flows that are handed on -------------------------------------------- */
+
+void evidence_passed(struct minato *m, const struct packet *p,
+		     const struct nat_way *way)
+{
+	struct scan_contact c = contact_of(m, p);
+	struct minato_endpoint client, asked;
+
+	if (!nat_caller(host_nat(m), way->session, &client, &asked, &c.scope))
+		return;
+	c.source = client.addr;
+	c.source_port = client.port;
+	c.target = asked.addr;
+	c.port = asked.port;
+	switch (way->news) {
+	case NAT_NEWS_SPOKE:
+		c.sign = SCAN_GOOD;
+		scan_note(host_scan(m), &c, m->now);
+		c.sign = asks(p) ? SCAN_QUESTION : SCAN_USED;
+		break;
+	case NAT_NEWS_REFUSED:
+		c.sign = SCAN_CLOSED;
+		c.kinds = 0;
+		c.tool = MINATO_SCAN_TOOL_UNKNOWN;
+		break;
+	case NAT_NEWS_ABORTED:
+		/* No number is judged on the way: anybody may have sent it. */
+		c.sign = p->tcp.flags & TCP_ACK ? SCAN_EMPTY : SCAN_HALF;
+		break;
+	case NAT_NEWS_EMPTY:
+		c.sign = SCAN_EMPTY;
+		break;
+	case NAT_NEWS_NONE:
+		return;
+	}
+	scan_note(host_scan(m), &c, m->now);
+}
+
+/* --- what owners say ----------------------------------------------------- */
+
+void evidence_refused(struct minato *m, const struct port_key *key)
+{
+	const struct scan_contact c = {
+		.source = key->remote,
+		.target = key->local,
+		.scope = key->scope,
+		.proto = key->proto,
+		.port = key->local_port,
+		.source_port = key->remote_port,
+		.sign = SCAN_CLOSED,
+		.kinds = key->proto == MINATO_UDP ? KIND(UDP) : 0,
+	};
+
+	if (key->proto != MINATO_ICMP)
+		scan_note(host_scan(m), &c, m->now);
+}
+
+void minato_outcome(struct minato *m, uint64_t entry, enum minato_proto proto,
+		    const struct minato_endpoint *remote,
+		    const struct minato_endpoint *target,
+		    enum minato_outcome outcome)
+{
+	const bool open = outcome == MINATO_OUTCOME_OPEN;
+	struct scan_contact c = {
+		.source = remote->addr,
+		.target = target->addr,
+		.proto = (uint8_t)proto,
+		.port = target->port,
+		.source_port = remote->port,
+	};
+	struct minato_entry e;
+	uint32_t number;
+
+	host_count(m, open ? COUNTER_OUTCOME_OPEN : COUNTER_OUTCOME_CLOSED);
+	if (!entries_find(m, entry, &number))
+		return;
+	port_get(host_table(m), number, &e);
+	c.scope = e.scope;
+	if (proto == MINATO_UDP) {
+		/* A datagram has no handshake that would vouch for it. */
+		if (open)
+			return;
+		c.sign = SCAN_CLOSED;
+		c.kinds = KIND(UDP);
+	} else if (outcome == MINATO_OUTCOME_EMPTY) {
+		c.sign = SCAN_EMPTY;
+	} else {
+		c.sign = open ? SCAN_GOOD : SCAN_REFUSED;
+	}
+	scan_note(host_scan(m), &c, m->now);
+}
+
+/* --- the listing --------------------------------------------------------- */
+
+bool minato_scan_row(struct minato *m, uint64_t *cursor,
+		     struct minato_scan *out)
+{
+	return scan_row(host_scan(m), cursor, out);
+}
+
+bool minato_scan_event(struct minato *m, struct minato_scan *out)
+{
+	return scan_event(host_scan(m), out);
+}
+
+#define SECONDS_MAX (UINT32_MAX / 2)
+
+int minato_scan_set(struct minato *m, const struct minato_scan_policy *policy)
+{
+	if ((uint32_t)policy->answer >= MINATO_SCAN_ANSWER_COUNT ||
+	    policy->slower_per_s == 0 || policy->slower_per_s > 1000000 ||
+	    policy->block_s == 0 || policy->block_max_s < policy->block_s ||
+	    policy->block_max_s > SECONDS_MAX)
+		return -EINVAL;
+	scan_set(host_scan(m), policy);
+	return 0;
+}
+
+void minato_scan_get(const struct minato *m, struct minato_scan_policy *out)
+{
+	scan_get(host_scan(m), out);
+}
+
+int minato_scan_forget(struct minato *m, uint64_t number)
+{
+	return scan_forget(host_scan(m), number) ? 0 : -EBADF;
+}

@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The walk over first contacts, and what it is allowed to lead to. */
+#include "unit/scan_fixture.h"
+
+static const struct minato_addr visitor = { { [10] = 0xff, 0xff, 203, 0, 113, 7 } };
+
+static void four_closed_doors_are_a_scan(void **state)
+{
+	/* Which ports the keyed filter tells apart is fixed by the key. */
+	(void)state;
+	for (uint16_t port = 20; port < 23; port++)
+		note(&visitor, SCAN_CLOSED, port);
+	assert_false(is_recognised(&visitor));
+	note(&visitor, SCAN_CLOSED, 23);
+	assert_true(is_recognised(&visitor));
+}
+
+static void the_same_door_again_is_not(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 10000; i++) {
+		note(&visitor, SCAN_CLOSED, 80);
+		note(&visitor, SCAN_CLOSED, 443);
+		note(&visitor, SCAN_CLOSED, 8080);
+		wait_ns(SECOND);
+	}
+	assert_false(is_recognised(&visitor));
+}
+
+/* In any order, however slowly: nmap -T0 waits for five minutes. */
+static void slowness_does_not_hide(void **state)
+{
+	static const int64_t waits[] = { 300 * SECOND, HOUR, 6 * HOUR, DAY };
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		const struct minato_addr source = host_number(0xc6336400u + (uint32_t)i);
+		for (uint16_t port = 1; port <= 6; port++) {
+			note(&source, SCAN_CLOSED, port);
+			wait_ns(waits[i]);
+		}
+		assert_true(is_recognised(&source));
+	}
+}
+
+static void a_failure_a_week_is_none(void **state)
+{
+	(void)state;
+	for (uint16_t port = 1; port <= 50; port++) {
+		note(&visitor, SCAN_CLOSED, port);
+		wait_ns(8 * DAY);
+	}
+	assert_false(is_recognised(&visitor));
+}
+
+/* Successes before count for nothing, and each port outweighs once. */
+static void no_credit_is_banked(void **state)
+{
+	(void)state;
+	for (uint16_t port = 1000; port < 1100; port++)
+		note(&visitor, SCAN_GOOD, port);
+	for (uint16_t port = 1; port <= 6; port++) {
+		note(&visitor, SCAN_CLOSED, port);
+		note(&visitor, SCAN_GOOD, 443);
+		note(&visitor, SCAN_USED, 443);
+		wait_ns(SECOND);
+	}
+	assert_true(is_recognised(&visitor));
+}
+
+static void successes_outweigh(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 8; i++) {
+		note(&visitor, SCAN_CLOSED, (uint16_t)(1 + i));
+		note(&visitor, SCAN_GOOD, (uint16_t)(1000 + i));
+	}
+	assert_false(is_recognised(&visitor));
+}
+
+/* --- blocking ---------------------------------------------------------------- */
+
+static void set_answer(enum minato_scan_answer answer)
+{
+	struct minato_scan_policy policy;
+
+	minato_scan_policy_init(&policy);
+	policy.answer = answer;
+	scan_set(s, &policy);
+}
+
+static bool blocked(const struct minato_addr *source)
+{
+	return scan_is_blocked(s, 1, source, now);
+}
+
+/* Decoys, an idle scan's zombie, floods with forged sources. */
+static void what_anybody_can_forge_never_blocks(void **state)
+{
+	static const enum scan_sign forged[] = { SCAN_CLOSED, SCAN_HALF, SCAN_IMPOSSIBLE,
+						 SCAN_STRAY, SCAN_PIECE };
+
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (size_t i = 0; i < 5; i++)
+		for (uint32_t port = 1; port < 20000; port++) {
+			note(&visitor, forged[i], (uint16_t)port);
+			wait_ns(SECOND / 1000);
+		}
+	assert_true(is_recognised(&visitor));
+	assert_false(blocked(&visitor));
+}
+
+/* Its own verified visits, however many, and forged failures in its name. */
+static void a_framed_poller_is_not_blocked(void **state)
+{
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint16_t port = 1; port < 200; port++) {
+		note(&visitor, SCAN_GOOD, (uint16_t)(2000 + port % 17));
+		note(&visitor, SCAN_EMPTY, (uint16_t)(2000 + port % 17));
+		note(&visitor, SCAN_CLOSED, port);
+		note(&visitor, SCAN_HALF, port);
+		wait_ns(SECOND);
+	}
+	assert_false(blocked(&visitor));
+}
+
+static void verified_refusals_block_for_longer_each_time(void **state)
+{
+	struct minato_scan row;
+
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint16_t port = 1; port <= 6; port++)
+		note(&visitor, SCAN_REFUSED, port);
+	assert_true(blocked(&visitor));
+	wait_ns(599 * SECOND);
+	assert_true(blocked(&visitor));
+	wait_ns(2 * SECOND);
+	assert_false(blocked(&visitor));
+	note(&visitor, SCAN_REFUSED, 7);
+	wait_ns(1199 * SECOND);
+	assert_true(blocked(&visitor));
+	wait_ns(2 * SECOND);
+	assert_false(blocked(&visitor));
+	assert_true(row_of(&visitor, &row));
+	assert_int_equal(row.blocks, 2);
+	for (int i = 0; i < 20; i++) {
+		note(&visitor, SCAN_REFUSED, (uint16_t)(100 + i));
+		wait_ns(86401 * SECOND);
+		assert_false(blocked(&visitor));
+	}
+	/* Another scope is another source. */
+	note(&visitor, SCAN_REFUSED, 200);
+	assert_true(blocked(&visitor));
+	assert_false(scan_is_blocked(s, 0, &visitor, now));
+}
+
+static void the_default_blocks_nobody(void **state)
+{
+	(void)state;
+	for (uint16_t port = 1; port <= 100; port++)
+		note(&visitor, SCAN_REFUSED, port);
+	assert_true(is_recognised(&visitor));
+	assert_false(blocked(&visitor));
+}
+
+static uint32_t answered(uint32_t tries)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < tries; i++)
+		count += scan_may_answer(s, 1, &visitor, now);
+	return count;
+}
+
+static void answers_become_slower_or_none(void **state)
+{
+	(void)state;
+	assert_int_equal(answered(1000), 1000);
+	for (uint16_t port = 1; port <= 8; port++)
+		note(&visitor, SCAN_CLOSED, port);
+	assert_int_equal(answered(1000), 10);
+	wait_ns(SECOND);
+	assert_int_equal(answered(1000), 10);
+	set_answer(MINATO_SCAN_ANSWER_SILENCE);
+	wait_ns(SECOND);
+	assert_int_equal(answered(1000), 0);
+	set_answer(MINATO_SCAN_ANSWER_NOTHING);
+	assert_int_equal(answered(1000), 1000);
+}
+
+/* --- IPv6 -------------------------------------------------------------------- */
+
+static void note6(uint32_t subnet, uint32_t interface, uint16_t port)
+{
+	struct minato_addr a = addr("2001:db8::");
+
+	a.bytes[4] = (uint8_t)(subnet >> 24);
+	a.bytes[5] = (uint8_t)(subnet >> 16);
+	a.bytes[6] = (uint8_t)(subnet >> 8);
+	a.bytes[7] = (uint8_t)subnet;
+	a.bytes[14] = (uint8_t)(interface >> 8);
+	a.bytes[15] = (uint8_t)interface;
+	note(&a, SCAN_CLOSED, port);
+}
+
+static void a_64_is_one_source(void **state)
+{
+	const struct minato_addr any = addr("2001:db8::77");
+	struct minato_scan row;
+
+	(void)state;
+	for (uint16_t i = 1; i <= 5; i++)
+		note6(0, i, i);
+	assert_true(row_of(&any, &row));
+	assert_int_equal(row.prefix, 64);
+	assert_true(row.recognised);
+}
+
+static void who_moves_about_is_found_in_a_56(void **state)
+{
+	const struct minato_addr within = addr("2001:db8:0:12::1");
+	const struct minato_addr beside = addr("2001:db8:0:123::1");
+
+	(void)state;
+	for (uint16_t i = 1; i <= 12; i++)
+		note6(i, 1, i);
+	assert_true(is_recognised(&within));
+	assert_false(is_recognised(&beside));
+}
+
+static void and_in_a_48(void **state)
+{
+	const struct minato_addr within = addr("2001:db8:0:ffff::1");
+
+	(void)state;
+	for (uint16_t i = 1; i <= 16; i++)
+		note6((uint32_t)i << 8, 1, i);
+	assert_true(is_recognised(&within));
+}
+
+/* One scanner does not make its neighbours one. */
+static void a_loud_64_frames_no_56(void **state)
+{
+	const struct minato_addr beside = addr("2001:db8:0:1::1");
+
+	(void)state;
+	for (uint16_t i = 1; i <= 10000; i++) {
+		note6(0, 1, i);
+		wait_ns(SECOND / 1000);
+	}
+	assert_false(is_recognised(&beside));
+}
+
+/* --- strays ------------------------------------------------------------------ */
+
+static void forgotten_connections_are_no_scan(void **state)
+{
+	struct scan_contact c = contact(&visitor, SCAN_STRAY, 0);
+
+	(void)state;
+	for (uint16_t i = 0; i < 50; i++) {
+		c.port = (uint16_t)(1 + i);
+		c.source_port = (uint16_t)(40000 + i);
+		scan_note(s, &c, now);
+	}
+	assert_false(is_recognised(&visitor));
+	for (uint16_t i = 0; i < 8; i++) {
+		c.port = (uint16_t)(1 + i);
+		c.source_port = 55555;
+		scan_note(s, &c, now);
+	}
+	assert_true(is_recognised(&visitor));
+}
+
+/* --- figures ----------------------------------------------------------------- */
+
+/* The share of sources recognised, of those whose contacts succeed so often. */
+static double share(uint32_t first, uint32_t sources, uint32_t contacts, double success)
+{
+	uint32_t found = 0;
+
+	for (uint32_t i = 0; i < sources; i++) {
+		const struct minato_addr a = host_number(first + i);
+		/* The host has other visitors, who do not miss. */
+		for (uint32_t n = 0; n < 20; n++) {
+			const struct minato_addr other = host_number(0x0f000000 + n);
+			note(&other, SCAN_GOOD, 443);
+		}
+		for (uint32_t n = 0; n < contacts; n++) {
+			const bool good = roll(1u << 20) < success * (1u << 20);
+			note(&a, good ? SCAN_GOOD : SCAN_CLOSED,
+			     (uint16_t)roll(65536));
+			wait_ns(SECOND / 50);
+		}
+		found += is_recognised(&a);
+		/* Room for the next. */
+		struct minato_scan row;
+		if (row_of(&a, &row))
+			scan_forget(s, row.number);
+	}
+	return (double)found / sources;
+}
+
+static void errors_are_as_rare_as_they_should_be(void **state)
+{
+	double detected, plainly, false_well, false_badly;
+
+	(void)state;
+	plainly = share(0x0a000000, 3000, 6, .01);
+	detected = share(0x0b000000, 3000, 20, .2);
+	false_well = share(0x0c000000, 3000, 40, .97);
+	false_badly = share(0x0d000000, 3000, 12, .8);
+	print_message("P_D %.4f (scanner, 6 contacts, 1%% succeed)\n", plainly);
+	print_message("P_D %.4f (scanner, 20 contacts, 20%% succeed)\n", detected);
+	print_message("P_F %.4f (visitor, 40 contacts, 97%% succeed)\n", false_well);
+	print_message("P_F %.4f (visitor, 12 contacts, 80%% succeed)\n", false_badly);
+	assert_true(plainly >= .98);
+	assert_true(detected >= .98);
+	assert_true(false_well <= .002);
+	assert_true(false_badly <= .03);
+}
+
+/* How many ports it takes to be seen as four. */
+static void the_filter_delays_little(void **state)
+{
+	uint32_t sum = 0, by_five = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 2000; i++) {
+		const struct minato_addr a = host_number(0x0e000000 + i);
+		struct minato_scan row;
+		uint32_t tries = 0;
+		while (!is_recognised(&a)) {
+			note(&a, SCAN_CLOSED, (uint16_t)(1 + tries));
+			wait_ns(SECOND / 100);
+			tries++;
+		}
+		sum += tries;
+		by_five += tries <= 5;
+		assert_true(row_of(&a, &row));
+		scan_forget(s, row.number);
+	}
+	print_message("named after %.2f ports on average, %.1f %% after five\n", sum / 2000.,
+		      by_five / 20.);
+	assert_in_range(sum, 4 * 2000, 4.4 * 2000);
+	assert_true(by_five >= 2000 * 95 / 100);
+}
+
+/* --- floods ------------------------------------------------------------------ */
+
+/* A million forged sources a second; one scanner, of a hundred ports a second. */
+static void a_flood_washes_nobody_out(void **state)
+{
+	uint32_t probes = 0, found = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 3000000; i++) {
+		const struct minato_addr forged = host_number(0x20000000u + roll(1u << 30));
+		note(&forged, SCAN_CLOSED, (uint16_t)roll(65536));
+		wait_ns(1000);
+		if (i % 10000 != 0)
+			continue;
+		note(&visitor, SCAN_CLOSED, (uint16_t)(1 + probes++));
+		if (found == 0 && is_recognised(&visitor))
+			found = probes;
+	}
+	print_message("found after %u of its ports; %u others named; %u of %u noted\n", found,
+		      count_recognised() - 1, (unsigned)s->noted, 3000300u);
+	assert_in_range(found, 1, 250);
+	assert_true(is_recognised(&visitor));
+	assert_true(count_recognised() <= 3);
+}
+
+/* Known before: its record outlives any number of others. */
+static void a_flood_makes_nothing_forgotten(void **state)
+{
+	struct minato_scan before, after;
+
+	(void)state;
+	for (uint16_t port = 1; port <= 8; port++)
+		note(&visitor, SCAN_CLOSED, port);
+	assert_true(row_of(&visitor, &before));
+	for (uint32_t i = 0; i < 2000000; i++) {
+		const struct minato_addr forged = host_number(0x20000000u + roll(1u << 30));
+		note(&forged, SCAN_CLOSED, (uint16_t)roll(65536));
+		wait_ns(8000);
+	}
+	assert_true(row_of(&visitor, &after));
+	assert_true(after.recognised);
+	assert_int_equal(after.number, before.number);
+}
+
+/* 16 bytes each, and nearly all of them have a place. */
+static void sources_fill_their_memory(void **state)
+{
+	uint32_t kept = 0;
+
+	(void)state;
+	assert_true(scan_bytes(1u << 20) - scan_bytes(1u << 19) <= (1u << 19) * 18u);
+	for (uint32_t i = 0; i < 60000; i++) {
+		const struct minato_addr a = host_number(0x0a000000u + i);
+		note(&a, SCAN_CLOSED, 1);
+		wait_ns(SECOND / 50);
+	}
+	for (uint32_t i = 0; i < 60000; i++) {
+		const struct minato_addr a = host_number(0x0a000000u + i);
+		kept += scan_find(s, scan_key(s, 1, 0, &a)) != NULL;
+	}
+	print_message("%u of 60000 sources in 65536 places\n", kept);
+	assert_true(kept >= 59000);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scan_setup, scan_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(four_closed_doors_are_a_scan),
+		TEST(the_same_door_again_is_not),
+		TEST(slowness_does_not_hide),
+		TEST(a_failure_a_week_is_none),
+		TEST(no_credit_is_banked),
+		TEST(successes_outweigh),
+		TEST(what_anybody_can_forge_never_blocks),
+		TEST(a_framed_poller_is_not_blocked),
+		TEST(verified_refusals_block_for_longer_each_time),
+		TEST(the_default_blocks_nobody),
+		TEST(answers_become_slower_or_none),
+		TEST(a_64_is_one_source),
+		TEST(who_moves_about_is_found_in_a_56),
+		TEST(and_in_a_48),
+		TEST(a_loud_64_frames_no_56),
+		TEST(forgotten_connections_are_no_scan),
+		TEST(errors_are_as_rare_as_they_should_be),
+		TEST(the_filter_delays_little),
+		TEST(a_flood_washes_nobody_out),
+		TEST(a_flood_makes_nothing_forgotten),
+		TEST(sources_fill_their_memory),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
