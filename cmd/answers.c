@@ -2,6 +2,7 @@
 /* What a running guest tells of itself: who it is, its counters, the rows of its table. */
 #include "cmd/metrics.h"
 #include "cmd/reserve.h"
+#include "cmd/scans.h"
 
 #include <errno.h>
 #include <string.h>
@@ -266,6 +267,8 @@ struct cmd_answers cmd_answers_of(struct cmd_worker *worker)
 		.reserve = cmd_reserving_order,
 		.reserved = cmd_reserving_row,
 		.forward = cmd_orders_row,
+		.scan = cmd_scanning_row,
+		.scan_forget = cmd_scanning_forget,
 		.census = cmd_census_go_on,
 		.metrics = cmd_census_reply,
 		.add = cmd_orders_add,

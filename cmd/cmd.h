@@ -14,6 +14,7 @@
 #include "cmd/attempts.h"
 #include "drive/drive.h"
 #include "drive/reserved.h"
+#include "minato/scan.h"
 #include "relay/relay.h"
 #include "view/view.h"
 
@@ -300,6 +301,7 @@ enum cmd_message_kind {
 	CMD_ASK_RELEASED, /* to be told when that is done */
 	CMD_ASK_RESERVE,  /* `reservation`: the keeper is to note it */
 	CMD_ASK_UNRESERVE,
+	CMD_ASK_SCAN, /* `scan` was recognised, or showed more: tell of it */
 };
 
 #define CMD_SPEC_FIRST 1   /* what came before is forgotten */
@@ -329,6 +331,7 @@ struct cmd_message {
 		struct minato_owner client;
 		struct drive_listeners listeners;
 		struct drive_reservation reservation;
+		struct minato_scan scan;
 		struct drive_error text;
 	};
 };
@@ -455,6 +458,25 @@ struct cmd_exporter {
 	char end[64]; /* how the last one died */
 };
 
+/* ---- alerting.c: what is done when a scan was recognised; cmd/scans.h ---- */
+
+/* With a place in the statistic: 16 MB of address space, touched as it fills. */
+#define CMD_SCAN_SOURCES (1u << 20)
+
+enum cmd_alert_sort { CMD_ALERT_SYSLOG, CMD_ALERT_COMMAND, CMD_ALERT_FILE };
+
+struct cmd_alerting {
+	bool syslog;
+	char *command; /* or NULL */
+	int file;      /* 0: none */
+	pid_t pid;     /* of the command that runs; 0: none */
+	int pidfd;
+	int64_t watch;
+	struct minato_time refilled;
+	int tokens;
+	uint32_t left_out; /* since the last that was told */
+};
+
 struct cmd_harbour {
 	/* Filled in by the caller. */
 	const struct cmd_trade *trade; /* NULL: a guest's */
@@ -471,6 +493,7 @@ struct cmd_harbour {
 	bool closed;
 	struct cmd_auditing auditing;
 	struct cmd_exporter exporter;
+	struct cmd_alerting alerting;
 
 	struct relay_publish pending; /* asked for by the worker, not yet kept */
 	size_t pending_sent;
@@ -763,6 +786,9 @@ struct cmd_answers {
 	json_t *(*reserved)(void *user, uint64_t *cursor);
 	/* The next forward, as `row`. */
 	json_t *(*forward)(void *user, uint64_t *cursor);
+	/* The next scan, as `row`; 0 or -EBADF. */
+	json_t *(*scan)(void *user, uint64_t *cursor);
+	int (*scan_forget)(void *user, uint64_t number);
 	/* Goes on counting the table in a census that began all zero; true when it is complete. */
 	bool (*census)(void *user, struct cmd_census *census);
 	/* The reply that is made of it. */

@@ -7,6 +7,7 @@
 #include "cmd/metrics.h"
 #include "cmd/nat.h"
 #include "cmd/reserve.h"
+#include "cmd/scans.h"
 #include "cmd/who.h"
 
 #include <stdarg.h>
@@ -32,6 +33,7 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_ss,
 	&cmd_who,
 	&cmd_audit,
+	&cmd_scans,
 	&cmd_services,
 	&cmd_metrics,
 	&cmd_reserve,

@@ -25,6 +25,7 @@ enum listing {
 	LIST_ROWS_TCP,
 	LIST_FORWARDS,
 	LIST_RESERVED,
+	LIST_SCANS,
 	LIST_FURTHER,
 };
 
@@ -155,6 +156,19 @@ static void answer_cut(struct client *client, const json_t *request)
 		say_done(client, json_object());
 }
 
+static void answer_forget(struct client *client, const json_t *request)
+{
+	const json_t *number = json_object_get(request, "number");
+	const struct cmd_answers *answers = &client->control->answers;
+
+	if (!json_is_integer(number))
+		say_error(client, "scan-forget needs \"number\", that of a scan");
+	else if (answers->scan_forget(answers->user, (uint64_t)json_integer_value(number)) < 0)
+		say_error(client, "it is forgotten already");
+	else
+		say_done(client, json_object());
+}
+
 /* Of a gateway. */
 static bool is_further_order(const char *name)
 {
@@ -200,6 +214,7 @@ static const char *const listings[] = {
 	[LIST_ROWS_TCP] = "rows", /* with "tcp":true */
 	[LIST_FORWARDS] = "forwards",
 	[LIST_RESERVED] = "reserved",
+	[LIST_SCANS] = "scans",
 };
 
 static bool begin_further(struct client *client, const char *name)
@@ -220,7 +235,7 @@ static bool begin_listing(struct client *client, const char *name, const json_t 
 {
 	bool tcp = json_is_true(json_object_get(request, "tcp"));
 
-	for (enum listing i = LIST_ROWS; i <= LIST_RESERVED; i++) {
+	for (enum listing i = LIST_ROWS; i <= LIST_SCANS; i++) {
 		if (strcmp(name, listings[i]))
 			continue;
 		client->listing = i == LIST_ROWS && tcp ? LIST_ROWS_TCP : i;
@@ -301,6 +316,8 @@ static void answer(struct client *client, json_t *request)
 		answer_order(client, request);
 	} else if (!strcmp(name, "cut")) {
 		answer_cut(client, request);
+	} else if (!strcmp(name, "scan-forget")) {
+		answer_forget(client, request);
 	} else if (!strcmp(name, "stop")) {
 		answer_stop(client, request);
 	} else {
@@ -321,6 +338,8 @@ static json_t *next_item(struct client *client)
 		return answers->forward(answers->user, &client->cursor);
 	case LIST_RESERVED:
 		return answers->reserved(answers->user, &client->cursor);
+	case LIST_SCANS:
+		return answers->scan(answers->user, &client->cursor);
 	case LIST_FURTHER:
 		return answers->further->item(answers->user, client->further, &client->cursor);
 	case LIST_NOTHING:
@@ -332,7 +351,8 @@ static json_t *next_item(struct client *client)
 /* One line of rows, or the line that ends the listing. */
 static void say_rows(struct client *client)
 {
-	size_t room = client->listing == LIST_ROWS_TCP ? ROWS_PER_LINE_TCP : ROWS_PER_LINE;
+	bool long_rows = client->listing == LIST_ROWS_TCP || client->listing == LIST_SCANS;
+	size_t room = long_rows ? ROWS_PER_LINE_TCP : ROWS_PER_LINE;
 	json_t *rows = json_array();
 	json_t *row = NULL;
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The keeper's hand, its worker: started, told, listened to, and replaced when it dies. */
 #include "cmd/reserve.h"
+#include "cmd/scans.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -292,6 +293,10 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 	case CMD_ASK_RESERVE:
 	case CMD_ASK_UNRESERVE:
 		if (cmd_reserving_take(harbour, message) < 0)
+			kill_hand(harbour);
+		break;
+	case CMD_ASK_SCAN:
+		if (cmd_alerting_take(harbour, message) < 0)
 			kill_hand(harbour);
 		break;
 	case CMD_ASK_RELEASED:

@@ -12,6 +12,7 @@
  * had not yet sent, as they would be on any host.
  */
 #include "cmd/reserve.h"
+#include "cmd/scans.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -278,6 +279,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 		cmd_orphans_turn(&worker->orphans, worker->host, SCOPE_INSIDE, now);
 
 	cmd_orders_pay(worker);
+	cmd_scanning_turn(worker);
 	write_tap(worker, now);
 	if (drive_tap_converses(worker->tap))
 		drive_loop_expect(worker->loop);
@@ -355,6 +357,7 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	result = drive_seed(config.seed, sizeof(config.seed));
 	if (result < 0)
 		return result;
+	config.scan_sources_max = CMD_SCAN_SOURCES;
 	config.link_count = 1;
 	link->type = MINATO_LINK_ETHERNET;
 	link->mtu = worker->harbour->plan.mtu;

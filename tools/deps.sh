@@ -51,11 +51,16 @@ test   ngtcp2-client    cmd:gtlsclient
 test   zsh              cmd:zsh
 test   fish             cmd:fish
 test   mandoc           cmd:mandoc
+test   nmap             cmd:nmap
+test   masscan          cmd:masscan
+test   zmap             cmd:zmap
+test   hping3           cmd:hping3
 bench  iproute2         cmd:ip
 bench  iperf3           cmd:iperf3
 bench  nftables         cmd:nft
 bench  passt            cmd:pasta
 bench  slirp4netns      cmd:slirp4netns
+bench  psad             cmd:psad
 ports  libdpdk-dev      lib:libdpdk
 fuzz   clang            cmd:clang
 fuzz   libclang-rt-dev  fuzzer:

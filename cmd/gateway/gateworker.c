@@ -9,6 +9,7 @@
  * others send to each other does not wait for it.
  */
 #include "cmd/gateway/gateway.h"
+#include "cmd/scans.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -201,6 +202,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 
 	minato_advance(worker->base.host, now);
 	next = serve(worker, now);
+	cmd_scanning_turn(&worker->base);
 	write_all(worker, now);
 	next = earlier(next, minato_deadline(worker->base.host));
 	for (size_t i = 0; i < worker->port_count; i++) {

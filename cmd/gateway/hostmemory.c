@@ -27,6 +27,7 @@ void gateway_config(struct minato_config *config, const struct conf *conf,
 	/* What can be added live, besides what the file says. */
 	config->entries_max = ENTRIES_LIVE;
 	config->routes_max = ROUTES_LIVE;
+	config->scan_sources_max = CMD_SCAN_SOURCES;
 	conf_plan(config, conf);
 	for (size_t i = 0; i < links->count; i++) {
 		const struct gateway_link *from = &links->list[i];

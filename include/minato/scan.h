@@ -38,17 +38,17 @@ extern "C" {
 	X(ACK, "ack/window")                                                   \
 	X(UDP, "udp")                                                          \
 	X(PROTOCOL, "ip-protocol")                                             \
-	X(VERSION, "version") /* first bytes that ask what is there */         \
-	X(OS, "os") /* segments that fingerprint a stack */                    \
-	X(DECOY, "decoy") /* one sender under several addresses */             \
+	X(VERSION, "version")	/* first bytes that ask what is there */       \
+	X(OS, "os")		/* segments that fingerprint a stack */        \
+	X(DECOY, "decoy")	/* one sender under several addresses */       \
 	X(FRAGMENT, "fragment") /* headers cut into pieces */                  \
-	X(SWEEP, "sweep") /* one port of many addresses */
+	X(SWEEP, "sweep")	/* one port of many addresses */
 
 enum minato_scan_kind {
 #define X(name, text) MINATO_SCAN_##name,
 	MINATO_SCAN_KINDS(X)
 #undef X
-	MINATO_SCAN_KIND_COUNT
+		MINATO_SCAN_KIND_COUNT
 };
 const char *minato_scan_kind_name(enum minato_scan_kind kind);
 
@@ -64,7 +64,7 @@ enum minato_scan_tool {
 #define X(name, text) MINATO_SCAN_TOOL_##name,
 	MINATO_SCAN_TOOLS(X)
 #undef X
-	MINATO_SCAN_TOOL_COUNT
+		MINATO_SCAN_TOOL_COUNT
 };
 const char *minato_scan_tool_name(enum minato_scan_tool tool);
 
@@ -79,7 +79,7 @@ enum minato_scan_pattern {
 #define X(name, text) MINATO_SCAN_PATTERN_##name,
 	MINATO_SCAN_PATTERNS(X)
 #undef X
-	MINATO_SCAN_PATTERN_COUNT
+		MINATO_SCAN_PATTERN_COUNT
 };
 const char *minato_scan_pattern_name(enum minato_scan_pattern pattern);
 
@@ -94,11 +94,11 @@ struct minato_scan {
 	bool blockable;	 /* by verified evidence alone */
 	enum minato_scan_tool tool;
 	enum minato_scan_pattern pattern;
-	uint32_t kinds;	     /* bits 1 << enum minato_scan_kind */
-	uint32_t confidence; /* thousandths, by the walk alone */
+	uint32_t kinds;	      /* bits 1 << enum minato_scan_kind */
+	uint32_t confidence;  /* thousandths, by the walk alone */
 	uint32_t ports_tried; /* different ones: below 1000 within some 5 %,
 				 above that within 15 % */
-	uint16_t first, last;	  /* the lowest and highest of them */
+	uint16_t first, last; /* the lowest and highest of them */
 	uint16_t ports[MINATO_SCAN_PORTS]; /* the first ones, as they came */
 	uint32_t port_count;		   /* how many these are */
 	struct minato_addr target;	   /* the latest address tried */
@@ -129,13 +129,13 @@ bool minato_scan_event(struct minato *m, struct minato_scan *out);
 	X(NOTHING, "nothing") /* is noted, and treated like anybody */         \
 	X(SLOWER, "slower")   /* RSTs and ICMP errors to it are few */         \
 	X(SILENCE, "silence") /* ... are none */                               \
-	X(BLOCK, "block") /* and where evidence is verified, no new flow */
+	X(BLOCK, "block")     /* and where evidence is verified, no new flow */
 
 enum minato_scan_answer {
 #define X(name, text) MINATO_SCAN_ANSWER_##name,
 	MINATO_SCAN_ANSWERS(X)
 #undef X
-	MINATO_SCAN_ANSWER_COUNT
+		MINATO_SCAN_ANSWER_COUNT
 };
 /* The answer of that name, or -EINVAL. */
 int minato_scan_answer_by_name(const char *name);

@@ -8,13 +8,16 @@
 #include "port/scan.h"
 
 #define BUDGET 128u
-#define BUDGET_SHIFT 20u	/* ns: a good millisecond */
-#define OVERLOOK_MASK 15u	/* beyond it one in 16 is taken */
-#define LAST_SHIFT 36u		/* 68.7 s */
-#define LAST_WEEK 8802u		/* in these */
-#define LAST_HOUR 53u
+#define BUDGET_SHIFT 20u  /* ns: a good millisecond */
+#define OVERLOOK_MASK 15u /* beyond it one in 16 is taken */
+#define LAST_SHIFT 36u	  /* 68.7 s */
+#define LAST_WEEK 8802u	  /* in these */
+#define REST_BUSY 9u
+#define REST_QUIET 315u
+#define VOLUME_BUSY 4u
+#define VOLUME_TOP 15u
 #define LAST_YOUNG 16u
-#define FILTER_FULL 24u		/* of its 32 bits */
+#define FILTER_FULL 24u /* of its 32 bits */
 #define MISS_SHIFT 8u
 #define RESTORED_MAX (2 * SCAN_UNIT) /* of what a sketch remembers */
 
@@ -27,8 +30,8 @@ static const struct weight weights[SCAN_SIGNS] = {
 	[SCAN_CLOSED] = { 1, 0, 0 },	 [SCAN_HALF] = { 1, 0, 0 },
 	[SCAN_IMPOSSIBLE] = { 2, 0, 0 }, [SCAN_STRAY] = { 1, 0, 0 },
 	[SCAN_PIECE] = { 1, 0, 0 },	 [SCAN_EMPTY] = { 0, 0, 3 },
-	[SCAN_ABORTED] = { 1, 1, 3 },	 [SCAN_REFUSED] = { 1, 2, 3 },
-	[SCAN_QUESTION] = { 1, 1, 4 },	 [SCAN_GOOD] = { 0, 0, 1 },
+	[SCAN_ABORTED] = { 1, 2, 3 },	 [SCAN_REFUSED] = { 1, 2, 3 },
+	[SCAN_QUESTION] = { 1, 2, 4 },	 [SCAN_GOOD] = { 0, 0, 1 },
 	[SCAN_USED] = { 0, 0, 2 },
 };
 
@@ -109,9 +112,9 @@ uint64_t scan_hash(const struct scan *s, uint64_t a, uint64_t b)
 	return hash_pair(&s->secret, word);
 }
 
-uint32_t scan_line_of(uint32_t level)
+uint32_t scan_line_of(uint32_t level, uint32_t volume)
 {
-	return SCAN_LINE * (level + 1);
+	return SCAN_LINE * (level + 1) + volume;
 }
 
 /* What is counted once of a source: a port of an address, by how it ended. */
@@ -153,8 +156,7 @@ struct scan_source *scan_find(const struct scan *s, uint64_t key)
 void scan_seek(const struct scan *s, uint8_t scope,
 	       const struct minato_addr *source)
 {
-	const uint64_t hash =
-		scan_hash(s, scan_key(s, scope, 0, source), 0);
+	const uint64_t hash = scan_hash(s, scan_key(s, scope, 0, source), 0);
 
 	__builtin_prefetch(line_at(s, hash), 1);
 	__builtin_prefetch(line_at(s, hash >> 32), 1);
@@ -175,8 +177,7 @@ static uint32_t worth(const struct scan_source *r)
 	return r->score + 8u * r->proven;
 }
 
-static uint16_t units_since(const struct scan_source *r,
-			    struct minato_time now)
+static uint16_t units_since(const struct scan_source *r, struct minato_time now)
 {
 	return (uint16_t)((uint16_t)(now.ns >> LAST_SHIFT) - r->last);
 }
@@ -234,6 +235,7 @@ static struct scan_source fresh(uint64_t key, const struct scan_case *k,
 		r.seen = k->seen;
 		r.score = k->score & SCAN_TOP;
 		r.proven = k->proven & SCAN_PROVEN_TOP;
+		r.volume = k->volume & VOLUME_TOP;
 		r.cased = true;
 	}
 	return r;
@@ -271,8 +273,7 @@ static struct scan_source *place(struct scan *s, uint64_t key, uint64_t contact,
 	const uint64_t hash = scan_hash(s, key, 0);
 	struct scan_line *lines[2] = { line_at(s, hash),
 				       line_at(s, hash >> 32) };
-	struct scan_line *line =
-		lines[taken(lines[1]) < taken(lines[0])];
+	struct scan_line *line = lines[taken(lines[1]) < taken(lines[0])];
 	const struct scan_case *k = scancase_find(s, key);
 	struct scan_source *r = NULL;
 	uint32_t counted = 0;
@@ -312,9 +313,9 @@ static void learn(struct scan *s, uint32_t misses)
 {
 	const int32_t now = (int32_t)(65536u * misses / (misses + 1));
 
-	s->miss_rate = (uint32_t)((int32_t)s->miss_rate +
-				  (now - (int32_t)s->miss_rate) /
-					  (1 << MISS_SHIFT));
+	s->miss_rate =
+		(uint32_t)((int32_t)s->miss_rate +
+			   (now - (int32_t)s->miss_rate) / (1 << MISS_SHIFT));
 	s->up = s->miss_rate > 65536 * 36 / 100 ? 2 :
 		s->miss_rate > 65536 * 24 / 100 ? 3 :
 						  SCAN_UNIT;
@@ -338,22 +339,27 @@ static void grow_old(struct scan_source *r, struct minato_time now)
 	lower(r, weeks * SCAN_UNIT);
 	r->proven = (r->proven > weeks ? r->proven - weeks : 0) &
 		    SCAN_PROVEN_TOP;
+	r->volume = (r->volume > weeks ? r->volume - weeks : 0) & VOLUME_TOP;
 	if (r->score == 0)
 		r->seen = 0;
 	r->last = (uint16_t)(now.ns >> LAST_SHIFT);
 }
 
-/*
- * A session that was used. Where nothing failed for an hour it outweighs one
- * failure, whatever its port: behind an address may be many people, each of
- * whom errs now and then. Who probes each few minutes gains nothing by it.
- */
-static void used(struct scan_source *r, uint32_t bit, struct minato_time now)
+/* A session in which bytes came: see the head of scan.h. The count is Morris's:
+   each is counted with the chance that its doubling has. */
+static void used(struct scan *s, struct scan_source *r, uint32_t bit,
+		 struct minato_time now)
 {
-	if (!(r->seen & bit) && r->proven > 0)
-		r->proven = (r->proven - 1u) & SCAN_PROVEN_TOP;
+	const uint32_t chances = (1u << r->volume) - 1;
+	const uint32_t rest = r->volume >= VOLUME_BUSY ? REST_BUSY : REST_QUIET;
+
+	if (r->volume < VOLUME_TOP && (next_chance(s) & chances) == 0)
+		r->volume = (r->volume + 1u) & VOLUME_TOP;
+	if (!(r->seen & bit))
+		r->proven = (r->proven > 2 ? r->proven - 2u : 0) &
+			    SCAN_PROVEN_TOP;
 	r->seen |= bit;
-	if (r->score == 0 || units_since(r, now) < LAST_HOUR)
+	if (r->score == 0 || units_since(r, now) < rest)
 		return;
 	lower(r, SCAN_UNIT);
 	r->last = (uint16_t)(now.ns >> LAST_SHIFT);
@@ -373,8 +379,7 @@ static void fail(struct scan *s, struct scan_source *r, const struct weight *w,
 	r->last = (uint16_t)(now.ns >> LAST_SHIFT);
 	r->seen |= bit;
 	/* One that goes to very many places, and is welcome at most. */
-	if ((uint32_t)__builtin_popcount(r->seen) >= FILTER_FULL &&
-	    r->score < SCAN_LINE / 2)
+	if (bits_count(r->seen) >= FILTER_FULL && r->score < SCAN_LINE / 2)
 		r->seen = bit;
 }
 
@@ -387,7 +392,7 @@ static void step(struct scan *s, struct scan_source *r,
 
 	grow_old(r, now);
 	if (c->sign == SCAN_USED) {
-		used(r, bit, now);
+		used(s, r, bit, now);
 		return;
 	}
 	if (c->sign == SCAN_GOOD) {
@@ -427,7 +432,7 @@ static bool wants_case(const struct scan *s, const struct scan_source *r,
 		       uint32_t level)
 {
 	if (level > 0)
-		return r->score >= scan_line_of(level);
+		return r->score >= scan_line_of(level, r->volume);
 	return r->score >= 2 * SCAN_UNIT || r->proven > 0 ||
 	       (r->score > 0 && s->cases_used < SCAN_CASES / 2);
 }
@@ -469,12 +474,13 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 	if (k != NULL) {
 		k->score = r->score;
 		k->proven = r->proven;
+		k->volume = r->volume;
 		k->seen = r->seen;
 		scancase_add(s, k, c, now);
 		scancase_moment(s, k, c, now);
 		scancase_verdict(s, k, now);
 	}
-	return r->score < SCAN_LINE;
+	return r->score < scan_line_of(0, r->volume);
 }
 
 void scan_note(struct scan *s, const struct scan_contact *c,

@@ -16,6 +16,12 @@
  * with four failures, and with no fewer whatever is learned, since three closed
  * doors are what an honest poller of twenty may meet.
  *
+ * Behind an address may be hundreds of people, each of whom errs now and then.
+ * So sessions in which bytes came raise the line by one for each doubling, to
+ * 29 at most, and where nothing failed for ten minutes, or with few sessions six
+ * hours, one more outweighs one failure. Who buys cover by that gets twice as
+ * many ports, or six an hour with sixteen sessions before.
+ *
  * What stands in these 16 bytes about contacts is a filter of 32 keyed bits:
  * one that was counted is never counted again; of a new one the filter says
  * wrongly, with chance n/32 after n bits, that it was. So four failures are
@@ -32,6 +38,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/bits.h"
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/time.h"
@@ -104,19 +111,20 @@ void scan_get(const struct scan *s, struct minato_scan_policy *out);
 
 /* --- for scan*.c and their tests ----------------------------------------- */
 
-#define SCAN_UNIT 4u /* half-bits of a failure */
-#define SCAN_LINE 14u /* names a scan; of a /56 twice, of a /48 three times */
-#define SCAN_TOP 63u	 /* the walk goes no higher */
+#define SCAN_UNIT 4u   /* half-bits of a failure */
+#define SCAN_LINE 14u  /* names a scan; of a /56 twice, of a /48 three times */
+#define SCAN_TOP 63u   /* the walk goes no higher */
 #define SCAN_PROVEN 8u /* verified units that let it be blocked */
 #define SCAN_PROVEN_TOP 31u
-#define SCAN_LEVELS 3u	 /* of IPv6: /64, /56, /48 */
-#define SCAN_LANES 4u	 /* sources in a line */
+#define SCAN_LEVELS 3u /* of IPv6: /64, /56, /48 */
+#define SCAN_LANES 4u  /* sources in a line */
 
 struct scan_source {
 	uint64_t key; /* 0: none */
 	uint32_t seen;
 	uint16_t last; /* 2^36 ns: of its last step; wraps in 52 days */
-	uint16_t score : 6, proven : 5, cased : 1, unused : 4;
+	uint16_t score : 6, proven : 5, cased : 1;
+	uint16_t volume : 4; /* log2 of its used sessions, about */
 };
 _Static_assert(sizeof(struct scan_source) == 16, "a source");
 struct scan_line {
@@ -147,13 +155,13 @@ struct scan_case {
 	uint32_t seen; /* of the source, which may lose its place */
 	uint16_t first, last, previous, source_port;
 	uint8_t level, scope, tool, told;
-	uint8_t score, proven, port_count;
+	uint8_t score, proven, volume, port_count;
 	bool recognised, blockable, queued;
 	bool news; /* there is something to tell beside new kinds */
 	struct minato_addr source, target;
 	uint16_t ports[MINATO_SCAN_PORTS];
-	uint8_t zeros[64];  /* of hashes of ports: HyperLogLog */
-	uint64_t tried[8];  /* bits of hashes of ports: linear counting */
+	uint8_t zeros[64]; /* of hashes of ports: HyperLogLog */
+	uint64_t tried[8]; /* bits of hashes of ports: linear counting */
 };
 
 /* The latest failures by target and port, to see who tries the same. */
@@ -201,7 +209,8 @@ uint64_t scan_key(const struct scan *s, uint8_t scope, uint32_t level,
 uint64_t scan_hash(const struct scan *s, uint64_t a, uint64_t b);
 /* The record of a key, or NULL. */
 struct scan_source *scan_find(const struct scan *s, uint64_t key);
-uint32_t scan_line_of(uint32_t level);
+/* What names a source of a level, with such a volume. */
+uint32_t scan_line_of(uint32_t level, uint32_t volume);
 
 /* scansketch.c */
 size_t sketch_bytes(uint32_t sources_max);

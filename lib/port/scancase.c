@@ -8,21 +8,22 @@
 
 #define MOMENT_NS NS_PER_S /* who tries the same within it does so together */
 #define SHARED_MIN 3u
-#define STEP_MAX 3u	/* ports from one to the next of a sequence */
-#define PATTERN_MIN 4u	/* ports, to speak of a pattern */
+#define STEP_MAX 3u    /* ports from one to the next of a sequence */
+#define PATTERN_MIN 4u /* ports, to speak of a pattern */
 #define LISTED_PERCENT 6u
-#define SWEEP_MIN 4u	/* addresses */
+#define SWEEP_MIN 4u /* addresses */
 
 /* The ports that lists of what is used most begin with; sorted. */
 static const uint16_t most_used[] = {
-	21,   22,   23,	  25,	53,   67,   69,	  79,	80,    81,   88,   110,
-	111,  113,  119,  123,	135,  137,  139,  143,	161,   179,  199,  389,
-	427,  443,  444,  445,	465,  500,  513,  514,	515,   543,  544,  548,
-	554,  587,  631,  636,	646,  873,  990,  993,	995,   1025, 1026, 1027,
-	1029, 1110, 1433, 1434, 1720, 1723, 1755, 1900, 2000,  2001, 2049, 2121,
-	2717, 3000, 3128, 3306, 3389, 4899, 5000, 5009, 5051,  5060, 5101, 5190,
-	5353, 5357, 5432, 5631, 5666, 5800, 5900, 6000, 6001,  6646, 7070, 8000,
-	8008, 8009, 8080, 8081, 8443, 8888, 9100, 9999, 10000, 32768, 49152,
+	21,   22,   23,	  25,	53,    67,    69,    79,   80,	 81,   88,
+	110,  111,  113,  119,	123,   135,   137,   139,  143,	 161,  179,
+	199,  389,  427,  443,	444,   445,   465,   500,  513,	 514,  515,
+	543,  544,  548,  554,	587,   631,   636,   646,  873,	 990,  993,
+	995,  1025, 1026, 1027, 1029,  1110,  1433,  1434, 1720, 1723, 1755,
+	1900, 2000, 2001, 2049, 2121,  2717,  3000,  3128, 3306, 3389, 4899,
+	5000, 5009, 5051, 5060, 5101,  5190,  5353,  5357, 5432, 5631, 5666,
+	5800, 5900, 6000, 6001, 6646,  7070,  8000,  8008, 8009, 8080, 8081,
+	8443, 8888, 9100, 9999, 10000, 32768, 49152,
 };
 
 /* --- places --------------------------------------------------------------- */
@@ -50,10 +51,10 @@ struct scan_case *scancase_find(const struct scan *s, uint64_t key)
 /* Whether `a` is less worth keeping than `b`. */
 static bool lesser(const struct scan_case *a, const struct scan_case *b)
 {
-	const uint32_t left = (a->blocked_ns != 0) * 4u +
-			      a->recognised * 2u + (a->proven > 0);
-	const uint32_t right = (b->blocked_ns != 0) * 4u +
-			       b->recognised * 2u + (b->proven > 0);
+	const uint32_t left = (a->blocked_ns != 0) * 4u + a->recognised * 2u +
+			      (a->proven > 0);
+	const uint32_t right = (b->blocked_ns != 0) * 4u + b->recognised * 2u +
+			       (b->proven > 0);
 
 	if (left != right)
 		return left < right;
@@ -191,8 +192,7 @@ static void add_target(const struct scan *s, struct scan_case *k,
 	memcpy(word, target->bytes, sizeof(word));
 	k->targets |= 1u << (scan_hash(s, word[0], word[1]) >> 59);
 	k->target = *target;
-	if ((uint32_t)__builtin_popcount(k->targets) >= SWEEP_MIN &&
-	    k->port_count <= 2)
+	if (bits_count(k->targets) >= SWEEP_MIN && k->port_count <= 2)
 		k->kinds |= 1u << MINATO_SCAN_SWEEP;
 }
 
@@ -337,7 +337,7 @@ static void settle_block(struct scan *s, struct scan_case *k,
 void scancase_verdict(struct scan *s, struct scan_case *k,
 		      struct minato_time now)
 {
-	if (!k->recognised && k->score < scan_line_of(k->level))
+	if (!k->recognised && k->score < scan_line_of(k->level, k->volume))
 		return;
 	s->recognised += !k->recognised;
 	k->news |= !k->recognised;
@@ -375,7 +375,7 @@ static uint32_t linear_count(const struct scan_case *k)
 	uint64_t sum = 0;
 
 	for (uint32_t i = 0; i < 8; i++)
-		set += (uint32_t)__builtin_popcountll(k->tried[i]);
+		set += bits_count(k->tried[i]);
 	for (uint32_t i = 0; i < set; i++)
 		sum += (UINT64_C(512) << 16) / (512 - i);
 	return (uint32_t)((sum + (1u << 15)) >> 16);

@@ -21,7 +21,7 @@
 
 #define NMAP_WINDOWS_MAX 4096u /* 1024 to that, in steps of 1024 */
 #define NMAP_MSS 1460u
-#define NMAP_URGENT 0xf7f5u /* of its SYN that offers ECN */
+#define NMAP_URGENT 0xf7f5u	/* of its SYN that offers ECN */
 #define NMAP_ODD_WINDOW_MAX 64u /* of its six SYNs with all options: below */
 #define ZMAP_ID 54321u
 #define HPING_WINDOW 512u
@@ -94,8 +94,8 @@ static bool judge_segment(const struct packet *p, struct scan_contact *c)
 {
 	const uint32_t flags = p->tcp.flags & MEANT;
 
-	if ((flags & TCP_RST) || (flags & (TCP_SYN | TCP_ACK)) ==
-					 (TCP_SYN | TCP_ACK))
+	if ((flags & TCP_RST) ||
+	    (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
 		return false;
 	c->sign = SCAN_IMPOSSIBLE;
 	if (flags & TCP_SYN) {

@@ -291,8 +291,7 @@ static double share(uint32_t first, uint32_t sources, uint32_t contacts, double 
 		}
 		for (uint32_t n = 0; n < contacts; n++) {
 			const bool good = roll(1u << 20) < success * (1u << 20);
-			note(&a, good ? SCAN_GOOD : SCAN_CLOSED,
-			     (uint16_t)roll(65536));
+			note(&a, good ? SCAN_GOOD : SCAN_CLOSED, (uint16_t)roll(65536));
 			wait_ns(SECOND / 50);
 		}
 		found += is_recognised(&a);

@@ -54,8 +54,8 @@ static void ports_are_counted_well(void **state)
 
 static void patterns_are_told_apart(void **state)
 {
-	static const uint16_t listed[] = { 80,	 23,  443, 21,	22,   25,   3389, 110, 445,
-					   7777, 139, 143, 53,	1234, 8080, 3306, 995 };
+	static const uint16_t listed[] = { 80,	 23,  443, 21, 22,   25,   3389, 110, 445,
+					   7777, 139, 143, 53, 1234, 8080, 3306, 995 };
 
 	(void)state;
 	for (uint16_t port = 1; port < 100; port++)

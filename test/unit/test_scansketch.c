@@ -69,8 +69,11 @@ static void all_fades(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(it_counts_what_it_is_told), TEST(the_same_contact_counts_once),
-		TEST(others_are_not_taken_for_it), TEST(it_stands_out), TEST(all_fades),
+		TEST(it_counts_what_it_is_told),
+		TEST(the_same_contact_counts_once),
+		TEST(others_are_not_taken_for_it),
+		TEST(it_stands_out),
+		TEST(all_fades),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Scans of a gateway's outside by the tools that people scan with: each is recognised, named in the
+# log and in the listing. What has one look has one name (an ACK scan and a window scan); who did
+# nothing of the kind is not listed.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/libgateway.bash"
+. "$(dirname "$0")/libscan.bash"
+gateway_world
+
+{
+	gateway_links
+	echo 'forward tcp http to 10.0.0.2'
+	echo 'forward tcp smtp to 10.0.0.3'
+} >"$T/gateway.conf"
+gateway_up || { ok "the gateway runs" false; finish; }
+serves web 80 "web A"
+serves mail 25 "mail B"
+OUT=198.51.100.1
+scan_with ask gateway "$T/gateway.log"
+SOURCE=203.0.113.9
+
+# --- nmap -------------------------------------------------------------------------
+
+if has_tools nmap; then
+	nmap_scan() { within far nmap -n -Pn --max-retries 0 --max-rtt-timeout 200ms "$@" $OUT; }
+	scans "SYN" syn nmap "syn" nmap_scan -sS -F
+	scans "connect" connect unknown "connect" nmap_scan -sT -F
+	scans "FIN" fin nmap "fin" nmap_scan -sF -p 1-40
+	scans "NULL" null nmap "null" nmap_scan -sN -p 1-40
+	scans "Xmas" xmas nmap "xmas" nmap_scan -sX -p 1-40
+	scans "Maimon" maimon nmap "maimon" nmap_scan -sM -p 1-40
+	scans "ACK" ack/window nmap "ack/window" nmap_scan -sA -p 1-40
+	scans "window" ack/window nmap "ack/window" nmap_scan -sW -p 1-40
+	scans "UDP" udp unknown "udp" nmap_scan -sU -p 1-40
+	scans "IP protocols" ip-protocol unknown "ip-protocol" nmap_scan -sO -p 2-5,7-16,40-60
+	scans "versions" version "nmap|unknown" "version" nmap_scan -sV --version-light -p 20-60,80
+	scans "operating system" os nmap "os" nmap_scan -O -p 20-60,80
+	scans "fragments" fragment "nmap|unknown" "fragment" nmap_scan -f -sS -p 1-40
+	scans "-T5" syn nmap "syn" nmap_scan -T5 -sS -p 1-100
+	scans "-T4" syn nmap "syn" nmap_scan -T4 -sS -p 1-100
+	scans "-T2" syn nmap "syn" nmap_scan -T2 -sS -p 1-8
+	scans "a probe a second" syn nmap "syn" nmap_scan --scan-delay 1s -sS -p 1-6
+
+	# All of them look like the sender; nobody is shut out for it.
+	nmap_scan -sS -p 1-40 -D 203.0.113.77,203.0.113.78,ME >"$T/scan.log" 2>&1
+	ok "decoys: recognised as one sender's" until_true 10 listed_kind 203.0.113.77 decoy
+	ok "... and the sender itself" until_true 10 listed_kind 203.0.113.9 decoy
+	is "... none is verified" "$(scan_rows | scan_field 203.0.113.77 verified)" false
+	has "... named in the log" "$(cat "$T/gateway.log")" "scan from 203\.0\.113\.7[78]: .*decoy"
+	for source in 203.0.113.77 203.0.113.78 203.0.113.9; do ask scans --forget $source; done
+
+	nmap_scan -sS -r -p 100-160 >"$T/scan.log" 2>&1
+	is "order: sequential" "$(scan_rows | scan_field $SOURCE pattern)" sequential
+	ask scans --forget $SOURCE
+	nmap_scan -sS -p 20000-20300 >"$T/scan.log" 2>&1
+	is "order: random" "$(scan_rows | scan_field $SOURCE pattern)" random
+	ports=$(scan_rows | scan_field $SOURCE ports_tried)
+	ok "how many ports: about 301, $ports" test "$ports" -ge 280 -a "$ports" -le 320
+	ask scans --forget $SOURCE
+	nmap_scan -sS --top-ports 200 >"$T/scan.log" 2>&1
+	is "order: those used most" "$(scan_rows | scan_field $SOURCE pattern)" top-list
+	ask scans --forget $SOURCE
+else
+	skip "nmap's scans" "nmap is not installed"
+fi
+
+# --- others -----------------------------------------------------------------------
+
+if has_tools masscan; then
+	mac=$(within wan ip -o link show br0 | sed -n "s/.*link.ether \([0-9a-f:]*\).*/\1/p")
+	scans "masscan" syn masscan "by masscan" within far masscan $OUT -p 1-200 --rate 500 --wait 0 \
+		-e eth0 --router-mac "${mac//:/-}" --source-ip $SOURCE --source-port 40001
+else
+	skip "masscan" "masscan is not installed"
+fi
+if has_tools zmap; then
+	echo "$OUT/32" >"$T/allow"
+	: >"$T/block"
+	zmap_some() {
+		for port in 21 23 139 3389 5900 8081; do
+			within far zmap -p $port -w "$T/allow" -b "$T/block" -i eth0 -G "$mac" -S $SOURCE \
+				-r 10 -c 1 -o /dev/null || return 1
+		done
+	}
+	mac=$(within wan ip -o link show br0 | sed -n "s/.*link.ether \([0-9a-f:]*\).*/\1/p")
+	scans "zmap" syn zmap "by zmap" zmap_some
+else
+	skip "zmap" "zmap is not installed"
+fi
+if has_tools hping3; then
+	scans "hping3" syn hping "by hping" within far hping3 -S -p ++1 -c 40 -i u20000 $OUT
+else
+	skip "hping3" "hping3 is not installed"
+fi
+
+# --- who is none ------------------------------------------------------------------
+
+for _ in {1..20}; do gets far http://$OUT/ >/dev/null; done
+gets desk http://203.0.113.9/ >/dev/null
+for port in 443 8080 3000; do gets far2 http://$OUT:$port/ --max-time 1 >/dev/null; done
+for _ in {1..5}; do gets far2 http://$OUT/ >/dev/null; done
+is "clients, and one that missed three times, are none" "$(scan_rows | python3 -c '
+import json, sys
+print(len(json.load(sys.stdin)["scans"]))')" 0
+has "the listing as text" "$(ask scans -a -H)" '^gateway +203\.0\.113\.10 +suspected '
+is "of a name that is none" "$(ask scans -n nobody >/dev/null 2>&1; echo $?)" 1
+gateway_down
+finish
