@@ -18,9 +18,9 @@
  *
  * Behind an address may be hundreds of people, each of whom errs now and then.
  * So sessions in which bytes came raise the line by one for each doubling, to
- * 29 at most, and where nothing failed for ten minutes, or with few sessions six
- * hours, one more outweighs one failure. Who buys cover by that gets twice as
- * many ports, or six an hour with sixteen sessions before.
+ * 29 at most, and where nothing failed for ten minutes, or with few sessions
+ * for six hours, one more outweighs one failure. Who buys cover by that gets
+ * twice as many ports, or six an hour with sixteen sessions before.
  *
  * What stands in these 16 bytes about contacts is a filter of 32 keyed bits:
  * one that was counted is never counted again; of a new one the filter says
