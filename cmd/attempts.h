@@ -25,7 +25,7 @@ struct cmd_attempts {
 	int audit; /* where lines go, or -1 */
 	bool quiet;
 	const char *guest;
-	uint64_t lost; /* lines that found no room */
+	uint64_t lost;	/* lines that found no room */
 	uint32_t lines; /* told so far */
 	struct cmd_told told[CMD_TOLD_KINDS];
 };

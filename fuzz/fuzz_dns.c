@@ -70,8 +70,8 @@ static void check_answer(const struct dnsanswer *answer, const struct dnsask *as
 	demand(dnsanswer_read(out, len, &m2, ask, &again));
 	demand(again.chain_count == answer->chain_count);
 	demand(again.addr_count == answer->addr_count && again.passed_over == 0);
-	demand(memcmp(again.addrs, answer->addrs,
-		      answer->addr_count * sizeof(answer->addrs[0])) == 0);
+	demand(memcmp(again.addrs, answer->addrs, answer->addr_count * sizeof(answer->addrs[0])) ==
+	       0);
 }
 
 static void check_words(const uint8_t *data, size_t size, const struct dnsmsg *m)

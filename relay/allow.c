@@ -56,8 +56,7 @@ static int check_letter(const struct reading *r, const char *at)
 			     "('idn2 NAME' prints it)");
 	if (c == '*')
 		return fault(r, here, "a star stands alone before the first dot: *.example.com");
-	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' ||
-	    c == '_')
+	if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '-' || c == '_')
 		return 0;
 	return fault(r, here, "no name of a host has this in it");
 }
@@ -196,8 +195,7 @@ static int read_host(const struct reading *r, struct piece *rest, struct relay_a
 		const char *close = memchr(host.at, ']', host.len);
 
 		if (!close)
-			return fault(r, (struct piece){ host.at, 1 },
-				     "this bracket is not closed");
+			return fault(r, (struct piece){ host.at, 1 }, "this bracket is not closed");
 		host = (struct piece){ host.at + 1, (size_t)(close - host.at) - 1 };
 		if (!memchr(host.at, ':', host.len))
 			return fault(r, host, "brackets are for IPv6 addresses");

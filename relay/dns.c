@@ -45,8 +45,8 @@ struct question {
 	uint16_t next_ready;
 	int64_t asked_ns;
 	struct asker asker;
-	bool sent;    /* stream: the question is out */
-	uint8_t *in;  /* stream: what has come of the answer, its length before it; or NULL */
+	bool sent;   /* stream: the question is out */
+	uint8_t *in; /* stream: what has come of the answer, its length before it; or NULL */
 	size_t in_len;
 	size_t len; /* of what the guest sent: see data_of */
 };

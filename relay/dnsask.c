@@ -34,8 +34,8 @@ static void put16(uint8_t *at, unsigned value)
 /* The OPT record, wherever it stands behind the question. What cannot be read has none. */
 static void find_edns(const uint8_t *data, size_t len, size_t at, struct dnsask *out)
 {
-	uint32_t count = (uint32_t)get16(data + ANCOUNT) + get16(data + NSCOUNT) +
-			 get16(data + ARCOUNT);
+	uint32_t count =
+		(uint32_t)get16(data + ANCOUNT) + get16(data + NSCOUNT) + get16(data + ARCOUNT);
 	struct dnsrecord record;
 
 	for (uint32_t i = 0; i < count && i < ADDITIONAL_MAX; i++) {

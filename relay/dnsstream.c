@@ -87,11 +87,11 @@ void dnsstream_reply(struct relay *relay, uint64_t lane, const uint8_t *data, si
 		return;
 	f->asked--;
 	/* A guest that does not read its answers loses the connection: nothing is kept for it. */
-	if (len && (minato_counts(relay->host, f->socket, &counts) < 0 ||
-		    counts.room < PREFIX + len ||
-		    minato_send(relay->host, f->socket, prefix, PREFIX, MINATO_MSG_MORE) !=
-			    (int64_t)PREFIX ||
-		    minato_send(relay->host, f->socket, data, len, 0) != (int64_t)len)) {
+	if (len &&
+	    (minato_counts(relay->host, f->socket, &counts) < 0 || counts.room < PREFIX + len ||
+	     minato_send(relay->host, f->socket, prefix, PREFIX, MINATO_MSG_MORE) !=
+		     (int64_t)PREFIX ||
+	     minato_send(relay->host, f->socket, data, len, 0) != (int64_t)len)) {
 		pipe_abort(f);
 		return;
 	}

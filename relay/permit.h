@@ -36,8 +36,8 @@ int relay_caret(struct drive_error *error, int errnum, const char *text, size_t 
 /* Where the guest may go: a name, what lies below one, or a prefix. */
 struct relay_allow {
 	bool named;
-	bool below; /* all names with one label or more before `name`, not the name itself */
-	bool raw;   /* what is said there is not looked at */
+	bool below;	   /* all names with one label or more before `name`, not the name itself */
+	bool raw;	   /* what is said there is not looked at */
 	uint8_t protocols; /* RELAY_TCP | RELAY_UDP */
 	uint8_t prefix_len; /* not named: 0-128 (IPv4: 96 + length) */
 	uint8_t run_count;
@@ -114,7 +114,7 @@ bool dnswalk_record(const uint8_t *data, size_t len, size_t *at, struct dnsrecor
 struct dnsask {
 	struct dnsname name;
 	uint16_t type, class;
-	bool edns;	 /* an OPT record came along (RFC 6891) */
+	bool edns;	     /* an OPT record came along (RFC 6891) */
 	uint16_t answer_max; /* bytes of a datagram that it takes: 512 at least */
 };
 
@@ -140,7 +140,7 @@ size_t dnsask_refuse(const struct dnsask *ask, const uint8_t *query, const struc
 
 /* ---- dnsanswer.c: what an answer says, and as much of it as goes on ---- */
 
-#define DNSANSWER_CHAIN 16u  /* names of a chain: RFC 1034 3.6.2 wants it short */
+#define DNSANSWER_CHAIN 16u /* names of a chain: RFC 1034 3.6.2 wants it short */
 #define DNSANSWER_ADDRS 64u
 #define DNSANSWER_RECORDS 512u /* looked at */
 #define DNSANSWER_TTL_MAX 86400u
@@ -224,7 +224,7 @@ const char *permit_name_of(const struct relay *relay, const struct minato_addr *
 
 /* What becomes of a question of the guest. */
 enum permit_asked {
-	PERMIT_ASK,	/* ask on, in the words of dnsask_write */
+	PERMIT_ASK,    /* ask on, in the words of dnsask_write */
 	PERMIT_ANSWER, /* `out` is the answer already */
 };
 enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,

@@ -11,27 +11,27 @@ struct block {
 
 /* IANA's special-purpose registries, what is not globally reachable; documentation left out. */
 static const struct block special4[] = {
-	{ { 0 }, 8 },		    /* this network, RFC 791 3.2 */
-	{ { 10 }, 8 },		    /* private, RFC 1918 */
-	{ { 100, 64 }, 10 },	    /* shared, RFC 6598 */
-	{ { 127 }, 8 },		    /* loopback, RFC 1122 3.2.1.3 */
-	{ { 169, 254 }, 16 },	    /* link-local, RFC 3927; and clouds' metadata */
-	{ { 172, 16 }, 12 },	    /* private */
-	{ { 192, 0, 0 }, 24 },	    /* protocol assignments, RFC 6890 2.1 */
-	{ { 192, 168 }, 16 },	    /* private */
-	{ { 198, 18 }, 15 },	    /* benchmarks, RFC 2544; and proxies' made-up addresses */
-	{ { 224 }, 3 },		    /* multicast, reserved, broadcast */
+	{ { 0 }, 8 },	       /* this network, RFC 791 3.2 */
+	{ { 10 }, 8 },	       /* private, RFC 1918 */
+	{ { 100, 64 }, 10 },   /* shared, RFC 6598 */
+	{ { 127 }, 8 },	       /* loopback, RFC 1122 3.2.1.3 */
+	{ { 169, 254 }, 16 },  /* link-local, RFC 3927; and clouds' metadata */
+	{ { 172, 16 }, 12 },   /* private */
+	{ { 192, 0, 0 }, 24 }, /* protocol assignments, RFC 6890 2.1 */
+	{ { 192, 168 }, 16 },  /* private */
+	{ { 198, 18 }, 15 },   /* benchmarks, RFC 2544; and proxies' made-up addresses */
+	{ { 224 }, 3 },	       /* multicast, reserved, broadcast */
 };
 
 static const struct block special6[] = {
-	{ { 0 }, 8 },				   /* ::, ::1, IPv4 in disguise, RFC 4291 2.5 */
-	{ { 0x01, 0x00 }, 64 },			   /* discard, RFC 6666 */
-	{ { 0x20, 0x01, 0x00, 0x00 }, 32 },	   /* Teredo, RFC 4380: IPv4 within */
-	{ { 0x20, 0x01, 0x00, 0x02, 0, 0 }, 48 },  /* benchmarks, RFC 5180 */
-	{ { 0xfc }, 7 },			   /* unique local, RFC 4193 */
-	{ { 0xfe, 0x80 }, 10 },			   /* link-local */
-	{ { 0xfe, 0xc0 }, 10 },			   /* site-local, RFC 3879 */
-	{ { 0xff }, 8 },			   /* multicast */
+	{ { 0 }, 8 },				  /* ::, ::1, IPv4 in disguise, RFC 4291 2.5 */
+	{ { 0x01, 0x00 }, 64 },			  /* discard, RFC 6666 */
+	{ { 0x20, 0x01, 0x00, 0x00 }, 32 },	  /* Teredo, RFC 4380: IPv4 within */
+	{ { 0x20, 0x01, 0x00, 0x02, 0, 0 }, 48 }, /* benchmarks, RFC 5180 */
+	{ { 0xfc }, 7 },			  /* unique local, RFC 4193 */
+	{ { 0xfe, 0x80 }, 10 },			  /* link-local */
+	{ { 0xfe, 0xc0 }, 10 },			  /* site-local, RFC 3879 */
+	{ { 0xff }, 8 },			  /* multicast */
 };
 
 static bool is_in(const uint8_t *addr, const struct block *block)

@@ -206,8 +206,7 @@ static int64_t wait_for_more(struct lane *f, const uint8_t *bytes, size_t len)
 {
 	struct ticket *t = f->ticket;
 
-	if (!is_web(t->to.port) && t->stream.where == INSPECT_AT_START &&
-	    !can_become(bytes, len))
+	if (!is_web(t->to.port) && t->stream.where == INSPECT_AT_START && !can_become(bytes, len))
 		return let_all(t);
 	return is_done(f) ? deny(f, NULL, "it ended before it had said whom it wants") : 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The file of --audit: appended to, found again where it was moved away, and bounded by its disk. */
+/* The file of --audit: appended to, found again where it was moved away, bounded by its disk. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -144,8 +144,7 @@ static void a_file_that_cannot_be_is_said(void **state)
 	(void)state;
 	auditing.path = "/nonexistent/audit";
 	assert_int_equal(cmd_auditing_open(&auditing, &error), -ENOENT);
-	assert_string_equal(error.text,
-			    "--audit: /nonexistent/audit: No such file or directory");
+	assert_string_equal(error.text, "--audit: /nonexistent/audit: No such file or directory");
 	auditing.path = folder;
 	assert_int_equal(cmd_auditing_open(&auditing, &error), -EISDIR);
 }

@@ -71,8 +71,8 @@ static void what_stands_beside_the_chain_is_not_taken(void **state)
 	(void)state;
 	begin("api.example", 1);
 	forge_cname(&f, "api.example", 10, "cdn.example");
-	forge_a(&f, "evil.example", 60, 66); /* of another name */
-	forge_a(&f, "api.example", 60, 67); /* beside a CNAME: RFC 1034 3.6.2 */
+	forge_a(&f, "evil.example", 60, 66);		  /* of another name */
+	forge_a(&f, "api.example", 60, 67);		  /* beside a CNAME: RFC 1034 3.6.2 */
 	forge_record(&f, "cdn.example", 28, 60, six, 16); /* of another type */
 	forge_record(&f, "cdn.example", 1, 60, six, 3);	  /* too short */
 	forge_record(&f, "cdn.example", 16, 60, "text", 4);

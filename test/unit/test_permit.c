@@ -91,8 +91,8 @@ static void raw_goes_before_what_is_looked_at(void **state)
 
 static void put_private(struct forged *f)
 {
-	static const uint8_t addrs[][4] = { { 10, 0, 0, 1 },   { 127, 0, 0, 1 },
-					    { 10, 0, 2, 2 },   { 10, 0, 2, 3 },
+	static const uint8_t addrs[][4] = { { 10, 0, 0, 1 },	{ 127, 0, 0, 1 },
+					    { 10, 0, 2, 2 },	{ 10, 0, 2, 3 },
 					    { 192, 168, 0, 1 }, { 169, 254, 169, 254 } };
 
 	f->len -= f->data[11] ? 11u : 0;

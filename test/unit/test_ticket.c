@@ -239,8 +239,7 @@ static void datagrams_go_to_pins_and_come_from_there(void **state)
 	far = host_socket(SOCK_DGRAM, "192.0.2.1", 9000);
 	stranger = host_socket(SOCK_DGRAM, "192.0.2.1", 9001);
 	s = send_to("192.0.2.1", 9000, "who");
-	UNTIL(recvfrom(far, data, sizeof(data), MSG_DONTWAIT, (struct sockaddr *)&from, &len) ==
-	      3);
+	UNTIL(recvfrom(far, data, sizeof(data), MSG_DONTWAIT, (struct sockaddr *)&from, &len) == 3);
 	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 1);
 	/* Nobody else may answer. */
 	assert_int_equal(sendto(stranger, "evil", 4, 0, (struct sockaddr *)&from, len), 4);
