@@ -449,6 +449,9 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 	result = relay_create(&worker->relay, &config, error);
 	if (result < 0)
 		return result;
+	/* Names of the guest's /etc/hosts are never asked for. */
+	for (size_t i = 0; i < harbour->plan.name_count; i++)
+		relay_pin(worker->relay, harbour->plan.names[i].name, &harbour->plan.names[i].addr);
 	return relay_publish_start(worker->relay, &harbour->publish, error);
 }
 

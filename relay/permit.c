@@ -153,6 +153,19 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 	return PERMIT_ANSWER;
 }
 
+void relay_pin(struct relay *relay, const char *name, const struct minato_addr *addr)
+{
+	struct dnsname wanted = { .strange = false };
+	size_t len = strlen(name);
+
+	if (!permit_is_closed(relay) || len > RELAY_NAME_MAX)
+		return;
+	for (size_t i = 0; i < len; i++)
+		wanted.text[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
+	if (is_allowed(relay->permit->allows, &wanted))
+		pins_add(relay->permit->pins, addr, wanted.text, relay->now, INT64_MAX);
+}
+
 /* ---- answers ---- */
 
 static bool in_a_prefix(const struct relay_allows *allows, const struct minato_addr *addr)

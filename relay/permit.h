@@ -205,6 +205,12 @@ struct pin *pins_at(const struct pins *pins, uint64_t word);
 
 /* ---- permit.c: what may go out, and what is told of it ---- */
 
+/*
+ * The name leads there for good, as if an answer had said so, if any --allow is of it: for what the
+ * user has named himself. Nothing where nothing is closed.
+ */
+void relay_pin(struct relay *relay, const char *name, const struct minato_addr *addr);
+
 struct permit;
 /* Of what is in relay_config. 0, or -ENOMEM. */
 int permit_new(struct relay *relay, struct permit **out);

@@ -271,7 +271,9 @@ ok "a file that was moved away is made anew" until_true 5 more event=name name=e
 
 is "private addresses: --allow-private" "$(as_user "$M" run -q --allow private.example:80 --allow-private -- curl -sS -m 8 http://private.example/file 2>&1)" served
 is "... or a prefix" "$(as_user "$M" run -q --allow private.example:80 --allow 10.99.0.0/24:80 -- curl -sS -m 8 http://private.example/file 2>&1)" served
-is "... but never the host's loopback" "$(as_user "$M" run -q --allow rebind.example:all --allow-private -- dig +short rebind.example A 2>&1 | grep -cE '^(127|0|255|224|10\.0\.2)')" 0
+is "a name of --hosts leads where it says" "$(as_user "$M" run -q --allow private.example:80 --hosts private.example=10.99.0.10 -- curl -sS -m 8 http://private.example/file 2>&1)" served
+is "... for its own --allow alone" "$(as_user "$M" run -q --allow api.example:80 --hosts private.example=10.99.0.10 -- curl -sS -m 8 http://private.example/file 2>&1 | grep -c 'Failed to connect')" 1
+is "the host's loopback stays closed to names" "$(as_user "$M" run -q --allow rebind.example:all --allow-private -- dig +short rebind.example A 2>&1 | grep -cE '^(127|0|255|224|10\.0\.2)')" 0
 is "without --allow nothing is closed" "$(as_user "$M" run -q --audit "$T/user/open" -- curl -sS -m 8 http://$OTHER/file)" served
 has "... and --audit notes it" "$(cat "$T/user/open")" '"event":"ended".*"destination":"198.51.100.11","port":80.*"verdict":"allowed".*"bytes_in":[1-9]'
 has "a fault has its place" "$(as_user "$M" run --allow 'exa mple.com' -- true 2>&1)" '^     \^$'

@@ -76,6 +76,22 @@ static void a_prefix_needs_no_pin(void **state)
 	assert_false(permit_judge(w.relay, MINATO_TCP, &port, &way));
 }
 
+static void what_the_user_names_is_pinned_for_good(void **state)
+{
+	const struct minato_addr addr4 = minato_addr4(10, 0, 0, 9);
+	const struct minato_endpoint to = { addr4, 443 };
+	struct permit_way way;
+
+	NEED_NETNS();
+	relay_pin(w.relay, "evil.example", &addr4);
+	assert_false(permit_judge(w.relay, MINATO_TCP, &to, &way));
+	relay_pin(w.relay, "Api.Example", &addr4);
+	w.skew_ns += INT64_C(900000000000000);
+	turns(2);
+	assert_true(permit_judge(w.relay, MINATO_TCP, &to, &way));
+	assert_string_equal(way.pin->name, "api.example");
+}
+
 static void raw_goes_before_what_is_looked_at(void **state)
 {
 	const struct minato_endpoint to = end("192.0.2.1", 80);
@@ -175,6 +191,7 @@ int main(void)
 		CASE_CLOSED(other_types_have_no_data),
 		CASE_CLOSED(an_answer_pins),
 		CASE_CLOSED(a_prefix_needs_no_pin),
+		CASE_CLOSED(what_the_user_names_is_pinned_for_good),
 		CASE_CLOSED(raw_goes_before_what_is_looked_at),
 		CASE_CLOSED(private_addresses_do_not_come),
 		CASE_CLOSED(what_cannot_be_read_is_a_failure),
