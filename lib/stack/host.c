@@ -336,6 +336,7 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 	m->tuple_key = derive(c, 4);
 	m->neighbour_key = derive(c, 5);
 	m->fragment_key = derive(c, 6);
+	m->limit_key = derive(c, 9);
 	random_init(&m->random, &random_key, 0);
 	port_set_chooser(port_init(base + l->table, &l->limits, &table_key),
 			 c->chooser);
@@ -363,7 +364,6 @@ static void init_lists(struct minato *m)
 	queue_init(&m->spent);
 	queue_init(&m->splitting.data);
 	queue_init(&m->fragmenting.data);
-	icmp_out_init(m);
 }
 
 /* fe80::/64 with the EUI-64 of the MAC (RFC 4291 2.5.1). */

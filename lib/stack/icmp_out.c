@@ -1,60 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * ICMP errors and RSTs that answer what met nothing. A stranger can ask for
- * any number of them, so here is the one place that limits them: a bucket of
- * tokens each. The size of the bucket varies with every refill, so that
- * nobody can count through it what others were answered (CVE-2020-25705).
+ * any number of them, so here is the one place where they are limited
+ * (limits.c).
  */
 #include "stack/stack.h"
 
 #include <string.h>
 
-#define ICMP_PER_SECOND 1000u
-#define ICMP_BURST 100u
-#define RST_PER_SECOND 10000u
-#define RST_BURST 1000u
-
 #define ICMP4_FRAGMENTATION_NEEDED 4u
 #define REASSEMBLY_TIME 1u /* code of time exceeded */
 #define IPV6_NEXT_HEADER_AT 6u
 
-void icmp_out_init(struct minato *m)
+static bool may_send_icmp(struct minato *m, bool too_big,
+			  const struct minato_addr *who)
 {
-	m->limit_icmp = (struct limiter){ m->now.ns, ICMP_BURST };
-	m->limit_rst = (struct limiter){ m->now.ns, RST_BURST };
-}
-
-static bool take_token(struct minato *m, struct limiter *l, uint32_t rate,
-		       uint32_t burst)
-{
-	const int64_t token_ns = NS_PER_S / rate;
-	const int64_t earned = (m->now.ns - l->refilled_ns) / token_ns;
-
-	if (earned > 0) {
-		const uint32_t cap =
-			burst - random_below(&m->random, burst / 8 + 1);
-		l->refilled_ns += earned * token_ns;
-		l->tokens = earned > cap ? cap : l->tokens + (uint32_t)earned;
-		if (l->tokens > cap)
-			l->tokens = cap;
-	}
-	if (l->tokens == 0)
-		return false;
-	l->tokens--;
-	return true;
-}
-
-static bool may_send_icmp(struct minato *m)
-{
-	if (take_token(m, &m->limit_icmp, ICMP_PER_SECOND, ICMP_BURST))
+	if (limits_allow(m, too_big ? LIMIT_TOO_BIG : LIMIT_ICMP, who))
 		return true;
 	host_count(m, COUNTER_LIMITED_ICMP);
 	return false;
 }
 
-static bool may_send_rst(struct minato *m)
+static bool may_send_rst(struct minato *m, const struct minato_addr *who)
 {
-	if (take_token(m, &m->limit_rst, RST_PER_SECOND, RST_BURST))
+	if (limits_allow(m, LIMIT_RST, who))
 		return true;
 	host_count(m, COUNTER_LIMITED_RST);
 	return false;
@@ -129,7 +98,7 @@ void icmp_out_reset(struct minato *m, const struct packet *p)
 	struct tcp_segment rst;
 
 	if (!tcp_reset_for(&p->tcp, p->payload_len, &rst) ||
-	    !may_answer(m, r.scope, r.dst) || !may_send_rst(m))
+	    !may_answer(m, r.scope, r.dst) || !may_send_rst(m, r.dst))
 		return;
 	rst.src_port = p->dst_port;
 	rst.dst_port = p->src_port;
@@ -168,7 +137,8 @@ void icmp_out_segment(struct minato *m, const struct port_key *key,
 void icmp_out_refuse(struct minato *m, const struct port_key *key,
 		     const struct tcp_segment *rst)
 {
-	if (!may_answer(m, key->scope, &key->remote) || !may_send_rst(m))
+	if (!may_answer(m, key->scope, &key->remote) ||
+	    !may_send_rst(m, &key->remote))
 		return;
 	host_count(m, COUNTER_RST_SENT);
 	icmp_out_segment(m, key, rst);
@@ -237,6 +207,13 @@ static bool is_silent(const struct minato *m, uint32_t link)
 	return false;
 }
 
+static bool is_too_big(const struct packet *about, const struct icmp_word *w)
+{
+	return about->is6 ? w->type == ICMP6_TOO_BIG :
+			    w->type == ICMP4_UNREACHABLE &&
+				    w->code == ICMP4_FRAGMENTATION_NEEDED;
+}
+
 static void send_error(struct minato *m, const struct packet *about,
 		       const struct icmp_word *w, struct reply *r)
 {
@@ -244,7 +221,8 @@ static void send_error(struct minato *m, const struct packet *about,
 	uint32_t len;
 
 	if (!icmp_may_answer(about) || is_silent(m, about->link) ||
-	    !may_answer(m, r->scope, &about->src) || !may_send_icmp(m))
+	    !may_answer(m, r->scope, &about->src) ||
+	    !may_send_icmp(m, is_too_big(about, w), &about->src))
 		return;
 	r->kind = MESSAGE_RAW;
 	r->proto = about->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;

@@ -397,10 +397,14 @@ enum counter {
 
 /* --- The host value ----------------------------------------------------- */
 
-/* Tokens for answers that a stranger can ask of us. */
-struct limiter {
-	int64_t refilled_ns;
-	uint32_t tokens;
+/* Answers that a stranger can ask of us, of one window (limits.c). */
+enum limit_kind { LIMIT_RST, LIMIT_ICMP, LIMIT_TOO_BIG, LIMIT_KINDS };
+#define LIMIT_PLACES 1024u
+struct limit {
+	struct minato_time until; /* the end of the window */
+	uint64_t salt[2];
+	uint32_t asked, bound; /* of all */
+	uint16_t spent[LIMIT_PLACES];
 };
 
 /* A super-segment on its way out packet by packet: a link without offload. */
@@ -591,7 +595,7 @@ struct minato {
 	uint32_t waits_live;
 	uint32_t starved; /* sockets with that flag */
 
-	struct hash_key tuple_key, neighbour_key, fragment_key;
+	struct hash_key tuple_key, neighbour_key, fragment_key, limit_key;
 	uint32_t fragment_count; /* identification of what we cut */
 	struct random random;
 	struct pool sockets, details, messages, neighbours, leases;
@@ -605,7 +609,7 @@ struct minato {
 	struct messages control;
 	struct actors actors;
 	struct minato_policy policy;
-	struct limiter limit_icmp, limit_rst;
+	struct limit limit[LIMIT_KINDS];
 	struct splitting splitting;
 	struct fragmenting fragmenting;
 	struct regrouping regrouping;
@@ -1205,9 +1209,14 @@ void evidence_refused(struct minato *m, const struct port_key *key);
 enum drop icmp_in_error(struct minato *m, const struct packet *p);
 enum drop echo_reply(struct minato *m, const struct arrival *a);
 
+/* --- limits.c: what strangers are answered ------------------------------- */
+
+/* May this source be answered once more now? */
+bool limits_allow(struct minato *m, enum limit_kind kind,
+		  const struct minato_addr *who);
+
 /* --- icmp_out.c: errors and RSTs, limited in one place ------------------ */
 
-void icmp_out_init(struct minato *m);
 /* RST for a segment that met nothing (RFC 9293 3.10.7.1). */
 void icmp_out_reset(struct minato *m, const struct packet *p);
 /* The RST of a call that was refused. */

@@ -18,7 +18,6 @@
 
 #define PAWS_DAYS_S (24u * 24 * 3600) /* RFC 7323 5.5 */
 #define CHALLENGE_SPAN_MS 5000u
-#define SHARED_CHALLENGES 1000u /* per second, of all connections */
 
 enum step { GO_ON, DROP };
 
@@ -28,13 +27,12 @@ static enum step drop(struct tcp_arrival *in, enum drop why)
 	return DROP;
 }
 
-/* A limit of each connection, so that it tells nothing of others, and a
-   jittered one of all (RFC 5961 7; the lesson of CVE-2016-5696). */
+/* A limit of each connection, which only its ends can see (RFC 5961 7). There
+   is none for all: whoever shares a count can read it (CVE-2016-5696), and no
+   more is answered than came. */
 void arrive_challenge(struct tcp_env *e, struct tcp *c)
 {
-	struct tcp_shared *s = e->shared;
 	const uint32_t now = clock_ms(e);
-	const uint64_t second = (uint64_t)(e->now.ns / NS_PER_S) + 1;
 
 	if (now - c->challenge_ms >= CHALLENGE_SPAN_MS || c->challenges == 0) {
 		c->challenge_ms = now;
@@ -42,14 +40,6 @@ void arrive_challenge(struct tcp_env *e, struct tcp *c)
 	}
 	if (c->challenges >= TCP_CHALLENGES)
 		return;
-	if (s->challenge_window != second) {
-		s->challenge_window = second;
-		s->challenge_left = SHARED_CHALLENGES / 2 +
-				    random_below(&s->random, SHARED_CHALLENGES);
-	}
-	if (s->challenge_left == 0)
-		return;
-	s->challenge_left--;
 	c->challenges++;
 	if (c->owed_challenges < UINT8_MAX)
 		c->owed_challenges++;

@@ -65,8 +65,6 @@ void tcp_shared_init(struct tcp_shared *s, void *memory, uint32_t active_max,
 	s->rest_last = POOL_NONE;
 	s->rest_count = 0;
 	s->secret = *secret;
-	s->challenge_window = 0;
-	s->challenge_left = 0;
 	random_init(&s->random, secret, 0x746370);
 }
 

@@ -47,8 +47,6 @@ struct tcp_shared {
 						       first: the victims */
 	struct hash_key secret;	   /* ISN (RFC 6528), timestamp offsets */
 	struct tcp_cookies cookies;
-	uint64_t challenge_window; /* RFC 5961 7: jittered limiter's state */
-	uint32_t challenge_left;
 	struct random random;
 };
 size_t tcp_shared_bytes(uint32_t active_max);
