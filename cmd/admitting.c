@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernel/kernel.h"
@@ -102,13 +103,38 @@ static void describe(struct minato_owner *client, pid_t pid)
 	(void)snprintf(client->program, sizeof(client->program), "%s", process.program);
 }
 
+static uint64_t namespace_of(pid_t process, const char *which)
+{
+	char path[64];
+	struct stat info;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int)process, which);
+	return stat(path, &info) < 0 ? 0 : info.st_ino;
+}
+
+/*
+ * Whether it comes, or may come, from inside of a guest that may not go wherever it likes: it could
+ * open ways for itself, and answer what the user is asked.
+ */
+static bool is_prisoner(const struct cmd_harbour *harbour, pid_t peer)
+{
+	uint64_t user = namespace_of(peer, "user");
+	struct stat inside;
+
+	if (!harbour->closed || (peer > 0 && peer == harbour->exporter.pid))
+		return false;
+	return !user || user != namespace_of(harbour->pid, "user") ||
+	       (harbour->netns >= 0 && fstat(harbour->netns, &inside) == 0 &&
+		namespace_of(peer, "net") == inside.st_ino);
+}
+
 static void hand_over(struct cmd_harbour *harbour, int fd, enum request request)
 {
 	struct cmd_message message = { .kind = CMD_TELL_CLIENT, .number = request == ORDER };
 	pid_t peer;
 
 	/* Here, where ids have a meaning: the worker sees none. */
-	if (drive_runtime_peer(fd, &peer) < 0)
+	if (drive_runtime_peer(fd, &peer) < 0 || is_prisoner(harbour, peer))
 		return;
 	if (request == ORDER)
 		harbour->admitted = drive_now();

@@ -273,6 +273,7 @@ struct cmd_answers cmd_answers_of(struct cmd_worker *worker)
 		.metrics = cmd_census_reply,
 		.add = cmd_orders_add,
 		.remove = cmd_orders_remove,
+		.further = cmd_asked_further(),
 		.user = worker,
 	};
 }

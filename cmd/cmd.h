@@ -11,6 +11,7 @@
 #include <sys/types.h>
 #include <termios.h>
 
+#include "cmd/asked.h"
 #include "cmd/attempts.h"
 #include "drive/drive.h"
 #include "drive/reserved.h"
@@ -173,6 +174,7 @@ extern const struct cmd_command cmd_run;
 extern const struct cmd_command cmd_attach;
 extern const struct cmd_command cmd_exec;
 extern const struct cmd_command cmd_stop;
+extern const struct cmd_command cmd_ask;
 extern const struct cmd_command cmd_ps;
 extern const struct cmd_command cmd_ss;
 extern const struct cmd_command cmd_services;
@@ -287,6 +289,7 @@ enum cmd_message_kind {
 	CMD_TELL_LISTENERS,   /* `listeners`; beside it their descriptor */
 	CMD_TELL_RELEASED,    /* all that CMD_ASK_RELEASE named before CMD_ASK_RELEASED is closed */
 	CMD_TELL_ORPHANS,     /* beside it the list of orphans.c */
+	CMD_TELL_PROGRAM,     /* `holding`: what CMD_ASK_PROGRAM led to */
 	/* The worker asks. */
 	CMD_ASK_READY = 100, /* once; number: 0, or -errno with `text`; else `text` is a warning */
 	CMD_ASK_SIGNAL,	     /* number: the signal that the guest is to be sent */
@@ -302,6 +305,7 @@ enum cmd_message_kind {
 	CMD_ASK_RESERVE,  /* `reservation`: the keeper is to note it */
 	CMD_ASK_UNRESERVE,
 	CMD_ASK_SCAN, /* `scan` was recognised, or showed more: tell of it */
+	CMD_ASK_PROGRAM, /* `inquiry`: which program's flow it is */
 };
 
 #define CMD_SPEC_FIRST 1   /* what came before is forgotten */
@@ -332,6 +336,11 @@ struct cmd_message {
 		struct drive_listeners listeners;
 		struct drive_reservation reservation;
 		struct minato_scan scan;
+		struct cmd_holding holding;
+		struct {
+			uint64_t number;
+			struct kernel_flow flow;
+		} inquiry;
 		struct drive_error text;
 	};
 };
@@ -492,6 +501,9 @@ struct cmd_harbour {
 	struct relay_allows allows; /* where the guest may go, if closed */
 	bool closed;
 	struct cmd_auditing auditing;
+	bool ask;     /* about what nothing lets out */
+	bool seeking; /* programs are looked for */
+	struct kernel_seeker seeker;
 	struct cmd_exporter exporter;
 	struct cmd_alerting alerting;
 
@@ -652,6 +664,8 @@ struct cmd_worker {
 	} reserved;
 	struct cmd_orphans orphans;
 	struct cmd_attempts attempts;
+	struct cmd_witness witness;
+	struct cmd_asked asked;
 	int64_t channel_watch;
 	bool ending; /* the guest has ended: its last words until */
 	struct minato_time ending_until;
@@ -700,7 +714,7 @@ struct cmd_network {
 	const char *name, *log;
 	const char *capture, *capture_size, *metrics, *audit;
 	long mtu, ready_fd, capture_snap;
-	bool only4, only6, host_loopback, allow_private, detach, verbose, quiet;
+	bool only4, only6, host_loopback, allow_private, ask, detach, verbose, quiet;
 };
 
 #define CMD_NETWORK_DEFAULTS                                                                       \

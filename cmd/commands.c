@@ -22,6 +22,7 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_attach,
 	&cmd_exec,
 	&cmd_stop,
+	&cmd_ask,
 	&cmd_ps,
 	/* gateways */
 	&cmd_gateway,

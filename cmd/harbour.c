@@ -194,6 +194,7 @@ int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 	if (result < 0)
 		return result;
 	keep_netns(harbour);
+	cmd_witness_open(harbour);
 	result = cmd_hand_await(harbour, CMD_START_MS, error);
 	if (result < 0)
 		return result;
@@ -230,6 +231,7 @@ static void close_guest(struct cmd_harbour *harbour)
 		close(harbour->guest.tap);
 	if (harbour->netns >= 0)
 		close(harbour->netns);
+	cmd_witness_close(harbour);
 	cmd_admitting_end(harbour);
 }
 

@@ -32,6 +32,9 @@ static const struct cmd_option options[] = {
 	  "are 80 and 443 by default. Can be repeated." },
 	{ CMD_FLAG, 0, "allow-private", NULL, AT(allow_private), 0, 0,
 	  "Names of --allow may lead to addresses of private networks too." },
+	{ CMD_FLAG, 0, "ask", NULL, AT(ask), 0, 0,
+	  "Ask the user about each TCP connection that no --allow lets out, by 'minato ask NAME' "
+	  "in another terminal; without an answer in 30 seconds it is refused." },
 	{ CMD_TEXT, 0, "audit", "FILE", AT(audit), 0, 0,
 	  "Append a line of JSON to this file for all that the guest tries to reach." },
 	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
@@ -120,14 +123,16 @@ static int plan_allows(struct cmd_harbour *harbour, const struct cmd_network *ch
 {
 	struct drive_error error;
 
-	if (chosen->allow_private && !chosen->allow.count)
-		return cmd_usage(command, "--allow-private goes with --allow HOST");
+	if (chosen->allow_private && !chosen->allow.count && !chosen->ask)
+		return cmd_usage(command, "--allow-private goes with --allow HOST or --ask");
 	for (size_t i = 0; i < chosen->allow.count; i++) {
 		if (relay_allow_add(&harbour->allows, chosen->allow.text[i], &error) < 0)
 			return complain(&error, CMD_USAGE);
 	}
 	harbour->allows.private = chosen->allow_private;
-	harbour->closed = chosen->allow.count > 0;
+	harbour->closed = chosen->allow.count > 0 || chosen->ask;
+	harbour->ask = chosen->ask;
+	harbour->seeking = chosen->ask;
 	harbour->auditing.path = chosen->audit;
 	return CMD_GO_ON;
 }

@@ -231,6 +231,9 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 	case CMD_TELL_ORPHANS:
 		cmd_orphans_take(&worker->orphans, fd);
 		return;
+	case CMD_TELL_PROGRAM:
+		cmd_witness_told(worker, message);
+		break;
 	case CMD_TELL_ENDED:
 		end_soon(worker, LAST_WORDS_NS);
 		break;
@@ -277,13 +280,14 @@ static struct minato_time turn(void *user, struct minato_time now)
 	struct minato_time next;
 	struct minato_time orphans =
 		cmd_orphans_turn(&worker->orphans, worker->host, SCOPE_INSIDE, now);
+	struct minato_time asked = cmd_asked_turn(worker, now);
 
 	cmd_orders_pay(worker);
 	cmd_scanning_turn(worker);
 	write_tap(worker, now);
 	if (drive_tap_converses(worker->tap))
 		drive_loop_expect(worker->loop);
-	next = earlier(minato_deadline(worker->host), orphans);
+	next = earlier(earlier(minato_deadline(worker->host), orphans), asked);
 	if (worker->starved) {
 		watch_tap(worker, false, worker->blocked);
 		next = earlier(next, after(now, STARVED_NS));
@@ -445,6 +449,10 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 	if (harbour->closed || harbour->auditing.path) {
 		config.attempt = cmd_attempts_take;
 		config.attempt_user = &worker->attempts;
+	}
+	if (harbour->ask) {
+		config.ask = cmd_asked_take;
+		config.ask_user = worker;
 	}
 	result = relay_create(&worker->relay, &config, error);
 	if (result < 0)

@@ -276,12 +276,35 @@ static void call_out(struct relay *relay, uint64_t call, const struct minato_end
 		return;
 	}
 	if (!opened && !permit_judge(relay, MINATO_TCP, wanted, &way)) {
+		if (permit_ask(relay, call, wanted, &way))
+			return;
 		relay_count(relay, RELAY_COUNT_DENIED);
 		tell_refused(relay, call, wanted, way.reason);
 		minato_refuse(relay->host, call);
 		return;
 	}
 	begin(relay, call, wanted, dial, &way);
+}
+
+void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason)
+{
+	struct minato_endpoint wanted = { 0 };
+	struct minato_endpoint dial;
+	struct permit_way way = { .reason = reason };
+	int ready = minato_ready(relay->host, call, NULL);
+
+	/* Given up meanwhile. */
+	if (ready < 0 || !((uint32_t)ready & MINATO_CALL) ||
+	    minato_local(relay->host, call, &wanted) < 0)
+		return;
+	if (!reason && target_judge(relay, MINATO_TCP, &wanted, &dial) == TARGET_DIAL &&
+	    permit_grant(relay, &wanted, name, &way)) {
+		begin(relay, call, &wanted, &dial, &way);
+		return;
+	}
+	relay_count(relay, RELAY_COUNT_DENIED);
+	tell_refused(relay, call, &wanted, way.reason);
+	minato_refuse(relay->host, call);
 }
 
 void dial_call(struct relay *relay, uint64_t call)

@@ -11,8 +11,16 @@
 static const char not_allowed[] = "not allowed";
 static const char not_the_port[] = "this port is not allowed";
 
+/* What the user has said yes to, of one name or address and port. */
+struct grant {
+	struct grant *next;
+	struct relay_allow allow;
+};
+
 struct permit {
 	const struct relay_allows *allows; /* NULL: nothing is closed */
+	struct grant *grants; /* for what flows say that go out by one; permit_judge knows none */
+	uint32_t grant_count;
 	struct pins *pins;
 	uint64_t flows; /* so far */
 	uint8_t room[TICKET_PEEK];
@@ -41,8 +49,14 @@ int permit_new(struct relay *relay, struct permit **out)
 
 void permit_free(struct permit *permit)
 {
+	struct grant *next;
+
 	if (!permit)
 		return;
+	for (struct grant *grant = permit->grants; grant; grant = next) {
+		next = grant->next;
+		free(grant);
+	}
 	pins_free(permit->pins);
 	free(permit);
 }
@@ -136,7 +150,7 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 		*out_len = dnsask_refuse(ask, query, m, DNSMSG_REFUSED, DNSMSG_WHY_FILTERED, out);
 		return PERMIT_ANSWER;
 	}
-	if (is_allowed(allows, &ask->name)) {
+	if (is_allowed(allows, &ask->name) || (relay->config.ask && !ask->name.strange)) {
 		if (addresses)
 			return PERMIT_ASK;
 		/* Other types carry what nobody weighs: addresses, keys, a way for data. */
@@ -312,6 +326,13 @@ bool permit_judge(const struct relay *relay, enum minato_proto proto,
 	return judge_pins(relay, proto, to, way);
 }
 
+static bool is_grant(const struct relay_allow *allow, const struct minato_endpoint *to,
+		     const char *name)
+{
+	return (name ? relay_allow_is_name(allow, name) : relay_allow_is_addr(allow, &to->addr)) &&
+	       relay_allow_is_port(allow, MINATO_TCP, to->port);
+}
+
 struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 			 const struct minato_endpoint *to, const char *name)
 {
@@ -326,8 +347,72 @@ struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 			    relay_allow_is_port(&allows->list[i], proto, to->port))
 				return pin;
 		}
+		for (const struct grant *grant = relay->permit->grants; grant;
+		     grant = grant->next) {
+			if (grant->allow.named && proto == MINATO_TCP &&
+			    is_grant(&grant->allow, to, name))
+				return pin;
+		}
 	}
 	return NULL;
+}
+
+bool permit_ask(struct relay *relay, uint64_t call, const struct minato_endpoint *to,
+		const struct permit_way *way)
+{
+	struct relay_asking asking = { .call = call, .proto = MINATO_TCP, .to = *to };
+
+	if (!relay->config.ask || way->allow)
+		return false;
+	minato_peer(relay->host, call, &asking.guest);
+	asking.name = permit_name_of(relay, &to->addr);
+	return relay->config.ask(relay->config.ask_user, &asking);
+}
+
+/* That of this name or address and port: the same one each time. */
+static const struct relay_allow *grant_of(struct permit *permit, const struct minato_endpoint *to,
+					  const char *name)
+{
+	struct grant *grant = permit->grants;
+
+	while (grant && !is_grant(&grant->allow, to, name))
+		grant = grant->next;
+	if (grant)
+		return &grant->allow;
+	grant = permit->grant_count < PERMIT_GRANTS_MAX ? calloc(1, sizeof(*grant)) : NULL;
+	if (!grant)
+		return NULL;
+	grant->allow.protocols = RELAY_TCP;
+	grant->allow.run_count = 1;
+	grant->allow.runs[0] = (struct relay_run){ to->port, to->port };
+	grant->allow.named = name;
+	if (name)
+		(void)snprintf(grant->allow.name, sizeof(grant->allow.name), "%s", name);
+	grant->allow.prefix = to->addr;
+	grant->allow.prefix_len = 128;
+	grant->next = permit->grants;
+	permit->grants = grant;
+	permit->grant_count++;
+	return &grant->allow;
+}
+
+bool permit_grant(struct relay *relay, const struct minato_endpoint *to, const char *name,
+		  struct permit_way *way)
+{
+	const struct pin *pin = NULL;
+
+	*way = (struct permit_way){ .reason = not_allowed };
+	while (name && (pin = pins_next(relay->permit->pins, &to->addr, relay->now, pin)) != NULL) {
+		if (strcmp(pin->name, name) == 0)
+			break;
+	}
+	/* The name may lead elsewhere by now. */
+	if (name && !pin)
+		return false;
+	way->allow = grant_of(relay->permit, to, name);
+	way->pin = pin;
+	way->looked_at = pin;
+	return way->allow;
 }
 
 const char *permit_name_of(const struct relay *relay, const struct minato_addr *addr)

@@ -253,6 +253,16 @@ struct permit_way {
 /* Whether a flow of the guest may go there. */
 bool permit_judge(const struct relay *relay, enum minato_proto proto,
 		  const struct minato_endpoint *to, struct permit_way *way);
+/*
+ * Asks about a held call that is not let out; true: it waits for relay_decide. `way` is what
+ * permit_judge said of it.
+ */
+bool permit_ask(struct relay *relay, uint64_t call, const struct minato_endpoint *to,
+		const struct permit_way *way);
+#define PERMIT_GRANTS_MAX 1024u
+/* It may go out by the user's word about this name, or address (NULL); false: no more fit. */
+bool permit_grant(struct relay *relay, const struct minato_endpoint *to, const char *name,
+		  struct permit_way *way);
 /* The pin of this very name that lets flows go there; NULL: none. */
 struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 			 const struct minato_endpoint *to, const char *name);

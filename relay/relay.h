@@ -225,6 +225,13 @@ struct relay_attempt {
 	int64_t lasted_ns;	      /* ENDED */
 };
 
+struct relay_asking {
+	uint64_t call; /* held */
+	enum minato_proto proto;
+	struct minato_endpoint guest, to;
+	const char *name; /* that led there last; NULL: none did */
+};
+
 struct relay_config {
 	struct minato *host;	    /* borrowed for the relay's life */
 	struct drive_loop *loop;    /* borrowed likewise */
@@ -266,6 +273,12 @@ struct relay_config {
 	/* Told of what the guest tries. May be NULL. The attempt is valid during the call. */
 	void (*attempt)(void *user, const struct relay_attempt *attempt);
 	void *attempt_user;
+	/*
+	 * Asked about a TCP flow that `allows` does not let out; true: it is held until
+	 * relay_decide. Names may then all be asked for. May be NULL.
+	 */
+	bool (*ask)(void *user, const struct relay_asking *asking);
+	void *ask_user;
 	/* A line for the user about what the guest cannot have, each at most once. May be NULL. */
 	void (*notice)(void *user, const char *text);
 	void *notice_user;
@@ -290,6 +303,12 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 void relay_free(struct relay *relay);
 /* The nameservers are these from now on: the first NAMESERVERS_MAX of them. */
 void relay_nameservers(struct relay *relay, const struct nameserver *list, size_t count);
+/*
+ * The answer to `ask`: a call goes out as by an --allow of just that name (NULL: that address) and
+ * port, or is refused for that reason. One that has ended meanwhile is left alone.
+ */
+void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason);
+
 /* ---- auto.c: -p auto ---- */
 
 /*

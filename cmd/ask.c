@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* minato ask: the user answers, on a terminal of his own, what a guest with --ask wants. */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How often questions are looked for, and looked after while one is on the screen. */
+#define LOOK_MS 250
+#define LINE_MAX_BYTES 64
+
+struct question {
+	json_int_t number; /* 0: none */
+	bool always;
+	char program[320], place[384];
+};
+
+static void read_question(struct question *question, const json_t *row)
+{
+	const char *program = json_string_value(json_object_get(row, "program"));
+	const char *place = json_string_value(json_object_get(row, "place"));
+
+	if (question->number || !program || !place)
+		return;
+	question->number = json_integer_value(json_object_get(row, "number"));
+	question->always = json_is_true(json_object_get(row, "always"));
+	(void)snprintf(question->program, sizeof(question->program), "%s", program);
+	(void)snprintf(question->place, sizeof(question->place), "%s", place);
+}
+
+/* The oldest question, or none; *still: whether that of this number is there. */
+static int look(struct cmd_client *client, struct question *question, json_int_t number,
+		bool *still)
+{
+	struct drive_error error;
+	bool done = false;
+
+	*question = (struct question){ .number = 0 };
+	*still = false;
+	if (cmd_client_send(client, json_pack("{s:s}", "request", "questions"), &error) < 0)
+		return -EPIPE;
+	while (!done) {
+		json_t *reply = cmd_client_next(client, &error);
+		const json_t *rows = json_object_get(reply, "questions");
+
+		if (!reply)
+			return -EPIPE;
+		for (size_t i = 0; i < json_array_size(rows); i++) {
+			const json_t *row = json_array_get(rows, i);
+
+			read_question(question, row);
+			if (json_integer_value(json_object_get(row, "number")) == number)
+				*still = true;
+		}
+		done = json_is_true(json_object_get(reply, "done"));
+		json_decref(reply);
+	}
+	return 0;
+}
+
+/* A line of the user's, without its end: 1; 0: none within the time; -1: he has gone. */
+static int read_line(char line[LINE_MAX_BYTES], int ms)
+{
+	struct pollfd ready = { .fd = STDIN_FILENO, .events = POLLIN };
+	ssize_t got;
+
+	if (poll(&ready, 1, ms) <= 0)
+		return 0;
+	got = read(STDIN_FILENO, line, LINE_MAX_BYTES - 1);
+	if (got <= 0)
+		return got < 0 && errno == EINTR ? 0 : -1;
+	line[got] = 0;
+	line[strcspn(line, "\r\n")] = 0;
+	return 1;
+}
+
+static void show(const struct question *question)
+{
+	printf("%s wants %s tcp: [o]nce, %s[n]o? ", question->program, question->place,
+	       question->always ? "[a]lways, " : "");
+	fflush(stdout);
+}
+
+/* What the line says, or NULL. */
+static const char *reply_of(const char *line, const struct question *question)
+{
+	static const char *const replies[] = { "once", "always", "no" };
+
+	for (size_t i = 0; i < 3 && line[0]; i++) {
+		if (strncmp(line, replies[i], strlen(line)) == 0)
+			return i == 1 && !question->always ? NULL : replies[i];
+	}
+	return NULL;
+}
+
+static int answer(struct cmd_client *client, const struct question *question, const char *reply)
+{
+	struct drive_error error;
+	json_t *request = json_pack("{s:s,s:I,s:s}", "request", "answer", "number",
+				    question->number, "reply", reply);
+	json_t *said;
+
+	if (cmd_client_send(client, request, &error) < 0)
+		return -EPIPE;
+	said = cmd_client_next(client, &error);
+	if (!said)
+		return -EPIPE;
+	if (json_is_true(json_object_get(said, "late")))
+		printf("too late: it was refused\n");
+	json_decref(said);
+	return 0;
+}
+
+/* One question until it is answered or over. Negative: the guest or the user has gone. */
+static int put(struct cmd_client *client, const struct question *question)
+{
+	struct question other;
+	const char *reply = NULL;
+	bool still = true;
+
+	show(question);
+	while (!reply) {
+		char line[LINE_MAX_BYTES];
+		int got = read_line(line, LOOK_MS);
+
+		if (got < 0)
+			return -ESHUTDOWN;
+		reply = got > 0 ? reply_of(line, question) : NULL;
+		if (got > 0 && !reply)
+			show(question);
+		if (look(client, &other, question->number, &still) < 0)
+			return -EPIPE;
+		if (!still) {
+			printf("\ntoo late: it was refused\n");
+			return 0;
+		}
+	}
+	return answer(client, question, reply);
+}
+
+/* Keys that were pressed before a question was there are no answer to it. */
+static int wait_for_one(struct cmd_client *client, struct question *question)
+{
+	char line[LINE_MAX_BYTES];
+	bool still;
+
+	for (;;) {
+		if (look(client, question, 0, &still) < 0)
+			return -EPIPE;
+		if (question->number)
+			return 0;
+		if (read_line(line, LOOK_MS) < 0)
+			return -ESHUTDOWN;
+	}
+}
+
+static int converse(const char *name)
+{
+	struct cmd_client client;
+	struct drive_error error;
+	struct question question;
+	char hint[256];
+	int result = cmd_client_open(&client, name, &error);
+
+	if (result == -ENOENT) {
+		cmd_say("no guest is called %s%s", name, cmd_names_hint(hint, sizeof(hint), name));
+		return CMD_REFUSED;
+	}
+	if (result < 0) {
+		cmd_say("%s", error.text);
+		return CMD_FAILED;
+	}
+	while (result == 0) {
+		result = wait_for_one(&client, &question);
+		if (result == 0)
+			result = put(&client, &question);
+	}
+	cmd_client_close(&client);
+	printf("%s\n", result == -EPIPE ? "the guest has ended" : "");
+	return CMD_OK;
+}
+
+static int run(int argc, char **argv)
+{
+	struct cmd_operands operands;
+	int code = cmd_parse(&cmd_ask, argv, NULL, &operands);
+
+	(void)argc;
+	if (code != CMD_GO_ON)
+		return code;
+	if (operands.count != 1)
+		return cmd_usage(&cmd_ask, "which guest? 'minato ps' lists them");
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		cmd_say("there is no terminal to ask on: standard input and output must be one");
+		return CMD_REFUSED;
+	}
+	return converse(operands.words[0]);
+}
+
+const struct cmd_command cmd_ask = {
+	.name = "ask",
+	.args = "NAME",
+	.summary = "Answer what the programs of a guest with --ask want.",
+	.operand = CMD_OPERAND_GUEST,
+	.run = run,
+};

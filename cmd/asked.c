@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The questions of --ask. A flow that nothing lets out is held; its program is looked for; then an
+ * answer given before decides, or the user does:
+ *
+ *   relay: held call -> witness: who is it? -> a remembered answer --- yes: it is dialled
+ *                                           -> a question, open for 30 s
+ *                                                minato ask: once, always, no
+ *                                                nobody, or who was shown it has gone: no
+ *
+ * What no answer covers, what cannot be held, and what came to be unknown: no. No is once, always.
+ */
+#include "cmd/cmd.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NS_PER_MS INT64_C(1000000)
+
+static const char refused_by_user[] = "you said no";
+static const char refused_by_silence[] = "nobody answered";
+static const char refused_by_number[] = "too many questions are open";
+
+/* ---- questions ---- */
+
+static struct cmd_question *find(struct cmd_asked *asked, uint64_t number)
+{
+	for (size_t i = 0; i < CMD_QUESTIONS_MAX; i++) {
+		if (asked->questions[i].number == number)
+			return &asked->questions[i];
+	}
+	return NULL;
+}
+
+static void decide(struct cmd_worker *worker, struct cmd_question *question, const char *reason)
+{
+	struct cmd_question one = *question;
+
+	*question = (struct cmd_question){ .number = 0 };
+	for (size_t i = 0; i < one.flow_count; i++)
+		relay_decide(worker->relay, one.flows[i], one.scope.named ? one.scope.name : NULL,
+			     reason);
+}
+
+static bool same_scope(const struct cmd_scope_of *a, const struct cmd_scope_of *b)
+{
+	return a->known && b->known && a->device == b->device && a->inode == b->inode &&
+	       a->named == b->named && a->to.port == b->to.port &&
+	       (a->named ? strcmp(a->name, b->name) == 0 :
+			   minato_addr_equal(&a->to.addr, &b->to.addr));
+}
+
+static bool is_answered(const struct cmd_asked *asked, const struct cmd_scope_of *scope)
+{
+	for (size_t i = 0; i < asked->answer_count; i++) {
+		if (same_scope(&asked->answers[i], scope))
+			return true;
+	}
+	return false;
+}
+
+/* Another open one about the same. */
+static struct cmd_question *find_like(struct cmd_asked *asked, const struct cmd_question *question)
+{
+	for (size_t i = 0; i < CMD_QUESTIONS_MAX; i++) {
+		struct cmd_question *other = &asked->questions[i];
+
+		if (other != question && other->number && other->open &&
+		    same_scope(&other->scope, &question->scope))
+			return other;
+	}
+	return NULL;
+}
+
+/* Its flow waits for the other's answer; false: that has no room. */
+static bool join(struct cmd_question *other, struct cmd_question *question)
+{
+	if (other->flow_count == CMD_QUESTION_FLOWS)
+		return false;
+	other->flows[other->flow_count++] = question->flows[0];
+	*question = (struct cmd_question){ .number = 0 };
+	return true;
+}
+
+/* ---- how the user hears of one ---- */
+
+/* A name that a program chose may hold anything, and goes to a terminal. */
+static void put_plain(char *out, size_t size, const char *text)
+{
+	size_t len = 0;
+
+	for (; *text && len + 1 < size; text++)
+		out[len++] = *text < ' ' || *text > '~' ? '?' : *text;
+	out[len] = 0;
+}
+
+static void put_program(char *out, size_t size, const struct cmd_holding *holding)
+{
+	const struct kernel_program *first = &holding->list[0];
+	char plain[KERNEL_PROGRAM_PATH];
+
+	if (holding->count <= 0) {
+		(void)snprintf(out, size, "a program that cannot be told");
+		return;
+	}
+	put_plain(plain, sizeof(plain), first->path[0] ? first->path : first->command);
+	if (holding->count == 1)
+		(void)snprintf(out, size, "%s%s (pid %d)", plain,
+			       first->deleted ? ", deleted," : "", (int)first->pid);
+	else
+		(void)snprintf(out, size, "%s (pid %d, and %d more hold its socket)", plain,
+			       (int)first->pid, (int)holding->count - 1);
+}
+
+static void put_place(char *out, size_t size, const struct cmd_question *question)
+{
+	char addr[64];
+	bool four = minato_addr_is4(&question->to.addr);
+
+	minato_addr_format(&question->to.addr, addr, sizeof(addr));
+	if (question->scope.named)
+		(void)snprintf(out, size, "%s:%u (%s)", question->scope.name, question->to.port,
+			       addr);
+	else
+		(void)snprintf(out, size, four ? "%s:%u" : "[%s]:%u", addr, question->to.port);
+}
+
+static bool has_asker(const struct cmd_asked *asked, struct minato_time now)
+{
+	return asked->looked.ns && now.ns - asked->looked.ns < CMD_ASKER_MS * NS_PER_MS;
+}
+
+/* One line, not one for each: the command may be writing on the same terminal. */
+static void tell(struct cmd_worker *worker, const struct cmd_question *question,
+		 struct minato_time now)
+{
+	struct cmd_asked *asked = &worker->asked;
+	char program[320], place[384];
+
+	if (has_asker(asked, now) || asked->told)
+		return;
+	asked->told = true;
+	put_program(program, sizeof(program), &question->holding);
+	put_place(place, sizeof(place), question);
+	cmd_say("%s wants %s: 'minato ask %s' in another terminal answers, within 30 s", program,
+		place, worker->harbour->name);
+}
+
+/* ---- from flow to question ---- */
+
+static void know_program(struct cmd_question *question, const struct cmd_holding *holding)
+{
+	question->holding = *holding;
+	question->scope.known = holding->same;
+	question->scope.device = holding->list[0].device;
+	question->scope.inode = holding->list[0].inode;
+}
+
+static void program_told(void *user, uint64_t number, const struct cmd_holding *holding)
+{
+	struct cmd_worker *worker = user;
+	struct cmd_question *question = find(&worker->asked, number);
+	struct minato_time now = drive_loop_now(worker->loop);
+	struct cmd_question *other;
+
+	if (!question)
+		return;
+	know_program(question, holding);
+	if (is_answered(&worker->asked, &question->scope)) {
+		decide(worker, question, NULL);
+		return;
+	}
+	other = find_like(&worker->asked, question);
+	if (other) {
+		if (!join(other, question))
+			decide(worker, question, refused_by_number);
+		return;
+	}
+	question->open = true;
+	question->until.ns = now.ns + CMD_QUESTION_MS * NS_PER_MS;
+	tell(worker, question, now);
+}
+
+bool cmd_asked_take(void *user, const struct relay_asking *asking)
+{
+	struct cmd_worker *worker = user;
+	struct cmd_question *question = find(&worker->asked, 0);
+	struct kernel_flow flow = { asking->proto, asking->guest, asking->to };
+
+	if (!question || worker->ending)
+		return false;
+	*question = (struct cmd_question){
+		.number = ++worker->asked.last,
+		.until = MINATO_NEVER,
+		.to = asking->to,
+		.flow_count = 1,
+		.flows = { asking->call },
+		.scope = { .named = asking->name, .to = asking->to },
+	};
+	if (asking->name)
+		(void)snprintf(question->scope.name, sizeof(question->scope.name), "%s",
+			       asking->name);
+	cmd_witness_ask(worker, &flow, program_told, worker, question->number);
+	return true;
+}
+
+struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now)
+{
+	struct cmd_asked *asked = &worker->asked;
+	struct minato_time next = MINATO_NEVER;
+	bool asker = has_asker(asked, now);
+
+	if (!asker)
+		asked->looked.ns = 0;
+	for (size_t i = 0; i < CMD_QUESTIONS_MAX; i++) {
+		struct cmd_question *question = &asked->questions[i];
+
+		if (!question->number || !question->open)
+			continue;
+		/* Who has seen it and gone has not said yes. */
+		if (now.ns >= question->until.ns || (question->shown && !asker))
+			decide(worker, question, refused_by_silence);
+		else if (question->until.ns < next.ns)
+			next = question->until;
+	}
+	if (asker && next.ns > asked->looked.ns + CMD_ASKER_MS * NS_PER_MS)
+		next.ns = asked->looked.ns + CMD_ASKER_MS * NS_PER_MS;
+	return next;
+}
+
+/* ---- the control socket ---- */
+
+static const char *name_listing(const char *request)
+{
+	return strcmp(request, "questions") == 0 ? "questions" : NULL;
+}
+
+static json_t *next_row(void *user, const char *listing, uint64_t *cursor)
+{
+	struct cmd_worker *worker = user;
+	struct cmd_asked *asked = &worker->asked;
+	struct minato_time now = drive_loop_now(worker->loop);
+	struct cmd_question *next = NULL;
+	char program[320], place[384];
+
+	(void)listing;
+	asked->looked = now;
+	for (size_t i = 0; i < CMD_QUESTIONS_MAX; i++) {
+		struct cmd_question *one = &asked->questions[i];
+
+		if (one->number > *cursor && one->open && (!next || one->number < next->number))
+			next = one;
+	}
+	if (!next)
+		return NULL;
+	*cursor = next->number;
+	next->shown = true;
+	put_program(program, sizeof(program), &next->holding);
+	put_place(place, sizeof(place), next);
+	return json_pack("{s:I,s:s,s:s,s:i,s:b,s:I}", "number", (json_int_t)next->number, "program",
+			 program, "place", place, "flows", (int)next->flow_count, "always",
+			 next->scope.known, "left_ms",
+			 (json_int_t)((next->until.ns - now.ns) / NS_PER_MS));
+}
+
+static int reply_of(const char *text)
+{
+	static const char *const replies[] = { "no", "once", "always" };
+
+	for (int i = 0; text && i < 3; i++) {
+		if (strcmp(text, replies[i]) == 0)
+			return i;
+	}
+	return -EINVAL;
+}
+
+static void remember(struct cmd_asked *asked, const struct cmd_question *question)
+{
+	if (question->scope.known && asked->answer_count < CMD_ANSWERS_MAX)
+		asked->answers[asked->answer_count++] = question->scope;
+}
+
+static json_t *take_answer(void *user, const char *request, const json_t *message)
+{
+	struct cmd_worker *worker = user;
+	json_int_t number = json_integer_value(json_object_get(message, "number"));
+	int reply = reply_of(json_string_value(json_object_get(message, "reply")));
+	struct cmd_question *question;
+
+	if (strcmp(request, "answer") != 0 || number <= 0 || reply < 0)
+		return NULL;
+	question = find(&worker->asked, (uint64_t)number);
+	if (!question || !question->open)
+		return json_pack("{s:b}", "late", 1);
+	if (reply == CMD_REPLY_ALWAYS)
+		remember(&worker->asked, question);
+	decide(worker, question, reply == CMD_REPLY_NO ? refused_by_user : NULL);
+	return json_object();
+}
+
+static int refuse_order(void *user, uint64_t client, const json_t *request,
+			struct drive_error *error)
+{
+	(void)user;
+	(void)client;
+	(void)request;
+	return drive_fail(error, EINVAL, "unknown request");
+}
+
+const struct cmd_further *cmd_asked_further(void)
+{
+	static const struct cmd_further further = {
+		.order = refuse_order,
+		.listing = name_listing,
+		.item = next_row,
+		.ask = take_answer,
+	};
+
+	return &further;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Which program of a guest a flow is of, and whether the user lets it out: --ask. */
+#ifndef CMD_ASKED_H
+#define CMD_ASKED_H
+
+#include "kernel/kernel.h"
+#include "relay/permit.h"
+
+#include <jansson.h>
+
+struct cmd_further;
+struct cmd_harbour;
+struct cmd_message;
+struct cmd_worker;
+
+/* ---- witness.c: which program it is; the worker asks, the keeper looks ---- */
+
+#define CMD_WITNESS_MAX 64u /* questions to the keeper at once */
+#define CMD_HOLDERS_MAX 2u  /* processes told of those that hold a socket */
+
+/* What was found: `count` of kernel_program_seek, and the first CMD_HOLDERS_MAX of them. */
+struct cmd_holding {
+	uint64_t number;
+	int32_t count;
+	bool same; /* all of them run one file, which is known */
+	struct kernel_program list[CMD_HOLDERS_MAX];
+};
+
+typedef void cmd_witness_fn(void *user, uint64_t word, const struct cmd_holding *holding);
+
+struct cmd_witness {
+	uint64_t last;
+	struct cmd_inquiry {
+		uint64_t number; /* 0: free */
+		cmd_witness_fn *told;
+		void *user;
+		uint64_t word;
+	} inquiries[CMD_WITNESS_MAX];
+};
+
+/*
+ * In the worker: `told` is called once, later; at once with a count of -EBUSY where too much is
+ * asked. A flow of neither TCP nor UDP is -EPROTONOSUPPORT.
+ */
+void cmd_witness_ask(struct cmd_worker *worker, const struct kernel_flow *flow,
+		     cmd_witness_fn *told, void *user, uint64_t word);
+/* The keeper's answer has come. */
+void cmd_witness_told(struct cmd_worker *worker, const struct cmd_message *message);
+/* In the keeper: looks, and answers. */
+void cmd_witness_look(struct cmd_harbour *harbour, const struct cmd_message *message);
+/* Before anything of the guest's runs. Where it fails, no program is ever known. */
+void cmd_witness_open(struct cmd_harbour *harbour);
+void cmd_witness_close(struct cmd_harbour *harbour);
+
+/* ---- asked.c: the questions, in the worker ---- */
+
+#define CMD_QUESTIONS_MAX 32u
+#define CMD_QUESTION_FLOWS 64u /* that wait for one answer */
+#define CMD_ANSWERS_MAX 256u   /* that are remembered, of "always"; then none is any more */
+#define CMD_QUESTION_MS 30000  /* without an answer by then it is no, once */
+#define CMD_ASKER_MS 3000      /* who has not looked for so long has gone */
+
+/* What an answer is about: one program, one destination. */
+struct cmd_scope_of {
+	bool known; /* the program is, and all who hold the socket run it */
+	uint64_t device, inode;
+	bool named;
+	struct minato_endpoint to; /* named: the port alone */
+	char name[RELAY_NAME_MAX + 1];
+};
+
+struct cmd_question {
+	uint64_t number; /* 0: free */
+	bool open;	 /* the program is looked for before */
+	bool shown;
+	struct minato_time until;
+	struct cmd_scope_of scope;
+	struct cmd_holding holding;
+	struct minato_endpoint to;
+	size_t flow_count;
+	uint64_t flows[CMD_QUESTION_FLOWS]; /* held calls */
+};
+
+struct cmd_asked {
+	uint64_t last;
+	struct minato_time looked; /* when an asker last did */
+	bool told;		   /* the user, that there is a question */
+	size_t answer_count;
+	struct cmd_question questions[CMD_QUESTIONS_MAX];
+	struct cmd_scope_of answers[CMD_ANSWERS_MAX];
+};
+
+enum cmd_reply { CMD_REPLY_NO, CMD_REPLY_ONCE, CMD_REPLY_ALWAYS };
+
+/* relay_config's `ask`; `user` is the worker. */
+bool cmd_asked_take(void *user, const struct relay_asking *asking);
+/* What is due; returns when something is next. */
+struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now);
+/*
+ * What the control socket knows of them: the listing "questions" (number, program, place, flows,
+ * always: whether that may be the answer, left_ms), and the request "answer" with a question's
+ * "number" and a "reply": no, once, always. To list them is to be there: who stops has gone.
+ */
+const struct cmd_further *cmd_asked_further(void);
+
+#endif

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Answers the questions of a guest at a terminal; ask.sh runs it.
+
+ask.py MINATO LOG-OF-THE-GUEST ANOTHER-CURL; speaks TAP."""
+import os, re, subprocess, sys, time
+
+from ptyplay import Terminal
+
+MINATO, LOG, CURL2 = sys.argv[1:]
+PLAIN = "198.51.100.10"
+cases = failures = 0
+
+
+def case(name, test):
+    global cases, failures
+    cases += 1
+    try:
+        test()
+        print(f"ok {cases} - {name}", flush=True)
+    except Exception as error:  # whatever it is, the next case goes on
+        failures += 1
+        print(f"not ok {cases} - {name}", flush=True)
+        for line in f"{type(error).__name__}: {error}".splitlines():
+            print(f"# {line}", flush=True)
+
+
+def curl(url, program="curl", *more):
+    """Begins; whoever waits for it gets what it said and its code."""
+    return subprocess.Popen([MINATO, "exec", "g", "--", program, "-4sS", "-m", "60", *more, url],
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                            stdin=subprocess.DEVNULL)
+
+
+def outcome(process):
+    said = process.communicate(timeout=60)[0]
+    return process.returncode, said
+
+
+def demand(fact, what):
+    if not fact:
+        raise AssertionError(repr(what))
+
+
+def served(process):
+    code, said = outcome(process)
+    demand(code == 0 and said == "served\n", (code, said))
+
+
+def refused(process):
+    """At once by the answer: curl's 7 is that a connection failed."""
+    code, said = outcome(process)
+    demand(code == 7, (code, said))
+
+
+def log():
+    with open(LOG) as file:
+        return file.read()
+
+
+def logged(pattern):
+    end = time.monotonic() + 10
+    while not re.search(pattern, log()):
+        demand(time.monotonic() < end, log())
+        time.sleep(0.05)
+
+
+def asker():
+    return Terminal(MINATO, "ask", "g")
+
+
+def question(terminal, what=r"http://|", program="curl", always=True):
+    return terminal.expect(r"/" + program + r" \(pid \d+\) wants " + what +
+                           r" tcp: \[o\]nce, " + (r"\[a\]lways, " if always else "") +
+                           r"\[n\]o\? ")
+
+
+API = r"api\.example:80 \(198\.51\.100\.10\)"
+
+
+def without_an_asker():
+    started = time.monotonic()
+    process = curl("http://other.example/file")
+    logged(r"curl \(pid \d+\) wants other\.example:80 \(198\.51\.100\.11\): "
+           r"'minato ask g' in another terminal")
+    refused(process)
+    took = time.monotonic() - started
+    demand(29 < took < 50, took)
+    logged(r"refused: other\.example:80 \(nobody answered")
+
+
+def allowed_is_not_asked():
+    served(curl("http://alias.example/file"))
+    demand("wants alias" not in log(), log())
+
+
+def once():
+    t = asker()
+    process = curl("http://api.example/file")
+    question(t, API)
+    t.send("o\n")
+    served(process)
+    process = curl("http://api.example/file")
+    question(t, API)
+    t.send("n\n")
+    refused(process)
+    logged(r"refused: api\.example:80 \(you said no")
+    process = curl("http://api.example/file")
+    question(t, API)
+    t.send("nonsense\nonce\n")
+    question(t, API)
+    served(process)
+    t.close()
+
+
+def always():
+    t = asker()
+    process = curl("http://api.example/file")
+    question(t, API)
+    t.send("a\n")
+    served(process)
+    for _ in range(3):
+        served(curl("http://api.example/file"))
+    # Another port, another name, an address, another program are other questions.
+    process = curl("http://api.example:8080/file")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    t.send("n\n")
+    refused(process)
+    process = curl("http://four.example/file")
+    question(t, r"four\.example:80 \(198\.51\.100\.10\)")
+    t.send("n\n")
+    refused(process)
+    process = curl("http://api.example/file", CURL2)
+    question(t, API, "curl2")
+    t.send("n\n")
+    refused(process)
+    t.close()
+
+
+def addresses():
+    t = asker()
+    process = curl("http://198.51.100.14/file")
+    question(t, r"198\.51\.100\.14:80")
+    t.send("o\n")
+    served(process)
+    t.close()
+
+
+def a_yes_is_for_that_name():
+    t = asker()
+    process = curl("http://api.example:8080/file", "curl", "-H", "Host: evil.example")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    t.send("o\n")
+    code, said = outcome(process)
+    demand(code != 0 and "served" not in said, (code, said))
+    t.close()
+
+
+def the_same_is_asked_once():
+    t = asker()
+    several = [curl("http://api.example:8080/file") for _ in range(5)]
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    # Until all have joined.
+    time.sleep(2)
+    t.send("o\n")
+    for process in several:
+        served(process)
+    t.close()
+
+
+def closing_the_terminal_is_no():
+    t = asker()
+    started = time.monotonic()
+    process = curl("http://api.example:8080/file")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    t.close()
+    refused(process)
+    demand(time.monotonic() - started < 20, "it took as long as without an answer")
+
+
+def a_shared_socket():
+    """Two programs hold it: one of them could send."""
+    t = asker()
+    script = ("import socket, subprocess, sys, time\n"
+              "s = socket.socket(); s.set_inheritable(True)\n"
+              "p = subprocess.Popen(['sleep', '30'], close_fds=False)\n"
+              "try:\n s.connect(('198.51.100.10', 80)); print('connected')\n"
+              "except OSError as e:\n print(e)\n"
+              "p.kill()\n")
+    process = subprocess.Popen([MINATO, "exec", "g", "--", "python3", "-c", script],
+                               stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+    t.expect(r"\(pid \d+, and 1 more hold its socket\) wants \S+:80( \(\S+\))? tcp: "
+             r"\[o\]nce, \[n\]o\? ")
+    t.send("a\n")
+    t.expect(r"\[o\]nce, \[n\]o\? ")
+    t.send("n\n")
+    demand("refused" in process.communicate(timeout=60)[0], "it was let out")
+    t.close()
+
+
+def not_from_inside():
+    result = subprocess.run([MINATO, "exec", "g", "--", "script", "-qc", f"{MINATO} ask g",
+                             "/dev/null"], capture_output=True, text=True, timeout=30,
+                            stdin=subprocess.DEVNULL)
+    demand("wants" not in result.stdout and re.search("guest has ended|minato: ", result.stdout),
+           result.stdout)
+
+
+def no_terminal():
+    result = subprocess.run([MINATO, "ask", "g"], capture_output=True, text=True,
+                            stdin=subprocess.DEVNULL)
+    demand(result.returncode == 1 and "no terminal to ask on" in result.stderr, result)
+    result = subprocess.run([MINATO, "ask", "nobody"], capture_output=True, text=True,
+                            stdin=subprocess.DEVNULL)
+    demand(result.returncode == 1, result)
+
+
+for name, test in [
+        ("who nobody answers is refused after 30 s, and the user was told", without_an_asker),
+        ("what --allow lets out is not asked about", allowed_is_not_asked),
+        ("once is once, no is once, another word is asked again", once),
+        ("always is one program, one name, one port", always),
+        ("an address without a name is asked about as such", addresses),
+        ("a yes is for that name: another one in the request is reset", a_yes_is_for_that_name),
+        ("attempts that are the same wait for one answer", the_same_is_asked_once),
+        ("closing the terminal is no, soon", closing_the_terminal_is_no),
+        ("of a socket that two programs hold there is no always", a_shared_socket),
+        ("a program inside cannot answer for the user", not_from_inside),
+        ("without a terminal nobody is asked", no_terminal)]:
+    case(name, test)
+print(f"1..{cases}")
+sys.exit(failures > 0)
