@@ -97,7 +97,7 @@ static int ask(const struct kernel_seeker *seeker, const struct kernel_flow *flo
 	message->nlmsg_flags = NLM_F_REQUEST;
 	request = mnl_nlmsg_put_extra_header(message, sizeof(*request));
 	request->sdiag_family = four ? AF_INET : AF_INET6;
-	request->sdiag_protocol = flow->proto;
+	request->sdiag_protocol = (uint8_t)flow->proto;
 	request->idiag_states = KERNEL_STATES_ALL;
 	request->id.idiag_cookie[0] = request->id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
 	put_end(request->id.idiag_src, &request->id.idiag_sport,
