@@ -762,6 +762,8 @@ void drive_run_header(const struct drive_run *run, uint8_t header[DRIVE_RUN_HEAD
  * It needs CAP_NET_RAW in the user namespace that owns the network namespace, `take` CAP_NET_ADMIN.
  */
 
+struct drive_carry; /* drive/carry.h */
+
 struct drive_link_plan {
 	const char *netns;  /* NULL: the caller's; a name (ip netns), a path, or a pid */
 	const char *ifname; /* in there */
@@ -771,14 +773,17 @@ struct drive_link_plan {
 	bool second_mac;    /* with NULL: one made of the interface's, the same each time */
 	uint16_t vlan;	    /* 1-4094: the frames with that tag; 0: those without one */
 	bool take;
+	const struct drive_carry *carry; /* what the kernel carries for us; NULL: nothing */
 };
 
 /* What moves the frames and what is known of the interface. Without pointers: it may be sent. */
 struct drive_link_ends {
-	int packet; /* AF_PACKET, bound, with virtio headers */
-	int sender; /* another one, for small frames that leave */
-	int watch;  /* rtnetlink */
-	int filter; /* -1: none; keep it open for as long as the kernel shall be silent */
+	int packet;  /* AF_PACKET, bound, with virtio headers */
+	int sender;  /* another one, for small frames that leave */
+	int watch;   /* rtnetlink */
+	int filter;  /* -1: none; keep it open for as long as the kernel shall be silent */
+	int carrier; /* what drive_carry_join gave; negative errno: nothing is carried from here */
+	uint64_t space; /* the number of its network namespace */
 	unsigned index;
 	char ifname[16];
 	uint8_t mac[6]; /* that frames of ours come from */
@@ -789,6 +794,10 @@ struct drive_link_ends {
 	uint32_t room;	   /* bytes of the socket's receive buffer */
 	bool up;
 };
+
+#define DRIVE_LINK_ENDS_NONE                                                                       \
+	((struct drive_link_ends){                                                                 \
+		.packet = -1, .sender = -1, .watch = -1, .filter = -1, .carrier = -1 })
 
 /*
  * Makes them. 0, or negative errno with a text: -ENODEV (no such interface), -EPERM (which right

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An interface that exists becomes a link of ours, in whichever network namespace it is. */
-#include "drive/drive.h"
+#include "drive/carry.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -176,6 +177,14 @@ static int ask(int fd, unsigned long request, struct ifreq *interface,
 	return ioctl(fd, request, interface) < 0 ? -errno : 0;
 }
 
+/* unsealed: stat */
+static uint64_t own_space(void)
+{
+	struct stat about;
+
+	return stat("/proc/self/ns/net", &about) == 0 ? about.st_ino : 0;
+}
+
 /* What the interface is like. */
 static int describe(int fd, const struct drive_link_plan *plan, struct drive_link_ends *ends,
 		    struct drive_error *error)
@@ -208,6 +217,7 @@ static int describe(int fd, const struct drive_link_plan *plan, struct drive_lin
 		ends->mac[0] = (uint8_t)((ends->mac[0] | 2) ^ 4);
 	(void)snprintf(ends->ifname, sizeof(ends->ifname), "%s", plan->ifname);
 	ends->vlan = plan->vlan;
+	ends->space = own_space();
 	return 0;
 }
 
@@ -367,6 +377,16 @@ static int open_filter(struct drive_inside *inside)
 	return inside->fd < 0 ? inside->fd : 0;
 }
 
+/* Everything goes on without it. */
+static int open_carrier(struct drive_inside *inside)
+{
+	struct errand *errand = (struct errand *)inside;
+	const struct drive_link_ends *ends = &errand->found.ends;
+
+	inside->fd = drive_carry_join(errand->plan->carry, ends->packet, ends->index, ends->mac);
+	return inside->fd < 0 ? inside->fd : 0;
+}
+
 /* ---- outside of it ---- */
 
 /* Runs an errand in the namespace; its descriptor, or negative errno with a text. */
@@ -397,12 +417,17 @@ static int make(struct drive_link_ends *ends, const struct drive_link_plan *plan
 	int sender = packet < 0 ? packet : run(&errand, target, open_sender, error);
 	int watch = sender < 0 ? sender : run(&errand, target, open_watch, error);
 	int filter = watch < 0 || !plan->take ? -1 : run(&errand, target, open_filter, error);
+	int carrier = -ENOENT;
 
+	errand.found.ends.packet = packet;
+	if (watch >= 0 && plan->carry && !plan->vlan)
+		carrier = run(&errand, target, open_carrier, NULL);
 	*ends = errand.found.ends;
 	ends->packet = packet;
 	ends->sender = sender;
 	ends->watch = watch;
 	ends->filter = filter;
+	ends->carrier = carrier;
 	if (watch >= 0 && (filter >= 0 || !plan->take))
 		return 0;
 	drive_link_ends_close(ends);
@@ -424,7 +449,7 @@ int drive_link_make(struct drive_link_ends *ends, const struct drive_link_plan *
 	char path[DRIVE_PATH_SIZE];
 	int result = judge_plan(plan, error);
 
-	*ends = (struct drive_link_ends){ .packet = -1, .sender = -1, .watch = -1, .filter = -1 };
+	*ends = DRIVE_LINK_ENDS_NONE;
 	if (result < 0)
 		return result;
 	if (!plan->netns)
@@ -440,7 +465,8 @@ int drive_link_make(struct drive_link_ends *ends, const struct drive_link_plan *
 
 void drive_link_ends_close(struct drive_link_ends *ends)
 {
-	int *const all[] = { &ends->packet, &ends->sender, &ends->watch, &ends->filter };
+	int *const all[] = { &ends->packet, &ends->sender, &ends->watch, &ends->filter,
+			     &ends->carrier };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (*all[i] >= 0)
