@@ -62,6 +62,7 @@ struct minato_nat {
 				  host's bound (RFC 5508 REQ-8), else silence */
 	bool icmp_to_inside, icmp_to_outside; /* true: errors of our own may be
 				  sent there (RFC 5508 REQ-9) */
+	bool carry; /* true: minato_carry_next tells of flows */
 	/* Seconds. */
 	uint32_t udp_s;		     /* 300; at least 120 (REQ-5) */
 	uint32_t udp_short_s;	     /* 0 = off; well-known ports (REQ-5a) */
@@ -176,6 +177,43 @@ int minato_session_adopt(struct minato *m, const struct minato_session *s);
 bool minato_session_salvage(const void *memory, size_t size,
 			    const struct minato_config *config,
 			    uint64_t *cursor, struct minato_session *out);
+
+/*
+ * Flows that somebody else may carry, as hardware or a kernel could: open TCP
+ * connections that have shown that they last. What decides stays here: whoever
+ * carries one direction of a flow takes over plain segments alone; those with
+ * SYN, FIN or RST, with a hop limit below 2, longer than the link they leave by
+ * allows, and fragments come here as ever. The hop limit goes down by one.
+ *
+ * Nobody need carry what is offered, or say so. A flow whose segments come here
+ * is offered again now and then.
+ */
+enum minato_carry_kind {
+	MINATO_CARRY_OFFER, /* one direction, with all that is below */
+	MINATO_CARRY_END,   /* `session` is not to be carried any more */
+	MINATO_CARRY_LOOK,  /* a way may have changed: minato_carry_seen for
+			       each, now */
+};
+struct minato_carry {
+	enum minato_carry_kind kind;
+	uint8_t side; /* 0: from who began it; 1: back */
+	uint8_t proto;
+	uint8_t mac[6];	   /* of the next hop */
+	uint32_t from, to; /* links, both Ethernet */
+	uint64_t session;  /* handle */
+	struct minato_endpoint source, destination; /* as they come */
+	struct minato_endpoint new_source, new_destination;
+};
+/* The next one; false: none. To be asked after each call that may change
+   something: ends are told at once. */
+bool minato_carry_next(struct minato *m, struct minato_carry *out);
+/*
+ * Of a direction that is carried, at least once in a second: `frames` more were
+ * carried, the last one then. They count and refresh as if they had passed
+ * here. False: it is not to be carried any more, or not so.
+ */
+bool minato_carry_seen(struct minato *m, const struct minato_carry *what,
+		       struct minato_time last, uint64_t frames);
 
 /* What the management hears (RFC 6888 REQ-11c); no destinations (REQ-12). */
 enum minato_nat_news_kind {

@@ -23,6 +23,7 @@ void minato_nat_init(struct minato_nat *nat)
 		.mark_unreachable = true,
 		.icmp_to_inside = true,
 		.icmp_to_outside = true,
+		.carry = true,
 		.udp_s = 300,
 		.tcp_established_s = 7440,
 		.tcp_opening_s = 240,
@@ -80,6 +81,7 @@ int nat_set(struct nat *n, const struct minato_nat *nat)
 		return -EINVAL;
 	n->options = *nat;
 	apply(n);
+	nat_offers_look(n);
 	return 0;
 }
 

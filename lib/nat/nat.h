@@ -147,6 +147,8 @@ struct nat_way {
 	bool same; /* ends as they came: nothing is to be rewritten */
 	bool hairpin;
 	uint8_t icmp_code;
+	uint8_t side;	  /* that it came from: 0 who began it */
+	bool offer;	  /* somebody else might carry it: nat_offer */
 	uint32_t session; /* its index, to know a flow by */
 	uint8_t news;	  /* enum nat_news */
 };
@@ -276,6 +278,23 @@ bool nat_session_salvage(const void *memory, size_t size,
 			 const struct nat_limits *limits, uint64_t *cursor,
 			 struct minato_session *out);
 bool nat_news(struct nat *n, struct minato_nat_news *out);
+/* Whether a session has this handle. */
+bool nat_session_is(const struct nat *n, uint64_t handle);
+
+/* --- offers.c: flows that somebody else may carry ------------------------- */
+
+/* A living session of `what`, open, is to be told of. */
+void nat_offer(struct nat *n, const struct minato_carry *what);
+/* Who carries any is to look at all of them. */
+void nat_offers_look(struct nat *n);
+bool nat_offer_next(struct nat *n, struct minato_carry *out);
+/* `frames` of it passed elsewhere, the last then. Writes the way of others, or
+   false: it is to come by us again. */
+bool nat_offer_seen(struct nat *n, const struct minato_carry *what,
+		    int64_t last_ns, uint64_t frames, struct nat_way *out);
+/* The way of a packet that comes from that side. */
+void nat_way_of(const struct nat *n, uint32_t session, uint32_t side,
+		struct nat_way *out);
 
 /* ------------------------------------------------------------------------
  * Internal: shared by the files of this folder and by their tests.
@@ -318,6 +337,7 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_IS_SOURCE 0x200u /* counted in one */
 #define NAT_IS_LOCAL 0x400u  /* face A counts in the port table */
 #define NAT_IS_CURRENT 0x800u /* a forward's, and not over: within its bound */
+#define NAT_HAS_SPOKEN 0x1000u /* a: of a forward's */
 
 /* What TCP has shown; beside enum minato_nat_state in `tcp`. */
 #define NAT_TCP_STATE 0x03u
@@ -325,6 +345,15 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_TCP_SYN_B 0x08u
 #define NAT_TCP_FIN_A 0x10u
 #define NAT_TCP_FIN_B 0x20u
+
+#define NAT_IS_OFFERED 0x80u /* in `carry`: maybe somebody carries it */
+#define NAT_OFFER_EVERY 16u  /* segments: a power of two below 128 */
+#define NAT_OFFERS_MAX 256u
+struct nat_offers {
+	uint32_t head, tail; /* positions; modulo NAT_OFFERS_MAX */
+	bool look;
+	struct minato_carry ring[NAT_OFFERS_MAX];
+};
 
 /* One line to a flow of IPv4. Of IPv6 c = a and d = b; b is in a second one. */
 struct nat_session {
@@ -339,7 +368,7 @@ struct nat_session {
 	uint8_t tcp;
 	uint8_t proto;
 	uint8_t scopes; /* of a << 4 | of d */
-	bool spoke;	/* a: of a forward's */
+	uint8_t carry;	/* segments since it was open; NAT_IS_OFFERED */
 	union {
 		struct {
 			uint32_t addr[4]; /* a, b, c, d */
@@ -521,6 +550,7 @@ struct nat {
 	uint64_t news_head, news_tail; /* positions; modulo NAT_NEWS_MAX */
 	struct nat_wheel wheel;
 	struct nat_firsts firsts;
+	struct nat_offers offers;
 	uint64_t counters[NAT_COUNTER_COUNT];
 };
 
@@ -612,6 +642,26 @@ bool tcpstate_segment(struct nat *n, struct nat_session *s, uint32_t side,
 		      uint8_t flags);
 /* A TCP flow behind a FIN of each, or a RST: nothing refreshes it. */
 bool tcpstate_over(const struct nat_session *s);
+
+/* offers.c */
+/* It was offered, and is not as it was. */
+void offers_end(struct nat *n, uint32_t session);
+/* A segment of TCP came by us; whether its flow is to be offered. */
+static inline bool offers_segment(struct nat *n, uint32_t session,
+				  uint8_t flags)
+{
+	struct nat_session *s = session_at(n, session);
+
+	if ((s->tcp & NAT_TCP_STATE) != MINATO_NAT_OPEN ||
+	    (flags & (NAT_FIN | NAT_SYN | NAT_RST)) != 0) {
+		if ((s->carry & NAT_IS_OFFERED) != 0)
+			offers_end(n, session);
+		return false;
+	}
+	s->carry = (uint8_t)((s->carry & NAT_IS_OFFERED) |
+			     ((s->carry + 1u) & (NAT_OFFER_EVERY - 1)));
+	return (s->carry & (NAT_OFFER_EVERY - 1)) == 0 && n->options.carry;
+}
 
 /* mapping.c */
 static inline struct nat_mapping *mapping_at(const struct nat *n,

@@ -409,6 +409,8 @@ static void drop(struct nat *n, uint32_t session)
 	struct port_key key;
 
 	check(session_live(n, session));
+	if ((s->carry & NAT_IS_OFFERED) != 0)
+		offers_end(n, session);
 	session_flow(s, &f);
 	for (uint32_t side = 0; side < (is_own(&f) ? 1 : 2); side++) {
 		key = face(&f, side);

@@ -6,15 +6,19 @@
 
 /* --- known flows --------------------------------------------------------- */
 
-static void write_way(const struct nat_session *s, uint32_t session,
-		      uint32_t side, struct nat_way *out)
+void nat_way_of(const struct nat *n, uint32_t session, uint32_t side,
+		struct nat_way *out)
 {
+	const struct nat_session *s = session_at(n, session);
+
 	session_end_of(s, side == 0 ? NAT_C : NAT_B, &out->src);
 	session_end_of(s, side == 0 ? NAT_D : NAT_A, &out->dst);
 	out->scope = side == 0 ? s->scopes & 15 : s->scopes >> 4;
 	out->same = (s->flags & NAT_IS_SIX) != 0;
 	out->hairpin = (s->flags & NAT_IS_HAIRPIN) != 0;
 	out->icmp_code = 0;
+	out->side = (uint8_t)side;
+	out->offer = false;
 	out->session = session;
 }
 
@@ -23,18 +27,18 @@ static void write_way(const struct nat_session *s, uint32_t session,
 static uint8_t hear(struct nat_session *s, uint32_t side,
 		    const struct nat_packet *p)
 {
-	if (s->proto != MINATO_TCP || s->spoke)
+	if (s->proto != MINATO_TCP || (s->flags & NAT_HAS_SPOKEN))
 		return NAT_NEWS_NONE;
 	if (side == 1) {
 		if (!(p->tcp_flags & NAT_RST) || (s->tcp & NAT_TCP_SYN_B))
 			return NAT_NEWS_NONE;
-		s->spoke = true;
+		s->flags |= NAT_HAS_SPOKEN;
 		return NAT_NEWS_REFUSED;
 	}
 	if (!(s->tcp & NAT_TCP_SYN_B) ||
 	    !(p->payload || (p->tcp_flags & (NAT_RST | NAT_FIN))))
 		return NAT_NEWS_NONE;
-	s->spoke = true;
+	s->flags |= NAT_HAS_SPOKEN;
 	if (p->tcp_flags & NAT_RST)
 		return NAT_NEWS_ABORTED;
 	return p->payload ? NAT_NEWS_SPOKE : NAT_NEWS_EMPTY;
@@ -69,7 +73,9 @@ static enum nat_verdict pass(struct nat *n, uint32_t session, uint32_t side,
 			     const struct nat_packet *p, struct nat_way *out)
 {
 	out->news = note(n, session, side, p);
-	write_way(session_at(n, session), session, side, out);
+	nat_way_of(n, session, side, out);
+	out->offer = session_at(n, session)->proto == MINATO_TCP &&
+		     offers_segment(n, session, p->tcp_flags);
 	return NAT_PASS;
 }
 
@@ -191,8 +197,7 @@ enum nat_verdict nat_error(struct nat *n, const struct port_key *inner,
 		if (ref.class != NAT_CLASS_SESSION)
 			return nat_class(ref.class) ? NAT_DROP : NAT_HOST;
 		if (!session_over(n, session_at(n, session))) {
-			write_way(session_at(n, session), session,
-				  ref.owner & 1, out);
+			nat_way_of(n, session, ref.owner & 1, out);
 			nat_count(n, NAT_COUNT_PASSED_ERRORS);
 			return NAT_PASS;
 		}

@@ -138,12 +138,19 @@ int nat_mapping_find(const struct nat *n, uint8_t proto,
 
 /* --- ends ---------------------------------------------------------------- */
 
+bool nat_session_is(const struct nat *n, uint64_t handle)
+{
+	const uint32_t session = (uint32_t)handle - 1;
+
+	return (handle & HANDLE_SESSION) != 0 && session_live(n, session) &&
+	       nat_session_handle(n, session) == handle;
+}
+
 int nat_session_end(struct nat *n, uint64_t handle)
 {
 	const uint32_t session = (uint32_t)handle - 1;
 
-	if ((handle & HANDLE_SESSION) == 0 || !session_live(n, session) ||
-	    nat_session_handle(n, session) != handle)
+	if (!nat_session_is(n, handle))
 		return -EBADF;
 	session_end(n, session);
 	return 0;

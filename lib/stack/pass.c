@@ -144,8 +144,11 @@ static enum drop pass_translated(struct minato *m, const struct arrival *a,
 			.same_ends = way->same },
 		.scope = way->scope,
 	};
+	const enum drop drop = pass_onward(m, a, &o);
 
-	return pass_onward(m, a, &o);
+	if (way->offer && drop == DROP_NONE)
+		pass_offer(m, &a->packet, way);
+	return drop;
 }
 
 /* From outside, to us or (IPv6) to who is behind us: nothing was there. */

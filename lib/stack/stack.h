@@ -548,6 +548,7 @@ struct passing {
 	uint32_t waiting; /* frames in all queues */
 	uint32_t parked_count;
 	uint32_t generation; /* of addresses, routes, neighbours */
+	uint32_t offered;    /* the one that was told of */
 	uint64_t syn_head, syn_tail; /* positions in a ring */
 	struct hash_secret secret; /* of the tables below, and of ids */
 	uint16_t ids[PASS_IDS];
@@ -784,6 +785,12 @@ enum pass_reach pass_way(struct minato *m, uint8_t scope,
 /* Identification for `count` packets to come (RFC 6864 4.3). */
 uint16_t pass_id(struct minato *m, const struct minato_addr *src,
 		 const struct minato_addr *dst, uint32_t count);
+
+/* --- pass_carry.c: flows that somebody else may carry --------------------- */
+
+/* The flow of a segment that went that way may be carried from now on. */
+void pass_offer(struct minato *m, const struct packet *p,
+		const struct nat_way *way);
 
 /* --- pass_queue.c: frames that are handed on ------------------------------ */
 
