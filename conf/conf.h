@@ -218,6 +218,7 @@ struct conf_dmz {
 	X(UNREACHABLE, "unreachable", SWITCH)                                                      \
 	X(ICMP_INSIDE, "icmp-to-inside", SWITCH)                                                   \
 	X(ICMP_OUTSIDE, "icmp-to-outside", SWITCH)                                                 \
+	X(CARRY, "carry", SWITCH)                                                                  \
 	X(UDP_TIMEOUT, "timeout udp", TIMER)                                                       \
 	X(UDP_SHORT_TIMEOUT, "timeout udp-short", TIMER)                                           \
 	X(ESTABLISHED_TIMEOUT, "timeout tcp-established", TIMER)                                   \

@@ -235,6 +235,7 @@ static void set_switch(struct minato_nat *nat, enum conf_nat_key key, bool on)
 		[CONF_NAT_UNREACHABLE] = &nat->mark_unreachable,
 		[CONF_NAT_ICMP_INSIDE] = &nat->icmp_to_inside,
 		[CONF_NAT_ICMP_OUTSIDE] = &nat->icmp_to_outside,
+		[CONF_NAT_CARRY] = &nat->carry,
 	};
 
 	if (fields[key])

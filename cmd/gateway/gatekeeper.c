@@ -16,6 +16,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drive/carry.h"
+
 #define DMZ_OFF "dmz off"
 
 static char fault[GATEWAY_ORDER_MAX];
@@ -122,7 +124,8 @@ static int find_state_path(struct gateway_keeper *keeper)
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind != CONF_KIND_STATE)
 			continue;
-		snprintf(keeper->state_path, sizeof(keeper->state_path), "%s", conf->list[i]->state);
+		snprintf(keeper->state_path, sizeof(keeper->state_path), "%s",
+			 conf->list[i]->state);
 		return 0;
 	}
 	return default_state_path(keeper);
@@ -469,6 +472,47 @@ static int open_doors(struct gateway_keeper *keeper, struct drive_error *error)
 	return 0;
 }
 
+/* Whether two interfaces are there that something could be carried between, and it is wished. */
+static bool wants_carry(const struct conf *conf, bool *wished)
+{
+	size_t interfaces = 0;
+
+	*wished = true;
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+
+		interfaces += one->kind == CONF_KIND_LINK &&
+			      one->link.sort == CONF_LINK_INTERFACE && !one->link.vlan;
+		if (one->kind == CONF_KIND_NAT && one->nat.key == CONF_NAT_CARRY)
+			*wished = one->nat.value != 0;
+	}
+	return interfaces > 1;
+}
+
+/* All goes on without it, as fast as we are. */
+static int open_links(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	struct drive_error why = { "" };
+	bool wished;
+	int result = 0;
+
+	if (wants_carry(&keeper->standing.conf, &wished))
+		result = drive_carry_open(&keeper->carry, &why);
+	if (result < 0 && wished && !keeper->harbour.quiet)
+		cmd_say("the kernel does not carry flows for the gateway: %s", why.text);
+	result = gateway_links_open(&keeper->links, &keeper->standing.conf, NULL, keeper->carry,
+				    error);
+	for (size_t i = 0; result == 0 && keeper->carry && wished && i < keeper->links.count; i++) {
+		const struct gateway_link *link = &keeper->links.list[i];
+
+		if (link->said.sort == CONF_LINK_INTERFACE && !link->said.vlan &&
+		    link->ends.carrier < 0 && !keeper->harbour.quiet)
+			cmd_say("the kernel carries nothing that arrives at %s: %s",
+				link->said.ifname, strerror(-link->ends.carrier));
+	}
+	return result;
+}
+
 int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error)
 {
 	int result;
@@ -483,7 +527,7 @@ int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error
 		return drive_fail(error, -result, "cannot make the loop: %s", strerror(-result));
 	result = merge(keeper, error);
 	if (result == 0)
-		result = gateway_links_open(&keeper->links, &keeper->standing.conf, NULL, error);
+		result = open_links(keeper, error);
 	if (result == 0)
 		result = make_memory(keeper, error);
 	if (result == 0)
@@ -514,6 +558,7 @@ void gateway_keeper_close(struct gateway_keeper *keeper)
 	cmd_hand_end(harbour);
 	cmd_admitting_end(harbour);
 	gateway_links_close(&keeper->links);
+	drive_carry_free(keeper->carry);
 	gateway_doors_close(&keeper->doors);
 	forget_old(keeper);
 	if (keeper->memory >= 0)

@@ -146,11 +146,13 @@ static json_t *session_item(struct gateway_worker *worker, uint64_t *cursor)
 
 	if (!minato_session_next(worker->base.host, cursor, &one))
 		return NULL;
-	return json_pack("{s:I,s:i,s:s,s:i,s:i,s:b,s:b,s:b,s:o,s:o,s:o,s:o,s:I,s:I}", "handle",
+	return json_pack("{s:I,s:i,s:s,s:i,s:i,s:b,s:b,s:b,s:b,s:o,s:o,s:o,s:o,s:I,s:I}", "handle",
 			 (json_int_t)one.handle, "proto", (int)one.proto, "state",
 			 state_word(one.state), "from", (int)one.from, "to", (int)one.to, "hairpin",
 			 (int)one.hairpin, "forward", (int)one.forward, "overflow",
-			 (int)one.overflow, "source", view_message_end(&one.source), "destination",
+			 (int)one.overflow, "carried",
+			 (int)gateway_carrying_has(&worker->carrying, one.handle), "source",
+			 view_message_end(&one.source), "destination",
 			 view_message_end(&one.destination), "back_source",
 			 view_message_end(&one.back_source), "back_destination",
 			 view_message_end(&one.back_destination), "age_ms",
@@ -229,6 +231,7 @@ static const struct {
 	SETTING(UNREACHABLE, mark_unreachable, SIZE_BOOL),
 	SETTING(ICMP_INSIDE, icmp_to_inside, SIZE_BOOL),
 	SETTING(ICMP_OUTSIDE, icmp_to_outside, SIZE_BOOL),
+	SETTING(CARRY, carry, SIZE_BOOL),
 	SETTING(UDP_TIMEOUT, udp_s, SIZE_32),
 	SETTING(UDP_SHORT_TIMEOUT, udp_short_s, SIZE_32),
 	SETTING(ESTABLISHED_TIMEOUT, tcp_established_s, SIZE_32),
@@ -278,6 +281,16 @@ static json_t *settings_of(const struct minato_nat *nat)
 	return list;
 }
 
+/* null: the kernel carries nothing here. */
+static json_t *carried_of(const struct gateway_carrying *carrying)
+{
+	if (!carrying->table)
+		return json_null();
+	return json_pack("{s:i,s:I,s:I,s:I}", "now", (int)carrying->count, "begun",
+			 (json_int_t)carrying->begun, "frames", (json_int_t)carrying->frames,
+			 "bytes", (json_int_t)gateway_carrying_bytes(carrying));
+}
+
 static json_t *nat_of(struct gateway_worker *worker)
 {
 	struct minato_nat nat;
@@ -286,8 +299,8 @@ static json_t *nat_of(struct gateway_worker *worker)
 	if (minato_nat_get(worker->base.host, &nat) < 0)
 		return NULL;
 	minato_nat_init(&usual);
-	return json_pack("{s:o,s:o}", "settings", settings_of(&nat), "defaults",
-			 settings_of(&usual));
+	return json_pack("{s:o,s:o,s:o}", "settings", settings_of(&nat), "defaults",
+			 settings_of(&usual), "carried", carried_of(&worker->carrying));
 }
 
 static json_t *ask(void *user, const char *request, const json_t *message)

@@ -39,6 +39,8 @@
 #include "conf/conf.h"
 #include "minato/gateway.h"
 
+struct drive_carry;
+
 /* ---- messages of the channel, beside those of cmd.h ---- */
 
 enum gateway_message {
@@ -157,10 +159,12 @@ struct gateway_links {
 
 /*
  * Opens all links of the conf. Those that `old` has open too it shares (the descriptor is a copy).
+ * What arrives by an interface may be carried by the table (NULL: nothing is).
  * 0, or negative errno with a text; then nothing is open.
  */
 int gateway_links_open(struct gateway_links *links, const struct conf *conf,
-		       const struct gateway_links *old, struct drive_error *error);
+		       const struct gateway_links *old, const struct drive_carry *carry,
+		       struct drive_error *error);
 void gateway_links_close(struct gateway_links *links);
 /* "tap mt0", "eth0 in namespace lan". Writes into `text` and returns it. */
 const char *gateway_link_word(const struct conf_link *link, char *text, size_t size);
@@ -297,7 +301,7 @@ struct gateway_end {
 	struct gateway_end *busy_next;
 	struct gateway_end *dial_next; /* in the order in which the keeper was asked */
 	uint32_t index, generation;
-	uint64_t forward;	       /* the word */
+	uint64_t forward; /* the word */
 	struct minato_addr client;
 	uint64_t call;	 /* our socket towards the client; 0: gone */
 	uint64_t server; /* our socket towards the server; 0: it is a UNIX socket */
@@ -308,7 +312,7 @@ struct gateway_end {
 	bool dialling; /* the other side does not stand yet */
 	bool asked;    /* the keeper's answer is to come */
 	bool busy;
-	bool dead; /* freed when the keeper has answered */
+	bool dead;		 /* freed when the keeper has answered */
 	bool readable, writable; /* fd, by edges */
 	bool up_done, down_done; /* FIN went on to the server, to the client */
 };
@@ -336,6 +340,32 @@ struct minato_time gateway_ends_turn(struct gateway_ends *ends, struct minato_ti
 void gateway_ends_free(struct gateway_ends *ends);
 /* Moves bytes both ways, as far as a share goes. False: it is over, and freed by the caller. */
 bool gateway_end_pipe(struct gateway_end *end);
+
+/* ---- carrying.c: flows that the kernel carries for us ---- */
+
+struct gateway_carried;
+
+struct gateway_carrying {
+	struct minato *host;
+	const struct gateway_links *links;
+	struct drive_carry *table; /* NULL: the kernel carries nothing */
+	struct gateway_carried *list;
+	uint32_t *living, *heads;
+	uint32_t count; /* directions of flows, now */
+	uint64_t begun, frames;
+	uint64_t bytes; /* of those that ended */
+	struct minato_time next;
+};
+/* Nothing is carried at first. 0 or -ENOMEM. */
+int gateway_carrying_begin(struct gateway_carrying *carrying, struct minato *host,
+			   const struct gateway_links *links, struct drive_carry *table);
+void gateway_carrying_free(struct gateway_carrying *carrying);
+/* Follows the host value; when it wants to again. What ended there has ended when it returns. */
+struct minato_time gateway_carrying_turn(struct gateway_carrying *carrying, struct minato_time now);
+/* Bytes that were carried, ever. */
+uint64_t gateway_carrying_bytes(const struct gateway_carrying *carrying);
+/* Whether one direction of the session is carried at least. */
+bool gateway_carrying_has(const struct gateway_carrying *carrying, uint64_t session);
 
 /* ---- descriptors that a service manager passed (notify.c) ---- */
 
@@ -455,8 +485,9 @@ struct gateway_keeper {
 	char state_path[PATH_MAX];
 	struct drive_error state_error; /* why there is none */
 	struct gateway_links links;
-	int memory, old_memory; /* -1: none */
-	bool salvaging;		/* the worker that starts has the old memory */
+	struct drive_carry *carry; /* NULL: the kernel carries nothing */
+	int memory, old_memory;	   /* -1: none */
+	bool salvaging;		   /* the worker that starts has the old memory */
 	struct gateway_doors doors;
 	struct gateway_notify notify;
 	struct gateway_parcel parcel;
@@ -512,6 +543,7 @@ struct gateway_worker {
 	struct gateway_applied applied;
 	struct gateway_health health;
 	struct gateway_ends ends;
+	struct gateway_carrying carrying;
 	struct gateway_doors doors; /* `one.line` is the statement's number, until it is started */
 	struct gateway_port *ports; /* one for each link */
 	size_t port_count;

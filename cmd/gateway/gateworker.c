@@ -201,7 +201,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 	struct minato_time next;
 
 	minato_advance(worker->base.host, now);
-	next = serve(worker, now);
+	next = earlier(serve(worker, now), gateway_carrying_turn(&worker->carrying, now));
 	cmd_scanning_turn(&worker->base);
 	write_all(worker, now);
 	next = earlier(next, minato_deadline(worker->base.host));
@@ -264,6 +264,7 @@ static void take_rules(struct gateway_worker *worker, int fd)
 		gateway_rules_free(&rules);
 		(void)gateway_health_sync(&worker->health, drive_now());
 	}
+	(void)gateway_carrying_turn(&worker->carrying, drive_now());
 	message.number = result;
 	(void)cmd_channel_send(worker->base.channel, &message, NULL, 0);
 	/* Neither the one nor the other: the next worker begins with what the keeper has. */
@@ -416,6 +417,9 @@ static int make_host(struct gateway_worker *worker, struct drive_error *error)
 	result = gateway_apply(&worker->applied, &keeper->standing, error);
 	if (result == 0)
 		result = make_ends(worker);
+	if (result == 0)
+		result = gateway_carrying_begin(&worker->carrying, worker->base.host,
+						&keeper->links, keeper->carry);
 	/* From now on a successor can make sense of it. */
 	head->config = config;
 	head->complete = result == 0;

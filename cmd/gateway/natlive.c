@@ -26,6 +26,14 @@ static bool is_among(const json_t *list, const char *text)
 	return false;
 }
 
+static void print_carried(const struct cmd_nat_options *chosen, const json_t *carried)
+{
+	if (!chosen->json && json_is_object(carried))
+		printf("# directions of flows that the kernel carries now: %" JSON_INTEGER_FORMAT
+		       "\n",
+		       json_integer_value(json_object_get(carried, "now")));
+}
+
 int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands *operands)
 {
 	struct cmd_operands rest = *operands;
@@ -56,6 +64,7 @@ int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands
 			printf("%s%s\n", text,
 			       is_among(json_object_get(reply, "defaults"), text) ? "" : "   *");
 	}
+	print_carried(chosen, json_object_get(reply, "carried"));
 	json_decref(reply);
 	return CMD_OK;
 }

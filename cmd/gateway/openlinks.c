@@ -96,7 +96,7 @@ static const char *space_word(const struct conf_link *link, char *text, size_t s
  * address serves, and neighbours see the station that they know.
  */
 static int open_interface(struct gateway_link *link, const struct conf *conf,
-			  struct drive_error *error)
+			  const struct drive_carry *carry, struct drive_error *error)
 {
 	static const uint8_t none[6] = { 0 };
 	const bool has_mac = memcmp(link->said.mac, none, sizeof(none)) != 0;
@@ -111,6 +111,7 @@ static int open_interface(struct gateway_link *link, const struct conf *conf,
 		.second_mac = !has_mac && !link->said.take,
 		.vlan = (uint16_t)link->said.vlan,
 		.take = link->said.take,
+		.carry = carry,
 	};
 	int result = drive_link_make(&link->ends, &plan, error);
 
@@ -204,22 +205,25 @@ static bool share(struct gateway_link *link, const struct gateway_links *old)
 		link->ends.sender = copy(one->ends.sender);
 		link->ends.watch = copy(one->ends.watch);
 		link->ends.filter = copy(one->ends.filter);
+		link->ends.carrier = copy(one->ends.carrier);
 		return link->fd >= 0 || link->ends.packet >= 0;
 	}
 	return false;
 }
 
 static int open_link(struct gateway_link *link, const struct conf *conf,
-		     const struct gateway_links *old, struct drive_error *error)
+		     const struct gateway_links *old, const struct drive_carry *carry,
+		     struct drive_error *error)
 {
 	if (share(link, old))
 		return 0;
 	return link->said.sort == CONF_LINK_TAP ? open_tap(link, error) :
-						  open_interface(link, conf, error);
+						  open_interface(link, conf, carry, error);
 }
 
 int gateway_links_open(struct gateway_links *links, const struct conf *conf,
-		       const struct gateway_links *old, struct drive_error *error)
+		       const struct gateway_links *old, const struct drive_carry *carry,
+		       struct drive_error *error)
 {
 	int result = 0;
 
@@ -234,13 +238,11 @@ int gateway_links_open(struct gateway_links *links, const struct conf *conf,
 			continue;
 		}
 		*link = (struct gateway_link){ .said = conf->list[i]->link, .fd = -1 };
-		link->ends = (struct drive_link_ends){
-			.packet = -1, .sender = -1, .watch = -1, .filter = -1
-		};
+		link->ends = DRIVE_LINK_ENDS_NONE;
 		link->mtu = link->said.mtu ? link->said.mtu : MTU_DEFAULT;
 		make_mac(link->mac, &link->said);
 		links->count++;
-		result = open_link(link, conf, old, error);
+		result = open_link(link, conf, old, carry, error);
 	}
 	if (result < 0)
 		gateway_links_close(links);

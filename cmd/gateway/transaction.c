@@ -266,8 +266,8 @@ static int undo(struct gateway_keeper *keeper, int result, const struct drive_er
 static int try_links(struct gateway_keeper *keeper, struct drive_error *error)
 {
 	struct gateway_links links;
-	int result =
-		gateway_links_open(&links, &keeper->pending.standing.conf, &keeper->links, error);
+	int result = gateway_links_open(&links, &keeper->pending.standing.conf, &keeper->links,
+					keeper->carry, error);
 
 	if (result < 0)
 		return result;

@@ -56,7 +56,7 @@ static bool shows(const char *name, const char *what)
 
 static int open_all(const struct gateway_links *old)
 {
-	return gateway_links_open(&links, &conf, old, &error);
+	return gateway_links_open(&links, &conf, old, NULL, &error);
 }
 
 static void taps_are_made(void)
