@@ -336,7 +336,7 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 	m->tuple_key = derive(c, 4);
 	m->neighbour_key = derive(c, 5);
 	m->fragment_key = derive(c, 6);
-	m->limit_key = derive(c, 9);
+	m->limit_key = derive(c, 10);
 	random_init(&m->random, &random_key, 0);
 	port_set_chooser(port_init(base + l->table, &l->limits, &table_key),
 			 c->chooser);
