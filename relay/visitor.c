@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "minato/guard.h"
+
 #define SHARE 512u /* datagrams or runs in a direction per turn */
 #define VISITORS_MAX 16384u
 #define TWINS_MAX 16u
@@ -25,12 +27,20 @@ static struct lane *find(struct relay_published *door, const struct minato_endpo
 			 struct lane **first)
 {
 	struct relay *relay = door->forward->relay;
+	/* The lane alone is looked for: nothing begins here. */
+	const struct minato_question question = {
+		.scope = relay->config.inside,
+		.face = MINATO_FACE_ANY,
+		.proto = MINATO_UDP,
+		.course = MINATO_COURSE_NONE,
+		.remote = *guest,
+		.local = *seen,
+	};
 	struct minato_fate fate;
 	struct lane *f;
 
 	*first = NULL;
-	minato_arrive(relay->host, relay->config.inside, MINATO_FACE_ANY, MINATO_UDP, guest, seen,
-		      &fate);
+	minato_judge(relay->host, &question, &fate);
 	if (fate.kind != MINATO_KIND_SOCKET)
 		return NULL;
 	f = lane_of(relay, fate.user);

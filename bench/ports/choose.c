@@ -155,7 +155,7 @@ static void ask_crowd(struct port_table *t, const char *name, struct minato_addr
 /* Two million connections from two addresses of ours, on every port of each. */
 static void every_port_in_use(void)
 {
-	const struct port_limits limits = { PORTS * CROWD_EACH, 16, 0 };
+	const struct port_limits limits = { PORTS * CROWD_EACH, 16, 0, 0 };
 	const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
 	const size_t size = port_bytes(&limits);
 	struct port_table *t = port_init(reserve(size), &limits, &key);

@@ -96,7 +96,7 @@ static void remove_some(struct port_table *table, struct times *times)
 int bench_insert(void)
 {
 	static struct times in, out;
-	const struct port_limits limits = { COUNT, 16, 0 };
+	const struct port_limits limits = { COUNT, 16, 0, 0 };
 	const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
 	const size_t size = port_bytes(&limits), before = resident_bytes();
 	struct port_table *table = port_init(reserve(size), &limits, &key);

@@ -70,7 +70,7 @@ static struct rte_peer *open_peer(uint32_t count)
 
 static struct contest *open_contest(uint32_t count)
 {
-	const struct port_limits limits = { count, 16, 0 };
+	const struct port_limits limits = { count, 16, 0, 0 };
 	const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
 	struct contest *c = calloc(1, sizeof(*c));
 

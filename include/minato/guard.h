@@ -3,7 +3,9 @@
  * minato/guard: the policy, rules for new flows.
  *
  * A rule is an entry of kind GUARD with an `order`. Of all rules that match a
- * new flow the one of the lowest order decides, of equal orders the oldest:
+ * new flow the one of the lowest order decides (of equal orders any, so rules
+ * that may meet have different ones; a rule for every protocol is two, one of
+ * protocol 0 and one of MINATO_ICMP, which never meet):
  *
  *	what it is about      local, local_prefix	destination
  *			      remote, remote_prefix	source
@@ -38,6 +40,8 @@ extern "C" {
 #define MINATO_COURSE_IN 1u
 /* Begun by a guest or an inside host, to what is beyond us. */
 #define MINATO_COURSE_OUT 2u
+/* Of a question alone: nothing begins, so that rules are not asked. */
+#define MINATO_COURSE_NONE 3u
 
 /*
  * Programs are numbers of the owner's, 1..65,534, each for a program that his
@@ -58,6 +62,45 @@ struct minato_question {
 	struct minato_endpoint remote; /* source */
 	struct minato_endpoint local;  /* destination */
 };
+
+/*
+ * What the table says to a new flow that has no frame, as minato_arrive, with
+ * all that rules look at. (minato_arrive asks for course IN and no program.)
+ */
+void minato_judge(struct minato *m, const struct minato_question *question,
+		  struct minato_fate *out);
+
+/*
+ * Frames of a guest (a link of role HOST that takes any destination) are asked
+ * with course OUT and a program that is not known. Where rules ask for it the
+ * flow becomes a held call, for whoever calls out from there:
+ *  minato_call_asks	1 where it does, else 0; -EBADF, -EINVAL (no held call).
+ *  minato_call_program says which program it is, NONE if that is not to be
+ *			found out: the verdict (enum minato_verdict), for the
+ *			owner to act upon. Until then minato_answer is
+ *			-EACCES. -EBADF, -EINVAL.
+ * The datagrams of one socket of a guest are one call; each further destination
+ * of it is asked about with the program that was said, and is silently dropped
+ * where none was and rules ask. What is no call (a socket of ours that a guest
+ * speaks to) is of no program.
+ */
+int minato_call_asks(struct minato *m, uint64_t call);
+int minato_call_program(struct minato *m, uint64_t call, uint16_t program);
+
+/* A new flow that a rule with `log` decided. */
+struct minato_rule_event {
+	struct minato_question question;
+	struct minato_time at;
+	enum minato_verdict verdict;
+	bool limited;	/* beyond the rule's rate */
+	uint64_t entry; /* the rule's handle; it may be gone */
+	uint64_t user;	/* its word, as long as it is there */
+};
+/*
+ * The oldest that nobody has taken; false: there is none. 256 wait; what comes
+ * then is left out, and counted as rule_events_lost.
+ */
+bool minato_rule_event(struct minato *m, struct minato_rule_event *out);
 
 #ifdef __cplusplus
 }

@@ -871,10 +871,9 @@ struct minato_entry {
 	 * Of a GUARD that is a rule of the policy (guard.h has the types and
 	 * what they mean); zero in all other entries. With `order` 0 the most
 	 * specific guard decides, before any rule is looked at; of the rules
-	 * it is the one of the lowest order that matches, of equal ones the
-	 * oldest.
+	 * it is the one of the lowest order that matches.
 	 */
-	uint64_t order;
+	uint64_t order;	     /* below UINT64_MAX */
 	uint8_t course;	     /* MINATO_COURSE_* */
 	uint16_t program;    /* 0: any; else the owner's number of a program */
 	uint32_t rate_count; /* PASS: new flows ... 0: no bound */
@@ -937,6 +936,8 @@ struct minato_fate {
 	uint64_t handle; /* of the socket or entry; 0 for closed */
 	uint64_t user;
 	struct minato_endpoint target; /* FORWARD: translated */
+	uint64_t rule; /* the rule of the policy that decided, or 0 */
+	bool asks; /* the program decides, which is not known (guard.h) */
 };
 /*
  * Asks the other end of a TCP connection that is not known here whether it has

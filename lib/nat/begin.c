@@ -32,6 +32,8 @@
 
 #include <string.h>
 
+#include "minato/guard.h"
+
 /*
  * Prohibited where the administrator's bound says so (RFC 5508 REQ-8), host
  * unreachable where nothing is left (RFC 6888 REQ-11b); ICMPv6: prohibited,
@@ -92,7 +94,9 @@ static void pair_identifiers(struct nat_flow *f)
 static enum nat_verdict guarded(struct nat *n, const struct port_fate *fate)
 {
 	nat_count(n, NAT_COUNT_GUARD);
-	return fate->verdict == MINATO_REFUSE ? NAT_CLOSED : NAT_DROP;
+	if (fate->verdict != MINATO_REFUSE)
+		return NAT_DROP;
+	return fate->rule != POOL_NONE ? NAT_PROHIBITED : NAT_CLOSED;
 }
 
 /* --- outward ------------------------------------------------------------- */
@@ -424,6 +428,22 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 	return to_mapping(n, &f, mapping, session);
 }
 
+/* Of a flow from inside to an outside address of ours. */
+static bool rules_pass(struct nat *n, const struct port_key *asked,
+		       enum nat_verdict *verdict)
+{
+	struct port_key key = *asked;
+	struct rule_verdict v;
+
+	key.course = MINATO_COURSE_IN;
+	port_rules_ask(nat_table(n), &key, n->now, false, &v);
+	if (v.verdict == MINATO_PASS)
+		return true;
+	nat_count(n, NAT_COUNT_GUARD);
+	*verdict = v.verdict == MINATO_REFUSE ? NAT_PROHIBITED : NAT_DROP;
+	return false;
+}
+
 /* --- hairpin (RFC 4787 REQ-9, RFC 5382 REQ-8) ---------------------------- */
 
 /* The sender's own mapping: it appears as it would outside (REQ-9a). */
@@ -477,9 +497,13 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 
 	if (key.proto == MINATO_ICMP || !minato_addr_is4(&key.local))
 		return NAT_HOST; /* a query to us is answered by us */
+	/* Rules see it as it is; it is for us, or for an inside. */
+	if (p->opens && !rules_pass(n, probe->key, &verdict))
+		return verdict;
 	/* As it would be met outside. */
 	key.scope = n->limits.outside_scope;
 	key.face = MINATO_FACE_ANY;
+	key.course = MINATO_COURSE_NONE;
 	port_lookup(nat_table(n), &key, n->now, p->opens, &fate);
 	mapping = mapping_of_outside(n, f.proto, &f.b);
 	entry = (fate.kind == MINATO_KIND_FORWARD ||

@@ -133,6 +133,7 @@ enum nat_verdict {
 	NAT_PASS,	 /* `out` says how it goes on */
 	NAT_DROP,	 /* silence */
 	NAT_CLOSED,	 /* nothing there: as a closed port of ours */
+	NAT_PROHIBITED,	 /* a rule of the policy refuses it, and says so */
 	NAT_WAIT_SYN,	 /* RFC 5382 REQ-4: keep the packet, say nothing for
 			 unsolicited_syn_s, then port unreachable, unless
 			 nat_syn_met */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "minato/guard.h"
 
 #define PREFIX4 96u /* bits before an IPv4 address */
 
@@ -68,7 +69,7 @@ static bool any_port(const struct port_entry *e)
 enum port_set entry_set(const struct port_entry *e)
 {
 	if (e->kind == MINATO_KIND_GUARD)
-		return PORT_GUARDS;
+		return e->rule ? PORT_RULES : PORT_GUARDS;
 	if (e->kind == MINATO_KIND_RIGHT)
 		return PORT_RIGHTS;
 	if (e->kind == MINATO_KIND_ROUTE)
@@ -90,7 +91,7 @@ static bool counted_alone(const struct port_entry *e)
 
 static bool in_tree(const struct port_entry *e)
 {
-	return !counted_alone(e) && entry_set(e) != PORT_GUARDS;
+	return !counted_alone(e) && e->kind != MINATO_KIND_GUARD;
 }
 
 bool entry_is_default(const struct port_entry *e)
@@ -167,7 +168,7 @@ static void link_in(struct port_table *t, uint32_t entry, uint32_t slot)
 	const uint32_t node = 2 * entry + entry_link(e, slot);
 
 	t->space[space].count[entry_set(e)]++;
-	if (!is_claim(e)) /* it answers when it accepts */
+	if (!is_claim(e) && !e->rule) /* a claim answers when it accepts */
 		match_enter(t, space, entry, entry_link(e, slot));
 	if (in_tree(e)) {
 		port_intervals(t)[node].first = e->first;
@@ -186,7 +187,7 @@ static void link_out(struct port_table *t, uint32_t entry, uint32_t slot)
 	const uint32_t space = port_space_index(e->scope, slot);
 
 	t->space[space].count[entry_set(e)]--;
-	if (!is_claim(e) || e->accepting)
+	if (!e->rule && (!is_claim(e) || e->accepting))
 		match_leave(t, space, entry, entry_link(e, slot));
 	if (e->accepting && e->reuse_port)
 		crew_leave(t, entry);
@@ -316,6 +317,35 @@ static bool valid_numbers(const struct minato_entry *in)
 	       in->proto == MINATO_UDP || in->proto == MINATO_ICMP;
 }
 
+/* What only a rule of the policy has, but its order. */
+static bool has_rules_members(const struct minato_entry *in)
+{
+	return in->course != 0 || in->program != 0 || in->rate_count != 0 ||
+	       in->rate_span_s != 0 || in->rate_each || in->log ||
+	       in->rate_verdict != MINATO_PASS;
+}
+
+static bool valid_rate(const struct minato_entry *in)
+{
+	if (in->rate_count == 0)
+		return in->rate_span_s == 0 && !in->rate_each &&
+		       in->rate_verdict == MINATO_PASS;
+	return in->verdict == MINATO_PASS && in->rate_span_s != 0 &&
+	       (in->rate_verdict == MINATO_REFUSE ||
+		in->rate_verdict == MINATO_DROP);
+}
+
+static bool valid_rule(const struct minato_entry *in)
+{
+	if (in->order == 0)
+		return !has_rules_members(in);
+	return in->kind == MINATO_KIND_GUARD && in->order != UINT64_MAX &&
+	       in->course <= MINATO_COURSE_OUT &&
+	       in->program != MINATO_PROGRAM_UNKNOWN && valid_rate(in) &&
+	       (in->proto != MINATO_ICMP || in->last <= UINT8_MAX ||
+		(in->first == 0 && in->last == UINT16_MAX));
+}
+
 /* Prefix length 0 with an address would silently mean any: it is refused. */
 static bool valid_prefix(const struct minato_addr *a, uint32_t prefix_len)
 {
@@ -369,12 +399,20 @@ static void from_public(struct port_entry *e, const struct minato_entry *in)
 	addr_mask(&e->remote, e->remote_prefix);
 }
 
-/* What only a rule of the policy has. */
-static bool is_rule(const struct minato_entry *in)
+/* A rule has no key that it would bar others from. */
+static int64_t add_rule(struct port_table *t, struct port_entry *e,
+			const struct minato_entry *in)
 {
-	return in->order != 0 || in->course != 0 || in->program != 0 ||
-	       in->rate_count != 0 || in->rate_span_s != 0 || in->rate_each ||
-	       in->rate_verdict != 0 || in->log;
+	uint32_t placed;
+
+	if (t->rules.count == t->limits.rules_max)
+		return -ENOSPC;
+	e->rule = true;
+	placed = entry_place(t, e);
+	if (placed == POOL_NONE)
+		return -ENOSPC;
+	ruleset_add(t, placed, in);
+	return placed;
 }
 
 int64_t port_add(struct port_table *t, const struct minato_entry *entry,
@@ -383,11 +421,13 @@ int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 	struct port_entry e;
 	uint32_t same, placed;
 
-	if (!valid(entry))
+	if (holder != NULL)
+		*holder = POOL_NONE;
+	if (!valid(entry) || !valid_rule(entry))
 		return -EINVAL;
-	if (is_rule(entry))
-		return -EOPNOTSUPP;
 	from_public(&e, entry);
+	if (entry->order != 0)
+		return add_rule(t, &e, entry);
 	same = find_same(t, &e);
 	if (holder != NULL)
 		*holder = same;
@@ -400,6 +440,8 @@ int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 void port_remove(struct port_table *t, uint32_t entry)
 {
 	check(port_entry_live(t, entry));
+	if (entry_at(t, entry)->rule)
+		ruleset_remove(t, entry);
 	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
 		if (in_slot(entry_at(t, entry), slot))
 			link_out(t, entry, slot);
@@ -432,6 +474,8 @@ void port_get(const struct port_table *t, uint32_t entry,
 		.user = e->user,
 		.until_ns = e->until_ns,
 	};
+	if (e->rule)
+		ruleset_get(t, entry, out);
 }
 
 /* Odd generations are of entries in use. */

@@ -18,7 +18,8 @@
  * Precedence of port_lookup, coded as this list:
  *   1  the exact tuple; then the association of the remote endpoint
  *   2  guard, for new flows only (among guards: as 3); a guard whose verdict
- *      is MINATO_PASS is an exception from the less specific ones
+ *      is MINATO_PASS is an exception from the less specific ones. Then the
+ *      rules of the policy: of those that match the one of the lowest order
  *   3  general entries: the most specific local address, then the most
  *      specific port (single, shorter range, any), then the most specific
  *      remote, then a named face before any, a named scope before any, then
@@ -57,6 +58,10 @@ struct port_key {
 	uint8_t scope;
 	uint8_t proto; /* MINATO_TCP, _UDP, _ICMP */
 	uint8_t face;
+	/* Rules of the policy alone look at these. */
+	uint8_t course;	   /* MINATO_COURSE_*; _ANY is _IN; _NONE: not asked */
+	uint8_t icmp_type;
+	uint16_t program;
 };
 
 struct port_table; /* opaque to others; see table.c */
@@ -68,7 +73,10 @@ struct port_limits {
 	uint32_t entries_max; /* general entries, socket claims included */
 	uint32_t rests_max;   /* freed ports at rest, which are tuples and
 				 entries too; 0: none rests */
+	uint32_t rules_max;   /* of the policy, which are entries too; at most
+				 PORT_RULES_MAX */
 };
+#define PORT_RULES_MAX (1u << 24)
 #define PORT_TUPLES_MAX (1u << 26)
 #define PORT_ENTRIES_MAX (1u << 26)
 size_t port_bytes(const struct port_limits *limits); /* multiple of 64 */
@@ -101,8 +109,10 @@ struct port_fate {
 	bool exact;	  /* step 1 found it: `tuple` is meaningful */
 	bool association; /* ... with the local end left open */
 	struct port_tuple_ref tuple;
+	bool asks;	/* which program it is decides (guard.h) */
 	uint32_t entry; /* general entry, or POOL_NONE */
 	uint32_t owner; /* SOCKET claim: the caller's socket number */
+	uint32_t rule;	/* of the policy, which decided; or POOL_NONE */
 	struct minato_endpoint target; /* FORWARD, translated */
 	uint64_t user;
 };
@@ -241,6 +251,33 @@ void port_claim_reuse(struct port_table *t, uint32_t entry, bool reuse_addr,
  */
 bool port_right(const struct port_table *t, const struct port_claim *claim,
 		struct minato_time now, bool otherwise);
+
+/* --- rulematch.c: rules of the policy ------------------------------------ */
+
+struct rule_verdict {
+	uint32_t entry; /* POOL_NONE: no rule matches */
+	enum minato_verdict verdict;
+	bool asks;
+	bool limited; /* beyond its rate */
+};
+/* What they alone say to a new flow; `peek`: nothing is counted or spent. At
+   one time the same flow is judged once. */
+void port_rules_ask(struct port_table *t, const struct port_key *key,
+		    struct minato_time now, bool peek,
+		    struct rule_verdict *out);
+
+/* A flow that a rule with `log` decided. */
+struct port_rule_event {
+	struct port_key key;
+	struct minato_time now;
+	enum minato_verdict verdict;
+	bool limited;		    /* beyond the rule's rate */
+	uint32_t entry, generation; /* of the rule; it may be gone */
+};
+/* The oldest that nobody has taken yet; false: there is none. 256 wait; what
+   comes then is left out and counted. */
+bool port_rule_event(struct port_table *t, struct port_rule_event *out);
+uint64_t port_rule_events_lost(const struct port_table *t);
 
 /* --- entry.c: general entries -------------------------------------------- */
 
@@ -423,6 +460,7 @@ enum port_set {
 	PORT_ROUTES,
 	PORT_RESERVED,
 	PORT_RIGHTS,
+	PORT_RULES, /* a structure of their own: ruleset.c */
 	PORT_SETS
 };
 #define PORT_MATCHED_SETS 3u
@@ -706,6 +744,201 @@ uint32_t match_same(struct port_table *t, uint32_t space,
 uint32_t match_best(struct port_table *t, enum port_set set,
 		    const struct port_key *key, struct minato_time now);
 
+/*
+ * ruleset.c: the rules of the policy. See there for how they stand.
+ */
+struct port_rule {
+	uint64_t order;
+	uint64_t until_ns;
+	uint64_t full_ns; /* of a rate of all together: when its allowance
+			     would be spent, were none given back */
+	uint32_t entry;
+	uint32_t rate_count, rate_span_s;
+	uint32_t generation; /* of its entry */
+	uint16_t program;
+	uint8_t course, verdict, rate_verdict;
+	bool rate_each, log;
+	bool lapsed; /* its time has passed: it stands nowhere any more */
+};
+_Static_assert(sizeof(struct port_rule) <= 64, "a line");
+struct rule_words {
+	uint64_t high, low;
+};
+/* One of a group, as far as its group asks. */
+struct rule_place {
+	uint64_t order;
+	uint32_t rule;
+	uint16_t first, last;
+};
+#define RULES_OF_LINE 4u
+#define RULE_LINES 4u
+#define RULES_LISTED (RULES_OF_LINE * RULE_LINES)
+struct rule_line {
+	alignas(64) struct rule_place place[RULES_OF_LINE];
+};
+enum rule_form { RULES_ONE, RULES_LIST, RULES_TREES };
+/* Those that differ in ports alone. */
+struct rule_group {
+	alignas(64) uint32_t next; /* in its bucket, + 1; the pool's word */
+	uint32_t count;
+	uint32_t facet;
+	uint8_t local_prefix, remote_prefix, form;
+	struct rule_words local, remote; /* masked */
+	union {
+		struct rule_place one;
+		uint32_t line[RULE_LINES];
+		struct {
+			uint32_t levels; /* bit n: some block is of 2^n ports */
+			uint32_t map;	 /* + 1; 0: none is to be had */
+			uint64_t lowest; /* of all that have been here */
+		} trees;
+	};
+};
+_Static_assert(sizeof(struct rule_group) == 64, "a line");
+struct rule_block {
+	alignas(8) uint32_t next; /* in its bucket, + 1; the pool's word */
+	uint32_t count, group;
+	uint16_t block;
+	uint8_t level;
+	uint32_t root[2]; /* by their beginnings, and by their ends */
+};
+/* What a rule is about beside addresses and ports. */
+struct rule_facet {
+	alignas(8) uint32_t next; /* in its bucket, + 1; the pool's word */
+	uint32_t count;
+	uint64_t key;
+	uint64_t lowest; /* no rule that stands here has a lower order */
+	uint32_t rows;	 /* the first, + 1 */
+};
+/* The lengths of remote prefixes beside one of local ones. */
+struct rule_row {
+	alignas(8) uint32_t next; /* the pool's word */
+	uint32_t count;
+	uint64_t remotes[3];
+	uint32_t pairs; /* the first, + 1 */
+	uint8_t local_prefix;
+};
+struct rule_pair {
+	alignas(8) uint32_t next; /* the pool's word */
+	uint32_t count;
+	uint8_t remote_prefix;
+};
+/* Which prefixes of one side there are: bits of a filter, and how often each
+   was set. */
+struct rule_side {
+	uint64_t here[2][3]; /* lengths in IPv4, in IPv6 */
+	uint32_t count[2][129];
+	size_t words_at, counts_at;
+};
+#define RULE_COMBINATIONS 16u
+/* Who asked last, and what he heard: one flow's first packet may be looked up
+   more than once. */
+struct rule_memo {
+	struct port_key key;
+	int64_t now_ns;
+	uint64_t changes;
+	struct rule_verdict verdict;
+	bool valid;
+};
+#define RULE_EVENTS 256u
+struct port_rules {
+	struct pool rules, groups, lines, blocks, facets, rows, pairs;
+	uint32_t count;
+	uint64_t changes;
+	/* How many rules have each combination of scope, face, course and
+	   program; by protocol. */
+	uint32_t combinations[PORT_PROTOS][RULE_COMBINATIONS];
+	uint32_t used[PORT_PROTOS]; /* which of them */
+	struct rule_side side[2];   /* local, remote */
+	uint32_t filter_mask;
+	uint32_t group_buckets, block_buckets, facet_buckets; /* 2^n - 1 */
+	uint32_t maps_max, maps_fresh, maps_free;
+	uint32_t allowances; /* 2^n */
+	struct rule_memo memo;
+	uint64_t shared; /* allowances that a newcomer took over, ever */
+	uint32_t event_first, event_count;
+	uint64_t events_lost;
+	struct port_rule_event event[RULE_EVENTS];
+	size_t group_buckets_at, block_buckets_at, facet_buckets_at;
+	size_t nodes_at, maps_at, allowances_at;
+};
+#define RULE_MAP_NONE UINT32_MAX
+#define RULE_NODES 8u /* of a rule: 2 protocols, 2 facets, 2 trees */
+/* What a rule at most has of groups, rows and the like. */
+#define RULE_LINKS 4u
+struct rules_layout {
+	size_t rules, groups, lines, blocks, facets, rows, pairs;
+	size_t group_buckets, block_buckets, facet_buckets;
+	size_t words[2], counts[2], nodes, maps, allowances, end;
+};
+/* Reserves what they need behind `end`. */
+void ruleset_lay_out(struct rules_layout *l, size_t *end, uint32_t rules_max);
+void ruleset_init(struct port_table *t, const struct rules_layout *l);
+/* A rule for the entry, from what the caller wants; fewer than rules_max are
+   there. It goes with the entry. */
+void ruleset_add(struct port_table *t, uint32_t entry,
+		 const struct minato_entry *in);
+void ruleset_remove(struct port_table *t, uint32_t entry);
+void ruleset_get(const struct port_table *t, uint32_t entry,
+		 struct minato_entry *out);
+/* Its time has passed: it matches nothing any more. */
+void ruleset_lapse(struct port_table *t, uint32_t rule);
+static inline struct port_rule *ruleset_rule(const struct port_table *t,
+					     uint32_t rule);
+/* Of an address, in host order; and cut to `length` bits. */
+struct rule_words ruleset_words(const struct minato_addr *a);
+struct rule_words ruleset_cut(struct rule_words w, uint32_t length);
+/* Whether such a prefix may be there; surely not: false. */
+bool ruleset_may_be(const struct port_table *t, uint32_t side,
+		    struct rule_words cut, uint32_t length);
+uint64_t ruleset_facet_key(uint32_t slot, uint32_t combination,
+			   const struct port_key *key);
+struct rule_facet *ruleset_facet(const struct port_table *t, uint64_t key);
+struct interval *ruleset_nodes(const struct port_table *t);
+/* One of the up to four groups that a rule is in: by protocol, and once more
+   for the facet of UNKNOWN. */
+struct rule_standing {
+	uint32_t rule, link;
+	struct rule_place place;
+	struct rule_words local, remote;
+	uint8_t local_prefix, remote_prefix;
+};
+struct rule_standing ruleset_standing(const struct port_table *t,
+				      uint32_t number, uint32_t link);
+/* By which link a rule stands in a group of the facet. */
+uint32_t ruleset_link(const struct port_table *t, uint32_t rule,
+		      uint32_t facet);
+
+/* rulegroup.c: a standing begins, and ends. */
+void rulegroup_enter(struct port_table *t, uint32_t facet,
+		     const struct rule_standing *s);
+void rulegroup_leave(struct port_table *t, uint32_t facet,
+		     const struct rule_standing *s);
+/* Where the group of these prefixes is found; lengths: local << 8 | remote. */
+uint32_t *rulegroup_bucket(const struct port_table *t, uint32_t facet,
+			       uint32_t lengths, struct rule_words local,
+			       struct rule_words remote);
+struct rule_block *rulegroup_block(const struct port_table *t, uint32_t group,
+				 uint32_t level, uint32_t block);
+/* Answers by port: a rule's number + 1, RULE_MAP_NOBODY, or 0, not known. */
+uint32_t *rulegroup_map(const struct port_table *t, uint32_t map);
+#define RULE_MAP_NOBODY UINT32_MAX
+
+
+/* allowance.c: rates. */
+struct allowance {
+	uint64_t owner;	  /* a hash of rule and source; 0: free */
+	uint64_t full_ns; /* as in a rule */
+};
+size_t allowance_count(uint32_t rules_max); /* 2^n */
+/* Whether one more flow from there is within the rule's rate; takes it from
+   the allowance, unless `peek`. */
+bool allowance_take(struct port_table *t, struct port_rule *rule,
+		    const struct minato_addr *source, struct minato_time now,
+		    bool peek);
+/* The rule goes: a later one of its number begins with nothing owed. */
+void allowance_forget(struct port_table *t, uint32_t number);
+
 /* crew.c: a claim with REUSEPORT begins, or ceases, to accept. */
 void crew_enter(struct port_table *t, uint32_t entry);
 void crew_leave(struct port_table *t, uint32_t entry);
@@ -768,7 +1001,7 @@ struct port_hash {
  *   | entries | generations | intervals | group nodes | cells | their buckets
  *   | shapes | tiers | uses | holds | holds of IPv6 | crowds | their resting
  *   | their ports | parts | their buckets | ledgers | destinations | their
- *   buckets | views | rests
+ *   buckets | views | rests | what ruleset.c has
  */
 struct port_table {
 	struct port_limits limits;
@@ -810,12 +1043,18 @@ struct port_table {
 	size_t uses_at, holds_at, holds_six_at, ledgers_at;
 	size_t crowds_at, resting_at, crowded_at, part_buckets_at;
 	size_t destination_buckets_at, views_at, rests_at;
+	struct port_rules rules;
 	struct port_space space[PORT_SPACES];
 };
 
 static inline void *port_part(const struct port_table *t, size_t at)
 {
 	return (char *)(uintptr_t)t + at;
+}
+static inline struct port_rule *ruleset_rule(const struct port_table *t,
+					     uint32_t rule)
+{
+	return pool_at(&t->rules.rules, rule);
 }
 
 /* table.c */
@@ -955,6 +1194,7 @@ struct port_entry {
 	bool accepting : 1;
 	bool chosen : 1;
 	bool rests : 1; /* freed, by quarantine.c */
+	bool rule : 1;	/* of the policy; `next` is its number there */
 	uint32_t since; /* of no claim: the caller's, like `owner`; of a claim
 			   with REUSEPORT that accepts: its slot */
 };

@@ -6,6 +6,7 @@
  *     tuple.c, bucket.c   both ends      step 1
  *     match.c, cell.c     what is left   steps 2 to 4: once over the guards,
  *                                        once over the other general entries
+ *     rulematch.c         ... and in step 2 the rules of the policy
  */
 #include "port/port.h"
 
@@ -36,6 +37,7 @@ struct layout {
 	size_t uses, holds, holds_six, ledgers;
 	size_t crowds, resting, crowded, parts, part_buckets;
 	size_t destinations, destination_buckets, views, rests, end;
+	struct rules_layout rules;
 };
 
 static void lay_out(struct layout *l, const struct port_limits *limits)
@@ -87,6 +89,7 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->views = reserve(&end, PORT_VIEWS * sizeof(struct port_view));
 	l->rests =
 		reserve(&end, limits->rests_max * sizeof(struct port_rest));
+	ruleset_lay_out(&l->rules, &end, limits->rules_max);
 	l->end = end;
 }
 
@@ -160,6 +163,7 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	t->walk_key.k[1] = random_next(&t->random);
 	rfc6056_init(&t->rfc6056, &t->random, key);
 	init_parts(t, &layout);
+	ruleset_init(t, &layout.rules);
 	tuple_init(t);
 	for (uint32_t s = 0; s < PORT_SPACES; s++) {
 		t->space[s] = (struct port_space){ .opened = false };
@@ -214,7 +218,8 @@ static void report_entry(struct port_table *t, uint32_t entry, uint16_t port,
 
 static const struct port_fate closed = { .kind = MINATO_KIND_CLOSED,
 					 .verdict = MINATO_REFUSE,
-					 .entry = POOL_NONE };
+					 .entry = POOL_NONE,
+					 .rule = POOL_NONE };
 
 static void report_exact(struct port_fate *out)
 {
@@ -249,6 +254,26 @@ void port_lookup(struct port_table *t, const struct port_key *key,
 	port_lookup_sought(t, &probe, now, new_flow, out);
 }
 
+/* Step 2, of rules. False: it is decided. */
+static bool pass_rules(struct port_table *t, const struct port_key *key,
+		       struct minato_time now, struct port_fate *out)
+{
+	struct rule_verdict v;
+
+	port_rules_ask(t, key, now, false, &v);
+	out->asks = v.asks;
+	if (v.entry == POOL_NONE)
+		return true;
+	out->rule = v.entry;
+	if (v.verdict == MINATO_PASS)
+		return true;
+	out->entry = out->rule;
+	out->kind = MINATO_KIND_GUARD;
+	out->user = entry_at(t, out->rule)->user;
+	out->verdict = v.verdict;
+	return false;
+}
+
 void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out)
@@ -281,6 +306,8 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 		entry_at(t, entry)->hits++;
 		entry = POOL_NONE;
 	}
+	if (new_flow && entry == POOL_NONE && !pass_rules(t, key, now, out))
+		return;
 	/* 3, and 4 as the lowest ranks */
 	if (entry == POOL_NONE)
 		entry = match_best(t, PORT_GENERAL, key, now);

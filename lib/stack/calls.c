@@ -14,6 +14,8 @@
 
 #include <errno.h>
 
+#include "minato/guard.h"
+
 static struct list *list_of(struct minato *m, const struct socket *s)
 {
 	return s->flags & SOCKET_HELD ? &m->held : &m->half_open;
@@ -45,7 +47,7 @@ void calls_ended(struct minato *m, uint32_t index)
 	delist(m, index);
 	if (s->flags & SOCKET_HELD)
 		s->other = STACK_NONE;
-	s->flags &= ~SOCKET_HELD;
+	s->flags &= ~(SOCKET_HELD | SOCKET_ASKS);
 	s->flags |= SOCKET_OPENED;
 	/* Whoever was told of the call is told of its end. */
 	if (known)
@@ -85,11 +87,12 @@ static void make_room(struct minato *m)
 	silence(m, m->half_open.head);
 }
 
-static void begin_hold(struct minato *m, uint32_t index, uint64_t user)
+static void begin_hold(struct minato *m, uint32_t index, uint64_t user,
+		       bool asks)
 {
 	struct socket *s = socket_at(m, index);
 
-	s->flags |= SOCKET_OWNED | SOCKET_HELD;
+	s->flags |= SOCKET_OWNED | SOCKET_HELD | (asks ? SOCKET_ASKS : 0);
 	s->user = user;
 	enlist(m, index);
 	wheel_arm(&m->wheel, index, calls_deadline(m, s));
@@ -200,7 +203,8 @@ enum drop calls_syn(struct minato *m, const struct arrival *a,
 		    &a->packet.tcp, true);
 	flow_class(m, index, a->packet.traffic_class);
 	s->other = a->packet.hop_limit | (uint32_t)a->packet.traffic_class << 8;
-	begin_hold(m, index, listener ? listener->user : fate->user);
+	begin_hold(m, index, listener ? listener->user : fate->user,
+		   fate->asks);
 	flow_settle(m, index);
 	return DROP_NONE;
 }
@@ -224,7 +228,10 @@ enum drop calls_datagram(struct minato *m, const struct arrival *a,
 	if (drop != DROP_NONE)
 		return drop;
 	deliver_learn(m, &a->packet);
-	begin_hold(m, index, fate->user);
+	socket_at(m, index)->body.datagrams.program = MINATO_PROGRAM_UNKNOWN;
+	if (!fate->asks)
+		verdicts_remember(m, index, &a->key);
+	begin_hold(m, index, fate->user, fate->asks);
 	return udp_arrive(m, index, a);
 }
 
@@ -376,6 +383,8 @@ int minato_answer(struct minato *m, uint64_t call)
 
 	if (s == NULL)
 		return error;
+	if (s->flags & SOCKET_ASKS)
+		return -EACCES;
 	host_count(m, COUNTER_CALLS_ANSWERED);
 	delist(m, index);
 	s->flags &= ~SOCKET_HELD;
@@ -474,6 +483,41 @@ void calls_quote(const struct minato *m, const struct socket *s,
 	trouble->len = first.len;
 	if (msg->gso_size != 0 && msg->gso_size < first.len)
 		trouble->len = msg->gso_size;
+}
+
+int minato_call_asks(struct minato *m, uint64_t call)
+{
+	uint32_t index;
+	int error;
+	const struct socket *s = find_call(m, call, &index, &error);
+
+	return s == NULL ? error : (s->flags & SOCKET_ASKS) != 0;
+}
+
+int minato_call_program(struct minato *m, uint64_t call, uint16_t program)
+{
+	struct rule_verdict verdict;
+	struct icmp_about about;
+	uint32_t index;
+	int error;
+	struct socket *s = find_call(m, call, &index, &error);
+
+	if (s == NULL)
+		return error;
+	if (program == MINATO_PROGRAM_UNKNOWN)
+		return -EINVAL;
+	calls_about(m, s, &about);
+	verdicts_key(m, s, &about.key);
+	about.key.program = program;
+	port_rules_ask(host_table(m), &about.key, m->now, false, &verdict);
+	if (verdict.verdict != MINATO_PASS)
+		return (int)verdict.verdict;
+	s->flags &= ~SOCKET_ASKS;
+	if (s->flags & SOCKET_ASSOCIATION) {
+		s->body.datagrams.program = program;
+		verdicts_remember(m, index, &about.key);
+	}
+	return MINATO_PASS;
 }
 
 int minato_refuse(struct minato *m, uint64_t call)

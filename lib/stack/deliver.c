@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "minato/guard.h"
+
 void deliver_learn(struct minato *m, const struct packet *p)
 {
 	if (p->src_mac != NULL && p->to_us_mac && m->link[p->link].config.proxy)
@@ -117,16 +119,6 @@ static enum drop deliver_call(struct minato *m, const struct arrival *a,
 	return calls_datagram(m, a, fate);
 }
 
-static enum drop deliver_guard(struct minato *m, const struct arrival *a,
-			       const struct port_fate *fate)
-{
-	if (fate->verdict == MINATO_REFUSE)
-		closed_refuse(m, a);
-	else
-		evidence_packet(m, &a->packet);
-	return DROP_GUARD;
-}
-
 static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 			      const struct port_fate *fate)
 {
@@ -139,7 +131,7 @@ static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 	case MINATO_KIND_UPLINK:
 		return deliver_call(m, a, fate);
 	case MINATO_KIND_GUARD:
-		return deliver_guard(m, a, fate);
+		return verdicts_answer(m, a, fate->verdict);
 	case MINATO_KIND_DMZ: /* answered by nat, on the links that it has */
 		return closed_refuse(m, a);
 	case MINATO_KIND_RESERVED:
@@ -158,9 +150,53 @@ static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 static enum drop deliver_socket(struct minato *m, uint32_t index,
 				const struct arrival *a)
 {
+	enum drop drop = DROP_NONE;
+
+	if (socket_at(m, index)->flags & SOCKET_ASSOCIATION)
+		drop = verdicts_datagram(m, index, a);
+	if (drop != DROP_NONE)
+		return drop;
 	if (socket_at(m, index)->proto == MINATO_TCP)
 		return flow_arrive(m, index, a);
 	return udp_arrive(m, index, a);
+}
+
+/* Whether it is held, for somebody to say who it is. */
+static bool is_call(const struct minato *m, const struct port_fate *fate)
+{
+	if (fate->kind == MINATO_KIND_SOCKET)
+		return (socket_at(m, fate->owner)->flags & SOCKET_HOLD) != 0;
+	return fate->kind == MINATO_KIND_FORWARD ||
+	       fate->kind == MINATO_KIND_UPLINK;
+}
+
+/* By this course, and of no program. */
+static void look_up_as(struct minato *m, const struct arrival *a,
+		       uint8_t course, struct port_fate *fate)
+{
+	struct port_probe probe = *a->probe;
+	struct port_key key = a->key;
+
+	key.course = course;
+	key.program = MINATO_PROGRAM_NONE;
+	probe.key = &key;
+	port_lookup_sought(host_table(m), &probe, m->now,
+			   opens_flow(&a->packet), fate);
+}
+
+static void look_up(struct minato *m, const struct arrival *a,
+		    struct port_fate *fate)
+{
+	const enum minato_role role = m->link[a->packet.link].config.role;
+
+	if (role == MINATO_ROLE_INSIDE) { /* what comes here is for us */
+		look_up_as(m, a, MINATO_COURSE_IN, fate);
+		return;
+	}
+	port_lookup_sought(host_table(m), a->probe, m->now,
+			   opens_flow(&a->packet), fate);
+	if (fate->asks && !is_call(m, fate))
+		look_up_as(m, a, a->key.course, fate);
 }
 
 static enum drop deliver_flow(struct minato *m, const struct arrival *a)
@@ -172,8 +208,7 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 	for (int tries = 0; tries < 2; tries++) {
 		bool reopened = false;
 		enum drop drop;
-		port_lookup_sought(host_table(m), a->probe, m->now,
-				   opens_flow(&a->packet), &fate);
+		look_up(m, a, &fate);
 		if (!fate.exact) {
 			if (opens_flow(&a->packet) &&
 			    host_shuts_out(m, a->packet.link,
@@ -229,8 +264,10 @@ static enum drop deliver_icmp(struct minato *m, const struct arrival *a)
 
 	if (a->key.proto == 0)
 		return icmp_in_error(m, p);
-	if (opens_flow(p) && is_ours(m, p))
-		return echo_reply(m, a);
+	if (opens_flow(p) && is_ours(m, p)) {
+		const enum drop drop = verdicts_ping(m, a);
+		return drop != DROP_NONE ? drop : echo_reply(m, a);
+	}
 	return deliver_flow(m, a);
 }
 

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 
+#include "minato/guard.h"
+
 #define HANDLE_ENTRY (UINT64_C(1) << 63)
 #define GENERATION_MASK 0x7fffffffu
 
@@ -18,12 +20,16 @@ const char *minato_kind_name(enum minato_kind kind)
 	return (uint32_t)kind < MINATO_KIND_COUNT ? names[kind] : NULL;
 }
 
+static uint64_t entries_handle_of(uint32_t entry, uint32_t generation)
+{
+	return HANDLE_ENTRY |
+	       (uint64_t)(generation & GENERATION_MASK) << 32 | (entry + 1);
+}
+
 uint64_t entries_handle(const struct minato *m, uint32_t entry)
 {
-	const uint32_t generation =
-		port_entry_generation(host_table(m), entry) & GENERATION_MASK;
-
-	return HANDLE_ENTRY | (uint64_t)generation << 32 | (entry + 1);
+	return entries_handle_of(
+		entry, port_entry_generation(host_table(m), entry));
 }
 
 bool entries_find(const struct minato *m, uint64_t handle, uint32_t *entry)
@@ -179,32 +185,66 @@ void minato_arrive(struct minato *m, uint8_t scope, uint8_t face,
 		   const struct minato_endpoint *remote,
 		   const struct minato_endpoint *local, struct minato_fate *out)
 {
-	const struct port_key key = {
-		.local = local->addr,
-		.remote = remote->addr,
-		.local_port = local->port,
-		.remote_port = remote->port,
+	const struct minato_question question = {
 		.scope = scope,
 		.face = face,
 		.proto = (uint8_t)proto,
+		.course = MINATO_COURSE_IN,
+		.remote = *remote,
+		.local = *local,
 	};
+
+	minato_judge(m, &question, out);
+}
+
+struct port_key entries_key(const struct minato_question *question)
+{
+	return (struct port_key){
+		.local = question->local.addr,
+		.remote = question->remote.addr,
+		.local_port = question->local.port,
+		.remote_port = question->remote.port,
+		.scope = question->scope,
+		.face = question->face,
+		.proto = question->proto,
+		.course = question->course,
+		.icmp_type = question->icmp_type,
+		.program = question->program,
+	};
+}
+
+bool entries_question(const struct minato_question *question)
+{
+	return question->scope < PORT_SCOPES &&
+	       (question->proto == MINATO_TCP ||
+		question->proto == MINATO_UDP ||
+		question->proto == MINATO_ICMP);
+}
+
+void minato_judge(struct minato *m, const struct minato_question *question,
+		  struct minato_fate *out)
+{
+	const struct port_key key = entries_key(question);
 	struct port_fate fate;
 
 	*out = (struct minato_fate){ .kind = MINATO_KIND_CLOSED,
 				     .verdict = MINATO_REFUSE };
 	host_count(m, COUNTER_ARRIVALS);
-	if (scope >= PORT_SCOPES ||
-	    (proto != MINATO_TCP && proto != MINATO_UDP &&
-	     proto != MINATO_ICMP))
+	if (!entries_question(question))
 		return;
-	if (scan_is_blocked(host_scan(m), scope, &remote->addr, m->now)) {
+	if (scan_is_blocked(host_scan(m), question->scope,
+			    &question->remote.addr, m->now)) {
 		host_count(m, COUNTER_SCAN_BLOCKED);
 		out->verdict = MINATO_DROP;
 		return;
 	}
-	port_lookup(host_table(m), &key, m->now, true, &fate);
+	port_lookup(host_table(m), &key, m->now,
+		    question->course != MINATO_COURSE_NONE, &fate);
 	out->kind = fate.kind;
 	out->verdict = fate.verdict;
+	out->asks = fate.asks;
+	if (fate.rule != POOL_NONE)
+		out->rule = entries_handle(m, fate.rule);
 	if (fate.exact) {
 		fate_of_tuple(m, &fate, out);
 		return;
@@ -216,4 +256,37 @@ void minato_arrive(struct minato *m, uint8_t scope, uint8_t face,
 			    socket_at(m, fate.owner)->user :
 			    fate.user;
 	out->target = fate.target;
+}
+
+bool minato_rule_event(struct minato *m, struct minato_rule_event *out)
+{
+	struct port_table *t = host_table(m);
+	struct port_rule_event e;
+
+	m->counters[COUNTER_RULE_EVENTS_LOST] = port_rule_events_lost(t);
+	if (!port_rule_event(t, &e))
+		return false;
+	*out = (struct minato_rule_event){
+		.question = {
+			.scope = e.key.scope,
+			.face = e.key.face,
+			.proto = e.key.proto,
+			.course = e.key.course,
+			.icmp_type = e.key.icmp_type,
+			.program = e.key.program,
+			.remote = { e.key.remote, e.key.remote_port },
+			.local = { e.key.local, e.key.local_port },
+		},
+		.at = e.now,
+		.verdict = e.verdict,
+		.limited = e.limited,
+		.entry = entries_handle_of(e.entry, e.generation),
+	};
+	if (port_entry_live(t, e.entry) &&
+	    port_entry_generation(t, e.entry) == e.generation) {
+		struct minato_entry rule;
+		port_get(t, e.entry, &rule);
+		out->user = rule.user;
+	}
+	return true;
 }

@@ -226,6 +226,9 @@ static struct layout lay_out(const struct minato_config *c)
 				       c->half_open_max;
 	l.limits.entries_max = c->sockets_max + c->entries_max +
 			       c->leases_max + l.limits.rests_max;
+	l.limits.rules_max = c->entries_max < PORT_RULES_MAX ?
+				     c->entries_max :
+				     PORT_RULES_MAX;
 	l.message_count = c->chunks_large + c->chunks_small + MESSAGES_EXTRA;
 	for (l.bucket_count = 16; l.bucket_count < c->neighbours_max;)
 		l.bucket_count *= 2;
@@ -332,12 +335,14 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 	const struct hash_key table_key = derive(c, 1);
 	const struct hash_key tcp_key = derive(c, 2);
 	const struct hash_key random_key = derive(c, 3);
+	const struct hash_key verdict_key = derive(c, 9);
 
 	m->tuple_key = derive(c, 4);
 	m->neighbour_key = derive(c, 5);
 	m->fragment_key = derive(c, 6);
 	m->limit_key = derive(c, 10);
 	random_init(&m->random, &random_key, 0);
+	hash_secret_init(&m->verdict_secret, &verdict_key);
 	port_set_chooser(port_init(base + l->table, &l->limits, &table_key),
 			 c->chooser);
 	if (m->nat != 0) {

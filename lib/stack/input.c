@@ -101,7 +101,9 @@ bool input_key(struct minato *m, struct arrival *a, struct port_probe *probe)
 		.scope = m->link[p->link].config.scope,
 		.face = (uint8_t)p->link,
 		.proto = proto_of(p),
+		.icmp_type = p->icmp_type,
 	};
+	verdicts_course(m, p->link, &a->key);
 	a->probe = probe;
 	probe->key = &a->key;
 	return true;

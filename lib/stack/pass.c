@@ -184,6 +184,26 @@ static enum drop answer(struct minato *m, const struct arrival *a,
 	return DROP_CLOSED;
 }
 
+/* A rule's refusal. Outward at once, as if the destination refused; of IPv4
+   nobody outside may know that there is somebody behind us. */
+static enum drop prohibited(struct minato *m, const struct arrival *a,
+			    enum nat_whose whose)
+{
+	const struct packet *p = &a->packet;
+	const bool inside = role_of(m, p->link) == MINATO_ROLE_INSIDE;
+	const enum drop bad = pass_verify(a);
+
+	if (bad != DROP_NONE)
+		return bad;
+	if (whose != NAT_OTHERS)
+		return verdicts_answer(m, a, MINATO_REFUSE);
+	if (inside && p->type == PACKET_TCP)
+		icmp_out_reset(m, p);
+	else if (inside || p->is6)
+		pass_refuse(m, p, MINATO_REASON_PROHIBITED, 0);
+	return DROP_GUARD;
+}
+
 static enum drop unreachable(struct minato *m, const struct packet *p,
 			     const struct nat_way *way)
 {
@@ -227,6 +247,8 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 	case NAT_CLOSED:
 	case NAT_WAIT_SYN:
 		return answer(m, a, verdict, whose);
+	case NAT_PROHIBITED:
+		return prohibited(m, a, whose);
 	case NAT_UNREACHABLE:
 		return unreachable(m, p, &way);
 	}

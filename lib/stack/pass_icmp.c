@@ -91,6 +91,7 @@ static enum drop pass_error(struct minato *m, const struct arrival *a,
 		return DROP_NOT_OURS;
 	case NAT_DROP:
 	case NAT_CLOSED:
+	case NAT_PROHIBITED:
 	case NAT_WAIT_SYN:
 	case NAT_UNREACHABLE:
 		break;

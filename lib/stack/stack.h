@@ -101,6 +101,7 @@ enum socket_list {
 struct list {
 	uint32_t head, tail, count; /* sockets */
 };
+#define STACK_VERDICTS 2048u /* 2^n */
 
 #define SOCKET_OWNED 0x00001u	  /* a handle is out */
 #define SOCKET_OUTPUT 0x00002u	  /* stands in LIST_OUTPUT */
@@ -122,6 +123,7 @@ struct list {
 #define SOCKET_DEFER 0x20000u  /* child in half_open that waits for data */
 #define SOCKET_ERROR 0x40000u  /* tcp has a pending error */
 #define SOCKET_URGENT 0x80000u /* urgent data not yet taken */
+#define SOCKET_ASKS SOCKET_DEFER /* HELD: the program decides (guard.h) */
 /* Set by its owner, so that a second connect offers them again. */
 #define SOCKET_MAXSEG 0x200000u
 #define SOCKET_SCALE 0x400000u
@@ -151,6 +153,7 @@ struct datagrams {
 	uint8_t ttl, traffic_class; /* 0: default */
 	bool no_more;		    /* SHUT_RD: nothing more is received */
 	bool no_send;		    /* SHUT_WR */
+	uint16_t program;	    /* association: who speaks (guard.h) */
 	uint64_t bytes_in, bytes_out;
 };
 
@@ -385,6 +388,7 @@ struct lease {
 	X(BINDS_DENIED, "binds_denied") /* by policy */                        \
 	X(OWNERS_FULL, "owners_full") /* one was not put on record */          \
 	X(ARRIVALS, "arrivals") /* minato_arrive */                            \
+	X(RULE_EVENTS_LOST, "rule_events_lost") /* left out */                 \
 	X(OUTCOME_OPEN, "outcome_open")                                        \
 	X(OUTCOME_CLOSED, "outcome_closed")
 
@@ -611,6 +615,8 @@ struct minato {
 	struct actors actors;
 	struct minato_policy policy;
 	struct limit limit[LIMIT_KINDS];
+	struct hash_secret verdict_secret;
+	uint64_t verdict[STACK_VERDICTS]; /* see verdicts.c */
 	struct splitting splitting;
 	struct fragmenting fragmenting;
 	struct regrouping regrouping;
@@ -1222,6 +1228,27 @@ enum drop echo_reply(struct minato *m, const struct arrival *a);
 bool limits_allow(struct minato *m, enum limit_kind kind,
 		  const struct minato_addr *who);
 
+/* --- verdicts.c: what rules of the policy say ---------------------------- */
+
+/* The course and program of what comes by a link. */
+void verdicts_course(const struct minato *m, uint32_t link,
+		     struct port_key *key);
+/* The same of a call, whose packet is not at hand any more. */
+void verdicts_key(const struct minato *m, const struct socket *s,
+		  struct port_key *key);
+/* The answer to a new flow that a guard or rule does not let pass. */
+enum drop verdicts_answer(struct minato *m, const struct arrival *a,
+			  enum minato_verdict verdict);
+/* A ping of ours. DROP_NONE: it passes. */
+enum drop verdicts_ping(struct minato *m, const struct arrival *a);
+/* A datagram of an association that exists, which may be for somebody whom it
+   did not speak to before. DROP_NONE: it passes. */
+enum drop verdicts_datagram(struct minato *m, uint32_t index,
+			    const struct arrival *a);
+/* That association may speak to whom the key says. */
+void verdicts_remember(struct minato *m, uint32_t index,
+		       const struct port_key *key);
+
 /* --- icmp_out.c: errors and RSTs, limited in one place ------------------ */
 
 /* RST for a segment that met nothing (RFC 9293 3.10.7.1). */
@@ -1313,6 +1340,10 @@ uint32_t events_ready(struct minato *m, uint32_t index);
 /* --- entries.c ---------------------------------------------------------- */
 
 /* The 64-bit handle of a general entry of the port table. */
+/* A question as a key, and whether it is one that may be asked. */
+struct minato_question;
+struct port_key entries_key(const struct minato_question *question);
+bool entries_question(const struct minato_question *question);
 uint64_t entries_handle(const struct minato *m, uint32_t entry);
 /* The live general entry of a handle; claims have none of their own. */
 bool entries_find(const struct minato *m, uint64_t handle, uint32_t *entry);

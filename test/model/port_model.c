@@ -796,7 +796,7 @@ static void step(void)
 
 static void play(uint64_t seed, uint32_t steps, uint64_t hash_mask)
 {
-	const struct port_limits limits = { TUPLES_MAX, NAIVE_ENTRIES, 2048 };
+	const struct port_limits limits = { TUPLES_MAX, NAIVE_ENTRIES, 2048, 0 };
 	struct hash_key key = { { seed, ~seed } };
 
 	memset(&run, 0, sizeof(run));

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The rules of the policy: how they stand, come and go. Of those that match,
+ * the lowest order decides, so they are no set of most specific ones; but a
+ * look-up's steps must not grow with them either.
+ *
+ *   facet   protocol, and scope, face, course and program, each given or not:
+ *           a look-up asks one of each combination that there is
+ *   row     in a facet, the lengths of remote prefixes beside a local one's
+ *   group   in a facet, equal prefixes of both sides, under a keyed hash; what
+ *           is left are ports and orders
+ *   filter  of each side, whether a prefix is there at all: a look-up tries
+ *           pairs only of lengths of which the packet's addresses have prefixes
+ *
+ * A group begins as one rule in its own line, goes on as a list of sixteen in
+ * four lines, and then has trees: one pair for each aligned block of 2^level
+ * ports, as in match.c, where a rule belongs to the smallest block that holds
+ * its ports. The first groups of such size get a map, 65,536 answers, which
+ * look-ups fill and changes clear.
+ *
+ * A rule of a program stands in a second facet too, that of UNKNOWN: what one
+ * of any program would match.
+ */
+#include "port/port.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "minato/guard.h"
+
+#define LINE 64u
+#define WITH_SCOPE 1u
+#define WITH_FACE 2u
+#define WITH_COURSE 4u
+#define WITH_PROGRAM 8u
+#define PREFIX4 96u
+#define FILTER_WORDS_MAX 16384u
+#define FACET_BUCKETS 16384u
+#define RULES_OF_MAP 256u
+#define MAPS_MAX 32u
+
+/* --- memory -------------------------------------------------------------- */
+
+static size_t reserve(size_t *end, size_t bytes)
+{
+	const size_t at = *end;
+
+	*end += (bytes + LINE - 1) & ~(size_t)(LINE - 1);
+	return at;
+}
+
+static uint32_t power_above(uint32_t number, uint32_t least)
+{
+	uint32_t power = least;
+
+	while (power < number)
+		power *= 2;
+	return power;
+}
+
+static uint32_t filter_words(uint32_t rules_max)
+{
+	const uint32_t words = power_above(rules_max / 4, 64);
+
+	return words < FILTER_WORDS_MAX ? words : FILTER_WORDS_MAX;
+}
+
+static uint32_t facet_buckets(uint32_t rules_max)
+{
+	return rules_max < FACET_BUCKETS ? power_above(rules_max, 64) :
+					   FACET_BUCKETS;
+}
+
+static uint32_t map_count(uint32_t rules_max)
+{
+	const uint32_t maps = rules_max / RULES_OF_MAP;
+
+	return maps < MAPS_MAX ? maps : MAPS_MAX;
+}
+
+void ruleset_lay_out(struct rules_layout *l, size_t *end, uint32_t rules_max)
+{
+	const size_t rules = rules_max;
+	const size_t links = RULE_LINKS * rules;
+	const size_t buckets = power_above((uint32_t)links, 64);
+	const size_t words = filter_words(rules_max);
+
+	check(rules_max <= PORT_RULES_MAX);
+	l->rules = reserve(end, rules * sizeof(struct port_rule));
+	l->groups = reserve(end, links * sizeof(struct rule_group));
+	l->lines = reserve(end, links * sizeof(struct rule_line));
+	l->blocks = reserve(end, links * sizeof(struct rule_block));
+	l->facets = reserve(end, links * sizeof(struct rule_facet));
+	l->rows = reserve(end, links * sizeof(struct rule_row));
+	l->pairs = reserve(end, links * sizeof(struct rule_pair));
+	l->group_buckets = reserve(end, buckets * sizeof(uint32_t));
+	l->block_buckets = reserve(end, buckets * sizeof(uint32_t));
+	l->facet_buckets = reserve(end, (size_t)facet_buckets(rules_max) *
+						sizeof(uint32_t));
+	for (int side = 0; side < 2; side++) {
+		l->words[side] = reserve(end, words * sizeof(uint64_t));
+		l->counts[side] = reserve(end, words * 64 * sizeof(uint32_t));
+	}
+	l->nodes = reserve(end, RULE_NODES * rules * sizeof(struct interval));
+	l->maps = reserve(end, (size_t)map_count(rules_max) * PORT_NUMBERS *
+				       sizeof(uint32_t));
+	l->allowances = reserve(end, allowance_count(rules_max) *
+					     sizeof(struct allowance));
+	l->end = *end;
+}
+
+static void init_pools(struct port_table *t, const struct rules_layout *l)
+{
+	struct port_rules *r = &t->rules;
+	const uint32_t rules = t->limits.rules_max;
+	const uint32_t links = RULE_LINKS * rules;
+
+	pool_init(&r->rules, port_part(t, l->rules), sizeof(struct port_rule),
+		  rules);
+	pool_init(&r->groups, port_part(t, l->groups),
+		  sizeof(struct rule_group), links);
+	pool_init(&r->lines, port_part(t, l->lines), sizeof(struct rule_line),
+		  links);
+	pool_init(&r->blocks, port_part(t, l->blocks),
+		  sizeof(struct rule_block), links);
+	pool_init(&r->facets, port_part(t, l->facets),
+		  sizeof(struct rule_facet), links);
+	pool_init(&r->rows, port_part(t, l->rows), sizeof(struct rule_row),
+		  links);
+	pool_init(&r->pairs, port_part(t, l->pairs), sizeof(struct rule_pair),
+		  links);
+}
+
+void ruleset_init(struct port_table *t, const struct rules_layout *l)
+{
+	struct port_rules *r = &t->rules;
+	const uint32_t max = t->limits.rules_max;
+
+	/* The memory may have served a table before. */
+	unpoison(port_part(t, l->rules), l->end - l->rules);
+	init_pools(t, l);
+	r->group_buckets_at = l->group_buckets;
+	r->block_buckets_at = l->block_buckets;
+	r->facet_buckets_at = l->facet_buckets;
+	r->group_buckets = power_above(RULE_LINKS * max, 64) - 1;
+	r->block_buckets = r->group_buckets;
+	r->facet_buckets = facet_buckets(max) - 1;
+	for (int side = 0; side < 2; side++) {
+		r->side[side].words_at = l->words[side];
+		r->side[side].counts_at = l->counts[side];
+	}
+	r->filter_mask = filter_words(max) - 1;
+	r->nodes_at = l->nodes;
+	r->maps_at = l->maps;
+	r->maps_max = map_count(max);
+	r->maps_free = RULE_MAP_NONE;
+	r->allowances_at = l->allowances;
+	r->allowances = (uint32_t)allowance_count(max);
+}
+
+struct interval *ruleset_nodes(const struct port_table *t)
+{
+	return port_part(t, t->rules.nodes_at);
+}
+
+/* --- addresses ----------------------------------------------------------- */
+
+struct rule_words ruleset_words(const struct minato_addr *a)
+{
+	struct rule_words w;
+
+	memcpy(&w, a, sizeof(w));
+	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
+		w.high = __builtin_bswap64(w.high);
+		w.low = __builtin_bswap64(w.low);
+	}
+	return w;
+}
+
+struct rule_words ruleset_cut(struct rule_words w, uint32_t length)
+{
+	if (length <= 64) {
+		w.low = 0;
+		w.high &= length == 0 ? 0 : UINT64_MAX << (64 - length);
+	} else {
+		w.low &= UINT64_MAX << (128 - length);
+	}
+	return w;
+}
+
+/* --- the filters of prefixes --------------------------------------------- */
+
+/* A word of the filter, and two of its bits. */
+struct mark {
+	uint32_t word, bit[2];
+};
+
+static struct mark mark_of(const struct port_table *t, uint32_t side,
+			   struct rule_words cut, uint32_t length)
+{
+	const uint64_t word[2] = { cut.high + (side << 8 | length), cut.low };
+	const uint64_t hash = hash_pair(&t->secret, word);
+
+	return (struct mark){ (uint32_t)(hash >> 32) & t->rules.filter_mask,
+			      { hash & 63, hash >> 6 & 63 } };
+}
+
+bool ruleset_may_be(const struct port_table *t, uint32_t side,
+		    struct rule_words cut, uint32_t length)
+{
+	const uint64_t *words = port_part(t, t->rules.side[side].words_at);
+	const struct mark m = mark_of(t, side, cut, length);
+
+	return (words[m.word] >> m.bit[0] & words[m.word] >> m.bit[1] & 1) != 0;
+}
+
+static void set_marks(struct port_table *t, uint32_t side,
+		      struct rule_words cut, uint32_t length, bool stands)
+{
+	uint64_t *words = port_part(t, t->rules.side[side].words_at);
+	uint32_t *counts = port_part(t, t->rules.side[side].counts_at);
+	const struct mark m = mark_of(t, side, cut, length);
+
+	for (int i = 0; i < 2; i++) {
+		uint32_t *count = &counts[m.word * 64 + m.bit[i]];
+		*count += stands ? 1 : UINT32_MAX;
+		if (*count == 0)
+			words[m.word] &= ~(UINT64_C(1) << m.bit[i]);
+		else
+			words[m.word] |= UINT64_C(1) << m.bit[i];
+	}
+}
+
+/* Whether such a prefix is for some address of IPv4; of IPv6. */
+static bool reaches(struct rule_words w, uint32_t length, bool six)
+{
+	const struct rule_words any4 = { 0, UINT64_C(0xffff) << 32 };
+	const bool four = w.high == 0 && w.low >> 32 == 0xffff;
+	const struct rule_words cut = ruleset_cut(any4, length);
+
+	if (length >= PREFIX4)
+		return four != six;
+	return six || (cut.high == w.high && cut.low == w.low);
+}
+
+static void side_change(struct port_table *t, uint32_t side,
+			struct rule_words w, uint32_t length, bool stands)
+{
+	struct rule_side *s = &t->rules.side[side];
+	uint32_t *count;
+
+	if (length != 0)
+		set_marks(t, side, w, length, stands);
+	for (uint32_t six = 0; six < 2; six++) {
+		if (!reaches(w, length, six != 0))
+			continue;
+		count = &s->count[six][length];
+		*count += stands ? 1 : UINT32_MAX;
+		if (*count == 0)
+			s->here[six][length / 64] &=
+				~(UINT64_C(1) << length % 64);
+		else
+			s->here[six][length / 64] |= UINT64_C(1) << length % 64;
+	}
+}
+
+/* --- facets, and the pairs of lengths in them ---------------------------- */
+
+uint64_t ruleset_facet_key(uint32_t slot, uint32_t combination,
+			   const struct port_key *key)
+{
+	uint64_t word = combination << 2 | slot;
+
+	word = word << 8 | (combination & WITH_SCOPE ? key->scope : 0);
+	word = word << 8 | (combination & WITH_FACE ? key->face : 0);
+	word = word << 8 | (combination & WITH_COURSE ? key->course : 0);
+	return word << 16 | (combination & WITH_PROGRAM ? key->program : 0);
+}
+
+static uint32_t *facet_bucket(const struct port_table *t, uint64_t key)
+{
+	uint32_t *buckets = port_part(t, t->rules.facet_buckets_at);
+	const uint64_t word[2] = { key, 0 };
+
+	return &buckets[hash_pair(&t->secret, word) & t->rules.facet_buckets];
+}
+
+static struct rule_facet *facet_at(const struct port_table *t, uint32_t index)
+{
+	return pool_at(&t->rules.facets, index);
+}
+
+struct rule_facet *ruleset_facet(const struct port_table *t, uint64_t key)
+{
+	uint32_t word = *facet_bucket(t, key);
+
+	while (word != 0 && facet_at(t, word - 1)->key != key)
+		word = facet_at(t, word - 1)->next;
+	return word == 0 ? NULL : facet_at(t, word - 1);
+}
+
+static struct rule_row *row_at(const struct port_table *t, uint32_t index)
+{
+	return pool_at(&t->rules.rows, index);
+}
+
+static struct rule_pair *pair_at(const struct port_table *t, uint32_t index)
+{
+	return pool_at(&t->rules.pairs, index);
+}
+
+/* What points to the row or pair of a length, or to none. */
+static uint32_t *find_row(const struct port_table *t, struct rule_facet *f,
+			  uint32_t length)
+{
+	uint32_t *place = &f->rows;
+
+	while (*place != 0 && row_at(t, *place - 1)->local_prefix != length)
+		place = &row_at(t, *place - 1)->next;
+	return place;
+}
+
+static uint32_t *find_pair(const struct port_table *t, struct rule_row *row,
+			   uint32_t length)
+{
+	uint32_t *place = &row->pairs;
+
+	while (*place != 0 && pair_at(t, *place - 1)->remote_prefix != length)
+		place = &pair_at(t, *place - 1)->next;
+	return place;
+}
+
+static void pair_enter(struct port_table *t, struct rule_facet *f,
+		       uint32_t local, uint32_t remote)
+{
+	uint32_t *place = find_row(t, f, local);
+	struct rule_row *row;
+	uint32_t *pair, index;
+
+	if (*place == 0) {
+		index = pool_take(&t->rules.rows);
+		check(index != POOL_NONE);
+		*row_at(t, index) =
+			(struct rule_row){ .local_prefix = (uint8_t)local };
+		*place = index + 1;
+	}
+	row = row_at(t, *place - 1);
+	row->count++;
+	row->remotes[remote / 64] |= UINT64_C(1) << remote % 64;
+	pair = find_pair(t, row, remote);
+	if (*pair == 0) {
+		index = pool_take(&t->rules.pairs);
+		check(index != POOL_NONE);
+		*pair_at(t, index) =
+			(struct rule_pair){ .remote_prefix = (uint8_t)remote };
+		*pair = index + 1;
+	}
+	pair_at(t, *pair - 1)->count++;
+}
+
+static void pair_leave(struct port_table *t, struct rule_facet *f,
+		       uint32_t local, uint32_t remote)
+{
+	uint32_t *place = find_row(t, f, local);
+	const uint32_t row_index = *place - 1;
+	struct rule_row *row = row_at(t, row_index);
+	uint32_t *pair = find_pair(t, row, remote);
+	const uint32_t pair_index = *pair - 1;
+
+	if (--pair_at(t, pair_index)->count == 0) {
+		row->remotes[remote / 64] &= ~(UINT64_C(1) << remote % 64);
+		*pair = pair_at(t, pair_index)->next;
+		pool_give(&t->rules.pairs, pair_index);
+	}
+	if (--row->count == 0) {
+		*place = row->next;
+		pool_give(&t->rules.rows, row_index);
+	}
+}
+
+static struct rule_facet *facet_get(struct port_table *t, uint64_t key)
+{
+	struct rule_facet *f = ruleset_facet(t, key);
+	uint32_t *bucket, index;
+
+	if (f != NULL)
+		return f;
+	index = pool_take(&t->rules.facets);
+	check(index != POOL_NONE);
+	bucket = facet_bucket(t, key);
+	f = facet_at(t, index);
+	*f = (struct rule_facet){ .next = *bucket,
+				  .key = key,
+				  .lowest = UINT64_MAX };
+	*bucket = index + 1;
+	return f;
+}
+
+static uint32_t facet_number(const struct port_table *t,
+			     const struct rule_facet *f)
+{
+	return (uint32_t)(f - facet_at(t, 0));
+}
+
+static void facet_release(struct port_table *t, struct rule_facet *f)
+{
+	uint32_t *place = facet_bucket(t, f->key);
+	const uint32_t index = facet_number(t, f);
+
+	if (--f->count > 0)
+		return;
+	while (*place != index + 1)
+		place = &facet_at(t, *place - 1)->next;
+	*place = f->next;
+	pool_give(&t->rules.facets, index);
+}
+
+/* --- where a rule stands ------------------------------------------------- */
+
+static bool in_slot(const struct port_entry *e, uint32_t slot)
+{
+	return e->proto == 0 ? slot < 2 : slot == port_slot(e->proto);
+}
+
+static uint32_t combination_of(const struct port_entry *e,
+			       const struct port_rule *rule)
+{
+	return (e->scope != MINATO_SCOPE_ANY ? WITH_SCOPE : 0) |
+	       (e->face != MINATO_FACE_ANY ? WITH_FACE : 0) |
+	       (rule->course != 0 ? WITH_COURSE : 0) |
+	       (rule->program != 0 ? WITH_PROGRAM : 0);
+}
+
+static uint64_t facet_key_of(const struct port_entry *e,
+			     const struct port_rule *rule, uint32_t slot,
+			     bool unknown)
+{
+	const struct port_key key = {
+		.scope = e->scope,
+		.face = e->face,
+		.course = rule->course,
+		.program = unknown ? MINATO_PROGRAM_UNKNOWN : rule->program,
+	};
+
+	return ruleset_facet_key(slot, combination_of(e, rule), &key);
+}
+
+struct rule_standing ruleset_standing(const struct port_table *t,
+				      uint32_t number, uint32_t link)
+{
+	const struct port_rule *rule = ruleset_rule(t, number);
+	const struct port_entry *e = entry_at(t, rule->entry);
+
+	return (struct rule_standing){
+		.rule = number,
+		.link = link,
+		.place = { .order = rule->order,
+			   .rule = number,
+			   .first = e->first,
+			   .last = e->last },
+		.local = ruleset_words(&e->local),
+		.remote = ruleset_words(&e->remote),
+		.local_prefix = e->local_prefix,
+		.remote_prefix = e->remote_prefix,
+	};
+}
+
+/* The link by which a rule stands in a group. */
+uint32_t ruleset_link(const struct port_table *t, uint32_t rule, uint32_t facet)
+{
+	const struct port_rule *r = ruleset_rule(t, rule);
+	const struct port_entry *e = entry_at(t, r->entry);
+	const uint64_t key = facet_at(t, facet)->key;
+
+	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+		if (!in_slot(e, slot))
+			continue;
+		if (facet_key_of(e, r, slot, false) == key)
+			return 2 * entry_link(e, slot);
+		if (r->program != 0 && facet_key_of(e, r, slot, true) == key)
+			return 2 * entry_link(e, slot) + 1;
+	}
+	check(false);
+	return 0;
+}
+
+static void stand(struct port_table *t, const struct rule_standing *s,
+		  uint64_t facet_key, bool stands)
+{
+	struct rule_facet *f = stands ? facet_get(t, facet_key) :
+					ruleset_facet(t, facet_key);
+	const uint32_t number = facet_number(t, f);
+
+	if (!stands) {
+		rulegroup_leave(t, number, s);
+		pair_leave(t, f, s->local_prefix, s->remote_prefix);
+		facet_release(t, f);
+		return;
+	}
+	f->count++;
+	if (s->place.order < f->lowest)
+		f->lowest = s->place.order;
+	pair_enter(t, f, s->local_prefix, s->remote_prefix);
+	rulegroup_enter(t, number, s);
+}
+
+static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
+{
+	const struct port_rule *rule = ruleset_rule(t, number);
+	const struct port_entry *e = entry_at(t, rule->entry);
+	const uint32_t combination = combination_of(e, rule);
+	struct rule_standing s = ruleset_standing(t, number, 0);
+
+	side_change(t, 0, s.local, s.local_prefix, stands);
+	side_change(t, 1, s.remote, s.remote_prefix, stands);
+	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+		uint32_t *count = &t->rules.combinations[slot][combination];
+		if (!in_slot(e, slot))
+			continue;
+		s.link = 2 * entry_link(e, slot);
+		stand(t, &s, facet_key_of(e, rule, slot, false), stands);
+		if (rule->program != 0) {
+			s.link++;
+			stand(t, &s, facet_key_of(e, rule, slot, true), stands);
+		}
+		*count += stands ? 1 : UINT32_MAX;
+		if (*count == 0)
+			t->rules.used[slot] &= ~(UINT32_C(1) << combination);
+		else
+			t->rules.used[slot] |= UINT32_C(1) << combination;
+	}
+	t->rules.changes++;
+}
+
+/* --- rules --------------------------------------------------------------- */
+
+void ruleset_add(struct port_table *t, uint32_t entry,
+		 const struct minato_entry *in)
+{
+	const uint32_t number = pool_take(&t->rules.rules);
+	struct port_entry *e = entry_at(t, entry);
+	struct port_rule *rule;
+	uint32_t generation;
+
+	check(number != POOL_NONE);
+	rule = ruleset_rule(t, number);
+	generation = rule->generation + 1;
+	*rule = (struct port_rule){
+		.order = in->order,
+		.until_ns = in->until_ns,
+		.entry = entry,
+		.rate_count = in->rate_count,
+		.rate_span_s = in->rate_span_s,
+		.generation = generation,
+		.program = in->program,
+		.course = in->course,
+		.verdict = (uint8_t)in->verdict,
+		.rate_verdict = (uint8_t)in->rate_verdict,
+		.rate_each = in->rate_each,
+		.log = in->log,
+	};
+	e->next = number;
+	t->rules.count++;
+	stand_everywhere(t, number, true);
+}
+
+void ruleset_lapse(struct port_table *t, uint32_t rule)
+{
+	stand_everywhere(t, rule, false);
+	ruleset_rule(t, rule)->lapsed = true;
+}
+
+void ruleset_remove(struct port_table *t, uint32_t entry)
+{
+	const uint32_t number = entry_at(t, entry)->next;
+
+	if (!ruleset_rule(t, number)->lapsed)
+		stand_everywhere(t, number, false);
+	if (ruleset_rule(t, number)->rate_each)
+		allowance_forget(t, number);
+	t->rules.count--;
+	pool_give(&t->rules.rules, number);
+}
+
+void ruleset_get(const struct port_table *t, uint32_t entry,
+		 struct minato_entry *out)
+{
+	const struct port_rule *rule =
+		ruleset_rule(t, entry_at(t, entry)->next);
+
+	out->order = rule->order;
+	out->course = rule->course;
+	out->program = rule->program;
+	out->rate_count = rule->rate_count;
+	out->rate_span_s = rule->rate_span_s;
+	out->rate_each = rule->rate_each;
+	out->rate_verdict = (enum minato_verdict)rule->rate_verdict;
+	out->log = rule->log;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rules of the policy come and go, and are what they were said to be. */
+#include "minato/guard.h"
+#include "unit/port_fixture.h"
+
+static struct minato_entry a_rule(uint64_t order)
+{
+	return (struct minato_entry){ .kind = MINATO_KIND_GUARD,
+				      .verdict = MINATO_DROP,
+				      .scope = MINATO_SCOPE_ANY,
+				      .face = MINATO_FACE_ANY,
+				      .order = order };
+}
+
+static void require_nothing_left(void)
+{
+	const struct port_rules *r = &t->rules;
+
+	assert_int_equal(r->count, 0);
+	assert_int_equal(r->rules.used + r->groups.used + r->lines.used + r->blocks.used, 0);
+	assert_int_equal(r->facets.used + r->rows.used + r->pairs.used, 0);
+	assert_int_equal(r->used[0] | r->used[1] | r->used[2], 0);
+	for (int side = 0; side < 2; side++) {
+		const uint64_t *words = port_part(t, r->side[side].words_at);
+		for (uint32_t i = 0; i <= r->filter_mask; i++)
+			assert_int_equal(words[i], 0);
+		for (int w = 0; w < 3; w++)
+			assert_int_equal(r->side[side].here[0][w] | r->side[side].here[1][w], 0);
+	}
+}
+
+static void what_is_wrong_is_refused(void **state)
+{
+	struct minato_entry e;
+
+	(void)state;
+#define REFUSED(change)                                                                            \
+	do {                                                                                       \
+		e = a_rule(1);                                                                     \
+		change;                                                                            \
+		assert_int_equal(port_add(t, &e, NULL), -EINVAL);                                  \
+	} while (0)
+	REFUSED(e.order = UINT64_MAX);
+	REFUSED(e.course = 3);
+	REFUSED(e.program = MINATO_PROGRAM_UNKNOWN);
+	REFUSED(e.kind = MINATO_KIND_FORWARD);
+	REFUSED((e.rate_count = 1, e.rate_span_s = 1, e.rate_verdict = MINATO_DROP));
+	REFUSED((e.verdict = MINATO_PASS, e.rate_count = 1, e.rate_verdict = MINATO_DROP));
+	REFUSED((e.verdict = MINATO_PASS, e.rate_count = 1, e.rate_span_s = 1));
+	REFUSED(e.rate_span_s = 1);
+	REFUSED(e.rate_each = true);
+	REFUSED((e.proto = ICMP, e.first = 8, e.last = 256));
+	REFUSED((e.order = 0, e.log = true));
+	REFUSED((e.order = 0, e.program = 4));
+	REFUSED((e.order = 0, e.course = MINATO_COURSE_IN));
+#undef REFUSED
+	require_nothing_left();
+}
+
+static void rules_may_be_alike(void **state)
+{
+	const struct minato_entry e = a_rule(7);
+	const int64_t one = port_add(t, &e, NULL), two = port_add(t, &e, NULL);
+
+	(void)state;
+	assert_true(one >= 0 && two >= 0);
+	port_remove(t, (uint32_t)one);
+	port_remove(t, (uint32_t)two);
+	require_nothing_left();
+}
+
+static void a_full_table_says_so(void **state)
+{
+	const struct minato_entry e = a_rule(7);
+	int64_t added;
+
+	(void)state;
+	while ((added = port_add(t, &e, NULL)) >= 0)
+		;
+	assert_int_equal(added, -ENOSPC);
+	assert_int_equal(t->rules.count, t->limits.rules_max);
+	for (uint32_t i = 0; i < 1024; i++)
+		port_remove(t, i);
+	require_nothing_left();
+}
+
+static void every_form_leaves_nothing(void **state)
+{
+	uint32_t entries[200];
+
+	(void)state;
+	for (uint32_t i = 0; i < 200; i++) {
+		struct minato_entry e = a_rule(1 + i);
+		int64_t added;
+		e.proto = i % 3 == 0 ? TCP : 0;
+		e.program = i % 5 == 0 ? (uint16_t)(1 + i % 7) : 0;
+		e.course = (uint8_t)(i % 3);
+		e.local_prefix = i % 4 == 0 ? 0 : (uint8_t)(96 + i % 33);
+		e.local = i % 4 == 0 ? e.local : addr("10.1.2.3");
+		e.first = (uint16_t)(i * 11);
+		e.last = (uint16_t)(e.first + i * 3);
+		added = port_add(t, &e, NULL);
+		assert_true(added >= 0);
+		entries[i] = (uint32_t)added;
+	}
+	for (uint32_t i = 0; i < 200; i++)
+		port_remove(t, entries[i * 77 % 200]);
+	require_nothing_left();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(what_is_wrong_is_refused),
+		CASE(rules_may_be_alike),
+		CASE(a_full_table_says_so),
+		CASE(every_form_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
