@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The questions of --ask. A flow that nothing lets out is held; its program is looked for; then an
- * answer given before decides, or the user does:
+ * answer given before decides, or the user does (without --ask, but with --audit: nobody, no):
  *
  *   relay: held call -> witness: who is it? -> a remembered answer --- yes: it is dialled
  *                                           -> a question, open for 30 s
@@ -37,9 +37,13 @@ static void decide(struct cmd_worker *worker, struct cmd_question *question, con
 	struct cmd_question one = *question;
 
 	*question = (struct cmd_question){ .number = 0 };
-	for (size_t i = 0; i < one.flow_count; i++)
+	for (size_t i = 0; i < one.flow_count; i++) {
+		/* Those that joined are of other processes. */
+		worker->asked.deciding = i == 0 ? &one.holding : NULL;
 		relay_decide(worker->relay, one.flows[i], one.scope.named ? one.scope.name : NULL,
 			     reason);
+	}
+	worker->asked.deciding = NULL;
 }
 
 static bool same_scope(const struct cmd_scope_of *a, const struct cmd_scope_of *b)
@@ -166,6 +170,10 @@ static void program_told(void *user, uint64_t number, const struct cmd_holding *
 	if (!question)
 		return;
 	know_program(question, holding);
+	if (question->reason) {
+		decide(worker, question, question->reason);
+		return;
+	}
 	if (is_answered(&worker->asked, &question->scope)) {
 		decide(worker, question, NULL);
 		return;
@@ -200,6 +208,9 @@ bool cmd_asked_take(void *user, const struct relay_asking *asking)
 	if (asking->name)
 		(void)snprintf(question->scope.name, sizeof(question->scope.name), "%s",
 			       asking->name);
+	/* Without --ask it waits for as long as it takes to note in the audit whose it is. */
+	if (!worker->harbour->ask)
+		question->reason = asking->reason;
 	cmd_witness_ask(worker, &flow, program_told, worker, question->number);
 	return true;
 }

@@ -76,6 +76,7 @@ struct cmd_question {
 	struct minato_time until;
 	struct cmd_scope_of scope;
 	struct cmd_holding holding;
+	const char *reason; /* not NULL: nobody is asked, and that is why */
 	struct minato_endpoint to;
 	size_t flow_count;
 	uint64_t flows[CMD_QUESTION_FLOWS]; /* held calls */
@@ -83,8 +84,9 @@ struct cmd_question {
 
 struct cmd_asked {
 	uint64_t last;
-	struct minato_time looked; /* when an asker last did */
-	bool told;		   /* the user, that there is a question */
+	struct minato_time looked;	    /* when an asker last did */
+	bool told;			    /* the user, that there is a question */
+	const struct cmd_holding *deciding; /* whose flow is being decided, or NULL */
 	size_t answer_count;
 	struct cmd_question questions[CMD_QUESTIONS_MAX];
 	struct cmd_scope_of answers[CMD_ANSWERS_MAX];

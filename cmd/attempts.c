@@ -145,21 +145,25 @@ static void tell_lost(struct cmd_attempts *attempts)
 		attempts->lost = 0;
 }
 
-/* syscalls: clock_gettime */
-static void audit(struct cmd_attempts *attempts, const struct relay_attempt *attempt)
+void cmd_attempts_write(struct cmd_attempts *attempts, const char *text)
 {
-	struct timespec now = { 0 };
-	char *text;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	text = cmd_attempt_line(attempt, attempts->guest, now.tv_sec * NS_PER_S + now.tv_nsec);
 	if (attempts->lost)
 		tell_lost(attempts);
 	if (text && !attempts->lost)
 		write_line(attempts, text);
 	else
 		attempts->lost++;
-	free(text);
+}
+
+/* syscalls: clock_gettime */
+static void audit(struct cmd_attempts *attempts, const struct relay_attempt *attempt)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	cmd_attempting_line(attempts, attempt,
+			    cmd_attempt_line(attempt, attempts->guest,
+					     now.tv_sec * NS_PER_S + now.tv_nsec));
 }
 
 /* ---- the user's line ---- */

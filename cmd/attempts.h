@@ -8,6 +8,8 @@
 struct cmd_harbour;
 struct cmd_network;
 struct cmd_command;
+struct cmd_holding;
+struct cmd_worker;
 
 /* ---- attempts.c: in the worker ---- */
 
@@ -21,6 +23,14 @@ struct cmd_told {
 	uint32_t since; /* as many more since then */
 };
 
+#define CMD_ATTEMPTS_WAITING 64u /* lines that wait until their program is known */
+
+/* A line of the audit, in its place. */
+struct cmd_attempt_wait {
+	char *text;
+	uint64_t number; /* of what it waits for; 0: it may be written */
+};
+
 struct cmd_attempts {
 	int audit; /* where lines go, or -1 */
 	bool quiet;
@@ -28,6 +38,10 @@ struct cmd_attempts {
 	uint64_t lost;	/* lines that found no room */
 	uint32_t lines; /* told so far */
 	struct cmd_told told[CMD_TOLD_KINDS];
+	struct cmd_worker *worker; /* by which programs are known; NULL: they are not */
+	uint64_t asked;		   /* numbers so far */
+	size_t first, waiting;	   /* of the ring */
+	struct cmd_attempt_wait ring[CMD_ATTEMPTS_WAITING];
 };
 
 /* relay_config's `attempt`; `user` is the struct. */
@@ -37,6 +51,24 @@ void cmd_attempts_take(void *user, const struct relay_attempt *attempt);
  * freed. NULL: memory ran out.
  */
 char *cmd_attempt_line(const struct relay_attempt *attempt, const char *guest, int64_t real_ns);
+/* What still waits is written as it is. */
+void cmd_attempts_end(struct cmd_attempts *attempts);
+/* Writes a line, without its newline; never waits. */
+void cmd_attempts_write(struct cmd_attempts *attempts, const char *text);
+
+/* ---- attempting.c: lines in their order, once it is known whose they are ---- */
+
+/*
+ * Takes over the line of that attempt (NULL: it is lost), to be written after those before it. When
+ * more wait than there is room for, the oldest goes on without.
+ */
+void cmd_attempting_line(struct cmd_attempts *attempts, const struct relay_attempt *attempt,
+			 char *text);
+/* Adds the members "program", "pid" and, where several hold the socket, "holders" to a line. */
+char *cmd_attempting_add(char *text, const struct cmd_holding *holding);
+
+/* ---- attempts.c again ---- */
+
 /* "api.example.com:443 (not allowed; --allow api.example.com:443 would)", for the user. */
 void cmd_attempt_words(const struct relay_attempt *attempt, char *out, size_t size);
 

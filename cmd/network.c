@@ -132,7 +132,7 @@ static int plan_allows(struct cmd_harbour *harbour, const struct cmd_network *ch
 	harbour->allows.private = chosen->allow_private;
 	harbour->closed = chosen->allow.count > 0 || chosen->ask;
 	harbour->ask = chosen->ask;
-	harbour->seeking = chosen->ask;
+	harbour->seeking = chosen->ask || chosen->audit;
 	harbour->auditing.path = chosen->audit;
 	return CMD_GO_ON;
 }

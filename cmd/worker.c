@@ -443,6 +443,7 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 	config.subnet.has6 = harbour->guest.has6;
 	worker->attempts = (struct cmd_attempts){
 		.audit = harbour->auditing.path ? harbour->auditing.out : -1,
+		.worker = worker,
 		.quiet = harbour->quiet,
 		.guest = harbour->name,
 	};
@@ -450,8 +451,9 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		config.attempt = cmd_attempts_take;
 		config.attempt_user = &worker->attempts;
 	}
-	if (harbour->ask) {
+	if (harbour->seeking) {
 		config.ask = cmd_asked_take;
+		config.ask_names = harbour->ask;
 		config.ask_user = worker;
 	}
 	result = relay_create(&worker->relay, &config, error);
@@ -619,6 +621,7 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 	if (drive_loop_run(worker.loop) < 0)
 		_exit(1);
 	relay_free(worker.relay);
+	cmd_attempts_end(&worker.attempts);
 	drive_capture_free(worker.capture);
 	_exit(0);
 }

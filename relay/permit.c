@@ -150,7 +150,7 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 		*out_len = dnsask_refuse(ask, query, m, DNSMSG_REFUSED, DNSMSG_WHY_FILTERED, out);
 		return PERMIT_ANSWER;
 	}
-	if (is_allowed(allows, &ask->name) || (relay->config.ask && !ask->name.strange)) {
+	if (is_allowed(allows, &ask->name) || (relay->config.ask_names && !ask->name.strange)) {
 		if (addresses)
 			return PERMIT_ASK;
 		/* Other types carry what nobody weighs: addresses, keys, a way for data. */
@@ -360,7 +360,9 @@ struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 bool permit_ask(struct relay *relay, uint64_t call, const struct minato_endpoint *to,
 		const struct permit_way *way)
 {
-	struct relay_asking asking = { .call = call, .proto = MINATO_TCP, .to = *to };
+	struct relay_asking asking = {
+		.call = call, .proto = MINATO_TCP, .to = *to, .reason = way->reason
+	};
 
 	if (!relay->config.ask || way->allow)
 		return false;

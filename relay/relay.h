@@ -229,7 +229,8 @@ struct relay_asking {
 	uint64_t call; /* held */
 	enum minato_proto proto;
 	struct minato_endpoint guest, to;
-	const char *name; /* that led there last; NULL: none did */
+	const char *name;   /* that led there last; NULL: none did */
+	const char *reason; /* why it is not let out, for whoever says no; stays valid */
 };
 
 struct relay_config {
@@ -275,9 +276,10 @@ struct relay_config {
 	void *attempt_user;
 	/*
 	 * Asked about a TCP flow that `allows` does not let out; true: it is held until
-	 * relay_decide. Names may then all be asked for. May be NULL.
+	 * relay_decide. May be NULL.
 	 */
 	bool (*ask)(void *user, const struct relay_asking *asking);
+	bool ask_names; /* every name may be asked for, since flows are asked about */
 	void *ask_user;
 	/* A line for the user about what the guest cannot have, each at most once. May be NULL. */
 	void (*notice)(void *user, const char *text);

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Answers the questions of a guest at a terminal; ask.sh runs it.
 
-ask.py MINATO LOG-OF-THE-GUEST ANOTHER-CURL; speaks TAP."""
-import os, re, subprocess, sys, time
+ask.py MINATO LOG-OF-THE-GUEST ANOTHER-CURL AUDIT; speaks TAP."""
+import json, os, re, subprocess, sys, time
 
 from ptyplay import Terminal
 
-MINATO, LOG, CURL2 = sys.argv[1:]
+MINATO, LOG, CURL2, AUDIT = sys.argv[1:]
 PLAIN = "198.51.100.10"
 cases = failures = 0
 
@@ -205,6 +205,40 @@ def not_from_inside():
            result.stdout)
 
 
+def audit():
+    """Each flow that began or was refused has its program and its process in the guest."""
+    with open(AUDIT) as file:
+        lines = [json.loads(line) for line in file]
+    flows = [line for line in lines if line["event"] == "begun" or
+             line["event"] == "refused" and "flow" not in line]
+    demand(len(flows) > 10, flows)
+    for line in flows:
+        demand(line.get("pid", 0) > 1 and line.get("program", "").startswith("/"), line)
+    programs = {line["program"] for line in flows}
+    demand({"/usr/bin/curl", CURL2} <= programs, programs)
+    demand(any(line.get("holders") == 2 for line in flows), flows)
+    order = [line["event"] + str(line["flow"]) for line in lines if "flow" in line]
+    demand(len(set(order)) == len(order), order)
+    for one in order:
+        if one.startswith("ended"):
+            demand("begun" + one[5:] in order[:order.index(one)], order)
+
+
+def audit_alone():
+    """Who is refused at once waits until it is known whose it was: however soon it ends."""
+    for _ in range(20):
+        result = subprocess.run([MINATO, "exec", "h", "--", "curl", "-4sS", "-m", "20",
+                                 "http://198.51.100.14/file"], capture_output=True, text=True,
+                                stdin=subprocess.DEVNULL)
+        demand(result.returncode == 7, result)
+    with open(AUDIT + "-h") as file:
+        lines = [json.loads(line) for line in file]
+    refusals = [line for line in lines if line["event"] == "refused"]
+    demand(len(refusals) == 20, lines)
+    for line in refusals:
+        demand(line.get("program") == "/usr/bin/curl" and line["reason"] == "not allowed", line)
+
+
 def no_terminal():
     result = subprocess.run([MINATO, "ask", "g"], capture_output=True, text=True,
                             stdin=subprocess.DEVNULL)
@@ -225,6 +259,8 @@ for name, test in [
         ("closing the terminal is no, soon", closing_the_terminal_is_no),
         ("of a socket that two programs hold there is no always", a_shared_socket),
         ("a program inside cannot answer for the user", not_from_inside),
+        ("the audit says which program and process it was", audit),
+        ("the audit alone knows the program of what is refused at once", audit_alone),
         ("without a terminal nobody is asked", no_terminal)]:
     case(name, test)
 print(f"1..{cases}")

@@ -27,6 +27,7 @@ until_true 5 listening 80 peer
 cp "$(command -v curl)" "$T/curl2"
 chmod 755 "$T/curl2"
 
-run_guest g --ask --allow alias.example:80 -- sleep 900
+run_guest g --ask --audit "$T/user/audit" --allow alias.example:80 -- sleep 900
+run_guest h --audit "$T/user/audit-h" --allow alias.example:80 -- sleep 900
 cd "$T" || exit 1
-as_user python3 "$T/ask.py" "$M" "$T/guest-g.log" "$T/curl2"
+as_user python3 "$T/ask.py" "$M" "$T/guest-g.log" "$T/curl2" "$T/user/audit"
