@@ -269,6 +269,10 @@ static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 	if (forward == NAT_NONE)
 		return NAT_HOST; /* a held call */
 	made = forwards_choose(n, forward, &f->a, &f->b, &f->d);
+	/* Whoever is not answered does not keep others out. */
+	if (made == nat_refusal(NAT_COUNT_FORWARD_FLOWS) &&
+	    opening_evict(n, forward))
+		made = forwards_choose(n, forward, &f->a, &f->b, &f->d);
 	if (made < 0)
 		return begin_refused(n, made, f->proto, &f->a);
 	if (minato_addr_is4(&f->d.addr) != minato_addr_is4(&f->b.addr)) {
@@ -282,11 +286,16 @@ static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 	if (forwards_at(n, forward)->source_flows_max != 0)
 		f->flags |= NAT_IS_SOURCE;
 	made = make_forwarded(n, f);
+	if (made == nat_refusal(NAT_COUNT_NO_MEMORY) &&
+	    opening_evict(n, NAT_NONE))
+		made = make_forwarded(n, f);
 	if (made < 0) {
 		forwards_refused(n, forward, &f->a.addr);
 		return begin_refused(n, made, f->proto, &f->d);
 	}
 	*session = (uint32_t)made;
+	if (f->proto == MINATO_TCP)
+		opening_note(n, *session, &f->a.addr);
 	return NAT_PASS;
 }
 

@@ -94,7 +94,7 @@ const struct minato_nat *nat_get(const struct nat *n)
 
 struct layout {
 	size_t sessions4, sessions6, mappings, hosts, forwards;
-	size_t pools, ports, groups, news, end;
+	size_t pools, ports, groups, news, openings, end;
 };
 
 static size_t reserve(struct layout *l, size_t bytes)
@@ -125,6 +125,8 @@ static struct layout lay_out(const struct nat_limits *limits)
 	l.ports = reserve(&l, pools * PORT_PROTOS * sizeof(struct nat_ports));
 	l.groups = reserve(&l, NAT_GROUPS_MAX * sizeof(struct nat_group));
 	l.news = reserve(&l, NAT_NEWS_MAX * sizeof(struct minato_nat_news));
+	l.openings = reserve(&l, opening_capacity(limits) *
+					 sizeof(struct nat_opening));
 	return l;
 }
 
@@ -191,6 +193,8 @@ struct nat *nat_init(void *memory, const struct nat_limits *limits,
 	n->ports = (int64_t)l.ports;
 	n->groups = (int64_t)l.groups;
 	n->news = (int64_t)l.news;
+	n->openings = (int64_t)l.openings;
+	n->opening.capacity = opening_capacity(limits);
 	random_init(&n->random, key, UINT64_C(0x6e6174));
 	n->full_at = UINT64_MAX;
 	init_slots(n, &l);

@@ -81,6 +81,7 @@ static inline bool nat_class(uint8_t class)
 	X(HOST_SESSIONS, "nat_host_sessions")                                  \
 	X(HOST_RATE, "nat_host_rate")                                          \
 	X(FORWARD_FLOWS, "nat_forward_flows") /* a forward's bounds */         \
+	X(OPENING_VICTIM, "nat_opening_victim") /* half-open, made way */      \
 	X(SOURCE_FLOWS, "nat_source_flows")                                    \
 	X(NO_SERVER, "nat_no_server") /* all of a group are down */            \
 	X(HAIRPIN_OFF, "nat_hairpin_off")                                      \
@@ -527,6 +528,18 @@ struct nat_firsts {
 	struct port_probe inner[NAT_FIRSTS], outer[NAT_FIRSTS];
 };
 
+/* A half-open call from outside. */
+struct nat_opening {
+	uint32_t session; /* NAT_NONE: over */
+	uint16_t generation;
+	uint8_t source; /* of 256, by a keyed hash */
+};
+struct nat_openings {
+	uint64_t head, tail; /* positions in a ring */
+	uint32_t capacity;
+	uint32_t of_source[256];
+};
+
 struct nat {
 	struct nat_limits limits;
 	int64_t table; /* from here */
@@ -546,6 +559,8 @@ struct nat {
 	struct port_key full;
 	uint64_t full_at;
 	int64_t pools, ports, groups, news; /* from here */
+	int64_t openings;
+	struct nat_openings opening;
 	uint16_t pool_live[NAT_POOLS_LIMIT];
 	struct nat_prefix inside[NAT_INSIDES_MAX], route[NAT_ROUTES_MAX];
 	uint64_t news_head, news_tail; /* positions; modulo NAT_NEWS_MAX */
@@ -554,6 +569,15 @@ struct nat {
 	struct nat_offers offers;
 	uint64_t counters[NAT_COUNTER_COUNT];
 };
+
+/* opening.c: calls to forwards that no server has answered yet */
+uint32_t opening_capacity(const struct nat_limits *limits);
+/* A session of a forward that a SYN has begun; may end others. */
+void opening_note(struct nat *n, uint32_t session,
+		  const struct minato_addr *source);
+/* Ends one, of this forward or (NAT_NONE) of any. False: there is none near
+   the oldest. */
+bool opening_evict(struct nat *n, uint32_t forward);
 
 static inline struct port_table *nat_table(const struct nat *n)
 {

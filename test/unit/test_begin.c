@@ -295,6 +295,7 @@ static void ranges_keep_their_offset(void **state)
 static void caps_of_a_forward(void **state)
 {
 	struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 0);
+	const struct minato_endpoint at = end("10.0.0.2", 80);
 	struct minato_session s;
 	uint64_t cursor = 0;
 
@@ -303,10 +304,14 @@ static void caps_of_a_forward(void **state)
 	web.source_flows_max = 2;
 	assert_true(add_entry(&web) >= 0);
 	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, at, end(stranger, 1), NAT_SYN | NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, at, end(stranger, 2), NAT_SYN | NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
 	assert_int_equal(counted(NAT_COUNT_SOURCE_FLOWS), 1);
 	assert_int_equal(in(TCP, end(server, 3), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	/* Answered, it keeps its place (opening.c). */
+	assert_int_equal(out(TCP, at, end(server, 3), NAT_SYN | NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(other, 3), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
 	assert_int_equal(counted(NAT_COUNT_FORWARD_FLOWS), 1);
 	assert_true(nat_session_next(n, &cursor, &s));
@@ -337,6 +342,7 @@ static void caps_count_what_goes_on(void **state)
 	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_RST), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, at, end(stranger, 3), NAT_SYN | NAT_ACK), NAT_PASS);
 	/* That RST was nobody's: both go on, and the source is above its bound. */
 	assert_int_equal(out(TCP, at, end(stranger, 2), NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(other, 1), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
