@@ -7,8 +7,9 @@
  *                                               (child of a listener)
  *
  * Held and half-open ones, and children that wait for data, are bounded
- * together by calls_max. When they are full the oldest held one gives way;
- * where none is held, the oldest half-open one.
+ * together by calls_max. When they are full, of the eight oldest held ones
+ * that one gives way whose source has most; where none is held, the oldest
+ * half-open one.
  */
 #include "stack/stack.h"
 
@@ -21,10 +22,31 @@ static struct list *list_of(struct minato *m, const struct socket *s)
 	return s->flags & SOCKET_HELD ? &m->held : &m->half_open;
 }
 
+void calls_count_held(struct minato *m, const struct socket *s, bool comes)
+{
+	uint32_t *count =
+		&m->held_of[s->other >> CALLS_PLACE_SHIFT & (CALLS_PLACES - 1)];
+
+	check(comes || *count > 0);
+	*count += comes ? 1 : UINT32_MAX;
+}
+
+/* Where the source of a call is counted. */
+static uint32_t place_of(const struct minato *m, const struct minato_addr *a)
+{
+	const bool is4 = minato_addr_is4(a);
+
+	return (uint32_t)hash_table(&m->limit_key,
+				    is4 ? a->bytes + 8 : a->bytes, 8) &
+	       (CALLS_PLACES - 1);
+}
+
 static void enlist(struct minato *m, uint32_t index)
 {
 	struct socket *s = socket_at(m, index);
 
+	if (s->flags & SOCKET_HELD)
+		calls_count_held(m, s, true);
 	list_append(m, list_of(m, s), LIST_CALL, index);
 	s->flags |= SOCKET_CALL;
 }
@@ -33,6 +55,8 @@ static void delist(struct minato *m, uint32_t index)
 {
 	struct socket *s = socket_at(m, index);
 
+	if (s->flags & SOCKET_HELD)
+		calls_count_held(m, s, false);
 	list_remove(m, list_of(m, s), LIST_CALL, index);
 	s->flags &= ~SOCKET_CALL;
 }
@@ -74,24 +98,46 @@ static void silence(struct minato *m, uint32_t index)
 	calls_ended(m, index);
 }
 
+/* Of the oldest held ones, the first of the source that has most. */
+static uint32_t victim_of_held(const struct minato *m)
+{
+	uint32_t victim = m->held.head, at = victim, most = 0;
+
+	for (uint32_t i = 0; i < CALLS_LOOK && at != STACK_NONE; i++) {
+		const struct socket *s = socket_at(m, at);
+		const uint32_t place = s->other >> CALLS_PLACE_SHIFT &
+				       (CALLS_PLACES - 1);
+		if (m->held_of[place] > most) {
+			most = m->held_of[place];
+			victim = at;
+		}
+		at = s->link[LIST_CALL].next;
+	}
+	return victim;
+}
+
 static void make_room(struct minato *m)
 {
 	if (m->held.count + m->half_open.count < m->calls_max)
 		return;
 	if (m->held.count > 0) {
 		host_count(m, COUNTER_CALLS_VICTIM);
-		silence(m, m->held.head);
+		silence(m, victim_of_held(m));
 		return;
 	}
 	host_count(m, COUNTER_HALF_OPEN_VICTIM);
 	silence(m, m->half_open.head);
 }
 
+/* `other` is what it is of one that is held, but for the place. */
 static void begin_hold(struct minato *m, uint32_t index, uint64_t user,
 		       bool asks)
 {
 	struct socket *s = socket_at(m, index);
+	struct port_key key;
 
+	slots_key(m, s, &key);
+	s->other |= place_of(m, &key.remote) << CALLS_PLACE_SHIFT;
 	s->flags |= SOCKET_OWNED | SOCKET_HELD | (asks ? SOCKET_ASKS : 0);
 	s->user = user;
 	enlist(m, index);
@@ -228,6 +274,7 @@ enum drop calls_datagram(struct minato *m, const struct arrival *a,
 	if (drop != DROP_NONE)
 		return drop;
 	deliver_learn(m, &a->packet);
+	socket_at(m, index)->other = 0;
 	socket_at(m, index)->body.datagrams.program = MINATO_PROGRAM_UNKNOWN;
 	if (!fate->asks)
 		verdicts_remember(m, index, &a->key);
@@ -388,8 +435,8 @@ int minato_answer(struct minato *m, uint64_t call)
 	host_count(m, COUNTER_CALLS_ANSWERED);
 	delist(m, index);
 	s->flags &= ~SOCKET_HELD;
+	s->other = STACK_NONE;
 	if (s->proto == MINATO_TCP) {
-		s->other = STACK_NONE;
 		enlist(m, index);
 		tcp_answer(&e, &s->body.tcp);
 		flow_settle(m, index);

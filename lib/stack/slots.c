@@ -67,6 +67,8 @@ static void leave_lists(struct minato *m, uint32_t index)
 	}
 	if (s->flags & SOCKET_EVENT)
 		list_remove(m, &m->events, LIST_EVENT, index);
+	if ((s->flags & SOCKET_CALL) && (s->flags & SOCKET_HELD))
+		calls_count_held(m, s, false);
 	if (s->flags & SOCKET_CALL)
 		list_remove(m,
 			    s->flags & SOCKET_HELD ? &m->held : &m->half_open,

@@ -167,7 +167,8 @@ struct socket {
 	uint32_t tuple; /* in the port table, or STACK_NONE */
 	uint32_t claim; /* entry of the port table, or STACK_NONE */
 	uint32_t other; /* child: its listener; LISTENER, LATE: its detail;
-			   HELD, TCP: hop limit and class of its SYN */
+			   HELD: hop limit and class of its SYN (TCP), and
+			   from bit 16 on the place of its source */
 	uint32_t arrivals;
 	uint64_t user;
 	uint32_t waits_on; /* neighbour, when in LIST_OUTPUT there */
@@ -189,6 +190,11 @@ static inline struct minato_time stack_begun(uint32_t since)
 {
 	return (struct minato_time){ (int64_t)since << STACK_SINCE_SHIFT };
 }
+
+/* Sources of calls are counted by a keyed hash, an IPv4 address or a /64. */
+#define CALLS_PLACES 256u
+#define CALLS_PLACE_SHIFT 16u
+#define CALLS_LOOK 8u
 
 /* What only listeners and late-bound sockets need. */
 struct detail {
@@ -611,6 +617,7 @@ struct minato {
 	struct wheel wheel;  /* sockets, then neighbours */
 	struct list dirty, events;
 	struct list held, half_open; /* together at most calls_max */
+	uint32_t held_of[CALLS_PLACES]; /* how many of such sources */
 	struct messages control;
 	struct actors actors;
 	struct minato_policy policy;
@@ -974,6 +981,8 @@ bool calls_backlog_full(const struct minato *m, const struct socket *listener);
    of the key), in CLOSED. It stands among the half-open ones. */
 enum drop calls_child(struct minato *m, const struct port_key *key,
 		      uint32_t listener, uint32_t tuple, uint32_t *index);
+/* One that is held comes, or goes. */
+void calls_count_held(struct minato *m, const struct socket *s, bool comes);
 /* Keeps calls_max: lets the victim go where there is one more. */
 void calls_bound(struct minato *m);
 

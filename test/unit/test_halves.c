@@ -301,6 +301,96 @@ static void a_reset_ends_it(void **state)
 	pair_end(&p);
 }
 
+/* --- a flood, and who is served in it ------------------------------------------------------- */
+
+enum kind { SYNS, ACKS, RSTS, DATAGRAMS, KINDS };
+
+/* One packet of somebody who is not there, to the listener or beside it. */
+static void spoof(struct pair *p, enum kind kind, uint32_t n)
+{
+	uint8_t bytes[100] = { 0 };
+	const uint32_t r = n * 2654435761u;
+	struct tcp_segment t = { .src_port = (uint16_t)(1024 + n % 60000),
+				 .dst_port = 80,
+				 .seq = { r },
+				 .flags = kind == SYNS ? TCP_SYN :
+					  kind == ACKS ? TCP_ACK :
+							 TCP_RST,
+				 .window = 64240 };
+	struct ip_build ip = { .src = minato_addr4(20, (uint8_t)(r >> 24), (uint8_t)(r >> 16),
+						   (uint8_t)(r >> 8)),
+			       .dst = addr("10.0.0.2"),
+			       .proto = kind == DATAGRAMS ? IP_PROTO_UDP : IP_PROTO_TCP,
+			       .hop_limit = 64 };
+	struct minato_frame in = { .data = bytes,
+				   .chunk = MINATO_CHUNK_NONE,
+				   .csum_trusted = true };
+	uint8_t built[60];
+	uint32_t len = 8;
+
+	if (kind == ACKS)
+		t.ack.v = ~r;
+	if (kind == DATAGRAMS)
+		udp_build(built, t.src_port, 53, 8);
+	else
+		len = tcp_build(&t, built);
+	ip.payload_len = len;
+	in.len = ip_build(&ip, bytes) + len;
+	memcpy(bytes + in.len - len, built, len);
+	minato_input(p->b.m, p->now, &in, 1);
+	/* As a driver would: what is owed goes out, to nowhere. */
+	if (n % 16 == 0)
+		settle(p);
+}
+
+/* Clients that come one after another, each among so many packets of the flood. */
+static uint32_t served(enum kind kind, uint32_t clients, uint32_t packets)
+{
+	const struct minato_config ca = small_config(MINATO_LINK_IP, 1);
+	const struct minato_config cb = small_config(MINATO_LINK_IP, 2);
+	const struct minato_addr any = addr("0.0.0.0"), via = addr("10.0.0.1");
+	struct pair p = pair_with(&ca, &cb);
+	const uint64_t l = open_listener(p.b.m, "::", 80, 50);
+	uint32_t sockets, good = 0;
+
+	assert_int_equal(minato_route_add(p.b.m, &any, 0, &via, 0), 0);
+	for (uint32_t i = 0; i < clients; i++) {
+		const uint64_t c = open_socket(p.a.m, MINATO_TCP);
+		const struct minato_endpoint to = end("10.0.0.2", 80);
+		uint64_t s;
+
+		for (uint32_t n = 0; n < packets / 2; n++)
+			spoof(&p, kind, i * packets + n);
+		assert_int_equal(minato_connect(p.a.m, c, &to), -EINPROGRESS);
+		for (uint32_t n = packets / 2; n < packets; n++)
+			spoof(&p, kind, i * packets + n);
+		pass(&p, 10 * MILLI);
+		sockets = p.b.m->sockets.used;
+		if (minato_accept(p.b.m, l, &s, NULL) == 0) {
+			talk(&p, c, s);
+			minato_abort(p.b.m, s);
+			good++;
+		}
+		minato_abort(p.a.m, c);
+		settle(&p);
+		/* The listener, and who is there. */
+		assert_true(sockets <= 2);
+		assert_true(p.b.m->halves.pool.used <= cb.calls_max);
+		assert_true(p.b.m->control.count == 0);
+		assert_int_equal(p.b.m->payload.small.used + p.b.m->payload.large.used, 0);
+	}
+	pair_end(&p);
+	return good;
+}
+
+/* A thousand packets of the flood to each client: every one of them is served at once. */
+static void clients_are_served_in_a_flood(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < KINDS; kind++)
+		assert_int_equal(served((enum kind)kind, 25, 1000), 25);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +402,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_takes_no_cookie),
 		cmocka_unit_test(calls_end_with_their_listener),
 		cmocka_unit_test(a_reset_ends_it),
+		cmocka_unit_test(clients_are_served_in_a_flood),
 	};
 
 	return cmocka_run_group_tests_name("halves", tests, NULL, NULL);
