@@ -46,7 +46,8 @@ static void a_flood_takes_its_share(void **state)
 		assert_int_equal(call(stranger(i), (uint16_t)(80 + i % 2)), NAT_PASS);
 	assert_int_equal(counted(NAT_COUNT_SESSIONS) - n->ends, BOUND);
 	assert_int_equal(counted(NAT_COUNT_OPENING_VICTIM), 50000 - BOUND);
-	assert_int_equal(out(TCP, end("10.0.0.7", 999), end("203.0.113.1", 443), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, end("10.0.0.7", 999), end("203.0.113.1", 443), NAT_SYN),
+			 NAT_PASS);
 }
 
 /* Who is answered within the time of so many SYNs is not harmed. */
