@@ -63,13 +63,15 @@ talks() {
 	mkfifo "$T/orders"
 	within_bg "$1" said bash -c "exec python3 '$HERE/talk.py' call $2 7000 ${3:-} <'$T/orders'"
 	exec 8>"$T/orders"
-	LINES_SAID=0
+	echo 0 >"$T/heard"
 }
-says() { [ "$(wc -l <"$T/said")" -gt "$LINES_SAID" ]; }
-answer() {
+says() { [ "$(wc -l <"$T/said")" -gt "$(cat "$T/heard")" ]; }
+answer() { # the next one
+	local line
+	line=$(($(cat "$T/heard") + 1))
 	until_true 60 says
-	LINES_SAID=$((LINES_SAID + 1))
-	sed -n "${LINES_SAID}p" "$T/said"
+	echo "$line" >"$T/heard"
+	sed -n "${line}p" "$T/said"
 }
 tell() { echo "$*" >&8; }
 told() { tell "$@"; answer; }
@@ -185,6 +187,31 @@ ok "a reload under a download" until_true 5 bash -c "env XDG_RUNTIME_DIR=$T/run 
 is "which is whole" "$(answer)" good
 is "the flow is carried on" "$(told down 20000000)" good
 ok "as before" until_true 5 carries 2
+hang_up
+none_carried
+
+# --- ways that change -------------------------------------------------------------------
+
+talks desk 203.0.113.9
+is "a connection whose router is to change" "$(told down 20000000)" good
+ok "carried" until_true 5 carries 2
+begun=$(carried begun)
+# As routers do: else we learn of it from who asks for us, or when we look after 30 s.
+within wan sysctl -qw net.ipv4.conf.out0.arp_notify=1
+tell slow 20000000 3
+within wan ip link set out0 address 02:00:00:00:77:77
+within wan ip route replace 2001:db8:a::/64 via 2001:db8:e::1
+is "another MAC address of the router, under a download" "$(answer)" good
+is "which goes on" "$(told up 5000000)" good
+has_begun() { [ "$(carried begun)" -gt "$begun" ]; }
+ok "is carried by another way" until_true 5 has_begun
+tell slow 20000000 4
+ip link set eth0 down
+sleep 0.5
+ip link set eth0 up
+is "a link that was down for a while, under a download" "$(answer)" good
+is "the connection goes on" "$(told up 20000000)" good
+ok "and is carried" until_true 5 carries 2
 hang_up
 none_carried
 
