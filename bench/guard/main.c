@@ -14,6 +14,7 @@ static const struct group {
 	const char *help;
 } groups[] = {
 	{ "floods", bench_floods, "what floods cost, and what they leave to others" },
+	{ "policy", bench_policy, "a verdict with ten rules, and with 100,000" },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 

@@ -486,8 +486,10 @@ bool port_entry_live(const struct port_table *t, uint32_t entry)
 
 uint64_t port_entry_hits(const struct port_table *t, uint32_t entry)
 {
+	const struct port_entry *e = entry_at(t, entry);
+
 	check(port_entry_live(t, entry));
-	return entry_at(t, entry)->hits;
+	return e->rule ? ruleset_rule(t, e->next)->hits : e->hits;
 }
 
 static struct port_entry *unclaimed(const struct port_table *t, uint32_t entry)

@@ -143,7 +143,10 @@ struct port_probe {
 	uint32_t guess;	  /* the slot that it may be in, or as below */
 	uint32_t note;	  /* the caller's; 0 at first */
 	uint64_t changes; /* of the table at that time */
+	uint32_t rule;	  /* that it meets, if it was sought: */
+	uint64_t rule_changes; /* of rules at that time */
 };
+#define PORT_RULES_UNSOUGHT UINT64_MAX
 #define PORT_GUESS_NONE UINT32_MAX	    /* it is to be looked for */
 #define PORT_GUESS_NOWHERE (UINT32_MAX - 1) /* it was not in the table then */
 /*
@@ -259,7 +262,12 @@ struct rule_verdict {
 	enum minato_verdict verdict;
 	bool asks;
 	bool limited; /* beyond its rate */
+	uint64_t user; /* the rule's */
 };
+/* After port_seek, of those that open a flow: which rule they meet. It is
+   looked for again where rules have changed since. */
+void port_rules_seek(struct port_table *t, struct port_probe *probes,
+		     const bool *opens, size_t count);
 /* What they alone say to a new flow; `peek`: nothing is counted or spent. At
    one time the same flow is judged once. */
 void port_rules_ask(struct port_table *t, const struct port_key *key,
@@ -755,6 +763,7 @@ struct port_rule {
 	uint32_t entry;
 	uint32_t rate_count, rate_span_s;
 	uint32_t generation; /* of its entry */
+	uint64_t hits, user;
 	uint16_t program;
 	uint8_t course, verdict, rate_verdict;
 	bool rate_each, log;
@@ -887,10 +896,6 @@ static inline struct port_rule *ruleset_rule(const struct port_table *t,
 					     uint32_t rule);
 /* Of an address, in host order; and cut to `length` bits. */
 struct rule_words ruleset_words(const struct minato_addr *a);
-struct rule_words ruleset_cut(struct rule_words w, uint32_t length);
-/* Whether such a prefix may be there; surely not: false. */
-bool ruleset_may_be(const struct port_table *t, uint32_t side,
-		    struct rule_words cut, uint32_t length);
 uint64_t ruleset_facet_key(uint32_t slot, uint32_t combination,
 			   const struct port_key *key);
 struct rule_facet *ruleset_facet(const struct port_table *t, uint64_t key);
@@ -924,6 +929,10 @@ struct rule_block *rulegroup_block(const struct port_table *t, uint32_t group,
 uint32_t *rulegroup_map(const struct port_table *t, uint32_t map);
 #define RULE_MAP_NOBODY UINT32_MAX
 
+
+/* rulematch.c: of a probe. */
+void rulematch_sought(struct port_table *t, const struct port_probe *probe,
+		      struct minato_time now, struct rule_verdict *out);
 
 /* allowance.c: rates. */
 struct allowance {
@@ -1055,6 +1064,44 @@ static inline struct port_rule *ruleset_rule(const struct port_table *t,
 					     uint32_t rule)
 {
 	return pool_at(&t->rules.rules, rule);
+}
+static inline struct rule_words ruleset_cut(struct rule_words w,
+					    uint32_t length)
+{
+	if (length <= 64) {
+		w.low = 0;
+		w.high &= length == 0 ? 0 : UINT64_MAX << (64 - length);
+	} else {
+		w.low &= UINT64_MAX << (128 - length);
+	}
+	return w;
+}
+/* A word of a filter, and two of its bits. */
+struct rule_mark {
+	uint32_t word;
+	uint8_t bit[2];
+};
+static inline struct rule_mark ruleset_mark(const struct port_table *t,
+					    uint32_t side,
+					    struct rule_words cut,
+					    uint32_t length)
+{
+	const uint64_t word[2] = { cut.high + (side << 8 | length), cut.low };
+	const uint64_t hash = hash_pair(&t->secret, word);
+
+	return (struct rule_mark){
+		(uint32_t)(hash >> 32) & t->rules.filter_mask,
+		{ hash & 63, hash >> 6 & 63 }
+	};
+}
+/* 1 where such a prefix may be there; 0: surely not. */
+static inline uint64_t ruleset_may_be(const struct port_table *t, uint32_t side,
+				      struct rule_mark m)
+{
+	const uint64_t *words = port_part(t, t->rules.side[side].words_at);
+	const uint64_t word = words[m.word];
+
+	return word >> m.bit[0] & word >> m.bit[1] & 1;
 }
 
 /* table.c */

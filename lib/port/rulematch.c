@@ -9,6 +9,9 @@
  *       for each pair of those lengths that the facet has
  *           the group of these prefixes
  *   all buckets are fetched, then all groups; then the ports of each
+ *
+ * In a batch each of these steps is taken for all before the next one, so that
+ * they wait for memory together.
  */
 #include "port/port.h"
 
@@ -17,46 +20,78 @@
 #include "base/check.h"
 #include "minato/guard.h"
 
-#define CANDIDATES 16u
+#define CANDIDATES 8u /* put off at once */
+#define SOUGHT 32u
+#define MARKS 10u /* of a side */
 #define WITH_PROGRAM 8u
 
 struct candidate {
 	const uint32_t *bucket;
-	uint32_t facet;
+	uint32_t facet, group; /* + 1; 0: there is none */
 	uint8_t local_prefix, remote_prefix;
-	struct rule_words local, remote;
 };
 
 struct asking {
 	struct port_table *t;
 	const struct port_key *key;
-	uint16_t port;
+	struct port_probe *probe; /* of a batch */
 	struct rule_words word[2];
 	uint64_t has[2][3]; /* lengths of which there may be prefixes */
 	uint64_t order;	    /* of the best one; UINT64_MAX: none yet */
 	uint32_t rule;
 	uint32_t candidates;
+	uint16_t port;
+	struct rule_mark mark[2][MARKS];
 	struct candidate candidate[CANDIDATES];
 };
 
 /* --- lengths ------------------------------------------------------------- */
 
+/* Of a batch: the words are fetched, to be looked at later. */
+static void find_marks(struct asking *a, uint32_t side, bool six)
+{
+	const struct rule_side *s = &a->t->rules.side[side];
+	const uint64_t *words = port_part(a->t, s->words_at);
+	uint32_t count = 0;
+
+	for (uint32_t w = 0; w < 3; w++) {
+		for (uint64_t left = s->here[six][w]; left != 0;
+		     left &= left - 1) {
+			const uint32_t length =
+				64 * w + (uint32_t)__builtin_ctzll(left);
+			if (count == MARKS)
+				return;
+			a->mark[side][count] = ruleset_mark(
+				a->t, side, ruleset_cut(a->word[side], length),
+				length);
+			__builtin_prefetch(&words[a->mark[side][count++].word]);
+		}
+	}
+}
+
+/* Those beyond the marks are worked out now. */
 static void find_lengths(struct asking *a, uint32_t side, bool six)
 {
 	const struct rule_side *s = &a->t->rules.side[side];
+	uint32_t count = 0;
 
 	for (uint32_t w = 0; w < 3; w++) {
-		uint64_t left = s->here[six][w];
 		uint64_t has = 0;
-		while (left != 0) {
+		for (uint64_t left = s->here[six][w]; left != 0;
+		     left &= left - 1) {
 			const uint32_t bit = (uint32_t)__builtin_ctzll(left);
 			const uint32_t length = 64 * w + bit;
-			left &= left - 1;
-			if (length == 0 ||
-			    ruleset_may_be(a->t, side,
-					   ruleset_cut(a->word[side], length),
-					   length))
-				has |= UINT64_C(1) << bit;
+			struct rule_mark mark;
+			if (count < MARKS)
+				mark = a->mark[side][count++];
+			else
+				mark = ruleset_mark(a->t, side,
+						    ruleset_cut(a->word[side],
+								length),
+						    length);
+			has |= (ruleset_may_be(a->t, side, mark) |
+				(length == 0))
+			       << bit;
 		}
 		a->has[side][w] = has;
 	}
@@ -144,35 +179,50 @@ static void offer_trees(struct asking *a, uint32_t group,
 
 /* --- groups -------------------------------------------------------------- */
 
-static bool is_of(const struct rule_group *g, const struct candidate *c)
+static bool same_words(struct rule_words a, struct rule_words b)
 {
-	return g->facet == c->facet && g->local_prefix == c->local_prefix &&
-	       g->remote_prefix == c->remote_prefix &&
-	       g->local.high == c->local.high && g->local.low == c->local.low &&
-	       g->remote.high == c->remote.high &&
-	       g->remote.low == c->remote.low;
+	return a.high == b.high && a.low == b.low;
+}
+
+/* The group of the candidate, or 0; else its number + 1. */
+static uint32_t group_of(const struct asking *a, const struct candidate *c)
+{
+	const struct rule_words local =
+		ruleset_cut(a->word[0], c->local_prefix);
+	const struct rule_words remote =
+		ruleset_cut(a->word[1], c->remote_prefix);
+	uint32_t word = *c->bucket;
+
+	while (word != 0) {
+		const struct rule_group *g =
+			pool_at(&a->t->rules.groups, word - 1);
+		if (g->facet == c->facet &&
+		    g->local_prefix == c->local_prefix &&
+		    g->remote_prefix == c->remote_prefix &&
+		    same_words(g->local, local) &&
+		    same_words(g->remote, remote))
+			break;
+		word = g->next;
+	}
+	return word;
 }
 
 static void try_candidate(struct asking *a, const struct candidate *c)
 {
-	uint32_t word = *c->bucket;
 	const struct rule_group *g;
 
-	for (; word != 0; word = g->next) {
-		g = pool_at(&a->t->rules.groups, word - 1);
-		if (!is_of(g, c))
-			continue;
-		if (g->form == RULES_ONE)
-			offer(a, &g->one);
-		else if (g->form == RULES_LIST)
-			offer_list(a, g);
-		else
-			offer_trees(a, word - 1, g);
+	if (c->group == 0)
 		return;
-	}
+	g = pool_at(&a->t->rules.groups, c->group - 1);
+	if (g->form == RULES_ONE)
+		offer(a, &g->one);
+	else if (g->form == RULES_LIST)
+		offer_list(a, g);
+	else
+		offer_trees(a, c->group - 1, g);
 }
 
-static void try_candidates(struct asking *a)
+static void fetch_groups(const struct asking *a)
 {
 	for (uint32_t i = 0; i < a->candidates; i++) {
 		const uint32_t word = *a->candidate[i].bucket;
@@ -180,6 +230,31 @@ static void try_candidates(struct asking *a)
 			__builtin_prefetch(
 				pool_at(&a->t->rules.groups, word - 1));
 	}
+}
+
+/* Finds them, and fetches what is looked at of one that has several rules. */
+static void find_groups(struct asking *a)
+{
+	for (uint32_t i = 0; i < a->candidates; i++) {
+		struct candidate *c = &a->candidate[i];
+		const struct rule_group *g;
+		c->group = group_of(a, c);
+		if (c->group == 0)
+			continue;
+		g = pool_at(&a->t->rules.groups, c->group - 1);
+		if (g->form == RULES_LIST) {
+			for (uint32_t k = 0; k * RULES_OF_LINE < g->count; k++)
+				__builtin_prefetch(pool_at(&a->t->rules.lines,
+							   g->line[k]));
+		} else if (g->form == RULES_TREES && g->trees.map != 0) {
+			__builtin_prefetch(&rulegroup_map(
+				a->t, g->trees.map - 1)[a->port]);
+		}
+	}
+}
+
+static void try_candidates(struct asking *a)
+{
 	for (uint32_t i = 0; i < a->candidates; i++)
 		try_candidate(a, &a->candidate[i]);
 	a->candidates = 0;
@@ -190,16 +265,18 @@ static void add_candidate(struct asking *a, uint32_t facet, uint32_t local,
 {
 	struct candidate *c;
 
-	if (a->candidates == CANDIDATES)
+	if (a->candidates == CANDIDATES) {
+		fetch_groups(a);
+		find_groups(a);
 		try_candidates(a);
+	}
 	c = &a->candidate[a->candidates++];
 	c->facet = facet;
 	c->local_prefix = (uint8_t)local;
 	c->remote_prefix = (uint8_t)remote;
-	c->local = ruleset_cut(a->word[0], local);
-	c->remote = ruleset_cut(a->word[1], remote);
-	c->bucket = rulegroup_bucket(a->t, facet, local << 8 | remote, c->local,
-				     c->remote);
+	c->bucket = rulegroup_bucket(a->t, facet, local << 8 | remote,
+				     ruleset_cut(a->word[0], local),
+				     ruleset_cut(a->word[1], remote));
 	__builtin_prefetch(c->bucket);
 }
 
@@ -230,8 +307,8 @@ static void ask_facet(struct asking *a, const struct rule_facet *f)
 
 /* --- facets -------------------------------------------------------------- */
 
-/* Of the combinations with a program, or of those without. */
-static void ask_combinations(struct asking *a, bool programs)
+/* The candidates of the combinations with a program, or of those without. */
+static void find_candidates(struct asking *a, bool programs)
 {
 	const uint32_t slot = port_slot(a->key->proto);
 
@@ -246,6 +323,13 @@ static void ask_combinations(struct asking *a, bool programs)
 		if (f != NULL && f->lowest < a->order)
 			ask_facet(a, f);
 	}
+}
+
+static void ask_combinations(struct asking *a, bool programs)
+{
+	find_candidates(a, programs);
+	fetch_groups(a);
+	find_groups(a);
 	try_candidates(a);
 }
 
@@ -276,21 +360,35 @@ static bool has_lapsed(const struct port_rule *rule, struct minato_time now)
 	       (uint64_t)now.ns >= rule->until_ns;
 }
 
+static void begin_asking(struct asking *a, struct port_table *t,
+			 const struct port_key *key)
+{
+	a->t = t;
+	a->key = key;
+	a->port = key->proto == MINATO_ICMP ? key->icmp_type : key->local_port;
+	a->word[0] = ruleset_words(&key->local);
+	a->word[1] = ruleset_words(&key->remote);
+	a->order = UINT64_MAX;
+	a->rule = POOL_NONE;
+	a->candidates = 0;
+	find_marks(a, 0, !minato_addr_is4(&key->local));
+	find_marks(a, 1, !minato_addr_is4(&key->remote));
+}
+
+static void find_all_lengths(struct asking *a)
+{
+	find_lengths(a, 0, !minato_addr_is4(&a->key->local));
+	find_lengths(a, 1, !minato_addr_is4(&a->key->remote));
+}
+
 static uint32_t find_rule(struct port_table *t, const struct port_key *key,
 			  struct minato_time now, bool *asks)
 {
-	struct asking a = {
-		.t = t,
-		.key = key,
-		.port = key->proto == MINATO_ICMP ? key->icmp_type :
-						    key->local_port,
-		.word = { ruleset_words(&key->local),
-			  ruleset_words(&key->remote) },
-	};
+	struct asking a;
 	uint32_t rule;
 
-	find_lengths(&a, 0, !minato_addr_is4(&key->local));
-	find_lengths(&a, 1, !minato_addr_is4(&key->remote));
+	begin_asking(&a, t, key);
+	find_all_lengths(&a);
 	for (;;) {
 		rule = best_rule(&a, asks);
 		if (rule == POOL_NONE ||
@@ -299,6 +397,78 @@ static uint32_t find_rule(struct port_table *t, const struct port_key *key,
 		/* Once for each rule that ever was. */
 		ruleset_lapse(t, rule);
 	}
+}
+
+/* --- in a batch ----------------------------------------------------------- */
+
+/* The rules that maps name, whose orders are compared. */
+static void fetch_answers(const struct asking *a)
+{
+	for (uint32_t i = 0; i < a->candidates; i++) {
+		const uint32_t word = a->candidate[i].group;
+		const struct rule_group *g;
+		uint32_t answer;
+		if (word == 0)
+			continue;
+		g = pool_at(&a->t->rules.groups, word - 1);
+		if (g->form != RULES_TREES || g->trees.map == 0)
+			continue;
+		answer = rulegroup_map(a->t, g->trees.map - 1)[a->port];
+		if (answer != 0 && answer != RULE_MAP_NOBODY)
+			__builtin_prefetch(ruleset_rule(a->t, answer - 1));
+	}
+}
+
+static void seek_all(struct port_table *t, struct asking *a, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		find_all_lengths(&a[i]);
+		find_candidates(&a[i], false);
+	}
+	for (size_t i = 0; i < count; i++)
+		fetch_groups(&a[i]);
+	for (size_t i = 0; i < count; i++)
+		find_groups(&a[i]);
+	for (size_t i = 0; i < count; i++)
+		fetch_answers(&a[i]);
+	for (size_t i = 0; i < count; i++) {
+		try_candidates(&a[i]);
+		a[i].probe->rule = a[i].rule;
+		a[i].probe->rule_changes = t->rules.changes;
+		if (a[i].rule != POOL_NONE)
+			__builtin_prefetch(ruleset_rule(t, a[i].rule));
+	}
+}
+
+static bool has_programs(const struct port_table *t, uint32_t slot)
+{
+	return t->rules.used[slot] >> WITH_PROGRAM != 0;
+}
+
+void port_rules_seek(struct port_table *t, struct port_probe *probes,
+		     const bool *opens, size_t count)
+{
+	struct asking a[SOUGHT];
+	size_t used = 0;
+
+	if (t->rules.count == 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		const struct port_key *key = probes[i].key;
+		if (!opens[i] || key->course == MINATO_COURSE_ANY ||
+		    key->course == MINATO_COURSE_NONE)
+			continue;
+		if (key->program != MINATO_PROGRAM_NONE &&
+		    has_programs(t, port_slot(key->proto)))
+			continue;
+		begin_asking(&a[used], t, key);
+		a[used++].probe = &probes[i];
+		if (used == SOUGHT) {
+			seek_all(t, a, used);
+			used = 0;
+		}
+	}
+	seek_all(t, a, used);
 }
 
 /* --- verdicts ------------------------------------------------------------ */
@@ -340,17 +510,18 @@ uint64_t port_rule_events_lost(const struct port_table *t)
 	return t->rules.events_lost;
 }
 
+/* `number`: the rule that the flow meets. */
 static void judge(struct port_table *t, const struct port_key *key,
-		  struct minato_time now, bool peek, struct rule_verdict *out)
+		  struct minato_time now, bool peek, uint32_t number,
+		  struct rule_verdict *out)
 {
-	uint32_t number;
 	struct port_rule *rule;
 
-	number = find_rule(t, key, now, &out->asks);
 	if (number == POOL_NONE || out->asks)
 		return;
 	rule = ruleset_rule(t, number);
 	out->entry = rule->entry;
+	out->user = rule->user;
 	out->verdict = (enum minato_verdict)rule->verdict;
 	if (rule->rate_count != 0 &&
 	    !allowance_take(t, rule, &key->remote, now, peek)) {
@@ -359,7 +530,7 @@ static void judge(struct port_table *t, const struct port_key *key,
 	}
 	if (peek)
 		return;
-	entry_at(t, rule->entry)->hits++;
+	rule->hits++;
 	if (rule->log)
 		note_event(t, key, now, out);
 }
@@ -375,30 +546,69 @@ static bool same_key(const struct port_key *a, const struct port_key *b)
 	       a->program == b->program;
 }
 
-void port_rules_ask(struct port_table *t, const struct port_key *key,
-		    struct minato_time now, bool peek,
-		    struct rule_verdict *out)
+static bool remembered(const struct port_table *t, const struct port_key *key,
+		       struct minato_time now)
 {
-	struct rule_memo *memo = &t->rules.memo;
-	struct port_key asked = *key;
+	const struct rule_memo *memo = &t->rules.memo;
 
+	return memo->valid && memo->now_ns == now.ns &&
+	       memo->changes == t->rules.changes && same_key(&memo->key, key);
+}
+
+static void decide(struct port_table *t, const struct port_key *key,
+		   struct minato_time now, uint32_t number,
+		   struct rule_verdict *out)
+{
+	judge(t, key, now, false, number, out);
+	t->rules.memo = (struct rule_memo){ .key = *key,
+					    .now_ns = now.ns,
+					    .changes = t->rules.changes,
+					    .verdict = *out,
+					    .valid = true };
+}
+
+static bool begin_verdict(const struct port_table *t,
+			  const struct port_key *key, struct rule_verdict *out)
+{
 	*out = (struct rule_verdict){ .entry = POOL_NONE,
 				      .verdict = MINATO_PASS };
-	if (t->rules.count == 0 || key->course == MINATO_COURSE_NONE)
+	return t->rules.count != 0 && key->course != MINATO_COURSE_NONE;
+}
+
+void port_rules_ask(struct port_table *t, const struct port_key *key,
+		    struct minato_time now, bool peek, struct rule_verdict *out)
+{
+	struct port_key asked = *key;
+	uint32_t number;
+
+	if (!begin_verdict(t, key, out))
 		return;
 	if (asked.course == MINATO_COURSE_ANY)
 		asked.course = MINATO_COURSE_IN;
-	if (!peek && memo->valid && memo->now_ns == now.ns &&
-	    memo->changes == t->rules.changes && same_key(&memo->key, &asked)) {
-		*out = memo->verdict;
+	if (!peek && remembered(t, &asked, now)) {
+		*out = t->rules.memo.verdict;
 		return;
 	}
-	judge(t, &asked, now, peek, out);
+	number = find_rule(t, &asked, now, &out->asks);
 	if (peek)
+		judge(t, &asked, now, true, number, out);
+	else
+		decide(t, &asked, now, number, out);
+}
+
+void rulematch_sought(struct port_table *t, const struct port_probe *probe,
+		      struct minato_time now, struct rule_verdict *out)
+{
+	if (probe->rule_changes != t->rules.changes ||
+	    (probe->rule != POOL_NONE &&
+	     has_lapsed(ruleset_rule(t, probe->rule), now))) {
+		port_rules_ask(t, probe->key, now, false, out);
 		return;
-	*memo = (struct rule_memo){ .key = asked,
-				    .now_ns = now.ns,
-				    .changes = t->rules.changes,
-				    .verdict = *out,
-				    .valid = true };
+	}
+	if (!begin_verdict(t, probe->key, out))
+		return;
+	if (remembered(t, probe->key, now))
+		*out = t->rules.memo.verdict;
+	else
+		decide(t, probe->key, now, probe->rule, out);
 }

@@ -34,7 +34,7 @@
 #define WITH_COURSE 4u
 #define WITH_PROGRAM 8u
 #define PREFIX4 96u
-#define FILTER_WORDS_MAX 16384u
+#define FILTER_WORDS_MAX 32768u
 #define FACET_BUCKETS 16384u
 #define RULES_OF_MAP 256u
 #define MAPS_MAX 32u
@@ -177,49 +177,14 @@ struct rule_words ruleset_words(const struct minato_addr *a)
 	return w;
 }
 
-struct rule_words ruleset_cut(struct rule_words w, uint32_t length)
-{
-	if (length <= 64) {
-		w.low = 0;
-		w.high &= length == 0 ? 0 : UINT64_MAX << (64 - length);
-	} else {
-		w.low &= UINT64_MAX << (128 - length);
-	}
-	return w;
-}
-
 /* --- the filters of prefixes --------------------------------------------- */
-
-/* A word of the filter, and two of its bits. */
-struct mark {
-	uint32_t word, bit[2];
-};
-
-static struct mark mark_of(const struct port_table *t, uint32_t side,
-			   struct rule_words cut, uint32_t length)
-{
-	const uint64_t word[2] = { cut.high + (side << 8 | length), cut.low };
-	const uint64_t hash = hash_pair(&t->secret, word);
-
-	return (struct mark){ (uint32_t)(hash >> 32) & t->rules.filter_mask,
-			      { hash & 63, hash >> 6 & 63 } };
-}
-
-bool ruleset_may_be(const struct port_table *t, uint32_t side,
-		    struct rule_words cut, uint32_t length)
-{
-	const uint64_t *words = port_part(t, t->rules.side[side].words_at);
-	const struct mark m = mark_of(t, side, cut, length);
-
-	return (words[m.word] >> m.bit[0] & words[m.word] >> m.bit[1] & 1) != 0;
-}
 
 static void set_marks(struct port_table *t, uint32_t side,
 		      struct rule_words cut, uint32_t length, bool stands)
 {
 	uint64_t *words = port_part(t, t->rules.side[side].words_at);
 	uint32_t *counts = port_part(t, t->rules.side[side].counts_at);
-	const struct mark m = mark_of(t, side, cut, length);
+	const struct rule_mark m = ruleset_mark(t, side, cut, length);
 
 	for (int i = 0; i < 2; i++) {
 		uint32_t *count = &counts[m.word * 64 + m.bit[i]];
@@ -549,6 +514,7 @@ void ruleset_add(struct port_table *t, uint32_t entry,
 		.order = in->order,
 		.until_ns = in->until_ns,
 		.entry = entry,
+		.user = in->user,
 		.rate_count = in->rate_count,
 		.rate_span_s = in->rate_span_s,
 		.generation = generation,

@@ -18,6 +18,7 @@ static inline void note_home(const struct port_table *t, uint32_t six,
 	p->ends = ends;
 	p->guess = home | six << GUESS_SIX;
 	p->note = 0;
+	p->rule_changes = PORT_RULES_UNSOUGHT;
 	__builtin_prefetch(bucket_line(t, h, home));
 }
 

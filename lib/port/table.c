@@ -255,12 +255,12 @@ void port_lookup(struct port_table *t, const struct port_key *key,
 }
 
 /* Step 2, of rules. False: it is decided. */
-static bool pass_rules(struct port_table *t, const struct port_key *key,
+static bool pass_rules(struct port_table *t, const struct port_probe *probe,
 		       struct minato_time now, struct port_fate *out)
 {
 	struct rule_verdict v;
 
-	port_rules_ask(t, key, now, false, &v);
+	rulematch_sought(t, probe, now, &v);
 	out->asks = v.asks;
 	if (v.entry == POOL_NONE)
 		return true;
@@ -269,7 +269,7 @@ static bool pass_rules(struct port_table *t, const struct port_key *key,
 		return true;
 	out->entry = out->rule;
 	out->kind = MINATO_KIND_GUARD;
-	out->user = entry_at(t, out->rule)->user;
+	out->user = v.user;
 	out->verdict = v.verdict;
 	return false;
 }
@@ -306,7 +306,7 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 		entry_at(t, entry)->hits++;
 		entry = POOL_NONE;
 	}
-	if (new_flow && entry == POOL_NONE && !pass_rules(t, key, now, out))
+	if (new_flow && entry == POOL_NONE && !pass_rules(t, probe, now, out))
 		return;
 	/* 3, and 4 as the lowest ranks */
 	if (entry == POOL_NONE)

@@ -51,8 +51,7 @@ static enum drop check_destination(const struct minato *m,
 
 /* --- what stands behind the port ---------------------------------------- */
 
-/* May this packet begin a flow? Guards look at nothing else. */
-static bool opens_flow(const struct packet *p)
+bool deliver_opens(const struct packet *p)
 {
 	const uint8_t flags = p->tcp.flags;
 
@@ -94,7 +93,7 @@ static enum drop deliver_claim(struct minato *m, const struct arrival *a,
 	if (a->packet.type == PACKET_TCP)
 		return deliver_listener(m, a, fate);
 	/* An echo socket hears replies; requests are the stack's to answer. */
-	if (a->packet.type != PACKET_UDP && opens_flow(&a->packet))
+	if (a->packet.type != PACKET_UDP && deliver_opens(&a->packet))
 		return DROP_CLOSED;
 	return udp_arrive(m, fate->owner, a);
 }
@@ -107,7 +106,7 @@ static enum drop deliver_call(struct minato *m, const struct arrival *a,
 
 	if (a->packet.type == PACKET_TCP)
 		return deliver_listener(m, a, fate);
-	if (!opens_flow(&a->packet))
+	if (!deliver_opens(&a->packet))
 		return closed_refuse(m, a);
 	if (a->packet.type == PACKET_UDP)
 		return calls_datagram(m, a, fate);
@@ -180,8 +179,9 @@ static void look_up_as(struct minato *m, const struct arrival *a,
 	key.course = course;
 	key.program = MINATO_PROGRAM_NONE;
 	probe.key = &key;
+	probe.rule_changes = PORT_RULES_UNSOUGHT;
 	port_lookup_sought(host_table(m), &probe, m->now,
-			   opens_flow(&a->packet), fate);
+			   deliver_opens(&a->packet), fate);
 }
 
 static void look_up(struct minato *m, const struct arrival *a,
@@ -194,7 +194,7 @@ static void look_up(struct minato *m, const struct arrival *a,
 		return;
 	}
 	port_lookup_sought(host_table(m), a->probe, m->now,
-			   opens_flow(&a->packet), fate);
+			   deliver_opens(&a->packet), fate);
 	if (fate->asks && !is_call(m, fate))
 		look_up_as(m, a, a->key.course, fate);
 }
@@ -210,7 +210,7 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 		enum drop drop;
 		look_up(m, a, &fate);
 		if (!fate.exact) {
-			if (opens_flow(&a->packet) &&
+			if (deliver_opens(&a->packet) &&
 			    host_shuts_out(m, a->packet.link,
 					   &a->packet.src))
 				return DROP_GUARD;
@@ -218,7 +218,7 @@ static enum drop deliver_flow(struct minato *m, const struct arrival *a)
 		}
 		if (fate.tuple.class == TUPLE_SOCKET) {
 			if (a->packet.type == PACKET_TCP &&
-			    opens_flow(&a->packet) &&
+			    deliver_opens(&a->packet) &&
 			    flow_reopen(m, fate.tuple.owner, a))
 				continue;
 			return deliver_socket(m, fate.tuple.owner, a);
@@ -264,7 +264,7 @@ static enum drop deliver_icmp(struct minato *m, const struct arrival *a)
 
 	if (a->key.proto == 0)
 		return icmp_in_error(m, p);
-	if (opens_flow(p) && is_ours(m, p)) {
+	if (deliver_opens(p) && is_ours(m, p)) {
 		const enum drop drop = verdicts_ping(m, a);
 		return drop != DROP_NONE ? drop : echo_reply(m, a);
 	}

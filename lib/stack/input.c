@@ -31,10 +31,9 @@ uint32_t minato_lease_small(struct minato *m, struct minato_extent *where)
 		*where = (struct minato_extent){ NULL, 0 };
 		return MINATO_CHUNK_NONE;
 	}
-	*where = (struct minato_extent){
-		chunk_at(&m->payload, chunk) + HEADROOM,
-		MINATO_CHUNK_SMALL - HEADROOM
-	};
+	*where =
+		(struct minato_extent){ chunk_at(&m->payload, chunk) + HEADROOM,
+					MINATO_CHUNK_SMALL - HEADROOM };
 	return chunk;
 }
 
@@ -133,21 +132,35 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	}
 }
 
+/* Of a flow that is known no rule is asked. */
+static void seek_rules(struct minato *m, struct port_probe *probes, bool *opens,
+		       size_t count)
+{
+	struct port_tuple_ref ref;
+
+	for (size_t i = 0; i < count; i++)
+		opens[i] = opens[i] &&
+			   !port_tuple_guess(host_table(m), &probes[i], &ref);
+	port_rules_seek(host_table(m), probes, opens, count);
+}
+
 static void input_batch(struct minato *m, const struct minato_frame *frames,
 			size_t count)
 {
 	struct arrival batch[STACK_BATCH];
 	struct port_probe probes[STACK_BATCH];
-	bool kept[STACK_BATCH];
+	bool kept[STACK_BATCH], opens[STACK_BATCH];
 	size_t used = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		parse(m, &frames[i], &batch[i]);
 		kept[i] = frames[i].chunk == MINATO_CHUNK_NONE;
 		batch[i].kept = &kept[i];
+		opens[used] = deliver_opens(&batch[i].packet);
 		used += input_key(m, &batch[i], &probes[used]);
 	}
 	port_seek(host_table(m), probes, used);
+	seek_rules(m, probes, opens, used);
 	if (host_nat(m) != NULL)
 		nat_seek(host_nat(m), probes, used);
 	for (size_t i = 0; i < count; i++) {

@@ -732,6 +732,8 @@ void input_frames(struct minato *m, struct minato_time now,
  * learned as a neighbour if nothing is known of it.
  */
 void deliver_learn(struct minato *m, const struct packet *p);
+/* May this packet begin a flow? Guards and rules look at nothing else. */
+bool deliver_opens(const struct packet *p);
 /* To whom it belongs. Returns DROP_NONE or why nobody has it. */
 enum drop deliver_packet(struct minato *m, const struct arrival *a);
 

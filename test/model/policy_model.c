@@ -38,7 +38,7 @@ static struct {
 	uint64_t random, seed;
 	uint32_t step;
 	int64_t now_ns;
-	uint32_t hits, asked, limited;
+	uint32_t hits, asked, limited, sought;
 } run;
 
 static void require_true(bool fact, const char *text)
@@ -312,12 +312,45 @@ static void compare(const struct port_key *key, const struct port_fate *fate)
 	require(verdict == MINATO_PASS || fate->verdict == verdict);
 }
 
+/* As one of a batch: sought first; rules may come and go before it is its turn. */
+static void look_up_in_batch(const struct port_key *key, struct port_fate *fate)
+{
+	struct port_key others[40];
+	struct port_probe probes[41];
+	bool opens[41];
+
+	for (uint32_t i = 0; i < 40; i++)
+		others[i] = some_flow();
+	for (uint32_t i = 0; i < 41; i++) {
+		probes[i].key = i == 40 ? key : &others[i];
+		opens[i] = i == 40 || one_in(2);
+	}
+	port_seek(run.t, probes, 41);
+	port_rules_seek(run.t, probes, opens, 41);
+	for (uint32_t i = 0; i < 40; i++)
+		require(opens[i] || probes[i].rule_changes == PORT_RULES_UNSOUGHT);
+	run.sought += probes[40].rule_changes != PORT_RULES_UNSOUGHT;
+	if (one_in(4))
+		add_rule();
+	if (one_in(4))
+		remove_rule();
+	if (one_in(4))
+		run.now_ns += below(1000000);
+	port_lookup_sought(run.t, &probes[40], (struct minato_time){ run.now_ns }, true, fate);
+}
+
 static void one_flow(void)
 {
 	const struct port_key key = some_flow();
 	const struct minato_time now = { run.now_ns };
 	struct rule_verdict before, after;
 	struct port_fate fate;
+
+	if (one_in(10)) {
+		look_up_in_batch(&key, &fate);
+		compare(&key, &fate);
+		return;
+	}
 
 	port_rules_ask(run.t, &key, now, true, &before);
 	port_rules_ask(run.t, &key, now, true, &after);
@@ -372,6 +405,7 @@ static void run_seed(uint64_t seed, uint32_t most)
 	/* Each branch was gone through often. */
 	require((run.t->rules.maps_fresh > 0) == (most > 256));
 	require(run.t->rules.blocks.peak > 10);
+	require(run.sought > STEPS / 40);
 	require(run.hits > STEPS / 10 && run.asked > STEPS / 200 && run.limited > STEPS / 500);
 	while (run.count > 0)
 		remove_rule();
