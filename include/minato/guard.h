@@ -87,6 +87,41 @@ void minato_judge(struct minato *m, const struct minato_question *question,
 int minato_call_asks(struct minato *m, uint64_t call);
 int minato_call_program(struct minato *m, uint64_t call, uint16_t program);
 
+/*
+ * Why: the look-up of a new flow step by step, in its order. Nothing is counted
+ * and nothing is taken from a rate.
+ */
+#define MINATO_STEPS(X)                                                        \
+	X(FLOW, "flow", "a flow that exists already")                          \
+	X(GUARD, "guard", "a guard without order")                             \
+	X(RULE, "rule", "a rule of the policy")                                \
+	X(MAPPING, "mapping", "an inside endpoint's place outside")            \
+	X(ENTRY, "entry", "what stands behind the port")
+enum minato_step_kind {
+#define X(name, text, help) MINATO_STEP_##name,
+	MINATO_STEPS(X)
+#undef X
+		MINATO_STEP_COUNT
+};
+/* "flow", "guard", ... */
+const char *minato_step_name(enum minato_step_kind step);
+struct minato_step {
+	enum minato_step_kind step;
+	bool found;		     /* something matched */
+	enum minato_verdict verdict; /* of GUARD and RULE */
+	bool limited;		     /* RULE: beyond its rate now */
+	bool asks;		     /* RULE: the program decides */
+	enum minato_kind kind; /* of what was found; ENTRY: CLOSED if nothing */
+	uint64_t handle, user; /* of it, as in a fate */
+	uint64_t order;	       /* RULE */
+};
+/*
+ * Writes up to `max` steps and returns how many: the last is the one that
+ * decides. 0 for a question that cannot be asked.
+ */
+size_t minato_explain(struct minato *m, const struct minato_question *question,
+		      struct minato_step *steps, size_t max);
+
 /* A new flow that a rule with `log` decided. */
 struct minato_rule_event {
 	struct minato_question question;

@@ -287,6 +287,22 @@ struct port_rule_event {
 bool port_rule_event(struct port_table *t, struct port_rule_event *out);
 uint64_t port_rule_events_lost(const struct port_table *t);
 
+/* --- explain.c ------------------------------------------------------------ */
+
+struct port_finding {
+	uint8_t step; /* enum minato_step_kind */
+	bool found, asks, limited;
+	enum minato_verdict verdict;
+	uint32_t entry; /* or POOL_NONE */
+	struct port_tuple_ref tuple; /* of a flow that was found */
+};
+#define PORT_FINDINGS 4u
+/* The steps that port_lookup would take for a new flow, without a trace in the
+   table; returns how many. The last decides. */
+size_t port_explain(struct port_table *t, const struct port_key *key,
+		    struct minato_time now,
+		    struct port_finding out[PORT_FINDINGS]);
+
 /* --- entry.c: general entries -------------------------------------------- */
 
 /*

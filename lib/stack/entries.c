@@ -58,7 +58,7 @@ void entries_own(struct minato *m, uint32_t entry, uint16_t actor)
 }
 
 /* What the caller knows an entry by: a claim by its socket or lease. */
-static uint64_t handle_of(const struct minato *m, uint32_t entry)
+uint64_t entries_known_by(const struct minato *m, uint32_t entry)
 {
 	struct port_claim claim;
 
@@ -128,7 +128,7 @@ int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 		return 0;
 	}
 	if (added == -EADDRINUSE && holder != POOL_NONE && out != NULL)
-		*out = handle_of(m, holder);
+		*out = entries_known_by(m, holder);
 	return (int)added;
 }
 
@@ -158,8 +158,8 @@ int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
 }
 
 /* Of a tuple: its socket or lease; TIME-WAIT is a socket without handle. */
-static void fate_of_tuple(const struct minato *m, const struct port_fate *fate,
-			  struct minato_fate *out)
+void entries_flow(const struct minato *m, const struct port_fate *fate,
+		  struct minato_fate *out)
 {
 	out->kind = MINATO_KIND_SOCKET;
 	if (fate->tuple.class == TUPLE_LEASE) {
@@ -246,12 +246,12 @@ void minato_judge(struct minato *m, const struct minato_question *question,
 	if (fate.rule != POOL_NONE)
 		out->rule = entries_handle(m, fate.rule);
 	if (fate.exact) {
-		fate_of_tuple(m, &fate, out);
+		entries_flow(m, &fate, out);
 		return;
 	}
 	if (fate.entry == POOL_NONE)
 		return;
-	out->handle = handle_of(m, fate.entry);
+	out->handle = entries_known_by(m, fate.entry);
 	out->user = fate.kind == MINATO_KIND_SOCKET ?
 			    socket_at(m, fate.owner)->user :
 			    fate.user;

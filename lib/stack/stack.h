@@ -1355,6 +1355,11 @@ uint32_t events_ready(struct minato *m, uint32_t index);
 struct minato_question;
 struct port_key entries_key(const struct minato_question *question);
 bool entries_question(const struct minato_question *question);
+/* What the caller knows an entry by: a claim by its socket or lease. And whose
+   a flow is. */
+uint64_t entries_known_by(const struct minato *m, uint32_t entry);
+void entries_flow(const struct minato *m, const struct port_fate *fate,
+		  struct minato_fate *out);
 uint64_t entries_handle(const struct minato *m, uint32_t entry);
 /* The live general entry of a handle; claims have none of their own. */
 bool entries_find(const struct minato *m, uint64_t handle, uint32_t *entry);

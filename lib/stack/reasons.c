@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Why a new flow meets what it meets: the steps of its look-up. */
+#include "stack/stack.h"
+
+#include "minato/guard.h"
+
+const char *minato_step_name(enum minato_step_kind step)
+{
+	static const char *const names[MINATO_STEP_COUNT] = {
+#define X(name, text, help) [MINATO_STEP_##name] = text,
+		MINATO_STEPS(X)
+#undef X
+	};
+
+	return (uint32_t)step < MINATO_STEP_COUNT ? names[step] : NULL;
+}
+
+/* An established flow is its own answer: whose it is. */
+static void of_flow(const struct minato *m, const struct port_finding *f,
+		    struct minato_step *out)
+{
+	const struct port_fate fate = { .exact = true, .tuple = f->tuple };
+	struct minato_fate is = { 0 };
+
+	entries_flow(m, &fate, &is);
+	out->kind = is.kind;
+	out->handle = is.handle;
+	out->user = is.user;
+}
+
+static void of_entry(struct minato *m, const struct port_finding *f,
+		     struct minato_step *out)
+{
+	struct port_claim claim;
+	struct minato_entry e;
+
+	out->handle = entries_known_by(m, f->entry);
+	if (port_entry_claim(host_table(m), f->entry, &claim)) {
+		out->kind = claim.lent ? MINATO_KIND_LEASE : MINATO_KIND_SOCKET;
+		out->user = claim.lent ? 0 : socket_at(m, claim.owner)->user;
+		return;
+	}
+	port_get(host_table(m), f->entry, &e);
+	out->kind = e.kind;
+	out->user = e.user;
+	out->order = e.order;
+}
+
+static struct minato_step step_of(struct minato *m,
+				  const struct port_finding *f)
+{
+	struct minato_step out = {
+		.step = (enum minato_step_kind)f->step,
+		.found = f->found,
+		.verdict = f->verdict,
+		.limited = f->limited,
+		.asks = f->asks,
+		.kind = MINATO_KIND_CLOSED,
+	};
+
+	if (!f->found)
+		return out;
+	if (f->step == MINATO_STEP_FLOW)
+		of_flow(m, f, &out);
+	else
+		of_entry(m, f, &out);
+	return out;
+}
+
+/* Between rules and entries, of what comes from outside. */
+static bool find_mapping(const struct minato *m,
+			 const struct minato_question *question,
+			 struct minato_step *out)
+{
+	uint32_t mapping;
+
+	if (host_nat(m) == NULL || question->course != MINATO_COURSE_IN ||
+	    question->proto == MINATO_ICMP)
+		return false;
+	mapping = mapping_of_outside(host_nat(m), question->proto,
+				     &question->local);
+	*out = (struct minato_step){ .step = MINATO_STEP_MAPPING,
+				     .found = mapping != NAT_NONE,
+				     .kind = MINATO_KIND_CLOSED };
+	if (!out->found)
+		return true;
+	out->kind = MINATO_KIND_MAPPING;
+	out->handle = nat_mapping_handle(host_nat(m), mapping);
+	return true;
+}
+
+size_t minato_explain(struct minato *m, const struct minato_question *question,
+		      struct minato_step *steps, size_t max)
+{
+	struct port_finding findings[PORT_FINDINGS];
+	struct minato_step mapping;
+	struct port_key key;
+	size_t found, count = 0;
+
+	if (!entries_question(question))
+		return 0;
+	key = entries_key(question);
+	found = port_explain(host_table(m), &key, m->now, findings);
+	for (size_t i = 0; i < found && count < max; i++) {
+		if (findings[i].step == MINATO_STEP_ENTRY &&
+		    find_mapping(m, question, &mapping)) {
+			steps[count++] = mapping;
+			if (mapping.found || count == max)
+				return count;
+		}
+		steps[count++] = step_of(m, &findings[i]);
+	}
+	return count;
+}
