@@ -113,11 +113,19 @@ static int try_tests(struct checking *c)
 
 /* ---- output ---- */
 
+/* Said by the line that names the file. */
+static bool is_of_file(const struct conf_statement *s)
+{
+	return s->kind == CONF_KIND_SET && s->set.of_file;
+}
+
 static void print_statements(const struct conf *conf)
 {
 	char text[CONF_TEXT_SIZE];
 
 	for (size_t i = 0; i < conf->count; i++) {
+		if (is_of_file(conf->list[i]))
+			continue;
 		conf_print(text, sizeof(text), conf->list[i]);
 		puts(text);
 	}
@@ -129,6 +137,8 @@ static json_t *statements_of(const struct conf *conf)
 	char text[CONF_TEXT_SIZE];
 
 	for (size_t i = 0; i < conf->count; i++) {
+		if (is_of_file(conf->list[i]))
+			continue;
 		conf_print(text, sizeof(text), conf->list[i]);
 		json_array_append_new(
 			list, json_pack("{s:i,s:s,s:s,s:s?}", "line", (int)conf->list[i]->line,
@@ -155,22 +165,31 @@ static void print_json(struct checking *c, bool right)
 static void print_summary(const struct checking *c)
 {
 	size_t tests = c->met + c->missed;
+	size_t statements = 0;
 
+	for (size_t i = 0; i < c->conf.count; i++)
+		statements += !is_of_file(c->conf.list[i]);
 	if (tests)
-		printf("%s: right: %zu statements, %zu test%s met\n", c->text.name, c->conf.count,
+		printf("%s: right: %zu statements, %zu test%s met\n", c->text.name, statements,
 		       tests, tests == 1 ? "" : "s");
 	else
-		printf("%s: right: %zu statements, no test lines\n", c->text.name, c->conf.count);
+		printf("%s: right: %zu statements, no test lines\n", c->text.name, statements);
 }
 
 static int check(struct checking *c)
 {
 	int result = conf_read(&c->conf, c->text.bytes, c->text.size, &c->report);
+	struct drive_error error;
+	uint32_t line;
 	int code;
 
 	if (result == -ENOMEM) {
 		cmd_say("out of memory");
 		return CMD_FAILED;
+	}
+	if (result == 0 && cmd_sets_read(&c->conf, &line, &error) < 0) {
+		cmd_say("%s:%u: %s", c->text.name, line, error.text);
+		return CMD_REFUSED;
 	}
 	judge_terms(c);
 	code = c->report.errors ? CMD_REFUSED : CMD_OK;

@@ -13,6 +13,7 @@
 
 #include "cmd/asked.h"
 #include "cmd/attempts.h"
+#include "conf/conf.h"
 #include "drive/drive.h"
 #include "drive/reserved.h"
 #include "minato/scan.h"
@@ -486,6 +487,30 @@ struct cmd_alerting {
 	uint32_t left_out; /* since the last that was told */
 };
 
+/* ---- ruling.c: rules of a guest ---- */
+
+#define CMD_LAN_MAX 64u
+
+struct cmd_ruling {
+	struct conf conf; /* rules, zones and sets */
+	struct relay_prefix lan[CMD_LAN_MAX];
+	size_t lan_count;
+};
+struct cmd_harbour;
+/*
+ * Reads --rule and --rules (path, or NULL) for a guest of that name (NULL: not chosen yet).
+ * CMD_GO_ON, or the exit code, said.
+ */
+int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, const char *path,
+		    const char *guest);
+/* Says which published ports are shut to all but lan though no rule says so. */
+void cmd_ruling_warn(const struct cmd_harbour *harbour);
+/* How many entries the rules are in a host value. */
+uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour);
+/* Enters them. 0 or negative errno. */
+int cmd_ruling_apply(const struct cmd_harbour *harbour, struct minato *host, uint8_t inside,
+		     uint8_t outside);
+
 struct cmd_harbour {
 	/* Filled in by the caller. */
 	const struct cmd_trade *trade; /* NULL: a guest's */
@@ -504,6 +529,7 @@ struct cmd_harbour {
 	bool ask;     /* about what nothing lets out */
 	bool seeking; /* programs are looked for */
 	struct kernel_seeker seeker;
+	struct cmd_ruling ruling;
 	struct cmd_exporter exporter;
 	struct cmd_alerting alerting;
 
@@ -710,8 +736,8 @@ json_t *cmd_orders_row(void *user, uint64_t *cursor);
 
 /* The values of the options of a guest's network. */
 struct cmd_network {
-	struct cmd_many publish, reach, cidr, allow;
-	const char *name, *log;
+	struct cmd_many publish, reach, cidr, allow, rule;
+	const char *name, *log, *rules;
 	const char *capture, *capture_size, *metrics, *audit;
 	long mtu, ready_fd, capture_snap;
 	bool only4, only6, host_loopback, allow_private, ask, detach, verbose, quiet;

@@ -27,6 +27,7 @@ const struct cmd_command *const cmd_commands[] = {
 	/* gateways */
 	&cmd_gateway,
 	&cmd_forward,
+	&cmd_rule,
 	&cmd_check,
 	&cmd_dmz,
 	&cmd_nat,

@@ -27,4 +27,12 @@ void cmd_conf_say(FILE *out, const struct cmd_conf_text *text, const struct conf
 /* The same as an array of objects; minato-check(1) says which members. A new reference. */
 json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_report *report);
 
+/* ---- setfiles.c ---- */
+
+/*
+ * Reads the files of `set NAME from PATH` and appends what they hold (conf_set_lines). 0, or
+ * negative errno with a text and the statement's line.
+ */
+int cmd_sets_read(struct conf *conf, uint32_t *line, struct drive_error *error);
+
 #endif

@@ -35,6 +35,11 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, 0, "ask", NULL, AT(ask), 0, 0,
 	  "Ask the user about each TCP connection that no --allow lets out, by 'minato ask NAME' "
 	  "in another terminal; without an answer in 30 seconds it is refused." },
+	{ CMD_MANY, 0, "rule", "SENTENCE", AT(rule), 0, 0,
+	  "Who may come in by published ports and where the guest may go, as in minato.conf(5): "
+	  "'block everything from wan', 'block out to lan'. Of all that match the first decides. "
+	  "Can be repeated." },
+	{ CMD_TEXT, 0, "rules", "FILE", AT(rules), 0, 0, "The same from a file, behind --rule." },
 	{ CMD_TEXT, 0, "audit", "FILE", AT(audit), 0, 0,
 	  "Append a line of JSON to this file for all that the guest tries to reach." },
 	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
@@ -166,6 +171,8 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 	if (code != CMD_GO_ON)
 		return code;
 	code = plan_allows(harbour, chosen, command);
+	if (code == CMD_GO_ON)
+		code = cmd_ruling_plan(harbour, &chosen->rule, chosen->rules, chosen->name);
 	if (code != CMD_GO_ON)
 		return code;
 	code = plan_subnet(&harbour->plan.subnet, chosen, command);
@@ -352,6 +359,7 @@ void cmd_network_warn(const struct cmd_harbour *harbour, const struct cmd_networ
 	if (harbour->warning.text[0] && !chosen->quiet)
 		cmd_say("the process for the traffic is less confined than it should be: %s",
 			harbour->warning.text);
+	cmd_ruling_warn(harbour);
 	if (chosen->verbose)
 		cmd_network_tell(harbour);
 }

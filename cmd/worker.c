@@ -362,6 +362,7 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	if (result < 0)
 		return result;
 	config.scan_sources_max = CMD_SCAN_SOURCES;
+	config.entries_max += cmd_ruling_entries(worker->harbour);
 	config.link_count = 1;
 	link->type = MINATO_LINK_ETHERNET;
 	link->mtu = worker->harbour->plan.mtu;
@@ -385,7 +386,8 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	(void)minato_policy_set(worker->host,
 				&(struct minato_policy){ .uid = worker->harbour->uid });
 	cmd_worker_act(worker);
-	return add_addresses(worker);
+	result = cmd_ruling_apply(worker->harbour, worker->host, SCOPE_INSIDE, SCOPE_OUTSIDE);
+	return result == 0 ? add_addresses(worker) : result;
 }
 
 static int make_tap(struct cmd_worker *worker, int fd, struct drive_error *error)
@@ -432,6 +434,8 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.look = look,
 		.look_user = worker,
 		.allows = harbour->closed ? &harbour->allows : NULL,
+		.lan = harbour->ruling.lan,
+		.lan_count = harbour->ruling.lan_count,
 		.notice = tell_notice,
 		.notice_user = worker,
 		.port_open = cmd_orders_port_open,

@@ -279,6 +279,9 @@ struct conf_test {
 	struct minato_endpoint end[CONF_ADDRESSES_MAX];
 	uint32_t end_count;
 	char path[CONF_PATH_SIZE];
+	/* Which statement did it: of this name, or in this line; else whichever. */
+	char by[CONF_NAME_SIZE];
+	uint32_t by_line;
 };
 
 /* ---- rules of the policy ---- */
@@ -297,6 +300,8 @@ enum conf_item_sort {
 	CONF_ITEM_FROM_WORD,
 	CONF_ITEM_TO,	   /* likewise */
 	CONF_ITEM_TO_WORD, /* with a point in it: a name of the DNS */
+	/* Of a rule that is said live, its place: word "first", "last", or before which one. */
+	CONF_ITEM_PLACE,
 };
 #define CONF_TYPE_NAMED 0x100u /* of a type that has one number in IPv4 and another in IPv6 */
 
@@ -467,6 +472,9 @@ struct conf_report {
  * there are at most warnings; -EINVAL, all that is wrong being reported and `out` empty; -ENOMEM.
  */
 int conf_read(struct conf *out, const char *text, size_t size, struct conf_report *report);
+/* The same of the rules of a guest of that name, which need no links (conf_rules_judge). */
+int conf_read_guest(struct conf *out, const char *text, size_t size, const char *guest,
+		    struct conf_report *report);
 /*
  * Reads one statement, as the command line and the control socket have it, without looking at
  * others. `report` is overwritten. 0 or -EINVAL.
@@ -520,6 +528,8 @@ void judge_say(struct conf_report *report, enum conf_severity severity,
 size_t conf_print(char *out, size_t size, const struct conf_statement *statement);
 /* Whether they say the same, wherever they stand. */
 bool conf_same(const struct conf_statement *a, const struct conf_statement *b);
+/* Whether both rules say the same of the same flows; clauses apart. */
+bool conf_rule_same(const struct conf_rule *a, const struct conf_rule *b);
 /* "forward", "inside" or "outside" ... */
 const char *conf_verb(const struct conf_statement *statement);
 
@@ -530,6 +540,7 @@ struct conf_diff {
 	size_t remove_count;
 	size_t *add; /* indices in the new one */
 	size_t add_count;
+	size_t *same; /* of each in the new one, which it is in the old one; SIZE_MAX: none */
 };
 /* Statements that stand in both are in neither list. Test lines count for nothing. 0 or -ENOMEM. */
 int conf_diff_make(struct conf_diff *diff, const struct conf *old, const struct conf *new);

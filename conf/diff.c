@@ -78,6 +78,8 @@ static void merge(struct conf_diff *diff, const struct texts *old, const struct 
 			diff->remove[diff->remove_count++] = old->list[i].index;
 		if (order > 0)
 			diff->add[diff->add_count++] = new->list[k].index;
+		if (order == 0)
+			diff->same[new->list[k].index] = old->list[i].index;
 		i += order <= 0;
 		k += order >= 0;
 	}
@@ -97,8 +99,11 @@ int conf_diff_make(struct conf_diff *diff, const struct conf *old, const struct 
 	if (result == 0) {
 		diff->remove = calloc(old->count + 1, sizeof(diff->remove[0]));
 		diff->add = calloc(new->count + 1, sizeof(diff->add[0]));
-		result = diff->remove && diff->add ? 0 : -ENOMEM;
+		diff->same = malloc((new->count + 1) * sizeof(diff->same[0]));
+		result = diff->remove && diff->add && diff->same ? 0 : -ENOMEM;
 	}
+	for (size_t i = 0; result == 0 && i < new->count; i++)
+		diff->same[i] = SIZE_MAX;
 	if (result == 0)
 		merge(diff, &before, &after);
 	else
@@ -112,6 +117,7 @@ void conf_diff_free(struct conf_diff *diff)
 {
 	free(diff->remove);
 	free(diff->add);
+	free(diff->same);
 	*diff = (struct conf_diff){ 0 };
 }
 
@@ -139,10 +145,39 @@ static void strip(struct conf_statement *out, const struct conf_statement *s)
 	}
 }
 
+/* What it is about, without its clauses. */
+static void strip_rule(struct conf_rule *out, const struct conf_rule *rule)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->verb = rule->verb;
+	out->protocols = rule->protocols;
+	out->out = rule->out;
+	out->rate_count = rule->rate_count;
+	out->rate_span_s = rule->rate_span_s;
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort != CONF_ITEM_PLACE)
+			(void)conf_item_add(out, &item);
+	}
+}
+
+bool conf_rule_same(const struct conf_rule *a, const struct conf_rule *b)
+{
+	static struct conf_rule one, two;
+
+	strip_rule(&one, a);
+	strip_rule(&two, b);
+	return !memcmp(&one, &two, offsetof(struct conf_rule, tail) + one.tail_size);
+}
+
 static bool same_place(const struct conf_statement *a, const struct conf_statement *b)
 {
 	struct conf_statement one, two;
 
+	if (a->kind == CONF_KIND_RULE && b->kind == CONF_KIND_RULE)
+		return conf_rule_same(&a->rule, &b->rule);
 	if (a->kind != b->kind || (a->kind != CONF_KIND_FORWARD && a->kind != CONF_KIND_DMZ))
 		return false;
 	strip(&one, a);

@@ -314,6 +314,26 @@ static uint32_t own_addresses(const struct conf_link *link)
 	return count;
 }
 
+static int count_entry(void *user, size_t index, struct minato_entry *entry)
+{
+	uint32_t *count = user;
+
+	(void)index;
+	(void)entry;
+	++*count;
+	return 0;
+}
+
+/* Every rule of one is bounded; where memory is short, whoever enters them will see. */
+static uint32_t count_rules(const struct conf *conf)
+{
+	const struct conf_zones zones = { .guest = false };
+	uint32_t count = 0;
+
+	(void)conf_policy(conf, &zones, count_entry, &count);
+	return count;
+}
+
 void conf_plan(struct minato_config *config, const struct conf *conf)
 {
 	struct minato_entry entries[CONF_ENTRIES_MAX];
@@ -323,6 +343,7 @@ void conf_plan(struct minato_config *config, const struct conf *conf)
 		[CONF_HOSTS] = &config->inside_hosts_max,
 	};
 
+	config->entries_max += count_rules(conf);
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct conf_statement *s = conf->list[i];
 

@@ -139,7 +139,9 @@ static int read_lines(struct conf *out, const char *text, size_t size, struct co
 	return result == -ENOSPC ? 0 : result;
 }
 
-int conf_read(struct conf *out, const char *text, size_t size, struct conf_report *report)
+/* With `guest` its rules, else a gateway's file. */
+static int read_all(struct conf *out, const char *text, size_t size, const char *guest,
+		    struct conf_report *report)
 {
 	int result;
 
@@ -154,11 +156,24 @@ int conf_read(struct conf *out, const char *text, size_t size, struct conf_repor
 		return -EINVAL;
 	}
 	result = read_lines(out, text, size, report);
-	if (result == 0)
+	if (result == 0 && !guest)
 		result = conf_judge(out, report);
+	else if (result == 0)
+		result = report->errors ? -EINVAL : conf_rules_judge(out, guest, report);
 	if (result < 0)
 		conf_free(out);
 	return result;
+}
+
+int conf_read(struct conf *out, const char *text, size_t size, struct conf_report *report)
+{
+	return read_all(out, text, size, NULL, report);
+}
+
+int conf_read_guest(struct conf *out, const char *text, size_t size, const char *guest,
+		    struct conf_report *report)
+{
+	return read_all(out, text, size, guest, report);
 }
 
 /* ---- one alone ---- */

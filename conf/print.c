@@ -284,6 +284,10 @@ static void put_test(struct writing *w, const struct conf_test *test)
 		writing_put(w, i ? " or " : " ");
 		put_end(w, &test->end[i]);
 	}
+	if (test->by[0])
+		writing_put(w, " by %s", test->by);
+	if (test->by_line)
+		writing_put(w, " by line %u", test->by_line);
 }
 
 static void put_statement(struct writing *w, const struct conf_statement *s)

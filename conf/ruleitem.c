@@ -12,7 +12,7 @@
 static bool has_word(enum conf_item_sort sort)
 {
 	return sort == CONF_ITEM_PROGRAM || sort == CONF_ITEM_FROM_WORD ||
-	       sort == CONF_ITEM_TO_WORD;
+	       sort == CONF_ITEM_TO_WORD || sort == CONF_ITEM_PLACE;
 }
 
 static bool has_run(enum conf_item_sort sort)

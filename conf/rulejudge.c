@@ -85,6 +85,9 @@ static void judge_word(const struct judging *j, const struct conf_statement *s,
 	case RULES_LAN:
 	case RULES_WAN:
 	case RULES_LINK:
+		if (s->rule.out && from && j->guest)
+			judge_say(j->report, CONF_ERROR, s, part, 0,
+				  "what goes out of a guest comes from it alone");
 		if (!s->rule.out && !from)
 			judge_say(j->report, CONF_ERROR, s, part, 0,
 				  "what comes in is for an address of ours: self, or one of them");
@@ -99,6 +102,10 @@ static void judge_words(const struct judging *j, const struct conf_statement *s)
 	struct conf_item item;
 	uint32_t at = 0;
 
+	/* What is said live is of no line. */
+	if (s->line && !j->guest && conf_item_find(&s->rule, CONF_ITEM_PLACE, &item))
+		judge_say(j->report, CONF_ERROR, s, CONF_PART_ON, 0,
+			  "the lines of a file have their order: this is for 'minato rule add'");
 	while (conf_item_next(&s->rule, &at, &item)) {
 		if (item.sort == CONF_ITEM_PROGRAM && !j->guest)
 			judge_say(j->report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
@@ -237,13 +244,22 @@ static bool is_of_lan(const struct conf_rule *rule)
 	return any;
 }
 
+static bool is_from_anybody(const struct conf_rule *rule)
+{
+	struct conf_item item;
+
+	return !conf_item_find(rule, CONF_ITEM_FROM, &item) &&
+	       !conf_item_find(rule, CONF_ITEM_FROM_WORD, &item);
+}
+
 /* Whether a rule says what becomes of the port where it comes from others than lan. */
 static bool is_decided(const struct conf *conf, uint8_t protocols, const struct conf_run *run)
 {
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind == CONF_KIND_RULE &&
 		    is_about(&conf->list[i]->rule, protocols, run) &&
-		    !is_of_lan(&conf->list[i]->rule))
+		    (is_from_anybody(&conf->list[i]->rule) ||
+		     (conf->list[i]->rule.verb == CONF_ALLOW && !is_of_lan(&conf->list[i]->rule))))
 			return true;
 	}
 	return false;

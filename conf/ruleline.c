@@ -406,11 +406,32 @@ static int read_term(struct reader *r, struct conf_statement *out)
 	return sentence_term(r, out, &out->rule.term);
 }
 
+/* Where a rule stands that is said while others hold: first, last, before NAME or LINE. */
+static int read_place(struct reader *r, struct conf_statement *out)
+{
+	struct reader_word said = reader_last(r);
+	char word[READER_WORD_SIZE];
+	struct conf_item item = { .sort = CONF_ITEM_PLACE, .word = word };
+	struct conf_item other;
+
+	if (conf_item_find(&out->rule, CONF_ITEM_PLACE, &other))
+		return reader_fail(r, said, "the place of the rule is said twice");
+	reader_copy(r, said, word);
+	for (char *at = word; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	if (!strcmp(word, "before") &&
+	    value_text(r, word, CONF_NAME_SIZE, "the name or line of a rule") < 0)
+		return -EINVAL;
+	out->mark[CONF_PART_ON] = (struct conf_mark){ said.at, said.length };
+	return add_item(r, &out->rule, &item);
+}
+
 static const struct sentence_clause clauses[] = {
 	{ "from", read_from, false },	    { "to", read_to, true },
 	{ "then", read_then, false },	    { "log", read_log, false },
 	{ "until", read_term, false },	    { "for", read_term, false },
-	{ "named", sentence_named, false },
+	{ "named", sentence_named, false }, { "before", read_place, false },
+	{ "first", read_place, false },	    { "last", read_place, false },
 };
 
 /* ---- the rule ---- */
@@ -442,7 +463,7 @@ static int check_families(struct reader *r, const struct conf_statement *s)
 		if (item.sort == CONF_ITEM_FROM || item.sort == CONF_ITEM_TO) {
 			four[to] |= minato_addr_is4(&item.prefix.addr);
 			six[to] |= !minato_addr_is4(&item.prefix.addr);
-		} else if (item.word && item.sort != CONF_ITEM_PROGRAM) {
+		} else if (item.sort == CONF_ITEM_FROM_WORD || item.sort == CONF_ITEM_TO_WORD) {
 			four[to] = six[to] = true;
 		}
 	}
@@ -457,10 +478,9 @@ static int check_families(struct reader *r, const struct conf_statement *s)
 static void arrange(struct conf_rule *rule)
 {
 	static const enum conf_item_sort order[][2] = {
-		{ CONF_ITEM_PROGRAM, CONF_ITEM_PROGRAM },
-		{ CONF_ITEM_PORTS, CONF_ITEM_TYPES },
-		{ CONF_ITEM_FROM, CONF_ITEM_FROM_WORD },
-		{ CONF_ITEM_TO, CONF_ITEM_TO_WORD },
+		{ CONF_ITEM_PROGRAM, CONF_ITEM_PROGRAM }, { CONF_ITEM_PORTS, CONF_ITEM_TYPES },
+		{ CONF_ITEM_FROM, CONF_ITEM_FROM_WORD },  { CONF_ITEM_TO, CONF_ITEM_TO_WORD },
+		{ CONF_ITEM_PLACE, CONF_ITEM_PLACE },
 	};
 	struct conf_rule from = *rule;
 	struct conf_item item;

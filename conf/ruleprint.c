@@ -2,6 +2,8 @@
 /* Rules, zones, sets and what is done about scans in their canonical form. */
 #include "conf/writing.h"
 
+#include <string.h>
+
 static const char *const verbs[] = { "allow", "block", "drop", "limit" };
 
 const char *ruleprint_verb(const struct conf_rule *rule)
@@ -43,6 +45,7 @@ static void put_item(struct writing *w, const struct conf_item *item)
 	case CONF_ITEM_PROGRAM:
 	case CONF_ITEM_FROM_WORD:
 	case CONF_ITEM_TO_WORD:
+	case CONF_ITEM_PLACE:
 		writing_put(w, "%s", item->word);
 		break;
 	case CONF_ITEM_PORTS:
@@ -79,6 +82,8 @@ static void put_items(struct writing *w, const struct conf_rule *rule, enum conf
 
 void ruleprint_rule(struct writing *w, const struct conf_rule *rule)
 {
+	struct conf_item item;
+
 	writing_put(w, "%s", ruleprint_verb(rule));
 	put_items(w, rule, CONF_ITEM_PROGRAM, CONF_ITEM_PROGRAM, " program ");
 	writing_put(w, rule->out ? " out" : "");
@@ -93,6 +98,11 @@ void ruleprint_rule(struct writing *w, const struct conf_rule *rule)
 			    rule->silent ? " then drop" : "");
 	writing_put(w, rule->log ? " log" : "");
 	writing_term(w, &rule->term);
+	if (conf_item_find(rule, CONF_ITEM_PLACE, &item))
+		writing_put(w,
+			    strcmp(item.word, "first") && strcmp(item.word, "last") ? " before %s" :
+										      " %s",
+			    item.word);
 }
 
 void ruleprint_set(struct writing *w, const char *verb, const struct conf_set *set)

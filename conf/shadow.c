@@ -237,7 +237,7 @@ static bool make_box(struct box *box, const struct conf_rule *rule)
 			box->run[box->run_count++] = item.run;
 		else if (item.sort == CONF_ITEM_FROM || item.sort == CONF_ITEM_FROM_WORD)
 			fits = add_side(box->from, &box->from_count, &item);
-		else
+		else if (item.sort == CONF_ITEM_TO || item.sort == CONF_ITEM_TO_WORD)
 			fits = add_side(box->to, &box->to_count, &item);
 	}
 	if (box->run_count == 0)

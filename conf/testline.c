@@ -58,6 +58,16 @@ static int read_outcome(struct reader *r, struct conf_test *test)
 	return 0;
 }
 
+/* by NAME, or by line N. */
+static int read_by(struct reader *r, struct conf_test *test)
+{
+	if (!reader_takes(r, "by"))
+		return 0;
+	if (!reader_takes(r, "line"))
+		return value_name(r, test->by);
+	return value_number(r, 1, CONF_STATEMENTS_MAX, "a line", &test->by_line);
+}
+
 int testline_read(struct reader *r, struct conf_statement *out)
 {
 	struct conf_test *test = &out->test;
@@ -82,5 +92,5 @@ int testline_read(struct reader *r, struct conf_statement *out)
 	if (read_outcome(r, test) < 0)
 		return -EINVAL;
 	reader_mark(r, out, CONF_PART_TARGET, first);
-	return 0;
+	return read_by(r, test);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "minato/gateway.h"
+#include "minato/guard.h"
 
 #define ALIGNMENT 64u
 #define SECOND INT64_C(1000000000)
@@ -45,6 +46,7 @@ struct found {
 	enum conf_outcome outcome;
 	struct minato_endpoint end;	 /* REACHES, LEAVES_FROM */
 	const struct conf_statement *by; /* the forward or dmz, or NULL */
+	size_t rule; /* that decided; the count of all: what is shut anyway; SIZE_MAX: none */
 };
 
 /* ---- the host value ---- */
@@ -234,6 +236,34 @@ static int add_entries(struct trial *t, size_t index)
 	return result;
 }
 
+struct ruling {
+	struct trial *t;
+	size_t *culprit;
+};
+
+/* Each tells when it decides, whatever is said of its log. */
+static int add_rule(void *user, size_t index, struct minato_entry *entry)
+{
+	struct ruling *ruling = user;
+	uint64_t handle;
+	int result;
+
+	entry->user = index;
+	entry->log = true;
+	result = minato_entry_add(ruling->t->m, entry, &handle);
+	*ruling->culprit = index < ruling->t->conf->count ? index : 0;
+	/* A prefix that stands in a set twice. */
+	return result == -EADDRINUSE ? 0 : result;
+}
+
+static int add_rules(struct trial *t, size_t *culprit)
+{
+	const struct conf_zones zones = { .guest = false };
+	struct ruling ruling = { t, culprit };
+
+	return conf_policy(t->conf, &zones, add_rule, &ruling);
+}
+
 static int add_all(struct trial *t, size_t *culprit)
 {
 	struct minato_nat nat;
@@ -254,6 +284,8 @@ static int add_all(struct trial *t, size_t *culprit)
 		else
 			result = add_entries(t, i);
 	}
+	if (result == 0)
+		result = add_rules(t, culprit);
 	if (result < 0 || t->host)
 		return result;
 	conf_nat_apply(&nat, t->conf);
@@ -360,9 +392,22 @@ static bool look_at_events(struct trial *t, struct found *found)
 	return seen;
 }
 
+/* Which rule has decided since it was asked last; SIZE_MAX: none. */
+static size_t deciding_rule(struct trial *t)
+{
+	struct minato_rule_event event;
+	size_t rule = SIZE_MAX;
+
+	while (minato_rule_event(t->m, &event)) {
+		if (rule == SIZE_MAX)
+			rule = (size_t)event.user;
+	}
+	return rule;
+}
+
 static struct found send(struct trial *t, const struct conf_test *test)
 {
-	struct found found = { .outcome = CONF_DROPPED };
+	struct found found = { .outcome = CONF_DROPPED, .rule = SIZE_MAX };
 	struct minato_endpoint source = test->source;
 	uint8_t packet[CONF_PACKET_MAX];
 	struct minato_frame frame = { .data = packet, .chunk = MINATO_CHUNK_NONE };
@@ -372,6 +417,7 @@ static struct found send(struct trial *t, const struct conf_test *test)
 	frame.len = (uint32_t)conf_packet_make(packet, test->proto, &source, &test->destination);
 	frame.link = link_of(t, test);
 	minato_input(t->m, t->now, &frame, 1);
+	found.rule = deciding_rule(t);
 	if (!look_at_events(t, &found) && !look_at_frames(t, test, &found)) {
 		t->now.ns += t->patience_ns;
 		minato_advance(t->m, t->now);
@@ -390,8 +436,12 @@ static struct found arrive(struct trial *t, const struct conf_test *test)
 	struct found found = { .outcome = CONF_CLOSED };
 	struct minato_fate fate;
 
+	(void)deciding_rule(t);
 	minato_arrive(t->m, CONF_SCOPE_OUTSIDE, MINATO_FACE_ANY, test->proto, &test->source,
 		      &test->destination, &fate);
+	found.rule = deciding_rule(t);
+	if (fate.kind == MINATO_KIND_GUARD && fate.verdict == MINATO_DROP)
+		found.outcome = CONF_DROPPED;
 	if (fate.kind == MINATO_KIND_FORWARD && fate.user < t->conf->count) {
 		found.outcome = CONF_REACHES;
 		found.end = fate.target;
@@ -426,6 +476,21 @@ static bool is_list(const struct conf_statement *by)
 {
 	return by && by->kind == CONF_KIND_FORWARD && by->forward.to == CONF_TO_SERVERS &&
 	       by->forward.server_count > 1;
+}
+
+static bool is_named(const struct conf_test *test, const struct conf_statement *s)
+{
+	return s && (test->by_line ? s->line == test->by_line : !strcmp(s->name, test->by));
+}
+
+/* Whether it was done by what the test says. */
+static bool is_by(const struct conf *conf, const struct conf_test *test, const struct found *found)
+{
+	const struct conf_statement *rule = found->rule < conf->count ? conf->list[found->rule] :
+									NULL;
+
+	return (!test->by[0] && !test->by_line) || is_named(test, rule) ||
+	       is_named(test, found->by);
 }
 
 static bool is_met(const struct conf_test *test, const struct found *found)
@@ -492,10 +557,19 @@ static void say_reached(struct conf_verdict *verdict, const struct conf_test *te
 		append(verdict, " by line %u", found->by->line);
 }
 
-static void judge(struct conf_verdict *verdict, const struct conf_test *test,
-		  const struct found *found)
+static void say_rule(struct conf_verdict *verdict, const struct conf *conf,
+		     const struct found *found)
 {
-	verdict->met = is_met(test, found);
+	if (found->rule < conf->count)
+		append(verdict, " by line %u", conf->list[found->rule]->line);
+	else if (found->rule == conf->count)
+		append(verdict, " by what is built in: NetBIOS and SMB are for lan alone");
+}
+
+static void judge(const struct conf *conf, struct conf_verdict *verdict,
+		  const struct conf_test *test, const struct found *found)
+{
+	verdict->met = is_met(test, found) && is_by(conf, test, found);
 	switch (found->outcome) {
 	case CONF_REACHES:
 		say_reached(verdict, test, found);
@@ -506,9 +580,11 @@ static void judge(struct conf_verdict *verdict, const struct conf_test *test,
 		break;
 	case CONF_CLOSED:
 		append(verdict, "is closed");
+		say_rule(verdict, conf, found);
 		break;
 	case CONF_DROPPED:
 		append(verdict, "is dropped");
+		say_rule(verdict, conf, found);
 		break;
 	}
 }
@@ -527,7 +603,7 @@ static void run_test(struct trial *t, size_t index, conf_verdict_fn *each, void 
 		if (found.by && found.by->kind == CONF_KIND_FORWARD && found.by->forward.proxy &&
 		    found.by->forward.server_count == 1)
 			(void)server_end(test, &found.by->forward, 0, &found.end);
-		judge(&verdict, test, &found);
+		judge(t->conf, &verdict, test, &found);
 	}
 	each(user, &verdict);
 }

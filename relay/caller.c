@@ -74,8 +74,8 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
 	    !drive_endpoint_from(&local, (struct sockaddr *)&name))
 		return false;
-	minato_arrive(relay->host, relay->config.outside, MINATO_FACE_ANY, MINATO_TCP, &f->dial,
-		      &local, &fate);
+	minato_arrive(relay->host, relay->config.outside, zone_face(&relay->config, &f->dial.addr),
+		      MINATO_TCP, &f->dial, &local, &fate);
 	if (fate.kind != MINATO_KIND_FORWARD)
 		return false;
 	f->guest = fate.target;

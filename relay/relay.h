@@ -233,6 +233,15 @@ struct relay_asking {
 	const char *reason; /* why it is not let out, for whoever says no; stays valid */
 };
 
+/* Faces of what arrives at host sockets: the client is near, or not. */
+#define RELAY_FACE_LAN 0xf0u
+#define RELAY_FACE_WAN 0xf1u
+
+struct relay_prefix {
+	struct minato_addr addr;
+	uint8_t length; /* 0..128, of IPv4 96 and its own */
+};
+
 struct relay_config {
 	struct minato *host;	    /* borrowed for the relay's life */
 	struct drive_loop *loop;    /* borrowed likewise */
@@ -284,6 +293,9 @@ struct relay_config {
 	/* A line for the user about what the guest cannot have, each at most once. May be NULL. */
 	void (*notice)(void *user, const char *text);
 	void *notice_user;
+	/* Where clients are near (RELAY_FACE_LAN); borrowed. */
+	const struct relay_prefix *lan;
+	size_t lan_count;
 };
 
 #define RELAY_WORD 0xa5u
@@ -610,6 +622,11 @@ void lane_touch(struct lane *f, struct lane_list *list);
 void lane_unlist(struct lane *f);
 /* Frees the blocks; all flows must be free. */
 void lane_pool_free(struct lane_pool *pool);
+
+/* ---- zone.c ---- */
+
+/* RELAY_FACE_LAN or RELAY_FACE_WAN, by the client's own address. */
+uint8_t zone_face(const struct relay_config *config, const struct minato_addr *client);
 
 /* ---- target.c: where the guest may go ---- */
 

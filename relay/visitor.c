@@ -106,8 +106,9 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 	struct lane *first;
 	struct lane *f;
 
-	minato_arrive(relay->host, relay->config.outside, MINATO_FACE_ANY, MINATO_UDP, &gram->from,
-		      &local, &fate);
+	minato_arrive(relay->host, relay->config.outside,
+		      zone_face(&relay->config, &gram->from.addr), MINATO_UDP, &gram->from, &local,
+		      &fate);
 	if (fate.kind != MINATO_KIND_FORWARD)
 		return NULL;
 	target_caller(&relay->config, &gram->from, &seen);

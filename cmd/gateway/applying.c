@@ -396,34 +396,6 @@ static int apply_nat(struct gateway_applied *applied, const struct conf *conf,
 
 /* ---- the difference ---- */
 
-static void drop(struct gateway_applied *applied, size_t index)
-{
-	struct conf_statement *one = applied->rules.conf.list[index];
-	size_t behind = applied->rules.conf.count - index - 1;
-
-	drop_held(applied, &applied->held[index]);
-	if (one->kind == CONF_KIND_LINK)
-		drop_link(applied, &one->link);
-	memmove(&applied->held[index], &applied->held[index + 1],
-		behind * sizeof(applied->held[0]));
-	gateway_rules_remove(&applied->rules, index);
-}
-
-static int make_held_room(struct gateway_applied *applied)
-{
-	size_t room = applied->held_room ? applied->held_room * 2 : 64;
-	void *held;
-
-	if (applied->rules.conf.count < applied->held_room)
-		return 0;
-	held = realloc(applied->held, room * sizeof(applied->held[0]));
-	if (!held)
-		return -ENOMEM;
-	applied->held = held;
-	applied->held_room = room;
-	return 0;
-}
-
 static int take(struct gateway_applied *applied, const struct conf *conf,
 		const struct conf_statement *one, struct gateway_held *held)
 {
@@ -444,9 +416,9 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 	case CONF_KIND_TEST:
 	case CONF_KIND_ZONE:
 	case CONF_KIND_SET:
+	case CONF_KIND_RULE: /* all of them together, behind the rest */
 	case CONF_KIND_COUNT:
 		break;
-	case CONF_KIND_RULE:
 	case CONF_KIND_SCANS:
 	case CONF_KIND_ALERT:
 		return -EOPNOTSUPP;
@@ -457,92 +429,135 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 	return 0;
 }
 
-static int add(struct gateway_applied *applied, const struct gateway_rules *wanted, size_t index)
-{
-	const struct conf_statement *one = wanted->conf.list[index];
-	struct gateway_held held = { .entries = NULL };
-	int result = make_held_room(applied);
+/* The list on its way: what of the wanted one stands. */
+struct coming {
+	const struct gateway_rules *wanted;
+	struct conf_diff diff;
+	struct gateway_held *held; /* of each wanted */
+	bool *stands;
+};
 
-	if (result == 0)
-		result = take(applied, &wanted->conf, one, &held);
-	if (result < 0)
-		return result;
-	result = gateway_rules_add(&applied->rules, one, wanted->until_s[index]);
-	if (result < 0)
-		drop_held(applied, &held);
-	else
-		applied->held[applied->rules.conf.count - 1] = held;
+static void come_free(struct coming *coming)
+{
+	conf_diff_free(&coming->diff);
+	free(coming->held);
+	free(coming->stands);
+}
+
+static int come_begin(struct coming *coming, const struct gateway_applied *applied)
+{
+	const struct conf *conf = &coming->wanted->conf;
+	int result = conf_diff_make(&coming->diff, &applied->rules.conf, conf);
+
+	coming->held = calloc(conf->count + 1, sizeof(coming->held[0]));
+	coming->stands = calloc(conf->count + 1, sizeof(coming->stands[0]));
+	if (result == 0 && (!coming->held || !coming->stands))
+		result = -ENOMEM;
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		size_t same = coming->diff.same[i];
+
+		coming->stands[i] = same != SIZE_MAX || conf->list[i]->kind == CONF_KIND_TEST;
+		if (same != SIZE_MAX)
+			coming->held[i] = applied->held[same];
+	}
 	return result;
 }
 
-static int compare_down(const void *a, const void *b)
+/* What the wanted list has no more; from behind, as links are. */
+static void go(struct gateway_applied *applied, const struct coming *coming)
 {
-	size_t x = *(const size_t *)a;
-	size_t y = *(const size_t *)b;
+	for (size_t i = coming->diff.remove_count; i-- > 0;) {
+		size_t index = coming->diff.remove[i];
 
-	return (x < y) - (x > y);
-}
-
-/* The instants and lines of statements that stay. */
-static void renumber(struct gateway_applied *applied, const struct gateway_rules *wanted)
-{
-	for (size_t i = 0; i < wanted->conf.count; i++) {
-		const struct conf_statement *one = wanted->conf.list[i];
-
-		/* Most stand where they stood. */
-		for (size_t j = 0; j < applied->rules.conf.count; j++) {
-			size_t at = (i + j) % applied->rules.conf.count;
-			struct conf_statement *mine = applied->rules.conf.list[at];
-
-			if (mine->kind != one->kind || !conf_same(mine, one))
-				continue;
-			mine->line = one->line;
-			applied->rules.until_s[at] = wanted->until_s[i];
-			break;
-		}
+		drop_held(applied, &applied->held[index]);
+		if (applied->rules.conf.list[index]->kind == CONF_KIND_LINK)
+			drop_link(applied, &applied->rules.conf.list[index]->link);
 	}
 }
 
 /* Forwards last: what they stand on must be there. */
-static int add_of(struct gateway_applied *applied, const struct gateway_rules *wanted,
-		  const struct conf_diff *diff, bool links, struct drive_error *error)
+static int come(struct gateway_applied *applied, struct coming *coming, bool links,
+		struct drive_error *error)
 {
+	const struct conf *conf = &coming->wanted->conf;
 	int result = 0;
 
-	for (size_t i = 0; i < diff->add_count && result == 0; i++) {
-		const struct conf_statement *one = wanted->conf.list[diff->add[i]];
+	for (size_t i = 0; i < coming->diff.add_count && result == 0; i++) {
+		size_t index = coming->diff.add[i];
+		const struct conf_statement *one = conf->list[index];
 
 		if ((one->kind == CONF_KIND_LINK) != links)
 			continue;
-		result = add(applied, wanted, diff->add[i]);
+		result = take(applied, conf, one, &coming->held[index]);
 		if (result < 0)
 			(void)refuse(one, result, error);
+		else
+			coming->stands[index] = true;
 	}
 	return result;
+}
+
+/* What stands, in the order of the wanted list, is the list in force. */
+static int settle(struct gateway_applied *applied, const struct coming *coming)
+{
+	const struct gateway_rules *wanted = coming->wanted;
+	struct gateway_rules rules = { .dmz_off = wanted->dmz_off };
+	struct gateway_held *held = calloc(wanted->conf.count + 1, sizeof(held[0]));
+	int result = held ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < wanted->conf.count && result == 0; i++) {
+		if (!coming->stands[i])
+			continue;
+		held[rules.conf.count] = coming->held[i];
+		result = gateway_rules_add(&rules, wanted->conf.list[i], wanted->until_s[i]);
+	}
+	if (result < 0) {
+		/* Nobody knows any more what the host value has. */
+		gateway_rules_free(&rules);
+		free(held);
+		return -ENOTRECOVERABLE;
+	}
+	gateway_rules_free(&applied->rules);
+	free(applied->held);
+	applied->rules = rules;
+	applied->held = held;
+	return 0;
+}
+
+static int police(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		  struct drive_error *error)
+{
+	size_t culprit;
+	int result = gateway_police(applied, wanted, &culprit);
+
+	if (result < 0 && culprit < wanted->conf.count)
+		return refuse(wanted->conf.list[culprit], result, error);
+	return result < 0 ? drive_fail(error, -result, "the rules: %s", strerror(-result)) : 0;
 }
 
 static int step(struct gateway_applied *applied, const struct gateway_rules *wanted,
 		struct drive_error *error)
 {
-	struct conf_diff diff;
-	int result = conf_diff_make(&diff, &applied->rules.conf, &wanted->conf);
+	struct coming coming = { .wanted = wanted };
+	int result = come_begin(&coming, applied);
 
-	if (result < 0)
+	if (result < 0) {
+		come_free(&coming);
 		return drive_fail(error, -result, "%s", strerror(-result));
-	/* From behind, so that the numbers of the others stay. */
-	qsort(diff.remove, diff.remove_count, sizeof(diff.remove[0]), compare_down);
-	for (size_t i = 0; i < diff.remove_count; i++)
-		drop(applied, diff.remove[i]);
-	result = add_of(applied, wanted, &diff, true, error);
+	}
+	go(applied, &coming);
+	result = come(applied, &coming, true, error);
 	if (result == 0)
 		result = apply_pools(applied, &wanted->conf, error);
 	if (result == 0)
 		result = apply_nat(applied, &wanted->conf, error);
 	if (result == 0)
-		result = add_of(applied, wanted, &diff, false, error);
+		result = come(applied, &coming, false, error);
+	if (settle(applied, &coming) < 0)
+		result = -ENOTRECOVERABLE;
 	if (result == 0)
-		renumber(applied, wanted);
-	conf_diff_free(&diff);
+		result = police(applied, wanted, error);
+	come_free(&coming);
 	return result;
 }
 
@@ -576,7 +591,8 @@ static void announce(struct gateway_applied *applied, const struct conf *before)
 		const struct conf_statement *one = conf->list[i];
 		int64_t link = one->kind == CONF_KIND_LINK ? link_of(applied, &one->link) : -1;
 
-		if (stands_in(before, one))
+		if ((one->kind != CONF_KIND_LINK && one->kind != CONF_KIND_POOL) ||
+		    stands_in(before, one))
 			continue;
 		pools |= one->kind == CONF_KIND_POOL;
 		for (uint32_t k = 0; link >= 0 && k < one->link.address_count; k++)
@@ -598,7 +614,7 @@ int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *w
 	if (result < 0)
 		return drive_fail(error, -result, "%s", strerror(-result));
 	result = step(applied, wanted, error);
-	if (result < 0 && step(applied, &before, NULL) < 0)
+	if (result < 0 && (result == -ENOTRECOVERABLE || step(applied, &before, NULL) < 0))
 		result = -ENOTRECOVERABLE;
 	if (result == 0)
 		announce(applied, &before.conf);
@@ -611,6 +627,7 @@ void gateway_applied_free(struct gateway_applied *applied)
 	for (size_t i = 0; i < applied->rules.conf.count; i++)
 		free(applied->held[i].entries);
 	free(applied->held);
+	free(applied->ruled);
 	free(applied->pool);
 	gateway_rules_free(&applied->rules);
 }

@@ -3,6 +3,7 @@
  * The keeper of a gateway. What it opens, in this order: the configuration, what was said before
  * (the state file), the links, memory for the host value, and the worker that works in it.
  */
+#include "cmd/conf.h"
 #include "cmd/gateway/gateway.h"
 
 #include <errno.h>
@@ -55,6 +56,18 @@ static int64_t written_at(const char *path)
 	return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? about.st_mtime : time(NULL);
 }
 
+/* The files that sets name; what is wrong there is told instead of warnings. */
+static int read_sets(struct conf *conf, const char *path, char *out, size_t size)
+{
+	struct drive_error error;
+	uint32_t line;
+	int result = cmd_sets_read(conf, &line, &error);
+
+	if (result < 0)
+		snprintf(out, size, "%s:%u:1: error: %s", path, line, error.text);
+	return result < 0 ? -EINVAL : 0;
+}
+
 int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, size_t size)
 {
 	struct conf_report *report = malloc(sizeof(*report));
@@ -70,6 +83,8 @@ int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, 
 		result = conf_read(&conf, text.bytes, text.size, report);
 		gateway_fault_text(report, path, text.bytes, out, size);
 	}
+	if (result == 0 && report)
+		result = read_sets(&conf, path, out, size);
 	if (result == 0 && report)
 		result = take_statements(rules, &conf, written_at(path), path, out, size);
 	if (result == -ENOMEM || !report)
@@ -245,6 +260,7 @@ static int make_memory(struct gateway_keeper *keeper, struct drive_error *error)
 	struct minato_config config;
 
 	gateway_config(&config, &keeper->standing.conf, &keeper->links);
+	keeper->entries_room = config.entries_max;
 	keeper->memory = gateway_memory_new(&config);
 	if (keeper->memory < 0)
 		return drive_fail(error, -keeper->memory, "memory for the host value: %s",

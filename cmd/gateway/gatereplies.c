@@ -73,23 +73,89 @@ static void sum_row(json_t *object, const char *name, uint64_t value)
 	json_object_set_new(object, name, json_integer(sum + (json_int_t)value));
 }
 
-/* What its entries have seen together. */
-static void set_use(json_t *object, struct gateway_worker *worker, const struct gateway_held *held)
+static int compare_uses(const void *one, const void *two)
+{
+	const struct gateway_use *a = one;
+	const struct gateway_use *b = two;
+
+	return a->handle < b->handle ? -1 : a->handle > b->handle;
+}
+
+/* One walk serves a whole listing. Without memory there are no counts in it. */
+static void count_uses(struct gateway_worker *worker)
 {
 	struct minato_row row;
 	uint64_t cursor = 0;
+	size_t room = 0;
 
-	sum_row(object, "hits", 0);
-	while (held->count && minato_row(worker->base.host, &cursor, &row)) {
+	worker->use_count = 0;
+	while (minato_row(worker->base.host, &cursor, &row)) {
 		/* General entries come first, and there are no more of them. */
 		if (row.kind == MINATO_KIND_SOCKET || row.kind == MINATO_KIND_MAPPING ||
 		    row.kind == MINATO_KIND_SESSION)
 			break;
-		for (size_t i = 0; i < held->count; i++) {
-			if (held->entries[i] == row.handle)
-				sum_row(object, "hits", row.hits);
+		if (worker->use_count >= room) {
+			size_t wanted = room ? room * 2 : 256;
+			void *list = realloc(worker->uses, wanted * sizeof(worker->uses[0]));
+
+			if (!list)
+				break;
+			worker->uses = list;
+			room = wanted;
 		}
+		worker->uses[worker->use_count++] = (struct gateway_use){ row.handle, row.hits };
 	}
+	qsort(worker->uses, worker->use_count, sizeof(worker->uses[0]), compare_uses);
+}
+
+static uint64_t use_of(const struct gateway_worker *worker, uint64_t handle)
+{
+	const struct gateway_use key = { handle, 0 };
+	const struct gateway_use *found = worker->use_count ?
+						  bsearch(&key, worker->uses, worker->use_count,
+							  sizeof(worker->uses[0]), compare_uses) :
+						  NULL;
+
+	return found ? found->hits : 0;
+}
+
+/* What its entries have seen together. */
+static void set_use(json_t *object, struct gateway_worker *worker, const struct gateway_held *held)
+{
+	sum_row(object, "hits", 0);
+	for (size_t i = 0; i < held->count; i++)
+		sum_row(object, "hits", use_of(worker, held->entries[i]));
+}
+
+/* The same of a rule, whose entries follow each other. */
+static void set_rule_use(json_t *object, struct gateway_worker *worker, size_t statement)
+{
+	const struct gateway_applied *applied = &worker->applied;
+	size_t low = 0;
+	size_t high = applied->ruled_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (applied->ruled[middle].statement < statement)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	sum_row(object, "hits", 0);
+	for (; low < applied->ruled_count && applied->ruled[low].statement == statement; low++)
+		sum_row(object, "hits", use_of(worker, applied->ruled[low].handle));
+}
+
+/* Behind all statements: what is shut to all but lan. */
+static json_t *shut_item(struct gateway_worker *worker)
+{
+	json_t *object = json_pack("{s:s,s:s,s:i,s:i,s:b}", "verb", "block", "text",
+				   "block tcp,udp 137-139, 445 from wan", "line", 0, "until", 0,
+				   "built_in", 1);
+
+	set_rule_use(object, worker, worker->applied.rules.conf.count);
+	return object;
 }
 
 static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
@@ -99,15 +165,23 @@ static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
 	json_t *object;
 	size_t i = (size_t)*cursor;
 
-	if (i >= rules->conf.count)
+	if (i == 0)
+		count_uses(worker);
+	if (i > rules->conf.count)
 		return NULL;
 	++*cursor;
+	if (i == rules->conf.count)
+		return shut_item(worker);
 	(void)conf_print(text, sizeof(text), rules->conf.list[i]);
 	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(rules->conf.list[i]), "text",
 			   text, "line", (int)rules->conf.list[i]->line, "until",
 			   (json_int_t)rules->until_s[i]);
 	if (object && worker->applied.held[i].count)
 		set_use(object, worker, &worker->applied.held[i]);
+	if (object && rules->conf.list[i]->kind == CONF_KIND_RULE)
+		set_rule_use(object, worker, i);
+	if (object && rules->conf.list[i]->name[0])
+		json_object_set_new(object, "name", json_string(rules->conf.list[i]->name));
 	return object;
 }
 

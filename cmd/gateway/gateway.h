@@ -94,12 +94,17 @@ int64_t gateway_term_end(const struct conf_term *term, int64_t since_s);
 struct conf_term *gateway_term_of(struct conf_statement *statement);
 /*
  * What is in force: the file's statements, and what was said while the gateway ran, which goes
- * before a dmz or nat setting of the file. What is over at now_s is left out. 0, -ENOMEM, or
- * -EINVAL with a report that speaks of the merged list.
+ * before a dmz or nat setting of the file. A live rule stands where it says: `last`, behind those
+ * of the file, `before` the one of that name or tag (gateway_rule_tag), else before them all, in
+ * the order of what was said. What is over at now_s is left out. 0, -ENOMEM, or -EINVAL with a
+ * report that speaks of the merged list.
  */
 int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *file,
 			const struct gateway_rules *said, int64_t now_s,
 			struct conf_report *report);
+/* A name for a rule of the file that has none, made of what it says. Returns `out`. */
+#define GATEWAY_RULE_TAG_SIZE 18u
+const char *gateway_rule_tag(char out[GATEWAY_RULE_TAG_SIZE], const struct conf_statement *rule);
 /* The next instant at which one of them ends, or 0. */
 int64_t gateway_rules_next(const struct gateway_rules *rules, int64_t now_s);
 /*
@@ -213,6 +218,13 @@ struct gateway_held {
 	uint64_t group; /* of servers; 0: none */
 };
 
+/* An entry of a rule of the policy. */
+struct gateway_ruled {
+	struct minato_entry entry;
+	uint64_t handle;  /* 0: an equal one stands for it */
+	size_t statement; /* index; the count of all: what is shut to all but lan */
+};
+
 /* An address for translations. */
 struct gateway_pooled {
 	uint32_t link;
@@ -225,7 +237,8 @@ struct gateway_applied {
 	const struct gateway_links *links;
 	struct gateway_rules rules;
 	struct gateway_held *held; /* of each statement */
-	size_t held_room;
+	struct gateway_ruled *ruled; /* in their order */
+	size_t ruled_count;
 	struct gateway_pooled *pool;
 	size_t pool_count;
 	uint32_t last_id;
@@ -248,6 +261,28 @@ int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *w
  */
 bool gateway_apply_renews(const struct conf *old, const struct conf *new);
 void gateway_applied_free(struct gateway_applied *applied);
+
+/* ---- placing.c: where a rule stands that is said while the gateway runs ---- */
+
+/*
+ * Adds the rule to what was said, at the place that it names: `before` a live one, or one of the
+ * file, by name or line; `first`, `last`; else behind the live ones. 0, -ENOMEM, -ENOSPC, or
+ * -ENOENT with a text.
+ */
+int gateway_place(struct gateway_rules *said, const struct gateway_rules *file,
+		  struct conf_statement *one, int64_t until_s, char *fault, size_t size);
+
+/* ---- policing.c: the rules of the policy in the host value ---- */
+
+#define GATEWAY_WORD_RULE (UINT64_C(0xe2) << 56)
+/*
+ * Brings the rules in force to those of the list. 0, or negative errno with the index of the
+ * statement; then they are neither, and another call brings them to any list.
+ */
+int gateway_police(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		   size_t *culprit);
+/* The statement of a rule's entry; the count of all: what is shut to all but lan. -ENOENT. */
+int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle);
 
 /* The number of a forward that ends here is a word of this tag. */
 #define GATEWAY_WORD_FORWARD (UINT64_C(0xe1) << 56)
@@ -487,6 +522,7 @@ struct gateway_keeper {
 	struct gateway_links links;
 	struct drive_carry *carry; /* NULL: the kernel carries nothing */
 	int memory, old_memory;	   /* -1: none */
+	uint32_t entries_room;	   /* general entries that the host value takes */
 	bool salvaging;		   /* the worker that starts has the old memory */
 	struct gateway_doors doors;
 	struct gateway_notify notify;
@@ -537,6 +573,11 @@ struct gateway_port {
 	struct minato_time said; /* when */
 };
 
+/* What a general entry has seen. */
+struct gateway_use {
+	uint64_t handle, hits;
+};
+
 struct gateway_worker {
 	struct cmd_worker base;	       /* first; its tap is NULL */
 	struct gateway_keeper *keeper; /* our copy, as it was at the fork */
@@ -549,6 +590,8 @@ struct gateway_worker {
 	size_t port_count;
 	int64_t channel_watch;
 	struct gateway_parcel answer;
+	struct gateway_use *uses; /* by handle, as the last listing began */
+	size_t use_count;
 	uint64_t client; /* who gave the order under way */
 	bool busy;
 	uint64_t salvaged, lost; /* sessions of the predecessor's */
@@ -620,7 +663,20 @@ bool gateway_forward_is(const struct cmd_operands *operands);
 int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
 		    const struct gateway_forwarding *chosen);
 
-/* ---- gateway.c, dmz.c: commands ---- */
+/* ---- rulelive.c: minato rule, of a gateway ---- */
+
+struct gateway_ruling {
+	bool json, no_header;
+	bool fleeting; /* changed even where it cannot be written down */
+	bool now;      /* flows that are forbidden now are ended */
+};
+/* The exit code. */
+int gateway_rule(enum cmd_verb verb, const char *name, const struct cmd_operands *operands,
+		 const struct gateway_ruling *chosen);
+
+/* ---- gateway.c, dmz.c, cmd/rule.c: commands ---- */
+
+extern const struct cmd_command cmd_rule;
 
 extern const struct cmd_command cmd_dmz;
 extern const struct cmd_command cmd_gateway;

@@ -22,6 +22,8 @@ struct conf_term *gateway_term_of(struct conf_statement *statement)
 {
 	if (statement->kind == CONF_KIND_FORWARD)
 		return &statement->forward.term;
+	if (statement->kind == CONF_KIND_RULE)
+		return &statement->rule.term;
 	return statement->kind == CONF_KIND_DMZ ? &statement->dmz.term : NULL;
 }
 
@@ -211,23 +213,136 @@ static bool want_in_force(const void *user, const struct conf_statement *one, in
 	return !merging->from_file || !is_covered(merging->said, one, merging->now_s);
 }
 
+/*
+ * Where a live rule stands among those of the file: behind them all, before one of them, or, if it
+ * is not said or that one is gone, before them all.
+ */
+struct slotted {
+	size_t index;  /* in what was said */
+	size_t before; /* index in the file; SIZE_MAX: behind all */
+};
+
+static bool names_rule(const char *word, const struct conf_statement *one)
+{
+	char text[GATEWAY_RULE_TAG_SIZE];
+
+	return word[0] == '=' ? !strcmp(word, gateway_rule_tag(text, one)) :
+				!strcmp(word, one->name);
+}
+
+static size_t slot_of(const struct gateway_rules *file, const struct conf_statement *one,
+		      size_t first)
+{
+	struct conf_item item;
+
+	if (!conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
+		return first;
+	if (!strcmp(item.word, "last"))
+		return SIZE_MAX;
+	for (size_t i = first; i < file->conf.count && strcmp(item.word, "first") != 0; i++) {
+		if (file->conf.list[i]->kind == CONF_KIND_RULE &&
+		    names_rule(item.word, file->conf.list[i]))
+			return i;
+	}
+	return first;
+}
+
+static size_t first_rule(const struct gateway_rules *file)
+{
+	size_t first = 0;
+
+	while (first < file->conf.count && file->conf.list[first]->kind != CONF_KIND_RULE)
+		first++;
+	return first;
+}
+
+/* The live rules with their places, in the order in which they were said. */
+static size_t slot_rules(struct slotted *out, const struct merging *merging,
+			 const struct gateway_rules *file)
+{
+	const struct gateway_rules *said = merging->said;
+	size_t first = first_rule(file);
+	size_t count = 0;
+
+	for (size_t i = 0; i < said->conf.count; i++) {
+		const struct conf_statement *one = said->conf.list[i];
+
+		if (one->kind == CONF_KIND_RULE && want_in_force(merging, one, said->until_s[i]))
+			out[count++] = (struct slotted){ i, slot_of(file, one, first) };
+	}
+	return count;
+}
+
+static int add_slotted(struct gateway_rules *out, const struct gateway_rules *said,
+		       const struct slotted *slotted, size_t count, size_t before)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < count && result == 0; i++) {
+		if (slotted[i].before == before)
+			result = gateway_rules_add(out, said->conf.list[slotted[i].index],
+						   said->until_s[slotted[i].index]);
+	}
+	return result;
+}
+
+static int add_file(struct gateway_rules *out, const struct gateway_rules *file,
+		    struct merging *merging, const struct slotted *slotted, size_t count)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < file->conf.count && result == 0; i++) {
+		const struct conf_statement *one = file->conf.list[i];
+
+		if (one->kind == CONF_KIND_RULE && count)
+			result = add_slotted(out, merging->said, slotted, count, i);
+		if (result == 0 && want_in_force(merging, one, file->until_s[i]))
+			result = gateway_rules_add(out, one, file->until_s[i]);
+	}
+	/* A file without rules: those before them all. */
+	if (result == 0 && first_rule(file) == file->conf.count)
+		result = add_slotted(out, merging->said, slotted, count, file->conf.count);
+	return result == 0 ? add_slotted(out, merging->said, slotted, count, SIZE_MAX) : result;
+}
+
+static bool want_no_rule(const void *user, const struct conf_statement *one, int64_t until_s)
+{
+	return one->kind != CONF_KIND_RULE && want_in_force(user, one, until_s);
+}
+
 int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *file,
 			const struct gateway_rules *said, int64_t now_s, struct conf_report *report)
 {
 	struct merging merging = { .said = said, .from_file = true, .now_s = now_s };
-	int result;
+	struct slotted *slotted = calloc(said->conf.count + 1, sizeof(*slotted));
+	int result = slotted ? 0 : -ENOMEM;
 
 	*out = (struct gateway_rules){ .until_s = NULL };
 	*report = (struct conf_report){ .count = 0 };
-	result = add_all(out, file, want_in_force, &merging);
+	if (result == 0)
+		result =
+			add_file(out, file, &merging, slotted, slot_rules(slotted, &merging, file));
+	free(slotted);
 	merging.from_file = false;
 	if (result == 0)
-		result = add_all(out, said, want_in_force, &merging);
+		result = add_all(out, said, want_no_rule, &merging);
 	if (result == 0)
 		result = conf_judge(&out->conf, report);
 	if (result < 0)
 		gateway_rules_free(out);
 	return result;
+}
+
+const char *gateway_rule_tag(char out[GATEWAY_RULE_TAG_SIZE], const struct conf_statement *one)
+{
+	static char text[CONF_TEXT_SIZE];
+	uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+	(void)conf_print(text, sizeof(text), one);
+	for (const char *at = text; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+	(void)snprintf(out, GATEWAY_RULE_TAG_SIZE, "=%016" PRIx64, hash);
+	return out;
 }
 
 /* ---- between keeper and worker ---- */

@@ -116,6 +116,15 @@ static void note_warnings(struct gateway_keeper *keeper, const struct conf_repor
 	free(before);
 }
 
+/* Whether it has more entries than the host value has room for. */
+static bool outgrows(const struct gateway_keeper *keeper, const struct conf *conf)
+{
+	struct minato_config plan = { .entries_max = 0 };
+
+	conf_plan(&plan, conf);
+	return plan.entries_max > keeper->entries_room;
+}
+
 /* What will be is known: the worker is to try it. */
 static int begin(struct gateway_keeper *keeper)
 {
@@ -141,7 +150,8 @@ static int begin(struct gateway_keeper *keeper)
 	}
 	if (result < 0)
 		return fail(keeper, result, fault);
-	pending->renews = gateway_apply_renews(&keeper->standing.conf, &pending->standing.conf);
+	pending->renews = gateway_apply_renews(&keeper->standing.conf, &pending->standing.conf) ||
+			  outgrows(keeper, &pending->standing.conf);
 	if (pending->renews)
 		return gateway_order_applied(keeper, NULL);
 	result = send_rules(keeper, &pending->standing);
@@ -179,20 +189,49 @@ static bool has(const struct gateway_rules *rules, const struct conf_statement *
 	return false;
 }
 
-/* What the first list has and the second has not. */
+/* What the first list has and the second has not; with `again` all rules too. */
 static size_t list_changes(const struct gateway_rules *from, const struct gateway_rules *to,
-			   bool remove, struct gateway_change *out)
+			   bool remove, bool again, struct gateway_change *out)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < from->conf.count; i++) {
+		bool rule = from->conf.list[i]->kind == CONF_KIND_RULE;
 		char *text = NULL;
 
-		if (has(to, from->conf.list[i], from->until_s[i]) || !texts_of(from, i, &text))
+		if (!(again && rule) && has(to, from->conf.list[i], from->until_s[i]))
+			continue;
+		if (!texts_of(from, i, &text))
 			continue;
 		out[count++] = (struct gateway_change){ remove, text, from->until_s[i] };
 	}
 	return count;
+}
+
+/* The next rule of the list from `at` on, or its count. */
+static size_t next_rule(const struct gateway_rules *rules, size_t at)
+{
+	while (at < rules->conf.count && rules->conf.list[at]->kind != CONF_KIND_RULE)
+		at++;
+	return at;
+}
+
+/* Whether rules that stay do not stand before all new ones, in the order in which they stood. */
+static bool has_moved(const struct gateway_rules *old, const struct gateway_rules *new)
+{
+	size_t k = next_rule(new, 0);
+
+	for (size_t i = next_rule(old, 0); i < old->conf.count; i = next_rule(old, i + 1)) {
+		const struct conf_statement *one = old->conf.list[i];
+
+		if (!has(new, one, old->until_s[i]))
+			continue;
+		if (k == new->conf.count || new->until_s[k] != old->until_s[i] ||
+		    !conf_same(new->conf.list[k], one))
+			return true;
+		k = next_rule(new, k + 1);
+	}
+	return false;
 }
 
 static int write_state(struct gateway_keeper *keeper, struct drive_error *error)
@@ -202,12 +241,15 @@ static int write_state(struct gateway_keeper *keeper, struct drive_error *error)
 	size_t room = old->conf.count + new->conf.count + 1;
 	struct gateway_change *changes = calloc(room, sizeof(*changes));
 	size_t count;
+	bool again;
 	int result = 0;
 
 	if (!changes)
 		return drive_fail(error, ENOMEM, "out of memory");
-	count = list_changes(old, new, true, changes);
-	count += list_changes(new, old, false, changes + count);
+	/* The file has the order in which they were written. */
+	again = has_moved(old, new);
+	count = list_changes(old, new, true, again, changes);
+	count += list_changes(new, old, false, again, changes + count);
 	if (old->dmz_off != new->dmz_off)
 		changes[count++] = (struct gateway_change){ old->dmz_off, strdup(DMZ_OFF), 0 };
 	if (count && keeper->state)
@@ -348,7 +390,7 @@ void gateway_reload(struct gateway_keeper *keeper)
 static bool is_sayable(const struct conf_statement *one)
 {
 	return one->kind == CONF_KIND_FORWARD || one->kind == CONF_KIND_DMZ ||
-	       one->kind == CONF_KIND_NAT;
+	       one->kind == CONF_KIND_NAT || one->kind == CONF_KIND_RULE;
 }
 
 /* One for which the new one stands: another dmz of the same addresses, the same setting of nat. */
@@ -363,6 +405,8 @@ static bool is_replaced(const struct conf_statement *old, const struct conf_stat
 		return minato_addr_equal(&old->dmz.on, &new->dmz.on);
 	case CONF_KIND_FORWARD: /* said once more, with another term */
 		return conf_same(old, new);
+	case CONF_KIND_RULE: /* likewise, or at another place */
+		return conf_rule_same(&old->rule, &new->rule) && !strcmp(old->name, new->name);
 	case CONF_KIND_LINK:
 	case CONF_KIND_ROUTE:
 	case CONF_KIND_POOL:
@@ -372,7 +416,6 @@ static bool is_replaced(const struct conf_statement *old, const struct conf_stat
 	case CONF_KIND_RESERVE:
 	case CONF_KIND_STATE:
 	case CONF_KIND_TEST:
-	case CONF_KIND_RULE:
 	case CONF_KIND_ZONE:
 	case CONF_KIND_SET:
 	case CONF_KIND_SCANS:
@@ -394,7 +437,8 @@ static int64_t end_of(struct conf_statement *one, const json_t *item)
 	return term ? gateway_term_end(term, time(NULL)) : 0;
 }
 
-static int add_said(struct gateway_rules *said, struct conf_statement *one, const json_t *item)
+static int add_said(struct gateway_rules *said, const struct gateway_rules *file,
+		    struct conf_statement *one, const json_t *item)
 {
 	int64_t until_s = end_of(one, item);
 	struct conf_term *term = gateway_term_of(one);
@@ -419,10 +463,13 @@ static int add_said(struct gateway_rules *said, struct conf_statement *one, cons
 	one->line = 0;
 	if (one->kind == CONF_KIND_DMZ)
 		said->dmz_off = false;
+	if (one->kind == CONF_KIND_RULE)
+		return gateway_place(said, file, one, until_s, fault, sizeof(fault));
 	return gateway_rules_add(said, one, until_s);
 }
 
-static int add_item(struct gateway_rules *said, const json_t *item)
+static int add_item(struct gateway_rules *said, const struct gateway_rules *file,
+		    const json_t *item)
 {
 	static struct conf_statement one;
 	static struct conf_report report;
@@ -438,12 +485,12 @@ static int add_item(struct gateway_rules *said, const json_t *item)
 	}
 	if (!is_sayable(&one)) {
 		snprintf(fault, sizeof(fault),
-			 "'%s' stands in the configuration alone: only forward, dmz and nat can be "
-			 "said while the gateway runs",
+			 "'%s' stands in the configuration alone: only forward, dmz, nat and "
+			 "rules can be said while the gateway runs",
 			 conf_verb(&one));
 		return -EINVAL;
 	}
-	return add_said(said, &one, item);
+	return add_said(said, file, &one, item);
 }
 
 static int remove_item(struct gateway_keeper *keeper, const char *text)
@@ -523,7 +570,7 @@ static int change(struct gateway_keeper *keeper, const json_t *request)
 	if (result == 0)
 		result = change_dmz(said, json_string_value(json_object_get(request, "dmz")));
 	for (size_t i = 0; i < json_array_size(add) && result == 0; i++)
-		result = add_item(said, json_array_get(add, i));
+		result = add_item(said, &keeper->file, json_array_get(add, i));
 	return result;
 }
 

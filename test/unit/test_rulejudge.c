@@ -72,6 +72,8 @@ static void shut(void **state)
 	       "tcp port 445 (NetBIOS, SMB) is shut to everyone but lan");
 	warned("forward tcp 400-500 to 10.0.0.3\nblock tcp 445 from lan\n", FIRST, "tcp 400-500",
 	       "'allow tcp 445' opens it");
+	warned("forward tcp 445 to 10.0.0.3\nblock everything from 192.0.2.0/24\n", FIRST,
+	       "tcp 445", "is shut to everyone but lan");
 	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445\n");
 	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445 from 192.0.2.0/24\n");
 	fine("forward tcp 445 to 10.0.0.3\nblock tcp 445\n");

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rules of a guest: --rule and --rules, read by the keeper before anything starts, and entered by
+ * each worker into its host value. What they say of names goes to --allow, which looks names up.
+ */
+#include "cmd/conf.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "drive/drive.h"
+
+#define RULES_FILE_MAX CONF_SIZE_MAX
+
+/* ---- lan: what is private and on a link of the host ---- */
+
+static const uint8_t *bytes_of(const struct sockaddr *addr)
+{
+	if (addr->sa_family == AF_INET)
+		return (const uint8_t *)&((const struct sockaddr_in *)(const void *)addr)->sin_addr;
+	return ((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr.s6_addr;
+}
+
+/* The kernel leaves the family of a mask out, here and there. */
+static uint8_t length_of(const struct sockaddr *mask, bool four)
+{
+	struct sockaddr_storage copy = { .ss_family = four ? AF_INET : AF_INET6 };
+	const uint8_t *bytes;
+	uint8_t length = four ? 96 : 0;
+
+	if (!mask)
+		return 128;
+	memcpy((char *)&copy + sizeof(copy.ss_family), (const char *)mask + sizeof(copy.ss_family),
+	       (four ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) -
+		       sizeof(copy.ss_family));
+	bytes = bytes_of((const struct sockaddr *)&copy);
+	for (size_t i = 0; i < (four ? 32u : 128u) && bytes[i / 8] & 0x80u >> i % 8; i++)
+		length++;
+	return length;
+}
+
+static void add_lan(struct cmd_ruling *ruling, const struct minato_addr *addr, uint8_t length)
+{
+	struct relay_prefix *prefix = &ruling->lan[ruling->lan_count];
+
+	if (ruling->lan_count == CMD_LAN_MAX)
+		return;
+	*prefix = (struct relay_prefix){ *addr, length };
+	for (unsigned bit = length; bit < 128; bit++)
+		prefix->addr.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
+	ruling->lan_count++;
+}
+
+static bool is_private(const struct minato_addr *addr)
+{
+	static const struct {
+		uint8_t first[2], mask[2];
+	} four[] = {
+		{ { 10, 0 }, { 255, 0 } }, /* RFC 1918 */
+		{ { 172, 16 }, { 255, 240 } },
+		{ { 192, 168 }, { 255, 255 } },
+		{ { 169, 254 }, { 255, 255 } }, /* RFC 3927 */
+	};
+	const uint8_t *bytes = minato_addr_is4(addr) ? addr->bytes + 12 : addr->bytes;
+
+	if (!minato_addr_is4(addr)) /* RFC 4193, RFC 4291 2.5.6 */
+		return (bytes[0] & 0xfe) == 0xfc || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
+	for (size_t i = 0; i < sizeof(four) / sizeof(four[0]); i++) {
+		if ((bytes[0] & four[i].mask[0]) == four[i].first[0] &&
+		    (bytes[1] & four[i].mask[1]) == four[i].first[1])
+			return true;
+	}
+	return false;
+}
+
+static void find_lan(struct cmd_ruling *ruling)
+{
+	struct minato_addr loopback6 = { { 0 } };
+	struct minato_addr loopback4 = minato_addr4(127, 0, 0, 0);
+	struct ifaddrs *list = NULL;
+
+	loopback6.bytes[15] = 1;
+	add_lan(ruling, &loopback4, 104);
+	add_lan(ruling, &loopback6, 128);
+	if (getifaddrs(&list) < 0)
+		return;
+	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
+		struct minato_endpoint end;
+
+		if (!one->ifa_addr || !drive_endpoint_from(&end, one->ifa_addr) ||
+		    !is_private(&end.addr))
+			continue;
+		add_lan(ruling, &end.addr, length_of(one->ifa_netmask, minato_addr_is4(&end.addr)));
+	}
+	freeifaddrs(list);
+}
+
+/* ---- the sentences ---- */
+
+/* A line of each --rule, then the file's. 0, or negative errno with a text. */
+static int gather(struct cmd_text *out, const struct cmd_many *rules, const char *path,
+		  struct drive_error *error)
+{
+	struct cmd_text file = { .bytes = NULL };
+	size_t size = 1;
+	size_t used = 0;
+
+	if (path && cmd_text_read(&file, path, RULES_FILE_MAX, error) < 0)
+		return -EINVAL;
+	for (size_t i = 0; i < rules->count; i++)
+		size += strlen(rules->text[i]) + 1;
+	out->bytes = malloc(size + file.size);
+	if (!out->bytes) {
+		free(file.bytes);
+		return drive_fail(error, ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < rules->count; i++)
+		used += (size_t)sprintf(out->bytes + used, "%s\n", rules->text[i]);
+	if (file.size)
+		memcpy(out->bytes + used, file.bytes, file.size);
+	out->size = used + file.size;
+	out->bytes[out->size] = 0;
+	free(file.bytes);
+	return 0;
+}
+
+static int complain(const struct cmd_conf_text *text, const struct conf_report *report)
+{
+	cmd_conf_say(stderr, text, report, false);
+	return CMD_USAGE;
+}
+
+/* What a guest has none of is refused rather than passed over. */
+static void judge_kinds(const struct conf *conf, struct conf_report *report)
+{
+	struct conf_item item;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+
+		if (one->kind == CONF_KIND_ZONE || one->kind == CONF_KIND_SET)
+			continue;
+		if (one->kind != CONF_KIND_RULE)
+			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0,
+				  "'%s' stands in a gateway's configuration: rules, zones and sets "
+				  "are for guests",
+				  conf_verb(one));
+		else if (conf_item_find(&one->rule, CONF_ITEM_PROGRAM, &item))
+			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0,
+				  "the programs of a guest are not told apart yet: this would let "
+				  "all or none of them out");
+		else if (one->rule.term.sort != CONF_TERM_NONE)
+			judge_say(report, CONF_ERROR, one, CONF_PART_TERM, 0,
+				  "rules of a guest have no end yet: take it out when it is over");
+		else if (conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
+			judge_say(report, CONF_ERROR, one, CONF_PART_ON, 0,
+				  "the sentences have their order");
+	}
+}
+
+static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *text,
+		      const char *guest)
+{
+	struct conf_report *report = calloc(1, sizeof(*report));
+	struct drive_error error;
+	uint32_t line;
+	int code = CMD_FAILED;
+	int result;
+
+	if (!report)
+		return code;
+	result = conf_read_guest(&ruling->conf, text->bytes, text->size, guest, report);
+	if (result == 0)
+		judge_kinds(&ruling->conf, report);
+	code = result == -ENOMEM ? CMD_FAILED : CMD_GO_ON;
+	if (report->errors || report->warnings)
+		(void)complain(text, report);
+	if (report->errors)
+		code = CMD_USAGE;
+	if (code == CMD_GO_ON && cmd_sets_read(&ruling->conf, &line, &error) < 0) {
+		cmd_say("%s:%u: %s", text->name, line, error.text);
+		code = CMD_USAGE;
+	}
+	free(report);
+	return code;
+}
+
+/* ---- names ---- */
+
+static bool has_name(const struct conf_rule *rule)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort == CONF_ITEM_TO_WORD && strchr(item.word, '.'))
+			return true;
+	}
+	return false;
+}
+
+/* "block out everything". */
+static bool closes(const struct conf_statement *one)
+{
+	return one->kind == CONF_KIND_RULE && one->rule.out && !one->rule.protocols &&
+	       one->rule.tail_size == 0 &&
+	       (one->rule.verb == CONF_BLOCK || one->rule.verb == CONF_DROP);
+}
+
+/* HOST:PORTS/PROTO, as --allow has it. */
+static void write_allow(char *out, size_t size, const struct conf_rule *rule,
+			const struct conf_item *to)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+	size_t used = 0;
+	const char *before = ":";
+
+	if (to->sort == CONF_ITEM_TO_WORD) {
+		used = (size_t)snprintf(out, size, "%s", to->word);
+	} else {
+		bool four = minato_addr_is4(&to->prefix.addr);
+		char addr[64];
+
+		minato_addr_format(&to->prefix.addr, addr, sizeof(addr));
+		used = (size_t)snprintf(out, size, four ? "%s/%d" : "[%s]/%d", addr,
+					to->prefix.length - (four ? 96 : 0));
+	}
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort != CONF_ITEM_PORTS || used >= size)
+			continue;
+		used += (size_t)snprintf(out + used, size - used, "%s%u-%u", before, item.run.first,
+					 item.run.last);
+		before = ",";
+	}
+	if (before[0] == ':' && used < size)
+		used += (size_t)snprintf(out + used, size - used, ":all");
+	if (used < size)
+		(void)snprintf(out + used, size - used, "%s",
+			       rule->protocols == CONF_TCP ? "/tcp" :
+			       rule->protocols == CONF_UDP ? "/udp" :
+							     "/both");
+}
+
+static int allow_rule(struct cmd_harbour *harbour, const struct conf_rule *rule,
+		      struct drive_error *error)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+	char text[CONF_TEXT_SIZE];
+	int result = 0;
+
+	while (result == 0 && conf_item_next(rule, &at, &item)) {
+		if (item.sort == CONF_ITEM_TO_WORD && !strchr(item.word, '.'))
+			return drive_fail(error, EINVAL,
+					  "beside names of the DNS a guest is let out to addresses "
+					  "and prefixes alone, not to '%s'",
+					  item.word);
+		if (item.sort != CONF_ITEM_TO && item.sort != CONF_ITEM_TO_WORD)
+			continue;
+		write_allow(text, sizeof(text), rule, &item);
+		result = relay_allow_add(&harbour->allows, text, error);
+	}
+	return result;
+}
+
+/*
+ * Where a rule is about a name, all that may go out is what --allow would say, and the rule that
+ * closes the rest is carried out there.
+ */
+static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	struct conf *conf = &harbour->ruling.conf;
+	bool named = false;
+	size_t last = SIZE_MAX;
+	int result = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind != CONF_KIND_RULE || !conf->list[i]->rule.out)
+			continue;
+		named |= has_name(&conf->list[i]->rule);
+		if (has_name(&conf->list[i]->rule) && conf->list[i]->rule.verb != CONF_ALLOW)
+			return drive_fail(error, EINVAL,
+					  "a name can be allowed, not blocked: who wants to get "
+					  "there has its address");
+		last = i;
+	}
+	if (!named)
+		return 0;
+	if (!closes(conf->list[last]))
+		return drive_fail(error, EINVAL,
+				  "a rule about a name says nothing unless all else is shut: "
+				  "'block out everything' must be the last of what goes out");
+	conf_remove(conf, last);
+	harbour->closed = true;
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		if (conf->list[i]->kind == CONF_KIND_RULE && conf->list[i]->rule.out &&
+		    conf->list[i]->rule.verb == CONF_ALLOW)
+			result = allow_rule(harbour, &conf->list[i]->rule, error);
+	}
+	return result;
+}
+
+int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, const char *path,
+		    const char *guest)
+{
+	struct cmd_conf_text about = { .name = path && rules->count ? "--rule, --rules" :
+					       path		    ? path :
+								      "--rule" };
+	struct cmd_text text = { .bytes = NULL };
+	struct drive_error error;
+	int code;
+
+	find_lan(&harbour->ruling);
+	if (gather(&text, rules, path, &error) < 0) {
+		cmd_say("%s", error.text);
+		return CMD_USAGE;
+	}
+	about.bytes = text.bytes;
+	about.size = text.size;
+	code = read_rules(&harbour->ruling, &about, guest ? guest : "self");
+	free(text.bytes);
+	if (code == CMD_GO_ON && plan_names(harbour, &error) < 0) {
+		cmd_say("%s: %s", about.name, error.text);
+		code = CMD_USAGE;
+	}
+	if (code != CMD_GO_ON)
+		conf_free(&harbour->ruling.conf);
+	return code;
+}
+
+void cmd_ruling_warn(const struct cmd_harbour *harbour)
+{
+	const struct relay_publish *list = &harbour->publish;
+	uint16_t port;
+
+	for (size_t i = 0; i < list->spec_count; i++) {
+		const struct relay_spec *spec = &list->specs[i];
+
+		if (spec->sort != RELAY_PORTS ||
+		    !conf_shut_port(&harbour->ruling.conf, spec->protocols, spec->first, spec->last,
+				    &port))
+			continue;
+		cmd_say("host port %u (NetBIOS, SMB) is shut to everyone but lan; --rule 'allow "
+			"%s %u' opens it",
+			port, spec->protocols & RELAY_TCP ? "tcp" : "udp", port);
+	}
+}
+
+/* ---- the worker ---- */
+
+struct entering {
+	struct minato *host;
+	uint32_t count;
+};
+
+static void describe_zones(const struct cmd_harbour *harbour, struct conf_zones *zones,
+			   struct conf_prefix lan[CMD_LAN_MAX], uint8_t inside, uint8_t outside)
+{
+	for (size_t i = 0; i < harbour->ruling.lan_count; i++)
+		lan[i] = (struct conf_prefix){ harbour->ruling.lan[i].addr,
+					       harbour->ruling.lan[i].length };
+	*zones = (struct conf_zones){
+		.guest = true,
+		.name = harbour->name,
+		.inside = inside,
+		.outside = outside,
+		.lan_face = RELAY_FACE_LAN,
+		.wan_face = RELAY_FACE_WAN,
+		.lan = lan,
+		.lan_count = harbour->ruling.lan_count,
+	};
+}
+
+static int count_entry(void *user, size_t index, struct minato_entry *entry)
+{
+	struct entering *entering = user;
+
+	(void)index;
+	(void)entry;
+	entering->count++;
+	return 0;
+}
+
+static int enter(void *user, size_t index, struct minato_entry *entry)
+{
+	struct entering *entering = user;
+	uint64_t handle;
+	int result;
+
+	entry->user = index;
+	result = minato_entry_add(entering->host, entry, &handle);
+	/* A prefix that stands in a set twice. */
+	return result == -EADDRINUSE ? 0 : result;
+}
+
+uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)
+{
+	struct conf_prefix lan[CMD_LAN_MAX];
+	struct conf_zones zones;
+	struct entering entering = { .host = NULL };
+
+	describe_zones(harbour, &zones, lan, 0, 1);
+	(void)conf_policy(&harbour->ruling.conf, &zones, count_entry, &entering);
+	return entering.count;
+}
+
+int cmd_ruling_apply(const struct cmd_harbour *harbour, struct minato *host, uint8_t inside,
+		     uint8_t outside)
+{
+	struct conf_prefix lan[CMD_LAN_MAX];
+	struct conf_zones zones;
+	struct entering entering = { .host = host };
+
+	describe_zones(harbour, &zones, lan, inside, outside);
+	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Whether a client of a published port is near: a face for what has no frame. */
+#include "relay/relay.h"
+
+static bool holds(const struct relay_prefix *prefix, const struct minato_addr *addr)
+{
+	for (unsigned bit = 0; bit < prefix->length; bit++) {
+		if ((prefix->addr.bytes[bit / 8] ^ addr->bytes[bit / 8]) & (0x80u >> bit % 8))
+			return false;
+	}
+	return true;
+}
+
+uint8_t zone_face(const struct relay_config *config, const struct minato_addr *client)
+{
+	for (size_t i = 0; i < config->lan_count; i++) {
+		if (holds(&config->lan[i], client))
+			return RELAY_FACE_LAN;
+	}
+	return RELAY_FACE_WAN;
+}

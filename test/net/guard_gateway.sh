@@ -1,0 +1,160 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The policy of a gateway: who may come in and what may go out, with real clients; first match wins,
+# what is built in, limits, changes while it runs, all or nothing, flows untouched.
+. "$(dirname "$0")/lib.bash"
+. "$(dirname "$0")/libgateway.bash"
+gateway_world
+OUT=198.51.100.1
+printf '# those who were noticed\n203.0.113.66\n198.18.0.0/15 ; tests\n' >"$T/bad"
+
+config() {
+	gateway_links
+	cat <<X
+forward tcp 80, 8080, 8081, 8082 to 10.0.0.2
+forward tcp 2525 to 10.0.0.3:25
+forward tcp 139, 445 to 10.0.0.2
+set bad from $T/bad
+zone friend 203.0.113.9
+block everything from bad
+allow tcp 8080 from friend named friends
+block tcp 8080 log
+drop tcp 8081 from 203.0.113.9
+limit tcp 2525 to 3 per day per source then drop
+block ping from friend
+block out tcp 7000
+allow out tcp 9000 to 203.0.113.10
+block out tcp 9000 named shut
+test tcp from 203.0.113.9 to $OUT:8080 reaches 10.0.0.2:8080
+test tcp from 203.0.113.10 to $OUT:8080 is closed
+test tcp from 203.0.113.66 to $OUT:80 is closed
+test tcp from 203.0.113.9 to $OUT:8081 is dropped
+test tcp from 203.0.113.9 to $OUT:445 is closed
+test tcp from inside 10.0.0.7 to 203.0.113.9:9000 is closed by shut
+test tcp from inside 10.0.0.7 to 203.0.113.10:9000 leaves from $OUT
+X
+}
+config >"$T/gateway.conf"
+said=$(ask check "$T/gateway.conf" 2>&1)
+has "the configuration is right, and its tests are met" "$said" 'right: .*7 tests met'
+has "that SMB is shut is said" "$said" "tcp port 139 .*is shut to everyone but lan; the rule 'allow tcp 139'"
+gateway_up || { ok "the gateway runs" false; finish; }
+serves web 80 "web A"
+serves web 8080 "friends"
+serves web 8081 "hidden"
+serves web 8082 "open"
+serves web 445 "shares"
+serves mail 25 "mail B"
+for name in far far2; do
+	serves $name 80 "$name"
+	serves $name 7000 "$name"
+	serves $name 9000 "$name"
+done
+
+# --- in ---------------------------------------------------------------------------
+
+is "what no rule is about is as it is forwarded" "$(gets far http://$OUT/)" "web A"
+is "allow: who is allowed" "$(gets far http://$OUT:8080/)" "friends"
+is "block: anybody else, at once" "$(gets far2 http://$OUT:8080/)" "curl 7"
+is "drop: no answer" "$(gets far http://$OUT:8081/ --max-time 2)" "curl 28"
+is "... to whom it is about" "$(gets far2 http://$OUT:8081/)" "hidden"
+is "SMB is shut to everyone but lan" "$(gets far http://$OUT:445/)" "curl 7"
+within far ip addr add 203.0.113.66/24 dev eth0
+is "a set from a file" "$(gets far http://$OUT/ --interface 203.0.113.66)" "curl 7"
+within far ip addr add 198.18.7.7/32 dev eth0
+within wan ip route add 198.18.0.0/15 via 203.0.113.9
+is "... its prefix too" "$(gets far http://$OUT/ --interface 198.18.7.7)" "curl 7"
+for i in 1 2 3; do gets far http://$OUT:2525/ >/dev/null; done
+is "limit: one more is dropped" "$(gets far http://$OUT:2525/ --max-time 2)" "curl 28"
+is "... of each source for itself" "$(gets far2 http://$OUT:2525/)" "mail B"
+pings() { within "$1" ping -c 1 -W 2 $OUT >/dev/null 2>&1; }
+ok "ping: who may" pings far2
+ok "ping: who may not" fails pings far
+
+# --- out --------------------------------------------------------------------------
+
+is "out: what no rule is about" "$(gets desk http://203.0.113.9/)" "far"
+is "out: blocked, at once" "$(gets desk http://203.0.113.9:7000/)" "curl 7"
+is "out: allowed before it is blocked" "$(gets desk http://203.0.113.10:9000/)" "far2"
+is "out: and not to others" "$(gets desk http://203.0.113.9:9000/)" "curl 7"
+
+# --- what is in force ---------------------------------------------------------------
+
+list=$(ask rule list)
+has "rule list: the line, the hits, the sentence" "$list" \
+	'^line [0-9]+ +[1-9][0-9]* - +allow tcp 8080 from friend named friends$'
+has "... and what is built in, last" "$(tail -n 1 <<<"$list")" \
+	'^built in +[1-9][0-9]* .*block tcp,udp 137-139, 445 from wan$'
+is "rule list --json" "$(ask rule list --json | python3 -c "
+import json, sys
+rules = json.load(sys.stdin)['rules']
+one = [r for r in rules if r.get('name') == 'friends'][0]
+print(one['verb'], one['hits'] > 0, rules[-1]['built_in'])")" "allow True True"
+
+# --- while it runs ------------------------------------------------------------------
+
+cat >"$T/hold.py" <<'X'
+import socket, sys
+s = socket.create_connection((sys.argv[1], 8082), 5)
+print("up", flush=True)
+for line in sys.stdin:
+    s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    data = s.recv(4096)
+    print("answer", len(data) > 0, flush=True)
+X
+mkfifo "$T/say"
+within_bg far hold.log sh -c "exec python3 '$T/hold.py' $OUT <'$T/say'"
+exec 7<>"$T/say"
+ok "a flow is there" until_true 5 grep -q up "$T/hold.log"
+is "rule add: nothing said where it works" "$(ask rule add block tcp 8082 named closed 2>&1)" ""
+is "then it is closed" "$(gets far http://$OUT:8082/)" "curl 7"
+echo >&7
+ok "the flow that was there goes on" until_true 5 grep -q "answer True" "$T/hold.log"
+is "before: a rule before it" "$(ask rule add allow tcp 8082 from 203.0.113.10 before closed 2>&1)" ""
+is "... decides" "$(gets far2 http://$OUT:8082/)" "open"
+is "... for whom it is about" "$(gets far http://$OUT:8082/)" "curl 7"
+line=$(grep -n 'named friends' "$T/gateway.conf" | cut -d: -f1)
+is "before a line of the file" "$(ask rule add block tcp 8080 from 203.0.113.9 before "$line" 2>&1)" ""
+is "... decides too" "$(gets far http://$OUT:8080/)" "curl 7"
+ok "rule rm: by its sentence" ask rule rm block tcp 8080 from 203.0.113.9
+is "... and it is as before" "$(gets far http://$OUT:8080/)" "friends"
+has "what can never match is warned of" "$(ask rule add allow tcp 8082 last 2>&1)" \
+	'warning: this can never match'
+ok "rule rm of it" ask rule rm allow tcp 8082
+said=$(ask rule add block tcp 8082 form far 2>&1)
+is "a wrong word" $? 2
+has "... is shown, with what was meant" "$said" "did you mean 'from'"
+said=$(ask rule add block ssh from frend 2>&1)
+is "an unknown zone changes nothing" $? 1
+has "... and those that are there are named" "$said" 'lan, wan, self, bad, friend'
+said=$(ask rule rm friends 2>&1)
+has "a rule of the file is taken out there" "$said" "line $line of .*gateway\.conf"
+ok "for a time" ask rule add block tcp 80 for 1s
+is "... it holds" "$(gets far http://$OUT/)" "curl 7"
+again() { equal "$(gets far http://$OUT/)" "web A"; }
+ok "... and ends by itself" until_true 15 again
+
+# --- reload, restart -----------------------------------------------------------------
+
+config | sed 's/^block out tcp 7000/block out tcp 7001/' >"$T/gateway.conf"
+ok "reload" ask gateway reload
+is "what was taken out holds no more" "$(gets desk http://203.0.113.9:7000/)" "far"
+is "what was added live still does" "$(gets far http://$OUT:8082/)" "curl 7"
+echo >&7
+twice() { [ "$(grep -c 'answer True' "$T/hold.log")" -ge 2 ]; }
+ok "and the flow lives" until_true 5 twice
+echo "block everything from nobody" >>"$T/gateway.conf"
+ask gateway reload >/dev/null 2>&1
+is "a wrong file changes nothing" "$(gets far http://$OUT:8080/)" "friends"
+config >"$T/gateway.conf"
+before=$(ask rule list | sed -n 's/^live.* - *//p')
+gateway_down
+gateway_up || ok "the gateway runs again" false
+is "live rules are there again, in their order" "$(ask rule list | sed -n 's/^live.* - *//p')" "$before"
+is "... and hold" "$(gets far http://$OUT:8082/)" "curl 7"
+is "... before the one they were put before" "$(gets far2 http://$OUT:8082/)" "open"
+ok "rule rm: by name" ask rule rm closed
+is "... and it is open" "$(gets far http://$OUT:8082/)" "open"
+
+gateway_down
+finish

@@ -1,0 +1,121 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Rules of a guest, with real clients: published ports for lan alone, for one address, dropped,
+# limited; where the guest may go; and what is wrong is said before anything starts.
+. "$(dirname "$0")/lib.bash"
+world_up
+# Beside the private network of this world, one that is not: a client from there is of wan.
+WAN=203.0.113.9
+in_peer ip addr add $WAN/24 dev p0
+in_peer ip addr add 198.51.100.7/32 dev p0
+in_peer ip addr add 2001:db8::9/64 dev p0 nodad
+ip route add 198.51.100.7/32 via $PEER4 2>/dev/null
+ip -6 route add 2001:db8::/64 via $PEER6 2>/dev/null
+
+mkdir -p "$T/user/www"
+echo "the guest" >"$T/user/www/index.html"
+chmod -R a+rX "$T/user/www"
+for port in 80 81; do
+	mkdir -p "$T/out$port"
+	echo "peer $port" >"$T/out$port/index.html"
+	bg "peer-$port.log" nsenter --net="/proc/$PEER_PID/ns/net" \
+		python3 -m http.server -d "$T/out$port" $port
+	until_true 10 listening $port peer
+done
+in_guest_serve='import http.server, socketserver, threading, os, sys
+os.chdir(sys.argv[1])
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *a): pass
+for port in map(int, sys.argv[2:]):
+    s = http.server.ThreadingHTTPServer(("0.0.0.0", port), Quiet)
+    threading.Thread(target=s.serve_forever).start()
+'
+run_guest srv -p 8080:80,8081:80,8082:80,8083:80,4450:80 \
+	--rule 'allow tcp 8081 from lan' --rule 'block tcp 8081' \
+	--rule "allow tcp 8082 from $WAN log" --rule 'drop tcp 8082' \
+	--rule 'limit tcp 8083 to 2 per day per source' \
+	--rule "block out tcp 81" --rule 'block out to 198.51.100.7' \
+	-- python3 -c "$in_guest_serve" "$T/user/www" 80
+until_true 10 curl -sf -m 2 -o /dev/null http://127.0.0.1:8080/
+
+get() { # SOURCE PORT: what a client from there gets
+	local text
+	text=$(in_peer curl -sS -m 3 --interface "$1" "http://$HOST4:$2/" 2>/dev/null) &&
+		echo "$text" || echo "curl $?"
+}
+# 7: refused, 52 and 56: reset or closed after the kernel had accepted.
+refused() { [[ "$(get "$1" "$2")" =~ ^curl\ (7|52|56)$ ]]; }
+
+# --- in ---------------------------------------------------------------------------
+
+is "no rule: from lan" "$(get $PEER4 8080)" "the guest"
+is "no rule: from wan" "$(get $WAN 8080)" "the guest"
+is "for lan: from lan" "$(get $PEER4 8081)" "the guest"
+is "for lan: from the host's loopback" "$(curl -sS -m 3 http://127.0.0.1:8081/)" "the guest"
+ok "for lan: nobody of wan" refused $WAN 8081
+is "for one address: it" "$(get $WAN 8082)" "the guest"
+ok "for one address: no other" fails equal "$(get $PEER4 8082)" "the guest"
+get $WAN 8083 >/dev/null
+get $WAN 8083 >/dev/null
+ok "limit: one more is refused" refused $WAN 8083
+is "... of each source for itself" "$(get $PEER4 8083)" "the guest"
+
+# --- out ----------------------------------------------------------------------------
+
+out() { in_guest srv -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
+is "out: what no rule is about" "$(out $PEER4:80)" "peer 80"
+is "out: a port that is blocked, at once" "$(out $PEER4:81)" "curl 7"
+is "out: an address that is blocked" "$(out 198.51.100.7:80)" "curl 7"
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+
+# --- nowhere but there ----------------------------------------------------------------
+
+run_guest box --rule "allow out tcp 80 to $PEER4" --rule 'block out everything' \
+	-- sleep 1000
+out() { in_guest box -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
+is "a sandbox: where it may go" "$(out $PEER4:80)" "peer 80"
+is "a sandbox: no other port" "$(out $PEER4:81)" "curl 7"
+is "a sandbox: no other address" "$(out 198.51.100.7:80)" "curl 7"
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+
+run_guest lone --rule 'block out to lan' -- sleep 1000
+out() { in_guest lone -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
+is "block out to lan: not there" "$(out $PEER4:80)" "curl 7"
+is "block out to lan: elsewhere" "$(out 198.51.100.7:80)" "peer 80"
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+
+# --- NetBIOS and SMB -------------------------------------------------------------------
+
+printf 'allow tcp 4451 from lan\nblock tcp 4451 # nobody else\n' >"$T/rules"
+chmod a+r "$T/rules"
+sysctl -qw net.ipv4.ip_unprivileged_port_start=100
+run_guest smb -p 445:80,4451:80 --rules "$T/rules" -- python3 -c "$in_guest_serve" "$T/user/www" 80
+until_true 10 curl -sf -m 2 -o /dev/null http://127.0.0.1:4451/
+ok "445 is published: that it is shut is said" grep -q "445.*shut to everyone but lan" \
+	"$T/guest-smb.log"
+is "445: from lan" "$(get $PEER4 445)" "the guest"
+ok "445: not from wan" refused $WAN 445
+ok "rules of a file" refused $WAN 4451
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+
+# --- what is wrong ---------------------------------------------------------------------
+
+said=$(as_user "$M" run --rule 'block ssh form lan' -- true 2>&1)
+is "a wrong word" $? 2
+has "... with its place and what was meant" "$said" "did you mean 'from'"
+said=$(as_user "$M" run --rule 'forward tcp 80 to 10.0.0.1' -- true 2>&1)
+is "what is no rule" $? 2
+said=$(as_user "$M" run --rule 'allow ssh from lan' -- true 2>&1)
+is "a rule that changes nothing is no obstacle" $? 0
+has "... but is said" "$said" 'warning: this changes nothing'
+said=$(as_user "$M" run --rule 'allow out to api.example.com' -- true 2>&1)
+is "a name alone shuts nothing else" $? 2
+has "... which is said" "$said" "'block out everything' must be the last"
+said=$(as_user "$M" run --rules /nowhere/rules -- true 2>&1)
+is "a file that is not there" $? 2
+
+finish
