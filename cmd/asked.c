@@ -193,7 +193,10 @@ bool cmd_asked_take(void *user, const struct relay_asking *asking)
 {
 	struct cmd_worker *worker = user;
 	struct cmd_question *question = find(&worker->asked, 0);
-	struct kernel_flow flow = { asking->proto, asking->guest, asking->to };
+	struct cmd_whose wanted = {
+		.flow = { asking->proto, asking->guest, asking->to },
+		.all = worker->harbour->ask,
+	};
 
 	if (!question || worker->ending)
 		return false;
@@ -211,7 +214,7 @@ bool cmd_asked_take(void *user, const struct relay_asking *asking)
 	/* Without --ask it waits for as long as it takes to note in the audit whose it is. */
 	if (!worker->harbour->ask)
 		question->reason = asking->reason;
-	cmd_witness_ask(worker, &flow, program_told, worker, question->number);
+	cmd_witness_ask(worker, &wanted, program_told, worker, question->number);
 	return true;
 }
 

@@ -38,11 +38,17 @@ struct cmd_witness {
 	} inquiries[CMD_WITNESS_MAX];
 };
 
+/* Of whose answer something depends, of all who hold the socket; else one will do, and is quick. */
+struct cmd_whose {
+	struct kernel_flow flow;
+	bool all;
+};
+
 /*
  * In the worker: `told` is called once, later; at once with a count of -EBUSY where too much is
  * asked. A flow of neither TCP nor UDP is -EPROTONOSUPPORT.
  */
-void cmd_witness_ask(struct cmd_worker *worker, const struct kernel_flow *flow,
+void cmd_witness_ask(struct cmd_worker *worker, const struct cmd_whose *wanted,
 		     cmd_witness_fn *told, void *user, uint64_t word);
 /* The keeper's answer has come. */
 void cmd_witness_told(struct cmd_worker *worker, const struct cmd_message *message);

@@ -81,7 +81,7 @@ static bool has_socket(const struct cmd_attempts *attempts, const struct relay_a
 void cmd_attempting_line(struct cmd_attempts *attempts, const struct relay_attempt *attempt,
 			 char *text)
 {
-	struct kernel_flow flow = { attempt->proto, attempt->guest, attempt->to };
+	const struct cmd_whose wanted = { { attempt->proto, attempt->guest, attempt->to }, false };
 	const struct cmd_holding *known = NULL;
 	struct cmd_attempt_wait *one;
 
@@ -98,7 +98,7 @@ void cmd_attempting_line(struct cmd_attempts *attempts, const struct relay_attem
 	if (known)
 		settle(one, known);
 	if (one->number)
-		cmd_witness_ask(attempts->worker, &flow, program_told, attempts, one->number);
+		cmd_witness_ask(attempts->worker, &wanted, program_told, attempts, one->number);
 	else
 		write_ready(attempts);
 }

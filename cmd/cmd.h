@@ -341,6 +341,7 @@ struct cmd_message {
 		struct {
 			uint64_t number;
 			struct kernel_flow flow;
+			bool all; /* the processes that hold it; else one */
 		} inquiry;
 		struct drive_error text;
 	};

@@ -20,7 +20,7 @@ static struct cmd_inquiry *find(struct cmd_witness *witness, uint64_t number)
 	return NULL;
 }
 
-void cmd_witness_ask(struct cmd_worker *worker, const struct kernel_flow *flow,
+void cmd_witness_ask(struct cmd_worker *worker, const struct cmd_whose *wanted,
 		     cmd_witness_fn *told, void *user, uint64_t word)
 {
 	struct cmd_inquiry *inquiry = find(&worker->witness, 0);
@@ -28,8 +28,9 @@ void cmd_witness_ask(struct cmd_worker *worker, const struct kernel_flow *flow,
 	struct cmd_holding nobody = { .count = -EBUSY };
 
 	message.inquiry.number = worker->witness.last + 1;
-	message.inquiry.flow = *flow;
-	if (flow->proto != MINATO_TCP && flow->proto != MINATO_UDP)
+	message.inquiry.flow = wanted->flow;
+	message.inquiry.all = wanted->all;
+	if (wanted->flow.proto != MINATO_TCP && wanted->flow.proto != MINATO_UDP)
 		nobody.count = -EPROTONOSUPPORT;
 	else if (inquiry && cmd_channel_send(worker->channel, &message, NULL, 0) == 0) {
 		*inquiry = (struct cmd_inquiry){ ++worker->witness.last, told, user, word };
@@ -93,8 +94,8 @@ void cmd_witness_look(struct cmd_harbour *harbour, const struct cmd_message *mes
 	holding->number = message->inquiry.number;
 	holding->count = -EOPNOTSUPP;
 	if (harbour->seeker.diag >= 0)
-		holding->count = kernel_program_seek(&harbour->seeker, &message->inquiry.flow, list,
-						     LOOK_MAX);
+		holding->count = kernel_program_seek(&harbour->seeker, &message->inquiry.flow,
+						     message->inquiry.all, list, LOOK_MAX);
 	for (int i = 0; i < holding->count && i < (int)CMD_HOLDERS_MAX; i++)
 		holding->list[i] = list[i];
 	holding->same = holding->count <= LOOK_MAX && is_same(list, holding->count);

@@ -184,12 +184,15 @@ const struct kernel_owner *kernel_owners_next(const struct kernel_owners *owners
 
 /* ---- program.c: which programs of a guest hold the socket of a flow ---- */
 
+#define KERNEL_RECENT 8u
+
 /* What is kept open to find them; of one network namespace. */
 struct kernel_seeker {
 	int proc;	/* a list of processes: the guest's own, or this host's */
 	int diag;	/* to the kernel, in the network namespace */
 	uint64_t netns; /* of this host's processes those with it; 0: all */
 	struct kernel_ids ids;
+	pid_t recent[KERNEL_RECENT]; /* found lately, the last one first; 0: none */
 };
 
 struct kernel_flow {
@@ -218,11 +221,12 @@ void kernel_seeker_close(struct kernel_seeker *seeker);
 /*
  * Writes the first `max` processes that hold the flow's socket, and returns how many there are; 0
  * where none can be seen (it is another's, or only a thread with descriptors of its own has it).
- * -ENOENT: there is no such socket, or no more. Of datagram sockets that share a port, the one that
- * an answer would reach. What was true when it was looked at may have ended since. A script's
- * program is its interpreter. Costs a look at every descriptor of every process.
+ * Not `all`: looks for one only, those found lately first, then the youngest. -ENOENT: there is no
+ * such socket, or no more. Of datagram sockets that share a port, the one that an answer would
+ * reach. What was true when it was looked at may have ended since. A script's program is its
+ * interpreter. Costs a look at every descriptor of every process, until it has what is wanted.
  */
-int kernel_program_seek(const struct kernel_seeker *seeker, const struct kernel_flow *flow,
+int kernel_program_seek(struct kernel_seeker *seeker, const struct kernel_flow *flow, bool all,
 			struct kernel_program *out, size_t max);
 /*
  * Whether it runs the file that this path leads to now, here: not what was there before it was

@@ -185,53 +185,117 @@ static void describe(struct kernel_program *program, int process)
 	}
 }
 
-/* One process: whether it holds the socket; then `program` is filled in. */
-static bool look_into(const struct kernel_seeker *seeker, const char *name, const char *wanted,
+/* Whether the process holds the socket; then the rest of `program` is filled in. */
+static bool look_into(const struct kernel_seeker *seeker, const char *wanted,
 		      struct kernel_program *program)
 {
-	int process = openat(seeker->proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char name[16];
+	int process;
 	bool found;
 
+	(void)snprintf(name, sizeof(name), "%d", (int)program->pid);
+	process = openat(seeker->proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (process < 0)
 		return false;
 	found = (!seeker->netns || number_of(process, "ns/net") == seeker->netns) &&
 		holds(process, wanted);
-	if (found) {
-		program->pid = (pid_t)strtol(name, NULL, 10);
+	if (found)
 		describe(program, process);
-	}
 	close(process);
 	return found;
 }
 
-int kernel_program_seek(const struct kernel_seeker *seeker, const struct kernel_flow *flow,
-			struct kernel_program *out, size_t max)
+static void note_recent(struct kernel_seeker *seeker, pid_t pid)
+{
+	size_t at = 0;
+
+	while (at + 1 < KERNEL_RECENT && seeker->recent[at] != pid)
+		at++;
+	memmove(seeker->recent + 1, seeker->recent, at * sizeof(pid));
+	seeker->recent[0] = pid;
+}
+
+/* All processes there are, to be freed; NULL where there are none, or memory ran out. */
+static pid_t *list_processes(const struct kernel_seeker *seeker, size_t *count)
 {
 	int again = openat(seeker->proc, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *list = again < 0 ? NULL : fdopendir(again);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
 	const struct dirent *item;
+	pid_t *list = NULL;
+	size_t room = 0;
+
+	*count = 0;
+	while (dir && (item = readdir(dir)) != NULL) {
+		if (!isdigit((unsigned char)item->d_name[0]))
+			continue;
+		if (*count == room) {
+			pid_t *more = realloc(list, (room = room ? 2 * room : 256) * sizeof(*list));
+
+			if (!more)
+				break;
+			list = more;
+		}
+		list[(*count)++] = (pid_t)strtol(item->d_name, NULL, 10);
+	}
+	if (dir)
+		(void)closedir(dir);
+	else if (again >= 0)
+		close(again);
+	return list;
+}
+
+/* The youngest first, where numbers have not begun anew. */
+static int seek_all(struct kernel_seeker *seeker, const char *wanted, bool all,
+		    struct kernel_program *out, size_t max)
+{
+	size_t left;
+	pid_t *list = list_processes(seeker, &left);
+	int found = 0;
+
+	while (left > 0 && (all || !found)) {
+		struct kernel_program program = { .pid = list[--left] };
+
+		if (!look_into(seeker, wanted, &program))
+			continue;
+		note_recent(seeker, program.pid);
+		if ((size_t)found < max)
+			out[found] = program;
+		found++;
+	}
+	free(list);
+	return found;
+}
+
+static int seek_recent(struct kernel_seeker *seeker, const char *wanted, struct kernel_program *out)
+{
+	for (size_t i = 0; i < KERNEL_RECENT && seeker->recent[i]; i++) {
+		*out = (struct kernel_program){ .pid = seeker->recent[i] };
+		if (!look_into(seeker, wanted, out))
+			continue;
+		note_recent(seeker, out->pid);
+		return 1;
+	}
+	return 0;
+}
+
+int kernel_program_seek(struct kernel_seeker *seeker, const struct kernel_flow *flow, bool all,
+			struct kernel_program *out, size_t max)
+{
 	uint32_t inode = 0;
 	uint32_t uid = 0;
 	int result = find_socket(seeker, flow, &inode, &uid);
 	char wanted[64];
-	int count = 0;
 
+	if (result < 0)
+		return result;
 	(void)snprintf(wanted, sizeof(wanted), "socket:[%u]", inode);
-	while (result == 0 && list && (item = readdir(list)) != NULL) {
-		struct kernel_program program = { .uid = uid };
-
-		if (!isdigit((unsigned char)item->d_name[0]) ||
-		    !look_into(seeker, item->d_name, wanted, &program))
-			continue;
-		if ((size_t)count < max)
-			out[count] = program;
-		count++;
-	}
-	if (list)
-		(void)closedir(list);
-	else if (again >= 0)
-		close(again);
-	return result < 0 ? result : count;
+	if (!all && max > 0)
+		result = seek_recent(seeker, wanted, out);
+	if (result == 0)
+		result = seek_all(seeker, wanted, all, out, max);
+	for (int i = 0; i < result && i < (int)max; i++)
+		out[i].uid = uid;
+	return result;
 }
 
 bool kernel_program_is(const struct kernel_program *program, const char *path)

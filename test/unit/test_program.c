@@ -75,7 +75,7 @@ static int seek(int fd, enum minato_proto proto)
 	struct kernel_flow flow = { proto, end_of(fd, false), end_of(fd, true) };
 
 	memset(found, 0, sizeof(found));
-	return kernel_program_seek(&seeker, &flow, found, 4);
+	return kernel_program_seek(&seeker, &flow, true, found, 4);
 }
 
 static void this_program(int fd, enum minato_proto proto)
@@ -127,7 +127,7 @@ static void datagrams(void **state)
 	this_program(fd, MINATO_UDP);
 	/* One that is not connected sends to anybody. */
 	flow.remote.addr = minato_addr4(192, 0, 2, 1);
-	assert_int_equal(kernel_program_seek(&seeker, &flow, found, 4), 1);
+	assert_int_equal(kernel_program_seek(&seeker, &flow, true, found, 4), 1);
 	assert_int_equal(found[0].pid, getpid());
 	close(fd);
 	close(other);
@@ -161,6 +161,40 @@ static void every_holder_counts(void **state)
 	close(other);
 }
 
+static void one_holder_will_do(void **state)
+{
+	int other;
+	int fd = connected(SOCK_STREAM, true, &other);
+	struct kernel_flow flow = { MINATO_TCP, end_of(fd, false), end_of(fd, true) };
+	pid_t child = fork();
+
+	(void)state;
+	assert_true(child >= 0);
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(kernel_program_seek(&seeker, &flow, false, found, 4), 1);
+	assert_true(found[0].pid == child || found[0].pid == getpid());
+	assert_int_equal(seeker.recent[0], found[0].pid);
+	/* Found lately; it has ended since. */
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	seeker.recent[0] = child;
+	seeker.recent[1] = 1;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(kernel_program_seek(&seeker, &flow, false, found, 4), 1);
+		assert_int_equal(found[0].pid, getpid());
+		assert_int_equal(found[0].uid, getuid());
+		assert_int_equal(seeker.recent[0], getpid());
+		assert_int_equal(seeker.recent[1], child);
+		assert_int_equal(seeker.recent[2], 1);
+	}
+	close(fd);
+	assert_int_equal(kernel_program_seek(&seeker, &flow, false, found, 4), -ENOENT);
+	close(other);
+}
+
 static void no_such_socket(void **state)
 {
 	struct kernel_flow flow = { MINATO_TCP,
@@ -170,10 +204,10 @@ static void no_such_socket(void **state)
 	int fd = connected(SOCK_STREAM, true, &other);
 
 	(void)state;
-	assert_int_equal(kernel_program_seek(&seeker, &flow, found, 4), -ENOENT);
+	assert_int_equal(kernel_program_seek(&seeker, &flow, true, found, 4), -ENOENT);
 	/* The listener is not the flow's socket. */
 	flow.local = end_of(other, false);
-	assert_int_equal(kernel_program_seek(&seeker, &flow, found, 4), -ENOENT);
+	assert_int_equal(kernel_program_seek(&seeker, &flow, true, found, 4), -ENOENT);
 	close(fd);
 	close(other);
 }
@@ -205,7 +239,7 @@ static void an_executable_without_a_name(void **state)
 	for (int i = 0; i < 2000; i++) {
 		struct kernel_flow flow = { MINATO_TCP, end_of(fd, false), end_of(fd, true) };
 
-		if (kernel_program_seek(&seeker, &flow, found, 4) == 2 &&
+		if (kernel_program_seek(&seeker, &flow, true, found, 4) == 2 &&
 		    (kernel_program_is(&found[0], name) || kernel_program_is(&found[1], name)))
 			break;
 		usleep(5000);
@@ -233,6 +267,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_connection_by_a_socket_of_ipv6, begin, end),
 		cmocka_unit_test_setup_teardown(datagrams, begin, end),
 		cmocka_unit_test_setup_teardown(every_holder_counts, begin, end),
+		cmocka_unit_test_setup_teardown(one_holder_will_do, begin, end),
 		cmocka_unit_test_setup_teardown(no_such_socket, begin, end),
 		cmocka_unit_test_setup_teardown(an_executable_without_a_name, begin, end),
 	};
