@@ -38,8 +38,8 @@ static void decide(struct cmd_worker *worker, struct cmd_question *question, con
 
 	*question = (struct cmd_question){ .number = 0 };
 	for (size_t i = 0; i < one.flow_count; i++) {
-		/* Those that joined are of other processes. */
-		worker->asked.deciding = i == 0 ? &one.holding : NULL;
+		one.holding.list[0].pid = one.pids[i];
+		worker->asked.deciding = &one.holding;
 		relay_decide(worker->relay, one.flows[i], one.scope.named ? one.scope.name : NULL,
 			     reason);
 	}
@@ -81,6 +81,7 @@ static bool join(struct cmd_question *other, struct cmd_question *question)
 {
 	if (other->flow_count == CMD_QUESTION_FLOWS)
 		return false;
+	other->pids[other->flow_count] = question->pids[0];
 	other->flows[other->flow_count++] = question->flows[0];
 	*question = (struct cmd_question){ .number = 0 };
 	return true;
@@ -155,6 +156,7 @@ static void tell(struct cmd_worker *worker, const struct cmd_question *question,
 static void know_program(struct cmd_question *question, const struct cmd_holding *holding)
 {
 	question->holding = *holding;
+	question->pids[0] = holding->list[0].pid;
 	question->scope.known = holding->same;
 	question->scope.device = holding->list[0].device;
 	question->scope.inode = holding->list[0].inode;

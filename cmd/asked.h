@@ -86,6 +86,7 @@ struct cmd_question {
 	struct minato_endpoint to;
 	size_t flow_count;
 	uint64_t flows[CMD_QUESTION_FLOWS]; /* held calls */
+	pid_t pids[CMD_QUESTION_FLOWS];	    /* whose they are: other processes of one program */
 };
 
 struct cmd_asked {

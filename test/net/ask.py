@@ -205,13 +205,23 @@ def not_from_inside():
            result.stdout)
 
 
+def audited(path, event, count):
+    """The lines, once there are so many of that event."""
+    end = time.monotonic() + 10
+    while True:
+        with open(path) as file:
+            lines = [json.loads(line) for line in file.read().splitlines()]
+        if sum(line["event"] == event for line in lines) >= count or time.monotonic() > end:
+            return lines
+        time.sleep(0.1)
+
+
 def audit():
     """Each flow that began or was refused has its program and its process in the guest."""
     subprocess.run([MINATO, "exec", "g", "--", "python3", "-c", "import socket, time\n"
                     "s = socket.create_connection(('alias.example', 80)); time.sleep(3)"],
                    timeout=60, check=True, stdin=subprocess.DEVNULL)
-    with open(AUDIT) as file:
-        lines = [json.loads(line) for line in file]
+    lines = audited(AUDIT, "ended", 2)
     flows = [line for line in lines if line["event"] == "begun" or
              line["event"] == "refused" and "flow" not in line]
     demand(len(flows) > 10, flows)
@@ -237,10 +247,9 @@ def audit_alone():
                                  "http://198.51.100.14/file"], capture_output=True, text=True,
                                 stdin=subprocess.DEVNULL)
         demand(result.returncode == 7, result)
-    with open(AUDIT + "-h") as file:
-        lines = [json.loads(line) for line in file]
-    refusals = [line for line in lines if line["event"] == "refused"]
-    demand(len(refusals) == 20, lines)
+    refusals = [line for line in audited(AUDIT + "-h", "refused", 20)
+                if line["event"] == "refused"]
+    demand(len(refusals) == 20, refusals)
     for line in refusals:
         demand(line.get("program") == "/usr/bin/curl" and line["reason"] == "not allowed", line)
 

@@ -54,6 +54,8 @@ static bool have_netns;
 /* What the next relay lets out, and who is told; NULL: all, nobody. */
 static const struct relay_allows *fixture_allows;
 static void (*fixture_attempt)(void *user, const struct relay_attempt *attempt);
+/* Who is asked about what is not let out; NULL: nobody. */
+static bool (*fixture_ask)(void *user, const struct relay_asking *asking);
 
 static inline struct minato_addr addr(const char *text)
 {
@@ -257,6 +259,8 @@ static inline int begin_with(bool host_loopback, const char *resolv_path)
 	c.resolv_path = resolv_path ? resolv_path : "/nonexistent";
 	c.allows = fixture_allows;
 	c.attempt = fixture_attempt;
+	c.ask = fixture_ask;
+	c.ask_names = fixture_ask;
 	assert_int_equal(relay_create(&w.relay, &c, NULL), 0);
 	assert_int_equal(drive_loop_hook(w.loop, pump, w.relay), 0);
 	assert_int_equal(drive_loop_hook(w.loop, carry_all, NULL), 0);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Flows that nothing lets out, held until somebody has decided. */
+#include "permit_fixture.h"
+
+static struct {
+	bool hold;
+	unsigned count;
+	uint64_t call;
+	struct minato_endpoint guest, to;
+	char name[256];
+} question;
+
+static bool hear_question(void *user, const struct relay_asking *asking)
+{
+	(void)user;
+	assert_int_equal(asking->proto, MINATO_TCP);
+	assert_non_null(asking->reason);
+	question.count++;
+	question.call = asking->call;
+	question.guest = asking->guest;
+	question.to = asking->to;
+	copy_text(question.name, sizeof(question.name), asking->name);
+	return question.hold;
+}
+
+static int begin_asking(void **state)
+{
+	memset(&question, 0, sizeof(question));
+	question.hold = true;
+	fixture_ask = hear_question;
+	return begin_closed(state);
+}
+
+static int finish_asking(void **state)
+{
+	fixture_ask = NULL;
+	return finish_closed(state);
+}
+
+static uint64_t held_call(const char *text, uint16_t port)
+{
+	struct minato_addr wanted = addr(text);
+	uint64_t s = guest_connect(text, port);
+
+	UNTIL(question.count == 1);
+	turns(3);
+	assert_int_equal(guest_ready(s) & (MINATO_CONNECTED | MINATO_ERROR), 0);
+	assert_true(minato_addr_equal(&question.to.addr, &wanted));
+	assert_int_equal(question.to.port, port);
+	assert_true(question.guest.port > 0);
+	return s;
+}
+
+static void yes_is_dialled(void **state)
+{
+	int listener, far;
+	uint64_t s;
+
+	NEED_NETNS();
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 0);
+	s = held_call("192.0.2.1", port_of(listener));
+	assert_string_equal(question.name, "");
+	relay_decide(w.relay, question.call, NULL, NULL);
+	far = host_accept(listener);
+	UNTIL(guest_ready(s) & MINATO_CONNECTED);
+	guest_says(s, "anything");
+	host_hears(far, "anything");
+	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 1);
+	/* Of this flow alone: the next is asked about again. */
+	guest_connect("192.0.2.1", port_of(listener));
+	UNTIL(question.count == 2);
+	close(far);
+	close(listener);
+}
+
+static void no_is_refused(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = held_call("192.0.2.1", 9);
+	relay_decide(w.relay, question.call, NULL, "because");
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(minato_error(w.guest, s), ECONNREFUSED);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	assert_string_equal(told.reason, "because");
+	assert_int_equal(count_of(RELAY_COUNT_DENIED), 1);
+	/* Decided once. */
+	relay_decide(w.relay, question.call, NULL, NULL);
+	turns(3);
+	assert_int_equal(count_of(RELAY_COUNT_TCP_OUT), 0);
+}
+
+static void who_does_not_hold_refuses(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	question.hold = false;
+	s = guest_connect("192.0.2.1", 9);
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(minato_error(w.guest, s), ECONNREFUSED);
+	assert_int_equal(question.count, 1);
+	assert_string_equal(told.reason, "not allowed");
+}
+
+static void a_call_that_was_given_up(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = held_call("192.0.2.1", 9);
+	minato_abort(w.guest, s);
+	turns(5);
+	/* Its SYN went without a word after it; but it is over once it was decided. */
+	relay_decide(w.relay, question.call, NULL, "because");
+	relay_decide(w.relay, question.call, NULL, NULL);
+	relay_decide(w.relay, question.call + 1, NULL, NULL);
+	turns(3);
+	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 0);
+}
+
+/* Every name may be asked for; a yes to one is a yes to what names it. */
+static void by_a_name(void **state)
+{
+	struct minato_endpoint to;
+	int listener, far;
+	uint64_t s;
+
+	NEED_NETNS();
+	pin_host("any.where");
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 80);
+	s = held_call("192.0.2.1", 80);
+	assert_string_equal(question.name, "any.where");
+	to = question.to;
+	assert_null(permit_named(w.relay, MINATO_TCP, &to, "any.where"));
+	relay_decide(w.relay, question.call, "any.where", NULL);
+	far = host_accept(listener);
+	UNTIL(guest_ready(s) & MINATO_CONNECTED);
+	assert_non_null(permit_named(w.relay, MINATO_TCP, &to, "any.where"));
+	assert_null(permit_named(w.relay, MINATO_UDP, &to, "any.where"));
+	to.port = 81;
+	assert_null(permit_named(w.relay, MINATO_TCP, &to, "any.where"));
+	guest_says(s, "GET / HTTP/1.1\r\nHost: any.where\r\n\r\n");
+	host_hears(far, "GET / HTTP/1.1\r\nHost: any.where\r\n\r\n");
+	guest_says(s, "GET / HTTP/1.1\r\nHost: else.where\r\n\r\n");
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	close(far);
+	close(listener);
+}
+
+/* It does not lead there any more. */
+static void by_a_name_that_leads_elsewhere(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = held_call("192.0.2.1", 9);
+	relay_decide(w.relay, question.call, "any.where", NULL);
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 0);
+}
+
+static void grants_are_bounded(void **state)
+{
+	struct minato_endpoint to = end("192.0.2.1", 0);
+	struct permit_way way;
+
+	NEED_NETNS();
+	for (unsigned i = 1; i <= PERMIT_GRANTS_MAX; i++) {
+		to.port = (uint16_t)i;
+		assert_true(permit_grant(w.relay, &to, NULL, &way));
+	}
+	to.port++;
+	assert_false(permit_grant(w.relay, &to, NULL, &way));
+	to.port--;
+	assert_true(permit_grant(w.relay, &to, NULL, &way));
+}
+
+#define CASE_ASKING(f) cmocka_unit_test_setup_teardown(f, begin_asking, finish_asking)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE_ASKING(yes_is_dialled),
+		CASE_ASKING(no_is_refused),
+		CASE_ASKING(who_does_not_hold_refuses),
+		CASE_ASKING(a_call_that_was_given_up),
+		CASE_ASKING(by_a_name),
+		CASE_ASKING(by_a_name_that_leads_elsewhere),
+		CASE_ASKING(grants_are_bounded),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, enter_netns, NULL);
+}
