@@ -23,6 +23,7 @@
 /* The groups. Each returns 0, or -1 where it could not run and has said why. */
 int bench_net(void);
 int bench_pass(void);
+int bench_begin(void);
 
 /* --- main.c --------------------------------------------------------------- */
 

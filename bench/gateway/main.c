@@ -20,6 +20,7 @@ static const struct group {
 	{ "mapped", NULL, "the same, one to a mapping" },
 	{ "translate", NULL, "packets translated in memory" },
 	{ "pass", bench_pass, "the same through a host value's input and output" },
+	{ "begin", bench_begin, "new sessions through a host value's input and output" },
 	{ "full", NULL, "new mappings while 99.99 % of the ports are used" },
 	{ "net", bench_net, "between namespaces, beside nftables (needs root)" },
 };

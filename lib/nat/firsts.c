@@ -6,84 +6,181 @@
  *   packet's key      its line came with port_seek  -> room for face A
  *   inside endpoint   line, tuple, mapping          -> its newest session
  *   other face        line                          -> room for face B
+ *
+ * Of who has no mapping yet the port is foreseen that it will get; where that
+ * is wrong, the wrong lines were fetched.
  */
 #include "nat/nat.h"
 
-/* --- what a batch wants -------------------------------------------------- */
+struct seeking {
+	struct nat *n;
+	struct nat_firsts *f;
+	const struct port_key *packet[NAT_FIRSTS];
+	uint32_t outers; /* probes there */
+};
 
-static void note(struct nat *n, struct port_probe *p)
+static void note(struct seeking *s, struct port_probe *p)
 {
-	struct nat_firsts *f = &n->firsts;
+	struct nat_firsts *f = s->f;
 	const uint32_t place = f->count++;
 
 	p->note = f->count;
-	f->first[place] =
-		(struct nat_first){ .ends = p->ends, .mapping = NAT_NONE };
+	s->packet[place] = p->key;
+	f->first[place] = (struct nat_first){ .ends = p->ends,
+					      .mapping = NAT_NONE,
+					      .host = NAT_NONE };
 	mapping_inside_key(p->key, &f->inner_key[place]);
 	f->inner[place].key = &f->inner_key[place];
-	f->outer_key[place] = (struct port_key){
-		.remote = p->key->local,
-		.remote_port = p->key->local_port,
-		.scope = n->limits.outside_scope,
-		.face = MINATO_FACE_ANY,
-		.proto = p->key->proto,
-	};
-	port_tuple_fetch_room(nat_table(n), p);
+	port_tuple_fetch_room(nat_table(s->n), p);
 }
 
-/* The mappings of all senders that have one. */
-static void find_mappings(struct nat *n)
+static uint32_t found(const struct nat *n, const struct port_probe *p,
+		      uint8_t class)
 {
-	struct nat_firsts *f = &n->firsts;
+	struct port_tuple_ref ref;
 
-	port_seek(nat_table(n), f->inner, f->count);
+	return port_tuple_sought(nat_table(n), p, &ref, NULL) &&
+			       ref.class == class ?
+		       ref.owner :
+		       NAT_NONE;
+}
+
+/* --- senders ------------------------------------------------------------- */
+
+/* The mappings of those that have one. */
+static void find_mappings(struct seeking *s)
+{
+	struct nat_firsts *f = s->f;
+
+	port_seek(nat_table(s->n), f->inner, f->count);
 	for (uint32_t i = 0; i < f->count; i++) {
-		struct port_tuple_ref ref;
-		if (!port_tuple_sought(nat_table(n), &f->inner[i], &ref,
-				       NULL) ||
-		    ref.class != NAT_CLASS_INSIDE)
-			continue;
-		f->first[i].mapping = ref.owner;
-		__builtin_prefetch(mapping_at(n, ref.owner), 1);
+		struct nat_first *first = &f->first[i];
+		first->mapping = found(s->n, &f->inner[i], NAT_CLASS_INSIDE);
+		if (first->mapping != NAT_NONE)
+			__builtin_prefetch(mapping_at(s->n, first->mapping), 1);
+		else
+			port_tuple_fetch_room(nat_table(s->n), &f->inner[i]);
 	}
 }
 
-/* Completes the key of the other face, as session.c makes it. */
-static void note_outer(struct nat *n, uint32_t place, uint32_t outer)
+/* The hosts of those that have none. */
+static void find_hosts(struct seeking *s)
 {
-	struct nat_firsts *f = &n->firsts;
-	const struct nat_mapping *m = mapping_at(n, f->first[place].mapping);
-	const struct minato_endpoint outside = mapping_outside(m);
-	struct port_key key = f->outer_key[place];
+	struct nat_firsts *f = s->f;
+	uint32_t place[NAT_FIRSTS], count = 0;
 
-	key.local = outside.addr;
-	key.local_port = outside.port;
-	if (m->proto == MINATO_ICMP) /* the identifier stands in both ends */
-		key.remote_port = outside.port;
-	f->first[place].generation = m->generation;
-	f->first[place].outer = (uint16_t)outer;
-	f->outer_key[outer] = key; /* at or before its own place */
-	f->outer[outer].key = &f->outer_key[outer];
-	if (m->sessions != NAT_NONE)
-		__builtin_prefetch(session_at(n, m->sessions), 1);
+	for (uint32_t i = 0; i < f->count; i++) {
+		if (f->first[i].mapping != NAT_NONE)
+			continue;
+		mapping_host_key(s->packet[i], &f->outer_key[count]);
+		f->outer[count].key = &f->outer_key[count];
+		place[count++] = i;
+	}
+	port_seek(nat_table(s->n), f->outer, count);
+	for (uint32_t i = 0; i < count; i++) {
+		struct nat_first *first = &f->first[place[i]];
+		first->host = found(s->n, &f->outer[i], NAT_CLASS_HOST);
+		if (first->host != NAT_NONE)
+			__builtin_prefetch(host_record(s->n, first->host), 1);
+	}
 }
 
-static void find_rooms(struct nat *n)
+/* --- what they will be outside ------------------------------------------- */
+
+static struct port_key *add_outer(struct seeking *s)
 {
-	struct nat_firsts *f = &n->firsts;
-	uint32_t outers = 0;
+	struct nat_firsts *f = s->f;
+	const uint32_t place = s->outers++;
+
+	f->outer[place].key = &f->outer_key[place];
+	return &f->outer_key[place];
+}
+
+/* As session.c makes it. */
+static void seek_face(struct seeking *s, uint32_t place,
+		      const struct minato_endpoint *outside)
+{
+	const struct port_key *packet = s->packet[place];
+	const bool query = packet->proto == MINATO_ICMP;
+
+	*add_outer(s) = (struct port_key){
+		.local = outside->addr,
+		.remote = packet->local,
+		.local_port = outside->port,
+		/* of a query the identifier stands in both ends */
+		.remote_port = query ? outside->port : packet->local_port,
+		.scope = s->n->limits.outside_scope,
+		.face = MINATO_FACE_ANY,
+		.proto = packet->proto,
+	};
+	s->f->first[place].outer = (uint16_t)s->outers;
+}
+
+static void seek_known(struct seeking *s, uint32_t place)
+{
+	struct nat_first *first = &s->f->first[place];
+	const struct nat_mapping *m = mapping_at(s->n, first->mapping);
+	const struct minato_endpoint outside = mapping_outside(m);
+
+	first->generation = m->generation;
+	seek_face(s, place, &outside);
+	if (m->sessions != NAT_NONE)
+		__builtin_prefetch(session_at(s->n, m->sessions), 1);
+}
+
+static uint32_t pool_for(const struct nat *n, const struct nat_first *first,
+			 const struct minato_addr *addr)
+{
+	if (first->host != NAT_NONE && host_record(n, first->host)->pool != 0)
+		return host_record(n, first->host)->pool - 1;
+	return outside_pool_of(n, addr);
+}
+
+static void seek_foreseen(struct seeking *s, uint32_t place)
+{
+	const struct port_key *packet = s->packet[place];
+	struct port_choice choice = { .scope = s->n->limits.outside_scope,
+				      .proto = packet->proto };
+	struct minato_endpoint outside;
+	uint32_t pool;
+
+	if (!minato_addr_is4(&packet->remote) || s->n->pool_count == 0)
+		return;
+	pool = pool_for(s->n, &s->f->first[place], &packet->remote);
+	outside.addr = pool_record(s->n, pool)->addr;
+	outside.port =
+		outside_peek(s->n, pool, packet->proto, packet->remote_port);
+	if (outside.port == 0)
+		return;
+	choice.local = outside.addr;
+	port_fetch_vacant(nat_table(s->n), &choice, outside.port);
+	mapping_outside_key(s->n, packet->proto, &outside, add_outer(s));
+	seek_face(s, place, &outside);
+}
+
+static void find_rooms(struct seeking *s)
+{
+	struct nat_firsts *f = s->f;
 
 	for (uint32_t i = 0; i < f->count; i++)
 		if (f->first[i].mapping != NAT_NONE)
-			note_outer(n, i, outers++);
-	port_seek(nat_table(n), f->outer, outers);
-	for (uint32_t i = 0; i < outers; i++)
-		port_tuple_fetch_room(nat_table(n), &f->outer[i]);
+			seek_known(s, i);
+		else
+			seek_foreseen(s, i);
+	port_seek(nat_table(s->n), f->outer, s->outers);
+	for (uint32_t i = 0; i < s->outers; i++)
+		port_tuple_fetch_room(nat_table(s->n), &f->outer[i]);
 }
 
 void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
 {
-	n->firsts.count = 0;
+	struct seeking s;
+
+	s.n = n;
+	s.f = &n->firsts;
+	s.f->count = 0;
+	s.f->batch++;
+	s.outers = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct port_probe *p = &probes[i];
 		struct port_tuple_ref ref;
@@ -92,14 +189,15 @@ void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
 				__builtin_prefetch(
 					session_at(n, ref.owner >> 1), 1);
 		} else if (p->key->scope != n->limits.outside_scope &&
-			   n->firsts.count < NAT_FIRSTS) {
-			note(n, p);
+			   s.f->count < NAT_FIRSTS) {
+			note(&s, p);
 		}
 	}
-	if (n->firsts.count == 0)
+	if (s.f->count == 0)
 		return;
-	find_mappings(n);
-	find_rooms(n);
+	find_mappings(&s);
+	find_hosts(&s);
+	find_rooms(&s);
 }
 
 /* --- what was found ------------------------------------------------------ */
@@ -110,14 +208,17 @@ uint32_t firsts_mapping(struct nat *n, const struct port_probe *packet,
 	struct nat_firsts *f = &n->firsts;
 	const struct nat_first *first;
 
+	*outer = NULL;
 	if (packet->note == 0 || packet->note > f->count)
 		return NAT_NONE;
 	first = &f->first[packet->note - 1];
-	if (first->mapping == NAT_NONE || first->ends != packet->ends ||
+	if (first->ends != packet->ends || first->outer == 0)
+		return NAT_NONE;
+	if (first->mapping != NAT_NONE &&
 	    mapping_at(n, first->mapping)->generation != first->generation)
 		return NAT_NONE;
 	/* The whole state may lie elsewhere by now. */
-	f->outer[first->outer].key = &f->outer_key[first->outer];
-	*outer = &f->outer[first->outer];
+	f->outer[first->outer - 1].key = &f->outer_key[first->outer - 1];
+	*outer = &f->outer[first->outer - 1];
 	return first->mapping;
 }

@@ -87,6 +87,18 @@ static struct port_key host_key(uint8_t scope, const struct minato_addr *addr)
 	};
 }
 
+void mapping_host_key(const struct port_key *packet, struct port_key *out)
+{
+	*out = host_key(packet->scope, &packet->remote);
+}
+
+void mapping_outside_key(const struct nat *n, uint8_t proto,
+			 const struct minato_endpoint *outside,
+			 struct port_key *out)
+{
+	*out = outside_key(n, proto, outside);
+}
+
 static uint32_t find(const struct nat *n, const struct port_key *key,
 		     uint8_t class)
 {

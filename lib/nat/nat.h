@@ -471,6 +471,7 @@ struct nat_ports {
 	uint32_t shut_count;
 	struct permutation walk;
 	uint32_t place;
+	uint32_t peeked, peeked_for; /* likewise, ahead; of which batch */
 	uint16_t rest_head, rest_tail; /* by age; 0: none */
 	uint16_t rest_next[PORT_NUMBERS];
 	uint32_t rest_until[PORT_NUMBERS]; /* ms */
@@ -516,16 +517,19 @@ struct nat_prefix {
 #define NAT_FIRSTS 32u
 struct nat_first {
 	uint64_t ends;	     /* of the packet's probe */
-	uint32_t mapping;    /* its sender's, or NAT_NONE */
-	uint16_t generation; /* of that */
-	uint16_t outer;	     /* the place of its probe */
+	uint32_t mapping;    /* its sender's, or NAT_NONE: */
+	uint32_t host;	     /* of which there may be this, or NAT_NONE */
+	uint16_t generation; /* of the mapping */
+	uint16_t outer;	     /* the place of its probe, + 1, or 0 */
 };
 struct nat_firsts {
 	uint32_t count;
+	uint32_t batch; /* how many there were */
 	struct nat_first first[NAT_FIRSTS];
-	/* By its inside endpoint, and by the other face of its flow. */
-	struct port_key inner_key[NAT_FIRSTS], outer_key[NAT_FIRSTS];
-	struct port_probe inner[NAT_FIRSTS], outer[NAT_FIRSTS];
+	/* By its inside endpoint; and first its host, then the other face of
+	   its flow, with the mapping that it will have. */
+	struct port_key inner_key[NAT_FIRSTS], outer_key[2 * NAT_FIRSTS];
+	struct port_probe inner[NAT_FIRSTS], outer[2 * NAT_FIRSTS];
 };
 
 /* A half-open call from outside. */
@@ -702,6 +706,11 @@ struct minato_endpoint mapping_inside(const struct nat_mapping *m);
 struct minato_endpoint mapping_outside(const struct nat_mapping *m);
 /* The key that the mapping of a packet's sender is found by. */
 void mapping_inside_key(const struct port_key *packet, struct port_key *out);
+/* Likewise its host; and a mapping's, of its outside endpoint. */
+void mapping_host_key(const struct port_key *packet, struct port_key *out);
+void mapping_outside_key(const struct nat *n, uint8_t proto,
+			 const struct minato_endpoint *outside,
+			 struct port_key *out);
 /* By its outside endpoint; by its inside one. NAT_NONE. */
 uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
 			    const struct minato_endpoint *outside);
@@ -734,7 +743,8 @@ bool mapping_admits(const struct nat *n, uint32_t mapping,
 		    const struct minato_endpoint *from);
 
 /* firsts.c: the mapping of a packet's sender as nat_seek found it, and the
-   probe of its flow's other face; NAT_NONE: it is to be looked for. */
+   probe of its flow's other face; NAT_NONE: it is to be looked for, and `outer`
+   is a guess, or NULL. */
 uint32_t firsts_mapping(struct nat *n, const struct port_probe *packet,
 			const struct port_probe **outer);
 
@@ -765,6 +775,10 @@ bool outside_vacant(const struct nat *n, uint8_t proto,
 /* A free port of the pool for an inside port, or 0. Takes nothing. */
 uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,
 			uint16_t inside_port);
+/* The port that a choice soon will probably be, and at each call for a batch
+   the next one; 0: it cannot be foreseen. */
+uint16_t outside_peek(const struct nat *n, uint32_t pool, uint8_t proto,
+		      uint16_t inside_port);
 void outside_take(struct nat *n, uint32_t pool, uint8_t proto, uint16_t port);
 void outside_give(struct nat *n, uint32_t pool, uint8_t proto, uint16_t port,
 		  bool rests);

@@ -337,6 +337,29 @@ static uint16_t walk(const struct search *s)
 	return 0;
 }
 
+uint16_t outside_peek(const struct nat *n, uint32_t pool, uint8_t proto,
+		      uint16_t inside_port)
+{
+	const struct nat_pool *record = pool_record(n, pool);
+	const uint32_t size = (uint32_t)record->high - record->low + 1;
+	struct nat_ports *p = outside_ports(n, pool, proto);
+
+	if (p->walk.size != size || n->options.parity ||
+	    (inside_port < LOW && record->classed && n->options.port_class))
+		return 0;
+	if (p->peeked_for != n->firsts.batch) {
+		p->peeked_for = n->firsts.batch;
+		p->peeked = p->place;
+	}
+	for (uint32_t i = 0; i < STEPS && p->peeked < size; i++) {
+		const uint32_t port =
+			record->low + permute(&p->walk, p->peeked++);
+		if (bitmap_free(&p->free, (uint16_t)port))
+			return (uint16_t)port;
+	}
+	return 0;
+}
+
 /* The free port of the parity at or behind a random place. */
 static uint16_t scan(const struct search *s, uint32_t count)
 {

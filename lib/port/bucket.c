@@ -222,6 +222,16 @@ static void give_chain(struct port_table *t, struct port_hash *h,
 	h->chains_used--;
 }
 
+/* The line next door knows of it, so that a removal there need not ask. */
+static void set_chain(const struct port_table *t, const struct port_hash *h,
+		      struct port_line *home, uint32_t number)
+{
+	const uint32_t own = (uint32_t)(home - line_of(t, h, 0));
+
+	home->chain = number;
+	line_of(t, h, own ^ 1)->near_chained = number != 0;
+}
+
 /* In the first line of the home's chain, or in a new one before it. */
 static uint32_t chain_room(struct port_table *t, struct port_hash *h,
 			   struct port_line *home)
@@ -234,7 +244,7 @@ static uint32_t chain_room(struct port_table *t, struct port_hash *h,
 	if (room == 0) {
 		number = take_chain(t, h);
 		line_of(t, h, number)->chain = home->chain;
-		home->chain = number;
+		set_chain(t, h, home, number);
 		room = LINE_ALL;
 	}
 	return number * LINE_LANES + first_lane(room);
@@ -249,7 +259,7 @@ static void trim_chain(struct port_table *t, struct port_hash *h,
 
 	if (used_lanes(b) != 0)
 		return;
-	home->chain = b->chain;
+	set_chain(t, h, home, b->chain);
 	give_chain(t, h, number);
 }
 
@@ -338,6 +348,18 @@ static void fetch_row(const struct port_table *t, const struct port_hash *h,
 	__builtin_prefetch(backs + LINE_LANES * sizeof(uint32_t) - 1);
 }
 
+static uint32_t step_line(const struct port_hash *h, uint32_t i)
+{
+	return h->start[i / 2] + h->done + i % 2;
+}
+
+/* What the next step will read comes a line at a time, between two of them. */
+static void fetch_ahead(const struct port_table *t, const struct port_hash *h)
+{
+	if (h->done != 0 && h->pace <= 2 * h->share)
+		fetch_row(t, h, step_line(h, h->pace - 1));
+}
+
 /* Takes whatever has its home elsewhere now into a line of the scratch.
    Returns the line's chain, cut off. */
 static uint32_t uproot(struct port_table *t, struct port_hash *h,
@@ -354,6 +376,7 @@ static uint32_t uproot(struct port_table *t, struct port_hash *h,
 			lift(t, h, slot, scratch * LINE_LANES + lane);
 	}
 	b->chain = 0;
+	b->near_chained = 0; /* as the line next door is of the same step */
 	b->away = 0;
 	b->strays = 0;
 	return chain;
@@ -362,13 +385,14 @@ static uint32_t uproot(struct port_table *t, struct port_hash *h,
 /* Adds a line to each of the next two groups. */
 static void grow(struct port_table *t, struct port_hash *h)
 {
-	const uint32_t first = h->done, share = h->share;
+	const uint32_t share = h->share;
 	const uint32_t scratch = h->lines_max + h->chains_max;
 	uint32_t number[SCRATCH], chain[SCRATCH];
 
 	for (uint32_t i = 0; i < 2 * share; i++) {
-		number[i] = h->start[i / 2] + first + i % 2;
-		fetch_row(t, h, number[i]);
+		number[i] = step_line(h, i);
+		if (h->done == 0)
+			fetch_row(t, h, number[i]);
 	}
 	next_step(h);
 	for (uint32_t i = 0; i < 2 * share; i++)
@@ -404,6 +428,8 @@ uint32_t bucket_insert(struct port_table *t, struct port_hash *h,
 	if (growth_due(h)) {
 		grow(t, h);
 		h->pace = 0;
+	} else {
+		fetch_ahead(t, h);
 	}
 	slot = room_for(t, h, bucket_home(h, place), tag);
 	occupy(t, h, slot, tag);
@@ -457,7 +483,7 @@ static void fill_hole(struct port_table *t, struct port_hash *h,
 		forget_strays(b);
 		if (near->chain != 0)
 			bring_home(t, h, near, guest);
-	} else if (near->chain != 0) {
+	} else if (b->near_chained != 0) {
 		move(t, h, chain_key(t, h, near), slot);
 		near->away++;
 		trim_chain(t, h, near);
@@ -561,7 +587,8 @@ static bool home_sound(const struct port_table *t, const struct port_hash *h,
 	return keys_of(t, h, number ^ 1, number) == b->away &&
 	       keys_of(t, h, number, number) + guests == used &&
 	       (b->away == 0 || used == LINE_LANES) &&
-	       (b->strays == 0) == (b->away == 0 && b->chain == 0);
+	       (b->strays == 0) == (b->away == 0 && b->chain == 0) &&
+	       line_of(t, h, number ^ 1)->near_chained == (b->chain != 0);
 }
 
 static bool hash_sound(const struct port_table *t, const struct port_hash *h)

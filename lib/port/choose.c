@@ -238,6 +238,22 @@ bool port_vacant(struct port_table *t, const struct port_choice *choice,
 	return (bits[port >> 6] >> (port & 63) & 1) == 0;
 }
 
+void port_fetch_vacant(const struct port_table *t,
+		       const struct port_choice *choice, uint16_t port)
+{
+	const struct port_key key = {
+		.local = choice->local,
+		.local_port = port,
+		.scope = choice->scope,
+		.proto = choice->proto,
+	};
+
+	ledger_fetch(t,
+		     port_space_index(choice->scope, port_slot(choice->proto)),
+		     port);
+	crowd_fetch(t, &key);
+}
+
 uint64_t port_releases(const struct port_table *t)
 {
 	return t->releases + t->range_changes;

@@ -114,6 +114,13 @@ void ledger_release(struct port_table *t, uint32_t space, uint16_t port,
 	destination_reopen(t, space, port);
 }
 
+void ledger_fetch(const struct port_table *t, uint32_t space, uint16_t port)
+{
+	__builtin_prefetch(&port_uses(t, space)[port], 1);
+	__builtin_prefetch(&holds_of(t, space)[port], 1);
+	__builtin_prefetch(&holds_six_of(t, space)[port], 1);
+}
+
 bool ledger_held(const struct port_table *t, uint32_t space, uint16_t port,
 		 bool four)
 {

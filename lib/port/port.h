@@ -387,6 +387,9 @@ void port_set_chooser(struct port_table *t, enum minato_chooser chooser);
  */
 bool port_vacant(struct port_table *t, const struct port_choice *choice,
 		 uint16_t port);
+/* Fetches what port_vacant, and a mapping there, will want. */
+void port_fetch_vacant(const struct port_table *t,
+		       const struct port_choice *choice, uint16_t port);
 /* Changes whenever a port of some scope may have become vacant. */
 uint64_t port_releases(const struct port_table *t);
 
@@ -600,6 +603,8 @@ void ledger_hold(struct port_table *t, uint32_t space, uint16_t port,
 		 bool six_only);
 void ledger_release(struct port_table *t, uint32_t space, uint16_t port,
 		    bool six_only);
+/* Fetches what these three touch. */
+void ledger_fetch(const struct port_table *t, uint32_t space, uint16_t port);
 /* Whether a single entry holds it, at some address of IPv4 or at any at all. */
 bool ledger_held(const struct port_table *t, uint32_t space, uint16_t port,
 		 bool four);
@@ -1003,6 +1008,7 @@ struct port_line {
 	uint16_t strays; /* bit `tag % 16` of each key that is elsewhere, or of
 			    former ones */
 	uint8_t away;	 /* keys of this home that are next door */
+	uint8_t near_chained; /* next door has a chain: 1, or 0 */
 };
 struct port_hash {
 	uint32_t base;		  /* groups when this doubling began: 2^n */

@@ -49,14 +49,35 @@ static void a_mapping_is_found_for_all(void **state)
 	for (uint16_t i = 0; i < 2; i++) {
 		const struct port_probe *outer = NULL;
 		assert_int_equal(firsts_mapping(n, &b.probe[i], &outer), 0);
-		assert_true(same_end((struct minato_endpoint){ outer->key->local,
-							       outer->key->local_port },
-				     at));
+		assert_true(same_end(
+			(struct minato_endpoint){ outer->key->local, outer->key->local_port }, at));
 		go(&b, i);
 		assert_true(same_end(way.src, at));
 		assert_answered(host);
 		seek(&b, host, server); /* the answer was another batch */
 	}
+	assert_true(bucket_sound(t));
+}
+
+/* Of who has no mapping yet the port is foreseen: for the first of a batch rightly. */
+static void the_other_face_is_foreseen(void **state)
+{
+	const struct port_probe *outer = NULL;
+	struct batch b;
+
+	(void)state;
+	map_udp("10.0.0.8", 5000, server, 9); /* the walk has begun */
+	seek(&b, host, server);
+	assert_int_equal(firsts_mapping(n, &b.probe[0], &outer), NAT_NONE);
+	assert_non_null(outer);
+	go(&b, 0);
+	assert_int_equal(way.src.port, outer->key->local_port);
+	go(&b, 1); /* not the port that was foreseen for it: it has a mapping by now */
+	assert_int_equal(way.src.port, firsts_mapping(n, &b.probe[0], &outer) == NAT_NONE ?
+					       outer->key->local_port :
+					       0);
+	assert_answered(host);
+	assert_int_equal(n->mappings.used, 2);
 	assert_true(bucket_sound(t));
 }
 
@@ -163,6 +184,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_mapping_is_found_for_all),
+		CASE(the_other_face_is_foreseen),
 		CASE(of_ipv6_too),
 		CASE(a_mapping_that_ended_is_made_anew),
 		CASE(nor_is_it_taken_for_another),

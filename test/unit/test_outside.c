@@ -235,6 +235,31 @@ static void wrong_pools_are_refused(void **state)
 	assert_int_equal(nat_pool_remove(n, 2, &a), -ENOENT); /* another link's */
 }
 
+/* Foreseeing takes nothing, passes over what is used, and follows the choices. */
+static void the_next_ports_are_foreseen(void **state)
+{
+	uint16_t ahead[8];
+
+	(void)state;
+	assert_int_equal(outside_peek(n, 0, UDP, 5000), 0); /* before the first walk */
+	map_udp("10.0.0.7", 4999, "203.0.113.9", 53);
+	n->firsts.batch++;
+	for (uint32_t i = 0; i < 8; i++)
+		ahead[i] = outside_peek(n, 0, UDP, 5000);
+	outside_take(n, 0, UDP, ahead[3]);
+	for (uint16_t i = 0; i < 8; i++) {
+		if (i == 3)
+			continue;
+		assert_int_equal(
+			map_udp("10.0.0.7", (uint16_t)(5000 + i), "203.0.113.9", 53).port,
+			ahead[i]);
+	}
+	assert_int_equal(outside_peek(n, 0, UDP, 53), 0); /* of another class */
+	n->firsts.batch++; /* as nat_seek does: from where choices are by now */
+	ahead[0] = outside_peek(n, 0, UDP, 5000);
+	assert_int_equal(map_udp("10.0.0.7", 6000, "203.0.113.9", 53).port, ahead[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +272,7 @@ int main(void)
 		CASE(another_address_where_ones_own_is_full),
 		CASE(ports_are_no_sequence),
 		CASE(wrong_pools_are_refused),
+		CASE(the_next_ports_are_foreseen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
