@@ -6,6 +6,7 @@
  *   main.c   the groups, what they share
  *   flood.c  what is answered without state, in memory
  *   policy.c what rules cost a new flow
+ *   scan.c   what watching for scans costs
  *
  * A new group: a file with its function, a line in main.c and in meson.build. It sees the library
  * from within, and the drivers.
@@ -19,6 +20,7 @@
 /* The groups. Each returns 0, or -1 where it could not run and has said why. */
 int bench_floods(void);
 int bench_policy(void);
+int bench_scans(void);
 
 /* --- main.c --------------------------------------------------------------- */
 

@@ -15,6 +15,7 @@ static const struct group {
 } groups[] = {
 	{ "floods", bench_floods, "what floods cost, and what they leave to others" },
 	{ "policy", bench_policy, "a verdict with ten rules, and with 100,000" },
+	{ "scans", bench_scans, "what watching for scans costs, and who is found" },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 

@@ -142,6 +142,7 @@ int minato_scan_answer_by_name(const char *name);
 const char *minato_scan_answer_name(enum minato_scan_answer answer);
 
 struct minato_scan_policy {
+	bool watch; /* true; false: nothing is noted */
 	enum minato_scan_answer answer; /* SLOWER */
 	uint32_t slower_per_s; /* answers to one source; 1..1000000; 10 */
 	/* A block lasts so long, twice as long each time, at most so long. */

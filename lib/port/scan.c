@@ -7,11 +7,11 @@
  */
 #include "port/scan.h"
 
-#define BUDGET 128u
-#define BUDGET_SHIFT 20u  /* ns: a good millisecond */
-#define OVERLOOK_MASK 15u /* beyond it one in 16 is taken */
-#define LAST_SHIFT 36u	  /* 68.7 s */
-#define LAST_WEEK 8802u	  /* in these */
+#define OVERLOOKED                                                             \
+	128u	       /* of reports beyond the budget, for one that is taken */
+#define ENTER_MASK 15u /* one in 16 of those who are no better gets in */
+#define LAST_SHIFT 36u /* 68.7 s */
+#define LAST_WEEK 8802u /* in these */
 #define REST_BUSY 9u
 #define REST_QUIET 315u
 #define VOLUME_BUSY 4u
@@ -144,6 +144,7 @@ struct scan_source *scan_find(const struct scan *s, uint64_t key)
 	struct scan_line *first = line_at(s, hash);
 	struct scan_line *second = line_at(s, hash >> 32);
 
+	__builtin_prefetch(second, 1);
 	for (uint32_t i = 0; i < SCAN_LANES; i++)
 		if (first->lane[i].key == key)
 			return &first->lane[i];
@@ -218,7 +219,7 @@ static bool displaces(struct scan *s, uint32_t value,
 	if (worth(victim) > value)
 		return false;
 	return worth(victim) < value || units_since(victim, now) > LAST_YOUNG ||
-	       (next_chance(s) & OVERLOOK_MASK) == 0;
+	       (next_chance(s) & ENTER_MASK) == 0;
 }
 
 static struct scan_source fresh(uint64_t key, const struct scan_case *k,
@@ -409,22 +410,21 @@ static void step(struct scan *s, struct scan_source *r,
 
 /* --- reports -------------------------------------------------------------- */
 
-static bool within_budget(struct scan *s, struct minato_time now)
+bool scan_listens_now(struct scan *s, struct minato_time now)
 {
-	const int64_t tick = now.ns >> BUDGET_SHIFT;
+	const int64_t tick = now.ns >> SCAN_TICK_SHIFT;
 
 	if (s->tick != tick) {
 		s->tick = tick;
-		s->left = BUDGET;
+		s->left = SCAN_BUDGET;
 	}
 	if (s->left > 0) {
 		s->left--;
-		return true;
+	} else {
+		s->gap = next_chance(s) % (2 * OVERLOOKED);
+		s->overlooked += s->gap;
 	}
-	if ((next_chance(s) & OVERLOOK_MASK) == 0)
-		return true;
-	s->overlooked++;
-	return false;
+	return s->policy.watch;
 }
 
 /* Whether it is told of in the listing. */
@@ -483,18 +483,36 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 	return r->score < scan_line_of(0, r->volume);
 }
 
-void scan_note(struct scan *s, const struct scan_contact *c,
-	       struct minato_time now)
+static void note(struct scan *s, const struct scan_contact *c,
+		 struct minato_time now)
 {
 	const uint32_t levels = minato_addr_is4(&c->source) ? 1 : SCAN_LEVELS;
 
-	check(c->sign < SCAN_SIGNS);
-	if (weights[c->sign].units == 0 && !within_budget(s, now))
-		return;
 	s->noted++;
 	for (uint32_t level = 0; level < levels; level++)
 		if (!note_at(s, c, level, now))
 			return;
+}
+
+/*
+ * Beyond the budget a report waits for the next one, while its source's lines
+ * are on their way: nobody reads a verdict that fast then.
+ */
+void scan_note(struct scan *s, const struct scan_contact *c,
+	       struct minato_time now)
+{
+	check(c->sign < SCAN_SIGNS);
+	if (!s->policy.watch)
+		return;
+	if (s->waits)
+		note(s, &s->waiting, now);
+	s->waits = s->left == 0 && s->gap > 0 && weights[c->sign].units == 0;
+	if (!s->waits) {
+		note(s, c, now);
+		return;
+	}
+	s->waiting = *c;
+	scan_seek(s, c->scope, &c->source);
 }
 
 /* --- what others ask ------------------------------------------------------ */

@@ -85,9 +85,7 @@ size_t scan_bytes(uint32_t sources_max); /* multiple of 64 */
 struct scan *scan_init(void *memory, uint32_t sources_max,
 		       const struct hash_key *key);
 /*
- * Takes one report. What is unverified is taken as far as a budget of time goes
- * (128 in 2^20 ns, and one in 16 of what is beyond), chosen by chance, so that
- * a flood costs little and cannot choose what is overlooked.
+ * Takes one report. Who reports what is unverified asks scan_listens before.
  */
 void scan_note(struct scan *s, const struct scan_contact *c,
 	       struct minato_time now);
@@ -173,18 +171,22 @@ struct scan_moment {
 };
 
 struct scan {
+	int64_t tick;  /* SCAN_TICK_SHIFT */
+	uint32_t left; /* of the budget in it */
+	uint32_t gap;  /* reports that are overlooked from here on */
+	uint64_t overlooked;
+	bool waits; /* a report, beyond the budget */
+	struct scan_contact waiting;
 	uint32_t lines, used, cases_used, recognised, blocked;
 	uint64_t salt[SCAN_LEVELS]; /* times scope + 1: in keys */
 	struct hash_secret secret;
 	uint64_t chance; /* of a generator for what is overlooked */
-	int64_t tick;	 /* 2^20 ns */
-	uint32_t left;	 /* of the budget in it */
 	/* Learned: failures of visitors that then succeeded, in 2^-16 of their
 	   contacts. */
 	uint32_t miss_rate;
 	uint32_t up, down; /* steps by that */
 	struct minato_scan_policy policy;
-	uint64_t noted, overlooked, displaced, unplaced, events_lost;
+	uint64_t noted, displaced, unplaced, events_lost;
 	uint32_t event_head, event_tail;
 	uint16_t events[SCAN_EVENTS];
 	int64_t lines_at, cases_at; /* from here */
@@ -201,6 +203,22 @@ static inline struct scan_case *scan_case_at(const struct scan *s,
 					     uint32_t number)
 {
 	return (struct scan_case *)scan_part(s, s->cases_at) + number;
+}
+
+/*
+ * Whether a report of something unverified is to be made now: within a budget
+ * of time, and beyond it one in 160, by chance, so that a flood costs little
+ * and cannot choose what is overlooked.
+ */
+#define SCAN_TICK_SHIFT 20u /* ns: a good millisecond */
+#define SCAN_BUDGET 24u	    /* in it */
+bool scan_listens_now(struct scan *s, struct minato_time now);
+static inline bool scan_listens(struct scan *s, struct minato_time now)
+{
+	if (s->gap == 0)
+		return scan_listens_now(s, now);
+	s->gap--;
+	return false;
 }
 
 /* scan.c: the key of a source, at a level; IPv4 has level 0 alone. */

@@ -493,6 +493,7 @@ bool scan_forget(struct scan *s, uint64_t number)
 void minato_scan_policy_init(struct minato_scan_policy *policy)
 {
 	*policy = (struct minato_scan_policy){
+		.watch = true,
 		.answer = MINATO_SCAN_ANSWER_SLOWER,
 		.slower_per_s = 10,
 		.block_s = 600,

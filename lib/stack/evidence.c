@@ -149,7 +149,7 @@ static struct scan_contact contact_of(const struct minato *m,
 	};
 }
 
-void evidence_packet(struct minato *m, const struct packet *p)
+void evidence_take(struct minato *m, const struct packet *p)
 {
 	struct scan_contact c;
 	bool tells;
@@ -165,8 +165,11 @@ void evidence_packet(struct minato *m, const struct packet *p)
 
 void evidence_protocol(struct minato *m, const struct packet *p)
 {
-	struct scan_contact c = contact_of(m, p);
+	struct scan_contact c;
 
+	if (!scan_listens(host_scan(m), m->now))
+		return;
+	c = contact_of(m, p);
 	c.proto = 0;
 	c.port = p->ip_proto;
 	c.sign = SCAN_CLOSED;
@@ -176,11 +179,13 @@ void evidence_protocol(struct minato *m, const struct packet *p)
 
 void evidence_piece(struct minato *m, const struct packet *p)
 {
-	struct scan_contact c = contact_of(m, p);
+	struct scan_contact c;
 
 	/* What follows it has no ports. */
-	if (p->fragment_offset != 0 || p->payload_len < 4)
+	if (p->fragment_offset != 0 || p->payload_len < 4 ||
+	    !scan_listens(host_scan(m), m->now))
 		return;
+	c = contact_of(m, p);
 	c.source_port = get16(p->payload);
 	c.port = get16(p->payload + 2);
 	c.sign = SCAN_PIECE;
@@ -269,6 +274,13 @@ static enum scan_sign sign_of_reset(const struct packet *p, bool was_open,
 	return SCAN_HALF;
 }
 
+void evidence_half(struct minato *m, const struct packet *p,
+		   struct seq our_next)
+{
+	if (scan_listens(host_scan(m), m->now))
+		note_session(m, p, sign_of_reset(p, false, our_next.v), 0);
+}
+
 void evidence_first(struct minato *m, const struct packet *p,
 		    const struct evidence_before *before,
 		    const struct socket *s)
@@ -340,7 +352,7 @@ void evidence_refused(struct minato *m, const struct port_key *key)
 		.kinds = key->proto == MINATO_UDP ? KIND(UDP) : 0,
 	};
 
-	if (key->proto != MINATO_ICMP)
+	if (key->proto != MINATO_ICMP && scan_listens(host_scan(m), m->now))
 		scan_note(host_scan(m), &c, m->now);
 }
 

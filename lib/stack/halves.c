@@ -257,6 +257,7 @@ enum drop halves_arrive(struct minato *m, uint32_t at, const struct arrival *a)
 		icmp_out_reset(m, &a->packet);
 		return DROP_TCP_ACK;
 	case TCP_HALF_END:
+		evidence_half(m, &a->packet, seq_add(h->tcp.iss, 1));
 		forget(m, at);
 		return DROP_NONE;
 	case TCP_HALF_OPEN:

@@ -98,7 +98,7 @@ void icmp_out_reset(struct minato *m, const struct packet *p)
 	struct tcp_segment rst;
 
 	if (!tcp_reset_for(&p->tcp, p->payload_len, &rst) ||
-	    !may_answer(m, r.scope, r.dst) || !may_send_rst(m, r.dst))
+	    !may_send_rst(m, r.dst) || !may_answer(m, r.scope, r.dst))
 		return;
 	rst.src_port = p->dst_port;
 	rst.dst_port = p->src_port;
@@ -137,8 +137,8 @@ void icmp_out_segment(struct minato *m, const struct port_key *key,
 void icmp_out_refuse(struct minato *m, const struct port_key *key,
 		     const struct tcp_segment *rst)
 {
-	if (!may_answer(m, key->scope, &key->remote) ||
-	    !may_send_rst(m, &key->remote))
+	if (!may_send_rst(m, &key->remote) ||
+	    !may_answer(m, key->scope, &key->remote))
 		return;
 	host_count(m, COUNTER_RST_SENT);
 	icmp_out_segment(m, key, rst);
@@ -221,8 +221,8 @@ static void send_error(struct minato *m, const struct packet *about,
 	uint32_t len;
 
 	if (!icmp_may_answer(about) || is_silent(m, about->link) ||
-	    !may_answer(m, r->scope, &about->src) ||
-	    !may_send_icmp(m, is_too_big(about, w), &about->src))
+	    !may_send_icmp(m, is_too_big(about, w), &about->src) ||
+	    !may_answer(m, r->scope, &about->src))
 		return;
 	r->kind = MESSAGE_RAW;
 	r->proto = about->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;

@@ -669,7 +669,8 @@ static inline struct passing *host_passing(const struct minato *m)
 static inline bool host_shuts_out(struct minato *m, uint32_t link,
 				  const struct minato_addr *source)
 {
-	if (!scan_is_blocked(host_scan(m), m->link[link].config.scope, source,
+	if (host_scan(m)->blocked == 0 ||
+	    !scan_is_blocked(host_scan(m), m->link[link].config.scope, source,
 			     m->now))
 		return false;
 	m->counters[COUNTER_SCAN_BLOCKED]++;
@@ -1205,13 +1206,22 @@ struct minato_addr discovery_solicited(const struct minato_addr *a);
 /* --- evidence.c: for the statistic of scans ------------------------------ */
 
 /* A TCP segment or datagram that met nothing, or a verdict. */
-void evidence_packet(struct minato *m, const struct packet *p);
+void evidence_take(struct minato *m, const struct packet *p);
+static inline void evidence_packet(struct minato *m, const struct packet *p)
+{
+	if (scan_listens(host_scan(m), m->now))
+		evidence_take(m, p);
+}
 /* A packet of a protocol that nobody here speaks. */
 void evidence_protocol(struct minato *m, const struct packet *p);
 /* A first fragment that does not hold its transport header. */
 void evidence_piece(struct minato *m, const struct packet *p);
 /* A connection that its peer began is complete. */
 void evidence_complete(struct minato *m, const struct socket *s);
+/* The RST that ended a half-open one, of which we sent what is before this
+   number. */
+void evidence_half(struct minato *m, const struct packet *p,
+		   struct seq our_next);
 /* The first thing that its peer says, or its end; of one that was untouched
    before, and was like this: */
 struct evidence_before {

@@ -88,7 +88,9 @@ static inline void note(const struct minato_addr *source, enum scan_sign sign, u
 {
 	const struct scan_contact c = contact(source, sign, port);
 
-	scan_note(s, &c, now);
+	/* As who reports does. */
+	if (sign > SCAN_PIECE || scan_listens(s, now))
+		scan_note(s, &c, now);
 }
 
 static inline void wait_ns(int64_t ns)

@@ -58,13 +58,17 @@ static void patterns_are_told_apart(void **state)
 					   7777, 139, 143, 53, 1234, 8080, 3306, 995 };
 
 	(void)state;
-	for (uint16_t port = 1; port < 100; port++)
+	for (uint16_t port = 1; port < 100; port++) {
 		note(&visitor, SCAN_CLOSED, port);
+		wait_ns(SECOND / 500);
+	}
 	wait_ns(SECOND);
 	assert_int_equal(row().pattern, MINATO_SCAN_PATTERN_SEQUENTIAL);
 	scan_forget(s, row().number);
-	for (uint32_t i = 0; i < 100; i++)
+	for (uint32_t i = 0; i < 100; i++) {
 		note(&visitor, SCAN_CLOSED, (uint16_t)(1 + roll(65535)));
+		wait_ns(SECOND / 500);
+	}
 	assert_int_equal(row().pattern, MINATO_SCAN_PATTERN_RANDOM);
 	wait_ns(SECOND);
 	scan_forget(s, row().number);
