@@ -419,9 +419,9 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 	case CONF_KIND_RULE: /* all of them together, behind the rest */
 	case CONF_KIND_COUNT:
 		break;
-	case CONF_KIND_SCANS:
-	case CONF_KIND_ALERT:
-		return -EOPNOTSUPP;
+	case CONF_KIND_SCANS: /* scanrules.c: whole */
+	case CONF_KIND_ALERT: /* the keeper's */
+		break;
 	case CONF_KIND_LISTEN:
 		/* Where packets are handed on nobody listens. */
 		return applied->links->host ? 0 : -EOPNOTSUPP;

@@ -5,6 +5,7 @@
  */
 #include "cmd/conf.h"
 #include "cmd/gateway/gateway.h"
+#include "cmd/scans.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -236,7 +237,8 @@ static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 		return drive_fail(error, -result, "%s",
 				  result == -EINVAL ? fault : strerror(-result));
 	keeper->next_end_s = gateway_rules_next(&keeper->standing, time(NULL));
-	return has_sides(&keeper->standing.conf, error);
+	result = gateway_alerts_apply(&keeper->harbour.alerting, &keeper->standing.conf, error);
+	return result < 0 ? result : has_sides(&keeper->standing.conf, error);
 }
 
 /* ---- memory ---- */
@@ -576,6 +578,7 @@ void gateway_keeper_close(struct gateway_keeper *keeper)
 	gateway_links_close(&keeper->links);
 	drive_carry_free(keeper->carry);
 	gateway_doors_close(&keeper->doors);
+	cmd_alerting_clear(&harbour->alerting);
 	forget_old(keeper);
 	if (keeper->memory >= 0)
 		close(keeper->memory);

@@ -176,6 +176,16 @@ const char *gateway_link_word(const struct conf_link *link, char *text, size_t s
 /* Whether both are the same interface, whatever is said of its addresses. */
 bool gateway_link_same(const struct conf_link *a, const struct conf_link *b);
 
+/* ---- scanrules.c: what statements say about scans ---- */
+
+/* What scans get; without a statement, as is usual. 0 or negative errno. */
+int gateway_scans_apply(struct minato *host, const struct conf *conf);
+/* Who is told, and nobody else. 0, or negative errno with a text: then only those before it. */
+int gateway_alerts_apply(struct cmd_alerting *alerting, const struct conf *conf,
+			 struct drive_error *error);
+/* Whether all of them could be told. */
+int gateway_alerts_check(const struct conf *conf, struct drive_error *error);
+
 /* ---- hostmemory.c: the memory that the host value lies in ----
  *
  *	page 0: struct gateway_head     page 1 ...: the host value

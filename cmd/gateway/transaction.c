@@ -148,6 +148,11 @@ static int begin(struct gateway_keeper *keeper)
 		if (result < 0)
 			snprintf(fault, sizeof(fault), "%s; nothing was changed", error.text);
 	}
+	if (result == 0) {
+		result = gateway_alerts_check(&pending->standing.conf, &error);
+		if (result < 0)
+			snprintf(fault, sizeof(fault), "%s; nothing was changed", error.text);
+	}
 	if (result < 0)
 		return fail(keeper, result, fault);
 	pending->renews = gateway_apply_renews(&keeper->standing.conf, &pending->standing.conf) ||
@@ -279,6 +284,8 @@ static int commit(struct gateway_keeper *keeper)
 		move(&keeper->file, &pending->file);
 	move(&keeper->said, &pending->said);
 	move(&keeper->standing, &pending->standing);
+	if (gateway_alerts_apply(&keeper->harbour.alerting, &keeper->standing.conf, &error) < 0)
+		cmd_say("%s", error.text);
 	keeper->next_end_s = gateway_rules_next(&keeper->standing, time(NULL));
 	if (renews)
 		snprintf(fault, sizeof(fault),

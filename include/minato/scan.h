@@ -142,9 +142,12 @@ int minato_scan_answer_by_name(const char *name);
 const char *minato_scan_answer_name(enum minato_scan_answer answer);
 
 struct minato_scan_policy {
-	bool watch; /* true; false: nothing is noted */
+	bool watch;			/* true; false: nothing is noted */
 	enum minato_scan_answer answer; /* SLOWER */
 	uint32_t slower_per_s; /* answers to one source; 1..1000000; 10 */
+	/* SLOWER and SILENCE last so long after the latest try; 0: as long as it
+	   is known. */
+	uint32_t answer_s;
 	/* A block lasts so long, twice as long each time, at most so long. */
 	uint32_t block_s, block_max_s; /* 1 or more; 600, 86400 */
 };

@@ -544,7 +544,9 @@ bool scan_may_answer(struct scan *s, uint8_t scope,
 	    s->policy.answer == MINATO_SCAN_ANSWER_NOTHING)
 		return true;
 	k = recognised(s, scope, source);
-	if (k == NULL)
+	if (k == NULL ||
+	    (s->policy.answer_s != 0 &&
+	     now.ns - k->latest_ns > (int64_t)s->policy.answer_s * NS_PER_S))
 		return true;
 	if (s->policy.answer != MINATO_SCAN_ANSWER_SLOWER)
 		return false;

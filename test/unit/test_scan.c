@@ -203,6 +203,11 @@ static void answers_become_slower_or_none(void **state)
 	assert_int_equal(answered(1000), 0);
 	set_answer(MINATO_SCAN_ANSWER_NOTHING);
 	assert_int_equal(answered(1000), 1000);
+	s->policy.answer = MINATO_SCAN_ANSWER_SILENCE;
+	s->policy.answer_s = 60;
+	assert_int_equal(answered(1000), 0);
+	wait_ns(60 * SECOND);
+	assert_int_equal(answered(1000), 1000);
 }
 
 /* --- IPv6 -------------------------------------------------------------------- */

@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-2-Clause
+# matrix.sh: scans by real tools of a gateway's outside, and what is said of them: by minato, which
+# carries the packets, and by psad, from the lines that `iptables -j LOG` would have written of the
+# same packets, captured on the wire in front of the gateway: of all that opens nothing allowed
+# (ports 80 and 25 are open) and belongs to no connection. psad reads them with `psad -A -m`, its
+# mode for a file of such lines; its verdict is the danger level, 1 to 5, of the source, - for none.
+#
+# MINATO names the program. Prints one row for each scan, and the sums. Needs root.
+. "$(dirname "$0")/../../test/net/lib.bash"
+. "$(dirname "$0")/../../test/net/libgateway.bash"
+. "$(dirname "$0")/../../test/net/libscan.bash"
+HERE=$(cd "$(dirname "$0")" && pwd)
+gateway_world
+{
+	gateway_links
+	echo 'forward tcp http to 10.0.0.2'
+	echo 'forward tcp smtp to 10.0.0.3'
+} >"$T/gateway.conf"
+gateway_up || { echo "no gateway" >&2; exit 1; }
+serves web 80 "web A"
+serves mail 25 "mail B"
+OUT=198.51.100.1 SOURCE=203.0.113.9
+scan_with ask gateway "$T/gateway.log"
+mac=$(within wan ip -o link show br0 | sed -n 's/.*link.ether \([0-9a-f:]*\).*/\1/p')
+has_tools psad && PSAD=1 || PSAD=
+if [ "$PSAD" ]; then
+	# Directories of its own, in this mount namespace alone.
+	for d in /var/log/psad /var/lib/psad /var/run/psad; do
+		mkdir -p "$d" && mount -t tmpfs none "$d"
+	done
+	mkdir -p /var/log/psad/errs
+fi
+
+psad_of() { # FILE.pcap: the danger level of $SOURCE, or -
+	[ "$PSAD" ] || { echo "no psad"; return; }
+	python3 "$HERE/loglines.py" "$1" $OUT 80,25 >"$T/lines"
+	[ -s "$T/lines" ] || { echo "-"; return; }
+	rm -rf /var/log/psad/[0-9]*
+	psad -A -m "$T/lines" >"$T/psad.out" 2>&1
+	cat /var/log/psad/ipt_analysis/$SOURCE/danger_level /var/log/psad/$SOURCE/danger_level \
+		2>/dev/null | tail -n 1 | grep . || echo "-"
+	rm -rf /var/log/psad/ipt_analysis
+}
+
+FOUND=0 NAMED=0 SEEN=0 SCANS=0 WRONG=0 PSAD_WRONG=0 HONEST=0
+# row NAME KIND COMMAND...: KIND is the kind that it should be named; "" where it is no scan
+row() {
+	local name=$1 kind=$2 kinds level verdict
+	shift 2
+	within_bg wan dump.log tcpdump -i out0 -U -w "$T/trace.pcap" "src $SOURCE and ip"
+	until_true 5 grep -q listening "$T/dump.log"
+	"$@" >"$T/scan.log" 2>&1
+	until_true 2 listed_kind "$SOURCE" "${kind:-nothing}"
+	sleep 0.3
+	kill "$BG" 2>/dev/null
+	wait "$BG" 2>/dev/null
+	kinds=$(scan_rows | scan_field $SOURCE kinds)
+	level=$(psad_of "$T/trace.pcap")
+	verdict=none
+	[ -n "$kinds" ] && verdict=scan
+	if [ "$kind" ]; then
+		SCANS=$((SCANS + 1))
+		[ -n "$kinds" ] && FOUND=$((FOUND + 1))
+		[[ " $kinds " = *" $kind "* ]] && NAMED=$((NAMED + 1))
+		[[ $level = [1-9]* ]] && SEEN=$((SEEN + 1))
+	else
+		HONEST=$((HONEST + 1))
+		[ -n "$kinds" ] && WRONG=$((WRONG + 1))
+		[[ $level = [1-9]* ]] && PSAD_WRONG=$((PSAD_WRONG + 1))
+	fi
+	printf '%-22s %-12s %-8s %-24s %s\n' "$name" "${kind:-honest}" "$verdict" "${kinds:--}" "$level"
+	ask scans --forget $SOURCE >/dev/null 2>&1
+}
+nmap_scan() { within far nmap -n -Pn --max-retries 0 --max-rtt-timeout 200ms "$@" $OUT; }
+
+printf '%-22s %-12s %-8s %-24s %s\n' "what" "is" "minato" "named" "psad's level"
+row "nmap -sS" syn nmap_scan -sS -F
+row "nmap -sT" connect nmap_scan -sT -F
+row "nmap -sF" fin nmap_scan -sF -p 1-40
+row "nmap -sN" null nmap_scan -sN -p 1-40
+row "nmap -sX" xmas nmap_scan -sX -p 1-40
+row "nmap -sM" maimon nmap_scan -sM -p 1-40
+row "nmap -sA" ack/window nmap_scan -sA -p 1-40
+row "nmap -sW" ack/window nmap_scan -sW -p 1-40
+row "nmap -sU" udp nmap_scan -sU -p 1-40
+row "nmap -sO" ip-protocol nmap_scan -sO -p 2-5,7-16,40-60
+row "nmap -sV" version nmap_scan -sV --version-light -p 20-60,80
+row "nmap -O" os nmap_scan -O -p 20-60,80
+row "nmap -f" fragment nmap_scan -f -sS -p 1-40
+row "nmap -D" decoy nmap_scan -sS -p 1-40 -D 203.0.113.77,203.0.113.78,ME
+row "nmap, 5 ports only" syn nmap_scan -sS -p 21,23,139,3389,5900
+row "nmap, 1 port a second" syn nmap_scan --scan-delay 1s -sS -p 1-6
+has_tools masscan && row "masscan" syn within far masscan $OUT -p 1-200 --rate 500 --wait 0 \
+	-e eth0 --router-mac "${mac//:/-}" --source-ip $SOURCE --source-port 40001
+has_tools hping3 && row "hping3 -S" syn within far hping3 -S -p ++1 -c 40 -i u20000 $OUT
+browse() { for _ in {1..30}; do gets far http://$OUT/ --max-time 3; done; }
+miss() { for port in 443 8080 3000; do gets far http://$OUT:$port/ --max-time 1; done; browse; }
+repeat() { for _ in {1..25}; do gets far http://$OUT:8443/ --max-time 0.3; done; }
+late() {
+	within far python3 -c "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('$SOURCE', 53))
+for i in range(60): s.sendto(bytes(60), ('$OUT', 33000 + 7 * i))"
+}
+poll() {
+	local round port
+	for round in {1..5}; do
+		for port in 25 80 81 82 83; do
+			within far timeout 0.3 bash -c "exec 3<>/dev/tcp/$OUT/$port" 2>/dev/null
+		done
+	done
+}
+row "30 pages" "" browse
+row "3 misses, 30 pages" "" miss
+row "one port, 25 times" "" repeat
+row "60 late DNS answers" "" late
+row "a monitor: 5 ports" "" poll
+echo
+echo "scans: $SCANS; minato recognised $FOUND and named $NAMED as they are; psad raised a level for $SEEN"
+echo "honest: $HONEST; minato named $WRONG a scan; psad raised a level for $PSAD_WRONG"
+gateway_down
