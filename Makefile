@@ -54,6 +54,8 @@ bench-guard:
 	@$(MAKE) --no-print-directory all
 	@ninja -C build --quiet bench/guard/bench-guard
 	@build/bench/guard/bench-guard $(GROUPS)
+	@case ' $(GROUPS) ' in *' scans '*|'  ') \
+		MINATO=$(CURDIR)/build/minato bash bench/guard/matrix.sh ;; esac
 
 fuzz:
 	@tools/deps.sh build fuzz

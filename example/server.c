@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "minato/scan.h"
+
 #define CLIENTS 1000
 
 static volatile sig_atomic_t stop;
@@ -146,6 +148,24 @@ static int over_memory(void)
 	return accepted == CLIENTS && pages == CLIENTS ? 0 : 1;
 }
 
+/* Who tries the doors, as the library has recognised it. */
+static void tell_scans(struct minato *m)
+{
+	struct minato_scan scan;
+	char text[64];
+
+	while (minato_scan_event(m, &scan)) {
+		minato_addr_format(&scan.source, text, sizeof(text));
+		printf("scan from %s by %s:", text, minato_scan_tool_name(scan.tool));
+		for (int i = 0; i < MINATO_SCAN_KIND_COUNT; i++) {
+			if (scan.kinds & 1u << i)
+				printf(" %s", minato_scan_kind_name((enum minato_scan_kind)i));
+		}
+		printf(", %u ports\n", scan.ports_tried);
+		fflush(stdout);
+	}
+}
+
 static int over_tap(const char *name, const char *address)
 {
 	struct minato *m = host_new(address, 24, 1);
@@ -164,6 +184,7 @@ static int over_tap(const char *name, const char *address)
 	fflush(stdout);
 	while (!stop && error == 0) {
 		serve(m, listener, true);
+		tell_scans(m);
 		error = tap_carry(tap, m, 60000);
 	}
 	host_free(m);

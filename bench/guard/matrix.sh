@@ -36,11 +36,8 @@ psad_of() { # FILE.pcap: the danger level of $SOURCE, or -
 	[ "$PSAD" ] || { echo "no psad"; return; }
 	python3 "$HERE/loglines.py" "$1" $OUT 80,25 >"$T/lines"
 	[ -s "$T/lines" ] || { echo "-"; return; }
-	rm -rf /var/log/psad/[0-9]*
 	psad -A -m "$T/lines" >"$T/psad.out" 2>&1
-	cat /var/log/psad/ipt_analysis/$SOURCE/danger_level /var/log/psad/$SOURCE/danger_level \
-		2>/dev/null | tail -n 1 | grep . || echo "-"
-	rm -rf /var/log/psad/ipt_analysis
+	sed -n "s/^SRC:  $SOURCE, DL: \([0-9]\).*/\1/p" "$T/psad.out" | grep -m 1 '[1-5]' || echo "-"
 }
 
 FOUND=0 NAMED=0 SEEN=0 SCANS=0 WRONG=0 PSAD_WRONG=0 HONEST=0
@@ -48,8 +45,8 @@ FOUND=0 NAMED=0 SEEN=0 SCANS=0 WRONG=0 PSAD_WRONG=0 HONEST=0
 row() {
 	local name=$1 kind=$2 kinds level verdict
 	shift 2
-	within_bg wan dump.log tcpdump -i out0 -U -w "$T/trace.pcap" "src $SOURCE and ip"
-	until_true 5 grep -q listening "$T/dump.log"
+	within_bg wan dump.log dumpcap -P -i out0 -w "$T/trace.pcap" -f "src $SOURCE and ip"
+	until_true 5 grep -q File: "$T/dump.log"
 	"$@" >"$T/scan.log" 2>&1
 	until_true 2 listed_kind "$SOURCE" "${kind:-nothing}"
 	sleep 0.3

@@ -410,13 +410,13 @@ static void step(struct scan *s, struct scan_source *r,
 
 /* --- reports -------------------------------------------------------------- */
 
-bool scan_listens_now(struct scan *s, struct minato_time now)
+bool scan_listens_now(struct scan *s, int64_t tick)
 {
-	const int64_t tick = now.ns >> SCAN_TICK_SHIFT;
-
 	if (s->tick != tick) {
 		s->tick = tick;
 		s->left = SCAN_BUDGET;
+		s->overlooked -= s->gap;
+		s->gap = 0;
 	}
 	if (s->left > 0) {
 		s->left--;

@@ -212,11 +212,13 @@ static inline struct scan_case *scan_case_at(const struct scan *s,
  */
 #define SCAN_TICK_SHIFT 20u /* ns: a good millisecond */
 #define SCAN_BUDGET 24u	    /* in it */
-bool scan_listens_now(struct scan *s, struct minato_time now);
+bool scan_listens_now(struct scan *s, int64_t tick);
 static inline bool scan_listens(struct scan *s, struct minato_time now)
 {
-	if (s->gap == 0)
-		return scan_listens_now(s, now);
+	const int64_t tick = now.ns >> SCAN_TICK_SHIFT;
+
+	if (s->gap == 0 || s->tick != tick)
+		return scan_listens_now(s, tick);
 	s->gap--;
 	return false;
 }

@@ -580,7 +580,7 @@ int minato_refuse(struct minato *m, uint64_t call)
 		return error;
 	host_count(m, COUNTER_CALLS_REFUSED);
 	calls_about(m, s, &about);
-	evidence_refused(m, &about.key);
+	evidence_refused(m, s, &about.key);
 	if (s->proto == MINATO_TCP) {
 		/* As a closed port would (RFC 9293 3.10.7.1). */
 		rst.ack = seq_add(about.seq, 1);

@@ -243,7 +243,7 @@ int minato_report(struct minato *m, uint64_t socket,
 	bound_mtu(&told, &about);
 	if (told.type == 0 && told.mtu == 0 &&
 	    told.reason == MINATO_REASON_PORT)
-		evidence_refused(m, &about.key);
+		evidence_refused(m, s, &about.key);
 	icmp_out_about(m, &about, &told);
 	return 0;
 }

@@ -339,7 +339,21 @@ void evidence_passed(struct minato *m, const struct packet *p,
 
 /* --- what owners say ----------------------------------------------------- */
 
-void evidence_refused(struct minato *m, const struct port_key *key)
+/* What a call's SYN offered shows who made it. */
+static uint32_t kind_of_call(struct minato *m, const struct socket *s)
+{
+	struct tcp_env e = host_env(m);
+	struct minato_info info;
+
+	if (s->proto == MINATO_UDP)
+		return KIND(UDP);
+	tcp_info(&e, &s->body.tcp, &info);
+	return info.timestamps || info.sack || info.wscale ? KIND(CONNECT) :
+							     KIND(SYN);
+}
+
+void evidence_refused(struct minato *m, const struct socket *s,
+		      const struct port_key *key)
 {
 	const struct scan_contact c = {
 		.source = key->remote,
@@ -349,7 +363,7 @@ void evidence_refused(struct minato *m, const struct port_key *key)
 		.port = key->local_port,
 		.source_port = key->remote_port,
 		.sign = SCAN_CLOSED,
-		.kinds = key->proto == MINATO_UDP ? KIND(UDP) : 0,
+		.kinds = key->proto != MINATO_ICMP ? kind_of_call(m, s) : 0,
 	};
 
 	if (key->proto != MINATO_ICMP && scan_listens(host_scan(m), m->now))

@@ -1235,7 +1235,8 @@ void evidence_first(struct minato *m, const struct packet *p,
 void evidence_passed(struct minato *m, const struct packet *p,
 		     const struct nat_way *way);
 /* A call, or a datagram of one, was refused by its owner. */
-void evidence_refused(struct minato *m, const struct port_key *key);
+void evidence_refused(struct minato *m, const struct socket *s,
+		      const struct port_key *key);
 
 /* --- icmp_in.c, echo.c -------------------------------------------------- */
 

@@ -12,6 +12,8 @@ gateway_world
 	gateway_links
 	echo 'forward tcp http to 10.0.0.2'
 	echo 'forward tcp smtp to 10.0.0.3'
+	echo 'scans answer slower'
+	echo "alert file $T/alerts"
 } >"$T/gateway.conf"
 gateway_up || { ok "the gateway runs" false; finish; }
 serves web 80 "web A"
@@ -105,5 +107,10 @@ import json, sys
 print(len(json.load(sys.stdin)["scans"]))')" 0
 has "the listing as text" "$(ask scans -a -H)" '^gateway +203\.0\.113\.10 +suspected '
 is "of a name that is none" "$(ask scans -n nobody >/dev/null 2>&1; echo $?)" 1
+is "alerts are lines of JSON" "$(python3 -c '
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+print(len(rows) > 10 and all(row["name"] == "gateway" and row["kinds"] for row in rows))
+' "$T/alerts")" True
 gateway_down
 finish

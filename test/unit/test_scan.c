@@ -392,6 +392,20 @@ static void a_flood_washes_nobody_out(void **state)
 	assert_true(count_recognised() <= 3);
 }
 
+/* What was overlooked in a burst ends with it. */
+static void a_burst_hides_nobody_after_it(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		const struct minato_addr forged = host_number(0x20000000u + i);
+		note(&forged, SCAN_CLOSED, 1);
+	}
+	wait_ns(2 * SECOND / 1000);
+	for (uint16_t port = 1; port <= 6; port++)
+		note(&visitor, SCAN_CLOSED, port);
+	assert_true(is_recognised(&visitor));
+}
+
 /* Known before: its record outlives any number of others. */
 static void a_flood_makes_nothing_forgotten(void **state)
 {
@@ -456,6 +470,7 @@ int main(void)
 		TEST(errors_are_as_rare_as_they_should_be),
 		TEST(the_filter_delays_little),
 		TEST(a_flood_washes_nobody_out),
+		TEST(a_burst_hides_nobody_after_it),
 		TEST(a_flood_makes_nothing_forgotten),
 		TEST(sources_fill_their_memory),
 	};

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a keeper does when a scan was recognised: lines of JSON, a command, bounds. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cmd/scans.h"
+
+static char directory[] = "/tmp/minato-alerting.XXXXXX";
+static struct cmd_harbour harbour;
+
+static struct cmd_message message_of(uint8_t last)
+{
+	struct cmd_message message = { .kind = CMD_ASK_SCAN };
+
+	message.scan = (struct minato_scan){
+		.number = 1,
+		.source = minato_addr4(203, 0, 113, last),
+		.prefix = 128,
+		.recognised = true,
+		.kinds = 1u << MINATO_SCAN_SYN | 1u << MINATO_SCAN_OS,
+		.tool = MINATO_SCAN_TOOL_NMAP,
+		.pattern = MINATO_SCAN_PATTERN_RANDOM,
+		.confidence = 996,
+		.ports_tried = 1000,
+		.first = 1,
+		.last = 65389,
+		.port_count = 2,
+		.ports = { 80, 443 },
+		.target = minato_addr4(198, 51, 100, 1),
+	};
+	return message;
+}
+
+static char *path_of(const char *name)
+{
+	static char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return path;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	memset(&harbour, 0, sizeof(harbour));
+	harbour.quiet = true;
+	(void)snprintf(harbour.name, sizeof(harbour.name), "edge");
+	return drive_loop_new(&harbour.loop);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	cmd_alerting_clear(&harbour.alerting);
+	drive_loop_free(harbour.loop);
+	return 0;
+}
+
+/* Lines of the file, the first of them in `line`. */
+static int lines_of(const char *name, char line[2048])
+{
+	FILE *file = fopen(path_of(name), "r");
+	char other[2048];
+	int count = 0;
+
+	line[0] = 0;
+	while (file && fgets(count ? other : line, 2048, file))
+		count++;
+	if (file)
+		fclose(file);
+	return count;
+}
+
+static void a_file_gets_lines_of_json(void **state)
+{
+	struct cmd_message message = message_of(7);
+	struct drive_error error;
+	char line[2048];
+	json_t *object;
+
+	(void)state;
+	assert_int_equal(
+		cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, path_of("lines"), &error), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	message = message_of(8);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_int_equal(lines_of("lines", line), 2);
+	object = json_loads(line, 0, NULL);
+	assert_non_null(object);
+	assert_string_equal(json_string_value(json_object_get(object, "source")), "203.0.113.7");
+	assert_string_equal(json_string_value(json_object_get(object, "name")), "edge");
+	assert_string_equal(json_string_value(json_object_get(object, "tool")), "nmap");
+	assert_int_equal(json_array_size(json_object_get(object, "kinds")), 2);
+	assert_int_equal(json_integer_value(json_object_get(object, "prefix")), 32);
+	json_decref(object);
+}
+
+/* Whoever scans does not write files or start programs as he likes. */
+static void all_of_it_is_bounded(void **state)
+{
+	struct drive_error error;
+	char line[2048];
+	int count;
+
+	(void)state;
+	assert_int_equal(
+		cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, path_of("many"), &error), 0);
+	for (int i = 0; i < 1000; i++) {
+		const struct cmd_message message = message_of((uint8_t)i);
+
+		assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	}
+	count = lines_of("many", line);
+	assert_in_range(count, 60, 70);
+	assert_int_equal(harbour.alerting.left_out, 1000 - count);
+}
+
+static void a_worker_that_lies_is_none_of_ours(void **state)
+{
+	struct cmd_message message = message_of(7);
+
+	(void)state;
+	message.scan.kinds = 1u << MINATO_SCAN_KIND_COUNT;
+	assert_int_equal(cmd_alerting_take(&harbour, &message), -EPROTO);
+	message = message_of(7);
+	message.scan.tool = (enum minato_scan_tool)77;
+	assert_int_equal(cmd_alerting_take(&harbour, &message), -EPROTO);
+	message = message_of(7);
+	message.scan.port_count = MINATO_SCAN_PORTS + 1;
+	assert_int_equal(cmd_alerting_take(&harbour, &message), -EPROTO);
+}
+
+static void a_command_gets_words_and_no_shell(void **state)
+{
+	const struct cmd_message message = message_of(7);
+	struct drive_error error;
+	char script[256], line[2048];
+	FILE *file = fopen(path_of("tell"), "w");
+
+	(void)state;
+	assert_non_null(file);
+	fprintf(file, "#!/bin/sh\nprintf '%%s|' \"$@\" >%s/told.new\nmv %s/told.new %s/told\n",
+		directory, directory, directory);
+	fclose(file);
+	(void)snprintf(script, sizeof(script), "%s", path_of("tell"));
+	assert_int_equal(chmod(script, 0700), 0);
+	assert_int_equal(cmd_alerting_add(&harbour.alerting, CMD_ALERT_COMMAND, script, &error), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_int_not_equal(harbour.alerting.pid, 0);
+	for (int i = 0; i < 1000 && lines_of("told", line) == 0; i++)
+		usleep(10000);
+	assert_string_equal(line, "edge|203.0.113.7|syn os|nmap|1000|996|unverified|");
+}
+
+static void what_cannot_be_told_is_refused(void **state)
+{
+	struct drive_error error;
+
+	(void)state;
+	assert_int_equal(cmd_alerting_add(&harbour.alerting, CMD_ALERT_COMMAND, "tell", &error),
+			 -EINVAL);
+	assert_int_equal(cmd_alerting_add(&harbour.alerting, CMD_ALERT_COMMAND, "/nowhere/tell",
+					  &error),
+			 -ENOENT);
+	assert_int_equal(cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, "/nowhere/lines",
+					  &error),
+			 -ENOENT);
+}
+
+static void a_line_says_it_all(void **state)
+{
+	struct cmd_message message = message_of(7);
+	char text[CMD_SCAN_TEXT];
+
+	(void)state;
+	assert_string_equal(cmd_scan_text(text, &message.scan),
+			    "scan from 203.0.113.7: syn os by nmap, 1000 ports of 198.51.100.1 "
+			    "between 1 and 65389, order random, confidence 99.6 %, its address is "
+			    "not verified");
+	message.scan.source = (struct minato_addr){ { 0x20, 1, 0xd, 0xb8 } };
+	message.scan.prefix = 56;
+	message.scan.kinds = 0;
+	assert_string_equal(cmd_scan_source(text, &message.scan), "2001:db8::/56");
+	assert_non_null(strstr(cmd_scan_text(text, &message.scan), "/56: unknown by nmap"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_file_gets_lines_of_json),	  TEST(all_of_it_is_bounded),
+		TEST(a_worker_that_lies_is_none_of_ours), TEST(a_command_gets_words_and_no_shell),
+		TEST(what_cannot_be_told_is_refused),	  TEST(a_line_says_it_all),
+	};
+	char command[64];
+	int failed;
+
+	if (!mkdtemp(directory))
+		return 1;
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", directory);
+	return system(command) == 0 ? failed : 1;
+}
