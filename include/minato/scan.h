@@ -145,8 +145,8 @@ struct minato_scan_policy {
 	bool watch;			/* true; false: nothing is noted */
 	enum minato_scan_answer answer; /* SLOWER */
 	uint32_t slower_per_s; /* answers to one source; 1..1000000; 10 */
-	/* SLOWER and SILENCE last so long after the latest try; 0: as long as it
-	   is known. */
+	/* SLOWER and SILENCE last so long after the latest try; 0: as long as
+	   it is known. */
 	uint32_t answer_s;
 	/* A block lasts so long, twice as long each time, at most so long. */
 	uint32_t block_s, block_max_s; /* 1 or more; 600, 86400 */
