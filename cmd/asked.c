@@ -220,6 +220,21 @@ bool cmd_asked_take(void *user, const struct relay_asking *asking)
 	return true;
 }
 
+static void rule_told(void *user, uint64_t call, const struct cmd_holding *holding)
+{
+	struct cmd_worker *worker = user;
+
+	relay_program(worker->relay, call, holding->program);
+}
+
+void cmd_asked_program(void *user, const struct relay_asking *asking)
+{
+	struct cmd_worker *worker = user;
+	const struct cmd_whose whose = { { asking->proto, asking->guest, asking->to }, true };
+
+	cmd_witness_ask(worker, &whose, rule_told, worker, asking->call);
+}
+
 struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now)
 {
 	struct cmd_asked *asked = &worker->asked;

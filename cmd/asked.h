@@ -13,6 +13,35 @@ struct cmd_harbour;
 struct cmd_message;
 struct cmd_worker;
 
+/* ---- programs.c: programs that rules name ---- */
+
+#define CMD_PROGRAMS_MAX 64u
+#define CMD_PROGRAM_WORD 256u
+
+/* A word of a rule, and where that program is; two words may be one program. */
+struct cmd_program_word {
+	uint16_t number; /* 1.. */
+	char word[CMD_PROGRAM_WORD];
+	char path[CMD_PROGRAM_WORD];
+};
+
+struct cmd_programs {
+	size_t count;
+	struct cmd_program_word list[CMD_PROGRAMS_MAX];
+};
+
+/*
+ * A path from the root on, or a name that is looked for where programs are (/usr/local/bin,
+ * /usr/bin and so on, not the user's PATH). 0; -ENOENT where no program has that name, -ENOSPC,
+ * -ENAMETOOLONG.
+ */
+int cmd_programs_add(struct cmd_programs *programs, const char *word);
+/* The number of a word that was added. */
+uint16_t cmd_programs_number(const struct cmd_programs *programs, const char *word);
+/* The number of what all of these processes run, by the files that the paths lead to now. */
+uint16_t cmd_programs_of(const struct cmd_programs *programs, const struct kernel_program *list,
+			 size_t count);
+
 /* ---- witness.c: which program it is; the worker asks, the keeper looks ---- */
 
 #define CMD_WITNESS_MAX 64u /* questions to the keeper at once */
@@ -22,7 +51,8 @@ struct cmd_worker;
 struct cmd_holding {
 	uint64_t number;
 	int32_t count;
-	bool same; /* all of them run one file, which is known */
+	bool same;	  /* all of them run one file, which is known */
+	uint16_t program; /* its number among those that rules name, or MINATO_PROGRAM_NONE */
 	struct kernel_program list[CMD_HOLDERS_MAX];
 };
 
@@ -103,6 +133,8 @@ enum cmd_reply { CMD_REPLY_NO, CMD_REPLY_ONCE, CMD_REPLY_ALWAYS };
 
 /* relay_config's `ask`; `user` is the worker. */
 bool cmd_asked_take(void *user, const struct relay_asking *asking);
+/* relay_config's `program`; `user` is the worker. */
+void cmd_asked_program(void *user, const struct relay_asking *asking);
 /* What is due; returns when something is next. */
 struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now);
 /*

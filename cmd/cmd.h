@@ -529,6 +529,7 @@ struct cmd_harbour {
 	struct cmd_auditing auditing;
 	bool ask;     /* about what nothing lets out */
 	bool seeking; /* programs are looked for */
+	struct cmd_programs programs; /* those that rules name */
 	struct kernel_seeker seeker;
 	struct cmd_ruling ruling;
 	struct cmd_exporter exporter;

@@ -149,10 +149,6 @@ static void judge_kinds(const struct conf *conf, struct conf_report *report)
 				  "'%s' stands in a gateway's configuration: rules, zones and sets "
 				  "are for guests",
 				  conf_verb(one));
-		else if (conf_item_find(&one->rule, CONF_ITEM_PROGRAM, &item))
-			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0,
-				  "the programs of a guest are not told apart yet: this would let "
-				  "all or none of them out");
 		else if (one->rule.term.sort != CONF_TERM_NONE)
 			judge_say(report, CONF_ERROR, one, CONF_PART_TERM, 0,
 				  "rules of a guest have no end yet: take it out when it is over");
@@ -187,6 +183,37 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 	}
 	free(report);
 	return code;
+}
+
+/* ---- programs ---- */
+
+static int plan_programs(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	const struct conf *conf = &harbour->ruling.conf;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		struct conf_item item;
+		uint32_t at = 0;
+
+		if (conf->list[i]->kind != CONF_KIND_RULE)
+			continue;
+		while (conf_item_next(&conf->list[i]->rule, &at, &item)) {
+			int result = item.sort == CONF_ITEM_PROGRAM ?
+					     cmd_programs_add(&harbour->programs, item.word) :
+					     0;
+
+			if (result == -ENOENT)
+				return drive_fail(error, ENOENT,
+						  "no program is called %s here: say its path",
+						  item.word);
+			if (result < 0)
+				return drive_fail(error, -result, "program %s: %s", item.word,
+						  result == -ENOSPC ? "rules name too many" :
+								      "too long a path");
+		}
+	}
+	harbour->seeking |= harbour->programs.count > 0;
+	return 0;
 }
 
 /* ---- names ---- */
@@ -291,6 +318,10 @@ static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
 	}
 	if (!named)
 		return 0;
+	if (harbour->programs.count)
+		return drive_fail(error, EINVAL,
+				  "rules about names and rules about programs do not go together: "
+				  "what lets a name out lets every program there");
 	if (!closes(conf->list[last]))
 		return drive_fail(error, EINVAL,
 				  "a rule about a name says nothing unless all else is shut: "
@@ -324,7 +355,8 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	about.size = text.size;
 	code = read_rules(&harbour->ruling, &about, guest ? guest : "self");
 	free(text.bytes);
-	if (code == CMD_GO_ON && plan_names(harbour, &error) < 0) {
+	if (code == CMD_GO_ON &&
+	    (plan_programs(harbour, &error) < 0 || plan_names(harbour, &error) < 0)) {
 		cmd_say("%s: %s", about.name, error.text);
 		code = CMD_USAGE;
 	}
@@ -355,8 +387,16 @@ void cmd_ruling_warn(const struct cmd_harbour *harbour)
 
 struct entering {
 	struct minato *host;
+	const struct cmd_programs *programs;
 	uint32_t count;
 };
+
+static uint16_t number_program(void *user, const char *word)
+{
+	const struct entering *entering = user;
+
+	return cmd_programs_number(entering->programs, word);
+}
 
 static void describe_zones(const struct cmd_harbour *harbour, struct conf_zones *zones,
 			   struct conf_prefix lan[CMD_LAN_MAX], uint8_t inside, uint8_t outside)
@@ -373,6 +413,7 @@ static void describe_zones(const struct cmd_harbour *harbour, struct conf_zones 
 		.wan_face = RELAY_FACE_WAN,
 		.lan = lan,
 		.lan_count = harbour->ruling.lan_count,
+		.program = number_program,
 	};
 }
 
@@ -402,7 +443,7 @@ uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)
 {
 	struct conf_prefix lan[CMD_LAN_MAX];
 	struct conf_zones zones;
-	struct entering entering = { .host = NULL };
+	struct entering entering = { .programs = &harbour->programs };
 
 	describe_zones(harbour, &zones, lan, 0, 1);
 	(void)conf_policy(&harbour->ruling.conf, &zones, count_entry, &entering);
@@ -414,7 +455,7 @@ int cmd_ruling_apply(const struct cmd_harbour *harbour, struct minato *host, uin
 {
 	struct conf_prefix lan[CMD_LAN_MAX];
 	struct conf_zones zones;
-	struct entering entering = { .host = host };
+	struct entering entering = { .host = host, .programs = &harbour->programs };
 
 	describe_zones(harbour, &zones, lan, inside, outside);
 	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);

@@ -99,5 +99,8 @@ void cmd_witness_look(struct cmd_harbour *harbour, const struct cmd_message *mes
 	for (int i = 0; i < holding->count && i < (int)CMD_HOLDERS_MAX; i++)
 		holding->list[i] = list[i];
 	holding->same = holding->count <= LOOK_MAX && is_same(list, holding->count);
+	if (holding->same)
+		holding->program =
+			cmd_programs_of(&harbour->programs, list, (size_t)holding->count);
 	(void)cmd_channel_send(harbour->hand.channel, &answer, NULL, 0);
 }

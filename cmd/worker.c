@@ -455,11 +455,12 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		config.attempt = cmd_attempts_take;
 		config.attempt_user = &worker->attempts;
 	}
-	if (harbour->seeking) {
+	config.ask_user = worker;
+	if (harbour->ask || harbour->auditing.path)
 		config.ask = cmd_asked_take;
-		config.ask_names = harbour->ask;
-		config.ask_user = worker;
-	}
+	config.ask_names = harbour->ask;
+	if (harbour->programs.count)
+		config.program = cmd_asked_program;
 	result = relay_create(&worker->relay, &config, error);
 	if (result < 0)
 		return result;

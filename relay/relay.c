@@ -3,6 +3,8 @@
 #include "relay/permit.h"
 #include "relay/relay.h"
 
+#include "minato/guard.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,7 +278,7 @@ void relay_free(struct relay *relay)
 
 /* ---- a turn ---- */
 
-static void take_call(struct relay *relay, uint64_t call)
+static void carry_call(struct relay *relay, uint64_t call)
 {
 	int64_t proto = 0;
 
@@ -288,6 +290,54 @@ static void take_call(struct relay *relay, uint64_t call)
 		endpoint_call(relay, call);
 	else
 		ping_call(relay, call);
+}
+
+static void ask_program(struct relay *relay, uint64_t call)
+{
+	struct relay_asking asking = { .call = call };
+	int64_t proto = 0;
+
+	if (minato_get(relay->host, call, MINATO_OPT_TYPE, &proto) < 0 ||
+	    minato_local(relay->host, call, &asking.to) < 0 ||
+	    minato_peer(relay->host, call, &asking.guest) < 0)
+		return;
+	asking.proto = (enum minato_proto)proto;
+	if (relay->config.program && (proto == MINATO_TCP || proto == MINATO_UDP))
+		relay->config.program(relay->config.ask_user, &asking);
+	else
+		relay_program(relay, call, MINATO_PROGRAM_NONE);
+}
+
+static void take_call(struct relay *relay, uint64_t call)
+{
+	if (minato_call_asks(relay->host, call) == 1)
+		ask_program(relay, call);
+	else
+		carry_call(relay, call);
+}
+
+void relay_program(struct relay *relay, uint64_t call, uint16_t program)
+{
+	struct minato_endpoint guest = { .port = 0 };
+	struct minato_endpoint to = { .port = 0 };
+	int64_t proto = MINATO_TCP;
+	int verdict = minato_call_program(relay->host, call, program);
+
+	if (verdict == MINATO_PASS)
+		carry_call(relay, call);
+	if (verdict <= 0)
+		return;
+	relay_count(relay, RELAY_COUNT_DENIED);
+	(void)minato_get(relay->host, call, MINATO_OPT_TYPE, &proto);
+	(void)minato_local(relay->host, call, &to);
+	(void)minato_peer(relay->host, call, &guest);
+	if (relay->permit)
+		permit_refused(relay, (enum minato_proto)proto, &guest, &to, NULL,
+			       "a rule, by the program that it is");
+	if (verdict == MINATO_REFUSE)
+		(void)minato_refuse(relay->host, call);
+	else
+		(void)minato_ignore(relay->host, call);
 }
 
 static void note(struct lane *f, uint32_t ready)

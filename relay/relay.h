@@ -288,6 +288,11 @@ struct relay_config {
 	 * relay_decide. May be NULL.
 	 */
 	bool (*ask)(void *user, const struct relay_asking *asking);
+	/*
+	 * Asked which program a held TCP or UDP call is of, where the policy has to know;
+	 * relay_program answers. NULL: of none that rules name.
+	 */
+	void (*program)(void *user, const struct relay_asking *asking);
 	bool ask_names; /* every name may be asked for, since flows are asked about */
 	void *ask_user;
 	/* A line for the user about what the guest cannot have, each at most once. May be NULL. */
@@ -322,6 +327,14 @@ void relay_nameservers(struct relay *relay, const struct nameserver *list, size_
  * port, or is refused for that reason. One that has ended meanwhile is left alone.
  */
 void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason);
+
+/*
+ * ---- relay.c: programs ----
+ *
+ * The answer to `program`: the number that rules have for it, or MINATO_PROGRAM_NONE. The call goes
+ * on, or is refused, as the policy says. One that has ended meanwhile is left alone.
+ */
+void relay_program(struct relay *relay, uint64_t call, uint16_t program);
 
 /* ---- auto.c: -p auto ---- */
 

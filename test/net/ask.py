@@ -254,6 +254,39 @@ def audit_alone():
         demand(line.get("program") == "/usr/bin/curl" and line["reason"] == "not allowed", line)
 
 
+def program_rules():
+    def run(*command):
+        return subprocess.run([MINATO, "exec", "p", "--", *command], capture_output=True, text=True,
+                              timeout=60, stdin=subprocess.DEVNULL)
+
+    url = "http://198.51.100.14/file"
+    python = ("python3", "-c", "import socket, sys\n"
+              "try: socket.create_connection(('198.51.100.14', 80), 20)\n"
+              "except OSError as e: print(e)\nelse: print('through')")
+    for _ in range(3):
+        result = run("curl", "-sS", "-m", "20", url)
+        demand(result.stdout == "served\n", result)
+        # Another file, by whatever name, and a port that the rule is not about.
+        demand(run(CURL2, "-sS", "-m", "20", url).returncode == 7, "another curl got through")
+        demand("refused" in run(*python).stdout, "python got through")
+        demand(run("curl", "-sS", "-m", "20", url.replace(".14/", ".14:8080/")).returncode == 7,
+               "another port was open")
+    # A socket that another program holds too is not curl's alone.
+    shared = run("python3", "-c", "import socket, subprocess, os\n"
+                 "s = socket.socket(); s.set_inheritable(True); s.settimeout(20)\n"
+                 "l = socket.create_server(('127.0.0.1', 0))\n"
+                 "p = subprocess.Popen(['curl', '-s', 'telnet://127.0.0.1:%d' % "
+                 "l.getsockname()[1]], close_fds=False)\n"
+                 "l.accept()\n"
+                 "try: s.connect(('198.51.100.14', 80)); print('through')\n"
+                 "except OSError as e: print(e)\n"
+                 "p.kill()\n")
+    demand("refused" in shared.stdout, shared)
+    said = subprocess.run([MINATO, "run", "--rule", "allow program nosuchthing out tcp 80", "--",
+                           "true"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    demand(said.returncode == 2 and "no program is called nosuchthing" in said.stderr, said)
+
+
 def no_terminal():
     result = subprocess.run([MINATO, "ask", "g"], capture_output=True, text=True,
                             stdin=subprocess.DEVNULL)
@@ -276,6 +309,7 @@ for name, test in [
         ("a program inside cannot answer for the user", not_from_inside),
         ("the audit says which program and process it was", audit),
         ("the audit alone knows the program of what is refused at once", audit_alone),
+        ("a rule about a program lets that file out, and no other", program_rules),
         ("without a terminal nobody is asked", no_terminal)]:
     case(name, test)
 print(f"1..{cases}")

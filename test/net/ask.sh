@@ -29,5 +29,7 @@ chmod 755 "$T/curl2"
 
 run_guest g --ask --audit "$T/user/audit" --allow alias.example:80 -- sleep 900
 run_guest h --audit "$T/user/audit-h" --allow alias.example:80 -- sleep 900
+run_guest p --audit "$T/user/audit-p" --rule 'allow program curl out tcp 80' \
+	--rule 'allow program /usr/bin/env out udp 5000' --rule 'block out everything' -- sleep 900
 cd "$T" || exit 1
 as_user python3 "$T/ask.py" "$M" "$T/guest-g.log" "$T/curl2" "$T/user/audit"
