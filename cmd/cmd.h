@@ -488,6 +488,14 @@ struct cmd_alerting {
 	uint32_t left_out; /* since the last that was told */
 };
 
+/* ---- rulelog.c: what rules with `log` decided, of a worker ---- */
+
+struct cmd_rule_log {
+	struct minato_time since;
+	uint32_t said, left_out; /* since then */
+};
+void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now);
+
 /* ---- ruling.c: rules of a guest ---- */
 
 #define CMD_LAN_MAX 64u
@@ -692,6 +700,7 @@ struct cmd_worker {
 	} reserved;
 	struct cmd_orphans orphans;
 	struct cmd_attempts attempts;
+	struct cmd_rule_log rule_log;
 	struct cmd_witness witness;
 	struct cmd_asked asked;
 	int64_t channel_watch;

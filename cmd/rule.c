@@ -14,8 +14,6 @@ struct rule_options {
 static const struct cmd_option options[] = {
 	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
 	  "The gateway that is meant; needed where several run." },
-	{ CMD_FLAG, 0, "now", NULL, AT(ruling.now), 0, 0,
-	  "With add and rm: end the flows that are there and would not be let begin any more." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(ruling.no_header), 0, 0, "With list: no heading." },
 	{ CMD_FLAG, 0, "json", NULL, AT(ruling.json), 0, 0,
 	  "With list: JSON; minato-rule(1) says which members." },

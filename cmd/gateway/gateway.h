@@ -678,7 +678,6 @@ int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
 struct gateway_ruling {
 	bool json, no_header;
 	bool fleeting; /* changed even where it cannot be written down */
-	bool now;      /* flows that are forbidden now are ended */
 };
 /* The exit code. */
 int gateway_rule(enum cmd_verb verb, const char *name, const struct cmd_operands *operands,

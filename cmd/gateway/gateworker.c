@@ -203,6 +203,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 	minato_advance(worker->base.host, now);
 	next = earlier(serve(worker, now), gateway_carrying_turn(&worker->carrying, now));
 	cmd_scanning_turn(&worker->base);
+	cmd_rule_log_turn(&worker->base.rule_log, worker->base.host, now);
 	write_all(worker, now);
 	next = earlier(next, minato_deadline(worker->base.host));
 	for (size_t i = 0; i < worker->port_count; i++) {

@@ -80,9 +80,8 @@ static int add(const char *name, const struct cmd_operands *operands,
 		return code;
 	return gateway_report(name,
 			      gateway_ask(name,
-					  json_pack("{s:s,s:[o],s:b,s:b}", "request", "change",
-						    "add", item, "volatile", (int)chosen->fleeting,
-						    "now", (int)chosen->now),
+					  json_pack("{s:s,s:[o],s:b}", "request", "change", "add",
+						    item, "volatile", (int)chosen->fleeting),
 					  &error),
 			      &error);
 }
@@ -101,9 +100,9 @@ static int remove_one(const char *name, const struct cmd_operands *operands,
 					 operands->words[i]);
 	return gateway_report(name,
 			      gateway_ask(name,
-					  json_pack("{s:s,s:[s],s:b,s:b}", "request", "change",
+					  json_pack("{s:s,s:[s],s:b}", "request", "change",
 						    "remove", text, "volatile",
-						    (int)chosen->fleeting, "now", (int)chosen->now),
+						    (int)chosen->fleeting),
 					  &error),
 			      &error);
 }

@@ -56,6 +56,8 @@ done
 is "what no rule is about is as it is forwarded" "$(gets far http://$OUT/)" "web A"
 is "allow: who is allowed" "$(gets far http://$OUT:8080/)" "friends"
 is "block: anybody else, at once" "$(gets far2 http://$OUT:8080/)" "curl 7"
+ok "log: it is said" grep -q "rule: tcp from 203.0.113.10 port [0-9]* to $OUT port 8080: refused" \
+	"$T/gateway.log"
 is "drop: no answer" "$(gets far http://$OUT:8081/ --max-time 2)" "curl 28"
 is "... to whom it is about" "$(gets far2 http://$OUT:8081/)" "hidden"
 is "SMB is shut to everyone but lan" "$(gets far http://$OUT:445/)" "curl 7"
