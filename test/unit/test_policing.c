@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Rules in a host value: in their order, with what stays left alone, all of them or none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "cmd/gateway/gateway.h"
+#include "minato/guard.h"
+
+#define ENTRIES 300 /* what the value has room for */
+
+static struct gateway_links links;
+static struct gateway_applied applied;
+static struct gateway_rules wanted;
+static struct drive_error error;
+static void *memory;
+static size_t memory_size;
+
+static void say(const char *text)
+{
+	static struct conf_statement one;
+	static struct conf_report report;
+
+	assert_int_equal(conf_statement_read(&one, text, &report), 0);
+	one.line = (uint32_t)wanted.conf.count + 1;
+	assert_int_equal(gateway_rules_add(&wanted, &one, 0), 0);
+}
+
+/* A list that begins with the links. */
+static void begin(const char *outside)
+{
+	gateway_rules_free(&wanted);
+	say("inside tap in0 10.0.0.1/24");
+	say(outside);
+}
+
+#define OUTSIDE "outside tap out0 198.51.100.1/24 via 198.51.100.254"
+
+static int fresh(void **state)
+{
+	struct minato_config config;
+	size_t size;
+
+	(void)state;
+	begin(OUTSIDE);
+	links = (struct gateway_links){ .count = 2 };
+	for (size_t i = 0; i < 2; i++) {
+		links.list[i].said = wanted.conf.list[i]->link;
+		links.list[i].mtu = 1500;
+		links.list[i].mac[5] = (uint8_t)i;
+	}
+	gateway_config(&config, &wanted.conf, &links);
+	config.entries_max = ENTRIES;
+	config.sessions_max = config.mappings_max = 1000;
+	size = minato_size(&config);
+	assert_true(size > 0);
+	memory_size = size;
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_true(memory != MAP_FAILED);
+	assert_int_equal(
+		minato_create(memory, size, &config, (struct minato_time){ 1 }, &applied.host), 0);
+	applied.links = &links;
+	applied.flows_max = 500;
+	return 0;
+}
+
+static int clean(void **state)
+{
+	(void)state;
+	gateway_applied_free(&applied);
+	applied = (struct gateway_applied){ .host = NULL };
+	gateway_rules_free(&wanted);
+	(void)munmap(memory, memory_size);
+	return 0;
+}
+
+static int apply(void)
+{
+	return gateway_apply(&applied, &wanted, &error);
+}
+
+/* What becomes of a new flow from outside to this port: by the rules, not by what is open. */
+static enum minato_verdict verdict_of(uint16_t port)
+{
+	const struct minato_question question = {
+		.scope = CONF_SCOPE_OUTSIDE,
+		.face = 1,
+		.proto = MINATO_TCP,
+		.course = MINATO_COURSE_IN,
+		.remote = { minato_addr4(203, 0, 113, 9), 40000 },
+		.local = { minato_addr4(198, 51, 100, 1), port },
+	};
+	struct minato_fate fate;
+
+	minato_judge(applied.host, &question, &fate);
+	return fate.kind == MINATO_KIND_GUARD ? fate.verdict : MINATO_PASS;
+}
+
+static uint64_t handle_of(size_t statement)
+{
+	for (size_t i = 0; i < applied.ruled_count; i++) {
+		if (applied.ruled[i].statement == statement)
+			return applied.ruled[i].handle;
+	}
+	return 0;
+}
+
+static void first_match(void **state)
+{
+	(void)state;
+	say("drop tcp 5");
+	say("block tcp 1-9");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(verdict_of(5), MINATO_DROP);
+	assert_int_equal(verdict_of(6), MINATO_REFUSE);
+	assert_int_equal(verdict_of(10), MINATO_PASS);
+	/* What is built in stands behind, and is told apart. */
+	assert_int_equal(verdict_of(445), MINATO_REFUSE);
+	assert_int_equal(gateway_rule_of(&applied, handle_of(2)), 2);
+	assert_int_equal(gateway_rule_of(&applied, handle_of(4)), 4);
+	assert_int_equal(gateway_rule_of(&applied, 12345), -ENOENT);
+	begin(OUTSIDE);
+	say("block tcp 1-9");
+	say("drop tcp 5");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(verdict_of(5), MINATO_REFUSE);
+	begin(OUTSIDE);
+	say("allow tcp 445");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(verdict_of(5), MINATO_PASS);
+	assert_int_equal(verdict_of(445), MINATO_PASS);
+}
+
+/* What stands at both ends is not touched, and keeps its counts with its handle. */
+static void neighbours_stay(void **state)
+{
+	uint64_t one, two;
+
+	(void)state;
+	say("block tcp 1");
+	say("block tcp 2");
+	assert_int_equal(apply(), 0);
+	one = handle_of(2);
+	two = handle_of(3);
+	begin(OUTSIDE);
+	say("block tcp 1");
+	say("allow tcp 2");
+	say("block tcp 2");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(handle_of(2), one);
+	assert_int_equal(handle_of(4), two);
+	assert_int_equal(verdict_of(2), MINATO_PASS);
+	begin(OUTSIDE);
+	say("block tcp 2");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(handle_of(2), two);
+	assert_int_equal(verdict_of(1), MINATO_PASS);
+	assert_int_equal(verdict_of(2), MINATO_REFUSE);
+}
+
+/* Orders between two neighbours run out: then all are given anew. */
+static void orders_run_out(void **state)
+{
+	char text[64];
+
+	(void)state;
+	for (unsigned count = 1; count <= 90; count++) {
+		begin(OUTSIDE);
+		say("drop tcp 1");
+		/* The newest stands right behind the first. */
+		for (unsigned i = count; i > 0; i--) {
+			snprintf(text, sizeof(text), "%s tcp 500-%u", i % 2 ? "block" : "drop",
+				 500 + i);
+			say(text);
+		}
+		assert_int_equal(apply(), 0);
+		assert_int_equal(verdict_of(500), count % 2 ? MINATO_REFUSE : MINATO_DROP);
+		assert_int_equal(verdict_of(1), MINATO_DROP);
+		assert_int_equal(verdict_of(445), MINATO_REFUSE);
+	}
+}
+
+static void all_or_nothing(void **state)
+{
+	char text[64];
+
+	(void)state;
+	say("drop tcp 5");
+	say("block tcp 1-9");
+	assert_int_equal(apply(), 0);
+	begin(OUTSIDE);
+	say("block tcp 5");
+	for (unsigned i = 0; i < ENTRIES; i++) {
+		snprintf(text, sizeof(text), "drop tcp %u", 1000 + i);
+		say(text);
+	}
+	assert_int_equal(apply(), -ENOSPC);
+	assert_non_null(strstr(error.text, "no room for more"));
+	assert_int_equal(verdict_of(5), MINATO_DROP);
+	assert_int_equal(verdict_of(6), MINATO_REFUSE);
+	assert_int_equal(verdict_of(1000), MINATO_PASS);
+	assert_int_equal(applied.rules.conf.count, 4);
+}
+
+/* A prefix that stands in two lines of a set. */
+static void twice_in_a_set(void **state)
+{
+	(void)state;
+	say("set bad 203.0.113.0/24, 192.0.2.0/24");
+	say("set bad 203.0.113.0/24");
+	say("drop tcp 7 from bad");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(verdict_of(7), MINATO_DROP);
+	begin(OUTSIDE);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(verdict_of(7), MINATO_PASS);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fresh, clean)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(first_match),    TEST(neighbours_stay), TEST(orders_run_out),
+		TEST(all_or_nothing), TEST(twice_in_a_set),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
