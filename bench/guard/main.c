@@ -13,7 +13,7 @@ static const struct group {
 	int (*run)(void);
 	const char *help;
 } groups[] = {
-	{ "floods", bench_floods, "what floods cost, and what they leave to others" },
+	{ "floods", bench_floods, "what floods cost, and leave to others (needs root)" },
 	{ "policy", bench_policy, "a verdict with ten rules, and with 100,000" },
 	{ "scans", bench_scans, "what watching for scans costs, and who is found" },
 };

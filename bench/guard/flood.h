@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The floods between namespaces.
+ *
+ *   client, attacker c0 10.9.0.2 --veth-- s0 10.9.0.1 server
+ *
+ *   flood_net.c     the namespaces, the clients, what comes of it
+ *   flood_send.c    the attacker: frames from everywhere, as fast as one core can
+ *   flood_listen.c  the servers
+ */
+#ifndef BENCH_FLOOD_H
+#define BENCH_FLOOD_H
+
+#include "bench.h"
+
+#define FLOOD_PORT 8000
+#define FLOOD_BACKLOG 4096
+#define FLOOD_RESPONSE 32768u
+
+enum flood {
+	FLOOD_NONE,
+	FLOOD_SYN,
+	FLOOD_ACK,
+	FLOOD_RST,
+	FLOOD_UDP,
+	FLOOD_ICMP,
+	FLOOD_FRAGMENT,
+	FLOODS
+};
+
+/* 0, or -1 where it could not run and has said why. */
+int flood_net(void);
+/* In the server's namespace; end by SIGTERM. */
+_Noreturn void flood_serve_minato(void);
+_Noreturn void flood_serve_linux(void);
+/* In the client's: sends until it is killed, counting in *sent; FLOOD_NONE keeps the core busy
+   with nothing. */
+_Noreturn void flood_send(enum flood kind, volatile uint64_t *sent);
+
+#endif
