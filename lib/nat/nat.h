@@ -347,6 +347,7 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_TCP_SYN_B 0x08u
 #define NAT_TCP_FIN_A 0x10u
 #define NAT_TCP_FIN_B 0x20u
+#define NAT_TCP_ACK_A 0x40u /* a has answered: more than a SYN came */
 
 #define NAT_IS_OFFERED 0x80u /* in `carry`: maybe somebody carries it */
 #define NAT_OFFER_EVERY 16u  /* segments: a power of two below 128 */
@@ -574,7 +575,7 @@ struct nat {
 	uint64_t counters[NAT_COUNTER_COUNT];
 };
 
-/* opening.c: calls to forwards that no server has answered yet */
+/* opening.c: calls to forwards of which no more than SYNs has come */
 uint32_t opening_capacity(const struct nat_limits *limits);
 /* A session of a forward that a SYN has begun; may end others. */
 void opening_note(struct nat *n, uint32_t session,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls from outside that no server has answered yet, of all forwards: at most
- * a quarter of the sessions. A flood of SYNs, from wherever it seems to come,
+ * Calls from outside of which no more has come than SYNs, of all forwards,
+ * whatever the server has said to them: at most a quarter of the sessions. A flood of SYNs, from wherever it seems to come,
  * takes no more than that, so that sessions that are open keep their place and
  * others find one. When it is full the oldest ones make way; of the eight
  * oldest, the one whose source has most of them (RFC 5382 REQ-5 gives it four
@@ -10,7 +10,8 @@
  *	head: oldest                       tail
  *	[ .. | half-open | open | half-open | .. ]
  *
- * What was answered, or has ended, is passed over when it comes to the head.
+ * What the caller has answered, or has ended, is passed over when it comes to
+ * the head.
  */
 #include "nat/nat.h"
 
@@ -38,8 +39,7 @@ static bool is_half_open(const struct nat *n, const struct nat_opening *o)
 		return false;
 	s = session_at(n, o->session);
 	return (uint16_t)s->generation == o->generation &&
-	       s->proto == MINATO_TCP &&
-	       (s->tcp & NAT_TCP_STATE) == MINATO_NAT_OPENING;
+	       s->proto == MINATO_TCP && !(s->tcp & NAT_TCP_ACK_A);
 }
 
 static void take_out(struct nat *n, struct nat_opening *o)
@@ -89,8 +89,8 @@ bool opening_evict(struct nat *n, uint32_t forward)
 		    (forward != NAT_NONE &&
 		     session_at(n, o->session)->other != forward))
 			continue;
-		if (victim == NULL || all->of_source[o->source] >
-					      all->of_source[victim->source])
+		if (victim == NULL ||
+		    all->of_source[o->source] > all->of_source[victim->source])
 			victim = o;
 	}
 	if (victim == NULL)

@@ -118,7 +118,7 @@ static bool read_clock(const char *memory, size_t size, struct nat *head)
 static bool state_valid(const struct nat_session *s)
 {
 	const uint8_t known = NAT_TCP_STATE | NAT_TCP_SYN_A | NAT_TCP_SYN_B |
-			      NAT_TCP_FIN_A | NAT_TCP_FIN_B;
+			      NAT_TCP_FIN_A | NAT_TCP_FIN_B | NAT_TCP_ACK_A;
 
 	if ((s->generation & 1) == 0)
 		return false;

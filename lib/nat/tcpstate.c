@@ -82,6 +82,8 @@ bool tcpstate_segment(struct nat *n, struct nat_session *s, uint32_t side,
 {
 	const bool over = tcpstate_over(s);
 
+	if (side == 0 && (flags & (NAT_SYN | NAT_RST | NAT_ACK)) == NAT_ACK)
+		s->tcp |= NAT_TCP_ACK_A;
 	if (flags & NAT_RST)
 		return reset(n, s);
 	if (over && (flags & (NAT_SYN | NAT_ACK)) == NAT_SYN)

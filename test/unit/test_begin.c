@@ -305,13 +305,16 @@ static void caps_of_a_forward(void **state)
 	assert_true(add_entry(&web) >= 0);
 	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
 	assert_int_equal(out(TCP, at, end(stranger, 1), NAT_SYN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
 	assert_int_equal(out(TCP, at, end(stranger, 2), NAT_SYN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
 	assert_int_equal(counted(NAT_COUNT_SOURCE_FLOWS), 1);
 	assert_int_equal(in(TCP, end(server, 3), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
 	/* Answered, it keeps its place (opening.c). */
 	assert_int_equal(out(TCP, at, end(server, 3), NAT_SYN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(server, 3), end(PUBLIC, 80), NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(other, 3), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
 	assert_int_equal(counted(NAT_COUNT_FORWARD_FLOWS), 1);
 	assert_true(nat_session_next(n, &cursor, &s));
@@ -340,9 +343,11 @@ static void caps_count_what_goes_on(void **state)
 	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
 	assert_int_equal(out(TCP, at, end(stranger, 1), NAT_FIN | NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 80), NAT_RST), NAT_PASS);
 	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
 	assert_int_equal(out(TCP, at, end(stranger, 3), NAT_SYN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 80), NAT_ACK), NAT_PASS);
 	/* That RST was nobody's: both go on, and the source is above its bound. */
 	assert_int_equal(out(TCP, at, end(stranger, 2), NAT_ACK), NAT_PASS);
 	assert_int_equal(in(TCP, end(other, 1), end(PUBLIC, 80), NAT_SYN), NAT_DROP);

@@ -26,9 +26,12 @@ static enum nat_verdict call(struct minato_endpoint who, uint16_t port)
 	return in(TCP, who, end(PUBLIC, port), NAT_SYN);
 }
 
+/* The server, and then the caller, who is there. */
 static enum nat_verdict answer(struct minato_endpoint who, uint16_t port)
 {
-	return out(TCP, end(SERVER, port), who, NAT_SYN | NAT_ACK);
+	const enum nat_verdict verdict = out(TCP, end(SERVER, port), who, NAT_SYN | NAT_ACK);
+
+	return verdict == NAT_PASS ? in(TCP, who, end(PUBLIC, port), NAT_ACK) : verdict;
 }
 
 static bool is_open(struct minato_endpoint who, uint16_t port)
@@ -46,6 +49,22 @@ static void a_flood_takes_its_share(void **state)
 		assert_int_equal(call(stranger(i), (uint16_t)(80 + i % 2)), NAT_PASS);
 	assert_int_equal(counted(NAT_COUNT_SESSIONS) - n->ends, BOUND);
 	assert_int_equal(counted(NAT_COUNT_OPENING_VICTIM), 50000 - BOUND);
+	assert_int_equal(out(TCP, end("10.0.0.7", 999), end("203.0.113.1", 443), NAT_SYN),
+			 NAT_PASS);
+}
+
+/* That a server answers, or refuses, proves nothing of who called. */
+static void the_word_of_a_server_is_no_proof(void **state)
+{
+	(void)state;
+	open_forward(80, 0);
+	for (uint32_t i = 0; i < 10000; i++) {
+		assert_int_equal(call(stranger(i), 80), NAT_PASS);
+		assert_int_equal(out(TCP, end(SERVER, 80), stranger(i),
+				     i & 1 ? NAT_RST | NAT_ACK : NAT_SYN | NAT_ACK),
+				 NAT_PASS);
+	}
+	assert_int_equal(counted(NAT_COUNT_SESSIONS) - n->ends, BOUND);
 	assert_int_equal(out(TCP, end("10.0.0.7", 999), end("203.0.113.1", 443), NAT_SYN),
 			 NAT_PASS);
 }
@@ -130,11 +149,9 @@ static void the_ended_are_passed_over(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_flood_takes_its_share),
-		CASE(who_is_answered_stays),
-		CASE(a_single_source_harms_itself),
-		CASE(a_bound_is_not_filled_by_syns),
-		CASE(the_ended_are_passed_over),
+		CASE(a_flood_takes_its_share),	     CASE(the_word_of_a_server_is_no_proof),
+		CASE(who_is_answered_stays),	     CASE(a_single_source_harms_itself),
+		CASE(a_bound_is_not_filled_by_syns), CASE(the_ended_are_passed_over),
 	};
 
 	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);
