@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls from outside of which no more has come than SYNs, of all forwards,
- * whatever the server has said to them: at most a quarter of the sessions. A flood of SYNs, from wherever it seems to come,
- * takes no more than that, so that sessions that are open keep their place and
- * others find one. When it is full the oldest ones make way; of the eight
- * oldest, the one whose source has most of them (RFC 5382 REQ-5 gives it four
- * minutes while there is room).
+ * Calls from outside of which no more has come than SYNs, whatever the server
+ * has said to them, of all forwards: at most a quarter of the sessions. A flood
+ * of SYNs, from wherever it seems to come, takes no more than that, so that
+ * sessions that are open keep their place and others find one. When it is full
+ * the oldest ones make way; of the eight oldest, the one whose source has most
+ * of them (RFC 5382 REQ-5 gives it four minutes while there is room).
  *
  *	head: oldest                       tail
  *	[ .. | half-open | open | half-open | .. ]
