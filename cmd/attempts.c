@@ -106,6 +106,12 @@ char *cmd_attempt_line(const struct relay_attempt *a, const char *guest, int64_t
 	} else if (a->sort == RELAY_ATTEMPT_ANSWER) {
 		put_end(line, "destination", "port", &a->to, false);
 	}
+	/* Of flows that begin or do not attempting.c finds it. */
+	if (a->program && (a->sort == RELAY_ATTEMPT_NAME || a->sort == RELAY_ATTEMPT_ENDED ||
+			   (a->sort == RELAY_ATTEMPT_REFUSED && a->flow))) {
+		put_text(line, "program", a->program->path);
+		put_number(line, "pid", a->program->pid);
+	}
 	put_text(line, "name", a->name);
 	put_text(line, "said", a->said);
 	put_text(line, "rule", a->rule);
@@ -185,11 +191,24 @@ static void put_place(const struct relay_attempt *a, const char *name, char *out
 		       a->proto == MINATO_UDP ? "/udp" : "");
 }
 
+/* "curl -> ", or nothing. */
+static size_t put_program(const struct relay_attempt *a, char *out, size_t size)
+{
+	const char *slash = a->program ? strrchr(a->program->path, '/') : NULL;
+	const char *name = slash ? slash + 1 : a->program ? a->program->path : "";
+	int used = *name ? snprintf(out, size, "%.64s -> ", name) : 0;
+
+	return used > 0 && (size_t)used < size ? (size_t)used : 0;
+}
+
 void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
 {
 	char place[320];
 	char addr[64];
+	size_t used = put_program(a, out, size);
 
+	out += used;
+	size -= used;
 	put_place(a, a->name, place, sizeof(place));
 	if (a->sort == RELAY_ATTEMPT_NAME) {
 		(void)snprintf(out, size, "the name %s (not allowed; --allow %s would)", a->name,

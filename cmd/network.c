@@ -137,7 +137,8 @@ static int plan_allows(struct cmd_harbour *harbour, const struct cmd_network *ch
 	harbour->allows.private = chosen->allow_private;
 	harbour->closed = chosen->allow.count > 0 || chosen->ask;
 	harbour->ask = chosen->ask;
-	harbour->seeking = chosen->ask || chosen->audit;
+	/* For the question, for the audit, for the line about what is refused. */
+	harbour->seeking = chosen->ask || chosen->audit || (harbour->closed && !chosen->quiet);
 	harbour->auditing.path = chosen->audit;
 	return CMD_GO_ON;
 }

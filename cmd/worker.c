@@ -422,6 +422,35 @@ static void tell_notice(void *user, const char *text)
 		cmd_say("%s", text);
 }
 
+/* The first of those that hold the socket speaks for all. */
+static void tell_program(void *user, uint64_t call, const struct cmd_holding *holding)
+{
+	struct cmd_worker *worker = user;
+	const struct kernel_program *first = &holding->list[0];
+	struct relay_program program = { .pid = 0 };
+
+	if (holding->count <= 0) {
+		relay_identified(worker->relay, call, NULL);
+		return;
+	}
+	program.pid = (uint32_t)first->pid;
+	program.holders = (uint32_t)holding->count;
+	(void)snprintf(program.path, sizeof(program.path), "%s",
+		       first->path[0] ? first->path : first->command);
+	relay_identified(worker->relay, call, &program);
+}
+
+static bool seek_program(void *user, uint64_t call, enum minato_proto proto,
+			 const struct minato_endpoint *guest, const struct minato_endpoint *to)
+{
+	const struct cmd_whose wanted = {
+		.flow = { .proto = proto, .local = *guest, .remote = *to },
+	};
+
+	cmd_witness_ask(user, &wanted, tell_program, user, call);
+	return true;
+}
+
 static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 {
 	struct cmd_harbour *harbour = worker->harbour;
@@ -455,6 +484,10 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 	if (harbour->closed || harbour->auditing.path) {
 		config.attempt = cmd_attempts_take;
 		config.attempt_user = &worker->attempts;
+	}
+	if (harbour->seeking) {
+		config.identify = seek_program;
+		config.identify_user = worker;
 	}
 	config.ask_user = worker;
 	if (harbour->ask || harbour->auditing.path)

@@ -20,6 +20,7 @@
 #include "base/check.h"
 #include "expect.h"
 #include "kernel.h"
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #define TALKS 8u
@@ -31,6 +32,14 @@
 #define CALLER_PORT 3000u /* of talk 0; the address is 203.0.113.1 */
 #define PUBLISHED 8080u
 #define SERVED 80u
+
+/* What a world is, by its first byte. */
+#define HOSTILE 1u
+#define LOSSY 2u
+#define PLAIN 4u
+#define SLOW 8u
+#define CLOSED 16u
+#define BY_NAME 32u
 
 /* One connection, as its two ends know it. */
 struct talk {
@@ -49,6 +58,7 @@ struct world {
 	struct minato *guest, *host;
 	struct drive_loop *loop;
 	struct relay *relay;
+	struct relay_allows allows;
 	struct minato_time now;
 	uint64_t listener, grams;
 	struct talk talks[TALKS];
@@ -143,9 +153,25 @@ static void make_guest(bool plain)
 	expect(minato_bind(m, world.grams, &served) == 0);
 }
 
-/* As the harbour of a guest does it. */
-static void make_relay(bool plain)
+/*
+ * What may go out, in a world that is closed: the far sides by their prefix or by a name that leads
+ * there, without a look at what the fuzzer says; in a hostile world with one.
+ */
+static void close_world(struct relay_config *config, bool by_name)
 {
+	const char *allow = "198.51.100.0/24:all/both";
+
+	if (by_name)
+		allow = world.hostile ? "far.example:all/both" : "far.example:all/both/raw";
+	expect(relay_allow_add(&world.allows, allow, NULL) == 0);
+	config->allows = &world.allows;
+}
+
+/* As the harbour of a guest does it. */
+static void make_relay(uint32_t flags)
+{
+	bool plain = flags & PLAIN;
+	struct minato_addr far = text("198.51.100.1");
 	struct relay_config config = { .outside = 1, .flows_max = 24 };
 	struct relay_publish list = { 0 };
 	struct minato_addr any = text("0.0.0.0");
@@ -165,7 +191,10 @@ static void make_relay(bool plain)
 		if (kernel.files[i].port == PUBLISHED)
 			world.doors[kernel.files[i].type == KERNEL_GRAM] = &kernel.files[i];
 	}
+	if (flags & CLOSED)
+		close_world(&config, flags & BY_NAME);
 	expect(relay_create(&world.relay, &config, NULL) == 0);
+	relay_pin(world.relay, "far.example", &far);
 	expect(relay_publish_start(world.relay, &list, NULL) == 0);
 	relay_publish_free(&list);
 	expect(drive_loop_hook(world.loop, relay_pump, world.relay) == 0);
@@ -671,18 +700,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kernel.opened = opened;
 	kernel.closed = closed;
 	flags = take();
-	world.hostile = flags & 1;
+	world.hostile = flags & HOSTILE;
 	kernel.hostile = world.hostile;
-	world.lossy = flags & 2;
-	make_guest(flags & 4);
-	make_relay(flags & 4);
+	world.lossy = flags & LOSSY;
+	make_guest(flags & PLAIN);
+	make_relay(flags);
 	for (uint32_t i = 0; i < ACTIONS_MAX && world.left > 0; i++) {
 		act();
-		if (!(flags & 8) || i % 3 == 0)
+		if (!(flags & SLOW) || i % 3 == 0)
 			settle();
 	}
 	end_in_calm();
 	relay_free(world.relay);
+	relay_allow_free(&world.allows);
 	drive_loop_free(world.loop);
 	expect(kernel_open_count() == 0);
 	return 0;

@@ -270,12 +270,16 @@ static void call_out(struct relay *relay, uint64_t call, const struct minato_end
 {
 	bool opened = !minato_addr_equal(&wanted->addr, &dial->addr);
 	struct permit_way way = { .reason = NULL };
+	bool passes;
 
 	if (!relay->permit) {
 		begin(relay, call, wanted, dial, NULL);
 		return;
 	}
-	if (!opened && !permit_judge(relay, MINATO_TCP, wanted, &way)) {
+	passes = opened || permit_judge(relay, MINATO_TCP, wanted, &way);
+	if (permit_identify(relay, call, MINATO_TCP, wanted, !passes))
+		return;
+	if (!passes) {
 		if (permit_ask(relay, call, wanted, &way))
 			return;
 		relay_count(relay, RELAY_COUNT_DENIED);
@@ -319,9 +323,10 @@ void dial_call(struct relay *relay, uint64_t call)
 		call_out(relay, call, &wanted, &dial);
 		break;
 	case TARGET_RESOLVER:
-		if (permit_is_closed(relay))
+		if (permit_is_closed(relay) &&
+		    !permit_identify(relay, call, MINATO_TCP, &wanted, true))
 			dnsstream_call(relay, call);
-		else
+		else if (!permit_is_closed(relay))
 			begin(relay, call, &wanted, NULL, NULL);
 		break;
 	case TARGET_REFUSE:

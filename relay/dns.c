@@ -51,8 +51,20 @@ struct question {
 	size_t len; /* of what the guest sent: see data_of */
 };
 
+#define WAITING_MAX 16u
+
+/* An answer that waits until it is known who is to be told of with it. */
+struct waiting {
+	bool used;
+	struct asker asker;
+	struct dnsask ask;
+	uint8_t answer[DNSASK_MAX];
+	size_t len;
+};
+
 struct dns {
 	struct relay *relay;
+	struct waiting waiting[WAITING_MAX];
 	uint64_t udp[2], tcp[2]; /* in the host value, by family; 0: none */
 	bool more;		 /* a turn ended before the sockets were empty */
 	uint16_t free, oldest, newest, first_ready;
@@ -279,6 +291,17 @@ static int open_host_socket(struct relay *relay, int family, bool stream)
 	return fd < 0 ? -errno : fd;
 }
 
+/* Which end of the guest asks. */
+static void set_asker(struct dnsask *ask, const struct relay *relay, const struct asker *asker)
+{
+	const struct lane *stream = asker->stream ? lane_of(relay, asker->stream) : NULL;
+
+	ask->proto = asker->stream ? MINATO_TCP : MINATO_UDP;
+	ask->guest = asker->from.remote;
+	if (stream)
+		ask->guest = stream->guest;
+}
+
 /* The question as it goes on, behind PREFIX bytes with its length. Returns the length. */
 static size_t words_of(const struct question *q, uint8_t *out)
 {
@@ -398,7 +421,45 @@ static struct question *take(struct dns *dns)
 	return q;
 }
 
-/* Whether it is to be asked; where not, it has been answered. */
+/* Nobody's name is told without whose question it was, where that can be known. */
+static bool wait_for_program(struct dns *dns, const struct asker *asker, const struct dnsask *ask,
+			     const uint8_t *answer, size_t len)
+{
+	const struct relay_config *config = &dns->relay->config;
+	struct waiting *w = dns->waiting;
+
+	if (!config->identify || asker->stream)
+		return false;
+	while (w < dns->waiting + WAITING_MAX && w->used)
+		w++;
+	if (w == dns->waiting + WAITING_MAX)
+		return false;
+	*w = (struct waiting){ .used = true, .asker = *asker, .ask = *ask, .len = len };
+	memcpy(w->answer, answer, len);
+	if (config->identify(config->identify_user,
+			     relay_word(WORD_DNS, 1 + (uint64_t)(w - dns->waiting)), ask->proto,
+			     &ask->guest, &asker->from.local))
+		return true;
+	w->used = false;
+	return false;
+}
+
+bool dns_identified(struct dns *dns, uint64_t word, const struct relay_program *program)
+{
+	for (uint32_t i = 0; i < WAITING_MAX; i++) {
+		struct waiting *w = &dns->waiting[i];
+
+		if (!w->used || word != relay_word(WORD_DNS, 1 + i))
+			continue;
+		w->used = false;
+		permit_denied(dns->relay, &w->ask, program);
+		hand_on(dns, &w->asker, w->answer, w->len);
+		return true;
+	}
+	return false;
+}
+
+/* Whether it is to be asked; where not, it is answered. */
 static bool weigh(struct dns *dns, const struct asker *asker, const uint8_t *data, size_t len,
 		  const struct dnsmsg *m)
 {
@@ -412,8 +473,18 @@ static bool weigh(struct dns *dns, const struct asker *asker, const uint8_t *dat
 		excuse(dns, asker, data, len, DNSMSG_FORMERR);
 		return false;
 	}
-	if (permit_question(dns->relay, &ask, data, m, out, &out_len) == PERMIT_ASK)
+	set_asker(&ask, dns->relay, asker);
+	switch (permit_question(dns->relay, &ask, data, m, out, &out_len)) {
+	case PERMIT_ASK:
 		return true;
+	case PERMIT_DENY:
+		if (wait_for_program(dns, asker, &ask, out, out_len))
+			return false;
+		permit_denied(dns->relay, &ask, NULL);
+		break;
+	case PERMIT_ANSWER:
+		break;
+	}
 	hand_on(dns, asker, out, out_len);
 	return false;
 }
@@ -510,6 +581,7 @@ static void give(struct question *q, const uint8_t *data, size_t len, const stru
 
 	if (!dnsmsg_parse(query, q->len, &asked) || !dnsask_read(query, q->len, &asked, &ask))
 		return;
+	set_asker(&ask, q->dns->relay, &q->asker);
 	if (!m->truncated || stream)
 		used = permit_answer(q->dns->relay, &ask, query, &asked, data, len, out);
 	if (used == 0 || (!stream && used > ask.answer_max)) {

@@ -241,20 +241,30 @@ static void begin(struct relay *relay, uint64_t call)
 }
 
 /* A datagram that may not go makes no endpoint. */
-static bool may_begin(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
-		      const struct minato_endpoint *to)
+static void begin_or_not(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
+			 const struct minato_endpoint *to)
 {
+	bool opened = !minato_addr_equal(&to->addr, &wanted->addr);
 	struct minato_endpoint guest = { .port = 0 };
-	struct permit_way way;
+	struct permit_way way = { .reason = NULL };
+	bool passes;
 
-	if (!permit_is_closed(relay) || !minato_addr_equal(&to->addr, &wanted->addr) ||
-	    permit_judge(relay, MINATO_UDP, wanted, &way))
-		return true;
+	if (!relay->permit) {
+		begin(relay, call);
+		return;
+	}
+	passes = opened || permit_judge(relay, MINATO_UDP, wanted, &way);
+	if (permit_identify(relay, call, MINATO_UDP, wanted, !passes))
+		return;
+	if (passes) {
+		begin(relay, call);
+		return;
+	}
 	minato_peer(relay->host, call, &guest);
 	relay_count(relay, RELAY_COUNT_DENIED);
 	permit_refused(relay, MINATO_UDP, &guest, wanted, permit_name_of(relay, &wanted->addr),
 		       way.reason);
-	return false;
+	minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
 }
 
 void endpoint_call(struct relay *relay, uint64_t call)
@@ -266,13 +276,12 @@ void endpoint_call(struct relay *relay, uint64_t call)
 		return;
 	switch (target_judge(relay, MINATO_UDP, &wanted, &to)) {
 	case TARGET_DIAL:
-		if (may_begin(relay, call, &wanted, &to))
-			begin(relay, call);
-		else
-			minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
+		begin_or_not(relay, call, &wanted, &to);
 		break;
 	case TARGET_RESOLVER:
-		begin(relay, call);
+		/* Whoever asks may be refused the name. */
+		if (!permit_identify(relay, call, MINATO_UDP, &wanted, permit_is_closed(relay)))
+			begin(relay, call);
 		break;
 	case TARGET_REFUSE:
 		relay_count(relay, RELAY_COUNT_REFUSED_INNER);

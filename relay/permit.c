@@ -17,12 +17,22 @@ struct grant {
 	struct relay_allow allow;
 };
 
+/* One end of the guest whose program is known. */
+struct identity {
+	enum minato_proto proto;
+	struct minato_endpoint guest;
+	struct relay_program program;
+};
+
 struct permit {
 	const struct relay_allows *allows; /* NULL: nothing is closed */
 	struct grant *grants; /* for what flows say that go out by one; permit_judge knows none */
 	uint32_t grant_count;
 	struct pins *pins;
-	uint64_t flows; /* so far */
+	uint64_t flows;	     /* so far */
+	uint32_t identities; /* so far */
+	struct identity list[PERMIT_PROGRAMS];
+	uint64_t identified; /* the call that has just been; 0: none */
 	uint8_t room[TICKET_PEEK];
 };
 
@@ -83,8 +93,74 @@ uint64_t permit_number(struct relay *relay)
 
 void permit_tell(struct relay *relay, const struct relay_attempt *attempt)
 {
-	if (relay->config.attempt)
-		relay->config.attempt(relay->config.attempt_user, attempt);
+	struct relay_attempt told = *attempt;
+
+	if (!relay->config.attempt)
+		return;
+	if (!told.program)
+		told.program = permit_program(relay, told.proto, &told.guest);
+	relay->config.attempt(relay->config.attempt_user, &told);
+}
+
+/* ---- programs ---- */
+
+const struct relay_program *permit_program(const struct relay *relay, enum minato_proto proto,
+					   const struct minato_endpoint *guest)
+{
+	const struct permit *permit = relay->permit;
+
+	for (uint32_t i = 0; i < PERMIT_PROGRAMS; i++) {
+		const struct identity *one = &permit->list[i];
+
+		if (one->program.pid && one->proto == proto && one->guest.port == guest->port &&
+		    minato_addr_equal(&one->guest.addr, &guest->addr))
+			return &one->program;
+	}
+	return NULL;
+}
+
+/* Of this end; what was known of it before was another socket's. */
+static struct identity *remember(struct permit *permit, enum minato_proto proto,
+				 const struct minato_endpoint *guest)
+{
+	struct identity *one = &permit->list[permit->identities++ % PERMIT_PROGRAMS];
+
+	for (uint32_t i = 0; i < PERMIT_PROGRAMS; i++) {
+		if (permit->list[i].proto == proto && permit->list[i].guest.port == guest->port &&
+		    minato_addr_equal(&permit->list[i].guest.addr, &guest->addr))
+			one = &permit->list[i];
+	}
+	*one = (struct identity){ .proto = proto, .guest = *guest };
+	return one;
+}
+
+bool permit_identify(struct relay *relay, uint64_t call, enum minato_proto proto,
+		     const struct minato_endpoint *to, bool refused)
+{
+	const struct relay_config *config = &relay->config;
+	struct permit *permit = relay->permit;
+	struct minato_endpoint guest = { .port = 0 };
+
+	if (!permit || !config->identify || (!refused && !config->identify_all) ||
+	    permit->identified == call)
+		return false;
+	minato_peer(relay->host, call, &guest);
+	return config->identify(config->identify_user, call, proto, &guest, to);
+}
+
+void permit_identified(struct relay *relay, uint64_t call, enum minato_proto proto,
+		       const struct relay_program *program)
+{
+	struct permit *permit = relay->permit;
+	struct minato_endpoint guest = { .port = 0 };
+	struct identity *one;
+
+	permit->identified = call;
+	if (!call || minato_peer(relay->host, call, &guest) < 0)
+		return;
+	one = remember(permit, proto, &guest);
+	if (program)
+		one->program = *program;
 }
 
 void permit_refused(struct relay *relay, enum minato_proto proto,
@@ -123,15 +199,18 @@ static bool is_above(const struct relay_allows *allows, const struct dnsname *na
 	return false;
 }
 
-static void tell_name(struct relay *relay, const struct dnsask *ask)
+void permit_denied(struct relay *relay, const struct dnsask *ask,
+		   const struct relay_program *program)
 {
 	relay_count(relay, RELAY_COUNT_DENIED_NAME);
 	permit_tell(relay, &(struct relay_attempt){
 				   .sort = RELAY_ATTEMPT_NAME,
-				   .proto = MINATO_UDP,
+				   .proto = ask->proto,
+				   .guest = ask->guest,
 				   .name = ask->name.text,
 				   .reason = not_allowed,
 				   .allowable = true,
+				   .program = program,
 			   });
 }
 
@@ -163,8 +242,7 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 	}
 	/* Not REFUSED, which a program takes for a failure that may pass, and asks again. */
 	*out_len = dnsask_refuse(ask, query, m, DNSMSG_NXDOMAIN, DNSMSG_WHY_FILTERED, out);
-	tell_name(relay, ask);
-	return PERMIT_ANSWER;
+	return PERMIT_DENY;
 }
 
 void relay_pin(struct relay *relay, const char *name, const struct minato_addr *addr)
@@ -216,7 +294,8 @@ static void tell_answer(struct relay *relay, const struct dnsask *ask,
 	relay_count(relay, RELAY_COUNT_UNPINNED);
 	permit_tell(relay, &(struct relay_attempt){
 				   .sort = RELAY_ATTEMPT_ANSWER,
-				   .proto = MINATO_UDP,
+				   .proto = ask->proto,
+				   .guest = ask->guest,
 				   .to = { .addr = *addr },
 				   .name = ask->name.text,
 				   .reason = "an address of a private network",

@@ -112,6 +112,8 @@ bool dnswalk_record(const uint8_t *data, size_t len, size_t *at, struct dnsrecor
 /* ---- dnsask.c: a question of the guest, and the same in our words ---- */
 
 struct dnsask {
+	enum minato_proto proto; /* by which it came, and from which end of the guest */
+	struct minato_endpoint guest;
 	struct dnsname name;
 	uint16_t type, class;
 	bool edns;	     /* an OPT record came along (RFC 6891) */
@@ -219,6 +221,19 @@ void permit_free(struct permit *permit);
 bool permit_is_closed(const struct relay *relay);
 
 struct pins *permit_pins(const struct relay *relay);
+/*
+ * Whether the call waits until it is known which program it is of; it comes again then. `refused`:
+ * it will be.
+ */
+bool permit_identify(struct relay *relay, uint64_t call, enum minato_proto proto,
+		     const struct minato_endpoint *to, bool refused);
+/* It is this one (NULL: nobody knows), and comes again now; 0: it has come. */
+void permit_identified(struct relay *relay, uint64_t call, enum minato_proto proto,
+		       const struct relay_program *program);
+#define PERMIT_PROGRAMS 64u /* of ends of the guest that are remembered, the latest */
+/* The program of this end of the guest, as far as it is remembered; NULL: not known. */
+const struct relay_program *permit_program(const struct relay *relay, enum minato_proto proto,
+					   const struct minato_endpoint *guest);
 /* Room for TICKET_PEEK bytes, good until the next call. */
 uint8_t *permit_room(const struct relay *relay);
 /* The next number of a flow. */
@@ -230,12 +245,16 @@ const char *permit_name_of(const struct relay *relay, const struct minato_addr *
 
 /* What becomes of a question of the guest. */
 enum permit_asked {
+	PERMIT_DENY, /* `out` is the answer; permit_denied tells it */
 	PERMIT_ASK,    /* ask on, in the words of dnsask_write */
 	PERMIT_ANSWER, /* `out` is the answer already */
 };
 enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 				  const uint8_t *query, const struct dnsmsg *m, uint8_t *out,
 				  size_t *out_len);
+/* The name is not for the guest; `program`: who asked, NULL: not known. */
+void permit_denied(struct relay *relay, const struct dnsask *ask,
+		   const struct relay_program *program);
 /*
  * Pins what the answer says, and writes as much of it as goes on to the guest. `out` has
  * DNSANSWER_MAX bytes; returns the length.
@@ -294,6 +313,7 @@ struct ticket {
 	bool named;		      /* QUIC: it has named what it goes to */
 	uint64_t bytes_in, bytes_out; /* UDP; of TCP the lane knows */
 	int64_t since_ns, used_ns;
+	struct relay_program program;  /* pid 0: not known */
 	char name[RELAY_NAME_MAX + 1]; /* by which it goes, or "" */
 };
 

@@ -340,6 +340,21 @@ void relay_program(struct relay *relay, uint64_t call, uint16_t program)
 		(void)minato_ignore(relay->host, call);
 }
 
+void relay_identified(struct relay *relay, uint64_t call, const struct relay_program *program)
+{
+	int ready = minato_ready(relay->host, call, NULL);
+	int64_t proto = 0;
+
+	if (dns_identified(relay->dns, call, program))
+		return;
+	if (ready < 0 || !((uint32_t)ready & MINATO_CALL) ||
+	    minato_get(relay->host, call, MINATO_OPT_TYPE, &proto) < 0)
+		return;
+	permit_identified(relay, call, (enum minato_proto)proto, program);
+	carry_call(relay, call);
+	permit_identified(relay, 0, (enum minato_proto)proto, NULL);
+}
+
 static void note(struct lane *f, uint32_t ready)
 {
 	if (ready & (MINATO_READABLE | MINATO_PEER_DONE | MINATO_ERROR | MINATO_HANGUP))

@@ -202,6 +202,13 @@ bool nameservers_look(struct nameservers *n, struct minato_time now);
 struct relay;
 struct relay_allows;
 
+/* A program of the guest. */
+struct relay_program {
+	uint32_t pid;	  /* as the guest has it; 0: not known */
+	uint32_t holders; /* processes that hold the socket: it is the first of them */
+	char path[256];	  /* of its file, or its name alone; "": not known */
+};
+
 /* What a guest tries, as relay_config's `attempt` is told. */
 enum relay_attempt_sort {
 	RELAY_ATTEMPT_REFUSED, /* a flow that does not begin, or that is reset in its midst */
@@ -220,6 +227,7 @@ struct relay_attempt {
 	const char *rule;   /* the --allow by which it goes out; NULL: none */
 	const char *reason; /* why not, in words; NULL: it may */
 	bool allowable;	    /* an --allow of just this would let it out */
+	const struct relay_program *program; /* that tries it; NULL: not known */
 	uint64_t flow;	    /* the same at beginning, reset and end; 0: none */
 	uint64_t bytes_in, bytes_out; /* ENDED: from and to the outside */
 	int64_t lasted_ns;	      /* ENDED */
@@ -295,6 +303,16 @@ struct relay_config {
 	void (*program)(void *user, const struct relay_asking *asking);
 	bool ask_names; /* every name may be asked for, since flows are asked about */
 	void *ask_user;
+	/*
+	 * Asked which program a flow is of, before it is told of; true: the flow (or the answer to
+	 * a question, whose word stands in the place of a call) is held until relay_identified,
+	 * which may be called at once. Of those that are refused, or of `identify_all`. May be
+	 * NULL.
+	 */
+	bool (*identify)(void *user, uint64_t call, enum minato_proto proto,
+			 const struct minato_endpoint *guest, const struct minato_endpoint *to);
+	void *identify_user;
+	bool identify_all;
 	/* A line for the user about what the guest cannot have, each at most once. May be NULL. */
 	void (*notice)(void *user, const char *text);
 	void *notice_user;
@@ -327,6 +345,8 @@ void relay_nameservers(struct relay *relay, const struct nameserver *list, size_
  * port, or is refused for that reason. One that has ended meanwhile is left alone.
  */
 void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason);
+/* The answer to `identify`, NULL: nobody knows. A call that has ended meanwhile is left alone. */
+void relay_identified(struct relay *relay, uint64_t call, const struct relay_program *program);
 
 /*
  * ---- relay.c: programs ----
@@ -867,6 +887,8 @@ void dns_work(struct dns *dns, uint64_t socket);
 void dns_ask(struct dns *dns, const struct minato_datagram *from, const uint8_t *data, size_t len);
 /* A question of a lane's stream (dnsstream.c), which is weighed as any. */
 void dns_ask_for(struct dns *dns, struct lane *stream, const uint8_t *data, size_t len);
+/* Of a question that is refused: whose it is, NULL: nobody knows. False: it is none of these. */
+bool dns_identified(struct dns *dns, uint64_t word, const struct relay_program *program);
 /* Takes the answers that have come, runs the timers; returns the next. */
 struct minato_time dns_turn(struct dns *dns);
 

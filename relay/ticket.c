@@ -49,6 +49,8 @@ static void tell(struct relay *relay, const struct ticket *t, struct relay_attem
 	attempt->guest = t->guest;
 	attempt->to = t->to;
 	attempt->flow = t->flow;
+	if (t->program.pid)
+		attempt->program = &t->program;
 	if (t->name[0])
 		attempt->name = t->name;
 	if (t->allow)
@@ -72,6 +74,8 @@ static struct ticket *make(struct lane *f, enum minato_proto proto,
 	t->looked_at = way->looked_at;
 	t->since_ns = relay->now.ns;
 	t->used_ns = relay->now.ns;
+	if (permit_program(relay, proto, &f->guest))
+		t->program = *permit_program(relay, proto, &f->guest);
 	hold(relay, t, way->pin);
 	tell(relay, t, &(struct relay_attempt){ .sort = RELAY_ATTEMPT_BEGUN });
 	return t;

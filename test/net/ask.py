@@ -85,7 +85,7 @@ def without_an_asker():
     refused(process)
     took = time.monotonic() - started
     demand(29 < took < 50, took)
-    logged(r"refused: other\.example:80 \(nobody answered")
+    logged(r"refused: curl -> other\.example:80 \(nobody answered")
 
 
 def allowed_is_not_asked():
@@ -103,7 +103,7 @@ def once():
     question(t, API)
     t.send("n\n")
     refused(process)
-    logged(r"refused: api\.example:80 \(you said no")
+    logged(r"refused: curl -> api\.example:80 \(you said no")
     process = curl("http://api.example/file")
     question(t, API)
     t.send("nonsense\nonce\n")

@@ -245,11 +245,11 @@ is "no such request came anywhere" "$(grep -cE '/x1|evil' "$T/access.log")" 0
 
 # --- what is told ------------------------------------------------------------------
 
-has "the user hears of a name" "$(cat "$said")" '^minato: refused: the name evil.example \(not allowed; --allow evil.example would\)$'
-has "... of an address" "$(cat "$said")" "^minato: refused: $OTHER:80 \\(not allowed; --allow $OTHER:80 would\\)"
-has "... of a port of a name" "$(cat "$said")" '^minato: refused: [a-z.]+\.example:853 \(this port is not allowed; --allow '
+has "the user hears of a name, and who asks" "$(cat "$said")" '^minato: refused: curl -> the name evil.example \(not allowed; --allow evil.example would\)$'
+has "... of an address" "$(cat "$said")" "^minato: refused: curl -> $OTHER:80 \\(not allowed; --allow $OTHER:80 would\\)"
+has "... of a port of a name" "$(cat "$said")" '^minato: refused: curl -> [a-z.]+\.example:853 \(this port is not allowed; --allow '
 has "... of what was said" "$(cat "$said")" "^minato: refused: [a-z.]+\.example:80 \\(HTTP for a name that did not lead there: evil.example\\)"
-is "... once" "$(grep -c 'the name evil.example' "$said")" 1
+is "... once each" "$(grep -c 'dig -> the name evil.example' "$said")" 1
 audit() { python3 -c '
 import json, sys
 rows = [json.loads(l) for l in open(sys.argv[1])]
@@ -262,6 +262,8 @@ ok "... its end, with bytes" until_true 5 more event=ended name=api.example port
 ok "... what was refused" more event=refused destination=$OTHER port=80
 ok "... what was said" more event=refused name=api.example said=evil.example "reason=HTTP for a name that did not lead there" port=80
 ok "... the answer of a private address" more event=answer name=rebind.example destination=10.99.0.10
+ok "... whose flow it was" more event=begun port=443 program=/usr/bin/curl
+ok "... who tried" more event=refused destination=$OTHER port=80 program=/usr/bin/curl
 ok "... datagrams" more event=begun proto=udp port=5000
 mv "$T/user/audit" "$T/user/audit.1"
 get http://evil2.example/ >/dev/null

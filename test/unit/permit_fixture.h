@@ -18,6 +18,8 @@ static struct {
 	uint32_t count[RELAY_ATTEMPT_ENDED + 1];
 	struct relay_attempt last;
 	char name[256], said[256], rule[512], reason[128];
+	char program[256];
+	uint32_t pid;
 } told;
 
 static inline void copy_text(char *to, size_t size, const char *from)
@@ -34,6 +36,9 @@ static inline void hear_attempt(void *user, const struct relay_attempt *attempt)
 	copy_text(told.said, sizeof(told.said), attempt->said);
 	copy_text(told.rule, sizeof(told.rule), attempt->rule);
 	copy_text(told.reason, sizeof(told.reason), attempt->reason);
+	copy_text(told.program, sizeof(told.program),
+		  attempt->program ? attempt->program->path : NULL);
+	told.pid = attempt->program ? attempt->program->pid : 0;
 }
 
 /* 192.0.2.1 and 2001:db8::1 are the host's here. */

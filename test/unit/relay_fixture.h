@@ -56,6 +56,11 @@ static const struct relay_allows *fixture_allows;
 static void (*fixture_attempt)(void *user, const struct relay_attempt *attempt);
 /* Who is asked about what is not let out; NULL: nobody. */
 static bool (*fixture_ask)(void *user, const struct relay_asking *asking);
+/* Who looks for programs. */
+static bool (*fixture_identify)(void *user, uint64_t call, enum minato_proto proto,
+				const struct minato_endpoint *guest,
+				const struct minato_endpoint *to);
+static bool fixture_identify_all;
 
 static inline struct minato_addr addr(const char *text)
 {
@@ -261,6 +266,8 @@ static inline int begin_with(bool host_loopback, const char *resolv_path)
 	c.attempt = fixture_attempt;
 	c.ask = fixture_ask;
 	c.ask_names = fixture_ask;
+	c.identify = fixture_identify;
+	c.identify_all = fixture_identify_all;
 	assert_int_equal(relay_create(&w.relay, &c, NULL), 0);
 	assert_int_equal(drive_loop_hook(w.loop, pump, w.relay), 0);
 	assert_int_equal(drive_loop_hook(w.loop, carry_all, NULL), 0);

@@ -111,6 +111,9 @@ static void words_say_what_would_help(void **state)
 				    .reason = "HTTP for another",
 				    .flow = 3 };
 	words_are(&a, "api.example:80 (HTTP for another: evil.example)");
+	a.program = &(const struct relay_program){ .pid = 7, .path = "/usr/bin/curl" };
+	words_are(&a, "curl -> api.example:80 (HTTP for another: evil.example)");
+	a.program = NULL;
 	a.said = NULL;
 	words_are(&a, "api.example:80 (HTTP for another)");
 	a.sort = RELAY_ATTEMPT_NAME;

@@ -184,6 +184,129 @@ static void nothing_of_the_guests_goes_on(void **state)
 	assert_memory_equal(asked.data + 2, forged.data + 2, forged.len - 2);
 }
 
+/* ---- programs ---- */
+
+static struct {
+	uint64_t call;
+	uint32_t count;
+	bool at_once;
+	enum minato_proto proto;
+	struct minato_endpoint guest, to;
+} asked_for;
+
+static const struct relay_program curl = { .pid = 7, .path = "/usr/bin/curl" };
+
+static bool look_for(void *user, uint64_t call, enum minato_proto proto,
+		     const struct minato_endpoint *guest, const struct minato_endpoint *to)
+{
+	(void)user;
+	asked_for.call = call;
+	asked_for.count++;
+	asked_for.proto = proto;
+	asked_for.guest = *guest;
+	asked_for.to = *to;
+	if (asked_for.at_once)
+		relay_identified(w.relay, call, NULL);
+	return true;
+}
+
+static int begin_looking(void **state)
+{
+	memset(&asked_for, 0, sizeof(asked_for));
+	fixture_identify = look_for;
+	return begin_closed(state);
+}
+
+static int finish_looking(void **state)
+{
+	fixture_identify = NULL;
+	fixture_identify_all = false;
+	return finish_closed(state);
+}
+
+static int begin_looking_at_all(void **state)
+{
+	fixture_identify_all = true;
+	return begin_looking(state);
+}
+
+static void who_is_refused_is_looked_for_first(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = guest_connect("192.0.2.1", 9000);
+	UNTIL(asked_for.count == 1);
+	assert_int_equal(asked_for.proto, MINATO_TCP);
+	assert_int_equal(asked_for.to.port, 9000);
+	turns(3);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 0);
+	assert_false(guest_ready(s) & MINATO_ERROR);
+	relay_identified(w.relay, asked_for.call, &curl);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	assert_string_equal(told.program, "/usr/bin/curl");
+	assert_int_equal(told.pid, 7);
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(minato_error(w.guest, s), ECONNREFUSED);
+	/* Too late: it is over. */
+	relay_identified(w.relay, asked_for.call, &curl);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	assert_int_equal(asked_for.count, 1);
+}
+
+static void where_nobody_can_look_it_goes_on(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	asked_for.at_once = true;
+	s = guest_connect("192.0.2.1", 9000);
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	assert_int_equal(told.pid, 0);
+	assert_int_equal(asked_for.count, 1);
+}
+
+static void who_asks_for_a_name_is_told_with_it(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = guest_asks("evil.example", 1);
+	UNTIL(asked_for.count == 1);
+	assert_int_equal(asked_for.proto, MINATO_UDP);
+	relay_identified(w.relay, asked_for.call, &curl);
+	assert_int_equal(guest_reads(s, NULL, "evil.example", 1), DNSMSG_NXDOMAIN);
+	assert_string_equal(told.name, "evil.example");
+	assert_string_equal(told.program, "/usr/bin/curl");
+}
+
+static void who_goes_out_is_looked_for_if_all_are(void **state)
+{
+	int listener;
+	uint64_t s;
+	int far;
+
+	NEED_NETNS();
+	pin_host("api.example");
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 9000);
+	s = guest_connect("192.0.2.1", 9000);
+	UNTIL(asked_for.count == 1);
+	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 0);
+	relay_identified(w.relay, asked_for.call, &curl);
+	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 1);
+	assert_string_equal(told.program, "/usr/bin/curl");
+	far = host_accept(listener);
+	minato_abort(w.guest, s);
+	told.pid = 0;
+	UNTIL(told.count[RELAY_ATTEMPT_ENDED] == 1);
+	assert_int_equal(told.pid, 7);
+	close(far);
+	close(listener);
+}
+
+#define CASE_LOOKING(f, begins) cmocka_unit_test_setup_teardown(f, begins, finish_looking)
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -196,6 +319,10 @@ int main(void)
 		CASE_CLOSED(private_addresses_do_not_come),
 		CASE_CLOSED(what_cannot_be_read_is_a_failure),
 		CASE_CLOSED(nothing_of_the_guests_goes_on),
+		CASE_LOOKING(who_is_refused_is_looked_for_first, begin_looking),
+		CASE_LOOKING(where_nobody_can_look_it_goes_on, begin_looking),
+		CASE_LOOKING(who_asks_for_a_name_is_told_with_it, begin_looking),
+		CASE_LOOKING(who_goes_out_is_looked_for_if_all_are, begin_looking_at_all),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
