@@ -20,8 +20,11 @@
  */
 #define REST_NS INT64_C(100000000)
 
+#define OUTS_MAX 1024u
+
 struct drive_carry {
 	int slots, order; /* maps */
+	int outs;	  /* another: interfaces that were joined */
 	uint64_t factor;
 	struct drive_carry_slot *table;
 	uint32_t lives;
@@ -49,6 +52,18 @@ static int make_map(uint32_t type, uint32_t value, uint32_t count, uint32_t flag
 	attr.max_entries = count;
 	attr.map_flags = flags;
 	return bpf(BPF_MAP_CREATE, &attr);
+}
+
+static int add_out(int map, unsigned index)
+{
+	const uint32_t one = 1;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.map_fd = (uint32_t)map;
+	attr.key = (uint64_t)(uintptr_t)&index;
+	attr.value = (uint64_t)(uintptr_t)&one;
+	return bpf(BPF_MAP_UPDATE_ELEM, &attr);
 }
 
 static int load_program(uint32_t type, const struct bpf_insn *code, uint32_t count)
@@ -106,12 +121,15 @@ int drive_carry_join(const struct drive_carry *carry, int packet, unsigned index
 	struct drive_carry_code code = {
 		.slots = carry->slots,
 		.order = carry->order,
+		.outs = carry->outs,
 		.factor = carry->factor,
 		.index = index,
 	};
 
+	int result = add_out(carry->outs, index);
+
 	memcpy(code.mac, mac, sizeof(code.mac));
-	return join(&code, packet);
+	return result < 0 ? result : join(&code, packet);
 }
 
 /* unsealed: mmap */
@@ -126,6 +144,9 @@ static int make(struct drive_carry *carry)
 	carry->order = make_map(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct drive_carry_order), 1, 0);
 	if (carry->order < 0)
 		return carry->order;
+	carry->outs = make_map(BPF_MAP_TYPE_HASH, sizeof(uint32_t), OUTS_MAX, 0);
+	if (carry->outs < 0)
+		return carry->outs;
 	table = mmap(NULL, TABLE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, carry->slots, 0);
 	if (table == MAP_FAILED)
 		return -errno;
@@ -139,7 +160,7 @@ int drive_carry_open(struct drive_carry **out, struct drive_error *error)
 	int result = -ENOMEM;
 
 	if (carry) {
-		carry->slots = carry->order = -1;
+		carry->slots = carry->order = carry->outs = -1;
 		result = make(carry);
 		carry->factor |= 1;
 	}
@@ -165,6 +186,8 @@ void drive_carry_free(struct drive_carry *carry)
 		close(carry->slots);
 	if (carry->order >= 0)
 		close(carry->order);
+	if (carry->outs >= 0)
+		close(carry->outs);
 	free(carry);
 }
 

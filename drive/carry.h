@@ -16,7 +16,7 @@
  * one of the two ways, never by both or none, whatever happens to the table meanwhile. The table is
  * of fixed size, in memory that both sides see: who has it mapped needs no system call to change
  * it. It vanishes with the last descriptor, and the programs with those that drive_carry_join
- * returns.
+ * returns. Whatever is written there, nothing leaves by an interface that was not joined.
  *
  * Needs CAP_BPF and CAP_NET_ADMIN over the whole system, and Linux 6.6.
  */
@@ -32,7 +32,7 @@ struct bpf_insn;
 
 /* One direction of a TCP flow. */
 struct drive_carried {
-	unsigned from, to;				    /* indices of interfaces */
+	unsigned from, to;				    /* indices of interfaces, both joined */
 	struct minato_endpoint source, destination;	    /* as its packets come */
 	struct minato_endpoint new_source, new_destination; /* of IPv6 the same */
 	uint8_t mac_source[6], mac_destination[6];	    /* with which they leave */
@@ -97,8 +97,8 @@ struct drive_carry_order {
 
 /* What a program is made for. */
 struct drive_carry_code {
-	int slots, order; /* descriptors of maps */
-	uint64_t factor;  /* of the hash; odd */
+	int slots, order, outs; /* descriptors of maps */
+	uint64_t factor;	/* of the hash; odd */
 	unsigned index;
 	uint8_t mac[6];
 };

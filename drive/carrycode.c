@@ -148,14 +148,20 @@ static uint32_t finish(struct code *c)
 
 /* ---- steps of both ---- */
 
-/* Register 0 points to the element whose number lies on the stack. */
-static void look_up(struct code *c, int map, uint32_t otherwise)
+/* Register 0 points to the element whose key lies there. */
+static void look_up_at(struct code *c, int map, int base, int off, uint32_t otherwise)
 {
 	set_long(c, 1, BPF_PSEUDO_MAP_FD, (uint32_t)map);
-	move(c, 2, 10);
-	compute(c, BPF_ADD, 2, PLACE);
+	move(c, 2, base);
+	compute(c, BPF_ADD, 2, off);
 	call(c, BPF_FUNC_map_lookup_elem);
 	go(c, BPF_JEQ, 0, 0, otherwise);
+}
+
+/* The number of the element lies on the stack. */
+static void look_up(struct code *c, int map, uint32_t otherwise)
+{
+	look_up_at(c, map, 10, PLACE, otherwise);
 }
 
 static void find_order(struct code *c, const struct drive_carry_code *of)
@@ -419,6 +425,7 @@ uint32_t drive_carry_ingress(const struct drive_carry_code *of, struct bpf_insn 
 	load(&c, BPF_W, 1, 6, PACKET(len));
 	load(&c, BPF_W, 2, 7, ORDER(len));
 	go_by(&c, BPF_JNE, 1, 2, UP);
+	look_up_at(&c, of->outs, 7, WORD(to), LOST);
 	write_frame(&c, 0, WORD(macs), 12, 0);
 	load(&c, BPF_W, 1, 7, WORD(six));
 	go(&c, BPF_JNE, 1, 0, SIX);

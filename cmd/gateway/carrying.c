@@ -59,7 +59,7 @@ static uint32_t *head_of(struct gateway_carrying *carrying, uint64_t session)
 
 static bool may_leave_by(const struct gateway_link *from, const struct gateway_link *to)
 {
-	return from->ends.carrier >= 0 && to->said.sort == CONF_LINK_INTERFACE && !to->ends.vlan &&
+	return from->ends.carrier >= 0 && to->ends.carrier >= 0 &&
 	       from->ends.space == to->ends.space && from->ends.index != to->ends.index;
 }
 

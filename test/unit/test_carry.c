@@ -171,7 +171,7 @@ static void from_one_to_another(void)
 	struct drive_carried what = flow(4000);
 	uint8_t frame[60];
 	uint8_t got[2000];
-	int in, up, out, link, place;
+	int in, up, out, out_ours, link, down, place;
 
 	if (unshare(CLONE_NEWNET) < 0)
 		_exit(NO_NAMESPACE);
@@ -183,12 +183,15 @@ static void from_one_to_another(void)
 	in = open_packet("n1");
 	up = open_packet("n0");
 	out = open_packet("m1");
+	out_ours = open_packet("m0");
 	what.from = if_nametoindex("n0");
 	what.to = if_nametoindex("m0");
 	link = drive_carry_join(carry, up, what.from, ours);
 	if (link == -EINVAL)
 		_exit(NO_NAMESPACE); /* an older kernel */
 	DEMAND(link >= 0);
+	down = drive_carry_join(carry, out_ours, what.to, theirs);
+	DEMAND(down >= 0);
 	make_frame(frame);
 
 	DEMAND(send(in, frame, sizeof(frame), 0) == sizeof(frame));

@@ -23,10 +23,11 @@
 #define FACTOR UINT64_C(0x9e3779b97f4a7c15)
 #define UP 0x40000
 #define REDIRECT 7 /* TCX_REDIRECT */
+#define DROPPED 2
 #define PASSED UINT32_MAX
 
 static const uint8_t ours[6] = { 2, 0, 0, 0, 1, 1 };
-static int slots, order, filter, ingress;
+static int slots, order, outs, filter, ingress;
 
 /* ---- the kernel ---- */
 
@@ -60,15 +61,20 @@ static int load(uint32_t type, const struct bpf_insn *insn, uint32_t count)
 	return bpf(BPF_PROG_LOAD, &attr);
 }
 
-static void store(uint32_t place, const struct drive_carry_slot *slot)
+static void update(int map, uint32_t key, const void *value)
 {
 	union bpf_attr attr;
 
 	memset(&attr, 0, sizeof(attr));
-	attr.map_fd = (uint32_t)slots;
-	attr.key = (uint64_t)(uintptr_t)&place;
-	attr.value = (uint64_t)(uintptr_t)slot;
+	attr.map_fd = (uint32_t)map;
+	attr.key = (uint64_t)(uintptr_t)&key;
+	attr.value = (uint64_t)(uintptr_t)value;
 	assert_int_equal(bpf(BPF_MAP_UPDATE_ELEM, &attr), 0);
+}
+
+static void store(uint32_t place, const struct drive_carry_slot *slot)
+{
+	update(slots, place, slot);
 }
 
 static struct drive_carry_slot fetch(uint32_t place)
@@ -224,6 +230,9 @@ static int start(void **state)
 	order = make_map(BPF_MAP_TYPE_PERCPU_ARRAY, sizeof(struct drive_carry_order), 1);
 	code.slots = slots;
 	code.order = order;
+	outs = make_map(BPF_MAP_TYPE_HASH, 4, 8);
+	code.outs = outs;
+	update(outs, OUT, &(uint32_t){ 1 });
 	memcpy(code.mac, ours, 6);
 	of = &code;
 	filter = load(BPF_PROG_TYPE_SOCKET_FILTER, insn, drive_carry_filter(of, insn));
@@ -395,6 +404,27 @@ static void what_was_ordered_is_done_once(void **state)
 	forget(drive_carry_hash(slot.key, FACTOR));
 }
 
+/* Who may write to the table does not reach further than that. */
+static void nothing_leaves_by_an_interface_of_others(void **state)
+{
+	struct sample s;
+	struct drive_carry_slot slot;
+
+	(void)state;
+	NEEDS_KERNEL();
+	make(&s, false, 10);
+	slot = slot_of(&s);
+	slot.to = OUT + 1;
+	(void)carry(&slot);
+	assert_true(is_carried(&s));
+	assert_int_equal(run(ingress, s.bytes, s.len, NULL), DROPPED);
+	slot.to = OUT;
+	(void)carry(&slot);
+	assert_true(is_carried(&s));
+	assert_int_equal(run(ingress, s.bytes, s.len, NULL), REDIRECT);
+	forget(drive_carry_hash(slot.key, FACTOR));
+}
+
 static void ends_and_sums_are_changed(void **state)
 {
 	struct sample s;
@@ -447,6 +477,7 @@ int main(void)
 		cmocka_unit_test(what_is_too_long_comes_up),
 		cmocka_unit_test(short_frames_come_up),
 		cmocka_unit_test(what_was_ordered_is_done_once),
+		cmocka_unit_test(nothing_leaves_by_an_interface_of_others),
 		cmocka_unit_test(ends_and_sums_are_changed),
 	};
 
