@@ -130,6 +130,11 @@ static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 	case MINATO_KIND_UPLINK:
 		return deliver_call(m, a, fate);
 	case MINATO_KIND_GUARD:
+		/* Without an order it is an owner's own wall: closed there. */
+		if (fate->rule == POOL_NONE && fate->verdict == MINATO_REFUSE) {
+			closed_refuse(m, a);
+			return DROP_GUARD;
+		}
 		return verdicts_answer(m, a, fate->verdict);
 	case MINATO_KIND_DMZ: /* answered by nat, on the links that it has */
 		return closed_refuse(m, a);

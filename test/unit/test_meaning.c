@@ -211,7 +211,8 @@ static void planned(void **state)
 		       "forward tcp 80, 443 to 10.0.0.2 from 192.0.2.0/24, 203.0.113.0/24\n"
 		       "dmz 10.0.0.9 except tcp 22\ncapacity 5000 sessions\ncapacity 77 hosts\n");
 	conf_plan(&config, &conf);
-	assert_int_equal(config.entries_max, 10 + 4 + 3);
+	assert_int_equal(config.entries_max,
+			 10 + 4 + 3 + 2); /* built in: 137-139 and 445 */
 	assert_int_equal(config.routes_max, 20 + 1 + 3);
 	assert_int_equal(config.pool_addresses_max, 30 + 16 + 1);
 	assert_int_equal(config.sessions_max, 5000);

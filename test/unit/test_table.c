@@ -524,7 +524,7 @@ static void same_key_same_answers(void **state)
 /* Capacity is address space: what is not used is not touched. */
 static void capacity_costs_nothing_until_used(void **state)
 {
-	static unsigned char resident[1 << 17];
+	static unsigned char resident[1 << 18];
 	size_t pages = 0;
 
 	(void)state;
