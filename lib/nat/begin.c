@@ -282,9 +282,10 @@ static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 	if (forward == NAT_NONE)
 		return NAT_HOST; /* a held call */
 	made = forwards_choose(n, forward, &f->a, &f->b, &f->d);
-	/* Whoever is not answered does not keep others out. */
-	if (made == nat_refusal(NAT_COUNT_FORWARD_FLOWS) &&
-	    opening_evict(n, forward))
+	/* Who does not answer keeps nobody out. More than one goes where flows
+	   that were over have begun again, beyond the bound. */
+	while (made == nat_refusal(NAT_COUNT_FORWARD_FLOWS) &&
+	       opening_evict(n, forward))
 		made = forwards_choose(n, forward, &f->a, &f->b, &f->d);
 	if (made < 0)
 		return begin_refused(n, made, f->proto, &f->a);

@@ -73,6 +73,15 @@ static void end(struct nat *n, struct nat_opening *o)
 	session_end(n, session);
 }
 
+/* Whether its end makes room below the forward's bound: what is over, or of a
+   forward as it was before, is not counted there. */
+static bool counts_for(const struct nat_session *s, uint32_t forward)
+{
+	return forward == NAT_NONE ||
+	       (s->other == forward && (s->flags & NAT_IS_CURRENT) != 0 &&
+		!tcpstate_over(s));
+}
+
 bool opening_evict(struct nat *n, uint32_t forward)
 {
 	const struct nat_openings *all = &n->opening;
@@ -86,8 +95,7 @@ bool opening_evict(struct nat *n, uint32_t forward)
 
 		seen++;
 		if (!is_half_open(n, o) ||
-		    (forward != NAT_NONE &&
-		     session_at(n, o->session)->other != forward))
+		    !counts_for(session_at(n, o->session), forward))
 			continue;
 		if (victim == NULL ||
 		    all->of_source[o->source] > all->of_source[victim->source])

@@ -27,6 +27,7 @@ struct model_session {
 	bool live, holder, hairpin, forward, overflow, a_inside, b_inside;
 	uint8_t proto, from, to, state; /* state: enum minato_nat_state */
 	bool syn[2], fin[2];
+	bool answered; /* by who began it */
 	struct minato_endpoint a, b, c, d;
 	int owner, target; /* mappings, or -1 */
 	int entry;	   /* of `forwards`, or -1 */
@@ -276,6 +277,8 @@ static void segment(struct model_session *s, int side, uint8_t flags)
 	const bool over = s->state == MINATO_NAT_RESET || both_fins(s);
 	const bool was_both = both_fins(s);
 
+	if (side == 0 && (flags & (NAT_SYN | NAT_RST | NAT_ACK)) == NAT_ACK)
+		s->answered = true;
 	if (flags & NAT_RST) {
 		int64_t due = s->last + timeout(s);
 		if (s->state == MINATO_NAT_RESET)
@@ -289,6 +292,7 @@ static void segment(struct model_session *s, int side, uint8_t flags)
 	if (over && (flags & (NAT_SYN | NAT_ACK)) == NAT_SYN) {
 		memset(s->syn, 0, sizeof(s->syn));
 		memset(s->fin, 0, sizeof(s->fin));
+		s->answered = false;
 		s->syn[side] = true;
 		s->state = MINATO_NAT_OPENING;
 		s->last = ms();
@@ -496,12 +500,40 @@ static void yields(const struct model_session *s)
 		end_session(k);
 }
 
+/* At a forward's bound a call gives way whose caller has not answered; the engine chose which. */
+static int gave_way(int entry)
+{
+	for (int i = 0; i < MODEL_SESSIONS; i++) {
+		const struct model_session *s = &sessions[i];
+		const struct port_key key = { .local = s->b.addr,
+					      .remote = s->a.addr,
+					      .local_port = s->b.port,
+					      .remote_port = s->a.port,
+					      .scope = s->from,
+					      .face = MINATO_FACE_ANY,
+					      .proto = s->proto };
+		struct port_tuple_ref ref;
+
+		if (!s->live || !s->forward || s->entry != entry ||
+		    port_tuple_find(t, &key, &ref, NULL))
+			continue;
+		assert_true(s->proto == TCP && !s->answered);
+		return i;
+	}
+	return -1;
+}
+
 static enum nat_verdict to_forward(struct model_session *s, int i, uint8_t flags)
 {
 	const struct model_forward *f = i == 4 ? &dmz : &forwards[i];
 
-	if (f->flows_max != 0 && flows_of(i) >= f->flows_max)
-		return NAT_DROP;
+	while (f->flows_max != 0 && flows_of(i) >= f->flows_max) {
+		const int victim = gave_way(i);
+
+		if (victim < 0)
+			return NAT_DROP;
+		end_session(victim);
+	}
 	s->forward = true;
 	s->entry = i;
 	s->b_inside = true;
