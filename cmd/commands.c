@@ -28,6 +28,8 @@ const struct cmd_command *const cmd_commands[] = {
 	&cmd_gateway,
 	&cmd_forward,
 	&cmd_rule,
+	&cmd_why,
+	&cmd_why_not,
 	&cmd_check,
 	&cmd_dmz,
 	&cmd_nat,

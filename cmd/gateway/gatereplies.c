@@ -6,6 +6,7 @@
  *		-> {} when it stands, or {"refused":text}
  *	{"request":"reload"}	-> {"note":text}, or {"refused":text}
  *	{"request":"statements"}, "mappings", "sessions"	-> listings
+ *	{"request":"why","proto":P,"from":END,"to":END}	-> the steps of the look-up
  *	{"request":"nat"}	-> {"settings":[T...],"defaults":[T...]}
  *	{"request":"end","mapping":H}, "session":H, "inside":A	-> {"ended":count}
  */
@@ -383,6 +384,8 @@ static json_t *ask(void *user, const char *request, const json_t *message)
 		return nat_of(user);
 	if (!strcmp(request, "end"))
 		return end_flows(user, message);
+	if (!strcmp(request, "why"))
+		return gateway_reasons(user, message);
 	return NULL;
 }
 

@@ -683,9 +683,16 @@ struct gateway_ruling {
 int gateway_rule(enum cmd_verb verb, const char *name, const struct cmd_operands *operands,
 		 const struct gateway_ruling *chosen);
 
-/* ---- gateway.c, dmz.c, cmd/rule.c: commands ---- */
+/* ---- reasoning.c ---- */
+
+/* The reply to {"request":"why","proto":P,"from":END,"to":END}: the steps of the look-up. */
+json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message);
+
+/* ---- gateway.c, dmz.c, cmd/rule.c, cmd/why.c: commands ---- */
 
 extern const struct cmd_command cmd_rule;
+extern const struct cmd_command cmd_why;
+extern const struct cmd_command cmd_why_not;
 
 extern const struct cmd_command cmd_dmz;
 extern const struct cmd_command cmd_gateway;

@@ -158,5 +158,34 @@ is "... before the one they were put before" "$(gets far2 http://$OUT:8082/)" "o
 ok "rule rm: by name" ask rule rm closed
 is "... and it is open" "$(gets far http://$OUT:8082/)" "open"
 
+# --- why, why-not -------------------------------------------------------------------
+
+# From a name that holds here the file's text is the same as in the list.
+said=$(ask why tcp 203.0.113.10 to $OUT:8080)
+is "why: a flow that a rule stops" $? 1
+has "... which is named, with its line" "$said" '^  rule     line [0-9]+: block tcp 8080 log: refused$'
+has "... and is the end" "$said" '^refused by line [0-9]+: block tcp 8080'
+is "why: so it is" "$(gets far2 http://$OUT:8080/)" "curl 7"
+said=$(ask why tcp 203.0.113.9 to $OUT:8080)
+is "why: one that passes" $? 0
+has "... by a rule and its forward" "$said" '^passes: line [0-9]+: forward tcp 80, 8080'
+has "why: nothing there" "$(ask why tcp 203.0.113.9 to $OUT:4444)" '^closed: nothing stands'
+has "why: what is built in" "$(ask why tcp 203.0.113.9 to $OUT:445)" '^refused by built in:'
+has "why: from inside" "$(ask why tcp 10.0.0.7 to 203.0.113.9:9000)" 'block out tcp 9000 named shut: refused'
+has "why: from inside, and nothing in the way" "$(ask why udp 10.0.0.7 to 203.0.113.9:domain)" '^passes: from inside'
+has "why: JSON" "$(ask why --json tcp 203.0.113.10 to $OUT:8080)" '"passes": false'
+has "why: an arrow that the shell took" "$(ask why tcp 203.0.113.10 - 2>&1)" "say 'to' instead"
+has "why: no flow" "$(ask why tcp nowhere to $OUT:8080 2>&1)" 'it is asked as'
+said=$(ask why-not tcp 203.0.113.10 to $OUT:8080)
+is "why-not: exit code" $? 1
+has "... the smallest change" "$said" '^minato rule add allow tcp 8080 from 203\.0\.113\.10$'
+ok "why-not --for makes it" ask why-not --for 4s tcp 203.0.113.10 to $OUT:8080
+is "... it passes" "$(gets far2 http://$OUT:8080/)" "friends"
+ok "... is known to" ask why tcp 203.0.113.10 to $OUT:8080
+taken_back() { [ "$(gets far2 http://$OUT:8080/)" = "curl 7" ]; }
+ok "... and is taken back by itself" until_true 10 taken_back
+has "why-not: nothing there" "$(ask why-not tcp 203.0.113.9 to $OUT:4444)" '^minato forward add tcp 4444 to HOST'
+has "why-not: what passes" "$(ask why-not tcp 203.0.113.9 to $OUT:80)" '^it passes$'
+
 gateway_down
 finish

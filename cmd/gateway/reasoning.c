@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Why a flow passes or not: what a gateway's worker answers to {"request":"why"}. */
+#include "cmd/gateway/gateway.h"
+
+#include "minato/guard.h"
+
+#define STEPS_MAX 8u
+
+static bool is_within(const struct conf_prefix *prefix, const struct minato_addr *addr)
+{
+	for (uint32_t bit = 0; bit < prefix->length; bit++) {
+		unsigned differ = prefix->addr.bytes[bit / 8] ^ addr->bytes[bit / 8];
+
+		if (differ >> (7 - bit % 8) & 1)
+			return false;
+	}
+	return true;
+}
+
+/* The link by which a packet of that source comes: whose network it is, or else an outside. */
+static size_t link_of(const struct gateway_applied *applied, const struct minato_addr *source)
+{
+	const struct gateway_links *links = applied->links;
+	size_t outside = 0;
+
+	for (size_t i = 0; i < links->count; i++) {
+		const struct conf_link *said = &links->list[i].said;
+
+		for (uint32_t k = 0; k < said->address_count; k++) {
+			if (is_within(&said->address[k], source))
+				return i;
+		}
+		if (said->outside)
+			outside = i;
+	}
+	return outside;
+}
+
+/* The statement that an entry is of: its index, the count for what is built in, or -1. */
+static int64_t statement_of(const struct gateway_applied *applied, uint64_t handle)
+{
+	for (size_t i = 0; i < applied->ruled_count && handle; i++) {
+		if (applied->ruled[i].handle == handle)
+			return (int64_t)applied->ruled[i].statement;
+	}
+	for (size_t i = 0; i < applied->rules.conf.count && handle; i++) {
+		for (size_t k = 0; k < applied->held[i].count; k++) {
+			if (applied->held[i].entries[k] == handle)
+				return (int64_t)i;
+		}
+	}
+	return -1;
+}
+
+static const char *verdict_word(const struct minato_step *step)
+{
+	if (step->asks)
+		return "asks for the program";
+	if (step->limited)
+		return step->verdict == MINATO_DROP ? "dropped" : "refused";
+	return step->verdict == MINATO_PASS ? "passes" :
+	       step->verdict == MINATO_DROP ? "dropped" :
+					      "refused";
+}
+
+static json_t *step_item(const struct gateway_applied *applied, const struct minato_step *step)
+{
+	static char text[CONF_TEXT_SIZE];
+	const struct conf *conf = &applied->rules.conf;
+	int64_t at = step->found ? statement_of(applied, step->handle) : -1;
+	json_t *item = json_pack("{s:s,s:b,s:s}", "step", minato_step_name(step->step), "found",
+				 (int)step->found, "kind", minato_kind_name(step->kind));
+
+	if (step->step == MINATO_STEP_RULE || step->step == MINATO_STEP_GUARD)
+		json_object_set_new(item, "verdict", json_string(verdict_word(step)));
+	if (step->limited)
+		json_object_set_new(item, "limited", json_true());
+	if (at < 0)
+		return item;
+	if ((size_t)at == conf->count) {
+		json_object_set_new(item, "built_in", json_true());
+		json_object_set_new(item, "text",
+				    json_string("block tcp,udp 137-139, 445 from wan"));
+		return item;
+	}
+	(void)conf_print(text, sizeof(text), conf->list[at]);
+	json_object_set_new(item, "line", json_integer((json_int_t)conf->list[at]->line));
+	json_object_set_new(item, "text", json_string(text));
+	return item;
+}
+
+json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
+{
+	const struct gateway_applied *applied = &worker->applied;
+	struct minato_question question = { .program = MINATO_PROGRAM_NONE };
+	struct minato_step steps[STEPS_MAX];
+	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
+	json_t *list;
+	size_t count, link;
+	bool outside;
+
+	if (applied->links->count == 0 || (proto != MINATO_TCP && proto != MINATO_UDP) ||
+	    view_message_end_read(&question.remote, json_object_get(message, "from")) < 0 ||
+	    view_message_end_read(&question.local, json_object_get(message, "to")) < 0)
+		return json_pack("{s:s}", "error", "this cannot be asked");
+	link = link_of(applied, &question.remote.addr);
+	outside = applied->links->list[link].said.outside;
+	question.proto = (uint8_t)proto;
+	question.face = (uint8_t)link;
+	question.scope = outside ? CONF_SCOPE_OUTSIDE :
+				   gateway_scope_to(applied, &question.remote.addr);
+	question.course = outside ? MINATO_COURSE_IN : MINATO_COURSE_OUT;
+	count = minato_explain(worker->base.host, &question, steps, STEPS_MAX);
+	list = json_array();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, step_item(applied, &steps[i]));
+	return json_pack("{s:s,s:b,s:o}", "link", applied->links->list[link].said.ifname,
+			 "outside", (int)outside, "steps", list);
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* minato why, why-not: what becomes of a flow at a gateway, step by step; what would let it in. */
+#include "cmd/gateway/gateway.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct why_options {
+	const char *name, *term;
+	bool json;
+};
+
+#define AT(field) offsetof(struct why_options, field)
+
+#define NAME_OPTION                                                                                \
+	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,                                           \
+	  "The gateway that is meant; needed where several run." }
+
+static const struct cmd_option why_options[] = {
+	NAME_OPTION,
+	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0,
+	  "JSON; minato-why(1) says which members." },
+};
+
+static const struct cmd_option why_not_options[] = {
+	NAME_OPTION,
+	{ CMD_TEXT, 0, "for", "TIME", AT(term), 0, 0,
+	  "Make the change, for so long (10m, 2h); the gateway takes it back by itself." },
+};
+
+/* What is asked, and what was answered. */
+struct inquiry {
+	const struct conf_test *flow;
+	char from[64], to[64];
+	const char *proto;
+	json_t *reply;
+};
+
+/* ---- the question ---- */
+
+static int wrong(const struct cmd_command *command, const struct conf_report *report)
+{
+	return cmd_usage(command, "%s; it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80",
+			 report->count ? report->fault[0].what : "this is no flow",
+			 command->name);
+}
+
+/* "tcp A to B:PORT", also with a quoted arrow, read as the packet of a test line is. */
+static int read_flow(const struct cmd_command *command, struct conf_statement *out,
+		     const struct cmd_operands *operands)
+{
+	static struct conf_report report;
+	char text[CONF_LINE_MAX];
+	int result;
+
+	if (operands->count == 3 && !strcmp(operands->words[2], "-"))
+		return cmd_usage(command, "a shell takes the > of -> for itself: say 'to' instead");
+	if (operands->count != 4 ||
+	    (strcmp(operands->words[2], "to") != 0 && strcmp(operands->words[2], "->") != 0))
+		return cmd_usage(command, "it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80",
+				 command->name);
+	(void)snprintf(text, sizeof(text), "test %s from %s to %s is closed", operands->words[0],
+		       operands->words[1], operands->words[3]);
+	result = conf_statement_read(out, text, &report);
+	return result < 0 || out->kind != CONF_KIND_TEST ? wrong(command, &report) : CMD_GO_ON;
+}
+
+static int inquire(struct inquiry *inquiry, const char *name)
+{
+	const struct conf_test *flow = inquiry->flow;
+	struct drive_error error;
+
+	minato_addr_format(&flow->source.addr, inquiry->from, sizeof(inquiry->from));
+	minato_addr_format(&flow->destination.addr, inquiry->to, sizeof(inquiry->to));
+	inquiry->proto = flow->proto == MINATO_TCP ? "tcp" : "udp";
+	inquiry->reply = gateway_ask(name,
+				     json_pack("{s:s,s:i,s:o,s:o}", "request", "why", "proto",
+					       (int)flow->proto, "from",
+					       view_message_end(&flow->source), "to",
+					       view_message_end(&flow->destination)),
+				     &error);
+	if (!inquiry->reply || !json_is_array(json_object_get(inquiry->reply, "steps"))) {
+		const char *text =
+			json_string_value(json_object_get(inquiry->reply, "error"));
+
+		cmd_say("%s: %s", name, inquiry->reply ? text ? text : "no answer" : error.text);
+		return CMD_FAILED;
+	}
+	return CMD_GO_ON;
+}
+
+/* ---- what was answered ---- */
+
+static const json_t *last_step(const struct inquiry *inquiry)
+{
+	const json_t *steps = json_object_get(inquiry->reply, "steps");
+	size_t count = json_array_size(steps);
+
+	return count ? json_array_get(steps, count - 1) : NULL;
+}
+
+static const char *word(const json_t *step, const char *member)
+{
+	const char *text = json_string_value(json_object_get(step, member));
+
+	return text && strlen(text) == strspn(text, "abcdefghijklmnopqrstuvwxyz -") ? text : "?";
+}
+
+static bool is_found(const json_t *step)
+{
+	return json_is_true(json_object_get(step, "found"));
+}
+
+static bool is_stopped(const json_t *step)
+{
+	return is_found(step) && (!strcmp(word(step, "step"), "rule") ||
+				  !strcmp(word(step, "step"), "guard")) &&
+	       strcmp(word(step, "verdict"), "passes") != 0;
+}
+
+/* From an inside a flow that nothing stops is translated, or routed. */
+static bool is_closed(const struct inquiry *inquiry, const json_t *step)
+{
+	return json_is_true(json_object_get(inquiry->reply, "outside")) &&
+	       !strcmp(word(step, "step"), "entry") && !strcmp(word(step, "kind"), "closed");
+}
+
+/* "line 4: block tcp 22 from wan", or what is known of it. */
+static const char *place_of(const json_t *step, char *out, size_t size)
+{
+	json_int_t line = json_integer_value(json_object_get(step, "line"));
+
+	if (!json_object_get(step, "text"))
+		(void)snprintf(out, size, "%s", word(step, "kind"));
+	else if (json_is_true(json_object_get(step, "built_in")))
+		(void)snprintf(out, size, "built in: %s", gateway_text_of(step));
+	else if (line)
+		(void)snprintf(out, size, "line %" JSON_INTEGER_FORMAT ": %s", line,
+			       gateway_text_of(step));
+	else
+		(void)snprintf(out, size, "live: %s", gateway_text_of(step));
+	return out;
+}
+
+static void print_step(const json_t *step)
+{
+	static char place[CONF_TEXT_SIZE + 32];
+	bool judged = json_object_get(step, "verdict") != NULL;
+
+	if (!is_found(step)) {
+		printf("  %-8s none\n", word(step, "step"));
+		return;
+	}
+	printf("  %-8s %s%s%s%s\n", word(step, "step"), place_of(step, place, sizeof(place)),
+	       judged ? ": " : "", judged ? word(step, "verdict") : "",
+	       json_is_true(json_object_get(step, "limited")) ? ", beyond the limit now" : "");
+}
+
+/* Whether it passes; and says so. */
+static bool conclude(const struct inquiry *inquiry)
+{
+	static char place[CONF_TEXT_SIZE + 32];
+	const json_t *last = last_step(inquiry);
+
+	if (!last || is_stopped(last)) {
+		printf("%s by %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
+		return false;
+	}
+	if (is_closed(inquiry, last)) {
+		printf("closed: nothing stands at that port\n");
+		return false;
+	}
+	if (!strcmp(word(last, "kind"), "closed"))
+		printf("passes: from inside, and no rule is in the way\n");
+	else
+		printf("passes: %s\n", place_of(last, place, sizeof(place)));
+	return true;
+}
+
+static int why_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
+{
+	const json_t *steps;
+	int code = inquire(inquiry, name);
+	bool passes;
+
+	if (code != CMD_GO_ON)
+		return code;
+	steps = json_object_get(inquiry->reply, "steps");
+	passes = last_step(inquiry) && !is_stopped(last_step(inquiry)) &&
+		 !is_closed(inquiry, last_step(inquiry));
+	if (chosen->json) {
+		(void)json_object_set_new(inquiry->reply, "v", json_integer(VIEW_JSON_VERSION));
+		(void)json_object_set_new(inquiry->reply, "passes", json_boolean(passes));
+		json_dumpf(inquiry->reply, stdout, JSON_INDENT(2));
+		printf("\n");
+		return passes ? CMD_OK : CMD_REFUSED;
+	}
+	printf("%s from %s to %s port %u, from %s\n", inquiry->proto, inquiry->from, inquiry->to,
+	       inquiry->flow->destination.port,
+	       json_is_true(json_object_get(inquiry->reply, "outside")) ? "outside" : "inside");
+	for (size_t i = 0; i < json_array_size(steps); i++)
+		print_step(json_array_get(steps, i));
+	return conclude(inquiry) ? CMD_OK : CMD_REFUSED;
+}
+
+/* ---- the smallest change ---- */
+
+/* A rule for this very flow, before the one that stops it. */
+static int change(const struct why_options *chosen, const char *name,
+		  const struct inquiry *inquiry)
+{
+	bool outside = json_is_true(json_object_get(inquiry->reply, "outside"));
+	const struct gateway_ruling ruling = { .json = false };
+	char port[8];
+	char *words[12];
+	struct cmd_operands operands = { .words = words };
+	const char *sentence[] = { "allow",	    outside ? NULL : "out",
+				   inquiry->proto,  port,
+				   "from",	    inquiry->from,
+				   outside ? NULL : "to", outside ? NULL : inquiry->to,
+				   chosen->term ? "for" : NULL, chosen->term };
+
+	(void)snprintf(port, sizeof(port), "%u", inquiry->flow->destination.port);
+	for (size_t i = 0; i < sizeof(sentence) / sizeof(sentence[0]); i++) {
+		if (sentence[i])
+			words[operands.count++] = (char *)(uintptr_t)sentence[i];
+	}
+	printf("minato rule add");
+	for (int i = 0; i < operands.count; i++)
+		printf(" %s", words[i]);
+	printf("\n");
+	if (!chosen->term)
+		return CMD_REFUSED;
+	(void)fflush(stdout);
+	return gateway_rule(CMD_VERB_ADD, name, &operands, &ruling);
+}
+
+static int why_not_of(const struct why_options *chosen, const char *name,
+		      struct inquiry *inquiry)
+{
+	static char place[CONF_TEXT_SIZE + 32];
+	const json_t *last;
+	int code = inquire(inquiry, name);
+
+	if (code != CMD_GO_ON)
+		return code;
+	last = last_step(inquiry);
+	if (is_stopped(last) && !strcmp(word(last, "step"), "rule")) {
+		printf("%s by %s; this would let it pass:\n", word(last, "verdict"),
+		       place_of(last, place, sizeof(place)));
+		return change(chosen, name, inquiry);
+	}
+	if (is_closed(inquiry, last)) {
+		printf("closed: nothing stands at that port; this would open it, towards HOST:\n"
+		       "minato forward add %s %u to HOST from %s\n",
+		       inquiry->proto, inquiry->flow->destination.port, inquiry->from);
+		if (chosen->term)
+			cmd_say("--for: nothing is changed, since only you know the host");
+		return CMD_REFUSED;
+	}
+	if (is_stopped(last)) {
+		printf("%s by %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
+		return CMD_REFUSED;
+	}
+	printf("it passes\n");
+	return CMD_OK;
+}
+
+/* ---- the commands ---- */
+
+static int run(const struct cmd_command *command, char **argv,
+	       int (*of)(const struct why_options *, const char *, struct inquiry *))
+{
+	struct why_options chosen = { .name = NULL };
+	struct cmd_operands operands;
+	struct inquiry inquiry = { .reply = NULL };
+	static struct conf_statement flow;
+	char name[DRIVE_NAME_SIZE];
+	int code = cmd_parse(command, argv, &chosen, &operands);
+
+	if (code == CMD_GO_ON)
+		code = read_flow(command, &flow, &operands);
+	if (code != CMD_GO_ON)
+		return code;
+	inquiry.flow = &flow.test;
+	code = gateway_choose(name, chosen.name);
+	if (code == CMD_OK)
+		code = of(&chosen, name, &inquiry);
+	json_decref(inquiry.reply);
+	return code;
+}
+
+static int run_why(int argc, char **argv)
+{
+	(void)argc;
+	return run(&cmd_why, argv, why_of);
+}
+
+static int run_why_not(int argc, char **argv)
+{
+	(void)argc;
+	return run(&cmd_why_not, argv, why_not_of);
+}
+
+const struct cmd_command cmd_why = {
+	.name = "why",
+	.args = "tcp|udp FROM[:PORT] to ADDR:PORT",
+	.summary = "Say what becomes of a new flow at a gateway, step by step.",
+	.about =
+		"Each step of the look-up, with the line of the configuration that it met. Nothing "
+		"is sent and nothing counted. Exit code 0 if the flow passes, 1 if not.",
+	.options = why_options,
+	.option_count = sizeof(why_options) / sizeof(why_options[0]),
+	.run = run_why,
+};
+
+const struct cmd_command cmd_why_not = {
+	.name = "why-not",
+	.args = "tcp|udp FROM[:PORT] to ADDR:PORT",
+	.summary = "Say what would let a flow pass at a gateway, and do it for a time.",
+	.about =
+		"The smallest change, as a command. With --for it is made, and the gateway takes it "
+		"back by itself. Exit code 0 if the flow passes now.",
+	.options = why_not_options,
+	.option_count = sizeof(why_not_options) / sizeof(why_not_options[0]),
+	.run = run_why_not,
+};
