@@ -319,8 +319,8 @@ const struct cmd_command cmd_why_not = {
 	.args = "tcp|udp FROM[:PORT] to ADDR:PORT",
 	.summary = "Say what would let a flow pass at a gateway, and do it for a time.",
 	.about =
-		"The smallest change, as a command. With --for it is made, and the gateway takes it "
-		"back by itself. Exit code 0 if the flow passes now.",
+		"The smallest change, as a command. With --for it is made, and the gateway takes "
+		"it back by itself. Exit code 0 if the flow passes now.",
 	.options = why_not_options,
 	.option_count = sizeof(why_not_options) / sizeof(why_not_options[0]),
 	.run = run_why_not,
