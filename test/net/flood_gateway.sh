@@ -28,12 +28,16 @@ BEFORE=$(resident)
 # One that is under way all the time.
 within_bg far slow.out curl -s --limit-rate 300k -o "$T/large" --max-time 60 "http://$OUT/large"
 SLOW=$BG
-# From where the packets of the world come in; ends by itself.
-within_bg wan flood1.log timeout 100 hping3 -q -S -p 80 --flood --rand-source $OUT
+# From where the packets of the world come in; ends by itself. Not as fast as a core can: what then
+# is lost before we see it says nothing about what we keep. This fills the places of half-open calls
+# every two seconds.
+within_bg wan flood1.log timeout 100 hping3 -q -S -p 80 -i u200 --rand-source $OUT
 FLOODS=("$BG")
-within_bg wan flood2.log timeout 100 hping3 -q -S -p 25 --flood --rand-source $OUT
+within_bg wan flood2.log timeout 100 hping3 -q -S -p 25 -i u200 --rand-source $OUT
 FLOODS+=("$BG")
-sleep 2
+victims() { ask nat counters gateway | awk '/opening_victim/ { print $2 }'; }
+full() { [ "$(victims)" -gt 0 ] 2>/dev/null; }
+ok "the places are full" until_true 30 full
 
 GOOD=0
 for ((i = 0; i < 10; i++)); do
@@ -45,7 +49,7 @@ wait "$SLOW"
 ok "the floods went on all that time" kill -0 "${FLOODS[@]}"
 kill "${FLOODS[@]}"
 is "what was open went on" "$(stat -c %s "$T/large")" 4000000
-has "calls that nobody answers make way" "$(ask metrics --print --in gateway)" 'opening_victim'
+ok "calls that nobody answers make way" [ "$(victims)" -gt 100 ]
 AFTER=$(resident)
 ok "memory stays within what was configured" [ "$AFTER" -lt $((BEFORE + 65536)) ]
 finish
