@@ -142,7 +142,7 @@ static bool is_on(const struct conf_prefix *prefix, const struct minato_addr *ad
 	return true;
 }
 
-static bool has_neighbour(const struct conf_link *link, const struct minato_addr *addr)
+bool gateway_link_has(const struct conf_link *link, const struct minato_addr *addr)
 {
 	for (uint32_t i = 0; i < link->address_count; i++) {
 		if (is_on(&link->address[i], addr))
@@ -173,7 +173,7 @@ uint8_t gateway_scope_to(const struct gateway_applied *applied, const struct min
 
 		if (said->outside)
 			continue;
-		if (has_neighbour(said, addr))
+		if (gateway_link_has(said, addr))
 			scope = next;
 		next = next == CONF_SCOPE_INSIDE ? CONF_SCOPE_OUTSIDE + 1 : (uint8_t)(next + 1);
 	}
@@ -183,7 +183,7 @@ uint8_t gateway_scope_to(const struct gateway_applied *applied, const struct min
 static int add_route(struct gateway_applied *applied, const struct conf_route *route)
 {
 	for (size_t i = 0; i < applied->links->count; i++) {
-		if (has_neighbour(&applied->links->list[i].said, &route->via))
+		if (gateway_link_has(&applied->links->list[i].said, &route->via))
 			return minato_route_add(applied->host, &route->to.addr,
 						own_length(&route->to), &route->via, (uint32_t)i);
 	}

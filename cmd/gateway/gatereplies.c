@@ -152,7 +152,7 @@ static void set_rule_use(json_t *object, struct gateway_worker *worker, size_t s
 static json_t *shut_item(struct gateway_worker *worker)
 {
 	json_t *object = json_pack("{s:s,s:s,s:i,s:i,s:b}", "verb", "block", "text",
-				   "block tcp,udp 137-139, 445 from wan", "line", 0, "until", 0,
+				   GATEWAY_SHUT_TEXT, "line", 0, "until", 0,
 				   "built_in", 1);
 
 	set_rule_use(object, worker, worker->applied.rules.conf.count);

@@ -228,6 +228,9 @@ struct gateway_held {
 	uint64_t group; /* of servers; 0: none */
 };
 
+/* What is built in, behind all rules, as a sentence. */
+#define GATEWAY_SHUT_TEXT "block tcp,udp 137-139, 445 from wan"
+
 /* An entry of a rule of the policy. */
 struct gateway_ruled {
 	struct minato_entry entry;
@@ -301,6 +304,8 @@ const struct conf_forward *gateway_forward_of(const struct gateway_applied *appl
 					      struct gateway_held **held);
 /* The scope of the inside link that leads to the address; CONF_SCOPE_INSIDE where none says so. */
 uint8_t gateway_scope_to(const struct gateway_applied *applied, const struct minato_addr *addr);
+/* Whether the address is on the link: in one of its own prefixes. */
+bool gateway_link_has(const struct conf_link *link, const struct minato_addr *addr);
 
 /* ---- health.c: servers that are probed by a connection now and then ---- */
 

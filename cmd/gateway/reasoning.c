@@ -6,17 +6,6 @@
 
 #define STEPS_MAX 8u
 
-static bool is_within(const struct conf_prefix *prefix, const struct minato_addr *addr)
-{
-	for (uint32_t bit = 0; bit < prefix->length; bit++) {
-		unsigned differ = prefix->addr.bytes[bit / 8] ^ addr->bytes[bit / 8];
-
-		if (differ >> (7 - bit % 8) & 1)
-			return false;
-	}
-	return true;
-}
-
 /* The link by which a packet of that source comes: whose network it is, or else an outside. */
 static size_t link_of(const struct gateway_applied *applied, const struct minato_addr *source)
 {
@@ -26,10 +15,8 @@ static size_t link_of(const struct gateway_applied *applied, const struct minato
 	for (size_t i = 0; i < links->count; i++) {
 		const struct conf_link *said = &links->list[i].said;
 
-		for (uint32_t k = 0; k < said->address_count; k++) {
-			if (is_within(&said->address[k], source))
-				return i;
-		}
+		if (gateway_link_has(said, source))
+			return i;
 		if (said->outside)
 			outside = i;
 	}
@@ -79,8 +66,7 @@ static json_t *step_item(const struct gateway_applied *applied, const struct min
 		return item;
 	if ((size_t)at == conf->count) {
 		json_object_set_new(item, "built_in", json_true());
-		json_object_set_new(item, "text",
-				    json_string("block tcp,udp 137-139, 445 from wan"));
+		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
 		return item;
 	}
 	(void)conf_print(text, sizeof(text), conf->list[at]);

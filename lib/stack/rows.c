@@ -183,32 +183,40 @@ static bool next_socket(struct minato *m, uint64_t *place,
 	return false;
 }
 
-/* --- TIME-WAIT ---------------------------------------------------------- */
-
-static bool next_wait(const struct minato *m, uint64_t *place,
-		      struct minato_row *out)
+/* Of a connection that is no socket of ours any more, or not yet. */
+static struct minato_row row_of_tuple(const struct minato *m, uint32_t tuple,
+				      enum minato_state state)
 {
 	struct port_key key;
-	struct waiting w;
 
-	if (!waits_next(m, place, &w))
-		return false;
-	++*place;
-	port_tuple_key(host_table(m), w.tuple, &key);
-	*out = (struct minato_row){
+	port_tuple_key(host_table(m), tuple, &key);
+	return (struct minato_row){
 		.kind = MINATO_KIND_SOCKET,
 		.scope = key.scope,
 		.face = MINATO_FACE_ANY,
 		.proto = MINATO_TCP,
-		.state = MINATO_TIME_WAIT,
+		.state = state,
 		.local = { key.local, key.local_port },
 		.remote = { key.remote, key.remote_port },
 		.local_prefix = 128,
 		.remote_prefix = 128,
 		.first = key.local_port,
 		.last = key.local_port,
-		.since = { w.until_ns - STACK_TIME_WAIT_NS },
 	};
+}
+
+/* --- TIME-WAIT ---------------------------------------------------------- */
+
+static bool next_wait(const struct minato *m, uint64_t *place,
+		      struct minato_row *out)
+{
+	struct waiting w;
+
+	if (!waits_next(m, place, &w))
+		return false;
+	++*place;
+	*out = row_of_tuple(m, w.tuple, MINATO_TIME_WAIT);
+	out->since = (struct minato_time){ w.until_ns - STACK_TIME_WAIT_NS };
 	actors_describe(
 		m,
 		actors_was(m, (uint32_t)((*place - 1) % m->time_wait_max)),
@@ -221,27 +229,13 @@ static bool next_wait(const struct minato *m, uint64_t *place,
 static bool next_half(const struct minato *m, uint64_t *place,
 		      struct minato_row *out)
 {
-	struct port_key key;
 	struct half h;
 
 	if (!halves_next(m, place, &h))
 		return false;
 	++*place;
-	port_tuple_key(host_table(m), h.tuple, &key);
-	*out = (struct minato_row){
-		.kind = MINATO_KIND_SOCKET,
-		.scope = key.scope,
-		.face = MINATO_FACE_ANY,
-		.proto = MINATO_TCP,
-		.state = MINATO_SYN_RECEIVED,
-		.local = { key.local, key.local_port },
-		.remote = { key.remote, key.remote_port },
-		.local_prefix = 128,
-		.remote_prefix = 128,
-		.first = key.local_port,
-		.last = key.local_port,
-		.since = halves_since(&h),
-	};
+	*out = row_of_tuple(m, h.tuple, MINATO_SYN_RECEIVED);
+	out->since = halves_since(&h);
 	actors_describe(m, actors_of(m, h.listener), &out->owner);
 	return true;
 }
