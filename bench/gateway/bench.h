@@ -16,6 +16,8 @@
 #ifndef BENCH_GATEWAY_H
 #define BENCH_GATEWAY_H
 
+#include "bench/report.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -26,12 +28,6 @@ int bench_pass(void);
 int bench_begin(void);
 
 /* --- main.c --------------------------------------------------------------- */
-
-/* Prints a figure at once, with digits enough for its size. */
-void figure(const char *name, double value, const char *unit);
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The number in the environment, or `otherwise`. */
-long chosen(const char *name, long otherwise);
 
 /* --- field.c ---------------------------------------------------------------
  *

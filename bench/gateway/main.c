@@ -3,7 +3,6 @@
 #include "bench.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,30 +24,6 @@ static const struct group {
 	{ "net", bench_net, "between namespaces, beside nftables (needs root)" },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
-
-void figure(const char *name, double value, const char *unit)
-{
-	printf("%s %.*f %s\n", name, value < 10 ? 3 : value < 1000 ? 1 : 0, value, unit);
-	fflush(stdout);
-}
-
-void say(const char *format, ...)
-{
-	va_list args;
-
-	fputs("bench-gateway: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-long chosen(const char *name, long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtol(text, NULL, 10) : otherwise;
-}
 
 static bool named(const char *name, int argc, char **argv)
 {

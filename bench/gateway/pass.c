@@ -17,6 +17,8 @@
  */
 #include "bench.h"
 
+#include "bench/bytes.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,35 +42,6 @@ struct bench {
 	struct wire *out, *in; /* of each flow: from inside; its answer */
 	uint32_t flows;
 };
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void put16(uint8_t *at, uint32_t v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *at, uint32_t v)
-{
-	put16(at, v >> 16);
-	put16(at + 2, v);
-}
-
-static uint32_t sum(const uint8_t *at, size_t len, uint32_t sum)
-{
-	for (size_t i = 0; i < len; i += 2)
-		sum += (uint32_t)at[i] << 8 | at[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
 
 static void make_wire(struct wire *w, uint32_t link, uint32_t src, uint16_t src_port, uint32_t dst,
 		      uint16_t dst_port)
@@ -185,7 +158,7 @@ static uint32_t turn(struct bench *b, const struct wire *wires, uint32_t link,
 static double measure(struct bench *b, const struct wire *wires, uint32_t link, uint64_t *lost)
 {
 	struct minato_frame_out out[BATCH];
-	const double start = now_s();
+	const double start = cpu_seconds();
 	volatile uint8_t seen = 0;
 	uint64_t sent = 0, came = 0;
 	double took;
@@ -199,7 +172,7 @@ static double measure(struct bench *b, const struct wire *wires, uint32_t link, 
 			sent += BATCH;
 		}
 		b->now.ns += 1000000;
-		took = now_s() - start;
+		took = cpu_seconds() - start;
 	} while (took < 1);
 	(void)seen;
 	*lost += sent - came;
@@ -292,10 +265,10 @@ static double open_all(struct bench *b, uint32_t which)
 	for (uint32_t i = 0; i < b->flows; i++)
 		make_wire(&b->out[i], 0, 0x0a000100 + i % HOSTS, (uint16_t)(1024 + i / HOSTS),
 			  0xcb007100 + 256 * which + i % 251, 53);
-	start = now_s();
+	start = cpu_seconds();
 	for (uint32_t at = 0; at + BATCH <= b->flows; at += BATCH)
 		came += turn(b, b->out + at, 0, out);
-	took = now_s() - start;
+	took = cpu_seconds() - start;
 	b->now.ns += 1000000;
 	return came == b->flows ? took : -1;
 }

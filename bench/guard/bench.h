@@ -15,6 +15,8 @@
 #ifndef BENCH_GUARD_H
 #define BENCH_GUARD_H
 
+#include "bench/report.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -25,11 +27,6 @@ int bench_scans(void);
 
 /* --- main.c --------------------------------------------------------------- */
 
-/* Prints a figure at once, with digits enough for its size. */
-void figure(const char *name, double value, const char *unit);
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The number in the environment, or `otherwise`. */
-long chosen(const char *name, long otherwise);
 /* Seconds on the monotonic clock. */
 double seconds(void);
 

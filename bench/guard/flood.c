@@ -10,6 +10,7 @@
  *
  * The best of three seconds each, of the thread's own time on its core.
  */
+#include "bench/bytes.h"
 #include "flood.h"
 
 #include <stdlib.h>
@@ -31,35 +32,6 @@ struct bench {
 	struct minato_time now;
 	uint64_t state; /* of the sources */
 };
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void put16(uint8_t *at, uint32_t v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *at, uint32_t v)
-{
-	put16(at, v >> 16);
-	put16(at + 2, v);
-}
-
-static uint32_t sum(const uint8_t *at, size_t len, uint32_t sum)
-{
-	for (size_t i = 0; i < len; i += 2)
-		sum += (uint32_t)at[i] << 8 | at[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
-}
 
 /* A SYN as many systems send it: MSS 1460, SACK, a scale of 7. */
 static void make_syn(uint8_t *f, uint32_t src, uint16_t src_port, uint16_t dst_port, uint32_t seq)
@@ -145,7 +117,7 @@ static uint32_t turn(struct bench *b, uint16_t port, volatile uint8_t *seen)
 
 static double measure(struct bench *b, uint16_t port)
 {
-	const double start = now_s();
+	const double start = cpu_seconds();
 	volatile uint8_t seen = 0;
 	uint64_t packets = 0;
 	double took;
@@ -156,7 +128,7 @@ static double measure(struct bench *b, uint16_t port)
 			packets += BATCH;
 			b->now.ns += 10000;
 		}
-		took = now_s() - start;
+		took = cpu_seconds() - start;
 	} while (took < 1);
 	return (double)packets / took / 1e6;
 }
@@ -168,7 +140,7 @@ static double count_cookies(bool opened)
 	struct tcp_env e = { &shared, NULL, { 1000000000000 } };
 	struct tcp_setup setup = { .mtu = 1500 };
 	uint64_t count = 0, good = 0;
-	const double start = now_s();
+	const double start = cpu_seconds();
 	struct tcp_half made = { .irs = { 1 }, .mss = 1460, .wscale = 7, .sack = true };
 	uint32_t stamp;
 
@@ -190,10 +162,10 @@ static double count_cookies(bool opened)
 						    .ack = seq_add(made.iss, 1 + (i & 1)) };
 			good += tcp_cookie_open(&e, &setup, &ack, &h);
 		}
-	} while (now_s() - start < 1);
+	} while (cpu_seconds() - start < 1);
 	if (good == 0)
 		say("not one cookie was good");
-	return (double)count / (now_s() - start);
+	return (double)count / (cpu_seconds() - start);
 }
 
 int bench_floods(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Frames by a packet socket, 64 in a call, each from another address of 10.128.0.0/9. */
+#include "bench/bytes.h"
 #include "flood.h"
 
 #include <arpa/inet.h>
@@ -26,27 +27,6 @@ static uint64_t draw(void)
 	r = (r ^ r >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	r = (r ^ r >> 27) * UINT64_C(0x94d049bb133111eb);
 	return r ^ r >> 31;
-}
-
-static void put16(uint8_t *at, uint32_t v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *at, uint32_t v)
-{
-	put16(at, v >> 16);
-	put16(at + 2, v);
-}
-
-static uint32_t sum(const uint8_t *at, size_t len, uint32_t sum)
-{
-	for (size_t i = 0; i + 1 < len; i += 2)
-		sum += (uint32_t)at[i] << 8 | at[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return sum;
 }
 
 static void put_ip(uint8_t *f, uint8_t proto, uint32_t payload, uint32_t fragment)

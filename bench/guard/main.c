@@ -2,7 +2,6 @@
 /* bench-guard [GROUP...]: runs the groups that are named, or all. */
 #include "bench.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,30 +17,6 @@ static const struct group {
 	{ "scans", bench_scans, "what watching for scans costs, and who is found" },
 };
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
-
-void figure(const char *name, double value, const char *unit)
-{
-	printf("%s %.*f %s\n", name, value < 10 ? 3 : value < 1000 ? 1 : 0, value, unit);
-	fflush(stdout);
-}
-
-void say(const char *format, ...)
-{
-	va_list args;
-
-	fputs("bench-guard: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-}
-
-long chosen(const char *name, long otherwise)
-{
-	const char *text = getenv(name);
-
-	return text && *text ? strtol(text, NULL, 10) : otherwise;
-}
 
 double seconds(void)
 {

@@ -12,6 +12,8 @@
  */
 #include "bench.h"
 
+#include "bench/bytes.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -31,26 +33,6 @@ struct world {
 	struct minato_time now;
 	uint64_t state; /* of the sources */
 };
-
-static double cpu_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void put16(uint8_t *at, uint32_t v)
-{
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-}
-
-static void put32(uint8_t *at, uint32_t v)
-{
-	put16(at, v >> 16);
-	put16(at + 2, v);
-}
 
 /* A segment with `flags`; its transport checksum is not looked at. */
 static void make(uint8_t *f, uint32_t src, uint16_t src_port, uint16_t dst_port, uint8_t flags)
@@ -139,11 +121,11 @@ static void turn(struct world *w, bool only_make, uint32_t sources, uint8_t flag
 
 static double take(struct world *w, bool only_make, uint32_t sources, uint8_t flags)
 {
-	const double start = cpu_s();
+	const double start = cpu_seconds();
 
 	for (uint32_t i = 0; i < PACKETS; i += BATCH)
 		turn(w, only_make, sources, flags);
-	return cpu_s() - start;
+	return cpu_seconds() - start;
 }
 
 static double lesser(double a, double b)
