@@ -99,7 +99,7 @@ until_true 5 grep -q up "$T/word.log"
 run_guest g --audit "$T/user/audit" --allow api.example:443,80,2222,8080,3000,9443 --allow '*.sub.example:80' \
 	--allow alias.example:80 --allow stray.example:80 --allow loop.example --allow rebind.example:1-65535/both \
 	--allow mixed.example:80 --allow private.example:80 --allow many.example:80 --allow short.example:80 \
-	--allow txt.example --allow api.example:443,5000/udp --allow 198.51.100.12/32:22 \
+	--allow txt.example --allow unasked.example:443 --allow api.example:443,5000/udp --allow 198.51.100.12/32:22 \
 	--allow four.example:80/raw -- sleep 900
 said=$T/guest-g.log
 g() { in_guest g -- "$@"; }
@@ -218,7 +218,7 @@ is "... where somebody listens" "$(raw 198.51.100.12 22 -end-)" word
 pinned api.example
 is "TLS for another name is reset" "$(get --connect-to evil.example:443:api.example:443 https://evil.example/file | grep -cE 'reset|SSL_ERROR_SYSCALL')" 1
 is "TLS without a name is reset" "$(get --connect-to 198.51.100.10:443:api.example:443 https://198.51.100.10/file | grep -cE 'reset|SSL_ERROR_SYSCALL')" 1
-is "TLS on a pinned address for an allowed name that did not lead there" "$(get --connect-to alias.example:443:api.example:443 https://alias.example/file | grep -cE 'reset|SSL_ERROR_SYSCALL')" 1
+is "TLS on a pinned address for an allowed name that did not lead there" "$(get --connect-to unasked.example:443:api.example:443 https://unasked.example/file | grep -cE 'reset|SSL_ERROR_SYSCALL')" 1
 R='\r\n'
 has "HTTP for another host" "$(raw api.example 80 "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
 has "... in pieces" "$(raw api.example 80 'GET /x1 HT' "TP/1.1${R}Ho" "st: ev" "il.example$R$R")" RESET

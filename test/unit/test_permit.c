@@ -40,6 +40,7 @@ static void an_answer_pins(void **state)
 	struct permit_way way;
 	const struct minato_endpoint to = end("192.0.2.1", 443);
 	const struct minato_endpoint ssh = end("192.0.2.1", 22);
+	const struct minato_endpoint other = end("192.0.2.1", 9000);
 
 	NEED_NETNS();
 	assert_false(permit_judge(w.relay, MINATO_TCP, &to, &way));
@@ -53,6 +54,9 @@ static void an_answer_pins(void **state)
 	assert_string_equal(way.reason, "this port is not allowed");
 	assert_non_null(permit_named(w.relay, MINATO_TCP, &to, "api.example"));
 	assert_null(permit_named(w.relay, MINATO_TCP, &to, "x.sub.example"));
+	/* Allowed on this port, but it has led nowhere. */
+	assert_non_null(permit_named(w.relay, MINATO_TCP, &other, "api.example"));
+	assert_null(permit_named(w.relay, MINATO_TCP, &other, "x.sub.example"));
 	assert_null(permit_named(w.relay, MINATO_TCP, &ssh, "api.example"));
 	/* 90 seconds at least, whatever its TTL says. */
 	w.skew_ns += INT64_C(89000000000);
