@@ -79,7 +79,7 @@ tidy:
 	@tools/deps.sh format build
 	@CC=clang tools/setup build-clang
 	@git ls-files 'lib/*.c' 'drive/*.c' 'kernel/*.c' 'inspect/*.c' 'relay/*.c' 'view/*.c' \
-		'measure/*.c' 'cmd/*.c' | \
+		'measure/*.c' 'conf/*.c' 'verify/*.c' 'cmd/*.c' | \
 		xargs clang-tidy --quiet -p build-clang
 
 clean:

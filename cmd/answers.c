@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a running guest tells of itself: who it is, its counters, the rows of its table. */
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 #include "cmd/reserve.h"
-#include "cmd/scans.h"
+#include "cmd/guard/scans.h"
 
 #include <errno.h>
 #include <string.h>

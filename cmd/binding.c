@@ -13,7 +13,7 @@
  *                     <--------  CMD_TELL_RELEASED   the ports are free
  */
 #include "cmd/reserve.h"
-#include "cmd/who.h"
+#include "cmd/see/who.h"
 
 #include <errno.h>
 #include <linux/nsfs.h>

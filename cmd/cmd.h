@@ -11,8 +11,8 @@
 #include <sys/types.h>
 #include <termios.h>
 
-#include "cmd/asked.h"
-#include "cmd/attempts.h"
+#include "cmd/guard/asked.h"
+#include "cmd/guard/attempts.h"
 #include "conf/conf.h"
 #include "drive/drive.h"
 #include "drive/reserved.h"
@@ -169,7 +169,7 @@ void cmd_say_to(int fd);
 /* Prints the list of commands. */
 void cmd_print_commands(FILE *out);
 
-/* ---- run.c, attach.c, exec.c, stop.c, ps.c, ss.c, help.c, version.c ...: one each ---- */
+/* ---- run.c, attach.c, exec.c, stop.c, ps.c, help.c, version.c ...: one each ---- */
 
 extern const struct cmd_command cmd_run;
 extern const struct cmd_command cmd_attach;
@@ -454,7 +454,7 @@ struct cmd_admitting {
 	struct minato_time again; /* nobody is taken in until then */
 };
 
-/* ---- exporter.c: the process that serves a guest's metrics; cmd/metrics.h ---- */
+/* ---- see/exporter.c: the process that serves a guest's metrics; cmd/see/metrics.h ---- */
 
 struct cmd_exporter {
 	struct minato_endpoint at;
@@ -469,7 +469,7 @@ struct cmd_exporter {
 	char end[64]; /* how the last one died */
 };
 
-/* ---- alerting.c: what is done when a scan was recognised; cmd/scans.h ---- */
+/* ---- guard/alerting.c: what is done when a scan was recognised; guard/scans.h ---- */
 
 /* With a place in the statistic: 16 MB of address space, touched as it fills. */
 #define CMD_SCAN_SOURCES (1u << 20)
@@ -488,7 +488,7 @@ struct cmd_alerting {
 	uint32_t left_out; /* since the last that was told */
 };
 
-/* ---- rulelog.c: what rules with `log` decided, of a worker ---- */
+/* ---- guard/rulelog.c: what rules with `log` decided, of a worker ---- */
 
 struct cmd_rule_log {
 	struct minato_time since;
@@ -496,7 +496,7 @@ struct cmd_rule_log {
 };
 void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now);
 
-/* ---- ruling.c: rules of a guest ---- */
+/* ---- guard/ruling.c: rules of a guest ---- */
 
 #define CMD_LAN_MAX 64u
 
@@ -817,7 +817,7 @@ void cmd_worker_counters(const struct cmd_worker *worker,
 #define CMD_CLIENTS_MAX 16
 #define CMD_IDLE_MS 5000
 
-struct cmd_census; /* cmd/metrics.h */
+struct cmd_census; /* cmd/see/metrics.h */
 
 /* What a running guest can be asked for. */
 struct cmd_answers {

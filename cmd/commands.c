@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of sub-commands. */
-#include "cmd/audit.h"
+#include "cmd/see/audit.h"
 #include "cmd/conf.h"
-#include "cmd/entropy.h"
+#include "cmd/see/entropy.h"
 #include "cmd/gateway/gateway.h"
-#include "cmd/metrics.h"
-#include "cmd/nat.h"
+#include "cmd/see/metrics.h"
+#include "cmd/nat/nat.h"
 #include "cmd/reserve.h"
-#include "cmd/scans.h"
-#include "cmd/who.h"
+#include "cmd/guard/scans.h"
+#include "cmd/see/who.h"
 
 #include <stdarg.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * The clients of a running guest's control socket: answers other commands of the same user, a line
  * of JSON for a line of JSON, without ever waiting for one of them.
  */
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>

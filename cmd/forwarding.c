@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato forward: what is forwarded to and from a running guest, listed and changed. */
 #include "cmd/gateway/gateway.h"
-#include "cmd/who.h"
+#include "cmd/see/who.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The keeper's hand, its worker: started, told, listened to, and replaced when it dies. */
 #include "cmd/reserve.h"
-#include "cmd/scans.h"
+#include "cmd/guard/scans.h"
 
 #include <errno.h>
 #include <fcntl.h>

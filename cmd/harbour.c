@@ -3,7 +3,7 @@
  * The keeper: makes the guest and the worker beside it, passes signals on, admits clients, looks
  * after the nameservers, and ends when the command has ended.
  */
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 #include "cmd/reserve.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What run and attach have in common: the options of a guest's network, its name, its ports. */
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 #include "cmd/reserve.h"
-#include "cmd/who.h"
+#include "cmd/see/who.h"
 
 #include <errno.h>
 #include <fcntl.h>

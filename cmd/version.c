@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato version: what was built in, and what this kernel allows. */
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 #include "inspect/inspect.h"
 #include "minato/services.h"
 

@@ -12,7 +12,7 @@
  * had not yet sent, as they would be on any host.
  */
 #include "cmd/reserve.h"
-#include "cmd/scans.h"
+#include "cmd/guard/scans.h"
 
 #include <errno.h>
 #include <fcntl.h>

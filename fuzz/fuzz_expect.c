@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/audit.h"
+#include "cmd/see/audit.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/services.h"
+#include "cmd/see/services.h"
 
 static inline int cardsfile_open(struct cmd_cards *cards, const char *text)
 {

@@ -5,7 +5,7 @@
  */
 #include "cmd/conf.h"
 #include "cmd/gateway/gateway.h"
-#include "cmd/scans.h"
+#include "cmd/guard/scans.h"
 
 #include <errno.h>
 #include <fcntl.h>

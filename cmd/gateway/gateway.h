@@ -693,7 +693,7 @@ int gateway_rule(enum cmd_verb verb, const char *name, const struct cmd_operands
 /* The reply to {"request":"why","proto":P,"from":END,"to":END}: the steps of the look-up. */
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message);
 
-/* ---- gateway.c, dmz.c, cmd/rule.c, cmd/why.c: commands ---- */
+/* ---- gateway.c, dmz.c, cmd/guard/rule.c, why.c: commands ---- */
 
 extern const struct cmd_command cmd_rule;
 extern const struct cmd_command cmd_why;

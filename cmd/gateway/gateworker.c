@@ -9,7 +9,7 @@
  * others send to each other does not wait for it.
  */
 #include "cmd/gateway/gateway.h"
-#include "cmd/scans.h"
+#include "cmd/guard/scans.h"
 
 #include <errno.h>
 #include <stdlib.h>

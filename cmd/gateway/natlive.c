@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato nat show, set, list and end: the translations of a gateway that runs. */
 #include "cmd/gateway/gateway.h"
-#include "cmd/nat.h"
+#include "cmd/nat/nat.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a gateway's statements say about scans: what they get, and who is told. */
 #include "cmd/gateway/gateway.h"
-#include "cmd/scans.h"
+#include "cmd/guard/scans.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 
 static void the_open_form_is_the_usual_one(void **state)
 {

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/scans.h"
+#include "cmd/guard/scans.h"
 
 static char directory[] = "/tmp/minato-alerting.XXXXXX";
 static struct cmd_harbour harbour;

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/attempts.h"
+#include "cmd/guard/attempts.h"
 #include "cmd/cmd.h"
 
 static struct minato_endpoint end(const char *text, uint16_t port)

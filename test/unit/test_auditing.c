@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/attempts.h"
+#include "cmd/guard/attempts.h"
 #include "cmd/cmd.h"
 
 static char folder[64];

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/services.h"
+#include "cmd/see/services.h"
 
 #include "cardsfile.h"
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 
 static struct cmd_census census;
 

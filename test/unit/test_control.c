@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 
 static struct drive_loop *loop;
 static struct cmd_control *control;

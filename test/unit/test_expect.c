@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "cmd/audit.h"
+#include "cmd/see/audit.h"
 
 static struct cmd_expectation all;
 static struct drive_error error;

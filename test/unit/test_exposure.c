@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/audit.h"
+#include "cmd/see/audit.h"
 
 #define PORTS 4u
 #define ROWS (2 * PORTS)

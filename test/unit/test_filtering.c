@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/ss.h"
+#include "cmd/see/ss.h"
 
 static char path[] = "/tmp/minato-filtering-XXXXXX";
 static char said[4096];

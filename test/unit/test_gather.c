@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 
 static json_t *sample(void)
 {

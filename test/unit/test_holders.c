@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/holders.h"
+#include "cmd/see/holders.h"
 
 static int open_socket(int type, uint16_t *port)
 {

@@ -15,7 +15,7 @@
 
 #include "netns_fixture.h"
 
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 
 static int open_at(int type, uint16_t port)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/entropy.h"
+#include "cmd/see/entropy.h"
 
 static void allow_descriptors(rlim_t count)
 {

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/services.h"
+#include "cmd/see/services.h"
 
 static void what_browsers_refuse(void **state)
 {

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cmd/metrics.h"
+#include "cmd/see/metrics.h"
 
 static void assert_parsed(const char *text, const char *addr, uint16_t port)
 {

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cmd/ss.h"
+#include "cmd/see/ss.h"
 
 static struct minato_addr addr(const char *text)
 {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/services.h"
+#include "cmd/see/services.h"
 
 static struct minato_services *open_text(const char *text, size_t len)
 {

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/who.h"
+#include "cmd/see/who.h"
 
 #define DPORT "{\"payload\":{\"protocol\":\"tcp\",\"field\":\"dport\"}}"
 #define MATCH(op, right) "{\"match\":{\"op\":\"" op "\",\"left\":" DPORT ",\"right\":" right "}}"

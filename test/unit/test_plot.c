@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/entropy.h"
+#include "cmd/see/entropy.h"
 
 static char text[4096];
 

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/ss.h"
+#include "cmd/see/ss.h"
 
 static _Atomic int *asked; /* shared with the children */
 

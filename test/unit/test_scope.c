@@ -9,7 +9,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "cmd/audit.h"
+#include "cmd/see/audit.h"
 
 static struct minato_addr addr(const char *text)
 {

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/who.h"
+#include "cmd/see/who.h"
 #include "netns_fixture.h"
 
 static struct drive_place place(const char *text, uint8_t protocol, bool v6only)

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "cmd/ss.h"
+#include "cmd/see/ss.h"
 
 static void seconds_are_read(void **state)
 {

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a keeper does when a scan was recognised: says a line, and tells syslog, a command or a
+ * file, as it was asked to. All of it at a bounded rate: who scans must not be able to fill a disk
+ * or start programs as he likes. A command gets numbers and words of ours as its arguments and in
+ * its environment, and no shell sees them.
+ */
+#include "cmd/guard/scans.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define BURST 60
+#define TOKEN_NS INT64_C(1000000000)
+
+/* ---- ways ---- */
+
+static int add_path(char **place, const char *path, struct drive_error *error)
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		return drive_fail(error, ENOMEM, "out of memory");
+	free(*place);
+	*place = copy;
+	return 0;
+}
+
+static int add_command(struct cmd_alerting *alerting, const char *path, struct drive_error *error)
+{
+	if (path[0] != '/')
+		return drive_fail(error, EINVAL,
+				  "the command '%s' of an alert needs a path that "
+				  "begins with /",
+				  path);
+	if (access(path, X_OK) < 0)
+		return drive_fail(error, errno, "the command '%s' of an alert: %s", path,
+				  strerror(errno));
+	return add_path(&alerting->command, path, error);
+}
+
+static int add_file(struct cmd_alerting *alerting, const char *path, struct drive_error *error)
+{
+	int fd =
+		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+
+	if (fd < 0)
+		return drive_fail(error, errno, "the file '%s' of alerts: %s", path,
+				  strerror(errno));
+	if (alerting->file > 0)
+		close(alerting->file);
+	alerting->file = fd;
+	return 0;
+}
+
+int cmd_alerting_add(struct cmd_alerting *alerting, enum cmd_alert_sort sort, const char *path,
+		     struct drive_error *error)
+{
+	switch (sort) {
+	case CMD_ALERT_SYSLOG:
+		alerting->syslog = true;
+		return 0;
+	case CMD_ALERT_COMMAND:
+		return add_command(alerting, path, error);
+	case CMD_ALERT_FILE:
+		return add_file(alerting, path, error);
+	}
+	return drive_fail(error, EINVAL, "an alert goes to syslog, a command or a file");
+}
+
+void cmd_alerting_clear(struct cmd_alerting *alerting)
+{
+	alerting->syslog = false;
+	free(alerting->command);
+	alerting->command = NULL;
+	if (alerting->file > 0)
+		close(alerting->file);
+	alerting->file = 0;
+}
+
+/* ---- telling ---- */
+
+static bool may_tell(struct cmd_alerting *alerting, struct minato_time now)
+{
+	int64_t earned = (now.ns - alerting->refilled.ns) / TOKEN_NS;
+
+	if (!alerting->refilled.ns) {
+		alerting->refilled = now;
+		alerting->tokens = BURST;
+	} else if (earned > 0) {
+		alerting->refilled.ns += earned * TOKEN_NS;
+		alerting->tokens = earned > BURST ? BURST : alerting->tokens + (int)earned;
+		if (alerting->tokens > BURST)
+			alerting->tokens = BURST;
+	}
+	if (alerting->tokens == 0) {
+		alerting->left_out++;
+		return false;
+	}
+	alerting->tokens--;
+	return true;
+}
+
+static void tell_syslog(const char *name, const char *text)
+{
+	openlog("minato", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	syslog(LOG_WARNING, "%s: %s", name, text);
+	closelog();
+}
+
+static void tell_file(struct cmd_alerting *alerting, const char *name,
+		      const struct minato_scan *scan)
+{
+	json_t *object = cmd_scan_json(scan);
+	char *line = NULL;
+
+	json_object_set_new(object, "name", json_string(name));
+	line = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	/* In one piece, or not at all where there is no room. */
+	if (line)
+		dprintf(alerting->file, "%s\n", line);
+	free(line);
+}
+
+static void command_ended(void *user, uint32_t events)
+{
+	struct cmd_harbour *harbour = user;
+	struct cmd_alerting *alerting = &harbour->alerting;
+
+	(void)events;
+	if (waitpid(alerting->pid, NULL, WNOHANG) == 0)
+		return;
+	drive_loop_remove(harbour->loop, alerting->watch);
+	close(alerting->pidfd);
+	alerting->pid = 0;
+}
+
+static int watch_command(struct cmd_harbour *harbour, pid_t pid)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+
+	alerting->pid = pid;
+	alerting->pidfd = pidfd_open(pid, 0);
+	if (alerting->pidfd < 0)
+		return -errno;
+	alerting->watch =
+		drive_loop_add(harbour->loop, alerting->pidfd, EPOLLIN, command_ended, harbour);
+	return alerting->watch < 0 ? (int)alerting->watch : 0;
+}
+
+static int spawn_command(struct cmd_harbour *harbour, char *const *words)
+{
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	pid_t pid;
+	int result;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	(void)posix_spawn_file_actions_init(&actions);
+	(void)posix_spawnattr_init(&attributes);
+	(void)posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDWR, 0);
+	(void)posix_spawn_file_actions_adddup2(&actions, 0, 1);
+	(void)posix_spawn_file_actions_adddup2(&actions, 0, 2);
+	(void)posix_spawnattr_setsigmask(&attributes, &none);
+	(void)posix_spawnattr_setsigdefault(&attributes, &all);
+	(void)posix_spawnattr_setpgroup(&attributes, 0);
+	(void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+							    POSIX_SPAWN_SETPGROUP);
+	result = -posix_spawn(&pid, words[0], &actions, &attributes, words, environ);
+	(void)posix_spawnattr_destroy(&attributes);
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return result == 0 ? watch_command(harbour, pid) : result;
+}
+
+/* One at a time; who comes meanwhile is in the listing. */
+static void tell_command(struct cmd_harbour *harbour, const struct minato_scan *scan)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+	char source[64], kinds[CMD_SCAN_KINDS_TEXT], ports[16], confidence[16];
+	char *const words[] = {
+		alerting->command,
+		harbour->name,
+		source,
+		kinds,
+		(char *)(uintptr_t)minato_scan_tool_name(scan->tool),
+		ports,
+		confidence,
+		(char *)(uintptr_t)(scan->blockable ? "verified" : "unverified"),
+		NULL,
+	};
+	int result;
+
+	if (alerting->pid)
+		return;
+	(void)cmd_scan_source(source, scan);
+	(void)cmd_scan_kinds(kinds, scan->kinds);
+	(void)snprintf(ports, sizeof(ports), "%u", scan->ports_tried);
+	(void)snprintf(confidence, sizeof(confidence), "%u", scan->confidence);
+	result = spawn_command(harbour, words);
+	if (result < 0)
+		cmd_say("the command of an alert, %s: %s", alerting->command, strerror(-result));
+}
+
+int cmd_alerting_take(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+	const struct minato_scan *scan = &message->scan;
+	char text[CMD_SCAN_TEXT];
+
+	if (!cmd_scan_sound(scan))
+		return -EPROTO;
+	if (!may_tell(alerting, drive_loop_now(harbour->loop)))
+		return 0;
+	(void)cmd_scan_text(text, scan);
+	if (!harbour->quiet && alerting->left_out)
+		cmd_say("%s: %u more were not told of; minato scans lists them", harbour->name,
+			alerting->left_out);
+	alerting->left_out = 0;
+	if (!harbour->quiet)
+		cmd_say("%s: %s", harbour->name, text);
+	if (alerting->syslog)
+		tell_syslog(harbour->name, text);
+	if (alerting->file > 0)
+		tell_file(alerting, harbour->name, scan);
+	if (alerting->command)
+		tell_command(harbour, scan);
+	return 0;
+}
