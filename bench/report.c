@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 void figure(const char *name, double value, const char *unit)
@@ -37,4 +39,50 @@ double cpu_seconds(void)
 
 	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static bool named(const char *name, char **names)
+{
+	while (*names && strcmp(name, *names) != 0)
+		names++;
+	return *names != NULL;
+}
+
+static const char *unknown(const struct group *groups, size_t count, char **names)
+{
+	for (; *names; names++) {
+		size_t i = 0;
+
+		while (i < count && strcmp(groups[i].name, *names) != 0)
+			i++;
+		if (i == count)
+			return *names;
+	}
+	return NULL;
+}
+
+static int usage(FILE *out, const struct group *groups, size_t count)
+{
+	fprintf(out, "usage: %s [GROUP...]\nGroups:\n", program_invocation_short_name);
+	for (size_t i = 0; i < count; i++)
+		fprintf(out, "  %-10s %s\n", groups[i].name, groups[i].help);
+	return out == stdout ? 0 : 2;
+}
+
+int run_groups(const struct group *groups, size_t count, char **names)
+{
+	const char *wrong = unknown(groups, count, names);
+	int failed = 0;
+
+	if (*names && strcmp(*names, "--help") == 0)
+		return usage(stdout, groups, count);
+	if (wrong) {
+		say("there is no group '%s'", wrong);
+		return usage(stderr, groups, count);
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!*names || named(groups[i].name, names))
+			failed |= groups[i].run();
+	}
+	return failed ? 1 : 0;
 }

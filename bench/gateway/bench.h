@@ -27,8 +27,6 @@ int bench_net(void);
 int bench_pass(void);
 int bench_begin(void);
 
-/* --- main.c --------------------------------------------------------------- */
-
 /* --- field.c ---------------------------------------------------------------
  *
  *   inside i0 --veth-- g0 gateway g1 --veth-- o0 outside

@@ -16,11 +16,7 @@
 
 #include "port/port.h"
 
-static const struct group {
-	const char *name;
-	int (*run)(void);
-	const char *help;
-} groups[] = {
+static const struct group groups[] = {
 	/* Memory first: what runs later leaves some behind. */
 	{ "idle", bench_idle, "memory of one host with ten million idle connections" },
 	{ "insert", bench_insert, "ten million tuples come and go" },
@@ -31,13 +27,6 @@ static const struct group {
 	{ "services", bench_services, "names of ports, both ways" },
 	{ "entropy", bench_entropy, "what can be known of the next port" },
 };
-#define GROUPS (sizeof(groups) / sizeof(groups[0]))
-
-void figure(const char *name, double value, const char *unit)
-{
-	printf("%s %.*f %s\n", name, value < 10 ? 3 : value < 1000 ? 1 : 0, value, unit);
-	fflush(stdout);
-}
 
 void figure_of(const char *format, const char *part, double value, const char *unit)
 {
@@ -46,17 +35,6 @@ void figure_of(const char *format, const char *part, double value, const char *u
 
 	snprintf(name, sizeof(name), "%.*s%s%s", (int)(mark - format), format, part, mark + 2);
 	figure(name, value, unit);
-}
-
-void say(const char *format, ...)
-{
-	va_list args;
-
-	fputs("bench-ports: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
 }
 
 double now_ns(void)
@@ -134,49 +112,10 @@ bool raise_loopback(void)
 	return ok;
 }
 
-static bool named(const char *name, int argc, char **argv)
-{
-	for (int i = 1; i < argc; i++) {
-		if (strcmp(argv[i], name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool known(const char *name)
-{
-	for (size_t i = 0; i < GROUPS; i++) {
-		if (strcmp(groups[i].name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int usage(FILE *out)
-{
-	fputs("usage: bench-ports [GROUP...]\nGroups:\n", out);
-	for (size_t i = 0; i < GROUPS; i++)
-		fprintf(out, "  %-10s %s\n", groups[i].name, groups[i].help);
-	return out == stdout ? 0 : 2;
-}
-
 int main(int argc, char **argv)
 {
-	int failed = 0;
-
-	if (argc > 1 && strcmp(argv[1], "--help") == 0)
-		return usage(stdout);
-	for (int i = 1; i < argc; i++) {
-		if (!known(argv[i])) {
-			say("there is no group '%s'", argv[i]);
-			return usage(stderr);
-		}
-	}
+	(void)argc;
 	/* What is resident is counted in small pages; look-ups ask for theirs. */
 	pages_end();
-	for (size_t i = 0; i < GROUPS; i++) {
-		if (argc == 1 || named(groups[i].name, argc, argv))
-			failed |= groups[i].run();
-	}
-	return failed ? 1 : 0;
+	return run_groups(groups, sizeof(groups) / sizeof(groups[0]), argv + 1);
 }

@@ -19,6 +19,8 @@
 #ifndef BENCH_PORTS_H
 #define BENCH_PORTS_H
 
+#include "bench/report.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,11 +57,8 @@ double connect_choice_ns(void);
 
 /* --- main.c -------------------------------------------------------------- */
 
-/* Prints a figure at once, with digits enough for its size. */
-void figure(const char *name, double value, const char *unit);
-/* The same with `%s` of the name replaced, and the name handed back. */
+/* A figure whose name has `part` in place of `%s`. */
 void figure_of(const char *format, const char *part, double value, const char *unit);
-void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 double now_ns(void);
 /* Zero memory in small pages that costs nothing until touched; or exits. */
 void *reserve(size_t size);
