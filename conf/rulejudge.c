@@ -60,12 +60,18 @@ static void say_unknown(const struct judging *j, const struct conf_statement *s,
 	}
 }
 
+/* From one inside of a gateway to another is in for the other. */
+static bool of_inside(const struct judging *j, const char *word, const struct conf_statement *link)
+{
+	return !j->guest && (link ? !link->link.outside : strcmp(word, "lan") == 0);
+}
+
 static void judge_word(const struct judging *j, const struct conf_statement *s,
 		       const struct conf_item *item)
 {
 	bool from = item->sort == CONF_ITEM_FROM_WORD;
 	enum conf_part part = from ? CONF_PART_SOURCE : CONF_PART_TARGET;
-	const struct conf_statement *link;
+	const struct conf_statement *link = NULL;
 
 	switch (rules_word(j->names, item->word, &link)) {
 	case RULES_UNKNOWN:
@@ -88,9 +94,11 @@ static void judge_word(const struct judging *j, const struct conf_statement *s,
 		if (s->rule.out && from && j->guest)
 			judge_say(j->report, CONF_ERROR, s, part, 0,
 				  "what goes out of a guest comes from it alone");
-		if (!s->rule.out && !from)
-			judge_say(j->report, CONF_ERROR, s, part, 0,
-				  "what comes in is for an address of ours: self, or one of them");
+		if (!s->rule.out && !from && !of_inside(j, item->word, link))
+			judge_say(
+				j->report, CONF_ERROR, s, part, 0,
+				"what comes in is for an address of ours, self or one of them, or "
+				"for another inside");
 		return;
 	case RULES_SET:
 		return;
@@ -382,6 +390,17 @@ static bool is_inside4(const struct judging *j, const struct conf_prefix *prefix
 	return false;
 }
 
+static bool is_from_inside(const struct judging *j, const struct conf_statement *s)
+{
+	const struct conf_statement *link = NULL;
+	struct conf_item item;
+
+	if (!conf_item_find(&s->rule, CONF_ITEM_FROM_WORD, &item))
+		return false;
+	(void)rules_word(j->names, item.word, &link);
+	return of_inside(j, item.word, link);
+}
+
 /* Packets are judged as they arrive, before they are translated. */
 static void judge_inside(const struct judging *j, const struct conf_statement *s)
 {
@@ -389,7 +408,8 @@ static void judge_inside(const struct judging *j, const struct conf_statement *s
 	uint32_t at = 0;
 
 	while (!s->rule.out && conf_item_next(&s->rule, &at, &item)) {
-		if (item.sort != CONF_ITEM_TO || !is_inside4(j, &item.prefix))
+		if (item.sort != CONF_ITEM_TO || !is_inside4(j, &item.prefix) ||
+		    is_from_inside(j, s))
 			continue;
 		judge_say(j->report, CONF_WARNING, s, CONF_PART_TARGET, 0,
 			  "what comes from outside is for an address of the gateway, whatever "

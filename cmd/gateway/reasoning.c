@@ -23,6 +23,37 @@ static size_t link_of(const struct gateway_applied *applied, const struct minato
 	return outside;
 }
 
+/* Comes from an inside and is for another. */
+static bool is_between(const struct gateway_applied *applied, size_t from,
+		       const struct minato_addr *destination)
+{
+	const struct gateway_links *links = applied->links;
+
+	for (size_t i = 0; i < links->count; i++) {
+		const struct conf_link *said = &links->list[i].said;
+
+		if (i != from && !said->outside && gateway_link_has(said, destination))
+			return !links->list[from].said.outside;
+	}
+	return false;
+}
+
+/* For an address of ours: rules of what comes in are asked, whoever sends (begin_hairpin). */
+static bool is_ours(const struct gateway_applied *applied, const struct minato_addr *destination)
+{
+	const struct gateway_links *links = applied->links;
+
+	for (size_t i = 0; i < links->count; i++) {
+		const struct conf_link *said = &links->list[i].said;
+
+		for (uint32_t k = 0; k < said->address_count; k++) {
+			if (minato_addr_equal(&said->address[k].addr, destination))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* The statement that an entry is of: its index, the count for what is built in, or -1. */
 static int64_t statement_of(const struct gateway_applied *applied, uint64_t handle)
 {
@@ -75,14 +106,31 @@ static json_t *step_item(const struct gateway_applied *applied, const struct min
 	return item;
 }
 
+/* Returns whether a rule or wall stops it. */
+static bool add_steps(struct gateway_worker *worker, const struct minato_question *question,
+		      json_t *list)
+{
+	struct minato_step steps[STEPS_MAX];
+	size_t count = minato_explain(worker->base.host, question, steps, STEPS_MAX);
+	bool stops = false;
+
+	for (size_t i = 0; i < count; i++) {
+		bool judges = steps[i].step == MINATO_STEP_RULE ||
+			      steps[i].step == MINATO_STEP_GUARD;
+
+		stops |= judges && steps[i].found && steps[i].verdict != MINATO_PASS;
+		json_array_append_new(list, step_item(&worker->applied, &steps[i]));
+	}
+	return stops;
+}
+
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 {
 	const struct gateway_applied *applied = &worker->applied;
 	struct minato_question question = { .program = MINATO_PROGRAM_NONE };
-	struct minato_step steps[STEPS_MAX];
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
 	json_t *list;
-	size_t count, link;
+	size_t link;
 	bool outside;
 
 	if (applied->links->count == 0 || (proto != MINATO_TCP && proto != MINATO_UDP) ||
@@ -95,11 +143,19 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	question.face = (uint8_t)link;
 	question.scope = outside ? CONF_SCOPE_OUTSIDE :
 				   gateway_scope_to(applied, &question.remote.addr);
-	question.course = outside ? MINATO_COURSE_IN : MINATO_COURSE_OUT;
-	count = minato_explain(worker->base.host, &question, steps, STEPS_MAX);
+	question.course = outside || is_ours(applied, &question.local.addr) ? MINATO_COURSE_IN :
+									      MINATO_COURSE_OUT;
 	list = json_array();
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, step_item(applied, &steps[i]));
-	return json_pack("{s:s,s:b,s:o}", "link", applied->links->list[link].said.ifname,
-			 "outside", (int)outside, "steps", list);
+	/* Between insides it goes out of one and comes in to the other (begin_between). */
+	if (is_between(applied, link, &question.local.addr)) {
+		bool stops = add_steps(worker, &question, list);
+
+		question.course = MINATO_COURSE_IN;
+		if (!stops)
+			add_steps(worker, &question, list);
+	} else {
+		add_steps(worker, &question, list);
+	}
+	return json_pack("{s:s,s:b,s:o}", "link", applied->links->list[link].said.ifname, "outside",
+			 (int)outside, "steps", list);
 }

@@ -7,6 +7,7 @@
  *   inward    guard; the mapping of the destination, if its filter admits the
  *             sender; a forward; a dmz; closed
  *   hairpin   inward, with the sender's own mapping as the sender
+ *   between   two insides: guard; a session, or a router's hop
  *
  * The guard of IPv6 (and of routes, which are not translated either) by the
  * sections of RFC 6092:
@@ -548,4 +549,83 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 	if (verdict != NAT_PASS)
 		mapping_settle(n, f.owner);
 	return verdict;
+}
+
+/* --- between two insides ------------------------------------------------- */
+
+/* What rules of that course say. Who opens nothing spends no limit. */
+static enum nat_verdict rules_between(struct nat *n, struct port_key *key,
+				      uint8_t course, bool opens)
+{
+	struct rule_verdict v;
+
+	key->course = course;
+	port_rules_ask(nat_table(n), key, n->now, !opens, &v);
+	if (v.verdict == MINATO_PASS)
+		return NAT_PASS;
+	nat_count(n, NAT_COUNT_GUARD);
+	return v.verdict == MINATO_REFUSE ? NAT_PROHIBITED : NAT_DROP;
+}
+
+/* It leaves one inside, and comes in to the other: both are asked, behind the
+   walls of owners. */
+static enum nat_verdict judge_between(struct nat *n, const struct port_key *of,
+				      bool opens)
+{
+	struct port_key key = *of;
+	enum nat_verdict verdict;
+	struct port_fate fate;
+
+	key.course = MINATO_COURSE_NONE;
+	port_lookup(nat_table(n), &key, n->now, opens, &fate);
+	if (fate.kind == MINATO_KIND_GUARD)
+		return guarded(n, &fate);
+	verdict = rules_between(n, &key, MINATO_COURSE_OUT, opens);
+	return verdict == NAT_PASS ?
+		       rules_between(n, &key, MINATO_COURSE_IN, opens) :
+		       verdict;
+}
+
+/* It counts for its host, and has no mapping: nobody outside may meet it. */
+static int64_t make_between(struct nat *n, struct nat_flow *f)
+{
+	int64_t made = host_get(n, f->from, &f->a.addr);
+
+	if (made < 0)
+		return made;
+	f->other = (uint32_t)made;
+	made = host_may_begin(n, f->other) ?
+		       session_make(n, f) :
+		       nat_refusal(NAT_COUNT_HOST_SESSIONS);
+	if (made < 0)
+		host_settle(n, f->other);
+	return made;
+}
+
+enum nat_verdict begin_between(struct nat *n, const struct port_probe *probe,
+			       const struct nat_packet *p, uint8_t to,
+			       uint32_t *session)
+{
+	const struct port_key *key = probe->key;
+	struct nat_flow f = { .a = source_of(key),
+			      .b = destination_of(key),
+			      .c = source_of(key),
+			      .d = destination_of(key),
+			      .proto = key->proto,
+			      .from = key->scope,
+			      .to = to,
+			      .flags = NAT_A_INSIDE | NAT_B_INSIDE |
+				       NAT_IS_HOLDER,
+			      .owner = NAT_NONE,
+			      .probe = { probe } };
+	const enum nat_verdict verdict = judge_between(n, key, p->opens);
+	int64_t made;
+
+	if (verdict != NAT_PASS)
+		return verdict;
+	made = p->opens ? make_between(n, &f) : -1;
+	if (made < 0)
+		return NAT_HOST;
+	*session = (uint32_t)made;
+	return NAT_PASS;
 }

@@ -153,6 +153,7 @@ struct nat_way {
 	bool offer;	  /* somebody else might carry it: nat_offer */
 	uint32_t session; /* its index, to know a flow by */
 	uint8_t news;	  /* enum nat_news */
+	bool between;	  /* two insides */
 };
 
 /*
@@ -170,6 +171,17 @@ enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
  */
 bool nat_known(struct nat *n, const struct port_probe *probe,
 	       const struct nat_packet *p, struct nat_way *out);
+/*
+ * The same from one inside to another, in scope `to`, whose ends stay as they
+ * are. Rules of what goes out and of what comes in judge it, both: a flow that
+ * they let begin is a session, so that its answers pass whatever is said of the
+ * other way. NAT_HOST: rules have nothing against it, but it begins nothing that
+ * is remembered (it is of a flow that is not known, or there is no room): a
+ * router hands it on.
+ */
+enum nat_verdict nat_between(struct nat *n, const struct port_probe *probe,
+			     const struct nat_packet *p, uint8_t to,
+			     struct nat_way *out);
 /* After port_seek of a batch: fetches the sessions that these may be of, and
    what flows that begin will want. */
 void nat_seek(struct nat *n, struct port_probe *probes, size_t count);
@@ -340,6 +352,14 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_IS_LOCAL 0x400u  /* face A counts in the port table */
 #define NAT_IS_CURRENT 0x800u /* a forward's, and not over: within its bound */
 #define NAT_HAS_SPOKEN 0x1000u /* a: of a forward's */
+
+/* From one inside to another, as it is: `other` is the host that began it. */
+static inline bool nat_is_between(uint16_t flags)
+{
+	const uint16_t both = NAT_A_INSIDE | NAT_B_INSIDE;
+
+	return (flags & (both | NAT_IS_HAIRPIN | NAT_IS_FORWARD)) == both;
+}
 
 /* What TCP has shown; beside enum minato_nat_state in `tcp`. */
 #define NAT_TCP_STATE 0x03u
@@ -758,6 +778,10 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 /* From inside to an outside address of ours. */
 enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 			       const struct nat_packet *p, uint32_t *session);
+/* From inside to another inside, in scope `to`. */
+enum nat_verdict begin_between(struct nat *n, const struct port_probe *probe,
+			       const struct nat_packet *p, uint8_t to,
+			       uint32_t *session);
 /* The answer to what cannot be: counted, told, ICMP if it shall be. */
 enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
 			       const struct minato_endpoint *inside);

@@ -55,7 +55,7 @@ static bool scopes_valid(const struct nat_limits *limits,
 		       minato_addr_is4(&s->source.addr) && !s->overflow;
 	if (s->from == outside)
 		return s->to != outside && !s->overflow;
-	return s->to == outside && !s->forward;
+	return !s->forward && (s->to == outside || !s->overflow);
 }
 
 /* What each kind leaves as it came. */
@@ -325,6 +325,18 @@ static int find_forward(struct nat *n, const struct minato_session *s,
 	return 0;
 }
 
+/* From one inside to another: both ends as they are, and no mapping. */
+static int find_between(struct nat *n, struct nat_flow *f)
+{
+	int64_t host;
+
+	if (!same_end(&f->a, &f->c) || !same_end(&f->b, &f->d))
+		return -EINVAL;
+	host = host_get(n, f->from, &f->a.addr);
+	f->other = (uint32_t)host;
+	return host < 0 ? -ENOSPC : 0;
+}
+
 /* What a flow that the inside began has: its mapping, or another's port. */
 static int find_owner(struct nat *n, const struct minato_session *s,
 		      struct nat_flow *f)
@@ -375,7 +387,8 @@ static int find_target(struct nat *n, const struct minato_session *s,
 
 static void undo(struct nat *n, const struct nat_flow *f)
 {
-	if (f->flags & NAT_IS_OVERFLOW)
+	if ((f->flags & NAT_IS_OVERFLOW) ||
+	    (nat_is_between(f->flags) && f->other != NAT_NONE))
 		host_settle(n, f->other);
 	if ((f->flags & NAT_IS_FORWARD) != 0)
 		forwards_settle(n, f->other);
@@ -385,16 +398,26 @@ static void undo(struct nat *n, const struct nat_flow *f)
 		mapping_settle(n, f->owner);
 }
 
-static int adopt(struct nat *n, const struct minato_session *s,
-		 struct nat_flow *f)
+static int find_records(struct nat *n, const struct minato_session *s,
+			struct nat_flow *f)
 {
 	int found = 0;
-	int64_t made;
 
+	if (nat_is_between(f->flags) && !s->forward && !s->overflow)
+		return find_between(n, f);
 	if (s->from != n->limits.outside_scope)
 		found = find_owner(n, s, f);
 	if (found == 0 && s->to != n->limits.outside_scope)
 		found = find_target(n, s, f);
+	return found;
+}
+
+static int adopt(struct nat *n, const struct minato_session *s,
+		 struct nat_flow *f)
+{
+	const int found = find_records(n, s, f);
+	int64_t made;
+
 	if (found < 0) {
 		if ((int32_t)f->owner < 0)
 			f->owner = NAT_NONE;

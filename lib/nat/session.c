@@ -182,7 +182,7 @@ static struct port_key peer_key(const struct nat *n, const struct nat_flow *f)
 
 static uint32_t host_of(const struct nat *n, const struct nat_flow *f)
 {
-	if (f->flags & NAT_IS_OVERFLOW)
+	if ((f->flags & NAT_IS_OVERFLOW) || nat_is_between(f->flags))
 		return f->other;
 	return f->owner != NAT_NONE ? mapping_at(n, f->owner)->host : NAT_NONE;
 }
@@ -437,7 +437,7 @@ void session_end(struct nat *n, uint32_t session)
 
 	if ((s->flags & (NAT_IS_HAIRPIN | NAT_IS_FORWARD)) == NAT_IS_HAIRPIN)
 		other = s->other;
-	if (s->flags & NAT_IS_OVERFLOW)
+	if ((s->flags & NAT_IS_OVERFLOW) || nat_is_between(s->flags))
 		host = s->other;
 	drop(n, session);
 	if (owner != NAT_NONE)

@@ -14,7 +14,8 @@ void nat_way_of(const struct nat *n, uint32_t session, uint32_t side,
 	session_end_of(s, side == 0 ? NAT_C : NAT_B, &out->src);
 	session_end_of(s, side == 0 ? NAT_D : NAT_A, &out->dst);
 	out->scope = side == 0 ? s->scopes & 15 : s->scopes >> 4;
-	out->same = (s->flags & NAT_IS_SIX) != 0;
+	out->between = nat_is_between(s->flags);
+	out->same = (s->flags & NAT_IS_SIX) != 0 || out->between;
 	out->hairpin = (s->flags & NAT_IS_HAIRPIN) != 0;
 	out->icmp_code = 0;
 	out->side = (uint8_t)side;
@@ -74,7 +75,8 @@ static enum nat_verdict pass(struct nat *n, uint32_t session, uint32_t side,
 {
 	out->news = note(n, session, side, p);
 	nat_way_of(n, session, side, out);
-	out->offer = session_at(n, session)->proto == MINATO_TCP &&
+	out->offer = !out->between &&
+		     session_at(n, session)->proto == MINATO_TCP &&
 		     offers_segment(n, session, p->tcp_flags);
 	return NAT_PASS;
 }
@@ -118,6 +120,26 @@ enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
 	nat_count(n, NAT_COUNT_EXPIRED);
 	session_end(n, session);
 	return begin(n, probe, p, out);
+}
+
+enum nat_verdict nat_between(struct nat *n, const struct port_probe *probe,
+			     const struct nat_packet *p, uint8_t to,
+			     struct nat_way *out)
+{
+	enum nat_verdict verdict;
+	struct port_tuple_ref ref;
+	uint32_t session = NAT_NONE;
+
+	if (port_tuple_sought(nat_table(n), probe, &ref, NULL) &&
+	    ref.class == NAT_CLASS_SESSION) {
+		session = ref.owner >> 1;
+		if (!session_over(n, session_at(n, session)))
+			return pass(n, session, ref.owner & 1, p, out);
+		nat_count(n, NAT_COUNT_EXPIRED);
+		session_end(n, session);
+	}
+	verdict = begin_between(n, probe, p, to, &session);
+	return verdict == NAT_PASS ? pass(n, session, 0, p, out) : verdict;
 }
 
 bool nat_known(struct nat *n, const struct port_probe *probe,

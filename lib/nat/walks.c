@@ -167,7 +167,8 @@ int nat_mapping_end(struct nat *n, uint64_t handle)
 	return 0;
 }
 
-/* Flows of forwards to it have no mapping: they are searched for. */
+/* Flows of forwards to it, and between insides, have no mapping: they are
+   searched for. */
 static uint32_t end_forwarded(struct nat *n, const struct minato_addr *inside)
 {
 	uint32_t ended = 0;
@@ -176,8 +177,10 @@ static uint32_t end_forwarded(struct nat *n, const struct minato_addr *inside)
 	     i = session_walk(n, i + 1)) {
 		struct nat_flow f;
 		session_flow(session_at(n, i), &f);
-		if ((f.flags & NAT_B_INSIDE) == 0 ||
-		    !minato_addr_equal(&f.d.addr, inside))
+		if (!((f.flags & NAT_B_INSIDE) != 0 &&
+		      minato_addr_equal(&f.d.addr, inside)) &&
+		    !(nat_is_between(f.flags) &&
+		      minato_addr_equal(&f.a.addr, inside)))
 			continue;
 		session_end(n, i);
 		ended++;

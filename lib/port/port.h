@@ -268,6 +268,8 @@ struct rule_verdict {
    looked for again where rules have changed since. */
 void port_rules_seek(struct port_table *t, struct port_probe *probes,
 		     const bool *opens, size_t count);
+/* Whether any is about flows of this scope, face, course and no program. */
+bool port_rules_bear(const struct port_table *t, const struct port_key *key);
 /* What they alone say to a new flow; `peek`: nothing is counted or spent. At
    one time the same flow is judged once. */
 void port_rules_ask(struct port_table *t, const struct port_key *key,

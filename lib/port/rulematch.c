@@ -596,6 +596,23 @@ void port_rules_ask(struct port_table *t, const struct port_key *key,
 		decide(t, &asked, now, number, out);
 }
 
+bool port_rules_bear(const struct port_table *t, const struct port_key *key)
+{
+	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+		for (uint32_t left = t->rules.used[slot]; left != 0;
+		     left &= left - 1) {
+			const uint32_t combination =
+				(uint32_t)__builtin_ctz(left);
+			const struct rule_facet *f = ruleset_facet(
+				t, ruleset_facet_key(slot, combination, key));
+			if ((combination & WITH_PROGRAM) == 0 && f != NULL &&
+			    f->count != 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 void rulematch_sought(struct port_table *t, const struct port_probe *probe,
 		      struct minato_time now, struct rule_verdict *out)
 {

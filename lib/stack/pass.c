@@ -108,7 +108,7 @@ static enum drop expire(struct minato *m, const struct packet *p)
 	return DROP_HOP_LIMIT;
 }
 
-static bool opens_flow(const struct packet *p)
+bool pass_opens(const struct packet *p)
 {
 	if (p->type == PACKET_TCP)
 		return (p->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) ==
@@ -133,8 +133,8 @@ enum drop pass_routed(struct minato *m, const struct arrival *a, uint8_t scope)
 	return drop;
 }
 
-static enum drop pass_translated(struct minato *m, const struct arrival *a,
-				 const struct nat_way *way)
+enum drop pass_translated(struct minato *m, const struct arrival *a,
+			  const struct nat_way *way)
 {
 	struct onward o = {
 		.to = { .src = way->src.addr,
@@ -146,6 +146,8 @@ static enum drop pass_translated(struct minato *m, const struct arrival *a,
 	};
 	const enum drop drop = pass_onward(m, a, &o);
 
+	if (way->between && drop == DROP_NONE)
+		host_count(m, COUNTER_PASSED_ROUTED);
 	if (way->offer && drop == DROP_NONE)
 		pass_offer(m, &a->packet, way);
 	return drop;
@@ -214,14 +216,13 @@ static enum drop unreachable(struct minato *m, const struct packet *p,
 	return DROP_NAT;
 }
 
-static struct nat_packet describe(const struct minato *m,
-				  const struct packet *p)
+struct nat_packet pass_describe(const struct minato *m, const struct packet *p)
 {
 	return (struct nat_packet){
 		.inside = role_of(m, p->link) == MINATO_ROLE_INSIDE,
 		.tcp_flags = p->type == PACKET_TCP ? p->tcp.flags : 0,
 		.payload = p->payload_len > 0,
-		.opens = opens_flow(p),
+		.opens = pass_opens(p),
 	};
 }
 
@@ -229,7 +230,7 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 			 enum nat_whose whose, bool *ours)
 {
 	const struct packet *p = &a->packet;
-	struct nat_packet packet = describe(m, p);
+	struct nat_packet packet = pass_describe(m, p);
 	struct nat_way way;
 	enum nat_verdict verdict;
 
@@ -266,7 +267,7 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 
 	if (pass_is_insides(m, p))
 		return DROP_SPOOFED;
-	if (opens_flow(p) && host_shuts_out(m, p->link, &p->src))
+	if (pass_opens(p) && host_shuts_out(m, p->link, &p->src))
 		return DROP_GUARD;
 	whose = whose_is(m, p->link, &p->dst);
 	if (whose == NAT_OTHERS) {
@@ -277,7 +278,7 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 			       addr_is_link_local(&p->dst)))
 			return DROP_NOT_OURS;
 		if (pass_between(m, p, &scope))
-			return pass_routed(m, a, scope);
+			return pass_inner_flow(m, a, scope);
 	}
 	return ask_nat(m, a, whose, ours);
 }
@@ -295,7 +296,7 @@ static enum drop pass_fragment(struct minato *m, const struct arrival *a)
 	if (p->is6 &&
 	    (addr_is_link_local(&p->src) || addr_is_link_local(&p->dst)))
 		return DROP_NOT_OURS;
-	if (pass_between(m, p, &scope))
+	if (pass_between(m, p, &scope) && !pass_inner_judged(m, p))
 		return pass_routed(m, a, scope);
 	/* IPv4 from outside for none of ours: it would fill a place. */
 	if (!p->is6 && role_of(m, p->link) == MINATO_ROLE_OUTSIDE)
@@ -315,7 +316,7 @@ static enum drop pass_other(struct minato *m, const struct arrival *a,
 		return DROP_NONE;
 	if (p->hop_limit <= 1)
 		return expire(m, p);
-	return pass_between(m, p, &scope) ? pass_routed(m, a, scope) :
+	return pass_between(m, p, &scope) ? pass_inner_other(m, a, scope) :
 					    DROP_IP_PROTOCOL;
 }
 
@@ -326,7 +327,7 @@ static enum drop pass_other(struct minato *m, const struct arrival *a,
 static bool pass_known(struct minato *m, const struct arrival *a,
 		       enum drop *drop)
 {
-	const struct nat_packet packet = describe(m, &a->packet);
+	const struct nat_packet packet = pass_describe(m, &a->packet);
 	struct nat_way way;
 
 	if (packet.inside) {

@@ -23,7 +23,7 @@ static bool is_error(const struct packet *p)
 }
 
 /* The packet inside, as if it came back. */
-static struct port_key key_of(const struct minato *m, const struct packet *p,
+struct port_key pass_icmp_key(const struct minato *m, const struct packet *p,
 			      const struct packet *inner)
 {
 	return (struct port_key){
@@ -82,7 +82,7 @@ static enum drop pass_error(struct minato *m, const struct arrival *a,
 		return drop;
 	if (!packet_parse_embedded(p, &inner))
 		return DROP_ICMP_HEADER;
-	key = key_of(m, p, &inner);
+	key = pass_icmp_key(m, p, &inner);
 	switch (nat_error(host_nat(m), &key, inside, &way)) {
 	case NAT_PASS:
 		return restore(m, a, &inner, &way, inside);
@@ -106,7 +106,7 @@ enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours)
 	uint8_t scope;
 
 	if (!to_us && pass_between(m, p, &scope))
-		return pass_routed(m, a, scope);
+		return pass_inner_icmp(m, a, is_error(p), scope);
 	if (is_error(p))
 		return pass_error(m, a, ours);
 	*ours = to_us;

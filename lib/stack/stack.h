@@ -773,10 +773,35 @@ enum drop pass_onward(struct minato *m, const struct arrival *a,
 /* The same for one that keeps its ends, between insides. */
 enum drop pass_routed(struct minato *m, const struct arrival *a,
 		      uint8_t scope);
+/* As nat says. */
+enum drop pass_translated(struct minato *m, const struct arrival *a,
+			  const struct nat_way *way);
+/* A SYN, any datagram, an echo request. */
+bool pass_opens(const struct packet *p);
+/* What nat is to know of it, but whose its destination is. */
+struct nat_packet pass_describe(const struct minato *m, const struct packet *p);
+/* Of an error: the packet inside, as if it came back. */
+struct port_key pass_icmp_key(const struct minato *m, const struct packet *p,
+			      const struct packet *inner);
 /* Error of ours about a packet that goes no further, from the address by
    which its sender knows us. */
 void pass_refuse(struct minato *m, const struct packet *p,
 		 enum minato_reason reason, uint32_t mtu);
+
+/* --- pass_inner.c: from one inside to another, as rules say --------------- */
+
+/* Of TCP, UDP and queries; `a->key` is its key. */
+enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
+			  uint8_t scope);
+/* An ICMP message without identifier; `error`: it quotes a packet. */
+enum drop pass_inner_icmp(struct minato *m, const struct arrival *a, bool error,
+			  uint8_t scope);
+/* Neither: it has no ports, and passes unless all that has is refused. */
+enum drop pass_inner_other(struct minato *m, const struct arrival *a,
+			   uint8_t scope);
+/* Some rule may be about what comes by that link: fragments are to be put
+   together, so that their ports are seen. */
+bool pass_inner_judged(const struct minato *m, const struct packet *p);
 
 /* --- pass_way.c: from where, and where to --------------------------------- */
 

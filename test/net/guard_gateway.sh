@@ -5,12 +5,15 @@
 . "$(dirname "$0")/lib.bash"
 . "$(dirname "$0")/libgateway.bash"
 gateway_world
+# A second inside, whose hosts lan does not trust.
+make_ns guests
 OUT=198.51.100.1
 printf '# those who were noticed\n203.0.113.66\n198.18.0.0/15 ; tests\n' >"$T/bad"
 
 config() {
 	gateway_links
 	cat <<X
+inside tap in1 10.1.0.1/24 in namespace pid ${NS[guests]} named guests
 forward tcp 80, 8080, 8081, 8082 to 10.0.0.2
 forward tcp 2525 to 10.0.0.3:25
 forward tcp 139, 445 to 10.0.0.2
@@ -25,6 +28,10 @@ block ping from friend
 block out tcp 7000
 allow out tcp 9000 to 203.0.113.10
 block out tcp 9000 named shut
+allow tcp 8084 from guests to lan named printer
+block tcp 8084, 8085, 445 from guests to lan
+block out tcp 8083 from guests to lan
+block ping from guests to lan
 test tcp from 203.0.113.9 to $OUT:8080 reaches 10.0.0.2:8080
 test tcp from 203.0.113.10 to $OUT:8080 is closed
 test tcp from 203.0.113.66 to $OUT:80 is closed
@@ -38,6 +45,11 @@ config >"$T/gateway.conf"
 said=$(ask check "$T/gateway.conf" 2>&1)
 has "the configuration is right, and its tests are met" "$said" 'right: .*7 tests met'
 has "that SMB is shut is said" "$said" "tcp port 139 .*is shut to everyone but lan; the rule 'allow tcp 139'"
+guests_join() {
+	until_true 10 within guests ip link show in1
+	within guests ip addr add 10.1.0.2/24 dev in1
+	within guests ip route replace default via 10.1.0.1
+}
 gateway_up || { ok "the gateway runs" false; finish; }
 serves web 80 "web A"
 serves web 8080 "friends"
@@ -79,6 +91,31 @@ is "out: what no rule is about" "$(gets desk http://203.0.113.9/)" "far"
 is "out: blocked, at once" "$(gets desk http://203.0.113.9:7000/)" "curl 7"
 is "out: allowed before it is blocked" "$(gets desk http://203.0.113.10:9000/)" "far2"
 is "out: and not to others" "$(gets desk http://203.0.113.9:9000/)" "curl 7"
+
+# --- between two insides ------------------------------------------------------------
+
+guests_join
+for port in 8083 8085; do
+	serves guests $port "a guest"
+	serves web $port "shut"
+done
+serves web 8084 "printer"
+is "between insides: what no rule is about" "$(gets guests http://10.0.0.2/)" "web A"
+is "... what is allowed before it is blocked" "$(gets guests http://10.0.0.2:8084/)" "printer"
+is "... what is blocked, at once" "$(gets guests http://10.0.0.2:8085/)" "curl 7"
+is "... what may not go out" "$(gets guests http://10.0.0.2:8083/)" "curl 7"
+is "... of guests alone" "$(gets desk http://10.1.0.2:8083/)" "a guest"
+is "... SMB too" "$(gets guests http://10.0.0.2:445/)" "curl 7"
+is "... and not the other way" "$(gets desk http://10.1.0.2:8085/)" "a guest"
+has "... which is said" "$(ask why tcp 10.1.0.2 to 10.0.0.2:445)" '^refused by line [0-9]+: block tcp .* from guests to lan'
+has "... of what goes out too" "$(ask why tcp 10.1.0.2 to 10.0.0.2:8083)" '^refused by line [0-9]+: block out tcp 8083'
+is "... and what passes" "$(ask why tcp 10.1.0.2 to 10.0.0.2:8084 >/dev/null; echo $?)" 0
+ok "ping between insides: who may" within desk ping -c 1 -W 2 10.1.0.2
+ok "ping between insides: who may not" fails within guests ping -c 1 -W 1 10.0.0.2
+ok "all of it is shut" ask rule add drop everything from guests to lan first
+is "... an answer passes" "$(gets desk http://10.1.0.2:8085/)" "a guest"
+is "... and begins nothing" "$(gets guests http://10.0.0.2/ --max-time 1)" "curl 28"
+ok "rule rm of it" ask rule rm drop everything from guests to lan
 
 # --- what is in force ---------------------------------------------------------------
 

@@ -35,7 +35,8 @@ static void words(void **state)
 	wrong("block ssh from lna\n", FIRST, "lna", "there are lan, wan, self");
 	assert_true(may_stand(&report.fault[0], "lan"));
 	wrong("block ssh from offce\nzone office 192.0.2.0/24\n", FIRST, "offce", "self, office");
-	wrong("block ssh to lan\n", FIRST, "lan", "an address of ours");
+	wrong("block ssh to wan\n", FIRST, "wan", "an address of ours");
+	fine("block ssh from lan to lan\n");
 	wrong("block out to self\n", FIRST, "self", "goes to others");
 	wrong("block out to a.example.com\n", FIRST, "a.example.com", "a resolver of ours");
 	wrong("block program curl out\n", FIRST, "block program curl out", "guests alone");
@@ -60,6 +61,7 @@ static void nothing_changes(void **state)
 	warned("allow tcp 22 from lan\nblock tcp 22 from wan\n", FIRST, "allow tcp 22",
 	       "changes nothing");
 	warned("block tcp 22 to 10.0.0.2\n", FIRST, "10.0.0.2", "an address of the gateway");
+	fine("block tcp 22 from lan to 10.0.0.2\n");
 	fine("block tcp 22 to 198.51.100.1\n");
 }
 

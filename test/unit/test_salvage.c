@@ -54,6 +54,25 @@ static uint32_t carry_over(void)
 	return count;
 }
 
+/* From a second inside, scope 2, to the first. */
+static enum nat_verdict between(uint8_t proto, struct minato_endpoint src,
+				struct minato_endpoint dst)
+{
+	const struct port_key key = { .local = dst.addr,
+				      .remote = src.addr,
+				      .local_port = dst.port,
+				      .remote_port = src.port,
+				      .scope = 2,
+				      .face = 2,
+				      .proto = proto };
+	struct port_probe probe = { .key = &key };
+	const struct nat_packet p = { .inside = true, .opens = true };
+
+	port_seek(t, &probe, 1);
+	nat_seek(n, &probe, 1);
+	return nat_between(n, &probe, &p, 0, &way);
+}
+
 static void every_kind_of_flow_goes_on(void **state)
 {
 	const struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 8080);
@@ -77,11 +96,15 @@ static void every_kind_of_flow_goes_on(void **state)
 	assert_true(add_entry(&more) >= 0);
 	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 81), NAT_SYN), NAT_PASS);
 	renamed = way.src;
+	assert_int_equal(between(UDP, end("10.2.0.5", 7000), end(host, 53)), NAT_PASS);
+	assert_int_equal(between(UDP, end("10.2.0.5", 7000), end(host, 53)), NAT_PASS);
 	die();
 	assert_true(add_entry(&web) >= 0);
 	assert_true(add_entry(&more) >= 0);
-	assert_int_equal(carry_over(), 8);
-	assert_int_equal(counted(NAT_COUNT_ADOPTED), 8);
+	assert_int_equal(carry_over(), 9);
+	assert_int_equal(counted(NAT_COUNT_ADOPTED), 9);
+	assert_int_equal(out(UDP, end(host, 53), end("10.2.0.5", 7000), 0), NAT_PASS);
+	assert_true(way.between && way.scope == 2);
 	/* No packet of these opens anything. */
 	assert_int_equal(in(TCP, end(server, 80), tcp, NAT_ACK), NAT_PASS);
 	assert_true(same_end(way.dst, end(host, 6000)));

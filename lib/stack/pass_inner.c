@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From one inside of a gateway to another: a router's hop, behind the rules of
+ * the policy. It goes out of the one and comes in to the other, so both courses
+ * are asked, and both must let it pass.
+ *
+ *   flow       a session, or rules that let it begin one; what belongs to no
+ *              flow that is known goes on where they would let it begin
+ *   fragments  are put together first, where any rule may be about them
+ *   ICMP       an error about a session, or rules for its type
+ *   others     have no ports: only where all is refused they are
+ */
+#include "stack/stack.h"
+
+#include <string.h>
+
+#include "minato/guard.h"
+
+#define ICMP_TYPE_NONE 255u /* of no message; reserved, RFC 1700 */
+
+static enum drop refuse(struct minato *m, const struct arrival *a)
+{
+	const struct packet *p = &a->packet;
+	const enum drop bad = pass_verify(a);
+
+	if (bad != DROP_NONE)
+		return bad;
+	if (p->type == PACKET_TCP)
+		icmp_out_reset(m, p);
+	else
+		pass_refuse(m, p, MINATO_REASON_PROHIBITED, 0);
+	return DROP_GUARD;
+}
+
+enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
+			  uint8_t scope)
+{
+	const struct nat_packet packet = pass_describe(m, &a->packet);
+	struct nat_way way;
+
+	switch (nat_between(host_nat(m), a->probe, &packet, scope, &way)) {
+	case NAT_PASS:
+		return pass_translated(m, a, &way);
+	case NAT_HOST:
+		return pass_routed(m, a, scope);
+	case NAT_CLOSED: /* an owner's wall, which refuses */
+	case NAT_PROHIBITED:
+		return refuse(m, a);
+	case NAT_DROP:
+	case NAT_WAIT_SYN:
+	case NAT_UNREACHABLE:
+		break;
+	}
+	return DROP_GUARD;
+}
+
+/* Of a packet without ports, as rules look at it. */
+static struct port_key key_of(const struct minato *m, const struct packet *p,
+			      uint8_t proto, uint8_t type)
+{
+	return (struct port_key){
+		.local = p->dst,
+		.remote = p->src,
+		.scope = m->link[p->link].config.scope,
+		.face = (uint8_t)p->link,
+		.proto = proto,
+		.icmp_type = type,
+	};
+}
+
+static enum minato_verdict judge(struct minato *m, const struct packet *p,
+				 uint8_t proto, uint8_t type, bool peek)
+{
+	struct port_key key = key_of(m, p, proto, type);
+	struct rule_verdict v;
+
+	key.course = MINATO_COURSE_OUT;
+	port_rules_ask(host_table(m), &key, m->now, peek, &v);
+	if (v.verdict != MINATO_PASS)
+		return v.verdict;
+	key.course = MINATO_COURSE_IN;
+	port_rules_ask(host_table(m), &key, m->now, peek, &v);
+	return v.verdict;
+}
+
+/* Of a session between insides nothing in the quoted packet is another's. */
+static bool is_about_session(struct minato *m, const struct packet *p)
+{
+	struct packet inner;
+	struct port_key key;
+	struct nat_way way;
+
+	if (!packet_parse_embedded(p, &inner))
+		return false;
+	key = pass_icmp_key(m, p, &inner);
+	return nat_error(host_nat(m), &key, true, &way) == NAT_PASS &&
+	       way.between;
+}
+
+enum drop pass_inner_icmp(struct minato *m, const struct arrival *a, bool error,
+			  uint8_t scope)
+{
+	const struct packet *p = &a->packet;
+
+	/* Nobody has to say that he may tell of an error. */
+	if (error &&
+	    judge(m, p, MINATO_ICMP, p->icmp_type, true) != MINATO_PASS &&
+	    is_about_session(m, p))
+		return pass_routed(m, a, scope);
+	if (judge(m, p, MINATO_ICMP, p->icmp_type, false) != MINATO_PASS)
+		return DROP_GUARD;
+	return pass_routed(m, a, scope);
+}
+
+/* Port 0 is one that no rule but that of all ports names. */
+enum drop pass_inner_other(struct minato *m, const struct arrival *a,
+			   uint8_t scope)
+{
+	const struct packet *p = &a->packet;
+
+	if (judge(m, p, MINATO_TCP, 0, false) != MINATO_PASS &&
+	    judge(m, p, MINATO_UDP, 0, false) != MINATO_PASS &&
+	    judge(m, p, MINATO_ICMP, ICMP_TYPE_NONE, false) != MINATO_PASS)
+		return DROP_GUARD;
+	return pass_routed(m, a, scope);
+}
+
+bool pass_inner_judged(const struct minato *m, const struct packet *p)
+{
+	struct port_key key = key_of(m, p, MINATO_UDP, 0);
+	bool bear;
+
+	key.course = MINATO_COURSE_OUT;
+	bear = port_rules_bear(host_table(m), &key);
+	key.course = MINATO_COURSE_IN;
+	return bear || port_rules_bear(host_table(m), &key);
+}
