@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define SHARE 512u /* datagrams or runs of an endpoint in a direction per turn */
-#define EXTENTS_MAX 48u
 #define QUESTION_MAX 4096u
 
 void gram_end(struct lane *f)
@@ -101,7 +100,7 @@ static bool may_go(struct lane *f, const struct minato_endpoint *to,
 
 /* The association takes whatever the guest writes to: each destination is judged anew. */
 static void carry(struct lane *f, const struct minato_datagram *about,
-		  const struct minato_extent *extents, size_t count)
+		  struct minato_extent *extents, size_t count)
 {
 	struct relay *relay = f->relay;
 	struct minato_endpoint to;
@@ -129,30 +128,6 @@ static void carry(struct lane *f, const struct minato_datagram *about,
 	}
 }
 
-static void move_out(struct lane *f)
-{
-	struct minato_extent extents[EXTENTS_MAX];
-	struct minato_datagram about;
-
-	for (uint32_t i = 0; f->guest_readable; i++) {
-		int count;
-
-		if (i == SHARE) {
-			lane_busy(f);
-			return;
-		}
-		count = minato_borrow(f->relay->host, f->socket, extents, EXTENTS_MAX, &about);
-		if (count == -EAGAIN) {
-			f->guest_readable = false;
-		} else if (count >= 0) {
-			carry(f, &about, extents, (size_t)count);
-			minato_release(f->relay->host, f->socket, about.len);
-		} else if (i > 0) {
-			return; /* a pending error twice: look again at the next event */
-		}
-	}
-}
-
 static void take_faults(struct lane *f)
 {
 	struct gram_fault fault;
@@ -172,35 +147,12 @@ static bool may_come(struct lane *f, const struct minato_endpoint *seen, const s
 	       ticket_comes(f, seen, gram->len);
 }
 
-static void move_in(struct lane *f)
+static void give(struct lane *f, const struct gram *gram)
 {
-	struct gram grams[GRAM_BATCH];
-	uint32_t errors = 0;
-	uint32_t taken = 0;
+	struct minato_endpoint seen;
 
-	while (f->host_readable) {
-		int count;
-
-		if (taken >= SHARE) {
-			lane_busy(f);
-			return;
-		}
-		count = gram_recv(f->relay, f->fd, grams);
-		if (count < 0) {
-			/* Anything but EAGAIN is an ICMP error, read from its queue. */
-			f->host_readable = count != -EAGAIN && errors++ < 4;
-			continue;
-		}
-		for (int i = 0; i < count; i++) {
-			struct minato_endpoint seen;
-
-			if (target_seen(f->relay, &grams[i].from, &seen) &&
-			    may_come(f, &seen, &grams[i]))
-				gram_give(f, &seen, &grams[i]);
-		}
-		f->host_readable = count == (int)GRAM_BATCH;
-		taken += (uint32_t)count;
-	}
+	if (target_seen(f->relay, &gram->from, &seen) && may_come(f, &seen, gram))
+		gram_give(f, &seen, gram);
 }
 
 void endpoint_work(struct lane *f)
@@ -209,9 +161,9 @@ void endpoint_work(struct lane *f)
 	lane_unlist(f);
 	if (f->host_error)
 		take_faults(f);
-	move_out(f);
+	turn_out(f, SHARE, carry);
 	if (f->fd >= 0)
-		move_in(f);
+		turn_in(f, SHARE, give);
 	gram_flush(f->relay);
 	f->guest_reset = false; /* a pending error of a datagram socket, and no end */
 	lane_touch(f, f->fd >= 0 ? &f->relay->endpoints : &f->relay->idlers);

@@ -20,7 +20,6 @@
  * is prohibited, and the user hears once what to do. A reply is never made up.
  */
 #define SHARE 64u /* echoes of a lane in a direction per turn */
-#define EXTENTS_MAX 48u
 #define ECHOES_MAX 1024u /* identifiers at once; the one unused for longest gives way */
 #define HEADER 8u
 #define BUFFER (1 << 20)
@@ -155,30 +154,6 @@ static void carry(struct lane *f, const struct minato_datagram *about,
 	}
 }
 
-static void move_out(struct lane *f)
-{
-	struct minato_extent extents[EXTENTS_MAX];
-	struct minato_datagram about;
-
-	for (uint32_t i = 0; f->guest_readable; i++) {
-		int count;
-
-		if (i == SHARE) {
-			lane_busy(f);
-			return;
-		}
-		count = minato_borrow(f->relay->host, f->socket, extents, EXTENTS_MAX, &about);
-		if (count == -EAGAIN) {
-			f->guest_readable = false;
-		} else if (count >= 0) {
-			carry(f, &about, extents, (size_t)count);
-			minato_release(f->relay->host, f->socket, about.len);
-		} else if (i > 0) {
-			return; /* a pending error twice: look again at the next event */
-		}
-	}
-}
-
 /* ---- inwards ---- */
 
 static uint16_t get16(const uint8_t *at)
@@ -240,39 +215,13 @@ static void give(struct lane *f, const struct gram *gram)
 		relay_count(f->relay, RELAY_COUNT_ECHO_LOST);
 }
 
-static void move_in(struct lane *f)
-{
-	struct gram grams[GRAM_BATCH];
-	uint32_t errors = 0;
-	uint32_t taken = 0;
-
-	while (f->host_readable) {
-		int count;
-
-		if (taken >= SHARE) {
-			lane_busy(f);
-			return;
-		}
-		count = gram_recv(f->relay, f->fd, grams);
-		if (count < 0) {
-			/* Anything but EAGAIN is an ICMP error, read from its queue. */
-			f->host_readable = count != -EAGAIN && errors++ < 4;
-			continue;
-		}
-		for (int i = 0; i < count; i++)
-			give(f, &grams[i]);
-		f->host_readable = count == (int)GRAM_BATCH;
-		taken += (uint32_t)count;
-	}
-}
-
 void ping_work(struct lane *f)
 {
 	lane_unlist(f);
 	if (f->host_error)
 		take_faults(f);
-	move_out(f);
-	move_in(f);
+	turn_out(f, SHARE, carry);
+	turn_in(f, SHARE, give);
 	f->guest_reset = false; /* a pending error of a datagram socket, and no end */
 	lane_touch(f, &f->relay->echoes);
 }

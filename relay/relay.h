@@ -818,6 +818,16 @@ void gram_report(struct lane *f, const struct minato_endpoint *to, const struct 
 bool gram_trouble(const struct relay *relay, const struct gram_fault *fault,
 		  struct minato_trouble *out);
 
+/* ---- turn.c: what an endpoint, a visitor and an echo do in a turn ---- */
+
+typedef void turn_carry_fn(struct lane *f, const struct minato_datagram *about,
+			   struct minato_extent *extents, size_t count);
+typedef void turn_give_fn(struct lane *f, const struct gram *gram);
+/* Carries what the guest wrote: datagrams or runs, `share` of them, or the lane is busy. */
+void turn_out(struct lane *f, uint32_t share, turn_carry_fn *carry);
+/* Gives what waits at the lane's own descriptor, `share` datagrams and the rest of a batch. */
+void turn_in(struct lane *f, uint32_t share, turn_give_fn *give);
+
 /* ---- endpoint.c, visitor.c: UDP ---- */
 
 /* A guest's UDP endpoint without a flow spoke: a held call. */

@@ -10,7 +10,6 @@
 #define SHARE 512u /* datagrams or runs in a direction per turn */
 #define VISITORS_MAX 16384u
 #define TWINS_MAX 16u
-#define EXTENTS_MAX 48u
 
 static bool same_end(const struct minato_endpoint *a, const struct minato_endpoint *b)
 {
@@ -195,40 +194,30 @@ void visitor_arrive(struct relay_published *door)
 	gram_flush(door->forward->relay);
 }
 
-void visitor_work(struct lane *f)
+/* To the client it is for, out of the socket that is published. */
+static void carry(struct lane *f, const struct minato_datagram *sent, struct minato_extent *extents,
+		  size_t count)
 {
-	struct minato_extent extents[EXTENTS_MAX];
-	struct minato_datagram about;
-	struct gram_way way = {
+	struct minato_datagram about = *sent;
+	const struct gram_way way = {
 		.fd = f->door->fd,
 		.dual = f->door->dual,
 		.scope_id = f->scope_id,
 		.to = f->dial,
 		.from = f->visit->here.addr,
 		.discover = &f->door->discover,
+		.ttl = gram_ttl(about.ttl),
+		.traffic_class = about.traffic_class,
+		.dont_fragment = about.dont_fragment,
 	};
 
-	for (uint32_t i = 0; f->guest_readable; i++) {
-		int count;
+	about.local = f->far;
+	gram_put(f, &way, &about, extents, count);
+}
 
-		if (i == SHARE) {
-			lane_busy(f);
-			break;
-		}
-		count = minato_borrow(f->relay->host, f->socket, extents, EXTENTS_MAX, &about);
-		if (count == -EAGAIN) {
-			f->guest_readable = false;
-		} else if (count >= 0) {
-			about.local = f->far;
-			way.ttl = gram_ttl(about.ttl);
-			way.traffic_class = about.traffic_class;
-			way.dont_fragment = about.dont_fragment;
-			gram_put(f, &way, &about, extents, (size_t)count);
-			minato_release(f->relay->host, f->socket, about.len);
-		} else if (i > 0) { /* the pending error is read by the first */
-			break;
-		}
-	}
+void visitor_work(struct lane *f)
+{
+	turn_out(f, SHARE, carry);
 	gram_flush(f->relay);
 	if (f->guest_reset)
 		minato_outcome(f->relay->host, f->entry, MINATO_UDP, &f->dial, &f->guest,
