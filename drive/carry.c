@@ -237,6 +237,14 @@ static uint32_t load32(const void *at)
 	return value;
 }
 
+static void copy_next(struct drive_carry_slot *slot, uint32_t next)
+{
+	const uint8_t bytes[4] = { (uint8_t)(next >> 24), (uint8_t)(next >> 16),
+				   (uint8_t)(next >> 8), (uint8_t)next };
+
+	__atomic_store_n(&slot->next, load32(bytes), __ATOMIC_RELAXED);
+}
+
 /* Ones' complement arithmetic does not mind the order of bytes, nor how wide it is added. */
 static uint32_t add(uint32_t sum, uint32_t value)
 {
@@ -310,10 +318,26 @@ int drive_carry_put(struct drive_carry *carry, const struct drive_carried *what,
 	memcpy(slot->key, key, sizeof(key));
 	describe(slot, what);
 	slot->last = (uint64_t)now.ns;
+	copy_next(slot, what->next);
 	if (++carry->lives == 0)
 		carry->lives = 1;
 	__atomic_store_n(&slot->live, carry->lives, __ATOMIC_RELEASE);
 	return place;
+}
+
+void drive_carry_follow(struct drive_carry *carry, int place, uint32_t next)
+{
+	copy_next(&carry->table[place], next);
+}
+
+void drive_carry_hurry(struct drive_carry *carry, int place)
+{
+	__atomic_store_n(&carry->table[place].begun, 1, __ATOMIC_RELAXED);
+}
+
+bool drive_carry_begun(const struct drive_carry *carry, int place)
+{
+	return __atomic_load_n(&carry->table[place].begun, __ATOMIC_RELAXED) != 0;
 }
 
 struct drive_carry_count drive_carry_look(const struct drive_carry *carry, int place)

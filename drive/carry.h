@@ -36,7 +36,8 @@ struct drive_carried {
 	struct minato_endpoint source, destination;	    /* as its packets come */
 	struct minato_endpoint new_source, new_destination; /* of IPv6 the same */
 	uint8_t mac_source[6], mac_destination[6];	    /* with which they leave */
-	uint32_t mtu; /* there: what is longer comes up to us */
+	uint32_t mtu;  /* there: what is longer comes up to us */
+	uint32_t next; /* sequence number of the segment that is carried first */
 };
 
 /* How much was carried. */
@@ -58,11 +59,18 @@ void drive_carry_free(struct drive_carry *carry);
 int drive_carry_join(const struct drive_carry *carry, int packet, unsigned index,
 		     const uint8_t mac[6]);
 /*
- * From now on this direction is carried. Returns its place; -EEXIST (it is there), -ENOSPC (no room
- * for one of its hash). `now` is that of the last frame as long as there is none.
+ * From its segment `next` on this direction is carried, and what came before it comes up to us: so
+ * nothing overtakes what waits at the packet socket. Returns its place; -EEXIST (it is there),
+ * -ENOSPC (no room for one of its hash). `now` is that of the last frame as long as there is none.
  */
 int drive_carry_put(struct drive_carry *carry, const struct drive_carried *what,
 		    struct minato_time now);
+/* It is to begin there, if it has not yet: all before that was handed on meanwhile. */
+void drive_carry_follow(struct drive_carry *carry, int place, uint32_t next);
+/* Or with the next one, whichever that is. */
+void drive_carry_hurry(struct drive_carry *carry, int place);
+/* Whether it has begun. */
+bool drive_carry_begun(const struct drive_carry *carry, int place);
 /* And from now on no longer; returns what is to be known at last. */
 struct drive_carry_count drive_carry_take(struct drive_carry *carry, int place,
 					  struct minato_time now);
@@ -85,7 +93,8 @@ struct drive_carry_slot {
 	uint8_t macs[12], ports[4], addrs[8];
 	uint8_t unused[4];
 	uint64_t frames, bytes, last;
-	uint64_t padding;
+	uint32_t begun; /* 0: not until a segment has `next`, which is as on the wire */
+	uint32_t next;
 };
 /* What the filter hands over, of each processor. */
 struct drive_carry_order {

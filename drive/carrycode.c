@@ -21,6 +21,7 @@
 #define FRAME6 (-136) /* 60 bytes behind the Ethernet header: addresses at -128 */
 #define KEY (-176)
 #define PLACE (-184)
+#define SEQUENCE (-180)
 
 #define SLOT(field) ((int16_t)offsetof(struct drive_carry_slot, field))
 #define ORDER(field) ((int16_t)offsetof(struct drive_carry_order, field))
@@ -33,7 +34,19 @@ _Static_assert(SLOT(frames) - SLOT(to) == sizeof(((struct drive_carry_order *)0)
 	       "an order is all that lies between");
 _Static_assert(SLOT(to) % 8 == 0 && ORDER(words) % 8 == 0, "it is copied by words");
 
-enum label { UP, SIX, SEEK, FOUND, RUN4, RUN6, OUT, LOST, NEXT, LABELS = NEXT + DRIVE_CARRY_WAYS };
+enum label {
+	UP,
+	SIX,
+	SEEK,
+	FOUND,
+	BEGUN,
+	RUN4,
+	RUN6,
+	OUT,
+	LOST,
+	NEXT,
+	LABELS = NEXT + DRIVE_CARRY_WAYS
+};
 
 struct code {
 	struct bpf_insn *insn;
@@ -223,6 +236,8 @@ static void check_segment(struct code *c, int tcp, int32_t ip_header, uint32_t r
 	go_by(c, BPF_JGT, 2, 1, UP);
 	load(c, BPF_B, 1, 10, tcp + 13);
 	go(c, BPF_JSET, 1, 0x07, UP); /* FIN, SYN, RST */
+	load(c, BPF_W, 1, 10, tcp + 4);
+	store(c, BPF_W, 10, SEQUENCE, 1);
 	load(c, BPF_W, 1, 6, PACKET(gso_size));
 	go(c, BPF_JEQ, 1, 0, run);
 	load(c, BPF_B, 8, 10, tcp + 12);
@@ -343,12 +358,19 @@ static void give_order(struct code *c)
 	move(c, 9, 0);
 	load(c, BPF_W, 2, 9, SLOT(mtu));
 	go_by(c, BPF_JGT, 8, 2, UP);
+	load(c, BPF_W, 2, 9, SLOT(begun));
+	go(c, BPF_JNE, 2, 0, BEGUN);
+	load(c, BPF_W, 2, 9, SLOT(next));
+	load(c, BPF_W, 3, 10, SEQUENCE);
+	go_by(c, BPF_JNE, 2, 3, UP);
+	here(c, BEGUN);
 	for (int i = 0; i < 48; i += 8) {
 		load(c, BPF_DW, 2, 9, SLOT(to) + i);
 		store(c, BPF_DW, 7, ORDER(words) + i, 2);
 	}
 	load(c, BPF_W, 2, 9, SLOT(live));
 	go_by(c, BPF_JNE, 1, 2, UP);
+	store_number(c, BPF_W, 9, SLOT(begun), 1);
 	set(c, 1, 1);
 	add_atomic(c, 9, SLOT(frames), 1);
 	load(c, BPF_W, 1, 6, PACKET(len));

@@ -3,6 +3,11 @@
  * Which flows the kernel carries for us: what the host value offers is put into the table that the
  * programs at the interfaces read (drive/carry.h), and what passed there is told to the host value
  * each second. It says then, or at once, what is to come by us again.
+ *
+ * A direction is carried from a segment on before which nothing is on its way through us: else
+ * later ones would overtake, and the sender take that for a loss. While it waits for one, each
+ * segment that we handed on says which it would be. Where we never get to the end of what comes,
+ * the kernel takes over all the same.
  */
 #include "cmd/gateway/gateway.h"
 
@@ -12,12 +17,14 @@
 #include "drive/carry.h"
 
 #define LOOK_NS INT64_C(1000000000)
+#define HURRY_NS INT64_C(50000000)
 #define HEADS 1024u
 #define NONE UINT32_MAX
 
 /* One direction, in the table's place of the same number. */
 struct gateway_carried {
 	struct minato_carry what;
+	struct minato_time since;
 	uint64_t frames; /* that were told */
 	uint32_t next;	 /* of the same head */
 	uint32_t at;	 /* its number among the living */
@@ -63,6 +70,35 @@ static bool may_leave_by(const struct gateway_link *from, const struct gateway_l
 	       from->ends.space == to->ends.space && from->ends.index != to->ends.index;
 }
 
+/* Its place, or NONE. */
+static uint32_t find(struct gateway_carrying *carrying, const struct minato_carry *what)
+{
+	uint32_t i = *head_of(carrying, what->session);
+
+	while (i != NONE && (carrying->list[i].what.session != what->session ||
+			     carrying->list[i].what.side != what->side))
+		i = carrying->list[i].next;
+	return i;
+}
+
+/* Another segment came by us. What is sent again does not say how far it was before. */
+static void follow(struct gateway_carrying *carrying, uint32_t place, uint32_t next,
+		   struct minato_time now)
+{
+	struct gateway_carried *one = &carrying->list[place];
+
+	if (drive_carry_begun(carrying->table, (int)place))
+		return;
+	if ((int32_t)(next - one->what.next) > 0) {
+		one->what.next = next;
+		drive_carry_follow(carrying->table, (int)place, next);
+	}
+	if (now.ns - one->since.ns < HURRY_NS)
+		return;
+	drive_carry_hurry(carrying->table, (int)place);
+	carrying->hurried++;
+}
+
 static void begin(struct gateway_carrying *carrying, const struct minato_carry *what,
 		  struct minato_time now)
 {
@@ -76,6 +112,7 @@ static void begin(struct gateway_carrying *carrying, const struct minato_carry *
 		.new_source = what->new_source,
 		.new_destination = what->new_destination,
 		.mtu = to->mtu,
+		.next = what->next,
 	};
 	uint32_t *head = head_of(carrying, what->session);
 	int place;
@@ -89,12 +126,25 @@ static void begin(struct gateway_carrying *carrying, const struct minato_carry *
 		return;
 	carrying->list[place] = (struct gateway_carried){
 		.what = *what,
+		.since = now,
 		.next = *head,
 		.at = carrying->count,
 	};
 	carrying->living[carrying->count++] = (uint32_t)place;
 	*head = (uint32_t)place;
 	carrying->begun++;
+	minato_carry_follow(carrying->host, what);
+}
+
+static void take_offer(struct gateway_carrying *carrying, const struct minato_carry *what,
+		       struct minato_time now)
+{
+	uint32_t place = find(carrying, what);
+
+	if (place == NONE)
+		begin(carrying, what, now);
+	else
+		follow(carrying, place, what->next, now);
 }
 
 /* Tells the host value of what passed; whether it goes on. */
@@ -167,7 +217,7 @@ struct minato_time gateway_carrying_turn(struct gateway_carrying *carrying, stru
 	while (minato_carry_next(carrying->host, &what)) {
 		switch (what.kind) {
 		case MINATO_CARRY_OFFER:
-			begin(carrying, &what, now);
+			take_offer(carrying, &what, now);
 			break;
 		case MINATO_CARRY_END:
 			end(carrying, what.session, now);

@@ -361,8 +361,9 @@ static json_t *carried_of(const struct gateway_carrying *carrying)
 {
 	if (!carrying->table)
 		return json_null();
-	return json_pack("{s:i,s:I,s:I,s:I}", "now", (int)carrying->count, "begun",
-			 (json_int_t)carrying->begun, "frames", (json_int_t)carrying->frames,
+	return json_pack("{s:i,s:I,s:I,s:I,s:I}", "now", (int)carrying->count, "begun",
+			 (json_int_t)carrying->begun, "hurried", (json_int_t)carrying->hurried,
+			 "frames", (json_int_t)carrying->frames,
 			 "bytes", (json_int_t)gateway_carrying_bytes(carrying));
 }
 

@@ -403,6 +403,7 @@ struct gateway_carrying {
 	uint32_t *living, *heads;
 	uint32_t count; /* directions of flows, now */
 	uint64_t begun, frames;
+	uint64_t hurried; /* where something may have been overtaken */
 	uint64_t bytes; /* of those that ended */
 	struct minato_time next;
 };
@@ -410,7 +411,10 @@ struct gateway_carrying {
 int gateway_carrying_begin(struct gateway_carrying *carrying, struct minato *host,
 			   const struct gateway_links *links, struct drive_carry *table);
 void gateway_carrying_free(struct gateway_carrying *carrying);
-/* Follows the host value; when it wants to again. What ended there has ended when it returns. */
+/*
+ * Follows the host value, all of whose frames have been sent; when it wants to again. What ended
+ * there has ended when it returns.
+ */
 struct minato_time gateway_carrying_turn(struct gateway_carrying *carrying, struct minato_time now);
 /* Bytes that were carried, ever. */
 uint64_t gateway_carrying_bytes(const struct gateway_carrying *carrying);

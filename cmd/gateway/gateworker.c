@@ -201,10 +201,11 @@ static struct minato_time turn(void *user, struct minato_time now)
 	struct minato_time next;
 
 	minato_advance(worker->base.host, now);
-	next = earlier(serve(worker, now), gateway_carrying_turn(&worker->carrying, now));
+	next = serve(worker, now);
 	cmd_scanning_turn(&worker->base);
 	cmd_rule_log_turn(&worker->base.rule_log, worker->base.host, now);
 	write_all(worker, now);
+	next = earlier(next, gateway_carrying_turn(&worker->carrying, now));
 	next = earlier(next, minato_deadline(worker->base.host));
 	for (size_t i = 0; i < worker->port_count; i++) {
 		struct gateway_port *port = &worker->ports[i];
@@ -267,6 +268,7 @@ static void take_rules(struct gateway_worker *worker, int fd)
 		gateway_rules_free(&rules);
 		(void)gateway_health_sync(&worker->health, drive_now());
 	}
+	write_all(worker, drive_now());
 	(void)gateway_carrying_turn(&worker->carrying, drive_now());
 	message.number = result;
 	(void)cmd_channel_send(worker->base.channel, &message, NULL, 0);

@@ -186,7 +186,10 @@ bool minato_session_salvage(const void *memory, size_t size,
  * allows, and fragments come here as ever. The hop limit goes down by one.
  *
  * Nobody need carry what is offered, or say so. A flow whose segments come here
- * is offered again now and then.
+ * is offered again now and then; one that is followed, with each of them. So
+ * who begins to carry need not overtake what is on its way through here: once
+ * all that minato_output gave has been sent, a segment that begins at `next`
+ * has nothing before it.
  */
 enum minato_carry_kind {
 	MINATO_CARRY_OFFER, /* one direction, with all that is below */
@@ -200,6 +203,7 @@ struct minato_carry {
 	uint8_t proto;
 	uint8_t mac[6];	   /* of the next hop */
 	uint32_t from, to; /* links, both Ethernet */
+	uint32_t next;	   /* sequence number behind what passed here */
 	uint64_t session;  /* handle */
 	struct minato_endpoint source, destination; /* as they come */
 	struct minato_endpoint new_source, new_destination;
@@ -207,6 +211,8 @@ struct minato_carry {
 /* The next one; false: none. To be asked after each call that may change
    something: ends are told at once. */
 bool minato_carry_next(struct minato *m, struct minato_carry *out);
+/* Both directions of an offered flow are to be followed from now on. */
+void minato_carry_follow(struct minato *m, const struct minato_carry *what);
 /*
  * Of a direction that is carried, at least once in a second: `frames` more were
  * carried, the last one then. They count and refresh as if they had passed

@@ -302,6 +302,8 @@ void nat_offer(struct nat *n, const struct minato_carry *what);
 /* Who carries any is to look at all of them. */
 void nat_offers_look(struct nat *n);
 bool nat_offer_next(struct nat *n, struct minato_carry *out);
+/* What is offered (else nothing happens) is offered with each segment. */
+void nat_offer_follow(struct nat *n, uint64_t session);
 /* `frames` of it passed elsewhere, the last then. Writes the way of others, or
    false: it is to come by us again. */
 bool nat_offer_seen(struct nat *n, const struct minato_carry *what,
@@ -369,8 +371,9 @@ static inline bool nat_is_between(uint16_t flags)
 #define NAT_TCP_FIN_B 0x20u
 #define NAT_TCP_ACK_A 0x40u /* a has answered: more than a SYN came */
 
-#define NAT_IS_OFFERED 0x80u /* in `carry`: maybe somebody carries it */
-#define NAT_OFFER_EVERY 16u  /* segments: a power of two below 128 */
+#define NAT_IS_OFFERED 0x80u  /* in `carry`: maybe somebody carries it */
+#define NAT_IS_FOLLOWED 0x40u /* each segment is told of */
+#define NAT_OFFER_EVERY 16u   /* segments: a power of two below 64 */
 #define NAT_OFFERS_MAX 256u
 struct nat_offers {
 	uint32_t head, tail; /* positions; modulo NAT_OFFERS_MAX */
@@ -391,7 +394,7 @@ struct nat_session {
 	uint8_t tcp;
 	uint8_t proto;
 	uint8_t scopes; /* of a << 4 | of d */
-	uint8_t carry;	/* segments since it was open; NAT_IS_OFFERED */
+	uint8_t carry;	/* segments since it was open; flags above */
 	union {
 		struct {
 			uint32_t addr[4]; /* a, b, c, d */
@@ -708,9 +711,11 @@ static inline bool offers_segment(struct nat *n, uint32_t session,
 			offers_end(n, session);
 		return false;
 	}
-	s->carry = (uint8_t)((s->carry & NAT_IS_OFFERED) |
+	s->carry = (uint8_t)((s->carry & (NAT_IS_OFFERED | NAT_IS_FOLLOWED)) |
 			     ((s->carry + 1u) & (NAT_OFFER_EVERY - 1)));
-	return (s->carry & (NAT_OFFER_EVERY - 1)) == 0 && n->options.carry;
+	return ((s->carry & (NAT_OFFER_EVERY - 1)) == 0 ||
+		(s->carry & NAT_IS_FOLLOWED) != 0) &&
+	       n->options.carry;
 }
 
 /* mapping.c */

@@ -60,6 +60,17 @@ bool nat_offer_next(struct nat *n, struct minato_carry *out)
 	return true;
 }
 
+void nat_offer_follow(struct nat *n, uint64_t session)
+{
+	struct nat_session *s;
+
+	if (!nat_session_is(n, session))
+		return;
+	s = session_at(n, (uint32_t)session - 1);
+	if ((s->carry & NAT_IS_OFFERED) != 0)
+		s->carry |= NAT_IS_FOLLOWED;
+}
+
 /* What passed elsewhere counts and refreshes as if it had passed here. */
 static void refresh(struct nat *n, struct nat_session *s, bool outward,
 		    int64_t last_ns)

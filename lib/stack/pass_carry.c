@@ -36,6 +36,7 @@ void pass_offer(struct minato *m, const struct packet *p,
 		.side = way->side,
 		.from = p->link,
 		.proto = MINATO_TCP,
+		.next = seq_add(p->tcp.seq, p->payload_len).v,
 		.source = { p->src, p->src_port },
 		.destination = { p->dst, p->dst_port },
 	};
@@ -65,6 +66,12 @@ bool minato_carry_seen(struct minato *m, const struct minato_carry *what,
 	       nat_offer_seen(host_nat(m), what, last.ns, frames, &way) &&
 	       may_come(m, what) && find_way(m, &way, &now) &&
 	       now.to == what->to && memcmp(now.mac, what->mac, 6) == 0;
+}
+
+void minato_carry_follow(struct minato *m, const struct minato_carry *what)
+{
+	if (host_nat(m) != NULL)
+		nat_offer_follow(host_nat(m), what->session);
 }
 
 bool minato_carry_next(struct minato *m, struct minato_carry *out)

@@ -44,6 +44,7 @@ static struct drive_carried flow(uint16_t port)
 		.new_source = end("198.51.100.1", 60000),
 		.new_destination = end("203.0.113.5", 80),
 		.mtu = 1500,
+		.next = 1,
 	};
 
 	memcpy(what.mac_source, ours, 6);
@@ -166,6 +167,14 @@ static void make_frame(uint8_t frame[60])
 	frame[51] = (uint8_t)sum;
 }
 
+static void make_wires(void)
+{
+	DEMAND(system("PATH=$PATH:/sbin:/usr/sbin; set -e;"
+		      "ip link add n0 address 02:00:00:00:01:01 type veth peer name n1;"
+		      "ip link add m0 type veth peer name m1;"
+		      "for i in n0 n1 m0 m1; do ip link set $i up; done") == 0);
+}
+
 static void from_one_to_another(void)
 {
 	struct drive_carried what = flow(4000);
@@ -176,10 +185,7 @@ static void from_one_to_another(void)
 	if (unshare(CLONE_NEWNET) < 0)
 		_exit(NO_NAMESPACE);
 	open_carry();
-	DEMAND(system("PATH=$PATH:/sbin:/usr/sbin; set -e;"
-		      "ip link add n0 address 02:00:00:00:01:01 type veth peer name n1;"
-		      "ip link add m0 type veth peer name m1;"
-		      "for i in n0 n1 m0 m1; do ip link set $i up; done") == 0);
+	make_wires();
 	in = open_packet("n1");
 	up = open_packet("n0");
 	out = open_packet("m1");
@@ -196,8 +202,13 @@ static void from_one_to_another(void)
 
 	DEMAND(send(in, frame, sizeof(frame), 0) == sizeof(frame));
 	DEMAND(hears(up, got, sizeof(got), ours));
+	what.next = 0x01020304;
 	place = drive_carry_put(carry, &what, drive_now());
-	DEMAND(place >= 0);
+	DEMAND(place >= 0 && !drive_carry_begun(carry, place));
+	DEMAND(send(in, frame, sizeof(frame), 0) == sizeof(frame));
+	DEMAND(hears(up, got, sizeof(got), ours));
+	DEMAND(!drive_carry_begun(carry, place));
+	drive_carry_follow(carry, place, 1);
 	DEMAND(send(in, frame, sizeof(frame), 0) == sizeof(frame));
 	DEMAND(hears(out, got, sizeof(got), theirs));
 	DEMAND(memcmp(got + 26, "\xc6\x33\x64\x01\xcb\0\x71\x05\xea\x60\0\x50", 12) == 0);
@@ -205,12 +216,24 @@ static void from_one_to_another(void)
 	DEMAND(add_up(0, got + 14, 20) == 0xffff);
 	DEMAND(add_up(add_up(6 + 26, got + 26, 8), got + 34, 26) == 0xffff);
 	DEMAND(memcmp(got + 54, "minato", 6) == 0);
+	DEMAND(drive_carry_begun(carry, place));
 	DEMAND(drive_carry_take(carry, place, drive_now()).frames == 1);
 	/* The next that comes up is the next that was sent. */
 	frame[15] = 4;
 	DEMAND(send(in, frame, sizeof(frame), 0) == sizeof(frame));
 	DEMAND(hears(up, got, sizeof(got), ours));
 	DEMAND(got[15] == 4);
+
+	/* In a hurry it begins with what is next. */
+	what.source.port = 4000;
+	what.next = 77;
+	place = drive_carry_put(carry, &what, (struct minato_time){ INT64_MAX / 2 });
+	DEMAND(place >= 0);
+	drive_carry_hurry(carry, place);
+	DEMAND(send(in, frame, sizeof(frame), 0) == sizeof(frame));
+	DEMAND(hears(out, got, sizeof(got), theirs));
+	DEMAND(drive_carry_take(carry, place, drive_now()).frames == 1);
+	what.next = 1;
 
 	/* Behind its descriptor's end nothing is carried, whatever the table says. */
 	what.source.port = 4000;

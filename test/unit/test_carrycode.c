@@ -278,6 +278,41 @@ static void what_is_in_the_table_is_carried(void **state)
 	}
 }
 
+/* What came before the first one waits at the packet socket yet. */
+static void it_begins_where_nothing_is_before_it(void **state)
+{
+	(void)state;
+	NEEDS_KERNEL();
+	for (int six = 0; six < 2; six++) {
+		const uint32_t at = six ? 58 : 38;
+		struct sample s;
+		struct drive_carry_slot slot;
+		uint32_t place;
+
+		make(&s, six, 100);
+		slot = slot_of(&s);
+		memcpy(&slot.next, "\1\2\3\4", 4);
+		place = carry(&slot);
+		assert_false(is_carried(&s));
+		for (uint32_t i = 0; i < 4; i++) {
+			assert_false(is_carried(&s));
+			s.bytes[at + i] = (uint8_t)(i + 1);
+		}
+		slot = fetch(place);
+		assert_int_equal(slot.begun, 0);
+		assert_int_equal(slot.frames, 0);
+		assert_true(is_carried(&s));
+		slot = fetch(place);
+		assert_int_equal(slot.begun, 1);
+		/* And goes on, with whatever comes then. */
+		s.bytes[at] = 9;
+		assert_true(is_carried(&s));
+		s.bytes[at] = 0;
+		assert_true(is_carried(&s));
+		forget(place);
+	}
+}
+
 static void any_of_the_places_will_do(void **state)
 {
 	struct sample s;
@@ -472,6 +507,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_in_the_table_is_carried),
+		cmocka_unit_test(it_begins_where_nothing_is_before_it),
 		cmocka_unit_test(any_of_the_places_will_do),
 		cmocka_unit_test(what_is_not_plain_comes_up),
 		cmocka_unit_test(what_is_too_long_comes_up),

@@ -80,6 +80,30 @@ static void what_lasts_is_offered(void **state)
 	assert_int_equal(way.side, 1);
 }
 
+static void what_is_followed_is_told_with_each_segment(void **state)
+{
+	struct minato_carry what = open_and_offer(5000);
+
+	(void)state;
+	assert_false(data(5000));
+	nat_offer_follow(n, what.session);
+	for (uint32_t i = 0; i < 2 * NAT_OFFER_EVERY; i++) {
+		assert_true(data(5000));
+		assert_int_equal(in(TCP, end(server, 80), at, NAT_ACK), NAT_PASS);
+		assert_true(way.offer);
+	}
+	/* Another of the same place is another flow. */
+	assert_int_equal(nat_session_end(n, what.session), 0);
+	open_flow(5000);
+	nat_offer_follow(n, what.session);
+	assert_false(data(5000));
+	/* And nothing is followed that was not offered. */
+	nat_offer_follow(n, nat_session_handle(n, way.session));
+	assert_false(data(5000));
+	nat_offer_follow(n, 0);
+	nat_offer_follow(n, UINT64_MAX);
+}
+
 static void what_only_begins_is_not(void **state)
 {
 	(void)state;
@@ -240,6 +264,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(what_lasts_is_offered),
+		CASE(what_is_followed_is_told_with_each_segment),
 		CASE(what_only_begins_is_not),
 		CASE(what_ends_is_told),
 		CASE(a_session_that_is_ended_is_told),

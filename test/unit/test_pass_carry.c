@@ -9,6 +9,7 @@
 
 static struct gate g;
 static struct forge f;
+static uint32_t sequence; /* of the next segments, of 10 bytes each */
 
 static void segment(uint32_t link, const char *src, uint16_t port, const char *dst, uint16_t to,
 		    uint8_t flags)
@@ -17,6 +18,8 @@ static void segment(uint32_t link, const char *src, uint16_t port, const char *d
 	forge_tcp(&f, strchr(src, ':') != NULL, NULL, 0, 10);
 	forge_put16(f.header, port);
 	forge_put16(f.header + 2, to);
+	forge_put16(f.header + 4, (uint16_t)(sequence >> 16));
+	forge_put16(f.header + 6, (uint16_t)sequence);
 	f.header[13] = flags;
 	gate_ends(&f, src, dst);
 	gate_send(&g, link, &f, NULL);
@@ -106,6 +109,31 @@ static void each_direction_is_told_with_all_it_takes(void **state)
 	gate_end(&g);
 }
 
+static void who_follows_hears_how_far_it_is(void **state)
+{
+	struct minato_carry what;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	open_flow("10.0.0.2", SERVER);
+	sequence = UINT32_MAX - 3;
+	outward(NAT_OFFER_EVERY);
+	what = next();
+	assert_int_equal(what.next, 6);
+	outward(1);
+	hear_all();
+	minato_carry_follow(g.m, &what);
+	for (sequence = 6; sequence < 100; sequence += 10) {
+		outward(1);
+		what = next();
+		assert_int_equal(what.kind, MINATO_CARRY_OFFER);
+		assert_int_equal(what.side, 0);
+		assert_int_equal(what.next, sequence + 10);
+	}
+	sequence = 0;
+	gate_end(&g);
+}
+
 static void ipv6_keeps_its_ends(void **state)
 {
 	struct minato_carry what;
@@ -187,6 +215,7 @@ static void a_host_value_without_nat_has_none(void **state)
 	h = host_new(&c, (struct minato_time){ SECOND });
 	assert_false(minato_carry_next(h.m, &what));
 	assert_false(minato_carry_seen(h.m, &what, (struct minato_time){ SECOND }, 1));
+	minato_carry_follow(h.m, &what);
 	host_end(&h);
 }
 
@@ -194,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_direction_is_told_with_all_it_takes),
+		cmocka_unit_test(who_follows_hears_how_far_it_is),
 		cmocka_unit_test(ipv6_keeps_its_ends),
 		cmocka_unit_test(another_way_ends_it),
 		cmocka_unit_test(an_address_that_moves_ends_it),
