@@ -21,12 +21,16 @@ static const char wires[] =
 	"netns $OUTSIDE;"
 	"ip link set lo up; ip link set g0 up; ip link set g1 up";
 
+/* The same control of congestion whatever the machine has by default. */
+#define CONTROL "echo ${BENCH_CC:-cubic} >/proc/sys/net/ipv4/tcp_congestion_control;"
+
 static const char inside[] =
-	"set -e; PATH=$PATH:/usr/sbin:/sbin; ip link set lo up; ip link set i0 up;"
+	"set -e; PATH=$PATH:/usr/sbin:/sbin; ip link set lo up; ip link set i0 up;" CONTROL
 	"ip addr add 10.0.0.2/16 dev i0; ip route add default via 10.0.0.1";
 
-static const char outside[] = "set -e; PATH=$PATH:/usr/sbin:/sbin; ip link set lo up;"
-			      "ip link set o0 up; ip addr add 198.51.100.9/24 dev o0";
+static const char outside[] =
+	"set -e; PATH=$PATH:/usr/sbin:/sbin; ip link set lo up;" CONTROL
+	"ip link set o0 up; ip addr add 198.51.100.9/24 dev o0";
 
 /* What an administrator would write; source ports as with masquerading, from all of them. */
 static const char nft[] = "set -e; PATH=$PATH:/usr/sbin:/sbin;"

@@ -8,7 +8,7 @@
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -40,6 +40,7 @@ struct board {
 	atomic_bool listening;
 	uint64_t count, start, end; /* of what was sent; of the session phases */
 	double share;
+	struct tcp_info info; /* of who sends a stream */
 	uint32_t samples;
 	uint32_t ns[SAMPLES_MAX];
 	atomic_uchar seen[SESSIONS_MAX];
@@ -228,13 +229,22 @@ static void pour(const char *to)
 	static uint8_t bytes[256 << 10];
 	int fd = connect_to(SOCK_STREAM, to);
 
-	while (send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0)
-		;
+	while (send(fd, bytes, sizeof(bytes), MSG_NOSIGNAL) > 0) {
+		socklen_t size = sizeof(board->info);
+
+		(void)getsockopt(fd, IPPROTO_TCP, TCP_INFO, &board->info, &size);
+	}
 }
 
 double load_tcp(const struct field *field, bool inward)
 {
-	return rate_of(field, inward, pour, drain) * 8 / 1e9;
+	const double rate = rate_of(field, inward, pour, drain) * 8 / 1e9;
+
+	if (getenv("BENCH_TELL"))
+		say("%s: %.1f Gbit/s, %u segments again, %u of them for nothing, window %u",
+		    inward ? "inward" : "outward", rate, board->info.tcpi_total_retrans,
+		    board->info.tcpi_dsack_dups, board->info.tcpi_snd_cwnd);
+	return rate;
 }
 
 /* ---- there and back ---- */
