@@ -364,6 +364,8 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 		return result;
 	config.scan_sources_max = CMD_SCAN_SOURCES;
 	config.entries_max += cmd_ruling_entries(worker->harbour);
+	if (worker->harbour->closed)
+		config.entries_max += PINNED_ENTRIES_MAX;
 	config.link_count = 1;
 	link->type = MINATO_LINK_ETHERNET;
 	link->mtu = worker->harbour->plan.mtu;
@@ -464,6 +466,7 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.look = look,
 		.look_user = worker,
 		.allows = harbour->closed ? &harbour->allows : NULL,
+		.face = LINK,
 		.lan = harbour->ruling.lan,
 		.lan_count = harbour->ruling.lan_count,
 		.notice = tell_notice,

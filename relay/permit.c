@@ -10,6 +10,7 @@
 
 static const char not_allowed[] = "not allowed";
 static const char not_the_port[] = "this port is not allowed";
+static const char by_a_rule[] = "a rule";
 
 /* What the user has said yes to, of one name or address and port. */
 struct grant {
@@ -53,6 +54,8 @@ int permit_new(struct relay *relay, struct permit **out)
 		free(permit);
 		return -ENOMEM;
 	}
+	if (permit->allows)
+		pins_watch(permit->pins, pinned_leave, relay);
 	*out = permit;
 	return 0;
 }
@@ -74,6 +77,11 @@ void permit_free(struct permit *permit)
 bool permit_is_closed(const struct relay *relay)
 {
 	return relay->permit && relay->permit->allows;
+}
+
+struct minato_time permit_turn(struct relay *relay)
+{
+	return permit_is_closed(relay) ? pins_sweep(relay->permit->pins, relay->now) : MINATO_NEVER;
 }
 
 struct pins *permit_pins(const struct relay *relay)
@@ -245,6 +253,12 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 	return PERMIT_DENY;
 }
 
+static void pin_for(struct relay *relay, const struct minato_addr *addr, const char *name,
+		    int64_t until_ns)
+{
+	pinned_enter(relay, pins_add(relay->permit->pins, addr, name, relay->now, until_ns));
+}
+
 void relay_pin(struct relay *relay, const char *name, const struct minato_addr *addr)
 {
 	struct dnsname wanted = { .strange = false };
@@ -255,7 +269,7 @@ void relay_pin(struct relay *relay, const char *name, const struct minato_addr *
 	for (size_t i = 0; i < len; i++)
 		wanted.text[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] + 32) : name[i];
 	if (is_allowed(relay->permit->allows, &wanted))
-		pins_add(relay->permit->pins, addr, wanted.text, relay->now, INT64_MAX);
+		pin_for(relay, addr, wanted.text, INT64_MAX);
 }
 
 /* ---- answers ---- */
@@ -326,8 +340,7 @@ static void weigh(struct relay *relay, const struct dnsask *ask, struct dnsanswe
 			tell_answer(relay, ask, &answer->addrs[i]);
 			continue;
 		}
-		pins_add(relay->permit->pins, &answer->addrs[i], ask->name.text, relay->now,
-			 relay->now.ns + life);
+		pin_for(relay, &answer->addrs[i], ask->name.text, relay->now.ns + life);
 		answer->addrs[kept] = answer->addrs[i];
 		answer->ttl[kept++] = answer->ttl[i];
 	}
@@ -358,9 +371,10 @@ size_t permit_answer(struct relay *relay, const struct dnsask *ask, const uint8_
 
 /* ---- flows ---- */
 
-/* Among the names that lead there, the latest that may on this port. */
+/* Among the names that lead there, the latest that may on this port, and before that rule. */
 static bool judge_pins(const struct relay *relay, enum minato_proto proto,
-		       const struct minato_endpoint *to, struct permit_way *way)
+		       const struct minato_endpoint *to, const struct pinned_rule *rule,
+		       struct permit_way *way)
 {
 	const struct relay_allows *allows = relay->permit->allows;
 	const struct pin *pin = NULL;
@@ -371,7 +385,8 @@ static bool judge_pins(const struct relay *relay, enum minato_proto proto,
 			const struct relay_allow *allow = &allows->list[i];
 
 			if (!relay_allow_is_name(allow, pin->name) ||
-			    !relay_allow_is_port(allow, proto, to->port))
+			    !relay_allow_is_port(allow, proto, to->port) ||
+			    !pinned_before(allow, rule))
 				continue;
 			if (way->allow && !allow->raw)
 				continue;
@@ -389,20 +404,29 @@ bool permit_judge(const struct relay *relay, enum minato_proto proto,
 		  const struct minato_endpoint *to, struct permit_way *way)
 {
 	const struct relay_allows *allows = relay->permit->allows;
+	struct pinned_rule rule;
 
 	*way = (struct permit_way){ .reason = not_allowed };
 	if (!allows)
 		return true;
+	rule = pinned_rule(relay, proto, to);
 	for (size_t i = 0; i < allows->count; i++) {
 		if (!relay_allow_is_addr(&allows->list[i], &to->addr))
 			continue;
 		way->reason = not_the_port;
-		if (!relay_allow_is_port(&allows->list[i], proto, to->port))
+		if (!relay_allow_is_port(&allows->list[i], proto, to->port) ||
+		    (!rule.passes && !pinned_before(&allows->list[i], &rule)))
 			continue;
 		way->allow = &allows->list[i];
 		return true;
 	}
-	return judge_pins(relay, proto, to, way);
+	/* Even if a name is allowed before: whatever is said there, this rule lets it out. */
+	if (rule.passes || judge_pins(relay, proto, to, &rule, way))
+		return true;
+	way->barred = rule.order != UINT64_MAX;
+	if (way->barred)
+		way->reason = by_a_rule;
+	return false;
 }
 
 static bool is_grant(const struct relay_allow *allow, const struct minato_endpoint *to,
@@ -416,6 +440,7 @@ struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 			 const struct minato_endpoint *to, const char *name)
 {
 	const struct relay_allows *allows = relay->permit->allows;
+	const struct pinned_rule rule = pinned_rule(relay, proto, to);
 	struct pin *pin = NULL;
 
 	while ((pin = pins_next(relay->permit->pins, &to->addr, relay->now, pin)) != NULL) {
@@ -423,12 +448,13 @@ struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 			continue;
 		for (size_t i = 0; i < allows->count; i++) {
 			if (relay_allow_is_name(&allows->list[i], name) &&
-			    relay_allow_is_port(&allows->list[i], proto, to->port))
+			    relay_allow_is_port(&allows->list[i], proto, to->port) &&
+			    pinned_before(&allows->list[i], &rule))
 				return pin;
 		}
 		for (const struct grant *grant = relay->permit->grants; grant;
 		     grant = grant->next) {
-			if (grant->allow.named && proto == MINATO_TCP &&
+			if (grant->allow.named && proto == MINATO_TCP && rule.order == UINT64_MAX &&
 			    is_grant(&grant->allow, to, name))
 				return pin;
 		}
@@ -443,7 +469,7 @@ bool permit_ask(struct relay *relay, uint64_t call, const struct minato_endpoint
 		.call = call, .proto = MINATO_TCP, .to = *to, .reason = way->reason
 	};
 
-	if (!relay->config.ask || way->allow)
+	if (!relay->config.ask || way->allow || way->barred)
 		return false;
 	minato_peer(relay->host, call, &asking.guest);
 	asking.name = permit_name_of(relay, &to->addr);

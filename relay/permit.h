@@ -11,11 +11,23 @@
  *                                                   yes: asked anew in our own words
  *   the answer            -> dnsanswer.c: chain of CNAMEs and addresses, nothing else
  *                         -> pin.c: each address that may be, for this name, for its TTL
- *   guest connects        -> permit.c: to an allowed prefix? to a pinned address and allowed port?
+ *                         -> pinned.c: an entry of the policy, at the place of what allows the name
+ *   guest connects        -> the port table: which rule is the first that matches, pins among them?
+ *                         -> permit.c: to an allowed prefix? to a pinned address and allowed port?
  *   first bytes           -> check.c: TLS and HTTP must name what pinned the address
  *
  * Whatever is refused is refused at once, and told to relay_config's `attempt`, as is each flow at
  * its beginning and its end.
+ *
+ * Rules of the policy and --allow are one sequence, of which the first that matches decides: the
+ * rules in their order, then each --allow, then "block out everything". The table keeps it: a pin
+ * is an entry of kind GUARD that passes, with the order of the rule that allows its name, from the
+ * answer to its end. So a flow's verdict is the one look-up of its first frame, whichever rules
+ * stand before or behind, and an explanation of the look-up (minato_explain) meets the pin. Three
+ * things are left to here, since the table has no word for them: the end of the sequence, which
+ * asks the user or tells him what would let it out; whether what is said names what pinned the
+ * address; and that this name, too, is allowed before the first rule that refuses the address (two
+ * names may lead to one, with a rule between them).
  */
 
 /* ---- caret.c ---- */
@@ -41,6 +53,7 @@ struct relay_allow {
 	uint8_t protocols; /* RELAY_TCP | RELAY_UDP */
 	uint8_t prefix_len; /* not named: 0-128 (IPv4: 96 + length) */
 	uint8_t run_count;
+	uint64_t order; /* its place among the rules of the policy; 0: behind all of them */
 	struct minato_addr prefix;
 	struct relay_run runs[RELAY_ALLOW_RUNS];
 	char name[RELAY_NAME_MAX + 1]; /* in small letters */
@@ -181,7 +194,9 @@ size_t dnsanswer_write(const struct dnsanswer *answer, const struct dnsask *ask,
 /* One name that led to one address. */
 struct pin {
 	struct minato_addr addr;
-	int64_t until_ns; /* 0: free */
+	int64_t until_ns;  /* 0: free */
+	uint64_t *entries; /* handles of the table, of pinned.c */
+	uint32_t entry_count;
 	uint32_t flows;	  /* that go on keep it */
 	uint32_t generation;
 	uint16_t next;	       /* index + 1 in the chain of its address */
@@ -201,9 +216,44 @@ struct pin *pins_add(struct pins *pins, const struct minato_addr *addr, const ch
 /* The next pin of this address that lives, the latest answered first; NULL: the first, no more. */
 struct pin *pins_next(const struct pins *pins, const struct minato_addr *addr,
 		      struct minato_time now, const struct pin *after);
+typedef void pins_gone_fn(void *user, struct pin *pin);
+/* Is told of each pin that ends, while it is there still; not by pins_free. */
+void pins_watch(struct pins *pins, pins_gone_fn *gone, void *user);
+/* One makes way, as for pins_add; false: none but `keep` is left to. */
+bool pins_yield(struct pins *pins, struct minato_time now, const struct pin *keep);
+/* A flow goes on that came by it; it goes on no more. */
+void pins_hold(struct pins *pins, struct pin *pin);
+void pins_release(struct pins *pins, struct pin *pin);
+/* Ends those that do not live any more. Returns when one may be next. */
+struct minato_time pins_sweep(struct pins *pins, struct minato_time now);
 /* A word for a pin that may be gone when it is used, not 0; NULL: it is gone. */
 uint64_t pins_word(const struct pins *pins, const struct pin *pin);
 struct pin *pins_at(const struct pins *pins, uint64_t word);
+/* The name of the pin at a place (the low 16 bits of its word); NULL: none is there. */
+const char *pins_name(const struct pins *pins, uint16_t place);
+
+/* ---- pinned.c: pins in the port table ---- */
+
+#define PINNED_ENTRIES_MAX 8192u /* an owner adds so many to minato_config's entries_max */
+
+/* The first rule of the policy, pins left out, that matches a flow of the guest. */
+struct pinned_rule {
+	uint64_t order; /* UINT64_MAX: none does */
+	bool passes;
+};
+
+/*
+ * The pin's entries: one for each allow of its name and run of ports. Where the table is full
+ * others make way; where that does not help either, it has fewer.
+ */
+void pinned_enter(struct relay *relay, struct pin *pin);
+/* Takes them out; `relay` is one. */
+void pinned_leave(void *relay, struct pin *pin);
+/* Where a program decides, that rule is passed over: the table has asked it already. */
+struct pinned_rule pinned_rule(const struct relay *relay, enum minato_proto proto,
+			       const struct minato_endpoint *to);
+/* Whether the allow stands before the first rule that matches. */
+bool pinned_before(const struct relay_allow *allow, const struct pinned_rule *rule);
 
 /* ---- permit.c: what may go out, and what is told of it ---- */
 
@@ -217,6 +267,8 @@ struct permit;
 /* Of what is in relay_config. 0, or -ENOMEM. */
 int permit_new(struct relay *relay, struct permit **out);
 void permit_free(struct permit *permit);
+/* What is due; returns when something is next. */
+struct minato_time permit_turn(struct relay *relay);
 /* Whether the guest may go only where it was let. */
 bool permit_is_closed(const struct relay *relay);
 
@@ -264,9 +316,10 @@ size_t permit_answer(struct relay *relay, const struct dnsask *ask, const uint8_
 
 /* By what a flow goes out. */
 struct permit_way {
-	const struct relay_allow *allow; /* NULL: nothing is closed */
+	const struct relay_allow *allow; /* NULL: nothing is closed, or a rule lets it out */
 	const struct pin *pin;		 /* the latest; NULL: a prefix */
 	bool looked_at;			 /* what is said has to name it */
+	bool barred;			 /* a rule refuses it: nobody is asked */
 	const char *reason;		 /* why it does not go out, in words */
 };
 /* Whether a flow of the guest may go there. */

@@ -8,6 +8,9 @@
 #define BUCKETS 1024u
 
 struct pins {
+	pins_gone_fn *gone;
+	void *gone_user;
+	int64_t due_ns; /* no pin ends before */
 	uint16_t buckets[BUCKETS]; /* index + 1 */
 	uint16_t oldest, newest, free;
 	struct pin *list; /* PINS_MAX of them */
@@ -49,14 +52,23 @@ struct pins *pins_new(void)
 		pins->list[i].next = (uint16_t)(i + 1u < PINS_MAX ? i + 2u : 0);
 	}
 	pins->free = 1;
+	pins->due_ns = INT64_MAX;
 	return pins;
 }
 
 void pins_free(struct pins *pins)
 {
+	for (uint32_t i = 0; pins && i < PINS_MAX; i++)
+		free(pins->list[i].entries);
 	if (pins)
 		free(pins->list);
 	free(pins);
+}
+
+void pins_watch(struct pins *pins, pins_gone_fn *gone, void *user)
+{
+	pins->gone = gone;
+	pins->gone_user = user;
 }
 
 static void unlist(struct pins *pins, struct pin *pin)
@@ -102,6 +114,8 @@ static void enlist(struct pins *pins, struct pin *pin)
 
 static void drop(struct pins *pins, struct pin *pin)
 {
+	if (pins->gone)
+		pins->gone(pins->gone_user, pin);
 	unlist(pins, pin);
 	unchain(pins, pin);
 	pin->until_ns = 0;
@@ -170,6 +184,8 @@ struct pin *pins_add(struct pins *pins, const struct minato_addr *addr, const ch
 	}
 	if (pin->until_ns < until_ns)
 		pin->until_ns = until_ns;
+	if (pins->due_ns > pin->until_ns)
+		pins->due_ns = pin->until_ns;
 	enlist(pins, pin);
 	return pin;
 }
@@ -194,4 +210,52 @@ struct pin *pins_at(const struct pins *pins, uint64_t word)
 	struct pin *pin = at(pins, (uint16_t)word);
 
 	return pin && pin->generation == (uint32_t)(word >> 32) && pin->until_ns ? pin : NULL;
+}
+
+bool pins_yield(struct pins *pins, struct minato_time now, const struct pin *keep)
+{
+	struct pin *pin = pins->oldest ? victim(pins, now) : NULL;
+
+	if (!pin || pin == keep)
+		return false;
+	drop(pins, pin);
+	return true;
+}
+
+void pins_hold(struct pins *pins, struct pin *pin)
+{
+	(void)pins;
+	pin->flows++;
+}
+
+void pins_release(struct pins *pins, struct pin *pin)
+{
+	if (pin->flows > 0)
+		pin->flows--;
+	if (pin->flows == 0 && pins->due_ns > pin->until_ns)
+		pins->due_ns = pin->until_ns;
+}
+
+struct minato_time pins_sweep(struct pins *pins, struct minato_time now)
+{
+	struct pin *newer;
+
+	if (now.ns < pins->due_ns)
+		return (struct minato_time){ pins->due_ns };
+	pins->due_ns = INT64_MAX;
+	for (struct pin *pin = at(pins, pins->oldest); pin; pin = newer) {
+		newer = at(pins, pin->newer);
+		if (!lives(pin, now))
+			drop(pins, pin);
+		else if (pin->flows == 0 && pin->until_ns < pins->due_ns)
+			pins->due_ns = pin->until_ns;
+	}
+	return (struct minato_time){ pins->due_ns };
+}
+
+const char *pins_name(const struct pins *pins, uint16_t place)
+{
+	const struct pin *pin = place <= PINS_MAX ? at(pins, place) : NULL;
+
+	return pin && pin->until_ns ? pin->name : NULL;
 }

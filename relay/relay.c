@@ -505,6 +505,7 @@ struct minato_time relay_pump(void *user, struct minato_time now)
 	work_lanes(relay);
 	next = dns_turn(relay->dns);
 	next = earlier(next, auto_turn(relay));
+	next = earlier(next, permit_turn(relay));
 	next = earlier(next, expire_resetting(relay));
 	next = earlier(next, expire(relay, &relay->endpoints, UDP_IDLE_NS));
 	next = earlier(next, expire(relay, &relay->idlers, UDP_IDLE_NS));
@@ -554,6 +555,7 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 		out->what = RELAY_WHAT_UPLINK;
 		break;
 	case WORD_GUARD:
+	case WORD_PIN:
 		out->what = RELAY_WHAT_GUARD;
 		break;
 	case WORD_PUBLISHED:

@@ -244,6 +244,8 @@ struct relay_asking {
 /* Faces of what arrives at host sockets: the client is near, or not. */
 #define RELAY_FACE_LAN 0xf0u
 #define RELAY_FACE_WAN 0xf1u
+/* Where nothing comes from: for questions about rules without pins (permit.h). */
+#define RELAY_FACE_UNPINNED 0xf2u
 
 struct relay_prefix {
 	struct minato_addr addr;
@@ -288,6 +290,7 @@ struct relay_config {
 	void *other_user;
 	/* Where the guest may go (permit.h), borrowed. NULL: wherever it likes. */
 	const struct relay_allows *allows;
+	uint8_t face; /* of the guest's frames: the number of its link */
 	/* Told of what the guest tries. May be NULL. The attempt is valid during the call. */
 	void (*attempt)(void *user, const struct relay_attempt *attempt);
 	void *attempt_user;
@@ -355,6 +358,8 @@ void relay_identified(struct relay *relay, uint64_t call, const struct relay_pro
  * on, or is refused, as the policy says. One that has ended meanwhile is left alone.
  */
 void relay_program(struct relay *relay, uint64_t call, uint16_t program);
+/* The name of the pin whose entry has this word, as steps of an explanation have it; or NULL. */
+const char *relay_pinned(const struct relay *relay, uint64_t user);
 
 /* ---- auto.c: -p auto ---- */
 
@@ -488,6 +493,7 @@ bool relay_can_ping(void);
 	X(DENIED, "relay_denied")   /* flows that no --allow lets out */                           \
 	X(DENIED_WORD, "relay_denied_word") /* for what they said, or did not say */               \
 	X(DENIED_NAME, "relay_denied_name") /* questions for names not allowed */                  \
+	X(UNENTERED, "relay_unentered") /* pins that found no room in the table */                \
 	X(UNPINNED, "relay_unpinned") /* addresses of answers that are not allowed */              \
 	X(DNS_QUERIES, "relay_dns_queries")                                                        \
 	X(DNS_ANSWERS, "relay_dns_answers")                                                        \
@@ -907,7 +913,15 @@ struct minato_time dns_turn(struct dns *dns);
 /* Removed with the relay. */
 int relay_entry_add(struct relay *relay, const struct minato_entry *entry);
 
-enum word_tag { WORD_LANE, WORD_UPLINK, WORD_GUARD, WORD_PUBLISHED, WORD_DNS, WORD_REACH };
+enum word_tag {
+	WORD_LANE,
+	WORD_UPLINK,
+	WORD_GUARD,
+	WORD_PUBLISHED,
+	WORD_DNS,
+	WORD_REACH,
+	WORD_PIN, /* of an entry: the place of the pin */
+};
 uint64_t relay_word(enum word_tag tag, uint64_t value);
 
 /* A bound host socket of a published port. There may be some ten thousand: kept small. */

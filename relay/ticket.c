@@ -36,9 +36,9 @@ static void hold(struct relay *relay, struct ticket *t, const struct pin *pin)
 		memcpy(t->name, pin->name, sizeof(t->name));
 	}
 	if (now)
-		now->flows++;
-	if (before && before->flows > 0)
-		before->flows--;
+		pins_hold(pins, now);
+	if (before)
+		pins_release(pins, before);
 }
 
 static void tell(struct relay *relay, const struct ticket *t, struct relay_attempt *attempt)

@@ -273,7 +273,8 @@ static void write_allow(char *out, size_t size, const struct conf_rule *rule,
 							     "/both");
 }
 
-static int allow_rule(struct cmd_harbour *harbour, const struct conf_rule *rule,
+/* Zones and sets stand for what the table alone has to know. */
+static int allow_rule(struct cmd_harbour *harbour, const struct conf_rule *rule, uint64_t order,
 		      struct drive_error *error)
 {
 	struct conf_item item;
@@ -282,29 +283,46 @@ static int allow_rule(struct cmd_harbour *harbour, const struct conf_rule *rule,
 	int result = 0;
 
 	while (result == 0 && conf_item_next(rule, &at, &item)) {
-		if (item.sort == CONF_ITEM_TO_WORD && !strchr(item.word, '.'))
-			return drive_fail(error, EINVAL,
-					  "beside names of the DNS a guest is let out to addresses "
-					  "and prefixes alone, not to '%s'",
-					  item.word);
-		if (item.sort != CONF_ITEM_TO && item.sort != CONF_ITEM_TO_WORD)
+		if (item.sort != CONF_ITEM_TO &&
+		    (item.sort != CONF_ITEM_TO_WORD || !strchr(item.word, '.')))
 			continue;
 		write_allow(text, sizeof(text), rule, &item);
 		result = relay_allow_add(&harbour->allows, text, error);
+		if (result == 0)
+			harbour->allows.list[harbour->allows.count - 1].order = order;
+	}
+	return result;
+}
+
+/* Rules count from 1, as conf_policy does. */
+static int allow_rules(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	const struct conf *conf = &harbour->ruling.conf;
+	uint64_t order = 0;
+	int result = 0;
+
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		struct conf_item item;
+
+		if (conf->list[i]->kind != CONF_KIND_RULE)
+			continue;
+		order++;
+		if (conf->list[i]->rule.out && conf->list[i]->rule.verb == CONF_ALLOW &&
+		    !conf_item_find(&conf->list[i]->rule, CONF_ITEM_PROGRAM, &item))
+			result = allow_rule(harbour, &conf->list[i]->rule, order, error);
 	}
 	return result;
 }
 
 /*
- * Where a rule is about a name, all that may go out is what --allow would say, and the rule that
- * closes the rest is carried out there.
+ * Rules and --allow are one sequence, as permit.h says: what is allowed by name, here or there, has
+ * its place in it, and "block out everything" stands behind all of it.
  */
 static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
 {
 	struct conf *conf = &harbour->ruling.conf;
 	bool named = false;
 	size_t last = SIZE_MAX;
-	int result = 0;
 
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind != CONF_KIND_RULE || !conf->list[i]->rule.out)
@@ -316,24 +334,21 @@ static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
 					  "there has its address");
 		last = i;
 	}
-	if (!named)
+	/* What a rule about a program lets out --allow has to let out too. */
+	if (!named && (!harbour->allows.count || harbour->programs.count))
 		return 0;
-	if (harbour->programs.count)
+	if (named && harbour->programs.count)
 		return drive_fail(error, EINVAL,
 				  "rules about names and rules about programs do not go together: "
 				  "what lets a name out lets every program there");
-	if (!closes(conf->list[last]))
+	if (last != SIZE_MAX && closes(conf->list[last]))
+		conf_remove(conf, last);
+	else if (!harbour->closed)
 		return drive_fail(error, EINVAL,
 				  "a rule about a name says nothing unless all else is shut: "
 				  "'block out everything' must be the last of what goes out");
-	conf_remove(conf, last);
 	harbour->closed = true;
-	for (size_t i = 0; i < conf->count && result == 0; i++) {
-		if (conf->list[i]->kind == CONF_KIND_RULE && conf->list[i]->rule.out &&
-		    conf->list[i]->rule.verb == CONF_ALLOW)
-			result = allow_rule(harbour, &conf->list[i]->rule, error);
-	}
-	return result;
+	return allow_rules(harbour, error);
 }
 
 int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, const char *path,

@@ -291,6 +291,39 @@ full() {
 ok "a full disk costs lines, and no traffic" full
 umount "$T/small"
 
+# --- rules and names: one sequence, the first that matches decides -----------------------
+
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+cat >"$T/user/ordered" <<'X'
+allow out tcp 80 to api.example
+block out to 198.51.100.0/24
+allow out tcp 80 to alias.example
+allow out tcp 80 to four.example
+allow out tcp 2222 to 10.99.0.0/24
+block out everything
+X
+run_guest o --audit "$T/user/audit-o" --rules "$T/user/ordered" --allow other.example:80 --allow private.example:80 -- sleep 900
+said=$T/guest-o.log
+g() { in_guest o -- "$@"; }
+is "a name before a rule that shuts its address" "$(get -4 http://api.example/file)" served
+has "... its port alone" "$(get http://$GOOD:8080/)" 'Failed to connect'
+ok "... which nobody else gets to" refused_at_once http://$OTHER/file
+has "a name behind that rule" "$(get http://alias.example/file)" 'Failed to connect'
+pinned four.example
+has "... even at an address that one before it led to" "$(raw api.example 80 "GET /x2 HTTP/1.1${R}Host: four.example$R$R")" RESET
+pinned other.example
+has "--allow stands behind the rules" "$(get -4 http://other.example/file)" 'Failed to connect'
+is "... where none of them matches it lets out" "$(get -6 http://other.example/file)" served
+is "a rule about a prefix asks for no name" "$(raw $PEER4 2222 -end-)" word
+ok "... and the end of the sequence shuts the rest" refused_at_once http://$PEER4/file
+has "... which tells the user" "$(cat "$said")" "refused: curl -> $PEER4:80 "
+is "no such request came anywhere" "$(grep -c '/x2' "$T/access.log")" 0
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+is "the rule first: the name does not get there" "$(as_user "$M" run -q --rule "block out to $GOOD" --allow api.example:80 -- curl -4sS -m 8 http://api.example/file 2>&1 | grep -c 'Failed to connect')" 1
+is "--allow, and 'block out everything' behind it" "$(as_user "$M" run -q --rule 'allow out tcp 8080' --rule 'block out everything' --allow api.example:80 -- sh -c "curl -4sS -m 8 http://api.example/file; curl -sS -m 8 http://$OTHER:8080/file; curl -sS -m 8 http://$OTHER/file" 2>&1 | tr '\n' ' ' | cut -d: -f1)" "served served curl"
+
 # --- attach -----------------------------------------------------------------------
 
 unshare --net --kill-child -- sleep 600 &
