@@ -113,15 +113,16 @@ static uint64_t namespace_of(pid_t process, const char *which)
 }
 
 /*
- * Whether it comes, or may come, from inside of a guest that may not go wherever it likes: it could
- * open ways for itself, and answer what the user is asked.
+ * Whether it comes, or may come, from inside of a guest, this one or another: it could open ways for
+ * itself that the guest does not have, and answer what the user is asked. A guest that is made here
+ * has a user namespace of its own; one that was attached to may not.
  */
-static bool is_prisoner(const struct cmd_harbour *harbour, pid_t peer)
+static bool is_inside(const struct cmd_harbour *harbour, pid_t peer)
 {
 	uint64_t user = namespace_of(peer, "user");
 	struct stat inside;
 
-	if (!harbour->closed || (peer > 0 && peer == harbour->exporter.pid))
+	if (peer > 0 && peer == harbour->exporter.pid)
 		return false;
 	return !user || user != namespace_of(harbour->pid, "user") ||
 	       (harbour->netns >= 0 && fstat(harbour->netns, &inside) == 0 &&
@@ -130,13 +131,20 @@ static bool is_prisoner(const struct cmd_harbour *harbour, pid_t peer)
 
 static void hand_over(struct cmd_harbour *harbour, int fd, enum request request)
 {
-	struct cmd_message message = { .kind = CMD_TELL_CLIENT, .number = request == ORDER };
+	struct cmd_message message = { .kind = CMD_TELL_CLIENT };
+	bool inside;
 	pid_t peer;
 
 	/* Here, where ids have a meaning: the worker sees none. */
-	if (drive_runtime_peer(fd, &peer) < 0 || is_prisoner(harbour, peer))
+	if (drive_runtime_peer(fd, &peer) < 0)
 		return;
-	if (request == ORDER)
+	inside = is_inside(harbour, peer);
+	if (inside && harbour->closed)
+		return;
+	message.number = inside		  ? CMD_CLIENT_INSIDE :
+			 request == ORDER ? CMD_CLIENT_ORDERS :
+					    CMD_CLIENT_ASKS;
+	if (message.number == CMD_CLIENT_ORDERS)
 		harbour->admitted = drive_now();
 	describe(&message.client, peer);
 	(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);

@@ -278,12 +278,19 @@ int cmd_detach_ready(struct cmd_detach *detach, const char name[DRIVE_NAME_SIZE]
 
 #define CMD_CHANNEL_FDS_MAX 16
 
+/* What a client of the control socket may do, by where it is and with what it has come. */
+enum cmd_client_right {
+	CMD_CLIENT_ASKS,
+	CMD_CLIENT_ORDERS, /* and give the one order that the keeper has seen */
+	CMD_CLIENT_INSIDE, /* ask alone, and change nothing: it is in a guest */
+};
+
 enum cmd_message_kind {
 	/* The keeper tells. */
 	CMD_TELL_BEGIN = 1,   /* `begin`; beside it the tap. The first message, once. */
 	CMD_TELL_NAMESERVERS, /* `nameservers`: the host's, as they are now */
 	CMD_TELL_CLIENT,      /* `client`; beside it its socket: it is of this user or root;
-				 number: whether it has come with an order */
+				 number: enum cmd_client_right */
 	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
 	CMD_TELL_HURRY,	      /* ... at once */
 	CMD_TELL_BOUND,	      /* `bound`: what CMD_ASK_BIND led to; beside it sockets */
@@ -882,10 +889,10 @@ int cmd_control_open(struct cmd_control **control, struct drive_loop *loop,
 void cmd_control_expect(struct cmd_control *control);
 /*
  * Takes over the client's socket, which must be non-blocking; -1: none came. `who` it is, as the
- * keeper saw it, is copied. `ordering`: it may give one order.
+ * keeper saw it, is copied.
  */
 void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who,
-		       bool ordering);
+		       enum cmd_client_right right);
 /* Whether the request is one that only the keeper can carry out. */
 bool cmd_control_is_order(const char *request);
 /* The client of that number, or NULL when it has gone. Borrowed until the loop turns. */

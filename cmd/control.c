@@ -50,7 +50,7 @@ struct client {
 	struct minato_owner who;
 	json_t *waiting;  /* its order, while another is under way */
 	uint64_t ordered; /* waits in this order */
-	bool ordering;	  /* it has come with an order, not yet given */
+	enum cmd_client_right right; /* CMD_CLIENT_ORDERS until its order is given */
 	bool owed;	  /* the reply to its order comes later */
 	bool deaf;	  /* end after what is to be said */
 	char *in, *out;
@@ -266,9 +266,10 @@ bool cmd_control_is_order(const char *request)
 /* Whether the keeper has seen it come: once. */
 static bool may_order(struct client *client)
 {
-	bool may = client->ordering;
+	bool may = client->right == CMD_CLIENT_ORDERS;
 
-	client->ordering = false;
+	if (may)
+		client->right = CMD_CLIENT_ASKS;
 	return may;
 }
 
@@ -299,19 +300,22 @@ static void answer(struct client *client, json_t *request)
 		say_error(client, "this minato speaks version 1 (\"v\":1)");
 	} else if (!name) {
 		say_error(client, "\"request\" is missing");
-	} else if (cmd_control_is_order(name) && !may_order(client)) {
-		say_error(client, "an order must be the first request of its connection, and the "
-				  "only one, and be there within 5 seconds");
 	} else if (!strcmp(name, "info")) {
 		say_done(client, answers->info(answers->user));
 	} else if (begin_listing(client, name, request)) {
 		return;
-	} else if (!strcmp(name, "reserve-add") || !strcmp(name, "reserve-rm")) {
-		answer_reserve(client, request, !strcmp(name, "reserve-add"));
 	} else if (!strcmp(name, "metrics")) {
 		client->census = calloc(1, sizeof(*client->census));
 		if (!client->census)
 			say_error(client, "out of memory");
+	} else if (client->right == CMD_CLIENT_INSIDE) {
+		say_error(client, "orders are not taken from inside of a guest, which could open "
+				  "ways for itself; give them outside");
+	} else if (cmd_control_is_order(name) && !may_order(client)) {
+		say_error(client, "an order must be the first request of its connection, and the "
+				  "only one, and be there within 5 seconds");
+	} else if (!strcmp(name, "reserve-add") || !strcmp(name, "reserve-rm")) {
+		answer_reserve(client, request, !strcmp(name, "reserve-add"));
 	} else if (!strcmp(name, "forward-add") || !strcmp(name, "forward-rm")) {
 		answer_order(client, request);
 	} else if (!strcmp(name, "cut")) {
@@ -527,7 +531,7 @@ void cmd_control_expect(struct cmd_control *control)
 }
 
 void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_owner *who,
-		       bool ordering)
+		       enum cmd_client_right right)
 {
 	struct client *client = control->expecting;
 
@@ -537,7 +541,7 @@ void cmd_control_admit(struct cmd_control *control, int fd, const struct minato_
 		return;
 	}
 	*client = (struct client){ .control = control, .fd = fd, .spare = -1, .who = *who };
-	client->ordering = ordering;
+	client->right = right;
 	client->number = ++control->last_number;
 	client->in = malloc(CMD_LINE_MAX);
 	client->out = malloc(CMD_LINE_MAX);

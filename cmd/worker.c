@@ -207,7 +207,7 @@ static void admit_client(struct cmd_worker *worker, const struct cmd_message *me
 	struct minato_owner who = message->client;
 
 	(void)snprintf(who.guest, sizeof(who.guest), "%s", worker->harbour->name);
-	cmd_control_admit(worker->control, fd, &who, message->number);
+	cmd_control_admit(worker->control, fd, &who, (enum cmd_client_right)message->number);
 }
 
 /* Descriptors that come along are taken over; -1 where none came. */

@@ -282,7 +282,8 @@ static void admit_client(struct gateway_worker *worker, const struct cmd_message
 	struct minato_owner who = message->client;
 
 	(void)snprintf(who.guest, sizeof(who.guest), "%s", worker->base.harbour->name);
-	cmd_control_admit(worker->base.control, fd, &who, message->number);
+	cmd_control_admit(worker->base.control, fd, &who,
+			  (enum cmd_client_right)message->number);
 }
 
 /* Descriptors that come along are taken over; -1 where none came. */

@@ -281,4 +281,20 @@ is "all that was added can be removed" "$(timeout 4 as_user "$M" forward rm few 
 is "and that much be added again" "$(timeout 4 as_user "$M" forward add few 3000-3009 2>&1)" ""
 as_user "$M" stop few
 
+# --- a program inside of a guest gives no orders, to this guest or another -----------
+
+run_guest held --rule 'block out tcp 81' -- sleep 60
+run_guest free -- sleep 60
+for asked in held free; do
+	ok "from inside: $asked publishes nothing" \
+		fails in_guest held -- "$M" forward add $asked --reach 5432
+	ok "from inside: $asked is not stopped" fails in_guest held -- "$M" stop $asked
+done
+has "from inside: and why" "$(in_guest held -- "$M" forward add free 7779:80 2>&1)" \
+	'not taken from inside of a guest'
+has "from inside: questions are answered" "$(in_guest held -- "$M" ps 2>&1)" '^free '
+is "outside the same is an order" "$(as_user "$M" forward add free 7779:80 2>&1)" ""
+as_user "$M" stop free
+as_user "$M" stop held
+
 finish

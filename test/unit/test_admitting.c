@@ -9,11 +9,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -59,6 +63,8 @@ static int fresh(void **state)
 	name_size = sizeof(name);
 	assert_int_equal(getsockname(harbour.listener, (struct sockaddr *)&name, &name_size), 0);
 	assert_int_equal(listen(harbour.listener, 128), 0);
+	harbour.pid = getpid();
+	harbour.netns = -1;
 	assert_int_equal(drive_loop_new(&harbour.loop), 0);
 	assert_int_equal(drive_loop_hook(harbour.loop, turn, &harbour), 0);
 	harbour.hand.channel_watch = drive_loop_add(harbour.loop, harbour.hand.channel, EPOLLIN,
@@ -164,7 +170,8 @@ static bool opens_the_window(const char *request, size_t pieces)
 	turn_for(20);
 	fd = given(&message);
 	assert_true(fd >= 0);
-	assert_int_equal(message.number, harbour.admitted.ns != 0);
+	assert_int_equal(message.number,
+			 harbour.admitted.ns ? CMD_CLIENT_ORDERS : CMD_CLIENT_ASKS);
 	close(fd);
 	close(client);
 	return harbour.admitted.ns != 0;
@@ -180,6 +187,48 @@ static void only_an_order_opens_the_window(void **state)
 		assert_false(opens_the_window("{\"v\":1,\"request\":\"forward-rm\"}\n", n));
 		assert_false(opens_the_window("forward-add\n", n));
 	}
+}
+
+/* An order out of a user namespace of its own, as programs of a guest are; false: none is to be had. */
+static bool order_from_inside(void)
+{
+	static const char order[] = "{\"v\":1,\"request\":\"forward-add\"}\n";
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		if (unshare(CLONE_NEWUSER) < 0)
+			_exit(1);
+		(void)send(come(), order, sizeof(order) - 1, 0);
+		pause();
+	}
+	turn_for(100);
+	if (waitpid(child, &status, WNOHANG) == child)
+		return false;
+	assert_int_equal(kill(child, SIGKILL), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return true;
+}
+
+static void who_is_inside_of_a_guest_gives_no_order(void **state)
+{
+	struct cmd_message message;
+	int fd;
+
+	(void)state;
+	harbour.admitted.ns = 0;
+	if (!order_from_inside())
+		skip();
+	fd = given(&message);
+	assert_true(fd >= 0);
+	assert_int_equal(message.number, CMD_CLIENT_INSIDE);
+	assert_int_equal(harbour.admitted.ns, 0);
+	close(fd);
+	/* Nor is it heard at all where the guest may not go wherever it likes. */
+	harbour.closed = true;
+	assert_true(order_from_inside());
+	assert_false(is_given());
+	harbour.closed = false;
 }
 
 static void who_says_nothing_waits_for_a_time(void **state)
@@ -252,6 +301,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(worker_gets_who_comes, fresh, clean),
 		cmocka_unit_test_setup_teardown(only_an_order_opens_the_window, fresh, clean),
+		cmocka_unit_test_setup_teardown(who_is_inside_of_a_guest_gives_no_order, fresh,
+						clean),
 		cmocka_unit_test_setup_teardown(who_says_nothing_waits_for_a_time, fresh, clean),
 		cmocka_unit_test_setup_teardown(last_descriptor_is_kept_for_who_comes, fresh,
 						clean),

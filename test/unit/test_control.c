@@ -161,20 +161,20 @@ static void turn(int times)
 }
 
 /* As the keeper hands on a client; returns the client's end. */
-static int join_as(bool ordering)
+static int join_as(enum cmd_client_right right)
 {
 	int ends[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
 	cmd_control_expect(control);
-	cmd_control_admit(control, ends[1], &(struct minato_owner){ .pid = 77 }, ordering);
+	cmd_control_admit(control, ends[1], &(struct minato_owner){ .pid = 77 }, right);
 	turn(2);
 	return ends[0];
 }
 
 static int join(void)
 {
-	return join_as(true);
+	return join_as(CMD_CLIENT_ORDERS);
 }
 
 static void say(int fd, const char *text)
@@ -404,9 +404,9 @@ static void one_order_to_a_connection(void **state)
 
 	(void)state;
 	reserved_last = 0;
-	assert_error(join_as(false), "{\"v\":1,\"request\":\"forward-add\",\"specs\":[]}\n",
+	assert_error(join_as(CMD_CLIENT_ASKS), "{\"v\":1,\"request\":\"forward-add\",\"specs\":[]}\n",
 		     "an order must be the first request of its connection");
-	assert_error(join_as(false), "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n",
+	assert_error(join_as(CMD_CLIENT_ASKS), "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n",
 		     "an order must be");
 	assert_int_equal(reserved_last, 0);
 	say(fd, "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n");
@@ -414,6 +414,28 @@ static void one_order_to_a_connection(void **state)
 	assert_error(fd, "{\"v\":1,\"request\":\"reserve-rm\",\"reservation\":{}}\n",
 		     "an order must be");
 	assert_int_equal(reserved_last, 1);
+}
+
+static void from_inside_one_may_ask_and_no_more(void **state)
+{
+	static const char *const acts[] = {
+		"{\"v\":1,\"request\":\"forward-add\",\"specs\":[\"80\"]}\n",
+		"{\"v\":1,\"request\":\"forward-rm\",\"specs\":[\"80\"]}\n",
+		"{\"v\":1,\"request\":\"reserve-rm\",\"reservation\":{}}\n",
+		"{\"v\":1,\"request\":\"cut\"}\n",
+		"{\"v\":1,\"request\":\"scan-forget\",\"address\":\"192.0.2.1\"}\n",
+		"{\"v\":1,\"request\":\"stop\",\"signal\":15}\n",
+		"{\"v\":1,\"request\":\"answer\",\"number\":1}\n",
+		"{\"v\":1,\"request\":\"reload\"}\n",
+	};
+	int fd = join_as(CMD_CLIENT_INSIDE);
+
+	(void)state;
+	say(fd, "{\"v\":1,\"request\":\"info\"}\n");
+	assert_non_null(strstr(heard(fd), "web"));
+	close(fd);
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		assert_error(join_as(CMD_CLIENT_INSIDE), acts[i], "inside of a guest");
 }
 
 static void metrics_take_some_turns(void **state)
@@ -754,6 +776,7 @@ int main(void)
 		CASE(no_rows_are_an_end_alone),
 		CASE(reserved_ports_are_noted_and_listed),
 		CASE(one_order_to_a_connection),
+		CASE(from_inside_one_may_ask_and_no_more),
 		CASE(metrics_take_some_turns),
 		CASE(a_listing_leaves_turns_for_others),
 		CASE(who_does_not_read_blocks_nobody),
