@@ -175,9 +175,9 @@ bool nat_known(struct nat *n, const struct port_probe *probe,
  * The same from one inside to another, in scope `to`, whose ends stay as they
  * are. Rules of what goes out and of what comes in judge it, both: a flow that
  * they let begin is a session, so that its answers pass whatever is said of the
- * other way. NAT_HOST: rules have nothing against it, but it begins nothing that
- * is remembered (it is of a flow that is not known, or there is no room): a
- * router hands it on.
+ * other way. NAT_HOST: rules have nothing against it, but it begins nothing
+ * that is remembered (it is of a flow that is not known, or there is no room):
+ * a router hands it on.
  */
 enum nat_verdict nat_between(struct nat *n, const struct port_probe *probe,
 			     const struct nat_packet *p, uint8_t to,

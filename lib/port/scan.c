@@ -19,6 +19,8 @@
 #define LAST_YOUNG 16u
 #define FILTER_FULL 24u /* of its 32 bits */
 #define MISS_SHIFT 8u
+#define AWAY_UP 2u
+#define AWAY_DOWN 3u
 #define RESTORED_MAX (2 * SCAN_UNIT) /* of what a sketch remembers */
 
 /* What a sign does to the walk: steps up, verified units, of which contacts of
@@ -119,12 +121,12 @@ uint32_t scan_line_of(uint32_t level, uint32_t volume)
 
 /* What is counted once of a source: a port of an address, by how it ended. */
 static uint64_t contact_hash(const struct scan *s, uint64_t key,
-			     const struct scan_contact *c)
+			     const struct scan_contact *c, uint8_t domain)
 {
 	uint64_t word[5] = { 0 };
 
 	memcpy(word, c->target.bytes, 16);
-	word[2] = (uint64_t)weights[c->sign].domain << 32 |
+	word[2] = (uint64_t)domain << 32 |
 		  (uint64_t)c->proto << 16 | c->port;
 	word[3] = key;
 	return hash_five(&s->secret, word);
@@ -368,10 +370,10 @@ static void used(struct scan *s, struct scan_source *r, uint32_t bit,
 		r->seen = 0;
 }
 
-static void fail(struct scan *s, struct scan_source *r, const struct weight *w,
+static void fail(struct scan_source *r, const struct weight *w, uint32_t up,
 		 uint32_t bit, struct minato_time now)
 {
-	const uint32_t score = (uint32_t)r->score + w->steps * s->up;
+	const uint32_t score = (uint32_t)r->score + w->steps * up;
 	const uint32_t proven = (uint32_t)r->proven + w->units;
 
 	r->score = (score < SCAN_TOP ? score : SCAN_TOP) & SCAN_TOP;
@@ -384,12 +386,35 @@ static void fail(struct scan *s, struct scan_source *r, const struct weight *w,
 		r->seen = bit;
 }
 
+static uint32_t bit_of(uint64_t contact)
+{
+	return 1u << (contact >> 59);
+}
+
+/*
+ * Completed. Where the filter swallows that, how the same connection ends is
+ * swallowed too: else who ends by RST, as balancers do, would be charged for
+ * what it was not given.
+ */
+static void good(struct scan *s, struct scan_source *r,
+		 const struct scan_contact *c, uint32_t bit)
+{
+	if (!c->away)
+		learn(s, r->score < SCAN_LINE ? r->score / SCAN_UNIT : 0);
+	if (r->seen & bit)
+		r->seen |= bit_of(contact_hash(s, r->key, c,
+					       weights[SCAN_ABORTED].domain));
+	else
+		lower(r, c->away ? AWAY_DOWN : s->down);
+	r->seen |= bit;
+}
+
 static void step(struct scan *s, struct scan_source *r,
 		 const struct scan_contact *c, uint64_t contact,
 		 struct minato_time now)
 {
 	const struct weight *w = &weights[c->sign];
-	const uint32_t bit = 1u << (contact >> 59);
+	const uint32_t bit = bit_of(contact);
 
 	grow_old(r, now);
 	if (c->sign == SCAN_USED) {
@@ -397,15 +422,12 @@ static void step(struct scan *s, struct scan_source *r,
 		return;
 	}
 	if (c->sign == SCAN_GOOD) {
-		learn(s, r->score < SCAN_LINE ? r->score / SCAN_UNIT : 0);
-		if (!(r->seen & bit))
-			lower(r, s->down);
-		r->seen |= bit;
+		good(s, r, c, bit);
 		return;
 	}
 	if (w->steps == 0 || (r->seen & bit))
 		return;
-	fail(s, r, w, bit, now);
+	fail(r, w, c->away ? AWAY_UP : s->up, bit, now);
 }
 
 /* --- reports -------------------------------------------------------------- */
@@ -452,11 +474,12 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 		    uint32_t level, struct minato_time now)
 {
 	const uint64_t key = scan_key(s, c->scope, level, &c->source);
-	const uint64_t contact = contact_hash(s, key, c);
+	const uint64_t contact =
+		contact_hash(s, key, c, weights[c->sign].domain);
 	struct scan_source *r = scan_find(s, key);
 	struct scan_case *k = NULL;
 
-	if (r == NULL && c->sign == SCAN_GOOD && level == 0)
+	if (r == NULL && c->sign == SCAN_GOOD && level == 0 && !c->away)
 		learn(s, 0);
 	if (r == NULL && weights[c->sign].steps == 0)
 		return true;

@@ -22,6 +22,11 @@
  * for six hours, one more outweighs one failure. Who buys cover by that gets
  * twice as many ports, or six an hour with sixteen sessions before.
  *
+ * Who calls out into the world meets more closed doors than who comes to us:
+ * of the peers that a client of a swarm is told of a third or more refuse. So
+ * there theta0 is .6: 2 up and 3 down, which seven failures make a scan, and
+ * nothing is learned from it of those who come.
+ *
  * What stands in these 16 bytes about contacts is a filter of 32 keyed bits:
  * one that was counted is never counted again; of a new one the filter says
  * wrongly, with chance n/32 after n bits, that it was. So four failures are
@@ -72,6 +77,7 @@ struct scan_contact {
 	uint32_t stamp; /* what one sender writes alike under all its addresses:
 			   sequence number and source port; 0: nothing */
 	uint32_t kinds; /* 1 << enum minato_scan_kind, by its looks */
+	bool away;	/* the target is none of ours, nor of who is behind us */
 };
 
 struct scan; /* opaque to others */

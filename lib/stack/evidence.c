@@ -135,6 +135,21 @@ static bool may_be_answer(const struct scan_contact *c)
 	       c->port >= MINATO_PORT_USER_FIRST;
 }
 
+/* A guest's call into the world: neither to us, nor to who is behind us. */
+static bool is_away(const struct minato *m, uint8_t scope,
+		    const struct minato_addr *target)
+{
+	if (host_nat(m) != NULL || route_is_ours(m, scope, target))
+		return false;
+	for (uint32_t i = 0; i < m->link_count; i++) {
+		const struct minato_link_config *c = &m->link[i].config;
+		if (c->scope == scope && c->role == MINATO_ROLE_HOST &&
+		    c->any_destination)
+			return true;
+	}
+	return false;
+}
+
 static struct scan_contact contact_of(const struct minato *m,
 				      const struct packet *p)
 {
@@ -146,6 +161,7 @@ static struct scan_contact contact_of(const struct minato *m,
 		.tool = tool_of(p),
 		.port = p->dst_port,
 		.source_port = p->src_port,
+		.away = is_away(m, m->link[p->link].config.scope, &p->dst),
 	};
 }
 
@@ -258,6 +274,7 @@ void evidence_complete(struct minato *m, const struct socket *s)
 	c.scope = key.scope;
 	c.port = key.local_port;
 	c.source_port = key.remote_port;
+	c.away = is_away(m, c.scope, &c.target);
 	scan_note(host_scan(m), &c, m->now);
 }
 
@@ -364,6 +381,7 @@ void evidence_refused(struct minato *m, const struct socket *s,
 		.source_port = key->remote_port,
 		.sign = SCAN_CLOSED,
 		.kinds = key->proto != MINATO_ICMP ? kind_of_call(m, s) : 0,
+		.away = is_away(m, key->scope, &key->local),
 	};
 
 	if (key->proto != MINATO_ICMP && scan_listens(host_scan(m), m->now))

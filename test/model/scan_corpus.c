@@ -14,6 +14,7 @@ static void report(enum scan_sign sign, const struct minato_addr *from, uint32_t
 
 	c.target = host_number(0x50000000u + target);
 	c.proto = proto;
+	c.away = target != 1; /* the one address of ours */
 	c.source_port = (uint16_t)(32768 + roll(28000));
 	scan_note(s, &c, now);
 }
@@ -48,11 +49,10 @@ static void wait_for_next(double per_second)
  * 14 days: a page a minute for ten hours a day, 14 hosts each of 3,000, 3 of 4 over TCP 443. 2 %
  * of the hosts refuse; 1 page in 50 has three of a broken network in a row.
  */
-static void a_browser(void **state)
+static void a_browser(void)
 {
 	const int64_t end = now.ns + 14 * DAY;
 
-	(void)state;
 	for (; now.ns < end; wait_for_next(1. / 60)) {
 		const uint32_t broken = one_in(50) ? 3 : 0;
 		if (!in_hours(8, 18))
@@ -70,19 +70,17 @@ static void a_browser(void **state)
 			wait_ns(SECOND / 50);
 		}
 	}
-	assert_int_equal(count_recognised(), 0);
 }
 
 /*
  * 7 days: 6,000 peers a day call one port by TCP or UDP or both; half an hour each night it is
  * closed. It dials 20,000 a day, of any address and port: half are silent, 15 % refuse.
  */
-static void a_peer_to_peer_client(void **state)
+static void a_peer_to_peer_client(void)
 {
 	const struct minato_addr client = minato_addr4(10, 0, 2, 100);
 	const int64_t end = now.ns + 7 * DAY;
 
-	(void)state;
 	for (; now.ns < end; wait_for_next(26000. / 86400)) {
 		if (roll(26) < 6) {
 			const struct minato_addr peer = host_number(0x60000000u + popular(40000));
@@ -99,15 +97,13 @@ static void a_peer_to_peer_client(void **state)
 				report(SCAN_USED, &client, peer, MINATO_TCP, port);
 		}
 	}
-	assert_int_equal(count_recognised(), 0);
 }
 
 /* 30 days: 20 ports each minute, of which 3 are closed; 12 by a connection that says nothing. */
-static void a_monitor(void **state)
+static void a_monitor(void)
 {
 	const int64_t end = now.ns + 30 * DAY;
 
-	(void)state;
 	for (; now.ns < end; wait_ns(60 * SECOND)) {
 		for (uint16_t i = 0; i < 20; i++) {
 			const uint16_t port = (uint16_t)(1000 + i * 7);
@@ -119,15 +115,13 @@ static void a_monitor(void **state)
 			report(i < 15 ? SCAN_EMPTY : SCAN_USED, &source, 1, MINATO_TCP, port);
 		}
 	}
-	assert_int_equal(count_recognised(), 0);
 }
 
 /* The same, whose connections end by RST, as some balancers' do; four of them are then used. */
-static void a_balancer(void **state)
+static void a_balancer(void)
 {
 	const int64_t end = now.ns + 7 * DAY;
 
-	(void)state;
 	for (; now.ns < end; wait_ns(5 * SECOND)) {
 		for (uint16_t i = 0; i < 6; i++) {
 			const uint16_t port = (uint16_t)(8000 + i);
@@ -137,7 +131,6 @@ static void a_balancer(void **state)
 				report(SCAN_USED, &source, 1, MINATO_TCP, port);
 		}
 	}
-	assert_int_equal(count_recognised(), 0);
 }
 
 /*
@@ -145,13 +138,11 @@ static void a_balancer(void **state)
  * eight to six. Each of them misses once in 100 days: one of 30 ports, some more often than others;
  * one miss in five is a file share's, which tries two more.
  */
-static void an_office_of_500(void **state)
+static void an_office_of_500(void)
 {
 	static const uint16_t open[] = { 443, 80, 993, 587 };
 	const int64_t end = now.ns + 30 * DAY;
-	uint32_t misses = 0;
 
-	(void)state;
 	for (; now.ns < end; wait_for_next(500 * 40 / 36000.)) {
 		if (!in_hours(8, 18))
 			continue;
@@ -163,32 +154,27 @@ static void an_office_of_500(void **state)
 				report(SCAN_CLOSED, &source, 1, MINATO_TCP, 139);
 				report(SCAN_CLOSED, &source, 1, MINATO_UDP, 137);
 			}
-			misses++;
 			continue;
 		}
 		report(SCAN_GOOD, &source, 1, MINATO_TCP, open[popular(4)]);
 		report(SCAN_USED, &source, 1, MINATO_TCP, open[popular(4)]);
 	}
-	print_message("%u misses\n", misses);
-	assert_int_equal(count_recognised(), 0);
 }
 
 /*
  * 7 days: 3,000 resolvers ask the server of a zone, one of ours; 1 in 200 also tries TCP, or DNS
  * over TLS, both closed. (Their late answers do not come as far: see evidence.c.)
  */
-static void resolvers(void **state)
+static void resolvers(void)
 {
 	const int64_t end = now.ns + 7 * DAY;
 
-	(void)state;
 	for (; now.ns < end; wait_for_next(.5)) {
 		const struct minato_addr resolver = host_number(0x08000000u + roll(3000));
 		if (!one_in(200))
 			continue;
 		report(SCAN_CLOSED, &resolver, 1, MINATO_TCP, one_in(2) ? 53 : 853);
 	}
-	assert_int_equal(count_recognised(), 0);
 }
 
 /* And in all of that a scanner is found: of the office's own, at most sixteen ports. */
@@ -213,20 +199,79 @@ static void a_scanner_in_the_office(void **state)
 	assert_in_range(probes, 4, 16);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, scan_setup, scan_teardown)
+struct corpus {
+	const char *name;
+	void (*run)(void);
+};
+static const struct corpus corpora[] = {
+	{ "a browser", a_browser },
+	{ "a peer-to-peer client", a_peer_to_peer_client },
+	{ "a monitor", a_monitor },
+	{ "a balancer", a_balancer },
+	{ "an office of 500", an_office_of_500 },
+	{ "resolvers", resolvers },
+};
+#define CORPORA (sizeof(corpora) / sizeof(corpora[0]))
 
-int main(void)
+/* How many sources are named in it, by these dice and that key. */
+static uint32_t alarms(const struct corpus *corpus, uint64_t seed)
+{
+	uint32_t count;
+
+	dice = (struct dice){ seed };
+	scan_seed = seed;
+	scan_setup(NULL);
+	corpus->run();
+	count = count_recognised();
+	scan_teardown(NULL);
+	return count;
+}
+
+static void nobody_is_named(void **state)
+{
+	const struct corpus *corpus = *state;
+
+	for (uint64_t seed = 1; seed <= 3; seed++)
+		assert_int_equal(alarms(corpus, seed), 0);
+}
+
+/* scan_corpus SEEDS: false alarms of each kind in that many. */
+static int tell(uint64_t seeds)
+{
+	for (size_t i = 0; i < CORPORA; i++) {
+		uint32_t named = 0, bad = 0;
+		for (uint64_t seed = 1; seed <= seeds; seed++) {
+			const uint32_t count = alarms(&corpora[i], seed);
+			named += count;
+			bad += count > 0;
+		}
+		printf("%-22s %u sources named, in %u of %llu seeds\n", corpora[i].name, named, bad,
+		       (unsigned long long)seeds);
+		fflush(stdout);
+	}
+	return 0;
+}
+
+#define HONEST(i)                                                                                  \
+	{                                                                                          \
+		.name = corpora[i].name, .test_func = nobody_is_named,                             \
+		.initial_state = (void *)(uintptr_t)&corpora[i]                                    \
+	}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_browser),
-		TEST(a_peer_to_peer_client),
-		TEST(a_monitor),
-		TEST(a_balancer),
-		TEST(an_office_of_500),
-		TEST(resolvers),
-		TEST(a_scanner_in_the_office),
+		HONEST(0),
+		HONEST(1),
+		HONEST(2),
+		HONEST(3),
+		HONEST(4),
+		HONEST(5),
+		cmocka_unit_test_setup_teardown(a_scanner_in_the_office, scan_setup, scan_teardown),
 	};
 
+	if (argc > 1)
+		return tell(strtoull(argv[1], NULL, 10));
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,50 @@ static void four_closed_doors_are_a_scan(void **state)
 	assert_true(is_recognised(&visitor));
 }
 
+/* Who calls into the world finds more doors closed: seven, of which three open ones take two. */
+static void calls_into_the_world_may_miss_more(void **state)
+{
+	struct scan_contact c = contact(&visitor, SCAN_CLOSED, 6881);
+	uint32_t misses = 0;
+
+	(void)state;
+	c.away = true;
+	while (!is_recognised(&visitor) && misses < 20) {
+		c.target = host_number(0x08080000u + misses++);
+		scan_note(s, &c, now);
+	}
+	/* Some of them the filter takes for known. */
+	assert_in_range(misses, 7, 9);
+	/* And nothing is learned of it about who comes to us. */
+	for (uint32_t i = 0; i < 3000; i++) {
+		c.target = host_number(0x09000000u + i);
+		c.sign = i % 3 != 0 ? SCAN_CLOSED : SCAN_GOOD;
+		scan_note(s, &c, now);
+	}
+	assert_int_equal(s->up, SCAN_UNIT);
+	assert_int_equal(s->miss_rate, 0);
+}
+
+/* However the filter's bits fall: what was completed and ended by RST is no failure. */
+static void who_ends_by_reset_is_charged_for_what_it_was_given(void **state)
+{
+	uint32_t named = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 20000; i++) {
+		const struct minato_addr source = host_number(0x0a000000u + i);
+		for (uint16_t at = 0; at < 30; at++) {
+			const uint16_t port = 8000 + at % 6;
+			note(&source, SCAN_GOOD, port);
+			note(&source, SCAN_ABORTED, port);
+			if (at % 6 < 4)
+				note(&source, SCAN_USED, port);
+		}
+		named += is_recognised(&source);
+	}
+	assert_int_equal(named, 0);
+}
+
 static void the_same_door_again_is_not(void **state)
 {
 	(void)state;
@@ -451,6 +495,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(four_closed_doors_are_a_scan),
+		TEST(calls_into_the_world_may_miss_more),
+		TEST(who_ends_by_reset_is_charged_for_what_it_was_given),
 		TEST(the_same_door_again_is_not),
 		TEST(slowness_does_not_hide),
 		TEST(a_failure_a_week_is_none),
