@@ -216,19 +216,10 @@ static void raise_limit(struct cmd_harbour *harbour)
 /* Its process is made now, while there is little that it could take along. */
 static int take_metrics(struct cmd_harbour *harbour)
 {
-	struct cmd_exporter *exporter = &harbour->exporter;
-	struct drive_error error;
-	int fd = cmd_listen_open(&exporter->at, &error);
-	int code = CMD_REFUSED;
+	int code = cmd_exporter_take(&harbour->exporter, harbour->name);
 
-	if (fd >= 0) {
-		exporter->listener = fd;
-		code = cmd_exporter_start(exporter, harbour->name, &error) < 0 ? CMD_FAILED :
-										 CMD_GO_ON;
-	}
 	if (code == CMD_GO_ON)
 		return code;
-	cmd_say("--metrics: %s", error.text);
 	relay_publish_free(&harbour->publish);
 	drive_runtime_remove(harbour->name);
 	close(harbour->listener);

@@ -116,6 +116,25 @@ static void write_resting(struct writer *w)
 	}
 }
 
+static void write_mappings(struct writer *w)
+{
+	static const char *const mapped[VIEW_MAPPED] = { "tcp", "udp", "icmp" };
+	static const struct view_family family = {
+		VIEW_GAUGE, "nat_mappings", NULL,
+		"Places outside that a gateway's inside hosts have now."
+	};
+
+	view_metrics_family(&w->metrics, &family);
+	for (size_t i = 0; i < w->scene->guest_count * VIEW_MAPPED; i++) {
+		const struct view_measures *guest = &w->scene->guests[i / VIEW_MAPPED];
+		const struct view_label labels[] = { { "guest", guest->guest },
+						     { "proto", mapped[i % VIEW_MAPPED] } };
+
+		if (guest->up && guest->maps)
+			sample(w, (double)guest->mappings[i % VIEW_MAPPED], labels, 2);
+	}
+}
+
 static void write_states(struct writer *w, const struct view_measures *guest)
 {
 	char state[24];
@@ -400,6 +419,7 @@ int view_scene_write(FILE *out, const struct view_scene *scene, bool classic)
 	write_start(&w);
 	write_ports(&w);
 	write_resting(&w);
+	write_mappings(&w);
 	write_connections(&w);
 	write_choices(&w);
 	write_link(&w);

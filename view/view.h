@@ -357,6 +357,7 @@ int view_metrics_end(struct view_metrics *metrics);
 
 #define VIEW_STATES 12	  /* enum minato_state counts from 1 */
 #define VIEW_PROTOCOLS 2  /* TCP, UDP */
+#define VIEW_MAPPED 3	  /* TCP, UDP, ICMP */
 #define VIEW_RULES_MAX 64 /* forwards of a guest that have metrics of their own */
 
 struct view_counter {
@@ -381,6 +382,8 @@ struct view_measures {
 	uint64_t tcp_states[VIEW_STATES]; /* as the guest sees them */
 	uint64_t udp_flows, icmp_flows, ports_resting;
 	uint32_t ports[VIEW_PROTOCOLS][MINATO_PORT_KIND_COUNT];
+	bool maps; /* it is a gateway, with so many mappings */
+	uint64_t mappings[VIEW_MAPPED];
 	const struct view_rule *rules;
 	size_t rule_count;
 	uint32_t rules_standing;

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/see/metrics.h"
 #include "drive/carry.h"
 
 #define DMZ_OFF "dmz off"
@@ -408,6 +409,8 @@ static int make_loop(struct gateway_keeper *keeper)
 		result = drive_loop_signals(harbour->loop, &signals, arrived, harbour);
 	if (result == 0)
 		result = drive_loop_hook(harbour->loop, turn, keeper);
+	if (result == 0)
+		result = cmd_exporter_watch(&harbour->exporter, harbour->loop);
 	return result;
 }
 
@@ -574,6 +577,7 @@ void gateway_keeper_close(struct gateway_keeper *keeper)
 	struct cmd_harbour *harbour = &keeper->harbour;
 
 	cmd_hand_end(harbour);
+	cmd_exporter_end(&harbour->exporter);
 	cmd_admitting_end(harbour);
 	gateway_links_close(&keeper->links);
 	drive_carry_free(keeper->carry);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* minato gateway: one address shared by many hosts, as its configuration says. */
 #include "cmd/gateway/gateway.h"
+#include "cmd/see/metrics.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 struct gateway_options {
-	const char *name, *log;
+	const char *name, *log, *metrics;
 	long ready_fd;
 	bool check, detach, quiet;
 };
@@ -27,6 +28,9 @@ static const struct cmd_option options[] = {
 	  "Go to the background when all is ready. Prints the name." },
 	{ CMD_TEXT, 0, "log", "FILE", AT(log), 0, 0,
 	  "With --detach: append what is printed to this file; otherwise it is lost." },
+	{ CMD_TEXT, 0, "metrics", "ADDR:PORT", AT(metrics), 0, 0,
+	  "Serve the gateway's metrics at http://ADDR:PORT/metrics, as OpenMetrics. Without ADDR: "
+	  "of 127.0.0.1." },
 	{ CMD_NUMBER, 0, "ready-fd", "FD", AT(ready_fd), 3, INT_MAX,
 	  "Write \"1\" to this descriptor, and close it, when all is ready." },
 	{ CMD_FLAG, 'q', "quiet", NULL, AT(quiet), 0, 0, "Say nothing but errors." },
@@ -161,8 +165,13 @@ static int start(const struct gateway_options *chosen, const char *path)
 	code = take_name(chosen);
 	if (code != CMD_GO_ON)
 		return code;
-	code = serve(chosen);
-	gateway_keeper_close(&keeper);
+	/* Its process is made now, while there is little that it could take along. */
+	if (chosen->metrics)
+		code = cmd_exporter_take(&harbour->exporter, harbour->name);
+	if (code == CMD_GO_ON) {
+		code = serve(chosen);
+		gateway_keeper_close(&keeper);
+	}
 	drive_runtime_remove(harbour->name);
 	close(harbour->listener);
 	return code;
@@ -172,6 +181,7 @@ static int run(int argc, char **argv)
 {
 	struct gateway_options chosen = { .ready_fd = -1 };
 	struct cmd_operands operands;
+	struct drive_error error;
 	int code = cmd_parse(&cmd_gateway, argv, &chosen, &operands);
 
 	(void)argc;
@@ -187,6 +197,9 @@ static int run(int argc, char **argv)
 	if (chosen.log && !chosen.detach)
 		return cmd_usage(&cmd_gateway,
 				 "--log is for what runs in the background: --detach");
+	if (chosen.metrics &&
+	    cmd_listen_parse(&keeper.harbour.exporter.at, chosen.metrics, &error) < 0)
+		return cmd_usage(&cmd_gateway, "--metrics: %s", error.text);
 	if (chosen.ready_fd >= 0 && fcntl((int)chosen.ready_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return cmd_usage(&cmd_gateway, "--ready-fd %ld: %s", chosen.ready_fd,
 				 strerror(errno));

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "minato/gateway.h"
+
 #define ROWS_PER_TURN 1024
 
 /* ---- the table ---- */
@@ -56,6 +58,7 @@ static void add_session(struct cmd_census *census, const struct minato_row *row)
 /* A place outside, whether anything flows by it or not. */
 static void add_mapping(struct cmd_census *census, const struct minato_row *row)
 {
+	census->mappings[row->proto == MINATO_TCP ? 0 : row->proto == MINATO_UDP ? 1 : 2]++;
 	if (row->proto != MINATO_ICMP && minato_addr_is4(&row->local.addr))
 		use(census, row->proto, row->local.port, row->local.port);
 }
@@ -170,14 +173,20 @@ json_t *cmd_census_reply(void *user, const struct cmd_census *census)
 	json_t *counters = json_object();
 	uint32_t standing;
 	json_t *rules = rules_of(worker->relay, &standing);
+	json_t *mappings = NULL;
+	struct minato_nat nat;
 
+	if (minato_nat_get(worker->host, &nat) == 0)
+		mappings = json_pack("[I,I,I]", (json_int_t)census->mappings[0],
+				     (json_int_t)census->mappings[1],
+				     (json_int_t)census->mappings[2]);
 	cmd_worker_counters(worker, put_count, counters);
-	return json_pack("{s:s,s:I,s:o,s:o,s:I,s:I,s:{s:o,s:o},s:o,s:I,s:I}", "name",
+	return json_pack("{s:s,s:I,s:o,s:o,s:I,s:I,s:{s:o,s:o},s:o,s:I,s:I,s:o*}", "name",
 			 worker->harbour->name, "started", (json_int_t)worker->harbour->started_s,
 			 "counters", counters, "tcp_states", states_of(census), "udp_flows",
 			 (json_int_t)census->udp_flows, "icmp_flows",
 			 (json_int_t)census->icmp_flows, "ports", "tcp", ports_of(census, 0), "udp",
 			 ports_of(census, 1), "rules", rules, "rules_standing",
 			 (json_int_t)standing, "ports_resting",
-			 (json_int_t)minato_ports_resting(worker->host));
+			 (json_int_t)minato_ports_resting(worker->host), "mappings", mappings);
 }

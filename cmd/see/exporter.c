@@ -167,6 +167,21 @@ int cmd_exporter_start(struct cmd_exporter *exporter, const char *guest, struct 
 	return result;
 }
 
+int cmd_exporter_take(struct cmd_exporter *exporter, const char *guest)
+{
+	struct drive_error error;
+	int fd = cmd_listen_open(&exporter->at, &error);
+	int code = CMD_REFUSED;
+
+	if (fd >= 0) {
+		exporter->listener = fd;
+		code = cmd_exporter_start(exporter, guest, &error) < 0 ? CMD_FAILED : CMD_GO_ON;
+	}
+	if (code != CMD_GO_ON)
+		cmd_say("--metrics: %s", error.text);
+	return code;
+}
+
 /* ---- its death ---- */
 
 static void reap(struct cmd_exporter *exporter)

@@ -21,6 +21,13 @@ static uint64_t number(const json_t *object, const char *name)
 	return value > 0 ? (uint64_t)value : 0;
 }
 
+static uint64_t count_at(const json_t *list, size_t i)
+{
+	json_int_t value = json_integer_value(json_array_get(list, i));
+
+	return value > 0 ? (uint64_t)value : 0;
+}
+
 /* The names become labels: each is a word of ours, whoever says it. */
 static bool is_counter_name(const char *name)
 {
@@ -88,6 +95,9 @@ static void read_table(struct view_measures *measures, const json_t *reply)
 		measures->ports[i / MINATO_PORT_KIND_COUNT][i % MINATO_PORT_KIND_COUNT] =
 			(uint32_t)count;
 	}
+	measures->maps = json_is_array(json_object_get(reply, "mappings"));
+	for (size_t i = 0; i < VIEW_MAPPED; i++)
+		measures->mappings[i] = count_at(json_object_get(reply, "mappings"), i);
 	measures->udp_flows = number(reply, "udp_flows");
 	measures->icmp_flows = number(reply, "icmp_flows");
 	measures->ports_resting = number(reply, "ports_resting");

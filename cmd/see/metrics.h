@@ -20,6 +20,7 @@ struct cmd_census {
 	uint64_t cursor;
 	uint64_t tcp_states[VIEW_STATES];
 	uint64_t udp_flows, icmp_flows;
+	uint64_t mappings[VIEW_MAPPED]; /* of a gateway */
 	uint8_t used[VIEW_PROTOCOLS][DRIVE_PORTS_BYTES]; /* a bit for each port of the guest */
 };
 
@@ -106,6 +107,11 @@ bool cmd_accept_classic(const char *accept);
  * It dies with its maker.
  */
 int cmd_exporter_start(struct cmd_exporter *exporter, const char *guest, struct drive_error *error);
+/*
+ * What --metrics asks for: the socket at `exporter->at` and the process behind it. CMD_GO_ON, or
+ * what the program ends with, having said why.
+ */
+int cmd_exporter_take(struct cmd_exporter *exporter, const char *guest);
 /* Watches it from the keeper's loop, and makes another when it dies. 0 or negative errno. */
 int cmd_exporter_watch(struct cmd_exporter *exporter, struct drive_loop *loop);
 /* Ends it. */

@@ -127,6 +127,9 @@ static void sessions_and_mappings_of_a_gateway(void **state)
 	assert_int_equal(census.tcp_states[MINATO_SYN_SENT], 1);
 	assert_int_equal(census.udp_flows, 1);
 	assert_int_equal(census.icmp_flows, 0);
+	assert_int_equal(census.mappings[0], 1);
+	assert_int_equal(census.mappings[1], 0);
+	assert_int_equal(census.mappings[2], 1);
 	/* A mapping and its session are one port. */
 	assert_int_equal(cmd_census_ports(&census, 0, MINATO_PORT_DYNAMIC), 1);
 	assert_int_equal(cmd_census_ports(&census, 0, MINATO_PORT_SYSTEM), 0);

@@ -120,6 +120,13 @@ static void the_table_is_counted(void **state)
 	/* A guest's listeners are its kernel's: nothing is known of them here. */
 	assert_int_equal(count("listen"), 0);
 	assert_int_equal(count("minato_host_"), 0);
+	assert_int_equal(count("minato_nat_mappings"), 0);
+	free(text);
+	guest.maps = true;
+	guest.mappings[2] = 7;
+	write_scene(&scene, false);
+	assert_once("\nminato_nat_mappings{guest=\"g\",proto=\"tcp\"} 0\n");
+	assert_once("\nminato_nat_mappings{guest=\"g\",proto=\"icmp\"} 7\n");
 	free(text);
 }
 

@@ -16,12 +16,12 @@
 static json_t *sample(void)
 {
 	json_t *reply = json_pack("{s:s,s:i,s:{s:i,s:i},s:{s:i},s:i,s:i,s:{s:[i,i,i],s:[i,i,i]},"
-				  "s:[{s:s,s:i,s:i}],s:i,s:i}",
+				  "s:[{s:s,s:i,s:i}],s:i,s:i,s:[i,i,i]}",
 				  "name", "web", "started", 1700000000, "counters", "rx_frames", 5,
 				  "drop_closed", 6, "tcp_states", "ESTABLISHED", 7, "udp_flows", 8,
 				  "icmp_flows", 9, "ports", "tcp", 1, 2, 3, "udp", 4, 5, 6, "rules",
 				  "rule", "8080/tcp", "bytes_in", 10, "bytes_out", 11,
-				  "rules_standing", 1, "ports_resting", 12);
+				  "rules_standing", 1, "ports_resting", 12, "mappings", 13, 14, -1);
 
 	assert_non_null(reply);
 	return reply;
@@ -47,6 +47,9 @@ static void a_reply_is_read(void **state)
 	assert_int_equal(measures.rules[0].bytes_out, 11);
 	assert_int_equal(measures.rules_standing, 1);
 	assert_int_equal(measures.ports_resting, 12);
+	assert_true(measures.maps);
+	assert_int_equal(measures.mappings[1], 14);
+	assert_int_equal(measures.mappings[2], 0);
 	cmd_measured_free(&measured);
 }
 
