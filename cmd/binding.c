@@ -157,7 +157,7 @@ void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 		refuse(harbour, -EADDRNOTAVAIL);
 		return;
 	}
-	result = relay_publish_open(pending, harbour->plan.subnet.has4, harbour->guest.has6, NULL);
+	result = cmd_ruling_open(harbour, pending, harbour->guest.has6);
 	if (result < 0) {
 		refuse(harbour, result);
 		if ((flags & CMD_BIND_AUTO) && !(flags & CMD_BIND_AGAIN))
@@ -165,6 +165,7 @@ void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 		return;
 	}
 	harbour->pending_bound = true;
+	cmd_ruling_screen(harbour, pending);
 	if (relay_publish_has(pending, RELAY_AUTO))
 		(void)cmd_binding_listeners(harbour);
 	send_some(harbour);

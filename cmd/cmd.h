@@ -511,6 +511,8 @@ struct cmd_ruling {
 	struct conf conf; /* rules, zones and sets */
 	struct relay_prefix lan[CMD_LAN_MAX];
 	size_t lan_count;
+	/* By which hosts of lan come; none where the host has no other device with an address. */
+	struct relay_devices devices;
 };
 struct cmd_harbour;
 /*
@@ -526,6 +528,17 @@ uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour);
 /* Enters them. 0 or negative errno. */
 int cmd_ruling_apply(const struct cmd_harbour *harbour, struct minato *host, uint8_t inside,
 		     uint8_t outside);
+
+/*
+ * In the keeper: the host's kernel is to refuse what the rules refuse at these ports, as far as it
+ * can (relay_screen_list). Of memory that is out nothing is said: then the worker refuses.
+ */
+void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *list);
+/*
+ * In the keeper: relay_publish_open of a list. Its ports for lan alone are bound at the devices of
+ * lan where the kernel lets us have no filter.
+ */
+int cmd_ruling_open(const struct cmd_harbour *harbour, struct relay_publish *list, bool has6);
 
 struct cmd_harbour {
 	/* Filled in by the caller. */

@@ -94,16 +94,24 @@ static json_int_t number(const json_t *row, const char *name)
 	return json_integer_value(json_object_get(row, name));
 }
 
+/* Who keeps out whom the rules refuse. */
+static const char *wall_of(const json_t *row)
+{
+	const char *wall = json_string_value(json_object_get(row, "wall"));
+
+	return wall && strlen(wall) == strspn(wall, "abcdefghijklmnopqrstuvwxyz") ? wall : "-";
+}
+
 static void print_row(const json_t *row)
 {
 	char age[VIEW_WORD_SIZE];
 
 	printf("%-9s %-32s %6" JSON_INTEGER_FORMAT " %8" JSON_INTEGER_FORMAT
-	       " %12" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT " %7s\n",
+	       " %12" JSON_INTEGER_FORMAT " %12" JSON_INTEGER_FORMAT " %7s  %s\n",
 	       json_string_value(json_object_get(row, "kind")),
 	       json_string_value(json_object_get(row, "spec")), number(row, "flows"),
 	       number(row, "hits"), number(row, "bytes_in"), number(row, "bytes_out"),
-	       view_age_word(age, sizeof(age), number(row, "age_ms")));
+	       view_age_word(age, sizeof(age), number(row, "age_ms")), wall_of(row));
 }
 
 /* A text that a guest's minato might send; nothing else is printed. */
@@ -173,8 +181,8 @@ static int list(struct errand *errand, struct cmd_client *client)
 		return CMD_OK;
 	}
 	if (!errand->chosen->no_header)
-		printf("%-9s %-32s %6s %8s %12s %12s %7s\n", "KIND", "FORWARD", "FLOWS", "HITS",
-		       "BYTES-IN", "BYTES-OUT", "AGE");
+		printf("%-9s %-32s %6s %8s %12s %12s %7s  %s\n", "KIND", "FORWARD", "FLOWS", "HITS",
+		       "BYTES-IN", "BYTES-OUT", "AGE", "WALL");
 	for (size_t i = 0; i < json_array_size(rows); i++)
 		print_row(json_array_get(rows, i));
 	json_decref(rows);

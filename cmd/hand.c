@@ -98,6 +98,8 @@ int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error)
 	int saying[2] = { -1, -1 };
 	int result = cmd_channel_pair(channel);
 
+	if (!harbour->trade)
+		cmd_ruling_screen(harbour, &harbour->publish);
 	/* Neither waits for the other: text that finds no room is lost. */
 	if (result == 0 && pipe2(saying, O_CLOEXEC | O_NONBLOCK) < 0)
 		result = -errno;

@@ -237,7 +237,7 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 	if (cmd_capture_create(&harbour->capturing, &error) < 0 ||
 	    cmd_auditing_open(&harbour->auditing, &error) < 0)
 		return complain(&error, CMD_FAILED);
-	if (relay_publish_open(&harbour->publish, subnet->has4, subnet->has6, NULL) < 0) {
+	if (cmd_ruling_open(harbour, &harbour->publish, subnet->has6) < 0) {
 		(void)cmd_publish_explain(&harbour->publish, &harbour->publish.failure, subnet,
 					  false, &error);
 		return complain(&error, CMD_REFUSED);

@@ -354,6 +354,21 @@ static json_t *unused(const struct relay_standing *one, struct minato_time now)
 	return json_integer(one->flows ? 0 : (now.ns - one->used.ns) / 1000000);
 }
 
+static json_t *wall_word(enum relay_screened screened)
+{
+	switch (screened) {
+	case RELAY_UNSCREENED:
+		break;
+	case RELAY_SCREENED:
+		return json_string("kernel");
+	case RELAY_SCREEN_DEVICES:
+		return json_string("devices");
+	case RELAY_SCREEN_LATE:
+		return json_string("late");
+	}
+	return json_null();
+}
+
 json_t *cmd_orders_row(void *user, uint64_t *cursor)
 {
 	struct cmd_worker *worker = user;
@@ -365,12 +380,12 @@ json_t *cmd_orders_row(void *user, uint64_t *cursor)
 		relay_forward_count(worker->relay);
 	if (!relay_forward_next(worker->relay, cursor, &one))
 		return NULL;
-	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o}", "spec",
+	return json_pack("{s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:o,s:o}", "spec",
 			 relay_spec_text(&one.spec, text, sizeof(text)), "kind", sort_word(&one),
 			 "sockets", (json_int_t)one.socket_count, "flows", (json_int_t)one.flows,
 			 "flows_ever", (json_int_t)one.flows_ever, "hits", (json_int_t)one.hits,
 			 "bytes_in", (json_int_t)one.bytes_in, "bytes_out",
 			 (json_int_t)one.bytes_out, "age_ms",
 			 (json_int_t)((now.ns - one.since.ns) / 1000000), "used_ms",
-			 unused(&one, now));
+			 unused(&one, now), "wall", wall_word(one.screened));
 }

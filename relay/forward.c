@@ -405,6 +405,15 @@ void relay_forward_carried(struct relay *relay, struct relay_carried *out)
 	}
 }
 
+static enum relay_screened screened(const struct relay_forward *f)
+{
+	uint8_t worst = RELAY_UNSCREENED;
+
+	for (size_t i = 0; i < f->door_count; i++)
+		worst = f->doors[i].screened > worst ? f->doors[i].screened : worst;
+	return worst;
+}
+
 bool relay_forward_next(const struct relay *relay, uint64_t *cursor, struct relay_standing *out)
 {
 	const struct relay_forward *f = relay->forwards;
@@ -418,6 +427,7 @@ bool relay_forward_next(const struct relay *relay, uint64_t *cursor, struct rela
 		.spec = f->spec,
 		.id = f->id,
 		.automatic = f->automatic,
+		.screened = screened(f),
 		.socket_count = f->door_count,
 		.flows = f->flows,
 		.flows_ever = f->flows_ever,

@@ -21,6 +21,8 @@ void relay_publish_about(const struct relay_publish *list, size_t i, struct rela
 		.protocol = socket->protocol,
 		.dual = socket->dual,
 		.four = socket->four,
+		.screened = socket->screened,
+		.at_device = socket->at_device,
 	};
 }
 
@@ -60,6 +62,8 @@ int relay_publish_adopt(struct relay_publish *list, const struct relay_door *doo
 		.protocol = door->protocol,
 		.dual = door->dual,
 		.four = door->four,
+		.screened = door->screened,
+		.at_device = door->at_device,
 	};
 	return 0;
 }

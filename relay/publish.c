@@ -22,6 +22,7 @@ struct order {
 	struct minato_addr addr;
 	bool dual;
 	bool has4, has6; /* the guest's families */
+	const char *device; /* NULL: by whatever */
 	/* Of `all`: a bit for each port that is to be had, of TCP and of UDP. */
 	uint8_t (*fit)[DRIVE_PORTS_BYTES];
 };
@@ -220,7 +221,9 @@ static int bind_order(const struct order *o, struct relay_published *door)
 
 	if (fd < 0)
 		return fd;
-	if (bind(fd, (struct sockaddr *)&name, len) < 0) {
+	if ((o->device && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, o->device,
+				     (socklen_t)strlen(o->device)) < 0) ||
+	    bind(fd, (struct sockaddr *)&name, len) < 0) {
 		int errnum = errno;
 
 		close(fd);
@@ -234,6 +237,7 @@ static int bind_order(const struct order *o, struct relay_published *door)
 		.protocol = o->protocol,
 		.dual = o->dual,
 		.four = name.ss_family == AF_INET,
+		.at_device = o->device != NULL,
 		.port = o->port,
 	};
 	return 0;
@@ -303,6 +307,34 @@ static int open_one(struct relay_publish *list, struct order *o)
 	return result;
 }
 
+/*
+ * At each device of lan, or at none: a device that is gone, or a kernel that does not let us, is no
+ * reason not to open the port, which the rules shut to others all the same.
+ */
+static int open_near(struct relay_publish *list, struct order *o)
+{
+	size_t before = list->socket_count;
+	int result = 0;
+
+	for (size_t i = 0; i < list->devices->count && result == 0; i++) {
+		o->device = list->devices->name[i];
+		result = open_one(list, o);
+	}
+	o->device = NULL;
+	while (result < 0 && list->socket_count > before)
+		publish_close(&list->sockets[--list->socket_count]);
+	return result;
+}
+
+/* Where the port is to be open. */
+static int open_where(struct relay_publish *list, struct order *o)
+{
+	if (o->spec->every && list->devices && list->devices->count && list->near_only &&
+	    list->near_only(list->near_user, o->protocol, o->port) && open_near(list, o) == 0)
+		return 0;
+	return open_one(list, o);
+}
+
 static bool is_fit(const struct order *o)
 {
 	return !o->fit || o->fit[o->protocol == MINATO_TCP ? 0 : 1][o->port / 8] >> o->port % 8 & 1;
@@ -326,7 +358,7 @@ static int open_port(struct relay_publish *list, struct order *o)
 		o->protocol = protocols[i];
 		if (!is_fit(o))
 			continue;
-		result = open_one(list, o);
+		result = open_where(list, o);
 		if (passes_over(o, result))
 			result = 0;
 	}

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <linux/filter.h>
+#include <net/if.h>
 #include <sys/uio.h>
 
 #include "drive/drive.h"
@@ -75,6 +77,13 @@ struct relay_spec {
 
 struct relay_published; /* one bound host socket */
 
+/* Devices of the host by which hosts of lan come, for ports that are for them alone. */
+#define RELAY_DEVICES_MAX 16u
+struct relay_devices {
+	char name[RELAY_DEVICES_MAX][IFNAMSIZ];
+	size_t count;
+};
+
 /* What could not be bound, for whoever explains it. */
 struct relay_failure {
 	int errnum; /* 0: nothing failed */
@@ -91,6 +100,13 @@ struct relay_publish {
 	struct relay_published *sockets; /* since relay_publish_open */
 	size_t socket_count, socket_room;
 	struct relay_failure failure;
+	/*
+	 * For relay_publish_open, may be NULL: whether a port of the protocol is for lan alone. It
+	 * is then bound at these devices, a socket for each. One that has an address is not.
+	 */
+	bool (*near_only)(void *user, uint8_t protocol, uint16_t port);
+	void *near_user;
+	const struct relay_devices *devices; /* borrowed */
 };
 
 /*
@@ -154,7 +170,8 @@ struct relay_door {
 	uint32_t spec; /* its place in the list */
 	uint16_t port;
 	uint8_t protocol;
-	bool dual, four;
+	uint8_t screened; /* enum relay_screened */
+	bool dual, four, at_device;
 };
 /* About the i-th socket, i < socket_count. */
 void relay_publish_about(const struct relay_publish *list, size_t i, struct relay_door *out);
@@ -176,6 +193,57 @@ int relay_publish_clash(const struct relay_publish *list, const struct relay_pub
 /* Closes what is open and empties the list. Safe at any time; those started live on in the relay.
  */
 void relay_publish_free(struct relay_publish *list);
+
+/* ---- screen.c: what the host's kernel refuses before us ---- */
+
+enum relay_screened {
+	RELAY_UNSCREENED,  /* the rules refuse nobody there whom the kernel could turn away */
+	RELAY_SCREENED, /* the kernel drops whom they refuse: no answer, as if nobody were there */
+	/* It is bound at devices of lan, by others it is closed; who comes by those all the same is
+	   accepted, then reset. */
+	RELAY_SCREEN_DEVICES,
+	RELAY_SCREEN_LATE, /* the kernel accepts him first; then he is reset */
+};
+struct relay_prefix;
+/* The rules, as entries in their order; where lan is; the scope of what arrives. All borrowed. */
+struct relay_screening {
+	const struct minato_entry *entries;
+	size_t count;
+	const struct relay_prefix *lan;
+	size_t lan_count;
+	uint8_t outside;
+};
+/*
+ * A filter of the kernel (linux/filter.h) for a socket of a published port. 2,000 steps stay below
+ * net.core.optmem_max of old kernels, which such a filter is charged to.
+ */
+#define RELAY_SCREEN_STEPS 2000u
+struct relay_screen {
+	size_t count;
+	struct sock_filter steps[RELAY_SCREEN_STEPS];
+};
+/*
+ * Makes the filter: it drops just what the first matching rule refuses, and what a rule counts
+ * (limits), logs or lets pass it lets come to us. 1; 0: nothing would be dropped; -E2BIG: the rules
+ * for that port are too many steps.
+ */
+int relay_screen_make(struct relay_screen *out, const struct relay_screening *rules,
+		      uint8_t protocol, uint16_t port);
+/* Whether the rules refuse at that port all who are not of lan, whoever they are. */
+bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protocol, uint16_t port);
+/* Each is a few kilobytes of the kernel's: so many sockets have one, the others none. */
+#define RELAY_SCREENS_MAX 1024u
+/*
+ * Gives the bound sockets of a list their filters, or takes those away that they had from other
+ * rules, and notes which. Of `taken` others are in use. Best before relay_publish_start: until then
+ * nobody has come. What has been accepted goes on.
+ */
+void relay_screen_list(struct relay_publish *list, const struct relay_screening *rules,
+		       uint32_t taken);
+/* How many sockets of the list have a filter, or should. */
+uint32_t relay_screen_count(const struct relay_publish *list);
+/* Whether this kernel does what such a filter says; tried once, by two calls on loopback. */
+bool relay_screen_works(void);
 
 /* ---- nameservers.c: the host's resolvers ---- */
 
@@ -401,6 +469,7 @@ struct relay_standing {
 	struct relay_spec spec;
 	uint32_t id;
 	bool automatic;		      /* made for a port that the guest opened */
+	enum relay_screened screened; /* the worst of its sockets': LATE, if one is */
 	size_t socket_count;	      /* host sockets it holds */
 	uint32_t flows;		      /* at present */
 	uint64_t flows_ever, hits;    /* look-ups that ended at it */
@@ -934,7 +1003,9 @@ struct relay_published {
 	uint8_t protocol; /* MINATO_TCP or MINATO_UDP */
 	bool dual;	  /* AF_INET6 and carries IPv4 too */
 	bool four;	  /* AF_INET */
+	bool at_device;	  /* bound at one device */
 	uint8_t discover; /* UDP: enum gram_discover */
+	uint8_t screened; /* enum relay_screened */
 	bool readable;
 	bool busy; /* stands among the relay's busy doors */
 };

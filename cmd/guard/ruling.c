@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "drive/drive.h"
+#include "minato/guard.h"
 
 #define RULES_FILE_MAX CONF_SIZE_MAX
 
@@ -77,6 +78,46 @@ static bool is_private(const struct minato_addr *addr)
 	return false;
 }
 
+static bool has_device(const struct relay_devices *devices, const char *name)
+{
+	for (size_t i = 0; i < devices->count; i++) {
+		if (!strncmp(devices->name[i], name, IFNAMSIZ))
+			return true;
+	}
+	return false;
+}
+
+static void add_device(struct relay_devices *devices, const char *name)
+{
+	if (devices->count < RELAY_DEVICES_MAX && !has_device(devices, name))
+		(void)snprintf(devices->name[devices->count++], IFNAMSIZ, "%s", name);
+}
+
+/* Where each device is one of lan, being bound at all of them shuts out nobody. */
+static void find_devices(struct relay_devices *devices, const struct ifaddrs *list)
+{
+	bool others = false;
+
+	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
+		struct minato_endpoint end;
+
+		if (!one->ifa_addr || !drive_endpoint_from(&end, one->ifa_addr))
+			continue;
+		/* Each device has a link-local IPv6 address, whatever is beyond it. */
+		if (one->ifa_flags & IFF_LOOPBACK ||
+		    (is_private(&end.addr) && end.addr.bytes[0] != 0xfe))
+			add_device(devices, one->ifa_name);
+	}
+	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
+		struct minato_endpoint end;
+
+		others |= one->ifa_addr && drive_endpoint_from(&end, one->ifa_addr) &&
+			  !has_device(devices, one->ifa_name);
+	}
+	if (!others || devices->count == RELAY_DEVICES_MAX)
+		devices->count = 0;
+}
+
 static void find_lan(struct cmd_ruling *ruling)
 {
 	struct minato_addr loopback6 = { { 0 } };
@@ -96,6 +137,7 @@ static void find_lan(struct cmd_ruling *ruling)
 			continue;
 		add_lan(ruling, &end.addr, length_of(one->ifa_netmask, minato_addr_is4(&end.addr)));
 	}
+	find_devices(&ruling->devices, list);
 	freeifaddrs(list);
 }
 
@@ -380,6 +422,25 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	return code;
 }
 
+/* What a beginner would not expect of a port that is shut. */
+static void warn_late(const struct cmd_harbour *harbour)
+{
+	const struct relay_publish *list = &harbour->publish;
+	size_t i = 0;
+
+	while (i < list->socket_count && (list->sockets[i].protocol != MINATO_TCP ||
+					  list->sockets[i].screened != RELAY_SCREEN_LATE))
+		i++;
+	if (i == list->socket_count || harbour->quiet)
+		return;
+	cmd_say("host port %u: whom the rules refuse there is accepted by this host's kernel "
+		"first, then reset%s",
+		list->sockets[i].port,
+		relay_screen_works() ? " (a rule with log or limit has to see him)" :
+				       "; with this right the kernel would not answer him:\n"
+				       "  sudo setcap cap_net_admin=ep minato");
+}
+
 void cmd_ruling_warn(const struct cmd_harbour *harbour)
 {
 	const struct relay_publish *list = &harbour->publish;
@@ -396,6 +457,7 @@ void cmd_ruling_warn(const struct cmd_harbour *harbour)
 			"%s %u' opens it",
 			port, spec->protocols & RELAY_TCP ? "tcp" : "udp", port);
 	}
+	warn_late(harbour);
 }
 
 /* ---- the worker ---- */
@@ -474,4 +536,93 @@ int cmd_ruling_apply(const struct cmd_harbour *harbour, struct minato *host, uin
 
 	describe_zones(harbour, &zones, lan, inside, outside);
 	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);
+}
+
+/* ---- the keeper: what the host's kernel is to refuse by itself ---- */
+
+struct gathering {
+	struct entering entering; /* first: number_program wants it */
+	struct minato_entry *list;
+	size_t count, room;
+};
+
+static int gather_entry(void *user, size_t index, struct minato_entry *entry)
+{
+	struct gathering *gathering = user;
+
+	(void)index;
+	/* What goes out is none of its business. */
+	if (entry->course == MINATO_COURSE_OUT)
+		return 0;
+	if (gathering->count == gathering->room) {
+		size_t room = gathering->room ? 2 * gathering->room : 64;
+		struct minato_entry *list = realloc(gathering->list, room * sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		gathering->list = list;
+		gathering->room = room;
+	}
+	gathering->list[gathering->count++] = *entry;
+	return 0;
+}
+
+/* The rules that are about who comes in, for relay_screen_*; gathering->list is to be freed. */
+static int describe_screening(const struct cmd_harbour *harbour, struct gathering *gathering,
+			      struct relay_screening *out)
+{
+	struct conf_prefix lan[CMD_LAN_MAX];
+	struct conf_zones zones;
+	int result;
+
+	*gathering = (struct gathering){ .entering = { .programs = &harbour->programs } };
+	describe_zones(harbour, &zones, lan, 0, 1);
+	result = conf_policy(&harbour->ruling.conf, &zones, gather_entry, gathering);
+	*out = (struct relay_screening){
+		.entries = gathering->list,
+		.count = gathering->count,
+		.lan = harbour->ruling.lan,
+		.lan_count = harbour->ruling.lan_count,
+		.outside = zones.outside,
+	};
+	return result;
+}
+
+void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *list)
+{
+	struct gathering gathering;
+	struct relay_screening rules;
+
+	if (list->socket_count == 0)
+		return;
+	if (describe_screening(harbour, &gathering, &rules) == 0)
+		relay_screen_list(list, &rules,
+				  list == &harbour->publish ?
+					  0 :
+					  relay_screen_count(&harbour->publish));
+	free(gathering.list);
+}
+
+static bool is_near_only(void *user, uint8_t protocol, uint16_t port)
+{
+	return relay_screen_near_only(user, protocol, port);
+}
+
+int cmd_ruling_open(const struct cmd_harbour *harbour, struct relay_publish *list, bool has6)
+{
+	struct gathering gathering;
+	struct relay_screening rules;
+	int result = describe_screening(harbour, &gathering, &rules);
+
+	if (result == 0 && harbour->ruling.devices.count && !relay_screen_works()) {
+		list->near_only = is_near_only;
+		list->near_user = &rules;
+		list->devices = &harbour->ruling.devices;
+	}
+	if (result == 0)
+		result = relay_publish_open(list, harbour->plan.subnet.has4, has6, NULL);
+	list->near_only = NULL;
+	list->devices = NULL;
+	free(gathering.list);
+	return result;
 }

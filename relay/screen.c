@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the rules refuse at a published port, refused by the host's kernel before us. It would
+ * answer a SYN by itself, and whom the rules refuse would find the port open, then be reset. A
+ * filter at the listening socket sees the SYN with its network header (SKF_NET_OFF), so
+ * that the rules for this port are a program there: the kernel drops what they refuse, and answers
+ * nothing. Only what begins a connection is looked at, and all datagrams.
+ *
+ *   load the source, the destination; note whether the source is of lan
+ *   rule 1: unlike it? to rule 2. drop, or let it come to us
+ *   ...                                                       the same again for IPv6
+ *   let it come to us
+ *
+ * Rules that count, log or ask further are ours: what they meet comes to us, and is judged there.
+ */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/if_ether.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "minato/guard.h"
+
+#define DROPPED 0u
+#define TO_US UINT32_MAX
+#define UNKNOWN_YET 0xffu /* where a jump will lead */
+/* The scratch memory: words of the source from 0 on, of the destination, and whether it is lan. */
+#define AT_SOURCE 0u
+#define AT_DESTINATION 4u
+#define AT_LAN 8u
+#define TCP_FLAGS 13u /* RFC 9293 3.1: where they are */
+#define TCP_SYN_ACK 0x12u
+#define TCP_SYN 0x02u
+
+struct family {
+	uint32_t protocol;
+	uint32_t words;
+	uint32_t source, destination; /* where they are in the network header */
+};
+static const struct family four = { ETH_P_IP, 1, 12, 16 };
+static const struct family six = { ETH_P_IPV6, 4, 8, 24 };
+
+struct writer {
+	struct relay_screen *out;
+	bool full;
+};
+
+static void put(struct writer *w, uint16_t code, uint32_t k, uint8_t yes, uint8_t no)
+{
+	if (w->out->count == RELAY_SCREEN_STEPS) {
+		w->full = true;
+		return;
+	}
+	w->out->steps[w->out->count++] = (struct sock_filter){ code, yes, no, k };
+}
+
+/* All conditions since `from` that do not hold lead to what comes next. */
+static void lead_on(struct writer *w, size_t from)
+{
+	for (size_t i = from; i < w->out->count; i++) {
+		struct sock_filter *step = &w->out->steps[i];
+
+		if (BPF_CLASS(step->code) == BPF_JMP && step->jf == UNKNOWN_YET)
+			step->jf = (uint8_t)(w->out->count - i - 1);
+	}
+}
+
+/* ---- one prefix ---- */
+
+static uint32_t word_of(const struct minato_addr *addr, size_t at)
+{
+	const uint8_t *b = &addr->bytes[4 * at];
+
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+/* Whether an address of the family can be in it. An IPv4 address has 96 bits that all have. */
+static bool meets(const struct family *family, const struct minato_addr *addr, uint8_t length)
+{
+	const struct minato_addr all4 = minato_addr4(0, 0, 0, 0);
+
+	if (family == &six)
+		return length < 96 || !minato_addr_is4(addr);
+	for (unsigned bit = 0; bit < length && bit < 96; bit++) {
+		if ((addr->bytes[bit / 8] ^ all4.bytes[bit / 8]) & 0x80u >> bit % 8)
+			return false;
+	}
+	return true;
+}
+
+static void put_prefix(struct writer *w, const struct family *family, uint32_t memory,
+		       const struct minato_addr *addr, uint8_t length)
+{
+	for (uint32_t i = 0; i < family->words; i++) {
+		size_t at = i + 4 - family->words;
+		int bits = (int)length - 32 * (int)at;
+		uint32_t mask = bits >= 32 ? UINT32_MAX : ~(UINT32_MAX >> (bits > 0 ? bits : 0));
+
+		if (bits <= 0)
+			continue;
+		put(w, BPF_LD | BPF_MEM, memory + i, 0, 0);
+		if (bits < 32)
+			put(w, BPF_ALU | BPF_AND | BPF_K, mask, 0, 0);
+		put(w, BPF_JMP | BPF_JEQ | BPF_K, word_of(addr, at) & mask, 0, UNKNOWN_YET);
+	}
+}
+
+/* ---- the rules of a port ---- */
+
+static bool is_about(const struct relay_screening *rules, const struct minato_entry *entry,
+		     uint8_t protocol, uint16_t port)
+{
+	return (entry->scope == MINATO_SCOPE_ANY || entry->scope == rules->outside) &&
+	       entry->course != MINATO_COURSE_OUT &&
+	       (entry->proto == 0 || entry->proto == protocol) && entry->first <= port &&
+	       port <= entry->last &&
+	       /* Who comes from outside is of no program. */
+	       entry->program == MINATO_PROGRAM_NONE;
+}
+
+static bool drops(const struct minato_entry *entry)
+{
+	return entry->verdict != MINATO_PASS && !entry->log && !entry->rate_count;
+}
+
+/* It refuses, after a look of ours. */
+static bool refuses_late(const struct minato_entry *entry)
+{
+	return !drops(entry) && (entry->verdict != MINATO_PASS ||
+				 (entry->rate_count && entry->rate_verdict != MINATO_PASS));
+}
+
+static bool is_of_all(const struct minato_entry *entry)
+{
+	return entry->face == MINATO_FACE_ANY && entry->remote_prefix == 0 &&
+	       entry->local_prefix == 0;
+}
+
+/* Behind the last that drops nothing is to be said; behind one that is about all neither. */
+static size_t end_of(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+{
+	size_t end = 0;
+
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct minato_entry *entry = &rules->entries[i];
+
+		if (!is_about(rules, entry, protocol, port))
+			continue;
+		if (drops(entry))
+			end = i + 1;
+		if (is_of_all(entry))
+			break;
+	}
+	return end;
+}
+
+static void put_rule(struct writer *w, const struct family *family,
+		     const struct minato_entry *entry)
+{
+	size_t from = w->out->count;
+
+	if (!meets(family, &entry->remote, entry->remote_prefix) ||
+	    !meets(family, &entry->local, entry->local_prefix))
+		return;
+	if (entry->face != MINATO_FACE_ANY) {
+		put(w, BPF_LD | BPF_MEM, AT_LAN, 0, 0);
+		put(w, BPF_JMP | BPF_JEQ | BPF_K, entry->face == RELAY_FACE_LAN, 0, UNKNOWN_YET);
+	}
+	put_prefix(w, family, AT_SOURCE, &entry->remote, entry->remote_prefix);
+	put_prefix(w, family, AT_DESTINATION, &entry->local, entry->local_prefix);
+	put(w, BPF_RET | BPF_K, drops(entry) ? DROPPED : TO_US, 0, 0);
+	lead_on(w, from);
+}
+
+/* As zone_face: 1 for the client's prefix among them. */
+static void put_lan(struct writer *w, const struct family *family,
+		    const struct relay_screening *rules)
+{
+	put(w, BPF_LD | BPF_IMM, 0, 0, 0);
+	put(w, BPF_ST, AT_LAN, 0, 0);
+	for (size_t i = 0; i < rules->lan_count; i++) {
+		const struct relay_prefix *lan = &rules->lan[i];
+		size_t from = w->out->count;
+
+		if (!meets(family, &lan->addr, lan->length))
+			continue;
+		put_prefix(w, family, AT_SOURCE, &lan->addr, lan->length);
+		put(w, BPF_LD | BPF_IMM, 1, 0, 0);
+		put(w, BPF_ST, AT_LAN, 0, 0);
+		lead_on(w, from);
+	}
+}
+
+static void put_load(struct writer *w, uint32_t memory, uint32_t words, uint32_t offset)
+{
+	for (uint32_t i = 0; i < words; i++) {
+		put(w, BPF_LD | BPF_W | BPF_ABS, (uint32_t)SKF_NET_OFF + offset + 4 * i, 0, 0);
+		put(w, BPF_ST, memory + i, 0, 0);
+	}
+}
+
+/* The part of a family, which ends by itself; whatever is of another one jumps over it. */
+static void put_family(struct writer *w, const struct family *family,
+		       const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+{
+	size_t end = end_of(rules, protocol, port);
+	size_t jump;
+
+	put(w, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL), 0, 0);
+	put(w, BPF_JMP | BPF_JEQ | BPF_K, family->protocol, 1, 0);
+	jump = w->out->count;
+	put(w, BPF_JMP | BPF_JA, 0, 0, 0);
+	put_load(w, AT_SOURCE, family->words, family->source);
+	put_load(w, AT_DESTINATION, family->words, family->destination);
+	put_lan(w, family, rules);
+	for (size_t i = 0; i < end; i++) {
+		if (is_about(rules, &rules->entries[i], protocol, port))
+			put_rule(w, family, &rules->entries[i]);
+	}
+	put(w, BPF_RET | BPF_K, TO_US, 0, 0);
+	if (!w->full)
+		w->out->steps[jump].k = (uint32_t)(w->out->count - jump - 1);
+}
+
+int relay_screen_make(struct relay_screen *out, const struct relay_screening *rules,
+		      uint8_t protocol, uint16_t port)
+{
+	struct writer w = { .out = out };
+
+	out->count = 0;
+	if (end_of(rules, protocol, port) == 0)
+		return 0;
+	if (protocol == MINATO_TCP) {
+		put(&w, BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS, 0, 0);
+		put(&w, BPF_ALU | BPF_AND | BPF_K, TCP_SYN_ACK, 0, 0);
+		put(&w, BPF_JMP | BPF_JEQ | BPF_K, TCP_SYN, 1, 0);
+		put(&w, BPF_RET | BPF_K, TO_US, 0, 0);
+	}
+	put_family(&w, &four, rules, protocol, port);
+	put_family(&w, &six, rules, protocol, port);
+	put(&w, BPF_RET | BPF_K, TO_US, 0, 0);
+	return w.full ? -E2BIG : 1;
+}
+
+/* Whether the prefix is one of lan's, or a part of it. */
+static bool is_near(const struct relay_screening *rules, const struct minato_entry *entry)
+{
+	for (size_t i = 0; i < rules->lan_count; i++) {
+		const struct relay_config one = { .lan = &rules->lan[i], .lan_count = 1 };
+
+		if (rules->lan[i].length <= entry->remote_prefix &&
+		    zone_face(&one, &entry->remote) == RELAY_FACE_LAN)
+			return true;
+	}
+	return false;
+}
+
+bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+{
+	for (size_t i = 0; i < rules->count; i++) {
+		const struct minato_entry *entry = &rules->entries[i];
+
+		if (!is_about(rules, entry, protocol, port) || entry->face == RELAY_FACE_LAN)
+			continue;
+		if (drops(entry)) {
+			if (entry->remote_prefix == 0 && entry->local_prefix == 0)
+				return true;
+			continue;
+		}
+		/* Somebody else may pass, or is to be counted. */
+		if (!is_near(rules, entry))
+			return false;
+	}
+	return false;
+}
+
+/* ---- at the sockets ---- */
+
+/* unsealed: setsockopt */
+static int attach(int fd, struct relay_screen *screen)
+{
+	const struct sock_fprog program = { (unsigned short)screen->count, screen->steps };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ?
+		       -errno :
+		       0;
+}
+
+/* unsealed: setsockopt */
+static void detach(int fd)
+{
+	const int none = 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none));
+}
+
+static bool meets_late(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < rules->count && !any; i++)
+		any = is_about(rules, &rules->entries[i], protocol, port) &&
+		      refuses_late(&rules->entries[i]);
+	return any;
+}
+
+static enum relay_screened screen_door(struct relay_published *door,
+				       const struct relay_screening *rules, uint32_t *left)
+{
+	struct relay_screen screen;
+	int result = relay_screen_make(&screen, rules, door->protocol, door->port);
+
+	if (result > 0 && *left > 0 && attach(door->fd, &screen) == 0) {
+		--*left;
+		return relay_screen_works() ? RELAY_SCREENED : RELAY_SCREEN_LATE;
+	}
+	/* What another list of rules has left there. */
+	if (door->screened != RELAY_UNSCREENED)
+		detach(door->fd);
+	if (result == 0 && !meets_late(rules, door->protocol, door->port))
+		return RELAY_UNSCREENED;
+	return door->at_device ? RELAY_SCREEN_DEVICES : RELAY_SCREEN_LATE;
+}
+
+void relay_screen_list(struct relay_publish *list, const struct relay_screening *rules,
+		       uint32_t taken)
+{
+	uint32_t left = RELAY_SCREENS_MAX - (taken < RELAY_SCREENS_MAX ? taken : RELAY_SCREENS_MAX);
+
+	for (size_t i = 0; i < list->socket_count; i++)
+		list->sockets[i].screened = (uint8_t)screen_door(&list->sockets[i], rules, &left);
+}
+
+uint32_t relay_screen_count(const struct relay_publish *list)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < list->socket_count; i++)
+		count += list->sockets[i].screened != RELAY_UNSCREENED;
+	return count;
+}
+
+/* ---- whether the kernel does what it was told ---- */
+
+/* A listener on loopback, and a call to it; `call` is -1 where that failed. */
+struct probe {
+	int listener, call;
+};
+
+/* unsealed: socket bind listen connect getsockname */
+static void begin_probe(struct probe *probe, bool shut)
+{
+	static const struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, DROPPED);
+	struct relay_screen screen = { .count = 1, .steps = { nothing } };
+	struct sockaddr_in name = { .sin_family = AF_INET };
+	socklen_t len = sizeof(name);
+
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	probe->call = -1;
+	probe->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (probe->listener < 0 || (shut && attach(probe->listener, &screen) < 0) ||
+	    bind(probe->listener, (struct sockaddr *)&name, len) < 0 ||
+	    listen(probe->listener, 1) < 0 ||
+	    getsockname(probe->listener, (struct sockaddr *)&name, &len) < 0)
+		return;
+	probe->call = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (probe->call >= 0 && connect(probe->call, (struct sockaddr *)&name, len) < 0 &&
+	    errno != EINPROGRESS) {
+		close(probe->call);
+		probe->call = -1;
+	}
+}
+
+/* Whether it was answered within the time. */
+/* unsealed: poll */
+static bool is_answered(const struct probe *probe, int ms)
+{
+	struct pollfd call = { .fd = probe->call, .events = POLLOUT };
+
+	return probe->call >= 0 && poll(&call, 1, ms) > 0;
+}
+
+/* unsealed: close */
+static void end_probe(struct probe *probe)
+{
+	if (probe->listener >= 0)
+		close(probe->listener);
+	if (probe->call >= 0)
+		close(probe->call);
+}
+
+/* The call to the one that is open comes second: when it is answered the first would have been. */
+static bool look(void)
+{
+	struct probe shut, open;
+	bool works;
+
+	begin_probe(&shut, true);
+	begin_probe(&open, false);
+	works = shut.call >= 0 && is_answered(&open, 200) && !is_answered(&shut, 0);
+	end_probe(&shut);
+	end_probe(&open);
+	return works;
+}
+
+bool relay_screen_works(void)
+{
+	static enum { UNSEEN, WORKS, DOES_NOT } seen;
+
+	if (seen == UNSEEN)
+		seen = look() ? WORKS : DOES_NOT;
+	return seen == WORKS;
+}
