@@ -195,6 +195,25 @@ struct minato_config {
 	 */
 	uint32_t half_open_max;
 	/*
+	 * Connections that one source (an IPv4 address, the /64 of an IPv6
+	 * one) may have begun and hold at once; its further SYNs are dropped
+	 * (counted). 0: no bound. Without one too the source that holds most
+	 * gives way to others when room is short: see minato_listen.
+	 */
+	uint32_t source_connections_max;
+	/*
+	 * KB (1,024 bytes) that may be queued, in connections begun by others,
+	 * for peers that do not take it: their window stays closed or below
+	 * 536 bytes, or they have not acknowledged three repetitions. RFC 9293
+	 * 3.8.6.1 lets a window be closed for ever; RFC 6429 3 lets a host that
+	 * wants its resources end such a connection. Above the bound,
+	 * connections of the source with most of it are reset: -ECONNABORTED.
+	 * 0: no bound as long as there is memory for others. Where there is
+	 * not (three quarters of it are in use, or a write was cut short), what
+	 * is above an eighth of it makes way, whatever the bound.
+	 */
+	uint32_t pinned_kb_max;
+	/*
 	 * Packets being put together from fragments at once; each holds a
 	 * large chunk for at most 60 s, so there are at most a quarter as many
 	 * as these. When all are used, the oldest one of the source that has
@@ -455,7 +474,12 @@ int minato_bind(struct minato *m, uint64_t socket,
  * Backlog 1..65535 connections completed and not yet accepted. Calls that are
  * half-open are not among them: what is kept of these is bounded for the host
  * value (half_open_max), and above that bound they complete by SYN cookies,
- * with MSS and scale rounded down to what those can carry. -EADDRINUSE
+ * with MSS and scale rounded down to what those can carry.
+ * When the backlog is full, one of a source that has more waiting is reset for
+ * one that has less; when 15 of 16 sockets of the host value are in use, each
+ * new connection resets one that was silent longest, of the source (an IPv4
+ * address, an IPv6 /64) with most connections, if that has more than the new
+ * one's and than eight: its owner sees MINATO_ERROR, -ECONNABORTED. -EADDRINUSE
  * (another listens there, or no port is left to choose), -EINVAL (connected),
  * -EOPNOTSUPP (not TCP).
  */

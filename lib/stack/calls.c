@@ -9,7 +9,7 @@
  * Held and half-open ones, and children that wait for data, are bounded
  * together by calls_max. When they are full, of the eight oldest held ones
  * that one gives way whose source has most; where none is held, the oldest
- * half-open one.
+ * half-open one. Who gives way in an accept queue, share.c says.
  */
 #include "stack/stack.h"
 
@@ -154,11 +154,18 @@ static struct socket *listener_of(const struct minato *m,
 						  NULL;
 }
 
-bool calls_backlog_full(const struct minato *m, const struct socket *listener)
+static bool is_full(const struct detail *d)
+{
+	return d->accepts.count >= d->backlog;
+}
+
+bool calls_backlog_full(struct minato *m, const struct socket *listener,
+			const struct minato_addr *source)
 {
 	const struct detail *d = slots_detail(m, listener);
+	uint32_t victim;
 
-	return d->accepts.count >= d->backlog;
+	return is_full(d) && !share_displaces(m, &d->accepts, source, &victim);
 }
 
 /* Whose the listener is, or the forward or uplink. */
@@ -230,6 +237,8 @@ enum drop calls_syn(struct minato *m, const struct arrival *a,
 
 	if (listener != NULL && !(listener->flags & SOCKET_HOLD))
 		return halves_syn(m, a, fate->owner);
+	if (!share_allows(m, &a->key.remote))
+		return DROP_SOURCE;
 	if (!flow_setup(m, &a->key, &setup))
 		return DROP_NO_ROUTE;
 	drop = take_flow(m, &a->key, fate,
@@ -316,9 +325,13 @@ void calls_complete(struct minato *m, uint32_t index)
 {
 	struct socket *s = socket_at(m, index);
 	struct tcp_env e = host_env(m);
+	struct port_key key;
 	int64_t defer_s = 0;
 
+	slots_key(m, s, &key);
+	share_enter(m, index, &key.remote);
 	if (!(s->flags & SOCKET_CHILD)) {
+		share_make_room(m, &key.remote);
 		delist(m, index);
 		return;
 	}
@@ -339,6 +352,7 @@ void calls_admit(struct minato *m, uint32_t index)
 	delist(m, index);
 	s->flags = (s->flags & ~SOCKET_DEFER) | SOCKET_ACCEPT;
 	list_append(m, &slots_detail(m, listener)->accepts, LIST_CALL, index);
+	share_wait(m, index, true);
 	host_count(m, COUNTER_ACCEPTS);
 	events_raise(m, s->other);
 }
@@ -348,7 +362,7 @@ bool calls_full(const struct minato *m, const struct socket *s)
 	if (!(s->flags & SOCKET_CHILD) || !(s->flags & SOCKET_CALL))
 		return false;
 	return tcp_state(&s->body.tcp) == MINATO_SYN_RECEIVED &&
-	       calls_backlog_full(m, socket_at(m, s->other));
+	       is_full(slots_detail(m, socket_at(m, s->other)));
 }
 
 /* RST to one child, which belongs to nobody from now on. */
@@ -361,6 +375,30 @@ static void orphan(struct minato *m, uint32_t index)
 	flow_release(m, index, true);
 }
 
+/* Out of the accept queue; whose it is next, the caller says. */
+static void leave_queue(struct minato *m, struct list *accepts, uint32_t index)
+{
+	list_remove(m, accepts, LIST_CALL, index);
+	share_wait(m, index, false);
+	socket_at(m, index)->flags &= ~SOCKET_ACCEPT;
+}
+
+bool calls_backlog_room(struct minato *m, const struct socket *listener,
+			const struct minato_addr *source)
+{
+	struct detail *d = slots_detail(m, listener);
+	uint32_t victim;
+
+	if (!is_full(d))
+		return true;
+	if (!share_displaces(m, &d->accepts, source, &victim))
+		return false;
+	host_count(m, COUNTER_BACKLOG_VICTIM);
+	leave_queue(m, &d->accepts, victim);
+	orphan(m, victim);
+	return true;
+}
+
 void calls_drop_children(struct minato *m, uint32_t listener)
 {
 	struct list *accepts =
@@ -369,8 +407,7 @@ void calls_drop_children(struct minato *m, uint32_t listener)
 
 	while (accepts->head != STACK_NONE) {
 		const uint32_t index = accepts->head;
-		list_remove(m, accepts, LIST_CALL, index);
-		socket_at(m, index)->flags &= ~SOCKET_ACCEPT;
+		leave_queue(m, accepts, index);
 		orphan(m, index);
 	}
 	for (uint32_t i = m->half_open.head; i != STACK_NONE; i = next) {
@@ -399,9 +436,9 @@ int minato_accept(struct minato *m, uint64_t socket, uint64_t *out,
 	index = accepts->head;
 	if (index == STACK_NONE)
 		return -EAGAIN;
-	list_remove(m, accepts, LIST_CALL, index);
+	leave_queue(m, accepts, index);
 	s = socket_at(m, index);
-	s->flags = (s->flags & ~(SOCKET_ACCEPT | SOCKET_CHILD)) | SOCKET_OWNED;
+	s->flags = (s->flags & ~SOCKET_CHILD) | SOCKET_OWNED;
 	s->other = STACK_NONE;
 	*out = slots_handle(m, index);
 	if (peer != NULL)

@@ -107,6 +107,7 @@ void flow_settle(struct minato *m, uint32_t index)
 	tcp_check(&e, &s->body.tcp);
 	if (s->tuple == STACK_NONE)
 		return;
+	share_weigh(m, index);
 	if (signals & TCP_SIGNAL_OUTPUT)
 		output_mark(m, index);
 	if (signals & TCP_SIGNAL_TIMER)

@@ -186,7 +186,9 @@ enum drop halves_syn(struct minato *m, const struct arrival *a,
 	struct tcp_half call;
 	struct tcp_emit out;
 
-	if (calls_backlog_full(m, socket_at(m, listener)))
+	if (!share_allows(m, &a->key.remote))
+		return DROP_SOURCE;
+	if (calls_backlog_full(m, socket_at(m, listener), &a->key.remote))
 		return DROP_BACKLOG;
 	if (!flow_setup(m, &a->key, &setup))
 		return DROP_NO_ROUTE;
@@ -217,10 +219,13 @@ static enum drop complete(struct minato *m, const struct arrival *a,
 	uint32_t index;
 	enum drop drop;
 
-	if (calls_backlog_full(m, socket_at(m, h->listener)))
-		return DROP_BACKLOG;
+	if (!share_allows(m, &a->key.remote))
+		return DROP_SOURCE;
 	if (!flow_setup(m, &a->key, &setup))
 		return DROP_NO_ROUTE;
+	if (!calls_backlog_room(m, socket_at(m, h->listener), &a->key.remote))
+		return DROP_BACKLOG;
+	share_make_room(m, &a->key.remote);
 	drop = calls_child(m, &a->key, h->listener, h->tuple, &index);
 	if (drop != DROP_NONE)
 		return drop;

@@ -12,6 +12,7 @@ _Static_assert(offsetof(struct socket, body) <= 64, "head of a socket");
 _Static_assert(sizeof(struct socket) <= 192, "slot of a socket");
 _Static_assert(sizeof(struct waiting) == 32, "record of TIME-WAIT");
 _Static_assert(sizeof(struct wheel_link) == 16, "timer of a socket");
+_Static_assert(sizeof(struct share_link) == 16, "place of a socket");
 
 #define LIMIT_SOCKETS (1u << 24)
 #define LIMIT_CHUNKS_LARGE (1u << 20)
@@ -192,7 +193,7 @@ struct layout {
 	size_t table, generations, routes, buckets, waits, frames;
 	size_t sockets, details, messages, neighbours;
 	size_t links, payload, tcp, gather, reassemblies, leases;
-	size_t halves, half_live;
+	size_t halves, half_live, share, share_links;
 	size_t actors, actor_of, actor_was;
 	size_t lease_generations;
 	size_t nat, passing; /* 0: none */
@@ -249,6 +250,9 @@ static struct layout lay_out(const struct minato_config *c)
 		place(&l, pool_bytes(sizeof(struct detail), c->sockets_max));
 	l.messages =
 		place(&l, pool_bytes(sizeof(struct message), l.message_count));
+	l.share = place(&l, share_bytes());
+	l.share_links =
+		place(&l, c->sockets_max * sizeof(struct share_link));
 	l.waits = place(&l, c->time_wait_max * sizeof(struct waiting));
 	l.actors = place(&l, pool_bytes(sizeof(struct actor), c->owners_max));
 	l.actor_of = place(&l, c->sockets_max * sizeof(uint16_t));
@@ -427,6 +431,8 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.actor_was = (int64_t)l.actor_was,
 		.frames = (int64_t)l.frames,
 		.links = (int64_t)l.links,
+		.share = (int64_t)l.share,
+		.share_links = (int64_t)l.share_links,
 		.gather = (int64_t)l.gather,
 		.lease_generations = (int64_t)l.lease_generations,
 		.bucket_mask = l.bucket_count - 1,
@@ -434,6 +440,7 @@ int minato_create(void *memory, size_t size, const struct minato_config *config,
 		.policy = { .privileged_below = MINATO_PORT_USER_FIRST },
 	};
 	init_pools(m, base, &l, &c);
+	share_init(m, &c);
 	init_secrets(m, base, &l, &c);
 	init_lists(m);
 	init_links(m, &c);
@@ -466,6 +473,7 @@ void host_advance(struct minato *m, struct minato_time now)
 		pass_syn_expire(m);
 	}
 	fragment_in_expire(m);
+	share_relieve(m);
 	budget_relieve(m);
 }
 

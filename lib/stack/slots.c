@@ -77,6 +77,7 @@ static void leave_lists(struct minato *m, uint32_t index)
 		struct socket *parent = socket_at(m, s->other);
 		list_remove(m, &slots_detail(m, parent)->accepts, LIST_CALL,
 			    index);
+		share_wait(m, index, false);
 	}
 	s->flags &=
 		~(SOCKET_OUTPUT | SOCKET_EVENT | SOCKET_CALL | SOCKET_ACCEPT);
@@ -207,6 +208,7 @@ void slots_drop_tuple(struct minato *m, struct socket *s)
 {
 	const bool over = s->proto == MINATO_TCP && tcp_over(&s->body.tcp);
 
+	share_leave(m, slots_index(m, s));
 	if (s->tuple == STACK_NONE)
 		return;
 	if (!over && tuple_chosen(m, s))

@@ -327,6 +327,30 @@ struct halves {
 	struct minato_time cookies_until;
 };
 
+/* --- What connections of each source hold (share.c) ----------------------- */
+
+#define SHARE_PLACES 4096u /* 2^n */
+enum share_tree { SHARE_COUNT, SHARE_PINNED, SHARE_TREES };
+struct share_place {
+	uint32_t head, tail; /* sockets, plus one; 0: none */
+	uint32_t count;	     /* of them */
+	uint32_t waiting;    /* in accept queues */
+	uint64_t pinned;     /* bytes queued for those who do not take them */
+};
+struct share {
+	uint32_t source_max; /* connections of one source; 0: no bound */
+	uint64_t pinned, pinned_max; /* bytes, of all */
+	uint64_t pinned_spare;	     /* the bound while memory is short */
+	struct minato_time wanted_until; /* slots, by others than the largest */
+	struct share_place place[SHARE_PLACES];
+	uint16_t most[SHARE_TREES][SHARE_PLACES]; /* node 1 is the root */
+};
+struct share_link {
+	uint32_t next, prev; /* in its place, plus one */
+	uint32_t place;	     /* plus one; 0: in none */
+	uint32_t pinned;
+};
+
 /* --- A port that is lent ------------------------------------------------- */
 
 struct lease {
@@ -356,6 +380,9 @@ struct lease {
 	X(COOKIES_TAKEN, "cookies_taken") /* connections of such */            \
 	X(COOKIES_FAILED, "cookies_failed") /* ACKs that were none */          \
 	X(ACCEPTS, "accepts") /* connections completed */                      \
+	X(BACKLOG_VICTIM, "backlog_victim") /* gave way to another source */   \
+	X(SOURCE_VICTIM, "source_victim") /* the same, where slots are few */  \
+	X(PINNED_VICTIM, "pinned_victim") /* did not take what is for it */    \
 	X(CONNECTS, "connects")                                                \
 	X(TIME_WAIT_VICTIM, "time_wait_victim") /* ended before its time */    \
 	X(TIME_WAIT_REUSED, "time_wait_reused")                                \
@@ -595,6 +622,8 @@ struct minato {
 	int64_t actor_of; /* uint16_t of each socket: 2 bytes, touched where
 			     somebody acts */
 	int64_t actor_was; /* the same of each slot of the ring */
+	int64_t share;	     /* struct share */
+	int64_t share_links; /* struct share_link of each socket */
 	int64_t links;	 /* struct wheel_link: sockets, then neighbours */
 	int64_t frames;	 /* struct slot of minato_output */
 	int64_t lease_generations; /* uint32_t of each lease; odd = lent */
@@ -1003,8 +1032,12 @@ void calls_about(struct minato *m, const struct socket *s,
 void calls_quote(const struct minato *m, const struct socket *s,
 		 struct minato_trouble *trouble);
 
-/* Is the accept queue full? */
-bool calls_backlog_full(const struct minato *m, const struct socket *listener);
+/* Is the accept queue full, for one of this source too? */
+bool calls_backlog_full(struct minato *m, const struct socket *listener,
+			const struct minato_addr *source);
+/* Makes room there for it, who is proved to be who he says. */
+bool calls_backlog_room(struct minato *m, const struct socket *listener,
+			const struct minato_addr *source);
 /* A slot for a child of the listener, with this tuple (STACK_NONE: a new one
    of the key), in CLOSED. It stands among the half-open ones. */
 enum drop calls_child(struct minato *m, const struct port_key *key,
@@ -1035,6 +1068,30 @@ void halves_drop(struct minato *m, uint32_t listener);
 struct minato_time halves_since(const struct half *h);
 /* The record at or after *position, in the pool's order, or false. */
 bool halves_next(const struct minato *m, uint64_t *position, struct half *out);
+
+/* --- share.c: connections, and memory, fair to each source ---------------- */
+
+size_t share_bytes(void);
+void share_init(struct minato *m, const struct minato_config *c);
+/* A connection that its peer began, and has proved to, counts for this source;
+   and not any more: nothing happens where it did not. */
+void share_enter(struct minato *m, uint32_t index,
+		 const struct minato_addr *source);
+void share_leave(struct minato *m, uint32_t index);
+/* It stands in an accept queue; or not any more. */
+void share_wait(struct minato *m, uint32_t index, bool comes);
+/* After every call into tcp: what is queued for it. */
+void share_weigh(struct minato *m, uint32_t index);
+/* May this source have one more (source_connections_max)? */
+bool share_allows(const struct minato *m, const struct minato_addr *source);
+/* One of this source comes: where slots are few, one of a source that has more
+   is reset. */
+void share_make_room(struct minato *m, const struct minato_addr *source);
+/* Keeps the bound of what is pinned. */
+void share_relieve(struct minato *m);
+/* A queue is full: *victim of it may give way to one more of this source. */
+bool share_displaces(struct minato *m, const struct list *accepts,
+		     const struct minato_addr *source, uint32_t *victim);
 
 /* --- closed.c: what meets no socket ------------------------------------- */
 

@@ -14,6 +14,28 @@ uint64_t tcp_bytes_in(const struct tcp *c)
 	return c->bytes_received;
 }
 
+bool tcp_memory_low(const struct tcp_env *e)
+{
+	return block_memory_low(e, 4);
+}
+
+uint32_t tcp_silent_ms(const struct tcp_env *e, const struct tcp *c)
+{
+	return clock_ms(e) - c->heard_ms;
+}
+
+uint32_t tcp_pinned(const struct tcp_env *e, const struct tcp *c)
+{
+	const struct tcp_active *a = active_of(e, c);
+
+	if (a == NULL || a->sendq.bytes == 0 || !life_synchronized(c))
+		return 0;
+	if (a->retransmits < 3 && a->timer != TIMER_PERSIST &&
+	    c->snd_wnd >= umin(a->sendq.bytes, TCP_MSS_DEFAULT4))
+		return 0;
+	return a->sendq.bytes;
+}
+
 struct seq tcp_number(const struct tcp *c)
 {
 	return c->snd_nxt;

@@ -542,6 +542,13 @@ void tcp_abort(struct tcp_env *e, struct tcp *c)
 	tcp_check(e, c);
 }
 
+void tcp_evict(struct tcp_env *e, struct tcp *c, int error)
+{
+	life_event(e, c, EVENT_ABORT, c->orphan ? 0 : error);
+	block_settle(e, c);
+	tcp_check(e, c);
+}
+
 bool tcp_dead(const struct tcp *c)
 {
 	return c->state == MINATO_CLOSED && !c->rst_due;

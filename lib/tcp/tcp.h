@@ -148,6 +148,8 @@ void tcp_shutdown_read(struct tcp_env *e, struct tcp *c);
 void tcp_close(struct tcp_env *e, struct tcp *c);
 /* RST now (3.10.5). The RST is the next tcp_next; then the state is CLOSED. */
 void tcp_abort(struct tcp_env *e, struct tcp *c);
+/* The same where the owner still holds it, and is told why: `error`. */
+void tcp_evict(struct tcp_env *e, struct tcp *c, int error);
 /* Nothing more to send and CLOSED: the owner may tcp_destroy. */
 bool tcp_dead(const struct tcp *c);
 /* Of one that is CLOSED: the peer is known to have nothing of it any more, or
@@ -353,6 +355,16 @@ void tcp_counts(const struct tcp_env *e, const struct tcp *c,
 		struct minato_counts *out);
 uint64_t tcp_bytes_in(const struct tcp *c);
 uint64_t tcp_bytes_out(const struct tcp *c);
+/* So little payload memory is free that nothing more may be written. */
+bool tcp_memory_low(const struct tcp_env *e);
+/* Since the last segment of the peer that was acceptable. */
+uint32_t tcp_silent_ms(const struct tcp_env *e, const struct tcp *c);
+/*
+ * Bytes that are queued for a peer that does not take them, or 0: its window
+ * is closed, or too small for what waits and for the least segment that all
+ * must take (RFC 9293 3.7.1), or three repetitions were not acknowledged.
+ */
+uint32_t tcp_pinned(const struct tcp_env *e, const struct tcp *c);
 /* The number of what it sends next. */
 struct seq tcp_number(const struct tcp *c);
 /* The peer began it, and has sent neither a byte nor a FIN yet. */

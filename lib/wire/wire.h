@@ -54,6 +54,7 @@
 	X(HOP_LIMIT, "drop_hop_limit")					\
 	X(TOO_BIG, "drop_too_big")					\
 	X(BACKLOG, "drop_backlog") /* accept queue full */		\
+	X(SOURCE, "drop_source") /* it has all that one may */		\
 	X(CALLS, "drop_calls") /* held calls full */			\
 	X(SOCKETS, "drop_sockets") /* table full */			\
 	X(MEMORY, "drop_memory") /* no chunk or extent */		\
