@@ -87,6 +87,8 @@ struct cmd_auditing {
 	int in, out; /* the pipe: the keeper's end, the worker's; -1 */
 	int64_t watch;
 	uint64_t lost;
+	uint64_t cut; /* bytes that others took out of the file, not yet said in it */
+	int64_t end;  /* where its last line ended */
 	bool torn; /* its last line was cut */
 	bool said; /* that it cannot be written */
 };

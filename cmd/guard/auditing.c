@@ -95,6 +95,26 @@ static void reopen(struct cmd_auditing *auditing)
 	close(auditing->file);
 	auditing->file = fd;
 	auditing->torn = false;
+	auditing->end = 0;
+}
+
+/*
+ * A program inside may own the file, as its user does, and empty it of what it has tried. What is
+ * left is too short then.
+ */
+static void look_for_cut(struct cmd_auditing *auditing)
+{
+	struct stat file;
+
+	if (fstat(auditing->file, &file) < 0 || !S_ISREG(file.st_mode))
+		return;
+	if (file.st_size < auditing->end) {
+		auditing->cut += (uint64_t)(auditing->end - file.st_size);
+		auditing->torn = file.st_size > 0;
+		cmd_say("--audit: %s: somebody took %llu bytes away; the file says where",
+			auditing->path, (unsigned long long)(auditing->end - file.st_size));
+	}
+	auditing->end = file.st_size;
 }
 
 static uint64_t lines_in(const char *text, size_t len)
@@ -121,6 +141,7 @@ static bool put(struct cmd_auditing *auditing, const char *text, size_t len)
 {
 	ssize_t wrote = write(auditing->file, text, len);
 
+	auditing->end += wrote > 0 ? wrote : 0;
 	if (wrote == (ssize_t)len)
 		return true;
 	if (wrote < 0) {
@@ -135,17 +156,28 @@ static bool put(struct cmd_auditing *auditing, const char *text, size_t len)
 /* Says first what is missing before it. */
 static bool put_gap(struct cmd_auditing *auditing)
 {
-	char line[96];
-	int len;
+	char line[160];
+	int len = 0;
 
-	if (!auditing->torn && !auditing->lost)
+	look_for_cut(auditing);
+	if (!auditing->torn && !auditing->lost && !auditing->cut)
 		return true;
-	len = snprintf(line, sizeof(line), "%s{\"event\":\"lost\",\"lines\":%llu}\n",
-		       auditing->torn ? "\n" : "", (unsigned long long)auditing->lost);
+	if (auditing->torn)
+		line[len++] = '\n';
+	if (auditing->cut)
+		len += snprintf(line + len, sizeof(line) - (size_t)len,
+				"{\"event\":\"cut\",\"bytes\":%llu}\n",
+				(unsigned long long)auditing->cut);
+	if (auditing->lost || !auditing->cut)
+		len += snprintf(line + len, sizeof(line) - (size_t)len,
+				"{\"event\":\"lost\",\"lines\":%llu}\n",
+				(unsigned long long)auditing->lost);
 	if (write(auditing->file, line, (size_t)len) != len)
 		return false;
+	auditing->end += len;
 	auditing->torn = false;
 	auditing->lost = 0;
+	auditing->cut = 0;
 	auditing->said = false;
 	return true;
 }

@@ -102,6 +102,23 @@ static void a_rotated_file_is_made_anew(void **state)
 	file_is(path, "three\n");
 }
 
+static void what_others_cut_is_told(void **state)
+{
+	(void)state;
+	open_it();
+	worker_writes("{\"a\":1}\n{\"b\":2}\n");
+	assert_int_equal(truncate(path, 0), 0);
+	worker_writes("{\"c\":3}\n");
+	file_is(path, "{\"event\":\"cut\",\"bytes\":16}\n{\"c\":3}\n");
+	/* In the middle of a line, and nothing comes after it but the end. */
+	assert_int_equal(truncate(path, 5), 0);
+	cmd_auditing_drain(&auditing);
+	file_is(path, "{\"eve\n{\"event\":\"cut\",\"bytes\":30}\n");
+	/* Whoever appends beside us cuts nothing. */
+	worker_writes("{\"d\":4}\n");
+	file_is(path, "{\"eve\n{\"event\":\"cut\",\"bytes\":30}\n{\"d\":4}\n");
+}
+
 static void what_a_worker_says_stays_text(void **state)
 {
 	(void)state;
@@ -163,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lines_are_appended, fresh, clean),
 		cmocka_unit_test_setup_teardown(a_rotated_file_is_made_anew, fresh, clean),
+		cmocka_unit_test_setup_teardown(what_others_cut_is_told, fresh, clean),
 		cmocka_unit_test_setup_teardown(what_a_worker_says_stays_text, fresh, clean),
 		cmocka_unit_test_setup_teardown(a_full_disk_loses_lines_and_tells_how_many, fresh,
 						clean),
