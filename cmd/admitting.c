@@ -113,9 +113,9 @@ static uint64_t namespace_of(pid_t process, const char *which)
 }
 
 /*
- * Whether it comes, or may come, from inside of a guest, this one or another: it could open ways for
- * itself that the guest does not have, and answer what the user is asked. A guest that is made here
- * has a user namespace of its own; one that was attached to may not.
+ * Whether it comes, or may come, from inside of a guest, this one or another: it could open ways
+ * for itself that the guest does not have, and answer what the user is asked. A guest that is made
+ * here has a user namespace of its own; one that was attached to may not.
  */
 static bool is_inside(const struct cmd_harbour *harbour, pid_t peer)
 {

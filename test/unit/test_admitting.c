@@ -189,7 +189,7 @@ static void only_an_order_opens_the_window(void **state)
 	}
 }
 
-/* An order out of a user namespace of its own, as programs of a guest are; false: none is to be had. */
+/* An order out of a user namespace of its own, as of a guest; false: none is to be had. */
 static bool order_from_inside(void)
 {
 	static const char order[] = "{\"v\":1,\"request\":\"forward-add\"}\n";

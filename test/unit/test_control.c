@@ -404,9 +404,11 @@ static void one_order_to_a_connection(void **state)
 
 	(void)state;
 	reserved_last = 0;
-	assert_error(join_as(CMD_CLIENT_ASKS), "{\"v\":1,\"request\":\"forward-add\",\"specs\":[]}\n",
+	assert_error(join_as(CMD_CLIENT_ASKS),
+		     "{\"v\":1,\"request\":\"forward-add\",\"specs\":[]}\n",
 		     "an order must be the first request of its connection");
-	assert_error(join_as(CMD_CLIENT_ASKS), "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n",
+	assert_error(join_as(CMD_CLIENT_ASKS),
+		     "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n",
 		     "an order must be");
 	assert_int_equal(reserved_last, 0);
 	say(fd, "{\"v\":1,\"request\":\"reserve-add\",\"reservation\":{}}\n");
