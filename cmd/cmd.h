@@ -314,6 +314,7 @@ enum cmd_message_kind {
 	CMD_ASK_UNRESERVE,
 	CMD_ASK_SCAN, /* `scan` was recognised, or showed more: tell of it */
 	CMD_ASK_PROGRAM, /* `inquiry`: which program's flow it is */
+	CMD_ASK_REMEMBER, /* `answer`: that the user said always, for workers to come */
 };
 
 #define CMD_SPEC_FIRST 1   /* what came before is forgotten */
@@ -345,6 +346,7 @@ struct cmd_message {
 		struct drive_reservation reservation;
 		struct minato_scan scan;
 		struct cmd_holding holding;
+		struct cmd_scope_of answer;
 		struct {
 			uint64_t number;
 			struct kernel_flow flow;
@@ -556,6 +558,8 @@ struct cmd_harbour {
 	bool closed;
 	struct cmd_auditing auditing;
 	bool ask;     /* about what nothing lets out */
+	struct cmd_scope_of *answers; /* of always, CMD_ANSWERS_MAX of them; NULL: none yet */
+	size_t answer_count;
 	bool seeking; /* programs are looked for */
 	struct cmd_programs programs; /* those that rules name */
 	struct kernel_seeker seeker;

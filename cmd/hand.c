@@ -276,6 +276,9 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 	case CMD_ASK_PROGRAM:
 		cmd_witness_look(harbour, message);
 		break;
+	case CMD_ASK_REMEMBER:
+		cmd_asked_keep(harbour, &message->answer);
+		break;
 	case CMD_ASK_SPEC:
 		if (cmd_binding_spec(harbour, message) < 0)
 			kill_hand(harbour);

@@ -242,6 +242,8 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 	cmd_auditing_drain(&harbour->auditing);
 	cmd_auditing_close(&harbour->auditing);
 	relay_allow_free(&harbour->allows);
+	free(harbour->answers);
+	harbour->answers = NULL;
 	conf_free(&harbour->ruling.conf);
 	relay_publish_free(&harbour->publish);
 	relay_publish_free(&harbour->pending);

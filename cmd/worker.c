@@ -493,6 +493,7 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		config.identify_user = worker;
 	}
 	config.ask_user = worker;
+	cmd_asked_begin(worker);
 	if (harbour->ask || harbour->auditing.path)
 		config.ask = cmd_asked_take;
 	config.ask_names = harbour->ask;

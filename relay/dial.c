@@ -269,6 +269,7 @@ static void call_out(struct relay *relay, uint64_t call, const struct minato_end
 		     const struct minato_endpoint *dial)
 {
 	bool opened = !minato_addr_equal(&wanted->addr, &dial->addr);
+	struct minato_endpoint guest = { .port = 0 };
 	struct permit_way way = { .reason = NULL };
 	bool passes;
 
@@ -277,11 +278,13 @@ static void call_out(struct relay *relay, uint64_t call, const struct minato_end
 		return;
 	}
 	passes = opened || permit_judge(relay, MINATO_TCP, wanted, &way);
+	/* Whoever asks the user, or writes the audit, looks for the program himself. */
+	if (!passes && minato_peer(relay->host, call, &guest) == 0 &&
+	    permit_ask(relay, call, MINATO_TCP, &guest, wanted, &way))
+		return;
 	if (permit_identify(relay, call, MINATO_TCP, wanted, !passes))
 		return;
 	if (!passes) {
-		if (permit_ask(relay, call, wanted, &way))
-			return;
 		relay_count(relay, RELAY_COUNT_DENIED);
 		tell_refused(relay, call, wanted, way.reason);
 		minato_refuse(relay->host, call);
@@ -290,19 +293,26 @@ static void call_out(struct relay *relay, uint64_t call, const struct minato_end
 	begin(relay, call, wanted, dial, &way);
 }
 
-void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason)
+void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason,
+		  const struct relay_program *program)
 {
 	struct minato_endpoint wanted = { 0 };
+	struct minato_endpoint guest = { 0 };
 	struct minato_endpoint dial;
 	struct permit_way way = { .reason = reason };
-	int ready = minato_ready(relay->host, call, NULL);
+	int ready;
 
+	if (waiting_decide(relay, call, name, reason, program))
+		return;
+	ready = minato_ready(relay->host, call, NULL);
 	/* Given up meanwhile. */
 	if (ready < 0 || !((uint32_t)ready & MINATO_CALL) ||
-	    minato_local(relay->host, call, &wanted) < 0)
+	    minato_local(relay->host, call, &wanted) < 0 ||
+	    minato_peer(relay->host, call, &guest) < 0)
 		return;
+	permit_know(relay, MINATO_TCP, &guest, program);
 	if (!reason && target_judge(relay, MINATO_TCP, &wanted, &dial) == TARGET_DIAL &&
-	    permit_grant(relay, &wanted, name, &way)) {
+	    permit_grant(relay, MINATO_TCP, &wanted, name, &way)) {
 		begin(relay, call, &wanted, &dial, &way);
 		return;
 	}

@@ -89,28 +89,42 @@ static void ask(struct lane *f, const struct minato_datagram *about,
 }
 
 /* Whether anything stands in its way that --allow has not taken away. */
-static bool may_go(struct lane *f, const struct minato_endpoint *to,
-		   const struct minato_datagram *about, const struct minato_extent *extents,
-		   size_t count)
+static enum ticket_fate fate_of(struct lane *f, const struct minato_endpoint *to,
+				const struct minato_datagram *about,
+				const struct minato_extent *extents, size_t count)
 {
 	/* What --reach and --host-loopback have opened is open. */
-	return !f->relay->permit || !minato_addr_equal(&to->addr, &about->local.addr) ||
-	       ticket_datagram(f, about, extents, count);
+	if (!f->relay->permit || !minato_addr_equal(&to->addr, &about->local.addr))
+		return TICKET_GOES;
+	return ticket_datagram(f, about, extents, count);
+}
+
+static void dial_or_not(struct lane *f, const struct minato_endpoint *to,
+			const struct minato_datagram *about, const struct minato_extent *extents,
+			size_t count)
+{
+	switch (fate_of(f, to, about, extents, count)) {
+	case TICKET_GOES:
+		dial(f, to, about, extents, count);
+		break;
+	case TICKET_REFUSED:
+		gram_fail(f, about, &extents[0], EACCES);
+		break;
+	case TICKET_WAITS:
+		break;
+	}
 }
 
 /* The association takes whatever the guest writes to: each destination is judged anew. */
-static void carry(struct lane *f, const struct minato_datagram *about,
-		  struct minato_extent *extents, size_t count)
+void endpoint_carry(struct lane *f, const struct minato_datagram *about,
+		    struct minato_extent *extents, size_t count)
 {
 	struct relay *relay = f->relay;
 	struct minato_endpoint to;
 
 	switch (target_judge(relay, MINATO_UDP, &about->local, &to)) {
 	case TARGET_DIAL:
-		if (may_go(f, &to, about, extents, count))
-			dial(f, &to, about, extents, count);
-		else
-			gram_fail(f, about, &extents[0], EACCES);
+		dial_or_not(f, &to, about, extents, count);
 		break;
 	case TARGET_RESOLVER:
 		ask(f, about, extents, count);
@@ -161,7 +175,7 @@ void endpoint_work(struct lane *f)
 	lane_unlist(f);
 	if (f->host_error)
 		take_faults(f);
-	turn_out(f, SHARE, carry);
+	turn_out(f, SHARE, endpoint_carry);
 	if (f->fd >= 0)
 		turn_in(f, SHARE, give);
 	gram_flush(f->relay);
@@ -192,7 +206,7 @@ static void begin(struct relay *relay, uint64_t call)
 	endpoint_work(f);
 }
 
-/* A datagram that may not go makes no endpoint. */
+/* A datagram that may not go makes no endpoint, unless the user is asked about it. */
 static void begin_or_not(struct relay *relay, uint64_t call, const struct minato_endpoint *wanted,
 			 const struct minato_endpoint *to)
 {
@@ -206,7 +220,9 @@ static void begin_or_not(struct relay *relay, uint64_t call, const struct minato
 		return;
 	}
 	passes = opened || permit_judge(relay, MINATO_UDP, wanted, &way);
-	if (permit_identify(relay, call, MINATO_UDP, wanted, !passes))
+	if (!passes && permit_asks_datagrams(relay, &way))
+		passes = true;
+	else if (permit_identify(relay, call, MINATO_UDP, wanted, !passes))
 		return;
 	if (passes) {
 		begin(relay, call);

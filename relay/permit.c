@@ -30,6 +30,7 @@ struct permit {
 	struct grant *grants; /* for what flows say that go out by one; permit_judge knows none */
 	uint32_t grant_count;
 	struct pins *pins;
+	struct waitings *waitings;
 	uint64_t flows;	     /* so far */
 	uint32_t identities; /* so far */
 	struct identity list[PERMIT_PROGRAMS];
@@ -50,8 +51,8 @@ int permit_new(struct relay *relay, struct permit **out)
 		return -ENOMEM;
 	permit->allows = config->allows;
 	permit->pins = pins_new();
-	if (!permit->pins) {
-		free(permit);
+	if (!permit->pins || waitings_new(&permit->waitings) < 0) {
+		permit_free(permit);
 		return -ENOMEM;
 	}
 	if (permit->allows)
@@ -70,6 +71,7 @@ void permit_free(struct permit *permit)
 		next = grant->next;
 		free(grant);
 	}
+	waitings_free(permit->waitings);
 	pins_free(permit->pins);
 	free(permit);
 }
@@ -87,6 +89,11 @@ struct minato_time permit_turn(struct relay *relay)
 struct pins *permit_pins(const struct relay *relay)
 {
 	return relay->permit->pins;
+}
+
+struct waitings *permit_waitings(const struct relay *relay)
+{
+	return relay->permit->waitings;
 }
 
 uint8_t *permit_room(const struct relay *relay)
@@ -154,6 +161,13 @@ bool permit_identify(struct relay *relay, uint64_t call, enum minato_proto proto
 		return false;
 	minato_peer(relay->host, call, &guest);
 	return config->identify(config->identify_user, call, proto, &guest, to);
+}
+
+void permit_know(struct relay *relay, enum minato_proto proto, const struct minato_endpoint *guest,
+		 const struct relay_program *program)
+{
+	if (relay->permit && program)
+		remember(relay->permit, proto, guest)->program = *program;
 }
 
 void permit_identified(struct relay *relay, uint64_t call, enum minato_proto proto,
@@ -429,11 +443,11 @@ bool permit_judge(const struct relay *relay, enum minato_proto proto,
 	return false;
 }
 
-static bool is_grant(const struct relay_allow *allow, const struct minato_endpoint *to,
-		     const char *name)
+static bool is_grant(const struct relay_allow *allow, enum minato_proto proto,
+		     const struct minato_endpoint *to, const char *name)
 {
 	return (name ? relay_allow_is_name(allow, name) : relay_allow_is_addr(allow, &to->addr)) &&
-	       relay_allow_is_port(allow, MINATO_TCP, to->port);
+	       relay_allow_is_port(allow, proto, to->port);
 }
 
 struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
@@ -454,42 +468,51 @@ struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 		}
 		for (const struct grant *grant = relay->permit->grants; grant;
 		     grant = grant->next) {
-			if (grant->allow.named && proto == MINATO_TCP && rule.order == UINT64_MAX &&
-			    is_grant(&grant->allow, to, name))
+			if (grant->allow.named && rule.order == UINT64_MAX &&
+			    is_grant(&grant->allow, proto, to, name))
 				return pin;
 		}
 	}
 	return NULL;
 }
 
-bool permit_ask(struct relay *relay, uint64_t call, const struct minato_endpoint *to,
+bool permit_asks_datagrams(const struct relay *relay, const struct permit_way *way)
+{
+	return relay->config.ask && relay->config.ask_names && !way->allow && !way->barred;
+}
+
+bool permit_ask(struct relay *relay, uint64_t call, enum minato_proto proto,
+		const struct minato_endpoint *guest, const struct minato_endpoint *to,
 		const struct permit_way *way)
 {
 	struct relay_asking asking = {
-		.call = call, .proto = MINATO_TCP, .to = *to, .reason = way->reason
+		.call = call,
+		.proto = proto,
+		.guest = *guest,
+		.to = *to,
+		.reason = way->reason,
 	};
 
 	if (!relay->config.ask || way->allow || way->barred)
 		return false;
-	minato_peer(relay->host, call, &asking.guest);
 	asking.name = permit_name_of(relay, &to->addr);
 	return relay->config.ask(relay->config.ask_user, &asking);
 }
 
 /* That of this name or address and port: the same one each time. */
-static const struct relay_allow *grant_of(struct permit *permit, const struct minato_endpoint *to,
-					  const char *name)
+static const struct relay_allow *grant_of(struct permit *permit, enum minato_proto proto,
+					  const struct minato_endpoint *to, const char *name)
 {
 	struct grant *grant = permit->grants;
 
-	while (grant && !is_grant(&grant->allow, to, name))
+	while (grant && !is_grant(&grant->allow, proto, to, name))
 		grant = grant->next;
 	if (grant)
 		return &grant->allow;
 	grant = permit->grant_count < PERMIT_GRANTS_MAX ? calloc(1, sizeof(*grant)) : NULL;
 	if (!grant)
 		return NULL;
-	grant->allow.protocols = RELAY_TCP;
+	grant->allow.protocols = proto == MINATO_TCP ? RELAY_TCP : RELAY_UDP;
 	grant->allow.run_count = 1;
 	grant->allow.runs[0] = (struct relay_run){ to->port, to->port };
 	grant->allow.named = name;
@@ -503,8 +526,8 @@ static const struct relay_allow *grant_of(struct permit *permit, const struct mi
 	return &grant->allow;
 }
 
-bool permit_grant(struct relay *relay, const struct minato_endpoint *to, const char *name,
-		  struct permit_way *way)
+bool permit_grant(struct relay *relay, enum minato_proto proto, const struct minato_endpoint *to,
+		  const char *name, struct permit_way *way)
 {
 	const struct pin *pin = NULL;
 
@@ -516,7 +539,7 @@ bool permit_grant(struct relay *relay, const struct minato_endpoint *to, const c
 	/* The name may lead elsewhere by now. */
 	if (name && !pin)
 		return false;
-	way->allow = grant_of(relay->permit, to, name);
+	way->allow = grant_of(relay->permit, proto, to, name);
 	way->pin = pin;
 	way->looked_at = pin;
 	return way->allow;

@@ -273,6 +273,7 @@ struct minato_time permit_turn(struct relay *relay);
 bool permit_is_closed(const struct relay *relay);
 
 struct pins *permit_pins(const struct relay *relay);
+struct waitings *permit_waitings(const struct relay *relay);
 /*
  * Whether the call waits until it is known which program it is of; it comes again then. `refused`:
  * it will be.
@@ -282,6 +283,9 @@ bool permit_identify(struct relay *relay, uint64_t call, enum minato_proto proto
 /* It is this one (NULL: nobody knows), and comes again now; 0: it has come. */
 void permit_identified(struct relay *relay, uint64_t call, enum minato_proto proto,
 		       const struct relay_program *program);
+/* It is this one (NULL: nothing is learnt), by whoever has found out without being asked here. */
+void permit_know(struct relay *relay, enum minato_proto proto, const struct minato_endpoint *guest,
+		 const struct relay_program *program);
 #define PERMIT_PROGRAMS 64u /* of ends of the guest that are remembered, the latest */
 /* The program of this end of the guest, as far as it is remembered; NULL: not known. */
 const struct relay_program *permit_program(const struct relay *relay, enum minato_proto proto,
@@ -326,15 +330,19 @@ struct permit_way {
 bool permit_judge(const struct relay *relay, enum minato_proto proto,
 		  const struct minato_endpoint *to, struct permit_way *way);
 /*
- * Asks about a held call that is not let out; true: it waits for relay_decide. `way` is what
+ * Asks about a flow that is not let out, of this end of the guest: a held call, or datagrams that
+ * wait, whose word stands in the place of a call. True: it waits for relay_decide. `way` is what
  * permit_judge said of it.
  */
-bool permit_ask(struct relay *relay, uint64_t call, const struct minato_endpoint *to,
+bool permit_ask(struct relay *relay, uint64_t call, enum minato_proto proto,
+		const struct minato_endpoint *guest, const struct minato_endpoint *to,
 		const struct permit_way *way);
+/* Whether datagrams may be asked about. */
+bool permit_asks_datagrams(const struct relay *relay, const struct permit_way *way);
 #define PERMIT_GRANTS_MAX 1024u
 /* It may go out by the user's word about this name, or address (NULL); false: no more fit. */
-bool permit_grant(struct relay *relay, const struct minato_endpoint *to, const char *name,
-		  struct permit_way *way);
+bool permit_grant(struct relay *relay, enum minato_proto proto, const struct minato_endpoint *to,
+		  const char *name, struct permit_way *way);
 /* The pin of this very name that lets flows go there; NULL: none. */
 struct pin *permit_named(const struct relay *relay, enum minato_proto proto,
 			 const struct minato_endpoint *to, const char *name);
@@ -382,14 +390,32 @@ void ticket_give(struct lane *f);
 int64_t ticket_room(struct lane *f);
 /* So many have passed. */
 void ticket_passed(struct lane *f, size_t len);
-/*
- * Whether a datagram or run of the endpoint may go out (about->local is where to); where not, it
- * was told.
- */
-bool ticket_datagram(struct lane *f, const struct minato_datagram *about,
+enum ticket_fate {
+	TICKET_GOES,
+	TICKET_REFUSED, /* and that was told */
+	TICKET_WAITS,	/* the user is asked: waiting.c has it */
+};
+/* Whether a datagram or run of the endpoint may go out (about->local is where to). */
+enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *about,
 		     const struct minato_extent *extents, size_t count);
+/* What it writes to this place goes out by that way from now on. False: memory ran out. */
+bool ticket_grant(struct lane *f, const struct minato_endpoint *to, const struct permit_way *way);
 /* Whether one from there may come in, of so many bytes. */
 bool ticket_comes(struct lane *f, const struct minato_endpoint *from, size_t len);
+
+/* ---- waiting.c: datagrams to a place that the user is asked about ---- */
+
+#define WAITINGS_MAX 32u
+
+struct waitings;
+int waitings_new(struct waitings **out);
+void waitings_free(struct waitings *waitings);
+/* They wait there, and the user is asked if he is not already. False: nobody is asked. */
+bool waiting_take(struct lane *f, const struct minato_datagram *about,
+		  const struct minato_extent *extents, size_t count, const struct permit_way *way);
+/* relay_decide, for the word of such; false: it is none. */
+bool waiting_decide(struct relay *relay, uint64_t word, const char *name, const char *reason,
+		    const struct relay_program *program);
 
 /* ---- dnsstream.c: DNS over TCP that is answered here, question by question ---- */
 

@@ -567,6 +567,8 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 	case WORD_DNS:
 		out->what = RELAY_WHAT_RESOLVER;
 		break;
+	case WORD_WAITING:
+		break;
 	}
 	return out->what != RELAY_WHAT_NOTHING;
 }

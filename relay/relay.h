@@ -302,7 +302,7 @@ struct relay_attempt {
 };
 
 struct relay_asking {
-	uint64_t call; /* held */
+	uint64_t call; /* held; of datagrams that wait: a word for relay_decide alone */
 	enum minato_proto proto;
 	struct minato_endpoint guest, to;
 	const char *name;   /* that led there last; NULL: none did */
@@ -363,8 +363,9 @@ struct relay_config {
 	void (*attempt)(void *user, const struct relay_attempt *attempt);
 	void *attempt_user;
 	/*
-	 * Asked about a TCP flow that `allows` does not let out; true: it is held until
-	 * relay_decide. May be NULL.
+	 * Asked about a TCP flow that `allows` does not let out, with `ask_names` also about UDP:
+	 * about each place that an endpoint of the guest writes to. True: it is held until
+	 * relay_decide; whoever is asked finds out which program it is. May be NULL.
 	 */
 	bool (*ask)(void *user, const struct relay_asking *asking);
 	/*
@@ -372,7 +373,7 @@ struct relay_config {
 	 * relay_program answers. NULL: of none that rules name.
 	 */
 	void (*program)(void *user, const struct relay_asking *asking);
-	bool ask_names; /* every name may be asked for, since flows are asked about */
+	bool ask_names; /* every name may be asked for, since a user is asked about flows */
 	void *ask_user;
 	/*
 	 * Asked which program a flow is of, before it is told of; true: the flow (or the answer to
@@ -415,7 +416,8 @@ void relay_nameservers(struct relay *relay, const struct nameserver *list, size_
  * The answer to `ask`: a call goes out as by an --allow of just that name (NULL: that address) and
  * port, or is refused for that reason. One that has ended meanwhile is left alone.
  */
-void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason);
+void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason,
+		  const struct relay_program *program);
 /* The answer to `identify`, NULL: nobody knows. A call that has ended meanwhile is left alone. */
 void relay_identified(struct relay *relay, uint64_t call, const struct relay_program *program);
 
@@ -908,6 +910,9 @@ void turn_in(struct lane *f, uint32_t share, turn_give_fn *give);
 /* A guest's UDP endpoint without a flow spoke: a held call. */
 void endpoint_call(struct relay *relay, uint64_t call);
 void endpoint_work(struct lane *f);
+/* Datagrams of the guest's, or a run of them, go where they may. */
+void endpoint_carry(struct lane *f, const struct minato_datagram *about,
+		    struct minato_extent *extents, size_t count);
 /* Datagrams wait at this published socket. */
 void visitor_arrive(struct relay_published *door);
 void visitor_work(struct lane *f);
@@ -990,6 +995,7 @@ enum word_tag {
 	WORD_DNS,
 	WORD_REACH,
 	WORD_PIN, /* of an entry: the place of the pin */
+	WORD_WAITING, /* of datagrams that wait: a number */
 };
 uint64_t relay_word(enum word_tag tag, uint64_t value);
 

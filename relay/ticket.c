@@ -297,13 +297,37 @@ static void make_room(struct lane *f)
 	end(f->relay, old);
 }
 
-static struct ticket *begin(struct lane *f, const struct minato_endpoint *to)
+static struct ticket *put(struct lane *f, const struct minato_endpoint *to,
+			  const struct permit_way *way)
 {
-	struct relay *relay = f->relay;
-	struct permit_way way;
 	struct ticket *t;
 
+	make_room(f);
+	t = make(f, MINATO_UDP, to, way);
+	if (!t)
+		return NULL;
+	t->next = f->ticket;
+	f->ticket = t;
+	return t;
+}
+
+bool ticket_grant(struct lane *f, const struct minato_endpoint *to, const struct permit_way *way)
+{
+	return find(f, to) || put(f, to, way);
+}
+
+/* NULL: it may not go, which was told, or waits. */
+static struct ticket *begin(struct lane *f, const struct minato_datagram *about,
+			    const struct minato_extent *extents, size_t count, bool *waits)
+{
+	const struct minato_endpoint *to = &about->local;
+	struct relay *relay = f->relay;
+	struct permit_way way;
+
 	if (!permit_judge(relay, MINATO_UDP, to, &way)) {
+		*waits = waiting_take(f, about, extents, count, &way);
+		if (*waits)
+			return NULL;
 		relay_count(relay, RELAY_COUNT_DENIED);
 		permit_refused(relay, MINATO_UDP, &f->guest, to, permit_name_of(relay, &to->addr),
 			       way.reason);
@@ -316,13 +340,7 @@ static struct ticket *begin(struct lane *f, const struct minato_endpoint *to)
 			       "QUIC is not looked into: its client goes on over TCP");
 		return NULL;
 	}
-	make_room(f);
-	t = make(f, MINATO_UDP, to, &way);
-	if (!t)
-		return NULL;
-	t->next = f->ticket;
-	f->ticket = t;
-	return t;
+	return put(f, to, &way);
 }
 
 static bool weigh_quic_wish(struct lane *f, struct ticket *t, const struct inspect_wish *wish)
@@ -395,20 +413,21 @@ static bool weigh_run(struct lane *f, struct ticket *t, const struct minato_data
 	return len > 0;
 }
 
-bool ticket_datagram(struct lane *f, const struct minato_datagram *about,
-		     const struct minato_extent *extents, size_t count)
+enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *about,
+				 const struct minato_extent *extents, size_t count)
 {
 	struct ticket *t = find(f, &about->local);
+	bool waits = false;
 
 	if (!t)
-		t = begin(f, &about->local);
+		t = begin(f, about, extents, count, &waits);
 	if (!t)
-		return false;
+		return waits ? TICKET_WAITS : TICKET_REFUSED;
 	if (t->looked_at && is_web(t->to.port) && !weigh_run(f, t, about, extents, count))
-		return false;
+		return TICKET_REFUSED;
 	t->used_ns = f->relay->now.ns;
 	t->bytes_out += about->len;
-	return true;
+	return TICKET_GOES;
 }
 
 bool ticket_comes(struct lane *f, const struct minato_endpoint *from, size_t len)

@@ -14,6 +14,7 @@
 struct question {
 	json_int_t number; /* 0: none */
 	bool always;
+	bool udp;
 	char program[320], place[384];
 };
 
@@ -26,6 +27,7 @@ static void read_question(struct question *question, const json_t *row)
 		return;
 	question->number = json_integer_value(json_object_get(row, "number"));
 	question->always = json_is_true(json_object_get(row, "always"));
+	question->udp = json_integer_value(json_object_get(row, "proto")) == MINATO_UDP;
 	(void)snprintf(question->program, sizeof(question->program), "%s", program);
 	(void)snprintf(question->place, sizeof(question->place), "%s", place);
 }
@@ -78,8 +80,8 @@ static int read_line(char line[LINE_MAX_BYTES], int ms)
 
 static void show(const struct question *question)
 {
-	printf("%s wants %s tcp: [o]nce, %s[n]o? ", question->program, question->place,
-	       question->always ? "[a]lways, " : "");
+	printf("%s wants %s %s: [o]nce, %s[n]o? ", question->program, question->place,
+	       question->udp ? "udp" : "tcp", question->always ? "[a]lways, " : "");
 	fflush(stdout);
 }
 

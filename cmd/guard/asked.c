@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The questions of --ask. A flow that nothing lets out is held; its program is looked for; then an
- * answer given before decides, or the user does (without --ask, but with --audit: nobody, no):
+ * The questions of --ask. A flow that nothing lets out is held, of UDP the datagrams to that place;
+ * its program is looked for; then an answer given before decides, or the user does (without --ask,
+ * but with --audit: nobody, no):
  *
- *   relay: held call -> witness: who is it? -> a remembered answer --- yes: it is dialled
+ *   relay: held flow -> witness: who is it? -> a remembered answer --- yes: it is dialled
  *                                           -> a question, open for 30 s
  *                                                minato ask: once, always, no
  *                                                nobody, or who was shown it has gone: no
@@ -13,6 +14,7 @@
 #include "cmd/cmd.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_MS INT64_C(1000000)
@@ -36,20 +38,26 @@ static void decide(struct cmd_worker *worker, struct cmd_question *question, con
 {
 	struct cmd_question one = *question;
 
+	const struct kernel_program *first = &one.holding.list[0];
+	struct relay_program program = { .holders = (uint32_t)one.holding.count };
+
 	*question = (struct cmd_question){ .number = 0 };
+	(void)snprintf(program.path, sizeof(program.path), "%s",
+		       first->path[0] ? first->path : first->command);
 	for (size_t i = 0; i < one.flow_count; i++) {
 		one.holding.list[0].pid = one.pids[i];
+		program.pid = (uint32_t)one.pids[i];
 		worker->asked.deciding = &one.holding;
 		relay_decide(worker->relay, one.flows[i], one.scope.named ? one.scope.name : NULL,
-			     reason);
+			     reason, one.holding.count > 0 ? &program : NULL);
 	}
 	worker->asked.deciding = NULL;
 }
 
 static bool same_scope(const struct cmd_scope_of *a, const struct cmd_scope_of *b)
 {
-	return a->known && b->known && a->device == b->device && a->inode == b->inode &&
-	       a->named == b->named && a->to.port == b->to.port &&
+	return a->known && b->known && a->proto == b->proto && a->device == b->device &&
+	       a->inode == b->inode && a->named == b->named && a->to.port == b->to.port &&
 	       (a->named ? strcmp(a->name, b->name) == 0 :
 			   minato_addr_equal(&a->to.addr, &b->to.addr));
 }
@@ -147,8 +155,8 @@ static void tell(struct cmd_worker *worker, const struct cmd_question *question,
 	asked->told = true;
 	put_program(program, sizeof(program), &question->holding);
 	put_place(place, sizeof(place), question);
-	cmd_say("%s wants %s: 'minato ask %s' in another terminal answers, within 30 s", program,
-		place, worker->harbour->name);
+	cmd_say("%s wants %s%s: 'minato ask %s' in another terminal answers, within 30 s", program,
+		place, question->scope.proto == MINATO_UDP ? " udp" : "", worker->harbour->name);
 }
 
 /* ---- from flow to question ---- */
@@ -208,7 +216,7 @@ bool cmd_asked_take(void *user, const struct relay_asking *asking)
 		.to = asking->to,
 		.flow_count = 1,
 		.flows = { asking->call },
-		.scope = { .named = asking->name, .to = asking->to },
+		.scope = { .proto = asking->proto, .named = asking->name, .to = asking->to },
 	};
 	if (asking->name)
 		(void)snprintf(question->scope.name, sizeof(question->scope.name), "%s",
@@ -288,9 +296,9 @@ static json_t *next_row(void *user, const char *listing, uint64_t *cursor)
 	next->shown = true;
 	put_program(program, sizeof(program), &next->holding);
 	put_place(place, sizeof(place), next);
-	return json_pack("{s:I,s:s,s:s,s:i,s:b,s:I}", "number", (json_int_t)next->number, "program",
-			 program, "place", place, "flows", (int)next->flow_count, "always",
-			 next->scope.known, "left_ms",
+	return json_pack("{s:I,s:i,s:s,s:s,s:i,s:b,s:I}", "number", (json_int_t)next->number,
+			 "proto", (int)next->scope.proto, "program", program, "place", place,
+			 "flows", (int)next->flow_count, "always", next->scope.known, "left_ms",
 			 (json_int_t)((next->until.ns - now.ns) / NS_PER_MS));
 }
 
@@ -305,10 +313,38 @@ static int reply_of(const char *text)
 	return -EINVAL;
 }
 
-static void remember(struct cmd_asked *asked, const struct cmd_question *question)
+static void remember(struct cmd_worker *worker, const struct cmd_question *question)
 {
-	if (question->scope.known && asked->answer_count < CMD_ANSWERS_MAX)
-		asked->answers[asked->answer_count++] = question->scope;
+	struct cmd_asked *asked = &worker->asked;
+	const struct cmd_message message = { .kind = CMD_ASK_REMEMBER, .answer = question->scope };
+
+	if (!question->scope.known || asked->answer_count == CMD_ANSWERS_MAX)
+		return;
+	asked->answers[asked->answer_count++] = question->scope;
+	/* Where it cannot be told it holds as long as this worker lives. */
+	(void)cmd_channel_send(worker->channel, &message, NULL, 0);
+}
+
+void cmd_asked_keep(struct cmd_harbour *harbour, const struct cmd_scope_of *answer)
+{
+	if (!harbour->ask || !answer->known || harbour->answer_count == CMD_ANSWERS_MAX ||
+	    (answer->proto != MINATO_TCP && answer->proto != MINATO_UDP) ||
+	    memchr(answer->name, 0, sizeof(answer->name)) == NULL)
+		return;
+	if (!harbour->answers)
+		harbour->answers = calloc(CMD_ANSWERS_MAX, sizeof(*harbour->answers));
+	if (harbour->answers)
+		harbour->answers[harbour->answer_count++] = *answer;
+}
+
+void cmd_asked_begin(struct cmd_worker *worker)
+{
+	const struct cmd_harbour *harbour = worker->harbour;
+
+	worker->asked.answer_count = harbour->answer_count;
+	if (harbour->answer_count)
+		memcpy(worker->asked.answers, harbour->answers,
+		       harbour->answer_count * sizeof(*harbour->answers));
 }
 
 static json_t *take_answer(void *user, const char *request, const json_t *message)
@@ -324,7 +360,7 @@ static json_t *take_answer(void *user, const char *request, const json_t *messag
 	if (!question || !question->open)
 		return json_pack("{s:b}", "late", 1);
 	if (reply == CMD_REPLY_ALWAYS)
-		remember(&worker->asked, question);
+		remember(worker, question);
 	decide(worker, question, reply == CMD_REPLY_NO ? refused_by_user : NULL);
 	return json_object();
 }

@@ -98,6 +98,7 @@ void cmd_witness_close(struct cmd_harbour *harbour);
 
 /* What an answer is about: one program, one destination. */
 struct cmd_scope_of {
+	enum minato_proto proto;
 	bool known; /* the program is, and all who hold the socket run it */
 	uint64_t device, inode;
 	bool named;
@@ -135,10 +136,17 @@ enum cmd_reply { CMD_REPLY_NO, CMD_REPLY_ONCE, CMD_REPLY_ALWAYS };
 bool cmd_asked_take(void *user, const struct relay_asking *asking);
 /* relay_config's `program`; `user` is the worker. */
 void cmd_asked_program(void *user, const struct relay_asking *asking);
+/*
+ * What was answered with always outlives the worker: it tells the keeper, and the next, which is
+ * a copy of the keeper, begins with it. In the keeper: one more, if it is well-formed and fits.
+ */
+void cmd_asked_keep(struct cmd_harbour *harbour, const struct cmd_scope_of *answer);
+/* In a worker that begins. */
+void cmd_asked_begin(struct cmd_worker *worker);
 /* What is due; returns when something is next. */
 struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now);
 /*
- * What the control socket knows of them: the listing "questions" (number, program, place, flows,
+ * What the control socket knows of them: the listing "questions" (number, proto, program, place, flows,
  * always: whether that may be the answer, left_ms), and the request "answer" with a question's
  * "number" and a "reply": no, once, always. To list them is to be there: who stops has gone.
  */

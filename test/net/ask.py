@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Answers the questions of a guest at a terminal; ask.sh runs it.
 
-ask.py MINATO LOG-OF-THE-GUEST ANOTHER-CURL AUDIT; speaks TAP."""
+ask.py MINATO LOG-OF-THE-GUEST ANOTHER-CURL AUDIT ANOTHER-RESOLVER; speaks TAP."""
 import json, os, re, subprocess, sys, time
 
 from ptyplay import Terminal
 
-MINATO, LOG, CURL2, AUDIT = sys.argv[1:]
+MINATO, LOG, CURL2, AUDIT, RESOLVER = sys.argv[1:]
 PLAIN = "198.51.100.10"
 cases = failures = 0
 
@@ -68,9 +68,9 @@ def asker():
     return Terminal(MINATO, "ask", "g")
 
 
-def question(terminal, what=r"http://|", program="curl", always=True):
+def question(terminal, what=r"http://|", program="curl", always=True, proto="tcp"):
     return terminal.expect(r"/" + program + r" \(pid \d+\) wants " + what +
-                           r" tcp: \[o\]nce, " + (r"\[a\]lways, " if always else "") +
+                           " " + proto + r": \[o\]nce, " + (r"\[a\]lways, " if always else "") +
                            r"\[n\]o\? ")
 
 
@@ -197,6 +197,109 @@ def a_shared_socket():
     t.close()
 
 
+def writes(port, *more, address=PLAIN):
+    """A datagram, and what comes of it within ten seconds."""
+    script = ("import socket, sys\n"
+              "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(10)\n"
+              f"s.connect(('{address}', {port})); s.send(b'who')\n"
+              "try: print(s.recv(100).decode())\n"
+              "except OSError as e: print(type(e).__name__, e.errno)\n")
+    return subprocess.Popen([MINATO, "exec", "g", "--", "python3", "-c", script, *more],
+                            stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL)
+
+
+PYTHON = r"python3[.\d]*"
+ERROR = r"\w*Error (113|111|1|13)\n"
+
+
+def datagrams():
+    t = asker()
+    process = writes(5000)
+    # api.example has led there by now; of UDP it is another question.
+    question(t, r"\S+:5000( \(198\.51\.100\.10\))?", PYTHON, proto="udp")
+    t.send("o\n")
+    demand(outcome(process)[1] == "word\n", "no answer came")
+    process = writes(5000)
+    question(t, r"\S+:5000( \(198\.51\.100\.10\))?", PYTHON, proto="udp")
+    t.send("n\n")
+    said = outcome(process)[1]
+    demand(re.fullmatch(ERROR, said), said)
+    process = writes(5000)
+    question(t, r"\S+:5000( \(198\.51\.100\.10\))?", PYTHON, proto="udp")
+    t.send("a\n")
+    demand(outcome(process)[1] == "word\n", "no answer came")
+    for _ in range(3):
+        demand(outcome(writes(5000))[1] == "word\n", "always is not always")
+    process = writes(5001)
+    question(t, r"\S+:5001( \(198\.51\.100\.10\))?", PYTHON, proto="udp")
+    t.close()
+    said = outcome(process)[1]
+    demand(re.fullmatch(ERROR, said), said)
+
+
+def resolvers():
+    """DNS that another resolver is asked is a flow like any."""
+    def dig():
+        return subprocess.Popen([MINATO, "exec", "g", "--", "dig", "+short", "+time=8", "+tries=1",
+                                 "@" + RESOLVER, "evil.example", "A"], stdout=subprocess.PIPE,
+                                text=True, stdin=subprocess.DEVNULL)
+
+    t = asker()
+    process = dig()
+    question(t, re.escape(RESOLVER) + ":53", "dig", proto="udp")
+    t.send("n\n")
+    demand("198.51.100.11" not in outcome(process)[1], "it was asked all the same")
+    process = dig()
+    question(t, re.escape(RESOLVER) + ":53", "dig", proto="udp")
+    t.send("o\n")
+    said = outcome(process)[1]
+    demand("198.51.100.11" in said, said)
+    t.close()
+
+
+def quic():
+    """What cannot be seen through does not go where names are expected, whoever said yes."""
+    t = asker()
+    process = writes(443)
+    question(t, r"\S+:443( \(198\.51\.100\.10\))?", PYTHON, proto="udp")
+    t.send("o\n")
+    said = outcome(process)[1]
+    demand(re.fullmatch(ERROR, said), said)
+    t.close()
+
+
+def worker_of(name):
+    rows = json.loads(subprocess.run([MINATO, "ps", "--json"], capture_output=True, text=True,
+                                     check=True, stdin=subprocess.DEVNULL).stdout)
+    rows = rows if isinstance(rows, list) else rows.get("guests", rows)
+    return next(row["worker"] for row in rows if row["name"] == name)
+
+
+def another_worker():
+    """Always is until the guest ends, and no was for once."""
+    before = worker_of("g")
+    os.kill(before, 9)
+    end = time.monotonic() + 10
+    while True:
+        try:
+            if worker_of("g") != before:
+                break
+        except (StopIteration, KeyError, ValueError, subprocess.CalledProcessError):
+            pass
+        demand(time.monotonic() < end, "there is no other worker")
+        time.sleep(0.1)
+    asked = log().count("wants")
+    served(curl("http://api.example/file"))
+    demand(outcome(writes(5000))[1] == "word\n", "always is not always")
+    demand(log().count("wants") == asked, log())
+    t = asker()
+    process = curl("http://api.example:8080/file")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    t.send("n\n")
+    refused(process)
+    t.close()
+
+
 def not_from_inside():
     result = subprocess.run([MINATO, "exec", "g", "--", "script", "-qc", f"{MINATO} ask g",
                              "/dev/null"], capture_output=True, text=True, timeout=30,
@@ -306,9 +409,13 @@ for name, test in [
         ("attempts that are the same wait for one answer", the_same_is_asked_once),
         ("closing the terminal is no, soon", closing_the_terminal_is_no),
         ("of a socket that two programs hold there is no always", a_shared_socket),
+        ("datagrams: once, no, always, and closing the terminal", datagrams),
+        ("another resolver is asked about", resolvers),
+        ("a yes to UDP on port 443 is one to QUIC that names it", quic),
         ("a program inside cannot answer for the user", not_from_inside),
         ("the audit says which program and process it was", audit),
         ("the audit alone knows the program of what is refused at once", audit_alone),
+        ("always survives the worker", another_worker),
         ("a rule about a program lets that file out, and no other", program_rules),
         ("without a terminal nobody is asked", no_terminal)]:
     case(name, test)

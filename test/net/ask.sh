@@ -24,6 +24,22 @@ X
 chmod -R a+rX "$T/www"
 bg nginx.log in_peer nginx -e "$T/nginx.err" -c "$T/nginx.conf"
 until_true 5 listening 80 peer
+cat >"$T/word.py" <<'X'
+import socket, threading
+def serve(port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("198.51.100.10", port))
+    while True:
+        data, peer = s.recvfrom(2000)
+        s.sendto(b"word", peer)
+for port in (5000, 5001):
+    threading.Thread(target=serve, args=(port,), daemon=True).start()
+print("up", flush=True)
+threading.Event().wait()
+X
+chmod a+r "$T/word.py"
+bg word.log in_peer python3 "$T/word.py"
+until_true 5 grep -q up "$T/word.log"
 cp "$(command -v curl)" "$T/curl2"
 chmod 755 "$T/curl2"
 
@@ -32,4 +48,4 @@ run_guest h --audit "$T/user/audit-h" --allow alias.example:80 -- sleep 900
 run_guest p --audit "$T/user/audit-p" --rule 'allow program curl out tcp 80' \
 	--rule 'allow program /usr/bin/env out udp 5000' --rule 'block out everything' -- sleep 900
 cd "$T" || exit 1
-as_user python3 "$T/ask.py" "$M" "$T/guest-g.log" "$T/curl2" "$T/user/audit"
+as_user python3 "$T/ask.py" "$M" "$T/guest-g.log" "$T/curl2" "$T/user/audit" $PEER4

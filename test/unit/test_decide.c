@@ -6,6 +6,7 @@ static struct {
 	bool hold;
 	unsigned count;
 	uint64_t call;
+	enum minato_proto proto;
 	struct minato_endpoint guest, to;
 	char name[256];
 } question;
@@ -13,8 +14,8 @@ static struct {
 static bool hear_question(void *user, const struct relay_asking *asking)
 {
 	(void)user;
-	assert_int_equal(asking->proto, MINATO_TCP);
 	assert_non_null(asking->reason);
+	question.proto = asking->proto;
 	question.count++;
 	question.call = asking->call;
 	question.guest = asking->guest;
@@ -60,7 +61,7 @@ static void yes_is_dialled(void **state)
 	listener = host_socket(SOCK_STREAM, "192.0.2.1", 0);
 	s = held_call("192.0.2.1", port_of(listener));
 	assert_string_equal(question.name, "");
-	relay_decide(w.relay, question.call, NULL, NULL);
+	relay_decide(w.relay, question.call, NULL, NULL, NULL);
 	far = host_accept(listener);
 	UNTIL(guest_ready(s) & MINATO_CONNECTED);
 	guest_says(s, "anything");
@@ -79,14 +80,14 @@ static void no_is_refused(void **state)
 
 	NEED_NETNS();
 	s = held_call("192.0.2.1", 9);
-	relay_decide(w.relay, question.call, NULL, "because");
+	relay_decide(w.relay, question.call, NULL, "because", NULL);
 	UNTIL(guest_ready(s) & MINATO_ERROR);
 	assert_int_equal(minato_error(w.guest, s), ECONNREFUSED);
 	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
 	assert_string_equal(told.reason, "because");
 	assert_int_equal(count_of(RELAY_COUNT_DENIED), 1);
 	/* Decided once. */
-	relay_decide(w.relay, question.call, NULL, NULL);
+	relay_decide(w.relay, question.call, NULL, NULL, NULL);
 	turns(3);
 	assert_int_equal(count_of(RELAY_COUNT_TCP_OUT), 0);
 }
@@ -113,9 +114,9 @@ static void a_call_that_was_given_up(void **state)
 	minato_abort(w.guest, s);
 	turns(5);
 	/* Its SYN went without a word after it; but it is over once it was decided. */
-	relay_decide(w.relay, question.call, NULL, "because");
-	relay_decide(w.relay, question.call, NULL, NULL);
-	relay_decide(w.relay, question.call + 1, NULL, NULL);
+	relay_decide(w.relay, question.call, NULL, "because", NULL);
+	relay_decide(w.relay, question.call, NULL, NULL, NULL);
+	relay_decide(w.relay, question.call + 1, NULL, NULL, NULL);
 	turns(3);
 	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 0);
 }
@@ -134,7 +135,7 @@ static void by_a_name(void **state)
 	assert_string_equal(question.name, "any.where");
 	to = question.to;
 	assert_null(permit_named(w.relay, MINATO_TCP, &to, "any.where"));
-	relay_decide(w.relay, question.call, "any.where", NULL);
+	relay_decide(w.relay, question.call, "any.where", NULL, NULL);
 	far = host_accept(listener);
 	UNTIL(guest_ready(s) & MINATO_CONNECTED);
 	assert_non_null(permit_named(w.relay, MINATO_TCP, &to, "any.where"));
@@ -157,8 +158,158 @@ static void by_a_name_that_leads_elsewhere(void **state)
 
 	NEED_NETNS();
 	s = held_call("192.0.2.1", 9);
-	relay_decide(w.relay, question.call, "any.where", NULL);
+	relay_decide(w.relay, question.call, "any.where", NULL, NULL);
 	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 0);
+}
+
+/* ---- datagrams ---- */
+
+static uint64_t guest_writes(uint64_t s, const char *text, uint16_t port, const char *word)
+{
+	const struct minato_datagram about = { .remote = end(text, port) };
+
+	assert_int_equal(minato_send_datagram(w.guest, s, &about, word, strlen(word)),
+			 strlen(word));
+	return s;
+}
+
+static void nobody_hears(int fd)
+{
+	uint8_t byte;
+
+	turns(5);
+	assert_int_equal(recv(fd, &byte, 1, MSG_DONTWAIT), -1);
+}
+
+static void a_datagram_hears(int fd, const char *word)
+{
+	char got[64];
+	ssize_t len = -1;
+
+	UNTIL((len = recv(fd, got, sizeof(got), MSG_DONTWAIT)) >= 0);
+	assert_int_equal(len, strlen(word));
+	assert_memory_equal(got, word, strlen(word));
+}
+
+static void datagrams_wait_for_yes(void **state)
+{
+	const struct relay_program dig = { .pid = 5, .holders = 1, .path = "/usr/bin/dig" };
+	int far, other;
+	uint64_t s;
+
+	NEED_NETNS();
+	pin_host("udp.example");
+	far = host_socket(SOCK_DGRAM, "192.0.2.1", 9001);
+	other = host_socket(SOCK_DGRAM, "192.0.2.1", 9000);
+	s = guest_writes(guest_socket(MINATO_UDP), "192.0.2.1", 9001, "one");
+	UNTIL(question.count == 1);
+	assert_int_equal(question.proto, MINATO_UDP);
+	assert_int_equal(question.to.port, 9001);
+	assert_string_equal(question.name, "udp.example");
+	guest_writes(s, "192.0.2.1", 9001, "two");
+	nobody_hears(far);
+	/* They are one question, and what is allowed does not wait behind it. */
+	guest_writes(s, "192.0.2.1", 9000, "beside");
+	a_datagram_hears(other, "beside");
+	assert_int_equal(question.count, 1);
+	relay_decide(w.relay, question.call, NULL, NULL, &dig);
+	a_datagram_hears(far, "one");
+	a_datagram_hears(far, "two");
+	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 2);
+	assert_string_equal(told.program, "/usr/bin/dig");
+	guest_writes(s, "192.0.2.1", 9001, "three");
+	a_datagram_hears(far, "three");
+	/* Of this end alone: another asks anew. */
+	guest_writes(guest_socket(MINATO_UDP), "192.0.2.1", 9001, "four");
+	UNTIL(question.count == 2);
+	nobody_hears(far);
+	close(far);
+	close(other);
+}
+
+static void no_to_datagrams_is_an_error_once(void **state)
+{
+	struct minato_endpoint to = end("192.0.2.1", 9001);
+	uint64_t s;
+	int far;
+
+	NEED_NETNS();
+	far = host_socket(SOCK_DGRAM, "192.0.2.1", 9001);
+	s = guest_socket(MINATO_UDP);
+	assert_int_equal(minato_connect(w.guest, s, &to), 0);
+	assert_int_equal(minato_send(w.guest, s, "one", 3, 0), 3);
+	UNTIL(question.count == 1);
+	assert_int_equal(guest_ready(s) & MINATO_ERROR, 0);
+	relay_decide(w.relay, question.call, NULL, "because", NULL);
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	assert_string_equal(told.reason, "because");
+	assert_int_equal(told.last.proto, MINATO_UDP);
+	/* Decided once; and the next is asked about anew. */
+	relay_decide(w.relay, question.call, NULL, NULL, NULL);
+	nobody_hears(far);
+	(void)minato_error(w.guest, s);
+	assert_int_equal(minato_send(w.guest, s, "two", 3, 0), 3);
+	UNTIL(question.count == 2);
+	nobody_hears(far);
+	close(far);
+}
+
+static void datagrams_that_nobody_is_asked_about(void **state)
+{
+	struct minato_endpoint to = end("192.0.2.1", 9001);
+	uint64_t s;
+
+	NEED_NETNS();
+	question.hold = false;
+	s = guest_socket(MINATO_UDP);
+	assert_int_equal(minato_connect(w.guest, s, &to), 0);
+	assert_int_equal(minato_send(w.guest, s, "one", 3, 0), 3);
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(question.count, 1);
+	assert_string_equal(told.reason, "not allowed");
+}
+
+/* As many places wait as there is room for; of one place as much as is kept. */
+static void what_waits_is_bounded(void **state)
+{
+	uint64_t s = 0;
+	int far;
+
+	NEED_NETNS();
+	far = host_socket(SOCK_DGRAM, "192.0.2.1", 9001);
+	s = guest_socket(MINATO_UDP);
+	for (uint16_t i = 0; i < WAITINGS_MAX + 3; i++) {
+		guest_writes(s, "192.0.2.1", (uint16_t)(9100 + i), "word");
+		turns(2);
+	}
+	UNTIL(told.count[RELAY_ATTEMPT_REFUSED] == 3);
+	assert_int_equal(question.count, WAITINGS_MAX);
+	relay_decide(w.relay, question.call, NULL, "because", NULL);
+	for (unsigned i = 0; i < 20; i++)
+		guest_writes(s, "192.0.2.1", 9001, "word");
+	UNTIL(question.count == WAITINGS_MAX + 1);
+	turns(5);
+	relay_decide(w.relay, question.call, NULL, NULL, NULL);
+	for (unsigned i = 0; i < 8; i++)
+		a_datagram_hears(far, "word");
+	nobody_hears(far);
+	close(far);
+}
+
+static void who_waits_may_end(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = guest_writes(guest_socket(MINATO_UDP), "192.0.2.1", 9001, "one");
+	UNTIL(question.count == 1);
+	minato_close(w.guest, s);
+	w.skew_ns += INT64_C(1000000000000);
+	turns(5);
+	relay_decide(w.relay, question.call, NULL, NULL, NULL);
+	turns(3);
 	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 0);
 }
 
@@ -170,12 +321,12 @@ static void grants_are_bounded(void **state)
 	NEED_NETNS();
 	for (unsigned i = 1; i <= PERMIT_GRANTS_MAX; i++) {
 		to.port = (uint16_t)i;
-		assert_true(permit_grant(w.relay, &to, NULL, &way));
+		assert_true(permit_grant(w.relay, MINATO_TCP, &to, NULL, &way));
 	}
 	to.port++;
-	assert_false(permit_grant(w.relay, &to, NULL, &way));
+	assert_false(permit_grant(w.relay, MINATO_TCP, &to, NULL, &way));
 	to.port--;
-	assert_true(permit_grant(w.relay, &to, NULL, &way));
+	assert_true(permit_grant(w.relay, MINATO_TCP, &to, NULL, &way));
 }
 
 #define CASE_ASKING(f) cmocka_unit_test_setup_teardown(f, begin_asking, finish_asking)
@@ -189,6 +340,11 @@ int main(void)
 		CASE_ASKING(a_call_that_was_given_up),
 		CASE_ASKING(by_a_name),
 		CASE_ASKING(by_a_name_that_leads_elsewhere),
+		CASE_ASKING(datagrams_wait_for_yes),
+		CASE_ASKING(no_to_datagrams_is_an_error_once),
+		CASE_ASKING(datagrams_that_nobody_is_asked_about),
+		CASE_ASKING(what_waits_is_bounded),
+		CASE_ASKING(who_waits_may_end),
 		CASE_ASKING(grants_are_bounded),
 	};
 
