@@ -77,7 +77,7 @@ struct scan_contact {
 	uint32_t stamp; /* what one sender writes alike under all its addresses:
 			   sequence number and source port; 0: nothing */
 	uint32_t kinds; /* 1 << enum minato_scan_kind, by its looks */
-	bool away;	/* the target is none of ours, nor of who is behind us */
+	bool away;	/* the target is none of ours, nor behind us */
 };
 
 struct scan; /* opaque to others */
