@@ -94,7 +94,11 @@ static bool is_named(struct minato *m, struct minato_scan *out)
 static void take(struct minato *m, struct capture *c, struct minato_time now)
 {
 	struct minato_frame_out out[16];
-	struct minato_frame frame = { .data = c->bytes, .len = c->len, .chunk = MINATO_CHUNK_NONE };
+	struct minato_frame frame = { .data = c->bytes,
+				      .len = c->len,
+				      .chunk = MINATO_CHUNK_NONE,
+				      /* A kernel leaves them to the link. */
+				      .csum_trusted = true };
 
 	minato_input(m, now, &frame, 1);
 	while (minato_output(m, now, out, 16) > 0)

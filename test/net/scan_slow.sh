@@ -57,6 +57,7 @@ slow() {
 		<<<"$said" | awk -v gap="$gap" '{ print ($2 >= ($1 - 1) * gap * .95) ? "so long" : "less" }')" \
 		'so long'
 }
+# Of a segment that no stack sends two are enough.
 slow "-T0 -sS" syn 300 1000 -T0 -sS -p 1-10
 slow "-T0 -sX" xmas 300 1000 -T0 -sX -p 1-10
 slow "-T0 -sU" udp 300 1000 -T0 -sU -p 1-10
