@@ -122,6 +122,13 @@ struct minato_step {
 size_t minato_explain(struct minato *m, const struct minato_question *question,
 		      struct minato_step *steps, size_t max);
 
+/*
+ * Gives a rule another order, 1..UINT64_MAX-1: it keeps its handle, its hits
+ * and what is left of its rate. 0, -EBADF (no entry), -EINVAL (no rule, or no
+ * such order).
+ */
+int minato_rule_order(struct minato *m, uint64_t rule, uint64_t order);
+
 /* A new flow that a rule with `log` decided. */
 struct minato_rule_event {
 	struct minato_question question;

@@ -451,6 +451,15 @@ void port_remove(struct port_table *t, uint32_t entry)
 	pool_give(&t->entries, entry);
 }
 
+int port_order(struct port_table *t, uint32_t entry, uint64_t order)
+{
+	check(port_entry_live(t, entry));
+	if (!entry_at(t, entry)->rule || order == 0 || order == UINT64_MAX)
+		return -EINVAL;
+	ruleset_order(t, entry, order);
+	return 0;
+}
+
 void port_get(const struct port_table *t, uint32_t entry,
 	      struct minato_entry *out)
 {

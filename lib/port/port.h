@@ -319,6 +319,8 @@ int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 void port_remove(struct port_table *t, uint32_t entry); /* claims too */
 void port_get(const struct port_table *t, uint32_t entry,
 	      struct minato_entry *out);
+/* -EINVAL: the entry is no rule, or no rule may have this order. */
+int port_order(struct port_table *t, uint32_t entry, uint64_t order);
 /* True for an index that stands for an entry now; any index may be asked. */
 bool port_entry_live(const struct port_table *t, uint32_t entry);
 uint64_t port_entry_hits(const struct port_table *t, uint32_t entry);
@@ -911,6 +913,8 @@ void ruleset_init(struct port_table *t, const struct rules_layout *l);
 void ruleset_add(struct port_table *t, uint32_t entry,
 		 const struct minato_entry *in);
 void ruleset_remove(struct port_table *t, uint32_t entry);
+/* It takes another place among the rules, with its hits and allowances. */
+void ruleset_order(struct port_table *t, uint32_t entry, uint64_t order);
 void ruleset_get(const struct port_table *t, uint32_t entry,
 		 struct minato_entry *out);
 /* Its time has passed: it matches nothing any more. */

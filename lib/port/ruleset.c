@@ -530,6 +530,19 @@ void ruleset_add(struct port_table *t, uint32_t entry,
 	stand_everywhere(t, number, true);
 }
 
+void ruleset_order(struct port_table *t, uint32_t entry, uint64_t order)
+{
+	const uint32_t number = entry_at(t, entry)->next;
+	struct port_rule *rule = ruleset_rule(t, number);
+	const bool stands = !rule->lapsed;
+
+	if (stands)
+		stand_everywhere(t, number, false);
+	rule->order = order;
+	if (stands)
+		stand_everywhere(t, number, true);
+}
+
 void ruleset_lapse(struct port_table *t, uint32_t rule)
 {
 	stand_everywhere(t, rule, false);

@@ -145,6 +145,15 @@ int minato_entry_remove(struct minato *m, uint64_t entry)
 	return 0;
 }
 
+int minato_rule_order(struct minato *m, uint64_t rule, uint64_t order)
+{
+	uint32_t number;
+
+	if (!entries_find(m, rule, &number))
+		return -EBADF;
+	return port_order(host_table(m), number, order);
+}
+
 int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
 {
 	uint32_t number;

@@ -261,6 +261,21 @@ static void remove_rule(void)
 	run.rule[at] = run.rule[--run.count];
 }
 
+/* What a rule has spent stays spent wherever it stands. */
+static void move_rule(void)
+{
+	struct naive_rule *r;
+	struct minato_entry got;
+
+	if (run.count == 0)
+		return;
+	r = &run.rule[below(run.count)];
+	r->entry.order = (UINT64_C(1) + below(1u << 30)) << 24 | run.step;
+	require(port_order(run.t, r->index, r->entry.order) == 0);
+	port_get(run.t, r->index, &got);
+	require(got.order == r->entry.order);
+}
+
 /* One in four is aimed at some rule. */
 static struct port_key some_flow(void)
 {
@@ -335,6 +350,8 @@ static void look_up_in_batch(const struct port_key *key, struct port_fate *fate)
 	if (one_in(4))
 		remove_rule();
 	if (one_in(4))
+		move_rule();
+	if (one_in(4))
 		run.now_ns += below(1000000);
 	port_lookup_sought(run.t, &probes[40], (struct minato_time){ run.now_ns }, true, fate);
 }
@@ -374,6 +391,8 @@ static void one_step(void)
 		add_rule();
 	if (run.count > run.wanted ? one_in(4) : one_in(40))
 		remove_rule();
+	if (one_in(40))
+		move_rule();
 	if (one_in(10000))
 		run.wanted = below(one_in(3) ? 8 : run.most);
 	run.now_ns += 1 + below(100);

@@ -108,13 +108,56 @@ static void every_form_leaves_nothing(void **state)
 	require_nothing_left();
 }
 
+static void an_order_is_changed_in_place(void **state)
+{
+	const struct port_key key = { .local = addr("10.0.0.1"),
+				      .remote = addr("10.0.0.2"),
+				      .local_port = 5,
+				      .proto = TCP,
+				      .course = MINATO_COURSE_IN };
+	struct minato_entry e = a_rule(7);
+	struct port_fate fate;
+	int64_t one, two, entry;
+
+	(void)state;
+	e.verdict = MINATO_PASS;
+	e.rate_count = e.rate_span_s = 1;
+	e.rate_verdict = MINATO_REFUSE;
+	one = port_add(t, &e, NULL);
+	e = a_rule(8);
+	two = port_add(t, &e, NULL);
+	port_lookup(t, &key, (struct minato_time){ 1 }, true, &fate);
+	assert_int_equal(fate.rule, one);
+	assert_int_equal(fate.kind, MINATO_KIND_CLOSED);
+	assert_int_equal(port_order(t, (uint32_t)one, 9), 0);
+	port_lookup(t, &key, (struct minato_time){ 2 }, true, &fate);
+	assert_int_equal(fate.rule, two);
+	/* Back in front: its hits, and nothing new to give. */
+	assert_int_equal(port_order(t, (uint32_t)one, 1), 0);
+	port_lookup(t, &key, (struct minato_time){ 3 }, true, &fate);
+	assert_int_equal(fate.rule, one);
+	assert_int_equal(fate.kind, MINATO_KIND_GUARD);
+	assert_int_equal(port_entry_hits(t, (uint32_t)one), 2);
+	assert_int_equal(port_order(t, (uint32_t)one, 0), -EINVAL);
+	assert_int_equal(port_order(t, (uint32_t)one, UINT64_MAX), -EINVAL);
+	e = (struct minato_entry){ .kind = MINATO_KIND_UPLINK,
+				   .scope = 0,
+				   .face = MINATO_FACE_ANY };
+	entry = port_add(t, &e, NULL);
+	assert_true(entry >= 0);
+	assert_int_equal(port_order(t, (uint32_t)entry, 3), -EINVAL);
+	port_remove(t, (uint32_t)entry);
+	port_remove(t, (uint32_t)one);
+	port_remove(t, (uint32_t)two);
+	require_nothing_left();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(what_is_wrong_is_refused),
-		CASE(rules_may_be_alike),
-		CASE(a_full_table_says_so),
-		CASE(every_form_leaves_nothing),
+		CASE(what_is_wrong_is_refused),	    CASE(rules_may_be_alike),
+		CASE(a_full_table_says_so),	    CASE(every_form_leaves_nothing),
+		CASE(an_order_is_changed_in_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
