@@ -74,7 +74,8 @@ int gateway_parcel_take(struct gateway_parcel *parcel, const struct cmd_message 
 struct gateway_rules {
 	struct conf conf;  /* `line` of a statement: in the file; 0: said while the gateway ran */
 	int64_t *until_s;  /* of each, seconds since 1970; 0: for good */
-	size_t until_room; /* of that array */
+	bool *fleeting;	   /* of each: it is not written down, and ends with the gateway */
+	size_t until_room; /* of those arrays */
 	bool dmz_off;	   /* of what was said: no dmz, whatever the file has */
 };
 
@@ -83,6 +84,13 @@ void gateway_rules_free(struct gateway_rules *rules);
 int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *statement,
 		      int64_t until_s);
 void gateway_rules_remove(struct gateway_rules *rules, size_t index);
+/*
+ * Whether the new one stands for the old one: the same, another dmz of the same addresses, the same
+ * setting of nat.
+ */
+bool gateway_rules_replaces(const struct conf_statement *old, const struct conf_statement *new);
+/* Those between move up or down by one. */
+void gateway_rules_move(struct gateway_rules *rules, size_t from, size_t to);
 /* 0 or -ENOMEM. */
 int gateway_rules_copy(struct gateway_rules *out, const struct gateway_rules *rules);
 /*
@@ -183,6 +191,8 @@ int gateway_scans_apply(struct minato *host, const struct conf *conf);
 /* Who is told, and nobody else. 0, or negative errno with a text: then only those before it. */
 int gateway_alerts_apply(struct cmd_alerting *alerting, const struct conf *conf,
 			 struct drive_error *error);
+/* Reports each that could not be told, and makes nothing. */
+void gateway_alerts_judge(const struct conf *conf, struct conf_report *report);
 /* Whether all of them could be told. */
 int gateway_alerts_check(const struct conf *conf, struct drive_error *error);
 
@@ -234,7 +244,7 @@ struct gateway_held {
 /* An entry of a rule of the policy. */
 struct gateway_ruled {
 	struct minato_entry entry;
-	uint64_t handle;  /* 0: an equal one stands for it */
+	uint64_t handle;
 	size_t statement; /* index; the count of all: what is shut to all but lan */
 };
 
@@ -284,6 +294,20 @@ void gateway_applied_free(struct gateway_applied *applied);
  */
 int gateway_place(struct gateway_rules *said, const struct gateway_rules *file,
 		  struct conf_statement *one, int64_t until_s, char *fault, size_t size);
+/*
+ * The file is another one now: what stood before a rule that it has no more keeps its place behind
+ * the rule that went before that one. Says so in `note`, a line for each, cut to the size. 0 or
+ * -ENOMEM.
+ */
+int gateway_places_keep(struct gateway_rules *said, const struct gateway_rules *old,
+			const struct gateway_rules *file, char *note, size_t size);
+/*
+ * Where a live rule stands among those of the file: before which of them, SIZE_MAX: behind all.
+ * Where it is before one that is not there (*gone) nobody knows: before all if it refuses, else
+ * behind all, so that nothing is open by that.
+ */
+size_t gateway_place_in(const struct gateway_rules *file, const struct conf_statement *one,
+			bool *gone);
 
 /* ---- policing.c: the rules of the policy in the host value ---- */
 
@@ -294,6 +318,17 @@ int gateway_place(struct gateway_rules *said, const struct gateway_rules *file,
  */
 int gateway_police(struct gateway_applied *applied, const struct gateway_rules *wanted,
 		   size_t *culprit);
+/* Entries in their order; those of one rule have one. */
+struct gateway_sequence {
+	struct gateway_ruled *list;
+	size_t count, room;
+};
+/*
+ * alike.c: for each entry of `new` which one of `old` is alike in all but its order, SIZE_MAX if
+ * none; and whether it may keep that order too. A rule is alike as a whole. 0 or -ENOMEM.
+ */
+int gateway_alike(const struct gateway_sequence *old, const struct gateway_sequence *new,
+		  size_t *alike, bool *stays);
 /* The statement of a rule's entry; the count of all: what is shut to all but lan. -ENOENT. */
 int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle);
 

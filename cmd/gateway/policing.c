@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The rules of the policy in the host value. All entries of a list of statements are one sequence;
- * what it has in common with the one in force, at both ends, stays as it is, with its orders and
- * its counts. What differs in between goes and comes, with orders between those of its neighbours;
- * where there is no room for them, all orders are given anew.
+ * a rule that the one in force has too keeps its entries, with their counts and what is left of
+ * their rates, wherever it stands now (alike.c). The longest run of those in the same order keeps
+ * its orders; the rest get orders between those of its neighbours, and where there is no room for
+ * them, all orders are given anew.
  */
 #include "cmd/gateway/gateway.h"
 
@@ -11,17 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "minato/guard.h"
+
 /* Orders of a first list end here, so that half of all is left behind them. */
 #define ORDER_END (UINT64_C(1) << 62)
 
-struct sequence {
-	struct gateway_ruled *list;
-	size_t count, room;
-};
-
 static int append(void *user, size_t statement, struct minato_entry *entry)
 {
-	struct sequence *sequence = user;
+	struct gateway_sequence *sequence = user;
 
 	if (sequence->count == sequence->room) {
 		size_t room = sequence->room ? sequence->room * 2 : 64;
@@ -36,126 +34,124 @@ static int append(void *user, size_t statement, struct minato_entry *entry)
 	return 0;
 }
 
-/* In all but their order. */
-static bool same(const struct minato_entry *a, const struct minato_entry *b)
+/* Where the rule that begins at `from` ends. */
+static size_t rule_end(const struct gateway_sequence *s, size_t from)
 {
-	return a->verdict == b->verdict && a->scope == b->scope && a->face == b->face &&
-	       a->proto == b->proto && a->local_prefix == b->local_prefix &&
-	       a->remote_prefix == b->remote_prefix && a->first == b->first && a->last == b->last &&
-	       minato_addr_equal(&a->local, &b->local) &&
-	       minato_addr_equal(&a->remote, &b->remote) && a->course == b->course &&
-	       a->program == b->program && a->rate_count == b->rate_count &&
-	       a->rate_span_s == b->rate_span_s && a->rate_each == b->rate_each &&
-	       a->rate_verdict == b->rate_verdict && a->log == b->log;
+	size_t to = from + 1;
+
+	while (to < s->count && s->list[to].entry.order == s->list[from].entry.order)
+		to++;
+	return to;
 }
 
-/* Entries of one rule stay together: a rule whose entries differ in part differs. */
-static bool begins_rule(const struct sequence *s, size_t at)
+/* What both have: handles to the new one, which none of the old one has then. */
+static void keep(struct gateway_sequence *old, struct gateway_sequence *new, const size_t *alike)
 {
-	return at == 0 || at >= s->count || s->list[at].entry.order != s->list[at - 1].entry.order;
+	for (size_t i = 0; i < new->count; i++) {
+		if (alike[i] == SIZE_MAX)
+			continue;
+		new->list[i].handle = old->list[alike[i]].handle;
+		old->list[alike[i]].handle = 0;
+	}
 }
 
-static size_t common_head(const struct sequence *a, const struct sequence *b)
-{
-	size_t count = 0;
-
-	while (count < a->count && count < b->count &&
-	       same(&a->list[count].entry, &b->list[count].entry))
-		count++;
-	while (count > 0 && (!begins_rule(a, count) || !begins_rule(b, count)))
-		count--;
-	return count;
-}
-
-static size_t common_tail(const struct sequence *a, const struct sequence *b, size_t head)
-{
-	size_t count = 0;
-
-	while (count + head < a->count && count + head < b->count &&
-	       same(&a->list[a->count - count - 1].entry, &b->list[b->count - count - 1].entry))
-		count++;
-	while (count > 0 &&
-	       (!begins_rule(a, a->count - count) || !begins_rule(b, b->count - count)))
-		count--;
-	return count;
-}
-
-/* Orders for what stands between two; false: there is no room. */
-static bool set_orders(struct sequence *s, size_t from, size_t to, uint64_t low, uint64_t high)
+/* Of the rules in `from` to `to`, between two orders; false: there is no room. */
+static bool set_orders(struct gateway_sequence *s, size_t from, size_t to, uint64_t low,
+		       uint64_t high)
 {
 	uint64_t rules = 0;
-	uint64_t gap, order;
+	uint64_t gap;
 
-	for (size_t i = from; i < to; i++)
-		rules += i == from || begins_rule(s, i);
+	for (size_t i = from; i < to; i = rule_end(s, i))
+		rules++;
 	gap = (high - low) / (rules + 1);
-	if (gap == 0)
-		return false;
-	order = low;
 	/* The numbers by which conf_policy counts rules tell them apart until they are replaced. */
-	for (size_t i = from; i < to;) {
-		uint64_t rule = s->list[i].entry.order;
+	for (size_t i = from; gap && i < to;) {
+		size_t end = rule_end(s, i);
 
-		order += gap;
-		while (i < to && s->list[i].entry.order == rule)
-			s->list[i++].entry.order = order;
+		for (low += gap; i < end; i++)
+			s->list[i].entry.order = low;
+	}
+	return gap;
+}
+
+/* Orders of all that do not stay where they are. */
+static bool order_between(const struct gateway_sequence *old, struct gateway_sequence *new,
+			  const size_t *alike, const bool *stays)
+{
+	uint64_t low = 0;
+	size_t from = 0;
+
+	while (from < new->count) {
+		size_t to = from;
+		uint64_t high;
+
+		while (to < new->count && !stays[to])
+			to++;
+		high = to < new->count ? old->list[alike[to]].entry.order : ORDER_END;
+		if (!set_orders(new, from, to, low, high))
+			return false;
+		for (from = to; from < new->count &&stays[from]; from++)
+			low = new->list[from].entry.order = old->list[alike[from]].entry.order;
 	}
 	return true;
 }
 
-/* On failure what did not come is taken out of the sequence. */
-static int enter(struct gateway_applied *applied, struct sequence *s, size_t from, size_t to,
-		 size_t *culprit)
+static void leave(struct gateway_applied *applied, const struct gateway_sequence *s)
 {
-	for (size_t i = from; i < to; i++) {
-		struct gateway_ruled *one = &s->list[i];
-		int result;
-
-		one->entry.user = GATEWAY_WORD_RULE;
-		result = minato_entry_add(applied->host, &one->entry, &one->handle);
-		if (result == 0)
-			continue;
-		one->handle = 0;
-		/* A prefix that stands in a set twice. */
-		if (result == -EADDRINUSE)
-			continue;
-		*culprit = one->statement;
-		memmove(&s->list[i], &s->list[to], (s->count - to) * sizeof(s->list[0]));
-		s->count -= to - i;
-		return result;
-	}
-	return 0;
-}
-
-static void leave(struct gateway_applied *applied, const struct sequence *s, size_t from, size_t to)
-{
-	for (size_t i = from; i < to; i++) {
+	for (size_t i = 0; i < s->count; i++) {
 		if (s->list[i].handle)
 			(void)minato_entry_remove(applied->host, s->list[i].handle);
 	}
 }
 
-/* `from` on, of both; `tail` of them stay. */
-static int replace(struct gateway_applied *applied, struct sequence *old, struct sequence *new,
-		   size_t head, size_t tail, size_t *culprit)
+/* On failure what did not come is taken out of the sequence. */
+static int enter(struct gateway_applied *applied, struct gateway_sequence *s, size_t *culprit)
 {
-	uint64_t low = head ? old->list[head - 1].entry.order : 0;
-	uint64_t high = tail ? old->list[old->count - tail].entry.order : ORDER_END;
+	size_t kept = 0;
+	int result = 0;
 
-	if (!set_orders(new, head, new->count - tail, low, high)) {
-		head = tail = 0;
-		(void)set_orders(new, 0, new->count, 0, ORDER_END);
+	for (size_t i = 0; i < s->count; i++) {
+		struct gateway_ruled *one = &s->list[i];
+
+		one->entry.user = GATEWAY_WORD_RULE;
+		if (one->handle) {
+			(void)minato_rule_order(applied->host, one->handle, one->entry.order);
+		} else if (result == 0) {
+			result = minato_entry_add(applied->host, &one->entry, &one->handle);
+			if (result < 0)
+				*culprit = one->statement;
+		}
+		if (one->handle)
+			s->list[kept++] = *one;
 	}
-	for (size_t i = 0; i < head; i++) {
-		new->list[i].entry = old->list[i].entry;
-		new->list[i].handle = old->list[i].handle;
+	s->count = kept;
+	return result;
+}
+
+static int replace(struct gateway_applied *applied, struct gateway_sequence *old,
+		   struct gateway_sequence *new, size_t *culprit)
+{
+	size_t *alike = calloc(new->count + 1, sizeof(alike[0]));
+	bool *stays = calloc(new->count + 1, sizeof(stays[0]));
+	int result = alike && stays ? gateway_alike(old, new, alike, stays) : -ENOMEM;
+
+	if (result < 0) {
+		/* Nothing has changed yet. */
+		struct gateway_sequence none = *new;
+
+		*new = *old;
+		*old = none;
+	} else {
+		if (!order_between(old, new, alike, stays))
+			(void)set_orders(new, 0, new->count, 0, ORDER_END);
+		keep(old, new, alike);
+		leave(applied, old);
+		result = enter(applied, new, culprit);
 	}
-	for (size_t i = 1; i <= tail; i++) {
-		new->list[new->count - i].entry = old->list[old->count - i].entry;
-		new->list[new->count - i].handle = old->list[old->count - i].handle;
-	}
-	leave(applied, old, head, old->count - tail);
-	return enter(applied, new, head, new->count - tail, culprit);
+	free(alike);
+	free(stays);
+	return result;
 }
 
 /* Where nothing is said of zones, they are those of the statements. */
@@ -164,19 +160,16 @@ static const struct conf_zones zones = { .guest = false };
 int gateway_police(struct gateway_applied *applied, const struct gateway_rules *wanted,
 		   size_t *culprit)
 {
-	struct sequence old = { applied->ruled, applied->ruled_count, 0 };
-	struct sequence new = { .list = NULL };
+	struct gateway_sequence old = { applied->ruled, applied->ruled_count, 0 };
+	struct gateway_sequence new = { .list = NULL };
 	int result = conf_policy(&wanted->conf, &zones, append, &new);
-	size_t head, tail;
 
 	*culprit = wanted->conf.count;
 	if (result < 0) {
 		free(new.list);
 		return result;
 	}
-	head = common_head(&old, &new);
-	tail = common_tail(&old, &new, head);
-	result = replace(applied, &old, &new, head, tail, culprit);
+	result = replace(applied, &old, &new, culprit);
 	free(old.list);
 	applied->ruled = new.list;
 	applied->ruled_count = new.count;

@@ -91,12 +91,13 @@ static int apply(void)
 /* What becomes of a new flow from outside to this port: by the rules, not by what is open. */
 static enum minato_verdict verdict_of(uint16_t port)
 {
+	static uint16_t asked; /* each is a flow of its own */
 	const struct minato_question question = {
 		.scope = CONF_SCOPE_OUTSIDE,
 		.face = 1,
 		.proto = MINATO_TCP,
 		.course = MINATO_COURSE_IN,
-		.remote = { minato_addr4(203, 0, 113, 9), 40000 },
+		.remote = { minato_addr4(203, 0, 113, 9), (uint16_t)(40000 + asked++ % 1000) },
 		.local = { minato_addr4(198, 51, 100, 1), port },
 	};
 	struct minato_fate fate;
@@ -167,6 +168,87 @@ static void neighbours_stay(void **state)
 	assert_int_equal(verdict_of(2), MINATO_REFUSE);
 }
 
+static uint64_t hits_of(uint64_t handle)
+{
+	struct minato_row row;
+	uint64_t cursor = 0;
+
+	while (minato_row(applied.host, &cursor, &row)) {
+		if (row.handle == handle)
+			return row.hits;
+	}
+	fail();
+	return 0;
+}
+
+/* Changes at two places, and at the limit's own: it has its hits, and gives no second allowance. */
+static void all_that_stand_in_both_stay(void **state)
+{
+	uint64_t limit;
+
+	(void)state;
+	say("block udp 1");
+	say("limit tcp 80 to 1 per minute per source");
+	say("block udp 2");
+	assert_int_equal(apply(), 0);
+	limit = handle_of(3);
+	assert_int_equal(verdict_of(80), MINATO_PASS);
+	assert_int_equal(verdict_of(80), MINATO_REFUSE);
+	begin(OUTSIDE);
+	say("block udp 53");
+	say("block udp 1");
+	say("limit tcp 80 to 1 per minute per source");
+	say("block udp 2");
+	say("block udp 54");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(handle_of(4), limit);
+	assert_int_equal(hits_of(limit), 2);
+	assert_int_equal(verdict_of(80), MINATO_REFUSE);
+	/* Both neighbours go, and it moves to the front. */
+	begin(OUTSIDE);
+	say("limit tcp 80 to 1 per minute per source");
+	say("block udp 54");
+	say("block tcp 80");
+	say("block udp 53");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(handle_of(2), limit);
+	assert_int_equal(hits_of(limit), 3);
+	assert_int_equal(verdict_of(80), MINATO_REFUSE);
+	/* Behind another that decides. */
+	begin(OUTSIDE);
+	say("drop tcp 80");
+	say("limit tcp 80 to 1 per minute per source");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(verdict_of(80), MINATO_DROP);
+	assert_int_equal(handle_of(3), limit);
+	assert_int_equal(hits_of(limit), 4);
+}
+
+/* Of rules that are alike each is one of the old ones, and no more. */
+static void alike_ones(void **state)
+{
+	uint64_t one, two;
+
+	(void)state;
+	say("limit tcp 80 to 1 per minute");
+	say("block udp 1");
+	say("limit tcp 80 to 1 per minute");
+	assert_int_equal(apply(), 0);
+	one = handle_of(2);
+	two = handle_of(4);
+	begin(OUTSIDE);
+	say("limit tcp 80 to 1 per minute");
+	say("limit tcp 80 to 1 per minute");
+	say("limit tcp 80 to 1 per minute");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(handle_of(2), one);
+	assert_int_equal(handle_of(3), two);
+	assert_int_not_equal(handle_of(4), two);
+	begin(OUTSIDE);
+	assert_int_equal(apply(), 0);
+	assert_int_equal(verdict_of(80), MINATO_PASS);
+}
+
 /* Orders between two neighbours run out: then all are given anew. */
 static void orders_run_out(void **state)
 {
@@ -231,7 +313,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(first_match),    TEST(neighbours_stay), TEST(orders_run_out),
-		TEST(all_or_nothing), TEST(twice_in_a_set),
+		TEST(all_or_nothing), TEST(twice_in_a_set),  TEST(all_that_stand_in_both_stay),
+		TEST(alike_ones),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
