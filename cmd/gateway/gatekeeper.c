@@ -58,18 +58,6 @@ static int64_t written_at(const char *path)
 	return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? about.st_mtime : time(NULL);
 }
 
-/* The files that sets name; what is wrong there is told instead of warnings. */
-static int read_sets(struct conf *conf, const char *path, char *out, size_t size)
-{
-	struct drive_error error;
-	uint32_t line;
-	int result = cmd_sets_read(conf, &line, &error);
-
-	if (result < 0)
-		snprintf(out, size, "%s:%u:1: error: %s", path, line, error.text);
-	return result < 0 ? -EINVAL : 0;
-}
-
 int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, size_t size)
 {
 	struct conf_report *report = malloc(sizeof(*report));
@@ -83,10 +71,13 @@ int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, 
 		snprintf(out, size, "%s", report ? error.text : "out of memory");
 	} else {
 		result = conf_read(&conf, text.bytes, text.size, report);
+		if (result == 0)
+			result = cmd_sets_read(&conf, report);
+		gateway_alerts_judge(&conf, report);
+		if (result == 0 && report->errors)
+			result = -EINVAL;
 		gateway_fault_text(report, path, text.bytes, out, size);
 	}
-	if (result == 0 && report)
-		result = read_sets(&conf, path, out, size);
 	if (result == 0 && report)
 		result = take_statements(rules, &conf, written_at(path), path, out, size);
 	if (result == -ENOMEM || !report)
@@ -165,6 +156,11 @@ static int remember(void *user, const char *text, int64_t until_s)
 		return 0;
 	}
 	one.line = 0;
+	/* The later one was said while something fleeting stood for the earlier one. */
+	for (size_t i = keeper->said.conf.count; i-- > 0;) {
+		if (gateway_rules_replaces(keeper->said.conf.list[i], &one))
+			gateway_rules_remove(&keeper->said, i);
+	}
 	return gateway_rules_add(&keeper->said, &one, until_s);
 }
 
@@ -192,6 +188,30 @@ static void open_state(struct gateway_keeper *keeper)
 			"sessions of then are lost");
 }
 
+/* Before what a rule was to stand may have left the file while no gateway ran. */
+static void say_lost_places(const struct gateway_keeper *keeper)
+{
+	static char text[CONF_TEXT_SIZE];
+
+	for (size_t i = 0; i < keeper->said.conf.count; i++) {
+		const struct conf_statement *one = keeper->said.conf.list[i];
+		bool gone = false;
+
+		if (one->kind != CONF_KIND_RULE)
+			continue;
+		(void)gateway_place_in(&keeper->file, one, &gone);
+		if (!gone)
+			continue;
+		(void)conf_print(text, sizeof(text), one);
+		cmd_say("'%s' was added while the gateway ran, and the file has no more what it "
+			"stands before: it is %s",
+			text,
+			one->rule.verb == CONF_ALLOW || one->rule.verb == CONF_LIMIT ?
+				"behind all rules now" :
+				"before all rules now");
+	}
+}
+
 /* What was said and cannot stand beside the file of today is left out, and forgotten. */
 static int has_sides(const struct conf *conf, struct drive_error *error)
 {
@@ -217,6 +237,7 @@ static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 	struct conf_report *report = malloc(sizeof(*report));
 	int result = -ENOMEM;
 
+	say_lost_places(keeper);
 	while (report) {
 		static char text[CONF_TEXT_SIZE];
 		struct gateway_change forget = { true, text, 0 };

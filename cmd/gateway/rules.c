@@ -15,6 +15,7 @@ void gateway_rules_free(struct gateway_rules *rules)
 {
 	conf_free(&rules->conf);
 	free(rules->until_s);
+	free(rules->fleeting);
 	*rules = (struct gateway_rules){ .until_s = NULL };
 }
 
@@ -31,6 +32,7 @@ static int make_room(struct gateway_rules *rules)
 {
 	size_t room = rules->until_room ? rules->until_room * 2 : 64;
 	int64_t *list;
+	bool *fleeting;
 
 	if (rules->conf.count < rules->until_room)
 		return 0;
@@ -38,6 +40,10 @@ static int make_room(struct gateway_rules *rules)
 	if (!list)
 		return -ENOMEM;
 	rules->until_s = list;
+	fleeting = realloc(rules->fleeting, room * sizeof(*fleeting));
+	if (!fleeting)
+		return -ENOMEM;
+	rules->fleeting = fleeting;
 	rules->until_room = room;
 	return 0;
 }
@@ -60,6 +66,7 @@ int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *
 	if (term)
 		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
 	rules->until_s[rules->conf.count - 1] = until_s;
+	rules->fleeting[rules->conf.count - 1] = false;
 	return 0;
 }
 
@@ -70,6 +77,29 @@ void gateway_rules_remove(struct gateway_rules *rules, size_t index)
 	conf_remove(&rules->conf, index);
 	memmove(&rules->until_s[index], &rules->until_s[index + 1],
 		behind * sizeof(rules->until_s[0]));
+	memmove(&rules->fleeting[index], &rules->fleeting[index + 1],
+		behind * sizeof(rules->fleeting[0]));
+}
+
+/* One of an array goes to another place. */
+static void shift(void *array, size_t size, size_t from, size_t to)
+{
+	unsigned char *bytes = array;
+	unsigned char one[sizeof(int64_t)];
+
+	memcpy(one, bytes + from * size, size);
+	if (from > to)
+		memmove(bytes + (to + 1) * size, bytes + to * size, (from - to) * size);
+	else
+		memmove(bytes + from * size, bytes + (from + 1) * size, (to - from) * size);
+	memcpy(bytes + to * size, one, size);
+}
+
+void gateway_rules_move(struct gateway_rules *rules, size_t from, size_t to)
+{
+	shift(rules->conf.list, sizeof(rules->conf.list[0]), from, to);
+	shift(rules->until_s, sizeof(rules->until_s[0]), from, to);
+	shift(rules->fleeting, sizeof(rules->fleeting[0]), from, to);
 }
 
 static int add_all(struct gateway_rules *out, const struct gateway_rules *from,
@@ -81,8 +111,11 @@ static int add_all(struct gateway_rules *out, const struct gateway_rules *from,
 	for (size_t i = 0; i < from->conf.count && result == 0; i++) {
 		const struct conf_statement *one = from->conf.list[i];
 
-		if (wanted(user, one, from->until_s[i]))
-			result = gateway_rules_add(out, one, from->until_s[i]);
+		if (!wanted(user, one, from->until_s[i]))
+			continue;
+		result = gateway_rules_add(out, one, from->until_s[i]);
+		if (result == 0)
+			out->fleeting[out->conf.count - 1] = from->fleeting[i];
 	}
 	return result;
 }
@@ -104,6 +137,38 @@ int gateway_rules_copy(struct gateway_rules *out, const struct gateway_rules *ru
 	if (result < 0)
 		gateway_rules_free(out);
 	return result;
+}
+
+bool gateway_rules_replaces(const struct conf_statement *old, const struct conf_statement *new)
+{
+	if (old->kind != new->kind)
+		return false;
+	switch (new->kind) {
+	case CONF_KIND_NAT:
+		return old->nat.key == new->nat.key;
+	case CONF_KIND_DMZ:
+		return minato_addr_equal(&old->dmz.on, &new->dmz.on);
+	case CONF_KIND_FORWARD: /* said once more, with another term */
+		return conf_same(old, new);
+	case CONF_KIND_RULE: /* likewise, or at another place */
+		return conf_rule_same(&old->rule, &new->rule) && !strcmp(old->name, new->name);
+	case CONF_KIND_LINK:
+	case CONF_KIND_ROUTE:
+	case CONF_KIND_POOL:
+	case CONF_KIND_NEVER:
+	case CONF_KIND_CAPACITY:
+	case CONF_KIND_LISTEN:
+	case CONF_KIND_RESERVE:
+	case CONF_KIND_STATE:
+	case CONF_KIND_TEST:
+	case CONF_KIND_ZONE:
+	case CONF_KIND_SET:
+	case CONF_KIND_SCANS:
+	case CONF_KIND_ALERT:
+	case CONF_KIND_COUNT:
+		break;
+	}
+	return false;
 }
 
 /* ---- terms ---- */
@@ -213,39 +278,11 @@ static bool want_in_force(const void *user, const struct conf_statement *one, in
 	return !merging->from_file || !is_covered(merging->said, one, merging->now_s);
 }
 
-/*
- * Where a live rule stands among those of the file: behind them all, before one of them, or, if it
- * is not said or that one is gone, before them all.
- */
+/* Where a live rule stands among those of the file. */
 struct slotted {
 	size_t index;  /* in what was said */
 	size_t before; /* index in the file; SIZE_MAX: behind all */
 };
-
-static bool names_rule(const char *word, const struct conf_statement *one)
-{
-	char text[GATEWAY_RULE_TAG_SIZE];
-
-	return word[0] == '=' ? !strcmp(word, gateway_rule_tag(text, one)) :
-				!strcmp(word, one->name);
-}
-
-static size_t slot_of(const struct gateway_rules *file, const struct conf_statement *one,
-		      size_t first)
-{
-	struct conf_item item;
-
-	if (!conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
-		return first;
-	if (!strcmp(item.word, "last"))
-		return SIZE_MAX;
-	for (size_t i = first; i < file->conf.count && strcmp(item.word, "first") != 0; i++) {
-		if (file->conf.list[i]->kind == CONF_KIND_RULE &&
-		    names_rule(item.word, file->conf.list[i]))
-			return i;
-	}
-	return first;
-}
 
 static size_t first_rule(const struct gateway_rules *file)
 {
@@ -261,14 +298,14 @@ static size_t slot_rules(struct slotted *out, const struct merging *merging,
 			 const struct gateway_rules *file)
 {
 	const struct gateway_rules *said = merging->said;
-	size_t first = first_rule(file);
 	size_t count = 0;
+	bool gone;
 
 	for (size_t i = 0; i < said->conf.count; i++) {
 		const struct conf_statement *one = said->conf.list[i];
 
 		if (one->kind == CONF_KIND_RULE && want_in_force(merging, one, said->until_s[i]))
-			out[count++] = (struct slotted){ i, slot_of(file, one, first) };
+			out[count++] = (struct slotted){ i, gateway_place_in(file, one, &gone) };
 	}
 	return count;
 }
@@ -328,6 +365,8 @@ int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *f
 		result = add_all(out, said, want_no_rule, &merging);
 	if (result == 0)
 		result = conf_judge(&out->conf, report);
+	if (result == 0)
+		result = conf_sets_judge(&out->conf, report);
 	if (result < 0)
 		gateway_rules_free(out);
 	return result;

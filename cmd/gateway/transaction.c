@@ -101,11 +101,12 @@ static void note_warnings(struct gateway_keeper *keeper, const struct conf_repor
 {
 	struct gateway_pending *pending = &keeper->pending;
 	struct conf_report *before = calloc(1, sizeof(*before));
-	size_t used = 0;
+	size_t used = strlen(pending->note);
 
 	if (!before)
 		return;
 	(void)conf_judge(&keeper->standing.conf, before);
+	(void)conf_sets_judge(&keeper->standing.conf, before);
 	for (size_t i = 0; i < report->count && used < sizeof(pending->note); i++) {
 		const struct conf_fault *one = &report->fault[i];
 
@@ -140,7 +141,7 @@ static int begin(struct gateway_keeper *keeper)
 		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
 	else if (result < 0)
 		snprintf(fault, sizeof(fault), "%s", strerror(-result));
-	else if (!pending->reloaded)
+	else
 		note_warnings(keeper, report);
 	free(report);
 	if (result == 0 && keeper->links.host) {
@@ -184,11 +185,13 @@ static size_t texts_of(const struct gateway_rules *rules, size_t i, char **text)
 	return *text ? 1 : 0;
 }
 
-static bool has(const struct gateway_rules *rules, const struct conf_statement *one,
-		int64_t until_s)
+/* What the first list has at `at`. */
+static bool has(const struct gateway_rules *rules, const struct gateway_rules *from, size_t at)
 {
 	for (size_t i = 0; i < rules->conf.count; i++) {
-		if (rules->until_s[i] == until_s && conf_same(rules->conf.list[i], one))
+		if (rules->until_s[i] == from->until_s[at] &&
+		    rules->fleeting[i] == from->fleeting[at] &&
+		    conf_same(rules->conf.list[i], from->conf.list[at]))
 			return true;
 	}
 	return false;
@@ -200,13 +203,14 @@ static size_t list_changes(const struct gateway_rules *from, const struct gatewa
 {
 	size_t count = 0;
 
+	/* What ends with us was never written; to take it out does no harm. */
 	for (size_t i = 0; i < from->conf.count; i++) {
 		bool rule = from->conf.list[i]->kind == CONF_KIND_RULE;
 		char *text = NULL;
 
-		if (!(again && rule) && has(to, from->conf.list[i], from->until_s[i]))
+		if (!(again && rule) && has(to, from, i))
 			continue;
-		if (!texts_of(from, i, &text))
+		if ((!remove && from->fleeting[i]) || !texts_of(from, i, &text))
 			continue;
 		out[count++] = (struct gateway_change){ remove, text, from->until_s[i] };
 	}
@@ -229,7 +233,7 @@ static bool has_moved(const struct gateway_rules *old, const struct gateway_rule
 	for (size_t i = next_rule(old, 0); i < old->conf.count; i = next_rule(old, i + 1)) {
 		const struct conf_statement *one = old->conf.list[i];
 
-		if (!has(new, one, old->until_s[i]))
+		if (!has(new, old, i))
 			continue;
 		if (k == new->conf.count || new->until_s[k] != old->until_s[i] ||
 		    !conf_same(new->conf.list[k], one))
@@ -287,12 +291,11 @@ static int commit(struct gateway_keeper *keeper)
 	if (gateway_alerts_apply(&keeper->harbour.alerting, &keeper->standing.conf, &error) < 0)
 		cmd_say("%s", error.text);
 	keeper->next_end_s = gateway_rules_next(&keeper->standing, time(NULL));
-	if (renews)
-		snprintf(fault, sizeof(fault),
-			 "links, routes or capacities have changed: another process takes the "
-			 "sessions over");
-	else
-		snprintf(fault, sizeof(fault), "%s", pending->note);
+	snprintf(fault, sizeof(fault), "%s%s%s",
+		 renews ? "links, routes or capacities have changed: another process takes the "
+			  "sessions over" :
+			  "",
+		 renews && pending->note[0] ? "\n" : "", pending->note);
 	answer(keeper, 0, fault);
 	if (renews && gateway_renew(keeper, &error) < 0)
 		cmd_say("%s", error.text);
@@ -342,11 +345,8 @@ int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_messag
 			 (int)sizeof(message->text.text) - 1, message->text.text);
 		return fail(keeper, message->number, fault);
 	}
-	result = write_state(keeper, &error);
-	if (result < 0 && pending->fleeting) {
-		cmd_say("%s: what was changed is lost when the gateway ends", error.text);
-		result = 0;
-	}
+	/* What is fleeting leaves the file as it is. */
+	result = pending->fleeting ? 0 : write_state(keeper, &error);
 	if (result == 0 && pending->renews)
 		result = try_links(keeper, &error);
 	if (result == 0)
@@ -381,6 +381,12 @@ static int reload(struct gateway_keeper *keeper, bool asked)
 		return fail(keeper, result, fault);
 	if (fault[0])
 		cmd_say("%s", fault);
+	result = gateway_places_keep(&keeper->pending.said, &keeper->file, &keeper->pending.file,
+				     keeper->pending.note, sizeof(keeper->pending.note));
+	if (result < 0)
+		return fail(keeper, result, strerror(-result));
+	if (keeper->pending.note[0] && asked)
+		cmd_say("%s", keeper->pending.note);
 	keeper->pending.reloaded = true;
 	return begin(keeper);
 }
@@ -398,39 +404,6 @@ static bool is_sayable(const struct conf_statement *one)
 {
 	return one->kind == CONF_KIND_FORWARD || one->kind == CONF_KIND_DMZ ||
 	       one->kind == CONF_KIND_NAT || one->kind == CONF_KIND_RULE;
-}
-
-/* One for which the new one stands: another dmz of the same addresses, the same setting of nat. */
-static bool is_replaced(const struct conf_statement *old, const struct conf_statement *new)
-{
-	if (old->kind != new->kind)
-		return false;
-	switch (new->kind) {
-	case CONF_KIND_NAT:
-		return old->nat.key == new->nat.key;
-	case CONF_KIND_DMZ:
-		return minato_addr_equal(&old->dmz.on, &new->dmz.on);
-	case CONF_KIND_FORWARD: /* said once more, with another term */
-		return conf_same(old, new);
-	case CONF_KIND_RULE: /* likewise, or at another place */
-		return conf_rule_same(&old->rule, &new->rule) && !strcmp(old->name, new->name);
-	case CONF_KIND_LINK:
-	case CONF_KIND_ROUTE:
-	case CONF_KIND_POOL:
-	case CONF_KIND_NEVER:
-	case CONF_KIND_CAPACITY:
-	case CONF_KIND_LISTEN:
-	case CONF_KIND_RESERVE:
-	case CONF_KIND_STATE:
-	case CONF_KIND_TEST:
-	case CONF_KIND_ZONE:
-	case CONF_KIND_SET:
-	case CONF_KIND_SCANS:
-	case CONF_KIND_ALERT:
-	case CONF_KIND_COUNT:
-		break;
-	}
-	return false;
 }
 
 /* The instant is the client's to say, whose local time it is; a span needs none. */
@@ -464,7 +437,7 @@ static int add_said(struct gateway_rules *said, const struct gateway_rules *file
 		return -ENOSPC;
 	}
 	for (size_t i = said->conf.count; i-- > 0;) {
-		if (is_replaced(said->conf.list[i], one))
+		if (gateway_rules_replaces(said->conf.list[i], one))
 			gateway_rules_remove(said, i);
 	}
 	one->line = 0;
@@ -475,11 +448,26 @@ static int add_said(struct gateway_rules *said, const struct gateway_rules *file
 	return gateway_rules_add(said, one, until_s);
 }
 
-static int add_item(struct gateway_rules *said, const struct gateway_rules *file,
-		    const json_t *item)
+/* Of the written ones none is like it: it ends with us. */
+static void make_fleeting(struct gateway_keeper *keeper, const struct conf_statement *one)
 {
+	struct gateway_rules *said = &keeper->pending.said;
+	const struct gateway_rules *before = &keeper->said;
+
+	for (size_t i = 0; i < before->conf.count; i++) {
+		if (!before->fleeting[i] && conf_same(before->conf.list[i], one))
+			return;
+	}
+	for (size_t i = 0; i < said->conf.count; i++)
+		said->fleeting[i] |= conf_same(said->conf.list[i], one);
+}
+
+static int add_item(struct gateway_keeper *keeper, const json_t *item)
+{
+	struct gateway_rules *said = &keeper->pending.said;
 	static struct conf_statement one;
 	static struct conf_report report;
+	int result;
 	const char *text = json_string_value(json_object_get(item, "text"));
 
 	if (!text) {
@@ -497,7 +485,10 @@ static int add_item(struct gateway_rules *said, const struct gateway_rules *file
 			 conf_verb(&one));
 		return -EINVAL;
 	}
-	return add_said(said, file, &one, item);
+	result = add_said(said, &keeper->file, &one, item);
+	if (result == 0 && keeper->pending.fleeting)
+		make_fleeting(keeper, &one);
+	return result;
 }
 
 static int remove_item(struct gateway_keeper *keeper, const char *text)
@@ -577,7 +568,7 @@ static int change(struct gateway_keeper *keeper, const json_t *request)
 	if (result == 0)
 		result = change_dmz(said, json_string_value(json_object_get(request, "dmz")));
 	for (size_t i = 0; i < json_array_size(add) && result == 0; i++)
-		result = add_item(said, &keeper->file, json_array_get(add, i));
+		result = add_item(keeper, json_array_get(add, i));
 	return result;
 }
 

@@ -18,7 +18,7 @@ static const struct cmd_option options[] = {
 	{ CMD_FLAG, 0, "json", NULL, AT(ruling.json), 0, 0,
 	  "With list: JSON; minato-rule(1) says which members." },
 	{ CMD_FLAG, 0, "volatile", NULL, AT(ruling.fleeting), 0, 0,
-	  "Change it even where it cannot be written down: until the gateway ends." },
+	  "Change it until the gateway ends, even where nothing can be written down." },
 };
 
 static int run(int argc, char **argv)

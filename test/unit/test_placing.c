@@ -98,6 +98,66 @@ static void edited(void **state)
 	in_force("31 32 ");
 }
 
+/* Another file, to which what is live is brought. */
+static void read_again(const char *text)
+{
+	struct gateway_rules old = file;
+	struct gateway_rules kept = live;
+
+	file = live = (struct gateway_rules){ .until_s = NULL };
+	read_rules(text);
+	live = kept;
+	assert_int_equal(gateway_places_keep(&live, &old, &file, fault, sizeof(fault)), 0);
+	gateway_rules_free(&old);
+}
+
+/* What a rule stands before leaves the file: its place is between the same neighbours. */
+static void kept_places(void **state)
+{
+	(void)state;
+	read_rules(LINKS "block tcp 1\nblock tcp 2 named two\nblock tcp 3\n");
+	assert_int_equal(place("allow tcp 32 before 5"), 0);
+	assert_int_equal(place("allow tcp 31 before two"), 0);
+	in_force("1 31 2 32 3 ");
+	read_again(LINKS "block tcp 1\nblock tcp 3\n");
+	in_force("1 31 32 3 ");
+	assert_string_equal(fault, "'allow tcp 31' stood before 'block tcp 2 named two', which the "
+				   "file has no more: it is before 'block tcp 3' now");
+	/* It is there once more, which is nothing to it. */
+	read_again(LINKS "block tcp 1\nblock tcp 2 named two\nblock tcp 3\n");
+	in_force("1 2 31 32 3 ");
+	assert_string_equal(fault, "");
+	/* The line says something else now. */
+	read_again(LINKS "block tcp 1\nblock tcp 2 named two\nblock tcp 3-4\n");
+	in_force("1 2 31 32 3 ");
+	read_again(LINKS "block tcp 1\n");
+	in_force("1 31 32 ");
+	assert_non_null(strstr(fault, "'allow tcp 32' stood before 'block tcp 3-4', which the file "
+				      "has no more: it is behind all rules now"));
+	read_again(LINKS "block tcp 6\nblock tcp 1\n");
+	in_force("6 1 31 32 ");
+}
+
+/* Nobody knows what was there: nothing is open by that. */
+static void lost_places(void **state)
+{
+	struct gateway_rules kept;
+	bool gone;
+
+	(void)state;
+	read_rules(LINKS "block tcp 1\nblock tcp 2 named two\n");
+	assert_int_equal(place("allow tcp 31 before two"), 0);
+	assert_int_equal(place("limit tcp 32 to 1 per day before two"), 0);
+	assert_int_equal(place("drop tcp 33 before two"), 0);
+	kept = live;
+	live = (struct gateway_rules){ .until_s = NULL };
+	read_rules(LINKS "block tcp 1\nblock tcp 3\n");
+	live = kept;
+	in_force("33 1 3 31 32 ");
+	(void)gateway_place_in(&file, live.conf.list[0], &gone);
+	assert_true(gone);
+}
+
 static int end(void **state)
 {
 	gateway_rules_free(&file);
@@ -111,6 +171,8 @@ int main(void)
 		cmocka_unit_test(places),
 		cmocka_unit_test(before_live),
 		cmocka_unit_test(edited),
+		cmocka_unit_test(kept_places),
+		cmocka_unit_test(lost_places),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end);
