@@ -179,18 +179,15 @@ static void print_summary(const struct checking *c)
 static int check(struct checking *c)
 {
 	int result = conf_read(&c->conf, c->text.bytes, c->text.size, &c->report);
-	struct drive_error error;
-	uint32_t line;
 	int code;
 
+	if (result == 0)
+		result = cmd_sets_read(&c->conf, &c->report);
 	if (result == -ENOMEM) {
 		cmd_say("out of memory");
 		return CMD_FAILED;
 	}
-	if (result == 0 && cmd_sets_read(&c->conf, &line, &error) < 0) {
-		cmd_say("%s:%u: %s", c->text.name, line, error.text);
-		return CMD_REFUSED;
-	}
+	gateway_alerts_judge(&c->conf, &c->report);
 	judge_terms(c);
 	code = c->report.errors ? CMD_REFUSED : CMD_OK;
 	if (!c->tests)

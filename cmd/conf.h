@@ -30,9 +30,10 @@ json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_repo
 /* ---- setfiles.c ---- */
 
 /*
- * Reads the files of `set NAME from PATH` and appends what they hold (conf_set_lines). 0, or
- * negative errno with a text and the statement's line.
+ * Reads the files of `set NAME from PATH` and appends what they hold (conf_set_lines); adds to the
+ * report what is wrong there, and which rules are about a set that is empty. 0, -EINVAL where
+ * something is wrong, -ENOMEM.
  */
-int cmd_sets_read(struct conf *conf, uint32_t *line, struct drive_error *error);
+int cmd_sets_read(struct conf *conf, struct conf_report *report);
 
 #endif

@@ -82,6 +82,13 @@ static void add_slots(struct slots *slots, const struct conf_statement *s)
 	case CONF_KIND_LISTEN:
 		add_slot(slots, s, CONF_PART_SUBJECT, conf_verb(s), "");
 		break;
+	case CONF_KIND_SCANS:
+		add_slot(slots, s, CONF_PART_SUBJECT, "scans", "");
+		break;
+	case CONF_KIND_ALERT:
+		snprintf(text, sizeof(text), "%d", (int)s->alert.sort);
+		add_slot(slots, s, CONF_PART_SUBJECT, "alert", text);
+		break;
 	case CONF_KIND_DMZ:
 		add_dmz(slots, s);
 		break;
@@ -94,8 +101,6 @@ static void add_slots(struct slots *slots, const struct conf_statement *s)
 	case CONF_KIND_RULE:
 	case CONF_KIND_ZONE:
 	case CONF_KIND_SET:
-	case CONF_KIND_SCANS:
-	case CONF_KIND_ALERT:
 	case CONF_KIND_COUNT:
 		break;
 	}
@@ -107,7 +112,8 @@ static size_t slots_max(const struct conf_statement *s)
 	size_t named = s->name[0] != 0;
 	bool once = s->kind == CONF_KIND_NAT || s->kind == CONF_KIND_CAPACITY ||
 		    s->kind == CONF_KIND_ROUTE || s->kind == CONF_KIND_STATE ||
-		    s->kind == CONF_KIND_LISTEN;
+		    s->kind == CONF_KIND_LISTEN || s->kind == CONF_KIND_SCANS ||
+		    s->kind == CONF_KIND_ALERT;
 
 	return named + (s->kind == CONF_KIND_DMZ ? CONF_SOURCES_MAX : once);
 }

@@ -506,6 +506,11 @@ int conf_judge(const struct conf *conf, struct conf_report *report);
  */
 int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_report *report);
 /*
+ * Warns of rules about sets that have no address, once the files of sets have been read
+ * (conf_set_lines). 0 or -ENOMEM.
+ */
+int conf_sets_judge(const struct conf *conf, struct conf_report *report);
+/*
  * Whether one of these ports, which are open to others than lan, is of NetBIOS or SMB and no rule
  * says anything of it: then it is shut to them.
  */

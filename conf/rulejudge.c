@@ -480,3 +480,53 @@ int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_rep
 	rules_names_free(&names);
 	return result < 0 ? result : report->errors ? -EINVAL : 0;
 }
+
+/* ---- sets that are empty ---- */
+
+static bool is_empty(const struct rules_names *names, const char *word)
+{
+	const struct conf_statement *link = NULL;
+	const struct conf_set *set;
+	size_t at = 0;
+
+	if (rules_word(names, word, &link) != RULES_SET)
+		return false;
+	while ((set = rules_set_next(names, word, &at)) != NULL) {
+		if (set->count)
+			return false;
+	}
+	return true;
+}
+
+static void judge_sets(const struct rules_names *names, const struct conf_statement *s,
+		       struct conf_report *report)
+{
+	bool lets = s->rule.verb == CONF_ALLOW || s->rule.verb == CONF_LIMIT;
+	struct conf_item item;
+	uint32_t at = 0;
+
+	while (conf_item_next(&s->rule, &at, &item)) {
+		bool from = item.sort == CONF_ITEM_FROM_WORD;
+
+		if ((!from && item.sort != CONF_ITEM_TO_WORD) || !is_empty(names, item.word))
+			continue;
+		judge_say(report, CONF_WARNING, s, from ? CONF_PART_SOURCE : CONF_PART_TARGET, 0,
+			  "the set %s is empty: %s by this name", item.word,
+			  lets ? "nobody is meant" : "nobody is refused");
+	}
+}
+
+int conf_sets_judge(const struct conf *conf, struct conf_report *report)
+{
+	struct rules_names names;
+	int result = rules_names_make(&names, conf, NULL);
+
+	if (result < 0)
+		return result;
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind == CONF_KIND_RULE)
+			judge_sets(&names, conf->list[i], report);
+	}
+	rules_names_free(&names);
+	return 0;
+}

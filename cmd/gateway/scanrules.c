@@ -3,7 +3,9 @@
 #include "cmd/gateway/gateway.h"
 #include "cmd/guard/scans.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static void set_policy(struct minato_scan_policy *policy, const struct conf_scans *scans)
 {
@@ -53,6 +55,44 @@ int gateway_alerts_apply(struct cmd_alerting *alerting, const struct conf *conf,
 						  error);
 	}
 	return result;
+}
+
+/* Why it cannot be told; NULL: it can. */
+static const char *what_hinders(const struct conf_alert *alert)
+{
+	char folder[CONF_PATH_SIZE];
+	char *slash;
+
+	if (alert->sort == CONF_ALERT_COMMAND && alert->path[0] != '/')
+		return "its path does not begin with /";
+	if (alert->sort == CONF_ALERT_COMMAND)
+		return access(alert->path, X_OK) < 0 ? strerror(errno) : NULL;
+	if (access(alert->path, F_OK) == 0)
+		return access(alert->path, W_OK) < 0 ? strerror(errno) : NULL;
+	/* It is made. */
+	snprintf(folder, sizeof(folder), "%s", alert->path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	return access(slash ? folder : ".", W_OK | X_OK) < 0 ? strerror(errno) : NULL;
+}
+
+void gateway_alerts_judge(const struct conf *conf, struct conf_report *report)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+		const char *why = one->kind == CONF_KIND_ALERT &&
+						  one->alert.sort != CONF_ALERT_SYSLOG ?
+					  what_hinders(&one->alert) :
+					  NULL;
+
+		if (why)
+			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0, "%s: %s",
+				  one->alert.sort == CONF_ALERT_COMMAND ?
+					  "this command cannot be run" :
+					  "this file cannot be written to",
+				  why);
+	}
 }
 
 int gateway_alerts_check(const struct conf *conf, struct drive_error *error)

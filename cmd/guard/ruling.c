@@ -204,8 +204,6 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 		      const char *guest)
 {
 	struct conf_report *report = calloc(1, sizeof(*report));
-	struct drive_error error;
-	uint32_t line;
 	int code = CMD_FAILED;
 	int result;
 
@@ -214,15 +212,13 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 	result = conf_read_guest(&ruling->conf, text->bytes, text->size, guest, report);
 	if (result == 0)
 		judge_kinds(&ruling->conf, report);
+	if (result == 0 && !report->errors)
+		result = cmd_sets_read(&ruling->conf, report);
 	code = result == -ENOMEM ? CMD_FAILED : CMD_GO_ON;
 	if (report->errors || report->warnings)
 		(void)complain(text, report);
 	if (report->errors)
 		code = CMD_USAGE;
-	if (code == CMD_GO_ON && cmd_sets_read(&ruling->conf, &line, &error) < 0) {
-		cmd_say("%s:%u: %s", text->name, line, error.text);
-		code = CMD_USAGE;
-	}
 	free(report);
 	return code;
 }

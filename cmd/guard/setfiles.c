@@ -29,18 +29,23 @@ static int read_one(struct conf *conf, const struct conf_statement *set, struct 
 	return 0;
 }
 
-int cmd_sets_read(struct conf *conf, uint32_t *line, struct drive_error *error)
+int cmd_sets_read(struct conf *conf, struct conf_report *report)
 {
 	size_t count = conf->count;
-	int result = 0;
+	struct drive_error error;
+	bool right = true;
 
-	for (size_t i = 0; i < count && result == 0; i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct conf_statement *one = conf->list[i];
+		int result = 0;
 
-		if (one->kind != CONF_KIND_SET || !one->set.path[0])
-			continue;
-		*line = one->line;
-		result = read_one(conf, one, error);
+		if (one->kind == CONF_KIND_SET && one->set.path[0])
+			result = read_one(conf, one, &error);
+		if (result == -ENOMEM)
+			return result;
+		if (result < 0)
+			judge_say(report, CONF_ERROR, one, CONF_PART_TARGET, 0, "%s", error.text);
+		right &= result == 0;
 	}
-	return result;
+	return right ? conf_sets_judge(conf, report) : -EINVAL;
 }

@@ -173,6 +173,18 @@ is "... it holds" "$(gets far http://$OUT/)" "curl 7"
 again() { equal "$(gets far http://$OUT/)" "web A"; }
 ok "... and ends by itself" until_true 15 again
 
+
+# What stands in both lists stays as it is, wherever the changes are.
+limit_hits() { ask rule list | sed -nE 's/^line [0-9]+ +([0-9]+) .*limit tcp 2525 .*/\1/p'; }
+count=$(limit_hits)
+ok "a limit was asked" test "${count:-0}" -ge 4
+ask rule add block udp 53 first
+ask rule add block udp 54 last
+is "... it has the hits that it had" "$(limit_hits)" "$count"
+is "... and gives nothing once more" "$(gets far http://$OUT:2525/ --max-time 2)" "curl 28"
+ask rule rm block udp 53
+ask rule rm block udp 54
+
 # --- reload, restart -----------------------------------------------------------------
 
 config | sed 's/^block out tcp 7000/block out tcp 7001/' >"$T/gateway.conf"
@@ -185,11 +197,44 @@ ok "and the flow lives" until_true 5 twice
 echo "block everything from nobody" >>"$T/gateway.conf"
 ask gateway reload >/dev/null 2>&1
 is "a wrong file changes nothing" "$(gets far http://$OUT:8080/)" "friends"
+config | sed '/named shut/d' >"$T/gateway.conf"
+ask rule add block out tcp 9000 to 203.0.113.11 before shut
+is "what it stands before leaves the file: said" "$(ask gateway reload 2>&1 | grep -c "stood before .* named shut', which the file has no more")" 1
+has "... and it stands where that stood" "$(ask rule list | grep -B 1 '9000 to 203.0.113.11')" \
+	'allow out tcp 9000 to 203\.0\.113\.10'
+ask rule rm block out tcp 9000 to 203.0.113.11
+cp "$T/bad" "$T/bad.full"
+: >"$T/bad"
 config >"$T/gateway.conf"
-before=$(ask rule list | sed -n 's/^live.* - *//p')
+has "a set that became empty: check says so" "$(ask check "$T/gateway.conf" 2>&1)" \
+	'warning: the set bad is empty: nobody is refused by this name'
+has "... and a reload" "$(ask gateway reload 2>&1)" 'warning: the set bad is empty'
+cp "$T/bad.full" "$T/bad"
+is "... nothing when it is not" "$(ask gateway reload 2>&1)" ""
+echo "no prefix" >"$T/bad"
+said=$(ask check "$T/gateway.conf" 2>&1)
+has "a wrong line in it: where the set stands" "$said" 'gateway\.conf:[0-9]+:14: error: .*bad:1: '
+has "... with a caret" "$said" '^ +\^~~~'
+cp "$T/bad.full" "$T/bad"
+echo "alert command /nonexist" >>"$T/gateway.conf"
+said=$(ask check "$T/gateway.conf" 2>&1)
+is "an alert that cannot be run: check" $? 1
+has "... says where" "$said" 'gateway\.conf:[0-9]+:7: error: .*cannot be run: No such file'
+said=$(ask gateway reload 2>&1)
+is "... a reload too" $? 1
+has "... says where" "$said" 'gateway\.conf:[0-9]+:7: '
+config >"$T/gateway.conf"
+ask rule add --volatile block tcp 8080 from 203.0.113.9
+is "--volatile: it holds" "$(gets far http://$OUT:8080/)" "curl 7"
+ask rule add block udp 55
+ask rule rm --volatile block udp 55
+before=$(ask rule list | sed -n 's/^live.* - *//p' | grep -v 'tcp 8080 from 203.0.113.9$')
 gateway_down
 gateway_up || ok "the gateway runs again" false
-is "live rules are there again, in their order" "$(ask rule list | sed -n 's/^live.* - *//p')" "$before"
+list=$(ask rule list | sed -n 's/^live.* - *//p')
+is "live rules are there again, in their order" "$(grep -v 'udp 55' <<<"$list")" "$before"
+has "what was taken out until the end is there again" "$list" '^block udp 55$'
+ask rule rm block udp 55
 is "... and hold" "$(gets far http://$OUT:8082/)" "curl 7"
 is "... before the one they were put before" "$(gets far2 http://$OUT:8082/)" "open"
 ok "rule rm: by name" ask rule rm closed
