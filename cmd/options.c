@@ -205,7 +205,7 @@ int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 			break;
 		} else if (!strncmp(word, "--", 2)) {
 			code = read_long(&reading, word + 2);
-		} else if (word[0] == '-' && word[1]) {
+		} else if (word[0] == '-' && word[1] && word[1] != '>') {
 			code = read_letters(&reading, word + 1);
 		} else {
 			operands->words[operands->count++] = word;

@@ -637,6 +637,21 @@ typedef void conf_verdict_fn(void *user, const struct conf_verdict *verdict);
  */
 int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t *culprit);
 
+/* What a conf makes of the first packet of a flow, with no other flow beside it. */
+struct conf_fate {
+	enum conf_outcome outcome;
+	struct minato_endpoint end; /* REACHES: the server; LEAVES_FROM: its source outside */
+	const struct conf_statement *by; /* REACHES: the forward or dmz; or NULL */
+	size_t rule; /* the statement that decided; the conf's count: what is shut anyway;
+			SIZE_MAX: none */
+	bool host;   /* LEAVES_FROM: by a socket of the host, whose address is not known */
+};
+/*
+ * The same for a flow that no test line is about: its protocol, ends and `inside` are asked. 0,
+ * -ENOMEM, or what the host value refused.
+ */
+int conf_try_flow(const struct conf *conf, const struct conf_test *flow, struct conf_fate *out);
+
 /* ---- trialpacket.c: packets of tests ---- */
 
 #define CONF_PACKET_MAX 128u

@@ -41,14 +41,6 @@ struct trial {
 	size_t held_count;
 };
 
-/* What became of a packet. */
-struct found {
-	enum conf_outcome outcome;
-	struct minato_endpoint end;	 /* REACHES, LEAVES_FROM */
-	const struct conf_statement *by; /* the forward or dmz, or NULL */
-	size_t rule; /* that decided; the count of all: what is shut anyway; SIZE_MAX: none */
-};
-
 /* ---- the host value ---- */
 
 static const struct conf_link *link_at(const struct trial *t, uint32_t link)
@@ -342,7 +334,7 @@ static const struct conf_statement *by_what(const struct trial *t)
 
 /* Whether a frame says what became of the packet. */
 static bool look_at_frame(const struct trial *t, const struct conf_test *test,
-			  const struct minato_frame_out *frame, struct found *found)
+			  const struct minato_frame_out *frame, struct conf_fate *found)
 {
 	struct minato_endpoint source, destination;
 	enum conf_packet_sort sort = conf_packet_read(frame->extents[0].base, frame->extents[0].len,
@@ -361,7 +353,7 @@ static bool look_at_frame(const struct trial *t, const struct conf_test *test,
 	return true;
 }
 
-static bool look_at_frames(struct trial *t, const struct conf_test *test, struct found *found)
+static bool look_at_frames(struct trial *t, const struct conf_test *test, struct conf_fate *found)
 {
 	struct minato_frame_out frames[FRAMES];
 	bool seen = false;
@@ -376,7 +368,7 @@ static bool look_at_frames(struct trial *t, const struct conf_test *test, struct
 }
 
 /* A held call: the flow would end here and go on by a socket of the host. */
-static bool look_at_events(struct trial *t, struct found *found)
+static bool look_at_events(struct trial *t, struct conf_fate *found)
 {
 	struct minato_event event;
 	bool seen = false;
@@ -405,9 +397,9 @@ static size_t deciding_rule(struct trial *t)
 	return rule;
 }
 
-static struct found send(struct trial *t, const struct conf_test *test)
+static struct conf_fate send(struct trial *t, const struct conf_test *test)
 {
-	struct found found = { .outcome = CONF_DROPPED, .rule = SIZE_MAX };
+	struct conf_fate found = { .outcome = CONF_DROPPED, .rule = SIZE_MAX };
 	struct minato_endpoint source = test->source;
 	uint8_t packet[CONF_PACKET_MAX];
 	struct minato_frame frame = { .data = packet, .chunk = MINATO_CHUNK_NONE };
@@ -431,9 +423,9 @@ static struct found send(struct trial *t, const struct conf_test *test)
 }
 
 /* Over the host's sockets a connection arrives without frames. */
-static struct found arrive(struct trial *t, const struct conf_test *test)
+static struct conf_fate arrive(struct trial *t, const struct conf_test *test)
 {
-	struct found found = { .outcome = CONF_CLOSED };
+	struct conf_fate found = { .outcome = CONF_CLOSED };
 	struct minato_fate fate;
 
 	(void)deciding_rule(t);
@@ -484,7 +476,8 @@ static bool is_named(const struct conf_test *test, const struct conf_statement *
 }
 
 /* Whether it was done by what the test says. */
-static bool is_by(const struct conf *conf, const struct conf_test *test, const struct found *found)
+static bool is_by(const struct conf *conf, const struct conf_test *test,
+		  const struct conf_fate *found)
 {
 	const struct conf_statement *rule = found->rule < conf->count ? conf->list[found->rule] :
 									NULL;
@@ -493,7 +486,7 @@ static bool is_by(const struct conf *conf, const struct conf_test *test, const s
 	       is_named(test, found->by);
 }
 
-static bool is_met(const struct conf_test *test, const struct found *found)
+static bool is_met(const struct conf_test *test, const struct conf_fate *found)
 {
 	struct minato_endpoint end;
 
@@ -533,7 +526,7 @@ static void append_end(struct conf_verdict *verdict, const struct minato_endpoin
 }
 
 static void say_reached(struct conf_verdict *verdict, const struct conf_test *test,
-			const struct found *found)
+			const struct conf_fate *found)
 {
 	const struct conf_forward *f = found->by ? &found->by->forward : NULL;
 	struct minato_endpoint end;
@@ -558,7 +551,7 @@ static void say_reached(struct conf_verdict *verdict, const struct conf_test *te
 }
 
 static void say_rule(struct conf_verdict *verdict, const struct conf *conf,
-		     const struct found *found)
+		     const struct conf_fate *found)
 {
 	if (found->rule < conf->count)
 		append(verdict, " by line %u", conf->list[found->rule]->line);
@@ -567,7 +560,7 @@ static void say_rule(struct conf_verdict *verdict, const struct conf *conf,
 }
 
 static void judge(const struct conf *conf, struct conf_verdict *verdict,
-		  const struct conf_test *test, const struct found *found)
+		  const struct conf_test *test, const struct conf_fate *found)
 {
 	verdict->met = is_met(test, found) && is_by(conf, test, found);
 	switch (found->outcome) {
@@ -589,23 +582,37 @@ static void judge(const struct conf *conf, struct conf_verdict *verdict,
 	}
 }
 
+static struct conf_fate fate_of(struct trial *t, const struct conf_test *test)
+{
+	struct conf_fate found = { .outcome = CONF_LEAVES_FROM, .rule = SIZE_MAX, .host = true };
+
+	if (t->host && test->inside)
+		return found;
+	found = t->host ? arrive(t, test) : send(t, test);
+	/* A flow that goes on from here, by a socket of the host, to its server. */
+	if (found.by && found.by->kind == CONF_KIND_FORWARD && found.by->forward.proxy &&
+	    found.by->forward.server_count == 1)
+		(void)server_end(test, &found.by->forward, 0, &found.end);
+	return found;
+}
+
 static void run_test(struct trial *t, size_t index, conf_verdict_fn *each, void *user)
 {
 	const struct conf_test *test = &t->conf->list[index]->test;
 	struct conf_verdict verdict = { .index = index };
-	struct found found;
+	struct conf_fate found = fate_of(t, test);
 
-	if (t->host && test->inside) {
+	if (found.host)
 		append(&verdict, "leaves by the host's sockets, of which the file says nothing");
-	} else {
-		found = t->host ? arrive(t, test) : send(t, test);
-		/* A flow that goes on from here, by a socket of the host, to its server. */
-		if (found.by && found.by->kind == CONF_KIND_FORWARD && found.by->forward.proxy &&
-		    found.by->forward.server_count == 1)
-			(void)server_end(test, &found.by->forward, 0, &found.end);
+	else
 		judge(t->conf, &verdict, test, &found);
-	}
 	each(user, &verdict);
+}
+
+static void finish(struct trial *t)
+{
+	free(t->memory);
+	free(t->held);
 }
 
 int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t *culprit)
@@ -625,7 +632,20 @@ int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t 
 		if (conf->list[i]->kind == CONF_KIND_TEST)
 			run_test(&t, i, each, user);
 	}
-	free(t.memory);
-	free(t.held);
+	finish(&t);
+	return result;
+}
+
+int conf_try_flow(const struct conf *conf, const struct conf_test *flow, struct conf_fate *out)
+{
+	struct trial t = { .conf = conf };
+	size_t culprit;
+	int result = create(&t);
+
+	if (result == 0)
+		result = add_all(&t, &culprit);
+	if (result == 0)
+		*out = fate_of(&t, flow);
+	finish(&t);
 	return result;
 }

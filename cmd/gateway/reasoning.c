@@ -6,18 +6,35 @@
 
 #define STEPS_MAX 8u
 
-/* The link by which a packet of that source comes: whose network it is, or else an outside. */
-static size_t link_of(const struct gateway_applied *applied, const struct minato_addr *source)
+#define NO_LINK SIZE_MAX
+
+static bool has_address(const struct conf_link *said, const struct minato_addr *addr)
+{
+	for (uint32_t i = 0; i < said->address_count; i++) {
+		if (minato_addr_equal(&said->address[i].addr, addr))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The link by which a packet of that source comes: whose network it is; else the outside that has
+ * the address it is for, else the first one. NO_LINK: by the host's sockets.
+ */
+static size_t link_of(const struct gateway_applied *applied, const struct minato_addr *source,
+		      const struct minato_addr *destination)
 {
 	const struct gateway_links *links = applied->links;
-	size_t outside = 0;
+	size_t outside = NO_LINK;
 
+	for (size_t i = 0; i < links->count; i++) {
+		if (gateway_link_has(&links->list[i].said, source))
+			return i;
+	}
 	for (size_t i = 0; i < links->count; i++) {
 		const struct conf_link *said = &links->list[i].said;
 
-		if (gateway_link_has(said, source))
-			return i;
-		if (said->outside)
+		if (said->outside && (outside == NO_LINK || has_address(said, destination)))
 			outside = i;
 	}
 	return outside;
@@ -41,15 +58,9 @@ static bool is_between(const struct gateway_applied *applied, size_t from,
 /* For an address of ours: rules of what comes in are asked, whoever sends (begin_hairpin). */
 static bool is_ours(const struct gateway_applied *applied, const struct minato_addr *destination)
 {
-	const struct gateway_links *links = applied->links;
-
-	for (size_t i = 0; i < links->count; i++) {
-		const struct conf_link *said = &links->list[i].said;
-
-		for (uint32_t k = 0; k < said->address_count; k++) {
-			if (minato_addr_equal(&said->address[k].addr, destination))
-				return true;
-		}
+	for (size_t i = 0; i < applied->links->count; i++) {
+		if (has_address(&applied->links->list[i].said, destination))
+			return true;
 	}
 	return false;
 }
@@ -81,9 +92,23 @@ static const char *verdict_word(const struct minato_step *step)
 					      "refused";
 }
 
-static json_t *step_item(const struct gateway_applied *applied, const struct minato_step *step)
+/* The sentence of a statement, into `item`. */
+static void say_statement(json_t *item, const struct conf *conf, size_t at)
 {
 	static char text[CONF_TEXT_SIZE];
+
+	if (at >= conf->count) {
+		json_object_set_new(item, "built_in", json_true());
+		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
+		return;
+	}
+	(void)conf_print(text, sizeof(text), conf->list[at]);
+	json_object_set_new(item, "line", json_integer((json_int_t)conf->list[at]->line));
+	json_object_set_new(item, "text", json_string(text));
+}
+
+static json_t *step_item(const struct gateway_applied *applied, const struct minato_step *step)
+{
 	const struct conf *conf = &applied->rules.conf;
 	int64_t at = step->found ? statement_of(applied, step->handle) : -1;
 	json_t *item = json_pack("{s:s,s:b,s:s}", "step", minato_step_name(step->step), "found",
@@ -93,16 +118,8 @@ static json_t *step_item(const struct gateway_applied *applied, const struct min
 		json_object_set_new(item, "verdict", json_string(verdict_word(step)));
 	if (step->limited)
 		json_object_set_new(item, "limited", json_true());
-	if (at < 0)
-		return item;
-	if ((size_t)at == conf->count) {
-		json_object_set_new(item, "built_in", json_true());
-		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
-		return item;
-	}
-	(void)conf_print(text, sizeof(text), conf->list[at]);
-	json_object_set_new(item, "line", json_integer((json_int_t)conf->list[at]->line));
-	json_object_set_new(item, "text", json_string(text));
+	if (at >= 0)
+		say_statement(item, conf, (size_t)at);
 	return item;
 }
 
@@ -124,30 +141,89 @@ static bool add_steps(struct gateway_worker *worker, const struct minato_questio
 	return stops;
 }
 
+/* One that allows decides too, and behind it there may be nothing. */
+static bool refuses(const struct conf *conf, size_t rule)
+{
+	return rule == conf->count ||
+	       (rule < conf->count && conf->list[rule]->kind == CONF_KIND_RULE &&
+		(conf->list[rule]->rule.verb == CONF_BLOCK ||
+		 conf->list[rule]->rule.verb == CONF_DROP));
+}
+
+/*
+ * What it comes to: the steps know rules and entries, but not whether the destination is ours, can
+ * be reached from there, or is behind us. So a packet is tried, as those of test lines are.
+ */
+static json_t *becomes(const struct gateway_applied *applied,
+		       const struct minato_question *question, bool outside)
+{
+	static const char *const words[] = {
+		[CONF_REACHES] = "reaches",
+		[CONF_LEAVES_FROM] = "leaves",
+		[CONF_CLOSED] = "closed",
+		[CONF_DROPPED] = "dropped",
+	};
+	const struct conf *conf = &applied->rules.conf;
+	const struct conf_test flow = {
+		.proto = (enum minato_proto)question->proto,
+		.inside = !outside,
+		.source = question->remote,
+		.destination = question->local,
+	};
+	struct conf_fate fate;
+	json_t *item;
+
+	if (conf_try_flow(conf, &flow, &fate) < 0)
+		return NULL;
+	item = json_pack("{s:s}", "outcome", words[fate.outcome]);
+	if (fate.outcome == CONF_REACHES)
+		json_object_set_new(item, "end", view_message_end(&fate.end));
+	/* The port would be another one. */
+	fate.end.port = 0;
+	if (fate.outcome == CONF_LEAVES_FROM && !fate.host)
+		json_object_set_new(item, "end", view_message_end(&fate.end));
+	if ((fate.outcome == CONF_CLOSED || fate.outcome == CONF_DROPPED) &&
+	    refuses(conf, fate.rule))
+		say_statement(item, conf, fate.rule);
+	return item;
+}
+
+/* By which link and in which course it is asked. */
+static void place_question(const struct gateway_applied *applied, struct minato_question *question,
+			   size_t link, bool outside)
+{
+	question->face = link == NO_LINK ? MINATO_FACE_ANY : (uint8_t)link;
+	question->scope = outside ? CONF_SCOPE_OUTSIDE :
+				    gateway_scope_to(applied, &question->remote.addr);
+	question->course = outside || is_ours(applied, &question->local.addr) ?
+				   MINATO_COURSE_IN :
+				   MINATO_COURSE_OUT;
+}
+
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 {
 	const struct gateway_applied *applied = &worker->applied;
+	const struct gateway_links *links = applied->links;
 	struct minato_question question = { .program = MINATO_PROGRAM_NONE };
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
-	json_t *list;
+	json_t *list, *fate;
 	size_t link;
 	bool outside;
 
-	if (applied->links->count == 0 || (proto != MINATO_TCP && proto != MINATO_UDP) ||
+	if (links->count == 0 || (proto != MINATO_TCP && proto != MINATO_UDP) ||
 	    view_message_end_read(&question.remote, json_object_get(message, "from")) < 0 ||
 	    view_message_end_read(&question.local, json_object_get(message, "to")) < 0)
 		return json_pack("{s:s}", "error", "this cannot be asked");
-	link = link_of(applied, &question.remote.addr);
-	outside = applied->links->list[link].said.outside;
 	question.proto = (uint8_t)proto;
-	question.face = (uint8_t)link;
-	question.scope = outside ? CONF_SCOPE_OUTSIDE :
-				   gateway_scope_to(applied, &question.remote.addr);
-	question.course = outside || is_ours(applied, &question.local.addr) ? MINATO_COURSE_IN :
-									      MINATO_COURSE_OUT;
+	link = link_of(applied, &question.remote.addr, &question.local.addr);
+	outside = link == NO_LINK || links->list[link].said.outside;
+	place_question(applied, &question, link, outside);
+	fate = becomes(applied, &question, outside);
+	if (!fate)
+		return json_pack("{s:s}", "error", "there is no memory to try it in");
 	list = json_array();
 	/* Between insides it goes out of one and comes in to the other (begin_between). */
-	if (is_between(applied, link, &question.local.addr)) {
+	if (!outside && is_between(applied, link, &question.local.addr)) {
 		bool stops = add_steps(worker, &question, list);
 
 		question.course = MINATO_COURSE_IN;
@@ -156,6 +232,7 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	} else {
 		add_steps(worker, &question, list);
 	}
-	return json_pack("{s:s,s:b,s:o}", "link", applied->links->list[link].said.ifname, "outside",
-			 (int)outside, "steps", list);
+	return json_pack("{s:s,s:b,s:o,s:o}", "link",
+			 link == NO_LINK ? "host" : links->list[link].said.ifname, "outside",
+			 (int)outside, "steps", list, "becomes", fate);
 }

@@ -118,11 +118,34 @@ static bool is_stopped(const json_t *step)
 	       strcmp(word(step, "verdict"), "passes") != 0;
 }
 
-/* From an inside a flow that nothing stops is translated, or routed. */
-static bool is_closed(const struct inquiry *inquiry, const json_t *step)
+static const json_t *fate_of(const struct inquiry *inquiry)
 {
-	return json_is_true(json_object_get(inquiry->reply, "outside")) &&
-	       !strcmp(word(step, "step"), "entry") && !strcmp(word(step, "kind"), "closed");
+	return json_object_get(inquiry->reply, "becomes");
+}
+
+/* A flow that stands already is not begun again, and a mapping's place is open by itself. */
+static bool is_standing(const json_t *step)
+{
+	return is_found(step) &&
+	       (!strcmp(word(step, "step"), "flow") || !strcmp(word(step, "step"), "mapping"));
+}
+
+/* By rules and limits as they are now; then by what a packet in their place would come to. */
+static bool is_passing(const struct inquiry *inquiry)
+{
+	const char *outcome = word(fate_of(inquiry), "outcome");
+
+	if (is_stopped(last_step(inquiry)))
+		return false;
+	return is_standing(last_step(inquiry)) || !strcmp(outcome, "reaches") ||
+	       !strcmp(outcome, "leaves");
+}
+
+static bool is_closed(const struct inquiry *inquiry)
+{
+	return !is_stopped(last_step(inquiry)) && !is_passing(inquiry) &&
+	       !json_object_get(fate_of(inquiry), "text") &&
+	       !strcmp(word(fate_of(inquiry), "outcome"), "closed");
 }
 
 /* "line 4: block tcp 22 from wan", or what is known of it. */
@@ -156,25 +179,62 @@ static void print_step(const json_t *step)
 	       json_is_true(json_object_get(step, "limited")) ? ", beyond the limit now" : "");
 }
 
+/* " 10.0.0.2 port 22", where the reply has an end. */
+static void print_end(const json_t *fate)
+{
+	struct minato_endpoint end;
+	char text[64];
+
+	if (view_message_end_read(&end, json_object_get(fate, "end")) < 0)
+		return;
+	minato_addr_format(&end.addr, text, sizeof(text));
+	printf(" %s", text);
+	if (end.port)
+		printf(" port %u", end.port);
+}
+
+static void conclude_passing(const struct inquiry *inquiry)
+{
+	static char place[CONF_TEXT_SIZE + 32];
+	const json_t *fate = fate_of(inquiry);
+	bool reaches = !strcmp(word(fate, "outcome"), "reaches");
+	const json_t *last = last_step(inquiry);
+
+	if (strcmp(word(last, "kind"), "closed") != 0)
+		printf("passes: %s", place_of(last, place, sizeof(place)));
+	else
+		printf("passes: %s, and no rule is in the way",
+		       json_is_true(json_object_get(inquiry->reply, "outside")) ? "from outside" :
+										   "from inside");
+	if (json_object_get(fate, "end")) {
+		printf(reaches ? "; it reaches" : "; it leaves from");
+		print_end(fate);
+	}
+	printf("\n");
+}
+
 /* Whether it passes; and says so. */
 static bool conclude(const struct inquiry *inquiry)
 {
 	static char place[CONF_TEXT_SIZE + 32];
 	const json_t *last = last_step(inquiry);
+	const json_t *fate = fate_of(inquiry);
 
-	if (!last || is_stopped(last)) {
+	if (is_passing(inquiry)) {
+		conclude_passing(inquiry);
+		return true;
+	}
+	if (is_stopped(last))
 		printf("%s by %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
-		return false;
-	}
-	if (is_closed(inquiry, last)) {
+	else if (json_object_get(fate, "text"))
+		printf("%s by %s\n",
+		       strcmp(word(fate, "outcome"), "dropped") ? "refused" : "dropped",
+		       place_of(fate, place, sizeof(place)));
+	else if (is_closed(inquiry))
 		printf("closed: nothing stands at that port\n");
-		return false;
-	}
-	if (!strcmp(word(last, "kind"), "closed"))
-		printf("passes: from inside, and no rule is in the way\n");
 	else
-		printf("passes: %s\n", place_of(last, place, sizeof(place)));
-	return true;
+		printf("dropped: nothing here has that address, and nothing leads to it\n");
+	return false;
 }
 
 static int why_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
@@ -186,8 +246,7 @@ static int why_of(const struct why_options *chosen, const char *name, struct inq
 	if (code != CMD_GO_ON)
 		return code;
 	steps = json_object_get(inquiry->reply, "steps");
-	passes = last_step(inquiry) && !is_stopped(last_step(inquiry)) &&
-		 !is_closed(inquiry, last_step(inquiry));
+	passes = is_passing(inquiry);
 	if (chosen->json) {
 		(void)json_object_set_new(inquiry->reply, "v", json_integer(VIEW_JSON_VERSION));
 		(void)json_object_set_new(inquiry->reply, "passes", json_boolean(passes));
@@ -235,6 +294,33 @@ static int change(const struct why_options *chosen, const char *name,
 	return gateway_rule(CMD_VERB_ADD, name, &operands, &ruling);
 }
 
+/* After the change: what it came to. */
+static int look_again(const char *name, struct inquiry *inquiry)
+{
+	int code;
+
+	json_decref(inquiry->reply);
+	inquiry->reply = NULL;
+	code = inquire(inquiry, name);
+	if (code != CMD_GO_ON)
+		return code;
+	return conclude(inquiry) ? CMD_OK : CMD_REFUSED;
+}
+
+/* Nothing stands there: a forward would. Of IPv6 it is known to whom, who has the address. */
+static int open_up(const struct why_options *chosen, const struct inquiry *inquiry)
+{
+	bool six = !minato_addr_is4(&inquiry->flow->destination.addr);
+
+	printf("closed: nothing stands at that port; this would open it%s:\n"
+	       "minato forward add %s %u to %s from %s\n",
+	       six ? "" : ", towards HOST", inquiry->proto, inquiry->flow->destination.port,
+	       six ? inquiry->to : "HOST", inquiry->from);
+	if (chosen->term)
+		cmd_say("--for: nothing is changed, since only you know the host");
+	return CMD_REFUSED;
+}
+
 static int why_not_of(const struct why_options *chosen, const char *name,
 		      struct inquiry *inquiry)
 {
@@ -248,20 +334,13 @@ static int why_not_of(const struct why_options *chosen, const char *name,
 	if (is_stopped(last) && !strcmp(word(last, "step"), "rule")) {
 		printf("%s by %s; this would let it pass:\n", word(last, "verdict"),
 		       place_of(last, place, sizeof(place)));
-		return change(chosen, name, inquiry);
+		code = change(chosen, name, inquiry);
+		return chosen->term && code == CMD_OK ? look_again(name, inquiry) : code;
 	}
-	if (is_closed(inquiry, last)) {
-		printf("closed: nothing stands at that port; this would open it, towards HOST:\n"
-		       "minato forward add %s %u to HOST from %s\n",
-		       inquiry->proto, inquiry->flow->destination.port, inquiry->from);
-		if (chosen->term)
-			cmd_say("--for: nothing is changed, since only you know the host");
-		return CMD_REFUSED;
-	}
-	if (is_stopped(last)) {
-		printf("%s by %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
-		return CMD_REFUSED;
-	}
+	if (is_closed(inquiry))
+		return open_up(chosen, inquiry);
+	if (!is_passing(inquiry))
+		return conclude(inquiry) ? CMD_OK : CMD_REFUSED;
 	printf("it passes\n");
 	return CMD_OK;
 }

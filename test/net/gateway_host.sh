@@ -44,6 +44,11 @@ is "it serves" "$(at 8080)" "web"
 ok "a run, with its offset" ask forward add tcp 8100-8103 to 10.0.0.2:77
 is "the fourth of it" "$(at 8103)" "web"
 has "the third is closed, as it is there" "$(at 8102)" "^curl (7|56)$"
+has "why: by the host's sockets" "$(ask why tcp 203.0.113.9 to 192.0.2.1:8000)" '^passes: line 3: forward tcp 8000'
+ok "a rule about them" ask rule add block tcp 8000 from 203.0.113.9 named walled
+has "why: which it tells" "$(ask why tcp 203.0.113.9 to 192.0.2.1:8000)" '^refused by live: block tcp 8000'
+has "why: outward" "$(ask why tcp 10.0.0.2 to 203.0.113.9:80)" '^passes: '
+ok "... away with it" ask rule rm walled
 ok "one for a source alone" ask forward add tcp 8090 to 10.0.0.2:80 from 192.0.2.0/24
 has "which another is not" "$(at 8090)" "^curl (7|56)$"
 within_bg web echo.log socat UDP4-RECVFROM:99,fork EXEC:cat

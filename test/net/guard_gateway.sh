@@ -268,6 +268,21 @@ taken_back() { [ "$(gets far2 http://$OUT:8080/)" = "curl 7" ]; }
 ok "... and is taken back by itself" until_true 10 taken_back
 has "why-not: nothing there" "$(ask why-not tcp 203.0.113.9 to $OUT:4444)" '^minato forward add tcp 4444 to HOST'
 has "why-not: what passes" "$(ask why-not tcp 203.0.113.9 to $OUT:80)" '^it passes$'
+has "why: the arrow, where a shell leaves it" "$(ask why tcp 203.0.113.10 '->' $OUT:8080)" '^refused by line'
+ok "lan is shut out of a forward" ask rule add block tcp 8082 from lan named hairpin first
+has "why: hairpin" "$(ask why tcp 10.0.0.7 to $OUT:8082)" '^refused by live: block tcp 8082 from lan'
+is "... so it is" "$(gets desk http://$OUT:8082/)" "curl 7"
+ok "... and no longer" ask rule rm hairpin
+has "why: hairpin that passes" "$(ask why tcp 10.0.0.7 to $OUT:8082)" '^passes: .*it reaches 10\.0\.0\.2 port 8082'
+is "... so it does" "$(gets desk http://$OUT:8082/)" "open"
+has "why: to the gateway itself" "$(ask why tcp 10.0.0.7 to 10.0.0.1:22)" '^closed: nothing stands'
+is "... so it is" "$(gets desk http://10.0.0.1:22/)" "curl 7"
+has "why: what is behind us, from outside" "$(ask why tcp 203.0.113.9 to 10.0.0.2:8082)" '^dropped: nothing here has'
+has "why: an address that is nobody's" "$(ask why tcp 203.0.113.9 to 192.0.2.77:8082)" '^dropped: nothing here has'
+has "why: outward, from where" "$(ask why tcp 10.0.0.7 to 203.0.113.9:9999)" "it leaves from $OUT"
+said=$(ask why-not --for 3s tcp 203.0.113.66 to $OUT:7777)
+is "why-not --for: what is behind the rule is closed" $? 1
+has "... which is said" "$said" '^closed: nothing stands'
 
 gateway_down
 finish

@@ -256,6 +256,14 @@ static void a_single_dash_is_an_operand(void **state)
 	assert_string_equal(operands.words[0], "-");
 }
 
+static void an_arrow_is_an_operand(void **state)
+{
+	(void)state;
+	assert_int_equal(PARSE(&mixing, "a", "->", "b"), CMD_GO_ON);
+	assert_int_equal(operands.count, 3);
+	assert_string_equal(operands.words[1], "->");
+}
+
 static void a_command_keeps_its_own_options(void **state)
 {
 	(void)state;
@@ -482,6 +490,7 @@ int main(void)
 		cmocka_unit_test(operands_mix_with_options),
 		cmocka_unit_test(after_two_dashes_all_are_operands),
 		cmocka_unit_test(a_single_dash_is_an_operand),
+		cmocka_unit_test(an_arrow_is_an_operand),
 		cmocka_unit_test(a_command_keeps_its_own_options),
 		cmocka_unit_test(a_command_may_follow_two_dashes),
 		cmocka_unit_test(an_unknown_option_names_the_nearest),

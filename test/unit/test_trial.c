@@ -178,6 +178,33 @@ static void hairpin(void **state)
 	assert_false(verdicts[0].met);
 }
 
+/* What is asked of a gateway that runs: one flow, with or without test lines. */
+static void a_flow(void **state)
+{
+	struct conf_test flow = { .proto = MINATO_TCP,
+				  .source = { minato_addr4(203, 0, 113, 9), 0 },
+				  .destination = { minato_addr4(198, 51, 100, 1), 80 } };
+	struct conf_fate fate;
+
+	(void)state;
+	run(LINKS "forward tcp 80 to 10.0.0.2\nblock tcp 80 from 203.0.113.66\n");
+	assert_int_equal(conf_try_flow(&conf, &flow, &fate), 0);
+	assert_int_equal(fate.outcome, CONF_REACHES);
+	assert_int_equal(fate.end.addr.bytes[15], 2);
+	assert_int_equal(fate.end.port, 80);
+	assert_ptr_equal(fate.by, conf.list[2]);
+	assert_true(fate.rule == SIZE_MAX);
+	flow.source.addr.bytes[15] = 66;
+	assert_int_equal(conf_try_flow(&conf, &flow, &fate), 0);
+	assert_int_equal(fate.outcome, CONF_CLOSED);
+	assert_int_equal(fate.rule, 3);
+	/* Behind us, and not to be reached from there. */
+	flow.destination.addr = minato_addr4(10, 0, 0, 2);
+	flow.source.addr.bytes[15] = 9;
+	assert_int_equal(conf_try_flow(&conf, &flow, &fate), 0);
+	assert_int_equal(fate.outcome, CONF_DROPPED);
+}
+
 static void two_insides(void **state)
 {
 #define TWO LINKS "inside eth2 10.2.0.1/24\n"
@@ -284,7 +311,7 @@ int main(void)
 		cmocka_unit_test(outward),     cmocka_unit_test(hairpin),
 		cmocka_unit_test(two_insides), cmocka_unit_test(ipv6),
 		cmocka_unit_test(apart),       cmocka_unit_test(settings),
-		cmocka_unit_test(several),
+		cmocka_unit_test(several),     cmocka_unit_test(a_flow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);
