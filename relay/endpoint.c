@@ -4,6 +4,7 @@
 #include "relay/relay.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -99,18 +100,34 @@ static enum ticket_fate fate_of(struct lane *f, const struct minato_endpoint *to
 	return ticket_datagram(f, about, extents, count);
 }
 
+/* Parts of a hello, of which this is the last. */
+static void dial_kept(struct lane *f, const struct minato_endpoint *to,
+		      const struct minato_datagram *about)
+{
+	struct ticket_kept *kept;
+
+	while (f->relay->permit && (kept = ticket_kept(f, &about->local)) != NULL) {
+		struct minato_extent extent = { kept->bytes, kept->about.len };
+
+		dial(f, to, &kept->about, &extent, 1);
+		free(kept);
+	}
+}
+
 static void dial_or_not(struct lane *f, const struct minato_endpoint *to,
 			const struct minato_datagram *about, const struct minato_extent *extents,
 			size_t count)
 {
 	switch (fate_of(f, to, about, extents, count)) {
 	case TICKET_GOES:
+		dial_kept(f, to, about);
 		dial(f, to, about, extents, count);
 		break;
 	case TICKET_REFUSED:
 		gram_fail(f, about, &extents[0], EACCES);
 		break;
 	case TICKET_WAITS:
+	case TICKET_LOST:
 		break;
 	}
 }

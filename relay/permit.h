@@ -370,8 +370,11 @@ struct ticket {
 	bool looked_at;			 /* what is said has to name what it goes to */
 	size_t cleared;			 /* bytes at the head of the queue that may pass */
 	struct inspect_stream stream;
-	struct inspect_quic *quic;    /* a hello that is not whole yet, or NULL */
-	bool named;		      /* QUIC: it has named what it goes to */
+	struct inspect_quic *quic; /* a hello that is not whole yet, or may come again; or NULL */
+	struct ticket_kept *kept;  /* datagrams with parts of a hello, the first first */
+	size_t kept_bytes;
+	bool kept_goes; /* the hello is whole: what is kept goes on with this datagram */
+	bool named; /* QUIC: it has named what it goes to */
 	uint64_t bytes_in, bytes_out; /* UDP; of TCP the lane knows */
 	int64_t since_ns, used_ns;
 	struct relay_program program;  /* pid 0: not known */
@@ -393,11 +396,23 @@ void ticket_passed(struct lane *f, size_t len);
 enum ticket_fate {
 	TICKET_GOES,
 	TICKET_REFUSED, /* and that was told */
-	TICKET_WAITS,	/* the user is asked: waiting.c has it */
+	TICKET_WAITS,	/* it is kept, for the rest of a hello or, in waiting.c, the user's word */
+	TICKET_LOST,	/* it can be nothing that is wanted, but no wrong either */
 };
 /* Whether a datagram or run of the endpoint may go out (about->local is where to). */
 enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *about,
 		     const struct minato_extent *extents, size_t count);
+/*
+ * A datagram, or run of them, that was kept. After TICKET_GOES what is kept of that place goes
+ * before, one after another as this hands it over, to be freed; NULL: that is all.
+ */
+struct ticket_kept {
+	struct ticket_kept *next;
+	struct minato_datagram about;
+	uint8_t bytes[];
+};
+#define TICKET_KEPT_MAX 32768u /* bytes of one place */
+struct ticket_kept *ticket_kept(struct lane *f, const struct minato_endpoint *to);
 /* What it writes to this place goes out by that way from now on. False: memory ran out. */
 bool ticket_grant(struct lane *f, const struct minato_endpoint *to, const struct permit_way *way);
 /* Whether one from there may come in, of so many bytes. */

@@ -81,6 +81,21 @@ static struct ticket *make(struct lane *f, enum minato_proto proto,
 	return t;
 }
 
+/* And all that was kept of it. */
+static void forget_hello(struct ticket *t)
+{
+	struct ticket_kept *next;
+
+	for (struct ticket_kept *one = t->kept; one; one = next) {
+		next = one->next;
+		free(one);
+	}
+	t->kept = NULL;
+	t->kept_bytes = 0;
+	free(t->quic);
+	t->quic = NULL;
+}
+
 static void end(struct relay *relay, struct ticket *t)
 {
 	tell(relay, t,
@@ -91,7 +106,7 @@ static void end(struct relay *relay, struct ticket *t)
 		     .lasted_ns = relay->now.ns - t->since_ns,
 	     });
 	hold(relay, t, NULL);
-	free(t->quic);
+	forget_hello(t);
 	free(t);
 }
 
@@ -357,77 +372,137 @@ static bool weigh_quic_wish(struct lane *f, struct ticket *t, const struct inspe
 	}
 	hold(f->relay, t, pin);
 	t->named = true;
+	t->kept_goes = true;
 	return true;
 }
 
-/* One datagram of QUIC. A hello in several goes out piece by piece: it says nothing before all. */
-static bool weigh_quic(struct lane *f, struct ticket *t, const uint8_t *data, size_t len)
+/*
+ * One datagram of QUIC. Parts of a hello are kept until it is whole and has named what it may:
+ * the server would put together what went on piece by piece. What was weighed may come again
+ * until the client says what only follows an answer.
+ */
+static enum ticket_fate weigh_quic(struct lane *f, struct ticket *t, const uint8_t *data,
+				   size_t len)
 {
 	struct inspect_wish wish = { .fault = NULL };
 
-	if (t->named && !inspect_quic_initial(data, len))
-		return true;
+	if (t->named && !inspect_quic_initial(data, len)) {
+		if (!t->kept)
+			forget_hello(t);
+		return TICKET_GOES;
+	}
 	if (!t->quic)
 		t->quic = calloc(1, sizeof(*t->quic));
 	if (!t->quic)
-		return false;
+		return TICKET_LOST;
 	switch (inspect_quic(t->quic, data, len, &wish)) {
 	case INSPECT_MORE:
-		return true;
+		return TICKET_WAITS;
 	case INSPECT_WISH:
-		free(t->quic);
-		t->quic = NULL;
-		return weigh_quic_wish(f, t, &wish);
+		return weigh_quic_wish(f, t, &wish) ? TICKET_GOES : TICKET_REFUSED;
 	case INSPECT_PASS:
-		return t->named;
+		if (t->named)
+			return TICKET_GOES;
+		/* What follows a hello may overtake it. */
+		return t->quic->begun ? TICKET_LOST : TICKET_REFUSED;
 	case INSPECT_OTHER:
 		(void)deny_ticket(f, t, NULL, "no QUIC that can be looked into");
-		return false;
+		return TICKET_REFUSED;
 	case INSPECT_MALFORMED:
 		break;
 	}
 	(void)deny_ticket(f, t, NULL, wish.fault ? wish.fault : "QUIC that is broken");
-	return false;
+	return TICKET_REFUSED;
 }
 
-/* Each datagram of a run. */
-static bool weigh_run(struct lane *f, struct ticket *t, const struct minato_datagram *about,
-		      const struct minato_extent *extents, size_t count)
+/* The bytes of a run, together; 0: too many. */
+static size_t gather(uint8_t *data, const struct minato_extent *extents, size_t count)
 {
-	uint8_t *data = permit_room(f->relay);
-	size_t step = about->gso_size;
 	size_t len = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].len > TICKET_PEEK - len)
-			return false;
+			return 0;
 		memcpy(data + len, extents[i].base, extents[i].len);
 		len += extents[i].len;
 	}
-	if (step == 0)
-		step = len;
+	return len;
+}
+
+/* Behind what is kept already. */
+static enum ticket_fate keep(struct ticket *t, const struct minato_datagram *about,
+			     const uint8_t *data, size_t len)
+{
+	struct ticket_kept **last = &t->kept;
+	struct ticket_kept *one;
+
+	if (len > TICKET_KEPT_MAX - t->kept_bytes)
+		return TICKET_LOST;
+	one = malloc(sizeof(*one) + len);
+	if (!one)
+		return TICKET_LOST;
+	one->next = NULL;
+	one->about = *about;
+	one->about.len = (uint32_t)len;
+	memcpy(one->bytes, data, len);
+	while (*last)
+		last = &(*last)->next;
+	*last = one;
+	t->kept_bytes += len;
+	t->kept_goes = false;
+	return TICKET_WAITS;
+}
+
+/* Each datagram of a run, which goes, is kept or lost as a whole. */
+static enum ticket_fate weigh_run(struct lane *f, struct ticket *t,
+				  const struct minato_datagram *about,
+				  const struct minato_extent *extents, size_t count)
+{
+	uint8_t *data = permit_room(f->relay);
+	size_t len = gather(data, extents, count);
+	size_t step = about->gso_size ? about->gso_size : len;
+	enum ticket_fate fate = len ? TICKET_GOES : TICKET_LOST;
+
 	for (size_t at = 0; at < len; at += step) {
-		if (!weigh_quic(f, t, data + at, step < len - at ? step : len - at))
-			return false;
+		fate = weigh_quic(f, t, data + at, step < len - at ? step : len - at);
+		if (fate == TICKET_REFUSED || fate == TICKET_LOST)
+			break;
 	}
-	return len > 0;
+	if (fate == TICKET_REFUSED)
+		forget_hello(t);
+	return fate == TICKET_WAITS ? keep(t, about, data, len) : fate;
+}
+
+struct ticket_kept *ticket_kept(struct lane *f, const struct minato_endpoint *to)
+{
+	struct ticket *t = find(f, to);
+	struct ticket_kept *first = t && t->kept_goes ? t->kept : NULL;
+
+	if (!first)
+		return NULL;
+	t->kept = first->next;
+	t->kept_bytes -= first->about.len;
+	t->bytes_out += first->about.len;
+	return first;
 }
 
 enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *about,
 				 const struct minato_extent *extents, size_t count)
 {
 	struct ticket *t = find(f, &about->local);
+	enum ticket_fate fate = TICKET_GOES;
 	bool waits = false;
 
 	if (!t)
 		t = begin(f, about, extents, count, &waits);
 	if (!t)
 		return waits ? TICKET_WAITS : TICKET_REFUSED;
-	if (t->looked_at && is_web(t->to.port) && !weigh_run(f, t, about, extents, count))
-		return TICKET_REFUSED;
 	t->used_ns = f->relay->now.ns;
-	t->bytes_out += about->len;
-	return TICKET_GOES;
+	if (t->looked_at && is_web(t->to.port))
+		fate = weigh_run(f, t, about, extents, count);
+	if (fate == TICKET_GOES)
+		t->bytes_out += about->len;
+	return fate;
 }
 
 bool ticket_comes(struct lane *f, const struct minato_endpoint *from, size_t len)

@@ -48,6 +48,7 @@ test   coturn           cmd:turnutils_natdiscovery
 test   vsftpd           cmd:vsftpd
 test   iputils-tracepath cmd:tracepath
 test   ngtcp2-client    cmd:gtlsclient
+test   ngtcp2-server    cmd:gtlsserver
 test   zsh              cmd:zsh
 test   fish             cmd:fish
 test   mandoc           cmd:mandoc

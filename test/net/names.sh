@@ -99,8 +99,8 @@ until_true 5 grep -q up "$T/word.log"
 run_guest g --audit "$T/user/audit" --allow api.example:443,80,2222,8080,3000,9443 --allow '*.sub.example:80' \
 	--allow alias.example:80 --allow stray.example:80 --allow loop.example --allow rebind.example:1-65535/both \
 	--allow mixed.example:80 --allow private.example:80 --allow many.example:80 --allow short.example:80 \
-	--allow txt.example --allow unasked.example:443 --allow api.example:443,5000/udp --allow 198.51.100.12/32:22 \
-	--allow four.example:80/raw -- sleep 900
+	--allow txt.example --allow unasked.example:443 --allow api.example:443,5000,8443,8888/udp --allow 198.51.100.12/32:22 \
+	--allow four.example:80/raw --hosts other.test=198.51.100.10 -- sleep 900
 said=$T/guest-g.log
 g() { in_guest g -- "$@"; }
 get() { g curl -ksS -m 8 "$@" 2>&1; }
@@ -242,6 +242,36 @@ has "half a request and the end" "$(raw api.example 80 'GET /x1 HT' -end-)" RESE
 has "HTTP for another host on a port of no kind" "$(raw api.example 3000 "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
 has "/raw looks at nothing" "$(raw four.example 80 "GET /file HTTP/1.1${R}Host: whatever.example${R}Connection: close$R$R")" served
 is "no such request came anywhere" "$(grep -cE '/x1|evil' "$T/access.log")" 0
+
+# --- QUIC, by a client and a server that know nothing of us ---------------------------------
+
+if command -v gtlsclient >/dev/null && command -v gtlsserver >/dev/null; then
+	bg quic.log in_peer gtlsserver -q -d "$T/www" 198.51.100.10 8443 "$T/key.pem" "$T/cert.pem"
+	bg retry.log in_peer gtlsserver -q -V -d "$T/www" 198.51.100.10 8888 "$T/key.pem" "$T/cert.pem"
+	heard() { in_peer ss -Hlun "sport = :$1" | grep -q .; }
+	until_true 5 heard 8443
+	until_true 5 heard 8888
+	mkdir -p "$T/user/dl"
+	chmod 777 "$T/user/dl"
+	# quic HOST PORT [OPTION...]: the file that came, or nothing
+	quic() {
+		rm -f "$T/user/dl/file"
+		g timeout 10 gtlsclient -q --exit-on-all-streams-close --timeout=3s --handshake-timeout=3s \
+			--download="$T/user/dl" "${@:3}" "$1" "$2" "https://$1/file" >/dev/null 2>&1
+		cat "$T/user/dl/file" 2>/dev/null
+	}
+	is "QUIC for an allowed name" "$(quic api.example 8443)" served
+	is "... with keys that change" "$(quic api.example 8443 --key-update=1ms)" served
+	is "... with a Retry before" "$(quic api.example 8888)" served
+	is "... in packets as small as may be" "$(quic api.example 8443 --max-udp-payload-size=1200)" served
+	is "... when a third of the packets are lost" "$(quic api.example 8443 --tx-loss=0.3 --timeout=9s --handshake-timeout=9s)" served
+	pinned api.example
+	is "QUIC for another name" "$(quic other.test 8443)" ""
+	is "... that names nobody" "$(quic $GOOD 8443)" ""
+	is "... in a version that nobody knows" "$(quic api.example 8443 -v 0x1a2a3a4a)" ""
+	is "... in a draft of version 2" "$(quic api.example 8443 -v 0x709a50c4)" ""
+	has "the user hears what it named" "$(cat "$said")" 'refused: .*api.example:8443/udp \(QUIC for a name that did not lead there: other.test'
+fi
 
 # --- what is told ------------------------------------------------------------------
 
