@@ -85,6 +85,23 @@ struct drive_link {
 	uint8_t scratch[MINATO_CHUNK_LARGE]; /* where no chunk can be had */
 };
 
+/* The interface is asked how it is; the answer comes as news. */
+/* syscalls: sendto */
+static void ask(const struct drive_link *link)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg info;
+	} ask = {
+		.header = { .nlmsg_len = sizeof(ask),
+			    .nlmsg_type = RTM_GETLINK,
+			    .nlmsg_flags = NLM_F_REQUEST },
+		.info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)link->index },
+	};
+
+	(void)!send(link->watch, &ask, sizeof(ask), MSG_DONTWAIT);
+}
+
 /* syscalls: close */
 int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends, uint32_t link)
 {
@@ -107,6 +124,8 @@ int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends,
 	memcpy(l->state.mac, ends->mac, sizeof(l->state.mac));
 	/* Without it, all goes by sendmmsg. */
 	(void)drive_ring_open(&l->ring, l->sender);
+	/* It may have changed since it was opened, for another process than this one. */
+	ask(l);
 	*out = l;
 	return 0;
 }
@@ -591,23 +610,6 @@ static void take_datagram(const struct news *news, const void *bytes, int len)
 	}
 }
 
-/* More happened than the kernel could keep for us: the interface is asked how it is. */
-/* syscalls: sendto */
-static void ask_again(const struct drive_link *link)
-{
-	struct {
-		struct nlmsghdr header;
-		struct ifinfomsg info;
-	} ask = {
-		.header = { .nlmsg_len = sizeof(ask),
-			    .nlmsg_type = RTM_GETLINK,
-			    .nlmsg_flags = NLM_F_REQUEST },
-		.info = { .ifi_family = AF_UNSPEC, .ifi_index = (int)link->index },
-	};
-
-	(void)!send(link->watch, &ask, sizeof(ask), MSG_DONTWAIT);
-}
-
 /* syscalls: recvfrom */
 bool drive_link_news(struct drive_link *link, struct drive_link_state *state,
 		     struct minato_addr *kernel, size_t room, size_t *count)
@@ -624,7 +626,7 @@ bool drive_link_news(struct drive_link *link, struct drive_link_state *state,
 		ssize_t got = recv(link->watch, buffer.bytes, sizeof(buffer.bytes), MSG_DONTWAIT);
 
 		if (got < 0 && errno == ENOBUFS)
-			ask_again(link);
+			ask(link); /* more happened than the kernel could keep for us */
 		else if (got == 0 || (got < 0 && errno != EINTR))
 			break;
 		else if (got > 0)

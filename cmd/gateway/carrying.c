@@ -230,6 +230,19 @@ struct minato_time gateway_carrying_turn(struct gateway_carrying *carrying, stru
 	return carrying->count > 0 ? carrying->next : MINATO_NEVER;
 }
 
+void gateway_carrying_renew(struct gateway_carrying *carrying, uint32_t link,
+			    struct minato_time now)
+{
+	for (uint32_t i = carrying->count; i-- > 0;) {
+		const struct minato_carry *what = &carrying->list[carrying->living[i]].what;
+
+		if (what->to == link)
+			end(carrying, what->session, now);
+		if (i > carrying->count)
+			i = carrying->count;
+	}
+}
+
 uint64_t gateway_carrying_bytes(const struct gateway_carrying *carrying)
 {
 	uint64_t bytes = carrying->bytes;

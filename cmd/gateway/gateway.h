@@ -451,6 +451,9 @@ void gateway_carrying_free(struct gateway_carrying *carrying);
  * there has ended when it returns.
  */
 struct minato_time gateway_carrying_turn(struct gateway_carrying *carrying, struct minato_time now);
+/* What leaves by that link comes by us again at first: it is not as it was. */
+void gateway_carrying_renew(struct gateway_carrying *carrying, uint32_t link,
+			    struct minato_time now);
 /* Bytes that were carried, ever. */
 uint64_t gateway_carrying_bytes(const struct gateway_carrying *carrying);
 /* Whether one direction of the session is carried at least. */

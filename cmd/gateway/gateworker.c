@@ -147,6 +147,30 @@ static void say_state(struct gateway_port *port, const struct drive_link_state *
 	}
 }
 
+/* A link of which a smaller one was said keeps to that. */
+static void follow_mtu(struct gateway_port *port, const struct drive_link_state *state)
+{
+	struct gateway_worker *worker = port->worker;
+	struct gateway_link *link = &worker->keeper->links.list[port->link];
+	uint32_t mtu = state->mtu;
+	char text[256];
+
+	if (link->said.mtu && link->said.mtu < mtu)
+		mtu = link->said.mtu;
+	if (state->gone || mtu == link->mtu)
+		return;
+	gateway_link_word(&link->said, text, sizeof(text));
+	if (minato_link_mtu(worker->base.host, port->link, mtu) < 0) {
+		cmd_say("the link %s takes packets of %u bytes: not enough, %u are assumed", text,
+			mtu, link->mtu);
+		return;
+	}
+	cmd_say("the link %s takes packets of %u bytes, not of %u any more", text, mtu, link->mtu);
+	link->mtu = mtu;
+	gateway_carrying_renew(&worker->carrying, port->link,
+			       drive_loop_now(worker->base.loop));
+}
+
 static bool is_ours(const struct gateway_port *port, const struct minato_addr *addr)
 {
 	const struct conf_link *said = &port->worker->keeper->links.list[port->link].said;
@@ -169,6 +193,7 @@ static void link_news(void *user, uint32_t events)
 	(void)events;
 	if (drive_link_news(port->eth, &state, kernel, 8, &count))
 		say_state(port, &state);
+	follow_mtu(port, &state);
 	for (size_t i = 0; i < count && i < 8; i++) {
 		if (!is_ours(port, &kernel[i]))
 			continue;

@@ -268,6 +268,12 @@ int minato_address_add(struct minato *m, uint32_t link,
 int minato_address_remove(struct minato *m, uint32_t link,
 			  const struct minato_addr *addr);
 /*
+ * The link takes packets of so many bytes from now on: 576..65535, or -EINVAL.
+ * What is handed on follows at once, and connections of ours that leave by it
+ * send smaller segments; larger ones only those that begin later.
+ */
+int minato_link_mtu(struct minato *m, uint32_t link, uint32_t mtu);
+/*
  * Tells all on an Ethernet link that an address of ours there, or one of a
  * translation (gateway.h), is at our MAC: for a link that came up, or whose
  * MAC is another than before (RFC 5227 2.3, RFC 4861 7.2.6). Once; who wants

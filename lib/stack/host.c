@@ -19,7 +19,6 @@ _Static_assert(sizeof(struct share_link) == 16, "place of a socket");
 #define LIMIT_CHUNKS_SMALL (1u << 24)
 #define LIMIT_POOLS 4096u
 #define LIMIT_SCOPE (PORT_SCOPES - 1)
-#define MTU_MIN 576u
 #define MTU_MAX 65535u
 
 /* Messages without payload need no chunk; they have a bound all the same. */
@@ -92,7 +91,8 @@ static bool link_valid(const struct minato_link_config *l)
 
 	if (l->type != MINATO_LINK_ETHERNET && l->type != MINATO_LINK_IP)
 		return false;
-	if (l->mtu < MTU_MIN || l->mtu > MTU_MAX || l->scope > LIMIT_SCOPE)
+	if (l->mtu < STACK_MTU_MIN || l->mtu > MTU_MAX ||
+	    l->scope > LIMIT_SCOPE)
 		return false;
 	if (l->type == MINATO_LINK_ETHERNET && (l->mac[0] & 1) != 0)
 		return false;

@@ -71,3 +71,34 @@ int minato_path_mtu(struct minato *m, uint64_t socket,
 		return -ENETUNREACH;
 	return (int)pmtu_of(m, hop.link, to);
 }
+
+/* A connection that leaves by the link. */
+static void narrow_one(struct minato *m, uint32_t index, uint32_t link)
+{
+	struct socket *s = socket_at(m, index);
+	struct tcp_env e = host_env(m);
+	struct port_key key;
+	struct next_hop hop;
+
+	if (s->proto != MINATO_TCP || s->tuple == STACK_NONE ||
+	    (s->flags & (SOCKET_LISTENER | SOCKET_HELD)) != 0)
+		return;
+	port_tuple_key(host_table(m), s->tuple, &key);
+	if (!route_find(m, s->scope, STACK_LINK_ANY, &key.remote, &hop) ||
+	    hop.link != link)
+		return;
+	tcp_narrow(&e, &s->body.tcp, m->link[link].config.mtu);
+	flow_settle(m, index);
+}
+
+int minato_link_mtu(struct minato *m, uint32_t link, uint32_t mtu)
+{
+	if (link >= m->link_count || mtu < STACK_MTU_MIN || mtu > UINT16_MAX)
+		return -EINVAL;
+	m->link[link].config.mtu = mtu;
+	pass_forget(m);
+	for (uint32_t i = 0; i < m->sockets.fresh; i++)
+		if (slots_live(m, i))
+			narrow_one(m, i, link);
+	return 0;
+}

@@ -1203,6 +1203,8 @@ uint32_t fragment_out_id(struct minato *m, const struct minato_addr *src,
 
 /* --- pmtu.c -------------------------------------------------------------- */
 
+#define STACK_MTU_MIN 576u /* of a link */
+
 /* What a packet to this address may have, over this link. */
 uint32_t pmtu_of(const struct minato *m, uint32_t link,
 		 const struct minato_addr *to);

@@ -579,6 +579,25 @@ int tcp_error(struct tcp *c)
 	return error;
 }
 
+/* Below what each path must take nobody is believed (RFC 5927 7.4). */
+static bool narrow(struct tcp_env *e, struct tcp *c, uint32_t mtu)
+{
+	if (mtu < (c->is6 ? 1280u : 68u) || mtu >= c->mtu)
+		return false;
+	c->mtu = (uint16_t)mtu;
+	recovery_too_big(e, c);
+	return true;
+}
+
+void tcp_narrow(struct tcp_env *e, struct tcp *c, uint32_t mtu)
+{
+	if (c->state == MINATO_CLOSED || c->state == MINATO_TIME_WAIT ||
+	    !narrow(e, c, mtu))
+		return;
+	block_settle(e, c);
+	tcp_check(e, c);
+}
+
 bool tcp_icmp(struct tcp_env *e, struct tcp *c, enum tcp_icmp what,
 	      struct seq seq, uint32_t mtu, int error)
 {
@@ -598,10 +617,8 @@ bool tcp_icmp(struct tcp_env *e, struct tcp *c, enum tcp_icmp what,
 			life_event(e, c, EVENT_TIMEOUT, error);
 		break;
 	case TCP_ICMP_TOO_BIG:
-		if (mtu < (c->is6 ? 1280u : 68u) || mtu >= c->mtu)
+		if (!narrow(e, c, mtu))
 			return true;
-		c->mtu = (uint16_t)mtu;
-		recovery_too_big(e, c);
 		break;
 	}
 	block_settle(e, c);

@@ -257,6 +257,9 @@ enum tcp_icmp {
 bool tcp_icmp(struct tcp_env *e, struct tcp *c, enum tcp_icmp what,
 	      struct seq seq, uint32_t mtu, int error);
 
+/* The way has become narrower: at most `mtu` bytes in a packet from now on. */
+void tcp_narrow(struct tcp_env *e, struct tcp *c, uint32_t mtu);
+
 /* --- signals ------------------------------------------------------------- */
 
 #define TCP_SIGNAL_CONNECTED 0x001u /* reached ESTABLISHED */

@@ -212,8 +212,21 @@ ip link set eth0 up
 is "a link that was down for a while, under a download" "$(answer)" good
 is "the connection goes on" "$(told up 20000000)" good
 ok "and is carried" until_true 5 carries 2
+tell slow 20000000 3
+ip link set eth0 mtu 1350
+within wan ip link set out0 mtu 1350
+is "a link that takes less from now on, under a download" "$(answer)" good
+is "what goes up fits it" "$(told up 20000000)" good
+ok "and is carried" until_true 5 carries 2
+ip link set eth0 mtu 1500
+within wan ip link set out0 mtu 1500
 hang_up
 none_carried
+# They forget what they heard with the route alone.
+within desk ip route del default
+within desk ip route add default via 10.0.0.1
+within far ip route del default
+within far ip route add default via 203.0.113.1
 
 # The same ends again: the new connection finds nothing of the old one.
 for _ in 1 2 3; do

@@ -64,6 +64,26 @@ counted=$(env XDG_RUNTIME_DIR="$T/run" "$M" nat counters)
 ok "each link is counted" matches "$counted" '^link_eth0_frames_in  *[1-9]'
 ok "and what the stack did" matches "$counted" '^nat_sessions_made  *[1-9]'
 
+# --- how much an interface takes ---------------------------------------------------------
+
+narrow() { # narrow BYTES: the link outside
+	within wan ip link set out0 mtu "$1"
+	within box ip link set eth0 mtu "$1"
+}
+within_bg desk narrow.log curl -s -m 60 --limit-rate 20M -o "$T/got" http://203.0.113.9/large
+download=$BG
+sleep 0.5
+narrow 1300
+ok "a link that takes less: it is said" until_true 5 grep -q 'eth0 .*packets of 1300 bytes' "$T/gateway.log"
+ok "a download goes on meanwhile" wait "$download"
+ok "and is whole" cmp "$T/www-far-80/large" "$T/got"
+within desk ping -c 1 -W 2 -M "do" -s 1400 203.0.113.9 >/dev/null 2>&1
+has "who sends more is told" "$(within desk ip route get 203.0.113.9)" 'mtu 1300'
+narrow 1500
+ok "and takes more again" until_true 5 grep -q 'packets of 1500 bytes, not of 1300' "$T/gateway.log"
+within desk ip route flush cache
+ok "full packets pass" within desk ping -c 1 -W 2 -M "do" -s 1472 203.0.113.9
+
 # --- the interface goes down, and is back -----------------------------------------------
 
 within box ip link set eth0 down

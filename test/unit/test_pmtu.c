@@ -124,6 +124,41 @@ static void test_connection(void **state)
 	pair_end(&p);
 }
 
+/* The link itself becomes narrower, and wider again. */
+static void test_link(void **state)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	const uint64_t l = open_listener(p.b.m, "10.0.0.2", 80, 5);
+	static uint8_t data[20000], got[20000];
+	struct minato_frame_out out[20];
+	struct minato_info info;
+	uint64_t server, client;
+
+	(void)state;
+	client = join(&p, l, "10.0.0.2", 80, &server);
+	for (uint32_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 3 + i / 256);
+	assert_int_equal(minato_send(p.a.m, client, data, sizeof(data), 0), sizeof(data));
+	/* What has left is lost: it did not fit any more. */
+	assert_true(minato_output(p.a.m, p.now, out, 20) > 5);
+	assert_int_equal(minato_link_mtu(p.a.m, 0, 1400), 0);
+	p.largest = 0;
+	pass(&p, 5 * SECOND);
+	assert_int_equal(p.largest, 1400);
+	assert_int_equal(minato_recv(p.b.m, server, got, sizeof(got), 0), sizeof(got));
+	assert_memory_equal(got, data, sizeof(data));
+	assert_int_equal(minato_link_mtu(p.a.m, 0, 1500), 0);
+	minato_info(p.a.m, client, &info);
+	assert_int_equal(info.pmtu, 1400);
+	client = join(&p, l, "10.0.0.2", 80, &server);
+	minato_info(p.a.m, client, &info);
+	assert_int_equal(info.pmtu, 1500);
+	assert_int_equal(minato_link_mtu(p.a.m, 0, 575), -EINVAL);
+	assert_int_equal(minato_link_mtu(p.a.m, 0, 65536), -EINVAL);
+	assert_int_equal(minato_link_mtu(p.a.m, 1, 1500), -EINVAL);
+	pair_end(&p);
+}
+
 static void test_bounded(void **state)
 {
 	struct pair p = pair_new(MINATO_LINK_IP);
@@ -160,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_link),
 		cmocka_unit_test(test_bounded),
 		cmocka_unit_test(test_errors),
 	};
