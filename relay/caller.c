@@ -87,10 +87,13 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 static void take(struct relay_published *door, int fd, const struct minato_endpoint *caller)
 {
 	struct relay *relay = door->forward->relay;
-	struct lane *f = lane_new(relay, LANE_IN);
+	struct lane *f;
 
 	/* Its options are the listener's. */
 	relay_count(relay, RELAY_COUNT_TCP_IN);
+	f = lane_new(relay, LANE_IN);
+	if (!f && rank_yield(relay, &caller->addr))
+		f = lane_new(relay, LANE_IN);
 	if (!f) {
 		turn_away(relay, fd);
 		return;
@@ -98,6 +101,7 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 	f->state = LANE_CALLING;
 	f->dial = *caller;
 	f->door = door;
+	rank_join(f);
 	forward_join(f, door->forward);
 	if (!find_way(door, f, fd) ||
 	    caller_connect(relay, MINATO_TCP, &f->far, &f->guest, &f->socket) < 0) {
@@ -113,14 +117,29 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 		pipe_abort(f);
 }
 
+/* syscalls: accept4 */
+static int accept_one(struct relay_published *door, struct minato_endpoint *caller)
+{
+	struct sockaddr_storage name = { 0 };
+	socklen_t len = sizeof(name);
+	int fd = accept4(door->fd, (struct sockaddr *)&name, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		drive_endpoint_from(caller, (struct sockaddr *)&name);
+	return fd;
+}
+
 /*
  * No descriptor is left to accept with. The oldest idle UDP flow gives way, or else the spare one
- * does for a moment, so that the caller learns at once instead of waiting in the backlog.
+ * does for a moment: then we see who calls. One of those who have more gives way to him, or he
+ * learns at once that there is no room, instead of waiting in the backlog.
  */
-/* syscalls: accept4 close fcntl */
+/* syscalls: close fcntl */
 static bool make_room(struct relay_published *door)
 {
 	struct relay *relay = door->forward->relay;
+	struct minato_endpoint caller = { 0 };
+	bool yielded;
 	int fd;
 
 	if (endpoint_evict(relay))
@@ -128,27 +147,25 @@ static bool make_room(struct relay_published *door)
 	if (relay->spare_fd < 0)
 		return false;
 	close(relay->spare_fd);
-	fd = accept4(door->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0) {
+	fd = accept_one(door, &caller);
+	yielded = fd >= 0 && rank_yield(relay, &caller.addr);
+	if (fd >= 0 && !yielded) {
 		relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
 		turn_away(relay, fd);
 	}
 	relay->spare_fd = fcntl(door->fd, F_DUPFD_CLOEXEC, 0);
+	if (yielded)
+		take(door, fd, &caller);
 	return fd >= 0;
 }
 
-/* syscalls: accept4 */
 void caller_accept(struct relay_published *door)
 {
 	for (int i = 0; i < ACCEPT_SHARE; i++) {
-		struct sockaddr_storage name = { 0 };
 		struct minato_endpoint caller = { 0 };
-		socklen_t len = sizeof(name);
-		int fd = accept4(door->fd, (struct sockaddr *)&name, &len,
-				 SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int fd = accept_one(door, &caller);
 
 		if (fd >= 0) {
-			drive_endpoint_from(&caller, (struct sockaddr *)&name);
 			take(door, fd, &caller);
 		} else if (errno == EMFILE || errno == ENFILE) {
 			if (!make_room(door))

@@ -14,8 +14,7 @@
 #define INDEX_MASK ((1u << INDEX_BITS) - 1u)
 #define GENERATION_MASK ((1u << 24) - 1u)
 
-/* Of index + 1; NULL for 0. */
-static struct lane *lane_at(const struct lane_pool *pool, uint32_t place)
+struct lane *lane_at(const struct lane_pool *pool, uint32_t place)
 {
 	if (place == 0)
 		return NULL;
@@ -115,6 +114,7 @@ void lane_free(struct lane *f)
 	struct lane_pool *pool = &f->relay->lanes;
 
 	lane_unlist(f);
+	rank_leave(f);
 	lane_close(f);
 	forward_leave(f);
 	if (f->kind == LANE_VISITOR)

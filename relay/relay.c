@@ -218,6 +218,8 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 	relay->spare_fd = epoll_create1(EPOLL_CLOEXEC); /* any descriptor will do */
 	result = gram_room_new(&relay->room);
 	if (result == 0)
+		result = rank_init(&relay->rank);
+	if (result == 0)
 		result = add_entries(relay);
 	if (result == 0)
 		result = dns_new(relay, &relay->dns);

@@ -559,6 +559,7 @@ bool relay_can_ping(void);
 	X(REFUSED_MULTICAST, "relay_refused_multicast") /* to a group: not carried */              \
 	X(REFUSED_BROADCAST, "relay_refused_broadcast") /* of a network of the host's */           \
 	X(NO_DESCRIPTOR, "relay_no_descriptor")		/* calls turned away for want of one */    \
+	X(GAVE_WAY, "relay_gave_way") /* callers reset for one whose source holds less */          \
 	X(NO_FLOW, "relay_no_flow")			/* calls turned away at flows_max */       \
 	X(NO_MEMORY, "relay_no_memory") /* connections reset for want of payload memory */         \
 	X(DENIED, "relay_denied")   /* flows that no --allow lets out */                           \
@@ -676,10 +677,20 @@ struct lane {
 	uint64_t entry;		       /* LANE_IN: the forward entry it met */
 	struct minato_endpoint guest;  /* the guest's end */
 	struct minato_endpoint far;    /* the other end, as the guest sees it */
+	uint32_t rank_next, rank_prev; /* LANE_IN: of the same place, index + 1; 0: none */
+	uint16_t rank_place;	       /* plus one; 0: in none */
 	struct minato_endpoint
 		dial; /* LANE_OUT: where we dial. LANE_VISITOR: the client's true end */
 };
 #define LANE_SINCE_SHIFT 26
+
+/* What callers of published ports hold, by their addresses (rank.c). */
+#define RANK_PLACES 1024u
+struct rank {
+	uint64_t key[2];
+	uint32_t count[RANK_PLACES];
+	uint32_t first[RANK_PLACES], last[RANK_PLACES]; /* lanes: index + 1; 0: none */
+};
 
 /* Flows by age, the oldest first. */
 struct lane_list {
@@ -710,6 +721,8 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind);
 void lane_free(struct lane *f);
 /* Closes its descriptor only. */
 void lane_close(struct lane *f);
+/* The lane of an index + 1, or NULL for 0. */
+struct lane *lane_at(const struct lane_pool *pool, uint32_t place);
 /* The word that leads back to it. */
 uint64_t lane_word(const struct lane *f);
 /* The flow of a word, or NULL if it is no more. */
@@ -732,6 +745,21 @@ void lane_touch(struct lane *f, struct lane_list *list);
 void lane_unlist(struct lane *f);
 /* Frees the blocks; all flows must be free. */
 void lane_pool_free(struct lane_pool *pool);
+
+/* ---- rank.c: who holds most, when descriptors or flows are used up ---- */
+
+/* 0, or negative errno. */
+int rank_init(struct rank *rank);
+/* A caller's lane, with its true end in `dial`, counts for its source: an IPv4 address, or the /64
+   of an IPv6 one; and not any more: nothing happens where it did not. */
+void rank_join(struct lane *f);
+void rank_leave(struct lane *f);
+/*
+ * One of the source with most is reset, the one without traffic for the longest, among 16 of its.
+ * For a caller at `who` only if that source has at least two more; NULL: for somebody else, if it
+ * has more than 8. False: nobody gave way.
+ */
+bool rank_yield(struct relay *relay, const struct minato_addr *who);
 
 /* ---- zone.c ---- */
 
@@ -1092,6 +1120,7 @@ struct relay {
 	struct lane_list idlers;	/* LANE_ENDPOINT without a descriptor */
 	struct lane_list echoes;	/* LANE_ECHO by last use */
 	struct lane_list resetting;	/* LANE_RESETTING by start */
+	struct rank rank;
 	struct relay_forward *forwards; /* in the order in which they were added */
 	uint32_t last_forward;		/* the highest id so far */
 	struct relay_published *busy_doors;

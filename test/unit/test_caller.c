@@ -346,6 +346,57 @@ static void without_descriptors_callers_are_turned_away(void **state)
 	close(fd);
 }
 
+/* Descriptors from now on: those in use, and so many more. Returns what it was. */
+static struct rlimit leave_descriptors(unsigned more)
+{
+	struct rlimit before, small;
+	int used = dup(0);
+
+	close(used);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	small = before;
+	small.rlim_cur = (rlim_t)used + more;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &small), 0);
+	return before;
+}
+
+/* Whoever holds all descriptors gives way to somebody else, and to none of his own. */
+static void without_descriptors_who_holds_most_gives_way(void **state)
+{
+	struct rlimit before;
+	struct minato_endpoint peer;
+	int hostile[20];
+	int honest;
+	int reset = 0;
+	uint64_t listener;
+	uint64_t s;
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	for (int i = 0; i < 20; i++)
+		hostile[i] = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	honest = host_connect(SOCK_STREAM, "127.0.0.1", "127.0.0.1", 8080);
+	before = leave_descriptors(8);
+	for (int i = 0; i < 100; i++) {
+		turn();
+		while (minato_accept(w.guest, listener, &s, &peer) == 0)
+			guest_says(s, "hello");
+	}
+	host_hears(honest, "hello");
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(count_of(RELAY_COUNT_GAVE_WAY), 1);
+	assert_int_equal(count_of(RELAY_COUNT_NO_DESCRIPTOR), 12);
+	for (int i = 0; i < 20; i++) {
+		char byte;
+		/* Those that stand have the greeting to read. */
+		reset += recv(hostile[i], &byte, 1, MSG_DONTWAIT) < 0;
+		close(hostile[i]);
+	}
+	assert_int_equal(reset, 13);
+	close(honest);
+}
+
 static void entries_are_listed(void **state)
 {
 	struct minato_row row;
@@ -386,6 +437,7 @@ int main(void)
 		CASE(a_guest_that_speaks_first_is_heard),
 		CASE(a_hundred_callers),
 		CASE(without_descriptors_callers_are_turned_away),
+		CASE(without_descriptors_who_holds_most_gives_way),
 		CASE(entries_are_listed),
 	};
 
