@@ -9,6 +9,8 @@
  *   scan.c   what watching for scans costs; matrix.sh: what is said of scans by real tools
  *   flood_net.c, flood_send.c, flood_listen.c  between namespaces (flood.h)
  *
+ *   hold.c, hold_attack.c, hold_serve.c      connections that are held (hold.h)
+ *
  * A new group: a file with its function, a line in main.c and in meson.build. It sees the library
  * from within, and the drivers.
  */
@@ -21,6 +23,7 @@
 #include <stdint.h>
 
 /* The groups. Each returns 0, or -1 where it could not run and has said why. */
+int bench_connections(void);
 int bench_floods(void);
 int bench_policy(void);
 int bench_scans(void);

@@ -5,6 +5,8 @@
 #include <time.h>
 
 static const struct group groups[] = {
+	{ "connections", bench_connections,
+	  "who holds connections, and what is left (needs root)" },
 	{ "floods", bench_floods, "what floods cost, and leave to others (needs root)" },
 	{ "policy", bench_policy, "a verdict with ten rules, and with 100,000" },
 	{ "scans", bench_scans, "what watching for scans costs, and who is found" },
