@@ -648,6 +648,7 @@ int minato_get_user(struct minato *m, uint64_t socket, uint64_t *user);
 	X(CONGESTION, "congestion")	   /* enum minato_congestion */        \
 	X(TTL, "ttl")                                                          \
 	X(TRAFFIC_CLASS, "traffic-class")  /* DSCP and ECN bits, 0..255 */     \
+	X(ECN, "ecn")			   /* enum minato_ecn, default 2 */    \
 	X(HOLD, "hold")			   /* listener: SYNs become calls */   \
 	X(TYPE, "type")			   /* read only: minato_proto */       \
 	X(ACCEPTCONN, "accepting")	   /* read only */                     \
@@ -661,6 +662,17 @@ enum minato_option {
 	MINATO_OPTION_COUNT
 };
 enum minato_congestion { MINATO_CUBIC, MINATO_NEWRENO };
+/*
+ * Explicit congestion notification (RFC 3168), for connections that begin from
+ * now on; those of a listener take over its setting. Where it is agreed,
+ * routers may mark new data instead of dropping it, and the sender slows down
+ * by 0.85 (NewReno: 0.8; RFC 8511). minato_info tells what was agreed.
+ */
+enum minato_ecn {
+	MINATO_ECN_NEVER,
+	MINATO_ECN_ASK,	   /* with the first SYN of a connect; and accept */
+	MINATO_ECN_ACCEPT, /* when the other end asks */
+};
 
 /* The option of that name (as listed above), or -ENOPROTOOPT. */
 int minato_option_by_name(const char *name);

@@ -250,6 +250,7 @@ enum drop halves_arrive(struct minato *m, uint32_t at, const struct arrival *a)
 	case TCP_HALF_DROP:
 		return DROP_TCP_FLAGS;
 	case TCP_HALF_REPEAT:
+		tcp_half_again(&h->tcp, &a->packet.tcp);
 		say(m, h, TCP_HALF_SYN);
 		return DROP_TCP_SYN;
 	case TCP_HALF_CHALLENGE:

@@ -129,7 +129,8 @@ static void clean(struct tcp_env *e, struct tcp *c, struct tcp_acked *k)
 static bool dubious(const struct tcp_active *a, const struct tcp_acked *k)
 {
 	return !(k->flags & ACKED_NOT_DUP) ||
-	       (k->flags & (ACKED_SACK | ACKED_DSACK)) || a->ca != CA_OPEN;
+	       (k->flags & (ACKED_SACK | ACKED_DSACK | ACKED_ECE)) ||
+	       a->ca != CA_OPEN;
 }
 
 static void with_data_out(struct tcp_env *e, struct tcp *c, struct tcp_acked *k)
@@ -147,6 +148,8 @@ static void with_data_out(struct tcp_env *e, struct tcp *c, struct tcp_acked *k)
 		recovery_ack(e, c, k, duplicate);
 	}
 	lost = a->stats.lost - k->lost_before;
+	if (k->flags & ACKED_ECE)
+		a->stats.delivered_ce += a->delivered - k->delivered_before;
 	if (k->flags & ACKED_REARM)
 		timer_set(e, c);
 	congestion_rate_ack(e, a, k);
@@ -181,6 +184,8 @@ static void begin(const struct tcp_env *e, const struct tcp *c,
 	k->rtt_us = -1;
 	if (in->len > 0 || in->fin)
 		k->flags |= ACKED_PAYLOAD;
+	if (c->ecn_ok && (in->s->flags & (TCP_ECE | TCP_SYN)) == TCP_ECE)
+		k->flags |= ACKED_ECE;
 	if (a == NULL)
 		return;
 	k->fack_before = board_highest(c, a);

@@ -146,6 +146,7 @@ static enum step syn_again(struct tcp *c, struct tcp_arrival *in)
 	}
 	if (c->held)
 		return drop(in, DROP_DUPLICATE_CALL);
+	c->ecn_ok = c->ecn_ok && ecn_setup(in->s);
 	c->syn_due = true;
 	return drop(in, DROP_TCP_SYN);
 }
@@ -289,6 +290,30 @@ static enum step refuse_text(struct tcp_env *e, struct tcp *c,
 	return drop(in, DROP_TCP_CLOSED);
 }
 
+/*
+ * RFC 3168 6.1.3: a mark on data that is taken is told with each ACK until the
+ * sender says that it has heard; both at once, or a delayed ACK would hold its
+ * reaction back.
+ */
+static void note_congestion(struct tcp_env *e, struct tcp *c,
+			    const struct tcp_arrival *in)
+{
+	const bool marked = (in->p->traffic_class & 3) == 3;
+
+	if (!c->ecn_ok || in->len == 0)
+		return;
+	if (in->s->flags & TCP_CWR) {
+		c->ecn_echo = false;
+		c->ack_now = true;
+	}
+	if (!marked)
+		return;
+	if (!c->ecn_echo)
+		delay_quick(e, c);
+	c->ecn_echo = true;
+	c->ack_now = true;
+}
+
 static enum step text(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 {
 	struct tcp_active *a;
@@ -311,6 +336,7 @@ static enum step text(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 		c->ack_now = true;
 		return drop(in, DROP_TCP_SEQUENCE);
 	}
+	note_congestion(e, c, in);
 	reassemble(e, c, in);
 	a = active_of(e, c);
 	if (a != NULL && came > 0)
@@ -354,6 +380,8 @@ static void take_offer(struct tcp_env *e, struct tcp *c,
 	c->snd_wnd_max = s->window;
 	if (o->mss != 0)
 		c->mss_peer = (uint16_t)umax(o->mss, TCP_MSS_MIN);
+	/* SYNs that cross (no ACK) agree on nothing. */
+	c->ecn_ok = c->ecn_ok && (s->flags & TCP_ACK) && ecn_setup(s);
 	c->sack_ok = c->sack_ok && o->sack_permitted;
 	c->ts_ok = c->ts_ok && o->has_timestamp;
 	c->ws_ok = c->ws_ok && o->has_wscale;

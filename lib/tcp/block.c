@@ -22,6 +22,7 @@ static const struct tcp_extra defaults = {
 	.notsent_lowat = UINT32_MAX,
 	.wscale = -2,
 	.ttl = 64,
+	.ecn = MINATO_ECN_ACCEPT,
 };
 
 static uint32_t records_of(uint32_t active_max)

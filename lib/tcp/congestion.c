@@ -2,11 +2,11 @@
 /* The congestion window: who may raise it, and when it was really used. */
 #include "tcp/engine.h"
 
-uint32_t congestion_ssthresh(struct tcp_env *e, struct tcp *c)
+uint32_t congestion_ssthresh(struct tcp_env *e, struct tcp *c, bool by_ecn)
 {
 	if (c->newreno)
-		return newreno_ssthresh(c);
-	return cubic_ssthresh(c, active_of(e, c));
+		return newreno_ssthresh(c, by_ecn);
+	return cubic_ssthresh(c, active_of(e, c), by_ecn);
 }
 
 uint32_t congestion_current_ssthresh(const struct tcp *c,

@@ -10,22 +10,24 @@
 #include "tcp/engine.h"
 
 #define BETA 717u
+#define BETA_ECN 871u /* 0.85, RFC 8511 3 */
 #define ONE 1024u
 #define C_SHIFTED 410u /* C * 1024 */
 /* Reno with beta 0.7 gains 8/15 of what Reno with 0.5 does per window. */
 #define FRIENDLY_EIGHTHS 15u
 
-uint32_t cubic_ssthresh(struct tcp *c, struct tcp_active *a)
+uint32_t cubic_ssthresh(struct tcp *c, struct tcp_active *a, bool by_ecn)
 {
 	struct tcp_cubic *q = &a->cubic;
+	const uint32_t beta = by_ecn ? BETA_ECN : BETA;
 
 	q->epoch_ns = 0;
 	/* Fast convergence (RFC 9438 4.7): leave room for a newcomer. */
 	if (c->cwnd < q->last_max)
-		q->last_max = c->cwnd * (ONE + BETA) / (2 * ONE);
+		q->last_max = c->cwnd * (ONE + beta) / (2 * ONE);
 	else
 		q->last_max = c->cwnd;
-	return umax(c->cwnd * BETA / ONE, 2);
+	return umax(c->cwnd * beta / ONE, 2);
 }
 
 void cubic_reset(struct tcp_active *a)

@@ -27,6 +27,8 @@ static void begin(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 
 	memset(out, 0, sizeof(*out));
 	out->traffic_class = x->traffic_class; /* MUST-48, SHLD-22 */
+	if (c->ecn_ok) /* not ECT, but for what emit_new says is */
+		out->traffic_class &= (uint8_t)~3u;
 	out->hop_limit = x->ttl;	       /* MUST-49 */
 	if (a != NULL)
 		a->stats.segs_out++;
@@ -55,6 +57,13 @@ void emit_syn(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 	o->wscale = c->wscale & 15;
 	if (c->ts_ok)
 		put_timestamp(e, c, o);
+	/* RFC 3168 6.1.1; asked once, for a path that drops such SYNs. */
+	if (c->state == MINATO_SYN_SENT && c->tries > 0)
+		c->ecn_ok = false;
+	if (c->ecn_ok)
+		s->flags |= TCP_ECE;
+	if (c->ecn_ok && c->state == MINATO_SYN_SENT)
+		s->flags |= TCP_CWR;
 	if (c->state == MINATO_SYN_RECEIVED) {
 		s->flags |= TCP_ACK;
 		s->ack = c->rcv_nxt;
@@ -105,6 +114,8 @@ static void put_common(struct tcp_env *e, struct tcp *c, struct seq seq,
 	s->seq = seq;
 	s->ack = c->rcv_nxt;
 	s->flags = TCP_ACK;
+	if (c->ecn_echo)
+		s->flags |= TCP_ECE;
 	s->window = window_advertise(e, c);
 	if (c->ts_ok) /* RFC 7323 3.2: on every segment */
 		put_timestamp(e, c, &s->options);
@@ -133,4 +144,14 @@ void emit_data(struct tcp_env *e, struct tcp *c, struct seq seq, uint32_t len,
 		a->stats.data_segs_out++;
 		a->stats.bytes_sent += len;
 	}
+}
+
+void emit_new(struct tcp *c, struct tcp_emit *out)
+{
+	if (!c->ecn_ok || out->len == 0)
+		return;
+	out->traffic_class |= 2; /* ECT(0) */
+	if (c->cwr_due)
+		out->segment.flags |= TCP_CWR;
+	c->cwr_due = false;
 }

@@ -98,7 +98,8 @@ struct tcp_extra {
 	uint32_t rcvlowat, notsent_lowat;
 	int32_t wscale; /* offered; -1 none, -2 by buffer */
 	uint8_t ttl, traffic_class;
-	uint16_t spare;
+	uint8_t ecn; /* enum minato_ecn */
+	uint8_t spare;
 };
 
 enum tcp_ca { CA_OPEN, CA_DISORDER, CA_CWR, CA_RECOVERY, CA_LOSS };
@@ -350,6 +351,14 @@ bool life_synchronized(const struct tcp *c);
 bool life_may_send(const struct tcp *c);
 bool life_may_receive(const struct tcp *c);
 
+/* A SYN that asks for ECN, or a SYN-ACK that agrees (RFC 3168 6.1.1). */
+static inline bool ecn_setup(const struct tcp_segment *s)
+{
+	const uint8_t both = TCP_ECE | TCP_CWR;
+
+	return (s->flags & both) == (s->flags & TCP_ACK ? TCP_ECE : both);
+}
+
 /* --- arrive.c ------------------------------------------------------------ */
 
 /* One segment on its way through the steps; lives on the stack. */
@@ -382,6 +391,7 @@ void arrive_challenge(struct tcp_env *e, struct tcp *c);
 #define ACKED_REARM 0x200u /* the timer starts again */
 #define ACKED_LOST_RETRANS 0x400u
 #define ACKED_DSACK_PROBE 0x800u
+#define ACKED_ECE 0x1000u /* congestion was met (RFC 3168 6.1.2) */
 #define ACKED_NOT_DUP (ACKED_PAYLOAD | ACKED_WINDOW | ACKED_DATA)
 #define ACKED_PROGRESS (ACKED_DATA | ACKED_SACK)
 
@@ -441,11 +451,13 @@ void recovery_ack(struct tcp_env *e, struct tcp *c, struct tcp_acked *k,
 		  bool duplicate);
 void recovery_timeout(struct tcp_env *e, struct tcp *c);
 void recovery_enter(struct tcp_env *e, struct tcp *c);
+/* ECE: less, once in a round trip, without a loss (CA_CWR). */
+void recovery_echoed(struct tcp_env *e, struct tcp *c);
 bool recovery_reducing(const struct tcp_active *a);
 /* PRR (RFC 6937): what the window becomes during a reduction. */
 void recovery_reduce(struct tcp *c, struct tcp_active *a, uint32_t delivered,
 		     bool lost, uint32_t flags);
-void recovery_start_reduction(struct tcp_env *e, struct tcp *c);
+void recovery_start_reduction(struct tcp_env *e, struct tcp *c, bool by_ecn);
 void recovery_end_reduction(struct tcp_env *e, struct tcp *c);
 void recovery_keep_open(struct tcp_env *e, struct tcp *c);
 /* A smaller MTU: what was too big is sent again without blame. */
@@ -470,7 +482,8 @@ void rack_probe_acked(struct tcp_env *e, struct tcp *c,
 
 /* --- congestion.c, cubic.c, hystart.c, newreno.c -------------------------- */
 
-uint32_t congestion_ssthresh(struct tcp_env *e, struct tcp *c);
+/* After a loss, or after ECE, which asks for less of a reduction (RFC 8511). */
+uint32_t congestion_ssthresh(struct tcp_env *e, struct tcp *c, bool by_ecn);
 /* The cwnd to go back to, and the threshold worth remembering. */
 uint32_t congestion_current_ssthresh(const struct tcp *c,
 				     const struct tcp_active *a);
@@ -492,8 +505,8 @@ uint32_t newreno_slow_start(struct tcp *c, uint32_t acked);
 /* One more per `per` acknowledged. */
 void newreno_additive(struct tcp *c, struct tcp_active *a, uint32_t per,
 		      uint32_t acked);
-uint32_t newreno_ssthresh(const struct tcp *c);
-uint32_t cubic_ssthresh(struct tcp *c, struct tcp_active *a);
+uint32_t newreno_ssthresh(const struct tcp *c, bool by_ecn);
+uint32_t cubic_ssthresh(struct tcp *c, struct tcp_active *a, bool by_ecn);
 void cubic_acked(const struct tcp_env *e, struct tcp *c, struct tcp_active *a,
 		 uint32_t acked);
 void cubic_round_trip(const struct tcp_env *e, struct tcp *c,
@@ -546,6 +559,9 @@ void emit_ack(struct tcp_env *e, struct tcp *c, struct seq seq,
 /* Data [seq, seq + len), with FIN behind it. */
 void emit_data(struct tcp_env *e, struct tcp *c, struct seq seq, uint32_t len,
 	       struct tcp_emit *out);
+/* What emit_data has made is sent for the first time, and no window probe:
+   only that is ECN-capable, and says CWR (RFC 3168 6.1.5, 6.1.6). */
+void emit_new(struct tcp *c, struct tcp_emit *out);
 uint32_t emit_timestamp(const struct tcp_env *e, const struct tcp *c);
 /* MSS we announce. */
 uint32_t emit_mss(const struct tcp_env *e, const struct tcp *c);

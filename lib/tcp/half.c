@@ -22,7 +22,14 @@ void tcp_half_begin(const struct tcp_env *e, const struct tcp *listener,
 		.wscale = o->has_wscale ? o->wscale : TCP_HALF_NO_SCALE,
 		.sack = o->sack_permitted,
 		.stamped = o->has_timestamp && !listener->no_ts,
+		.ecn = ecn_setup(syn) &&
+		       extra_of(e, listener)->ecn != MINATO_ECN_NEVER,
 	};
+}
+
+void tcp_half_again(struct tcp_half *h, const struct tcp_segment *syn)
+{
+	h->ecn = h->ecn && ecn_setup(syn);
 }
 
 static void remake_syn(const struct tcp_half *h, struct tcp_segment *syn)
@@ -31,7 +38,8 @@ static void remake_syn(const struct tcp_half *h, struct tcp_segment *syn)
 
 	*syn = (struct tcp_segment){
 		.seq = h->irs,
-		.flags = TCP_SYN,
+		.flags = (uint8_t)(TCP_SYN |
+				   (h->ecn ? TCP_ECE | TCP_CWR : 0)),
 		.options = {
 			.mss = h->mss,
 			.has_wscale = scaled,

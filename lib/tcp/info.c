@@ -72,6 +72,7 @@ static void tell_path(const struct tcp_env *e, const struct tcp *c,
 	out->rcv_wscale = c->wscale & 15;
 	out->timestamps = c->ts_ok;
 	out->sack = c->sack_ok;
+	out->ecn = c->ecn_ok && c->state != MINATO_SYN_SENT;
 	out->wscale = c->ws_ok;
 	out->rtt_us = c->srtt_us8 >> 3;
 	out->rttvar_us = c->rttvar_us >> 2;
@@ -260,6 +261,9 @@ static int set_extra(struct tcp_env *e, struct tcp *c,
 	else if (option == MINATO_OPT_TRAFFIC_CLASS && value >= 0 &&
 		 value <= 255)
 		x->traffic_class = (uint8_t)value;
+	else if (option == MINATO_OPT_ECN && value >= MINATO_ECN_NEVER &&
+		 value <= MINATO_ECN_ACCEPT)
+		x->ecn = (uint8_t)value;
 	else
 		return -EINVAL;
 	return 0;
@@ -331,7 +335,7 @@ static bool is_extra(enum minato_option option)
 	return number_of(&x, option, &least, &most) != NULL ||
 	       option == MINATO_OPT_LINGER ||
 	       option == MINATO_OPT_WINDOW_SCALE || option == MINATO_OPT_TTL ||
-	       option == MINATO_OPT_TRAFFIC_CLASS;
+	       option == MINATO_OPT_TRAFFIC_CLASS || option == MINATO_OPT_ECN;
 }
 
 int tcp_set(struct tcp_env *e, struct tcp *c, enum minato_option option,
@@ -397,6 +401,8 @@ int tcp_get(const struct tcp_env *e, const struct tcp *c,
 		*value = x.ttl;
 	else if (option == MINATO_OPT_TRAFFIC_CLASS)
 		*value = x.traffic_class;
+	else if (option == MINATO_OPT_ECN)
+		*value = x.ecn;
 	else if (option == MINATO_OPT_MAXSEG && x.mss == 0)
 		*value = c->mtu != 0 ? send_mss(e, c) : TCP_MSS_DEFAULT4;
 	else if (number != NULL)

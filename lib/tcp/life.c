@@ -388,6 +388,7 @@ void tcp_connect(struct tcp_env *e, struct tcp *c, const struct tcp_setup *s)
 
 	set_up(e, c, s);
 	x = extra_of(e, c);
+	c->ecn_ok = x->ecn == MINATO_ECN_ASK;
 	c->sack_ok = !c->no_sack;
 	c->ts_ok = !c->no_ts;
 	c->ws_ok = x->wscale != -1;
@@ -435,6 +436,7 @@ void tcp_passive(struct tcp_env *e, struct tcp *c, const struct tcp *listener,
 	if (o->mss != 0)
 		c->mss_peer = (uint16_t)umax(o->mss, TCP_MSS_MIN);
 	/* The answer mirrors the offer. */
+	c->ecn_ok = ecn_setup(syn) && extra_of(e, c)->ecn != MINATO_ECN_NEVER;
 	c->sack_ok = o->sack_permitted && !c->no_sack;
 	c->ts_ok = o->has_timestamp && !c->no_ts;
 	c->ws_ok = o->has_wscale && extra_of(e, c)->wscale != -1;

@@ -25,7 +25,8 @@ void newreno_additive(struct tcp *c, struct tcp_active *a, uint32_t per,
 	c->cwnd = umin(c->cwnd, TCP_CWND_MAX);
 }
 
-uint32_t newreno_ssthresh(const struct tcp *c)
+uint32_t newreno_ssthresh(const struct tcp *c, bool by_ecn)
 {
-	return umax(c->cwnd >> 1, 2);
+	/* RFC 8511 3: a mark comes from a short queue, so 0.8 of it stays. */
+	return umax(by_ecn ? c->cwnd * 4 / 5 : c->cwnd >> 1, 2);
 }

@@ -159,7 +159,7 @@ void rack_probe_acked(struct tcp_env *e, struct tcp *c,
 		a->probe_out = false;
 	} else if (seq_lt(a->probe_end, ack)) {
 		/* It repaired a loss that nothing else told of. */
-		recovery_start_reduction(e, c);
+		recovery_start_reduction(e, c, false);
 		a->ca = CA_CWR;
 		recovery_end_reduction(e, c);
 		recovery_keep_open(e, c);

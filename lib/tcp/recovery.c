@@ -88,7 +88,7 @@ void recovery_reordered(struct tcp_env *e, struct tcp *c, struct seq low)
 	a->stats.reord_seen++;
 }
 
-void recovery_start_reduction(struct tcp_env *e, struct tcp *c)
+void recovery_start_reduction(struct tcp_env *e, struct tcp *c, bool by_ecn)
 {
 	struct tcp_active *a = active_of(e, c);
 
@@ -98,7 +98,8 @@ void recovery_start_reduction(struct tcp_env *e, struct tcp *c)
 	a->prior_cwnd = c->cwnd;
 	a->prr_delivered = 0;
 	a->prr_out = 0;
-	c->ssthresh = congestion_ssthresh(e, c);
+	c->ssthresh = congestion_ssthresh(e, c, by_ecn);
+	c->cwr_due = c->ecn_ok; /* for any reason (RFC 3168 6.1.2) */
 }
 
 void recovery_end_reduction(struct tcp_env *e, struct tcp *c)
@@ -146,9 +147,21 @@ void recovery_enter(struct tcp_env *e, struct tcp *c)
 	begin_undo(c, a);
 	if (!recovery_reducing(a)) {
 		a->undo.ssthresh = congestion_current_ssthresh(c, a);
-		recovery_start_reduction(e, c);
+		recovery_start_reduction(e, c, false);
 	}
 	a->ca = CA_RECOVERY;
+}
+
+void recovery_echoed(struct tcp_env *e, struct tcp *c)
+{
+	struct tcp_active *a = active_of(e, c);
+
+	if (a->ca >= CA_CWR)
+		return; /* once for what is in flight (RFC 3168 6.1.2) */
+	a->undo.ssthresh = 0;
+	a->undo.marked = false;
+	recovery_start_reduction(e, c, true);
+	a->ca = CA_CWR;
 }
 
 void recovery_keep_open(struct tcp_env *e, struct tcp *c)
@@ -211,7 +224,8 @@ void recovery_timeout(struct tcp_env *e, struct tcp *c)
 	    (a->ca == CA_LOSS && a->retransmits == 0)) {
 		a->undo.ssthresh = congestion_current_ssthresh(c, a);
 		a->prior_cwnd = c->cwnd;
-		c->ssthresh = congestion_ssthresh(e, c);
+		c->ssthresh = congestion_ssthresh(e, c, false);
+		c->cwr_due = c->ecn_ok;
 		begin_undo(c, a);
 	}
 	c->cwnd = board_in_flight(a) + 1;
@@ -460,6 +474,8 @@ static void in_open(struct tcp_env *e, struct tcp *c, struct tcp_acked *k,
 		(void)undo_by_dsack(e, c);
 	find_losses(e, c, k);
 	if (!time_to_recover(a)) {
+		if (k->flags & ACKED_ECE)
+			recovery_echoed(e, c);
 		try_open(e, c);
 		return;
 	}

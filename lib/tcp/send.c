@@ -97,8 +97,9 @@ static uint32_t run_segs(const struct tcp *c, const struct tcp_active *a,
 static uint32_t segs_max(const struct tcp *c, const struct tcp_active *a,
 			 uint32_t mss)
 {
-	/* A run has one urgent pointer, its pieces need one each (MUST-62). */
-	if (a->urgent_sending)
+	/* A run has one urgent pointer, its pieces need one each (MUST-62);
+	   CWR is for one segment. */
+	if (a->urgent_sending || c->cwr_due)
 		return 1;
 	return umin(umax(c->gso_max / mss, 1), run_segs(c, a, mss));
 }
@@ -363,6 +364,8 @@ static bool loss_probe(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 	p = plan_data(e, c, 1, true);
 	if (p.send) {
 		sent = commit_data(e, c, &p, out);
+		if (sent)
+			emit_new(c, out);
 	} else {
 		const struct tcp_record *r = record_at(e, a->last);
 		const uint32_t segs = record_segs(r);
@@ -429,8 +432,10 @@ static bool next_new(struct tcp_env *e, struct tcp *c, struct tcp_emit *out)
 	const uint32_t quota = flight < c->cwnd ? c->cwnd - flight : 0;
 	const struct plan p = plan_data(e, c, quota, false);
 
-	if (p.send && commit_data(e, c, &p, out))
+	if (p.send && commit_data(e, c, &p, out)) {
+		emit_new(c, out);
 		return true;
+	}
 	a->run_left = 0;
 	judge(e, c, p.by_cwnd);
 	return false;

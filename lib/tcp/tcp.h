@@ -102,6 +102,8 @@ struct tcp {
 	uint8_t keepalive : 1, oob_inline : 1, no_ts : 1, no_sack : 1;
 	uint8_t newreno : 1, pingpong : 1, was_open : 1, probe_now : 1;
 	uint8_t rst_bare : 1, reset_owed : 1, starved : 1, by_cookie : 1;
+	/* RFC 3168: agreed (SYN-SENT: asked for), ECE and CWR are owed. */
+	uint8_t ecn_ok : 1, ecn_echo : 1, cwr_due : 1;
 };
 _Static_assert(sizeof(struct tcp) <= 128, "an idle connection");
 
@@ -178,6 +180,9 @@ enum tcp_half_says {
 	TCP_HALF_ACK, /* challenge */
 	TCP_HALF_RESET,
 };
+/* The SYN came once more: it asks for ECN no longer where one of them does not
+   (RFC 3168 6.1.1). */
+void tcp_half_again(struct tcp_half *h, const struct tcp_segment *syn);
 /* A segment of the connection that the call would become. */
 void tcp_half_say(struct tcp_env *e, const struct tcp *listener,
 		  const struct tcp_setup *s, const struct tcp_half *h,

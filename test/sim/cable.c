@@ -100,6 +100,22 @@ static void put_on_way(struct sim *s, uint32_t from, uint32_t to, const uint8_t 
 	s->cable.carried++;
 }
 
+/* ECT(0) becomes CE (RFC 3168 5); the checksum of IPv4 goes with it (RFC 1624). */
+static void mark(uint8_t *ip, uint32_t len)
+{
+	uint32_t sum;
+
+	if (len >= 40 && ip[0] >> 4 == 6 && (ip[1] >> 4 & 3) == 2)
+		ip[1] |= 0x10;
+	if (len < 20 || ip[0] >> 4 != 4 || (ip[1] & 3) != 2)
+		return;
+	ip[1] |= 1;
+	sum = (uint32_t)(ip[10] << 8 | ip[11]);
+	sum = (sum + 0xfffe) % 0xffff; /* less 1, in the one's complement */
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
+}
+
 /* One frame to one node, with what the weather does to it. */
 static void send_to(struct sim *s, uint32_t from, uint32_t to, uint8_t *data,
 		    const struct minato_frame *frame)
@@ -110,6 +126,13 @@ static void send_to(struct sim *s, uint32_t from, uint32_t to, uint8_t *data,
 		s->cable.lost++;
 		sim_trace(s, "  lost");
 		return;
+	}
+	if (dice_chance(&s->wire_dice, w->marks)) {
+		const bool ethernet =
+			s->node[from].config.link[0].type == MINATO_LINK_ETHERNET;
+		const uint32_t at = ethernet ? 14 : 0;
+		mark(data + at, frame->len - at);
+		sim_trace(s, "  marked");
 	}
 	/* One bit: a checksum sees it always. None guards a trusted frame. */
 	if (!frame->csum_trusted && dice_chance(&s->wire_dice, w->corrupt)) {

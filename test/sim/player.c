@@ -109,6 +109,7 @@ static void spawn(struct sim *s)
 		return;
 	}
 	set_options(s, m, handle);
+	minato_set(m, handle, MINATO_OPT_ECN, s->flows % 3);
 	if (s->outside && from == 0 && dice_chance(&s->dice, 500))
 		pretend(s, m, handle, !minato_addr_is4(&peer.addr));
 	*f = (struct flow){ .id = 1000 + s->flows };

@@ -65,7 +65,7 @@ struct node {
 /* --- cable.c: the wire -------------------------------------------------------------- */
 
 struct weather {
-	uint32_t loss, repeat, corrupt; /* per mille */
+	uint32_t loss, repeat, corrupt, marks; /* per mille */
 	int64_t delay_ns, jitter_ns;
 	uint64_t bytes_per_s; /* 0: no limit */
 	uint32_t queue_max;   /* frames waiting for the wire */

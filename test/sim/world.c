@@ -95,6 +95,7 @@ static void make_weather(struct sim *s)
 		.loss = PICK(d, 0, 0, 10, 50, 200),
 		.repeat = PICK(d, 0, 0, 10, 100),
 		.corrupt = PICK(d, 0, 0, 5, 50),
+		.marks = PICK(d, 0, 0, 20, 200),
 		.delay_ns = (int64_t)PICK(d, 0, 1, 20, 100) * SIM_MS,
 		.jitter_ns = (int64_t)PICK(d, 0, 0, 1, 30, 200) * SIM_MS,
 		.bytes_per_s = PICK(d, 0, 0, 20000, 200000, 10000000),

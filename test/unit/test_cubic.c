@@ -69,13 +69,24 @@ static void reduction_is_to_seven_tenths(void **state)
 {
 	struct drive d = begin(*state, 100);
 
-	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c), 70);
+	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c, false), 70);
 	assert_int_equal(d.a->cubic.last_max, 100);
 	d.b->c.cwnd = 80; /* less than before: fast convergence */
-	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c), 56);
+	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c, false), 56);
 	assert_int_equal(d.a->cubic.last_max, 68);
 	d.b->c.cwnd = 2;
-	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c), 2);
+	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c, false), 2);
+}
+
+/* RFC 8511: a mark is no loss. */
+static void ecn_is_answered_by_less(void **state)
+{
+	struct drive d = begin(*state, 100);
+
+	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c, true), 85);
+	d.b->c.newreno = true;
+	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c, true), 80);
+	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c, false), 50);
 }
 
 static void back_to_the_plateau_in_k(void **state)
@@ -83,7 +94,7 @@ static void back_to_the_plateau_in_k(void **state)
 	struct drive d = begin(*state, 1000);
 	uint32_t steps;
 
-	d.b->c.ssthresh = congestion_ssthresh(&d.b->env, &d.b->c);
+	d.b->c.ssthresh = congestion_ssthresh(&d.b->env, &d.b->c, false);
 	d.b->c.cwnd = 700;
 	/* K = cbrt(300 / 0.4) = 9.1 s */
 	for (steps = 0; steps < 45; steps++)
@@ -102,7 +113,7 @@ static void never_slower_than_reno(void **state)
 	struct drive d = begin(*state, 20);
 	uint32_t steps;
 
-	d.b->c.ssthresh = congestion_ssthresh(&d.b->env, &d.b->c);
+	d.b->c.ssthresh = congestion_ssthresh(&d.b->env, &d.b->c, false);
 	d.b->c.cwnd = d.b->c.ssthresh; /* 14; K = 2.5 s: 250 round trips of 10 ms */
 	for (steps = 0; steps < 40; steps++)
 		round_trip(&d, 10);
@@ -119,7 +130,7 @@ static void newreno_gains_one_per_window(void **state)
 	for (steps = 0; steps < 10; steps++)
 		round_trip(&d, 100);
 	assert_in_range(d.b->c.cwnd, 29, 30);
-	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c), d.b->c.cwnd / 2);
+	assert_int_equal(congestion_ssthresh(&d.b->env, &d.b->c, false), d.b->c.cwnd / 2);
 }
 
 static void a_pause_does_not_count(void **state)
@@ -127,7 +138,7 @@ static void a_pause_does_not_count(void **state)
 	struct drive d = begin(*state, 1000);
 	uint32_t before;
 
-	d.b->c.ssthresh = congestion_ssthresh(&d.b->env, &d.b->c);
+	d.b->c.ssthresh = congestion_ssthresh(&d.b->env, &d.b->c, false);
 	d.b->c.cwnd = 700;
 	round_trip(&d, 100);
 	round_trip(&d, 100);
@@ -160,6 +171,7 @@ int main(void)
 		bench_test(slow_start_ends_at_the_threshold),
 		bench_test(only_a_full_window_grows),
 		bench_test(reduction_is_to_seven_tenths),
+		bench_test(ecn_is_answered_by_less),
 		bench_test(back_to_the_plateau_in_k),
 		bench_test(never_slower_than_reno),
 		bench_test(newreno_gains_one_per_window),

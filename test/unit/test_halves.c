@@ -36,6 +36,7 @@ static uint64_t dial(struct pair *p, uint16_t port)
 	const uint64_t c = open_socket(p->a.m, MINATO_TCP);
 	const struct minato_endpoint peer = end("10.0.0.2", port);
 
+	assert_int_equal(minato_set(p->a.m, c, MINATO_OPT_ECN, MINATO_ECN_ASK), 0);
 	assert_int_equal(minato_connect(p->a.m, c, &peer), -EINPROGRESS);
 	pass(p, 5 * MILLI);
 	return c;
@@ -151,6 +152,7 @@ static void above_the_bound_nothing_is_kept(void **state)
 	assert_int_equal(by_cookie.rcv_wscale, as_any.rcv_wscale);
 	assert_int_equal(by_cookie.sack, as_any.sack);
 	assert_int_equal(by_cookie.timestamps, as_any.timestamps);
+	assert_true(by_cookie.ecn && as_any.ecn);
 	pair_end(&p);
 }
 
