@@ -166,6 +166,8 @@ const struct cmd_command *cmd_find(const char *name);
 void cmd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Whoever has turned stderr elsewhere goes on speaking by this descriptor. */
 void cmd_say_to(int fd);
+/* What is said on standard error begins with the time from now on. */
+void cmd_say_dated(void);
 /* Prints the list of commands. */
 void cmd_print_commands(FILE *out);
 
@@ -503,7 +505,16 @@ struct cmd_rule_log {
 	struct minato_time since;
 	uint32_t said, left_out; /* since then */
 };
-void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now);
+/* Which rule it was, NULL if it is gone, and the link that the flow came by, "" if none. */
+struct minato_rule_event;
+struct cmd_rule_place {
+	const struct conf_statement *rule;
+	char link[48];
+};
+typedef void cmd_rule_place_fn(void *user, const struct minato_rule_event *event,
+			       struct cmd_rule_place *out);
+void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now,
+		       cmd_rule_place_fn *find, void *user);
 
 /* ---- guard/ruling.c: rules of a guest ---- */
 
@@ -525,6 +536,9 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 		    const char *guest);
 /* Says which published ports are shut to all but lan though no rule says so. */
 void cmd_ruling_warn(const struct cmd_harbour *harbour);
+/* A cmd_rule_place_fn of a guest; user: its harbour. */
+void cmd_ruling_place(void *user, const struct minato_rule_event *event,
+		      struct cmd_rule_place *out);
 /* How many entries the rules are in a host value. */
 uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour);
 /* Enters them. 0 or negative errno. */

@@ -93,6 +93,9 @@ int cmd_detach_begin(struct cmd_detach *detach, const char *log)
 	code = turn_streams(detach, out);
 	if (out >= 0)
 		close(out);
+	/* What is read later. */
+	if (log)
+		cmd_say_dated();
 	if (code == 0)
 		return CMD_GO_ON;
 	cmd_say("cannot go to the background: %s", strerror(-code));

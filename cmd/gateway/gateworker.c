@@ -228,7 +228,8 @@ static struct minato_time turn(void *user, struct minato_time now)
 	minato_advance(worker->base.host, now);
 	next = serve(worker, now);
 	cmd_scanning_turn(&worker->base);
-	cmd_rule_log_turn(&worker->base.rule_log, worker->base.host, now);
+	cmd_rule_log_turn(&worker->base.rule_log, worker->base.host, now, gateway_rule_place,
+			  &worker->applied);
 	write_all(worker, now);
 	next = earlier(next, gateway_carrying_turn(&worker->carrying, now));
 	next = earlier(next, minato_deadline(worker->base.host));

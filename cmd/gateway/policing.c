@@ -184,3 +184,17 @@ int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle)
 	}
 	return -ENOENT;
 }
+
+void gateway_rule_place(void *user, const struct minato_rule_event *event,
+			struct cmd_rule_place *out)
+{
+	const struct gateway_applied *applied = user;
+	int64_t index = gateway_rule_of(applied, event->entry);
+
+	if (index >= 0 && (size_t)index < applied->rules.conf.count)
+		out->rule = applied->rules.conf.list[index];
+	/* A face is the number of a link. */
+	if (event->question.face < applied->links->count)
+		snprintf(out->link, sizeof(out->link), "%s",
+			 applied->links->list[event->question.face].said.ifname);
+}

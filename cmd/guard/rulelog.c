@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What rules with `log` decided, said by a worker: so many lines in a second, and how many more. */
 #include "cmd/cmd.h"
+#include "conf/conf.h"
 #include "minato/guard.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -15,24 +16,45 @@ static const char *outcome_of(const struct minato_rule_event *event)
 	return event->limited ? "refused, beyond the limit" : "refused";
 }
 
-static void say(const struct minato_rule_event *event)
+/* "by line 9 on eth0: block ssh log named closed", as far as it is known. */
+static void tail_of(char *out, size_t size, const struct cmd_rule_place *place)
+{
+	char text[CONF_TEXT_SIZE];
+	char where[sizeof(place->link) + 8] = "";
+
+	out[0] = 0;
+	if (place->link[0])
+		snprintf(where, sizeof(where), " on %s", place->link);
+	if (!place->rule)
+		return;
+	(void)conf_print(text, sizeof(text), place->rule);
+	if (place->rule->line)
+		snprintf(out, size, " by line %u%s: %s", place->rule->line, where, text);
+	else
+		snprintf(out, size, " by a rule added live%s: %s", where, text);
+}
+
+static void say(const struct minato_rule_event *event, const struct cmd_rule_place *place)
 {
 	const struct minato_question *question = &event->question;
 	const char *proto = question->proto == MINATO_TCP ? "tcp" : "udp";
 	char from[64];
 	char to[64];
+	static char tail[CONF_TEXT_SIZE + 128];
 
+	tail_of(tail, sizeof(tail), place);
 	minato_addr_format(&question->remote.addr, from, sizeof(from));
 	minato_addr_format(&question->local.addr, to, sizeof(to));
 	if (question->proto == MINATO_ICMP)
-		cmd_say("rule: icmp type %u from %s to %s: %s", question->icmp_type, from, to,
-			outcome_of(event));
+		cmd_say("rule: icmp type %u from %s to %s: %s%s", question->icmp_type, from, to,
+			outcome_of(event), tail);
 	else
-		cmd_say("rule: %s from %s port %u to %s port %u: %s", proto, from,
-			question->remote.port, to, question->local.port, outcome_of(event));
+		cmd_say("rule: %s from %s port %u to %s port %u: %s%s", proto, from,
+			question->remote.port, to, question->local.port, outcome_of(event), tail);
 }
 
-void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now)
+void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now,
+		       cmd_rule_place_fn *find, void *user)
 {
 	struct minato_rule_event event;
 
@@ -43,8 +65,11 @@ void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct min
 	}
 	while (minato_rule_event(host, &event)) {
 		if (log->said < LINES_PER_S) {
+			struct cmd_rule_place place = { .rule = NULL };
+
 			log->said++;
-			say(&event);
+			find(user, &event, &place);
+			say(&event, &place);
 		} else {
 			log->left_out++;
 		}

@@ -512,6 +512,16 @@ static int enter(void *user, size_t index, struct minato_entry *entry)
 	return result == -EADDRINUSE ? 0 : result;
 }
 
+void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct cmd_rule_place *out)
+{
+	const struct cmd_harbour *harbour = user;
+	const struct conf *conf = &harbour->ruling.conf;
+
+	/* The entry's word is the rule's index (enter). */
+	if (event->user < conf->count && conf->list[event->user]->kind == CONF_KIND_RULE)
+		out->rule = conf->list[event->user];
+}
+
 uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)
 {
 	struct conf_prefix lan[CMD_LAN_MAX];

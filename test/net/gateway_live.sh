@@ -263,6 +263,15 @@ is "what was written is there" "$(gets far $URL:9500/)$(gets far $URL:9599/)" "s
 is "what was not is not" "$(gets far $URL:$refused/ --max-time 2 | grep -c curl)" 1
 gateway_down
 umount "$T/small"
+# In the background the log is read later: with the time.
+config >"$T/gateway.conf" </dev/null
+ask gateway -d --log "$T/dated.log" "$T/gateway.conf" >/dev/null
+echo "forward tcp 808o to 10.0.0.2" >>"$T/gateway.conf"
+ask gateway reload 2>/dev/null
+has "--log: what is said has its time" "$(cat "$T/dated.log")" \
+	"^$(date -u +%Y-%m-%d)T[0-9:]{8}Z minato: .*gateway\.conf:5:13"
+ask stop gateway
+config >"$T/gateway.conf" </dev/null
 is "no report of a sanitizer" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
 # --- a file without sides -----------------------------------------------------------------
 

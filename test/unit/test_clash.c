@@ -30,7 +30,8 @@ static void said_once(void **state)
 	fine("nat filtering address", "nat udp filtering endpoint");
 	twice("capacity 5 sessions", "capacity 6 sessions", "6 sessions", "said already");
 	twice("state /a", "state /b", "/b", "said already");
-	twice("scans answer nothing", "scans answer silence for 5m", "answer silence", "said already");
+	twice("scans answer nothing", "scans answer silence for 5m", "answer silence",
+	      "said already");
 	twice("alert file /a", "alert file /b", "file /b", "said already");
 	fine("alert file /a", "alert syslog");
 	twice("listen systemd", "listen systemd", "systemd", "said already");
