@@ -111,7 +111,7 @@ static void judge_words(const struct judging *j, const struct conf_statement *s)
 	uint32_t at = 0;
 
 	/* What is said live is of no line. */
-	if (s->line && !j->guest && conf_item_find(&s->rule, CONF_ITEM_PLACE, &item))
+	if (s->line && s->line < CONF_LINE_LIVE && !j->guest && conf_item_find(&s->rule, CONF_ITEM_PLACE, &item))
 		judge_say(j->report, CONF_ERROR, s, CONF_PART_ON, 0,
 			  "the lines of a file have their order: this is for 'minato rule add'");
 	while (conf_item_next(&s->rule, &at, &item)) {

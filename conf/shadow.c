@@ -440,11 +440,25 @@ static bool same_box(const struct conf_rule *a, const struct conf_rule *b)
 	       !memcmp(a->tail, b->tail, a->tail_size);
 }
 
+static bool same_rate(const struct conf_rule *a, const struct conf_rule *b)
+{
+	return a->verb == b->verb && a->rate_count == b->rate_count &&
+	       a->rate_span_s == b->rate_span_s && a->each == b->each && a->silent == b->silent;
+}
+
 static void say(const struct shadow *s, const struct conf_statement *later,
 		const struct decider *decider, struct conf_report *report)
 {
 	const struct conf_statement *earlier = s->conf->list[decider->rule];
+	bool limits = !decider->several && earlier->rule.verb == CONF_LIMIT;
 
+	if (limits && !(same_box(&earlier->rule, &later->rule) &&
+			same_rate(&earlier->rule, &later->rule))) {
+		judge_say(report, CONF_WARNING, later, CONF_PART_SUBJECT, earlier->line,
+			  "this can never match: the other line, a limit, comes first and decides "
+			  "all of it, what is within its bound too, which it allows");
+		return;
+	}
 	if (!decider->several && same_box(&earlier->rule, &later->rule))
 		judge_say(report, CONF_WARNING, later, CONF_PART_SUBJECT, earlier->line,
 			  earlier->rule.verb == later->rule.verb ?

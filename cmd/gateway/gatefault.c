@@ -75,3 +75,48 @@ void gateway_fault_text(const struct conf_report *report, const char *path, cons
 	free(all);
 	trim(out);
 }
+
+/* The statement in a line; NULL: none. */
+static const struct conf_statement *statement_in(const struct conf *conf, uint32_t line)
+{
+	size_t index = line >= CONF_LINE_LIVE ? line - CONF_LINE_LIVE : 0;
+
+	while (line < CONF_LINE_LIVE && index < conf->count && conf->list[index]->line != line)
+		index++;
+	return line && index < conf->count ? conf->list[index] : NULL;
+}
+
+static void print_sentence(char out[GATEWAY_FAULT_SIZE], const struct conf *conf, uint32_t line)
+{
+	const struct conf_statement *one = statement_in(conf, line);
+
+	out[0] = 0;
+	if (one)
+		(void)conf_print(out, GATEWAY_FAULT_SIZE, one);
+}
+
+void gateway_fault_sentence(const struct conf *conf, const struct conf_fault *fault,
+			    char out[GATEWAY_FAULT_SIZE])
+{
+	print_sentence(out, conf, fault->line);
+}
+
+/* " (line 4)". */
+static const char *print_line(char out[24], uint32_t line)
+{
+	(void)snprintf(out, 24, line < CONF_LINE_LIVE ? " (line %u)" : " (live)", line);
+	return out;
+}
+
+void gateway_fault_words(const struct conf *conf, const struct conf_fault *fault,
+			 char out[GATEWAY_FAULT_SIZE])
+{
+	char mine[GATEWAY_FAULT_SIZE], other[GATEWAY_FAULT_SIZE], line[24], other_line[24];
+
+	print_sentence(mine, conf, fault->line);
+	print_sentence(other, conf, fault->other);
+	(void)snprintf(out, GATEWAY_FAULT_SIZE, "'%.160s'%s: %s%s%.160s%s%s", mine,
+		       print_line(line, fault->line), fault->what,
+		       fault->other ? "; the other line is '" : "", other, fault->other ? "'" : "",
+		       fault->other ? print_line(other_line, fault->other) : "");
+}

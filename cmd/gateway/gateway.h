@@ -85,6 +85,11 @@ int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *
 		      int64_t until_s);
 void gateway_rules_remove(struct gateway_rules *rules, size_t index);
 /*
+ * conf_judge and conf_sets_judge. In the report a line of CONF_LINE_LIVE or more is of the live
+ * statement of the index that is left. Where there is an error live ones have no line.
+ */
+int gateway_rules_judge(const struct conf *conf, struct conf_report *report);
+/*
  * Whether the new one stands for the old one: the same, another dmz of the same addresses, the same
  * setting of nat.
  */
@@ -329,6 +334,9 @@ struct gateway_sequence {
  */
 int gateway_alike(const struct gateway_sequence *old, const struct gateway_sequence *new,
 		  size_t *alike, bool *stays);
+/* A cmd_rule_place_fn; user: struct gateway_applied. */
+void gateway_rule_place(void *user, const struct minato_rule_event *event,
+			struct cmd_rule_place *out);
 /* The statement of a rule's entry; the count of all: what is shut to all but lan. -ENOENT. */
 int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle);
 
@@ -544,6 +552,13 @@ struct minato_time gateway_notify_turn(struct gateway_notify *notify, struct min
 
 /* ---- gatefault.c: what is wrong with statements, in words ---- */
 
+#define GATEWAY_FAULT_SIZE 768u
+/* The sentence that a fault of gateway_rules_judge is about. */
+void gateway_fault_sentence(const struct conf *conf, const struct conf_fault *fault,
+			    char out[GATEWAY_FAULT_SIZE]);
+/* What one of gateway_rules_judge says, with the sentences that it is about. */
+void gateway_fault_words(const struct conf *conf, const struct conf_fault *fault,
+			 char out[GATEWAY_FAULT_SIZE]);
 /*
  * Writes what the report says, with line, column and a caret where there is a text that it is
  * about; NULL: the report speaks of canonical statements, `rules`. Cut to the size.

@@ -347,6 +347,36 @@ static bool want_no_rule(const void *user, const struct conf_statement *one, int
 	return one->kind != CONF_KIND_RULE && want_in_force(user, one, until_s);
 }
 
+/* Live ones get lines of their own while they are judged, by which a fault tells them apart. */
+static void number_live(const struct conf *conf, bool begin)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		struct conf_statement *one = conf->list[i];
+
+		if (begin ? one->line == 0 : one->line >= CONF_LINE_LIVE)
+			one->line = begin ? CONF_LINE_LIVE + (uint32_t)i : 0;
+	}
+}
+
+int gateway_rules_judge(const struct conf *conf, struct conf_report *report)
+{
+	int result;
+
+	number_live(conf, true);
+	result = conf_judge(conf, report);
+	if (result == 0)
+		result = conf_sets_judge(conf, report);
+	number_live(conf, false);
+	/* Nobody has the list any more. */
+	for (size_t i = 0; i < report->count && result < 0; i++) {
+		struct conf_fault *fault = &report->fault[i];
+
+		fault->line = fault->line >= CONF_LINE_LIVE ? 0 : fault->line;
+		fault->other = fault->other >= CONF_LINE_LIVE ? 0 : fault->other;
+	}
+	return result;
+}
+
 int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *file,
 			const struct gateway_rules *said, int64_t now_s, struct conf_report *report)
 {
@@ -364,9 +394,7 @@ int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *f
 	if (result == 0)
 		result = add_all(out, said, want_no_rule, &merging);
 	if (result == 0)
-		result = conf_judge(&out->conf, report);
-	if (result == 0)
-		result = conf_sets_judge(&out->conf, report);
+		result = gateway_rules_judge(&out->conf, report);
 	if (result < 0)
 		gateway_rules_free(out);
 	return result;

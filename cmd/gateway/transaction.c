@@ -87,32 +87,40 @@ static int send_rules(struct gateway_keeper *keeper, const struct gateway_rules 
 	return result;
 }
 
-static bool says(const struct conf_report *report, const struct conf_fault *one)
+static bool says(const struct conf *conf, const struct conf_report *report,
+		 const struct conf *new, const struct conf_fault *one)
 {
+	char text[GATEWAY_FAULT_SIZE], other[GATEWAY_FAULT_SIZE];
+
+	gateway_fault_sentence(new, one, text);
 	for (size_t i = 0; i < report->count; i++) {
-		if (!strcmp(report->fault[i].what, one->what))
+		if (strcmp(report->fault[i].what, one->what))
+			continue;
+		gateway_fault_sentence(conf, &report->fault[i], other);
+		if (!strcmp(text, other))
 			return true;
 	}
 	return false;
 }
 
-/* The warnings that there were none of before, for who asked; of a file they were said already. */
+/* The warnings that there were none of before, for who asked. */
 static void note_warnings(struct gateway_keeper *keeper, const struct conf_report *report)
 {
 	struct gateway_pending *pending = &keeper->pending;
 	struct conf_report *before = calloc(1, sizeof(*before));
+	char text[GATEWAY_FAULT_SIZE];
 	size_t used = strlen(pending->note);
 
 	if (!before)
 		return;
-	(void)conf_judge(&keeper->standing.conf, before);
-	(void)conf_sets_judge(&keeper->standing.conf, before);
+	(void)gateway_rules_judge(&keeper->standing.conf, before);
 	for (size_t i = 0; i < report->count && used < sizeof(pending->note); i++) {
 		const struct conf_fault *one = &report->fault[i];
 
-		if (one->severity == CONF_WARNING && !says(before, one))
+		gateway_fault_words(&pending->standing.conf, one, text);
+		if (one->severity == CONF_WARNING && !says(&keeper->standing.conf, before, &pending->standing.conf, one))
 			used += (size_t)snprintf(pending->note + used, sizeof(pending->note) - used,
-						 "%swarning: %s", used ? "\n" : "", one->what);
+						 "%swarning: %s", used ? "\n" : "", text);
 	}
 	free(before);
 }

@@ -68,7 +68,7 @@ done
 is "what no rule is about is as it is forwarded" "$(gets far http://$OUT/)" "web A"
 is "allow: who is allowed" "$(gets far http://$OUT:8080/)" "friends"
 is "block: anybody else, at once" "$(gets far2 http://$OUT:8080/)" "curl 7"
-ok "log: it is said" grep -q "rule: tcp from 203.0.113.10 port [0-9]* to $OUT port 8080: refused" \
+ok "log: it is said" grep -q "rule: tcp from 203.0.113.10 port [0-9]* to $OUT port 8080: refused by line [0-9]* on [a-z0-9]*: block tcp 8080 log" \
 	"$T/gateway.log"
 is "drop: no answer" "$(gets far http://$OUT:8081/ --max-time 2)" "curl 28"
 is "... to whom it is about" "$(gets far2 http://$OUT:8081/)" "hidden"
@@ -158,8 +158,14 @@ is "... decides too" "$(gets far http://$OUT:8080/)" "curl 7"
 ok "rule rm: by its sentence" ask rule rm block tcp 8080 from 203.0.113.9
 is "... and it is as before" "$(gets far http://$OUT:8080/)" "friends"
 has "what can never match is warned of" "$(ask rule add allow tcp 8082 last 2>&1)" \
-	'warning: this can never match'
+	"warning: 'allow tcp 8082 last' \(live\): this can never match: .*; the other line is '.*' \(live\)"
 ok "rule rm of it" ask rule rm allow tcp 8082
+line=$(grep -n '^block everything from bad' "$T/gateway.conf" | cut -d: -f1)
+has "... which line it is, where the new one decides" \
+	"$(ask rule add block everything from bad, 192.0.2.9 first 2>&1)" \
+	"warning: 'block everything from bad' \(line $line\): .*the other line is 'block everything from bad, 192\.0\.2\.9' \(live\)"
+ask rule rm block everything from bad, 192.0.2.9
+line=$(grep -n 'named friends' "$T/gateway.conf" | cut -d: -f1)
 said=$(ask rule add block tcp 8082 form far 2>&1)
 is "a wrong word" $? 2
 has "... is shown, with what was meant" "$said" "did you mean 'from'"
@@ -207,8 +213,8 @@ cp "$T/bad" "$T/bad.full"
 : >"$T/bad"
 config >"$T/gateway.conf"
 has "a set that became empty: check says so" "$(ask check "$T/gateway.conf" 2>&1)" \
-	'warning: the set bad is empty: nobody is refused by this name'
-has "... and a reload" "$(ask gateway reload 2>&1)" 'warning: the set bad is empty'
+	'warning: .*the set bad is empty: nobody is refused by this name'
+has "... and a reload" "$(ask gateway reload 2>&1)" 'warning: .*the set bad is empty'
 cp "$T/bad.full" "$T/bad"
 is "... nothing when it is not" "$(ask gateway reload 2>&1)" ""
 echo "no prefix" >"$T/bad"
