@@ -3,7 +3,8 @@
  * Frames, verbs and time from the fuzzer's bytes, against one host value with a
  * guest's link (Ethernet, proxy, uplink) and a bare one. Frames are raw bytes,
  * or segments whose numbers lie near what a connection expects, so that they
- * get past the first checks. After every step the host value must be sound.
+ * get past the first checks. Rules of the policy come and go, of which a naive
+ * evaluator says the same (naive_rules.h). After every step the host value must be sound.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/mman.h>
 
 #include "base/bytes.h"
+#include "naive_rules.h"
 #include "stack/stack.h"
 
 #define HANDLES 8u
@@ -29,6 +31,7 @@ struct fuzz {
 	struct minato_time now;
 	uint64_t handle[HANDLES];
 	uint32_t next_handle;
+	struct naive_rules rules;
 	struct tcp_segment syn_ack; /* the last one that came out */
 };
 
@@ -513,6 +516,27 @@ static void look(struct fuzz *f)
 		must(++rows < 200);
 }
 
+static void change_rules(struct fuzz *f, uint8_t op)
+{
+	struct minato_question q;
+	uint8_t bytes[7];
+
+	for (uint32_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = take(&f->in);
+	if (op & 4)
+		naive_scans(f->m, bytes[1]);
+	if (op & 2)
+		naive_remove(&f->rules, f->m, bytes[0]);
+	else
+		naive_add(&f->rules, f->m, bytes);
+	for (uint32_t i = 0; i < 4; i++) {
+		bytes[i] ^= (uint8_t)(i * 37);
+		naive_question(bytes, &q);
+		naive_compare(&f->rules, f->m, &q);
+	}
+	naive_check_scans(f->m);
+}
+
 static void step(struct fuzz *f)
 {
 	const uint8_t op = take(&f->in);
@@ -533,7 +557,12 @@ static void step(struct fuzz *f)
 		break;
 	case 10: drain(f); break;
 	case 11: fragment(f); break;
-	default: look(f); break;
+	default:
+		if (op / 13 % 2)
+			change_rules(f, op / 26);
+		else
+			look(f);
+		break;
 	}
 }
 

@@ -9,6 +9,10 @@
  *    (each carries its number, and what follows from that);
  *  - outside no address of an inside is to be seen, not even in what an error
  *    quotes;
+ * rules of the policy come and go, and
+ *  - the table says of a flow what a naive evaluator says (naive_rules.h);
+ *  - no session begins that it would not let begin;
+ *  - who is shut out as a scanner has shown that he is there;
  * and in the end nothing is held any more.
  */
 #include <stdlib.h>
@@ -16,6 +20,7 @@
 #include <sys/mman.h>
 
 #include "minato/gateway.h"
+#include "naive_rules.h"
 #include "stack/stack.h"
 
 #define START_NS (INT64_C(100) * NS_PER_S)
@@ -23,6 +28,7 @@
 #define MAGIC 0x6d696e61u
 #define KEPT 8u
 #define FRAME_MAX 4096u
+#define SESSIONS 32u
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,6 +43,9 @@ struct fuzz {
 	struct minato_time now;
 	struct seen last[LINKS][KEPT]; /* what left by each link */
 	uint32_t count[LINKS];
+	struct naive_rules rules;
+	uint64_t session[SESSIONS]; /* those that there were */
+	uint32_t sessions;
 	uint32_t number; /* of packets sent */
 	uint8_t frame[66000];
 };
@@ -111,7 +120,7 @@ static void config(struct minato_config *c)
 	c->active_max = 8;
 	c->calls_max = 4;
 	c->leases_max = 16;
-	c->sessions_max = 32;
+	c->sessions_max = SESSIONS;
 	c->inside_hosts_max = 8;
 	c->link_count = LINKS;
 	for (uint32_t i = 0; i < LINKS; i++)
@@ -552,6 +561,66 @@ static void change_options(void)
 	minato_nat_set(f.m, &nat);
 }
 
+static void change_rules(uint8_t what)
+{
+	struct minato_question q;
+	uint8_t bytes[7];
+
+	for (uint32_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = take();
+	if (what & 64)
+		naive_remove(&f.rules, f.m, bytes[0]);
+	else
+		naive_add(&f.rules, f.m, bytes);
+	for (uint32_t i = 0; i < 4; i++) {
+		bytes[i] ^= (uint8_t)(i * 37);
+		naive_question(bytes, &q);
+		naive_compare(&f.rules, f.m, &q);
+	}
+}
+
+/* Whether rules let this begin now. */
+static void check_session(const struct minato_session *s)
+{
+	struct minato_question q = {
+		.scope = s->from,
+		.face = s->from,
+		.proto = s->proto,
+		.course = MINATO_COURSE_IN,
+		.icmp_type = minato_addr_is4(&s->source.addr) ? 8 : 128,
+		.program = MINATO_PROGRAM_NONE,
+		.remote = s->source,
+		.local = s->destination,
+	};
+
+	if (s->from == 1 || s->hairpin || s->to != 1)
+		must(naive_passes(&f.rules, &q));
+	q.course = MINATO_COURSE_OUT;
+	if (s->from != 1 && !s->hairpin)
+		must(naive_passes(&f.rules, &q));
+}
+
+static void check_sessions(void)
+{
+	struct minato_session s;
+	uint64_t now[SESSIONS];
+	uint64_t cursor = 0;
+	uint32_t count = 0;
+
+	while (minato_session_next(f.m, &cursor, &s)) {
+		bool known = false;
+
+		for (uint32_t i = 0; i < f.sessions; i++)
+			known |= f.session[i] == s.handle;
+		if (!known)
+			check_session(&s);
+		must(count < SESSIONS);
+		now[count++] = s.handle;
+	}
+	memcpy(f.session, now, count * sizeof(now[0]));
+	f.sessions = count;
+}
+
 static void step(void)
 {
 	const uint8_t what = take();
@@ -587,6 +656,12 @@ static void step(void)
 	case 12:
 		change_options();
 		break;
+	case 13:
+		change_rules(what);
+		break;
+	case 14:
+		naive_scans(f.m, take());
+		break;
 	default:
 		drain(1 + take() % 32);
 		break;
@@ -599,8 +674,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.at = data;
 	f.left = size;
 	begin();
-	for (uint32_t steps = 0; f.left > 0 && steps < 400; steps++)
+	for (uint32_t steps = 0; f.left > 0 && steps < 400; steps++) {
 		step();
+		check_sessions();
+	}
+	naive_check_scans(f.m);
 	drain(32);
 	/* Longer than anything waits: for fragments, a MAC, the end of a call. */
 	for (uint32_t i = 0; i < 12; i++) {
