@@ -12,10 +12,12 @@ static enum inspect_verdict begin(struct inspect_stream *stream, const uint8_t *
 
 	if (verdict == INSPECT_OTHER)
 		return http_read(stream, bytes, len, pass, wish);
-	if (verdict == INSPECT_WISH)
-		stream->where = INSPECT_AT_REST;
-	else if (verdict == INSPECT_MALFORMED)
+	if (verdict == INSPECT_WISH) {
+		stream->where = INSPECT_AT_RECORD;
+		stream->early = wish->early;
+	} else if (verdict == INSPECT_MALFORMED) {
 		stream->where = INSPECT_AT_FAULT;
+	}
 	return verdict;
 }
 
@@ -24,5 +26,7 @@ enum inspect_verdict inspect_stream(struct inspect_stream *stream, const uint8_t
 {
 	if (stream->where == INSPECT_AT_START)
 		return begin(stream, bytes, len, pass, wish);
+	if (stream->where == INSPECT_AT_RECORD || stream->where == INSPECT_AT_RECORD_DATA)
+		return afterhello_read(stream, bytes, len, pass, wish);
 	return http_read(stream, bytes, len, pass, wish);
 }

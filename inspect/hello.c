@@ -6,6 +6,7 @@
 
 #define EXTENSION_SERVER_NAME 0u	  /* RFC 6066 3 */
 #define EXTENSION_ALPN 16u		  /* RFC 7301 */
+#define EXTENSION_EARLY_DATA 42u	  /* RFC 8446 4.2.10 */
 #define EXTENSION_ENCRYPTED_HELLO 0xfe0du /* encrypted_client_hello */
 #define NAME_TYPE_HOST 0u
 #define RANDOM_SIZE 32u
@@ -115,6 +116,8 @@ static const char *read_extension(unsigned type, struct reader body, unsigned *s
 		return read_alpn(body, wish);
 	if (type == EXTENSION_ENCRYPTED_HELLO)
 		wish->hidden = true;
+	if (type == EXTENSION_EARLY_DATA)
+		wish->early = true;
 	return NULL;
 }
 

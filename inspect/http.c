@@ -178,6 +178,9 @@ enum inspect_verdict http_read(struct inspect_stream *stream, const uint8_t *byt
 	case INSPECT_AT_REST:
 		*pass = len;
 		return INSPECT_PASS;
+	/* Those of TLS do not come here. */
+	case INSPECT_AT_RECORD:
+	case INSPECT_AT_RECORD_DATA:
 	case INSPECT_AT_FAULT:
 		break;
 	}

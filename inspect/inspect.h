@@ -14,6 +14,7 @@
  *   firstbytes.c  the first bytes of a TCP connection, whatever they turn out to be
  *     tls.c       records, until the ClientHello is whole          (RFC 8446 5.1)
  *       hello.c     the ClientHello                                (RFC 8446 4.1.2, RFC 6066 3)
+ *     afterhello.c  what follows it, as far as it may be another one (RFC 8446 4.1.4)
  *     http.c      the messages of a connection, one after another  (RFC 9112)
  *       httphead.c  the head of one request
  *   quic.c      Initial packets, until the ClientHello is whole    (RFC 9000 17.2.2)
@@ -53,6 +54,7 @@ struct inspect_wish {
 	bool upgrades;			 /* HTTP: asks for another protocol on this connection */
 	bool hidden; /* encrypted_client_hello is there: the true name may be another;
 			       browsers send it as decoration too (GREASE) */
+	bool early; /* data may follow that is sealed by an earlier connection's keys; TLS */
 	char alpn[INSPECT_ALPN_MAX + 1]; /* "h2,http/1.1": as offered, perhaps not all; TLS, QUIC */
 	const char *fault;		 /* MALFORMED: what is wrong, in words; else NULL */
 };
@@ -67,14 +69,19 @@ enum inspect_where {
 	INSPECT_AT_CHUNK_DATA, /* `left` bytes of it, and then CR LF, which count */
 	INSPECT_AT_TRAILER,    /* the fields after the last chunk */
 	INSPECT_AT_SWITCH,     /* after a request to change the protocol: that, or a request */
+	INSPECT_AT_RECORD,      /* after a ClientHello of TLS: between two records */
+	INSPECT_AT_RECORD_DATA, /* `left` bytes of one */
 	INSPECT_AT_REST,       /* all that follows may go on */
 	INSPECT_AT_FAULT,      /* nothing may */
 };
 
+#define INSPECT_RECORDS_MAX 1024u /* behind a ClientHello, among which another is looked for */
 /* A stream as far as it has gone on. All zero is its beginning. */
 struct inspect_stream {
 	enum inspect_where where;
 	bool switches; /* the present request asks for another protocol */
+	bool early;    /* the ClientHello has announced early data */
+	uint32_t records; /* that have followed it */
 	uint64_t left;
 };
 
@@ -160,6 +167,12 @@ enum inspect_verdict inspect_quic(struct inspect_quic *quic, const uint8_t *data
  */
 enum inspect_verdict tls_read(const uint8_t *bytes, size_t len, size_t *pass,
 			      struct inspect_wish *wish);
+
+/* ---- afterhello.c ---- */
+
+/* As inspect_stream, from where records follow a ClientHello. */
+enum inspect_verdict afterhello_read(struct inspect_stream *stream, const uint8_t *bytes,
+				     size_t len, size_t *pass, struct inspect_wish *wish);
 
 /* ---- hello.c ---- */
 

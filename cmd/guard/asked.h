@@ -147,8 +147,9 @@ void cmd_asked_begin(struct cmd_worker *worker);
 struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now);
 /*
  * What the control socket knows of them: the listing "questions" (number, proto, program, place,
- * flows, always: whether that may be the answer, left_ms), and the request "answer" with a question's
- * "number" and a "reply": no, once, always. To list them is to be there: who stops has gone.
+ * flows, always: whether that may be the answer, left_ms), and the request "answer" with the
+ * "number" of a question and a "reply": no, once, always. To list them is to be there: who stops
+ * has gone.
  */
 const struct cmd_further *cmd_asked_further(void);
 

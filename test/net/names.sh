@@ -31,6 +31,7 @@ server { listen 80; listen [::]:80; listen 8080; listen 3000; root $T/www;
   location /put { proxy_pass http://127.0.0.1:81; } }
 server { listen 127.0.0.1:81; location / { return 200 "taken"; } }
 server { listen 443 ssl http2; listen [::]:443 ssl http2; listen 9443 ssl; root $T/www;
+  ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:s:1m;
   ssl_certificate $T/cert.pem; ssl_certificate_key $T/key.pem; } }
 X
 bg nginx.log in_peer nginx -e "$T/nginx.err" -c "$T/nginx.conf"
@@ -96,7 +97,7 @@ chmod a+r "$T"/*.py
 bg word.log in_peer python3 "$T/word.py"
 until_true 5 grep -q up "$T/word.log"
 
-run_guest g --audit "$T/user/audit" --allow api.example:443,80,2222,8080,3000,9443 --allow '*.sub.example:80' \
+run_guest g --audit "$T/user/audit" --allow api.example:443,80,22,587,2222,8080,3000,9443 --allow extra.example:80 --allow '*.sub.example:80' \
 	--allow alias.example:80 --allow stray.example:80 --allow loop.example --allow rebind.example:1-65535/both \
 	--allow mixed.example:80 --allow private.example:80 --allow many.example:80 --allow short.example:80 \
 	--allow txt.example --allow unasked.example:443 --allow api.example:443,5000,8443,8888/udp --allow 198.51.100.12/32:22 \
@@ -157,6 +158,8 @@ done
 is "nothing but addresses was asked for" "$(grep -Ev '^up|^(udp|tcp) [a-z.0-9]+ (1|28) ' "$T/questions" | head -3)" ""
 dig +subnet=203.0.113.0/24 +cookie=0123456789abcdef +nsid ApI.eXample >/dev/null
 is "letters' case, options and bits do not go on" "$(grep -Ev '^up' "$T/questions" | awk '$2 != tolower($2) || ($4 != "-" && $4 !~ /^000029[0-9a-f][0-9a-f][0-9a-f][0-9a-f]000000000000$/)')" ""
+dig +padding=512 api.example >/dev/null
+is "... nor padding, which could carry as much" "$(awk 'length($4) > 22' "$T/questions")" ""
 has "another class" "$(dig -c CH api.example TXT)" 'status: REFUSED'
 has "another opcode" "$(dig +opcode=NOTIFY api.example)" 'status: NOTIMP'
 cat >"$T/two.py" <<'X'
@@ -181,6 +184,10 @@ is "two questions, a dot in a label, a pointer: no" "$(g python3 "$T/two.py")" "
 is "rebinding: no address of a private network" "$(dig +short rebind.example A)$(dig +short rebind.example AAAA)" ""
 is "... of a mixed answer the rest stays" "$(dig +short mixed.example A)" $GOOD
 is "a stray record pins nothing" "$(dig +short stray.example A)" $GOOD
+is "a record of the additional section pins nothing" "$(dig +short extra.example A)" $GOOD
+is "an answer for no time is good for long enough" "$(get http://short.example/file)" served
+pinned alias.example
+has "the far end of a CNAME is no name that was asked for" "$(raw alias.example 80 "GET /x1 HTTP/1.1\r\nHost: edge.cdn.other\r\n\r\n")" RESET
 has "a circle of CNAMEs" "$(dig loop.example A)" 'SERVFAIL'
 for to in $PEER4 $OTHER; do
 	has "... and leads nowhere: $to" "$(get "http://$to/")" 'Failed to connect'
@@ -211,6 +218,10 @@ has "echoes" "$(g ping -c 1 -W 2 $GOOD)" '100% packet loss'
 is "a prefix needs no name" "$(raw 198.51.100.12 22 -end- | grep -c refused)" 1
 in_peer true; bg word22.log in_peer socat TCP-LISTEN:22,bind=198.51.100.12,fork,reuseaddr SYSTEM:'echo word'
 until_true 5 listening 22 peer
+bg ssh.log in_peer socat TCP-LISTEN:22,bind=198.51.100.10,fork,reuseaddr SYSTEM:'echo SSH-2.0-server'
+ssh_listens() { in_peer ss -Hltn 'src 198.51.100.10:22' | grep -q .; }
+until_true 5 ssh_listens
+has "ssh to an allowed name" "$(raw api.example 22 'SSH-2.0-client\r\n' -end-)" '^SSH-2.0-server'
 is "... where somebody listens" "$(raw 198.51.100.12 22 -end-)" word
 
 # --- what is said there ----------------------------------------------------------
@@ -241,6 +252,87 @@ has "neither TLS nor HTTP where they are expected" "$(raw api.example 443 'SSH-2
 has "half a request and the end" "$(raw api.example 80 'GET /x1 HT' -end-)" RESET
 has "HTTP for another host on a port of no kind" "$(raw api.example 3000 "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
 has "/raw looks at nothing" "$(raw four.example 80 "GET /file HTTP/1.1${R}Host: whatever.example${R}Connection: close$R$R")" served
+is "no such request came anywhere" "$(grep -cE '/x1|evil' "$T/access.log")" 0
+
+# --- TLS in other clothes ------------------------------------------------------------------
+
+# tls HOW SNI: what comes of a handshake with api.example:443 that names SNI.
+cat >"$T/tls.py" <<'X'
+import socket, ssl, sys
+how, name = sys.argv[1:]
+context = ssl._create_unverified_context()
+def hello(name):
+    out = ssl.MemoryBIO()
+    session = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+first = hello("api.example" if how == "again" else name)
+pieces = [first]
+if how == "bytes":
+    pieces = [first[i:i + 1] for i in range(len(first))]
+if how == "records":
+    pieces = [first[:3] + b"\0\1" + first[i:i + 1] for i in range(5, len(first))]
+s = socket.create_connection(("api.example", 443), 5)
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+s.settimeout(5)
+try:
+    for piece in pieces:
+        s.sendall(piece)
+    answer = s.recv(65536)
+    if how == "again":  # as after a HelloRetryRequest
+        s.sendall(b"\x14\x03\x03\0\1\1" + hello(name))
+        s.settimeout(2)
+        while answer:
+            answer = s.recv(65536)
+    print("ANSWERED" if answer[:1] == b"\x16" else "CLOSED")
+except ConnectionResetError:
+    print("RESET")
+X
+chmod a+r "$T/tls.py"
+tls() { g timeout 20 python3 "$T/tls.py" "$@" 2>&1; }
+is "a hello byte by byte" "$(tls bytes api.example)" ANSWERED
+is "... for another name" "$(tls bytes evil.example)" RESET
+is "a hello in records of one byte" "$(tls records api.example)" ANSWERED
+is "... for another name" "$(tls records evil.example)" RESET
+is "a second hello, for another name" "$(tls again evil.example)" RESET
+client() { g sh -c 'echo | timeout 8 openssl s_client "$@" 2>&1' sh "$@"; }
+has "a name in capitals" "$(client -connect api.example:443 -servername API.EXAMPLE)" 'CN ?= ?test'
+has "a name with a final dot, which may not be said so" "$(client -connect api.example:443 -servername api.example.)" 'errno=104|reset by peer'
+has "a name outside ASCII" "$(client -connect api.example:443 -servername 'bücher.example')" 'errno=104|reset by peer'
+for version in 1_2 1_3; do
+	g sh -c "sleep 1 | timeout 8 openssl s_client -tls$version -connect api.example:443 -servername api.example -sess_out $T/user/session" >/dev/null 2>&1
+	has "a session that goes on, TLS $version" "$(client -tls$version -connect api.example:443 -servername api.example -sess_in "$T/user/session")" '^Reused'
+	has "... under another name" "$(client -tls$version -connect api.example:443 -servername evil.example -sess_in "$T/user/session")" 'errno=104|reset by peer'
+done
+cat >"$T/smtp.py" <<'X'
+import socket, ssl, sys, threading
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1], sys.argv[2])
+def serve(c):
+    c.sendall(b"220 mail\r\n")
+    while True:
+        line = c.recv(1000)
+        if line.startswith(b"STARTTLS"):
+            break
+        if not line:
+            return
+        c.sendall(b"250-mail\r\n250 STARTTLS\r\n")
+    c.sendall(b"220 go\r\n")
+    context.wrap_socket(c, server_side=True).recv(100)
+s = socket.create_server(("198.51.100.10", 587))
+print("up", flush=True)
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+X
+bg smtp.log in_peer python3 "$T/smtp.py" "$T/cert.pem" "$T/key.pem"
+until_true 5 grep -q up "$T/smtp.log"
+has "STARTTLS: the pin decides" "$(client -starttls smtp -connect api.example:587 -servername api.example)" 'CN ?= ?test'
+has "... whatever is named there, a limit that is documented" "$(client -starttls smtp -connect api.example:587 -servername evil.example)" 'CN ?= ?test'
+has "... to no other address" "$(client -starttls smtp -connect $OTHER:587)" 'refused'
+has "an absolute target for the host itself" "$(raw api.example 80 "GET http://api.example/file HTTP/1.1\r\nHost: api.example\r\nConnection: close\r\n\r\n")" served
 is "no such request came anywhere" "$(grep -cE '/x1|evil' "$T/access.log")" 0
 
 # --- QUIC, by a client and a server that know nothing of us ---------------------------------
@@ -287,7 +379,7 @@ print(sum(all(str(r.get(k)) == v for k, v in (a.split("=", 1) for a in sys.argv[
 more() { [ "$(audit "$@")" -ge 1 ] || { audit; return 1; }; }
 ok "every line of the audit is JSON" audit
 ok "it has the refused name" more event=name name=evil.example verdict=refused
-ok "... a flow that began, with its rule" more event=begun name=api.example port=443 proto=tcp "rule=api.example:443,80,2222,8080,3000,9443"
+ok "... a flow that began, with its rule" more event=begun name=api.example port=443 proto=tcp "rule=api.example:443,80,22,587,2222,8080,3000,9443"
 ok "... its end, with bytes" until_true 5 more event=ended name=api.example port=2222 bytes_in=5 bytes_out=6
 ok "... what was refused" more event=refused destination=$OTHER port=80
 ok "... what was said" more event=refused name=api.example said=evil.example "reason=HTTP for a name that did not lead there" port=80

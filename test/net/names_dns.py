@@ -18,6 +18,10 @@ A, CNAME, TXT, AAAA, HTTPS = 1, 5, 16, 28, 65
 GOOD4, OTHER4 = '198.51.100.10', '198.51.100.11'
 GOOD6, OTHER6 = '2001:db8:1::10', '2001:db8:1::11'
 
+# What stands in the additional section, for whoever takes it for an answer.
+EXTRA = {'extra.example': [('evil.example', A, OTHER4),
+                           ('extra.example', A, OTHER4)]}
+
 ZONE = {
     'api.example': [(A, GOOD4), (AAAA, GOOD6)],
     'other.example': [(A, OTHER4), (AAAA, OTHER6)],
@@ -30,6 +34,7 @@ ZONE = {
     # An answer that would pin what was not asked for.
     'stray.example': [(A, GOOD4), ('api.example', A, OTHER4),
                       ('evil.example', A, OTHER4)],
+    'extra.example': [(A, GOOD4)],
     'loop.example': [(CNAME, 'loop2.example'),
                      ('loop2.example', CNAME, 'loop.example')],
     'rebind.example': [(A, a) for a in (
@@ -38,7 +43,9 @@ ZONE = {
         '100.64.0.1')] + [(AAAA, a) for a in (
             '::1', '::', 'fd99::10', 'fe80::1', '::ffff:127.0.0.1',
             '::ffff:198.51.100.11', '64:ff9b::7f00:1', '2002:7f00:1::1',
-            'ff02::1')],
+            'ff02::1', '::7f00:1', '64:ff9b:1::7f00:1',
+            '64:ff9b::a63:a', '2001:0:a63:a::1', '::ffff:0:7f00:1',
+            'fec0::1')],
     'mixed.example': [(A, '10.99.0.10'), (A, GOOD4)],
     'private.example': [(A, '10.99.0.10')],
     'short.example': [(A, GOOD4)],
@@ -54,7 +61,7 @@ def pack_name(name):
     return out + b'\0'
 
 
-def record(owner, kind, value):
+def record(owner, kind, value, ttl=1):
     if kind == A:
         data = ipaddress.IPv4Address(value).packed
     elif kind == AAAA:
@@ -63,7 +70,7 @@ def record(owner, kind, value):
         data = pack_name(value)
     else:
         data = bytes([len(value)]) + value.encode()
-    return pack_name(owner) + struct.pack('!HHIH', kind, 1, 1, len(data)) + data
+    return pack_name(owner) + struct.pack('!HHIH', kind, 1, ttl, len(data)) + data
 
 
 def answer(query, log, how):
@@ -81,16 +88,18 @@ def answer(query, log, how):
     for entry in zone or []:
         owner, what, value = entry if len(entry) == 3 else (name, *entry)
         if what in (kind, CNAME):
-            out.append(record(owner, what, value))
+            ttl = 0 if owner.lower() == 'short.example' else 1
+            out.append(record(owner, what, value, ttl))
     if kind == HTTPS and zone:
         # SvcPriority 1, target ".", ipv4hint.
         data = b'\0\1\0' + struct.pack('!HH', 4, 4) + \
             ipaddress.IPv4Address(OTHER4).packed
         out.append(pack_name(name) +
                    struct.pack('!HHIH', HTTPS, 1, 60, len(data)) + data)
+    extra = [record(*entry) for entry in EXTRA.get(name.lower(), [])]
     head = struct.pack('!HHHHHH', struct.unpack('!H', query[:2])[0],
-                       0x8180 | (0 if zone else 3), 1, len(out), 0, 0)
-    reply = head + query[12:at + 5] + b''.join(out)
+                       0x8180 | (0 if zone else 3), 1, len(out), 0, len(extra))
+    reply = head + query[12:at + 5] + b''.join(out + extra)
     if how == 'udp' and len(reply) > 512:
         reply = head[:2] + struct.pack('!HHHHH', 0x8380, 1, 0, 0, 0) + \
             query[12:at + 5]
