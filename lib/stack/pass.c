@@ -186,8 +186,10 @@ static enum drop answer(struct minato *m, const struct arrival *a,
 	return DROP_CLOSED;
 }
 
-/* A rule's refusal. Outward at once, as if the destination refused; of IPv4
-   nobody outside may know that there is somebody behind us. */
+/* A rule's refusal, at once, as if the destination refused: a RST in IPv6 as in
+   IPv4, so that a port that a rule guards looks as one that is closed there
+   (RFC 6092 3.3.1 is about what no rule says anything of). With IPv4 nobody
+   outside may know that there is somebody behind us. */
 static enum drop prohibited(struct minato *m, const struct arrival *a,
 			    enum nat_whose whose)
 {
@@ -199,9 +201,12 @@ static enum drop prohibited(struct minato *m, const struct arrival *a,
 		return bad;
 	if (whose != NAT_OTHERS)
 		return verdicts_answer(m, a, MINATO_REFUSE);
-	if (inside && p->type == PACKET_TCP)
+	watch(m, a, whose);
+	if (!inside && !p->is6)
+		return DROP_GUARD;
+	if (p->type == PACKET_TCP)
 		icmp_out_reset(m, p);
-	else if (inside || p->is6)
+	else
 		pass_refuse(m, p, MINATO_REASON_PROHIBITED, 0);
 	return DROP_GUARD;
 }

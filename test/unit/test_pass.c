@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Packets between two insides: handed on as they are, or why not. */
 #include "gateway_fixture.h"
+#include "minato/guard.h"
 
 static struct gate g;
 static struct forge f;
@@ -489,6 +490,41 @@ static void a_partial_checksum_is_completed(void **state)
 	}
 }
 
+/* Whoever tries a port that a rule guards does not see by the family that one does. */
+static void a_rule_refuses_alike(void **state)
+{
+	const struct minato_entry e = { .kind = MINATO_KIND_GUARD,
+					.verdict = MINATO_REFUSE,
+					.scope = 1,
+					.face = MINATO_FACE_ANY,
+					.course = MINATO_COURSE_IN,
+					.proto = MINATO_TCP,
+					.last = 65535,
+					.uid = MINATO_UID_NONE,
+					.order = 1 };
+
+	(void)state;
+	for (int is6 = 0; is6 < 2; is6++) {
+		const struct caught *c;
+		uint64_t handle;
+
+		gate_new(&g, MINATO_LINK_ETHERNET);
+		assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
+		forge_tcp(&f, is6, NULL, 0, 0);
+		f.header[13] = TCP_SYN;
+		gate_ends(&f, is6 ? "2001:db8:1::fe" : "198.51.100.7",
+			  is6 ? "fd00::2" : "198.51.100.1");
+		gate_clear(&g);
+		gate_send(&g, 1, &f, NULL);
+		c = gate_one(&g, 1);
+		assert_int_equal(c->packet.type, PACKET_TCP);
+		assert_int_equal(c->packet.tcp.flags, TCP_RST | TCP_ACK);
+		assert_addr(&c->packet.src, is6 ? "fd00::2" : "198.51.100.1");
+		assert_int_equal(counter(g.m, "rst_sent"), 1);
+		gate_end(&g);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -506,6 +542,7 @@ int main(void)
 		cmocka_unit_test(a_run_is_cut_where_the_link_takes_none),
 		cmocka_unit_test(a_run_that_is_none_is_dropped),
 		cmocka_unit_test(a_partial_checksum_is_completed),
+		cmocka_unit_test(a_rule_refuses_alike),
 	};
 
 	return cmocka_run_group_tests_name("pass", tests, NULL, NULL);
