@@ -401,7 +401,7 @@ struct conf_mark {
 	uint16_t column, length; /* bytes, from 0 */
 };
 
-/* Lines from here on are of no file: statements that were said live, numbered to tell them apart. */
+/* Lines from here on are of no file: statements said live, numbered to tell them apart. */
 #define CONF_LINE_LIVE 0x80000000u
 
 /* All that is not said is zero, so that equal statements of one kind are equal in every member. */

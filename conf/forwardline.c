@@ -276,10 +276,10 @@ static int read_forward_on(struct reader *r, struct conf_forward *f, struct conf
 }
 
 static const struct sentence_clause forward_clauses[] = {
-	{ "sticky", read_sticky, false },    { "check", read_check, false },
-	{ "proxy", read_proxy, false },	     { "from", read_forward_sources, false },
-	{ "at", read_forward_bound, true },  { "until", read_forward_term, false },
-	{ "for", read_forward_term, false }, { "named", sentence_named, false },
+	{ "sticky", read_sticky, false, false },    { "check", read_check, false, false },
+	{ "proxy", read_proxy, false, false },	    { "from", read_forward_sources, false, false },
+	{ "at", read_forward_bound, true, false },  { "until", read_forward_term, false, false },
+	{ "for", read_forward_term, false, false }, { "named", sentence_named, false, false },
 };
 
 int forwardline_read(struct reader *r, struct conf_statement *out)
@@ -385,10 +385,10 @@ static int read_dmz_term(struct reader *r, struct conf_statement *out)
 int forwardline_read_dmz(struct reader *r, struct conf_statement *out)
 {
 	static const struct sentence_clause clauses[] = {
-		{ "on", read_dmz_on, false },	     { "except", read_except, false },
-		{ "from", read_dmz_sources, false }, { "at", read_dmz_bound, true },
-		{ "until", read_dmz_term, false },   { "for", read_dmz_term, false },
-		{ "named", sentence_named, false },
+		{ "on", read_dmz_on, false, false },	    { "except", read_except, false, false },
+		{ "from", read_dmz_sources, false, false }, { "at", read_dmz_bound, true, false },
+		{ "until", read_dmz_term, false, false },   { "for", read_dmz_term, false, false },
+		{ "named", sentence_named, false, false },
 	};
 	struct minato_addr *host = &out->dmz.host;
 

@@ -168,20 +168,20 @@ static int read_vlan(struct reader *r, struct conf_statement *out)
 }
 
 static const struct sentence_clause clauses[] = {
-	{ "via", read_via, false },	    { "in", read_space, false },
-	{ "mtu", read_mtu, false },	    { "take", read_take, false },
-	{ "mac", read_mac, false },	    { "vlan", read_vlan, false },
-	{ "named", sentence_named, false },
+	{ "via", read_via, false, false },	   { "in", read_space, false, false },
+	{ "mtu", read_mtu, false, false },	   { "take", read_take, false, false },
+	{ "mac", read_mac, false, false },	   { "vlan", read_vlan, false, false },
+	{ "named", sentence_named, false, false },
 };
 /* A tap is ours alone: nobody else is there, and we say what it is like. */
 static const struct sentence_clause tap_clauses[] = {
-	{ "via", read_via, false },
-	{ "in", read_space, false },
-	{ "mtu", read_mtu, false },
-	{ "named", sentence_named, false },
+	{ "via", read_via, false, false },
+	{ "in", read_space, false, false },
+	{ "mtu", read_mtu, false, false },
+	{ "named", sentence_named, false, false },
 };
 /* What a link is without addresses. */
-static const struct sentence_clause host_clauses[] = { { "named", sentence_named, false } };
+static const struct sentence_clause host_clauses[] = { { "named", sentence_named, false, false } };
 
 /* A keyword before an interface, and not an interface that is called so before its address. */
 static bool takes_keyword(struct reader *r, const char *word)

@@ -125,8 +125,10 @@ static int read_lines(struct conf *out, const char *text, size_t size, struct co
 	int result = line ? 0 : -ENOMEM;
 	size_t at = 0;
 
-	if (line)
+	if (line) {
 		line->reader.report = report;
+		line->reader.of_file = true;
+	}
 	while (result == 0 && at < size) {
 		const char *end = memchr(text + at, '\n', size - at);
 		size_t length = end ? (size_t)(end - text) - at : size - at;
@@ -188,6 +190,7 @@ int parse_alone(struct conf_statement *out, const char *text, bool partial,
 	r->report = report;
 	r->number = 1;
 	r->failed = false;
+	r->of_file = false;
 	r->partial = partial;
 	report->count = report->errors = report->warnings = 0;
 	if (length > CONF_LINE_MAX)

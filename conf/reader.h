@@ -17,6 +17,7 @@ struct reader {
 	uint32_t number;
 	struct reader_word word[CONF_LINE_MAX];
 	uint32_t count, next;
+	bool of_file; /* a line of one, not a statement alone */
 	bool partial; /* a forward may be said without its target (conf_find) */
 	bool failed;  /* the line's one error has been reported */
 	struct conf_report *report;
@@ -108,6 +109,7 @@ struct sentence_clause {
 	const char *word;
 	int (*read)(struct reader *r, struct conf_statement *out); /* behind the word */
 	bool again; /* can be said again: it looks itself at what was said */
+	bool alone; /* of a statement alone: not proposed in a file */
 };
 /* Reads clauses to the end of the line. */
 int sentence_clauses(struct reader *r, struct conf_statement *out,

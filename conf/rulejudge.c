@@ -17,7 +17,7 @@ struct judging {
 	const struct conf *conf;
 	const struct rules_names *names;
 	struct conf_report *report;
-	bool guest, has_rules;
+	bool guest, has_rules, has_links;
 	/* Indices: of rules that refuse, of what leads in (forwards, dmz). */
 	size_t *refusing, *ways;
 	size_t refusing_count, way_count;
@@ -41,6 +41,17 @@ static void list_names(const struct judging *j, char *out, size_t size)
 	}
 }
 
+static bool means_all(const char *word)
+{
+	static const char *const words[] = { "any", "all", "everyone", "everybody", "everywhere" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(word, words[i]))
+			return true;
+	}
+	return false;
+}
+
 static void say_unknown(const struct judging *j, const struct conf_statement *s,
 			enum conf_part part, const char *word)
 {
@@ -49,7 +60,10 @@ static void say_unknown(const struct judging *j, const struct conf_statement *s,
 
 	list_names(j, known, sizeof(known));
 	judge_say(j->report, CONF_ERROR, s, part, 0,
-		  "no zone, set or link is called %s; there are %.120s", word, known);
+		  "no zone, set or link is called %s; there are %.120s%s", word, known,
+		  means_all(word) ? "; for everybody say anyone, or nothing" : "");
+	if (means_all(word))
+		return;
 	for (size_t i = 0; i < j->report->count; i++) {
 		struct conf_fault *fault = &j->report->fault[i];
 
@@ -111,7 +125,8 @@ static void judge_words(const struct judging *j, const struct conf_statement *s)
 	uint32_t at = 0;
 
 	/* What is said live is of no line. */
-	if (s->line && s->line < CONF_LINE_LIVE && !j->guest && conf_item_find(&s->rule, CONF_ITEM_PLACE, &item))
+	if (s->line && s->line < CONF_LINE_LIVE && !j->guest &&
+	    conf_item_find(&s->rule, CONF_ITEM_PLACE, &item))
 		judge_say(j->report, CONF_ERROR, s, CONF_PART_ON, 0,
 			  "the lines of a file have their order: this is for 'minato rule add'");
 	while (conf_item_next(&s->rule, &at, &item)) {
@@ -237,7 +252,21 @@ static bool is_shut(const struct conf_rule *rule)
 	       is_about(rule, CONF_TCP | CONF_UDP, &rules_shut[1]);
 }
 
-static bool is_of_lan(const struct conf_rule *rule)
+/* lan, or the name of an inside link. */
+static bool is_lan_word(const struct conf *conf, const char *word)
+{
+	if (!strcmp(word, "lan"))
+		return true;
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+
+		if (s->kind == CONF_KIND_LINK && !s->link.outside && !strcmp(s->name, word))
+			return true;
+	}
+	return false;
+}
+
+static bool is_of_lan(const struct conf *conf, const struct conf_rule *rule)
 {
 	struct conf_item item;
 	uint32_t at = 0;
@@ -245,7 +274,7 @@ static bool is_of_lan(const struct conf_rule *rule)
 
 	while (conf_item_next(rule, &at, &item)) {
 		if (item.sort == CONF_ITEM_FROM ||
-		    (item.sort == CONF_ITEM_FROM_WORD && strcmp(item.word, "lan") != 0))
+		    (item.sort == CONF_ITEM_FROM_WORD && !is_lan_word(conf, item.word)))
 			return false;
 		any |= item.sort == CONF_ITEM_FROM_WORD;
 	}
@@ -260,14 +289,17 @@ static bool is_from_anybody(const struct conf_rule *rule)
 	       !conf_item_find(rule, CONF_ITEM_FROM_WORD, &item);
 }
 
-/* Whether a rule says what becomes of the port where it comes from others than lan. */
-static bool is_decided(const struct conf *conf, uint8_t protocols, const struct conf_run *run)
+/* Whether a rule says what becomes of this port where it comes from others than lan. */
+static bool is_decided(const struct conf *conf, uint8_t protocol, uint16_t port)
 {
+	const struct conf_run run = { port, port };
+
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i]->kind == CONF_KIND_RULE &&
-		    is_about(&conf->list[i]->rule, protocols, run) &&
-		    (is_from_anybody(&conf->list[i]->rule) ||
-		     (conf->list[i]->rule.verb == CONF_ALLOW && !is_of_lan(&conf->list[i]->rule))))
+		const struct conf_statement *s = conf->list[i];
+
+		if (s->kind == CONF_KIND_RULE && is_about(&s->rule, protocol, &run) &&
+		    (is_from_anybody(&s->rule) ||
+		     (s->rule.verb == CONF_ALLOW && !is_of_lan(conf, &s->rule))))
 			return true;
 	}
 	return false;
@@ -277,16 +309,18 @@ bool conf_shut_port(const struct conf *conf, uint8_t protocols, uint16_t first, 
 		    uint16_t *port)
 {
 	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
-		struct conf_run both = { first, last };
+		for (uint32_t at = rules_shut[i].first; at <= rules_shut[i].last; at++) {
+			bool decided = true;
 
-		if (both.first < rules_shut[i].first)
-			both.first = rules_shut[i].first;
-		if (both.last > rules_shut[i].last)
-			both.last = rules_shut[i].last;
-		if (both.first > both.last || is_decided(conf, protocols, &both))
-			continue;
-		*port = both.first;
-		return true;
+			if (at < first || at > last)
+				continue;
+			for (uint8_t one = CONF_TCP; one <= CONF_UDP; one = (uint8_t)(one << 1))
+				decided &= !(protocols & one) ||
+					   is_decided(conf, one, (uint16_t)at);
+			*port = (uint16_t)at;
+			if (!decided)
+				return true;
+		}
 	}
 	return false;
 }
@@ -337,7 +371,7 @@ static bool is_refused_later(struct judging *j, size_t index)
 		    rules_meet(rule, &j->conf->list[j->refusing[i]]->rule))
 			return true;
 	}
-	return !rule->out && is_shut(rule) && !is_of_lan(rule);
+	return !rule->out && is_shut(rule) && !is_of_lan(j->conf, rule);
 }
 
 static void judge_allow(struct judging *j, size_t index)
@@ -422,6 +456,8 @@ static void judge_inside(const struct judging *j, const struct conf_statement *s
 
 static void judge_each(struct judging *j)
 {
+	size_t errors;
+
 	for (size_t i = 0; i < j->conf->count; i++) {
 		const struct conf_statement *s = j->conf->list[i];
 
@@ -429,8 +465,12 @@ static void judge_each(struct judging *j)
 			judge_shut(j, s);
 		if (s->kind != CONF_KIND_RULE)
 			continue;
+		errors = j->report->errors;
 		judge_words(j, s);
 		judge_inside(j, s);
+		/* What is wrong says nothing yet. */
+		if (j->report->errors != errors)
+			continue;
 		if (s->rule.verb == CONF_ALLOW && !j->hidden[i])
 			judge_allow(j, i);
 		if (s->rule.verb == CONF_LIMIT && !j->hidden[i])
@@ -449,6 +489,7 @@ static int collect(struct judging *j)
 		const struct conf_statement *s = j->conf->list[i];
 
 		j->has_rules |= s->kind == CONF_KIND_RULE;
+		j->has_links |= s->kind == CONF_KIND_LINK;
 		if (s->kind == CONF_KIND_RULE && s->rule.verb != CONF_ALLOW)
 			j->refusing[j->refusing_count++] = i;
 		if (s->kind == CONF_KIND_FORWARD || s->kind == CONF_KIND_DMZ)
@@ -474,6 +515,8 @@ int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_rep
 		result = j.has_rules ? shadow_judge(conf, &names, j.hidden, report) : 0;
 		judge_each(&j);
 	}
+	if (result == 0 && !guest && j.has_rules && j.has_links)
+		result = ruleends_judge(conf, &names, report);
 	free(j.refusing);
 	free(j.ways);
 	free(j.hidden);

@@ -180,14 +180,31 @@ static const char *const what_words[] = { "program", "out",  "tcp",	   "udp",
 					  "icmp",    "ping", "everything", "from" };
 #define WHAT_COUNT (sizeof(what_words) / sizeof(what_words[0]))
 
+static bool takes_everything(struct reader *r)
+{
+	return reader_takes(r, "everything") || reader_takes(r, "anything") ||
+	       reader_takes(r, "all");
+}
+
+/* Behind a protocol. */
+static bool sees_all(const struct reader *r)
+{
+	return reader_sees(r, 0, "all") || reader_sees(r, 0, "any") ||
+	       reader_sees(r, 0, "everything") || reader_sees(r, 0, "*");
+}
+
 /* What stands before the clauses; the first word is the verb. */
 static int read_what(struct reader *r, struct conf_rule *rule)
 {
 	static const struct conf_run ping = { CONF_TYPE_NAMED, CONF_TYPE_NAMED };
 	bool said;
 
-	if (reader_takes(r, "everything") || reader_takes(r, "anything") || reader_takes(r, "all"))
-		return 0;
+	if (takes_everything(r))
+		return reader_sees(r, 0, "out") ?
+			       reader_fail(r, reader_here(r),
+					   "out stands before what goes out: out "
+					   "everything") :
+			       0;
 	if (sees_clause(r))
 		return r->next == 1 && !reader_sees(r, 0, "from") && !reader_sees(r, 0, "to") ?
 			       reader_expected(r, what_words, WHAT_COUNT) :
@@ -200,6 +217,9 @@ static int read_what(struct reader *r, struct conf_rule *rule)
 		return -EINVAL;
 	if (sees_clause(r))
 		return 0;
+	if (rule->protocols && sees_all(r))
+		return reader_fail(r, reader_here(r),
+				   "a protocol alone means all of it: leave this word out");
 	if (rule->protocols == CONF_ICMP)
 		return read_types(r, rule);
 	if (rule->protocols & CONF_ICMP)
@@ -289,6 +309,10 @@ static int read_one(struct reader *r, struct conf_rule *rule, bool to)
 	struct reader_word word = reader_here(r);
 	char name[CONF_NAME_SIZE];
 
+	if (word.length && (r->line[word.at] == '!' || reader_sees(r, 0, "not")))
+		return reader_fail(r, word,
+				   "there is no not: the first rule that matches decides, so allow "
+				   "in a line before this one whom it is not about");
 	if (is_prefix(r)) {
 		if (value_prefix(r, false, &item.prefix) < 0)
 			return -EINVAL;
@@ -361,12 +385,26 @@ static int read_rate(struct reader *r, struct conf_statement *out)
 	return 0;
 }
 
+/* "10/minute". */
+static bool is_ratio(const struct reader *r)
+{
+	struct reader_word word = reader_here(r);
+	size_t digits = strspn(r->line + word.at, "0123456789");
+
+	return digits && digits + 1 < word.length && r->line[word.at + digits] == '/' &&
+	       isalpha((unsigned char)r->line[word.at + digits + 1]);
+}
+
 static int read_to(struct reader *r, struct conf_statement *out)
 {
 	struct conf_item item;
 
 	if (out->rule.verb == CONF_LIMIT && reader_sees(r, 1, "per"))
 		return read_rate(r, out);
+	if (out->rule.verb == CONF_LIMIT && is_ratio(r))
+		return reader_fail(r, reader_here(r),
+				   "a limit is said in words, as 10 per minute, or 10 per minute "
+				   "per source");
 	if (out->mark[CONF_PART_TARGET].length)
 		return reader_fail(r, reader_last(r), "to is said twice");
 	if (read_who(r, out, true) < 0)
@@ -427,11 +465,11 @@ static int read_place(struct reader *r, struct conf_statement *out)
 }
 
 static const struct sentence_clause clauses[] = {
-	{ "from", read_from, false },	    { "to", read_to, true },
-	{ "then", read_then, false },	    { "log", read_log, false },
-	{ "until", read_term, false },	    { "for", read_term, false },
-	{ "named", sentence_named, false }, { "before", read_place, false },
-	{ "first", read_place, false },	    { "last", read_place, false },
+	{ "from", read_from, false, false },	   { "to", read_to, true, false },
+	{ "then", read_then, false, false },	   { "log", read_log, false, false },
+	{ "until", read_term, false, false },	   { "for", read_term, false, false },
+	{ "named", sentence_named, false, false }, { "before", read_place, false, true },
+	{ "first", read_place, false, true },	   { "last", read_place, false, true },
 };
 
 /* ---- the rule ---- */

@@ -42,6 +42,11 @@ const struct conf_set *rules_set_next(const struct rules_names *names, const cha
 int shadow_judge(const struct conf *conf, const struct rules_names *names, bool *hidden,
 		 struct conf_report *report);
 
+/* ---- ruleends.c: rules of a gateway about places where nobody is. 0 or -ENOMEM ---- */
+
+int ruleends_judge(const struct conf *conf, const struct rules_names *names,
+		   struct conf_report *report);
+
 /* ---- rulejudge.c ---- */
 
 /* The ports that are shut to everyone but lan where no rule says otherwise: NetBIOS and SMB. */

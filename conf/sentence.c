@@ -18,7 +18,7 @@ static int expect_clause(struct reader *r, const struct sentence_clause *clauses
 	size_t word_count = 0;
 
 	for (size_t i = 0; i < count && word_count < CONF_CANDIDATES_MAX; i++) {
-		if (!(said & 1u << i))
+		if (!(said & 1u << i) && !(clauses[i].alone && r->of_file))
 			words[word_count++] = clauses[i].word;
 	}
 	if (word_count == 0)
@@ -71,7 +71,7 @@ int sentence_term(struct reader *r, struct conf_statement *out, struct conf_term
 	return result;
 }
 
-static const struct sentence_clause naming[] = { { "named", sentence_named, false } };
+static const struct sentence_clause naming[] = { { "named", sentence_named, false, false } };
 
 /* ---- statements of few words ---- */
 
@@ -114,8 +114,8 @@ static int read_pool_link(struct reader *r, struct conf_statement *out)
 static int read_pool(struct reader *r, struct conf_statement *out)
 {
 	static const struct sentence_clause clauses[] = {
-		{ "ports", read_pool_ports, false },
-		{ "on", read_pool_link, false },
+		{ "ports", read_pool_ports, false, false },
+		{ "on", read_pool_link, false, false },
 	};
 	struct conf_prefix *pool = &out->pool.addresses;
 	uint32_t first = r->next;
@@ -230,10 +230,25 @@ static const struct {
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
+/* Words of other languages of rules, and ours. */
+static const struct {
+	const char *word, *ours;
+} foreign[] = {
+	{ "deny", "block" },	  { "ban", "block" },	 { "refuse", "reject" },
+	{ "accept", "allow" },	  { "permit", "allow" }, { "pass", "allow" },
+	{ "ratelimit", "limit" }, { "dnat", "forward" }, { "redirect", "forward" },
+	{ "ipset", "set" },
+};
+
 static int expect_verb(struct reader *r)
 {
 	const char *words[VERB_COUNT];
 
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
+		if (reader_sees(r, 0, foreign[i].word))
+			return reader_fail(r, reader_here(r), "%s is called %s here",
+					   foreign[i].word, foreign[i].ours);
+	}
 	for (size_t i = 0; i < VERB_COUNT; i++)
 		words[i] = verbs[i].word;
 	return reader_expected(r, words, VERB_COUNT);

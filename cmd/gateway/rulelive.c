@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 
 /* ---- list ---- */
 
@@ -68,13 +69,45 @@ static int list(const char *name, const struct gateway_ruling *chosen)
 
 /* ---- add and rm ---- */
 
+/* CMD_OK, or the exit code after it has said what the word should have been. */
+static int check_verb(const char *word)
+{
+	static const char *const verbs[] = { "allow", "block", "drop", "reject", "limit" };
+	static const char *const others[] = { "forward", "dmz", "nat" };
+	struct cmd_guess guess = { .word = word };
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!strcasecmp(word, verbs[i]))
+			return CMD_OK;
+		cmd_guess_try(&guess, verbs[i]);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (!strcasecmp(word, others[i]))
+			return cmd_usage(&cmd_rule,
+					 "%s is no rule: that is what 'minato %s' is for",
+					 others[i], others[i]);
+	}
+	if (!strcasecmp(word, "deny"))
+		guess.best = "block";
+	else if (!strcasecmp(word, "accept") || !strcasecmp(word, "permit"))
+		guess.best = "allow";
+	return cmd_usage(&cmd_rule,
+			 "'%s': a rule begins with allow, block, drop, reject or limit%s%s%s", word,
+			 guess.best ? "; did you mean '" : "", guess.best ? guess.best : "",
+			 guess.best ? "'?" : "");
+}
+
 static int add(const char *name, const struct cmd_operands *operands,
 	       const struct gateway_ruling *chosen)
 {
 	struct drive_error error;
 	json_t *item = NULL;
-	int code = gateway_statement_make(operands->words[0], operands->words + 1,
-					  operands->count - 1, &item);
+	int code = check_verb(operands->words[0]);
+
+	if (code != CMD_OK)
+		return code;
+	code = gateway_statement_make(operands->words[0], operands->words + 1, operands->count - 1,
+				      &item);
 
 	if (code != CMD_OK)
 		return code;

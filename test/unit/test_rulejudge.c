@@ -77,6 +77,13 @@ static void shut(void **state)
 	warned("forward tcp 445 to 10.0.0.3\nblock everything from 192.0.2.0/24\n", FIRST,
 	       "tcp 445", "is shut to everyone but lan");
 	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445\n");
+	/* Each port for itself; who comes from an inside is lan. */
+	warned("forward tcp 137-445 to 10.0.0.3\nallow tcp 445 from wan\nallow tcp 139\n", FIRST,
+	       "tcp 137-445", "tcp port 137 (NetBIOS, SMB) is shut to everyone but lan");
+	fine("forward tcp 137-445 to 10.0.0.3\nallow tcp 445 from wan\nallow tcp 137-139\n");
+	warned("inside eth5 10.5.0.1/24 named lan1\nforward tcp 445 to 10.0.0.3\n"
+	       "allow tcp from lan1\nblock tcp 22\n",
+	       FIRST + 1, "tcp 445", "tcp port 445 (NetBIOS, SMB) is shut to everyone but lan");
 	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445 from 192.0.2.0/24\n");
 	fine("forward tcp 445 to 10.0.0.3\nblock tcp 445\n");
 	fine("forward udp 136 to 10.0.0.3\n");
@@ -85,12 +92,38 @@ static void shut(void **state)
 	assert_false(conf_shut_port(&conf, CONF_UDP, 140, 444, &port));
 }
 
+/* From where nobody is, and to where nothing of ours is. */
+static void nowhere(void **state)
+{
+	(void)state;
+	warned("block out tcp 25 from wan\n", FIRST, "wan", "what goes out comes from an inside");
+	warned("block out tcp 25 from 192.168.0.1\n", FIRST, "192.168.0.1",
+	       "no inside link or route has an address of it");
+	fine("block out tcp 25 from 10.0.0.0/8\n");
+	fine("route 192.168.0.0/16 via 10.0.0.5\nblock out tcp 25 from 192.168.0.1\n");
+	warned("block tcp 22 to 203.0.113.77\n", FIRST, "203.0.113.77",
+	       "no address of ours, nor of an inside");
+	fine("block tcp 22 to 198.51.100.1\n");
+	fine("pool 203.0.113.64/28\nblock tcp 22 to 203.0.113.77\n");
+	fine("block udp 5353 to 224.0.0.251\n");
+}
+
+/* What is wrong does not change nothing besides. */
+static void errors_alone(void **state)
+{
+	(void)state;
+	one_fault(LINKS "allow ssh from all\n", CONF_ERROR, LINKS_LINES + 1, "all",
+		  "for everybody say anyone, or nothing");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(words),
 		cmocka_unit_test(nothing_changes),
 		cmocka_unit_test(shut),
+		cmocka_unit_test(nowhere),
+		cmocka_unit_test(errors_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

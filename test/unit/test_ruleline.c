@@ -138,12 +138,38 @@ static void much(void **state)
 	assert_non_null(strstr(report.fault[0].what, "put addresses into a set"));
 }
 
+/* As others say it: what it is here. */
+static void foreign_words(void **state)
+{
+	(void)state;
+	refused("deny ssh", "deny", "deny is called block here");
+	refused("accept ssh", "accept", "accept is called allow here");
+	refused("block tcp all", "all", "leave this word out");
+	refused("allow everything out", "out", "out everything");
+	refused("block ssh from !lan", "!lan", "there is no not");
+	refused("block ssh from not lan", "not", "there is no not");
+	refused("limit ssh to 10/minute", "10/minute", "in words, as 10 per minute");
+}
+
+/* What only a rule that is added has is not proposed in a file. */
+static void words_of_files(void **state)
+{
+	(void)state;
+	one_fault(LINKS "block ssh form lan\n", CONF_ERROR, LINKS_LINES + 1, "form",
+		  "expected from");
+	assert_null(strstr(report.fault[0].what, "before"));
+	assert_null(strstr(report.fault[0].what, "last"));
+	refused("block ssh form lan", "form", "before");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verbs),   cmocka_unit_test(limits), cmocka_unit_test(going_out),
-		cmocka_unit_test(icmp),	   cmocka_unit_test(ports),  cmocka_unit_test(who),
-		cmocka_unit_test(clauses), cmocka_unit_test(much),
+		cmocka_unit_test(verbs),	 cmocka_unit_test(limits),
+		cmocka_unit_test(going_out),	 cmocka_unit_test(icmp),
+		cmocka_unit_test(ports),	 cmocka_unit_test(who),
+		cmocka_unit_test(clauses),	 cmocka_unit_test(much),
+		cmocka_unit_test(foreign_words), cmocka_unit_test(words_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
