@@ -986,6 +986,11 @@ int cmd_names_read(struct cmd_names *names, struct drive_error *error);
 void cmd_names_free(struct cmd_names *names);
 /* " (did you mean web?)" or " (running: a, b)", for a name that no guest has; returns `out`. */
 const char *cmd_names_hint(char *out, size_t size, const char *wrong);
+/*
+ * -n NAME of commands that take a name as their first operand too: it is made that, NULL: nothing.
+ * CMD_GO_ON, or the exit code after it has said that nothing of that name runs.
+ */
+int cmd_names_lead(struct cmd_operands *operands, const char *name);
 
 /* ---- forwarding.c: what others want of the forwards of running guests ---- */
 

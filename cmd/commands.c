@@ -72,8 +72,8 @@ static void print_time(char *out, size_t size, int64_t now_s)
 	day -= (153 * month + 2) / 5;
 	(void)snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02dZ ",
 		       (int)(year + era * 400 + (month >= 10)),
-		       (int)(month < 10 ? month + 3 : month - 9), (int)day + 1, (int)(second / 3600),
-		       (int)(second / 60 % 60), (int)(second % 60));
+		       (int)(month < 10 ? month + 3 : month - 9), (int)day + 1,
+		       (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
 }
 
 /* syscalls: write */

@@ -10,6 +10,7 @@
 
 struct forward_options {
 	struct cmd_many reach;
+	const char *name;
 	bool json, no_header, fleeting;
 };
 
@@ -19,12 +20,14 @@ static const struct cmd_option options[] = {
 	{ CMD_MANY, 0, "reach", "PORT", AT(reach), 0, 0,
 	  "With add and rm: a port of the host's loopback for the guest, as with run. Can be "
 	  "repeated." },
+	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
+	  "The guest or gateway; needed where several run." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "With list: no heading." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0,
 	  "With list: JSON; minato-forward(1) says which members." },
 	{ CMD_FLAG, 0, "volatile", NULL, AT(fleeting), 0, 0,
-	  "Of a gateway: change it even where it cannot be written down, until the gateway "
-	  "ends." },
+	  "Of a gateway: change it until the gateway ends, even where nothing can be written "
+	  "down." },
 };
 
 /* What is to be done to which guest. */
@@ -338,6 +341,8 @@ static int run(int argc, char **argv)
 	(void)argc;
 	if (code == CMD_GO_ON)
 		code = cmd_verb_take(&cmd_forward, &operands, &verb);
+	if (code == CMD_GO_ON)
+		code = cmd_names_lead(&operands, chosen.name);
 	if (code != CMD_GO_ON)
 		return code;
 	if (!chosen.reach.count && gateway_forward_is(&operands))

@@ -191,3 +191,38 @@ const char *cmd_names_hint(char *out, size_t size, const char *wrong)
 	cmd_names_free(&names);
 	return out;
 }
+
+static bool is_there(const char *name)
+{
+	struct cmd_names names;
+	bool found = false;
+
+	if (cmd_names_read(&names, NULL) < 0)
+		return false;
+	for (size_t i = 0; i < names.count; i++)
+		found |= !strcmp(names.list[i], name);
+	cmd_names_free(&names);
+	return found;
+}
+
+int cmd_names_lead(struct cmd_operands *operands, const char *name)
+{
+	static char **words; /* until the program ends */
+	char hint[256];
+
+	if (!name)
+		return CMD_GO_ON;
+	if (!is_there(name)) {
+		cmd_say("no guest or gateway is called %s%s", name,
+			cmd_names_hint(hint, sizeof(hint), name));
+		return CMD_REFUSED;
+	}
+	words = calloc((size_t)operands->count + 2, sizeof(words[0]));
+	if (!words)
+		return CMD_FAILED;
+	words[0] = (char *)(uintptr_t)name;
+	memcpy(words + 1, operands->words, (size_t)operands->count * sizeof(words[0]));
+	operands->words = words;
+	operands->count++;
+	return CMD_GO_ON;
+}

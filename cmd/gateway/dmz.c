@@ -5,12 +5,16 @@
 #include <string.h>
 
 struct dmz_options {
+	const char *name;
 	bool fleeting;
 };
 
+#define AT(field) offsetof(struct dmz_options, field)
+
 static const struct cmd_option options[] = {
-	{ CMD_FLAG, 0, "volatile", NULL, offsetof(struct dmz_options, fleeting), 0, 0,
-	  "Change it even where it cannot be written down: until the gateway ends." },
+	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0, "The gateway; needed where several run." },
+	{ CMD_FLAG, 0, "volatile", NULL, AT(fleeting), 0, 0,
+	  "Change it until the gateway ends, even where nothing can be written down." },
 };
 
 static int show(const char *name)
@@ -63,12 +67,14 @@ static int change(const char *name, const struct cmd_operands *operands, bool fl
 
 static int run(int argc, char **argv)
 {
-	struct dmz_options chosen = { .fleeting = false };
+	struct dmz_options chosen = { .name = NULL };
 	struct cmd_operands operands;
 	char name[DRIVE_NAME_SIZE];
 	int code = cmd_parse(&cmd_dmz, argv, &chosen, &operands);
 
 	(void)argc;
+	if (code == CMD_GO_ON)
+		code = cmd_names_lead(&operands, chosen.name);
 	if (code != CMD_GO_ON)
 		return code;
 	code = gateway_take_name(name, &operands);

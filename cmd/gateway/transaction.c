@@ -87,8 +87,8 @@ static int send_rules(struct gateway_keeper *keeper, const struct gateway_rules 
 	return result;
 }
 
-static bool says(const struct conf *conf, const struct conf_report *report,
-		 const struct conf *new, const struct conf_fault *one)
+static bool says(const struct conf *conf, const struct conf_report *report, const struct conf *new,
+		 const struct conf_fault *one)
 {
 	char text[GATEWAY_FAULT_SIZE], other[GATEWAY_FAULT_SIZE];
 
@@ -118,7 +118,8 @@ static void note_warnings(struct gateway_keeper *keeper, const struct conf_repor
 		const struct conf_fault *one = &report->fault[i];
 
 		gateway_fault_words(&pending->standing.conf, one, text);
-		if (one->severity == CONF_WARNING && !says(&keeper->standing.conf, before, &pending->standing.conf, one))
+		if (one->severity == CONF_WARNING &&
+		    !says(&keeper->standing.conf, before, &pending->standing.conf, one))
 			used += (size_t)snprintf(pending->note + used, sizeof(pending->note) - used,
 						 "%swarning: %s", used ? "\n" : "", text);
 	}

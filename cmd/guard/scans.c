@@ -217,6 +217,15 @@ static int forget_row(const json_t *row)
 	return reply ? CMD_OK : CMD_REFUSED;
 }
 
+static bool is_address(const char *text)
+{
+	char head[64];
+	struct minato_addr addr;
+
+	(void)snprintf(head, sizeof(head), "%.*s", (int)strcspn(text, "/"), text);
+	return minato_addr_parse(head, &addr) == 0;
+}
+
 /* An address, or one with the length of its prefix, as it is listed. */
 static int forget(const struct scans_options *chosen, const json_t *list)
 {
@@ -225,6 +234,8 @@ static int forget(const struct scans_options *chosen, const json_t *list)
 	json_t *row;
 	size_t i;
 
+	if (!is_address(chosen->forget))
+		return cmd_usage(&cmd_scans, "--forget '%s': that is no address", chosen->forget);
 	json_array_foreach(list, i, row)
 	{
 		char source[64];
@@ -252,6 +263,9 @@ static int run(int argc, char **argv)
 		return code;
 	if (operands.count)
 		return cmd_usage(&cmd_scans, "'%s' is one word too many", operands.words[0]);
+	code = cmd_names_lead(&operands, chosen.name);
+	if (code != CMD_GO_ON)
+		return code;
 	list = json_array();
 	code = chosen.name ? gather_one(list, chosen.name) : gather_all(list);
 	if (code == CMD_OK)

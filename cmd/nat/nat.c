@@ -7,6 +7,8 @@
 #define AT(field) offsetof(struct cmd_nat_options, field)
 
 static const struct cmd_option options[] = {
+	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
+	  "The gateway; needed where several run." },
 	{ CMD_MANY, 'r', "row", "ID", AT(row), 0, 0,
 	  "With verify: this requirement alone, such as 4787-R9. Can be repeated." },
 	{ CMD_TEXT, 0, "outside", "ADDR[:PORT],ADDR[:PORT]", AT(outside), 0, 0,
@@ -27,7 +29,7 @@ static const struct cmd_option options[] = {
 	  "With verify: show every packet, one line each, on standard error." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
 	{ CMD_FLAG, 0, "volatile", NULL, AT(fleeting), 0, 0,
-	  "With set: change it even where it cannot be written down, until the gateway ends." },
+	  "With set: change it until the gateway ends, even where nothing can be written down." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-nat(1) says which members." },
 };
 
@@ -56,6 +58,10 @@ static int run(int argc, char **argv)
 		if (!strcmp(operands.words[0], verbs[i].name)) {
 			operands.words++;
 			operands.count--;
+			if (i > 0)
+				code = cmd_names_lead(&operands, chosen.name);
+			if (code != CMD_GO_ON)
+				return code;
 			return verbs[i].run(&chosen, &operands);
 		}
 	}

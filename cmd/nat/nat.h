@@ -10,6 +10,7 @@ extern const struct cmd_command cmd_nat;
 
 /* The options of `minato nat`, by verb. */
 struct cmd_nat_options {
+	const char *name; /* of a gateway; not with verify */
 	bool json;
 	bool no_header;
 	/* verify */

@@ -166,6 +166,18 @@ has "... which line it is, where the new one decides" \
 	"warning: 'block everything from bad' \(line $line\): .*the other line is 'block everything from bad, 192\.0\.2\.9' \(live\)"
 ask rule rm block everything from bad, 192.0.2.9
 line=$(grep -n 'named friends' "$T/gateway.conf" | cut -d: -f1)
+said=$(ask rule add forward tcp 99 to 10.0.0.2 2>&1)
+is "what is no rule is refused" $? 2
+has "... with a hint at what it is" "$said" "what 'minato forward' is for"
+said=$(ask rule add blokc tcp 99 2>&1)
+has "a wrong verb: the verbs of rules alone" "$said" \
+	"begins with allow, block, drop, reject or limit; did you mean 'block'"
+is "-n NAME: forward" "$(ask forward list -n gateway)" "$(ask forward list gateway)"
+is "... dmz" "$(ask dmz -n gateway)" "no dmz"
+is "... nat" "$(ask nat show -n gateway)" "$(ask nat show gateway)"
+has "... of nobody" "$(ask forward list -n nosuch 2>&1)" 'no guest or gateway is called nosuch.*gateway'
+has "... scans too" "$(ask scans -n nosuch 2>&1)" 'no guest or gateway is called nosuch.*gateway'
+has "scans --forget: what is no address" "$(ask scans --forget foo 2>&1)" 'is no address'
 said=$(ask rule add block tcp 8082 form far 2>&1)
 is "a wrong word" $? 2
 has "... is shown, with what was meant" "$said" "did you mean 'from'"
