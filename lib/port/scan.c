@@ -370,25 +370,40 @@ static void used(struct scan *s, struct scan_source *r, uint32_t bit,
 		r->seen = 0;
 }
 
+static uint32_t bit_of(uint64_t contact)
+{
+	return 1u << (contact >> 59);
+}
+
+static uint64_t vouched_bit(uint64_t contact)
+{
+	return UINT64_C(1) << (contact >> 58);
+}
+
+/* Verified: each contact once, by the filter that only its owner fills. */
+static void prove(struct scan_source *r, struct scan_case *k,
+		  const struct weight *w, uint64_t contact)
+{
+	const uint32_t proven = (uint32_t)r->proven + w->units;
+
+	if (w->units == 0 || (k != NULL ? k->vouched & vouched_bit(contact) :
+					  r->seen & bit_of(contact)))
+		return;
+	r->proven = (proven < SCAN_PROVEN_TOP ? proven : SCAN_PROVEN_TOP) &
+		    SCAN_PROVEN_TOP;
+}
+
 static void fail(struct scan_source *r, const struct weight *w, uint32_t up,
 		 uint32_t bit, struct minato_time now)
 {
 	const uint32_t score = (uint32_t)r->score + w->steps * up;
-	const uint32_t proven = (uint32_t)r->proven + w->units;
 
 	r->score = (score < SCAN_TOP ? score : SCAN_TOP) & SCAN_TOP;
-	r->proven = (proven < SCAN_PROVEN_TOP ? proven : SCAN_PROVEN_TOP) &
-		    SCAN_PROVEN_TOP;
 	r->last = (uint16_t)(now.ns >> LAST_SHIFT);
 	r->seen |= bit;
 	/* One that goes to very many places, and is welcome at most. */
 	if (bits_count(r->seen) >= FILTER_FULL && r->score < SCAN_LINE / 2)
 		r->seen = bit;
-}
-
-static uint32_t bit_of(uint64_t contact)
-{
-	return 1u << (contact >> 59);
 }
 
 /*
@@ -409,7 +424,7 @@ static void good(struct scan *s, struct scan_source *r,
 	r->seen |= bit;
 }
 
-static void step(struct scan *s, struct scan_source *r,
+static void step(struct scan *s, struct scan_source *r, struct scan_case *k,
 		 const struct scan_contact *c, uint64_t contact,
 		 struct minato_time now)
 {
@@ -425,6 +440,7 @@ static void step(struct scan *s, struct scan_source *r,
 		good(s, r, c, bit);
 		return;
 	}
+	prove(r, k, w, contact);
 	if (w->steps == 0 || (r->seen & bit))
 		return;
 	fail(r, w, c->away ? AWAY_UP : s->up, bit, now);
@@ -490,11 +506,13 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 	if (r->cased)
 		k = scancase_find(s, key);
 	if (level > 0 || !is_astray(k, c))
-		step(s, r, c, contact, now);
+		step(s, r, k, c, contact, now);
 	if (k == NULL && (wants_case(s, r, level) || c->sign == SCAN_STRAY))
 		k = scancase_open(s, c, key, level, r, now);
 	r->cased = k != NULL;
 	if (k != NULL) {
+		if (weights[c->sign].units != 0)
+			k->vouched |= vouched_bit(contact);
 		k->score = r->score;
 		k->proven = r->proven;
 		k->volume = r->volume;

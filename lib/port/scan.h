@@ -157,6 +157,9 @@ struct scan_case {
 	uint32_t closed, half, impossible, shared, empty, verified;
 	uint32_t contacts, up, listed, targets;
 	uint32_t seen; /* of the source, which may lose its place */
+	/* Bits of verified contacts: what others forge in its name fills the
+	   other filter, and would hide these in it. */
+	uint64_t vouched;
 	uint16_t first, last, previous, source_port;
 	uint8_t level, scope, tool, told;
 	uint8_t score, proven, volume, port_count;

@@ -170,6 +170,36 @@ static void a_framed_poller_is_not_blocked(void **state)
 	assert_false(blocked(&visitor));
 }
 
+/* nmap -sV scans before it asks: what it tried first does not hide what it then shows. */
+static void who_has_tried_much_is_verified_all_the_same(void **state)
+{
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint16_t port = 1; port < 200; port++)
+		note(&visitor, SCAN_CLOSED, port);
+	assert_true(is_recognised(&visitor));
+	for (uint16_t port = 1000; port < 1010; port++) {
+		note(&visitor, SCAN_GOOD, port);
+		note(&visitor, SCAN_QUESTION, port);
+	}
+	assert_true(scan_is_blocked(s, 1, &visitor, now));
+}
+
+/* ... and the same contact again, as a poller's, verifies once, however much is forged. */
+static void a_repetition_verifies_once(void **state)
+{
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint32_t i = 0; i < 5000; i++) {
+		note(&visitor, SCAN_CLOSED, (uint16_t)(1 + i));
+		note(&visitor, SCAN_GOOD, (uint16_t)(8000 + i % 3));
+		note(&visitor, SCAN_ABORTED, (uint16_t)(8000 + i % 3));
+		wait_ns(SECOND);
+	}
+	assert_true(is_recognised(&visitor));
+	assert_false(scan_is_blocked(s, 1, &visitor, now));
+}
+
 static void verified_refusals_block_for_longer_each_time(void **state)
 {
 	struct minato_scan row;
@@ -504,6 +534,8 @@ int main(void)
 		TEST(successes_outweigh),
 		TEST(what_anybody_can_forge_never_blocks),
 		TEST(a_framed_poller_is_not_blocked),
+		TEST(who_has_tried_much_is_verified_all_the_same),
+		TEST(a_repetition_verifies_once),
 		TEST(verified_refusals_block_for_longer_each_time),
 		TEST(the_default_blocks_nobody),
 		TEST(who_does_not_watch_sees_nothing),
