@@ -485,21 +485,46 @@ static int64_t own_mapping(struct nat *n, struct nat_flow *f)
 	return nat_refusal(NAT_COUNT_HOST_SESSIONS);
 }
 
+/*
+ * What the other's filter keeps out has left all the same: by it this side's
+ * filter lets the other in. Two that send to each other both get through then,
+ * as they would from behind two gateways (RFC 5128 3.3).
+ */
 static enum nat_verdict hairpin_to(struct nat *n, struct nat_flow *f,
 				   uint32_t mapping, uint32_t *session)
 {
+	const bool admitted = mapping_admits(n, mapping, &f->c);
 	int64_t made;
 
-	if (!mapping_admits(n, mapping, &f->c))
-		return drop(n, NAT_COUNT_FILTERED);
 	f->d = mapping_inside(mapping_at(n, mapping));
 	f->to = mapping_at(n, mapping)->scope;
 	f->other = mapping;
 	f->flags |= NAT_B_INSIDE;
+	f->flags |= admitted ? 0 : NAT_IS_SHUT;
 	made = session_make(n, f);
 	if (made < 0)
 		return begin_refused(n, made, f->proto, &f->a);
 	*session = (uint32_t)made;
+	return admitted ? NAT_PASS : drop(n, NAT_COUNT_FILTERED);
+}
+
+enum nat_verdict begin_shut(struct nat *n, const struct port_probe *probe,
+			    const struct nat_packet *p, uint32_t session,
+			    uint32_t side)
+{
+	struct nat_session *s = session_at(n, session);
+	enum nat_verdict verdict;
+	struct nat_flow f;
+
+	session_flow(s, &f);
+	if (!p->opens)
+		return drop(n, NAT_COUNT_NO_SESSION);
+	/* The other one begins too, as far as rules are concerned. */
+	if (side == 1 && !rules_pass(n, probe->key, &verdict))
+		return verdict;
+	if (side == 0 && !mapping_admits(n, f.other, &f.c))
+		return drop(n, NAT_COUNT_FILTERED);
+	s->flags &= (uint16_t)~NAT_IS_SHUT;
 	return NAT_PASS;
 }
 

@@ -354,6 +354,7 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_IS_LOCAL 0x400u  /* face A counts in the port table */
 #define NAT_IS_CURRENT 0x800u /* a forward's, and not over: within its bound */
 #define NAT_HAS_SPOKEN 0x1000u /* a: of a forward's */
+#define NAT_IS_SHUT 0x2000u /* a hairpin that a filter keeps out yet */
 
 /* From one inside to another, as it is: `other` is the host that began it. */
 static inline bool nat_is_between(uint16_t flags)
@@ -783,6 +784,10 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 /* From inside to an outside address of ours. */
 enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 			       const struct nat_packet *p, uint32_t *session);
+/* A packet of a hairpin that is NAT_IS_SHUT: NAT_PASS if that is over. */
+enum nat_verdict begin_shut(struct nat *n, const struct port_probe *probe,
+			    const struct nat_packet *p, uint32_t session,
+			    uint32_t side);
 /* From inside to another inside, in scope `to`. */
 enum nat_verdict begin_between(struct nat *n, const struct port_probe *probe,
 			       const struct nat_packet *p, uint8_t to,

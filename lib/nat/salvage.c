@@ -135,7 +135,8 @@ static bool read_record(const struct nat *head, const struct nat_session *s,
 	struct nat_flow f;
 	uint32_t idle;
 
-	if (!state_valid(s) || ((s->flags & NAT_IS_SIX) != 0) != six)
+	if (!state_valid(s) || ((s->flags & NAT_IS_SIX) != 0) != six ||
+	    (s->flags & NAT_IS_SHUT) != 0)
 		return false;
 	idle = head->now_ms - s->last;
 	if (idle > session_timeout(head, s))

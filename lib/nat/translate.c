@@ -102,6 +102,20 @@ static enum nat_verdict begin(struct nat *n, const struct port_probe *probe,
 	return verdict;
 }
 
+/* Of a session that is there, and not over. */
+static enum nat_verdict go_on(struct nat *n, const struct port_probe *probe,
+			      const struct nat_packet *p, uint32_t session,
+			      uint32_t side, struct nat_way *out)
+{
+	enum nat_verdict verdict = NAT_PASS;
+
+	if ((session_at(n, session)->flags & NAT_IS_SHUT) != 0)
+		verdict = begin_shut(n, probe, p, session, side);
+	if (verdict == NAT_PASS)
+		return pass(n, session, side, p, out);
+	return verdict;
+}
+
 enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
 			    const struct nat_packet *p, struct nat_way *out)
 {
@@ -115,7 +129,7 @@ enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
 		return nat_class(ref.class) ? NAT_DROP : NAT_HOST;
 	session = ref.owner >> 1;
 	if (!session_over(n, session_at(n, session)))
-		return pass(n, session, ref.owner & 1, p, out);
+		return go_on(n, probe, p, session, ref.owner & 1, out);
 	/* Its time has come; the wheel has not been there yet. */
 	nat_count(n, NAT_COUNT_EXPIRED);
 	session_end(n, session);

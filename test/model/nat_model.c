@@ -24,6 +24,7 @@ struct model_mapping {
 	struct minato_endpoint in, out;
 };
 struct model_session {
+	bool shut; /* a hairpin that the other's filter keeps out yet */
 	bool live, holder, hairpin, forward, overflow, a_inside, b_inside;
 	uint8_t proto, from, to, state; /* state: enum minato_nat_state */
 	bool syn[2], fin[2];
@@ -598,6 +599,41 @@ static enum nat_verdict model_inward(uint8_t proto, struct minato_endpoint src,
 	return unsolicited(proto, opens, false);
 }
 
+/* The place outside that the engine gave who has none yet, though nothing passed. */
+static bool chosen_for(uint8_t proto, struct minato_endpoint in, struct minato_endpoint *out)
+{
+	struct minato_mapping one;
+	uint64_t cursor = 0;
+
+	while (nat_mapping_next(n, &cursor, &one)) {
+		if (one.proto == proto && same_end(one.inside, in)) {
+			*out = one.outside;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* It is kept, so that the other one's packets find that this one sent. */
+static enum nat_verdict keep_out(struct model_session *s)
+{
+	if (taken(s))
+		return NAT_DROP;
+	s->shut = true;
+	(void)keep_session(s);
+	return NAT_DROP;
+}
+
+static bool lets_in(struct model_session *s, int side, bool opens)
+{
+	if (!s->shut)
+		return true;
+	if (!opens || (side == 0 && !admits(s->target, s->c)))
+		return false;
+	s->shut = false;
+	return true;
+}
+
 static enum nat_verdict model_hairpin(uint8_t proto, struct minato_endpoint src,
 				      struct minato_endpoint dst, uint8_t flags, bool opens,
 				      enum nat_verdict verdict)
@@ -613,6 +649,7 @@ static enum nat_verdict model_hairpin(uint8_t proto, struct minato_endpoint src,
 	const int target = proto == ICMP ? -1 : find_outside(proto, dst);
 	const bool socket = proto == UDP && dst.port <= HIGH && sockets[dst.port] != 0;
 	const int entry = proto == ICMP || socket ? -1 : entry_for(proto, dst.port);
+	struct minato_endpoint chosen;
 	int m;
 
 	why = "hairpin";
@@ -620,12 +657,16 @@ static enum nat_verdict model_hairpin(uint8_t proto, struct minato_endpoint src,
 		return NAT_HOST;
 	if (!opens)
 		return NAT_DROP;
-	m = get_mapping(proto, src, false, way.src, verdict);
+	if (target >= 0 && find_inside(proto, src) < 0 && verdict == NAT_DROP &&
+	    chosen_for(proto, src, &chosen))
+		m = get_mapping(proto, src, false, chosen, NAT_PASS);
+	else
+		m = get_mapping(proto, src, false, way.src, verdict);
 	if (m == -1)
 		return NAT_UNREACHABLE;
 	if (m == -2) { /* it had none, was to have one, and did not pass: why? */
 		if (target >= 0)
-			/* From a port that nobody knows; to hosts that sent to our own address. */
+			/* From a port that nobody knows: that flow is another's yet. */
 			return !admits(target, end(PUBLIC, LOW)) ? NAT_DROP : verdict;
 		return verdict == NAT_DROP ? NAT_DROP : NAT_HOST;
 	}
@@ -633,11 +674,11 @@ static enum nat_verdict model_hairpin(uint8_t proto, struct minato_endpoint src,
 	s.c = mappings[m].out;
 	if (target < 0)
 		return to_forward(&s, entry, flags);
-	if (!admits(target, s.c))
-		return NAT_DROP;
 	s.b_inside = true;
 	s.target = target;
 	s.d = mappings[target].in;
+	if (!admits(target, s.c))
+		return keep_out(&s);
 	return taken(&s) ? NAT_DROP : begins(&s, flags);
 }
 
@@ -717,7 +758,7 @@ static void one_packet(void)
 	why = "known";
 	i = find_session(proto, inside ? 0 : 1, src, dst, &side);
 	if (i >= 0) {
-		expected = NAT_PASS;
+		expected = lets_in(&sessions[i], side, opens) ? NAT_PASS : NAT_DROP;
 		if (verdict == NAT_PASS)
 			passes(i, side, flags);
 	} else if (!inside) {

@@ -455,6 +455,63 @@ static void hairpin_to_a_mapping(void **state)
 	assert_true(same_end(map_udp(other, 6000, server, 53), seen));
 }
 
+/* Each has sent to a server, which told each of the other. */
+static void hairpin_through_strict_filters(void **state)
+{
+	static const struct {
+		uint8_t proto, flags;
+	} ways[] = { { UDP, 0 }, { TCP, NAT_SYN } };
+
+	(void)state;
+	for (int strict = 0; strict < 2; strict++) {
+		for (int i = 0; i < 2; i++) {
+			const uint8_t proto = ways[i].proto, flags = ways[i].flags;
+			const struct minato_endpoint a = end(host, (uint16_t)(5000 + strict));
+			const struct minato_endpoint b = end(other, (uint16_t)(6000 + strict));
+			struct minato_nat options = *nat_get(n);
+			struct minato_endpoint a_out, b_out;
+
+			options.udp_filtering = options.tcp_filtering =
+				strict ? MINATO_FILTER_ADDRESS_PORT : MINATO_FILTER_ADDRESS;
+			assert_int_equal(nat_set(n, &options), 0);
+			assert_int_equal(out(proto, a, end(server, 53), flags), NAT_PASS);
+			a_out = way.src;
+			assert_int_equal(out(proto, b, end(server, 53), flags), NAT_PASS);
+			b_out = way.src;
+			/* The first one opens its own filter, and no other. */
+			for (int k = 0; k < 3; k++)
+				assert_int_equal(out(proto, a, b_out, flags), NAT_DROP);
+			if (proto == TCP)
+				assert_int_equal(out(proto, a, b_out, NAT_ACK), NAT_DROP);
+			assert_int_equal(out(proto, b, a_out, flags), NAT_PASS);
+			assert_true(way.hairpin && same_end(way.src, b_out));
+			assert_true(same_end(way.dst, a));
+			assert_int_equal(out(proto, a, b_out, flags), NAT_PASS);
+			assert_true(way.hairpin && same_end(way.src, a_out));
+			assert_true(same_end(way.dst, b));
+		}
+	}
+}
+
+/* Its filter has come to let it in by something else that was sent. */
+static void hairpin_that_is_let_in_by_address(void **state)
+{
+	struct minato_nat options = *nat_get(n);
+	struct minato_endpoint a_out, b_out;
+
+	(void)state;
+	options.udp_filtering = MINATO_FILTER_ADDRESS;
+	assert_int_equal(nat_set(n, &options), 0);
+	a_out = map_udp(host, 5000, server, 53);
+	b_out = map_udp(other, 6000, server, 53);
+	assert_int_equal(out(UDP, end(host, 5000), b_out, 0), NAT_DROP);
+	/* To another port of our address: that is enough, by address. */
+	a_out = map_udp(host, 5001, server, 53);
+	assert_int_equal(out(UDP, end(other, 6000), a_out, 0), NAT_DROP);
+	assert_int_equal(out(UDP, end(host, 5000), b_out, 0), NAT_PASS);
+	assert_true(same_end(way.dst, end(other, 6000)));
+}
+
 static void hairpin_to_a_forward(void **state)
 {
 	struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 8080);
@@ -611,6 +668,8 @@ int main(void)
 		CASE(flows_outlive_their_forward),
 		CASE(wrong_forwards_are_refused),
 		CASE(hairpin_to_a_mapping),
+		CASE(hairpin_through_strict_filters),
+		CASE(hairpin_that_is_let_in_by_address),
 		CASE(hairpin_to_a_forward),
 		CASE(hairpin_can_be_off),
 		CASE(ipv6_is_closed_unless_opened),
