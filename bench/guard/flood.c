@@ -175,6 +175,8 @@ int bench_floods(void)
 		const char *name;
 	} kinds[] = { { 80, "flood_memory_syn_mpps" }, { 81, "flood_memory_closed_mpps" } };
 
+	if (!flood_asked("memory"))
+		return flood_net();
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		struct bench b = { .now = { 1000000000 } };
 		double best = 0;

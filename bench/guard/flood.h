@@ -28,6 +28,8 @@ enum flood {
 	FLOODS
 };
 
+/* Whether BENCH_FLOODS="memory syn ack" names it; without that, everything is asked for. */
+bool flood_asked(const char *part);
 /* 0, or -1 where it could not run and has said why. */
 int flood_net(void);
 /* In the server's namespace; end by SIGTERM. */

@@ -311,13 +311,23 @@ static bool measure(struct yard *yard, enum peer peer, double span)
 	say("without a flood%s: %.0f MB/s, %.0f us to connect", suffix[peer],
 	    idle.bytes / span / 1e6, idle.connect_us);
 	for (int kind = FLOOD_SYN; kind < FLOODS; kind++) {
-		const struct result r = run(yard, (enum flood)kind, span);
+		struct result r;
 
+		if (!flood_asked(kinds[kind]))
+			continue;
+		r = run(yard, (enum flood)kind, span);
 		tell(peer, (enum flood)kind, &r, &idle);
 	}
 	snprintf(name, sizeof(name), "flood_memory_mb%s", suffix[peer]);
 	figure(name, memory_mb(yard->pid), "MB");
 	return true;
+}
+
+bool flood_asked(const char *part)
+{
+	const char *all = getenv("BENCH_FLOODS");
+
+	return !all || strstr(all, part) != NULL;
 }
 
 int flood_net(void)
