@@ -864,6 +864,7 @@ struct drive_link_stats {
 	uint64_t in_long;      /* longer than a chunk: ignored */
 	uint64_t in_vlan;      /* of another VLAN: ignored */
 	uint64_t in_no_chunk;  /* taken while the host value had no chunk to lease */
+	uint64_t in_shed;      /* in a flood, of senders that are not known: given up */
 	uint64_t out_full;     /* the interface's queue had no room: lost */
 	uint64_t out_down;     /* the interface is down or gone: lost */
 	uint64_t out_refused;  /* the kernel would not take them (too long, malformed): lost */
@@ -890,10 +891,12 @@ void drive_link_stats(struct drive_link *link, struct drive_link_stats *stats);
 /* As drive_tap_converses; the step before it was a small one too. */
 bool drive_link_converses(struct drive_link *link);
 /*
- * Reads one batch (at most 64 frames, of large ones 8) straight into chunks leased from the host
- * value and hands it over by minato_input in one vector. Where the host value has no chunk left it
- * gets one frame that is not in a chunk. Returns the number of frames that were read, 0 when none
- * waits; less than 0 never: a link that is down has none.
+ * Reads one batch (at most 64 frames, of large ones 8) and hands it over by minato_input in one
+ * vector, large frames in chunks leased from the host value, small ones where the kernel put them
+ * (intake.h: in a flood, those who are known go first). Without that ring all go straight into
+ * chunks. Where the host value has none left it gets one frame that is not in a chunk. Returns the
+ * number of frames that were read, 0 when none waits; less than 0 never: a link that is down has
+ * none.
  */
 int drive_link_read(struct drive_link *link, struct minato *host, struct minato_time now);
 /*

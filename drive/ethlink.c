@@ -2,12 +2,12 @@
 /*
  * Frames between an interface and a host value, by a packet socket.
  *
- * A batch is read by one recvmmsg straight into leased chunks. A receive ring costs as much (0.2 us
- * of the reader per packet of 64 bytes either way, where what leaves is put together in runs), and
- * carries frames of 64 KB only by a second way beside it. Of what leaves runs of equal datagrams go
- * as one frame (coalesce.c), small frames by a ring (ethring.c), large ones by sendmmsg.
+ * Small frames come by a ring (intake.c), which also says who is served first in a flood; large
+ * ones, and all of them where the kernel gives no ring, by recvmmsg straight into leased chunks. Of
+ * what leaves runs of equal datagrams go as one frame (coalesce.c), small frames by a ring
+ * (ethring.c), large ones by sendmmsg.
  */
-#include "drive/drive.h"
+#include "drive/intake.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
@@ -20,6 +20,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "drive/drive.h"
 
 #define BATCH_IN 64u
 #define BATCH_IN_LARGE 8u /* more only evicts from the cache what was just read */
@@ -38,6 +40,8 @@ union control {
 	char bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 	size_t align;
 };
+
+_Static_assert(DRIVE_INTAKE_BATCH <= BATCH_IN, "a batch of either way has room");
 
 struct arrivals {
 	struct mmsghdr messages[BATCH_IN];
@@ -79,6 +83,8 @@ struct drive_link {
 	bool last_small;	       /* and that they were few and small */
 	struct arrivals in;
 	struct departures out;
+	struct drive_intake *intake; /* NULL: there is none */
+	struct minato_time now;	     /* of the last frames that came */
 	struct drive_ring ring;
 	uint32_t ring_frames, ring_sends;
 	uint64_t ring_bytes;		     /* of what waits in it */
@@ -124,6 +130,8 @@ int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends,
 	memcpy(l->state.mac, ends->mac, sizeof(l->state.mac));
 	/* Without it, all goes by sendmmsg. */
 	(void)drive_ring_open(&l->ring, l->sender);
+	/* And comes by recvmmsg. */
+	(void)drive_intake_open(&l->intake, l->fd);
 	/* It may have changed since it was opened, for another process than this one. */
 	ask(l);
 	*out = l;
@@ -135,6 +143,7 @@ void drive_link_free(struct drive_link *link)
 	if (!link)
 		return;
 	drive_ring_close(&link->ring);
+	drive_intake_close(link->intake);
 	close(link->fd);
 	close(link->sender);
 	close(link->watch);
@@ -155,6 +164,8 @@ void drive_link_stats(struct drive_link *link, struct drive_link_stats *stats)
 
 	if (getsockopt(link->fd, SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0)
 		link->stats.in_dropped += since.tp_drops;
+	if (link->intake)
+		link->stats.in_shed = drive_intake_shed(link->intake);
 	*stats = link->stats;
 }
 
@@ -204,12 +215,33 @@ static uint16_t vlan_of(struct msghdr *message)
 	return aux.tp_status & TP_STATUS_VLAN_VALID ? aux.tp_vlan_tci & 0xfff : 0;
 }
 
-/* Whether a frame that came is one for the host value, then described; else it was counted. */
-static bool take(struct drive_link *link, uint32_t i, struct minato_frame *frame)
+/*
+ * Whether a frame that came is one for the host value, then described; else it was counted. It has
+ * data, len and chunk already.
+ */
+static bool take(struct drive_link *link, const struct virtio_net_hdr *header, uint8_t *bytes,
+		 uint16_t vlan, struct minato_frame *frame)
+{
+	if (vlan != link->vlan) {
+		link->stats.in_vlan++;
+		return false;
+	}
+	frame->data = bytes;
+	frame->link = link->link;
+	if (!drive_vnet_take(header, frame, bytes)) {
+		link->stats.in_malformed++;
+		return false;
+	}
+	link->stats.frames_in++;
+	link->stats.bytes_in += frame->len;
+	return true;
+}
+
+/* The same of what was read. */
+static bool take_message(struct drive_link *link, uint32_t i, struct minato_frame *frame)
 {
 	struct arrivals *in = &link->in;
 	struct msghdr *message = &in->messages[i].msg_hdr;
-	uint8_t *bytes = in->parts[i][1].iov_base;
 	uint32_t len = in->messages[i].msg_len;
 
 	if (len <= sizeof(in->headers[i])) {
@@ -220,23 +252,9 @@ static bool take(struct drive_link *link, uint32_t i, struct minato_frame *frame
 		link->stats.in_long++;
 		return false;
 	}
-	if (vlan_of(message) != link->vlan) {
-		link->stats.in_vlan++;
-		return false;
-	}
-	*frame = (struct minato_frame){
-		.data = bytes,
-		.len = len - (uint32_t)sizeof(in->headers[i]),
-		.chunk = MINATO_CHUNK_NONE,
-		.link = link->link,
-	};
-	if (!drive_vnet_take(&in->headers[i], frame, bytes)) {
-		link->stats.in_malformed++;
-		return false;
-	}
-	link->stats.frames_in++;
-	link->stats.bytes_in += frame->len;
-	return true;
+	*frame = (struct minato_frame){ .len = len - (uint32_t)sizeof(in->headers[i]),
+					.chunk = MINATO_CHUNK_NONE };
+	return take(link, &in->headers[i], in->parts[i][1].iov_base, vlan_of(message), frame);
 }
 
 /* An error is of the interface (down: ENETDOWN): then nothing is there to be read. */
@@ -259,7 +277,7 @@ static int read_starved(struct drive_link *link, struct minato *host, struct min
 	if (receive(link, 1) == 0)
 		return 0;
 	link->stats.in_no_chunk++;
-	if (take(link, 0, &frame))
+	if (take_message(link, 0, &frame))
 		minato_input(host, now, &frame, 1);
 	return 1;
 }
@@ -289,7 +307,7 @@ static void adapt(struct drive_link *link, uint32_t got, bool large)
 		link->batch /= 2;
 }
 
-int drive_link_read(struct drive_link *link, struct minato *host, struct minato_time now)
+static int read_messages(struct drive_link *link, struct minato *host, struct minato_time now)
 {
 	struct arrivals *in = &link->in;
 	uint32_t leased = lease_all(link, host);
@@ -300,7 +318,7 @@ int drive_link_read(struct drive_link *link, struct minato *host, struct minato_
 	if (leased == 0)
 		return read_starved(link, host, now);
 	for (uint32_t i = 0; i < got; i++) {
-		if (!take(link, i, &in->frames[count])) {
+		if (!take_message(link, i, &in->frames[count])) {
 			minato_unlease(host, in->chunks[i]);
 			continue;
 		}
@@ -313,6 +331,85 @@ int drive_link_read(struct drive_link *link, struct minato *host, struct minato_
 	if (count > 0)
 		minato_input(host, now, in->frames, count);
 	return (int)got;
+}
+
+/* The next of the socket's queue, which the frame's slot says is there. */
+static bool take_queued(struct drive_link *link, struct minato *host, struct minato_frame *frame)
+{
+	struct minato_extent where = { link->scratch, sizeof(link->scratch) };
+	uint32_t chunk = minato_lease(host, &where);
+	bool came;
+
+	if (chunk == MINATO_CHUNK_NONE)
+		link->stats.in_no_chunk++;
+	expect(&link->in, 0, where.base, where.len);
+	/* The first may tell of an error of the interface, and leaves the frame there. */
+	came = receive(link, 1) == 1 || receive(link, 1) == 1;
+	if (came && take_message(link, 0, frame)) {
+		frame->chunk = chunk;
+		return true;
+	}
+	if (chunk != MINATO_CHUNK_NONE)
+		minato_unlease(host, chunk);
+	return false;
+}
+
+static bool take_slot(struct drive_link *link, const struct drive_taken *taken,
+		      struct minato_frame *frame)
+{
+	struct virtio_net_hdr header;
+
+	if (taken->where == DRIVE_TAKEN_CUT) {
+		link->stats.in_dropped++;
+		return false;
+	}
+	memcpy(&header, taken->header, sizeof(header));
+	*frame = (struct minato_frame){ .len = taken->len, .chunk = MINATO_CHUNK_NONE };
+	return take(link, &header, taken->bytes, taken->vlan, frame);
+}
+
+/* An error of the interface keeps the socket readable until somebody has asked for it. */
+/* syscalls: getsockopt */
+static void clear_error(const struct drive_link *link)
+{
+	int error;
+	socklen_t size = sizeof(error);
+
+	(void)getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+}
+
+static int read_ring(struct drive_link *link, struct minato *host, struct minato_time now)
+{
+	struct drive_taken taken[DRIVE_INTAKE_BATCH];
+	struct minato_frame *frames = link->in.frames;
+	uint32_t got = drive_intake_take(link->intake, now, taken);
+	uint32_t count = 0;
+
+	link->now = now;
+	if (got == 0)
+		clear_error(link);
+	for (uint32_t i = 0; i < got; i++) {
+		bool queued = taken[i].where == DRIVE_TAKEN_QUEUED;
+
+		if (queued ? !take_queued(link, host, &frames[count]) :
+			     !take_slot(link, &taken[i], &frames[count]))
+			continue;
+		count++;
+		/* The scratch is for one. */
+		if (queued && frames[count - 1].chunk == MINATO_CHUNK_NONE) {
+			minato_input(host, now, frames, count);
+			count = 0;
+		}
+	}
+	if (count > 0)
+		minato_input(host, now, frames, count);
+	drive_intake_done(link->intake);
+	return (int)got;
+}
+
+int drive_link_read(struct drive_link *link, struct minato *host, struct minato_time now)
+{
+	return link->intake ? read_ring(link, host, now) : read_messages(link, host, now);
 }
 
 /* ---- out ---- */
@@ -511,6 +608,8 @@ void drive_link_send(struct drive_link *link, const struct minato_frame_out *fra
 		struct drive_run run;
 		bool more = drive_run_begin(&run, first);
 
+		if (link->intake)
+			drive_intake_leaves(link->intake, first, link->now);
 		i = next_own(link, frames, i + 1, count);
 		while (more && i < count && drive_run_take(&run, &frames[i])) {
 			members[run.count - 1] = &frames[i];

@@ -136,9 +136,9 @@ static void tell(void *user, const struct signalfd_siginfo *signal)
 			    (unsigned long)minato_counter(s->host, i));
 	drive_link_stats(s->link, &link);
 	if (getenv("BENCH_TELL"))
-		say("in %lu (the kernel dropped %lu, no chunk %lu), out %lu (full %lu)",
+		say("in %lu (the kernel dropped %lu, shed %lu), out %lu (full %lu)",
 		    (unsigned long)link.frames_in, (unsigned long)link.in_dropped,
-		    (unsigned long)link.in_no_chunk, (unsigned long)link.frames_out,
+		    (unsigned long)link.in_shed, (unsigned long)link.frames_out,
 		    (unsigned long)link.out_full);
 	_exit(0);
 }

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -40,8 +41,22 @@ struct minato {
 	uint32_t chunk_count; /* how many there are to lease */
 	uint32_t count;	      /* frames seen */
 	struct minato_frame last;
-	uint8_t head[64]; /* of the last frame */
+	uint32_t lens[64]; /* of the first frames */
+	uint32_t known_at; /* the number of the first frame with 99 bytes in it */
+	uint8_t head[64];  /* of the last frame */
 };
+
+/* The kernel gives no ring to receive by. */
+static bool no_ring;
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	if (no_ring && level == SOL_PACKET && name == PACKET_RX_RING) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return (int)syscall(SYS_setsockopt, fd, level, name, value, size);
+}
 
 uint32_t minato_lease(struct minato *m, struct minato_extent *where)
 {
@@ -68,7 +83,11 @@ void minato_input(struct minato *m, struct minato_time now, const struct minato_
 	(void)now;
 	for (size_t i = 0; i < count; i++) {
 		m->last = frames[i];
+		if (m->count < sizeof(m->lens) / sizeof(m->lens[0]))
+			m->lens[m->count] = frames[i].len;
 		m->count++;
+		if (!m->known_at && frames[i].len == HEADS + 99)
+			m->known_at = m->count;
 		memcpy(m->head, frames[i].data,
 		       frames[i].len < sizeof(m->head) ? frames[i].len : sizeof(m->head));
 		if (frames[i].chunk == MINATO_CHUNK_NONE)
@@ -210,13 +229,14 @@ static const struct virtio_net_hdr partial = {
 
 /* ---- in ---- */
 
-static void take_a_frame(void)
+static void take_a_frame(bool ring)
 {
 	struct drive_link_stats stats;
 	uint8_t frame[256];
 	uint32_t len;
 
 	lay_wire();
+	no_ring = !ring;
 	open_wire((struct drive_link_plan){ 0 });
 	len = datagram(frame, false, 100, 'a');
 	send_far(&partial, frame, len);
@@ -224,33 +244,102 @@ static void take_a_frame(void)
 	DEMAND(host.count == 1 && host.last.len == len && host.last.link == LINK);
 	DEMAND(memcmp(host.head, frame, sizeof(host.head)) == 0);
 	DEMAND(host.last.csum_partial && host.last.gso == MINATO_GSO_NONE);
-	DEMAND(host.last.chunk != MINATO_CHUNK_NONE);
+	DEMAND((host.last.chunk == MINATO_CHUNK_NONE) == ring);
 	for (int i = 0; i < CHUNKS; i++)
 		DEMAND(!host.leased[i]);
 	drive_link_stats(wire, &stats);
 	DEMAND(stats.frames_in == 1 && stats.bytes_in == len && stats.in_dropped == 0);
 	drive_link_free(wire);
 }
-NETNS_CASE(a_frame_comes_in_a_leased_chunk, take_a_frame)
 
-static void take_a_run(void)
+static void take_from_the_ring(void)
+{
+	take_a_frame(true);
+}
+NETNS_CASE(a_small_frame_comes_where_the_kernel_put_it, take_from_the_ring)
+
+static void take_without_ring(void)
+{
+	take_a_frame(false);
+}
+NETNS_CASE(without_a_ring_a_frame_comes_in_a_leased_chunk, take_without_ring)
+
+/* A run of five; it is too long for a slot. */
+static uint32_t send_run(void)
 {
 	struct virtio_net_hdr run = partial;
 	uint8_t frame[HEADS + 5000];
-	uint32_t len;
+	uint32_t len = datagram(frame, false, 5000, 'a');
 
-	lay_wire();
-	open_wire((struct drive_link_plan){ 0 });
-	len = datagram(frame, false, 5000, 'a');
 	run.gso_type = 5; /* VIRTIO_NET_HDR_GSO_UDP_L4 */
 	run.gso_size = 1000;
 	run.hdr_len = HEADS;
 	send_far(&run, frame, len);
+	return len;
+}
+
+static void take_runs(bool ring)
+{
+	uint32_t len;
+
+	lay_wire();
+	no_ring = !ring;
+	open_wire((struct drive_link_plan){ 0 });
+	len = send_run();
 	DEMAND(read_all() == 1);
 	DEMAND(host.last.len == len && host.last.gso == MINATO_GSO_UDP);
 	DEMAND(host.last.gso_size == 1000 && host.last.csum_partial);
+	DEMAND(host.last.chunk != MINATO_CHUNK_NONE);
+}
+
+static void take_a_run(void)
+{
+	take_runs(true);
 }
 NETNS_CASE(a_super_segment_comes_whole, take_a_run)
+
+static void take_a_run_without_ring(void)
+{
+	take_runs(false);
+}
+NETNS_CASE(without_a_ring_a_super_segment_comes_whole, take_a_run_without_ring)
+
+/* Small ones and large ones come by two ways, and stay in order. */
+static void take_both_kinds(void)
+{
+	uint8_t frame[256];
+	uint32_t len, long_len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	for (uint32_t i = 0; i < 8; i++) {
+		len = datagram(frame, false, 100 + i, 'a');
+		send_far(&partial, frame, len);
+		long_len = send_run();
+	}
+	DEMAND(read_all() == 16);
+	DEMAND(host.count == 16);
+	for (uint32_t i = 0; i < 8; i++) {
+		DEMAND(host.lens[2 * i] == HEADS + 100 + i);
+		DEMAND(host.lens[2 * i + 1] == long_len);
+	}
+}
+NETNS_CASE(small_and_large_frames_stay_in_order, take_both_kinds)
+
+static void take_runs_without_chunks(void)
+{
+	struct drive_link_stats stats;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	host.chunk_count = 0;
+	DEMAND(send_run() == send_run());
+	DEMAND(read_all() == 2);
+	DEMAND(host.count == 2 && host.last.chunk == MINATO_CHUNK_NONE);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_no_chunk == 2 && stats.frames_in == 2);
+}
+NETNS_CASE(without_a_chunk_a_super_segment_comes, take_runs_without_chunks)
 
 static void take_without_chunks(void)
 {
@@ -259,6 +348,7 @@ static void take_without_chunks(void)
 	uint32_t len;
 
 	lay_wire();
+	no_ring = true;
 	open_wire((struct drive_link_plan){ 0 });
 	host.chunk_count = 0;
 	len = datagram(frame, false, 100, 'a');
@@ -285,6 +375,115 @@ static void take_many(void)
 	DEMAND(host.count == 200);
 }
 NETNS_CASE(a_burst_comes_whole, take_many)
+
+/* ---- in a flood ---- */
+
+#define FLOOD 1000u /* fewer than may wait */
+
+/* From so many others, of whom the host value never heard. */
+static void flood(uint32_t count)
+{
+	uint8_t frame[256];
+	uint32_t len = datagram(frame, false, 20, 'f');
+	uint8_t *ip = frame + ETHERNET;
+
+	for (uint32_t i = 0; i < count; i++) {
+		put16(ip + 10, 0);
+		memcpy(ip + 12, (const uint8_t[]){ 10, 77, (uint8_t)(i >> 8), (uint8_t)i }, 4);
+		put16(ip + 10, ~sum(ip, 20, 0));
+		send_far(&partial, frame, len);
+	}
+}
+
+static bool is_readable(void)
+{
+	struct pollfd wanted = { drive_link_fd(wire), POLLIN, 0 };
+
+	return poll(&wanted, 1, 0) == 1;
+}
+
+/* Whoever got a datagram from us is known. */
+static void speak(void)
+{
+	uint8_t frame[256];
+	struct minato_extent whole = { frame, datagram(frame, true, 50, 's') };
+	const struct minato_frame_out out = {
+		.extents = &whole,
+		.extent_count = 1,
+		.header_len = HEADS,
+		.len = (uint32_t)whole.len,
+		.link = LINK,
+		.csum_start = ETHERNET + 20,
+		.csum_offset = 6,
+	};
+
+	drive_link_send(wire, &out, 1);
+}
+
+static void serve_the_known_first(void)
+{
+	const struct minato_time now = drive_now();
+	struct drive_link_stats stats;
+	uint8_t frame[256];
+	uint32_t len, turns = 0;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	speak();
+	flood(FLOOD / 2);
+	len = datagram(frame, false, 99, 'k');
+	send_far(&partial, frame, len);
+	flood(FLOOD / 2);
+	do {
+		DEMAND(is_readable());
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+		turns++;
+	} while (!host.known_at);
+	/* Five hundred others came before it. */
+	DEMAND(turns <= 3 && host.known_at < 200);
+	while (host.count < FLOOD + 1) {
+		DEMAND(is_readable());
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+	}
+	DEMAND(drive_link_read(wire, &host, now) == 0);
+	DEMAND(!is_readable());
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_shed == 0 && stats.in_dropped == 0 && stats.frames_in == FLOOD + 1);
+}
+NETNS_CASE(in_a_flood_who_is_known_goes_first, serve_the_known_first)
+
+static void shed_a_standing_queue(void)
+{
+	struct minato_time now = drive_now();
+	struct drive_link_stats stats;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	flood(FLOOD);
+	DEMAND(drive_link_read(wire, &host, now) > 0);
+	now.ns += 100000000;
+	DEMAND(drive_link_read(wire, &host, now) > 0);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_shed > 0);
+	/* Not for ever: they have their turn, and each is served or counted. */
+	while (is_readable())
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_dropped == 0 && stats.in_shed < FLOOD);
+	DEMAND(host.count + stats.in_shed == FLOOD);
+	/* And the ring goes on behind its end. */
+	for (uint32_t round = 0; round < 10; round++) {
+		uint32_t before = host.count;
+
+		flood(FLOOD);
+		while (is_readable())
+			DEMAND(drive_link_read(wire, &host, now) > 0);
+		DEMAND(host.count == before + FLOOD);
+	}
+}
+NETNS_CASE(of_a_queue_that_stands_the_oldest_are_given_up, shed_a_standing_queue)
+
+/* ---- in, of VLANs ---- */
 
 static void take_vlans(void)
 {
@@ -578,10 +777,16 @@ NETNS_CASE(an_address_that_the_kernel_gets_is_told, hear_addresses)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_frame_comes_in_a_leased_chunk),
+		cmocka_unit_test(a_small_frame_comes_where_the_kernel_put_it),
+		cmocka_unit_test(without_a_ring_a_frame_comes_in_a_leased_chunk),
 		cmocka_unit_test(a_super_segment_comes_whole),
+		cmocka_unit_test(without_a_ring_a_super_segment_comes_whole),
+		cmocka_unit_test(small_and_large_frames_stay_in_order),
+		cmocka_unit_test(without_a_chunk_a_super_segment_comes),
 		cmocka_unit_test(without_a_chunk_one_frame_at_a_time_comes),
 		cmocka_unit_test(a_burst_comes_whole),
+		cmocka_unit_test(in_a_flood_who_is_known_goes_first),
+		cmocka_unit_test(of_a_queue_that_stands_the_oldest_are_given_up),
 		cmocka_unit_test(a_link_takes_frames_of_its_vlan_alone),
 		cmocka_unit_test(what_leaves_the_interface_is_not_taken),
 		cmocka_unit_test(equal_datagrams_leave_together_and_arrive_as_they_were),

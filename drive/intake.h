@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Frames that arrive by a packet socket, in a ring of slots that the kernel fills; and which of
+ * them are served first where more come than can be handled.
+ *
+ *	  tail              seen         the kernel's head
+ *	----|-- some wait ----|--- new ----|--- free, the kernel's
+ *
+ * While no more is there than one batch takes, all of it is taken in order. Behind that, in a
+ * flood, frames from those who are known (knownpeers.c) go first; the others wait in their slots,
+ * are taken with what a batch has left, and the oldest are given up where a queue of them stands.
+ * So a flood from everywhere costs those who are known a look at each of its frames, and no more;
+ * and whose frame is lost is not for the chance of the moment to say, as it is where a socket's
+ * buffer is full.
+ *
+ * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
+ * says so.
+ */
+#ifndef DRIVE_INTAKE_H
+#define DRIVE_INTAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "minato/minato.h"
+
+struct drive_intake;
+struct drive_known;
+
+#define DRIVE_INTAKE_BATCH 64u /* frames taken at once, at most */
+
+enum drive_taken_where {
+	DRIVE_TAKEN_HERE,
+	DRIVE_TAKEN_QUEUED, /* whole in the socket's queue, the next there */
+	DRIVE_TAKEN_CUT,    /* its end is lost */
+};
+
+/* A frame; good until drive_intake_done. */
+struct drive_taken {
+	const void *header; /* virtio_net_hdr */
+	uint8_t *bytes;
+	uint32_t len; /* of the bytes */
+	uint16_t vlan;
+	uint8_t where; /* enum drive_taken_where */
+};
+
+/*
+ * Gives the socket, which has virtio headers, a ring, by which alone frames shorter than a slot
+ * then come; it borrows the socket. What waits in the socket is lost. 0, or negative errno: then
+ * the socket is as it was.
+ */
+int drive_intake_open(struct drive_intake **out, int fd);
+void drive_intake_close(struct drive_intake *intake);
+/*
+ * Takes a batch of frames, in the order in which they are to be served; the socket stays readable
+ * while others are there.
+ */
+uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
+			   struct drive_taken out[DRIVE_INTAKE_BATCH]);
+/* Gives the slots of those back to the kernel. */
+void drive_intake_done(struct drive_intake *intake);
+/* A frame of ours that leaves: whoever is sent data is known. */
+void drive_intake_leaves(struct drive_intake *intake, const struct minato_frame_out *frame,
+			 struct minato_time now);
+/* How many were given up, since it was opened. */
+uint64_t drive_intake_shed(const struct drive_intake *intake);
+
+/* ---- knownpeers.c: addresses with which there is a conversation ----
+ *
+ * Whoever gets payload of a TCP connection from us has answered a number that it had to see: the
+ * address is no forged one. It is proven. Whoever is sent a datagram or a SYN was asked, by us or
+ * through us: that is good for the answer, but not for a SYN of its own. The two are kept apart, so
+ * that a flood which is answered by datagrams crowds out nobody who is proven. A place that was of
+ * use in the last minute is not given to another. All of it is a guess about who is to be served
+ * first, nothing depends on it being right.
+ */
+
+#define DRIVE_KNOWN_PLACES 8192u /* of each of the two; a power of two */
+
+struct drive_known {
+	uint64_t seed[2];
+	struct drive_known_place {
+		uint32_t tag, last_s;
+	} places[2][DRIVE_KNOWN_PLACES];
+};
+
+/* All is forgotten; the seed is the caller's. */
+void drive_known_reset(struct drive_known *known, const uint64_t seed[2]);
+/* From the frame that leaves; without its virtio header. `head` bytes of its `len` are there. */
+void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_t head,
+			uint32_t len, uint32_t now_s);
+/*
+ * Whether it comes from one of those, or is of what the link itself lives by (ARP, neighbour
+ * discovery), or of no protocol that is told apart here.
+ */
+bool drive_known_comes(const struct drive_known *known, const uint8_t *frame, uint32_t len);
+
+#endif

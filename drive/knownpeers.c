@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Addresses with which there is a conversation: a small set, four places to a hash. */
+#include "drive/intake.h"
+
+#include <string.h>
+
+#define WAYS 4u
+#define KEPT_S 60
+#define ETHERNET 14u
+#define HEADER4 20u
+#define HEADER6 40u
+#define TCP_HEADER 20u
+
+#define TCP 6u
+#define UDP 17u
+#define ICMP6 58u
+#define SYN 0x02
+#define ACK 0x10
+#define ND_FIRST 133u /* RFC 4861 4 */
+#define ND_LAST 137u
+
+enum sort { PROVEN, ASKED };
+
+/* Of the packet in a frame what matters here. */
+struct look {
+	const uint8_t *source, *destination; /* 4 bytes, or 16 */
+	const uint8_t *transport;
+	uint32_t left; /* bytes from there to what is there */
+	uint32_t rest; /* to the end of the packet */
+	uint8_t protocol;
+	bool six;
+};
+
+void drive_known_reset(struct drive_known *known, const uint64_t seed[2])
+{
+	memset(known, 0, sizeof(*known));
+	known->seed[0] = seed[0];
+	known->seed[1] = seed[1];
+}
+
+static uint32_t load16(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 8 | at[1];
+}
+
+static bool look4(struct look *l, const uint8_t *ip, uint32_t head, uint32_t len)
+{
+	uint32_t header, total;
+
+	if (head < HEADER4)
+		return false;
+	header = (ip[0] & 15u) * 4;
+	total = load16(ip + 2);
+	/* A super-segment has no length that would fit. */
+	if (total < header || total > len)
+		total = len;
+	if (header < HEADER4 || header > head || header > total)
+		return false;
+	*l = (struct look){
+		.source = ip + 12,
+		.destination = ip + 16,
+		.transport = ip + header,
+		.left = head - header,
+		.rest = total - header,
+		.protocol = ip[9],
+	};
+	return true;
+}
+
+static bool look6(struct look *l, const uint8_t *ip, uint32_t head, uint32_t len)
+{
+	if (head < HEADER6)
+		return false;
+	*l = (struct look){
+		.source = ip + 8,
+		.destination = ip + 24,
+		.transport = ip + HEADER6,
+		.left = head - HEADER6,
+		.rest = len - HEADER6,
+		.protocol = ip[6],
+		.six = true,
+	};
+	if (load16(ip + 4) > 0 && load16(ip + 4) < l->rest)
+		l->rest = load16(ip + 4);
+	return true;
+}
+
+/* False: no IP that could be read. */
+static bool look(struct look *l, const uint8_t *frame, uint32_t head, uint32_t len)
+{
+	if (head <= ETHERNET || len < head)
+		return false;
+	switch (load16(frame + 12)) {
+	case 0x0800:
+		return look4(l, frame + ETHERNET, head - ETHERNET, len - ETHERNET);
+	case 0x86dd:
+		return look6(l, frame + ETHERNET, head - ETHERNET, len - ETHERNET);
+	default:
+		return false;
+	}
+}
+
+static uint64_t mix(uint64_t a, uint64_t b)
+{
+	a = (a ^ b) * UINT64_C(0x9e3779b97f4a7c15);
+	a ^= a >> 32;
+	a *= UINT64_C(0xd6e8feb86659fd93);
+	return a ^ a >> 32;
+}
+
+static uint64_t hash(const struct drive_known *known, const uint8_t *addr, bool six)
+{
+	uint64_t words[2] = { 0, 0 };
+
+	memcpy(words, addr, six ? 16 : 4);
+	return mix(mix(known->seed[0], words[0]) + known->seed[1], words[1]);
+}
+
+static uint32_t tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 32) | 1; /* 0: nobody */
+}
+
+static void learn(struct drive_known *known, enum sort sort, uint64_t hash, uint32_t now_s)
+{
+	struct drive_known_place *set =
+		&known->places[sort][hash & (DRIVE_KNOWN_PLACES - 1) & ~(WAYS - 1)];
+	struct drive_known_place *old = NULL;
+
+	for (uint32_t i = 0; i < WAYS; i++) {
+		if (set[i].tag == tag_of(hash)) {
+			set[i].last_s = now_s;
+			return;
+		}
+		if (!old && (set[i].tag == 0 || (int32_t)(now_s - set[i].last_s) > KEPT_S))
+			old = &set[i];
+	}
+	if (old)
+		*old = (struct drive_known_place){ tag_of(hash), now_s };
+}
+
+static bool knows(const struct drive_known *known, enum sort sort, uint64_t hash)
+{
+	const struct drive_known_place *set =
+		&known->places[sort][hash & (DRIVE_KNOWN_PLACES - 1) & ~(WAYS - 1)];
+	bool found = false;
+
+	for (uint32_t i = 0; i < WAYS; i++)
+		found |= set[i].tag == tag_of(hash);
+	return found;
+}
+
+static bool is_opening(const struct look *l)
+{
+	return l->protocol == TCP &&
+	       (l->left < TCP_HEADER || (l->transport[13] & (SYN | ACK)) == SYN);
+}
+
+/* A SYN with an acknowledgement, one alone, a RST may go to a forged address; payload does not. */
+void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_t head,
+			uint32_t len, uint32_t now_s)
+{
+	struct look l;
+	bool has_payload;
+
+	if (!look(&l, frame, head, len) || (l.protocol != UDP && l.protocol != TCP) ||
+	    (l.protocol == TCP && l.left < TCP_HEADER))
+		return;
+	has_payload = l.protocol == TCP && !(l.transport[13] & SYN) &&
+		      l.rest > (l.transport[12] >> 4) * 4u;
+	if (has_payload)
+		learn(known, PROVEN, hash(known, l.destination, l.six), now_s);
+	else if (l.protocol == UDP || is_opening(&l))
+		learn(known, ASKED, hash(known, l.destination, l.six), now_s);
+}
+
+bool drive_known_comes(const struct drive_known *known, const uint8_t *frame, uint32_t len)
+{
+	struct look l;
+	uint64_t h;
+
+	if (!look(&l, frame, len, len))
+		return true;
+	if (l.six && l.protocol == ICMP6 && l.left > 0 && l.transport[0] >= ND_FIRST &&
+	    l.transport[0] <= ND_LAST)
+		return true;
+	h = hash(known, l.source, l.six);
+	return knows(known, PROVEN, h) || (!is_opening(&l) && knows(known, ASKED, h));
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Who is known, by what was sent to whom. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "drive/intake.h"
+
+#define TCP 6
+#define UDP 17
+#define ICMP 1
+#define SYN 0x02
+#define ACK 0x10
+#define ETHERNET 14
+
+static const uint64_t seed[2] = { 0x1234567890abcdef, 42 };
+static struct drive_known known;
+
+static int reset(void **state)
+{
+	(void)state;
+	drive_known_reset(&known, seed);
+	return 0;
+}
+
+struct sample {
+	uint8_t bytes[256];
+	uint32_t len;
+};
+
+/* From the address to the same one: so it serves for both ways. `who` is in the address. */
+static struct sample make(bool six, uint8_t protocol, uint32_t who, uint8_t flags, uint32_t payload)
+{
+	const uint32_t transport = protocol == TCP ? 20 : 8;
+	const uint32_t header = six ? 40 : 20;
+	struct sample s = { .len = ETHERNET + header + transport + payload };
+	uint8_t *ip = s.bytes + ETHERNET;
+	const uint8_t addr[4] = { 10, (uint8_t)(who >> 16), (uint8_t)(who >> 8), (uint8_t)who };
+
+	s.bytes[12] = six ? 0x86 : 0x08;
+	s.bytes[13] = six ? 0xdd : 0;
+	ip[0] = six ? 0x60 : 0x45;
+	ip[six ? 6 : 9] = protocol;
+	ip[six ? 5 : 3] = (uint8_t)(transport + payload + (six ? 0 : 20));
+	memcpy(ip + (six ? 20 : 12), addr, 4);
+	memcpy(ip + (six ? 36 : 16), addr, 4);
+	if (protocol == TCP) {
+		ip[header + 12] = 0x50;
+		ip[header + 13] = flags;
+	}
+	return s;
+}
+
+static void leaves(const struct sample *s, uint32_t now_s)
+{
+	drive_known_leaves(&known, s->bytes, s->len, s->len, now_s);
+}
+
+static bool comes(const struct sample *s)
+{
+	return drive_known_comes(&known, s->bytes, s->len);
+}
+
+static void whoever_gets_payload_is_known(void **state)
+{
+	(void)state;
+	for (int six = 0; six < 2; six++) {
+		const struct sample data = make(six, TCP, 7, ACK, 5);
+		const struct sample opens = make(six, TCP, 7, SYN, 0);
+		const struct sample other = make(six, TCP, 8, SYN, 0);
+
+		assert_false(comes(&opens));
+		leaves(&data, 100);
+		assert_true(comes(&opens));
+		assert_false(comes(&other));
+	}
+}
+
+/* What may go to a forged address makes nobody known. */
+static void an_answer_to_a_forged_address_makes_nobody_known(void **state)
+{
+	static const uint8_t flags[] = { SYN | ACK, ACK, 0x04, 0x14 };
+	const struct sample opens = make(false, TCP, 7, SYN, 0);
+	const struct sample echo = make(false, ICMP, 7, 0, 50);
+	struct sample padded, cookie = make(false, TCP, 7, SYN | ACK, 10);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(flags); i++) {
+		const struct sample s = make(false, TCP, 7, flags[i], 0);
+
+		leaves(&s, 100);
+		assert_false(comes(&opens));
+	}
+	leaves(&echo, 100);
+	leaves(&cookie, 100);
+	padded = make(false, TCP, 7, ACK, 0); /* to the least length of a frame */
+	padded.len = 60;
+	leaves(&padded, 100);
+	assert_false(comes(&opens));
+}
+
+/* Who was asked may answer, and not call. */
+static void a_call_makes_known_for_its_answer(void **state)
+{
+	const struct sample call = make(false, TCP, 7, SYN, 0);
+	const struct sample answer = make(false, TCP, 7, SYN | ACK, 0);
+	const struct sample other = make(false, TCP, 8, SYN | ACK, 0);
+
+	(void)state;
+	assert_false(comes(&answer));
+	leaves(&call, 100);
+	assert_true(comes(&answer));
+	assert_false(comes(&call));
+	assert_false(comes(&other));
+}
+
+static void a_datagram_makes_known_for_all_but_a_call(void **state)
+{
+	const struct sample datagram = make(false, UDP, 7, 0, 30);
+	const struct sample opens = make(false, TCP, 7, SYN, 0);
+	const struct sample echo = make(false, ICMP, 7, 0, 0);
+
+	(void)state;
+	assert_false(comes(&datagram));
+	leaves(&datagram, 100);
+	assert_true(comes(&datagram));
+	assert_true(comes(&echo));
+	assert_false(comes(&opens));
+}
+
+static void a_crowd_does_not_take_the_place_of_who_is_active(void **state)
+{
+	const struct sample data = make(false, TCP, 0xfffffe, ACK, 5);
+	struct sample late = make(false, TCP, 0x200000, ACK, 5);
+	uint32_t in = 0;
+
+	(void)state;
+	leaves(&data, 100);
+	for (uint32_t who = 0; who < 100000; who++) {
+		const struct sample s = make(false, TCP, who, ACK, 5);
+
+		leaves(&s, 100 + who / 2000);
+	}
+	assert_true(comes(&data));
+	for (uint32_t who = 0; who < 100000; who++) {
+		const struct sample s = make(false, TCP, who, ACK, 5);
+
+		in += comes(&s);
+	}
+	assert_in_range(in, DRIVE_KNOWN_PLACES - 100, DRIVE_KNOWN_PLACES + 10);
+	/* A minute later the places are anybody's. */
+	leaves(&late, 150);
+	assert_false(comes(&late));
+	leaves(&late, 300);
+	assert_true(comes(&late));
+}
+
+static void what_a_link_lives_by_goes_first(void **state)
+{
+	struct sample arp = { .bytes = { [12] = 0x08, [13] = 0x06 }, .len = 42 };
+	struct sample solicitation = make(true, 58, 7, 0, 24);
+	struct sample echo = make(true, 58, 7, 0, 24);
+
+	(void)state;
+	solicitation.bytes[ETHERNET + 40] = 135;
+	echo.bytes[ETHERNET + 40] = 128;
+	assert_true(comes(&arp));
+	assert_true(comes(&solicitation));
+	assert_false(comes(&echo));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(whoever_gets_payload_is_known, reset),
+		cmocka_unit_test_setup(an_answer_to_a_forged_address_makes_nobody_known, reset),
+		cmocka_unit_test_setup(a_call_makes_known_for_its_answer, reset),
+		cmocka_unit_test_setup(a_datagram_makes_known_for_all_but_a_call, reset),
+		cmocka_unit_test_setup(a_crowd_does_not_take_the_place_of_who_is_active, reset),
+		cmocka_unit_test_setup(what_a_link_lives_by_goes_first, reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
