@@ -218,10 +218,10 @@ has "echoes" "$(g ping -c 1 -W 2 $GOOD)" '100% packet loss'
 is "a prefix needs no name" "$(raw 198.51.100.12 22 -end- | grep -c refused)" 1
 in_peer true; bg word22.log in_peer socat TCP-LISTEN:22,bind=198.51.100.12,fork,reuseaddr SYSTEM:'echo word'
 until_true 5 listening 22 peer
-bg ssh.log in_peer socat TCP-LISTEN:22,bind=198.51.100.10,fork,reuseaddr SYSTEM:'echo SSH-2.0-server'
+bg ssh.log in_peer socat TCP-LISTEN:22,bind=198.51.100.10,fork,reuseaddr SYSTEM:'echo SSH-2.0-server; sleep 2'
 ssh_listens() { in_peer ss -Hltn 'src 198.51.100.10:22' | grep -q .; }
 until_true 5 ssh_listens
-has "ssh to an allowed name" "$(raw api.example 22 'SSH-2.0-client\r\n' -end-)" '^SSH-2.0-server'
+has "ssh to an allowed name" "$(raw api.example 22 'SSH-2.0-client\r\n')" '^SSH-2.0-server'
 is "... where somebody listens" "$(raw 198.51.100.12 22 -end-)" word
 
 # --- what is said there ----------------------------------------------------------
