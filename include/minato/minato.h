@@ -210,7 +210,8 @@ struct minato_config {
 	 * connections of the source with most of it are reset: -ECONNABORTED.
 	 * 0: no bound as long as there is memory for others. Where there is
 	 * not (three quarters of it are in use, or a write was cut short), what
-	 * is above an eighth of it makes way, whatever the bound.
+	 * is above an eighth of it makes way, whatever the bound. A source of
+	 * which one was reset so gets no new connection for five seconds.
 	 */
 	uint32_t pinned_kb_max;
 	/*

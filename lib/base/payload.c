@@ -167,9 +167,8 @@ bool queue_append(struct payload *p, struct queue *q, uint32_t chunk,
 		chunk_drop(p, chunk);
 		return false;
 	}
-	*extent_at(p, index) = (struct extent){
-		.chunk = chunk, .offset = offset, .len = len
-	};
+	*extent_at(p, index) =
+		(struct extent){ .chunk = chunk, .offset = offset, .len = len };
 	link_tail(p, q, index);
 	q->bytes += len;
 	return true;
@@ -197,21 +196,39 @@ static uint32_t fill_tail(struct payload *p, struct queue *q,
 	return len;
 }
 
-/* A chunk of the fitting size, of the other size when that is used up. */
-static uint32_t take_either(struct payload *p, uint32_t len)
+/* More than one part of the pool in `parts` is free; 0: one chunk is. */
+static bool has_spare(const struct pool *pool, uint32_t parts)
 {
-	const bool small = len <= MINATO_CHUNK_SMALL;
-	uint32_t chunk =
-		chunk_take(p, small ? MINATO_CHUNK_SMALL : MINATO_CHUNK_LARGE);
+	const uint32_t left = pool->capacity - pool->used;
 
-	if (chunk == MINATO_CHUNK_NONE)
-		chunk = chunk_take(p, small ? MINATO_CHUNK_LARGE :
-					      MINATO_CHUNK_SMALL);
-	return chunk;
+	return left > (parts == 0 ? 0 : pool->capacity / parts);
+}
+
+bool payload_has_spare(const struct payload *p, uint32_t parts)
+{
+	return has_spare(&p->large, parts) || has_spare(&p->small, parts);
+}
+
+uint32_t chunk_take_leaving(struct payload *p, uint32_t len, uint32_t parts)
+{
+	const bool large = has_spare(&p->large, parts);
+	const bool small = has_spare(&p->small, parts);
+
+	if (!large && !small)
+		return MINATO_CHUNK_NONE;
+	if (len <= MINATO_CHUNK_SMALL ? small : !large)
+		return chunk_take(p, MINATO_CHUNK_SMALL);
+	return chunk_take(p, MINATO_CHUNK_LARGE);
 }
 
 uint32_t queue_append_copy(struct payload *p, struct queue *q, const void *data,
 			   uint32_t len)
+{
+	return queue_append_leaving(p, q, data, len, 0);
+}
+
+uint32_t queue_append_leaving(struct payload *p, struct queue *q,
+			      const void *data, uint32_t len, uint32_t parts)
 {
 	const uint8_t *from = data;
 	uint32_t done;
@@ -221,7 +238,7 @@ uint32_t queue_append_copy(struct payload *p, struct queue *q, const void *data,
 		return 0;
 	done = fill_tail(p, q, from, len);
 	while (done < len) {
-		uint32_t chunk = take_either(p, len - done);
+		uint32_t chunk = chunk_take_leaving(p, len - done, parts);
 		uint32_t part = len - done;
 		if (chunk == MINATO_CHUNK_NONE)
 			break;

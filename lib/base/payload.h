@@ -37,6 +37,10 @@ void payload_init(struct payload *p, void *memory, uint32_t large,
  * MINATO_CHUNK_NONE when none of that size is free.
  */
 uint32_t chunk_take(struct payload *p, uint32_t size_wanted);
+/* One that suits so many bytes, of the other size where of that one no more
+   than one part in `parts` is free (0: none); NONE where that is so of both. */
+uint32_t chunk_take_leaving(struct payload *p, uint32_t len, uint32_t parts);
+bool payload_has_spare(const struct payload *p, uint32_t parts);
 /* One reference more; at most 65,535. */
 void chunk_hold(struct payload *p, uint32_t chunk);
 /* One reference less; with the last the chunk is free. */
@@ -83,6 +87,10 @@ bool queue_append(struct payload *p, struct queue *q, uint32_t chunk,
  */
 uint32_t queue_append_copy(struct payload *p, struct queue *q, const void *data,
 			   uint32_t len);
+/* The same, leaving one part in `parts` of the chunks of each size to
+   others. */
+uint32_t queue_append_leaving(struct payload *p, struct queue *q,
+			      const void *data, uint32_t len, uint32_t parts);
 /* Drops bytes from the head. len <= bytes. */
 void queue_consume(struct payload *p, struct queue *q, uint32_t len);
 /* Drops bytes from the tail so that `len` remain. */

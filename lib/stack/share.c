@@ -38,6 +38,7 @@
 #define AT_LEAST 8u
 /* How long slots count as wanted after one gave way. */
 #define WANTED_NS (10 * NS_PER_S)
+#define REFUSED_NS (5 * NS_PER_S) /* who gave way for memory */
 /* Bytes that a connection with something queued holds beside its bytes: the
    rest of a chunk. */
 #define OVERHEAD MINATO_CHUNK_SMALL
@@ -257,18 +258,23 @@ static bool slots_are_few(const struct minato *m)
 	return m->sockets.used >= m->sockets_max - m->sockets_max / 16;
 }
 
-/* While others want slots, none of the last ones is for who has as much as
-   half of what the largest has: or it would have back at once what it gave. */
+/*
+ * A source of which one gave way would have back at once what it gave: it gets
+ * nothing new for a while, if it was for memory; of the last slots none while
+ * they are wanted, if it has as much as half of what the largest has.
+ */
 bool share_allows(const struct minato *m, const struct minato_addr *source)
 {
 	const struct share *h = share_of(m);
-	const uint32_t has = h->place[place_of(m, source)].count;
+	const struct share_place *p = &h->place[place_of(m, source)];
 	const uint32_t most = h->place[h->most[SHARE_COUNT][1]].count;
 
-	if (h->source_max != 0 && has >= h->source_max)
+	if (h->source_max != 0 && p->count >= h->source_max)
 		return false;
-	return !slots_are_few(m) || time_reached(m->now, h->wanted_until) ||
-	       has < AT_LEAST || has < most / 2;
+	if (!time_reached(m->now, p->refused_until))
+		return false;
+	return !slots_are_few(m) || time_reached(m->now, h->slots_until) ||
+	       p->count < AT_LEAST || p->count < most / 2;
 }
 
 void share_make_room(struct minato *m, const struct minato_addr *source)
@@ -283,7 +289,7 @@ void share_make_room(struct minato *m, const struct minato_addr *source)
 	    !gives_way(m, h->place[place].count,
 		       h->place[place_of(m, source)].count))
 		return;
-	h->wanted_until = time_after(m->now, WANTED_NS);
+	h->slots_until = time_after(m->now, WANTED_NS);
 	victim = silent_longest(m, place, false);
 	if (victim != STACK_NONE)
 		evict(m, victim, COUNTER_SOURCE_VICTIM);
@@ -315,6 +321,8 @@ void share_relieve(struct minato *m)
 		const uint32_t victim = silent_longest(m, place, true);
 		if (victim == STACK_NONE)
 			return;
+		share_of(m)->place[place].refused_until =
+			time_after(m->now, REFUSED_NS);
 		evict(m, victim, COUNTER_PINNED_VICTIM);
 	}
 }

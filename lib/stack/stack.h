@@ -336,12 +336,14 @@ struct share_place {
 	uint32_t count;	     /* of them */
 	uint32_t waiting;    /* in accept queues */
 	uint64_t pinned;     /* bytes queued for those who do not take them */
+	struct minato_time refused_until; /* its new connections */
 };
 struct share {
 	uint32_t source_max; /* connections of one source; 0: no bound */
 	uint64_t pinned, pinned_max; /* bytes, of all */
 	uint64_t pinned_spare;	     /* the bound while memory is short */
-	struct minato_time wanted_until; /* slots, by others than the largest */
+	/* So long are slots wanted by others than the largest. */
+	struct minato_time slots_until;
 	struct share_place place[SHARE_PLACES];
 	uint16_t most[SHARE_TREES][SHARE_PLACES]; /* node 1 is the root */
 };

@@ -158,10 +158,9 @@ static bool reserve_chunk(struct minato *m, uint32_t len)
 	struct reservation *r = &m->reservation;
 	const uint32_t wanted = len < MINATO_CHUNK_LARGE ? len :
 							   MINATO_CHUNK_LARGE;
-	uint32_t chunk = chunk_take(&m->payload, wanted);
+	const uint32_t chunk =
+		chunk_take_leaving(&m->payload, wanted, TCP_WRITES_LEAVE);
 
-	if (chunk == MINATO_CHUNK_NONE && wanted > MINATO_CHUNK_SMALL)
-		chunk = chunk_take(&m->payload, MINATO_CHUNK_SMALL);
 	if (chunk == MINATO_CHUNK_NONE)
 		return false;
 	r->chunk[r->count] = chunk;

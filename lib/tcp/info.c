@@ -16,7 +16,7 @@ uint64_t tcp_bytes_in(const struct tcp *c)
 
 bool tcp_memory_low(const struct tcp_env *e)
 {
-	return block_memory_low(e, 4);
+	return !payload_has_spare(e->payload, TCP_WRITES_LEAVE);
 }
 
 uint32_t tcp_silent_ms(const struct tcp_env *e, const struct tcp *c)

@@ -103,14 +103,15 @@ int64_t tcp_write(struct tcp_env *e, struct tcp *c, const void *data,
 	}
 	if (len == 0)
 		return 0;
-	if (block_memory_low(e, 4)) {
+	if (tcp_memory_low(e)) {
 		timer_starved(e, c);
 		return 0;
 	}
 	a = begin_write(e, c);
 	if (a == NULL)
 		return 0;
-	done = queue_append_copy(e->payload, &a->sendq, data, len);
+	done = queue_append_leaving(e->payload, &a->sendq, data, len,
+				    TCP_WRITES_LEAVE);
 	if (done < len)
 		timer_starved(e, c);
 	if (done == 0) {

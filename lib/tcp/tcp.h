@@ -363,7 +363,9 @@ void tcp_counts(const struct tcp_env *e, const struct tcp *c,
 		struct minato_counts *out);
 uint64_t tcp_bytes_in(const struct tcp *c);
 uint64_t tcp_bytes_out(const struct tcp *c);
-/* So little payload memory is free that nothing more may be written. */
+/* What is written leaves one part in so many to what arrives. */
+#define TCP_WRITES_LEAVE 4u
+/* No more than that is free: nothing more may be written. */
 bool tcp_memory_low(const struct tcp_env *e);
 /* Since the last segment of the peer that was acceptable. */
 uint32_t tcp_silent_ms(const struct tcp_env *e, const struct tcp *c);

@@ -328,8 +328,10 @@ static uint64_t in_use(const struct minato *m)
 static void ask(struct pair *p, struct program *g, const char *from)
 {
 	static char page[100000];
-	const uint64_t c = dial(p, from);
+	uint64_t c;
 
+	pass(p, 6 * SECOND); /* a source of which one was reset waits */
+	c = dial(p, from);
 	assert_int_equal(minato_set(p->a.m, c, MINATO_OPT_RCVBUF, 4096), 0);
 	serve(p, g);
 	for (uint32_t i = 0; i < g->count; i++)
