@@ -211,7 +211,7 @@ static int run(int argc, char **argv)
 		drive_target_close(&target);
 	}
 	relay_publish_free(&harbour.publish);
-	conf_free(&harbour.ruling.conf);
+	cmd_ruling_free(&harbour.ruling);
 	return code;
 }
 

@@ -165,7 +165,7 @@ void cmd_binding_bind(struct cmd_harbour *harbour, int flags)
 		return;
 	}
 	harbour->pending_bound = true;
-	cmd_ruling_screen(harbour, pending);
+	cmd_ruling_screen(harbour, pending, false);
 	if (relay_publish_has(pending, RELAY_AUTO))
 		(void)cmd_binding_listeners(harbour);
 	send_some(harbour);

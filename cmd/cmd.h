@@ -300,6 +300,8 @@ enum cmd_message_kind {
 	CMD_TELL_RELEASED,    /* all that CMD_ASK_RELEASE named before CMD_ASK_RELEASED is closed */
 	CMD_TELL_ORPHANS,     /* beside it the list of orphans.c */
 	CMD_TELL_PROGRAM,     /* `holding`: what CMD_ASK_PROGRAM led to */
+	CMD_TELL_RULE,	      /* `rule`: to be tried; number: enum cmd_rule_verb */
+	CMD_TELL_RULED,	      /* `ruled`: what became of CMD_ASK_RULE_WANTED; number: 0 or -errno */
 	/* The worker asks. */
 	CMD_ASK_READY = 100, /* once; number: 0, or -errno with `text`; else `text` is a warning */
 	CMD_ASK_SIGNAL,	     /* number: the signal that the guest is to be sent */
@@ -317,6 +319,25 @@ enum cmd_message_kind {
 	CMD_ASK_SCAN, /* `scan` was recognised, or showed more: tell of it */
 	CMD_ASK_PROGRAM, /* `inquiry`: which program's flow it is */
 	CMD_ASK_REMEMBER, /* `answer`: that the user said always, for workers to come */
+	CMD_ASK_RULE_WANTED, /* `rule`: a client's; number: enum cmd_rule_verb */
+	CMD_ASK_RULE_DONE,   /* number: 0: it is in the host value, or out of it; or -errno */
+};
+
+/* Guard/ruled.c: changes of a guest's rules. */
+enum cmd_rule_verb { CMD_RULE_NONE, CMD_RULE_ADD, CMD_RULE_REMOVE, CMD_RULE_END };
+
+/* Where a rule of a guest stands. */
+struct cmd_place {
+	uint64_t order;	 /* in the host value */
+	int64_t until_s; /* seconds since 1970; 0: for good */
+	uint32_t id;	 /* its own for the life of the guest; 0: no rule */
+};
+struct cmd_rule_change {
+	struct cmd_place place;
+	int64_t until_s; /* as who wants it says */
+	uint32_t index;	 /* among the statements */
+	bool filters;	 /* END: as in `ruled` */
+	char text[1024]; /* canonical, or as who wants it says */
 };
 
 #define CMD_SPEC_FIRST 1   /* what came before is forgotten */
@@ -349,6 +370,11 @@ struct cmd_message {
 		struct minato_scan scan;
 		struct cmd_holding holding;
 		struct cmd_scope_of answer;
+		struct cmd_rule_change rule;
+		struct {
+			bool filters; /* sockets that can have a filter have one */
+			char text[512];
+		} ruled;
 		struct {
 			uint64_t number;
 			struct kernel_flow flow;
@@ -521,7 +547,13 @@ void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct min
 #define CMD_LAN_MAX 64u
 
 struct cmd_ruling {
-	struct conf conf; /* rules, zones and sets */
+	struct conf conf; /* rules, zones and sets, in their sequence */
+	struct cmd_place *places; /* of each statement; conf.count of them */
+	uint32_t last_id;	  /* of a place */
+	/* The keeper: what is under way, and what is to be said of it. */
+	enum cmd_rule_verb changing;
+	struct cmd_rule_change change;
+	struct drive_error note;
 	struct relay_prefix lan[CMD_LAN_MAX];
 	size_t lan_count;
 	/* By which hosts of lan come; none where the host has no other device with an address. */
@@ -534,22 +566,33 @@ struct cmd_harbour;
  */
 int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, const char *path,
 		    const char *guest);
+void cmd_ruling_free(struct cmd_ruling *ruling);
 /* Says which published ports are shut to all but lan though no rule says so. */
 void cmd_ruling_warn(const struct cmd_harbour *harbour);
 /* A cmd_rule_place_fn of a guest; user: its harbour. */
 void cmd_ruling_place(void *user, const struct minato_rule_event *event,
 		      struct cmd_rule_place *out);
-/* How many entries the rules are in a host value. */
+/* Rules of a start have this distance in the host value, and the first this order. */
+#define CMD_RULE_STEP (UINT64_C(1) << 32)
+#define CMD_RULE_FIRST (UINT64_C(1) << 62)
+/* The order of the n-th rule of a start, n from 1 on. */
+uint64_t cmd_ruling_order(uint64_t n);
+/* Entries of rules have this word with the place's id; 0: what is shut to all but lan. */
+#define CMD_WORD_RULE (UINT64_C(1) << 40)
+/* How many entries the rules are in a host value, with room for what is said while it runs. */
 uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour);
-/* Enters them. 0 or negative errno. */
-int cmd_ruling_apply(const struct cmd_harbour *harbour, struct minato *host, uint8_t inside,
-		     uint8_t outside);
+struct cmd_worker;
+/* Enters all rules, or that of one statement (SIZE_MAX: all). 0 or negative errno. */
+int cmd_ruling_enter(struct cmd_worker *worker, size_t index);
 
 /*
  * In the keeper: the host's kernel is to refuse what the rules refuse at these ports, as far as it
- * can (relay_screen_list). Of memory that is out nothing is said: then the worker refuses.
+ * can (relay_screen_list); `live`: flows may stand. Of memory that is out nothing is said: then the
+ * worker refuses.
  */
-void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *list);
+void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *list, bool live);
+/* In the worker: notes what the keeper makes of its sockets; `filters`: it can. */
+void cmd_ruling_foresee(struct cmd_worker *worker, bool filters);
 /*
  * In the keeper: relay_publish_open of a list. Its ports for lan alone are bound at the devices of
  * lan where the kernel lets us have no filter.
@@ -703,6 +746,10 @@ struct minato_time cmd_orphans_turn(struct cmd_orphans *orphans, struct minato *
 
 /* ---- worker.c: the process that moves the traffic ---- */
 
+/* Scopes of its host value: of the guest's frames, and of what arrives at the host's sockets. */
+#define CMD_SCOPE_INSIDE 0
+#define CMD_SCOPE_OUTSIDE 1
+
 struct cmd_control;
 
 /* What is under way between a worker and its keeper. */
@@ -740,6 +787,12 @@ struct cmd_worker {
 	struct cmd_attempts attempts;
 	struct cmd_rule_log rule_log;
 	struct cmd_witness witness;
+	struct {
+		bool busy; /* a change of rules is under way, */
+		uint64_t client; /* of this client */
+		uint64_t *hits;	 /* of each place's id, since the listing began */
+		size_t hit_count;
+	} ruled;
 	struct cmd_asked asked;
 	int64_t channel_watch;
 	bool ending; /* the guest has ended: its last words until */
@@ -778,6 +831,38 @@ int cmd_orders_add(void *user, uint64_t client, const json_t *request, struct dr
 int cmd_orders_remove(void *user, uint64_t client, const json_t *request,
 		      struct drive_error *error);
 json_t *cmd_orders_row(void *user, uint64_t *cursor);
+
+/* ---- guard/ruled.c: rules of a guest that come and go while it runs ---- */
+
+/* Whether the statement is a rule. */
+bool cmd_ruled_is_rule(const struct cmd_ruling *ruling, size_t index);
+/* Inserts a copy of a rule, whose end is the place's alone. 0, -ENOMEM, -ENOSPC. */
+int cmd_ruled_insert(struct cmd_ruling *ruling, size_t index, const struct conf_statement *one,
+		     const struct cmd_place *place);
+void cmd_ruled_take_out(struct cmd_ruling *ruling, size_t index);
+/* The keeper: what its worker asks, and that the worker is no more. */
+void cmd_ruled_wanted(struct cmd_harbour *harbour, const struct cmd_message *message);
+void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *message);
+void cmd_ruled_forget(struct cmd_harbour *harbour);
+/* Takes out what is over; when to look again. */
+struct minato_time cmd_ruled_turn(struct cmd_harbour *harbour, struct minato_time now);
+/* The worker: as cmd_further's `order`; what the keeper tells; the next statement, as `row`. */
+int cmd_ruled_order(void *user, uint64_t client, const json_t *request, struct drive_error *error);
+void cmd_ruled_told(struct cmd_worker *worker, const struct cmd_message *message);
+json_t *cmd_ruled_row(struct cmd_worker *worker, uint64_t *cursor);
+
+/* ---- guard/whose.c ---- */
+
+/*
+ * The gateway or guest of that name; without one (NULL) the only gateway that runs, or else the
+ * only guest. CMD_OK, or the exit code, said.
+ */
+int cmd_whose_choose(char name[DRIVE_NAME_SIZE], const char *word, bool *guest);
+
+/* ---- guard/guestwhy.c: why a flow of a guest passes or not ---- */
+
+/* The reply to {"request":"why","proto":P,"from":END,"to":END}: the steps. */
+json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message);
 
 /* ---- network.c: what run and attach have in common ---- */
 

@@ -99,7 +99,7 @@ int cmd_hand_start(struct cmd_harbour *harbour, struct drive_error *error)
 	int result = cmd_channel_pair(channel);
 
 	if (!harbour->trade)
-		cmd_ruling_screen(harbour, &harbour->publish);
+		cmd_ruling_screen(harbour, &harbour->publish, false);
 	/* Neither waits for the other: text that finds no room is lost. */
 	if (result == 0 && pipe2(saying, O_CLOEXEC | O_NONBLOCK) < 0)
 		result = -errno;
@@ -307,6 +307,12 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 		if (cmd_alerting_take(harbour, message) < 0)
 			kill_hand(harbour);
 		break;
+	case CMD_ASK_RULE_WANTED:
+		cmd_ruled_wanted(harbour, message);
+		break;
+	case CMD_ASK_RULE_DONE:
+		cmd_ruled_done(harbour, message);
+		break;
 	case CMD_ASK_RELEASED:
 		(void)cmd_hand_tell(harbour, CMD_TELL_RELEASED);
 		break;
@@ -389,6 +395,7 @@ static void replace(struct cmd_harbour *harbour)
 	struct drive_error error;
 
 	cmd_binding_forget(harbour);
+	cmd_ruled_forget(harbour);
 	if (harbour->trade)
 		harbour->trade->replace(harbour);
 	if (cmd_hand_renew(harbour, &error) < 0)

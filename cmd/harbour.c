@@ -83,6 +83,8 @@ static struct minato_time turn(void *user, struct minato_time now)
 			(void)cmd_orphans_tell(harbour);
 	}
 	next = earlier(next, harbour->orphans_again);
+	if (!harbour->trade)
+		next = earlier(next, cmd_ruled_turn(harbour, now));
 	if (!harbour->ending)
 		return next;
 	if (now.ns >= harbour->ending_until.ns)
@@ -244,7 +246,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 	relay_allow_free(&harbour->allows);
 	free(harbour->answers);
 	harbour->answers = NULL;
-	conf_free(&harbour->ruling.conf);
+	cmd_ruling_free(&harbour->ruling);
 	relay_publish_free(&harbour->publish);
 	relay_publish_free(&harbour->pending);
 	free(harbour->stood);

@@ -166,7 +166,7 @@ static int run(int argc, char **argv)
 		code = cmd_network_take(&harbour, &chosen.network, harbour.plan.argv[0]);
 	if (code != CMD_GO_ON) {
 		relay_publish_free(&harbour.publish);
-		conf_free(&harbour.ruling.conf);
+		cmd_ruling_free(&harbour.ruling);
 		cmd_hosts_free(&hosts);
 		return code;
 	}

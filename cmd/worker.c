@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #define LINK 0
-#define SCOPE_INSIDE 0
-#define SCOPE_OUTSIDE 1
+#define SCOPE_INSIDE CMD_SCOPE_INSIDE
+#define SCOPE_OUTSIDE CMD_SCOPE_OUTSIDE
 
 #define NS_PER_MS INT64_C(1000000)
 /* How long to leave the tap alone when the host value has no chunk free. */
@@ -234,6 +234,10 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 	case CMD_TELL_PROGRAM:
 		cmd_witness_told(worker, message);
 		break;
+	case CMD_TELL_RULE:
+	case CMD_TELL_RULED:
+		cmd_ruled_told(worker, message);
+		break;
 	case CMD_TELL_ENDED:
 		end_soon(worker, LAST_WORDS_NS);
 		break;
@@ -389,7 +393,7 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	(void)minato_policy_set(worker->host,
 				&(struct minato_policy){ .uid = worker->harbour->uid });
 	cmd_worker_act(worker);
-	result = cmd_ruling_apply(worker->harbour, worker->host, SCOPE_INSIDE, SCOPE_OUTSIDE);
+	result = cmd_ruling_enter(worker, SIZE_MAX);
 	return result == 0 ? add_addresses(worker) : result;
 }
 

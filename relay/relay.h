@@ -204,6 +204,7 @@ enum relay_screened {
 	RELAY_SCREEN_DEVICES,
 	RELAY_SCREEN_LATE, /* the kernel accepts him first; then he is reset */
 };
+struct relay;
 struct relay_prefix;
 /* The rules, as entries in their order; where lan is; the scope of what arrives. All borrowed. */
 struct relay_screening {
@@ -236,10 +237,21 @@ bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protoco
 /*
  * Gives the bound sockets of a list their filters, or takes those away that they had from other
  * rules, and notes which. Of `taken` others are in use. Best before relay_publish_start: until then
- * nobody has come. What has been accepted goes on.
+ * nobody has come. What has been accepted goes on. So that clients of a UDP port do too, such a
+ * port has no filter from then on where rules change while it may have some (`live`).
  */
-void relay_screen_list(struct relay_publish *list, const struct relay_screening *rules,
+void relay_screen_list(struct relay_publish *list, const struct relay_screening *rules, bool live,
 		       uint32_t taken);
+/*
+ * For another process than the one that has the sockets: notes at those of the forwards what it
+ * makes of them by relay_screen_list with `live`. `works`: what relay_screen_works says there.
+ */
+void relay_forward_screened(struct relay *relay, const struct relay_screening *rules, bool works);
+/* enum relay_screened of the socket that takes calls to this end of the host, or -ENOENT. */
+int relay_door_screened(const struct relay *relay, uint8_t protocol,
+			const struct minato_endpoint *local);
+/* RELAY_FACE_LAN or _WAN of a client. */
+uint8_t relay_face(const struct relay *relay, const struct minato_addr *client);
 /* How many sockets of the list have a filter, or should. */
 uint32_t relay_screen_count(const struct relay_publish *list);
 /* Whether this kernel does what such a filter says; tried once, by two calls on loopback. */

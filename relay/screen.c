@@ -309,31 +309,81 @@ static bool meets_late(const struct relay_screening *rules, uint8_t protocol, ui
 	return any;
 }
 
-static enum relay_screened screen_door(struct relay_published *door,
-				       const struct relay_screening *rules, uint32_t *left)
+/* What becomes of a port where no filter is, or none that holds. */
+static enum relay_screened without(const struct relay_published *door,
+				   const struct relay_screening *rules, int made)
 {
-	struct relay_screen screen;
-	int result = relay_screen_make(&screen, rules, door->protocol, door->port);
-
-	if (result > 0 && *left > 0 && attach(door->fd, &screen) == 0) {
-		--*left;
-		return relay_screen_works() ? RELAY_SCREENED : RELAY_SCREEN_LATE;
-	}
-	/* What another list of rules has left there. */
-	if (door->screened != RELAY_UNSCREENED)
-		detach(door->fd);
-	if (result == 0 && !meets_late(rules, door->protocol, door->port))
+	if (made == 0 && !meets_late(rules, door->protocol, door->port))
 		return RELAY_UNSCREENED;
 	return door->at_device ? RELAY_SCREEN_DEVICES : RELAY_SCREEN_LATE;
 }
 
-void relay_screen_list(struct relay_publish *list, const struct relay_screening *rules,
+static enum relay_screened screen_door(struct relay_published *door,
+				       const struct relay_screening *rules, bool live,
+				       uint32_t *left)
+{
+	struct relay_screen screen;
+	int made = relay_screen_make(&screen, rules, door->protocol, door->port);
+
+	if (made > 0 && *left > 0 && !(live && door->protocol == MINATO_UDP) &&
+	    attach(door->fd, &screen) == 0) {
+		--*left;
+		return relay_screen_works() ? RELAY_SCREENED : without(door, rules, made);
+	}
+	/* What another list of rules has left there. */
+	if (door->screened != RELAY_UNSCREENED)
+		detach(door->fd);
+	return without(door, rules, made);
+}
+
+void relay_screen_list(struct relay_publish *list, const struct relay_screening *rules, bool live,
 		       uint32_t taken)
 {
 	uint32_t left = RELAY_SCREENS_MAX - (taken < RELAY_SCREENS_MAX ? taken : RELAY_SCREENS_MAX);
 
 	for (size_t i = 0; i < list->socket_count; i++)
-		list->sockets[i].screened = (uint8_t)screen_door(&list->sockets[i], rules, &left);
+		list->sockets[i].screened =
+			(uint8_t)screen_door(&list->sockets[i], rules, live, &left);
+}
+
+void relay_forward_screened(struct relay *relay, const struct relay_screening *rules, bool works)
+{
+	static struct relay_screen screen;
+	uint32_t left = RELAY_SCREENS_MAX;
+
+	for (struct relay_forward *f = relay->forwards; f; f = f->next) {
+		for (size_t i = 0; i < f->door_count; i++) {
+			struct relay_published *door = &f->doors[i];
+			int made = relay_screen_make(&screen, rules, door->protocol, door->port);
+
+			door->screened = (uint8_t)without(door, rules, made);
+			if (made <= 0 || !works || left == 0 || door->protocol == MINATO_UDP)
+				continue;
+			left--;
+			door->screened = RELAY_SCREENED;
+		}
+	}
+}
+
+int relay_door_screened(const struct relay *relay, uint8_t protocol,
+			const struct minato_endpoint *local)
+{
+	for (const struct relay_forward *f = relay->forwards; f; f = f->next) {
+		for (size_t i = 0; i < f->door_count; i++) {
+			const struct relay_published *door = &f->doors[i];
+
+			if (door->protocol == protocol && door->port == local->port &&
+			    (f->spec.every || minato_addr_equal(&f->spec.addr, &local->addr) ||
+			     minato_addr_is_any(&f->spec.addr)))
+				return door->screened;
+		}
+	}
+	return -ENOENT;
+}
+
+uint8_t relay_face(const struct relay *relay, const struct minato_addr *client)
+{
+	return zone_face(&relay->config, client);
 }
 
 uint32_t relay_screen_count(const struct relay_publish *list)

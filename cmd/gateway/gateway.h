@@ -738,6 +738,7 @@ int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
 /* ---- rulelive.c: minato rule, of a gateway ---- */
 
 struct gateway_ruling {
+	bool guest; /* the rules are a guest's */
 	bool json, no_header;
 	bool fleeting; /* changed even where it cannot be written down */
 };

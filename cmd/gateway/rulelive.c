@@ -51,8 +51,8 @@ static int list(const char *name, const struct gateway_ruling *chosen)
 			(void)json_array_remove(rows, i);
 	}
 	if (chosen->json) {
-		json_t *all = json_pack("{s:i,s:s,s:o}", "v", VIEW_JSON_VERSION, "gateway", name,
-					"rules", rows);
+		json_t *all = json_pack("{s:i,s:s,s:o}", "v", VIEW_JSON_VERSION,
+					chosen->guest ? "guest" : "gateway", name, "rules", rows);
 
 		json_dumpf(all, stdout, JSON_INDENT(2));
 		printf("\n");

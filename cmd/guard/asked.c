@@ -271,6 +271,8 @@ struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time 
 
 static const char *name_listing(const char *request)
 {
+	if (strcmp(request, "statements") == 0)
+		return "statements";
 	return strcmp(request, "questions") == 0 ? "questions" : NULL;
 }
 
@@ -282,7 +284,8 @@ static json_t *next_row(void *user, const char *listing, uint64_t *cursor)
 	struct cmd_question *next = NULL;
 	char program[320], place[384];
 
-	(void)listing;
+	if (listing[0] == 's')
+		return cmd_ruled_row(worker, cursor);
 	asked->looked = now;
 	for (size_t i = 0; i < CMD_QUESTIONS_MAX; i++) {
 		struct cmd_question *one = &asked->questions[i];
@@ -354,6 +357,8 @@ static json_t *take_answer(void *user, const char *request, const json_t *messag
 	int reply = reply_of(json_string_value(json_object_get(message, "reply")));
 	struct cmd_question *question;
 
+	if (strcmp(request, "why") == 0)
+		return cmd_guest_reasons(worker, message);
 	if (strcmp(request, "answer") != 0 || number <= 0 || reply < 0)
 		return NULL;
 	question = find(&worker->asked, (uint64_t)number);
@@ -365,19 +370,10 @@ static json_t *take_answer(void *user, const char *request, const json_t *messag
 	return json_object();
 }
 
-static int refuse_order(void *user, uint64_t client, const json_t *request,
-			struct drive_error *error)
-{
-	(void)user;
-	(void)client;
-	(void)request;
-	return drive_fail(error, EINVAL, "unknown request");
-}
-
 const struct cmd_further *cmd_asked_further(void)
 {
 	static const struct cmd_further further = {
-		.order = refuse_order,
+		.order = cmd_ruled_order,
 		.listing = name_listing,
 		.item = next_row,
 		.ask = take_answer,

@@ -13,12 +13,12 @@ struct rule_options {
 
 static const struct cmd_option options[] = {
 	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,
-	  "The gateway that is meant; needed where several run." },
+	  "The gateway or guest that is meant; needed where several run." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(ruling.no_header), 0, 0, "With list: no heading." },
 	{ CMD_FLAG, 0, "json", NULL, AT(ruling.json), 0, 0,
 	  "With list: JSON; minato-rule(1) says which members." },
 	{ CMD_FLAG, 0, "volatile", NULL, AT(ruling.fleeting), 0, 0,
-	  "Change it until the gateway ends, even where nothing can be written down." },
+	  "Of a gateway: change it until it ends, even where nothing can be written down." },
 };
 
 static int run(int argc, char **argv)
@@ -38,7 +38,7 @@ static int run(int argc, char **argv)
 		return cmd_usage(&cmd_rule, "list '%s': one word too many", operands.words[0]);
 	if (verb != CMD_VERB_LIST && !operands.count)
 		return cmd_usage(&cmd_rule, "which rule? A sentence, as: block tcp 22 from wan");
-	code = gateway_choose(name, chosen.name);
+	code = cmd_whose_choose(name, chosen.name, &chosen.ruling.guest);
 	if (code != CMD_OK)
 		return code;
 	return gateway_rule(verb, name, &operands, &chosen.ruling);
@@ -47,12 +47,12 @@ static int run(int argc, char **argv)
 const struct cmd_command cmd_rule = {
 	.name = "rule",
 	.args = "add|list|rm [RULE]",
-	.summary = "List and change the rules of a gateway: who may come in, what may go out.",
+	.summary = "List and change the rules of what runs: who may come in, what may go out.",
 	.about =
 		"RULE is a sentence as in minato.conf(5), such as: block tcp 22 from wan for 2h. "
 		"Of all that match the first decides; one that is added stands before those of the "
 		"file, or where it says by first, last, or before NAME or LINE. rm takes the name "
-		"too. Established flows go on.",
+		"too. Established flows go on. Those of a guest end with it.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.operand = CMD_OPERAND_VERB,

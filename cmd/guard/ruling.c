@@ -11,11 +11,16 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "cmd/gateway/gateway.h"
 #include "drive/drive.h"
 #include "minato/guard.h"
 
 #define RULES_FILE_MAX CONF_SIZE_MAX
+#define ORDER_SHUT (UINT64_MAX - 2)
+/* Entries that rules which are said while a guest runs may have. */
+#define LIVE_ROOM 2048u
 
 /* ---- lan: what is private and on a link of the host ---- */
 
@@ -191,9 +196,6 @@ static void judge_kinds(const struct conf *conf, struct conf_report *report)
 				  "'%s' stands in a gateway's configuration: rules, zones and sets "
 				  "are for guests",
 				  conf_verb(one));
-		else if (one->rule.term.sort != CONF_TERM_NONE)
-			judge_say(report, CONF_ERROR, one, CONF_PART_TERM, 0,
-				  "rules of a guest have no end yet: take it out when it is over");
 		else if (conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
 			judge_say(report, CONF_ERROR, one, CONF_PART_ON, 0,
 				  "the sentences have their order");
@@ -327,7 +329,8 @@ static int allow_rule(struct cmd_harbour *harbour, const struct conf_rule *rule,
 		write_allow(text, sizeof(text), rule, &item);
 		result = relay_allow_add(&harbour->allows, text, error);
 		if (result == 0)
-			harbour->allows.list[harbour->allows.count - 1].order = order;
+			harbour->allows.list[harbour->allows.count - 1].order =
+				cmd_ruling_order(order);
 	}
 	return result;
 }
@@ -389,6 +392,36 @@ static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
 	return allow_rules(harbour, error);
 }
 
+/* Each rule its place; one whose time is over already is no rule of a guest that begins. */
+static int plan_places(struct cmd_harbour *harbour, struct drive_error *error)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+	struct conf *conf = &ruling->conf;
+	int64_t now_s = time(NULL);
+
+	ruling->places = conf->count ? calloc(conf->count, sizeof(ruling->places[0])) : NULL;
+	if (conf->count && !ruling->places)
+		return drive_fail(error, ENOMEM, "out of memory");
+	for (size_t i = 0; i < conf->count; i++) {
+		struct cmd_place *place = &ruling->places[i];
+		struct conf_term *term = &conf->list[i]->rule.term;
+
+		if (conf->list[i]->kind != CONF_KIND_RULE)
+			continue;
+		place->id = ++ruling->last_id;
+		place->order = cmd_ruling_order(place->id);
+		if (term->sort == CONF_TERM_NONE)
+			continue;
+		place->until_s = gateway_term_end(term, now_s);
+		if (place->until_s <= now_s)
+			return drive_fail(error, EINVAL,
+					  "line %u: that time is over already: take it out",
+					  conf->list[i]->line);
+		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
+	}
+	return 0;
+}
+
 int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, const char *path,
 		    const char *guest)
 {
@@ -409,13 +442,21 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	code = read_rules(&harbour->ruling, &about, guest ? guest : "self");
 	free(text.bytes);
 	if (code == CMD_GO_ON &&
-	    (plan_programs(harbour, &error) < 0 || plan_names(harbour, &error) < 0)) {
+	    (plan_programs(harbour, &error) < 0 || plan_names(harbour, &error) < 0 ||
+	     plan_places(harbour, &error) < 0)) {
 		cmd_say("%s: %s", about.name, error.text);
 		code = CMD_USAGE;
 	}
 	if (code != CMD_GO_ON)
-		conf_free(&harbour->ruling.conf);
+		cmd_ruling_free(&harbour->ruling);
 	return code;
+}
+
+void cmd_ruling_free(struct cmd_ruling *ruling)
+{
+	conf_free(&ruling->conf);
+	free(ruling->places);
+	ruling->places = NULL;
 }
 
 /* What a beginner would not expect of a port that is shut. */
@@ -461,6 +502,8 @@ void cmd_ruling_warn(const struct cmd_harbour *harbour)
 struct entering {
 	struct minato *host;
 	const struct cmd_programs *programs;
+	const struct cmd_ruling *ruling;
+	size_t only; /* of this statement; SIZE_MAX: of all */
 	uint32_t count;
 };
 
@@ -472,7 +515,7 @@ static uint16_t number_program(void *user, const char *word)
 }
 
 static void describe_zones(const struct cmd_harbour *harbour, struct conf_zones *zones,
-			   struct conf_prefix lan[CMD_LAN_MAX], uint8_t inside, uint8_t outside)
+			   struct conf_prefix lan[CMD_LAN_MAX])
 {
 	for (size_t i = 0; i < harbour->ruling.lan_count; i++)
 		lan[i] = (struct conf_prefix){ harbour->ruling.lan[i].addr,
@@ -480,8 +523,8 @@ static void describe_zones(const struct cmd_harbour *harbour, struct conf_zones 
 	*zones = (struct conf_zones){
 		.guest = true,
 		.name = harbour->name,
-		.inside = inside,
-		.outside = outside,
+		.inside = CMD_SCOPE_INSIDE,
+		.outside = CMD_SCOPE_OUTSIDE,
 		.lan_face = RELAY_FACE_LAN,
 		.wan_face = RELAY_FACE_WAN,
 		.lan = lan,
@@ -506,7 +549,15 @@ static int enter(void *user, size_t index, struct minato_entry *entry)
 	uint64_t handle;
 	int result;
 
-	entry->user = index;
+	if (entering->only != SIZE_MAX && entering->only != index)
+		return 0;
+	/* Behind all rules, whatever is added: what is shut to all but lan. */
+	entry->user = CMD_WORD_RULE;
+	entry->order = ORDER_SHUT;
+	if (index < entering->ruling->conf.count) {
+		entry->user |= entering->ruling->places[index].id;
+		entry->order = entering->ruling->places[index].order;
+	}
 	result = minato_entry_add(entering->host, entry, &handle);
 	/* A prefix that stands in a set twice. */
 	return result == -EADDRINUSE ? 0 : result;
@@ -515,11 +566,14 @@ static int enter(void *user, size_t index, struct minato_entry *entry)
 void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct cmd_rule_place *out)
 {
 	const struct cmd_harbour *harbour = user;
-	const struct conf *conf = &harbour->ruling.conf;
+	const struct cmd_ruling *ruling = &harbour->ruling;
 
-	/* The entry's word is the rule's index (enter). */
-	if (event->user < conf->count && conf->list[event->user]->kind == CONF_KIND_RULE)
-		out->rule = conf->list[event->user];
+	/* The entry's word has the id of the rule's place (enter). */
+	for (size_t i = 0; i < ruling->conf.count; i++) {
+		if (cmd_ruled_is_rule(ruling, i) &&
+		    event->user == (CMD_WORD_RULE | ruling->places[i].id))
+			out->rule = ruling->conf.list[i];
+	}
 }
 
 uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)
@@ -528,19 +582,29 @@ uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)
 	struct conf_zones zones;
 	struct entering entering = { .programs = &harbour->programs };
 
-	describe_zones(harbour, &zones, lan, 0, 1);
+	describe_zones(harbour, &zones, lan);
 	(void)conf_policy(&harbour->ruling.conf, &zones, count_entry, &entering);
-	return entering.count;
+	return entering.count + LIVE_ROOM;
 }
 
-int cmd_ruling_apply(const struct cmd_harbour *harbour, struct minato *host, uint8_t inside,
-		     uint8_t outside)
+uint64_t cmd_ruling_order(uint64_t n)
 {
+	return CMD_RULE_FIRST + n * CMD_RULE_STEP;
+}
+
+int cmd_ruling_enter(struct cmd_worker *worker, size_t index)
+{
+	const struct cmd_harbour *harbour = worker->harbour;
 	struct conf_prefix lan[CMD_LAN_MAX];
 	struct conf_zones zones;
-	struct entering entering = { .host = host, .programs = &harbour->programs };
+	struct entering entering = {
+		.host = worker->host,
+		.programs = &harbour->programs,
+		.ruling = &harbour->ruling,
+		.only = index,
+	};
 
-	describe_zones(harbour, &zones, lan, inside, outside);
+	describe_zones(harbour, &zones, lan);
 	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);
 }
 
@@ -582,7 +646,7 @@ static int describe_screening(const struct cmd_harbour *harbour, struct gatherin
 	int result;
 
 	*gathering = (struct gathering){ .entering = { .programs = &harbour->programs } };
-	describe_zones(harbour, &zones, lan, 0, 1);
+	describe_zones(harbour, &zones, lan);
 	result = conf_policy(&harbour->ruling.conf, &zones, gather_entry, gathering);
 	*out = (struct relay_screening){
 		.entries = gathering->list,
@@ -594,7 +658,7 @@ static int describe_screening(const struct cmd_harbour *harbour, struct gatherin
 	return result;
 }
 
-void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *list)
+void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *list, bool live)
 {
 	struct gathering gathering;
 	struct relay_screening rules;
@@ -602,10 +666,20 @@ void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *
 	if (list->socket_count == 0)
 		return;
 	if (describe_screening(harbour, &gathering, &rules) == 0)
-		relay_screen_list(list, &rules,
+		relay_screen_list(list, &rules, live,
 				  list == &harbour->publish ?
 					  0 :
 					  relay_screen_count(&harbour->publish));
+	free(gathering.list);
+}
+
+void cmd_ruling_foresee(struct cmd_worker *worker, bool filters)
+{
+	struct gathering gathering;
+	struct relay_screening rules;
+
+	if (describe_screening(worker->harbour, &gathering, &rules) == 0)
+		relay_forward_screened(worker->relay, &rules, filters);
 	free(gathering.list);
 }
 

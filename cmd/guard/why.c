@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* minato why, why-not: what becomes of a flow at a gateway, step by step; what would let it in. */
+/*
+ * minato why, why-not: what becomes of a flow at a gateway or of a guest, step by step; what would
+ * let it pass.
+ */
 #include "cmd/gateway/gateway.h"
 
 #include <stdlib.h>
@@ -13,19 +16,20 @@ struct why_options {
 #define AT(field) offsetof(struct why_options, field)
 
 #define NAME_OPTION                                                                                \
-	{ CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,                                           \
-	  "The gateway that is meant; needed where several run." }
+	{                                                                                          \
+		CMD_TEXT, 'n', "name", "NAME", AT(name), 0, 0,                                     \
+			"The gateway or guest that is meant; needed where several run."            \
+	}
 
 static const struct cmd_option why_options[] = {
 	NAME_OPTION,
-	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0,
-	  "JSON; minato-why(1) says which members." },
+	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-why(1) says which members." },
 };
 
 static const struct cmd_option why_not_options[] = {
 	NAME_OPTION,
 	{ CMD_TEXT, 0, "for", "TIME", AT(term), 0, 0,
-	  "Make the change, for so long (10m, 2h); the gateway takes it back by itself." },
+	  "Make the change, for so long (10m, 2h); it is taken back by itself." },
 };
 
 /* What is asked, and what was answered. */
@@ -33,6 +37,8 @@ struct inquiry {
 	const struct conf_test *flow;
 	char from[64], to[64];
 	const char *proto;
+	bool guest;	/* it is asked of one */
+	char host[256]; /* a name that is asked about in the place of an address, or "" */
 	json_t *reply;
 };
 
@@ -41,16 +47,50 @@ struct inquiry {
 static int wrong(const struct cmd_command *command, const struct conf_report *report)
 {
 	return cmd_usage(command, "%s; it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80",
-			 report->count ? report->fault[0].what : "this is no flow",
-			 command->name);
+			 report->count ? report->fault[0].what : "this is no flow", command->name);
+}
+
+/* The guest's own address, of the family of what it goes to. */
+static bool own_address(char *out, size_t size, const char *name, bool six)
+{
+	struct drive_error error;
+	struct cmd_guest guest;
+	bool has = cmd_guest_ask(&guest, name, &error) == 0 &&
+		   (six ? guest.view.has6 : guest.view.has4);
+
+	if (has)
+		minato_addr_format(six ? &guest.view.addr6 : &guest.view.addr4, out, size);
+	cmd_guest_free(&guest);
+	return has;
+}
+
+/* "NAME:PORT": a name of the DNS, for which an address stands that is asked about by nobody. */
+static const char *take_host(struct inquiry *inquiry, const char *to, char *out, size_t size)
+{
+	const char *colon = strrchr(to, ':');
+	size_t length = colon ? (size_t)(colon - to) : 0;
+	struct minato_addr addr;
+
+	if (!length || length >= sizeof(inquiry->host) || strchr(to, '[') ||
+	    strspn(to, "0123456789.") == length || strspn(to, "0123456789abcdefABCDEF:.") > length)
+		return to;
+	memcpy(inquiry->host, to, length);
+	inquiry->host[length] = 0;
+	if (minato_addr_parse(inquiry->host, &addr) == 0) {
+		inquiry->host[0] = 0;
+		return to;
+	}
+	(void)snprintf(out, size, "192.0.2.1%s", colon);
+	return out;
 }
 
 /* "tcp A to B:PORT", also with a quoted arrow, read as the packet of a test line is. */
-static int read_flow(const struct cmd_command *command, struct conf_statement *out,
-		     const struct cmd_operands *operands)
+static int read_flow(const struct cmd_command *command, struct inquiry *inquiry, const char *name,
+		     struct conf_statement *out, const struct cmd_operands *operands)
 {
 	static struct conf_report report;
-	char text[CONF_LINE_MAX];
+	char text[CONF_LINE_MAX], own[64], stand_in[64];
+	const char *from, *to;
 	int result;
 
 	if (operands->count == 3 && !strcmp(operands->words[2], "-"))
@@ -59,8 +99,20 @@ static int read_flow(const struct cmd_command *command, struct conf_statement *o
 	    (strcmp(operands->words[2], "to") != 0 && strcmp(operands->words[2], "->") != 0))
 		return cmd_usage(command, "it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80",
 				 command->name);
+	from = operands->words[1];
+	to = operands->words[3];
+	if (inquiry->guest && !strcmp(from, "guest")) {
+		to = take_host(inquiry, to, stand_in, sizeof(stand_in));
+		if (!own_address(own, sizeof(own), name, to[0] == '[') &&
+		    !(inquiry->host[0] && own_address(own, sizeof(own), name, true)))
+			return cmd_usage(command, "%s has no address of that family", name);
+		if (strchr(own, ':') && inquiry->host[0])
+			(void)snprintf(stand_in, sizeof(stand_in), "[2001:db8::1]%s",
+				       strrchr(to, ':'));
+		from = own;
+	}
 	(void)snprintf(text, sizeof(text), "test %s from %s to %s is closed", operands->words[0],
-		       operands->words[1], operands->words[3]);
+		       from, to);
 	result = conf_statement_read(out, text, &report);
 	return result < 0 || out->kind != CONF_KIND_TEST ? wrong(command, &report) : CMD_GO_ON;
 }
@@ -69,19 +121,21 @@ static int inquire(struct inquiry *inquiry, const char *name)
 {
 	const struct conf_test *flow = inquiry->flow;
 	struct drive_error error;
+	json_t *request = json_pack("{s:s,s:i,s:o,s:o}", "request", "why", "proto",
+				    (int)flow->proto, "from", view_message_end(&flow->source), "to",
+				    view_message_end(&flow->destination));
 
+	if (inquiry->host[0])
+		(void)json_object_set_new(request, "name", json_string(inquiry->host));
 	minato_addr_format(&flow->source.addr, inquiry->from, sizeof(inquiry->from));
-	minato_addr_format(&flow->destination.addr, inquiry->to, sizeof(inquiry->to));
+	if (inquiry->host[0])
+		(void)snprintf(inquiry->to, sizeof(inquiry->to), "%.63s", inquiry->host);
+	else
+		minato_addr_format(&flow->destination.addr, inquiry->to, sizeof(inquiry->to));
 	inquiry->proto = flow->proto == MINATO_TCP ? "tcp" : "udp";
-	inquiry->reply = gateway_ask(name,
-				     json_pack("{s:s,s:i,s:o,s:o}", "request", "why", "proto",
-					       (int)flow->proto, "from",
-					       view_message_end(&flow->source), "to",
-					       view_message_end(&flow->destination)),
-				     &error);
+	inquiry->reply = gateway_ask(name, request, &error);
 	if (!inquiry->reply || !json_is_array(json_object_get(inquiry->reply, "steps"))) {
-		const char *text =
-			json_string_value(json_object_get(inquiry->reply, "error"));
+		const char *text = json_string_value(json_object_get(inquiry->reply, "error"));
 
 		cmd_say("%s: %s", name, inquiry->reply ? text ? text : "no answer" : error.text);
 		return CMD_FAILED;
@@ -111,10 +165,24 @@ static bool is_found(const json_t *step)
 	return json_is_true(json_object_get(step, "found"));
 }
 
+/* What a gateway or guest says may be shown: letters. */
+static const char *says_of(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	for (const char *at = text; at && *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 127)
+			return "?";
+	}
+	return text;
+}
+
 static bool is_stopped(const json_t *step)
 {
-	return is_found(step) && (!strcmp(word(step, "step"), "rule") ||
-				  !strcmp(word(step, "step"), "guard")) &&
+	if (json_is_true(json_object_get(step, "stops")))
+		return true;
+	return is_found(step) &&
+	       (!strcmp(word(step, "step"), "rule") || !strcmp(word(step, "step"), "guard")) &&
 	       strcmp(word(step, "verdict"), "passes") != 0;
 }
 
@@ -135,6 +203,9 @@ static bool is_passing(const struct inquiry *inquiry)
 {
 	const char *outcome = word(fate_of(inquiry), "outcome");
 
+	if (inquiry->guest)
+		return last_step(inquiry) &&
+		       !json_is_true(json_object_get(inquiry->reply, "stopped"));
 	if (is_stopped(last_step(inquiry)))
 		return false;
 	return is_standing(last_step(inquiry)) || !strcmp(outcome, "reaches") ||
@@ -143,6 +214,9 @@ static bool is_passing(const struct inquiry *inquiry)
 
 static bool is_closed(const struct inquiry *inquiry)
 {
+	if (inquiry->guest)
+		return !strcmp(word(last_step(inquiry), "kind"), "closed") &&
+		       json_is_true(json_object_get(inquiry->reply, "outside"));
 	return !is_stopped(last_step(inquiry)) && !is_passing(inquiry) &&
 	       !json_object_get(fate_of(inquiry), "text") &&
 	       !strcmp(word(fate_of(inquiry), "outcome"), "closed");
@@ -153,7 +227,9 @@ static const char *place_of(const json_t *step, char *out, size_t size)
 {
 	json_int_t line = json_integer_value(json_object_get(step, "line"));
 
-	if (!json_object_get(step, "text"))
+	if (says_of(step, "says"))
+		(void)snprintf(out, size, "%s", says_of(step, "says"));
+	else if (!json_object_get(step, "text"))
 		(void)snprintf(out, size, "%s", word(step, "kind"));
 	else if (json_is_true(json_object_get(step, "built_in")))
 		(void)snprintf(out, size, "built in: %s", gateway_text_of(step));
@@ -171,7 +247,8 @@ static void print_step(const json_t *step)
 	bool judged = json_object_get(step, "verdict") != NULL;
 
 	if (!is_found(step)) {
-		printf("  %-8s none\n", word(step, "step"));
+		printf("  %-8s %s\n", word(step, "step"),
+		       says_of(step, "says") ? says_of(step, "says") : "none");
 		return;
 	}
 	printf("  %-8s %s%s%s%s\n", word(step, "step"), place_of(step, place, sizeof(place)),
@@ -200,7 +277,9 @@ static void conclude_passing(const struct inquiry *inquiry)
 	bool reaches = !strcmp(word(fate, "outcome"), "reaches");
 	const json_t *last = last_step(inquiry);
 
-	if (strcmp(word(last, "kind"), "closed") != 0)
+	if (inquiry->guest && !json_is_true(json_object_get(inquiry->reply, "outside")))
+		printf("passes: it goes out");
+	else if (strcmp(word(last, "kind"), "closed") != 0)
 		printf("passes: %s", place_of(last, place, sizeof(place)));
 	else
 		printf("passes: %s, and no rule is in the way",
@@ -256,28 +335,42 @@ static int why_of(const struct why_options *chosen, const char *name, struct inq
 	}
 	printf("%s from %s to %s port %u, from %s\n", inquiry->proto, inquiry->from, inquiry->to,
 	       inquiry->flow->destination.port,
-	       json_is_true(json_object_get(inquiry->reply, "outside")) ? "outside" : "inside");
+	       inquiry->guest ? json_is_true(json_object_get(inquiry->reply, "outside")) ?
+				"this host's side" :
+				"the guest" :
+	       json_is_true(json_object_get(inquiry->reply, "outside")) ? "outside" :
+									  "inside");
 	for (size_t i = 0; i < json_array_size(steps); i++)
 		print_step(json_array_get(steps, i));
-	return conclude(inquiry) ? CMD_OK : CMD_REFUSED;
+	passes = conclude(inquiry);
+	if (says_of(inquiry->reply, "note"))
+		printf("  %s\n", says_of(inquiry->reply, "note"));
+	return passes ? CMD_OK : CMD_REFUSED;
 }
 
 /* ---- the smallest change ---- */
 
 /* A rule for this very flow, before the one that stops it. */
-static int change(const struct why_options *chosen, const char *name,
-		  const struct inquiry *inquiry)
+static int change(const struct why_options *chosen, const char *name, const struct inquiry *inquiry)
 {
 	bool outside = json_is_true(json_object_get(inquiry->reply, "outside"));
 	const struct gateway_ruling ruling = { .json = false };
 	char port[8];
-	char *words[12];
+	char *words[16];
 	struct cmd_operands operands = { .words = words };
-	const char *sentence[] = { "allow",	    outside ? NULL : "out",
-				   inquiry->proto,  port,
-				   "from",	    inquiry->from,
-				   outside ? NULL : "to", outside ? NULL : inquiry->to,
-				   chosen->term ? "for" : NULL, chosen->term };
+	/* What goes out of a guest comes from it alone. */
+	bool from = outside || !inquiry->guest;
+	const char *sentence[] = { "allow",
+				   outside ? NULL : "out",
+				   inquiry->proto,
+				   port,
+				   from ? "from" : NULL,
+				   from ? inquiry->from : NULL,
+				   outside ? NULL : "to",
+				   outside ? NULL : inquiry->to,
+				   chosen->term ? "for" : NULL,
+				   chosen->term,
+				   inquiry->guest ? "first" : NULL };
 
 	(void)snprintf(port, sizeof(port), "%u", inquiry->flow->destination.port);
 	for (size_t i = 0; i < sizeof(sentence) / sizeof(sentence[0]); i++) {
@@ -331,11 +424,26 @@ static int why_not_of(const struct why_options *chosen, const char *name,
 	if (code != CMD_GO_ON)
 		return code;
 	last = last_step(inquiry);
-	if (is_stopped(last) && !strcmp(word(last, "step"), "rule")) {
+	if (inquiry->host[0] && is_stopped(last)) {
+		printf("%s; this would let it pass, said when the guest starts:\n"
+		       "minato run --allow %s:%u/%s ...\n",
+		       place_of(last, place, sizeof(place)), inquiry->host,
+		       inquiry->flow->destination.port, inquiry->proto);
+		return CMD_REFUSED;
+	}
+	if (is_stopped(last) &&
+	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow"))) {
 		printf("%s by %s; this would let it pass:\n", word(last, "verdict"),
 		       place_of(last, place, sizeof(place)));
 		code = change(chosen, name, inquiry);
 		return chosen->term && code == CMD_OK ? look_again(name, inquiry) : code;
+	}
+	if (is_closed(inquiry) && inquiry->guest) {
+		printf("closed: no port of the guest is published there; this would open it, to "
+		       "port %u of the guest:\nminato forward add %s %u/%s\n",
+		       inquiry->flow->destination.port, name, inquiry->flow->destination.port,
+		       inquiry->proto);
+		return CMD_REFUSED;
 	}
 	if (is_closed(inquiry))
 		return open_up(chosen, inquiry);
@@ -357,14 +465,16 @@ static int run(const struct cmd_command *command, char **argv,
 	char name[DRIVE_NAME_SIZE];
 	int code = cmd_parse(command, argv, &chosen, &operands);
 
-	if (code == CMD_GO_ON)
-		code = read_flow(command, &flow, &operands);
+	if (code != CMD_GO_ON)
+		return code;
+	code = cmd_whose_choose(name, chosen.name, &inquiry.guest);
+	if (code != CMD_OK)
+		return code;
+	code = read_flow(command, &inquiry, name, &flow, &operands);
 	if (code != CMD_GO_ON)
 		return code;
 	inquiry.flow = &flow.test;
-	code = gateway_choose(name, chosen.name);
-	if (code == CMD_OK)
-		code = of(&chosen, name, &inquiry);
+	code = of(&chosen, name, &inquiry);
 	json_decref(inquiry.reply);
 	return code;
 }
@@ -384,10 +494,11 @@ static int run_why_not(int argc, char **argv)
 const struct cmd_command cmd_why = {
 	.name = "why",
 	.args = "tcp|udp FROM[:PORT] to ADDR:PORT",
-	.summary = "Say what becomes of a new flow at a gateway, step by step.",
+	.summary = "Say what becomes of a new flow at a gateway or of a guest, step by step.",
 	.about =
 		"Each step of the look-up, with the line of the configuration that it met. Nothing "
-		"is sent and nothing counted. Exit code 0 if the flow passes, 1 if not.",
+		"is sent and nothing counted. Of a guest FROM may be the word guest, and then the "
+		"host of ADDR a name. Exit code 0 if the flow passes, 1 if not.",
 	.options = why_options,
 	.option_count = sizeof(why_options) / sizeof(why_options[0]),
 	.run = run_why,
@@ -396,10 +507,9 @@ const struct cmd_command cmd_why = {
 const struct cmd_command cmd_why_not = {
 	.name = "why-not",
 	.args = "tcp|udp FROM[:PORT] to ADDR:PORT",
-	.summary = "Say what would let a flow pass at a gateway, and do it for a time.",
-	.about =
-		"The smallest change, as a command. With --for it is made, and the gateway takes "
-		"it back by itself. Exit code 0 if the flow passes now.",
+	.summary = "Say what would let a flow pass, and do it for a time.",
+	.about = "The smallest change, as a command. With --for it is made, and taken back by "
+		 "itself. Exit code 0 if the flow passes now.",
 	.options = why_not_options,
 	.option_count = sizeof(why_not_options) / sizeof(why_not_options[0]),
 	.run = run_why_not,

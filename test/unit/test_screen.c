@@ -299,7 +299,7 @@ static void the_kernel_drops(void **state)
 	assert_true(relay_screen_works());
 	assert_int_equal(relay_publish_add(&list, "8080", NULL), 0);
 	assert_int_equal(relay_publish_open(&list, true, true, NULL), 0);
-	relay_screen_list(&list, &rules, 0);
+	relay_screen_list(&list, &rules, false, 0);
 	assert_int_equal(list.sockets[0].screened, RELAY_SCREENED);
 	assert_int_equal(relay_screen_count(&list), 1);
 	assert_int_equal(listen(relay_publish_fd(&list, 0), 16), 0);
@@ -310,11 +310,11 @@ static void the_kernel_drops(void **state)
 	assert_string_equal(call("2001:db8::1", "2001:db8::1", 8080), "silent");
 	/* Other rules, and none: the socket is as it was. */
 	entries[0].face = RELAY_FACE_WAN;
-	relay_screen_list(&list, &rules, 0);
+	relay_screen_list(&list, &rules, false, 0);
 	assert_string_equal(call("127.0.0.1", "127.0.0.1", 8080), "silent");
 	assert_string_equal(call("192.0.2.1", "192.0.2.1", 8080), "open");
 	rules.count = 0;
-	relay_screen_list(&list, &rules, 0);
+	relay_screen_list(&list, &rules, false, 0);
 	assert_int_equal(list.sockets[0].screened, RELAY_UNSCREENED);
 	assert_string_equal(call("127.0.0.1", "127.0.0.1", 8080), "open");
 	relay_publish_free(&list);
@@ -332,14 +332,14 @@ static void some_are_ours(void **state)
 	assert_int_equal(relay_publish_add(&list, "8080", NULL), 0);
 	assert_int_equal(relay_publish_open(&list, true, true, NULL), 0);
 	entries[0].log = true;
-	relay_screen_list(&list, &rules, 0);
+	relay_screen_list(&list, &rules, false, 0);
 	assert_int_equal(list.sockets[0].screened, RELAY_SCREEN_LATE);
 	entries[0].verdict = MINATO_PASS;
-	relay_screen_list(&list, &rules, 0);
+	relay_screen_list(&list, &rules, false, 0);
 	assert_int_equal(list.sockets[0].screened, RELAY_UNSCREENED);
 	entries[0].rate_count = 3;
 	entries[0].rate_verdict = MINATO_REFUSE;
-	relay_screen_list(&list, &rules, 0);
+	relay_screen_list(&list, &rules, false, 0);
 	assert_int_equal(list.sockets[0].screened, RELAY_SCREEN_LATE);
 	relay_publish_free(&list);
 }
@@ -411,7 +411,7 @@ static void datagrams_too(void **state)
 	NEED_NETNS();
 	assert_int_equal(relay_publish_add(&list, "8080/udp", NULL), 0);
 	assert_int_equal(relay_publish_open(&list, true, true, NULL), 0);
-	relay_screen_list(&list, &rules, 0);
+	relay_screen_list(&list, &rules, false, 0);
 	near = host_socket(SOCK_DGRAM, "127.0.0.1", 7000);
 	far = host_socket(SOCK_DGRAM, "192.0.2.1", 7000);
 	{
@@ -440,7 +440,7 @@ static void no_more_than_there_may_be(void **state)
 	NEED_NETNS();
 	assert_int_equal(relay_publish_add(&list, "8080-8082", NULL), 0);
 	assert_int_equal(relay_publish_open(&list, true, true, NULL), 0);
-	relay_screen_list(&list, &rules, RELAY_SCREENS_MAX - 2);
+	relay_screen_list(&list, &rules, false, RELAY_SCREENS_MAX - 2);
 	assert_int_equal(list.sockets[1].screened, RELAY_SCREENED);
 	assert_int_equal(list.sockets[2].screened, RELAY_SCREEN_LATE);
 	relay_publish_free(&list);

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Why a flow of a guest passes or not: what its worker answers to {"request":"why"}. Inward the
+ * host's kernel comes first, and is asked by nobody: what is known of it is said. Outward the
+ * relay comes last, which knows --allow and what of this host is closed.
+ */
+#include "cmd/cmd.h"
+#include "cmd/conf.h"
+#include "cmd/gateway/gateway.h"
+
+#include <string.h>
+
+#include "minato/guard.h"
+#include "relay/permit.h"
+
+#define STEPS_MAX 8u
+
+struct reasoning {
+	struct cmd_worker *worker;
+	struct minato_question question;
+	json_t *steps;
+	bool stopped;
+};
+
+/* ---- steps ---- */
+
+/* A step that is none of the table's. */
+static void add_said(struct reasoning *r, const char *step, bool passes, const char *says)
+{
+	json_array_append_new(r->steps, json_pack("{s:s,s:b,s:s,s:s,s:b}", "step", step, "found", 1,
+						  "verdict", passes ? "passes" : "refused", "says",
+						  says, "stops", !passes));
+	r->stopped |= !passes;
+}
+
+static void set_statement(json_t *item, const struct cmd_ruling *ruling, uint32_t id)
+{
+	static char text[CONF_TEXT_SIZE];
+	const struct conf *conf = &ruling->conf;
+
+	if (id == 0) {
+		json_object_set_new(item, "built_in", json_true());
+		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
+		return;
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		if (!cmd_ruled_is_rule(ruling, i) || ruling->places[i].id != id)
+			continue;
+		(void)conf_print(text, sizeof(text), conf->list[i]);
+		json_object_set_new(item, "line", json_integer(conf->list[i]->line));
+		json_object_set_new(item, "text", json_string(text));
+	}
+}
+
+static const char *verdict_word(const struct minato_step *step)
+{
+	if (step->asks)
+		return "asks for the program";
+	return step->verdict == MINATO_PASS ? "passes" :
+	       step->verdict == MINATO_DROP ? "dropped" :
+					      "refused";
+}
+
+/* A pin is an entry for a name; other entries of the relay's are said by what they are. */
+static void set_relay(json_t *item, const struct relay *relay, const struct minato_step *step)
+{
+	const char *name = relay_pinned(relay, step->user);
+	struct relay_about about;
+	char text[320];
+
+	if (name) {
+		(void)snprintf(text, sizeof(text), "the name %s, which --allow lets out, led there",
+			       name);
+		json_object_set_new(item, "says", json_string(text));
+	} else if (relay_about(relay, step->user, &about) && about.what == RELAY_WHAT_GUARD) {
+		json_object_set_new(item, "says",
+				    json_string("built in: this host's inner side, its gateway and "
+						"broadcasts are closed to the guest"));
+	}
+}
+
+static void add_step(struct reasoning *r, const struct minato_step *step)
+{
+	bool judges = step->step == MINATO_STEP_RULE || step->step == MINATO_STEP_GUARD;
+	bool is_rule = step->user >> 32 == CMD_WORD_RULE >> 32;
+	json_t *item = json_pack("{s:s,s:b,s:s}", "step", minato_step_name(step->step), "found",
+				 (int)step->found, "kind", minato_kind_name(step->kind));
+
+	if (judges)
+		json_object_set_new(item, "verdict", json_string(verdict_word(step)));
+	if (step->limited)
+		json_object_set_new(item, "limited", json_true());
+	if (step->found && judges && is_rule)
+		set_statement(item, &r->worker->harbour->ruling, (uint32_t)step->user);
+	else if (step->found)
+		set_relay(item, r->worker->relay, step);
+	r->stopped |= judges && step->found && (step->verdict != MINATO_PASS || step->asks);
+	json_array_append_new(r->steps, item);
+}
+
+/* Returns the kind of what decides. */
+static enum minato_kind add_steps(struct reasoning *r)
+{
+	struct minato_step steps[STEPS_MAX];
+	size_t count = minato_explain(r->worker->host, &r->question, steps, STEPS_MAX);
+
+	for (size_t i = 0; i < count; i++)
+		add_step(r, &steps[i]);
+	return count ? steps[count - 1].kind : MINATO_KIND_CLOSED;
+}
+
+/* ---- out ---- */
+
+static const char *where_words(enum target_verdict verdict)
+{
+	switch (verdict) {
+	case TARGET_DIAL:
+		break;
+	case TARGET_RESOLVER:
+		return "the resolver of minato, which answers";
+	case TARGET_REFUSE:
+		return "this host's inner side, or an address of the guest's own link";
+	case TARGET_ABSENT:
+		return "nobody has that address on the guest's link";
+	case TARGET_MULTICAST:
+		return "groups are not carried";
+	}
+	return NULL;
+}
+
+static json_t *outward(struct reasoning *r)
+{
+	struct relay *relay = r->worker->relay;
+	struct permit_way way;
+	struct minato_endpoint dial;
+	enum minato_proto proto = r->question.proto;
+	enum target_verdict target;
+	char text[RELAY_ALLOW_TEXT + 64];
+
+	(void)add_steps(r);
+	if (r->stopped)
+		return NULL;
+	target = target_judge(relay, proto, &r->question.local, &dial);
+	if (target != TARGET_DIAL) {
+		add_said(r, "relay", target == TARGET_RESOLVER, where_words(target));
+		return NULL;
+	}
+	if (!r->worker->harbour->closed)
+		return NULL;
+	if (!permit_judge(relay, proto, &r->question.local, &way)) {
+		add_said(r, "allow", false, way.reason);
+	} else if (way.allow) {
+		size_t used = (size_t)snprintf(text, sizeof(text), "%s ",
+					       way.allow->order ? "a rule:" : "--allow");
+
+		relay_allow_text(way.allow, text + used, sizeof(text) - used);
+		add_said(r, "allow", true, text);
+		if (way.looked_at)
+			return json_string("what it says first must name that host (TLS, HTTP, "
+					   "QUIC), or it is reset");
+	}
+	return NULL;
+}
+
+/* A name, of which the table knows nothing before it is asked for. */
+static void named(struct reasoning *r, const char *name, uint16_t port)
+{
+	const struct relay_allows *allows = &r->worker->harbour->allows;
+	char text[RELAY_ALLOW_TEXT + 64] = "--allow ";
+
+	if (!r->worker->harbour->closed) {
+		add_said(r, "name", true, "any name may be asked for; ask about its address");
+		return;
+	}
+	for (size_t i = 0; i < allows->count; i++) {
+		if (!relay_allow_is_name(&allows->list[i], name) ||
+		    !relay_allow_is_port(&allows->list[i], r->question.proto, port))
+			continue;
+		relay_allow_text(&allows->list[i], text + 8, sizeof(text) - 8);
+		add_said(r, "name", true, text);
+		return;
+	}
+	add_said(r, "name", false,
+		 r->worker->harbour->ask ? "no --allow is about it: the user would be asked" :
+					   "no --allow is about that name and port");
+}
+
+/* ---- in ---- */
+
+static const char *wall_words(int screened, bool refused, enum minato_proto proto)
+{
+	if (!refused)
+		return NULL;
+	if (screened == RELAY_SCREENED)
+		return "the host's kernel drops it, and answers nothing";
+	if (proto == MINATO_UDP)
+		return "minato drops it, and answers nothing";
+	if (screened == RELAY_SCREEN_DEVICES)
+		return "by a device that is not of lan the port is closed; by one that is, the "
+		       "host's kernel accepts the call, then it is reset";
+	return "the host's kernel accepts the call before a rule is asked; then it is reset";
+}
+
+static json_t *inward(struct reasoning *r)
+{
+	int screened = relay_door_screened(r->worker->relay, r->question.proto, &r->question.local);
+	const char *wall;
+
+	if (screened < 0) {
+		json_array_append_new(r->steps, json_pack("{s:s,s:b,s:s,s:s}", "step", "kernel",
+							  "found", 0, "kind", "closed", "says",
+							  "no port of this guest is bound there"));
+		r->stopped = true;
+		return json_string("whatever answers there is not this guest");
+	}
+	add_said(r, "kernel", true, "the port is bound at this host for the guest");
+	if (add_steps(r) == MINATO_KIND_FORWARD && !r->stopped)
+		return json_string("if a program of the guest listens there; this host's own "
+				   "packet filter comes first, and is not seen by minato");
+	wall = wall_words(screened, r->stopped, r->question.proto);
+	return wall ? json_string(wall) : NULL;
+}
+
+/* ---- the question ---- */
+
+static bool is_guests(const struct drive_subnet *subnet, const struct minato_addr *addr)
+{
+	return (subnet->has4 && minato_addr_equal(addr, &subnet->guest4)) ||
+	       (subnet->has6 && minato_addr_equal(addr, &subnet->guest6));
+}
+
+json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
+{
+	const struct cmd_harbour *harbour = worker->harbour;
+	const char *name = json_string_value(json_object_get(message, "name"));
+	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
+	struct reasoning r = { .worker = worker, .question = { .face = 0 } };
+	json_t *note = NULL;
+	json_t *reply;
+	bool out;
+
+	if ((proto != MINATO_TCP && proto != MINATO_UDP) ||
+	    view_message_end_read(&r.question.remote, json_object_get(message, "from")) < 0 ||
+	    view_message_end_read(&r.question.local, json_object_get(message, "to")) < 0)
+		return json_pack("{s:s}", "error", "this cannot be asked");
+	r.steps = json_array();
+	out = is_guests(&harbour->plan.subnet, &r.question.remote.addr);
+	r.question.proto = (uint8_t)proto;
+	r.question.program = out ? MINATO_PROGRAM_UNKNOWN : MINATO_PROGRAM_NONE;
+	r.question.course = out ? MINATO_COURSE_OUT : MINATO_COURSE_IN;
+	r.question.scope = out ? CMD_SCOPE_INSIDE : CMD_SCOPE_OUTSIDE;
+	r.question.face = out ? 0 : relay_face(worker->relay, &r.question.remote.addr);
+	if (out && name)
+		named(&r, name, r.question.local.port);
+	else
+		note = out ? outward(&r) : inward(&r);
+	reply = json_pack("{s:s,s:b,s:b,s:o}", "guest", harbour->name, "outside", !out, "stopped",
+			  (int)r.stopped, "steps", r.steps);
+	if (note)
+		json_object_set_new(reply, "note", note);
+	return reply;
+}

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Rules of a guest that are added and removed while it runs, and those that end. The keeper has the
+ * sequence, the worker's host value the entries; one change is under way at a time.
+ *
+ *   client -> worker --RULE_WANTED--> keeper: read, judged, its place found
+ *                    <--RULE--------- all is well; else RULED
+ *      tried in the  --RULE_DONE----> it stands, or is taken back; the sockets have their filters
+ *      host value    <--RULED-------- what the client is told
+ */
+#include "cmd/conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/gateway/gateway.h"
+#include "minato/guard.h"
+
+/* Of what is said while it runs. */
+#define SAID_MAX 256u
+/* The clock on the wall may be set: it is looked at so often. */
+#define CLOCK_NS (INT64_C(10000) * 1000000)
+
+/* ---- the sequence ---- */
+
+bool cmd_ruled_is_rule(const struct cmd_ruling *ruling, size_t index)
+{
+	return index < ruling->conf.count && ruling->conf.list[index]->kind == CONF_KIND_RULE;
+}
+
+/* The nearest rule before `index`, or the next from it on; NULL: there is none. */
+static const struct cmd_place *rule_before(const struct cmd_ruling *ruling, size_t index)
+{
+	while (index-- > 0) {
+		if (cmd_ruled_is_rule(ruling, index))
+			return &ruling->places[index];
+	}
+	return NULL;
+}
+
+static const struct cmd_place *rule_from(const struct cmd_ruling *ruling, size_t index)
+{
+	for (; index < ruling->conf.count; index++) {
+		if (cmd_ruled_is_rule(ruling, index))
+			return &ruling->places[index];
+	}
+	return NULL;
+}
+
+/* An order between those of its neighbours; 0: there is none left. */
+static uint64_t order_at(const struct cmd_ruling *ruling, size_t index)
+{
+	const struct cmd_place *before = rule_before(ruling, index);
+	const struct cmd_place *next = rule_from(ruling, index);
+	uint64_t half;
+
+	if (!before && !next)
+		return cmd_ruling_order(1);
+	if (!before)
+		return next->order - CMD_RULE_STEP;
+	if (!next)
+		return before->order + CMD_RULE_STEP;
+	half = (next->order - before->order) / 2;
+	return half ? before->order + half : 0;
+}
+
+int cmd_ruled_insert(struct cmd_ruling *ruling, size_t index, const struct conf_statement *one,
+		     const struct cmd_place *place)
+{
+	struct conf *conf = &ruling->conf;
+	struct conf_statement *mine;
+	struct cmd_place *places;
+	int result = conf_add(conf, one);
+
+	if (result < 0)
+		return result;
+	places = realloc(ruling->places, conf->count * sizeof(*places));
+	if (!places) {
+		conf_remove(conf, conf->count - 1);
+		return -ENOMEM;
+	}
+	ruling->places = places;
+	mine = conf->list[conf->count - 1];
+	mine->line = one->line;
+	mine->rule.term = (struct conf_term){ .sort = CONF_TERM_NONE };
+	memmove(&conf->list[index + 1], &conf->list[index],
+		(conf->count - 1 - index) * sizeof(conf->list[0]));
+	memmove(&places[index + 1], &places[index], (conf->count - 1 - index) * sizeof(places[0]));
+	conf->list[index] = mine;
+	places[index] = *place;
+	return 0;
+}
+
+void cmd_ruled_take_out(struct cmd_ruling *ruling, size_t index)
+{
+	conf_remove(&ruling->conf, index);
+	memmove(&ruling->places[index], &ruling->places[index + 1],
+		(ruling->conf.count - index) * sizeof(ruling->places[0]));
+}
+
+/* ---- the keeper: is it one that can be said now? ---- */
+
+static int cannot(struct drive_error *error, const char *text)
+{
+	return drive_fail(error, EINVAL, "%s; nothing was changed", text);
+}
+
+static int judge_items(const struct cmd_harbour *harbour, const struct conf_rule *rule,
+		       struct drive_error *error)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort == CONF_ITEM_TO_WORD && strchr(item.word, '.'))
+			return cannot(error, "a name is allowed when the guest starts (--allow), "
+					     "since the resolver is told then");
+		if (item.sort == CONF_ITEM_PROGRAM &&
+		    cmd_programs_number(&harbour->programs, item.word) == MINATO_PROGRAM_NONE)
+			return cannot(error, "programs are looked for that rules named when the "
+					     "guest started, and no rule named this one");
+	}
+	return 0;
+}
+
+/* Where it is to stand: 0..count, or negative errno. */
+static int64_t place_of(const struct cmd_ruling *ruling, const struct conf_rule *rule,
+			struct drive_error *error)
+{
+	const struct conf *conf = &ruling->conf;
+	struct conf_item item;
+	const char *word = conf_item_find(rule, CONF_ITEM_PLACE, &item) ? item.word : "";
+	bool first = !strcmp(word, "first");
+
+	for (size_t at = 0; at < conf->count && strcmp(word, "last") != 0; at++) {
+		const struct conf_statement *one = conf->list[at];
+		char line[16];
+
+		(void)snprintf(line, sizeof(line), "%u", one->line);
+		if (one->kind == CONF_KIND_RULE &&
+		    (word[0] ? first || !strcmp(word, one->name) || !strcmp(word, line) :
+			       one->line > 0))
+			return (int64_t)at;
+	}
+	if (!word[0] || first || !strcmp(word, "last"))
+		return (int64_t)conf->count;
+	return drive_fail(error, ENOENT,
+			  "no rule is called %s, or stands in such a line, to stand before: see "
+			  "'minato rule list'; nothing was changed",
+			  word);
+}
+
+static void drop_place(struct conf_rule *rule)
+{
+	struct conf_rule from = *rule;
+	struct conf_item item;
+	uint32_t at = 0;
+
+	memset(rule->tail, 0, rule->tail_size);
+	rule->tail_size = 0;
+	while (conf_item_next(&from, &at, &item)) {
+		if (item.sort != CONF_ITEM_PLACE)
+			(void)conf_item_add(rule, &item);
+	}
+}
+
+static size_t count_said(const struct cmd_ruling *ruling)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ruling->conf.count; i++)
+		count += ruling->conf.list[i]->line == 0;
+	return count;
+}
+
+/* What is wrong with all together; a warning about the new one becomes the note. */
+static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_error *error)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+	struct conf_report *report = calloc(1, sizeof(*report));
+	int result = 0;
+
+	if (!report)
+		return drive_fail(error, ENOMEM, "out of memory");
+	(void)conf_rules_judge(&ruling->conf, harbour->name, report);
+	for (size_t i = 0; i < report->count && result == 0; i++) {
+		const struct conf_fault *one = &report->fault[i];
+
+		if (one->line != ruling->conf.list[index]->line)
+			continue;
+		if (one->severity == CONF_ERROR)
+			result = cannot(error, one->what);
+		else if (!ruling->note.text[0])
+			(void)drive_fail(&ruling->note, 0, "warning: %s", one->what);
+	}
+	free(report);
+	return result;
+}
+
+static int end_of(const struct cmd_rule_change *change, const struct conf_rule *rule,
+		  int64_t *until_s, struct drive_error *error)
+{
+	*until_s = change->until_s;
+	/* The clock is the client's to say, whose local time it is; a span needs none. */
+	if (!*until_s && rule->term.sort != CONF_TERM_NONE)
+		*until_s = gateway_term_end(&rule->term, time(NULL));
+	return *until_s < 0 || (*until_s && *until_s <= time(NULL)) ?
+		       cannot(error, "that time is over already") :
+		       0;
+}
+
+static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
+	       struct drive_error *error)
+{
+	static struct conf_statement one;
+	static struct conf_report report;
+	struct cmd_ruling *ruling = &harbour->ruling;
+	struct cmd_place place = { .id = ruling->last_id + 1 };
+	int64_t index;
+	int result = 0;
+
+	if (conf_statement_read(&one, change->text, &report) < 0)
+		return cannot(error, report.count ? report.fault[0].what : "this is no rule");
+	if (one.kind != CONF_KIND_RULE)
+		return cannot(error, "a guest has rules alone");
+	if (count_said(ruling) >= SAID_MAX)
+		return cannot(error, "too many rules were added while it ran");
+	result = judge_items(harbour, &one.rule, error);
+	if (result == 0)
+		result = end_of(change, &one.rule, &place.until_s, error);
+	index = result == 0 ? place_of(ruling, &one.rule, error) : result;
+	if (index < 0)
+		return (int)index;
+	place.order = order_at(ruling, (size_t)index);
+	if (!place.order)
+		return cannot(error, "there is no room left between its neighbours");
+	drop_place(&one.rule);
+	one.line = 0;
+	result = cmd_ruled_insert(ruling, (size_t)index, &one, &place);
+	if (result < 0)
+		return drive_fail(error, -result, "%s", strerror(-result));
+	ruling->last_id++;
+	ruling->note.text[0] = 0;
+	result = judge_all(harbour, (size_t)index, error);
+	if (result < 0) {
+		cmd_ruled_take_out(ruling, (size_t)index);
+		return result;
+	}
+	change->place = place;
+	change->index = (uint32_t)index;
+	(void)conf_print(change->text, sizeof(change->text), ruling->conf.list[index]);
+	return 0;
+}
+
+static int find(struct cmd_harbour *harbour, struct cmd_rule_change *change,
+		struct drive_error *error)
+{
+	static struct conf_report report;
+	struct cmd_ruling *ruling = &harbour->ruling;
+	int found = conf_find(&ruling->conf, change->text, &report);
+
+	if (found < 0 || !cmd_ruled_is_rule(ruling, (size_t)found))
+		return drive_fail(error, ENOENT,
+				  "no rule says so: see 'minato rule list'; nothing was changed");
+	ruling->note.text[0] = 0;
+	change->index = (uint32_t)found;
+	change->place = ruling->places[found];
+	return 0;
+}
+
+/* ---- the keeper: a change ---- */
+
+static void tell(struct cmd_harbour *harbour, int result, const char *text)
+{
+	struct cmd_message message = { .kind = CMD_TELL_RULED, .number = result };
+
+	(void)snprintf(message.ruled.text, sizeof(message.ruled.text), "%s", text);
+	message.ruled.filters = relay_screen_works();
+	(void)cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
+}
+
+static void send_change(struct cmd_harbour *harbour, enum cmd_rule_verb verb)
+{
+	struct cmd_message message = { .kind = CMD_TELL_RULE, .number = (int)verb };
+
+	message.rule = harbour->ruling.change;
+	(void)cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
+}
+
+void cmd_ruled_wanted(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+	int64_t since_ns = drive_now().ns - harbour->admitted.ns;
+	struct drive_error error = { "" };
+	int result;
+
+	if (ruling->changing != CMD_RULE_NONE)
+		return;
+	ruling->change = message->rule;
+	ruling->change.text[sizeof(ruling->change.text) - 1] = 0;
+	/* A worker that the guest has taken over must not do so by itself. */
+	if (!harbour->admitted.ns || since_ns >= CMD_ORDER_MS * INT64_C(1000000))
+		result = drive_fail(&error, EPERM, "nobody has ordered that");
+	else if (message->number == CMD_RULE_ADD)
+		result = add(harbour, &ruling->change, &error);
+	else
+		result = find(harbour, &ruling->change, &error);
+	if (result < 0) {
+		tell(harbour, result, error.text);
+		return;
+	}
+	ruling->changing = message->number == CMD_RULE_ADD ? CMD_RULE_ADD : CMD_RULE_REMOVE;
+	send_change(harbour, ruling->changing);
+}
+
+void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+	bool well = message->number == 0;
+
+	if (ruling->changing == CMD_RULE_NONE)
+		return;
+	if (well == (ruling->changing == CMD_RULE_REMOVE))
+		cmd_ruled_take_out(ruling, ruling->change.index);
+	ruling->changing = CMD_RULE_NONE;
+	if (!well) {
+		char text[128];
+
+		(void)snprintf(text, sizeof(text), "%s; nothing was changed",
+			       message->number == -ENOSPC ? "the table has no room for it" :
+							    strerror(-message->number));
+		tell(harbour, message->number, text);
+		return;
+	}
+	cmd_ruling_screen(harbour, &harbour->publish, true);
+	tell(harbour, 0, ruling->note.text);
+}
+
+/* Its worker is no more: what it had not tried does not stand. */
+void cmd_ruled_forget(struct cmd_harbour *harbour)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+
+	if (ruling->changing == CMD_RULE_ADD)
+		cmd_ruled_take_out(ruling, ruling->change.index);
+	ruling->changing = CMD_RULE_NONE;
+}
+
+/* ---- the keeper: what ends ---- */
+
+static void end_rule(struct cmd_harbour *harbour, size_t index)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+	char text[256];
+
+	(void)conf_print(text, sizeof(text), ruling->conf.list[index]);
+	ruling->change = (struct cmd_rule_change){
+		.place = ruling->places[index],
+		.index = (uint32_t)index,
+		.filters = relay_screen_works(),
+	};
+	cmd_ruled_take_out(ruling, index);
+	cmd_ruling_screen(harbour, &harbour->publish, true);
+	send_change(harbour, CMD_RULE_END);
+	if (!harbour->quiet)
+		cmd_say("its time is over: %s", text);
+}
+
+struct minato_time cmd_ruled_turn(struct cmd_harbour *harbour, struct minato_time now)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+	int64_t now_s = time(NULL);
+	int64_t next_s = INT64_MAX;
+	int64_t left_ns;
+
+	/* Indices of a change that is under way must mean the same to both. */
+	if (ruling->changing != CMD_RULE_NONE || !harbour->hand.ready)
+		return MINATO_NEVER;
+	for (size_t i = ruling->conf.count; i-- > 0;) {
+		int64_t until_s = cmd_ruled_is_rule(ruling, i) ? ruling->places[i].until_s : 0;
+
+		if (until_s && until_s <= now_s)
+			end_rule(harbour, i);
+		else if (until_s && until_s < next_s)
+			next_s = until_s;
+	}
+	if (next_s == INT64_MAX)
+		return MINATO_NEVER;
+	left_ns = next_s - now_s > CLOCK_NS / 1000000000 ? CLOCK_NS : (next_s - now_s) * 1000000000;
+	return (struct minato_time){ now.ns + left_ns };
+}
+
+/* ---- the worker ---- */
+
+static void end_order(struct cmd_worker *worker, json_t *reply)
+{
+	uint64_t client = worker->ruled.client;
+
+	worker->ruled.client = 0;
+	worker->ruled.busy = false;
+	cmd_control_reply(worker->control, client, reply);
+	cmd_control_resume(worker->control);
+}
+
+int cmd_ruled_order(void *user, uint64_t client, const json_t *request, struct drive_error *error)
+{
+	struct cmd_worker *worker = user;
+	struct cmd_message message = { .kind = CMD_ASK_RULE_WANTED, .number = CMD_RULE_ADD };
+	const json_t *adding = json_object_get(request, "add");
+	const json_t *removing = json_object_get(request, "remove");
+	const json_t *one = json_array_get(adding, 0);
+	const char *text = json_string_value(json_object_get(one, "text"));
+
+	if (worker->ruled.busy)
+		return -EAGAIN;
+	if (!text) {
+		message.number = CMD_RULE_REMOVE;
+		text = json_string_value(json_array_get(removing, 0));
+	}
+	if (!text || json_array_size(adding) + json_array_size(removing) != 1)
+		return drive_fail(error, EINVAL, "a guest's rules are changed one at a time");
+	if (strlen(text) >= sizeof(message.rule.text))
+		return drive_fail(error, E2BIG, "a rule that is added so has at most %zu bytes",
+				  sizeof(message.rule.text) - 1);
+	(void)snprintf(message.rule.text, sizeof(message.rule.text), "%s", text);
+	message.rule.until_s = json_integer_value(json_object_get(one, "until"));
+	if (cmd_channel_send(worker->channel, &message, NULL, 0) < 0)
+		return drive_fail(error, EBUSY, "busy: try again");
+	worker->ruled.busy = true;
+	worker->ruled.client = client;
+	return 0;
+}
+
+/* Handles are gathered first: a walk may miss what moves meanwhile. */
+static void leave(struct cmd_worker *worker, uint32_t id)
+{
+	uint64_t handles[64];
+	size_t count;
+
+	do {
+		struct minato_row row;
+		uint64_t cursor = 0;
+
+		count = 0;
+		while (count < sizeof(handles) / sizeof(handles[0]) &&
+		       minato_row(worker->host, &cursor, &row)) {
+			if (row.kind == MINATO_KIND_SOCKET)
+				break;
+			if (row.kind == MINATO_KIND_GUARD && row.user == (CMD_WORD_RULE | id))
+				handles[count++] = row.handle;
+		}
+		for (size_t i = 0; i < count; i++)
+			(void)minato_entry_remove(worker->host, handles[i]);
+	} while (count == sizeof(handles) / sizeof(handles[0]));
+}
+
+static int try_it(struct cmd_worker *worker, const struct cmd_rule_change *change)
+{
+	static struct conf_statement one;
+	static struct conf_report report;
+	struct cmd_ruling *ruling = &worker->harbour->ruling;
+	int result = conf_statement_read(&one, change->text, &report);
+
+	if (result < 0 || change->index > ruling->conf.count)
+		return -EINVAL;
+	one.line = 0;
+	result = cmd_ruled_insert(ruling, change->index, &one, &change->place);
+	if (result < 0)
+		return result;
+	result = cmd_ruling_enter(worker, change->index);
+	if (result < 0) {
+		leave(worker, change->place.id);
+		cmd_ruled_take_out(ruling, change->index);
+	}
+	return result;
+}
+
+void cmd_ruled_told(struct cmd_worker *worker, const struct cmd_message *message)
+{
+	struct cmd_message done = { .kind = CMD_ASK_RULE_DONE };
+	struct cmd_ruling *ruling = &worker->harbour->ruling;
+	const struct cmd_rule_change *change = &message->rule;
+
+	if (message->kind == CMD_TELL_RULED) {
+		if (message->number == 0)
+			cmd_ruling_foresee(worker, message->ruled.filters);
+		end_order(worker, message->number < 0 ?
+					  json_pack("{s:s,s:i}", "refused", message->ruled.text,
+						    "errno", -message->number) :
+				  message->ruled.text[0] ?
+					  json_pack("{s:s}", "note", message->ruled.text) :
+					  json_object());
+		return;
+	}
+	if (message->number == CMD_RULE_ADD) {
+		done.number = try_it(worker, change);
+	} else if (cmd_ruled_is_rule(ruling, change->index)) {
+		leave(worker, change->place.id);
+		cmd_ruled_take_out(ruling, change->index);
+	}
+	if (message->number == CMD_RULE_END)
+		cmd_ruling_foresee(worker, change->filters);
+	else
+		(void)cmd_channel_send(worker->channel, &done, NULL, 0);
+}
+
+/* ---- the worker: the list ---- */
+
+/* Hits of all rules together, by their numbers; one walk serves a listing. */
+static void count_hits(struct cmd_worker *worker)
+{
+	struct minato_row row;
+	uint64_t cursor = 0;
+	uint32_t last = worker->harbour->ruling.last_id;
+	uint64_t *hits = realloc(worker->ruled.hits, (last + 2) * sizeof(*hits));
+
+	if (!hits)
+		return;
+	worker->ruled.hits = hits;
+	worker->ruled.hit_count = last + 2;
+	memset(hits, 0, (last + 2) * sizeof(*hits));
+	while (minato_row(worker->host, &cursor, &row)) {
+		uint64_t id = row.user ^ CMD_WORD_RULE;
+
+		if (row.kind == MINATO_KIND_SOCKET)
+			break;
+		if (row.kind == MINATO_KIND_GUARD && id < worker->ruled.hit_count)
+			hits[id] += row.hits;
+	}
+}
+
+static json_int_t hits_of(const struct cmd_worker *worker, uint32_t id)
+{
+	return id < worker->ruled.hit_count ? (json_int_t)worker->ruled.hits[id] : 0;
+}
+
+/* Behind all of the sequence: what is not said by anybody. */
+static json_t *built_in(const struct cmd_worker *worker, size_t which)
+{
+	const char *text = which == 0 ? GATEWAY_SHUT_TEXT : "block out everything";
+
+	if (which > (worker->harbour->closed ? 1u : 0u))
+		return NULL;
+	return json_pack("{s:s,s:s,s:i,s:i,s:b,s:I}", "verb", "block", "text", text, "line", 0,
+			 "until", 0, "built_in", 1, "hits",
+			 which == 0 ? hits_of(worker, 0) : (json_int_t)0);
+}
+
+json_t *cmd_ruled_row(struct cmd_worker *worker, uint64_t *cursor)
+{
+	static char text[CONF_TEXT_SIZE];
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	const struct conf *conf = &ruling->conf;
+	json_t *object;
+	size_t i;
+
+	if (*cursor == 0)
+		count_hits(worker);
+	i = (size_t)(*cursor)++;
+	if (i >= conf->count)
+		return built_in(worker, i - conf->count);
+	(void)conf_print(text, sizeof(text), conf->list[i]);
+	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(conf->list[i]), "text", text,
+			   "line", (int)conf->list[i]->line, "until",
+			   (json_int_t)ruling->places[i].until_s);
+	if (cmd_ruled_is_rule(ruling, i))
+		json_object_set_new(object, "hits",
+				    json_integer(hits_of(worker, ruling->places[i].id)));
+	if (conf->list[i]->name[0])
+		json_object_set_new(object, "name", json_string(conf->list[i]->name));
+	return object;
+}
