@@ -5,9 +5,16 @@
 
 #include "minato/minato.h"
 
-/* A broken promise of ours ends the program through minato_panic. */
+/* A broken promise of ours ends the program through minato_panic. What follows
+   a check need not save anything for the case that it returns. */
 #define check(condition)                                                       \
-	((condition) ? (void)0 : minato_panic(__FILE__, __LINE__, #condition))
+	((condition) ? (void)0 : check_broken(__FILE__, __LINE__, #condition))
+__attribute__((cold, noreturn)) static inline void
+check_broken(const char *file, int line, const char *what)
+{
+	minato_panic(file, line, what);
+	__builtin_trap();
+}
 
 /*
  * Freed slots of a pool, tuples and ranges of the port table are poisoned under
