@@ -104,6 +104,13 @@ void expiry_arm(struct nat *n, uint32_t session)
 	place(n, session, end_of(n, session_at(n, session)));
 }
 
+void expiry_begin(struct nat *n, uint32_t session)
+{
+	const struct nat_session *s = session_at(n, session);
+
+	place(n, session, now_ms(n) + session_timeout(n, s) + 1);
+}
+
 /* The next slot with anything, and when its time begins. False: none. */
 static bool next_slot(const struct nat *n, uint32_t *slot, uint64_t *tick)
 {

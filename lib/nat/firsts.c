@@ -15,6 +15,7 @@
 struct seeking {
 	struct nat *n;
 	struct nat_firsts *f;
+	struct port_far far; /* what the next step wants */
 	const struct port_key *packet[NAT_FIRSTS];
 	uint32_t outers; /* probes there */
 };
@@ -31,7 +32,7 @@ static void note(struct seeking *s, struct port_probe *p)
 					      .host = NAT_NONE };
 	mapping_inside_key(p->key, &f->inner_key[place]);
 	f->inner[place].key = &f->inner_key[place];
-	port_tuple_fetch_room(nat_table(s->n), p);
+	port_far_add(&s->far, port_tuple_room(nat_table(s->n), p));
 }
 
 static uint32_t found(const struct nat *n, const struct port_probe *p,
@@ -52,15 +53,17 @@ static void find_mappings(struct seeking *s)
 {
 	struct nat_firsts *f = s->f;
 
-	port_seek(nat_table(s->n), f->inner, f->count);
+	port_far_fetch(&s->far);
+	port_seek_apart(nat_table(s->n), f->inner, f->count);
 	for (uint32_t i = 0; i < f->count; i++) {
 		struct nat_first *first = &f->first[i];
 		first->mapping = found(s->n, &f->inner[i], NAT_CLASS_INSIDE);
-		if (first->mapping != NAT_NONE)
-			__builtin_prefetch(mapping_at(s->n, first->mapping), 1);
-		else
-			port_tuple_fetch_room(nat_table(s->n), &f->inner[i]);
+		port_far_add(&s->far, first->mapping != NAT_NONE ?
+					      mapping_at(s->n, first->mapping) :
+					      port_tuple_room(nat_table(s->n),
+							      &f->inner[i]));
 	}
+	port_far_fetch(&s->far);
 }
 
 /* The hosts of those that have none. */
@@ -76,13 +79,14 @@ static void find_hosts(struct seeking *s)
 		f->outer[count].key = &f->outer_key[count];
 		place[count++] = i;
 	}
-	port_seek(nat_table(s->n), f->outer, count);
+	port_seek_apart(nat_table(s->n), f->outer, count);
 	for (uint32_t i = 0; i < count; i++) {
 		struct nat_first *first = &f->first[place[i]];
 		first->host = found(s->n, &f->outer[i], NAT_CLASS_HOST);
 		if (first->host != NAT_NONE)
-			__builtin_prefetch(host_record(s->n, first->host), 1);
+			port_far_add(&s->far, host_record(s->n, first->host));
 	}
+	port_far_fetch(&s->far);
 }
 
 /* --- what they will be outside ------------------------------------------- */
@@ -125,7 +129,7 @@ static void seek_known(struct seeking *s, uint32_t place)
 	first->generation = m->generation;
 	seek_face(s, place, &outside);
 	if (m->sessions != NAT_NONE)
-		__builtin_prefetch(session_at(s->n, m->sessions), 1);
+		port_far_add(&s->far, session_at(s->n, m->sessions));
 }
 
 static uint32_t pool_for(const struct nat *n, const struct nat_first *first,
@@ -167,9 +171,12 @@ static void find_rooms(struct seeking *s)
 			seek_known(s, i);
 		else
 			seek_foreseen(s, i);
-	port_seek(nat_table(s->n), f->outer, s->outers);
+	port_far_fetch(&s->far);
+	port_seek_apart(nat_table(s->n), f->outer, s->outers);
 	for (uint32_t i = 0; i < s->outers; i++)
-		port_tuple_fetch_room(nat_table(s->n), &f->outer[i]);
+		port_far_add(&s->far,
+			     port_tuple_room(nat_table(s->n), &f->outer[i]));
+	port_far_fetch(&s->far);
 }
 
 void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
@@ -181,6 +188,7 @@ void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
 	s.f->count = 0;
 	s.f->batch++;
 	s.outers = 0;
+	s.far.count = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct port_probe *p = &probes[i];
 		struct port_tuple_ref ref;

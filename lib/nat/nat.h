@@ -649,6 +649,7 @@ void nat_tell(struct nat *n, enum minato_nat_news_kind kind, uint8_t proto,
 void expiry_init(struct nat *n);
 /* Where it stands, or not at all, after it was made or may end earlier. */
 void expiry_arm(struct nat *n, uint32_t session);
+void expiry_begin(struct nat *n, uint32_t session); /* a new one's first */
 void expiry_cancel(struct nat *n, uint32_t session);
 /* Ends what is due, a bounded number. */
 void expiry_run(struct nat *n);
@@ -667,8 +668,18 @@ bool session_live(const struct nat *n, uint32_t session);
 uint32_t session_walk(const struct nat *n, uint32_t from);
 void session_flow(const struct nat_session *s, struct nat_flow *out);
 enum nat_end { NAT_A, NAT_B, NAT_C, NAT_D };
-void session_end_of(const struct nat_session *s, enum nat_end end,
-		    struct minato_endpoint *out);
+void session_end_of6(const struct nat_session *s, enum nat_end end,
+		     struct minato_endpoint *out);
+static inline void session_end_of(const struct nat_session *s, enum nat_end end,
+				  struct minato_endpoint *out)
+{
+	if ((s->flags & NAT_IS_SIX) != 0) {
+		session_end_of6(s, end, out);
+		return;
+	}
+	out->addr = nat_addr4(s->four.addr[end]);
+	out->port = s->four.port[end];
+}
 /* The key that face `side` is found by. */
 void session_key(const struct nat_session *s, uint32_t side,
 		 struct port_key *out);
@@ -676,8 +687,8 @@ void session_key(const struct nat_session *s, uint32_t side,
 bool session_over(const struct nat *n, const struct nat_session *s);
 /* ms from its last refreshing to its end. */
 uint32_t session_timeout(const struct nat *n, const struct nat_session *s);
-/* Makes it, or a refusal: TAKEN, NO_MEMORY. */
-int64_t session_make(struct nat *n, const struct nat_flow *f);
+/* Makes it, or a refusal: TAKEN, NO_MEMORY. Completes the flow's flags. */
+int64_t session_make(struct nat *n, struct nat_flow *f);
 /*
  * Two forwards lead to one server, which cannot tell a client's flows by them
  * apart if they have one port. Ends the other one if it is over, as its server

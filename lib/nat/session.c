@@ -34,17 +34,12 @@ uint32_t session_walk(const struct nat *n, uint32_t from)
 
 /* --- ends ---------------------------------------------------------------- */
 
-void session_end_of(const struct nat_session *s, enum nat_end end,
-		    struct minato_endpoint *out)
+void session_end_of6(const struct nat_session *s, enum nat_end end,
+		     struct minato_endpoint *out)
 {
 	const struct nat_session6 *six = (const struct nat_session6 *)s;
 	const bool near = end == NAT_A || end == NAT_C;
 
-	if ((s->flags & NAT_IS_SIX) == 0) {
-		out->addr = nat_addr4(s->four.addr[end]);
-		out->port = s->four.port[end];
-		return;
-	}
 	memcpy(out->addr.bytes, near ? s->six.a : six->b, 16);
 	out->port = s->six.port[near ? 0 : 1];
 }
@@ -275,14 +270,17 @@ static bool is_own(const struct nat_flow *f)
 	       minato_addr_equal(&f->b.addr, &f->c.addr);
 }
 
-/* Counts nowhere: an index would be of no use to anybody. */
-static int64_t insert_quiet(struct nat *n, const struct port_key *key,
-			    const struct port_probe *probe,
-			    struct port_tuple_ref ref)
+/* Quiet, it counts nowhere: an index would be of no use to anybody. */
+static int64_t insert_face(struct nat *n, const struct nat_flow *f,
+			   uint32_t side, struct port_tuple_ref ref)
 {
-	return probe != NULL ?
-		       port_tuple_insert_sought(nat_table(n), probe, ref) :
-		       port_tuple_insert(nat_table(n), key, ref);
+	struct port_key key;
+
+	if (ref.quiet && f->probe[side] != NULL)
+		return port_tuple_insert_sought(nat_table(n), f->probe[side],
+						ref);
+	key = face(f, side);
+	return port_tuple_insert(nat_table(n), &key, ref);
 }
 
 /* Both tuples, or none and why. */
@@ -292,20 +290,20 @@ static int insert_faces(struct nat *n, const struct nat_flow *f,
 	struct port_tuple_ref ref = { .owner = session << 1,
 				      .class = NAT_CLASS_SESSION,
 				      .quiet = !(f->flags & NAT_IS_LOCAL) };
-	const struct port_key a = face(f, 0), b = face(f, 1);
-	const int64_t first = ref.quiet ?
-				      insert_quiet(n, &a, f->probe[0], ref) :
-				      port_tuple_insert(nat_table(n), &a, ref);
+	const int64_t first = insert_face(n, f, 0, ref);
+	struct port_key key;
 	int64_t second;
 
 	if (first < 0 || is_own(f))
 		return first < 0 ? (int)first : 0;
 	ref.owner |= 1;
 	ref.quiet = true;
-	second = insert_quiet(n, &b, f->probe[1], ref);
-	if (second < 0)
-		nat_untuple(n, &a);
-	return second < 0 ? (int)second : 0;
+	second = insert_face(n, f, 1, ref);
+	if (second >= 0)
+		return 0;
+	key = face(f, 0);
+	nat_untuple(n, &key);
+	return (int)second;
 }
 
 bool session_make_way(struct nat *n, const struct nat_flow *f)
@@ -367,35 +365,32 @@ static void give(struct nat *n, uint32_t session)
 		      session & ~NAT_SIX);
 }
 
-int64_t session_make(struct nat *n, const struct nat_flow *f)
+int64_t session_make(struct nat *n, struct nat_flow *f)
 {
 	const bool six = !minato_addr_is4(&f->a.addr);
 	const uint32_t session = take(n, six);
-	struct nat_session *s;
-	struct nat_flow flow = *f;
 	int made;
 
 	if (session == NAT_NONE)
 		return nat_refusal(NAT_COUNT_NO_MEMORY);
-	flow.flags |= six ? NAT_IS_SIX : 0;
-	flow.flags |= is_short(n, f) ? NAT_IS_SHORT : 0;
-	made = insert_faces(n, &flow, session);
+	f->flags |= six ? NAT_IS_SIX : 0;
+	f->flags |= is_short(n, f) ? NAT_IS_SHORT : 0;
+	made = insert_faces(n, f, session);
 	if (made < 0) {
 		give(n, session);
 		return nat_refusal(made == -EEXIST ? NAT_COUNT_TAKEN :
 						     NAT_COUNT_NO_MEMORY);
 	}
-	if (wants_peer(n, &flow)) {
-		const struct port_key key = peer_key(n, &flow);
+	if (wants_peer(n, f)) {
+		const struct port_key key = peer_key(n, f);
 		if (nat_number(n, &key, NAT_CLASS_PEER, 1) != 0)
-			flow.flags |= NAT_IS_PEER;
+			f->flags |= NAT_IS_PEER;
 	}
-	s = session_at(n, session);
-	fill(n, s, &flow);
-	if (flow.owner != NAT_NONE)
+	fill(n, session_at(n, session), f);
+	if (f->owner != NAT_NONE)
 		enlist(n, session);
-	count_in(n, &flow);
-	expiry_arm(n, session);
+	count_in(n, f);
+	expiry_begin(n, session);
 	nat_count(n, NAT_COUNT_SESSIONS);
 	return session;
 }

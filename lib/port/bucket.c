@@ -281,21 +281,30 @@ static void forget_strays(struct port_line *home)
 		home->strays = 0;
 }
 
-/* An empty slot for a key: at home, next door, or in a chain. */
-static uint32_t room_for(struct port_table *t, struct port_hash *h,
-			 uint32_t number, uint16_t tag)
+/* An empty slot for a key whose home is full: next door, or in a chain. */
+__attribute__((noinline)) static uint32_t room_away(struct port_table *t,
+						    struct port_hash *h,
+						    uint32_t number,
+						    uint16_t tag)
 {
 	struct port_line *home = line_of(t, h, number);
-	uint32_t room = line_lanes(home, 0);
+	uint32_t room;
 
-	if (room != 0)
-		return number * LINE_LANES + first_lane(room);
 	home->strays |= line_stray(tag);
 	room = line_lanes(line_of(t, h, number ^ 1), 0);
 	if (room == 0)
 		return chain_room(t, h, home);
 	home->away++;
 	return (number ^ 1) * LINE_LANES + first_lane(room);
+}
+
+static inline uint32_t room_for(struct port_table *t, struct port_hash *h,
+				uint32_t number, uint16_t tag)
+{
+	const uint32_t room = line_lanes(line_of(t, h, number), 0);
+
+	return room != 0 ? number * LINE_LANES + first_lane(room) :
+			   room_away(t, h, number, tag);
 }
 
 /* Moves a key from where it is none of the table's. */
@@ -409,14 +418,24 @@ static void grow(struct port_table *t, struct port_hash *h)
 	}
 }
 
-/* A step, once begun, goes on. */
-static bool growth_due(const struct port_hash *h)
+static bool is_full(const struct port_hash *h)
+{
+	return (uint64_t)h->count * 10 >= (uint64_t)FILL_OF_TEN * h->lines;
+}
+
+/* With growth: a step, once begun, goes on. Apart, as the usual insertion needs
+   no stack. */
+__attribute__((noinline)) static void go_on(struct port_table *t,
+					    struct port_hash *h)
 {
 	if (h->lines == h->lines_max)
-		return false;
-	if (h->done != 0)
-		return h->pace >= INSERTIONS_PER_GROWTH;
-	return (uint64_t)h->count * 10 >= (uint64_t)FILL_OF_TEN * h->lines;
+		return;
+	if (h->done != 0 && ++h->pace < INSERTIONS_PER_GROWTH) {
+		fetch_ahead(t, h);
+		return;
+	}
+	grow(t, h);
+	h->pace = 0;
 }
 
 uint32_t bucket_insert(struct port_table *t, struct port_hash *h,
@@ -424,13 +443,8 @@ uint32_t bucket_insert(struct port_table *t, struct port_hash *h,
 {
 	uint32_t slot;
 
-	h->pace++;
-	if (growth_due(h)) {
-		grow(t, h);
-		h->pace = 0;
-	} else {
-		fetch_ahead(t, h);
-	}
+	if (h->done != 0 || is_full(h))
+		go_on(t, h);
 	slot = room_for(t, h, bucket_home(h, place), tag);
 	occupy(t, h, slot, tag);
 	h->count++;

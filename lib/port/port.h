@@ -156,6 +156,10 @@ struct port_probe {
  */
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count);
+/* The same for keys that are mostly far (see struct port_far): quicker where
+   pages are far too, slower where they are not. */
+void port_seek_apart(const struct port_table *t, struct port_probe *probes,
+		     size_t count);
 /* port_lookup of a key that was sought; and of one that was looked for since,
    and is not in the table. */
 void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
@@ -196,10 +200,27 @@ bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
    who wants to fetch ahead. False: there is none. */
 bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
 		      struct port_tuple_ref *ref);
-/* What inserting a key that was sought will write to: to be called when its
-   line has come. */
-void port_tuple_fetch_room(const struct port_table *t,
-			   const struct port_probe *p);
+/* What inserting a key that was sought will write to, to be fetched: to be
+   called when its line has come. Never NULL. */
+const void *port_tuple_room(const struct port_table *t,
+			    const struct port_probe *p);
+/*
+ * Places that are fetched together. Where the page of one is far too, its fetch
+ * is held up until the page is known, and with it what follows: so with nothing
+ * between them as many are on their way at once as can be.
+ */
+#define PORT_FAR 32u
+struct port_far {
+	size_t count;
+	const void *at[PORT_FAR];
+};
+void port_far_fetch(struct port_far *far); /* all; it is empty then */
+static inline void port_far_add(struct port_far *far, const void *at)
+{
+	if (far->count == PORT_FAR)
+		port_far_fetch(far);
+	far->at[far->count++] = at;
+}
 /* Gives a tuple to another owner or class (connection -> TIME-WAIT). */
 void port_tuple_assign(struct port_table *t, uint32_t tuple,
 		       struct port_tuple_ref ref);
@@ -1140,7 +1161,13 @@ static inline uint32_t port_slot(uint8_t proto)
 	      proto == MINATO_ICMP);
 	return proto == MINATO_TCP ? 0 : proto == MINATO_UDP ? 1 : 2;
 }
-uint32_t port_space_index(uint8_t scope, uint32_t slot);
+static inline uint32_t port_space_index(uint8_t scope, uint32_t slot)
+{
+	uint32_t row = scope == MINATO_SCOPE_ANY ? PORT_SCOPES : scope;
+
+	check(row <= PORT_SCOPES && slot < PORT_PROTOS);
+	return row * PORT_PROTOS + slot;
+}
 struct interval *port_intervals(const struct port_table *t);
 /* How many tuples and single entries stand on each port; which none uses. */
 uint32_t *port_uses(const struct port_table *t, uint32_t space);

@@ -153,6 +153,16 @@ static inline void quest_of_probe(const struct port_table *t, struct quest *q,
 void quest_make(const struct port_table *t, struct quest *q,
 		struct port_probe *p, const struct port_key *key,
 		bool association);
+/* True: its home says that it is nowhere. False: quest_find tells. `h` is the
+   one that it is of. */
+static inline bool quest_absent(const struct port_table *t,
+				const struct port_hash *h,
+				const struct quest *q)
+{
+	const struct port_line *b = bucket_line(t, h, bucket_home(h, q->place));
+
+	return line_lanes(b, q->tag) == 0 && !line_strays(b, q->tag);
+}
 /* The slot of it, or POOL_NONE. */
 uint32_t quest_find(const struct port_table *t, const struct quest *q);
 /* Its index, or POOL_NONE where it has none. */

@@ -5,11 +5,16 @@
 
 #include "port/quest.h"
 
-#define SEEK_AHEAD 32u
+void port_far_fetch(struct port_far *far)
+{
+	for (size_t i = 0; i < far->count; i++)
+		__builtin_prefetch(far->at[i]);
+	far->count = 0;
+}
 
-/* Notes the home for the moment. */
-static inline void note_home(const struct port_table *t, uint32_t six,
-			     struct port_probe *p, uint64_t ends)
+/* Notes the home for the moment. Returns its line. */
+static inline const void *note_home(const struct port_table *t, uint32_t six,
+				    struct port_probe *p, uint64_t ends)
 {
 	const struct port_hash *h = &t->hash[six];
 	const uint32_t home =
@@ -19,29 +24,30 @@ static inline void note_home(const struct port_table *t, uint32_t six,
 	p->guess = home | six << GUESS_SIX;
 	p->note = 0;
 	p->rule_changes = PORT_RULES_UNSOUGHT;
-	__builtin_prefetch(bucket_line(t, h, home));
+	return bucket_line(t, h, home);
 }
 
-__attribute__((noinline)) static void fetch_home6(const struct port_table *t,
-						  struct port_probe *p)
+__attribute__((noinline)) static const void *
+find_home6(const struct port_table *t, struct port_probe *p)
 {
-	note_home(t, 1, p, make_words6(t, p));
+	return note_home(t, 1, p, make_words6(t, p));
 }
 
-static inline void fetch_home(const struct port_table *t, struct port_probe *p)
+static inline const void *find_home(const struct port_table *t,
+				    struct port_probe *p)
 {
 	if (both4(p->key))
-		note_home(t, 0, p, make_words4(t, p));
-	else
-		fetch_home6(t, p);
+		return note_home(t, 0, p, make_words4(t, p));
+	return find_home6(t, p);
 }
 
 /*
- * Notes and fetches the first record that the probe may be looking for; where
+ * Notes and returns the first record that the probe may be looking for; where
  * there is none at home, but keys of it are elsewhere, the line next door.
+ * NULL: neither.
  */
-static inline void note_guess(const struct port_table *t, uint32_t six,
-			      struct port_probe *p, size_t record_bytes)
+static inline const void *note_guess(const struct port_table *t, uint32_t six,
+				     struct port_probe *p, size_t record_bytes)
 {
 	const struct port_hash *h = &t->hash[six];
 	const uint32_t home = p->guess & ~(1u << GUESS_SIX);
@@ -54,23 +60,21 @@ static inline void note_guess(const struct port_table *t, uint32_t six,
 		const uint32_t slot =
 			home * LINE_LANES + (uint32_t)__builtin_ctz(lanes);
 		p->guess = slot | six << GUESS_SIX;
-		__builtin_prefetch((char *)port_part(t, h->rows_at) +
-				   slot * record_bytes);
-		return;
+		return (char *)port_part(t, h->rows_at) + slot * record_bytes;
 	}
 	p->guess = PORT_GUESS_NOWHERE;
-	if (line_strays(b, tag)) {
-		p->guess = PORT_GUESS_NONE;
-		__builtin_prefetch(bucket_line(t, h, home ^ 1));
-	}
+	if (!line_strays(b, tag))
+		return NULL;
+	p->guess = PORT_GUESS_NONE;
+	return bucket_line(t, h, home ^ 1);
 }
 
-static inline void fetch_guess(const struct port_table *t, struct port_probe *p)
+static inline const void *find_guess(const struct port_table *t,
+				     struct port_probe *p)
 {
-	if (p->guess >> GUESS_SIX == 0)
-		note_guess(t, 0, p, sizeof(struct port_tuple4));
-	else
-		note_guess(t, 1, p, sizeof(struct port_tuple6));
+	return p->guess >> GUESS_SIX == 0 ?
+		       note_guess(t, 0, p, sizeof(struct port_tuple4)) :
+		       note_guess(t, 1, p, sizeof(struct port_tuple6));
 }
 
 uint64_t tuple_group_hash(const struct port_table *t,
@@ -84,15 +88,43 @@ uint64_t tuple_group_hash(const struct port_table *t,
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count)
 {
-	for (size_t at = 0; at < count; at += SEEK_AHEAD) {
+	for (size_t at = 0; at < count; at += PORT_FAR) {
 		const size_t left = count - at;
-		const size_t end = at + (left < SEEK_AHEAD ? left : SEEK_AHEAD);
+		const size_t end = at + (left < PORT_FAR ? left : PORT_FAR);
 
 		for (size_t i = at; i < end; i++)
-			fetch_home(t, &probes[i]);
-		for (size_t i = at; i < end; i++)
-			fetch_guess(t, &probes[i]);
+			__builtin_prefetch(find_home(t, &probes[i]));
+		for (size_t i = at; i < end; i++) {
+			const void *guess = find_guess(t, &probes[i]);
+			if (guess != NULL)
+				__builtin_prefetch(guess);
+		}
 	}
+}
+
+static void seek_part(const struct port_table *t, struct port_probe *probes,
+		      size_t count)
+{
+	struct port_far far;
+
+	far.count = 0;
+	for (size_t i = 0; i < count; i++)
+		port_far_add(&far, find_home(t, &probes[i]));
+	port_far_fetch(&far);
+	for (size_t i = 0; i < count; i++) {
+		const void *guess = find_guess(t, &probes[i]);
+		if (guess != NULL)
+			port_far_add(&far, guess);
+	}
+	port_far_fetch(&far);
+}
+
+void port_seek_apart(const struct port_table *t, struct port_probe *probes,
+		     size_t count)
+{
+	for (; count > PORT_FAR; count -= PORT_FAR, probes += PORT_FAR)
+		seek_part(t, probes, PORT_FAR);
+	seek_part(t, probes, count);
 }
 
 static inline uint32_t guess_slot(const struct port_probe *p)
@@ -110,6 +142,8 @@ sought_otherwise(const struct port_table *t, const struct port_probe *p,
 	uint32_t slot;
 
 	quest_of_probe(t, &q, p);
+	if (quest_absent(t, &t->hash[q.six], &q))
+		return false;
 	if (p->changes == t->changes && p->guess < PORT_GUESS_NOWHERE &&
 	    q.six != 0 && match6(t, guess_slot(p), p) != NULL)
 		slot = guess_slot(p);
@@ -153,8 +187,8 @@ bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
 	return true;
 }
 
-void port_tuple_fetch_room(const struct port_table *t,
-			   const struct port_probe *p)
+const void *port_tuple_room(const struct port_table *t,
+			    const struct port_probe *p)
 {
 	const struct port_hash *h;
 	const struct port_line *b;
@@ -166,10 +200,9 @@ void port_tuple_fetch_room(const struct port_table *t,
 	home = bucket_home(h, q.place);
 	b = bucket_line(t, h, home);
 	room = line_lanes(b, 0);
-	if (room == 0)
-		return; /* it will be next door: seldom */
-	__builtin_prefetch(
-		slot_record(t, h,
-			    home * LINE_LANES + (uint32_t)__builtin_ctz(room)),
-		1);
+	/* Without room it will be next door: seldom. */
+	return room == 0 ? b :
+			   slot_record(t, h,
+				       home * LINE_LANES +
+					       (uint32_t)__builtin_ctz(room));
 }

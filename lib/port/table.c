@@ -173,14 +173,6 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	return t;
 }
 
-uint32_t port_space_index(uint8_t scope, uint32_t slot)
-{
-	uint32_t row = scope == MINATO_SCOPE_ANY ? PORT_SCOPES : scope;
-
-	check(row <= PORT_SCOPES && slot < PORT_PROTOS);
-	return row * PORT_PROTOS + slot;
-}
-
 struct interval *port_intervals(const struct port_table *t)
 {
 	return port_part(t, t->intervals_at);
@@ -260,6 +252,8 @@ static bool pass_rules(struct port_table *t, const struct port_probe *probe,
 {
 	struct rule_verdict v;
 
+	if (t->rules.count == 0)
+		return true;
 	rulematch_sought(t, probe, now, &v);
 	out->asks = v.asks;
 	if (v.entry == POOL_NONE)
@@ -287,6 +281,17 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 		port_lookup_missed(t, probe, now, new_flow, out);
 }
 
+/* Whether a set, mostly that of guards, has entries that the key could meet. */
+static bool has_entries(const struct port_table *t, enum port_set set,
+			const struct port_key *key)
+{
+	const uint32_t slot = port_slot(key->proto);
+	const uint32_t own = port_space_index(key->scope, slot);
+	const uint32_t any = port_space_index(MINATO_SCOPE_ANY, slot);
+
+	return (t->space[own].count[set] | t->space[any].count[set]) != 0;
+}
+
 void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out)
@@ -300,7 +305,7 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 		return;
 	}
 	/* 2 */
-	if (new_flow)
+	if (new_flow && has_entries(t, PORT_GUARDS, key))
 		entry = match_best(t, PORT_GUARDS, key, now);
 	if (entry != POOL_NONE && entry_at(t, entry)->verdict == MINATO_PASS) {
 		entry_at(t, entry)->hits++;
@@ -309,7 +314,7 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 	if (new_flow && entry == POOL_NONE && !pass_rules(t, probe, now, out))
 		return;
 	/* 3, and 4 as the lowest ranks */
-	if (entry == POOL_NONE)
+	if (entry == POOL_NONE && has_entries(t, PORT_GENERAL, key))
 		entry = match_best(t, PORT_GENERAL, key, now);
 	/* 5 */
 	if (entry == POOL_NONE)

@@ -221,20 +221,21 @@ uint64_t tuple_place(const struct port_table *t, const struct port_hash *h,
 	return place_of(t, ends, slot_trait(t, h, slot, ends));
 }
 
-static void write_record(const struct port_table *t, uint32_t slot,
-			 const struct quest *q)
+static inline void write_record(const struct port_table *t,
+				struct whereabouts w, const struct quest *q)
 {
+	const bool six = w.h == &t->hash[1];
 	const struct port_probe *p = q->p;
 	const uint32_t ports =
-		(uint32_t)p->word[q->six ? KEY6_WORDS - 1 : KEY4_WORDS - 1];
+		(uint32_t)p->word[six ? KEY6_WORDS - 1 : KEY4_WORDS - 1];
 
-	if (q->six) {
-		struct port_tuple6 *r = record6(t, slot);
+	if (six) {
+		struct port_tuple6 *r = record6(t, w.slot);
 		memcpy(r->ends, p->word, sizeof(r->ends));
 		memcpy((uint8_t *)r + sizeof(r->ends), &ports, sizeof(ports));
 		return;
 	}
-	struct port_tuple4 *r = record4(t, slot);
+	struct port_tuple4 *r = record4(t, w.slot);
 	r->local = (uint32_t)p->word[0];
 	r->remote = (uint32_t)(p->word[0] >> 32);
 	memcpy((uint8_t *)r + 8, &ports, sizeof(ports));
@@ -286,21 +287,21 @@ const struct ref_kind tuple_kinds[128] = {
 	KINDS16(64), KINDS16(80), KINDS16(96), KINDS16(112),
 };
 
-static uint32_t pack_ref(struct port_tuple_ref ref)
+static inline uint32_t pack_ref(const struct port_tuple_ref *ref)
 {
-	check(ref.class < 16);
-	check((ref.class == PORT_CLASS_REST) == ref.rests);
-	return (ref.owner & (PORT_OWNERS_MAX - 1)) |
-	       (uint32_t)ref.class << REF_CLASS |
-	       (uint32_t)ref.exclusive << REF_EXCLUSIVE |
-	       (uint32_t)ref.yields << REF_YIELDS |
-	       (uint32_t)ref.quiet << REF_QUIET;
+	check(ref->class < 16);
+	check((ref->class == PORT_CLASS_REST) == ref->rests);
+	return (ref->owner & (PORT_OWNERS_MAX - 1)) |
+	       (uint32_t)ref->class << REF_CLASS |
+	       (uint32_t)ref->exclusive << REF_EXCLUSIVE |
+	       (uint32_t)ref->yields << REF_YIELDS |
+	       (uint32_t)ref->quiet << REF_QUIET;
 }
 
-static void set_ref(const struct port_table *t, struct whereabouts w,
-		    struct port_tuple_ref ref)
+static inline void set_ref(const struct port_table *t, struct whereabouts w,
+			   const struct port_tuple_ref *ref)
 {
-	const uint32_t more = ref.owner >> REF_CLASS;
+	const uint32_t more = ref->owner >> REF_CLASS;
 
 	*ref_at(t, w) = pack_ref(ref);
 	if (w.h == &t->hash[1])
@@ -392,31 +393,55 @@ static bool gives_way(struct port_table *t, struct whereabouts w)
 	return true;
 }
 
-static int64_t insert(struct port_table *t, const struct quest *q,
-		      struct port_tuple_ref ref, bool association)
+/* Whether nothing, or nothing that stays, is where it wants to be. */
+__attribute__((noinline)) static bool has_way(struct port_table *t,
+					      const struct quest *q)
 {
-	struct port_hash *h = &t->hash[q->six];
-	struct whereabouts w = { h, quest_find(t, q) };
-	uint32_t tuple = 0;
+	const struct whereabouts w = { &t->hash[q->six], quest_find(t, q) };
 
-	if (w.slot != POOL_NONE && !gives_way(t, w))
+	return w.slot == POOL_NONE || gives_way(t, w);
+}
+
+/* One that is not quiet; apart, so that a quiet one needs little. */
+__attribute__((noinline)) static int64_t make_known(struct port_table *t,
+						    struct whereabouts w,
+						    const struct port_key *key,
+						    struct port_tuple_ref ref,
+						    bool association)
+{
+	const uint32_t tuple = take_handle(t);
+
+	join_slot(t, tuple, w, key->face);
+	if (!association)
+		count_tuple(t, key, &ref, true);
+	return tuple;
+}
+
+__attribute__((always_inline)) static inline int64_t
+insert_in(struct port_table *t, struct port_hash *h, const struct quest *q,
+	  const struct port_tuple_ref *ref, bool association)
+{
+	struct whereabouts w = { .h = h };
+
+	if (!quest_absent(t, h, q) && !has_way(t, q))
 		return -EEXIST;
 	if (t->tuple_count == t->limits.tuples_max)
 		return -ENOSPC;
 	t->tuple_count++;
 	t->changes++;
 	w.slot = bucket_insert(t, h, q->place, q->tag);
-	write_record(t, w.slot, q);
+	write_record(t, w, q);
 	set_ref(t, w, ref);
 	if (association)
 		t->space[space_of(q->p->key)].associations++;
-	if (ref.quiet)
-		return 0;
-	tuple = take_handle(t);
-	join_slot(t, tuple, w, q->p->key->face);
-	if (!association)
-		count_tuple(t, q->p->key, &ref, true);
-	return tuple;
+	return ref->quiet ? 0 : make_known(t, w, q->p->key, *ref, association);
+}
+
+static int64_t insert(struct port_table *t, const struct quest *q,
+		      const struct port_tuple_ref *ref, bool association)
+{
+	return q->six == 0 ? insert_in(t, &t->hash[0], q, ref, association) :
+			     insert_in(t, &t->hash[1], q, ref, association);
 }
 
 int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
@@ -429,7 +454,7 @@ int64_t port_tuple_insert(struct port_table *t, const struct port_key *key,
 	quest_make(t, &q, &p, key, association);
 	if (!ref.quiet)
 		crowd_fetch(t, key); /* as far away as the line */
-	return insert(t, &q, ref, association);
+	return insert(t, &q, &ref, association);
 }
 
 int64_t port_tuple_insert_sought(struct port_table *t,
@@ -439,7 +464,7 @@ int64_t port_tuple_insert_sought(struct port_table *t,
 	struct quest q;
 
 	quest_of_probe(t, &q, p);
-	return insert(t, &q, ref, false);
+	return insert(t, &q, &ref, false);
 }
 
 static void drop_slot(struct port_table *t, struct whereabouts w,
@@ -547,7 +572,7 @@ bool port_tuple_reassign(struct port_table *t, const struct port_key *key,
 	if (w.slot == POOL_NONE)
 		return false;
 	check(is_quiet(t, w.h, w.slot) && ref.quiet);
-	set_ref(t, w, ref);
+	set_ref(t, w, &ref);
 	return true;
 }
 
@@ -560,7 +585,7 @@ void port_tuple_assign(struct port_table *t, uint32_t tuple,
 	port_tuple_key(t, tuple, &key);
 	port_tuple_get(t, tuple, &was);
 	check(!ref.quiet);
-	set_ref(t, find_slot(t, tuple), ref);
+	set_ref(t, find_slot(t, tuple), &ref);
 	if (key_is_association(&key) || key_is_mapping(&key))
 		return;
 	crowd_enter(t, &key, &ref); /* first, so that it is never empty */

@@ -342,7 +342,7 @@ static int64_t insert_sought(const struct port_key *key, struct port_tuple_ref r
 	if (key == &run.early)
 		return port_tuple_insert_sought(run.t, &run.early_probe, ref);
 	port_seek(run.t, &probe, 1);
-	port_tuple_fetch_room(run.t, &probe);
+	(void)port_tuple_room(run.t, &probe);
 	return port_tuple_insert_sought(run.t, &probe, ref);
 }
 

@@ -82,7 +82,7 @@ static void what_was_sought_is_inserted(void **state)
 	for (uint16_t i = 1; i < 2000; i++)
 		insert(key_of(UDP, "10.0.0.1", 80, "10.0.0.2", i), i);
 	for (uint32_t i = 0; i < 2; i++) {
-		port_tuple_fetch_room(t, &probe[i]);
+		assert_non_null(port_tuple_room(t, &probe[i]));
 		assert_int_equal(port_tuple_insert_sought(t, &probe[i], ref), 0);
 		assert_int_equal(port_tuple_insert_sought(t, &probe[i], ref), -EEXIST);
 		assert_int_equal(port_tuple_insert(t, &key[i], ref), -EEXIST);
