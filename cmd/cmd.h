@@ -584,6 +584,12 @@ uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour);
 struct cmd_worker;
 /* Enters all rules, or that of one statement (SIZE_MAX: all). 0 or negative errno. */
 int cmd_ruling_enter(struct cmd_worker *worker, size_t index);
+/*
+ * After each change: "block out everything" leaves the resolver to what is allowed before it, which
+ * has to ask where its servers are. 0 or negative errno.
+ */
+#define CMD_WORD_RESOLVER (CMD_WORD_RULE | UINT32_MAX)
+int cmd_ruling_resolver(struct cmd_worker *worker);
 
 /*
  * In the keeper: the host's kernel is to refuse what the rules refuse at these ports, as far as it
@@ -792,6 +798,7 @@ struct cmd_worker {
 		uint64_t client; /* of this client */
 		uint64_t *hits;	 /* of each place's id, since the listing began */
 		size_t hit_count;
+		uint64_t resolver[2]; /* entries of cmd_ruling_resolver; 0: none */
 	} ruled;
 	struct cmd_asked asked;
 	int64_t channel_watch;

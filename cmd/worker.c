@@ -394,6 +394,8 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 				&(struct minato_policy){ .uid = worker->harbour->uid });
 	cmd_worker_act(worker);
 	result = cmd_ruling_enter(worker, SIZE_MAX);
+	if (result == 0)
+		result = cmd_ruling_resolver(worker);
 	return result == 0 ? add_addresses(worker) : result;
 }
 

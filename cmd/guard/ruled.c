@@ -470,6 +470,8 @@ static int try_it(struct cmd_worker *worker, const struct cmd_rule_change *chang
 	if (result < 0)
 		return result;
 	result = cmd_ruling_enter(worker, change->index);
+	if (result == 0)
+		result = cmd_ruling_resolver(worker);
 	if (result < 0) {
 		leave(worker, change->place.id);
 		cmd_ruled_take_out(ruling, change->index);
@@ -499,6 +501,7 @@ void cmd_ruled_told(struct cmd_worker *worker, const struct cmd_message *message
 	} else if (cmd_ruled_is_rule(ruling, change->index)) {
 		leave(worker, change->place.id);
 		cmd_ruled_take_out(ruling, change->index);
+		(void)cmd_ruling_resolver(worker);
 	}
 	if (message->number == CMD_RULE_END)
 		cmd_ruling_foresee(worker, change->filters);

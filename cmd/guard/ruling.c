@@ -608,6 +608,57 @@ int cmd_ruling_enter(struct cmd_worker *worker, size_t index)
 	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);
 }
 
+/* The rule that shuts what others before it do not let out; SIZE_MAX: there is none. */
+static size_t shutter(const struct conf *conf)
+{
+	bool opened = false;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_rule *rule = &conf->list[i]->rule;
+
+		if (conf->list[i]->kind != CONF_KIND_RULE || !rule->out)
+			continue;
+		if (closes(conf->list[i]))
+			return opened ? i : SIZE_MAX;
+		opened |= rule->verb == CONF_ALLOW || rule->verb == CONF_LIMIT;
+	}
+	return SIZE_MAX;
+}
+
+int cmd_ruling_resolver(struct cmd_worker *worker)
+{
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	const struct drive_subnet *subnet = &worker->harbour->plan.subnet;
+	const struct minato_addr *const addrs[] = { &subnet->dns4, &subnet->dns6 };
+	size_t at = shutter(&ruling->conf);
+	int result = 0;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct minato_entry entry = {
+			.kind = MINATO_KIND_GUARD,
+			.verdict = MINATO_PASS,
+			.scope = CMD_SCOPE_INSIDE,
+			.face = MINATO_FACE_ANY,
+			.local = *addrs[i],
+			.local_prefix = 128,
+			.first = 53,
+			.last = 53,
+			.uid = MINATO_UID_NONE,
+			.course = MINATO_COURSE_OUT,
+			.user = CMD_WORD_RESOLVER,
+		};
+
+		if (worker->ruled.resolver[i])
+			(void)minato_entry_remove(worker->host, worker->ruled.resolver[i]);
+		worker->ruled.resolver[i] = 0;
+		if (at == SIZE_MAX || minato_addr_is_any(addrs[i]) || result < 0)
+			continue;
+		entry.order = ruling->places[at].order - 1;
+		result = minato_entry_add(worker->host, &entry, &worker->ruled.resolver[i]);
+	}
+	return result;
+}
+
 /* ---- the keeper: what the host's kernel is to refuse by itself ---- */
 
 struct gathering {

@@ -80,6 +80,19 @@ is "a sandbox: no other address" "$(out 198.51.100.7:80)" "curl 7"
 kill "$GUEST"
 wait "$GUEST" 2>/dev/null
 
+# What is let through to the resolver waits here, where no nameserver is; else it is refused at once.
+asks() { # GUEST
+	! in_guest "$1" -- dig +time=1 +tries=1 @10.0.2.3 example.com 2>&1 |
+		grep -Eq 'refused|unreachable|permitted'
+}
+ok "a sandbox: names can be asked for" asks box
+has "... which is told" "$(as_user "$M" why -n box udp guest to 10.0.2.3:53 2>&1)" 'built in: the resolver'
+ok "a sandbox: what was allowed is so no longer" \
+	as_user "$M" rule rm -n box allow out tcp 80 to $PEER4
+ok "... nor is there anything to ask for" fails asks box
+ok "... and again" as_user "$M" rule add -n box allow out tcp 80 to $PEER4 first
+ok "... names too" asks box
+
 run_guest lone --rule 'block out to lan' -- sleep 1000
 out() { in_guest lone -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
 is "block out to lan: not there" "$(out $PEER4:80)" "curl 7"
