@@ -92,8 +92,8 @@ static void add_step(struct reasoning *r, const struct minato_step *step)
 		json_object_set_new(item, "limited", json_true());
 	if (step->found && judges && step->user == CMD_WORD_RESOLVER)
 		json_object_set_new(item, "says",
-				    json_string("built in: the resolver, which 'block out everything' "
-						"leaves to what is allowed before it"));
+				    json_string("built in: the resolver, which 'block out "
+						"everything' leaves to what is allowed before it"));
 	else if (step->found && judges && is_rule)
 		set_statement(item, &r->worker->harbour->ruling, (uint32_t)step->user);
 	else if (step->found)
