@@ -168,6 +168,8 @@ void cmd_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cmd_say_to(int fd);
 /* What is said on standard error begins with the time from now on. */
 void cmd_say_dated(void);
+/* moment.c: "2026-11-26T12:20:07Z", or with thousandths of a second; after 1970. */
+void cmd_moment(int64_t real_ns, bool thousandths, char *out, size_t size);
 /* Prints the list of commands. */
 void cmd_print_commands(FILE *out);
 

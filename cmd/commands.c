@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The table of sub-commands. */
-#include "cmd/see/audit.h"
 #include "cmd/conf.h"
-#include "cmd/see/entropy.h"
 #include "cmd/gateway/gateway.h"
-#include "cmd/see/metrics.h"
+#include "cmd/guard/scans.h"
 #include "cmd/nat/nat.h"
 #include "cmd/reserve.h"
-#include "cmd/guard/scans.h"
+#include "cmd/see/audit.h"
+#include "cmd/see/entropy.h"
+#include "cmd/see/metrics.h"
 #include "cmd/see/who.h"
 
 #include <stdarg.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define SAY_MAX 4096
+#define NS_PER_S INT64_C(1000000000)
 
 const struct cmd_command *const cmd_commands[] = {
 	/* guests */
@@ -54,39 +55,20 @@ const size_t cmd_command_count = sizeof(cmd_commands) / sizeof(cmd_commands[0]);
 static int voice = STDERR_FILENO;
 static bool dated;
 
-/*
- * As in RFC 3339, in UTC: the worker, too, says things, which cannot look the local zone up. Days
- * are counted from the 1st of March of year 0, in eras of 400 years.
- */
-static void print_time(char *out, size_t size, int64_t now_s)
-{
-	int64_t days = now_s / 86400 + 719468;
-	int64_t second = now_s % 86400;
-	int64_t era = days / 146097;
-	int64_t day = days % 146097;
-	int64_t year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-	int64_t month;
-
-	day -= 365 * year + year / 4 - year / 100;
-	month = (5 * day + 2) / 153;
-	day -= (153 * month + 2) / 5;
-	(void)snprintf(out, size, "%04d-%02d-%02dT%02d:%02d:%02dZ ",
-		       (int)(year + era * 400 + (month >= 10)),
-		       (int)(month < 10 ? month + 3 : month - 9), (int)day + 1,
-		       (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60));
-}
-
-/* syscalls: write */
+/* syscalls: write clock_gettime */
 void cmd_say(const char *format, ...)
 {
 	/* In one piece; cut where it is endless. */
 	char text[SAY_MAX] = "";
+	struct timespec now;
 	size_t size;
 	va_list args;
 
-	if (dated && voice == STDERR_FILENO)
-		print_time(text, sizeof(text), time(NULL));
+	if (dated && voice == STDERR_FILENO && clock_gettime(CLOCK_REALTIME, &now) == 0)
+		cmd_moment(now.tv_sec * NS_PER_S, false, text, sizeof(text));
 	size = strlen(text);
+	if (size)
+		text[size++] = ' ';
 	size += (size_t)snprintf(text + size, sizeof(text) - size, "minato: ");
 	va_start(args, format);
 	vsnprintf(text + size, sizeof(text) - size - 1, format, args);

@@ -15,34 +15,6 @@
 
 /* ---- the audit's line ---- */
 
-/* The day of a count of days since 1970, in the calendar as it is everywhere (proleptic). */
-static void put_day(int64_t days, char out[64])
-{
-	int64_t z = days + 719468;
-	int64_t era = z / 146097;
-	int64_t doe = z - era * 146097;
-	int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-	int64_t mp = (5 * doy + 2) / 153;
-	int day = (int)(doy - (153 * mp + 2) / 5 + 1);
-	int month = (int)(mp < 10 ? mp + 3 : mp - 9);
-	int year = (int)(yoe + era * 400 + (month <= 2));
-
-	(void)snprintf(out, 64, "%04d-%02d-%02d", year % 10000, month, day);
-}
-
-/* RFC 3339, UTC. The worker has no files, not even that of the time zone. */
-static void put_time(int64_t real_ns, char *out, size_t size)
-{
-	int64_t seconds = real_ns / NS_PER_S;
-	int left = (int)(seconds % 86400);
-	char day[64];
-
-	put_day(seconds / 86400, day);
-	(void)snprintf(out, size, "%sT%02d:%02d:%02d.%03dZ", day, left / 3600, left / 60 % 60,
-		       left % 60, (int)(real_ns % NS_PER_S / 1000000));
-}
-
 static const char *event_of(enum relay_attempt_sort sort)
 {
 	switch (sort) {
@@ -95,7 +67,7 @@ char *cmd_attempt_line(const struct relay_attempt *a, const char *guest, int64_t
 	char when[128];
 	char *text;
 
-	put_time(real_ns, when, sizeof(when));
+	cmd_moment(real_ns, true, when, sizeof(when));
 	put_text(line, "time", when);
 	put_text(line, "guest", guest);
 	put_text(line, "event", event_of(a->sort));
