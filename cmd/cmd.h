@@ -538,6 +538,7 @@ struct minato_rule_event;
 struct cmd_rule_place {
 	const struct conf_statement *rule;
 	char link[48];
+	bool unsaid; /* it was an event for the audit alone: the rule has no `log` */
 };
 typedef void cmd_rule_place_fn(void *user, const struct minato_rule_event *event,
 			       struct cmd_rule_place *out);
@@ -571,7 +572,7 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 void cmd_ruling_free(struct cmd_ruling *ruling);
 /* Says which published ports are shut to all but lan though no rule says so. */
 void cmd_ruling_warn(const struct cmd_harbour *harbour);
-/* A cmd_rule_place_fn of a guest; user: its harbour. */
+/* A cmd_rule_place_fn of a guest; it audits what may not go out; user: its worker. */
 void cmd_ruling_place(void *user, const struct minato_rule_event *event,
 		      struct cmd_rule_place *out);
 /* Rules of a start have this distance in the host value, and the first this order. */

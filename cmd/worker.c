@@ -288,7 +288,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 
 	cmd_orders_pay(worker);
 	cmd_scanning_turn(worker);
-	cmd_rule_log_turn(&worker->rule_log, worker->host, now, cmd_ruling_place, worker->harbour);
+	cmd_rule_log_turn(&worker->rule_log, worker->host, now, cmd_ruling_place, worker);
 	write_tap(worker, now);
 	if (drive_tap_converses(worker->tap))
 		drive_loop_expect(worker->loop);

@@ -64,11 +64,13 @@ void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct min
 		*log = (struct cmd_rule_log){ .since = now };
 	}
 	while (minato_rule_event(host, &event)) {
-		if (log->said < LINES_PER_S) {
-			struct cmd_rule_place place = { .rule = NULL };
+		struct cmd_rule_place place = { .rule = NULL };
 
+		find(user, &event, &place);
+		if (place.unsaid)
+			continue;
+		if (log->said < LINES_PER_S) {
 			log->said++;
-			find(user, &event, &place);
 			say(&event, &place);
 		} else {
 			log->left_out++;

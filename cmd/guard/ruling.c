@@ -504,6 +504,7 @@ struct entering {
 	const struct cmd_programs *programs;
 	const struct cmd_ruling *ruling;
 	size_t only; /* of this statement; SIZE_MAX: of all */
+	bool audited; /* what may not go out is to be an event */
 	uint32_t count;
 };
 
@@ -558,15 +559,39 @@ static int enter(void *user, size_t index, struct minato_entry *entry)
 		entry->user |= entering->ruling->places[index].id;
 		entry->order = entering->ruling->places[index].order;
 	}
+	entry->log |= entering->audited && entry->course == MINATO_COURSE_OUT &&
+		      (entry->verdict != MINATO_PASS || entry->rate_count);
 	result = minato_entry_add(entering->host, entry, &handle);
 	/* A prefix that stands in a set twice. */
 	return result == -EADDRINUSE ? 0 : result;
 }
 
+/* What the table refuses never comes to the relay, which tells of all else that goes out. */
+static void note_refused(struct cmd_worker *worker, const struct minato_rule_event *event,
+			 const struct conf_statement *rule)
+{
+	static char text[CONF_TEXT_SIZE];
+	static char reason[CONF_TEXT_SIZE + 32];
+	const struct relay_attempt attempt = {
+		.sort = RELAY_ATTEMPT_REFUSED,
+		.proto = (enum minato_proto)event->question.proto,
+		.guest = event->question.remote,
+		.to = event->question.local,
+		.reason = reason,
+	};
+
+	(void)conf_print(text, sizeof(text), rule);
+	if (rule->line)
+		(void)snprintf(reason, sizeof(reason), "rule in line %u: %s", rule->line, text);
+	else
+		(void)snprintf(reason, sizeof(reason), "rule added live: %s", text);
+	cmd_attempts_take(&worker->attempts, &attempt);
+}
+
 void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct cmd_rule_place *out)
 {
-	const struct cmd_harbour *harbour = user;
-	const struct cmd_ruling *ruling = &harbour->ruling;
+	struct cmd_worker *worker = user;
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
 
 	/* The entry's word has the id of the rule's place (enter). */
 	for (size_t i = 0; i < ruling->conf.count; i++) {
@@ -574,6 +599,12 @@ void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct 
 		    event->user == (CMD_WORD_RULE | ruling->places[i].id))
 			out->rule = ruling->conf.list[i];
 	}
+	if (!out->rule)
+		return;
+	out->unsaid = !out->rule->rule.log;
+	if (worker->harbour->auditing.path && event->question.course == MINATO_COURSE_OUT &&
+	    (event->verdict != MINATO_PASS || event->limited))
+		note_refused(worker, event, out->rule);
 }
 
 uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)
@@ -602,6 +633,7 @@ int cmd_ruling_enter(struct cmd_worker *worker, size_t index)
 		.programs = &harbour->programs,
 		.ruling = &harbour->ruling,
 		.only = index,
+		.audited = harbour->auditing.path != NULL,
 	};
 
 	describe_zones(harbour, &zones, lan);

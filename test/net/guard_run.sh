@@ -93,6 +93,17 @@ ok "... nor is there anything to ask for" fails asks box
 ok "... and again" as_user "$M" rule add -n box allow out tcp 80 to $PEER4 first
 ok "... names too" asks box
 
+# What a rule refuses is in the audit, as all else that goes out.
+mkdir -p "$T/audit"
+chmod 777 "$T/audit"
+as_user "$M" run --rule 'block out tcp 81' --rule 'limit tcp 9 to 1 per day' \
+	--audit "$T/audit/file" -- curl -s -m 3 "http://$PEER4:81/" 2>"$T/audit.err"
+has "a rule's refusal is in the audit" "$(cat "$T/audit/file")" \
+	'"event":"refused".*"destination":"'"$PEER4"'","port":81,.*"reason":"rule in line 1: block out tcp 81"'
+has "... and told" "$(cat "$T/audit.err")" 'refused: .*rule in line 1: block out tcp 81'
+hasnt() { ! grep -q "$2" <<<"$1"; }
+ok "... once" hasnt "$(cat "$T/audit.err")" '^minato: rule:'
+
 run_guest lone --rule 'block out to lan' -- sleep 1000
 out() { in_guest lone -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
 is "block out to lan: not there" "$(out $PEER4:80)" "curl 7"
