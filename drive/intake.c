@@ -63,10 +63,17 @@ static void give_back(const struct drive_intake *intake, uint32_t i)
 /* ---- making ---- */
 
 /* A predecessor that was killed may have left its ring, which nobody maps any more. */
-/* unsealed: setsockopt mmap */
-static int make_ring(struct drive_intake *intake)
+/* unsealed: setsockopt */
+void drive_intake_without(int fd)
 {
 	const struct tpacket_req none = { 0 };
+
+	(void)setsockopt(fd, SOL_PACKET, PACKET_RX_RING, &none, sizeof(none));
+}
+
+/* unsealed: mmap */
+static int make_ring(struct drive_intake *intake)
+{
 	const struct tpacket_req want = {
 		.tp_block_size = BLOCK,
 		.tp_block_nr = SIZE / BLOCK,
@@ -76,7 +83,7 @@ static int make_ring(struct drive_intake *intake)
 	const int version = TPACKET_V2, reserve = RESERVE, copy = 1;
 	void *map;
 
-	(void)setsockopt(intake->fd, SOL_PACKET, PACKET_RX_RING, &none, sizeof(none));
+	drive_intake_without(intake->fd);
 	if (setsockopt(intake->fd, SOL_PACKET, PACKET_VERSION, &version, sizeof(version)) < 0 ||
 	    setsockopt(intake->fd, SOL_PACKET, PACKET_RESERVE, &reserve, sizeof(reserve)) < 0 ||
 	    setsockopt(intake->fd, SOL_PACKET, PACKET_COPY_THRESH, &copy, sizeof(copy)) < 0 ||
@@ -86,7 +93,7 @@ static int make_ring(struct drive_intake *intake)
 	if (map == MAP_FAILED) {
 		int result = -errno;
 
-		(void)setsockopt(intake->fd, SOL_PACKET, PACKET_RX_RING, &none, sizeof(none));
+		drive_intake_without(intake->fd);
 		return result;
 	}
 	intake->map = map;

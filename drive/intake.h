@@ -51,6 +51,8 @@ struct drive_taken {
  */
 int drive_intake_open(struct drive_intake **out, int fd);
 void drive_intake_close(struct drive_intake *intake);
+/* A socket that a predecessor may have given a ring has none from now on. */
+void drive_intake_without(int fd);
 /*
  * Takes a batch of frames, in the order in which they are to be served; the socket stays readable
  * while others are there.

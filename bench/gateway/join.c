@@ -165,6 +165,7 @@ _Noreturn void join(int pool, bool forwards)
 		const struct drive_link_plan plan = { .ifname = names[i], .take = true };
 
 		insist(drive_link_make(&ends[i], &plan, &error), names[i], &error);
+		ends[i].trusted = i == 0; /* the inside */
 		insist(drive_link_open(&joint.link[i], &ends[i], i), names[i], NULL);
 		ports[i] = (struct port){ &joint, i };
 		insist((int)(drive_loop_add(joint.loop, drive_link_fd(joint.link[i]), EPOLLIN,

@@ -117,6 +117,7 @@ static int open_interface(struct gateway_link *link, const struct conf *conf,
 
 	if (result < 0)
 		return result;
+	link->ends.trusted = !link->said.outside;
 	memcpy(link->mac, link->ends.mac, sizeof(link->mac));
 	if (!link->said.mtu)
 		link->mtu = link->ends.mtu;

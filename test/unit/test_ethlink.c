@@ -278,6 +278,32 @@ static uint32_t send_run(void)
 	return len;
 }
 
+/* Also where the one before, which was killed, had a ring. */
+static void take_of_the_trusted(void)
+{
+	struct drive_link *before;
+	uint8_t frame[256];
+	uint32_t len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	before = wire;
+	ends.packet = dup(ends.packet);
+	ends.sender = dup(ends.sender);
+	ends.watch = dup(ends.watch);
+	drive_link_free(before);
+	ends.trusted = true;
+	DEMAND(drive_link_open(&wire, &ends, LINK) == 0);
+	len = datagram(frame, false, 100, 'a');
+	send_far(&partial, frame, len);
+	DEMAND(read_all() == 1);
+	DEMAND(host.count == 1 && host.last.len == len);
+	DEMAND(memcmp(host.head, frame, sizeof(host.head)) == 0);
+	DEMAND(host.last.chunk != MINATO_CHUNK_NONE);
+	drive_link_free(wire);
+}
+NETNS_CASE(of_the_trusted_frames_come_without_a_ring, take_of_the_trusted)
+
 static void take_runs(bool ring)
 {
 	uint32_t len;
@@ -784,6 +810,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_small_frame_comes_where_the_kernel_put_it),
 		cmocka_unit_test(without_a_ring_a_frame_comes_in_a_leased_chunk),
+		cmocka_unit_test(of_the_trusted_frames_come_without_a_ring),
 		cmocka_unit_test(a_super_segment_comes_whole),
 		cmocka_unit_test(without_a_ring_a_super_segment_comes_whole),
 		cmocka_unit_test(small_and_large_frames_stay_in_order),
