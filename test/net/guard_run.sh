@@ -104,6 +104,15 @@ has "... and told" "$(cat "$T/audit.err")" 'refused: .*rule in line 1: block out
 hasnt() { ! grep -q "$2" <<<"$1"; }
 ok "... once" hasnt "$(cat "$T/audit.err")" '^minato: rule:'
 
+# A rule is about the port that callers come to.
+warned() { as_user "$M" run "$@" -- true 2>&1; }
+has "a rule about the guest's port" "$(warned -p 18080:80 --rule 'block tcp 80')" \
+	'line 1 is about port 80 of the host, which is not published: host port 18080 leads to'
+has "... in the midst of a run" "$(warned -p 18000-18010:80 --rule 'block tcp 85')" 'host port 18005 leads'
+has "... of the other protocol" "$(warned -p 18080:80 --rule 'block udp 18080')" 'is not published$'
+ok "a rule about a published one" hasnt "$(warned -p 18080:80 --rule 'block tcp 18080 from wan')" 'published'
+ok "a rule about what goes out" hasnt "$(warned --rule 'block out tcp 80')" 'published'
+
 run_guest lone --rule 'block out to lan' -- sleep 1000
 out() { in_guest lone -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
 is "block out to lan: not there" "$(out $PEER4:80)" "curl 7"

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a guest's rules and published ports are to each other, where it is not what was meant. */
+#include "cmd/conf.h"
+
+/* What a beginner would not expect of a port that is shut. */
+static void warn_late(const struct cmd_harbour *harbour)
+{
+	const struct relay_publish *list = &harbour->publish;
+	size_t i = 0;
+
+	while (i < list->socket_count && (list->sockets[i].protocol != MINATO_TCP ||
+					  list->sockets[i].screened != RELAY_SCREEN_LATE))
+		i++;
+	if (i == list->socket_count || harbour->quiet)
+		return;
+	cmd_say("host port %u: whom the rules refuse there is accepted by this host's kernel "
+		"first, then reset%s",
+		list->sockets[i].port,
+		relay_screen_works() ? " (a rule with log or limit has to see him)" :
+				       "; with this right the kernel would not answer him:\n"
+				       "  sudo setcap cap_net_admin=ep minato");
+}
+
+/* One of the list among these ports; by `inner`, one that leads to such a port of the guest. */
+static const struct relay_spec *published(const struct relay_publish *list, uint8_t protocols,
+					  const struct conf_run *run, bool inner)
+{
+	for (size_t i = 0; i < list->spec_count; i++) {
+		const struct relay_spec *spec = &list->specs[i];
+		uint32_t first = inner ? spec->guest : spec->first;
+		uint32_t last = first + (uint32_t)(spec->last - spec->first);
+
+		if (protocols && !(spec->protocols & protocols))
+			continue;
+		if (!inner && spec->sort != RELAY_PORTS && spec->sort != RELAY_REACH)
+			return spec; /* whatever is free */
+		if (spec->sort == RELAY_PORTS && first <= run->last && last >= run->first)
+			return spec;
+	}
+	return NULL;
+}
+
+/* Callers come to a port of the host: who wrote the guest's has shut nothing. */
+static void warn_of_ports(const struct relay_publish *list, const struct conf_statement *one)
+{
+	uint8_t protocols = (uint8_t)((one->rule.protocols & CONF_TCP ? RELAY_TCP : 0) |
+				      (one->rule.protocols & CONF_UDP ? RELAY_UDP : 0));
+	struct conf_item item;
+	uint32_t at = 0;
+
+	while (conf_item_next(&one->rule, &at, &item)) {
+		const struct relay_spec *meant;
+
+		if (item.sort != CONF_ITEM_PORTS || published(list, protocols, &item.run, false))
+			continue;
+		meant = published(list, protocols, &item.run, true);
+		if (meant)
+			cmd_say("the rule in line %u is about port %u of the host, which is not "
+				"published: host port %u leads to that of the guest",
+				one->line, item.run.first,
+				(unsigned)(meant->first + (item.run.first > meant->guest ?
+								   item.run.first - meant->guest :
+								   0)));
+		else
+			cmd_say("the rule in line %u is about port %u of the host, which is not "
+				"published",
+				one->line, item.run.first);
+	}
+}
+
+void cmd_ruling_warn(const struct cmd_harbour *harbour)
+{
+	const struct conf *conf = &harbour->ruling.conf;
+	const struct relay_publish *list = &harbour->publish;
+	uint16_t port;
+
+	for (size_t i = 0; i < list->spec_count; i++) {
+		const struct relay_spec *spec = &list->specs[i];
+
+		if (spec->sort != RELAY_PORTS ||
+		    !conf_shut_port(&harbour->ruling.conf, spec->protocols, spec->first, spec->last,
+				    &port))
+			continue;
+		cmd_say("host port %u (NetBIOS, SMB) is shut to everyone but lan; --rule 'allow "
+			"%s %u' opens it",
+			port, spec->protocols & RELAY_TCP ? "tcp" : "udp", port);
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind == CONF_KIND_RULE && !conf->list[i]->rule.out)
+			warn_of_ports(list, conf->list[i]);
+	}
+	warn_late(harbour);
+}
