@@ -221,6 +221,11 @@ static bool is_above(const struct relay_allows *allows, const struct dnsname *na
 	return false;
 }
 
+static bool wants_addresses(const struct dnsask *ask)
+{
+	return ask->type == DNSMSG_TYPE_A || ask->type == DNSMSG_TYPE_AAAA;
+}
+
 void permit_denied(struct relay *relay, const struct dnsask *ask,
 		   const struct relay_program *program)
 {
@@ -231,7 +236,7 @@ void permit_denied(struct relay *relay, const struct dnsask *ask,
 				   .guest = ask->guest,
 				   .name = ask->name.text,
 				   .reason = not_allowed,
-				   .allowable = true,
+				   .allowable = wants_addresses(ask),
 				   .program = program,
 			   });
 }
@@ -241,7 +246,7 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 				  size_t *out_len)
 {
 	const struct relay_allows *allows = relay->permit->allows;
-	bool addresses = ask->type == DNSMSG_TYPE_A || ask->type == DNSMSG_TYPE_AAAA;
+	bool addresses = wants_addresses(ask);
 
 	if (m->opcode != 0) {
 		*out_len = dnsask_refuse(ask, query, m, DNSMSG_NOTIMP, DNSMSG_WHY_NONE, out);
@@ -258,9 +263,10 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 		*out_len = dnsask_refuse(ask, query, m, 0, DNSMSG_WHY_FILTERED, out);
 		return PERMIT_ANSWER;
 	}
+	/* Whoever wants its addresses wants to go there, and '*.example.com' does not say so. */
 	if (is_above(allows, &ask->name)) {
 		*out_len = dnsask_refuse(ask, query, m, 0, DNSMSG_WHY_FILTERED, out);
-		return PERMIT_ANSWER;
+		return addresses && ask->name.text[0] ? PERMIT_DENY : PERMIT_ANSWER;
 	}
 	/* Not REFUSED, which a program takes for a failure that may pass, and asks again. */
 	*out_len = dnsask_refuse(ask, query, m, DNSMSG_NXDOMAIN, DNSMSG_WHY_FILTERED, out);

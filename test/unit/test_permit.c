@@ -14,6 +14,11 @@ static void a_name_that_is_not_allowed_is_nobodys_business(void **state)
 	assert_int_equal(told.count[RELAY_ATTEMPT_NAME], 2);
 	assert_string_equal(told.name, "xapi.example");
 	assert_true(told.last.allowable);
+	/* Who looks up whose an address is does not want to go there. */
+	assert_int_equal(guest_reads(guest_asks("9.2.0.192.in-addr.arpa", 12), NULL,
+				     "9.2.0.192.in-addr.arpa", 12),
+			 DNSMSG_NXDOMAIN);
+	assert_false(told.last.allowable);
 	turns(3);
 	assert_int_equal(recv(nameserver, &byte, 1, MSG_DONTWAIT), -1);
 }
@@ -28,11 +33,24 @@ static void other_types_have_no_data(void **state)
 		assert_int_equal(guest_reads(guest_asks("api.example", types[i]), NULL,
 					     "api.example", types[i]),
 				 0);
-	assert_int_equal(guest_reads(guest_asks("example", 1), NULL, "example", 1), 0);
-	assert_int_equal(guest_reads(guest_asks("sub.example", 1), NULL, "sub.example", 1), 0);
+	assert_int_equal(guest_reads(guest_asks("example", 2), NULL, "example", 2), 0);
 	turns(3);
 	assert_int_equal(recv(nameserver, &byte, 1, MSG_DONTWAIT), -1);
 	assert_int_equal(told.count[RELAY_ATTEMPT_NAME], 0);
+}
+
+/* It exists, since something below it does; that somebody wants to go there is told. */
+static void what_stands_above_has_no_address(void **state)
+{
+	uint8_t byte;
+
+	NEED_NETNS();
+	assert_int_equal(guest_reads(guest_asks("example", 1), NULL, "example", 1), 0);
+	assert_int_equal(guest_reads(guest_asks("sub.example", 28), NULL, "sub.example", 28), 0);
+	assert_int_equal(told.count[RELAY_ATTEMPT_NAME], 2);
+	assert_string_equal(told.name, "sub.example");
+	turns(3);
+	assert_int_equal(recv(nameserver, &byte, 1, MSG_DONTWAIT), -1);
 }
 
 static void an_answer_pins(void **state)
@@ -316,6 +334,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE_CLOSED(a_name_that_is_not_allowed_is_nobodys_business),
 		CASE_CLOSED(other_types_have_no_data),
+		CASE_CLOSED(what_stands_above_has_no_address),
 		CASE_CLOSED(an_answer_pins),
 		CASE_CLOSED(a_prefix_needs_no_pin),
 		CASE_CLOSED(what_the_user_names_is_pinned_for_good),
