@@ -137,7 +137,8 @@ static void block_init(struct tcp_env *e, struct tcp *c, struct tcp_active *a)
 	a->rcv_space = extra_of(e, c)->rcvbuf;
 	if (a->rcv_space == 0)
 		a->rcv_space = TCP_BUFFER_FIRST;
-	a->tuning.copied = c->rcv_nxt;
+	/* What is counted are bytes, and their FIN is none. */
+	a->tuning.copied = seq_add(c->rcv_nxt, 0u - c->fin_seen);
 	a->tuning.space_seq = c->rcv_nxt;
 	a->tuning.rtt_seq = seq_add(c->rcv_nxt, c->rcv_wnd);
 	a->tuning.space_ns = e->now.ns;
