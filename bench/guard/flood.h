@@ -4,7 +4,7 @@
  *
  *   client, attacker c0 10.9.0.2 --veth-- s0 10.9.0.1 server
  *
- *   flood_net.c     the namespaces, the clients, what comes of it
+ *   flood_net.c     the wire, what comes of it; yard.h has the rest
  *   flood_send.c    the attacker: frames from everywhere, as fast as one core can
  *   flood_listen.c  the servers
  */

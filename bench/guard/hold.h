@@ -5,7 +5,7 @@
  *
  *   clients 10.9.1.2, attacker 10.9.1.10 to .13  c1 --veth-- s1  10.9.1.1 server
  *
- *   hold.c         the namespaces, the clients, what comes of it
+ *   hold.c         the wire, what comes of it; yard.h has the rest
  *   hold_attack.c  the attacker
  *   hold_serve.c   the servers, both with room for HOLD_ROOM connections
  */
