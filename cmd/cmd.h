@@ -874,6 +874,15 @@ int cmd_whose_choose(char name[DRIVE_NAME_SIZE], const char *word, bool *guest);
 /* The reply to {"request":"why","proto":P,"from":END,"to":END}: the steps. */
 json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message);
 
+/* ---- guard/steps.c: a step of an explanation as JSON ---- */
+
+struct minato_step;
+/* A verdict is part of it. */
+bool cmd_step_judges(const struct minato_step *step);
+json_t *cmd_step(const struct minato_step *step);
+/* Adds the statement that it is of; NULL: what is shut to all but lan, though nobody said so. */
+void cmd_step_by(json_t *item, const struct conf_statement *one);
+
 /* ---- network.c: what run and attach have in common ---- */
 
 #define CMD_MTU_DEFAULT 1500

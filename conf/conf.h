@@ -331,6 +331,8 @@ bool conf_item_next(const struct conf_rule *rule, uint32_t *at, struct conf_item
 bool conf_item_find(const struct conf_rule *rule, enum conf_item_sort sort, struct conf_item *item);
 /* Appends; false: there is no room for it. */
 bool conf_item_add(struct conf_rule *rule, const struct conf_item *item);
+/* The rule with another place, or without one (NULL), instead of what it had. */
+void conf_item_place(struct conf_rule *rule, const char *word);
 
 struct conf_set {
 	char name[CONF_NAME_SIZE];

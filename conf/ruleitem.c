@@ -69,3 +69,20 @@ bool conf_item_add(struct conf_rule *rule, const struct conf_item *item)
 	rule->tail_size = (uint16_t)(rule->tail_size + HEAD + size);
 	return true;
 }
+
+void conf_item_place(struct conf_rule *rule, const char *word)
+{
+	const struct conf_rule from = *rule;
+	struct conf_item item;
+	uint32_t at = 0;
+
+	memset(rule->tail, 0, rule->tail_size);
+	rule->tail_size = 0;
+	while (conf_item_next(&from, &at, &item)) {
+		if (item.sort != CONF_ITEM_PLACE)
+			(void)conf_item_add(rule, &item);
+	}
+	item = (struct conf_item){ .sort = CONF_ITEM_PLACE, .word = word };
+	if (word)
+		(void)conf_item_add(rule, &item);
+}

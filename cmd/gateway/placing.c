@@ -42,24 +42,6 @@ static const struct conf_statement *file_of(const struct gateway_rules *file, co
 	return NULL;
 }
 
-/* The rule with another place, or without one (NULL). */
-static void set_place(struct conf_rule *rule, const char *word)
-{
-	struct conf_rule from = *rule;
-	struct conf_item item;
-	uint32_t at = 0;
-
-	memset(rule->tail, 0, rule->tail_size);
-	rule->tail_size = 0;
-	while (conf_item_next(&from, &at, &item)) {
-		if (item.sort != CONF_ITEM_PLACE)
-			(void)conf_item_add(rule, &item);
-	}
-	item = (struct conf_item){ .sort = CONF_ITEM_PLACE, .word = word };
-	if (word)
-		(void)conf_item_add(rule, &item);
-}
-
 /* Appends, and moves it before the one at `index`. */
 static int insert(struct gateway_rules *said, const struct conf_statement *one, int64_t until_s,
 		  size_t index)
@@ -78,9 +60,9 @@ static int before_live(struct gateway_rules *said, struct conf_statement *one, i
 
 	/* It stands where that one stands. */
 	if (conf_item_find(&said->conf.list[index]->rule, CONF_ITEM_PLACE, &item))
-		set_place(&one->rule, item.word);
+		conf_item_place(&one->rule, item.word);
 	else
-		set_place(&one->rule, NULL);
+		conf_item_place(&one->rule, NULL);
 	return insert(said, one, until_s, index);
 }
 
@@ -95,7 +77,7 @@ int gateway_place(struct gateway_rules *said, const struct gateway_rules *file,
 	if (!conf_item_find(&one->rule, CONF_ITEM_PLACE, &item) || !strcmp(item.word, "last"))
 		return gateway_rules_add(said, one, until_s);
 	if (!strcmp(item.word, "first")) {
-		set_place(&one->rule, NULL);
+		conf_item_place(&one->rule, NULL);
 		return insert(said, one, until_s, 0);
 	}
 	live = is_digits(item.word) ? -1 : live_of(said, item.word);
@@ -107,7 +89,7 @@ int gateway_place(struct gateway_rules *said, const struct gateway_rules *file,
 			 is_digits(item.word) ? "is in line" : "is called", item.word);
 		return -ENOENT;
 	}
-	set_place(&one->rule, other->name[0] ? other->name : gateway_rule_tag(tag, other));
+	conf_item_place(&one->rule, other->name[0] ? other->name : gateway_rule_tag(tag, other));
 	return gateway_rules_add(said, one, until_s);
 }
 
@@ -168,9 +150,10 @@ static int anchor(struct gateway_rules *said, size_t index, const struct conf_st
 
 	conf_copy(&one, said->conf.list[index]);
 	if (!other)
-		set_place(&one.rule, "last");
+		conf_item_place(&one.rule, "last");
 	else
-		set_place(&one.rule, other->name[0] ? other->name : gateway_rule_tag(tag, other));
+		conf_item_place(&one.rule,
+				other->name[0] ? other->name : gateway_rule_tag(tag, other));
 	result = insert(said, &one, said->until_s[index], index);
 	if (result < 0)
 		return result;
@@ -205,7 +188,7 @@ static size_t say_moved(const struct conf_statement *one, const struct conf_stat
 	int took;
 
 	conf_copy(&bare, one);
-	set_place(&bare.rule, NULL);
+	conf_item_place(&bare.rule, NULL);
 	(void)conf_print(mine, sizeof(mine), &bare);
 	(void)conf_print(gone, sizeof(gone), was);
 	if (other)

@@ -81,45 +81,18 @@ static int64_t statement_of(const struct gateway_applied *applied, uint64_t hand
 	return -1;
 }
 
-static const char *verdict_word(const struct minato_step *step)
+static const struct conf_statement *statement_at(const struct conf *conf, size_t at)
 {
-	if (step->asks)
-		return "asks for the program";
-	if (step->limited)
-		return step->verdict == MINATO_DROP ? "dropped" : "refused";
-	return step->verdict == MINATO_PASS ? "passes" :
-	       step->verdict == MINATO_DROP ? "dropped" :
-					      "refused";
-}
-
-/* The sentence of a statement, into `item`. */
-static void say_statement(json_t *item, const struct conf *conf, size_t at)
-{
-	static char text[CONF_TEXT_SIZE];
-
-	if (at >= conf->count) {
-		json_object_set_new(item, "built_in", json_true());
-		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
-		return;
-	}
-	(void)conf_print(text, sizeof(text), conf->list[at]);
-	json_object_set_new(item, "line", json_integer((json_int_t)conf->list[at]->line));
-	json_object_set_new(item, "text", json_string(text));
+	return at < conf->count ? conf->list[at] : NULL;
 }
 
 static json_t *step_item(const struct gateway_applied *applied, const struct minato_step *step)
 {
-	const struct conf *conf = &applied->rules.conf;
 	int64_t at = step->found ? statement_of(applied, step->handle) : -1;
-	json_t *item = json_pack("{s:s,s:b,s:s}", "step", minato_step_name(step->step), "found",
-				 (int)step->found, "kind", minato_kind_name(step->kind));
+	json_t *item = cmd_step(step);
 
-	if (step->step == MINATO_STEP_RULE || step->step == MINATO_STEP_GUARD)
-		json_object_set_new(item, "verdict", json_string(verdict_word(step)));
-	if (step->limited)
-		json_object_set_new(item, "limited", json_true());
 	if (at >= 0)
-		say_statement(item, conf, (size_t)at);
+		cmd_step_by(item, statement_at(&applied->rules.conf, (size_t)at));
 	return item;
 }
 
@@ -132,10 +105,8 @@ static bool add_steps(struct gateway_worker *worker, const struct minato_questio
 	bool stops = false;
 
 	for (size_t i = 0; i < count; i++) {
-		bool judges = steps[i].step == MINATO_STEP_RULE ||
-			      steps[i].step == MINATO_STEP_GUARD;
-
-		stops |= judges && steps[i].found && steps[i].verdict != MINATO_PASS;
+		stops |= cmd_step_judges(&steps[i]) && steps[i].found &&
+			 steps[i].verdict != MINATO_PASS;
 		json_array_append_new(list, step_item(&worker->applied, &steps[i]));
 	}
 	return stops;
@@ -184,7 +155,7 @@ static json_t *becomes(const struct gateway_applied *applied,
 		json_object_set_new(item, "end", view_message_end(&fate.end));
 	if ((fate.outcome == CONF_CLOSED || fate.outcome == CONF_DROPPED) &&
 	    refuses(conf, fate.rule))
-		say_statement(item, conf, fate.rule);
+		cmd_step_by(item, statement_at(conf, fate.rule));
 	return item;
 }
 

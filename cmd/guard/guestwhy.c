@@ -35,30 +35,12 @@ static void add_said(struct reasoning *r, const char *step, bool passes, const c
 
 static void set_statement(json_t *item, const struct cmd_ruling *ruling, uint32_t id)
 {
-	static char text[CONF_TEXT_SIZE];
-	const struct conf *conf = &ruling->conf;
-
-	if (id == 0) {
-		json_object_set_new(item, "built_in", json_true());
-		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
-		return;
+	if (id == 0)
+		cmd_step_by(item, NULL);
+	for (size_t i = 0; i < ruling->conf.count; i++) {
+		if (cmd_ruled_is_rule(ruling, i) && ruling->places[i].id == id)
+			cmd_step_by(item, ruling->conf.list[i]);
 	}
-	for (size_t i = 0; i < conf->count; i++) {
-		if (!cmd_ruled_is_rule(ruling, i) || ruling->places[i].id != id)
-			continue;
-		(void)conf_print(text, sizeof(text), conf->list[i]);
-		json_object_set_new(item, "line", json_integer(conf->list[i]->line));
-		json_object_set_new(item, "text", json_string(text));
-	}
-}
-
-static const char *verdict_word(const struct minato_step *step)
-{
-	if (step->asks)
-		return "asks for the program";
-	return step->verdict == MINATO_PASS ? "passes" :
-	       step->verdict == MINATO_DROP ? "dropped" :
-					      "refused";
 }
 
 /* A pin is an entry for a name; other entries of the relay's are said by what they are. */
@@ -81,15 +63,10 @@ static void set_relay(json_t *item, const struct relay *relay, const struct mina
 
 static void add_step(struct reasoning *r, const struct minato_step *step)
 {
-	bool judges = step->step == MINATO_STEP_RULE || step->step == MINATO_STEP_GUARD;
+	bool judges = cmd_step_judges(step);
 	bool is_rule = step->user >> 32 == CMD_WORD_RULE >> 32;
-	json_t *item = json_pack("{s:s,s:b,s:s}", "step", minato_step_name(step->step), "found",
-				 (int)step->found, "kind", minato_kind_name(step->kind));
+	json_t *item = cmd_step(step);
 
-	if (judges)
-		json_object_set_new(item, "verdict", json_string(verdict_word(step)));
-	if (step->limited)
-		json_object_set_new(item, "limited", json_true());
 	if (step->found && judges && step->user == CMD_WORD_RESOLVER)
 		json_object_set_new(item, "says",
 				    json_string("built in: the resolver, which 'block out "

@@ -152,20 +152,6 @@ static int64_t place_of(const struct cmd_ruling *ruling, const struct conf_rule 
 			  word);
 }
 
-static void drop_place(struct conf_rule *rule)
-{
-	struct conf_rule from = *rule;
-	struct conf_item item;
-	uint32_t at = 0;
-
-	memset(rule->tail, 0, rule->tail_size);
-	rule->tail_size = 0;
-	while (conf_item_next(&from, &at, &item)) {
-		if (item.sort != CONF_ITEM_PLACE)
-			(void)conf_item_add(rule, &item);
-	}
-}
-
 static size_t count_said(const struct cmd_ruling *ruling)
 {
 	size_t count = 0;
@@ -236,7 +222,7 @@ static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 	place.order = order_at(ruling, (size_t)index);
 	if (!place.order)
 		return cannot(error, "there is no room left between its neighbours");
-	drop_place(&one.rule);
+	conf_item_place(&one.rule, NULL);
 	one.line = 0;
 	result = cmd_ruled_insert(ruling, (size_t)index, &one, &place);
 	if (result < 0)

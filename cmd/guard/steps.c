@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A step of an explanation as JSON, of a guest's worker or a gateway's. */
+#include "cmd/cmd.h"
+#include "cmd/gateway/gateway.h"
+#include "minato/guard.h"
+
+static const char *verdict_word(const struct minato_step *step)
+{
+	if (step->asks)
+		return "asks for the program";
+	return step->verdict == MINATO_PASS ? "passes" :
+	       step->verdict == MINATO_DROP ? "dropped" :
+					      "refused";
+}
+
+bool cmd_step_judges(const struct minato_step *step)
+{
+	return step->step == MINATO_STEP_RULE || step->step == MINATO_STEP_GUARD;
+}
+
+json_t *cmd_step(const struct minato_step *step)
+{
+	json_t *item = json_pack("{s:s,s:b,s:s}", "step", minato_step_name(step->step), "found",
+				 (int)step->found, "kind", minato_kind_name(step->kind));
+
+	if (cmd_step_judges(step))
+		json_object_set_new(item, "verdict", json_string(verdict_word(step)));
+	if (step->limited)
+		json_object_set_new(item, "limited", json_true());
+	return item;
+}
+
+void cmd_step_by(json_t *item, const struct conf_statement *one)
+{
+	static char text[CONF_TEXT_SIZE];
+
+	if (!one) {
+		json_object_set_new(item, "built_in", json_true());
+		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
+		return;
+	}
+	(void)conf_print(text, sizeof(text), one);
+	json_object_set_new(item, "line", json_integer((json_int_t)one->line));
+	json_object_set_new(item, "text", json_string(text));
+}
