@@ -481,9 +481,10 @@ int minato_bind(struct minato *m, uint64_t socket,
  * Backlog 1..65535 connections completed and not yet accepted. Calls that are
  * half-open are not among them: what is kept of these is bounded for the host
  * value (half_open_max), and above that bound they complete by SYN cookies,
- * with MSS and scale rounded down to what those can carry. A late copy of the
- * segment that completed such a connection, its data too, may open it again
- * when it is over and a cookie is still good (two minutes): nothing is kept.
+ * with MSS and scale rounded down to what those can carry. Such a connection
+ * waits in TIME-WAIT whoever closes first, since a late copy of the segment
+ * that completed it would open it again; one that is reset does not, and may be
+ * opened so while its cookie is good (two minutes).
  * When the backlog is full, one of a source that has more waiting is reset for
  * one that has less; when 15 of 16 sockets of the host value are in use, each
  * new connection resets one that was silent longest, of the source (an IPv4

@@ -176,7 +176,12 @@ static void on_fin_acked(struct tcp_env *e, struct tcp *c)
 		wait_time(e, c);
 		break;
 	case MINATO_LAST_ACK:
-		end(e, c, 0);
+		/* Else a late copy of what answered the cookie, and its data,
+		   would open the connection once more. */
+		if (c->by_cookie)
+			wait_time(e, c);
+		else
+			end(e, c, 0);
 		break;
 	case MINATO_FIN_WAIT_2:
 	case MINATO_TIME_WAIT:

@@ -157,27 +157,6 @@ static void accept_all(struct sim *s, uint32_t node, uint64_t listener)
 		adopt(s, node, handle);
 }
 
-/* How many connections of cookies the node's host value has made. */
-static uint64_t cookies_taken(struct sim *s, uint32_t node)
-{
-	uint32_t i = 0;
-
-	while (i < minato_counter_count() && strcmp(minato_counter_name(i), "cookies_taken") != 0)
-		i++;
-	return minato_counter(host(s, node), i);
-}
-
-/*
- * Of a connection that began by a cookie nothing is kept when it has been closed by the other side
- * first: a copy of its first segment that comes late opens it once more, as minato.h says. Whoever
- * listens cannot tell it from a new one; here it can, by the number.
- */
-static bool is_replayed(struct sim *s, const struct stray *y, const struct flow *f)
-{
-	return f && f->end[1].state != END_OPEN && f->end[1].node == y->node &&
-	       cookies_taken(s, y->node) > 1;
-}
-
 static void join(struct sim *s, struct stray *y)
 {
 	uint32_t id = 0;
@@ -188,11 +167,6 @@ static void join(struct sim *s, struct stray *y)
 	for (uint32_t i = 0; i < s->flows; i++)
 		if (s->flow[i].id == id)
 			f = &s->flow[i];
-	if (f && f->end[1].state != END_UNUSED && is_replayed(s, y, f)) {
-		minato_abort(host(s, y->node), y->handle);
-		y->used = false;
-		return;
-	}
 	if (!f || f->end[1].state != END_UNUSED) {
 		sim_fail(s, "node %u: conversation %u is not or is double", y->node, id);
 		return;

@@ -182,6 +182,62 @@ static void data_complete_a_call_by_cookie(void **state)
 	pair_end(&p);
 }
 
+/* Keeps the first segment of a's with data. */
+struct copy {
+	uint8_t bytes[256];
+	uint32_t len;
+};
+
+static bool keep_a_copy(void *user, bool from_a, uint8_t *frame, uint32_t *len)
+{
+	struct copy *copy = user;
+	const bool tcp = frame[12] == 8 && frame[13] == 0;
+	const uint32_t headers = 14 + 20 + (tcp ? frame[14 + 20 + 12] / 16u * 4 : 0);
+
+	if (from_a && tcp && copy->len == 0 && *len > headers && *len <= sizeof(copy->bytes) &&
+	    !(frame[14 + 20 + 13] & TCP_SYN)) {
+		memcpy(copy->bytes, frame, *len);
+		copy->len = *len;
+	}
+	return true;
+}
+
+/* What answered a cookie comes again, late, when its connection is over, whoever closed it first. */
+static void a_late_copy_opens_nothing(void **state)
+{
+	struct losses losses = { .from_b = true };
+	struct copy copy = { .len = 0 };
+	struct pair p = pair_keeping(1);
+	const uint64_t l = open_listener(p.b.m, "::", 80, 50);
+	uint64_t c, s;
+	char data[8];
+
+	(void)state;
+	p.filter = lose;
+	p.user = &losses;
+	dial(&p, 80);
+	p.filter = keep_a_copy;
+	p.user = &copy;
+	c = dial(&p, 80);
+	assert_int_equal(counter(p.b.m, "cookies_taken"), 1);
+	assert_int_equal(minato_accept(p.b.m, l, &s, NULL), 0);
+	talk(&p, c, s);
+	assert_true(copy.len > 0);
+	minato_close(p.a.m, c);
+	pass(&p, 300 * MILLI);
+	assert_int_equal(minato_recv(p.b.m, s, data, sizeof(data), 0), 0);
+	minato_close(p.b.m, s);
+	pass(&p, 300 * MILLI);
+	minato_input(p.b.m, p.b.m->now,
+		     &(struct minato_frame){ .data = copy.bytes,
+					     .len = copy.len,
+					     .chunk = MINATO_CHUNK_NONE },
+		     1);
+	settle(&p);
+	assert_int_equal(counter(p.b.m, "cookies_taken"), 1);
+	pair_end(&p);
+}
+
 /* An ACK that nobody asked for: a hash, a RST, and no state. */
 static void a_wrong_ack_is_refused(void **state)
 {
@@ -400,6 +456,7 @@ int main(void)
 		cmocka_unit_test(a_lost_syn_ack_is_repeated),
 		cmocka_unit_test(above_the_bound_nothing_is_kept),
 		cmocka_unit_test(data_complete_a_call_by_cookie),
+		cmocka_unit_test(a_late_copy_opens_nothing),
 		cmocka_unit_test(a_wrong_ack_is_refused),
 		cmocka_unit_test(a_full_queue_takes_no_cookie),
 		cmocka_unit_test(calls_end_with_their_listener),
