@@ -7,15 +7,22 @@
  */
 #include "relay/relay.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define LOOK 16u
+#define LINKS_FIRST 64u
 /* Below it nobody is reset for somebody who is no caller. */
 #define AT_LEAST 8u
 
 int rank_init(struct rank *rank)
 {
 	return drive_seed(rank->key, sizeof(rank->key));
+}
+
+void rank_free(struct rank *rank)
+{
+	free(rank->links);
 }
 
 /* Of the first half of an IPv6 address, or all of an IPv4 one. */
@@ -29,46 +36,75 @@ static uint32_t place_of(const struct rank *rank, const struct minato_addr *who)
 	return (uint32_t)(word >> 54) % RANK_PLACES;
 }
 
-static void append(struct lane *f, uint32_t place)
+/* Of a lane's index + 1. */
+static struct rank_link *link_at(const struct rank *rank, uint32_t at)
 {
-	struct lane_pool *lanes = &f->relay->lanes;
-	struct rank *rank = &f->relay->rank;
+	return &rank->links[at - 1];
+}
 
-	f->rank_place = (uint16_t)(place + 1);
-	f->rank_next = 0;
-	f->rank_prev = rank->last[place];
-	if (f->rank_prev)
-		lane_at(lanes, f->rank_prev)->rank_next = f->index + 1;
+static void append(struct rank *rank, uint32_t at, uint32_t place)
+{
+	struct rank_link *link = link_at(rank, at);
+
+	*link = (struct rank_link){ .prev = rank->last[place], .place = (uint16_t)(place + 1) };
+	if (link->prev)
+		link_at(rank, link->prev)->next = at;
 	else
-		rank->first[place] = f->index + 1;
-	rank->last[place] = f->index + 1;
+		rank->first[place] = at;
+	rank->last[place] = at;
 	rank->count[place]++;
+}
+
+static void take_off(struct rank *rank, uint32_t at)
+{
+	struct rank_link *link = link_at(rank, at);
+	uint32_t place = link->place - 1u;
+
+	if (link->prev)
+		link_at(rank, link->prev)->next = link->next;
+	else
+		rank->first[place] = link->next;
+	if (link->next)
+		link_at(rank, link->next)->prev = link->prev;
+	else
+		rank->last[place] = link->prev;
+	rank->count[place]--;
+	link->place = 0;
+}
+
+/* Room for a link of that index; relays without callers have none. */
+static bool has_room(struct rank *rank, uint32_t index)
+{
+	uint32_t count = rank->link_count ? rank->link_count : LINKS_FIRST;
+	struct rank_link *links;
+
+	if (index < rank->link_count)
+		return true;
+	while (count <= index)
+		count *= 2;
+	links = realloc(rank->links, count * sizeof(*links));
+	if (!links)
+		return false;
+	memset(links + rank->link_count, 0, (count - rank->link_count) * sizeof(*links));
+	rank->links = links;
+	rank->link_count = count;
+	return true;
 }
 
 void rank_join(struct lane *f)
 {
-	append(f, place_of(&f->relay->rank, &f->dial.addr));
+	struct rank *rank = &f->relay->rank;
+
+	if (has_room(rank, f->index))
+		append(rank, f->index + 1, place_of(rank, &f->dial.addr));
 }
 
 void rank_leave(struct lane *f)
 {
-	struct lane_pool *lanes = &f->relay->lanes;
 	struct rank *rank = &f->relay->rank;
-	uint32_t place;
 
-	if (!f->rank_place)
-		return;
-	place = f->rank_place - 1u;
-	if (f->rank_prev)
-		lane_at(lanes, f->rank_prev)->rank_next = f->rank_next;
-	else
-		rank->first[place] = f->rank_next;
-	if (f->rank_next)
-		lane_at(lanes, f->rank_next)->rank_prev = f->rank_prev;
-	else
-		rank->last[place] = f->rank_prev;
-	rank->count[place]--;
-	f->rank_place = 0;
+	if (f->index < rank->link_count && rank->links[f->index].place)
+		take_off(rank, f->index + 1);
 }
 
 static uint32_t largest(const struct rank *rank)
@@ -88,10 +124,11 @@ static struct lane *idle_longest(struct relay *relay, uint32_t place)
 	struct lane *victim = NULL;
 
 	for (uint32_t i = 0; i < LOOK && i < rank->count[place]; i++) {
-		struct lane *f = lane_at(&relay->lanes, rank->first[place]);
+		uint32_t at = rank->first[place];
+		struct lane *f = lane_at(&relay->lanes, at);
 
-		rank_leave(f);
-		append(f, place);
+		take_off(rank, at);
+		append(rank, at, place);
 		if (f->fd >= 0 && (!victim || f->used_ns < victim->used_ns))
 			victim = f;
 	}

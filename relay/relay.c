@@ -272,6 +272,7 @@ void relay_free(struct relay *relay)
 	free(relay->gateway_guards);
 	gram_room_free(relay->room);
 	lane_pool_free(&relay->lanes);
+	rank_free(&relay->rank);
 	permit_free(relay->permit);
 	if (relay->spare_fd >= 0)
 		close(relay->spare_fd);

@@ -689,8 +689,6 @@ struct lane {
 	uint64_t entry;		       /* LANE_IN: the forward entry it met */
 	struct minato_endpoint guest;  /* the guest's end */
 	struct minato_endpoint far;    /* the other end, as the guest sees it */
-	uint32_t rank_next, rank_prev; /* LANE_IN: of the same place, index + 1; 0: none */
-	uint16_t rank_place;	       /* plus one; 0: in none */
 	struct minato_endpoint
 		dial; /* LANE_OUT: where we dial. LANE_VISITOR: the client's true end */
 };
@@ -698,10 +696,16 @@ struct lane {
 
 /* What callers of published ports hold, by their addresses (rank.c). */
 #define RANK_PLACES 1024u
+struct rank_link {
+	uint32_t next, prev; /* of the same place: index of a lane + 1; 0: none */
+	uint16_t place;	     /* plus one; 0: in none */
+};
 struct rank {
 	uint64_t key[2];
 	uint32_t count[RANK_PLACES];
-	uint32_t first[RANK_PLACES], last[RANK_PLACES]; /* lanes: index + 1; 0: none */
+	uint32_t first[RANK_PLACES], last[RANK_PLACES]; /* likewise */
+	struct rank_link *links; /* by the index of the lane; NULL as long as nobody has called */
+	uint32_t link_count;
 };
 
 /* Flows by age, the oldest first. */
@@ -762,6 +766,7 @@ void lane_pool_free(struct lane_pool *pool);
 
 /* 0, or negative errno. */
 int rank_init(struct rank *rank);
+void rank_free(struct rank *rank);
 /* A caller's lane, with its true end in `dial`, counts for its source: an IPv4 address, or the /64
    of an IPv6 one; and not any more: nothing happens where it did not. */
 void rank_join(struct lane *f);
