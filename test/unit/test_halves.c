@@ -202,7 +202,7 @@ static bool keep_a_copy(void *user, bool from_a, uint8_t *frame, uint32_t *len)
 	return true;
 }
 
-/* What answered a cookie comes again, late, when its connection is over, whoever closed it first. */
+/* What answered a cookie comes again, late, when its connection is over. */
 static void a_late_copy_opens_nothing(void **state)
 {
 	struct losses losses = { .from_b = true };
