@@ -6,7 +6,6 @@
  *
  *   flood_net.c     the wire, what comes of it; yard.h has the rest
  *   flood_send.c    the attacker: frames from everywhere, as fast as one core can
- *   flood_listen.c  the servers
  */
 #ifndef BENCH_FLOOD_H
 #define BENCH_FLOOD_H
@@ -32,9 +31,6 @@ enum flood {
 bool flood_asked(const char *part);
 /* 0, or -1 where it could not run and has said why. */
 int flood_net(void);
-/* In the server's namespace; end by SIGTERM. */
-_Noreturn void flood_serve_minato(void);
-_Noreturn void flood_serve_linux(void);
 /* In the client's: sends until it is killed, counting in *sent; FLOOD_NONE keeps the core busy
    with nothing. */
 _Noreturn void flood_send(enum flood kind, volatile uint64_t *sent);

@@ -7,7 +7,6 @@
  *
  *   hold.c         the wire, what comes of it; yard.h has the rest
  *   hold_attack.c  the attacker
- *   hold_serve.c   the servers, both with room for HOLD_ROOM connections
  */
 #ifndef BENCH_HOLD_H
 #define BENCH_HOLD_H
@@ -29,9 +28,6 @@ enum hold {
 	HOLDS
 };
 
-/* In the server's namespace; end by SIGTERM. */
-_Noreturn void hold_serve_minato(void);
-_Noreturn void hold_serve_linux(void);
 /* In the client's; until it is killed. */
 _Noreturn void hold_attack(enum hold kind);
 

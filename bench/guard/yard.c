@@ -110,8 +110,9 @@ static bool lay(struct yard *yard, enum peer peer)
 	yard->pid = fork();
 	if (yard->pid == 0) {
 		enter(yard->server, 1);
-		(peer == LINUX ? yard->plan->serve_linux : yard->plan->serve_minato)();
-		_exit(1);
+		if (peer == LINUX)
+			yard_serve_linux(yard->plan);
+		yard_serve_minato(yard->plan);
 	}
 	return yard->pid > 0;
 }

@@ -3,7 +3,7 @@
  * Two servers of one kind, the library's over a packet socket and the kernel's: each takes all
  * connections that come, answers a question when it is whole, and waits for ever.
  */
-#include "hold.h"
+#include "yard.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,12 +22,13 @@
 #include "minato/minato.h"
 
 #define FRAMES 256u
-#define BACKLOG 512
-#define QUESTION (sizeof(HOLD_QUESTION) - 1)
+#define FILES_MAX 4096u /* descriptors of the kernel's server */
+#define QUESTION_MAX 64u
 
-static char response[HOLD_RESPONSE];
+static char response[YARD_RESPONSE_MAX];
 
 struct server {
+	const struct yard_plan *plan;
 	struct drive_loop *loop;
 	struct minato *host;
 	struct drive_link *link;
@@ -47,18 +48,19 @@ static void insist(int result, const char *what, const struct drive_error *error
 /* The word of a socket: bytes of the question that came, then of the answer that went. */
 static void go_on(struct server *s, uint64_t socket, uint64_t done)
 {
-	char question[QUESTION];
+	const uint64_t asked = strlen(s->plan->question), all = asked + s->plan->response;
+	char question[QUESTION_MAX];
 	int64_t n = 1;
 
-	while (done < QUESTION && n > 0) {
-		n = minato_recv(s->host, socket, question, QUESTION - done, 0);
+	while (done < asked && n > 0) {
+		n = minato_recv(s->host, socket, question, asked - done, 0);
 		done += n > 0 ? (uint64_t)n : 0;
 	}
-	while (done >= QUESTION && done - QUESTION < HOLD_RESPONSE && n > 0) {
-		n = minato_send(s->host, socket, response, HOLD_RESPONSE - (done - QUESTION), 0);
+	while (done >= asked && done < all && n > 0) {
+		n = minato_send(s->host, socket, response, all - done, 0);
 		done += n > 0 ? (uint64_t)n : 0;
 	}
-	if ((n <= 0 && n != -EAGAIN) || done == QUESTION + HOLD_RESPONSE)
+	if ((n <= 0 && n != -EAGAIN) || done == all)
 		minato_close(s->host, socket);
 	else
 		minato_set_user(s->host, socket, done);
@@ -104,17 +106,25 @@ static struct minato_time turn(void *user, struct minato_time now)
 	return minato_deadline(s->host);
 }
 
+static struct minato_addr addr_of(uint32_t address)
+{
+	return minato_addr4((uint8_t)(address >> 24), (uint8_t)(address >> 16),
+			    (uint8_t)(address >> 8), (uint8_t)address);
+}
+
 static void make_host(struct server *s, const struct drive_link_ends *ends)
 {
-	const struct minato_addr us = minato_addr4(10, 9, 1, 1);
-	const struct minato_endpoint local = { us, HOLD_PORT };
+	const struct minato_addr us = addr_of(s->plan->address), none = addr_of(0);
+	const struct minato_addr via = addr_of(s->plan->via);
+	const struct minato_endpoint local = { us, s->plan->port };
 	struct minato_config config;
 	void *memory;
 	size_t size;
 
 	minato_config_init(&config);
 	insist(drive_seed(config.seed, sizeof(config.seed)), "seed", NULL);
-	config.sockets_max = HOLD_ROOM;
+	if (s->plan->room)
+		config.sockets_max = s->plan->room;
 	config.link_count = 1;
 	config.link[0] = (struct minato_link_config){ .type = MINATO_LINK_ETHERNET,
 						      .mtu = ends->mtu,
@@ -126,35 +136,44 @@ static void make_host(struct server *s, const struct drive_link_ends *ends)
 	insist(size == 0 || memory == MAP_FAILED ? -ENOMEM : 0, "memory", NULL);
 	insist(minato_create(memory, size, &config, drive_now(), &s->host), "host value", NULL);
 	insist(minato_address_add(s->host, 0, &us, 24), "address", NULL);
+	if (s->plan->via)
+		insist(minato_route_add(s->host, &none, 0, &via, 0), "route", NULL);
 	insist(minato_socket(s->host, MINATO_TCP, 0, &s->listener), "socket", NULL);
 	insist(minato_bind(s->host, s->listener, &local), "bind", NULL);
-	insist(minato_listen(s->host, s->listener, BACKLOG), "listen", NULL);
+	insist(minato_listen(s->host, s->listener, s->plan->backlog), "listen", NULL);
 }
 
 /* What was counted, for who wonders about a figure. */
 static void tell(void *user, const struct signalfd_siginfo *signal)
 {
-	const struct server *s = user;
+	struct server *s = user;
+	struct drive_link_stats link;
 
 	(void)signal;
 	for (uint32_t i = 0; i < minato_counter_count(); i++)
 		if (getenv("BENCH_TELL") && minato_counter(s->host, i))
 			say("%s %lu", minato_counter_name(i),
 			    (unsigned long)minato_counter(s->host, i));
+	drive_link_stats(s->link, &link);
+	if (getenv("BENCH_TELL"))
+		say("in %lu (the kernel dropped %lu, shed %lu), out %lu (full %lu)",
+		    (unsigned long)link.frames_in, (unsigned long)link.in_dropped,
+		    (unsigned long)link.in_shed, (unsigned long)link.frames_out,
+		    (unsigned long)link.out_full);
 	_exit(0);
 }
 
-_Noreturn void hold_serve_minato(void)
+_Noreturn void yard_serve_minato(const struct yard_plan *yard)
 {
-	const struct drive_link_plan plan = { .ifname = "s1", .take = true };
+	const struct drive_link_plan plan = { .ifname = yard->ifname, .take = true };
 	struct drive_link_ends ends;
-	struct server s = { 0 };
+	struct server s = { .plan = yard };
 	struct drive_error error = { "" };
 	sigset_t term;
 
 	insist(drive_loop_new(&s.loop), "loop", NULL);
-	insist(drive_link_make(&ends, &plan, &error), "s1", &error);
-	insist(drive_link_open(&s.link, &ends, 0), "s1", NULL);
+	insist(drive_link_make(&ends, &plan, &error), yard->ifname, &error);
+	insist(drive_link_open(&s.link, &ends, 0), yard->ifname, NULL);
 	make_host(&s, &ends);
 	insist((int)(drive_loop_add(s.loop, drive_link_fd(s.link), EPOLLIN, ready, &s) >> 62),
 	       "watch", NULL);
@@ -168,44 +187,46 @@ _Noreturn void hold_serve_minato(void)
 
 /* --- the kernel's ---------------------------------------------------------------------------- */
 
-static int kernel_listener(void)
+static int kernel_listener(const struct yard_plan *yard)
 {
 	const struct sockaddr_in at = { .sin_family = AF_INET,
-					.sin_port = htons(HOLD_PORT),
+					.sin_port = htons(yard->port),
 					.sin_addr = { htonl(INADDR_ANY) } };
 	const int one = 1;
 	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ||
-	    listen(fd, BACKLOG) < 0)
+	    listen(fd, (int)yard->backlog) < 0)
 		insist(-errno, "listener of the kernel", NULL);
 	return fd;
 }
 
-static void kernel_go_on(int fd, uint64_t *done)
+static void kernel_go_on(const struct yard_plan *yard, int fd, uint64_t *done)
 {
-	char question[QUESTION];
+	const uint64_t asked = strlen(yard->question), all = asked + yard->response;
+	char question[QUESTION_MAX];
 	ssize_t n = 1;
 
-	while (*done < QUESTION && n > 0) {
-		n = recv(fd, question, QUESTION - *done, 0);
+	while (*done < asked && n > 0) {
+		n = recv(fd, question, asked - *done, 0);
 		*done += n > 0 ? (uint64_t)n : 0;
 	}
-	while (*done >= QUESTION && *done - QUESTION < HOLD_RESPONSE && n > 0) {
-		n = send(fd, response, HOLD_RESPONSE - (*done - QUESTION), MSG_NOSIGNAL);
+	while (*done >= asked && *done < all && n > 0) {
+		n = send(fd, response, all - *done, MSG_NOSIGNAL);
 		*done += n > 0 ? (uint64_t)n : 0;
 	}
-	if (n == 0 || (n < 0 && errno != EAGAIN) || *done == QUESTION + HOLD_RESPONSE)
+	if (n == 0 || (n < 0 && errno != EAGAIN) || *done == all)
 		close(fd);
 }
 
-_Noreturn void hold_serve_linux(void)
+_Noreturn void yard_serve_linux(const struct yard_plan *yard)
 {
-	static uint64_t done[HOLD_ROOM + 64];
-	const struct rlimit room = { HOLD_ROOM, HOLD_ROOM };
+	static uint64_t done[FILES_MAX];
+	const rlim_t files = yard->room ? yard->room : FILES_MAX;
+	const struct rlimit room = { files, files };
 	struct epoll_event e = { .events = EPOLLIN }, all[64];
-	const int listener = kernel_listener(), epoll = epoll_create1(EPOLL_CLOEXEC);
+	const int listener = kernel_listener(yard), epoll = epoll_create1(EPOLL_CLOEXEC);
 
 	insist(setrlimit(RLIMIT_NOFILE, &room) < 0 ? -errno : 0, "open files", NULL);
 	e.data.fd = listener;
@@ -217,7 +238,7 @@ _Noreturn void hold_serve_linux(void)
 			int fd = all[i].data.fd;
 
 			if (fd != listener) {
-				kernel_go_on(fd, &done[fd]);
+				kernel_go_on(yard, fd, &done[fd]);
 				continue;
 			}
 			while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
