@@ -350,27 +350,41 @@ static int why_of(const struct why_options *chosen, const char *name, struct inq
 
 /* ---- the smallest change ---- */
 
+/*
+ * Whether it is a rule of what goes out that stops it: "block out ...". Of what comes from an
+ * inside to an address of the gateway a rule of what comes in decides.
+ */
+static bool is_outward(const struct inquiry *inquiry)
+{
+	const char *text = json_string_value(json_object_get(last_step(inquiry), "text"));
+	const char *space = text ? strchr(text, ' ') : NULL;
+
+	if (inquiry->guest)
+		return !json_is_true(json_object_get(inquiry->reply, "outside"));
+	return space && !strncmp(space, " out", 4) && (space[4] == ' ' || !space[4]);
+}
+
 /* A rule for this very flow, before the one that stops it. */
 static int change(const struct why_options *chosen, const char *name, const struct inquiry *inquiry)
 {
-	bool outside = json_is_true(json_object_get(inquiry->reply, "outside"));
+	bool out = is_outward(inquiry);
 	const struct gateway_ruling ruling = { .json = false };
 	char port[8];
 	char *words[16];
 	struct cmd_operands operands = { .words = words };
 	/* What goes out of a guest comes from it alone. */
-	bool from = outside || !inquiry->guest;
+	bool from = !out || !inquiry->guest;
 	const char *sentence[] = { "allow",
-				   outside ? NULL : "out",
+				   out ? "out" : NULL,
 				   inquiry->proto,
 				   port,
 				   from ? "from" : NULL,
 				   from ? inquiry->from : NULL,
-				   outside ? NULL : "to",
-				   outside ? NULL : inquiry->to,
+				   out ? "to" : NULL,
+				   out ? inquiry->to : NULL,
 				   chosen->term ? "for" : NULL,
 				   chosen->term,
-				   inquiry->guest ? "first" : NULL };
+				   "first" };
 
 	(void)snprintf(port, sizeof(port), "%u", inquiry->flow->destination.port);
 	for (size_t i = 0; i < sizeof(sentence) / sizeof(sentence[0]); i++) {

@@ -278,7 +278,7 @@ has "why: an arrow that the shell took" "$(ask why tcp 203.0.113.10 - 2>&1)" "sa
 has "why: no flow" "$(ask why tcp nowhere to $OUT:8080 2>&1)" 'it is asked as'
 said=$(ask why-not tcp 203.0.113.10 to $OUT:8080)
 is "why-not: exit code" $? 1
-has "... the smallest change" "$said" '^minato rule add allow tcp 8080 from 203\.0\.113\.10$'
+has "... the smallest change" "$said" '^minato rule add allow tcp 8080 from 203\.0\.113\.10 first$'
 ok "why-not --for makes it" ask why-not --for 4s tcp 203.0.113.10 to $OUT:8080
 is "... it passes" "$(gets far2 http://$OUT:8080/)" "friends"
 ok "... is known to" ask why tcp 203.0.113.10 to $OUT:8080
@@ -290,6 +290,10 @@ has "why: the arrow, where a shell leaves it" "$(ask why tcp 203.0.113.10 '->' $
 ok "lan is shut out of a forward" ask rule add block tcp 8082 from lan named hairpin first
 has "why: hairpin" "$(ask why tcp 10.0.0.7 to $OUT:8082)" '^refused by live: block tcp 8082 from lan'
 is "... so it is" "$(gets desk http://$OUT:8082/)" "curl 7"
+ok "why-not: hairpin, by a rule of what comes in" ask why-not --for 3s tcp 10.0.0.7 to $OUT:8082
+is "... it passes" "$(gets desk http://$OUT:8082/)" "open"
+shut_again() { [ "$(gets desk http://$OUT:8082/)" = "curl 7" ]; }
+ok "... for that time" until_true 10 shut_again
 ok "... and no longer" ask rule rm hairpin
 has "why: hairpin that passes" "$(ask why tcp 10.0.0.7 to $OUT:8082)" '^passes: .*it reaches 10\.0\.0\.2 port 8082'
 is "... so it does" "$(gets desk http://$OUT:8082/)" "open"
