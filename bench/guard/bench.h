@@ -7,9 +7,9 @@
  *   flood.c  what is answered without state, in memory
  *   policy.c what rules cost a new flow
  *   scan.c   what watching for scans costs; matrix.sh: what is said of scans by real tools
- *   flood_net.c, flood_send.c  between namespaces (flood.h)
+ *   flood_*.c  floods between namespaces (flood.h)
  *   hold.c, hold_attack.c  connections that are held (hold.h)
- *   yard.c, yard_serve.c   what both have in common: the wire, clients, servers
+ *   yard*.c  what both have in common: wires, clients, servers (yard.h)
  *
  * A new group: a file with its function, a line in main.c and in meson.build. It sees the library
  * from within, and the drivers.

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Clients that ask a server over a wire while somebody floods it. The flood and the clients share
- * processor 0, the server has 1. What clients get is held against what they get while the flooder
- * makes the same frames and sends none, so that both leave them as much of the processor.
+ * Clients that ask a server while somebody floods it, or what lies before it. The flood and the
+ * clients share processor 0, all else has 1. What clients get is held against what they get while
+ * the flooder makes the same frames and sends none, so that both leave them as much of the
+ * processor.
  *
- *	flood_KIND_goodput	bytes that clients got, of those without a flood
- *	flood_KIND_connect	median of the time to connect, in the same way
- *	flood_KIND_sent_mpps	what was sent
- *	flood_memory_mb		what the server holds afterwards
+ *	flood_KIND_goodput		bytes that clients got, of those without a flood
+ *	flood_KIND_connect		median of the time to connect, in the same way
+ *	flood_KIND_newcomer_connect	the same of newcomers, each from an address of its own
+ *	flood_KIND_newcomer_served	of the newcomers, the share that was answered
+ *	flood_KIND_sent_mpps		what was sent
+ *	flood_memory_mb			what the server holds afterwards
  *
- * Each with _linux: the kernel's listener with its SYN cookies, in turn.
+ * These are of the library's listener; flood_FACE_KIND_.. of the other faces (flood.h). Each with
+ * _linux: the kernel in its place, with its SYN cookies and nftables, in turn.
  */
 #include "flood.h"
 
@@ -17,72 +21,80 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "yard.h"
+static const char *const kinds[FLOODS] = { "none", "syn",  "ack",      "rst",
+					   "udp",  "icmp", "fragment", "connect" };
 
-static const char *const kinds[FLOODS] = { "none", "syn", "ack", "rst", "udp", "icmp", "fragment" };
+/* The one that is measured. */
+static const struct flood_face *face;
 
-static const char server_wires[] =
-	"set -e; PATH=$PATH:/usr/sbin:/sbin;"
-	"ip link add s0 address 02:00:00:00:09:01 type veth peer name c0 address 02:00:00:00:09:02 "
-	"netns $YARD_CLIENT; ip link set lo up; ip link set s0 up;"
-	"sysctl -qw net.ipv4.tcp_syncookies=1 || true;"
-	"if [ \"$YARD_KERNEL\" ]; then ip addr add 10.9.0.1/24 dev s0;"
-	"ip route add default via 10.9.0.2; fi";
-static const char client_wires[] = "set -e; PATH=$PATH:/usr/sbin:/sbin; ip link set lo up;"
-				   "ip link set c0 up; ip addr add 10.9.0.2/24 dev c0;"
-				   "ip neigh add 10.9.0.1 lladdr 02:00:00:00:09:01 dev c0";
+static void tell_one(const char *suffix, int kind, const char *what, double value, const char *unit)
+{
+	char name[96];
+
+	snprintf(name, sizeof(name), "%s_%s_%s%s", face->plan.name, kinds[kind], what, suffix);
+	figure(name, value, unit);
+}
+
+static double ratio(double a, double b)
+{
+	return b > 0 ? a / b : 0;
+}
 
 static void tell(const char *suffix, int kind, const struct yard_result *r,
 		 const struct yard_result *idle)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), "flood_%s_goodput%s", kinds[kind], suffix);
-	figure(name, idle->bytes > 0 ? r->bytes / idle->bytes : 0, "ratio");
-	snprintf(name, sizeof(name), "flood_%s_connect%s", kinds[kind], suffix);
-	figure(name, idle->connect_us > 0 ? r->connect_us / idle->connect_us : 0, "ratio");
-	snprintf(name, sizeof(name), "flood_%s_sent_mpps%s", kinds[kind], suffix);
-	figure(name, r->mpps, "Mpps");
+	tell_one(suffix, kind, "goodput", ratio(r->bytes, idle->bytes), "ratio");
+	tell_one(suffix, kind, "connect", ratio(r->connect_us, idle->connect_us), "ratio");
+	if (r->newcomers > 0) {
+		tell_one(suffix, kind, "newcomer_connect", ratio(r->newcomer_us, idle->newcomer_us),
+			 "ratio");
+		tell_one(suffix, kind, "newcomer_served", 1 - r->refused / r->newcomers, "ratio");
+	}
+	tell_one(suffix, kind, "sent_mpps", r->mpps, "Mpps");
 	if (r->failed > 0)
-		say("flood %s%s: %.0f requests failed", kinds[kind], suffix, r->failed);
+		say("%s %s%s: %.0f of %.0f requests failed", face->plan.name, kinds[kind], suffix,
+		    r->failed, r->asked);
 }
 
 static void attack(int kind, volatile uint64_t *sent)
 {
-	flood_send((enum flood)kind, sent);
+	if (kind == FLOOD_CONNECT)
+		flood_connect(&face->aim, sent);
+	flood_send((enum flood)kind, &face->aim, sent);
+}
+
+static bool is_asked(const char *name, const char *part)
+{
+	const char *all = getenv(name);
+
+	return !all || !*all || strstr(all, part) != NULL;
 }
 
 bool flood_asked(const char *part)
 {
-	const char *all = getenv("BENCH_FLOODS");
-
-	return !all || strstr(all, part) != NULL;
+	return is_asked("BENCH_FLOODS", part);
 }
 
 static bool asked(int kind)
 {
-	return flood_asked(kinds[kind]);
+	return flood_asked(kinds[kind]) && (kind != FLOOD_CONNECT || face->aim.strangers);
 }
 
 int flood_net(void)
 {
-	static const struct yard_plan plan = {
-		.name = "flood",
-		.server_wires = server_wires,
-		.client_wires = client_wires,
-		.ifname = "s0",
-		.address = 0x0a090001,
-		.via = 0x0a090002,
-		.port = FLOOD_PORT,
-		.backlog = FLOOD_BACKLOG,
-		.question = "question",
-		.response = FLOOD_RESPONSE,
-		.attack = attack,
-		.kinds = FLOODS,
-		.lead_us = 300000,
-		.asked = asked,
-		.tell = tell,
-	};
+	int result = 0;
 
-	return yard_measure(&plan, (double)chosen("BENCH_SECONDS", 2));
+	for (unsigned i = 0; i < flood_face_count; i++) {
+		struct yard_plan plan = flood_faces[i].plan;
+
+		face = &flood_faces[i];
+		if (!is_asked("BENCH_FACES", face->name))
+			continue;
+		plan.attack = attack;
+		plan.asked = asked;
+		plan.tell = tell;
+		if (yard_measure(&plan, (double)chosen("BENCH_SECONDS", 2)) != 0)
+			result = -1;
+	}
+	return result;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Frames by a packet socket, 64 in a call, each from another address of 10.128.0.0/9. */
+/* Frames by a packet socket, 64 in a call, each from or to another address. */
 #include "bench/bytes.h"
 #include "flood.h"
 
@@ -8,7 +8,11 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -29,20 +33,30 @@ static uint64_t draw(void)
 	return r ^ r >> 31;
 }
 
+/* Where frames go, with what is found out about the wire. */
+struct wire {
+	struct flood_aim aim;
+	uint8_t macs[12]; /* of who takes them, and ours */
+};
+
+static const struct wire *wire;
+
 static void put_ip(uint8_t *f, uint8_t proto, uint32_t payload, uint32_t fragment)
 {
+	const struct flood_aim *aim = &wire->aim;
 	uint8_t *ip = f + IP_AT;
 
 	memset(f, 0, FRAME);
-	memcpy(f, "\x02\0\0\0\x09\x01\x02\0\0\0\x09\x02\x08\0", IP_AT);
+	memcpy(f, wire->macs, 12);
+	put16(f + 12, ETH_P_IP);
 	ip[0] = 0x45;
 	put16(ip + 2, 20 + payload);
 	put16(ip + 4, (uint32_t)draw());
 	put16(ip + 6, fragment);
 	ip[8] = 64;
 	ip[9] = proto;
-	put32(ip + 12, 0x0a800000 | ((uint32_t)draw() & 0x7fffff));
-	put32(ip + 16, 0x0a090001);
+	put32(ip + 12, aim->source | ((uint32_t)draw() & (aim->sources - 1)));
+	put32(ip + 16, aim->destination | ((uint32_t)draw() & (aim->destinations - 1)));
 	put16(ip + 10, sum(ip, 20, 0) ^ 0xffff);
 }
 
@@ -80,6 +94,8 @@ static void make(enum flood kind, uint8_t *f)
 	case FLOOD_UDP:
 		put_ip(f, 17, 18, 0);
 		put32(l4, (uint32_t)draw());
+		if (wire->aim.fixed)
+			put16(l4 + 2, FLOOD_PORT);
 		put16(l4 + 4, 18);
 		break;
 	case FLOOD_ICMP:
@@ -93,36 +109,96 @@ static void make(enum flood kind, uint8_t *f)
 		put32(l4, (uint32_t)draw());
 		put16(l4 + 4, 1400);
 		break;
+	case FLOOD_CONNECT:
 	case FLOOD_NONE:
 	case FLOODS:
 		break;
 	}
 }
 
-static int open_wire(struct sockaddr_ll *to)
+static void insist(bool well, const char *what)
+{
+	if (well)
+		return;
+	say("flood: %s: %s", what, strerror(errno));
+	_exit(1);
+}
+
+/* Of the interface's own, or of its default route: those of a guest are not known beforehand. */
+static void find_addresses(struct flood_aim *aim)
+{
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq own = { .ifr_addr.sa_family = AF_INET };
+	char line[256], name[16];
+	unsigned to, via;
+	FILE *routes = fopen("/proc/net/route", "re");
+	struct sockaddr_in address;
+
+	if (aim->source == 0) {
+		strcpy(own.ifr_name, aim->ifname);
+		insist(ioctl(fd, SIOCGIFADDR, &own) == 0, aim->ifname);
+		memcpy(&address, &own.ifr_addr, sizeof(address));
+		aim->source = ntohl(address.sin_addr.s_addr);
+	}
+	while (aim->via == 0 && routes && fgets(line, sizeof(line), routes))
+		if (sscanf(line, "%15s %x %x", name, &to, &via) == 3 && to == 0)
+			aim->via = ntohl(via);
+	insist(aim->via != 0, "no route");
+	close(fd);
+	fclose(routes);
+}
+
+/* Has the kernel ask for it. */
+static void find_neighbour(const struct flood_aim *aim, uint8_t mac[6])
+{
+	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+					.sin_port = htons(9),
+					.sin_addr = { htonl(aim->via) } };
+	struct arpreq ask = { 0 };
+	int tries = 0;
+
+	memcpy(&ask.arp_pa, &to, sizeof(to));
+	strcpy(ask.arp_dev, aim->ifname);
+	do {
+		(void)!sendto(fd, "", 1, 0, (const struct sockaddr *)&to, sizeof(to));
+		usleep(20000);
+	} while (++tries < 50 && (ioctl(fd, SIOCGARP, &ask) < 0 || !(ask.arp_flags & ATF_COM)));
+	insist(ask.arp_flags & ATF_COM, "no neighbour");
+	memcpy(mac, ask.arp_ha.sa_data, 6);
+	close(fd);
+}
+
+static int open_wire(struct wire *w)
 {
 	const int one = 1;
 	const int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+	struct sockaddr_ll to = { .sll_family = AF_PACKET };
+	struct ifreq own = { 0 };
 
-	*to = (struct sockaddr_ll){ .sll_family = AF_PACKET,
-				    .sll_protocol = htons(ETH_P_IP),
-				    .sll_ifindex = (int)if_nametoindex("c0") };
+	find_addresses(&w->aim);
+	find_neighbour(&w->aim, w->macs);
+	strcpy(own.ifr_name, w->aim.ifname);
+	insist(fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &own) == 0, "packet socket");
+	memcpy(w->macs + 6, own.ifr_hwaddr.sa_data, 6);
+	to.sll_ifindex = (int)if_nametoindex(w->aim.ifname);
+	/* Nothing is to be received. */
+	insist(bind(fd, (const struct sockaddr *)&to, sizeof(to)) == 0, "packet socket");
 	(void)setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one));
-	if (fd < 0 || bind(fd, (const struct sockaddr *)to, sizeof(*to)) < 0) {
-		say("packet socket: %s", strerror(errno));
-		_exit(1);
-	}
 	return fd;
 }
 
-_Noreturn void flood_send(enum flood kind, volatile uint64_t *sent)
+_Noreturn void flood_send(enum flood kind, const struct flood_aim *aim, volatile uint64_t *sent)
 {
 	static uint8_t frames[BATCH][FRAME];
+	static struct wire own;
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
-	struct sockaddr_ll to;
-	const int fd = open_wire(&to);
+	int fd;
 
+	own.aim = *aim;
+	fd = open_wire(&own);
+	wire = &own;
 	memset(messages, 0, sizeof(messages));
 	for (uint32_t i = 0; i < BATCH; i++) {
 		parts[i] = (struct iovec){ frames[i], FRAME };

@@ -21,15 +21,11 @@
 
 static const char *const kinds[HOLDS] = { "none", "idle", "slow", "window" };
 
-static const char server_wires[] =
-	"set -e; PATH=$PATH:/usr/sbin:/sbin;"
-	"ip link add s1 address 02:00:00:00:0a:01 type veth peer name c1 address 02:00:00:00:0a:02 "
-	"netns $YARD_CLIENT; ip link set lo up; ip link set s1 up;"
-	"if [ \"$YARD_KERNEL\" ]; then ip addr add 10.9.1.1/24 dev s1; fi";
-static const char client_wires[] = "set -e; PATH=$PATH:/usr/sbin:/sbin; ip link set lo up;"
-				   "ip link set c1 up; ip addr add 10.9.1.2/24 dev c1;"
-				   "for n in 10 11 12 13; do ip addr add 10.9.1.$n/24 dev c1; done;"
-				   "ip neigh add 10.9.1.1 lladdr 02:00:00:00:0a:01 dev c1";
+static const char wires[] =
+	"wire CLIENT c1 SERVER s1 02:00:00:00:0a:01;"
+	"for n in 2 10 11 12 13; do at CLIENT ip addr add 10.9.1.$n/24 dev c1; done;"
+	"at CLIENT ip neigh add 10.9.1.1 lladdr 02:00:00:00:0a:01 dev c1;"
+	"if [ \"$YARD_KERNEL\" ]; then at SERVER ip addr add 10.9.1.1/24 dev s1; fi";
 
 static void tell(const char *suffix, int kind, const struct yard_result *r,
 		 const struct yard_result *idle)
@@ -54,8 +50,8 @@ int bench_connections(void)
 {
 	static const struct yard_plan plan = {
 		.name = "connections",
-		.server_wires = server_wires,
-		.client_wires = client_wires,
+		.places = 1u << YARD_SERVER | 1u << YARD_CLIENT,
+		.wires = wires,
 		.ifname = "s1",
 		.address = 0x0a090101,
 		.port = HOLD_PORT,

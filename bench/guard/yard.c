@@ -3,119 +3,26 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CLIENTS 4
-#define TIMES_MAX 65536u
-#define PATIENCE_MS 3500
 
-enum peer { MINATO, LINUX, PEERS };
-static const char *const suffix[PEERS] = { "", "_linux" };
+static const char *const suffix[YARD_PEERS] = { "", "_linux" };
 
 /* Written by the children. */
 struct shared {
 	volatile uint64_t sent;
-	struct client {
-		uint64_t bytes, asked, failed;
-		uint32_t count;
-		uint32_t us[TIMES_MAX]; /* to connect */
-	} client[CLIENTS];
+	struct yard_comers client[CLIENTS], newcomer;
 };
-struct yard {
-	const struct yard_plan *plan;
-	int server, client; /* namespaces */
-	pid_t pid;	    /* of the server */
-	struct shared *shared;
-};
-
-static void enter(int space, int core)
-{
-	cpu_set_t set;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* All of them alike, before what else the machine has to do. */
-	(void)setpriority(PRIO_PROCESS, 0, -19);
-	if (setns(space, CLONE_NEWNET) < 0)
-		_exit(1);
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)core, &set);
-	(void)sched_setaffinity(0, sizeof(set), &set);
-}
-
-static bool run_in(int space, const char *script)
-{
-	int status = -1;
-	pid_t child = fork();
-
-	if (child == 0) {
-		enter(space, 0);
-		execl("/bin/sh", "sh", "-c", script, (char *)NULL);
-		_exit(127);
-	}
-	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
-}
-
-static int fresh_namespace(void)
-{
-	if (unshare(CLONE_NEWNET) < 0)
-		return -1;
-	return open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-}
-
-static void clear(struct yard *yard)
-{
-	if (yard->pid > 0) {
-		kill(yard->pid, SIGTERM);
-		waitpid(yard->pid, NULL, 0);
-	}
-	if (yard->server >= 0)
-		close(yard->server);
-	if (yard->client >= 0)
-		close(yard->client);
-}
-
-static bool lay(struct yard *yard, enum peer peer)
-{
-	const int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	char path[64];
-
-	yard->pid = -1;
-	yard->server = fresh_namespace();
-	yard->client = fresh_namespace();
-	if (home < 0 || setns(home, CLONE_NEWNET) < 0 || yard->server < 0 || yard->client < 0) {
-		say("network namespaces cannot be made here; be root");
-		return false;
-	}
-	close(home);
-	snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)getpid(), yard->client);
-	setenv("YARD_CLIENT", path, 1);
-	setenv("YARD_KERNEL", peer == LINUX ? "1" : "", 1);
-	if (!run_in(yard->server, yard->plan->server_wires) ||
-	    !run_in(yard->client, yard->plan->client_wires)) {
-		say("the wire cannot be laid (ip, of iproute2)");
-		return false;
-	}
-	yard->pid = fork();
-	if (yard->pid == 0) {
-		enter(yard->server, 1);
-		if (peer == LINUX)
-			yard_serve_linux(yard->plan);
-		yard_serve_minato(yard->plan);
-	}
-	return yard->pid > 0;
-}
 
 /* --- clients ---------------------------------------------------------------------------------- */
 
@@ -125,7 +32,7 @@ static double now_us(void)
 }
 
 /* Waits until it is writable, or -1. */
-static int dial(const struct yard_plan *plan)
+int yard_dial(const struct yard_plan *plan)
 {
 	const struct sockaddr_in to = { .sin_family = AF_INET,
 					.sin_port = htons(plan->port),
@@ -137,7 +44,7 @@ static int dial(const struct yard_plan *plan)
 
 	if (connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS)
 		error = errno;
-	if (error == 0 && poll(&p, 1, PATIENCE_MS) == 1)
+	if (error == 0 && poll(&p, 1, YARD_PATIENCE_MS) == 1)
 		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	else
 		error = ETIMEDOUT;
@@ -158,7 +65,7 @@ static uint64_t ask(const struct yard_plan *plan, int fd)
 
 	if (send(fd, plan->question, len, MSG_NOSIGNAL) != (ssize_t)len)
 		return 0;
-	while (bytes < plan->response && poll(&p, 1, PATIENCE_MS) == 1) {
+	while (bytes < plan->response && poll(&p, 1, YARD_PATIENCE_MS) == 1) {
 		got = recv(fd, data, sizeof(data), 0);
 		if (got <= 0)
 			break;
@@ -167,15 +74,15 @@ static uint64_t ask(const struct yard_plan *plan, int fd)
 	return bytes;
 }
 
-static _Noreturn void be_client(const struct yard_plan *plan, struct client *c, double until)
+static _Noreturn void be_client(const struct yard_plan *plan, struct yard_comers *c, double until)
 {
 	while (seconds() < until) {
 		const double begun = now_us();
-		const int fd = dial(plan);
+		const int fd = yard_dial(plan);
 		uint64_t bytes = 0;
 
 		if (fd >= 0) {
-			if (c->count < TIMES_MAX)
+			if (c->count < YARD_TIMES_MAX)
 				c->us[c->count++] = (uint32_t)(now_us() - begun);
 			bytes = ask(plan, fd);
 			close(fd);
@@ -194,97 +101,110 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double median(struct shared *s)
+static double median(const struct yard_comers *of, int kinds)
 {
-	static uint32_t all[CLIENTS * TIMES_MAX];
+	static uint32_t all[CLIENTS * YARD_TIMES_MAX];
 	uint32_t count = 0;
 
-	for (int i = 0; i < CLIENTS; i++) {
-		memcpy(all + count, s->client[i].us, s->client[i].count * sizeof(all[0]));
-		count += s->client[i].count;
+	for (int i = 0; i < kinds; i++) {
+		memcpy(all + count, of[i].us, of[i].count * sizeof(all[0]));
+		count += of[i].count;
 	}
 	qsort(all, count, sizeof(all[0]), by_size);
-	return count > 0 ? all[count / 2] : PATIENCE_MS * 1000.0;
+	return count > 0 ? all[count / 2] : YARD_PATIENCE_MS * 1000.0;
 }
 
-static struct yard_result run(struct yard *yard, int kind, double span)
+/* In a child, which ends with us. */
+static pid_t start(const struct yard *yard, enum yard_place place)
 {
-	struct shared *s = yard->shared;
-	pid_t attacker, client[CLIENTS];
-	struct yard_result r = { 0 };
-	double begun;
+	pid_t child = fork();
 
-	memset(s, 0, sizeof(*s));
-	attacker = fork();
-	if (attacker == 0) {
-		enter(yard->client, 0);
-		yard->plan->attack(kind, &s->sent);
-		_exit(1);
+	if (child == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		yard_enter(yard, place, 0);
 	}
-	usleep(kind == 0 ? 300000 : yard->plan->lead_us);
-	begun = seconds();
-	s->sent = 0;
+	return child;
+}
+
+static struct yard_result result_of(const struct shared *s)
+{
+	struct yard_result r = {
+		.connect_us = median(s->client, CLIENTS),
+		.newcomers = (double)s->newcomer.asked,
+		.refused = (double)s->newcomer.failed,
+		.newcomer_us = median(&s->newcomer, 1),
+	};
+
 	for (int i = 0; i < CLIENTS; i++) {
-		client[i] = fork();
-		if (client[i] == 0) {
-			enter(yard->client, 0);
-			be_client(yard->plan, &s->client[i], begun + span);
-		}
-	}
-	for (int i = 0; i < CLIENTS; i++) {
-		waitpid(client[i], NULL, 0);
 		r.bytes += (double)s->client[i].bytes;
 		r.asked += (double)s->client[i].asked;
 		r.failed += (double)s->client[i].failed;
 	}
-	r.mpps = (double)s->sent / (seconds() - begun) / 1e6;
-	r.connect_us = median(s);
-	kill(attacker, SIGKILL);
-	waitpid(attacker, NULL, 0);
 	return r;
 }
 
-static double memory_mb(pid_t pid)
+static struct yard_result run(const struct yard *yard, struct shared *s, int kind, double span)
 {
-	char path[64];
-	unsigned long size = 0, resident = 0;
-	FILE *file;
+	const struct yard_plan *plan = yard->plan;
+	pid_t attacker, newcomer = -1, client[CLIENTS];
+	struct yard_result r;
+	double begun, mpps;
 
-	snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-	file = fopen(path, "re");
-	if (file && fscanf(file, "%lu %lu", &size, &resident) != 2)
-		resident = 0;
-	if (file)
-		fclose(file);
-	return (double)resident * (double)sysconf(_SC_PAGESIZE) / 1e6;
+	memset(s, 0, sizeof(*s));
+	attacker = start(yard, plan->places & 1u << YARD_ATTACKER ? YARD_ATTACKER : YARD_CLIENT);
+	if (attacker == 0) {
+		plan->attack(kind, &s->sent);
+		_exit(1);
+	}
+	usleep(kind == 0 ? 300000 : plan->lead_us);
+	begun = seconds();
+	s->sent = 0;
+	if (plan->strangers && (newcomer = start(yard, YARD_CLIENT)) == 0)
+		yard_newcomers(plan, &s->newcomer, begun + span);
+	for (int i = 0; i < CLIENTS; i++) {
+		client[i] = start(yard, YARD_CLIENT);
+		if (client[i] == 0)
+			be_client(plan, &s->client[i], begun + span);
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		waitpid(client[i], NULL, 0);
+	mpps = (double)s->sent / (seconds() - begun) / 1e6;
+	if (newcomer > 0)
+		waitpid(newcomer, NULL, 0);
+	kill(attacker, SIGKILL);
+	waitpid(attacker, NULL, 0);
+	r = result_of(s);
+	r.mpps = mpps;
+	return r;
 }
 
-static bool measure(struct yard *yard, enum peer peer, double span)
+static bool measure(const struct yard *yard, struct shared *shared, double span)
 {
 	const struct yard_plan *plan = yard->plan;
 	struct yard_result idle;
 	char name[64];
 
-	if (!lay(yard, peer))
-		return false;
-	run(yard, 0, 0.3); /* neighbours, windows */
-	idle = run(yard, 0, span);
+	run(yard, shared, 0, 0.3); /* neighbours, windows */
+	idle = run(yard, shared, 0, span);
 	if (idle.bytes <= 0) {
-		say("no client was served%s", suffix[peer]);
+		say("%s%s: no client was served", plan->name, suffix[yard->peer]);
 		return false;
 	}
-	say("without an attack%s: %.0f MB/s, %.0f us to connect", suffix[peer],
-	    idle.bytes / span / 1e6, idle.connect_us);
+	say("%s%s without an attack: %.0f MB/s, %.0f us to connect, newcomers %.0f us", plan->name,
+	    suffix[yard->peer], idle.bytes / span / 1e6, idle.connect_us,
+	    plan->strangers ? idle.newcomer_us : 0);
 	for (int kind = 1; kind < plan->kinds; kind++) {
 		struct yard_result r;
 
 		if (plan->asked && !plan->asked(kind))
 			continue;
-		r = run(yard, kind, span);
-		plan->tell(suffix[peer], kind, &r, &idle);
+		r = run(yard, shared, kind, span);
+		plan->tell(suffix[yard->peer], kind, &r, &idle);
 	}
-	snprintf(name, sizeof(name), "%s_memory_mb%s", plan->name, suffix[peer]);
-	figure(name, memory_mb(yard->pid), "MB");
+	snprintf(name, sizeof(name), "%s_memory_mb%s", plan->name, suffix[yard->peer]);
+	/* Of a kernel that hands packets on nobody says what it holds. */
+	if (yard->middle > 0 || !(plan->places & 1u << YARD_MIDDLE))
+		figure(name, yard_memory_mb(yard->middle > 0 ? yard->middle : yard->server), "MB");
 	return true;
 }
 
@@ -296,14 +216,17 @@ int yard_measure(const struct yard_plan *plan, double span)
 		say("what is between namespaces needs root");
 		return -1;
 	}
-	for (int peer = 0; peer < PEERS; peer++) {
-		struct yard yard = { .plan = plan, .server = -1, .client = -1 };
+	for (int peer = 0; peer < YARD_PEERS; peer++) {
+		struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+					     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+		struct yard yard;
 
-		yard.shared = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		well = yard.shared != MAP_FAILED && measure(&yard, (enum peer)peer, span) && well;
-		clear(&yard);
-		munmap(yard.shared, sizeof(struct shared));
+		if (shared == MAP_FAILED)
+			return -1;
+		well = yard_lay(&yard, plan, (enum yard_peer)peer) &&
+		       measure(&yard, shared, span) && well;
+		yard_clear(&yard);
+		munmap(shared, sizeof(*shared));
 	}
 	return well ? 0 : -1;
 }
