@@ -98,6 +98,11 @@ void yard_clear(struct yard *yard);
 void yard_enter(const struct yard *yard, enum yard_place place, int core);
 /* What the process and all below it hold in memory. */
 double yard_memory_mb(pid_t pid);
+/*
+ * Where the kernel gives each session its share of a processor, it and those below it come before
+ * all others of the machine; BENCH_BUSY=1: they have to share.
+ */
+void yard_put_first(pid_t pid);
 
 /* yard.c: the client's: a socket that is open, or -1 */
 int yard_dial(const struct yard_plan *plan);
