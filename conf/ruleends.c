@@ -88,6 +88,34 @@ static bool is_group(const struct conf_prefix *prefix)
 	return minato_addr_is4(&prefix->addr) ? b[12] >= 224 : b[0] == 0xff;
 }
 
+/* Of a rule that is about ICMP alone, where the host's kernel has what comes from outside. */
+static void judge_messages(struct ground *g, const struct rules_names *names,
+			   const struct conf_statement *s, struct conf_report *report)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+	bool said = false;
+
+	if (!g->host || s->rule.out || s->rule.protocols != CONF_ICMP)
+		return;
+	while (conf_item_next(&s->rule, &at, &item)) {
+		bool word = item.sort == CONF_ITEM_FROM_WORD;
+
+		if (!word && item.sort != CONF_ITEM_FROM)
+			continue;
+		said = true;
+		if (word ? is_outside(names, item.word) : !is_somewhere(g, &item.prefix, false))
+			judge_say(
+				report, CONF_WARNING, s, CONF_PART_SOURCE, 0,
+				"this can never match: messages of ICMP that come from outside are "
+				"for the host's kernel, which asks no rule");
+	}
+	if (!said)
+		judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  "this is about what comes from inside alone: messages of ICMP from "
+			  "outside are for the host's kernel, which asks no rule; say from lan");
+}
+
 static void judge_rule(struct ground *g, const struct rules_names *names,
 		       const struct conf_statement *s, struct conf_report *report)
 {
@@ -132,8 +160,10 @@ int ruleends_judge(const struct conf *conf, const struct rules_names *names,
 	for (size_t i = 0; i < conf->count; i++)
 		add_places(&g, conf->list[i]);
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i]->kind == CONF_KIND_RULE)
-			judge_rule(&g, names, conf->list[i], report);
+		if (conf->list[i]->kind != CONF_KIND_RULE)
+			continue;
+		judge_rule(&g, names, conf->list[i], report);
+		judge_messages(&g, names, conf->list[i], report);
 	}
 	free(g.list);
 	return 0;

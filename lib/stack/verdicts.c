@@ -68,15 +68,22 @@ enum drop verdicts_answer(struct minato *m, const struct arrival *a,
 	return DROP_GUARD;
 }
 
+/*
+ * It comes in to us. On a link whose every destination is taken it is a guest's
+ * that goes out as well, and both have to let it pass.
+ */
 enum drop verdicts_ping(struct minato *m, const struct arrival *a)
 {
 	struct port_key key = a->key;
-	struct rule_verdict v;
+	struct rule_verdict v = { .verdict = MINATO_PASS };
 
-	if (m->link[a->packet.link].config.role != MINATO_ROLE_HOST)
-		key.course = MINATO_COURSE_IN;
 	key.program = MINATO_PROGRAM_NONE; /* we answer it: it is no call */
-	port_rules_ask(host_table(m), &key, m->now, false, &v);
+	if (m->link[a->packet.link].config.role == MINATO_ROLE_HOST &&
+	    key.course == MINATO_COURSE_OUT)
+		port_rules_ask(host_table(m), &key, m->now, false, &v);
+	key.course = MINATO_COURSE_IN;
+	if (v.verdict == MINATO_PASS)
+		port_rules_ask(host_table(m), &key, m->now, false, &v);
 	return v.verdict == MINATO_PASS ? DROP_NONE :
 					  verdicts_answer(m, a, v.verdict);
 }

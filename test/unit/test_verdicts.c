@@ -283,6 +283,33 @@ static void pings_of_ours_are_judged(void **state)
 	gate_end(&g);
 }
 
+/* On a link whose every destination is taken, by what is said of either way. */
+static void pings_of_ours_on_a_host_are_judged_both_ways(void **state)
+{
+	uint64_t handle;
+
+	(void)state;
+	guest_new();
+	send_ping(0, "10.0.0.2", "10.0.0.1");
+	expect_icmp(ICMP4_ECHO_REPLY, 0);
+	handle = rule(IN(MINATO_DROP, .proto = MINATO_ICMP), 1);
+	send_ping(0, "10.0.0.2", "10.0.0.1");
+	assert_int_equal(g.count, 0);
+	minato_entry_remove(g.m, handle);
+	handle = rule(OUT(MINATO_REFUSE, .proto = MINATO_ICMP), 1);
+	send_ping(0, "10.0.0.2", "10.0.0.1");
+	expect_icmp(ICMP4_UNREACHABLE, 13);
+	minato_entry_remove(g.m, handle);
+	/* Each of the two has its own sequence. */
+	rule(OUT(MINATO_PASS, .proto = MINATO_ICMP), 1);
+	send_ping(0, "fd00::2", "fd00::1");
+	expect_icmp(ICMP6_ECHO_REPLY, 0);
+	rule(IN(MINATO_DROP, .proto = MINATO_ICMP), 2);
+	send_ping(0, "fd00::2", "fd00::1");
+	assert_int_equal(g.count, 0);
+	gate_end(&g);
+}
+
 static void a_closed_port_of_ours_looks_as_refused(void **state)
 {
 	(void)state;
@@ -496,6 +523,7 @@ int main(void)
 		cmocka_unit_test(established_flows_are_never_asked_again),
 		cmocka_unit_test(events_tell_what_a_rule_decided),
 		cmocka_unit_test(pings_of_ours_are_judged),
+		cmocka_unit_test(pings_of_ours_on_a_host_are_judged_both_ways),
 		cmocka_unit_test(a_closed_port_of_ours_looks_as_refused),
 		cmocka_unit_test(outward_through_a_gateway),
 		cmocka_unit_test(inward_by_a_forward),
