@@ -12,11 +12,14 @@
 
 struct check_options {
 	bool json, print;
+	const char *guest; /* NULL: it is a gateway's */
 };
 
 #define AT(field) offsetof(struct check_options, field)
 
 static const struct cmd_option options[] = {
+	{ CMD_MAYBE, 'g', "guest", "NAME", AT(guest), 0, 0,
+	  "The file is one of --rules, for a guest (of that name)." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0,
 	  "JSON on standard output; minato-check(1) says which members." },
 	{ CMD_FLAG, 0, "print", NULL, AT(print), 0, 0,
@@ -66,17 +69,6 @@ static void judge_terms(struct checking *c)
 
 /* ---- tests ---- */
 
-static void say_missed(const struct checking *c, const struct conf_statement *test,
-		       const struct conf_verdict *verdict)
-{
-	char text[CONF_TEXT_SIZE];
-
-	conf_print(text, sizeof(text), test);
-	fprintf(stderr, "%s%s:%u:%s %stest not met:%s it %s\n    %s\n", c->colour ? "\033[1m" : "",
-		c->text.name, test->line, c->colour ? "\033[0m" : "", c->colour ? "\033[1;31m" : "",
-		c->colour ? "\033[0m" : "", verdict->got, text);
-}
-
 static void take_verdict(void *user, const struct conf_verdict *verdict)
 {
 	struct checking *c = user;
@@ -87,7 +79,7 @@ static void take_verdict(void *user, const struct conf_verdict *verdict)
 	c->missed += !verdict->met;
 	if (!c->tests) {
 		if (!verdict->met)
-			say_missed(c, test, verdict);
+			cmd_conf_missed(stderr, c->text.name, test, verdict, c->colour);
 		return;
 	}
 	conf_print(text, sizeof(text), test);
@@ -96,11 +88,58 @@ static void take_verdict(void *user, const struct conf_verdict *verdict)
 					"met", verdict->met, "got", verdict->got));
 }
 
+static const char *guest_of(const struct checking *c)
+{
+	return c->chosen->guest[0] ? c->chosen->guest : "self";
+}
+
+/* lan is what it is on this host now, and programs are those that are here. */
+static int try_guests_tests(struct checking *c)
+{
+	struct cmd_ruling *ruling = calloc(1, sizeof(*ruling));
+	struct drive_error error = { "out of memory" };
+	int result = -ENOMEM;
+
+	if (ruling) {
+		ruling->conf = c->conf;
+		cmd_ruling_look_around(ruling);
+		result = cmd_ruling_try(ruling, guest_of(c), take_verdict, c, &error);
+	}
+	free(ruling);
+	if (result < 0) {
+		cmd_say("%s: %s", c->text.name, error.text);
+		return result == -ENOMEM ? CMD_FAILED : CMD_REFUSED;
+	}
+	return c->missed ? CMD_REFUSED : CMD_OK;
+}
+
+/* What a start says of all together, beyond what is wrong with lines. */
+static int try_whole(const struct checking *c)
+{
+	struct conf_report report;
+	struct drive_error error;
+	struct conf conf;
+
+	if (conf_read_guest(&conf, c->text.bytes, c->text.size, guest_of(c), &report) < 0)
+		return CMD_FAILED;
+	if (cmd_ruling_whole(&conf, &error) == 0)
+		return CMD_OK;
+	cmd_say("%s: %s", c->text.name, error.text);
+	return CMD_REFUSED;
+}
+
 /* CMD_OK, or the exit code after it has said what is wrong. */
 static int try_tests(struct checking *c)
 {
 	size_t culprit = 0;
-	int result = conf_try(&c->conf, take_verdict, c, &culprit);
+	int result;
+
+	if (c->chosen->guest) {
+		int whole = try_whole(c);
+
+		return whole == CMD_OK ? try_guests_tests(c) : whole;
+	}
+	result = conf_try(&c->conf, take_verdict, c, &culprit);
 
 	if (result < 0) {
 		cmd_say("%s:%u: the tests cannot be run: %s", c->text.name,
@@ -178,7 +217,10 @@ static void print_summary(const struct checking *c)
 
 static int check(struct checking *c)
 {
-	int result = conf_read(&c->conf, c->text.bytes, c->text.size, &c->report);
+	int result = c->chosen->guest ?
+			     conf_read_guest(&c->conf, c->text.bytes, c->text.size, guest_of(c),
+					     &c->report) :
+			     conf_read(&c->conf, c->text.bytes, c->text.size, &c->report);
 	int code;
 
 	if (result == 0)
@@ -187,7 +229,10 @@ static int check(struct checking *c)
 		cmd_say("out of memory");
 		return CMD_FAILED;
 	}
-	gateway_alerts_judge(&c->conf, &c->report);
+	if (c->chosen->guest)
+		cmd_ruling_judge(&c->conf, &c->report);
+	else
+		gateway_alerts_judge(&c->conf, &c->report);
 	judge_terms(c);
 	code = c->report.errors ? CMD_REFUSED : CMD_OK;
 	if (!c->tests)
@@ -237,8 +282,8 @@ const struct cmd_command cmd_check = {
 	.name = "check",
 	.args = "FILE",
 	.summary = "Tell whether a minato.conf is right, and run its tests.",
-	.about = "Changes nothing and asks nothing of the system: the file's test lines are run in "
-		 "a gateway in memory. Exits with 0 where all is right, 1 where not.",
+	.about = "Changes nothing: the file's test lines are run in memory. With --guest the file "
+		 "is one of 'minato run --rules'. Exits with 0 where all is right, 1 where not.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.run = run,

@@ -318,9 +318,9 @@ enum cmd_message_kind {
 	CMD_ASK_RELEASED, /* to be told when that is done */
 	CMD_ASK_RESERVE,  /* `reservation`: the keeper is to note it */
 	CMD_ASK_UNRESERVE,
-	CMD_ASK_SCAN, /* `scan` was recognised, or showed more: tell of it */
-	CMD_ASK_PROGRAM, /* `inquiry`: which program's flow it is */
-	CMD_ASK_REMEMBER, /* `answer`: that the user said always, for workers to come */
+	CMD_ASK_SCAN,	     /* `scan` was recognised, or showed more: tell of it */
+	CMD_ASK_PROGRAM,     /* `inquiry`: which program's flow it is */
+	CMD_ASK_REMEMBER,    /* `answer`: that the user said always, for workers to come */
 	CMD_ASK_RULE_WANTED, /* `rule`: a client's; number: enum cmd_rule_verb */
 	CMD_ASK_RULE_DONE,   /* number: 0: it is in the host value, or out of it; or -errno */
 };
@@ -518,6 +518,7 @@ enum cmd_alert_sort { CMD_ALERT_SYSLOG, CMD_ALERT_COMMAND, CMD_ALERT_FILE };
 struct cmd_alerting {
 	bool syslog;
 	char *command; /* or NULL */
+	char *path;    /* of the file, or NULL */
 	int file;      /* 0: none */
 	pid_t pid;     /* of the command that runs; 0: none */
 	int pidfd;
@@ -550,7 +551,7 @@ void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct min
 #define CMD_LAN_MAX 64u
 
 struct cmd_ruling {
-	struct conf conf; /* rules, zones and sets, in their sequence */
+	struct conf conf;	  /* rules, zones and sets, in their sequence */
 	struct cmd_place *places; /* of each statement; conf.count of them */
 	uint32_t last_id;	  /* of a place */
 	/* The keeper: what is under way, and what is to be said of it. */
@@ -570,6 +571,31 @@ struct cmd_harbour;
 int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, const char *path,
 		    const char *guest);
 void cmd_ruling_free(struct cmd_ruling *ruling);
+/*
+ * Whether these sentences, which are taken over, go together for a guest that began with nothing
+ * else: programs that are there, names with what shuts the rest. 0 or negative errno with a text.
+ */
+int cmd_ruling_whole(struct conf *conf, struct drive_error *error);
+
+/* ---- guard/nearby.c ---- */
+
+/* Finds lan anew: its prefixes and devices. */
+void cmd_ruling_look_around(struct cmd_ruling *ruling);
+
+/* ---- guard/ruletrial.c ---- */
+
+/* Reports what is none of a guest's. */
+void cmd_ruling_judge(const struct conf *conf, struct conf_report *report);
+/* What the words of its rules mean; `lan` is lent to the zones. */
+void cmd_ruling_zones(const struct cmd_ruling *ruling, const struct cmd_programs *programs,
+		      const char *name, struct conf_zones *zones,
+		      struct conf_prefix lan[CMD_LAN_MAX]);
+/* Asks its test lines (conf_try_guest). 0, or negative errno with a text. */
+int cmd_ruling_try(const struct cmd_ruling *ruling, const char *name, conf_verdict_fn *each,
+		   void *user, struct drive_error *error);
+/* The same at a start, which says what is not met, and takes the lines out. CMD_GO_ON or a code. */
+int cmd_ruling_test(struct cmd_ruling *ruling, const char *name, const char *file);
+
 /* Says which published ports are shut to all but lan though no rule says so. */
 void cmd_ruling_warn(const struct cmd_harbour *harbour);
 /* A cmd_rule_place_fn of a guest; it audits what may not go out; user: its worker. */
@@ -623,10 +649,10 @@ struct cmd_harbour {
 	struct relay_allows allows; /* where the guest may go, if closed */
 	bool closed;
 	struct cmd_auditing auditing;
-	bool ask;     /* about what nothing lets out */
+	bool ask;		      /* about what nothing lets out */
 	struct cmd_scope_of *answers; /* of always, CMD_ANSWERS_MAX of them; NULL: none yet */
 	size_t answer_count;
-	bool seeking; /* programs are looked for */
+	bool seeking;		      /* programs are looked for */
 	struct cmd_programs programs; /* those that rules name */
 	struct kernel_seeker seeker;
 	struct cmd_ruling ruling;
@@ -797,7 +823,7 @@ struct cmd_worker {
 	struct cmd_rule_log rule_log;
 	struct cmd_witness witness;
 	struct {
-		bool busy; /* a change of rules is under way, */
+		bool busy;	 /* a change of rules is under way, */
 		uint64_t client; /* of this client */
 		uint64_t *hits;	 /* of each place's id, since the listing began */
 		size_t hit_count;

@@ -26,6 +26,9 @@ void cmd_conf_say(FILE *out, const struct cmd_conf_text *text, const struct conf
 		  bool colour);
 /* The same as an array of objects; minato-check(1) says which members. A new reference. */
 json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_report *report);
+/* A test line that is not met, and what became of it instead. */
+void cmd_conf_missed(FILE *out, const char *file, const struct conf_statement *test,
+		     const struct conf_verdict *verdict, bool colour);
 
 /* ---- setfiles.c ---- */
 

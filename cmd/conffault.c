@@ -158,3 +158,14 @@ json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_repo
 		json_array_append_new(faults, fault_object(text, &report->fault[i]));
 	return faults;
 }
+
+void cmd_conf_missed(FILE *out, const char *file, const struct conf_statement *test,
+		     const struct conf_verdict *verdict, bool colour)
+{
+	char text[CONF_TEXT_SIZE];
+
+	conf_print(text, sizeof(text), test);
+	fprintf(out, "%s%s:%u:%s %stest not met:%s it %s\n    %s\n", colour ? "\033[1m" : "", file,
+		test->line, colour ? "\033[0m" : "", colour ? "\033[1;31m" : "",
+		colour ? "\033[0m" : "", verdict->got, text);
+}

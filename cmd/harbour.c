@@ -4,6 +4,7 @@
  * after the nameservers, and ends when the command has ended.
  */
 #include "cmd/see/metrics.h"
+#include "cmd/guard/scans.h"
 #include "cmd/reserve.h"
 
 #include <errno.h>
@@ -243,6 +244,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 		close_guest(harbour);
 	cmd_auditing_drain(&harbour->auditing);
 	cmd_auditing_close(&harbour->auditing);
+	cmd_alerting_clear(&harbour->alerting);
 	relay_allow_free(&harbour->allows);
 	free(harbour->answers);
 	harbour->answers = NULL;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What run and attach have in common: the options of a guest's network, its name, its ports. */
+#include "cmd/gateway/gateway.h"
 #include "cmd/see/metrics.h"
 #include "cmd/reserve.h"
 #include "cmd/see/who.h"
@@ -235,7 +236,8 @@ int cmd_network_take(struct cmd_harbour *harbour, const struct cmd_network *chos
 
 	raise_limit(harbour);
 	if (cmd_capture_create(&harbour->capturing, &error) < 0 ||
-	    cmd_auditing_open(&harbour->auditing, &error) < 0)
+	    cmd_auditing_open(&harbour->auditing, &error) < 0 ||
+	    gateway_alerts_apply(&harbour->alerting, &harbour->ruling.conf, &error) < 0)
 		return complain(&error, CMD_FAILED);
 	if (cmd_ruling_open(harbour, &harbour->publish, subnet->has6) < 0) {
 		(void)cmd_publish_explain(&harbour->publish, &harbour->publish.failure, subnet,

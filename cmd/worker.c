@@ -11,6 +11,7 @@
  * When the command has ended its last words are still carried out: data and FINs that its sockets
  * had not yet sent, as they would be on any host.
  */
+#include "cmd/gateway/gateway.h"
 #include "cmd/reserve.h"
 #include "cmd/guard/scans.h"
 
@@ -396,6 +397,8 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	result = cmd_ruling_enter(worker, SIZE_MAX);
 	if (result == 0)
 		result = cmd_ruling_resolver(worker);
+	if (result == 0)
+		result = gateway_scans_apply(worker->host, &worker->harbour->ruling.conf);
 	return result == 0 ? add_addresses(worker) : result;
 }
 

@@ -35,7 +35,7 @@
  *	           | listen systemd
  *	           | reserve [PROTOS] RUNS [named NAME]
  *	           | state PATH
- *	           | test PROTO from [inside] ADDR[:PORT] to ADDR:PORT OUTCOME [by NAME | by line N]
+ *	           | test [program NAME] PROTO from WHENCE to WHITHER OUTCOME [by NAME | by line N]
  *	           | ( allow | block | reject | drop ) WHAT clause*
  *	           | limit WHAT to N per UNIT [per source] [then block | then drop] clause*
  *	           | zone NAME PREFIX, ...
@@ -45,7 +45,9 @@
  *	WHAT       = [program NAME] [out] ( [PROTOS] [RUNS] | icmp [TYPES] | everything )
  *
  * with `from WHO, ...` and `to WHO, ...` among the clauses of a rule, where WHO is a prefix, a
- * zone, a set, or behind `out ... to` a name of the DNS.
+ * zone, a set, or behind `out ... to` a name of the DNS. PROTO of a test is tcp, udp, ping or
+ * icmp [TYPE]; WHENCE is [inside] ADDR[:PORT] or guest, WHITHER is ADDR:PORT, self:PORT or
+ * NAME:PORT, of icmp without the ports.
  *
  * A new verb is a line in the table of sentence.c, a member of the union below, its printer, and a
  * line in the manual.
@@ -270,11 +272,19 @@ enum conf_outcome {
 	CONF_LEAVES_FROM, /* its source outside is one of `end` (port 0: any) */
 	CONF_CLOSED,	  /* refused: RST or ICMP */
 	CONF_DROPPED,	  /* silence */
+	CONF_ANSWERED,	  /* an echo request, by ourselves */
+	CONF_PASSES,	  /* said alone: none of CLOSED and DROPPED */
 };
 struct conf_test {
-	enum minato_proto proto; /* TCP or UDP */
-	bool inside;		 /* it comes from an inside host */
-	struct minato_endpoint source, destination;
+	enum minato_proto proto;
+	uint16_t type; /* ICMP: a number, or CONF_TYPE_NAMED + n */
+	bool inside;   /* it comes from an inside host */
+	/* Of the rules of a guest: */
+	bool guest;		      /* it comes from it, whatever its address; `inside` too */
+	bool self;		      /* it is for an address of this host that no rule names */
+	char program[CONF_PATH_SIZE]; /* that calls; "": one that no rule names */
+	char host[CONF_DNS_SIZE];     /* a name of the DNS that it goes to, or "" */
+	struct minato_endpoint source, destination; /* port 0: any; of ICMP always */
 	enum conf_outcome outcome;
 	struct minato_endpoint end[CONF_ADDRESSES_MAX];
 	uint32_t end_count;
@@ -611,6 +621,10 @@ struct conf_zones {
 	size_t lan_count;
 	/* The number of a program of guests, 1..65534; NULL: rules about one are left out. */
 	uint16_t (*program)(void *user, const char *word);
+	void *program_user;
+	/* The one address that names of the DNS stand for; NULL (or false for one): for none. */
+	bool (*named)(void *user, const char *word, struct minato_addr *out);
+	void *named_user;
 };
 /*
  * One general entry of the rule `index`, which is conf->count for what is shut to all but lan where
@@ -620,7 +634,7 @@ struct conf_zones {
 typedef int conf_policy_fn(void *user, size_t index, struct minato_entry *entry);
 /*
  * Walks all entries of the rules of a conf that has been judged, in their order. 0, -ENOMEM, or
- * what `each` returned. Names of the DNS stand for nothing here. Of a limit each entry counts for
+ * what `each` returned. Of a limit each entry counts for
  * itself, so that one for several prefixes together is one for each.
  */
 int conf_policy(const struct conf *conf, const struct conf_zones *zones, conf_policy_fn *each,
@@ -633,6 +647,8 @@ struct conf_verdict {
 	bool met;
 	char got[192]; /* "reaches 10.0.0.2:80 by line 4" */
 };
+/* The number of its type of ICMP in its family. */
+uint16_t conf_test_type(const struct conf_test *test);
 typedef void conf_verdict_fn(void *user, const struct conf_verdict *verdict);
 /*
  * Makes a host value of the conf in memory, sends each test's packet in virtual time, a month after
@@ -642,14 +658,22 @@ typedef void conf_verdict_fn(void *user, const struct conf_verdict *verdict);
  */
 int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t *culprit);
 
+/*
+ * The same of the rules of a guest, where they hold being said: each test is one question to the
+ * table, as a flow is. What is published and what --allow says are none of its business.
+ */
+int conf_try_guest(const struct conf *conf, const struct conf_zones *zones, conf_verdict_fn *each,
+		   void *user, size_t *culprit);
+
 /* What a conf makes of the first packet of a flow, with no other flow beside it. */
 struct conf_fate {
 	enum conf_outcome outcome;
-	struct minato_endpoint end; /* REACHES: the server; LEAVES_FROM: its source outside */
+	struct minato_endpoint end;	 /* REACHES: the server; LEAVES_FROM: its source outside */
 	const struct conf_statement *by; /* REACHES: the forward or dmz; or NULL */
 	size_t rule; /* the statement that decided; the conf's count: what is shut anyway;
 			SIZE_MAX: none */
-	bool host;   /* LEAVES_FROM: by a socket of the host, whose address is not known */
+	bool host;   /* LEAVES_FROM: by a socket of the host, whose address is not known;
+			ANSWERED: by the host's kernel, which no rule of ours is asked by */
 };
 /*
  * The same for a flow that no test line is about: its protocol, ends and `inside` are asked. 0,
@@ -660,13 +684,17 @@ int conf_try_flow(const struct conf *conf, const struct conf_test *flow, struct 
 /* ---- trialpacket.c: packets of tests ---- */
 
 #define CONF_PACKET_MAX 128u
-/* Writes the first packet of a flow: a SYN, or a datagram of 4 bytes. Returns its length. */
+/*
+ * Writes the first packet of a flow: a SYN, a datagram of 4 bytes, or an ICMP message of the type
+ * that the destination's port is, whose identifier is the source's. Returns its length.
+ */
 size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
 			const struct minato_endpoint *source,
 			const struct minato_endpoint *destination);
 enum conf_packet_sort {
 	CONF_PACKET_OTHER, /* nothing about a flow */
-	CONF_PACKET_FLOW,  /* of TCP or UDP */
+	CONF_PACKET_FLOW,  /* of TCP or UDP, or a message of ICMP, which has no ports */
+	CONF_PACKET_REPLY, /* to an echo request */
 	CONF_PACKET_RESET, /* of TCP */
 	CONF_PACKET_ERROR, /* unreachable, by ICMP */
 };

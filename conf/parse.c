@@ -141,6 +141,13 @@ static int read_lines(struct conf *out, const char *text, size_t size, struct co
 	return result == -ENOSPC ? 0 : result;
 }
 
+static int judge_guest(const struct conf *conf, const char *guest, struct conf_report *report)
+{
+	int result = clash_judge(conf, report);
+
+	return result < 0 ? result : conf_rules_judge(conf, guest, report);
+}
+
 /* With `guest` its rules, else a gateway's file. */
 static int read_all(struct conf *out, const char *text, size_t size, const char *guest,
 		    struct conf_report *report)
@@ -161,7 +168,7 @@ static int read_all(struct conf *out, const char *text, size_t size, const char 
 	if (result == 0 && !guest)
 		result = conf_judge(out, report);
 	else if (result == 0)
-		result = report->errors ? -EINVAL : conf_rules_judge(out, guest, report);
+		result = report->errors ? -EINVAL : judge_guest(out, guest, report);
 	if (result < 0)
 		conf_free(out);
 	return result;

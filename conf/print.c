@@ -267,16 +267,34 @@ static void put_capacity(struct writing *w, const struct conf_capacity *capacity
 	writing_put(w, "capacity %u %s", capacity->value, words[capacity->key]);
 }
 
+static void put_test_ends(struct writing *w, const struct conf_test *test)
+{
+	writing_put(w, " from %s", test->guest ? "guest" : test->inside ? "inside " : "");
+	if (!test->guest)
+		put_end(w, &test->source);
+	writing_put(w, " to %s", test->self ? "self" : test->host);
+	if (!test->self && !test->host[0])
+		put_end(w, &test->destination);
+	else if (test->destination.port)
+		writing_put(w, ":%u", test->destination.port);
+}
+
 static void put_test(struct writing *w, const struct conf_test *test)
 {
-	static const char *const outcomes[] = { "reaches", "leaves from", "is closed",
-						"is dropped" };
+	static const char *const outcomes[] = { "reaches",    "leaves from", "is closed",
+						"is dropped", "is answered", "passes" };
+	int four, six;
 
-	writing_put(w, "test %s from %s", test->proto == MINATO_TCP ? "tcp" : "udp",
-		    test->inside ? "inside " : "");
-	put_end(w, &test->source);
-	writing_put(w, " to ");
-	put_end(w, &test->destination);
+	writing_put(w, "test %s%s%s%s", test->program[0] ? "program " : "", test->program,
+		    test->program[0] ? " " : "",
+		    test->proto == MINATO_TCP ? "tcp" :
+		    test->proto == MINATO_UDP ? "udp" :
+						"icmp ");
+	if (test->proto == MINATO_ICMP && test->type >= CONF_TYPE_NAMED)
+		writing_put(w, "%s", ruleline_type(test->type, &four, &six));
+	else if (test->proto == MINATO_ICMP)
+		writing_put(w, "%u", test->type);
+	put_test_ends(w, test);
 	writing_put(w, " %s", outcomes[test->outcome]);
 	if (test->path[0])
 		writing_put(w, " unix:%s", test->path);

@@ -82,6 +82,11 @@ void value_service_protocols(const struct reader *r, uint8_t *out);
 int value_runs(struct reader *r, uint8_t protocols, struct conf_run *out, uint32_t *count);
 /* ADDR[:RUN]; without ports the run is 0, 0. */
 int value_end(struct reader *r, uint8_t protocols, struct minato_addr *addr, struct conf_run *run);
+/* NAME:RUN, the name of at most size - 1 bytes. */
+int value_named_end(struct reader *r, uint8_t protocols, char *name, size_t size,
+		    struct conf_run *run);
+/* A path from the root on, or a name without a slash. */
+int value_program(struct reader *r, char path[CONF_PATH_SIZE]);
 /* A word of at most size - 1 bytes; `what` says what it is. */
 int value_text(struct reader *r, char *out, size_t size, const char *what);
 /* unix:PATH, if that is what stands here: 1; 0 if not. */
@@ -138,6 +143,11 @@ extern const char *const natline_filters[3];
 /* ---- ruleline.c; setline.c: words of rules, zones, scans ---- */
 
 int ruleline_read(struct reader *r, struct conf_statement *out);
+/* Takes a type of ICMP: a number, or CONF_TYPE_NAMED + n. 0 or -EINVAL, reported. */
+int ruleline_read_type(struct reader *r, struct conf_run *run);
+#define RULELINE_PING CONF_TYPE_NAMED /* echo-request */
+/* Whether it is a name of the DNS; with `star` also *.NAME. */
+bool ruleline_is_dns(const char *name, bool star);
 /* The word of a type with a name, and its numbers in IPv4 and IPv6 or -1. */
 const char *ruleline_type(uint32_t named, int *four, int *six);
 /* "minute" ... */

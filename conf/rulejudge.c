@@ -471,7 +471,11 @@ static void judge_each(struct judging *j)
 		/* What is wrong says nothing yet. */
 		if (j->report->errors != errors)
 			continue;
-		if (s->rule.verb == CONF_ALLOW && !j->hidden[i])
+		if (j->guest && !s->rule.out && s->rule.protocols == CONF_ICMP)
+			judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+				  "this can never match: messages of ICMP that come in are for the "
+				  "host's kernel, which asks no rule of a guest");
+		else if (s->rule.verb == CONF_ALLOW && !j->hidden[i])
 			judge_allow(j, i);
 		if (s->rule.verb == CONF_LIMIT && !j->hidden[i])
 			judge_limit(j, s);
@@ -514,6 +518,7 @@ int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_rep
 		judge_names(&j);
 		result = j.has_rules ? shadow_judge(conf, &names, j.hidden, report) : 0;
 		judge_each(&j);
+		testjudge_judge(conf, guest, report);
 	}
 	if (result == 0 && !guest && j.has_rules && j.has_links)
 		result = ruleends_judge(conf, &names, report);

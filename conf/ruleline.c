@@ -84,7 +84,7 @@ static int read_protocols(struct reader *r, uint8_t *out)
 	return 0;
 }
 
-static int read_type(struct reader *r, struct conf_run *run)
+int ruleline_read_type(struct reader *r, struct conf_run *run)
 {
 	struct reader_word word = reader_here(r);
 	const char *names[TYPE_COUNT];
@@ -146,7 +146,7 @@ static int read_types(struct reader *r, struct conf_rule *rule)
 	struct conf_run run;
 
 	do {
-		if (read_type(r, &run) < 0 || add_run(r, rule, CONF_ITEM_TYPES, &run) < 0)
+		if (ruleline_read_type(r, &run) < 0 || add_run(r, rule, CONF_ITEM_TYPES, &run) < 0)
 			return -EINVAL;
 	} while (reader_takes(r, ","));
 	return 0;
@@ -196,7 +196,7 @@ static bool sees_all(const struct reader *r)
 /* What stands before the clauses; the first word is the verb. */
 static int read_what(struct reader *r, struct conf_rule *rule)
 {
-	static const struct conf_run ping = { CONF_TYPE_NAMED, CONF_TYPE_NAMED };
+	static const struct conf_run ping = { RULELINE_PING, RULELINE_PING };
 	bool said;
 
 	if (takes_everything(r))
@@ -248,11 +248,11 @@ static bool is_prefix(const struct reader *r)
 }
 
 /* RFC 1123 2.1, and "*." before it for all that is under a name. */
-static bool is_dns(const char *name)
+bool ruleline_is_dns(const char *name, bool star)
 {
 	size_t label = 0;
 
-	if (!strncmp(name, "*.", 2))
+	if (star && !strncmp(name, "*.", 2))
 		name += 2;
 	for (const char *at = name; *at; at++) {
 		if (*at == '.' && (label == 0 || at[-1] == '-'))
@@ -274,7 +274,7 @@ static int read_dns(struct reader *r, struct conf_rule *rule, enum conf_item_sor
 
 	if (value_text(r, name, sizeof(name), "a name of the DNS") < 0)
 		return -EINVAL;
-	if (!is_dns(name))
+	if (!ruleline_is_dns(name, true))
 		return reader_fail(r, reader_last(r),
 				   "this is no address, zone, set or name, as 192.0.2.0/24, lan or "
 				   "api.example.com");
@@ -479,11 +479,8 @@ static int read_program(struct reader *r, struct conf_statement *out)
 	char word[CONF_PATH_SIZE];
 	const struct conf_item item = { .sort = CONF_ITEM_PROGRAM, .word = word };
 
-	if (value_text(r, word, sizeof(word), "the path or name of a program") < 0)
+	if (value_program(r, word) < 0)
 		return -EINVAL;
-	if (word[0] != '/' && strchr(word, '/'))
-		return reader_fail(r, reader_last(r),
-				   "the path of a program from the root on, or its name alone");
 	return add_item(r, &out->rule, &item);
 }
 

@@ -232,6 +232,16 @@ static int add_set(const struct meaning *m, struct sides *sides, const char *wor
 	return result;
 }
 
+/* Whoever looks names up enters what they stand for, or says it here. */
+static int add_named(const struct meaning *m, struct sides *sides, const char *word)
+{
+	struct conf_prefix one = { .length = 128 };
+
+	if (!m->zones->named || !m->zones->named(m->zones->named_user, word, &one.addr))
+		return 0;
+	return add_prefix(sides, &one);
+}
+
 static int from_zone(const struct meaning *m, struct sides *sides, bool lan)
 {
 	struct side side = anybody();
@@ -263,10 +273,10 @@ static int add_word(const struct meaning *m, struct sides *sides, const char *wo
 	case RULES_SET:
 		return add_set(m, sides, word);
 	case RULES_DNS:
+		return add_named(m, sides, word);
 	case RULES_UNKNOWN:
 		break;
 	}
-	/* Whoever looks names up enters what they stand for. */
 	return 0;
 }
 
@@ -424,7 +434,7 @@ static int give_pair(struct meaning *m, size_t index, const struct conf_rule *ru
 	if (conf_item_find(rule, CONF_ITEM_PROGRAM, &item)) {
 		if (!m->zones->program)
 			return 0;
-		entry.program = m->zones->program(m->user, item.word);
+		entry.program = m->zones->program(m->zones->program_user, item.word);
 	}
 	return give_runs(m, index, rule, &entry);
 }

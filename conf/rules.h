@@ -47,6 +47,10 @@ int shadow_judge(const struct conf *conf, const struct rules_names *names, bool 
 int ruleends_judge(const struct conf *conf, const struct rules_names *names,
 		   struct conf_report *report);
 
+/* ---- testjudge.c ---- */
+
+void testjudge_judge(const struct conf *conf, bool guest, struct conf_report *report);
+
 /* ---- rulejudge.c ---- */
 
 /* The ports that are shut to everyone but lan where no rule says otherwise: NetBIOS and SMB. */

@@ -2,7 +2,29 @@
 /* test: what is to become of a packet. */
 #include "conf/reader.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+static uint8_t protocol_of(const struct conf_test *test)
+{
+	return test->proto == MINATO_TCP ? CONF_TCP : CONF_UDP;
+}
+
+static int check_port(struct reader *r, const struct conf_test *test, const struct conf_run *run,
+		      bool needs_port)
+{
+	bool icmp = test->proto == MINATO_ICMP;
+
+	if (run->first != run->last)
+		return reader_fail(r, reader_last(r), "a packet has one port here, no range");
+	if (icmp && run->first)
+		return reader_fail(r, reader_last(r), "icmp has no ports: an address alone");
+	if (needs_port && !icmp && !run->first)
+		return reader_fail(r, reader_last(r), "a port is missing: ADDRESS:PORT");
+	return 0;
+}
 
 /* An end with one port, or none where that is allowed. */
 static int read_end(struct reader *r, const struct conf_test *test, bool needs_port,
@@ -10,15 +32,126 @@ static int read_end(struct reader *r, const struct conf_test *test, bool needs_p
 {
 	struct conf_run run;
 
-	if (value_end(r, test->proto == MINATO_TCP ? CONF_TCP : CONF_UDP, &out->addr, &run) < 0)
+	if (value_end(r, protocol_of(test), &out->addr, &run) < 0 ||
+	    check_port(r, test, &run, needs_port) < 0)
 		return -EINVAL;
-	if (run.first != run.last)
-		return reader_fail(r, reader_last(r), "a packet has one port here, no range");
-	if (needs_port && !run.first)
-		return reader_fail(r, reader_last(r), "a port is missing: ADDRESS:PORT");
 	out->port = run.first;
 	return 0;
 }
+
+/* ---- of what protocol ---- */
+
+static int read_type(struct reader *r, struct conf_test *test)
+{
+	struct conf_run run = { RULELINE_PING, RULELINE_PING };
+
+	test->proto = MINATO_ICMP;
+	if (!reader_sees(r, 0, "from") && ruleline_read_type(r, &run) < 0)
+		return -EINVAL;
+	test->type = run.first;
+	return 0;
+}
+
+static int read_protocol(struct reader *r, struct conf_test *test)
+{
+	static const char *const words[] = { "tcp", "udp", "icmp", "ping" };
+
+	if (reader_takes(r, "icmp"))
+		return read_type(r, test);
+	if (reader_takes(r, "ping")) {
+		test->proto = MINATO_ICMP;
+		test->type = RULELINE_PING;
+		return 0;
+	}
+	if (reader_takes(r, "tcp"))
+		test->proto = MINATO_TCP;
+	else if (reader_takes(r, "udp"))
+		test->proto = MINATO_UDP;
+	else
+		return reader_expected(r, words, 4);
+	if (!reader_takes(r, ","))
+		return 0;
+	return reader_fail(r, reader_here(r), "a packet is of one protocol");
+}
+
+/* ---- whence and whither ---- */
+
+static int read_source(struct reader *r, struct conf_test *test)
+{
+	if (reader_takes(r, "guest")) {
+		test->guest = test->inside = true;
+		return 0;
+	}
+	test->inside = reader_takes(r, "inside");
+	return read_end(r, test, false, &test->source);
+}
+
+/* self, or a name of the DNS, before the colon: what is no address. */
+static bool sees_word(const struct reader *r)
+{
+	struct reader_word word = reader_here(r);
+	const char *text = r->line + word.at;
+	size_t length = strcspn(text, ": \t,");
+	char last = 0;
+
+	length = length < word.length ? length : word.length;
+	for (size_t i = 0; i < length; i++)
+		last = i == 0 || text[i - 1] == '.' ? text[i] : last;
+	return (length == 4 && !strncasecmp(text, "self", 4)) ||
+	       (memchr(text, '.', length) && isalpha((unsigned char)last));
+}
+
+static int read_word(struct reader *r, struct conf_test *test)
+{
+	struct conf_run run;
+
+	if (value_named_end(r, protocol_of(test), test->host, sizeof(test->host), &run) < 0 ||
+	    check_port(r, test, &run, true) < 0)
+		return -EINVAL;
+	test->destination.port = run.first;
+	for (char *at = test->host; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	if (!strcmp(test->host, "self")) {
+		test->self = true;
+		test->host[0] = 0;
+		return test->inside ? reader_fail(r, reader_last(r), "self is for what comes in") :
+				      0;
+	}
+	if (!ruleline_is_dns(test->host, false))
+		return reader_fail(r, reader_last(r), "this is no address and no name");
+	if (!test->guest)
+		return reader_fail(r, reader_last(r),
+				   "a name is where a guest goes: 'from guest to NAME:PORT'");
+	return 0;
+}
+
+static int read_destination(struct reader *r, struct conf_test *test)
+{
+	if (sees_word(r))
+		return read_word(r, test);
+	if (read_end(r, test, true, &test->destination) < 0)
+		return -EINVAL;
+	if (!test->guest &&
+	    minato_addr_is4(&test->source.addr) != minato_addr_is4(&test->destination.addr))
+		return reader_fail(r, reader_last(r), "from and to are of two families");
+	return 0;
+}
+
+/* A type with a name has no number in the other family, it may be. */
+static int check_type(struct reader *r, const struct conf_test *test)
+{
+	const struct minato_addr *addr = test->self ? &test->source.addr : &test->destination.addr;
+	int four, six;
+
+	if (test->proto != MINATO_ICMP || test->type < CONF_TYPE_NAMED || test->host[0])
+		return 0;
+	(void)ruleline_type(test->type, &four, &six);
+	if ((minato_addr_is4(addr) ? four : six) >= 0)
+		return 0;
+	return reader_fail(r, r->word[0], "there is no such type of ICMP in this family");
+}
+
+/* ---- what becomes of it ---- */
 
 static int read_ends(struct reader *r, struct conf_test *test)
 {
@@ -29,8 +162,8 @@ static int read_ends(struct reader *r, struct conf_test *test)
 		if (read_end(r, test, test->outcome == CONF_REACHES, &test->end[test->end_count]) <
 		    0)
 			return -EINVAL;
-		if (minato_addr_is4(&test->end[test->end_count].addr) !=
-		    minato_addr_is4(&test->destination.addr))
+		if (!test->guest && minato_addr_is4(&test->end[test->end_count].addr) !=
+					    minato_addr_is4(&test->source.addr))
 			return reader_fail(r, reader_last(r), "an address of the other family");
 		test->end_count++;
 	} while (reader_takes(r, "or"));
@@ -39,9 +172,9 @@ static int read_ends(struct reader *r, struct conf_test *test)
 
 static int read_outcome(struct reader *r, struct conf_test *test)
 {
-	static const char *const phrases[] = { "reaches", "leaves from", "is closed",
-					       "is dropped" };
-	int which = reader_phrase(r, phrases, 4);
+	static const char *const phrases[] = { "reaches",    "leaves from", "is closed",
+					       "is dropped", "is answered", "passes" };
+	int which = reader_phrase(r, phrases, 6);
 	int is_socket = 0;
 
 	if (which < 0)
@@ -49,6 +182,9 @@ static int read_outcome(struct reader *r, struct conf_test *test)
 	test->outcome = (enum conf_outcome)which;
 	if (test->outcome == CONF_LEAVES_FROM && !test->inside)
 		return reader_fail(r, reader_last(r), "only what comes from inside leaves");
+	if (test->outcome == CONF_ANSWERED &&
+	    (test->proto != MINATO_ICMP || test->type != RULELINE_PING))
+		return reader_fail(r, reader_last(r), "pings alone are answered by us");
 	if (test->outcome == CONF_REACHES)
 		is_socket = value_socket(r, test->path);
 	if (is_socket < 0)
@@ -72,21 +208,12 @@ int testline_read(struct reader *r, struct conf_statement *out)
 {
 	struct conf_test *test = &out->test;
 	uint32_t first = r->next;
-	uint8_t protocols;
 
-	if (value_protocols(r, &protocols) < 0)
+	if ((reader_takes(r, "program") && value_program(r, test->program) < 0) ||
+	    read_protocol(r, test) < 0 || reader_demand(r, "from") < 0 ||
+	    read_source(r, test) < 0 || reader_demand(r, "to") < 0 ||
+	    read_destination(r, test) < 0 || check_type(r, test) < 0)
 		return -EINVAL;
-	if (protocols == (CONF_TCP | CONF_UDP))
-		return reader_fail(r, reader_last(r), "a packet is of one protocol");
-	test->proto = protocols == CONF_TCP ? MINATO_TCP : MINATO_UDP;
-	if (reader_demand(r, "from") < 0)
-		return -EINVAL;
-	test->inside = reader_takes(r, "inside");
-	if (read_end(r, test, false, &test->source) < 0 || reader_demand(r, "to") < 0 ||
-	    read_end(r, test, true, &test->destination) < 0)
-		return -EINVAL;
-	if (minato_addr_is4(&test->source.addr) != minato_addr_is4(&test->destination.addr))
-		return reader_fail(r, reader_last(r), "from and to are of two families");
 	reader_mark(r, out, CONF_PART_SUBJECT, first);
 	first = r->next;
 	if (read_outcome(r, test) < 0)

@@ -4,11 +4,9 @@
  * packet arrives, and what leaves it at once, or when the time is over that an unsolicited SYN is
  * not answered (RFC 5382 REQ-4).
  */
-#include "conf/reader.h"
+#include "conf/trial.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -332,18 +330,39 @@ static const struct conf_statement *by_what(const struct trial *t)
 	return NULL;
 }
 
+/* The first bytes of it, which lie in several places. */
+static size_t gather(const struct minato_frame_out *frame, uint8_t out[CONF_PACKET_MAX])
+{
+	size_t used = 0;
+
+	for (uint32_t i = 0; i < frame->extent_count && used < CONF_PACKET_MAX; i++) {
+		size_t room = CONF_PACKET_MAX - used;
+		size_t length = frame->extents[i].len < room ? frame->extents[i].len : room;
+
+		memcpy(out + used, frame->extents[i].base, length);
+		used += length;
+	}
+	return used;
+}
+
 /* Whether a frame says what became of the packet. */
 static bool look_at_frame(const struct trial *t, const struct conf_test *test,
 			  const struct minato_frame_out *frame, struct conf_fate *found)
 {
 	struct minato_endpoint source, destination;
-	enum conf_packet_sort sort = conf_packet_read(frame->extents[0].base, frame->extents[0].len,
-						      &source, &destination);
+	uint8_t packet[CONF_PACKET_MAX];
+	enum conf_packet_sort sort =
+		conf_packet_read(packet, gather(frame, packet), &source, &destination);
 	bool outside = link_at(t, frame->link)->outside;
 
 	if (sort == CONF_PACKET_RESET || sort == CONF_PACKET_ERROR) {
 		found->outcome = CONF_CLOSED;
 		return minato_addr_equal(&destination.addr, &test->source.addr);
+	}
+	if (sort == CONF_PACKET_REPLY) {
+		found->outcome = CONF_ANSWERED;
+		return test->proto == MINATO_ICMP &&
+		       minato_addr_equal(&destination.addr, &test->source.addr);
 	}
 	if (sort != CONF_PACKET_FLOW || (outside && !test->inside))
 		return false;
@@ -401,12 +420,15 @@ static struct conf_fate send(struct trial *t, const struct conf_test *test)
 {
 	struct conf_fate found = { .outcome = CONF_DROPPED, .rule = SIZE_MAX };
 	struct minato_endpoint source = test->source;
+	struct minato_endpoint destination = test->destination;
 	uint8_t packet[CONF_PACKET_MAX];
 	struct minato_frame frame = { .data = packet, .chunk = MINATO_CHUNK_NONE };
 
 	if (!source.port)
 		source.port = SOME_PORT;
-	frame.len = (uint32_t)conf_packet_make(packet, test->proto, &source, &test->destination);
+	if (test->proto == MINATO_ICMP)
+		destination.port = conf_test_type(test);
+	frame.len = (uint32_t)conf_packet_make(packet, test->proto, &source, &destination);
 	frame.link = link_of(t, test);
 	minato_input(t->m, t->now, &frame, 1);
 	found.rule = deciding_rule(t);
@@ -442,157 +464,76 @@ static struct conf_fate arrive(struct trial *t, const struct conf_test *test)
 	return found;
 }
 
-/* ---- what was wanted, and what was got ---- */
+/* ---- inside, where outside are the host's sockets ---- */
 
-static bool is_among(const struct conf_test *test, const struct minato_endpoint *end)
+static bool is_own(const struct trial *t, const struct minato_addr *addr)
 {
-	for (uint32_t i = 0; i < test->end_count; i++) {
-		if (minato_addr_equal(&test->end[i].addr, &end->addr) &&
-		    (!test->end[i].port || test->end[i].port == end->port))
-			return true;
+	for (uint32_t i = 0; i < t->link_count; i++) {
+		const struct conf_link *link = link_at(t, i);
+
+		for (uint32_t k = 0; k < link->address_count; k++) {
+			if (minato_addr_equal(&link->address[k].addr, addr))
+				return true;
+		}
 	}
 	return false;
 }
 
-/* Where a client may get, of the servers of a forward; false: only where it got. */
-static bool server_end(const struct conf_test *test, const struct conf_forward *f, uint32_t index,
-		       struct minato_endpoint *out)
+/* Whether a rule stops it; asked as a frame's flow is (verdicts_course). */
+static bool is_stopped(struct trial *t, struct minato_question *question, uint8_t course,
+		       struct conf_fate *found)
 {
-	*out = f->server[index].at;
-	if (!out->port)
-		out->port = test->destination.port;
-	return !f->server[index].drain;
-}
+	struct minato_fate fate;
 
-static bool is_list(const struct conf_statement *by)
-{
-	return by && by->kind == CONF_KIND_FORWARD && by->forward.to == CONF_TO_SERVERS &&
-	       by->forward.server_count > 1;
-}
-
-static bool is_named(const struct conf_test *test, const struct conf_statement *s)
-{
-	return s && (test->by_line ? s->line == test->by_line : !strcmp(s->name, test->by));
-}
-
-/* Whether it was done by what the test says. */
-static bool is_by(const struct conf *conf, const struct conf_test *test,
-		  const struct conf_fate *found)
-{
-	const struct conf_statement *rule = found->rule < conf->count ? conf->list[found->rule] :
-									NULL;
-
-	return (!test->by[0] && !test->by_line) || is_named(test, rule) ||
-	       is_named(test, found->by);
-}
-
-static bool is_met(const struct conf_test *test, const struct conf_fate *found)
-{
-	struct minato_endpoint end;
-
-	if (found->outcome != test->outcome)
+	question->course = course;
+	minato_judge(t->m, question, &fate);
+	found->rule = deciding_rule(t);
+	if (fate.kind != MINATO_KIND_GUARD || fate.verdict == MINATO_PASS)
 		return false;
-	if (found->outcome != CONF_REACHES && found->outcome != CONF_LEAVES_FROM)
-		return true;
-	if (found->by && found->by->kind == CONF_KIND_FORWARD &&
-	    found->by->forward.to == CONF_TO_SOCKET)
-		return !strcmp(found->by->forward.path, test->path);
-	if (!is_list(found->by))
-		return is_among(test, &found->end);
-	for (uint32_t i = 0; i < found->by->forward.server_count; i++) {
-		if (server_end(test, &found->by->forward, i, &end) && !is_among(test, &end))
-			return false;
-	}
+	found->outcome = fate.verdict == MINATO_DROP ? CONF_DROPPED : CONF_CLOSED;
 	return true;
 }
 
-__attribute__((format(printf, 2, 3))) static void append(struct conf_verdict *verdict,
-							 const char *format, ...)
+static struct conf_fate go_out(struct trial *t, const struct conf_test *test)
 {
-	size_t used = strlen(verdict->got);
-	va_list args;
+	struct conf_fate found = { .outcome = CONF_LEAVES_FROM, .rule = SIZE_MAX };
+	uint32_t link = link_of(t, test);
+	bool echo = test->proto == MINATO_ICMP && is_own(t, &test->destination.addr);
+	struct minato_question question = {
+		.scope = link == 0 ? CONF_SCOPE_INSIDE : (uint8_t)(CONF_SCOPE_OUTSIDE + link),
+		.face = (uint8_t)link,
+		.proto = (uint8_t)test->proto,
+		.icmp_type = (uint8_t)conf_test_type(test),
+		.program = MINATO_PROGRAM_NONE,
+		.remote = test->source,
+		.local = test->destination,
+	};
 
-	va_start(args, format);
-	vsnprintf(verdict->got + used, sizeof(verdict->got) - used, format, args);
-	va_end(args);
+	(void)deciding_rule(t);
+	if (is_stopped(t, &question, MINATO_COURSE_OUT, &found) ||
+	    (echo && is_stopped(t, &question, MINATO_COURSE_IN, &found)))
+		return found;
+	found.outcome = echo ? CONF_ANSWERED : CONF_LEAVES_FROM;
+	found.host = !echo;
+	return found;
 }
 
-static void append_end(struct conf_verdict *verdict, const struct minato_endpoint *end)
-{
-	char text[64];
-
-	minato_addr_format(&end->addr, text, sizeof(text));
-	append(verdict, minato_addr_is4(&end->addr) ? "%s:%u" : "[%s]:%u", text, end->port);
-}
-
-static void say_reached(struct conf_verdict *verdict, const struct conf_test *test,
-			const struct conf_fate *found)
-{
-	const struct conf_forward *f = found->by ? &found->by->forward : NULL;
-	struct minato_endpoint end;
-	const char *before = "reaches ";
-
-	if (is_list(found->by)) {
-		for (uint32_t i = 0; i < f->server_count; i++) {
-			if (!server_end(test, f, i, &end))
-				continue;
-			append(verdict, "%s", before);
-			append_end(verdict, &end);
-			before = " or ";
-		}
-	} else if (f && found->by->kind == CONF_KIND_FORWARD && f->to == CONF_TO_SOCKET) {
-		append(verdict, "reaches unix:%s", f->path);
-	} else {
-		append(verdict, "reaches ");
-		append_end(verdict, &found->end);
-	}
-	if (found->by)
-		append(verdict, " by line %u", found->by->line);
-}
-
-static void say_rule(struct conf_verdict *verdict, const struct conf *conf,
-		     const struct conf_fate *found)
-{
-	if (found->rule < conf->count)
-		append(verdict, " by line %u", conf->list[found->rule]->line);
-	else if (found->rule == conf->count)
-		append(verdict, " by what is built in: NetBIOS and SMB are for lan alone");
-}
-
-static void judge(const struct conf *conf, struct conf_verdict *verdict,
-		  const struct conf_test *test, const struct conf_fate *found)
-{
-	verdict->met = is_met(test, found) && is_by(conf, test, found);
-	switch (found->outcome) {
-	case CONF_REACHES:
-		say_reached(verdict, test, found);
-		break;
-	case CONF_LEAVES_FROM:
-		append(verdict, "leaves from ");
-		append_end(verdict, &found->end);
-		break;
-	case CONF_CLOSED:
-		append(verdict, "is closed");
-		say_rule(verdict, conf, found);
-		break;
-	case CONF_DROPPED:
-		append(verdict, "is dropped");
-		say_rule(verdict, conf, found);
-		break;
-	}
-}
+/* ---- all ---- */
 
 static struct conf_fate fate_of(struct trial *t, const struct conf_test *test)
 {
-	struct conf_fate found = { .outcome = CONF_LEAVES_FROM, .rule = SIZE_MAX, .host = true };
+	struct conf_fate found = { .outcome = CONF_ANSWERED, .rule = SIZE_MAX, .host = true };
 
 	if (t->host && test->inside)
+		return go_out(t, test);
+	/* The host's kernel has it, and gives it to nobody. */
+	if (t->host && test->proto == MINATO_ICMP)
 		return found;
 	found = t->host ? arrive(t, test) : send(t, test);
 	/* A flow that goes on from here, by a socket of the host, to its server. */
 	if (found.by && found.by->kind == CONF_KIND_FORWARD && found.by->forward.proxy &&
 	    found.by->forward.server_count == 1)
-		(void)server_end(test, &found.by->forward, 0, &found.end);
+		(void)trial_server_end(test, &found.by->forward, 0, &found.end);
 	return found;
 }
 
@@ -602,10 +543,7 @@ static void run_test(struct trial *t, size_t index, conf_verdict_fn *each, void 
 	struct conf_verdict verdict = { .index = index };
 	struct conf_fate found = fate_of(t, test);
 
-	if (found.host)
-		append(&verdict, "leaves by the host's sockets, of which the file says nothing");
-	else
-		judge(t->conf, &verdict, test, &found);
+	trial_judge(t->conf, &verdict, test, &found);
 	each(user, &verdict);
 }
 

@@ -9,6 +9,8 @@
 #define TCP_LENGTH 20u
 #define UDP_LENGTH 8u
 #define PAYLOAD_LENGTH 4u /* of a datagram */
+#define ICMP_LENGTH 8u
+#define ICMP_PAYLOAD_LENGTH 16u /* as much as any query wants */
 #define HOPS 64
 #define PROTO_ICMP6 58
 #define TCP_SYN 0x02
@@ -16,6 +18,9 @@
 #define WINDOW 65535u
 #define ICMP_UNREACHABLE 3
 #define ICMP6_UNREACHABLE 1
+#define ICMP_REPLY 0
+#define ICMP6_REPLY 129
+#define ICMP6_QUERIES 128 /* below it all are errors (RFC 4443 2.1) */
 
 static void put16(uint8_t *at, uint32_t value)
 {
@@ -62,10 +67,18 @@ static void make_ip6(uint8_t *out, size_t length, enum minato_proto proto,
 {
 	out[0] = 0x60;
 	put16(out + 4, (uint32_t)(length - IP6_LENGTH));
-	out[6] = (uint8_t)proto;
+	out[6] = proto == MINATO_ICMP ? PROTO_ICMP6 : (uint8_t)proto;
 	out[7] = HOPS;
 	memcpy(out + 8, source->addr.bytes, 16);
 	memcpy(out + 24, destination->addr.bytes, 16);
+}
+
+static size_t length_of(enum minato_proto proto)
+{
+	if (proto == MINATO_TCP)
+		return TCP_LENGTH;
+	return proto == MINATO_UDP ? UDP_LENGTH + PAYLOAD_LENGTH :
+				     ICMP_LENGTH + ICMP_PAYLOAD_LENGTH;
 }
 
 size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
@@ -74,7 +87,7 @@ size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
 {
 	bool four = minato_addr_is4(&destination->addr);
 	size_t header = four ? IP4_LENGTH : IP6_LENGTH;
-	size_t length = header + (proto == MINATO_TCP ? TCP_LENGTH : UDP_LENGTH + PAYLOAD_LENGTH);
+	size_t length = header + length_of(proto);
 	uint8_t *transport = out + header;
 	uint32_t pseudo;
 
@@ -83,12 +96,20 @@ size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
 		make_ip4(out, length, proto, source, destination);
 	else
 		make_ip6(out, length, proto, source, destination);
-	put16(transport, source->port);
-	put16(transport + 2, destination->port);
+	if (proto != MINATO_ICMP) {
+		put16(transport, source->port);
+		put16(transport + 2, destination->port);
+	}
 	/* The addresses of the header are those of the pseudo-header. */
-	pseudo = sum(0, out + (four ? 12 : 8), four ? 8 : 32) + (uint32_t)proto +
+	pseudo = sum(0, out + (four ? 12 : 8), four ? 8 : 32) + (uint32_t)out[four ? 9 : 6] +
 		 (uint32_t)(length - header);
-	if (proto == MINATO_TCP) {
+	if (proto == MINATO_ICMP) {
+		transport[0] = (uint8_t)destination->port;
+		put16(transport + 4, source->port);
+		put16(transport + 6, 1); /* the first of its sequence */
+		/* ICMP of IPv4 has no pseudo-header (RFC 792). */
+		put16(transport + 2, fold(sum(four ? 0 : pseudo, transport, length - header)));
+	} else if (proto == MINATO_TCP) {
 		put16(transport + 4, 0x1234); /* any sequence number */
 		transport[12] = (TCP_LENGTH / 4) << 4;
 		transport[13] = TCP_SYN;
@@ -103,15 +124,25 @@ size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
 	return length;
 }
 
+static enum conf_packet_sort icmp_sort(bool four, uint8_t type)
+{
+	if (type == (four ? ICMP_REPLY : ICMP6_REPLY))
+		return CONF_PACKET_REPLY;
+	if (type == (four ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE))
+		return CONF_PACKET_ERROR;
+	/* Source quench, redirect, time exceeded, parameter problem (RFC 792). */
+	if (four ? type == 4 || type == 5 || type == 11 || type == 12 : type < ICMP6_QUERIES)
+		return CONF_PACKET_OTHER;
+	return CONF_PACKET_FLOW;
+}
+
 static enum conf_packet_sort read_transport(const uint8_t *data, size_t length, uint8_t proto,
 					    struct minato_endpoint *source,
 					    struct minato_endpoint *destination)
 {
-	if (proto == MINATO_ICMP || proto == PROTO_ICMP6) {
-		uint8_t unreachable = proto == MINATO_ICMP ? ICMP_UNREACHABLE : ICMP6_UNREACHABLE;
-
-		return length > 0 && data[0] == unreachable ? CONF_PACKET_ERROR : CONF_PACKET_OTHER;
-	}
+	if (proto == MINATO_ICMP || proto == PROTO_ICMP6)
+		return length >= ICMP_LENGTH ? icmp_sort(proto == MINATO_ICMP, data[0]) :
+					       CONF_PACKET_OTHER;
 	if ((proto != MINATO_TCP || length < TCP_LENGTH) &&
 	    (proto != MINATO_UDP || length < UDP_LENGTH))
 		return CONF_PACKET_OTHER;

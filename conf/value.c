@@ -495,7 +495,42 @@ int value_end(struct reader *r, uint8_t protocols, struct minato_addr *addr, str
 	return parse_run(r, part(word, port, word.length - port), protocols, run);
 }
 
+int value_named_end(struct reader *r, uint8_t protocols, char *name, size_t size,
+		    struct conf_run *run)
+{
+	struct reader_word word;
+	const char *colon;
+	size_t length;
+
+	if (!take(r, &word, "a name"))
+		return -EINVAL;
+	colon = memchr(r->line + word.at, ':', word.length);
+	length = colon ? (size_t)(colon - (r->line + word.at)) : word.length;
+	if (length >= size)
+		return reader_fail(r, part(word, 0, length), "a name has at most %zu bytes",
+				   size - 1);
+	memcpy(name, r->line + word.at, length);
+	name[length] = 0;
+	*run = (struct conf_run){ 0, 0 };
+	if (!colon)
+		return 0;
+	if (length + 1 == word.length)
+		return reader_fail(r, part(word, length + 1, 0),
+				   "a port is missing behind the colon");
+	return parse_run(r, part(word, length + 1, word.length - length - 1), protocols, run);
+}
+
 /* ---- texts ---- */
+
+int value_program(struct reader *r, char path[CONF_PATH_SIZE])
+{
+	if (value_text(r, path, CONF_PATH_SIZE, "the path or name of a program") < 0)
+		return -EINVAL;
+	if (path[0] != '/' && strchr(path, '/'))
+		return reader_fail(r, reader_last(r),
+				   "the path of a program from the root on, or its name alone");
+	return 0;
+}
 
 int value_text(struct reader *r, char *out, size_t size, const char *what)
 {

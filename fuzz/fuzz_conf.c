@@ -148,6 +148,7 @@ static void check_statement(const struct conf *conf, const struct conf_statement
 
 #define TESTS_MAX 4	/* each is a month of virtual time */
 #define TRIAL_ONE_IN 16 /* inputs */
+#define GUESTS_MAX 32	/* statements of a guest whose tests are run */
 
 static uint32_t sum_of(const uint8_t *data, size_t size)
 {
@@ -184,6 +185,41 @@ static void check_trial(struct conf *conf)
 	expect(verdict_count == tests);
 }
 
+/* The same text as the rules of a guest. */
+static void check_guest(const char *text, size_t size)
+{
+	const struct conf_prefix lan[1] = { { minato_addr4(10, 0, 0, 0), 104 } };
+	const struct conf_zones zones = {
+		.guest = true,
+		.name = "g",
+		.outside = 1,
+		.lan_face = 0xf0,
+		.wan_face = 0xf1,
+		.lan = lan,
+		.lan_count = 1,
+		.program = program_of,
+	};
+	struct conf conf;
+	size_t culprit;
+	size_t tests = 0;
+	int result = conf_read_guest(&conf, text, size, "g", &report);
+
+	expect(result == 0 || result == -EINVAL);
+	expect((result == 0) == (report.errors == 0));
+	check_report(text, size);
+	for (size_t i = 0; i < conf.count; i++) {
+		check_statement(&conf, conf.list[i]);
+		tests += conf.list[i]->kind == CONF_KIND_TEST;
+	}
+	if (result == 0 && tests && conf.count < GUESTS_MAX) {
+		verdict_count = 0;
+		result = conf_try_guest(&conf, &zones, take_verdict, &conf, &culprit);
+		expect(result == 0 || result == -ENOSPC);
+		expect(result < 0 || verdict_count == tests);
+	}
+	conf_free(&conf);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_diff diff;
@@ -211,6 +247,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (strlen(text) == size)
 		(void)conf_find(&conf, text, &second);
 	conf_free(&conf);
+	check_guest(text, size);
 	free(text);
 	return 0;
 }

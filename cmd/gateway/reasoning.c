@@ -129,14 +129,13 @@ static json_t *becomes(const struct gateway_applied *applied,
 		       const struct minato_question *question, bool outside)
 {
 	static const char *const words[] = {
-		[CONF_REACHES] = "reaches",
-		[CONF_LEAVES_FROM] = "leaves",
-		[CONF_CLOSED] = "closed",
-		[CONF_DROPPED] = "dropped",
+		[CONF_REACHES] = "reaches", [CONF_LEAVES_FROM] = "leaves", [CONF_CLOSED] = "closed",
+		[CONF_DROPPED] = "dropped", [CONF_ANSWERED] = "answered",  [CONF_PASSES] = "passes",
 	};
 	const struct conf *conf = &applied->rules.conf;
 	const struct conf_test flow = {
 		.proto = (enum minato_proto)question->proto,
+		.type = question->icmp_type,
 		.inside = !outside,
 		.source = question->remote,
 		.destination = question->local,
@@ -146,7 +145,9 @@ static json_t *becomes(const struct gateway_applied *applied,
 
 	if (conf_try_flow(conf, &flow, &fate) < 0)
 		return NULL;
-	item = json_pack("{s:s}", "outcome", words[fate.outcome]);
+	item = json_pack("{s:s}", "outcome",
+			 fate.host && fate.outcome == CONF_ANSWERED ? "unknown" :
+								      words[fate.outcome]);
 	if (fate.outcome == CONF_REACHES)
 		json_object_set_new(item, "end", view_message_end(&fate.end));
 	/* The port would be another one. */
@@ -166,9 +167,30 @@ static void place_question(const struct gateway_applied *applied, struct minato_
 	question->face = link == NO_LINK ? MINATO_FACE_ANY : (uint8_t)link;
 	question->scope = outside ? CONF_SCOPE_OUTSIDE :
 				    gateway_scope_to(applied, &question->remote.addr);
-	question->course = outside || is_ours(applied, &question->local.addr) ?
-				   MINATO_COURSE_IN :
-				   MINATO_COURSE_OUT;
+	question->course = outside || is_ours(applied, &question->local.addr) ? MINATO_COURSE_IN :
+										MINATO_COURSE_OUT;
+}
+
+/*
+ * Between insides it goes out of one and comes in to the other (begin_between); so does a ping for
+ * ourselves where outside are the host's sockets (verdicts_ping).
+ */
+static void add_courses(struct gateway_worker *worker, struct minato_question *question,
+			size_t link, json_t *list)
+{
+	const struct gateway_applied *applied = &worker->applied;
+	bool ours = is_ours(applied, &question->local.addr);
+	bool twice = link != NO_LINK && !applied->links->list[link].said.outside &&
+		     (is_between(applied, link, &question->local.addr) ||
+		      (ours && applied->links->host && question->proto == MINATO_ICMP));
+
+	if (twice) {
+		question->course = MINATO_COURSE_OUT;
+		if (add_steps(worker, question, list))
+			return;
+		question->course = MINATO_COURSE_IN;
+	}
+	add_steps(worker, question, list);
 }
 
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
@@ -177,15 +199,19 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	const struct gateway_links *links = applied->links;
 	struct minato_question question = { .program = MINATO_PROGRAM_NONE };
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
+	json_int_t type = json_integer_value(json_object_get(message, "type"));
 	json_t *list, *fate;
 	size_t link;
 	bool outside;
 
-	if (links->count == 0 || (proto != MINATO_TCP && proto != MINATO_UDP) ||
+	if (links->count == 0 ||
+	    (proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP) || type < 0 ||
+	    type > 255 ||
 	    view_message_end_read(&question.remote, json_object_get(message, "from")) < 0 ||
 	    view_message_end_read(&question.local, json_object_get(message, "to")) < 0)
 		return json_pack("{s:s}", "error", "this cannot be asked");
 	question.proto = (uint8_t)proto;
+	question.icmp_type = (uint8_t)type;
 	link = link_of(applied, &question.remote.addr, &question.local.addr);
 	outside = link == NO_LINK || links->list[link].said.outside;
 	place_question(applied, &question, link, outside);
@@ -193,16 +219,9 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	if (!fate)
 		return json_pack("{s:s}", "error", "there is no memory to try it in");
 	list = json_array();
-	/* Between insides it goes out of one and comes in to the other (begin_between). */
-	if (!outside && is_between(applied, link, &question.local.addr)) {
-		bool stops = add_steps(worker, &question, list);
-
-		question.course = MINATO_COURSE_IN;
-		if (!stops)
-			add_steps(worker, &question, list);
-	} else {
-		add_steps(worker, &question, list);
-	}
+	/* A message from beyond comes to the host's kernel, which asks nothing. */
+	if (link != NO_LINK || question.proto != MINATO_ICMP)
+		add_courses(worker, &question, link, list);
 	return json_pack("{s:s,s:b,s:o,s:o}", "link",
 			 link == NO_LINK ? "host" : links->list[link].said.ifname, "outside",
 			 (int)outside, "steps", list, "becomes", fate);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -47,10 +48,14 @@ static int add_command(struct cmd_alerting *alerting, const char *path, struct d
 	return add_path(&alerting->command, path, error);
 }
 
+static int open_file(const char *path)
+{
+	return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+}
+
 static int add_file(struct cmd_alerting *alerting, const char *path, struct drive_error *error)
 {
-	int fd =
-		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
+	int fd = open_file(path);
 
 	if (fd < 0)
 		return drive_fail(error, errno, "the file '%s' of alerts: %s", path,
@@ -58,7 +63,7 @@ static int add_file(struct cmd_alerting *alerting, const char *path, struct driv
 	if (alerting->file > 0)
 		close(alerting->file);
 	alerting->file = fd;
-	return 0;
+	return add_path(&alerting->path, path, error);
 }
 
 int cmd_alerting_add(struct cmd_alerting *alerting, enum cmd_alert_sort sort, const char *path,
@@ -81,6 +86,8 @@ void cmd_alerting_clear(struct cmd_alerting *alerting)
 	alerting->syslog = false;
 	free(alerting->command);
 	alerting->command = NULL;
+	free(alerting->path);
+	alerting->path = NULL;
 	if (alerting->file > 0)
 		close(alerting->file);
 	alerting->file = 0;
@@ -116,6 +123,22 @@ static void tell_syslog(const char *name, const char *text)
 	closelog();
 }
 
+/* One that was moved away or removed is made anew; the old one is better than none. */
+static void reopen_file(struct cmd_alerting *alerting)
+{
+	struct stat named, open;
+	int fd;
+
+	if (stat(alerting->path, &named) == 0 && fstat(alerting->file, &open) == 0 &&
+	    named.st_dev == open.st_dev && named.st_ino == open.st_ino)
+		return;
+	fd = open_file(alerting->path);
+	if (fd < 0)
+		return;
+	close(alerting->file);
+	alerting->file = fd;
+}
+
 static void tell_file(struct cmd_alerting *alerting, const char *name,
 		      const struct minato_scan *scan)
 {
@@ -125,6 +148,7 @@ static void tell_file(struct cmd_alerting *alerting, const char *name,
 	json_object_set_new(object, "name", json_string(name));
 	line = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
+	reopen_file(alerting);
 	/* In one piece, or not at all where there is no room. */
 	if (line)
 		dprintf(alerting->file, "%s\n", line);

@@ -8,6 +8,8 @@
 #include "cmd/conf.h"
 #include "cmd/gateway/gateway.h"
 
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 #include <string.h>
 
 #include "minato/guard.h"
@@ -109,6 +111,33 @@ static const char *where_words(enum target_verdict verdict)
 	return NULL;
 }
 
+static bool is_ours(const struct drive_subnet *subnet, const struct minato_addr *addr)
+{
+	return (subnet->has4 && (minato_addr_equal(addr, &subnet->gateway4) ||
+				 minato_addr_equal(addr, &subnet->dns4))) ||
+	       (subnet->has6 && (minato_addr_equal(addr, &subnet->gateway6) ||
+				 minato_addr_equal(addr, &subnet->dns6)));
+}
+
+/* What becomes of a message that no rule stops (ping.c). */
+static void message_out(struct reasoning *r)
+{
+	const struct cmd_harbour *harbour = r->worker->harbour;
+	struct minato_endpoint to = { r->question.local.addr, 1 };
+	struct minato_endpoint dial;
+	bool four = minato_addr_is4(&to.addr);
+	enum target_verdict target = target_judge(r->worker->relay, MINATO_ICMP, &to, &dial);
+
+	if (r->question.icmp_type != (four ? ICMP_ECHO : ICMP6_ECHO_REQUEST))
+		add_said(r, "relay", false, "of ICMP pings alone are carried");
+	else if (is_ours(&harbour->plan.subnet, &to.addr))
+		add_said(r, "relay", true, "the gateway of minato, which answers");
+	else if (harbour->closed)
+		add_said(r, "allow", false, "pings are not allowed where --allow or --ask is said");
+	else if (target != TARGET_DIAL)
+		add_said(r, "relay", false, where_words(target));
+}
+
 static json_t *outward(struct reasoning *r)
 {
 	struct relay *relay = r->worker->relay;
@@ -121,6 +150,10 @@ static json_t *outward(struct reasoning *r)
 	(void)add_steps(r);
 	if (r->stopped)
 		return NULL;
+	if (proto == MINATO_ICMP) {
+		message_out(r);
+		return NULL;
+	}
 	target = target_judge(relay, proto, &r->question.local, &dial);
 	if (target != TARGET_DIAL) {
 		add_said(r, "relay", target == TARGET_RESOLVER, where_words(target));
@@ -182,6 +215,13 @@ static const char *wall_words(int screened, bool refused, enum minato_proto prot
 	return "the host's kernel accepts the call before a rule is asked; then it is reset";
 }
 
+static json_t *message_in(struct reasoning *r)
+{
+	add_said(r, "kernel", false, "no message of ICMP comes in to a guest");
+	return json_string("the host's kernel answers pings at its addresses, and asks no rule of "
+			   "a guest");
+}
+
 static json_t *inward(struct reasoning *r)
 {
 	int screened = relay_door_screened(r->worker->relay, r->question.proto, &r->question.local);
@@ -215,18 +255,21 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 	const struct cmd_harbour *harbour = worker->harbour;
 	const char *name = json_string_value(json_object_get(message, "name"));
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
+	json_int_t type = json_integer_value(json_object_get(message, "type"));
 	struct reasoning r = { .worker = worker, .question = { .face = 0 } };
 	json_t *note = NULL;
 	json_t *reply;
 	bool out;
 
-	if ((proto != MINATO_TCP && proto != MINATO_UDP) ||
+	if ((proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP) || type < 0 ||
+	    type > 255 ||
 	    view_message_end_read(&r.question.remote, json_object_get(message, "from")) < 0 ||
 	    view_message_end_read(&r.question.local, json_object_get(message, "to")) < 0)
 		return json_pack("{s:s}", "error", "this cannot be asked");
 	r.steps = json_array();
 	out = is_guests(&harbour->plan.subnet, &r.question.remote.addr);
 	r.question.proto = (uint8_t)proto;
+	r.question.icmp_type = (uint8_t)type;
 	r.question.program = out ? MINATO_PROGRAM_UNKNOWN : MINATO_PROGRAM_NONE;
 	r.question.course = out ? MINATO_COURSE_OUT : MINATO_COURSE_IN;
 	r.question.scope = out ? CMD_SCOPE_INSIDE : CMD_SCOPE_OUTSIDE;
@@ -234,7 +277,7 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 	if (out && name)
 		named(&r, name, r.question.local.port);
 	else
-		note = out ? outward(&r) : inward(&r);
+		note = out ? outward(&r) : proto == MINATO_ICMP ? message_in(&r) : inward(&r);
 	reply = json_pack("{s:s,s:b,s:b,s:o}", "guest", harbour->name, "outside", !out, "stopped",
 			  (int)r.stopped, "steps", r.steps);
 	if (note)

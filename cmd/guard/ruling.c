@@ -5,10 +5,7 @@
  */
 #include "cmd/conf.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,130 +18,6 @@
 #define ORDER_SHUT (UINT64_MAX - 2)
 /* Entries that rules which are said while a guest runs may have. */
 #define LIVE_ROOM 2048u
-
-/* ---- lan: what is private and on a link of the host ---- */
-
-static const uint8_t *bytes_of(const struct sockaddr *addr)
-{
-	if (addr->sa_family == AF_INET)
-		return (const uint8_t *)&((const struct sockaddr_in *)(const void *)addr)->sin_addr;
-	return ((const struct sockaddr_in6 *)(const void *)addr)->sin6_addr.s6_addr;
-}
-
-/* The kernel leaves the family of a mask out, here and there. */
-static uint8_t length_of(const struct sockaddr *mask, bool four)
-{
-	struct sockaddr_storage copy = { .ss_family = four ? AF_INET : AF_INET6 };
-	const uint8_t *bytes;
-	uint8_t length = four ? 96 : 0;
-
-	if (!mask)
-		return 128;
-	memcpy((char *)&copy + sizeof(copy.ss_family), (const char *)mask + sizeof(copy.ss_family),
-	       (four ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)) -
-		       sizeof(copy.ss_family));
-	bytes = bytes_of((const struct sockaddr *)&copy);
-	for (size_t i = 0; i < (four ? 32u : 128u) && bytes[i / 8] & 0x80u >> i % 8; i++)
-		length++;
-	return length;
-}
-
-static void add_lan(struct cmd_ruling *ruling, const struct minato_addr *addr, uint8_t length)
-{
-	struct relay_prefix *prefix = &ruling->lan[ruling->lan_count];
-
-	if (ruling->lan_count == CMD_LAN_MAX)
-		return;
-	*prefix = (struct relay_prefix){ *addr, length };
-	for (unsigned bit = length; bit < 128; bit++)
-		prefix->addr.bytes[bit / 8] &= (uint8_t) ~(0x80u >> bit % 8);
-	ruling->lan_count++;
-}
-
-static bool is_private(const struct minato_addr *addr)
-{
-	static const struct {
-		uint8_t first[2], mask[2];
-	} four[] = {
-		{ { 10, 0 }, { 255, 0 } }, /* RFC 1918 */
-		{ { 172, 16 }, { 255, 240 } },
-		{ { 192, 168 }, { 255, 255 } },
-		{ { 169, 254 }, { 255, 255 } }, /* RFC 3927 */
-	};
-	const uint8_t *bytes = minato_addr_is4(addr) ? addr->bytes + 12 : addr->bytes;
-
-	if (!minato_addr_is4(addr)) /* RFC 4193, RFC 4291 2.5.6 */
-		return (bytes[0] & 0xfe) == 0xfc || (bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80);
-	for (size_t i = 0; i < sizeof(four) / sizeof(four[0]); i++) {
-		if ((bytes[0] & four[i].mask[0]) == four[i].first[0] &&
-		    (bytes[1] & four[i].mask[1]) == four[i].first[1])
-			return true;
-	}
-	return false;
-}
-
-static bool has_device(const struct relay_devices *devices, const char *name)
-{
-	for (size_t i = 0; i < devices->count; i++) {
-		if (!strncmp(devices->name[i], name, IFNAMSIZ))
-			return true;
-	}
-	return false;
-}
-
-static void add_device(struct relay_devices *devices, const char *name)
-{
-	if (devices->count < RELAY_DEVICES_MAX && !has_device(devices, name))
-		(void)snprintf(devices->name[devices->count++], IFNAMSIZ, "%s", name);
-}
-
-/* Where each device is one of lan, being bound at all of them shuts out nobody. */
-static void find_devices(struct relay_devices *devices, const struct ifaddrs *list)
-{
-	bool others = false;
-
-	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
-		struct minato_endpoint end;
-
-		if (!one->ifa_addr || !drive_endpoint_from(&end, one->ifa_addr))
-			continue;
-		/* Each device has a link-local IPv6 address, whatever is beyond it. */
-		if (one->ifa_flags & IFF_LOOPBACK ||
-		    (is_private(&end.addr) && end.addr.bytes[0] != 0xfe))
-			add_device(devices, one->ifa_name);
-	}
-	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
-		struct minato_endpoint end;
-
-		others |= one->ifa_addr && drive_endpoint_from(&end, one->ifa_addr) &&
-			  !has_device(devices, one->ifa_name);
-	}
-	if (!others || devices->count == RELAY_DEVICES_MAX)
-		devices->count = 0;
-}
-
-static void find_lan(struct cmd_ruling *ruling)
-{
-	struct minato_addr loopback6 = { { 0 } };
-	struct minato_addr loopback4 = minato_addr4(127, 0, 0, 0);
-	struct ifaddrs *list = NULL;
-
-	loopback6.bytes[15] = 1;
-	add_lan(ruling, &loopback4, 104);
-	add_lan(ruling, &loopback6, 128);
-	if (getifaddrs(&list) < 0)
-		return;
-	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
-		struct minato_endpoint end;
-
-		if (!one->ifa_addr || !drive_endpoint_from(&end, one->ifa_addr) ||
-		    !is_private(&end.addr))
-			continue;
-		add_lan(ruling, &end.addr, length_of(one->ifa_netmask, minato_addr_is4(&end.addr)));
-	}
-	find_devices(&ruling->devices, list);
-	freeifaddrs(list);
-}
 
 /* ---- the sentences ---- */
 
@@ -181,27 +54,6 @@ static int complain(const struct cmd_conf_text *text, const struct conf_report *
 	return CMD_USAGE;
 }
 
-/* What a guest has none of is refused rather than passed over. */
-static void judge_kinds(const struct conf *conf, struct conf_report *report)
-{
-	struct conf_item item;
-
-	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *one = conf->list[i];
-
-		if (one->kind == CONF_KIND_ZONE || one->kind == CONF_KIND_SET)
-			continue;
-		if (one->kind != CONF_KIND_RULE)
-			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0,
-				  "'%s' stands in a gateway's configuration: rules, zones and sets "
-				  "are for guests",
-				  conf_verb(one));
-		else if (conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
-			judge_say(report, CONF_ERROR, one, CONF_PART_ON, 0,
-				  "the sentences have their order");
-	}
-}
-
 static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *text,
 		      const char *guest)
 {
@@ -213,7 +65,7 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 		return code;
 	result = conf_read_guest(&ruling->conf, text->bytes, text->size, guest, report);
 	if (result == 0)
-		judge_kinds(&ruling->conf, report);
+		cmd_ruling_judge(&ruling->conf, report);
 	if (result == 0 && !report->errors)
 		result = cmd_sets_read(&ruling->conf, report);
 	code = result == -ENOMEM ? CMD_FAILED : CMD_GO_ON;
@@ -432,7 +284,7 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	struct drive_error error;
 	int code;
 
-	find_lan(&harbour->ruling);
+	cmd_ruling_look_around(&harbour->ruling);
 	if (gather(&text, rules, path, &error) < 0) {
 		cmd_say("%s", error.text);
 		return CMD_USAGE;
@@ -441,6 +293,8 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	about.size = text.size;
 	code = read_rules(&harbour->ruling, &about, guest ? guest : "self");
 	free(text.bytes);
+	if (code == CMD_GO_ON)
+		code = cmd_ruling_test(&harbour->ruling, guest ? guest : "self", about.name);
 	if (code == CMD_GO_ON &&
 	    (plan_programs(harbour, &error) < 0 || plan_names(harbour, &error) < 0 ||
 	     plan_places(harbour, &error) < 0)) {
@@ -450,6 +304,28 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	if (code != CMD_GO_ON)
 		cmd_ruling_free(&harbour->ruling);
 	return code;
+}
+
+int cmd_ruling_whole(struct conf *conf, struct drive_error *error)
+{
+	struct cmd_harbour *harbour = calloc(1, sizeof(*harbour));
+	int result;
+
+	if (!harbour) {
+		conf_free(conf);
+		return drive_fail(error, ENOMEM, "out of memory");
+	}
+	harbour->ruling.conf = *conf;
+	*conf = (struct conf){ .count = 0 };
+	result = plan_programs(harbour, error);
+	if (result == 0)
+		result = plan_names(harbour, error);
+	if (result == 0)
+		result = plan_places(harbour, error);
+	relay_allow_free(&harbour->allows);
+	cmd_ruling_free(&harbour->ruling);
+	free(harbour);
+	return result;
 }
 
 void cmd_ruling_free(struct cmd_ruling *ruling)
@@ -463,38 +339,11 @@ void cmd_ruling_free(struct cmd_ruling *ruling)
 
 struct entering {
 	struct minato *host;
-	const struct cmd_programs *programs;
 	const struct cmd_ruling *ruling;
-	size_t only; /* of this statement; SIZE_MAX: of all */
+	size_t only;  /* of this statement; SIZE_MAX: of all */
 	bool audited; /* what may not go out is to be an event */
 	uint32_t count;
 };
-
-static uint16_t number_program(void *user, const char *word)
-{
-	const struct entering *entering = user;
-
-	return cmd_programs_number(entering->programs, word);
-}
-
-static void describe_zones(const struct cmd_harbour *harbour, struct conf_zones *zones,
-			   struct conf_prefix lan[CMD_LAN_MAX])
-{
-	for (size_t i = 0; i < harbour->ruling.lan_count; i++)
-		lan[i] = (struct conf_prefix){ harbour->ruling.lan[i].addr,
-					       harbour->ruling.lan[i].length };
-	*zones = (struct conf_zones){
-		.guest = true,
-		.name = harbour->name,
-		.inside = CMD_SCOPE_INSIDE,
-		.outside = CMD_SCOPE_OUTSIDE,
-		.lan_face = RELAY_FACE_LAN,
-		.wan_face = RELAY_FACE_WAN,
-		.lan = lan,
-		.lan_count = harbour->ruling.lan_count,
-		.program = number_program,
-	};
-}
 
 static int count_entry(void *user, size_t index, struct minato_entry *entry)
 {
@@ -573,9 +422,9 @@ uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)
 {
 	struct conf_prefix lan[CMD_LAN_MAX];
 	struct conf_zones zones;
-	struct entering entering = { .programs = &harbour->programs };
+	struct entering entering = { .count = 0 };
 
-	describe_zones(harbour, &zones, lan);
+	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);
 	(void)conf_policy(&harbour->ruling.conf, &zones, count_entry, &entering);
 	return entering.count + LIVE_ROOM;
 }
@@ -592,13 +441,12 @@ int cmd_ruling_enter(struct cmd_worker *worker, size_t index)
 	struct conf_zones zones;
 	struct entering entering = {
 		.host = worker->host,
-		.programs = &harbour->programs,
 		.ruling = &harbour->ruling,
 		.only = index,
 		.audited = harbour->auditing.path != NULL,
 	};
 
-	describe_zones(harbour, &zones, lan);
+	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);
 	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);
 }
 
@@ -656,7 +504,6 @@ int cmd_ruling_resolver(struct cmd_worker *worker)
 /* ---- the keeper: what the host's kernel is to refuse by itself ---- */
 
 struct gathering {
-	struct entering entering; /* first: number_program wants it */
 	struct minato_entry *list;
 	size_t count, room;
 };
@@ -690,8 +537,8 @@ static int describe_screening(const struct cmd_harbour *harbour, struct gatherin
 	struct conf_zones zones;
 	int result;
 
-	*gathering = (struct gathering){ .entering = { .programs = &harbour->programs } };
-	describe_zones(harbour, &zones, lan);
+	*gathering = (struct gathering){ .list = NULL };
+	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);
 	result = conf_policy(&harbour->ruling.conf, &zones, gather_entry, gathering);
 	*out = (struct relay_screening){
 		.entries = gathering->list,
@@ -711,10 +558,9 @@ void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *
 	if (list->socket_count == 0)
 		return;
 	if (describe_screening(harbour, &gathering, &rules) == 0)
-		relay_screen_list(list, &rules, live,
-				  list == &harbour->publish ?
-					  0 :
-					  relay_screen_count(&harbour->publish));
+		relay_screen_list(
+			list, &rules, live,
+			list == &harbour->publish ? 0 : relay_screen_count(&harbour->publish));
 	free(gathering.list);
 }
 

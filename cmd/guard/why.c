@@ -36,7 +36,7 @@ static const struct cmd_option why_not_options[] = {
 struct inquiry {
 	const struct conf_test *flow;
 	char from[64], to[64];
-	const char *proto;
+	char proto[64]; /* "tcp"; "icmp echo-request" */
 	bool guest;	/* it is asked of one */
 	char host[256]; /* a name that is asked about in the place of an address, or "" */
 	json_t *reply;
@@ -64,65 +64,67 @@ static bool own_address(char *out, size_t size, const char *name, bool six)
 	return has;
 }
 
-/* "NAME:PORT": a name of the DNS, for which an address stands that is asked about by nobody. */
-static const char *take_host(struct inquiry *inquiry, const char *to, char *out, size_t size)
+/* What is said of a guest, and not as an address. */
+static int fill_in(const struct cmd_command *command, struct inquiry *inquiry, const char *name,
+		   struct conf_test *flow)
 {
-	const char *colon = strrchr(to, ':');
-	size_t length = colon ? (size_t)(colon - to) : 0;
-	struct minato_addr addr;
+	char own[64];
+	bool six = !flow->host[0] && !minato_addr_is4(&flow->destination.addr);
 
-	if (!length || length >= sizeof(inquiry->host) || strchr(to, '[') ||
-	    strspn(to, "0123456789.") == length || strspn(to, "0123456789abcdefABCDEF:.") > length)
-		return to;
-	memcpy(inquiry->host, to, length);
-	inquiry->host[length] = 0;
-	if (minato_addr_parse(inquiry->host, &addr) == 0) {
-		inquiry->host[0] = 0;
-		return to;
-	}
-	(void)snprintf(out, size, "192.0.2.1%s", colon);
-	return out;
+	if ((flow->guest || flow->host[0]) && !inquiry->guest)
+		return cmd_usage(command, "%s is a gateway: say the address of an inside host",
+				 name);
+	if (flow->self)
+		return cmd_usage(command, "self has several addresses: say one");
+	if (!flow->guest)
+		return CMD_GO_ON;
+	(void)snprintf(inquiry->host, sizeof(inquiry->host), "%s", flow->host);
+	/* A name may have addresses of both families. */
+	if (!own_address(own, sizeof(own), name, six) &&
+	    !(flow->host[0] && own_address(own, sizeof(own), name, true)))
+		return cmd_usage(command, "%s has no address of that family", name);
+	(void)minato_addr_parse(own, &flow->source.addr);
+	/* That nobody asks about. */
+	if (flow->host[0])
+		(void)minato_addr_parse(strchr(own, ':') ? "2001:db8::1" : "192.0.2.1",
+					&flow->destination.addr);
+	return CMD_GO_ON;
 }
 
-/* "tcp A to B:PORT", also with a quoted arrow, read as the packet of a test line is. */
+/* "tcp A to B:PORT", "icmp TYPE A to B", with an arrow too, read as the packet of a test is. */
 static int read_flow(const struct cmd_command *command, struct inquiry *inquiry, const char *name,
 		     struct conf_statement *out, const struct cmd_operands *operands)
 {
 	static struct conf_report report;
-	char text[CONF_LINE_MAX], own[64], stand_in[64];
-	const char *from, *to;
-	int result;
+	char text[CONF_LINE_MAX];
+	char **words = operands->words;
+	int count = operands->count;
 
-	if (operands->count == 3 && !strcmp(operands->words[2], "-"))
+	if (count >= 3 && !strcmp(words[count - 1], "-"))
 		return cmd_usage(command, "a shell takes the > of -> for itself: say 'to' instead");
-	if (operands->count != 4 ||
-	    (strcmp(operands->words[2], "to") != 0 && strcmp(operands->words[2], "->") != 0))
-		return cmd_usage(command, "it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80",
-				 command->name);
-	from = operands->words[1];
-	to = operands->words[3];
-	if (inquiry->guest && !strcmp(from, "guest")) {
-		to = take_host(inquiry, to, stand_in, sizeof(stand_in));
-		if (!own_address(own, sizeof(own), name, to[0] == '[') &&
-		    !(inquiry->host[0] && own_address(own, sizeof(own), name, true)))
-			return cmd_usage(command, "%s has no address of that family", name);
-		if (strchr(own, ':') && inquiry->host[0])
-			(void)snprintf(stand_in, sizeof(stand_in), "[2001:db8::1]%s",
-				       strrchr(to, ':'));
-		from = own;
-	}
-	(void)snprintf(text, sizeof(text), "test %s from %s to %s is closed", operands->words[0],
-		       from, to);
-	result = conf_statement_read(out, text, &report);
-	return result < 0 || out->kind != CONF_KIND_TEST ? wrong(command, &report) : CMD_GO_ON;
+	if ((count != 4 && (count != 5 || strcmp(words[0], "icmp") != 0)) ||
+	    (strcmp(words[count - 2], "to") != 0 && strcmp(words[count - 2], "->") != 0))
+		return cmd_usage(command,
+				 "it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80, or: %s "
+				 "ping 203.0.113.9 to 198.51.100.1",
+				 command->name, command->name);
+	(void)snprintf(inquiry->proto, sizeof(inquiry->proto), "%.15s%s%.32s",
+		       count == 4 && !strcmp(words[0], "icmp") ? "ping" : words[0],
+		       count == 5 ? " " : "", count == 5 ? words[1] : "");
+	(void)snprintf(text, sizeof(text), "test %s from %s to %s passes", inquiry->proto,
+		       words[count - 3], words[count - 1]);
+	if (conf_statement_read(out, text, &report) < 0 || out->kind != CONF_KIND_TEST)
+		return wrong(command, &report);
+	return fill_in(command, inquiry, name, &out->test);
 }
 
 static int inquire(struct inquiry *inquiry, const char *name)
 {
 	const struct conf_test *flow = inquiry->flow;
 	struct drive_error error;
-	json_t *request = json_pack("{s:s,s:i,s:o,s:o}", "request", "why", "proto",
-				    (int)flow->proto, "from", view_message_end(&flow->source), "to",
+	json_t *request = json_pack("{s:s,s:i,s:i,s:o,s:o}", "request", "why", "proto",
+				    (int)flow->proto, "type", (int)conf_test_type(flow), "from",
+				    view_message_end(&flow->source), "to",
 				    view_message_end(&flow->destination));
 
 	if (inquiry->host[0])
@@ -132,7 +134,6 @@ static int inquire(struct inquiry *inquiry, const char *name)
 		(void)snprintf(inquiry->to, sizeof(inquiry->to), "%.63s", inquiry->host);
 	else
 		minato_addr_format(&flow->destination.addr, inquiry->to, sizeof(inquiry->to));
-	inquiry->proto = flow->proto == MINATO_TCP ? "tcp" : "udp";
 	inquiry->reply = gateway_ask(name, request, &error);
 	if (!inquiry->reply || !json_is_array(json_object_get(inquiry->reply, "steps"))) {
 		const char *text = json_string_value(json_object_get(inquiry->reply, "error"));
@@ -191,6 +192,11 @@ static const json_t *fate_of(const struct inquiry *inquiry)
 	return json_object_get(inquiry->reply, "becomes");
 }
 
+static bool is_message(const struct inquiry *inquiry)
+{
+	return inquiry->flow->proto == MINATO_ICMP;
+}
+
 /* A flow that stands already is not begun again, and a mapping's place is open by itself. */
 static bool is_standing(const json_t *step)
 {
@@ -209,7 +215,7 @@ static bool is_passing(const struct inquiry *inquiry)
 	if (is_stopped(last_step(inquiry)))
 		return false;
 	return is_standing(last_step(inquiry)) || !strcmp(outcome, "reaches") ||
-	       !strcmp(outcome, "leaves");
+	       !strcmp(outcome, "leaves") || !strcmp(outcome, "answered");
 }
 
 static bool is_closed(const struct inquiry *inquiry)
@@ -279,12 +285,14 @@ static void conclude_passing(const struct inquiry *inquiry)
 
 	if (inquiry->guest && !json_is_true(json_object_get(inquiry->reply, "outside")))
 		printf("passes: it goes out");
+	else if (!strcmp(word(fate, "outcome"), "answered"))
+		printf("passes: the gateway answers it");
 	else if (strcmp(word(last, "kind"), "closed") != 0)
 		printf("passes: %s", place_of(last, place, sizeof(place)));
 	else
 		printf("passes: %s, and no rule is in the way",
 		       json_is_true(json_object_get(inquiry->reply, "outside")) ? "from outside" :
-										   "from inside");
+										  "from inside");
 	if (json_object_get(fate, "end")) {
 		printf(reaches ? "; it reaches" : "; it leaves from");
 		print_end(fate);
@@ -309,8 +317,11 @@ static bool conclude(const struct inquiry *inquiry)
 		printf("%s by %s\n",
 		       strcmp(word(fate, "outcome"), "dropped") ? "refused" : "dropped",
 		       place_of(fate, place, sizeof(place)));
+	else if (!strcmp(word(fate, "outcome"), "unknown"))
+		printf("the host's kernel has it, and asks no rule of the gateway\n");
 	else if (is_closed(inquiry))
-		printf("closed: nothing stands at that port\n");
+		printf(is_message(inquiry) ? "refused: it leads to nobody\n" :
+					     "closed: nothing stands at that port\n");
 	else
 		printf("dropped: nothing here has that address, and nothing leads to it\n");
 	return false;
@@ -333,13 +344,15 @@ static int why_of(const struct why_options *chosen, const char *name, struct inq
 		printf("\n");
 		return passes ? CMD_OK : CMD_REFUSED;
 	}
-	printf("%s from %s to %s port %u, from %s\n", inquiry->proto, inquiry->from, inquiry->to,
-	       inquiry->flow->destination.port,
-	       inquiry->guest ? json_is_true(json_object_get(inquiry->reply, "outside")) ?
-				"this host's side" :
-				"the guest" :
-	       json_is_true(json_object_get(inquiry->reply, "outside")) ? "outside" :
-									  "inside");
+	printf("%s from %s to %s", inquiry->proto, inquiry->from, inquiry->to);
+	if (!is_message(inquiry))
+		printf(" port %u", inquiry->flow->destination.port);
+	printf(", from %s\n", inquiry->guest ?
+				      json_is_true(json_object_get(inquiry->reply, "outside")) ?
+				      "this host's side" :
+				      "the guest" :
+			      json_is_true(json_object_get(inquiry->reply, "outside")) ? "outside" :
+											 "inside");
 	for (size_t i = 0; i < json_array_size(steps); i++)
 		print_step(json_array_get(steps, i));
 	passes = conclude(inquiry);
@@ -377,7 +390,7 @@ static int change(const struct why_options *chosen, const char *name, const stru
 	const char *sentence[] = { "allow",
 				   out ? "out" : NULL,
 				   inquiry->proto,
-				   port,
+				   is_message(inquiry) ? NULL : port,
 				   from ? "from" : NULL,
 				   from ? inquiry->from : NULL,
 				   out ? "to" : NULL,
@@ -428,8 +441,7 @@ static int open_up(const struct why_options *chosen, const struct inquiry *inqui
 	return CMD_REFUSED;
 }
 
-static int why_not_of(const struct why_options *chosen, const char *name,
-		      struct inquiry *inquiry)
+static int why_not_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
 {
 	static char place[CONF_TEXT_SIZE + 32];
 	const json_t *last;
@@ -452,14 +464,14 @@ static int why_not_of(const struct why_options *chosen, const char *name,
 		code = change(chosen, name, inquiry);
 		return chosen->term && code == CMD_OK ? look_again(name, inquiry) : code;
 	}
-	if (is_closed(inquiry) && inquiry->guest) {
+	if (is_closed(inquiry) && inquiry->guest && !is_message(inquiry)) {
 		printf("closed: no port of the guest is published there; this would open it, to "
 		       "port %u of the guest:\nminato forward add %s %u/%s\n",
 		       inquiry->flow->destination.port, name, inquiry->flow->destination.port,
 		       inquiry->proto);
 		return CMD_REFUSED;
 	}
-	if (is_closed(inquiry))
+	if (is_closed(inquiry) && !is_message(inquiry))
 		return open_up(chosen, inquiry);
 	if (!is_passing(inquiry))
 		return conclude(inquiry) ? CMD_OK : CMD_REFUSED;
@@ -507,12 +519,13 @@ static int run_why_not(int argc, char **argv)
 
 const struct cmd_command cmd_why = {
 	.name = "why",
-	.args = "tcp|udp FROM[:PORT] to ADDR:PORT",
+	.args = "PROTO FROM[:PORT] to ADDR[:PORT]",
 	.summary = "Say what becomes of a new flow at a gateway or of a guest, step by step.",
 	.about =
 		"Each step of the look-up, with the line of the configuration that it met. Nothing "
-		"is sent and nothing counted. Of a guest FROM may be the word guest, and then the "
-		"host of ADDR a name. Exit code 0 if the flow passes, 1 if not.",
+		"is sent and nothing counted. PROTO is tcp, udp, ping or icmp TYPE. Of a guest "
+		"FROM may be the word guest, and then ADDR a name. Exit code 0 if the flow "
+		"passes, 1 if not.",
 	.options = why_options,
 	.option_count = sizeof(why_options) / sizeof(why_options[0]),
 	.run = run_why,
@@ -520,7 +533,7 @@ const struct cmd_command cmd_why = {
 
 const struct cmd_command cmd_why_not = {
 	.name = "why-not",
-	.args = "tcp|udp FROM[:PORT] to ADDR:PORT",
+	.args = "PROTO FROM[:PORT] to ADDR[:PORT]",
 	.summary = "Say what would let a flow pass, and do it for a time.",
 	.about = "The smallest change, as a command. With --for it is made, and taken back by "
 		 "itself. Exit code 0 if the flow passes now.",

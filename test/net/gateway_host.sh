@@ -49,6 +49,20 @@ ok "a rule about them" ask rule add block tcp 8000 from 203.0.113.9 named walled
 has "why: which it tells" "$(ask why tcp 203.0.113.9 to 192.0.2.1:8000)" '^refused by live: block tcp 8000'
 has "why: outward" "$(ask why tcp 10.0.0.2 to 203.0.113.9:80)" '^passes: '
 ok "... away with it" ask rule rm walled
+pings() { within "$1" ping -c 1 -W 2 "$2" >/dev/null 2>&1; }
+ok "a ping to the gateway is answered" pings desk 10.0.0.1
+ok "why: which it tells" ask why ping 10.0.0.7 to 10.0.0.1
+ok "a rule about that" ask rule add block ping from lan named still
+ok "... holds" fails pings desk 10.0.0.1
+has "why: it tells" "$(ask why icmp echo-request 10.0.0.7 to 10.0.0.1)" '^refused by live: block icmp echo-request from lan'
+ok "... and is about nobody else" pings desk 10.0.0.2
+said=$(ask why-not ping 10.0.0.7 to 10.0.0.1)
+has "why-not: the smallest change" "$said" '^minato rule add allow ping from 10\.0\.0\.7 first$'
+ok "... away with it" ask rule rm still
+ok "... and it is answered again" pings desk 10.0.0.1
+has "what the host's kernel has is said" "$(ask rule add block ping from wan 2>&1)" "never match.*the host's kernel"
+has "why: so is it" "$(ask why ping 203.0.113.9 to $HOST4)" "^the host's kernel has it"
+ok "... away with it" ask rule rm block ping from wan
 ok "one for a source alone" ask forward add tcp 8090 to 10.0.0.2:80 from 192.0.2.0/24
 has "which another is not" "$(at 8090)" "^curl (7|56)$"
 within_bg web echo.log socat UDP4-RECVFROM:99,fork EXEC:cat

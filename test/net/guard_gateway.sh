@@ -273,6 +273,14 @@ has "why: nothing there" "$(ask why tcp 203.0.113.9 to $OUT:4444)" '^closed: not
 has "why: what is built in" "$(ask why tcp 203.0.113.9 to $OUT:445)" '^refused by built in:'
 has "why: from inside" "$(ask why tcp 10.0.0.7 to 203.0.113.9:9000)" 'block out tcp 9000 named shut: refused'
 has "why: from inside, and nothing in the way" "$(ask why udp 10.0.0.7 to 203.0.113.9:domain)" '^passes: from inside'
+has "why: a ping that is answered" "$(ask why ping 203.0.113.10 to $OUT)" '^passes: the gateway answers it$'
+has "... and what it is" "$(ask why icmp 203.0.113.10 to $OUT)" "^ping from 203\.0\.113\.10 to $OUT, from outside$"
+ok "a rule about pings" ask rule add drop ping from 203.0.113.10 named still
+has "why: a ping that it stops" "$(ask why ping 203.0.113.10 to $OUT)" '^dropped by live: drop icmp echo-request'
+said=$(ask why-not ping 203.0.113.10 to $OUT)
+has "why-not: a ping" "$said" '^minato rule add allow ping from 203\.0\.113\.10 first$'
+ok "... away with it" ask rule rm still
+has "why: a ping outward" "$(ask why ping 10.0.0.7 to 203.0.113.9)" '^passes: from inside.*it leaves from '"$OUT"
 has "why: JSON" "$(ask why --json tcp 203.0.113.10 to $OUT:8080)" '"passes": false'
 has "why: an arrow that the shell took" "$(ask why tcp 203.0.113.10 - 2>&1)" "say 'to' instead"
 has "why: no flow" "$(ask why tcp nowhere to $OUT:8080 2>&1)" 'it is asked as'

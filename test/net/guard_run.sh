@@ -148,6 +148,30 @@ has "... but is said" "$said" 'warning: this changes nothing'
 said=$(as_user "$M" run --rule 'allow out to api.example.com' -- true 2>&1)
 is "a name alone shuts nothing else" $? 2
 has "... which is said" "$said" "'block out everything' must be the last"
+cat >"$T/rules" <<X
+allow out tcp https to api.example.com
+block out everything
+allow ssh from lan
+block ssh
+test tcp from guest to api.example.com:https passes by line 1
+test tcp from guest to $PEER4:80 is closed by line 2
+test ping from guest to $PEER4 is closed
+test tcp from $PEER4 to self:ssh passes
+test tcp from $WAN to self:ssh is closed by line 4
+X
+ok "tests in a file of rules that are met" as_user "$M" run --rules "$T/rules" -- true
+said=$(as_user "$M" check --guest "$T/rules" 2>&1)
+is "... are so for minato check" $? 0
+has "... which counts them" "$said" 'right: 9 statements, 5 tests met$'
+echo "test tcp from $WAN to self:ssh passes" >>"$T/rules"
+said=$(as_user "$M" run --rules "$T/rules" -- echo started 2>&1)
+is "one that is not met: nothing is started" $? 2
+has "... and it is said what becomes of it" "$said" "rules:10: .*test not met:.* it is closed by line 4"
+ok "... and nothing has run" hasnt "$said" '^started'
+said=$(as_user "$M" check --guest "$T/rules" 2>&1)
+is "... nor is it met for minato check" $? 1
+said=$(as_user "$M" run --rule 'allow out to api.example.com' --rule 'test tcp from guest to api.example.com:80 passes' -- true 2>&1)
+is "what does not hold by itself is refused, tests or not" $? 2
 said=$(as_user "$M" run --rules /nowhere/rules -- true 2>&1)
 is "a file that is not there" $? 2
 

@@ -40,6 +40,37 @@ ok "a guest that scans others is recognised" until_true 10 listed_kind "$guest4"
 	tail -n 5 "$T/scan.log" | sed 's/^/# /'
 ask stop g >/dev/null 2>&1
 
+# --- what is done about them, and who is told ------------------------------------------
+
+cat >"$T/told" <<X
+#!/bin/bash
+printf '%s|' "\$@" >>"$T/alerts/args"
+echo >>"$T/alerts/args"
+X
+chmod 755 "$T/told"
+mkdir -p "$T/alerts"
+chmod 777 "$T/alerts"
+run_guest wary -p 8100-8130 --rule 'scans answer block for 1h' --rule "alert file $T/alerts/file" \
+	--rule "alert command $T/told" -- python3 -m http.server 8100
+until_true 10 in_peer curl -sf -o /dev/null http://$HOST4:8100/
+scan_with ask wary "$T/guest-wary.log"
+in_peer nmap -n -Pn -sT -p 8100-8130 $HOST4 >"$T/scan.log" 2>&1
+blocked() { [ "$(scan_rows | scan_field $PEER4 blocks)" = 1 ]; }
+ok "a guest's rules say what scans get: whoever scans is shut out" until_true 10 blocked
+is "... of what is published" "$(in_peer curl -s -m 3 -o /dev/null -w '%{http_code}' http://$HOST4:8100/)" 000
+is "... he alone" "$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8100/)" 200
+ok "... a command is told" until_true 5 grep -q "^wary|${PEER4//./\\.}|" "$T/alerts/args"
+ok "... and a file" until_true 5 grep -Eq "\"source\": ?\"$PEER4\"" "$T/alerts/file"
+ask scans --forget $PEER4
+is "... until it is forgotten" \
+	"$(in_peer curl -s -m 3 -o /dev/null -w '%{http_code}' http://$HOST4:8100/)" 200
+ask stop wary >/dev/null 2>&1
+said=$(ask run --rule 'alert command /nowhere/told' -- true 2>&1)
+is "a command that is not there" $? 2
+has "... is said with its place" "$said" '^--rule:1:.*cannot be run'
+said=$(ask run --rule 'scans answer silence' --rule 'scans answer block' -- true 2>&1)
+is "two answers are one too many" $? 2
+
 # --- the library -------------------------------------------------------------------
 
 B=$(dirname "$MINATO")/example

@@ -103,6 +103,33 @@ static void a_file_gets_lines_of_json(void **state)
 	json_decref(object);
 }
 
+/* Nobody has to be told, as logrotate and its like do. */
+static void a_file_that_is_moved_away_is_made_anew(void **state)
+{
+	struct cmd_message message = message_of(7);
+	struct drive_error error;
+	char away[128], line[2048];
+
+	(void)state;
+	assert_int_equal(
+		cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, path_of("here"), &error), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	(void)snprintf(away, sizeof(away), "%s", path_of("away"));
+	assert_int_equal(rename(path_of("here"), away), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_int_equal(lines_of("away", line), 1);
+	assert_int_equal(lines_of("here", line), 1);
+	assert_int_equal(unlink(path_of("here")), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_int_equal(lines_of("here", line), 1);
+	/* Where it cannot be made, the old one is better than none. */
+	assert_int_equal(unlink(path_of("here")), 0);
+	assert_int_equal(mkdir(path_of("here"), 0700), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_int_equal(rmdir(path_of("here")), 0);
+	assert_true(harbour.alerting.file > 0);
+}
+
 /* Whoever scans does not write files or start programs as he likes. */
 static void all_of_it_is_bounded(void **state)
 {
@@ -197,9 +224,13 @@ static void a_line_says_it_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_file_gets_lines_of_json),	  TEST(all_of_it_is_bounded),
-		TEST(a_worker_that_lies_is_none_of_ours), TEST(a_command_gets_words_and_no_shell),
-		TEST(what_cannot_be_told_is_refused),	  TEST(a_line_says_it_all),
+		TEST(a_file_gets_lines_of_json),
+		TEST(all_of_it_is_bounded),
+		TEST(a_worker_that_lies_is_none_of_ours),
+		TEST(a_command_gets_words_and_no_shell),
+		TEST(what_cannot_be_told_is_refused),
+		TEST(a_line_says_it_all),
+		TEST(a_file_that_is_moved_away_is_made_anew),
 	};
 	char command[64];
 	int failed;

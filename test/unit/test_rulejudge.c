@@ -116,14 +116,43 @@ static void errors_alone(void **state)
 		  "for everybody say anyone, or nothing");
 }
 
+/* What a host's kernel answers is asked of no rule; lan is before it. */
+static void messages(void **state)
+{
+#define HOST "inside tap lan0 10.0.0.1/24 named home\noutside host\n"
+	static const char *const held[] = { "block ping from lan\n", "block ping from home\n",
+					    "drop icmp from 10.0.0.0/25\n", "block out ping\n",
+					    "block out icmp to wan\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(held) / sizeof(held[0]); i++) {
+		char text[128];
+
+		(void)snprintf(text, sizeof(text), "%s%s", HOST, held[i]);
+		assert_int_equal(read_file(text), 0);
+		assert_int_equal(report.count, 0);
+	}
+	one_fault(HOST "block ping from wan\n", CONF_WARNING, 3, "wan", "never match");
+	one_fault(HOST "drop icmp from 203.0.113.0/24\n", CONF_WARNING, 3, "203.0.113.0/24",
+		  "never match");
+	one_fault(HOST "block ping\n", CONF_WARNING, 3, "block ping", "inside alone");
+	assert_int_equal(read_file(LINKS "block ping from wan\nblock ping from lan\n"), 0);
+	assert_int_equal(report.count, 0);
+	conf_free(&conf);
+	assert_int_equal(conf_read_guest(&conf, "block ping from wan\nblock out ping\n", 35, "g",
+					 &report),
+			 0);
+	assert_int_equal(report.count, 1);
+	assert_int_equal(report.fault[0].line, 1);
+	assert_non_null(strstr(report.fault[0].what, "the host's kernel"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(words),
-		cmocka_unit_test(nothing_changes),
-		cmocka_unit_test(shut),
-		cmocka_unit_test(nowhere),
-		cmocka_unit_test(errors_alone),
+		cmocka_unit_test(messages),	   cmocka_unit_test(words),
+		cmocka_unit_test(nothing_changes), cmocka_unit_test(shut),
+		cmocka_unit_test(nowhere),	   cmocka_unit_test(errors_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

@@ -34,19 +34,80 @@ static void wrong(void **state)
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 leaves from 198.51.100.1", "from",
 		"only what comes from inside leaves");
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 is open", "open",
-		"expected closed or dropped");
+		"expected closed, dropped or answered");
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 reach 10.0.0.2:80", "reach",
-		"expected reaches, leaves or is");
+		"expected reaches, leaves, is or passes");
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 reaches 10.0.0.2", "10.0.0.2",
 		"a port is missing");
 	refused("test tcp from 203.0.113.9 to [2001:db8::1]:80 is closed", "[2001:db8::1]:80",
 		"two families");
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 reaches [2001:db8::1]:80",
 		"[2001:db8::1]:80", "other family");
-	refused("test icmp from 203.0.113.9 to 198.51.100.1:80 is closed", "icmp",
-		"expected tcp or udp");
+	refused("test sctp from 203.0.113.9 to 198.51.100.1:80 is closed", "sctp",
+		"expected tcp, udp, icmp or ping");
 	cut_short("test tcp from 203.0.113.9", "expected to");
-	cut_short("test tcp from 203.0.113.9 to 198.51.100.1:80", "expected reaches, leaves or is");
+	cut_short("test tcp from 203.0.113.9 to 198.51.100.1:80",
+		  "expected reaches, leaves, is or passes");
+}
+
+static void messages(void **state)
+{
+	struct conf_test t = said("test ping from 203.0.113.9 to 198.51.100.1 is answered").test;
+
+	(void)state;
+	assert_int_equal(t.proto, MINATO_ICMP);
+	assert_int_equal(t.type, CONF_TYPE_NAMED);
+	assert_int_equal(t.destination.port, 0);
+	canonical("test ping from inside 10.0.0.2 to 9.9.9.9 leaves from 198.51.100.1",
+		  "test icmp echo-request from inside 10.0.0.2 to 9.9.9.9 leaves from "
+		  "198.51.100.1");
+	canonical("TEST ICMP from 2001:db8::1 to 2001:db8::2 reaches 2001:db8::2",
+		  "test icmp echo-request from 2001:db8::1 to 2001:db8::2 reaches 2001:db8::2");
+	same_form("test icmp 42 from 203.0.113.9 to 198.51.100.1 is dropped by line 7");
+	same_form("test icmp timestamp from 203.0.113.9 to 198.51.100.1 is closed by quiet");
+	refused("test ping from 203.0.113.9 to 198.51.100.1:7 is closed", "198.51.100.1:7",
+		"no ports");
+	refused("test ping from 203.0.113.9 to 198.51.100.1 reaches 10.0.0.2:7", "10.0.0.2:7",
+		"no ports");
+	refused("test icmp 256 from 203.0.113.9 to 198.51.100.1 is closed", "256", "0 to 255");
+	refused("test icmp echo from 203.0.113.9 to 198.51.100.1 is closed", "echo",
+		"echo-request");
+	refused("test icmp timestamp from 2001:db8::1 to 2001:db8::2 is closed", "test",
+		"no such type");
+	refused("test icmp timestamp from 203.0.113.9 to 198.51.100.1 is answered", "answered",
+		"pings alone");
+	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 is answered", "answered",
+		"pings alone");
+}
+
+/* As they stand in the rules of a guest. */
+static void guests(void **state)
+{
+	struct conf_test t =
+		said("test program curl tcp from guest to API.example.com:https passes").test;
+
+	(void)state;
+	assert_true(t.guest && t.inside);
+	assert_string_equal(t.program, "curl");
+	assert_string_equal(t.host, "api.example.com");
+	assert_int_equal(t.destination.port, 443);
+	canonical("test program curl tcp from guest to API.example.com:https passes",
+		  "test program curl tcp from guest to api.example.com:443 passes");
+	same_form("test program /usr/bin/curl udp from guest to 192.0.2.1:53 is closed by line 2");
+	same_form("test tcp from guest to [2001:db8::1]:443 is dropped");
+	same_form("test tcp from 203.0.113.9:7 to self:22 is closed");
+	same_form("test tcp from 2001:db8::9 to self:22 passes by ssh");
+	same_form("test icmp echo-request from guest to 192.0.2.1 is closed");
+	same_form("test icmp echo-request from guest to example.com is closed");
+	same_form("test tcp from inside 10.0.2.100:99 to 192.0.2.1:80 passes");
+	refused("test program bin/curl tcp from guest to 192.0.2.1:80 passes", "bin/curl",
+		"from the root on");
+	refused("test tcp from guest to self:80 passes", "self:80", "what comes in");
+	refused("test tcp from 203.0.113.9 to example.com:80 passes", "example.com:80",
+		"where a guest goes");
+	refused("test tcp from guest to example.com passes", "example.com", "a port is missing");
+	refused("test tcp from guest to -a.example:80 passes", "-a.example:80", "no name");
+	refused("test tcp from 203.0.113.9 to self:22-23 passes", "self:22-23", "no range");
 }
 
 int main(void)
@@ -54,6 +115,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(outcomes),
 		cmocka_unit_test(wrong),
+		cmocka_unit_test(messages),
+		cmocka_unit_test(guests),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

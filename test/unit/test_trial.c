@@ -301,6 +301,47 @@ static void several(void **state)
 	assert_int_equal(verdicts[2].index, 5);
 }
 
+/* Pings that are for the gateway, that go through it, and what a rule says of them. */
+static void messages(void **state)
+{
+#define PING "test ping from 203.0.113.9 to 198.51.100.1 "
+#define GOES "test ping from inside 10.0.0.2 to 203.0.113.9 "
+	(void)state;
+	met(LINKS PING "is answered\n");
+	met(LINKS PING "passes\n");
+	met(LINKS "block ping from wan\n" PING "is closed by line 3\n");
+	met(LINKS "drop icmp from wan named quiet\n" PING "is dropped by quiet\n");
+	got(LINKS "block ping from lan\n" PING "is closed\n", "is answered");
+	met(LINKS "block icmp timestamp\n" PING "is answered\n");
+	met(LINKS GOES "leaves from 198.51.100.1\n");
+	met(LINKS GOES "passes\n");
+	met(LINKS "block out ping\n" GOES "is closed by line 3\n");
+	got(LINKS "block out ping to 203.0.113.0/24\n" GOES "leaves from 198.51.100.1\n",
+	    "is closed by line 3");
+	met(LINKS "block ping from lan\n"
+		  "test ping from inside 10.0.0.2 to 10.0.0.1 is closed by line 3\n");
+	met(LINKS "dmz 10.0.0.9\n" PING "is answered\n");
+	got(LINKS "dmz 10.0.0.9\n" PING "reaches 10.0.0.9\n", "is answered");
+}
+
+/* Where outside are the host's sockets: rules are asked, and who is not asked is said. */
+static void messages_over_the_host(void **state)
+{
+	(void)state;
+	met(HOST GOES "passes\n");
+	met(HOST "block out ping\n" GOES "is closed by line 3\n");
+	met(HOST "test ping from inside 10.0.0.2 to 10.0.0.1 is answered\n");
+	met(HOST "block ping from lan\n"
+		 "test ping from inside 10.0.0.2 to 10.0.0.1 is closed by line 3\n");
+	met(HOST "block ping from lan\n" GOES "passes\n");
+	got(HOST PING "is closed\n", "meets the host's kernel, of which the file says nothing");
+	got(HOST PING "passes\n", "meets the host's kernel, of which the file says nothing");
+	met(HOST "drop out tcp 25 to wan\n"
+		 "test tcp from inside 10.0.0.2 to 203.0.113.9:25 is dropped by line 3\n");
+	met(HOST "drop out tcp 25 to wan\n"
+		 "test tcp from inside 10.0.0.2 to 203.0.113.9:26 passes\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +353,7 @@ int main(void)
 		cmocka_unit_test(two_insides), cmocka_unit_test(ipv6),
 		cmocka_unit_test(apart),       cmocka_unit_test(settings),
 		cmocka_unit_test(several),     cmocka_unit_test(a_flow),
+		cmocka_unit_test(messages),    cmocka_unit_test(messages_over_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

@@ -41,6 +41,48 @@ static void both_families(void **state)
 	goes_and_comes(MINATO_UDP, "2001:db8::1", "2001:db8::2");
 }
 
+/* Each type that has a name in the language, and one that has none. */
+static void messages(void **state)
+{
+	static const struct {
+		const char *from, *to;
+		uint16_t type;
+		enum conf_packet_sort sort;
+	} cases[] = {
+		{ "203.0.113.9", "198.51.100.1", 8, CONF_PACKET_FLOW },
+		{ "203.0.113.9", "198.51.100.1", 13, CONF_PACKET_FLOW },
+		{ "203.0.113.9", "198.51.100.1", 0, CONF_PACKET_REPLY },
+		{ "203.0.113.9", "198.51.100.1", 3, CONF_PACKET_ERROR },
+		{ "203.0.113.9", "198.51.100.1", 11, CONF_PACKET_OTHER },
+		{ "2001:db8::1", "2001:db8::2", 128, CONF_PACKET_FLOW },
+		{ "2001:db8::1", "2001:db8::2", 129, CONF_PACKET_REPLY },
+		{ "2001:db8::1", "2001:db8::2", 1, CONF_PACKET_ERROR },
+		{ "2001:db8::1", "2001:db8::2", 3, CONF_PACKET_OTHER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct minato_endpoint source = end_at(cases[i].from, 40000);
+		struct minato_endpoint destination = end_at(cases[i].to, cases[i].type);
+		struct minato_endpoint a, b;
+		size_t length = conf_packet_make(packet, MINATO_ICMP, &source, &destination);
+		struct minato_frame frame = { .data = packet, .len = (uint32_t)length };
+		struct packet parsed;
+
+		assert_int_equal(conf_packet_read(packet, length, &a, &b), cases[i].sort);
+		assert_memory_equal(&a.addr, &source.addr, sizeof(a.addr));
+		assert_memory_equal(&b.addr, &destination.addr, sizeof(b.addr));
+		assert_int_equal(a.port | b.port, 0);
+		if (cases[i].sort != CONF_PACKET_FLOW)
+			continue;
+		assert_int_equal(packet_parse(&frame, MINATO_LINK_IP, NULL, &parsed), DROP_NONE);
+		assert_int_equal(parsed.icmp_type, cases[i].type);
+		packet[length - 1] ^= 1;
+		assert_int_not_equal(packet_parse(&frame, MINATO_LINK_IP, NULL, &parsed),
+				     DROP_NONE);
+	}
+}
+
 static void resets_and_errors(void **state)
 {
 	struct minato_endpoint source = end_at("203.0.113.9", 40000);
@@ -55,7 +97,7 @@ static void resets_and_errors(void **state)
 	packet[20] = 3;
 	assert_int_equal(conf_packet_read(packet, length, &a, &b), CONF_PACKET_ERROR);
 	assert_addr(&b.addr, "198.51.100.1");
-	packet[20] = 8;
+	packet[20] = 5; /* redirect */
 	assert_int_equal(conf_packet_read(packet, length, &a, &b), CONF_PACKET_OTHER);
 	source = end_at("2001:db8::1", 1);
 	destination = end_at("2001:db8::2", 2);
@@ -63,7 +105,7 @@ static void resets_and_errors(void **state)
 	packet[6] = 58;
 	packet[40] = 1;
 	assert_int_equal(conf_packet_read(packet, length, &a, &b), CONF_PACKET_ERROR);
-	packet[40] = 135;
+	packet[40] = 2; /* too big */
 	assert_int_equal(conf_packet_read(packet, length, &a, &b), CONF_PACKET_OTHER);
 }
 
@@ -94,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_families),
+		cmocka_unit_test(messages),
 		cmocka_unit_test(resets_and_errors),
 		cmocka_unit_test(cut_anywhere),
 	};

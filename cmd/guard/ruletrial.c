@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a guest's rules may say, what they mean, and whether they do what their test lines want. */
+#include "cmd/conf.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/gateway/gateway.h"
+
+/* ---- what may be said ---- */
+
+static bool is_guests(enum conf_kind kind)
+{
+	return kind == CONF_KIND_RULE || kind == CONF_KIND_ZONE || kind == CONF_KIND_SET ||
+	       kind == CONF_KIND_SCANS || kind == CONF_KIND_ALERT || kind == CONF_KIND_TEST;
+}
+
+void cmd_ruling_judge(const struct conf *conf, struct conf_report *report)
+{
+	struct conf_item item;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+
+		if (!is_guests(one->kind))
+			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0,
+				  "'%s' stands in a gateway's configuration: for guests are rules, "
+				  "zones, sets, scans, alerts and tests",
+				  conf_verb(one));
+		else if (one->kind == CONF_KIND_RULE &&
+			 conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
+			judge_say(report, CONF_ERROR, one, CONF_PART_ON, 0,
+				  "the sentences have their order");
+	}
+	gateway_alerts_judge(conf, report);
+}
+
+/* ---- what it means ---- */
+
+static uint16_t number_program(void *user, const char *word)
+{
+	return cmd_programs_number(user, word);
+}
+
+void cmd_ruling_zones(const struct cmd_ruling *ruling, const struct cmd_programs *programs,
+		      const char *name, struct conf_zones *zones,
+		      struct conf_prefix lan[CMD_LAN_MAX])
+{
+	for (size_t i = 0; i < ruling->lan_count; i++)
+		lan[i] = (struct conf_prefix){ ruling->lan[i].addr, ruling->lan[i].length };
+	*zones = (struct conf_zones){
+		.guest = true,
+		.name = name,
+		.inside = CMD_SCOPE_INSIDE,
+		.outside = CMD_SCOPE_OUTSIDE,
+		.lan_face = RELAY_FACE_LAN,
+		.wan_face = RELAY_FACE_WAN,
+		.lan = lan,
+		.lan_count = ruling->lan_count,
+		.program = number_program,
+		.program_user = (void *)(uintptr_t)programs,
+	};
+}
+
+/* ---- tests ---- */
+
+static int add_program(struct cmd_programs *programs, const char *word, uint32_t line,
+		       struct drive_error *error)
+{
+	int result = cmd_programs_add(programs, word);
+
+	return result == 0 ? 0 :
+			     drive_fail(error, -result, "line %u: program %s: %s", line, word,
+					result == -ENOENT ? "none is called so here: say its path" :
+					result == -ENOSPC ? "too many are named" :
+							    "too long a path");
+}
+
+/* Those of rules, and those that tests call by. */
+static int find_programs(struct cmd_programs *programs, const struct conf *conf,
+			 struct drive_error *error)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		const struct conf_statement *one = conf->list[i];
+		struct conf_item item;
+
+		if (one->kind == CONF_KIND_RULE &&
+		    conf_item_find(&one->rule, CONF_ITEM_PROGRAM, &item))
+			result = add_program(programs, item.word, one->line, error);
+		else if (one->kind == CONF_KIND_TEST && one->test.program[0])
+			result = add_program(programs, one->test.program, one->line, error);
+	}
+	return result;
+}
+
+int cmd_ruling_try(const struct cmd_ruling *ruling, const char *name, conf_verdict_fn *each,
+		   void *user, struct drive_error *error)
+{
+	struct conf_prefix lan[CMD_LAN_MAX];
+	struct cmd_programs *programs = calloc(1, sizeof(*programs));
+	struct conf_zones zones;
+	size_t culprit = 0;
+	int result;
+
+	if (!programs)
+		return drive_fail(error, ENOMEM, "out of memory");
+	result = find_programs(programs, &ruling->conf, error);
+	if (result == 0) {
+		cmd_ruling_zones(ruling, programs, name, &zones, lan);
+		result = conf_try_guest(&ruling->conf, &zones, each, user, &culprit);
+		if (result < 0)
+			(void)drive_fail(
+				error, -result, "line %u: the tests cannot be run: %s",
+				culprit < ruling->conf.count ? ruling->conf.list[culprit]->line : 0,
+				strerror(-result));
+	}
+	free(programs);
+	return result;
+}
+
+struct testing {
+	const struct cmd_ruling *ruling;
+	const char *file;
+	size_t missed;
+};
+
+static void take_verdict(void *user, const struct conf_verdict *verdict)
+{
+	struct testing *testing = user;
+
+	if (verdict->met)
+		return;
+	testing->missed++;
+	cmd_conf_missed(stderr, testing->file, testing->ruling->conf.list[verdict->index], verdict,
+			cmd_look(stderr).colour);
+}
+
+int cmd_ruling_test(struct cmd_ruling *ruling, const char *name, const char *file)
+{
+	struct testing testing = { ruling, file, 0 };
+	struct drive_error error;
+	bool any = false;
+
+	for (size_t i = 0; i < ruling->conf.count; i++)
+		any |= ruling->conf.list[i]->kind == CONF_KIND_TEST;
+	if (!any)
+		return CMD_GO_ON;
+	if (cmd_ruling_try(ruling, name, take_verdict, &testing, &error) < 0) {
+		cmd_say("%s: %s", file, error.text);
+		return CMD_USAGE;
+	}
+	for (size_t i = ruling->conf.count; i-- > 0;) {
+		if (ruling->conf.list[i]->kind == CONF_KIND_TEST)
+			conf_remove(&ruling->conf, i);
+	}
+	return testing.missed ? CMD_USAGE : CMD_GO_ON;
+}

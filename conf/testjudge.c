@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Test lines that speak of what there is not: a guest has no forwards, a gateway no programs. */
+#include "conf/rules.h"
+
+static void judge_gateways(const struct conf_statement *s, struct conf_report *report)
+{
+	const struct conf_test *test = &s->test;
+
+	if (test->guest || test->program[0])
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  "guests and their programs are tested in the rules of a guest (minato "
+			  "check --guest); what inside hosts begin is 'from inside ADDRESS'");
+	else if (test->self)
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  "a gateway has addresses of its own: say one of them");
+}
+
+static void judge_guests(const struct conf_statement *s, struct conf_report *report)
+{
+	const struct conf_test *test = &s->test;
+
+	if (test->program[0] && !test->inside)
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  "a program is known of what goes out alone: from guest");
+	else if (test->proto == MINATO_ICMP && !test->inside)
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  "pings that come in are answered by the host's kernel, which asks no "
+			  "rule of a guest");
+	else if (test->outcome == CONF_REACHES || test->outcome == CONF_LEAVES_FROM ||
+		 test->outcome == CONF_ANSWERED)
+		judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0,
+			  "the rules of a guest let a flow pass or not: 'passes', 'is closed' or "
+			  "'is dropped'");
+}
+
+void testjudge_judge(const struct conf *conf, bool guest, struct conf_report *report)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind != CONF_KIND_TEST)
+			continue;
+		if (guest)
+			judge_guests(conf->list[i], report);
+		else
+			judge_gateways(conf->list[i], report);
+	}
+}
