@@ -191,6 +191,19 @@ static int64_t make_outward(struct nat *n, struct nat_flow *f, bool same)
 	return made;
 }
 
+/* The same; who has most gives way where nothing is left. */
+static int64_t make_fairly(struct nat *n, struct nat_flow *f, bool same)
+{
+	int64_t made = make_outward(n, f, same);
+
+	if ((made != nat_refusal(NAT_COUNT_NO_MEMORY) &&
+	     made != nat_refusal(NAT_COUNT_NO_PORT)) ||
+	    !yielding_room(n, f->from, &f->a.addr))
+		return made;
+	f->probe[1] = NULL;
+	return make_outward(n, f, same);
+}
+
 static bool may_overflow(const struct nat *n, int64_t refusal)
 {
 	return n->options.overflow &&
@@ -221,7 +234,7 @@ enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
 		return NAT_HOST; /* the host's own sockets are the outside */
 	if (!p->opens)
 		return drop(n, NAT_COUNT_NO_SESSION);
-	made = make_outward(n, &f, same);
+	made = make_fairly(n, &f, same);
 	if (made < 0 && !same && may_overflow(n, made)) {
 		f.flags = NAT_A_INSIDE;
 		f.probe[1] = NULL;
@@ -309,8 +322,7 @@ static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
 		return begin_refused(n, made, f->proto, &f->d);
 	}
 	*session = (uint32_t)made;
-	if (f->proto == MINATO_TCP)
-		opening_note(n, *session, &f->a.addr);
+	opening_note(n, *session, &f->a.addr);
 	return NAT_PASS;
 }
 
@@ -330,11 +342,40 @@ static enum nat_verdict unsolicited(struct nat *n, const struct port_key *key,
 	return why == NAT_COUNT_FILTERED ? NAT_DROP : NAT_CLOSED;
 }
 
+/* While others make way for a flow of it, it does not end with one of them. */
+static void pin(struct nat *n, uint32_t mapping, int step)
+{
+	if (mapping != NAT_NONE)
+		mapping_at(n, mapping)->holders += (uint32_t)step;
+}
+
+/* A flow that nobody inside has asked for. */
+static enum nat_verdict from_stranger(struct nat *n, struct nat_flow *f,
+				      uint32_t *session)
+{
+	int64_t made;
+
+	pin(n, f->owner, 1);
+	made = session_make(n, f);
+	if (made == nat_refusal(NAT_COUNT_NO_MEMORY) &&
+	    opening_evict(n, NAT_NONE))
+		made = session_make(n, f);
+	if (made >= 0)
+		opening_note(n, (uint32_t)made, &f->a.addr);
+	pin(n, f->owner, -1);
+	if (f->owner != NAT_NONE)
+		mapping_settle(n, f->owner);
+	if (made < 0)
+		return begin_refused(n, made, f->proto, &f->d);
+	*session = (uint32_t)made;
+	/* The mapping's last one made way, and it went with it. */
+	return session_live(n, *session) ? NAT_PASS : drop(n, NAT_COUNT_CLOSED);
+}
+
 static enum nat_verdict to_mapping(struct nat *n, struct nat_flow *f,
 				   uint32_t mapping, uint32_t *session)
 {
 	const struct nat_mapping *m = mapping_at(n, mapping);
-	int64_t made;
 
 	f->d = mapping_inside(m);
 	f->to = m->scope;
@@ -347,11 +388,7 @@ static enum nat_verdict to_mapping(struct nat *n, struct nat_flow *f,
 	if (!host_may_begin(n, m->host))
 		return begin_refused(n, nat_refusal(NAT_COUNT_HOST_SESSIONS),
 				     f->proto, &f->d);
-	made = session_make(n, f);
-	if (made < 0)
-		return begin_refused(n, made, f->proto, &f->d);
-	*session = (uint32_t)made;
-	return NAT_PASS;
+	return from_stranger(n, f, session);
 }
 
 /* IPv6, or a route: closed unless opened (RFC 6092 REC-49). */
@@ -360,19 +397,13 @@ static enum nat_verdict open_inward(struct nat *n, struct nat_flow *f,
 				    const struct nat_packet *p,
 				    uint32_t *session)
 {
-	int64_t made;
-
 	if (!n->options.inbound_opens_ipv6 || minato_addr_is4(&key->local))
 		return unsolicited(n, key, p, NAT_COUNT_CLOSED);
 	f->c = f->a;
 	f->d = f->b;
 	f->to = nat_inside_scope(n, &f->d.addr);
 	f->flags |= NAT_B_INSIDE;
-	made = session_make(n, f);
-	if (made < 0)
-		return begin_refused(n, made, f->proto, &f->d);
-	*session = (uint32_t)made;
-	return NAT_PASS;
+	return from_stranger(n, f, session);
 }
 
 /* A translation is of an address of ours, an opening of somebody else's. */
@@ -569,8 +600,10 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 	own = own_mapping(n, &f);
 	if (own < 0)
 		return begin_refused(n, own, f.proto, &f.a);
+	pin(n, f.owner, 1);
 	verdict = mapping != NAT_NONE ? hairpin_to(n, &f, mapping, session) :
 					to_forward(n, &f, fate.entry, session);
+	pin(n, f.owner, -1);
 	if (verdict != NAT_PASS)
 		mapping_settle(n, f.owner);
 	return verdict;

@@ -82,6 +82,7 @@ static inline bool nat_class(uint8_t class)
 	X(HOST_RATE, "nat_host_rate")                                          \
 	X(FORWARD_FLOWS, "nat_forward_flows") /* a forward's bounds */         \
 	X(OPENING_VICTIM, "nat_opening_victim") /* half-open, made way */      \
+	X(HOST_VICTIM, "nat_host_victim") /* of who has most, made way */      \
 	X(SOURCE_FLOWS, "nat_source_flows")                                    \
 	X(NO_SERVER, "nat_no_server") /* all of a group are down */            \
 	X(HAIRPIN_OFF, "nat_hairpin_off")                                      \
@@ -354,6 +355,7 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_IS_LOCAL 0x400u  /* face A counts in the port table */
 #define NAT_IS_CURRENT 0x800u /* a forward's, and not over: within its bound */
 #define NAT_HAS_SPOKEN 0x1000u /* a: of a forward's */
+#define NAT_IS_UNHEARD 0x4000u /* makes way, and had no answer */
 #define NAT_IS_SHUT 0x2000u /* a hairpin that a filter keeps out yet */
 
 /* From one inside to another, as it is: `other` is the host that began it. */
@@ -364,7 +366,8 @@ static inline bool nat_is_between(uint16_t flags)
 	return (flags & (both | NAT_IS_HAIRPIN | NAT_IS_FORWARD)) == both;
 }
 
-/* What TCP has shown; beside enum minato_nat_state in `tcp`. */
+/* What TCP has shown; beside enum minato_nat_state in `tcp`. Of datagrams
+   SYN_B: there was an answer; ACK_A: and a has sent after it. */
 #define NAT_TCP_STATE 0x03u
 #define NAT_TCP_SYN_A 0x04u
 #define NAT_TCP_SYN_B 0x08u
@@ -557,7 +560,7 @@ struct nat_firsts {
 	struct port_probe inner[NAT_FIRSTS], outer[2 * NAT_FIRSTS];
 };
 
-/* A half-open call from outside. */
+/* A flow from outside that may be half-open. */
 struct nat_opening {
 	uint32_t session; /* NAT_NONE: over */
 	uint16_t generation;
@@ -584,6 +587,7 @@ struct nat {
 	uint32_t pool_count, route_count;
 	uint8_t refused_code; /* ICMP, of the refusal that was the last */
 	uint64_t ends;	      /* of sessions, ever */
+	uint32_t largest;     /* the inside host with most sessions, about */
 	/* Towards this no port was to be shared, after so many changes. */
 	struct port_key full;
 	uint64_t full_at;
@@ -599,14 +603,22 @@ struct nat {
 	uint64_t counters[NAT_COUNTER_COUNT];
 };
 
-/* opening.c: calls to forwards of which no more than SYNs has come */
+/* opening.c: flows from outside of whose caller nothing is proven */
 uint32_t opening_capacity(const struct nat_limits *limits);
-/* A session of a forward that a SYN has begun; may end others. */
+/* A session that was begun from outside; may end others. */
 void opening_note(struct nat *n, uint32_t session,
 		  const struct minato_addr *source);
 /* Ends one, of this forward or (NAT_NONE) of any. False: there is none near
    the oldest. */
 bool opening_evict(struct nat *n, uint32_t forward);
+
+/* yielding.c: which inside host gives way */
+#define NAT_GREW 64u /* a power of two: sessions of a host from look to look */
+/* A host has some more sessions than when this was said last. */
+void yielding_grew(struct nat *n, uint32_t host);
+/* Ends a flow of the host that has most, for one of `who`. False: nobody gives
+   way to him. */
+bool yielding_room(struct nat *n, uint8_t scope, const struct minato_addr *who);
 
 static inline struct port_table *nat_table(const struct nat *n)
 {

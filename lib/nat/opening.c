@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Calls from outside of which no more has come than SYNs, whatever the server
- * has said to them, of all forwards: at most a quarter of the sessions. A flood
- * of SYNs, from wherever it seems to come, takes no more than that, so that
- * sessions that are open keep their place and others find one. When it is full
- * the oldest ones make way; of the eight oldest, the one whose source has most
- * of them (RFC 5382 REQ-5 gives it four minutes while there is room).
+ * Flows from outside whose caller has shown no more than that packets with his
+ * address come: calls of which no more has come than SYNs, whatever the server
+ * has said to them, and datagrams that were not followed by others after an
+ * answer. They have at most a quarter of the sessions. A flood, from wherever
+ * it seems to come, takes no more than that, so that sessions that are open
+ * keep their place and others find one. When it is full the oldest ones make
+ * way; of the eight oldest, the one whose source has most of them (RFC 5382
+ * REQ-5 gives a call four minutes while there is room, RFC 4787 REQ-5 datagrams
+ * two).
  *
  *	head: oldest                       tail
  *	[ .. | half-open | open | half-open | .. ]
@@ -39,7 +42,7 @@ static bool is_half_open(const struct nat *n, const struct nat_opening *o)
 		return false;
 	s = session_at(n, o->session);
 	return (uint16_t)s->generation == o->generation &&
-	       s->proto == MINATO_TCP && !(s->tcp & NAT_TCP_ACK_A);
+	       !(s->tcp & NAT_TCP_ACK_A);
 }
 
 static void take_out(struct nat *n, struct nat_opening *o)

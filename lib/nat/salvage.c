@@ -119,13 +119,15 @@ static bool state_valid(const struct nat_session *s)
 {
 	const uint8_t known = NAT_TCP_STATE | NAT_TCP_SYN_A | NAT_TCP_SYN_B |
 			      NAT_TCP_FIN_A | NAT_TCP_FIN_B | NAT_TCP_ACK_A;
+	const uint8_t said = NAT_TCP_SYN_B | NAT_TCP_ACK_A;
 
 	if ((s->generation & 1) == 0)
 		return false;
 	if (s->proto != MINATO_TCP && s->proto != MINATO_UDP &&
 	    s->proto != MINATO_ICMP)
 		return false;
-	return s->proto == MINATO_TCP ? (s->tcp & ~known) == 0 : s->tcp == 0;
+	return s->proto == MINATO_TCP ? (s->tcp & ~known) == 0 :
+					(s->tcp & ~said) == 0;
 }
 
 /* A record as a session; false: none that could be one. */

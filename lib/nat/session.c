@@ -186,8 +186,9 @@ static void count_in(struct nat *n, const struct nat_flow *f)
 {
 	const uint32_t host = host_of(n, f);
 
-	if (host != NAT_NONE)
-		host_record(n, host)->sessions++;
+	if (host != NAT_NONE &&
+	    (++host_record(n, host)->sessions & (NAT_GREW - 1)) == 0)
+		yielding_grew(n, host);
 	if (f->flags & NAT_IS_FORWARD)
 		forwards_began(n, f->other);
 	else if (f->flags & NAT_IS_HAIRPIN)
@@ -413,8 +414,10 @@ static void drop(struct nat *n, uint32_t session)
 	}
 	expiry_cancel(n, session);
 	if (f.owner != NAT_NONE) {
-		/* Where both ends know, its port may go (RFC 6888 REQ-8a). */
-		if (!tcpstate_over(s))
+		/* Where both ends know, its port may go (RFC 6888 REQ-8a);
+		   deviates where it goes because others want one, and nobody
+		   has sent anything to it. */
+		if (!tcpstate_over(s) && !(s->flags & NAT_IS_UNHEARD))
 			mapping_at(n, f.owner)->flags |= NAT_MAPPING_UNCLEAN;
 		delist(n, s);
 	}

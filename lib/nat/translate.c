@@ -45,6 +45,16 @@ static uint8_t hear(struct nat_session *s, uint32_t side,
 	return p->payload ? NAT_NEWS_SPOKE : NAT_NEWS_EMPTY;
 }
 
+/* Of datagrams the same is asked as of a call (opening.c): an answer, and that
+   who began has sent again after it. */
+static void hear_datagram(struct nat_session *s, uint32_t side)
+{
+	if (side == 1)
+		s->tcp |= NAT_TCP_SYN_B;
+	else if ((s->tcp & NAT_TCP_SYN_B) != 0)
+		s->tcp |= NAT_TCP_ACK_A;
+}
+
 /* RFC 4787 REQ-6: outward always, inward where it is wished; and what is over
    ends when it ends (RFC 6146 3.5.2.2). */
 static uint8_t note(struct nat *n, uint32_t session, uint32_t side,
@@ -57,8 +67,9 @@ static uint8_t note(struct nat *n, uint32_t session, uint32_t side,
 
 	if (s->flags & NAT_IS_FORWARD)
 		news = hear(s, side, p);
-	if (s->proto == MINATO_TCP &&
-	    tcpstate_segment(n, s, side, p->tcp_flags))
+	if (s->proto != MINATO_TCP)
+		hear_datagram(s, side);
+	else if (tcpstate_segment(n, s, side, p->tcp_flags))
 		expiry_arm(n, session);
 	if (s->flags & NAT_IS_FORWARD)
 		forwards_follow(n, s);

@@ -146,12 +146,71 @@ static void the_ended_are_passed_over(void **state)
 	assert_int_equal(counted(NAT_COUNT_SESSIONS), n->ends);
 }
 
+/* Datagrams from everywhere to a forward, answered or not, leave others what they have. */
+static void a_flood_of_datagrams_takes_no_more(void **state)
+{
+	const struct minato_endpoint client = end("203.0.113.7", 4000);
+	struct minato_entry e = forward_entry(UDP, 53, 53, SERVER, 53);
+
+	(void)state;
+	assert_true(add_entry(&e) >= 0);
+	/* Who sends again after an answer is there. */
+	assert_int_equal(in(UDP, client, end(PUBLIC, 53), 0), NAT_PASS);
+	assert_int_equal(out(UDP, end(SERVER, 53), client, 0), NAT_PASS);
+	assert_int_equal(in(UDP, client, end(PUBLIC, 53), 0), NAT_PASS);
+	for (uint32_t i = 0; i < 20000; i++) {
+		assert_int_equal(in(UDP, stranger(i), end(PUBLIC, 53), 0), NAT_PASS);
+		if (i & 1)
+			assert_int_equal(out(UDP, end(SERVER, 53), stranger(i), 0), NAT_PASS);
+	}
+	assert_int_equal(counted(NAT_COUNT_SESSIONS) - n->ends, BOUND + 1);
+	assert_int_equal(counted(NAT_COUNT_NO_MEMORY), 0);
+	assert_int_equal(out(UDP, end("10.0.0.7", 999), end("203.0.113.1", 53), 0), NAT_PASS);
+}
+
+/* The same to a mapping whose filter lets all in; it stays, as its own flow does. */
+static void strangers_at_a_mapping_take_no_more(void **state)
+{
+	const struct minato_endpoint host = end("10.0.0.7", 999), far = end("203.0.113.1", 53);
+
+	(void)state;
+	assert_int_equal(out(UDP, host, far, 0), NAT_PASS);
+	const struct minato_endpoint mapped = way.src;
+	for (uint32_t i = 0; i < 20000; i++)
+		assert_int_equal(in(UDP, stranger(i), mapped, 0), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_SESSIONS) - n->ends, BOUND + 1);
+	assert_int_equal(in(UDP, far, mapped, 0), NAT_PASS);
+}
+
+/* A caller from inside whose only other flow makes way for this one keeps its mapping. */
+static void who_makes_way_for_himself(void **state)
+{
+	const struct minato_endpoint host = end("10.0.0.7", 999);
+	struct minato_entry e = forward_entry(TCP, 80, 81, SERVER, 80);
+
+	(void)state;
+	e.flows_max = 1;
+	assert_true(add_entry(&e) >= 0);
+	assert_int_equal(out(TCP, host, end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, host, end(PUBLIC, 81), NAT_SYN), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_OPENING_VICTIM), 1);
+	assert_int_equal(counted(NAT_COUNT_MAPPINGS), 1);
+	assert_int_equal(n->mappings.used, 1);
+	assert_int_equal(out(TCP, end(SERVER, 81), way.src, NAT_SYN | NAT_ACK), NAT_PASS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_flood_takes_its_share),	     CASE(the_word_of_a_server_is_no_proof),
-		CASE(who_is_answered_stays),	     CASE(a_single_source_harms_itself),
-		CASE(a_bound_is_not_filled_by_syns), CASE(the_ended_are_passed_over),
+		CASE(a_flood_takes_its_share),
+		CASE(the_word_of_a_server_is_no_proof),
+		CASE(who_is_answered_stays),
+		CASE(a_single_source_harms_itself),
+		CASE(a_bound_is_not_filled_by_syns),
+		CASE(the_ended_are_passed_over),
+		CASE(a_flood_of_datagrams_takes_no_more),
+		CASE(strangers_at_a_mapping_take_no_more),
+		CASE(who_makes_way_for_himself),
 	};
 
 	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);
