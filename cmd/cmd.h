@@ -113,9 +113,10 @@ struct cmd_operands {
 int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 	      struct cmd_operands *operands);
 /* The first operand of a command whose operands are CMD_OPERAND_VERB. */
-enum cmd_verb { CMD_VERB_ADD, CMD_VERB_LIST, CMD_VERB_RM };
+enum cmd_verb { CMD_VERB_ADD, CMD_VERB_LIST, CMD_VERB_RM, CMD_VERB_DRAIN, CMD_VERB_UNDRAIN };
 /*
- * Takes the verb off the operands; where there are none it is list. CMD_GO_ON, or the exit code
+ * Takes the verb off the operands, one of the command's `verbs`, or of the first three where it
+ * names none; where there are none it is list. CMD_GO_ON, or the exit code
  * after it has said what is wrong.
  */
 int cmd_verb_take(const struct cmd_command *command, struct cmd_operands *operands,

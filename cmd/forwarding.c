@@ -345,7 +345,7 @@ static int run(int argc, char **argv)
 		code = cmd_names_lead(&operands, chosen.name);
 	if (code != CMD_GO_ON)
 		return code;
-	if (!chosen.reach.count && gateway_forward_is(&operands))
+	if (!chosen.reach.count && (verb > CMD_VERB_RM || gateway_forward_is(&operands)))
 		return gateway_forward(verb, &operands,
 				       &(struct gateway_forwarding){
 					       .json = chosen.json,
@@ -359,15 +359,18 @@ static int run(int argc, char **argv)
 
 const struct cmd_command cmd_forward = {
 	.name = "forward",
-	.args = "add|list|rm [NAME] [PORT...]",
+	.args = "add|list|rm|drain|undrain [NAME] [PORT...]",
 	.summary = "List and change what is forwarded to a running guest or by a gateway.",
 	.about =
 		"PORT is as with run -p; of a gateway it is what stands behind the word forward in "
 		"minato.conf(5), such as: "
-		"tcp http to 10.0.0.2 for 2h. Of several ports all are added or removed, or none. "
+		"tcp http to 10.0.0.2 for 2h. drain ADDR[:PORT]: this server of a gateway's "
+		"forwards gets no new connections, until undrain. "
+		"Of several ports all are added or removed, or none. "
 		"Established connections go on. NAME may be left out where one guest runs.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.operand = CMD_OPERAND_VERB,
+	.verbs = "add list rm drain undrain",
 	.run = run,
 };

@@ -222,15 +222,19 @@ int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 int cmd_verb_take(const struct cmd_command *command, struct cmd_operands *operands,
 		  enum cmd_verb *verb)
 {
-	static const char *const verbs[] = { "add", "list", "rm" };
+	static const char *const verbs[] = { "add", "list", "rm", "drain", "undrain" };
+	const size_t count = command->verbs ? sizeof(verbs) / sizeof(verbs[0]) : 3;
 	size_t i = 0;
 
 	*verb = CMD_VERB_LIST;
 	if (operands->count == 0)
 		return CMD_GO_ON;
-	while (i < 3 && strcmp(operands->words[0], verbs[i]) != 0)
+	while (i < count && strcmp(operands->words[0], verbs[i]) != 0)
 		i++;
-	if (i == 3)
+	if (i == count && command->verbs)
+		return cmd_usage(command, "'%s' is none of: %s", operands->words[0],
+				 command->verbs);
+	if (i == count)
 		return cmd_usage(command, "'%s' is none of add, list and rm", operands->words[0]);
 	*verb = (enum cmd_verb)i;
 	operands->words++;

@@ -78,6 +78,11 @@ static void add_slots(struct slots *slots, const struct conf_statement *s)
 		snprintf(text + strlen(text), 8, "/%d", s->route.to.length);
 		add_slot(slots, s, CONF_PART_SUBJECT, "route", text);
 		break;
+	case CONF_KIND_DRAIN:
+		minato_addr_format(&s->drain.host, text, sizeof(text));
+		snprintf(text + strlen(text), 8, " %u", s->drain.port);
+		add_slot(slots, s, CONF_PART_SUBJECT, "drain", text);
+		break;
 	case CONF_KIND_STATE:
 	case CONF_KIND_LISTEN:
 		add_slot(slots, s, CONF_PART_SUBJECT, conf_verb(s), "");
@@ -112,8 +117,8 @@ static size_t slots_max(const struct conf_statement *s)
 	size_t named = s->name[0] != 0;
 	bool once = s->kind == CONF_KIND_NAT || s->kind == CONF_KIND_CAPACITY ||
 		    s->kind == CONF_KIND_ROUTE || s->kind == CONF_KIND_STATE ||
-		    s->kind == CONF_KIND_LISTEN || s->kind == CONF_KIND_SCANS ||
-		    s->kind == CONF_KIND_ALERT;
+		    s->kind == CONF_KIND_DRAIN || s->kind == CONF_KIND_LISTEN ||
+		    s->kind == CONF_KIND_SCANS || s->kind == CONF_KIND_ALERT;
 
 	return named + (s->kind == CONF_KIND_DMZ ? CONF_SOURCES_MAX : once);
 }

@@ -29,6 +29,7 @@
  *	           | pool PREFIX [ports RUN] [on NAME]
  *	           | forward PROTOS RUNS [on ADDR] [all] to TARGETS clause*
  *	           | dmz ADDR [on ADDR] [except [PROTOS] RUNS, ...] clause*
+ *	           | drain ADDR[:PORT] clause*
  *	           | never translate PREFIX
  *	           | nat SETTING
  *	           | capacity NUMBER sessions|mappings|hosts
@@ -82,6 +83,7 @@ struct minato_server;
 #define CONF_TAIL_MAX 1024u  /* bytes of what a rule lists */
 #define CONF_SET_MAX 40u     /* prefixes of one `set` or `zone`; a set may be said again */
 #define CONF_DNS_SIZE 254u   /* a name of the DNS, with the final zero */
+#define CONF_DRAINS_MAX 256u
 #define CONF_IFNAME_SIZE 16u
 #define CONF_PATH_SIZE 108u		   /* of sockaddr_un */
 #define CONF_TEXT_SIZE (CONF_LINE_MAX + 1) /* room for any statement in print */
@@ -202,6 +204,13 @@ struct conf_dmz {
 	struct conf_prefix source[CONF_SOURCES_MAX];
 	uint32_t source_count;
 	uint32_t flows_max, source_flows_max;
+	struct conf_term term;
+};
+
+/* A host that gets no new flows by forwards, and with all its ports by a dmz. */
+struct conf_drain {
+	struct minato_addr host;
+	uint16_t port; /* 0: all of it; else what a forward names, or a run begins with */
 	struct conf_term term;
 };
 
@@ -378,6 +387,7 @@ struct conf_alert {
 	X(POOL, "pool")                                                                            \
 	X(FORWARD, "forward")                                                                      \
 	X(DMZ, "dmz")                                                                              \
+	X(DRAIN, "drain")                                                                          \
 	X(NEVER, "never")                                                                          \
 	X(NAT, "nat")                                                                              \
 	X(CAPACITY, "capacity")                                                                    \
@@ -428,6 +438,7 @@ struct conf_statement {
 		struct conf_pool pool;
 		struct conf_forward forward;
 		struct conf_dmz dmz;
+		struct conf_drain drain;
 		struct conf_prefix never;
 		struct conf_nat nat;
 		struct conf_capacity capacity;
@@ -639,6 +650,23 @@ typedef int conf_policy_fn(void *user, size_t index, struct minato_entry *entry)
  */
 int conf_policy(const struct conf *conf, const struct conf_zones *zones, conf_policy_fn *each,
 		void *user);
+
+/* ---- drainline.c: hosts that drain ---- */
+
+/* The drain statements of a conf, which must outlive it. */
+struct conf_drains {
+	const struct conf_drain *list[CONF_DRAINS_MAX];
+	size_t count;
+};
+void conf_drains_find(struct conf_drains *drains, const struct conf *conf);
+/*
+ * Whether this server of a forward gets no new flows, by its own word or by one of the drains; of a
+ * dmz (server 0), its host.
+ */
+bool conf_drains_has(const struct conf_drains *drains, const struct conf_statement *statement,
+		     uint32_t server);
+/* Whether a drain is about a server of the forward, or the host of the dmz. */
+bool conf_drain_meets(const struct conf_drain *drain, const struct conf_statement *statement);
 
 /* ---- trial.c: test lines ---- */
 

@@ -178,6 +178,9 @@ static bool same_place(const struct conf_statement *a, const struct conf_stateme
 
 	if (a->kind == CONF_KIND_RULE && b->kind == CONF_KIND_RULE)
 		return conf_rule_same(&a->rule, &b->rule);
+	if (a->kind == CONF_KIND_DRAIN && b->kind == CONF_KIND_DRAIN)
+		return a->drain.port == b->drain.port &&
+		       minato_addr_equal(&a->drain.host, &b->drain.host);
 	if (a->kind != b->kind || (a->kind != CONF_KIND_FORWARD && a->kind != CONF_KIND_DMZ))
 		return false;
 	strip(&one, a);

@@ -54,6 +54,7 @@ struct place {
 struct ground {
 	struct place *place;
 	size_t count;
+	struct conf_drains drains;
 };
 
 static bool stands(const struct ground *ground, int sort, bool outside,
@@ -94,6 +95,7 @@ static int make_ground(struct ground *ground, const struct conf *conf)
 	for (size_t i = 0; i < conf->count; i++)
 		room += conf->list[i]->kind == CONF_KIND_LINK ? 2 * CONF_ADDRESSES_MAX : 1;
 	ground->count = 0;
+	conf_drains_find(&ground->drains, conf);
 	ground->place = calloc(room, sizeof(ground->place[0]));
 	if (!ground->place)
 		return -ENOMEM;
@@ -310,7 +312,8 @@ static void judge_bounds(const struct conf_statement *s, uint32_t flows, uint32_
 			  source_flows, flows);
 }
 
-static void judge_servers(const struct conf_statement *s, struct conf_report *report)
+static void judge_servers(const struct ground *ground, const struct conf_statement *s,
+			  struct conf_report *report)
 {
 	const struct conf_forward *f = &s->forward;
 	uint32_t takers = 0;
@@ -318,7 +321,7 @@ static void judge_servers(const struct conf_statement *s, struct conf_report *re
 	if (f->to != CONF_TO_SERVERS)
 		return;
 	for (uint32_t i = 0; i < f->server_count; i++)
-		takers += !f->server[i].drain;
+		takers += !conf_drains_has(&ground->drains, s, i);
 	if (takers == 0)
 		judge_say(report, CONF_WARNING, s, CONF_PART_TARGET, 0,
 			  "no server is left for new connections: all drain");
@@ -333,13 +336,40 @@ static void judge_forward(const struct ground *ground, const struct conf_stateme
 	const struct conf_forward *f = &s->forward;
 
 	judge_bounds(s, f->flows_max, f->source_flows_max, report);
-	judge_servers(s, report);
+	judge_servers(ground, s, report);
 	if (!whole)
 		return;
 	for (uint32_t i = 0; i < f->server_count; i++)
 		judge_host(ground, s, &f->server[i].at.addr, report);
 	judge_sources(ground, s, f->source, f->source_count, report);
 	judge_on(ground, s, &f->on, links, report);
+}
+
+static void judge_drain(const struct conf *conf, const struct conf_statement *s,
+			struct conf_report *report)
+{
+	char text[64];
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf_drain_meets(&s->drain, conf->list[i]))
+			return;
+	}
+	minato_addr_format(&s->drain.host, text, sizeof(text));
+	judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, 0, "no forward%s leads to %s%s",
+		  s->drain.port ? "" : " and no dmz", text, s->drain.port ? " at this port" : "");
+}
+
+static void judge_drains_count(const struct conf *conf, struct conf_report *report)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+
+		if (s->kind == CONF_KIND_DRAIN && ++count == CONF_DRAINS_MAX + 1)
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+				  "more than %u hosts drain", CONF_DRAINS_MAX);
+	}
 }
 
 /* How many ports of one protocol the exceptions name; they do not meet. */
@@ -384,6 +414,8 @@ static void judge_each(const struct conf *conf, const struct ground *ground,
 			judge_route(ground, s, report);
 		else if (s->kind == CONF_KIND_POOL && whole)
 			judge_pool(conf, s, links, report);
+		else if (s->kind == CONF_KIND_DRAIN && whole)
+			judge_drain(conf, s, report);
 	}
 }
 
@@ -488,6 +520,7 @@ int conf_judge(const struct conf *conf, struct conf_report *report)
 	free(ground.place);
 	judge_pools_size(conf, report);
 	judge_routes_count(conf, report);
+	judge_drains_count(conf, report);
 	judge_capacity(conf, report);
 	judge_nat(conf, report);
 	result = clash_judge(conf, report);

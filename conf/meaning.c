@@ -69,12 +69,12 @@ static struct minato_entry forward_entry(const struct conf_forward *f, const str
 	entry.translate = !conf_ends_here(f);
 	entry.flows_max = f->flows_max;
 	entry.source_flows_max = f->source_flows_max;
+	entry.many_to_one = entry.translate && f->many_to_one;
 	set_local(&entry, f->to == CONF_TO_OPEN ? &f->server[0].at.addr : &f->on);
 	if (f->to == CONF_TO_SERVERS && !has_group(f)) {
 		entry.target = f->server[0].at;
 		if (!entry.target.port)
 			entry.target.port = run->first;
-		entry.many_to_one = f->many_to_one;
 	}
 	return entry;
 }
@@ -204,6 +204,7 @@ size_t conf_entries(const struct conf *conf, const struct conf_statement *statem
 	case CONF_KIND_LINK:
 	case CONF_KIND_ROUTE:
 	case CONF_KIND_POOL:
+	case CONF_KIND_DRAIN:
 	case CONF_KIND_NAT:
 	case CONF_KIND_CAPACITY:
 	case CONF_KIND_LISTEN:

@@ -17,6 +17,7 @@ size_t conf_size(const struct conf_statement *s)
 		[CONF_KIND_ROUTE] = sizeof(s->route),
 		[CONF_KIND_POOL] = sizeof(s->pool),
 		[CONF_KIND_DMZ] = sizeof(s->dmz),
+		[CONF_KIND_DRAIN] = sizeof(s->drain),
 		[CONF_KIND_NEVER] = sizeof(s->never),
 		[CONF_KIND_NAT] = sizeof(s->nat),
 		[CONF_KIND_CAPACITY] = sizeof(s->capacity),

@@ -237,6 +237,15 @@ static void put_dmz(struct writing *w, const struct conf_statement *s)
 	put_named(w, s);
 }
 
+static void put_drain(struct writing *w, const struct conf_drain *drain)
+{
+	const struct minato_endpoint end = { drain->host, drain->port };
+
+	writing_put(w, "drain ");
+	put_end(w, &end);
+	writing_term(w, &drain->term);
+}
+
 static void put_nat(struct writing *w, const struct conf_nat *nat)
 {
 	const char *words = natline_words(nat->key);
@@ -328,6 +337,9 @@ static void put_statement(struct writing *w, const struct conf_statement *s)
 		break;
 	case CONF_KIND_DMZ:
 		put_dmz(w, s);
+		break;
+	case CONF_KIND_DRAIN:
+		put_drain(w, &s->drain);
 		break;
 	case CONF_KIND_NEVER:
 		writing_put(w, "never translate ");

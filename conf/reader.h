@@ -161,6 +161,10 @@ bool setline_is_zone(const char *word);
 extern const char *const setline_answers[4]; /* by enum conf_answer */
 extern const char *const setline_alerts[3];  /* by enum conf_alert_sort */
 
+/* ---- drainline.c ---- */
+
+int drainline_read(struct reader *r, struct conf_statement *out);
+
 /* ---- judge.c ---- */
 
 bool judge_within(const struct conf_prefix *prefix, const struct minato_addr *addr);

@@ -211,6 +211,7 @@ static const struct {
 	{ "pool", CONF_KIND_POOL, read_pool },
 	{ "forward", CONF_KIND_FORWARD, forwardline_read },
 	{ "dmz", CONF_KIND_DMZ, forwardline_read_dmz },
+	{ "drain", CONF_KIND_DRAIN, drainline_read },
 	{ "never", CONF_KIND_NEVER, read_never },
 	{ "nat", CONF_KIND_NAT, natline_read },
 	{ "capacity", CONF_KIND_CAPACITY, read_capacity },

@@ -35,6 +35,7 @@ struct trial {
 	uint32_t link_count;
 	int64_t patience_ns; /* then nothing more is said of a packet */
 	bool host;	     /* outside are the host's sockets */
+	struct conf_drains drains;
 	struct held *held;
 	size_t held_count;
 };
@@ -107,6 +108,7 @@ static int create(struct trial *t)
 	size_t size;
 
 	find_links(t);
+	conf_drains_find(&t->drains, t->conf);
 	plan(t, &config);
 	size = minato_size(&config);
 	if (!size)
@@ -205,6 +207,8 @@ static int add_entries(struct trial *t, size_t index)
 	uint64_t group = 0;
 	int result = 0;
 
+	for (uint32_t i = 0; i < server_count; i++)
+		servers[i].weight = conf_drains_has(&t->drains, s, i) ? 0 : servers[i].weight;
 	if (server_count)
 		result = minato_group_set(t->m, &group, servers, server_count, s->forward.sticky);
 	for (size_t i = 0; i < count && result == 0; i++) {
@@ -217,6 +221,9 @@ static int add_entries(struct trial *t, size_t index)
 		entries[i].group = group;
 		result = minato_entry_add(t->m, &entries[i], &held->handle);
 		held->statement = index;
+		if (result == 0 && entries[i].translate && !group &&
+		    conf_drains_has(&t->drains, s, 0))
+			(void)minato_entry_drain(t->m, held->handle, true);
 		t->held_count += result == 0;
 		/* Two statements may well reserve or shut the same port. */
 		if (result == -EADDRINUSE && (entries[i].kind == MINATO_KIND_RESERVED ||

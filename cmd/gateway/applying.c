@@ -151,14 +151,14 @@ bool gateway_link_has(const struct conf_link *link, const struct minato_addr *ad
 	return false;
 }
 
-const struct conf_forward *gateway_forward_of(const struct gateway_applied *applied, uint64_t word,
-					      struct gateway_held **held)
+const struct conf_statement *gateway_forward_of(const struct gateway_applied *applied,
+						uint64_t word, struct gateway_held **held)
 {
 	for (size_t i = 0; i < applied->rules.conf.count; i++) {
 		if (!applied->held[i].id || (GATEWAY_WORD_FORWARD | applied->held[i].id) != word)
 			continue;
 		*held = &applied->held[i];
-		return &applied->rules.conf.list[i]->forward;
+		return applied->rules.conf.list[i];
 	}
 	return NULL;
 }
@@ -414,6 +414,7 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 	case CONF_KIND_CAPACITY:
 	case CONF_KIND_STATE:
 	case CONF_KIND_TEST:
+	case CONF_KIND_DRAIN: /* apply_drains */
 	case CONF_KIND_ZONE:
 	case CONF_KIND_SET:
 	case CONF_KIND_RULE: /* all of them together, behind the rest */
@@ -524,6 +525,55 @@ static int settle(struct gateway_applied *applied, const struct coming *coming)
 	return 0;
 }
 
+/* ---- who drains ---- */
+
+/* Weights as they are to be; who is down stays down. */
+static void drain_group(struct gateway_applied *applied, const struct conf_statement *one,
+			struct gateway_held *held)
+{
+	struct minato_server servers[CONF_SERVERS_MAX];
+	struct minato_server now[CONF_SERVERS_MAX];
+	uint32_t count = conf_servers(one, servers);
+	bool same = minato_group_get(applied->host, held->group, now, CONF_SERVERS_MAX) ==
+		    (int)count;
+	bool changed = false;
+
+	for (uint32_t i = 0; i < count && same; i++) {
+		servers[i].down = now[i].down;
+		if (conf_drains_has(&applied->drains, one, i))
+			servers[i].weight = 0;
+		changed |= servers[i].weight != now[i].weight;
+	}
+	if (changed)
+		(void)minato_group_set(applied->host, &held->group, servers, count,
+				       one->forward.sticky);
+}
+
+/* Flows live on, and whoever drained before may get new ones again. */
+static void apply_drains(struct gateway_applied *applied)
+{
+	const struct conf *conf = &applied->rules.conf;
+	bool before = applied->drains.count > 0;
+
+	conf_drains_find(&applied->drains, conf);
+	for (size_t i = 0; i < conf->count && (before || applied->drains.count); i++) {
+		const struct conf_statement *one = conf->list[i];
+		struct gateway_held *held = &applied->held[i];
+		bool drains;
+
+		if (one->kind != CONF_KIND_FORWARD && one->kind != CONF_KIND_DMZ)
+			continue;
+		if (held->group) {
+			drain_group(applied, one, held);
+			continue;
+		}
+		drains = conf_drains_has(&applied->drains, one, 0);
+		/* What ends here asks when it chooses; what is refused of a dmz is no forward. */
+		for (size_t k = 0; k < held->count; k++)
+			(void)minato_entry_drain(applied->host, held->entries[k], drains);
+	}
+}
+
 static int police(struct gateway_applied *applied, const struct gateway_rules *wanted,
 		  struct drive_error *error)
 {
@@ -555,6 +605,7 @@ static int step(struct gateway_applied *applied, const struct gateway_rules *wan
 		result = come(applied, &coming, false, error);
 	if (settle(applied, &coming) < 0)
 		result = -ENOTRECOVERABLE;
+	apply_drains(applied);
 	if (result == 0)
 		result = police(applied, wanted, error);
 	come_free(&coming);

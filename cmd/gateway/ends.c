@@ -177,7 +177,7 @@ void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd)
 {
 	struct gateway_end *end = ends->dial_first;
 	struct gateway_held *held;
-	const struct conf_forward *forward;
+	const struct conf_statement *one;
 
 	if (!end || end->dead) {
 		if (fd >= 0)
@@ -194,8 +194,8 @@ void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd)
 		return;
 	}
 	if (result < 0 || fd < 0) {
-		forward = gateway_forward_of(ends->applied, end->forward, &held);
-		end_refused(end, forward ? forward->path : "its socket",
+		one = gateway_forward_of(ends->applied, end->forward, &held);
+		end_refused(end, one ? one->forward.path : "its socket",
 			    result < 0 ? -result : EIO);
 		return;
 	}
@@ -258,10 +258,11 @@ static void server_at(const struct conf_forward *forward, const struct conf_serv
  * Weighted rendezvous: of a server that goes or comes only its own share moves. False: none takes
  * new clients.
  */
-static bool choose(const struct gateway_ends *ends, const struct conf_forward *forward,
+static bool choose(const struct gateway_ends *ends, const struct conf_statement *one,
 		   const struct minato_endpoint *client, uint16_t asked,
 		   struct minato_endpoint *out)
 {
+	const struct conf_forward *forward = &one->forward;
 	double best = -1;
 
 	for (uint32_t i = 0; i < forward->server_count; i++) {
@@ -271,8 +272,8 @@ static bool choose(const struct gateway_ends *ends, const struct conf_forward *f
 		double score;
 
 		server_at(forward, server, asked, &at);
-		if (server->drain ||
-		    (forward->check_s && gateway_health_down(ends->health, &at)))
+		if (conf_drains_has(&ends->applied->drains, one, i) ||
+		    (forward->check_s && gateway_health_down(ends->health, forward, i)))
 			continue;
 		hash = mix(ends->key, &client->addr, sizeof(client->addr));
 		if (!forward->sticky)
@@ -327,11 +328,11 @@ static bool has_room(const struct gateway_ends *ends, uint64_t word,
 }
 
 static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
-		  const struct conf_forward *forward)
+		  const struct conf_statement *one)
 {
+	const struct conf_forward *forward = &one->forward;
 	struct minato_endpoint client = { .port = 0 };
 	struct minato_endpoint asked = { .port = 0 };
-	struct minato_endpoint server = { .port = 0 };
 	struct gateway_end *end;
 	char text[64];
 	int result;
@@ -356,12 +357,12 @@ static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
 			end_refused(end, forward->path, -result);
 		return;
 	}
-	if (!choose(ends, forward, &client, asked.port, &server)) {
+	if (!choose(ends, one, &client, asked.port, &end->at)) {
 		end_refused(end, "a server: all are down or drained", EHOSTUNREACH);
 		return;
 	}
-	result = dial_server(end, &server);
-	minato_addr_format(&server.addr, text, sizeof(text));
+	result = dial_server(end, &end->at);
+	minato_addr_format(&end->at.addr, text, sizeof(text));
 	if (result < 0)
 		end_refused(end, text, -result);
 }
@@ -369,11 +370,10 @@ static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
 static void take_call(struct gateway_ends *ends, const struct minato_event *event)
 {
 	struct gateway_held *held;
-	const struct conf_forward *forward =
-		gateway_forward_of(ends->applied, event->user, &held);
+	const struct conf_statement *one = gateway_forward_of(ends->applied, event->user, &held);
 
-	if (forward)
-		begin(ends, event->socket, event->user, forward);
+	if (one)
+		begin(ends, event->socket, event->user, one);
 	else if (event->ready & MINATO_CALL)
 		(void)minato_refuse(ends->host, event->socket);
 }
@@ -432,6 +432,19 @@ struct minato_time gateway_ends_turn(struct gateway_ends *ends, struct minato_ti
 		end = next;
 	}
 	return ends->busy ? now : MINATO_NEVER;
+}
+
+uint64_t gateway_ends_count(const struct gateway_ends *ends, const struct minato_endpoint *at)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < ends->slots_used; i++) {
+		const struct gateway_end *end = ends->slots[i];
+
+		count += end && !end->dead && minato_addr_equal(&end->at.addr, &at->addr) &&
+			 (!at->port || at->port == end->at.port);
+	}
+	return count;
 }
 
 void gateway_ends_free(struct gateway_ends *ends)

@@ -31,6 +31,55 @@ bool gateway_forward_is(const struct cmd_operands *operands)
 
 /* ---- list ---- */
 
+static const char *end_word(char *out, size_t size, const json_t *message)
+{
+	struct minato_endpoint end;
+	char text[64];
+
+	if (view_message_end_read(&end, message) < 0)
+		return "?";
+	minato_addr_format(&end.addr, text, sizeof(text));
+	if (end.port)
+		(void)snprintf(out, size, minato_addr_is4(&end.addr) ? "%s:%u" : "[%s]:%u", text,
+			       end.port);
+	else
+		(void)snprintf(out, size, "%s", text);
+	return out;
+}
+
+/* Servers that get nothing new: those that drain, and those that do not answer. */
+static void print_servers(const json_t *row)
+{
+	const json_t *servers = json_object_get(row, "servers");
+	const char *between = "   (";
+	char end[80];
+
+	for (size_t i = 0; i < json_array_size(servers); i++) {
+		const json_t *server = json_array_get(servers, i);
+		const char *state = json_string_value(json_object_get(server, "state"));
+		bool down = state && !strcmp(state, "down");
+
+		if (!state || !strcmp(state, "open"))
+			continue;
+		printf("%s%s %s", between,
+		       end_word(end, sizeof(end), json_object_get(server, "at")),
+		       down ? "is down" : "drains");
+		between = ", ";
+	}
+	if (*between == ',')
+		printf(")");
+}
+
+/* Of what drains: what still lives there. */
+static void print_left(const json_t *row)
+{
+	const json_t *flows = json_object_get(row, "flows");
+	json_int_t count = json_integer_value(flows);
+
+	if (json_is_integer(flows))
+		printf("   (%" JSON_INTEGER_FORMAT " flow%s left)", count, count == 1 ? "" : "s");
+}
+
 static void print_row(const json_t *row)
 {
 	char until[32];
@@ -40,16 +89,19 @@ static void print_row(const json_t *row)
 
 	if (number)
 		snprintf(line, sizeof(line), "line %" JSON_INTEGER_FORMAT, number);
-	printf("%-10s %8" JSON_INTEGER_FORMAT " %-19s %s\n", line,
+	printf("%-10s %8" JSON_INTEGER_FORMAT " %-19s %s", line,
 	       json_integer_value(json_object_get(row, "hits")),
 	       end ? gateway_until_word(until, sizeof(until), end) : "-", gateway_text_of(row));
+	print_left(row);
+	print_servers(row);
+	puts("");
 }
 
 static bool is_wanted(const json_t *row)
 {
 	const char *verb = json_string_value(json_object_get(row, "verb"));
 
-	return verb && (!strcmp(verb, "forward") || !strcmp(verb, "dmz"));
+	return verb && (!strcmp(verb, "forward") || !strcmp(verb, "dmz") || !strcmp(verb, "drain"));
 }
 
 static void keep_wanted(json_t *rows)
@@ -140,11 +192,12 @@ void gateway_forwards_on(uint16_t port, uint8_t proto, gateway_forward_fn *each,
 
 /* ---- add and rm ---- */
 
-static int add(const char *name, const struct cmd_operands *operands, bool fleeting)
+static int add(const char *name, const char *verb, const struct cmd_operands *operands,
+	       bool fleeting)
 {
 	struct drive_error error;
 	json_t *item = NULL;
-	int code = gateway_statement_make("forward", operands->words, operands->count, &item);
+	int code = gateway_statement_make(verb, operands->words, operands->count, &item);
 
 	if (code != CMD_OK)
 		return code;
@@ -157,12 +210,13 @@ static int add(const char *name, const struct cmd_operands *operands, bool fleet
 }
 
 /* A name, or as much of the statement as says which it is. */
-static int remove_one(const char *name, const struct cmd_operands *operands, bool fleeting)
+static int remove_one(const char *name, const char *verb, const struct cmd_operands *operands,
+		      bool fleeting)
 {
 	struct drive_error error;
 	char text[CONF_LINE_MAX];
-	bool named = operands->count == 1;
-	size_t used = (size_t)snprintf(text, sizeof(text), "%s", named ? "" : "forward");
+	bool named = operands->count == 1 && !strcmp(verb, "forward");
+	size_t used = (size_t)snprintf(text, sizeof(text), "%s", named ? "" : verb);
 
 	for (int i = 0; i < operands->count && used < sizeof(text); i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s", named ? "" : " ",
@@ -193,9 +247,12 @@ int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
 		return CMD_REFUSED;
 	}
 	if (operands->count == 0) {
-		cmd_say("what is to be forwarded?");
+		cmd_say(verb > CMD_VERB_RM ? "which server?" : "what is to be forwarded?");
 		return CMD_USAGE;
 	}
-	return verb == CMD_VERB_ADD ? add(name, operands, chosen->fleeting) :
-				      remove_one(name, operands, chosen->fleeting);
+	if (verb == CMD_VERB_ADD || verb == CMD_VERB_DRAIN)
+		return add(name, verb == CMD_VERB_ADD ? "forward" : "drain", operands,
+			   chosen->fleeting);
+	return remove_one(name, verb == CMD_VERB_RM ? "forward" : "drain", operands,
+			  chosen->fleeting);
 }

@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #define NS_PER_MS 1000000
+/* More would hold the traffic up for a second. */
+#define SESSIONS_WALKED_MAX 1000000u
 
 /* ---- orders ---- */
 
@@ -159,6 +161,32 @@ static json_t *shut_item(struct gateway_worker *worker)
 	return object;
 }
 
+/* Of a server that drains: whether a flow still lives there. */
+static bool is_left(const struct minato_session *session, const struct minato_endpoint *at)
+{
+	return session->forward && session->state != MINATO_NAT_CLOSING &&
+	       session->state != MINATO_NAT_RESET &&
+	       minato_addr_equal(&session->back_source.addr, &at->addr) &&
+	       (!at->port || at->port == session->back_source.port);
+}
+
+/* What the operator waits for: that none is left. Of very many sessions it is not known. */
+static void set_left(json_t *object, struct gateway_worker *worker, const struct conf_drain *drain)
+{
+	const struct minato_endpoint at = { drain->host, drain->port };
+	uint64_t left = gateway_ends_count(&worker->ends, &at);
+	struct minato_session session;
+	uint64_t cursor = 0;
+	size_t seen = 0;
+
+	while (seen++ < SESSIONS_WALKED_MAX &&
+	       minato_session_next(worker->base.host, &cursor, &session))
+		left += is_left(&session, &at);
+	json_object_set_new(object, "flows",
+			    seen <= SESSIONS_WALKED_MAX ? json_integer((json_int_t)left) :
+							  json_null());
+}
+
 static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
 {
 	static char text[CONF_TEXT_SIZE];
@@ -181,6 +209,11 @@ static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
 		set_use(object, worker, &worker->applied.held[i]);
 	if (object && rules->conf.list[i]->kind == CONF_KIND_RULE)
 		set_rule_use(object, worker, i);
+	if (object && rules->conf.list[i]->kind == CONF_KIND_DRAIN)
+		set_left(object, worker, &rules->conf.list[i]->drain);
+	if (object && rules->conf.list[i]->kind == CONF_KIND_FORWARD)
+		json_object_set_new(object, "servers",
+				    gateway_servers(worker, rules->conf.list[i]));
 	if (object && rules->conf.list[i]->name[0])
 		json_object_set_new(object, "name", json_string(rules->conf.list[i]->name));
 	return object;
@@ -403,21 +436,42 @@ static json_t *ends_of(const struct minato_addr *addr, uint16_t first, uint16_t 
 	return object;
 }
 
+/* Where it leads; of several servers, to the first. The ports that it has there. */
+static struct minato_endpoint target_of(const struct gateway_worker *worker,
+					const struct minato_row *row, uint16_t *extent)
+{
+	struct minato_endpoint target = row->target;
+	struct minato_server server;
+	struct minato_entry entry;
+
+	*extent = 0;
+	if (minato_entry_get(worker->base.host, row->handle, &entry) < 0)
+		return target;
+	if (entry.group && minato_group_get(worker->base.host, entry.group, &server, 1) > 0) {
+		target = server.at;
+		target.port = target.port ? target.port : row->first;
+	}
+	if (target.port && !entry.many_to_one)
+		*extent = (uint16_t)(row->last - row->first);
+	return target;
+}
+
 /* A forward as a guest's published port is told: at an address outside, not at the host's. */
 static void add_published(json_t *list, const struct gateway_worker *worker,
 			  const struct minato_row *row, uint8_t proto)
 {
 	const struct gateway_applied *applied = &worker->applied;
-	uint16_t extent = row->target.port ? (uint16_t)(row->last - row->first) : 0;
+	uint16_t extent;
+	struct minato_endpoint target = target_of(worker, row, &extent);
 	struct minato_addr at = row->local.addr;
 
 	if (minato_addr_is_any(&at) && applied->pool_count)
 		at = applied->pool[0].addr;
-	json_array_append_new(list,
-			      json_pack("{s:i,s:s,s:o,s:o}", "proto", (int)proto, "spec", "forward",
-					"host", ends_of(&at, row->first, row->last), "guest",
-					ends_of(&row->target.addr, row->target.port,
-						(uint16_t)(row->target.port + extent))));
+	json_array_append_new(
+		list,
+		json_pack("{s:i,s:s,s:o,s:o}", "proto", (int)proto, "spec", "forward", "host",
+			  ends_of(&at, row->first, row->last), "guest",
+			  ends_of(&target.addr, target.port, (uint16_t)(target.port + extent))));
 }
 
 static json_t *published(const struct gateway_worker *worker)
@@ -559,6 +613,8 @@ struct cmd_answers gateway_answers_of(struct gateway_worker *worker)
 	struct cmd_answers answers = cmd_answers_of(&worker->base);
 
 	answers.info = info;
+	answers.row = gateway_row;
+	answers.row_tcp = gateway_row_tcp;
 	answers.cut = cut;
 	answers.forward = no_forward;
 	answers.add = refuse;

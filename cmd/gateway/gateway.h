@@ -270,6 +270,7 @@ struct gateway_applied {
 	struct gateway_pooled *pool;
 	size_t pool_count;
 	uint32_t last_id;
+	struct conf_drains drains; /* of `rules` */
 	/*
 	 * Of a forward or dmz that says no bound of its own: strangers do not get all sessions
 	 * there are, and inside hosts go out while they try.
@@ -343,8 +344,8 @@ int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle);
 /* The number of a forward that ends here is a word of this tag. */
 #define GATEWAY_WORD_FORWARD (UINT64_C(0xe1) << 56)
 /* The forward of the word, and what it has there; NULL: it stands no more. */
-const struct conf_forward *gateway_forward_of(const struct gateway_applied *applied, uint64_t word,
-					      struct gateway_held **held);
+const struct conf_statement *gateway_forward_of(const struct gateway_applied *applied,
+						uint64_t word, struct gateway_held **held);
 /* The scope of the inside link that leads to the address; CONF_SCOPE_INSIDE where none says so. */
 uint8_t gateway_scope_to(const struct gateway_applied *applied, const struct minato_addr *addr);
 /* Whether the address is on the link: in one of its own prefixes. */
@@ -364,8 +365,9 @@ int gateway_health_sync(struct gateway_health *health, struct minato_time now);
 bool gateway_health_event(struct gateway_health *health, const struct minato_event *event);
 /* Begins what is due, ends what is overdue; when it is next. */
 struct minato_time gateway_health_turn(struct gateway_health *health, struct minato_time now);
-/* Whether the server at this end answered no more when it was asked last. */
-bool gateway_health_down(const struct gateway_health *health, const struct minato_endpoint *at);
+/* Whether this server of the forward answered no more when it was asked last. */
+bool gateway_health_down(const struct gateway_health *health, const struct conf_forward *forward,
+			 uint32_t server);
 void gateway_health_free(struct gateway_health *health);
 
 /* ---- proxyhead.c: the PROXY protocol ---- */
@@ -396,9 +398,10 @@ struct gateway_end {
 	uint32_t index, generation;
 	uint64_t forward; /* the word */
 	struct minato_addr client;
-	uint64_t call;	 /* our socket towards the client; 0: gone */
-	uint64_t server; /* our socket towards the server; 0: it is a UNIX socket */
-	int fd;		 /* of that, or -1 */
+	struct minato_endpoint at; /* the server */
+	uint64_t call;		   /* our socket towards the client; 0: gone */
+	uint64_t server;	   /* our socket towards the server; 0: it is a UNIX socket */
+	int fd;			   /* of that, or -1 */
 	int64_t watch;
 	uint8_t header[GATEWAY_PROXY_MAX];
 	size_t header_size, header_sent;
@@ -429,6 +432,8 @@ bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *ev
 void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd);
 /* Goes on with what had more to move than its share; when it wants to again. */
 struct minato_time gateway_ends_turn(struct gateway_ends *ends, struct minato_time now);
+/* How many there are at this server; port 0: at any port. */
+uint64_t gateway_ends_count(const struct gateway_ends *ends, const struct minato_endpoint *at);
 /* Ends all by reset. */
 void gateway_ends_free(struct gateway_ends *ends);
 /* Moves bytes both ways, as far as a share goes. False: it is over, and freed by the caller. */
@@ -650,6 +655,12 @@ struct gateway_use {
 	uint64_t handle, hits;
 };
 
+/* Whose entry it is. */
+struct gateway_place {
+	uint64_t entry;
+	size_t statement;
+};
+
 struct gateway_worker {
 	struct cmd_worker base;	       /* first; its tap is NULL */
 	struct gateway_keeper *keeper; /* our copy, as it was at the fork */
@@ -664,6 +675,8 @@ struct gateway_worker {
 	struct gateway_parcel answer;
 	struct gateway_use *uses; /* by handle, as the last listing began */
 	size_t use_count;
+	struct gateway_place *places; /* of forwards, by entry, likewise */
+	size_t place_count;
 	uint64_t client; /* who gave the order under way */
 	bool busy;
 	uint64_t salvaged, lost; /* sessions of the predecessor's */
@@ -688,6 +701,13 @@ bool gateway_salvage(struct minato *host, const struct gateway_head *head, size_
 struct cmd_answers gateway_answers_of(struct gateway_worker *worker);
 /* The keeper's answer to the order under way. */
 void gateway_reply_done(struct gateway_worker *worker, int result);
+
+/* ---- gaterows.c: rows of the table, as a gateway tells them ---- */
+
+json_t *gateway_row(void *user, uint64_t *cursor);
+json_t *gateway_row_tcp(void *user, uint64_t *cursor);
+/* The servers of a forward, and how each serves. */
+json_t *gateway_servers(const struct gateway_worker *worker, const struct conf_statement *one);
 
 /* ---- gateclient.c: the other side of the control socket ---- */
 

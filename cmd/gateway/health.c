@@ -42,13 +42,6 @@ static struct gateway_probe *probe_at(const struct gateway_health *health,
 	return NULL;
 }
 
-bool gateway_health_down(const struct gateway_health *health, const struct minato_endpoint *at)
-{
-	const struct gateway_probe *p = probe_at(health, at);
-
-	return p && p->down;
-}
-
 /* Where a server of a forward is asked: a run, at its first port. */
 static struct minato_endpoint asked_at(const struct conf_forward *forward, uint32_t server)
 {
@@ -57,6 +50,15 @@ static struct minato_endpoint asked_at(const struct conf_forward *forward, uint3
 	if (!at.port)
 		at.port = forward->run[0].first;
 	return at;
+}
+
+bool gateway_health_down(const struct gateway_health *health, const struct conf_forward *forward,
+			 uint32_t server)
+{
+	const struct minato_endpoint at = asked_at(forward, server);
+	const struct gateway_probe *p = probe_at(health, &at);
+
+	return p && p->down;
 }
 
 /* ---- what the host value hears ---- */
@@ -77,9 +79,9 @@ static void tell_group(struct gateway_health *health, size_t index)
 	if (!held->group || !count)
 		return;
 	for (uint32_t i = 0; i < count; i++) {
-		struct minato_endpoint at = asked_at(&one->forward, i);
-
-		servers[i].down = gateway_health_down(health, &at);
+		servers[i].down = gateway_health_down(health, &one->forward, i);
+		if (conf_drains_has(&health->applied->drains, one, i))
+			servers[i].weight = 0;
 	}
 	(void)minato_group_set(health->applied->host, &held->group, servers, count,
 			       one->forward.sticky);

@@ -25,6 +25,8 @@ struct conf_term *gateway_term_of(struct conf_statement *statement)
 		return &statement->forward.term;
 	if (statement->kind == CONF_KIND_RULE)
 		return &statement->rule.term;
+	if (statement->kind == CONF_KIND_DRAIN)
+		return &statement->drain.term;
 	return statement->kind == CONF_KIND_DMZ ? &statement->dmz.term : NULL;
 }
 
@@ -149,6 +151,7 @@ bool gateway_rules_replaces(const struct conf_statement *old, const struct conf_
 	case CONF_KIND_DMZ:
 		return minato_addr_equal(&old->dmz.on, &new->dmz.on);
 	case CONF_KIND_FORWARD: /* said once more, with another term */
+	case CONF_KIND_DRAIN:
 		return conf_same(old, new);
 	case CONF_KIND_RULE: /* likewise, or at another place */
 		return conf_rule_same(&old->rule, &new->rule) && !strcmp(old->name, new->name);

@@ -412,7 +412,8 @@ void gateway_reload(struct gateway_keeper *keeper)
 static bool is_sayable(const struct conf_statement *one)
 {
 	return one->kind == CONF_KIND_FORWARD || one->kind == CONF_KIND_DMZ ||
-	       one->kind == CONF_KIND_NAT || one->kind == CONF_KIND_RULE;
+	       one->kind == CONF_KIND_NAT || one->kind == CONF_KIND_RULE ||
+	       one->kind == CONF_KIND_DRAIN;
 }
 
 /* The instant is the client's to say, whose local time it is; a span needs none. */
@@ -489,8 +490,8 @@ static int add_item(struct gateway_keeper *keeper, const json_t *item)
 	}
 	if (!is_sayable(&one)) {
 		snprintf(fault, sizeof(fault),
-			 "'%s' stands in the configuration alone: only forward, dmz, nat and "
-			 "rules can be said while the gateway runs",
+			 "'%s' stands in the configuration alone: only forward, dmz, drain, "
+			 "nat and rules can be said while the gateway runs",
 			 conf_verb(&one));
 		return -EINVAL;
 	}

@@ -106,9 +106,12 @@ int minato_pool_remove(struct minato *m, uint32_t link,
    address alone where `sticky`) in proportion to their weights; a server that
    comes or goes moves only its share. */
 struct minato_server {
-	struct minato_endpoint at; /* port 0: the port that was asked for */
-	uint32_t weight;	   /* 0..65535; 0: no new flows (draining) */
-	bool down;		   /* no new flows (health) */
+	/* Port 0: the port that was asked for. Else it is that of the
+	   forward's first, and the others keep their distance to it, unless
+	   they are many to one. */
+	struct minato_endpoint at;
+	uint32_t weight; /* 0..65535; 0: no new flows (draining) */
+	bool down;	 /* no new flows (health) */
 };
 #define MINATO_SERVERS_MAX 64u
 /* Makes it, or changes it where *group is its handle; flows live on.
@@ -119,6 +122,10 @@ int minato_group_set(struct minato *m, uint64_t *group,
 int minato_group_get(struct minato *m, uint64_t group,
 		     struct minato_server *servers, uint32_t max);
 int minato_group_remove(struct minato *m, uint64_t group); /* -EBUSY: used */
+
+/* A translated or opened forward, or a dmz, that drains: no new flow goes by
+   it until that is taken back; those that it has live on. -EBADF, -EINVAL. */
+int minato_entry_drain(struct minato *m, uint64_t entry, bool drain);
 
 /* One flow, as it is handed on. */
 struct minato_session {

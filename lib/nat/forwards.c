@@ -173,6 +173,14 @@ void nat_forward_get(const struct nat *n, uint32_t entry,
 			     f->group;
 }
 
+bool nat_forward_drain(struct nat *n, uint32_t entry, bool drain)
+{
+	if (!is_translation(n, entry))
+		return false;
+	forwards_at(n, forwards_of(n, entry))->drains = drain;
+	return true;
+}
+
 /* --- against living mappings --------------------------------------------- */
 
 /* A port of [first, last] that a mapping has at this address. */
@@ -264,7 +272,7 @@ static bool source_may_begin(struct nat *n, uint32_t forward,
 	return false;
 }
 
-/* A range keeps its offset; a server's port is that one. */
+/* A range keeps its offset, unless all lead to one port. */
 static void translate(const struct nat_forward *f,
 		      const struct minato_endpoint *to,
 		      const struct minato_endpoint *asked,
@@ -274,7 +282,7 @@ static void translate(const struct nat_forward *f,
 	target->port = to->port;
 	if (to->port == 0)
 		target->port = asked->port;
-	else if (!f->many_to_one && f->group == 0)
+	else if (!f->many_to_one)
 		target->port = (uint16_t)(to->port + (asked->port - f->first));
 }
 
@@ -286,6 +294,8 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 	const struct nat_forward *f = forwards_at(n, forward);
 	const struct minato_server *server = NULL;
 
+	if (f->drains)
+		return nat_refusal(NAT_COUNT_NO_SERVER);
 	if (f->flows_max != 0 && f->current >= f->flows_max)
 		return nat_refusal(NAT_COUNT_FORWARD_FLOWS);
 	if (f->group != 0) {

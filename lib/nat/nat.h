@@ -263,6 +263,8 @@ void nat_forward_remove(struct nat *n, uint32_t entry);
 /* Fills in what it keeps. */
 void nat_forward_get(const struct nat *n, uint32_t entry,
 		     struct minato_entry *out);
+/* False: it is no forward or dmz of ours. */
+bool nat_forward_drain(struct nat *n, uint32_t entry, bool drain);
 /* A mapping that has a port which the entry wants, or POOL_NONE. */
 uint32_t nat_forward_taken(const struct nat *n,
 			   const struct minato_entry *what);
@@ -473,6 +475,7 @@ struct nat_forward {
 	struct minato_endpoint target;
 	uint16_t first;
 	bool many_to_one, opens; /* `opens`: no target, IPv6 as it is */
+	bool drains;		 /* no new flows */
 	bool live;
 };
 struct nat_group {

@@ -145,6 +145,18 @@ int minato_entry_remove(struct minato *m, uint64_t entry)
 	return 0;
 }
 
+int minato_entry_drain(struct minato *m, uint64_t entry, bool drain)
+{
+	uint32_t number;
+
+	if (!entries_find(m, entry, &number))
+		return -EBADF;
+	if (host_nat(m) == NULL ||
+	    !nat_forward_drain(host_nat(m), number, drain))
+		return -EINVAL;
+	return 0;
+}
+
 int minato_rule_order(struct minato *m, uint64_t rule, uint64_t order)
 {
 	uint32_t number;

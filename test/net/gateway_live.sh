@@ -22,19 +22,17 @@ URL=http://$OUT
 
 # An established connection through all of this: what is said comes back in capitals.
 cat >"$T/capitals.py" <<'X'
-import socket
+import socket, threading
 l = socket.socket()
 l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 l.bind(("0.0.0.0", 9000))
 l.listen(9)
-while True:
-    c, _ = l.accept()
-    while True:
-        data = c.recv(100)
-        if not data:
-            break
+def serve(c):
+    while data := c.recv(100):
         c.sendall(data.upper())
     c.close()
+while True:
+    threading.Thread(target=serve, args=(l.accept()[0],), daemon=True).start()
 X
 cat >"$T/talk.py" <<'X'
 import socket, sys
@@ -95,6 +93,50 @@ has "share the callers" "$answers" 'second.*third'
 ask forward rm both
 is "one that drains" "$(ask forward add tcp 9010 to 10.0.0.2:8080, 10.0.0.3:8080 drain 2>&1)" ""
 is "gets no new ones" "$(for i in $(seq 20); do gets far $URL:9010/; echo; done | sort -u)" "second"
+
+ask forward rm tcp 9010
+
+# --- a server is taken out of service and comes back ------------------------------------
+
+lists() { ask forward list | grep -qF "$1"; }
+lists_not() { ! lists "$1"; }
+ask forward add tcp 9000 to 10.0.0.3 named talk
+ask forward add tcp 9010 to 10.0.0.2:8080, 10.0.0.3:8080 named both
+mkfifo "$T/say2"
+within_bg far talk2.log sh -c "exec python3 '$T/talk.py' $OUT <'$T/say2'"
+exec 6<>"$T/say2"
+ok "a connection to it" until_true 5 grep -q up "$T/talk2.log"
+is "drain: nothing said where others are left" "$(ask forward drain 10.0.0.3:8080 2>&1)" ""
+is "then all new ones go to the others" "$(for i in $(seq 20); do gets far $URL:9010/; echo; done | sort -u)" "second"
+is "another port of the host is not meant" "$(ask forward list | grep 'tcp 9000 to' | grep -c drains)" 0
+said=$(ask forward drain 10.0.0.3 2>&1)
+has "what has no other server is warned of" "$said" 'no server is left for new connections'
+is "and refuses" "$(gets far $URL:9000/ --max-time 2 | grep -c curl)" 1
+echo two >&6
+ok "but its connection lives" until_true 5 grep -q TWO "$T/talk2.log"
+said=$(ask forward list)
+has "the list tells which server drains" "$said" 'tcp 9010 .* named both   \(10\.0\.0\.3:8080 drains\)'
+has "and how much is left there" "$said" '^live .* drain 10\.0\.0\.3   \(2 flows left\)'
+has "so does its JSON" "$(ask forward list --json | tr -d ' \n')" '"at":\{[^}]*10\.0\.0\.3[^}]*\},"weight":1,"state":"drains"'
+exec 6>&-
+ok "one of them is left when the other has ended" until_true 10 lists 'drain 10.0.0.3   (1 flow left)'
+is "undrain" "$(ask forward undrain 10.0.0.3 2>&1; ask forward undrain 10.0.0.3:8080 2>&1)" ""
+answers=$(for i in $(seq 40); do gets far $URL:9010/; echo; done | sort | uniq -c | tr -s ' ' | tr '\n' ';')
+has "it gets new ones again" "$answers" 'second.*third'
+is "undrain twice" "$(ask forward undrain 10.0.0.3 2>&1; echo $?)" "minato: nothing stands as 'drain 10.0.0.3'
+1"
+has "one that no forward has is warned of" "$(ask forward drain 10.0.0.77 2>&1)" 'no forward and no dmz leads to 10\.0\.0\.77'
+ask forward undrain 10.0.0.77
+ask forward drain 10.0.0.3:8080 for 3s
+has "for a time: until when is listed" "$(ask forward list)" '^live .* 20[0-9-]+ [0-9:]+ drain 10\.0\.0\.3:8080'
+ok "and ends by itself" until_true 15 lists_not 'drain 10.0.0.3'
+ask forward add tcp 9011 to 10.0.0.2:8080, 10.0.0.3:8080 proxy v1
+ask forward drain 10.0.0.3:8080
+is "what ends at the gateway drains too" "$(for i in $(seq 10); do gets far $URL:9011/ -o /dev/null -w '%{http_code}'; echo; done | sort -u | wc -l)" 1
+ask forward undrain 10.0.0.3:8080
+ask forward rm tcp 9011
+ask forward rm both
+ask forward rm talk
 
 # --- many at once -----------------------------------------------------------------------
 

@@ -181,7 +181,7 @@ static void what_is_not_served_is_refused(void **state)
 /* Its entry holds calls for ends.c, which knows the forward by the word and sees to its bounds. */
 static void what_ends_here_has_a_word(void **state)
 {
-	const struct conf_forward *forward;
+	const struct conf_statement *one;
 	struct gateway_held *held;
 	struct minato_entry entry;
 
@@ -194,12 +194,53 @@ static void what_ends_here_has_a_word(void **state)
 	assert_int_equal(minato_entry_get(applied.host, applied.held[3].entries[0], &entry), 0);
 	assert_false(entry.translate);
 	assert_int_equal(entry.flows_max, 0);
-	forward = gateway_forward_of(&applied, entry.user, &held);
-	assert_non_null(forward);
-	assert_int_equal(forward->proxy, 2);
+	one = gateway_forward_of(&applied, entry.user, &held);
+	assert_non_null(one);
+	assert_int_equal(one->forward.proxy, 2);
 	assert_ptr_equal(held, &applied.held[3]);
 	assert_null(gateway_forward_of(&applied, entry.user + 1, &held));
 	assert_null(gateway_forward_of(&applied, 0, &held));
+}
+
+static uint32_t weight(size_t index, uint32_t server)
+{
+	struct minato_server servers[4];
+
+	assert_true(minato_group_get(applied.host, applied.held[index].group, servers, 4) >
+		    (int)server);
+	return servers[server].weight;
+}
+
+static void a_server_drains_and_comes_back(void **state)
+{
+	uint64_t before[2];
+
+	(void)state;
+	say("forward tcp 80 to 10.0.0.2, 10.0.0.3 weight 7");
+	say("forward tcp 81 to 10.0.0.3");
+	say("dmz 10.0.0.3 except 99");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	/* What a dmz leaves out is an entry, and no forward. */
+	assert_int_equal(applied.held[4].count, 3);
+	assert_int_equal(minato_entry_drain(applied.host, applied.held[4].entries[0], true), 0);
+	assert_int_equal(minato_entry_drain(applied.host, applied.held[4].entries[1], true),
+			 -EINVAL);
+	assert_int_equal(minato_entry_drain(applied.host, 12345, true), -EBADF);
+	before[0] = applied.held[2].entries[0];
+	before[1] = applied.held[3].entries[0];
+	assert_int_equal(weight(2, 1), 7);
+	say("drain 10.0.0.3");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	/* The entries stay, with all that they count. */
+	assert_true(applied.held[2].entries[0] == before[0]);
+	assert_true(applied.held[3].entries[0] == before[1]);
+	assert_int_equal(weight(2, 0), 1);
+	assert_int_equal(weight(2, 1), 0);
+	assert_int_equal(applied.drains.count, 1);
+	gateway_rules_remove(&wanted, 5);
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	assert_int_equal(weight(2, 1), 7);
+	assert_int_equal(applied.drains.count, 0);
 }
 
 static void an_address_goes_and_comes(void **state)
@@ -282,6 +323,7 @@ int main(void)
 		CASE(what_does_not_fit_changes_nothing),
 		CASE(what_is_not_served_is_refused),
 		CASE(what_ends_here_has_a_word),
+		CASE(a_server_drains_and_comes_back),
 		CASE(an_address_goes_and_comes),
 		CASE(a_pool_takes_the_place_of_the_links_own),
 		CASE(every_forward_has_a_bound),

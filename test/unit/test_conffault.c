@@ -44,8 +44,8 @@ static void plain(void **state)
 	assert_string_equal(
 		said_text,
 		"a.conf:2:1: error: this word does not fit here: expected inside, outside, "
-		"route, pool, forward, dmz, never, nat, capacity, listen, reserve, state, test, "
-		"allow, block, reject, drop, limit, zone, set, scans or alert; did you mean "
+		"route, pool, forward, dmz, drain, never, nat, capacity, listen, reserve, state, "
+		"test, allow, block, reject, drop, limit, zone, set, scans or alert; did you mean "
 		"'dmz'?\n"
 		"    dnz 10.0.0.9\n"
 		"    ^~~\n");

@@ -102,6 +102,26 @@ static void sticky_looks_at_the_address_alone(void **state)
 	}
 }
 
+static void a_forward_that_drains_keeps_its_flows(void **state)
+{
+	struct minato_entry web = forward_entry(TCP, 80, 81, "0.0.0.0", 0);
+	int64_t entry;
+
+	(void)state;
+	web.target = end("10.0.0.2", 8080);
+	entry = add_entry(&web);
+	assert_true(entry >= 0);
+	assert_int_equal(in(TCP, end("192.0.2.5", 999), end(PUBLIC, 81), NAT_SYN), NAT_PASS);
+	assert_true(nat_forward_drain(n, (uint32_t)entry, true));
+	assert_int_equal(in(TCP, end("192.0.2.5", 999), end(PUBLIC, 81), NAT_ACK), NAT_PASS);
+	assert_int_equal(way.dst.port, 8081);
+	assert_int_not_equal(in(TCP, end("192.0.2.5", 998), end(PUBLIC, 81), NAT_SYN), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_NO_SERVER), 1);
+	assert_true(nat_forward_drain(n, (uint32_t)entry, false));
+	assert_int_equal(in(TCP, end("192.0.2.5", 998), end(PUBLIC, 81), NAT_SYN), NAT_PASS);
+	assert_int_equal(way.dst.port, 8081);
+}
+
 static void flows_are_spread_and_stay(void **state)
 {
 	struct minato_entry web = forward_entry(TCP, 80, 80, "0.0.0.0", 0);
@@ -132,6 +152,27 @@ static void flows_are_spread_and_stay(void **state)
 	assert_int_equal(nat_group_remove(n, group), -EBUSY);
 }
 
+static void a_range_keeps_its_distances(void **state)
+{
+	struct minato_entry range = forward_entry(UDP, 5000, 5999, "0.0.0.0", 0);
+
+	(void)state;
+	make(1);
+	some[0].at.port = 6000;
+	set(1);
+	range.target = (struct minato_endpoint){ 0 };
+	range.group = group;
+	assert_true(add_entry(&range) >= 0);
+	assert_int_equal(in(UDP, end("192.0.2.5", 999), end(PUBLIC, 5005), 0), NAT_PASS);
+	assert_int_equal(way.dst.port, 6005);
+	range.first = 7000;
+	range.last = 7009;
+	range.many_to_one = true;
+	assert_true(add_entry(&range) >= 0);
+	assert_int_equal(in(UDP, end("192.0.2.5", 999), end(PUBLIC, 7005), 0), NAT_PASS);
+	assert_int_equal(way.dst.port, 6000);
+}
+
 static void wrong_groups_are_refused(void **state)
 {
 	uint64_t none = 0, stale;
@@ -159,7 +200,9 @@ int main(void)
 		CASE(shares_follow_weights),
 		CASE(who_leaves_moves_its_own_alone),
 		CASE(sticky_looks_at_the_address_alone),
+		CASE(a_forward_that_drains_keeps_its_flows),
 		CASE(flows_are_spread_and_stay),
+		CASE(a_range_keeps_its_distances),
 		CASE(wrong_groups_are_refused),
 	};
 
