@@ -114,6 +114,14 @@ static json_t *row_of(const struct view_row *row)
 		json_object_set_new(object, "uid", json_integer(row->uid));
 		json_object_set_new(object, "inode", json_integer(row->inode));
 	}
+	if (row->from.prefix)
+		json_object_set_new(object, "from", end_of(&row->from));
+	if (row->path)
+		json_object_set_new(object, "path", view_json_string(row->path));
+	if (row->proxy)
+		json_object_set_new(object, "proxy", json_integer(row->proxy));
+	if (row->serves)
+		json_object_set_new(object, "serves", json_string(row->serves));
 	if (row->outside.port)
 		json_object_set_new(object, "outside", outside_of(&row->outside));
 	if (row->inode || row->cookie)

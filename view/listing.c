@@ -100,15 +100,26 @@ static void from_entry(struct view_row *out, const struct minato_row *row)
 	out->bytes_in = row->bytes_in;
 	out->bytes_out = row->bytes_out;
 	out->state = verdict_word(row->verdict);
-	if (row->kind == MINATO_KIND_FORWARD) {
+	if (row->kind == MINATO_KIND_FORWARD || row->kind == MINATO_KIND_DMZ)
+		out->from = out->peer;
+	if (row->kind == MINATO_KIND_DMZ) {
+		out->kind = minato_kind_name(row->kind);
+		out->state = "LISTEN";
+		out->peer = view_end_of(&row->target);
+	} else if (row->kind == MINATO_KIND_FORWARD) {
 		uint16_t extent = (uint16_t)(row->last - row->first);
 
 		out->kind = "published";
 		out->state = row->proto == MINATO_UDP ? "UNCONN" : "LISTEN";
 		out->peer = view_end_of(&row->target);
-		out->peer.last = (uint16_t)(row->target.port + extent);
+		out->peer.last = row->target.port ? (uint16_t)(row->target.port + extent) : 0;
+		/* IPv6 is opened as it is. */
+		if (row->local_prefix == PREFIX_HOST && !minato_addr_is4(&row->local.addr) &&
+		    !row->target.port)
+			out->peer = out->local;
 		/* All addresses, but of the target's family. */
-		if (view_end_is_any(&out->local) && !minato_addr_is4(&row->target.addr))
+		if (view_end_is_any(&out->local) && row->target.port &&
+		    !minato_addr_is4(&row->target.addr))
 			out->local.prefix = PREFIX_HOST;
 	} else {
 		out->kind = minato_kind_name(row->kind);

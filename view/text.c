@@ -174,6 +174,26 @@ static const char *guest_words(char *out, size_t size, const struct view_row *ro
 	return out;
 }
 
+/* What else there is to a forward. */
+static const char *forward_words(char *out, size_t size, const struct view_row *row)
+{
+	char word[VIEW_WORD_SIZE];
+
+	out[0] = 0;
+	if (row->from.prefix)
+		(void)snprintf(out, size, "from:%s",
+			       view_address_word(word, sizeof(word), &row->from));
+	if (row->path) {
+		add(out, size, "to:unix:");
+		(void)snprintf(out + strlen(out), size - strlen(out), "%s", row->path);
+	}
+	if (row->proxy)
+		add(out, size, row->proxy == 1 ? "proxy:v1" : "proxy:v2");
+	if (row->serves)
+		add(out, size, row->serves);
+	return out;
+}
+
 /* Process and what -o and -e add share the last column, which is folded first. */
 static void last_cell(struct view_table *table, const struct view_row *row,
 		      const struct view_look *look)
@@ -183,6 +203,7 @@ static void last_cell(struct view_table *table, const struct view_row *row,
 
 	if (look->processes)
 		view_owners_word(text, VIEW_DETAILS_SIZE, row);
+	add(text, sizeof(text), forward_words(more, sizeof(more), row));
 	if (look->timers)
 		add(text, sizeof(text), view_timer_word(more, sizeof(more), row));
 	if (look->extended && *row->guest)

@@ -83,6 +83,10 @@ struct view_row {
 	bool listening;	   /* waits for others: shown by -l, not by default */
 	uint64_t recv_queue, send_queue;
 	struct view_end local, peer;
+	struct view_end from; /* of a forward: whom it is for; prefix 0: for all */
+	const char *path;   /* of a forward: the UNIX socket that it leads to; borrowed, or NULL */
+	uint8_t proxy;	    /* of a forward: version of the PROXY protocol; 0: none */
+	const char *serves; /* of a forward: "drains", "down"; NULL: new flows are served */
 	struct minato_endpoint outside;	    /* the host's own end of a flow; port 0: none */
 	uint64_t hits, bytes_in, bytes_out; /* bytes as the guest counts them */
 	int64_t age_ms;			    /* -1: unknown */

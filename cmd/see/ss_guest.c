@@ -12,6 +12,7 @@
 struct item {
 	struct view_row row;
 	struct view_tcp *tcp;		    /* of minato's own end; NULL: not known */
+	char *path;			    /* that the row's is */
 	const struct kernel_socket *socket; /* of the guest's kernel, or NULL */
 };
 
@@ -39,8 +40,10 @@ static struct item *append(struct gathering *gathering)
 
 static void forget(struct gathering *gathering)
 {
-	for (size_t i = 0; i < gathering->count; i++)
+	for (size_t i = 0; i < gathering->count; i++) {
 		free(gathering->list[i].tcp);
+		free(gathering->list[i].path);
+	}
 	free(gathering->list);
 }
 
@@ -84,8 +87,80 @@ static void add_tcp(struct item *item, const json_t *message)
 		*item->tcp = tcp;
 }
 
+/* ---- forwards of a gateway ---- */
+
+/* Only what can be printed as it is. */
+static const char *path_of(const json_t *message)
+{
+	const char *path = json_string_value(json_object_get(message, "path"));
+
+	for (const char *at = path; at && *at; at++) {
+		if (*at <= ' ' || *at > '~')
+			return NULL;
+	}
+	return path;
+}
+
+static void set_serves(struct view_row *row, const json_t *message)
+{
+	const char *state = json_string_value(json_object_get(message, "state"));
+
+	if (state && !strcmp(state, "drains"))
+		row->serves = "drains";
+	if (state && !strcmp(state, "down"))
+		row->serves = "down";
+}
+
+/* One of its servers; without a port it keeps that which was asked for. */
+static void set_server(struct view_row *row, const json_t *message, bool many_to_one)
+{
+	uint16_t extent = many_to_one ? 0 : (uint16_t)(row->local.last - row->local.first);
+	struct minato_endpoint at;
+
+	if (view_message_end_read(&at, json_object_get(message, "at")) < 0)
+		return;
+	row->peer = view_end_of(&at);
+	if (!at.port) {
+		row->peer.first = row->local.first;
+		row->peer.last = row->local.last;
+	} else {
+		row->peer.last = (uint16_t)(at.port + extent);
+	}
+	set_serves(row, message);
+}
+
+/* The forward of one protocol to one server, as many rows as there are of them. */
+static int spread(struct gathering *gathering, const struct view_row *whole, const json_t *message)
+{
+	static const uint8_t protos[] = { MINATO_TCP, MINATO_UDP };
+	const json_t *servers = json_object_get(message, "servers");
+	const char *path = path_of(message);
+	size_t count = json_array_size(servers);
+	size_t rows = (whole->proto ? 1 : 2) * (count ? count : 1);
+
+	for (size_t i = 0; i < rows; i++) {
+		struct item *item = append(gathering);
+
+		if (!item)
+			return -ENOMEM;
+		item->row = *whole;
+		add_about(&item->row, message);
+		if (!whole->proto)
+			item->row.proto = protos[i % 2];
+		item->row.state = item->row.proto == MINATO_UDP ? "UNCONN" : "LISTEN";
+		if (count)
+			set_server(&item->row, json_array_get(servers, whole->proto ? i : i / 2),
+				   json_is_true(json_object_get(message, "many_to_one")));
+		item->path = path ? strdup(path) : NULL;
+		item->row.path = item->path;
+		item->row.proxy = (uint8_t)json_integer_value(json_object_get(message, "proxy"));
+	}
+	return 0;
+}
+
 static int take_rows(struct gathering *gathering, const json_t *list)
 {
+	struct view_row whole;
 	struct minato_row row;
 
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -94,10 +169,16 @@ static int take_rows(struct gathering *gathering, const json_t *list)
 
 		if (view_message_row_read(&row, message) < 0)
 			return -EPROTO;
+		view_row_from(&whole, &row, gathering->guest, drive_now());
+		if (row.kind == MINATO_KIND_FORWARD) {
+			if (spread(gathering, &whole, message) < 0)
+				return -ENOMEM;
+			continue;
+		}
 		item = append(gathering);
 		if (!item)
 			return -ENOMEM;
-		view_row_from(&item->row, &row, gathering->guest, drive_now());
+		item->row = whole;
 		add_about(&item->row, message);
 		add_tcp(item, message);
 	}

@@ -169,6 +169,24 @@ has "nat list mappings" "$(ask nat list mappings)" '^udp .*10\.0\.0\.7:.* 198\.5
 has "nat list sessions" "$(ask nat list sessions)" '^tcp +forward .*203\.0\.113\.9:'
 has "ps names it" "$(ask ps)" '^gateway '
 has "forward list" "$(ask forward list)" '^line [0-9]+ +[1-9][0-9]* - +forward tcp 80 to 10\.0\.0\.2'
+
+ask forward add tcp,udp 900-903 to 10.0.0.3:1900
+ask forward add tcp 700-709, 715 all to 10.0.0.3:7777 from 203.0.113.0/24
+ask forward add tcp 810 to 10.0.0.2:8080, 10.0.0.3:8080 drain
+ask forward add tcp 830-831 to unix:/run/x.sock proxy v2
+ask dmz 10.0.0.9
+said=$(ask ss -lnH --in gateway)
+has "ss: a range of both protocols is two rows, for tcp" "$said" '^tcp +LISTEN .* 0\.0\.0\.0:900-903 +10\.0\.0\.3:1900-1903 +published'
+has "and for udp" "$said" '^udp +UNCONN .* 0\.0\.0\.0:900-903 +10\.0\.0\.3:1900-1903 +published'
+has "many to one lead to one port" "$said" ' 0\.0\.0\.0:700-709 +10\.0\.0\.3:7777 +published +gateway +from:203\.0\.113\.0/24'
+has "each of them" "$said" ' 0\.0\.0\.0:715 +10\.0\.0\.3:7777 +published'
+has "of several servers each is a row" "$said" ' 0\.0\.0\.0:810 +10\.0\.0\.2:8080 +published +gateway *$'
+has "which says who drains" "$said" ' 0\.0\.0\.0:810 +10\.0\.0\.3:8080 +published +gateway +drains'
+has "a UNIX socket" "$said" ' 0\.0\.0\.0:830-831 .* published +gateway +to:unix:/run/x\.sock proxy:v2'
+has "the dmz host" "$said" ' LISTEN .* 0\.0\.0\.0:\* +10\.0\.0\.9:\* +dmz'
+has "what is opened of IPv6 leads to itself" "$said" '\[2001:db8:a::2\]:80 +\[2001:db8:a::2\]:80 +published'
+is "a filter by server" "$(ask ss -lnH --in gateway dst 10.0.0.3:7777 | grep -c published)" 2
+has "its JSON" "$(ask ss -ln --json --in gateway | tr -d ' \n')" '"from":\{"address":"203\.0\.113\.0","port":null,"prefix":24\}'
 ok "it stops" gateway_down
 is "with 0" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
 finish

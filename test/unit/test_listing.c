@@ -165,6 +165,63 @@ static void a_forward_is_a_published_port(void **state)
 	assert_string_equal(shown(&row).state, "UNCONN");
 }
 
+static void a_forward_whose_servers_the_table_does_not_name(void **state)
+{
+	struct minato_row row = forward(MINATO_TCP);
+	struct view_row out;
+
+	(void)state;
+	row.target = (struct minato_endpoint){ 0 };
+	out = shown(&row);
+	assert_true(view_end_is_any(&out.peer));
+	assert_int_equal(out.peer.last, 0);
+}
+
+static void a_forward_for_some_says_for_whom(void **state)
+{
+	struct minato_row row = forward(MINATO_TCP);
+	struct view_row out = shown(&row);
+
+	(void)state;
+	assert_int_equal(out.from.prefix, 0);
+	row.remote = end_of("203.0.113.0", 0);
+	row.remote_prefix = 120;
+	out = shown(&row);
+	assert_int_equal(out.from.prefix, 120);
+	assert_end(&out.from, "203.0.113.0", 0, 0);
+}
+
+static void what_is_opened_leads_to_itself(void **state)
+{
+	struct minato_row row = forward(MINATO_TCP);
+	struct view_row out;
+
+	(void)state;
+	row.local = end_of("2001:db8::2", 0);
+	row.local_prefix = 128;
+	row.target = (struct minato_endpoint){ 0 };
+	out = shown(&row);
+	assert_end(&out.local, "2001:db8::2", 8080, 8089);
+	assert_end(&out.peer, "2001:db8::2", 8080, 8089);
+}
+
+static void a_dmz_leads_to_its_host(void **state)
+{
+	struct minato_row row = forward(0);
+	struct view_row out;
+
+	(void)state;
+	row.kind = MINATO_KIND_DMZ;
+	row.first = 0;
+	row.last = UINT16_MAX;
+	row.target = end_of("10.0.0.9", 0);
+	out = shown(&row);
+	assert_string_equal(out.kind, "dmz");
+	assert_string_equal(out.state, "LISTEN");
+	assert_end(&out.local, "0.0.0.0", 0, UINT16_MAX);
+	assert_end(&out.peer, "10.0.0.9", 0, 0);
+}
+
 static void a_forward_to_ipv6_is_not_any_address(void **state)
 {
 	struct minato_row row = forward(MINATO_TCP);
@@ -487,6 +544,10 @@ int main(void)
 		cmocka_unit_test(udp_is_connected_or_not),
 		cmocka_unit_test(age_counts_from_since),
 		cmocka_unit_test(a_forward_is_a_published_port),
+		cmocka_unit_test(a_forward_whose_servers_the_table_does_not_name),
+		cmocka_unit_test(a_forward_for_some_says_for_whom),
+		cmocka_unit_test(what_is_opened_leads_to_itself),
+		cmocka_unit_test(a_dmz_leads_to_its_host),
 		cmocka_unit_test(a_forward_to_ipv6_is_not_any_address),
 		cmocka_unit_test(a_guard_shows_its_verdict),
 		cmocka_unit_test(the_uplink_passes),
