@@ -794,9 +794,8 @@ struct drive_link_ends {
 	uint32_t room;	   /* bytes of the socket's receive buffer */
 	bool up;
 	/*
-	 * Who sends here is known, as hosts behind a gateway are: frames come by recvmmsg, which
-	 * costs a sixth less, and none goes first. False: by the ring of intake.h, where a flood
-	 * from everywhere does not hide others.
+	 * Who sends here is known, as hosts behind a gateway are: in a flood each has a share.
+	 * False: whoever is known by what we sent goes before strangers (intake.h).
 	 */
 	bool trusted;
 };

@@ -131,10 +131,7 @@ int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends,
 	/* Without it, all goes by sendmmsg. */
 	(void)drive_ring_open(&l->ring, l->sender);
 	/* And comes by recvmmsg. */
-	if (ends->trusted)
-		drive_intake_without(l->fd);
-	else
-		(void)drive_intake_open(&l->intake, l->fd);
+	(void)drive_intake_open(&l->intake, l->fd, ends->trusted);
 	/* It may have changed since it was opened, for another process than this one. */
 	ask(l);
 	*out = l;

@@ -7,13 +7,17 @@
 #include <linux/virtio_net.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "drive/drive.h"
 
 #define SLOT 2048u
-#define SLOTS 4096u /* what comes in some milliseconds in which we do not run */
+#define SLOTS 8192u /* what comes in some milliseconds in which we do not run */
 #define BLOCK 65536u
 #define SIZE ((size_t)SLOTS * SLOT)
 #define RESERVE 6 /* so that what is behind an Ethernet header is aligned */
@@ -22,17 +26,37 @@
 #define QUEUED 8u  /* large frames in it: more only evict from the cache what was just read */
 /* Of those who wait, in each batch: few, as others wait for its end; more where there are none. */
 #define OTHERS_MIN 8u
-#define OTHERS_MAX 32u
+#define OTHERS_SOME 32u
+#define OTHERS_MAX DRIVE_INTAKE_BATCH /* of which nobody went first lately */
 /* Who waits: so many at most, and fewer where the queue has not been empty for a while. */
 #define WAITING_MAX (SLOTS / 2)
 #define SPAN_MAX (SLOTS - SLOTS / 4) /* beyond it those who wait would block the ring */
-#define STANDING_MAX 512u
-#define STANDING_NS INT64_C(50000000)
+#define STANDING_MAX 96u
+#define STANDING_NS INT64_C(10000000)
+
+/* A crowd is counted among the last frames: what it had halves each AMONG frames. */
+#define AMONG 256u
+#define FEW 32u /* of strangers: up to an eighth of all */
+/* Of a known source: up to half of all, and fewer where such fill the batches by themselves. */
+#define SHARE_MAX 256u
+#define SHARE_MIN 4u
+
+/*
+ * Who waits gets so much of the time (a share of 256) while others are served and other programs
+ * want the processor, and this at once; else all that is left.
+ */
+#define TIME_SHARE 64
+#define TIME_AHEAD_NS 200000
+#define SERVED_NS 20000000  /* that others were served last */
+#define WANTED_NS 100000000 /* that the processor was last taken from us for another program */
+#define ASK_NS 1000000	    /* how often that is asked, at most */
+#define REST_NS 20000	    /* in which no more comes than a few of our slots */
 
 _Static_assert((SLOTS & (SLOTS - 1)) == 0, "slots are counted on and on");
 
 struct drive_intake {
 	int fd;
+	int bed; /* an epoll of nothing, to rest in; or -1 */
 	uint8_t *map;
 	uint32_t tail, seen; /* slots, counted on and on */
 	uint32_t waiting;    /* between them */
@@ -40,8 +64,21 @@ struct drive_intake {
 	uint64_t shed;
 	uint32_t held; /* the slots that drive_intake_done gives back */
 	uint32_t holds[DRIVE_INTAKE_BATCH + 1];
-	bool waits[SLOTS]; /* not yet taken */
-	bool kept;	   /* the last one seen was taken, but not given back yet */
+	uint16_t waits[SLOTS]; /* not yet taken: of that crowd, + 1 */
+	bool kept;	       /* the last one seen was taken, but not given back yet */
+
+	uint16_t count[DRIVE_CROWDS];  /* among the last frames */
+	uint16_t behind[DRIVE_CROWDS]; /* that wait */
+	uint32_t counted;	       /* since all were halved */
+	uint32_t share;		       /* SHARE_MIN to SHARE_MAX */
+
+	int64_t taken_ns;	 /* when a batch was taken last */
+	int64_t served_ns;	 /* and one with somebody who went first */
+	int64_t owed_ns;	 /* what those who wait have had beyond their share */
+	int64_t asked_ns;	 /* when the kernel was asked who else wants the processor */
+	int64_t wanted_ns;	 /* when somebody did */
+	int64_t switches;	 /* to other programs, until then */
+	uint32_t firsts, others; /* of the last batch */
 	struct drive_known known;
 };
 
@@ -58,6 +95,16 @@ static bool is_new(const struct drive_intake *intake, uint32_t i)
 static void give_back(const struct drive_intake *intake, uint32_t i)
 {
 	__atomic_store_n(&slot_at(intake, i)->tp_status, TP_STATUS_KERNEL, __ATOMIC_RELEASE);
+}
+
+/* What others wrote lately is fetched while the one before it is looked at. */
+static void fetch(const struct drive_intake *intake, uint32_t i)
+{
+	const uint8_t *slot = intake->map + (size_t)(i % SLOTS) * SLOT;
+
+	__builtin_prefetch(slot);
+	__builtin_prefetch(slot + 64);
+	__builtin_prefetch(slot + 128);
 }
 
 /* ---- making ---- */
@@ -100,7 +147,8 @@ static int make_ring(struct drive_intake *intake)
 	return 0;
 }
 
-int drive_intake_open(struct drive_intake **out, int fd)
+/* unsealed: epoll_create1 prctl */
+int drive_intake_open(struct drive_intake **out, int fd, bool trusted)
 {
 	struct drive_intake *intake = calloc(1, sizeof(*intake));
 	uint64_t seed[2];
@@ -108,23 +156,30 @@ int drive_intake_open(struct drive_intake **out, int fd)
 
 	if (result == 0) {
 		intake->fd = fd;
-		drive_known_reset(&intake->known, seed);
+		intake->share = SHARE_MAX;
+		drive_known_reset(&intake->known, seed, trusted);
 		result = make_ring(intake);
 	}
 	if (result < 0) {
 		free(intake);
 		return result;
 	}
+	intake->bed = epoll_create1(EPOLL_CLOEXEC);
+	/* A rest shall not last three times as long. */
+	(void)prctl(PR_SET_TIMERSLACK, 1);
 	*out = intake;
 	return 0;
 }
 
 /* unsealed: munmap */
+/* syscalls: close */
 void drive_intake_close(struct drive_intake *intake)
 {
 	if (!intake)
 		return;
 	(void)munmap(intake->map, SIZE);
+	if (intake->bed >= 0)
+		close(intake->bed);
 	free(intake);
 }
 
@@ -151,7 +206,6 @@ static void describe(const struct drive_intake *intake, uint32_t i, struct drive
 
 static void hold(struct drive_intake *intake, uint32_t i)
 {
-	intake->waits[i % SLOTS] = false;
 	intake->holds[intake->held++] = i;
 }
 
@@ -162,51 +216,97 @@ static void advance(struct drive_intake *intake)
 		intake->tail++;
 }
 
-static void put_off(struct drive_intake *intake, struct minato_time now)
+static void put_off(struct drive_intake *intake, uint32_t crowd, struct minato_time now)
 {
 	if (intake->waiting++ == 0)
 		intake->since_ns = now.ns;
-	intake->waits[intake->seen % SLOTS] = true;
+	intake->waits[intake->seen % SLOTS] = (uint16_t)(crowd + 1);
+	intake->behind[crowd]++;
 }
 
-/* Long frames are of conversations; and they stand in the queue in the order of their slots. */
-static bool goes_first(const struct drive_intake *intake, const struct drive_taken *taken)
+/* The one at the tail waits no more. */
+static void let_go(struct drive_intake *intake)
 {
-	return taken->where != DRIVE_TAKEN_HERE ||
-	       drive_known_comes(&intake->known, taken->bytes, taken->len);
+	uint16_t *crowd = &intake->waits[intake->tail % SLOTS];
+
+	intake->behind[*crowd - 1u]--;
+	*crowd = 0;
+	intake->waiting--;
+}
+
+static void count(struct drive_intake *intake, uint32_t crowd)
+{
+	intake->count[crowd]++;
+	if (++intake->counted < AMONG)
+		return;
+	intake->counted = 0;
+	for (uint32_t i = 0; i < DRIVE_CROWDS; i++)
+		intake->count[i] /= 2;
+}
+
+/*
+ * Long frames are of conversations; and they stand in the queue in the order of their slots. Of a
+ * crowd none goes before those of it that wait.
+ */
+static bool goes_first(struct drive_intake *intake, const struct drive_taken *taken,
+		       uint32_t *crowd)
+{
+	uint32_t bound;
+
+	if (taken->where != DRIVE_TAKEN_HERE)
+		return true;
+	*crowd = drive_known_crowd(&intake->known, taken->bytes, taken->len);
+	if (*crowd == DRIVE_CROWD_LINK)
+		return true;
+	bound = *crowd < DRIVE_CROWD_KNOWN ? FEW : intake->share;
+	count(intake, *crowd);
+	return intake->behind[*crowd] == 0 && intake->count[*crowd] <= bound;
+}
+
+/* Whether those who go first fill batches by themselves says how many may. */
+static void adapt(struct drive_intake *intake, bool full)
+{
+	if (full && intake->share > SHARE_MIN)
+		intake->share /= 2;
+	else if (!full && intake->share < SHARE_MAX)
+		intake->share++;
 }
 
 static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 			 struct drive_taken *out, uint32_t room, bool all)
 {
-	uint32_t count = 0, queued = 0;
+	uint32_t got = 0, queued = 0, crowd = 0, looks = 0;
 
-	for (uint32_t looks = 0; looks < LOOKS && count < room && queued < QUEUED; looks++) {
+	for (; looks < LOOKS && got < room && queued < QUEUED; looks++) {
 		if (intake->seen - intake->tail == SLOTS || !is_new(intake, intake->seen))
 			break;
-		describe(intake, intake->seen, &out[count]);
-		if (all || goes_first(intake, &out[count])) {
-			queued += out[count++].where == DRIVE_TAKEN_QUEUED;
+		fetch(intake, intake->seen + 4);
+		describe(intake, intake->seen, &out[got]);
+		if (all || goes_first(intake, &out[got], &crowd)) {
+			queued += out[got++].where == DRIVE_TAKEN_QUEUED;
 			hold(intake, intake->seen);
 		} else {
-			put_off(intake, now);
+			put_off(intake, crowd, now);
 		}
 		intake->seen++;
 	}
-	return count;
+	if (!all)
+		adapt(intake, got == room);
+	return got;
 }
 
 static uint32_t take_waiting(struct drive_intake *intake, struct drive_taken *out, uint32_t room)
 {
-	uint32_t count = 0;
+	uint32_t got = 0;
 
-	for (; intake->waiting > 0 && count < room; count++, intake->waiting--) {
+	while (intake->waiting > 0 && got < room) {
 		advance(intake);
-		describe(intake, intake->tail, &out[count]);
+		describe(intake, intake->tail, &out[got++]);
 		hold(intake, intake->tail);
+		let_go(intake);
 	}
 	advance(intake);
-	return count;
+	return got;
 }
 
 static bool are_too_many(const struct drive_intake *intake, struct minato_time now)
@@ -220,12 +320,65 @@ static bool are_too_many(const struct drive_intake *intake, struct minato_time n
 /* The oldest go: who sent them has the least hope of an answer yet. */
 static void shed(struct drive_intake *intake, struct minato_time now)
 {
-	for (; are_too_many(intake, now); intake->waiting--, intake->shed++) {
+	for (; are_too_many(intake, now); intake->shed++) {
 		advance(intake);
-		intake->waits[intake->tail % SLOTS] = false;
+		let_go(intake);
 		give_back(intake, intake->tail);
 	}
 	advance(intake);
+}
+
+/* Whether other programs have to wait for us. */
+/* syscalls: getrusage */
+static bool is_wanted(struct drive_intake *intake, int64_t now)
+{
+	struct rusage usage;
+
+	if (now - intake->asked_ns > ASK_NS && getrusage(RUSAGE_THREAD, &usage) == 0) {
+		intake->asked_ns = now;
+		if (usage.ru_nivcsw != intake->switches)
+			intake->wanted_ns = now;
+		intake->switches = usage.ru_nivcsw;
+	}
+	return now - intake->wanted_ns <= WANTED_NS;
+}
+
+/* What the last batch took of our time, and for whom. */
+static void account(struct drive_intake *intake, struct minato_time now)
+{
+	const int64_t passed = now.ns - intake->taken_ns;
+	const uint32_t all = intake->firsts + intake->others;
+
+	intake->taken_ns = now.ns;
+	if (all > 0)
+		intake->owed_ns += passed * intake->others / all;
+	intake->owed_ns -= passed * TIME_SHARE / 256;
+	if (intake->owed_ns < -TIME_AHEAD_NS)
+		intake->owed_ns = -TIME_AHEAD_NS;
+	if (intake->owed_ns > TIME_AHEAD_NS)
+		intake->owed_ns = TIME_AHEAD_NS;
+}
+
+/* How many of those who wait. */
+static uint32_t room_for_others(struct drive_intake *intake, uint32_t firsts)
+{
+	const int64_t now = intake->taken_ns;
+
+	if (now - intake->served_ns > SERVED_NS)
+		return OTHERS_MAX;
+	if (intake->owed_ns > 0 && is_wanted(intake, now))
+		return 0;
+	return firsts > 0 ? OTHERS_MIN : OTHERS_SOME;
+}
+
+/* syscalls: epoll_pwait2 */
+static void rest(const struct drive_intake *intake)
+{
+	const struct timespec span = { 0, REST_NS };
+	struct epoll_event none;
+
+	if (intake->bed >= 0)
+		(void)epoll_pwait2(intake->bed, &none, 1, &span, NULL);
 }
 
 uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
@@ -233,16 +386,21 @@ uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 {
 	bool calm = intake->waiting == 0 && !is_new(intake, intake->seen + DRIVE_INTAKE_BATCH);
 	uint32_t room = DRIVE_INTAKE_BATCH - (calm ? 0 : OTHERS_MIN);
-	uint32_t count;
 
 	if (intake->kept) {
 		intake->kept = false;
 		intake->holds[intake->held++] = intake->seen - 1;
 	}
-	count = take_new(intake, now, out, room, calm);
-	count += take_waiting(intake, out + count, count == 0 ? OTHERS_MAX : OTHERS_MIN);
+	account(intake, now);
+	intake->firsts = take_new(intake, now, out, room, calm);
+	if (intake->firsts > 0 && !calm)
+		intake->served_ns = now.ns;
+	intake->others =
+		take_waiting(intake, out + intake->firsts, room_for_others(intake, intake->firsts));
 	shed(intake, now);
-	return count;
+	if (intake->firsts + intake->others == 0 && intake->waiting > 0)
+		rest(intake);
+	return intake->firsts + intake->others;
 }
 
 /*

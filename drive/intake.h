@@ -7,11 +7,16 @@
  *	----|-- some wait ----|--- new ----|--- free, the kernel's
  *
  * While no more is there than one batch takes, all of it is taken in order. Behind that, in a
- * flood, frames from those who are known (knownpeers.c) go first; the others wait in their slots,
- * are taken with what a batch has left, and the oldest are given up where a queue of them stands.
- * So a flood from everywhere costs those who are known a look at each of its frames, and no more;
- * and whose frame is lost is not for the chance of the moment to say, as it is where a socket's
- * buffer is full.
+ * flood, each frame is of a crowd (knownpeers.c): one source that is known, or all strangers that
+ * send things of one sort. Frames of a crowd that is small, or is no more than its share, go first;
+ * the others wait in their slots, are taken in order with what a batch has left, and the oldest are
+ * given up where a queue of them stands. So a flood from everywhere costs those who are known, and
+ * strangers who want something else than the flood does, a look at each of its frames; who floods
+ * although he is known harms himself; and whose frame is lost is not for the chance of the moment
+ * to say, as it is where a socket's buffer is full.
+ *
+ * While somebody is served first, those who wait get a share of the time and no more: behind us may
+ * be others who need the processor. When all of that is used up the intake rests for a moment.
  *
  * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
  * says so.
@@ -46,16 +51,16 @@ struct drive_taken {
 
 /*
  * Gives the socket, which has virtio headers, a ring, by which alone frames shorter than a slot
- * then come; it borrows the socket. What waits in the socket is lost. 0, or negative errno: then
- * the socket is as it was.
+ * then come; it borrows the socket. What waits in the socket is lost. `trusted`: whoever sends
+ * there is known. 0, or negative errno: then the socket is as it was.
  */
-int drive_intake_open(struct drive_intake **out, int fd);
+int drive_intake_open(struct drive_intake **out, int fd, bool trusted);
 void drive_intake_close(struct drive_intake *intake);
 /* A socket that a predecessor may have given a ring has none from now on. */
 void drive_intake_without(int fd);
 /*
  * Takes a batch of frames, in the order in which they are to be served; the socket stays readable
- * while others are there.
+ * while others are there. 0 where nothing is there, or after a rest.
  */
 uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 			   struct drive_taken out[DRIVE_INTAKE_BATCH]);
@@ -81,20 +86,35 @@ uint64_t drive_intake_shed(const struct drive_intake *intake);
 
 struct drive_known {
 	uint64_t seed[2];
+	bool all; /* everybody is */
 	struct drive_known_place {
 		uint32_t tag, last_s;
 	} places[2][DRIVE_KNOWN_PLACES];
 };
 
-/* All is forgotten; the seed is the caller's. */
-void drive_known_reset(struct drive_known *known, const uint64_t seed[2]);
+/* All is forgotten; the seed is the caller's. `all`: whoever sends is known. */
+void drive_known_reset(struct drive_known *known, const uint64_t seed[2], bool all);
 /* From the frame that leaves; without its virtio header. `head` bytes of its `len` are there. */
 void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_t head,
 			uint32_t len, uint32_t now_s);
 /*
- * Whether it comes from one of those, or is of what the link itself lives by (ARP, neighbour
- * discovery), or of no protocol that is told apart here.
+ * Whom a frame comes from. What the link itself lives by (ARP, neighbour discovery), and what is of
+ * no protocol that is told apart here, is of DRIVE_CROWD_LINK; known sources share few numbers.
  */
-bool drive_known_comes(const struct drive_known *known, const uint8_t *frame, uint32_t len);
+#define DRIVE_CROWD_SOURCES 256u
+enum drive_crowd {
+	DRIVE_CROWD_LINK,
+	DRIVE_CROWD_SYN, /* from here on: of strangers */
+	DRIVE_CROWD_RST,
+	DRIVE_CROWD_ACK, /* without payload */
+	DRIVE_CROWD_SEGMENTS,
+	DRIVE_CROWD_UDP,
+	DRIVE_CROWD_ICMP,
+	DRIVE_CROWD_PIECES, /* fragments */
+	DRIVE_CROWD_OTHERS,
+	DRIVE_CROWD_KNOWN, /* the first of DRIVE_CROWD_SOURCES */
+	DRIVE_CROWDS = DRIVE_CROWD_KNOWN + DRIVE_CROWD_SOURCES
+};
+uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len);
 
 #endif

@@ -13,8 +13,11 @@
 
 #define TCP 6u
 #define UDP 17u
+#define ICMP 1u
 #define ICMP6 58u
+#define FRAGMENT6 44u
 #define SYN 0x02
+#define RST 0x04
 #define ACK 0x10
 #define ND_FIRST 133u /* RFC 4861 4 */
 #define ND_LAST 137u
@@ -28,12 +31,13 @@ struct look {
 	uint32_t left; /* bytes from there to what is there */
 	uint32_t rest; /* to the end of the packet */
 	uint8_t protocol;
-	bool six;
+	bool six, piece;
 };
 
-void drive_known_reset(struct drive_known *known, const uint64_t seed[2])
+void drive_known_reset(struct drive_known *known, const uint64_t seed[2], bool all)
 {
 	memset(known, 0, sizeof(*known));
+	known->all = all;
 	known->seed[0] = seed[0];
 	known->seed[1] = seed[1];
 }
@@ -63,6 +67,7 @@ static bool look4(struct look *l, const uint8_t *ip, uint32_t head, uint32_t len
 		.left = head - header,
 		.rest = total - header,
 		.protocol = ip[9],
+		.piece = (load16(ip + 6) & 0x3fff) != 0,
 	};
 	return true;
 }
@@ -79,6 +84,7 @@ static bool look6(struct look *l, const uint8_t *ip, uint32_t head, uint32_t len
 		.rest = len - HEADER6,
 		.protocol = ip[6],
 		.six = true,
+		.piece = ip[6] == FRAGMENT6,
 	};
 	if (load16(ip + 4) > 0 && load16(ip + 4) < l->rest)
 		l->rest = load16(ip + 4);
@@ -156,6 +162,12 @@ static bool is_opening(const struct look *l)
 	       (l->left < TCP_HEADER || (l->transport[13] & (SYN | ACK)) == SYN);
 }
 
+/* A TCP segment with its header: whether there is more. */
+static bool carries(const struct look *l)
+{
+	return l->rest > (l->transport[12] >> 4) * 4u;
+}
+
 /* A SYN with an acknowledgement, one alone, a RST may go to a forged address; payload does not. */
 void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_t head,
 			uint32_t len, uint32_t now_s)
@@ -166,24 +178,47 @@ void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_
 	if (!look(&l, frame, head, len) || (l.protocol != UDP && l.protocol != TCP) ||
 	    (l.protocol == TCP && l.left < TCP_HEADER))
 		return;
-	has_payload = l.protocol == TCP && !(l.transport[13] & SYN) &&
-		      l.rest > (l.transport[12] >> 4) * 4u;
+	has_payload = l.protocol == TCP && !(l.transport[13] & SYN) && carries(&l);
 	if (has_payload)
 		learn(known, PROVEN, hash(known, l.destination, l.six), now_s);
 	else if (l.protocol == UDP || is_opening(&l))
 		learn(known, ASKED, hash(known, l.destination, l.six), now_s);
 }
 
-bool drive_known_comes(const struct drive_known *known, const uint8_t *frame, uint32_t len)
+/* Of those who are not known: by what they send. */
+static uint32_t crowd_of(const struct look *l)
+{
+	if (l->piece)
+		return DRIVE_CROWD_PIECES;
+	switch (l->protocol) {
+	case TCP:
+		if (is_opening(l))
+			return DRIVE_CROWD_SYN;
+		if (l->transport[13] & RST)
+			return DRIVE_CROWD_RST;
+		return carries(l) ? DRIVE_CROWD_SEGMENTS : DRIVE_CROWD_ACK;
+	case UDP:
+		return DRIVE_CROWD_UDP;
+	case ICMP:
+	case ICMP6:
+		return DRIVE_CROWD_ICMP;
+	default:
+		return DRIVE_CROWD_OTHERS;
+	}
+}
+
+uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len)
 {
 	struct look l;
 	uint64_t h;
 
 	if (!look(&l, frame, len, len))
-		return true;
+		return DRIVE_CROWD_LINK;
 	if (l.six && l.protocol == ICMP6 && l.left > 0 && l.transport[0] >= ND_FIRST &&
 	    l.transport[0] <= ND_LAST)
-		return true;
+		return DRIVE_CROWD_LINK;
 	h = hash(known, l.source, l.six);
-	return knows(known, PROVEN, h) || (!is_opening(&l) && knows(known, ASKED, h));
+	if (known->all || knows(known, PROVEN, h) || (!is_opening(&l) && knows(known, ASKED, h)))
+		return DRIVE_CROWD_KNOWN + (uint32_t)(h >> 16) % DRIVE_CROWD_SOURCES;
+	return crowd_of(&l);
 }

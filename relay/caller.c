@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #define ACCEPT_SHARE 64 /* callers of a door per turn */
+#define BELIEVED 8	/* in each BURST_NS, who are taken without a look */
+#define BURST_NS 10000000
 
 /* What a socket in the guest's scope needs to speak as somebody else. */
 static int speak_as(struct minato *host, uint64_t socket, const struct minato_endpoint *as)
@@ -159,13 +161,41 @@ static bool make_room(struct relay_published *door)
 	return fd >= 0;
 }
 
+/* Whether more come than would be taken without a look. */
+static bool is_burst(struct relay_published *door)
+{
+	const int64_t now = door->forward->relay->now.ns;
+
+	if (now - door->burst_ns > BURST_NS) {
+		door->burst_ns = now;
+		door->burst = 0;
+	}
+	if (door->burst >= BELIEVED)
+		return true;
+	door->burst++;
+	return false;
+}
+
+/* One that has reset meanwhile, as those of a flood have, is not connected to the guest. */
+/* syscalls: recvfrom */
+static bool has_gone(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != EINTR;
+}
+
+/* syscalls: close */
 void caller_accept(struct relay_published *door)
 {
 	for (int i = 0; i < ACCEPT_SHARE; i++) {
 		struct minato_endpoint caller = { 0 };
 		int fd = accept_one(door, &caller);
 
-		if (fd >= 0) {
+		if (fd >= 0 && is_burst(door) && has_gone(fd)) {
+			relay_count(door->forward->relay, RELAY_COUNT_TCP_IN_GONE);
+			close(fd);
+		} else if (fd >= 0) {
 			take(door, fd, &caller);
 		} else if (errno == EMFILE || errno == ENFILE) {
 			if (!make_room(door))

@@ -555,6 +555,7 @@ bool relay_can_ping(void);
 	X(TCP_OUT_FAILED, "relay_tcp_out_failed")	/* unreachable, timed out */               \
 	X(TCP_IN, "relay_tcp_in")			/* callers of published ports */           \
 	X(TCP_IN_REFUSED, "relay_tcp_in_refused")	/* the guest's port was closed */          \
+	X(TCP_IN_GONE, "relay_tcp_in_gone")		/* of a burst, had reset meanwhile */      \
 	X(UDP_OUT, "relay_udp_out")			/* guest endpoints that sent */            \
 	X(UDP_IN, "relay_udp_in")			/* clients of published ports */           \
 	X(UDP_EXPIRED, "relay_udp_expired")		/* idle for five minutes */                \
@@ -1058,7 +1059,9 @@ struct relay_published {
 	uint8_t discover; /* UDP: enum gram_discover */
 	uint8_t screened; /* enum relay_screened */
 	bool readable;
-	bool busy; /* stands among the relay's busy doors */
+	bool busy;	   /* stands among the relay's busy doors */
+	uint16_t burst;	   /* TCP: callers that came since then */
+	int64_t burst_ns;
 };
 
 /* The address it is bound to; :: where dual. */

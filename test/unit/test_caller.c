@@ -256,6 +256,32 @@ static void caller_that_gives_up_is_forgotten(void **state)
 	assert_true(listener != 0);
 }
 
+/* Of many at once those that have gone cost the guest nothing; the one among them is served. */
+static void a_burst_of_resets_is_let_go(void **state)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	struct minato_endpoint peer;
+	uint64_t listener;
+	int fds[41];
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	for (int i = 0; i < 41; i++)
+		fds[i] = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	for (int i = 0; i < 41; i++) {
+		setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		if (i != 30)
+			close(fds[i]);
+	}
+	UNTIL(count_of(RELAY_COUNT_TCP_IN) + count_of(RELAY_COUNT_TCP_IN_GONE) == 41);
+	assert_int_equal(count_of(RELAY_COUNT_TCP_IN_GONE), 32);
+	do
+		accepted(listener, &peer);
+	while (peer.port != port_of(fds[30]));
+	close(fds[30]);
+}
+
 static void caller_that_sends_and_ends_is_heard(void **state)
 {
 	uint64_t listener;
@@ -433,6 +459,7 @@ int main(void)
 		CASE(one_caller_at_two_ports_keeps_its_own),
 		CASE(accepted_sockets_reset_if_cut),
 		CASE(caller_that_gives_up_is_forgotten),
+		CASE(a_burst_of_resets_is_let_go),
 		CASE(caller_that_sends_and_ends_is_heard),
 		CASE(a_guest_that_speaks_first_is_heard),
 		CASE(a_hundred_callers),

@@ -278,8 +278,8 @@ static uint32_t send_run(void)
 	return len;
 }
 
-/* Also where the one before, which was killed, had a ring. */
-static void take_of_the_trusted(void)
+/* Where the one before, which was killed, had a ring too. */
+static void take_behind_another(void)
 {
 	struct drive_link *before;
 	uint8_t frame[256];
@@ -292,17 +292,16 @@ static void take_of_the_trusted(void)
 	ends.sender = dup(ends.sender);
 	ends.watch = dup(ends.watch);
 	drive_link_free(before);
-	ends.trusted = true;
 	DEMAND(drive_link_open(&wire, &ends, LINK) == 0);
 	len = datagram(frame, false, 100, 'a');
 	send_far(&partial, frame, len);
 	DEMAND(read_all() == 1);
 	DEMAND(host.count == 1 && host.last.len == len);
 	DEMAND(memcmp(host.head, frame, sizeof(host.head)) == 0);
-	DEMAND(host.last.chunk != MINATO_CHUNK_NONE);
+	DEMAND(host.last.chunk == MINATO_CHUNK_NONE);
 	drive_link_free(wire);
 }
-NETNS_CASE(of_the_trusted_frames_come_without_a_ring, take_of_the_trusted)
+NETNS_CASE(a_ring_that_was_left_there_is_no_obstacle, take_behind_another)
 
 static void take_runs(bool ring)
 {
@@ -477,6 +476,90 @@ static void serve_the_known_first(void)
 	DEMAND(stats.in_shed == 0 && stats.in_dropped == 0 && stats.frames_in == FLOOD + 1);
 }
 NETNS_CASE(in_a_flood_who_is_known_goes_first, serve_the_known_first)
+
+/* One that is wanted, with 99 bytes, behind so many others of one source; how soon it is served. */
+static void serve_behind(const uint8_t *other, uint32_t other_len, const uint8_t *wanted,
+			 uint32_t len)
+{
+	const struct minato_time now = drive_now();
+	uint32_t turns = 0;
+
+	for (uint32_t i = 0; i < FLOOD; i++)
+		send_far(&partial, other, other_len);
+	send_far(&partial, wanted, len);
+	do {
+		DEMAND(is_readable());
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+		turns++;
+	} while (!host.known_at);
+	/* The flood has what it is let have at once, and what is left in batches. */
+	DEMAND(turns <= 12 && host.known_at < 500);
+	while (is_readable())
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+	DEMAND(host.count == FLOOD + 1);
+}
+
+static void from(uint8_t *frame, uint8_t last)
+{
+	uint8_t *ip = frame + ETHERNET;
+
+	ip[15] = last;
+	put16(ip + 10, 0);
+	put16(ip + 10, ~sum(ip, 20, 0));
+}
+
+/* Behind a gateway everybody is known, and one of them floods. */
+static void serve_beside_one_that_is_trusted(void)
+{
+	uint8_t other[256], wanted[256];
+	uint32_t len, other_len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	drive_link_free(wire);
+	DEMAND(try((struct drive_link_plan){ 0 }) == 0);
+	ends.trusted = true;
+	DEMAND(drive_link_open(&wire, &ends, LINK) == 0);
+	len = datagram(wanted, false, 99, 'w');
+	other_len = datagram(other, false, 20, 'f');
+	from(other, 66);
+	serve_behind(other, other_len, wanted, len);
+}
+NETNS_CASE(one_of_many_that_floods_harms_itself, serve_beside_one_that_is_trusted)
+
+/* A stranger who wants something else than the flood does. */
+static void serve_what_is_rare(void)
+{
+	uint8_t other[256], wanted[256];
+	uint32_t len, other_len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	len = datagram(wanted, false, 99, 'w');
+	other_len = datagram(other, false, 20, 'f');
+	wanted[ETHERNET + 9] = IPPROTO_ICMP;
+	from(wanted, 9);
+	serve_behind(other, other_len, wanted, len);
+}
+NETNS_CASE(a_stranger_is_not_behind_a_flood_of_another_sort, serve_what_is_rare)
+
+/* Those that wait keep their order, and what comes after them is behind them. */
+static void keep_the_order(void)
+{
+	const struct minato_time now = drive_now();
+	uint8_t frame[512];
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	for (uint32_t i = 0; i < 300; i++)
+		send_far(&partial, frame, datagram(frame, false, i, 'o'));
+	while (is_readable())
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+	DEMAND(host.count == 300);
+	for (uint32_t i = 0; i < sizeof(host.lens) / sizeof(host.lens[0]); i++)
+		DEMAND(host.lens[i] == HEADS + i);
+}
+NETNS_CASE(one_source_keeps_its_order, keep_the_order)
 
 static void shed_a_standing_queue(void)
 {
@@ -810,7 +893,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_small_frame_comes_where_the_kernel_put_it),
 		cmocka_unit_test(without_a_ring_a_frame_comes_in_a_leased_chunk),
-		cmocka_unit_test(of_the_trusted_frames_come_without_a_ring),
+		cmocka_unit_test(a_ring_that_was_left_there_is_no_obstacle),
 		cmocka_unit_test(a_super_segment_comes_whole),
 		cmocka_unit_test(without_a_ring_a_super_segment_comes_whole),
 		cmocka_unit_test(small_and_large_frames_stay_in_order),
@@ -818,6 +901,9 @@ int main(void)
 		cmocka_unit_test(without_a_chunk_one_frame_at_a_time_comes),
 		cmocka_unit_test(a_burst_comes_whole),
 		cmocka_unit_test(in_a_flood_who_is_known_goes_first),
+		cmocka_unit_test(one_of_many_that_floods_harms_itself),
+		cmocka_unit_test(a_stranger_is_not_behind_a_flood_of_another_sort),
+		cmocka_unit_test(one_source_keeps_its_order),
 		cmocka_unit_test(of_a_queue_that_stands_the_oldest_are_given_up),
 		cmocka_unit_test(a_link_takes_frames_of_its_vlan_alone),
 		cmocka_unit_test(what_leaves_the_interface_is_not_taken),

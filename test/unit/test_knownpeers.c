@@ -23,7 +23,7 @@ static struct drive_known known;
 static int reset(void **state)
 {
 	(void)state;
-	drive_known_reset(&known, seed);
+	drive_known_reset(&known, seed, false);
 	return 0;
 }
 
@@ -62,7 +62,9 @@ static void leaves(const struct sample *s, uint32_t now_s)
 
 static bool comes(const struct sample *s)
 {
-	return drive_known_comes(&known, s->bytes, s->len);
+	const uint32_t crowd = drive_known_crowd(&known, s->bytes, s->len);
+
+	return crowd == DRIVE_CROWD_LINK || crowd >= DRIVE_CROWD_KNOWN;
 }
 
 static void whoever_gets_payload_is_known(void **state)
