@@ -810,6 +810,14 @@ struct cmd_worker {
 	int64_t tap_watch;
 	bool starved; /* no chunk to read frames into: not watched for a while */
 	bool blocked; /* the tap had no room: watched for room */
+	struct cmd_modest {
+		bool resting; /* the tap is not watched */
+		struct minato_time until;
+		int64_t begun_ns; /* the last look, and what was counted then */
+		uint64_t frames, vain;
+		int64_t spent_ns;	     /* of the processor */
+		int64_t wanted_ns, switches; /* by other programs */
+	} modest;
 	struct minato *host;
 	struct relay *relay;
 	struct cmd_control *control;
@@ -835,6 +843,12 @@ struct cmd_worker {
 	bool ending; /* the guest has ended: its last words until */
 	struct minato_time ending_until;
 };
+
+/*
+ * modest.c: of a guest that floods while other programs want the processor. Sets modest.resting;
+ * returns when to come again.
+ */
+struct minato_time cmd_modest_turn(struct cmd_worker *worker, struct minato_time now);
 
 /* The life of a worker from its first instruction, with its end of the channel. */
 _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_sandbox *sandbox,

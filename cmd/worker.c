@@ -51,14 +51,21 @@ static struct minato_time earlier(struct minato_time a, struct minato_time b)
 
 /* ---- the tap ---- */
 
+static void rewatch_tap(struct cmd_worker *worker)
+{
+	const bool silent = worker->starved || worker->modest.resting;
+
+	drive_loop_modify(worker->loop, worker->tap_watch,
+			  (silent ? 0u : EPOLLIN) | (worker->blocked ? EPOLLOUT : 0u));
+}
+
 static void watch_tap(struct cmd_worker *worker, bool starved, bool blocked)
 {
 	if (starved == worker->starved && blocked == worker->blocked)
 		return;
 	worker->starved = starved;
 	worker->blocked = blocked;
-	drive_loop_modify(worker->loop, worker->tap_watch,
-			  (starved ? 0u : EPOLLIN) | (blocked ? EPOLLOUT : 0u));
+	rewatch_tap(worker);
 }
 
 /* The guest took its link away; the command goes on without. */
@@ -279,6 +286,20 @@ static void keeper_says(void *user, uint32_t events)
 	take_message(worker, &message, count ? fds[0] : -1);
 }
 
+/* A guest that floods is left alone for a while, where others would have to wait. */
+static struct minato_time be_modest(struct cmd_worker *worker, struct minato_time now)
+{
+	const bool rested = worker->modest.resting;
+	struct minato_time next;
+
+	if (!worker->tap_watch || worker->ending)
+		return MINATO_NEVER;
+	next = cmd_modest_turn(worker, now);
+	if (rested != worker->modest.resting)
+		rewatch_tap(worker);
+	return next;
+}
+
 static struct minato_time turn(void *user, struct minato_time now)
 {
 	struct cmd_worker *worker = user;
@@ -294,6 +315,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 	if (drive_tap_converses(worker->tap))
 		drive_loop_expect(worker->loop);
 	next = earlier(earlier(minato_deadline(worker->host), orphans), asked);
+	next = earlier(next, be_modest(worker, now));
 	if (worker->starved) {
 		watch_tap(worker, false, worker->blocked);
 		next = earlier(next, after(now, STARVED_NS));
