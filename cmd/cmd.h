@@ -470,7 +470,10 @@ struct cmd_hand {
 	int channel;
 	int saying; /* the read end of its standard error */
 	int64_t pid_watch, channel_watch, saying_watch;
-	uint32_t said; /* bytes it has said; beyond a bound nobody listens */
+	uint32_t said; /* bytes that time has not forgiven; beyond a bound nobody listens */
+	struct minato_time forgiven; /* until then it has */
+	struct minato_time listen;   /* when somebody listens again; 0: nobody is deaf */
+	bool told_of;		     /* that some of it is left out */
 	bool ready;
 	struct minato_time until; /* ready by then, or killed */
 };

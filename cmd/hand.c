@@ -15,8 +15,13 @@
 #include <unistd.h>
 
 #define NS_PER_MS INT64_C(1000000)
-/* What a worker may say in its life: a report of a sanitizer is the longest of use. */
+#define NS_PER_S INT64_C(1000000000)
+/*
+ * What a worker may say at once (a report of a sanitizer is the longest of use), and in each second
+ * after that: what rules log may go on for as long as it lives.
+ */
 #define SAID_MAX 65536u
+#define SAID_PER_S 16384u
 /* How long a worker that was told to end may take. */
 #define END_MS 1000
 
@@ -35,28 +40,71 @@ static void print_said(char *text, size_t size)
 	(void)fwrite(text, 1, size, stderr);
 }
 
-static bool hear_some(struct cmd_hand *hand)
+/* How many bytes; 0 at its end, negative where there are none now. */
+static ssize_t hear_some(struct cmd_hand *hand)
 {
 	char text[4096];
 	ssize_t got = read(hand->saying, text, sizeof(text));
 
 	if (got <= 0)
-		return false;
+		return got;
 	print_said(text, (size_t)got);
 	hand->said += (uint32_t)got;
-	return true;
+	return got;
+}
+
+static void forgive(struct cmd_hand *hand, struct minato_time now)
+{
+	int64_t span_ns = now.ns - hand->forgiven.ns;
+
+	if (span_ns <= 0)
+		return;
+	if (span_ns >= NS_PER_S * (SAID_MAX / SAID_PER_S + 1) ||
+	    hand->said < span_ns * SAID_PER_S / NS_PER_S)
+		hand->said = 0;
+	else
+		hand->said -= (uint32_t)(span_ns * SAID_PER_S / NS_PER_S);
+	hand->forgiven = now;
 }
 
 static void hand_speaks(void *user, uint32_t events)
 {
 	struct cmd_harbour *harbour = user;
 	struct cmd_hand *hand = &harbour->hand;
+	struct minato_time now = drive_loop_now(harbour->loop);
+	ssize_t got;
 
 	(void)events;
-	if (hear_some(hand) && hand->said < SAID_MAX)
+	forgive(hand, now);
+	got = hear_some(hand);
+	if (got > 0 && hand->said < SAID_MAX)
+		return;
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	drive_loop_remove(harbour->loop, hand->saying_watch);
 	hand->saying_watch = 0;
+	if (got <= 0)
+		return;
+	hand->listen.ns = hand->forgiven.ns + NS_PER_S;
+	if (!hand->told_of)
+		cmd_say("the process for the traffic says too much: some of it is left out");
+	hand->told_of = true;
+}
+
+/* It is listened to again; when that is due. */
+static struct minato_time listen_again(struct cmd_harbour *harbour, struct minato_time now)
+{
+	struct cmd_hand *hand = &harbour->hand;
+
+	if (hand->listen.ns == 0)
+		return MINATO_NEVER;
+	if (now.ns < hand->listen.ns)
+		return hand->listen;
+	hand->listen.ns = 0;
+	forgive(hand, now);
+	hand->saying_watch =
+		drive_loop_add(harbour->loop, hand->saying, EPOLLIN, hand_speaks, harbour);
+	return MINATO_NEVER;
 }
 
 /* ---- start ---- */
@@ -172,7 +220,9 @@ static int reap(struct cmd_harbour *harbour)
 
 	while (waitpid(hand->pid, &status, 0) < 0 && errno == EINTR)
 		;
-	while (hand->said < SAID_MAX && hear_some(hand))
+	/* Its last words, whatever it has said before. */
+	hand->said = 0;
+	while (hand->said < SAID_MAX && hear_some(hand) > 0)
 		;
 	forget_hand(harbour);
 	if (status)
@@ -438,16 +488,20 @@ static void watch_hand(struct cmd_harbour *harbour)
 struct minato_time cmd_hand_turn(struct cmd_harbour *harbour, struct minato_time now)
 {
 	struct cmd_hand *hand = &harbour->hand;
+	struct minato_time next;
 
-	if (hand->pid <= 0 || hand->ready)
+	if (hand->pid <= 0)
 		return MINATO_NEVER;
+	next = listen_again(harbour, now);
+	if (hand->ready)
+		return next;
 	if (now.ns < hand->until.ns)
-		return hand->until;
+		return next.ns < hand->until.ns ? next : hand->until;
 	hand->until = MINATO_NEVER;
 	cmd_say("the process for the traffic was not ready after %d seconds: it is replaced",
 		CMD_START_MS / 1000);
 	kill_hand(harbour);
-	return MINATO_NEVER;
+	return next;
 }
 
 int cmd_hand_tell(struct cmd_harbour *harbour, enum cmd_message_kind kind)
