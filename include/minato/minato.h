@@ -489,9 +489,9 @@ int minato_bind(struct minato *m, uint64_t socket,
  * one that has less; when 15 of 16 sockets of the host value are in use, each
  * new connection resets one that was silent longest, of the source (an IPv4
  * address, an IPv6 /64) with most connections, if that has more than the new
- * one's and than eight: its owner sees MINATO_ERROR, -ECONNABORTED. -EADDRINUSE
- * (another listens there, or no port is left to choose), -EINVAL (connected),
- * -EOPNOTSUPP (not TCP).
+ * one's and than eight: its owner sees MINATO_ERROR, -ECONNABORTED. So does one
+ * with data in flight when others want that (active_max). -EADDRINUSE (another
+ * listens, or no port is left), -EINVAL (connected), -EOPNOTSUPP (not TCP).
  */
 int minato_listen(struct minato *m, uint64_t socket, uint32_t backlog);
 /* Next completed connection. -EAGAIN, -EINVAL (not listening). */

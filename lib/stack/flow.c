@@ -196,6 +196,7 @@ enum drop flow_arrive(struct minato *m, uint32_t index, const struct arrival *a)
 	if (untouched)
 		before = state_before(s);
 	locate(m, a, &payload);
+	e.no_block = !share_lends(m, index);
 	drop = tcp_arrive(&e, &s->body.tcp, &a->packet.tcp, &payload);
 	if (untouched)
 		evidence_first(m, &a->packet, &before, s);

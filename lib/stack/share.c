@@ -12,14 +12,17 @@
  *					source has most waiting
  *	slots of sockets are nearly all	the connection that was silent longest,
  *	in use				of the source with most of them
+ *	active blocks are nearly all	the same, of those that have one
+ *	in use
  *	too much is queued for those	the same, of the source for which most
  *	who do not take it		is queued (RFC 6429)
  *
  * A source is an IPv4 address, or the /64 of an IPv6 one. It has a place, by a
- * hash with a secret; places are leaves of two trees whose inner nodes say
- * which of two has more, so that the largest of all is known at once. Work is
- * bounded: 12 nodes for a connection that comes or goes, SHARE_LOOK
- * connections when one must go.
+ * hash with a secret, and a count by another hash beside: who shares either
+ * with somebody who has more is not taken for him. Places are leaves of two
+ * trees whose inner nodes say which of two has more, so that the largest of all
+ * is known at once. Work is bounded: 12 nodes for a connection that comes or
+ * goes, SHARE_LOOK connections when one must go.
  *
  *	place -> its connections, the oldest first -> share_link of a socket
  *
@@ -53,13 +56,28 @@ static struct share_link *link_of(const struct minato *m, uint32_t index)
 	return (struct share_link *)host_at(m, m->share_links) + index;
 }
 
-static uint32_t place_of(const struct minato *m, const struct minato_addr *a)
+struct position {
+	uint32_t place, beside;
+};
+
+static struct position position_of(const struct minato *m,
+				   const struct minato_addr *a)
 {
 	const bool is4 = minato_addr_is4(a);
+	const uint64_t hash = hash_table(&m->limit_key,
+					 is4 ? a->bytes + 8 : a->bytes, 8);
 
-	return (uint32_t)hash_table(&m->limit_key,
-				    is4 ? a->bytes + 8 : a->bytes, 8) %
-	       SHARE_PLACES;
+	return (struct position){ (uint32_t)hash % SHARE_PLACES,
+				  (uint32_t)(hash >> 32) % SHARE_PLACES };
+}
+
+static uint32_t count_of(const struct minato *m, struct position at)
+{
+	const struct share *h = share_of(m);
+	const uint32_t count = h->place[at.place].count;
+	const uint32_t beside = h->beside[at.beside].count;
+
+	return count < beside ? count : beside;
 }
 
 /* --- which place has most ------------------------------------------------ */
@@ -133,13 +151,17 @@ void share_enter(struct minato *m, uint32_t index,
 		 const struct minato_addr *source)
 {
 	struct share *h = share_of(m);
-	const uint32_t place = place_of(m, source);
+	const struct position at = position_of(m, source);
 
 	check(link_of(m, index)->place == 0);
-	*link_of(m, index) = (struct share_link){ .place = place + 1 };
-	append(m, &h->place[place], index);
-	h->place[place].count++;
-	update(h, SHARE_COUNT, place);
+	*link_of(m, index) = (struct share_link){
+		.place = (uint16_t)(at.place + 1),
+		.beside = (uint16_t)at.beside,
+	};
+	append(m, &h->place[at.place], index);
+	h->place[at.place].count++;
+	h->beside[at.beside].count++;
+	update(h, SHARE_COUNT, at.place);
 }
 
 static void set_pinned(struct minato *m, struct share_link *l, uint32_t bytes)
@@ -166,8 +188,9 @@ void share_leave(struct minato *m, uint32_t index)
 		set_pinned(m, l, 0);
 	p = &h->place[l->place - 1];
 	unlink_one(m, p, index);
-	check(p->count > 0);
+	check(p->count > 0 && h->beside[l->beside].count > 0);
 	p->count--;
+	h->beside[l->beside].count--;
 	update(h, SHARE_COUNT, l->place - 1);
 	l->place = 0;
 }
@@ -224,12 +247,28 @@ static bool may_leave(const struct minato *m, uint32_t index)
 	return tcp_state(&s->body.tcp) != MINATO_CLOSED;
 }
 
+enum sought {
+	SOUGHT_ANY,
+	SOUGHT_BUSY,   /* one that has an active block */
+	SOUGHT_PINNED, /* that has something queued for who does not take it */
+};
+
+static bool is_sought(const struct minato *m, uint32_t index,
+		      const struct tcp_env *e, enum sought sought)
+{
+	if (!may_leave(m, index))
+		return false;
+	if (sought == SOUGHT_BUSY)
+		return tcp_is_busy(e, &socket_at(m, index)->body.tcp);
+	return sought == SOUGHT_ANY || link_of(m, index)->pinned != 0;
+}
+
 /*
  * Of the first connections of a place, the one that was silent longest; those
- * looked at go to the end, so that another time others are. `pinned`: only
- * one that has something queued for who does not take it.
+ * looked at go to the end, so that another time others are.
  */
-static uint32_t silent_longest(struct minato *m, uint32_t place, bool pinned)
+static uint32_t silent_longest(struct minato *m, uint32_t place,
+			       enum sought sought)
 {
 	struct share_place *p = &share_of(m)->place[place];
 	const struct tcp_env e = host_env(m);
@@ -242,8 +281,7 @@ static uint32_t silent_longest(struct minato *m, uint32_t place, bool pinned)
 
 		unlink_one(m, p, index);
 		append(m, p, index);
-		if (!may_leave(m, index) ||
-		    (pinned && link_of(m, index)->pinned == 0))
+		if (!is_sought(m, index, &e, sought))
 			continue;
 		if (victim == STACK_NONE || silent_ms > longest) {
 			victim = index;
@@ -266,15 +304,17 @@ static bool slots_are_few(const struct minato *m)
 bool share_allows(const struct minato *m, const struct minato_addr *source)
 {
 	const struct share *h = share_of(m);
-	const struct share_place *p = &h->place[place_of(m, source)];
+	const struct position at = position_of(m, source);
 	const uint32_t most = h->place[h->most[SHARE_COUNT][1]].count;
+	const uint32_t count = count_of(m, at);
 
-	if (h->source_max != 0 && p->count >= h->source_max)
+	if (h->source_max != 0 && count >= h->source_max)
 		return false;
-	if (!time_reached(m->now, p->refused_until))
+	if (!time_reached(m->now, h->place[at.place].refused_until) &&
+	    !time_reached(m->now, h->beside[at.beside].refused_until))
 		return false;
 	return !slots_are_few(m) || time_reached(m->now, h->slots_until) ||
-	       p->count < AT_LEAST || p->count < most / 2;
+	       count < AT_LEAST || count < most / 2;
 }
 
 void share_make_room(struct minato *m, const struct minato_addr *source)
@@ -287,23 +327,65 @@ void share_make_room(struct minato *m, const struct minato_addr *source)
 	place = h->most[SHARE_COUNT][1];
 	if (h->place[place].count <= AT_LEAST ||
 	    !gives_way(m, h->place[place].count,
-		       h->place[place_of(m, source)].count))
+		       count_of(m, position_of(m, source))))
 		return;
 	h->slots_until = time_after(m->now, WANTED_NS);
-	victim = silent_longest(m, place, false);
+	victim = silent_longest(m, place, SOUGHT_ANY);
 	if (victim != STACK_NONE)
 		evict(m, victim, COUNTER_SOURCE_VICTIM);
+}
+
+/* Of its source; one whose handshake ends with this segment has no place. */
+static uint32_t count_beside(const struct minato *m, uint32_t index)
+{
+	const struct share_link *l = link_of(m, index);
+	const struct socket *s = socket_at(m, index);
+	struct port_key key;
+
+	if (l->place != 0)
+		return count_of(m, (struct position){ l->place - 1u,
+						      l->beside });
+	if (s->tuple == STACK_NONE)
+		return 0;
+	slots_key(m, s, &key);
+	return count_of(m, position_of(m, &key.remote));
+}
+
+/*
+ * The last blocks are for those who hold few connections, while they want any:
+ * who holds most keeps the blocks that he has, and gets no more.
+ */
+bool share_lends(struct minato *m, uint32_t index)
+{
+	const struct tcp_env e = host_env(m);
+	struct share *h = share_of(m);
+	const uint32_t place = h->most[SHARE_COUNT][1];
+	const uint32_t most = h->place[place].count;
+	const uint32_t has = count_beside(m, index);
+	uint32_t victim;
+
+	if (!host_blocks_few(m) ||
+	    tcp_is_busy(&e, &socket_at(m, index)->body.tcp))
+		return true;
+	if (has >= AT_LEAST && has >= most / 2)
+		return time_reached(m->now, h->blocks_until);
+	h->blocks_until = time_after(m->now, WANTED_NS);
+	if (m->tcp.active.used - m->tcp.rest_count <
+		    m->tcp.active.capacity ||
+	    most <= AT_LEAST || !gives_way(m, most, has))
+		return true;
+	victim = silent_longest(m, place, SOUGHT_BUSY);
+	if (victim != STACK_NONE)
+		evict(m, victim, COUNTER_SOURCE_VICTIM);
+	return true;
 }
 
 /* Others want the memory, or the blocks of those that send. */
 static bool is_short(struct minato *m)
 {
 	const struct tcp_env e = host_env(m);
-	const struct pool *blocks = &m->tcp.active;
-	const uint32_t busy = blocks->used - m->tcp.rest_count;
 
-	return m->starved > 0 || tcp_memory_low(&e) ||
-	       busy > blocks->capacity - blocks->capacity / 16;
+	return m->starved > 0 || tcp_memory_low(&e) || host_blocks_few(m);
 }
 
 static bool is_too_much(struct minato *m)
@@ -314,15 +396,22 @@ static bool is_too_much(struct minato *m)
 	       (h->pinned > h->pinned_spare && is_short(m));
 }
 
+static void refuse_for_now(struct minato *m, uint32_t place, uint32_t beside)
+{
+	const struct minato_time until = time_after(m->now, REFUSED_NS);
+
+	share_of(m)->place[place].refused_until = until;
+	share_of(m)->beside[beside].refused_until = until;
+}
+
 void share_relieve(struct minato *m)
 {
 	for (uint32_t i = 0; i < LOOK && is_too_much(m); i++) {
 		const uint32_t place = share_of(m)->most[SHARE_PINNED][1];
-		const uint32_t victim = silent_longest(m, place, true);
+		const uint32_t victim = silent_longest(m, place, SOUGHT_PINNED);
 		if (victim == STACK_NONE)
 			return;
-		share_of(m)->place[place].refused_until =
-			time_after(m->now, REFUSED_NS);
+		refuse_for_now(m, place, link_of(m, victim)->beside);
 		evict(m, victim, COUNTER_PINNED_VICTIM);
 	}
 }
@@ -350,7 +439,8 @@ bool share_displaces(struct minato *m, const struct list *accepts,
 		}
 		at = socket_at(m, at)->link[LIST_CALL].next;
 	}
-	return gives_way(m, most, h->place[place_of(m, source)].waiting);
+	return gives_way(m, most,
+			 h->place[position_of(m, source).place].waiting);
 }
 
 /* --- making -------------------------------------------------------------- */

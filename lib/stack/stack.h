@@ -338,18 +338,25 @@ struct share_place {
 	uint64_t pinned;     /* bytes queued for those who do not take them */
 	struct minato_time refused_until; /* its new connections */
 };
+/* The same of another hash: what a source has is the lesser of both. */
+struct share_beside {
+	uint32_t count;
+	struct minato_time refused_until;
+};
 struct share {
 	uint32_t source_max; /* connections of one source; 0: no bound */
 	uint64_t pinned, pinned_max; /* bytes, of all */
 	uint64_t pinned_spare;	     /* the bound while memory is short */
-	/* So long are slots wanted by others than the largest. */
-	struct minato_time slots_until;
+	/* So long are slots, and blocks, wanted by others than the largest. */
+	struct minato_time slots_until, blocks_until;
 	struct share_place place[SHARE_PLACES];
+	struct share_beside beside[SHARE_PLACES];
 	uint16_t most[SHARE_TREES][SHARE_PLACES]; /* node 1 is the root */
 };
 struct share_link {
 	uint32_t next, prev; /* in its place, plus one */
-	uint32_t place;	     /* plus one; 0: in none */
+	uint16_t place;	     /* plus one; 0: in none */
+	uint16_t beside;     /* its other place */
 	uint32_t pinned;
 };
 
@@ -709,7 +716,15 @@ static inline bool host_shuts_out(struct minato *m, uint32_t link,
 }
 static inline struct tcp_env host_env(struct minato *m)
 {
-	return (struct tcp_env){ &m->tcp, &m->payload, m->now };
+	return (struct tcp_env){ &m->tcp, &m->payload, m->now, false };
+}
+/* Nearly all active blocks are of connections that are not at rest. */
+static inline bool host_blocks_few(const struct minato *m)
+{
+	const struct pool *blocks = &m->tcp.active;
+
+	return blocks->used - m->tcp.rest_count >
+	       blocks->capacity - blocks->capacity / 16;
 }
 static inline void host_count(struct minato *m, enum counter counter)
 {
@@ -1089,6 +1104,9 @@ bool share_allows(const struct minato *m, const struct minato_addr *source);
 /* One of this source comes: where slots are few, one of a source that has more
    is reset. */
 void share_make_room(struct minato *m, const struct minato_addr *source);
+/* May this connection have an active block, if it needs one? Where they are
+   few, one of a source that has more is reset for it. */
+bool share_lends(struct minato *m, uint32_t index);
 /* Keeps the bound of what is pinned. */
 void share_relieve(struct minato *m);
 /* A queue is full: *victim of it may give way to one more of this source. */

@@ -58,6 +58,7 @@ int64_t minato_send(struct minato *m, uint64_t socket, const void *data,
 	if (len > INT32_MAX)
 		len = INT32_MAX;
 	cut = len > budget_left(m) ? (uint32_t)budget_left(m) : (uint32_t)len;
+	e.no_block = !share_lends(m, index);
 	sent = tcp_write(&e, &s->body.tcp, data, cut, flags);
 	/* What the budget cut off; the send buffer's end and want of other
 	   memory tcp watches itself. */
@@ -273,10 +274,11 @@ static bool take_filled(struct minato *m, size_t len, struct queue *to)
  * Few bytes: copied behind what is queued, where they share a chunk. What does
  * not fit there for want of memory stays where it was filled.
  */
-static int64_t commit_few(struct minato *m, struct socket *s, uint32_t len,
+static int64_t commit_few(struct minato *m, uint32_t index, uint32_t len,
 			  uint32_t flags)
 {
 	struct reservation *r = &m->reservation;
+	struct socket *s = socket_at(m, index);
 	struct tcp_env e = host_env(m);
 	const uint32_t chunk = r->chunk[0];
 	const struct pool *extents = &m->payload.extents;
@@ -290,6 +292,7 @@ static int64_t commit_few(struct minato *m, struct socket *s, uint32_t len,
 	}
 	chunk_hold(&m->payload, chunk);
 	stream_unreserve(m);
+	e.no_block = !share_lends(m, index);
 	done = tcp_write(&e, &s->body.tcp, chunk_at(&m->payload, chunk), len,
 			 flags);
 	if (done < 0 || done == len) {
@@ -338,7 +341,7 @@ int minato_commit(struct minato *m, uint64_t socket, size_t len, uint32_t flags)
 		return 0;
 	}
 	if (len <= m->reservation.len[0] && len <= MINATO_CHUNK_SMALL / 2) {
-		written = commit_few(m, s, (uint32_t)len, flags);
+		written = commit_few(m, index, (uint32_t)len, flags);
 		written = report(m, index, written);
 		return written < 0 ? (int)written : 0;
 	}
@@ -348,6 +351,7 @@ int minato_commit(struct minato *m, uint64_t socket, size_t len, uint32_t flags)
 		budget_starve(m, index);
 		return -EAGAIN;
 	}
+	e.no_block = !share_lends(m, index);
 	written = tcp_write_queue(&e, &s->body.tcp, &filled, flags);
 	queue_clear(&m->payload, &filled);
 	written = report(m, index, written);

@@ -155,6 +155,8 @@ struct tcp_active *block_take(struct tcp_env *e, struct tcp *c)
 
 	if (c->active != POOL_NONE)
 		return active_of(e, c);
+	if (e->no_block)
+		return NULL;
 	if (e->shared->rest_count >= REST_MAX)
 		reclaim(e);
 	index = pool_take(&e->shared->active);

@@ -36,6 +36,13 @@ uint32_t tcp_pinned(const struct tcp_env *e, const struct tcp *c)
 	return a->sendq.bytes;
 }
 
+bool tcp_is_busy(const struct tcp_env *e, const struct tcp *c)
+{
+	const struct tcp_active *a = active_of(e, c);
+
+	return a != NULL && !a->resting;
+}
+
 struct seq tcp_number(const struct tcp *c)
 {
 	return c->snd_nxt;

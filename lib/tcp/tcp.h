@@ -58,6 +58,7 @@ struct tcp_env {
 	struct tcp_shared *shared;
 	struct payload *payload;
 	struct minato_time now;
+	bool no_block; /* one without an active block gets none now */
 };
 
 /*
@@ -375,6 +376,8 @@ uint32_t tcp_silent_ms(const struct tcp_env *e, const struct tcp *c);
  * must take (RFC 9293 3.7.1), or three repetitions were not acknowledged.
  */
 uint32_t tcp_pinned(const struct tcp_env *e, const struct tcp *c);
+/* It has an active block that is not at rest. */
+bool tcp_is_busy(const struct tcp_env *e, const struct tcp *c);
 /* The number of what it sends next. */
 struct seq tcp_number(const struct tcp *c);
 /* The peer began it, and has sent neither a byte nor a FIN yet. */

@@ -56,7 +56,7 @@ static inline void bench_open(struct bench *b, uint32_t active_max, uint32_t lar
 	b->payload_memory = calloc(1, payload + 64);
 	tcp_shared_init(&b->shared, bench_aligned(b->shared_memory), active_max, &secret);
 	payload_init(&b->payload, bench_aligned(b->payload_memory), large, 2 * large);
-	b->env = (struct tcp_env){ &b->shared, &b->payload, { 1000 * NS_PER_S } };
+	b->env = (struct tcp_env){ &b->shared, &b->payload, { 1000 * NS_PER_S }, false };
 	b->setup = (struct tcp_setup){ .mtu = 1500, .tuple_hash = 0x1234567890abcdef };
 	b->mark = b->env.now.ns;
 	tcp_init(&b->c);

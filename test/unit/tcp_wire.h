@@ -77,7 +77,7 @@ static inline uint32_t wire_random(struct wire *w, uint32_t below)
 
 static inline struct tcp_env wire_env(struct wire *w, int i)
 {
-	return (struct tcp_env){ &w->end[i].shared, &w->end[i].payload, { w->now } };
+	return (struct tcp_env){ &w->end[i].shared, &w->end[i].payload, { w->now }, false };
 }
 
 static inline void *wire_aligned(void *memory)

@@ -4,6 +4,7 @@
 
 #include "hosts.h"
 
+#include "base/hash.h"
 #include "dice.h"
 #include "stack/stack.h"
 
@@ -285,6 +286,46 @@ static void a_source_may_have_a_bound(void **state)
 	pair_end(&p);
 }
 
+static uint32_t place_of(const struct minato *m, const struct minato_addr *a)
+{
+	return (uint32_t)hash_table(&m->limit_key, a->bytes + 8, 8) % SHARE_PLACES;
+}
+
+/* Places are fewer than sources: one who has nothing is not held for another. */
+static void who_shares_a_place_is_not_the_other(void **state)
+{
+	struct minato_config cb = small_config(MINATO_LINK_IP, 2);
+	const struct minato_addr net = addr("10.0.0.0"), hostile = addr(HOSTILE);
+	struct program g = { 0 };
+	struct minato_addr other;
+	uint64_t c[3];
+	char text[64];
+	struct pair p;
+
+	(void)state;
+	cb.source_connections_max = 2;
+	p = pair_serving(&cb);
+	assert_int_equal(minato_route_add(p.b.m, &net, 8, NULL, 0), 0);
+	for (uint32_t i = 0; i < 1u << 20; i++) {
+		other = minato_addr4(10, (uint8_t)(1 + (i >> 16)), (uint8_t)(i >> 8), (uint8_t)i);
+		if (place_of(p.b.m, &other) == place_of(p.b.m, &hostile))
+			break;
+	}
+	assert_int_equal(place_of(p.b.m, &other), place_of(p.b.m, &hostile));
+	assert_int_equal(minato_address_add(p.a.m, 0, &other, 8), 0);
+	g.listener = open_listener(p.b.m, "::", 80, 64);
+	for (int i = 0; i < 3; i++) {
+		c[i] = dial(&p, HOSTILE);
+		serve(&p, &g);
+	}
+	assert_int_equal(count_open(p.a.m, c, 3), 2);
+	minato_addr_format(&other, text, sizeof(text));
+	assert_true(is_open(p.a.m, dial(&p, text)));
+	assert_true(is_open(p.a.m, dial(&p, text)));
+	assert_false(is_open(p.a.m, dial(&p, text)));
+	pair_end(&p);
+}
+
 static void a_slash_64_is_one_source(void **state)
 {
 	struct minato_config cb = small_config(MINATO_LINK_IP, 2);
@@ -313,6 +354,96 @@ static void a_slash_64_is_one_source(void **state)
 	assert_true(is_open(p.a.m, c[0]) && is_open(p.a.m, c[1]));
 	assert_false(is_open(p.a.m, c[2]));
 	assert_true(is_open(p.a.m, c[3]));
+	pair_end(&p);
+}
+
+/* --- blocks of those that move --- */
+
+/* What begins with an x is lost, and sent again in vain. */
+static bool no_x(void *user, bool from_a, uint8_t *frame, uint32_t *len)
+{
+	const uint32_t headers = 20u + (frame[32] >> 4) * 4u;
+
+	(void)user;
+	return !from_a || *len <= headers || frame[headers] != 'x';
+}
+
+/* A byte behind a hole, for ever. */
+static void leave_hole(struct pair *p, struct program *g)
+{
+	const uint64_t c = dial(p, HOSTILE);
+
+	serve(p, g);
+	assert_int_equal(minato_set(p->a.m, c, MINATO_OPT_NODELAY, 1), 0);
+	assert_int_equal(minato_send(p->a.m, c, "x", 1, 0), 1);
+	pass(p, MILLI);
+	assert_int_equal(minato_send(p->a.m, c, "y", 1, 0), 1);
+	pass(p, MILLI);
+}
+
+/* One question, heard; how long that takes. */
+static int64_t question(struct pair *p, struct program *g)
+{
+	const int64_t since = p->now.ns;
+	const uint64_t c = dial(p, HONEST);
+	char byte = 0;
+
+	serve(p, g);
+	assert_int_equal(minato_send(p->a.m, c, "q", 1, 0), 1);
+	while (minato_recv(p->b.m, g->held[g->count - 1], &byte, 1, 0) != 1) {
+		pass(p, MILLI);
+		assert_true(p->now.ns - since < 3 * SECOND);
+	}
+	assert_int_equal(byte, 'q');
+	minato_abort(p->a.m, c);
+	pass(p, MILLI);
+	serve(p, g);
+	return p->now.ns - since;
+}
+
+static void whoever_holds_all_blocks_gives_way(void **state)
+{
+	struct minato_config cb = small_config(MINATO_LINK_IP, 2);
+	struct program g = { 0 };
+	struct pair p;
+
+	(void)state;
+	cb.active_max = 32;
+	cb.sockets_max = 1000;
+	p = pair_serving(&cb);
+	p.filter = no_x;
+	g.listener = open_listener(p.b.m, "::", 80, 64);
+	for (int i = 0; i < 60; i++)
+		leave_hole(&p, &g);
+	/* Alone he may have them all. */
+	assert_int_equal(p.b.m->tcp.active.used, 32);
+	assert_int_equal(g.aborted, 0);
+	for (int i = 0; i < 20; i++) {
+		assert_true(question(&p, &g) < 100 * MILLI);
+		leave_hole(&p, &g);
+	}
+	/* No more of his go than are wanted. */
+	assert_in_range(g.aborted, 1, 8);
+	assert_true(held_by(&p, &g, HOSTILE) >= 60);
+	pair_end(&p);
+}
+
+static void a_source_alone_keeps_its_blocks(void **state)
+{
+	struct minato_config cb = small_config(MINATO_LINK_IP, 2);
+	struct program g = { 0 };
+	struct pair p;
+
+	(void)state;
+	cb.active_max = 32;
+	cb.sockets_max = 1000;
+	p = pair_serving(&cb);
+	p.filter = no_x;
+	g.listener = open_listener(p.b.m, "::", 80, 64);
+	for (int i = 0; i < 120; i++)
+		leave_hole(&p, &g);
+	assert_int_equal(g.aborted, 0);
+	assert_int_equal(counter(p.b.m, "source_victim"), 0);
 	pair_end(&p);
 }
 
@@ -491,7 +622,10 @@ int main(void)
 		cmocka_unit_test(whoever_holds_all_slots_gives_way),
 		cmocka_unit_test(the_silent_go_before_those_who_speak),
 		cmocka_unit_test(a_source_may_have_a_bound),
+		cmocka_unit_test(who_shares_a_place_is_not_the_other),
 		cmocka_unit_test(a_slash_64_is_one_source),
+		cmocka_unit_test(whoever_holds_all_blocks_gives_way),
+		cmocka_unit_test(a_source_alone_keeps_its_blocks),
 		cmocka_unit_test(closed_windows_hold_no_more_than_their_bound),
 		cmocka_unit_test(who_pins_most_gives_way),
 		cmocka_unit_test(closed_windows_make_way_when_memory_is_short),
