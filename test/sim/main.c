@@ -3,6 +3,7 @@
  * sim                     2,000 worlds, one TAP case for every 25
  * sim --first N --count C other worlds
  * sim --seed N [--trace]  one world, and what happens in it
+ * sim --siege ...         the same, of worlds with a server under siege
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 #define BLOCK 25u
 
 static struct sim sim;
+static bool (*run_world)(struct sim *s, uint64_t seed, bool trace) = sim_run;
 
 /* A broken promise of the library: say in which world, then die. */
 void minato_panic(const char *file, int line, const char *what)
@@ -29,10 +31,11 @@ static unsigned run_block(uint64_t first, uint64_t count)
 	unsigned failed = 0;
 
 	for (uint64_t seed = first; seed < first + count; seed++) {
-		if (sim_run(&sim, seed, false))
+		if (run_world(&sim, seed, false))
 			continue;
 		printf("# seed %" PRIu64 ": %s\n", seed, sim.why);
-		printf("# sim --seed %" PRIu64 " --trace shows how\n", seed);
+		printf("# sim%s --seed %" PRIu64 " --trace shows how\n",
+		       run_world == siege_run ? " --siege" : "", seed);
 		failed++;
 	}
 	return failed;
@@ -59,7 +62,7 @@ static int run_all(uint64_t first, uint64_t count)
 
 static int run_one(uint64_t seed, bool trace)
 {
-	const bool passed = sim_run(&sim, seed, trace);
+	const bool passed = run_world(&sim, seed, trace);
 
 	printf("seed %" PRIu64 ": %s\n", seed, passed ? "passed" : sim.why);
 	return !passed;
@@ -75,8 +78,13 @@ int main(int argc, char **argv)
 			trace = true;
 			continue;
 		}
+		if (strcmp(argv[i], "--siege") == 0) {
+			run_world = siege_run;
+			continue;
+		}
 		if (i + 1 == argc) {
-			fprintf(stderr, "sim [--first N] [--count C] | --seed N [--trace]\n");
+			fprintf(stderr, "sim [--siege] [--first N] [--count C] | "
+					"[--siege] --seed N [--trace]\n");
 			return 2;
 		}
 		const uint64_t value = strtoull(argv[i + 1], NULL, 10);

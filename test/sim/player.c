@@ -157,6 +157,27 @@ static void accept_all(struct sim *s, uint32_t node, uint64_t listener)
 		adopt(s, node, handle);
 }
 
+/* How many connections of cookies the node's host value has made. */
+static uint64_t cookies_taken(struct sim *s, uint32_t node)
+{
+	uint32_t i = 0;
+
+	while (i < minato_counter_count() && strcmp(minato_counter_name(i), "cookies_taken") != 0)
+		i++;
+	return minato_counter(host(s, node), i);
+}
+
+/*
+ * Of a connection that began by a cookie and was reset nothing is kept: a copy of its first segment
+ * that comes late opens it once more, as minato_listen says. Whoever listens cannot tell it from a
+ * new one; here it can, by the number.
+ */
+static bool is_replayed(struct sim *s, const struct stray *y, const struct end *before)
+{
+	return (before->state == END_ABORTED || before->state == END_FAILED) &&
+	       before->node == y->node && cookies_taken(s, y->node) > 1;
+}
+
 static void join(struct sim *s, struct stray *y)
 {
 	uint32_t id = 0;
@@ -167,6 +188,11 @@ static void join(struct sim *s, struct stray *y)
 	for (uint32_t i = 0; i < s->flows; i++)
 		if (s->flow[i].id == id)
 			f = &s->flow[i];
+	if (f && is_replayed(s, y, &f->end[1])) {
+		minato_abort(host(s, y->node), y->handle);
+		y->used = false;
+		return;
+	}
 	if (!f || f->end[1].state != END_UNUSED) {
 		sim_fail(s, "node %u: conversation %u is not or is double", y->node, id);
 		return;
@@ -467,3 +493,5 @@ void player_close(struct sim *s)
 		minato_close(n->m, n->icmp);
 	}
 }
+
+const struct cast player_cast = { .act = player_act, .next = player_next };

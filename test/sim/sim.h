@@ -5,6 +5,7 @@
  * use random verbs. A seed says everything: the same seed is the same world.
  *
  *      player.c   programs: talkers over TCP, datagrams, pings, held calls
+ *      siege.c    others: a server, who wants something of it, and who only holds on to it
  *          |  verbs                          ^ events
  *      node       a host value each
  *          |  minato_output                  ^ minato_input
@@ -134,6 +135,16 @@ struct held {
 	int64_t act_at;
 };
 
+/* What the programs of a world are. */
+struct cast {
+	/* All act that are due; true if any did. */
+	bool (*act)(struct sim *s);
+	int64_t (*next)(const struct sim *s);
+	/* What they see to after each instant. */
+	void (*judge)(struct sim *s);
+};
+extern const struct cast player_cast;
+
 void player_open(struct sim *s);
 /* All programs act that are due; true if any did. */
 bool player_act(struct sim *s);
@@ -180,11 +191,22 @@ struct sim {
 	struct held held[SIM_HELD];
 	int64_t spawn_at, sweep_at;
 	bool by_events; /* programs act on events alone, they never poll */
+	const struct cast *cast;
 	uint64_t steps;
 };
 
 /* Runs one world. False: it failed, and `why` says so. */
 bool sim_run(struct sim *s, uint64_t seed, bool trace);
+/* Begins one of this seed that has no node yet. */
+void world_begin(struct sim *s, uint64_t seed, bool trace, const struct cast *cast);
+/* Makes a node of its config, which links it by its first link. */
+void world_node(struct sim *s, uint32_t node);
+/* Turns the clock until then; `done` (or NULL) may end that earlier. */
+void world_run(struct sim *s, int64_t end, bool (*done)(const struct sim *s));
+/* Frees all, however it went. */
+void world_end(struct sim *s);
+/* siege.c: one world with a server under siege; as sim_run. */
+bool siege_run(struct sim *s, uint64_t seed, bool trace);
 void sim_fail(struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sim_trace(const struct sim *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

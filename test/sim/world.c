@@ -160,7 +160,7 @@ static void add_routes(struct sim *s, uint32_t node)
 		sim_fail(s, "no route");
 }
 
-static void make_node(struct sim *s, uint32_t node)
+void world_node(struct sim *s, uint32_t node)
 {
 	struct node *n = &s->node[node];
 	char text[32];
@@ -207,7 +207,7 @@ static void make_world(struct sim *s)
 		s->cable.weather.corrupt = 0;
 	for (uint32_t i = 0; i < s->nodes && !s->failed; i++) {
 		make_config(s, i, type, mtu);
-		make_node(s, i);
+		world_node(s, i);
 	}
 	for (uint32_t i = 0; i < s->nodes && !s->failed; i++)
 		add_routes(s, i);
@@ -219,7 +219,7 @@ static void make_world(struct sim *s)
 		  s->outside ? "outside" : "");
 }
 
-static void end_world(struct sim *s)
+void world_end(struct sim *s)
 {
 	cable_clear(&s->cable);
 	for (uint32_t i = 0; i < s->nodes; i++) {
@@ -287,7 +287,7 @@ static void run_instant(struct sim *s)
 
 	while (busy && !s->failed) {
 		busy = cable_deliver(s);
-		busy |= player_act(s);
+		busy |= s->cast->act(s);
 		for (uint32_t i = 0; i < s->nodes; i++)
 			busy |= cable_collect(s, i);
 		if (++turns > TURNS_MAX)
@@ -295,14 +295,16 @@ static void run_instant(struct sim *s)
 	}
 	if (!s->failed)
 		judge_step(s);
+	if (!s->failed && s->cast->judge)
+		s->cast->judge(s);
 }
 
 static int64_t next_instant(const struct sim *s)
 {
 	int64_t next = cable_next(&s->cable);
 
-	if (player_next(s) < next)
-		next = player_next(s);
+	if (s->cast->next(s) < next)
+		next = s->cast->next(s);
 	if (!s->calm && s->storm_end < next)
 		next = s->storm_end;
 	for (uint32_t i = 0; i < s->nodes; i++) {
@@ -325,12 +327,12 @@ static void calm_down(struct sim *s)
 	sim_trace(s, "calm");
 }
 
-static void run_until(struct sim *s, int64_t end, bool stop_when_done)
+void world_run(struct sim *s, int64_t end, bool (*done)(const struct sim *s))
 {
 	while (!s->failed && s->now < end) {
 		run_instant(s);
 		s->steps++;
-		if (s->failed || (stop_when_done && s->calm && player_done(s)))
+		if (s->failed || (done && done(s)))
 			return;
 		s->now = next_instant(s);
 		if (s->now > end)
@@ -344,7 +346,7 @@ static void run_until(struct sim *s, int64_t end, bool stop_when_done)
 	}
 }
 
-bool sim_run(struct sim *s, uint64_t seed, bool trace)
+void world_begin(struct sim *s, uint64_t seed, bool trace, const struct cast *cast)
 {
 	*s = (struct sim){
 		.seed = seed,
@@ -352,21 +354,32 @@ bool sim_run(struct sim *s, uint64_t seed, bool trace)
 		.dice = { seed },
 		.wire_dice = { seed ^ 0x77697265 },
 		.now = START_NS,
+		.cast = cast,
 	};
+}
+
+static bool calm_and_done(const struct sim *s)
+{
+	return s->calm && player_done(s);
+}
+
+bool sim_run(struct sim *s, uint64_t seed, bool trace)
+{
+	world_begin(s, seed, trace, &player_cast);
 	make_world(s);
-	run_until(s, s->storm_end + CALM_MAX_NS, true);
+	world_run(s, s->storm_end + CALM_MAX_NS, calm_and_done);
 	if (!s->failed && !player_done(s))
 		sim_fail(s, "not done after %lld s of calm", (long long)(CALM_MAX_NS / SIM_S));
 	if (!s->failed)
 		judge_flows(s);
 	if (!s->failed) {
 		player_close(s);
-		run_until(s, s->now + AFTER_NS, false);
+		world_run(s, s->now + AFTER_NS, NULL);
 	}
 	if (!s->failed)
 		judge_end(s);
 	sim_trace(s, "%llu steps, %llu frames", (unsigned long long)s->steps,
 		  (unsigned long long)s->cable.carried);
-	end_world(s);
+	world_end(s);
 	return !s->failed;
 }
