@@ -96,20 +96,46 @@ static json_t *step_item(const struct gateway_applied *applied, const struct min
 	return item;
 }
 
-/* Returns whether a rule or wall stops it. */
+enum told { TOLD_ALL, TOLD_TO_RULES, TOLD_BEHIND_RULES };
+
+static bool is_told(const struct minato_step *step, enum told told)
+{
+	if (told == TOLD_TO_RULES)
+		return step->step <= MINATO_STEP_RULE;
+	return told == TOLD_ALL || step->step > MINATO_STEP_RULE || step->found;
+}
+
+/* Returns whether that is the end: a flow is there, or a rule or wall stops it. */
 static bool add_steps(struct gateway_worker *worker, const struct minato_question *question,
-		      json_t *list)
+		      enum told told, json_t *list)
 {
 	struct minato_step steps[STEPS_MAX];
 	size_t count = minato_explain(worker->base.host, question, steps, STEPS_MAX);
-	bool stops = false;
+	bool ends = false;
 
 	for (size_t i = 0; i < count; i++) {
-		stops |= cmd_step_judges(&steps[i]) && steps[i].found &&
-			 steps[i].verdict != MINATO_PASS;
+		if (!is_told(&steps[i], told))
+			continue;
+		ends |= steps[i].found &&
+			(steps[i].step == MINATO_STEP_FLOW ||
+			 (cmd_step_judges(&steps[i]) && steps[i].verdict != MINATO_PASS));
 		json_array_append_new(list, step_item(&worker->applied, &steps[i]));
 	}
-	return stops;
+	return ends;
+}
+
+/* Rules see it as it is; what stands behind the port is looked for as from outside. */
+static void add_hairpin(struct gateway_worker *worker, const struct minato_question *question,
+			json_t *list)
+{
+	struct minato_question met = *question;
+
+	if (add_steps(worker, question, TOLD_TO_RULES, list))
+		return;
+	met.scope = CONF_SCOPE_OUTSIDE;
+	met.face = MINATO_FACE_ANY;
+	met.course = MINATO_COURSE_NONE;
+	(void)add_steps(worker, &met, TOLD_BEHIND_RULES, list);
 }
 
 /* One that allows decides too, and behind it there may be nothing. */
@@ -180,17 +206,22 @@ static void add_courses(struct gateway_worker *worker, struct minato_question *q
 {
 	const struct gateway_applied *applied = &worker->applied;
 	bool ours = is_ours(applied, &question->local.addr);
-	bool twice = link != NO_LINK && !applied->links->list[link].said.outside &&
+	bool inside = link != NO_LINK && !applied->links->list[link].said.outside;
+	bool twice = inside &&
 		     (is_between(applied, link, &question->local.addr) ||
 		      (ours && applied->links->host && question->proto == MINATO_ICMP));
 
 	if (twice) {
 		question->course = MINATO_COURSE_OUT;
-		if (add_steps(worker, question, list))
+		if (add_steps(worker, question, TOLD_ALL, list))
 			return;
 		question->course = MINATO_COURSE_IN;
 	}
-	add_steps(worker, question, list);
+	if (inside && ours && question->proto != MINATO_ICMP &&
+	    minato_addr_is4(&question->local.addr))
+		add_hairpin(worker, question, list);
+	else
+		(void)add_steps(worker, question, TOLD_ALL, list);
 }
 
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
@@ -208,7 +239,8 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	    (proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP) || type < 0 ||
 	    type > 255 ||
 	    view_message_end_read(&question.remote, json_object_get(message, "from")) < 0 ||
-	    view_message_end_read(&question.local, json_object_get(message, "to")) < 0)
+	    view_message_end_read(&question.local, json_object_get(message, "to")) < 0 ||
+	    minato_addr_is4(&question.remote.addr) != minato_addr_is4(&question.local.addr))
 		return json_pack("{s:s}", "error", "this cannot be asked");
 	question.proto = (uint8_t)proto;
 	question.icmp_type = (uint8_t)type;

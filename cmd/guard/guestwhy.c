@@ -264,7 +264,8 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 	if ((proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP) || type < 0 ||
 	    type > 255 ||
 	    view_message_end_read(&r.question.remote, json_object_get(message, "from")) < 0 ||
-	    view_message_end_read(&r.question.local, json_object_get(message, "to")) < 0)
+	    view_message_end_read(&r.question.local, json_object_get(message, "to")) < 0 ||
+	    minato_addr_is4(&r.question.remote.addr) != minato_addr_is4(&r.question.local.addr))
 		return json_pack("{s:s}", "error", "this cannot be asked");
 	r.steps = json_array();
 	out = is_guests(&harbour->plan.subnet, &r.question.remote.addr);

@@ -74,8 +74,9 @@ static bool find_mapping(const struct minato *m,
 {
 	uint32_t mapping;
 
-	if (host_nat(m) == NULL || question->course != MINATO_COURSE_IN ||
-	    question->proto == MINATO_ICMP)
+	if (host_nat(m) == NULL || question->proto == MINATO_ICMP ||
+	    (question->course != MINATO_COURSE_IN &&
+	     question->course != MINATO_COURSE_NONE))
 		return false;
 	mapping = mapping_of_outside(host_nat(m), question->proto,
 				     &question->local);
