@@ -194,8 +194,10 @@ static void open_up(struct tcp_env *e, struct tcp *c, struct tcp_arrival *in)
 		rtt_sample(e, c, us);
 	else if (c->srtt_us8 == 0 && !c->by_cookie) /* RFC 6298 5.7 */
 		c->rttvar_us = (uint32_t)(TCP_RTO_FALLBACK / NS_PER_US);
-	if (!c->passive && tries > 1)
-		c->cwnd = 1; /* RFC 5681 3.1: the SYN was lost */
+	/* RFC 5681 3.1: SYN or SYN-ACK was lost. Deviates: once is forgiven, as
+	   by Linux, since an RTO of 1 s may be too early (RFC 6298 A). */
+	if (tries > 1)
+		c->cwnd = 1;
 	a = block_take(e, c);
 	life_event(e, c, EVENT_OPEN, 0);
 	if (a == NULL)

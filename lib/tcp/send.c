@@ -139,6 +139,9 @@ static bool defer(const struct tcp_env *e, const struct tcp *c,
 
 	if (segs == 1 || a->ca >= CA_RECOVERY || flight == 0)
 		return false;
+	/* RFC 3042: each duplicate ACK lets one out. */
+	if (a->ca == CA_DISORDER)
+		return false;
 	if (now >= full || now >= unsent)
 		return false;
 	chunk /= 3;
