@@ -115,6 +115,7 @@ void cmd_worker_counters(const struct cmd_worker *worker,
 		each(user, minato_counter_name(i), minato_counter(worker->host, i));
 	for (unsigned i = 0; worker->relay && i < RELAY_COUNTER_COUNT; i++)
 		each(user, relay_counter_name(i), relay_counter(worker->relay, i));
+	each(user, "programs_sought", worker->witness.last);
 	/* A gateway counts by link. */
 	if (!worker->tap)
 		return;
@@ -145,6 +146,23 @@ static json_t *counters(const struct cmd_worker *worker)
 	return object;
 }
 
+/* Whether rules, or --allow, hold it, and which way. */
+static json_t *wall(const struct cmd_harbour *harbour)
+{
+	const struct conf *conf = &harbour->ruling.conf;
+	bool holds[2] = { false, harbour->closed };
+	size_t rules = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (!cmd_ruled_is_rule(&harbour->ruling, i))
+			continue;
+		rules++;
+		holds[conf->list[i]->rule.out] |= conf->list[i]->rule.verb != CONF_ALLOW;
+	}
+	return json_pack("{s:b,s:b,s:b,s:I}", "in", holds[0], "out", holds[1], "shut",
+			 harbour->closed, "rules", (json_int_t)rules);
+}
+
 static json_t *info(void *user)
 {
 	const struct cmd_worker *worker = user;
@@ -162,6 +180,7 @@ static json_t *info(void *user)
 	json_object_set_new(object, "command", command_words(harbour->plan.argv));
 	json_object_set_new(object, "published", published(worker));
 	json_object_set_new(object, "counters", counters(worker));
+	json_object_set_new(object, "wall", wall(harbour));
 	return object;
 }
 
@@ -199,6 +218,8 @@ static void set_about(json_t *object, const struct cmd_worker *worker, uint64_t 
 	word = what_word(about.what);
 	if (word)
 		json_object_set_new(object, "what", json_string(word));
+	if (about.screened != RELAY_UNSCREENED)
+		json_object_set_new(object, "wall", cmd_wall_word(about.screened));
 	if (about.what != RELAY_WHAT_OUT && about.what != RELAY_WHAT_IN)
 		return;
 	json_object_set_new(object, "near", view_message_end(&about.near));

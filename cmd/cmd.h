@@ -885,6 +885,8 @@ int cmd_orders_add(void *user, uint64_t client, const json_t *request, struct dr
 int cmd_orders_remove(void *user, uint64_t client, const json_t *request,
 		      struct drive_error *error);
 json_t *cmd_orders_row(void *user, uint64_t *cursor);
+/* "kernel", "devices", "late", or null: who keeps out whom rules refuse. */
+json_t *cmd_wall_word(enum relay_screened screened);
 
 /* ---- guard/ruled.c: rules of a guest that come and go while it runs ---- */
 

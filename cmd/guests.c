@@ -71,6 +71,7 @@ int cmd_guest_read(struct cmd_guest *guest, const json_t *reply)
 {
 	struct view_guest *view = &guest->view;
 	const char *name = json_string_value(json_object_get(reply, "name"));
+	const json_t *message;
 
 	*guest = (struct cmd_guest){ 0 };
 	if (!name || !drive_runtime_name_ok(name))
@@ -84,6 +85,11 @@ int cmd_guest_read(struct cmd_guest *guest, const json_t *reply)
 	view->up_ms = json_integer_value(json_object_get(reply, "uptime_ms"));
 	read_address(reply, "address4", &view->addr4, &view->has4);
 	read_address(reply, "address6", &view->addr6, &view->has6);
+	message = json_object_get(reply, "wall");
+	view->wall_in = json_is_true(json_object_get(message, "in"));
+	view->wall_out = json_is_true(json_object_get(message, "out"));
+	view->shut = json_is_true(json_object_get(message, "shut"));
+	view->rules = (uint32_t)json_integer_value(json_object_get(message, "rules"));
 	guest->command = join(json_object_get(reply, "command"));
 	if (!guest->command)
 		return -ENOMEM;

@@ -354,7 +354,7 @@ static json_t *unused(const struct relay_standing *one, struct minato_time now)
 	return json_integer(one->flows ? 0 : (now.ns - one->used.ns) / 1000000);
 }
 
-static json_t *wall_word(enum relay_screened screened)
+json_t *cmd_wall_word(enum relay_screened screened)
 {
 	switch (screened) {
 	case RELAY_UNSCREENED:
@@ -387,5 +387,5 @@ json_t *cmd_orders_row(void *user, uint64_t *cursor)
 			 "bytes_in", (json_int_t)one.bytes_in, "bytes_out",
 			 (json_int_t)one.bytes_out, "age_ms",
 			 (json_int_t)((now.ns - one.since.ns) / 1000000), "used_ms",
-			 unused(&one, now), "wall", wall_word(one.screened));
+			 unused(&one, now), "wall", cmd_wall_word(one.screened));
 }

@@ -462,15 +462,16 @@ static void tell_program(void *user, uint64_t call, const struct cmd_holding *ho
 	const struct kernel_program *first = &holding->list[0];
 	struct relay_program program = { .pid = 0 };
 
-	if (holding->count <= 0) {
-		relay_identified(worker->relay, call, NULL);
-		return;
+	if (holding->count > 0) {
+		program.pid = (uint32_t)first->pid;
+		program.holders = (uint32_t)holding->count;
+		(void)snprintf(program.path, sizeof(program.path), "%s",
+			       first->path[0] ? first->path : first->command);
 	}
-	program.pid = (uint32_t)first->pid;
-	program.holders = (uint32_t)holding->count;
-	(void)snprintf(program.path, sizeof(program.path), "%s",
-		       first->path[0] ? first->path : first->command);
-	relay_identified(worker->relay, call, &program);
+	/* What is told of the flow meanwhile is about the same socket: it is not sought again. */
+	worker->asked.deciding = holding;
+	relay_identified(worker->relay, call, holding->count > 0 ? &program : NULL);
+	worker->asked.deciding = NULL;
 }
 
 static bool seek_program(void *user, uint64_t call, enum minato_proto proto,

@@ -414,6 +414,13 @@ static enum relay_screened screened(const struct relay_forward *f)
 	return worst;
 }
 
+enum relay_screened forward_screened(const struct relay *relay, uint64_t value)
+{
+	const struct relay_forward *f = forward_of(relay, value);
+
+	return f ? screened(f) : RELAY_UNSCREENED;
+}
+
 bool relay_forward_next(const struct relay *relay, uint64_t *cursor, struct relay_standing *out)
 {
 	const struct relay_forward *f = relay->forwards;

@@ -563,6 +563,7 @@ bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *o
 		break;
 	case WORD_PUBLISHED:
 		out->what = RELAY_WHAT_PUBLISHED;
+		out->screened = forward_screened(relay, user & UINT32_MAX);
 		break;
 	case WORD_REACH:
 		out->what = RELAY_WHAT_REACH;

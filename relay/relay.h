@@ -197,7 +197,7 @@ void relay_publish_free(struct relay_publish *list);
 /* ---- screen.c: what the host's kernel refuses before us ---- */
 
 enum relay_screened {
-	RELAY_UNSCREENED,  /* the rules refuse nobody there whom the kernel could turn away */
+	RELAY_UNSCREENED, /* the rules refuse nobody there whom the kernel could turn away */
 	RELAY_SCREENED, /* the kernel drops whom they refuse: no answer, as if nobody were there */
 	/* It is bound at devices of lan, by others it is closed; who comes by those all the same is
 	   accepted, then reset. */
@@ -308,9 +308,9 @@ struct relay_attempt {
 	const char *reason; /* why not, in words; NULL: it may */
 	bool allowable;	    /* an --allow of just this would let it out */
 	const struct relay_program *program; /* that tries it; NULL: not known */
-	uint64_t flow;	    /* the same at beginning, reset and end; 0: none */
-	uint64_t bytes_in, bytes_out; /* ENDED: from and to the outside */
-	int64_t lasted_ns;	      /* ENDED */
+	uint64_t flow;			     /* the same at beginning, reset and end; 0: none */
+	uint64_t bytes_in, bytes_out;	     /* ENDED: from and to the outside */
+	int64_t lasted_ns;		     /* ENDED */
 };
 
 struct relay_asking {
@@ -333,17 +333,17 @@ struct relay_prefix {
 };
 
 struct relay_config {
-	struct minato *host;	    /* borrowed for the relay's life */
-	struct drive_loop *loop;    /* borrowed likewise */
+	struct minato *host;	 /* borrowed for the relay's life */
+	struct drive_loop *loop; /* borrowed likewise */
 	/*
 	 * The guest's families and addresses. A DNS address of zero: there is no resolver. A
 	 * guest's of zero: many hosts share the subnet, and nothing is published.
 	 */
 	struct drive_subnet subnet;
-	uint8_t inside;		    /* scope of the guest's link */
-	uint8_t outside;	    /* scope of what arrives at host sockets; not `inside` */
-	bool host_loopback;	    /* the gateway's address leads to the host's loopback */
-	const char *resolv_path;    /* NULL: /etc/resolv.conf; borrowed */
+	uint8_t inside;		 /* scope of the guest's link */
+	uint8_t outside;	 /* scope of what arrives at host sockets; not `inside` */
+	bool host_loopback;	 /* the gateway's address leads to the host's loopback */
+	const char *resolv_path; /* NULL: /etc/resolv.conf; borrowed */
 	/*
 	 * For a relay that cannot read files: called when the guest asks something, at most once
 	 * per second, so that whoever can look does, and tells a change by relay_nameservers. Then
@@ -527,6 +527,7 @@ enum relay_what {
 
 struct relay_about {
 	enum relay_what what;
+	enum relay_screened screened; /* PUBLISHED: the worst of its sockets' */
 	/* The rest is for OUT and IN. */
 	struct minato_endpoint near; /* the host socket's own end: the outside port; port 0: none */
 	struct minato_endpoint far;  /* its peer (UDP OUT: the latest destination) */
@@ -572,14 +573,14 @@ bool relay_can_ping(void);
 	X(REFUSED_MULTICAST, "relay_refused_multicast") /* to a group: not carried */              \
 	X(REFUSED_BROADCAST, "relay_refused_broadcast") /* of a network of the host's */           \
 	X(NO_DESCRIPTOR, "relay_no_descriptor")		/* calls turned away for want of one */    \
-	X(GAVE_WAY, "relay_gave_way") /* callers reset for one whose source holds less */          \
-	X(NO_FLOW, "relay_no_flow")			/* calls turned away at flows_max */       \
-	X(NO_MEMORY, "relay_no_memory") /* connections reset for want of payload memory */         \
-	X(DENIED, "relay_denied")   /* flows that no --allow lets out */                           \
+	X(GAVE_WAY, "relay_gave_way")	    /* callers reset for one whose source holds less */    \
+	X(NO_FLOW, "relay_no_flow")	    /* calls turned away at flows_max */                   \
+	X(NO_MEMORY, "relay_no_memory")	    /* connections reset for want of payload memory */     \
+	X(DENIED, "relay_denied")	    /* flows that no --allow lets out */                   \
 	X(DENIED_WORD, "relay_denied_word") /* for what they said, or did not say */               \
 	X(DENIED_NAME, "relay_denied_name") /* questions for names not allowed */                  \
-	X(UNENTERED, "relay_unentered") /* pins that found no room in the table */                \
-	X(UNPINNED, "relay_unpinned") /* addresses of answers that are not allowed */              \
+	X(UNENTERED, "relay_unentered")	    /* pins that found no room in the table */             \
+	X(UNPINNED, "relay_unpinned")	    /* addresses of answers that are not allowed */        \
 	X(DNS_QUERIES, "relay_dns_queries")                                                        \
 	X(DNS_ANSWERS, "relay_dns_answers")                                                        \
 	X(DNS_FAILED, "relay_dns_failed")   /* answered SERVFAIL by the relay itself */            \
@@ -678,10 +679,10 @@ struct lane {
 		uint32_t appetite; /* TCP, open: bytes to ask the host socket for */
 		uint32_t asked;	   /* LANE_STREAM: questions that are under way */
 	};
-	uint32_t since;		       /* its beginning, in steps of 2^LANE_SINCE_SHIFT ns */
-	uint32_t scope_id;	       /* of an IPv6 link-local far end; 0 otherwise */
-	int64_t used_ns;	       /* last traffic; in a list: since when it waits */
-	uint64_t bytes_in, bytes_out;  /* from and to the outside */
+	uint32_t since;		      /* its beginning, in steps of 2^LANE_SINCE_SHIFT ns */
+	uint32_t scope_id;	      /* of an IPv6 link-local far end; 0 otherwise */
+	int64_t used_ns;	      /* last traffic; in a list: since when it waits */
+	uint64_t bytes_in, bytes_out; /* from and to the outside */
 	union {
 		struct relay_published *door; /* LANE_VISITOR, LANE_IN: where it came in */
 		struct ticket *ticket; /* LANE_OUT, LANE_ENDPOINT: by what it goes out, or NULL */
@@ -1040,7 +1041,7 @@ enum word_tag {
 	WORD_PUBLISHED,
 	WORD_DNS,
 	WORD_REACH,
-	WORD_PIN, /* of an entry: the place of the pin */
+	WORD_PIN,     /* of an entry: the place of the pin */
 	WORD_WAITING, /* of datagrams that wait: a number */
 };
 uint64_t relay_word(enum word_tag tag, uint64_t value);
@@ -1099,6 +1100,8 @@ void forward_join(struct lane *f, struct relay_forward *forward);
 void forward_leave(struct lane *f);
 /* The forward of a word, or NULL. */
 struct relay_forward *forward_of(const struct relay *relay, uint64_t value);
+/* The worst of the sockets of the forward of that value. */
+enum relay_screened forward_screened(const struct relay *relay, uint64_t value);
 /* Ends them all; no lane is left. */
 void forward_free_all(struct relay *relay);
 
@@ -1135,11 +1138,11 @@ struct relay {
 	struct minato_time now;
 	struct lane_pool lanes;
 	struct lane *busy_first, *busy_last;
-	struct lane_list endpoints;	/* LANE_ENDPOINT by last use */
-	struct lane_list visitors;	/* LANE_VISITOR by last use */
-	struct lane_list idlers;	/* LANE_ENDPOINT without a descriptor */
-	struct lane_list echoes;	/* LANE_ECHO by last use */
-	struct lane_list resetting;	/* LANE_RESETTING by start */
+	struct lane_list endpoints; /* LANE_ENDPOINT by last use */
+	struct lane_list visitors;  /* LANE_VISITOR by last use */
+	struct lane_list idlers;    /* LANE_ENDPOINT without a descriptor */
+	struct lane_list echoes;    /* LANE_ECHO by last use */
+	struct lane_list resetting; /* LANE_RESETTING by start */
 	struct rank rank;
 	struct relay_forward *forwards; /* in the order in which they were added */
 	uint32_t last_forward;		/* the highest id so far */

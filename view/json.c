@@ -124,6 +124,8 @@ static json_t *row_of(const struct view_row *row)
 		json_object_set_new(object, "serves", json_string(row->serves));
 	if (row->outside.port)
 		json_object_set_new(object, "outside", outside_of(&row->outside));
+	if (row->wall)
+		json_object_set_new(object, "wall", json_string(row->wall));
 	if (row->inode || row->cookie)
 		view_json_socket(object, row);
 	if (row->own_tcp)
@@ -196,13 +198,15 @@ static json_t *guest_of(const struct view_guest *guest)
 	set_address(addresses, guest->has6, &guest->addr6);
 	for (size_t i = 0; i < guest->port_count; i++)
 		json_array_append_new(ports, port_of(&guest->ports[i]));
-	return json_pack("{s:s,s:i,s:o,s:i,s:I,s:I,s:o,s:o,s:o,s:o}", "name", guest->name, "pid",
-			 guest->pid, "worker",
-			 guest->worker ? json_integer(guest->worker) : json_null(), "init",
-			 guest->init, "uid", (json_int_t)guest->uid, "started",
-			 (json_int_t)guest->started_s, "uptime_ms",
-			 guest->up_ms < 0 ? json_null() : json_integer(guest->up_ms), "addresses",
-			 addresses, "ports", ports, "command", view_json_string(guest->command));
+	return json_pack(
+		"{s:s,s:i,s:o,s:i,s:I,s:I,s:o,s:o,s:o,s:o,s:o}", "name", guest->name, "pid",
+		guest->pid, "worker", guest->worker ? json_integer(guest->worker) : json_null(),
+		"init", guest->init, "uid", (json_int_t)guest->uid, "started",
+		(json_int_t)guest->started_s, "uptime_ms",
+		guest->up_ms < 0 ? json_null() : json_integer(guest->up_ms), "addresses", addresses,
+		"ports", ports, "command", view_json_string(guest->command), "wall",
+		json_pack("{s:b,s:b,s:b,s:I}", "in", guest->wall_in, "out", guest->wall_out, "shut",
+			  guest->shut, "rules", (json_int_t)guest->rules));
 }
 
 static int print_guests(FILE *out, const struct view_guest *guests, size_t count,

@@ -58,8 +58,8 @@ static const struct view_column socket_columns[COLUMN_COUNT] = {
 };
 
 static const struct view_column guest_columns[] = {
-	{ .title = "NAME" },	{ .title = "PID" },   { .title = "UPTIME" },
-	{ .title = "ADDRESS" }, { .title = "PORTS" }, { .title = "COMMAND" },
+	{ .title = "NAME" }, { .title = "PID" },   { .title = "UPTIME" },  { .title = "ADDRESS" },
+	{ .title = "WALL" }, { .title = "PORTS" }, { .title = "COMMAND" },
 };
 
 #define GUEST_COLUMNS (sizeof(guest_columns) / sizeof(guest_columns[0]))
@@ -168,6 +168,8 @@ static const char *guest_words(char *out, size_t size, const struct view_row *ro
 		used += snprintf(out + used, size - (size_t)used, " outside:%s:%u",
 				 view_address_word(word, sizeof(word), &outside),
 				 row->outside.port);
+	if (row->wall)
+		used += snprintf(out + used, size - (size_t)used, " wall:%s", row->wall);
 	if (!row->inode && row->maker.pid && row->listening)
 		snprintf(out + used, size - (size_t)used, " owner:%s,pid=%u,uid=%d",
 			 row->maker.program, row->maker.pid, (int)row->maker.uid);
@@ -285,6 +287,10 @@ static void guest_cells(struct view_table *table, const struct view_guest *guest
 	else if (guest->has6)
 		minato_addr_format(&guest->addr6, word, sizeof(word));
 	view_table_cell(table, word);
+	view_table_cell(table, guest->wall_in && guest->wall_out ? "in,out" :
+			       guest->wall_in			 ? "in" :
+			       guest->wall_out			 ? "out" :
+								   "-");
 	if (ports && guest->port_count)
 		view_ports_word(ports, ports_size, guest->ports, guest->port_count);
 	view_table_cell(table, ports && guest->port_count ? ports : "-");

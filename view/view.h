@@ -88,6 +88,7 @@ struct view_row {
 	uint8_t proxy;	    /* of a forward: version of the PROXY protocol; 0: none */
 	const char *serves; /* of a forward: "drains", "down"; NULL: new flows are served */
 	struct minato_endpoint outside;	    /* the host's own end of a flow; port 0: none */
+	const char *wall; /* who refuses whom the rules refuse at a published port, or NULL */
 	uint64_t hits, bytes_in, bytes_out; /* bytes as the guest counts them */
 	int64_t age_ms;			    /* -1: unknown */
 	const struct view_owner *owners;    /* borrowed */
@@ -159,6 +160,9 @@ struct view_guest {
 	const struct view_port *ports; /* borrowed */
 	size_t port_count;
 	const char *command; /* borrowed; words joined by spaces */
+	/* Rules refuse some of what comes in, or goes out; all goes out that is not allowed. */
+	bool wall_in, wall_out, shut;
+	uint32_t rules;
 };
 
 /* ---- words.c: values as text. Each writes into `out`, cut to `size`, and returns it. ---- */

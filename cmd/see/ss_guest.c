@@ -62,6 +62,18 @@ static const char *what_word(const char *what)
 	return NULL;
 }
 
+/* Likewise. */
+static const char *wall_word(const char *wall)
+{
+	static const char *const known[] = { "kernel", "devices", "late" };
+
+	for (size_t i = 0; wall && i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!strcmp(known[i], wall))
+			return known[i];
+	}
+	return NULL;
+}
+
 static void add_about(struct view_row *row, const json_t *message)
 {
 	const char *what = what_word(json_string_value(json_object_get(message, "what")));
@@ -69,6 +81,7 @@ static void add_about(struct view_row *row, const json_t *message)
 
 	if (what)
 		row->kind = what;
+	row->wall = wall_word(json_string_value(json_object_get(message, "wall")));
 	view_message_end_read(&row->outside, json_object_get(message, "near"));
 	/* A UDP flow need not have one destination; the latest is better than none. */
 	if (!row->listening && !row->peer.first &&

@@ -85,6 +85,9 @@ if [ "$NET_REAL_ROOT" = 1 ]; then
 	begin as_root first
 	is "the wall of a port for lan is the kernel" "$(wall as_root first 8081:80)" "kernel
 kernel"
+	has "... so ss says" "$("$M" ss -ltne --in first)" ':8081 .* wall:kernel'
+	ok "... and not of others" fails matches "$("$M" ss -ltne --in first)" ':8080 .* wall:'
+	has "... and ps says that there is one" "$("$M" ps)" '^first .* in +[0-9]'
 	is "... of one that nothing is said of, none" "$(wall as_root first 8080:80)" "-"
 	is "... of a rule with log, we" "$(wall as_root first 8083:80)" "late"
 	is "from lan" "$(get $PEER4 $HOST4 8081)" "the guest"

@@ -38,6 +38,12 @@ run_guest srv -p 8080:80,8081:80,8082:80,8083:80,4450:80 \
 	-- python3 -c "$in_guest_serve" "$T/user/www" 80
 until_true 10 curl -sf -m 2 -o /dev/null http://127.0.0.1:8080/
 
+wall() { # NAME: what ps knows of it
+	as_user "$M" ps --json | python3 -c 'import json, sys
+print(*[sorted(g["wall"].items()) for g in json.load(sys.stdin)["guests"] if g["name"] == sys.argv[1]])' "$1"
+}
+is "ps tells of a wall both ways" "$(wall srv)" "[('in', True), ('out', True), ('rules', 7), ('shut', False)]"
+has "... in a column" "$(as_user "$M" ps)" '^srv .* in,out '
 get() { # SOURCE PORT: what a client from there gets
 	local text
 	text=$(in_peer curl -sS -m 3 --interface "$1" "http://$HOST4:$2/" 2>/dev/null) &&
@@ -104,6 +110,31 @@ has "... and told" "$(cat "$T/audit.err")" 'refused: .*rule in line 1: block out
 hasnt() { ! grep -q "$2" <<<"$1"; }
 ok "... once" hasnt "$(cat "$T/audit.err")" '^minato: rule:'
 
+# Whose it is, is sought once, of UDP as of TCP.
+sought() { # NAME
+	printf '{"v":1,"request":"info"}\n' |
+		as_user socat -t 3 - "UNIX-CONNECT:$(find "$T/user/run" -type s -name "$1.sock")" |
+		python3 -c 'import json, sys
+print(json.loads(sys.stdin.readline())["counters"].get("programs_sought", 0))'
+}
+run_guest seen --allow 192.0.2.1 --audit "$T/audit/seen" -- sleep 1000
+in_guest seen -- python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.sendto(b"x", (sys.argv[1], 81))
+time.sleep(0.5)' $PEER4
+ok "a datagram that is refused is in the audit" until_true 5 \
+	grep -q '"event":"refused".*"proto":"udp".*"program":"[^"]*python' "$T/audit/seen"
+is "... and whose it is was sought once" "$(sought seen)" 1
+in_guest seen -- python3 -c 'import socket, sys
+s = socket.socket()
+s.settimeout(3)
+s.connect_ex((sys.argv[1], 81))' $PEER4
+ok "a connection, too" until_true 5 \
+	grep -q '"event":"refused".*"proto":"tcp".*"program":"[^"]*python' "$T/audit/seen"
+is "... once more" "$(sought seen)" 2
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+
 # A rule is about the port that callers come to.
 warned() { as_user "$M" run "$@" -- true 2>&1; }
 has "a rule about the guest's port" "$(warned -p 18080:80 --rule 'block tcp 80')" \
@@ -114,6 +145,10 @@ ok "a rule about a published one" hasnt "$(warned -p 18080:80 --rule 'block tcp 
 ok "a rule about what goes out" hasnt "$(warned --rule 'block out tcp 80')" 'published'
 
 run_guest lone --rule 'block out to lan' -- sleep 1000
+is "ps tells of a wall outward" "$(wall lone)" "[('in', False), ('out', True), ('rules', 1), ('shut', False)]"
+ok "... a rule less" as_user "$M" rule rm -n lone block out to lan
+is "... and none" "$(wall lone)" "[('in', False), ('out', False), ('rules', 0), ('shut', False)]"
+ok "... and again" as_user "$M" rule add -n lone block out to lan
 out() { in_guest lone -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
 is "block out to lan: not there" "$(out $PEER4:80)" "curl 7"
 is "block out to lan: elsewhere" "$(out 198.51.100.7:80)" "peer 80"

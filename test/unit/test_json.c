@@ -198,6 +198,9 @@ static void guests_have_their_members(void **state)
 				    .has4 = true,
 				    .ports = &port,
 				    .port_count = 1,
+				    .wall_out = true,
+				    .shut = true,
+				    .rules = 3,
 				    .command = "sleep \xe6\xb8\xaf" };
 	struct view_look look = { 0 };
 	char *text = NULL;
@@ -226,6 +229,10 @@ static void guests_have_their_members(void **state)
 	assert_string_equal(
 		json_string_value(json_array_get(json_object_get(object, "addresses"), 0)),
 		"10.0.2.100");
+	assert_true(json_is_false(json_object_get(json_object_get(object, "wall"), "in")));
+	assert_true(json_is_true(json_object_get(json_object_get(object, "wall"), "out")));
+	assert_true(json_is_true(json_object_get(json_object_get(object, "wall"), "shut")));
+	assert_int_equal(number_of(json_object_get(object, "wall"), "rules"), 3);
 	object = json_array_get(json_object_get(object, "ports"), 0);
 	assert_string_equal(text_of(object, "netid"), "tcp");
 	assert_int_equal(number_of(json_object_get(object, "host"), "port"), 8080);

@@ -125,9 +125,11 @@ static void extended_adds_words(void **state)
 	(void)state;
 	row.outside.addr = minato_addr4(192, 0, 2, 9);
 	row.outside.port = 50001;
+	row.wall = "late";
 	assert_drawn(&row, 1, &look,
 		     "tcp ESTAB 0 36 10.0.2.100:40000 93.184.216.34:443 out web age:1m01s "
-		     "bytes_in:5 bytes_out:6 hits:7 outside:192.0.2.9:50001 uid:1000 ino:4711\n");
+		     "bytes_in:5 bytes_out:6 hits:7 outside:192.0.2.9:50001 wall:late "
+		     "uid:1000 ino:4711\n");
 }
 
 static void a_narrow_terminal_folds_the_process(void **state)
@@ -193,8 +195,15 @@ static void guests_stand_in_a_table(void **state)
 		  .has4 = true,
 		  .ports = &port,
 		  .port_count = 1,
+		  .wall_in = true,
+		  .wall_out = true,
 		  .command = "python3 -m http.server" },
-		{ .name = "db", .pid = 7, .up_ms = -1, .has6 = true, .command = "sleep 600" },
+		{ .name = "db",
+		  .pid = 7,
+		  .up_ms = -1,
+		  .has6 = true,
+		  .wall_out = true,
+		  .command = "sleep 600" },
 	};
 	struct view_look look = { .header = true };
 	char *text = NULL;
@@ -206,10 +215,10 @@ static void guests_stand_in_a_table(void **state)
 	minato_addr_parse("fd00::64", &guests[1].addr6);
 	assert_int_equal(view_text.guests(out, guests, 2, &look), 0);
 	fclose(out);
-	assert_string_equal(text, "NAME PID  UPTIME ADDRESS    PORTS        COMMAND\n"
-				  "web  4242 3s     10.0.2.100 8080->80/tcp python3 -m "
+	assert_string_equal(text, "NAME PID  UPTIME ADDRESS    WALL   PORTS        COMMAND\n"
+				  "web  4242 3s     10.0.2.100 in,out 8080->80/tcp python3 -m "
 				  "http.server\n"
-				  "db   7    -      fd00::64   -            sleep 600\n");
+				  "db   7    -      fd00::64   out    -            sleep 600\n");
 	free(text);
 }
 
@@ -224,7 +233,7 @@ static void a_long_command_is_cut_on_a_terminal(void **state)
 	(void)state;
 	assert_int_equal(view_text.guests(out, &guest, 1, &look), 0);
 	fclose(out);
-	assert_string_equal(text, "a 1 0s  - 0123456789\n");
+	assert_string_equal(text, "a 1 0s  - - 01234567\n");
 	free(text);
 }
 
