@@ -25,7 +25,7 @@
 #define LOOKS 512u /* at new frames, for one batch */
 #define QUEUED 8u  /* large frames in it: more only evict from the cache what was just read */
 /* Of those who wait, in each batch: few, as others wait for its end; more where there are none. */
-#define OTHERS_MIN 8u
+#define OTHERS_MIN 4u
 #define OTHERS_SOME 32u
 #define OTHERS_MAX DRIVE_INTAKE_BATCH /* of which nobody went first lately */
 /* Who waits: so many at most, and fewer where the queue has not been empty for a while. */
@@ -42,10 +42,11 @@
 #define SHARE_MIN 4u
 
 /*
- * Who waits gets so much of the time (a share of 256) while others are served and other programs
- * want the processor, and this at once; else all that is left.
+ * Who waits gets so much of the time (a share of 256) while others are served, and this at once;
+ * less where other programs want the processor.
  */
-#define TIME_SHARE 64
+#define TIME_SHARE 160
+#define TIME_SHARE_WANTED 64
 #define TIME_AHEAD_NS 200000
 #define SERVED_NS 20000000  /* that others were served last */
 #define WANTED_NS 100000000 /* that the processor was last taken from us for another program */
@@ -348,11 +349,13 @@ static void account(struct drive_intake *intake, struct minato_time now)
 {
 	const int64_t passed = now.ns - intake->taken_ns;
 	const uint32_t all = intake->firsts + intake->others;
+	int64_t share;
 
 	intake->taken_ns = now.ns;
 	if (all > 0)
 		intake->owed_ns += passed * intake->others / all;
-	intake->owed_ns -= passed * TIME_SHARE / 256;
+	share = is_wanted(intake, now.ns) ? TIME_SHARE_WANTED : TIME_SHARE;
+	intake->owed_ns -= passed * share / 256;
 	if (intake->owed_ns < -TIME_AHEAD_NS)
 		intake->owed_ns = -TIME_AHEAD_NS;
 	if (intake->owed_ns > TIME_AHEAD_NS)
@@ -360,13 +363,13 @@ static void account(struct drive_intake *intake, struct minato_time now)
 }
 
 /* How many of those who wait. */
-static uint32_t room_for_others(struct drive_intake *intake, uint32_t firsts)
+static uint32_t room_for_others(const struct drive_intake *intake, uint32_t firsts)
 {
 	const int64_t now = intake->taken_ns;
 
 	if (now - intake->served_ns > SERVED_NS)
 		return OTHERS_MAX;
-	if (intake->owed_ns > 0 && is_wanted(intake, now))
+	if (intake->owed_ns > 0)
 		return 0;
 	return firsts > 0 ? OTHERS_MIN : OTHERS_SOME;
 }

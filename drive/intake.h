@@ -98,8 +98,9 @@ void drive_known_reset(struct drive_known *known, const uint64_t seed[2], bool a
 void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_t head,
 			uint32_t len, uint32_t now_s);
 /*
- * Whom a frame comes from. What the link itself lives by (ARP, neighbour discovery), and what is of
- * no protocol that is told apart here, is of DRIVE_CROWD_LINK; known sources share few numbers.
+ * Whom a frame comes from. What the link itself lives by (ARP, neighbour discovery), what is of no
+ * protocol that is told apart here, and where all are known what answers a call, is of
+ * DRIVE_CROWD_LINK, which never waits; known sources share few numbers.
  */
 #define DRIVE_CROWD_SOURCES 256u
 enum drive_crowd {

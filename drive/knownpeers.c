@@ -207,6 +207,26 @@ static uint32_t crowd_of(const struct look *l)
 	}
 }
 
+/* To a call: as many come as we let through, and one that is to nothing costs little. */
+static bool is_answer(const struct look *l)
+{
+	return l->protocol == TCP && !l->piece && l->left >= TCP_HEADER &&
+	       (l->transport[13] & (SYN | ACK)) == (SYN | ACK);
+}
+
+/*
+ * Of a known source what it says of a conversation is apart from what it says of others: a server
+ * that answers a flood does not hide its own clients.
+ */
+static uint32_t known_crowd_of(const struct look *l, uint64_t h)
+{
+	uint32_t sort = l->piece ? DRIVE_CROWD_PIECES : l->protocol;
+
+	if (!l->piece && l->protocol == TCP && l->left >= TCP_HEADER)
+		sort = l->transport[13] & (SYN | RST) ? DRIVE_CROWD_SYN : DRIVE_CROWD_SEGMENTS;
+	return (uint32_t)((h >> 16) + sort * 37u) % DRIVE_CROWD_SOURCES;
+}
+
 uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len)
 {
 	struct look l;
@@ -217,8 +237,10 @@ uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame
 	if (l.six && l.protocol == ICMP6 && l.left > 0 && l.transport[0] >= ND_FIRST &&
 	    l.transport[0] <= ND_LAST)
 		return DRIVE_CROWD_LINK;
+	if (known->all && is_answer(&l))
+		return DRIVE_CROWD_LINK;
 	h = hash(known, l.source, l.six);
 	if (known->all || knows(known, PROVEN, h) || (!is_opening(&l) && knows(known, ASKED, h)))
-		return DRIVE_CROWD_KNOWN + (uint32_t)(h >> 16) % DRIVE_CROWD_SOURCES;
+		return DRIVE_CROWD_KNOWN + known_crowd_of(&l, h);
 	return crowd_of(&l);
 }

@@ -14,6 +14,7 @@
 #define UDP 17
 #define ICMP 1
 #define SYN 0x02
+#define RST 0x04
 #define ACK 0x10
 #define ETHERNET 14
 
@@ -175,6 +176,53 @@ static void what_a_link_lives_by_goes_first(void **state)
 	assert_false(comes(&echo));
 }
 
+static uint32_t crowd(bool six, uint8_t protocol, uint32_t who, uint8_t flags, uint32_t payload)
+{
+	const struct sample s = make(six, protocol, who, flags, payload);
+
+	return drive_known_crowd(&known, s.bytes, s.len);
+}
+
+static void strangers_are_told_apart_by_what_they_send(void **state)
+{
+	struct sample piece = make(false, UDP, 7, 0, 24);
+
+	(void)state;
+	piece.bytes[ETHERNET + 6] = 0x20;
+	for (int six = 0; six < 2; six++) {
+		assert_int_equal(crowd(six, TCP, 7, SYN, 0), DRIVE_CROWD_SYN);
+		assert_int_equal(crowd(six, TCP, 7, SYN | ACK, 0), DRIVE_CROWD_ACK);
+		assert_int_equal(crowd(six, TCP, 7, ACK, 0), DRIVE_CROWD_ACK);
+		assert_int_equal(crowd(six, TCP, 7, ACK, 1), DRIVE_CROWD_SEGMENTS);
+		assert_int_equal(crowd(six, TCP, 7, RST, 0), DRIVE_CROWD_RST);
+		assert_int_equal(crowd(six, UDP, 7, 0, 9), DRIVE_CROWD_UDP);
+		assert_int_equal(crowd(six, six ? 58 : ICMP, 7, 0, 9), DRIVE_CROWD_ICMP);
+		assert_int_equal(crowd(six, 47, 7, 0, 9), DRIVE_CROWD_OTHERS);
+	}
+	assert_int_equal(drive_known_crowd(&known, piece.bytes, piece.len), DRIVE_CROWD_PIECES);
+}
+
+/* Where all are known: each is a crowd, of what it says in conversations and of all else. */
+static void of_the_trusted_each_is_a_crowd(void **state)
+{
+	uint32_t same = 0;
+
+	(void)state;
+	drive_known_reset(&known, seed, true);
+	for (uint32_t who = 0; who < 256; who++) {
+		const uint32_t own = crowd(false, TCP, who, ACK, 5);
+
+		assert_in_range(own, DRIVE_CROWD_KNOWN, DRIVE_CROWDS - 1);
+		assert_int_equal(crowd(false, TCP, who, ACK, 0), own);
+		assert_int_not_equal(crowd(false, TCP, who, SYN, 0), own);
+		assert_int_not_equal(crowd(false, UDP, who, 0, 5), own);
+		/* What answers a call never waits. */
+		assert_int_equal(crowd(false, TCP, who, SYN | ACK, 0), DRIVE_CROWD_LINK);
+		same += own == crowd(false, TCP, who + 1000, ACK, 5);
+	}
+	assert_in_range(same, 0, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -184,6 +232,8 @@ int main(void)
 		cmocka_unit_test_setup(a_datagram_makes_known_for_all_but_a_call, reset),
 		cmocka_unit_test_setup(a_crowd_does_not_take_the_place_of_who_is_active, reset),
 		cmocka_unit_test_setup(what_a_link_lives_by_goes_first, reset),
+		cmocka_unit_test_setup(strangers_are_told_apart_by_what_they_send, reset),
+		cmocka_unit_test_setup(of_the_trusted_each_is_a_crowd, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
