@@ -137,7 +137,7 @@ static double measure(struct bench *b, uint16_t port)
 static double count_cookies(bool opened)
 {
 	static struct tcp_shared shared; /* of which only the secrets are used */
-	struct tcp_env e = { &shared, NULL, { 1000000000000 } };
+	struct tcp_env e = { .shared = &shared, .now = { 1000000000000 } };
 	struct tcp_setup setup = { .mtu = 1500 };
 	uint64_t count = 0, good = 0;
 	const double start = cpu_seconds();
