@@ -152,8 +152,10 @@ static ssize_t read_line(struct cmd_client *client, struct drive_error *error)
 	}
 }
 
-static json_t *fail(json_t *reply, struct drive_error *error, const char *text)
+static json_t *fail(struct cmd_client *client, json_t *reply, struct drive_error *error,
+		    const char *text)
 {
+	client->refused = true;
 	drive_fail(error, EPROTO, "%s", text);
 	json_decref(reply);
 	return NULL;
@@ -175,9 +177,10 @@ json_t *cmd_client_next(struct cmd_client *client, struct drive_error *error)
 	reply = json_loadb(client->line, (size_t)length, 0, NULL);
 	complaint = json_string_value(json_object_get(reply, "error"));
 	if (complaint)
-		return fail(reply, error, complaint);
+		return fail(client, reply, error, complaint);
 	if (json_integer_value(json_object_get(reply, "v")) != VIEW_JSON_VERSION)
-		return fail(reply, error, "the guest runs under a minato of another version");
+		return fail(client, reply, error,
+			    "the guest runs under a minato of another version");
 	return reply;
 }
 

@@ -1094,6 +1094,7 @@ struct cmd_client {
 	size_t used, parsed;
 	char name[DRIVE_NAME_SIZE];
 	char *request; /* the last one, while nothing of its answer has come */
+	bool refused;  /* what came last was no reply, or said an error */
 	int tries;
 };
 

@@ -32,6 +32,15 @@ static void read_question(struct question *question, const json_t *row)
 	(void)snprintf(question->place, sizeof(question->place), "%s", place);
 }
 
+/* Nothing came: the guest has gone, or it says why not. */
+static int lost(const struct cmd_client *client, const struct drive_error *error)
+{
+	if (!client->refused)
+		return -EPIPE;
+	cmd_say("%s: %s", client->name, error->text);
+	return -EPROTO;
+}
+
 /* The oldest question, or none; *still: whether that of this number is there. */
 static int look(struct cmd_client *client, struct question *question, json_int_t number,
 		bool *still)
@@ -48,7 +57,7 @@ static int look(struct cmd_client *client, struct question *question, json_int_t
 		const json_t *rows = json_object_get(reply, "questions");
 
 		if (!reply)
-			return -EPIPE;
+			return lost(client, &error);
 		for (size_t i = 0; i < json_array_size(rows); i++) {
 			const json_t *row = json_array_get(rows, i);
 
@@ -108,7 +117,7 @@ static int answer(struct cmd_client *client, const struct question *question, co
 		return -EPIPE;
 	said = cmd_client_next(client, &error);
 	if (!said)
-		return -EPIPE;
+		return lost(client, &error);
 	if (json_is_true(json_object_get(said, "late")))
 		printf("too late: it was refused\n");
 	json_decref(said);
@@ -132,8 +141,9 @@ static int put(struct cmd_client *client, const struct question *question)
 		reply = got > 0 ? reply_of(line, question) : NULL;
 		if (got > 0 && !reply)
 			show(question);
-		if (look(client, &other, question->number, &still) < 0)
-			return -EPIPE;
+		got = look(client, &other, question->number, &still);
+		if (got < 0)
+			return got;
 		if (!still) {
 			printf("\ntoo late: it was refused\n");
 			return 0;
@@ -147,10 +157,12 @@ static int wait_for_one(struct cmd_client *client, struct question *question)
 {
 	char line[LINE_MAX_BYTES];
 	bool still;
+	int result;
 
 	for (;;) {
-		if (look(client, question, 0, &still) < 0)
-			return -EPIPE;
+		result = look(client, question, 0, &still);
+		if (result < 0)
+			return result;
 		if (question->number)
 			return 0;
 		if (read_line(line, LOOK_MS) < 0)
@@ -180,6 +192,8 @@ static int converse(const char *name)
 			result = put(&client, &question);
 	}
 	cmd_client_close(&client);
+	if (result == -EPROTO)
+		return CMD_FAILED;
 	printf("%s\n", result == -EPIPE ? "the guest has ended" : "");
 	return CMD_OK;
 }
