@@ -932,9 +932,11 @@ struct minato_entry {
  * Adds a general entry. Of RESERVED ports none is ever chosen by us; a packet
  * passes over them, and who asks for one by number may have it. -EADDRINUSE
  * when an entry of the same key stands there (*out then is that entry's
- * handle), or, for a FORWARD, when a mapping has one of its ports (*out then is
+ * handle), or, for a FORWARD of one port, when a mapping has it (*out then is
  * the mapping's); -ENOSPC, -EINVAL, -EOPNOTSUPP (`translate` without
- * sessions_max). With `translate` a target of zero opens IPv6 as it is.
+ * sessions_max). Of a range each port that a mapping has is the mapping's until
+ * that ends, and no new one's. With `translate` a target of zero opens IPv6 as
+ * it is.
  */
 int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 		     uint64_t *out);

@@ -265,7 +265,7 @@ void nat_forward_get(const struct nat *n, uint32_t entry,
 		     struct minato_entry *out);
 /* False: it is no forward or dmz of ours. */
 bool nat_forward_drain(struct nat *n, uint32_t entry, bool drain);
-/* A mapping that has a port which the entry wants, or POOL_NONE. */
+/* A mapping that has a port of the entry's, or POOL_NONE. */
 uint32_t nat_forward_taken(const struct nat *n,
 			   const struct minato_entry *what);
 int nat_group_set(struct nat *n, uint64_t *group,
@@ -830,8 +830,8 @@ static inline struct nat_pool *pool_record(const struct nat *n, uint32_t pool)
 struct nat_ports *outside_ports(const struct nat *n, uint32_t pool,
 				uint8_t proto);
 uint32_t outside_find(const struct nat *n, const struct minato_addr *addr);
-/* Whether this very port of a pool's address can be had. */
-bool outside_vacant(const struct nat *n, uint8_t proto,
+/* Whether this very port of a pool's address can be had by who had it. */
+bool outside_unheld(const struct nat *n, uint8_t proto,
 		    const struct minato_endpoint *outside);
 /* A free port of the pool for an inside port, or 0. Takes nothing. */
 uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,

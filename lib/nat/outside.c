@@ -285,7 +285,7 @@ static void reopen(struct nat *n, struct nat_ports *p)
 	}
 }
 
-bool outside_vacant(const struct nat *n, uint8_t proto,
+bool outside_unheld(const struct nat *n, uint8_t proto,
 		    const struct minato_endpoint *outside)
 {
 	const struct port_choice choice = {
@@ -297,7 +297,7 @@ bool outside_vacant(const struct nat *n, uint8_t proto,
 
 	if (pool == NAT_NONE || outside->port == 0)
 		return false;
-	return port_vacant(nat_table(n), &choice, outside->port);
+	return port_unheld(nat_table(n), &choice, outside->port);
 }
 
 /* --- choosing ------------------------------------------------------------ */

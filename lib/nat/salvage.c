@@ -251,7 +251,7 @@ static int64_t mapping_for(struct nat *n, uint8_t scope, uint8_t proto,
 			mapping_outside(mapping_at(n, there));
 		return same_end(&has, outside) ? (int64_t)there : -EADDRINUSE;
 	}
-	if (!same && !outside_vacant(n, proto, outside))
+	if (!same && !outside_unheld(n, proto, outside))
 		return -EADDRINUSE;
 	host = host_get(n, scope, &inside->addr);
 	if (host < 0)

@@ -219,6 +219,24 @@ static uint16_t choose_resting(struct port_search *s)
 	return port != 0 || at == 0 ? port : choose_beside(s);
 }
 
+/* A range apart. */
+static bool is_unheld(const struct port_search *s, uint16_t port)
+{
+	return bitmap_free(&s->ledger->unused, port) ||
+	       (!held(s, port) && !crowd_mapped(s->t, &s->own, port) &&
+		!crowd_stands(s->t, &s->own, port));
+}
+
+bool port_unheld(struct port_table *t, const struct port_choice *choice,
+		 uint16_t port)
+{
+	struct port_search s;
+
+	check(choice->remote == NULL);
+	start_search(&s, t, choice);
+	return is_unheld(&s, port);
+}
+
 bool port_vacant(struct port_table *t, const struct port_choice *choice,
 		 uint16_t port)
 {
@@ -229,8 +247,7 @@ bool port_vacant(struct port_table *t, const struct port_choice *choice,
 	start_search(&s, t, choice);
 	if (bitmap_free(&s.ledger->unused, port))
 		return true; /* at no address of ours */
-	if (held(&s, port) || crowd_mapped(t, &s.own, port) ||
-	    crowd_stands(t, &s.own, port))
+	if (!is_unheld(&s, port))
 		return false;
 	if ((s.ledger->ranged[port >> 6] >> (port & 63) & 1) == 0)
 		return true;

@@ -412,6 +412,9 @@ void port_set_chooser(struct port_table *t, enum minato_chooser chooser);
  */
 bool port_vacant(struct port_table *t, const struct port_choice *choice,
 		 uint16_t port);
+/* The same for a mapping that had it before: a range may stand over it. */
+bool port_unheld(struct port_table *t, const struct port_choice *choice,
+		 uint16_t port);
 /* Fetches what port_vacant, and a mapping there, will want. */
 void port_fetch_vacant(const struct port_table *t,
 		       const struct port_choice *choice, uint16_t port);

@@ -75,13 +75,15 @@ static bool of_gateway(const struct minato_entry *entry)
 	       entry->kind == MINATO_KIND_ROUTE;
 }
 
-/* A living mapping has a port of it. */
+/* A living mapping has its port. In a range each has its own until it ends:
+   who is outside meets the mapping, and the range from then on. */
 static bool mapping_has(struct minato *m, const struct minato_entry *entry,
 			uint64_t *out)
 {
 	uint32_t mapping;
 
-	if (host_nat(m) == NULL || entry->kind != MINATO_KIND_FORWARD)
+	if (host_nat(m) == NULL || entry->kind != MINATO_KIND_FORWARD ||
+	    entry->first != entry->last || entry->first == 0)
 		return false;
 	mapping = nat_forward_taken(host_nat(m), entry);
 	if (mapping != POOL_NONE && out != NULL)

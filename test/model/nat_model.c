@@ -29,6 +29,7 @@ struct model_session {
 	uint8_t proto, from, to, state; /* state: enum minato_nat_state */
 	bool syn[2], fin[2];
 	bool answered; /* by who began it */
+	bool heard;    /* of datagrams: from the other side */
 	struct minato_endpoint a, b, c, d;
 	int owner, target; /* mappings, or -1 */
 	int entry;	   /* of `forwards`, or -1 */
@@ -343,6 +344,11 @@ static void passes(int i, int side, uint8_t flags)
 	struct model_session *s = &sessions[i];
 	const bool outward = side == 0 ? s->a_inside : s->b_inside;
 
+	/* Datagrams: an answer, and that who began has sent again after it. */
+	if (s->proto != TCP && side == 0)
+		s->answered |= s->heard;
+	else if (s->proto != TCP)
+		s->heard = true;
 	if (s->proto == TCP)
 		segment(s, side, flags);
 	if (outward && !s->overflow)
@@ -518,7 +524,7 @@ static int gave_way(int entry)
 		if (!s->live || !s->forward || s->entry != entry ||
 		    port_tuple_find(t, &key, &ref, NULL))
 			continue;
-		assert_true(s->proto == TCP && !s->answered);
+		assert_false(s->answered);
 		return i;
 	}
 	return -1;
@@ -810,9 +816,11 @@ static void toggle_forward(void)
 		if (find_outside(f->proto, end(PUBLIC, port)) < 0)
 			continue;
 		assert_true(nat_forward_taken(n, &e) != POOL_NONE);
-		return;
+		/* A range stands all the same; one port alone is asked about. */
+		if (f->first == f->last)
+			return;
+		break;
 	}
-	assert_true(nat_forward_taken(n, &e) == POOL_NONE);
 	f->entry = add_entry(&e);
 	assert_true(f->entry >= 0);
 	f->live = true;

@@ -182,11 +182,70 @@ static void sockets_and_mappings_exclude_each_other(void **state)
 	assert_true(handle == m.handle);
 	/* A range that has it; another protocol. */
 	e.first = (uint16_t)(at.port - 1);
-	assert_int_equal(minato_entry_add(g.m, &e, &handle), -EADDRINUSE);
+	assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
+	assert_int_equal(minato_entry_remove(g.m, handle), 0);
 	e.proto = MINATO_TCP;
 	assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
 	assert_int_equal(minato_mapping_end(g.m, m.handle), 0);
 	assert_int_equal(minato_bind(g.m, socket, &at), 0);
+	gate_end(&g);
+}
+
+/* Who gets a datagram that comes from outside to the port; NULL: nobody inside. */
+static const char *sent_in(uint16_t port)
+{
+	static char text[64];
+
+	gate_clear(&g);
+	forge_udp(&f, false, 100);
+	gate_ends(&f, "203.0.113.9", "198.51.100.1");
+	forge_put16(f.header, (uint16_t)(7000 + port % 1000));
+	forge_put16(f.header + 2, port);
+	gate_send(&g, 1, &f, NULL);
+	gate_drain(&g, 32);
+	if (g.count != 1 || g.caught[0].link != 0)
+		return NULL;
+	assert_true(minato_addr_is4(&g.caught[0].packet.dst));
+	snprintf(text, sizeof(text), "10.0.0.%u:%u", g.caught[0].packet.dst.bytes[15],
+		 g.caught[0].packet.dst_port);
+	gate_clear(&g);
+	return text;
+}
+
+static void a_range_takes_ports_over_as_mappings_end(void **state)
+{
+	struct minato_endpoint at;
+	struct minato_entry e = { .kind = MINATO_KIND_FORWARD,
+				  .scope = 1,
+				  .face = MINATO_FACE_ANY,
+				  .proto = MINATO_UDP,
+				  .translate = true,
+				  .target = { addr("10.0.0.3"), 0 } };
+	struct minato_mapping m;
+	char theirs[64], mine[64], beside[64];
+	uint64_t handle;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_IP);
+	at = public_at(send_out(5000, "203.0.113.9"));
+	e.first = (uint16_t)(at.port & ~63);
+	e.last = e.first + 63;
+	snprintf(theirs, sizeof(theirs), "10.0.0.2:5000");
+	snprintf(mine, sizeof(mine), "10.0.0.3:%u", at.port);
+	assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
+	/* The mapping's port is the mapping's, the others are the range's. */
+	assert_string_equal(sent_in(at.port), theirs);
+	snprintf(beside, sizeof(beside), "10.0.0.3:%u", at.port ^ 1);
+	assert_string_equal(sent_in(at.port ^ 1), beside);
+	assert_int_equal(minato_mapping_find(g.m, MINATO_UDP, &at, &m), 0);
+	assert_int_equal(minato_mapping_end(g.m, m.handle), 0);
+	assert_string_equal(sent_in(at.port), mine);
+	/* No new mapping gets one of them. */
+	for (uint16_t i = 0; i < 2000; i++) {
+		uint16_t port = send_out((uint16_t)(6000 + i), "203.0.113.9");
+
+		assert_false(port >= e.first && port <= e.last);
+	}
 	gate_end(&g);
 }
 
@@ -285,6 +344,7 @@ int main(void)
 		cmocka_unit_test(flows_and_mappings_are_seen),
 		cmocka_unit_test(rows_show_them),
 		cmocka_unit_test(sockets_and_mappings_exclude_each_other),
+		cmocka_unit_test(a_range_takes_ports_over_as_mappings_end),
 		cmocka_unit_test(all_but_one_port_are_held),
 		cmocka_unit_test(entries_come_back_whole),
 		cmocka_unit_test(a_successor_takes_over),

@@ -147,6 +147,33 @@ static void their_time_goes_on(void **state)
 	bury();
 }
 
+/* A forward's range stands over it, as it did when its owner lived; one port's forward has it. */
+static void a_range_leaves_ports_to_who_had_them(void **state)
+{
+	struct minato_entry range = forward_entry(UDP, 1024, 65535, "10.0.0.9", 0);
+	struct minato_entry one;
+	struct minato_endpoint had;
+	struct minato_session s;
+	uint64_t cursor = 0;
+	int64_t entry;
+
+	(void)state;
+	had = map_udp(host, 5000, server, 53);
+	die();
+	assert_true(nat_session_salvage(dead, dead_size, &limits, &cursor, &s));
+	one = forward_entry(UDP, had.port, had.port, "10.0.0.9", 0);
+	entry = add_entry(&one);
+	assert_true(entry >= 0);
+	assert_int_equal(nat_session_adopt(n, &s), -EADDRINUSE);
+	nat_forward_remove(n, (uint32_t)entry);
+	port_remove(t, (uint32_t)entry);
+	assert_true(add_entry(&range) >= 0);
+	assert_int_equal(nat_session_adopt(n, &s), 0);
+	assert_int_equal(in(UDP, end(server, 53), had, 0), NAT_PASS);
+	assert_true(same_end(way.dst, end(host, 5000)));
+	bury();
+}
+
 static void what_others_have_now_they_keep(void **state)
 {
 	struct port_claim claim = { .scope = 1, .proto = UDP, .local = addr(PUBLIC) };
@@ -273,8 +300,11 @@ static void a_spoilt_memory_is_survived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(every_kind_of_flow_goes_on),     CASE(their_time_goes_on),
-		CASE(what_others_have_now_they_keep), CASE(strangers_are_checked),
+		CASE(every_kind_of_flow_goes_on),
+		CASE(their_time_goes_on),
+		CASE(a_range_leaves_ports_to_who_had_them),
+		CASE(what_others_have_now_they_keep),
+		CASE(strangers_are_checked),
 		CASE(a_spoilt_memory_is_survived),
 	};
 
