@@ -266,6 +266,7 @@ static const struct way ways[] = {
 	 */
 	{ SCMP_SYS(setsockopt), { IS(1, SOL_SOCKET), BELOW(2, SO_ATTACH_FILTER) }, 2 },
 	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), BELOW(2, TCP_SYNCNT + 1) }, 2 },
+	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), IS(2, TCP_DEFER_ACCEPT) }, 2 },
 	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_TCP), IS(2, TCP_NOTSENT_LOWAT) }, 2 },
 	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IP), BELOW(2, IP_RECVTOS + 1) }, 2 },
 	{ SCMP_SYS(setsockopt), { IS(1, IPPROTO_IPV6), IS(2, IPV6_UNICAST_HOPS) }, 2 },

@@ -4,12 +4,23 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define ACCEPT_SHARE 64 /* callers of a door per turn */
 #define BELIEVED 8	/* in each BURST_NS, who are taken without a look */
 #define BURST_NS 10000000
+/*
+ * Where so many of a burst had gone it is a flood of connections. Then, for a second and longer
+ * each time, the kernel gives us only those who have said something: the others end before we see
+ * them. Who waits for the server's first word gets it a second later, in a flood.
+ */
+#define GONE_MANY 32
+#define SPEAKING_NS INT64_C(1000000000)
+#define SPEAKING_DOUBLED 3
+#define CALM_NS (4 * SPEAKING_NS) /* after which it is a first time again */
 
 /* What a socket in the guest's scope needs to speak as somebody else. */
 static int speak_as(struct minato *host, uint64_t socket, const struct minato_endpoint *as)
@@ -169,11 +180,64 @@ static bool is_burst(struct relay_published *door)
 	if (now - door->burst_ns > BURST_NS) {
 		door->burst_ns = now;
 		door->burst = 0;
+		door->gone = 0;
 	}
 	if (door->burst >= BELIEVED)
 		return true;
 	door->burst++;
 	return false;
+}
+
+/* syscalls: setsockopt */
+static void accept_speakers(struct relay_published *door, int seconds)
+{
+	(void)setsockopt(door->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
+}
+
+static void note_gone(struct relay_published *door)
+{
+	struct relay *relay = door->forward->relay;
+	const int64_t now = relay->now.ns;
+
+	relay_count(relay, RELAY_COUNT_TCP_IN_GONE);
+	if (++door->gone < GONE_MANY || door->speaking_until)
+		return;
+	if (now - door->spoke_ns > CALM_NS)
+		door->flooded = 0;
+	accept_speakers(door, 1);
+	relay->speaking++;
+	door->speaking_until = now + (SPEAKING_NS << door->flooded);
+	if (door->flooded < SPEAKING_DOUBLED)
+		door->flooded++;
+}
+
+/* When that ends, of one door; earlier than `next`, or that. */
+static struct minato_time end_speaking(struct relay *relay, struct relay_published *door,
+				       struct minato_time next)
+{
+	if (!door->speaking_until)
+		return next;
+	if (door->speaking_until > relay->now.ns)
+		return door->speaking_until < next.ns ?
+			       (struct minato_time){ door->speaking_until } :
+			       next;
+	accept_speakers(door, 0);
+	door->spoke_ns = relay->now.ns;
+	door->speaking_until = 0;
+	relay->speaking--;
+	return next;
+}
+
+struct minato_time caller_turn(struct relay *relay)
+{
+	struct minato_time next = MINATO_NEVER;
+
+	if (!relay->speaking)
+		return next;
+	for (struct relay_forward *f = relay->forwards; f; f = f->next)
+		for (size_t i = 0; i < f->door_count; i++)
+			next = end_speaking(relay, &f->doors[i], next);
+	return next;
 }
 
 /* One that has reset meanwhile, as those of a flood have, is not connected to the guest. */
@@ -193,7 +257,7 @@ void caller_accept(struct relay_published *door)
 		int fd = accept_one(door, &caller);
 
 		if (fd >= 0 && is_burst(door) && has_gone(fd)) {
-			relay_count(door->forward->relay, RELAY_COUNT_TCP_IN_GONE);
+			note_gone(door);
 			close(fd);
 		} else if (fd >= 0) {
 			take(door, fd, &caller);

@@ -138,6 +138,8 @@ static void close_doors(struct relay_forward *forward)
 		if (door->watch)
 			drive_loop_remove(forward->relay->config.loop, door->watch);
 		door->watch = 0;
+		forward->relay->speaking -= door->speaking_until != 0;
+		door->speaking_until = 0;
 		publish_close(door);
 	}
 }

@@ -508,6 +508,7 @@ struct minato_time relay_pump(void *user, struct minato_time now)
 	work_lanes(relay);
 	next = dns_turn(relay->dns);
 	next = earlier(next, auto_turn(relay));
+	next = earlier(next, caller_turn(relay));
 	next = earlier(next, permit_turn(relay));
 	next = earlier(next, expire_resetting(relay));
 	next = earlier(next, expire(relay, &relay->endpoints, UDP_IDLE_NS));

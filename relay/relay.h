@@ -842,6 +842,8 @@ int caller_connect(struct relay *relay, enum minato_proto proto, struct minato_e
 		   const struct minato_endpoint *guest, uint64_t *out);
 /* Callers wait at this listener. */
 void caller_accept(struct relay_published *door);
+/* Doors that are flooded no more take all callers again; when to come again. */
+struct minato_time caller_turn(struct relay *relay);
 /* The guest answered or refused. */
 void caller_work(struct lane *f);
 /* A DNS connection without a nameserver: says so to each question. */
@@ -1060,9 +1062,13 @@ struct relay_published {
 	uint8_t discover; /* UDP: enum gram_discover */
 	uint8_t screened; /* enum relay_screened */
 	bool readable;
-	bool busy;	   /* stands among the relay's busy doors */
-	uint16_t burst;	   /* TCP: callers that came since then */
+	bool busy;	/* stands among the relay's busy doors */
+	uint16_t burst; /* TCP: callers that came since then, */
+	uint16_t gone;	/* and of them those that had gone */
 	int64_t burst_ns;
+	uint8_t flooded;	/* how often in a row it was so */
+	int64_t speaking_until; /* who says nothing is not accepted, until then; 0: he is */
+	int64_t spoke_ns;	/* when that ended last */
 };
 
 /* The address it is bound to; :: where dual. */
@@ -1156,8 +1162,9 @@ struct relay {
 	struct dns *dns;
 	struct permit *permit; /* NULL: nothing is weighed or told */
 	struct nameservers nameservers;
-	bool told_ping; /* the notice that pings are forbidden has been given */
-	int spare_fd;	/* given up for a moment to turn a caller away */
+	bool told_ping;	   /* the notice that pings are forbidden has been given */
+	int spare_fd;	   /* given up for a moment to turn a caller away */
+	uint32_t speaking; /* doors with speaking_until */
 	uint64_t counters[RELAY_COUNTER_COUNT];
 	struct relay_carried carried; /* by automatic forwards that ended */
 };

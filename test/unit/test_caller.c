@@ -282,6 +282,50 @@ static void a_burst_of_resets_is_let_go(void **state)
 	close(fds[30]);
 }
 
+static int seconds_of_silence(void)
+{
+	const int fd = w.relay->forwards->doors[0].fd;
+	int seconds = -1;
+	socklen_t len = sizeof(seconds);
+
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &len), 0);
+	return seconds;
+}
+
+/* In a flood of connections only those that speak are taken, for a while. */
+static void in_a_flood_of_connections_speakers_are_taken(void **state)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	uint64_t listener, s;
+	int fds[60];
+	int fd;
+
+	NEED_NETNS();
+	publish("8080:80");
+	listener = guest_listen(80);
+	assert_int_equal(seconds_of_silence(), 0);
+	for (int i = 0; i < 60; i++)
+		fds[i] = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	for (int i = 0; i < 60; i++) {
+		setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		close(fds[i]);
+	}
+	UNTIL(seconds_of_silence() > 0);
+	assert_int_equal(w.relay->speaking, 1);
+	UNTIL(w.relay->lanes.count == 0);
+	while (minato_accept(w.guest, listener, &s, NULL) == 0)
+		minato_close(w.guest, s);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	turns(20);
+	assert_int_equal(w.relay->lanes.count, 0);
+	host_says(fd, "question");
+	s = accepted(listener, NULL);
+	guest_hears(s, "question");
+	UNTIL(seconds_of_silence() == 0);
+	assert_int_equal(w.relay->speaking, 0);
+	close(fd);
+}
+
 static void caller_that_sends_and_ends_is_heard(void **state)
 {
 	uint64_t listener;
@@ -460,6 +504,7 @@ int main(void)
 		CASE(accepted_sockets_reset_if_cut),
 		CASE(caller_that_gives_up_is_forgotten),
 		CASE(a_burst_of_resets_is_let_go),
+		CASE(in_a_flood_of_connections_speakers_are_taken),
 		CASE(caller_that_sends_and_ends_is_heard),
 		CASE(a_guest_that_speaks_first_is_heard),
 		CASE(a_hundred_callers),

@@ -401,7 +401,8 @@ static long work(void)
 	some = realloc(some, 16 << 20);
 	free(some);
 	if (tcp < 0 || setsockopt(tcp, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0 ||
-	    setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0)
+	    setsockopt(tcp, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) < 0 ||
+	    setsockopt(tcp, IPPROTO_TCP, TCP_DEFER_ACCEPT, &on, sizeof(on)) < 0)
 		return 2;
 	if (udp >= 0 && setsockopt(udp, IPPROTO_IPV6, IPV6_RECVTCLASS, &on, sizeof(on)) < 0)
 		return 3;
