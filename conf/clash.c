@@ -304,8 +304,8 @@ static bool compare_same_place(const struct key *a, const struct key *b, struct 
 	if (holds_run(&a->run, &b->run) || holds_run(&b->run, &a->run))
 		return false;
 	judge_say(report, CONF_WARNING, later->s, CONF_PART_SUBJECT, earlier->s->line,
-		  "%s ports %u-%u are forwarded by both lines; line %u takes them (%s)",
-		  protocol_word(a), first, last, taker->s->line,
+		  "%s ports %u-%u are forwarded by both lines; %s takes them (%s)",
+		  protocol_word(a), first, last, taker == later ? "this one" : "the other one",
 		  width_a == width_b ? "it comes first" : "its range is narrower");
 	return true;
 }

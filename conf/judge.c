@@ -199,6 +199,13 @@ static void judge_links(const struct conf *conf, const struct links *links, bool
 				  CONF_LINKS_MAX);
 		if (number > CONF_LINKS_MAX)
 			continue;
+		for (uint32_t k = 0; k < s->link.address_count; k++) {
+			const struct minato_addr *addr = &s->link.address[k].addr;
+
+			if (minato_addr_is4(addr) && addr->bytes[12] == 127)
+				judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0,
+					  "127.0.0.0/8 is each host's own, and on no link");
+		}
 		if (links->host && links->host != s && s->link.outside &&
 		    s->link.sort != CONF_LINK_HOST)
 			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, links->host->line,
@@ -256,6 +263,44 @@ static void judge_pool(const struct conf *conf, const struct conf_statement *s,
 			  s->pool.link);
 }
 
+static bool is_loopback(const struct minato_addr *addr)
+{
+	return minato_addr_is4(addr) && addr->bytes[12] == 127;
+}
+
+/* All hosts of a link at once; of a prefix of two there is no such address (RFC 3021). */
+static bool is_broadcast(const struct ground *ground, const struct minato_addr *addr)
+{
+	for (size_t i = 0; i < ground->count && minato_addr_is4(addr); i++) {
+		const struct place *place = &ground->place[i];
+		bool all = place->sort == PLACE_NET && place->prefix.length < 127 &&
+			   judge_within(&place->prefix, addr);
+
+		for (uint32_t bit = place->prefix.length; all && bit < 128; bit++)
+			all = addr->bytes[bit / 8] & 0x80u >> bit % 8;
+		if (all)
+			return true;
+	}
+	return false;
+}
+
+/* "2001:db8::2:8087": a port was meant, perhaps. */
+static void judge_group(const struct conf_statement *s, const struct minato_endpoint *at,
+			struct conf_report *report)
+{
+	uint32_t group = (uint32_t)at->addr.bytes[14] << 8 | at->addr.bytes[15];
+
+	for (int shift = 12; shift >= 0; shift -= 4) {
+		if ((group >> shift & 15) > 9)
+			return;
+	}
+	if (minato_addr_is4(&at->addr) || at->port || group < 0x1000)
+		return;
+	judge_say(report, CONF_WARNING, s, CONF_PART_TARGET, 0,
+		  "%x is the end of the address; a port stands behind brackets: [ADDRESS]:%x",
+		  group, group);
+}
+
 /* A host that connections are handed to. */
 static void judge_host(const struct ground *ground, const struct conf_statement *s,
 		       const struct minato_addr *host, struct conf_report *report)
@@ -266,6 +311,12 @@ static void judge_host(const struct ground *ground, const struct conf_statement 
 	if (is_own(ground, host))
 		judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0, "%s is the gateway itself",
 			  text);
+	else if (is_loopback(host))
+		judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0,
+			  "%s is a host's own: nobody is there for others", text);
+	else if (is_broadcast(ground, host))
+		judge_say(report, CONF_ERROR, s, CONF_PART_TARGET, 0,
+			  "%s is the broadcast address of its link, and no host", text);
 	else if (!stands(ground, PLACE_NET, false, host) &&
 		 !stands(ground, PLACE_ROUTE, false, host))
 		judge_say(report, CONF_WARNING, s, CONF_PART_TARGET, 0,
@@ -339,8 +390,10 @@ static void judge_forward(const struct ground *ground, const struct conf_stateme
 	judge_servers(ground, s, report);
 	if (!whole)
 		return;
-	for (uint32_t i = 0; i < f->server_count; i++)
+	for (uint32_t i = 0; i < f->server_count; i++) {
 		judge_host(ground, s, &f->server[i].at.addr, report);
+		judge_group(s, &f->server[i].at, report);
+	}
 	judge_sources(ground, s, f->source, f->source_count, report);
 	judge_on(ground, s, &f->on, links, report);
 }
@@ -530,9 +583,11 @@ int conf_judge(const struct conf *conf, struct conf_report *report)
 		return result;
 	if (conf->count == 0 && whole) {
 		struct conf_fault *fault =
-			reader_report(report, CONF_WARNING, 1, (struct conf_mark){ 0, 0 });
+			reader_report(report, CONF_ERROR, 1, (struct conf_mark){ 0, 0 });
 
-		snprintf(fault->what, sizeof(fault->what), "nothing is said here");
+		snprintf(fault->what, sizeof(fault->what),
+			 "nothing is said here: the configuration has no inside link, as 'inside "
+			 "eth1 10.0.0.1/24'");
 	}
 	return report->errors ? -EINVAL : 0;
 }

@@ -95,10 +95,11 @@ static void ranges(void **state)
 	one_fault(
 		LINKS "forward tcp 5000-5999 to 10.0.0.2\nforward tcp 5500-6000 to 10.0.0.3\n",
 		CONF_WARNING, LATER, "tcp 5500-6000",
-		"tcp ports 5500-5999 are forwarded by both lines; line 4 takes them (its range is "
-		"narrower)");
+		"tcp ports 5500-5999 are forwarded by both lines; this one takes them (its range "
+		"is narrower)");
 	one_fault(LINKS "forward tcp 5000-5999 to 10.0.0.2\nforward tcp 5500-6499 to 10.0.0.3\n",
-		  CONF_WARNING, LATER, "tcp 5500-6499", "line 3 takes them (it comes first)");
+		  CONF_WARNING, LATER, "tcp 5500-6499",
+		  "the other one takes them (it comes first)");
 }
 
 static void places(void **state)

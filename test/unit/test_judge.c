@@ -28,6 +28,7 @@ static void links(void **state)
 	no_fault(LINKS "inside eth1 10.0.1.1/24 in namespace blue\n");
 	one_fault(LINKS "inside eth2 10.0.0.129/25\n", EACH, "10.0.0.129/25", "on two links");
 	one_fault(LINKS "inside eth2 198.51.100.1/24\n", EACH, "198.51.100.1/24", "one address");
+	one_fault(LINKS "inside eth2 127.0.0.1/8\n", EACH, "127.0.0.1/8", "on no link");
 	/* Both sides may use one range (RFC 4787 REQ-7). */
 	no_fault("inside eth1 10.0.0.1/24\noutside eth0 10.0.0.2/24\n");
 	one_fault("inside eth1 10.0.0.1/24\noutside host\noutside host\n", CONF_ERROR, 3, "host",
@@ -89,6 +90,17 @@ static void servers(void **state)
 		  "on no inside link");
 	one_fault(LINKS "forward tcp 80 to 10.0.0.1\n", EACH, "10.0.0.1", "the gateway itself");
 	one_fault(LINKS "dmz 198.51.100.1\n", EACH, "198.51.100.1", "the gateway itself");
+	one_fault(LINKS "forward tcp 80 to 10.0.0.255\n", EACH, "10.0.0.255",
+		  "the broadcast address of its link");
+	no_fault("inside eth1 10.0.0.1/31\n"
+		 "outside eth0 198.51.100.1/24\ndmz 10.0.0.0\n");
+	one_fault(LINKS "dmz 127.0.0.1\n", EACH, "127.0.0.1", "a host's own");
+	/* A port behind an address without brackets is a part of it. */
+	one_fault("inside eth1 10.0.0.1/24, 2001:db8:1::1/64\noutside eth0 198.51.100.1/24\n"
+		  "forward tcp 8088 to 2001:db8:1::2:8087\n",
+		  WARN, "2001:db8:1::2:8087", "8087 is the end of the address");
+	no_fault("inside eth1 10.0.0.1/24, 2001:db8:1::1/64\noutside eth0 198.51.100.1/24\n"
+		 "forward tcp 8088 to 2001:db8:1::2\n");
 	one_fault(LINKS "forward tcp 80 to 2001:db8::2\n", WARN, "2001:db8::2",
 		  "on no inside link");
 	one_fault(LINKS "forward tcp 80 to 10.0.0.2 drain, 10.0.0.3 drain\n", WARN,

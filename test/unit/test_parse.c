@@ -19,8 +19,8 @@ static void lines(void **state)
 static void nothing(void **state)
 {
 	(void)state;
-	one_fault("", CONF_WARNING, 1, "", "nothing is said here");
-	one_fault("# nothing\n", CONF_WARNING, 1, "", "nothing is said here");
+	one_fault("", CONF_ERROR, 1, "", "nothing is said here");
+	one_fault("# nothing\n", CONF_ERROR, 1, "", "nothing is said here");
 }
 
 static void every_error(void **state)
@@ -70,8 +70,10 @@ static void long_files(void **state)
 
 	(void)state;
 	memset(text, '\n', CONF_SIZE_MAX + 1);
+	memcpy(text, LINKS, strlen(LINKS));
 	conf_free(&conf);
 	assert_int_equal(conf_read(&conf, text, CONF_SIZE_MAX, &report), 0);
+	conf_free(&conf);
 	assert_int_equal(conf_read(&conf, text, CONF_SIZE_MAX + 1, &report), -EINVAL);
 	assert_non_null(strstr(report.fault[0].what, "the file has 33554433 bytes"));
 	free(text);
