@@ -219,6 +219,13 @@ int cmd_parse(const struct cmd_command *command, char **argv, void *into,
 	return code;
 }
 
+static const char *removal_hint(const char *word)
+{
+	bool removal = !strcmp(word, "delete") || !strcmp(word, "del") || !strcmp(word, "remove");
+
+	return removal ? "; did you mean 'rm'?" : "";
+}
+
 int cmd_verb_take(const struct cmd_command *command, struct cmd_operands *operands,
 		  enum cmd_verb *verb)
 {
@@ -232,10 +239,11 @@ int cmd_verb_take(const struct cmd_command *command, struct cmd_operands *operan
 	while (i < count && strcmp(operands->words[0], verbs[i]) != 0)
 		i++;
 	if (i == count && command->verbs)
-		return cmd_usage(command, "'%s' is none of: %s", operands->words[0],
-				 command->verbs);
+		return cmd_usage(command, "'%s' is none of: %s%s", operands->words[0],
+				 command->verbs, removal_hint(operands->words[0]));
 	if (i == count)
-		return cmd_usage(command, "'%s' is none of add, list and rm", operands->words[0]);
+		return cmd_usage(command, "'%s' is none of add, list and rm%s", operands->words[0],
+				 removal_hint(operands->words[0]));
 	*verb = (enum cmd_verb)i;
 	operands->words++;
 	operands->count--;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -98,11 +99,21 @@ static int open_at(uint32_t addr, uint32_t port, struct drive_error *error)
 			  strerror(errno));
 }
 
+static volatile sig_atomic_t ended;
+
+static void end_it(int signo)
+{
+	(void)signo;
+	ended = 1;
+}
+
 static void serve(struct responder *r, int64_t end_ns)
 {
 	static uint8_t bytes[VERIFY_MESSAGE_MAX];
 
-	while (drive_now().ns < end_ns) {
+	(void)signal(SIGTERM, end_it);
+	(void)signal(SIGINT, end_it);
+	while (!ended && drive_now().ns < end_ns) {
 		struct pollfd wait[2] = { { r->fd[0], POLLIN, 0 }, { r->fd[1], POLLIN, 0 } };
 
 		(void)poll(wait, 2, 200);
