@@ -23,8 +23,10 @@
 #define VERSION_RUNNING 2
 
 struct gateway_state {
-	sqlite3 *db;
+	sqlite3 *db;  /* NULL: it could be opened no more */
 	bool stopped; /* when it was opened it was at rest */
+	bool marked;  /* it says that we run, and can be written to */
+	bool sealed;  /* open only to be read, since it cannot be opened otherwise */
 	char path[PATH_MAX];
 };
 
@@ -133,6 +135,10 @@ static int judge(struct gateway_state *state)
 
 /* Instants are seconds since 1970; until 0 is for ever. */
 static const char schema[] =
+	"PRAGMA journal_mode=WAL;"
+	/* What a change needed of the disk it has given back before the next one. */
+	"PRAGMA wal_autocheckpoint=1;"
+	"PRAGMA synchronous=FULL;"
 	"BEGIN IMMEDIATE;"
 	"PRAGMA application_id=1835955311;" /* APPLICATION_ID */
 	"PRAGMA user_version=2;"	    /* VERSION_RUNNING */
@@ -140,6 +146,18 @@ static const char schema[] =
 	" until INTEGER NOT NULL, since INTEGER NOT NULL);"
 	"COMMIT";
 
+/* From now on it says that a gateway runs, and what is written is on disk. */
+static int mark(struct gateway_state *state)
+{
+	int code = execute(state, schema);
+
+	if (code != SQLITE_OK && state->db && !sqlite3_get_autocommit(state->db))
+		(void)execute(state, "ROLLBACK");
+	state->marked = code == SQLITE_OK;
+	return code;
+}
+
+/* What is in it can be read, or what stands in the way. */
 static int prepare(struct gateway_state *state)
 {
 	int64_t version = VERSION_AT_REST;
@@ -147,30 +165,10 @@ static int prepare(struct gateway_state *state)
 	int code = execute(state, "PRAGMA locking_mode=EXCLUSIVE");
 
 	if (code == SQLITE_OK)
-		code = execute(state, "PRAGMA journal_mode=WAL");
-	if (code == SQLITE_OK)
-		code = execute(state, "PRAGMA synchronous=FULL");
-	if (code == SQLITE_OK)
 		code = judge(state);
 	if (code == SQLITE_OK)
 		code = number_of(state, "PRAGMA user_version", &version);
 	state->stopped = version != VERSION_RUNNING;
-	if (code == SQLITE_OK)
-		code = execute(state, schema);
-	if (code != SQLITE_OK && state->db && !sqlite3_get_autocommit(state->db))
-		(void)execute(state, "ROLLBACK");
-	return code;
-}
-
-static int try_open(struct gateway_state *state)
-{
-	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
-	mode_t mask = umask(077);
-	int code = sqlite3_open_v2(state->path, &state->db, flags, NULL);
-
-	if (code == SQLITE_OK)
-		code = prepare(state);
-	(void)umask(mask);
 	return code;
 }
 
@@ -178,6 +176,72 @@ static void shut(struct gateway_state *state)
 {
 	(void)sqlite3_close(state->db);
 	state->db = NULL;
+	state->marked = state->sealed = false;
+}
+
+/* Whether a file stands that can be read alone: with a journal beside it, it is not all of it. */
+static bool is_whole(const struct gateway_state *state)
+{
+	char log[PATH_MAX + 8];
+	struct stat about;
+
+	(void)snprintf(log, sizeof(log), "%s-wal", state->path);
+	return lstat(state->path, &about) == 0 && S_ISREG(about.st_mode) &&
+	       (stat(log, &about) < 0 || about.st_size == 0);
+}
+
+/* As a file that nobody writes to: nothing is made beside it. */
+static int open_sealed(struct gateway_state *state)
+{
+	char place[3 * PATH_MAX + 32] = "file:";
+	size_t used = strlen(place);
+	int code;
+
+	for (const char *at = state->path; *at; at++) {
+		bool plain = *at != '%' && *at != '?' && *at != '#';
+
+		used += (size_t)snprintf(place + used, sizeof(place) - used,
+					 plain ? "%c" : "%%%02x", (unsigned char)*at);
+	}
+	(void)snprintf(place + used, sizeof(place) - used, "?immutable=1");
+	code = sqlite3_open_v2(place, &state->db,
+			       SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOFOLLOW, NULL);
+	if (code == SQLITE_OK)
+		code = prepare(state);
+	state->sealed = code == SQLITE_OK;
+	return code;
+}
+
+/* Whether what went wrong may be only that nothing can be written. */
+static bool may_be_read(int code)
+{
+	int errnum = errno_of(code);
+
+	return code != SQLITE_OK && errnum != EBADMSG && errnum != EBUSY && errnum != ENOMEM;
+}
+
+/*
+ * Open to be read at least, with *why it cannot be written to (SQLITE_OK: it can); or what stands
+ * in the way.
+ */
+static int try_open(struct gateway_state *state, int *why)
+{
+	const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOFOLLOW;
+	mode_t mask = umask(077);
+	int code = sqlite3_open_v2(state->path, &state->db, flags, NULL);
+
+	if (code == SQLITE_OK)
+		code = prepare(state);
+	*why = code;
+	if (code == SQLITE_OK) {
+		*why = mark(state);
+		code = may_be_read(*why) ? SQLITE_OK : *why;
+	} else if (may_be_read(code) && is_whole(state)) {
+		shut(state);
+		code = open_sealed(state) == SQLITE_OK ? SQLITE_OK : code;
+	}
+	(void)umask(mask);
+	return code;
 }
 
 /* Out of the way, with what belongs to it; the time in its name keeps earlier ones. */
@@ -204,13 +268,14 @@ int gateway_state_open(struct gateway_state **out, const char *path, struct driv
 	struct gateway_state *state = calloc(1, sizeof(*state));
 	char aside[PATH_MAX + 32];
 	int code;
+	int why;
 	int result;
 
 	warning->text[0] = 0;
 	if (!state)
 		return drive_fail(error, ENOMEM, "out of memory");
 	(void)snprintf(state->path, sizeof(state->path), "%s", path);
-	code = try_open(state);
+	code = try_open(state, &why);
 	if (errno_of(code) == EBADMSG && code != SQLITE_OK) {
 		(void)fail(state, code, error);
 		shut(state);
@@ -221,9 +286,16 @@ int gateway_state_open(struct gateway_state **out, const char *path, struct driv
 					 "%s; it is kept as %s, and the gateway starts from its "
 					 "configuration alone",
 				 error->text, aside);
-		code = result < 0 ? code : try_open(state);
+		code = result < 0 ? code : try_open(state, &why);
 	}
 	if (code == SQLITE_OK) {
+		if (why != SQLITE_OK) {
+			(void)fail(state, why, error);
+			(void)drive_fail(warning, errno_of(why),
+					 "%s; what was said before stands, and nothing can be "
+					 "changed for good until it can be written to",
+					 error->text);
+		}
 		*out = state;
 		return 0;
 	}
@@ -238,8 +310,11 @@ void gateway_state_close(struct gateway_state *state)
 {
 	if (!state)
 		return;
-	/* On a full disk it seems to have been killed. */
-	(void)execute(state, "PRAGMA user_version=1"); /* VERSION_AT_REST */
+	/* What is written here lies where something lay already: a full disk has room for it. */
+	if (state->marked) {
+		(void)execute(state, "PRAGMA wal_checkpoint(RESTART)");
+		(void)execute(state, "PRAGMA user_version=1"); /* VERSION_AT_REST */
+	}
 	shut(state);
 	free(state);
 }
@@ -256,10 +331,17 @@ int gateway_state_each(struct gateway_state *state,
 		       struct drive_error *error)
 {
 	sqlite3_stmt *query = NULL;
+	int64_t tables = 0;
 	int result = 0;
-	int code = sqlite3_prepare_v2(state->db, "SELECT text, until FROM sentence ORDER BY id", -1,
-				      &query, NULL);
+	int code = number_of(state, "SELECT count(*) FROM sqlite_master WHERE name='sentence'",
+			     &tables);
 
+	/* Of a new one there was no room for as much as its table. */
+	if (code == SQLITE_OK && !tables)
+		return 0;
+	if (code == SQLITE_OK)
+		code = sqlite3_prepare_v2(state->db, "SELECT text, until FROM sentence ORDER BY id",
+					  -1, &query, NULL);
 	while (code == SQLITE_OK || code == SQLITE_ROW) {
 		const char *text;
 
@@ -299,12 +381,29 @@ static int write_one(struct gateway_state *state, const struct gateway_change *c
 	return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
+/* What stood in the way when it was opened may be gone. */
+static int unseal(struct gateway_state *state)
+{
+	int why = SQLITE_OK;
+	int code;
+
+	if (state->marked)
+		return SQLITE_OK;
+	if (state->db && !state->sealed)
+		return mark(state);
+	shut(state);
+	code = try_open(state, &why);
+	return code == SQLITE_OK ? why : code;
+}
+
 int gateway_state_write(struct gateway_state *state, const struct gateway_change *changes,
 			size_t count, struct drive_error *error)
 {
-	int code = execute(state, "BEGIN IMMEDIATE");
+	int code = unseal(state);
 	int result;
 
+	if (code == SQLITE_OK)
+		code = execute(state, "BEGIN IMMEDIATE");
 	for (size_t i = 0; i < count && code == SQLITE_OK; i++)
 		code = write_one(state, &changes[i]);
 	if (code == SQLITE_OK)
@@ -312,7 +411,7 @@ int gateway_state_write(struct gateway_state *state, const struct gateway_change
 	if (code == SQLITE_OK)
 		return 0;
 	result = fail(state, code, error);
-	if (!sqlite3_get_autocommit(state->db))
+	if (state->db && !sqlite3_get_autocommit(state->db))
 		(void)execute(state, "ROLLBACK");
 	return result;
 }

@@ -215,7 +215,14 @@ static void a_symbolic_link_is_refused(void **unused)
 	assert_true(gateway_state_open(&state, path, &warning, &error) < 0);
 }
 
-/* In a mount namespace of its own, on a disk of some pages. */
+/* In a mount namespace of its own, a disk of some pages. */
+static bool make_disk(void)
+{
+	return unshare(getuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) == 0 &&
+	       mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       mount("none", folder, "tmpfs", 0, "size=256k") == 0;
+}
+
 static int fill_a_disk(void)
 {
 	static char text[2000];
@@ -224,9 +231,7 @@ static int fill_a_disk(void)
 	size_t count = 0;
 	int result = 0;
 
-	if (unshare(getuid() ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) < 0 ||
-	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-	    mount("none", folder, "tmpfs", 0, "size=256k") < 0)
+	if (!make_disk())
 		return 77;
 	if (gateway_state_open(&state, path, &warning, &error) < 0)
 		return 1;
@@ -239,7 +244,7 @@ static int fill_a_disk(void)
 		return 2;
 	gateway_state_close(state);
 	/* All that was said to be written is there, and nothing of what was not. */
-	if (gateway_state_open(&state, path, &warning, &error) < 0 || warning.text[0])
+	if (gateway_state_open(&state, path, &warning, &error) < 0)
 		return 3;
 	found[0] = 0;
 	snprintf(text, sizeof(text), "%01900zu|0;", count - 1);
@@ -249,19 +254,158 @@ static int fill_a_disk(void)
 	return strncmp(found, "000", 3) ? 5 : 0;
 }
 
-static void a_full_disk_is_said(void **unused)
+/* The file that fills it. */
+static void fill(void)
+{
+	static const char page[4096];
+	char name[80];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s/fill", folder);
+	file = fopen(name, "w");
+	while (file && fwrite(page, sizeof(page), 1, file) == 1 && fflush(file) == 0)
+		;
+	if (file)
+		(void)fclose(file);
+}
+
+static void make_room(void)
+{
+	char name[80];
+
+	snprintf(name, sizeof(name), "%s/fill", folder);
+	(void)unlink(name);
+}
+
+/* Whether it has just these, and was at rest; it stays open. */
+static bool opens(struct gateway_state **state, const char *wanted, bool stopped)
+{
+	found[0] = 0;
+	return gateway_state_open(state, path, &warning, &error) == 0 &&
+	       gateway_state_each(*state, note, NULL, &error) == 0 && !strcmp(found, wanted) &&
+	       gateway_state_stopped(*state) == stopped;
+}
+
+#define BOTH "forward tcp 80 to 10.0.0.2|0;dmz off|0;"
+
+/* Stopped on a full disk, started on it, changed when there is room again. */
+static int live_on_a_full_disk(void)
+{
+	const struct gateway_change changes[] = {
+		{ false, "forward tcp 80 to 10.0.0.2", 0 },
+		{ false, "dmz off", 0 },
+	};
+	const struct gateway_change later = { false, "dmz 10.0.0.9", 0 };
+	struct gateway_state *state = NULL;
+
+	if (!make_disk())
+		return 77;
+	if (gateway_state_open(&state, path, &warning, &error) < 0 ||
+	    gateway_state_write(state, changes, 2, &error) < 0)
+		return 1;
+	fill();
+	gateway_state_close(state);
+	fill();
+	if (!opens(&state, BOTH, true))
+		return 2;
+	if (!strstr(warning.text, "the disk is full; what was said before stands"))
+		return 3;
+	if (gateway_state_write(state, &later, 1, &error) != -ENOSPC ||
+	    !strstr(error.text, "the disk is full"))
+		return 4;
+	make_room();
+	if (gateway_state_write(state, &later, 1, &error) < 0)
+		return 5;
+	gateway_state_close(state);
+	if (!opens(&state, BOTH "dmz 10.0.0.9|0;", true) || warning.text[0])
+		return 6;
+	gateway_state_close(state);
+	return 0;
+}
+
+/* The first start is on a full disk. */
+static int begin_on_a_full_disk(void)
+{
+	const struct gateway_change change = { false, "dmz 10.0.0.9", 0 };
+	struct gateway_state *state = NULL;
+
+	if (!make_disk())
+		return 77;
+	fill();
+	if (!opens(&state, "", true) || !warning.text[0])
+		return 1;
+	make_room();
+	if (gateway_state_write(state, &change, 1, &error) < 0)
+		return 2;
+	gateway_state_close(state);
+	if (!opens(&state, "dmz 10.0.0.9|0;", true))
+		return 3;
+	gateway_state_close(state);
+	return 0;
+}
+
+/* A disk that takes no writing at all. */
+static int live_on_a_sealed_disk(void)
+{
+	const struct gateway_change change = { false, "dmz off", 0 };
+	struct gateway_state *state = NULL;
+
+	if (!make_disk())
+		return 77;
+	if (gateway_state_open(&state, path, &warning, &error) < 0 ||
+	    gateway_state_write(state, &change, 1, &error) < 0)
+		return 1;
+	gateway_state_close(state);
+	if (mount("none", folder, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL) < 0)
+		return 2;
+	if (!opens(&state, "dmz off|0;", true) || !warning.text[0])
+		return 3;
+	if (gateway_state_write(state, &change, 1, &error) == 0)
+		return 4;
+	if (mount("none", folder, "tmpfs", MS_REMOUNT, NULL) < 0)
+		return 5;
+	if (gateway_state_write(state, &change, 1, &error) < 0)
+		return 6;
+	gateway_state_close(state);
+	return 0;
+}
+
+static void in_a_child(int (*work)(void))
 {
 	pid_t child = fork();
 	int status;
 
-	(void)unused;
 	if (child == 0)
-		_exit(fill_a_disk());
+		_exit(work());
 	assert_int_equal(waitpid(child, &status, 0), child);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
 		skip();
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_full_disk_is_said(void **unused)
+{
+	(void)unused;
+	in_a_child(fill_a_disk);
+}
+
+static void what_stands_on_a_full_disk_is_read(void **unused)
+{
+	(void)unused;
+	in_a_child(live_on_a_full_disk);
+}
+
+static void a_new_one_on_a_full_disk_is_written_later(void **unused)
+{
+	(void)unused;
+	in_a_child(begin_on_a_full_disk);
+}
+
+static void what_cannot_be_written_to_is_read(void **unused)
+{
+	(void)unused;
+	in_a_child(live_on_a_sealed_disk);
 }
 
 int main(void)
@@ -276,6 +420,10 @@ int main(void)
 						clean),
 		cmocka_unit_test_setup_teardown(a_symbolic_link_is_refused, fresh, clean),
 		cmocka_unit_test_setup_teardown(a_full_disk_is_said, fresh, clean),
+		cmocka_unit_test_setup_teardown(what_stands_on_a_full_disk_is_read, fresh, clean),
+		cmocka_unit_test_setup_teardown(a_new_one_on_a_full_disk_is_written_later, fresh,
+						clean),
+		cmocka_unit_test_setup_teardown(what_cannot_be_written_to_is_read, fresh, clean),
 	};
 
 	if (!gateway_state_built()) {
