@@ -27,11 +27,9 @@ static int refuse(const struct conf_statement *one, int result, struct drive_err
 	if (one->line)
 		(void)snprintf(where, sizeof(where), "line %u: ", one->line);
 	if (result == -EADDRINUSE)
-		return drive_fail(
-			error, EADDRINUSE,
-			"%s%.300s: a port of it is taken already, by another forward or by "
-			"a mapping of an inside host",
-			where, text);
+		return drive_fail(error, EADDRINUSE,
+				  "%s%.300s: a port of it is taken already, by another forward",
+				  where, text);
 	if (result == -EOPNOTSUPP)
 		return drive_fail(error, EOPNOTSUPP,
 				  "%s%.300s: a gateway does not do this yet: it is right, and "
@@ -490,6 +488,8 @@ static int come(struct gateway_applied *applied, struct coming *coming, bool lin
 		if ((one->kind == CONF_KIND_LINK) != links)
 			continue;
 		result = take(applied, conf, one, &coming->held[index]);
+		if (result == -EADDRINUSE && gateway_held_refuse(applied, conf, one, error) < 0)
+			continue;
 		if (result < 0)
 			(void)refuse(one, result, error);
 		else
@@ -669,6 +669,8 @@ int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *w
 		result = -ENOTRECOVERABLE;
 	if (result == 0)
 		announce(applied, &before.conf);
+	if (result == 0 && error)
+		gateway_held_note(applied, &before.conf, error->text, sizeof(error->text));
 	gateway_rules_free(&before);
 	return result;
 }

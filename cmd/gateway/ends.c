@@ -273,7 +273,7 @@ static bool choose(const struct gateway_ends *ends, const struct conf_statement 
 
 		server_at(forward, server, asked, &at);
 		if (conf_drains_has(&ends->applied->drains, one, i) ||
-		    (forward->check_s && gateway_health_down(ends->health, forward, i)))
+		    (forward->check_s && gateway_health_out(ends->health, one, i)))
 			continue;
 		hash = mix(ends->key, &client->addr, sizeof(client->addr));
 		if (!forward->sticky)

@@ -13,6 +13,25 @@ static bool is_protocols(const char *word)
 	return !strncmp(word, "tcp", 3) || !strncmp(word, "udp", 3);
 }
 
+/* What stands before a statement is a name, right or wrong. */
+static bool is_named(const struct cmd_operands *operands)
+{
+	return operands->count > 1 && is_protocols(operands->words[1]) &&
+	       !is_protocols(operands->words[0]);
+}
+
+static int take_name(char name[DRIVE_NAME_SIZE], struct cmd_operands *operands)
+{
+	int code;
+
+	if (!is_named(operands))
+		return gateway_take_name(name, operands);
+	code = gateway_choose(name, operands->words[0]);
+	operands->words++;
+	operands->count--;
+	return code;
+}
+
 bool gateway_forward_is(const struct cmd_operands *operands)
 {
 	struct cmd_names names;
@@ -20,7 +39,8 @@ bool gateway_forward_is(const struct cmd_operands *operands)
 
 	if (operands->count > 0 && gateway_is(operands->words[0]))
 		return true;
-	if (operands->count > 1 && is_protocols(operands->words[0]))
+	if (operands->count > 1 &&
+	    (is_protocols(operands->words[0]) || is_protocols(operands->words[1])))
 		return true;
 	if (cmd_names_read(&names, NULL) < 0)
 		return false;
@@ -233,7 +253,7 @@ int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
 		    const struct gateway_forwarding *chosen)
 {
 	char name[DRIVE_NAME_SIZE];
-	int code = gateway_take_name(name, operands);
+	int code = take_name(name, operands);
 
 	if (code != CMD_OK)
 		return code;
@@ -247,7 +267,9 @@ int gateway_forward(enum cmd_verb verb, struct cmd_operands *operands,
 		return CMD_REFUSED;
 	}
 	if (operands->count == 0) {
-		cmd_say(verb > CMD_VERB_RM ? "which server?" : "what is to be forwarded?");
+		cmd_say(verb > CMD_VERB_RM  ? "which server?" :
+			verb == CMD_VERB_RM ? "what is to be forwarded no more?" :
+					      "what is to be forwarded?");
 		return CMD_USAGE;
 	}
 	if (verb == CMD_VERB_ADD || verb == CMD_VERB_DRAIN)

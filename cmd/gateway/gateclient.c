@@ -6,27 +6,49 @@
 #include <string.h>
 #include <time.h>
 
-bool gateway_is(const char *name)
+enum look {
+	LOOK_NOBODY,
+	LOOK_GUEST,
+	LOOK_GATEWAY,
+	LOOK_SILENT, /* somebody is there, and does not answer */
+};
+
+static enum look look_at(const char *name)
 {
 	struct cmd_client client;
 	json_t *reply = NULL;
-	bool is;
+	enum look found = LOOK_NOBODY;
 
-	if (cmd_client_open(&client, name, NULL) == 0)
+	if (cmd_client_open(&client, name, NULL) == 0) {
 		reply = cmd_client_ask(&client, "info", NULL);
-	is = json_is_string(json_object_get(reply, "gateway"));
+		found = json_is_string(json_object_get(reply, "gateway")) ? LOOK_GATEWAY :
+			reply						  ? LOOK_GUEST :
+									    LOOK_SILENT;
+	}
 	json_decref(reply);
 	cmd_client_close(&client);
-	return is;
+	return found;
 }
 
-/* The only gateway among those that run; how many there are. */
-static size_t find_only(const struct cmd_names *names, char name[DRIVE_NAME_SIZE])
+bool gateway_is(const char *name)
+{
+	return look_at(name) == LOOK_GATEWAY;
+}
+
+#define SILENCE "does not answer: its process for the traffic hangs or is being replaced; try again"
+
+/* The only gateway among those that run; how many there are. *silent: one that is there, or -1. */
+static size_t find_only(const struct cmd_names *names, char name[DRIVE_NAME_SIZE], int *silent)
 {
 	size_t count = 0;
 
+	*silent = -1;
 	for (size_t i = 0; i < names->count; i++) {
-		if (!gateway_is(names->list[i]))
+		enum look found = look_at(names->list[i]);
+
+		if (found == LOOK_SILENT)
+			*silent = (int)i;
+		if (found != LOOK_GATEWAY)
 			continue;
 		if (count++ == 0)
 			snprintf(name, DRIVE_NAME_SIZE, "%s", names->list[i]);
@@ -40,24 +62,34 @@ int gateway_choose(char name[DRIVE_NAME_SIZE], const char *word)
 	struct drive_error error;
 	char hint[256];
 	size_t count;
+	int silent;
 
 	if (word) {
-		if (gateway_is(word)) {
+		enum look found = look_at(word);
+
+		if (found == LOOK_GATEWAY) {
 			snprintf(name, DRIVE_NAME_SIZE, "%s", word);
 			return CMD_OK;
 		}
-		cmd_say("no gateway is called %s%s", word,
-			cmd_names_hint(hint, sizeof(hint), word));
+		if (found == LOOK_SILENT)
+			cmd_say("%s " SILENCE, word);
+		else
+			cmd_say("no gateway is called %s%s", word,
+				cmd_names_hint(hint, sizeof(hint), word));
 		return CMD_REFUSED;
 	}
 	if (cmd_names_read(&names, &error) < 0) {
 		cmd_say("%s", error.text);
 		return CMD_FAILED;
 	}
-	count = find_only(&names, name);
+	count = find_only(&names, name, &silent);
+	if (count == 0 && silent >= 0)
+		cmd_say("%s " SILENCE, names.list[silent]);
 	cmd_names_free(&names);
 	if (count == 1)
 		return CMD_OK;
+	if (count == 0 && silent >= 0)
+		return CMD_REFUSED;
 	cmd_say(count ? "several gateways run: say which%s" : "no gateway is running",
 		count ? cmd_names_hint(hint, sizeof(hint), "") : "");
 	return CMD_REFUSED;

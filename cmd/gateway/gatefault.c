@@ -120,3 +120,61 @@ void gateway_fault_words(const struct conf *conf, const struct conf_fault *fault
 		       fault->other ? "; the other line is '" : "", other, fault->other ? "'" : "",
 		       fault->other ? print_line(other_line, fault->other) : "");
 }
+
+/* "tcp port 80 is forwarded already, by 'forward tcp 80 to 10.0.0.2' (line 3)". */
+static void name_other(struct conf_fault *fault, const struct conf *conf, uint32_t line)
+{
+	char other[GATEWAY_FAULT_SIZE], place[24];
+	size_t used = strlen(fault->what);
+
+	print_sentence(other, conf, line);
+	if (other[0])
+		(void)snprintf(fault->what + used, sizeof(fault->what) - used, ", by '%.120s'%s",
+			       other, print_line(place, line));
+}
+
+/* It is shown at the file's statement, which is who asked's to change. */
+static void turn(struct conf_fault *fault, const struct conf *conf)
+{
+	const struct conf_statement *one = statement_in(conf, fault->other);
+	uint32_t live = fault->line;
+
+	fault->line = fault->other;
+	fault->column = one ? one->mark[CONF_PART_SUBJECT].column : 0;
+	fault->length = one ? one->mark[CONF_PART_SUBJECT].length : 0;
+	name_other(fault, conf, live);
+	fault->other = 0;
+}
+
+/* What is wrong is not mixed with warnings about what stands already. */
+static void drop_warnings(struct conf_report *report)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < report->count; i++) {
+		if (report->fault[i].severity == CONF_ERROR)
+			report->fault[kept++] = report->fault[i];
+	}
+	report->count = kept;
+	report->warnings = 0;
+}
+
+void gateway_fault_settle(struct conf_report *report, const struct conf *conf, bool of_file)
+{
+	if (has_errors(report))
+		drop_warnings(report);
+	for (size_t i = 0; i < report->count; i++) {
+		struct conf_fault *fault = &report->fault[i];
+
+		if (of_file && fault->line >= CONF_LINE_LIVE && fault->other &&
+		    fault->other < CONF_LINE_LIVE) {
+			turn(fault, conf);
+			continue;
+		}
+		if (fault->other && (!of_file || fault->other >= CONF_LINE_LIVE)) {
+			name_other(fault, conf, fault->other);
+			fault->other = 0;
+		}
+		fault->line = fault->line >= CONF_LINE_LIVE ? 0 : fault->line;
+	}
+}

@@ -22,6 +22,7 @@
 #include "drive/carry.h"
 
 #define DMZ_OFF "dmz off"
+#define SYSTEM_STATE "/var/lib/minato"
 
 static char fault[GATEWAY_ORDER_MAX];
 
@@ -58,6 +59,19 @@ static int64_t written_at(const char *path)
 	return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? about.st_mtime : time(NULL);
 }
 
+void gateway_file_fault(struct conf_report *report, const struct conf *merged, const char *path,
+			char *out, size_t size)
+{
+	struct cmd_text text = { .bytes = NULL };
+
+	gateway_fault_settle(report, merged, path != NULL);
+	if (path && cmd_text_read(&text, path, CONF_SIZE_MAX, NULL) == 0)
+		gateway_fault_text(report, path, text.bytes, out, size);
+	else
+		gateway_fault_text(report, NULL, NULL, out, size);
+	free(text.bytes);
+}
+
 int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, size_t size)
 {
 	struct conf_report *report = malloc(sizeof(*report));
@@ -90,28 +104,9 @@ int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, 
 
 /* ---- what was said before ---- */
 
-/* $STATE_DIRECTORY is systemd's, with StateDirectory=. */
-static int default_state_path(struct gateway_keeper *keeper)
+/* Whether it is there in the end, and ours to write to; of a disk that takes no writing it is. */
+static bool make_folder(char *folder)
 {
-	const char *given = getenv("STATE_DIRECTORY");
-	const char *home = getenv("HOME");
-	const char *base = getenv("XDG_STATE_HOME");
-	char folder[PATH_MAX - DRIVE_NAME_SIZE - 16];
-	size_t room = sizeof(folder);
-	int took;
-
-	if (given && *given == '/')
-		took = snprintf(folder, room, "%.*s", (int)strcspn(given, ":"), given);
-	else if (getuid() == 0)
-		took = snprintf(folder, room, "/var/lib/minato");
-	else if (base && *base == '/')
-		took = snprintf(folder, room, "%s/minato", base);
-	else if (home && *home == '/')
-		took = snprintf(folder, room, "%s/.local/state/minato", home);
-	else
-		return -ENOENT;
-	if (took < 0 || (size_t)took >= room)
-		return -ENAMETOOLONG;
 	for (char *at = folder + 1; *at; at++) {
 		if (*at != '/')
 			continue;
@@ -120,9 +115,43 @@ static int default_state_path(struct gateway_keeper *keeper)
 		*at = '/';
 	}
 	(void)mkdir(folder, 0700);
+	return access(folder, R_OK | W_OK | X_OK) == 0 || errno == EROFS;
+}
+
+static int state_path_in(struct gateway_keeper *keeper, const char *folder)
+{
 	(void)snprintf(keeper->state_path, sizeof(keeper->state_path), "%s/%s.state", folder,
 		       keeper->harbour.name);
 	return 0;
+}
+
+/*
+ * $STATE_DIRECTORY is systemd's, with StateDirectory=. Root of a user namespace has not the
+ * system's directory: it is somebody else's there.
+ */
+static int default_state_path(struct gateway_keeper *keeper)
+{
+	const char *given = getenv("STATE_DIRECTORY");
+	const char *home = getenv("HOME");
+	const char *base = getenv("XDG_STATE_HOME");
+	char folder[PATH_MAX - DRIVE_NAME_SIZE - 16] = SYSTEM_STATE;
+	size_t room = sizeof(folder);
+	int took = 0;
+
+	if (given && *given == '/')
+		took = snprintf(folder, room, "%.*s", (int)strcspn(given, ":"), given);
+	else if (getuid() == 0 && make_folder(folder))
+		return state_path_in(keeper, folder);
+	else if (base && *base == '/')
+		took = snprintf(folder, room, "%s/minato", base);
+	else if (home && *home == '/')
+		took = snprintf(folder, room, "%s/.local/state/minato", home);
+	else
+		return -ENOENT;
+	if (took < 0 || (size_t)took >= room)
+		return -ENAMETOOLONG;
+	(void)make_folder(folder);
+	return state_path_in(keeper, folder);
 }
 
 static int find_state_path(struct gateway_keeper *keeper)
@@ -247,7 +276,9 @@ static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 					     time(NULL), report);
 		if (result != -EINVAL || last == 0)
 			break;
+		gateway_fault_settle(report, &keeper->standing.conf, false);
 		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
+		gateway_rules_free(&keeper->standing);
 		(void)conf_print(text, sizeof(text), keeper->said.conf.list[last - 1]);
 		cmd_say("'%s' was added while the gateway ran, and is dropped: %s", text, fault);
 		gateway_rules_remove(&keeper->said, last - 1);
@@ -349,6 +380,8 @@ static int take(struct cmd_harbour *harbour, const struct cmd_message *message)
 		return gateway_order_applied(keeper, message);
 	case GATEWAY_ASK_DIAL:
 		return gateway_keeper_dial(keeper, message);
+	case GATEWAY_ASK_BEAT:
+		return gateway_pulse_take(keeper);
 	default:
 		return -EPROTO;
 	}
@@ -410,6 +443,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 					  cmd_hand_turn(&keeper->harbour, now));
 
 	next = earlier(next, gateway_order_turn(keeper, now));
+	next = earlier(next, gateway_pulse_turn(keeper, now));
 	return earlier(next, gateway_notify_turn(&keeper->notify, now));
 }
 
@@ -544,6 +578,8 @@ static int open_links(struct gateway_keeper *keeper, struct drive_error *error)
 		cmd_say("the kernel does not carry flows for the gateway: %s", why.text);
 	result = gateway_links_open(&keeper->links, &keeper->standing.conf, NULL, keeper->carry,
 				    error);
+	if (result == 0)
+		result = gateway_links_claim(&keeper->links, keeper->harbour.name, error);
 	for (size_t i = 0; result == 0 && keeper->carry && wished && i < keeper->links.count; i++) {
 		const struct gateway_link *link = &keeper->links.list[i];
 

@@ -84,6 +84,23 @@ static void make_name(char name[DRIVE_NAME_SIZE], const char *path)
 		(void)snprintf(name, DRIVE_NAME_SIZE, "gateway");
 }
 
+/* What the file says, or is not there, is no failure of ours. */
+static int code_of(int result)
+{
+	switch (-result) {
+	case EINVAL:
+	case ENOENT:
+	case ENODEV:
+	case EEXIST:
+	case EBUSY:
+	case EADDRINUSE:
+	case EOPNOTSUPP:
+		return CMD_REFUSED;
+	default:
+		return CMD_FAILED;
+	}
+}
+
 /* The file is read before anything is taken; its warnings are said. */
 static int read_file(const char *path)
 {
@@ -92,9 +109,7 @@ static int read_file(const char *path)
 
 	if (fault[0])
 		cmd_say("%s", fault);
-	if (result == -EINVAL)
-		return CMD_REFUSED;
-	return result < 0 ? CMD_FAILED : CMD_GO_ON;
+	return result < 0 ? code_of(result) : CMD_GO_ON;
 }
 
 static int take_name(const struct gateway_options *chosen)
@@ -126,9 +141,10 @@ static int serve(const struct gateway_options *chosen)
 {
 	struct drive_error error = { "" };
 	int code;
+	int result = gateway_keeper_open(&keeper, &error);
 
-	if (gateway_keeper_open(&keeper, &error) < 0)
-		return complain(&error, CMD_FAILED);
+	if (result < 0)
+		return complain(&error, code_of(result));
 	write_ready(chosen->ready_fd);
 	if (cmd_detach_ready(&keeper.harbour.detach, keeper.harbour.name) < 0)
 		return CMD_FAILED;
@@ -177,6 +193,18 @@ static int start(const struct gateway_options *chosen, const char *path)
 	return code;
 }
 
+/* What other programs have here. */
+static bool is_verb(const char *word)
+{
+	static const char *const verbs[] = { "stop", "status", "list", "ps" };
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (!strcmp(word, verbs[i]))
+			return access(word, F_OK) < 0;
+	}
+	return false;
+}
+
 static int run(int argc, char **argv)
 {
 	struct gateway_options chosen = { .ready_fd = -1 };
@@ -203,6 +231,10 @@ static int run(int argc, char **argv)
 	if (chosen.ready_fd >= 0 && fcntl((int)chosen.ready_fd, F_SETFD, FD_CLOEXEC) < 0)
 		return cmd_usage(&cmd_gateway, "--ready-fd %ld: %s", chosen.ready_fd,
 				 strerror(errno));
+	if (operands.count > 0 && is_verb(operands.words[0]))
+		return cmd_usage(&cmd_gateway, "there is no file %s; did you mean 'minato %s'?",
+				 operands.words[0],
+				 strcmp(operands.words[0], "stop") ? "ps" : "stop NAME");
 	return start(&chosen, operands.count ? operands.words[0] : FILE_DEFAULT);
 }
 

@@ -50,11 +50,13 @@ enum gateway_message {
 	GATEWAY_TELL_DONE,	  /* number: 0, or negative errno of the order */
 	GATEWAY_TELL_DIALLED,	  /* number: 0 with the descriptor, or negative errno */
 	GATEWAY_TELL_DOOR, /* a socket of statement `number` of the next RULES; `bound.doors[0]` */
+	GATEWAY_TELL_BEAT, /* to be answered by a beat */
 	/* The worker asks. */
 	GATEWAY_ASK_PIECE = 300, /* `text`: a piece of the next ORDER */
 	GATEWAY_ASK_ORDER,	 /* a request in JSON, which a client has sent */
 	GATEWAY_ASK_APPLIED,	 /* number: 0, or negative errno with `text` */
 	GATEWAY_ASK_DIAL,	 /* `text`: the path of a UNIX socket; answered in turn */
+	GATEWAY_ASK_BEAT,
 };
 
 #define GATEWAY_ORDER_MAX 16384u /* bytes of an order's text, or of an answer's */
@@ -86,7 +88,7 @@ int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *
 void gateway_rules_remove(struct gateway_rules *rules, size_t index);
 /*
  * conf_judge and conf_sets_judge. In the report a line of CONF_LINE_LIVE or more is of the live
- * statement of the index that is left. Where there is an error live ones have no line.
+ * statement of the index that is left.
  */
 int gateway_rules_judge(const struct conf *conf, struct conf_report *report);
 /*
@@ -110,7 +112,7 @@ struct conf_term *gateway_term_of(struct conf_statement *statement);
  * before a dmz or nat setting of the file. A live rule stands where it says: `last`, behind those
  * of the file, `before` the one of that name or tag (gateway_rule_tag), else before them all, in
  * the order of what was said. What is over at now_s is left out. 0, -ENOMEM, or -EINVAL with a
- * report that speaks of the merged list.
+ * report that speaks of the merged list, which is to be freed then too.
  */
 int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *file,
 			const struct gateway_rules *said, int64_t now_s,
@@ -140,8 +142,9 @@ struct gateway_change {
 bool gateway_state_built(void);
 /*
  * Opens the file, or makes it with mode 0600. One that is broken, or that no gateway made, is moved
- * aside and replaced, which the warning says. 0, or negative errno with a text: -EBUSY (another
- * gateway has it), -ENOSPC, -EACCES, -EOPNOTSUPP (built without) ...
+ * aside and replaced, which the warning says. One that cannot be written to, as on a full disk, is
+ * read, which it says too; writing fails until it can be. 0, or negative errno with a text: -EBUSY
+ * (another gateway has it), -EACCES, -EOPNOTSUPP (built without) ...
  */
 int gateway_state_open(struct gateway_state **out, const char *path, struct drive_error *warning,
 		       struct drive_error *error);
@@ -164,6 +167,7 @@ struct gateway_link {
 	int fd;			     /* of a tap */
 	bool vnet;		     /* of a tap: frames carry the virtio header */
 	struct drive_link_ends ends; /* of an interface */
+	int claim;		     /* by which another gateway finds it taken, or -1 */
 	uint32_t mtu;
 	uint8_t mac[6]; /* ours there */
 };
@@ -184,6 +188,12 @@ int gateway_links_open(struct gateway_links *links, const struct conf *conf,
 		       const struct gateway_links *old, const struct drive_carry *carry,
 		       struct drive_error *error);
 void gateway_links_close(struct gateway_links *links);
+/*
+ * claims.c: says to other gateways that the interfaces are this one's. 0, or -EBUSY with a text
+ * that names whose one is; then the links are to be closed.
+ */
+int gateway_links_claim(struct gateway_links *links, const char *gateway,
+			struct drive_error *error);
 /* "tap mt0", "eth0 in namespace lan". Writes into `text` and returns it. */
 const char *gateway_link_word(const struct conf_link *link, char *text, size_t size);
 /* Whether both are the same interface, whatever is said of its addresses. */
@@ -280,7 +290,8 @@ struct gateway_applied {
 
 /*
  * Brings the host value from what it has to `wanted`: all of it, or negative errno with a text that
- * names the statement; then the host value is as it was. -ENOTRECOVERABLE: it is neither.
+ * names the statement; then the host value is as it was. -ENOTRECOVERABLE: it is neither. With 0
+ * the text says what of it comes later (gateway_held_note), or nothing.
  */
 int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
 		  struct drive_error *error);
@@ -290,6 +301,18 @@ int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *w
  */
 bool gateway_apply_renews(const struct conf *old, const struct conf *new);
 void gateway_applied_free(struct gateway_applied *applied);
+
+/* ---- heldports.c: ports of forwards that mappings of inside hosts have ---- */
+
+/*
+ * Writes a line for each forward in force that `before` has not, of which mappings have ports: how
+ * many, and whose. Cut to the size; empty: there is none.
+ */
+void gateway_held_note(const struct gateway_applied *applied, const struct conf *before, char *out,
+		       size_t size);
+/* Why it could not be added: -EADDRINUSE with a text, or 0: no mapping is in its way. */
+int gateway_held_refuse(const struct gateway_applied *applied, const struct conf *conf,
+			const struct conf_statement *one, struct drive_error *error);
 
 /* ---- placing.c: where a rule stands that is said while the gateway runs ---- */
 
@@ -368,6 +391,12 @@ struct minato_time gateway_health_turn(struct gateway_health *health, struct min
 /* Whether this server of the forward answered no more when it was asked last. */
 bool gateway_health_down(const struct gateway_health *health, const struct conf_forward *forward,
 			 uint32_t server);
+/*
+ * Whether this server of a forward with `check` gets no new clients: it is down, or nobody knows
+ * yet while another one does answer.
+ */
+bool gateway_health_out(const struct gateway_health *health, const struct conf_statement *one,
+			uint32_t server);
 void gateway_health_free(struct gateway_health *health);
 
 /* ---- proxyhead.c: the PROXY protocol ---- */
@@ -565,6 +594,11 @@ void gateway_fault_sentence(const struct conf *conf, const struct conf_fault *fa
 void gateway_fault_words(const struct conf *conf, const struct conf_fault *fault,
 			 char out[GATEWAY_FAULT_SIZE]);
 /*
+ * Makes a report about a merged list one that gateway_fault_text can say: who else is meant stands
+ * in its words, and with `of_file` a fault of two of which one is in the file is about that one.
+ */
+void gateway_fault_settle(struct conf_report *report, const struct conf *conf, bool of_file);
+/*
  * Writes what the report says, with line, column and a caret where there is a text that it is
  * about; NULL: the report speaks of canonical statements, `rules`. Cut to the size.
  */
@@ -580,6 +614,7 @@ struct gateway_pending {
 	bool undoing;  /* the state file could not be written: the worker goes back */
 	bool reloaded; /* `file` is a new one */
 	bool fleeting; /* it may be lost when the gateway ends */
+	bool ends;     /* of its own accord: what is over */
 	bool renews;
 	struct gateway_rules file, said, standing;
 	struct minato_time until; /* answered by then, or the worker is stuck */
@@ -587,6 +622,17 @@ struct gateway_pending {
 	int errnum;
 	char note[1024]; /* what is worth a warning about what is new */
 };
+
+/* ---- pulse.c: a worker that hangs ---- */
+
+struct gateway_pulse {
+	struct minato_time next;
+	uint32_t misses;
+};
+/* Asks whether it is there, and kills one that has not been for some seconds; when it is next. */
+struct minato_time gateway_pulse_turn(struct gateway_keeper *keeper, struct minato_time now);
+/* It is. */
+int gateway_pulse_take(struct gateway_keeper *keeper);
 
 struct gateway_keeper {
 	struct cmd_harbour harbour; /* first: the trade's functions get this */
@@ -605,6 +651,7 @@ struct gateway_keeper {
 	struct gateway_notify notify;
 	struct gateway_parcel parcel;
 	struct gateway_pending pending;
+	struct gateway_pulse pulse;
 	bool reload_wanted;
 	int64_t next_end_s; /* when the next statement ends, seconds since 1970; 0: never */
 };
@@ -619,6 +666,12 @@ void gateway_keeper_close(struct gateway_keeper *keeper);
  * with 0 it says the warnings, if any.
  */
 int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, size_t size);
+/*
+ * What is wrong with a merged list. With `path` a new file is what was to come in, and what is
+ * wrong is shown there.
+ */
+void gateway_file_fault(struct conf_report *report, const struct conf *merged, const char *path,
+			char *out, size_t size);
 
 /* ---- transaction.c: the keeper's side of a change ---- */
 
@@ -647,6 +700,7 @@ struct gateway_port {
 	uint32_t link;
 	bool starved, blocked;
 	bool down;		 /* as it was said last */
+	bool lies;		 /* down, as it is */
 	struct minato_time said; /* when */
 };
 

@@ -128,23 +128,39 @@ static void write_all(struct gateway_worker *worker, struct minato_time now)
 
 /* ---- interfaces that change ---- */
 
-/* A link that flaps is said to so often only; that it is as it was said to be is seen then. */
+/* A link that flaps is said to so often only; if it is then as it was said to be, no more. */
 #define SAID_NS (10000 * NS_PER_MS)
+
+static struct minato_time say_change(struct gateway_port *port, struct minato_time now)
+{
+	const struct conf_link *said = &port->worker->keeper->links.list[port->link].said;
+	const struct minato_time next = { port->said.ns + SAID_NS };
+	char text[256];
+
+	if (port->lies == port->down)
+		return MINATO_NEVER;
+	if (now.ns < next.ns)
+		return next;
+	gateway_link_word(said, text, sizeof(text));
+	cmd_say("the link %s is %s", text, port->lies ? "down" : "up again");
+	port->down = port->lies;
+	port->said = now;
+	return MINATO_NEVER;
+}
 
 static void say_state(struct gateway_port *port, const struct drive_link_state *state)
 {
 	const struct conf_link *said = &port->worker->keeper->links.list[port->link].said;
-	struct minato_time now = drive_loop_now(port->worker->base.loop);
 	char text[256];
 
-	gateway_link_word(said, text, sizeof(text));
-	if (state->gone)
-		cmd_say("the link %s is gone; the others go on", text);
-	else if (!state->up != port->down && now.ns - port->said.ns >= SAID_NS) {
-		cmd_say("the link %s is %s", text, state->up ? "up again" : "down");
-		port->down = !state->up;
-		port->said = now;
+	port->lies = !state->up && !state->gone;
+	if (!state->gone) {
+		(void)say_change(port, drive_loop_now(port->worker->base.loop));
+		return;
 	}
+	port->down = false;
+	gateway_link_word(said, text, sizeof(text));
+	cmd_say("the link %s is gone; the others go on", text);
 }
 
 /* A link of which a smaller one was said keeps to that. */
@@ -238,6 +254,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 
 		if (!port->watch)
 			continue;
+		next = earlier(next, say_change(port, now));
 		if (port->tap ? drive_tap_converses(port->tap) : drive_link_converses(port->eth))
 			drive_loop_expect(worker->base.loop);
 		if (!port->starved)
@@ -324,6 +341,10 @@ static void take_message(struct gateway_worker *worker, const struct cmd_message
 		return;
 	case GATEWAY_TELL_PIECE:
 		(void)gateway_parcel_take(&worker->answer, message);
+		break;
+	case GATEWAY_TELL_BEAT:
+		(void)cmd_channel_send(worker->base.channel,
+				       &(struct cmd_message){ .kind = GATEWAY_ASK_BEAT }, NULL, 0);
 		break;
 	case GATEWAY_TELL_DONE:
 		gateway_reply_done(worker, message->number);

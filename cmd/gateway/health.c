@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Servers behind forwards with `check every`: each is asked for a connection now and then, which is
- * closed as soon as it stands. One that fails twice in a row gets no new clients until it answers
- * again; what runs to it is left alone.
+ * closed as soon as it stands. One that fails twice in a row, the second time a second after the
+ * first, gets no new clients until it answers again; what runs to it is left alone. Of one that
+ * nobody has heard of yet one failure is enough, and until then it gets none where another answers.
  */
 #include "cmd/gateway/gateway.h"
 
@@ -13,6 +14,7 @@
 #define NS_PER_S INT64_C(1000000000)
 #define ANSWER_NS (3 * NS_PER_S) /* or the time between two, if that is less */
 #define FAILURES 2		 /* in a row: down */
+#define AGAIN_NS NS_PER_S	 /* between them, if they are not asked more often */
 #define WORD_PROBE (UINT64_C(0xe3) << 56)
 #define WORD_TAG (UINT64_C(0xff) << 56)
 
@@ -23,6 +25,7 @@ struct gateway_probe {
 	uint32_t id;
 	uint64_t socket; /* 0: none under way */
 	uint32_t failures;
+	bool known; /* it has answered, or not, at least once */
 	bool down, wanted;
 	struct minato_time due; /* the next one, or the end of this one's patience */
 };
@@ -52,13 +55,35 @@ static struct minato_endpoint asked_at(const struct conf_forward *forward, uint3
 	return at;
 }
 
+static const struct gateway_probe *probe_of(const struct gateway_health *health,
+					    const struct conf_forward *forward, uint32_t server)
+{
+	const struct minato_endpoint at = asked_at(forward, server);
+
+	return probe_at(health, &at);
+}
+
 bool gateway_health_down(const struct gateway_health *health, const struct conf_forward *forward,
 			 uint32_t server)
 {
-	const struct minato_endpoint at = asked_at(forward, server);
-	const struct gateway_probe *p = probe_at(health, &at);
+	const struct gateway_probe *p = probe_of(health, forward, server);
 
 	return p && p->down;
+}
+
+bool gateway_health_out(const struct gateway_health *health, const struct conf_statement *one,
+			uint32_t server)
+{
+	const struct gateway_probe *p = probe_of(health, &one->forward, server);
+
+	if (!p || p->known)
+		return p && p->down;
+	for (uint32_t i = 0; i < one->forward.server_count; i++) {
+		p = probe_of(health, &one->forward, i);
+		if (p && p->known && !p->down && !conf_drains_has(&health->applied->drains, one, i))
+			return true;
+	}
+	return false;
 }
 
 /* ---- what the host value hears ---- */
@@ -79,7 +104,7 @@ static void tell_group(struct gateway_health *health, size_t index)
 	if (!held->group || !count)
 		return;
 	for (uint32_t i = 0; i < count; i++) {
-		servers[i].down = gateway_health_down(health, &one->forward, i);
+		servers[i].down = gateway_health_out(health, one, i);
 		if (conf_drains_has(&health->applied->drains, one, i))
 			servers[i].weight = 0;
 	}
@@ -112,18 +137,21 @@ static void say(const struct gateway_probe *p, int errnum)
 /* What came of it; errnum 0: it answered. */
 static void judge(struct gateway_health *health, struct gateway_probe *p, int errnum)
 {
+	int64_t every = p->every_s * NS_PER_S;
 	bool was = p->down;
+	bool first = !p->known;
 
 	if (p->socket)
 		(void)minato_abort(health->applied->host, p->socket);
 	p->socket = 0;
 	p->failures = errnum ? p->failures + 1 : 0;
-	p->down = p->failures >= FAILURES;
-	p->due = after(drive_now(), p->every_s * NS_PER_S);
-	if (p->down == was)
-		return;
-	say(p, errnum);
-	tell(health);
+	p->down = p->failures >= FAILURES || (errnum && first);
+	p->known = true;
+	p->due = after(drive_now(), p->failures && !p->down && every > AGAIN_NS ? AGAIN_NS : every);
+	if (p->down != was)
+		say(p, errnum);
+	if (p->down != was || first)
+		tell(health);
 }
 
 static void ask(struct gateway_health *health, struct gateway_probe *p, struct minato_time now)

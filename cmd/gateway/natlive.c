@@ -45,8 +45,10 @@ int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands
 
 	if (code != CMD_OK)
 		return code;
+	if (rest.count == 1)
+		return gateway_choose(name, rest.words[0]);
 	if (rest.count)
-		return cmd_usage(&cmd_nat, "show '%s': one word too many", rest.words[0]);
+		return cmd_usage(&cmd_nat, "show '%s': one word too many", rest.words[1]);
 	reply = gateway_ask(name, json_pack("{s:s}", "request", "nat"), &error);
 	if (!reply)
 		return refuse(name, &error);
@@ -84,8 +86,10 @@ int cmd_nat_counters(const struct cmd_nat_options *chosen, const struct cmd_oper
 
 	if (code != CMD_OK)
 		return code;
+	if (rest.count == 1)
+		return gateway_choose(name, rest.words[0]);
 	if (rest.count)
-		return cmd_usage(&cmd_nat, "counters '%s': one word too many", rest.words[0]);
+		return cmd_usage(&cmd_nat, "counters '%s': one word too many", rest.words[1]);
 	reply = gateway_ask(name, json_pack("{s:s}", "request", "info"), &error);
 	if (!reply)
 		return refuse(name, &error);

@@ -202,6 +202,7 @@ static bool share(struct gateway_link *link, const struct gateway_links *old)
 		*link = *one;
 		link->said = said;
 		link->fd = copy(one->fd);
+		link->claim = copy(one->claim);
 		link->ends.packet = copy(one->ends.packet);
 		link->ends.sender = copy(one->ends.sender);
 		link->ends.watch = copy(one->ends.watch);
@@ -238,7 +239,7 @@ int gateway_links_open(struct gateway_links *links, const struct conf *conf,
 			links->host = true;
 			continue;
 		}
-		*link = (struct gateway_link){ .said = conf->list[i]->link, .fd = -1 };
+		*link = (struct gateway_link){ .said = conf->list[i]->link, .fd = -1, .claim = -1 };
 		link->ends = DRIVE_LINK_ENDS_NONE;
 		link->mtu = link->said.mtu ? link->said.mtu : MTU_DEFAULT;
 		make_mac(link->mac, &link->said);
@@ -255,6 +256,8 @@ void gateway_links_close(struct gateway_links *links)
 	for (size_t i = 0; i < links->count; i++) {
 		if (links->list[i].fd >= 0)
 			close(links->list[i].fd);
+		if (links->list[i].claim >= 0)
+			close(links->list[i].claim);
 		drive_link_ends_close(&links->list[i].ends);
 	}
 	links->count = 0;

@@ -370,13 +370,6 @@ int gateway_rules_judge(const struct conf *conf, struct conf_report *report)
 	if (result == 0)
 		result = conf_sets_judge(conf, report);
 	number_live(conf, false);
-	/* Nobody has the list any more. */
-	for (size_t i = 0; i < report->count && result < 0; i++) {
-		struct conf_fault *fault = &report->fault[i];
-
-		fault->line = fault->line >= CONF_LINE_LIVE ? 0 : fault->line;
-		fault->other = fault->other >= CONF_LINE_LIVE ? 0 : fault->other;
-	}
 	return result;
 }
 
@@ -398,7 +391,7 @@ int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *f
 		result = add_all(out, said, want_no_rule, &merging);
 	if (result == 0)
 		result = gateway_rules_judge(&out->conf, report);
-	if (result < 0)
+	if (result < 0 && result != -EINVAL)
 		gateway_rules_free(out);
 	return result;
 }

@@ -29,6 +29,7 @@
 /* Of what is said while the gateway runs. */
 #define SAID_MAX 1024u
 #define DMZ_OFF "dmz off"
+#define VOLATILE_HINT " (--volatile: change it until the gateway ends)"
 
 static char fault[GATEWAY_ORDER_MAX];
 
@@ -147,7 +148,8 @@ static int begin(struct gateway_keeper *keeper)
 		result = gateway_rules_merge(&pending->standing, &pending->file, &pending->said,
 					     time(NULL), report);
 	if (result == -EINVAL)
-		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
+		gateway_file_fault(report, &pending->standing.conf,
+				   pending->reloaded ? keeper->path : NULL, fault, sizeof(fault));
 	else if (result < 0)
 		snprintf(fault, sizeof(fault), "%s", strerror(-result));
 	else
@@ -272,6 +274,11 @@ static int write_state(struct gateway_keeper *keeper, struct drive_error *error)
 		changes[count++] = (struct gateway_change){ old->dmz_off, strdup(DMZ_OFF), 0 };
 	if (count && keeper->state)
 		result = gateway_state_write(keeper->state, changes, count, error);
+	/* What is over ends, disk or none: what the file has of it says when, too. */
+	if (result < 0 && keeper->pending.ends) {
+		cmd_say("%s", error->text);
+		result = 0;
+	}
 	for (size_t i = 0; i < count; i++)
 		free((void *)(uintptr_t)changes[i].text);
 	free(changes);
@@ -332,9 +339,24 @@ static int try_links(struct gateway_keeper *keeper, struct drive_error *error)
 
 	if (result < 0)
 		return result;
+	result = gateway_links_claim(&links, keeper->harbour.name, error);
+	if (result < 0) {
+		gateway_links_close(&links);
+		return result;
+	}
 	gateway_links_close(&keeper->links);
 	keeper->links = links;
 	return 0;
+}
+
+/* The worker's remark, of what the change has not yet. */
+static void add_note(struct gateway_pending *pending, const struct drive_error *said)
+{
+	size_t used = strlen(pending->note);
+
+	if (said->text[0])
+		(void)snprintf(pending->note + used, sizeof(pending->note) - used, "%s%.*s",
+			       used ? "\n" : "", (int)sizeof(said->text) - 1, said->text);
 }
 
 int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_message *message)
@@ -346,7 +368,8 @@ int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_messag
 	if (!pending->busy)
 		return -EPROTO;
 	if (pending->undoing) {
-		snprintf(fault, sizeof(fault), "%s; nothing was changed", pending->error.text);
+		snprintf(fault, sizeof(fault), "%s; nothing was changed%s", pending->error.text,
+			 pending->asked && !pending->reloaded ? VOLATILE_HINT : "");
 		return fail(keeper, -pending->errnum, fault);
 	}
 	if (message && message->number < 0) {
@@ -354,6 +377,8 @@ int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_messag
 			 (int)sizeof(message->text.text) - 1, message->text.text);
 		return fail(keeper, message->number, fault);
 	}
+	if (message)
+		add_note(pending, &message->text);
 	/* What is fleeting leaves the file as it is. */
 	result = pending->fleeting ? 0 : write_state(keeper, &error);
 	if (result == 0 && pending->renews)
@@ -436,7 +461,10 @@ static int add_said(struct gateway_rules *said, const struct gateway_rules *file
 	if (term)
 		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
 	if (until_s < 0 || (until_s && until_s <= time(NULL))) {
-		snprintf(fault, sizeof(fault), "that time is over already");
+		static char text[CONF_TEXT_SIZE];
+
+		(void)conf_print(text, sizeof(text), one);
+		snprintf(fault, sizeof(fault), "'%s': that time is over already", text);
 		return -EINVAL;
 	}
 	if (said->conf.count >= SAID_MAX) {
@@ -565,8 +593,7 @@ static int change(struct gateway_keeper *keeper, const json_t *request)
 	}
 	keeper->pending.fleeting = json_is_true(json_object_get(request, "volatile"));
 	if (!keeper->state && !keeper->pending.fleeting) {
-		snprintf(fault, sizeof(fault),
-			 "%s; nothing was changed (--volatile: change it until the gateway ends)",
+		snprintf(fault, sizeof(fault), "%s; nothing was changed" VOLATILE_HINT,
 			 keeper->state_error.text);
 		return -ENOTSUP;
 	}
@@ -628,6 +655,7 @@ static void end_terms(struct gateway_keeper *keeper)
 	struct gateway_rules *said = &keeper->pending.said;
 	int result = prepare(keeper, false);
 
+	keeper->pending.ends = true;
 	for (size_t i = said->conf.count; result == 0 && i-- > 0;) {
 		if (said->until_s[i] && said->until_s[i] <= now_s)
 			gateway_rules_remove(said, i);

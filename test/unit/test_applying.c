@@ -115,6 +115,60 @@ static void a_list_comes_in(void **state)
 	assert_string_equal(forwards(), "80>10.0.0.2 25>10.0.0.3 ");
 }
 
+/* A mapping of an inside host at this outside port, as a flow that is carried over makes it. */
+static void map_one(uint8_t host, uint16_t port)
+{
+	const struct minato_session flow = {
+		.proto = MINATO_UDP,
+		.state = MINATO_NAT_OPEN,
+		.from = CONF_SCOPE_INSIDE,
+		.to = CONF_SCOPE_OUTSIDE,
+		.source = { minato_addr4(10, 0, 0, host), 777 },
+		.destination = { minato_addr4(203, 0, 113, 9), 53 },
+		.back_source = { minato_addr4(203, 0, 113, 9), 53 },
+		.back_destination = { minato_addr4(198, 51, 100, 1), port },
+		.since = { 1 },
+		.until = { INT64_C(1000000000) },
+	};
+
+	assert_int_equal(minato_session_adopt(applied.host, &flow), 0);
+}
+
+/* Ports of living mappings are theirs; the range stands at once all the same. */
+static void a_range_stands_beside_mappings(void **state)
+{
+	(void)state;
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	map_one(3, 5001);
+	map_one(4, 5999);
+	map_one(5, 6000);
+	say("forward udp 5000-5999 to 10.0.0.2");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	assert_non_null(strstr(error.text, "forward udp 5000-5999 to 10.0.0.2: 2 of 1000 ports are "
+					   "still held by mappings of 10.0.0."));
+	assert_non_null(strstr(error.text, "10.0.0.3"));
+	assert_non_null(strstr(error.text, "10.0.0.4"));
+	assert_string_equal(forwards(), "5000>10.0.0.2 ");
+	/* It is said once, and of no other protocol. */
+	say("forward tcp 5000-5999 to 10.0.0.2");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	assert_string_equal(error.text, "");
+}
+
+static void a_held_port_has_a_holder(void **state)
+{
+	(void)state;
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	map_one(3, 5001);
+	say("forward udp 5001 to 10.0.0.2");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), -EADDRINUSE);
+	assert_non_null(strstr(error.text,
+			       "line 3: forward udp 5001 to 10.0.0.2: udp port 5001 of "
+			       "198.51.100.1 is held by a mapping of 10.0.0.3 port 777"));
+	assert_non_null(strstr(error.text, "'minato nat end mapping "));
+	assert_string_equal(forwards(), "");
+}
+
 /* The place that a statement leaves is free for the one that comes. */
 static void a_port_changes_hands(void **state)
 {
@@ -319,6 +373,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fresh, clean)
 		CASE(a_list_comes_in),
+		CASE(a_range_stands_beside_mappings),
+		CASE(a_held_port_has_a_holder),
 		CASE(a_port_changes_hands),
 		CASE(what_does_not_fit_changes_nothing),
 		CASE(what_is_not_served_is_refused),

@@ -69,6 +69,39 @@ static void of_a_list_without_a_text(void **state)
 	assert_int_not_equal(strncmp(out, "line", 4), 0);
 }
 
+/* A live statement is in the way of a new file: it is shown there, with who is in its way. */
+static void of_a_file_beside_what_is_live(void **state)
+{
+	static const char text[] = "inside tap in0 10.0.0.1/24\n"
+				   "outside tap out0 198.51.100.1/24\n"
+				   "forward tcp 9001 to 10.0.0.2\n";
+	static struct conf_statement live;
+	struct conf_report ignored;
+	struct conf conf = { .list = NULL };
+
+	(void)state;
+	assert_int_equal(conf_read(&conf, text, strlen(text), &report), 0);
+	assert_int_equal(conf_statement_read(&live, "forward tcp 9001 to 10.0.0.3", &ignored), 0);
+	assert_int_equal(conf_add(&conf, &live), 0);
+	conf.list[3]->line = 0;
+	report = (struct conf_report){ .count = 0 };
+	assert_int_equal(gateway_rules_judge(&conf, &report), -EINVAL);
+	gateway_fault_settle(&report, &conf, true);
+	gateway_fault_text(&report, "a.conf", text, out, sizeof(out));
+	assert_string_equal(out, "a.conf:3:9: error: tcp port 9001 is forwarded already, by "
+				 "'forward tcp 9001 to 10.0.0.3' (live)\n"
+				 "    forward tcp 9001 to 10.0.0.2\n"
+				 "            ^~~~~~~~");
+	/* And a live one is told of the file's. */
+	report = (struct conf_report){ .count = 0 };
+	assert_int_equal(gateway_rules_judge(&conf, &report), -EINVAL);
+	gateway_fault_settle(&report, &conf, false);
+	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	assert_string_equal(out, "tcp port 9001 is forwarded already, by "
+				 "'forward tcp 9001 to 10.0.0.2' (line 3)");
+	conf_free(&conf);
+}
+
 /* What is refused is not told of what stands already, and a warning is called one. */
 static void warnings_stand_alone(void **state)
 {
@@ -104,6 +137,7 @@ int main(void)
 		cmocka_unit_test(of_a_file),
 		cmocka_unit_test(of_a_statement),
 		cmocka_unit_test(of_a_list_without_a_text),
+		cmocka_unit_test(of_a_file_beside_what_is_live),
 		cmocka_unit_test(warnings_stand_alone),
 		cmocka_unit_test(more_than_there_is_room_for),
 	};

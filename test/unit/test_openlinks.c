@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cmd/gateway/gateway.h"
 #include "unit/netns_fixture.h"
@@ -127,6 +129,63 @@ static void what_is_open_is_shared(void)
 	gateway_links_close(&links);
 }
 
+/* Another process has the interface, for a gateway of that name, until it is told to end. */
+static pid_t claim_elsewhere(int *tell)
+{
+	int ends[2], done[2];
+	char byte = 0;
+	pid_t child;
+
+	DEMAND(pipe(ends) == 0 && pipe(done) == 0);
+	child = fork();
+	if (child == 0) {
+		close(ends[1]);
+		byte = open_all(NULL) == 0 && gateway_links_claim(&links, "home", &error) == 0;
+		(void)!write(done[1], &byte, 1);
+		(void)!read(ends[0], &byte, 1);
+		_exit(0);
+	}
+	close(ends[0]);
+	DEMAND(read(done[0], &byte, 1) == 1 && byte == 1);
+	close(done[0]);
+	close(done[1]);
+	*tell = ends[1];
+	return child;
+}
+
+static void one_interface_has_one_gateway(void)
+{
+	struct gateway_links old;
+	pid_t child;
+	int tell;
+
+	run("ip link add eth1 type veth peer name eth2 && ip link set eth1 up");
+	say("inside eth1 10.0.0.1/24");
+	child = claim_elsewhere(&tell);
+	DEMAND(open_all(NULL) == 0);
+	DEMAND(gateway_links_claim(&links, "second", &error) == -EBUSY);
+	DEMAND(strstr(error.text, "eth1 is gateway home's already"));
+	gateway_links_close(&links);
+	/* Another station on the same wire, and another VLAN, are in nobody's way. */
+	conf.list[0]->link.mac[0] = 0x02;
+	DEMAND(open_all(NULL) == 0 && gateway_links_claim(&links, "second", &error) == 0);
+	gateway_links_close(&links);
+	conf.list[0]->link.mac[0] = 0;
+	conf.list[0]->link.vlan = 7;
+	DEMAND(open_all(NULL) == 0 && gateway_links_claim(&links, "second", &error) == 0);
+	gateway_links_close(&links);
+	conf.list[0]->link.vlan = 0;
+	close(tell);
+	DEMAND(waitpid(child, NULL, 0) == child);
+	/* It is free; and one's own, opened once more, is no other's. */
+	DEMAND(open_all(NULL) == 0 && gateway_links_claim(&links, "second", &error) == 0);
+	old = links;
+	conf.list[0]->link.mtu = 1400;
+	DEMAND(open_all(&old) == 0 && gateway_links_claim(&links, "second", &error) == 0);
+	gateway_links_close(&old);
+	gateway_links_close(&links);
+}
+
 static void a_namespace_that_is_not_there(void)
 {
 	say("inside tap in0 10.0.0.1/24 in namespace nowhere-at-all");
@@ -148,6 +207,7 @@ NETNS_CASE(test_one_that_waits_is_taken, one_that_waits_is_taken)
 NETNS_CASE(test_another_interface_is_refused, another_interface_is_refused)
 NETNS_CASE(test_one_that_fails_closes_the_others, one_that_fails_closes_the_others)
 NETNS_CASE(test_what_is_open_is_shared, what_is_open_is_shared)
+NETNS_CASE(test_one_interface_has_one_gateway, one_interface_has_one_gateway)
 NETNS_CASE(test_a_namespace_that_is_not_there, a_namespace_that_is_not_there)
 NETNS_CASE(test_the_hosts_sockets_are_no_link, the_hosts_sockets_are_no_link)
 
@@ -159,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_another_interface_is_refused),
 		cmocka_unit_test(test_one_that_fails_closes_the_others),
 		cmocka_unit_test(test_what_is_open_is_shared),
+		cmocka_unit_test(test_one_interface_has_one_gateway),
 		cmocka_unit_test(test_a_namespace_that_is_not_there),
 		cmocka_unit_test(test_the_hosts_sockets_are_no_link),
 	};
