@@ -15,6 +15,8 @@ static enum inspect_verdict begin(struct inspect_stream *stream, const uint8_t *
 	if (verdict == INSPECT_WISH) {
 		stream->where = INSPECT_AT_RECORD;
 		stream->early = wish->early;
+		if (stream->answer == INSPECT_UNASKED)
+			stream->answer = INSPECT_AWAITED;
 	} else if (verdict == INSPECT_MALFORMED) {
 		stream->where = INSPECT_AT_FAULT;
 	}

@@ -18,7 +18,7 @@ static enum inspect_verdict refuse(struct inspect_stream *stream, size_t *pass,
 
 static void message_ends(struct inspect_stream *stream)
 {
-	stream->where = stream->switches ? INSPECT_AT_SWITCH : INSPECT_AT_HEAD;
+	stream->where = INSPECT_AT_HEAD;
 	stream->left = 0;
 }
 
@@ -26,17 +26,20 @@ static enum inspect_verdict request_begins(struct inspect_stream *stream, const 
 					   size_t len, size_t *pass, struct inspect_wish *wish)
 {
 	bool first = stream->where == INSPECT_AT_START;
-	bool switching = stream->where == INSPECT_AT_SWITCH;
+	bool changed = stream->answer == INSPECT_AGREED;
 	struct httphead head;
 	enum inspect_verdict verdict = httphead_read(bytes, len, &head, wish);
 
 	if (verdict == INSPECT_MORE)
 		return INSPECT_MORE;
-	if (verdict == INSPECT_OTHER && (first || switching)) {
+	if (verdict == INSPECT_OTHER && (first || changed)) {
 		stream->where = INSPECT_AT_REST;
 		*pass = len;
-		return switching ? INSPECT_PASS : INSPECT_OTHER;
+		return changed ? INSPECT_PASS : INSPECT_OTHER;
 	}
+	/* No client speaks another protocol before it knows that it may (RFC 9110 7.8). */
+	if (verdict == INSPECT_OTHER && stream->answer == INSPECT_AWAITED)
+		return refuse(stream, pass, wish, "another protocol before the server agreed");
 	if (verdict == INSPECT_OTHER)
 		return refuse(stream, pass, wish, "something behind a request that is none");
 	if (verdict == INSPECT_MALFORMED)
@@ -46,8 +49,9 @@ static enum inspect_verdict request_begins(struct inspect_stream *stream, const 
 		stream->where = INSPECT_AT_REST;
 		return INSPECT_WISH;
 	}
-	/* Once asked, the server may answer when it likes: what follows stays in doubt. */
-	stream->switches |= wish->connects || wish->upgrades;
+	/* Only the answer to a first request is known for sure to be its own. */
+	if (stream->answer == INSPECT_UNASKED)
+		stream->answer = wish->upgrades ? INSPECT_AWAITED : INSPECT_GOES_ON;
 	stream->left = head.length;
 	if (head.chunked)
 		stream->where = INSPECT_AT_CHUNK;
@@ -165,7 +169,6 @@ enum inspect_verdict http_read(struct inspect_stream *stream, const uint8_t *byt
 	switch (stream->where) {
 	case INSPECT_AT_START:
 	case INSPECT_AT_HEAD:
-	case INSPECT_AT_SWITCH:
 		return request_begins(stream, bytes, len, pass, wish);
 	case INSPECT_AT_BODY:
 		return body_goes_on(stream, len, pass);

@@ -307,7 +307,7 @@ static enum inspect_verdict read_head(const uint8_t *bytes, size_t len, struct h
 
 	while (lead < len && (bytes[lead] == '\r' || bytes[lead] == '\n'))
 		if (++lead > LEAD_MAX)
-			return INSPECT_OTHER;
+			return broken(wish, "more line ends before a request than may be there");
 	rest.at += lead;
 	rest.len -= lead;
 	verdict = judge_first(rest);

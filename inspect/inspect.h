@@ -16,6 +16,7 @@
  *       hello.c     the ClientHello                                (RFC 8446 4.1.2, RFC 6066 3)
  *     afterhello.c  what follows it, as far as it may be another one (RFC 8446 4.1.4)
  *     http.c      the messages of a connection, one after another  (RFC 9112)
+ *     heard.c     what the server answers, as far as more is free then
  *       httphead.c  the head of one request
  *   quic.c      Initial packets, until the ClientHello is whole    (RFC 9000 17.2.2)
  *     quickeys.c  opens one                                        (RFC 9001 5, RFC 9369)
@@ -68,19 +69,41 @@ enum inspect_where {
 	INSPECT_AT_CHUNK,      /* the line with the size of a chunk */
 	INSPECT_AT_CHUNK_DATA, /* `left` bytes of it, and then CR LF, which count */
 	INSPECT_AT_TRAILER,    /* the fields after the last chunk */
-	INSPECT_AT_SWITCH,     /* after a request to change the protocol: that, or a request */
 	INSPECT_AT_RECORD,      /* after a ClientHello of TLS: between two records */
 	INSPECT_AT_RECORD_DATA, /* `left` bytes of one */
 	INSPECT_AT_REST,       /* all that follows may go on */
 	INSPECT_AT_FAULT,      /* nothing may */
 };
 
+/* What the server has said to what was asked of it. */
+enum inspect_answer {
+	INSPECT_UNASKED, /* nothing was asked yet */
+	INSPECT_AWAITED, /* a ClientHello has gone on, or a first request that asks for a change */
+	INSPECT_AGREED,	 /* HTTP: it changes the protocol (101) */
+	INSPECT_RETRIES, /* TLS: HelloRetryRequest */
+	INSPECT_GOES_ON, /* TLS: ServerHello; HTTP: it changes nothing */
+	INSPECT_STRANGE, /* it spoke unasked, or says what is not known here */
+};
+
+/* How far an answer was heard. */
+struct inspect_hearing {
+	uint8_t at;	  /* bytes of the head of a record, or of a line: no more than matter */
+	uint8_t type;	  /* of the record */
+	bool fields;	  /* HTTP: behind the status line */
+	bool cr;	  /* the last byte was CR */
+	uint16_t left;	  /* bytes of the record; HTTP: the status */
+	uint32_t message; /* TLS: bytes of the message */
+	uint32_t message_len;
+};
+
 #define INSPECT_RECORDS_MAX 1024u /* behind a ClientHello, among which another is looked for */
 /* A stream as far as it has gone on. All zero is its beginning. */
 struct inspect_stream {
 	enum inspect_where where;
-	bool switches; /* the present request asks for another protocol */
-	bool early;    /* the ClientHello has announced early data */
+	enum inspect_answer answer;
+	struct inspect_hearing hearing;
+	bool early;	  /* the ClientHello has announced early data */
+	bool keys;	  /* a change of keys has followed it */
 	uint32_t records; /* that have followed it */
 	uint64_t left;
 };
@@ -96,14 +119,22 @@ struct inspect_stream {
  *   MALFORMED  0; and so for ever
  *
  * What is passed on must be what is taken off: the stream counts on it. A head of HTTP is a wish of
- * its own each time, so that the requests of one connection are all seen. After CONNECT or Upgrade
- * the bytes are free once they begin as no request can; text is still read as requests, since
- * the server may have said no. Client bytes that never become a verdict are for a timer of the
- * caller's, which refuses. Nothing is told of a protocol where the server speaks first until the
- * client does.
+ * its own each time, so that the requests of one connection are all seen. Client bytes that never
+ * become a verdict are for a timer of the caller's, which refuses. Nothing is told of a protocol
+ * where the server speaks first until the client does.
+ *
+ * Two things depend on what the server says, which inspect_heard is told. After a request with
+ * Upgrade the bytes are free once the server has answered 101 and they begin as no request can: if
+ * that was the first of the connection, since answers are not counted. (CONNECT frees nothing.)
+ * And after a ClientHello, what is sealed is free once it has not asked for another one.
  */
 enum inspect_verdict inspect_stream(struct inspect_stream *stream, const uint8_t *bytes, size_t len,
 				    size_t *pass, struct inspect_wish *wish);
+/*
+ * The server has sent these bytes: all of them have to come here, in their order, until the stream
+ * is over. True: inspect_stream may say otherwise now about what it answered MORE to.
+ */
+bool inspect_heard(struct inspect_stream *stream, const uint8_t *bytes, size_t len);
 /* Whether all that follows gets PASS: nobody needs to ask again. */
 static inline bool inspect_stream_over(const struct inspect_stream *stream)
 {
@@ -149,7 +180,8 @@ bool inspect_quic_initial(const uint8_t *datagram, size_t len);
  *   WISH       the hello is whole with it: weigh it, then this and all that was kept may go on
  *   PASS       it begins no connection, or says again what was weighed
  *   OTHER      not QUIC of a version known here (1 and 2), or not able
- *   MALFORMED  broken, or two hellos in one: to be refused, with what was kept
+ *   MALFORMED  broken, two hellos in one, or an Initial packet that nobody can open: to be refused,
+ *              with what was kept
  *
  * The state must stay while the hello may still be sent again: until the client sends a datagram
  * for which inspect_quic_initial is false, since then the server has it; what was weighed is

@@ -228,9 +228,30 @@ static void begin(struct inspect_quic *quic, const struct packet *p, const struc
 }
 
 /*
+ * By the keys of the present connection, which come of its first id in whichever version it goes on
+ * (RFC 9368 2.3: the server may have chosen another one).
+ */
+static long open_known(struct inspect_quic *quic, const struct packet *p, uint8_t *copy,
+		       uint8_t **payload)
+{
+	struct quickeys keys = quic->keys;
+	long len;
+
+	if (quic->version != p->version) {
+		quickeys_make(&keys, quic->id, quic->id_len, p->version);
+		keys.expected = quic->keys.expected;
+	}
+	len = open_copy(&keys, p, copy, payload);
+	if (len >= 0) {
+		quic->keys = keys;
+		quic->version = p->version;
+	}
+	return len;
+}
+
+/*
  * Finds the connection that an Initial packet is of, and its payload: -1 if it is sealed by keys
- * that are made of neither its id nor the first id of the present one, as are a server's later
- * choices: then it begins nothing.
+ * that are made of neither its id nor the first id of the present one.
  */
 static long open_initial(struct inspect_quic *quic, const struct packet *p, uint8_t *copy,
 			 uint8_t **payload, const char **fault)
@@ -238,8 +259,8 @@ static long open_initial(struct inspect_quic *quic, const struct packet *p, uint
 	struct quickeys keys;
 	long len = -1;
 
-	if (quic->begun && quic->version == p->version)
-		len = open_copy(&quic->keys, p, copy, payload);
+	if (quic->begun)
+		len = open_known(quic, p, copy, payload);
 	if (len >= 0)
 		return len;
 	quickeys_make(&keys, p->id, p->id_len, p->version);
@@ -295,8 +316,10 @@ static enum inspect_verdict read_initial(struct inspect_quic *quic, const struct
 	if (p->len > sizeof(copy))
 		return broken(wish, "an Initial packet of more than 4 KB");
 	len = open_initial(quic, p, copy, &payload, &fault);
+	/* A client seals none any more once it has others to send (RFC 9001 4.9.1): by keys that
+	   are not known here it could only be another hello. */
 	if (!fault && len < 0)
-		return INSPECT_PASS;
+		return broken(wish, "a hello sealed by keys that are not the connection's");
 	if (!fault)
 		fault = read_frames(quic, (struct cursor){ payload, (size_t)len, false });
 	return fault ? broken(wish, fault) : weigh(quic, wish);

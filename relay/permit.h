@@ -89,9 +89,19 @@ bool relay_allow_is_port(const struct relay_allow *allow, enum minato_proto prot
 /*
  * Whether an answer of the DNS may lead to this address without --allow-private: what is reachable
  * from everywhere, and not through a translator into what is not (IANA's special-purpose
- * registries, RFC 6890). The prefixes of documentation count as such.
+ * registries, RFC 6890). The prefixes of documentation count as such, but for 3fff::/20.
  */
 bool relay_addr_is_public(const struct minato_addr *addr);
+/*
+ * The four bytes of the IPv4 address that it is, or may become on its way: NAT64 (RFC 6052 2.1),
+ * 6to4 (RFC 3056). NULL: none.
+ */
+const uint8_t *relay_addr_within(const struct minato_addr *addr);
+
+/* ---- near.c: relay_near_of, and ---- */
+
+/* Whether one of the prefixes holds the address, or the one within it. */
+bool near_holds(const struct relay_prefix *list, size_t count, const struct minato_addr *addr);
 
 /* ---- dnswalk.c: names and records of a DNS message (RFC 1035 4.1) ---- */
 
@@ -216,6 +226,9 @@ struct pin *pins_add(struct pins *pins, const struct minato_addr *addr, const ch
 /* The next pin of this address that lives, the latest answered first; NULL: the first, no more. */
 struct pin *pins_next(const struct pins *pins, const struct minato_addr *addr,
 		      struct minato_time now, const struct pin *after);
+/* Ends those with an end for whose address it is true, whatever flows they have. */
+void pins_drop(struct pins *pins, bool (*is_out)(void *user, const struct minato_addr *addr),
+	       void *user);
 typedef void pins_gone_fn(void *user, struct pin *pin);
 /* Is told of each pin that ends, while it is there still; not by pins_free. */
 void pins_watch(struct pins *pins, pins_gone_fn *gone, void *user);
@@ -393,6 +406,8 @@ void ticket_give(struct lane *f);
 int64_t ticket_room(struct lane *f);
 /* So many have passed. */
 void ticket_passed(struct lane *f, size_t len);
+/* The far side has sent so many bytes, which lie in these extents. */
+void ticket_heard(struct lane *f, const struct minato_extent *extents, size_t count, size_t len);
 enum ticket_fate {
 	TICKET_GOES,
 	TICKET_REFUSED, /* and that was told */

@@ -248,6 +248,8 @@ static ssize_t receive_some(struct lane *f)
 	got = recvmsg(f->fd, &msg, MSG_DONTWAIT);
 	if (got < 0)
 		got = -errno;
+	if (got > 0)
+		ticket_heard(f, extents, (size_t)count, (size_t)got);
 	/* What the host value could not keep is lost: only a reset tells the truth then. */
 	if (minato_commit(host, f->socket, got > 0 ? (size_t)got : 0, 0) < 0 && got > 0)
 		return -ENOMEM;

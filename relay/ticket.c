@@ -193,18 +193,31 @@ static int64_t weigh_wish(struct lane *f, const struct inspect_wish *wish, size_
 }
 
 /*
- * Whether these bytes can still become TLS or a request. On a port where neither is expected
- * nothing else is kept waiting for more, since its server may be waiting for it.
+ * Whether these bytes can still become TLS or a request: of a method that IANA or a common server
+ * knows, behind spaces that some pass over. On a port where neither is expected nothing else is
+ * kept waiting for more, since its server may be waiting for it.
  */
 static bool can_become(const uint8_t *bytes, size_t len)
 {
+	/* clang-format off */
 	static const char *const methods[] = {
-		"GET ",	    "HEAD ",  "POST ",	"PUT ",	    "DELETE ",
-		"OPTIONS ", "PATCH ", "TRACE ", "CONNECT ", "PRI * HTTP/2",
+		"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ",
+		"CONNECT ", "PRI * HTTP/2", "ACL ", "BASELINE-CONTROL ", "BIND ", "CHECKIN ",
+		"CHECKOUT ", "COPY ", "LABEL ", "LINK ", "LOCK ", "M-SEARCH ", "MERGE ",
+		"MKACTIVITY ", "MKCALENDAR ", "MKCOL ", "MKREDIRECTREF ", "MKWORKSPACE ", "MOVE ",
+		"NOTIFY ", "ORDERPATCH ", "PROPFIND ", "PROPPATCH ", "PURGE ", "QUERY ",
+		"REBIND ", "REPORT ", "SEARCH ", "SOURCE ", "SUBSCRIBE ", "UNBIND ",
+		"UNCHECKOUT ", "UNLINK ", "UNLOCK ", "UNSUBSCRIBE ", "UPDATE ",
+		"UPDATEREDIRECTREF ", "VERSION-CONTROL ",
 	};
+	/* clang-format on */
 
 	if (bytes[0] == 0x16)
 		return true;
+	while (len > 0 && (*bytes == ' ' || *bytes == '\t')) {
+		bytes++;
+		len--;
+	}
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		size_t own = strlen(methods[i]);
 
@@ -221,11 +234,30 @@ static bool is_done(const struct lane *f)
 	return ready < 0 || (uint32_t)ready & MINATO_PEER_DONE;
 }
 
+/* Nothing was said yet, on a port where nobody has to say whom he wants. */
+static bool is_unexpected(const struct ticket *t)
+{
+	return !is_web(t->to.port) && t->stream.where == INSPECT_AT_START;
+}
+
+/*
+ * Line ends before anything else say nothing, and servers of HTTP pass over any number of them:
+ * they go on, and what follows is looked at all the same. How many there are at the head.
+ */
+static size_t count_line_ends(const uint8_t *bytes, size_t len)
+{
+	size_t count = 0;
+
+	while (count < len && (bytes[count] == '\r' || bytes[count] == '\n'))
+		count++;
+	return count;
+}
+
 static int64_t wait_for_more(struct lane *f, const uint8_t *bytes, size_t len)
 {
 	struct ticket *t = f->ticket;
 
-	if (!is_web(t->to.port) && t->stream.where == INSPECT_AT_START && !can_become(bytes, len))
+	if (is_unexpected(t) && !can_become(bytes, len))
 		return let_all(t);
 	return is_done(f) ? deny(f, NULL, "it ended before it had said whom it wants") : 0;
 }
@@ -252,6 +284,8 @@ int64_t ticket_room(struct lane *f)
 	got = minato_recv(f->relay->host, f->socket, bytes, TICKET_PEEK, MINATO_MSG_PEEK);
 	if (got <= 0)
 		return 0;
+	if (is_unexpected(t) && count_line_ends(bytes, (size_t)got) > 0)
+		return let_some(t, count_line_ends(bytes, (size_t)got));
 	switch (inspect_stream(&t->stream, bytes, (size_t)got, &pass, &wish)) {
 	case INSPECT_MORE:
 		return wait_for_more(f, bytes, (size_t)got);
@@ -275,6 +309,22 @@ void ticket_passed(struct lane *f, size_t len)
 
 	if (t && t->cleared > 0)
 		t->cleared -= len < t->cleared ? len : t->cleared;
+}
+
+void ticket_heard(struct lane *f, const struct minato_extent *extents, size_t count, size_t len)
+{
+	struct ticket *t = ticket_of(f);
+
+	if (!t || !t->looked_at)
+		return;
+	for (size_t i = 0; i < count && len > 0; i++) {
+		size_t here = extents[i].len < len ? extents[i].len : len;
+
+		/* What waited for it may go now. */
+		if (inspect_heard(&t->stream, extents[i].base, here))
+			f->guest_readable = true;
+		len -= here;
+	}
 }
 
 /* ---- datagrams ---- */

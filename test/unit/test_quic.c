@@ -262,10 +262,46 @@ static void later_packets_by_the_first_keys(void **state)
 		put8(&frames, 0);
 	put_initial_with(&datagram, &initial, &keys, &frames);
 	assert_int_equal(ask(), INSPECT_PASS);
-	/* Without the state nobody can open it, and it begins nothing. */
+	/* Without the state nobody can open it: what is in it may be a hello. */
 	memset(&quic, 0, sizeof(quic));
-	assert_int_equal(ask(), INSPECT_PASS);
+	assert_int_equal(ask(), INSPECT_MALFORMED);
 	assert_false(quic.begun);
+}
+
+/* RFC 9368 2.3: the server goes on in another version, by keys of the same first id. */
+static void a_version_that_the_server_chose(void **state)
+{
+	struct bytes second;
+	struct quickeys keys;
+
+	(void)state;
+	for (unsigned evil = 0; evil < 2; evil++) {
+		begin(NULL);
+		assert_int_equal(ask_part(0, message.len), INSPECT_WISH);
+		quickeys_make(&keys, (const uint8_t *)"server-1", 8, QUICKEYS_V2);
+		initial.id = "chosen";
+		initial.version = QUICKEYS_V2;
+		frames.len = datagram.len = 0;
+		named_message(&second, "other.example");
+		put(&message, second.at, second.len);
+		if (evil)
+			put_crypto(&frames, message.len - second.len, message.at, second.len);
+		else
+			put(&frames, "\2\0\0\0\0", 5);
+		while (frames.len < 60)
+			put8(&frames, 0);
+		put_initial_with(&datagram, &initial, &keys, &frames);
+		assert_int_equal(ask(), evil ? INSPECT_WISH : INSPECT_PASS);
+		if (evil)
+			assert_string_equal(wish.name, "other.example");
+	}
+	/* What had been sent before by the first version comes again. */
+	begin(NULL);
+	assert_int_equal(ask_part(0, message.len), INSPECT_WISH);
+	initial.version = QUICKEYS_V2;
+	assert_int_equal(ask_part(0, message.len), INSPECT_PASS);
+	initial.version = QUICKEYS_V1;
+	assert_int_equal(ask_part(0, message.len), INSPECT_PASS);
 }
 
 static void another_connection_of_the_flow(void **state)
@@ -371,6 +407,7 @@ int main(void)
 		cmocka_unit_test_setup(a_hello_must_be_whole_soon, begin),
 		cmocka_unit_test_setup(the_second_hello_is_weighed_too, begin),
 		cmocka_unit_test_setup(later_packets_by_the_first_keys, begin),
+		cmocka_unit_test_setup(a_version_that_the_server_chose, begin),
 		cmocka_unit_test_setup(another_connection_of_the_flow, begin),
 		cmocka_unit_test_setup(not_within_the_hello_of_the_first, begin),
 		cmocka_unit_test_setup(cut_anywhere, begin),

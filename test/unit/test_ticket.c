@@ -127,6 +127,92 @@ static void where_nothing_is_expected_the_pin_decides(void **state)
 	close(listener);
 }
 
+/* Servers of HTTP pass over what leads, so that nothing that leads may end the looking. */
+static void what_leads_hides_no_request(void **state)
+{
+	static const char *const leads[] = { "\r\n", "\n", "\r\n\r\n\r\n\r\n\r\n\r\n", "\r\r\n\n" };
+	int listener;
+	int far;
+	uint64_t s;
+
+	NEED_NETNS();
+	pin_host("api.example");
+	it_is_refused(80, "\r\n\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 9000);
+	for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++) {
+		uint32_t before = told.count[RELAY_ATTEMPT_REFUSED];
+
+		s = go(listener, &far);
+		/* On such a port they may be all that its client says. */
+		say(s, leads[i]);
+		far_hears(far, leads[i]);
+		say(s, leads[i]);
+		far_hears(far, leads[i]);
+		say(s, "PROP");
+		far_hears_nothing(far);
+		say(s, "FIND / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+		is_reset(s, far);
+		minato_close(w.guest, s);
+		assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], before + 1);
+	}
+	s = go(listener, &far);
+	say(s, " ");
+	far_hears_nothing(far);
+	say(s, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	is_reset(s, far);
+	close(listener);
+}
+
+#define UPGRADE "GET / HTTP/1.1\r\nHost: api.example\r\nUpgrade: websocket\r\n\r\n"
+
+static void far_says(int far, uint64_t s, const char *text)
+{
+	char data[256];
+	size_t len = 0;
+	int64_t got;
+
+	assert_int_equal(send(far, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	UNTIL((got = minato_recv(w.guest, s, data, sizeof(data), 0),
+	       len += got > 0 ? (size_t)got : 0, len == strlen(text)));
+}
+
+static void another_protocol_once_the_server_agrees(void **state)
+{
+	int listener;
+	int far;
+	uint64_t s;
+
+	NEED_NETNS();
+	pin_host("api.example");
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 80);
+	s = go(listener, &far);
+	say(s, UPGRADE);
+	far_hears(far, UPGRADE);
+	far_says(far, s, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n");
+	say(s, "\x81\x85word");
+	far_hears(far, "\x81\x85word");
+	say(s, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	far_hears(far, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	minato_abort(w.guest, s);
+	UNTIL(told.count[RELAY_ATTEMPT_ENDED] == 1);
+	close(far);
+	/* It does not. */
+	s = go(listener, &far);
+	say(s, UPGRADE);
+	far_hears(far, UPGRADE);
+	far_says(far, s, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+	say(s, "\x81\x85word");
+	is_reset(s, far);
+	minato_close(w.guest, s);
+	/* Nor has it yet. */
+	s = go(listener, &far);
+	say(s, UPGRADE);
+	far_hears(far, UPGRADE);
+	say(s, "\r\n\r\n\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	is_reset(s, far);
+	close(listener);
+}
+
 static void half_a_request_and_the_end_is_reset(void **state)
 {
 	int listener;
@@ -342,6 +428,8 @@ int main(void)
 		CASE_CLOSED(a_request_goes_when_it_is_whole),
 		CASE_CLOSED(what_names_another_is_reset),
 		CASE_CLOSED(where_nothing_is_expected_the_pin_decides),
+		CASE_CLOSED(what_leads_hides_no_request),
+		CASE_CLOSED(another_protocol_once_the_server_agrees),
 		CASE_CLOSED(half_a_request_and_the_end_is_reset),
 		CASE_CLOSED(an_end_without_a_word_is_an_end),
 		CASE_CLOSED(raw_is_not_looked_at),

@@ -181,6 +181,35 @@ static void after_a_retry_with_another_name(void **state)
 	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
 }
 
+/*
+ * After a datagram as only an answered client sends them, though nobody has answered: the hello
+ * that follows a HelloRetryRequest, with the server's id.
+ */
+static void a_second_hello_behind_a_feint(void **state)
+{
+	const struct minato_datagram about = { .remote = end("192.0.2.1", PORT) };
+	struct quickeys keys;
+
+	(void)state;
+	NEED_NETNS();
+	named_message(&message, "udp.example");
+	guest_says_part(0, message.len);
+	guest_says_short();
+	assert_int_equal(heard(), 2);
+	quickeys_make(&keys, (const uint8_t *)"server-1", 8, QUICKEYS_V1);
+	initial.id = "chosen";
+	named_message(&message, "evil.example");
+	frames.len = datagram.len = 0;
+	put_crypto(&frames, 0, message.at, message.len);
+	put_initial_with(&datagram, &initial, &keys, &frames);
+	assert_int_equal(minato_send_datagram(w.guest, socket_of, &about, datagram.at,
+					      datagram.len),
+			 datagram.len);
+	turns(4);
+	assert_int_equal(heard(), 0);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+}
+
 static void version_two(void **state)
 {
 	(void)state;
@@ -218,6 +247,7 @@ int main(void)
 		CASE_QUIC(broken_between_the_pieces),
 		CASE_QUIC(a_second_connection_of_the_port),
 		CASE_QUIC(after_a_retry_with_another_name),
+		CASE_QUIC(a_second_hello_behind_a_feint),
 		CASE_QUIC(version_two),
 		CASE_QUIC(what_is_kept_is_bounded),
 	};
