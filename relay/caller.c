@@ -281,7 +281,11 @@ void caller_work(struct lane *f)
 		relay_count(f->relay, RELAY_COUNT_TCP_IN_REFUSED);
 		minato_close(host, f->socket);
 		lane_free(f);
-	} else if (f->host_error) { /* the caller has reset */
+	} else if (f->host_error) {
+		/* The caller has reset, as one who only looks what is open, before the guest could
+		   answer. His connection was complete: the host's kernel has made it. */
+		minato_outcome(host, f->entry, MINATO_TCP, &f->dial, &f->guest,
+			       MINATO_OUTCOME_ABORTED);
 		pipe_abort(f);
 	} else if ((uint32_t)ready & MINATO_CONNECTED) {
 		minato_outcome(host, f->entry, MINATO_TCP, &f->dial, &f->guest,

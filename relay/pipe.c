@@ -62,11 +62,10 @@ static void finish_out(struct lane *f)
 }
 
 /* A caller that completed a connection, and said nothing in it. */
-static void note_silent(const struct lane *f)
+static void note_silent(const struct lane *f, enum minato_outcome outcome)
 {
 	if (f->kind == LANE_IN && f->bytes_in == 0)
-		minato_outcome(f->relay->host, f->entry, MINATO_TCP, &f->dial, &f->guest,
-			       MINATO_OUTCOME_EMPTY);
+		minato_outcome(f->relay->host, f->entry, MINATO_TCP, &f->dial, &f->guest, outcome);
 }
 
 /* The end of the lane when the guest has reset: a reset for the far side too. */
@@ -86,7 +85,8 @@ static bool end_by_far(struct lane *f)
 {
 	struct minato_counts counts;
 
-	note_silent(f);
+	if (f->state != LANE_RESETTING)
+		note_silent(f, MINATO_OUTCOME_ABORTED);
 	lane_close(f);
 	if (minato_counts(f->relay->host, f->socket, &counts) == 0 && counts.unacked > 0 &&
 	    !f->in_done) {
@@ -109,7 +109,7 @@ void pipe_abort(struct lane *f)
 /* Both directions are over: what the kernel and the host value still hold, they deliver. */
 static bool end_well(struct lane *f)
 {
-	note_silent(f);
+	note_silent(f, MINATO_OUTCOME_EMPTY);
 	minato_close(f->relay->host, f->socket);
 	lane_free(f);
 	return false;

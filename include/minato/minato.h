@@ -1015,6 +1015,7 @@ enum minato_outcome {
 	MINATO_OUTCOME_OPEN,
 	MINATO_OUTCOME_CLOSED, /* refused by who is behind the port */
 	MINATO_OUTCOME_EMPTY,  /* OPEN, and ended without a byte of remote's */
+	MINATO_OUTCOME_ABORTED, /* ... by its reset, maybe before it was OPEN */
 };
 /* `target`: of the fate, where it went or would have gone. */
 void minato_outcome(struct minato *m, uint64_t entry, enum minato_proto proto,

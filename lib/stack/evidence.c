@@ -417,6 +417,8 @@ void minato_outcome(struct minato *m, uint64_t entry, enum minato_proto proto,
 		c.kinds = KIND(UDP);
 	} else if (outcome == MINATO_OUTCOME_EMPTY) {
 		c.sign = SCAN_EMPTY;
+	} else if (outcome == MINATO_OUTCOME_ABORTED) {
+		c.sign = SCAN_ABORTED;
 	} else {
 		c.sign = open ? SCAN_GOOD : SCAN_REFUSED;
 	}

@@ -6,6 +6,8 @@
 #include <netinet/tcp.h>
 #include <sys/resource.h>
 
+#include "minato/scan.h"
+
 static void publish(const char *text)
 {
 	struct drive_error error = { "" };
@@ -256,6 +258,43 @@ static void caller_that_gives_up_is_forgotten(void **state)
 	assert_true(listener != 0);
 }
 
+/* Whether they have connected, here or there: the one who looks is a scan. */
+static void a_scan_by(void **state, bool before_the_guest_answers)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	struct minato_scan row;
+	uint64_t cursor = 0;
+
+	NEED_NETNS();
+	publish("8080-8089:80");
+	for (uint16_t i = 0; i < 10; i++)
+		guest_listen((uint16_t)(80 + i));
+	for (uint16_t i = 0; i < 10; i++) {
+		int fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", (uint16_t)(8080 + i));
+
+		if (!before_the_guest_answers)
+			turns(10);
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+		close(fd);
+	}
+	turns(20);
+	assert_int_equal(w.relay->lanes.count, 0);
+	assert_true(minato_scan_row(w.host, &cursor, &row));
+	/* That each was complete speaks for him, until he does it often. */
+	assert_true(row.recognised || !before_the_guest_answers);
+	assert_true(row.kinds & 1u << MINATO_SCAN_CONNECT);
+}
+
+static void who_resets_before_the_guest_answers_has_scanned(void **state)
+{
+	a_scan_by(state, true);
+}
+
+static void who_resets_without_a_byte_has_scanned(void **state)
+{
+	a_scan_by(state, false);
+}
+
 /* Of many at once those that have gone cost the guest nothing; the one among them is served. */
 static void a_burst_of_resets_is_let_go(void **state)
 {
@@ -503,6 +542,8 @@ int main(void)
 		CASE(one_caller_at_two_ports_keeps_its_own),
 		CASE(accepted_sockets_reset_if_cut),
 		CASE(caller_that_gives_up_is_forgotten),
+		CASE(who_resets_before_the_guest_answers_has_scanned),
+		CASE(who_resets_without_a_byte_has_scanned),
 		CASE(a_burst_of_resets_is_let_go),
 		CASE(in_a_flood_of_connections_speakers_are_taken),
 		CASE(caller_that_sends_and_ends_is_heard),
