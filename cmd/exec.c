@@ -149,6 +149,11 @@ static int run(int argc, char **argv)
 		return cmd_usage(&cmd_exec, "which guest, and what to run there?");
 	if (cmd_environment_check(&chosen.env, &error) < 0)
 		return cmd_usage(&cmd_exec, "--env %s", error.text);
+	/* What the caller has open is a way out of the guest: a socket of the host, say. */
+	if (close_range(STDERR_FILENO + 1, ~0U, 0) < 0) {
+		cmd_say("the descriptors of the caller cannot be closed: %s", strerror(errno));
+		return CMD_FAILED;
+	}
 	result = cmd_guest_ask(&guest, operands.words[0], &error);
 	if (result < 0)
 		return no_guest(operands.words[0], &error, result);
