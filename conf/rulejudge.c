@@ -35,9 +35,13 @@ static void list_names(const struct judging *j, char *out, size_t size)
 	size_t used = (size_t)snprintf(out, size, "lan, wan, self");
 
 	for (size_t i = 0; i < j->names->count && used < size; i++) {
-		if (i == 0 || strcmp(j->names->list[i].name, j->names->list[i - 1].name) != 0)
-			used += (size_t)snprintf(out + used, size - used, ", %s",
-						 j->names->list[i].name);
+		const char *name = j->names->list[i].name;
+
+		/* Links are often called as the zones are that there are anyway. */
+		if (!strcmp(name, "lan") || !strcmp(name, "wan") || !strcmp(name, "self") ||
+		    (i > 0 && !strcmp(name, j->names->list[i - 1].name)))
+			continue;
+		used += (size_t)snprintf(out + used, size - used, ", %s", name);
 	}
 }
 

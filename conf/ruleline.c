@@ -193,6 +193,36 @@ static bool sees_all(const struct reader *r)
 	       reader_sees(r, 0, "everything") || reader_sees(r, 0, "*");
 }
 
+/* An address, or a family, where ports are said. */
+static bool looks_like_address(const struct reader *r)
+{
+	struct reader_word word = reader_here(r);
+	const char *text = r->line + word.at;
+
+	return (memchr(text, ':', word.length) &&
+		memchr(text, ':', word.length) != memrchr(text, ':', word.length)) ||
+	       (isdigit((unsigned char)text[0]) && memchr(text, '.', word.length)) ||
+	       reader_sees(r, 0, "ipv4") || reader_sees(r, 0, "ipv6");
+}
+
+/* What is no port, and is often said for one. */
+static int fail_port(struct reader *r, const struct conf_rule *rule)
+{
+	char copy[READER_WORD_SIZE];
+
+	if (reader_sees(r, 0, "port") || reader_sees(r, 0, "ports"))
+		return reader_fail(r, reader_here(r),
+				   "a port is just said, as in %s: leave this "
+				   "word out",
+				   rule->protocols ? "tcp 23" : "ssh, or tcp 23");
+	if (reader_sees(r, 0, "ipv4") || reader_sees(r, 0, "ipv6"))
+		return reader_fail(r, reader_here(r),
+				   "rules hold for IPv4 and IPv6; for one of them say from %s",
+				   reader_sees(r, 0, "ipv4") ? "0.0.0.0/0" : "::/0");
+	return reader_fail(r, reader_here(r), "an address stands behind from or to: from %.60s",
+			   reader_copy(r, reader_here(r), copy));
+}
+
 /* What stands before the clauses; the first word is the verb. */
 static int read_what(struct reader *r, struct conf_rule *rule)
 {
@@ -225,6 +255,8 @@ static int read_what(struct reader *r, struct conf_rule *rule)
 	if (rule->protocols & CONF_ICMP)
 		return reader_fail(r, reader_here(r),
 				   "icmp has no ports: say it in a rule of its own");
+	if (looks_like_address(r) || reader_sees(r, 0, "port") || reader_sees(r, 0, "ports"))
+		return fail_port(r, rule);
 	said = rule->protocols;
 	if (read_ports(r, rule) == 0)
 		return 0;
@@ -278,6 +310,10 @@ static int read_dns(struct reader *r, struct conf_rule *rule, enum conf_item_sor
 		return reader_fail(r, reader_last(r),
 				   "this is no address, zone, set or name, as 192.0.2.0/24, lan or "
 				   "api.example.com");
+	if (strspn(name, "0123456789.-") == strlen(name))
+		return reader_fail(r, reader_last(r),
+				   "a range of addresses is said by prefixes, as 10.0.0.0/29, with "
+				   "commas between them");
 	if (sort != CONF_ITEM_TO_WORD || !rule->out)
 		return reader_fail(r, reader_last(r),
 				   "names of the DNS stand behind 'out ... to' alone: who comes in "

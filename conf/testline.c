@@ -12,8 +12,8 @@ static uint8_t protocol_of(const struct conf_test *test)
 	return test->proto == MINATO_TCP ? CONF_TCP : CONF_UDP;
 }
 
-static int check_port(struct reader *r, const struct conf_test *test, const struct conf_run *run,
-		      bool needs_port)
+static int check_port(struct reader *r, const struct conf_test *test,
+		      const struct minato_addr *addr, const struct conf_run *run, bool needs_port)
 {
 	bool icmp = test->proto == MINATO_ICMP;
 
@@ -21,9 +21,12 @@ static int check_port(struct reader *r, const struct conf_test *test, const stru
 		return reader_fail(r, reader_last(r), "a packet has one port here, no range");
 	if (icmp && run->first)
 		return reader_fail(r, reader_last(r), "icmp has no ports: an address alone");
-	if (needs_port && !icmp && !run->first)
+	if (!needs_port || icmp || run->first)
+		return 0;
+	if (!addr || minato_addr_is4(addr))
 		return reader_fail(r, reader_last(r), "a port is missing: ADDRESS:PORT");
-	return 0;
+	return reader_fail(r, reader_last(r),
+			   "a port is missing; behind IPv6 it wants brackets: [ADDRESS]:PORT");
 }
 
 /* An end with one port, or none where that is allowed. */
@@ -33,7 +36,7 @@ static int read_end(struct reader *r, const struct conf_test *test, bool needs_p
 	struct conf_run run;
 
 	if (value_end(r, protocol_of(test), &out->addr, &run) < 0 ||
-	    check_port(r, test, &run, needs_port) < 0)
+	    check_port(r, test, &out->addr, &run, needs_port) < 0)
 		return -EINVAL;
 	out->port = run.first;
 	return 0;
@@ -106,7 +109,7 @@ static int read_word(struct reader *r, struct conf_test *test)
 	struct conf_run run;
 
 	if (value_named_end(r, protocol_of(test), test->host, sizeof(test->host), &run) < 0 ||
-	    check_port(r, test, &run, true) < 0)
+	    check_port(r, test, NULL, &run, true) < 0)
 		return -EINVAL;
 	test->destination.port = run.first;
 	for (char *at = test->host; *at; at++)

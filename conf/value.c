@@ -302,12 +302,43 @@ static int port_number(struct reader *r, struct reader_word word, const char *te
 	return 0;
 }
 
+/* What people say, and IANA does not. */
+static const char *iana_name(const char *name)
+{
+	static const char *const names[][2] = {
+		{ "dns", "domain" },
+		{ "rdp", "ms-wbt-server" },
+		{ "vnc", "rfb" },
+		{ "smb", "microsoft-ds" },
+		{ "samba", "microsoft-ds" },
+		{ "postgres", "postgresql" },
+		{ "mail", "smtp" },
+		{ "web", "http" },
+		{ "dhcp", "bootps" },
+		{ "netbios", "netbios-ns" },
+		{ "mssql", "ms-sql-s" },
+		{ "mongo", "mongodb" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcasecmp(name, names[i][0]))
+			return names[i][1];
+	}
+	return NULL;
+}
+
 static int service_fail(struct reader *r, struct reader_word word, const char *name)
 {
-	int result = reader_fail(r, word,
-				 "no service is called %.40s: a port is a number, a range "
-				 "(5000-5999) or a name of a service",
-				 name);
+	const char *known = iana_name(name);
+	int result;
+
+	if (known)
+		return reader_fail(r, word, "no service is called %.40s: IANA's name of it is %s",
+				   name, known);
+	result = reader_fail(r, word,
+			     "no service is called %.40s: a port is a number, a range "
+			     "(5000-5999) or a name of a service",
+			     name);
 
 	/* Only where this very error was the line's first. */
 	for (size_t i = 0; i < r->report->count; i++) {

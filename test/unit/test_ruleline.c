@@ -49,6 +49,22 @@ static void limits(void **state)
 	refused("allow ssh then drop", "then", "for limit");
 }
 
+/* What is often said, and means something else in this language. */
+static void what_beginners_say(void **state)
+{
+	(void)state;
+	refused("allow dns", "dns", "IANA's name of it is domain");
+	refused("allow RDP from lan", "RDP", "IANA's name of it is ms-wbt-server");
+	refused("block tcp port 23", "port", "as in tcp 23: leave this word out");
+	refused("allow ports 80, 443", "ports", "leave this word out");
+	refused("block 203.0.113.5", "203.0.113.5", "stands behind from or to: from 203.0.113.5");
+	refused("block 2001:db8::5", "2001:db8::5", "from 2001:db8::5");
+	refused("block tcp 10.0.0.0/8", "10.0.0.0/8", "from 10.0.0.0/8");
+	refused("block ipv6", "ipv6", "say from ::/0");
+	refused("block ssh from 10.0.0.1-10.0.0.9", "10.0.0.1-10.0.0.9", "said by prefixes");
+	refused("block out to 10.0.0.1-10.0.0.9", "10.0.0.1-10.0.0.9", "said by prefixes");
+}
+
 static void going_out(void **state)
 {
 	struct conf_item item;
@@ -165,11 +181,17 @@ static void words_of_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(verbs),	 cmocka_unit_test(limits),
-		cmocka_unit_test(going_out),	 cmocka_unit_test(icmp),
-		cmocka_unit_test(ports),	 cmocka_unit_test(who),
-		cmocka_unit_test(clauses),	 cmocka_unit_test(much),
-		cmocka_unit_test(foreign_words), cmocka_unit_test(words_of_files),
+		cmocka_unit_test(verbs),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(what_beginners_say),
+		cmocka_unit_test(going_out),
+		cmocka_unit_test(icmp),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(who),
+		cmocka_unit_test(clauses),
+		cmocka_unit_test(much),
+		cmocka_unit_test(foreign_words),
+		cmocka_unit_test(words_of_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,8 @@ static void wrong(void **state)
 		"expected reaches, leaves, is or passes");
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 reaches 10.0.0.2", "10.0.0.2",
 		"a port is missing");
+	refused("test tcp from 2001:db8:f::9 to 2001:db8:a::2:1011 is closed",
+		"2001:db8:a::2:1011", "behind IPv6 it wants brackets: [ADDRESS]:PORT");
 	refused("test tcp from 203.0.113.9 to [2001:db8::1]:80 is closed", "[2001:db8::1]:80",
 		"two families");
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 reaches [2001:db8::1]:80",
