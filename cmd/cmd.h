@@ -294,6 +294,7 @@ enum cmd_message_kind {
 	/* The keeper tells. */
 	CMD_TELL_BEGIN = 1,   /* `begin`; beside it the tap. The first message, once. */
 	CMD_TELL_NAMESERVERS, /* `nameservers`: the host's, as they are now */
+	CMD_TELL_NEAR,	      /* `near`: public addresses and networks of the host, now */
 	CMD_TELL_CLIENT,      /* `client`; beside it its socket: it is of this user or root;
 				 number: enum cmd_client_right */
 	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
@@ -362,6 +363,10 @@ struct cmd_message {
 			uint32_t count;
 			struct nameserver list[NAMESERVERS_MAX];
 		} nameservers;
+		struct {
+			uint32_t count;
+			struct relay_prefix list[RELAY_NEAR_MAX];
+		} near;
 		struct {
 			struct relay_failure failure; /* where number is negative */
 			uint32_t total, count;	      /* sockets; those beside this message */
@@ -581,6 +586,26 @@ void cmd_ruling_free(struct cmd_ruling *ruling);
  */
 int cmd_ruling_whole(struct conf *conf, struct drive_error *error);
 
+/* ---- guard/hostlinks.c ---- */
+
+struct cmd_hostlinks {
+	int fd; /* 0: none */
+	int64_t watch;
+	bool untold; /* they have changed, and the worker had no room for it */
+	bool full;   /* there were too many, which was said */
+};
+struct cmd_harbour;
+/*
+ * Tells the worker CMD_TELL_NEAR, as at its beginning, if names of the guest's are not to lead
+ * there. 0 or negative errno.
+ */
+int cmd_hostlinks_tell(struct cmd_harbour *harbour);
+/* What it could not be told, if so. */
+void cmd_hostlinks_again(struct cmd_harbour *harbour);
+/* Tells it whenever addresses of the host change. 0 or negative errno. */
+int cmd_hostlinks_watch(struct cmd_harbour *harbour);
+void cmd_hostlinks_close(struct cmd_harbour *harbour);
+
 /* ---- guard/nearby.c ---- */
 
 /* Finds lan anew: its prefixes and devices. */
@@ -677,6 +702,7 @@ struct cmd_harbour {
 	struct drive_guest guest; /* its tap stays open here */
 	int netns; /* keeps the guest's sockets until they have said their last words */
 	struct nameservers nameservers;
+	struct cmd_hostlinks hostlinks;
 	struct cmd_hand hand;
 	struct drive_error warning;		   /* what the sandbox lacks, or empty */
 	struct minato_time deaths[CMD_DEATHS_MAX]; /* of workers, the latest last */

@@ -200,7 +200,8 @@ int cmd_hand_begin(struct cmd_harbour *harbour)
 	if (result < 0)
 		return result;
 	nameservers_look(&harbour->nameservers, drive_now());
-	return tell_nameservers(harbour);
+	result = tell_nameservers(harbour);
+	return result < 0 ? result : cmd_hostlinks_tell(harbour);
 }
 
 /* How a process ended. */
@@ -307,6 +308,7 @@ static void look(struct cmd_harbour *harbour)
 {
 	if (nameservers_look(&harbour->nameservers, drive_loop_now(harbour->loop)))
 		(void)tell_nameservers(harbour);
+	cmd_hostlinks_again(harbour);
 }
 
 /* Believes nothing. */

@@ -161,6 +161,9 @@ static int watch_guest(struct cmd_harbour *harbour)
 	if (cmd_exporter_watch(&harbour->exporter, harbour->loop) < 0 ||
 	    cmd_auditing_watch(&harbour->auditing, harbour->loop) < 0)
 		return -ENOMEM;
+	if (cmd_hostlinks_watch(harbour) < 0)
+		cmd_say("changes of this host's addresses cannot be followed: names are kept from "
+			"those that it has now");
 	return drive_loop_hook(harbour->loop, turn, harbour);
 }
 
@@ -260,6 +263,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 		close(harbour->listener);
 	if (harbour->pid)
 		cmd_passing_end(&harbour->passing, harbour->code);
+	cmd_hostlinks_close(harbour);
 	if (harbour->loop)
 		drive_loop_free(harbour->loop);
 	if (harbour->capturing.fd)

@@ -32,7 +32,7 @@ static const struct cmd_option options[] = {
 	  "allowed so. HOST is a name, *.NAME for all below it, or an address or prefix; PORTS "
 	  "are 80 and 443 by default. Can be repeated." },
 	{ CMD_FLAG, 0, "allow-private", NULL, AT(allow_private), 0, 0,
-	  "Names of --allow may lead to addresses of private networks too." },
+	  "Names of --allow may lead to private networks, this host and its links too." },
 	{ CMD_FLAG, 0, "ask", NULL, AT(ask), 0, 0,
 	  "Ask the user about each TCP connection that no --allow lets out, by 'minato ask NAME' "
 	  "in another terminal; without an answer in 30 seconds it is refused." },

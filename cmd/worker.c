@@ -227,6 +227,9 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 		relay_nameservers(worker->relay, message->nameservers.list,
 				  message->nameservers.count);
 		break;
+	case CMD_TELL_NEAR:
+		relay_near(worker->relay, message->near.list, message->near.count);
+		break;
 	case CMD_TELL_CLIENT:
 		admit_client(worker, message, fd);
 		return;

@@ -35,6 +35,8 @@ struct permit {
 	uint32_t identities; /* so far */
 	struct identity list[PERMIT_PROGRAMS];
 	uint64_t identified; /* the call that has just been; 0: none */
+	struct relay_prefix near[RELAY_NEAR_MAX];
+	size_t near_count;
 	uint8_t room[TICKET_PEEK];
 };
 
@@ -319,7 +321,25 @@ static bool may_pin(const struct relay *relay, const struct minato_addr *addr)
 
 	if (!is_beyond(relay, addr))
 		return false;
-	return allows->private || relay_addr_is_public(addr) || in_a_prefix(allows, addr);
+	return allows->private || in_a_prefix(allows, addr) ||
+	       (relay_addr_is_public(addr) &&
+		!near_holds(relay->permit->near, relay->permit->near_count, addr));
+}
+
+static bool is_out(void *relay, const struct minato_addr *addr)
+{
+	return !may_pin(relay, addr);
+}
+
+void relay_near(struct relay *relay, const struct relay_prefix *list, size_t count)
+{
+	struct permit *permit = relay->permit;
+
+	if (!permit_is_closed(relay))
+		return;
+	permit->near_count = count < RELAY_NEAR_MAX ? count : RELAY_NEAR_MAX;
+	memcpy(permit->near, list, permit->near_count * sizeof(list[0]));
+	pins_drop(permit->pins, is_out, relay);
 }
 
 static void tell_answer(struct relay *relay, const struct dnsask *ask,
@@ -332,7 +352,9 @@ static void tell_answer(struct relay *relay, const struct dnsask *ask,
 				   .guest = ask->guest,
 				   .to = { .addr = *addr },
 				   .name = ask->name.text,
-				   .reason = "an address of a private network",
+				   .reason = relay_addr_is_public(addr) ?
+						     "an address of this host or its network" :
+						     "an address of a private network",
 			   });
 }
 

@@ -10,7 +10,7 @@
 struct pins {
 	pins_gone_fn *gone;
 	void *gone_user;
-	int64_t due_ns; /* no pin ends before */
+	int64_t due_ns;		   /* no pin ends before */
 	uint16_t buckets[BUCKETS]; /* index + 1 */
 	uint16_t oldest, newest, free;
 	struct pin *list; /* PINS_MAX of them */
@@ -251,6 +251,18 @@ struct minato_time pins_sweep(struct pins *pins, struct minato_time now)
 			pins->due_ns = pin->until_ns;
 	}
 	return (struct minato_time){ pins->due_ns };
+}
+
+void pins_drop(struct pins *pins, bool (*is_out)(void *user, const struct minato_addr *addr),
+	       void *user)
+{
+	struct pin *newer;
+
+	for (struct pin *pin = at(pins, pins->oldest); pin; pin = newer) {
+		newer = at(pins, pin->newer);
+		if (pin->until_ns != INT64_MAX && is_out(user, &pin->addr))
+			drop(pins, pin);
+	}
 }
 
 const char *pins_name(const struct pins *pins, uint16_t place)

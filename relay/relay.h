@@ -425,6 +425,16 @@ void relay_free(struct relay *relay);
 /* The nameservers are these from now on: the first NAMESERVERS_MAX of them. */
 void relay_nameservers(struct relay *relay, const struct nameserver *list, size_t count);
 /*
+ * These are the host's own addresses and the networks at its links from now on, as far as they are
+ * public: answers lead there no more than to private ones, and what led there before does not any
+ * more. The first RELAY_NEAR_MAX of them.
+ */
+#define RELAY_NEAR_MAX 64u
+void relay_near(struct relay *relay, const struct relay_prefix *list, size_t count);
+/* Fills in those of the host's addresses; how many there are, which may be more than `room`. */
+size_t relay_near_of(const struct drive_hostaddr *own, size_t own_count, struct relay_prefix *list,
+		     size_t room);
+/*
  * The answer to `ask`: a call goes out as by an --allow of just that name (NULL: that address) and
  * port, or is refused for that reason. One that has ended meanwhile is left alone.
  */

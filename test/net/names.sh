@@ -9,6 +9,14 @@ here=$(dirname "$0")
 for n in 10 11 12 13; do in_peer ip addr add 198.51.100.$n/32 dev lo; done
 in_peer ip -6 addr add 2001:db8:1::10/128 dev lo nodad
 in_peer ip -6 addr add 2001:db8:1::11/128 dev lo nodad
+# Public ones of the host, and a web server at all of them.
+ip addr add 198.51.100.200/32 dev lo
+ip addr add 203.0.113.2/24 dev h0
+ip -6 addr add 2001:db8:99::2/64 dev h0 nodad
+in_peer ip addr add 203.0.113.77/24 dev p0
+in_peer ip -6 addr add 2001:db8:99::77/64 dev p0 nodad
+mkdir "$T/inner"
+echo secret >"$T/inner/file"
 cp "$here/names_dns.py" "$T/dns.py"
 chmod a+r "$T/dns.py"
 bg dns.log in_peer python3 "$T/dns.py" $PEER4 "$T/questions"
@@ -36,6 +44,8 @@ server { listen 443 ssl http2; listen [::]:443 ssl http2; listen 9443 ssl; root 
 X
 bg nginx.log in_peer nginx -e "$T/nginx.err" -c "$T/nginx.conf"
 until_true 5 listening 443 peer
+bg inner.log python3 -m http.server -b :: -d "$T/inner" 80
+until_true 5 listening 80
 # Says a word of its own to whoever connects or writes.
 cat >"$T/word.py" <<'X'
 import socket, sys, threading
@@ -97,8 +107,8 @@ chmod a+r "$T"/*.py
 bg word.log in_peer python3 "$T/word.py"
 until_true 5 grep -q up "$T/word.log"
 
-run_guest g --audit "$T/user/audit" --allow api.example:443,80,22,587,2222,8080,3000,9443 --allow extra.example:80 --allow '*.sub.example:80' \
-	--allow alias.example:80 --allow stray.example:80 --allow loop.example --allow rebind.example:1-65535/both \
+run_guest g --audit "$T/user/audit" --allow api.example:443,80,22,587,2222,8000,8080,3000,8443,9443 --allow extra.example:80 --allow '*.sub.example:80' \
+	--allow near.example:80 --allow later.example:80 --allow alias.example:80 --allow stray.example:80 --allow loop.example --allow rebind.example:1-65535/both \
 	--allow mixed.example:80 --allow private.example:80 --allow many.example:80 --allow short.example:80 \
 	--allow txt.example --allow unasked.example:443 --allow api.example:443,5000,8443,8888/udp --allow 198.51.100.12/32:22 \
 	--allow four.example:80/raw --hosts other.test=198.51.100.10 -- sleep 900
@@ -182,6 +192,18 @@ is "two questions, a dot in a label, a pointer: no" "$(g python3 "$T/two.py")" "
 # --- answers -------------------------------------------------------------------
 
 is "rebinding: no address of a private network" "$(dig +short rebind.example A)$(dig +short rebind.example AAAA)" ""
+is "... none of this host or its links, though it is public" "$(dig +short near.example A)$(dig +short near.example AAAA)" ""
+has "... nor is it reached" "$(get http://near.example/file)" 'not resolve|Failed'
+is "... as addresses change" "$(dig +short later.example A)" 198.51.100.201
+ip addr add 198.51.100.201/32 dev lo
+led_there() { [ -n "$(dig +short later.example A)" ]; }
+ok "... it comes no more" until_true 5 fails led_there
+has "... nor does what had led there" "$(get --resolve later.example:80:198.51.100.201 http://later.example/file)" 'Failed to connect'
+ip addr del 198.51.100.201/32 dev lo
+ok "... until it is gone" until_true 5 led_there
+exec 77</etc/passwd
+is "a descriptor of who runs a command there stays outside" "$(g sh -c 'test -e /proc/self/fd/77 && echo open')" ""
+exec 77<&-
 is "... of a mixed answer the rest stays" "$(dig +short mixed.example A)" $GOOD
 is "a stray record pins nothing" "$(dig +short stray.example A)" $GOOD
 is "a record of the additional section pins nothing" "$(dig +short extra.example A)" $GOOD
@@ -251,6 +273,33 @@ has "HTTP/2 without TLS" "$(raw api.example 80 "PRI * HTTP/2.0$R${R}SM$R$R")" RE
 has "neither TLS nor HTTP where they are expected" "$(raw api.example 443 'SSH-2.0-x\r\n')" RESET
 has "half a request and the end" "$(raw api.example 80 'GET /x1 HT' -end-)" RESET
 has "HTTP for another host on a port of no kind" "$(raw api.example 3000 "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+U="GET /file HTTP/1.1${R}Host: api.example${R}Upgrade: foo${R}Connection: upgrade$R$R"
+# nginx passes over any number of line ends, and upgrades nothing.
+has "behind Upgrade, to which the server did not agree" "$(raw api.example 80 "$U" "$R$R$R$R$R$R" "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+has "... all at once" "$(raw api.example 80 "$U$R$R$R$R$R${R}GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+has "... another protocol" "$(raw api.example 80 "$U" '\x81\x85')" RESET
+has "many line ends before a first request" "$(raw api.example 80 "$R$R$R$R$R${R}GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" RESET
+for lead in "$R" '\n' "$R$R$R$R$R$R" ' '; do
+	has "a lead before a request on a port of no kind" "$(raw api.example 3000 "$lead" "GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" 'RESET'
+	has "... in one segment" "$(raw api.example 3000 "${lead}GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" 'RESET'
+done
+has "... before one that may be" "$(raw api.example 3000 "$R$R$R$R$R$R" "GET /file HTTP/1.1${R}Host: api.example${R}Connection: close$R$R")" served
+cat >"$T/agree.py" <<'X'
+import socket, sys
+s = socket.create_server(("198.51.100.10", 8000))
+print("up", flush=True)
+while True:
+    c, _ = s.accept()
+    got = b""
+    while not got.endswith(b"\r\n\r\n"):
+        got += c.recv(1000)
+    c.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: foo\r\nConnection: upgrade\r\n\r\n")
+    c.sendall(b"heard " + c.recv(100).hex().encode())
+    c.close()
+X
+bg agree.log in_peer python3 "$T/agree.py"
+until_true 5 grep -q up "$T/agree.log"
+has "another protocol, to which the server agreed" "$(raw api.example 8000 "$U" '\x81\x85')" 'heard 8185'
 has "/raw looks at nothing" "$(raw four.example 80 "GET /file HTTP/1.1${R}Host: whatever.example${R}Connection: close$R$R")" served
 is "no such request came anywhere" "$(grep -cE '/x1|evil' "$T/access.log")" 0
 
@@ -298,6 +347,61 @@ is "... for another name" "$(tls bytes evil.example)" RESET
 is "a hello in records of one byte" "$(tls records api.example)" ANSWERED
 is "... for another name" "$(tls records evil.example)" RESET
 is "a second hello, for another name" "$(tls again evil.example)" RESET
+# A server that asks for another hello, and what it reads in it.
+mkfifo "$T/again.in"
+bg again.log in_peer sh -c "exec openssl s_server -accept 198.51.100.10:8443 -groups P-521 -cert $T/cert.pem -key $T/key.pem \
+	-servername evil.example -cert2 $T/cert.pem -key2 $T/key.pem <>$T/again.in"
+until_true 5 listening 8443 peer
+cat >"$T/retry.py" <<'X'
+import socket, ssl, sys
+how = sys.argv[1]
+def hello(name, curve=None):
+    context = ssl._create_unverified_context()
+    if curve:
+        context.set_ecdh_curve(curve)
+    out = ssl.MemoryBIO()
+    session = context.wrap_bio(ssl.MemoryBIO(), out, server_hostname=name)
+    try:
+        session.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()
+second = bytearray(hello("api.example" if how == "same" else "evil.example", "secp521r1"))
+if how == "version":
+    second[10] = 5
+if how == "long":  # of more bytes than fit into two of its length's three
+    body = second[9:]
+    at = 35 + body[34]
+    suites = body[at + 2:at + 2 + int.from_bytes(body[at:at + 2], "big")]
+    rest = body[at + 2 + len(suites):]
+    suites += b"\x0a\x0a" * ((65500 - len(suites)) // 2)
+    body = body[:at] + len(suites).to_bytes(2, "big") + suites + rest
+    message = b"\1" + len(body).to_bytes(3, "big") + bytes(body)
+    second = b"".join(b"\x16\3\3" + len(message[i:i + 16000]).to_bytes(2, "big") + message[i:i + 16000]
+                      for i in range(0, len(message), 16000))
+s = socket.create_connection(("api.example", 8443), 5)
+s.settimeout(5)
+try:
+    s.sendall(hello("api.example"))
+    if how != "early":
+        s.recv(65536)
+    s.sendall((b"\x14\3\3\0\1\1" if how == "keys" else b"") + second)
+    got = 0
+    while got < 500:
+        data = s.recv(65536)
+        if not data:
+            break
+        got += len(data)
+    print("ANSWERED" if got >= 500 else "CLOSED")
+except ConnectionResetError:
+    print("RESET")
+X
+chmod a+r "$T/retry.py"
+is "a second hello that the server asked for" "$(g timeout 20 python3 "$T/retry.py" same 2>&1)" ANSWERED
+for how in plain keys early version long; do
+	is "... for another name: $how" "$(g timeout 20 python3 "$T/retry.py" $how 2>&1)" RESET
+done
+is "... of which the server has heard nothing" "$(grep -c 'evil.example' "$T/again.log")" 0
 client() { g sh -c 'echo | timeout 8 openssl s_client "$@" 2>&1' sh "$@"; }
 has "a name in capitals" "$(client -connect api.example:443 -servername API.EXAMPLE)" 'CN ?= ?test'
 has "a name with a final dot, which may not be said so" "$(client -connect api.example:443 -servername api.example.)" 'errno=104|reset by peer'
@@ -379,7 +483,7 @@ print(sum(all(str(r.get(k)) == v for k, v in (a.split("=", 1) for a in sys.argv[
 more() { [ "$(audit "$@")" -ge 1 ] || { audit; return 1; }; }
 ok "every line of the audit is JSON" audit
 ok "it has the refused name" more event=name name=evil.example verdict=refused
-ok "... a flow that began, with its rule" more event=begun name=api.example port=443 proto=tcp "rule=api.example:443,80,22,587,2222,8080,3000,9443"
+ok "... a flow that began, with its rule" more event=begun name=api.example port=443 proto=tcp "rule=api.example:443,80,22,587,2222,8000,8080,3000,8443,9443"
 ok "... its end, with bytes" until_true 5 more event=ended name=api.example port=2222 bytes_in=5 bytes_out=6
 ok "... what was refused" more event=refused destination=$OTHER port=80
 ok "... what was said" more event=refused name=api.example said=evil.example "reason=HTTP for a name that did not lead there" port=80

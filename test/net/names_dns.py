@@ -48,6 +48,10 @@ ZONE = {
             'fec0::1')],
     'mixed.example': [(A, '10.99.0.10'), (A, GOOD4)],
     'private.example': [(A, '10.99.0.10')],
+    # The host itself, what is at its link, and what becomes so while the guest runs.
+    'near.example': [(A, '198.51.100.200'), (A, '203.0.113.77'),
+                     (AAAA, '2001:db8:99::2'), (AAAA, '2001:db8:99::77')],
+    'later.example': [(A, '198.51.100.201')],
     'short.example': [(A, GOOD4)],
     'many.example': [(A, '198.51.100.%d' % n) for n in range(50, 90)],
     'txt.example': [(TXT, 'secret')],

@@ -71,6 +71,18 @@ has "... is said with its place" "$said" '^--rule:1:.*cannot be run'
 said=$(ask run --rule 'scans answer silence' --rule 'scans answer block' -- true 2>&1)
 is "two answers are one too many" $? 2
 
+# --- who is quicker than the guest answers ------------------------------------------------
+
+# Nobody has spoken with these guests yet, so that they are asked for their link first.
+for n in 1 2 3; do
+	run_guest "cold$n" -p 8200-8240:8200 -- python3 -m http.server 8203
+	sleep 1
+	scan_with ask "cold$n" "$T/guest-cold$n.log"
+	in_peer nmap -n -Pn -sT -p 8200-8240 $HOST4 >"$T/scan.log" 2>&1
+	ok "the first to call a guest scans it: $n" until_true 10 listed_kind $PEER4 connect
+	ask stop "cold$n" >/dev/null 2>&1
+done
+
 # --- the library -------------------------------------------------------------------
 
 B=$(dirname "$MINATO")/example

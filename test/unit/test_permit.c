@@ -166,6 +166,61 @@ static void private_addresses_do_not_come(void **state)
 	allows.private = false;
 }
 
+static void put_public(struct forged *f)
+{
+	static const uint8_t addrs[][4] = { { 8, 8, 8, 8 }, { 9, 9, 9, 9 }, { 9, 9, 8, 9 } };
+
+	f->len -= f->data[11] ? 11u : 0;
+	f->data[11] = 0;
+	for (size_t i = 0; i < 3; i++)
+		forge_record(f, "api.example", 1, 60, addrs[i], 4);
+}
+
+/* The host's own and its links', whatever is public about them; as they change. */
+static void what_is_near_does_not_come(void **state)
+{
+	const struct relay_prefix near[] = {
+		{ minato_addr4(9, 9, 9, 0), 96 + 24 },
+		{ minato_addr4(9, 9, 8, 9), 128 },
+	};
+	const struct minato_endpoint eight = end("8.8.8.8", 443);
+	const struct minato_endpoint nine = end("9.9.9.9", 443);
+	const struct minato_addr named = minato_addr4(9, 9, 9, 7);
+	const struct minato_endpoint seven = { named, 443 };
+	struct dnsanswer answer;
+	struct permit_way way;
+	uint64_t s;
+
+	NEED_NETNS();
+	s = guest_asks("api.example", 1);
+	server_answers(put_public);
+	assert_int_equal(guest_reads(s, &answer, "api.example", 1), 0);
+	assert_int_equal(answer.addr_count, 3);
+	assert_true(permit_judge(w.relay, MINATO_TCP, &nine, &way));
+	relay_pin(w.relay, "api.example", &named);
+	relay_near(w.relay, near, 2);
+	/* What led there does not any more, but what the user has named himself. */
+	assert_false(permit_judge(w.relay, MINATO_TCP, &nine, &way));
+	assert_true(permit_judge(w.relay, MINATO_TCP, &eight, &way));
+	assert_true(permit_judge(w.relay, MINATO_TCP, &seven, &way));
+	s = guest_asks("api.example", 1);
+	server_answers(put_public);
+	assert_int_equal(guest_reads(s, &answer, "api.example", 1), 0);
+	assert_int_equal(answer.addr_count, 1);
+	assert_int_equal(told.count[RELAY_ATTEMPT_ANSWER], 2);
+	assert_string_equal(told.reason, "an address of this host or its network");
+	assert_false(permit_judge(w.relay, MINATO_TCP, &nine, &way));
+	/* It is private, as far as it concerns --allow-private. */
+	allows.private = true;
+	s = guest_asks("api.example", 1);
+	server_answers(put_public);
+	assert_int_equal(guest_reads(s, &answer, "api.example", 1), 0);
+	assert_int_equal(answer.addr_count, 3);
+	allows.private = false;
+	relay_near(w.relay, near, 0);
+	assert_true(permit_judge(w.relay, MINATO_TCP, &nine, &way));
+}
+
 static void put_garbage(struct forged *f)
 {
 	f->data[7] = 9;
@@ -340,6 +395,7 @@ int main(void)
 		CASE_CLOSED(what_the_user_names_is_pinned_for_good),
 		CASE_CLOSED(raw_goes_before_what_is_looked_at),
 		CASE_CLOSED(private_addresses_do_not_come),
+		CASE_CLOSED(what_is_near_does_not_come),
 		CASE_CLOSED(what_cannot_be_read_is_a_failure),
 		CASE_CLOSED(nothing_of_the_guests_goes_on),
 		CASE_LOOKING(who_is_refused_is_looked_for_first, begin_looking),
