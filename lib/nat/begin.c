@@ -211,8 +211,38 @@ static bool may_overflow(const struct nat *n, int64_t refusal)
 		refusal == nat_refusal(NAT_COUNT_TAKEN));
 }
 
-enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
-			       const struct nat_packet *p, uint32_t *session)
+/*
+ * The usual flow, of a sender that nat_seek found a mapping of, where no option
+ * asks for more. What it makes is what make_any makes; false: that is to be
+ * asked.
+ */
+static bool make_usual(struct nat *n, const struct port_probe *probe,
+		       uint32_t *session)
+{
+	const struct port_key *key = probe->key;
+	const struct port_probe *other;
+	const enum minato_filtering filtering =
+		key->proto == MINATO_TCP ? n->options.tcp_filtering :
+					   n->options.udp_filtering;
+	uint32_t mapping;
+	int64_t made;
+
+	if (key->proto == MINATO_ICMP || n->route_count != 0 ||
+	    n->options.host_sessions != 0 || filtering == MINATO_FILTER_ADDRESS)
+		return false;
+	mapping = firsts_mapping(n, probe, &other);
+	if (mapping == NAT_NONE || !minato_addr_is4(&key->remote) ||
+	    !minato_addr_is4(&key->local))
+		return false;
+	made = session_make_sought(n, mapping, probe, other);
+	if (made < 0)
+		return false;
+	*session = (uint32_t)made;
+	return true;
+}
+
+static enum nat_verdict make_any(struct nat *n, const struct port_probe *probe,
+				 uint32_t *session)
 {
 	const struct port_key *key = probe->key;
 	struct nat_flow f = { .a = source_of(key),
@@ -224,16 +254,8 @@ enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
 			      .flags = NAT_A_INSIDE | NAT_IS_HOLDER,
 			      .probe = { probe } };
 	const bool same = !minato_addr_is4(&key->local) || is_routed(n, key);
-	struct port_fate fate;
 	int64_t made;
 
-	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
-	if (fate.kind == MINATO_KIND_GUARD)
-		return guarded(n, &fate);
-	if (fate.exact || fate.kind == MINATO_KIND_UPLINK)
-		return NAT_HOST; /* the host's own sockets are the outside */
-	if (!p->opens)
-		return drop(n, NAT_COUNT_NO_SESSION);
 	made = make_fairly(n, &f, same);
 	if (made < 0 && !same && may_overflow(n, made)) {
 		f.flags = NAT_A_INSIDE;
@@ -244,6 +266,37 @@ enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
 		return begin_refused(n, made, f.proto, &f.a);
 	*session = (uint32_t)made;
 	return NAT_PASS;
+}
+
+/* What entries and rules say to who goes out: NAT_PASS, nothing. */
+static enum nat_verdict judge_outward(struct nat *n,
+				      const struct port_probe *probe,
+				      const struct nat_packet *p)
+{
+	struct port_fate fate;
+
+	if (port_lookup_closed(nat_table(n), probe->key))
+		return NAT_PASS;
+	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
+	if (fate.kind == MINATO_KIND_GUARD)
+		return guarded(n, &fate);
+	if (fate.exact || fate.kind == MINATO_KIND_UPLINK)
+		return NAT_HOST; /* the host's own sockets are the outside */
+	return NAT_PASS;
+}
+
+enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
+			       const struct nat_packet *p, uint32_t *session)
+{
+	const enum nat_verdict verdict = judge_outward(n, probe, p);
+
+	if (verdict != NAT_PASS)
+		return verdict;
+	if (!p->opens)
+		return drop(n, NAT_COUNT_NO_SESSION);
+	if (make_usual(n, probe, session))
+		return NAT_PASS;
+	return make_any(n, probe, session);
 }
 
 /* --- to a forward or dmz ------------------------------------------------- */

@@ -24,6 +24,7 @@ void expiry_init(struct nat *n)
 {
 	n->wheel.at = now_ms(n);
 	n->wheel.due = NAT_NONE;
+	n->wheel.begun_ns = INT64_MIN; /* none */
 	for (uint32_t i = 0; i < DUE; i++)
 		n->wheel.slot[i] = NAT_NONE;
 }
@@ -75,27 +76,28 @@ static uint64_t end_of(const struct nat *n, const struct nat_session *s)
 	return now_ms(n) - idle + session_timeout(n, s) + 1;
 }
 
-static void place(struct nat *n, uint32_t session, uint64_t tick)
+/* Where what ends at this tick stands. */
+static uint32_t slot_of(const struct nat *n, uint64_t tick)
 {
 	const uint64_t at = n->wheel.at;
 	uint64_t differ = tick ^ at;
 	uint32_t level;
 
-	if (tick <= at) {
-		link_in(n, session, DUE);
-		return;
-	}
+	if (tick <= at)
+		return DUE;
 	if (differ >> SPAN_BITS != 0) { /* over the wheel's own turn */
 		tick = at | ((UINT64_C(1) << SPAN_BITS) - 1);
 		differ = tick ^ at;
-		if (differ == 0) {
-			link_in(n, session, DUE);
-			return;
-		}
+		if (differ == 0)
+			return DUE;
 	}
 	level = (63 - (uint32_t)__builtin_clzll(differ)) / 6;
-	link_in(n, session,
-		level * SLOTS + (uint32_t)(tick >> 6 * level & (SLOTS - 1)));
+	return level * SLOTS + (uint32_t)(tick >> 6 * level & (SLOTS - 1));
+}
+
+static void place(struct nat *n, uint32_t session, uint64_t tick)
+{
+	link_in(n, session, slot_of(n, tick));
 }
 
 void expiry_arm(struct nat *n, uint32_t session)
@@ -106,9 +108,18 @@ void expiry_arm(struct nat *n, uint32_t session)
 
 void expiry_begin(struct nat *n, uint32_t session)
 {
-	const struct nat_session *s = session_at(n, session);
+	const uint32_t timeout = session_timeout(n, session_at(n, session));
+	struct nat_wheel *w = &n->wheel;
 
-	place(n, session, now_ms(n) + session_timeout(n, s) + 1);
+	/* Those of a batch mostly stand together. */
+	if (w->begun_ns != n->now.ns || w->begun_at != w->at ||
+	    w->begun_timeout != timeout) {
+		w->begun_ns = n->now.ns;
+		w->begun_at = w->at;
+		w->begun_timeout = timeout;
+		w->begun_slot = slot_of(n, now_ms(n) + timeout + 1);
+	}
+	link_in(n, session, w->begun_slot);
 }
 
 /* The next slot with anything, and when its time begins. False: none. */

@@ -58,10 +58,8 @@ static void find_mappings(struct seeking *s)
 	for (uint32_t i = 0; i < f->count; i++) {
 		struct nat_first *first = &f->first[i];
 		first->mapping = found(s->n, &f->inner[i], NAT_CLASS_INSIDE);
-		port_far_add(&s->far, first->mapping != NAT_NONE ?
-					      mapping_at(s->n, first->mapping) :
-					      port_tuple_room(nat_table(s->n),
-							      &f->inner[i]));
+		if (first->mapping != NAT_NONE)
+			port_far_add(&s->far, mapping_at(s->n, first->mapping));
 	}
 	port_far_fetch(&s->far);
 }
@@ -173,10 +171,6 @@ static void find_rooms(struct seeking *s)
 			seek_foreseen(s, i);
 	port_far_fetch(&s->far);
 	port_seek_apart(nat_table(s->n), f->outer, s->outers);
-	for (uint32_t i = 0; i < s->outers; i++)
-		port_far_add(&s->far,
-			     port_tuple_room(nat_table(s->n), &f->outer[i]));
-	port_far_fetch(&s->far);
 }
 
 void nat_seek(struct nat *n, struct port_probe *probes, size_t count)

@@ -56,10 +56,14 @@ static struct port_key inside_key(uint8_t scope, uint8_t proto,
 				  const struct minato_endpoint *inside,
 				  bool same)
 {
+	static const struct minato_addr nobody[2] = {
+		{ { [10] = 0xff, [11] = 0xff, [15] = 1 } },
+		{ { [10] = 0xff, [11] = 0xff, [15] = 3 } }
+	};
 	const bool routed = same && minato_addr_is4(&inside->addr);
 
 	return (struct port_key){
-		.local = minato_addr4(0, 0, 0, routed ? 3 : 1),
+		.local = nobody[routed],
 		.remote = inside->addr,
 		.remote_port = inside->port,
 		.scope = scope,

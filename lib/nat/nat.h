@@ -519,6 +519,10 @@ struct nat_wheel {
 	uint64_t at; /* ms: what was armed for up to here is due */
 	uint32_t due;
 	uint64_t occupied[NAT_WHEEL_LEVELS];
+	/* Where the last that began stood, and what that followed from. */
+	int64_t begun_ns;
+	uint64_t begun_at;
+	uint32_t begun_timeout, begun_slot;
 	uint32_t slot[NAT_WHEEL_LEVELS * 64]; /* the first, or NAT_NONE */
 };
 
@@ -704,6 +708,14 @@ bool session_over(const struct nat *n, const struct nat_session *s);
 uint32_t session_timeout(const struct nat *n, const struct nat_session *s);
 /* Makes it, or a refusal: TAKEN, NO_MEMORY. Completes the flow's flags. */
 int64_t session_make(struct nat *n, struct nat_flow *f);
+/*
+ * The same of the usual flow: outward, IPv4, no query, of the sender's mapping,
+ * counted in no peer, both faces sought. Any refusal says no more than that
+ * session_make is to be asked.
+ */
+int64_t session_make_sought(struct nat *n, uint32_t mapping,
+			    const struct port_probe *packet,
+			    const struct port_probe *other);
 /*
  * Two forwards lead to one server, which cannot tell a client's flows by them
  * apart if they have one port. Ends the other one if it is over, as its server

@@ -182,13 +182,18 @@ static uint32_t host_of(const struct nat *n, const struct nat_flow *f)
 	return f->owner != NAT_NONE ? mapping_at(n, f->owner)->host : NAT_NONE;
 }
 
+static inline void count_of_host(struct nat *n, uint32_t host)
+{
+	if ((++host_record(n, host)->sessions & (NAT_GREW - 1)) == 0)
+		yielding_grew(n, host);
+}
+
 static void count_in(struct nat *n, const struct nat_flow *f)
 {
 	const uint32_t host = host_of(n, f);
 
-	if (host != NAT_NONE &&
-	    (++host_record(n, host)->sessions & (NAT_GREW - 1)) == 0)
-		yielding_grew(n, host);
+	if (host != NAT_NONE)
+		count_of_host(n, host);
 	if (f->flags & NAT_IS_FORWARD)
 		forwards_began(n, f->other);
 	else if (f->flags & NAT_IS_HAIRPIN)
@@ -391,6 +396,68 @@ int64_t session_make(struct nat *n, struct nat_flow *f)
 	if (f->owner != NAT_NONE)
 		enlist(n, session);
 	count_in(n, f);
+	expiry_begin(n, session);
+	nat_count(n, NAT_COUNT_SESSIONS);
+	return session;
+}
+
+/* What fill and enlist write, at once. */
+static void fill_sought(struct nat *n, uint32_t session, uint32_t mapping,
+			const struct port_key *key)
+{
+	struct nat_session *s = session_at(n, session);
+	struct nat_mapping *m = mapping_at(n, mapping);
+	const uint32_t asked = nat_load4(&key->local);
+	const bool is_brief = n->options.udp_short_s != 0 &&
+			      key->proto == MINATO_UDP &&
+			      key->local_port < 1024;
+
+	*s = (struct nat_session){
+		.next = m->sessions,
+		.prev = NAT_NONE,
+		.timer_prev = NAT_UNARMED,
+		.last = n->now_ms,
+		.since = (uint32_t)(n->now.ns >> NAT_SINCE_SHIFT),
+		.owner = mapping,
+		.generation = (uint16_t)(s->generation + 1),
+		.flags = NAT_A_INSIDE | NAT_IS_HOLDER |
+			 (is_brief ? NAT_IS_SHORT : 0),
+		.proto = key->proto,
+		.scopes = (uint8_t)(key->scope << 4 | n->limits.outside_scope),
+		.four = { { nat_load4(&key->remote), asked, m->four[1], asked },
+			  { key->remote_port, key->local_port, m->outside_port,
+			    key->local_port } },
+	};
+	if (m->sessions != NAT_NONE)
+		session_at(n, m->sessions)->prev = session;
+	m->sessions = session;
+	m->count++;
+	m->holders++;
+	count_of_host(n, m->host);
+}
+
+int64_t session_make_sought(struct nat *n, uint32_t mapping,
+			    const struct port_probe *packet,
+			    const struct port_probe *other)
+{
+	const uint32_t session = take(n, false);
+	struct port_tuple_ref ref = { .owner = session << 1,
+				      .class = NAT_CLASS_SESSION,
+				      .quiet = true };
+
+	if (session == NAT_NONE)
+		return nat_refusal(NAT_COUNT_NO_MEMORY);
+	if (port_tuple_insert_sought(nat_table(n), packet, ref) < 0) {
+		give(n, session);
+		return nat_refusal(NAT_COUNT_TAKEN);
+	}
+	ref.owner |= 1;
+	if (port_tuple_insert_sought(nat_table(n), other, ref) < 0) {
+		port_tuple_erase_sought(nat_table(n), packet);
+		give(n, session);
+		return nat_refusal(NAT_COUNT_TAKEN);
+	}
+	fill_sought(n, session, mapping, packet->key);
 	expiry_begin(n, session);
 	nat_count(n, NAT_COUNT_SESSIONS);
 	return session;

@@ -83,6 +83,9 @@ static void set_step(struct port_hash *h)
 	for (uint32_t v = 0; v < 4; v++)
 		h->start[v] = h->region[v % 2] + v / 2 * h->base;
 	h->lines = h->base * h->share + h->done;
+	h->full = (uint32_t)(((uint64_t)FILL_OF_TEN * h->lines + 9) / 10);
+	if (h->lines == h->lines_max)
+		h->full = UINT32_MAX;
 }
 
 void bucket_init(struct port_hash *h, uint32_t tuples_max)
@@ -404,6 +407,7 @@ static void grow(struct port_table *t, struct port_hash *h)
 			fetch_row(t, h, number[i]);
 	}
 	next_step(h);
+	t->changes += PORT_HOMES_MOVED;
 	for (uint32_t i = 0; i < 2 * share; i++)
 		chain[i] = uproot(t, h, number[i], scratch + i);
 	for (uint32_t i = 0; i < 2 * share; i++)
@@ -416,11 +420,6 @@ static void grow(struct port_table *t, struct port_hash *h)
 			give_chain(t, h, link);
 		}
 	}
-}
-
-static bool is_full(const struct port_hash *h)
-{
-	return (uint64_t)h->count * 10 >= (uint64_t)FILL_OF_TEN * h->lines;
 }
 
 /* With growth: a step, once begun, goes on. Apart, as the usual insertion needs
@@ -443,7 +442,7 @@ uint32_t bucket_insert(struct port_table *t, struct port_hash *h,
 {
 	uint32_t slot;
 
-	if (h->done != 0 || is_full(h))
+	if (h->done != 0 || h->count >= h->full)
 		go_on(t, h);
 	slot = room_for(t, h, bucket_home(h, place), tag);
 	occupy(t, h, slot, tag);

@@ -140,15 +140,15 @@ struct port_probe {
 	const struct port_key *key;    /* the caller's; borrowed */
 	uint64_t word[PORT_KEY_WORDS]; /* both ends as in a record: 2 or 5 */
 	uint64_t ends;	  /* their hash */
-	uint32_t guess;	  /* the slot that it may be in, or as below */
+	uint32_t guess;	  /* the slot that it may be in, or as below: */
 	uint32_t note;	  /* the caller's; 0 at first */
 	uint64_t changes; /* of the table at that time */
 	uint32_t rule;	  /* that it meets, if it was sought: */
 	uint64_t rule_changes; /* of rules at that time */
 };
 #define PORT_RULES_UNSOUGHT UINT64_MAX
-#define PORT_GUESS_NONE UINT32_MAX	    /* it is to be looked for */
-#define PORT_GUESS_NOWHERE (UINT32_MAX - 1) /* it was not in the table then */
+#define PORT_GUESS_NOWHERE 0x80000000u /* its home; it was not in the table */
+#define PORT_GUESS_NONE 0x40000000u /* its home; it is to be looked for */
 /*
  * Makes the probes of exact keys, of which `key` is set: hashes all and fetches
  * their lines, then the records that those point to. Compares nothing. Best
@@ -157,7 +157,8 @@ struct port_probe {
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count);
 /* The same for keys that are mostly far (see struct port_far): quicker where
-   pages are far too, slower where they are not. */
+   pages are far too, slower where they are not. Of keys that are not there it
+   fetches what inserting them will write to. */
 void port_seek_apart(const struct port_table *t, struct port_probe *probes,
 		     size_t count);
 /* port_lookup of a key that was sought; and of one that was looked for since,
@@ -168,6 +169,9 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out);
+/* True: the table has nothing at all that such a key could meet, but an exact
+   tuple: without one port_lookup says closed. */
+bool port_lookup_closed(const struct port_table *t, const struct port_key *key);
 
 /* --- tuple.c: exact tuples ----------------------------------------------- */
 
@@ -1050,6 +1054,7 @@ struct port_hash {
 	uint32_t start[4];	  /* + a group's number: its lines */
 	uint32_t region[2];
 	uint32_t lines, lines_max, count, pace;
+	uint32_t full; /* with so many it is time to grow */
 	uint32_t chains_used, chains_fresh, chains_max, chains_free;
 	uint32_t record_bytes;
 	size_t lines_at, rows_at, backs_at;
@@ -1087,7 +1092,9 @@ struct port_table {
 	uint32_t tuple_count;
 	uint32_t handles_fresh; /* handles from here on were never used */
 	uint32_t handles_free;	/* a list, or POOL_NONE */
-	uint64_t changes;	/* insertions and removals of tuples, ever */
+	/* Insertions and removals of tuples, ever; and as often as homes have
+	   become others, 2^40 more. */
+	uint64_t changes;
 	uint64_t releases;   /* of ports by tuples and single entries, ever */
 	struct pool entries;
 
@@ -1107,6 +1114,8 @@ struct port_table {
 	struct port_rules rules;
 	struct port_space space[PORT_SPACES];
 };
+
+#define PORT_HOMES_MOVED (UINT64_C(1) << 40) /* in `changes` */
 
 static inline void *port_part(const struct port_table *t, size_t at)
 {
@@ -1227,7 +1236,24 @@ static inline bool line_strays(const struct port_line *home, uint16_t tag)
 {
 	return (home->strays >> tag % 16 & 1) != 0;
 }
-/* A slot for a key that is not in the table. */
+/* A slot for a key that is not in the table, in the line that is its home; or
+   POOL_NONE: it takes more than that, which bucket_insert does. */
+static inline uint32_t bucket_plant(const struct port_table *t,
+				    struct port_hash *h, uint32_t home,
+				    uint16_t tag)
+{
+	struct port_line *b = bucket_line(t, h, home);
+	const uint32_t room = line_lanes(b, 0);
+	uint32_t lane;
+
+	if (room == 0 || h->done != 0 || h->count >= h->full)
+		return POOL_NONE;
+	lane = (uint32_t)__builtin_ctz(room);
+	b->tags[lane] = tag;
+	h->count++;
+	return home * LINE_LANES + lane;
+}
+/* The same wherever there is room; the table may grow. */
 uint32_t bucket_insert(struct port_table *t, struct port_hash *h,
 		       uint64_t place, uint16_t tag);
 /* `home` is that of its key. */

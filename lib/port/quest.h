@@ -149,6 +149,41 @@ static inline void quest_of_probe(const struct port_table *t, struct quest *q,
 	q->place = place_of(t, p->ends, trait);
 }
 
+/*
+ * Of a probe that found nothing at home, or may be looked for elsewhere: it
+ * knows its home, until homes become others.
+ */
+static inline bool probe_has_home(const struct port_table *t,
+				  const struct port_probe *p)
+{
+	return p->guess >= PORT_GUESS_NONE &&
+	       t->changes - p->changes < PORT_HOMES_MOVED;
+}
+static inline uint32_t probe_six(const struct port_probe *p)
+{
+	return p->guess >> GUESS_SIX & 1;
+}
+static inline uint32_t probe_home(const struct port_probe *p)
+{
+	return p->guess & ((1u << GUESS_SIX) - 1);
+}
+static inline uint16_t probe_tag(const struct port_probe *p)
+{
+	return tag_of(p->ends, trait_of(p->key));
+}
+/* True: its home, which it knows, says that it is nowhere. */
+static inline bool probe_absent(const struct port_table *t,
+				const struct port_probe *p)
+{
+	const struct port_line *b;
+	const uint16_t tag = probe_tag(p);
+
+	if (!probe_has_home(t, p))
+		return false;
+	b = bucket_line(t, &t->hash[probe_six(p)], probe_home(p));
+	return line_lanes(b, tag) == 0 && !line_strays(b, tag);
+}
+
 /* tuple.c: of a key that was not; `p` is where its words go. */
 void quest_make(const struct port_table *t, struct quest *q,
 		struct port_probe *p, const struct port_key *key,

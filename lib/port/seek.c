@@ -62,10 +62,11 @@ static inline const void *note_guess(const struct port_table *t, uint32_t six,
 		p->guess = slot | six << GUESS_SIX;
 		return (char *)port_part(t, h->rows_at) + slot * record_bytes;
 	}
-	p->guess = PORT_GUESS_NOWHERE;
-	if (!line_strays(b, tag))
+	if (!line_strays(b, tag)) {
+		p->guess |= PORT_GUESS_NOWHERE;
 		return NULL;
-	p->guess = PORT_GUESS_NONE;
+	}
+	p->guess |= PORT_GUESS_NONE;
 	return bucket_line(t, h, home ^ 1);
 }
 
@@ -102,6 +103,26 @@ void port_seek(const struct port_table *t, struct port_probe *probes,
 	}
 }
 
+/* The record that a key will be in whose home has room; else the home. */
+static inline const void *room_in(const struct port_table *t,
+				  const struct port_hash *h, uint32_t home)
+{
+	const struct port_line *b = bucket_line(t, h, home);
+	const uint32_t room = line_lanes(b, 0);
+
+	/* Without room it will be next door: seldom. */
+	return room == 0 ? b :
+			   slot_record(t, h,
+				       home * LINE_LANES +
+					       (uint32_t)__builtin_ctz(room));
+}
+
+static inline const void *room_at_home(const struct port_table *t,
+				       const struct port_probe *p)
+{
+	return room_in(t, &t->hash[probe_six(p)], probe_home(p));
+}
+
 static void seek_part(const struct port_table *t, struct port_probe *probes,
 		      size_t count)
 {
@@ -113,8 +134,8 @@ static void seek_part(const struct port_table *t, struct port_probe *probes,
 	port_far_fetch(&far);
 	for (size_t i = 0; i < count; i++) {
 		const void *guess = find_guess(t, &probes[i]);
-		if (guess != NULL)
-			port_far_add(&far, guess);
+		port_far_add(&far, guess != NULL ? guess :
+						   room_at_home(t, &probes[i]));
 	}
 	port_far_fetch(&far);
 }
@@ -144,7 +165,7 @@ sought_otherwise(const struct port_table *t, const struct port_probe *p,
 	quest_of_probe(t, &q, p);
 	if (quest_absent(t, &t->hash[q.six], &q))
 		return false;
-	if (p->changes == t->changes && p->guess < PORT_GUESS_NOWHERE &&
+	if (p->changes == t->changes && p->guess < PORT_GUESS_NONE &&
 	    q.six != 0 && match6(t, guess_slot(p), p) != NULL)
 		slot = guess_slot(p);
 	else
@@ -166,8 +187,9 @@ bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 	const uint32_t *word;
 
 	if (p->changes != t->changes)
-		return sought_otherwise(t, p, ref, index);
-	if (guess == PORT_GUESS_NOWHERE)
+		return !probe_absent(t, p) &&
+		       sought_otherwise(t, p, ref, index);
+	if ((guess & PORT_GUESS_NOWHERE) != 0)
 		return false;
 	word = guess >> GUESS_SIX == 0 ? match4(t, guess, p) : NULL;
 	if (word == NULL)
@@ -181,7 +203,7 @@ bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
 		      struct port_tuple_ref *ref)
 {
-	if (p->guess >= PORT_GUESS_NOWHERE || p->changes != t->changes)
+	if (p->guess >= PORT_GUESS_NONE || p->changes != t->changes)
 		return false;
 	tuple_ref(t, p->guess >> GUESS_SIX, guess_slot(p), ref);
 	return true;
@@ -190,19 +212,12 @@ bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
 const void *port_tuple_room(const struct port_table *t,
 			    const struct port_probe *p)
 {
-	const struct port_hash *h;
-	const struct port_line *b;
 	struct quest q;
-	uint32_t home, room;
+	const struct port_hash *h;
 
+	if (probe_has_home(t, p))
+		return room_at_home(t, p);
 	quest_of_probe(t, &q, p);
 	h = &t->hash[q.six];
-	home = bucket_home(h, q.place);
-	b = bucket_line(t, h, home);
-	room = line_lanes(b, 0);
-	/* Without room it will be next door: seldom. */
-	return room == 0 ? b :
-			   slot_record(t, h,
-				       home * LINE_LANES +
-					       (uint32_t)__builtin_ctz(room));
+	return room_in(t, h, bucket_home(h, q.place));
 }

@@ -292,6 +292,19 @@ static bool has_entries(const struct port_table *t, enum port_set set,
 	return (t->space[own].count[set] | t->space[any].count[set]) != 0;
 }
 
+bool port_lookup_closed(const struct port_table *t, const struct port_key *key)
+{
+	const uint32_t slot = port_slot(key->proto);
+	const struct port_space *own =
+		&t->space[port_space_index(key->scope, slot)];
+	const struct port_space *any =
+		&t->space[port_space_index(MINATO_SCOPE_ANY, slot)];
+
+	return (own->associations | own->count[PORT_GUARDS] |
+		any->count[PORT_GUARDS] | own->count[PORT_GENERAL] |
+		any->count[PORT_GENERAL] | t->rules.count) == 0;
+}
+
 void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out)

@@ -10,18 +10,23 @@ struct batch {
 	struct port_probe probe[2];
 };
 
-static void seek(struct batch *b, const char *from, const char *to)
+static void seek_of(struct batch *b, uint8_t proto, const char *from, const char *to)
 {
 	for (uint16_t i = 0; i < 2; i++) {
 		b->key[i] = (struct port_key){ .local = addr(to),
 					       .local_port = (uint16_t)(53 + i),
 					       .remote = addr(from),
 					       .remote_port = 5000,
-					       .proto = UDP };
+					       .proto = proto };
 		b->probe[i].key = &b->key[i];
 	}
 	port_seek(t, b->probe, 2);
 	nat_seek(n, b->probe, 2);
+}
+
+static void seek(struct batch *b, const char *from, const char *to)
+{
+	seek_of(b, UDP, from, to);
 }
 
 static void go(struct batch *b, uint16_t which)
@@ -141,6 +146,68 @@ static void nor_is_it_taken_for_another(void **state)
 	assert_int_equal(n->mappings.used, 2);
 }
 
+/* What begin.c makes of the usual flow is what it makes of any. */
+static void known_or_not_the_session_is_the_same(void **state)
+{
+	static const uint8_t protos[] = { TCP, UDP };
+	struct nat_session made[2];
+	struct batch b;
+
+	(void)state;
+	n->options.udp_short_s = 20;
+	for (uint32_t i = 0; i < 4; i++) {
+		const uint8_t proto = protos[i / 2];
+		const struct nat_packet p = { .inside = true,
+					      .whose = NAT_OTHERS,
+					      .opens = true,
+					      .tcp_flags = proto == TCP ? NAT_SYN : 0 };
+		if (i % 2 == 0)
+			assert_int_equal(out(proto, end(host, 5000), end(server, 9), NAT_SYN),
+					 NAT_PASS);
+		seek_of(&b, proto, host, server);
+		if (i % 2 != 0)
+			n->firsts.count = 0; /* nothing is known of it */
+		assert_int_equal(nat_packet(n, &b.probe[0], &p, &way), NAT_PASS);
+		assert_int_equal(way.session, i / 2 * 2 + 1);
+		made[i % 2] = *session_at(n, way.session);
+		assert_int_equal(made[i % 2].generation % 2, 1);
+		made[i % 2].generation = 0;
+		assert_int_equal(mapping_at(n, i / 2)->count, 2);
+		assert_int_equal(mapping_at(n, i / 2)->holders, 2);
+		assert_int_equal(host_record(n, 0)->sessions, i / 2 * 2 + 2);
+		assert_int_equal(session_at(n, i / 2 * 2)->prev, way.session);
+		assert_true((made[0].flags & NAT_IS_SHORT) != 0 || proto == TCP);
+		if (i % 2 == 0)
+			session_end(n, way.session);
+		else
+			assert_memory_equal(&made[0], &made[1], sizeof(made[0]));
+	}
+	assert_true(bucket_sound(t));
+}
+
+/* Its other face is a stranger's by the time it begins. */
+static void what_cannot_be_leaves_nothing(void **state)
+{
+	const struct port_probe *outer = NULL;
+	struct port_tuple_ref ref = { .owner = 1, .quiet = true };
+	struct port_key other;
+	struct batch b;
+
+	(void)state;
+	n->options.overflow = false;
+	map_udp(host, 5000, server, 9);
+	seek(&b, host, server);
+	assert_int_equal(firsts_mapping(n, &b.probe[0], &outer), 0);
+	other = *outer->key;
+	assert_int_equal(port_tuple_insert(t, &other, ref), 0);
+	assert_int_equal(nat_packet(n, &b.probe[0], &opening, &way), NAT_DROP);
+	assert_int_equal(nat_counter(n, NAT_COUNT_TAKEN), 1);
+	assert_int_equal(n->sessions4.used, 1);
+	assert_int_equal(mapping_at(n, 0)->count, 1);
+	assert_false(port_tuple_find(t, &b.key[0], &ref, NULL));
+	assert_true(bucket_sound(t));
+}
+
 /* Sought with a batch, and met behind the next one. */
 static void a_note_of_another_batch_says_nothing(void **state)
 {
@@ -188,6 +255,8 @@ int main(void)
 		CASE(of_ipv6_too),
 		CASE(a_mapping_that_ended_is_made_anew),
 		CASE(nor_is_it_taken_for_another),
+		CASE(known_or_not_the_session_is_the_same),
+		CASE(what_cannot_be_leaves_nothing),
 		CASE(a_note_of_another_batch_says_nothing),
 		CASE(it_may_lie_elsewhere_meanwhile),
 	};

@@ -92,6 +92,35 @@ static void what_was_sought_is_inserted(void **state)
 	assert_true(bucket_sound(t));
 }
 
+/* At whatever moment of growth each is inserted that was sought before it, or in
+   the midst of it: none is lost, and none comes twice. */
+static void homes_move_between_seeking_and_inserting(void **state)
+{
+	static struct port_key key[4000];
+	static struct port_probe probe[4000];
+	const struct port_tuple_ref ref = { .owner = 3, .class = 8, .quiet = true };
+	struct port_tuple_ref found;
+
+	(void)state;
+	for (uint32_t i = 0; i < 4000; i++) {
+		key[i] = key_of(UDP, "10.0.0.1", 80, "10.9.9.9", (uint16_t)i);
+		probe[i].key = &key[i];
+	}
+	for (uint32_t at = 0; at < 4000; at += 100) {
+		port_seek(t, &probe[at], 100);
+		for (uint32_t i = at; i < at + 100; i++) {
+			assert_false(port_tuple_sought(t, &probe[i], &found, NULL));
+			assert_int_equal(port_tuple_insert_sought(t, &probe[i], ref), 0);
+			assert_int_equal(port_tuple_insert_sought(t, &probe[i], ref), -EEXIST);
+			assert_true(port_tuple_sought(t, &probe[i], &found, NULL));
+		}
+		assert_true(bucket_sound(t));
+	}
+	for (uint32_t i = 0; i < 4000; i++)
+		assert_true(port_tuple_find(t, &key[i], &found, NULL));
+	assert_int_equal(port_tuple_count(t), 4000);
+}
+
 static void what_was_sought_is_erased(void **state)
 {
 	struct port_key key[] = { key_of(UDP, "10.0.0.1", 80, "10.9.9.9", 7),
@@ -117,8 +146,11 @@ static void what_was_sought_is_erased(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(batch_agrees_with_the_find),  CASE(early_probe_outlives_growth),
-		CASE(stale_guess_is_seen_through), CASE(what_was_sought_is_inserted),
+		CASE(batch_agrees_with_the_find),
+		CASE(early_probe_outlives_growth),
+		CASE(stale_guess_is_seen_through),
+		CASE(what_was_sought_is_inserted),
+		CASE(homes_move_between_seeking_and_inserting),
 		CASE(what_was_sought_is_erased),
 	};
 

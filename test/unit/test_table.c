@@ -34,6 +34,31 @@ static void closed_for_every_protocol_and_edge(void **state)
 	}
 }
 
+/* It says so only where whatever could be met is looked at. */
+static void closed_at_once_is_closed(void **state)
+{
+	const struct port_key key = syn("10.0.0.1", 80);
+	const struct port_key other = key_of(UDP, "10.0.0.1", 80, "192.0.2.1", 50000);
+	static const enum minato_kind kinds[] = { MINATO_KIND_GUARD, MINATO_KIND_UPLINK };
+
+	(void)state;
+	assert_true(port_lookup_closed(t, &key));
+	for (uint32_t i = 0; i < 4; i++) {
+		struct minato_entry e = entry_of(kinds[i / 2], 0, 0);
+		uint32_t entry;
+		e.scope = i % 2 ? MINATO_SCOPE_ANY : 0;
+		e.proto = TCP;
+		entry = added(e);
+		assert_false(port_lookup_closed(t, &key));
+		assert_true(port_lookup_closed(t, &other));
+		port_remove(t, entry);
+		assert_true(port_lookup_closed(t, &key));
+	}
+	insert(key_of(TCP, "0.0.0.0", 0, "192.0.2.9", 9), 1); /* an association */
+	assert_false(port_lookup_closed(t, &key));
+	assert_true(port_lookup_closed(t, &other));
+}
+
 static void exact_tuple_goes_before_guard(void **state)
 {
 	(void)state;
@@ -545,6 +570,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(empty_table_says_closed),
 		CASE(closed_for_every_protocol_and_edge),
+		CASE(closed_at_once_is_closed),
 		CASE(exact_tuple_goes_before_guard),
 		CASE(guard_goes_before_listener),
 		CASE(guard_is_for_new_flows_only),
