@@ -119,6 +119,7 @@ struct nat_packet {
 	uint8_t tcp_flags; /* NAT_FIN .., as in the header; else 0 */
 	bool opens;	   /* SYN without ACK; any datagram; an echo request */
 	bool payload;	   /* TCP: it carries some */
+	uint32_t seq, ack; /* TCP: as in the header, host order */
 };
 
 /* Of a forward's TCP flow, for who watches callers. */
@@ -359,6 +360,7 @@ static inline struct minato_addr nat_addr4(uint32_t word)
 #define NAT_HAS_SPOKEN 0x1000u /* a: of a forward's */
 #define NAT_IS_UNHEARD 0x4000u /* makes way, and had no answer */
 #define NAT_IS_SHUT 0x2000u /* a hairpin that a filter keeps out yet */
+#define NAT_HAS_NUMBER 0x8000u /* b's SYN was seen: session_expects */
 
 /* From one inside to another, as it is: `other` is the host that began it. */
 static inline bool nat_is_between(uint16_t flags)
@@ -375,7 +377,8 @@ static inline bool nat_is_between(uint16_t flags)
 #define NAT_TCP_SYN_B 0x08u
 #define NAT_TCP_FIN_A 0x10u
 #define NAT_TCP_FIN_B 0x20u
-#define NAT_TCP_ACK_A 0x40u /* a has answered: more than a SYN came */
+#define NAT_TCP_ACK_A 0x40u /* a has answered: more than a SYN came; where b's \
+			       number is known, with that */
 
 #define NAT_IS_OFFERED 0x80u  /* in `carry`: maybe somebody carries it */
 #define NAT_IS_FOLLOWED 0x40u /* each segment is told of */
@@ -389,7 +392,8 @@ struct nat_offers {
 
 /* One line to a flow of IPv4. Of IPv6 c = a and d = b; b is in a second one. */
 struct nat_session {
-	uint32_t next, prev; /* of its mapping; free: of the free ones */
+	uint32_t next, prev; /* of its mapping; free: of the free ones; without
+				an owner: see session_expects */
 	uint32_t timer_next, timer_prev;
 	uint32_t last;	/* ms: when it was refreshed */
 	uint32_t since; /* 2^26 ns */
@@ -419,6 +423,17 @@ struct nat_session6 {
 };
 _Static_assert(sizeof(struct nat_session) == 64, "a line");
 _Static_assert(sizeof(struct nat_session6) == 128, "two lines");
+
+/*
+ * What a caller acknowledges first: the server's SYN. Whoever does has seen it,
+ * which nobody has who forged his address (RFC 6528 1, 3: the number cannot be
+ * guessed). Kept where an owner's list would be: of calls that come from
+ * outside and have none. NULL: there is no room.
+ */
+static inline uint32_t *session_expects(struct nat_session *s)
+{
+	return s->owner == NAT_NONE ? &s->prev : NULL;
+}
 
 /* A flow as the faces at the head of this file say. */
 struct nat_flow {

@@ -42,6 +42,7 @@ static bool reset(struct nat *n, struct nat_session *s)
 static bool begin(struct nat *n, struct nat_session *s, uint32_t side)
 {
 	s->tcp = (uint8_t)(side == 0 ? NAT_TCP_SYN_A : NAT_TCP_SYN_B);
+	s->flags &= (uint16_t)~NAT_HAS_NUMBER;
 	set_state(s, MINATO_NAT_OPENING);
 	s->last = n->now_ms;
 	return true;
@@ -82,7 +83,8 @@ bool tcpstate_segment(struct nat *n, struct nat_session *s, uint32_t side,
 {
 	const bool over = tcpstate_over(s);
 
-	if (side == 0 && (flags & (NAT_SYN | NAT_RST | NAT_ACK)) == NAT_ACK)
+	if (side == 0 && (flags & (NAT_SYN | NAT_RST | NAT_ACK)) == NAT_ACK &&
+	    !(s->flags & NAT_HAS_NUMBER))
 		s->tcp |= NAT_TCP_ACK_A;
 	if (flags & NAT_RST)
 		return reset(n, s);

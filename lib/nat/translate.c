@@ -23,12 +23,43 @@ void nat_way_of(const struct nat *n, uint32_t session, uint32_t side,
 	out->session = session;
 }
 
+/* The bytes of a server that a caller may have had before it says its first. */
+#define GREETING_MAX 65536u
+
+/* The server's number, until the caller has named it. */
+static void number(struct nat_session *s, uint32_t side,
+		   const struct nat_packet *p)
+{
+	uint32_t *expects = session_expects(s);
+
+	if (expects == NULL || (s->tcp & NAT_TCP_ACK_A))
+		return;
+	if (side == 1 && (p->tcp_flags & NAT_SYN)) {
+		*expects = p->seq + 1;
+		s->flags |= NAT_HAS_NUMBER;
+	} else if (side == 0 && (s->flags & NAT_HAS_NUMBER) &&
+		   (p->tcp_flags & (NAT_SYN | NAT_RST | NAT_ACK)) == NAT_ACK &&
+		   p->ack == *expects) {
+		s->tcp |= NAT_TCP_ACK_A;
+	}
+}
+
+/* Whether it is the caller who says so: it has named the server's number, and
+   this is of that connection too. Anybody can have written another's address
+   over what else comes. */
+static bool is_callers(struct nat_session *s, const struct nat_packet *p)
+{
+	return (s->flags & NAT_HAS_NUMBER) && (s->tcp & NAT_TCP_ACK_A) &&
+	       (p->tcp_flags & NAT_ACK) &&
+	       p->ack - *session_expects(s) < GREETING_MAX;
+}
+
 /* Before the state is moved: what a caller of a forward does for the first
-   time. */
+   time. What may be another's is passed over, not taken for the first. */
 static uint8_t hear(struct nat_session *s, uint32_t side,
 		    const struct nat_packet *p)
 {
-	if (s->proto != MINATO_TCP || (s->flags & NAT_HAS_SPOKEN))
+	if (s->flags & NAT_HAS_SPOKEN)
 		return NAT_NEWS_NONE;
 	if (side == 1) {
 		if (!(p->tcp_flags & NAT_RST) || (s->tcp & NAT_TCP_SYN_B))
@@ -37,7 +68,8 @@ static uint8_t hear(struct nat_session *s, uint32_t side,
 		return NAT_NEWS_REFUSED;
 	}
 	if (!(s->tcp & NAT_TCP_SYN_B) ||
-	    !(p->payload || (p->tcp_flags & (NAT_RST | NAT_FIN))))
+	    !(p->payload || (p->tcp_flags & (NAT_RST | NAT_FIN))) ||
+	    (!(p->tcp_flags & NAT_RST) && !is_callers(s, p)))
 		return NAT_NEWS_NONE;
 	s->flags |= NAT_HAS_SPOKEN;
 	if (p->tcp_flags & NAT_RST)
@@ -65,8 +97,10 @@ static uint8_t note(struct nat *n, uint32_t session, uint32_t side,
 	const bool outward =
 		(s->flags & (side == 0 ? NAT_A_INSIDE : NAT_B_INSIDE)) != 0;
 
-	if (s->flags & NAT_IS_FORWARD)
+	if (s->proto == MINATO_TCP && (s->flags & NAT_IS_FORWARD)) {
+		number(s, side, p);
 		news = hear(s, side, p);
+	}
 	if (s->proto != MINATO_TCP)
 		hear_datagram(s, side);
 	else if (tcpstate_segment(n, s, side, p->tcp_flags))

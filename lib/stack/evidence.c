@@ -88,17 +88,29 @@ static uint32_t syn_kind(const struct packet *p)
 
 #define MEANT (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG)
 
+/* Somebody forges our address towards a server, and it answers us: from where
+   servers listen, or to where callers call from. */
+static bool may_be_reflected(const struct packet *p)
+{
+	return p->src_port < ASKING_PORT_MIN ||
+	       p->dst_port >= MINATO_PORT_USER_FIRST;
+}
+
 /* A TCP segment that met nothing. False: it says nothing about its sender, as
-   answers do. */
+   answers do. (To a RST there is never an answer: nobody learns by it.) */
 static bool judge_segment(const struct packet *p, struct scan_contact *c)
 {
 	const uint32_t flags = p->tcp.flags & MEANT;
+	const bool accepts = (flags & (TCP_SYN | TCP_ACK)) ==
+			     (TCP_SYN | TCP_ACK);
 
-	if ((flags & TCP_RST) ||
-	    (flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK))
+	if ((flags & TCP_RST) || (accepts && may_be_reflected(p)))
 		return false;
 	c->sign = SCAN_IMPOSSIBLE;
-	if (flags & TCP_SYN) {
+	if (accepts) {
+		c->sign = SCAN_STRAY;
+		c->kinds = KIND(ACK);
+	} else if (flags & TCP_SYN) {
 		c->sign = flags & TCP_FIN ? SCAN_IMPOSSIBLE : SCAN_CLOSED;
 		c->kinds = flags & (TCP_FIN | TCP_URG) ? KIND(OS) : syn_kind(p);
 	} else if (flags & TCP_ACK) {

@@ -227,6 +227,8 @@ struct nat_packet pass_describe(const struct minato *m, const struct packet *p)
 		.inside = role_of(m, p->link) == MINATO_ROLE_INSIDE,
 		.tcp_flags = p->type == PACKET_TCP ? p->tcp.flags : 0,
 		.payload = p->payload_len > 0,
+		.seq = p->type == PACKET_TCP ? p->tcp.seq.v : 0,
+		.ack = p->type == PACKET_TCP ? p->tcp.ack.v : 0,
 		.opens = pass_opens(p),
 	};
 }

@@ -100,28 +100,34 @@ static inline bool same_end(struct minato_endpoint a, struct minato_endpoint b)
 /* What the last packet left as. */
 static struct nat_way way;
 
-static inline enum nat_verdict packet(bool inside, uint8_t proto, struct minato_endpoint src,
-				      struct minato_endpoint dst, uint8_t flags)
+/* A packet from an end to another; the rest of it is in `p`. */
+static inline enum nat_verdict offer(struct nat_packet p, uint8_t proto, struct minato_endpoint src,
+				     struct minato_endpoint dst)
 {
 	const struct port_key key = { .local = dst.addr,
 				      .remote = src.addr,
 				      .local_port = dst.port,
 				      .remote_port = src.port,
-				      .scope = inside ? 0 : 1,
-				      .face = inside ? 0 : 1,
+				      .scope = p.inside ? 0 : 1,
+				      .face = p.inside ? 0 : 1,
 				      .proto = proto };
 	struct port_probe probe = { .key = &key };
-	const struct nat_packet p = {
-		.inside = inside,
-		.whose = nat_pool_has(n, UINT32_MAX, &dst.addr) ? NAT_OUTSIDE : NAT_OTHERS,
-		.tcp_flags = flags,
-		.opens = proto != TCP || (flags & (NAT_SYN | NAT_ACK)) == NAT_SYN,
-	};
 
+	p.whose = nat_pool_has(n, UINT32_MAX, &dst.addr) ? NAT_OUTSIDE : NAT_OTHERS;
+	p.opens = proto != TCP || (p.tcp_flags & (NAT_SYN | NAT_ACK)) == NAT_SYN;
 	port_seek(t, &probe, 1);
 	nat_seek(n, &probe, 1);
 	memset(&way, 0, sizeof(way));
 	return nat_packet(n, &probe, &p, &way);
+}
+
+/* Everybody's first number is 0, and what is acknowledged a SYN of that. */
+static inline enum nat_verdict packet(bool inside, uint8_t proto, struct minato_endpoint src,
+				      struct minato_endpoint dst, uint8_t flags)
+{
+	const struct nat_packet p = { .inside = inside, .tcp_flags = flags, .ack = 1 };
+
+	return offer(p, proto, src, dst);
 }
 
 static inline enum nat_verdict out(uint8_t proto, struct minato_endpoint src,

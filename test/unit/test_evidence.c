@@ -157,7 +157,14 @@ static void answers_are_no_scan(void **state)
 	(void)state;
 	assert_int_equal(kinds_of(SEGMENT(.flags = RST)), 0);
 	assert_int_equal(kinds_of(SEGMENT(.flags = RST | ACK)), 0);
-	assert_int_equal(kinds_of(SEGMENT(.flags = SYN | ACK)), 0);
+	assert_int_equal(kinds_of(SEGMENT(.flags = SYN | ACK, .from = 80)), 0);
+}
+
+/* From where nobody listens to where nobody calls from: whoever sends that asks for our RST. */
+static void answers_that_cannot_be_any(void **state)
+{
+	(void)state;
+	assert_int_equal(kinds_of(SEGMENT(.flags = SYN | ACK)), KIND(ACK));
 }
 
 static void other_protocols_and_pieces(void **state)
@@ -455,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_have_kinds),
 		cmocka_unit_test(answers_are_no_scan),
+		cmocka_unit_test(answers_that_cannot_be_any),
 		cmocka_unit_test(other_protocols_and_pieces),
 		cmocka_unit_test(late_answers_are_no_scan),
 		cmocka_unit_test(tools_are_known_by_their_habits),

@@ -118,6 +118,100 @@ static void a_batch_is_as_its_packets(void **state)
 	}
 }
 
+/* --- who calls a forward ------------------------------------------------------- */
+
+#define SERVER_FIRST 0xfffffffeu /* wraps within the first bytes */
+
+static const struct minato_endpoint caller = { { { [10] = 0xff, 0xff, 203, 0, 113, 9 } }, 40000 };
+static uint32_t forward_session;
+
+/* Its SYN goes in, and the server's comes back. */
+static void call(void)
+{
+	const struct minato_entry e = forward_entry(TCP, 80, 80, host, 8080);
+	const struct nat_packet answer = { .inside = true,
+					   .tcp_flags = NAT_SYN | NAT_ACK,
+					   .seq = SERVER_FIRST };
+
+	assert_true(add_entry(&e) >= 0);
+	assert_int_equal(in(TCP, caller, end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	forward_session = way.session;
+	assert_int_equal(offer(answer, TCP, end(host, 8080), caller), NAT_PASS);
+	assert_int_equal(way.news, NAT_NEWS_NONE);
+}
+
+static uint8_t news(uint8_t flags, uint32_t ack, bool payload)
+{
+	const struct nat_packet p = { .tcp_flags = flags, .ack = ack, .payload = payload };
+
+	assert_int_equal(offer(p, TCP, caller, end(PUBLIC, 80)), NAT_PASS);
+	return way.news;
+}
+
+static bool has_answered(void)
+{
+	return (session_at(n, forward_session)->tcp & NAT_TCP_ACK_A) != 0;
+}
+
+static void a_caller_names_the_servers_number(void **state)
+{
+	(void)state;
+	call();
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, false), NAT_NEWS_NONE);
+	assert_true(has_answered());
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, true), NAT_NEWS_SPOKE);
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, true), NAT_NEWS_NONE);
+}
+
+static void its_first_bytes_may_come_with_it(void **state)
+{
+	(void)state;
+	call();
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, true), NAT_NEWS_SPOKE);
+}
+
+static void a_server_may_greet_first(void **state)
+{
+	(void)state;
+	call();
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, false), NAT_NEWS_NONE);
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1 + 4000, true), NAT_NEWS_SPOKE);
+}
+
+/* Who cannot have seen the server's number is no caller, whatever it writes, and makes nobody's
+   first bytes pass for second ones. */
+static void a_forged_one_says_nothing_of_its_address(void **state)
+{
+	(void)state;
+	call();
+	assert_int_equal(news(NAT_ACK, 12345, true), NAT_NEWS_NONE);
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST, true), NAT_NEWS_NONE);
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 2, true), NAT_NEWS_NONE);
+	assert_int_equal(news(0, SERVER_FIRST + 1, true), NAT_NEWS_NONE);
+	assert_int_equal(news(NAT_ACK | NAT_FIN, 12345, false), NAT_NEWS_NONE);
+	/* A call that nobody has answered makes way for others, see opening.c. */
+	assert_false(has_answered());
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, true), NAT_NEWS_SPOKE);
+}
+
+/* The number is that of this connection, until it was named. */
+static void another_number_counts_until_it_was_named(void **state)
+{
+	const struct nat_packet again = { .inside = true,
+					  .tcp_flags = NAT_SYN | NAT_ACK,
+					  .seq = 7777 };
+
+	(void)state;
+	call();
+	assert_int_equal(offer(again, TCP, end(host, 8080), caller), NAT_PASS);
+	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, true), NAT_NEWS_NONE);
+	assert_int_equal(news(NAT_ACK, 7778, false), NAT_NEWS_NONE);
+	assert_true(has_answered());
+	assert_int_equal(offer(again, TCP, end(host, 8080), caller), NAT_PASS);
+	assert_int_equal(news(NAT_ACK, 7778 + 65536, true), NAT_NEWS_NONE);
+	assert_int_equal(news(NAT_ACK, 7778 + 65535, true), NAT_NEWS_SPOKE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -127,6 +221,11 @@ int main(void)
 		CASE(of_queries),
 		CASE(they_refresh_and_end_nothing),
 		CASE(a_batch_is_as_its_packets),
+		CASE(a_caller_names_the_servers_number),
+		CASE(its_first_bytes_may_come_with_it),
+		CASE(a_server_may_greet_first),
+		CASE(a_forged_one_says_nothing_of_its_address),
+		CASE(another_number_counts_until_it_was_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
