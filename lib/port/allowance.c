@@ -74,18 +74,17 @@ static struct allowance *find(struct port_table *t, uint32_t set,
 }
 
 /* The instant that a source's flows move. */
-static uint64_t *of_source(struct port_table *t, struct port_rule *rule,
+static uint64_t *of_source(struct port_table *t, uint32_t number,
 			   const struct minato_addr *source, uint64_t now,
 			   bool peek)
 {
-	const uint32_t number = entry_at(t, rule->entry)->next;
 	uint32_t set;
 	const uint64_t owner = owner_of(t, number, source, &set);
 	struct allowance *a = find(t, set, owner, now);
 
 	if (a == NULL) {
 		t->rules.shared += !peek;
-		return &rule->full_ns;
+		return &ruleset_rule(t, number)->full_ns;
 	}
 	if (!peek && a->owner != owner) {
 		t->rules.shared += a->full_ns > now;
@@ -94,15 +93,16 @@ static uint64_t *of_source(struct port_table *t, struct port_rule *rule,
 	return &a->full_ns;
 }
 
-bool allowance_take(struct port_table *t, struct port_rule *rule,
+bool allowance_take(struct port_table *t, uint32_t number,
 		    const struct minato_addr *source, struct minato_time now,
 		    bool peek)
 {
+	struct port_rule *rule = ruleset_rule(t, number);
 	const uint64_t at = now.ns > 0 ? (uint64_t)now.ns : 0;
 	const uint64_t span = rule->rate_span_s * NS_IN_S;
 	const uint64_t share = span / rule->rate_count;
 	uint64_t *full = rule->rate_each ?
-				 of_source(t, rule, source, at, peek) :
+				 of_source(t, number, source, at, peek) :
 				 &rule->full_ns;
 	const uint64_t begin = *full > at ? *full : at;
 

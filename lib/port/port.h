@@ -114,7 +114,7 @@ struct port_fate {
 	uint32_t owner; /* SOCKET claim: the caller's socket number */
 	uint32_t rule;	/* of the policy, which decided; or POOL_NONE */
 	struct minato_endpoint target; /* FORWARD, translated */
-	uint64_t user;
+	uint64_t user; /* of a general entry that is no rule */
 };
 /*
  * Total: always an answer. `new_flow`: the packet may open a flow (a SYN, any
@@ -143,7 +143,7 @@ struct port_probe {
 	uint32_t guess;	  /* the slot that it may be in, or as below: */
 	uint32_t note;	  /* the caller's; 0 at first */
 	uint64_t changes; /* of the table at that time */
-	uint32_t rule;	  /* that it meets, if it was sought: */
+	uint32_t rule;	  /* the word of what it meets, if it was sought: */
 	uint64_t rule_changes; /* of rules at that time */
 };
 #define PORT_RULES_UNSOUGHT UINT64_MAX
@@ -156,6 +156,11 @@ struct port_probe {
  */
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count);
+/* Its two halves, of at most PORT_FAR probes. */
+void port_seek_homes(const struct port_table *t, struct port_probe *probes,
+		     size_t count);
+void port_seek_records(const struct port_table *t, struct port_probe *probes,
+		       size_t count);
 /* The same for keys that are mostly far (see struct port_far): quicker where
    pages are far too, slower where they are not. Of keys that are not there it
    fetches what inserting them will write to. */
@@ -287,12 +292,15 @@ struct rule_verdict {
 	enum minato_verdict verdict;
 	bool asks;
 	bool limited; /* beyond its rate */
-	uint64_t user; /* the rule's */
 };
 /* After port_seek, of those that open a flow: which rule they meet. It is
    looked for again where rules have changed since. */
 void port_rules_seek(struct port_table *t, struct port_probe *probes,
 		     const bool *opens, size_t count);
+/* Both, of at most 32 probes: a SYN's rules are fetched beside its tuple. Of a
+   flow that seems to be there already no rule is asked. */
+void port_seek_opening(struct port_table *t, struct port_probe *probes,
+		       const bool *opens, size_t count);
 /* Whether any is about flows of this scope, face, course and no program. */
 bool port_rules_bear(const struct port_table *t, const struct port_key *key);
 /* What they alone say to a new flow; `peek`: nothing is counted or spent. At
@@ -349,6 +357,7 @@ int port_order(struct port_table *t, uint32_t entry, uint64_t order);
 /* True for an index that stands for an entry now; any index may be asked. */
 bool port_entry_live(const struct port_table *t, uint32_t entry);
 uint64_t port_entry_hits(const struct port_table *t, uint32_t entry);
+uint64_t port_entry_user(const struct port_table *t, uint32_t entry);
 /* A number of the caller's on an entry that is no claim; 0 at first. */
 uint32_t port_entry_owner(const struct port_table *t, uint32_t entry);
 void port_entry_set_owner(struct port_table *t, uint32_t entry, uint32_t owner);
@@ -809,27 +818,37 @@ uint32_t match_best(struct port_table *t, enum port_set set,
  * ruleset.c: the rules of the policy. See there for how they stand.
  */
 struct port_rule {
-	uint64_t order;
 	uint64_t until_ns;
 	uint64_t full_ns; /* of a rate of all together: when its allowance
 			     would be spent, were none given back */
-	uint32_t entry;
 	uint32_t rate_count, rate_span_s;
 	uint32_t generation; /* of its entry */
-	uint64_t hits, user;
 	uint16_t program;
-	uint8_t course, verdict, rate_verdict;
+	uint8_t course, rate_verdict;
 	bool rate_each, log;
 	bool lapsed; /* its time has passed: it stands nowhere any more */
 };
-_Static_assert(sizeof(struct port_rule) <= 64, "a line");
+/* What a look-up touches of a rule that it has found: beside it, so that a
+   hundred thousand are 2.4 MB. */
+struct rule_tally {
+	uint64_t order;
+	uint64_t hits;
+	uint32_t entry;
+	uint32_t word;
+};
+/* A rule's word: its number, its verdict, and whether that is all that there is
+   to it. So the verdict is known where the rule is found, and nothing waits for
+   its tally. */
+#define RULE_NUMBER (PORT_RULES_MAX - 1)
+#define RULE_VERDICT_SHIFT 24
+#define RULE_PLAIN (1u << 26) /* neither a time, nor a rate, nor a log */
 struct rule_words {
 	uint64_t high, low;
 };
 /* One of a group, as far as its group asks. */
 struct rule_place {
 	uint64_t order;
-	uint32_t rule;
+	uint32_t word;
 	uint16_t first, last;
 };
 #define RULES_OF_LINE 4u
@@ -841,8 +860,8 @@ struct rule_line {
 enum rule_form { RULES_ONE, RULES_LIST, RULES_TREES };
 /* Those that differ in ports alone. */
 struct rule_group {
-	alignas(64) uint32_t next; /* in its bucket, + 1; the pool's word */
-	uint32_t count;
+	alignas(64) uint32_t next; /* of the same home, + 1; the pool's word */
+	uint32_t count; /* 0: nobody's home */
 	uint32_t facet;
 	uint8_t local_prefix, remote_prefix, form;
 	struct rule_words local, remote; /* masked */
@@ -889,6 +908,7 @@ struct rule_pair {
    was set. */
 struct rule_side {
 	uint64_t here[2][3]; /* lengths in IPv4, in IPv6 */
+	uint32_t bytes[2];   /* in which these end, but for length 0 */
 	uint32_t count[2][129];
 	size_t words_at, counts_at;
 };
@@ -904,16 +924,17 @@ struct rule_memo {
 };
 #define RULE_EVENTS 256u
 struct port_rules {
-	struct pool rules, groups, lines, blocks, facets, rows, pairs;
+	struct pool rules, strays, lines, blocks, facets, rows, pairs;
 	uint32_t count;
+	uint32_t groups; /* at home or astray */
 	uint64_t changes;
 	/* How many rules have each combination of scope, face, course and
 	   program; by protocol. */
 	uint32_t combinations[PORT_PROTOS][RULE_COMBINATIONS];
 	uint32_t used[PORT_PROTOS]; /* which of them */
 	struct rule_side side[2];   /* local, remote */
-	uint32_t filter_mask;
-	uint32_t group_buckets, block_buckets, facet_buckets; /* 2^n - 1 */
+	uint32_t filter_mask; /* of its lines: 2^n - 1 */
+	uint32_t homes, block_buckets, facet_buckets; /* 2^n - 1 */
 	uint32_t maps_max, maps_fresh, maps_free;
 	uint32_t allowances; /* 2^n */
 	struct rule_memo memo;
@@ -921,16 +942,16 @@ struct port_rules {
 	uint32_t event_first, event_count;
 	uint64_t events_lost;
 	struct port_rule_event event[RULE_EVENTS];
-	size_t group_buckets_at, block_buckets_at, facet_buckets_at;
-	size_t nodes_at, maps_at, allowances_at;
+	size_t homes_at, block_buckets_at, facet_buckets_at;
+	size_t tallies_at, nodes_at, maps_at, allowances_at;
 };
 #define RULE_MAP_NONE UINT32_MAX
 #define RULE_NODES 8u /* of a rule: 2 protocols, 2 facets, 2 trees */
 /* What a rule at most has of groups, rows and the like. */
 #define RULE_LINKS 4u
 struct rules_layout {
-	size_t rules, groups, lines, blocks, facets, rows, pairs;
-	size_t group_buckets, block_buckets, facet_buckets;
+	size_t rules, tallies, strays, lines, blocks, facets, rows, pairs;
+	size_t homes, block_buckets, facet_buckets;
 	size_t words[2], counts[2], nodes, maps, allowances, end;
 };
 /* Reserves what they need behind `end`. */
@@ -949,6 +970,9 @@ void ruleset_get(const struct port_table *t, uint32_t entry,
 void ruleset_lapse(struct port_table *t, uint32_t rule);
 static inline struct port_rule *ruleset_rule(const struct port_table *t,
 					     uint32_t rule);
+/* By its number, or its word. */
+static inline struct rule_tally *ruleset_tally(const struct port_table *t,
+					       uint32_t rule);
 /* Of an address, in host order; and cut to `length` bits. */
 struct rule_words ruleset_words(const struct minato_addr *a);
 uint64_t ruleset_facet_key(uint32_t slot, uint32_t combination,
@@ -974,13 +998,16 @@ void rulegroup_enter(struct port_table *t, uint32_t facet,
 		     const struct rule_standing *s);
 void rulegroup_leave(struct port_table *t, uint32_t facet,
 		     const struct rule_standing *s);
-/* Where the group of these prefixes is found; lengths: local << 8 | remote. */
-uint32_t *rulegroup_bucket(const struct port_table *t, uint32_t facet,
-			       uint32_t lengths, struct rule_words local,
-			       struct rule_words remote);
+/* The home of the group of these prefixes; lengths: local << 8 | remote. */
+uint32_t rulegroup_home(const struct port_table *t, uint32_t facet,
+			uint32_t lengths, struct rule_words local,
+			struct rule_words remote);
+/* Homes have the first numbers, strays those behind. */
+static inline struct rule_group *rulegroup_at(const struct port_table *t,
+					      uint32_t group);
 struct rule_block *rulegroup_block(const struct port_table *t, uint32_t group,
 				 uint32_t level, uint32_t block);
-/* Answers by port: a rule's number + 1, RULE_MAP_NOBODY, or 0, not known. */
+/* Answers by port: a rule's word + 1, RULE_MAP_NOBODY, or 0, not known. */
 uint32_t *rulegroup_map(const struct port_table *t, uint32_t map);
 #define RULE_MAP_NOBODY UINT32_MAX
 
@@ -997,7 +1024,7 @@ struct allowance {
 size_t allowance_count(uint32_t rules_max); /* 2^n */
 /* Whether one more flow from there is within the rule's rate; takes it from
    the allowance, unless `peek`. */
-bool allowance_take(struct port_table *t, struct port_rule *rule,
+bool allowance_take(struct port_table *t, uint32_t number,
 		    const struct minato_addr *source, struct minato_time now,
 		    bool peek);
 /* The rule goes: a later one of its number begins with nothing owed. */
@@ -1126,6 +1153,19 @@ static inline struct port_rule *ruleset_rule(const struct port_table *t,
 {
 	return pool_at(&t->rules.rules, rule);
 }
+static inline struct rule_tally *ruleset_tally(const struct port_table *t,
+					       uint32_t rule)
+{
+	return (struct rule_tally *)port_part(t, t->rules.tallies_at) +
+	       (rule & RULE_NUMBER);
+}
+static inline struct rule_group *rulegroup_at(const struct port_table *t,
+					      uint32_t group)
+{
+	if (group > t->rules.homes)
+		return pool_at(&t->rules.strays, group - t->rules.homes - 1);
+	return (struct rule_group *)port_part(t, t->rules.homes_at) + group;
+}
 static inline struct rule_words ruleset_cut(struct rule_words w,
 					    uint32_t length)
 {
@@ -1137,32 +1177,64 @@ static inline struct rule_words ruleset_cut(struct rule_words w,
 	}
 	return w;
 }
-/* A word of a filter, and two of its bits. */
-struct rule_mark {
-	uint32_t word;
-	uint8_t bit[2];
+/*
+ * The filter of a side says which prefixes may be there: two bits for each. All
+ * prefixes of an address that end within one of its bytes have their bits in
+ * one line, for they are nodes 1..511 of one tree: a look-up touches a line for
+ * each byte in which prefixes end, and not one for each length.
+ */
+#define RULE_BYTES 16u /* of an address; the last one has length 128 too */
+#define RULE_LINE_BITS 512u
+struct rule_cluster {
+	uint32_t line;
+	uint32_t shift; /* what the numbers of its nodes are mixed with */
 };
-static inline struct rule_mark ruleset_mark(const struct port_table *t,
-					    uint32_t side,
-					    struct rule_words cut,
-					    uint32_t length)
+static inline uint32_t ruleset_byte(uint32_t length)
 {
-	const uint64_t word[2] = { cut.high + (side << 8 | length), cut.low };
+	return length == 128 ? RULE_BYTES - 1 : length / 8;
+}
+static inline struct rule_cluster ruleset_cluster(const struct port_table *t,
+						  uint32_t side,
+						  struct rule_words w,
+						  uint32_t byte)
+{
+	const struct rule_words cut = ruleset_cut(w, 8 * byte);
+	const uint64_t word[2] = { cut.high + (side << 8 | byte), cut.low };
 	const uint64_t hash = hash_pair(&t->secret, word);
 
-	return (struct rule_mark){
-		(uint32_t)(hash >> 32) & t->rules.filter_mask,
-		{ hash & 63, hash >> 6 & 63 }
-	};
+	return (struct rule_cluster){ (uint32_t)(hash >> 32) &
+					      t->rules.filter_mask,
+				      (uint32_t)hash };
+}
+/* The bits of one length there. */
+static inline void ruleset_bits(struct rule_cluster c, struct rule_words w,
+				uint32_t length, uint32_t bit[2])
+{
+	const uint32_t byte = ruleset_byte(length);
+	const uint32_t depth = length - 8 * byte; /* 0..8 */
+	const uint64_t half = byte < 8 ? w.high : w.low;
+	const uint32_t value = (uint32_t)(half >> (56 - byte % 8 * 8)) & 0xff;
+	const uint32_t node = 1u << depth | value >> (8 - depth);
+
+	bit[0] = (node ^ c.shift) % RULE_LINE_BITS;
+	bit[1] = (node * 293 ^ c.shift >> 9) % RULE_LINE_BITS;
+}
+static inline uint64_t *ruleset_filter(const struct port_table *t,
+				       uint32_t side, uint32_t line)
+{
+	return (uint64_t *)port_part(t, t->rules.side[side].words_at) +
+	       (size_t)line * (RULE_LINE_BITS / 64);
 }
 /* 1 where such a prefix may be there; 0: surely not. */
-static inline uint64_t ruleset_may_be(const struct port_table *t, uint32_t side,
-				      struct rule_mark m)
+static inline uint64_t ruleset_may_be(const uint64_t *filter,
+				      struct rule_cluster c,
+				      struct rule_words w, uint32_t length)
 {
-	const uint64_t *words = port_part(t, t->rules.side[side].words_at);
-	const uint64_t word = words[m.word];
+	uint32_t bit[2];
 
-	return word >> m.bit[0] & word >> m.bit[1] & 1;
+	ruleset_bits(c, w, length, bit);
+	return filter[bit[0] / 64] >> bit[0] % 64 &
+	       filter[bit[1] / 64] >> bit[1] % 64 & 1;
 }
 
 /* table.c */

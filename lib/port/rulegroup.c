@@ -11,48 +11,94 @@
 
 /* --- groups -------------------------------------------------------------- */
 
-static struct rule_group *group_at(const struct port_table *t, uint32_t index)
+uint32_t rulegroup_home(const struct port_table *t, uint32_t facet,
+			uint32_t lengths, struct rule_words local,
+			struct rule_words remote)
 {
-	return pool_at(&t->rules.groups, index);
-}
-
-uint32_t *rulegroup_bucket(const struct port_table *t, uint32_t facet,
-			   uint32_t lengths, struct rule_words local,
-			   struct rule_words remote)
-{
-	uint32_t *buckets = port_part(t, t->rules.group_buckets_at);
 	const uint64_t word[5] = { local.high, local.low, remote.high,
 				   remote.low,
 				   (uint64_t)facet << 16 | lengths };
 
-	return &buckets[hash_five(&t->secret, word) & t->rules.group_buckets];
+	return (uint32_t)hash_five(&t->secret, word) & t->rules.homes;
 }
 
-static uint32_t *bucket_of(const struct port_table *t, uint32_t facet,
-			   const struct rule_standing *s)
+static uint32_t home_of(const struct port_table *t, uint32_t facet,
+			const struct rule_standing *s)
 {
-	return rulegroup_bucket(
-		t, facet, (uint32_t)s->local_prefix << 8 | s->remote_prefix,
-		s->local, s->remote);
+	return rulegroup_home(t, facet,
+			      (uint32_t)s->local_prefix << 8 | s->remote_prefix,
+			      s->local, s->remote);
 }
 
 static bool is_group(const struct rule_group *g, uint32_t facet,
 		     const struct rule_standing *s)
 {
-	return g->facet == facet && g->local_prefix == s->local_prefix &&
+	return g->count != 0 && g->facet == facet &&
+	       g->local_prefix == s->local_prefix &&
 	       g->remote_prefix == s->remote_prefix &&
 	       memcmp(&g->local, &s->local, sizeof(g->local)) == 0 &&
 	       memcmp(&g->remote, &s->remote, sizeof(g->remote)) == 0;
 }
 
-static uint32_t *find_group(const struct port_table *t, uint32_t facet,
+/* The number of a stray from what points to it. */
+static uint32_t stray_of(const struct port_table *t, uint32_t next)
+{
+	return t->rules.homes + next;
+}
+
+/* POOL_NONE: there is none. */
+static uint32_t find_group(const struct port_table *t, uint32_t facet,
+			   const struct rule_standing *s)
+{
+	uint32_t group = home_of(t, facet, s);
+
+	while (!is_group(rulegroup_at(t, group), facet, s)) {
+		const uint32_t next = rulegroup_at(t, group)->next;
+		if (next == 0)
+			return POOL_NONE;
+		group = stray_of(t, next);
+	}
+	return group;
+}
+
+/* At home, if nobody is there; else astray. */
+static uint32_t place_group(struct port_table *t, uint32_t facet,
 			    const struct rule_standing *s)
 {
-	uint32_t *place = bucket_of(t, facet, s);
+	const uint32_t home = home_of(t, facet, s);
+	struct rule_group *h = rulegroup_at(t, home);
+	uint32_t group = home, next = h->next;
 
-	while (*place != 0 && !is_group(group_at(t, *place - 1), facet, s))
-		place = &group_at(t, *place - 1)->next;
-	return place;
+	if (h->count != 0) {
+		const uint32_t stray = pool_take(&t->rules.strays);
+		check(stray != POOL_NONE);
+		h->next = stray + 1;
+		group = stray_of(t, stray + 1);
+	}
+	*rulegroup_at(t, group) = (struct rule_group){
+		.next = next,
+		.facet = facet,
+		.local_prefix = s->local_prefix,
+		.remote_prefix = s->remote_prefix,
+		.local = s->local,
+		.remote = s->remote,
+	};
+	t->rules.groups++;
+	return group;
+}
+
+/* It has no rule any more. A home that is empty still knows its strays. */
+static void leave_group(struct port_table *t, uint32_t group, uint32_t home)
+{
+	uint32_t *place = &rulegroup_at(t, home)->next;
+
+	t->rules.groups--;
+	if (group == home)
+		return;
+	while (stray_of(t, *place) != group)
+		place = &rulegroup_at(t, stray_of(t, *place))->next;
+	*place = rulegroup_at(t, group)->next;
+	pool_give(&t->rules.strays, group - t->rules.homes - 1);
 }
 
 static struct rule_place *listed(const struct port_table *t,
@@ -136,7 +182,7 @@ static void trees_enter(struct port_table *t, struct rule_block *b,
 static void block_enter(struct port_table *t, uint32_t group,
 			const struct rule_standing *s)
 {
-	struct rule_group *g = group_at(t, group);
+	struct rule_group *g = rulegroup_at(t, group);
 	const uint32_t level = level_of(&s->place);
 	uint32_t *place =
 		find_block(t, group, level, (uint32_t)s->place.first >> level);
@@ -247,7 +293,7 @@ static void drop_lines(struct port_table *t, struct rule_group *g,
 
 static void make_trees(struct port_table *t, uint32_t group)
 {
-	struct rule_group *g = group_at(t, group);
+	struct rule_group *g = rulegroup_at(t, group);
 	struct rule_place places[RULES_LISTED];
 
 	for (uint32_t i = 0; i < RULES_LISTED; i++)
@@ -259,8 +305,9 @@ static void make_trees(struct port_table *t, uint32_t group)
 	g->trees.map = map_take(t);
 	for (uint32_t i = 0; i < RULES_LISTED; i++) {
 		const struct rule_standing s = ruleset_standing(
-			t, places[i].rule,
-			ruleset_link(t, places[i].rule, g->facet));
+			t, places[i].word & RULE_NUMBER,
+			ruleset_link(t, places[i].word & RULE_NUMBER,
+				     g->facet));
 		block_enter(t, group, &s);
 	}
 }
@@ -282,7 +329,7 @@ static void list_leave(struct port_table *t, struct rule_group *g,
 {
 	uint32_t at = 0;
 
-	while (listed(t, g, at)->rule != rule)
+	while ((listed(t, g, at)->word & RULE_NUMBER) != rule)
 		at++;
 	*listed(t, g, at) = *listed(t, g, g->count - 1);
 	drop_lines(t, g, g->count - 1);
@@ -293,32 +340,22 @@ static void list_leave(struct port_table *t, struct rule_group *g,
 void rulegroup_enter(struct port_table *t, uint32_t facet,
 		     const struct rule_standing *s)
 {
-	uint32_t *place = find_group(t, facet, s);
+	uint32_t group = find_group(t, facet, s);
 	struct rule_group *g;
 
-	if (*place == 0) {
-		const uint32_t index = pool_take(&t->rules.groups);
-		check(index != POOL_NONE);
-		*group_at(t, index) = (struct rule_group){
-			.facet = facet,
-			.local_prefix = s->local_prefix,
-			.remote_prefix = s->remote_prefix,
-			.local = s->local,
-			.remote = s->remote,
-		};
-		*place = index + 1;
-	}
-	g = group_at(t, *place - 1);
+	if (group == POOL_NONE)
+		group = place_group(t, facet, s);
+	g = rulegroup_at(t, group);
 	if (g->form == RULES_ONE && g->count == 1)
 		make_list(t, g);
 	if (g->form == RULES_LIST && g->count == RULES_LISTED)
-		make_trees(t, *place - 1);
+		make_trees(t, group);
 	if (g->form == RULES_ONE) {
 		g->one = s->place;
 	} else if (g->form == RULES_LIST) {
 		list_enter(t, g, &s->place);
 	} else {
-		block_enter(t, *place - 1, s);
+		block_enter(t, group, s);
 		map_forget(t, g, &s->place);
 	}
 	g->count++;
@@ -327,20 +364,18 @@ void rulegroup_enter(struct port_table *t, uint32_t facet,
 void rulegroup_leave(struct port_table *t, uint32_t facet,
 		     const struct rule_standing *s)
 {
-	uint32_t *place = find_group(t, facet, s);
-	const uint32_t index = *place - 1;
-	struct rule_group *g = group_at(t, index);
+	const uint32_t group = find_group(t, facet, s);
+	struct rule_group *g = rulegroup_at(t, group);
 
 	if (g->form == RULES_LIST)
 		list_leave(t, g, s->rule);
 	if (g->form == RULES_TREES) {
-		block_leave(t, index, s);
+		block_leave(t, group, s);
 		map_forget(t, g, &s->place);
 	}
 	if (--g->count > 0)
 		return;
 	if (g->form == RULES_TREES)
 		map_give(t, g->trees.map);
-	*place = g->next;
-	pool_give(&t->rules.groups, index);
+	leave_group(t, group, home_of(t, facet, s));
 }

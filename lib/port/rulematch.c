@@ -8,7 +8,7 @@
  *       the facet of this packet; unless all in it are of a higher order
  *       for each pair of those lengths that the facet has
  *           the group of these prefixes
- *   all buckets are fetched, then all groups; then the ports of each
+ *   all groups are fetched by their homes; then the ports of each are compared
  *
  * In a batch each of these steps is taken for all before the next one, so that
  * they wait for memory together.
@@ -22,12 +22,11 @@
 
 #define CANDIDATES 8u /* put off at once */
 #define SOUGHT 32u
-#define MARKS 10u /* of a side */
 #define WITH_PROGRAM 8u
 
 struct candidate {
-	const uint32_t *bucket;
-	uint32_t facet, group; /* + 1; 0: there is none */
+	uint32_t facet;
+	uint32_t group; /* its home at first; POOL_NONE: there is none */
 	uint8_t local_prefix, remote_prefix;
 };
 
@@ -38,42 +37,32 @@ struct asking {
 	struct rule_words word[2];
 	uint64_t has[2][3]; /* lengths of which there may be prefixes */
 	uint64_t order;	    /* of the best one; UINT64_MAX: none yet */
-	uint32_t rule;
+	uint32_t rule;	    /* its word */
 	uint32_t candidates;
 	uint16_t port;
-	struct rule_mark mark[2][MARKS];
+	struct rule_cluster cluster[2][RULE_BYTES]; /* of bytes in use */
 	struct candidate candidate[CANDIDATES];
 };
 
 /* --- lengths ------------------------------------------------------------- */
 
-/* Of a batch: the words are fetched, to be looked at later. */
-static void find_marks(struct asking *a, uint32_t side, bool six)
+/* The lines of the filter that tell of the address, which are fetched. */
+static void find_clusters(struct asking *a, uint32_t side, bool six)
 {
 	const struct rule_side *s = &a->t->rules.side[side];
-	const uint64_t *words = port_part(a->t, s->words_at);
-	uint32_t count = 0;
 
-	for (uint32_t w = 0; w < 3; w++) {
-		for (uint64_t left = s->here[six][w]; left != 0;
-		     left &= left - 1) {
-			const uint32_t length =
-				64 * w + (uint32_t)__builtin_ctzll(left);
-			if (count == MARKS)
-				return;
-			a->mark[side][count] = ruleset_mark(
-				a->t, side, ruleset_cut(a->word[side], length),
-				length);
-			__builtin_prefetch(&words[a->mark[side][count++].word]);
-		}
+	for (uint32_t left = s->bytes[six]; left != 0; left &= left - 1) {
+		const uint32_t byte = (uint32_t)__builtin_ctz(left);
+		const struct rule_cluster c =
+			ruleset_cluster(a->t, side, a->word[side], byte);
+		__builtin_prefetch(ruleset_filter(a->t, side, c.line));
+		a->cluster[side][byte] = c;
 	}
 }
 
-/* Those beyond the marks are worked out now. */
 static void find_lengths(struct asking *a, uint32_t side, bool six)
 {
 	const struct rule_side *s = &a->t->rules.side[side];
-	uint32_t count = 0;
 
 	for (uint32_t w = 0; w < 3; w++) {
 		uint64_t has = 0;
@@ -81,17 +70,14 @@ static void find_lengths(struct asking *a, uint32_t side, bool six)
 		     left &= left - 1) {
 			const uint32_t bit = (uint32_t)__builtin_ctzll(left);
 			const uint32_t length = 64 * w + bit;
-			struct rule_mark mark;
-			if (count < MARKS)
-				mark = a->mark[side][count++];
-			else
-				mark = ruleset_mark(a->t, side,
-						    ruleset_cut(a->word[side],
-								length),
-						    length);
-			has |= (ruleset_may_be(a->t, side, mark) |
-				(length == 0))
-			       << bit;
+			const struct rule_cluster c =
+				a->cluster[side][ruleset_byte(length)];
+			uint64_t is = 1;
+			if (length != 0)
+				is = ruleset_may_be(ruleset_filter(a->t, side,
+								   c.line),
+						    c, a->word[side], length);
+			has |= is << bit;
 		}
 		a->has[side][w] = has;
 	}
@@ -99,12 +85,15 @@ static void find_lengths(struct asking *a, uint32_t side, bool six)
 
 /* --- ports --------------------------------------------------------------- */
 
-static void offer(struct asking *a, const struct rule_place *p)
+/* Without a jump: whether it matches nobody can foretell, and what comes next
+   need not wait for it. */
+static inline void offer(struct asking *a, const struct rule_place *p)
 {
-	if (a->port < p->first || a->port > p->last || p->order >= a->order)
-		return;
-	a->order = p->order;
-	a->rule = p->rule;
+	const bool better = (a->port >= p->first) & (a->port <= p->last) &
+			    (p->order < a->order);
+
+	a->order = better ? p->order : a->order;
+	a->rule = better ? p->word : a->rule;
 }
 
 static void offer_list(struct asking *a, const struct rule_group *g)
@@ -122,7 +111,7 @@ static void offer_list(struct asking *a, const struct rule_group *g)
 	}
 }
 
-/* The best of one group, by its trees. */
+/* The word of the best of one group, by its trees. */
 static uint32_t best_in_trees(struct asking *a, uint32_t group,
 			      const struct rule_group *g)
 {
@@ -146,7 +135,7 @@ static uint32_t best_in_trees(struct asking *a, uint32_t group,
 		if (node == POOL_NONE || nodes[node].weight <= weight)
 			continue;
 		weight = nodes[node].weight;
-		best = node / RULE_NODES;
+		best = ruleset_tally(a->t, node / RULE_NODES)->word;
 	}
 	return best;
 }
@@ -171,85 +160,99 @@ static void offer_trees(struct asking *a, uint32_t group,
 							    rule + 1;
 	}
 	if (rule == RULE_MAP_NOBODY ||
-	    ruleset_rule(a->t, rule)->order >= a->order)
+	    ruleset_tally(a->t, rule)->order >= a->order)
 		return;
-	a->order = ruleset_rule(a->t, rule)->order;
+	a->order = ruleset_tally(a->t, rule)->order;
 	a->rule = rule;
 }
 
 /* --- groups -------------------------------------------------------------- */
 
-static bool same_words(struct rule_words a, struct rule_words b)
+static inline bool is_of(const struct rule_group *g, const struct candidate *c,
+			 struct rule_words local, struct rule_words remote)
 {
-	return a.high == b.high && a.low == b.low;
+	return ((g->local.high ^ local.high) | (g->local.low ^ local.low) |
+		(g->remote.high ^ remote.high) | (g->remote.low ^ remote.low) |
+		(g->facet ^ c->facet) |
+		(uint32_t)(g->local_prefix ^ c->local_prefix) |
+		(uint32_t)(g->remote_prefix ^ c->remote_prefix) |
+		(g->count == 0)) == 0;
 }
 
-/* The group of the candidate, or 0; else its number + 1. */
+/* The group of the candidate, of which the home is known. */
 static uint32_t group_of(const struct asking *a, const struct candidate *c)
 {
 	const struct rule_words local =
 		ruleset_cut(a->word[0], c->local_prefix);
 	const struct rule_words remote =
 		ruleset_cut(a->word[1], c->remote_prefix);
-	uint32_t word = *c->bucket;
+	uint32_t group = c->group;
 
-	while (word != 0) {
-		const struct rule_group *g =
-			pool_at(&a->t->rules.groups, word - 1);
-		if (g->facet == c->facet &&
-		    g->local_prefix == c->local_prefix &&
-		    g->remote_prefix == c->remote_prefix &&
-		    same_words(g->local, local) &&
-		    same_words(g->remote, remote))
-			break;
-		word = g->next;
+	for (;;) {
+		const struct rule_group *g = rulegroup_at(a->t, group);
+		if (is_of(g, c, local, remote))
+			return group;
+		if (g->next == 0)
+			return POOL_NONE;
+		group = a->t->rules.homes + g->next;
 	}
-	return word;
+}
+
+/* Finds it, and fetches what is looked at of one that has several rules. */
+static void find_group(struct asking *a, struct candidate *c)
+{
+	const struct rule_group *g;
+
+	c->group = group_of(a, c);
+	if (c->group == POOL_NONE)
+		return;
+	g = rulegroup_at(a->t, c->group);
+	if (g->form == RULES_LIST) {
+		for (uint32_t k = 0; k * RULES_OF_LINE < g->count; k++)
+			__builtin_prefetch(
+				pool_at(&a->t->rules.lines, g->line[k]));
+	} else if (g->form == RULES_TREES && g->trees.map != 0) {
+		__builtin_prefetch(
+			&rulegroup_map(a->t, g->trees.map - 1)[a->port]);
+	}
+}
+
+static void find_groups(struct asking *a)
+{
+	for (uint32_t i = 0; i < a->candidates; i++)
+		find_group(a, &a->candidate[i]);
 }
 
 static void try_candidate(struct asking *a, const struct candidate *c)
 {
 	const struct rule_group *g;
 
-	if (c->group == 0)
+	if (c->group == POOL_NONE)
 		return;
-	g = pool_at(&a->t->rules.groups, c->group - 1);
+	g = rulegroup_at(a->t, c->group);
 	if (g->form == RULES_ONE)
 		offer(a, &g->one);
 	else if (g->form == RULES_LIST)
 		offer_list(a, g);
 	else
-		offer_trees(a, c->group - 1, g);
+		offer_trees(a, c->group, g);
 }
 
-static void fetch_groups(const struct asking *a)
+/* The rules that maps name, whose orders are compared. */
+static void fetch_answers(const struct asking *a)
 {
 	for (uint32_t i = 0; i < a->candidates; i++) {
-		const uint32_t word = *a->candidate[i].bucket;
-		if (word != 0)
-			__builtin_prefetch(
-				pool_at(&a->t->rules.groups, word - 1));
-	}
-}
-
-/* Finds them, and fetches what is looked at of one that has several rules. */
-static void find_groups(struct asking *a)
-{
-	for (uint32_t i = 0; i < a->candidates; i++) {
-		struct candidate *c = &a->candidate[i];
+		const uint32_t group = a->candidate[i].group;
 		const struct rule_group *g;
-		c->group = group_of(a, c);
-		if (c->group == 0)
+		uint32_t answer;
+		if (group == POOL_NONE)
 			continue;
-		g = pool_at(&a->t->rules.groups, c->group - 1);
-		if (g->form == RULES_LIST) {
-			for (uint32_t k = 0; k * RULES_OF_LINE < g->count; k++)
-				__builtin_prefetch(pool_at(&a->t->rules.lines,
-							   g->line[k]));
-		} else if (g->form == RULES_TREES && g->trees.map != 0) {
-			__builtin_prefetch(&rulegroup_map(
-				a->t, g->trees.map - 1)[a->port]);
-		}
+		g = rulegroup_at(a->t, group);
+		if (g->form != RULES_TREES || g->trees.map == 0)
+			continue;
+		answer = rulegroup_map(a->t, g->trees.map - 1)[a->port];
+		if (answer != 0 && answer != RULE_MAP_NOBODY)
+			__builtin_prefetch(ruleset_tally(a->t, answer - 1));
 	}
 }
 
@@ -266,7 +269,6 @@ static void add_candidate(struct asking *a, uint32_t facet, uint32_t local,
 	struct candidate *c;
 
 	if (a->candidates == CANDIDATES) {
-		fetch_groups(a);
 		find_groups(a);
 		try_candidates(a);
 	}
@@ -274,10 +276,10 @@ static void add_candidate(struct asking *a, uint32_t facet, uint32_t local,
 	c->facet = facet;
 	c->local_prefix = (uint8_t)local;
 	c->remote_prefix = (uint8_t)remote;
-	c->bucket = rulegroup_bucket(a->t, facet, local << 8 | remote,
-				     ruleset_cut(a->word[0], local),
-				     ruleset_cut(a->word[1], remote));
-	__builtin_prefetch(c->bucket);
+	c->group = rulegroup_home(a->t, facet, local << 8 | remote,
+				  ruleset_cut(a->word[0], local),
+				  ruleset_cut(a->word[1], remote));
+	__builtin_prefetch(rulegroup_at(a->t, c->group));
 }
 
 static void ask_facet(struct asking *a, const struct rule_facet *f)
@@ -328,8 +330,8 @@ static void find_candidates(struct asking *a, bool programs)
 static void ask_combinations(struct asking *a, bool programs)
 {
 	find_candidates(a, programs);
-	fetch_groups(a);
 	find_groups(a);
+	fetch_answers(a);
 	try_candidates(a);
 }
 
@@ -354,10 +356,15 @@ static uint32_t best_rule(struct asking *a, bool *asks)
 	return a->rule;
 }
 
-static bool has_lapsed(const struct port_rule *rule, struct minato_time now)
+static bool has_lapsed(const struct port_table *t, uint32_t word,
+		       struct minato_time now)
 {
-	return rule->until_ns != 0 && now.ns >= 0 &&
-	       (uint64_t)now.ns >= rule->until_ns;
+	uint64_t until_ns;
+
+	if ((word & RULE_PLAIN) != 0)
+		return false;
+	until_ns = ruleset_rule(t, word & RULE_NUMBER)->until_ns;
+	return until_ns != 0 && now.ns >= 0 && (uint64_t)now.ns >= until_ns;
 }
 
 static void begin_asking(struct asking *a, struct port_table *t,
@@ -371,8 +378,8 @@ static void begin_asking(struct asking *a, struct port_table *t,
 	a->order = UINT64_MAX;
 	a->rule = POOL_NONE;
 	a->candidates = 0;
-	find_marks(a, 0, !minato_addr_is4(&key->local));
-	find_marks(a, 1, !minato_addr_is4(&key->remote));
+	find_clusters(a, 0, !minato_addr_is4(&key->local));
+	find_clusters(a, 1, !minato_addr_is4(&key->remote));
 }
 
 static void find_all_lengths(struct asking *a)
@@ -391,33 +398,14 @@ static uint32_t find_rule(struct port_table *t, const struct port_key *key,
 	find_all_lengths(&a);
 	for (;;) {
 		rule = best_rule(&a, asks);
-		if (rule == POOL_NONE ||
-		    !has_lapsed(ruleset_rule(t, rule), now))
+		if (rule == POOL_NONE || !has_lapsed(t, rule, now))
 			return rule;
 		/* Once for each rule that ever was. */
-		ruleset_lapse(t, rule);
+		ruleset_lapse(t, rule & RULE_NUMBER);
 	}
 }
 
 /* --- in a batch ----------------------------------------------------------- */
-
-/* The rules that maps name, whose orders are compared. */
-static void fetch_answers(const struct asking *a)
-{
-	for (uint32_t i = 0; i < a->candidates; i++) {
-		const uint32_t word = a->candidate[i].group;
-		const struct rule_group *g;
-		uint32_t answer;
-		if (word == 0)
-			continue;
-		g = pool_at(&a->t->rules.groups, word - 1);
-		if (g->form != RULES_TREES || g->trees.map == 0)
-			continue;
-		answer = rulegroup_map(a->t, g->trees.map - 1)[a->port];
-		if (answer != 0 && answer != RULE_MAP_NOBODY)
-			__builtin_prefetch(ruleset_rule(a->t, answer - 1));
-	}
-}
 
 static void seek_all(struct port_table *t, struct asking *a, size_t count)
 {
@@ -425,8 +413,6 @@ static void seek_all(struct port_table *t, struct asking *a, size_t count)
 		find_all_lengths(&a[i]);
 		find_candidates(&a[i], false);
 	}
-	for (size_t i = 0; i < count; i++)
-		fetch_groups(&a[i]);
 	for (size_t i = 0; i < count; i++)
 		find_groups(&a[i]);
 	for (size_t i = 0; i < count; i++)
@@ -436,13 +422,23 @@ static void seek_all(struct port_table *t, struct asking *a, size_t count)
 		a[i].probe->rule = a[i].rule;
 		a[i].probe->rule_changes = t->rules.changes;
 		if (a[i].rule != POOL_NONE)
-			__builtin_prefetch(ruleset_rule(t, a[i].rule));
+			__builtin_prefetch(ruleset_tally(t, a[i].rule));
 	}
 }
 
 static bool has_programs(const struct port_table *t, uint32_t slot)
 {
 	return t->rules.used[slot] >> WITH_PROGRAM != 0;
+}
+
+/* Whether its rule can be sought before its turn. */
+static bool can_be_sought(const struct port_table *t,
+			  const struct port_key *key)
+{
+	return key->course != MINATO_COURSE_ANY &&
+	       key->course != MINATO_COURSE_NONE &&
+	       (key->program == MINATO_PROGRAM_NONE ||
+		!has_programs(t, port_slot(key->proto)));
 }
 
 void port_rules_seek(struct port_table *t, struct port_probe *probes,
@@ -454,19 +450,42 @@ void port_rules_seek(struct port_table *t, struct port_probe *probes,
 	if (t->rules.count == 0)
 		return;
 	for (size_t i = 0; i < count; i++) {
-		const struct port_key *key = probes[i].key;
-		if (!opens[i] || key->course == MINATO_COURSE_ANY ||
-		    key->course == MINATO_COURSE_NONE)
+		if (!opens[i] || !can_be_sought(t, probes[i].key))
 			continue;
-		if (key->program != MINATO_PROGRAM_NONE &&
-		    has_programs(t, port_slot(key->proto)))
-			continue;
-		begin_asking(&a[used], t, key);
+		begin_asking(&a[used], t, probes[i].key);
 		a[used++].probe = &probes[i];
 		if (used == SOUGHT) {
 			seek_all(t, a, used);
 			used = 0;
 		}
+	}
+	seek_all(t, a, used);
+}
+
+void port_seek_opening(struct port_table *t, struct port_probe *probes,
+		       const bool *opens, size_t count)
+{
+	struct asking a[SOUGHT];
+	struct port_tuple_ref ref;
+	size_t used = 0;
+
+	check(count <= SOUGHT && count <= PORT_FAR);
+	port_seek_homes(t, probes, count);
+	for (size_t i = 0; i < count && t->rules.count != 0; i++) {
+		if (!opens[i] || probes[i].key->proto != MINATO_TCP ||
+		    !can_be_sought(t, probes[i].key))
+			continue;
+		begin_asking(&a[used], t, probes[i].key);
+		a[used++].probe = &probes[i];
+	}
+	port_seek_records(t, probes, count);
+	for (size_t i = 0; i < count && t->rules.count != 0; i++) {
+		if (!opens[i] || probes[i].key->proto == MINATO_TCP ||
+		    !can_be_sought(t, probes[i].key) ||
+		    port_tuple_guess(t, &probes[i], &ref))
+			continue;
+		begin_asking(&a[used], t, probes[i].key);
+		a[used++].probe = &probes[i];
 	}
 	seek_all(t, a, used);
 }
@@ -510,28 +529,29 @@ uint64_t port_rule_events_lost(const struct port_table *t)
 	return t->rules.events_lost;
 }
 
-/* `number`: the rule that the flow meets. */
+/* `word`: of the rule that the flow meets. */
 static void judge(struct port_table *t, const struct port_key *key,
-		  struct minato_time now, bool peek, uint32_t number,
+		  struct minato_time now, bool peek, uint32_t word,
 		  struct rule_verdict *out)
 {
-	struct port_rule *rule;
+	struct rule_tally *tally;
+	const struct port_rule *rule;
 
-	if (number == POOL_NONE || out->asks)
+	if (word == POOL_NONE || out->asks)
 		return;
-	rule = ruleset_rule(t, number);
-	out->entry = rule->entry;
-	out->user = rule->user;
-	out->verdict = (enum minato_verdict)rule->verdict;
+	tally = ruleset_tally(t, word);
+	out->entry = tally->entry;
+	out->verdict = (enum minato_verdict)(word >> RULE_VERDICT_SHIFT & 3);
+	tally->hits += !peek;
+	if ((word & RULE_PLAIN) != 0)
+		return;
+	rule = ruleset_rule(t, word & RULE_NUMBER);
 	if (rule->rate_count != 0 &&
-	    !allowance_take(t, rule, &key->remote, now, peek)) {
+	    !allowance_take(t, word & RULE_NUMBER, &key->remote, now, peek)) {
 		out->verdict = (enum minato_verdict)rule->rate_verdict;
 		out->limited = true;
 	}
-	if (peek)
-		return;
-	rule->hits++;
-	if (rule->log)
+	if (rule->log && !peek)
 		note_event(t, key, now, out);
 }
 
@@ -556,10 +576,10 @@ static bool remembered(const struct port_table *t, const struct port_key *key,
 }
 
 static void decide(struct port_table *t, const struct port_key *key,
-		   struct minato_time now, uint32_t number,
+		   struct minato_time now, uint32_t word,
 		   struct rule_verdict *out)
 {
-	judge(t, key, now, false, number, out);
+	judge(t, key, now, false, word, out);
 	t->rules.memo = (struct rule_memo){ .key = *key,
 					    .now_ns = now.ns,
 					    .changes = t->rules.changes,
@@ -579,7 +599,7 @@ void port_rules_ask(struct port_table *t, const struct port_key *key,
 		    struct minato_time now, bool peek, struct rule_verdict *out)
 {
 	struct port_key asked = *key;
-	uint32_t number;
+	uint32_t word;
 
 	if (!begin_verdict(t, key, out))
 		return;
@@ -589,11 +609,11 @@ void port_rules_ask(struct port_table *t, const struct port_key *key,
 		*out = t->rules.memo.verdict;
 		return;
 	}
-	number = find_rule(t, &asked, now, &out->asks);
+	word = find_rule(t, &asked, now, &out->asks);
 	if (peek)
-		judge(t, &asked, now, true, number, out);
+		judge(t, &asked, now, true, word, out);
 	else
-		decide(t, &asked, now, number, out);
+		decide(t, &asked, now, word, out);
 }
 
 bool port_rules_bear(const struct port_table *t, const struct port_key *key)
@@ -617,8 +637,7 @@ void rulematch_sought(struct port_table *t, const struct port_probe *probe,
 		      struct minato_time now, struct rule_verdict *out)
 {
 	if (probe->rule_changes != t->rules.changes ||
-	    (probe->rule != POOL_NONE &&
-	     has_lapsed(ruleset_rule(t, probe->rule), now))) {
+	    (probe->rule != POOL_NONE && has_lapsed(t, probe->rule, now))) {
 		port_rules_ask(t, probe->key, now, false, out);
 		return;
 	}

@@ -78,22 +78,31 @@ static uint32_t map_count(uint32_t rules_max)
 	return maps < MAPS_MAX ? maps : MAPS_MAX;
 }
 
+/* Of those of rules of one protocol each a quarter at most is taken: few have
+   to look further. */
+static uint32_t home_count(uint32_t rules_max)
+{
+	return power_above(4 * rules_max, 64);
+}
+
 void ruleset_lay_out(struct rules_layout *l, size_t *end, uint32_t rules_max)
 {
 	const size_t rules = rules_max;
 	const size_t links = RULE_LINKS * rules;
 	const size_t buckets = power_above((uint32_t)links, 64);
+	const size_t homes = home_count(rules_max);
 	const size_t words = filter_words(rules_max);
 
 	check(rules_max <= PORT_RULES_MAX);
 	l->rules = reserve(end, rules * sizeof(struct port_rule));
-	l->groups = reserve(end, links * sizeof(struct rule_group));
+	l->tallies = reserve(end, rules * sizeof(struct rule_tally));
+	l->homes = reserve(end, homes * sizeof(struct rule_group));
+	l->strays = reserve(end, links * sizeof(struct rule_group));
 	l->lines = reserve(end, links * sizeof(struct rule_line));
 	l->blocks = reserve(end, links * sizeof(struct rule_block));
 	l->facets = reserve(end, links * sizeof(struct rule_facet));
 	l->rows = reserve(end, links * sizeof(struct rule_row));
 	l->pairs = reserve(end, links * sizeof(struct rule_pair));
-	l->group_buckets = reserve(end, buckets * sizeof(uint32_t));
 	l->block_buckets = reserve(end, buckets * sizeof(uint32_t));
 	l->facet_buckets = reserve(end, (size_t)facet_buckets(rules_max) *
 						sizeof(uint32_t));
@@ -117,7 +126,7 @@ static void init_pools(struct port_table *t, const struct rules_layout *l)
 
 	pool_init(&r->rules, port_part(t, l->rules), sizeof(struct port_rule),
 		  rules);
-	pool_init(&r->groups, port_part(t, l->groups),
+	pool_init(&r->strays, port_part(t, l->strays),
 		  sizeof(struct rule_group), links);
 	pool_init(&r->lines, port_part(t, l->lines), sizeof(struct rule_line),
 		  links);
@@ -139,17 +148,18 @@ void ruleset_init(struct port_table *t, const struct rules_layout *l)
 	/* The memory may have served a table before. */
 	unpoison(port_part(t, l->rules), l->end - l->rules);
 	init_pools(t, l);
-	r->group_buckets_at = l->group_buckets;
+	r->tallies_at = l->tallies;
+	r->homes_at = l->homes;
 	r->block_buckets_at = l->block_buckets;
 	r->facet_buckets_at = l->facet_buckets;
-	r->group_buckets = power_above(RULE_LINKS * max, 64) - 1;
-	r->block_buckets = r->group_buckets;
+	r->homes = home_count(max) - 1;
+	r->block_buckets = power_above(RULE_LINKS * max, 64) - 1;
 	r->facet_buckets = facet_buckets(max) - 1;
 	for (int side = 0; side < 2; side++) {
 		r->side[side].words_at = l->words[side];
 		r->side[side].counts_at = l->counts[side];
 	}
-	r->filter_mask = filter_words(max) - 1;
+	r->filter_mask = filter_words(max) * 64 / RULE_LINE_BITS - 1;
 	r->nodes_at = l->nodes;
 	r->maps_at = l->maps;
 	r->maps_max = map_count(max);
@@ -179,20 +189,23 @@ struct rule_words ruleset_words(const struct minato_addr *a)
 
 /* --- the filters of prefixes --------------------------------------------- */
 
-static void set_marks(struct port_table *t, uint32_t side,
-		      struct rule_words cut, uint32_t length, bool stands)
+static void set_bits(struct port_table *t, uint32_t side, struct rule_words w,
+		     uint32_t length, bool stands)
 {
-	uint64_t *words = port_part(t, t->rules.side[side].words_at);
+	const struct rule_cluster c =
+		ruleset_cluster(t, side, w, ruleset_byte(length));
+	uint64_t *filter = ruleset_filter(t, side, c.line);
 	uint32_t *counts = port_part(t, t->rules.side[side].counts_at);
-	const struct rule_mark m = ruleset_mark(t, side, cut, length);
+	uint32_t bit[2];
 
+	counts += (size_t)c.line * RULE_LINE_BITS;
+	ruleset_bits(c, w, length, bit);
 	for (int i = 0; i < 2; i++) {
-		uint32_t *count = &counts[m.word * 64 + m.bit[i]];
-		*count += stands ? 1 : UINT32_MAX;
-		if (*count == 0)
-			words[m.word] &= ~(UINT64_C(1) << m.bit[i]);
+		counts[bit[i]] += stands ? 1 : UINT32_MAX;
+		if (counts[bit[i]] == 0)
+			filter[bit[i] / 64] &= ~(UINT64_C(1) << bit[i] % 64);
 		else
-			words[m.word] |= UINT64_C(1) << m.bit[i];
+			filter[bit[i] / 64] |= UINT64_C(1) << bit[i] % 64;
 	}
 }
 
@@ -208,6 +221,19 @@ static bool reaches(struct rule_words w, uint32_t length, bool six)
 	return six || (cut.high == w.high && cut.low == w.low);
 }
 
+static uint32_t bytes_of(const uint64_t here[3])
+{
+	uint32_t bytes = here[2] != 0 ? 1u << (RULE_BYTES - 1) : 0;
+
+	for (uint32_t byte = 0; byte < RULE_BYTES; byte++) {
+		uint64_t lengths = here[byte / 8] >> byte % 8 * 8 & 0xff;
+		if (byte == 0)
+			lengths &= ~UINT64_C(1);
+		bytes |= (uint32_t)(lengths != 0) << byte;
+	}
+	return bytes;
+}
+
 static void side_change(struct port_table *t, uint32_t side,
 			struct rule_words w, uint32_t length, bool stands)
 {
@@ -215,7 +241,7 @@ static void side_change(struct port_table *t, uint32_t side,
 	uint32_t *count;
 
 	if (length != 0)
-		set_marks(t, side, w, length, stands);
+		set_bits(t, side, w, length, stands);
 	for (uint32_t six = 0; six < 2; six++) {
 		if (!reaches(w, length, six != 0))
 			continue;
@@ -226,6 +252,7 @@ static void side_change(struct port_table *t, uint32_t side,
 				~(UINT64_C(1) << length % 64);
 		else
 			s->here[six][length / 64] |= UINT64_C(1) << length % 64;
+		s->bytes[six] = bytes_of(s->here[six]);
 	}
 }
 
@@ -413,14 +440,14 @@ static uint64_t facet_key_of(const struct port_entry *e,
 struct rule_standing ruleset_standing(const struct port_table *t,
 				      uint32_t number, uint32_t link)
 {
-	const struct port_rule *rule = ruleset_rule(t, number);
-	const struct port_entry *e = entry_at(t, rule->entry);
+	const struct rule_tally *tally = ruleset_tally(t, number);
+	const struct port_entry *e = entry_at(t, tally->entry);
 
 	return (struct rule_standing){
 		.rule = number,
 		.link = link,
-		.place = { .order = rule->order,
-			   .rule = number,
+		.place = { .order = tally->order,
+			   .word = tally->word,
 			   .first = e->first,
 			   .last = e->last },
 		.local = ruleset_words(&e->local),
@@ -434,7 +461,7 @@ struct rule_standing ruleset_standing(const struct port_table *t,
 uint32_t ruleset_link(const struct port_table *t, uint32_t rule, uint32_t facet)
 {
 	const struct port_rule *r = ruleset_rule(t, rule);
-	const struct port_entry *e = entry_at(t, r->entry);
+	const struct port_entry *e = entry_at(t, ruleset_tally(t, rule)->entry);
 	const uint64_t key = facet_at(t, facet)->key;
 
 	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
@@ -472,7 +499,8 @@ static void stand(struct port_table *t, const struct rule_standing *s,
 static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
 {
 	const struct port_rule *rule = ruleset_rule(t, number);
-	const struct port_entry *e = entry_at(t, rule->entry);
+	const struct port_entry *e =
+		entry_at(t, ruleset_tally(t, number)->entry);
 	const uint32_t combination = combination_of(e, rule);
 	struct rule_standing s = ruleset_standing(t, number, 0);
 
@@ -499,6 +527,14 @@ static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
 
 /* --- rules --------------------------------------------------------------- */
 
+static uint32_t word_of(uint32_t number, const struct minato_entry *in)
+{
+	const bool plain = in->until_ns == 0 && in->rate_count == 0 && !in->log;
+
+	return number | (uint32_t)in->verdict << RULE_VERDICT_SHIFT |
+	       (plain ? RULE_PLAIN : 0);
+}
+
 void ruleset_add(struct port_table *t, uint32_t entry,
 		 const struct minato_entry *in)
 {
@@ -511,19 +547,20 @@ void ruleset_add(struct port_table *t, uint32_t entry,
 	rule = ruleset_rule(t, number);
 	generation = rule->generation + 1;
 	*rule = (struct port_rule){
-		.order = in->order,
 		.until_ns = in->until_ns,
-		.entry = entry,
-		.user = in->user,
 		.rate_count = in->rate_count,
 		.rate_span_s = in->rate_span_s,
 		.generation = generation,
 		.program = in->program,
 		.course = in->course,
-		.verdict = (uint8_t)in->verdict,
 		.rate_verdict = (uint8_t)in->rate_verdict,
 		.rate_each = in->rate_each,
 		.log = in->log,
+	};
+	*ruleset_tally(t, number) = (struct rule_tally){
+		.order = in->order,
+		.entry = entry,
+		.word = word_of(number, in),
 	};
 	e->next = number;
 	t->rules.count++;
@@ -533,12 +570,11 @@ void ruleset_add(struct port_table *t, uint32_t entry,
 void ruleset_order(struct port_table *t, uint32_t entry, uint64_t order)
 {
 	const uint32_t number = entry_at(t, entry)->next;
-	struct port_rule *rule = ruleset_rule(t, number);
-	const bool stands = !rule->lapsed;
+	const bool stands = !ruleset_rule(t, number)->lapsed;
 
 	if (stands)
 		stand_everywhere(t, number, false);
-	rule->order = order;
+	ruleset_tally(t, number)->order = order;
 	if (stands)
 		stand_everywhere(t, number, true);
 }
@@ -564,10 +600,10 @@ void ruleset_remove(struct port_table *t, uint32_t entry)
 void ruleset_get(const struct port_table *t, uint32_t entry,
 		 struct minato_entry *out)
 {
-	const struct port_rule *rule =
-		ruleset_rule(t, entry_at(t, entry)->next);
+	const uint32_t number = entry_at(t, entry)->next;
+	const struct port_rule *rule = ruleset_rule(t, number);
 
-	out->order = rule->order;
+	out->order = ruleset_tally(t, number)->order;
 	out->course = rule->course;
 	out->program = rule->program;
 	out->rate_count = rule->rate_count;

@@ -86,21 +86,32 @@ uint64_t tuple_group_hash(const struct port_table *t,
 	return hash_table(&t->key, p->word, words * sizeof(uint64_t));
 }
 
+void port_seek_homes(const struct port_table *t, struct port_probe *probes,
+		     size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		__builtin_prefetch(find_home(t, &probes[i]));
+}
+
+void port_seek_records(const struct port_table *t, struct port_probe *probes,
+		       size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const void *guess = find_guess(t, &probes[i]);
+		if (guess != NULL)
+			__builtin_prefetch(guess);
+	}
+}
+
 void port_seek(const struct port_table *t, struct port_probe *probes,
 	       size_t count)
 {
-	for (size_t at = 0; at < count; at += PORT_FAR) {
-		const size_t left = count - at;
-		const size_t end = at + (left < PORT_FAR ? left : PORT_FAR);
-
-		for (size_t i = at; i < end; i++)
-			__builtin_prefetch(find_home(t, &probes[i]));
-		for (size_t i = at; i < end; i++) {
-			const void *guess = find_guess(t, &probes[i]);
-			if (guess != NULL)
-				__builtin_prefetch(guess);
-		}
+	for (; count > PORT_FAR; count -= PORT_FAR, probes += PORT_FAR) {
+		port_seek_homes(t, probes, PORT_FAR);
+		port_seek_records(t, probes, PORT_FAR);
 	}
+	port_seek_homes(t, probes, count);
+	port_seek_records(t, probes, count);
 }
 
 /* The record that a key will be in whose home has room; else the home. */

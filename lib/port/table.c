@@ -263,7 +263,6 @@ static bool pass_rules(struct port_table *t, const struct port_probe *probe,
 		return true;
 	out->entry = out->rule;
 	out->kind = MINATO_KIND_GUARD;
-	out->user = v.user;
 	out->verdict = v.verdict;
 	return false;
 }

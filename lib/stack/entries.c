@@ -275,9 +275,11 @@ void minato_judge(struct minato *m, const struct minato_question *question,
 	if (fate.entry == POOL_NONE)
 		return;
 	out->handle = entries_known_by(m, fate.entry);
-	out->user = fate.kind == MINATO_KIND_SOCKET ?
-			    socket_at(m, fate.owner)->user :
-			    fate.user;
+	out->user = fate.user;
+	if (fate.kind == MINATO_KIND_SOCKET)
+		out->user = socket_at(m, fate.owner)->user;
+	else if (fate.entry == fate.rule)
+		out->user = port_entry_user(host_table(m), fate.rule);
 	out->target = fate.target;
 }
 

@@ -132,18 +132,6 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	}
 }
 
-/* Of a flow that is known no rule is asked. */
-static void seek_rules(struct minato *m, struct port_probe *probes, bool *opens,
-		       size_t count)
-{
-	struct port_tuple_ref ref;
-
-	for (size_t i = 0; i < count; i++)
-		opens[i] = opens[i] &&
-			   !port_tuple_guess(host_table(m), &probes[i], &ref);
-	port_rules_seek(host_table(m), probes, opens, count);
-}
-
 static void input_batch(struct minato *m, const struct minato_frame *frames,
 			size_t count)
 {
@@ -159,8 +147,7 @@ static void input_batch(struct minato *m, const struct minato_frame *frames,
 		opens[used] = deliver_opens(&batch[i].packet);
 		used += input_key(m, &batch[i], &probes[used]);
 	}
-	port_seek(host_table(m), probes, used);
-	seek_rules(m, probes, opens, used);
+	port_seek_opening(host_table(m), probes, opens, used);
 	if (host_nat(m) != NULL)
 		nat_seek(host_nat(m), probes, used);
 	for (size_t i = 0; i < count; i++) {

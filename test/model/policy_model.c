@@ -424,14 +424,16 @@ static void run_seed(uint64_t seed, uint32_t most)
 	/* Each branch was gone through often. */
 	require((run.t->rules.maps_fresh > 0) == (most > 256));
 	require(run.t->rules.blocks.peak > 10);
+	require(run.t->rules.strays.peak > 10);
 	require(run.sought > STEPS / 40);
 	require(run.hits > STEPS / 10 && run.asked > STEPS / 200 && run.limited > STEPS / 500);
 	while (run.count > 0)
 		remove_rule();
-	require(run.t->rules.groups.used == 0 && run.t->rules.lines.used == 0 &&
-		run.t->rules.blocks.used == 0 && run.t->rules.facets.used == 0 &&
-		run.t->rules.rows.used == 0 && run.t->rules.pairs.used == 0 &&
-		run.t->rules.rules.used == 0 && run.t->rules.count == 0);
+	require(run.t->rules.groups == 0 && run.t->rules.strays.used == 0 &&
+		run.t->rules.lines.used == 0 && run.t->rules.blocks.used == 0 &&
+		run.t->rules.facets.used == 0 && run.t->rules.rows.used == 0 &&
+		run.t->rules.pairs.used == 0 && run.t->rules.rules.used == 0 &&
+		run.t->rules.count == 0);
 	munmap(memory, size);
 }
 

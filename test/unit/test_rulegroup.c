@@ -3,7 +3,7 @@
 #include "minato/guard.h"
 #include "unit/port_fixture.h"
 
-static uint32_t entries[400];
+static uint32_t entries[400], of_source[1000];
 
 static void put(uint32_t i)
 {
@@ -52,7 +52,7 @@ static void grow_and_shrink(uint32_t most)
 		port_remove(t, entries[i]);
 		require_from(i + 1, most);
 	}
-	assert_int_equal(t->rules.groups.used + t->rules.lines.used + t->rules.blocks.used, 0);
+	assert_int_equal(t->rules.groups + t->rules.lines.used + t->rules.blocks.used, 0);
 }
 
 static void one_then_a_list(void **state)
@@ -107,9 +107,69 @@ static void without_a_map_they_go_by_their_trees(void **state)
 	}
 }
 
+/* The first rules of a table's room, about one source each. */
+#define SOURCES 900u
+
+static struct minato_addr source(uint32_t i)
+{
+	return minato_addr4(10, 7, (uint8_t)(i / 200), (uint8_t)(i % 200));
+}
+
+static void put_source(uint32_t i)
+{
+	const struct minato_entry e = { .kind = MINATO_KIND_GUARD,
+					.verdict = MINATO_DROP,
+					.scope = MINATO_SCOPE_ANY,
+					.face = MINATO_FACE_ANY,
+					.remote = source(i),
+					.remote_prefix = 128,
+					.last = UINT16_MAX,
+					.order = 1 + i };
+	const int64_t added = port_add(t, &e, NULL);
+
+	assert_true(added >= 0);
+	of_source[i] = (uint32_t)added;
+}
+
+/* Those that leave one remainder stand if that is said; the others do. */
+static void require_sources(uint32_t remainder, bool stand)
+{
+	for (uint32_t i = 0; i < SOURCES; i++) {
+		struct port_key key = key_of(TCP, "10.0.0.1", 80, "10.0.0.2", 9);
+		struct port_fate fate;
+
+		key.remote = source(i);
+		port_lookup(t, &key, (struct minato_time){ 1 }, true, &fate);
+		assert_int_equal(fate.rule,
+				 i % 3 == remainder && !stand ? POOL_NONE : of_source[i]);
+	}
+}
+
+/* Many have the same home; whoever comes later is astray, and is found when it is empty. */
+static void who_leaves_home_leaves_the_others_where_they_are(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < SOURCES; i++)
+		put_source(i);
+	assert_true(t->rules.strays.used > 10);
+	assert_int_equal(t->rules.groups, 2 * SOURCES); /* TCP and UDP */
+	for (uint32_t remainder = 0; remainder < 3; remainder++) {
+		for (uint32_t i = remainder; i < SOURCES; i += 3)
+			port_remove(t, of_source[i]);
+		require_sources(remainder, false);
+		for (uint32_t i = remainder; i < SOURCES; i += 3)
+			put_source(i);
+		require_sources(remainder, true);
+	}
+	for (uint32_t i = 0; i < SOURCES; i++)
+		port_remove(t, of_source[i]);
+	assert_int_equal(t->rules.groups + t->rules.strays.used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(who_leaves_home_leaves_the_others_where_they_are),
 		CASE(one_then_a_list),
 		CASE(seventeen_are_trees),
 		CASE(without_a_map_they_go_by_their_trees),

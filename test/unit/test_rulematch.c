@@ -242,7 +242,7 @@ static void steps_do_not_grow_with_rules(void **state)
 		e.order = 1000u + i * 7u % 1000u;
 		put(&e);
 	}
-	assert_int_equal(t->rules.groups.used, 1);
+	assert_int_equal(t->rules.groups, 1);
 	assert_true(t->rules.blocks.used <= 17);
 	for (uint32_t port = 1; port < 65536; port += 97) {
 		uint64_t best = UINT64_MAX;

@@ -17,7 +17,7 @@ static void require_nothing_left(void)
 	const struct port_rules *r = &t->rules;
 
 	assert_int_equal(r->count, 0);
-	assert_int_equal(r->rules.used + r->groups.used + r->lines.used + r->blocks.used, 0);
+	assert_int_equal(r->rules.used + r->groups + r->lines.used + r->blocks.used, 0);
 	assert_int_equal(r->facets.used + r->rows.used + r->pairs.used, 0);
 	assert_int_equal(r->used[0] | r->used[1] | r->used[2], 0);
 	for (int side = 0; side < 2; side++) {
