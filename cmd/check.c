@@ -29,6 +29,7 @@ static const struct cmd_option options[] = {
 /* The file, what was found in it, and where the results go. */
 struct checking {
 	const struct check_options *chosen;
+	struct cmd_conf_files files;
 	struct cmd_conf_text text;
 	struct conf conf;
 	struct conf_report report;
@@ -51,10 +52,10 @@ static int64_t written_at(const char *path, int64_t now_s)
 static void judge_terms(struct checking *c)
 {
 	int64_t now_s = time(NULL);
-	int64_t since_s = written_at(c->text.name, now_s);
 
 	for (size_t i = 0; i < c->conf.count; i++) {
 		struct conf_statement *s = c->conf.list[i];
+		int64_t since_s = written_at(cmd_conf_name(&c->text, s->line), now_s);
 		const struct conf_term *term = gateway_term_of(s);
 		int64_t until_s = term ? gateway_term_end(term, since_s) : 0;
 
@@ -79,13 +80,15 @@ static void take_verdict(void *user, const struct conf_verdict *verdict)
 	c->missed += !verdict->met;
 	if (!c->tests) {
 		if (!verdict->met)
-			cmd_conf_missed(stderr, c->text.name, test, verdict, c->colour);
+			cmd_conf_missed(stderr, cmd_conf_name(&c->text, test->line), test, verdict,
+					c->colour);
 		return;
 	}
 	conf_print(text, sizeof(text), test);
-	json_array_append_new(c->tests,
-			      json_pack("{s:i,s:s,s:b,s:s}", "line", (int)test->line, "test", text,
-					"met", verdict->met, "got", verdict->got));
+	json_array_append_new(c->tests, json_pack("{s:s,s:i,s:s,s:b,s:s}", "file",
+						  cmd_conf_name(&c->text, test->line), "line",
+						  (int)CONF_LINE_NUMBER(test->line), "test", text,
+						  "met", verdict->met, "got", verdict->got));
 }
 
 static const char *guest_of(const struct checking *c)
@@ -142,9 +145,10 @@ static int try_tests(struct checking *c)
 	result = conf_try(&c->conf, take_verdict, c, &culprit);
 
 	if (result < 0) {
-		cmd_say("%s:%u: the tests cannot be run: %s", c->text.name,
-			culprit < c->conf.count ? c->conf.list[culprit]->line : 0,
-			strerror(-result));
+		uint32_t line = culprit < c->conf.count ? c->conf.list[culprit]->line : 0;
+
+		cmd_say("%s:%u: the tests cannot be run: %s", cmd_conf_name(&c->text, line),
+			CONF_LINE_NUMBER(line), strerror(-result));
 		return CMD_FAILED;
 	}
 	return c->missed ? CMD_REFUSED : CMD_OK;
@@ -170,8 +174,9 @@ static void print_statements(const struct conf *conf)
 	}
 }
 
-static json_t *statements_of(const struct conf *conf)
+static json_t *statements_of(const struct checking *c)
 {
+	const struct conf *conf = &c->conf;
 	json_t *list = json_array();
 	char text[CONF_TEXT_SIZE];
 
@@ -180,8 +185,10 @@ static json_t *statements_of(const struct conf *conf)
 			continue;
 		conf_print(text, sizeof(text), conf->list[i]);
 		json_array_append_new(
-			list, json_pack("{s:i,s:s,s:s,s:s?}", "line", (int)conf->list[i]->line,
-					"verb", conf_verb(conf->list[i]), "text", text, "name",
+			list, json_pack("{s:s,s:i,s:s,s:s,s:s?}", "file",
+					cmd_conf_name(&c->text, conf->list[i]->line), "line",
+					(int)CONF_LINE_NUMBER(conf->list[i]->line), "verb",
+					conf_verb(conf->list[i]), "text", text, "name",
 					conf->list[i]->name[0] ? conf->list[i]->name : NULL));
 	}
 	return list;
@@ -194,7 +201,7 @@ static void print_json(struct checking *c, bool right)
 				(json_int_t)c->report.errors, "warnings",
 				(json_int_t)c->report.warnings, "faults",
 				cmd_conf_faults(&c->text, &c->report), "statements",
-				statements_of(&c->conf), "tests", c->tests);
+				statements_of(c), "tests", c->tests);
 
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
@@ -217,10 +224,9 @@ static void print_summary(const struct checking *c)
 
 static int check(struct checking *c)
 {
-	int result = c->chosen->guest ?
-			     conf_read_guest(&c->conf, c->text.bytes, c->text.size, guest_of(c),
-					     &c->report) :
-			     conf_read(&c->conf, c->text.bytes, c->text.size, &c->report);
+	int result = c->chosen->guest ? conf_read_guest(&c->conf, c->text.bytes, c->text.size,
+							guest_of(c), &c->report) :
+					conf_read_sources(&c->conf, &c->files.sources, &c->report);
 	int code;
 
 	if (result == 0)
@@ -250,11 +256,10 @@ static int check(struct checking *c)
 
 static int run(int argc, char **argv)
 {
-	struct checking c;
+	static struct checking c;
 	struct check_options chosen = { .json = false };
 	struct cmd_operands operands;
 	struct drive_error error;
-	struct cmd_text text;
 	int code = cmd_parse(&cmd_check, argv, &chosen, &operands);
 
 	(void)argc;
@@ -264,17 +269,19 @@ static int run(int argc, char **argv)
 		return cmd_usage(&cmd_check, "no file was given");
 	if (operands.count > 1)
 		return cmd_usage(&cmd_check, "'%s': one file at a time", operands.words[1]);
-	if (cmd_text_read(&text, operands.words[0], CONF_SIZE_MAX, &error) < 0) {
+	if (cmd_conf_open(&c.files, operands.words[0], &error) < 0) {
 		cmd_say("%s", error.text);
 		return CMD_USAGE;
 	}
-	c = (struct checking){ .chosen = &chosen, .colour = cmd_look(stderr).colour };
-	c.text = (struct cmd_conf_text){ operands.words[0], text.bytes, text.size };
+	c.chosen = &chosen;
+	c.colour = cmd_look(stderr).colour;
+	c.text = (struct cmd_conf_text){ operands.words[0], c.files.sources.list[0].text,
+					 c.files.sources.list[0].size, &c.files.sources };
 	c.tests = chosen.json ? json_array() : NULL;
 	code = check(&c);
 	json_decref(c.tests);
 	conf_free(&c.conf);
-	free(text.bytes);
+	cmd_conf_close(&c.files);
 	return code;
 }
 

@@ -548,7 +548,8 @@ struct minato_rule_event;
 struct cmd_rule_place {
 	const struct conf_statement *rule;
 	char link[48];
-	bool unsaid; /* it was an event for the audit alone: the rule has no `log` */
+	const char *file; /* of the rule, where it is not the first one; borrowed, or NULL */
+	bool unsaid;	  /* it was an event for the audit alone: the rule has no `log` */
 };
 typedef void cmd_rule_place_fn(void *user, const struct minato_rule_event *event,
 			       struct cmd_rule_place *out);

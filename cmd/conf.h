@@ -15,7 +15,10 @@ struct cmd_conf_text {
 	const char *name; /* of the file; NULL: a statement of the command line */
 	const char *bytes;
 	size_t size;
+	const struct conf_sources *sources; /* more files, by the number of a line's; or NULL */
 };
+/* The name of the file that a line is of. */
+const char *cmd_conf_name(const struct cmd_conf_text *text, uint32_t line);
 /* The words of the line, without its end; empty where there is no such line. Not zero-ended. */
 const char *cmd_conf_line(const struct cmd_conf_text *text, uint32_t line, size_t *length);
 /*
@@ -29,6 +32,20 @@ json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_repo
 /* A test line that is not met, and what became of it instead. */
 void cmd_conf_missed(FILE *out, const char *file, const struct conf_statement *test,
 		     const struct conf_verdict *verdict, bool colour);
+
+/* ---- conffiles.c: a file, and those that it includes ---- */
+
+/* What cmd_conf_open fills in; each file is known by its place on a disk. */
+struct cmd_conf_files {
+	struct conf_sources sources; /* for conf_read_sources */
+	struct {
+		uint64_t device, inode; /* 0, 0: of none */
+	} at[CONF_FILES_MAX];
+	size_t size; /* of them all */
+};
+/* Reads the file. 0, or negative errno with a text. */
+int cmd_conf_open(struct cmd_conf_files *files, const char *path, struct drive_error *error);
+void cmd_conf_close(struct cmd_conf_files *files);
 
 /* ---- setfiles.c ---- */
 

@@ -10,11 +10,31 @@
 #define BEFORE_MAX 64u /* columns of it before the caret */
 #define WORD_SIZE 64u
 
+/* The file of a line, of several; NULL: there is but one text. */
+static const struct conf_source *source_of(const struct cmd_conf_text *text, uint32_t line)
+{
+	uint32_t number = line < CONF_LINE_LIVE ? CONF_LINE_FILE(line) : 0;
+
+	if (!text->sources || !number || number >= text->sources->count)
+		return NULL;
+	return &text->sources->list[number];
+}
+
+const char *cmd_conf_name(const struct cmd_conf_text *text, uint32_t line)
+{
+	const struct conf_source *source = source_of(text, line);
+
+	return source ? source->path : text->name;
+}
+
 const char *cmd_conf_line(const struct cmd_conf_text *text, uint32_t line, size_t *length)
 {
-	const char *at = text->bytes;
-	const char *end = text->bytes + text->size;
+	const struct conf_source *source = source_of(text, line);
+	const char *at = source ? source->text : text->bytes;
+	const char *end = at + (source ? source->size : text->size);
 	const char *newline;
+
+	line = text->sources ? CONF_LINE_NUMBER(line) : line;
 
 	for (uint32_t i = 1; i < line && at < end; i++) {
 		newline = memchr(at, '\n', (size_t)(end - at));
@@ -93,10 +113,10 @@ static void say_place(FILE *out, const struct cmd_conf_text *text, const struct 
 		fputs("minato: ", out);
 		return;
 	}
-	fprintf(out, "%s%s:%u:%u:%s %s%s:%s ", paint(colour, "\033[1m"), text->name, fault->line,
-		fault->column + 1, paint(colour, "\033[0m"),
-		paint(colour, error ? "\033[1;31m" : "\033[1;35m"), error ? "error" : "warning",
-		paint(colour, "\033[0m"));
+	fprintf(out, "%s%s:%u:%u:%s %s%s:%s ", paint(colour, "\033[1m"),
+		cmd_conf_name(text, fault->line), CONF_LINE_NUMBER(fault->line), fault->column + 1,
+		paint(colour, "\033[0m"), paint(colour, error ? "\033[1;31m" : "\033[1;35m"),
+		error ? "error" : "warning", paint(colour, "\033[0m"));
 }
 
 static void say_fault(FILE *out, const struct cmd_conf_text *text, const struct conf_fault *fault,
@@ -116,8 +136,9 @@ static void say_fault(FILE *out, const struct cmd_conf_text *text, const struct 
 		   colour);
 	if (!fault->other || !text->name)
 		return;
-	fprintf(out, "%s%s:%u:%s the other line\n", paint(colour, "\033[1m"), text->name,
-		fault->other, paint(colour, "\033[0m"));
+	fprintf(out, "%s%s:%u:%s the other line\n", paint(colour, "\033[1m"),
+		cmd_conf_name(text, fault->other), CONF_LINE_NUMBER(fault->other),
+		paint(colour, "\033[0m"));
 	line = cmd_conf_line(text, fault->other, &length);
 	show_line(out, line, length, 0);
 }
@@ -143,10 +164,17 @@ static json_t *fault_object(const struct cmd_conf_text *text, const struct conf_
 	guess(&meant, text, fault);
 	object = json_pack("{s:s,s:i,s:i,s:i,s:o,s:s?,s:o}", "severity",
 			   fault->severity == CONF_ERROR ? "error" : "warning", "line",
-			   (int)fault->line, "column", (int)fault->column + 1, "length",
-			   (int)fault->length, "what", view_json_string(fault->what), "meant",
-			   meant.best.best, "other_line",
-			   fault->other ? json_integer(fault->other) : json_null());
+			   (int)CONF_LINE_NUMBER(fault->line), "column", (int)fault->column + 1,
+			   "length", (int)fault->length, "what", view_json_string(fault->what),
+			   "meant", meant.best.best, "other_line",
+			   fault->other ? json_integer(CONF_LINE_NUMBER(fault->other)) :
+					  json_null());
+	if (text->name)
+		json_object_set_new(object, "file",
+				    view_json_string(cmd_conf_name(text, fault->line)));
+	if (text->name && fault->other)
+		json_object_set_new(object, "other_file",
+				    view_json_string(cmd_conf_name(text, fault->other)));
 	return object;
 }
 
@@ -166,6 +194,6 @@ void cmd_conf_missed(FILE *out, const char *file, const struct conf_statement *t
 
 	conf_print(text, sizeof(text), test);
 	fprintf(out, "%s%s:%u:%s %stest not met:%s it %s\n    %s\n", colour ? "\033[1m" : "", file,
-		test->line, colour ? "\033[0m" : "", colour ? "\033[1;31m" : "",
+		CONF_LINE_NUMBER(test->line), colour ? "\033[0m" : "", colour ? "\033[1;31m" : "",
 		colour ? "\033[0m" : "", verdict->got, text);
 }

@@ -43,6 +43,7 @@
  *	           | set NAME ( PREFIX, ... | from PATH )
  *	           | scans answer ANSWER [for SPAN [growing to SPAN]]
  *	           | alert ( syslog | command PATH | file PATH )
+ *	           | include PATH
  *	WHAT       = [program NAME] [out] ( [PROTOS] [RUNS] | icmp [TYPES] | everything )
  *
  * with `from WHO, ...` and `to WHO, ...` among the clauses of a rule, where WHO is a prefix, a
@@ -69,6 +70,8 @@ struct minato_server;
 
 #define CONF_SIZE_MAX (32u << 20)   /* bytes of a file */
 #define CONF_LINE_MAX 2048u	    /* bytes of a line, as written and in print */
+#define CONF_FILES_MAX 64u	    /* that a conf is made of */
+#define CONF_LINES_MAX 0x1ffffffu   /* of each; what is behind has the number of the last */
 #define CONF_STATEMENTS_MAX 262144u /* 100,000 rules, and sets of a million prefixes */
 #define CONF_FAULTS_MAX 64u	    /* kept; more are counted */
 #define CONF_CANDIDATES_MAX 24u
@@ -423,6 +426,12 @@ struct conf_mark {
 	uint16_t column, length; /* bytes, from 0 */
 };
 
+/*
+ * The number of a line says of which file it is: the first has plain numbers. What is shown is made
+ * by conf_where.
+ */
+#define CONF_LINE_FILE(line) ((line) >> 25 & (CONF_FILES_MAX - 1))
+#define CONF_LINE_NUMBER(line) ((line)&CONF_LINES_MAX)
 /* Lines from here on are of no file: statements said live, numbered to tell them apart. */
 #define CONF_LINE_LIVE 0x80000000u
 
@@ -460,8 +469,45 @@ struct conf_statement {
 struct conf {
 	struct conf_statement **list;
 	size_t count, room;
+	struct conf_files *files; /* NULL: one file alone */
 };
 void conf_free(struct conf *conf);
+
+/* ---- source.c: files that a conf is made of ---- */
+
+/* Their paths by the number that lines have; shared by copies of a conf. */
+struct conf_files {
+	size_t refs, count;
+	char *path[CONF_FILES_MAX];
+};
+/* One more that has it; NULL has nothing. */
+struct conf_files *conf_files_hold(struct conf_files *files);
+void conf_files_drop(struct conf_files *files);
+/* Appends a copy of the path, making them where *files is NULL. 0, -ENOMEM, -ENOSPC. */
+int conf_files_add(struct conf_files **files, const char *path);
+/* The path of the file that a line is of; NULL: of the first, or it is not known. */
+const char *conf_file_of(const struct conf *conf, uint32_t line);
+/* "line 4", "line 4 of /etc/minato/web.conf", "live" of what is of no file. */
+#define CONF_WHERE_SIZE 320u
+const char *conf_where(char out[CONF_WHERE_SIZE], const struct conf *conf, uint32_t line);
+
+/* The texts of a conf: of a file, and of those that it includes, in the order of their numbers. */
+struct conf_source {
+	char *path, *text; /* to be freed by whoever has the sources */
+	size_t size;
+	uint32_t from; /* the line that includes it; 0: the first */
+};
+struct conf_sources {
+	struct conf_source list[CONF_FILES_MAX];
+	size_t count;
+	/*
+	 * Appends the files that `include WORD` in the file of this number means, in order. 0, or
+	 * -EINVAL with a text of why not. NULL: nothing can be included.
+	 */
+	int (*find)(void *user, struct conf_sources *sources, size_t of, const char *word,
+		    char what[CONF_WHAT_SIZE]);
+	void *user;
+};
 /* Bytes of a statement that stands in a list. */
 size_t conf_size(const struct conf_statement *statement);
 /* What a list does not keep is zero. */
@@ -498,6 +544,11 @@ struct conf_report {
  * there are at most warnings; -EINVAL, all that is wrong being reported and `out` empty; -ENOMEM.
  */
 int conf_read(struct conf *out, const char *text, size_t size, struct conf_report *report);
+/*
+ * The same of a file and those that it includes: there is one source at first, and find() adds the
+ * others. A report's lines tell of which file they are.
+ */
+int conf_read_sources(struct conf *out, struct conf_sources *sources, struct conf_report *report);
 /* The same of the rules of a guest of that name, which need no links (conf_rules_judge). */
 int conf_read_guest(struct conf *out, const char *text, size_t size, const char *guest,
 		    struct conf_report *report);
@@ -673,7 +724,7 @@ bool conf_drain_meets(const struct conf_drain *drain, const struct conf_statemen
 struct conf_verdict {
 	size_t index; /* of the test in the conf */
 	bool met;
-	char got[192]; /* "reaches 10.0.0.2:80 by line 4" */
+	char got[512]; /* "reaches 10.0.0.2:80 by line 4" */
 };
 /* The number of its type of ICMP in its family. */
 uint16_t conf_test_type(const struct conf_test *test);

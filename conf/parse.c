@@ -50,6 +50,7 @@ void conf_free(struct conf *conf)
 	for (size_t i = 0; i < conf->count; i++)
 		free(conf->list[i]);
 	free(conf->list);
+	conf_files_drop(conf->files);
 	*conf = (struct conf){ 0 };
 }
 
@@ -92,7 +93,36 @@ struct line {
 	struct reader reader;
 };
 
-static int read_line(struct line *line, struct conf *out, const char *text, size_t length)
+/* What is being read. */
+struct parsing {
+	struct conf *out;
+	struct conf_sources *sources;
+	struct conf_report *report;
+};
+
+static int read_source(struct parsing *p, size_t number);
+
+/* Those that the line means are read where it stands. */
+static int include(struct parsing *p, struct line *line, const struct conf_statement *statement)
+{
+	struct reader *r = &line->reader;
+	size_t first = p->sources->count;
+	char what[CONF_WHAT_SIZE] = "";
+	int result = p->sources->find(p->sources->user, p->sources, CONF_LINE_FILE(r->number),
+				      statement->state, what);
+
+	if (result == -EINVAL)
+		reader_fail(r, r->word[1], "%s", what);
+	if (result < 0)
+		return result == -EINVAL ? 0 : result;
+	for (size_t i = first, last = p->sources->count; i < last && result == 0; i++) {
+		p->sources->list[i].from = r->number;
+		result = read_source(p, i);
+	}
+	return result;
+}
+
+static int read_line(struct parsing *p, struct line *line, const char *text, size_t length)
 {
 	struct reader *r = &line->reader;
 	struct conf_statement statement;
@@ -113,33 +143,41 @@ static int read_line(struct line *line, struct conf *out, const char *text, size
 		return 0;
 	if (sentence_read(r, &statement) < 0)
 		return 0;
-	result = conf_add(out, &statement);
+	if (statement.kind == CONF_KIND_COUNT)
+		return include(p, line, &statement);
+	result = conf_add(p->out, &statement);
 	if (result == -ENOSPC)
 		reader_fail(r, r->word[0], "more than %u statements: what follows was not read",
 			    CONF_STATEMENTS_MAX);
 	return result;
 }
 
-static int read_lines(struct conf *out, const char *text, size_t size, struct conf_report *report)
+/* -ENOSPC: it has said that no more is read. */
+static int read_source(struct parsing *p, size_t number)
 {
+	const char *text = p->sources->list[number].text;
+	size_t size = p->sources->list[number].size;
 	struct line *line = calloc(1, sizeof(*line));
 	int result = line ? 0 : -ENOMEM;
 	size_t at = 0;
 
 	if (line) {
-		line->reader.report = report;
+		line->reader.report = p->report;
 		line->reader.of_file = true;
+		line->reader.includes = p->sources->find != NULL;
+		line->reader.number = (uint32_t)number << 25;
 	}
 	while (result == 0 && at < size) {
 		const char *end = memchr(text + at, '\n', size - at);
 		size_t length = end ? (size_t)(end - text) - at : size - at;
 
-		line->reader.number++;
-		result = read_line(line, out, text + at, length);
+		if (CONF_LINE_NUMBER(line->reader.number) < CONF_LINES_MAX)
+			line->reader.number++;
+		result = read_line(p, line, text + at, length);
 		at += length + 1;
 	}
 	free(line);
-	return result == -ENOSPC ? 0 : result;
+	return result;
 }
 
 static int judge_guest(const struct conf *conf, const char *guest, struct conf_report *report)
@@ -150,22 +188,28 @@ static int judge_guest(const struct conf *conf, const char *guest, struct conf_r
 }
 
 /* With `guest` its rules, else a gateway's file. */
-static int read_all(struct conf *out, const char *text, size_t size, const char *guest,
+static int read_all(struct conf *out, struct conf_sources *sources, const char *guest,
 		    struct conf_report *report)
 {
+	struct parsing p = { .out = out, .sources = sources, .report = report };
 	int result;
 
 	*out = (struct conf){ 0 };
 	report->count = report->errors = report->warnings = 0;
-	if (size > CONF_SIZE_MAX) {
+	if (sources->list[0].size > CONF_SIZE_MAX) {
 		struct conf_fault *fault =
 			reader_report(report, CONF_ERROR, 1, (struct conf_mark){ 0, 0 });
 
 		snprintf(fault->what, sizeof(fault->what),
-			 "the file has %zu bytes; the longest has %u", size, CONF_SIZE_MAX);
+			 "the file has %zu bytes; the longest has %u", sources->list[0].size,
+			 CONF_SIZE_MAX);
 		return -EINVAL;
 	}
-	result = read_lines(out, text, size, report);
+	result = read_source(&p, 0);
+	result = result == -ENOSPC ? 0 : result;
+	/* By their numbers, which is not the order of reading; one alone needs no name. */
+	for (size_t i = 0; i < sources->count && sources->count > 1 && result == 0; i++)
+		result = conf_files_add(&out->files, sources->list[i].path);
 	if (result == 0 && !guest)
 		result = conf_judge(out, report);
 	else if (result == 0)
@@ -175,15 +219,32 @@ static int read_all(struct conf *out, const char *text, size_t size, const char 
 	return result;
 }
 
+int conf_read_sources(struct conf *out, struct conf_sources *sources, struct conf_report *report)
+{
+	return read_all(out, sources, NULL, report);
+}
+
+static int read_one(struct conf *out, const char *text, size_t size, const char *guest,
+		    struct conf_report *report)
+{
+	char name[] = "";
+	struct conf_sources sources = { .count = 1 };
+
+	sources.list[0].path = name;
+	sources.list[0].text = (char *)(uintptr_t)text;
+	sources.list[0].size = size;
+	return read_all(out, &sources, guest, report);
+}
+
 int conf_read(struct conf *out, const char *text, size_t size, struct conf_report *report)
 {
-	return read_all(out, text, size, NULL, report);
+	return read_one(out, text, size, NULL, report);
 }
 
 int conf_read_guest(struct conf *out, const char *text, size_t size, const char *guest,
 		    struct conf_report *report)
 {
-	return read_all(out, text, size, guest, report);
+	return read_one(out, text, size, guest, report);
 }
 
 /* ---- one alone ---- */
@@ -199,6 +260,7 @@ int parse_alone(struct conf_statement *out, const char *text, bool partial,
 	r->number = 1;
 	r->failed = false;
 	r->of_file = false;
+	r->includes = false;
 	r->partial = partial;
 	report->count = report->errors = report->warnings = 0;
 	if (length > CONF_LINE_MAX)

@@ -314,7 +314,7 @@ static void put_test(struct writing *w, const struct conf_test *test)
 	if (test->by[0])
 		writing_put(w, " by %s", test->by);
 	if (test->by_line)
-		writing_put(w, " by line %u", test->by_line);
+		writing_put(w, " by line %u", CONF_LINE_NUMBER(test->by_line));
 }
 
 static void put_statement(struct writing *w, const struct conf_statement *s)

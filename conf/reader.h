@@ -17,9 +17,10 @@ struct reader {
 	uint32_t number;
 	struct reader_word word[CONF_LINE_MAX];
 	uint32_t count, next;
-	bool of_file; /* a line of one, not a statement alone */
-	bool partial; /* a forward may be said without its target (conf_find) */
-	bool failed;  /* the line's one error has been reported */
+	bool of_file;  /* a line of one, not a statement alone */
+	bool includes; /* others can be read beside it */
+	bool partial;  /* a forward may be said without its target (conf_find) */
+	bool failed;   /* the line's one error has been reported */
 	struct conf_report *report;
 };
 

@@ -197,6 +197,19 @@ static int read_state(struct reader *r, struct conf_statement *out)
 	return 0;
 }
 
+/* Its path is where that of a state file is. */
+static int read_include(struct reader *r, struct conf_statement *out)
+{
+	if (!r->includes)
+		return reader_fail(r, reader_last(r),
+				   r->of_file ? "this file can include no other" :
+						"include stands in a file alone");
+	if (value_text(r, out->state, sizeof(out->state), "the path of a file") < 0)
+		return -EINVAL;
+	reader_mark(r, out, CONF_PART_SUBJECT, r->next - 1);
+	return 0;
+}
+
 /* ---- verbs ---- */
 
 /* The first words of statements, and who reads on. */
@@ -228,6 +241,7 @@ static const struct {
 	{ "set", CONF_KIND_SET, setline_read },
 	{ "scans", CONF_KIND_SCANS, setline_read_scans },
 	{ "alert", CONF_KIND_ALERT, setline_read_alert },
+	{ "include", CONF_KIND_COUNT, read_include }, /* parse.c reads on there */
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -204,7 +204,11 @@ static int read_by(struct reader *r, struct conf_test *test)
 		return 0;
 	if (!reader_takes(r, "line"))
 		return value_name(r, test->by);
-	return value_number(r, 1, CONF_STATEMENTS_MAX, "a line", &test->by_line);
+	if (value_number(r, 1, CONF_LINES_MAX, "a line", &test->by_line) < 0)
+		return -EINVAL;
+	/* Of its own file. */
+	test->by_line |= r->number & ~CONF_LINES_MAX;
+	return 0;
 }
 
 int testline_read(struct reader *r, struct conf_statement *out)

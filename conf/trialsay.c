@@ -104,8 +104,15 @@ static void append_end(struct conf_verdict *verdict, const struct minato_endpoin
 		append(verdict, "%s", text);
 }
 
-static void say_reached(struct conf_verdict *verdict, const struct conf_test *test,
-			const struct conf_fate *found)
+static void say_line(struct conf_verdict *verdict, const struct conf *conf, uint32_t line)
+{
+	char where[CONF_WHERE_SIZE];
+
+	append(verdict, " by %s", conf_where(where, conf, line));
+}
+
+static void say_reached(struct conf_verdict *verdict, const struct conf *conf,
+			const struct conf_test *test, const struct conf_fate *found)
 {
 	const struct conf_forward *f = found->by ? &found->by->forward : NULL;
 	struct minato_endpoint end;
@@ -126,14 +133,14 @@ static void say_reached(struct conf_verdict *verdict, const struct conf_test *te
 		append_end(verdict, &found->end);
 	}
 	if (found->by)
-		append(verdict, " by line %u", found->by->line);
+		say_line(verdict, conf, found->by->line);
 }
 
 static void say_rule(struct conf_verdict *verdict, const struct conf *conf,
 		     const struct conf_fate *found)
 {
 	if (found->rule < conf->count)
-		append(verdict, " by line %u", conf->list[found->rule]->line);
+		say_line(verdict, conf, conf->list[found->rule]->line);
 	else if (found->rule == conf->count)
 		append(verdict, " by what is built in: NetBIOS and SMB are for lan alone");
 }
@@ -157,7 +164,7 @@ void trial_judge(const struct conf *conf, struct conf_verdict *verdict,
 		return;
 	switch (found->outcome) {
 	case CONF_REACHES:
-		say_reached(verdict, test, found);
+		say_reached(verdict, conf, test, found);
 		break;
 	case CONF_LEAVES_FROM:
 		append(verdict, "leaves from ");

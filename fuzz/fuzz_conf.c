@@ -7,6 +7,7 @@
 #include "expect.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "conf/conf.h"
@@ -220,6 +221,55 @@ static void check_guest(const char *text, size_t size)
 	conf_free(&conf);
 }
 
+#define PIECES 8u
+
+/* Each include is of a further piece of the text, with what it includes itself. */
+static int find_piece(void *user, struct conf_sources *sources, size_t of, const char *word,
+		      char what[CONF_WHAT_SIZE])
+{
+	const size_t whole = sources->list[0].size;
+	struct conf_source *next = &sources->list[sources->count];
+
+	(void)user;
+	expect(of < sources->count && *word);
+	snprintf(what, CONF_WHAT_SIZE, "that is all");
+	if (sources->count == PIECES)
+		return -EINVAL;
+	*next = (struct conf_source){
+		.path = sources->list[0].path,
+		.text = sources->list[0].text + whole * sources->count / PIECES,
+		.size = whole / PIECES,
+	};
+	sources->count++;
+	return 0;
+}
+
+/* Every fault is at a place of its own file. */
+static void check_sources(char *text, size_t size)
+{
+	char name[] = "piece";
+	struct conf_sources sources = { .count = 1, .find = find_piece };
+	struct conf conf;
+	int result;
+
+	sources.list[0] = (struct conf_source){ .path = name, .text = text, .size = size };
+	result = conf_read_sources(&conf, &sources, &second);
+	expect(result == 0 || result == -EINVAL);
+	for (size_t i = 0; i < second.count; i++) {
+		const struct conf_fault *fault = &second.fault[i];
+		const struct conf_source *of = &sources.list[CONF_LINE_FILE(fault->line)];
+		long length;
+
+		expect(CONF_LINE_FILE(fault->line) < sources.count);
+		length = line_length(of->text, of->size, CONF_LINE_NUMBER(fault->line));
+		expect(length >= 0 && fault->column + fault->length <= (size_t)length);
+		expect(CONF_LINE_FILE(fault->other) < sources.count);
+	}
+	for (size_t i = 0; i < conf.count; i++)
+		expect(CONF_LINE_FILE(conf.list[i]->line) < (conf.files ? conf.files->count : 1));
+	conf_free(&conf);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct conf_diff diff;
@@ -248,6 +298,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)conf_find(&conf, text, &second);
 	conf_free(&conf);
 	check_guest(text, size);
+	check_sources(text, size);
 	free(text);
 	return 0;
 }

@@ -18,14 +18,16 @@ static uint32_t own_length(const struct conf_prefix *prefix)
 	return minato_addr_is4(&prefix->addr) ? prefix->length - 96u : prefix->length;
 }
 
-static int refuse(const struct conf_statement *one, int result, struct drive_error *error)
+static int refuse(const struct conf *conf, const struct conf_statement *one, int result,
+		  struct drive_error *error)
 {
 	static char text[CONF_TEXT_SIZE];
-	char where[32] = "";
+	char line[CONF_WHERE_SIZE];
+	char where[CONF_WHERE_SIZE + 4] = "";
 
 	(void)conf_print(text, sizeof(text), one);
 	if (one->line)
-		(void)snprintf(where, sizeof(where), "line %u: ", one->line);
+		(void)snprintf(where, sizeof(where), "%s: ", conf_where(line, conf, one->line));
 	if (result == -EADDRINUSE)
 		return drive_fail(error, EADDRINUSE,
 				  "%s%.300s: a port of it is taken already, by another forward",
@@ -370,7 +372,7 @@ static int apply_pools(struct gateway_applied *applied, const struct conf *conf,
 	}
 	if (result < 0) {
 		free(wanted.list);
-		return refuse(culprit, result, error);
+		return refuse(conf, culprit, result, error);
 	}
 	result = change_pool(applied, &wanted);
 	if (result < 0)
@@ -491,7 +493,7 @@ static int come(struct gateway_applied *applied, struct coming *coming, bool lin
 		if (result == -EADDRINUSE && gateway_held_refuse(applied, conf, one, error) < 0)
 			continue;
 		if (result < 0)
-			(void)refuse(one, result, error);
+			(void)refuse(conf, one, result, error);
 		else
 			coming->stands[index] = true;
 	}
@@ -518,6 +520,7 @@ static int settle(struct gateway_applied *applied, const struct coming *coming)
 		free(held);
 		return -ENOTRECOVERABLE;
 	}
+	rules.conf.files = conf_files_hold(wanted->conf.files);
 	gateway_rules_free(&applied->rules);
 	free(applied->held);
 	applied->rules = rules;
@@ -581,7 +584,7 @@ static int police(struct gateway_applied *applied, const struct gateway_rules *w
 	int result = gateway_police(applied, wanted, &culprit);
 
 	if (result < 0 && culprit < wanted->conf.count)
-		return refuse(wanted->conf.list[culprit], result, error);
+		return refuse(&wanted->conf, wanted->conf.list[culprit], result, error);
 	return result < 0 ? drive_fail(error, -result, "the rules: %s", strerror(-result)) : 0;
 }
 

@@ -103,13 +103,11 @@ static void print_left(const json_t *row)
 static void print_row(const json_t *row)
 {
 	char until[32];
-	char line[32] = "live";
-	json_int_t number = json_integer_value(json_object_get(row, "line"));
+	char from[80];
 	json_int_t end = json_integer_value(json_object_get(row, "until"));
 
-	if (number)
-		snprintf(line, sizeof(line), "line %" JSON_INTEGER_FORMAT, number);
-	printf("%-10s %8" JSON_INTEGER_FORMAT " %-19s %s", line,
+	printf("%-10s %8" JSON_INTEGER_FORMAT " %-19s %s",
+	       gateway_from_word(from, sizeof(from), row),
 	       json_integer_value(json_object_get(row, "hits")),
 	       end ? gateway_until_word(until, sizeof(until), end) : "-", gateway_text_of(row));
 	print_left(row);

@@ -216,6 +216,24 @@ const char *gateway_text_of(const json_t *row)
 	return is_text(text) ? text : "?";
 }
 
+const char *gateway_from_word(char *out, size_t size, const json_t *row)
+{
+	const char *file = json_string_value(json_object_get(row, "file"));
+	const char *slash = is_text(file) ? strrchr(file, '/') : NULL;
+	json_int_t line = json_integer_value(json_object_get(row, "line"));
+
+	if (line && is_text(file))
+		(void)snprintf(out, size, "line %" JSON_INTEGER_FORMAT " of %.40s", line,
+			       slash ? slash + 1 : file);
+	else if (line)
+		(void)snprintf(out, size, "line %" JSON_INTEGER_FORMAT, line);
+	else
+		(void)snprintf(out, size, "%s",
+			       json_is_true(json_object_get(row, "built_in")) ? "built in" :
+										"live");
+	return out;
+}
+
 const char *gateway_until_word(char *out, size_t size, int64_t until_s)
 {
 	time_t at = (time_t)until_s;

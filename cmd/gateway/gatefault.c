@@ -20,8 +20,9 @@ static bool has_errors(const struct conf_report *report)
  * Without a text that it is about: by line alone, where there is one. What is wrong is not mixed
  * with warnings about what stands already.
  */
-static void say_lines(FILE *out, const struct conf_report *report)
+static void say_lines(FILE *out, const struct conf_report *report, const struct conf *conf)
 {
+	char where[CONF_WHERE_SIZE];
 	enum conf_severity wanted = has_errors(report) ? CONF_ERROR : CONF_WARNING;
 
 	for (size_t i = 0; i < report->count; i++) {
@@ -32,7 +33,7 @@ static void say_lines(FILE *out, const struct conf_report *report)
 		if (wanted == CONF_WARNING)
 			fprintf(out, "warning: ");
 		if (fault->line)
-			fprintf(out, "line %u: ", fault->line);
+			fprintf(out, "%s: ", conf_where(where, conf, fault->line));
 		fprintf(out, "%s\n", fault->what);
 	}
 }
@@ -51,14 +52,10 @@ static void trim(char *out)
 		out[length - 1] = 0;
 }
 
-void gateway_fault_text(const struct conf_report *report, const char *path, const char *text,
-			char *out, size_t size)
+/* With `about` by its text, else by line. */
+static void write_faults(const struct conf_report *report, const struct cmd_conf_text *about,
+			 const struct conf *conf, char *out, size_t size)
 {
-	const struct cmd_conf_text about = {
-		.name = path && *path ? path : NULL,
-		.bytes = text,
-		.size = text ? strlen(text) : 0,
-	};
 	char *all = NULL;
 	size_t length = 0;
 	FILE *file = open_memstream(&all, &length);
@@ -66,14 +63,45 @@ void gateway_fault_text(const struct conf_report *report, const char *path, cons
 	out[0] = 0;
 	if (!file)
 		return;
-	if (text)
-		cmd_conf_say(file, &about, report, false);
+	if (about)
+		cmd_conf_say(file, about, report, false);
 	else
-		say_lines(file, report);
+		say_lines(file, report, conf);
 	if (fclose(file) == 0)
 		(void)snprintf(out, size, "%s", all);
 	free(all);
 	trim(out);
+}
+
+void gateway_fault_text(const struct conf_report *report, const char *path, const char *text,
+			char *out, size_t size)
+{
+	const struct cmd_conf_text about = {
+		.name = *path ? path : NULL,
+		.bytes = text,
+		.size = strlen(text),
+	};
+
+	write_faults(report, &about, NULL, out, size);
+}
+
+void gateway_fault_sources(const struct conf_report *report, const struct conf_sources *sources,
+			   char *out, size_t size)
+{
+	const struct cmd_conf_text about = {
+		.name = sources->list[0].path,
+		.bytes = sources->list[0].text,
+		.size = sources->list[0].size,
+		.sources = sources,
+	};
+
+	write_faults(report, &about, NULL, out, size);
+}
+
+void gateway_fault_lines(const struct conf_report *report, const struct conf *conf, char *out,
+			 size_t size)
+{
+	write_faults(report, NULL, conf, out, size);
 }
 
 /* The statement in a line; NULL: none. */
@@ -101,36 +129,34 @@ void gateway_fault_sentence(const struct conf *conf, const struct conf_fault *fa
 	print_sentence(out, conf, fault->line);
 }
 
-/* " (line 4)". */
-static const char *print_line(char out[24], uint32_t line)
-{
-	(void)snprintf(out, 24, line < CONF_LINE_LIVE ? " (line %u)" : " (live)", line);
-	return out;
-}
-
 void gateway_fault_words(const struct conf *conf, const struct conf_fault *fault,
 			 char out[GATEWAY_FAULT_SIZE])
 {
-	char mine[GATEWAY_FAULT_SIZE], other[GATEWAY_FAULT_SIZE], line[24], other_line[24];
+	char mine[GATEWAY_FAULT_SIZE], other[GATEWAY_FAULT_SIZE];
+	char line[CONF_WHERE_SIZE], other_line[CONF_WHERE_SIZE];
+	int used;
 
 	print_sentence(mine, conf, fault->line);
 	print_sentence(other, conf, fault->other);
-	(void)snprintf(out, GATEWAY_FAULT_SIZE, "'%.160s'%s: %s%s%.160s%s%s", mine,
-		       print_line(line, fault->line), fault->what,
-		       fault->other ? "; the other line is '" : "", other, fault->other ? "'" : "",
-		       fault->other ? print_line(other_line, fault->other) : "");
+	used = snprintf(out, GATEWAY_FAULT_SIZE, "'%.160s' (%.80s): %s", mine,
+			conf_where(line, conf, fault->line), fault->what);
+	if (fault->other && used > 0 && (size_t)used < GATEWAY_FAULT_SIZE)
+		(void)snprintf(out + used, GATEWAY_FAULT_SIZE - (size_t)used,
+			       "; the other line is '%.160s' (%.80s)", other,
+			       conf_where(other_line, conf, fault->other));
 }
 
 /* "tcp port 80 is forwarded already, by 'forward tcp 80 to 10.0.0.2' (line 3)". */
 static void name_other(struct conf_fault *fault, const struct conf *conf, uint32_t line)
 {
-	char other[GATEWAY_FAULT_SIZE], place[24];
+	char other[GATEWAY_FAULT_SIZE], place[CONF_WHERE_SIZE];
 	size_t used = strlen(fault->what);
 
 	print_sentence(other, conf, line);
 	if (other[0])
-		(void)snprintf(fault->what + used, sizeof(fault->what) - used, ", by '%.120s'%s",
-			       other, print_line(place, line));
+		(void)snprintf(fault->what + used, sizeof(fault->what) - used,
+			       ", by '%.120s' (%.80s)",
+			       other, conf_where(place, conf, line));
 }
 
 /* It is shown at the file's statement, which is who asked's to change. */

@@ -28,30 +28,6 @@ static char fault[GATEWAY_ORDER_MAX];
 
 /* ---- the configuration ---- */
 
-/* What a term of the file counts from is when the file was written: restarts do not prolong it. */
-static int take_statements(struct gateway_rules *rules, const struct conf *conf, int64_t since_s,
-			   const char *path, char *out, size_t size)
-{
-	int result = 0;
-
-	*rules = (struct gateway_rules){ .until_s = NULL };
-	for (size_t i = 0; i < conf->count && result == 0; i++) {
-		struct conf_statement *one = conf->list[i];
-		const struct conf_term *term = gateway_term_of(one);
-		int64_t until_s = term ? gateway_term_end(term, since_s) : 0;
-
-		if (until_s < 0) {
-			snprintf(out, size, "%s:%u:1: no such time", path, one->line);
-			result = -EINVAL;
-		} else {
-			result = gateway_rules_add(rules, one, until_s);
-		}
-	}
-	if (result < 0)
-		gateway_rules_free(rules);
-	return result;
-}
-
 static int64_t written_at(const char *path)
 {
 	struct stat about;
@@ -59,47 +35,96 @@ static int64_t written_at(const char *path)
 	return stat(path, &about) == 0 && S_ISREG(about.st_mode) ? about.st_mtime : time(NULL);
 }
 
+/* What a term of the file counts from is when the file was written: restarts do not prolong it. */
+static int take_statements(struct gateway_rules *rules, const struct conf *conf, const char *path,
+			   char *out, size_t size)
+{
+	int result = 0;
+
+	*rules = (struct gateway_rules){ .until_s = NULL };
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		struct conf_statement *one = conf->list[i];
+		const char *other = conf_file_of(conf, one->line);
+		const struct conf_term *term = gateway_term_of(one);
+		int64_t until_s = term ? gateway_term_end(term, written_at(other ? other : path)) :
+					 0;
+
+		if (until_s < 0) {
+			snprintf(out, size, "%s:%u:1: no such time", other ? other : path,
+				 CONF_LINE_NUMBER(one->line));
+			result = -EINVAL;
+		} else {
+			result = gateway_rules_add(rules, one, until_s);
+		}
+	}
+	if (result < 0)
+		gateway_rules_free(rules);
+	else
+		rules->conf.files = conf_files_hold(conf->files);
+	return result;
+}
+
+/* Reads and judges; what is wrong, or warned of, is in `out`. */
+static int read_files(struct conf *conf, struct cmd_conf_files *files, struct conf_report *report,
+		      char *out, size_t size)
+{
+	int result = conf_read_sources(conf, &files->sources, report);
+
+	if (result == 0)
+		result = cmd_sets_read(conf, report);
+	gateway_alerts_judge(conf, report);
+	if (result == 0 && report->errors)
+		result = -EINVAL;
+	gateway_fault_sources(report, &files->sources, out, size);
+	return result;
+}
+
 void gateway_file_fault(struct conf_report *report, const struct conf *merged, const char *path,
 			char *out, size_t size)
 {
-	struct cmd_text text = { .bytes = NULL };
+	struct conf_report *spare = malloc(sizeof(*spare));
+	struct cmd_conf_files *files = calloc(1, sizeof(*files));
+	struct conf conf = { .list = NULL };
+	struct drive_error error;
 
 	gateway_fault_settle(report, merged, path != NULL);
-	if (path && cmd_text_read(&text, path, CONF_SIZE_MAX, NULL) == 0)
-		gateway_fault_text(report, path, text.bytes, out, size);
-	else
-		gateway_fault_text(report, NULL, NULL, out, size);
-	free(text.bytes);
+	/* Read once more, for the lines that it is about. */
+	if (path && spare && files && cmd_conf_open(files, path, &error) == 0) {
+		(void)conf_read_sources(&conf, &files->sources, spare);
+		gateway_fault_sources(report, &files->sources, out, size);
+	} else {
+		gateway_fault_lines(report, merged, out, size);
+	}
+	conf_free(&conf);
+	if (files)
+		cmd_conf_close(files);
+	free(files);
+	free(spare);
 }
 
 int gateway_file_read(struct gateway_rules *rules, const char *path, char *out, size_t size)
 {
 	struct conf_report *report = malloc(sizeof(*report));
+	struct cmd_conf_files *files = malloc(sizeof(*files));
 	struct conf conf = { .list = NULL };
 	struct drive_error error;
-	struct cmd_text text = { .bytes = NULL };
-	int result = cmd_text_read(&text, path, CONF_SIZE_MAX, &error);
+	int result = report && files ? cmd_conf_open(files, path, &error) : -ENOMEM;
 
 	out[0] = 0;
-	if (result < 0 || !report) {
-		snprintf(out, size, "%s", report ? error.text : "out of memory");
-	} else {
-		result = conf_read(&conf, text.bytes, text.size, report);
-		if (result == 0)
-			result = cmd_sets_read(&conf, report);
-		gateway_alerts_judge(&conf, report);
-		if (result == 0 && report->errors)
-			result = -EINVAL;
-		gateway_fault_text(report, path, text.bytes, out, size);
-	}
-	if (result == 0 && report)
-		result = take_statements(rules, &conf, written_at(path), path, out, size);
-	if (result == -ENOMEM || !report)
+	if (result < 0)
+		snprintf(out, size, "%s", report && files ? error.text : "out of memory");
+	else
+		result = read_files(&conf, files, report, out, size);
+	if (result == 0)
+		result = take_statements(rules, &conf, path, out, size);
+	if (result == -ENOMEM)
 		snprintf(out, size, "%s", strerror(ENOMEM));
 	conf_free(&conf);
-	free(text.bytes);
+	if (report && files)
+		cmd_conf_close(files);
+	free(files);
 	free(report);
-	return report ? result : -ENOMEM;
+	return result;
 }
 
 /* ---- what was said before ---- */
@@ -277,7 +302,7 @@ static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 		if (result != -EINVAL || last == 0)
 			break;
 		gateway_fault_settle(report, &keeper->standing.conf, false);
-		gateway_fault_text(report, NULL, NULL, fault, sizeof(fault));
+		gateway_fault_lines(report, &keeper->file.conf, fault, sizeof(fault));
 		gateway_rules_free(&keeper->standing);
 		(void)conf_print(text, sizeof(text), keeper->said.conf.list[last - 1]);
 		cmd_say("'%s' was added while the gateway ran, and is dropped: %s", text, fault);

@@ -203,8 +203,12 @@ static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
 		return shut_item(worker);
 	(void)conf_print(text, sizeof(text), rules->conf.list[i]);
 	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(rules->conf.list[i]), "text",
-			   text, "line", (int)rules->conf.list[i]->line, "until",
+			   text, "line", (int)CONF_LINE_NUMBER(rules->conf.list[i]->line), "until",
 			   (json_int_t)rules->until_s[i]);
+	if (object && conf_file_of(&rules->conf, rules->conf.list[i]->line))
+		json_object_set_new(
+			object, "file",
+			json_string(conf_file_of(&rules->conf, rules->conf.list[i]->line)));
 	if (object && worker->applied.held[i].count)
 		set_use(object, worker, &worker->applied.held[i]);
 	if (object && rules->conf.list[i]->kind == CONF_KIND_RULE)

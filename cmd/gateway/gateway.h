@@ -599,11 +599,17 @@ void gateway_fault_words(const struct conf *conf, const struct conf_fault *fault
  */
 void gateway_fault_settle(struct conf_report *report, const struct conf *conf, bool of_file);
 /*
- * Writes what the report says, with line, column and a caret where there is a text that it is
- * about; NULL: the report speaks of canonical statements, `rules`. Cut to the size.
+ * Writes what the report says, with line, column and a caret in the text that it is about. Cut to
+ * the size.
  */
 void gateway_fault_text(const struct conf_report *report, const char *path, const char *text,
 			char *out, size_t size);
+/* The same of files, the first of which is called by its path. */
+void gateway_fault_sources(const struct conf_report *report, const struct conf_sources *sources,
+			   char *out, size_t size);
+/* The same by line alone: the report speaks of canonical statements of the conf (NULL: unknown). */
+void gateway_fault_lines(const struct conf_report *report, const struct conf *conf, char *out,
+			 size_t size);
 
 /* ---- gatekeeper.c: the keeper ---- */
 
@@ -793,6 +799,8 @@ typedef void gateway_forward_fn(void *user, const char *gateway, const char *tex
 void gateway_forwards_on(uint16_t port, uint8_t proto, gateway_forward_fn *each, void *user);
 /* The text of a statement in a listing; borrowed. "?" for one that cannot be shown. */
 const char *gateway_text_of(const json_t *row);
+/* Where a statement of a listing is from: "line 4", "line 4 of web.conf", "live", "built in". */
+const char *gateway_from_word(char *out, size_t size, const json_t *row);
 /* "2026-11-26 18:00:00", local time; empty for 0. Returns `out`. */
 const char *gateway_until_word(char *out, size_t size, int64_t until_s);
 

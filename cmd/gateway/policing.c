@@ -193,6 +193,8 @@ void gateway_rule_place(void *user, const struct minato_rule_event *event,
 
 	if (index >= 0 && (size_t)index < applied->rules.conf.count)
 		out->rule = applied->rules.conf.list[index];
+	if (out->rule)
+		out->file = conf_file_of(&applied->rules.conf, out->rule->line);
 	/* A face is the number of a link. */
 	if (event->question.face < applied->links->count)
 		snprintf(out->link, sizeof(out->link), "%s",

@@ -23,15 +23,11 @@ static bool is_rule(const json_t *row)
 static void print_row(const json_t *row)
 {
 	char until[32];
-	char from[32] = "live";
-	json_int_t line = json_integer_value(json_object_get(row, "line"));
+	char from[80];
 	json_int_t end = json_integer_value(json_object_get(row, "until"));
 
-	if (line)
-		snprintf(from, sizeof(from), "line %" JSON_INTEGER_FORMAT, line);
-	else if (json_is_true(json_object_get(row, "built_in")))
-		snprintf(from, sizeof(from), "built in");
-	printf("%-11s %8" JSON_INTEGER_FORMAT " %-19s %s\n", from,
+	printf("%-11s %8" JSON_INTEGER_FORMAT " %-19s %s\n",
+	       gateway_from_word(from, sizeof(from), row),
 	       json_integer_value(json_object_get(row, "hits")),
 	       end ? gateway_until_word(until, sizeof(until), end) : "-", gateway_text_of(row));
 }

@@ -135,6 +135,7 @@ int gateway_rules_copy(struct gateway_rules *out, const struct gateway_rules *ru
 	int result;
 
 	*out = (struct gateway_rules){ .dmz_off = rules->dmz_off };
+	out->conf.files = conf_files_hold(rules->conf.files);
 	result = add_all(out, rules, want_every, NULL);
 	if (result < 0)
 		gateway_rules_free(out);
@@ -381,6 +382,7 @@ int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *f
 	int result = slotted ? 0 : -ENOMEM;
 
 	*out = (struct gateway_rules){ .until_s = NULL };
+	out->conf.files = conf_files_hold(file->conf.files);
 	*report = (struct conf_report){ .count = 0 };
 	if (result == 0)
 		result =
@@ -410,11 +412,18 @@ const char *gateway_rule_tag(char out[GATEWAY_RULE_TAG_SIZE], const struct conf_
 
 /* ---- between keeper and worker ---- */
 
+#define FILE_WORD "file " /* before the paths, which come first; statements begin with a number */
+
 int gateway_rules_write(const struct gateway_rules *rules, int fd)
 {
 	static char text[CONF_TEXT_SIZE];
+	const struct conf_files *files = rules->conf.files;
 	int result = 0;
 
+	for (size_t i = 0; files && i < files->count && result == 0; i++) {
+		if (dprintf(fd, FILE_WORD "%s\n", files->path[i]) < 0)
+			result = -errno;
+	}
 	for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
 		(void)conf_print(text, sizeof(text), rules->conf.list[i]);
 		if (dprintf(fd, "%" PRId64 " %" PRIu32 " %s\n", rules->until_s[i],
@@ -442,8 +451,11 @@ static int load_line(struct gateway_rules *out, char *text)
 	static struct conf_report report;
 	int64_t until_s;
 	uint32_t line;
-	const char *words = cut_numbers(text, &until_s, &line);
+	const char *words;
 
+	if (!strncmp(text, FILE_WORD, strlen(FILE_WORD)))
+		return conf_files_add(&out->conf.files, text + strlen(FILE_WORD));
+	words = cut_numbers(text, &until_s, &line);
 	if (!words || conf_statement_read(&statement, words, &report) < 0)
 		return -EPROTO;
 	statement.line = line;
@@ -465,7 +477,7 @@ static char *take_line(char *text, size_t used, size_t *taken)
 /* syscalls: pread64 */
 int gateway_rules_load(struct gateway_rules *out, int fd)
 {
-	static char text[CONF_TEXT_SIZE + 64];
+	static char text[CONF_TEXT_SIZE + PATH_MAX];
 	off_t offset = 0;
 	int result = 0;
 

@@ -529,6 +529,13 @@ static int add_item(struct gateway_keeper *keeper, const json_t *item)
 	return result;
 }
 
+static const char *file_of(const struct gateway_keeper *keeper, const struct conf_statement *one)
+{
+	const char *path = conf_file_of(&keeper->file.conf, one->line);
+
+	return path ? path : keeper->path;
+}
+
 static int remove_item(struct gateway_keeper *keeper, const char *text)
 {
 	static struct conf_report report;
@@ -555,7 +562,8 @@ static int remove_item(struct gateway_keeper *keeper, const char *text)
 		snprintf(fault, sizeof(fault),
 			 "'%s' stands in line %u of %s: take it out there, then 'minato gateway "
 			 "reload'",
-			 text, keeper->file.conf.list[other]->line, keeper->path);
+			 text, CONF_LINE_NUMBER(keeper->file.conf.list[other]->line),
+			 file_of(keeper, keeper->file.conf.list[other]));
 	else
 		snprintf(fault, sizeof(fault), "nothing stands as '%s'", text);
 	return -ENOENT;

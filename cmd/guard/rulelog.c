@@ -20,16 +20,20 @@ static const char *outcome_of(const struct minato_rule_event *event)
 static void tail_of(char *out, size_t size, const struct cmd_rule_place *place)
 {
 	char text[CONF_TEXT_SIZE];
-	char where[sizeof(place->link) + 8] = "";
+	char where[sizeof(place->link) + 300] = "";
+	size_t used = 0;
 
 	out[0] = 0;
 	if (place->link[0])
-		snprintf(where, sizeof(where), " on %s", place->link);
+		used = (size_t)snprintf(where, sizeof(where), " on %s", place->link);
+	if (place->file)
+		snprintf(where + used, sizeof(where) - used, " of %.255s", place->file);
 	if (!place->rule)
 		return;
 	(void)conf_print(text, sizeof(text), place->rule);
 	if (place->rule->line)
-		snprintf(out, size, " by line %u%s: %s", place->rule->line, where, text);
+		snprintf(out, size, " by line %u%s: %s", CONF_LINE_NUMBER(place->rule->line), where,
+			 text);
 	else
 		snprintf(out, size, " by a rule added live%s: %s", where, text);
 }

@@ -40,6 +40,6 @@ void cmd_step_by(json_t *item, const struct conf_statement *one)
 		return;
 	}
 	(void)conf_print(text, sizeof(text), one);
-	json_object_set_new(item, "line", json_integer((json_int_t)one->line));
+	json_object_set_new(item, "line", json_integer((json_int_t)CONF_LINE_NUMBER(one->line)));
 	json_object_set_new(item, "text", json_string(text));
 }

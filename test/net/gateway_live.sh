@@ -189,6 +189,21 @@ is "nat set: below what the RFC says" "$(ask nat set timeout udp 1s 2>&1 | grep 
 
 # --- reload -------------------------------------------------------------------------------------
 
+mkdir "$T/conf.d"
+echo "forward tcp 8081 to 10.0.0.2:8080" >"$T/conf.d/web.conf"
+config <<<"include conf.d/*.conf" >"$T/gateway.conf"
+is "reload of a file that includes another" "$(ask gateway reload 2>&1)" ""
+is "what is in that one works" "$(gets far $URL:8081/)" "second"
+has "and is listed with its file" "$(ask forward list)" '^line 1 of web\.conf +[0-9]+ - +forward tcp 8081'
+said=$(ask forward rm tcp 8081 2>&1)
+has "where it is to be taken out" "$said" 'line 1 of .*/conf\.d/web\.conf: take it out there'
+echo "forward tcp 8081 tp 10.0.0.2:8080" >"$T/conf.d/web.conf"
+said=$(ask gateway reload 2>&1)
+has "a fault of it has its place" "$said" 'conf\.d/web\.conf:1:18: error: '
+is "and changes nothing" "$(gets far $URL:8081/)" "second"
+echo "include ../gateway.conf" >"$T/conf.d/web.conf"
+has "check refuses a loop" "$(ask check "$T/gateway.conf" 2>&1)" 'web\.conf:1:9: error: .*gateway\.conf includes itself'
+rm "$T/conf.d/web.conf"
 config <<<"forward tcp 8080 to 10.0.0.2" >"$T/gateway.conf"
 is "reload: nothing said where it works" "$(ask gateway reload 2>&1)" ""
 is "reload: what is new" "$(gets far $URL:8080/)" "second"

@@ -8,7 +8,7 @@ static char said_text[65536];
 
 static void say(const char *name, const char *text, bool colour)
 {
-	struct cmd_conf_text shown = { name, text, strlen(text) };
+	struct cmd_conf_text shown = { name, text, strlen(text), NULL };
 	FILE *out = fmemopen(said_text, sizeof(said_text), "w");
 
 	assert_non_null(out);
@@ -18,7 +18,7 @@ static void say(const char *name, const char *text, bool colour)
 
 static void lines(void **state)
 {
-	struct cmd_conf_text text = { "x", "one\n\nthree", 10 };
+	struct cmd_conf_text text = { "x", "one\n\nthree", 10, NULL };
 	size_t length;
 
 	(void)state;
@@ -45,7 +45,8 @@ static void plain(void **state)
 		said_text,
 		"a.conf:2:1: error: this word does not fit here: expected inside, outside, "
 		"route, pool, forward, dmz, drain, never, nat, capacity, listen, reserve, state, "
-		"test, allow, block, reject, drop, limit, zone, set, scans or alert; did you mean "
+		"test, allow, block, reject, drop, limit, zone, set, scans, alert or include; did "
+		"you mean "
 		"'dmz'?\n"
 		"    dnz 10.0.0.9\n"
 		"    ^~~\n");
@@ -54,14 +55,15 @@ static void plain(void **state)
 static void coloured(void **state)
 {
 	static const char text[] = "dmz 10.0.0.x\n";
+	static const char warned[] = LINKS "forward tcp 80 to 10.7.0.2\n";
 
 	(void)state;
 	read_file(text);
 	say("a.conf", text, true);
 	assert_non_null(strstr(said_text, "\033[1ma.conf:1:5:\033[0m \033[1;31merror:\033[0m "));
 	assert_non_null(strstr(said_text, "\033[1;32m^~~~~~~~\033[0m\n"));
-	read_file("");
-	say("a.conf", "", true);
+	read_file(warned);
+	say("a.conf", warned, true);
 	assert_non_null(strstr(said_text, "\033[1;35mwarning:"));
 }
 
@@ -92,7 +94,7 @@ static void more(void **state)
 static void json(void **state)
 {
 	static const char text[] = LINKS "nat hairpin on\nnat hairpin off\nnat hairpn on\n";
-	struct cmd_conf_text shown = { "a", text, strlen(text) };
+	struct cmd_conf_text shown = { "a", text, strlen(text), NULL };
 	json_t *faults;
 	json_t *one;
 

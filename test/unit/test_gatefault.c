@@ -59,13 +59,13 @@ static void of_a_list_without_a_text(void **state)
 
 	(void)state;
 	read_file();
-	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	gateway_fault_lines(&report, NULL, out, sizeof(out));
 	assert_int_equal(strncmp(out, "line 3: ", 8), 0);
 	second = strstr(out, "\nline 4: ");
 	assert_non_null(second);
 	assert_null(strchr(second + 1, '\n'));
 	report.fault[0].line = 0;
-	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	gateway_fault_lines(&report, NULL, out, sizeof(out));
 	assert_int_not_equal(strncmp(out, "line", 4), 0);
 }
 
@@ -96,7 +96,7 @@ static void of_a_file_beside_what_is_live(void **state)
 	report = (struct conf_report){ .count = 0 };
 	assert_int_equal(gateway_rules_judge(&conf, &report), -EINVAL);
 	gateway_fault_settle(&report, &conf, false);
-	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	gateway_fault_lines(&report, NULL, out, sizeof(out));
 	assert_string_equal(out, "tcp port 9001 is forwarded already, by "
 				 "'forward tcp 9001 to 10.0.0.2' (line 3)");
 	conf_free(&conf);
@@ -111,10 +111,10 @@ static void warnings_stand_alone(void **state)
 	(void)strcpy(report.fault[0].what, "hardly meant");
 	report.fault[1].severity = CONF_ERROR;
 	(void)strcpy(report.fault[1].what, "wrong");
-	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	gateway_fault_lines(&report, NULL, out, sizeof(out));
 	assert_string_equal(out, "wrong");
 	report.count = 1;
-	gateway_fault_text(&report, NULL, NULL, out, sizeof(out));
+	gateway_fault_lines(&report, NULL, out, sizeof(out));
 	assert_string_equal(out, "warning: hardly meant");
 }
 
