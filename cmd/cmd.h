@@ -338,10 +338,11 @@ struct cmd_place {
 };
 struct cmd_rule_change {
 	struct cmd_place place;
-	int64_t until_s; /* as who wants it says */
-	uint32_t index;	 /* among the statements */
-	bool filters;	 /* END: as in `ruled` */
-	char text[1024]; /* canonical, or as who wants it says */
+	int64_t until_s;  /* as who wants it says */
+	uint32_t index;	  /* among the statements */
+	bool filters;	  /* END: as in `ruled` */
+	uint16_t program; /* ADD: the number of the program that it names, or 0 */
+	char text[1024];  /* canonical, or as who wants it says */
 };
 
 #define CMD_SPEC_FIRST 1   /* what came before is forgotten */
@@ -634,6 +635,13 @@ void cmd_ruling_place(void *user, const struct minato_rule_event *event,
 /* Rules of a start have this distance in the host value, and the first this order. */
 #define CMD_RULE_STEP (UINT64_C(1) << 32)
 #define CMD_RULE_FIRST (UINT64_C(1) << 62)
+/* A guest's --allow has room for so many names of rules that are said while it runs. */
+#define CMD_RULE_NAMES 256u
+/* Whether a name of the DNS is in the rule. */
+bool cmd_ruling_names(const struct conf_rule *rule);
+/* Adds what a rule of this order lets out to --allow. 0, or negative errno with a text. */
+int cmd_ruling_allow(struct cmd_harbour *harbour, const struct conf_rule *rule, uint64_t order,
+		     struct drive_error *error);
 /* The order of the n-th rule of a start, n from 1 on. */
 uint64_t cmd_ruling_order(uint64_t n);
 /* Entries of rules have this word with the place's id; 0: what is shut to all but lan. */
@@ -683,6 +691,7 @@ struct cmd_harbour {
 	struct cmd_scope_of *answers; /* of always, CMD_ANSWERS_MAX of them; NULL: none yet */
 	size_t answer_count;
 	bool seeking;		      /* programs are looked for */
+	bool sought;		      /* they can be */
 	struct cmd_programs programs; /* those that rules name */
 	struct kernel_seeker seeker;
 	struct cmd_ruling ruling;

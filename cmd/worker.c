@@ -23,6 +23,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "relay/permit.h"
+
 #define LINK 0
 #define SCOPE_INSIDE CMD_SCOPE_INSIDE
 #define SCOPE_OUTSIDE CMD_SCOPE_OUTSIDE
@@ -532,8 +534,10 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 	if (harbour->ask || harbour->auditing.path)
 		config.ask = cmd_asked_take;
 	config.ask_names = harbour->ask;
-	if (harbour->programs.count)
-		config.program = cmd_asked_program;
+	config.program = cmd_asked_program;
+	/* Flows bear what lets them out: it stays where it is. */
+	if (harbour->closed && relay_allow_reserve(&harbour->allows, CMD_RULE_NAMES) < 0)
+		return drive_fail(error, ENOMEM, "out of memory");
 	result = relay_create(&worker->relay, &config, error);
 	if (result < 0)
 		return result;

@@ -372,6 +372,23 @@ static int read_all(const struct reading *r, struct relay_allow *out)
 	return read_ports(r, (struct piece){ rest.at + 1, rest.len - 1 }, out);
 }
 
+static bool revive(struct relay_allows *allows, const struct relay_allow *allow)
+{
+	char wanted[RELAY_ALLOW_TEXT], text[RELAY_ALLOW_TEXT];
+
+	(void)relay_allow_text(allow, wanted, sizeof(wanted));
+	for (size_t i = 0; i < allows->count; i++) {
+		struct relay_allow *one = &allows->list[i];
+
+		if (!one->gone || strcmp(relay_allow_text(one, text, sizeof(text)), wanted) != 0)
+			continue;
+		*one = *allow;
+		allows->last = i;
+		return true;
+	}
+	return false;
+}
+
 int relay_allow_add(struct relay_allows *allows, const char *text, struct drive_error *error)
 {
 	const struct reading r = { text, error };
@@ -381,19 +398,44 @@ int relay_allow_add(struct relay_allows *allows, const char *text, struct drive_
 
 	if (result < 0)
 		return result;
-	list = realloc(allows->list, (allows->count + 1) * sizeof(list[0]));
-	if (!list)
-		return drive_fail(error, ENOMEM, "out of memory");
-	allows->list = list;
-	list[allows->count++] = allow;
+	if (allows->room && revive(allows, &allow))
+		return 0;
+	if (allows->room && allows->count == allows->room)
+		return drive_fail(error, ENOSPC, "too many names were allowed while it ran");
+	if (!allows->room) {
+		list = realloc(allows->list, (allows->count + 1) * sizeof(list[0]));
+		if (!list)
+			return drive_fail(error, ENOMEM, "out of memory");
+		allows->list = list;
+	}
+	allows->last = allows->count++;
+	allows->list[allows->last] = allow;
 	return 0;
+}
+
+int relay_allow_reserve(struct relay_allows *allows, size_t more)
+{
+	size_t room = allows->count + more;
+	struct relay_allow *list = realloc(allows->list, room * sizeof(list[0]));
+
+	if (!list)
+		return -ENOMEM;
+	allows->list = list;
+	allows->room = room;
+	return 0;
+}
+
+void relay_allow_drop(struct relay_allows *allows, uint64_t order)
+{
+	for (size_t i = 0; i < allows->count; i++)
+		allows->list[i].gone |= allows->list[i].order == order;
 }
 
 void relay_allow_free(struct relay_allows *allows)
 {
 	free(allows->list);
 	allows->list = NULL;
-	allows->count = 0;
+	allows->count = allows->room = 0;
 }
 
 /* ---- the other way ---- */
@@ -459,7 +501,7 @@ bool relay_allow_is_name(const struct relay_allow *allow, const char *name)
 	size_t own = strlen(allow->name);
 	size_t len = strlen(name);
 
-	if (!allow->named)
+	if (!allow->named || allow->gone)
 		return false;
 	if (!allow->below)
 		return strcmp(allow->name, name) == 0;
@@ -472,7 +514,7 @@ bool relay_allow_is_below(const struct relay_allow *allow, const char *name)
 	size_t own = strlen(allow->name);
 	size_t len = strlen(name);
 
-	if (!allow->named)
+	if (!allow->named || allow->gone)
 		return false;
 	if (len == 0)
 		return true;
@@ -487,7 +529,8 @@ bool relay_allow_is_addr(const struct relay_allow *allow, const struct minato_ad
 	unsigned bytes = allow->prefix_len / 8u;
 	unsigned bits = allow->prefix_len % 8u;
 
-	if (allow->named || minato_addr_is4(&allow->prefix) != minato_addr_is4(addr) ||
+	if (allow->named || allow->gone ||
+	    minato_addr_is4(&allow->prefix) != minato_addr_is4(addr) ||
 	    memcmp(allow->prefix.bytes, addr->bytes, bytes) != 0)
 		return false;
 	return bits == 0 || (allow->prefix.bytes[bytes] ^ addr->bytes[bytes]) >> (8 - bits) == 0;
@@ -495,6 +538,8 @@ bool relay_allow_is_addr(const struct relay_allow *allow, const struct minato_ad
 
 bool relay_allow_is_port(const struct relay_allow *allow, enum minato_proto proto, uint16_t port)
 {
+	if (allow->gone)
+		return false;
 	if ((proto != MINATO_TCP || !(allow->protocols & RELAY_TCP)) &&
 	    (proto != MINATO_UDP || !(allow->protocols & RELAY_UDP)))
 		return false;

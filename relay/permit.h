@@ -53,6 +53,7 @@ struct relay_allow {
 	uint8_t protocols; /* RELAY_TCP | RELAY_UDP */
 	uint8_t prefix_len; /* not named: 0-128 (IPv4: 96 + length) */
 	uint8_t run_count;
+	bool gone;	/* it was taken out: about nothing */
 	uint64_t order; /* its place among the rules of the policy; 0: behind all of them */
 	struct minato_addr prefix;
 	struct relay_run runs[RELAY_ALLOW_RUNS];
@@ -63,6 +64,8 @@ struct relay_allow {
 struct relay_allows {
 	struct relay_allow *list;
 	size_t count;
+	size_t last;  /* that was added latest */
+	size_t room;  /* further ones do not move the list until there are so many */
 	bool private; /* names may lead to private addresses too */
 };
 
@@ -77,6 +80,13 @@ struct relay_allows {
  * of relay_publish_add. -EINVAL, -ENOMEM.
  */
 int relay_allow_add(struct relay_allows *allows, const char *text, struct drive_error *error);
+/*
+ * Makes room for so many more. Of a list with room none is added beyond it: -ENOSPC; those that are
+ * gone leave no room, since flows may bear them still, but for the same once more. 0 or -ENOMEM.
+ */
+int relay_allow_reserve(struct relay_allows *allows, size_t more);
+/* Takes out all with this order, which is not 0. */
+void relay_allow_drop(struct relay_allows *allows, uint64_t order);
 void relay_allow_free(struct relay_allows *allows);
 /* Text that parses to the same; cut if there is no room. Returns the text. */
 const char *relay_allow_text(const struct relay_allow *allow, char *text, size_t size);
@@ -207,7 +217,7 @@ struct pin {
 	int64_t until_ns;  /* 0: free */
 	uint64_t *entries; /* handles of the table, of pinned.c */
 	uint32_t entry_count;
-	uint32_t flows;	  /* that go on keep it */
+	uint32_t flows; /* that go on keep it */
 	uint32_t generation;
 	uint16_t next;	       /* index + 1 in the chain of its address */
 	uint16_t older, newer; /* index + 1, by the last answer */
@@ -229,6 +239,8 @@ struct pin *pins_next(const struct pins *pins, const struct minato_addr *addr,
 /* Ends those with an end for whose address it is true, whatever flows they have. */
 void pins_drop(struct pins *pins, bool (*is_out)(void *user, const struct minato_addr *addr),
 	       void *user);
+/* Each pin, from the oldest on; `visit` lets them be. */
+void pins_each(struct pins *pins, void (*visit)(void *user, struct pin *pin), void *user);
 typedef void pins_gone_fn(void *user, struct pin *pin);
 /* Is told of each pin that ends, while it is there still; not by pins_free. */
 void pins_watch(struct pins *pins, pins_gone_fn *gone, void *user);
@@ -314,7 +326,7 @@ const char *permit_name_of(const struct relay *relay, const struct minato_addr *
 
 /* What becomes of a question of the guest. */
 enum permit_asked {
-	PERMIT_DENY, /* `out` is the answer; permit_denied tells it */
+	PERMIT_DENY,   /* `out` is the answer; permit_denied tells it */
 	PERMIT_ASK,    /* ask on, in the words of dnsask_write */
 	PERMIT_ANSWER, /* `out` is the answer already */
 };
@@ -387,7 +399,7 @@ struct ticket {
 	struct ticket_kept *kept;  /* datagrams with parts of a hello, the first first */
 	size_t kept_bytes;
 	bool kept_goes; /* the hello is whole: what is kept goes on with this datagram */
-	bool named; /* QUIC: it has named what it goes to */
+	bool named;	/* QUIC: it has named what it goes to */
 	uint64_t bytes_in, bytes_out; /* UDP; of TCP the lane knows */
 	int64_t since_ns, used_ns;
 	struct relay_program program;  /* pid 0: not known */
@@ -416,7 +428,7 @@ enum ticket_fate {
 };
 /* Whether a datagram or run of the endpoint may go out (about->local is where to). */
 enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *about,
-		     const struct minato_extent *extents, size_t count);
+				 const struct minato_extent *extents, size_t count);
 /*
  * A datagram, or run of them, that was kept. After TICKET_GOES what is kept of that place goes
  * before, one after another as this hands it over, to be freed; NULL: that is all.

@@ -71,6 +71,12 @@ void pins_watch(struct pins *pins, pins_gone_fn *gone, void *user)
 	pins->gone_user = user;
 }
 
+void pins_each(struct pins *pins, void (*visit)(void *user, struct pin *pin), void *user)
+{
+	for (struct pin *pin = at(pins, pins->oldest); pin; pin = at(pins, pin->newer))
+		visit(user, pin);
+}
+
 static void unlist(struct pins *pins, struct pin *pin)
 {
 	struct pin *older = at(pins, pin->older);

@@ -80,6 +80,19 @@ void pinned_leave(void *relay, struct pin *pin)
 	pin->entries = NULL;
 }
 
+/* Room for it there was already, unless a name got further rules. */
+static void enter_anew(void *relay, struct pin *pin)
+{
+	pinned_leave(relay, pin);
+	pinned_enter(relay, pin);
+}
+
+void relay_allows_changed(struct relay *relay)
+{
+	if (permit_is_closed(relay))
+		pins_each(permit_pins(relay), enter_anew, relay);
+}
+
 const char *relay_pinned(const struct relay *relay, uint64_t user)
 {
 	return user == relay_word(WORD_PIN, user & UINT16_MAX) && permit_is_closed(relay) ?

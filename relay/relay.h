@@ -545,6 +545,9 @@ struct relay_about {
 	struct minato_time since, last;
 };
 
+/* The config's `allows` were added to, or some are gone: what names led to is entered anew. */
+void relay_allows_changed(struct relay *relay);
+
 /* About the owner's word of a row or event. False (and NOTHING) if it is not the relay's. */
 bool relay_about(const struct relay *relay, uint64_t user, struct relay_about *out);
 /*

@@ -36,6 +36,8 @@ struct cmd_programs {
  * -ENAMETOOLONG.
  */
 int cmd_programs_add(struct cmd_programs *programs, const char *word);
+/* Notes a word that the keeper has added, by its number alone: who looks for programs is he. */
+void cmd_programs_note(struct cmd_programs *programs, const char *word, uint16_t number);
 /* The number of a word that was added. */
 uint16_t cmd_programs_number(const struct cmd_programs *programs, const char *word);
 /* The number of what all of these processes run, by the files that the paths lead to now. */

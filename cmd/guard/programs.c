@@ -56,6 +56,18 @@ int cmd_programs_add(struct cmd_programs *programs, const char *word)
 	return 0;
 }
 
+void cmd_programs_note(struct cmd_programs *programs, const char *word, uint16_t number)
+{
+	struct cmd_program_word *one = &programs->list[programs->count];
+
+	if (programs->count == CMD_PROGRAMS_MAX ||
+	    cmd_programs_number(programs, word) != MINATO_PROGRAM_NONE)
+		return;
+	*one = (struct cmd_program_word){ .number = number };
+	(void)snprintf(one->word, sizeof(one->word), "%s", word);
+	programs->count++;
+}
+
 uint16_t cmd_programs_number(const struct cmd_programs *programs, const char *word)
 {
 	for (size_t i = 0; i < programs->count; i++) {

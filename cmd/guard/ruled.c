@@ -17,6 +17,7 @@
 
 #include "cmd/gateway/gateway.h"
 #include "minato/guard.h"
+#include "relay/permit.h"
 
 /* Of what is said while it runs. */
 #define SAID_MAX 256u
@@ -107,21 +108,52 @@ static int cannot(struct drive_error *error, const char *text)
 	return drive_fail(error, EINVAL, "%s; nothing was changed", text);
 }
 
-static int judge_items(const struct cmd_harbour *harbour, const struct conf_rule *rule,
+static int judge_name(const struct cmd_harbour *harbour, const struct conf_rule *rule,
+		      struct drive_error *error)
+{
+	if (rule->verb != CONF_ALLOW)
+		return cannot(error,
+			      "a name can be allowed, not blocked: who wants to get there has "
+			      "its address");
+	if (!harbour->closed)
+		return cannot(error, "a rule about a name says nothing unless all else is shut, by "
+				     "a start with --allow, --ask, or a rule about a name and "
+				     "'block out everything'");
+	if (harbour->programs.count)
+		return cannot(error,
+			      "rules about names and rules about programs do not go together");
+	return 0;
+}
+
+/* Whether its path can be found is seen now, outside of the guest. */
+static int judge_program(struct cmd_harbour *harbour, const char *word, uint16_t *number,
+			 struct drive_error *error)
+{
+	int result;
+
+	for (size_t i = 0; i < harbour->ruling.conf.count; i++) {
+		if (cmd_ruled_is_rule(&harbour->ruling, i) &&
+		    cmd_ruling_names(&harbour->ruling.conf.list[i]->rule))
+			return cannot(error, "rules about names and rules about programs do not go "
+					     "together");
+	}
+	result = cmd_programs_add(&harbour->programs, word);
+	*number = cmd_programs_number(&harbour->programs, word);
+	if (result == -ENOENT)
+		return cannot(error, "no program is called so here: say its path");
+	return result == 0 ? 0 : cannot(error, "rules name too many programs, or too long a path");
+}
+
+static int judge_items(struct cmd_harbour *harbour, const struct conf_rule *rule, uint16_t *program,
 		       struct drive_error *error)
 {
 	struct conf_item item;
-	uint32_t at = 0;
 
-	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort == CONF_ITEM_TO_WORD && strchr(item.word, '.'))
-			return cannot(error, "a name is allowed when the guest starts (--allow), "
-					     "since the resolver is told then");
-		if (item.sort == CONF_ITEM_PROGRAM &&
-		    cmd_programs_number(&harbour->programs, item.word) == MINATO_PROGRAM_NONE)
-			return cannot(error, "programs are looked for that rules named when the "
-					     "guest started, and no rule named this one");
-	}
+	*program = MINATO_PROGRAM_NONE;
+	if (cmd_ruling_names(rule))
+		return judge_name(harbour, rule, error);
+	if (conf_item_find(rule, CONF_ITEM_PROGRAM, &item))
+		return judge_program(harbour, item.word, program, error);
 	return 0;
 }
 
@@ -197,6 +229,16 @@ static int end_of(const struct cmd_rule_change *change, const struct conf_rule *
 		       0;
 }
 
+/* With what it allows by name. */
+static void forget_rule(struct cmd_harbour *harbour, size_t index)
+{
+	struct cmd_ruling *ruling = &harbour->ruling;
+
+	if (cmd_ruling_names(&ruling->conf.list[index]->rule))
+		relay_allow_drop(&harbour->allows, ruling->places[index].order);
+	cmd_ruled_take_out(ruling, index);
+}
+
 static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 	       struct drive_error *error)
 {
@@ -213,7 +255,7 @@ static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 		return cannot(error, "a guest has rules alone");
 	if (count_said(ruling) >= SAID_MAX)
 		return cannot(error, "too many rules were added while it ran");
-	result = judge_items(harbour, &one.rule, error);
+	result = judge_items(harbour, &one.rule, &change->program, error);
 	if (result == 0)
 		result = end_of(change, &one.rule, &place.until_s, error);
 	index = result == 0 ? place_of(ruling, &one.rule, error) : result;
@@ -230,8 +272,10 @@ static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 	ruling->last_id++;
 	ruling->note.text[0] = 0;
 	result = judge_all(harbour, (size_t)index, error);
+	if (result == 0 && cmd_ruling_names(&one.rule))
+		result = cmd_ruling_allow(harbour, &one.rule, place.order, error);
 	if (result < 0) {
-		cmd_ruled_take_out(ruling, (size_t)index);
+		forget_rule(harbour, (size_t)index);
 		return result;
 	}
 	change->place = place;
@@ -309,7 +353,7 @@ void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *messa
 	if (ruling->changing == CMD_RULE_NONE)
 		return;
 	if (well == (ruling->changing == CMD_RULE_REMOVE))
-		cmd_ruled_take_out(ruling, ruling->change.index);
+		forget_rule(harbour, ruling->change.index);
 	ruling->changing = CMD_RULE_NONE;
 	if (!well) {
 		char text[128];
@@ -330,7 +374,7 @@ void cmd_ruled_forget(struct cmd_harbour *harbour)
 	struct cmd_ruling *ruling = &harbour->ruling;
 
 	if (ruling->changing == CMD_RULE_ADD)
-		cmd_ruled_take_out(ruling, ruling->change.index);
+		forget_rule(harbour, ruling->change.index);
 	ruling->changing = CMD_RULE_NONE;
 }
 
@@ -347,7 +391,7 @@ static void end_rule(struct cmd_harbour *harbour, size_t index)
 		.index = (uint32_t)index,
 		.filters = relay_screen_works(),
 	};
-	cmd_ruled_take_out(ruling, index);
+	forget_rule(harbour, index);
 	cmd_ruling_screen(harbour, &harbour->publish, true);
 	send_change(harbour, CMD_RULE_END);
 	if (!harbour->quiet)
@@ -420,7 +464,7 @@ int cmd_ruled_order(void *user, uint64_t client, const json_t *request, struct d
 }
 
 /* Handles are gathered first: a walk may miss what moves meanwhile. */
-static void leave(struct cmd_worker *worker, uint32_t id)
+static void leave_table(struct cmd_worker *worker, uint32_t id)
 {
 	uint64_t handles[64];
 	size_t count;
@@ -442,26 +486,51 @@ static void leave(struct cmd_worker *worker, uint32_t id)
 	} while (count == sizeof(handles) / sizeof(handles[0]));
 }
 
+/* The rule in the sequence, with all that it is in the table. */
+static void leave(struct cmd_worker *worker, size_t index)
+{
+	struct cmd_ruling *ruling = &worker->harbour->ruling;
+	bool named = cmd_ruling_names(&ruling->conf.list[index]->rule);
+
+	leave_table(worker, ruling->places[index].id);
+	forget_rule(worker->harbour, index);
+	if (named)
+		relay_allows_changed(worker->relay);
+}
+
+static int let_out(struct cmd_worker *worker, const struct conf_rule *rule, uint64_t order)
+{
+	struct drive_error error;
+	int result = cmd_ruling_allow(worker->harbour, rule, order, &error);
+
+	if (result == 0)
+		relay_allows_changed(worker->relay);
+	return result;
+}
+
 static int try_it(struct cmd_worker *worker, const struct cmd_rule_change *change)
 {
 	static struct conf_statement one;
 	static struct conf_report report;
 	struct cmd_ruling *ruling = &worker->harbour->ruling;
+	struct conf_item item;
 	int result = conf_statement_read(&one, change->text, &report);
 
 	if (result < 0 || change->index > ruling->conf.count)
 		return -EINVAL;
 	one.line = 0;
+	if (conf_item_find(&one.rule, CONF_ITEM_PROGRAM, &item))
+		cmd_programs_note(&worker->harbour->programs, item.word, change->program);
 	result = cmd_ruled_insert(ruling, change->index, &one, &change->place);
 	if (result < 0)
 		return result;
 	result = cmd_ruling_enter(worker, change->index);
 	if (result == 0)
 		result = cmd_ruling_resolver(worker);
-	if (result < 0) {
-		leave(worker, change->place.id);
-		cmd_ruled_take_out(ruling, change->index);
-	}
+	if (result == 0 && cmd_ruling_names(&one.rule))
+		result = let_out(worker, &one.rule, change->place.order);
+	if (result < 0)
+		leave(worker, change->index);
 	return result;
 }
 
@@ -485,8 +554,7 @@ void cmd_ruled_told(struct cmd_worker *worker, const struct cmd_message *message
 	if (message->number == CMD_RULE_ADD) {
 		done.number = try_it(worker, change);
 	} else if (cmd_ruled_is_rule(ruling, change->index)) {
-		leave(worker, change->place.id);
-		cmd_ruled_take_out(ruling, change->index);
+		leave(worker, change->index);
 		(void)cmd_ruling_resolver(worker);
 	}
 	if (message->number == CMD_RULE_END)

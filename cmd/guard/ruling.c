@@ -110,7 +110,7 @@ static int plan_programs(struct cmd_harbour *harbour, struct drive_error *error)
 
 /* ---- names ---- */
 
-static bool has_name(const struct conf_rule *rule)
+bool cmd_ruling_names(const struct conf_rule *rule)
 {
 	struct conf_item item;
 	uint32_t at = 0;
@@ -166,8 +166,8 @@ static void write_allow(char *out, size_t size, const struct conf_rule *rule,
 }
 
 /* Zones and sets stand for what the table alone has to know. */
-static int allow_rule(struct cmd_harbour *harbour, const struct conf_rule *rule, uint64_t order,
-		      struct drive_error *error)
+int cmd_ruling_allow(struct cmd_harbour *harbour, const struct conf_rule *rule, uint64_t order,
+		     struct drive_error *error)
 {
 	struct conf_item item;
 	uint32_t at = 0;
@@ -181,8 +181,7 @@ static int allow_rule(struct cmd_harbour *harbour, const struct conf_rule *rule,
 		write_allow(text, sizeof(text), rule, &item);
 		result = relay_allow_add(&harbour->allows, text, error);
 		if (result == 0)
-			harbour->allows.list[harbour->allows.count - 1].order =
-				cmd_ruling_order(order);
+			harbour->allows.list[harbour->allows.last].order = order;
 	}
 	return result;
 }
@@ -202,7 +201,8 @@ static int allow_rules(struct cmd_harbour *harbour, struct drive_error *error)
 		order++;
 		if (conf->list[i]->rule.out && conf->list[i]->rule.verb == CONF_ALLOW &&
 		    !conf_item_find(&conf->list[i]->rule, CONF_ITEM_PROGRAM, &item))
-			result = allow_rule(harbour, &conf->list[i]->rule, order, error);
+			result = cmd_ruling_allow(harbour, &conf->list[i]->rule,
+						  cmd_ruling_order(order), error);
 	}
 	return result;
 }
@@ -220,8 +220,9 @@ static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind != CONF_KIND_RULE || !conf->list[i]->rule.out)
 			continue;
-		named |= has_name(&conf->list[i]->rule);
-		if (has_name(&conf->list[i]->rule) && conf->list[i]->rule.verb != CONF_ALLOW)
+		named |= cmd_ruling_names(&conf->list[i]->rule);
+		if (cmd_ruling_names(&conf->list[i]->rule) &&
+		    conf->list[i]->rule.verb != CONF_ALLOW)
 			return drive_fail(error, EINVAL,
 					  "a name can be allowed, not blocked: who wants to get "
 					  "there has its address");

@@ -394,7 +394,7 @@ static int change(const struct why_options *chosen, const char *name, const stru
 				   from ? "from" : NULL,
 				   from ? inquiry->from : NULL,
 				   out ? "to" : NULL,
-				   out ? inquiry->to : NULL,
+				   out ? inquiry->host[0] ? inquiry->host : inquiry->to : NULL,
 				   chosen->term ? "for" : NULL,
 				   chosen->term,
 				   "first" };
@@ -451,11 +451,9 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 		return code;
 	last = last_step(inquiry);
 	if (inquiry->host[0] && is_stopped(last)) {
-		printf("%s; this would let it pass, said when the guest starts:\n"
-		       "minato run --allow %s:%u/%s ...\n",
-		       place_of(last, place, sizeof(place)), inquiry->host,
-		       inquiry->flow->destination.port, inquiry->proto);
-		return CMD_REFUSED;
+		printf("%s; this would let it pass:\n", place_of(last, place, sizeof(place)));
+		code = change(chosen, name, inquiry);
+		return chosen->term && code == CMD_OK ? look_again(name, inquiry) : code;
 	}
 	if (is_stopped(last) &&
 	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow"))) {

@@ -60,16 +60,16 @@ void cmd_witness_open(struct cmd_harbour *harbour)
 	int result;
 
 	harbour->seeker = (struct kernel_seeker){ .proc = -1, .diag = -1 };
-	if (!harbour->seeking)
-		return;
+	/* A rule that is said later may name one, when it is too late to look safely. */
+	harbour->sought = true;
 	result = kernel_seeker_open(&harbour->seeker, cmd_harbour_entrance(harbour), made_here);
-	if (result < 0)
+	if (result < 0 && harbour->seeking)
 		cmd_say("the programs of this guest cannot be told apart: %s", strerror(-result));
 }
 
 void cmd_witness_close(struct cmd_harbour *harbour)
 {
-	if (harbour->seeking)
+	if (harbour->sought)
 		kernel_seeker_close(&harbour->seeker);
 }
 

@@ -78,6 +78,13 @@ has "... of pings" "$(as_user "$M" why -n held ping guest to $PEER4)" '^refused 
 ok "a rule while it runs" as_user "$M" rule add -n held block tcp 8002 from $PEER4 first
 ok "... holds" refused $PEER4 8002
 ok "... about that port alone" equal "$(get $PEER4 8001)" "hello from the peer"
+ok "a program that no rule named" as_user "$M" rule add -n held allow program python3 out tcp 80 to $PEER4 first
+is "... may" "$(fetch $PEER4:80)" "hello from the peer"
+is "... there alone" "$(fetch $PEER4:81)" "ConnectionRefusedError"
+ok "... until that is taken back" as_user "$M" rule rm -n held allow program python3 out tcp 80 to $PEER4
+is "... and then not" "$(fetch $PEER4:80)" "ConnectionRefusedError"
+has "one that is nowhere is said" \
+	"$(as_user "$M" rule add -n held allow program no-such-thing out tcp 80 2>&1)" 'no program is called so here'
 ok "one of the start is taken out" as_user "$M" rule rm -n held far
 is "... and wan comes in" "$(get $WAN 8002)" "hello from the peer"
 worker() { as_user "$M" ps --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["guests"][0]["worker"])'; }

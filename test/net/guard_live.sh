@@ -95,7 +95,7 @@ said=$(rule add block tcp 8080 from nowhere)
 is "a word that is none" $? 1
 has "... is said" "$said" "nothing was changed"
 said=$(rule add allow out to api.example.com)
-has "a name comes at the start" "$said" "a name is allowed when the guest starts"
+has "a name comes at the start" "$said" "says nothing unless all else is shut"
 said=$(rule add forward tcp 80 to 10.0.0.1)
 is "what is no rule" "$(rule list -H | wc -l)" 6
 said=$(rule rm block tcp 9 from $WAN)
@@ -154,7 +154,7 @@ is "... another" $? 1
 has "... a port of it that is not allowed" "$(why tcp guest to api.example.com:22)" \
 	"no --allow is about that name and port"
 has "... what would let it" "$(why_not tcp guest to www.example.com:443)" \
-	"minato run --allow www.example.com:443/tcp"
+	"^minato rule add allow out tcp 443 to www.example.com first$"
 has "an address" "$(why tcp guest to $PEER4:80)" "allow +--allow $PEER4"
 said=$(why tcp guest to 198.51.100.7:80)
 is "an address that is not allowed" $? 1

@@ -152,6 +152,12 @@ ok "... and again" as_user "$M" rule add -n lone block out to lan
 out() { in_guest lone -- curl -sS -m 3 "http://$1/" 2>/dev/null || echo "curl $?"; }
 is "block out to lan: not there" "$(out $PEER4:80)" "curl 7"
 is "block out to lan: elsewhere" "$(out 198.51.100.7:80)" "peer 80"
+ok "a program, of a guest that began with none" as_user "$M" rule add -n lone allow program curl out tcp 80 to $PEER4 first
+is "... may" "$(out $PEER4:80)" "peer 80"
+ok "... and others not" fails in_guest lone -- python3 -c 'import socket, sys
+socket.create_connection((sys.argv[1], 80), 3)' $PEER4
+has "a name needs a start that shuts all else" \
+	"$(as_user "$M" rule add -n lone allow out tcp 80 to api.example.com 2>&1)" 'says nothing unless all else is shut'
 kill "$GUEST"
 wait "$GUEST" 2>/dev/null
 

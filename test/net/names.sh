@@ -545,6 +545,22 @@ is "a rule about a prefix asks for no name" "$(raw $PEER4 2222 -end-)" word
 ok "... and the end of the sequence shuts the rest" refused_at_once http://$PEER4/file
 has "... which tells the user" "$(cat "$said")" "refused: curl -> $PEER4:80 "
 is "no such request came anywhere" "$(grep -c '/x2' "$T/access.log")" 0
+# A name that is said while it runs, at its place.
+rule() { as_user "$M" rule "$@" 2>&1; }
+ok "live: a name before that rule" rule add -n o allow out tcp 80 to other.example first
+is "... is reached where it was shut" "$(get -4 http://other.example/file)" served
+has "... its first bytes are looked at" "$(raw other.example 80 "GET /x3 HTTP/1.1${R}Host: four.example$R$R")" RESET
+has "... its port alone" "$(get -4 http://other.example:8080/)" 'Failed to connect'
+has "... which why tells" "$(as_user "$M" why -n o tcp guest to other.example:80)" '^passes'
+ok "... taken out" rule rm -n o allow out tcp 80 to other.example
+has "... it is shut again" "$(get -4 http://other.example/file)" 'Failed to connect'
+ok "... and said again" rule add -n o allow out tcp 80 to other.example for 1h first
+is "... it is open" "$(get -4 http://other.example/file)" served
+kill -9 "$(as_user "$M" ps --json | python3 -c 'import json, sys; print(json.load(sys.stdin)["guests"][0]["worker"])')"
+open_again() { [ "$(get -4 http://other.example/file)" = served ]; }
+ok "... for the next worker too" until_true 15 open_again
+has "a name is not blocked" "$(rule add -n o block out to other.example)" 'allowed, not blocked'
+has "nor are there programs beside names" "$(rule add -n o allow program curl out tcp 80)" 'do not go together'
 kill "$GUEST"
 wait "$GUEST" 2>/dev/null
 is "the rule first: the name does not get there" "$(as_user "$M" run -q --rule "block out to $GOOD" --allow api.example:80 -- curl -4sS -m 8 http://api.example/file 2>&1 | grep -c 'Failed to connect')" 1

@@ -198,9 +198,40 @@ static void a_prefix_is_of_its_family(void **state)
 	assert_false(relay_allow_is_name(only("192.0.2.0/24"), ""));
 }
 
+/* Where flows bear them: none moves, none that is gone is another one later. */
+static void some_come_and_go(void **state)
+{
+	struct relay_allows allows = { .list = NULL };
+	struct relay_allow *first;
+
+	(void)state;
+	assert_int_equal(relay_allow_add(&allows, "a.example:80", &error), 0);
+	assert_int_equal(relay_allow_reserve(&allows, 2), 0);
+	first = &allows.list[0];
+	assert_int_equal(relay_allow_add(&allows, "b.example:80", &error), 0);
+	allows.list[allows.last].order = 7;
+	assert_int_equal(relay_allow_add(&allows, "c.example", &error), 0);
+	allows.list[allows.last].order = 8;
+	assert_ptr_equal(first, &allows.list[0]);
+	assert_true(relay_allow_is_name(&allows.list[1], "b.example"));
+	relay_allow_drop(&allows, 7);
+	assert_false(relay_allow_is_name(&allows.list[1], "b.example"));
+	assert_false(relay_allow_is_port(&allows.list[1], MINATO_TCP, 80));
+	assert_true(relay_allow_is_name(&allows.list[2], "c.example"));
+	assert_int_equal(relay_allow_add(&allows, "d.example", &error), -ENOSPC);
+	/* The same once more has its place again, with the order of now. */
+	assert_int_equal(relay_allow_add(&allows, "b.example:80/tcp", &error), 0);
+	assert_int_equal(allows.last, 1);
+	assert_int_equal(allows.list[1].order, 0);
+	assert_true(relay_allow_is_name(&allows.list[1], "b.example"));
+	assert_int_equal(allows.count, 3);
+	relay_allow_free(&allows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(some_come_and_go),
 		cmocka_unit_test_setup_teardown(texts_read_back, fresh, clean),
 		cmocka_unit_test_setup_teardown(faults_have_their_place, fresh, clean),
 		cmocka_unit_test_setup_teardown(a_long_name_is_refused, fresh, clean),

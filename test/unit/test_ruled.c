@@ -170,10 +170,10 @@ static void what_cannot_be(void **state)
 	(void)state;
 	refused(CMD_RULE_ADD, "block ssh form lan", 0, "nothing was changed");
 	refused(CMD_RULE_ADD, "forward tcp 80 to 10.0.0.1", 0, "rules alone");
-	refused(CMD_RULE_ADD, "allow out to api.example.com", 0, "a name is allowed when");
+	refused(CMD_RULE_ADD, "allow out to api.example.com", 0, "says nothing unless");
 	refused(CMD_RULE_ADD, "block tcp 1 before nobody", 0, "no rule is called nobody");
 	refused(CMD_RULE_ADD, "block tcp 1", 1, "over already");
-	refused(CMD_RULE_ADD, "allow program /bin/true out tcp 1", 0, "no rule named this one");
+	refused(CMD_RULE_ADD, "allow program no-such-one out tcp 1", 0, "no program is called so");
 	refused(CMD_RULE_REMOVE, "block tcp 7", 0, "no rule says so");
 	harbour.admitted.ns = 0;
 	refused(CMD_RULE_ADD, "block tcp 1", 0, "nobody has ordered that");
