@@ -173,6 +173,8 @@ sought_otherwise(const struct port_table *t, const struct port_probe *p,
 	struct quest q;
 	uint32_t slot;
 
+	if (probe_absent(t, p))
+		return false;
 	quest_of_probe(t, &q, p);
 	if (quest_absent(t, &t->hash[q.six], &q))
 		return false;
@@ -198,8 +200,7 @@ bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 	const uint32_t *word;
 
 	if (p->changes != t->changes)
-		return !probe_absent(t, p) &&
-		       sought_otherwise(t, p, ref, index);
+		return sought_otherwise(t, p, ref, index);
 	if ((guess & PORT_GUESS_NOWHERE) != 0)
 		return false;
 	word = guess >> GUESS_SIX == 0 ? match4(t, guess, p) : NULL;
