@@ -101,7 +101,7 @@ static inline bool same_end(struct minato_endpoint a, struct minato_endpoint b)
 static struct nat_way way;
 
 /* A packet from an end to another; the rest of it is in `p`. */
-static inline enum nat_verdict offer(struct nat_packet p, uint8_t proto, struct minato_endpoint src,
+static inline enum nat_verdict packet_of(struct nat_packet p, uint8_t proto, struct minato_endpoint src,
 				     struct minato_endpoint dst)
 {
 	const struct port_key key = { .local = dst.addr,
@@ -127,7 +127,7 @@ static inline enum nat_verdict packet(bool inside, uint8_t proto, struct minato_
 {
 	const struct nat_packet p = { .inside = inside, .tcp_flags = flags, .ack = 1 };
 
-	return offer(p, proto, src, dst);
+	return packet_of(p, proto, src, dst);
 }
 
 static inline enum nat_verdict out(uint8_t proto, struct minato_endpoint src,

@@ -136,7 +136,7 @@ static void call(void)
 	assert_true(add_entry(&e) >= 0);
 	assert_int_equal(in(TCP, caller, end(PUBLIC, 80), NAT_SYN), NAT_PASS);
 	forward_session = way.session;
-	assert_int_equal(offer(answer, TCP, end(host, 8080), caller), NAT_PASS);
+	assert_int_equal(packet_of(answer, TCP, end(host, 8080), caller), NAT_PASS);
 	assert_int_equal(way.news, NAT_NEWS_NONE);
 }
 
@@ -144,7 +144,7 @@ static uint8_t news(uint8_t flags, uint32_t ack, bool payload)
 {
 	const struct nat_packet p = { .tcp_flags = flags, .ack = ack, .payload = payload };
 
-	assert_int_equal(offer(p, TCP, caller, end(PUBLIC, 80)), NAT_PASS);
+	assert_int_equal(packet_of(p, TCP, caller, end(PUBLIC, 80)), NAT_PASS);
 	return way.news;
 }
 
@@ -203,11 +203,11 @@ static void another_number_counts_until_it_was_named(void **state)
 
 	(void)state;
 	call();
-	assert_int_equal(offer(again, TCP, end(host, 8080), caller), NAT_PASS);
+	assert_int_equal(packet_of(again, TCP, end(host, 8080), caller), NAT_PASS);
 	assert_int_equal(news(NAT_ACK, SERVER_FIRST + 1, true), NAT_NEWS_NONE);
 	assert_int_equal(news(NAT_ACK, 7778, false), NAT_NEWS_NONE);
 	assert_true(has_answered());
-	assert_int_equal(offer(again, TCP, end(host, 8080), caller), NAT_PASS);
+	assert_int_equal(packet_of(again, TCP, end(host, 8080), caller), NAT_PASS);
 	assert_int_equal(news(NAT_ACK, 7778 + 65536, true), NAT_NEWS_NONE);
 	assert_int_equal(news(NAT_ACK, 7778 + 65535, true), NAT_NEWS_SPOKE);
 }
