@@ -101,8 +101,8 @@ static inline bool same_end(struct minato_endpoint a, struct minato_endpoint b)
 static struct nat_way way;
 
 /* A packet from an end to another; the rest of it is in `p`. */
-static inline enum nat_verdict packet_of(struct nat_packet p, uint8_t proto, struct minato_endpoint src,
-				     struct minato_endpoint dst)
+static inline enum nat_verdict packet_of(struct nat_packet p, uint8_t proto,
+					 struct minato_endpoint src, struct minato_endpoint dst)
 {
 	const struct port_key key = { .local = dst.addr,
 				      .remote = src.addr,
