@@ -147,9 +147,11 @@ static struct naive_entry *find_live(bool claim)
 /* The real table's index is the naive one's place. */
 static struct naive_entry *noted(int64_t index)
 {
-	struct naive_entry *e = &run.n.entry[index];
+	struct naive_entry *e;
 
-	require(index < NAIVE_ENTRIES && !e->live);
+	require(index >= 0 && index < NAIVE_ENTRIES);
+	e = &run.n.entry[index];
+	require(!e->live);
 	memset(e, 0, sizeof(*e));
 	e->live = true;
 	e->index = (uint32_t)index;
