@@ -378,19 +378,23 @@ static bool is_outward(const struct inquiry *inquiry)
 }
 
 /* A rule for this very flow, before the one that stops it. */
-static int change(const struct why_options *chosen, const char *name, const struct inquiry *inquiry)
-{
-	bool out = is_outward(inquiry);
-	const struct gateway_ruling ruling = { .json = false };
+struct remedy {
 	char port[8];
 	char *words[16];
-	struct cmd_operands operands = { .words = words };
+	struct cmd_operands operands;
+	int bare; /* of the words: without its term and place */
+};
+
+static void find_remedy(struct remedy *remedy, const struct why_options *chosen,
+			const struct inquiry *inquiry)
+{
+	bool out = is_outward(inquiry);
 	/* What goes out of a guest comes from it alone. */
 	bool from = !out || !inquiry->guest;
 	const char *sentence[] = { "allow",
 				   out ? "out" : NULL,
 				   inquiry->proto,
-				   is_message(inquiry) ? NULL : port,
+				   is_message(inquiry) ? NULL : remedy->port,
 				   from ? "from" : NULL,
 				   from ? inquiry->from : NULL,
 				   out ? "to" : NULL,
@@ -399,32 +403,13 @@ static int change(const struct why_options *chosen, const char *name, const stru
 				   chosen->term,
 				   "first" };
 
-	(void)snprintf(port, sizeof(port), "%u", inquiry->flow->destination.port);
+	*remedy = (struct remedy){ .operands = { .words = remedy->words } };
+	(void)snprintf(remedy->port, sizeof(remedy->port), "%u", inquiry->flow->destination.port);
 	for (size_t i = 0; i < sizeof(sentence) / sizeof(sentence[0]); i++) {
 		if (sentence[i])
-			words[operands.count++] = (char *)(uintptr_t)sentence[i];
+			remedy->words[remedy->operands.count++] = (char *)(uintptr_t)sentence[i];
 	}
-	printf("minato rule add");
-	for (int i = 0; i < operands.count; i++)
-		printf(" %s", words[i]);
-	printf("\n");
-	if (!chosen->term)
-		return CMD_REFUSED;
-	(void)fflush(stdout);
-	return gateway_rule(CMD_VERB_ADD, name, &operands, &ruling);
-}
-
-/* After the change: what it came to. */
-static int look_again(const char *name, struct inquiry *inquiry)
-{
-	int code;
-
-	json_decref(inquiry->reply);
-	inquiry->reply = NULL;
-	code = inquire(inquiry, name);
-	if (code != CMD_GO_ON)
-		return code;
-	return conclude(inquiry) ? CMD_OK : CMD_REFUSED;
+	remedy->bare = remedy->operands.count - (chosen->term ? 3 : 1);
 }
 
 /* Nothing stands there: a forward would. Of IPv6 it is known to whom, who has the address. */
@@ -441,6 +426,51 @@ static int open_up(const struct why_options *chosen, const struct inquiry *inqui
 	return CMD_REFUSED;
 }
 
+/* After the change: what it came to. A rule that alone is of no use does not stay. */
+static int look_again(const struct why_options *chosen, const char *name, struct remedy *remedy,
+		      struct inquiry *inquiry)
+{
+	const struct gateway_ruling ruling = { .json = false };
+	int code;
+
+	json_decref(inquiry->reply);
+	inquiry->reply = NULL;
+	code = inquire(inquiry, name);
+	if (code == CMD_GO_ON && is_passing(inquiry)) {
+		conclude(inquiry);
+		return CMD_OK;
+	}
+	remedy->operands.count = remedy->bare;
+	if (gateway_rule(CMD_VERB_RM, name, &remedy->operands, &ruling) == CMD_OK) {
+		printf("(That alone does not let it pass, and was taken back.)\n");
+		(void)fflush(stdout);
+	}
+	if (code != CMD_GO_ON)
+		return code;
+	if (is_closed(inquiry) && !inquiry->guest && !is_message(inquiry))
+		return open_up(chosen, inquiry);
+	conclude(inquiry);
+	return CMD_REFUSED;
+}
+
+static int change(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
+{
+	const struct gateway_ruling ruling = { .json = false };
+	struct remedy remedy;
+	int code;
+
+	find_remedy(&remedy, chosen, inquiry);
+	printf("minato rule add");
+	for (int i = 0; i < remedy.operands.count; i++)
+		printf(" %s", remedy.words[i]);
+	printf("\n");
+	if (!chosen->term)
+		return CMD_REFUSED;
+	(void)fflush(stdout);
+	code = gateway_rule(CMD_VERB_ADD, name, &remedy.operands, &ruling);
+	return code == CMD_OK ? look_again(chosen, name, &remedy, inquiry) : code;
+}
+
 static int why_not_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
 {
 	static char place[CONF_TEXT_SIZE + 32];
@@ -451,16 +481,15 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 		return code;
 	last = last_step(inquiry);
 	if (inquiry->host[0] && is_stopped(last)) {
-		printf("%s; this would let it pass:\n", place_of(last, place, sizeof(place)));
-		code = change(chosen, name, inquiry);
-		return chosen->term && code == CMD_OK ? look_again(name, inquiry) : code;
+		printf("%s; this would let it pass the rules:\n",
+		       place_of(last, place, sizeof(place)));
+		return change(chosen, name, inquiry);
 	}
 	if (is_stopped(last) &&
 	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow"))) {
-		printf("%s by %s; this would let it pass:\n", word(last, "verdict"),
+		printf("%s by %s; this would let it pass the rules:\n", word(last, "verdict"),
 		       place_of(last, place, sizeof(place)));
-		code = change(chosen, name, inquiry);
-		return chosen->term && code == CMD_OK ? look_again(name, inquiry) : code;
+		return change(chosen, name, inquiry);
 	}
 	if (is_closed(inquiry) && inquiry->guest && !is_message(inquiry)) {
 		printf("closed: no port of the guest is published there; this would open it, to "

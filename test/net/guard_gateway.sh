@@ -312,6 +312,9 @@ has "why: an address that is nobody's" "$(ask why tcp 203.0.113.9 to 192.0.2.77:
 has "why: outward, from where" "$(ask why tcp 10.0.0.7 to 203.0.113.9:9999)" "it leaves from $OUT"
 said=$(ask why-not --for 3s tcp 203.0.113.66 to $OUT:7777)
 is "why-not --for: what is behind the rule is closed" $? 1
+has "... it says what would open it" "$said" '^minato forward add tcp 7777 to HOST'
+hasnt_rule() { ! ask rule list | grep -q "allow tcp 7777"; }
+ok "... and the rule that is of no use is gone" hasnt_rule
 has "... which is said" "$said" '^closed: nothing stands'
 
 gateway_down
