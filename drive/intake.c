@@ -48,7 +48,8 @@
 #define TIME_SHARE 160
 #define TIME_SHARE_WANTED 64
 #define TIME_AHEAD_NS 200000
-#define SERVED_NS 20000000  /* that others were served last */
+#define SERVED_NS 20000000  /* that others were served last: strangers' floods are told by it */
+#define SERVED_INSIDE_NS 1000000 /* and where many begin at once without being a flood */
 #define WANTED_NS 100000000 /* that the processor was last taken from us for another program */
 #define ASK_NS 1000000	    /* how often that is asked, at most */
 #define REST_NS 20000	    /* in which no more comes than a few of our slots */
@@ -310,9 +311,10 @@ static uint32_t take_waiting(struct drive_intake *intake, struct drive_taken *ou
 	return got;
 }
 
+/* What one who is known sends faster than it can be handled delays himself: it may stand. */
 static bool are_too_many(const struct drive_intake *intake, struct minato_time now)
 {
-	bool stands = now.ns - intake->since_ns > STANDING_NS;
+	bool stands = !intake->known.all && now.ns - intake->since_ns > STANDING_NS;
 
 	return intake->waiting > (stands ? STANDING_MAX : WAITING_MAX) ||
 	       (intake->waiting > 0 && intake->seen - intake->tail > SPAN_MAX);
@@ -365,9 +367,9 @@ static void account(struct drive_intake *intake, struct minato_time now)
 /* How many of those who wait. */
 static uint32_t room_for_others(const struct drive_intake *intake, uint32_t firsts)
 {
-	const int64_t now = intake->taken_ns;
+	const int64_t lately = intake->known.all ? SERVED_INSIDE_NS : SERVED_NS;
 
-	if (now - intake->served_ns > SERVED_NS)
+	if (intake->taken_ns - intake->served_ns > lately)
 		return OTHERS_MAX;
 	if (intake->owed_ns > 0)
 		return 0;

@@ -508,24 +508,50 @@ static void from(uint8_t *frame, uint8_t last)
 	put16(ip + 10, ~sum(ip, 20, 0));
 }
 
-/* Behind a gateway everybody is known, and one of them floods. */
-static void serve_beside_one_that_is_trusted(void)
+static void open_inside(void)
 {
-	uint8_t other[256], wanted[256];
-	uint32_t len, other_len;
-
 	lay_wire();
 	open_wire((struct drive_link_plan){ 0 });
 	drive_link_free(wire);
 	DEMAND(try((struct drive_link_plan){ 0 }) == 0);
 	ends.trusted = true;
 	DEMAND(drive_link_open(&wire, &ends, LINK) == 0);
+}
+
+/* Behind a gateway everybody is known, and one of them floods. */
+static void serve_beside_one_that_is_trusted(void)
+{
+	uint8_t other[256], wanted[256];
+	uint32_t len, other_len;
+
+	open_inside();
 	len = datagram(wanted, false, 99, 'w');
 	other_len = datagram(other, false, 20, 'f');
 	from(other, 66);
 	serve_behind(other, other_len, wanted, len);
 }
 NETNS_CASE(one_of_many_that_floods_harms_itself, serve_beside_one_that_is_trusted)
+
+/* One who begins a thousand flows at once waits for himself: none of them is given up. */
+static void keep_a_standing_queue(void)
+{
+	struct minato_time now = drive_now();
+	struct drive_link_stats stats;
+	uint8_t frame[256];
+	uint32_t len;
+
+	open_inside();
+	len = datagram(frame, false, 20, 'f');
+	for (uint32_t i = 0; i < FLOOD; i++)
+		send_far(&partial, frame, len);
+	while (is_readable()) {
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+		now.ns += 15000000;
+	}
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_shed == 0 && stats.in_dropped == 0 && host.count == FLOOD);
+}
+NETNS_CASE(of_a_queue_inside_none_are_given_up, keep_a_standing_queue)
 
 /* A stranger who wants something else than the flood does. */
 static void serve_what_is_rare(void)
@@ -902,6 +928,7 @@ int main(void)
 		cmocka_unit_test(a_burst_comes_whole),
 		cmocka_unit_test(in_a_flood_who_is_known_goes_first),
 		cmocka_unit_test(one_of_many_that_floods_harms_itself),
+		cmocka_unit_test(of_a_queue_inside_none_are_given_up),
 		cmocka_unit_test(a_stranger_is_not_behind_a_flood_of_another_sort),
 		cmocka_unit_test(one_source_keeps_its_order),
 		cmocka_unit_test(of_a_queue_that_stands_the_oldest_are_given_up),
