@@ -501,8 +501,8 @@ int drive_netns_add(const struct drive_plan *plan, bool bare, struct drive_netns
 /*
  * In the caller's network namespace: makes the tap of that name, or takes one that waits for its
  * program; sets it up, with this MTU unless that is 0. Returns its descriptor, for drive_tap_open;
- * or negative errno with a text: -EEXIST (another interface has the name), -EPERM, -ENODEV (no
- * driver, or none for us).
+ * or negative errno with a text: -EBUSY (another program has it), -EEXIST (another interface has
+ * the name), -EPERM, -ENODEV (no driver, or none for us).
  */
 int drive_netns_tap(const char *name, uint32_t mtu, bool *vnet, struct drive_error *error);
 

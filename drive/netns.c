@@ -272,7 +272,7 @@ static int explain_own_tap(int result, const char *name, struct drive_error *err
 {
 	if (has_interface(name))
 		return drive_fail(
-			error, EEXIST,
+			error, result == -EBUSY ? EBUSY : EEXIST,
 			"there is an interface %s already, which another program serves or "
 			"which is no tap",
 			name);

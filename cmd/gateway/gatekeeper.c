@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@
 
 #define DMZ_OFF "dmz off"
 #define SYSTEM_STATE "/var/lib/minato"
+#define LINKS_LOOK_MS 50
+#define LINKS_WAIT_MS 2000
 
 static char fault[GATEWAY_ORDER_MAX];
 
@@ -590,6 +593,26 @@ static bool wants_carry(const struct conf *conf, bool *wished)
 	return interfaces > 1;
 }
 
+/*
+ * Of a predecessor that was killed the process for the traffic has the taps, and its sockets the
+ * claims, for a moment longer.
+ */
+static int take_links(struct gateway_keeper *keeper, struct drive_error *error)
+{
+	int result;
+
+	for (int waited = 0;; waited += LINKS_LOOK_MS) {
+		result = gateway_links_open(&keeper->links, &keeper->standing.conf, NULL,
+					    keeper->carry, error);
+		if (result == 0)
+			result = gateway_links_claim(&keeper->links, keeper->harbour.name, error);
+		if (result != -EBUSY || waited >= LINKS_WAIT_MS)
+			return result;
+		gateway_links_close(&keeper->links);
+		(void)poll(NULL, 0, LINKS_LOOK_MS);
+	}
+}
+
 /* All goes on without it, as fast as we are. */
 static int open_links(struct gateway_keeper *keeper, struct drive_error *error)
 {
@@ -601,10 +624,7 @@ static int open_links(struct gateway_keeper *keeper, struct drive_error *error)
 		result = drive_carry_open(&keeper->carry, &why);
 	if (result < 0 && wished && !keeper->harbour.quiet)
 		cmd_say("the kernel does not carry flows for the gateway: %s", why.text);
-	result = gateway_links_open(&keeper->links, &keeper->standing.conf, NULL, keeper->carry,
-				    error);
-	if (result == 0)
-		result = gateway_links_claim(&keeper->links, keeper->harbour.name, error);
+	result = take_links(keeper, error);
 	for (size_t i = 0; result == 0 && keeper->carry && wished && i < keeper->links.count; i++) {
 		const struct gateway_link *link = &keeper->links.list[i];
 

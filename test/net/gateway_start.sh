@@ -49,7 +49,7 @@ ok "with room again it is taken, without a restart" ask forward add tcp 9502 to 
 fill
 kill -9 "$KEEPER"
 wait "$KEEPER" 2>/dev/null
-sleep 1 # its worker sees that it is alone, and lets the tap go
+# At once: its worker still has the tap, and lets it go when it sees that it is alone.
 gateway_up
 is "after a kill it is there" "$(gets far $URL:9502/)" "second"
 is "what was refused is not" "$(gets far $URL:9501/ --max-time 2 | grep -c curl)" 1
