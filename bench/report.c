@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void figure(const char *name, double value, const char *unit)
 {
@@ -85,4 +86,20 @@ int run_groups(const struct group *groups, size_t count, char **names)
 			failed |= groups[i].run();
 	}
 	return failed ? 1 : 0;
+}
+
+void name_minato(void)
+{
+	char path[4096];
+	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
+	char *slash;
+
+	path[length < 0 ? 0 : length] = '\0';
+	for (int i = 0; i < 3; i++) {
+		slash = strrchr(path, '/');
+		if (slash)
+			*slash = '\0';
+	}
+	strcat(path, "/minato");
+	setenv("BENCH_MINATO", path, 0);
 }

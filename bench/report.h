@@ -11,6 +11,8 @@ void figure(const char *name, double value, const char *unit);
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A number from the environment, or `otherwise`. */
 long chosen(const char *name, long otherwise);
+/* BENCH_MINATO: the program that was built beside this one, unless another is named. */
+void name_minato(void);
 /* Processor time of this thread, seconds. */
 double cpu_seconds(void);
 

@@ -132,23 +132,6 @@ bool field_lay(struct field *field)
 	return made;
 }
 
-/* The program that was built beside this one, unless another is named. */
-static void find_minato(void)
-{
-	char path[4096];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
-	char *slash;
-
-	path[length < 0 ? 0 : length] = '\0';
-	for (int i = 0; i < 3; i++) {
-		slash = strrchr(path, '/');
-		if (slash)
-			*slash = '\0';
-	}
-	strcat(path, "/minato");
-	setenv("BENCH_MINATO", path, 0);
-}
-
 bool field_start(struct field *field, enum peer peer, int pool, bool forwards)
 {
 	char text[16];
@@ -168,7 +151,7 @@ bool field_start(struct field *field, enum peer peer, int pool, bool forwards)
 			field_enter(field, GATEWAY, (int)chosen("BENCH_CORE", -1));
 			if (getenv("BENCH_JOIN"))
 				join(pool, forwards);
-			find_minato();
+			name_minato();
 			execl("/bin/sh", "sh", "-c", minato, (char *)NULL);
 			_exit(127);
 		}

@@ -73,23 +73,6 @@ static int fresh_namespace(void)
 	return open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 }
 
-/* The program that was built beside this one, unless another is named. */
-static void find_minato(void)
-{
-	char path[4096];
-	ssize_t length = readlink("/proc/self/exe", path, sizeof(path) - 32);
-	char *slash;
-
-	path[length < 0 ? 0 : length] = '\0';
-	for (int i = 0; i < 3; i++) {
-		slash = strrchr(path, '/');
-		if (slash)
-			*slash = '\0';
-	}
-	strcat(path, "/minato");
-	setenv("BENCH_MINATO", path, 0);
-}
-
 static bool make_places(struct yard *yard)
 {
 	const int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -127,7 +110,7 @@ static pid_t run_middle(const struct yard *yard)
 		return child;
 	die_with_parent();
 	yard_enter(yard, YARD_MIDDLE, 1);
-	find_minato();
+	name_minato();
 	(void)snprintf(script, sizeof(script), "%s%s%s%s", BEGIN, RUN, yard->plan->runs, RUN_END);
 	execl("/bin/sh", "sh", "-c", script, (char *)NULL);
 	_exit(127);
