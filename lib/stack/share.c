@@ -355,18 +355,17 @@ static uint32_t count_beside(const struct minato *m, uint32_t index)
  * The last blocks are for those who hold few connections, while they want any:
  * who holds most keeps the blocks that he has, and gets no more.
  */
-bool share_lends(struct minato *m, uint32_t index)
+bool share_lends_few(struct minato *m, uint32_t index)
 {
 	const struct tcp_env e = host_env(m);
 	struct share *h = share_of(m);
 	const uint32_t place = h->most[SHARE_COUNT][1];
 	const uint32_t most = h->place[place].count;
-	const uint32_t has = count_beside(m, index);
-	uint32_t victim;
+	uint32_t has, victim;
 
-	if (!host_blocks_few(m) ||
-	    tcp_is_busy(&e, &socket_at(m, index)->body.tcp))
+	if (tcp_is_busy(&e, &socket_at(m, index)->body.tcp))
 		return true;
+	has = count_beside(m, index);
 	if (has >= AT_LEAST && has >= most / 2)
 		return time_reached(m->now, h->blocks_until);
 	h->blocks_until = time_after(m->now, WANTED_NS);

@@ -1106,7 +1106,11 @@ bool share_allows(const struct minato *m, const struct minato_addr *source);
 void share_make_room(struct minato *m, const struct minato_addr *source);
 /* May this connection have an active block, if it needs one? Where they are
    few, one of a source that has more is reset for it. */
-bool share_lends(struct minato *m, uint32_t index);
+bool share_lends_few(struct minato *m, uint32_t index);
+static inline bool share_lends(struct minato *m, uint32_t index)
+{
+	return !host_blocks_few(m) || share_lends_few(m, index);
+}
 /* Keeps the bound of what is pinned. */
 void share_relieve(struct minato *m);
 /* A queue is full: *victim of it may give way to one more of this source. */
