@@ -109,6 +109,7 @@ static bool row_of(struct pair *p, uint8_t source, struct minato_scan *out)
 static uint32_t kinds_of(struct sent s)
 {
 	struct pair p = pair_new(MINATO_LINK_IP);
+	const uint16_t first = s.to != 0 ? s.to : 1;
 	struct minato_scan row;
 
 	s.source = 7;
@@ -116,7 +117,7 @@ static uint32_t kinds_of(struct sent s)
 		s.from = 45678;
 	for (uint16_t i = 0; i < 8; i++) {
 		if (s.proto == MINATO_TCP || s.proto == MINATO_UDP)
-			s.to = (uint16_t)(1 + i * 10);
+			s.to = (uint16_t)(first + i * 10);
 		give(&p, &s);
 		if (s.proto >= 100)
 			s.proto++;
@@ -158,6 +159,7 @@ static void answers_are_no_scan(void **state)
 	assert_int_equal(kinds_of(SEGMENT(.flags = RST)), 0);
 	assert_int_equal(kinds_of(SEGMENT(.flags = RST | ACK)), 0);
 	assert_int_equal(kinds_of(SEGMENT(.flags = SYN | ACK, .from = 80)), 0);
+	assert_int_equal(kinds_of(SEGMENT(.flags = SYN | ACK, .to = 40000)), 0);
 }
 
 /* From where nobody listens to where nobody calls from: whoever sends that asks for our RST. */
