@@ -963,7 +963,7 @@ struct minato_step;
 bool cmd_step_judges(const struct minato_step *step);
 json_t *cmd_step(const struct minato_step *step);
 /* Adds the statement that it is of; NULL: what is shut to all but lan, though nobody said so. */
-void cmd_step_by(json_t *item, const struct conf_statement *one);
+void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statement *one);
 
 /* ---- network.c: what run and attach have in common ---- */
 

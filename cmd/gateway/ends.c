@@ -126,9 +126,20 @@ static void end_work(struct gateway_end *end)
 
 /* ---- the other side stands, or does not ---- */
 
+/* For who asks what became of calls (minato why). */
+static void note_dial(const struct gateway_end *end, int errnum)
+{
+	struct gateway_held *held;
+
+	if (gateway_forward_of(end->all->applied, end->forward, &held))
+		held->dial_errnum = errnum;
+}
+
 static void end_open(struct gateway_end *end)
 {
 	struct minato *host = end->all->host;
+
+	note_dial(end, 0);
 
 	if (minato_answer(host, end->call) < 0) { /* the client has given up */
 		if (end->server)
@@ -152,6 +163,7 @@ static void end_refused(struct gateway_end *end, const char *what, int errnum)
 	struct gateway_ends *ends = end->all;
 	struct minato_time now = drive_loop_now(ends->loop);
 
+	note_dial(end, errnum);
 	if (ends->said.ns == 0 || now.ns - ends->said.ns >= SAID_NS) {
 		ends->said = now;
 		cmd_say("a client of a forward is refused: cannot connect to %s: %s", what,
@@ -307,14 +319,15 @@ static int dial_server(struct gateway_end *end, const struct minato_endpoint *at
 /* ---- calls ---- */
 
 /* Bounds of the forward, and of one source. */
-static bool has_room(const struct gateway_ends *ends, uint64_t word,
-		     const struct conf_forward *forward, const struct minato_addr *client)
+static enum minato_hindrance find_room(const struct gateway_ends *ends, uint64_t word,
+				       const struct conf_forward *forward,
+				       const struct minato_addr *client)
 {
 	uint32_t flows = 0;
 	uint32_t of_source = 0;
 
 	if (!forward->flows_max && !forward->source_flows_max)
-		return true;
+		return MINATO_HINDERED_NOT;
 	for (uint32_t i = 0; i < ends->slots_used; i++) {
 		const struct gateway_end *end = ends->slots[i];
 
@@ -323,8 +336,41 @@ static bool has_room(const struct gateway_ends *ends, uint64_t word,
 		flows++;
 		of_source += minato_addr_equal(&end->client, client);
 	}
-	return (!forward->flows_max || flows < forward->flows_max) &&
-	       (!forward->source_flows_max || of_source < forward->source_flows_max);
+	if (forward->flows_max && flows >= forward->flows_max)
+		return MINATO_HINDERED_FORWARD_FLOWS;
+	return forward->source_flows_max && of_source >= forward->source_flows_max ?
+		       MINATO_HINDERED_SOURCE_FLOWS :
+		       MINATO_HINDERED_NOT;
+}
+
+static uint64_t forward_word(const struct gateway_ends *ends, const struct conf_statement *one)
+{
+	for (size_t i = 0; i < ends->applied->rules.conf.count; i++) {
+		if (ends->applied->rules.conf.list[i] == one)
+			return GATEWAY_WORD_FORWARD | ends->applied->held[i].id;
+	}
+	return 0;
+}
+
+void gateway_ends_foresee(const struct gateway_ends *ends, const struct conf_statement *one,
+			  const struct minato_endpoint *client, const struct minato_endpoint *asked,
+			  struct minato_prospect *out)
+{
+	const struct conf_forward *forward = &one->forward;
+	enum minato_hindrance hindrance =
+		find_room(ends, forward_word(ends, one), forward, &client->addr);
+
+	*out = (struct minato_prospect){ .hindrance = (uint8_t)hindrance };
+	if (hindrance != MINATO_HINDERED_NOT)
+		out->bound = hindrance == MINATO_HINDERED_FORWARD_FLOWS ? forward->flows_max :
+									  forward->source_flows_max;
+	else if (ends->count >= GATEWAY_ENDS_MAX)
+		*out = (struct minato_prospect){ MINATO_HINDERED_FORWARD_FLOWS,
+						 GATEWAY_ENDS_MAX,
+						 { .port = 0 } };
+	else if (forward->to == CONF_TO_SERVERS &&
+		 !choose(ends, one, client, asked->port, &out->target))
+		out->hindrance = MINATO_HINDERED_NO_SERVER;
 }
 
 static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
@@ -340,7 +386,8 @@ static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
 	if (minato_peer(ends->host, call, &client) < 0 ||
 	    minato_local(ends->host, call, &asked) < 0)
 		return;
-	end = has_room(ends, word, forward, &client.addr) ? end_new(ends) : NULL;
+	end = find_room(ends, word, forward, &client.addr) == MINATO_HINDERED_NOT ? end_new(ends) :
+										    NULL;
 	if (!end) {
 		ends->refused++;
 		(void)minato_refuse(ends->host, call);

@@ -250,7 +250,8 @@ struct gateway_held {
 	uint32_t id; /* of a forward that ends here, in its entries' word; 0: none */
 	uint64_t *entries;
 	size_t count;
-	uint64_t group; /* of servers; 0: none */
+	uint64_t group;	 /* of servers; 0: none */
+	int dial_errnum; /* of a forward that ends here: of the last call onward; 0: it stood */
 };
 
 /* What is built in, behind all rules, as a sentence. */
@@ -274,7 +275,7 @@ struct gateway_applied {
 	struct minato *host;
 	const struct gateway_links *links;
 	struct gateway_rules rules;
-	struct gateway_held *held; /* of each statement */
+	struct gateway_held *held;   /* of each statement */
 	struct gateway_ruled *ruled; /* in their order */
 	size_t ruled_count;
 	struct gateway_pooled *pool;
@@ -391,6 +392,9 @@ struct minato_time gateway_health_turn(struct gateway_health *health, struct min
 /* Whether this server of the forward answered no more when it was asked last. */
 bool gateway_health_down(const struct gateway_health *health, const struct conf_forward *forward,
 			 uint32_t server);
+/* For how long it has been down, in ns; negative: it is not. */
+int64_t gateway_health_since(const struct gateway_health *health,
+			     const struct conf_forward *forward, uint32_t server);
 /*
  * Whether this server of a forward with `check` gets no new clients: it is down, or nobody knows
  * yet while another one does answer.
@@ -461,6 +465,10 @@ bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *ev
 void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd);
 /* Goes on with what had more to move than its share; when it wants to again. */
 struct minato_time gateway_ends_turn(struct gateway_ends *ends, struct minato_time now);
+/* What would become of a new call of that client: a bound, or its server. */
+void gateway_ends_foresee(const struct gateway_ends *ends, const struct conf_statement *one,
+			  const struct minato_endpoint *client, const struct minato_endpoint *asked,
+			  struct minato_prospect *out);
 /* How many there are at this server; port 0: at any port. */
 uint64_t gateway_ends_count(const struct gateway_ends *ends, const struct minato_endpoint *at);
 /* Ends all by reset. */
@@ -481,7 +489,7 @@ struct gateway_carrying {
 	uint32_t count; /* directions of flows, now */
 	uint64_t begun, frames;
 	uint64_t hurried; /* where something may have been overtaken */
-	uint64_t bytes; /* of those that ended */
+	uint64_t bytes;	  /* of those that ended */
 	struct minato_time next;
 };
 /* Nothing is carried at first. 0 or -ENOMEM. */
@@ -832,6 +840,16 @@ int gateway_rule(enum cmd_verb verb, const char *name, const struct cmd_operands
 
 /* The reply to {"request":"why","proto":P,"from":END,"to":END}: the steps of the look-up. */
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message);
+
+/* ---- prospects.c ---- */
+
+/*
+ * Appends the steps behind the look-up, of a flow that it lets begin: servers that take no calls,
+ * a bound that is reached, who goes on with it; `statement` is its forward or dmz, if it has one.
+ * Where it does not begin, or is led elsewhere, `fate` says so too.
+ */
+void gateway_prospect(struct gateway_worker *worker, const struct minato_question *question,
+		      size_t statement, json_t *steps, json_t *fate);
 
 /* ---- gateway.c, dmz.c, cmd/guard/rule.c, why.c: commands ---- */
 

@@ -27,7 +27,8 @@ struct gateway_probe {
 	uint32_t failures;
 	bool known; /* it has answered, or not, at least once */
 	bool down, wanted;
-	struct minato_time due; /* the next one, or the end of this one's patience */
+	struct minato_time turned; /* when it went down */
+	struct minato_time due;	   /* the next one, or the end of this one's patience */
 };
 
 static struct minato_time after(struct minato_time now, int64_t ns)
@@ -69,6 +70,14 @@ bool gateway_health_down(const struct gateway_health *health, const struct conf_
 	const struct gateway_probe *p = probe_of(health, forward, server);
 
 	return p && p->down;
+}
+
+int64_t gateway_health_since(const struct gateway_health *health,
+			     const struct conf_forward *forward, uint32_t server)
+{
+	const struct gateway_probe *p = probe_of(health, forward, server);
+
+	return p && p->down ? drive_now().ns - p->turned.ns : -1;
 }
 
 bool gateway_health_out(const struct gateway_health *health, const struct conf_statement *one,
@@ -148,8 +157,10 @@ static void judge(struct gateway_health *health, struct gateway_probe *p, int er
 	p->down = p->failures >= FAILURES || (errnum && first);
 	p->known = true;
 	p->due = after(drive_now(), p->failures && !p->down && every > AGAIN_NS ? AGAIN_NS : every);
-	if (p->down != was)
+	if (p->down != was) {
+		p->turned = drive_now();
 		say(p, errnum);
+	}
 	if (p->down != was || first)
 		tell(health);
 }

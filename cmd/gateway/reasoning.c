@@ -2,6 +2,8 @@
 /* Why a flow passes or not: what a gateway's worker answers to {"request":"why"}. */
 #include "cmd/gateway/gateway.h"
 
+#include <string.h>
+
 #include "minato/guard.h"
 
 #define STEPS_MAX 8u
@@ -86,15 +88,25 @@ static const struct conf_statement *statement_at(const struct conf *conf, size_t
 	return at < conf->count ? conf->list[at] : NULL;
 }
 
-static json_t *step_item(const struct gateway_applied *applied, const struct minato_step *step)
+static json_t *step_item(const struct gateway_applied *applied, const struct minato_step *step,
+			 size_t *statement)
 {
 	int64_t at = step->found ? statement_of(applied, step->handle) : -1;
 	json_t *item = cmd_step(step);
 
 	if (at >= 0)
-		cmd_step_by(item, statement_at(&applied->rules.conf, (size_t)at));
+		cmd_step_by(item, &applied->rules.conf,
+			    statement_at(&applied->rules.conf, (size_t)at));
+	if (at >= 0 && step->step == MINATO_STEP_ENTRY)
+		*statement = (size_t)at;
 	return item;
 }
+
+/* The steps of a flow as they are found. */
+struct found {
+	json_t *list;
+	size_t statement; /* what stands behind the port; SIZE_MAX: nothing of ours */
+};
 
 enum told { TOLD_ALL, TOLD_TO_RULES, TOLD_BEHIND_RULES };
 
@@ -107,7 +119,7 @@ static bool is_told(const struct minato_step *step, enum told told)
 
 /* Returns whether that is the end: a flow is there, or a rule or wall stops it. */
 static bool add_steps(struct gateway_worker *worker, const struct minato_question *question,
-		      enum told told, json_t *list)
+		      enum told told, struct found *found)
 {
 	struct minato_step steps[STEPS_MAX];
 	size_t count = minato_explain(worker->base.host, question, steps, STEPS_MAX);
@@ -119,23 +131,24 @@ static bool add_steps(struct gateway_worker *worker, const struct minato_questio
 		ends |= steps[i].found &&
 			(steps[i].step == MINATO_STEP_FLOW ||
 			 (cmd_step_judges(&steps[i]) && steps[i].verdict != MINATO_PASS));
-		json_array_append_new(list, step_item(&worker->applied, &steps[i]));
+		json_array_append_new(found->list,
+				      step_item(&worker->applied, &steps[i], &found->statement));
 	}
 	return ends;
 }
 
 /* Rules see it as it is; what stands behind the port is looked for as from outside. */
-static void add_hairpin(struct gateway_worker *worker, const struct minato_question *question,
-			json_t *list)
+static bool add_hairpin(struct gateway_worker *worker, const struct minato_question *question,
+			struct found *found)
 {
 	struct minato_question met = *question;
 
-	if (add_steps(worker, question, TOLD_TO_RULES, list))
-		return;
+	if (add_steps(worker, question, TOLD_TO_RULES, found))
+		return true;
 	met.scope = CONF_SCOPE_OUTSIDE;
 	met.face = MINATO_FACE_ANY;
 	met.course = MINATO_COURSE_NONE;
-	(void)add_steps(worker, &met, TOLD_BEHIND_RULES, list);
+	return add_steps(worker, &met, TOLD_BEHIND_RULES, found);
 }
 
 /* One that allows decides too, and behind it there may be nothing. */
@@ -167,6 +180,7 @@ static json_t *becomes(const struct gateway_applied *applied,
 		.destination = question->local,
 	};
 	struct conf_fate fate;
+	static const struct minato_endpoint none;
 	json_t *item;
 
 	if (conf_try_flow(conf, &flow, &fate) < 0)
@@ -174,7 +188,9 @@ static json_t *becomes(const struct gateway_applied *applied,
 	item = json_pack("{s:s}", "outcome",
 			 fate.host && fate.outcome == CONF_ANSWERED ? "unknown" :
 								      words[fate.outcome]);
-	if (fate.outcome == CONF_REACHES)
+	if (fate.by && fate.by->kind == CONF_KIND_FORWARD && fate.by->forward.to == CONF_TO_SOCKET)
+		json_object_set_new(item, "path", json_string(fate.by->forward.path));
+	else if (fate.outcome == CONF_REACHES && memcmp(&fate.end, &none, sizeof(none)) != 0)
 		json_object_set_new(item, "end", view_message_end(&fate.end));
 	/* The port would be another one. */
 	fate.end.port = 0;
@@ -182,7 +198,7 @@ static json_t *becomes(const struct gateway_applied *applied,
 		json_object_set_new(item, "end", view_message_end(&fate.end));
 	if ((fate.outcome == CONF_CLOSED || fate.outcome == CONF_DROPPED) &&
 	    refuses(conf, fate.rule))
-		cmd_step_by(item, statement_at(conf, fate.rule));
+		cmd_step_by(item, conf, statement_at(conf, fate.rule));
 	return item;
 }
 
@@ -201,27 +217,25 @@ static void place_question(const struct gateway_applied *applied, struct minato_
  * Between insides it goes out of one and comes in to the other (begin_between); so does a ping for
  * ourselves where outside are the host's sockets (verdicts_ping).
  */
-static void add_courses(struct gateway_worker *worker, struct minato_question *question,
-			size_t link, json_t *list)
+static bool add_courses(struct gateway_worker *worker, struct minato_question *question,
+			size_t link, struct found *found)
 {
 	const struct gateway_applied *applied = &worker->applied;
 	bool ours = is_ours(applied, &question->local.addr);
 	bool inside = link != NO_LINK && !applied->links->list[link].said.outside;
-	bool twice = inside &&
-		     (is_between(applied, link, &question->local.addr) ||
-		      (ours && applied->links->host && question->proto == MINATO_ICMP));
+	bool twice = inside && (is_between(applied, link, &question->local.addr) ||
+				(ours && applied->links->host && question->proto == MINATO_ICMP));
 
 	if (twice) {
 		question->course = MINATO_COURSE_OUT;
-		if (add_steps(worker, question, TOLD_ALL, list))
-			return;
+		if (add_steps(worker, question, TOLD_ALL, found))
+			return true;
 		question->course = MINATO_COURSE_IN;
 	}
 	if (inside && ours && question->proto != MINATO_ICMP &&
 	    minato_addr_is4(&question->local.addr))
-		add_hairpin(worker, question, list);
-	else
-		(void)add_steps(worker, question, TOLD_ALL, list);
+		return add_hairpin(worker, question, found);
+	return add_steps(worker, question, TOLD_ALL, found);
 }
 
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
@@ -231,7 +245,8 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	struct minato_question question = { .program = MINATO_PROGRAM_NONE };
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
 	json_int_t type = json_integer_value(json_object_get(message, "type"));
-	json_t *list, *fate;
+	struct found found = { .statement = SIZE_MAX };
+	json_t *fate;
 	size_t link;
 	bool outside;
 
@@ -250,11 +265,12 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	fate = becomes(applied, &question, outside);
 	if (!fate)
 		return json_pack("{s:s}", "error", "there is no memory to try it in");
-	list = json_array();
+	found.list = json_array();
 	/* A message from beyond comes to the host's kernel, which asks nothing. */
-	if (link != NO_LINK || question.proto != MINATO_ICMP)
-		add_courses(worker, &question, link, list);
+	if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
+	    !add_courses(worker, &question, link, &found))
+		gateway_prospect(worker, &question, found.statement, found.list, fate);
 	return json_pack("{s:s,s:b,s:o,s:o}", "link",
 			 link == NO_LINK ? "host" : links->list[link].said.ifname, "outside",
-			 (int)outside, "steps", list, "becomes", fate);
+			 (int)outside, "steps", found.list, "becomes", fate);
 }

@@ -38,10 +38,10 @@ static void add_said(struct reasoning *r, const char *step, bool passes, const c
 static void set_statement(json_t *item, const struct cmd_ruling *ruling, uint32_t id)
 {
 	if (id == 0)
-		cmd_step_by(item, NULL);
+		cmd_step_by(item, NULL, NULL);
 	for (size_t i = 0; i < ruling->conf.count; i++) {
 		if (cmd_ruled_is_rule(ruling, i) && ruling->places[i].id == id)
-			cmd_step_by(item, ruling->conf.list[i]);
+			cmd_step_by(item, &ruling->conf, ruling->conf.list[i]);
 	}
 }
 

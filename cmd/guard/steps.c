@@ -30,9 +30,10 @@ json_t *cmd_step(const struct minato_step *step)
 	return item;
 }
 
-void cmd_step_by(json_t *item, const struct conf_statement *one)
+void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statement *one)
 {
 	static char text[CONF_TEXT_SIZE];
+	const char *file;
 
 	if (!one) {
 		json_object_set_new(item, "built_in", json_true());
@@ -42,4 +43,7 @@ void cmd_step_by(json_t *item, const struct conf_statement *one)
 	(void)conf_print(text, sizeof(text), one);
 	json_object_set_new(item, "line", json_integer((json_int_t)CONF_LINE_NUMBER(one->line)));
 	json_object_set_new(item, "text", json_string(text));
+	file = conf_file_of(conf, one->line);
+	if (file)
+		json_object_set_new(item, "file", json_string(file));
 }

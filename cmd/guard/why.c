@@ -13,6 +13,9 @@ struct why_options {
 	bool json;
 };
 
+/* A statement, where it is from, and what is said of it. */
+#define PLACE_SIZE (CONF_TEXT_SIZE + 768)
+
 #define AT(field) offsetof(struct why_options, field)
 
 #define NAME_OPTION                                                                                \
@@ -228,28 +231,23 @@ static bool is_closed(const struct inquiry *inquiry)
 	       !strcmp(word(fate_of(inquiry), "outcome"), "closed");
 }
 
-/* "line 4: block tcp 22 from wan", or what is known of it. */
+/* "line 4 of web.conf: block tcp 22 from wan", or what is known of it. */
 static const char *place_of(const json_t *step, char *out, size_t size)
 {
-	json_int_t line = json_integer_value(json_object_get(step, "line"));
+	const char *says = says_of(step, "says");
+	char from[96];
 
-	if (says_of(step, "says"))
-		(void)snprintf(out, size, "%s", says_of(step, "says"));
-	else if (!json_object_get(step, "text"))
-		(void)snprintf(out, size, "%s", word(step, "kind"));
-	else if (json_is_true(json_object_get(step, "built_in")))
-		(void)snprintf(out, size, "built in: %s", gateway_text_of(step));
-	else if (line)
-		(void)snprintf(out, size, "line %" JSON_INTEGER_FORMAT ": %s", line,
-			       gateway_text_of(step));
+	if (!json_object_get(step, "text"))
+		(void)snprintf(out, size, "%s", says ? says : word(step, "kind"));
 	else
-		(void)snprintf(out, size, "live: %s", gateway_text_of(step));
+		(void)snprintf(out, size, "%s: %s%s%s", gateway_from_word(from, sizeof(from), step),
+			       gateway_text_of(step), says ? ": " : "", says ? says : "");
 	return out;
 }
 
 static void print_step(const json_t *step)
 {
-	static char place[CONF_TEXT_SIZE + 32];
+	static char place[PLACE_SIZE];
 	bool judged = json_object_get(step, "verdict") != NULL;
 
 	if (!is_found(step)) {
@@ -268,6 +266,8 @@ static void print_end(const json_t *fate)
 	struct minato_endpoint end;
 	char text[64];
 
+	if (says_of(fate, "path"))
+		printf(" the socket %s", says_of(fate, "path"));
 	if (view_message_end_read(&end, json_object_get(fate, "end")) < 0)
 		return;
 	minato_addr_format(&end.addr, text, sizeof(text));
@@ -278,7 +278,7 @@ static void print_end(const json_t *fate)
 
 static void conclude_passing(const struct inquiry *inquiry)
 {
-	static char place[CONF_TEXT_SIZE + 32];
+	static char place[PLACE_SIZE];
 	const json_t *fate = fate_of(inquiry);
 	bool reaches = !strcmp(word(fate, "outcome"), "reaches");
 	const json_t *last = last_step(inquiry);
@@ -293,7 +293,7 @@ static void conclude_passing(const struct inquiry *inquiry)
 		printf("passes: %s, and no rule is in the way",
 		       json_is_true(json_object_get(inquiry->reply, "outside")) ? "from outside" :
 										  "from inside");
-	if (json_object_get(fate, "end")) {
+	if (json_object_get(fate, "end") || json_object_get(fate, "path")) {
 		printf(reaches ? "; it reaches" : "; it leaves from");
 		print_end(fate);
 	}
@@ -303,7 +303,7 @@ static void conclude_passing(const struct inquiry *inquiry)
 /* Whether it passes; and says so. */
 static bool conclude(const struct inquiry *inquiry)
 {
-	static char place[CONF_TEXT_SIZE + 32];
+	static char place[PLACE_SIZE];
 	const json_t *last = last_step(inquiry);
 	const json_t *fate = fate_of(inquiry);
 
@@ -473,7 +473,7 @@ static int change(const struct why_options *chosen, const char *name, struct inq
 
 static int why_not_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
 {
-	static char place[CONF_TEXT_SIZE + 32];
+	static char place[PLACE_SIZE];
 	const json_t *last;
 	int code = inquire(inquiry, name);
 

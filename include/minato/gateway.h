@@ -127,6 +127,36 @@ int minato_group_remove(struct minato *m, uint64_t group); /* -EBUSY: used */
    it until that is taken back; those that it has live on. -EBADF, -EINVAL. */
 int minato_entry_drain(struct minato *m, uint64_t entry, bool drain);
 
+/* What keeps a flow from beginning now that rules and entries let begin. */
+enum minato_hindrance {
+	MINATO_HINDERED_NOT,
+	MINATO_HINDERED_DRAINS,	       /* minato_entry_drain */
+	MINATO_HINDERED_NO_SERVER,     /* all of the group are down or drain */
+	MINATO_HINDERED_FORWARD_FLOWS, /* flows_max of the entry */
+	MINATO_HINDERED_SOURCE_FLOWS,  /* source_flows_max */
+	MINATO_HINDERED_HOST_PORTS,    /* of an inside host: host_tcp, ... */
+	MINATO_HINDERED_HOST_SESSIONS,
+	MINATO_HINDERED_HOST_RATE,
+	MINATO_HINDERED_NO_POOL,  /* there is no outside address */
+	MINATO_HINDERED_FILTERED, /* of a mapping, which did not send there */
+	MINATO_HINDERED_NO_HAIRPIN,
+};
+struct minato_prospect {
+	uint8_t hindrance;	       /* enum minato_hindrance */
+	uint32_t bound;		       /* that is reached, or 0 */
+	struct minato_endpoint target; /* of a forward: where this caller's flow
+					  goes, or would; port 0 and all zero:
+					  it has none */
+};
+struct minato_question; /* minato/guard.h */
+/*
+ * What minato_explain does not know: bounds, servers, filters. The question is
+ * that of the packet's own link, as its face. Nothing is made and nothing
+ * counted. -EOPNOTSUPP (no sessions_max), -EINVAL.
+ */
+int minato_foresee(struct minato *m, const struct minato_question *question,
+		   struct minato_prospect *out);
+
 /* One flow, as it is handed on. */
 struct minato_session {
 	uint64_t handle;

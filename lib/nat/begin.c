@@ -102,8 +102,7 @@ static enum nat_verdict guarded(struct nat *n, const struct port_fate *fate)
 
 /* --- outward ------------------------------------------------------------- */
 
-/* RFC 6888 REQ-6: the administrator's destinations without translation. */
-static bool is_routed(const struct nat *n, const struct port_key *key)
+bool begin_is_routed(const struct nat *n, const struct port_key *key)
 {
 	for (uint32_t i = 0; i < n->route_count; i++) {
 		const struct nat_prefix *p = &n->route[i];
@@ -253,7 +252,8 @@ static enum nat_verdict make_any(struct nat *n, const struct port_probe *probe,
 			      .to = n->limits.outside_scope,
 			      .flags = NAT_A_INSIDE | NAT_IS_HOLDER,
 			      .probe = { probe } };
-	const bool same = !minato_addr_is4(&key->local) || is_routed(n, key);
+	const bool same = !minato_addr_is4(&key->local) ||
+			  begin_is_routed(n, key);
 	int64_t made;
 
 	made = make_fairly(n, &f, same);

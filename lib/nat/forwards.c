@@ -314,6 +314,51 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 	return 0;
 }
 
+/* Whether one source has as many as it may. */
+static bool source_is_full(const struct nat *n, uint32_t forward,
+			   const struct minato_addr *source)
+{
+	const uint32_t most = forwards_at(n, forward)->source_flows_max;
+	struct port_tuple_ref ref;
+	struct port_key key;
+
+	if (most == 0)
+		return false;
+	forwards_source_key(n, forward, source, &key);
+	return port_tuple_find(nat_table(n), &key, &ref, NULL) ?
+		       ref.owner >= most :
+		       n->sources == NAT_SOURCES_MAX;
+}
+
+void forwards_foresee(const struct nat *n, uint32_t forward,
+		      const struct minato_endpoint *client,
+		      const struct minato_endpoint *asked,
+		      struct minato_prospect *out)
+{
+	const struct nat_forward *f = forwards_at(n, forward);
+	const struct minato_server *server = NULL;
+
+	if (f->group != 0)
+		server = servers_choose(n, f->group - 1, client);
+	if (f->opens)
+		out->target = *asked;
+	else if (f->group == 0 || server != NULL)
+		translate(f, server != NULL ? &server->at : &f->target, asked,
+			  &out->target);
+	if (f->drains) {
+		out->hindrance = MINATO_HINDERED_DRAINS;
+	} else if (f->group != 0 && server == NULL) {
+		out->hindrance = MINATO_HINDERED_NO_SERVER;
+	} else if (f->flows_max != 0 && f->current >= f->flows_max &&
+		   !opening_yields(n, forward)) {
+		out->hindrance = MINATO_HINDERED_FORWARD_FLOWS;
+		out->bound = f->flows_max;
+	} else if (source_is_full(n, forward, &client->addr)) {
+		out->hindrance = MINATO_HINDERED_SOURCE_FLOWS;
+		out->bound = f->source_flows_max;
+	}
+}
+
 void forwards_refused(struct nat *n, uint32_t forward,
 		      const struct minato_addr *source)
 {

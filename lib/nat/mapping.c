@@ -203,22 +203,49 @@ static uint32_t host_bound(const struct nat *n, uint8_t proto)
 	return proto == MINATO_UDP ? n->options.host_udp : n->options.host_icmp;
 }
 
-/* Whether the rate allows one more, and counts it. */
-static bool spend_token(struct nat *n, struct nat_host *h)
+/* What it has by now. */
+static int64_t tokens_of(const struct nat *n, const struct nat_host *h)
 {
 	const int64_t most = burst(n);
 	const uint32_t passed = n->now_ms - h->refilled;
+	const int64_t tokens =
+		h->tokens + (int64_t)passed * n->options.host_rate;
 
+	return tokens < most ? tokens : most;
+}
+
+/* Whether the rate allows one more, and counts it. */
+static bool spend_token(struct nat *n, struct nat_host *h)
+{
 	if (n->options.host_rate == 0)
 		return true;
+	h->tokens = tokens_of(n, h);
 	h->refilled = n->now_ms;
-	h->tokens += (int64_t)passed * n->options.host_rate;
-	if (h->tokens > most)
-		h->tokens = most;
 	if (h->tokens < TOKEN)
 		return false;
 	h->tokens -= TOKEN;
 	return true;
+}
+
+enum minato_hindrance host_hindrance(const struct nat *n, uint8_t scope,
+				     const struct minato_addr *addr,
+				     uint8_t proto, uint32_t *bound)
+{
+	const uint32_t host = host_find(n, scope, addr);
+	const uint32_t most = host_bound(n, proto);
+	const struct nat_host *h;
+
+	if (host == NAT_NONE)
+		return MINATO_HINDERED_NOT;
+	h = host_record(n, host);
+	*bound = most;
+	if (most != 0 && h->count[port_slot(proto)] >= most)
+		return MINATO_HINDERED_HOST_PORTS;
+	*bound = n->options.host_rate;
+	if (n->options.host_rate != 0 && tokens_of(n, h) < TOKEN)
+		return MINATO_HINDERED_HOST_RATE;
+	*bound = 0;
+	return MINATO_HINDERED_NOT;
 }
 
 /* --- making -------------------------------------------------------------- */

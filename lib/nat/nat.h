@@ -276,6 +276,22 @@ int nat_group_get(const struct nat *n, uint64_t group,
 		  struct minato_server *servers, uint32_t max);
 int nat_group_remove(struct nat *n, uint64_t group);
 
+/* --- foresee.c: what would be --------------------------------------------- */
+
+enum nat_course {
+	NAT_OUTWARD, /* from inside to what is none of ours */
+	NAT_INWARD,  /* from outside */
+	NAT_HAIRPIN, /* from inside to an outside address of ours */
+};
+/*
+ * What keeps the first packet of a flow from passing that rules let begin, if
+ * anything does; its entry is `entry`, or POOL_NONE. Nothing is made, nothing
+ * counted.
+ */
+void nat_foresee(const struct nat *n, enum nat_course course,
+		 const struct port_key *key, uint32_t entry,
+		 struct minato_prospect *out);
+
 /* --- walks.c: what others see of it --------------------------------------- */
 
 /* The handle of the entry is left out of it: `entry` is its index + 1, or 0. */
@@ -633,6 +649,8 @@ void opening_note(struct nat *n, uint32_t session,
 /* Ends one, of this forward or (NAT_NONE) of any. False: there is none near
    the oldest. */
 bool opening_evict(struct nat *n, uint32_t forward);
+/* Whether one would end. */
+bool opening_yields(const struct nat *n, uint32_t forward);
 
 /* yielding.c: which inside host gives way */
 #define NAT_GREW 64u /* a power of two: sessions of a host from look to look */
@@ -817,6 +835,11 @@ uint32_t host_find(const struct nat *n, uint8_t scope,
 void host_settle(struct nat *n, uint32_t host);
 /* Whether it may have one more session. */
 bool host_may_begin(const struct nat *n, uint32_t host);
+/* What keeps an inside host from one more mapping, or MINATO_HINDERED_NOT; the
+   bound of its own that it is. */
+enum minato_hindrance host_hindrance(const struct nat *n, uint8_t scope,
+				     const struct minato_addr *addr,
+				     uint8_t proto, uint32_t *bound);
 /* Whether somebody outside, as such an address and port, may send to it (RFC
    4787 5, RFC 5382 4.3). */
 bool mapping_admits(const struct nat *n, uint32_t mapping,
@@ -845,6 +868,8 @@ enum nat_verdict begin_shut(struct nat *n, const struct port_probe *probe,
 enum nat_verdict begin_between(struct nat *n, const struct port_probe *probe,
 			       const struct nat_packet *p, uint8_t to,
 			       uint32_t *session);
+/* RFC 6888 REQ-6: the administrator's destinations without translation. */
+bool begin_is_routed(const struct nat *n, const struct port_key *key);
 /* The answer to what cannot be: counted, told, ICMP if it shall be. */
 enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
 			       const struct minato_endpoint *inside);
@@ -890,6 +915,11 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 			const struct minato_endpoint *client,
 			const struct minato_endpoint *asked,
 			struct minato_endpoint *target);
+/* Where a forward would lead that asker now, and what keeps it from it. */
+void forwards_foresee(const struct nat *n, uint32_t forward,
+		      const struct minato_endpoint *client,
+		      const struct minato_endpoint *asked,
+		      struct minato_prospect *out);
 /* A flow that was chosen for was not made after all. */
 void forwards_refused(struct nat *n, uint32_t forward,
 		      const struct minato_addr *source);

@@ -85,15 +85,16 @@ static bool counts_for(const struct nat_session *s, uint32_t forward)
 		!tcpstate_over(s));
 }
 
-bool opening_evict(struct nat *n, uint32_t forward)
+/* Who makes way, of those from this position on; NULL: nobody. */
+static struct nat_opening *victim_of(const struct nat *n, uint64_t from,
+				     uint32_t forward)
 {
 	const struct nat_openings *all = &n->opening;
 	const uint32_t most = forward == NAT_NONE ? LOOK : SEARCH;
 	struct nat_opening *victim = NULL;
 	uint32_t seen = 0;
 
-	pass_over(n);
-	for (uint64_t at = all->head; at < all->tail && seen < most; at++) {
+	for (uint64_t at = from; at < all->tail && seen < most; at++) {
 		struct nat_opening *o = opening_at(n, at);
 
 		seen++;
@@ -104,10 +105,28 @@ bool opening_evict(struct nat *n, uint32_t forward)
 		    all->of_source[o->source] > all->of_source[victim->source])
 			victim = o;
 	}
+	return victim;
+}
+
+bool opening_evict(struct nat *n, uint32_t forward)
+{
+	struct nat_opening *victim;
+
+	pass_over(n);
+	victim = victim_of(n, n->opening.head, forward);
 	if (victim == NULL)
 		return false;
 	end(n, victim);
 	return true;
+}
+
+bool opening_yields(const struct nat *n, uint32_t forward)
+{
+	uint64_t from = n->opening.head;
+
+	while (from < n->opening.tail && !is_half_open(n, opening_at(n, from)))
+		from++;
+	return victim_of(n, from, forward) != NULL;
 }
 
 /* An IPv4 address, or a /64. */

@@ -26,8 +26,8 @@ static enum minato_role role_of(const struct minato *m, uint32_t link)
  * An address of the packet's own side first: another side may have the same
  * (RFC 4787 REQ-7). From outside nobody reaches what we are called inside.
  */
-static enum nat_whose whose_is(const struct minato *m, uint32_t link,
-			       const struct minato_addr *a)
+enum nat_whose pass_whose(const struct minato *m, uint32_t link,
+			  const struct minato_addr *a)
 {
 	const bool inside = role_of(m, link) == MINATO_ROLE_INSIDE;
 	const uint8_t scope = m->link[link].config.scope;
@@ -52,7 +52,7 @@ static enum nat_whose whose_is(const struct minato *m, uint32_t link,
 bool pass_is_ours(const struct minato *m, uint32_t link,
 		  const struct minato_addr *a)
 {
-	return whose_is(m, link, a) != NAT_OTHERS;
+	return pass_whose(m, link, a) != NAT_OTHERS;
 }
 
 bool pass_between(const struct minato *m, const struct packet *p,
@@ -276,7 +276,7 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 		return DROP_SPOOFED;
 	if (pass_opens(p) && host_shuts_out(m, p->link, &p->src))
 		return DROP_GUARD;
-	whose = whose_is(m, p->link, &p->dst);
+	whose = pass_whose(m, p->link, &p->dst);
 	if (whose == NAT_OTHERS) {
 		/* Before anything is made for it. */
 		if (p->hop_limit <= 1)
@@ -296,7 +296,7 @@ static enum drop pass_fragment(struct minato *m, const struct arrival *a)
 	const struct packet *p = &a->packet;
 	uint8_t scope;
 
-	if (whose_is(m, p->link, &p->dst) != NAT_OTHERS)
+	if (pass_whose(m, p->link, &p->dst) != NAT_OTHERS)
 		return fragment_in_arrive(m, a);
 	if (p->hop_limit <= 1)
 		return expire(m, p);
@@ -318,7 +318,7 @@ static enum drop pass_other(struct minato *m, const struct arrival *a,
 	const struct packet *p = &a->packet;
 	uint8_t scope;
 
-	*ours = whose_is(m, p->link, &p->dst) != NAT_OTHERS;
+	*ours = pass_whose(m, p->link, &p->dst) != NAT_OTHERS;
 	if (*ours)
 		return DROP_NONE;
 	if (p->hop_limit <= 1)

@@ -2,6 +2,8 @@
 /* Why a new flow meets what it meets: the steps of its look-up. */
 #include "stack/stack.h"
 
+#include <errno.h>
+
 #include "minato/guard.h"
 
 const char *minato_step_name(enum minato_step_kind step)
@@ -112,4 +114,52 @@ size_t minato_explain(struct minato *m, const struct minato_question *question,
 		steps[count++] = step_of(m, &findings[i]);
 	}
 	return count;
+}
+
+/* What stands behind the port, as it is met from there. */
+static uint32_t entry_of(struct minato *m, const struct port_key *key)
+{
+	struct port_finding findings[PORT_FINDINGS];
+	const size_t found = port_explain(host_table(m), key, m->now, findings);
+	struct port_claim claim;
+
+	for (size_t i = 0; i < found; i++)
+		if (findings[i].step == MINATO_STEP_ENTRY &&
+		    findings[i].found &&
+		    !port_entry_claim(host_table(m), findings[i].entry, &claim))
+			return findings[i].entry;
+	return POOL_NONE;
+}
+
+int minato_foresee(struct minato *m, const struct minato_question *question,
+		   struct minato_prospect *out)
+{
+	enum nat_course course = NAT_INWARD;
+	enum nat_whose whose;
+	struct packet packet = { .dst = question->local.addr };
+	struct port_key key, met;
+	uint8_t scope;
+
+	*out = (struct minato_prospect){ .hindrance = MINATO_HINDERED_NOT };
+	if (host_nat(m) == NULL)
+		return -EOPNOTSUPP;
+	if (!entries_question(question) || question->face >= m->link_count)
+		return -EINVAL;
+	packet.link = question->face;
+	packet.is6 = !minato_addr_is4(&packet.dst);
+	key = entries_key(question);
+	key.course = MINATO_COURSE_NONE;
+	if (m->link[packet.link].config.role == MINATO_ROLE_INSIDE) {
+		whose = pass_whose(m, packet.link, &packet.dst);
+		if (pass_between(m, &packet, &scope) || whose == NAT_OURS)
+			return 0;
+		course = whose == NAT_OTHERS ? NAT_OUTWARD : NAT_HAIRPIN;
+	}
+	met = key;
+	if (course == NAT_HAIRPIN) {
+		met.scope = host_nat(m)->limits.outside_scope;
+		met.face = MINATO_FACE_ANY;
+	}
+	nat_foresee(host_nat(m), course, &key, entry_of(m, &met), out);
+	return 0;
 }

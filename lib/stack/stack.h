@@ -795,7 +795,10 @@ enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours);
 /* Its checksums hold, which nobody has looked at for a packet that may be
    handed on. DROP_NONE or the drop. */
 enum drop pass_verify(const struct arrival *a);
-/* An address of ours, or of a pool, seen from this link of a gateway. */
+/* Whose an address is, seen from this link of a gateway. */
+enum nat_whose pass_whose(const struct minato *m, uint32_t link,
+			  const struct minato_addr *a);
+/* An address of ours, or of a pool, likewise. */
 bool pass_is_ours(const struct minato *m, uint32_t link,
 		  const struct minato_addr *a);
 /* The same for an ICMP message without identifier. */

@@ -20,6 +20,7 @@ forward tcp 8082 to 10.0.0.2:82 proxy v2
 forward tcp 8083 to 10.0.0.2:83 proxy v1
 forward tcp 8084 to 10.0.0.2:84, 10.0.0.3:84 check every 1s
 forward tcp 8085 to 10.0.0.2:85, 10.0.0.3:85 proxy v1 check every 1s
+forward tcp 8086 to 10.0.0.2:84 at most 1 connections
 X
 } >"$T/gateway.conf"
 
@@ -68,6 +69,15 @@ for i in 1 2; do
 done
 sleep 0.5
 is "one more than its bound is refused" "$(gets far "http://$OUT:9003/")" "curl 7"
+said=$(ask why tcp 203.0.113.9 to $OUT:9003)
+has "why: it names the bound, and its line" "$said" \
+	'^refused by line [0-9]+: forward tcp 9003 .*: its cap of 2 connections at once is reached$'
+said=$(ask why-not tcp 203.0.113.9 to $OUT:9003)
+has "why-not: so does it" "$said" 'its cap of 2 connections at once is reached$'
+ok "why-not: and no rule" fails matches "$said" 'minato (rule|forward) add'
+has "why: where nobody took the last call" "$(ask why tcp 203.0.113.9 to $OUT:9002)" \
+	'the last call to it was refused: No such file'
+has "why: to a UNIX socket" "$(ask why tcp 203.0.113.9 to $OUT:9000)" "it reaches the socket $T/app.sock$"
 kill "${held[@]}"
 wait "${held[@]}" 2>/dev/null
 again() { [ "$(says 9003 again)" = again ]; }
@@ -123,6 +133,21 @@ kill "$MAIL"
 wait "$MAIL" 2>/dev/null
 ok "one that does not answer gets none" until_true 15 answers "web"
 has "which is said" "$(cat "$T/gateway.log")" 'server 10\.0\.0\.3 port 84 does not answer'
+said=$(ask why tcp 203.0.113.9 to $OUT:8084)
+has "why: which server is down, since when" "$said" '10\.0\.0\.3 port 84 is down, since [0-9]+ s'
+has "why: and where the call goes" "$said" '^passes: line [0-9]+: .*this call goes to 10\.0\.0\.2 port 84, one of 1 .*; it reaches 10\.0\.0\.2 port 84$'
+within_bg far one.log socat -u "TCP:$OUT:8086" STDOUT
+ONE=$BG
+capped() { ask why tcp 203.0.113.9 to $OUT:8086 | grep -q '^dropped by line [0-9]*: .*: its cap of 1 connections at once is reached$'; }
+ok "why: the cap of one that is translated" until_true 5 capped
+kill "$ONE"
+wait "$ONE" 2>/dev/null
+ask nat set at most 1 udp ports per host >/dev/null
+printf x | within web socat -u - UDP:203.0.113.9:99,sourceport=7002
+said=$(ask why udp 10.0.0.2:7003 to 203.0.113.9:99)
+has "why: the cap of an inside host" "$said" '^refused by live: nat at most 1 udp ports per host: the inside host has its 1 ports'
+said=$(ask why-not udp 10.0.0.2:7003 to 203.0.113.9:99)
+ok "why-not: no rule is suggested for it" fails matches "$said" 'minato rule add'
 serves mail 84 "mail"
 MAIL=$BG
 ok "until it answers again" until_true 15 answers "mail web"

@@ -70,6 +70,8 @@ static void run(void)
 	worker.applied.host = worker.base.host;
 	worker.applied.links = &links;
 	worker.applied.flows_max = 500;
+	worker.ends = (struct gateway_ends){ .applied = &worker.applied, .health = &worker.health };
+	worker.health.applied = &worker.applied;
 	if (gateway_apply(&worker.applied, &wanted, &error) != 0)
 		fail_msg("%s", error.text);
 }
@@ -244,8 +246,7 @@ static void what_is_shut_anyway(void **state)
 	ends_at("rule", true, GATEWAY_SHUT_TEXT);
 	assert_true(json_is_true(json_object_get(step(steps() - 1), "built_in")));
 	becomes("closed", "", GATEWAY_SHUT_TEXT);
-	assert_true(json_is_true(
-		json_object_get(json_object_get(answer, "becomes"), "built_in")));
+	assert_true(json_is_true(json_object_get(json_object_get(answer, "becomes"), "built_in")));
 }
 
 static void beyond_its_limit(void **state)
@@ -359,6 +360,110 @@ static void ipv6_is_routed(void **state)
 	becomes("closed", "", "");
 }
 
+/* ---- behind the look-up ---- */
+
+/* The last step is no step of the look-up: it tells of a statement, and may stop the flow. */
+static void tells(const char *name, const char *statement, const char *says, const char *verdict)
+{
+	const json_t *last = step(steps() - 1);
+
+	ends_at(name, true, statement);
+	assert_non_null(strstr(text_in(last, "says"), says));
+	assert_string_equal(text_in(last, "verdict"), verdict);
+	assert_int_equal(json_is_true(json_object_get(last, "stops")), *verdict != 0);
+}
+
+static void a_server_that_drains(void **state)
+{
+	static const char line[] = "forward tcp 80 to 10.0.0.2, 10.0.0.3, 10.0.2.4";
+
+	(void)state;
+	say(line);
+	say("drain 10.0.0.3");
+	say("drain 10.0.2.4");
+	run();
+	why("192.0.2.9", "198.51.100.1", 80);
+	assert_int_equal(steps(), 8);
+	assert_string_equal(text_in(step(5), "step"), "server");
+	assert_string_equal(text_in(step(5), "text"), line);
+	assert_non_null(strstr(text_in(step(5), "says"), "10.0.0.3 drains"));
+	assert_non_null(strstr(text_in(step(6), "says"), "10.0.2.4 drains"));
+	tells("server", line, "this call goes to 10.0.0.2 port 80, one of 1", "");
+	becomes("reaches", "10.0.0.2:80", "");
+}
+
+static void all_servers_drain(void **state)
+{
+	static const char line[] = "forward tcp 80 to 10.0.0.2, 10.0.0.3";
+
+	(void)state;
+	say(line);
+	say("drain 10.0.0.2");
+	say("drain 10.0.0.3");
+	say("forward tcp 81 to 10.0.0.3 named one");
+	run();
+	why("192.0.2.9", "198.51.100.1", 80);
+	tells("server", line, "all of its servers are down or drain", "dropped");
+	becomes("dropped", "", "");
+	why("192.0.2.9", "198.51.100.1", 81);
+	tells("server", "forward tcp 81 to 10.0.0.3 named one", "its only server drains",
+	      "dropped");
+	becomes("dropped", "", "");
+}
+
+static void a_setting_that_stops_it(void **state)
+{
+	(void)state;
+	say("forward tcp 80 to 10.0.2.2");
+	say("nat hairpin off");
+	run();
+	why("10.0.0.9", "198.51.100.1", 80);
+	tells("bound", "nat hairpin off", "nat hairpin is off", "dropped");
+	why("192.0.2.9", "198.51.100.1", 80);
+	ends_at("entry", true, "forward tcp 80 to 10.0.2.2");
+}
+
+static void a_socket_and_a_header(void **state)
+{
+	(void)state;
+	say("forward tcp 80 to unix:/run/app.sock proxy v2");
+	say("forward tcp 81 to 10.0.0.2:8081 proxy v1");
+	say("forward tcp 82 to 10.0.0.2, 10.0.0.3 proxy v1");
+	say("drain 10.0.0.2:82");
+	run();
+	why("192.0.2.9", "198.51.100.1", 80);
+	tells("end", "forward tcp 80 to unix:/run/app.sock proxy v2",
+	      "goes on to the socket /run/app.sock, which hears of its client by PROXY v2", "");
+	becomes("reaches", "", "");
+	assert_string_equal(text_in(json_object_get(answer, "becomes"), "path"), "/run/app.sock");
+	worker.applied.held[3].dial_errnum = ENOENT;
+	why("192.0.2.9", "198.51.100.1", 80);
+	tells("end", "forward tcp 80 to unix:/run/app.sock proxy v2",
+	      "the last call to it was refused: No such file", "");
+	why("192.0.2.9", "198.51.100.1", 81);
+	tells("end", "forward tcp 81 to 10.0.0.2:8081 proxy v1",
+	      "a connection of the gateway's goes on to the server", "");
+	becomes("reaches", "10.0.0.2:8081", "");
+	why("192.0.2.9", "198.51.100.1", 82);
+	tells("server", "forward tcp 82 to 10.0.0.2, 10.0.0.3 proxy v1",
+	      "this call goes to 10.0.0.3 port 82", "");
+	becomes("reaches", "10.0.0.3:82", "");
+}
+
+/* The line is of a file that is included. */
+static void the_file_of_a_line(void **state)
+{
+	(void)state;
+	say("block tcp 81");
+	run();
+	assert_int_equal(conf_files_add(&worker.applied.rules.conf.files, "/etc/minato.conf"), 0);
+	assert_int_equal(conf_files_add(&worker.applied.rules.conf.files, "/etc/web.conf"), 0);
+	worker.applied.rules.conf.list[3]->line = 1u << 25 | 7;
+	why("192.0.2.9", "198.51.100.1", 81);
+	assert_string_equal(text_in(step(steps() - 1), "file"), "/etc/web.conf");
+	assert_int_equal(json_integer_value(json_object_get(step(steps() - 1), "line")), 7);
+}
+
 /* ---- what cannot be asked ---- */
 
 static void questions_that_are_none(void **state)
@@ -426,6 +531,11 @@ int main(void)
 		REASONED(back_to_ourselves_by_a_rule),
 		REASONED(between_insides),
 		REASONED(ipv6_is_routed),
+		REASONED(a_server_that_drains),
+		REASONED(all_servers_drain),
+		REASONED(a_setting_that_stops_it),
+		REASONED(a_socket_and_a_header),
+		REASONED(the_file_of_a_line),
 		REASONED(questions_that_are_none),
 	};
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What begin.c would refuse, without a trace: the bounds of forwards, sources
+ * and inside hosts, servers that take nothing, filters. What makes way when
+ * memory or ports are used up (yielding.c) is not foreseen.
+ */
+#include "nat/nat.h"
+
+static const struct minato_addr nobody;
+
+static struct minato_endpoint source_of(const struct port_key *key)
+{
+	return (struct minato_endpoint){ key->remote, key->remote_port };
+}
+
+static struct minato_endpoint destination_of(const struct port_key *key)
+{
+	return (struct minato_endpoint){ key->local, key->local_port };
+}
+
+/* Whether a host has as many sessions as it may. */
+static bool is_full(const struct nat *n, uint32_t host,
+		    struct minato_prospect *out)
+{
+	if (host == NAT_NONE || host_may_begin(n, host))
+		return false;
+	out->hindrance = MINATO_HINDERED_HOST_SESSIONS;
+	out->bound = n->options.host_sessions;
+	return true;
+}
+
+/* A mapping of the sender's, as it has one or would get one. */
+static void foresee_own(const struct nat *n, const struct port_key *key,
+			bool same, struct minato_prospect *out)
+{
+	const struct minato_endpoint inside = source_of(key);
+	const uint32_t mapping =
+		mapping_of_inside(n, key->scope, key->proto, &inside, same);
+	enum minato_hindrance bound;
+
+	if (is_full(n, host_find(n, key->scope, &key->remote), out) ||
+	    mapping != NAT_NONE)
+		return;
+	if (same)
+		return;
+	bound = host_hindrance(n, key->scope, &key->remote, key->proto,
+			       &out->bound);
+	out->hindrance = (uint8_t)bound;
+	if (bound == MINATO_HINDERED_NOT && n->pool_count == 0)
+		out->hindrance = MINATO_HINDERED_NO_POOL;
+}
+
+/* Somebody's mapping, with its filter. */
+static void foresee_mapping(const struct nat *n, uint32_t mapping,
+			    const struct minato_endpoint *from,
+			    struct minato_prospect *out)
+{
+	if (!mapping_admits(n, mapping, from))
+		out->hindrance = MINATO_HINDERED_FILTERED;
+	else
+		(void)is_full(n, mapping_at(n, mapping)->host, out);
+}
+
+/* A forward's or dmz's; what ends here, or is none, has no bounds of ours. */
+static void foresee_entry(const struct nat *n, const struct port_key *key,
+			  uint32_t entry, struct minato_prospect *out)
+{
+	const struct minato_endpoint client = source_of(key);
+	const struct minato_endpoint asked = destination_of(key);
+	struct minato_entry e;
+
+	if (entry == POOL_NONE)
+		return;
+	port_get(nat_table(n), entry, &e);
+	if ((e.kind == MINATO_KIND_FORWARD || e.kind == MINATO_KIND_DMZ) &&
+	    forwards_of(n, entry) != NAT_NONE)
+		forwards_foresee(n, forwards_of(n, entry), &client, &asked,
+				 out);
+}
+
+void nat_foresee(const struct nat *n, enum nat_course course,
+		 const struct port_key *key, uint32_t entry,
+		 struct minato_prospect *out)
+{
+	const struct minato_endpoint destination = destination_of(key);
+	const struct minato_endpoint source = source_of(key);
+	uint32_t mapping;
+
+	*out = (struct minato_prospect){ .target.addr = nobody };
+	if (course == NAT_OUTWARD) {
+		foresee_own(n, key,
+			    !minato_addr_is4(&key->local) ||
+				    begin_is_routed(n, key),
+			    out);
+		return;
+	}
+	if (key->proto == MINATO_ICMP)
+		return;
+	mapping = mapping_of_outside(n, key->proto, &destination);
+	if (course == NAT_HAIRPIN &&
+	    (mapping != NAT_NONE || entry != POOL_NONE)) {
+		if (!n->options.hairpin)
+			out->hindrance = MINATO_HINDERED_NO_HAIRPIN;
+		else
+			foresee_own(n, key, false, out);
+	}
+	if (out->hindrance != MINATO_HINDERED_NOT)
+		return;
+	if (mapping == NAT_NONE)
+		foresee_entry(n, key, entry, out);
+	else if (course == NAT_INWARD)
+		foresee_mapping(n, mapping, &source, out);
+}
