@@ -612,6 +612,25 @@ enum nat_verdict begin_shut(struct nat *n, const struct port_probe *probe,
 	return NAT_PASS;
 }
 
+/* A held call of somebody's, as it would be met outside: what stands there is
+   looked for without a trace, since it is asked about once more where the call
+   is taken (stack/deliver.c). */
+static bool is_held(struct nat *n, const struct port_key *met)
+{
+	struct port_finding findings[PORT_FINDINGS];
+	const size_t count = port_explain(nat_table(n), met, n->now, findings);
+	const struct port_finding *last = &findings[count - 1];
+	struct minato_entry e;
+	struct port_claim claim;
+
+	if (count == 0 || last->step != MINATO_STEP_ENTRY || !last->found ||
+	    port_entry_claim(nat_table(n), last->entry, &claim))
+		return false;
+	port_get(nat_table(n), last->entry, &e);
+	return e.kind == MINATO_KIND_FORWARD &&
+	       forwards_of(n, last->entry) == NAT_NONE;
+}
+
 enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 			       const struct nat_packet *p, uint32_t *session)
 {
@@ -630,15 +649,18 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 
 	if (key.proto == MINATO_ICMP || !minato_addr_is4(&key.local))
 		return NAT_HOST; /* a query to us is answered by us */
-	/* Rules see it as it is; it is for us, or for an inside. */
-	if (p->opens && !rules_pass(n, probe->key, &verdict))
-		return verdict;
 	/* As it would be met outside. */
 	key.scope = n->limits.outside_scope;
 	key.face = MINATO_FACE_ANY;
 	key.course = MINATO_COURSE_NONE;
-	port_lookup(nat_table(n), &key, n->now, p->opens, &fate);
 	mapping = mapping_of_outside(n, f.proto, &f.b);
+	if (p->opens && mapping == NAT_NONE && is_held(n, &key))
+		return n->options.hairpin ? NAT_HOST :
+					    drop(n, NAT_COUNT_HAIRPIN_OFF);
+	/* Rules see it as it is; it is for us, or for an inside. */
+	if (p->opens && !rules_pass(n, probe->key, &verdict))
+		return verdict;
+	port_lookup(nat_table(n), &key, n->now, p->opens, &fate);
 	entry = (fate.kind == MINATO_KIND_FORWARD ||
 		 fate.kind == MINATO_KIND_DMZ) &&
 		forwards_of(n, fate.entry) != NAT_NONE;

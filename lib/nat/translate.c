@@ -120,8 +120,7 @@ static enum nat_verdict pass(struct nat *n, uint32_t session, uint32_t side,
 {
 	out->news = note(n, session, side, p);
 	nat_way_of(n, session, side, out);
-	out->offer = !out->between &&
-		     session_at(n, session)->proto == MINATO_TCP &&
+	out->offer = session_at(n, session)->proto == MINATO_TCP &&
 		     offers_segment(n, session, p->tcp_flags);
 	return NAT_PASS;
 }

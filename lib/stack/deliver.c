@@ -189,6 +189,29 @@ static void look_up_as(struct minato *m, const struct arrival *a,
 			   deliver_opens(&a->packet), fate);
 }
 
+/*
+ * From inside to an outside address of ours: a held call of the port, as it is
+ * met outside (RFC 5382 REQ-8). Rules have seen it as it is.
+ */
+static void look_outside(struct minato *m, const struct arrival *a,
+			 struct port_fate *fate)
+{
+	struct port_key key = a->key;
+	struct port_fate met;
+
+	if (!deliver_opens(&a->packet) || a->key.proto == MINATO_ICMP ||
+	    pass_whose(m, a->packet.link, &a->packet.dst) != NAT_OUTSIDE ||
+	    !nat_get(host_nat(m))->hairpin)
+		return;
+	key.scope = host_nat(m)->limits.outside_scope;
+	key.face = MINATO_FACE_ANY;
+	key.course = MINATO_COURSE_NONE;
+	port_lookup(host_table(m), &key, m->now, true, &met);
+	if (!met.exact && met.kind == MINATO_KIND_FORWARD &&
+	    forwards_of(host_nat(m), met.entry) == NAT_NONE)
+		*fate = met;
+}
+
 static void look_up(struct minato *m, const struct arrival *a,
 		    struct port_fate *fate)
 {
@@ -196,6 +219,8 @@ static void look_up(struct minato *m, const struct arrival *a,
 
 	if (role == MINATO_ROLE_INSIDE) { /* what comes here is for us */
 		look_up_as(m, a, MINATO_COURSE_IN, fate);
+		if (!fate->exact && fate->kind == MINATO_KIND_CLOSED)
+			look_outside(m, a, fate);
 		return;
 	}
 	port_lookup_sought(host_table(m), a->probe, m->now,

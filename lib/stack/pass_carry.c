@@ -14,8 +14,7 @@ static bool find_way(struct minato *m, const struct nat_way *way,
 	struct path path;
 	uint32_t neighbour;
 
-	if (way->hairpin ||
-	    pass_way(m, way->scope, &way->dst.addr, &path, &neighbour) !=
+	if (pass_way(m, way->scope, &way->dst.addr, &path, &neighbour) !=
 		    PASS_REACHED ||
 	    m->link[path.link].config.type != MINATO_LINK_ETHERNET ||
 	    path.link == out->from)

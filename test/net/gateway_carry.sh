@@ -25,9 +25,19 @@ within wan ethtool -K p-far tx off >/dev/null
 within lan ethtool -K p-desk tx off >/dev/null
 within lan ethtool -K p-web tx off >/dev/null
 
+# A second inside, of one host.
+make_ns guests
+within guests ip link add eth0 type veth peer name eth2 netns $$
+within guests ip addr add 10.1.0.2/24 dev eth0
+within guests ip link set eth0 up
+within guests ip route add default via 10.1.0.1
+ip link set eth2 up
+within guests ethtool -K eth0 tx off >/dev/null
+
 configure() { # configure WORDS-OF-THE-LINKS LINE...
 	cat >"$T/gateway.conf" <<X
 inside eth1 10.0.0.1/24, 2001:db8:a::1/64 $1
+inside eth2 10.1.0.1/24 $1
 outside eth0 198.51.100.1/24, 2001:db8:e::1/64 via 198.51.100.254, 2001:db8:e::2 $1
 forward tcp 7000 to 10.0.0.2
 state $T/gateway.state
@@ -145,6 +155,25 @@ is "IPv6: up" "$(told up 20000000)" good
 ok "IPv6 is carried" carries 2
 hang_up
 none_carried
+
+talks guests 10.0.0.2
+is "between two insides: down" "$(told down 20000000)" good
+is "between two insides: up" "$(told up 20000000)" good
+ok "what goes between insides is carried" until_true 5 carries 2
+is "no checksum was wrong there" "$(errors web)" 0
+hang_up
+ok "and not behind a FIN" none_carried
+talks guests $OUT
+is "by the public address to another inside: down" "$(told down 20000000)" good
+is "by the public address to another inside: up" "$(told up 20000000)" good
+ok "that is carried too" until_true 5 carries 2
+is "no checksum was wrong there" "$(errors web)" 0
+hang_up
+none_carried
+talks desk $OUT
+is "by the public address to the same inside" "$(told down 5000000)" good
+is "that is not: it leaves by the interface by which it came" "$(carried now)" 0
+hang_up
 
 # --- who decides -------------------------------------------------------------------------
 

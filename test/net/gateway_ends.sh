@@ -6,10 +6,12 @@
 . "$(dirname "$0")/libgateway.bash"
 has_tools socat nginx curl python3 || { skip "forwards that end here" "$MISSING is not installed"; finish; }
 gateway_world
+make_ns guests
 OUT=198.51.100.1
 
 {
 	gateway_links
+	echo "inside tap in1 10.1.0.1/24 in namespace pid ${NS[guests]} named guests"
 	cat <<X
 forward tcp 9000 to unix:$T/app.sock
 forward tcp 9001 to unix:$T/app.sock proxy v1
@@ -115,6 +117,33 @@ is "version 2" "$(gets far "http://$OUT:8082/")" "203.0.113.9 198.51.100.1 8082 
 within far curl -s --max-time 20 -o "$T/large.got" "http://$OUT:8082/large"
 ok "30 MB through it are the same" cmp -s "$T/large" "$T/large.got"
 is "a closed server refuses" "$(gets far "http://$OUT:8083/")" "curl 7"
+
+# --- from inside ------------------------------------------------------------------------------
+
+until_true 10 within guests ip link show in1
+within guests ip addr add 10.1.0.2/24 dev in1
+within guests ip link set in1 up
+within guests ip route replace default via 10.1.0.1
+# said_from NAME PORT TEXT
+said_from() { printf '%s' "$3" | within "$1" timeout 10 socat -t 5 - "TCP:$OUT:$2" 2>/dev/null; }
+is "from inside, by the public address: to a UNIX socket" "$(said_from desk 9000 harbour)" harbour
+is "from another inside too" "$(said_from guests 9000 harbour)" harbour
+has "it hears of its client inside" "$(said_from desk 9001 harbour | tr '\r\n' '..')" \
+	'^PROXY TCP4 10\.0\.0\.7 198\.51\.100\.1 [0-9]+ 9001\.\.harbour$'
+is "from inside: the PROXY protocol" "$(gets desk "http://$OUT:8081/")" "10.0.0.7 198.51.100.1 8081 10.0.0.1"
+is "from the server's own host" "$(gets web "http://$OUT:8082/")" "10.0.0.2 198.51.100.1 8082 10.0.0.1"
+is "from another inside" "$(gets guests "http://$OUT:8082/")" "10.1.0.2 198.51.100.1 8082 10.0.0.1"
+within guests curl -s --max-time 20 -o "$T/large.got" "http://$OUT:8082/large"
+ok "30 MB between insides are the same" cmp -s "$T/large" "$T/large.got"
+is "from inside: a closed server refuses" "$(gets desk "http://$OUT:8083/")" "curl 7"
+has "why: from inside" "$(ask why tcp 10.1.0.2 to $OUT:9000)" "^passes: .*; it reaches the socket $T/app.sock$"
+ask rule add block tcp 9000 from guests >/dev/null
+is "from inside: a rule is asked" "$(gets guests "http://$OUT:9000/")" "curl 7"
+is "of whom it is about" "$(said_from desk 9000 harbour)" harbour
+ask nat set hairpin off >/dev/null
+is "with hairpin off nobody inside" "$(gets desk "http://$OUT:9000/" --connect-timeout 2)" "curl 28"
+is "and everybody outside" "$(says 9000 harbour)" harbour
+ask nat set hairpin on >/dev/null
 
 # --- servers that are probed ------------------------------------------------------------------
 

@@ -109,6 +109,38 @@ static void each_direction_is_told_with_all_it_takes(void **state)
 	gate_end(&g);
 }
 
+static void between_insides_too(void **state)
+{
+	struct minato_carry what;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	segment(0, "10.0.0.2", 4000, "10.0.2.2", 80, SYN);
+	assert_int_equal(g.count, 1);
+	segment(2, "10.0.2.2", 80, "10.0.0.2", 4000, SYN | ACK);
+	hear_all();
+	for (uint32_t i = 0; i < NAT_OFFER_EVERY; i++)
+		segment(0, "10.0.0.2", 4000, "10.0.2.2", 80, ACK);
+	what = next();
+	assert_int_equal(what.kind, MINATO_CARRY_OFFER);
+	assert_int_equal(what.from, 0);
+	assert_int_equal(what.to, 2);
+	assert_addr(&what.new_source.addr, "10.0.0.2");
+	assert_int_equal(what.new_source.port, 4000);
+	assert_addr(&what.new_destination.addr, "10.0.2.2");
+	assert_true(seen(&what));
+	for (uint32_t i = 0; i < NAT_OFFER_EVERY; i++)
+		segment(2, "10.0.2.2", 80, "10.0.0.2", 4000, ACK);
+	what = next();
+	assert_int_equal(what.from, 2);
+	assert_int_equal(what.to, 0);
+	assert_true(seen(&what));
+	segment(0, "10.0.0.2", 4000, "10.0.2.2", 80, FIN | ACK);
+	assert_int_equal(next().kind, MINATO_CARRY_END);
+	assert_false(seen(&what));
+	gate_end(&g);
+}
+
 static void who_follows_hears_how_far_it_is(void **state)
 {
 	struct minato_carry what;
@@ -223,6 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_direction_is_told_with_all_it_takes),
+		cmocka_unit_test(between_insides_too),
 		cmocka_unit_test(who_follows_hears_how_far_it_is),
 		cmocka_unit_test(ipv6_keeps_its_ends),
 		cmocka_unit_test(another_way_ends_it),
