@@ -295,6 +295,7 @@ enum cmd_message_kind {
 	CMD_TELL_BEGIN = 1,   /* `begin`; beside it the tap. The first message, once. */
 	CMD_TELL_NAMESERVERS, /* `nameservers`: the host's, as they are now */
 	CMD_TELL_NEAR,	      /* `near`: public addresses and networks of the host, now */
+	CMD_TELL_LAN,	      /* `near`: what lan is to the rules, now; number: as `filters` */
 	CMD_TELL_CLIENT,      /* `client`; beside it its socket: it is of this user or root;
 				 number: enum cmd_client_right */
 	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
@@ -595,23 +596,30 @@ struct cmd_hostlinks {
 	int64_t watch;
 	bool untold; /* they have changed, and the worker had no room for it */
 	bool full;   /* there were too many, which was said */
+	struct minato_time again; /* when it is tried again */
 };
 struct cmd_harbour;
 /*
  * Tells the worker CMD_TELL_NEAR, as at its beginning, if names of the guest's are not to lead
- * there. 0 or negative errno.
+ * there; and CMD_TELL_LAN. 0 or negative errno.
  */
 int cmd_hostlinks_tell(struct cmd_harbour *harbour);
-/* What it could not be told, if so. */
-void cmd_hostlinks_again(struct cmd_harbour *harbour);
+/* What it could not be told, if so; when that is due. */
+struct minato_time cmd_hostlinks_turn(struct cmd_harbour *harbour, struct minato_time now);
 /* Tells it whenever addresses of the host change. 0 or negative errno. */
 int cmd_hostlinks_watch(struct cmd_harbour *harbour);
 void cmd_hostlinks_close(struct cmd_harbour *harbour);
 
 /* ---- guard/nearby.c ---- */
 
-/* Finds lan anew: its prefixes and devices. */
-void cmd_ruling_look_around(struct cmd_ruling *ruling);
+/* Finds lan anew: its prefixes and devices. Whether the prefixes are others than before. */
+bool cmd_ruling_look_around(struct cmd_ruling *ruling);
+
+/* ---- guard/following.c: what rules mean changes while they stand ---- */
+
+struct cmd_worker;
+/* CMD_TELL_LAN. */
+void cmd_following_lan(struct cmd_worker *worker, const struct cmd_message *message);
 
 /* ---- guard/ruletrial.c ---- */
 
@@ -649,6 +657,9 @@ uint64_t cmd_ruling_order(uint64_t n);
 /* How many entries the rules are in a host value, with room for what is said while it runs. */
 uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour);
 struct cmd_worker;
+/* What an entry of the statement of that index needs besides: place, word, whether it logs. */
+void cmd_ruling_complete(const struct cmd_harbour *harbour, size_t index,
+			 struct minato_entry *entry);
 /* Enters all rules, or that of one statement (SIZE_MAX: all). 0 or negative errno. */
 int cmd_ruling_enter(struct cmd_worker *worker, size_t index);
 /*

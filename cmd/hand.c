@@ -308,7 +308,6 @@ static void look(struct cmd_harbour *harbour)
 {
 	if (nameservers_look(&harbour->nameservers, drive_loop_now(harbour->loop)))
 		(void)tell_nameservers(harbour);
-	cmd_hostlinks_again(harbour);
 }
 
 /* Believes nothing. */

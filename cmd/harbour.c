@@ -84,8 +84,10 @@ static struct minato_time turn(void *user, struct minato_time now)
 			(void)cmd_orphans_tell(harbour);
 	}
 	next = earlier(next, harbour->orphans_again);
-	if (!harbour->trade)
+	if (!harbour->trade) {
 		next = earlier(next, cmd_ruled_turn(harbour, now));
+		next = earlier(next, cmd_hostlinks_turn(harbour, now));
+	}
 	if (!harbour->ending)
 		return next;
 	if (now.ns >= harbour->ending_until.ns)
@@ -162,8 +164,8 @@ static int watch_guest(struct cmd_harbour *harbour)
 	    cmd_auditing_watch(&harbour->auditing, harbour->loop) < 0)
 		return -ENOMEM;
 	if (cmd_hostlinks_watch(harbour) < 0)
-		cmd_say("changes of this host's addresses cannot be followed: names are kept from "
-			"those that it has now");
+		cmd_say("changes of this host's addresses cannot be followed: lan, and what names "
+			"may not lead to, stay what they are now");
 	return drive_loop_hook(harbour->loop, turn, harbour);
 }
 

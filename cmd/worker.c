@@ -232,6 +232,9 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 	case CMD_TELL_NEAR:
 		relay_near(worker->relay, message->near.list, message->near.count);
 		break;
+	case CMD_TELL_LAN:
+		cmd_following_lan(worker, message);
+		break;
 	case CMD_TELL_CLIENT:
 		admit_client(worker, message, fd);
 		return;

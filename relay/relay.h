@@ -431,6 +431,8 @@ void relay_nameservers(struct relay *relay, const struct nameserver *list, size_
  */
 #define RELAY_NEAR_MAX 64u
 void relay_near(struct relay *relay, const struct relay_prefix *list, size_t count);
+/* What lan is from now on, in the place of the config's: borrowed for the relay's life. */
+void relay_lan(struct relay *relay, const struct relay_prefix *list, size_t count);
 /* Fills in those of the host's addresses; how many there are, which may be more than `room`. */
 size_t relay_near_of(const struct drive_hostaddr *own, size_t own_count, struct relay_prefix *list,
 		     size_t room);

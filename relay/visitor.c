@@ -95,6 +95,24 @@ static struct lane *begin(struct relay_published *door, const struct gram *gram,
 	return f;
 }
 
+/* Where datagrams of flows that stand are led: no rule is asked. False: nowhere. */
+static bool leads(struct relay_published *door, const struct minato_endpoint *client,
+		  const struct minato_endpoint *local, struct minato_fate *fate)
+{
+	struct relay *relay = door->forward->relay;
+	const struct minato_question question = {
+		.scope = relay->config.outside,
+		.face = MINATO_FACE_ANY,
+		.proto = MINATO_UDP,
+		.course = MINATO_COURSE_NONE,
+		.remote = *client,
+		.local = *local,
+	};
+
+	minato_judge(relay->host, &question, fate);
+	return fate->kind == MINATO_KIND_FORWARD;
+}
+
 /* The lane for a datagram that arrived; NULL: the table has no place for it. */
 static struct lane *lane_for(struct relay_published *door, const struct gram *gram)
 {
@@ -102,18 +120,19 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 	struct minato_endpoint local = { .addr = gram->to, .port = door->port };
 	struct minato_endpoint seen;
 	struct minato_fate fate;
-	struct lane *first;
-	struct lane *f;
+	struct lane *first = NULL;
+	struct lane *f = NULL;
 
+	target_caller(&relay->config, &gram->from, &seen);
+	if (leads(door, &gram->from, &local, &fate))
+		f = find(door, &gram->from, &seen, &fate.target, &first);
+	if (f)
+		return f;
 	minato_arrive(relay->host, relay->config.outside,
 		      zone_face(&relay->config, &gram->from.addr), MINATO_UDP, &gram->from, &local,
 		      &fate);
 	if (fate.kind != MINATO_KIND_FORWARD)
 		return NULL;
-	target_caller(&relay->config, &gram->from, &seen);
-	f = find(door, &gram->from, &seen, &fate.target, &first);
-	if (f)
-		return f;
 	f = begin(door, gram, &seen, &fate);
 	/* The oldest may have given way: that could have been the first of this tuple. */
 	if (f && first && first->kind == LANE_VISITOR && first != f)
@@ -160,9 +179,7 @@ static void take_faults(struct relay_published *door)
 		local = (struct minato_endpoint){ .addr = publish_addr(door), .port = door->port };
 		if (door->dual && minato_addr_is4(&fault.to.addr))
 			local.addr = minato_addr4(0, 0, 0, 0);
-		minato_arrive(door->forward->relay->host, door->forward->relay->config.outside,
-			      MINATO_FACE_ANY, MINATO_UDP, &gram.from, &local, &fate);
-		if (fate.kind != MINATO_KIND_FORWARD)
+		if (!leads(door, &gram.from, &local, &fate))
 			continue;
 		target_caller(&door->forward->relay->config, &gram.from, &seen);
 		f = find(door, &gram.from, &seen, &fate.target, &first);

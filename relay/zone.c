@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whether a client of a published port is near: a face for what has no frame. */
+/* Whether a client of a published port is near, now: a face for what has no frame. */
 #include "relay/relay.h"
 
 static bool holds(const struct relay_prefix *prefix, const struct minato_addr *addr)
@@ -18,4 +18,10 @@ uint8_t zone_face(const struct relay_config *config, const struct minato_addr *c
 			return RELAY_FACE_LAN;
 	}
 	return RELAY_FACE_WAN;
+}
+
+void relay_lan(struct relay *relay, const struct relay_prefix *list, size_t count)
+{
+	relay->config.lan = list;
+	relay->config.lan_count = count;
 }

@@ -106,19 +106,26 @@ static void find_devices(struct relay_devices *devices, const struct ifaddrs *li
 		devices->count = 0;
 }
 
-void cmd_ruling_look_around(struct cmd_ruling *ruling)
+bool cmd_ruling_look_around(struct cmd_ruling *ruling)
 {
+	struct relay_prefix before[CMD_LAN_MAX];
+	size_t count = ruling->lan_count;
 	struct minato_addr loopback6 = { { 0 } };
 	struct minato_addr loopback4 = minato_addr4(127, 0, 0, 0);
 	struct ifaddrs *list = NULL;
 
+	if (getifaddrs(&list) < 0) {
+		/* What was known is better than nothing. */
+		if (count)
+			return false;
+		list = NULL;
+	}
+	memcpy(before, ruling->lan, sizeof(before));
 	ruling->lan_count = 0;
 	ruling->devices.count = 0;
 	loopback6.bytes[15] = 1;
 	add_lan(ruling, &loopback4, 104);
 	add_lan(ruling, &loopback6, 128);
-	if (getifaddrs(&list) < 0)
-		return;
 	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
 		struct minato_endpoint end;
 
@@ -129,4 +136,6 @@ void cmd_ruling_look_around(struct cmd_ruling *ruling)
 	}
 	find_devices(&ruling->devices, list);
 	freeifaddrs(list);
+	return count != ruling->lan_count ||
+	       memcmp(before, ruling->lan, count * sizeof(before[0])) != 0;
 }

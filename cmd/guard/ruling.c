@@ -340,9 +340,8 @@ void cmd_ruling_free(struct cmd_ruling *ruling)
 
 struct entering {
 	struct minato *host;
-	const struct cmd_ruling *ruling;
-	size_t only;  /* of this statement; SIZE_MAX: of all */
-	bool audited; /* what may not go out is to be an event */
+	const struct cmd_harbour *harbour;
+	size_t only; /* of this statement; SIZE_MAX: of all */
 	uint32_t count;
 };
 
@@ -356,6 +355,22 @@ static int count_entry(void *user, size_t index, struct minato_entry *entry)
 	return 0;
 }
 
+void cmd_ruling_complete(const struct cmd_harbour *harbour, size_t index,
+			 struct minato_entry *entry)
+{
+	const struct cmd_ruling *ruling = &harbour->ruling;
+
+	/* Behind all rules, whatever is added: what is shut to all but lan. */
+	entry->user = CMD_WORD_RULE;
+	entry->order = ORDER_SHUT;
+	if (index < ruling->conf.count) {
+		entry->user |= ruling->places[index].id;
+		entry->order = ruling->places[index].order;
+	}
+	entry->log |= harbour->auditing.path && entry->course == MINATO_COURSE_OUT &&
+		      (entry->verdict != MINATO_PASS || entry->rate_count);
+}
+
 static int enter(void *user, size_t index, struct minato_entry *entry)
 {
 	struct entering *entering = user;
@@ -364,15 +379,7 @@ static int enter(void *user, size_t index, struct minato_entry *entry)
 
 	if (entering->only != SIZE_MAX && entering->only != index)
 		return 0;
-	/* Behind all rules, whatever is added: what is shut to all but lan. */
-	entry->user = CMD_WORD_RULE;
-	entry->order = ORDER_SHUT;
-	if (index < entering->ruling->conf.count) {
-		entry->user |= entering->ruling->places[index].id;
-		entry->order = entering->ruling->places[index].order;
-	}
-	entry->log |= entering->audited && entry->course == MINATO_COURSE_OUT &&
-		      (entry->verdict != MINATO_PASS || entry->rate_count);
+	cmd_ruling_complete(entering->harbour, index, entry);
 	result = minato_entry_add(entering->host, entry, &handle);
 	/* A prefix that stands in a set twice. */
 	return result == -EADDRINUSE ? 0 : result;
@@ -442,9 +449,8 @@ int cmd_ruling_enter(struct cmd_worker *worker, size_t index)
 	struct conf_zones zones;
 	struct entering entering = {
 		.host = worker->host,
-		.ruling = &harbour->ruling,
+		.harbour = harbour,
 		.only = index,
-		.audited = harbour->auditing.path != NULL,
 	};
 
 	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);

@@ -2,6 +2,8 @@
 /* Clients of published UDP ports: their true ends, and answers from the address they wrote to. */
 #include "relay_fixture.h"
 
+#include "minato/guard.h"
+
 static void publish(const char *text)
 {
 	struct drive_error error = { "" };
@@ -277,6 +279,54 @@ static void a_closed_guest_port_stays_quiet(void **state)
 	close(fd);
 }
 
+/* A rule that comes later is about new clients alone, and each counts once. */
+static void who_is_there_is_asked_about_no_more(void **state)
+{
+	struct minato_entry rule = {
+		.kind = MINATO_KIND_GUARD,
+		.verdict = MINATO_PASS,
+		.scope = OUTSIDE,
+		.face = MINATO_FACE_ANY,
+		.last = 65535,
+		.uid = MINATO_UID_NONE,
+		.course = MINATO_COURSE_IN,
+		.order = 2,
+		.rate_count = 1,
+		.rate_span_s = 86400,
+		.rate_verdict = MINATO_DROP,
+	};
+	struct minato_datagram came;
+	uint64_t handle;
+	uint64_t s;
+	char data[64];
+	int fd;
+	int other;
+
+	NEED_NETNS();
+	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
+	publish("5300:53/udp");
+	s = guest_server(53);
+	fd = host_connect(SOCK_DGRAM, "192.0.2.1", "192.0.2.1", 5300);
+	for (int i = 0; i < 3; i++) {
+		host_says(fd, "again");
+		assert_int_equal(guest_gets(s, data, sizeof(data), &came), 5);
+	}
+	rule.rate_count = 0;
+	rule.rate_span_s = 0;
+	rule.rate_verdict = MINATO_PASS;
+	rule.verdict = MINATO_DROP;
+	rule.order = 1;
+	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
+	other = host_connect(SOCK_DGRAM, "192.0.2.1", "192.0.2.1", 5300);
+	host_says(other, "new");
+	host_says(fd, "known");
+	assert_int_equal(guest_gets(s, data, sizeof(data), &came), 5);
+	assert_memory_equal(data, "known", 5);
+	assert_int_equal(count_of(RELAY_COUNT_UDP_IN), 1);
+	close(fd);
+	close(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -291,6 +341,7 @@ int main(void)
 		CASE(idle_ones_end_after_five_minutes),
 		CASE(a_client_that_went_is_told_to_the_guest),
 		CASE(a_closed_guest_port_stays_quiet),
+		CASE(who_is_there_is_asked_about_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);
