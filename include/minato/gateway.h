@@ -83,8 +83,8 @@ struct minato_nat {
 void minato_nat_init(struct minato_nat *nat);
 /* -EINVAL (a timer below its RFC's least value, or above 30 days; nothing
    changes), -EOPNOTSUPP (no sessions_max). Timers are those of living flows
-   too: what has been idle for longer is over with its next packet, at the
-   latest when it would have ended before. Filters by address know whom flows
+   too, at once: what has been idle for longer ends, a part of it with each call
+   that is told the time. Filters by address know whom flows
    sent to that were begun under them. */
 int minato_nat_set(struct minato *m, const struct minato_nat *nat);
 int minato_nat_get(const struct minato *m, struct minato_nat *out);

@@ -55,7 +55,8 @@ static bool timers_valid(const struct minato_nat *o)
 	       o->rest_s <= REST_MAX_S && o->rests_max <= NAT_RESTS_LIMIT;
 }
 
-static void apply(struct nat *n)
+/* Whether a timer is shorter than it was. */
+static bool apply(struct nat *n)
 {
 	const struct minato_nat *o = &n->options;
 	const uint32_t seconds[NAT_TIMERS] = {
@@ -69,8 +70,13 @@ static void apply(struct nat *n)
 		[NAT_TIMER_RESET] = o->tcp_reset_s,
 	};
 
-	for (uint32_t i = 0; i < NAT_TIMERS; i++)
+	bool shorter = false;
+
+	for (uint32_t i = 0; i < NAT_TIMERS; i++) {
+		shorter |= seconds[i] * MS_PER_S < n->timeout_ms[i];
 		n->timeout_ms[i] = seconds[i] * MS_PER_S;
+	}
+	return shorter;
 }
 
 int nat_set(struct nat *n, const struct minato_nat *nat)
@@ -80,7 +86,8 @@ int nat_set(struct nat *n, const struct minato_nat *nat)
 	    !timers_valid(nat))
 		return -EINVAL;
 	n->options = *nat;
-	apply(n);
+	if (apply(n))
+		expiry_rearm(n);
 	nat_offers_look(n);
 	return 0;
 }

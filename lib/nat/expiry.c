@@ -25,6 +25,7 @@ void expiry_init(struct nat *n)
 	n->wheel.at = now_ms(n);
 	n->wheel.due = NAT_NONE;
 	n->wheel.begun_ns = INT64_MIN; /* none */
+	n->rearmed = NAT_NONE;
 	for (uint32_t i = 0; i < DUE; i++)
 		n->wheel.slot[i] = NAT_NONE;
 }
@@ -201,8 +202,35 @@ static void look_at(struct nat *n, uint32_t session)
 	}
 }
 
+void expiry_rearm(struct nat *n)
+{
+	n->rearmed = 0;
+}
+
+/* A part of them, from where it stands; those of IPv6 follow. */
+static void rearm(struct nat *n)
+{
+	for (uint32_t i = 0; i < NAT_WORK_MAX && n->rearmed != NAT_NONE; i++) {
+		const uint32_t session = n->rearmed;
+		const bool six = (session & NAT_SIX) != 0;
+		const uint32_t fresh = six ? n->sessions6.fresh :
+					     n->sessions4.fresh;
+
+		if ((session & ~NAT_SIX) >= fresh) {
+			n->rearmed = six ? NAT_NONE : NAT_SIX;
+			continue;
+		}
+		n->rearmed++;
+		if (session_live(n, session) &&
+		    session_at(n, session)->timer_prev != UNARMED)
+			expiry_arm(n, session);
+	}
+}
+
 void expiry_run(struct nat *n)
 {
+	if (n->rearmed != NAT_NONE)
+		rearm(n);
 	for (uint32_t i = 0; i < NAT_WORK_MAX; i++) {
 		const uint32_t session = next_due(n);
 		if (session == NAT_NONE)
@@ -218,7 +246,7 @@ struct minato_time expiry_next(const struct nat *n)
 	uint64_t tick;
 	uint32_t slot;
 
-	if (n->wheel.due != NAT_NONE)
+	if (n->wheel.due != NAT_NONE || n->rearmed != NAT_NONE)
 		return n->now;
 	if (!next_slot(n, &slot, &tick))
 		return MINATO_NEVER;

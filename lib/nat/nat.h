@@ -619,6 +619,8 @@ struct nat {
 	uint32_t now_ms;
 	struct minato_nat options;
 	uint32_t timeout_ms[NAT_TIMERS];
+	uint32_t rearmed; /* sessions from here on stand by older timers in the
+			     wheel; NAT_NONE: none does */
 	struct nat_slots sessions4, sessions6, mappings, hosts, forwards;
 	uint32_t sources, resting;
 	uint32_t orphan; /* forward + 1 of flows whose entries are gone, or 0 */
@@ -703,7 +705,9 @@ void expiry_init(struct nat *n);
 void expiry_arm(struct nat *n, uint32_t session);
 void expiry_begin(struct nat *n, uint32_t session); /* a new one's first */
 void expiry_cancel(struct nat *n, uint32_t session);
-/* Ends what is due, a bounded number. */
+/* A timer is shorter than it was: each session is to stand anew. */
+void expiry_rearm(struct nat *n);
+/* Ends what is due, a bounded number; lets as many stand anew. */
 void expiry_run(struct nat *n);
 struct minato_time expiry_next(const struct nat *n);
 

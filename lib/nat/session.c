@@ -348,10 +348,10 @@ static void fill(const struct nat *n, struct nat_session *s,
 	write_ends(s, f);
 }
 
-static bool is_short(const struct nat *n, const struct nat_flow *f)
+static bool is_short(const struct nat_flow *f)
 {
-	return n->options.udp_short_s != 0 && f->proto == MINATO_UDP &&
-	       f->b.port < 1024 && (f->flags & NAT_A_INSIDE) != 0;
+	return f->proto == MINATO_UDP && f->b.port < 1024 &&
+	       (f->flags & NAT_A_INSIDE) != 0;
 }
 
 /* The number of a session as its tuples' owner has a bit less. */
@@ -380,7 +380,7 @@ int64_t session_make(struct nat *n, struct nat_flow *f)
 	if (session == NAT_NONE)
 		return nat_refusal(NAT_COUNT_NO_MEMORY);
 	f->flags |= six ? NAT_IS_SIX : 0;
-	f->flags |= is_short(n, f) ? NAT_IS_SHORT : 0;
+	f->flags |= is_short(f) ? NAT_IS_SHORT : 0;
 	made = insert_faces(n, f, session);
 	if (made < 0) {
 		give(n, session);
@@ -408,8 +408,7 @@ static void fill_sought(struct nat *n, uint32_t session, uint32_t mapping,
 	struct nat_session *s = session_at(n, session);
 	struct nat_mapping *m = mapping_at(n, mapping);
 	const uint32_t asked = nat_load4(&key->local);
-	const bool is_brief = n->options.udp_short_s != 0 &&
-			      key->proto == MINATO_UDP &&
+	const bool is_brief = key->proto == MINATO_UDP &&
 			      key->local_port < 1024;
 
 	*s = (struct nat_session){

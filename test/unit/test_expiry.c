@@ -126,7 +126,46 @@ static void shorter_timers_hold_at_once(void **state)
 	map_udp(host, 6000, server, 53);
 	map_udp(host, 6001, server, 4500);
 	pass_ms(11 * S);
-	assert_int_equal(n->mappings.used, 2);
+	assert_int_equal(n->mappings.used, 1);
+}
+
+/* Nothing of it need come: the mapping is given up too, and a longer timer is one at once. */
+static void changed_timers_are_those_of_what_lives(void **state)
+{
+	struct minato_nat options = *nat_get(n);
+	const uint32_t many = NAT_WORK_MAX - 200;
+
+	(void)state;
+	map_udp(host, 5000, server, 53);
+	assert_int_equal(out(UDP, end("fd00::7", 5000), end("2001:db8::9", 53), 0), NAT_PASS);
+	pass_ms(150 * S);
+	map_udp(host, 5001, server, 53);
+	options.udp_s = 120;
+	assert_int_equal(nat_set(n, &options), 0);
+	assert_true(nat_deadline(n).ns == fixture_now.ns);
+	nat_advance(n, fixture_now);
+	assert_int_equal(n->sessions4.used, 1);
+	assert_int_equal(n->sessions6.used, 0);
+	assert_int_equal(n->mappings.used, 1);
+	assert_true(nat_deadline(n).ns > fixture_now.ns);
+	options.udp_s = 200;
+	assert_int_equal(nat_set(n, &options), 0);
+	pass_ms(200 * S);
+	assert_int_equal(n->mappings.used, 1);
+	pass_ms(1);
+	assert_empty();
+	/* A part at a time, and the walk goes on over what begins and ends meanwhile. */
+	for (uint32_t i = 0; i < many; i++)
+		map_udp(host, (uint16_t)(2000 + i), server, 53);
+	pass_ms(150 * S);
+	options.udp_s = 120;
+	assert_int_equal(nat_set(n, &options), 0);
+	map_udp(host, 60000, server, 53);
+	for (uint32_t i = 0; i < 4; i++)
+		nat_advance(n, fixture_now);
+	assert_int_equal(n->mappings.used, 1);
+	pass_ms(121 * S);
+	assert_empty();
 }
 
 int main(void)
@@ -138,6 +177,7 @@ int main(void)
 		CASE(the_deadline_is_never_late),
 		CASE(work_comes_in_parts),
 		CASE(shorter_timers_hold_at_once),
+		CASE(changed_timers_are_those_of_what_lives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
