@@ -266,6 +266,9 @@ struct conf_nat {
 	enum conf_nat_key key;
 	uint32_t value;
 };
+/* The setting that the words are about, with its value behind them or without. -EINVAL: none. */
+int conf_nat_key_read(const char *text);
+const char *conf_nat_key_words(enum conf_nat_key key);
 
 enum conf_capacity_key { CONF_SESSIONS, CONF_MAPPINGS, CONF_HOSTS, CONF_CAPACITY_COUNT };
 struct conf_capacity {

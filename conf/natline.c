@@ -3,6 +3,8 @@
 #include "conf/reader.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <strings.h>
 
 /* As the engine has them. */
 #define SPAN_MAX (30u * 86400u)
@@ -136,4 +138,27 @@ int natline_read(struct reader *r, struct conf_statement *out)
 	if (nat->key == CONF_NAT_RESTS_MAX && (nat->value == 0 || nat->value > RESTS_MAX))
 		return reader_fail(r, r->word[first + 2], "at most %u ports can rest", RESTS_MAX);
 	return read_value(r, nat) < 0 ? -EINVAL : 0;
+}
+
+const char *conf_nat_key_words(enum conf_nat_key key)
+{
+	return settings[key].words;
+}
+
+int conf_nat_key_read(const char *text)
+{
+	static struct conf_statement one;
+	static struct conf_report report;
+	char line[CONF_LINE_MAX];
+	int length;
+
+	for (int key = 0; key < CONF_NAT_KEY_COUNT; key++) {
+		if (!strcasecmp(settings[key].words, text))
+			return key;
+	}
+	length = snprintf(line, sizeof(line), "nat %s", text);
+	if (length < 0 || (size_t)length >= sizeof(line) ||
+	    conf_statement_read(&one, line, &report) < 0 || one.kind != CONF_KIND_NAT)
+		return -EINVAL;
+	return (int)one.nat.key;
 }

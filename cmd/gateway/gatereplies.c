@@ -3,7 +3,7 @@
  * What a gateway's worker says to clients of the control socket. Beside what every guest answers:
  *
  *	{"request":"change","add":[{"text":T,"until":S}],"remove":[T],"dmz":"off","volatile":true}
- *		-> {} when it stands, or {"refused":text}
+ *		"unset":[WORDS] (settings of nat)	-> {} when it stands, or {"refused":text}
  *	{"request":"reload"}	-> {"note":text}, or {"refused":text}
  *	{"request":"statements"}, "mappings", "sessions"	-> listings
  *	{"request":"why","proto":P,"from":END,"to":END}	-> the steps of the look-up

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* minato nat show, set, list and end: the translations of a gateway that runs. */
+/* minato nat show, set, unset, list and end: the translations of a gateway that runs. */
 #include "cmd/gateway/gateway.h"
 #include "cmd/nat/nat.h"
 
@@ -130,6 +130,42 @@ int cmd_nat_change(const struct cmd_nat_options *chosen, const struct cmd_operan
 			      gateway_ask(name,
 					  json_pack("{s:s,s:[o],s:b}", "request", "change", "add",
 						    item, "volatile", (int)chosen->fleeting),
+					  &error),
+			      &error);
+}
+
+/* ---- unset ---- */
+
+/* The words as one text, cut to the size. */
+static void join_words(char *out, size_t size, const struct cmd_operands *words)
+{
+	size_t used = 0;
+
+	out[0] = 0;
+	for (int i = 0; i < words->count && used < size; i++)
+		used += (size_t)snprintf(out + used, size - used, "%s%s", i ? " " : "",
+					 words->words[i]);
+}
+
+int cmd_nat_unset(const struct cmd_nat_options *chosen, const struct cmd_operands *operands)
+{
+	struct cmd_operands rest = *operands;
+	char name[DRIVE_NAME_SIZE];
+	struct drive_error error;
+	char text[CONF_LINE_MAX];
+	int code = gateway_take_name(name, &rest);
+
+	if (code != CMD_OK)
+		return code;
+	join_words(text, sizeof(text), &rest);
+	if (conf_nat_key_read(text) < 0)
+		return cmd_usage(&cmd_nat,
+				 "unset what? A setting, as 'filtering' or 'timeout udp'; "
+				 "minato nat show has them all");
+	return gateway_report(name,
+			      gateway_ask(name,
+					  json_pack("{s:s,s:[s],s:b}", "request", "change", "unset",
+						    text, "volatile", (int)chosen->fleeting),
 					  &error),
 			      &error);
 }

@@ -569,6 +569,54 @@ static int remove_item(struct gateway_keeper *keeper, const char *text)
 	return -ENOENT;
 }
 
+/* Where the setting is again, for who took back what had been said of it. */
+static void note_setting(struct gateway_keeper *keeper, enum conf_nat_key key)
+{
+	static char text[CONF_TEXT_SIZE];
+	const struct conf *conf = &keeper->file.conf;
+	struct gateway_pending *pending = &keeper->pending;
+	size_t used = strlen(pending->note);
+	char where[CONF_WHERE_SIZE];
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind != CONF_KIND_NAT || conf->list[i]->nat.key != key)
+			continue;
+		(void)conf_print(text, sizeof(text), conf->list[i]);
+		(void)snprintf(pending->note + used, sizeof(pending->note) - used,
+			       "%s%.300s, as in %s", used ? "\n" : "", text,
+			       conf_where(where, conf, conf->list[i]->line));
+		return;
+	}
+	(void)snprintf(pending->note + used, sizeof(pending->note) - used,
+		       "%snat %s: as if nothing was said of it", used ? "\n" : "",
+		       conf_nat_key_words(key));
+}
+
+/* What was said of a setting of nat is taken back. */
+static int unset_item(struct gateway_keeper *keeper, const char *text)
+{
+	struct gateway_rules *said = &keeper->pending.said;
+	int key = conf_nat_key_read(text);
+
+	if (key < 0) {
+		snprintf(fault, sizeof(fault), "nat has no setting '%s'", text);
+		return key;
+	}
+	for (size_t i = 0; i < said->conf.count; i++) {
+		if (said->conf.list[i]->kind != CONF_KIND_NAT ||
+		    (int)said->conf.list[i]->nat.key != key)
+			continue;
+		gateway_rules_remove(said, i);
+		note_setting(keeper, (enum conf_nat_key)key);
+		return 0;
+	}
+	snprintf(
+		fault, sizeof(fault),
+		"nothing was said of 'nat %s' while the gateway ran: there is nothing to take back",
+		conf_nat_key_words((enum conf_nat_key)key));
+	return -ENOENT;
+}
+
 /* "off": there is none, whatever the file says; "file": as the file says. */
 static int change_dmz(struct gateway_rules *said, const char *word)
 {
@@ -590,11 +638,13 @@ static int change(struct gateway_keeper *keeper, const json_t *request)
 {
 	const json_t *add = json_object_get(request, "add");
 	const json_t *remove = json_object_get(request, "remove");
+	const json_t *unset = json_object_get(request, "unset");
 	struct gateway_rules *said = &keeper->pending.said;
 	int result = 0;
 
 	snprintf(fault, sizeof(fault), "out of memory");
-	if (json_array_size(add) + json_array_size(remove) > ORDER_STATEMENTS_MAX) {
+	if (json_array_size(add) + json_array_size(remove) + json_array_size(unset) >
+	    ORDER_STATEMENTS_MAX) {
 		snprintf(fault, sizeof(fault), "more than %u statements at once",
 			 ORDER_STATEMENTS_MAX);
 		return -E2BIG;
@@ -609,6 +659,11 @@ static int change(struct gateway_keeper *keeper, const json_t *request)
 		const char *text = json_string_value(json_array_get(remove, i));
 
 		result = remove_item(keeper, text ? text : "");
+	}
+	for (size_t i = 0; i < json_array_size(unset) && result == 0; i++) {
+		const char *text = json_string_value(json_array_get(unset, i));
+
+		result = unset_item(keeper, text ? text : "");
 	}
 	if (result == 0)
 		result = change_dmz(said, json_string_value(json_object_get(request, "dmz")));

@@ -29,7 +29,8 @@ static const struct cmd_option options[] = {
 	  "With verify: show every packet, one line each, on standard error." },
 	{ CMD_FLAG, 'H', "no-header", NULL, AT(no_header), 0, 0, "No heading." },
 	{ CMD_FLAG, 0, "volatile", NULL, AT(fleeting), 0, 0,
-	  "With set: change it until the gateway ends, even where nothing can be written down." },
+	  "With set or unset: change it until the gateway ends, even where nothing can be written "
+	  "down." },
 	{ CMD_FLAG, 0, "json", NULL, AT(json), 0, 0, "JSON; minato-nat(1) says which members." },
 };
 
@@ -39,8 +40,9 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
-	{ "verify", cmd_nat_verify }, { "show", cmd_nat_show }, { "set", cmd_nat_change },
-	{ "list", cmd_nat_flows },    { "end", cmd_nat_end },   { "counters", cmd_nat_counters },
+	{ "verify", cmd_nat_verify },	  { "show", cmd_nat_show },  { "set", cmd_nat_change },
+	{ "unset", cmd_nat_unset },	  { "list", cmd_nat_flows }, { "end", cmd_nat_end },
+	{ "counters", cmd_nat_counters },
 };
 
 static int run(int argc, char **argv)
@@ -70,16 +72,17 @@ static int run(int argc, char **argv)
 
 const struct cmd_command cmd_nat = {
 	.name = "nat",
-	.args = "verify|show|set|list|end|counters [NAME] [WORD...]",
+	.args = "verify|show|set|unset|list|end|counters [NAME] [WORD...]",
 	.summary = "Prove what the RFCs ask of a NAT; see and change a gateway's.",
 	.about =
 		"verify: every requirement, row by row. Of a gateway that runs: show its settings, "
-		"set one (filtering address, timeout udp 300s; minato.conf(5) has them all), list "
-		"mappings or sessions, end inside ADDR, mapping HANDLE or session HANDLE; "
-		"counters: what was counted, drops by their reason, and each link.",
+		"set one (filtering address, timeout udp 300s; minato.conf(5) has them all), unset "
+		"it again (timeout udp), list mappings or sessions, end inside ADDR, mapping "
+		"HANDLE or session HANDLE; counters: what was counted, drops by their reason, and "
+		"each link.",
 	.options = options,
 	.option_count = sizeof(options) / sizeof(options[0]),
 	.operand = CMD_OPERAND_VERB,
-	.verbs = "verify show set list end counters",
+	.verbs = "verify show set unset list end counters",
 	.run = run,
 };

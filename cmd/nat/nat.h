@@ -49,6 +49,7 @@ int cmd_nat_verify(const struct cmd_nat_options *chosen, const struct cmd_operan
 int cmd_nat_show(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 int cmd_nat_counters(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 int cmd_nat_change(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
+int cmd_nat_unset(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 int cmd_nat_flows(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 int cmd_nat_end(const struct cmd_nat_options *chosen, const struct cmd_operands *operands);
 

@@ -185,16 +185,30 @@ has "a --ready-fd that is not open" "$(ask gateway --ready-fd 77 "$T/gateway.con
 has "nat show" "$(ask nat show)" '^nat udp filtering endpoint-independent$'
 ask nat set filtering address
 has "nat set: it is so, and marked" "$(ask nat show)" '^nat udp filtering address-dependent   \*$'
+ask nat set timeout udp 10m
+said=$(ask nat unset timeout udp 2>&1)
+has "nat unset: back to what the file says" "$said" 'nat timeout udp: as if nothing was said of it$'
+has "... as is shown" "$(ask nat show)" '^nat timeout udp 5m$'
+said=$(ask nat unset gateway timeout udp 2>&1)
+is "nat unset: where nothing was said" $? 1
+has "... which it tells" "$said" 'nothing was said of .nat timeout udp.'
+is "nat unset: what is no setting" "$(ask nat unset timeout nothing 2>/dev/null; echo $?)" 2
+has "nat unset: the others stay" "$(ask nat show)" '^nat udp filtering address-dependent   \*$'
 is "nat set: below what the RFC says" "$(ask nat set timeout udp 1s 2>&1 | grep -c .)" 3
 
 # --- reload -------------------------------------------------------------------------------------
 
 mkdir "$T/conf.d"
-echo "forward tcp 8081 to 10.0.0.2:8080" >"$T/conf.d/web.conf"
+printf '%s\n' "forward tcp 8081 to 10.0.0.2:8080" "nat timeout icmp 90s" >"$T/conf.d/web.conf"
 config <<<"include conf.d/*.conf" >"$T/gateway.conf"
 is "reload of a file that includes another" "$(ask gateway reload 2>&1)" ""
 is "what is in that one works" "$(gets far $URL:8081/)" "second"
 has "and is listed with its file" "$(ask forward list)" '^line 1 of web\.conf +[0-9]+ - +forward tcp 8081'
+ask nat set timeout icmp 2m
+has "nat set goes before the file" "$(ask nat show)" '^nat timeout icmp 2m   \*$'
+said=$(ask nat unset timeout icmp 2>&1)
+has "nat unset: back to the file's, with its line" "$said" 'nat timeout icmp 1m30s, as in line 2 of .*/conf\.d/web\.conf$'
+has "... as is shown" "$(ask nat show)" '^nat timeout icmp 1m30s   \*$'
 said=$(ask forward rm tcp 8081 2>&1)
 has "where it is to be taken out" "$said" 'line 1 of .*/conf\.d/web\.conf: take it out there'
 echo "forward tcp 8081 tp 10.0.0.2:8080" >"$T/conf.d/web.conf"

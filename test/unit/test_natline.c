@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* nat: every setting can be said, and what an RFC forbids cannot. */
+#include <errno.h>
+
 #include "conf_fixture.h"
 
 #include "conf/reader.h"
@@ -90,12 +92,27 @@ static void bounds(void **state)
 	cut_short("nat at most 10", "expected resting, tcp, udp, icmp, sessions or new");
 }
 
+/* As it is said to take it back: with its value or without. */
+static void a_setting_by_its_words(void **state)
+{
+	(void)state;
+	for (int key = 0; key < CONF_NAT_KEY_COUNT; key++)
+		assert_int_equal(conf_nat_key_read(conf_nat_key_words((enum conf_nat_key)key)),
+				 key);
+	assert_int_equal(conf_nat_key_read("Timeout UDP"), CONF_NAT_UDP_TIMEOUT);
+	assert_int_equal(conf_nat_key_read("timeout udp 10m"), CONF_NAT_UDP_TIMEOUT);
+	assert_int_equal(conf_nat_key_read("at most 10 udp ports per host"), CONF_NAT_HOST_UDP);
+	assert_int_equal(conf_nat_key_read(""), -EINVAL);
+	assert_int_equal(conf_nat_key_read("timeout"), -EINVAL);
+	assert_int_equal(conf_nat_key_read("udp  filtering at all"), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_setting), cmocka_unit_test(filters),
 		cmocka_unit_test(switches),	 cmocka_unit_test(timers),
-		cmocka_unit_test(bounds),
+		cmocka_unit_test(bounds),	 cmocka_unit_test(a_setting_by_its_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
