@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The running guests of this user: their names, and what each says of itself. */
 #include "cmd/cmd.h"
+#include "conf/conf.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,8 +37,13 @@ static int read_ports(struct cmd_guest *guest, const json_t *list)
 	for (size_t i = 0; i < count; i++) {
 		const json_t *item = json_array_get(list, i);
 		const char *spec = json_string_value(json_object_get(item, "spec"));
+		const char *path = json_string_value(json_object_get(item, "path"));
+		json_int_t others = json_integer_value(json_object_get(item, "others"));
 
 		snprintf(ports[i].spec, sizeof(ports[i].spec), "%s", spec ? spec : "");
+		snprintf(ports[i].path, sizeof(ports[i].path), "%s", path ? path : "");
+		ports[i].behind = json_is_true(json_object_get(item, "behind"));
+		ports[i].others = others > 0 && others < CONF_SERVERS_MAX ? (uint32_t)others : 0;
 		ports[i].proto = (uint8_t)json_integer_value(json_object_get(item, "proto"));
 		if (read_end(&ports[i].host, json_object_get(item, "host")) ||
 		    read_end(&ports[i].guest, json_object_get(item, "guest")))

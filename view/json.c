@@ -175,8 +175,14 @@ static int close_rows(struct view_stream *stream)
 
 static json_t *port_of(const struct view_port *port)
 {
-	return json_pack("{s:s,s:o,s:o}", "netid", view_proto_word(port->proto), "host",
-			 end_of(&port->host), "guest", end_of(&port->guest));
+	json_t *object = json_pack("{s:s,s:o,s:o}", "netid", view_proto_word(port->proto), "host",
+				   end_of(&port->host), "guest", end_of(&port->guest));
+
+	if (port->others)
+		json_object_set_new(object, "others", json_integer(port->others));
+	if (*port->path)
+		json_object_set_new(object, "path", view_json_string(port->path));
+	return object;
 }
 
 static void set_address(json_t *list, bool has, const struct minato_addr *addr)

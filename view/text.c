@@ -274,7 +274,7 @@ static int close_rows(struct view_stream *stream)
 
 static void guest_cells(struct view_table *table, const struct view_guest *guest)
 {
-	size_t ports_size = 1 + guest->port_count * ((size_t)2 * VIEW_WORD_SIZE);
+	size_t ports_size = 1 + guest->port_count * ((size_t)3 * VIEW_WORD_SIZE);
 	char *ports = malloc(ports_size);
 	char word[VIEW_WORD_SIZE];
 

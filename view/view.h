@@ -146,6 +146,10 @@ struct view_port {
 	uint8_t proto;
 	struct view_end host, guest;
 	char spec[128]; /* as it was asked for; may be empty, or cut where it is endless */
+	/* Of a gateway: `guest` is a host behind it, one of several, or a UNIX socket. */
+	bool behind;
+	uint32_t others;
+	char path[108];
 };
 
 /* A running guest. */

@@ -121,6 +121,18 @@ const char *view_owners_word(char *out, size_t size, const struct view_row *row)
 	return out;
 }
 
+/* The host that it leads to, unless that is the one that has the port. */
+static void append_behind(char *out, size_t size, size_t *used, const struct view_port *port)
+{
+	char word[VIEW_WORD_SIZE];
+
+	if (!port->behind || minato_addr_is_any(&port->guest.addr) ||
+	    minato_addr_equal(&port->guest.addr, &port->host.addr))
+		return;
+	append(out, size, used, view_address_word(word, sizeof(word), &port->guest));
+	append(out, size, used, ":");
+}
+
 static void append_port(char *out, size_t size, size_t *used, const struct view_port *port)
 {
 	char word[VIEW_WORD_SIZE];
@@ -131,7 +143,17 @@ static void append_port(char *out, size_t size, size_t *used, const struct view_
 	}
 	append(out, size, used, view_port_word(word, sizeof(word), &port->host, 0, NULL));
 	append(out, size, used, "->");
-	append(out, size, used, view_port_word(word, sizeof(word), &port->guest, 0, NULL));
+	if (*port->path) {
+		append(out, size, used, "unix:");
+		append(out, size, used, port->path);
+	} else {
+		append_behind(out, size, used, port);
+		append(out, size, used, view_port_word(word, sizeof(word), &port->guest, 0, NULL));
+	}
+	if (port->others) {
+		snprintf(word, sizeof(word), "(+%u)", port->others);
+		append(out, size, used, word);
+	}
 	append(out, size, used, "/");
 	append(out, size, used, view_proto_word(port->proto));
 }

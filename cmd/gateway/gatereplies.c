@@ -239,7 +239,7 @@ static json_t *mapping_item(struct gateway_worker *worker, uint64_t *cursor)
 			 (json_int_t)((one.until.ns - now) / NS_PER_MS));
 }
 
-static const char *state_word(uint8_t state)
+static const char *state_word(const struct minato_session *one)
 {
 	static const char *const words[] = {
 		[MINATO_NAT_OPENING] = "opening",
@@ -248,7 +248,9 @@ static const char *state_word(uint8_t state)
 		[MINATO_NAT_RESET] = "reset",
 	};
 
-	return state < sizeof(words) / sizeof(words[0]) ? words[state] : "?";
+	if (one->half_open)
+		return one->proto == MINATO_TCP ? "half-open" : "unanswered";
+	return one->state < sizeof(words) / sizeof(words[0]) ? words[one->state] : "?";
 }
 
 static json_t *session_item(struct gateway_worker *worker, uint64_t *cursor)
@@ -259,10 +261,9 @@ static json_t *session_item(struct gateway_worker *worker, uint64_t *cursor)
 	if (!minato_session_next(worker->base.host, cursor, &one))
 		return NULL;
 	return json_pack("{s:I,s:i,s:s,s:i,s:i,s:b,s:b,s:b,s:b,s:o,s:o,s:o,s:o,s:I,s:I}", "handle",
-			 (json_int_t)one.handle, "proto", (int)one.proto, "state",
-			 state_word(one.state), "from", (int)one.from, "to", (int)one.to, "hairpin",
-			 (int)one.hairpin, "forward", (int)one.forward, "overflow",
-			 (int)one.overflow, "carried",
+			 (json_int_t)one.handle, "proto", (int)one.proto, "state", state_word(&one),
+			 "from", (int)one.from, "to", (int)one.to, "hairpin", (int)one.hairpin,
+			 "forward", (int)one.forward, "overflow", (int)one.overflow, "carried",
 			 (int)gateway_carrying_has(&worker->carrying, one.handle), "source",
 			 view_message_end(&one.source), "destination",
 			 view_message_end(&one.destination), "back_source",
@@ -427,78 +428,7 @@ static json_t *ask(void *user, const char *request, const json_t *message)
 	return NULL;
 }
 
-/* ---- what every guest answers ---- */
-
-#define PUBLISHED_MAX 64
-
-static json_t *ends_of(const struct minato_addr *addr, uint16_t first, uint16_t last)
-{
-	const struct minato_endpoint end = { *addr, first };
-	json_t *object = view_message_end(&end);
-
-	json_object_set_new(object, "last", json_integer(last));
-	return object;
-}
-
-/* Where it leads; of several servers, to the first. The ports that it has there. */
-static struct minato_endpoint target_of(const struct gateway_worker *worker,
-					const struct minato_row *row, uint16_t *extent)
-{
-	struct minato_endpoint target = row->target;
-	struct minato_server server;
-	struct minato_entry entry;
-
-	*extent = 0;
-	if (minato_entry_get(worker->base.host, row->handle, &entry) < 0)
-		return target;
-	if (entry.group && minato_group_get(worker->base.host, entry.group, &server, 1) > 0) {
-		target = server.at;
-		target.port = target.port ? target.port : row->first;
-	}
-	if (target.port && !entry.many_to_one)
-		*extent = (uint16_t)(row->last - row->first);
-	return target;
-}
-
-/* A forward as a guest's published port is told: at an address outside, not at the host's. */
-static void add_published(json_t *list, const struct gateway_worker *worker,
-			  const struct minato_row *row, uint8_t proto)
-{
-	const struct gateway_applied *applied = &worker->applied;
-	uint16_t extent;
-	struct minato_endpoint target = target_of(worker, row, &extent);
-	struct minato_addr at = row->local.addr;
-
-	if (minato_addr_is_any(&at) && applied->pool_count)
-		at = applied->pool[0].addr;
-	json_array_append_new(
-		list,
-		json_pack("{s:i,s:s,s:o,s:o}", "proto", (int)proto, "spec", "forward", "host",
-			  ends_of(&at, row->first, row->last), "guest",
-			  ends_of(&target.addr, target.port, (uint16_t)(target.port + extent))));
-}
-
-static json_t *published(const struct gateway_worker *worker)
-{
-	json_t *list = json_array();
-	struct minato_row row;
-	uint64_t cursor = 0;
-
-	while (json_array_size(list) < PUBLISHED_MAX &&
-	       minato_row(worker->base.host, &cursor, &row)) {
-		if (row.kind == MINATO_KIND_MAPPING || row.kind == MINATO_KIND_SESSION)
-			break;
-		if (row.kind != MINATO_KIND_FORWARD)
-			continue;
-		if (row.proto != MINATO_UDP)
-			add_published(list, worker, &row, MINATO_TCP);
-		if (row.proto != MINATO_TCP)
-			add_published(list, worker, &row, MINATO_UDP);
-	}
-	return list;
-}
-
-/* ---- counters of links ---- */
+/* ---- what every guest answers: counters of links ---- */
 
 static void put_of_link(json_t *counters, const struct gateway_link *link, const char *what,
 			uint64_t value)
@@ -571,7 +501,7 @@ static json_t *info(void *user)
 		return NULL;
 	json_object_set_new(object, "gateway", json_string(worker->keeper->path));
 	if (!worker->base.relay)
-		json_object_set_new(object, "published", published(worker));
+		json_object_set_new(object, "published", gateway_published(worker));
 	count_links(counters, worker);
 	if (worker->out_lost)
 		json_object_set_new(counters, "link_out_lost",

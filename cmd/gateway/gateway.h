@@ -774,6 +774,8 @@ void gateway_reply_done(struct gateway_worker *worker, int result);
 
 json_t *gateway_row(void *user, uint64_t *cursor);
 json_t *gateway_row_tcp(void *user, uint64_t *cursor);
+/* Its forwards, as ports of a guest are told; the first of very many. */
+json_t *gateway_published(struct gateway_worker *worker);
 /* The servers of a forward, and how each serves. */
 json_t *gateway_servers(const struct gateway_worker *worker, const struct conf_statement *one);
 

@@ -192,7 +192,7 @@ static const char *word(const json_t *row, const char *name)
 {
 	const char *text = json_string_value(json_object_get(row, name));
 
-	return text && strlen(text) == strspn(text, "abcdefghijklmnopqrstuvwxyz") ? text : "?";
+	return text && strlen(text) == strspn(text, "abcdefghijklmnopqrstuvwxyz-") ? text : "?";
 }
 
 static const char *proto_word(const json_t *row)
@@ -233,7 +233,7 @@ static void print_session(const json_t *row)
 		kind = "forward";
 	else if (number(row, "from") == CONF_SCOPE_OUTSIDE)
 		kind = "in";
-	printf("%-5s %-8s %-8s %-22s %-22s %-22s %7" JSON_INTEGER_FORMAT "s %016" PRIx64 "\n",
+	printf("%-5s %-8s %-10s %-22s %-22s %-22s %7" JSON_INTEGER_FORMAT "s %016" PRIx64 "\n",
 	       proto_word(row), kind, word(row, "state"),
 	       end_word(source, sizeof(source), json_object_get(row, "source")),
 	       end_word(destination, sizeof(destination), json_object_get(row, "destination")),
@@ -247,7 +247,7 @@ static void print_heading(bool mappings)
 		printf("%-5s %-22s %-22s %8s %8s %s\n", "PROTO", "INSIDE", "OUTSIDE", "SESSIONS",
 		       "LEFT", "HANDLE");
 	else
-		printf("%-5s %-8s %-8s %-22s %-22s %-22s %8s %s\n", "PROTO", "KIND", "STATE",
+		printf("%-5s %-8s %-10s %-22s %-22s %-22s %8s %s\n", "PROTO", "KIND", "STATE",
 		       "FROM", "TO", "ANSWERED-BY", "LEFT", "HANDLE");
 }
 

@@ -159,10 +159,13 @@ int minato_foresee(struct minato *m, const struct minato_question *question,
 
 /* One flow, as it is handed on. */
 struct minato_session {
-	uint64_t handle;
+	uint64_t handle; /* of sessions and mappings: below 2^53 */
 	uint8_t proto;
 	uint8_t state;	     /* enum minato_nat_state */
 	uint8_t from, to;    /* scopes: of who began it, of the other */
+	/* OPEN: the beginner has not answered the other's SYN; not TCP: nobody
+	   has answered yet. */
+	bool half_open;
 	bool hairpin, forward, overflow;
 	/* As the beginner sends: from source to destination; and as the other
 	   one sends back. IPv6: the reverse of it. */

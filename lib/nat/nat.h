@@ -741,6 +741,9 @@ void session_key(const struct nat_session *s, uint32_t side,
 		 struct port_key *out);
 /* Refreshed so long ago that it is no more. */
 bool session_over(const struct nat *n, const struct nat_session *s);
+/* The beginner has not answered what came back; of datagrams nothing has come
+   back. */
+bool session_half_open(const struct nat_session *s);
 /* ms from its last refreshing to its end. */
 uint32_t session_timeout(const struct nat *n, const struct nat_session *s);
 /* Makes it, or a refusal: TAKEN, NO_MEMORY. Completes the flow's flags. */

@@ -148,6 +148,7 @@ static bool read_record(const struct nat *head, const struct nat_session *s,
 		.proto = f.proto,
 		.state = f.proto == MINATO_TCP ? s->tcp & NAT_TCP_STATE :
 						 MINATO_NAT_OPEN,
+		.half_open = session_half_open(s),
 		.from = f.from,
 		.to = f.to,
 		.hairpin = (f.flags & NAT_IS_HAIRPIN) != 0,
@@ -224,10 +225,14 @@ static void set_state(struct nat *n, uint32_t session,
 		s->tcp = from->state;
 		if (from->state != MINATO_NAT_OPENING)
 			s->tcp |= NAT_TCP_SYN_A | NAT_TCP_SYN_B;
+		if (from->state != MINATO_NAT_OPENING && !from->half_open)
+			s->tcp |= NAT_TCP_ACK_A;
 		/* Of one FIN or both its time tells. */
 		if (from->state == MINATO_NAT_CLOSING &&
 		    left <= n->timeout_ms[NAT_TIMER_CLOSING])
 			s->tcp |= NAT_TCP_FIN_A | NAT_TCP_FIN_B;
+	} else if (!from->half_open) {
+		s->tcp |= NAT_TCP_SYN_B;
 	}
 	s->since = (uint32_t)(from->since.ns >> NAT_SINCE_SHIFT);
 	timeout = session_timeout(n, s);

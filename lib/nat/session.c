@@ -148,6 +148,14 @@ bool session_over(const struct nat *n, const struct nat_session *s)
 	return n->now_ms - s->last > session_timeout(n, s);
 }
 
+bool session_half_open(const struct nat_session *s)
+{
+	if (s->proto != MINATO_TCP)
+		return (s->tcp & NAT_TCP_SYN_B) == 0;
+	return (s->tcp & NAT_TCP_STATE) == MINATO_NAT_OPEN &&
+	       (s->tcp & NAT_TCP_ACK_A) == 0;
+}
+
 /* --- what counts it ------------------------------------------------------ */
 
 /* Addresses that were sent to are remembered only for who asks for them. */

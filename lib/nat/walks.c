@@ -4,8 +4,9 @@
 
 #include <errno.h>
 
-#define HANDLE_SESSION (UINT64_C(1) << 62)
-#define HANDLE_MAPPING (UINT64_C(1) << 61)
+/* Below 2^53, so that JSON's readers hold them; generations have 16 bits. */
+#define HANDLE_SESSION (UINT64_C(1) << 52)
+#define HANDLE_MAPPING (UINT64_C(1) << 51)
 
 uint64_t nat_session_handle(const struct nat *n, uint32_t session)
 {
@@ -57,6 +58,7 @@ static void describe(const struct nat *n, uint32_t session,
 		.proto = f.proto,
 		.state = f.proto == MINATO_TCP ? s->tcp & NAT_TCP_STATE :
 						 MINATO_NAT_OPEN,
+		.half_open = session_half_open(s),
 		.from = f.from,
 		.to = f.to,
 		.hairpin = (f.flags & NAT_IS_HAIRPIN) != 0,

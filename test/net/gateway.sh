@@ -168,6 +168,28 @@ has "ss shows sessions, from inside" "$(ask ss -an --in gateway)" '10\.0\.0\.2:8
 has "nat list mappings" "$(ask nat list mappings)" '^udp .*10\.0\.0\.7:.* 198\.51\.100\.1:'
 has "nat list sessions" "$(ask nat list sessions)" '^tcp +forward .*203\.0\.113\.9:'
 has "ps names it" "$(ask ps)" '^gateway '
+has "ps: where its forwards lead" "$(ask ps)" '198\.51\.100\.1:80->10\.0\.0\.2:80/tcp, 198\.51\.100\.1:25->10\.0\.0\.3:25/tcp'
+is "nat list: every number is one that a double holds" \
+	"$( (ask nat list sessions --json; ask nat list mappings --json; ask forward list --json) |
+		jq -n '[inputs | .. | numbers | fabs | select(. > 9007199254740991)] | length')" 0
+within far python3 -c '
+import socket, struct
+# A SYN by hand: the answer to it meets nobody, and is reset. So of an address that is not there.
+def sum16(data):
+    total = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+source, to = socket.inet_aton("203.0.113.77"), socket.inet_aton("198.51.100.1")
+head = struct.pack("!HHIIBBHHH", 7777, 80, 1, 0, 5 << 4, 2, 1024, 0, 0)
+check = sum16(source + to + struct.pack("!BBH", 0, 6, len(head)) + head)
+head = head[:16] + struct.pack("!H", check) + head[18:]
+ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 40, 1, 0, 64, 6, 0, source, to)
+raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+raw.sendto(ip + head, ("198.51.100.1", 0))
+'
+half() { ask nat list sessions | grep -q '^tcp *forward *half-open *203\.0\.113\.77:7777 '; }
+ok "nat list sessions: a call whose caller has not answered is half-open" until_true 5 half
 has "forward list" "$(ask forward list)" '^line [0-9]+ +[1-9][0-9]* - +forward tcp 80 to 10\.0\.0\.2'
 
 ask forward add tcp,udp 900-903 to 10.0.0.3:1900

@@ -187,7 +187,9 @@ static void names_that_are_no_utf8_do_not_break_it(void **state)
 
 static void guests_have_their_members(void **state)
 {
-	struct view_port port = { MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80), "" };
+	struct view_port port = {
+		MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80), "", false, 0, ""
+	};
 	struct view_guest guest = { .name = "web",
 				    .pid = 42,
 				    .worker = 44,

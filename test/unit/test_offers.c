@@ -250,7 +250,7 @@ static void it_is_switched_off(void **state)
 
 static void a_handle_of_nothing_is_harmless(void **state)
 {
-	const uint64_t handles[] = { 0, 1, UINT64_MAX, UINT64_C(1) << 62, 0x4000000000000fff };
+	const uint64_t handles[] = { 0, 1, UINT64_MAX, UINT64_C(1) << 52, 0x10000000000fff };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(handles) / sizeof(handles[0]); i++) {

@@ -187,7 +187,9 @@ static void the_process_of_a_guest_cannot_draw(void **state)
 
 static void guests_stand_in_a_table(void **state)
 {
-	struct view_port port = { MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80), "" };
+	struct view_port port = {
+		MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80), "", false, 0, ""
+	};
 	struct view_guest guests[] = {
 		{ .name = "web",
 		  .pid = 4242,

@@ -146,6 +146,54 @@ static void states_have_their_names(void **state)
 	assert_true(same_end(s.back_destination, end(stranger, 1)));
 }
 
+static struct minato_session only(void)
+{
+	struct minato_session s;
+	uint64_t cursor = 0;
+
+	assert_true(nat_session_next(n, &cursor, &s));
+	return s;
+}
+
+/* A flood that a server answers is not open; nor is what nobody answers. */
+static void a_half_open_call_is_none_that_is_open(void **state)
+{
+	const struct minato_entry e = forward_entry(TCP, 80, 80, "10.0.0.2", 8080);
+	struct minato_endpoint at;
+
+	(void)state;
+	assert_true(add_entry(&e) >= 0);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, end("10.0.0.2", 8080), end(stranger, 1), NAT_SYN | NAT_ACK),
+			 NAT_PASS);
+	assert_int_equal(only().state, MINATO_NAT_OPEN);
+	assert_true(only().half_open);
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_ACK), NAT_PASS);
+	assert_false(only().half_open);
+	assert_int_equal(nat_session_end(n, only().handle), 0);
+	at = map_udp(host, 5000, server, 53);
+	assert_true(only().half_open);
+	assert_int_equal(in(UDP, end(server, 53), at, 0), NAT_PASS);
+	assert_false(only().half_open);
+}
+
+/* As JSON's readers hold numbers: in a double. */
+static void handles_are_below_two_to_the_53(void **state)
+{
+	struct minato_mapping m;
+	uint64_t cursor = 0;
+
+	(void)state;
+	map_udp(host, 5000, server, 53);
+	assert_true(only().handle < UINT64_C(1) << 53);
+	assert_true(nat_mapping_next(n, &cursor, &m));
+	assert_true(m.handle < UINT64_C(1) << 53);
+	assert_int_equal(out(UDP, end("2001:db8::1", 1), end("2001:db8:f::1", 53), 0), NAT_PASS);
+	assert_int_equal(nat_session_end(n, only().handle), 0);
+	assert_true(only().handle < UINT64_C(1) << 53);
+	assert_int_equal(nat_mapping_end(n, only().handle), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +204,8 @@ int main(void)
 		CASE(a_hairpin_to_oneself),
 		CASE(all_of_a_host_ends),
 		CASE(states_have_their_names),
+		CASE(a_half_open_call_is_none_that_is_open),
+		CASE(handles_are_below_two_to_the_53),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

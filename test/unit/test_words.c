@@ -126,9 +126,10 @@ static void owners_are_cut_where_the_room_ends(void **state)
 static void published_ports_stand_in_a_line(void **state)
 {
 	struct view_port ports[] = {
-		{ MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80), "" },
-		{ MINATO_UDP, end_of("127.0.0.1", 53), end_of("10.0.2.100", 5353), "" },
-		{ MINATO_TCP, end_of("fd12::1", 443), end_of("10.0.2.100", 443), "" },
+		{ MINATO_TCP, end_of("::", 8080), end_of("10.0.2.100", 80), "", false, 0, "" },
+		{ MINATO_UDP, end_of("127.0.0.1", 53), end_of("10.0.2.100", 5353), "", false, 0,
+		  "" },
+		{ MINATO_TCP, end_of("fd12::1", 443), end_of("10.0.2.100", 443), "", false, 0, "" },
 	};
 	char word[256];
 
@@ -139,6 +140,27 @@ static void published_ports_stand_in_a_line(void **state)
 			    "8080-8089->80-89/tcp, 127.0.0.1:53->5353/udp, "
 			    "[fd12::1]:443->443/tcp");
 	assert_string_equal(view_ports_word(word, sizeof(word), ports, 0), "");
+}
+
+/* A gateway has many hosts behind it: which one is said. */
+static void forwards_of_a_gateway_say_where_they_lead(void **state)
+{
+	struct view_port ports[] = {
+		{ MINATO_TCP, end_of("198.51.100.1", 80), end_of("10.0.0.2", 8080), "", true, 0,
+		  "" },
+		{ MINATO_TCP, end_of("198.51.100.1", 81), end_of("10.0.0.2", 81), "", true, 0, "" },
+		{ MINATO_TCP, end_of("198.51.100.1", 82), end_of("0.0.0.0", 0), "", true, 0, "" },
+		{ MINATO_TCP, end_of("fd00::2", 22), end_of("fd00::2", 22), "", true, 0, "" },
+	};
+	char word[256];
+
+	(void)state;
+	ports[1].others = 2;
+	snprintf(ports[2].path, sizeof(ports[2].path), "/run/app.sock");
+	assert_string_equal(view_ports_word(word, sizeof(word), ports, 4),
+			    "198.51.100.1:80->10.0.0.2:8080/tcp, "
+			    "198.51.100.1:81->10.0.0.2:81(+2)/tcp, "
+			    "198.51.100.1:82->unix:/run/app.sock/tcp, [fd00::2]:22->22/tcp");
 }
 
 static void protocols_have_words(void **state)
@@ -161,6 +183,7 @@ int main(void)
 		cmocka_unit_test(an_entry_is_its_makers),
 		cmocka_unit_test(owners_are_cut_where_the_room_ends),
 		cmocka_unit_test(published_ports_stand_in_a_line),
+		cmocka_unit_test(forwards_of_a_gateway_say_where_they_lead),
 		cmocka_unit_test(protocols_have_words),
 	};
 
