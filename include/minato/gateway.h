@@ -57,6 +57,9 @@ struct minato_nat {
 	bool other_address; /* false */
 	bool inbound_refresh; /* false: REQ-6a */
 	bool inbound_opens_ipv6; /* false: RFC 6092, closed unless opened */
+	bool inbound_ipsec; /* false (deviates, closed means closed): ESP, AH,
+			       HIP and IKE reach IPv6 hosts unasked, as RFC 6092
+			       3.2.4 has it */
 	bool mark_unreachable; /* true: ICMP where no port or memory is left:
 				  code 1 (RFC 6888 REQ-11), or 13 at a
 				  host's bound (RFC 5508 REQ-8), else silence */
@@ -71,6 +74,8 @@ struct minato_nat {
 	uint32_t tcp_closing_s;	     /* 240 */
 	uint32_t tcp_reset_s;	     /* 240 (RFC 7857 2.2) */
 	uint32_t icmp_s;	     /* 60 (RFC 5508 REQ-2) */
+	uint32_t other_s;	     /* 600: protocols without ports; at least
+					120 (RFC 6092 3.2.2) */
 	uint32_t unsolicited_syn_s;  /* 6 (RFC 5382 REQ-4) */
 	uint32_t rest_s;	     /* 120 (RFC 6888 REQ-8) */
 	uint32_t rests_max;	     /* freed ports at rest, at once */
@@ -157,10 +162,12 @@ struct minato_question; /* minato/guard.h */
 int minato_foresee(struct minato *m, const struct minato_question *question,
 		   struct minato_prospect *out);
 
+/* Of a session whose protocol has no ports, such as GRE and ESP. */
+#define MINATO_PROTO_OTHER 127u
 /* One flow, as it is handed on. */
 struct minato_session {
-	uint64_t handle; /* of sessions and mappings: below 2^53 */
-	uint8_t proto;
+	uint64_t handle;     /* of sessions and mappings: below 2^53 */
+	uint8_t proto;	     /* MINATO_PROTO_OTHER: its number is all ports */
 	uint8_t state;	     /* enum minato_nat_state */
 	uint8_t from, to;    /* scopes: of who began it, of the other */
 	/* OPEN: the beginner has not answered the other's SYN; not TCP: nobody

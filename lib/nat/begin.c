@@ -19,8 +19,10 @@
  *               outward refreshes                           translate.c: note
  *               filtering by choice, endpoint-independent   mapping_admits
  *               no ICMP error ends it                       nat_error
- *   3.2.4-.6    IPsec, HIP, and SCTP, DCCP of 3.3.2, 3.3.3: no ports that the
- *               table knows: not handed on
+ *   3.2.4 IPsec AH, ESP and HIP come in unasked, and IKE   others.c
+ *               (REC-21 and on), unless that is switched off
+ *   others      tunnels (3.2.5), SCTP, DCCP: state by both  others.c
+ *               ends; from outside closed unless opened
  *   3.3.1 TCP   every valid sequence, simultaneous open     tcpstate.c
  *               filtering by choice, as for UDP             mapping_admits
  *               unsolicited SYN: silence for six seconds    unsolicited
@@ -334,14 +336,14 @@ static int64_t make_forwarded(struct nat *n, struct nat_flow *f)
 		return made;
 	if (session_make_way(n, f))
 		made = session_make(n, f);
-	if (made == taken && minato_addr_is4(&f->a.addr))
+	if (made == taken && minato_addr_is4(&f->a.addr) &&
+	    f->proto != NAT_OTHER)
 		made = make_renamed(n, f);
 	return made;
 }
 
-/* `f` has a and b, and for a hairpin owner and c. */
-static enum nat_verdict to_forward(struct nat *n, struct nat_flow *f,
-				   uint32_t entry, uint32_t *session)
+enum nat_verdict begin_forwarded(struct nat *n, struct nat_flow *f,
+				 uint32_t entry, uint32_t *session)
 {
 	const uint32_t forward = forwards_of(n, entry);
 	int64_t made;
@@ -444,19 +446,42 @@ static enum nat_verdict to_mapping(struct nat *n, struct nat_flow *f,
 	return from_stranger(n, f, session);
 }
 
-/* IPv6, or a route: closed unless opened (RFC 6092 REC-49). */
+/* The Internet Key Exchange, which goes before IPsec (RFC 6092 3.2.4). */
+#define PORT_IKE 500u
+
+static bool is_open(const struct nat *n, const struct nat_flow *f)
+{
+	if (minato_addr_is4(&f->b.addr))
+		return false;
+	return n->options.inbound_opens_ipv6 ||
+	       (n->options.inbound_ipsec && f->proto == MINATO_UDP &&
+		f->b.port == PORT_IKE);
+}
+
+/* Closed unless opened (RFC 6092 REC-49). */
+bool begin_opened(struct nat *n, struct nat_flow *f, enum nat_verdict *verdict,
+		  uint32_t *session)
+{
+	if (!is_open(n, f))
+		return false;
+	f->c = f->a;
+	f->d = f->b;
+	f->to = nat_inside_scope(n, &f->d.addr);
+	f->flags |= NAT_B_INSIDE;
+	*verdict = from_stranger(n, f, session);
+	return true;
+}
+
 static enum nat_verdict open_inward(struct nat *n, struct nat_flow *f,
 				    const struct port_key *key,
 				    const struct nat_packet *p,
 				    uint32_t *session)
 {
-	if (!n->options.inbound_opens_ipv6 || minato_addr_is4(&key->local))
-		return unsolicited(n, key, p, NAT_COUNT_CLOSED);
-	f->c = f->a;
-	f->d = f->b;
-	f->to = nat_inside_scope(n, &f->d.addr);
-	f->flags |= NAT_B_INSIDE;
-	return from_stranger(n, f, session);
+	enum nat_verdict verdict;
+
+	return begin_opened(n, f, &verdict, session) ?
+		       verdict :
+		       unsolicited(n, key, p, NAT_COUNT_CLOSED);
 }
 
 /* A translation is of an address of ours, an opening of somebody else's. */
@@ -487,7 +512,7 @@ static enum nat_verdict inward_entry(struct nat *n, struct nat_flow *f,
 		f->c = f->a;
 		if (p->whose != NAT_OTHERS && minato_addr_is4(&f->a.addr))
 			f->flags |= NAT_IS_LOCAL;
-		return to_forward(n, f, fate->entry, session);
+		return begin_forwarded(n, f, fate->entry, session);
 	}
 	if (entry)
 		return forwards_of(n, fate->entry) != NAT_NONE ?
@@ -676,8 +701,9 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 	if (own < 0)
 		return begin_refused(n, own, f.proto, &f.a);
 	pin(n, f.owner, 1);
-	verdict = mapping != NAT_NONE ? hairpin_to(n, &f, mapping, session) :
-					to_forward(n, &f, fate.entry, session);
+	verdict = mapping != NAT_NONE ?
+			  hairpin_to(n, &f, mapping, session) :
+			  begin_forwarded(n, &f, fate.entry, session);
 	pin(n, f.owner, -1);
 	if (verdict != NAT_PASS)
 		mapping_settle(n, f.owner);

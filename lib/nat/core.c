@@ -30,6 +30,7 @@ void minato_nat_init(struct minato_nat *nat)
 		.tcp_closing_s = 240,
 		.tcp_reset_s = 240,
 		.icmp_s = 60,
+		.other_s = 600,
 		.unsolicited_syn_s = 6,
 		.rest_s = 120,
 		.rests_max = 65536,
@@ -42,7 +43,7 @@ static bool timer_valid(uint32_t s, uint32_t least)
 }
 
 /* The least values: RFC 4787 REQ-5, RFC 5382 REQ-5 and REQ-4, RFC 5508 REQ-2,
-   RFC 7857 2. */
+   RFC 7857 2, RFC 6092 3.2.2. */
 static bool timers_valid(const struct minato_nat *o)
 {
 	return timer_valid(o->udp_s, 120) && o->udp_short_s <= TIMER_MAX_S &&
@@ -50,6 +51,7 @@ static bool timers_valid(const struct minato_nat *o)
 	       timer_valid(o->tcp_opening_s, 240) &&
 	       timer_valid(o->tcp_closing_s, 240) &&
 	       timer_valid(o->tcp_reset_s, 240) && timer_valid(o->icmp_s, 60) &&
+	       timer_valid(o->other_s, 120) &&
 	       (o->unsolicited_syn_s == 0 ||
 		timer_valid(o->unsolicited_syn_s, 6)) &&
 	       o->rest_s <= REST_MAX_S && o->rests_max <= NAT_RESTS_LIMIT;
@@ -64,6 +66,7 @@ static bool apply(struct nat *n)
 		[NAT_TIMER_SHORT] = o->udp_short_s != 0 ? o->udp_short_s :
 							  o->udp_s,
 		[NAT_TIMER_ICMP] = o->icmp_s,
+		[NAT_TIMER_OTHER] = o->other_s,
 		[NAT_TIMER_OPENING] = o->tcp_opening_s,
 		[NAT_TIMER_OPEN] = o->tcp_established_s,
 		[NAT_TIMER_CLOSING] = o->tcp_closing_s,

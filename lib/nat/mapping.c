@@ -168,6 +168,7 @@ int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr)
 	}
 	*host_record(n, host) = (struct nat_host){
 		.mappings = NAT_NONE,
+		.others = NAT_NONE,
 		.live = true,
 		.scope = scope,
 		.addr = *addr,

@@ -107,6 +107,15 @@ enum nat_whose {
 	NAT_OUTSIDE, /* ours on an outside link, or a pool's (nat_pool_has) */
 };
 
+/*
+ * Protocols without ports that we know (GRE, ESP, SCTP ...) are flows of this
+ * one in the port table, which no packet has, with the number of the protocol
+ * as both of their ports.
+ */
+#define NAT_OTHER MINATO_PROTO_OTHER
+#define NAT_PROTO_DCCP 33u
+#define NAT_PROTO_AH 51u
+
 #define NAT_FIN 0x01u
 #define NAT_SYN 0x02u
 #define NAT_RST 0x04u
@@ -184,6 +193,22 @@ bool nat_known(struct nat *n, const struct port_probe *probe,
 enum nat_verdict nat_between(struct nat *n, const struct port_probe *probe,
 			     const struct nat_packet *p, uint8_t to,
 			     struct nat_way *out);
+/*
+ * A packet of a protocol without ports. `key` is nat_other_key's. nat_other:
+ * where its flow is known; else false, and nothing has happened.
+ * nat_other_begin: the first of one, that rules let pass. Outward its host gets
+ * its address of the pool, where nobody else has a flow of the protocol with
+ * that remote; from outside the dmz host gets it, or of IPv6 whoever it is
+ * for, where that is open. NAT_HOST: it is for nobody but us.
+ */
+struct port_key nat_other_key(uint8_t scope, uint8_t face, uint8_t protocol,
+			      const struct minato_addr *local,
+			      const struct minato_addr *remote);
+bool nat_other(struct nat *n, const struct port_key *key,
+	       const struct nat_packet *p, struct nat_way *out);
+enum nat_verdict nat_other_begin(struct nat *n, const struct port_key *key,
+				 const struct nat_packet *p,
+				 struct nat_way *out);
 /* After port_seek of a batch: fetches the sessions that these may be of, and
    what flows that begin will want. */
 void nat_seek(struct nat *n, struct port_probe *probes, size_t count);
@@ -386,6 +411,13 @@ static inline bool nat_is_between(uint16_t flags)
 	return (flags & (both | NAT_IS_HAIRPIN | NAT_IS_FORWARD)) == both;
 }
 
+/* Outward, of a protocol without ports: no mapping, `other` is the host. */
+static inline bool nat_is_hosts(uint8_t proto, uint16_t flags)
+{
+	return proto == NAT_OTHER &&
+	       (flags & (NAT_A_INSIDE | NAT_B_INSIDE)) == NAT_A_INSIDE;
+}
+
 /* What TCP has shown; beside enum minato_nat_state in `tcp`. Of datagrams
    SYN_B: there was an answer; ACK_A: and a has sent after it. */
 #define NAT_TCP_STATE 0x03u
@@ -486,6 +518,7 @@ _Static_assert(sizeof(struct nat_mapping) == 64, "a line");
 struct nat_host {
 	uint32_t next;	   /* free: of the free ones */
 	uint32_t mappings; /* the first */
+	uint32_t others;   /* the first session that has none: nat_is_hosts */
 	uint32_t count[PORT_PROTOS];
 	uint32_t sessions;
 	uint32_t pool; /* + 1; 0: none yet */
@@ -561,6 +594,7 @@ enum nat_timer {
 	NAT_TIMER_UDP,
 	NAT_TIMER_SHORT,
 	NAT_TIMER_ICMP,
+	NAT_TIMER_OTHER,
 	NAT_TIMER_OPENING,
 	NAT_TIMER_OPEN,
 	NAT_TIMER_CLOSING,
@@ -858,6 +892,10 @@ bool mapping_admits(const struct nat *n, uint32_t mapping,
 uint32_t firsts_mapping(struct nat *n, const struct port_probe *packet,
 			const struct port_probe **outer);
 
+/* others.c: ends flows of protocols without ports that are known outside by
+   this address; returns how many. */
+uint32_t others_end(struct nat *n, const struct minato_addr *outside);
+
 /* begin.c: a packet that belongs to no session: what it opens, and how it goes
    on then (`*session`), or the verdict. */
 enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
@@ -871,6 +909,13 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 enum nat_verdict begin_shut(struct nat *n, const struct port_probe *probe,
 			    const struct nat_packet *p, uint32_t session,
 			    uint32_t side);
+/* To the host of a forward or dmz; `f` has a and b, and of a hairpin owner and
+   c. */
+enum nat_verdict begin_forwarded(struct nat *n, struct nat_flow *f,
+				 uint32_t entry, uint32_t *session);
+/* IPv6, or a route, from outside; closed unless it is open: then false. */
+bool begin_opened(struct nat *n, struct nat_flow *f, enum nat_verdict *verdict,
+		  uint32_t *session);
 /* From inside to another inside, in scope `to`. */
 enum nat_verdict begin_between(struct nat *n, const struct port_probe *probe,
 			       const struct nat_packet *p, uint8_t to,

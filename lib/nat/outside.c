@@ -99,7 +99,8 @@ int nat_pool_add(struct nat *n, uint32_t link, const struct minato_addr *addr,
 	return 0;
 }
 
-/* Its mappings end; then its ports are forgotten, those at rest too. */
+/* Its mappings end, and flows that have none; then its ports are forgotten,
+   those at rest too. */
 static uint32_t empty_pool(struct nat *n, uint32_t pool)
 {
 	static const uint8_t protos[] = { MINATO_TCP, MINATO_UDP, MINATO_ICMP };
@@ -111,6 +112,7 @@ static uint32_t empty_pool(struct nat *n, uint32_t pool)
 		    (m->flags & NAT_MAPPING_SAME) == 0)
 			ended += mapping_end(n, i);
 	}
+	ended += others_end(n, &pool_record(n, pool)->addr);
 	for (uint32_t i = 0; i < PORT_PROTOS; i++) {
 		struct nat_ports *p = outside_ports(n, pool, protos[i]);
 		for (uint16_t at = p->rest_head; at != 0; at = p->rest_next[at])

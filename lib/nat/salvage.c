@@ -76,11 +76,29 @@ static bool kind_valid(const struct nat_limits *limits,
 			s->destination.port == s->back_source.port);
 }
 
+/* Of another protocol its number is all ports. */
+static bool other_valid(const struct minato_session *s)
+{
+	const uint16_t number = s->source.port;
+
+	return number != 0 && number < 256 && number != MINATO_TCP &&
+	       number != MINATO_UDP && number != MINATO_ICMP && !s->hairpin &&
+	       !s->overflow && s->destination.port == number &&
+	       s->back_source.port == number &&
+	       s->back_destination.port == number;
+}
+
+static bool proto_valid(uint8_t proto)
+{
+	return proto == MINATO_TCP || proto == MINATO_UDP ||
+	       proto == MINATO_ICMP || proto == NAT_OTHER;
+}
+
 static bool flow_valid(const struct nat_limits *limits,
 		       const struct minato_session *s)
 {
-	if (s->proto != MINATO_TCP && s->proto != MINATO_UDP &&
-	    s->proto != MINATO_ICMP)
+	if (!proto_valid(s->proto) ||
+	    (s->proto == NAT_OTHER && !other_valid(s)))
 		return false;
 	if (s->state > MINATO_NAT_RESET ||
 	    (s->proto != MINATO_TCP && s->state != MINATO_NAT_OPEN))
@@ -123,8 +141,7 @@ static bool state_valid(const struct nat_session *s)
 
 	if ((s->generation & 1) == 0)
 		return false;
-	if (s->proto != MINATO_TCP && s->proto != MINATO_UDP &&
-	    s->proto != MINATO_ICMP)
+	if (!proto_valid(s->proto))
 		return false;
 	return s->proto == MINATO_TCP ? (s->tcp & ~known) == 0 :
 					(s->tcp & ~said) == 0;
@@ -317,6 +334,12 @@ static int find_forward(struct nat *n, const struct minato_session *s,
 	struct port_fate fate;
 	int64_t forward = NAT_NONE;
 
+	/* As others.c looks for a dmz. */
+	if (f->proto == NAT_OTHER) {
+		key.proto = MINATO_UDP;
+		key.local_port = 0;
+		key.remote_port = 0;
+	}
 	port_lookup(nat_table(n), &key, n->now, false, &fate);
 	if (!fate.exact &&
 	    (fate.kind == MINATO_KIND_FORWARD || fate.kind == MINATO_KIND_DMZ))
@@ -327,7 +350,8 @@ static int find_forward(struct nat *n, const struct minato_session *s,
 		return -ENOSPC;
 	f->other = (uint32_t)forward;
 	f->flags |= NAT_IS_FORWARD | NAT_IS_CURRENT;
-	if (!s->hairpin && minato_addr_is4(&f->a.addr) &&
+	if (!s->hairpin && f->proto != NAT_OTHER &&
+	    minato_addr_is4(&f->a.addr) &&
 	    nat_pool_has(n, UINT32_MAX, &f->b.addr))
 		f->flags |= NAT_IS_LOCAL;
 	return 0;
@@ -345,6 +369,23 @@ static int find_between(struct nat *n, struct nat_flow *f)
 	return host < 0 ? -ENOSPC : 0;
 }
 
+/* Of another protocol: the host's address of the pool, and no port. */
+static int find_host(struct nat *n, const struct minato_session *s,
+		     struct nat_flow *f)
+{
+	const int64_t host = host_get(n, f->from, &f->a.addr);
+	struct nat_host *h;
+
+	if (host < 0)
+		return -ENOSPC;
+	f->other = (uint32_t)host;
+	f->flags = NAT_A_INSIDE;
+	h = host_record(n, f->other);
+	if (translates(s) && h->pool == 0)
+		h->pool = outside_find(n, &f->c.addr) + 1;
+	return 0;
+}
+
 /* What a flow that the inside began has: its mapping, or another's port. */
 static int find_owner(struct nat *n, const struct minato_session *s,
 		      struct nat_flow *f)
@@ -353,6 +394,8 @@ static int find_owner(struct nat *n, const struct minato_session *s,
 
 	if (translates(s) && !nat_pool_has(n, UINT32_MAX, &f->c.addr))
 		return -EINVAL;
+	if (f->proto == NAT_OTHER)
+		return find_host(n, s, f);
 	if (!s->overflow) {
 		made = mapping_for(n, f->from, f->proto, &f->a, &f->c);
 		f->owner = (uint32_t)made;
@@ -377,6 +420,8 @@ static int find_target(struct nat *n, const struct minato_session *s,
 		return find_forward(n, s, f);
 	if (!same_end(&f->b, &f->d) && !nat_pool_has(n, UINT32_MAX, &f->b.addr))
 		return -EINVAL;
+	if (f->proto == NAT_OTHER)
+		return same_end(&f->b, &f->d) ? 0 : -EINVAL;
 	if (f->from == n->limits.outside_scope && same_end(&f->b, &f->d) &&
 	    mapping_of_inside(n, f->to, f->proto, &f->d, true) == NAT_NONE)
 		return 0; /* IPv6 that was open */
@@ -395,8 +440,9 @@ static int find_target(struct nat *n, const struct minato_session *s,
 
 static void undo(struct nat *n, const struct nat_flow *f)
 {
-	if ((f->flags & NAT_IS_OVERFLOW) ||
-	    (nat_is_between(f->flags) && f->other != NAT_NONE))
+	if (((f->flags & NAT_IS_OVERFLOW) || nat_is_between(f->flags) ||
+	     nat_is_hosts(f->proto, f->flags)) &&
+	    f->other != NAT_NONE)
 		host_settle(n, f->other);
 	if ((f->flags & NAT_IS_FORWARD) != 0)
 		forwards_settle(n, f->other);

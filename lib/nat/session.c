@@ -114,10 +114,21 @@ void session_key(const struct nat_session *s, uint32_t side,
 
 /* --- its time ------------------------------------------------------------ */
 
+/* RFC 5597 REQ-5: a connection of DCCP has as much as one of TCP. */
+static enum nat_timer timer_of_other(const struct nat_session *s)
+{
+	struct minato_endpoint asked;
+
+	session_end_of(s, NAT_B, &asked);
+	return asked.port == NAT_PROTO_DCCP ? NAT_TIMER_OPEN : NAT_TIMER_OTHER;
+}
+
 static enum nat_timer timer_of(const struct nat_session *s)
 {
 	const uint8_t fins = NAT_TCP_FIN_A | NAT_TCP_FIN_B;
 
+	if (s->proto == NAT_OTHER)
+		return timer_of_other(s);
 	if (s->proto == MINATO_UDP)
 		return s->flags & NAT_IS_SHORT ? NAT_TIMER_SHORT :
 						 NAT_TIMER_UDP;
@@ -185,7 +196,8 @@ static struct port_key peer_key(const struct nat *n, const struct nat_flow *f)
 
 static uint32_t host_of(const struct nat *n, const struct nat_flow *f)
 {
-	if ((f->flags & NAT_IS_OVERFLOW) || nat_is_between(f->flags))
+	if ((f->flags & NAT_IS_OVERFLOW) || nat_is_between(f->flags) ||
+	    nat_is_hosts(f->proto, f->flags))
 		return f->other;
 	return f->owner != NAT_NONE ? mapping_at(n, f->owner)->host : NAT_NONE;
 }
@@ -234,34 +246,52 @@ static void count_out(struct nat *n, const struct nat_flow *f)
 	}
 }
 
-/* --- in the list of its mapping ------------------------------------------ */
+/* --- in the list of its mapping, or of its host -------------------------- */
+
+/* Where the first one stands; NULL: it is in none. */
+static uint32_t *list_of(struct nat *n, const struct nat_session *s)
+{
+	if (s->owner != NAT_NONE)
+		return &mapping_at(n, s->owner)->sessions;
+	return nat_is_hosts(s->proto, s->flags) ?
+		       &host_record(n, s->other)->others :
+		       NULL;
+}
 
 static void enlist(struct nat *n, uint32_t session)
 {
 	struct nat_session *s = session_at(n, session);
-	struct nat_mapping *m = mapping_at(n, s->owner);
+	uint32_t *first = list_of(n, s);
 
+	if (first == NULL)
+		return;
 	s->prev = NAT_NONE;
-	s->next = m->sessions;
-	if (m->sessions != NAT_NONE)
-		session_at(n, m->sessions)->prev = session;
-	m->sessions = session;
-	m->count++;
-	m->holders += (s->flags & NAT_IS_HOLDER) != 0;
+	s->next = *first;
+	if (*first != NAT_NONE)
+		session_at(n, *first)->prev = session;
+	*first = session;
+	if (s->owner == NAT_NONE)
+		return;
+	mapping_at(n, s->owner)->count++;
+	mapping_at(n, s->owner)->holders += (s->flags & NAT_IS_HOLDER) != 0;
 }
 
 static void delist(struct nat *n, const struct nat_session *s)
 {
-	struct nat_mapping *m = mapping_at(n, s->owner);
+	uint32_t *first = list_of(n, s);
 
+	if (first == NULL)
+		return;
 	if (s->next != NAT_NONE)
 		session_at(n, s->next)->prev = s->prev;
 	if (s->prev != NAT_NONE)
 		session_at(n, s->prev)->next = s->next;
 	else
-		m->sessions = s->next;
-	m->count--;
-	m->holders -= (s->flags & NAT_IS_HOLDER) != 0;
+		*first = s->next;
+	if (s->owner == NAT_NONE)
+		return;
+	mapping_at(n, s->owner)->count--;
+	mapping_at(n, s->owner)->holders -= (s->flags & NAT_IS_HOLDER) != 0;
 }
 
 void session_hold(struct nat *n, struct nat_session *s)
@@ -401,8 +431,7 @@ int64_t session_make(struct nat *n, struct nat_flow *f)
 			f->flags |= NAT_IS_PEER;
 	}
 	fill(n, session_at(n, session), f);
-	if (f->owner != NAT_NONE)
-		enlist(n, session);
+	enlist(n, session);
 	count_in(n, f);
 	expiry_begin(n, session);
 	nat_count(n, NAT_COUNT_SESSIONS);
@@ -493,8 +522,8 @@ static void drop(struct nat *n, uint32_t session)
 		   has sent anything to it. */
 		if (!tcpstate_over(s) && !(s->flags & NAT_IS_UNHEARD))
 			mapping_at(n, f.owner)->flags |= NAT_MAPPING_UNCLEAN;
-		delist(n, s);
 	}
+	delist(n, s);
 	count_out(n, &f);
 	s->generation++;
 	give(n, session);
@@ -509,7 +538,8 @@ void session_end(struct nat *n, uint32_t session)
 
 	if ((s->flags & (NAT_IS_HAIRPIN | NAT_IS_FORWARD)) == NAT_IS_HAIRPIN)
 		other = s->other;
-	if ((s->flags & NAT_IS_OVERFLOW) || nat_is_between(s->flags))
+	if ((s->flags & NAT_IS_OVERFLOW) || nat_is_between(s->flags) ||
+	    nat_is_hosts(s->proto, s->flags))
 		host = s->other;
 	drop(n, session);
 	if (owner != NAT_NONE)

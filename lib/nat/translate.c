@@ -216,6 +216,23 @@ bool nat_known(struct nat *n, const struct port_probe *probe,
 	return true;
 }
 
+bool nat_other(struct nat *n, const struct port_key *key,
+	       const struct nat_packet *p, struct nat_way *out)
+{
+	struct port_tuple_ref ref;
+
+	if (!port_tuple_find(nat_table(n), key, &ref, NULL) ||
+	    ref.class != NAT_CLASS_SESSION)
+		return false;
+	if (session_over(n, session_at(n, ref.owner >> 1))) {
+		nat_count(n, NAT_COUNT_EXPIRED);
+		session_end(n, ref.owner >> 1);
+		return false;
+	}
+	pass(n, ref.owner >> 1, ref.owner & 1, p, out);
+	return true;
+}
+
 bool nat_caller(const struct nat *n, uint32_t session,
 		struct minato_endpoint *client, struct minato_endpoint *asked,
 		uint8_t *scope)
@@ -249,7 +266,10 @@ static bool way_of_mapping(const struct nat *n, const struct port_key *inner,
 {
 	const struct minato_endpoint local = { inner->local,
 					       inner->local_port };
-	const uint32_t mapping = mapping_of_outside(n, inner->proto, &local);
+	const uint32_t mapping =
+		inner->proto == NAT_OTHER ?
+			NAT_NONE :
+			mapping_of_outside(n, inner->proto, &local);
 
 	if (mapping == NAT_NONE)
 		return false;

@@ -35,27 +35,43 @@ static bool is_answered(const struct nat_session *s)
 	return (s->tcp & NAT_TCP_SYN_B) != 0;
 }
 
-/* Of the newest of its mappings, each with its newest flow. */
+/* Who might give way, as far as was looked. */
+struct search {
+	uint32_t victim, longest, seen;
+};
+
+/* From here on in a list. True: this one it is. */
+static bool search_list(const struct nat *n, struct search *found, uint32_t at)
+{
+	for (; at != NAT_NONE && found->seen < LOOK; found->seen++) {
+		const struct nat_session *s = session_at(n, at);
+		const uint32_t silent = n->now_ms - s->last;
+		if (found->victim == NAT_NONE || silent > found->longest ||
+		    !is_answered(s)) {
+			found->victim = at;
+			found->longest = silent;
+		}
+		if (!is_answered(s))
+			return true;
+		at = s->next;
+	}
+	return false;
+}
+
+/* Of the newest of its mappings, each with its newest flow; of those without a
+   mapping too. */
 static uint32_t victim_of(const struct nat *n, const struct nat_host *h)
 {
-	uint32_t victim = NAT_NONE, longest = 0, seen = 0;
+	struct search found = { .victim = NAT_NONE };
+	uint32_t m = h->mappings;
+	bool done = search_list(n, &found, h->others);
 
-	for (uint32_t m = h->mappings; m != NAT_NONE && seen < LOOK;
-	     m = mapping_at(n, m)->next) {
-		uint32_t at = mapping_at(n, m)->sessions;
-		for (; at != NAT_NONE && seen < LOOK; seen++) {
-			const struct nat_session *s = session_at(n, at);
-			const uint32_t silent = n->now_ms - s->last;
-			if (!is_answered(s))
-				return at;
-			if (victim == NAT_NONE || silent > longest) {
-				victim = at;
-				longest = silent;
-			}
-			at = s->next;
-		}
-	}
-	return victim;
+	if (found.seen == LOOK)
+		found.seen /= 2;
+	for (; m != NAT_NONE && !done && found.seen < LOOK;
+	     m = mapping_at(n, m)->next)
+		done = search_list(n, &found, mapping_at(n, m)->sessions);
+	return found.victim;
 }
 
 bool yielding_room(struct nat *n, uint8_t scope, const struct minato_addr *who)

@@ -102,7 +102,7 @@ void pass_refuse(struct minato *m, const struct packet *p,
 		icmp_out_error(m, p, reason, mtu, &us);
 }
 
-static enum drop expire(struct minato *m, const struct packet *p)
+enum drop pass_expire(struct minato *m, const struct packet *p)
 {
 	pass_refuse(m, p, MINATO_REASON_TIME_EXCEEDED, 0);
 	return DROP_HOP_LIMIT;
@@ -211,8 +211,8 @@ static enum drop prohibited(struct minato *m, const struct arrival *a,
 	return DROP_GUARD;
 }
 
-static enum drop unreachable(struct minato *m, const struct packet *p,
-			     const struct nat_way *way)
+enum drop pass_unreachable(struct minato *m, const struct packet *p,
+			   const struct nat_way *way)
 {
 	pass_refuse(m, p,
 		    !p->is6 && way->icmp_code == 1 ? MINATO_REASON_HOST :
@@ -258,7 +258,7 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 	case NAT_PROHIBITED:
 		return prohibited(m, a, whose);
 	case NAT_UNREACHABLE:
-		return unreachable(m, p, &way);
+		return pass_unreachable(m, p, &way);
 	}
 	return DROP_NAT;
 }
@@ -280,7 +280,7 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 	if (whose == NAT_OTHERS) {
 		/* Before anything is made for it. */
 		if (p->hop_limit <= 1)
-			return expire(m, p);
+			return pass_expire(m, p);
 		if (p->is6 && (addr_is_link_local(&p->src) ||
 			       addr_is_link_local(&p->dst)))
 			return DROP_NOT_OURS;
@@ -299,7 +299,7 @@ static enum drop pass_fragment(struct minato *m, const struct arrival *a)
 	if (pass_whose(m, p->link, &p->dst) != NAT_OTHERS)
 		return fragment_in_arrive(m, a);
 	if (p->hop_limit <= 1)
-		return expire(m, p);
+		return pass_expire(m, p);
 	if (p->is6 &&
 	    (addr_is_link_local(&p->src) || addr_is_link_local(&p->dst)))
 		return DROP_NOT_OURS;
@@ -309,22 +309,6 @@ static enum drop pass_fragment(struct minato *m, const struct arrival *a)
 	if (!p->is6 && role_of(m, p->link) == MINATO_ROLE_OUTSIDE)
 		return DROP_NOT_OURS;
 	return fragment_in_arrive(m, a);
-}
-
-/* Neither TCP, UDP nor ICMP: there is nothing to tell flows apart by. */
-static enum drop pass_other(struct minato *m, const struct arrival *a,
-			    bool *ours)
-{
-	const struct packet *p = &a->packet;
-	uint8_t scope;
-
-	*ours = pass_whose(m, p->link, &p->dst) != NAT_OTHERS;
-	if (*ours)
-		return DROP_NONE;
-	if (p->hop_limit <= 1)
-		return expire(m, p);
-	return pass_between(m, p, &scope) ? pass_inner_other(m, a, scope) :
-					    DROP_IP_PROTOCOL;
 }
 
 /*

@@ -26,6 +26,11 @@ static bool is_error(const struct packet *p)
 struct port_key pass_icmp_key(const struct minato *m, const struct packet *p,
 			      const struct packet *inner)
 {
+	/* Of a protocol without ports its number is both (nat_other_key). */
+	if (inner->type == PACKET_OTHER)
+		return nat_other_key(m->link[p->link].config.scope,
+				     (uint8_t)p->link, inner->ip_proto,
+				     &inner->src, &inner->dst);
 	return (struct port_key){
 		.local = inner->src,
 		.remote = inner->dst,
@@ -80,7 +85,9 @@ static enum drop pass_error(struct minato *m, const struct arrival *a,
 
 	if (drop != DROP_NONE)
 		return drop;
-	if (!packet_parse_embedded(p, &inner))
+	if (!packet_parse_embedded(p, &inner) && inner.type != PACKET_OTHER)
+		return DROP_ICMP_HEADER;
+	if (inner.transport == NULL)
 		return DROP_ICMP_HEADER;
 	key = pass_icmp_key(m, p, &inner);
 	switch (nat_error(host_nat(m), &key, inside, &way)) {

@@ -117,12 +117,21 @@ enum drop pass_inner_other(struct minato *m, const struct arrival *a,
 			   uint8_t scope)
 {
 	const struct packet *p = &a->packet;
+	const enum minato_verdict tcp = judge(m, p, MINATO_TCP, 0, false);
+	enum minato_verdict udp, icmp;
 
-	if (judge(m, p, MINATO_TCP, 0, false) != MINATO_PASS &&
-	    judge(m, p, MINATO_UDP, 0, false) != MINATO_PASS &&
-	    judge(m, p, MINATO_ICMP, ICMP_TYPE_NONE, false) != MINATO_PASS)
-		return DROP_GUARD;
-	return pass_routed(m, a, scope);
+	if (tcp == MINATO_PASS)
+		return pass_routed(m, a, scope);
+	udp = judge(m, p, MINATO_UDP, 0, false);
+	if (udp == MINATO_PASS)
+		return pass_routed(m, a, scope);
+	icmp = judge(m, p, MINATO_ICMP, ICMP_TYPE_NONE, false);
+	if (icmp == MINATO_PASS)
+		return pass_routed(m, a, scope);
+	if (tcp == MINATO_REFUSE || udp == MINATO_REFUSE ||
+	    icmp == MINATO_REFUSE)
+		pass_refuse(m, p, MINATO_REASON_PROHIBITED, 0);
+	return DROP_GUARD;
 }
 
 bool pass_inner_judged(const struct minato *m, const struct packet *p)

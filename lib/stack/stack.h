@@ -845,7 +845,14 @@ enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
 /* An ICMP message without identifier; `error`: it quotes a packet. */
 enum drop pass_inner_icmp(struct minato *m, const struct arrival *a, bool error,
 			  uint8_t scope);
-/* Neither: it has no ports, and passes unless all that has is refused. */
+/* Of a packet that has come to its last hop: said, and dropped. */
+enum drop pass_expire(struct minato *m, const struct packet *p);
+/* NAT_UNREACHABLE, likewise. */
+enum drop pass_unreachable(struct minato *m, const struct packet *p,
+			   const struct nat_way *way);
+/* Neither TCP, UDP nor ICMP. `ours`: it is for ourselves. */
+enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours);
+/* The same between insides: it passes unless all that has ports is refused. */
 enum drop pass_inner_other(struct minato *m, const struct arrival *a,
 			   uint8_t scope);
 /* Some rule may be about what comes by that link: fragments are to be put

@@ -34,6 +34,8 @@ static bool read_transport(const uint8_t *at, uint32_t len,
 	inner->payload_len = len;
 	if (inner->ip_proto == (inner->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP))
 		return read_echo(at, inner);
+	if (inner->ip_proto != IP_PROTO_UDP && inner->ip_proto != IP_PROTO_TCP)
+		return false;
 	inner->src_port = get16(at);
 	inner->dst_port = get16(at + 2);
 	if (inner->ip_proto == IP_PROTO_UDP) {
@@ -44,7 +46,7 @@ static bool read_transport(const uint8_t *at, uint32_t len,
 	inner->tcp.src_port = inner->src_port;
 	inner->tcp.dst_port = inner->dst_port;
 	inner->tcp.seq = (struct seq){ get32(at + 4) };
-	return inner->ip_proto == IP_PROTO_TCP;
+	return true;
 }
 
 static bool read_ipv4(const uint8_t *ip, uint32_t len, struct packet *inner)

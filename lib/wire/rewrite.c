@@ -28,6 +28,11 @@
 #define ICMP_ID 4
 #define UDP_CSUM 6
 #define TCP_CSUM 16
+/* Over a pseudo header too: DCCP (RFC 4340 9.1), UDP-Lite (RFC 3828 3.1). */
+#define PROTO_DCCP 33
+#define PROTO_UDP_LITE 136
+#define OTHER_CSUM 6
+#define OTHER_MIN 8
 
 static inline uint16_t load2(const uint8_t *p)
 {
@@ -211,6 +216,10 @@ static inline void rewrite_transport(uint8_t *at, uint8_t proto, bool partial,
 		if (change != 0)
 			adjust(at + ICMP_CSUM, change);
 		break;
+	case PROTO_DCCP:
+	case PROTO_UDP_LITE:
+		adjust(at + OTHER_CSUM, ends);
+		break;
 	default:
 		break;
 	}
@@ -250,6 +259,8 @@ void rewrite_packet(uint8_t *ip, const struct packet *p, bool partial,
 			return;
 		transport = first_transport(p, &proto);
 	}
+	if (p->type == PACKET_OTHER && p->payload_len < OTHER_MIN)
+		return;
 	rewrite_transport(ip + (transport - p->ip), proto, partial, ends, to);
 }
 
@@ -293,7 +304,14 @@ static uint64_t change_inner_transport(uint8_t *at, const struct packet *inner,
 		change = change_ports(at, to);
 		return change +
 		       change_inner(at + UDP_CSUM, change + ends, adjust_udp);
+	case PROTO_DCCP:
+	case PROTO_UDP_LITE:
+		return change_inner(at + OTHER_CSUM, ends, adjust);
 	default:
+		/* GRE, ESP and others do not know who they are of. */
+		if (inner->ip_proto != IP_PROTO_ICMP &&
+		    inner->ip_proto != IP_PROTO_ICMP6)
+			return 0;
 		change = change_identifier(at + ICMP_ID, to);
 		return change + change_inner(at + ICMP_CSUM,
 					     change + (inner->is6 ? ends : 0),

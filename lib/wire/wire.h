@@ -230,7 +230,9 @@ enum drop packet_verify(const struct packet *p);
 /*
  * The packet inside an ICMP error, of which only 8 transport bytes need be
  * there. Fills src, dst (of the embedded packet: src is us), ip_proto, ports,
- * and for TCP tcp.seq. False when it is too short or not TCP, UDP or echo.
+ * and for TCP tcp.seq. False when it is too short or not TCP, UDP or echo; of
+ * another protocol its type is PACKET_OTHER, and all but ports is there, if its
+ * transport is not NULL.
  */
 bool packet_parse_embedded(const struct packet *icmp, struct packet *inner);
 
