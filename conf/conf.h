@@ -61,6 +61,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "minato/gateway.h"
 #include "minato/minato.h"
 
 struct minato_nat;
@@ -229,6 +230,7 @@ struct conf_drain {
 	X(OTHER_ADDRESS, "other-address", SWITCH)                                                  \
 	X(INBOUND_REFRESH, "inbound-refresh", SWITCH)                                              \
 	X(INBOUND_IPV6, "inbound-ipv6", SWITCH)                                                    \
+	X(INBOUND_IPSEC, "inbound-ipsec", SWITCH)                                                  \
 	X(UNREACHABLE, "unreachable", SWITCH)                                                      \
 	X(ICMP_INSIDE, "icmp-to-inside", SWITCH)                                                   \
 	X(ICMP_OUTSIDE, "icmp-to-outside", SWITCH)                                                 \
@@ -240,6 +242,7 @@ struct conf_drain {
 	X(CLOSING_TIMEOUT, "timeout tcp-closing", TIMER)                                           \
 	X(RESET_TIMEOUT, "timeout tcp-reset", TIMER)                                               \
 	X(ICMP_TIMEOUT, "timeout icmp", TIMER)                                                     \
+	X(OTHER_TIMEOUT, "timeout other", TIMER)                                                   \
 	X(SYN_TIMEOUT, "timeout unsolicited-syn", TIMER)                                           \
 	X(REST_TIMEOUT, "timeout rest", TIMER)                                                     \
 	X(RESTS_MAX, "resting ports", COUNT)                                                       \
@@ -291,8 +294,8 @@ enum conf_outcome {
 	CONF_PASSES,	  /* said alone: none of CLOSED and DROPPED */
 };
 struct conf_test {
-	enum minato_proto proto;
-	uint16_t type; /* ICMP: a number, or CONF_TYPE_NAMED + n */
+	enum minato_proto proto; /* or MINATO_PROTO_OTHER */
+	uint16_t type;		 /* ICMP: a number, or CONF_TYPE_NAMED + n; OTHER: the protocol's */
 	bool inside;   /* it comes from an inside host */
 	/* Of the rules of a guest: */
 	bool guest;		      /* it comes from it, whatever its address; `inside` too */
@@ -763,19 +766,28 @@ struct conf_fate {
  */
 int conf_try_flow(const struct conf *conf, const struct conf_test *flow, struct conf_fate *out);
 
+/* ---- protocol.c: protocols without ports (MINATO_PROTO_OTHER), by number ---- */
+
+#define CONF_PROTOCOL_SIZE 8u
+/* "gre", or its number in `out`. */
+const char *conf_protocol_word(char out[CONF_PROTOCOL_SIZE], uint8_t number);
+/* Reads either. False: it is none, or of one that has ports or types. */
+bool conf_protocol_read(const char *word, uint8_t *number);
+
 /* ---- trialpacket.c: packets of tests ---- */
 
 #define CONF_PACKET_MAX 128u
 /*
- * Writes the first packet of a flow: a SYN, a datagram of 4 bytes, or an ICMP message of the type
- * that the destination's port is, whose identifier is the source's. Returns its length.
+ * Writes the first packet of a flow: a SYN, a datagram of 4 bytes, an ICMP message of the type that
+ * the destination's port is, whose identifier is the source's, or of MINATO_PROTO_OTHER bytes of
+ * the protocol that the destination's port is. Returns its length.
  */
 size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
 			const struct minato_endpoint *source,
 			const struct minato_endpoint *destination);
 enum conf_packet_sort {
 	CONF_PACKET_OTHER, /* nothing about a flow */
-	CONF_PACKET_FLOW,  /* of TCP or UDP, or a message of ICMP, which has no ports */
+	CONF_PACKET_FLOW,  /* of TCP or UDP, a message of ICMP, or what has no ports */
 	CONF_PACKET_REPLY, /* to an echo request */
 	CONF_PACKET_RESET, /* of TCP */
 	CONF_PACKET_ERROR, /* unreachable, by ICMP */

@@ -78,6 +78,8 @@ static uint32_t least(enum conf_nat_key key)
 	if (key == CONF_NAT_OPENING_TIMEOUT || key == CONF_NAT_CLOSING_TIMEOUT ||
 	    key == CONF_NAT_RESET_TIMEOUT)
 		return 240; /* RFC 5382 REQ-5, RFC 7857 2.1 and 2.2 */
+	if (key == CONF_NAT_OTHER_TIMEOUT)
+		return 120; /* RFC 6092 3.2.2 */
 	if (key == CONF_NAT_ICMP_TIMEOUT)
 		return 60; /* RFC 5508 REQ-2 */
 	return key == CONF_NAT_SYN_TIMEOUT ? 6 : 1;

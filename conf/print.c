@@ -292,13 +292,15 @@ static void put_test(struct writing *w, const struct conf_test *test)
 {
 	static const char *const outcomes[] = { "reaches",    "leaves from", "is closed",
 						"is dropped", "is answered", "passes" };
+	char number[CONF_PROTOCOL_SIZE];
 	int four, six;
 
 	writing_put(w, "test %s%s%s%s", test->program[0] ? "program " : "", test->program,
 		    test->program[0] ? " " : "",
-		    test->proto == MINATO_TCP ? "tcp" :
-		    test->proto == MINATO_UDP ? "udp" :
-						"icmp ");
+		    test->proto == MINATO_TCP  ? "tcp" :
+		    test->proto == MINATO_UDP  ? "udp" :
+		    test->proto == MINATO_ICMP ? "icmp " :
+						 conf_protocol_word(number, (uint8_t)test->type));
 	if (test->proto == MINATO_ICMP && test->type >= CONF_TYPE_NAMED)
 		writing_put(w, "%s", ruleline_type(test->type, &four, &six));
 	else if (test->proto == MINATO_ICMP)

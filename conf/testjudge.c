@@ -22,6 +22,9 @@ static void judge_guests(const struct conf_statement *s, struct conf_report *rep
 	if (test->program[0] && !test->inside)
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 			  "a program is known of what goes out alone: from guest");
+	else if ((uint8_t)test->proto == MINATO_PROTO_OTHER)
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  "of a guest tcp, udp and pings are carried, and nothing else");
 	else if (test->proto == MINATO_ICMP && !test->inside)
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 			  "pings that come in are answered by the host's kernel, which asks no "

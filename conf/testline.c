@@ -12,16 +12,22 @@ static uint8_t protocol_of(const struct conf_test *test)
 	return test->proto == MINATO_TCP ? CONF_TCP : CONF_UDP;
 }
 
+static bool has_ports(const struct conf_test *test)
+{
+	return test->proto == MINATO_TCP || test->proto == MINATO_UDP;
+}
+
 static int check_port(struct reader *r, const struct conf_test *test,
 		      const struct minato_addr *addr, const struct conf_run *run, bool needs_port)
 {
-	bool icmp = test->proto == MINATO_ICMP;
-
 	if (run->first != run->last)
 		return reader_fail(r, reader_last(r), "a packet has one port here, no range");
-	if (icmp && run->first)
-		return reader_fail(r, reader_last(r), "icmp has no ports: an address alone");
-	if (!needs_port || icmp || run->first)
+	if (!has_ports(test) && run->first)
+		return reader_fail(r, reader_last(r),
+				   test->proto == MINATO_ICMP ?
+					   "icmp has no ports: an address alone" :
+					   "ports are of tcp and udp: an address alone");
+	if (!needs_port || !has_ports(test) || run->first)
 		return 0;
 	if (!addr || minato_addr_is4(addr))
 		return reader_fail(r, reader_last(r), "a port is missing: ADDRESS:PORT");
@@ -55,6 +61,19 @@ static int read_type(struct reader *r, struct conf_test *test)
 	return 0;
 }
 
+/* One without ports, by its name or number. */
+static bool takes_other(struct reader *r, struct conf_test *test)
+{
+	char word[READER_WORD_SIZE];
+	uint8_t number;
+
+	if (!conf_protocol_read(reader_copy(r, reader_here(r), word), &number))
+		return false;
+	test->proto = (enum minato_proto)MINATO_PROTO_OTHER;
+	test->type = number;
+	return reader_takes(r, word);
+}
+
 static int read_protocol(struct reader *r, struct conf_test *test)
 {
 	static const char *const words[] = { "tcp", "udp", "icmp", "ping" };
@@ -70,7 +89,7 @@ static int read_protocol(struct reader *r, struct conf_test *test)
 		test->proto = MINATO_TCP;
 	else if (reader_takes(r, "udp"))
 		test->proto = MINATO_UDP;
-	else
+	else if (!takes_other(r, test))
 		return reader_expected(r, words, 4);
 	if (!reader_takes(r, ","))
 		return 0;

@@ -423,6 +423,12 @@ static size_t deciding_rule(struct trial *t)
 	return rule;
 }
 
+/* It has no ports. */
+static bool has_type(const struct conf_test *test)
+{
+	return test->proto == MINATO_ICMP || (uint8_t)test->proto == MINATO_PROTO_OTHER;
+}
+
 static struct conf_fate send(struct trial *t, const struct conf_test *test)
 {
 	struct conf_fate found = { .outcome = CONF_DROPPED, .rule = SIZE_MAX };
@@ -433,7 +439,7 @@ static struct conf_fate send(struct trial *t, const struct conf_test *test)
 
 	if (!source.port)
 		source.port = SOME_PORT;
-	if (test->proto == MINATO_ICMP)
+	if (has_type(test))
 		destination.port = conf_test_type(test);
 	frame.len = (uint32_t)conf_packet_make(packet, test->proto, &source, &destination);
 	frame.link = link_of(t, test);
@@ -531,10 +537,15 @@ static struct conf_fate fate_of(struct trial *t, const struct conf_test *test)
 {
 	struct conf_fate found = { .outcome = CONF_ANSWERED, .rule = SIZE_MAX, .host = true };
 
+	/* The host has no socket for it. */
+	if (t->host && test->inside && (uint8_t)test->proto == MINATO_PROTO_OTHER) {
+		found = (struct conf_fate){ .outcome = CONF_DROPPED, .rule = SIZE_MAX };
+		return found;
+	}
 	if (t->host && test->inside)
 		return go_out(t, test);
 	/* The host's kernel has it, and gives it to nobody. */
-	if (t->host && test->proto == MINATO_ICMP)
+	if (t->host && has_type(test))
 		return found;
 	found = t->host ? arrive(t, test) : send(t, test);
 	/* A flow that goes on from here, by a socket of the host, to its server. */

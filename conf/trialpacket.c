@@ -48,26 +48,26 @@ static uint16_t fold(uint32_t sum)
 	return (uint16_t)~sum;
 }
 
-static void make_ip4(uint8_t *out, size_t length, enum minato_proto proto,
+static void make_ip4(uint8_t *out, size_t length, uint8_t proto,
 		     const struct minato_endpoint *source,
 		     const struct minato_endpoint *destination)
 {
 	out[0] = 0x45;
 	put16(out + 2, (uint32_t)length);
 	out[8] = HOPS;
-	out[9] = (uint8_t)proto;
+	out[9] = proto;
 	memcpy(out + 12, source->addr.bytes + 12, 4);
 	memcpy(out + 16, destination->addr.bytes + 12, 4);
 	put16(out + 10, fold(sum(0, out, IP4_LENGTH)));
 }
 
-static void make_ip6(uint8_t *out, size_t length, enum minato_proto proto,
+static void make_ip6(uint8_t *out, size_t length, uint8_t proto,
 		     const struct minato_endpoint *source,
 		     const struct minato_endpoint *destination)
 {
 	out[0] = 0x60;
 	put16(out + 4, (uint32_t)(length - IP6_LENGTH));
-	out[6] = proto == MINATO_ICMP ? PROTO_ICMP6 : (uint8_t)proto;
+	out[6] = proto == MINATO_ICMP ? PROTO_ICMP6 : proto;
 	out[7] = HOPS;
 	memcpy(out + 8, source->addr.bytes, 16);
 	memcpy(out + 24, destination->addr.bytes, 16);
@@ -88,14 +88,18 @@ size_t conf_packet_make(uint8_t out[CONF_PACKET_MAX], enum minato_proto proto,
 	bool four = minato_addr_is4(&destination->addr);
 	size_t header = four ? IP4_LENGTH : IP6_LENGTH;
 	size_t length = header + length_of(proto);
+	bool other = (uint8_t)proto == MINATO_PROTO_OTHER;
+	uint8_t number = other ? (uint8_t)destination->port : (uint8_t)proto;
 	uint8_t *transport = out + header;
 	uint32_t pseudo;
 
 	memset(out, 0, CONF_PACKET_MAX);
 	if (four)
-		make_ip4(out, length, proto, source, destination);
+		make_ip4(out, length, number, source, destination);
 	else
-		make_ip6(out, length, proto, source, destination);
+		make_ip6(out, length, number, source, destination);
+	if (other)
+		return length;
 	if (proto != MINATO_ICMP) {
 		put16(transport, source->port);
 		put16(transport + 2, destination->port);
@@ -143,6 +147,8 @@ static enum conf_packet_sort read_transport(const uint8_t *data, size_t length, 
 	if (proto == MINATO_ICMP || proto == PROTO_ICMP6)
 		return length >= ICMP_LENGTH ? icmp_sort(proto == MINATO_ICMP, data[0]) :
 					       CONF_PACKET_OTHER;
+	if (proto != MINATO_TCP && proto != MINATO_UDP)
+		return CONF_PACKET_FLOW;
 	if ((proto != MINATO_TCP || length < TCP_LENGTH) &&
 	    (proto != MINATO_UDP || length < UDP_LENGTH))
 		return CONF_PACKET_OTHER;

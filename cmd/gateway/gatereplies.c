@@ -253,6 +253,18 @@ static const char *state_word(const struct minato_session *one)
 	return one->state < sizeof(words) / sizeof(words[0]) ? words[one->state] : "?";
 }
 
+/* Of a protocol without ports its number is told as what it is. */
+static void name_protocol(struct minato_session *one)
+{
+	if (one->proto != MINATO_PROTO_OTHER)
+		return;
+	one->proto = (uint8_t)one->source.port;
+	one->source.port = 0;
+	one->destination.port = 0;
+	one->back_source.port = 0;
+	one->back_destination.port = 0;
+}
+
 static json_t *session_item(struct gateway_worker *worker, uint64_t *cursor)
 {
 	const int64_t now = drive_loop_now(worker->base.loop).ns;
@@ -260,6 +272,7 @@ static json_t *session_item(struct gateway_worker *worker, uint64_t *cursor)
 
 	if (!minato_session_next(worker->base.host, cursor, &one))
 		return NULL;
+	name_protocol(&one);
 	return json_pack("{s:I,s:i,s:s,s:i,s:i,s:b,s:b,s:b,s:b,s:o,s:o,s:o,s:o,s:I,s:I}", "handle",
 			 (json_int_t)one.handle, "proto", (int)one.proto, "state", state_word(&one),
 			 "from", (int)one.from, "to", (int)one.to, "hairpin", (int)one.hairpin,
@@ -341,6 +354,7 @@ static const struct {
 	SETTING(OTHER_ADDRESS, other_address, SIZE_BOOL),
 	SETTING(INBOUND_REFRESH, inbound_refresh, SIZE_BOOL),
 	SETTING(INBOUND_IPV6, inbound_opens_ipv6, SIZE_BOOL),
+	SETTING(INBOUND_IPSEC, inbound_ipsec, SIZE_BOOL),
 	SETTING(UNREACHABLE, mark_unreachable, SIZE_BOOL),
 	SETTING(ICMP_INSIDE, icmp_to_inside, SIZE_BOOL),
 	SETTING(ICMP_OUTSIDE, icmp_to_outside, SIZE_BOOL),
@@ -352,6 +366,7 @@ static const struct {
 	SETTING(CLOSING_TIMEOUT, tcp_closing_s, SIZE_32),
 	SETTING(RESET_TIMEOUT, tcp_reset_s, SIZE_32),
 	SETTING(ICMP_TIMEOUT, icmp_s, SIZE_32),
+	SETTING(OTHER_TIMEOUT, other_s, SIZE_32),
 	SETTING(SYN_TIMEOUT, unsolicited_syn_s, SIZE_32),
 	SETTING(REST_TIMEOUT, rest_s, SIZE_32),
 	SETTING(RESTS_MAX, rests_max, SIZE_32),

@@ -179,7 +179,11 @@ static const char *end_word(char *out, size_t size, const json_t *message)
 
 	(void)view_message_end_read(&end, message);
 	minato_addr_format(&end.addr, addr, sizeof(addr));
-	(void)snprintf(out, size, minato_addr_is4(&end.addr) ? "%s:%u" : "[%s]:%u", addr, end.port);
+	if (!end.port) /* a protocol without ports */
+		(void)snprintf(out, size, "%s", addr);
+	else
+		(void)snprintf(out, size, minato_addr_is4(&end.addr) ? "%s:%u" : "[%s]:%u", addr,
+			       end.port);
 	return out;
 }
 
@@ -197,13 +201,17 @@ static const char *word(const json_t *row, const char *name)
 
 static const char *proto_word(const json_t *row)
 {
+	static char other[CONF_PROTOCOL_SIZE];
+
 	switch (number(row, "proto")) {
 	case MINATO_TCP:
 		return "tcp";
 	case MINATO_UDP:
 		return "udp";
-	default:
+	case MINATO_ICMP:
 		return "icmp";
+	default:
+		return conf_protocol_word(other, (uint8_t)number(row, "proto"));
 	}
 }
 

@@ -238,6 +238,19 @@ static bool add_courses(struct gateway_worker *worker, struct minato_question *q
 	return add_steps(worker, question, TOLD_ALL, found);
 }
 
+/* No entry leads to what has no ports; what a packet of it comes to is tried. */
+static void add_portless(uint8_t number, json_t *list)
+{
+	char word[CONF_PROTOCOL_SIZE];
+	char says[128];
+
+	(void)snprintf(says, sizeof(says),
+		       "none: %s has none here; its flows are told apart by both addresses",
+		       conf_protocol_word(word, number));
+	json_array_append_new(list, json_pack("{s:s,s:b,s:s,s:s}", "step", "ports", "found", 0,
+					      "kind", "closed", "says", says));
+}
+
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 {
 	const struct gateway_applied *applied = &worker->applied;
@@ -251,8 +264,9 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	bool outside;
 
 	if (links->count == 0 ||
-	    (proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP) || type < 0 ||
-	    type > 255 ||
+	    (proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP &&
+	     proto != MINATO_PROTO_OTHER) ||
+	    type < 0 || type > 255 ||
 	    view_message_end_read(&question.remote, json_object_get(message, "from")) < 0 ||
 	    view_message_end_read(&question.local, json_object_get(message, "to")) < 0 ||
 	    minato_addr_is4(&question.remote.addr) != minato_addr_is4(&question.local.addr))
@@ -267,8 +281,10 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 		return json_pack("{s:s}", "error", "there is no memory to try it in");
 	found.list = json_array();
 	/* A message from beyond comes to the host's kernel, which asks nothing. */
-	if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
-	    !add_courses(worker, &question, link, &found))
+	if (question.proto == MINATO_PROTO_OTHER)
+		add_portless(question.icmp_type, found.list);
+	else if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
+		 !add_courses(worker, &question, link, &found))
 		gateway_prospect(worker, &question, found.statement, found.list, fate);
 	return json_pack("{s:s,s:b,s:o,s:o}", "link",
 			 link == NO_LINK ? "host" : links->list[link].said.ifname, "outside",

@@ -77,6 +77,9 @@ static int fill_in(const struct cmd_command *command, struct inquiry *inquiry, c
 	if ((flow->guest || flow->host[0]) && !inquiry->guest)
 		return cmd_usage(command, "%s is a gateway: say the address of an inside host",
 				 name);
+	if (inquiry->guest && (uint8_t)flow->proto == MINATO_PROTO_OTHER)
+		return cmd_usage(command,
+				 "of a guest tcp, udp and pings are carried, and nothing else");
 	if (flow->self)
 		return cmd_usage(command, "self has several addresses: say one");
 	if (!flow->guest)
@@ -195,9 +198,16 @@ static const json_t *fate_of(const struct inquiry *inquiry)
 	return json_object_get(inquiry->reply, "becomes");
 }
 
+/* Of no ports, and no types either. */
+static bool is_other(const struct inquiry *inquiry)
+{
+	return (uint8_t)inquiry->flow->proto == MINATO_PROTO_OTHER;
+}
+
+/* It has no ports. */
 static bool is_message(const struct inquiry *inquiry)
 {
-	return inquiry->flow->proto == MINATO_ICMP;
+	return inquiry->flow->proto == MINATO_ICMP || is_other(inquiry);
 }
 
 /* A flow that stands already is not begun again, and a mapping's place is open by itself. */
@@ -319,6 +329,10 @@ static bool conclude(const struct inquiry *inquiry)
 		       place_of(fate, place, sizeof(place)));
 	else if (!strcmp(word(fate, "outcome"), "unknown"))
 		printf("the host's kernel has it, and asks no rule of the gateway\n");
+	else if (is_closed(inquiry) && is_other(inquiry))
+		printf(json_is_true(json_object_get(inquiry->reply, "outside")) ?
+			       "refused: nobody inside has begun it, and no dmz host gets it\n" :
+			       "refused: it cannot go out by another address\n");
 	else if (is_closed(inquiry))
 		printf(is_message(inquiry) ? "refused: it leads to nobody\n" :
 					     "closed: nothing stands at that port\n");
@@ -550,7 +564,8 @@ const struct cmd_command cmd_why = {
 	.summary = "Say what becomes of a new flow at a gateway or of a guest, step by step.",
 	.about =
 		"Each step of the look-up, with the line of the configuration that it met. Nothing "
-		"is sent and nothing counted. PROTO is tcp, udp, ping or icmp TYPE. Of a guest "
+		"is sent and nothing counted. PROTO is tcp, udp, ping, icmp TYPE, or what has no "
+		"ports: gre, esp, sctp, a number. Of a guest "
 		"FROM may be the word guest, and then ADDR a name. Exit code 0 if the flow "
 		"passes, 1 if not.",
 	.options = why_options,

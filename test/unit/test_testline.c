@@ -26,6 +26,28 @@ static void outcomes(void **state)
 	same_form("test tcp from 2001:db8:9::1 to [2001:db8::2]:80 reaches [2001:db8::2]:80");
 }
 
+/* Protocols without ports, by name or number. */
+static void without_ports(void **state)
+{
+	struct conf_test t;
+
+	(void)state;
+	t = said("test gre from 203.0.113.9 to 198.51.100.1 reaches 10.0.0.9").test;
+	assert_int_equal(t.proto, MINATO_PROTO_OTHER);
+	assert_int_equal(t.type, 47);
+	assert_int_equal(t.end[0].port, 0);
+	same_form("test gre from 203.0.113.9 to 198.51.100.1 reaches 10.0.0.9");
+	same_form("test 99 from inside 10.0.0.7 to 203.0.113.9 leaves from 198.51.100.1");
+	canonical("test 50 from 2001:db8:9::1 to 2001:db8::2 is closed",
+		  "test esp from 2001:db8:9::1 to 2001:db8::2 is closed");
+	refused("test esp from 203.0.113.9:1 to 198.51.100.1 is closed", "203.0.113.9:1",
+		"ports are of tcp and udp");
+	refused("test esp from 203.0.113.9 to 198.51.100.1:1 is closed", "198.51.100.1:1",
+		"ports are of tcp and udp");
+	refused("test gre from 203.0.113.9 to 198.51.100.1 is answered", "answered", "pings alone");
+	refused("test 17 from 203.0.113.9 to 198.51.100.1 is closed", "17", "expected tcp");
+}
+
 static void wrong(void **state)
 {
 	(void)state;
@@ -45,7 +67,7 @@ static void wrong(void **state)
 		"two families");
 	refused("test tcp from 203.0.113.9 to 198.51.100.1:80 reaches [2001:db8::1]:80",
 		"[2001:db8::1]:80", "other family");
-	refused("test sctp from 203.0.113.9 to 198.51.100.1:80 is closed", "sctp",
+	refused("test scpt from 203.0.113.9 to 198.51.100.1:80 is closed", "scpt",
 		"expected tcp, udp, icmp or ping");
 	cut_short("test tcp from 203.0.113.9", "expected to");
 	cut_short("test tcp from 203.0.113.9 to 198.51.100.1:80",
@@ -115,9 +137,8 @@ static void guests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(outcomes),
-		cmocka_unit_test(wrong),
-		cmocka_unit_test(messages),
+		cmocka_unit_test(outcomes), cmocka_unit_test(without_ports),
+		cmocka_unit_test(wrong),    cmocka_unit_test(messages),
 		cmocka_unit_test(guests),
 	};
 

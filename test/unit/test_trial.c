@@ -107,6 +107,22 @@ static void forwarded(void **state)
 		  "80 reaches 10.1.0.7:80\n");
 }
 
+/* What has no ports is a dmz host's, and goes out where not all is refused. */
+static void without_ports(void **state)
+{
+	(void)state;
+	met(LINKS "test gre from 203.0.113.9 to 198.51.100.1 is closed\n");
+	met(LINKS "dmz 10.0.0.9\ntest gre from 203.0.113.9 to 198.51.100.1 reaches 10.0.0.9\n");
+	met(LINKS "test 99 from inside 10.0.0.2 to 203.0.113.9 leaves from 198.51.100.1\n");
+	met(LINKS "block out everything\n"
+		  "test esp from inside 10.0.0.2 to 203.0.113.9 is closed\n");
+	met(LINKS "drop out everything\n"
+		  "test esp from inside 10.0.0.2 to 203.0.113.9 is dropped\n");
+	met(LINKS "block out tcp 1-65535\n"
+		  "test esp from inside 10.0.0.2 to 203.0.113.9 leaves from 198.51.100.1\n");
+	met(HOST "test gre from inside 10.0.0.2 to 203.0.113.9 is dropped\n");
+}
+
 static void precedence(void **state)
 {
 	(void)state;
@@ -345,15 +361,25 @@ static void messages_over_the_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(no_tests),    cmocka_unit_test(over_the_host),
-		cmocka_unit_test(lists),       cmocka_unit_test(forwarded),
-		cmocka_unit_test(precedence),  cmocka_unit_test(balanced),
-		cmocka_unit_test(the_rest),    cmocka_unit_test(ending_here),
-		cmocka_unit_test(outward),     cmocka_unit_test(hairpin),
-		cmocka_unit_test(two_insides), cmocka_unit_test(ipv6),
-		cmocka_unit_test(apart),       cmocka_unit_test(settings),
-		cmocka_unit_test(several),     cmocka_unit_test(a_flow),
-		cmocka_unit_test(messages),    cmocka_unit_test(messages_over_the_host),
+		cmocka_unit_test(no_tests),
+		cmocka_unit_test(over_the_host),
+		cmocka_unit_test(lists),
+		cmocka_unit_test(forwarded),
+		cmocka_unit_test(without_ports),
+		cmocka_unit_test(precedence),
+		cmocka_unit_test(balanced),
+		cmocka_unit_test(the_rest),
+		cmocka_unit_test(ending_here),
+		cmocka_unit_test(outward),
+		cmocka_unit_test(hairpin),
+		cmocka_unit_test(two_insides),
+		cmocka_unit_test(ipv6),
+		cmocka_unit_test(apart),
+		cmocka_unit_test(settings),
+		cmocka_unit_test(several),
+		cmocka_unit_test(a_flow),
+		cmocka_unit_test(messages),
+		cmocka_unit_test(messages_over_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

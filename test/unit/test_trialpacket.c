@@ -109,6 +109,29 @@ static void resets_and_errors(void **state)
 	assert_int_equal(conf_packet_read(packet, length, &a, &b), CONF_PACKET_OTHER);
 }
 
+/* Of a protocol without ports the addresses alone are read. */
+static void without_ports(void **state)
+{
+	static const char *const ends[2][2] = { { "203.0.113.9", "198.51.100.1" },
+						{ "2001:db8::1", "2001:db8::2" } };
+
+	(void)state;
+	for (int family = 0; family < 2; family++) {
+		struct minato_endpoint source = end_at(ends[family][0], 40000);
+		struct minato_endpoint destination = end_at(ends[family][1], 47);
+		struct minato_endpoint a, b;
+		size_t length = conf_packet_make(packet, (enum minato_proto)MINATO_PROTO_OTHER,
+						 &source, &destination);
+
+		assert_int_equal(packet[family == 0 ? 9 : 6], 47);
+		assert_int_equal(conf_packet_read(packet, length, &a, &b), CONF_PACKET_FLOW);
+		assert_addr(&a.addr, ends[family][0]);
+		assert_addr(&b.addr, ends[family][1]);
+		assert_int_equal(a.port, 0);
+		assert_int_equal(b.port, 0);
+	}
+}
+
 /* No byte beyond the length is looked at. */
 static void cut_anywhere(void **state)
 {
@@ -135,9 +158,8 @@ static void cut_anywhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(both_families),
-		cmocka_unit_test(messages),
-		cmocka_unit_test(resets_and_errors),
+		cmocka_unit_test(both_families),     cmocka_unit_test(messages),
+		cmocka_unit_test(resets_and_errors), cmocka_unit_test(without_ports),
 		cmocka_unit_test(cut_anywhere),
 	};
 
