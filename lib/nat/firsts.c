@@ -12,15 +12,7 @@
  */
 #include "nat/nat.h"
 
-struct seeking {
-	struct nat *n;
-	struct nat_firsts *f;
-	struct port_far far; /* what the next step wants */
-	const struct port_key *packet[NAT_FIRSTS];
-	uint32_t outers; /* probes there */
-};
-
-static void note(struct seeking *s, struct port_probe *p)
+static void note(struct nat_seeking *s, struct port_probe *p)
 {
 	struct nat_firsts *f = s->f;
 	const uint32_t place = f->count++;
@@ -49,7 +41,7 @@ static uint32_t found(const struct nat *n, const struct port_probe *p,
 /* --- senders ------------------------------------------------------------- */
 
 /* The mappings of those that have one. */
-static void find_mappings(struct seeking *s)
+static void find_mappings(struct nat_seeking *s)
 {
 	struct nat_firsts *f = s->f;
 
@@ -65,7 +57,7 @@ static void find_mappings(struct seeking *s)
 }
 
 /* The hosts of those that have none. */
-static void find_hosts(struct seeking *s)
+static void find_hosts(struct nat_seeking *s)
 {
 	struct nat_firsts *f = s->f;
 	uint32_t place[NAT_FIRSTS], count = 0;
@@ -89,7 +81,7 @@ static void find_hosts(struct seeking *s)
 
 /* --- what they will be outside ------------------------------------------- */
 
-static struct port_key *add_outer(struct seeking *s)
+static struct port_key *add_outer(struct nat_seeking *s)
 {
 	struct nat_firsts *f = s->f;
 	const uint32_t place = s->outers++;
@@ -99,7 +91,7 @@ static struct port_key *add_outer(struct seeking *s)
 }
 
 /* As session.c makes it. */
-static void seek_face(struct seeking *s, uint32_t place,
+static void seek_face(struct nat_seeking *s, uint32_t place,
 		      const struct minato_endpoint *outside)
 {
 	const struct port_key *packet = s->packet[place];
@@ -118,7 +110,7 @@ static void seek_face(struct seeking *s, uint32_t place,
 	s->f->first[place].outer = (uint16_t)s->outers;
 }
 
-static void seek_known(struct seeking *s, uint32_t place)
+static void seek_known(struct nat_seeking *s, uint32_t place)
 {
 	struct nat_first *first = &s->f->first[place];
 	const struct nat_mapping *m = mapping_at(s->n, first->mapping);
@@ -138,7 +130,7 @@ static uint32_t pool_for(const struct nat *n, const struct nat_first *first,
 	return outside_pool_of(n, addr);
 }
 
-static void seek_foreseen(struct seeking *s, uint32_t place)
+static void seek_foreseen(struct nat_seeking *s, uint32_t place)
 {
 	const struct port_key *packet = s->packet[place];
 	struct port_choice choice = { .scope = s->n->limits.outside_scope,
@@ -160,7 +152,7 @@ static void seek_foreseen(struct seeking *s, uint32_t place)
 	seek_face(s, place, &outside);
 }
 
-static void find_rooms(struct seeking *s)
+static void find_rooms(struct nat_seeking *s)
 {
 	struct nat_firsts *f = s->f;
 
@@ -173,16 +165,15 @@ static void find_rooms(struct seeking *s)
 	port_seek_apart(nat_table(s->n), f->outer, s->outers);
 }
 
-void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
+void nat_seek_senders(struct nat *n, struct port_probe *probes, size_t count,
+		      struct nat_seeking *s)
 {
-	struct seeking s;
-
-	s.n = n;
-	s.f = &n->firsts;
-	s.f->count = 0;
-	s.f->batch++;
-	s.outers = 0;
-	s.far.count = 0;
+	s->n = n;
+	s->f = &n->firsts;
+	s->f->count = 0;
+	s->f->batch++;
+	s->outers = 0;
+	s->far.count = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct port_probe *p = &probes[i];
 		struct port_tuple_ref ref;
@@ -191,15 +182,28 @@ void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
 				__builtin_prefetch(
 					session_at(n, ref.owner >> 1), 1);
 		} else if (p->key->scope != n->limits.outside_scope &&
-			   s.f->count < NAT_FIRSTS) {
-			note(&s, p);
+			   s->f->count < NAT_FIRSTS) {
+			note(s, p);
 		}
 	}
-	if (s.f->count == 0)
+	if (s->f->count == 0)
 		return;
-	find_mappings(&s);
-	find_hosts(&s);
-	find_rooms(&s);
+	find_mappings(s);
+	find_hosts(s);
+}
+
+void nat_seek_rooms(struct nat_seeking *s)
+{
+	if (s->f->count != 0)
+		find_rooms(s);
+}
+
+void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
+{
+	struct nat_seeking s;
+
+	nat_seek_senders(n, probes, count, &s);
+	nat_seek_rooms(&s);
 }
 
 /* --- what was found ------------------------------------------------------ */

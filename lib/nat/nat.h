@@ -212,6 +212,11 @@ enum nat_verdict nat_other_begin(struct nat *n, const struct port_key *key,
 /* After port_seek of a batch: fetches the sessions that these may be of, and
    what flows that begin will want. */
 void nat_seek(struct nat *n, struct port_probe *probes, size_t count);
+/* Its two halves, between which the caller may wait for something else. */
+struct nat_seeking;
+void nat_seek_senders(struct nat *n, struct port_probe *probes, size_t count,
+		      struct nat_seeking *s);
+void nat_seek_rooms(struct nat_seeking *s);
 /*
  * An ICMP error that came by a link of that role about a packet that we handed
  * on: `inner` is the embedded packet as a key, seen as if it came back
@@ -630,6 +635,14 @@ struct nat_firsts {
 	   its flow, with the mapping that it will have. */
 	struct port_key inner_key[NAT_FIRSTS], outer_key[2 * NAT_FIRSTS];
 	struct port_probe inner[NAT_FIRSTS], outer[2 * NAT_FIRSTS];
+};
+
+struct nat_seeking { /* private: a batch on its way through firsts.c */
+	struct nat *n;
+	struct nat_firsts *f;
+	struct port_far far; /* what the next step wants */
+	const struct port_key *packet[NAT_FIRSTS];
+	uint32_t outers; /* probes there */
 };
 
 /* A flow from outside that may be half-open. */

@@ -498,7 +498,7 @@ uint64_t port_entry_hits(const struct port_table *t, uint32_t entry)
 	const struct port_entry *e = entry_at(t, entry);
 
 	check(port_entry_live(t, entry));
-	return e->rule ? ruleset_tally(t, e->next)->hits : e->hits;
+	return e->rule ? ruleset_hits(t, entry) : e->hits;
 }
 
 uint64_t port_entry_user(const struct port_table *t, uint32_t entry)

@@ -48,7 +48,7 @@ static struct port_finding of_rules(struct port_table *t,
 	struct rule_verdict v;
 
 	port_rules_ask(t, key, now, true, &v);
-	f = of_entry(MINATO_STEP_RULE, v.entry);
+	f = of_entry(MINATO_STEP_RULE, port_rule_entry(t, v.rule));
 	f.verdict = v.verdict;
 	f.asks = v.asks;
 	f.limited = v.limited;

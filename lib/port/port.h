@@ -110,9 +110,10 @@ struct port_fate {
 	bool association; /* ... with the local end left open */
 	struct port_tuple_ref tuple;
 	bool asks;	/* which program it is decides (guard.h) */
-	uint32_t entry; /* general entry, or POOL_NONE */
+	uint32_t entry; /* general entry, or a wall; or POOL_NONE */
 	uint32_t owner; /* SOCKET claim: the caller's socket number */
-	uint32_t rule;	/* of the policy, which decided; or POOL_NONE */
+	uint32_t rule;	/* of the policy, which decided: port_rule_entry tells
+			   its entry; or POOL_NONE */
 	struct minato_endpoint target; /* FORWARD, translated */
 	uint64_t user; /* of a general entry that is no rule */
 };
@@ -288,19 +289,58 @@ bool port_right(const struct port_table *t, const struct port_claim *claim,
 /* --- rulematch.c: rules of the policy ------------------------------------ */
 
 struct rule_verdict {
-	uint32_t entry; /* POOL_NONE: no rule matches */
+	uint32_t rule; /* its word; POOL_NONE: none matches */
 	enum minato_verdict verdict;
 	bool asks;
 	bool limited; /* beyond its rate */
+};
+/* Private: one flow on its way through the rules (rulematch.c). */
+struct rule_words { /* an address */
+	uint64_t high, low;
+};
+struct rule_cluster { /* a line of a filter: see below */
+	uint32_t line;
+	uint32_t shift; /* what the numbers of its nodes are mixed with */
+};
+struct rule_candidate {
+	uint32_t facet;
+	uint32_t group; /* its home at first; POOL_NONE: there is none */
+	uint8_t local_prefix, remote_prefix;
+	bool found; /* the group, or that there is none */
+};
+#define RULE_BYTES 16u	   /* of an address; the last one has length 128 too */
+#define RULE_CANDIDATES 8u /* put off at once */
+struct rule_asking {
+	struct port_table *t;
+	const struct port_key *key;
+	struct port_probe *probe; /* of a batch */
+	struct rule_words word[2];
+	uint64_t has[2][3]; /* lengths of which there may be prefixes */
+	uint64_t order;	    /* of the best one; UINT64_MAX: none yet */
+	uint32_t rule;	    /* its word */
+	uint32_t candidates;
+	uint16_t port;
+	struct rule_cluster cluster[2][RULE_BYTES]; /* of bytes in use */
+	struct rule_candidate candidate[RULE_CANDIDATES];
+};
+#define PORT_ASKINGS 32u
+struct port_askings {
+	size_t count;
+	struct rule_asking of[PORT_ASKINGS];
 };
 /* After port_seek, of those that open a flow: which rule they meet. It is
    looked for again where rules have changed since. */
 void port_rules_seek(struct port_table *t, struct port_probe *probes,
 		     const bool *opens, size_t count);
 /* Both, of at most 32 probes: a SYN's rules are fetched beside its tuple. Of a
-   flow that seems to be there already no rule is asked. */
+   flow that seems to be there already no rule is asked. What there is of rules
+   is far away; the caller has other things to fetch before it comes nearer, and
+   before it settles them. */
 void port_seek_opening(struct port_table *t, struct port_probe *probes,
-		       const bool *opens, size_t count);
+		       const bool *opens, size_t count,
+		       struct port_askings *askings);
+void port_rules_near(struct port_askings *askings);
+void port_rules_settle(struct port_table *t, struct port_askings *askings);
 /* Whether any is about flows of this scope, face, course and no program. */
 bool port_rules_bear(const struct port_table *t, const struct port_key *key);
 /* What they alone say to a new flow; `peek`: nothing is counted or spent. At
@@ -308,6 +348,8 @@ bool port_rules_bear(const struct port_table *t, const struct port_key *key);
 void port_rules_ask(struct port_table *t, const struct port_key *key,
 		    struct minato_time now, bool peek,
 		    struct rule_verdict *out);
+/* Of a rule that a verdict or fate names; POOL_NONE: of none. */
+uint32_t port_rule_entry(const struct port_table *t, uint32_t rule);
 
 /* A flow that a rule with `log` decided. */
 struct port_rule_event {
@@ -828,23 +870,18 @@ struct port_rule {
 	bool rate_each, log;
 	bool lapsed; /* its time has passed: it stands nowhere any more */
 };
-/* What a look-up touches of a rule that it has found: beside it, so that a
-   hundred thousand are 2.4 MB. */
+/* Where a rule stands, and how often it was met. No verdict waits for it. */
 struct rule_tally {
 	uint64_t order;
-	uint64_t hits;
+	uint64_t hits; /* but for those that are owed yet */
 	uint32_t entry;
 	uint32_t word;
 };
 /* A rule's word: its number, its verdict, and whether that is all that there is
-   to it. So the verdict is known where the rule is found, and nothing waits for
-   its tally. */
+   to it. So the verdict is known where the rule is found. */
 #define RULE_NUMBER (PORT_RULES_MAX - 1)
 #define RULE_VERDICT_SHIFT 24
 #define RULE_PLAIN (1u << 26) /* neither a time, nor a rate, nor a log */
-struct rule_words {
-	uint64_t high, low;
-};
 /* One of a group, as far as its group asks. */
 struct rule_place {
 	uint64_t order;
@@ -883,14 +920,20 @@ struct rule_block {
 	uint8_t level;
 	uint32_t root[2]; /* by their beginnings, and by their ends */
 };
+#define RULE_PAIRS 16u
 /* What a rule is about beside addresses and ports. */
 struct rule_facet {
-	alignas(8) uint32_t next; /* in its bucket, + 1; the pool's word */
+	alignas(64) uint32_t next; /* in its bucket, + 1; the pool's word */
 	uint32_t count;
 	uint64_t key;
 	uint64_t lowest; /* no rule that stands here has a lower order */
 	uint32_t rows;	 /* the first, + 1 */
+	uint32_t pairs;	 /* of lengths; as long as they fit, they are here: */
+	struct rule_lengths {
+		uint8_t local, remote;
+	} pair[RULE_PAIRS]; /* in their order */
 };
+_Static_assert(sizeof(struct rule_facet) == 64, "a line");
 /* The lengths of remote prefixes beside one of local ones. */
 struct rule_row {
 	alignas(8) uint32_t next; /* the pool's word */
@@ -923,6 +966,7 @@ struct rule_memo {
 	bool valid;
 };
 #define RULE_EVENTS 256u
+#define RULES_OWED 8u /* 2^n */
 struct port_rules {
 	struct pool rules, strays, lines, blocks, facets, rows, pairs;
 	uint32_t count;
@@ -938,6 +982,8 @@ struct port_rules {
 	uint32_t maps_max, maps_fresh, maps_free;
 	uint32_t allowances; /* 2^n */
 	struct rule_memo memo;
+	uint32_t owed[RULES_OWED]; /* a hit each, to the number + 1; or 0 */
+	uint32_t owed_at;
 	uint64_t shared; /* allowances that a newcomer took over, ever */
 	uint32_t event_first, event_count;
 	uint64_t events_lost;
@@ -964,6 +1010,7 @@ void ruleset_add(struct port_table *t, uint32_t entry,
 void ruleset_remove(struct port_table *t, uint32_t entry);
 /* It takes another place among the rules, with its hits and allowances. */
 void ruleset_order(struct port_table *t, uint32_t entry, uint64_t order);
+uint64_t ruleset_hits(const struct port_table *t, uint32_t entry);
 void ruleset_get(const struct port_table *t, uint32_t entry,
 		 struct minato_entry *out);
 /* Its time has passed: it matches nothing any more. */
@@ -1009,8 +1056,9 @@ struct rule_block *rulegroup_block(const struct port_table *t, uint32_t group,
 				 uint32_t level, uint32_t block);
 /* Answers by port: a rule's word + 1, RULE_MAP_NOBODY, or 0, not known. */
 uint32_t *rulegroup_map(const struct port_table *t, uint32_t map);
+/* Beside them the orders of those rules. */
+uint64_t *rulegroup_map_orders(const struct port_table *t, uint32_t map);
 #define RULE_MAP_NOBODY UINT32_MAX
-
 
 /* rulematch.c: of a probe. */
 void rulematch_sought(struct port_table *t, const struct port_probe *probe,
@@ -1183,12 +1231,7 @@ static inline struct rule_words ruleset_cut(struct rule_words w,
  * one line, for they are nodes 1..511 of one tree: a look-up touches a line for
  * each byte in which prefixes end, and not one for each length.
  */
-#define RULE_BYTES 16u /* of an address; the last one has length 128 too */
 #define RULE_LINE_BITS 512u
-struct rule_cluster {
-	uint32_t line;
-	uint32_t shift; /* what the numbers of its nodes are mixed with */
-};
 static inline uint32_t ruleset_byte(uint32_t length)
 {
 	return length == 128 ? RULE_BYTES - 1 : length / 8;
@@ -1202,9 +1245,9 @@ static inline struct rule_cluster ruleset_cluster(const struct port_table *t,
 	const uint64_t word[2] = { cut.high + (side << 8 | byte), cut.low };
 	const uint64_t hash = hash_pair(&t->secret, word);
 
-	return (struct rule_cluster){ (uint32_t)(hash >> 32) &
-					      t->rules.filter_mask,
-				      (uint32_t)hash };
+	return (struct rule_cluster){
+		(uint32_t)(hash >> 32) & t->rules.filter_mask, (uint32_t)hash
+	};
 }
 /* The bits of one length there. */
 static inline void ruleset_bits(struct rule_cluster c, struct rule_words w,

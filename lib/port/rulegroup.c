@@ -233,6 +233,12 @@ uint32_t *rulegroup_map(const struct port_table *t, uint32_t map)
 	       (size_t)map * PORT_NUMBERS;
 }
 
+uint64_t *rulegroup_map_orders(const struct port_table *t, uint32_t map)
+{
+	return (uint64_t *)(void *)rulegroup_map(t, t->rules.maps_max) +
+	       (size_t)map * PORT_NUMBERS;
+}
+
 static uint32_t map_take(struct port_table *t)
 {
 	struct port_rules *r = &t->rules;

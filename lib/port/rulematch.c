@@ -11,7 +11,10 @@
  *   all groups are fetched by their homes; then the ports of each are compared
  *
  * In a batch each of these steps is taken for all before the next one, so that
- * they wait for memory together.
+ * they wait for memory together; between two of them who asks may fetch what
+ * else it wants. With a hundred thousand rules three things are far away: lines
+ * of the filters, homes, and a line of a list or map. Nothing waits for more: a
+ * rule's word and order stand where it is found.
  */
 #include "port/port.h"
 
@@ -20,34 +23,12 @@
 #include "base/check.h"
 #include "minato/guard.h"
 
-#define CANDIDATES 8u /* put off at once */
-#define SOUGHT 32u
 #define WITH_PROGRAM 8u
-
-struct candidate {
-	uint32_t facet;
-	uint32_t group; /* its home at first; POOL_NONE: there is none */
-	uint8_t local_prefix, remote_prefix;
-};
-
-struct asking {
-	struct port_table *t;
-	const struct port_key *key;
-	struct port_probe *probe; /* of a batch */
-	struct rule_words word[2];
-	uint64_t has[2][3]; /* lengths of which there may be prefixes */
-	uint64_t order;	    /* of the best one; UINT64_MAX: none yet */
-	uint32_t rule;	    /* its word */
-	uint32_t candidates;
-	uint16_t port;
-	struct rule_cluster cluster[2][RULE_BYTES]; /* of bytes in use */
-	struct candidate candidate[CANDIDATES];
-};
 
 /* --- lengths ------------------------------------------------------------- */
 
 /* The lines of the filter that tell of the address, which are fetched. */
-static void find_clusters(struct asking *a, uint32_t side, bool six)
+static void find_clusters(struct rule_asking *a, uint32_t side, bool six)
 {
 	const struct rule_side *s = &a->t->rules.side[side];
 
@@ -60,7 +41,7 @@ static void find_clusters(struct asking *a, uint32_t side, bool six)
 	}
 }
 
-static void find_lengths(struct asking *a, uint32_t side, bool six)
+static void find_lengths(struct rule_asking *a, uint32_t side, bool six)
 {
 	const struct rule_side *s = &a->t->rules.side[side];
 
@@ -87,7 +68,7 @@ static void find_lengths(struct asking *a, uint32_t side, bool six)
 
 /* Without a jump: whether it matches nobody can foretell, and what comes next
    need not wait for it. */
-static inline void offer(struct asking *a, const struct rule_place *p)
+static inline void offer(struct rule_asking *a, const struct rule_place *p)
 {
 	const bool better = (a->port >= p->first) & (a->port <= p->last) &
 			    (p->order < a->order);
@@ -96,7 +77,7 @@ static inline void offer(struct asking *a, const struct rule_place *p)
 	a->rule = better ? p->word : a->rule;
 }
 
-static void offer_list(struct asking *a, const struct rule_group *g)
+static void offer_list(struct rule_asking *a, const struct rule_group *g)
 {
 	uint32_t left = g->count;
 
@@ -111,9 +92,9 @@ static void offer_list(struct asking *a, const struct rule_group *g)
 	}
 }
 
-/* The word of the best of one group, by its trees. */
-static uint32_t best_in_trees(struct asking *a, uint32_t group,
-			      const struct rule_group *g)
+/* The word of the best of one group, by its trees; RULE_MAP_NOBODY. */
+static uint32_t best_in_trees(struct rule_asking *a, uint32_t group,
+			      const struct rule_group *g, uint64_t *order)
 {
 	const struct interval *nodes = ruleset_nodes(a->t);
 	uint64_t weight = 0;
@@ -137,38 +118,47 @@ static uint32_t best_in_trees(struct asking *a, uint32_t group,
 		weight = nodes[node].weight;
 		best = ruleset_tally(a->t, node / RULE_NODES)->word;
 	}
+	*order = ~weight;
 	return best;
 }
 
-static void offer_trees(struct asking *a, uint32_t group,
+/* The same from the group's map, which notes it. */
+static uint32_t best_in_map(struct rule_asking *a, uint32_t group,
+			    const struct rule_group *g, uint64_t *order)
+{
+	const uint32_t map = g->trees.map - 1;
+	uint32_t *answer = &rulegroup_map(a->t, map)[a->port];
+	uint64_t *noted = &rulegroup_map_orders(a->t, map)[a->port];
+	uint32_t rule;
+
+	if (*answer == 0) {
+		rule = best_in_trees(a, group, g, noted);
+		*answer = rule == RULE_MAP_NOBODY ? rule : rule + 1;
+	}
+	*order = *noted;
+	return *answer == RULE_MAP_NOBODY ? RULE_MAP_NOBODY : *answer - 1;
+}
+
+static void offer_trees(struct rule_asking *a, uint32_t group,
 			const struct rule_group *g)
 {
-	uint32_t *answer = NULL;
+	uint64_t order;
 	uint32_t rule;
 
 	if (g->trees.lowest >= a->order)
 		return;
-	if (g->trees.map != 0)
-		answer = &rulegroup_map(a->t, g->trees.map - 1)[a->port];
-	if (answer != NULL && *answer != 0) {
-		rule = *answer == RULE_MAP_NOBODY ? RULE_MAP_NOBODY :
-						    *answer - 1;
-	} else {
-		rule = best_in_trees(a, group, g);
-		if (answer != NULL)
-			*answer = rule == RULE_MAP_NOBODY ? RULE_MAP_NOBODY :
-							    rule + 1;
-	}
-	if (rule == RULE_MAP_NOBODY ||
-	    ruleset_tally(a->t, rule)->order >= a->order)
+	rule = g->trees.map != 0 ? best_in_map(a, group, g, &order) :
+				   best_in_trees(a, group, g, &order);
+	if (rule == RULE_MAP_NOBODY || order >= a->order)
 		return;
-	a->order = ruleset_tally(a->t, rule)->order;
+	a->order = order;
 	a->rule = rule;
 }
 
 /* --- groups -------------------------------------------------------------- */
 
-static inline bool is_of(const struct rule_group *g, const struct candidate *c,
+static inline bool is_of(const struct rule_group *g,
+			 const struct rule_candidate *c,
 			 struct rule_words local, struct rule_words remote)
 {
 	return ((g->local.high ^ local.high) | (g->local.low ^ local.low) |
@@ -180,7 +170,8 @@ static inline bool is_of(const struct rule_group *g, const struct candidate *c,
 }
 
 /* The group of the candidate, of which the home is known. */
-static uint32_t group_of(const struct asking *a, const struct candidate *c)
+static uint32_t group_of(const struct rule_asking *a,
+			 const struct rule_candidate *c)
 {
 	const struct rule_words local =
 		ruleset_cut(a->word[0], c->local_prefix);
@@ -199,10 +190,13 @@ static uint32_t group_of(const struct asking *a, const struct candidate *c)
 }
 
 /* Finds it, and fetches what is looked at of one that has several rules. */
-static void find_group(struct asking *a, struct candidate *c)
+static void find_group(struct rule_asking *a, struct rule_candidate *c)
 {
 	const struct rule_group *g;
 
+	if (c->found)
+		return;
+	c->found = true;
 	c->group = group_of(a, c);
 	if (c->group == POOL_NONE)
 		return;
@@ -212,18 +206,19 @@ static void find_group(struct asking *a, struct candidate *c)
 			__builtin_prefetch(
 				pool_at(&a->t->rules.lines, g->line[k]));
 	} else if (g->form == RULES_TREES && g->trees.map != 0) {
-		__builtin_prefetch(
-			&rulegroup_map(a->t, g->trees.map - 1)[a->port]);
+		const uint32_t map = g->trees.map - 1;
+		__builtin_prefetch(&rulegroup_map(a->t, map)[a->port]);
+		__builtin_prefetch(&rulegroup_map_orders(a->t, map)[a->port]);
 	}
 }
 
-static void find_groups(struct asking *a)
+static void find_groups(struct rule_asking *a)
 {
 	for (uint32_t i = 0; i < a->candidates; i++)
 		find_group(a, &a->candidate[i]);
 }
 
-static void try_candidate(struct asking *a, const struct candidate *c)
+static void try_candidate(struct rule_asking *a, const struct rule_candidate *c)
 {
 	const struct rule_group *g;
 
@@ -238,37 +233,19 @@ static void try_candidate(struct asking *a, const struct candidate *c)
 		offer_trees(a, c->group, g);
 }
 
-/* The rules that maps name, whose orders are compared. */
-static void fetch_answers(const struct asking *a)
-{
-	for (uint32_t i = 0; i < a->candidates; i++) {
-		const uint32_t group = a->candidate[i].group;
-		const struct rule_group *g;
-		uint32_t answer;
-		if (group == POOL_NONE)
-			continue;
-		g = rulegroup_at(a->t, group);
-		if (g->form != RULES_TREES || g->trees.map == 0)
-			continue;
-		answer = rulegroup_map(a->t, g->trees.map - 1)[a->port];
-		if (answer != 0 && answer != RULE_MAP_NOBODY)
-			__builtin_prefetch(ruleset_tally(a->t, answer - 1));
-	}
-}
-
-static void try_candidates(struct asking *a)
+static void try_candidates(struct rule_asking *a)
 {
 	for (uint32_t i = 0; i < a->candidates; i++)
 		try_candidate(a, &a->candidate[i]);
 	a->candidates = 0;
 }
 
-static void add_candidate(struct asking *a, uint32_t facet, uint32_t local,
+static void add_candidate(struct rule_asking *a, uint32_t facet, uint32_t local,
 			  uint32_t remote)
 {
-	struct candidate *c;
+	struct rule_candidate *c;
 
-	if (a->candidates == CANDIDATES) {
+	if (a->candidates == RULE_CANDIDATES) {
 		find_groups(a);
 		try_candidates(a);
 	}
@@ -276,25 +253,35 @@ static void add_candidate(struct asking *a, uint32_t facet, uint32_t local,
 	c->facet = facet;
 	c->local_prefix = (uint8_t)local;
 	c->remote_prefix = (uint8_t)remote;
+	c->found = false;
 	c->group = rulegroup_home(a->t, facet, local << 8 | remote,
 				  ruleset_cut(a->word[0], local),
 				  ruleset_cut(a->word[1], remote));
-	__builtin_prefetch(rulegroup_at(a->t, c->group));
+	/* That of everybody is near: what it has of the port is not. */
+	if ((local | remote) == 0)
+		find_group(a, c);
+	else
+		__builtin_prefetch(rulegroup_at(a->t, c->group));
 }
 
-static void ask_facet(struct asking *a, const struct rule_facet *f)
+static inline bool may_have(const struct rule_asking *a, uint32_t side,
+			    uint32_t length)
+{
+	return (a->has[side][length / 64] >> length % 64 & 1) != 0;
+}
+
+/* More pairs than a facet has in its line: row by row. */
+static void ask_rows(struct rule_asking *a, const struct rule_facet *f,
+		     uint32_t number)
 {
 	const struct port_rules *r = &a->t->rules;
-	const uint32_t number =
-		(uint32_t)(f -
-			   (const struct rule_facet *)pool_at(&r->facets, 0));
 	uint32_t word = f->rows;
 
 	while (word != 0) {
 		const struct rule_row *row = pool_at(&r->rows, word - 1);
 		const uint32_t length = row->local_prefix;
 		word = row->next;
-		if ((a->has[0][length / 64] >> length % 64 & 1) == 0)
+		if (!may_have(a, 0, length))
 			continue;
 		for (uint32_t w = 0; w < 3; w++) {
 			uint64_t left = row->remotes[w] & a->has[1][w];
@@ -307,10 +294,26 @@ static void ask_facet(struct asking *a, const struct rule_facet *f)
 	}
 }
 
+static void ask_facet(struct rule_asking *a, const struct rule_facet *f)
+{
+	const struct rule_facet *first = pool_at(&a->t->rules.facets, 0);
+	const uint32_t number = (uint32_t)(f - first);
+
+	if (f->pairs > RULE_PAIRS) {
+		ask_rows(a, f, number);
+		return;
+	}
+	for (uint32_t i = 0; i < f->pairs; i++) {
+		const struct rule_lengths *p = &f->pair[i];
+		if (may_have(a, 0, p->local) && may_have(a, 1, p->remote))
+			add_candidate(a, number, p->local, p->remote);
+	}
+}
+
 /* --- facets -------------------------------------------------------------- */
 
 /* The candidates of the combinations with a program, or of those without. */
-static void find_candidates(struct asking *a, bool programs)
+static void find_candidates(struct rule_asking *a, bool programs)
 {
 	const uint32_t slot = port_slot(a->key->proto);
 
@@ -327,17 +330,16 @@ static void find_candidates(struct asking *a, bool programs)
 	}
 }
 
-static void ask_combinations(struct asking *a, bool programs)
+static void ask_combinations(struct rule_asking *a, bool programs)
 {
 	find_candidates(a, programs);
 	find_groups(a);
-	fetch_answers(a);
 	try_candidates(a);
 }
 
 /* Returns the best rule; *asks: one of a program that is not known may be
    before it. */
-static uint32_t best_rule(struct asking *a, bool *asks)
+static uint32_t best_rule(struct rule_asking *a, bool *asks)
 {
 	const uint16_t program = a->key->program;
 	uint32_t sure;
@@ -367,7 +369,7 @@ static bool has_lapsed(const struct port_table *t, uint32_t word,
 	return until_ns != 0 && now.ns >= 0 && (uint64_t)now.ns >= until_ns;
 }
 
-static void begin_asking(struct asking *a, struct port_table *t,
+static void begin_asking(struct rule_asking *a, struct port_table *t,
 			 const struct port_key *key)
 {
 	a->t = t;
@@ -382,7 +384,7 @@ static void begin_asking(struct asking *a, struct port_table *t,
 	find_clusters(a, 1, !minato_addr_is4(&key->remote));
 }
 
-static void find_all_lengths(struct asking *a)
+static void find_all_lengths(struct rule_asking *a)
 {
 	find_lengths(a, 0, !minato_addr_is4(&a->key->local));
 	find_lengths(a, 1, !minato_addr_is4(&a->key->remote));
@@ -391,7 +393,7 @@ static void find_all_lengths(struct asking *a)
 static uint32_t find_rule(struct port_table *t, const struct port_key *key,
 			  struct minato_time now, bool *asks)
 {
-	struct asking a;
+	struct rule_asking a;
 	uint32_t rule;
 
 	begin_asking(&a, t, key);
@@ -407,22 +409,28 @@ static uint32_t find_rule(struct port_table *t, const struct port_key *key,
 
 /* --- in a batch ----------------------------------------------------------- */
 
-static void seek_all(struct port_table *t, struct asking *a, size_t count)
+static void begin_all(struct rule_asking *a, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		find_all_lengths(&a[i]);
 		find_candidates(&a[i], false);
 	}
+}
+
+static void find_all_groups(struct rule_asking *a, size_t count)
+{
 	for (size_t i = 0; i < count; i++)
 		find_groups(&a[i]);
-	for (size_t i = 0; i < count; i++)
-		fetch_answers(&a[i]);
+}
+
+static void settle_all(struct port_table *t, struct rule_asking *a,
+		       size_t count)
+{
+	find_all_groups(a, count);
 	for (size_t i = 0; i < count; i++) {
 		try_candidates(&a[i]);
 		a[i].probe->rule = a[i].rule;
 		a[i].probe->rule_changes = t->rules.changes;
-		if (a[i].rule != POOL_NONE)
-			__builtin_prefetch(ruleset_tally(t, a[i].rule));
 	}
 }
 
@@ -441,53 +449,67 @@ static bool can_be_sought(const struct port_table *t,
 		!has_programs(t, port_slot(key->proto)));
 }
 
+static void begin_probe(struct port_table *t, struct port_probe *probe,
+			struct port_askings *askings)
+{
+	struct rule_asking *a = &askings->of[askings->count++];
+
+	begin_asking(a, t, probe->key);
+	a->probe = probe;
+}
+
+void port_rules_near(struct port_askings *askings)
+{
+	find_all_groups(askings->of, askings->count);
+}
+
+void port_rules_settle(struct port_table *t, struct port_askings *askings)
+{
+	settle_all(t, askings->of, askings->count);
+	askings->count = 0;
+}
+
 void port_rules_seek(struct port_table *t, struct port_probe *probes,
 		     const bool *opens, size_t count)
 {
-	struct asking a[SOUGHT];
-	size_t used = 0;
+	struct port_askings askings;
 
-	if (t->rules.count == 0)
-		return;
-	for (size_t i = 0; i < count; i++) {
+	askings.count = 0;
+	for (size_t i = 0; i < count && t->rules.count != 0; i++) {
 		if (!opens[i] || !can_be_sought(t, probes[i].key))
 			continue;
-		begin_asking(&a[used], t, probes[i].key);
-		a[used++].probe = &probes[i];
-		if (used == SOUGHT) {
-			seek_all(t, a, used);
-			used = 0;
+		begin_probe(t, &probes[i], &askings);
+		if (askings.count == PORT_ASKINGS) {
+			begin_all(askings.of, askings.count);
+			port_rules_settle(t, &askings);
 		}
 	}
-	seek_all(t, a, used);
+	begin_all(askings.of, askings.count);
+	port_rules_settle(t, &askings);
 }
 
 void port_seek_opening(struct port_table *t, struct port_probe *probes,
-		       const bool *opens, size_t count)
+		       const bool *opens, size_t count,
+		       struct port_askings *askings)
 {
-	struct asking a[SOUGHT];
 	struct port_tuple_ref ref;
-	size_t used = 0;
 
-	check(count <= SOUGHT && count <= PORT_FAR);
-	port_seek_homes(t, probes, count);
+	check(count <= PORT_ASKINGS && count <= PORT_FAR);
+	askings->count = 0;
 	for (size_t i = 0; i < count && t->rules.count != 0; i++) {
-		if (!opens[i] || probes[i].key->proto != MINATO_TCP ||
-		    !can_be_sought(t, probes[i].key))
-			continue;
-		begin_asking(&a[used], t, probes[i].key);
-		a[used++].probe = &probes[i];
+		if (opens[i] && probes[i].key->proto == MINATO_TCP &&
+		    can_be_sought(t, probes[i].key))
+			begin_probe(t, &probes[i], askings);
 	}
+	port_seek_homes(t, probes, count);
 	port_seek_records(t, probes, count);
 	for (size_t i = 0; i < count && t->rules.count != 0; i++) {
-		if (!opens[i] || probes[i].key->proto == MINATO_TCP ||
-		    !can_be_sought(t, probes[i].key) ||
-		    port_tuple_guess(t, &probes[i], &ref))
-			continue;
-		begin_asking(&a[used], t, probes[i].key);
-		a[used++].probe = &probes[i];
+		if (opens[i] && probes[i].key->proto != MINATO_TCP &&
+		    can_be_sought(t, probes[i].key) &&
+		    !port_tuple_guess(t, &probes[i], &ref))
+			begin_probe(t, &probes[i], askings);
 	}
-	seek_all(t, a, used);
+	begin_all(askings->of, askings->count);
 }
 
 /* --- verdicts ------------------------------------------------------------ */
@@ -496,6 +518,7 @@ static void note_event(struct port_table *t, const struct port_key *key,
 		       struct minato_time now, const struct rule_verdict *v)
 {
 	struct port_rules *r = &t->rules;
+	const uint32_t entry = port_rule_entry(t, v->rule);
 
 	if (r->event_count == RULE_EVENTS) {
 		r->events_lost++;
@@ -507,8 +530,8 @@ static void note_event(struct port_table *t, const struct port_key *key,
 			.now = now,
 			.verdict = v->verdict,
 			.limited = v->limited,
-			.entry = v->entry,
-			.generation = port_entry_generation(t, v->entry),
+			.entry = entry,
+			.generation = port_entry_generation(t, entry),
 		};
 }
 
@@ -529,20 +552,34 @@ uint64_t port_rule_events_lost(const struct port_table *t)
 	return t->rules.events_lost;
 }
 
+/*
+ * Its tally is far away among a hundred thousand, and nobody waits for it: the
+ * hit is owed while the line is fetched, and counted some verdicts later.
+ */
+static void count_hit(struct port_table *t, uint32_t word)
+{
+	struct port_rules *r = &t->rules;
+	uint32_t *owed = &r->owed[r->owed_at++ % RULES_OWED];
+
+	if (*owed != 0)
+		ruleset_tally(t, *owed - 1)->hits++;
+	*owed = (word & RULE_NUMBER) + 1;
+	__builtin_prefetch(ruleset_tally(t, word), 1);
+}
+
 /* `word`: of the rule that the flow meets. */
 static void judge(struct port_table *t, const struct port_key *key,
 		  struct minato_time now, bool peek, uint32_t word,
 		  struct rule_verdict *out)
 {
-	struct rule_tally *tally;
 	const struct port_rule *rule;
 
 	if (word == POOL_NONE || out->asks)
 		return;
-	tally = ruleset_tally(t, word);
-	out->entry = tally->entry;
+	out->rule = word;
 	out->verdict = (enum minato_verdict)(word >> RULE_VERDICT_SHIFT & 3);
-	tally->hits += !peek;
+	if (!peek)
+		count_hit(t, word);
 	if ((word & RULE_PLAIN) != 0)
 		return;
 	rule = ruleset_rule(t, word & RULE_NUMBER);
@@ -553,6 +590,11 @@ static void judge(struct port_table *t, const struct port_key *key,
 	}
 	if (rule->log && !peek)
 		note_event(t, key, now, out);
+}
+
+uint32_t port_rule_entry(const struct port_table *t, uint32_t rule)
+{
+	return rule == POOL_NONE ? POOL_NONE : ruleset_tally(t, rule)->entry;
 }
 
 static bool same_key(const struct port_key *a, const struct port_key *b)
@@ -590,7 +632,7 @@ static void decide(struct port_table *t, const struct port_key *key,
 static bool begin_verdict(const struct port_table *t,
 			  const struct port_key *key, struct rule_verdict *out)
 {
-	*out = (struct rule_verdict){ .entry = POOL_NONE,
+	*out = (struct rule_verdict){ .rule = POOL_NONE,
 				      .verdict = MINATO_PASS };
 	return t->rules.count != 0 && key->course != MINATO_COURSE_NONE;
 }

@@ -6,7 +6,8 @@
  *
  *   facet   protocol, and scope, face, course and program, each given or not:
  *           a look-up asks one of each combination that there is
- *   row     in a facet, the lengths of remote prefixes beside a local one's
+ *   row     in a facet, the lengths of remote prefixes beside a local one's; as
+ *           long as they are few, all pairs of lengths stand in its line
  *   group   in a facet, equal prefixes of both sides, under a keyed hash; what
  *           is left are ports and orders
  *   filter  of each side, whether a prefix is there at all: a look-up tries
@@ -112,7 +113,7 @@ void ruleset_lay_out(struct rules_layout *l, size_t *end, uint32_t rules_max)
 	}
 	l->nodes = reserve(end, RULE_NODES * rules * sizeof(struct interval));
 	l->maps = reserve(end, (size_t)map_count(rules_max) * PORT_NUMBERS *
-				       sizeof(uint32_t));
+				       (sizeof(uint32_t) + sizeof(uint64_t)));
 	l->allowances = reserve(end, allowance_count(rules_max) *
 					     sizeof(struct allowance));
 	l->end = *end;
@@ -322,6 +323,35 @@ static uint32_t *find_pair(const struct port_table *t, struct rule_row *row,
 	return place;
 }
 
+static bool comes_before(struct rule_lengths a, struct rule_lengths b)
+{
+	return a.local != b.local ? a.local < b.local : a.remote < b.remote;
+}
+
+/* The pairs of the facet, as long as its line has room for them. */
+static void note_pairs(const struct port_table *t, struct rule_facet *f)
+{
+	uint32_t row = f->rows, at = 0;
+
+	for (; row != 0 && f->pairs <= RULE_PAIRS;
+	     row = row_at(t, row - 1)->next) {
+		const struct rule_row *r = row_at(t, row - 1);
+		for (uint32_t pair = r->pairs; pair != 0;
+		     pair = pair_at(t, pair - 1)->next)
+			f->pair[at++] = (struct rule_lengths){
+				r->local_prefix,
+				pair_at(t, pair - 1)->remote_prefix
+			};
+	}
+	for (uint32_t i = 1; i < at; i++) {
+		const struct rule_lengths p = f->pair[i];
+		uint32_t to = i;
+		for (; to > 0 && comes_before(p, f->pair[to - 1]); to--)
+			f->pair[to] = f->pair[to - 1];
+		f->pair[to] = p;
+	}
+}
+
 static void pair_enter(struct port_table *t, struct rule_facet *f,
 		       uint32_t local, uint32_t remote)
 {
@@ -346,6 +376,8 @@ static void pair_enter(struct port_table *t, struct rule_facet *f,
 		*pair_at(t, index) =
 			(struct rule_pair){ .remote_prefix = (uint8_t)remote };
 		*pair = index + 1;
+		f->pairs++;
+		note_pairs(t, f);
 	}
 	pair_at(t, *pair - 1)->count++;
 }
@@ -358,8 +390,9 @@ static void pair_leave(struct port_table *t, struct rule_facet *f,
 	struct rule_row *row = row_at(t, row_index);
 	uint32_t *pair = find_pair(t, row, remote);
 	const uint32_t pair_index = *pair - 1;
+	const bool last = --pair_at(t, pair_index)->count == 0;
 
-	if (--pair_at(t, pair_index)->count == 0) {
+	if (last) {
 		row->remotes[remote / 64] &= ~(UINT64_C(1) << remote % 64);
 		*pair = pair_at(t, pair_index)->next;
 		pool_give(&t->rules.pairs, pair_index);
@@ -367,6 +400,10 @@ static void pair_leave(struct port_table *t, struct rule_facet *f,
 	if (--row->count == 0) {
 		*place = row->next;
 		pool_give(&t->rules.rows, row_index);
+	}
+	if (last) {
+		f->pairs--;
+		note_pairs(t, f);
 	}
 }
 
@@ -527,6 +564,25 @@ static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
 
 /* --- rules --------------------------------------------------------------- */
 
+/* What its number owes is no other's. */
+static void forget_hits(struct port_rules *r, uint32_t number)
+{
+	for (uint32_t i = 0; i < RULES_OWED; i++) {
+		if (r->owed[i] == number + 1)
+			r->owed[i] = 0;
+	}
+}
+
+uint64_t ruleset_hits(const struct port_table *t, uint32_t entry)
+{
+	const uint32_t number = entry_at(t, entry)->next;
+	uint64_t hits = ruleset_tally(t, number)->hits;
+
+	for (uint32_t i = 0; i < RULES_OWED; i++)
+		hits += t->rules.owed[i] == number + 1;
+	return hits;
+}
+
 static uint32_t word_of(uint32_t number, const struct minato_entry *in)
 {
 	const bool plain = in->until_ns == 0 && in->rate_count == 0 && !in->log;
@@ -593,6 +649,7 @@ void ruleset_remove(struct port_table *t, uint32_t entry)
 		stand_everywhere(t, number, false);
 	if (ruleset_rule(t, number)->rate_each)
 		allowance_forget(t, number);
+	forget_hits(&t->rules, number);
 	t->rules.count--;
 	pool_give(&t->rules.rules, number);
 }

@@ -256,12 +256,11 @@ static bool pass_rules(struct port_table *t, const struct port_probe *probe,
 		return true;
 	rulematch_sought(t, probe, now, &v);
 	out->asks = v.asks;
-	if (v.entry == POOL_NONE)
+	if (v.rule == POOL_NONE)
 		return true;
-	out->rule = v.entry;
+	out->rule = v.rule;
 	if (v.verdict == MINATO_PASS)
 		return true;
-	out->entry = out->rule;
 	out->kind = MINATO_KIND_GUARD;
 	out->verdict = v.verdict;
 	return false;

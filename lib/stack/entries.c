@@ -266,8 +266,15 @@ void minato_judge(struct minato *m, const struct minato_question *question,
 	out->kind = fate.kind;
 	out->verdict = fate.verdict;
 	out->asks = fate.asks;
-	if (fate.rule != POOL_NONE)
-		out->rule = entries_handle(m, fate.rule);
+	if (fate.rule != POOL_NONE) {
+		const uint32_t rule = port_rule_entry(host_table(m), fate.rule);
+		out->rule = entries_handle(m, rule);
+		if (fate.kind == MINATO_KIND_GUARD) {
+			out->handle = entries_known_by(m, rule);
+			out->user = port_entry_user(host_table(m), rule);
+			return;
+		}
+	}
 	if (fate.exact) {
 		entries_flow(m, &fate, out);
 		return;
@@ -278,8 +285,6 @@ void minato_judge(struct minato *m, const struct minato_question *question,
 	out->user = fate.user;
 	if (fate.kind == MINATO_KIND_SOCKET)
 		out->user = socket_at(m, fate.owner)->user;
-	else if (fate.entry == fate.rule)
-		out->user = port_entry_user(host_table(m), fate.rule);
 	out->target = fate.target;
 }
 

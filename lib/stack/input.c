@@ -132,6 +132,22 @@ static void parse(struct minato *m, const struct minato_frame *frame,
 	}
 }
 
+/* What rules have to say comes nearer while a translation's own lines come. */
+static void seek_all(struct minato *m, struct port_probe *probes,
+		     const bool *opens, size_t count)
+{
+	struct port_askings askings;
+	struct nat_seeking seeking;
+
+	port_seek_opening(host_table(m), probes, opens, count, &askings);
+	if (host_nat(m) != NULL)
+		nat_seek_senders(host_nat(m), probes, count, &seeking);
+	port_rules_near(&askings);
+	if (host_nat(m) != NULL)
+		nat_seek_rooms(&seeking);
+	port_rules_settle(host_table(m), &askings);
+}
+
 static void input_batch(struct minato *m, const struct minato_frame *frames,
 			size_t count)
 {
@@ -147,9 +163,7 @@ static void input_batch(struct minato *m, const struct minato_frame *frames,
 		opens[used] = deliver_opens(&batch[i].packet);
 		used += input_key(m, &batch[i], &probes[used]);
 	}
-	port_seek_opening(host_table(m), probes, opens, used);
-	if (host_nat(m) != NULL)
-		nat_seek(host_nat(m), probes, used);
+	seek_all(m, probes, opens, used);
 	for (size_t i = 0; i < count; i++) {
 		host_drop(m, deliver_packet(m, &batch[i]));
 		if (!kept[i])

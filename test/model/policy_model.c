@@ -314,7 +314,7 @@ static void compare(const struct port_key *key, const struct port_fate *fate)
 		require(fate->rule == POOL_NONE && fate->kind == MINATO_KIND_CLOSED);
 		return;
 	}
-	require(fate->rule == (sure == NULL ? POOL_NONE : sure->index));
+	require(port_rule_entry(run.t, fate->rule) == (sure == NULL ? POOL_NONE : sure->index));
 	if (sure == NULL)
 		return;
 	run.hits++;
@@ -332,6 +332,7 @@ static void look_up_in_batch(const struct port_key *key, struct port_fate *fate)
 {
 	struct port_key others[40];
 	struct port_probe probes[41];
+	struct port_askings askings;
 	bool opens[41];
 
 	for (uint32_t i = 0; i < 40; i++)
@@ -340,8 +341,16 @@ static void look_up_in_batch(const struct port_key *key, struct port_fate *fate)
 		probes[i].key = i == 40 ? key : &others[i];
 		opens[i] = i == 40 || one_in(2);
 	}
-	port_seek(run.t, probes, 41);
-	port_rules_seek(run.t, probes, opens, 41);
+	if (one_in(2)) { /* as frames come */
+		port_seek(run.t, probes, 9);
+		port_rules_seek(run.t, probes, opens, 9);
+		port_seek_opening(run.t, &probes[9], &opens[9], 32, &askings);
+		port_rules_near(&askings);
+		port_rules_settle(run.t, &askings);
+	} else {
+		port_seek(run.t, probes, 41);
+		port_rules_seek(run.t, probes, opens, 41);
+	}
 	for (uint32_t i = 0; i < 40; i++)
 		require(opens[i] || probes[i].rule_changes == PORT_RULES_UNSOUGHT);
 	run.sought += probes[40].rule_changes != PORT_RULES_UNSOUGHT;
@@ -371,7 +380,7 @@ static void one_flow(void)
 
 	port_rules_ask(run.t, &key, now, true, &before);
 	port_rules_ask(run.t, &key, now, true, &after);
-	require(before.entry == after.entry && before.verdict == after.verdict &&
+	require(before.rule == after.rule && before.verdict == after.verdict &&
 		before.asks == after.asks);
 	port_lookup(run.t, &key, now, true, &fate);
 	compare(&key, &fate);

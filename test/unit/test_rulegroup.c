@@ -27,7 +27,7 @@ static uint32_t rule_on(uint16_t port)
 	struct port_fate fate;
 
 	port_lookup(t, &key, (struct minato_time){ 1 }, true, &fate);
-	return fate.rule;
+	return port_rule_entry(t, fate.rule);
 }
 
 /* Those from `first` on stand, the others do not. */
@@ -140,7 +140,7 @@ static void require_sources(uint32_t remainder, bool stand)
 
 		key.remote = source(i);
 		port_lookup(t, &key, (struct minato_time){ 1 }, true, &fate);
-		assert_int_equal(fate.rule,
+		assert_int_equal(port_rule_entry(t, fate.rule),
 				 i % 3 == remainder && !stand ? POOL_NONE : of_source[i]);
 	}
 }

@@ -108,6 +108,44 @@ static void every_form_leaves_nothing(void **state)
 	require_nothing_left();
 }
 
+/* Some are owed yet, and none to a rule that has a number only now. */
+static void each_hit_is_counted_for_its_rule(void **state)
+{
+	struct port_key key = { .local = addr("10.0.0.1"),
+				.remote = addr("10.0.0.2"),
+				.proto = TCP,
+				.course = MINATO_COURSE_IN };
+	uint32_t hits[12] = { 0 }, entry[12];
+	struct minato_entry e = a_rule(7);
+
+	(void)state;
+	e.proto = TCP;
+	for (uint32_t i = 0; i < 12; i++) {
+		e.order = 1 + i;
+		e.first = e.last = (uint16_t)(100 + i);
+		entry[i] = (uint32_t)port_add(t, &e, NULL);
+	}
+	for (uint32_t i = 0; i < 500; i++) {
+		const uint32_t at = i * 5 % 12 * (i % 7 != 0);
+		struct port_fate fate;
+		key.local_port = (uint16_t)(100 + at);
+		port_lookup(t, &key, (struct minato_time){ i }, true, &fate);
+		hits[at]++;
+		assert_int_equal(port_entry_hits(t, entry[at]), hits[at]);
+	}
+	for (uint32_t i = 0; i < 12; i++)
+		assert_int_equal(port_entry_hits(t, entry[i]), hits[i]);
+	for (uint32_t i = 0; i < 12; i++)
+		port_remove(t, entry[i]);
+	for (uint32_t i = 0; i < 12; i++) {
+		e.order = 1 + i;
+		entry[i] = (uint32_t)port_add(t, &e, NULL);
+		assert_int_equal(port_entry_hits(t, entry[i]), 0);
+	}
+	for (uint32_t i = 0; i < 12; i++)
+		port_remove(t, entry[i]);
+}
+
 static void an_order_is_changed_in_place(void **state)
 {
 	const struct port_key key = { .local = addr("10.0.0.1"),
@@ -127,15 +165,15 @@ static void an_order_is_changed_in_place(void **state)
 	e = a_rule(8);
 	two = port_add(t, &e, NULL);
 	port_lookup(t, &key, (struct minato_time){ 1 }, true, &fate);
-	assert_int_equal(fate.rule, one);
+	assert_int_equal(port_rule_entry(t, fate.rule), one);
 	assert_int_equal(fate.kind, MINATO_KIND_CLOSED);
 	assert_int_equal(port_order(t, (uint32_t)one, 9), 0);
 	port_lookup(t, &key, (struct minato_time){ 2 }, true, &fate);
-	assert_int_equal(fate.rule, two);
+	assert_int_equal(port_rule_entry(t, fate.rule), two);
 	/* Back in front: its hits, and nothing new to give. */
 	assert_int_equal(port_order(t, (uint32_t)one, 1), 0);
 	port_lookup(t, &key, (struct minato_time){ 3 }, true, &fate);
-	assert_int_equal(fate.rule, one);
+	assert_int_equal(port_rule_entry(t, fate.rule), one);
 	assert_int_equal(fate.kind, MINATO_KIND_GUARD);
 	assert_int_equal(port_entry_hits(t, (uint32_t)one), 2);
 	assert_int_equal(port_order(t, (uint32_t)one, 0), -EINVAL);
@@ -157,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_wrong_is_refused),	    CASE(rules_may_be_alike),
 		CASE(a_full_table_says_so),	    CASE(every_form_leaves_nothing),
+		CASE(each_hit_is_counted_for_its_rule),
 		CASE(an_order_is_changed_in_place),
 	};
 
