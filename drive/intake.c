@@ -23,6 +23,7 @@
 #define RESERVE 6 /* so that what is behind an Ethernet header is aligned */
 
 #define LOOKS 512u /* at new frames, for one batch */
+#define AHEAD 8u   /* of them at once */
 #define QUEUED 8u  /* large frames in it: more only evict from the cache what was just read */
 /* Of those who wait, in each batch: few, as others wait for its end; more where there are none. */
 #define OTHERS_MIN 4u
@@ -47,12 +48,14 @@
  */
 #define TIME_SHARE 160
 #define TIME_SHARE_WANTED 64
+#define TIME_SHARE_STRANGERS 8 /* the same, where most of those who wait are no one's */
 #define TIME_AHEAD_NS 200000
 #define SERVED_NS 20000000  /* that others were served last: strangers' floods are told by it */
 #define SERVED_INSIDE_NS 1000000 /* and where many begin at once without being a flood */
 #define WANTED_NS 100000000 /* that the processor was last taken from us for another program */
 #define ASK_NS 1000000	    /* how often that is asked, at most */
 #define REST_NS 20000	    /* in which no more comes than a few of our slots */
+#define SALT_SHIFT 28	    /* each 2^28 ns known sources are told apart in another way */
 
 _Static_assert((SLOTS & (SLOTS - 1)) == 0, "slots are counted on and on");
 
@@ -81,6 +84,7 @@ struct drive_intake {
 	int64_t wanted_ns;	 /* when somebody did */
 	int64_t switches;	 /* to other programs, until then */
 	uint32_t firsts, others; /* of the last batch */
+	struct drive_again *again;
 	struct drive_known known;
 };
 
@@ -156,6 +160,8 @@ int drive_intake_open(struct drive_intake **out, int fd, bool trusted)
 	uint64_t seed[2];
 	int result = intake ? drive_seed(seed, sizeof(seed)) : -ENOMEM;
 
+	if (result == 0)
+		result = drive_again_new(&intake->again);
 	if (result == 0) {
 		intake->fd = fd;
 		intake->share = SHARE_MAX;
@@ -163,6 +169,8 @@ int drive_intake_open(struct drive_intake **out, int fd, bool trusted)
 		result = make_ring(intake);
 	}
 	if (result < 0) {
+		if (intake)
+			drive_again_free(intake->again);
 		free(intake);
 		return result;
 	}
@@ -182,6 +190,7 @@ void drive_intake_close(struct drive_intake *intake)
 	(void)munmap(intake->map, SIZE);
 	if (intake->bed >= 0)
 		close(intake->bed);
+	drive_again_free(intake->again);
 	free(intake);
 }
 
@@ -246,23 +255,36 @@ static void count(struct drive_intake *intake, uint32_t crowd)
 		intake->count[i] /= 2;
 }
 
-/*
- * Long frames are of conversations; and they stand in the queue in the order of their slots. Of a
- * crowd none goes before those of it that wait.
- */
-static bool goes_first(struct drive_intake *intake, const struct drive_taken *taken,
-		       uint32_t *crowd)
+/* A new frame, of which is known where it belongs. */
+struct ahead {
+	struct drive_taken taken;
+	uint32_t crowd;
+	uint64_t call; /* of a SYN by which a stranger calls */
+};
+
+/* Long frames are of conversations; and they stand in the queue in the order of their slots. */
+static void sort(struct drive_intake *intake, struct ahead *a, struct minato_time now)
+{
+	a->crowd = DRIVE_CROWD_LINK;
+	if (a->taken.where == DRIVE_TAKEN_HERE)
+		a->crowd = drive_known_crowd(&intake->known, a->taken.bytes, a->taken.len,
+					     (uint32_t)(now.ns >> SALT_SHIFT), &a->call);
+	if (a->crowd == DRIVE_CROWD_SYN)
+		drive_again_fetch(intake->again, a->call);
+}
+
+/* Of a crowd none goes before those of it that wait. */
+static bool goes_first(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
 	uint32_t bound;
 
-	if (taken->where != DRIVE_TAKEN_HERE)
+	if (a->crowd == DRIVE_CROWD_SYN && drive_again(intake->again, a->call, now))
+		a->crowd = DRIVE_CROWD_AGAIN;
+	if (a->crowd == DRIVE_CROWD_LINK)
 		return true;
-	*crowd = drive_known_crowd(&intake->known, taken->bytes, taken->len);
-	if (*crowd == DRIVE_CROWD_LINK)
-		return true;
-	bound = *crowd < DRIVE_CROWD_KNOWN ? FEW : intake->share;
-	count(intake, *crowd);
-	return intake->behind[*crowd] == 0 && intake->count[*crowd] <= bound;
+	bound = a->crowd < DRIVE_CROWD_KNOWN ? FEW : intake->share;
+	count(intake, a->crowd);
+	return intake->behind[a->crowd] == 0 && intake->count[a->crowd] <= bound;
 }
 
 /* Whether those who go first fill batches by themselves says how many may. */
@@ -274,23 +296,42 @@ static void adapt(struct drive_intake *intake, bool full)
 		intake->share++;
 }
 
+/* Some new ones; what is looked for at each of them in memory is so on its way for all. */
+static uint32_t look_ahead(struct drive_intake *intake, struct minato_time now, bool all,
+			   struct ahead out[AHEAD])
+{
+	uint32_t n = 0;
+
+	for (; n < AHEAD && intake->seen + n - intake->tail < SLOTS; n++) {
+		if (!is_new(intake, intake->seen + n))
+			break;
+		fetch(intake, intake->seen + n + 4);
+		describe(intake, intake->seen + n, &out[n].taken);
+		if (!all)
+			sort(intake, &out[n], now);
+	}
+	return n;
+}
+
 static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 			 struct drive_taken *out, uint32_t room, bool all)
 {
-	uint32_t got = 0, queued = 0, crowd = 0, looks = 0;
+	struct ahead group[AHEAD];
+	uint32_t got = 0, queued = 0, looks = 0, n = 1;
 
-	for (; looks < LOOKS && got < room && queued < QUEUED; looks++) {
-		if (intake->seen - intake->tail == SLOTS || !is_new(intake, intake->seen))
-			break;
-		fetch(intake, intake->seen + 4);
-		describe(intake, intake->seen, &out[got]);
-		if (all || goes_first(intake, &out[got], &crowd)) {
-			queued += out[got++].where == DRIVE_TAKEN_QUEUED;
-			hold(intake, intake->seen);
-		} else {
-			put_off(intake, crowd, now);
+	while (n > 0 && looks < LOOKS && got < room && queued < QUEUED) {
+		n = look_ahead(intake, now, all, group);
+		looks += n;
+		for (uint32_t i = 0; i < n && got < room && queued < QUEUED; i++) {
+			if (all || goes_first(intake, &group[i], now)) {
+				queued += group[i].taken.where == DRIVE_TAKEN_QUEUED;
+				out[got++] = group[i].taken;
+				hold(intake, intake->seen);
+			} else {
+				put_off(intake, group[i].crowd, now);
+			}
+			intake->seen++;
 		}
-		intake->seen++;
 	}
 	if (!all)
 		adapt(intake, got == room);
@@ -356,7 +397,9 @@ static void account(struct drive_intake *intake, struct minato_time now)
 	intake->taken_ns = now.ns;
 	if (all > 0)
 		intake->owed_ns += passed * intake->others / all;
-	share = is_wanted(intake, now.ns) ? TIME_SHARE_WANTED : TIME_SHARE;
+	share = TIME_SHARE;
+	if (is_wanted(intake, now.ns))
+		share = intake->known.all ? TIME_SHARE_WANTED : TIME_SHARE_STRANGERS;
 	intake->owed_ns -= passed * share / 256;
 	if (intake->owed_ns < -TIME_AHEAD_NS)
 		intake->owed_ns = -TIME_AHEAD_NS;

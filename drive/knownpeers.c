@@ -218,18 +218,30 @@ static bool is_answer(const struct look *l)
  * Of a known source what it says of a conversation is apart from what it says of others: a server
  * that answers a flood does not hide its own clients.
  */
-static uint32_t known_crowd_of(const struct look *l, uint64_t h)
+static uint32_t known_crowd_of(const struct look *l, uint64_t h, uint32_t salt)
 {
 	uint32_t sort = l->piece ? DRIVE_CROWD_PIECES : l->protocol;
 
 	if (!l->piece && l->protocol == TCP && l->left >= TCP_HEADER)
 		sort = l->transport[13] & (SYN | RST) ? DRIVE_CROWD_SYN : DRIVE_CROWD_SEGMENTS;
-	return (uint32_t)((h >> 16) + sort * 37u) % DRIVE_CROWD_SOURCES;
+	return (uint32_t)(mix(h, salt) + sort * 37u) % DRIVE_CROWD_SOURCES;
 }
 
-uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len)
+/* Its ports and number, beside the addresses. */
+static uint64_t call_of(const struct drive_known *known, const struct look *l, uint64_t h)
+{
+	uint64_t words[3] = { 0, 0, 0 };
+
+	memcpy(words, l->transport, l->left < 8 ? l->left : 8);
+	memcpy(words + 1, l->destination, l->six ? 16 : 4);
+	return mix(mix(h + words[0], known->seed[1]) + words[1], words[2] ^ known->seed[0]);
+}
+
+uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len,
+			   uint32_t salt, uint64_t *call)
 {
 	struct look l;
+	uint32_t crowd;
 	uint64_t h;
 
 	if (!look(&l, frame, len, len))
@@ -241,6 +253,9 @@ uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame
 		return DRIVE_CROWD_LINK;
 	h = hash(known, l.source, l.six);
 	if (known->all || knows(known, PROVEN, h) || (!is_opening(&l) && knows(known, ASKED, h)))
-		return DRIVE_CROWD_KNOWN + known_crowd_of(&l, h);
-	return crowd_of(&l);
+		return DRIVE_CROWD_KNOWN + known_crowd_of(&l, h, salt);
+	crowd = crowd_of(&l);
+	if (crowd == DRIVE_CROWD_SYN)
+		*call = call_of(known, &l, h);
+	return crowd;
 }

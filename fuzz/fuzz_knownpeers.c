@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct drive_known known;
 	const size_t head = size > 0 ? data[0] % size : 0;
+	uint64_t call = 0;
 	uint8_t *frame;
 
 	if (size < 2 || size > 2000)
@@ -37,7 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	drive_known_leaves(&known, frame, (uint32_t)head, (uint32_t)head, 100);
 	free(frame);
 	frame = copy(data + 1, size - 1);
-	expect(drive_known_crowd(&known, frame, (uint32_t)size - 1) < DRIVE_CROWDS);
+	expect(drive_known_crowd(&known, frame, (uint32_t)size - 1, 0, &call) <
+	       DRIVE_CROWDS);
 	/* Of IPv4 without options, with its addresses changed about. */
 	if (size > 60 && frame[12] == 8 && frame[13] == 0 && (frame[14] & 15) == 5 &&
 	    (frame[23] == 17 || frame[23] == 1)) {
@@ -50,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(frame + 26, frame + 30, 4);
 		memcpy(frame + 30, source, 4);
 		if (frame[23] == 17)
-			expect(drive_known_crowd(&known, frame, (uint32_t)size - 1) >=
+			expect(drive_known_crowd(&known, frame, (uint32_t)size - 1, 0, &call) >=
 			       DRIVE_CROWD_KNOWN);
 	}
 	free(frame);

@@ -20,6 +20,7 @@
 
 static const uint64_t seed[2] = { 0x1234567890abcdef, 42 };
 static struct drive_known known;
+static uint64_t the_call;
 
 static int reset(void **state)
 {
@@ -63,7 +64,7 @@ static void leaves(const struct sample *s, uint32_t now_s)
 
 static bool comes(const struct sample *s)
 {
-	const uint32_t crowd = drive_known_crowd(&known, s->bytes, s->len);
+	const uint32_t crowd = drive_known_crowd(&known, s->bytes, s->len, 0, &the_call);
 
 	return crowd == DRIVE_CROWD_LINK || crowd >= DRIVE_CROWD_KNOWN;
 }
@@ -180,7 +181,7 @@ static uint32_t crowd(bool six, uint8_t protocol, uint32_t who, uint8_t flags, u
 {
 	const struct sample s = make(six, protocol, who, flags, payload);
 
-	return drive_known_crowd(&known, s.bytes, s.len);
+	return drive_known_crowd(&known, s.bytes, s.len, 0, &the_call);
 }
 
 static void strangers_are_told_apart_by_what_they_send(void **state)
@@ -199,7 +200,8 @@ static void strangers_are_told_apart_by_what_they_send(void **state)
 		assert_int_equal(crowd(six, six ? 58 : ICMP, 7, 0, 9), DRIVE_CROWD_ICMP);
 		assert_int_equal(crowd(six, 47, 7, 0, 9), DRIVE_CROWD_OTHERS);
 	}
-	assert_int_equal(drive_known_crowd(&known, piece.bytes, piece.len), DRIVE_CROWD_PIECES);
+	assert_int_equal(drive_known_crowd(&known, piece.bytes, piece.len, 0, &the_call),
+			 DRIVE_CROWD_PIECES);
 }
 
 /* Where all are known: each is a crowd, of what it says in conversations and of all else. */
@@ -223,6 +225,59 @@ static void of_the_trusted_each_is_a_crowd(void **state)
 	assert_in_range(same, 0, 10);
 }
 
+/* What is the same when it comes again, and in no other call. */
+static void a_call_is_told_by_its_addresses_ports_and_number(void **state)
+{
+	(void)state;
+	for (int six = 0; six < 2; six++) {
+		struct sample s = make(six, TCP, 7, SYN, 0);
+		const uint32_t ip = ETHERNET, tcp = ETHERNET + (six ? 40 : 20);
+		const uint32_t same[] = { ip + (six ? 7 : 8), tcp + 14, tcp + 16 };
+		const uint32_t others[] = { ip + (six ? 20 : 12), ip + (six ? 36 : 16), tcp + 1,
+					    tcp + 3, tcp + 4 };
+		uint64_t first;
+
+		assert_int_equal(drive_known_crowd(&known, s.bytes, s.len, 0, &the_call),
+				 DRIVE_CROWD_SYN);
+		first = the_call;
+		for (size_t i = 0; i < 3; i++) {
+			s.bytes[same[i]] ^= 1;
+			drive_known_crowd(&known, s.bytes, s.len, 0, &the_call);
+			assert_true(the_call == first);
+			s.bytes[same[i]] ^= 1;
+		}
+		for (size_t i = 0; i < 5; i++) {
+			s.bytes[others[i]] ^= 1;
+			drive_known_crowd(&known, s.bytes, s.len, 0, &the_call);
+			assert_false(the_call == first);
+			s.bytes[others[i]] ^= 1;
+		}
+	}
+}
+
+/* Two known sources that have one number have two with another salt. */
+static void by_another_salt_others_share_a_number(void **state)
+{
+	uint32_t pairs = 0;
+
+	(void)state;
+	drive_known_reset(&known, seed, true);
+	for (uint32_t who = 1; who < 4096; who++) {
+		const struct sample a = make(false, UDP, 0, 0, 5), b = make(false, UDP, who, 0, 5);
+		uint32_t salt = 0;
+
+		if (drive_known_crowd(&known, a.bytes, a.len, salt, &the_call) !=
+		    drive_known_crowd(&known, b.bytes, b.len, salt, &the_call))
+			continue;
+		pairs++;
+		while (drive_known_crowd(&known, a.bytes, a.len, salt, &the_call) ==
+		       drive_known_crowd(&known, b.bytes, b.len, salt, &the_call))
+			salt++;
+		assert_in_range(salt, 1, 4);
+	}
+	assert_in_range(pairs, 4, 64);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -234,6 +289,8 @@ int main(void)
 		cmocka_unit_test_setup(what_a_link_lives_by_goes_first, reset),
 		cmocka_unit_test_setup(strangers_are_told_apart_by_what_they_send, reset),
 		cmocka_unit_test_setup(of_the_trusted_each_is_a_crowd, reset),
+		cmocka_unit_test_setup(a_call_is_told_by_its_addresses_ports_and_number, reset),
+		cmocka_unit_test_setup(by_another_salt_others_share_a_number, reset),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
