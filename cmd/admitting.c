@@ -65,7 +65,7 @@ static bool has_room(const struct cmd_hand *hand)
 	return poll(&room, 1, 0) > 0 && room.revents & POLLOUT;
 }
 
-enum request { UNFINISHED, GONE, QUESTION, ORDER };
+enum request { UNFINISHED, GONE, QUESTION, ORDER, ROLL };
 
 /* What the client's first line asks for. One that is too long, or no JSON, the worker refuses. */
 static enum request look_at(int fd)
@@ -86,6 +86,8 @@ static enum request look_at(int fd)
 	name = json_string_value(json_object_get(object, "request"));
 	if (name && cmd_control_is_order(name))
 		request = ORDER;
+	else if (name && !strcmp(name, CMD_ROLL_REQUEST))
+		request = ROLL;
 	json_decref(object);
 	return request;
 }
@@ -129,7 +131,15 @@ static bool is_inside(const struct cmd_harbour *harbour, pid_t peer)
 		namespace_of(peer, "net") == inside.st_ino);
 }
 
-static void hand_over(struct cmd_harbour *harbour, int fd, enum request request)
+bool cmd_admitting_is_beside(const struct cmd_harbour *harbour, pid_t peer)
+{
+	uint64_t net = namespace_of(peer, "net");
+
+	return net && net == namespace_of(harbour->pid, "net") && !is_inside(harbour, peer);
+}
+
+/* True: the descriptor is kept here. */
+static bool hand_over(struct cmd_harbour *harbour, int fd, enum request request)
 {
 	struct cmd_message message = { .kind = CMD_TELL_CLIENT };
 	bool inside;
@@ -137,10 +147,13 @@ static void hand_over(struct cmd_harbour *harbour, int fd, enum request request)
 
 	/* Here, where ids have a meaning: the worker sees none. */
 	if (drive_runtime_peer(fd, &peer) < 0)
-		return;
+		return false;
+	/* Another keeper; a gateway's worker says that it does not know what is meant. */
+	if (request == ROLL && !harbour->trade)
+		return cmd_admitting_is_beside(harbour, peer) && cmd_fellows_serve(harbour, fd);
 	inside = is_inside(harbour, peer);
 	if (inside && harbour->closed)
-		return;
+		return false;
 	message.number = inside		  ? CMD_CLIENT_INSIDE :
 			 request == ORDER ? CMD_CLIENT_ORDERS :
 					    CMD_CLIENT_ASKS;
@@ -148,6 +161,7 @@ static void hand_over(struct cmd_harbour *harbour, int fd, enum request request)
 		harbour->admitted = drive_now();
 	describe(&message.client, peer);
 	(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
+	return false;
 }
 
 /* ---- those whose request is not whole ---- */
@@ -157,9 +171,8 @@ static void part(struct cmd_waiting *waiting, enum request request)
 	struct cmd_harbour *harbour = waiting->harbour;
 
 	drive_loop_remove(harbour->loop, waiting->watch);
-	if (request != GONE)
-		hand_over(harbour, waiting->fd, request);
-	close(waiting->fd);
+	if (request == GONE || !hand_over(harbour, waiting->fd, request))
+		close(waiting->fd);
 	waiting->fd = 0;
 	hold_spare(harbour);
 }
@@ -253,9 +266,8 @@ static void receive(struct cmd_harbour *harbour, int fd)
 		let_wait(harbour, fd);
 		return;
 	}
-	if (request != GONE)
-		hand_over(harbour, fd, request);
-	close(fd);
+	if (request == GONE || !hand_over(harbour, fd, request))
+		close(fd);
 }
 
 static void listener_ready(void *user, uint32_t events)

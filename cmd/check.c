@@ -237,6 +237,8 @@ static int check(struct checking *c)
 	}
 	if (c->chosen->guest)
 		cmd_ruling_judge(&c->conf, &c->report);
+	if (c->chosen->guest)
+		cmd_fellows_judge(&c->conf, guest_of(c), &c->report);
 	else
 		gateway_alerts_judge(&c->conf, &c->report);
 	judge_terms(c);

@@ -296,6 +296,8 @@ enum cmd_message_kind {
 	CMD_TELL_NAMESERVERS, /* `nameservers`: the host's, as they are now */
 	CMD_TELL_NEAR,	      /* `near`: public addresses and networks of the host, now */
 	CMD_TELL_LAN,	      /* `near`: what lan is to the rules, now; number: as `filters` */
+	CMD_TELL_OWN,	      /* `near`: the host's own addresses, now */
+	CMD_TELL_FELLOW,      /* `fellow`, number `number`; beside it its roll, if it runs */
 	CMD_TELL_CLIENT,      /* `client`; beside it its socket: it is of this user or root;
 				 number: enum cmd_client_right */
 	CMD_TELL_ENDED,	      /* the guest has ended: deliver its last words, then exit with 0 */
@@ -369,6 +371,9 @@ struct cmd_message {
 			uint32_t count;
 			struct relay_prefix list[RELAY_NEAR_MAX];
 		} near;
+		struct {
+			char name[DRIVE_NAME_SIZE];
+		} fellow;
 		struct {
 			struct relay_failure failure; /* where number is negative */
 			uint32_t total, count;	      /* sockets; those beside this message */
@@ -562,6 +567,44 @@ void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct min
 
 #define CMD_LAN_MAX 64u
 
+/* Another guest of this user that rules name; guard/fellows.c, guard/fellowship.c. */
+#define CMD_FELLOWS_MAX 32u
+struct cmd_fellow {
+	char name[DRIVE_NAME_SIZE];
+	/* The keeper: */
+	struct cmd_harbour *harbour;
+	int link; /* to its keeper, or -1 */
+	int64_t watch;
+	int roll; /* its memory, or -1 */
+	uint32_t tries;
+	struct minato_time again; /* when it is called again; 0: never */
+	bool untold;		  /* the worker had no room for it */
+	/* The worker: */
+	const struct relay_roll *page; /* NULL: it does not run */
+	uint32_t turn;		       /* of it, as it was last seen */
+};
+struct cmd_fellows;
+/* Another keeper that was given our roll, and knows by the connection that we are there. */
+#define CMD_ASKERS_MAX 64u
+struct cmd_asker {
+	int fd; /* 0: free */
+	int64_t watch;
+	struct drive_loop *loop;
+	struct cmd_fellows *fellows;
+};
+struct cmd_fellows {
+	/* Their numbers in rules are their places, from 1. */
+	struct cmd_fellow list[CMD_FELLOWS_MAX];
+	size_t count, met; /* those that were called once */
+	int files;	   /* where control sockets come to be; 0: not watched */
+	int64_t files_watch;
+	struct relay_roll *own; /* NULL: there is none */
+	int own_fd;
+	int diag; /* asks the kernel for sockets */
+	struct cmd_asker askers[CMD_ASKERS_MAX];
+	size_t asker_count;
+};
+
 struct cmd_ruling {
 	struct conf conf;	  /* rules, zones and sets, in their sequence */
 	struct cmd_place *places; /* of each statement; conf.count of them */
@@ -572,6 +615,9 @@ struct cmd_ruling {
 	struct drive_error note;
 	struct relay_prefix lan[CMD_LAN_MAX];
 	size_t lan_count;
+	struct relay_prefix own[CMD_LAN_MAX]; /* the host's addresses, and its loopback */
+	size_t own_count;
+	struct cmd_fellows fellows;
 	/* By which hosts of lan come; none where the host has no other device with an address. */
 	struct relay_devices devices;
 };
@@ -612,7 +658,7 @@ void cmd_hostlinks_close(struct cmd_harbour *harbour);
 
 /* ---- guard/nearby.c ---- */
 
-/* Finds lan anew: its prefixes and devices. Whether the prefixes are others than before. */
+/* Finds lan anew: its prefixes and devices; and the host's addresses. Whether they are others. */
 bool cmd_ruling_look_around(struct cmd_ruling *ruling);
 
 /* ---- guard/following.c: what rules mean changes while they stand ---- */
@@ -620,6 +666,50 @@ bool cmd_ruling_look_around(struct cmd_ruling *ruling);
 struct cmd_worker;
 /* CMD_TELL_LAN. */
 void cmd_following_lan(struct cmd_worker *worker, const struct cmd_message *message);
+/* Other guests run, or have published other ports, or the host has other addresses. */
+void cmd_following_fellows(struct cmd_worker *worker);
+
+/* ---- guard/fellows.c: other guests that rules name: the keeper ---- */
+
+#define CMD_ROLL_REQUEST "roll"
+/* Notes a name. 0; -ENOSPC, -EINVAL. */
+int cmd_fellows_add(struct cmd_fellows *fellows, const char *name);
+/* Its number, from 1; 0: it is not noted. */
+uint16_t cmd_fellows_number(const struct cmd_fellows *fellows, const char *name);
+/* Notes those that the rules of the guest of this name name. 0 or negative errno with a text. */
+int cmd_fellows_find(struct cmd_ruling *ruling, const char *guest, struct drive_error *error);
+/* Whether a guest of this name runs, or a gateway. */
+bool cmd_fellows_runs(const char *name);
+/* What is wrong with names beside the guests that run: errors and warnings. */
+void cmd_fellows_judge(const struct conf *conf, const char *guest, struct conf_report *report);
+/* Its own roll, before the first worker; and all that is open. */
+void cmd_fellows_begin(struct cmd_harbour *harbour);
+void cmd_fellows_end(struct cmd_harbour *harbour);
+/* Calls those that were noted since, and tells the worker. */
+void cmd_fellows_meet(struct cmd_harbour *harbour);
+/* Tells a worker that begins. */
+void cmd_fellows_tell(struct cmd_harbour *harbour);
+void cmd_fellows_settle(struct cmd_harbour *harbour);
+struct minato_time cmd_fellows_turn(struct cmd_harbour *harbour, struct minato_time now);
+/* Gives a client the roll and keeps its descriptor. False: it is still the caller's. */
+bool cmd_fellows_serve(struct cmd_harbour *harbour, int fd);
+
+/* ---- guard/fellowship.c: the same: the worker ---- */
+
+/* CMD_TELL_FELLOW and its descriptor (or -1), CMD_TELL_OWN. */
+void cmd_fellowship_told(struct cmd_worker *worker, const struct cmd_message *message, int fd);
+void cmd_fellowship_own(struct cmd_worker *worker, const struct cmd_message *message);
+void cmd_fellowship_look(struct cmd_worker *worker);
+bool cmd_fellowship_is_own(const struct cmd_ruling *ruling, const struct minato_addr *addr);
+/* As relay_config's `caller`; user: the worker. */
+uint16_t cmd_fellowship_caller(void *user, enum minato_proto proto,
+			       const struct minato_endpoint *caller,
+			       const struct minato_endpoint *local);
+/* As conf_zones' `door`; user: the worker. */
+bool cmd_fellowship_door(void *user, const char *word, size_t at, struct conf_door *out);
+/* The guest that has published this place, as our guest sees it; or NULL. */
+const char *cmd_fellowship_at(struct cmd_worker *worker, enum minato_proto proto,
+			      const struct minato_endpoint *to);
 
 /* ---- guard/ruletrial.c ---- */
 
@@ -786,6 +876,9 @@ void cmd_hand_end(struct cmd_harbour *harbour);
 int cmd_hand_renew(struct cmd_harbour *harbour, struct drive_error *error);
 
 /* ---- admitting.c: the keeper takes in who comes to the control socket ---- */
+
+/* Whether a process is where the keeper is, and not in a guest. */
+bool cmd_admitting_is_beside(const struct cmd_harbour *harbour, pid_t peer);
 
 /* Before anything else of it, and its end. */
 void cmd_admitting_begin(struct cmd_harbour *harbour);

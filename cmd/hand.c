@@ -201,6 +201,8 @@ int cmd_hand_begin(struct cmd_harbour *harbour)
 		return result;
 	nameservers_look(&harbour->nameservers, drive_now());
 	result = tell_nameservers(harbour);
+	if (result == 0 && !harbour->trade)
+		cmd_fellows_tell(harbour);
 	return result < 0 ? result : cmd_hostlinks_tell(harbour);
 }
 

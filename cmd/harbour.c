@@ -87,6 +87,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 	if (!harbour->trade) {
 		next = earlier(next, cmd_ruled_turn(harbour, now));
 		next = earlier(next, cmd_hostlinks_turn(harbour, now));
+		next = earlier(next, cmd_fellows_turn(harbour, now));
 	}
 	if (!harbour->ending)
 		return next;
@@ -166,6 +167,7 @@ static int watch_guest(struct cmd_harbour *harbour)
 	if (cmd_hostlinks_watch(harbour) < 0)
 		cmd_say("changes of this host's addresses cannot be followed: lan, and what names "
 			"may not lead to, stay what they are now");
+	cmd_fellows_meet(harbour);
 	return drive_loop_hook(harbour->loop, turn, harbour);
 }
 
@@ -195,6 +197,7 @@ int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 		return drive_fail(error, -result, "cannot make the loop: %s", strerror(-result));
 	if (harbour->capturing.fd)
 		drive_capture_clear(harbour->capturing.fd);
+	cmd_fellows_begin(harbour);
 	/* First, so that it enters its sandbox while the guest is made. */
 	result = cmd_hand_start(harbour, error);
 	if (!result)
@@ -214,6 +217,7 @@ int cmd_harbour_open(struct cmd_harbour *harbour, struct drive_error *error)
 
 int cmd_harbour_go(struct cmd_harbour *harbour, struct drive_error *error)
 {
+	cmd_fellows_settle(harbour);
 	return harbour->target ? 0 : drive_guest_go(&harbour->guest, error);
 }
 
@@ -266,6 +270,7 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 	if (harbour->pid)
 		cmd_passing_end(&harbour->passing, harbour->code);
 	cmd_hostlinks_close(harbour);
+	cmd_fellows_end(harbour);
 	if (harbour->loop)
 		drive_loop_free(harbour->loop);
 	if (harbour->capturing.fd)

@@ -159,6 +159,10 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 	if (chosen->only6 && chosen->mtu < MTU_MIN6)
 		return cmd_usage(command, "--mtu %ld: IPv6 needs %d at least", chosen->mtu,
 				 MTU_MIN6);
+	if (chosen->name && (!strcmp(chosen->name, "lan") || !strcmp(chosen->name, "wan") ||
+			     !strcmp(chosen->name, "self")))
+		return cmd_usage(command, "--name %s: %s is a zone of rules, which name guests too",
+				 chosen->name, chosen->name);
 	if (chosen->name && !drive_runtime_name_ok(chosen->name))
 		return cmd_usage(command,
 				 "--name %s: a name has up to %d letters, digits, '.', '_' and "

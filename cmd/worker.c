@@ -86,6 +86,7 @@ static int read_tap(struct cmd_worker *worker)
 
 	if (!worker->tap_watch)
 		return 0;
+	cmd_fellowship_look(worker);
 	count = drive_tap_read(worker->tap, worker->host, drive_loop_now(worker->loop));
 	if (count == -ENOBUFS)
 		watch_tap(worker, true, worker->blocked);
@@ -235,6 +236,12 @@ static void take_message(struct cmd_worker *worker, const struct cmd_message *me
 	case CMD_TELL_LAN:
 		cmd_following_lan(worker, message);
 		break;
+	case CMD_TELL_OWN:
+		cmd_fellowship_own(worker, message);
+		break;
+	case CMD_TELL_FELLOW:
+		cmd_fellowship_told(worker, message, fd);
+		return;
 	case CMD_TELL_CLIENT:
 		admit_client(worker, message, fd);
 		return;
@@ -509,6 +516,9 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.face = LINK,
 		.lan = harbour->ruling.lan,
 		.lan_count = harbour->ruling.lan_count,
+		.roll = harbour->ruling.fellows.own,
+		.caller = cmd_fellowship_caller,
+		.caller_user = worker,
 		.notice = tell_notice,
 		.notice_user = worker,
 		.port_open = cmd_orders_port_open,
@@ -649,7 +659,7 @@ static int enter(struct cmd_worker *worker, const struct drive_sandbox *sandbox,
 {
 	const struct relay_publish *publish = &worker->harbour->publish;
 	size_t count = 0;
-	int *keep = calloc(publish->socket_count + 7, sizeof(*keep));
+	int *keep = calloc(publish->socket_count + 8, sizeof(*keep));
 	int result;
 
 	if (!keep)
@@ -659,6 +669,8 @@ static int enter(struct cmd_worker *worker, const struct drive_sandbox *sandbox,
 	keep[count++] = worker->channel;
 	if (worker->harbour->capturing.fd)
 		keep[count++] = worker->harbour->capturing.fd;
+	if (worker->harbour->ruling.fellows.diag > 0)
+		keep[count++] = worker->harbour->ruling.fellows.diag;
 	if (worker->crowd >= 0)
 		keep[count++] = worker->crowd;
 	if (worker->harbour->auditing.path)
@@ -692,6 +704,9 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 	cmd_worker_streams(saying);
 	worker.crowd = cmd_worker_crowd();
 	cmd_say_to(STDERR_FILENO);
+	/* The keeper tells anew who runs. */
+	for (size_t i = 0; i < harbour->ruling.fellows.count; i++)
+		harbour->ruling.fellows.list[i].page = NULL;
 	/* jansson would look for a file. */
 	(void)drive_seed(&seed, sizeof(seed));
 	json_object_seed(seed);

@@ -676,6 +676,13 @@ void conf_plan(struct minato_config *config, const struct conf *conf);
 
 /* ---- rulemeaning.c: what rules are in a host value ---- */
 
+/* Ports of one protocol that lead to another guest. */
+struct conf_door {
+	struct conf_prefix to;
+	uint8_t proto; /* MINATO_TCP or MINATO_UDP */
+	uint16_t first, last;
+};
+
 /* Where rules hold. */
 struct conf_zones {
 	bool guest; /* of minato run; else of the gateway of the conf, which says all the rest */
@@ -693,6 +700,14 @@ struct conf_zones {
 	/* The one address that names of the DNS stand for; NULL (or false for one): for none. */
 	bool (*named)(void *user, const char *word, struct minato_addr *out);
 	void *named_user;
+	/*
+	 * The number of another guest, as that of a program for what comes in, 1..65534, or 0; and
+	 * what it has published, the at-th: false where there are no more. NULL: none runs.
+	 */
+	uint16_t (*fellow)(void *user, const char *word);
+	void *fellow_user;
+	bool (*door)(void *user, const char *word, size_t at, struct conf_door *out);
+	void *door_user;
 };
 /*
  * One general entry of the rule `index`, which is conf->count for what is shut to all but lan where
@@ -707,6 +722,15 @@ typedef int conf_policy_fn(void *user, size_t index, struct minato_entry *entry)
  */
 int conf_policy(const struct conf *conf, const struct conf_zones *zones, conf_policy_fn *each,
 		void *user);
+
+/* ---- rulenames.c: other guests ---- */
+
+/*
+ * Calls back for each word of rules of the guest of that name (or "self") which names another one,
+ * with the index of the statement; other than 0 ends it. 0, -ENOMEM, or what `each` returned.
+ */
+typedef int conf_guest_fn(void *user, size_t index, const struct conf_item *item);
+int conf_guests(const struct conf *conf, const char *guest, conf_guest_fn *each, void *user);
 
 /* ---- drainline.c: hosts that drain ---- */
 

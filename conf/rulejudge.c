@@ -109,6 +109,7 @@ static void judge_word(const struct judging *j, const struct conf_statement *s,
 	case RULES_LAN:
 	case RULES_WAN:
 	case RULES_LINK:
+	case RULES_GUEST:
 		if (s->rule.out && from && j->guest)
 			judge_say(j->report, CONF_ERROR, s, part, 0,
 				  "what goes out of a guest comes from it alone");

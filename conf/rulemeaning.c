@@ -19,6 +19,8 @@
 struct side {
 	struct conf_prefix prefix;
 	uint8_t scope, face;
+	uint16_t guest;		/* whose number it is that comes; 0: anybody's */
+	struct conf_door ports; /* of a guest that is gone to; proto 0: all */
 };
 struct sides {
 	struct side *list;
@@ -32,6 +34,7 @@ struct meaning {
 	struct conf_prefix *lan; /* where hosts of lan are, for what goes there */
 	size_t lan_count;
 	struct sides from, to;
+	const struct conf_door *ports; /* of the pair at hand; NULL: all */
 	uint64_t order;
 	conf_policy_fn *each;
 	void *user;
@@ -242,6 +245,29 @@ static int add_named(const struct meaning *m, struct sides *sides, const char *w
 	return add_prefix(sides, &one);
 }
 
+static int from_guest(const struct meaning *m, struct sides *sides, const char *word)
+{
+	struct side side = anybody();
+
+	side.scope = m->zones->outside;
+	side.guest = m->zones->fellow ? m->zones->fellow(m->zones->fellow_user, word) : 0;
+	return side.guest ? add_side(sides, &side) : 0;
+}
+
+static int to_guest(const struct meaning *m, struct sides *sides, const char *word)
+{
+	struct side side = anybody();
+	int result = 0;
+
+	for (size_t at = 0; result == 0 && m->zones->door &&
+			    m->zones->door(m->zones->door_user, word, at, &side.ports);
+	     at++) {
+		side.prefix = side.ports.to;
+		result = add_side(sides, &side);
+	}
+	return result;
+}
+
 static int from_zone(const struct meaning *m, struct sides *sides, bool lan)
 {
 	struct side side = anybody();
@@ -274,6 +300,8 @@ static int add_word(const struct meaning *m, struct sides *sides, const char *wo
 		return add_set(m, sides, word);
 	case RULES_DNS:
 		return add_named(m, sides, word);
+	case RULES_GUEST:
+		return from ? from_guest(m, sides, word) : to_guest(m, sides, word);
 	case RULES_UNKNOWN:
 		break;
 	}
@@ -348,6 +376,15 @@ static struct minato_entry entry_of(const struct meaning *m, const struct conf_r
 static int give(struct meaning *m, size_t index, struct minato_entry *entry, uint8_t proto,
 		uint32_t first, uint32_t last)
 {
+	if (m->ports) {
+		if (proto && proto != m->ports->proto)
+			return 0;
+		proto = m->ports->proto;
+		first = first > m->ports->first ? first : m->ports->first;
+		last = last < m->ports->last ? last : m->ports->last;
+		if (first > last)
+			return 0;
+	}
 	entry->proto = proto;
 	entry->first = (uint16_t)first;
 	entry->last = (uint16_t)last;
@@ -436,6 +473,9 @@ static int give_pair(struct meaning *m, size_t index, const struct conf_rule *ru
 			return 0;
 		entry.program = m->zones->program(m->zones->program_user, item.word);
 	}
+	if (from->guest)
+		entry.program = from->guest;
+	m->ports = to->ports.proto ? &to->ports : NULL;
 	return give_runs(m, index, rule, &entry);
 }
 

@@ -64,6 +64,18 @@ static size_t first_of(const struct rules_names *names, const char *word)
 	return low < names->count && !strcmp(names->list[low].name, word) ? low : names->count;
 }
 
+/* Words that people write for a zone that there is not. */
+static bool is_guest_name(const char *word)
+{
+	static const char *const others[] = { "any", "all", "everyone", "everybody", "everywhere" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		if (!strcmp(word, others[i]))
+			return false;
+	}
+	return true;
+}
+
 enum rules_sort rules_word(const struct rules_names *names, const char *word,
 			   const struct conf_statement **link)
 {
@@ -78,8 +90,9 @@ enum rules_sort rules_word(const struct rules_names *names, const char *word,
 	if (strchr(word, '.'))
 		return RULES_DNS;
 	at = first_of(names, word);
+	/* Whatever else is called so is the other guest, whether it runs or not. */
 	if (at == names->count)
-		return RULES_UNKNOWN;
+		return names->guest && is_guest_name(word) ? RULES_GUEST : RULES_UNKNOWN;
 	if (names->list[at].s->kind != CONF_KIND_LINK)
 		return RULES_SET;
 	*link = names->list[at].s;
@@ -99,4 +112,25 @@ const struct conf_set *rules_set_next(const struct rules_names *names, const cha
 		return NULL;
 	++*at;
 	return &name->s->set;
+}
+
+int conf_guests(const struct conf *conf, const char *guest, conf_guest_fn *each, void *user)
+{
+	struct rules_names names;
+	int result = rules_names_make(&names, conf, guest);
+
+	for (size_t i = 0; i < conf->count && result == 0; i++) {
+		const struct conf_statement *link = NULL;
+		struct conf_item item;
+		uint32_t at = 0;
+
+		while (result == 0 && conf->list[i]->kind == CONF_KIND_RULE &&
+		       conf_item_next(&conf->list[i]->rule, &at, &item)) {
+			if ((item.sort == CONF_ITEM_FROM_WORD || item.sort == CONF_ITEM_TO_WORD) &&
+			    rules_word(&names, item.word, &link) == RULES_GUEST)
+				result = each(user, i, &item);
+		}
+	}
+	rules_names_free(&names);
+	return result;
 }

@@ -14,6 +14,7 @@ enum rules_sort {
 	RULES_SET,  /* a set or zone of the file */
 	RULES_LINK, /* a link with a name */
 	RULES_DNS,
+	RULES_GUEST, /* another guest, in rules of one */
 	RULES_UNKNOWN,
 };
 struct rules_name {

@@ -1078,6 +1078,13 @@ bool drive_runtime_name_ok(const char *name);
 int drive_runtime_listen(char name[DRIVE_NAME_SIZE], bool unique, struct drive_error *error);
 /* Removes the socket file of a guest that ends; before its descriptor is closed. */
 void drive_runtime_remove(const char *name);
+/*
+ * Connects to a guest by name without waiting; the descriptor does not block. -ENOENT,
+ * -ECONNREFUSED: it does not listen; -EAGAIN: it is there and busy.
+ */
+int drive_runtime_try(const char *name);
+/* An inotify descriptor that tells of files which come to be in the directory. Negative errno. */
+int drive_runtime_watch(void);
 /* Connects to a guest by name (blocking descriptor). -ENOENT: no such guest. */
 int drive_runtime_connect(const char *name, struct drive_error *error);
 /*

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -143,6 +144,33 @@ static int try_connect(const struct sockaddr_un *addr)
 		return result;
 	}
 	return fd;
+}
+
+int drive_runtime_try(const char *name)
+{
+	char directory[DRIVE_PATH_SIZE];
+	struct sockaddr_un addr;
+	int result = drive_runtime_dir(directory, NULL);
+
+	if (result == 0)
+		result = drive_runtime_name_ok(name) ? address_of(&addr, directory, name, NULL) :
+						       -ENOENT;
+	return result < 0 ? result : try_connect(&addr);
+}
+
+int drive_runtime_watch(void)
+{
+	char directory[DRIVE_PATH_SIZE];
+	int result = drive_runtime_dir(directory, NULL);
+	int fd = result < 0 ? result : inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	if (result < 0 || fd < 0)
+		return result < 0 ? result : -errno;
+	if (inotify_add_watch(fd, directory, IN_CREATE | IN_MOVED_TO) >= 0)
+		return fd;
+	result = -errno;
+	close(fd);
+	return result;
 }
 
 /* Whether a process listens there. Removes the file that a killed one left. */

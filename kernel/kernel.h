@@ -99,6 +99,17 @@ struct kernel_socket {
 int kernel_sockets(const struct kernel_query *query,
 		   int (*each)(void *user, const struct kernel_socket *socket), void *user);
 
+/* ---- exact.c: one socket, by its ends ---- */
+
+/* A descriptor for it, of the namespace of this process. Negative errno. */
+int kernel_cookie_open(void);
+/*
+ * The cookie of the socket with this local end and that remote one; of UDP, the one that would be
+ * given a packet which comes from there. Does not wait. 0, -ENOENT, or negative errno.
+ */
+int kernel_cookie(int fd, enum minato_proto proto, const struct minato_endpoint *local,
+		  const struct minato_endpoint *remote, uint64_t *cookie);
+
 /* ---- within.c: into the network namespace of a process ---- */
 
 #define KERNEL_IDS_MAX 32

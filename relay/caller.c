@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "minato/guard.h"
+
 #define ACCEPT_SHARE 64 /* callers of a door per turn */
 #define BELIEVED 8	/* in each BURST_NS, who are taken without a look */
 #define BURST_NS 10000000
@@ -75,20 +77,32 @@ static void turn_away(struct relay *relay, int fd)
 }
 
 /* Where the table sends this caller. False: nowhere. */
-/* syscalls: getsockname */
+/* syscalls: getsockname getpeername */
 static bool find_way(struct relay_published *door, struct lane *f, int fd)
 {
 	struct relay *relay = door->forward->relay;
 	struct sockaddr_storage name = { 0 };
 	socklen_t len = sizeof(name);
-	struct minato_endpoint local = { 0 };
+	struct minato_question question = {
+		.scope = relay->config.outside,
+		.face = zone_face(&relay->config, &f->dial.addr),
+		.proto = MINATO_TCP,
+		.course = MINATO_COURSE_IN,
+		.remote = f->dial,
+	};
 	struct minato_fate fate;
 
 	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
-	    !drive_endpoint_from(&local, (struct sockaddr *)&name))
+	    !drive_endpoint_from(&question.local, (struct sockaddr *)&name))
 		return false;
-	minato_arrive(relay->host, relay->config.outside, zone_face(&relay->config, &f->dial.addr),
-		      MINATO_TCP, &f->dial, &local, &fate);
+	question.program = zone_caller(&relay->config, MINATO_TCP, &f->dial, &question.local);
+	/*
+	 * While it is connected no other socket has its tuple: the one that was looked at is at the
+	 * other end. Had it gone meanwhile, that could be one that came later.
+	 */
+	if (question.program && getpeername(fd, (struct sockaddr *)&name, &len) < 0)
+		return false;
+	minato_judge(relay->host, &question, &fate);
 	if (fate.kind != MINATO_KIND_FORWARD)
 		return false;
 	f->guest = fate.target;

@@ -129,6 +129,7 @@ static void start(struct lane *f)
 		return;
 	}
 	f->fd = fd;
+	roll_enter(f->relay, fd);
 	f->state = LANE_DIALLING;
 	f->host_writable = false;
 	f->host_hung_up = false;

@@ -45,6 +45,7 @@ static int open_socket(struct lane *f)
 		return fd;
 	}
 	f->fd = fd;
+	roll_enter(f->relay, fd);
 	f->discover = GRAM_DISCOVER_DEFAULT;
 	return lane_watch(f, false);
 }

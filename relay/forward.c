@@ -241,6 +241,7 @@ int relay_publish_start(struct relay *relay, struct relay_publish *list, struct 
 		result = start_spec(relay, list, &list->specs[i]);
 	if (result < 0)
 		take_back(relay, last);
+	roll_doors(relay);
 	for (size_t i = 0; i < list->socket_count; i++)
 		publish_close(&list->sockets[i]);
 	free(list->sockets);
@@ -315,6 +316,7 @@ int relay_forward_remove(struct relay *relay, uint32_t id)
 	close_doors(forward);
 	end_visitors(forward);
 	forward->gone = true;
+	roll_doors(relay);
 	if (forward->spec.sort == RELAY_REACH)
 		reach_guard(relay);
 	if (--forward->flows == 0)

@@ -100,6 +100,8 @@ void lane_close(struct lane *f)
 {
 	if (f->kind == LANE_VISITOR)
 		return;
+	if (f->fd >= 0 && f->kind != LANE_IN)
+		roll_leave(f->relay, f->fd);
 	if (f->watch)
 		drive_loop_close(f->relay->config.loop, f->watch);
 	else if (f->fd >= 0)

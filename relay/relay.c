@@ -210,6 +210,7 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 	if (!relay)
 		return drive_fail(error, ENOMEM, "out of memory");
 	relay->config = *config;
+	roll_begin(relay);
 	relay->host = config->host;
 	relay->now = drive_now();
 	relay->lanes.max = config->flows_max ? config->flows_max : LANES_DEFAULT;

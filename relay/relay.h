@@ -212,6 +212,9 @@ struct relay_screening {
 	size_t count;
 	const struct relay_prefix *lan;
 	size_t lan_count;
+	/* The host's own addresses: who comes from one may be a guest that a rule names. */
+	const struct relay_prefix *own;
+	size_t own_count;
 	uint8_t outside;
 };
 /*
@@ -276,6 +279,36 @@ struct nameservers {
 void nameservers_parse(struct nameservers *n, const char *text, size_t len);
 /* Reads the file again if it changed; looks at most once per second. True if it was read. */
 bool nameservers_look(struct nameservers *n, struct minato_time now);
+
+/* ---- roll.c: what a guest tells other guests of the same user ---- */
+
+/* Ports that are published; those that follow each other are one run. */
+#define RELAY_ROLL_DOORS 256u
+struct relay_roll_door {
+	struct minato_addr addr; /* of the host; any: all of its family, */
+	bool dual;		 /* or of both */
+	uint8_t protocol;	 /* MINATO_TCP or MINATO_UDP */
+	uint16_t first, last;
+};
+struct relay_roll;
+/*
+ * Makes one, which is written through `out` by this process and its forks alone; who is given the
+ * descriptor may read it. 0 or negative errno.
+ */
+int relay_roll_new(int *fd, struct relay_roll **out);
+/* Whether the descriptor is one that its maker cannot shorten. */
+bool relay_roll_is(int fd);
+/* To read another one's, of which nothing is believed. 0, -EPROTO, or negative errno. */
+int relay_roll_open(int fd, const struct relay_roll **out);
+void relay_roll_close(const struct relay_roll *roll);
+/* Notes the cookie (SO_COOKIE) of a host socket that calls out. False: there is no place for it. */
+bool relay_roll_note(struct relay_roll *roll, uint64_t cookie);
+void relay_roll_strike(struct relay_roll *roll, uint64_t cookie);
+bool relay_roll_has(const struct relay_roll *roll, uint64_t cookie);
+/* Changes whenever the doors do. */
+uint32_t relay_roll_turn(const struct relay_roll *roll);
+/* The doors, RELAY_ROLL_DOORS at most; none while they are being written. */
+size_t relay_roll_doors(const struct relay_roll *roll, struct relay_roll_door *out);
 
 /* ---- relay.c ---- */
 
@@ -403,6 +436,15 @@ struct relay_config {
 	/* Where clients are near (RELAY_FACE_LAN); borrowed. */
 	const struct relay_prefix *lan;
 	size_t lan_count;
+	struct relay_roll *roll; /* to be kept, or NULL; borrowed */
+	/*
+	 * Asked which other guest calls a published port: its number in rules, as that of a
+	 * program, or 0. NULL: none.
+	 */
+	uint16_t (*caller)(void *user, enum minato_proto proto,
+			   const struct minato_endpoint *caller,
+			   const struct minato_endpoint *local);
+	void *caller_user;
 };
 
 #define RELAY_WORD 0xa5u
@@ -578,6 +620,7 @@ bool relay_can_ping(void);
 	X(UDP_EVICTED, "relay_udp_evicted")		/* gave way when something ran out */      \
 	X(UDP_LOST, "relay_udp_lost")			/* datagrams no socket had room for */     \
 	X(UDP_ERRORS, "relay_udp_errors")		/* ICMP errors handed to the guest */      \
+	X(ROLL_FULL, "relay_roll_full") /* sockets that other guests do not know for ours */       \
 	X(ECHO_OUT, "relay_echo_out")			/* guest identifiers that pinged */        \
 	X(ECHO_EXPIRED, "relay_echo_expired")		/* idle for a minute */                    \
 	X(ECHO_EVICTED, "relay_echo_evicted")		/* gave way when something ran out */      \
@@ -651,6 +694,7 @@ enum lane_state {
 /* What only a LANE_VISITOR has. */
 struct lane_visit {
 	struct minato_endpoint here; /* the host's address that the client wrote to */
+	uint16_t caller;	     /* the guest whose socket speaks; 0: any other */
 	uint64_t twin;		     /* word of another client that meets the same tuple, or 0 */
 };
 
@@ -799,6 +843,19 @@ bool rank_yield(struct relay *relay, const struct minato_addr *who);
 
 /* RELAY_FACE_LAN or RELAY_FACE_WAN, by the client's own address. */
 uint8_t zone_face(const struct relay_config *config, const struct minato_addr *client);
+
+/* The guest that calls, as a number of the config's; 0: another program, or another host. */
+uint16_t zone_caller(const struct relay_config *config, enum minato_proto proto,
+		     const struct minato_endpoint *caller, const struct minato_endpoint *local);
+
+/* ---- roll.c: for the others here ---- */
+
+/* Before the first packet of a host socket that calls out, and before it is closed. */
+void roll_enter(struct relay *relay, int fd);
+void roll_leave(struct relay *relay, int fd);
+/* What is published has changed. */
+void roll_doors(struct relay *relay);
+void roll_begin(struct relay *relay);
 
 /* ---- target.c: where the guest may go ---- */
 

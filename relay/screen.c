@@ -29,10 +29,11 @@
 #define DROPPED 0u
 #define TO_US UINT32_MAX
 #define UNKNOWN_YET 0xffu /* where a jump will lead */
-/* The scratch memory: words of the source from 0 on, of the destination, and whether it is lan. */
+/* The scratch memory: words of the source from 0 on, of the destination; is it lan; is it ours? */
 #define AT_SOURCE 0u
 #define AT_DESTINATION 4u
 #define AT_LAN 8u
+#define AT_OWN 9u
 #define TCP_FLAGS 13u /* RFC 9293 3.1: where they are */
 #define TCP_SYN_ACK 0x12u
 #define TCP_SYN 0x02u
@@ -118,14 +119,19 @@ static bool is_about(const struct relay_screening *rules, const struct minato_en
 	return (entry->scope == MINATO_SCOPE_ANY || entry->scope == rules->outside) &&
 	       entry->course != MINATO_COURSE_OUT &&
 	       (entry->proto == 0 || entry->proto == protocol) && entry->first <= port &&
-	       port <= entry->last &&
-	       /* Who comes from outside is of no program. */
-	       entry->program == MINATO_PROGRAM_NONE;
+	       port <= entry->last;
+}
+
+/* It is about one guest of this host, whom the kernel does not know by name. */
+static bool is_of_guest(const struct minato_entry *entry)
+{
+	return entry->program != MINATO_PROGRAM_NONE;
 }
 
 static bool drops(const struct minato_entry *entry)
 {
-	return entry->verdict != MINATO_PASS && !entry->log && !entry->rate_count;
+	return entry->verdict != MINATO_PASS && !entry->log && !entry->rate_count &&
+	       !is_of_guest(entry);
 }
 
 /* It refuses, after a look of ours. */
@@ -138,7 +144,7 @@ static bool refuses_late(const struct minato_entry *entry)
 static bool is_of_all(const struct minato_entry *entry)
 {
 	return entry->face == MINATO_FACE_ANY && entry->remote_prefix == 0 &&
-	       entry->local_prefix == 0;
+	       entry->local_prefix == 0 && !is_of_guest(entry);
 }
 
 /* Behind the last that drops nothing is to be said; behind one that is about all neither. */
@@ -171,29 +177,42 @@ static void put_rule(struct writer *w, const struct family *family,
 		put(w, BPF_LD | BPF_MEM, AT_LAN, 0, 0);
 		put(w, BPF_JMP | BPF_JEQ | BPF_K, entry->face == RELAY_FACE_LAN, 0, UNKNOWN_YET);
 	}
+	if (is_of_guest(entry)) {
+		put(w, BPF_LD | BPF_MEM, AT_OWN, 0, 0);
+		put(w, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, UNKNOWN_YET);
+	}
 	put_prefix(w, family, AT_SOURCE, &entry->remote, entry->remote_prefix);
 	put_prefix(w, family, AT_DESTINATION, &entry->local, entry->local_prefix);
 	put(w, BPF_RET | BPF_K, drops(entry) ? DROPPED : TO_US, 0, 0);
 	lead_on(w, from);
 }
 
-/* As zone_face: 1 for the client's prefix among them. */
-static void put_lan(struct writer *w, const struct family *family,
-		    const struct relay_screening *rules)
+/* 1 there for a source that is in one of the prefixes, else 0; as zone_face. */
+static void put_flag(struct writer *w, const struct family *family, uint32_t memory,
+		     const struct relay_prefix *list, size_t count)
 {
 	put(w, BPF_LD | BPF_IMM, 0, 0, 0);
-	put(w, BPF_ST, AT_LAN, 0, 0);
-	for (size_t i = 0; i < rules->lan_count; i++) {
-		const struct relay_prefix *lan = &rules->lan[i];
+	put(w, BPF_ST, memory, 0, 0);
+	for (size_t i = 0; i < count; i++) {
 		size_t from = w->out->count;
 
-		if (!meets(family, &lan->addr, lan->length))
+		if (!meets(family, &list[i].addr, list[i].length))
 			continue;
-		put_prefix(w, family, AT_SOURCE, &lan->addr, lan->length);
+		put_prefix(w, family, AT_SOURCE, &list[i].addr, list[i].length);
 		put(w, BPF_LD | BPF_IMM, 1, 0, 0);
-		put(w, BPF_ST, AT_LAN, 0, 0);
+		put(w, BPF_ST, memory, 0, 0);
 		lead_on(w, from);
 	}
+}
+
+static bool names_guests(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < rules->count && !any; i++)
+		any = is_of_guest(&rules->entries[i]) &&
+		      is_about(rules, &rules->entries[i], protocol, port);
+	return any;
 }
 
 static void put_load(struct writer *w, uint32_t memory, uint32_t words, uint32_t offset)
@@ -217,7 +236,9 @@ static void put_family(struct writer *w, const struct family *family,
 	put(w, BPF_JMP | BPF_JA, 0, 0, 0);
 	put_load(w, AT_SOURCE, family->words, family->source);
 	put_load(w, AT_DESTINATION, family->words, family->destination);
-	put_lan(w, family, rules);
+	put_flag(w, family, AT_LAN, rules->lan, rules->lan_count);
+	if (names_guests(rules, protocol, port))
+		put_flag(w, family, AT_OWN, rules->own, rules->own_count);
 	for (size_t i = 0; i < end; i++) {
 		if (is_about(rules, &rules->entries[i], protocol, port))
 			put_rule(w, family, &rules->entries[i]);
@@ -265,7 +286,9 @@ bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protoco
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct minato_entry *entry = &rules->entries[i];
 
-		if (!is_about(rules, entry, protocol, port) || entry->face == RELAY_FACE_LAN)
+		/* Guests of this host come by its loopback device. */
+		if (!is_about(rules, entry, protocol, port) || entry->face == RELAY_FACE_LAN ||
+		    is_of_guest(entry))
 			continue;
 		if (drops(entry)) {
 			if (entry->remote_prefix == 0 && entry->local_prefix == 0)

@@ -113,6 +113,13 @@ static bool leads(struct relay_published *door, const struct minato_endpoint *cl
 	return fate->kind == MINATO_KIND_FORWARD;
 }
 
+static uint16_t caller_of(const struct relay_published *door, const struct gram *gram)
+{
+	const struct minato_endpoint local = { .addr = gram->to, .port = door->port };
+
+	return zone_caller(&door->forward->relay->config, MINATO_UDP, &gram->from, &local);
+}
+
 /* The lane for a datagram that arrived; NULL: the table has no place for it. */
 static struct lane *lane_for(struct relay_published *door, const struct gram *gram)
 {
@@ -120,20 +127,35 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 	struct minato_endpoint local = { .addr = gram->to, .port = door->port };
 	struct minato_endpoint seen;
 	struct minato_fate fate;
+	struct minato_question question = {
+		.scope = relay->config.outside,
+		.face = zone_face(&relay->config, &gram->from.addr),
+		.proto = MINATO_UDP,
+		.course = MINATO_COURSE_IN,
+		.remote = gram->from,
+		.local = local,
+	};
 	struct lane *first = NULL;
 	struct lane *f = NULL;
 
 	target_caller(&relay->config, &gram->from, &seen);
 	if (leads(door, &gram->from, &local, &fate))
 		f = find(door, &gram->from, &seen, &fate.target, &first);
-	if (f)
+	/* A guest's port may have become somebody else's since. */
+	if (f && (!f->visit->caller || f->visit->caller == caller_of(door, gram)))
 		return f;
-	minato_arrive(relay->host, relay->config.outside,
-		      zone_face(&relay->config, &gram->from.addr), MINATO_UDP, &gram->from, &local,
-		      &fate);
+	if (f)
+		gram_end(f);
+	question.program = caller_of(door, gram);
+	minato_judge(relay->host, &question, &fate);
 	if (fate.kind != MINATO_KIND_FORWARD)
 		return NULL;
+	/* The one that was ended may have been the first. */
+	if (f)
+		(void)find(door, &gram->from, &seen, &fate.target, &first);
 	f = begin(door, gram, &seen, &fate);
+	if (f)
+		f->visit->caller = question.program;
 	/* The oldest may have given way: that could have been the first of this tuple. */
 	if (f && first && first->kind == LANE_VISITOR && first != f)
 		follow(first, f);

@@ -2,6 +2,8 @@
 /* Whether a client of a published port is near, now: a face for what has no frame. */
 #include "relay/relay.h"
 
+#include "minato/guard.h"
+
 static bool holds(const struct relay_prefix *prefix, const struct minato_addr *addr)
 {
 	for (unsigned bit = 0; bit < prefix->length; bit++) {
@@ -18,6 +20,13 @@ uint8_t zone_face(const struct relay_config *config, const struct minato_addr *c
 			return RELAY_FACE_LAN;
 	}
 	return RELAY_FACE_WAN;
+}
+
+uint16_t zone_caller(const struct relay_config *config, enum minato_proto proto,
+		     const struct minato_endpoint *caller, const struct minato_endpoint *local)
+{
+	return config->caller ? config->caller(config->caller_user, proto, caller, local) :
+				MINATO_PROGRAM_NONE;
 }
 
 void relay_lan(struct relay *relay, const struct relay_prefix *list, size_t count)

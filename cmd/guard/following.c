@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Rules of a guest whose words mean something else than before, while they stand: lan, when the
- * host's addresses change. What a rule has in the table is compared with what it should have: what
- * is the same stays, with its hits and rates; flows that stand are asked about by nobody.
+ * host's addresses change; other guests, which start, publish and end. What a rule has in the table
+ * is compared with what it should have: what is the same stays, with its hits and rates; flows that
+ * stand are asked about by nobody.
  */
 #include "cmd/conf.h"
 
@@ -29,7 +30,7 @@ struct wanted {
 struct following {
 	struct cmd_worker *worker;
 	/* Whether a word of a rule means something else now. */
-	bool (*is_about)(const struct conf_item *item);
+	bool (*is_about)(const struct following *f, const struct conf_item *item);
 	bool *concerned;     /* by the ids of places: such a word is in the rule */
 	struct wanted *list; /* by key, once all are there */
 	size_t count, room;
@@ -80,7 +81,7 @@ static bool has_word(const struct following *f, const struct conf_rule *rule)
 
 	while (conf_item_next(rule, &at, &item)) {
 		if ((item.sort == CONF_ITEM_TO_WORD || item.sort == CONF_ITEM_FROM_WORD) &&
-		    f->is_about(&item))
+		    f->is_about(f, &item))
 			return true;
 	}
 	return false;
@@ -172,6 +173,8 @@ static int renew(struct following *f)
 	if (result <= 0)
 		goto out;
 	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);
+	zones.door = cmd_fellowship_door;
+	zones.door_user = f->worker;
 	result = conf_policy(&harbour->ruling.conf, &zones, gather, f);
 	if (result == 0 && f->count)
 		qsort(f->list, f->count, sizeof(f->list[0]), compare);
@@ -189,8 +192,9 @@ out:
 	return result;
 }
 
-static bool is_lan(const struct conf_item *item)
+static bool is_lan(const struct following *f, const struct conf_item *item)
 {
+	(void)f;
 	/* Whence is told by a face, which each caller has when he comes. */
 	return item->sort == CONF_ITEM_TO_WORD &&
 	       (!strcmp(item->word, "lan") || !strcmp(item->word, "wan"));
@@ -213,4 +217,18 @@ void cmd_following_lan(struct cmd_worker *worker, const struct cmd_message *mess
 		cmd_say("lan has changed, and the table has no room for what rules mean now: some "
 			"of them do not hold everywhere");
 	cmd_ruling_foresee(worker, message->number);
+}
+
+static bool is_fellow(const struct following *f, const struct conf_item *item)
+{
+	return cmd_fellows_number(&f->worker->harbour->ruling.fellows, item->word) != 0;
+}
+
+void cmd_following_fellows(struct cmd_worker *worker)
+{
+	struct following f = { .worker = worker, .is_about = is_fellow };
+
+	if (worker->harbour->ruling.fellows.count && renew(&f) < 0)
+		cmd_say("other guests have changed, and the table has no room for what rules mean "
+			"now: some of them do not hold everywhere");
 }

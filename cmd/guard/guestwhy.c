@@ -81,6 +81,13 @@ static void add_step(struct reasoning *r, const struct minato_step *step)
 	json_array_append_new(r->steps, item);
 }
 
+/* What is known of an end before the table is asked: it stops nothing. */
+static void add_known(struct reasoning *r, const char *step, const char *says)
+{
+	json_array_append_new(r->steps,
+			      json_pack("{s:s,s:b,s:s}", "step", step, "found", 1, "says", says));
+}
+
 /* Returns the kind of what decides. */
 static enum minato_kind add_steps(struct reasoning *r)
 {
@@ -138,6 +145,17 @@ static void message_out(struct reasoning *r)
 		add_said(r, "relay", false, where_words(target));
 }
 
+static void know_target(struct reasoning *r)
+{
+	const char *guest = cmd_fellowship_at(r->worker, r->question.proto, &r->question.local);
+	char text[DRIVE_NAME_SIZE + 64];
+
+	if (!guest)
+		return;
+	(void)snprintf(text, sizeof(text), "guest %s has published that port", guest);
+	add_known(r, "guest", text);
+}
+
 static json_t *outward(struct reasoning *r)
 {
 	struct relay *relay = r->worker->relay;
@@ -147,6 +165,7 @@ static json_t *outward(struct reasoning *r)
 	enum target_verdict target;
 	char text[RELAY_ALLOW_TEXT + 64];
 
+	know_target(r);
 	(void)add_steps(r);
 	if (r->stopped)
 		return NULL;
@@ -222,7 +241,39 @@ static json_t *message_in(struct reasoning *r)
 			   "a guest");
 }
 
-static json_t *inward(struct reasoning *r)
+/*
+ * Which guest it is that calls: the one that is asked about, or the one whose socket has these ends
+ * now.
+ */
+static void know_caller(struct reasoning *r, const char *caller)
+{
+	const struct cmd_fellows *fellows = &r->worker->harbour->ruling.fellows;
+	char text[DRIVE_NAME_SIZE + 96];
+
+	if (!caller && r->question.remote.port)
+		r->question.program = cmd_fellowship_caller(
+			r->worker, r->question.proto, &r->question.remote, &r->question.local);
+	else if (caller)
+		r->question.program = cmd_fellows_number(fellows, caller);
+	if (r->question.program)
+		(void)snprintf(text, sizeof(text), "guest %s",
+			       fellows->list[r->question.program - 1].name);
+	else if (caller)
+		(void)snprintf(text, sizeof(text), "guest %.63s, whom no rule names", caller);
+	else if (!fellows->count ||
+		 !cmd_fellowship_is_own(&r->worker->harbour->ruling, &r->question.remote.addr))
+		return;
+	else
+		(void)snprintf(
+			text, sizeof(text),
+			r->question.remote.port ?
+				"this host, and no guest that rules name" :
+				"this host; with its port, or as the guest's name, it may be one "
+				"that rules name");
+	add_known(r, "caller", text);
+}
+
+static json_t *inward(struct reasoning *r, const char *caller)
 {
 	int screened = relay_door_screened(r->worker->relay, r->question.proto, &r->question.local);
 	const char *wall;
@@ -235,6 +286,11 @@ static json_t *inward(struct reasoning *r)
 		return json_string("whatever answers there is not this guest");
 	}
 	add_said(r, "kernel", true, "the port is bound at this host for the guest");
+	know_caller(r, caller);
+	/* Whom rules about guests may be about, the kernel lets come. */
+	if (screened == RELAY_SCREENED && r->worker->harbour->ruling.fellows.count &&
+	    cmd_fellowship_is_own(&r->worker->harbour->ruling, &r->question.remote.addr))
+		screened = RELAY_SCREEN_LATE;
 	if (add_steps(r) == MINATO_KIND_FORWARD && !r->stopped)
 		return json_string("if a program of the guest listens there; this host's own "
 				   "packet filter comes first, and is not seen by minato");
@@ -254,6 +310,7 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 {
 	const struct cmd_harbour *harbour = worker->harbour;
 	const char *name = json_string_value(json_object_get(message, "name"));
+	const char *caller = json_string_value(json_object_get(message, "caller"));
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
 	json_int_t type = json_integer_value(json_object_get(message, "type"));
 	struct reasoning r = { .worker = worker, .question = { .face = 0 } };
@@ -278,7 +335,9 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 	if (out && name)
 		named(&r, name, r.question.local.port);
 	else
-		note = out ? outward(&r) : proto == MINATO_ICMP ? message_in(&r) : inward(&r);
+		note = out		    ? outward(&r) :
+		       proto == MINATO_ICMP ? message_in(&r) :
+					      inward(&r, caller);
 	reply = json_pack("{s:s,s:b,s:b,s:o}", "guest", harbour->name, "outside", !out, "stopped",
 			  (int)r.stopped, "steps", r.steps);
 	if (note)

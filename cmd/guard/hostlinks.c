@@ -40,6 +40,16 @@ static int tell_near(struct cmd_harbour *harbour)
 	return cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
 }
 
+static int tell_own(struct cmd_harbour *harbour)
+{
+	const struct cmd_ruling *ruling = &harbour->ruling;
+	struct cmd_message message = { .kind = CMD_TELL_OWN };
+
+	message.near.count = (uint32_t)ruling->own_count;
+	memcpy(message.near.list, ruling->own, ruling->own_count * sizeof(ruling->own[0]));
+	return cmd_channel_send(harbour->hand.channel, &message, NULL, 0);
+}
+
 static int tell_lan(struct cmd_harbour *harbour)
 {
 	const struct cmd_ruling *ruling = &harbour->ruling;
@@ -58,6 +68,8 @@ int cmd_hostlinks_tell(struct cmd_harbour *harbour)
 	if (harbour->trade || harbour->hand.channel < 0)
 		return 0;
 	result = tell_near(harbour);
+	if (result >= 0)
+		result = tell_own(harbour);
 	return result < 0 ? result : tell_lan(harbour);
 }
 

@@ -44,6 +44,12 @@ static void add_lan(struct cmd_ruling *ruling, const struct minato_addr *addr, u
 	ruling->lan_count++;
 }
 
+static void add_own(struct cmd_ruling *ruling, const struct minato_addr *addr, uint8_t length)
+{
+	if (ruling->own_count < CMD_LAN_MAX)
+		ruling->own[ruling->own_count++] = (struct relay_prefix){ *addr, length };
+}
+
 static bool is_private(const struct minato_addr *addr)
 {
 	static const struct {
@@ -106,36 +112,54 @@ static void find_devices(struct relay_devices *devices, const struct ifaddrs *li
 		devices->count = 0;
 }
 
-bool cmd_ruling_look_around(struct cmd_ruling *ruling)
+/* Of prefixes: whether they are others than before. */
+static bool differ(const struct relay_prefix *a, size_t a_count, const struct relay_prefix *b,
+		   size_t b_count)
 {
-	struct relay_prefix before[CMD_LAN_MAX];
-	size_t count = ruling->lan_count;
+	return a_count != b_count || memcmp(a, b, a_count * sizeof(a[0])) != 0;
+}
+
+static void begin(struct cmd_ruling *ruling)
+{
 	struct minato_addr loopback6 = { { 0 } };
 	struct minato_addr loopback4 = minato_addr4(127, 0, 0, 0);
-	struct ifaddrs *list = NULL;
 
-	if (getifaddrs(&list) < 0) {
-		/* What was known is better than nothing. */
-		if (count)
-			return false;
-		list = NULL;
-	}
-	memcpy(before, ruling->lan, sizeof(before));
-	ruling->lan_count = 0;
+	ruling->lan_count = ruling->own_count = 0;
 	ruling->devices.count = 0;
 	loopback6.bytes[15] = 1;
 	add_lan(ruling, &loopback4, 104);
 	add_lan(ruling, &loopback6, 128);
+	add_own(ruling, &loopback4, 104);
+}
+
+bool cmd_ruling_look_around(struct cmd_ruling *ruling)
+{
+	struct relay_prefix lan[CMD_LAN_MAX], own[CMD_LAN_MAX];
+	size_t lan_count = ruling->lan_count;
+	size_t own_count = ruling->own_count;
+	struct ifaddrs *list = NULL;
+
+	if (getifaddrs(&list) < 0) {
+		/* What was known is better than nothing. */
+		if (lan_count)
+			return false;
+		list = NULL;
+	}
+	memcpy(lan, ruling->lan, sizeof(lan));
+	memcpy(own, ruling->own, sizeof(own));
+	begin(ruling);
 	for (const struct ifaddrs *one = list; one; one = one->ifa_next) {
 		struct minato_endpoint end;
 
-		if (!one->ifa_addr || !drive_endpoint_from(&end, one->ifa_addr) ||
-		    !is_private(&end.addr))
+		if (!one->ifa_addr || !drive_endpoint_from(&end, one->ifa_addr))
 			continue;
-		add_lan(ruling, &end.addr, length_of(one->ifa_netmask, minato_addr_is4(&end.addr)));
+		add_own(ruling, &end.addr, 128);
+		if (is_private(&end.addr))
+			add_lan(ruling, &end.addr,
+				length_of(one->ifa_netmask, minato_addr_is4(&end.addr)));
 	}
 	find_devices(&ruling->devices, list);
 	freeifaddrs(list);
-	return count != ruling->lan_count ||
-	       memcmp(before, ruling->lan, count * sizeof(before[0])) != 0;
+	return differ(lan, lan_count, ruling->lan, ruling->lan_count) ||
+	       differ(own, own_count, ruling->own, ruling->own_count);
 }

@@ -203,6 +203,7 @@ static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_err
 	if (!report)
 		return drive_fail(error, ENOMEM, "out of memory");
 	(void)conf_rules_judge(&ruling->conf, harbour->name, report);
+	cmd_fellows_judge(&ruling->conf, harbour->name, report);
 	for (size_t i = 0; i < report->count && result == 0; i++) {
 		const struct conf_fault *one = &report->fault[i];
 
@@ -272,6 +273,8 @@ static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 	ruling->last_id++;
 	ruling->note.text[0] = 0;
 	result = judge_all(harbour, (size_t)index, error);
+	if (result == 0)
+		result = cmd_fellows_find(ruling, harbour->name, error);
 	if (result == 0 && cmd_ruling_names(&one.rule))
 		result = cmd_ruling_allow(harbour, &one.rule, place.order, error);
 	if (result < 0) {
@@ -341,6 +344,9 @@ void cmd_ruled_wanted(struct cmd_harbour *harbour, const struct cmd_message *mes
 		tell(harbour, result, error.text);
 		return;
 	}
+	/* Before the rule, which may name another guest for the first time. */
+	if (harbour->loop)
+		cmd_fellows_meet(harbour);
 	ruling->changing = message->number == CMD_RULE_ADD ? CMD_RULE_ADD : CMD_RULE_REMOVE;
 	send_change(harbour, ruling->changing);
 }

@@ -43,6 +43,11 @@ static uint16_t number_program(void *user, const char *word)
 	return cmd_programs_number(user, word);
 }
 
+static uint16_t number_fellow(void *user, const char *word)
+{
+	return cmd_fellows_number(user, word);
+}
+
 void cmd_ruling_zones(const struct cmd_ruling *ruling, const struct cmd_programs *programs,
 		      const char *name, struct conf_zones *zones,
 		      struct conf_prefix lan[CMD_LAN_MAX])
@@ -60,6 +65,8 @@ void cmd_ruling_zones(const struct cmd_ruling *ruling, const struct cmd_programs
 		.lan_count = ruling->lan_count,
 		.program = number_program,
 		.program_user = (void *)(uintptr_t)programs,
+		.fellow = number_fellow,
+		.fellow_user = (void *)(uintptr_t)&ruling->fellows,
 	};
 }
 

@@ -67,6 +67,8 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 	if (result == 0)
 		cmd_ruling_judge(&ruling->conf, report);
 	if (result == 0 && !report->errors)
+		cmd_fellows_judge(&ruling->conf, guest, report);
+	if (result == 0 && !report->errors)
 		result = cmd_sets_read(&ruling->conf, report);
 	code = result == -ENOMEM ? CMD_FAILED : CMD_GO_ON;
 	if (report->errors || report->warnings)
@@ -294,6 +296,11 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	about.size = text.size;
 	code = read_rules(&harbour->ruling, &about, guest ? guest : "self");
 	free(text.bytes);
+	if (code == CMD_GO_ON &&
+	    cmd_fellows_find(&harbour->ruling, guest ? guest : "self", &error) < 0) {
+		cmd_say("%s: %s", about.name, error.text);
+		code = CMD_USAGE;
+	}
 	if (code == CMD_GO_ON)
 		code = cmd_ruling_test(&harbour->ruling, guest ? guest : "self", about.name);
 	if (code == CMD_GO_ON &&
@@ -454,6 +461,8 @@ int cmd_ruling_enter(struct cmd_worker *worker, size_t index)
 	};
 
 	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);
+	zones.door = cmd_fellowship_door;
+	zones.door_user = worker;
 	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);
 }
 
@@ -552,6 +561,8 @@ static int describe_screening(const struct cmd_harbour *harbour, struct gatherin
 		.count = gathering->count,
 		.lan = harbour->ruling.lan,
 		.lan_count = harbour->ruling.lan_count,
+		.own = harbour->ruling.own,
+		.own_count = harbour->ruling.own_count,
 		.outside = zones.outside,
 	};
 	return result;

@@ -42,6 +42,7 @@ struct inquiry {
 	char proto[64]; /* "tcp"; "icmp echo-request" */
 	bool guest;	/* it is asked of one */
 	char host[256]; /* a name that is asked about in the place of an address, or "" */
+	char caller[DRIVE_NAME_SIZE]; /* another guest, as whence it comes, or "" */
 	json_t *reply;
 };
 
@@ -97,12 +98,36 @@ static int fill_in(const struct cmd_command *command, struct inquiry *inquiry, c
 	return CMD_GO_ON;
 }
 
+/*
+ * Whence it comes is another guest's name: its calls bear the address that they are for. Writes
+ * what stands in its place.
+ */
+static bool is_fellow(struct inquiry *inquiry, const char *from, const char *to, char *out,
+		      size_t size)
+{
+	struct minato_addr addr;
+	size_t length = strcspn(to, "]");
+
+	if (!inquiry->guest || !drive_runtime_name_ok(from) || strchr(from, '.') ||
+	    !strcmp(from, "guest") || minato_addr_parse(from, &addr) == 0)
+		return false;
+	if (to[0] == '[')
+		(void)snprintf(out, size, "%.*s", (int)length - 1, to + 1);
+	else
+		(void)snprintf(out, size, "%.*s", (int)strcspn(to, ":"), to);
+	if (minato_addr_parse(out, &addr) < 0)
+		return false;
+	(void)snprintf(inquiry->caller, sizeof(inquiry->caller), "%s", from);
+	return true;
+}
+
 /* "tcp A to B:PORT", "icmp TYPE A to B", with an arrow too, read as the packet of a test is. */
 static int read_flow(const struct cmd_command *command, struct inquiry *inquiry, const char *name,
 		     struct conf_statement *out, const struct cmd_operands *operands)
 {
 	static struct conf_report report;
 	char text[CONF_LINE_MAX];
+	char source[64];
 	char **words = operands->words;
 	int count = operands->count;
 
@@ -118,7 +143,11 @@ static int read_flow(const struct cmd_command *command, struct inquiry *inquiry,
 		       count == 4 && !strcmp(words[0], "icmp") ? "ping" : words[0],
 		       count == 5 ? " " : "", count == 5 ? words[1] : "");
 	(void)snprintf(text, sizeof(text), "test %s from %s to %s passes", inquiry->proto,
-		       words[count - 3], words[count - 1]);
+		       is_fellow(inquiry, words[count - 3], words[count - 1], source,
+				 sizeof(source)) ?
+			       source :
+			       words[count - 3],
+		       words[count - 1]);
 	if (conf_statement_read(out, text, &report) < 0 || out->kind != CONF_KIND_TEST)
 		return wrong(command, &report);
 	return fill_in(command, inquiry, name, &out->test);
@@ -135,7 +164,12 @@ static int inquire(struct inquiry *inquiry, const char *name)
 
 	if (inquiry->host[0])
 		(void)json_object_set_new(request, "name", json_string(inquiry->host));
-	minato_addr_format(&flow->source.addr, inquiry->from, sizeof(inquiry->from));
+	if (inquiry->caller[0])
+		(void)json_object_set_new(request, "caller", json_string(inquiry->caller));
+	if (inquiry->caller[0])
+		(void)snprintf(inquiry->from, sizeof(inquiry->from), "%s", inquiry->caller);
+	else
+		minato_addr_format(&flow->source.addr, inquiry->from, sizeof(inquiry->from));
 	if (inquiry->host[0])
 		(void)snprintf(inquiry->to, sizeof(inquiry->to), "%.63s", inquiry->host);
 	else
@@ -565,8 +599,8 @@ const struct cmd_command cmd_why = {
 	.about =
 		"Each step of the look-up, with the line of the configuration that it met. Nothing "
 		"is sent and nothing counted. PROTO is tcp, udp, ping, icmp TYPE, or what has no "
-		"ports: gre, esp, sctp, a number. Of a guest "
-		"FROM may be the word guest, and then ADDR a name. Exit code 0 if the flow "
+		"ports: gre, esp, sctp, a number. Of a guest FROM may be the word guest, and then "
+		"ADDR a name; or another guest's name, which calls it. Exit code 0 if the flow "
 		"passes, 1 if not.",
 	.options = why_options,
 	.option_count = sizeof(why_options) / sizeof(why_options[0]),

@@ -91,7 +91,7 @@ is "before a line" $? 0
 has "... it stands there" "$(rule list -H | sed -n 2p)" "live .*block everything from $WAN"
 said=$(rule rm block everything from $WAN)
 is "rule rm, by what it says" $? 0
-said=$(rule add block tcp 8080 from nowhere)
+said=$(rule add block tcp 8080 from everywhere)
 is "a word that is none" $? 1
 has "... is said" "$said" "nothing was changed"
 said=$(rule add allow out to api.example.com)

@@ -61,6 +61,11 @@ static bool (*fixture_identify)(void *user, uint64_t call, enum minato_proto pro
 				const struct minato_endpoint *guest,
 				const struct minato_endpoint *to);
 static bool fixture_identify_all;
+static struct relay_roll *fixture_roll;
+/* Which guest calls. */
+static uint16_t (*fixture_caller)(void *user, enum minato_proto proto,
+				  const struct minato_endpoint *caller,
+				  const struct minato_endpoint *local);
 
 static inline struct minato_addr addr(const char *text)
 {
@@ -268,6 +273,8 @@ static inline int begin_with(bool host_loopback, const char *resolv_path)
 	c.ask_names = fixture_ask;
 	c.identify = fixture_identify;
 	c.identify_all = fixture_identify_all;
+	c.roll = fixture_roll;
+	c.caller = fixture_caller;
 	assert_int_equal(relay_create(&w.relay, &c, NULL), 0);
 	assert_int_equal(drive_loop_hook(w.loop, pump, w.relay), 0);
 	assert_int_equal(drive_loop_hook(w.loop, carry_all, NULL), 0);

@@ -2,6 +2,8 @@
 /* Callers of published TCP ports: seen by the guest as who they are, refused as it refuses. */
 #include "relay_fixture.h"
 
+#include "minato/guard.h"
+
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/resource.h>
@@ -526,6 +528,68 @@ static void entries_are_listed(void **state)
 	assert_int_equal(found, 2);
 }
 
+static uint16_t is_guest_7(void *user, enum minato_proto proto,
+			   const struct minato_endpoint *caller,
+			   const struct minato_endpoint *local)
+{
+	const struct minato_addr one = addr("127.0.0.1");
+
+	(void)user;
+	assert_int_equal(proto, MINATO_TCP);
+	assert_int_equal(local->port, 8000);
+	return minato_addr_equal(&caller->addr, &one) ? 7 : MINATO_PROGRAM_NONE;
+}
+
+static int begin_named(void **state)
+{
+	fixture_caller = is_guest_7;
+	return begin(state);
+}
+
+static int finish_named(void **state)
+{
+	fixture_caller = NULL;
+	return finish(state);
+}
+
+/* A rule for one guest, whoever else comes from this host. */
+static void by_name(void **state)
+{
+	struct minato_entry rule = {
+		.kind = MINATO_KIND_GUARD,
+		.verdict = MINATO_PASS,
+		.scope = OUTSIDE,
+		.face = MINATO_FACE_ANY,
+		.last = 65535,
+		.uid = MINATO_UID_NONE,
+		.course = MINATO_COURSE_IN,
+		.program = 7,
+		.order = 1,
+	};
+	struct drive_error error = { "" };
+	uint64_t handle;
+	uint64_t s;
+	int fd;
+
+	NEED_NETNS();
+	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
+	rule.program = MINATO_PROGRAM_NONE;
+	rule.verdict = MINATO_REFUSE;
+	rule.order = 2;
+	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
+	assert_int_equal(relay_publish_add(&w.list, "8000:80", &error), 0);
+	assert_int_equal(relay_publish_open(&w.list, true, true, &error), 0);
+	assert_int_equal(relay_publish_start(w.relay, &w.list, &error), 0);
+	s = guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "127.0.0.2", "127.0.0.1", 8000);
+	UNTIL(count_of(RELAY_COUNT_TCP_IN_REFUSED) == 1);
+	close(fd);
+	fd = host_connect(SOCK_STREAM, "127.0.0.1", "127.0.0.1", 8000);
+	UNTIL(guest_ready(s) & MINATO_READABLE);
+	assert_int_equal(count_of(RELAY_COUNT_TCP_IN_REFUSED), 1);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -552,6 +616,7 @@ int main(void)
 		CASE(without_descriptors_callers_are_turned_away),
 		CASE(without_descriptors_who_holds_most_gives_way),
 		CASE(entries_are_listed),
+		cmocka_unit_test_setup_teardown(by_name, begin_named, finish_named),
 	};
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);

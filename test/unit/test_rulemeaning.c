@@ -238,6 +238,65 @@ static void shut(void **state)
 	assert_int_equal(conf_policy(&conf, &gateway, refuse, NULL), -ENOSPC);
 }
 
+static uint16_t fellow_of(void *user, const char *word)
+{
+	(void)user;
+	return strcmp(word, "db") == 0 ? 3 : strcmp(word, "cache") == 0 ? 4 : 0;
+}
+
+static bool door_of(void *user, const char *word, size_t at, struct conf_door *out)
+{
+	const struct conf_door doors[] = {
+		{ { address("192.0.2.1"), 128 }, MINATO_TCP, 5430, 5435 },
+		{ { address("192.0.2.1"), 128 }, MINATO_UDP, 5432, 5432 },
+		{ { address("2001:db8::1"), 128 }, MINATO_TCP, 5430, 5435 },
+	};
+
+	(void)user;
+	if (strcmp(word, "db") != 0 || at >= sizeof(doors) / sizeof(doors[0]))
+		return false;
+	*out = doors[at];
+	return true;
+}
+
+static void other_guests(void **state)
+{
+	const struct conf_zones zones = {
+		.guest = true,
+		.name = "web",
+		.inside = 3,
+		.outside = 4,
+		.fellow = fellow_of,
+		.door = door_of,
+	};
+
+	(void)state;
+	mean("allow tcp 80 from db, cache\nblock tcp 81 from nobody", &zones);
+	assert_int_equal(count, 2);
+	assert_int_equal(entries[0].program, 3);
+	assert_int_equal(entries[0].scope, 4);
+	assert_int_equal(entries[0].face, MINATO_FACE_ANY);
+	assert_int_equal(entries[0].course, MINATO_COURSE_IN);
+	assert_int_equal(entries[1].program, 4);
+	/* Of what it has published, what the rule is about. */
+	mean("allow out tcp 5432-5440 to db", &zones);
+	assert_int_equal(count, 2);
+	assert_int_equal(entries[0].scope, 3);
+	assert_int_equal(entries[0].program, MINATO_PROGRAM_NONE);
+	assert_int_equal(entries[0].proto, MINATO_TCP);
+	assert_int_equal(entries[0].first, 5432);
+	assert_int_equal(entries[0].last, 5435);
+	assert_addr(&entries[0].local, "192.0.2.1");
+	assert_int_equal(entries[0].local_prefix, 128);
+	assert_addr(&entries[1].local, "2001:db8::1");
+	mean("block out everything to db", &zones);
+	assert_int_equal(count, 3);
+	assert_int_equal(entries[1].proto, MINATO_UDP);
+	assert_int_equal(entries[1].first, 5432);
+	mean("allow out tcp 80 to db\nallow out icmp to db\nallow out to cache", &zones);
+	assert_int_equal(count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +306,7 @@ int main(void)
 		cmocka_unit_test(types),
 		cmocka_unit_test(zones_of_gateway),
 		cmocka_unit_test(zones_of_guest),
+		cmocka_unit_test(other_guests),
 		cmocka_unit_test(shut),
 	};
 

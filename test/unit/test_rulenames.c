@@ -21,7 +21,9 @@ static void words(void **state)
 	assert_int_equal(rules_word(&names, "office", &link), RULES_SET);
 	assert_int_equal(rules_word(&names, "bad", &link), RULES_SET);
 	assert_int_equal(rules_word(&names, "a.example", &link), RULES_DNS);
-	assert_int_equal(rules_word(&names, "bard", &link), RULES_UNKNOWN);
+	/* In rules of a guest anybody else is another guest. */
+	assert_int_equal(rules_word(&names, "bard", &link), RULES_GUEST);
+	assert_int_equal(rules_word(&names, "everybody", &link), RULES_UNKNOWN);
 	assert_null(link);
 	assert_int_equal(rules_word(&names, "kids", &link), RULES_LINK);
 	assert_ptr_equal(link, conf.list[0]);
@@ -32,11 +34,43 @@ static void words(void **state)
 	at = 0;
 	assert_null(rules_set_next(&names, "zzz", &at));
 	rules_names_free(&names);
+	assert_int_equal(rules_names_make(&names, &conf, NULL), 0);
+	assert_int_equal(rules_word(&names, "bard", &link), RULES_UNKNOWN);
+	rules_names_free(&names);
+}
+
+static int note(void *user, size_t index, const struct conf_item *item)
+{
+	char *text = user;
+
+	(void)sprintf(text + strlen(text), "%zu %s;", index, item->word);
+	return strcmp(item->word, "last") == 0;
+}
+
+static void other_guests(void **state)
+{
+	static const char *const lines[] = { "set bad 192.0.2.1", "allow tcp 80 from db, lan, bad",
+					     "block out to cache", "block tcp 80 to web",
+					     "block tcp 81 from last, more" };
+	char text[256] = "";
+
+	(void)state;
+	conf_free(&conf);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct conf_statement s = said(lines[i]);
+
+		assert_int_equal(conf_add(&conf, &s), 0);
+	}
+	assert_int_equal(conf_guests(&conf, "web", note, text), 1);
+	assert_string_equal(text, "1 db;2 cache;4 last;");
 }
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(words) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(words),
+		cmocka_unit_test(other_guests),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);
 }

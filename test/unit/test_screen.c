@@ -18,6 +18,13 @@ static const struct relay_prefix lan[] = {
 	{ { { [15] = 1 } }, 128 },
 };
 #define LAN_COUNT (sizeof(lan) / sizeof(lan[0]))
+/* This host's own. */
+static const struct relay_prefix ours[] = {
+	{ { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 1, 1 } }, 128 },
+	{ { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127 } }, 104 },
+	{ { { 0xfd, 0x12, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1 } }, 128 },
+};
+#define OWN_COUNT (sizeof(ours) / sizeof(ours[0]))
 
 /* ---- a packet, and the machine that the filter is for ---- */
 
@@ -107,6 +114,8 @@ static bool comes(const struct relay_screening *rules, const struct packet *pack
 		  uint16_t port)
 {
 	const struct relay_config config = { .lan = rules->lan, .lan_count = rules->lan_count };
+	const struct relay_config here = { .lan = rules->own, .lan_count = rules->own_count };
+	bool here_too = zone_face(&here, &packet->from) == RELAY_FACE_LAN;
 	uint8_t face = zone_face(&config, &packet->from);
 
 	if (proto == MINATO_TCP && (packet->flags & 0x12) != 0x02)
@@ -115,13 +124,14 @@ static bool comes(const struct relay_screening *rules, const struct packet *pack
 		const struct minato_entry *e = &rules->entries[i];
 
 		if ((e->scope != MINATO_SCOPE_ANY && e->scope != rules->outside) ||
-		    e->course == MINATO_COURSE_OUT || e->program ||
+		    e->course == MINATO_COURSE_OUT || (e->program && !here_too) ||
 		    (e->proto && e->proto != proto) || port < e->first || port > e->last ||
 		    (e->face != MINATO_FACE_ANY && e->face != face) ||
 		    !within(&e->remote, e->remote_prefix, &packet->from) ||
 		    !within(&e->local, e->local_prefix, &packet->to))
 			continue;
-		return e->verdict == MINATO_PASS || e->log || e->rate_count;
+		/* Which guest of this host it is, is seen here alone. */
+		return e->verdict == MINATO_PASS || e->log || e->rate_count || e->program;
 	}
 	return true;
 }
@@ -194,7 +204,7 @@ static void as_the_rules_say(void **state)
 {
 	static struct relay_screen screen;
 	struct minato_entry entries[12];
-	struct relay_screening rules = { entries, 0, lan, LAN_COUNT, OUTSIDE };
+	struct relay_screening rules = { entries, 0, lan, LAN_COUNT, ours, OWN_COUNT, OUTSIDE };
 	uint32_t dropped = 0;
 	uint32_t made = 0;
 
@@ -231,7 +241,7 @@ static void too_many_rules(void **state)
 {
 	static struct relay_screen screen;
 	static struct minato_entry entries[1000];
-	struct relay_screening rules = { entries, 1000, NULL, 0, OUTSIDE };
+	struct relay_screening rules = { entries, 1000, NULL, 0, ours, OWN_COUNT, OUTSIDE };
 
 	(void)state;
 	for (uint32_t i = 0; i < 1000; i++)
@@ -291,7 +301,7 @@ static void the_kernel_drops(void **state)
 {
 	struct minato_entry entries[2] = { rule(MINATO_PASS, RELAY_FACE_LAN),
 					   rule(MINATO_REFUSE, MINATO_FACE_ANY) };
-	struct relay_screening rules = { entries, 2, lan, LAN_COUNT, OUTSIDE };
+	struct relay_screening rules = { entries, 2, lan, LAN_COUNT, ours, OWN_COUNT, OUTSIDE };
 	struct relay_publish list = { 0 };
 
 	(void)state;
@@ -324,7 +334,7 @@ static void the_kernel_drops(void **state)
 static void some_are_ours(void **state)
 {
 	struct minato_entry entries[1] = { rule(MINATO_DROP, RELAY_FACE_WAN) };
-	struct relay_screening rules = { entries, 1, lan, LAN_COUNT, OUTSIDE };
+	struct relay_screening rules = { entries, 1, lan, LAN_COUNT, ours, OWN_COUNT, OUTSIDE };
 	struct relay_publish list = { 0 };
 
 	(void)state;
@@ -354,7 +364,7 @@ static void at_devices(void **state)
 {
 	struct minato_entry entries[2] = { rule(MINATO_PASS, RELAY_FACE_LAN),
 					   rule(MINATO_REFUSE, MINATO_FACE_ANY) };
-	struct relay_screening rules = { entries, 2, lan, LAN_COUNT, OUTSIDE };
+	struct relay_screening rules = { entries, 2, lan, LAN_COUNT, ours, OWN_COUNT, OUTSIDE };
 	const struct relay_devices devices = { .name = { "lo" }, .count = 1 };
 	const struct relay_devices gone = { .name = { "lo", "nowhere9" }, .count = 2 };
 	struct relay_publish list = { .near_only = is_near_only, .near_user = &rules };
@@ -402,7 +412,7 @@ static void datagrams_too(void **state)
 {
 	struct minato_entry entries[2] = { rule(MINATO_PASS, RELAY_FACE_LAN),
 					   rule(MINATO_DROP, MINATO_FACE_ANY) };
-	struct relay_screening rules = { entries, 2, lan, LAN_COUNT, OUTSIDE };
+	struct relay_screening rules = { entries, 2, lan, LAN_COUNT, ours, OWN_COUNT, OUTSIDE };
 	struct relay_publish list = { 0 };
 	int near, far;
 	char byte;
@@ -433,7 +443,7 @@ static void datagrams_too(void **state)
 static void no_more_than_there_may_be(void **state)
 {
 	struct minato_entry entries[1] = { rule(MINATO_DROP, MINATO_FACE_ANY) };
-	struct relay_screening rules = { entries, 1, lan, LAN_COUNT, OUTSIDE };
+	struct relay_screening rules = { entries, 1, lan, LAN_COUNT, ours, OWN_COUNT, OUTSIDE };
 	struct relay_publish list = { 0 };
 
 	(void)state;

@@ -327,6 +327,74 @@ static void who_is_there_is_asked_about_no_more(void **state)
 	close(other);
 }
 
+static uint16_t speaker;
+
+static uint16_t who_speaks(void *user, enum minato_proto proto,
+			   const struct minato_endpoint *caller,
+			   const struct minato_endpoint *local)
+{
+	(void)user;
+	(void)caller;
+	(void)local;
+	assert_int_equal(proto, MINATO_UDP);
+	return speaker;
+}
+
+static int begin_named(void **state)
+{
+	fixture_caller = who_speaks;
+	return begin(state);
+}
+
+static int finish_named(void **state)
+{
+	fixture_caller = NULL;
+	return finish(state);
+}
+
+/* A guest's port that becomes another program's is judged anew, whatever stood. */
+static void a_port_that_changes_hands(void **state)
+{
+	struct minato_entry rule = {
+		.kind = MINATO_KIND_GUARD,
+		.verdict = MINATO_PASS,
+		.scope = OUTSIDE,
+		.face = MINATO_FACE_ANY,
+		.last = 65535,
+		.uid = MINATO_UID_NONE,
+		.course = MINATO_COURSE_IN,
+		.program = 7,
+		.order = 1,
+	};
+	struct minato_datagram came;
+	uint64_t handle;
+	uint64_t s;
+	char data[64];
+	int fd;
+
+	NEED_NETNS();
+	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
+	rule.program = MINATO_PROGRAM_NONE;
+	rule.verdict = MINATO_DROP;
+	rule.order = 2;
+	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
+	publish("5300:53/udp");
+	s = guest_server(53);
+	fd = host_connect(SOCK_DGRAM, "127.0.0.1", "127.0.0.1", 5300);
+	speaker = 7;
+	host_says(fd, "one");
+	assert_int_equal(guest_gets(s, data, sizeof(data), &came), 3);
+	speaker = MINATO_PROGRAM_NONE;
+	host_says(fd, "two");
+	turns(10);
+	assert_int_equal(minato_recv_datagram(w.guest, s, &came, data, sizeof(data), 0), -EAGAIN);
+	speaker = 7;
+	host_says(fd, "three");
+	assert_int_equal(guest_gets(s, data, sizeof(data), &came), 5);
+	assert_int_equal(count_of(RELAY_COUNT_UDP_IN), 2);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +410,8 @@ int main(void)
 		CASE(a_client_that_went_is_told_to_the_guest),
 		CASE(a_closed_guest_port_stays_quiet),
 		CASE(who_is_there_is_asked_about_no_more),
+		cmocka_unit_test_setup_teardown(a_port_that_changes_hands, begin_named,
+						finish_named),
 	};
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);

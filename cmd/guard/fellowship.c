@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Other guests that rules name: the worker's side. Who calls a published port from this host is
+ * told by the kernel, which has one socket with these ends: the other guest's, if its cookie stands
+ * on that guest's roll. What leads to another guest is what that has published, at the addresses of
+ * this host as the guest sees them.
+ */
+#include "cmd/cmd.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "kernel/kernel.h"
+#include "minato/guard.h"
+
+/* ---- what the keeper tells ---- */
+
+/* Takes the descriptor over; -1: that guest does not run. */
+/* syscalls: close */
+void cmd_fellowship_told(struct cmd_worker *worker, const struct cmd_message *message, int fd)
+{
+	struct cmd_fellows *fellows = &worker->harbour->ruling.fellows;
+	const uint32_t index = (uint32_t)message->number - 1;
+	struct cmd_fellow *fellow = &fellows->list[index < CMD_FELLOWS_MAX ? index : 0];
+
+	if (index < CMD_FELLOWS_MAX) {
+		relay_roll_close(fellow->page);
+		fellow->page = NULL;
+		(void)snprintf(fellow->name, sizeof(fellow->name), "%s", message->fellow.name);
+		if (index >= fellows->count)
+			fellows->count = index + 1;
+		if (fd >= 0 && relay_roll_open(fd, &fellow->page) < 0)
+			fellow->page = NULL;
+		if (fellow->page)
+			fellow->turn = relay_roll_turn(fellow->page);
+		cmd_following_fellows(worker);
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+void cmd_fellowship_own(struct cmd_worker *worker, const struct cmd_message *message)
+{
+	struct cmd_ruling *ruling = &worker->harbour->ruling;
+	size_t count = message->near.count < CMD_LAN_MAX ? message->near.count : CMD_LAN_MAX;
+
+	if (count == ruling->own_count &&
+	    !memcmp(ruling->own, message->near.list, count * sizeof(ruling->own[0])))
+		return;
+	ruling->own_count = count;
+	memcpy(ruling->own, message->near.list, count * sizeof(ruling->own[0]));
+	cmd_following_fellows(worker);
+}
+
+/* Before frames are judged: what others have published meanwhile. */
+void cmd_fellowship_look(struct cmd_worker *worker)
+{
+	struct cmd_fellows *fellows = &worker->harbour->ruling.fellows;
+	bool changed = false;
+
+	for (size_t i = 0; i < fellows->count; i++) {
+		struct cmd_fellow *fellow = &fellows->list[i];
+		uint32_t turn = fellow->page ? relay_roll_turn(fellow->page) : fellow->turn;
+
+		changed |= turn != fellow->turn;
+		fellow->turn = turn;
+	}
+	if (changed)
+		cmd_following_fellows(worker);
+}
+
+/* ---- who calls ---- */
+
+static bool holds(const struct relay_prefix *prefix, const struct minato_addr *addr)
+{
+	for (unsigned bit = 0; bit < prefix->length; bit++) {
+		if ((prefix->addr.bytes[bit / 8] ^ addr->bytes[bit / 8]) & (0x80u >> bit % 8))
+			return false;
+	}
+	return true;
+}
+
+bool cmd_fellowship_is_own(const struct cmd_ruling *ruling, const struct minato_addr *addr)
+{
+	for (size_t i = 0; i < ruling->own_count; i++) {
+		if (holds(&ruling->own[i], addr))
+			return true;
+	}
+	return false;
+}
+
+uint16_t cmd_fellowship_caller(void *user, enum minato_proto proto,
+			       const struct minato_endpoint *caller,
+			       const struct minato_endpoint *local)
+{
+	const struct cmd_worker *worker = user;
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	const struct cmd_fellows *fellows = &ruling->fellows;
+	uint64_t cookie = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < fellows->count; i++)
+		any |= fellows->list[i].page != NULL;
+	if (!any || !cmd_fellowship_is_own(ruling, &caller->addr) || fellows->diag < 0 ||
+	    kernel_cookie(fellows->diag, proto, caller, local, &cookie) < 0)
+		return MINATO_PROGRAM_NONE;
+	for (size_t i = 0; i < fellows->count; i++) {
+		if (fellows->list[i].page && relay_roll_has(fellows->list[i].page, cookie))
+			return (uint16_t)(i + 1);
+	}
+	return MINATO_PROGRAM_NONE;
+}
+
+/* ---- where others are ---- */
+
+struct looking {
+	struct cmd_worker *worker;
+	struct conf_door *out;
+	size_t left; /* how many come before the one that is looked for */
+};
+
+/* True: it is the one. */
+static bool give(struct looking *looking, const struct minato_addr *addr,
+		 const struct relay_roll_door *door)
+{
+	if (looking->left-- > 0)
+		return false;
+	*looking->out = (struct conf_door){
+		.to = { .addr = *addr, .length = 128 },
+		.proto = door->protocol,
+		.first = door->first,
+		.last = door->last,
+	};
+	return true;
+}
+
+static bool is_at(const struct relay_roll_door *door, const struct minato_addr *addr)
+{
+	if (!minato_addr_is_any(&door->addr))
+		return minato_addr_equal(&door->addr, addr);
+	return door->dual || minato_addr_is4(&door->addr) == minato_addr_is4(addr);
+}
+
+static struct minato_addr loopback(bool four)
+{
+	struct minato_addr six = { .bytes = { [15] = 1 } };
+
+	return four ? minato_addr4(127, 0, 0, 1) : six;
+}
+
+/* The gateway's address leads to the loopback: all of it, or by single ports. */
+static bool give_gateway(struct looking *looking, const struct relay_roll_door *door, bool four)
+{
+	const struct cmd_harbour *harbour = looking->worker->harbour;
+	const struct drive_subnet *subnet = &harbour->plan.subnet;
+	const struct minato_addr *gateway = four ? &subnet->gateway4 : &subnet->gateway6;
+	const struct minato_addr inner = loopback(four);
+	uint8_t bit = door->protocol == MINATO_TCP ? RELAY_TCP : RELAY_UDP;
+	struct relay_standing reach;
+	uint64_t cursor = 0;
+
+	if (!(four ? subnet->has4 : subnet->has6) || !is_at(door, &inner))
+		return false;
+	if (harbour->host_loopback && give(looking, gateway, door))
+		return true;
+	while (relay_forward_next(looking->worker->relay, &cursor, &reach)) {
+		const struct relay_spec *spec = &reach.spec;
+		uint32_t first = door->first > spec->first ? door->first : spec->first;
+		uint32_t last = door->last < spec->last ? door->last : spec->last;
+		struct relay_roll_door seen = { .protocol = door->protocol };
+
+		if (spec->sort != RELAY_REACH || !(spec->protocols & bit) || first > last)
+			continue;
+		seen.first = (uint16_t)(spec->guest + (first - spec->first));
+		seen.last = (uint16_t)(spec->guest + (last - spec->first));
+		if (give(looking, gateway, &seen))
+			return true;
+	}
+	return false;
+}
+
+/* At the host's addresses but the loopback, which a guest does not reach by these. */
+static bool give_door(struct looking *looking, const struct relay_roll_door *door)
+{
+	const struct cmd_ruling *ruling = &looking->worker->harbour->ruling;
+
+	for (size_t i = 0; i < ruling->own_count; i++) {
+		if (ruling->own[i].length == 128 && !drive_addr_is_inner(&ruling->own[i].addr) &&
+		    is_at(door, &ruling->own[i].addr) && give(looking, &ruling->own[i].addr, door))
+			return true;
+	}
+	return give_gateway(looking, door, true) || give_gateway(looking, door, false);
+}
+
+bool cmd_fellowship_door(void *user, const char *word, size_t at, struct conf_door *out)
+{
+	static struct relay_roll_door doors[RELAY_ROLL_DOORS];
+	struct cmd_worker *worker = user;
+	const struct cmd_fellows *fellows = &worker->harbour->ruling.fellows;
+	uint16_t number = cmd_fellows_number(fellows, word);
+	struct looking looking = { worker, out, at };
+	size_t count = 0;
+
+	if (number && fellows->list[number - 1].page)
+		count = relay_roll_doors(fellows->list[number - 1].page, doors);
+	for (size_t i = 0; i < count; i++) {
+		if (give_door(&looking, &doors[i]))
+			return true;
+	}
+	return false;
+}
+
+const char *cmd_fellowship_at(struct cmd_worker *worker, enum minato_proto proto,
+			      const struct minato_endpoint *to)
+{
+	const struct cmd_fellows *fellows = &worker->harbour->ruling.fellows;
+	struct conf_door door;
+
+	for (size_t i = 0; i < fellows->count; i++) {
+		for (size_t at = 0; cmd_fellowship_door(worker, fellows->list[i].name, at, &door);
+		     at++) {
+			if (door.proto == proto && door.first <= to->port &&
+			    to->port <= door.last && minato_addr_equal(&door.to.addr, &to->addr))
+				return fellows->list[i].name;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest's roll: memory that its worker writes and those of other guests read. It has the cookies
+ * of the worker's own host sockets that call out, each from before the first packet of it leaves
+ * until it is closed, and the ports that are published. A cookie is the kernel's number of one
+ * socket, which no other one has until the next boot: one that stands here too long, since a worker
+ * was killed, is nobody's.
+ *
+ * Only who mapped it before it was sealed writes it (F_SEAL_FUTURE_WRITE), and nobody makes it
+ * shorter under its readers.
+ */
+#include "relay/relay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAGIC 0x6d6e746f524f4c31u
+/* Of 8 cookies, a line of the processor; a cookie stands in one of a few that follow its own. */
+#define BUCKETS 16384u
+#define SLOTS 8u
+#define PROBES 4u
+
+struct relay_roll {
+	uint64_t magic;
+	uint64_t noted;	       /* cookies, ever */
+	_Atomic uint32_t turn; /* odd while doors are written */
+	_Atomic uint32_t door_count;
+	struct relay_roll_door doors[RELAY_ROLL_DOORS];
+	_Alignas(64) _Atomic uint64_t cookies[BUCKETS][SLOTS];
+};
+
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
+
+/* unsealed: memfd_create ftruncate mmap close fcntl */
+int relay_roll_new(int *fd, struct relay_roll **out)
+{
+	struct relay_roll *roll = MAP_FAILED;
+	int memory = memfd_create("minato-roll", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int result;
+
+	if (memory < 0)
+		return -errno;
+	if (ftruncate(memory, sizeof(*roll)) == 0)
+		roll = mmap(NULL, sizeof(*roll), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+	if (roll == MAP_FAILED || fcntl(memory, F_ADD_SEALS, SEALS) < 0 ||
+	    fcntl(memory, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
+		result = -errno;
+		if (roll != MAP_FAILED)
+			munmap(roll, sizeof(*roll));
+		close(memory);
+		return result;
+	}
+	roll->magic = MAGIC;
+	*fd = memory;
+	*out = roll;
+	return 0;
+}
+
+/* unsealed: fcntl newfstatat */
+bool relay_roll_is(int fd)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat about;
+
+	return seals >= 0 && (seals & SEALS) == SEALS && fstat(fd, &about) == 0 &&
+	       about.st_size == (off_t)sizeof(struct relay_roll);
+}
+
+/* syscalls: mmap munmap */
+int relay_roll_open(int fd, const struct relay_roll **out)
+{
+	struct relay_roll *roll = mmap(NULL, sizeof(*roll), PROT_READ, MAP_SHARED, fd, 0);
+
+	if (roll == MAP_FAILED)
+		return -errno;
+	if (roll->magic != MAGIC) {
+		munmap(roll, sizeof(*roll));
+		return -EPROTO;
+	}
+	*out = roll;
+	return 0;
+}
+
+/* syscalls: munmap */
+void relay_roll_close(const struct relay_roll *roll)
+{
+	if (roll)
+		munmap((void *)(uintptr_t)roll, sizeof(*roll));
+}
+
+/* ---- cookies ---- */
+
+static uint32_t bucket_of(uint64_t cookie, uint32_t probe)
+{
+	uint64_t hash = cookie * UINT64_C(0x9e3779b97f4a7c15);
+
+	return ((uint32_t)(hash >> 32) + probe) % BUCKETS;
+}
+
+/* The place of this cookie, or of 0: a free one. NULL: there is none. */
+static _Atomic uint64_t *place_of(struct relay_roll *roll, uint64_t cookie, uint64_t wanted)
+{
+	for (uint32_t i = 0; i < PROBES * SLOTS; i++) {
+		_Atomic uint64_t *place = &roll->cookies[bucket_of(cookie, i / SLOTS)][i % SLOTS];
+
+		if (atomic_load_explicit(place, memory_order_relaxed) == wanted)
+			return place;
+	}
+	return NULL;
+}
+
+bool relay_roll_note(struct relay_roll *roll, uint64_t cookie)
+{
+	_Atomic uint64_t *place = cookie ? place_of(roll, cookie, 0) : NULL;
+
+	if (place)
+		atomic_store_explicit(place, cookie, memory_order_release);
+	roll->noted += place != NULL;
+	return place;
+}
+
+void relay_roll_strike(struct relay_roll *roll, uint64_t cookie)
+{
+	_Atomic uint64_t *place = cookie ? place_of(roll, cookie, cookie) : NULL;
+
+	if (place)
+		atomic_store_explicit(place, 0, memory_order_release);
+}
+
+bool relay_roll_has(const struct relay_roll *roll, uint64_t cookie)
+{
+	return cookie && place_of((struct relay_roll *)(uintptr_t)roll, cookie, cookie);
+}
+
+/* syscalls: getsockopt */
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
+}
+
+void roll_enter(struct relay *relay, int fd)
+{
+	if (relay->config.roll && !relay_roll_note(relay->config.roll, cookie_of(fd)))
+		relay_count(relay, RELAY_COUNT_ROLL_FULL);
+}
+
+void roll_leave(struct relay *relay, int fd)
+{
+	if (relay->config.roll)
+		relay_roll_strike(relay->config.roll, cookie_of(fd));
+}
+
+/* ---- doors ---- */
+
+static bool follows(const struct relay_roll_door *door, const struct relay_published *next,
+		    const struct minato_addr *addr)
+{
+	return door->protocol == next->protocol && door->dual == next->dual &&
+	       door->last + 1u == next->port && minato_addr_equal(&door->addr, addr);
+}
+
+/* Those of one forward; its doors come by their ports. Returns how many there are now. */
+static uint32_t add_doors(const struct relay_forward *f, struct relay_roll_door *list,
+			  uint32_t count)
+{
+	for (size_t i = 0; i < f->door_count && count < RELAY_ROLL_DOORS; i++) {
+		const struct relay_published *door = &f->doors[i];
+		struct minato_addr addr = f->spec.every ? publish_addr(door) : f->spec.addr;
+
+		if (door->fd < 0)
+			continue;
+		if (f->spec.every && door->four)
+			addr = minato_addr4(0, 0, 0, 0);
+		if (count && follows(&list[count - 1], door, &addr)) {
+			list[count - 1].last = door->port;
+			continue;
+		}
+		list[count++] = (struct relay_roll_door){
+			.addr = addr,
+			.protocol = door->protocol,
+			.dual = door->dual,
+			.first = door->port,
+			.last = door->port,
+		};
+	}
+	return count;
+}
+
+void roll_doors(struct relay *relay)
+{
+	struct relay_roll *roll = relay->config.roll;
+	uint32_t count = 0;
+
+	if (!roll)
+		return;
+	atomic_fetch_or(&roll->turn, 1u);
+	atomic_thread_fence(memory_order_seq_cst);
+	for (const struct relay_forward *f = relay->forwards; f; f = f->next) {
+		if (!f->gone)
+			count = add_doors(f, roll->doors, count);
+	}
+	atomic_store(&roll->door_count, count);
+	atomic_fetch_add(&roll->turn, 1u);
+}
+
+void roll_begin(struct relay *relay)
+{
+	struct relay_roll *roll = relay->config.roll;
+
+	if (!roll)
+		return;
+	/* What the worker before this one had is closed. */
+	for (uint32_t i = 0; roll->noted && i < BUCKETS * SLOTS; i++)
+		atomic_store_explicit(&roll->cookies[i / SLOTS][i % SLOTS], 0,
+				      memory_order_relaxed);
+	roll->noted = 0;
+	roll_doors(relay);
+}
+
+uint32_t relay_roll_turn(const struct relay_roll *roll)
+{
+	return atomic_load(&((struct relay_roll *)(uintptr_t)roll)->turn);
+}
+
+size_t relay_roll_doors(const struct relay_roll *roll, struct relay_roll_door *out)
+{
+	struct relay_roll *page = (struct relay_roll *)(uintptr_t)roll;
+	uint32_t turn = relay_roll_turn(roll);
+	uint32_t count = atomic_load(&page->door_count);
+
+	if (turn & 1 || count > RELAY_ROLL_DOORS)
+		return 0;
+	memcpy(out, page->doors, count * sizeof(out[0]));
+	atomic_thread_fence(memory_order_seq_cst);
+	/* It is being written: who reads looks again when it has another turn. */
+	return relay_roll_turn(roll) == turn ? count : 0;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One socket of the kernel's by its ends. */
+#include "relay_fixture.h"
+
+#include "kernel/kernel.h"
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len), 0);
+	return cookie;
+}
+
+static void is_found(int diag, int type, const char *where, uint16_t port)
+{
+	enum minato_proto proto = type == SOCK_STREAM ? MINATO_TCP : MINATO_UDP;
+	int server = host_socket(type, where, port);
+	int client = host_connect(type, where, where, port);
+	const struct minato_endpoint local = end(where, port_of(client));
+	const struct minato_endpoint remote = end(where, port);
+	const struct minato_endpoint nobody = end(where, 9);
+	uint64_t cookie = 0;
+	int accepted = type == SOCK_STREAM ? host_accept(server) : -1;
+
+	assert_int_equal(kernel_cookie(diag, proto, &local, &remote, &cookie), 0);
+	assert_int_equal(cookie, cookie_of(client));
+	/* The other way round it is the other end. */
+	assert_int_equal(kernel_cookie(diag, proto, &remote, &local, &cookie), 0);
+	assert_int_equal(cookie, cookie_of(accepted >= 0 ? accepted : server));
+	assert_int_equal(kernel_cookie(diag, proto, &nobody, &remote, &cookie), -ENOENT);
+	close(client);
+	if (accepted >= 0)
+		close(accepted);
+	close(server);
+}
+
+static void both_families(void **state)
+{
+	int diag;
+
+	NEED_NETNS();
+	diag = kernel_cookie_open();
+	assert_true(diag >= 0);
+	is_found(diag, SOCK_STREAM, "192.0.2.1", 7000);
+	is_found(diag, SOCK_STREAM, "2001:db8::1", 7000);
+	is_found(diag, SOCK_DGRAM, "192.0.2.1", 7000);
+	is_found(diag, SOCK_DGRAM, "2001:db8::1", 7000);
+	close(diag);
+}
+
+/* A socket that takes what comes to any address, as those of guests do. */
+static void unconnected(void **state)
+{
+	const struct minato_endpoint local = end("192.0.2.1", 7002);
+	const struct minato_endpoint remote = end("192.0.2.1", 7003);
+	uint64_t cookie = 0;
+	int diag;
+	int fd;
+
+	NEED_NETNS();
+	diag = kernel_cookie_open();
+	fd = host_socket(SOCK_DGRAM, "0.0.0.0", 7002);
+	assert_int_equal(kernel_cookie(diag, MINATO_UDP, &local, &remote, &cookie), 0);
+	assert_int_equal(cookie, cookie_of(fd));
+	close(fd);
+	assert_int_equal(kernel_cookie(diag, MINATO_UDP, &local, &remote, &cookie), -ENOENT);
+	close(diag);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { CASE(both_families), CASE(unconnected) };
+
+	return cmocka_run_group_tests(tests, enter_netns, NULL);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Other guests that rules name: their numbers, what is wrong with names, who is given a roll. */
+#include "relay_fixture.h"
+
+#include <fcntl.h>
+
+#include "cmd/cmd.h"
+#include "cmd/conf.h"
+
+static struct cmd_harbour harbour;
+static struct conf conf;
+static struct conf_report report;
+static char directory[] = "/tmp/minato-fellows.XXXXXX";
+static int listener;
+
+/* A guest called db listens in a runtime directory of the test's own. */
+static int set_up(void **state)
+{
+	char name[DRIVE_NAME_SIZE] = "db";
+
+	(void)state;
+	if (!mkdtemp(directory) || setenv("XDG_RUNTIME_DIR", directory, 1) < 0)
+		return -1;
+	listener = drive_runtime_listen(name, false, NULL);
+	return listener < 0;
+}
+
+static int tear_down(void **state)
+{
+	char path[128];
+
+	(void)state;
+	drive_runtime_remove("db");
+	close(listener);
+	(void)snprintf(path, sizeof(path), "%s/minato", directory);
+	rmdir(path);
+	rmdir(directory);
+	return 0;
+}
+
+static void judge(const char *text)
+{
+	report = (struct conf_report){ .errors = 0 };
+	conf_free(&conf);
+	assert_int_equal(conf_read_guest(&conf, text, strlen(text), "web", &report), 0);
+	report.count = 0;
+	cmd_fellows_judge(&conf, "web", &report);
+}
+
+static void numbers(void **state)
+{
+	static struct cmd_ruling ruling;
+	static const char text[] = "allow tcp 80 from db, lan, cache\nblock tcp 80\n"
+				   "block out to cache, 192.0.2.1\n";
+	struct drive_error error;
+	char name[16];
+
+	(void)state;
+	assert_int_equal(conf_read_guest(&ruling.conf, text, strlen(text), "web", &report), 0);
+	assert_int_equal(cmd_fellows_find(&ruling, "web", &error), 0);
+	assert_int_equal(ruling.fellows.count, 2);
+	assert_int_equal(cmd_fellows_number(&ruling.fellows, "db"), 1);
+	assert_int_equal(cmd_fellows_number(&ruling.fellows, "cache"), 2);
+	assert_int_equal(cmd_fellows_number(&ruling.fellows, "web"), 0);
+	for (unsigned i = 2; i < CMD_FELLOWS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "g%u", i);
+		assert_int_equal(cmd_fellows_add(&ruling.fellows, name), 0);
+	}
+	assert_int_equal(cmd_fellows_add(&ruling.fellows, "more"), -ENOSPC);
+	assert_int_equal(cmd_fellows_add(&ruling.fellows, "db"), 0);
+	conf_free(&ruling.conf);
+}
+
+static void what_is_wrong(void **state)
+{
+	(void)state;
+	judge("allow tcp 80 from db\nblock tcp 80\n");
+	assert_int_equal(report.count, 0);
+	judge("allow tcp 80 from lna\nblock tcp 80\n");
+	assert_int_equal(report.errors, 0);
+	assert_int_equal(report.count, 1);
+	assert_int_equal(report.fault[0].severity, CONF_WARNING);
+	assert_non_null(strstr(report.fault[0].what, "no guest called lna runs now"));
+	assert_non_null(strstr(report.fault[0].what, "nobody is meant"));
+	assert_int_equal(report.fault[0].candidate_count, 3);
+	judge("block out tcp 80 to cache\n");
+	assert_non_null(strstr(report.fault[0].what, "nobody is refused"));
+	/* A set that is called as a guest. */
+	judge("set db 192.0.2.1\nallow tcp 80 from db\nblock tcp 80\n");
+	assert_int_equal(report.errors, 1);
+	assert_int_equal(report.fault[0].line, 1);
+	assert_non_null(strstr(report.fault[0].what, "called db too"));
+	judge("set dbs 192.0.2.1\nallow tcp 80 from dbs\nblock tcp 80\n");
+	assert_int_equal(report.errors, 0);
+	conf_free(&conf);
+}
+
+/* What comes with one message: a descriptor, or -1. */
+static int given(int fd)
+{
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
+	char text[64];
+	struct iovec iov = { text, sizeof(text) };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	const struct cmsghdr *c;
+	int out = -1;
+
+	if (recvmsg(fd, &msg, MSG_DONTWAIT) <= 0)
+		return -1;
+	c = CMSG_FIRSTHDR(&msg);
+	if (c)
+		memcpy(&out, CMSG_DATA(c), sizeof(out));
+	return out;
+}
+
+static void who_asks_is_given_it(void **state)
+{
+	const struct relay_roll *roll;
+	int ends[2];
+	int fd;
+
+	(void)state;
+	harbour = (struct cmd_harbour){ .name = "web" };
+	assert_int_equal(drive_loop_new(&harbour.loop), 0);
+	cmd_fellows_begin(&harbour);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_true(cmd_fellows_serve(&harbour, ends[0]));
+	fd = given(ends[1]);
+	assert_true(relay_roll_is(fd));
+	assert_int_equal(relay_roll_open(fd, &roll), 0);
+	assert_true(relay_roll_note(harbour.ruling.fellows.own, 99));
+	assert_true(relay_roll_has(roll, 99));
+	relay_roll_close(roll);
+	close(fd);
+	/* Its end is seen. */
+	assert_int_equal(harbour.ruling.fellows.asker_count, 1);
+	close(ends[1]);
+	assert_true(drive_loop_turn(harbour.loop, drive_now()) >= 0);
+	assert_int_equal(harbour.ruling.fellows.asker_count, 0);
+	cmd_fellows_end(&harbour);
+	drive_loop_free(harbour.loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(what_is_wrong),
+		cmocka_unit_test(who_asks_is_given_it),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
