@@ -336,8 +336,10 @@ static int change_pool(struct gateway_applied *applied, struct wanted *wanted)
 	for (size_t i = 0; i < applied->pool_count; i++) {
 		const struct gateway_pooled *one = &applied->pool[i];
 
-		if (!is_pooled(wanted->list, wanted->count, one))
-			(void)minato_pool_remove(applied->host, one->link, &one->addr);
+		if (is_pooled(wanted->list, wanted->count, one))
+			continue;
+		gateway_part_pool(applied, &one->addr);
+		(void)minato_pool_remove(applied->host, one->link, &one->addr);
 	}
 	for (size_t i = 0; i < wanted->count && result == 0; i++) {
 		const struct gateway_pooled *one = &wanted->list[i];
@@ -657,6 +659,23 @@ static void announce(struct gateway_applied *applied, const struct conf *before)
 		(void)minato_announce(applied->host, applied->pool[i].link, &applied->pool[i].addr);
 }
 
+/* Whether a link or pool that was there is not, as it was. */
+static bool addresses_gone(const struct gateway_applied *applied, const struct conf *before)
+{
+	for (size_t i = 0; i < before->count; i++) {
+		const struct conf_statement *one = before->list[i];
+		bool stands = false;
+
+		if (one->kind != CONF_KIND_LINK && one->kind != CONF_KIND_POOL)
+			continue;
+		for (size_t k = 0; k < applied->rules.conf.count && !stands; k++)
+			stands = conf_same(one, applied->rules.conf.list[k]);
+		if (!stands)
+			return true;
+	}
+	return false;
+}
+
 /* ---- all or nothing ---- */
 
 int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
@@ -672,6 +691,8 @@ int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *w
 		result = -ENOTRECOVERABLE;
 	if (result == 0)
 		announce(applied, &before.conf);
+	if (result == 0 && addresses_gone(applied, &before.conf))
+		gateway_part_forwards(applied);
 	if (result == 0 && error)
 		gateway_held_note(applied, &before.conf, error->text, sizeof(error->text));
 	gateway_rules_free(&before);
@@ -685,6 +706,7 @@ void gateway_applied_free(struct gateway_applied *applied)
 	free(applied->held);
 	free(applied->ruled);
 	free(applied->pool);
+	gateway_partings_free(&applied->partings);
 	gateway_rules_free(&applied->rules);
 }
 

@@ -271,6 +271,20 @@ struct gateway_pooled {
 	uint16_t low, high;
 };
 
+/* ---- partings.c: connections that ended with their outside address ---- */
+
+struct gateway_parting {
+	uint8_t scope; /* of the inside */
+	struct minato_endpoint far, near;
+};
+struct gateway_partings {
+	struct gateway_parting *list;
+	size_t count, room, next;
+	uint32_t rounds;
+	uint64_t ended; /* flows, of which nothing was said yet */
+	struct minato_time due;
+};
+
 struct gateway_applied {
 	struct minato *host;
 	const struct gateway_links *links;
@@ -287,7 +301,19 @@ struct gateway_applied {
 	 * there are, and inside hosts go out while they try.
 	 */
 	uint32_t flows_max;
+	struct gateway_partings partings;
 };
+
+/* The session ends, or has: its inside ends are to be told (if there is memory for it). */
+void gateway_part(struct gateway_partings *partings, const struct minato_session *session);
+/* All that end with this address for translations, before it is taken away. */
+void gateway_part_pool(struct gateway_applied *applied, const struct minato_addr *gone);
+/* Ends all that came in by an address that is none of ours any more. */
+void gateway_part_forwards(struct gateway_applied *applied);
+/* Tells some; when it wants to again. */
+struct minato_time gateway_partings_turn(struct gateway_partings *partings, struct minato *host,
+					 struct minato_time now);
+void gateway_partings_free(struct gateway_partings *partings);
 
 /*
  * Brings the host value from what it has to `wanted`: all of it, or negative errno with a text that
@@ -759,9 +785,9 @@ void gateway_worker_main(struct cmd_harbour *harbour, const struct drive_sandbox
 
 /*
  * Takes over what lies in the memory of a worker that is no more. Counts what was taken and what
- * was not. False where the memory makes no sense.
+ * was not, which is noted as partings. False where the memory makes no sense.
  */
-bool gateway_salvage(struct minato *host, const struct gateway_head *head, size_t size,
+bool gateway_salvage(struct gateway_applied *applied, const struct gateway_head *head, size_t size,
 		     uint64_t *taken, uint64_t *left);
 
 /* ---- gatereplies.c: what a worker says to clients of the control socket ---- */

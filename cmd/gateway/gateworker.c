@@ -233,6 +233,8 @@ static struct minato_time serve(struct gateway_worker *worker, struct minato_tim
 		if (!gateway_ends_event(&worker->ends, &event))
 			(void)gateway_health_event(&worker->health, &event);
 	}
+	ends = earlier(ends,
+		       gateway_partings_turn(&worker->applied.partings, worker->base.host, now));
 	return earlier(ends, gateway_health_turn(&worker->health, now));
 }
 
@@ -491,7 +493,7 @@ static void take_over(struct gateway_worker *worker)
 	if (worker->keeper->old_memory < 0 ||
 	    gateway_memory_map(worker->keeper->old_memory, false, &head, &size) < 0)
 		return;
-	(void)gateway_salvage(worker->base.host, head, size, &worker->salvaged, &worker->lost);
+	(void)gateway_salvage(&worker->applied, head, size, &worker->salvaged, &worker->lost);
 	(void)munmap(head, size + GATEWAY_HEAD_SIZE);
 }
 

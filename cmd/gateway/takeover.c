@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-bool gateway_salvage(struct minato *host, const struct gateway_head *head, size_t size,
+bool gateway_salvage(struct gateway_applied *applied, const struct gateway_head *head, size_t size,
 		     uint64_t *taken, uint64_t *left)
 {
 	const uint8_t *memory = (const uint8_t *)head + GATEWAY_HEAD_SIZE;
@@ -21,10 +21,14 @@ bool gateway_salvage(struct minato *host, const struct gateway_head *head, size_
 	    minato_size(&copy.config) != size)
 		return false;
 	while (minato_session_salvage(memory, size, &copy.config, &cursor, &session)) {
-		if (minato_session_adopt(host, &session) == 0)
+		if (minato_session_adopt(applied->host, &session) == 0) {
 			++*taken;
-		else
-			++*left;
+			continue;
+		}
+		++*left;
+		gateway_part(&applied->partings, &session);
 	}
+	applied->partings.ended = 0; /* who took over says how many were lost */
+	gateway_part_forwards(applied);
 	return true;
 }

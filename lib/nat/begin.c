@@ -77,6 +77,22 @@ static enum nat_verdict drop(struct nat *n, enum nat_counter why)
 	return NAT_DROP;
 }
 
+/*
+ * From inside, of no flow that is known and opening none: its session is over,
+ * was ended, or went with an outside address. Its sender would wait for hours;
+ * it hears at once (RFC 9293 3.5.2, group 1). What is no part of a connection
+ * that stands is dropped.
+ */
+static enum nat_verdict of_nothing(struct nat *n, uint8_t proto,
+				   const struct nat_packet *p)
+{
+	nat_count(n, NAT_COUNT_NO_SESSION);
+	return proto == MINATO_TCP &&
+			       (p->tcp_flags & (NAT_ACK | NAT_RST)) == NAT_ACK ?
+		       NAT_RESET :
+		       NAT_DROP;
+}
+
 static struct minato_endpoint source_of(const struct port_key *key)
 {
 	return (struct minato_endpoint){ key->remote, key->remote_port };
@@ -295,7 +311,7 @@ enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,
 	if (verdict != NAT_PASS)
 		return verdict;
 	if (!p->opens)
-		return drop(n, NAT_COUNT_NO_SESSION);
+		return of_nothing(n, probe->key->proto, p);
 	if (make_usual(n, probe, session))
 		return NAT_PASS;
 	return make_any(n, probe, session);
@@ -637,25 +653,6 @@ enum nat_verdict begin_shut(struct nat *n, const struct port_probe *probe,
 	return NAT_PASS;
 }
 
-/* A held call of somebody's, as it would be met outside: what stands there is
-   looked for without a trace, since it is asked about once more where the call
-   is taken (stack/deliver.c). */
-static bool is_held(struct nat *n, const struct port_key *met)
-{
-	struct port_finding findings[PORT_FINDINGS];
-	const size_t count = port_explain(nat_table(n), met, n->now, findings);
-	const struct port_finding *last = &findings[count - 1];
-	struct minato_entry e;
-	struct port_claim claim;
-
-	if (count == 0 || last->step != MINATO_STEP_ENTRY || !last->found ||
-	    port_entry_claim(nat_table(n), last->entry, &claim))
-		return false;
-	port_get(nat_table(n), last->entry, &e);
-	return e.kind == MINATO_KIND_FORWARD &&
-	       forwards_of(n, last->entry) == NAT_NONE;
-}
-
 enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 			       const struct nat_packet *p, uint32_t *session)
 {
@@ -679,7 +676,7 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 	key.face = MINATO_FACE_ANY;
 	key.course = MINATO_COURSE_NONE;
 	mapping = mapping_of_outside(n, f.proto, &f.b);
-	if (p->opens && mapping == NAT_NONE && is_held(n, &key))
+	if (p->opens && mapping == NAT_NONE && foresee_held(n, &key))
 		return n->options.hairpin ? NAT_HOST :
 					    drop(n, NAT_COUNT_HAIRPIN_OFF);
 	/* Rules see it as it is; it is for us, or for an inside. */
@@ -694,7 +691,7 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 	if (mapping == NAT_NONE && !entry)
 		return NAT_HOST;
 	if (!p->opens)
-		return drop(n, NAT_COUNT_NO_SESSION);
+		return of_nothing(n, key.proto, p);
 	if (!n->options.hairpin)
 		return drop(n, NAT_COUNT_HAIRPIN_OFF);
 	own = own_mapping(n, &f);

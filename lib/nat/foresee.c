@@ -111,3 +111,19 @@ void nat_foresee(const struct nat *n, enum nat_course course,
 	else if (course == NAT_INWARD)
 		foresee_mapping(n, mapping, &source, out);
 }
+
+bool foresee_held(const struct nat *n, const struct port_key *met)
+{
+	struct port_finding findings[PORT_FINDINGS];
+	const size_t count = port_explain(nat_table(n), met, n->now, findings);
+	const struct port_finding *last = &findings[count - 1];
+	struct minato_entry e;
+	struct port_claim claim;
+
+	if (count == 0 || last->step != MINATO_STEP_ENTRY || !last->found ||
+	    port_entry_claim(nat_table(n), last->entry, &claim))
+		return false;
+	port_get(nat_table(n), last->entry, &e);
+	return e.kind == MINATO_KIND_FORWARD &&
+	       forwards_of(n, last->entry) == NAT_NONE;
+}

@@ -149,6 +149,8 @@ enum nat_verdict {
 	NAT_WAIT_SYN,	 /* RFC 5382 REQ-4: keep the packet, say nothing for
 			 unsolicited_syn_s, then port unreachable, unless
 			 nat_syn_met */
+	NAT_RESET,	 /* TCP from inside of no flow that is known, which
+			    would hear nothing any more: a RST */
 	NAT_UNREACHABLE, /* drop, and ICMP unreachable with out->icmp_code
 			    (13, of IPv6 1: administratively) */
 };
@@ -938,6 +940,11 @@ bool begin_is_routed(const struct nat *n, const struct port_key *key);
 /* The answer to what cannot be: counted, told, ICMP if it shall be. */
 enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
 			       const struct minato_endpoint *inside);
+
+/* foresee.c: whether a held call of somebody's stands there, as it is met
+   outside. Looked for without a trace, since it is asked about once more where
+   the call is taken (stack/deliver.c). */
+bool foresee_held(const struct nat *n, const struct port_key *met);
 
 /* outside.c: pools and the choice of ports */
 static inline struct nat_pool *pool_record(const struct nat *n, uint32_t pool)

@@ -211,6 +211,16 @@ static enum drop prohibited(struct minato *m, const struct arrival *a,
 	return DROP_GUARD;
 }
 
+static enum drop reset(struct minato *m, const struct arrival *a)
+{
+	const enum drop bad = pass_verify(a);
+
+	if (bad != DROP_NONE)
+		return bad;
+	icmp_out_reset(m, &a->packet);
+	return DROP_NAT;
+}
+
 enum drop pass_unreachable(struct minato *m, const struct packet *p,
 			   const struct nat_way *way)
 {
@@ -257,6 +267,8 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 		return answer(m, a, verdict, whose);
 	case NAT_PROHIBITED:
 		return prohibited(m, a, whose);
+	case NAT_RESET:
+		return reset(m, a);
 	case NAT_UNREACHABLE:
 		return pass_unreachable(m, p, &way);
 	}

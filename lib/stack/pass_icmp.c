@@ -100,6 +100,7 @@ static enum drop pass_error(struct minato *m, const struct arrival *a,
 	case NAT_CLOSED:
 	case NAT_PROHIBITED:
 	case NAT_WAIT_SYN:
+	case NAT_RESET:
 	case NAT_UNREACHABLE:
 		break;
 	}

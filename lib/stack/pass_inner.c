@@ -48,6 +48,7 @@ enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
 		return refuse(m, a);
 	case NAT_DROP:
 	case NAT_WAIT_SYN:
+	case NAT_RESET:
 	case NAT_UNREACHABLE:
 		break;
 	}

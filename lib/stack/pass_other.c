@@ -129,6 +129,7 @@ static enum drop begin_other(struct minato *m, const struct arrival *a,
 	case NAT_DROP:
 	case NAT_PROHIBITED:
 	case NAT_WAIT_SYN:
+	case NAT_RESET: /* of TCP alone */
 		break;
 	}
 	return DROP_NAT;

@@ -436,6 +436,12 @@ static int get_mapping(uint8_t proto, struct minato_endpoint in, bool same,
 	return new_mapping(proto, in, chosen, false);
 }
 
+/* From inside, of no flow: its sender hears of that. */
+static enum nat_verdict of_nothing(uint8_t proto, uint8_t flags)
+{
+	return proto == TCP && (flags & NAT_ACK) && !(flags & NAT_RST) ? NAT_RESET : NAT_DROP;
+}
+
 static enum nat_verdict model_outward(uint8_t proto, struct minato_endpoint src,
 				      struct minato_endpoint dst, uint8_t flags, bool opens,
 				      enum nat_verdict verdict)
@@ -454,7 +460,7 @@ static enum nat_verdict model_outward(uint8_t proto, struct minato_endpoint src,
 
 	why = "outward";
 	if (!opens)
-		return NAT_DROP;
+		return of_nothing(proto, flags);
 	m = get_mapping(proto, src, six, way.src, verdict);
 	if (m == -1)
 		return overflows(&s, verdict, flags);
@@ -662,7 +668,7 @@ static enum nat_verdict model_hairpin(uint8_t proto, struct minato_endpoint src,
 	if (target < 0 && entry < 0)
 		return NAT_HOST;
 	if (!opens)
-		return NAT_DROP;
+		return of_nothing(proto, flags);
 	if (target >= 0 && find_inside(proto, src) < 0 && verdict == NAT_DROP &&
 	    chosen_for(proto, src, &chosen))
 		m = get_mapping(proto, src, false, chosen, NAT_PASS);

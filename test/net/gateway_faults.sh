@@ -217,10 +217,54 @@ import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 s.bind(('', 5555)); s.sendto(b'x', ('203.0.113.9', 9))"
 has "a mapping on the old address" "$(ask nat list mappings)" '10\.0\.0\.7:5555 +198\.51\.100\.1:'
+# Connections that say nothing, until one hears of its end: "reset after N s", by the second.
+cat >"$T/waits.py" <<'X'
+import socket, sys, time
+if sys.argv[1] == "serve":
+    listener = socket.create_server(("", int(sys.argv[2])))
+    s, _ = listener.accept()
+else:
+    s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+    s.settimeout(30)
+print("stands", flush=True)
+try:
+    s.recv(1)
+    print("ended", flush=True)
+except ConnectionResetError:
+    print("reset", flush=True)
+except TimeoutError:
+    print("nothing", flush=True)
+X
+waits() { # waits NAME WORD...: sets a log of that name
+	within_bg "$1" "waits-$1.log" python3 "$T/waits.py" "${@:2}"
+}
+stands() { grep -q stands "$T/waits-$1.log"; }
+is_reset() { grep -q reset "$T/waits-$1.log"; }
+one_waits() { # one outward, one inward by the forward of port $1, at the public address $2
+	waits web serve "$3"
+	until_true 5 ns_listens web "$3"
+	waits desk 203.0.113.9 80
+	waits far2 "$2" "$1"
+	until_true 5 stands desk
+	until_true 5 stands web
+}
+ask forward add tcp 7100 to 10.0.0.2:7100
+ask forward add tcp 7101 to 10.0.0.2:7101
+one_waits 7100 198.51.100.1 7100
 sed -i 's/198.51.100.1\/24/198.51.100.2\/24/' "$T/gateway.conf"
 ask gateway reload
+ok "another outside address: an idle connection outward is reset" until_true 5 is_reset desk
+ok "and at the server of a forward" until_true 5 is_reset web
+has "which is said" "$(cat "$T/gateway.log")" 'an outside address is gone: [0-9]+ flows by it have ended'
 is "another outside address: mappings of the old one have ended" "$(ask nat list mappings -H | grep -c '198\.51\.100\.1:')" 0
 is "new ones are of the new one" "$(gets desk http://203.0.113.9/ && tail -n 1 "$T/nginx-far-80.access" | cut -d' ' -f1)" "far198.51.100.2"
+
+one_waits 7101 198.51.100.2 7101
+sed -i 's/198.51.100.2\/24/198.51.100.3\/24/' "$T/gateway.conf"
+sed -i 's/capacity 20000 sessions/capacity 21000 sessions/' "$T/gateway.conf"
+ask gateway reload
+ok "the same where another process takes over: outward" until_true 8 is_reset desk
+ok "and inward" until_true 8 is_reset web
 
 # --- the keeper, and a service manager that keeps the memory --------------------------------------
 

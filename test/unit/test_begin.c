@@ -53,11 +53,23 @@ static void identifiers_are_mapped_whatever_the_destination(void **state)
 	assert_int_equal(in(ICMP, end("192.0.2.99", id), end(PUBLIC, id), 0), NAT_HOST);
 }
 
-static void what_opens_nothing_is_dropped(void **state)
+/* Who believes to have a connection hears that he has none; what else opens nothing is dropped. */
+static void what_opens_nothing_is_told_so_or_dropped(void **state)
 {
+	const struct minato_entry e = forward_entry(TCP, 80, 80, "10.0.0.2", 0);
+
 	(void)state;
-	assert_int_equal(out(TCP, end(host, 5000), end(server, 80), NAT_ACK), NAT_DROP);
-	assert_int_equal(counted(NAT_COUNT_NO_SESSION), 1);
+	assert_int_equal(out(TCP, end(host, 5000), end(server, 80), NAT_ACK), NAT_RESET);
+	assert_int_equal(out(TCP, end(host, 5000), end(server, 80), NAT_ACK | NAT_FIN), NAT_RESET);
+	assert_int_equal(out(TCP, end("fd00::7", 1), end("2001:db8::9", 80), NAT_ACK), NAT_RESET);
+	assert_int_equal(out(TCP, end(host, 5000), end(server, 80), NAT_ACK | NAT_RST), NAT_DROP);
+	assert_int_equal(out(TCP, end(host, 5000), end(server, 80), NAT_FIN), NAT_DROP);
+	assert_int_equal(out(TCP, end(host, 5000), end(server, 80), 0), NAT_DROP);
+	assert_int_equal(counted(NAT_COUNT_NO_SESSION), 6);
+	assert_true(add_entry(&e) >= 0);
+	assert_int_equal(out(TCP, end(host, 5000), end(PUBLIC, 80), NAT_ACK), NAT_RESET);
+	/* Nobody outside hears of it. */
+	assert_int_equal(in(TCP, end(server, 5000), end(PUBLIC, 80), NAT_ACK), NAT_DROP);
 	assert_empty();
 }
 
@@ -650,7 +662,7 @@ int main(void)
 		CASE(one_inside_endpoint_has_one_outside),
 		CASE(answers_come_back),
 		CASE(identifiers_are_mapped_whatever_the_destination),
-		CASE(what_opens_nothing_is_dropped),
+		CASE(what_opens_nothing_is_told_so_or_dropped),
 		CASE(without_a_pool_nothing_goes),
 		CASE(a_route_is_not_translated),
 		CASE(a_guard_stands_before_it),
