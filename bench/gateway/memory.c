@@ -88,7 +88,7 @@ static void open_gateway(uint32_t sessions, uint32_t pools)
 					   .pools_max = pools,
 					   .forwards_max = 16,
 					   .outside_scope = 1 };
-	const struct port_limits ports = { (uint32_t)nat_tuples(&limits), 1024, 64, 0 };
+	const struct port_limits ports = { (uint32_t)nat_tuples(&limits), 1024, 64, 0, 0 };
 	const struct hash_key key = { { 1, 2 } };
 	const size_t nat_size = nat_bytes(&limits);
 

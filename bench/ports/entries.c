@@ -88,7 +88,7 @@ static int look_up_all(struct port_table *table, uint32_t count, double *ns)
 /* A group of members that share a port, of which half have left. */
 static int bench_group(void)
 {
-	const struct port_limits limits = { 16, MEMBERS, 0, 0 };
+	const struct port_limits limits = { 16, MEMBERS, 0, 0, 0 };
 	const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
 	const size_t size = port_bytes(&limits);
 	struct port_table *table = port_init(reserve(size), &limits, &key);
@@ -130,7 +130,7 @@ int bench_entries(void)
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && result == 0; i++) {
 		const uint32_t count = (uint32_t)strtoul(names[i], NULL, 10);
-		const struct port_limits limits = { 16, count, 0, 0 };
+		const struct port_limits limits = { 16, count, 0, 0, 0 };
 		const struct hash_key key = { { 0x6d696e61746f, 0x62656e6368 } };
 		const size_t size = port_bytes(&limits), before = resident_bytes();
 		struct port_table *table = port_init(reserve(size), &limits, &key);

@@ -88,16 +88,19 @@ static void set_step(struct port_hash *h)
 		h->full = UINT32_MAX;
 }
 
-void bucket_init(struct port_hash *h, uint32_t tuples_max)
+void bucket_init(struct port_hash *h, uint32_t tuples_max,
+		 uint32_t tuples_first)
 {
 	const struct extent e = extent_for(tuples_max);
+	const struct extent first = extent_for(
+		tuples_first < tuples_max ? tuples_first : tuples_max);
 
 	h->region[0] = 0;
 	h->region[1] = e.lines - e.base;
 	h->lines_max = e.lines;
 	h->chains_max = e.chains;
-	h->base = BASE_MIN;
-	h->share = 2;
+	h->base = first.base;
+	h->share = first.share;
 	h->done = 0;
 	h->count = 0;
 	h->pace = 0;

@@ -75,6 +75,9 @@ struct port_limits {
 				 entries too; 0: none rests */
 	uint32_t rules_max;   /* of the policy, which are entries too; at most
 				 PORT_RULES_MAX */
+	uint32_t tuples_first; /* for so many, with IPv4 at both ends, there is
+				  room from the start: it need not grow by steps
+				  while it fills for the first time */
 };
 #define PORT_RULES_MAX (1u << 24)
 #define PORT_TUPLES_MAX (1u << 26)
@@ -1303,7 +1306,8 @@ struct bitmap *port_bitmap(struct port_table *t, uint32_t space);
 /* bucket.c */
 size_t bucket_lines(uint32_t tuples_max);
 size_t bucket_slots(uint32_t tuples_max);
-void bucket_init(struct port_hash *h, uint32_t tuples_max);
+void bucket_init(struct port_hash *h, uint32_t tuples_max,
+		 uint32_t tuples_first);
 static inline struct port_line *bucket_line(const struct port_table *t,
 					    const struct port_hash *h,
 					    uint32_t number)

@@ -106,7 +106,8 @@ void tuple_init(struct port_table *t)
 {
 	for (int six = 0; six < 2; six++) {
 		struct port_hash *h = &t->hash[six];
-		bucket_init(h, t->limits.tuples_max);
+		bucket_init(h, t->limits.tuples_max,
+			    six ? 0 : t->limits.tuples_first);
 		/* The memory may have served a table before. */
 		unpoison(slot_record(t, h, 0),
 			 bucket_slots(t->limits.tuples_max) * h->record_bytes);

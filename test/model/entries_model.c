@@ -352,7 +352,7 @@ static void step(void)
 
 static void play(uint64_t seed, uint64_t hash_mask, uint32_t steps)
 {
-	const struct port_limits limits = { 16, NAIVE_ENTRIES, 16, 0 };
+	const struct port_limits limits = { 16, NAIVE_ENTRIES, 16, 0, 0 };
 	const struct hash_key key = { { seed, ~seed } };
 	const size_t size = port_bytes(&limits);
 	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,

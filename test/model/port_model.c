@@ -796,7 +796,9 @@ static void step(void)
 
 static void play(uint64_t seed, uint32_t steps, uint64_t hash_mask)
 {
-	const struct port_limits limits = { TUPLES_MAX, NAIVE_ENTRIES, 2048, 0 };
+	const struct port_limits limits = { TUPLES_MAX, NAIVE_ENTRIES, 2048, 0,
+					    .tuples_first =
+						    (uint32_t)(seed % 3) * TUPLES_MAX / 4 };
 	struct hash_key key = { { seed, ~seed } };
 
 	memset(&run, 0, sizeof(run));

@@ -29,7 +29,7 @@ static struct minato_time fixture_now;
 
 static inline void fixture_open(const struct nat_limits *limits)
 {
-	const struct port_limits ports = { (uint32_t)nat_tuples(limits) + 4096, 4096, 64, 1024 };
+	const struct port_limits ports = { (uint32_t)nat_tuples(limits) + 4096, 4096, 64, 1024, 0 };
 	const size_t nat_size = nat_bytes(limits);
 
 	fixture_size = nat_size + port_bytes(&ports);

@@ -36,7 +36,7 @@ static inline void *fixture_memory(size_t size)
 static inline void fixture_open(uint32_t tuples_max, uint32_t entries_max,
 				const struct hash_key *key)
 {
-	const struct port_limits limits = { tuples_max, entries_max, 64, entries_max };
+	const struct port_limits limits = { tuples_max, entries_max, 64, entries_max, 0 };
 
 	fixture_size = port_bytes(&limits);
 	t = port_init(fixture_memory(fixture_size), &limits, key);

@@ -85,6 +85,31 @@ static void starts_small(void **state)
 	assert_int_equal(t->hash[1].lines, 32);
 }
 
+/* Where room for some is wanted from the start, for those nothing moves; it goes on as if it had
+   grown to there. */
+static void has_room_for_the_first(void **state)
+{
+	(void)state;
+	for (uint32_t first = 100; first <= 102400; first *= 2) {
+		const struct port_limits limits = { 100000, 16, 64, 16, first };
+		uint32_t lines, few = first < 100000 ? first : 100000;
+
+		fixture_close();
+		fixture_size = port_bytes(&limits);
+		t = port_init(fixture_memory(fixture_size), &limits, &fixture_key);
+		lines = t->hash[0].lines;
+		assert_true(lines * LINE_LANES >= few);
+		assert_int_equal(t->hash[1].lines, 32);
+		fill(few);
+		assert_int_equal(t->hash[0].lines, lines);
+		for (uint32_t i = few; i < 100000; i++)
+			assert_true(insert(numbered(i), i) >= 0);
+		assert_true(bucket_sound(t));
+		all_found(0, 100000);
+		remove_range(0, 100000);
+	}
+}
+
 static void grows_as_it_fills(void **state)
 {
 	(void)state;
@@ -391,6 +416,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(starts_small),
+		CASE(has_room_for_the_first),
 		CASE(grows_as_it_fills),
 		CASE(is_as_full_at_every_size),
 		CASE(grows_by_two_lines_at_a_time),

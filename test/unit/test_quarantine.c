@@ -186,7 +186,7 @@ static void a_claim_without_a_free_port_ends_rests(void **state)
 
 static void without_room_nothing_rests(void **state)
 {
-	const struct port_limits none = { 64, 64, 0, 0 };
+	const struct port_limits none = { 64, 64, 0, 0, 0 };
 
 	(void)state;
 	fixture_close();
