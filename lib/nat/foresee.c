@@ -6,6 +6,8 @@
  */
 #include "nat/nat.h"
 
+#include "minato/guard.h"
+
 static const struct minato_addr nobody;
 
 static struct minato_endpoint source_of(const struct port_key *key)
