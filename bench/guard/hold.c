@@ -11,7 +11,8 @@
  *					its process has
  *
  * KIND: idle, slow (requests byte by byte), window (closed after the question). Each with _linux:
- * the kernel's listener, with the same room for connections, in turn.
+ * the kernel's listener, with the same room for connections, in turn. connections_gateway_..: that
+ * listener behind a gateway, or nftables, that bounds what each source has of it.
  */
 #include "hold.h"
 
@@ -21,23 +22,50 @@
 
 static const char *const kinds[HOLDS] = { "none", "idle", "slow", "window" };
 
-static const char wires[] =
-	"wire CLIENT c1 SERVER s1 02:00:00:00:0a:01;"
-	"for n in 2 10 11 12 13; do at CLIENT ip addr add 10.9.1.$n/24 dev c1; done;"
+#define CLIENT_WIRE(place)                                                                         \
+	"wire CLIENT c1 " place " s1 02:00:00:00:0a:01;"                                           \
+	"for n in 2 10 11 12 13; do at CLIENT ip addr add 10.9.1.$n/24 dev c1; done;"              \
 	"at CLIENT ip neigh add 10.9.1.1 lladdr 02:00:00:00:0a:01 dev c1;"
+/* What an administrator would write who knows what the server has room for. */
+#define PER_SOURCE "128"
+
+static const char listener[] = CLIENT_WIRE("SERVER")
 	"if [ \"$YARD_KERNEL\" ]; then at SERVER ip addr add 10.9.1.1/24 dev s1; fi";
+static const char gateway[] = CLIENT_WIRE("MIDDLE")
+	"wire MIDDLE g1 SERVER r1; at SERVER ip addr add 10.9.5.2/24 dev r1;"
+	"at SERVER ip route add default via 10.9.5.1 || true;"
+	"if [ \"$YARD_KERNEL\" ]; then"
+	" at MIDDLE ip addr add 10.9.1.1/24 dev s1; at MIDDLE ip addr add 10.9.5.1/24 dev g1;"
+	" at MIDDLE sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'; at MIDDLE nft -f - <<X\n"
+	"table ip nat {\nchain pre { type nat hook prerouting priority -100\n"
+	"iifname s1 tcp dport 8000 dnat to 10.9.5.2\n}\n"
+	"set held { type ipv4_addr; flags dynamic; }\n"
+	"chain bound { type filter hook forward priority 0\n"
+	"iifname s1 ct state new add @held { ip saddr ct count over " PER_SOURCE " } drop\n}\n}\n"
+	"X\nfi";
+static const char run_gateway[] =
+	"{ echo inside g1 10.9.5.1/24 take; echo outside s1 10.9.1.1/24 via 10.9.1.2 take;"
+	"echo forward tcp 8000 to 10.9.5.2 at most " PER_SOURCE " per source; } >$d/conf;"
+	"exec \"$BENCH_MINATO\" gateway $d/conf";
+
+/* The one that is measured. */
+static const char *name;
+
+static void tell_one(const char *suffix, int kind, const char *what, double value)
+{
+	char figures[96];
+
+	snprintf(figures, sizeof(figures), "%s_%s_%s%s", name, kinds[kind], what, suffix);
+	figure(figures, value, "ratio");
+}
 
 static void tell(const char *suffix, int kind, const struct yard_result *r,
 		 const struct yard_result *idle)
 {
-	char name[64];
-
-	snprintf(name, sizeof(name), "connections_%s_goodput%s", kinds[kind], suffix);
-	figure(name, idle->bytes > 0 ? r->bytes / idle->bytes : 0, "ratio");
-	snprintf(name, sizeof(name), "connections_%s_connect%s", kinds[kind], suffix);
-	figure(name, idle->connect_us > 0 ? r->connect_us / idle->connect_us : 0, "ratio");
-	snprintf(name, sizeof(name), "connections_%s_served%s", kinds[kind], suffix);
-	figure(name, r->asked > 0 ? 1 - r->failed / r->asked : 0, "ratio");
+	tell_one(suffix, kind, "goodput", idle->bytes > 0 ? r->bytes / idle->bytes : 0);
+	tell_one(suffix, kind, "connect",
+		 idle->connect_us > 0 ? r->connect_us / idle->connect_us : 0);
+	tell_one(suffix, kind, "served", r->asked > 0 ? 1 - r->failed / r->asked : 0);
 }
 
 static void attack(int kind, volatile uint64_t *sent)
@@ -48,22 +76,28 @@ static void attack(int kind, volatile uint64_t *sent)
 
 int bench_connections(void)
 {
-	static const struct yard_plan plan = {
-		.name = "connections",
-		.places = 1u << YARD_SERVER | 1u << YARD_CLIENT,
-		.wires = wires,
-		.ifname = "s1",
-		.address = 0x0a090101,
-		.port = HOLD_PORT,
-		.backlog = 512,
-		.room = HOLD_ROOM,
-		.question = HOLD_QUESTION,
-		.response = HOLD_RESPONSE,
-		.attack = attack,
-		.kinds = HOLDS,
-		.lead_us = 1500000, /* it has what it can have */
-		.tell = tell,
+#define SERVED                                                                                     \
+	.address = 0x0a090101, .port = HOLD_PORT, .backlog = 512, .room = HOLD_ROOM,               \
+	.question = HOLD_QUESTION, .response = HOLD_RESPONSE, .attack = attack, .kinds = HOLDS,    \
+	.lead_us = 1500000 /* it has what it can have */, .tell = tell
+	static const struct yard_plan plans[] = {
+		{ .name = "connections",
+		  .places = 1u << YARD_SERVER | 1u << YARD_CLIENT,
+		  .wires = listener,
+		  .ifname = "s1",
+		  SERVED },
+		{ .name = "connections_gateway",
+		  .places = 1u << YARD_SERVER | 1u << YARD_CLIENT | 1u << YARD_MIDDLE,
+		  .wires = gateway,
+		  .runs = run_gateway,
+		  SERVED },
 	};
+	int result = 0;
 
-	return yard_measure(&plan, (double)chosen("BENCH_SECONDS", 3));
+	for (unsigned i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
+		name = plans[i].name;
+		if (yard_measure(&plans[i], (double)chosen("BENCH_SECONDS", 3)) != 0)
+			result = -1;
+	}
+	return result;
 }
