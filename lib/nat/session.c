@@ -514,6 +514,9 @@ static void drop(struct nat *n, uint32_t session)
 	for (uint32_t side = 0; side < (is_own(&f) ? 1 : 2); side++) {
 		key = face(&f, side);
 		nat_untuple(n, &key);
+		if (side == 1 && (f.flags & NAT_A_INSIDE) != 0 &&
+		    f.to == n->limits.outside_scope)
+			port_recall_note(nat_table(n), &key, n->now);
 	}
 	expiry_cancel(n, session);
 	if (f.owner != NAT_NONE) {

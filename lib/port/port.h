@@ -495,6 +495,26 @@ void port_claim_rest(struct port_table *t, uint32_t entry,
 void port_rest_expire(struct port_table *t, struct minato_time now);
 uint32_t port_rest_count(const struct port_table *t); /* linear */
 
+/* --- recall.c: whom we have asked lately ---------------------------------- */
+
+/* From ports below go answers, which may come late, when the port that asked is
+   closed; what asks comes from above. Only those are remembered. */
+#define PORT_ASKING_MIN 32768u
+/* What came before is not known. */
+void port_recall_begin(struct port_table *t, struct minato_time now);
+/*
+ * A flow of TCP or datagrams that our side began has ended; or (_port) a socket
+ * of datagrams to any remote. `key` is that of a packet that would answer it.
+ */
+void port_recall_note(struct port_table *t, const struct port_key *key,
+		      struct minato_time now);
+void port_recall_note_port(struct port_table *t, uint16_t local_port,
+			   struct minato_time now);
+/* Whether a packet of this key, which nothing is there for, may be an answer to
+   what was asked. True also where that cannot be known. */
+bool port_recall_asked(struct port_table *t, const struct port_key *key,
+		       struct minato_time now);
+
 /* --- bitmap.c: the counted bitmap of free ports -------------------------- */
 
 /* 65,536 bits, 1,024 word counts, 16 group counts: 9.2 KB. Zeroed = all used;
@@ -1138,6 +1158,22 @@ struct port_hash {
 	size_t lines_at, rows_at, backs_at;
 };
 
+/* recall.c */
+#define PORT_RECALL_KINDS 2u
+struct recall_kind {
+	int64_t turned_ns;
+	uint32_t noted[2]; /* of each generation */
+	uint32_t young;	   /* which of them */
+};
+struct port_recall {
+	uint64_t bits; /* of a generation: 2^n */
+	size_t cells_at;
+	int64_t began_ns;
+	struct recall_kind kind[PORT_RECALL_KINDS];
+};
+size_t recall_bytes(const struct port_limits *limits);
+void recall_init(struct port_table *t, size_t cells_at);
+
 /*
  * The memory, from its start; every part begins on a cache line:
  *
@@ -1145,7 +1181,7 @@ struct port_hash {
  *   | entries | generations | intervals | group nodes | cells | their buckets
  *   | shapes | tiers | uses | holds | holds of IPv6 | crowds | their resting
  *   | their ports | parts | their buckets | ledgers | destinations | their
- *   buckets | views | rests | what ruleset.c has
+ *   buckets | views | rests | cells of recall.c | what ruleset.c has
  */
 struct port_table {
 	struct port_limits limits;
@@ -1189,6 +1225,7 @@ struct port_table {
 	size_t uses_at, holds_at, holds_six_at, ledgers_at;
 	size_t crowds_at, resting_at, crowded_at, part_buckets_at;
 	size_t destination_buckets_at, views_at, rests_at;
+	struct port_recall recall;
 	struct port_rules rules;
 	struct port_space space[PORT_SPACES];
 };

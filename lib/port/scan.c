@@ -424,11 +424,31 @@ static void good(struct scan *s, struct scan_source *r,
 	r->seen |= bit;
 }
 
+#define KNOCKED_MIN 2u
+#define KNOCKED_STEPS 4u
+
+/*
+ * It only asks what is there, at a port that it has half-opened before, as at
+ * others: nmap -sV, which looks which ports are open, then visits each. Honest
+ * callers do not know to answer a SYN-ACK by a RST; so the visit takes back
+ * nothing, and two ports are enough.
+ */
+static bool has_knocked(const struct scan *s, const struct scan_source *r,
+			const struct scan_case *k, const struct scan_contact *c)
+{
+	const uint64_t half =
+		contact_hash(s, r->key, c, weights[SCAN_HALF].domain);
+
+	return c->sign == SCAN_QUESTION && k != NULL &&
+	       k->half >= KNOCKED_MIN && scancase_tried(k, c->port) &&
+	       (r->seen & bit_of(half)) != 0;
+}
+
 static void step(struct scan *s, struct scan_source *r, struct scan_case *k,
 		 const struct scan_contact *c, uint64_t contact,
 		 struct minato_time now)
 {
-	const struct weight *w = &weights[c->sign];
+	struct weight w = weights[c->sign];
 	const uint32_t bit = bit_of(contact);
 
 	grow_old(r, now);
@@ -440,10 +460,12 @@ static void step(struct scan *s, struct scan_source *r, struct scan_case *k,
 		good(s, r, c, bit);
 		return;
 	}
-	prove(r, k, w, contact);
-	if (w->steps == 0 || (r->seen & bit))
+	prove(r, k, &w, contact);
+	if (w.steps == 0 || (r->seen & bit))
 		return;
-	fail(r, w, c->away ? AWAY_UP : s->up, bit, now);
+	if (has_knocked(s, r, k, c))
+		w.steps = KNOCKED_STEPS;
+	fail(r, &w, c->away ? AWAY_UP : s->up, bit, now);
 }
 
 /* --- reports -------------------------------------------------------------- */

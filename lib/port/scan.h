@@ -251,6 +251,8 @@ uint32_t sketch_add(struct scan *s, uint64_t key, uint64_t contact);
 /* scancase.c: the case of a key, or NULL; one made for it, or NULL where all
    places are better filled. */
 struct scan_case *scancase_find(const struct scan *s, uint64_t key);
+/* Whether a port is among the first that it tried. */
+bool scancase_tried(const struct scan_case *k, uint16_t port);
 struct scan_case *scancase_open(struct scan *s, const struct scan_contact *c,
 				uint64_t key, uint32_t level,
 				const struct scan_source *r,

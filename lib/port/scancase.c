@@ -148,7 +148,7 @@ static bool is_listed(uint16_t port)
 	       most_used[low] == port;
 }
 
-static bool among_first(const struct scan_case *k, uint16_t port)
+bool scancase_tried(const struct scan_case *k, uint16_t port)
 {
 	for (uint32_t i = 0; i < k->port_count; i++)
 		if (k->ports[i] == port)
@@ -170,7 +170,7 @@ static void add_port(const struct scan *s, struct scan_case *k,
 	k->tried[bit / 64] |= UINT64_C(1) << bit % 64;
 	if (*most < zeros)
 		*most = (uint8_t)zeros;
-	if (k->port_count < MINATO_SCAN_PORTS && !among_first(k, c->port))
+	if (k->port_count < MINATO_SCAN_PORTS && !scancase_tried(k, c->port))
 		k->ports[k->port_count++] = c->port;
 	if (c->port < k->first)
 		k->first = c->port;

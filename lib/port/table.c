@@ -37,6 +37,7 @@ struct layout {
 	size_t uses, holds, holds_six, ledgers;
 	size_t crowds, resting, crowded, parts, part_buckets;
 	size_t destinations, destination_buckets, views, rests, end;
+	size_t recall;
 	struct rules_layout rules;
 };
 
@@ -89,6 +90,7 @@ static void lay_out(struct layout *l, const struct port_limits *limits)
 	l->views = reserve(&end, PORT_VIEWS * sizeof(struct port_view));
 	l->rests =
 		reserve(&end, limits->rests_max * sizeof(struct port_rest));
+	l->recall = reserve(&end, recall_bytes(limits));
 	ruleset_lay_out(&l->rules, &end, limits->rules_max);
 	l->end = end;
 }
@@ -163,6 +165,7 @@ struct port_table *port_init(void *memory, const struct port_limits *limits,
 	t->walk_key.k[1] = random_next(&t->random);
 	rfc6056_init(&t->rfc6056, &t->random, key);
 	init_parts(t, &layout);
+	recall_init(t, layout.recall);
 	ruleset_init(t, &layout.rules);
 	tuple_init(t);
 	for (uint32_t s = 0; s < PORT_SPACES; s++) {

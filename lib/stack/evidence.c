@@ -13,10 +13,6 @@
 
 #define KIND(name) (1u << MINATO_SCAN_##name)
 
-/* From ports below go answers, which may come late, when the port that asked
-   is closed; what asks comes from above. */
-#define ASKING_PORT_MIN 32768u
-
 /* --- habits of tools ----------------------------------------------------- */
 
 #define NMAP_WINDOWS_MAX 4096u /* 1024 to that, in steps of 1024 */
@@ -92,7 +88,7 @@ static uint32_t syn_kind(const struct packet *p)
    servers listen, or to where callers call from. */
 static bool may_be_reflected(const struct packet *p)
 {
-	return p->src_port < ASKING_PORT_MIN ||
+	return p->src_port < PORT_ASKING_MIN ||
 	       p->dst_port >= MINATO_PORT_USER_FIRST;
 }
 
@@ -140,11 +136,38 @@ static bool judge_datagram(const struct packet *p, struct scan_contact *c)
 	return true;
 }
 
-static bool may_be_answer(const struct scan_contact *c)
+#define PORT_DNS 53u
+#define DNS_HEADER 12u
+#define DNS_QR 0x80u /* in its third byte: an answer */
+
+/* As whoever answers a question of DNS writes it; so does who was asked one in
+   our name. */
+static bool is_dns_answer(const struct packet *p)
 {
-	return (c->proto == MINATO_UDP || c->sign == SCAN_STRAY) &&
-	       c->source_port < ASKING_PORT_MIN &&
-	       c->port >= MINATO_PORT_USER_FIRST;
+	return p->payload_len >= DNS_HEADER && (p->payload[2] & DNS_QR) != 0;
+}
+
+/* Late, when the port that asked is closed: from where servers are, to where
+   one asks from, and of whom we have asked lately. Nothing is no answer. */
+static bool may_be_answer(struct minato *m, const struct packet *p,
+			  const struct scan_contact *c)
+{
+	const struct port_key key = { .local = p->dst,
+				      .remote = p->src,
+				      .local_port = p->dst_port,
+				      .remote_port = p->src_port,
+				      .scope = c->scope,
+				      .proto = p->ip_proto };
+	const bool udp = p->type == PACKET_UDP;
+
+	if ((!udp && c->sign != SCAN_STRAY) || p->src_port >= PORT_ASKING_MIN ||
+	    p->dst_port < MINATO_PORT_USER_FIRST)
+		return false;
+	if (udp && p->payload_len == 0)
+		return false;
+	if (udp && p->src_port == PORT_DNS)
+		return is_dns_answer(p);
+	return port_recall_asked(host_table(m), &key, m->now);
 }
 
 /* A guest's call into the world: neither to us, nor to who is behind us. */
@@ -187,7 +210,7 @@ void evidence_take(struct minato *m, const struct packet *p)
 	c = contact_of(m, p);
 	tells = p->type == PACKET_TCP ? judge_segment(p, &c) :
 					judge_datagram(p, &c);
-	if (tells && !may_be_answer(&c))
+	if (tells && !may_be_answer(m, p, &c))
 		scan_note(host_scan(m), &c, m->now);
 }
 

@@ -361,6 +361,7 @@ static void init_secrets(struct minato *m, char *base, const struct layout *l,
 	hash_secret_init(&m->verdict_secret, &verdict_key);
 	port_set_chooser(port_init(base + l->table, &l->limits, &table_key),
 			 c->chooser);
+	port_recall_begin(host_table(m), m->now);
 	if (m->nat != 0) {
 		const struct hash_key nat_key = derive(c, 7);
 		const struct hash_key pass_key = derive(c, 8);

@@ -208,9 +208,13 @@ void slots_drop_tuple(struct minato *m, struct socket *s)
 {
 	const bool over = s->proto == MINATO_TCP && tcp_over(&s->body.tcp);
 
+	struct port_key key;
+
 	share_leave(m, slots_index(m, s));
 	if (s->tuple == STACK_NONE)
 		return;
+	slots_key(m, s, &key);
+	port_recall_note(host_table(m), &key, m->now);
 	if (!over && tuple_chosen(m, s))
 		port_tuple_rest(host_table(m), s->tuple,
 				time_after(m->now, STACK_REST_NS));
@@ -223,9 +227,13 @@ void slots_drop_tuple(struct minato *m, struct socket *s)
 void slots_drop_claim(struct minato *m, struct socket *s)
 {
 	const struct datagrams *d = &s->body.datagrams;
+	struct port_claim held;
 
 	if (s->claim == STACK_NONE)
 		return;
+	if (s->proto == MINATO_UDP && d->bytes_out > 0 &&
+	    port_entry_claim(host_table(m), s->claim, &held))
+		port_recall_note_port(host_table(m), held.port, m->now);
 	/* Nothing proves that datagrams are over, if there were any. */
 	if (s->proto != MINATO_TCP && claim_chosen(m, s) &&
 	    (d->bytes_in > 0 || d->bytes_out > 0))

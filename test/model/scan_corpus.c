@@ -163,7 +163,7 @@ static void an_office_of_500(void)
 
 /*
  * 7 days: 3,000 resolvers ask the server of a zone, one of ours; 1 in 200 also tries TCP, or DNS
- * over TLS, both closed. (Their late answers do not come as far: see evidence.c.)
+ * over TLS, both closed. (Their late answers do not come as far: see evidence.c and recall.c.)
  */
 static void resolvers(void)
 {

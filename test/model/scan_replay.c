@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * scan_replay FILE.pcap FACTOR: what was captured in front of a target, as it would come to a host
- * value in its place with FACTOR times as long between two packets. Says how the sender of the
- * first is named, and after how much:
+ * scan_replay FILE.pcap FACTOR [AFTER]: what was captured in front of a target, as it would come to
+ * a host value in its place, AFTER seconds old, with FACTOR times as long between two packets. Says
+ * how the sender of the first is named, and after how much:
  *
  *	recognised 10.9.0.1 packets 5 of 8 seconds 1202 kinds syn tool nmap
  *	none 10.9.0.1 packets 3 of 3 seconds 600
@@ -119,7 +119,8 @@ static void say_kinds(const struct minato_scan *scan)
 int main(int argc, char **argv)
 {
 	static struct capture c;
-	int64_t factor = argc == 3 ? atoll(argv[2]) : 0;
+	int64_t factor = argc >= 3 ? atoll(argv[2]) : 0;
+	int64_t start = SECOND + (argc == 4 ? atoll(argv[3]) : 0) * SECOND;
 	uint32_t packets = 0, named = 0;
 	struct minato_time now = { SECOND };
 	struct minato_scan scan = { .kinds = 0 };
@@ -127,7 +128,7 @@ int main(int argc, char **argv)
 	struct minato *m;
 
 	if (factor < 1 || !open_capture(&c, argv[1]))
-		return fail("FILE.pcap FACTOR");
+		return fail("FILE.pcap FACTOR [AFTER]");
 	if (!next_frame(&c) || c.len < 34)
 		return fail("nothing was captured");
 	first = c.at;
@@ -135,17 +136,17 @@ int main(int argc, char **argv)
 	if (!m)
 		return fail("no host value");
 	do {
-		now.ns = SECOND + (c.at - first) * factor;
+		now.ns = start + (c.at - first) * factor;
 		take(m, &c, now);
 		packets++;
 		if (!named && is_named(m, &scan)) {
 			named = packets;
-			named_s = now.ns / SECOND - 1;
+			named_s = (now.ns - start) / SECOND;
 		}
 	} while (next_frame(&c));
 	printf("%s %u.%u.%u.%u packets %u of %u seconds %lld", named ? "recognised" : "none",
 	       c.bytes[26], c.bytes[27], c.bytes[28], c.bytes[29], named ? named : packets, packets,
-	       (long long)(named ? named_s : now.ns / SECOND - 1));
+	       (long long)(named ? named_s : (now.ns - start) / SECOND));
 	if (is_named(m, &scan))
 		say_kinds(&scan);
 	else

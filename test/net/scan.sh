@@ -35,6 +35,9 @@ if has_tools nmap; then
 	scans "ACK" ack/window nmap "ack/window" nmap_scan -sA -p 1-40
 	scans "window" ack/window nmap "ack/window" nmap_scan -sW -p 1-40
 	scans "UDP" udp unknown "udp" nmap_scan -sU -p 1-40
+	# A server's port as its own covers nobody whom we have not asked.
+	scans "UDP from port 53" udp unknown "udp" nmap_scan -g 53 -sU -p 2000-2040
+	scans "versions of two open ports" version "nmap|unknown" "version" nmap_scan -sV -p 25,80
 	scans "IP protocols" ip-protocol unknown "ip-protocol" nmap_scan -sO -p 2-5,7-16,40-60
 	scans "versions" version "nmap|unknown" "version" nmap_scan -sV --version-light -p 20-60,80
 	scans "operating system" os nmap "os" nmap_scan -O -p 20-60,80

@@ -38,6 +38,16 @@ print(json.load(sys.stdin)["guests"][0]["addresses"][0])')
 in_guest g -- nmap -n -Pn -sT -p 1-40 $PEER4 >"$T/scan.log" 2>&1
 ok "a guest that scans others is recognised" until_true 10 listed_kind "$guest4" connect ||
 	tail -n 5 "$T/scan.log" | sed 's/^/# /'
+ask scans --forget "$guest4"
+gateway4=$(in_guest g -- ip -4 route show default | awk '{ print $3 }')
+# As nmap -sU -g does, for which a guest's user has no right.
+in_guest g -- python3 -c '
+import socket, sys
+probe = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+probe.bind(("", 5353))
+for port in range(2000, 2030):
+    probe.sendto(b"", (sys.argv[1], port))' "$gateway4"
+ok "from a server's port too, which nobody has asked" until_true 10 listed_kind "$guest4" udp
 ask stop g >/dev/null 2>&1
 
 # --- what is done about them, and who is told ------------------------------------------

@@ -44,7 +44,8 @@ replays() {
 	sleep 0.3
 	kill "$BG"
 	wait "$BG" 2>/dev/null
-	"$REPLAY" "$T/slow.pcap" "$factor" 2>&1
+	# By a host that has been there for an hour: it knows whom it has asked.
+	"$REPLAY" "$T/slow.pcap" "$factor" 3600 2>&1
 }
 # slow NAME KIND GAP FACTOR NMAP-OPTION...: recognised, of this kind, with such a gap between probes
 slow() {
@@ -64,5 +65,8 @@ slow "-T0 -sU" udp 300 1000 -T0 -sU -p 1-10
 slow "-T0 -sT" connect 300 1000 -T0 -sT -p 1-10
 slow "-T1 -sS" syn 15 100 -T1 -sS -p 1-10
 slow "-T1 -sA" ack/window 15 100 -T1 -sA -p 1-10
+# From a server's port to where one calls from: what may be an answer to nobody.
+slow "-T1 -g 80 -sA" ack/window 15 100 -T1 -g 80 -sA -p 2000-2010
+slow "-T1 -g 53 -sU" udp 15 100 -T1 -g 53 -sU -p 2000-2010
 has "three ports are none" "$(replays 1000 -T0 -sS -p 1-3)" '^none 10\.9\.0\.1 packets 3 of 3 seconds [0-9]+$'
 finish

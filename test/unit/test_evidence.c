@@ -23,6 +23,7 @@ struct sent {
 	uint8_t options[40];
 	uint32_t option_len;
 	uint32_t payload;  /* bytes of 'C' */
+	bool answers;	   /* as DNS does */
 	uint16_t fragment; /* of the header */
 	uint32_t cut;	   /* bytes behind the IP header; 0: all */
 };
@@ -57,6 +58,8 @@ static uint32_t write_transport(const struct sent *s, uint8_t *t)
 		put16(t + 4, 8 + s->payload);
 	}
 	memset(t + len, 'C', s->payload);
+	if (s->answers)
+		t[len + 2] = 0x81;
 	return len + s->payload;
 }
 
@@ -187,6 +190,8 @@ static void late_answers_are_no_scan(void **state)
 	struct minato_scan row;
 
 	(void)state;
+	s.answers = true;
+	p.now.ns += 3600 * SECOND;
 	for (uint16_t i = 0; i < 500; i++) {
 		s.to = (uint16_t)(32768 + 7 * i);
 		give(&p, &s);
@@ -197,6 +202,81 @@ static void late_answers_are_no_scan(void **state)
 		give(&p, &s);
 	assert_true(row_of(&p, 7, &row));
 	assert_true(row.recognised);
+	pair_end(&p);
+}
+
+#define ANY(protocol, port, ...)                                                                   \
+	((struct sent){ .proto = (protocol), .from = (port), .to = 2000, __VA_ARGS__ })
+
+/* The same of a host that has been there for so long. */
+static uint32_t kinds_after(int64_t seconds, struct sent s)
+{
+	struct pair p = pair_new(MINATO_LINK_IP);
+	struct minato_scan row;
+
+	p.now.ns += seconds * SECOND;
+	s.source = 7;
+	for (uint16_t i = 0; i < 8; i++) {
+		give(&p, &s);
+		s.to += 10;
+	}
+	row_of(&p, 7, &row);
+	pair_end(&p);
+	return row.recognised ? row.kinds : 0;
+}
+
+/* Under the cover of a server's port: nobody has asked there (nmap -g). */
+static void a_servers_port_covers_nobody(void **state)
+{
+	(void)state;
+	/* Nothing, or a question, is no answer. */
+	assert_int_equal(kinds_after(0, ANY(MINATO_UDP, 53, .payload = 0)), KIND(UDP));
+	assert_int_equal(kinds_after(0, ANY(MINATO_UDP, 53, .payload = 40)), KIND(UDP));
+	assert_int_equal(kinds_after(3600, ANY(MINATO_UDP, 53, .payload = 40, .answers = true)), 0);
+	/* Something may be one, of what was before we began. */
+	assert_int_equal(kinds_after(60, ANY(MINATO_UDP, 123, .payload = 48)), 0);
+	assert_int_equal(kinds_after(200, ANY(MINATO_UDP, 123, .payload = 48)), KIND(UDP));
+	assert_int_equal(kinds_after(600, ANY(MINATO_TCP, 80, .flags = ACK)), 0);
+	assert_int_equal(kinds_after(1000, ANY(MINATO_TCP, 80, .flags = ACK)), KIND(ACK));
+}
+
+/* Datagrams of a.b's socket to 198.51.100.7, and its port: what comes back late is no scan. */
+static void whom_we_asked_may_be_late(void **state)
+{
+	const struct minato_endpoint server = end("198.51.100.7", 123);
+	const struct minato_addr gateway = minato_addr4(10, 0, 0, 1);
+	const struct minato_addr everybody = minato_addr4(0, 0, 0, 0);
+	struct pair p = pair_new(MINATO_LINK_IP);
+	struct sent s = { .source = 7, .proto = MINATO_UDP, .from = 123, .payload = 48 };
+	struct minato_scan row;
+	uint16_t asked[8];
+
+	(void)state;
+	p.now.ns += 3600 * SECOND;
+	minato_advance(p.b.m, p.now);
+	assert_int_equal(minato_route_add(p.b.m, &everybody, 0, &gateway, 0), 0);
+	for (int i = 0; i < 8; i++) {
+		struct minato_endpoint local;
+		uint64_t socket;
+
+		assert_int_equal(minato_socket(p.b.m, MINATO_UDP, 0, &socket), 0);
+		assert_int_equal(minato_connect(p.b.m, socket, &server), 0);
+		assert_int_equal(minato_local(p.b.m, socket, &local), 0);
+		asked[i] = local.port;
+		assert_int_equal(minato_close(p.b.m, socket), 0);
+	}
+	for (int i = 0; i < 8; i++) {
+		s.to = asked[i];
+		give(&p, &s);
+	}
+	assert_false(row_of(&p, 7, &row));
+	/* Ten minutes later nobody waits for it any more. */
+	p.now.ns += 660 * SECOND;
+	for (int i = 0; i < 8; i++) {
+		s.to = asked[i];
+		give(&p, &s);
+	}
+	assert_true(row_of(&p, 7, &row));
 	pair_end(&p);
 }
 
@@ -467,6 +547,8 @@ int main(void)
 		cmocka_unit_test(answers_that_cannot_be_any),
 		cmocka_unit_test(other_protocols_and_pieces),
 		cmocka_unit_test(late_answers_are_no_scan),
+		cmocka_unit_test(a_servers_port_covers_nobody),
+		cmocka_unit_test(whom_we_asked_may_be_late),
 		cmocka_unit_test(tools_are_known_by_their_habits),
 		TEST(empty_visits_with_resets_are_verified),
 		TEST(they_may_be_blocked_for),

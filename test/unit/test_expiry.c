@@ -109,6 +109,39 @@ static void work_comes_in_parts(void **state)
 	assert_empty();
 }
 
+static bool asked(uint8_t proto, struct minato_endpoint from, const char *remote, uint16_t port)
+{
+	const struct port_key key = { .local = from.addr,
+				      .remote = addr(remote),
+				      .local_port = from.port,
+				      .remote_port = port,
+				      .scope = 1,
+				      .proto = proto };
+
+	return port_recall_asked(t, &key, fixture_now);
+}
+
+/* Whom the inside has asked is remembered when the flow is over, as it is known outside. */
+static void whom_it_asked_is_known_for_a_while(void **state)
+{
+	struct minato_endpoint at;
+
+	(void)state;
+	pass_ms(3600 * S);
+	at = map_udp(host, 5000, server, 53);
+	assert_false(asked(UDP, at, server, 53));
+	pass_ms(301 * S);
+	assert_empty();
+	assert_true(asked(UDP, at, server, 53));
+	assert_false(asked(UDP, end(host, 5000), server, 53));
+	assert_false(asked(UDP, at, "203.0.113.77", 53));
+	at.port++;
+	assert_false(asked(UDP, at, server, 53));
+	pass_ms(601 * S);
+	at.port--;
+	assert_false(asked(UDP, at, server, 53));
+}
+
 static void shorter_timers_hold_at_once(void **state)
 {
 	struct minato_nat options = *nat_get(n);
@@ -176,6 +209,7 @@ int main(void)
 		CASE(an_inward_flow_keeps_no_mapping),
 		CASE(the_deadline_is_never_late),
 		CASE(work_comes_in_parts),
+		CASE(whom_it_asked_is_known_for_a_while),
 		CASE(shorter_timers_hold_at_once),
 		CASE(changed_timers_are_those_of_what_lives),
 	};

@@ -368,6 +368,52 @@ static void forgotten_connections_are_no_scan(void **state)
 	assert_true(is_recognised(&visitor));
 }
 
+/* --- versions ---------------------------------------------------------------- */
+
+/* nmap -sV: both are half-opened, one greets, the other one is asked. */
+static void two_open_ports_that_are_asked_are_a_scan(void **state)
+{
+	struct minato_scan row;
+
+	(void)state;
+	note(&visitor, SCAN_HALF, 25);
+	note(&visitor, SCAN_HALF, 80);
+	note(&visitor, SCAN_GOOD, 25);
+	note(&visitor, SCAN_EMPTY, 25);
+	note(&visitor, SCAN_GOOD, 80);
+	assert_false(is_recognised(&visitor));
+	note(&visitor, SCAN_QUESTION, 80);
+	assert_true(is_recognised(&visitor));
+	assert_true(row_of(&visitor, &row));
+	assert_int_equal(row.kinds, 1u << MINATO_SCAN_SYN | 1u << MINATO_SCAN_CONNECT |
+					    1u << MINATO_SCAN_VERSION);
+	assert_true(row.verified < SCAN_PROVEN);
+}
+
+/* A balancer asks its servers; one port is one port; half-open checks ask nothing. */
+static void who_asks_only_is_none(void **state)
+{
+	const struct minato_addr balancer = host_number(0x0a000001);
+	const struct minato_addr checker = host_number(0x0a000002);
+
+	(void)state;
+	for (uint16_t port = 8000; port < 8006; port++) {
+		note(&balancer, SCAN_GOOD, port);
+		note(&balancer, SCAN_QUESTION, port);
+	}
+	assert_false(is_recognised(&balancer));
+	note(&visitor, SCAN_HALF, 80);
+	note(&visitor, SCAN_GOOD, 80);
+	note(&visitor, SCAN_QUESTION, 80);
+	assert_false(is_recognised(&visitor));
+	for (uint16_t port = 8000; port < 8003; port++) {
+		note(&checker, SCAN_HALF, port);
+		note(&checker, SCAN_GOOD, port);
+		note(&checker, SCAN_USED, port);
+	}
+	assert_false(is_recognised(&checker));
+}
+
 /* --- figures ----------------------------------------------------------------- */
 
 /* The share of sources recognised, of those whose contacts succeed so often. */
@@ -545,6 +591,8 @@ int main(void)
 		TEST(and_in_a_48),
 		TEST(a_loud_64_frames_no_56),
 		TEST(forgotten_connections_are_no_scan),
+		TEST(two_open_ports_that_are_asked_are_a_scan),
+		TEST(who_asks_only_is_none),
 		TEST(errors_are_as_rare_as_they_should_be),
 		TEST(the_filter_delays_little),
 		TEST(a_flood_washes_nobody_out),
