@@ -119,12 +119,20 @@ static int try_guests_tests(struct checking *c)
 /* What a start says of all together, beyond what is wrong with lines. */
 static int try_whole(const struct checking *c)
 {
-	struct conf_report report;
 	struct drive_error error;
-	struct conf conf;
+	struct conf conf = { .files = conf_files_hold(c->conf.files) };
+	int result = 0;
 
-	if (conf_read_guest(&conf, c->text.bytes, c->text.size, guest_of(c), &report) < 0)
+	/* A start changes it. */
+	for (size_t i = 0; i < c->conf.count && result == 0; i++) {
+		result = conf_add(&conf, c->conf.list[i]);
+		if (result == 0)
+			conf.list[i]->line = c->conf.list[i]->line;
+	}
+	if (result < 0) {
+		conf_free(&conf);
 		return CMD_FAILED;
+	}
 	if (cmd_ruling_whole(&conf, &error) == 0)
 		return CMD_OK;
 	cmd_say("%s: %s", c->text.name, error.text);
@@ -224,8 +232,8 @@ static void print_summary(const struct checking *c)
 
 static int check(struct checking *c)
 {
-	int result = c->chosen->guest ? conf_read_guest(&c->conf, c->text.bytes, c->text.size,
-							guest_of(c), &c->report) :
+	int result = c->chosen->guest ? conf_read_guest_sources(&c->conf, &c->files.sources,
+								guest_of(c), &c->report) :
 					conf_read_sources(&c->conf, &c->files.sources, &c->report);
 	int code;
 

@@ -45,6 +45,9 @@ struct cmd_conf_files {
 };
 /* Reads the file. 0, or negative errno with a text. */
 int cmd_conf_open(struct cmd_conf_files *files, const char *path, struct drive_error *error);
+/* Begins with this text (taken over) in the place of the file's, or of none (NULL). */
+int cmd_conf_open_text(struct cmd_conf_files *files, const char *path, struct cmd_text *text,
+		       struct drive_error *error);
 void cmd_conf_close(struct cmd_conf_files *files);
 
 /* ---- setfiles.c ---- */

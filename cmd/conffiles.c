@@ -137,16 +137,27 @@ static int find(void *user, struct conf_sources *sources, size_t of, const char 
 int cmd_conf_open(struct cmd_conf_files *files, const char *path, struct drive_error *error)
 {
 	struct cmd_text text;
-	struct stat about;
 	int result = cmd_text_read(&text, path, CONF_SIZE_MAX, error);
+
+	if (result < 0) {
+		*files = (struct cmd_conf_files){ .size = 0 };
+		return result;
+	}
+	return cmd_conf_open_text(files, path, &text, error);
+}
+
+int cmd_conf_open_text(struct cmd_conf_files *files, const char *path, struct cmd_text *text,
+		       struct drive_error *error)
+{
+	bool there = path && strcmp(path, "-") != 0;
+	struct stat about;
+	int result;
 
 	*files = (struct cmd_conf_files){ .size = 0 };
 	files->sources.find = find;
 	files->sources.user = files;
-	if (result < 0)
-		return result;
-	result = append(files, path, &text,
-			strcmp(path, "-") && stat(path, &about) == 0 ? &about : NULL);
+	result = append(files, path ? path : "", text,
+			there && stat(path, &about) == 0 ? &about : NULL);
 	return result < 0 ? drive_fail(error, -result, "%s", strerror(-result)) : 0;
 }
 

@@ -558,6 +558,8 @@ int conf_read_sources(struct conf *out, struct conf_sources *sources, struct con
 /* The same of the rules of a guest of that name, which need no links (conf_rules_judge). */
 int conf_read_guest(struct conf *out, const char *text, size_t size, const char *guest,
 		    struct conf_report *report);
+int conf_read_guest_sources(struct conf *out, struct conf_sources *sources, const char *guest,
+			    struct conf_report *report);
 /*
  * Reads one statement, as the command line and the control socket have it, without looking at
  * others. `report` is overwritten. 0 or -EINVAL.

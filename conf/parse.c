@@ -247,6 +247,12 @@ int conf_read_guest(struct conf *out, const char *text, size_t size, const char 
 	return read_one(out, text, size, guest, report);
 }
 
+int conf_read_guest_sources(struct conf *out, struct conf_sources *sources, const char *guest,
+			    struct conf_report *report)
+{
+	return read_all(out, sources, guest, report);
+}
+
 /* ---- one alone ---- */
 
 int parse_alone(struct conf_statement *out, const char *text, bool partial,

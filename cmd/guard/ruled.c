@@ -170,6 +170,7 @@ static int64_t place_of(const struct cmd_ruling *ruling, const struct conf_rule 
 		const struct conf_statement *one = conf->list[at];
 		char line[16];
 
+		/* A bare number is a line of the first file. */
 		(void)snprintf(line, sizeof(line), "%u", one->line);
 		if (one->kind == CONF_KIND_RULE &&
 		    (word[0] ? first || !strcmp(word, one->name) || !strcmp(word, line) :
@@ -626,8 +627,11 @@ json_t *cmd_ruled_row(struct cmd_worker *worker, uint64_t *cursor)
 		return built_in(worker, i - conf->count);
 	(void)conf_print(text, sizeof(text), conf->list[i]);
 	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(conf->list[i]), "text", text,
-			   "line", (int)conf->list[i]->line, "until",
+			   "line", (int)CONF_LINE_NUMBER(conf->list[i]->line), "until",
 			   (json_int_t)ruling->places[i].until_s);
+	if (conf_file_of(conf, conf->list[i]->line))
+		json_object_set_new(object, "file",
+				    json_string(conf_file_of(conf, conf->list[i]->line)));
 	if (cmd_ruled_is_rule(ruling, i))
 		json_object_set_new(object, "hits",
 				    json_integer(hits_of(worker, ruling->places[i].id)));

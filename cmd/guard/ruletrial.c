@@ -72,13 +72,15 @@ void cmd_ruling_zones(const struct cmd_ruling *ruling, const struct cmd_programs
 
 /* ---- tests ---- */
 
-static int add_program(struct cmd_programs *programs, const char *word, uint32_t line,
-		       struct drive_error *error)
+static int add_program(struct cmd_programs *programs, const char *word, const struct conf *conf,
+		       uint32_t line, struct drive_error *error)
 {
+	char where[CONF_WHERE_SIZE];
 	int result = cmd_programs_add(programs, word);
 
 	return result == 0 ? 0 :
-			     drive_fail(error, -result, "line %u: program %s: %s", line, word,
+			     drive_fail(error, -result, "%s: program %s: %s",
+					conf_where(where, conf, line), word,
 					result == -ENOENT ? "none is called so here: say its path" :
 					result == -ENOSPC ? "too many are named" :
 							    "too long a path");
@@ -96,9 +98,9 @@ static int find_programs(struct cmd_programs *programs, const struct conf *conf,
 
 		if (one->kind == CONF_KIND_RULE &&
 		    conf_item_find(&one->rule, CONF_ITEM_PROGRAM, &item))
-			result = add_program(programs, item.word, one->line, error);
+			result = add_program(programs, item.word, conf, one->line, error);
 		else if (one->kind == CONF_KIND_TEST && one->test.program[0])
-			result = add_program(programs, one->test.program, one->line, error);
+			result = add_program(programs, one->test.program, conf, one->line, error);
 	}
 	return result;
 }
@@ -109,6 +111,7 @@ int cmd_ruling_try(const struct cmd_ruling *ruling, const char *name, conf_verdi
 	struct conf_prefix lan[CMD_LAN_MAX];
 	struct cmd_programs *programs = calloc(1, sizeof(*programs));
 	struct conf_zones zones;
+	char where[CONF_WHERE_SIZE];
 	size_t culprit = 0;
 	int result;
 
@@ -119,10 +122,12 @@ int cmd_ruling_try(const struct cmd_ruling *ruling, const char *name, conf_verdi
 		cmd_ruling_zones(ruling, programs, name, &zones, lan);
 		result = conf_try_guest(&ruling->conf, &zones, each, user, &culprit);
 		if (result < 0)
-			(void)drive_fail(
-				error, -result, "line %u: the tests cannot be run: %s",
-				culprit < ruling->conf.count ? ruling->conf.list[culprit]->line : 0,
-				strerror(-result));
+			(void)drive_fail(error, -result, "%s: the tests cannot be run: %s",
+					 conf_where(where, &ruling->conf,
+						    culprit < ruling->conf.count ?
+							    ruling->conf.list[culprit]->line :
+							    1),
+					 strerror(-result));
 	}
 	free(programs);
 	return result;
@@ -137,11 +142,15 @@ struct testing {
 static void take_verdict(void *user, const struct conf_verdict *verdict)
 {
 	struct testing *testing = user;
+	const char *file;
 
 	if (verdict->met)
 		return;
 	testing->missed++;
-	cmd_conf_missed(stderr, testing->file, testing->ruling->conf.list[verdict->index], verdict,
+	file = conf_file_of(&testing->ruling->conf,
+			    testing->ruling->conf.list[verdict->index]->line);
+	cmd_conf_missed(stderr, file ? file : testing->file,
+			testing->ruling->conf.list[verdict->index], verdict,
 			cmd_look(stderr).colour);
 }
 

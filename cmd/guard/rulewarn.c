@@ -41,8 +41,10 @@ static const struct relay_spec *published(const struct relay_publish *list, uint
 }
 
 /* Callers come to a port of the host: who wrote the guest's has shut nothing. */
-static void warn_of_ports(const struct relay_publish *list, const struct conf_statement *one)
+static void warn_of_ports(const struct relay_publish *list, const struct conf *conf,
+			  const struct conf_statement *one)
 {
+	char where[CONF_WHERE_SIZE];
 	uint8_t protocols = (uint8_t)((one->rule.protocols & CONF_TCP ? RELAY_TCP : 0) |
 				      (one->rule.protocols & CONF_UDP ? RELAY_UDP : 0));
 	struct conf_item item;
@@ -55,16 +57,16 @@ static void warn_of_ports(const struct relay_publish *list, const struct conf_st
 			continue;
 		meant = published(list, protocols, &item.run, true);
 		if (meant)
-			cmd_say("the rule in line %u is about port %u of the host, which is not "
+			cmd_say("the rule in %s is about port %u of the host, which is not "
 				"published: host port %u leads to that of the guest",
-				one->line, item.run.first,
+				conf_where(where, conf, one->line), item.run.first,
 				(unsigned)(meant->first + (item.run.first > meant->guest ?
 								   item.run.first - meant->guest :
 								   0)));
 		else
-			cmd_say("the rule in line %u is about port %u of the host, which is not "
+			cmd_say("the rule in %s is about port %u of the host, which is not "
 				"published",
-				one->line, item.run.first);
+				conf_where(where, conf, one->line), item.run.first);
 	}
 }
 
@@ -87,7 +89,7 @@ void cmd_ruling_warn(const struct cmd_harbour *harbour)
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind == CONF_KIND_RULE && !conf->list[i]->rule.out)
-			warn_of_ports(list, conf->list[i]);
+			warn_of_ports(list, conf, conf->list[i]);
 	}
 	warn_late(harbour);
 }

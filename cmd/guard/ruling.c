@@ -55,7 +55,7 @@ static int complain(const struct cmd_conf_text *text, const struct conf_report *
 }
 
 static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *text,
-		      const char *guest)
+		      struct cmd_conf_files *files, const char *guest)
 {
 	struct conf_report *report = calloc(1, sizeof(*report));
 	int code = CMD_FAILED;
@@ -63,7 +63,7 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 
 	if (!report)
 		return code;
-	result = conf_read_guest(&ruling->conf, text->bytes, text->size, guest, report);
+	result = conf_read_guest_sources(&ruling->conf, &files->sources, guest, report);
 	if (result == 0)
 		cmd_ruling_judge(&ruling->conf, report);
 	if (result == 0 && !report->errors)
@@ -253,6 +253,7 @@ static int plan_places(struct cmd_harbour *harbour, struct drive_error *error)
 	struct cmd_ruling *ruling = &harbour->ruling;
 	struct conf *conf = &ruling->conf;
 	int64_t now_s = time(NULL);
+	char where[CONF_WHERE_SIZE];
 
 	ruling->places = conf->count ? calloc(conf->count, sizeof(ruling->places[0])) : NULL;
 	if (conf->count && !ruling->places)
@@ -270,8 +271,8 @@ static int plan_places(struct cmd_harbour *harbour, struct drive_error *error)
 		place->until_s = gateway_term_end(term, now_s);
 		if (place->until_s <= now_s)
 			return drive_fail(error, EINVAL,
-					  "line %u: that time is over already: take it out",
-					  conf->list[i]->line);
+					  "%s: that time is over already: take it out",
+					  conf_where(where, conf, conf->list[i]->line));
 		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
 	}
 	return 0;
@@ -284,18 +285,23 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 					       path		    ? path :
 								      "--rule" };
 	struct cmd_text text = { .bytes = NULL };
-	struct drive_error error;
+	struct cmd_conf_files *files = calloc(1, sizeof(*files));
+	struct drive_error error = { "out of memory" };
 	int code;
 
 	cmd_ruling_look_around(&harbour->ruling);
-	if (gather(&text, rules, path, &error) < 0) {
+	if (!files || gather(&text, rules, path, &error) < 0 ||
+	    cmd_conf_open_text(files, path, &text, &error) < 0) {
 		cmd_say("%s", error.text);
+		free(files);
 		return CMD_USAGE;
 	}
-	about.bytes = text.bytes;
-	about.size = text.size;
-	code = read_rules(&harbour->ruling, &about, guest ? guest : "self");
-	free(text.bytes);
+	about.bytes = files->sources.list[0].text;
+	about.size = files->sources.list[0].size;
+	about.sources = &files->sources;
+	code = read_rules(&harbour->ruling, &about, files, guest ? guest : "self");
+	cmd_conf_close(files);
+	free(files);
 	if (code == CMD_GO_ON &&
 	    cmd_fellows_find(&harbour->ruling, guest ? guest : "self", &error) < 0) {
 		cmd_say("%s: %s", about.name, error.text);
@@ -396,8 +402,9 @@ static int enter(void *user, size_t index, struct minato_entry *entry)
 static void note_refused(struct cmd_worker *worker, const struct minato_rule_event *event,
 			 const struct conf_statement *rule)
 {
+	char where[CONF_WHERE_SIZE];
 	static char text[CONF_TEXT_SIZE];
-	static char reason[CONF_TEXT_SIZE + 32];
+	static char reason[CONF_TEXT_SIZE + CONF_WHERE_SIZE + 32];
 	const struct relay_attempt attempt = {
 		.sort = RELAY_ATTEMPT_REFUSED,
 		.proto = (enum minato_proto)event->question.proto,
@@ -408,7 +415,8 @@ static void note_refused(struct cmd_worker *worker, const struct minato_rule_eve
 
 	(void)conf_print(text, sizeof(text), rule);
 	if (rule->line)
-		(void)snprintf(reason, sizeof(reason), "rule in line %u: %s", rule->line, text);
+		(void)snprintf(reason, sizeof(reason), "rule in %s: %s",
+			       conf_where(where, &worker->harbour->ruling.conf, rule->line), text);
 	else
 		(void)snprintf(reason, sizeof(reason), "rule added live: %s", text);
 	cmd_attempts_take(&worker->attempts, &attempt);
@@ -427,6 +435,7 @@ void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct 
 	}
 	if (!out->rule)
 		return;
+	out->file = conf_file_of(&ruling->conf, out->rule->line);
 	out->unsaid = !out->rule->rule.log;
 	if (worker->harbour->auditing.path && event->question.course == MINATO_COURSE_OUT &&
 	    (event->verdict != MINATO_PASS || event->limited))

@@ -213,6 +213,22 @@ said=$(as_user "$M" check --guest "$T/rules" 2>&1)
 is "... nor is it met for minato check" $? 1
 said=$(as_user "$M" run --rule 'allow out to api.example.com' --rule 'test tcp from guest to api.example.com:80 passes' -- true 2>&1)
 is "what does not hold by itself is refused, tests or not" $? 2
+mkdir -p "$T/rules.d"
+printf '%s\n' "# closed" "block tcp 8095 log" "block out tcp 81 named shut" >"$T/rules.d/shut.conf"
+printf '%s\n' "allow tcp 8096" "include rules.d/*.conf" \
+	"test tcp from guest to $PEER4:81 is closed by shut" >"$T/rules"
+chmod -R a+rX "$T/rules.d" "$T/rules"
+run_guest inc -p 8095:80,8096:80 --rules "$T/rules" -- python3 -c "$in_guest_serve" "$T/user/www" 80
+until_true 10 curl -sf -m 2 -o /dev/null http://127.0.0.1:8096/
+ok "rules in a file that is included" refused $PEER4 8095
+has "... why names that file" "$(as_user "$M" why -n inc tcp $WAN to $HOST4:8095)" 'by line 2 of shut\.conf: block tcp 8095 log$'
+has "... so does the list" "$(as_user "$M" rule -n inc list)" '^line 3 of shut\.conf .* block out tcp 81 named shut$'
+has "... and the log" "$(cat "$T/guest-inc.log")" 'by line 2 of .*/rules\.d/shut\.conf: block tcp 8095 log'
+echo "blok tcp 1" >>"$T/rules.d/shut.conf"
+said=$(as_user "$M" run --rules "$T/rules" -- echo started 2>&1)
+is "... what is wrong there: nothing is started" $? 2
+has "... and is shown there" "$said" 'rules\.d/shut\.conf:4:1: '
+has "... by minato check too" "$(as_user "$M" check --guest "$T/rules" 2>&1)" 'rules\.d/shut\.conf:4:1: '
 said=$(as_user "$M" run --rules /nowhere/rules -- true 2>&1)
 is "a file that is not there" $? 2
 

@@ -155,12 +155,44 @@ static void a_caret_in_the_right_file(void **state)
 	cmd_conf_close(&files);
 }
 
+/* Rules of a guest include others, beside the file or, said on the command line, from here. */
+static void rules_of_a_guest_too(void **state)
+{
+	struct cmd_text text = { .bytes = strdup("include rules/*.conf\nblock tcp 82\n") };
+
+	(void)state;
+	conf_free(&conf);
+	text.size = strlen(text.bytes);
+	put("d/ssh.rules", "allow tcp 22 from lan\n");
+	put("d/more.rules", "block tcp 22\n");
+	put("guest", "include d/ssh.rules\ninclude d/more.rules\nblock tcp 80\n");
+	assert_int_equal(cmd_conf_open(&files, path_of("guest"), &error), 0);
+	if (conf_read_guest_sources(&conf, &files.sources, "web", &report) != 0)
+		fail_msg("%s", report.fault[0].what);
+	assert_int_equal(conf.count, 3);
+	assert_non_null(strstr(conf_file_of(&conf, conf.list[1]->line), "/d/more.rules"));
+	assert_int_equal(CONF_LINE_NUMBER(conf.list[1]->line), 1);
+	assert_null(conf_file_of(&conf, conf.list[2]->line));
+	cmd_conf_close(&files);
+	conf_free(&conf);
+	assert_int_equal(cmd_conf_open_text(&files, NULL, &text, &error), 0);
+	assert_int_equal(conf_read_guest_sources(&conf, &files.sources, "web", &report), 0);
+	assert_int_equal(conf.count, 1);
+	cmd_conf_close(&files);
+	/* What is wrong there is. */
+	put("d/more.rules", "blok tcp 1\n");
+	conf_free(&conf);
+	assert_int_equal(cmd_conf_open(&files, path_of("guest"), &error), 0);
+	assert_int_equal(conf_read_guest_sources(&conf, &files.sources, "web", &report), -EINVAL);
+	cmd_conf_close(&files);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_of_a_folder_by_name),   cmocka_unit_test(loops_are_refused),
 		cmocka_unit_test(what_cannot_be_read),	     cmocka_unit_test(too_much_of_it),
-		cmocka_unit_test(a_caret_in_the_right_file),
+		cmocka_unit_test(a_caret_in_the_right_file), cmocka_unit_test(rules_of_a_guest_too),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, clear);
