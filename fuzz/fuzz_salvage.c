@@ -32,7 +32,7 @@ struct gateway {
 
 static struct gateway make(void)
 {
-	const struct port_limits ports = { (uint32_t)nat_tuples(&limits), 64, 16, 0 };
+	const struct port_limits ports = { (uint32_t)nat_tuples(&limits), 64, 16, 0, 0 };
 	const struct minato_addr public = minato_addr4(198, 51, 100, 1);
 	const size_t nat_size = nat_bytes(&limits);
 	const struct minato_entry web = { .kind = MINATO_KIND_FORWARD,
