@@ -118,11 +118,14 @@ bool foresee_held(const struct nat *n, const struct port_key *met)
 {
 	struct port_finding findings[PORT_FINDINGS];
 	const size_t count = port_explain(nat_table(n), met, n->now, findings);
-	const struct port_finding *last = &findings[count - 1];
+	const struct port_finding *last;
 	struct minato_entry e;
 	struct port_claim claim;
 
-	if (count == 0 || last->step != MINATO_STEP_ENTRY || !last->found ||
+	if (count == 0)
+		return false;
+	last = &findings[count - 1];
+	if (last->step != MINATO_STEP_ENTRY || !last->found ||
 	    port_entry_claim(nat_table(n), last->entry, &claim))
 		return false;
 	port_get(nat_table(n), last->entry, &e);

@@ -104,12 +104,14 @@ static enum drop begin_other(struct minato *m, const struct arrival *a,
 		.whose = (uint8_t)whose,
 		.opens = true,
 	};
-	const enum minato_verdict verdict = judge_other(
-		m, p, packet.inside ? MINATO_COURSE_OUT : MINATO_COURSE_IN);
+	enum minato_verdict verdict;
 	struct nat_way way;
 
 	if (host_shuts_out(m, p->link, &p->src))
 		return DROP_GUARD;
+	verdict = judge_other(m, p,
+			      packet.inside ? MINATO_COURSE_OUT :
+					      MINATO_COURSE_IN);
 	if (verdict != MINATO_PASS)
 		return refuse_other(m, p, whose, verdict);
 	if (!packet.inside && whose == NAT_OTHERS && is_ipsec(m, p))

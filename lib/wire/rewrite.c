@@ -217,8 +217,10 @@ static inline void rewrite_transport(uint8_t *at, uint8_t proto, bool partial,
 			adjust(at + ICMP_CSUM, change);
 		break;
 	case PROTO_DCCP:
-	case PROTO_UDP_LITE:
 		adjust(at + OTHER_CSUM, ends);
+		break;
+	case PROTO_UDP_LITE: /* never 0 either: RFC 3828 3.1 */
+		adjust_udp(at + OTHER_CSUM, ends);
 		break;
 	default:
 		break;
@@ -305,8 +307,9 @@ static uint64_t change_inner_transport(uint8_t *at, const struct packet *inner,
 		return change +
 		       change_inner(at + UDP_CSUM, change + ends, adjust_udp);
 	case PROTO_DCCP:
-	case PROTO_UDP_LITE:
 		return change_inner(at + OTHER_CSUM, ends, adjust);
+	case PROTO_UDP_LITE:
+		return change_inner(at + OTHER_CSUM, ends, adjust_udp);
 	default:
 		/* GRE, ESP and others do not know who they are of. */
 		if (inner->ip_proto != IP_PROTO_ICMP &&

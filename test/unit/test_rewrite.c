@@ -377,6 +377,41 @@ static int done(void **state)
 	return 0;
 }
 
+/* Sums that come out as 0 are sent as all ones: RFC 3828 3.1. */
+static void a_checksum_of_udp_lite_is_never_zero(void **state)
+{
+	const struct rewrite to = { .src = minato_addr4(203, 0, 113, 9),
+				    .dst = minato_addr4(198, 51, 100, 1),
+				    .hop_limit = 63 };
+	uint32_t ones = 0;
+
+	(void)state;
+	for (uint32_t word = 0; word < 65536; word++) {
+		uint8_t ip[32] = { 0x45, 0, 0, 32, [8] = 64, 136, 0, 0, 10, 0, 0, 2, 198, 51, 100,
+				   1,	 0x10, 0, 0x20, 0, 0, 12 };
+		struct packet p = { .type = PACKET_OTHER,
+				    .ip = ip,
+				    .transport = ip + 20,
+				    .payload = ip + 20,
+				    .payload_len = 12,
+				    .ip_proto = 136 };
+		uint32_t sum = 0x0a00 + 2 + 0xc633 + 0x6401 + 136 + 12 + 0x1000 + 0x2000 + 12;
+
+		ip[28] = (uint8_t)(word >> 8);
+		ip[29] = (uint8_t)word;
+		sum += word;
+		while (sum > 0xffff)
+			sum = (sum & 0xffff) + (sum >> 16);
+		sum = sum == 0xffff ? 0xffff : 0xffff - sum;
+		ip[26] = (uint8_t)(sum >> 8);
+		ip[27] = (uint8_t)sum;
+		rewrite_packet(ip, &p, false, &to);
+		assert_true(ip[26] != 0 || ip[27] != 0);
+		ones += ip[26] == 0xff && ip[27] == 0xff;
+	}
+	assert_in_range(ones, 1, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -386,6 +421,7 @@ int main(void)
 		cmocka_unit_test(fragments_of_a_rewritten_packet_fit),
 		cmocka_unit_test(what_an_error_quotes_is_restored),
 		cmocka_unit_test(a_damaged_quote_is_seen),
+		cmocka_unit_test(a_checksum_of_udp_lite_is_never_zero),
 	};
 
 	return cmocka_run_group_tests_name("rewrite", tests, NULL, done);
