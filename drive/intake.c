@@ -52,7 +52,8 @@
 #define TIME_AHEAD_NS 200000
 #define SERVED_NS 20000000  /* that others were served last: strangers' floods are told by it */
 #define SERVED_INSIDE_NS 1000000 /* and where many begin at once without being a flood */
-#define WANTED_NS 100000000 /* that the processor was last taken from us for another program */
+#define WANTED 8	    /* so often lately the processor was taken from us for another program: */
+#define LATELY_NS 100000000 /* what it was before that counts half, and so on */
 #define ASK_NS 1000000	    /* how often that is asked, at most */
 #define REST_NS 20000	    /* in which no more comes than a few of our slots */
 #define SALT_SHIFT 28	    /* each 2^28 ns known sources are told apart in another way */
@@ -81,8 +82,8 @@ struct drive_intake {
 	int64_t served_ns;	 /* and one with somebody who went first */
 	int64_t owed_ns;	 /* what those who wait have had beyond their share */
 	int64_t asked_ns;	 /* when the kernel was asked who else wants the processor */
-	int64_t wanted_ns;	 /* when somebody did */
 	int64_t switches;	 /* to other programs, until then */
+	int64_t wants, halved_ns;
 	uint32_t firsts, others; /* of the last batch */
 	struct drive_again *again;
 	struct drive_known known;
@@ -372,7 +373,10 @@ static void shed(struct drive_intake *intake, struct minato_time now)
 	advance(intake);
 }
 
-/* Whether other programs have to wait for us. */
+/*
+ * Whether other programs have to wait for us. Where they have processors of their own it is taken
+ * some ten times a second, for the kernel's errands; where one shares ours, hundreds of times.
+ */
 /* syscalls: getrusage */
 static bool is_wanted(struct drive_intake *intake, int64_t now)
 {
@@ -380,11 +384,15 @@ static bool is_wanted(struct drive_intake *intake, int64_t now)
 
 	if (now - intake->asked_ns > ASK_NS && getrusage(RUSAGE_THREAD, &usage) == 0) {
 		intake->asked_ns = now;
-		if (usage.ru_nivcsw != intake->switches)
-			intake->wanted_ns = now;
+		intake->wants += usage.ru_nivcsw - intake->switches;
 		intake->switches = usage.ru_nivcsw;
+		for (; intake->wants > 0 && now - intake->halved_ns > LATELY_NS;
+		     intake->halved_ns += LATELY_NS)
+			intake->wants /= 2;
+		if (intake->wants == 0)
+			intake->halved_ns = now;
 	}
-	return now - intake->wanted_ns <= WANTED_NS;
+	return intake->wants >= WANTED;
 }
 
 /* What the last batch took of our time, and for whom. */
