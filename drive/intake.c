@@ -52,8 +52,8 @@
 #define TIME_AHEAD_NS 200000
 #define SERVED_NS 20000000  /* that others were served last: strangers' floods are told by it */
 #define SERVED_INSIDE_NS 1000000 /* and where many begin at once without being a flood */
-#define WANTED 8	    /* so often lately the processor was taken from us for another program: */
-#define LATELY_NS 100000000 /* what it was before that counts half, and so on */
+#define WANTED 8	    /* so often the processor was taken from us for another program */
+#define LATELY_NS 100000000 /* lately: what it was before that counts half, and so on */
 #define ASK_NS 1000000	    /* how often that is asked, at most */
 #define REST_NS 20000	    /* in which no more comes than a few of our slots */
 #define SALT_SHIFT 28	    /* each 2^28 ns known sources are told apart in another way */
