@@ -281,5 +281,5 @@ int bench_policy(void)
 	figure("policy_alone_1e5_ns", b, "ns");
 	figure("policy_alone_1e5_vs_10", b / a, "ratio");
 	figure("policy_change_1e5_ns", change_one(&many), "ns");
-	return policy_arrive();
+	return policy_nested() | policy_arrive();
 }

@@ -19,5 +19,7 @@ struct minato_addr policy_within(struct minato_addr prefix, uint32_t length, boo
 
 /* policy_arrive.c: the whole arrival of a new flow at a gateway. 0, or -1 having said why. */
 int policy_arrive(void);
+/* policy_nested.c: prefixes of all lengths within each other. Likewise. */
+int policy_nested(void);
 
 #endif

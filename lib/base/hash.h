@@ -39,13 +39,24 @@ static inline uint64_t hash_pair(const struct hash_secret *s,
 {
 	return hash_fold(s, (hash_wide)(w[0] + s->k[0]) * (w[1] + s->k[1]));
 }
+/* The parts of hash_five: its first two words, its next two, and the whole. Who
+   hashes many pairs of few halves makes each half once. */
+static inline hash_wide hash_half(const struct hash_secret *s, uint32_t half,
+				  uint64_t a, uint64_t b)
+{
+	return (hash_wide)(a + s->k[2 * half]) * (b + s->k[2 * half + 1]);
+}
+static inline uint64_t hash_halves(const struct hash_secret *s, hash_wide first,
+				   hash_wide second, uint64_t fifth)
+{
+	return hash_fold(s, first + second +
+				    (hash_wide)(fifth + s->k[4]) * s->k[5]);
+}
 static inline uint64_t hash_five(const struct hash_secret *s,
 				 const uint64_t w[5])
 {
-	return hash_fold(s, (hash_wide)(w[0] + s->k[0]) * (w[1] + s->k[1]) +
-				    (hash_wide)(w[2] + s->k[2]) *
-					    (w[3] + s->k[3]) +
-				    (hash_wide)(w[4] + s->k[4]) * s->k[5]);
+	return hash_halves(s, hash_half(s, 0, w[0], w[1]),
+			   hash_half(s, 1, w[2], w[3]), w[4]);
 }
 static inline uint64_t hash_six(const struct hash_secret *s,
 				const uint64_t w[6])

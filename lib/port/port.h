@@ -323,6 +323,7 @@ struct rule_asking {
 	uint32_t rule;	    /* its word */
 	uint32_t candidates;
 	uint16_t port;
+	bool crosses; /* what it meets is to be noted where it does */
 	struct rule_cluster cluster[2][RULE_BYTES]; /* of bytes in use */
 	struct rule_candidate candidate[RULE_CANDIDATES];
 };
@@ -978,6 +979,18 @@ struct rule_side {
 	uint32_t count[2][129];
 	size_t words_at, counts_at;
 };
+/* What flows meet that cross the rules at one place (rulecross.c). */
+struct rule_crossing {
+	alignas(64) struct rule_words local; /* masked */
+	struct rule_words remote;
+	uint64_t changes; /* of rules at that time; 0: nothing is noted */
+	uint64_t order;
+	uint32_t rule; /* its word, or POOL_NONE */
+	uint16_t port; /* the edge that its own is behind */
+	uint16_t program;
+	uint8_t local_prefix, remote_prefix, scope, face, slot, course;
+};
+_Static_assert(sizeof(struct rule_crossing) == 64, "a line");
 #define RULE_COMBINATIONS 16u
 /* Who asked last, and what he heard: one flow's first packet may be looked up
    more than once. */
@@ -1004,6 +1017,12 @@ struct port_rules {
 	uint32_t homes, block_buckets, facet_buckets; /* 2^n - 1 */
 	uint32_t maps_max, maps_fresh, maps_free;
 	uint32_t allowances; /* 2^n */
+	uint32_t crossings;  /* 2^n - 1 */
+	uint32_t crossing_turn;
+	uint64_t crossed; /* answers that were there, ever */
+	/* Where a rule's ports begin, and behind their ends; of rules that went
+	   too, until all are gone. In which of those words are some. */
+	uint64_t edge[PORT_NUMBERS / 64], edge_words[PORT_NUMBERS / 64 / 64];
 	struct rule_memo memo;
 	uint32_t owed[RULES_OWED]; /* a hit each, to the number + 1; or 0 */
 	uint32_t owed_at;
@@ -1012,7 +1031,7 @@ struct port_rules {
 	uint64_t events_lost;
 	struct port_rule_event event[RULE_EVENTS];
 	size_t homes_at, block_buckets_at, facet_buckets_at;
-	size_t tallies_at, nodes_at, maps_at, allowances_at;
+	size_t tallies_at, nodes_at, maps_at, allowances_at, crossings_at;
 };
 #define RULE_MAP_NONE UINT32_MAX
 #define RULE_NODES 8u /* of a rule: 2 protocols, 2 facets, 2 trees */
@@ -1021,7 +1040,7 @@ struct port_rules {
 struct rules_layout {
 	size_t rules, tallies, strays, lines, blocks, facets, rows, pairs;
 	size_t homes, block_buckets, facet_buckets;
-	size_t words[2], counts[2], nodes, maps, allowances, end;
+	size_t words[2], counts[2], nodes, maps, allowances, crossings, end;
 };
 /* Reserves what they need behind `end`. */
 void ruleset_lay_out(struct rules_layout *l, size_t *end, uint32_t rules_max);
@@ -1082,6 +1101,15 @@ uint32_t *rulegroup_map(const struct port_table *t, uint32_t map);
 /* Beside them the orders of those rules. */
 uint64_t *rulegroup_map_orders(const struct port_table *t, uint32_t map);
 #define RULE_MAP_NOBODY UINT32_MAX
+
+/* rulecross.c: answers by places, of flows that may meet many groups. */
+size_t rulecross_count(uint32_t rules_max); /* 2^n */
+void rulecross_edges(struct port_table *t, uint16_t first, uint16_t last);
+void rulecross_forget_edges(struct port_table *t); /* no rule stands */
+/* The answer of rules without a program, or (the best of those is known) with
+   one: it is in *a. False: it is to be found, and then noted. */
+bool rulecross_known(struct rule_asking *a, bool programs);
+void rulecross_note(struct rule_asking *a, bool programs);
 
 /* rulematch.c: of a probe. */
 void rulematch_sought(struct port_table *t, const struct port_probe *probe,
@@ -1264,6 +1292,21 @@ static inline struct rule_words ruleset_cut(struct rule_words w,
 		w.low &= UINT64_MAX << (128 - length);
 	}
 	return w;
+}
+/* The home of a group: halves are of its prefixes, lengths of both: local << 8
+   | remote. */
+static inline hash_wide ruleset_half(const struct port_table *t, uint32_t side,
+				     struct rule_words w)
+{
+	return hash_half(&t->secret, side, w.high, w.low);
+}
+static inline uint32_t ruleset_home(const struct port_table *t, uint32_t facet,
+				    uint32_t lengths, hash_wide local,
+				    hash_wide remote)
+{
+	return (uint32_t)hash_halves(&t->secret, local, remote,
+				     (uint64_t)facet << 16 | lengths) &
+	       t->rules.homes;
 }
 /*
  * The filter of a side says which prefixes may be there: two bits for each. All

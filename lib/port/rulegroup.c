@@ -15,11 +15,8 @@ uint32_t rulegroup_home(const struct port_table *t, uint32_t facet,
 			uint32_t lengths, struct rule_words local,
 			struct rule_words remote)
 {
-	const uint64_t word[5] = { local.high, local.low, remote.high,
-				   remote.low,
-				   (uint64_t)facet << 16 | lengths };
-
-	return (uint32_t)hash_five(&t->secret, word) & t->rules.homes;
+	return ruleset_home(t, facet, lengths, ruleset_half(t, 0, local),
+			    ruleset_half(t, 1, remote));
 }
 
 static uint32_t home_of(const struct port_table *t, uint32_t facet,

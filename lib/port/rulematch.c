@@ -4,6 +4,7 @@
  * match, in a number of steps that does not grow with their number.
  *
  *   of which lengths do the packet's two addresses have prefixes?  (filters)
+ *   are they many on both sides, has the like been asked before?  (rulecross.c)
  *   for each combination of scope, face, course and program in use
  *       the facet of this packet; unless all in it are of a higher order
  *       for each pair of those lengths that the facet has
@@ -240,8 +241,8 @@ static void try_candidates(struct rule_asking *a)
 	a->candidates = 0;
 }
 
-static void add_candidate(struct rule_asking *a, uint32_t facet, uint32_t local,
-			  uint32_t remote)
+static void add_candidate(struct rule_asking *a, uint32_t facet,
+			  uint32_t lengths, hash_wide local, hash_wide remote)
 {
 	struct rule_candidate *c;
 
@@ -251,14 +252,12 @@ static void add_candidate(struct rule_asking *a, uint32_t facet, uint32_t local,
 	}
 	c = &a->candidate[a->candidates++];
 	c->facet = facet;
-	c->local_prefix = (uint8_t)local;
-	c->remote_prefix = (uint8_t)remote;
+	c->local_prefix = (uint8_t)(lengths >> 8);
+	c->remote_prefix = (uint8_t)lengths;
 	c->found = false;
-	c->group = rulegroup_home(a->t, facet, local << 8 | remote,
-				  ruleset_cut(a->word[0], local),
-				  ruleset_cut(a->word[1], remote));
+	c->group = ruleset_home(a->t, facet, lengths, local, remote);
 	/* That of everybody is near: what it has of the port is not. */
-	if ((local | remote) == 0)
+	if (lengths == 0)
 		find_group(a, c);
 	else
 		__builtin_prefetch(rulegroup_at(a->t, c->group));
@@ -270,27 +269,51 @@ static inline bool may_have(const struct rule_asking *a, uint32_t side,
 	return (a->has[side][length / 64] >> length % 64 & 1) != 0;
 }
 
+static inline hash_wide half_of(const struct rule_asking *a, uint32_t side,
+				uint32_t length)
+{
+	return ruleset_half(a->t, side, ruleset_cut(a->word[side], length));
+}
+
+/* Those of the row. */
+static void ask_row(struct rule_asking *a, const struct rule_row *row,
+		    uint32_t number, const hash_wide *remote)
+{
+	const uint32_t length = row->local_prefix;
+	const hash_wide local = half_of(a, 0, length);
+
+	for (uint32_t w = 0; w < 3; w++) {
+		uint64_t left = row->remotes[w] & a->has[1][w];
+		for (; left != 0; left &= left - 1) {
+			const uint32_t other =
+				64 * w + (uint32_t)__builtin_ctzll(left);
+			add_candidate(a, number, length << 8 | other, local,
+				      remote[other]);
+		}
+	}
+}
+
 /* More pairs than a facet has in its line: row by row. */
 static void ask_rows(struct rule_asking *a, const struct rule_facet *f,
 		     uint32_t number)
 {
 	const struct port_rules *r = &a->t->rules;
+	hash_wide remote[129];
 	uint32_t word = f->rows;
 
+	for (uint32_t w = 0; w < 3; w++) {
+		uint64_t left = a->has[1][w];
+		for (; left != 0; left &= left - 1) {
+			const uint32_t length =
+				64 * w + (uint32_t)__builtin_ctzll(left);
+			remote[length] = half_of(a, 1, length);
+		}
+	}
 	while (word != 0) {
 		const struct rule_row *row = pool_at(&r->rows, word - 1);
-		const uint32_t length = row->local_prefix;
 		word = row->next;
-		if (!may_have(a, 0, length))
-			continue;
-		for (uint32_t w = 0; w < 3; w++) {
-			uint64_t left = row->remotes[w] & a->has[1][w];
-			for (; left != 0; left &= left - 1)
-				add_candidate(a, number, length,
-					      64 * w +
-						      (uint32_t)__builtin_ctzll(
-							      left));
-		}
+		if (may_have(a, 0, row->local_prefix))
+			ask_row(a, row, number, remote);
 	}
 }
 
@@ -306,7 +329,10 @@ static void ask_facet(struct rule_asking *a, const struct rule_facet *f)
 	for (uint32_t i = 0; i < f->pairs; i++) {
 		const struct rule_lengths *p = &f->pair[i];
 		if (may_have(a, 0, p->local) && may_have(a, 1, p->remote))
-			add_candidate(a, number, p->local, p->remote);
+			add_candidate(a, number,
+				      (uint32_t)p->local << 8 | p->remote,
+				      half_of(a, 0, p->local),
+				      half_of(a, 1, p->remote));
 	}
 }
 
@@ -332,9 +358,12 @@ static void find_candidates(struct rule_asking *a, bool programs)
 
 static void ask_combinations(struct rule_asking *a, bool programs)
 {
+	if (rulecross_known(a, programs))
+		return;
 	find_candidates(a, programs);
 	find_groups(a);
 	try_candidates(a);
+	rulecross_note(a, programs);
 }
 
 /* Returns the best rule; *asks: one of a program that is not known may be
@@ -413,7 +442,8 @@ static void begin_all(struct rule_asking *a, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		find_all_lengths(&a[i]);
-		find_candidates(&a[i], false);
+		if (!rulecross_known(&a[i], false))
+			find_candidates(&a[i], false);
 	}
 }
 
@@ -429,6 +459,7 @@ static void settle_all(struct port_table *t, struct rule_asking *a,
 	find_all_groups(a, count);
 	for (size_t i = 0; i < count; i++) {
 		try_candidates(&a[i]);
+		rulecross_note(&a[i], false);
 		a[i].probe->rule = a[i].rule;
 		a[i].probe->rule_changes = t->rules.changes;
 	}

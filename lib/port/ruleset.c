@@ -116,6 +116,8 @@ void ruleset_lay_out(struct rules_layout *l, size_t *end, uint32_t rules_max)
 				       (sizeof(uint32_t) + sizeof(uint64_t)));
 	l->allowances = reserve(end, allowance_count(rules_max) *
 					     sizeof(struct allowance));
+	l->crossings = reserve(end, rulecross_count(rules_max) *
+					    sizeof(struct rule_crossing));
 	l->end = *end;
 }
 
@@ -167,6 +169,8 @@ void ruleset_init(struct port_table *t, const struct rules_layout *l)
 	r->maps_free = RULE_MAP_NONE;
 	r->allowances_at = l->allowances;
 	r->allowances = (uint32_t)allowance_count(max);
+	r->crossings_at = l->crossings;
+	r->crossings = (uint32_t)rulecross_count(max) - 1;
 }
 
 struct interval *ruleset_nodes(const struct port_table *t)
@@ -620,6 +624,7 @@ void ruleset_add(struct port_table *t, uint32_t entry,
 	};
 	e->next = number;
 	t->rules.count++;
+	rulecross_edges(t, e->first, e->last);
 	stand_everywhere(t, number, true);
 }
 
@@ -650,7 +655,8 @@ void ruleset_remove(struct port_table *t, uint32_t entry)
 	if (ruleset_rule(t, number)->rate_each)
 		allowance_forget(t, number);
 	forget_hits(&t->rules, number);
-	t->rules.count--;
+	if (--t->rules.count == 0)
+		rulecross_forget_edges(t);
 	pool_give(&t->rules.rules, number);
 }
 

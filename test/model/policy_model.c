@@ -39,6 +39,7 @@ static struct {
 	uint32_t step;
 	int64_t now_ns;
 	uint32_t hits, asked, limited, sought;
+	bool nests; /* prefixes of all lengths lie in each other */
 } run;
 
 static void require_true(bool fact, const char *text)
@@ -65,9 +66,25 @@ static bool one_in(uint32_t count)
 
 /* --- a small world -------------------------------------------------------- */
 
+/* One of which prefixes of every length lie in each other: it leaves the nest behind some bit. */
+static struct minato_addr nested_addr(bool six)
+{
+	struct minato_addr a = { { 0x20, 1, 0x0d, 0xb8, 0, 0, 0, 5, [15] = 3 } };
+	const uint32_t bit = six ? 33 + below(100) : 98 + below(32);
+
+	if (!six)
+		a = minato_addr4(10, 1, 128, 5);
+	if (bit < 128)
+		a.bytes[bit / 8] ^= (uint8_t)(0x80 >> bit % 8);
+	return a;
+}
+
 static struct minato_addr some_addr(bool six)
 {
 	struct minato_addr a = { { 0x20, 1, 0x0d, 0xb8 } };
+
+	if (run.nests && !one_in(8))
+		return nested_addr(six);
 
 	if (!six)
 		return minato_addr4((uint8_t)(10 + below(3)), (uint8_t)below(2),
@@ -92,6 +109,8 @@ static uint8_t some_length(bool six)
 	static const uint8_t six_lengths[] = { 0, 0, 1, 32, 48, 63, 64, 65, 127, 128 };
 	static const uint8_t four_lengths[] = { 0, 0, 80, 96, 97, 104, 112, 113, 120, 127, 128 };
 
+	if (run.nests && !one_in(8))
+		return (uint8_t)(six ? below(129) : 96 + below(33));
 	return six ? six_lengths[below(sizeof(six_lengths))] :
 		     four_lengths[below(sizeof(four_lengths))];
 }
@@ -167,7 +186,7 @@ static struct minato_entry some_rule(void)
 	if (e.verdict == MINATO_PASS && one_in(3)) {
 		e.rate_count = 1 + below(5);
 		e.rate_span_s = 1 + below(3);
-		e.rate_each = one_in(2);
+		e.rate_each = !run.nests && one_in(2); /* sources are more than SOURCES */
 		e.rate_verdict = one_in(2) ? MINATO_DROP : MINATO_REFUSE;
 	}
 	return e;
@@ -365,9 +384,21 @@ static void look_up_in_batch(const struct port_key *key, struct port_fate *fate)
 	port_lookup_sought(run.t, &probes[40], (struct minato_time){ run.now_ns }, true, fate);
 }
 
+/* Now and then a flow beside the one before it, which crosses the rules where that did. */
+static struct port_key next_flow(void)
+{
+	static struct port_key last;
+
+	if (run.step == 0 || !run.nests || one_in(2))
+		last = some_flow();
+	last.remote_port = some_port();
+	last.local_port = (uint16_t)(last.local_port + one_in(4));
+	return last;
+}
+
 static void one_flow(void)
 {
-	const struct port_key key = some_flow();
+	const struct port_key key = next_flow();
 	const struct minato_time now = { run.now_ns };
 	struct rule_verdict before, after;
 	struct port_fate fate;
@@ -411,7 +442,7 @@ static void one_step(void)
 }
 
 /* With few rules groups have no maps, and always go by their trees. */
-static void run_seed(uint64_t seed, uint32_t most)
+static void run_seed(uint64_t seed, uint32_t most, bool nests)
 {
 	const struct port_limits limits = { .tuples_max = 64,
 					    .entries_max = RULES_MAX,
@@ -426,12 +457,14 @@ static void run_seed(uint64_t seed, uint32_t most)
 	run.random = seed;
 	run.seed = seed;
 	run.most = most;
+	run.nests = nests;
 	run.wanted = 200;
 	run.now_ns = 1000;
 	for (run.step = 0; run.step < STEPS; run.step++)
 		one_step();
 	/* Each branch was gone through often. */
 	require((run.t->rules.maps_fresh > 0) == (most > 256));
+	require(!nests || run.t->rules.crossed > STEPS / 20);
 	require(run.t->rules.blocks.peak > 10);
 	require(run.t->rules.strays.peak > 10);
 	require(run.sought > STEPS / 40);
@@ -452,11 +485,14 @@ static void a_million_flows_beside_a_naive_evaluator(void **state)
 
 	(void)state;
 	if (one != NULL) {
-		run_seed(strtoull(one, NULL, 0), RULES_MAX);
+		run_seed(strtoull(one, NULL, 0), RULES_MAX, getenv("MINATO_NESTS") != NULL);
 		return;
 	}
 	for (uint64_t seed = 1; seed <= 4; seed++)
-		run_seed(seed * UINT64_C(0x9e3779b97f4a7c15), seed % 2 ? 250 : RULES_MAX / 2);
+		run_seed(seed * UINT64_C(0x9e3779b97f4a7c15), seed % 2 ? 250 : RULES_MAX / 2,
+			 false);
+	for (uint64_t seed = 5; seed <= 6; seed++)
+		run_seed(seed * UINT64_C(0x9e3779b97f4a7c15), seed % 2 ? 250 : RULES_MAX / 2, true);
 }
 
 int main(void)
