@@ -213,15 +213,17 @@ static int read_sticky(struct reader *r, struct conf_statement *out)
 static int read_check(struct reader *r, struct conf_statement *out)
 {
 	struct conf_forward *f = &out->forward;
+	uint32_t first = r->next - 1;
 
 	if (f->to != CONF_TO_SERVERS)
 		return reader_fail(r, reader_last(r), "check is for servers");
 	if (!(f->protocols & CONF_TCP))
 		return reader_fail(r, reader_last(r),
 				   "check connects by tcp, and this forward has none");
-	if (reader_demand(r, "every") < 0)
+	if (reader_demand(r, "every") < 0 || value_span(r, 1, CHECK_MAX, &f->check_s) < 0)
 		return -EINVAL;
-	return value_span(r, 1, CHECK_MAX, &f->check_s);
+	reader_mark(r, out, CONF_PART_EXTRA, first);
+	return 0;
 }
 
 static int read_proxy(struct reader *r, struct conf_statement *out)
@@ -239,6 +241,7 @@ static int read_proxy(struct reader *r, struct conf_statement *out)
 		return reader_fail(r, where,
 				   "IPv6 is opened as it is: nothing is put before its bytes");
 	f->proxy = (uint8_t)(version + 1);
+	reader_mark(r, out, CONF_PART_EXTRA, r->next - 2);
 	return 0;
 }
 
@@ -262,7 +265,12 @@ static int read_forward_sources(struct reader *r, struct conf_statement *out)
 
 static int read_forward_bound(struct reader *r, struct conf_statement *out)
 {
-	return read_at_most(r, &out->forward.flows_max, &out->forward.source_flows_max);
+	uint32_t first = r->next - 1;
+	int result = read_at_most(r, &out->forward.flows_max, &out->forward.source_flows_max);
+
+	if (result == 0)
+		reader_mark(r, out, CONF_PART_EXTRA, first);
+	return result;
 }
 
 static int read_forward_term(struct reader *r, struct conf_statement *out)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the statements of a file say together. */
 #include "conf/reader.h"
+#include "conf/rules.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -570,6 +571,8 @@ int conf_judge(const struct conf *conf, struct conf_report *report)
 		return result;
 	judge_links(conf, &links, whole, report);
 	judge_each(conf, &ground, &links, whole, report);
+	if (whole)
+		hostjudge_judge(conf, report);
 	free(ground.place);
 	judge_pools_size(conf, report);
 	judge_routes_count(conf, report);

@@ -48,6 +48,11 @@ int shadow_judge(const struct conf *conf, const struct rules_names *names, bool 
 int ruleends_judge(const struct conf *conf, const struct rules_names *names,
 		   struct conf_report *report);
 
+/* ---- hostjudge.c ---- */
+
+/* What cannot be where the outside is the host's sockets, or elsewhere. */
+void hostjudge_judge(const struct conf *conf, struct conf_report *report);
+
 /* ---- testjudge.c ---- */
 
 void testjudge_judge(const struct conf *conf, bool guest, struct conf_report *report);

@@ -34,7 +34,6 @@ static void said_once(void **state)
 	      "said already");
 	twice("alert file /a", "alert file /b", "file /b", "said already");
 	fine("alert file /a", "alert syslog");
-	twice("listen systemd", "listen systemd", "systemd", "said already");
 	twice("route 10.1.0.0/16 via 10.0.0.5", "route 10.1.0.0/16 via 10.0.0.6", "10.1.0.0/16",
 	      "said already");
 	fine("route 10.1.0.0/16 via 10.0.0.5", "route 10.1.1.0/24 via 10.0.0.6");

@@ -80,6 +80,30 @@ static void pools(void **state)
 		  "198.51.100.16/28", "no pool");
 }
 
+/* Each says what it is that cannot be, where it stands. */
+static void over_the_hosts_sockets(void **state)
+{
+#define HOSTS "inside eth1 10.0.0.1/24\noutside host\n"
+	(void)state;
+	no_fault(HOSTS "forward tcp 80 to 10.0.0.2\nlisten systemd\n");
+	one_fault(HOSTS "inside eth2 10.1.0.1/24\n", CONF_ERROR, 3, "eth2", "there is one inside");
+	one_fault(HOSTS "dmz 10.0.0.9\n", CONF_ERROR, 3, "10.0.0.9", "there is no dmz");
+	one_fault(HOSTS "forward tcp 80 to unix:/run/x\n", CONF_ERROR, 3, "unix:/run/x",
+		  "to no UNIX socket");
+	one_fault(HOSTS "forward tcp 80 to 10.0.0.2, 10.0.0.3\n", CONF_ERROR, 3,
+		  "10.0.0.2, 10.0.0.3", "to one server");
+	one_fault(HOSTS "forward tcp 80 to 10.0.0.2 proxy v1\n", CONF_ERROR, 3, "proxy v1",
+		  "without the PROXY protocol");
+	one_fault(HOSTS "forward tcp 80 to 10.0.0.2 check every 1s\n", CONF_ERROR, 3,
+		  "check every 1s", "not probed");
+	one_fault(HOSTS "forward tcp 80 to 10.0.0.2 at most 5 connections\n", CONF_ERROR, 3,
+		  "at most 5 connections", "no bound");
+	one_fault(HOSTS "nat hairpin off\n", CONF_WARNING, 3, "hairpin", "nothing is translated");
+	one_fault(HOSTS "listen systemd\nlisten systemd\n", CONF_ERROR, 4, "systemd",
+		  "said already");
+	one_fault(LINKS "listen systemd\n", EACH, "systemd", "'outside host' alone");
+}
+
 static void servers(void **state)
 {
 	(void)state;
@@ -193,11 +217,17 @@ static void within(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sides),	  cmocka_unit_test(links),
-		cmocka_unit_test(too_many_links), cmocka_unit_test(routes),
-		cmocka_unit_test(pools),	  cmocka_unit_test(servers),
-		cmocka_unit_test(clauses),	  cmocka_unit_test(within),
-		cmocka_unit_test(capacities),	  cmocka_unit_test(nat),
+		cmocka_unit_test(sides),
+		cmocka_unit_test(links),
+		cmocka_unit_test(too_many_links),
+		cmocka_unit_test(routes),
+		cmocka_unit_test(pools),
+		cmocka_unit_test(over_the_hosts_sockets),
+		cmocka_unit_test(servers),
+		cmocka_unit_test(clauses),
+		cmocka_unit_test(within),
+		cmocka_unit_test(capacities),
+		cmocka_unit_test(nat),
 		cmocka_unit_test(many_routes),
 	};
 

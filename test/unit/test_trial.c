@@ -64,10 +64,10 @@ static void over_the_host(void **state)
 	got(HOST "forward tcp 80 to 10.0.0.2\n" FROM "80 is closed\n",
 	    "reaches 10.0.0.2:80 by line 3");
 	met(HOST "forward tcp 80-89 to 10.0.0.2:180\n" FROM "85 reaches 10.0.0.2:185\n");
-	met(HOST "forward tcp 9 to unix:/run/app\n" FROM "9 reaches unix:/run/app\n");
-	got(HOST "forward tcp 9 to unix:/run/app\n" FROM "9 reaches unix:/run/apq\n",
+	met(LINKS "forward tcp 9 to unix:/run/app\n" FROM "9 reaches unix:/run/app\n");
+	got(LINKS "forward tcp 9 to unix:/run/app\n" FROM "9 reaches unix:/run/apq\n",
 	    "reaches unix:/run/app by line 3");
-	met(HOST "forward tcp 9 to 10.0.0.2:90 proxy v2\n" FROM "9 reaches 10.0.0.2:90\n");
+	met(LINKS "forward tcp 9 to 10.0.0.2:90 proxy v2\n" FROM "9 reaches 10.0.0.2:90\n");
 	met(HOST "forward tcp 9 to 10.0.0.2 from 203.0.113.0/24\n" FROM "9 reaches 10.0.0.2:9\n");
 	met(HOST "forward tcp 9 to 10.0.0.2 from 203.0.114.0/24\n" FROM "9 is closed\n");
 	got(HOST "test tcp from inside 10.0.0.2 to 203.0.113.9:80 leaves from 198.51.100.1\n",
@@ -76,7 +76,7 @@ static void over_the_host(void **state)
 
 static void lists(void **state)
 {
-#define LIST HOST "forward tcp 443 to 10.0.0.2, 10.0.0.3:8443, 10.0.0.4 drain\n"
+#define LIST LINKS "forward tcp 443 to 10.0.0.2, 10.0.0.3:8443, 10.0.0.4 drain\n"
 	(void)state;
 	met(LIST FROM "443 reaches 10.0.0.2:443 or 10.0.0.3:8443\n");
 	met(LIST FROM "443 reaches 10.0.0.2:443 or 10.0.0.3:8443 or 10.0.0.4:443\n");

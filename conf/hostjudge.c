@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What a gateway cannot do whose outside is the host's own sockets: nothing is translated there,
+ * and what comes in has been accepted by a socket of the host. And what it alone can.
+ */
+#include "conf/reader.h"
+#include "conf/rules.h"
+
+#define OVER "where the outside is the host's sockets "
+
+/* A part that says so, and why it cannot be; NULL: all of it can. */
+static const char *of_forward(const struct conf_forward *f, enum conf_part *part)
+{
+	*part = CONF_PART_TARGET;
+	if (f->to == CONF_TO_SOCKET)
+		return "a forward leads to an inside host, to no UNIX socket";
+	if (f->to == CONF_TO_OPEN)
+		return "callers come to the host's addresses: no inside host's own is opened";
+	if (f->server_count > 1)
+		return "a forward leads to one server";
+	if (f->server[0].drain)
+		return "no server drains: take the forward away, what is open lives on";
+	if (f->many_to_one)
+		return "each port of a run keeps its own: all to one is not to be had";
+	*part = CONF_PART_EXTRA;
+	if (f->check_s)
+		return "servers are not probed";
+	if (f->proxy)
+		return "the client's address is kept without the PROXY protocol, which is not "
+		       "spoken";
+	return f->flows_max || f->source_flows_max ? "a forward has no bound of its own" : NULL;
+}
+
+static void judge_one(const struct conf_statement *s, const struct conf_statement *host,
+		      const struct conf_statement *inside, struct conf_report *report)
+{
+	enum conf_part part = CONF_PART_SUBJECT;
+	const char *why = NULL;
+
+	if (s->kind == CONF_KIND_FORWARD)
+		why = of_forward(&s->forward, &part);
+	else if (s->kind == CONF_KIND_DMZ)
+		why = "all ports that no forward names are the host's own: there is no dmz";
+	else if (s->kind == CONF_KIND_DRAIN)
+		why = "no server drains: take its forward away, what is open lives on";
+	else if (s->kind == CONF_KIND_LINK && !s->link.outside && s != inside)
+		why = "there is one inside";
+	if (why)
+		judge_say(report, CONF_ERROR, s, part, s == inside ? 0 : host->line, OVER "%s",
+			  why);
+	else if (s->kind == CONF_KIND_NAT || s->kind == CONF_KIND_NEVER)
+		judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, host->line,
+			  "this changes nothing: " OVER "nothing is translated");
+}
+
+void hostjudge_judge(const struct conf *conf, struct conf_report *report)
+{
+	const struct conf_statement *inside = NULL;
+	const struct conf_statement *host = NULL;
+
+	for (size_t i = conf->count; i-- > 0;) {
+		const struct conf_statement *s = conf->list[i];
+
+		if (s->kind == CONF_KIND_LINK && s->link.sort == CONF_LINK_HOST)
+			host = s;
+		else if (s->kind == CONF_KIND_LINK && !s->link.outside)
+			inside = s;
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+
+		if (host)
+			judge_one(s, host, inside, report);
+		else if (s->kind == CONF_KIND_LISTEN)
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+				  "sockets that systemd passes serve 'outside host' alone: between "
+				  "links packets are handed on, and nobody listens");
+	}
+}
