@@ -327,6 +327,7 @@ enum cmd_message_kind {
 	CMD_ASK_PROGRAM,     /* `inquiry`: which program's flow it is */
 	CMD_ASK_REMEMBER,    /* `answer`: that the user said always, for workers to come */
 	CMD_ASK_RULE_WANTED, /* `rule`: a client's; number: enum cmd_rule_verb */
+	CMD_ASK_SIEVE,	     /* `surge`: what the tap is to let through */
 	CMD_ASK_RULE_DONE,   /* number: 0: it is in the host value, or out of it; or -errno */
 };
 
@@ -395,6 +396,7 @@ struct cmd_message {
 			struct kernel_flow flow;
 			bool all; /* the processes that hold it; else one */
 		} inquiry;
+		struct relay_surge surge;
 		struct drive_error text;
 	};
 };
@@ -823,6 +825,7 @@ struct cmd_harbour {
 	struct cmd_passing passing;
 	int64_t end_watch, ear_watch;
 	struct cmd_detach detach;
+	bool sieved; /* the tap has a filter */
 	bool cut;    /* the end was asked for: nothing that is under way is awaited */
 	bool ending; /* the command has ended, with this exit code: */
 	int code;
@@ -890,6 +893,14 @@ void cmd_admitting_stop(struct cmd_harbour *harbour);
 void cmd_admitting_go_on(struct cmd_harbour *harbour);
 /* What is due; returns when it is next. */
 struct minato_time cmd_admitting_turn(struct cmd_harbour *harbour, struct minato_time now);
+
+/* ---- sieving.c: a guest that calls everywhere at once ---- */
+
+/* In the keeper: CMD_ASK_SIEVE; and that a worker is no more. */
+void cmd_sieving_take(struct cmd_harbour *harbour, const struct relay_surge *surge);
+void cmd_sieving_end(struct cmd_harbour *harbour);
+/* In the worker: as relay_config's `surge`; user: the worker. */
+void cmd_sieving_ask(void *user, const struct relay_surge *surge);
 
 /* ---- binding.c: the keeper binds ports while the guest runs ---- */
 

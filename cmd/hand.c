@@ -356,6 +356,10 @@ static void take_message(struct cmd_harbour *harbour, const struct cmd_message *
 		if (cmd_reserving_take(harbour, message) < 0)
 			kill_hand(harbour);
 		break;
+	case CMD_ASK_SIEVE:
+		if (!harbour->trade)
+			cmd_sieving_take(harbour, &message->surge);
+		break;
 	case CMD_ASK_SCAN:
 		if (cmd_alerting_take(harbour, message) < 0)
 			kill_hand(harbour);
@@ -449,6 +453,7 @@ static void replace(struct cmd_harbour *harbour)
 
 	cmd_binding_forget(harbour);
 	cmd_ruled_forget(harbour);
+	cmd_sieving_end(harbour);
 	if (harbour->trade)
 		harbour->trade->replace(harbour);
 	if (cmd_hand_renew(harbour, &error) < 0)

@@ -519,6 +519,8 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.roll = harbour->ruling.fellows.own,
 		.caller = cmd_fellowship_caller,
 		.caller_user = worker,
+		.surge = cmd_sieving_ask,
+		.surge_user = worker,
 		.notice = tell_notice,
 		.notice_user = worker,
 		.port_open = cmd_orders_port_open,

@@ -1099,4 +1099,17 @@ int drive_runtime_list(void (*each)(void *user, const char *name), void *user,
  */
 int drive_runtime_peer(int fd, pid_t *pid);
 
+/* ---- sieve.c: a tap whose guest calls everywhere at once ---- */
+
+#define DRIVE_SIEVE_KNOWN 80u
+/* First contacts with others than the known are let through by this chance, of 2^32. */
+struct drive_sieve {
+	uint32_t chance;
+	size_t count;
+	struct minato_addr known[DRIVE_SIEVE_KNOWN];
+};
+/* From now on, in the place of what was set. 0 or negative errno. */
+int drive_sieve_set(int tap, const struct drive_sieve *sieve);
+void drive_sieve_clear(int tap);
+
 #endif

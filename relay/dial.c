@@ -40,6 +40,8 @@ static void want_faults(const struct lane *f, int wanted)
 static void connected(struct lane *f)
 {
 	want_faults(f, false);
+	if (!f->server)
+		surge_answered(f->relay, &f->far.addr);
 	if (minato_answer(f->relay->host, f->socket) < 0) {
 		/* The guest has given up meanwhile. */
 		minato_close(f->relay->host, f->socket);
@@ -204,6 +206,9 @@ static bool pass_fault(struct lane *f)
 
 static void fail(struct lane *f, int errnum)
 {
+	/* A refusal is an answer. */
+	if (!f->server && errnum == ECONNREFUSED)
+		surge_answered(f->relay, &f->far.addr);
 	if (!f->server && pass_fault(f)) {
 		lane_free(f);
 		return;
@@ -332,7 +337,10 @@ void dial_call(struct relay *relay, uint64_t call)
 		return;
 	switch (target_judge(relay, MINATO_TCP, &wanted, &dial)) {
 	case TARGET_DIAL:
-		call_out(relay, call, &wanted, &dial);
+		if (surge_admits(relay, &wanted.addr))
+			call_out(relay, call, &wanted, &dial);
+		else
+			minato_ignore(relay->host, call);
 		break;
 	case TARGET_RESOLVER:
 		if (permit_is_closed(relay) &&

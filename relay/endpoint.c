@@ -183,8 +183,10 @@ static void give(struct lane *f, const struct gram *gram)
 {
 	struct minato_endpoint seen;
 
-	if (target_seen(f->relay, &gram->from, &seen) && may_come(f, &seen, gram))
+	if (target_seen(f->relay, &gram->from, &seen) && may_come(f, &seen, gram)) {
+		surge_answered(f->relay, &seen.addr);
 		gram_give(f, &seen, gram);
+	}
 }
 
 void endpoint_work(struct lane *f)
@@ -262,7 +264,10 @@ void endpoint_call(struct relay *relay, uint64_t call)
 		return;
 	switch (target_judge(relay, MINATO_UDP, &wanted, &to)) {
 	case TARGET_DIAL:
-		begin_or_not(relay, call, &wanted, &to);
+		if (surge_admits(relay, &wanted.addr))
+			begin_or_not(relay, call, &wanted, &to);
+		else
+			minato_ignore(relay->host, call);
 		break;
 	case TARGET_RESOLVER:
 		/* Whoever asks may be refused the name. */

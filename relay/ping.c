@@ -211,6 +211,7 @@ static void give(struct lane *f, const struct gram *gram)
 		return;
 	reply.local.port = f->guest.port;
 	f->bytes_in += gram->len;
+	surge_answered(f->relay, &reply.local.addr);
 	if (minato_send_datagram(f->relay->host, f->socket, &reply, gram->data, gram->len) < 0)
 		relay_count(f->relay, RELAY_COUNT_ECHO_LOST);
 }
@@ -300,6 +301,10 @@ void ping_call(struct relay *relay, uint64_t call)
 	}
 	switch (judge(relay, &first.local.addr, &to)) {
 	case TARGET_DIAL:
+		if (!surge_admits(relay, &first.local.addr)) {
+			minato_ignore(relay->host, call);
+			break;
+		}
 		dial_call_out(relay, call, minato_addr_is4(&to.addr));
 		break;
 	case TARGET_RESOLVER:

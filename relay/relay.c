@@ -511,6 +511,7 @@ struct minato_time relay_pump(void *user, struct minato_time now)
 	next = earlier(next, auto_turn(relay));
 	next = earlier(next, caller_turn(relay));
 	next = earlier(next, permit_turn(relay));
+	next = earlier(next, surge_turn(relay));
 	next = earlier(next, expire_resetting(relay));
 	next = earlier(next, expire(relay, &relay->endpoints, UDP_IDLE_NS));
 	next = earlier(next, expire(relay, &relay->idlers, UDP_IDLE_NS));

@@ -346,6 +346,15 @@ struct relay_attempt {
 	int64_t lasted_ns;		     /* ENDED */
 };
 
+/* First contacts, but to the known, are to be let through by this chance, of 2^32. */
+#define RELAY_KNOWN_MAX 64u
+struct relay_surge {
+	bool on;
+	uint32_t chance;
+	uint32_t known_count;
+	struct minato_addr known[RELAY_KNOWN_MAX]; /* who has answered lately */
+};
+
 struct relay_asking {
 	uint64_t call; /* held; of datagrams that wait: a word for relay_decide alone */
 	enum minato_proto proto;
@@ -436,6 +445,12 @@ struct relay_config {
 	/* Where clients are near (RELAY_FACE_LAN); borrowed. */
 	const struct relay_prefix *lan;
 	size_t lan_count;
+	/*
+	 * Told when the guest begins to call everywhere at once, how that goes on, and when it is
+	 * over; surge.c. NULL: it may, as the hosts of a gateway.
+	 */
+	void (*surge)(void *user, const struct relay_surge *surge);
+	void *surge_user;
 	struct relay_roll *roll; /* to be kept, or NULL; borrowed */
 	/*
 	 * Asked which other guest calls a published port: its number in rules, as that of a
@@ -608,20 +623,21 @@ bool relay_can_ping(void);
 	"it as root: sysctl -w net.ipv4.ping_group_range=\"0 2147483647\""
 
 #define RELAY_COUNTERS(X)                                                                          \
-	X(TCP_OUT, "relay_tcp_out")			/* calls of the guest that were dialled */ \
-	X(TCP_OUT_REFUSED, "relay_tcp_out_refused")	/* the far side refused */                 \
-	X(TCP_OUT_FAILED, "relay_tcp_out_failed")	/* unreachable, timed out */               \
-	X(TCP_IN, "relay_tcp_in")			/* callers of published ports */           \
-	X(TCP_IN_REFUSED, "relay_tcp_in_refused")	/* the guest's port was closed */          \
-	X(TCP_IN_GONE, "relay_tcp_in_gone")		/* of a burst, had reset meanwhile */      \
-	X(UDP_OUT, "relay_udp_out")			/* guest endpoints that sent */            \
-	X(UDP_IN, "relay_udp_in")			/* clients of published ports */           \
-	X(UDP_EXPIRED, "relay_udp_expired")		/* idle for five minutes */                \
-	X(UDP_EVICTED, "relay_udp_evicted")		/* gave way when something ran out */      \
-	X(UDP_LOST, "relay_udp_lost")			/* datagrams no socket had room for */     \
-	X(UDP_ERRORS, "relay_udp_errors")		/* ICMP errors handed to the guest */      \
-	X(ROLL_FULL, "relay_roll_full") /* sockets that other guests do not know for ours */       \
-	X(ECHO_OUT, "relay_echo_out")			/* guest identifiers that pinged */        \
+	X(TCP_OUT, "relay_tcp_out")		    /* calls of the guest that were dialled */     \
+	X(TCP_OUT_REFUSED, "relay_tcp_out_refused") /* the far side refused */                     \
+	X(TCP_OUT_FAILED, "relay_tcp_out_failed")   /* unreachable, timed out */                   \
+	X(TCP_IN, "relay_tcp_in")		    /* callers of published ports */               \
+	X(TCP_IN_REFUSED, "relay_tcp_in_refused")   /* the guest's port was closed */              \
+	X(TCP_IN_GONE, "relay_tcp_in_gone")	    /* of a burst, had reset meanwhile */          \
+	X(UDP_OUT, "relay_udp_out")		    /* guest endpoints that sent */                \
+	X(UDP_IN, "relay_udp_in")		    /* clients of published ports */               \
+	X(UDP_EXPIRED, "relay_udp_expired")	    /* idle for five minutes */                    \
+	X(UDP_EVICTED, "relay_udp_evicted")	    /* gave way when something ran out */          \
+	X(UDP_LOST, "relay_udp_lost")		    /* datagrams no socket had room for */         \
+	X(UDP_ERRORS, "relay_udp_errors")	    /* ICMP errors handed to the guest */          \
+	X(SURGE_SHED, "relay_surge_shed") /* calls of a guest that called everywhere at once */    \
+	X(ROLL_FULL, "relay_roll_full")	  /* sockets that other guests do not know for ours */     \
+	X(ECHO_OUT, "relay_echo_out")	  /* guest identifiers that pinged */                      \
 	X(ECHO_EXPIRED, "relay_echo_expired")		/* idle for a minute */                    \
 	X(ECHO_EVICTED, "relay_echo_evicted")		/* gave way when something ran out */      \
 	X(ECHO_LOST, "relay_echo_lost")			/* echoes no socket had room for */        \
@@ -847,6 +863,28 @@ uint8_t zone_face(const struct relay_config *config, const struct minato_addr *c
 /* The guest that calls, as a number of the config's; 0: another program, or another host. */
 uint16_t zone_caller(const struct relay_config *config, enum minato_proto proto,
 		     const struct minato_endpoint *caller, const struct minato_endpoint *local);
+
+/* ---- surge.c: a guest that calls everywhere at once ---- */
+
+struct relay_known {
+	struct minato_addr addr;
+	int64_t answered_ns; /* 0: none */
+};
+struct surge {
+	bool on;
+	bool unsaid; /* the config's `surge` knows it otherwise */
+	uint32_t chance;
+	uint32_t calls; /* first contacts since then: */
+	int64_t begun_ns;
+	uint32_t calm; /* windows in a row */
+	struct relay_known known[RELAY_KNOWN_MAX];
+	struct relay_known *last;
+};
+/* This host has answered the guest. */
+void surge_answered(struct relay *relay, const struct minato_addr *addr);
+/* Whether a call to this host is to be dialled. */
+bool surge_admits(struct relay *relay, const struct minato_addr *addr);
+struct minato_time surge_turn(struct relay *relay);
 
 /* ---- roll.c: for the others here ---- */
 
@@ -1222,6 +1260,7 @@ struct relay {
 	struct lane_list echoes;    /* LANE_ECHO by last use */
 	struct lane_list resetting; /* LANE_RESETTING by start */
 	struct rank rank;
+	struct surge surge;
 	struct relay_forward *forwards; /* in the order in which they were added */
 	uint32_t last_forward;		/* the highest id so far */
 	struct relay_published *busy_doors;
