@@ -271,12 +271,31 @@ void drive_runtime_remove(const char *name)
 		(void)unlink(addr.sun_path);
 }
 
+/*
+ * Whether who made the socket is inside of a guest, or gone: files are the same there, so that a
+ * program of it can take another guest's place, but not in our user namespace. From within a guest
+ * the process is not seen, or not what it is in.
+ */
+static bool is_impostor(pid_t pid)
+{
+	struct stat own, its;
+	char path[64];
+
+	if (pid <= 0 || stat("/proc/self/ns/user", &own) < 0)
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)pid);
+	if (stat(path, &its) < 0)
+		return errno == ENOENT;
+	return own.st_ino != its.st_ino || own.st_dev != its.st_dev;
+}
+
 int drive_runtime_connect(const char *name, struct drive_error *error)
 {
 	const struct timeval patience = { .tv_sec = CONNECT_S };
 	char directory[DRIVE_PATH_SIZE];
 	struct sockaddr_un addr;
 	int result = drive_runtime_dir(directory, error);
+	pid_t peer;
 	int fd;
 
 	if (result < 0)
@@ -299,10 +318,14 @@ int drive_runtime_connect(const char *name, struct drive_error *error)
 		close(fd);
 		return result;
 	}
-	result = drive_runtime_peer(fd, NULL);
-	if (result == 0)
+	result = drive_runtime_peer(fd, &peer);
+	if (result == 0 && !is_impostor(peer))
 		return fd;
 	close(fd);
+	if (result == 0)
+		return drive_fail(error, EPERM,
+				  "%s is no guest's: a program inside of a guest made it (pid %d)",
+				  addr.sun_path, (int)peer);
 	return drive_fail(error, -result, "%s belongs to another user", addr.sun_path);
 }
 

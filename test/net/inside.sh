@@ -58,6 +58,36 @@ is "exec: a --workdir that is none: exit 125" "$(code into -w /no/such osaka tru
 is "exec: --env without a value: exit 2" "$(code into -e A osaka true)" 2
 is "exec: options after the name are the command's" "$(into osaka echo -e A)" "$(sh -c '/bin/echo -e A')"
 
+# Files are the same inside: a program of one guest takes the place of another's control socket, and
+# says yes to whatever it is asked.
+cat >"$T/impostor.py" <<'X'
+import os, socket, sys
+at = sys.argv[1] + "/osaka.sock"
+os.rename(at, at + ".gone")
+s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+s.bind(at)
+s.listen(8)
+open(sys.argv[2], "w").close()
+while True:
+    c, _ = s.accept()
+    try:
+        if c.recv(65536):
+            c.sendall(b'{"v":1,"ok":true}\n')
+    except OSError:
+        pass
+    c.close()
+X
+files=$T/user/run/minato
+run_guest nara -- python3 "$T/impostor.py" "$files" "$T/user/taken"
+ok "a program inside of a guest takes another's socket" until_true 10 test -e "$T/user/taken"
+has "it is told for what it is" "$(as_user "$M" stop osaka 2>&1)" "is no guest's: a program inside of a guest made it"
+is "nothing is told to it: exit" "$(code as_user "$M" rule add -n osaka block out everything)" \
+	"$(code as_user "$M" stop no-such-guest)"
+ok "who it is in goes on" guest_up nara
+as_user mv "$files/osaka.sock.gone" "$files/osaka.sock"
+ok "the guest is there again" guest_up osaka
+as_user "$M" stop nara
+
 # Users. The machine's /etc is not touched: copies are mounted over it here.
 is "without --map-subids: one user" "$(run --root -- cat /proc/self/uid_map | wc -l)" 1
 if [ "$NET_REAL_ROOT" = 1 ]; then
