@@ -15,6 +15,7 @@
 
 #include <string.h>
 
+#include "base/bits.h"
 #include "minato/guard.h"
 
 #define PAIRS_MIN 32u /* fewer are asked about each time */
@@ -80,9 +81,7 @@ static uint16_t edge_below(const struct port_rules *r, uint16_t port)
 
 static uint32_t lengths(const uint64_t has[3])
 {
-	return (uint32_t)(__builtin_popcountll(has[0]) +
-			  __builtin_popcountll(has[1]) +
-			  __builtin_popcountll(has[2]));
+	return bits_count(has[0]) + bits_count(has[1]) + bits_count(has[2]);
 }
 
 static uint8_t longest(const uint64_t has[3])
