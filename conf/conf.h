@@ -476,6 +476,7 @@ struct conf {
 	struct conf_statement **list;
 	size_t count, room;
 	struct conf_files *files; /* NULL: one file alone */
+	bool closed;		  /* of a guest: what no rule lets out is shut, as by --allow */
 };
 void conf_free(struct conf *conf);
 
@@ -513,6 +514,7 @@ struct conf_sources {
 	int (*find)(void *user, struct conf_sources *sources, size_t of, const char *word,
 		    char what[CONF_WHAT_SIZE]);
 	void *user;
+	bool closed; /* of the conf that comes of them */
 };
 /* Bytes of a statement that stands in a list. */
 size_t conf_size(const struct conf_statement *statement);

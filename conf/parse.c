@@ -194,7 +194,7 @@ static int read_all(struct conf *out, struct conf_sources *sources, const char *
 	struct parsing p = { .out = out, .sources = sources, .report = report };
 	int result;
 
-	*out = (struct conf){ 0 };
+	*out = (struct conf){ .closed = sources->closed };
 	report->count = report->errors = report->warnings = 0;
 	if (sources->list[0].size > CONF_SIZE_MAX) {
 		struct conf_fault *fault =

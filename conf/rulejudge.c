@@ -376,7 +376,9 @@ static bool is_refused_later(struct judging *j, size_t index)
 		    rules_meet(rule, &j->conf->list[j->refusing[i]]->rule))
 			return true;
 	}
-	return !rule->out && is_shut(rule) && !is_of_lan(j->conf, rule);
+	if (rule->out)
+		return j->conf->closed;
+	return is_shut(rule) && !is_of_lan(j->conf, rule);
 }
 
 static void judge_allow(struct judging *j, size_t index)

@@ -194,7 +194,37 @@ static size_t count_said(const struct cmd_ruling *ruling)
 	return count;
 }
 
-/* What is wrong with all together; a warning about the new one becomes the note. */
+/* What was said live has a line of its own while all is judged, or none. */
+static void number_said(struct conf *conf, bool numbered)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		uint32_t *line = &conf->list[i]->line;
+
+		if (numbered && *line == 0)
+			*line = CONF_LINE_LIVE + (uint32_t)i;
+		else if (!numbered && *line >= CONF_LINE_LIVE)
+			*line = 0;
+	}
+}
+
+static void note_warning(struct cmd_ruling *ruling, const struct conf_fault *one)
+{
+	const struct conf_fault other = { .line = one->other };
+	struct drive_error *note = &ruling->note;
+	char sentence[GATEWAY_FAULT_SIZE], where[CONF_WHERE_SIZE];
+	size_t used = strlen(note->text);
+
+	(void)snprintf(note->text + used, sizeof(note->text) - used, "%swarning: %s",
+		       used ? "\n" : "", one->what);
+	gateway_fault_sentence(&ruling->conf, &other, sentence);
+	used = strlen(note->text);
+	if (sentence[0])
+		(void)snprintf(note->text + used, sizeof(note->text) - used,
+			       "; the other line is '%.120s' (%.80s)", sentence,
+			       conf_where(where, &ruling->conf, one->other));
+}
+
+/* What is wrong with all together; warnings about the new one become the note. */
 static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_error *error)
 {
 	struct cmd_ruling *ruling = &harbour->ruling;
@@ -203,6 +233,8 @@ static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_err
 
 	if (!report)
 		return drive_fail(error, ENOMEM, "out of memory");
+	number_said(&ruling->conf, true);
+	ruling->conf.closed = harbour->closed;
 	(void)conf_rules_judge(&ruling->conf, harbour->name, report);
 	cmd_fellows_judge(&ruling->conf, harbour->name, report);
 	for (size_t i = 0; i < report->count && result == 0; i++) {
@@ -212,9 +244,10 @@ static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_err
 			continue;
 		if (one->severity == CONF_ERROR)
 			result = cannot(error, one->what);
-		else if (!ruling->note.text[0])
-			(void)drive_fail(&ruling->note, 0, "warning: %s", one->what);
+		else
+			note_warning(ruling, one);
 	}
+	number_said(&ruling->conf, false);
 	free(report);
 	return result;
 }

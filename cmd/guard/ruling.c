@@ -299,6 +299,7 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	about.bytes = files->sources.list[0].text;
 	about.size = files->sources.list[0].size;
 	about.sources = &files->sources;
+	files->sources.closed = harbour->closed;
 	code = read_rules(&harbour->ruling, &about, files, guest ? guest : "self");
 	cmd_conf_close(files);
 	free(files);

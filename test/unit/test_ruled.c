@@ -236,6 +236,44 @@ static void terms(void **state)
 	sequence_is("block tcp 2; " FILE_RULES);
 }
 
+/* What was said of the last that was added. */
+static void noted(const char *text, const char *wanted)
+{
+	struct cmd_message message;
+
+	want(CMD_RULE_ADD, text, 0);
+	(void)heard(CMD_TELL_RULE);
+	done(0);
+	message = heard(CMD_TELL_RULED);
+	assert_int_equal(message.number, 0);
+	assert_string_equal(message.ruled.text, wanted);
+}
+
+#define NOTHING                                                                                    \
+	"warning: this changes nothing: all may go out, and no rule behind this one refuses any "  \
+	"of it, as 'block out everything' would"
+#define NO_GUEST(verb)                                                                             \
+	"warning: no guest called nosuchguest runs now, and no zone or set is called so: " verb    \
+	" until such a guest starts"
+
+/* All that is wrong with the new one, and nothing of others that were said before. */
+static void warnings(void **state)
+{
+	(void)state;
+	noted("allow out tcp 80 to 1.1.1.1", NOTHING);
+	noted("block tcp 7100 from nosuchguest", NO_GUEST("nobody is refused"));
+	noted("block udp 7100", "");
+	noted("allow out tcp 81 to nosuchguest", NOTHING "\n" NO_GUEST("nobody is meant"));
+	noted("block udp 7100 from 192.0.2.1",
+	      "warning: this can never match: the other line comes first and decides all of it; "
+	      "the other line is 'block udp 7100' (live)");
+	for (size_t i = 0; i < harbour.ruling.conf.count; i++)
+		assert_true(harbour.ruling.conf.list[i]->line < 3);
+	/* With --allow all else is shut. */
+	harbour.closed = true;
+	noted("allow out tcp 82 to 1.1.1.1", "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_cannot_be, begin, end),
 		cmocka_unit_test_setup_teardown(taken_back, begin, end),
 		cmocka_unit_test_setup_teardown(terms, begin, end),
+		cmocka_unit_test_setup_teardown(warnings, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
