@@ -345,6 +345,8 @@ void relay_near(struct relay *relay, const struct relay_prefix *list, size_t cou
 static void tell_answer(struct relay *relay, const struct dnsask *ask,
 			const struct minato_addr *addr)
 {
+	bool beyond = is_beyond(relay, addr);
+
 	relay_count(relay, RELAY_COUNT_UNPINNED);
 	permit_tell(relay, &(struct relay_attempt){
 				   .sort = RELAY_ATTEMPT_ANSWER,
@@ -352,9 +354,12 @@ static void tell_answer(struct relay *relay, const struct dnsask *ask,
 				   .guest = ask->guest,
 				   .to = { .addr = *addr },
 				   .name = ask->name.text,
-				   .reason = relay_addr_is_public(addr) ?
-						     "an address of this host or its network" :
-						     "an address of a private network",
+				   .allowable = beyond,
+				   .reason = !beyond ? "an address of this host's inner side or of "
+						       "the guest's own link" :
+					     relay_addr_is_public(addr) ?
+						       "an address of this host or its network" :
+						       "an address of a private network",
 			   });
 }
 

@@ -339,7 +339,7 @@ struct relay_attempt {
 	const char *said;   /* REFUSED in its midst: the name that it said; NULL: none */
 	const char *rule;   /* the --allow by which it goes out; NULL: none */
 	const char *reason; /* why not, in words; NULL: it may */
-	bool allowable;	    /* an --allow of just this would let it out */
+	bool allowable;	    /* an --allow of just this would let it out; ANSWER: --allow-private */
 	const struct relay_program *program; /* that tries it; NULL: not known */
 	uint64_t flow;			     /* the same at beginning, reset and end; 0: none */
 	uint64_t bytes_in, bytes_out;	     /* ENDED: from and to the outside */

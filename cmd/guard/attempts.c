@@ -187,8 +187,8 @@ void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
 			       a->name);
 	} else if (a->sort == RELAY_ATTEMPT_ANSWER) {
 		minato_addr_format(&a->to.addr, addr, sizeof(addr));
-		(void)snprintf(out, size, "%s at %s (%s; --allow-private would)", a->name, addr,
-			       a->reason);
+		(void)snprintf(out, size, "%s at %s (%s%s)", a->name, addr, a->reason,
+			       a->allowable ? "; --allow-private would" : "");
 	} else if (a->flow) {
 		(void)snprintf(out, size, "%s (%s%s%s)", place, a->reason, a->said ? ": " : "",
 			       a->said ? a->said : "");

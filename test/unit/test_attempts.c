@@ -119,7 +119,11 @@ static void words_say_what_would_help(void **state)
 	a.sort = RELAY_ATTEMPT_NAME;
 	words_are(&a, "the name api.example (not allowed; --allow api.example would)");
 	a.sort = RELAY_ATTEMPT_ANSWER;
+	a.allowable = true;
 	words_are(&a, "api.example at 198.51.100.1 (HTTP for another; --allow-private would)");
+	/* This host's inner side is shut whatever is said. */
+	a.allowable = false;
+	words_are(&a, "api.example at 198.51.100.1 (HTTP for another)");
 }
 
 /* What the words propose is what an option takes. */

@@ -162,6 +162,7 @@ static void private_addresses_do_not_come(void **state)
 	server_answers(put_private);
 	assert_int_equal(guest_reads(s, &answer, "api.example", 1), 0);
 	assert_int_equal(answer.addr_count, 3);
+	assert_non_null(strstr(told.reason, "this host's inner side"));
 	assert_true(permit_judge(w.relay, MINATO_TCP, &ten, &way));
 	allows.private = false;
 }
