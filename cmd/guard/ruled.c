@@ -116,9 +116,12 @@ static int judge_name(const struct cmd_harbour *harbour, const struct conf_rule 
 			      "a name can be allowed, not blocked: who wants to get there has "
 			      "its address");
 	if (!harbour->closed)
-		return cannot(error, "a rule about a name says nothing unless all else is shut, by "
-				     "a start with --allow, --ask, or a rule about a name and "
-				     "'block out everything'");
+		return cannot(error,
+			      "a rule about a name says nothing unless all else is shut, and this "
+			      "guest began open: whatever it has asked its resolver for may be "
+			      "anywhere. Start it with --allow, --ask, or a rule about a name and "
+			      "'block out everything'; now 'block out everything last' and rules "
+			      "with addresses can be added");
 	if (harbour->programs.count)
 		return cannot(error,
 			      "rules about names and rules about programs do not go together");

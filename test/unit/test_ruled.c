@@ -170,7 +170,7 @@ static void what_cannot_be(void **state)
 	(void)state;
 	refused(CMD_RULE_ADD, "block ssh form lan", 0, "nothing was changed");
 	refused(CMD_RULE_ADD, "forward tcp 80 to 10.0.0.1", 0, "rules alone");
-	refused(CMD_RULE_ADD, "allow out to api.example.com", 0, "says nothing unless");
+	refused(CMD_RULE_ADD, "allow out to api.example.com", 0, "this guest began open");
 	refused(CMD_RULE_ADD, "block tcp 1 before nobody", 0, "no rule is called nobody");
 	refused(CMD_RULE_ADD, "block tcp 1", 1, "over already");
 	refused(CMD_RULE_ADD, "allow program no-such-one out tcp 1", 0, "no program is called so");
