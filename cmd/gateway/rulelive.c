@@ -70,8 +70,12 @@ static int check_verb(const char *word)
 {
 	static const char *const verbs[] = { "allow", "block", "drop", "reject", "limit" };
 	static const char *const others[] = { "forward", "dmz", "nat" };
-	struct cmd_guess guess = { .word = word };
+	struct cmd_guess guess = { .word = NULL };
+	char first[32];
 
+	/* The sentence may be one word of the shell's, as --rule has it. */
+	(void)snprintf(first, sizeof(first), "%.*s", (int)strcspn(word, " \t"), word);
+	guess.word = word = first;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
 		if (!strcasecmp(word, verbs[i]))
 			return CMD_OK;

@@ -75,6 +75,10 @@ has "why: nobody on the guest's link" "$said" "nobody has that address"
 has "rule list: lines, ends and what is built in" "$(rule list)" \
 	"line 3 +[0-9]+ 20[0-9-]+ [0-9:]+ allow tcp 8082 from lan"
 has "... hits" "$(rule list)" "line 2 +[1-9][0-9]* +- +block out everything to 198.51.100.7"
+rule add 'block udp 9 named quoted' >/dev/null
+is "rule add: the sentence in one word of the shell's" $? 0
+has "... stands" "$(rule list)" "block udp 9 named quoted"
+rule rm quoted
 is "before: from wan" "$(get $WAN 8080)" "the guest"
 said=$(rule add block tcp 8080 from $WAN)
 is "rule add" $? 0
