@@ -64,6 +64,15 @@ void cmd_client_close(struct cmd_client *client)
 	*client = (struct cmd_client){ .fd = -1 };
 }
 
+bool cmd_client_is_inside(const struct cmd_client *client, struct drive_error *error)
+{
+	/* Whose minato is not in our pid namespace has no number here. */
+	if (client->fd < 0 || client->pid != 0)
+		return false;
+	(void)drive_fail(error, EPERM, "%s", CMD_INSIDE_TEXT);
+	return true;
+}
+
 static bool send_all(const struct cmd_client *client, const char *text, size_t size)
 {
 	size_t sent = 0;
@@ -144,6 +153,10 @@ static ssize_t read_line(struct cmd_client *client, struct drive_error *error)
 					  (int)client->pid);
 		if (got <= 0 && ask_again(client))
 			continue;
+		if (got <= 0 && client->pid == 0)
+			return drive_fail(error, ECONNRESET,
+					  "it answers nobody inside of a guest, since it was begun "
+					  "with --allow or --ask; ask outside");
 		if (got <= 0)
 			return drive_fail(error, ECONNRESET, "the guest has ended");
 		free(client->request);

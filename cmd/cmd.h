@@ -1252,6 +1252,14 @@ struct cmd_client {
 /* Connects to the guest of that name; 0 or negative errno with a text (-ENOENT: no such guest). */
 int cmd_client_open(struct cmd_client *client, const char *name, struct drive_error *error);
 void cmd_client_close(struct cmd_client *client);
+#define CMD_INSIDE_TEXT                                                                            \
+	"orders are not taken from inside of a guest, which could open ways for itself; give "     \
+	"them outside"
+/*
+ * Whether it is asked from inside of a guest, which gives no orders and looks into no process out
+ * there; then the text of an error says so.
+ */
+bool cmd_client_is_inside(const struct cmd_client *client, struct drive_error *error);
 /*
  * Sends a request (reference taken over). If the guest's worker dies before it has answered
  * anything, the next one is asked.
@@ -1272,6 +1280,7 @@ struct cmd_guest {
 	struct view_guest view;
 	struct view_port *ports;
 	char *command;
+	bool outside; /* of the one that we are in */
 };
 
 int cmd_guest_read(struct cmd_guest *guest, const json_t *reply);

@@ -309,8 +309,7 @@ static void answer(struct client *client, json_t *request)
 		if (!client->census)
 			say_error(client, "out of memory");
 	} else if (client->right == CMD_CLIENT_INSIDE) {
-		say_error(client, "orders are not taken from inside of a guest, which could open "
-				  "ways for itself; give them outside");
+		say_error(client, CMD_INSIDE_TEXT);
 	} else if (cmd_control_is_order(name) && !may_order(client)) {
 		say_error(client, "an order must be the first request of its connection, and the "
 				  "only one, and be there within 5 seconds");

@@ -157,6 +157,12 @@ static int run(int argc, char **argv)
 	result = cmd_guest_ask(&guest, operands.words[0], &error);
 	if (result < 0)
 		return no_guest(operands.words[0], &error, result);
+	/* The number of its first process would mean another one here, or none. */
+	if (guest.outside) {
+		cmd_say("%s: " CMD_INSIDE_TEXT, operands.words[0]);
+		cmd_guest_free(&guest);
+		return CMD_FAILED;
+	}
 	envp = cmd_environment_make(&chosen.env, operands.words[0]);
 	if (envp)
 		code = enter(guest.view.init, chosen.workdir, words, envp);

@@ -115,10 +115,12 @@ int cmd_guest_ask(struct cmd_guest *guest, const char *name, struct drive_error 
 	struct cmd_client client;
 	json_t *reply;
 	int result = cmd_client_open(&client, name, error);
+	bool inside;
 
 	*guest = (struct cmd_guest){ 0 };
 	if (result < 0)
 		return result;
+	inside = cmd_client_is_inside(&client, NULL);
 	reply = cmd_client_ask(&client, "info", error);
 	if (!reply) {
 		cmd_client_close(&client);
@@ -129,6 +131,7 @@ int cmd_guest_ask(struct cmd_guest *guest, const char *name, struct drive_error 
 		cmd_guest_free(guest);
 		drive_fail(error, -result, "the answer of %s makes no sense", name);
 	}
+	guest->outside = inside;
 	json_decref(reply);
 	cmd_client_close(&client);
 	return result;

@@ -58,6 +58,10 @@ static int open_process(const char *name, struct drive_error *error)
 
 	if (result < 0)
 		return result;
+	if (cmd_client_is_inside(&client, error)) {
+		cmd_client_close(&client);
+		return -EPERM;
+	}
 	pidfd = pidfd_open(client.pid, 0);
 	if (pidfd < 0)
 		drive_fail(error, errno, "cannot watch pid %d: %s", (int)client.pid,

@@ -56,6 +56,12 @@ is "exec: the directory is kept" "$(into osaka -- pwd)" "$T/www"
 is "exec: --workdir" "$(into -w /usr/bin osaka pwd)" /usr/bin
 is "exec: a --workdir that is none: exit 125" "$(code into -w /no/such osaka true)" 125
 is "exec: --env without a value: exit 2" "$(code into -e A osaka true)" 2
+# Nobody in there orders, or is led to a process that has another's number.
+is "from inside: stop" "$(into osaka "$M" stop osaka 2>&1 | grep -c 'orders are not taken from inside')" 1
+is "from inside: exec" "$(into osaka "$M" exec osaka true 2>&1 | grep -c 'orders are not taken from inside')" 1
+run_guest shut --allow api.example -- sleep 600
+has "from inside: who answers nobody there" "$(into osaka "$M" ps 2>&1)" \
+	"shut: it answers nobody inside of a guest"
 is "exec: options after the name are the command's" "$(into osaka echo -e A)" "$(sh -c '/bin/echo -e A')"
 
 # Files are the same inside: a program of one guest takes the place of another's control socket, and
