@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,21 +29,23 @@
 /* Ports that are published may take every other descriptor: who removes them must get in. */
 static void hold_spare(struct cmd_harbour *harbour)
 {
-	if (harbour->admitting.spare < 0)
-		harbour->admitting.spare = fcntl(harbour->listener, F_DUPFD_CLOEXEC, 3);
+	for (int i = 0; i < 2; i++) {
+		if (harbour->admitting.spare[i] < 0)
+			harbour->admitting.spare[i] = fcntl(harbour->listener, F_DUPFD_CLOEXEC, 3);
+	}
 }
 
 void cmd_admitting_begin(struct cmd_harbour *harbour)
 {
-	harbour->admitting = (struct cmd_admitting){ .spare = -1, .again = MINATO_NEVER };
+	harbour->admitting = (struct cmd_admitting){ .spare = { -1, -1 }, .again = MINATO_NEVER };
 	hold_spare(harbour);
 }
 
-static void drop_spare(struct cmd_harbour *harbour)
+static void drop_spare(struct cmd_harbour *harbour, int which)
 {
-	if (harbour->admitting.spare >= 0)
-		close(harbour->admitting.spare);
-	harbour->admitting.spare = -1;
+	if (harbour->admitting.spare[which] >= 0)
+		close(harbour->admitting.spare[which]);
+	harbour->admitting.spare[which] = -1;
 }
 
 void cmd_admitting_end(struct cmd_harbour *harbour)
@@ -52,7 +55,8 @@ void cmd_admitting_end(struct cmd_harbour *harbour)
 		if (harbour->admitting.waiting[i].fd)
 			close(harbour->admitting.waiting[i].fd);
 	}
-	drop_spare(harbour);
+	drop_spare(harbour, 0);
+	drop_spare(harbour, 1);
 }
 
 /* ---- one client ---- */
@@ -131,18 +135,64 @@ static bool is_inside(const struct cmd_harbour *harbour, pid_t peer)
 		namespace_of(peer, "net") == inside.st_ino);
 }
 
-bool cmd_admitting_is_beside(const struct cmd_harbour *harbour, pid_t peer)
+/*
+ * Its number is the process's own until that has ended and was waited for, and then may be given to
+ * one that is elsewhere: a guest may see to that. Who lives after a look was looked at.
+ */
+static struct cmd_standing look_where(const struct cmd_harbour *harbour, int pidfd, pid_t peer)
 {
-	uint64_t net = namespace_of(peer, "net");
+	const uint64_t net = namespace_of(peer, "net");
+	struct cmd_standing standing = { .inside = is_inside(harbour, peer) };
 
-	return net && net == namespace_of(harbour->pid, "net") && !is_inside(harbour, peer);
+	/* A kernel without them says nothing better than the number. */
+	if (pidfd == -ENOPROTOOPT)
+		return standing;
+	standing.beside = !standing.inside && net && net == namespace_of(harbour->pid, "net");
+	if (pidfd < 0 || (pidfd_send_signal(pidfd, 0, NULL, 0) < 0 && errno != EPERM))
+		standing = (struct cmd_standing){ .inside = true };
+	return standing;
+}
+
+bool cmd_admitting_is_beside(const struct cmd_harbour *harbour, int fd)
+{
+	struct cmd_standing standing;
+	int pidfd;
+	pid_t peer;
+
+	if (drive_runtime_peer(fd, &peer) < 0)
+		return false;
+	pidfd = drive_runtime_peer_pidfd(fd);
+	standing = look_where(harbour, pidfd, peer);
+	if (pidfd >= 0)
+		close(pidfd);
+	return standing.beside;
+}
+
+/* Of one that has just come. */
+static struct cmd_standing stand(struct cmd_harbour *harbour, int fd)
+{
+	struct cmd_standing standing = { .inside = true };
+	int pidfd;
+	pid_t peer;
+
+	if (drive_runtime_peer(fd, &peer) < 0)
+		return standing;
+	pidfd = drive_runtime_peer_pidfd(fd);
+	if (pidfd == -EMFILE) {
+		drop_spare(harbour, 1);
+		pidfd = drive_runtime_peer_pidfd(fd);
+	}
+	standing = look_where(harbour, pidfd, peer);
+	if (pidfd >= 0)
+		close(pidfd);
+	return standing;
 }
 
 /* True: the descriptor is kept here. */
-static bool hand_over(struct cmd_harbour *harbour, int fd, enum request request)
+static bool hand_over(struct cmd_harbour *harbour, int fd, enum request request,
+		      const struct cmd_standing *standing)
 {
 	struct cmd_message message = { .kind = CMD_TELL_CLIENT };
-	bool inside;
 	pid_t peer;
 
 	/* Here, where ids have a meaning: the worker sees none. */
@@ -150,11 +200,10 @@ static bool hand_over(struct cmd_harbour *harbour, int fd, enum request request)
 		return false;
 	/* Another keeper; a gateway's worker says that it does not know what is meant. */
 	if (request == ROLL && !harbour->trade)
-		return cmd_admitting_is_beside(harbour, peer) && cmd_fellows_serve(harbour, fd);
-	inside = is_inside(harbour, peer);
-	if (inside && harbour->closed)
+		return standing->beside && cmd_fellows_serve(harbour, fd);
+	if (standing->inside && harbour->closed)
 		return false;
-	message.number = inside		  ? CMD_CLIENT_INSIDE :
+	message.number = standing->inside	  ? CMD_CLIENT_INSIDE :
 			 request == ORDER ? CMD_CLIENT_ORDERS :
 					    CMD_CLIENT_ASKS;
 	if (message.number == CMD_CLIENT_ORDERS)
@@ -171,7 +220,8 @@ static void part(struct cmd_waiting *waiting, enum request request)
 	struct cmd_harbour *harbour = waiting->harbour;
 
 	drive_loop_remove(harbour->loop, waiting->watch);
-	if (request == GONE || !hand_over(harbour, waiting->fd, request))
+	if (request == GONE ||
+	    !hand_over(harbour, waiting->fd, request, &waiting->standing))
 		close(waiting->fd);
 	waiting->fd = 0;
 	hold_spare(harbour);
@@ -217,11 +267,11 @@ static struct cmd_waiting *place(struct cmd_harbour *harbour)
 }
 
 /* Takes the descriptor over. */
-static void let_wait(struct cmd_harbour *harbour, int fd)
+static void let_wait(struct cmd_harbour *harbour, int fd, const struct cmd_standing *standing)
 {
 	struct cmd_waiting *waiting = place(harbour);
 
-	*waiting = (struct cmd_waiting){ .fd = fd, .harbour = harbour };
+	*waiting = (struct cmd_waiting){ .fd = fd, .harbour = harbour, .standing = *standing };
 	waiting->until.ns = drive_now().ns + CMD_IDLE_MS * NS_PER_MS;
 	/* At each piece that comes, not all the time while one is there. */
 	waiting->watch =
@@ -239,7 +289,7 @@ static int take_in(struct cmd_harbour *harbour)
 
 	if (fd >= 0 || errno != EMFILE)
 		return fd < 0 ? -errno : fd;
-	drop_spare(harbour);
+	drop_spare(harbour, 0);
 	fd = accept4(harbour->listener, NULL, NULL, flags);
 	return fd < 0 ? -errno : fd;
 }
@@ -260,13 +310,14 @@ static void turn_deaf(struct cmd_harbour *harbour, int result)
 /* Takes the descriptor over. */
 static void receive(struct cmd_harbour *harbour, int fd)
 {
+	const struct cmd_standing standing = stand(harbour, fd);
 	enum request request = look_at(fd);
 
 	if (request == UNFINISHED) {
-		let_wait(harbour, fd);
+		let_wait(harbour, fd, &standing);
 		return;
 	}
-	if (request == GONE || !hand_over(harbour, fd, request))
+	if (request == GONE || !hand_over(harbour, fd, request, &standing))
 		close(fd);
 }
 

@@ -494,19 +494,26 @@ struct cmd_hand {
 
 #define CMD_WAITING_MAX 16
 
+/* Where who comes is, as he came: later his number may be another process's. */
+struct cmd_standing {
+	bool inside; /* of a guest, or it may be */
+	bool beside; /* us: in our network, and certainly in no guest */
+};
+
 /* A client whose request is not yet whole. */
 struct cmd_waiting {
 	int fd; /* 0: free */
 	struct cmd_harbour *harbour;
 	int64_t watch;
 	struct minato_time until;
+	struct cmd_standing standing;
 };
 
 /* Who comes to the control socket, until the worker has him; admitting.c. */
 struct cmd_admitting {
 	struct cmd_waiting waiting[CMD_WAITING_MAX];
 	int64_t watch; /* of the listener; 0: no worker is ready */
-	int spare;     /* a descriptor's place, to accept with when there is no other; -1: none */
+	int spare[2];  /* descriptors' places, to accept with when there are no others; -1: none */
 	bool said;     /* that somebody could not be taken in */
 	struct minato_time again; /* nobody is taken in until then */
 };
@@ -880,8 +887,11 @@ int cmd_hand_renew(struct cmd_harbour *harbour, struct drive_error *error);
 
 /* ---- admitting.c: the keeper takes in who comes to the control socket ---- */
 
-/* Whether a process is where the keeper is, and not in a guest. */
-bool cmd_admitting_is_beside(const struct cmd_harbour *harbour, pid_t peer);
+/*
+ * Whether the process at the other end of a connection (who connected, or called listen()) is where
+ * the keeper is, and not in a guest. No, if it lives no more, or the kernel cannot tell that.
+ */
+bool cmd_admitting_is_beside(const struct cmd_harbour *harbour, int fd);
 
 /* Before anything else of it, and its end. */
 void cmd_admitting_begin(struct cmd_harbour *harbour);

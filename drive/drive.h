@@ -1098,6 +1098,11 @@ int drive_runtime_list(void (*each)(void *user, const char *name), void *user,
  * NULL.
  */
 int drive_runtime_peer(int fd, pid_t *pid);
+/*
+ * A descriptor of that process, whose number another one may have by now: who connected, or who
+ * called listen(). -ENOPROTOOPT: the kernel has none to give (before Linux 6.5).
+ */
+int drive_runtime_peer_pidfd(int fd);
 
 /* ---- sieve.c: a tap whose guest calls everywhere at once ---- */
 

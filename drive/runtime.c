@@ -18,6 +18,9 @@
 #define BACKLOG 16
 #define NUMBER_MAX 9999
 #define CONNECT_S 2
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
 
 static bool is_ours(const char *path, struct stat *info)
 {
@@ -398,4 +401,12 @@ int drive_runtime_peer(int fd, pid_t *pid)
 	if (pid)
 		*pid = peer.pid;
 	return peer.uid == geteuid() || peer.uid == 0 ? 0 : -EPERM;
+}
+
+int drive_runtime_peer_pidfd(int fd)
+{
+	int pidfd = -1;
+	socklen_t size = sizeof(pidfd);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0 ? -errno : pidfd;
 }

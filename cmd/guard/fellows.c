@@ -31,7 +31,17 @@
 #define SETTLE_MS 300
 
 static const char request[] = "{\"v\":1,\"request\":\"" CMD_ROLL_REQUEST "\"}\n";
-static const char reply[] = "{\"v\":1,\"done\":true}\n";
+
+/*
+ * A guest's keeper says who it is: a process in that guest could have moved its socket to another
+ * one's name.
+ */
+#define REPLY_SIZE (DRIVE_NAME_SIZE + 64)
+static size_t reply(char text[REPLY_SIZE], const char *guest)
+{
+	return (size_t)snprintf(text, REPLY_SIZE, "{\"v\":1,\"done\":true,\"guest\":\"%s\"}\n",
+				guest);
+}
 
 /* ---- names ---- */
 
@@ -180,11 +190,12 @@ static void part(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 		(void)tell(harbour, (size_t)(fellow - harbour->ruling.fellows.list));
 }
 
-/* A descriptor that came along, or -1; the end of the connection is -EPIPE. */
-static int receive(int link)
+/* The descriptor that the guest of this name gives; anything else is -EPIPE. */
+static int receive(int link, const char *guest)
 {
-	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))];
-	char text[256];
+	/* Room for one: the kernel closes what else came. */
+	_Alignas(struct cmsghdr) uint8_t control[CMSG_LEN(sizeof(int))];
+	char text[REPLY_SIZE + 1], wanted[REPLY_SIZE];
 	struct iovec iov = { text, sizeof(text) };
 	struct msghdr msg = {
 		.msg_iov = &iov,
@@ -203,14 +214,18 @@ static int receive(int link)
 	    c->cmsg_len >= CMSG_LEN(sizeof(fd)))
 		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
 	/* Whoever has no roll to give is no guest. */
-	return fd >= 0 ? fd : -EPIPE;
+	if (fd >= 0 && (size_t)got == reply(wanted, guest) && !memcmp(text, wanted, (size_t)got))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -EPIPE;
 }
 
 static void link_ready(void *user, uint32_t events)
 {
 	struct cmd_fellow *fellow = user;
 	struct cmd_harbour *harbour = fellow->harbour;
-	int fd = receive(fellow->link);
+	int fd = receive(fellow->link, fellow->name);
 
 	(void)events;
 	if (fd == -EAGAIN)
@@ -237,7 +252,6 @@ static void try_again(struct cmd_fellow *fellow, int result)
 static void call(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 {
 	int fd;
-	pid_t peer;
 
 	if (fellow->link >= 0)
 		return;
@@ -247,7 +261,7 @@ static void call(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 		try_again(fellow, fd);
 		return;
 	}
-	if (drive_runtime_peer(fd, &peer) < 0 || !cmd_admitting_is_beside(harbour, peer) ||
+	if (!cmd_admitting_is_beside(harbour, fd) ||
 	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) !=
 		    (ssize_t)sizeof(request) - 1) {
 		close(fd);
@@ -394,7 +408,8 @@ bool cmd_fellows_serve(struct cmd_harbour *harbour, int fd)
 {
 	struct cmd_fellows *fellows = &harbour->ruling.fellows;
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { (void *)(uintptr_t)reply, sizeof(reply) - 1 };
+	char text[REPLY_SIZE];
+	struct iovec iov = { text, reply(text, harbour->name) };
 	struct msghdr msg = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,

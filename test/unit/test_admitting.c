@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -231,6 +232,117 @@ static void who_is_inside_of_a_guest_gives_no_order(void **state)
 	harbour.closed = false;
 }
 
+/* A process beside us that has this number, which nobody has; -1: none can be made here. */
+static pid_t born_as(pid_t number)
+{
+	for (int tries = 0; tries < 50; tries++) {
+		int fd = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+		pid_t child;
+
+		if (fd < 0 || dprintf(fd, "%d", (int)number - 1) < 0) {
+			if (fd >= 0)
+				close(fd);
+			return -1;
+		}
+		child = fork();
+		if (child == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			pause();
+			_exit(0);
+		}
+		close(fd);
+		if (child == number)
+			return child;
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+	return -1;
+}
+
+/* Does it in a user namespace of its own and ends; its number, or -1. */
+static pid_t once_inside(void (*act)(int fd), int fd)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		if (unshare(CLONE_NEWUSER) < 0)
+			_exit(1);
+		act(fd);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	return status == 0 ? child : -1;
+}
+
+static void call_with_order(int fd)
+{
+	static const char order[] = "{\"v\":1,\"request\":\"forward-add\"}\n";
+
+	(void)connect(fd, (struct sockaddr *)&name, name_size);
+	(void)send(fd, order, sizeof(order) - 1, 0);
+}
+
+static void be_called(int fd)
+{
+	(void)listen(fd, 4);
+}
+
+static void number_of_one_that_has_ended_says_nothing(void **state)
+{
+	struct sockaddr_un other = { .sun_family = AF_UNIX };
+	socklen_t size = sizeof(other);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct cmd_message message;
+	pid_t ended, born;
+	int taken;
+
+	(void)state;
+	harbour.admitted.ns = 0;
+	ended = once_inside(call_with_order, fd);
+	born = ended > 0 ? born_as(ended) : -1;
+	if (born < 0) {
+		close(fd);
+		skip();
+	}
+	turn_for(50);
+	taken = given(&message);
+	assert_true(taken >= 0);
+	assert_int_equal(message.number, CMD_CLIENT_INSIDE);
+	assert_int_equal(harbour.admitted.ns, 0);
+	close(taken);
+	close(fd);
+	kill(born, SIGKILL);
+	waitpid(born, NULL, 0);
+	/* Nor of one that listens. */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&other, sizeof(sa_family_t)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&other, &size), 0);
+	ended = once_inside(be_called, fd);
+	born = born_as(ended);
+	assert_true(born > 0);
+	taken = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(taken, (struct sockaddr *)&other, size), 0);
+	assert_false(cmd_admitting_is_beside(&harbour, taken));
+	kill(born, SIGKILL);
+	waitpid(born, NULL, 0);
+	close(taken);
+	close(fd);
+}
+
+static void who_lives_beside_us_is(void **state)
+{
+	int fd = come();
+	int pidfd = drive_runtime_peer_pidfd(fd);
+
+	(void)state;
+	assert_true(pidfd >= 0 || pidfd == -ENOPROTOOPT);
+	assert_int_equal(cmd_admitting_is_beside(&harbour, fd), pidfd >= 0);
+	if (pidfd >= 0)
+		close(pidfd);
+	close(fd);
+}
+
 static void who_says_nothing_waits_for_a_time(void **state)
 {
 	int clients[CMD_WAITING_MAX + 1];
@@ -303,6 +415,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(only_an_order_opens_the_window, fresh, clean),
 		cmocka_unit_test_setup_teardown(who_is_inside_of_a_guest_gives_no_order, fresh,
 						clean),
+		cmocka_unit_test_setup_teardown(number_of_one_that_has_ended_says_nothing, fresh,
+						clean),
+		cmocka_unit_test_setup_teardown(who_lives_beside_us_is, fresh, clean),
 		cmocka_unit_test_setup_teardown(who_says_nothing_waits_for_a_time, fresh, clean),
 		cmocka_unit_test_setup_teardown(last_descriptor_is_kept_for_who_comes, fresh,
 						clean),

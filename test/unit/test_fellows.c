@@ -146,12 +146,51 @@ static void who_asks_is_given_it(void **state)
 	drive_loop_free(harbour.loop);
 }
 
+/* Who rules name, as the keeper of db answers who says that he is `guest`. */
+static bool is_known(const char *guest)
+{
+	static struct cmd_harbour asks, answers;
+	bool known;
+	int fd;
+
+	asks = (struct cmd_harbour){ .name = "web", .pid = getpid(), .netns = -1 };
+	answers = (struct cmd_harbour){ .pid = getpid(), .netns = -1 };
+	(void)snprintf(answers.name, sizeof(answers.name), "%s", guest);
+	asks.hand.channel = answers.hand.channel = -1;
+	assert_int_equal(drive_loop_new(&asks.loop), 0);
+	answers.loop = asks.loop;
+	cmd_fellows_begin(&answers);
+	assert_int_equal(cmd_fellows_add(&asks.ruling.fellows, "db"), 0);
+	/* Those that only looked whether it runs. */
+	while ((fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		close(fd);
+	cmd_fellows_meet(&asks);
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(cmd_fellows_serve(&answers, fd));
+	assert_true(drive_loop_turn(asks.loop, drive_now()) >= 0);
+	known = asks.ruling.fellows.list[0].roll >= 0;
+	cmd_fellows_end(&asks);
+	cmd_fellows_end(&answers);
+	drive_loop_free(asks.loop);
+	return known;
+}
+
+static void who_answers_says_who_it_is(void **state)
+{
+	(void)state;
+	assert_true(is_known("db"));
+	/* Its socket was moved to another one's name, by a process that is in it. */
+	assert_false(is_known("evil"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(what_is_wrong),
 		cmocka_unit_test(who_asks_is_given_it),
+		cmocka_unit_test(who_answers_says_who_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
