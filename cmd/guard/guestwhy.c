@@ -22,6 +22,7 @@ struct reasoning {
 	struct minato_question question;
 	json_t *steps;
 	bool stopped;
+	bool supposed; /* that a rule which stands first lets it pass */
 };
 
 /* ---- steps ---- */
@@ -77,7 +78,8 @@ static void add_step(struct reasoning *r, const struct minato_step *step)
 		set_statement(item, &r->worker->harbour->ruling, (uint32_t)step->user);
 	else if (step->found)
 		set_relay(item, r->worker->relay, step);
-	r->stopped |= judges && step->found && (step->verdict != MINATO_PASS || step->asks);
+	r->stopped |= judges && step->found && !(is_rule && r->supposed) &&
+		      (step->verdict != MINATO_PASS || step->asks);
 	json_array_append_new(r->steps, item);
 }
 
@@ -178,7 +180,8 @@ static json_t *outward(struct reasoning *r)
 		add_said(r, "relay", target == TARGET_RESOLVER, where_words(target));
 		return NULL;
 	}
-	if (!r->worker->harbour->closed)
+	/* What a rule lets out needs no --allow. */
+	if (!r->worker->harbour->closed || r->supposed)
 		return NULL;
 	if (!permit_judge(relay, proto, &r->question.local, &way)) {
 		add_said(r, "allow", false, way.reason);
@@ -211,6 +214,13 @@ static void named(struct reasoning *r, const char *name, uint16_t port)
 			continue;
 		relay_allow_text(&allows->list[i], text + 8, sizeof(text) - 8);
 		add_said(r, "name", true, text);
+		return;
+	}
+	if (r->supposed) {
+		add_said(r, "name", !r->worker->harbour->programs.count,
+			 r->worker->harbour->programs.count ?
+				 "rules about names and rules about programs do not go together" :
+				 "a rule");
 		return;
 	}
 	add_said(r, "name", false,
@@ -325,6 +335,7 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 	    minato_addr_is4(&r.question.remote.addr) != minato_addr_is4(&r.question.local.addr))
 		return json_pack("{s:s}", "error", "this cannot be asked");
 	r.steps = json_array();
+	r.supposed = json_is_true(json_object_get(message, "suppose"));
 	out = is_guests(&harbour->plan.subnet, &r.question.remote.addr);
 	r.question.proto = (uint8_t)proto;
 	r.question.icmp_type = (uint8_t)type;
@@ -342,5 +353,7 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 			  (int)r.stopped, "steps", r.steps);
 	if (note)
 		json_object_set_new(reply, "note", note);
+	if (r.supposed)
+		json_object_set_new(reply, "supposed", json_true());
 	return reply;
 }

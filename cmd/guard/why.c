@@ -43,6 +43,7 @@ struct inquiry {
 	bool guest;	/* it is asked of one */
 	char host[256]; /* a name that is asked about in the place of an address, or "" */
 	char caller[DRIVE_NAME_SIZE]; /* another guest, as whence it comes, or "" */
+	bool suppose;		      /* that a rule which stands first lets it pass */
 	json_t *reply;
 };
 
@@ -148,8 +149,17 @@ static int read_flow(const struct cmd_command *command, struct inquiry *inquiry,
 			       source :
 			       words[count - 3],
 		       words[count - 1]);
-	if (conf_statement_read(out, text, &report) < 0 || out->kind != CONF_KIND_TEST)
+	if (conf_statement_read(out, text, &report) < 0 || out->kind != CONF_KIND_TEST) {
+		(void)snprintf(source, sizeof(source), "%.*s", (int)strcspn(words[count - 1], ":"),
+			       words[count - 1]);
+		if (inquiry->guest && cmd_fellows_runs(source))
+			return cmd_usage(command,
+					 "%s is a guest, which is reached at this host's addresses "
+					 "by the ports that it publishes: say one, as "
+					 "192.0.2.1:8080; 'minato ps' shows the ports",
+					 source);
 		return wrong(command, &report);
+	}
 	return fill_in(command, inquiry, name, &out->test);
 }
 
@@ -164,6 +174,8 @@ static int inquire(struct inquiry *inquiry, const char *name)
 
 	if (inquiry->host[0])
 		(void)json_object_set_new(request, "name", json_string(inquiry->host));
+	if (inquiry->suppose)
+		(void)json_object_set_new(request, "suppose", json_true());
 	if (inquiry->caller[0])
 		(void)json_object_set_new(request, "caller", json_string(inquiry->caller));
 	if (inquiry->caller[0])
@@ -378,6 +390,7 @@ static bool conclude(const struct inquiry *inquiry)
 static int why_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
 {
 	const json_t *steps;
+	char hint[256];
 	int code = inquire(inquiry, name);
 	bool passes;
 
@@ -406,6 +419,10 @@ static int why_of(const struct why_options *chosen, const char *name, struct inq
 	passes = conclude(inquiry);
 	if (says_of(inquiry->reply, "note"))
 		printf("  %s\n", says_of(inquiry->reply, "note"));
+	/* Rules may name one that is still to start. */
+	if (inquiry->caller[0] && !cmd_fellows_runs(inquiry->caller))
+		printf("  no guest called %s runs now%s\n", inquiry->caller,
+		       cmd_names_hint(hint, sizeof(hint), inquiry->caller));
 	return passes ? CMD_OK : CMD_REFUSED;
 }
 
@@ -466,9 +483,10 @@ static int open_up(const struct why_options *chosen, const struct inquiry *inqui
 	bool six = !minato_addr_is4(&inquiry->flow->destination.addr);
 
 	printf("closed: nothing stands at that port; this would open it%s:\n"
-	       "minato forward add %s %u to %s from %s\n",
-	       six ? "" : ", towards HOST", inquiry->proto, inquiry->flow->destination.port,
-	       six ? inquiry->to : "HOST", inquiry->from);
+	       "minato forward add %s%s%s%s %u to %s from %s\n",
+	       six ? "" : ", towards HOST", chosen->name ? "-n " : "",
+	       chosen->name ? chosen->name : "", chosen->name ? " " : "", inquiry->proto,
+	       inquiry->flow->destination.port, six ? inquiry->to : "HOST", inquiry->from);
 	if (chosen->term)
 		cmd_say("--for: nothing is changed, since only you know the host");
 	return CMD_REFUSED;
@@ -508,7 +526,7 @@ static int change(const struct why_options *chosen, const char *name, struct inq
 	int code;
 
 	find_remedy(&remedy, chosen, inquiry);
-	printf("minato rule add");
+	printf("minato rule add%s%s", chosen->name ? " -n " : "", chosen->name ? chosen->name : "");
 	for (int i = 0; i < remedy.operands.count; i++)
 		printf(" %s", remedy.words[i]);
 	printf("\n");
@@ -517,6 +535,35 @@ static int change(const struct why_options *chosen, const char *name, struct inq
 	(void)fflush(stdout);
 	code = gateway_rule(CMD_VERB_ADD, name, &remedy.operands, &ruling);
 	return code == CMD_OK ? look_again(chosen, name, &remedy, inquiry) : code;
+}
+
+/*
+ * Whether a rule would let it pass, as the change is, tried without making it; what else would be
+ * in the way is said. A guest alone is asked: at a gateway --for tries it.
+ */
+static bool would_help(const char *name, struct inquiry *inquiry)
+{
+	static char place[PLACE_SIZE], still[PLACE_SIZE];
+	json_t *before = inquiry->reply;
+	bool helps = true;
+
+	if (!inquiry->guest)
+		return true;
+	(void)place_of(last_step(inquiry), place, sizeof(place));
+	inquiry->suppose = true;
+	if (inquire(inquiry, name) == CMD_GO_ON)
+		helps = !json_is_true(json_object_get(inquiry->reply, "supposed")) ||
+			is_passing(inquiry);
+	if (!helps) {
+		(void)place_of(last_step(inquiry), still, sizeof(still));
+		printf("refused by %s; no rule would let it pass%s%s\n", place,
+		       strcmp(place, still) != 0 ? ": " : "",
+		       strcmp(place, still) != 0 ? still : "");
+	}
+	json_decref(inquiry->reply);
+	inquiry->reply = before;
+	inquiry->suppose = false;
+	return helps;
 }
 
 static int why_not_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
@@ -528,6 +575,9 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	if (code != CMD_GO_ON)
 		return code;
 	last = last_step(inquiry);
+	if (is_stopped(last) && strcmp(word(last, "step"), "kernel") != 0 &&
+	    !would_help(name, inquiry))
+		return CMD_REFUSED;
 	if (inquiry->host[0] && is_stopped(last)) {
 		printf("%s; this would let it pass the rules:\n",
 		       place_of(last, place, sizeof(place)));

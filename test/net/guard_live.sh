@@ -159,6 +159,14 @@ has "... a port of it that is not allowed" "$(why tcp guest to api.example.com:2
 	"no --allow is about that name and port"
 has "... what would let it" "$(why_not tcp guest to www.example.com:443)" \
 	"^minato rule add allow out tcp 443 to www.example.com first$"
+has "... with the guest, if it had to be said" "$(why_not -n box tcp guest to www.example.com:443)" \
+	"^minato rule add -n box allow out tcp 443 to www.example.com first$"
+said=$(why_not ping guest to 198.51.100.7)
+is "what no rule would let pass" $? 1
+has "... is said" "$said" "pings are not allowed .*no rule would let it pass$"
+ok "... and no rule is proposed" fails matches "$said" "minato rule add"
+has "a guest's name as where it goes" "$(why tcp guest to box:80)" "box is a guest, which is reached at"
+has "a caller who does not run" "$(why tcp nosuch to 127.0.0.1:80)" "no guest called nosuch runs now"
 has "an address" "$(why tcp guest to $PEER4:80)" "allow +--allow $PEER4"
 said=$(why tcp guest to 198.51.100.7:80)
 is "an address that is not allowed" $? 1
