@@ -776,6 +776,17 @@ int cmd_ruling_resolver(struct cmd_worker *worker);
 void cmd_ruling_screen(const struct cmd_harbour *harbour, struct relay_publish *list, bool live);
 /* In the worker: notes what the keeper makes of its sockets; `filters`: it can. */
 void cmd_ruling_foresee(struct cmd_worker *worker, bool filters);
+/* In the keeper, guard/rulewarn.c: how a port comes to be bound as rules and devices are now. */
+#define CMD_ANEW_TEXT 512u
+const char *cmd_ruling_anew(char out[CMD_ANEW_TEXT], const char *guest,
+			    const struct relay_spec *spec);
+/*
+ * Of a port that is bound at the devices of lan, while since the last look the rules let others
+ * come: says so. False: there is none.
+ */
+bool cmd_ruling_outgrown(struct cmd_harbour *harbour, char *out, size_t size);
+/* Says so where a port is not bound at a device that was not of lan `before`. */
+void cmd_ruling_devices(const struct cmd_harbour *harbour, const struct relay_devices *before);
 /*
  * In the keeper: relay_publish_open of a list. Its ports for lan alone are bound at the devices of
  * lan where the kernel lets us have no filter.

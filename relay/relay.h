@@ -253,6 +253,16 @@ void relay_forward_screened(struct relay *relay, const struct relay_screening *r
 /* enum relay_screened of the socket that takes calls to this end of the host, or -ENOENT. */
 int relay_door_screened(const struct relay *relay, uint8_t protocol,
 			const struct minato_endpoint *local);
+/*
+ * The spec of that socket if it is bound at devices of lan, and the rules are since such as let
+ * others come, who find it closed. Else NULL.
+ */
+const struct relay_spec *relay_door_outgrown(const struct relay *relay, uint8_t protocol,
+					     const struct minato_endpoint *local);
+/* In the list: the first such socket that was not asked for; all such count as asked for then. */
+const struct relay_spec *relay_publish_outgrown(struct relay_publish *list);
+/* The first that is bound at devices of lan at all. */
+const struct relay_spec *relay_publish_at_devices(const struct relay_publish *list);
 /* RELAY_FACE_LAN or _WAN of a client. */
 uint8_t relay_face(const struct relay *relay, const struct minato_addr *client);
 /* How many sockets of the list have a filter, or should. */
@@ -1168,7 +1178,9 @@ struct relay_published {
 	uint8_t protocol; /* MINATO_TCP or MINATO_UDP */
 	bool dual;	  /* AF_INET6 and carries IPv4 too */
 	bool four;	  /* AF_INET */
-	bool at_device;	  /* bound at one device */
+	bool at_device;	  /* bound at one device, */
+	bool outgrown;	  /* and the rules let others come by now, */
+	bool told;	  /* which was said */
 	uint8_t discover; /* UDP: enum gram_discover */
 	uint8_t screened; /* enum relay_screened */
 	bool readable;

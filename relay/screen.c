@@ -128,10 +128,15 @@ static bool is_of_guest(const struct minato_entry *entry)
 	return entry->program != MINATO_PROGRAM_NONE;
 }
 
+/* It counts or tells of whom it meets, for which we have to see him. */
+static bool looks(const struct minato_entry *entry)
+{
+	return entry->log || entry->rate_count;
+}
+
 static bool drops(const struct minato_entry *entry)
 {
-	return entry->verdict != MINATO_PASS && !entry->log && !entry->rate_count &&
-	       !is_of_guest(entry);
+	return entry->verdict != MINATO_PASS && !looks(entry) && !is_of_guest(entry);
 }
 
 /* It refuses, after a look of ours. */
@@ -286,10 +291,16 @@ bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protoco
 	for (size_t i = 0; i < rules->count; i++) {
 		const struct minato_entry *entry = &rules->entries[i];
 
-		/* Guests of this host come by its loopback device. */
-		if (!is_about(rules, entry, protocol, port) || entry->face == RELAY_FACE_LAN ||
-		    is_of_guest(entry))
+		if (!is_about(rules, entry, protocol, port) || entry->face == RELAY_FACE_LAN)
 			continue;
+		/*
+		 * A guest of this host may call any address of it: to the kernel the call comes by
+		 * the device that has the address.
+		 */
+		if (is_of_guest(entry) && entry->verdict != MINATO_PASS && !looks(entry))
+			continue;
+		if (is_of_guest(entry))
+			return false;
 		if (drops(entry)) {
 			if (entry->remote_prefix == 0 && entry->local_prefix == 0)
 				return true;
@@ -336,9 +347,12 @@ static bool meets_late(const struct relay_screening *rules, uint8_t protocol, ui
 static enum relay_screened without(const struct relay_published *door,
 				   const struct relay_screening *rules, int made)
 {
+	/* Whatever the rules say now, by other devices it is closed. */
+	if (door->at_device)
+		return RELAY_SCREEN_DEVICES;
 	if (made == 0 && !meets_late(rules, door->protocol, door->port))
 		return RELAY_UNSCREENED;
-	return door->at_device ? RELAY_SCREEN_DEVICES : RELAY_SCREEN_LATE;
+	return RELAY_SCREEN_LATE;
 }
 
 static enum relay_screened screen_door(struct relay_published *door,
@@ -359,14 +373,23 @@ static enum relay_screened screen_door(struct relay_published *door,
 	return without(door, rules, made);
 }
 
+static void note_outgrown(struct relay_published *door, const struct relay_screening *rules)
+{
+	door->outgrown =
+		door->at_device && !relay_screen_near_only(rules, door->protocol, door->port);
+	door->told &= door->outgrown;
+}
+
 void relay_screen_list(struct relay_publish *list, const struct relay_screening *rules, bool live,
 		       uint32_t taken)
 {
 	uint32_t left = RELAY_SCREENS_MAX - (taken < RELAY_SCREENS_MAX ? taken : RELAY_SCREENS_MAX);
 
-	for (size_t i = 0; i < list->socket_count; i++)
+	for (size_t i = 0; i < list->socket_count; i++) {
+		note_outgrown(&list->sockets[i], rules);
 		list->sockets[i].screened =
 			(uint8_t)screen_door(&list->sockets[i], rules, live, &left);
+	}
 }
 
 void relay_forward_screened(struct relay *relay, const struct relay_screening *rules, bool works)
@@ -379,6 +402,7 @@ void relay_forward_screened(struct relay *relay, const struct relay_screening *r
 			struct relay_published *door = &f->doors[i];
 			int made = relay_screen_make(&screen, rules, door->protocol, door->port);
 
+			note_outgrown(door, rules);
 			door->screened = (uint8_t)without(door, rules, made);
 			if (made <= 0 || !works || left == 0 || door->protocol == MINATO_UDP)
 				continue;
@@ -388,8 +412,8 @@ void relay_forward_screened(struct relay *relay, const struct relay_screening *r
 	}
 }
 
-int relay_door_screened(const struct relay *relay, uint8_t protocol,
-			const struct minato_endpoint *local)
+static const struct relay_published *door_at(const struct relay *relay, uint8_t protocol,
+					     const struct minato_endpoint *local)
 {
 	for (const struct relay_forward *f = relay->forwards; f; f = f->next) {
 		for (size_t i = 0; i < f->door_count; i++) {
@@ -398,10 +422,57 @@ int relay_door_screened(const struct relay *relay, uint8_t protocol,
 			if (door->protocol == protocol && door->port == local->port &&
 			    (f->spec.every || minato_addr_equal(&f->spec.addr, &local->addr) ||
 			     minato_addr_is_any(&f->spec.addr)))
-				return door->screened;
+				return door;
 		}
 	}
-	return -ENOENT;
+	return NULL;
+}
+
+int relay_door_screened(const struct relay *relay, uint8_t protocol,
+			const struct minato_endpoint *local)
+{
+	const struct relay_published *door = door_at(relay, protocol, local);
+
+	return door ? door->screened : -ENOENT;
+}
+
+const struct relay_spec *relay_door_outgrown(const struct relay *relay, uint8_t protocol,
+					     const struct minato_endpoint *local)
+{
+	const struct relay_published *door = door_at(relay, protocol, local);
+
+	return door && door->outgrown ? &door->forward->spec : NULL;
+}
+
+static const struct relay_spec *spec_of(const struct relay_publish *list, size_t i)
+{
+	struct relay_door about;
+
+	relay_publish_about(list, i, &about);
+	return &list->specs[about.spec];
+}
+
+const struct relay_spec *relay_publish_outgrown(struct relay_publish *list)
+{
+	const struct relay_spec *first = NULL;
+
+	for (size_t i = 0; i < list->socket_count; i++) {
+		struct relay_published *door = &list->sockets[i];
+
+		if (door->outgrown && !door->told && !first)
+			first = spec_of(list, i);
+		door->told |= door->outgrown;
+	}
+	return first;
+}
+
+const struct relay_spec *relay_publish_at_devices(const struct relay_publish *list)
+{
+	for (size_t i = 0; i < list->socket_count; i++) {
+		if (list->sockets[i].at_device)
+			return spec_of(list, i);
+	}
+	return NULL;
 }
 
 uint8_t relay_face(const struct relay *relay, const struct minato_addr *client)

@@ -283,6 +283,27 @@ static void know_caller(struct reasoning *r, const char *caller)
 	add_known(r, "caller", text);
 }
 
+/* Of one that the rules let pass. */
+static json_t *at_other_devices(const struct reasoning *r, int screened)
+{
+	const struct cmd_harbour *harbour = r->worker->harbour;
+	const struct relay_spec *spec =
+		relay_door_outgrown(r->worker->relay, r->question.proto, &r->question.local);
+	char anew[CMD_ANEW_TEXT], text[CMD_ANEW_TEXT + 128];
+
+	if (spec) {
+		(void)snprintf(text, sizeof(text), "by any other device it is closed: %s",
+			       cmd_ruling_anew(anew, harbour->name, spec));
+		return json_string(text);
+	}
+	if (screened == RELAY_SCREEN_DEVICES)
+		return json_string("if he comes by one of those, and a program of the guest "
+				   "listens there; by any other the port is closed until 'minato "
+				   "forward rm' and 'forward add' bind it anew");
+	return json_string("if a program of the guest listens there; this host's own packet "
+			   "filter comes first, and is not seen by minato");
+}
+
 static json_t *inward(struct reasoning *r, const char *caller)
 {
 	int screened = relay_door_screened(r->worker->relay, r->question.proto, &r->question.local);
@@ -295,15 +316,18 @@ static json_t *inward(struct reasoning *r, const char *caller)
 		r->stopped = true;
 		return json_string("whatever answers there is not this guest");
 	}
-	add_said(r, "kernel", true, "the port is bound at this host for the guest");
+	add_said(r, "kernel", true,
+		 screened == RELAY_SCREEN_DEVICES ?
+			 "the port is bound at this host for the guest, at the devices that were "
+			 "of lan when it was published" :
+			 "the port is bound at this host for the guest");
 	know_caller(r, caller);
 	/* Whom rules about guests may be about, the kernel lets come. */
 	if (screened == RELAY_SCREENED && r->worker->harbour->ruling.fellows.count &&
 	    cmd_fellowship_is_own(&r->worker->harbour->ruling, &r->question.remote.addr))
 		screened = RELAY_SCREEN_LATE;
 	if (add_steps(r) == MINATO_KIND_FORWARD && !r->stopped)
-		return json_string("if a program of the guest listens there; this host's own "
-				   "packet filter comes first, and is not seen by minato");
+		return at_other_devices(r, screened);
 	wall = wall_words(screened, r->stopped, r->question.proto);
 	return wall ? json_string(wall) : NULL;
 }

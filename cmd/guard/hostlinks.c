@@ -83,9 +83,15 @@ static void tell(struct cmd_harbour *harbour)
 
 static void look_around(struct cmd_harbour *harbour)
 {
+	const struct relay_devices before = harbour->ruling.devices;
+	char text[CMD_ANEW_TEXT];
+
 	/* The sockets of published ports are ours too: their filters know lan by its prefixes. */
 	if (cmd_ruling_look_around(&harbour->ruling))
 		cmd_ruling_screen(harbour, &harbour->publish, true);
+	if (cmd_ruling_outgrown(harbour, text, sizeof(text)))
+		cmd_say("%s", text);
+	cmd_ruling_devices(harbour, &before);
 	tell(harbour);
 }
 

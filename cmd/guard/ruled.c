@@ -392,6 +392,8 @@ void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *messa
 {
 	struct cmd_ruling *ruling = &harbour->ruling;
 	bool well = message->number == 0;
+	char text[CMD_ANEW_TEXT];
+	size_t used;
 
 	if (ruling->changing == CMD_RULE_NONE)
 		return;
@@ -399,8 +401,6 @@ void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *messa
 		forget_rule(harbour, ruling->change.index);
 	ruling->changing = CMD_RULE_NONE;
 	if (!well) {
-		char text[128];
-
 		(void)snprintf(text, sizeof(text), "%s; nothing was changed",
 			       message->number == -ENOSPC ? "the table has no room for it" :
 							    strerror(-message->number));
@@ -408,6 +408,10 @@ void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *messa
 		return;
 	}
 	cmd_ruling_screen(harbour, &harbour->publish, true);
+	used = strlen(ruling->note.text);
+	if (cmd_ruling_outgrown(harbour, text, sizeof(text)))
+		(void)snprintf(ruling->note.text + used, sizeof(ruling->note.text) - used, "%s%s",
+			       used ? "; " : "warning: ", text);
 	tell(harbour, 0, ruling->note.text);
 }
 
@@ -426,6 +430,7 @@ void cmd_ruled_forget(struct cmd_harbour *harbour)
 static void end_rule(struct cmd_harbour *harbour, size_t index)
 {
 	struct cmd_ruling *ruling = &harbour->ruling;
+	char anew[CMD_ANEW_TEXT];
 	char text[256];
 
 	(void)conf_print(text, sizeof(text), ruling->conf.list[index]);
@@ -439,6 +444,8 @@ static void end_rule(struct cmd_harbour *harbour, size_t index)
 	send_change(harbour, CMD_RULE_END);
 	if (!harbour->quiet)
 		cmd_say("its time is over: %s", text);
+	if (cmd_ruling_outgrown(harbour, anew, sizeof(anew)))
+		cmd_say("%s", anew);
 }
 
 struct minato_time cmd_ruled_turn(struct cmd_harbour *harbour, struct minato_time now)

@@ -2,6 +2,8 @@
 /* What a guest's rules and published ports are to each other, where it is not what was meant. */
 #include "cmd/conf.h"
 
+#include <string.h>
+
 /* What a beginner would not expect of a port that is shut. */
 static void warn_late(const struct cmd_harbour *harbour)
 {
@@ -19,6 +21,59 @@ static void warn_late(const struct cmd_harbour *harbour)
 		relay_screen_works() ? " (a rule with log or limit has to see him)" :
 				       "; with this right the kernel would not answer him:\n"
 				       "  sudo setcap cap_net_admin=ep minato");
+}
+
+const char *cmd_ruling_anew(char out[CMD_ANEW_TEXT], const char *guest,
+			    const struct relay_spec *spec)
+{
+	char text[RELAY_SPEC_TEXT];
+
+	relay_spec_text(spec, text, sizeof(text));
+	(void)snprintf(out, CMD_ANEW_TEXT,
+		       "'minato forward rm %s %.160s', then 'minato forward add %s %.160s', "
+		       "bind it anew",
+		       guest, text, guest, text);
+	return out;
+}
+
+bool cmd_ruling_outgrown(struct cmd_harbour *harbour, char *out, size_t size)
+{
+	const struct relay_spec *spec = relay_publish_outgrown(&harbour->publish);
+	char anew[CMD_ANEW_TEXT];
+
+	if (!spec)
+		return false;
+	(void)snprintf(out, size,
+		       "host port %u stays closed by devices that were not of lan when it was "
+		       "published, whatever the rules say now: %s",
+		       spec->first, cmd_ruling_anew(anew, harbour->name, spec));
+	return true;
+}
+
+static const char *new_device(const struct relay_devices *now, const struct relay_devices *before)
+{
+	for (size_t i = 0; i < now->count; i++) {
+		size_t k = 0;
+
+		while (k < before->count && strcmp(now->name[i], before->name[k]) != 0)
+			k++;
+		if (k == before->count)
+			return now->name[i];
+	}
+	/* All are of lan now: then none is named. */
+	return before->count && !now->count ? "each device" : NULL;
+}
+
+void cmd_ruling_devices(const struct cmd_harbour *harbour, const struct relay_devices *before)
+{
+	const struct relay_spec *spec = relay_publish_at_devices(&harbour->publish);
+	const char *device = new_device(&harbour->ruling.devices, before);
+	char anew[CMD_ANEW_TEXT];
+
+	if (spec && device)
+		cmd_say("%s is of lan now; host port %u stays closed by those that were not when "
+			"it was published: %s",
+			device, spec->first, cmd_ruling_anew(anew, harbour->name, spec));
 }
 
 /* One of the list among these ports; by `inner`, one that leads to such a port of the guest. */

@@ -142,6 +142,33 @@ devices)
 	has "what is accepted first is said" "$(cat "$T/guest-second.log")" \
 		"host port 8082: .*first, then reset"
 	is "... and listed" "$(wall as_user second 8082:80)" "late"
+
+	# The devices are those of the start, whatever is said later.
+	has "why of a port at devices says which" \
+		"$(as_user "$M" why -n second tcp $PEER4 to $HOST4:8081 2>&1)" \
+		'at the devices that were of lan when it was published'
+	has "a rule that lets others in says that they find it closed" \
+		"$(as_user "$M" rule add -n second allow tcp 8081 from 198.18.5.9 first 2>&1)" \
+		"host port 8081 stays closed by devices .*'minato forward rm second 8081:80/tcp'"
+	is "... as it is" "$(get 198.18.5.9 198.18.5.2 8081)" "curl 7"
+	has "... and why tells" \
+		"$(as_user "$M" why -n second tcp 198.18.5.9 to 198.18.5.2:8081 2>&1)" \
+		"by any other device it is closed: 'minato forward rm second 8081:80/tcp'"
+	as_user "$M" forward rm second 8081:80
+	ok "... and what it says helps" as_user "$M" forward add second 8081:80
+	is "... who is let in is there" "$(get 198.18.5.9 198.18.5.2 8081)" "the guest"
+
+	# A guest of this host comes by the device whose address it calls.
+	run_guest web -- sleep 1000
+	run_guest db -p 8090:80 --rule 'allow tcp 8090 from web' --rule 'block tcp 8090' \
+		-- python3 -c "$SERVE" "$T/user/www"
+	is "a port for a guest by its name is not bound at devices" \
+		"$(wall as_user db 8090:80)" "late"
+	by_web() { as_user "$M" exec web -- curl -sS -m 3 "http://$1:8090/" 2>&1; }
+	until_true 10 equal "$(by_web $HOST4)" "the guest"
+	is "... the guest calls lan's address" "$(by_web $HOST4)" "the guest"
+	is "... and the host's other one" "$(by_web 198.18.5.2)" "the guest"
+	ok "... others are refused" fails equal "$(get 198.18.5.9 198.18.5.2 8090)" "the guest"
 	;;
 *) ok "a port for lan has a wall" false ;;
 esac

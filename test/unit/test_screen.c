@@ -384,6 +384,13 @@ static void at_devices(void **state)
 	entries[1].log = true;
 	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80));
 	entries[1].log = false;
+	/* A guest of this host calls any of its addresses, which other devices have. */
+	entries[0].program = 1;
+	entries[0].face = MINATO_FACE_ANY;
+	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	entries[0].verdict = MINATO_REFUSE;
+	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	entries[0] = rule(MINATO_PASS, RELAY_FACE_LAN);
 
 	list.devices = &devices;
 	assert_int_equal(relay_publish_add(&list, "8080,127.0.0.1:8081", NULL), 0);
@@ -396,6 +403,18 @@ static void at_devices(void **state)
 	assert_true(list.sockets[0].at_device);
 	/* What is said to be at an address is there. */
 	assert_false(list.sockets[1].at_device);
+	/* Rules that let others come later do not unbind it, which is said once. */
+	relay_screen_list(&list, &rules, false, 0);
+	assert_null(relay_publish_outgrown(&list));
+	entries[0].face = MINATO_FACE_ANY;
+	relay_screen_list(&list, &rules, true, 0);
+	assert_int_equal(list.sockets[0].screened, RELAY_SCREEN_DEVICES);
+	assert_ptr_equal(relay_publish_outgrown(&list), &list.specs[0]);
+	relay_screen_list(&list, &rules, true, 0);
+	assert_null(relay_publish_outgrown(&list));
+	entries[0].face = RELAY_FACE_LAN;
+	relay_screen_list(&list, &rules, true, 0);
+	assert_null(relay_publish_outgrown(&list));
 	relay_publish_free(&list);
 	/* One that is no more: the port is open, and the rules shut it. */
 	list.near_only = is_near_only;
