@@ -251,6 +251,26 @@ static void add_portless(uint8_t number, json_t *list)
 					      "kind", "closed", "says", says));
 }
 
+/*
+ * Where outside are the host's sockets, of a call to one of them that is refused: who answers it
+ * first. NULL: nobody does before us.
+ */
+static const char *host_says(const struct gateway_worker *worker,
+			     const struct minato_question *question, const json_t *fate)
+{
+	const char *outcome = json_string_value(json_object_get(fate, "outcome"));
+	bool refused = outcome && (!strcmp(outcome, "closed") || !strcmp(outcome, "dropped"));
+
+	if (!refused || !worker->base.relay ||
+	    (question->proto != MINATO_TCP && question->proto != MINATO_UDP) ||
+	    relay_door_screened(worker->base.relay, question->proto, &question->local) < 0)
+		return NULL;
+	return question->proto == MINATO_TCP ?
+		       "the host's kernel accepts the call before a rule is asked; then it is "
+		       "reset" :
+		       "minato drops it, and answers nothing";
+}
+
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 {
 	const struct gateway_applied *applied = &worker->applied;
@@ -259,6 +279,8 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
 	json_int_t type = json_integer_value(json_object_get(message, "type"));
 	struct found found = { .statement = SIZE_MAX };
+	const char *says = NULL;
+	json_t *reply;
 	json_t *fate;
 	size_t link;
 	bool outside;
@@ -286,7 +308,12 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	else if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
 		 !add_courses(worker, &question, link, &found))
 		gateway_prospect(worker, &question, found.statement, found.list, fate);
-	return json_pack("{s:s,s:b,s:o,s:o}", "link",
-			 link == NO_LINK ? "host" : links->list[link].said.ifname, "outside",
-			 (int)outside, "steps", found.list, "becomes", fate);
+	if (link == NO_LINK)
+		says = host_says(worker, &question, fate);
+	reply = json_pack("{s:s,s:b,s:o,s:o}", "link",
+			  link == NO_LINK ? "host" : links->list[link].said.ifname, "outside",
+			  (int)outside, "steps", found.list, "becomes", fate);
+	if (says)
+		json_object_set_new(reply, "note", json_string(says));
+	return reply;
 }

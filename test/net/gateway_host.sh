@@ -47,6 +47,10 @@ has "the third is closed, as it is there" "$(at 8102)" "^curl (7|56)$"
 has "why: by the host's sockets" "$(ask why tcp 203.0.113.9 to 192.0.2.1:8000)" '^passes: line 3: forward tcp 8000'
 ok "a rule about them" ask rule add block tcp 8000 from 203.0.113.9 named walled
 has "why: which it tells" "$(ask why tcp 203.0.113.9 to 192.0.2.1:8000)" '^refused by live: block tcp 8000'
+has "... and that the host's kernel answers first" \
+	"$(ask why tcp 203.0.113.9 to 192.0.2.1:8000)" \
+	"the host's kernel accepts the call before a rule is asked; then it is reset"
+ok "... where a port is bound alone" fails matches "$(ask why tcp 203.0.113.9 to 192.0.2.1:8001)" 'accepts the call'
 has "why: outward" "$(ask why tcp 10.0.0.2 to 203.0.113.9:80)" '^passes: '
 ok "... away with it" ask rule rm walled
 pings() { within "$1" ping -c 1 -W 2 "$2" >/dev/null 2>&1; }
