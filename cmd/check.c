@@ -243,13 +243,13 @@ static int check(struct checking *c)
 		cmd_say("out of memory");
 		return CMD_FAILED;
 	}
-	if (c->chosen->guest)
+	if (c->chosen->guest) {
 		cmd_ruling_judge(&c->conf, &c->report);
-	if (c->chosen->guest)
 		cmd_fellows_judge(&c->conf, guest_of(c), &c->report);
-	else
+	} else {
 		gateway_alerts_judge(&c->conf, &c->report);
-	judge_terms(c);
+		judge_terms(c);
+	}
 	code = c->report.errors ? CMD_REFUSED : CMD_OK;
 	if (!c->tests)
 		cmd_conf_say(stderr, &c->text, &c->report, c->colour);

@@ -592,6 +592,8 @@ int conf_judge(const struct conf *conf, struct conf_report *report);
  * name, else those of the gateway of the conf; conf_judge has done so.
  */
 int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_report *report);
+/* Whether such a statement stands in a guest's rules, and not in a gateway's file alone. */
+bool conf_kind_is_guests(enum conf_kind kind);
 /*
  * Warns of rules about sets that have no address, once the files of sets have been read
  * (conf_set_lines). 0 or -ENOMEM.

@@ -97,6 +97,7 @@ struct line {
 struct parsing {
 	struct conf *out;
 	struct conf_sources *sources;
+	bool guest; /* it is rules of one */
 	struct conf_report *report;
 };
 
@@ -164,6 +165,7 @@ static int read_source(struct parsing *p, size_t number)
 	if (line) {
 		line->reader.report = p->report;
 		line->reader.of_file = true;
+		line->reader.of_guest = p->guest;
 		line->reader.includes = p->sources->find != NULL;
 		line->reader.number = (uint32_t)number << 25;
 	}
@@ -191,7 +193,12 @@ static int judge_guest(const struct conf *conf, const char *guest, struct conf_r
 static int read_all(struct conf *out, struct conf_sources *sources, const char *guest,
 		    struct conf_report *report)
 {
-	struct parsing p = { .out = out, .sources = sources, .report = report };
+	struct parsing p = {
+		.out = out,
+		.sources = sources,
+		.guest = guest != NULL,
+		.report = report,
+	};
 	int result;
 
 	*out = (struct conf){ .closed = sources->closed };

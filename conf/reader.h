@@ -18,6 +18,7 @@ struct reader {
 	struct reader_word word[CONF_LINE_MAX];
 	uint32_t count, next;
 	bool of_file;  /* a line of one, not a statement alone */
+	bool of_guest; /* of a file of rules, where a gateway's statements do not stand */
 	bool includes; /* others can be read beside it */
 	bool partial;  /* a forward may be said without its target (conf_find) */
 	bool failed;   /* the line's one error has been reported */

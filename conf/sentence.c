@@ -245,6 +245,12 @@ static const struct {
 };
 #define VERB_COUNT (sizeof(verbs) / sizeof(verbs[0]))
 
+bool conf_kind_is_guests(enum conf_kind kind)
+{
+	return kind == CONF_KIND_RULE || kind == CONF_KIND_ZONE || kind == CONF_KIND_SET ||
+	       kind == CONF_KIND_SCANS || kind == CONF_KIND_ALERT || kind == CONF_KIND_TEST;
+}
+
 /* Words of other languages of rules, and ours. */
 static const struct {
 	const char *word, *ours;
@@ -255,18 +261,26 @@ static const struct {
 	{ "ipset", "set" },
 };
 
+static bool is_guests(enum conf_kind kind)
+{
+	return kind == CONF_KIND_COUNT || conf_kind_is_guests(kind);
+}
+
 static int expect_verb(struct reader *r)
 {
 	const char *words[VERB_COUNT];
+	size_t count = 0;
 
 	for (size_t i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
 		if (reader_sees(r, 0, foreign[i].word))
 			return reader_fail(r, reader_here(r), "%s is called %s here",
 					   foreign[i].word, foreign[i].ours);
 	}
-	for (size_t i = 0; i < VERB_COUNT; i++)
-		words[i] = verbs[i].word;
-	return reader_expected(r, words, VERB_COUNT);
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		if (!r->of_guest || is_guests(verbs[i].kind))
+			words[count++] = verbs[i].word;
+	}
+	return reader_expected(r, words, count);
 }
 
 int sentence_read(struct reader *r, struct conf_statement *out)

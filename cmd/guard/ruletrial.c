@@ -5,15 +5,50 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cmd/gateway/gateway.h"
 
 /* ---- what may be said ---- */
 
-static bool is_guests(enum conf_kind kind)
+/* What can be said of a guest that begins, and of none that has begun. */
+static void judge_term(const struct conf_statement *one, struct conf_report *report)
 {
-	return kind == CONF_KIND_RULE || kind == CONF_KIND_ZONE || kind == CONF_KIND_SET ||
-	       kind == CONF_KIND_SCANS || kind == CONF_KIND_ALERT || kind == CONF_KIND_TEST;
+	int64_t now_s = time(NULL);
+	int64_t until_s = one->rule.term.sort == CONF_TERM_NONE ?
+				  INT64_MAX :
+				  gateway_term_end(&one->rule.term, now_s);
+
+	if (until_s < 0)
+		judge_say(report, CONF_ERROR, one, CONF_PART_TERM, 0,
+			  "local time does not have this instant");
+	else if (until_s <= now_s)
+		judge_say(report, CONF_ERROR, one, CONF_PART_TERM, 0,
+			  "that time is over already: take it out");
+}
+
+/* Where names lead out, by which program is not asked. */
+static void judge_together(const struct conf *conf, struct conf_report *report)
+{
+	const struct conf_statement *named = NULL, *program = NULL;
+	struct conf_item item;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+
+		if (one->kind != CONF_KIND_RULE)
+			continue;
+		if (!named && one->rule.out && cmd_ruling_names(&one->rule))
+			named = one;
+		if (!program && conf_item_find(&one->rule, CONF_ITEM_PROGRAM, &item))
+			program = one;
+	}
+	if (named && program)
+		judge_say(report, CONF_ERROR, named->line > program->line ? named : program,
+			  CONF_PART_SUBJECT,
+			  named->line > program->line ? program->line : named->line,
+			  "rules about names and rules about programs do not go together: what "
+			  "lets a name out lets every program there");
 }
 
 void cmd_ruling_judge(const struct conf *conf, struct conf_report *report)
@@ -23,7 +58,7 @@ void cmd_ruling_judge(const struct conf *conf, struct conf_report *report)
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct conf_statement *one = conf->list[i];
 
-		if (!is_guests(one->kind))
+		if (!conf_kind_is_guests(one->kind))
 			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0,
 				  "'%s' stands in a gateway's configuration: for guests are rules, "
 				  "zones, sets, scans, alerts and tests",
@@ -32,7 +67,10 @@ void cmd_ruling_judge(const struct conf *conf, struct conf_report *report)
 			 conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
 			judge_say(report, CONF_ERROR, one, CONF_PART_ON, 0,
 				  "the sentences have their order");
+		if (one->kind == CONF_KIND_RULE)
+			judge_term(one, report);
 	}
+	judge_together(conf, report);
 	gateway_alerts_judge(conf, report);
 }
 
