@@ -84,7 +84,8 @@ static int start(struct visit *visit, char *const *argv, char *const *envp)
 	return CMD_FAILED;
 }
 
-static int enter(pid_t init, const char *workdir, char *const *argv, char *const *envp)
+static int enter(const struct view_guest *guest, const char *workdir, char *const *argv,
+		 char *const *envp)
 {
 	struct visit visit = {
 		.passing = {
@@ -101,7 +102,7 @@ static int enter(pid_t init, const char *workdir, char *const *argv, char *const
 		cmd_say("cannot make the loop: %s", strerror(-result));
 		goto out_loop;
 	}
-	if (drive_enter(init, workdir, &error) < 0)
+	if (drive_enter(guest->init, workdir, guest->shut, &error) < 0)
 		cmd_say("%s", error.text);
 	else
 		code = start(&visit, argv, envp);
@@ -165,7 +166,7 @@ static int run(int argc, char **argv)
 	}
 	envp = cmd_environment_make(&chosen.env, operands.words[0]);
 	if (envp)
-		code = enter(guest.view.init, chosen.workdir, words, envp);
+		code = enter(&guest.view, chosen.workdir, words, envp);
 	else
 		code = complain_of_memory();
 	free(envp);

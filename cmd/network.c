@@ -137,6 +137,7 @@ static int plan_allows(struct cmd_harbour *harbour, const struct cmd_network *ch
 	}
 	harbour->allows.private = chosen->allow_private;
 	harbour->closed = chosen->allow.count > 0 || chosen->ask;
+	harbour->plan.shut = harbour->closed;
 	harbour->ask = chosen->ask;
 	/* For the question, for the audit, for the line about what is refused. */
 	harbour->seeking = chosen->ask || chosen->audit || (harbour->closed && !chosen->quiet);

@@ -269,6 +269,7 @@ struct drive_plan {
 	const char *ifname;   /* NULL: tap0 */
 	bool root;	      /* uid and gid 0 inside; otherwise the caller's own */
 	bool subids;	      /* with root: the caller's subordinate ids too, as users 1... */
+	bool shut;	      /* what leads past its network is: drive_beside_shut */
 	bool keep_resolv;     /* leave /etc/resolv.conf as the host has it */
 	bool name_gateway;    /* in /etc/hosts; where the guest has its own it is anyway */
 	FILE *resolv_from;    /* whose search domains it has; NULL: the host's resolv.conf */
@@ -334,6 +335,12 @@ int drive_guest_reap(struct drive_guest *guest);
  * repeat, safe after a failed make.
  */
 void drive_guest_end(struct drive_guest *guest);
+/*
+ * beside.c: from now on this process, and all that come of it, get no socket of AF_VSOCK
+ * (EAFNOSUPPORT) and no ring of io_uring (ENOSYS): ways to the outside that no network namespace
+ * holds. Needs CAP_SYS_ADMIN in its user namespace. 0 or negative errno.
+ */
+int drive_beside_shut(void);
 /* What shells exit with for a command that could not be executed: 127 for -ENOENT, else 126. */
 int drive_exec_code(int result);
 
@@ -342,10 +349,10 @@ int drive_exec_code(int result);
  * user: the *caller itself* moves into those of its namespaces that are not its own, and cannot
  * come back, so this is for a process that only waits afterwards, and ends with _exit (a leak
  * checker at exit would look for its threads in the wrong namespace). The working directory becomes
- * `workdir`; with NULL it is kept where the guest has it, otherwise it is /. 0 or negative errno
- * with a text.
+ * `workdir`; with NULL it is kept where the guest has it, otherwise it is /. `shut` as the guest was
+ * made with. 0 or negative errno with a text.
  */
-int drive_enter(pid_t init, const char *workdir, struct drive_error *error);
+int drive_enter(pid_t init, const char *workdir, bool shut, struct drive_error *error);
 /*
  * Starts a command from there; envp may be NULL, as in a plan. Returns its pid, a child of the
  * caller which dies with it (and *pidfd for a loop), or negative errno with a text; -ENOENT,

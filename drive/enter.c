@@ -135,7 +135,7 @@ static int release(int child)
 	return result;
 }
 
-int drive_enter(pid_t init, const char *workdir, struct drive_error *error)
+int drive_enter(pid_t init, const char *workdir, bool shut, struct drive_error *error)
 {
 	char directory[PATH_MAX];
 	struct owner owner = { -1, -1 };
@@ -145,6 +145,10 @@ int drive_enter(pid_t init, const char *workdir, struct drive_error *error)
 	/* Nobody in there may look into us, who have the caller's files, before execve. */
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	result = join(init, &owner, error);
+	if (result == 0 && shut && (result = drive_beside_shut()) < 0)
+		(void)drive_fail(error, -result,
+				 "cannot shut what leads past the guest's rules (seccomp): %s",
+				 strerror(-result));
 	if (result == 0)
 		result = become(&owner, error);
 	if (result < 0)

@@ -86,6 +86,10 @@ static int set_up(struct init *init, struct drive_netns *made, struct drive_word
 				    plan->workdir, strerror(errno));
 	if (result == 0)
 		result = drive_netns_make(plan, made, &warning, &word->text);
+	if (result == 0 && plan->shut && (result = drive_beside_shut()) < 0)
+		(void)drive_fail(&word->text, -result,
+				 "cannot shut what leads past the guest's rules (seccomp): %s",
+				 strerror(-result));
 	if (result == 0)
 		word->text = warning;
 	return result;

@@ -117,6 +117,16 @@ sought() { # NAME
 		python3 -c 'import json, sys
 print(json.loads(sys.stdin.readline())["counters"].get("programs_sought", 0))'
 }
+# What no network namespace holds.
+vsock='import socket
+try: socket.socket(40, 1); print("made")
+except OSError as e: print(e.errno)'
+run_guest closed --allow 192.0.2.1 -- sleep 1000
+is "a closed guest has no way past its network" "$(in_guest closed -- python3 -c "$vsock")" 97
+is "... nor has what it was made for" "$(as_user "$M" run -q --allow 192.0.2.1 -- python3 -c "$vsock")" 97
+is "... an open one has what its host has" "$(as_user "$M" run -q -- python3 -c "$vsock")" "$(as_user python3 -c "$vsock")"
+as_user "$M" stop closed
+
 run_guest seen --allow 192.0.2.1 --audit "$T/audit/seen" -- sleep 1000
 in_guest seen -- python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -52,7 +52,7 @@ static int enter_with(char *const *argv)
 		int pidfd;
 
 		(void)dup2(out[1], 1);
-		if (drive_enter(run.guest.init, workdir, &error) < 0)
+		if (drive_enter(run.guest.init, workdir, false, &error) < 0)
 			_exit(125);
 		command = drive_enter_start(argv, envp, &pidfd, &error);
 		if (command < 0)
@@ -182,7 +182,7 @@ GUEST_CASE(command_dies_with_who_entered)
 		int pidfd;
 
 		(void)dup2(out[1], 1);
-		(void)drive_enter(run.guest.init, NULL, &error);
+		(void)drive_enter(run.guest.init, NULL, false, &error);
 		(void)drive_enter_start(argv, NULL, &pidfd, &error);
 		(void)pause();
 		_exit(0);
@@ -274,7 +274,7 @@ static void nobody_there(void)
 	if (gone == 0)
 		_exit(0);
 	DEMAND(waitpid(gone, NULL, 0) == gone);
-	DEMAND(drive_enter(gone, NULL, &error) == -ESRCH);
+	DEMAND(drive_enter(gone, NULL, false, &error) == -ESRCH);
 	DEMAND(strstr(error.text, "ended"));
 }
 
@@ -283,7 +283,7 @@ static void not_a_guest(void)
 	struct drive_error error = { "" };
 
 	/* Our own namespaces cannot be entered: EINVAL; EPERM where a filter is before. */
-	DEMAND(drive_enter(getpid(), NULL, &error) < 0);
+	DEMAND(drive_enter(getpid(), NULL, false, &error) < 0);
 	DEMAND(error.text[0]);
 }
 
