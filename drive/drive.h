@@ -349,8 +349,8 @@ int drive_exec_code(int result);
  * user: the *caller itself* moves into those of its namespaces that are not its own, and cannot
  * come back, so this is for a process that only waits afterwards, and ends with _exit (a leak
  * checker at exit would look for its threads in the wrong namespace). The working directory becomes
- * `workdir`; with NULL it is kept where the guest has it, otherwise it is /. `shut` as the guest was
- * made with. 0 or negative errno with a text.
+ * `workdir`; with NULL it is kept where the guest has it, otherwise it is /. `shut` is
+ * the plan's of the guest. 0 or negative errno with a text.
  */
 int drive_enter(pid_t init, const char *workdir, bool shut, struct drive_error *error);
 /*
