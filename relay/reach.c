@@ -102,9 +102,10 @@ int reach_guard(struct relay *relay)
 				    relay->gateway_guards[--relay->gateway_guard_count]);
 	if (relay->config.host_loopback)
 		return 0;
-	if (s->has4)
+	/* One that is the resolver's too is guarded as that (guard_dns). */
+	if (s->has4 && !minato_addr_equal(&s->gateway4, &s->dns4))
 		result = guard_address(relay, &s->gateway4);
-	if (result == 0 && s->has6)
+	if (result == 0 && s->has6 && !minato_addr_equal(&s->gateway6, &s->dns6))
 		result = guard_address(relay, &s->gateway6);
 	return result;
 }

@@ -388,8 +388,9 @@ struct relay_config {
 	struct minato *host;	 /* borrowed for the relay's life */
 	struct drive_loop *loop; /* borrowed likewise */
 	/*
-	 * The guest's families and addresses. A DNS address of zero: there is no resolver. A
-	 * guest's of zero: many hosts share the subnet, and nothing is published.
+	 * The guest's families and addresses. A DNS address of zero: there is no resolver; it may
+	 * be the gateway's, of which no port leads to the host then (RELAY_REACH). A guest's of
+	 * zero: many hosts share the subnet, and nothing is published.
 	 */
 	struct drive_subnet subnet;
 	uint8_t inside;		 /* scope of the guest's link */

@@ -112,6 +112,9 @@ enum target_verdict target_judge(const struct relay *relay, enum minato_proto pr
 	*dial = *wanted;
 	if (wanted->port == 0)
 		return TARGET_REFUSE;
+	/* Of a gateway both are one address. */
+	if (is_dns(s, &wanted->addr) && wanted->port == DNS_PORT)
+		return TARGET_RESOLVER;
 	if (is_gateway(s, &wanted->addr)) {
 		if (target_reach(relay, proto, wanted, dial))
 			return TARGET_DIAL;
@@ -119,7 +122,7 @@ enum target_verdict target_judge(const struct relay *relay, enum minato_proto pr
 		return relay->config.host_loopback ? TARGET_DIAL : TARGET_REFUSE;
 	}
 	if (is_dns(s, &wanted->addr))
-		return wanted->port == DNS_PORT ? TARGET_RESOLVER : TARGET_REFUSE;
+		return TARGET_REFUSE;
 	if (leads_inside(&wanted->addr))
 		return TARGET_REFUSE;
 	if (drive_addr_sort(&wanted->addr) == DRIVE_SORT_MULTICAST)

@@ -338,6 +338,11 @@ static void take_message(struct gateway_worker *worker, const struct cmd_message
 	case CMD_TELL_CLIENT:
 		admit_client(worker, message, fd);
 		return;
+	case CMD_TELL_NAMESERVERS:
+		if (worker->base.relay)
+			relay_nameservers(worker->base.relay, message->nameservers.list,
+					  message->nameservers.count);
+		break;
 	case GATEWAY_TELL_RULES:
 		take_rules(worker, fd);
 		return;
@@ -520,7 +525,19 @@ static void tell_notice(void *user, const char *text)
 		cmd_say("%s", text);
 }
 
-/* The inside as the relay knows a guest's subnet; it is the only one. */
+/* The keeper is to look whether this host's nameservers are others now. */
+static void look(void *user)
+{
+	const struct gateway_worker *worker = user;
+	const struct cmd_message message = { .kind = CMD_ASK_LOOK };
+
+	(void)cmd_channel_send(worker->base.channel, &message, NULL, 0);
+}
+
+/*
+ * The inside as the relay knows a guest's subnet; it is the only one. The gateway's own address is
+ * that of the resolver too, as hosts expect of a router.
+ */
 static void describe_inside(const struct conf_link *inside, struct drive_subnet *subnet)
 {
 	for (uint32_t i = 0; i < inside->address_count; i++) {
@@ -533,11 +550,13 @@ static void describe_inside(const struct conf_link *inside, struct drive_subnet 
 			subnet->has4 = true;
 			subnet->prefix4 = (uint8_t)(one->length - 96);
 			subnet->gateway4 = one->addr;
+			subnet->dns4 = one->addr;
 			subnet->network4 = network;
 		} else {
 			subnet->has6 = true;
 			subnet->prefix6 = one->length;
 			subnet->gateway6 = one->addr;
+			subnet->dns6 = one->addr;
 			subnet->network6 = network;
 		}
 	}
@@ -553,7 +572,8 @@ static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 		.outside = CONF_SCOPE_OUTSIDE,
 		.notice = tell_notice,
 		.notice_user = worker,
-		.resolv_path = "/dev/null",
+		.look = look,
+		.look_user = worker,
 	};
 	int result;
 

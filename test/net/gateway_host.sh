@@ -17,6 +17,7 @@ outside host
 forward tcp 8000 to 10.0.0.2:80
 state $T/gateway.state
 X
+resolver_is $PEER4
 host_listens() { ss -Hltn | grep -q ":$1 "; }
 is_free() { ! host_listens "$1" && ! ss -Hltna | grep -q "LISTEN.*:$1 "; }
 bg_more gateway.log env XDG_RUNTIME_DIR="$T/run" "$M" gateway "$T/gateway.conf"
@@ -33,6 +34,33 @@ is "the host's loopback is closed" "$(gets desk http://10.0.0.1/ --max-time 3 | 
 within_bg desk hold.log bash -c "exec 3<>/dev/tcp/$PEER4/80; sleep 30"
 flow_shown() { ask ss -n --in gateway | grep -q "10\.0\.0\.7:.*$PEER4:80"; }
 ok "ss shows the flow" until_true 5 flow_shown
+# --- names: the gateway's own address is a resolver, by the host's nameservers ---------------
+
+if has_tools dnsmasq dig; then
+	within_bg peer dns.log dnsmasq -d -u root -p 53 --no-resolv --no-hosts --listen-address=$PEER4 \
+		--bind-interfaces --address=/example.test/192.0.2.7
+	until_true 5 ns_hears peer 53
+	resolves() { [ "$(within "$1" dig +short +time=2 "${@:2}" @10.0.0.1 example.test)" = 192.0.2.7 ]; }
+	ok "a name, asked of the gateway" until_true 5 resolves desk
+	ok "by TCP" resolves desk +tcp
+	ok "of another host" resolves web
+	is "at no other port" "$(gets desk http://10.0.0.1:54/ --max-time 3 | grep -c curl)" 1
+	ok "why: which it tells" ask why udp 10.0.0.7 to 10.0.0.1:53
+	ok "a rule about it" ask rule add block out udp 53 from 10.0.0.7 named nonames
+	ok "holds" fails resolves desk +tries=1
+	ok "... for that host alone" resolves web
+	ok "... and away with it" ask rule rm nonames
+	# Another nameserver of the host's, while it runs.
+	printf 'nameserver 192.0.2.1\n' >"$T/resolv.conf"
+	sleep 1.2
+	resolves desk +tries=1
+	ok "no nameserver answers" fails resolves desk +tries=1
+	printf 'nameserver %s\n' "$PEER4" >"$T/resolv.conf"
+	ok "one does again" until_true 8 resolves desk +tries=1
+else
+	skip "names" "$MISSING is not installed"
+fi
+
 # --- forwards: host sockets, bound by the keeper ------------------------------------------
 
 serves web 80 "web"
