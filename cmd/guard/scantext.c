@@ -47,20 +47,39 @@ static const char *times_word(uint32_t count)
 	return count == 1 ? "" : "s";
 }
 
-const char *cmd_scan_text(char out[CMD_SCAN_TEXT], const struct minato_scan *scan)
+/* "3 ports of 192.0.2.1 between 20 and 80", "port 443 of some 12 addresses, 192.0.2.9 the last" */
+static const char *what_text(char *out, size_t size, const struct minato_scan *scan)
 {
-	char source[64], kinds[CMD_SCAN_KINDS_TEXT], target[64], tool[32] = "";
+	char target[64], of[128];
 
 	minato_addr_format(&scan->target, target, sizeof(target));
+	if (scan->targets == MINATO_SCAN_TARGETS_MAX)
+		(void)snprintf(of, sizeof(of), "more than 100 addresses, %s the last", target);
+	else if (scan->targets > 1)
+		(void)snprintf(of, sizeof(of), "some %u addresses, %s the last", scan->targets,
+			       target);
+	else
+		(void)snprintf(of, sizeof(of), "%s", target);
+	if (scan->first == scan->last)
+		(void)snprintf(out, size, "port %u of %s", scan->first, of);
+	else
+		(void)snprintf(out, size, "%u port%s of %s between %u and %u", scan->ports_tried,
+			       times_word(scan->ports_tried), of, scan->first, scan->last);
+	return out;
+}
+
+const char *cmd_scan_text(char out[CMD_SCAN_TEXT], const struct minato_scan *scan)
+{
+	char source[64], kinds[CMD_SCAN_KINDS_TEXT], what[192], tool[32] = "";
+
 	if (scan->tool != MINATO_SCAN_TOOL_UNKNOWN)
 		(void)snprintf(tool, sizeof(tool), " by %s", minato_scan_tool_name(scan->tool));
 	(void)snprintf(
 		out, CMD_SCAN_TEXT,
-		"scan from %s: %s%s, %u port%s of %s between %u and %u, order %s, confidence "
-		"%u.%u %%, %s%s",
+		"scan from %s: %s%s, %s, order %s, confidence %u.%u %%, %s%s",
 		cmd_scan_source(source, scan), cmd_scan_kinds(kinds, scan->kinds), tool,
-		scan->ports_tried, times_word(scan->ports_tried), target, scan->first, scan->last,
-		minato_scan_pattern_name(scan->pattern), scan->confidence / 10,
+		what_text(what, sizeof(what), scan), minato_scan_pattern_name(scan->pattern),
+		scan->confidence / 10,
 		scan->confidence % 10, scan->blockable ? "verified" : "its address is not verified",
 		scan->blocked_until.ns ? ", blocked" : "");
 	return out;
@@ -140,6 +159,7 @@ json_t *cmd_scan_json(const struct minato_scan *scan)
 	set(object, "highest", scan->last);
 	json_object_set_new(object, "ports", ports_of(scan));
 	json_object_set_new(object, "target", json_string(target));
+	set(object, "targets", scan->targets);
 	json_object_set_new(object, "began", json_real(since_1970(scan->began)));
 	json_object_set_new(object, "latest", json_real(since_1970(scan->latest)));
 	json_object_set_new(object, "evidence", evidence_of(scan));

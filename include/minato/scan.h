@@ -84,6 +84,7 @@ enum minato_scan_pattern {
 const char *minato_scan_pattern_name(enum minato_scan_pattern pattern);
 
 #define MINATO_SCAN_PORTS 16
+#define MINATO_SCAN_TARGETS_MAX 130u /* so many, or any number above 100 */
 
 struct minato_scan {
 	uint64_t number; /* of the listing; another for another scan */
@@ -102,6 +103,7 @@ struct minato_scan {
 	uint16_t ports[MINATO_SCAN_PORTS]; /* the first ones, as they came */
 	uint32_t port_count;		   /* how many these are */
 	struct minato_addr target;	   /* the latest address tried */
+	uint32_t targets;		   /* different ones, about */
 	struct minato_time began, latest;
 	struct minato_time blocked_until; /* 0: is not blocked */
 	uint32_t blocks;		  /* how often it was */

@@ -133,7 +133,8 @@ struct scan_case *scancase_open(struct scan *s, const struct scan_contact *c,
 
 /* --- what is told --------------------------------------------------------- */
 
-static bool is_listed(uint16_t port)
+/* How many of the list are below this port. */
+static size_t listed_below(uint32_t port)
 {
 	size_t low = 0, high = sizeof(most_used) / sizeof(most_used[0]);
 
@@ -144,8 +145,15 @@ static bool is_listed(uint16_t port)
 		else
 			high = mid;
 	}
-	return low < sizeof(most_used) / sizeof(most_used[0]) &&
-	       most_used[low] == port;
+	return low;
+}
+
+static bool is_listed(uint16_t port)
+{
+	const size_t at = listed_below(port);
+
+	return at < sizeof(most_used) / sizeof(most_used[0]) &&
+	       most_used[at] == port;
 }
 
 bool scancase_tried(const struct scan_case *k, uint16_t port)
@@ -400,15 +408,38 @@ static uint32_t count_ports(const struct scan_case *k)
 	return count > 65536 ? 65536 : count;
 }
 
+/* As linear_count, of 32 bits: MINATO_SCAN_TARGETS_MAX where all are set. */
+static uint32_t count_targets(const struct scan_case *k)
+{
+	const uint32_t set = bits_count(k->targets);
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < set; i++)
+		sum += (32u << 16) / (32 - i);
+	return (sum + (1u << 15)) >> 16;
+}
+
+/* Of a narrow run any order meets some of the list: four times as many as such
+   a one would are wanted. (Of many ports only some thirty come here.) */
+static bool is_of_list(const struct scan_case *k)
+{
+	const uint64_t by_chance =
+		listed_below(k->last + 1u) - listed_below(k->first);
+	const uint64_t span = (uint64_t)(k->last - k->first) + 1;
+
+	return (uint64_t)k->listed * 100 >=
+		       (uint64_t)k->contacts * LISTED_PERCENT &&
+	       k->listed * span >= 4 * k->contacts * by_chance;
+}
+
 static enum minato_scan_pattern pattern_of(const struct scan_case *k)
 {
 	if (k->port_count < PATTERN_MIN)
 		return MINATO_SCAN_PATTERN_FEW;
 	if (k->up * 2 >= k->contacts)
 		return MINATO_SCAN_PATTERN_SEQUENTIAL;
-	return k->listed * 100 >= k->contacts * LISTED_PERCENT ?
-		       MINATO_SCAN_PATTERN_TOP_LIST :
-		       MINATO_SCAN_PATTERN_RANDOM;
+	return is_of_list(k) ? MINATO_SCAN_PATTERN_TOP_LIST :
+			       MINATO_SCAN_PATTERN_RANDOM;
 }
 
 /* The odds that the walk says, against even ones. */
@@ -441,6 +472,7 @@ static void write_row(const struct scan_case *k, uint32_t number,
 		.last = k->last,
 		.port_count = k->port_count,
 		.target = k->target,
+		.targets = count_targets(k),
 		.began = { k->began_ns },
 		.latest = { k->latest_ns },
 		.blocked_until = { k->blocked_ns },

@@ -212,6 +212,13 @@ static void a_line_says_it_all(void **state)
 			    "scan from 203.0.113.7: syn os by nmap, 1000 ports of 198.51.100.1 "
 			    "between 1 and 65389, order random, confidence 99.6 %, its address is "
 			    "not verified");
+	message.scan.first = message.scan.last = 443;
+	message.scan.ports_tried = 1;
+	message.scan.targets = 12;
+	assert_non_null(strstr(cmd_scan_text(text, &message.scan),
+			       ", port 443 of some 12 addresses, 198.51.100.1 the last, order "));
+	message.scan.targets = MINATO_SCAN_TARGETS_MAX;
+	assert_non_null(strstr(cmd_scan_text(text, &message.scan), " of more than 100 addresses"));
 	message.scan.source = (struct minato_addr){ { 0x20, 1, 0xd, 0xb8 } };
 	message.scan.prefix = 56;
 	message.scan.kinds = 0;

@@ -56,6 +56,9 @@ static void patterns_are_told_apart(void **state)
 {
 	static const uint16_t listed[] = { 80,	 23,  443, 21, 22,   25,   3389, 110, 445,
 					   7777, 139, 143, 53, 1234, 8080, 3306, 995 };
+	static const struct {
+		uint16_t first, last;
+	} runs[] = { { 100, 160 }, { 1, 60 }, { 8000, 8020 }, { 0, 255 } };
 
 	(void)state;
 	for (uint16_t port = 1; port < 100; port++) {
@@ -76,6 +79,18 @@ static void patterns_are_told_apart(void **state)
 		note(&visitor, SCAN_CLOSED, listed[i]);
 	assert_int_equal(row().pattern, MINATO_SCAN_PATTERN_TOP_LIST);
 	scan_forget(s, row().number);
+	/* Runs where the list is dense, in any order: each port of them once. */
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		const uint16_t size = (uint16_t)(runs[i].last - runs[i].first + 1);
+
+		for (uint16_t k = 0; k < size; k++) { /* 37 is prime to each size */
+			note(&visitor, SCAN_CLOSED, (uint16_t)(runs[i].first + k * 37 % size));
+			wait_ns(SECOND / 500);
+		}
+		wait_ns(SECOND);
+		assert_int_equal(row().pattern, MINATO_SCAN_PATTERN_RANDOM);
+		scan_forget(s, row().number);
+	}
 	note(&visitor, SCAN_CLOSED, 80);
 	assert_int_equal(row().pattern, MINATO_SCAN_PATTERN_FEW);
 }
@@ -112,6 +127,7 @@ static void a_sweep_is_one(void **state)
 		scan_note(s, &c, now);
 	}
 	assert_true(row().recognised);
+	assert_in_range(row().targets, 9, 13);
 	assert_int_equal(row().kinds, 1u << MINATO_SCAN_SWEEP);
 }
 
