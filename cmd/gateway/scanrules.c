@@ -29,6 +29,8 @@ int gateway_scans_apply(struct minato *host, const struct conf *conf)
 	struct minato_scan_policy policy;
 
 	minato_scan_policy_init(&policy);
+	/* What hosts inside try outside is no more watched than beyond a link. */
+	policy.away = false;
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind == CONF_KIND_SCANS)
 			set_policy(&policy, &conf->list[i]->scans);

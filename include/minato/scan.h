@@ -145,6 +145,8 @@ const char *minato_scan_answer_name(enum minato_scan_answer answer);
 
 struct minato_scan_policy {
 	bool watch;			/* true; false: nothing is noted */
+	bool away; /* true; false: nor what calls of hosts into the world, on
+		      links that take every destination, come to */
 	enum minato_scan_answer answer; /* SLOWER */
 	uint32_t slower_per_s; /* answers to one source; 1..1000000; 10 */
 	/* SLOWER and SILENCE last so long after the latest try; 0: as long as

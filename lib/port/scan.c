@@ -565,7 +565,7 @@ void scan_note(struct scan *s, const struct scan_contact *c,
 	       struct minato_time now)
 {
 	check(c->sign < SCAN_SIGNS);
-	if (!s->policy.watch)
+	if (!s->policy.watch || (c->away && !s->policy.away))
 		return;
 	if (s->waits)
 		note(s, &s->waiting, now);

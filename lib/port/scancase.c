@@ -526,6 +526,7 @@ void minato_scan_policy_init(struct minato_scan_policy *policy)
 {
 	*policy = (struct minato_scan_policy){
 		.watch = true,
+		.away = true,
 		.answer = MINATO_SCAN_ANSWER_SLOWER,
 		.slower_per_s = 10,
 		.block_s = 600,

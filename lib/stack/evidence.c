@@ -170,11 +170,12 @@ static bool may_be_answer(struct minato *m, const struct packet *p,
 	return port_recall_asked(host_table(m), &key, m->now);
 }
 
-/* A guest's call into the world: neither to us, nor to who is behind us. */
+/* A call into the world, of a guest or of a host whose every destination is
+   taken: not to us. */
 static bool is_away(const struct minato *m, uint8_t scope,
 		    const struct minato_addr *target)
 {
-	if (host_nat(m) != NULL || route_is_ours(m, scope, target))
+	if (route_is_ours(m, scope, target))
 		return false;
 	for (uint32_t i = 0; i < m->link_count; i++) {
 		const struct minato_link_config *c = &m->link[i].config;

@@ -81,6 +81,25 @@ has "... and that the host's kernel answers first" \
 ok "... where a port is bound alone" fails matches "$(ask why tcp 203.0.113.9 to 192.0.2.1:8001)" 'accepts the call'
 has "why: outward" "$(ask why tcp 10.0.0.2 to 203.0.113.9:80)" '^passes: '
 ok "... away with it" ask rule rm walled
+# One's own lan, refused by one's own rule, is no scanner; who tries the gateway itself is.
+tries() { # ADDRESS PORT...
+	within desk python3 -c 'import socket, sys
+for port in sys.argv[2:]:
+    s = socket.socket()
+    s.settimeout(0.3)
+    try: s.connect((sys.argv[1], int(port)))
+    except OSError: pass
+    s.close()' "$@"
+}
+scanned() { ask scans --json | grep -q '"10\.0\.0\.7"'; }
+ok "a rule about what goes out" ask rule add block out tcp 1-30 from 10.0.0.7 named kept
+tries $PEER4 {1..20}
+tries $PEER4 {2000..2019}
+ok "who tries outside what is refused is no scan" fails scanned
+tries 10.0.0.1 {1000..1019}
+ok "... who tries the gateway is" until_true 5 scanned
+ok "... and is forgotten" ask scans --forget 10.0.0.7
+ok "... away with it" ask rule rm kept
 pings() { within "$1" ping -c 1 -W 2 "$2" >/dev/null 2>&1; }
 ok "a ping to the gateway is answered" pings desk 10.0.0.1
 ok "why: which it tells" ask why ping 10.0.0.7 to 10.0.0.1
