@@ -35,6 +35,7 @@ struct trial {
 	uint32_t link_count;
 	int64_t patience_ns; /* then nothing more is said of a packet */
 	bool host;	     /* outside are the host's sockets */
+	const struct conf_test *only; /* all that is tried; or NULL */
 	struct conf_drains drains;
 	struct held *held;
 	size_t held_count;
@@ -245,6 +246,8 @@ static int add_rule(void *user, size_t index, struct minato_entry *entry)
 	uint64_t handle;
 	int result;
 
+	if (ruling->t->only && !trial_concerns(entry, ruling->t->only))
+		return 0;
 	entry->user = index;
 	entry->log = true;
 	result = minato_entry_add(ruling->t->m, entry, &handle);
@@ -594,14 +597,20 @@ int conf_try(const struct conf *conf, conf_verdict_fn *each, void *user, size_t 
 
 int conf_try_flow(const struct conf *conf, const struct conf_test *flow, struct conf_fate *out)
 {
-	struct trial t = { .conf = conf };
+	struct trial_few few;
+	struct trial t = { .conf = &few.conf, .only = flow };
 	size_t culprit;
-	int result = create(&t);
+	int result = trial_few_make(&few, conf, flow);
 
 	if (result == 0)
-		result = add_all(&t, &culprit);
+		result = create(&t);
 	if (result == 0)
+		result = add_all(&t, &culprit);
+	if (result == 0) {
 		*out = fate_of(&t, flow);
+		out->rule = trial_few_place(&few, out->rule);
+	}
 	finish(&t);
+	trial_few_free(&few);
 	return result;
 }
