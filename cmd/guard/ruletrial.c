@@ -40,6 +40,10 @@ static void judge_together(const struct conf *conf, struct conf_report *report)
 			continue;
 		if (!named && one->rule.out && cmd_ruling_names(&one->rule))
 			named = one;
+		if (one->rule.out && one->rule.verb != CONF_ALLOW && cmd_ruling_names(&one->rule))
+			judge_say(report, CONF_ERROR, one, CONF_PART_TARGET, 0,
+				  "a name can be allowed, not blocked: who wants to get there has "
+				  "its address");
 		if (!program && conf_item_find(&one->rule, CONF_ITEM_PROGRAM, &item))
 			program = one;
 	}
