@@ -263,6 +263,8 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 	free(harbour->stood);
 	drive_reserved_free(&harbour->reserved);
 	cmd_exporter_end(&harbour->exporter);
+	/* Those who know this one look for the next of its name. */
+	cmd_fellows_end(harbour);
 	/* While the socket still listens, nobody takes its name for a dead one's. */
 	drive_runtime_remove(harbour->name);
 	if (harbour->listener >= 0)
@@ -270,7 +272,6 @@ void cmd_harbour_close(struct cmd_harbour *harbour)
 	if (harbour->pid)
 		cmd_passing_end(&harbour->passing, harbour->code);
 	cmd_hostlinks_close(harbour);
-	cmd_fellows_end(harbour);
 	if (harbour->loop)
 		drive_loop_free(harbour->loop);
 	if (harbour->capturing.fd)

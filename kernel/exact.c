@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #define BUFFER_SIZE 8192
+#define TIME_WAIT 3 /* of idiag_timer: tcp_diag.c */
 
 static void put_end(__be32 *addr, __be16 *port, const struct minato_endpoint *end)
 {
@@ -59,6 +60,9 @@ static int take(const struct nlmsghdr *message, uint32_t number, uint64_t *cooki
 			       -EPROTO;
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket))
 		return -EPROTO;
+	/* What is left of one that was closed has another cookie than it had. */
+	if (socket->idiag_timer == TIME_WAIT)
+		return -ENOENT;
 	*cookie = (uint64_t)socket->id.idiag_cookie[1] << 32 | socket->id.idiag_cookie[0];
 	return 1;
 }
@@ -69,8 +73,12 @@ int kernel_cookie(int fd, enum minato_proto proto, const struct minato_endpoint 
 {
 	static uint32_t number;
 	char buffer[BUFFER_SIZE];
-	int result = ask(fd, ++number, proto, local, remote);
+	int result;
 
+	/* A process before this one may have left answers, and began with the same numbers. */
+	while (!number && recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT) >= 0)
+		;
+	result = ask(fd, ++number, proto, local, remote);
 	/* The kernel has answered when the question is sent. */
 	while (result == 0) {
 		ssize_t got = recv(fd, buffer, sizeof(buffer), MSG_DONTWAIT);

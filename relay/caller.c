@@ -100,7 +100,9 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 	 * While it is connected no other socket has its tuple: the one that was looked at is at the
 	 * other end. Had it gone meanwhile, that could be one that came later.
 	 */
-	if (question.program && getpeername(fd, (struct sockaddr *)&name, &len) < 0)
+	len = sizeof(name);
+	if (question.program == RELAY_CALLER_GONE ||
+	    (question.program && getpeername(fd, (struct sockaddr *)&name, &len) < 0))
 		return false;
 	minato_judge(relay->host, &question, &fate);
 	if (fate.kind != MINATO_KIND_FORWARD)

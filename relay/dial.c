@@ -131,11 +131,14 @@ static void start(struct lane *f)
 		return;
 	}
 	f->fd = fd;
-	roll_enter(f->relay, fd);
 	f->state = LANE_DIALLING;
 	f->host_writable = false;
 	f->host_hung_up = false;
 	f->host_error = false;
+	if (!roll_enter(f->relay, fd)) {
+		fail(f, ENOBUFS);
+		return;
+	}
 	dial_options(fd);
 	take_header(f, fd);
 	want_faults(f, true);

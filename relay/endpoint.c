@@ -29,6 +29,7 @@ bool endpoint_evict(struct relay *relay)
 }
 
 /* The host socket, made when the first datagram needs it. */
+/* syscalls: close */
 static int open_socket(struct lane *f)
 {
 	int family = minato_addr_is4(&f->guest.addr) ? AF_INET : AF_INET6;
@@ -44,8 +45,11 @@ static int open_socket(struct lane *f)
 			relay_count(f->relay, RELAY_COUNT_NO_DESCRIPTOR);
 		return fd;
 	}
+	if (!roll_enter(f->relay, fd)) {
+		close(fd);
+		return -ENOBUFS;
+	}
 	f->fd = fd;
-	roll_enter(f->relay, fd);
 	f->discover = GRAM_DISCOVER_DEFAULT;
 	return lane_watch(f, false);
 }

@@ -313,6 +313,7 @@ int relay_roll_open(int fd, const struct relay_roll **out);
 void relay_roll_close(const struct relay_roll *roll);
 /* Notes the cookie (SO_COOKIE) of a host socket that calls out. False: there is no place for it. */
 bool relay_roll_note(struct relay_roll *roll, uint64_t cookie);
+/* It is closed; it is known until others need its place: what it sent may not be read yet. */
 void relay_roll_strike(struct relay_roll *roll, uint64_t cookie);
 bool relay_roll_has(const struct relay_roll *roll, uint64_t cookie);
 /* Changes whenever the doors do. */
@@ -324,6 +325,9 @@ size_t relay_roll_doors(const struct relay_roll *roll, struct relay_roll_door *o
 
 struct relay;
 struct relay_allows;
+
+/* Who calls has no socket any more, and could have been any guest here: it is turned away. */
+#define RELAY_CALLER_GONE UINT16_MAX
 
 /* A program of the guest. */
 struct relay_program {
@@ -465,7 +469,7 @@ struct relay_config {
 	struct relay_roll *roll; /* to be kept, or NULL; borrowed */
 	/*
 	 * Asked which other guest calls a published port: its number in rules, as that of a
-	 * program, or 0. NULL: none.
+	 * program, 0, or RELAY_CALLER_GONE. NULL: none.
 	 */
 	uint16_t (*caller)(void *user, enum minato_proto proto,
 			   const struct minato_endpoint *caller,
@@ -900,7 +904,8 @@ struct minato_time surge_turn(struct relay *relay);
 /* ---- roll.c: for the others here ---- */
 
 /* Before the first packet of a host socket that calls out, and before it is closed. */
-void roll_enter(struct relay *relay, int fd);
+/* False: other guests would not know whose it is. */
+bool roll_enter(struct relay *relay, int fd);
 void roll_leave(struct relay *relay, int fd);
 /* What is published has changed. */
 void roll_doors(struct relay *relay);

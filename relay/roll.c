@@ -2,9 +2,9 @@
 /*
  * A guest's roll: memory that its worker writes and those of other guests read. It has the cookies
  * of the worker's own host sockets that call out, each from before the first packet of it leaves
- * until it is closed, and the ports that are published. A cookie is the kernel's number of one
- * socket, which no other one has until the next boot: one that stands here too long, since a worker
- * was killed, is nobody's.
+ * until long after it is closed, and the ports that are published. A cookie is the kernel's number
+ * of one socket, which no other one has until the next boot: one that stands here too long is
+ * nobody's.
  *
  * Only who mapped it before it was sealed writes it (F_SEAL_FUTURE_WRITE), and nobody makes it
  * shorter under its readers.
@@ -24,7 +24,9 @@
 /* Of 8 cookies, a line of the processor; a cookie stands in one of a few that follow its own. */
 #define BUCKETS 16384u
 #define SLOTS 8u
-#define PROBES 4u
+#define PROBES 12u
+
+__extension__ typedef unsigned __int128 wide;
 
 struct relay_roll {
 	uint64_t magic;
@@ -32,7 +34,10 @@ struct relay_roll {
 	_Atomic uint32_t turn; /* odd while doors are written */
 	_Atomic uint32_t door_count;
 	struct relay_roll_door doors[RELAY_ROLL_DOORS];
-	_Alignas(64) _Atomic uint64_t cookies[BUCKETS][SLOTS];
+	uint64_t key[4];       /* of the hash */
+	uint32_t ends;	       /* of sockets, ever; never 0 once there was one */
+	_Alignas(64) _Atomic uint64_t cookies[BUCKETS * SLOTS];
+	uint32_t closed[BUCKETS * SLOTS]; /* which of `ends` it was; 0: it is open */
 };
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
@@ -42,10 +47,16 @@ int relay_roll_new(int *fd, struct relay_roll **out)
 {
 	struct relay_roll *roll = MAP_FAILED;
 	int memory = memfd_create("minato-roll", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	uint64_t key[4];
 	int result;
 
 	if (memory < 0)
 		return -errno;
+	result = drive_seed(key, sizeof(key));
+	if (result < 0) {
+		close(memory);
+		return result;
+	}
 	if (ftruncate(memory, sizeof(*roll)) == 0)
 		roll = mmap(NULL, sizeof(*roll), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	if (roll == MAP_FAILED || fcntl(memory, F_ADD_SEALS, SEALS) < 0 ||
@@ -56,6 +67,7 @@ int relay_roll_new(int *fd, struct relay_roll **out)
 		close(memory);
 		return result;
 	}
+	memcpy(roll->key, key, sizeof(key));
 	roll->magic = MAGIC;
 	*fd = memory;
 	*out = roll;
@@ -96,46 +108,83 @@ void relay_roll_close(const struct relay_roll *roll)
 
 /* ---- cookies ---- */
 
-static uint32_t bucket_of(uint64_t cookie, uint32_t probe)
+/*
+ * A guest sees how its sockets' cookies follow each other: without a key it could fill all places
+ * that one may take.
+ */
+static uint32_t bucket_of(const struct relay_roll *roll, uint64_t cookie)
 {
-	uint64_t hash = cookie * UINT64_C(0x9e3779b97f4a7c15);
+	wide product = (wide)(cookie + roll->key[0]) * (roll->key[1] | 1);
 
-	return ((uint32_t)(hash >> 32) + probe) % BUCKETS;
+	product = (wide)(((uint64_t)(product >> 64) ^ (uint64_t)product) + roll->key[2]) *
+		  (roll->key[3] | 1);
+	return (uint32_t)((uint64_t)(product >> 64) ^ (uint64_t)product) % BUCKETS;
 }
 
-/* The place of this cookie, or of 0: a free one. NULL: there is none. */
-static _Atomic uint64_t *place_of(struct relay_roll *roll, uint64_t cookie, uint64_t wanted)
+/* The place of a cookie, as a number; -1: it has none. */
+static int32_t find(const struct relay_roll *roll, uint64_t cookie)
 {
-	for (uint32_t i = 0; i < PROBES * SLOTS; i++) {
-		_Atomic uint64_t *place = &roll->cookies[bucket_of(cookie, i / SLOTS)][i % SLOTS];
+	uint32_t bucket = bucket_of(roll, cookie);
 
-		if (atomic_load_explicit(place, memory_order_relaxed) == wanted)
-			return place;
+	for (uint32_t i = 0; i < PROBES * SLOTS; i++) {
+		uint32_t at = (bucket * SLOTS + i) % (BUCKETS * SLOTS);
+
+		if (atomic_load_explicit(&((struct relay_roll *)(uintptr_t)roll)->cookies[at],
+					 memory_order_acquire) == cookie)
+			return (int32_t)at;
 	}
-	return NULL;
+	return -1;
+}
+
+/* A free one, or that of the socket that was closed first. */
+static int32_t place_for(const struct relay_roll *roll, uint64_t cookie)
+{
+	uint32_t bucket = bucket_of(roll, cookie);
+	int32_t best = -1;
+
+	for (uint32_t i = 0; i < PROBES * SLOTS; i++) {
+		uint32_t at = (bucket * SLOTS + i) % (BUCKETS * SLOTS);
+
+		if (!atomic_load_explicit(&((struct relay_roll *)(uintptr_t)roll)->cookies[at],
+					  memory_order_relaxed))
+			return (int32_t)at;
+		if (roll->closed[at] &&
+		    (best < 0 || (int32_t)(roll->closed[at] - roll->closed[best]) < 0))
+			best = (int32_t)at;
+	}
+	return best;
 }
 
 bool relay_roll_note(struct relay_roll *roll, uint64_t cookie)
 {
-	_Atomic uint64_t *place = cookie ? place_of(roll, cookie, 0) : NULL;
+	int32_t at = cookie ? place_for(roll, cookie) : -1;
 
-	if (place)
-		atomic_store_explicit(place, cookie, memory_order_release);
-	roll->noted += place != NULL;
-	return place;
+	if (at < 0)
+		return false;
+	roll->closed[at] = 0;
+	atomic_store_explicit(&roll->cookies[at], cookie, memory_order_release);
+	roll->noted++;
+	return true;
+}
+
+static void close_place(struct relay_roll *roll, uint32_t at)
+{
+	if (++roll->ends == 0)
+		roll->ends = 1;
+	roll->closed[at] = roll->ends;
 }
 
 void relay_roll_strike(struct relay_roll *roll, uint64_t cookie)
 {
-	_Atomic uint64_t *place = cookie ? place_of(roll, cookie, cookie) : NULL;
+	int32_t at = cookie ? find(roll, cookie) : -1;
 
-	if (place)
-		atomic_store_explicit(place, 0, memory_order_release);
+	if (at >= 0)
+		close_place(roll, (uint32_t)at);
 }
 
 bool relay_roll_has(const struct relay_roll *roll, uint64_t cookie)
 {
-	return cookie && place_of((struct relay_roll *)(uintptr_t)roll, cookie, cookie);
+	return cookie && find(roll, cookie) >= 0;
 }
 
 /* syscalls: getsockopt */
@@ -147,10 +196,12 @@ static uint64_t cookie_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &len) < 0 ? 0 : cookie;
 }
 
-void roll_enter(struct relay *relay, int fd)
+bool roll_enter(struct relay *relay, int fd)
 {
-	if (relay->config.roll && !relay_roll_note(relay->config.roll, cookie_of(fd)))
-		relay_count(relay, RELAY_COUNT_ROLL_FULL);
+	if (!relay->config.roll || relay_roll_note(relay->config.roll, cookie_of(fd)))
+		return true;
+	relay_count(relay, RELAY_COUNT_ROLL_FULL);
+	return false;
 }
 
 void roll_leave(struct relay *relay, int fd)
@@ -220,15 +271,26 @@ void roll_begin(struct relay *relay)
 		return;
 	/* What the worker before this one had is closed. */
 	for (uint32_t i = 0; roll->noted && i < BUCKETS * SLOTS; i++)
-		atomic_store_explicit(&roll->cookies[i / SLOTS][i % SLOTS], 0,
-				      memory_order_relaxed);
-	roll->noted = 0;
+		close_place(roll, i);
 	roll_doors(relay);
 }
 
 uint32_t relay_roll_turn(const struct relay_roll *roll)
 {
 	return atomic_load(&((struct relay_roll *)(uintptr_t)roll)->turn);
+}
+
+/* Those that are doors: of another one's memory nothing is believed. */
+static uint32_t keep_doors(struct relay_roll_door *list, uint32_t count)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if ((list[i].protocol == MINATO_TCP || list[i].protocol == MINATO_UDP) &&
+		    list[i].first && list[i].first <= list[i].last)
+			list[kept++] = list[i];
+	}
+	return kept;
 }
 
 size_t relay_roll_doors(const struct relay_roll *roll, struct relay_roll_door *out)
@@ -241,6 +303,7 @@ size_t relay_roll_doors(const struct relay_roll *roll, struct relay_roll_door *o
 		return 0;
 	memcpy(out, page->doors, count * sizeof(out[0]));
 	atomic_thread_fence(memory_order_seq_cst);
+	count = keep_doors(out, count);
 	/* It is being written: who reads looks again when it has another turn. */
 	return relay_roll_turn(roll) == turn ? count : 0;
 }

@@ -147,6 +147,8 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 	if (f)
 		gram_end(f);
 	question.program = caller_of(door, gram);
+	if (question.program == RELAY_CALLER_GONE)
+		return NULL;
 	minato_judge(relay->host, &question, &fate);
 	if (fate.kind != MINATO_KIND_FORWARD)
 		return NULL;

@@ -24,9 +24,13 @@
 #include "kernel/kernel.h"
 
 #define NS_PER_MS INT64_C(1000000)
-/* A control socket whose file is there and that does not listen yet is tried again. */
+/*
+ * A control socket whose file is there and that does not listen yet is tried again, at first soon.
+ * It is never given up: a process in a guest may be in the way for a time.
+ */
 #define AGAIN_MS 10
 #define TRIES_MAX 200
+#define LATER_MS 1000
 /* How long a start waits for those that run already to answer. */
 #define SETTLE_MS 300
 
@@ -174,6 +178,15 @@ void cmd_fellows_tell(struct cmd_harbour *harbour)
 
 /* ---- a link to another guest's keeper ---- */
 
+static void try_again(struct cmd_fellow *fellow, int result)
+{
+	bool soon = result != -ENOENT && fellow->tries < TRIES_MAX;
+
+	fellow->tries += soon;
+	fellow->again.ns = drive_now().ns + (soon ? AGAIN_MS : LATER_MS) * NS_PER_MS;
+}
+
+/* Another one of this name may be there already. */
 static void part(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 {
 	bool had = fellow->roll >= 0;
@@ -186,6 +199,9 @@ static void part(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 		close(fellow->roll);
 	fellow->link = fellow->roll = -1;
 	fellow->watch = 0;
+	if (had)
+		fellow->tries = 0;
+	try_again(fellow, -ECONNREFUSED);
 	if (had)
 		(void)tell(harbour, (size_t)(fellow - harbour->ruling.fellows.list));
 }
@@ -240,14 +256,6 @@ static void link_ready(void *user, uint32_t events)
 	(void)tell(harbour, (size_t)(fellow - harbour->ruling.fellows.list));
 }
 
-static void try_again(struct cmd_fellow *fellow, int result)
-{
-	if (result == -ENOENT || ++fellow->tries > TRIES_MAX)
-		fellow->again = MINATO_NEVER;
-	else
-		fellow->again.ns = drive_now().ns + AGAIN_MS * NS_PER_MS;
-}
-
 /* Is it there? */
 static void call(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 {
@@ -265,6 +273,7 @@ static void call(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 	    send(fd, request, sizeof(request) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) !=
 		    (ssize_t)sizeof(request) - 1) {
 		close(fd);
+		try_again(fellow, -ECONNREFUSED);
 		return;
 	}
 	fellow->harbour = harbour;

@@ -101,9 +101,11 @@ uint16_t cmd_fellowship_caller(void *user, enum minato_proto proto,
 
 	for (size_t i = 0; i < fellows->count; i++)
 		any |= fellows->list[i].page != NULL;
-	if (!any || !cmd_fellowship_is_own(ruling, &caller->addr) || fellows->diag < 0 ||
-	    kernel_cookie(fellows->diag, proto, caller, local, &cookie) < 0)
+	if (!any || !cmd_fellowship_is_own(ruling, &caller->addr))
 		return MINATO_PROGRAM_NONE;
+	/* It may have been one that a rule refuses. */
+	if (fellows->diag < 0 || kernel_cookie(fellows->diag, proto, caller, local, &cookie) < 0)
+		return RELAY_CALLER_GONE;
 	for (size_t i = 0; i < fellows->count; i++) {
 		if (fellows->list[i].page && relay_roll_has(fellows->list[i].page, cookie))
 			return (uint16_t)(i + 1);

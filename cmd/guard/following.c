@@ -168,6 +168,7 @@ static int renew(struct following *f)
 	struct conf_prefix lan[CMD_LAN_MAX];
 	struct conf_zones zones;
 	uint64_t handle;
+	bool sound;
 	int result = find_concerned(f);
 
 	if (result <= 0)
@@ -178,13 +179,16 @@ static int renew(struct following *f)
 	result = conf_policy(&harbour->ruling.conf, &zones, gather, f);
 	if (result == 0 && f->count)
 		qsort(f->list, f->count, sizeof(f->list[0]), compare);
-	if (result == 0)
+	sound = result == 0;
+	if (sound)
 		remove_stale(f);
-	for (size_t i = 0; i < f->count && result == 0; i++) {
-		result = minato_entry_add(f->worker->host, &f->list[i].entry, &handle);
-		/* It stands already. */
-		if (result == -EADDRINUSE)
-			result = 0;
+	/* What one of them lacks is no reason for those behind it. */
+	for (size_t i = 0; sound && i < f->count; i++) {
+		int one = minato_entry_add(f->worker->host, &f->list[i].entry, &handle);
+
+		/* Or it stands already. */
+		if (one < 0 && one != -EADDRINUSE)
+			result = one;
 	}
 out:
 	free(f->concerned);

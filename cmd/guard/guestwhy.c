@@ -265,6 +265,9 @@ static void know_caller(struct reasoning *r, const char *caller)
 			r->worker, r->question.proto, &r->question.remote, &r->question.local);
 	else if (caller)
 		r->question.program = cmd_fellows_number(fellows, caller);
+	/* The ends that are asked about need not be anybody's. */
+	if (r->question.program == RELAY_CALLER_GONE)
+		r->question.program = MINATO_PROGRAM_NONE;
 	if (r->question.program)
 		(void)snprintf(text, sizeof(text), "guest %s",
 			       fellows->list[r->question.program - 1].name);

@@ -22,6 +22,8 @@ static void is_found(int diag, int type, const char *where, uint16_t port)
 	const struct minato_endpoint remote = end(where, port);
 	const struct minato_endpoint nobody = end(where, 9);
 	uint64_t cookie = 0;
+	uint64_t whose;
+	int result;
 	int accepted = type == SOCK_STREAM ? host_accept(server) : -1;
 
 	assert_int_equal(kernel_cookie(diag, proto, &local, &remote, &cookie), 0);
@@ -30,7 +32,11 @@ static void is_found(int diag, int type, const char *where, uint16_t port)
 	assert_int_equal(kernel_cookie(diag, proto, &remote, &local, &cookie), 0);
 	assert_int_equal(cookie, cookie_of(accepted >= 0 ? accepted : server));
 	assert_int_equal(kernel_cookie(diag, proto, &nobody, &remote, &cookie), -ENOENT);
+	/* What is left of it, for the other end's sake, is not that socket. */
+	whose = cookie_of(client);
 	close(client);
+	result = kernel_cookie(diag, proto, &local, &remote, &cookie);
+	assert_true(result == -ENOENT || (result == 0 && cookie == whose));
 	if (accepted >= 0)
 		close(accepted);
 	close(server);

@@ -170,8 +170,23 @@ static bool is_known(const char *guest)
 	assert_true(cmd_fellows_serve(&answers, fd));
 	assert_true(drive_loop_turn(asks.loop, drive_now()) >= 0);
 	known = asks.ruling.fellows.list[0].roll >= 0;
-	cmd_fellows_end(&asks);
+	/* Its end, or another one's answer, is not the last word: it is called again. */
 	cmd_fellows_end(&answers);
+	assert_true(drive_loop_turn(asks.loop, drive_now()) >= 0);
+	assert_int_equal(asks.ruling.fellows.list[0].roll, -1);
+	(void)cmd_fellows_turn(&asks, (struct minato_time){ drive_now().ns + 20 * 1000000 });
+	assert_true(asks.ruling.fellows.list[0].link >= 0);
+	close(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+	/* However often: as one that listens and answers nobody. */
+	for (int i = 0; i < 500; i++) {
+		assert_true(drive_loop_turn(asks.loop, drive_now()) >= 0);
+		(void)cmd_fellows_turn(&asks, (struct minato_time){ drive_now().ns + 2000000000 });
+		assert_true(asks.ruling.fellows.list[0].link >= 0);
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		assert_true(fd >= 0);
+		close(fd);
+	}
+	cmd_fellows_end(&asks);
 	drive_loop_free(asks.loop);
 	return known;
 }

@@ -395,6 +395,28 @@ static void a_port_that_changes_hands(void **state)
 	close(fd);
 }
 
+/* Whom nobody can tell any more goes nowhere, whatever there is for him. */
+static void whose_socket_is_gone(void **state)
+{
+	struct minato_datagram came;
+	uint64_t s;
+	char data[64];
+	int fd;
+
+	NEED_NETNS();
+	publish("5300:53/udp");
+	s = guest_server(53);
+	fd = host_connect(SOCK_DGRAM, "127.0.0.1", "127.0.0.1", 5300);
+	speaker = RELAY_CALLER_GONE;
+	host_says(fd, "one");
+	turns(10);
+	assert_int_equal(minato_recv_datagram(w.guest, s, &came, data, sizeof(data), 0), -EAGAIN);
+	speaker = MINATO_PROGRAM_NONE;
+	host_says(fd, "three");
+	assert_int_equal(guest_gets(s, data, sizeof(data), &came), 5);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -411,6 +433,8 @@ int main(void)
 		CASE(a_closed_guest_port_stays_quiet),
 		CASE(who_is_there_is_asked_about_no_more),
 		cmocka_unit_test_setup_teardown(a_port_that_changes_hands, begin_named,
+						finish_named),
+		cmocka_unit_test_setup_teardown(whose_socket_is_gone, begin_named,
 						finish_named),
 	};
 
