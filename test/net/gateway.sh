@@ -169,9 +169,13 @@ has "nat list mappings" "$(ask nat list mappings)" '^udp .*10\.0\.0\.7:.* 198\.5
 has "nat list sessions" "$(ask nat list sessions)" '^tcp +forward .*203\.0\.113\.9:'
 has "ps names it" "$(ask ps)" '^gateway '
 has "ps: where its forwards lead" "$(ask ps)" '198\.51\.100\.1:80->10\.0\.0\.2:80/tcp, 198\.51\.100\.1:25->10\.0\.0\.3:25/tcp'
-is "nat list: every number is one that a double holds" \
-	"$( (ask nat list sessions --json; ask nat list mappings --json; ask forward list --json) |
-		jq -n '[inputs | .. | numbers | fabs | select(. > 9007199254740991)] | length')" 0
+if has_tools jq; then
+	is "nat list: every number is one that a double holds" \
+		"$( (ask nat list sessions --json; ask nat list mappings --json; ask forward list --json) |
+			jq -n '[inputs | .. | numbers | fabs | select(. > 9007199254740991)] | length')" 0
+else
+	skip "nat list: every number is one that a double holds" "$MISSING is not installed"
+fi
 within far python3 -c '
 import socket, struct
 # A SYN by hand: the answer to it meets nobody, and is reset. So of an address that is not there.
