@@ -435,7 +435,7 @@ static int make_host(struct cmd_worker *worker, uint32_t offloads)
 	if (result == 0)
 		result = cmd_ruling_resolver(worker);
 	if (result == 0)
-		result = gateway_scans_apply(worker->host, &worker->harbour->ruling.conf);
+		result = gateway_scans_apply(worker->host, &worker->harbour->ruling.conf, true);
 	return result == 0 ? add_addresses(worker) : result;
 }
 

@@ -307,7 +307,7 @@ static void take_rules(struct gateway_worker *worker, int fd)
 	} else {
 		result = gateway_apply(&worker->applied, &rules, &message.text);
 		if (result == 0)
-			(void)gateway_scans_apply(worker->base.host, &rules.conf);
+			(void)gateway_scans_apply(worker->base.host, &rules.conf, false);
 		if (result == 0 && worker->base.relay)
 			result = open_doors(worker, &rules, &message.text);
 		gateway_rules_free(&rules);
@@ -476,7 +476,7 @@ static int make_host(struct gateway_worker *worker, struct drive_error *error)
 	worker->applied.flows_max = config.sessions_max / 2;
 	result = gateway_apply(&worker->applied, &keeper->standing, error);
 	if (result == 0)
-		result = gateway_scans_apply(worker->base.host, &keeper->standing.conf);
+		result = gateway_scans_apply(worker->base.host, &keeper->standing.conf, false);
 	if (result == 0)
 		result = make_ends(worker);
 	if (result == 0)

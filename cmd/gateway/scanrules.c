@@ -24,13 +24,13 @@ static void set_policy(struct minato_scan_policy *policy, const struct conf_scan
 	policy->block_max_s = scans->grown_s ? scans->grown_s : scans->seconds;
 }
 
-int gateway_scans_apply(struct minato *host, const struct conf *conf)
+int gateway_scans_apply(struct minato *host, const struct conf *conf, bool away)
 {
 	struct minato_scan_policy policy;
 
 	minato_scan_policy_init(&policy);
 	/* What hosts inside try outside is no more watched than beyond a link. */
-	policy.away = false;
+	policy.away = away;
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind == CONF_KIND_SCANS)
 			set_policy(&policy, &conf->list[i]->scans);
