@@ -201,7 +201,10 @@ bool gateway_link_same(const struct conf_link *a, const struct conf_link *b);
 
 /* ---- scanrules.c: what statements say about scans ---- */
 
-/* What scans get; without a statement, as is usual. 0 or negative errno. */
+/*
+ * What scans get; without a statement, as is usual. `away`: what insides try outside counts, as a
+ * guest's own calls do. 0 or negative errno.
+ */
 int gateway_scans_apply(struct minato *host, const struct conf *conf, bool away);
 /* Who is told, and nobody else. 0, or negative errno with a text: then only those before it. */
 int gateway_alerts_apply(struct cmd_alerting *alerting, const struct conf *conf,

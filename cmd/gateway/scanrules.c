@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a gateway's statements say about scans: what they get, and who is told. */
+/* What statements of a gateway or guest say about scans: what they get, and who is told. */
 #include "cmd/gateway/gateway.h"
 #include "cmd/guard/scans.h"
 
