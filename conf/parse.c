@@ -273,6 +273,7 @@ int parse_alone(struct conf_statement *out, const char *text, bool partial,
 	r->number = 1;
 	r->failed = false;
 	r->of_file = false;
+	r->of_guest = false;
 	r->includes = false;
 	r->partial = partial;
 	report->count = report->errors = report->warnings = 0;
