@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -42,7 +43,21 @@ struct relay_roll {
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
-/* unsealed: memfd_create ftruncate mmap close fcntl */
+/* Beyond what files may have (ulimit -f) there is an error, and no signal that ends us. */
+/* unsealed: ftruncate rt_sigaction */
+static int make_long(int memory, off_t size)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, before;
+	int result;
+
+	if (sigaction(SIGXFSZ, &ignore, &before) < 0)
+		return -1;
+	result = ftruncate(memory, size);
+	(void)sigaction(SIGXFSZ, &before, NULL);
+	return result;
+}
+
+/* unsealed: memfd_create mmap close fcntl */
 int relay_roll_new(int *fd, struct relay_roll **out)
 {
 	struct relay_roll *roll = MAP_FAILED;
@@ -57,7 +72,7 @@ int relay_roll_new(int *fd, struct relay_roll **out)
 		close(memory);
 		return result;
 	}
-	if (ftruncate(memory, sizeof(*roll)) == 0)
+	if (make_long(memory, sizeof(*roll)) == 0)
 		roll = mmap(NULL, sizeof(*roll), PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
 	if (roll == MAP_FAILED || fcntl(memory, F_ADD_SEALS, SEALS) < 0 ||
 	    fcntl(memory, F_ADD_SEALS, F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) < 0) {
