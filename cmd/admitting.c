@@ -203,7 +203,7 @@ static bool hand_over(struct cmd_harbour *harbour, int fd, enum request request,
 		return standing->beside && cmd_fellows_serve(harbour, fd);
 	if (standing->inside && harbour->closed)
 		return false;
-	message.number = standing->inside	  ? CMD_CLIENT_INSIDE :
+	message.number = standing->inside ? CMD_CLIENT_INSIDE :
 			 request == ORDER ? CMD_CLIENT_ORDERS :
 					    CMD_CLIENT_ASKS;
 	if (message.number == CMD_CLIENT_ORDERS)
@@ -220,8 +220,7 @@ static void part(struct cmd_waiting *waiting, enum request request)
 	struct cmd_harbour *harbour = waiting->harbour;
 
 	drive_loop_remove(harbour->loop, waiting->watch);
-	if (request == GONE ||
-	    !hand_over(harbour, waiting->fd, request, &waiting->standing))
+	if (request == GONE || !hand_over(harbour, waiting->fd, request, &waiting->standing))
 		close(waiting->fd);
 	waiting->fd = 0;
 	hold_spare(harbour);

@@ -649,8 +649,8 @@ int cmd_ruling_whole(struct conf *conf, struct drive_error *error);
 struct cmd_hostlinks {
 	int fd; /* 0: none */
 	int64_t watch;
-	bool untold; /* they have changed, and the worker had no room for it */
-	bool full;   /* there were too many, which was said */
+	bool untold;		  /* they have changed, and the worker had no room for it */
+	bool full;		  /* there were too many, which was said */
 	struct minato_time again; /* when it is tried again */
 };
 struct cmd_harbour;

@@ -296,7 +296,7 @@ enum conf_outcome {
 struct conf_test {
 	enum minato_proto proto; /* or MINATO_PROTO_OTHER */
 	uint16_t type;		 /* ICMP: a number, or CONF_TYPE_NAMED + n; OTHER: the protocol's */
-	bool inside;   /* it comes from an inside host */
+	bool inside;		 /* it comes from an inside host */
 	/* Of the rules of a guest: */
 	bool guest;		      /* it comes from it, whatever its address; `inside` too */
 	bool self;		      /* it is for an address of this host that no rule names */

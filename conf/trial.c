@@ -33,8 +33,8 @@ struct trial {
 	struct minato_time now;
 	size_t link[MINATO_LINKS_MAX]; /* the statement of each */
 	uint32_t link_count;
-	int64_t patience_ns; /* then nothing more is said of a packet */
-	bool host;	     /* outside are the host's sockets */
+	int64_t patience_ns;	      /* then nothing more is said of a packet */
+	bool host;		      /* outside are the host's sockets */
 	const struct conf_test *only; /* all that is tried; or NULL */
 	struct conf_drains drains;
 	struct held *held;

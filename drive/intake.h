@@ -105,7 +105,7 @@ void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_
 #define DRIVE_CROWD_SOURCES 256u
 enum drive_crowd {
 	DRIVE_CROWD_LINK,
-	DRIVE_CROWD_SYN, /* from here on: of strangers */
+	DRIVE_CROWD_SYN,   /* from here on: of strangers */
 	DRIVE_CROWD_AGAIN, /* the same SYN, a second or so later */
 	DRIVE_CROWD_RST,
 	DRIVE_CROWD_ACK, /* without payload */

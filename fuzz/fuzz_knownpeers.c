@@ -38,8 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	drive_known_leaves(&known, frame, (uint32_t)head, (uint32_t)head, 100);
 	free(frame);
 	frame = copy(data + 1, size - 1);
-	expect(drive_known_crowd(&known, frame, (uint32_t)size - 1, 0, &call) <
-	       DRIVE_CROWDS);
+	expect(drive_known_crowd(&known, frame, (uint32_t)size - 1, 0, &call) < DRIVE_CROWDS);
 	/* Of IPv4 without options, with its addresses changed about. */
 	if (size > 60 && frame[12] == 8 && frame[13] == 0 && (frame[14] & 15) == 5 &&
 	    (frame[23] == 17 || frame[23] == 1)) {

@@ -35,8 +35,8 @@ struct relay_roll {
 	_Atomic uint32_t turn; /* odd while doors are written */
 	_Atomic uint32_t door_count;
 	struct relay_roll_door doors[RELAY_ROLL_DOORS];
-	uint64_t key[4];       /* of the hash */
-	uint32_t ends;	       /* of sockets, ever; never 0 once there was one */
+	uint64_t key[4]; /* of the hash */
+	uint32_t ends;	 /* of sockets, ever; never 0 once there was one */
 	_Alignas(64) _Atomic uint64_t cookies[BUCKETS * SLOTS];
 	uint32_t closed[BUCKETS * SLOTS]; /* which of `ends` it was; 0: it is open */
 };

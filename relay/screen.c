@@ -375,8 +375,8 @@ static enum relay_screened screen_door(struct relay_published *door,
 
 static void note_outgrown(struct relay_published *door, const struct relay_screening *rules)
 {
-	door->outgrown =
-		door->at_device && !relay_screen_near_only(rules, door->protocol, door->port);
+	door->outgrown = door->at_device &&
+			 !relay_screen_near_only(rules, door->protocol, door->port);
 	door->told &= door->outgrown;
 }
 

@@ -74,14 +74,13 @@ const char *cmd_scan_text(char out[CMD_SCAN_TEXT], const struct minato_scan *sca
 
 	if (scan->tool != MINATO_SCAN_TOOL_UNKNOWN)
 		(void)snprintf(tool, sizeof(tool), " by %s", minato_scan_tool_name(scan->tool));
-	(void)snprintf(
-		out, CMD_SCAN_TEXT,
-		"scan from %s: %s%s, %s, order %s, confidence %u.%u %%, %s%s",
-		cmd_scan_source(source, scan), cmd_scan_kinds(kinds, scan->kinds), tool,
-		what_text(what, sizeof(what), scan), minato_scan_pattern_name(scan->pattern),
-		scan->confidence / 10,
-		scan->confidence % 10, scan->blockable ? "verified" : "its address is not verified",
-		scan->blocked_until.ns ? ", blocked" : "");
+	(void)snprintf(out, CMD_SCAN_TEXT,
+		       "scan from %s: %s%s, %s, order %s, confidence %u.%u %%, %s%s",
+		       cmd_scan_source(source, scan), cmd_scan_kinds(kinds, scan->kinds), tool,
+		       what_text(what, sizeof(what), scan), minato_scan_pattern_name(scan->pattern),
+		       scan->confidence / 10, scan->confidence % 10,
+		       scan->blockable ? "verified" : "its address is not verified",
+		       scan->blocked_until.ns ? ", blocked" : "");
 	return out;
 }
 

@@ -387,8 +387,8 @@ static void a_checksum_of_udp_lite_is_never_zero(void **state)
 
 	(void)state;
 	for (uint32_t word = 0; word < 65536; word++) {
-		uint8_t ip[32] = { 0x45, 0, 0, 32, [8] = 64, 136, 0, 0, 10, 0, 0, 2, 198, 51, 100,
-				   1,	 0x10, 0, 0x20, 0, 0, 12 };
+		uint8_t ip[32] = { 0x45, 0,   0,  32,  [8] = 64, 136,  0, 0,	10, 0, 0,
+				   2,	 198, 51, 100, 1,	 0x10, 0, 0x20, 0,  0, 12 };
 		struct packet p = { .type = PACKET_OTHER,
 				    .ip = ip,
 				    .transport = ip + 20,

@@ -300,14 +300,10 @@ static void other_guests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_entry),
-		cmocka_unit_test(verdicts),
-		cmocka_unit_test(everything),
-		cmocka_unit_test(types),
-		cmocka_unit_test(zones_of_gateway),
-		cmocka_unit_test(zones_of_guest),
-		cmocka_unit_test(other_guests),
-		cmocka_unit_test(shut),
+		cmocka_unit_test(one_entry),	    cmocka_unit_test(verdicts),
+		cmocka_unit_test(everything),	    cmocka_unit_test(types),
+		cmocka_unit_test(zones_of_gateway), cmocka_unit_test(zones_of_guest),
+		cmocka_unit_test(other_guests),	    cmocka_unit_test(shut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

@@ -193,8 +193,10 @@ static void an_order_is_changed_in_place(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(what_is_wrong_is_refused),	    CASE(rules_may_be_alike),
-		CASE(a_full_table_says_so),	    CASE(every_form_leaves_nothing),
+		CASE(what_is_wrong_is_refused),
+		CASE(rules_may_be_alike),
+		CASE(a_full_table_says_so),
+		CASE(every_form_leaves_nothing),
 		CASE(each_hit_is_counted_for_its_rule),
 		CASE(an_order_is_changed_in_place),
 	};

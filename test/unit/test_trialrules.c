@@ -87,8 +87,7 @@ static void the_end_is_the_same_as_with_all_rules(void **state)
 		(void)sprintf(text + used, "test tcp from %s to %s reaches 10.9.9.9:9\n",
 			      one_of(sources, 3), one_of(targets, 4));
 		if (read_file(text) != 0)
-			fail_msg("line %u: %s\n%s", report.fault[0].line,
-				 report.fault[0].what,
+			fail_msg("line %u: %s\n%s", report.fault[0].line, report.fault[0].what,
 				 text);
 		assert_int_equal(conf_try(&conf, take, &verdict, &culprit), 0);
 		asked = conf.list[conf.count - 1];

@@ -434,8 +434,7 @@ int main(void)
 		CASE(who_is_there_is_asked_about_no_more),
 		cmocka_unit_test_setup_teardown(a_port_that_changes_hands, begin_named,
 						finish_named),
-		cmocka_unit_test_setup_teardown(whose_socket_is_gone, begin_named,
-						finish_named),
+		cmocka_unit_test_setup_teardown(whose_socket_is_gone, begin_named, finish_named),
 	};
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);
