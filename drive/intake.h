@@ -13,7 +13,8 @@
  * given up where a queue of them stands. So a flood from everywhere costs those who are known, and
  * strangers who want something else than the flood does, a look at each of its frames; who floods
  * although he is known harms himself; and whose frame is lost is not for the chance of the moment
- * to say, as it is where a socket's buffer is full.
+ * to say, as it is where a socket's buffer is full. A call that comes again is of a crowd of
+ * its own (again.c).
  *
  * While somebody is served first, those who wait get a share of the time and no more: behind us may
  * be others who need the processor. When all of that is used up the intake rests for a moment.

@@ -477,6 +477,56 @@ static void serve_the_known_first(void)
 }
 NETNS_CASE(in_a_flood_who_is_known_goes_first, serve_the_known_first)
 
+/* A call of a stranger's, by its second byte of the source's network and number. */
+static void send_call(uint8_t network, uint32_t number, uint32_t payload)
+{
+	uint8_t frame[256];
+	const uint32_t len = datagram(frame, false, payload, 0);
+	uint8_t *ip = frame + ETHERNET, *tcp = ip + 20;
+
+	ip[9] = IPPROTO_TCP;
+	put16(ip + 10, 0);
+	memcpy(ip + 12, (const uint8_t[]){ 10, network, (uint8_t)(number >> 8), (uint8_t)number },
+	       4);
+	put16(ip + 10, ~sum(ip, 20, 0));
+	put16(tcp + 4, 0);
+	put16(tcp + 6, 0);
+	put16(tcp + 12, 0x5002); /* SYN */
+	send_far(&partial, frame, len);
+}
+
+/* Of a flood of calls, with one in its middle that has 99 bytes. */
+static void flood_with_calls(uint8_t network)
+{
+	host.count = host.known_at = 0;
+	for (uint32_t i = 0; i < FLOOD; i++) {
+		send_call(network, i, 20);
+		if (i == FLOOD / 2)
+			send_call(9, 9, 99);
+	}
+}
+
+static void serve_who_calls_again(void)
+{
+	struct minato_time now = drive_now();
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	flood_with_calls(70);
+	while (host.count < FLOOD + 1)
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+	DEMAND(host.known_at > 300);
+	/* A second later the flood's calls are others, and it is the same (RFC 6298 2.1). */
+	now.ns += INT64_C(1000000000);
+	flood_with_calls(71);
+	for (int turns = 0; turns < 20 && !host.known_at; turns++) {
+		(void)drive_link_read(wire, &host, now);
+		now.ns += 10000;
+	}
+	DEMAND(host.known_at > 0 && host.known_at < 200);
+}
+NETNS_CASE(who_calls_again_goes_before_a_flood_of_calls, serve_who_calls_again)
+
 /* One that is wanted, with 99 bytes, behind so many others of one source; how soon it is served. */
 static void serve_behind(const uint8_t *other, uint32_t other_len, const uint8_t *wanted,
 			 uint32_t len)
@@ -927,6 +977,7 @@ int main(void)
 		cmocka_unit_test(without_a_chunk_one_frame_at_a_time_comes),
 		cmocka_unit_test(a_burst_comes_whole),
 		cmocka_unit_test(in_a_flood_who_is_known_goes_first),
+		cmocka_unit_test(who_calls_again_goes_before_a_flood_of_calls),
 		cmocka_unit_test(one_of_many_that_floods_harms_itself),
 		cmocka_unit_test(of_a_queue_inside_none_are_given_up),
 		cmocka_unit_test(a_stranger_is_not_behind_a_flood_of_another_sort),
