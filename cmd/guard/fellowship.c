@@ -115,16 +115,30 @@ uint16_t cmd_fellowship_caller(void *user, enum minato_proto proto,
 
 /* ---- where others are ---- */
 
+/* For the door of a number, or for one that is there. */
 struct looking {
 	struct cmd_worker *worker;
 	struct conf_door *out;
 	size_t left; /* how many come before the one that is looked for */
+	const struct minato_endpoint *there;
+	enum minato_proto proto; /* at which it is there */
 };
+
+static bool is_there(const struct looking *looking, const struct minato_addr *addr,
+		     const struct relay_roll_door *door)
+{
+	const struct minato_endpoint *there = looking->there;
+
+	return door->protocol == looking->proto && door->first <= there->port &&
+	       there->port <= door->last && minato_addr_equal(addr, &there->addr);
+}
 
 /* True: it is the one. */
 static bool give(struct looking *looking, const struct minato_addr *addr,
 		 const struct relay_roll_door *door)
 {
+	if (looking->there)
+		return is_there(looking, addr, door);
 	if (looking->left-- > 0)
 		return false;
 	*looking->out = (struct conf_door){
@@ -194,37 +208,39 @@ static bool give_door(struct looking *looking, const struct relay_roll_door *doo
 	return give_gateway(looking, door, true) || give_gateway(looking, door, false);
 }
 
-bool cmd_fellowship_door(void *user, const char *word, size_t at, struct conf_door *out)
+/* Of the guest of that number. */
+static bool look_through(struct looking *looking, uint16_t number)
 {
 	static struct relay_roll_door doors[RELAY_ROLL_DOORS];
-	struct cmd_worker *worker = user;
-	const struct cmd_fellows *fellows = &worker->harbour->ruling.fellows;
-	uint16_t number = cmd_fellows_number(fellows, word);
-	struct looking looking = { worker, out, at };
+	const struct cmd_fellows *fellows = &looking->worker->harbour->ruling.fellows;
 	size_t count = 0;
 
 	if (number && fellows->list[number - 1].page)
 		count = relay_roll_doors(fellows->list[number - 1].page, doors);
 	for (size_t i = 0; i < count; i++) {
-		if (give_door(&looking, &doors[i]))
+		if (give_door(looking, &doors[i]))
 			return true;
 	}
 	return false;
+}
+
+bool cmd_fellowship_door(void *user, const char *word, size_t at, struct conf_door *out)
+{
+	struct cmd_worker *worker = user;
+	struct looking looking = { .worker = worker, .out = out, .left = at };
+
+	return look_through(&looking, cmd_fellows_number(&worker->harbour->ruling.fellows, word));
 }
 
 const char *cmd_fellowship_at(struct cmd_worker *worker, enum minato_proto proto,
 			      const struct minato_endpoint *to)
 {
 	const struct cmd_fellows *fellows = &worker->harbour->ruling.fellows;
-	struct conf_door door;
+	struct looking looking = { .worker = worker, .there = to, .proto = proto };
 
 	for (size_t i = 0; i < fellows->count; i++) {
-		for (size_t at = 0; cmd_fellowship_door(worker, fellows->list[i].name, at, &door);
-		     at++) {
-			if (door.proto == proto && door.first <= to->port &&
-			    to->port <= door.last && minato_addr_equal(&door.to.addr, &to->addr))
-				return fellows->list[i].name;
-		}
+		if (look_through(&looking, (uint16_t)(i + 1)))
+			return fellows->list[i].name;
 	}
 	return NULL;
 }
