@@ -28,6 +28,7 @@
 #include <cmocka.h>
 
 #include "base/check.h"
+#include "minato/guard.h"
 #include "relay/relay.h"
 
 #define INSIDE 0
@@ -73,6 +74,21 @@ static inline struct minato_addr addr(const char *text)
 
 	assert_int_equal(minato_addr_parse(text, &a), 0);
 	return a;
+}
+
+/* The first rule, which lets in who calls from outside, whatever it calls; a test narrows it. */
+static inline struct minato_entry rule_inward(void)
+{
+	return (struct minato_entry){
+		.kind = MINATO_KIND_GUARD,
+		.verdict = MINATO_PASS,
+		.scope = OUTSIDE,
+		.face = MINATO_FACE_ANY,
+		.last = 65535,
+		.uid = MINATO_UID_NONE,
+		.course = MINATO_COURSE_IN,
+		.order = 1,
+	};
 }
 
 static inline struct minato_endpoint end(const char *text, uint16_t port)

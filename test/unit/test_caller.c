@@ -555,23 +555,14 @@ static int finish_named(void **state)
 /* A rule for one guest, whoever else comes from this host. */
 static void by_name(void **state)
 {
-	struct minato_entry rule = {
-		.kind = MINATO_KIND_GUARD,
-		.verdict = MINATO_PASS,
-		.scope = OUTSIDE,
-		.face = MINATO_FACE_ANY,
-		.last = 65535,
-		.uid = MINATO_UID_NONE,
-		.course = MINATO_COURSE_IN,
-		.program = 7,
-		.order = 1,
-	};
+	struct minato_entry rule = rule_inward();
 	struct drive_error error = { "" };
 	uint64_t handle;
 	uint64_t s;
 	int fd;
 
 	NEED_NETNS();
+	rule.program = 7;
 	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
 	rule.program = MINATO_PROGRAM_NONE;
 	rule.verdict = MINATO_REFUSE;

@@ -282,19 +282,7 @@ static void a_closed_guest_port_stays_quiet(void **state)
 /* A rule that comes later is about new clients alone, and each counts once. */
 static void who_is_there_is_asked_about_no_more(void **state)
 {
-	struct minato_entry rule = {
-		.kind = MINATO_KIND_GUARD,
-		.verdict = MINATO_PASS,
-		.scope = OUTSIDE,
-		.face = MINATO_FACE_ANY,
-		.last = 65535,
-		.uid = MINATO_UID_NONE,
-		.course = MINATO_COURSE_IN,
-		.order = 2,
-		.rate_count = 1,
-		.rate_span_s = 86400,
-		.rate_verdict = MINATO_DROP,
-	};
+	struct minato_entry rule = rule_inward();
 	struct minato_datagram came;
 	uint64_t handle;
 	uint64_t s;
@@ -303,6 +291,10 @@ static void who_is_there_is_asked_about_no_more(void **state)
 	int other;
 
 	NEED_NETNS();
+	rule.order = 2;
+	rule.rate_count = 1;
+	rule.rate_span_s = 86400;
+	rule.rate_verdict = MINATO_DROP;
 	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
 	publish("5300:53/udp");
 	s = guest_server(53);
@@ -355,17 +347,7 @@ static int finish_named(void **state)
 /* A guest's port that becomes another program's is judged anew, whatever stood. */
 static void a_port_that_changes_hands(void **state)
 {
-	struct minato_entry rule = {
-		.kind = MINATO_KIND_GUARD,
-		.verdict = MINATO_PASS,
-		.scope = OUTSIDE,
-		.face = MINATO_FACE_ANY,
-		.last = 65535,
-		.uid = MINATO_UID_NONE,
-		.course = MINATO_COURSE_IN,
-		.program = 7,
-		.order = 1,
-	};
+	struct minato_entry rule = rule_inward();
 	struct minato_datagram came;
 	uint64_t handle;
 	uint64_t s;
@@ -373,6 +355,7 @@ static void a_port_that_changes_hands(void **state)
 	int fd;
 
 	NEED_NETNS();
+	rule.program = 7;
 	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
 	rule.program = MINATO_PROGRAM_NONE;
 	rule.verdict = MINATO_DROP;
