@@ -335,10 +335,12 @@ void dial_call(struct relay *relay, uint64_t call)
 {
 	struct minato_endpoint wanted = { 0 };
 	struct minato_endpoint dial;
+	enum target_verdict verdict;
 
 	if (minato_local(relay->host, call, &wanted) < 0)
 		return;
-	switch (target_judge(relay, MINATO_TCP, &wanted, &dial)) {
+	verdict = target_judge(relay, MINATO_TCP, &wanted, &dial);
+	switch (verdict) {
 	case TARGET_DIAL:
 		if (surge_admits(relay, &wanted.addr))
 			call_out(relay, call, &wanted, &dial);
@@ -353,16 +355,9 @@ void dial_call(struct relay *relay, uint64_t call)
 			begin(relay, call, &wanted, NULL, NULL);
 		break;
 	case TARGET_REFUSE:
-		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
-		tell_refused(relay, call, &wanted, "the host's own side");
-		minato_refuse(relay->host, call);
-		break;
 	case TARGET_ABSENT:
-		minato_reject(relay->host, call, MINATO_REASON_HOST);
-		break;
 	case TARGET_MULTICAST:
-		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
-		minato_ignore(relay->host, call);
+		permit_turn_away(relay, call, MINATO_TCP, &wanted, verdict);
 		break;
 	}
 }

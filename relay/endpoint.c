@@ -99,9 +99,11 @@ static enum ticket_fate fate_of(struct lane *f, const struct minato_endpoint *to
 				const struct minato_datagram *about,
 				const struct minato_extent *extents, size_t count)
 {
-	/* What --reach and --host-loopback have opened is open. */
-	if (!f->relay->permit || !minato_addr_equal(&to->addr, &about->local.addr))
+	if (!f->relay->permit)
 		return TICKET_GOES;
+	/* What --reach and --host-loopback have opened is open. */
+	if (!minato_addr_equal(&to->addr, &about->local.addr))
+		return ticket_opened(f, about);
 	return ticket_datagram(f, about, extents, count);
 }
 
@@ -137,14 +139,32 @@ static void dial_or_not(struct lane *f, const struct minato_endpoint *to,
 	}
 }
 
+/* It leads nowhere, whatever is allowed. */
+static void turn_away(struct lane *f, enum target_verdict verdict,
+		      const struct minato_datagram *about, const struct minato_extent *extents)
+{
+	permit_refused(f->relay, MINATO_UDP, &f->guest, &about->local, NULL,
+		       target_words(f->relay, &about->local));
+	if (verdict == TARGET_ABSENT) {
+		gram_fail(f, about, &extents[0],
+			  permit_absent(f->relay, MINATO_UDP) == MINATO_REASON_HOST ? EHOSTUNREACH :
+										     EACCES);
+	} else if (verdict == TARGET_MULTICAST) {
+		relay_count(f->relay, RELAY_COUNT_REFUSED_MULTICAST);
+	} else {
+		relay_count(f->relay, RELAY_COUNT_REFUSED_INNER);
+		gram_fail(f, about, &extents[0], ECONNREFUSED);
+	}
+}
+
 /* The association takes whatever the guest writes to: each destination is judged anew. */
 void endpoint_carry(struct lane *f, const struct minato_datagram *about,
 		    struct minato_extent *extents, size_t count)
 {
-	struct relay *relay = f->relay;
 	struct minato_endpoint to;
+	enum target_verdict verdict = target_judge(f->relay, MINATO_UDP, &about->local, &to);
 
-	switch (target_judge(relay, MINATO_UDP, &about->local, &to)) {
+	switch (verdict) {
 	case TARGET_DIAL:
 		dial_or_not(f, &to, about, extents, count);
 		break;
@@ -152,14 +172,9 @@ void endpoint_carry(struct lane *f, const struct minato_datagram *about,
 		ask(f, about, extents, count);
 		break;
 	case TARGET_REFUSE:
-		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
-		gram_fail(f, about, &extents[0], ECONNREFUSED);
-		break;
 	case TARGET_ABSENT:
-		gram_fail(f, about, &extents[0], EHOSTUNREACH);
-		break;
 	case TARGET_MULTICAST:
-		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
+		turn_away(f, verdict, about, extents);
 		break;
 	}
 }
@@ -179,8 +194,8 @@ static void take_faults(struct lane *f)
 
 static bool may_come(struct lane *f, const struct minato_endpoint *seen, const struct gram *gram)
 {
-	return !f->relay->permit || !minato_addr_equal(&seen->addr, &gram->from.addr) ||
-	       ticket_comes(f, seen, gram->len);
+	return !f->relay->permit || ticket_comes(f, seen, gram->len) ||
+	       !minato_addr_equal(&seen->addr, &gram->from.addr);
 }
 
 static void give(struct lane *f, const struct gram *gram)
@@ -263,10 +278,12 @@ void endpoint_call(struct relay *relay, uint64_t call)
 {
 	struct minato_endpoint wanted = { 0 };
 	struct minato_endpoint to;
+	enum target_verdict verdict;
 
 	if (minato_local(relay->host, call, &wanted) < 0)
 		return;
-	switch (target_judge(relay, MINATO_UDP, &wanted, &to)) {
+	verdict = target_judge(relay, MINATO_UDP, &wanted, &to);
+	switch (verdict) {
 	case TARGET_DIAL:
 		if (surge_admits(relay, &wanted.addr))
 			begin_or_not(relay, call, &wanted, &to);
@@ -279,15 +296,9 @@ void endpoint_call(struct relay *relay, uint64_t call)
 			begin(relay, call);
 		break;
 	case TARGET_REFUSE:
-		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
-		minato_refuse(relay->host, call);
-		break;
 	case TARGET_ABSENT:
-		minato_reject(relay->host, call, MINATO_REASON_HOST);
-		break;
 	case TARGET_MULTICAST:
-		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
-		minato_ignore(relay->host, call);
+		permit_turn_away(relay, call, MINATO_UDP, &wanted, verdict);
 		break;
 	}
 }

@@ -202,6 +202,32 @@ void permit_refused(struct relay *relay, enum minato_proto proto,
 			   });
 }
 
+enum minato_reason permit_absent(const struct relay *relay, enum minato_proto proto)
+{
+	return permit_is_closed(relay) && proto == MINATO_UDP ? MINATO_REASON_PROHIBITED :
+								MINATO_REASON_HOST;
+}
+
+void permit_turn_away(struct relay *relay, uint64_t call, enum minato_proto proto,
+		      const struct minato_endpoint *wanted, enum target_verdict verdict)
+{
+	struct minato_endpoint guest = { .port = 0 };
+
+	if (permit_identify(relay, call, proto, wanted, true))
+		return;
+	minato_peer(relay->host, call, &guest);
+	permit_refused(relay, proto, &guest, wanted, NULL, target_words(relay, wanted));
+	if (verdict == TARGET_ABSENT) {
+		minato_reject(relay->host, call, permit_absent(relay, proto));
+	} else if (verdict == TARGET_MULTICAST) {
+		relay_count(relay, RELAY_COUNT_REFUSED_MULTICAST);
+		minato_ignore(relay->host, call);
+	} else {
+		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
+		minato_refuse(relay->host, call);
+	}
+}
+
 /* ---- names ---- */
 
 static bool is_allowed(const struct relay_allows *allows, const struct dnsname *name)

@@ -379,6 +379,15 @@ void permit_refused(struct relay *relay, enum minato_proto proto,
 		    const struct minato_endpoint *guest, const struct minato_endpoint *to,
 		    const char *name, const char *reason);
 
+/*
+ * What the guest hears of an address that nobody has. A kernel tells no program of a datagram that
+ * the host cannot be reached; where all else is refused, this is too, so that it knows at once.
+ */
+enum minato_reason permit_absent(const struct relay *relay, enum minato_proto proto);
+/* A held call to where nothing leads, whatever is allowed: tells it, and ends it. */
+void permit_turn_away(struct relay *relay, uint64_t call, enum minato_proto proto,
+		      const struct minato_endpoint *wanted, enum target_verdict verdict);
+
 /* ---- ticket.c: what a flow that was let out is known by, and what it says first ---- */
 
 #define TICKET_PEEK 65536u /* bytes that are looked at together: a run; INSPECT_WINDOW at least */
@@ -429,6 +438,8 @@ enum ticket_fate {
 /* Whether a datagram or run of the endpoint may go out (about->local is where to). */
 enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *about,
 				 const struct minato_extent *extents, size_t count);
+/* The same to where the user has opened this host: it goes, and is told as any flow. */
+enum ticket_fate ticket_opened(struct lane *f, const struct minato_datagram *about);
 /*
  * A datagram, or run of them, that was kept. After TICKET_GOES what is kept of that place goes
  * before, one after another as this hands it over, to be freed; NULL: that is all.

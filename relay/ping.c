@@ -285,6 +285,14 @@ static void dial_call_out(struct relay *relay, uint64_t call, bool four)
 	minato_reject(relay->host, call, reason);
 }
 
+static void tell_refused(struct relay *relay, const struct minato_datagram *first)
+{
+	const struct minato_endpoint to = { .addr = first->local.addr, .port = 1 };
+
+	permit_refused(relay, MINATO_ICMP, &first->remote, &first->local, NULL,
+		       target_words(relay, &to));
+}
+
 void ping_call(struct relay *relay, uint64_t call)
 {
 	struct minato_datagram first;
@@ -309,10 +317,12 @@ void ping_call(struct relay *relay, uint64_t call)
 		break;
 	case TARGET_RESOLVER:
 	case TARGET_REFUSE:
+		tell_refused(relay, &first);
 		relay_count(relay, RELAY_COUNT_REFUSED_INNER);
 		minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
 		break;
 	case TARGET_ABSENT:
+		tell_refused(relay, &first);
 		minato_reject(relay->host, call, MINATO_REASON_HOST);
 		break;
 	case TARGET_MULTICAST:

@@ -100,7 +100,8 @@ int reach_guard(struct relay *relay)
 	while (relay->gateway_guard_count > 0)
 		minato_entry_remove(relay->host,
 				    relay->gateway_guards[--relay->gateway_guard_count]);
-	if (relay->config.host_loopback)
+	/* Of what is told it has to be known which program it is: it comes as a call. */
+	if (relay->config.host_loopback || relay->config.attempt)
 		return 0;
 	/* One that is the resolver's too is guarded as that (guard_dns). */
 	if (s->has4 && !minato_addr_equal(&s->gateway4, &s->dns4))

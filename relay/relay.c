@@ -108,6 +108,7 @@ static int guard(struct relay *relay, struct minato_addr addr, unsigned prefix, 
 		.first = first,
 		.last = last,
 		.user = relay_word(WORD_GUARD, 0),
+		.log = relay->config.attempt,
 	};
 
 	return relay_entry_add(relay, &entry);
@@ -123,7 +124,7 @@ static int guard_dns(struct relay *relay, struct minato_addr addr)
 {
 	int result;
 
-	if (minato_addr_is_any(&addr))
+	if (minato_addr_is_any(&addr) || relay->config.attempt)
 		return 0;
 	result = guard(relay, addr, 128, 1, DNS_PORT - 1);
 	return result < 0 ? result : guard(relay, addr, 128, DNS_PORT + 1, UINT16_MAX);
@@ -138,13 +139,20 @@ static struct minato_addr subnet_edge(const struct drive_subnet *s, bool last)
 	return edge;
 }
 
+/*
+ * What the stack drops before it looks anything up is told by these too. What it looks up, and is
+ * to be told, rather comes as a call, whose program can be found: target_judge refuses it.
+ */
 static int guard4(struct relay *relay)
 {
 	const struct drive_subnet *s = &relay->config.subnet;
 	int result = guard_all_ports(relay, minato_addr4(127, 0, 0, 0), 96 + 8);
 
 	if (result == 0)
-		result = guard_all_ports(relay, minato_addr4(0, 0, 0, 0), 96 + 8);
+		result = guard_all_ports(relay, minato_addr4(0, 0, 0, 0),
+					 relay->config.attempt ? 128 : 96 + 8);
+	if (result == 0)
+		result = guard_all_ports(relay, minato_addr4(224, 0, 0, 0), 96 + 4);
 	if (result == 0)
 		result = guard_all_ports(relay, minato_addr4(255, 255, 255, 255), 128);
 	if (result == 0)
@@ -159,10 +167,13 @@ static int guard6(struct relay *relay)
 	const struct drive_subnet *s = &relay->config.subnet;
 	const struct minato_addr loopback = { .bytes = { [15] = 1 } };
 	const struct minato_addr any = { .bytes = { 0 } };
+	const struct minato_addr groups = { .bytes = { 0xff } };
 	int result = guard_all_ports(relay, loopback, 128);
 
 	if (result == 0)
 		result = guard_all_ports(relay, any, 128);
+	if (result == 0)
+		result = guard_all_ports(relay, groups, 8);
 	return result < 0 ? result : guard_dns(relay, s->dns6);
 }
 
@@ -281,6 +292,18 @@ void relay_free(struct relay *relay)
 }
 
 /* ---- a turn ---- */
+
+bool relay_walled(struct relay *relay, const struct minato_rule_event *event)
+{
+	const struct minato_question *asked = &event->question;
+
+	if (!is_ours(event->user) || tag_of(event->user) != WORD_GUARD)
+		return false;
+	relay_count(relay, RELAY_COUNT_REFUSED_INNER);
+	permit_refused(relay, (enum minato_proto)asked->proto, &asked->remote, &asked->local, NULL,
+		       target_words(relay, &asked->local));
+	return true;
+}
 
 static void carry_call(struct relay *relay, uint64_t call)
 {

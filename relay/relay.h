@@ -524,6 +524,9 @@ void relay_identified(struct relay *relay, uint64_t call, const struct relay_pro
  * on, or is refused, as the policy says. One that has ended meanwhile is left alone.
  */
 void relay_program(struct relay *relay, uint64_t call, uint16_t program);
+struct minato_rule_event;
+/* An event of the host value's: what a guard of the relay's refused is told. False: it is none. */
+bool relay_walled(struct relay *relay, const struct minato_rule_event *event);
 /* The name of the pin whose entry has this word, as steps of an explanation have it; or NULL. */
 const char *relay_pinned(const struct relay *relay, uint64_t user);
 
@@ -928,6 +931,8 @@ struct relay_forward *target_reach(const struct relay *relay, enum minato_proto 
 enum target_verdict target_judge(const struct relay *relay, enum minato_proto proto,
 				 const struct minato_endpoint *wanted,
 				 struct minato_endpoint *dial);
+/* Why it is neither dialled nor answered, in words. */
+const char *target_words(const struct relay *relay, const struct minato_endpoint *wanted);
 /*
  * Which end the guest sees for a datagram that comes from this end of the outside. False: it may
  * not come in (the host's loopback, unless that is open, or this port of it is).
@@ -1250,7 +1255,7 @@ void auto_free(struct relay *relay);
 
 /*
  * Guards the gateway's address, but for the ports of the reaches that stand. -ENOSPC, -ENOMEM: it
- * is then closed by target_judge alone.
+ * is then closed by target_judge alone, as it is where refusals are told, with the program's name.
  */
 int reach_guard(struct relay *relay);
 /* Adds the entries of a reach. */

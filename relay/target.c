@@ -59,6 +59,11 @@ static bool is_subnet_broadcast(const struct drive_subnet *s, const struct minat
 	return host == 0 || host == mask;
 }
 
+static bool is_link_local4(const struct minato_addr *a)
+{
+	return minato_addr_is4(a) && a->bytes[12] == 169 && a->bytes[13] == 254;
+}
+
 static bool is_link_local6(const struct minato_addr *a)
 {
 	return a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
@@ -85,7 +90,7 @@ static bool leads_inside(const struct minato_addr *a)
 	else
 		return false;
 	inner = minato_addr4(v4[0], v4[1], v4[2], v4[3]);
-	return drive_addr_is_inner(&inner);
+	return drive_addr_is_inner(&inner) || is_link_local4(&inner);
 }
 
 static struct minato_addr loopback_of(const struct minato_addr *family)
@@ -129,9 +134,36 @@ enum target_verdict target_judge(const struct relay *relay, enum minato_proto pr
 		return TARGET_MULTICAST;
 	if (is_subnet_broadcast(s, &wanted->addr) || is_guest(s, &wanted->addr))
 		return TARGET_REFUSE;
-	if (is_on_link(s, &wanted->addr) || is_link_local6(&wanted->addr))
+	/* No router hands on what is link-local (RFC 3927 2.7, RFC 4291 2.5.6). */
+	if (is_on_link(s, &wanted->addr) || is_link_local4(&wanted->addr) ||
+	    is_link_local6(&wanted->addr))
 		return TARGET_ABSENT;
 	return TARGET_DIAL;
+}
+
+const char *target_words(const struct relay *relay, const struct minato_endpoint *wanted)
+{
+	const struct drive_subnet *s = &relay->config.subnet;
+	const struct minato_addr *addr = &wanted->addr;
+	enum drive_sort sort = drive_addr_sort(addr);
+
+	if (wanted->port == 0)
+		return "nothing has port 0";
+	if (is_gateway(s, addr))
+		return "the gateway, where nothing is open to the guest: --reach opens a port";
+	if (is_dns(s, addr))
+		return "the resolver's address, where nothing else is";
+	if (is_guest(s, addr))
+		return "the guest's own address";
+	if (sort == DRIVE_SORT_MULTICAST)
+		return "groups are not carried";
+	if (sort == DRIVE_SORT_BROADCAST || is_subnet_broadcast(s, addr))
+		return "broadcasts are not carried";
+	if (is_link_local4(addr) || is_link_local6(addr))
+		return "a link-local address: nothing leads there";
+	if (is_on_link(s, addr))
+		return "nobody has that address on the guest's link";
+	return "the host's own side";
 }
 
 bool target_seen(const struct relay *relay, const struct minato_endpoint *from,

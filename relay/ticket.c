@@ -555,6 +555,20 @@ enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *a
 	return fate;
 }
 
+enum ticket_fate ticket_opened(struct lane *f, const struct minato_datagram *about)
+{
+	const struct permit_way way = { .reason = NULL };
+	struct ticket *t = find(f, &about->local);
+
+	if (!t)
+		t = put(f, &about->local, &way);
+	if (!t)
+		return TICKET_LOST;
+	t->used_ns = f->relay->now.ns;
+	t->bytes_out += about->len;
+	return TICKET_GOES;
+}
+
 bool ticket_comes(struct lane *f, const struct minato_endpoint *from, size_t len)
 {
 	struct ticket *t = find(f, from);

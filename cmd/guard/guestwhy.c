@@ -103,23 +103,6 @@ static enum minato_kind add_steps(struct reasoning *r)
 
 /* ---- out ---- */
 
-static const char *where_words(enum target_verdict verdict)
-{
-	switch (verdict) {
-	case TARGET_DIAL:
-		break;
-	case TARGET_RESOLVER:
-		return "the resolver of minato, which answers";
-	case TARGET_REFUSE:
-		return "this host's inner side, or an address of the guest's own link";
-	case TARGET_ABSENT:
-		return "nobody has that address on the guest's link";
-	case TARGET_MULTICAST:
-		return "groups are not carried";
-	}
-	return NULL;
-}
-
 static bool is_ours(const struct drive_subnet *subnet, const struct minato_addr *addr)
 {
 	return (subnet->has4 && (minato_addr_equal(addr, &subnet->gateway4) ||
@@ -144,7 +127,7 @@ static void message_out(struct reasoning *r)
 	else if (harbour->closed)
 		add_said(r, "allow", false, "pings are not allowed where --allow or --ask is said");
 	else if (target != TARGET_DIAL)
-		add_said(r, "relay", false, where_words(target));
+		add_said(r, "relay", false, target_words(r->worker->relay, &to));
 }
 
 static void know_target(struct reasoning *r)
@@ -177,7 +160,10 @@ static json_t *outward(struct reasoning *r)
 	}
 	target = target_judge(relay, proto, &r->question.local, &dial);
 	if (target != TARGET_DIAL) {
-		add_said(r, "relay", target == TARGET_RESOLVER, where_words(target));
+		add_said(r, "relay", target == TARGET_RESOLVER,
+			 target == TARGET_RESOLVER ?
+				 "the resolver of minato, which answers" :
+				 target_words(relay, &r->question.local));
 		return NULL;
 	}
 	/* What a rule lets out needs no --allow. */

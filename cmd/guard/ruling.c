@@ -428,6 +428,10 @@ void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct 
 	struct cmd_worker *worker = user;
 	const struct cmd_ruling *ruling = &worker->harbour->ruling;
 
+	if (relay_walled(worker->relay, event)) {
+		out->unsaid = true;
+		return;
+	}
 	/* The entry's word has the id of the rule's place (enter). */
 	for (size_t i = 0; i < ruling->conf.count; i++) {
 		if (cmd_ruled_is_rule(ruling, i) &&

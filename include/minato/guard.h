@@ -129,7 +129,12 @@ size_t minato_explain(struct minato *m, const struct minato_question *question,
  */
 int minato_rule_order(struct minato *m, uint64_t rule, uint64_t order);
 
-/* A new flow that a rule with `log` decided. */
+/*
+ * A new flow that a rule with `log` decided, or a guard without order that has
+ * `log` too. What comes by a link with any_destination for a group, a
+ * broadcast or a loopback address is dropped before any look-up; it is an
+ * event of such a guard all the same.
+ */
 struct minato_rule_event {
 	struct minato_question question;
 	struct minato_time at;

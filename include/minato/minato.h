@@ -142,10 +142,15 @@ struct minato_link_config {
 	uint8_t scope;	   /* the address space behind this link, 0..15 */
 	/*
 	 * Answer ARP and neighbour solicitations for every on-link address
-	 * that is not a known neighbour: we speak for the world.
+	 * that is not a known neighbour: we speak for the world. Link-local
+	 * ones are among them where any_destination is said too.
 	 */
 	bool proxy;
-	/* Take IP packets whatever their destination (a guest's uplink). */
+	/*
+	 * Take IP packets whatever their destination (a guest's uplink), but
+	 * groups, broadcasts and loopback. A link-local one goes no further
+	 * (RFC 3927 2.7, RFC 4291 2.5.6): its call is there to be rejected.
+	 */
 	bool any_destination;
 	enum minato_role role; /* INSIDE and OUTSIDE need sessions_max */
 };
@@ -926,7 +931,9 @@ struct minato_entry {
 	uint32_t rate_span_s; /* ... in so many seconds, 1 or more */
 	bool rate_each; /* of each source (IPv6: /64), not of all together */
 	enum minato_verdict rate_verdict; /* of what is more: not PASS */
-	bool log; /* each flow that it decides is an event */
+	/* Each flow that it decides is an event; with `order` 0 too, if it
+	   refuses. */
+	bool log;
 };
 /*
  * Adds a general entry. Of RESERVED ports none is ever chosen by us; a packet

@@ -321,7 +321,7 @@ static bool valid_numbers(const struct minato_entry *in)
 static bool has_rules_members(const struct minato_entry *in)
 {
 	return in->course != 0 || in->program != 0 || in->rate_count != 0 ||
-	       in->rate_span_s != 0 || in->rate_each || in->log ||
+	       in->rate_span_s != 0 || in->rate_each ||
 	       in->rate_verdict != MINATO_PASS;
 }
 
@@ -338,7 +338,8 @@ static bool valid_rate(const struct minato_entry *in)
 static bool valid_rule(const struct minato_entry *in)
 {
 	if (in->order == 0)
-		return !has_rules_members(in);
+		return !has_rules_members(in) &&
+		       (!in->log || in->kind == MINATO_KIND_GUARD);
 	return in->kind == MINATO_KIND_GUARD && in->order != UINT64_MAX &&
 	       in->course <= MINATO_COURSE_OUT &&
 	       in->program != MINATO_PROGRAM_UNKNOWN && valid_rate(in) &&
@@ -392,6 +393,7 @@ static void from_public(struct port_entry *e, const struct minato_entry *in)
 		.user = in->user,
 		.until_ns = in->until_ns,
 		.uid = in->kind == MINATO_KIND_RIGHT ? in->uid : 0,
+		.logs = in->log && in->order == 0,
 	};
 	if (in->first == 0 && in->last == 0)
 		e->last = PORT_NUMBERS - 1;
@@ -482,6 +484,7 @@ void port_get(const struct port_table *t, uint32_t entry,
 		.uid = e->kind == MINATO_KIND_RIGHT ? e->uid : 0,
 		.user = e->user,
 		.until_ns = e->until_ns,
+		.log = e->logs,
 	};
 	if (e->rule)
 		ruleset_get(t, entry, out);

@@ -355,7 +355,7 @@ void port_rules_ask(struct port_table *t, const struct port_key *key,
 /* Of a rule that a verdict or fate names; POOL_NONE: of none. */
 uint32_t port_rule_entry(const struct port_table *t, uint32_t rule);
 
-/* A flow that a rule with `log` decided. */
+/* A flow that a rule or wall with `log` decided. */
 struct port_rule_event {
 	struct port_key key;
 	struct minato_time now;
@@ -366,6 +366,10 @@ struct port_rule_event {
 /* The oldest that nobody has taken yet; false: there is none. 256 wait; what
    comes then is left out and counted. */
 bool port_rule_event(struct port_table *t, struct port_rule_event *out);
+/* A packet was refused before it was looked up: if it would have met a wall
+   that tells of what it refuses, that tells of this too. */
+void port_wall_note(struct port_table *t, const struct port_key *key,
+		    struct minato_time now);
 uint64_t port_rule_events_lost(const struct port_table *t);
 
 /* --- explain.c ------------------------------------------------------------ */
@@ -1111,7 +1115,11 @@ void rulecross_forget_edges(struct port_table *t); /* no rule stands */
 bool rulecross_known(struct rule_asking *a, bool programs);
 void rulecross_note(struct rule_asking *a, bool programs);
 
-/* rulematch.c: of a probe. */
+/* rulematch.c: an event of a rule's entry, or a wall's. */
+void rulematch_note(struct port_table *t, const struct port_key *key,
+		    struct minato_time now, uint32_t entry,
+		    const struct rule_verdict *v);
+/* Of a probe. */
 void rulematch_sought(struct port_table *t, const struct port_probe *probe,
 		      struct minato_time now, struct rule_verdict *out);
 
@@ -1525,6 +1533,7 @@ struct port_entry {
 	bool chosen : 1;
 	bool rests : 1; /* freed, by quarantine.c */
 	bool rule : 1;	/* of the policy; `next` is its number there */
+	bool logs : 1;	/* a wall, whose refusals are events */
 	uint32_t since; /* of no claim: the caller's, like `owner`; of a claim
 			   with REUSEPORT that accepts: its slot */
 };

@@ -545,11 +545,11 @@ void port_seek_opening(struct port_table *t, struct port_probe *probes,
 
 /* --- verdicts ------------------------------------------------------------ */
 
-static void note_event(struct port_table *t, const struct port_key *key,
-		       struct minato_time now, const struct rule_verdict *v)
+void rulematch_note(struct port_table *t, const struct port_key *key,
+		    struct minato_time now, uint32_t entry,
+		    const struct rule_verdict *v)
 {
 	struct port_rules *r = &t->rules;
-	const uint32_t entry = port_rule_entry(t, v->rule);
 
 	if (r->event_count == RULE_EVENTS) {
 		r->events_lost++;
@@ -620,7 +620,7 @@ static void judge(struct port_table *t, const struct port_key *key,
 		out->limited = true;
 	}
 	if (rule->log && !peek)
-		note_event(t, key, now, out);
+		rulematch_note(t, key, now, port_rule_entry(t, word), out);
 }
 
 uint32_t port_rule_entry(const struct port_table *t, uint32_t rule)

@@ -306,6 +306,31 @@ bool port_lookup_closed(const struct port_table *t, const struct port_key *key)
 		any->count[PORT_GENERAL] | t->rules.count) == 0;
 }
 
+/* What it refuses is told, if it is to be. */
+static void note_wall(struct port_table *t, const struct port_key *key,
+		      struct minato_time now, uint32_t entry)
+{
+	const struct port_entry *e = entry_at(t, entry);
+	const struct rule_verdict v = {
+		.rule = POOL_NONE,
+		.verdict = (enum minato_verdict)e->verdict,
+	};
+
+	if (e->logs && v.verdict != MINATO_PASS)
+		rulematch_note(t, key, now, entry, &v);
+}
+
+void port_wall_note(struct port_table *t, const struct port_key *key,
+		    struct minato_time now)
+{
+	uint32_t entry = POOL_NONE;
+
+	if (has_entries(t, PORT_GUARDS, key))
+		entry = match_best(t, PORT_GUARDS, key, now);
+	if (entry != POOL_NONE)
+		note_wall(t, key, now, entry);
+}
+
 void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out)
@@ -325,6 +350,8 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 		entry_at(t, entry)->hits++;
 		entry = POOL_NONE;
 	}
+	if (entry != POOL_NONE)
+		note_wall(t, key, now, entry);
 	if (new_flow && entry == POOL_NONE && !pass_rules(t, probe, now, out))
 		return;
 	/* 3, and 4 as the lowest ranks */

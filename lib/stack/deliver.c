@@ -43,8 +43,11 @@ static enum drop check_destination(const struct minato *m,
 		return DROP_IP_DESTINATION;
 	if (route_is_ours(m, c->scope, &p->dst))
 		return DROP_NONE;
-	if (!c->any_destination || addr_is_link_local(&p->dst))
+	if (!c->any_destination)
 		return DROP_NOT_OURS;
+	/* It goes no further, which who takes the call says. */
+	if (addr_is_link_local(&p->dst))
+		return DROP_NONE;
 	/* It would have to go on from here (RFC 1812 5.3.1). */
 	return p->hop_limit <= 1 ? DROP_HOP_LIMIT : DROP_NONE;
 }
@@ -330,11 +333,24 @@ static enum drop deliver_discovery(struct minato *m, const struct arrival *a)
 	return a->packet.fragmented ? DROP_ND : discovery_nd(m, &a->packet);
 }
 
-/* On a host's link: it is for us, or for nobody. */
-static enum drop check_host(struct minato *m, const struct packet *p)
+/* A new flow to where nothing goes on to; of one that stands the rest too. */
+static bool is_stray(const struct minato *m, const struct arrival *a,
+		     enum drop drop)
 {
+	return m->link[a->packet.link].config.any_destination &&
+	       a->key.proto != 0 && deliver_opens(&a->packet) &&
+	       (drop == DROP_MULTICAST || drop == DROP_BROADCAST ||
+		drop == DROP_IP_DESTINATION);
+}
+
+/* On a host's link: it is for us, or for nobody. */
+static enum drop check_host(struct minato *m, const struct arrival *a)
+{
+	const struct packet *p = &a->packet;
 	const enum drop drop = check_ends(m, p);
 
+	if (is_stray(m, a, drop))
+		port_wall_note(host_table(m), &a->key, m->now);
 	if (drop == DROP_HOP_LIMIT) {
 		deliver_learn(m, p);
 		icmp_out_expired(m, p);
@@ -361,7 +377,7 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 		if (ours)
 			drop = pass_verify(a);
 	} else {
-		drop = check_host(m, p);
+		drop = check_host(m, a);
 	}
 	if (drop != DROP_NONE || !ours)
 		return drop;

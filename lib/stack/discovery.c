@@ -23,7 +23,9 @@ static bool answers_for(const struct minato *m, uint32_t link,
 	if (host_nat(m) != NULL && nat_pool_has(host_nat(m), link, target))
 		return true;
 	*proxied = true;
-	return m->link[link].config.proxy && !addr_is_link_local(target) &&
+	return m->link[link].config.proxy &&
+	       (m->link[link].config.any_destination ||
+		!addr_is_link_local(target)) &&
 	       route_on_link(m, link, target) &&
 	       !route_is_broadcast(m, link, target) &&
 	       !neighbour_speaks(m, link, target);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "hosts.h"
+#include "minato/guard.h"
 #include "wire/wire.h"
 
 struct shot {
@@ -99,7 +100,11 @@ static void test_not_ours(void **state)
 	expect(false, (struct shot){ .src = "10.0.2.9", .dst = "10.0.2.3" }, "drop_not_ours", 0);
 	expect(false, (struct shot){ .src = "fd00::9", .dst = "fd00::3" }, "drop_not_ours", 0);
 	expect(true, (struct shot){ .src = "10.0.2.9", .dst = "198.51.100.1" }, "drop_closed", 1);
-	expect(true, (struct shot){ .src = "fe80::9", .dst = "fe80::77" }, "drop_not_ours", 0);
+	/* They go no further, which is said by who takes the call, or here. */
+	expect(true, (struct shot){ .src = "fe80::9", .dst = "fe80::77" }, "drop_closed", 1);
+	expect(true, (struct shot){ .src = "10.0.2.9", .dst = "169.254.1.1", .hops = 1 },
+	       "drop_closed", 1);
+	expect(false, (struct shot){ .src = "10.0.2.9", .dst = "169.254.1.1" }, "drop_not_ours", 0);
 }
 
 /* What would have to go on ends here when its hops are used up (RFC 1812 5.3.1). */
@@ -269,6 +274,60 @@ static void test_guard(void **state)
 	guarded(MINATO_PASS, IP_PROTO_TCP, 0);
 }
 
+/* What a wall with `log` refuses is an event, though it is dropped before any look-up. */
+static void told_of(bool any, bool log, struct shot s, const char *reason, int events)
+{
+	struct host h = guest_link(any);
+	struct minato_entry wall = { .kind = MINATO_KIND_GUARD, .verdict = MINATO_REFUSE,
+				     .face = MINATO_FACE_ANY, .last = 65535, .user = 77,
+				     .local = addr(s.dst), .local_prefix = 120, .log = log };
+	struct minato_rule_event e;
+	uint64_t handle;
+
+	assert_int_equal(minato_entry_add(h.m, &wall, &handle), 0);
+	assert_int_equal(minato_entry_get(h.m, handle, &wall), 0);
+	assert_int_equal(wall.log, log);
+	s.port = 80;
+	shoot(&h, &s);
+	assert_int_equal(counter(h.m, reason), 1);
+	for (int i = 0; i < events; i++) {
+		const struct minato_addr to = addr(s.dst);
+		assert_true(minato_rule_event(h.m, &e));
+		assert_int_equal(e.user, 77);
+		assert_int_equal(e.verdict, MINATO_REFUSE);
+		assert_true(minato_addr_equal(&e.question.local.addr, &to));
+		assert_int_equal(e.question.local.port, 80);
+	}
+	assert_false(minato_rule_event(h.m, &e));
+	host_end(&h);
+}
+
+static void test_walls_tell(void **state)
+{
+	const struct shot group = { .src = "10.0.2.9", .dst = "224.0.0.251",
+				    .proto = IP_PROTO_UDP };
+	struct shot s = group;
+
+	(void)state;
+	told_of(true, true, s, "drop_multicast", 1);
+	told_of(true, false, s, "drop_multicast", 0);
+	told_of(false, true, s, "drop_multicast", 0);
+	s.dst = "127.0.0.1";
+	told_of(true, true, s, "drop_ip_destination", 1);
+	s.dst = "10.0.2.255";
+	told_of(true, true, s, "drop_broadcast", 1);
+	s.dst = "198.51.100.1";
+	told_of(true, true, s, "drop_guard", 1);
+	s.dst = "10.0.2.2";
+	s.proto = IP_PROTO_TCP;
+	s.flags = TCP_SYN;
+	told_of(false, true, s, "drop_guard", 1);
+	s.dst = "224.0.0.251";
+	told_of(true, true, s, "drop_multicast", 1);
+	s.flags = TCP_ACK; /* of no new flow */
+	told_of(true, true, s, "drop_multicast", 0);
+}
+
 /* The listener's own strays (RFC 9293 3.10.7.2). */
 static void stray(uint8_t flags, const char *reason, size_t answer)
 {
@@ -338,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_port_zero),
 		cmocka_unit_test(test_unknown_protocol),
 		cmocka_unit_test(test_guard),
+		cmocka_unit_test(test_walls_tell),
 		cmocka_unit_test(test_strays),
 		cmocka_unit_test(test_compare_at_delivery),
 	};

@@ -396,8 +396,11 @@ static void test_nd_proxy(void **state)
 	nd(&b, 135, "fd00::100", "ff02::1:ff00:50", "fd00::50", guest_mac, 0);
 	assert_int_equal(b.count, 1);
 	assert_int_equal(b.out[0][58], 0x40); /* no override: RFC 4861 7.2.8 */
-	/* Not for link-local ones, nor for probes, nor of itself. */
+	/* Link-local ones lead nowhere either: who asks is to hear it at once. */
 	nd(&b, 135, "fe80::9", "ff02::1:ff00:50", "fe80::50", guest_mac, 0);
+	assert_int_equal(b.count, 1);
+	/* Not for probes, nor of itself. */
+	nd(&b, 135, "::", "ff02::1:ff00:51", "fe80::51", NULL, 0);
 	assert_int_equal(b.count, 0);
 	nd(&b, 135, "::", "ff02::1:ff00:100", "fd00::100", NULL, 0);
 	assert_int_equal(b.count, 0);

@@ -156,12 +156,12 @@ static void private_addresses_do_not_come(void **state)
 	assert_int_equal(told.count[RELAY_ATTEMPT_ANSWER], 6);
 	assert_int_equal(count_of(RELAY_COUNT_UNPINNED), 6);
 	assert_false(permit_judge(w.relay, MINATO_TCP, &to, &way));
-	/* They may, if that is wanted; the host's own and the subnet's never. */
+	/* They may, if that is wanted; the host's own, the subnet's and link-local ones never. */
 	allows.private = true;
 	s = guest_asks("api.example", 1);
 	server_answers(put_private);
 	assert_int_equal(guest_reads(s, &answer, "api.example", 1), 0);
-	assert_int_equal(answer.addr_count, 3);
+	assert_int_equal(answer.addr_count, 2);
 	assert_non_null(strstr(told.reason, "this host's inner side"));
 	assert_true(permit_judge(w.relay, MINATO_TCP, &ten, &way));
 	allows.private = false;

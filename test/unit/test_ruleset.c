@@ -50,7 +50,7 @@ static void what_is_wrong_is_refused(void **state)
 	REFUSED(e.rate_span_s = 1);
 	REFUSED(e.rate_each = true);
 	REFUSED((e.proto = ICMP, e.first = 8, e.last = 256));
-	REFUSED((e.order = 0, e.log = true));
+	REFUSED((e.order = 0, e.log = true, e.kind = MINATO_KIND_UPLINK));
 	REFUSED((e.order = 0, e.program = 4));
 	REFUSED((e.order = 0, e.course = MINATO_COURSE_IN));
 #undef REFUSED

@@ -127,6 +127,7 @@ static void translated_loopback_is_refused(void **state)
 {
 	(void)state;
 	is("64:ff9b::127.0.0.1", TARGET_REFUSE);
+	is("64:ff9b::169.254.169.254", TARGET_REFUSE);
 	is("64:ff9b::192.0.2.1", TARGET_DIAL);
 	is("2002:7f00:1::1", TARGET_REFUSE);
 	is("2002:c000:201::1", TARGET_DIAL);
@@ -154,6 +155,7 @@ static void neighbours_are_absent(void **state)
 	is("10.0.2.50", TARGET_ABSENT);
 	is("fd00::50", TARGET_ABSENT);
 	is("fe80::1", TARGET_ABSENT);
+	is("169.254.169.254", TARGET_ABSENT);
 }
 
 static void itself_is_refused(void **state)
