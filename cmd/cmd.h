@@ -1068,6 +1068,9 @@ bool cmd_ruled_is_rule(const struct cmd_ruling *ruling, size_t index);
 int cmd_ruled_insert(struct cmd_ruling *ruling, size_t index, const struct conf_statement *one,
 		     const struct cmd_place *place);
 void cmd_ruled_take_out(struct cmd_ruling *ruling, size_t index);
+/* Takes those guards out of the table of which it is true. */
+typedef bool cmd_ruled_is_fn(void *user, const struct minato_row *row);
+void cmd_ruled_clear(struct minato *host, cmd_ruled_is_fn *is, void *user);
 /* The keeper: what its worker asks, and that the worker is no more. */
 void cmd_ruled_wanted(struct cmd_harbour *harbour, const struct cmd_message *message);
 void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *message);

@@ -129,36 +129,15 @@ static int gather(void *user, size_t index, struct minato_entry *entry)
 }
 
 /* Whether the row is of a rule that is concerned, and means nothing any more. */
-static bool is_stale(const struct following *f, const struct minato_row *row)
+static bool is_stale(void *user, const struct minato_row *row)
 {
+	const struct following *f = user;
 	const struct wanted one = { .key = key_of_row(row) };
 	uint32_t id = (uint32_t)row->user;
 
-	return row->kind == MINATO_KIND_GUARD && row->user >> 32 == CMD_WORD_RULE >> 32 &&
+	return row->user >> 32 == CMD_WORD_RULE >> 32 &&
 	       id <= f->worker->harbour->ruling.last_id && f->concerned[id] &&
 	       !(f->count && bsearch(&one, f->list, f->count, sizeof(one), compare));
-}
-
-/* Handles are gathered first: a walk may miss what moves meanwhile. */
-static void remove_stale(struct following *f)
-{
-	struct minato *host = f->worker->host;
-	uint64_t handles[64];
-	size_t count;
-
-	do {
-		struct minato_row row;
-		uint64_t cursor = 0;
-
-		count = 0;
-		while (count < sizeof(handles) / sizeof(handles[0]) &&
-		       minato_row(host, &cursor, &row) && row.kind != MINATO_KIND_SOCKET) {
-			if (is_stale(f, &row))
-				handles[count++] = row.handle;
-		}
-		for (size_t i = 0; i < count; i++)
-			(void)minato_entry_remove(host, handles[i]);
-	} while (count == sizeof(handles) / sizeof(handles[0]));
 }
 
 /* 0, or negative errno: some rules do not mean what they say. */
@@ -181,7 +160,7 @@ static int renew(struct following *f)
 		qsort(f->list, f->count, sizeof(f->list[0]), compare);
 	sound = result == 0;
 	if (sound)
-		remove_stale(f);
+		cmd_ruled_clear(f->worker->host, is_stale, f);
 	/* What one of them lacks is no reason for those behind it. */
 	for (size_t i = 0; sound && i < f->count; i++) {
 		int one = minato_entry_add(f->worker->host, &f->list[i].entry, &handle);

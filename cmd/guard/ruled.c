@@ -513,27 +513,32 @@ int cmd_ruled_order(void *user, uint64_t client, const json_t *request, struct d
 	return 0;
 }
 
-/* Handles are gathered first: a walk may miss what moves meanwhile. */
-static void leave_table(struct cmd_worker *worker, uint32_t id)
+void cmd_ruled_clear(struct minato *host, cmd_ruled_is_fn *is, void *user)
 {
 	uint64_t handles[64];
 	size_t count;
 
+	/* Handles are gathered first: a walk may miss what moves meanwhile. */
 	do {
 		struct minato_row row;
 		uint64_t cursor = 0;
 
 		count = 0;
 		while (count < sizeof(handles) / sizeof(handles[0]) &&
-		       minato_row(worker->host, &cursor, &row)) {
-			if (row.kind == MINATO_KIND_SOCKET)
-				break;
-			if (row.kind == MINATO_KIND_GUARD && row.user == (CMD_WORD_RULE | id))
+		       minato_row(host, &cursor, &row) && row.kind != MINATO_KIND_SOCKET) {
+			if (row.kind == MINATO_KIND_GUARD && is(user, &row))
 				handles[count++] = row.handle;
 		}
 		for (size_t i = 0; i < count; i++)
-			(void)minato_entry_remove(worker->host, handles[i]);
+			(void)minato_entry_remove(host, handles[i]);
 	} while (count == sizeof(handles) / sizeof(handles[0]));
+}
+
+static bool is_of_rule(void *user, const struct minato_row *row)
+{
+	const uint64_t *word = user;
+
+	return row->user == *word;
 }
 
 /* The rule in the sequence, with all that it is in the table. */
@@ -541,8 +546,9 @@ static void leave(struct cmd_worker *worker, size_t index)
 {
 	struct cmd_ruling *ruling = &worker->harbour->ruling;
 	bool named = cmd_ruling_names(&ruling->conf.list[index]->rule);
+	uint64_t word = CMD_WORD_RULE | ruling->places[index].id;
 
-	leave_table(worker, ruling->places[index].id);
+	cmd_ruled_clear(worker->host, is_of_rule, &word);
 	forget_rule(worker->harbour, index);
 	if (named)
 		relay_allows_changed(worker->relay);
