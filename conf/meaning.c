@@ -43,7 +43,7 @@ bool conf_ends_here(const struct conf_forward *forward)
 
 static bool has_group(const struct conf_forward *f)
 {
-	return f->to == CONF_TO_SERVERS && !conf_ends_here(f) &&
+	return f->to == CONF_TO_SERVERS &&
 	       (f->server_count > 1 || f->server[0].drain || f->check_s);
 }
 
@@ -69,7 +69,7 @@ static struct minato_entry forward_entry(const struct conf_forward *f, const str
 	entry.translate = !conf_ends_here(f);
 	entry.flows_max = f->flows_max;
 	entry.source_flows_max = f->source_flows_max;
-	entry.many_to_one = entry.translate && f->many_to_one;
+	entry.many_to_one = f->many_to_one;
 	set_local(&entry, f->to == CONF_TO_OPEN ? &f->server[0].at.addr : &f->on);
 	if (f->to == CONF_TO_SERVERS && !has_group(f)) {
 		entry.target = f->server[0].at;

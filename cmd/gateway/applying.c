@@ -83,11 +83,8 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 			entries[i].group = held->group;
 		if (entries[i].translate && !entries[i].flows_max)
 			entries[i].flows_max = applied->flows_max;
-		/* ends.c sees to the bounds of what ends here. */
-		if (!entries[i].translate) {
-			entries[i].flows_max = 0;
-			entries[i].source_flows_max = 0;
-		}
+		if (word)
+			entries[i].user |= (uint64_t)i << GATEWAY_WORD_ENTRY_SHIFT;
 		result = minato_entry_add(applied->host, &entries[i], &held->entries[i]);
 		held->count += result == 0;
 	}
@@ -154,8 +151,12 @@ bool gateway_link_has(const struct conf_link *link, const struct minato_addr *ad
 const struct conf_statement *gateway_forward_of(const struct gateway_applied *applied,
 						uint64_t word, struct gateway_held **held)
 {
+	const uint32_t id = (uint32_t)word;
+
+	if (!id || word >> 56 != GATEWAY_WORD_FORWARD >> 56)
+		return NULL;
 	for (size_t i = 0; i < applied->rules.conf.count; i++) {
-		if (!applied->held[i].id || (GATEWAY_WORD_FORWARD | applied->held[i].id) != word)
+		if (applied->held[i].id != id)
 			continue;
 		*held = &applied->held[i];
 		return applied->rules.conf.list[i];
@@ -573,7 +574,7 @@ static void apply_drains(struct gateway_applied *applied)
 			continue;
 		}
 		drains = conf_drains_has(&applied->drains, one, 0);
-		/* What ends here asks when it chooses; what is refused of a dmz is no forward. */
+		/* What is refused of a dmz is no forward. */
 		for (size_t k = 0; k < held->count; k++)
 			(void)minato_entry_drain(applied->host, held->entries[k], drains);
 	}

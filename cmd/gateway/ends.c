@@ -7,7 +7,6 @@
 #include "cmd/gateway/gateway.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -89,6 +88,9 @@ static void end_free(struct gateway_end *end)
 		close(end->fd);
 	}
 	end->fd = -1;
+	if (end->place)
+		(void)minato_forward_leave(end->all->host, end->place, &end->client);
+	end->place = 0;
 	end->dead = true;
 	end_forget(end);
 }
@@ -241,65 +243,7 @@ static int ask_keeper(struct gateway_end *end, const char *path)
 	return 0;
 }
 
-/* ---- which server ---- */
-
-/* Good enough to spread clients, and keyed, so that none can choose its server. */
-static uint64_t mix(uint64_t hash, const void *data, size_t size)
-{
-	const uint8_t *bytes = data;
-
-	for (size_t i = 0; i < size; i++) {
-		hash = (hash ^ bytes[i]) * UINT64_C(0x100000001b3);
-		hash ^= hash >> 29;
-	}
-	hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
-	return hash ^ hash >> 32;
-}
-
-static void server_at(const struct conf_forward *forward, const struct conf_server *server,
-		      uint16_t asked, struct minato_endpoint *out)
-{
-	*out = server->at;
-	if (!out->port)
-		out->port = asked;
-	else if (!forward->many_to_one)
-		out->port = (uint16_t)(out->port + asked - forward->run[0].first);
-}
-
-/*
- * Weighted rendezvous: of a server that goes or comes only its own share moves. False: none takes
- * new clients.
- */
-static bool choose(const struct gateway_ends *ends, const struct conf_statement *one,
-		   const struct minato_endpoint *client, uint16_t asked,
-		   struct minato_endpoint *out)
-{
-	const struct conf_forward *forward = &one->forward;
-	double best = -1;
-
-	for (uint32_t i = 0; i < forward->server_count; i++) {
-		const struct conf_server *server = &forward->server[i];
-		struct minato_endpoint at;
-		uint64_t hash;
-		double score;
-
-		server_at(forward, server, asked, &at);
-		if (conf_drains_has(&ends->applied->drains, one, i) ||
-		    (forward->check_s && gateway_health_out(ends->health, one, i)))
-			continue;
-		hash = mix(ends->key, &client->addr, sizeof(client->addr));
-		if (!forward->sticky)
-			hash = mix(hash, &client->port, sizeof(client->port));
-		hash = mix(hash, &at.addr, sizeof(at.addr));
-		hash = mix(hash, &at.port, sizeof(at.port));
-		score = server->weight / -log((double)((hash >> 11) + 1) / 9007199254740993.0);
-		if (score <= best)
-			continue;
-		best = score;
-		*out = at;
-	}
-	return best >= 0;
-}
+/* ---- calls ---- */
 
 static int dial_server(struct gateway_end *end, const struct minato_endpoint *at)
 {
@@ -316,96 +260,55 @@ static int dial_server(struct gateway_end *end, const struct minato_endpoint *at
 	return result == -EINPROGRESS ? 0 : result;
 }
 
-/* ---- calls ---- */
-
-/* Bounds of the forward, and of one source. */
-static enum minato_hindrance find_room(const struct gateway_ends *ends, uint64_t word,
-				       const struct conf_forward *forward,
-				       const struct minato_addr *client)
+/* Where it goes, and its place among those of the forward; or it is refused. */
+static bool find_way(struct gateway_end *end, uint64_t entry, struct minato_led *led)
 {
-	uint32_t flows = 0;
-	uint32_t of_source = 0;
+	int result = minato_forward_join(end->all->host, entry, led);
 
-	if (!forward->flows_max && !forward->source_flows_max)
-		return MINATO_HINDERED_NOT;
-	for (uint32_t i = 0; i < ends->slots_used; i++) {
-		const struct gateway_end *end = ends->slots[i];
-
-		if (!end || end->dead || end->forward != word)
-			continue;
-		flows++;
-		of_source += minato_addr_equal(&end->client, client);
+	if (result == 0) {
+		end->place = led->place;
+		end->at = led->target;
+		return true;
 	}
-	if (forward->flows_max && flows >= forward->flows_max)
-		return MINATO_HINDERED_FORWARD_FLOWS;
-	return forward->source_flows_max && of_source >= forward->source_flows_max ?
-		       MINATO_HINDERED_SOURCE_FLOWS :
-		       MINATO_HINDERED_NOT;
-}
-
-static uint64_t forward_word(const struct gateway_ends *ends, const struct conf_statement *one)
-{
-	for (size_t i = 0; i < ends->applied->rules.conf.count; i++) {
-		if (ends->applied->rules.conf.list[i] == one)
-			return GATEWAY_WORD_FORWARD | ends->applied->held[i].id;
+	if (result == -EHOSTUNREACH) {
+		end_refused(end, "a server: all are down or drained", EHOSTUNREACH);
+		return false;
 	}
-	return 0;
-}
-
-void gateway_ends_foresee(const struct gateway_ends *ends, const struct conf_statement *one,
-			  const struct minato_endpoint *client, const struct minato_endpoint *asked,
-			  struct minato_prospect *out)
-{
-	const struct conf_forward *forward = &one->forward;
-	enum minato_hindrance hindrance =
-		find_room(ends, forward_word(ends, one), forward, &client->addr);
-
-	*out = (struct minato_prospect){ .hindrance = (uint8_t)hindrance };
-	if (hindrance != MINATO_HINDERED_NOT)
-		out->bound = hindrance == MINATO_HINDERED_FORWARD_FLOWS ? forward->flows_max :
-									  forward->source_flows_max;
-	else if (ends->count >= GATEWAY_ENDS_MAX)
-		*out = (struct minato_prospect){ MINATO_HINDERED_FORWARD_FLOWS,
-						 GATEWAY_ENDS_MAX,
-						 { .port = 0 } };
-	else if (forward->to == CONF_TO_SERVERS &&
-		 !choose(ends, one, client, asked->port, &out->target))
-		out->hindrance = MINATO_HINDERED_NO_SERVER;
+	end->all->refused++; /* a bound of the forward, or of one source */
+	end_cut(end);
+	return false;
 }
 
 static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
-		  const struct conf_statement *one)
+		  const struct conf_statement *one, uint64_t entry)
 {
 	const struct conf_forward *forward = &one->forward;
-	struct minato_endpoint client = { .port = 0 };
-	struct minato_endpoint asked = { .port = 0 };
+	struct minato_led led = { .place = 0 };
 	struct gateway_end *end;
 	char text[64];
 	int result;
 
-	if (minato_peer(ends->host, call, &client) < 0 ||
-	    minato_local(ends->host, call, &asked) < 0)
+	if (minato_peer(ends->host, call, &led.client) < 0 ||
+	    minato_local(ends->host, call, &led.asked) < 0)
 		return;
-	end = find_room(ends, word, forward, &client.addr) == MINATO_HINDERED_NOT ? end_new(ends) :
-										    NULL;
+	end = end_new(ends);
 	if (!end) {
 		ends->refused++;
 		(void)minato_refuse(ends->host, call);
 		return;
 	}
 	end->forward = word;
-	end->client = client.addr;
+	end->client = led.client.addr;
 	end->call = call;
-	end->header_size = gateway_proxy_header(forward->proxy, &client, &asked, end->header);
+	if (!find_way(end, entry, &led))
+		return;
+	end->header_size =
+		gateway_proxy_header(forward->proxy, &led.client, &led.asked, end->header);
 	(void)minato_set_user(ends->host, call, word_of(end));
 	if (forward->to == CONF_TO_SOCKET) {
 		result = ask_keeper(end, forward->path);
 		if (result < 0)
 			end_refused(end, forward->path, -result);
-		return;
-	}
-	if (!choose(ends, one, &client, asked.port, &end->at)) {
-		end_refused(end, "a server: all are down or drained", EHOSTUNREACH);
 		return;
 	}
 	result = dial_server(end, &end->at);
@@ -418,9 +321,10 @@ static void take_call(struct gateway_ends *ends, const struct minato_event *even
 {
 	struct gateway_held *held;
 	const struct conf_statement *one = gateway_forward_of(ends->applied, event->user, &held);
+	size_t entry = GATEWAY_WORD_ENTRY(event->user);
 
-	if (one)
-		begin(ends, event->socket, event->user, one);
+	if (one && entry < held->count)
+		begin(ends, event->socket, event->user, one, held->entries[entry]);
 	else if (event->ready & MINATO_CALL)
 		(void)minato_refuse(ends->host, event->socket);
 }

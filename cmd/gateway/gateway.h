@@ -394,8 +394,10 @@ void gateway_rule_place(void *user, const struct minato_rule_event *event,
 /* The statement of a rule's entry; the count of all: what is shut to all but lan. -ENOENT. */
 int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle);
 
-/* The number of a forward that ends here is a word of this tag. */
+/* The number of a forward that ends here is a word of this tag, beside which of its entries. */
 #define GATEWAY_WORD_FORWARD (UINT64_C(0xe1) << 56)
+#define GATEWAY_WORD_ENTRY_SHIFT 32u
+#define GATEWAY_WORD_ENTRY(word) ((size_t)((word) >> GATEWAY_WORD_ENTRY_SHIFT & 0xffffff))
 /* The forward of the word, and what it has there; NULL: it stands no more. */
 const struct conf_statement *gateway_forward_of(const struct gateway_applied *applied,
 						uint64_t word, struct gateway_held **held);
@@ -424,12 +426,6 @@ bool gateway_health_down(const struct gateway_health *health, const struct conf_
 /* For how long it has been down, in ns; negative: it is not. */
 int64_t gateway_health_since(const struct gateway_health *health,
 			     const struct conf_forward *forward, uint32_t server);
-/*
- * Whether this server of a forward with `check` gets no new clients: it is down, or nobody knows
- * yet while another one does answer.
- */
-bool gateway_health_out(const struct gateway_health *health, const struct conf_statement *one,
-			uint32_t server);
 void gateway_health_free(struct gateway_health *health);
 
 /* ---- proxyhead.c: the PROXY protocol ---- */
@@ -459,6 +455,7 @@ struct gateway_end {
 	struct gateway_end *dial_next; /* in the order in which the keeper was asked */
 	uint32_t index, generation;
 	uint64_t forward; /* the word */
+	uint32_t place;	  /* among its connections; 0: none */
 	struct minato_addr client;
 	struct minato_endpoint at; /* the server */
 	uint64_t call;		   /* our socket towards the client; 0: gone */
@@ -480,11 +477,9 @@ struct gateway_ends {
 	struct drive_loop *loop;
 	int channel;
 	struct gateway_applied *applied;
-	const struct gateway_health *health;
 	struct gateway_end **slots; /* GATEWAY_ENDS_MAX, made by the first one */
 	struct gateway_end *busy, *dial_first, *dial_last;
 	uint32_t count, slots_used, generation;
-	uint64_t key; /* of the choice between servers */
 	uint64_t opened, refused;
 	struct minato_time said; /* when a failure was said last */
 };
@@ -494,10 +489,6 @@ bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *ev
 void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd);
 /* Goes on with what had more to move than its share; when it wants to again. */
 struct minato_time gateway_ends_turn(struct gateway_ends *ends, struct minato_time now);
-/* What would become of a new call of that client: a bound, or its server. */
-void gateway_ends_foresee(const struct gateway_ends *ends, const struct conf_statement *one,
-			  const struct minato_endpoint *client, const struct minato_endpoint *asked,
-			  struct minato_prospect *out);
 /* How many there are at this server; port 0: at any port. */
 uint64_t gateway_ends_count(const struct gateway_ends *ends, const struct minato_endpoint *at);
 /* Ends all by reset. */

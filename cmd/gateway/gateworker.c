@@ -183,8 +183,7 @@ static void follow_mtu(struct gateway_port *port, const struct drive_link_state 
 	}
 	cmd_say("the link %s takes packets of %u bytes, not of %u any more", text, mtu, link->mtu);
 	link->mtu = mtu;
-	gateway_carrying_renew(&worker->carrying, port->link,
-			       drive_loop_now(worker->base.loop));
+	gateway_carrying_renew(&worker->carrying, port->link, drive_loop_now(worker->base.loop));
 }
 
 static bool is_ours(const struct gateway_port *port, const struct minato_addr *addr)
@@ -327,8 +326,7 @@ static void admit_client(struct gateway_worker *worker, const struct cmd_message
 	struct minato_owner who = message->client;
 
 	(void)snprintf(who.guest, sizeof(who.guest), "%s", worker->base.harbour->name);
-	cmd_control_admit(worker->base.control, fd, &who,
-			  (enum cmd_client_right)message->number);
+	cmd_control_admit(worker->base.control, fd, &who, (enum cmd_client_right)message->number);
 }
 
 /* Descriptors that come along are taken over; -1 where none came. */
@@ -441,9 +439,7 @@ static int make_ends(struct gateway_worker *worker)
 		.loop = worker->base.loop,
 		.channel = worker->base.channel,
 		.applied = &worker->applied,
-		.health = &worker->health,
 	};
-	(void)drive_seed(&worker->ends.key, sizeof(worker->ends.key));
 	return gateway_health_sync(&worker->health, drive_now());
 }
 

@@ -80,8 +80,16 @@ int64_t gateway_health_since(const struct gateway_health *health,
 	return p && p->down ? drive_now().ns - p->turned.ns : -1;
 }
 
-bool gateway_health_out(const struct gateway_health *health, const struct conf_statement *one,
-			uint32_t server)
+/* ---- what the host value hears ---- */
+
+static bool is_checked(const struct conf_statement *one)
+{
+	return one->kind == CONF_KIND_FORWARD && one->forward.check_s;
+}
+
+/* Whether it gets no new clients: it is down, or nobody knows yet while another one answers. */
+static bool is_out(const struct gateway_health *health, const struct conf_statement *one,
+		   uint32_t server)
 {
 	const struct gateway_probe *p = probe_of(health, &one->forward, server);
 
@@ -95,13 +103,6 @@ bool gateway_health_out(const struct gateway_health *health, const struct conf_s
 	return false;
 }
 
-/* ---- what the host value hears ---- */
-
-static bool is_checked(const struct conf_statement *one)
-{
-	return one->kind == CONF_KIND_FORWARD && one->forward.check_s;
-}
-
 /* The servers of the forward as they are now. Flows live on. */
 static void tell_group(struct gateway_health *health, size_t index)
 {
@@ -113,7 +114,7 @@ static void tell_group(struct gateway_health *health, size_t index)
 	if (!held->group || !count)
 		return;
 	for (uint32_t i = 0; i < count; i++) {
-		servers[i].down = gateway_health_out(health, one, i);
+		servers[i].down = is_out(health, one, i);
 		if (conf_drains_has(&health->applied->drains, one, i))
 			servers[i].weight = 0;
 	}

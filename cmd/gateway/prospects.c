@@ -248,11 +248,12 @@ static int foresee(struct told *told, struct minato_prospect *prospect, bool *en
 
 	*ends = told->one && told->one->kind == CONF_KIND_FORWARD &&
 		conf_ends_here(&told->one->forward);
-	if (result < 0 || prospect->hindrance != MINATO_HINDERED_NOT || !*ends)
-		return result;
-	gateway_ends_foresee(&worker->ends, told->one, &told->question->remote,
-			     &told->question->local, prospect);
-	return 0;
+	if (result == 0 && prospect->hindrance == MINATO_HINDERED_NOT && *ends &&
+	    worker->ends.count >= GATEWAY_ENDS_MAX)
+		*prospect = (struct minato_prospect){ MINATO_HINDERED_FORWARD_FLOWS,
+						      GATEWAY_ENDS_MAX,
+						      { .port = 0 } };
+	return result;
 }
 
 void gateway_prospect(struct gateway_worker *worker, const struct minato_question *question,

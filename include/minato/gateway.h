@@ -128,9 +128,31 @@ int minato_group_get(struct minato *m, uint64_t group,
 		     struct minato_server *servers, uint32_t max);
 int minato_group_remove(struct minato *m, uint64_t group); /* -EBUSY: used */
 
-/* A translated or opened forward, or a dmz, that drains: no new flow goes by
-   it until that is taken back; those that it has live on. -EBADF, -EINVAL. */
+/* A forward or a dmz that drains: no new flow goes by it until that is taken
+   back; those that it has live on. -EBADF, -EINVAL. */
 int minato_entry_drain(struct minato *m, uint64_t entry, bool drain);
+
+/*
+ * Flows of a FORWARD without `translate` end with its owner, who goes on with
+ * them: he asks where to, and says when they are over, so that such a forward
+ * has servers and bounds too. The table has let it begin by then.
+ *  minato_forward_join	writes where this client's flow goes, and its place
+ *			among those of the forward, which counts from now on.
+ *			-EBUSY: a bound is reached. -EHOSTUNREACH: it drains,
+ *			or no server takes flows. -EBADF, -EINVAL (it is no
+ *			such forward). Without sessions_max the target stays
+ *			as it is, and the place is 0: nothing counts.
+ *  minato_forward_leave	it is over, be the entry there or not. -EBADF.
+ */
+struct minato_led {
+	struct minato_endpoint client, asked; /* who called, and where */
+	struct minato_endpoint target;
+	uint32_t place;
+};
+int minato_forward_join(struct minato *m, uint64_t entry,
+			struct minato_led *led);
+int minato_forward_leave(struct minato *m, uint32_t place,
+			 const struct minato_addr *client);
 
 /* What keeps a flow from beginning now that rules and entries let begin. */
 enum minato_hindrance {
@@ -156,7 +178,8 @@ struct minato_prospect {
 struct minato_question; /* minato/guard.h */
 /*
  * What minato_explain does not know: bounds, servers, filters. The question is
- * that of the packet's own link, as its face. Nothing is made and nothing
+ * that of the packet's own link, as its face; one that is no link's: it comes
+ * from outside, without a frame. Nothing is made and nothing
  * counted. -EOPNOTSUPP (no sessions_max), -EINVAL.
  */
 int minato_foresee(struct minato *m, const struct minato_question *question,

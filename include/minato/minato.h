@@ -914,9 +914,9 @@ struct minato_entry {
 	bool translate;	  /* FORWARD, DMZ (must): packets are rewritten and
 			     handed on; else a FORWARD becomes a held call */
 	bool many_to_one; /* FORWARD: all ports go to target.port */
-	uint64_t group;	  /* translate: servers of minato_group_set instead of
-			     `target`; 0: none */
-	uint32_t flows_max; /* translate: sessions at once; 0: no bound */
+	uint64_t group;	  /* servers of minato_group_set instead of `target`;
+			     0: none */
+	uint32_t flows_max; /* flows at once; 0: no bound */
 	uint32_t source_flows_max; /* of one remote address, IPv6: of a /64 */
 	/*
 	 * Of a GUARD that is a rule of the policy (guard.h has the types and

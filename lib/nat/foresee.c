@@ -63,7 +63,7 @@ static void foresee_mapping(const struct nat *n, uint32_t mapping,
 		(void)is_full(n, mapping_at(n, mapping)->host, out);
 }
 
-/* A forward's or dmz's; what ends here, or is none, has no bounds of ours. */
+/* A forward's or dmz's. */
 static void foresee_entry(const struct nat *n, const struct port_key *key,
 			  uint32_t entry, struct minato_prospect *out)
 {
@@ -75,8 +75,8 @@ static void foresee_entry(const struct nat *n, const struct port_key *key,
 		return;
 	port_get(nat_table(n), entry, &e);
 	if ((e.kind == MINATO_KIND_FORWARD || e.kind == MINATO_KIND_DMZ) &&
-	    forwards_of(n, entry) != NAT_NONE)
-		forwards_foresee(n, forwards_of(n, entry), &client, &asked,
+	    forwards_kept(n, entry) != NAT_NONE)
+		forwards_foresee(n, forwards_kept(n, entry), &client, &asked,
 				 out);
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Forwards and dmz: what the port table does not keep of an entry whose packets
- * are rewritten. Its slot outlives the entry while flows of it live.
+ * Forwards and dmz: what the port table does not keep of them. Most are entries
+ * whose packets are rewritten; the flows of a held one end with its owner, who
+ * says when they begin and end. The slot outlives the entry while flows of it
+ * live.
  */
 #include "nat/nat.h"
 
@@ -12,11 +14,19 @@
 #define SOURCE_FIRST 16u
 #define SLOTS_MAX ((1u << 24) - SOURCE_FIRST)
 
-uint32_t forwards_of(const struct nat *n, uint32_t entry)
+uint32_t forwards_kept(const struct nat *n, uint32_t entry)
 {
 	const uint32_t kept = port_entry_kept(nat_table(n), entry);
 
 	return kept != 0 ? kept - 1 : NAT_NONE;
+}
+
+uint32_t forwards_of(const struct nat *n, uint32_t entry)
+{
+	const uint32_t forward = forwards_kept(n, entry);
+
+	return forward == NAT_NONE || forwards_at(n, forward)->held ? NAT_NONE :
+								      forward;
 }
 
 /* IPv6 without a target: opened as it is. IPv4: somebody must get it. */
@@ -30,6 +40,8 @@ static bool valid(const struct minato_entry *e)
 
 	if (e->group != 0)
 		return none || e->target.port != 0;
+	if (!e->translate && e->kind == MINATO_KIND_FORWARD)
+		return !e->many_to_one || e->target.port != 0;
 	if (e->kind == MINATO_KIND_DMZ)
 		return !none && minato_addr_is4(to) && e->target.port == 0 &&
 		       (local4 || local_any);
@@ -92,8 +104,9 @@ int nat_forward_add(struct nat *n, uint32_t entry,
 		.target = what->target,
 		.first = what->first,
 		.many_to_one = what->many_to_one,
-		.opens = group == NAT_NONE &&
+		.opens = what->translate && group == NAT_NONE &&
 			 minato_addr_equal(&what->target.addr, &zero),
+		.held = !what->translate && what->kind == MINATO_KIND_FORWARD,
 		.live = true,
 	};
 	if (group != NAT_NONE)
@@ -129,13 +142,13 @@ void forwards_settle(struct nat *n, uint32_t forward)
 	nat_slot_give(n, &n->forwards, forward);
 }
 
-static bool is_translation(const struct nat *n, uint32_t entry)
+static bool is_forward(const struct nat *n, uint32_t entry)
 {
 	struct minato_entry e;
 
 	port_get(nat_table(n), entry, &e);
 	return (e.kind == MINATO_KIND_FORWARD || e.kind == MINATO_KIND_DMZ) &&
-	       forwards_of(n, entry) != NAT_NONE;
+	       forwards_kept(n, entry) != NAT_NONE;
 }
 
 void nat_forward_remove(struct nat *n, uint32_t entry)
@@ -144,9 +157,9 @@ void nat_forward_remove(struct nat *n, uint32_t entry)
 	uint32_t forward;
 
 	remove_route(n, entry);
-	if (!is_translation(n, entry))
+	if (!is_forward(n, entry))
 		return;
-	forward = forwards_of(n, entry);
+	forward = forwards_kept(n, entry);
 	f = forwards_at(n, forward);
 	if (f->group != 0)
 		group_at(n, f->group - 1)->refs--;
@@ -160,10 +173,10 @@ void nat_forward_get(const struct nat *n, uint32_t entry,
 {
 	const struct nat_forward *f;
 
-	if (!is_translation(n, entry))
+	if (!is_forward(n, entry))
 		return;
-	f = forwards_at(n, forwards_of(n, entry));
-	out->translate = true;
+	f = forwards_at(n, forwards_kept(n, entry));
+	out->translate = !f->held;
 	out->many_to_one = f->many_to_one;
 	out->flows_max = f->flows_max;
 	out->source_flows_max = f->source_flows_max;
@@ -175,9 +188,9 @@ void nat_forward_get(const struct nat *n, uint32_t entry,
 
 bool nat_forward_drain(struct nat *n, uint32_t entry, bool drain)
 {
-	if (!is_translation(n, entry))
+	if (!is_forward(n, entry))
 		return false;
-	forwards_at(n, forwards_of(n, entry))->drains = drain;
+	forwards_at(n, forwards_kept(n, entry))->drains = drain;
 	return true;
 }
 
@@ -272,14 +285,19 @@ static bool source_may_begin(struct nat *n, uint32_t forward,
 	return false;
 }
 
-/* A range keeps its offset, unless all lead to one port. */
+/* A range keeps its offset, unless all lead to one port. A held one without a
+   target leads where its owner alone knows. */
 static void translate(const struct nat_forward *f,
 		      const struct minato_endpoint *to,
 		      const struct minato_endpoint *asked,
 		      struct minato_endpoint *target)
 {
+	static const struct minato_addr zero;
+
 	target->addr = to->addr;
 	target->port = to->port;
+	if (f->held && minato_addr_equal(&to->addr, &zero))
+		return;
 	if (to->port == 0)
 		target->port = asked->port;
 	else if (!f->many_to_one)
@@ -386,6 +404,44 @@ void forwards_ended(struct nat *n, uint32_t forward, bool current)
 	f->current -= current;
 	forwards_settle(n, forward);
 }
+
+/* --- flows that end with the owner ---------------------------------------- */
+
+int64_t nat_forward_join(struct nat *n, uint32_t entry,
+			 const struct minato_endpoint *client,
+			 const struct minato_endpoint *asked,
+			 struct minato_endpoint *target)
+{
+	const uint32_t forward = forwards_kept(n, entry);
+	int64_t chosen;
+
+	check(forward != NAT_NONE && forwards_at(n, forward)->held);
+	chosen = forwards_choose(n, forward, client, asked, target);
+	if (chosen < 0) {
+		nat_count(n, (enum nat_counter)(-1 - chosen));
+		return chosen == nat_refusal(NAT_COUNT_NO_SERVER) ?
+			       -EHOSTUNREACH :
+			       -EBUSY;
+	}
+	forwards_began(n, forward);
+	return forward + 1;
+}
+
+bool nat_forward_leave(struct nat *n, uint32_t place,
+		       const struct minato_addr *client)
+{
+	const uint32_t forward = place - 1;
+
+	if (place == 0 || forward >= n->forwards.fresh ||
+	    !forwards_at(n, forward)->live || !forwards_at(n, forward)->held ||
+	    forwards_at(n, forward)->flows == 0)
+		return false;
+	forwards_refused(n, forward, client);
+	forwards_ended(n, forward, true);
+	return true;
+}
+
+/* --- flows that are sessions ---------------------------------------------- */
 
 static void leave_source(struct nat *n, struct nat_session *s)
 {

@@ -286,7 +286,7 @@ int nat_pool_remove(struct nat *n, uint32_t link,
 bool nat_pool_has(const struct nat *n, uint32_t link,
 		  const struct minato_addr *addr);
 
-/* --- forwards.c: entries with `translate`, and routes --------------------- */
+/* --- forwards.c: forwards, dmz and routes --------------------------------- */
 
 /* port_add took `entry`; this keeps what it does not. -EOPNOTSUPP, -EINVAL,
    -EBADF (no such group), -ENOSPC. */
@@ -296,8 +296,17 @@ void nat_forward_remove(struct nat *n, uint32_t entry);
 /* Fills in what it keeps. */
 void nat_forward_get(const struct nat *n, uint32_t entry,
 		     struct minato_entry *out);
-/* False: it is no forward or dmz of ours. */
+/* False: it is no forward or dmz. */
 bool nat_forward_drain(struct nat *n, uint32_t entry, bool drain);
+/* Of a forward without `translate`: a flow begins, and is over. The first
+   returns its place among those of the forward, above 0, or -EBUSY (bounds) or
+   -EHOSTUNREACH (nobody takes it). False: nobody has that place. */
+int64_t nat_forward_join(struct nat *n, uint32_t entry,
+			 const struct minato_endpoint *client,
+			 const struct minato_endpoint *asked,
+			 struct minato_endpoint *target);
+bool nat_forward_leave(struct nat *n, uint32_t place,
+		       const struct minato_addr *client);
 /* A mapping that has a port of the entry's, or POOL_NONE. */
 uint32_t nat_forward_taken(const struct nat *n,
 			   const struct minato_entry *what);
@@ -547,6 +556,7 @@ struct nat_forward {
 	uint16_t first;
 	bool many_to_one, opens; /* `opens`: no target, IPv6 as it is */
 	bool drains;		 /* no new flows */
+	bool held; /* nothing is rewritten: its flows end with its owner */
 	bool live;
 };
 struct nat_group {
@@ -980,7 +990,9 @@ static inline struct nat_forward *forwards_at(const struct nat *n,
 {
 	return nat_slot(n, &n->forwards, forward);
 }
-/* The forward that nat keeps of an entry, or NAT_NONE: it is no translation. */
+/* What is kept of a forward or dmz, or NAT_NONE: the entry is none. */
+uint32_t forwards_kept(const struct nat *n, uint32_t entry);
+/* The same of one whose packets are rewritten; NAT_NONE: it is no such. */
 uint32_t forwards_of(const struct nat *n, uint32_t entry);
 /* Where a new flow to `asked` goes, and that it may begin, or a refusal. */
 int64_t forwards_choose(struct nat *n, uint32_t forward,

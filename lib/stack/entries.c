@@ -22,14 +22,14 @@ const char *minato_kind_name(enum minato_kind kind)
 
 static uint64_t entries_handle_of(uint32_t entry, uint32_t generation)
 {
-	return HANDLE_ENTRY |
-	       (uint64_t)(generation & GENERATION_MASK) << 32 | (entry + 1);
+	return HANDLE_ENTRY | (uint64_t)(generation & GENERATION_MASK) << 32 |
+	       (entry + 1);
 }
 
 uint64_t entries_handle(const struct minato *m, uint32_t entry)
 {
-	return entries_handle_of(
-		entry, port_entry_generation(host_table(m), entry));
+	return entries_handle_of(entry,
+				 port_entry_generation(host_table(m), entry));
 }
 
 bool entries_find(const struct minato *m, uint64_t handle, uint32_t *entry)
@@ -98,7 +98,8 @@ static int64_t add(struct minato *m, const struct minato_entry *entry,
 	const int64_t added = port_add(host_table(m), entry, holder);
 	int kept;
 
-	if (added < 0 || !of_gateway(entry))
+	if (added < 0 || host_nat(m) == NULL ||
+	    (entry->kind != MINATO_KIND_FORWARD && !of_gateway(entry)))
 		return added;
 	kept = nat_forward_add(host_nat(m), (uint32_t)added, entry);
 	if (kept >= 0)
@@ -157,6 +158,38 @@ int minato_entry_drain(struct minato *m, uint64_t entry, bool drain)
 	    !nat_forward_drain(host_nat(m), number, drain))
 		return -EINVAL;
 	return 0;
+}
+
+int minato_forward_join(struct minato *m, uint64_t entry,
+			struct minato_led *led)
+{
+	struct minato_entry e;
+	uint32_t number;
+	int64_t joined;
+
+	led->place = 0;
+	if (!entries_find(m, entry, &number))
+		return -EBADF;
+	minato_entry_get(m, entry, &e);
+	if (e.kind != MINATO_KIND_FORWARD || e.translate)
+		return -EINVAL;
+	if (host_nat(m) == NULL)
+		return 0;
+	joined = nat_forward_join(host_nat(m), number, &led->client,
+				  &led->asked, &led->target);
+	if (joined < 0)
+		return (int)joined;
+	led->place = (uint32_t)joined;
+	return 0;
+}
+
+int minato_forward_leave(struct minato *m, uint32_t place,
+			 const struct minato_addr *client)
+{
+	return host_nat(m) != NULL &&
+			       nat_forward_leave(host_nat(m), place, client) ?
+		       0 :
+		       -EBADF;
 }
 
 int minato_rule_order(struct minato *m, uint64_t rule, uint64_t order)

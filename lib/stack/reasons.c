@@ -143,13 +143,14 @@ int minato_foresee(struct minato *m, const struct minato_question *question,
 	*out = (struct minato_prospect){ .hindrance = MINATO_HINDERED_NOT };
 	if (host_nat(m) == NULL)
 		return -EOPNOTSUPP;
-	if (!entries_question(question) || question->face >= m->link_count)
+	if (!entries_question(question))
 		return -EINVAL;
 	packet.link = question->face;
 	packet.is6 = !minato_addr_is4(&packet.dst);
 	key = entries_key(question);
 	key.course = MINATO_COURSE_NONE;
-	if (m->link[packet.link].config.role == MINATO_ROLE_INSIDE) {
+	if (packet.link < m->link_count &&
+	    m->link[packet.link].config.role == MINATO_ROLE_INSIDE) {
 		whose = pass_whose(m, packet.link, &packet.dst);
 		if (pass_between(m, &packet, &scope) || whose == NAT_OURS)
 			return 0;

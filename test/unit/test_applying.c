@@ -232,7 +232,7 @@ static void what_is_not_served_is_refused(void **state)
 	links.host = false;
 }
 
-/* Its entry holds calls for ends.c, which knows the forward by the word and sees to its bounds. */
+/* Its entry holds calls for ends.c, which knows the forward by the word, and keeps its bounds. */
 static void what_ends_here_has_a_word(void **state)
 {
 	const struct conf_statement *one;
@@ -247,7 +247,7 @@ static void what_ends_here_has_a_word(void **state)
 	assert_true(entry.translate && entry.user == 0);
 	assert_int_equal(minato_entry_get(applied.host, applied.held[3].entries[0], &entry), 0);
 	assert_false(entry.translate);
-	assert_int_equal(entry.flows_max, 0);
+	assert_int_equal(entry.flows_max, 5);
 	one = gateway_forward_of(&applied, entry.user, &held);
 	assert_non_null(one);
 	assert_int_equal(one->forward.proxy, 2);
