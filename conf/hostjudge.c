@@ -8,27 +8,14 @@
 
 #define OVER "where the outside is the host's sockets "
 
-/* A part that says so, and why it cannot be; NULL: all of it can. */
-static const char *of_forward(const struct conf_forward *f, enum conf_part *part)
+/* Why it cannot be; NULL: it can. */
+static const char *of_forward(const struct conf_forward *f)
 {
-	*part = CONF_PART_TARGET;
 	if (f->to == CONF_TO_SOCKET)
 		return "a forward leads to an inside host, to no UNIX socket";
-	if (f->to == CONF_TO_OPEN)
-		return "callers come to the host's addresses: no inside host's own is opened";
-	if (f->server_count > 1)
-		return "a forward leads to one server";
-	if (f->server[0].drain)
-		return "no server drains: take the forward away, what is open lives on";
-	if (f->many_to_one)
-		return "each port of a run keeps its own: all to one is not to be had";
-	*part = CONF_PART_EXTRA;
-	if (f->check_s)
-		return "servers are not probed";
-	if (f->proxy)
-		return "the client's address is kept without the PROXY protocol, which is not "
-		       "spoken";
-	return f->flows_max || f->source_flows_max ? "a forward has no bound of its own" : NULL;
+	return f->to == CONF_TO_OPEN ?
+		       "callers come to the host's addresses: no inside host's own is opened" :
+		       NULL;
 }
 
 static void judge_one(const struct conf_statement *s, const struct conf_statement *host,
@@ -37,14 +24,14 @@ static void judge_one(const struct conf_statement *s, const struct conf_statemen
 	enum conf_part part = CONF_PART_SUBJECT;
 	const char *why = NULL;
 
-	if (s->kind == CONF_KIND_FORWARD)
-		why = of_forward(&s->forward, &part);
-	else if (s->kind == CONF_KIND_DMZ)
+	if (s->kind == CONF_KIND_FORWARD) {
+		part = CONF_PART_TARGET;
+		why = of_forward(&s->forward);
+	} else if (s->kind == CONF_KIND_DMZ) {
 		why = "all ports that no forward names are the host's own: there is no dmz";
-	else if (s->kind == CONF_KIND_DRAIN)
-		why = "no server drains: take its forward away, what is open lives on";
-	else if (s->kind == CONF_KIND_LINK && !s->link.outside && s != inside)
+	} else if (s->kind == CONF_KIND_LINK && !s->link.outside && s != inside) {
 		why = "there is one inside";
+	}
 	if (why)
 		judge_say(report, CONF_ERROR, s, part, s == inside ? 0 : host->line, OVER "%s",
 			  why);

@@ -97,7 +97,7 @@ static void plan(const struct trial *t, struct minato_config *config)
 	config->entries_max = config->routes_max = config->pool_addresses_max = FEW;
 	conf_plan(config, t->conf);
 	/* One flow at a time, whatever the file makes room for. */
-	config->sessions_max = t->host ? 0 : FEW;
+	config->sessions_max = FEW;
 	config->mappings_max = config->inside_hosts_max = FEW;
 	plan_links(t, config);
 }
@@ -204,7 +204,7 @@ static int add_entries(struct trial *t, size_t index)
 	struct minato_entry entries[CONF_ENTRIES_MAX];
 	struct minato_server servers[CONF_SERVERS_MAX];
 	size_t count = conf_entries(t->conf, s, index, entries);
-	uint32_t server_count = t->host ? 0 : conf_servers(s, servers);
+	uint32_t server_count = conf_servers(s, servers);
 	uint64_t group = 0;
 	int result = 0;
 
@@ -222,7 +222,7 @@ static int add_entries(struct trial *t, size_t index)
 		entries[i].group = group;
 		result = minato_entry_add(t->m, &entries[i], &held->handle);
 		held->statement = index;
-		if (result == 0 && entries[i].translate && !group &&
+		if (result == 0 && (entries[i].translate || t->host) && !group &&
 		    conf_drains_has(&t->drains, s, 0))
 			(void)minato_entry_drain(t->m, held->handle, true);
 		t->held_count += result == 0;
@@ -464,6 +464,7 @@ static struct conf_fate send(struct trial *t, const struct conf_test *test)
 static struct conf_fate arrive(struct trial *t, const struct conf_test *test)
 {
 	struct conf_fate found = { .outcome = CONF_CLOSED };
+	struct minato_led led = { .client = test->source, .asked = test->destination };
 	struct minato_fate fate;
 
 	(void)deciding_rule(t);
@@ -472,9 +473,11 @@ static struct conf_fate arrive(struct trial *t, const struct conf_test *test)
 	found.rule = deciding_rule(t);
 	if (fate.kind == MINATO_KIND_GUARD && fate.verdict == MINATO_DROP)
 		found.outcome = CONF_DROPPED;
-	if (fate.kind == MINATO_KIND_FORWARD && fate.user < t->conf->count) {
+	if (fate.kind == MINATO_KIND_FORWARD && fate.user < t->conf->count &&
+	    minato_forward_join(t->m, fate.handle, &led) == 0) {
+		(void)minato_forward_leave(t->m, led.place, &led.client.addr);
 		found.outcome = CONF_REACHES;
-		found.end = fate.target;
+		found.end = led.target;
 		found.by = t->conf->list[fate.user];
 	}
 	return found;

@@ -60,6 +60,8 @@ int caller_connect(struct relay *relay, enum minato_proto proto, struct minato_e
 	struct minato_endpoint other = { .addr = as->addr, .port = 0 };
 	int result = connect_as(relay, proto, as, guest, out);
 
+	if (result == 0 && as->port == 0)
+		minato_local(relay->host, *out, as);
 	if (result != -EADDRINUSE && result != -EADDRNOTAVAIL && result != -EEXIST)
 		return result;
 	/* Its port is taken there: another one of the same address. */
@@ -76,8 +78,19 @@ static void turn_away(struct relay *relay, int fd)
 	close(fd); /* with linger 0: a reset */
 }
 
+/* The end of the host's that it called. */
+/* syscalls: getsockname */
+static bool find_asked(int fd, struct minato_endpoint *asked)
+{
+	struct sockaddr_storage name = { 0 };
+	socklen_t len = sizeof(name);
+
+	return getsockname(fd, (struct sockaddr *)&name, &len) == 0 &&
+	       drive_endpoint_from(asked, (struct sockaddr *)&name);
+}
+
 /* Where the table sends this caller. False: nowhere. */
-/* syscalls: getsockname getpeername */
+/* syscalls: getpeername */
 static bool find_way(struct relay_published *door, struct lane *f, int fd)
 {
 	struct relay *relay = door->forward->relay;
@@ -92,24 +105,23 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 	};
 	struct minato_fate fate;
 
-	if (getsockname(fd, (struct sockaddr *)&name, &len) < 0 ||
-	    !drive_endpoint_from(&question.local, (struct sockaddr *)&name))
+	if (!find_asked(fd, &question.local))
 		return false;
 	question.program = zone_caller(&relay->config, MINATO_TCP, &f->dial, &question.local);
 	/*
 	 * While it is connected no other socket has its tuple: the one that was looked at is at the
 	 * other end. Had it gone meanwhile, that could be one that came later.
 	 */
-	len = sizeof(name);
 	if (question.program == RELAY_CALLER_GONE ||
 	    (question.program && getpeername(fd, (struct sockaddr *)&name, &len) < 0))
 		return false;
 	minato_judge(relay->host, &question, &fate);
-	if (fate.kind != MINATO_KIND_FORWARD)
+	if (fate.kind != MINATO_KIND_FORWARD || !forward_lead(f, &fate, &question.local))
 		return false;
-	f->guest = fate.target;
-	f->entry = fate.handle;
-	target_caller(&relay->config, &f->dial, &f->far);
+	if (door->forward->spec.proxy)
+		f->far.addr = *target_gateway(&relay->config, &f->guest.addr);
+	else
+		target_caller(&relay->config, &f->dial, &f->far);
 	return true;
 }
 
@@ -286,6 +298,21 @@ void caller_accept(struct relay_published *door)
 	}
 }
 
+/* Before its first byte the server hears who it is. It is the first of an empty buffer too. */
+static bool introduce(const struct lane *f)
+{
+	uint8_t header[RELAY_PROXY_MAX];
+	struct minato_endpoint asked;
+	size_t size;
+
+	if (!f->forward->spec.proxy)
+		return true;
+	if (!find_asked(f->fd, &asked))
+		return false;
+	size = relay_proxy_header(f->forward->spec.proxy, &f->dial, &asked, header);
+	return minato_send(f->relay->host, f->socket, header, size, 0) == (int64_t)size;
+}
+
 void caller_work(struct lane *f)
 {
 	struct minato *host = f->relay->host;
@@ -306,6 +333,9 @@ void caller_work(struct lane *f)
 	} else if ((uint32_t)ready & MINATO_CONNECTED) {
 		minato_outcome(host, f->entry, MINATO_TCP, &f->dial, &f->guest,
 			       MINATO_OUTCOME_OPEN);
-		pipe_open(f);
+		if (introduce(f))
+			pipe_open(f);
+		else
+			pipe_abort(f);
 	}
 }

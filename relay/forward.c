@@ -11,6 +11,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "minato/gateway.h"
+
 #define BACKLOG 4096
 
 static enum word_tag tag_of(const struct relay_forward *forward)
@@ -332,10 +334,21 @@ void forward_join(struct lane *f, struct relay_forward *forward)
 	forward->used_ns = forward->relay->now.ns;
 }
 
+/* NULL: it comes by none. */
+static uint32_t *place_of(struct lane *f)
+{
+	if (f->kind == LANE_VISITOR)
+		return f->visit ? &f->visit->place : NULL;
+	return f->kind == LANE_IN ? &f->place : NULL;
+}
+
 void forward_leave(struct lane *f)
 {
 	struct relay_forward *forward = f->forward;
+	uint32_t *place = place_of(f);
 
+	if (place && *place)
+		(void)minato_forward_leave(f->relay->host, *place, &f->dial.addr);
 	if (!forward)
 		return;
 	f->forward = NULL;
@@ -345,6 +358,19 @@ void forward_leave(struct lane *f)
 	forward->flows--;
 	if (forward->gone && forward->flows == 0)
 		free_forward(forward);
+}
+
+bool forward_lead(struct lane *f, const struct minato_fate *met,
+		  const struct minato_endpoint *asked)
+{
+	struct minato_led led = { .client = f->dial, .asked = *asked, .target = met->target };
+
+	if (minato_forward_join(f->relay->host, met->handle, &led) < 0)
+		return false;
+	f->entry = met->handle;
+	f->guest = led.target;
+	*place_of(f) = led.place;
+	return true;
 }
 
 void forward_free_all(struct relay *relay)
@@ -407,6 +433,20 @@ void relay_forward_carried(struct relay *relay, struct relay_carried *out)
 		out->bytes_in += f->bytes_in + f->live_in;
 		out->bytes_out += f->bytes_out + f->live_out;
 	}
+}
+
+uint64_t relay_flows_to(const struct relay *relay, const struct minato_endpoint *guest)
+{
+	uint64_t count = 0;
+
+	for (uint32_t i = 0; i < relay->lanes.block_count * LANE_BLOCK; i++) {
+		const struct lane *f = &relay->lanes.blocks[i / LANE_BLOCK][i % LANE_BLOCK];
+
+		count += (f->kind == LANE_IN || f->kind == LANE_VISITOR) &&
+			 minato_addr_equal(&f->guest.addr, &guest->addr) &&
+			 (!guest->port || f->guest.port == guest->port);
+	}
+	return count;
 }
 
 static enum relay_screened screened(const struct relay_forward *f)

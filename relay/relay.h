@@ -66,6 +66,8 @@ struct relay_spec {
 	bool guest_given;	 /* the text named the port after the colon */
 	bool automatic;		 /* for whoever keeps the list: not named by the user */
 	bool bare;		 /* its entries are its owner's: callers go where those lead */
+	uint8_t proxy; /* TCP: callers come from the gateway, and who they are is said by this
+			  version of the PROXY protocol; 0: each comes from its own address */
 	uint8_t protocols;	 /* RELAY_TCP | RELAY_UDP */
 	uint16_t first, last;	 /* host ports, 1-65535, first <= last; ALL and AUTO: 1-65535 */
 	uint16_t guest;	       /* port at the other end of `first`: the guest's, or of the gateway's
@@ -269,6 +271,16 @@ uint8_t relay_face(const struct relay *relay, const struct minato_addr *client);
 uint32_t relay_screen_count(const struct relay_publish *list);
 /* Whether this kernel does what such a filter says; tried once, by two calls on loopback. */
 bool relay_screen_works(void);
+
+/* ---- proxyhead.c: the PROXY protocol ---- */
+
+#define RELAY_PROXY_MAX 108u /* version 1's longest line, with a final zero */
+/*
+ * Writes the header of version 1 or 2 for a TCP connection of the client to the end that it asked
+ * for, both of one family. Returns its length; 0 of any other version.
+ */
+size_t relay_proxy_header(uint8_t version, const struct minato_endpoint *client,
+			  const struct minato_endpoint *asked, uint8_t out[RELAY_PROXY_MAX]);
 
 /* ---- nameservers.c: the host's resolvers ---- */
 
@@ -600,6 +612,9 @@ int64_t relay_forward_find(const struct relay *relay, const struct relay_spec *w
  */
 int relay_forward_remove(struct relay *relay, uint32_t id);
 
+/* How many flows of callers lead there, now; port 0: at any port. A look at every flow. */
+uint64_t relay_flows_to(const struct relay *relay, const struct minato_endpoint *guest);
+
 /* What the relay knows about a socket or entry of a listing, beside its struct minato_row. */
 enum relay_what {
 	RELAY_WHAT_NOTHING,   /* not the relay's */
@@ -729,6 +744,7 @@ enum lane_state {
 struct lane_visit {
 	struct minato_endpoint here; /* the host's address that the client wrote to */
 	uint16_t caller;	     /* the guest whose socket speaks; 0: any other */
+	uint32_t place; /* among the flows of its entry (minato_forward_join); 0: it counts none */
 	uint64_t twin;		     /* word of another client that meets the same tuple, or 0 */
 };
 
@@ -773,7 +789,10 @@ struct lane {
 		uint32_t asked;	   /* LANE_STREAM: questions that are under way */
 	};
 	uint32_t since;		      /* its beginning, in steps of 2^LANE_SINCE_SHIFT ns */
-	uint32_t scope_id;	      /* of an IPv6 link-local far end; 0 otherwise */
+	union {
+		uint32_t scope_id; /* of an IPv6 link-local far end; 0 otherwise */
+		uint32_t place;	   /* LANE_IN: as in lane_visit */
+	};
 	int64_t used_ns;	      /* last traffic; in a list: since when it waits */
 	uint64_t bytes_in, bytes_out; /* from and to the outside */
 	union {
@@ -946,6 +965,9 @@ bool target_seen(const struct relay *relay, const struct minato_endpoint *from,
  */
 bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,
 		   struct minato_endpoint *seen);
+/* The gateway's own address on the link of that guest. */
+const struct minato_addr *target_gateway(const struct relay_config *config,
+					 const struct minato_addr *guest);
 /* The reason an errno implies for the guest; false: it should time out by itself. */
 bool target_reason(int errnum, enum minato_reason *reason);
 
@@ -1237,6 +1259,12 @@ struct relay_forward {
 void forward_join(struct lane *f, struct relay_forward *forward);
 /* The lane ends. */
 void forward_leave(struct lane *f);
+/*
+ * Where the entry that a caller has met leads it, and its place there, which it has until it ends.
+ * False: a bound is reached, or no server takes it.
+ */
+bool forward_lead(struct lane *f, const struct minato_fate *met,
+		  const struct minato_endpoint *asked);
 /* The forward of a word, or NULL. */
 struct relay_forward *forward_of(const struct relay *relay, uint64_t value);
 /* The worst of the sockets of the forward of that value. */

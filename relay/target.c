@@ -185,6 +185,12 @@ bool target_seen(const struct relay *relay, const struct minato_endpoint *from,
 	return (port || relay->config.host_loopback) && (four ? s->has4 : s->has6);
 }
 
+const struct minato_addr *target_gateway(const struct relay_config *config,
+					 const struct minato_addr *guest)
+{
+	return minato_addr_is4(guest) ? &config->subnet.gateway4 : &config->subnet.gateway6;
+}
+
 bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,
 		   struct minato_endpoint *seen)
 {

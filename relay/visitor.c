@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "minato/gateway.h"
 #include "minato/guard.h"
 
 #define SHARE 512u /* datagrams or runs in a direction per turn */
@@ -63,13 +64,10 @@ static void follow(struct lane *first, struct lane *f)
 static struct lane *begin(struct relay_published *door, const struct gram *gram,
 			  const struct minato_endpoint *seen, const struct minato_fate *fate)
 {
+	const struct minato_endpoint asked = { .addr = gram->to, .port = door->port };
 	struct relay *relay = door->forward->relay;
 	struct lane *f;
 
-	if (relay->visitors.count >= VISITORS_MAX) {
-		relay_count(relay, RELAY_COUNT_UDP_EVICTED);
-		gram_end(relay->visitors.oldest);
-	}
 	f = lane_new(relay, LANE_VISITOR);
 	if (!f)
 		return NULL;
@@ -83,8 +81,14 @@ static struct lane *begin(struct relay_published *door, const struct gram *gram,
 	forward_join(f, door->forward);
 	f->dial = gram->from;
 	f->far = *seen;
-	f->guest = fate->target;
-	f->entry = fate->handle;
+	if (!forward_lead(f, fate, &asked)) {
+		lane_free(f);
+		return NULL;
+	}
+	if (relay->visitors.count >= VISITORS_MAX) {
+		relay_count(relay, RELAY_COUNT_UDP_EVICTED);
+		gram_end(relay->visitors.oldest);
+	}
 	if (caller_connect(relay, MINATO_UDP, &f->far, &f->guest, &f->socket) < 0) {
 		lane_free(f);
 		return NULL;
@@ -111,6 +115,33 @@ static bool leads(struct relay_published *door, const struct minato_endpoint *cl
 
 	minato_judge(relay->host, &question, fate);
 	return fate->kind == MINATO_KIND_FORWARD;
+}
+
+/*
+ * As `find`, wherever the entry leads: a client's datagrams go where they went when it began,
+ * whatever became of servers since. *first is that of where it goes now.
+ */
+static struct lane *find_led(struct relay_published *door, const struct minato_endpoint *client,
+			     const struct minato_endpoint *local, const struct minato_fate *fate,
+			     struct lane **first)
+{
+	const struct minato_led led = { *client, *local, fate->target, 0 };
+	struct relay *relay = door->forward->relay;
+	struct minato_endpoint targets[MINATO_SERVERS_MAX];
+	int count = minato_forward_targets(relay->host, fate->handle, &led, targets);
+	struct minato_endpoint seen;
+	struct lane *f = NULL;
+
+	*first = NULL;
+	target_caller(&relay->config, client, &seen);
+	for (int i = 0; i < count && !f; i++) {
+		struct lane *at_tuple;
+
+		f = find(door, client, &seen, &targets[i], &at_tuple);
+		if (i == 0)
+			*first = at_tuple;
+	}
+	return f;
 }
 
 static uint16_t caller_of(const struct relay_published *door, const struct gram *gram)
@@ -140,7 +171,7 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 
 	target_caller(&relay->config, &gram->from, &seen);
 	if (leads(door, &gram->from, &local, &fate))
-		f = find(door, &gram->from, &seen, &fate.target, &first);
+		f = find_led(door, &gram->from, &local, &fate, &first);
 	/* A guest's port may have become somebody else's since. */
 	if (f && (!f->visit->caller || f->visit->caller == caller_of(door, gram)))
 		return f;
@@ -154,7 +185,7 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 		return NULL;
 	/* The one that was ended may have been the first. */
 	if (f)
-		(void)find(door, &gram->from, &seen, &fate.target, &first);
+		(void)find_led(door, &gram->from, &local, &fate, &first);
 	f = begin(door, gram, &seen, &fate);
 	if (f)
 		f->visit->caller = question.program;
@@ -193,7 +224,6 @@ static void take_faults(struct relay_published *door)
 	while (gram_next_fault(door->fd, &fault)) {
 		struct gram gram = { .from = fault.to };
 		struct minato_endpoint local;
-		struct minato_endpoint seen;
 		struct minato_fate fate;
 		struct lane *first;
 
@@ -205,8 +235,7 @@ static void take_faults(struct relay_published *door)
 			local.addr = minato_addr4(0, 0, 0, 0);
 		if (!leads(door, &gram.from, &local, &fate))
 			continue;
-		target_caller(&door->forward->relay->config, &gram.from, &seen);
-		f = find(door, &gram.from, &seen, &fate.target, &first);
+		f = find_led(door, &gram.from, &local, &fate, &first);
 		if (f)
 			gram_report(f, &f->far, &fault);
 	}

@@ -14,9 +14,8 @@
 
 bool gateway_door_fits(const struct conf_forward *forward)
 {
-	return forward->to == CONF_TO_SERVERS && forward->server_count == 1 &&
-	       !forward->server[0].drain && !forward->check_s && !forward->proxy &&
-	       !forward->flows_max && !forward->source_flows_max && !forward->many_to_one;
+	return forward->to == CONF_TO_SERVERS &&
+	       (!forward->proxy || forward->protocols == CONF_TCP);
 }
 
 static bool is_door(const struct conf_statement *one)
@@ -42,6 +41,7 @@ static int make_specs(const struct conf_forward *forward, struct relay_publish *
 								   forward->on,
 			.guest_given = true,
 			.bare = true,
+			.proxy = forward->proxy,
 			.protocols = forward->protocols,
 			.first = run->first,
 			.last = run->last,

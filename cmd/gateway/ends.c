@@ -302,8 +302,7 @@ static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
 	end->call = call;
 	if (!find_way(end, entry, &led))
 		return;
-	end->header_size =
-		gateway_proxy_header(forward->proxy, &led.client, &led.asked, end->header);
+	end->header_size = relay_proxy_header(forward->proxy, &led.client, &led.asked, end->header);
 	(void)minato_set_user(ends->host, call, word_of(end));
 	if (forward->to == CONF_TO_SOCKET) {
 		result = ask_keeper(end, forward->path);

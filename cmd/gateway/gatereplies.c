@@ -179,6 +179,8 @@ static void set_left(json_t *object, struct gateway_worker *worker, const struct
 	uint64_t cursor = 0;
 	size_t seen = 0;
 
+	if (worker->base.relay)
+		left += relay_flows_to(worker->base.relay, &at);
 	while (seen++ < SESSIONS_WALKED_MAX &&
 	       minato_session_next(worker->base.host, &cursor, &session))
 		left += is_left(&session, &at);

@@ -428,16 +428,6 @@ int64_t gateway_health_since(const struct gateway_health *health,
 			     const struct conf_forward *forward, uint32_t server);
 void gateway_health_free(struct gateway_health *health);
 
-/* ---- proxyhead.c: the PROXY protocol ---- */
-
-#define GATEWAY_PROXY_MAX 108u /* version 1's longest line, with a final zero */
-/*
- * Writes the header of version 1 or 2 for a TCP connection of the client to the end that it asked
- * for, both of one family. Returns its length.
- */
-size_t gateway_proxy_header(uint8_t version, const struct minato_endpoint *client,
-			    const struct minato_endpoint *asked, uint8_t out[GATEWAY_PROXY_MAX]);
-
 /* ---- ends.c, endpipe.c: forwards that end here ----
  *
  *	client --- outside link --- socket of ours = end = another socket of ours --- inside link
@@ -462,7 +452,7 @@ struct gateway_end {
 	uint64_t server;	   /* our socket towards the server; 0: it is a UNIX socket */
 	int fd;			   /* of that, or -1 */
 	int64_t watch;
-	uint8_t header[GATEWAY_PROXY_MAX];
+	uint8_t header[RELAY_PROXY_MAX];
 	size_t header_size, header_sent;
 	bool dialling; /* the other side does not stand yet */
 	bool asked;    /* the keeper's answer is to come */

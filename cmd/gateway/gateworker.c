@@ -222,16 +222,22 @@ static void link_news(void *user, uint32_t events)
 /* ---- a turn ---- */
 
 /* Sockets of our own: of forwards that end here, and of probes. */
+static void take_event(void *user, const struct minato_event *event)
+{
+	struct gateway_worker *worker = user;
+
+	if (!gateway_ends_event(&worker->ends, event))
+		(void)gateway_health_event(&worker->health, event);
+}
+
 static struct minato_time serve(struct gateway_worker *worker, struct minato_time now)
 {
 	struct minato_event event;
 	struct minato_time ends = gateway_ends_turn(&worker->ends, now);
 
-	/* Where the host's sockets are the outside, all events are the relay's. */
-	while (!worker->base.relay && minato_event(worker->base.host, &event)) {
-		if (!gateway_ends_event(&worker->ends, &event))
-			(void)gateway_health_event(&worker->health, &event);
-	}
+	/* Where the host's sockets are the outside, the relay gives us what is not its own. */
+	while (!worker->base.relay && minato_event(worker->base.host, &event))
+		take_event(worker, &event);
 	ends = earlier(ends,
 		       gateway_partings_turn(&worker->applied.partings, worker->base.host, now));
 	return earlier(ends, gateway_health_turn(&worker->health, now));
@@ -566,6 +572,8 @@ static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 		.loop = worker->base.loop,
 		.inside = CONF_SCOPE_INSIDE,
 		.outside = CONF_SCOPE_OUTSIDE,
+		.other = take_event,
+		.other_user = worker,
 		.notice = tell_notice,
 		.notice_user = worker,
 		.look = look,

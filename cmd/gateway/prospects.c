@@ -182,11 +182,14 @@ static const struct conf_statement *setting_of(const struct told *told, uint8_t 
 	return NULL;
 }
 
-/* Whether its sender is told (begin_refused, ends.c). */
+/* Whether its sender is told (begin_refused, ends.c, relay/caller.c). */
 static bool is_answered(const struct told *told, uint8_t hindrance, bool ends)
 {
 	struct minato_nat nat;
 
+	/* A socket of the host has taken the call by then: it is reset. */
+	if (told->worker->base.relay && told->question->scope == CONF_SCOPE_OUTSIDE)
+		return told->question->proto == MINATO_TCP;
 	if (ends)
 		return hindrance != MINATO_HINDERED_NO_HAIRPIN;
 	return key_of(told, hindrance) != CONF_NAT_KEY_COUNT &&

@@ -143,6 +143,9 @@ int minato_entry_drain(struct minato *m, uint64_t entry, bool drain);
  *			such forward). Without sessions_max the target stays
  *			as it is, and the place is 0: nothing counts.
  *  minato_forward_leave	it is over, be the entry there or not. -EBADF.
+ *  minato_forward_targets writes where flows to that port go, or went before
+ *			servers drained or failed: this client's first, or that
+ *			of the target given. Returns how many, or as join.
  */
 struct minato_led {
 	struct minato_endpoint client, asked; /* who called, and where */
@@ -153,6 +156,9 @@ int minato_forward_join(struct minato *m, uint64_t entry,
 			struct minato_led *led);
 int minato_forward_leave(struct minato *m, uint32_t place,
 			 const struct minato_addr *client);
+int minato_forward_targets(struct minato *m, uint64_t entry,
+			   const struct minato_led *led,
+			   struct minato_endpoint out[MINATO_SERVERS_MAX]);
 
 /* What keeps a flow from beginning now that rules and entries let begin. */
 enum minato_hindrance {

@@ -427,6 +427,30 @@ int64_t nat_forward_join(struct nat *n, uint32_t entry,
 	return forward + 1;
 }
 
+uint32_t nat_forward_targets(const struct nat *n, uint32_t entry,
+			     const struct minato_endpoint *client,
+			     const struct minato_endpoint *asked,
+			     struct minato_endpoint out[MINATO_SERVERS_MAX])
+{
+	const struct nat_forward *f = forwards_at(n, forwards_kept(n, entry));
+	const struct minato_server *chosen;
+	const struct nat_group *g;
+	uint32_t count = 0;
+
+	if (f->group == 0) {
+		translate(f, &f->target, asked, &out[0]);
+		return 1;
+	}
+	g = group_at(n, f->group - 1);
+	chosen = servers_choose(n, f->group - 1, client);
+	if (chosen != NULL)
+		translate(f, &chosen->at, asked, &out[count++]);
+	for (uint32_t i = 0; i < g->count; i++)
+		if (&g->server[i] != chosen)
+			translate(f, &g->server[i].at, asked, &out[count++]);
+	return count;
+}
+
 bool nat_forward_leave(struct nat *n, uint32_t place,
 		       const struct minato_addr *client)
 {

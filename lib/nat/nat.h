@@ -307,6 +307,11 @@ int64_t nat_forward_join(struct nat *n, uint32_t entry,
 			 struct minato_endpoint *target);
 bool nat_forward_leave(struct nat *n, uint32_t place,
 		       const struct minato_addr *client);
+/* Where flows of it go, this client's first; how many. */
+uint32_t nat_forward_targets(const struct nat *n, uint32_t entry,
+			     const struct minato_endpoint *client,
+			     const struct minato_endpoint *asked,
+			     struct minato_endpoint out[MINATO_SERVERS_MAX]);
 /* A mapping that has a port of the entry's, or POOL_NONE. */
 uint32_t nat_forward_taken(const struct nat *n,
 			   const struct minato_entry *what);

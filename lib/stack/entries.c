@@ -160,27 +160,52 @@ int minato_entry_drain(struct minato *m, uint64_t entry, bool drain)
 	return 0;
 }
 
+/* A forward whose flows end with its owner. 0 or negative errno. */
+static int find_held(const struct minato *m, uint64_t entry, uint32_t *number)
+{
+	struct minato_entry e;
+
+	if (!entries_find(m, entry, number))
+		return -EBADF;
+	port_get(host_table(m), *number, &e);
+	if (e.kind != MINATO_KIND_FORWARD ||
+	    (host_nat(m) != NULL &&
+	     forwards_of(host_nat(m), *number) != NAT_NONE))
+		return -EINVAL;
+	return 0;
+}
+
 int minato_forward_join(struct minato *m, uint64_t entry,
 			struct minato_led *led)
 {
-	struct minato_entry e;
 	uint32_t number;
-	int64_t joined;
+	int64_t joined = find_held(m, entry, &number);
 
 	led->place = 0;
-	if (!entries_find(m, entry, &number))
-		return -EBADF;
-	minato_entry_get(m, entry, &e);
-	if (e.kind != MINATO_KIND_FORWARD || e.translate)
-		return -EINVAL;
-	if (host_nat(m) == NULL)
-		return 0;
+	if (joined < 0 || host_nat(m) == NULL)
+		return (int)joined;
 	joined = nat_forward_join(host_nat(m), number, &led->client,
 				  &led->asked, &led->target);
 	if (joined < 0)
 		return (int)joined;
 	led->place = (uint32_t)joined;
 	return 0;
+}
+
+int minato_forward_targets(struct minato *m, uint64_t entry,
+			   const struct minato_led *led,
+			   struct minato_endpoint out[MINATO_SERVERS_MAX])
+{
+	uint32_t number;
+	const int found = find_held(m, entry, &number);
+
+	if (found < 0)
+		return found;
+	out[0] = led->target;
+	if (host_nat(m) == NULL)
+		return 1;
+	return (int)nat_forward_targets(host_nat(m), number, &led->client,
+					&led->asked, out);
 }
 
 int minato_forward_leave(struct minato *m, uint32_t place,

@@ -90,14 +90,9 @@ static void over_the_hosts_sockets(void **state)
 	one_fault(HOSTS "dmz 10.0.0.9\n", CONF_ERROR, 3, "10.0.0.9", "there is no dmz");
 	one_fault(HOSTS "forward tcp 80 to unix:/run/x\n", CONF_ERROR, 3, "unix:/run/x",
 		  "to no UNIX socket");
-	one_fault(HOSTS "forward tcp 80 to 10.0.0.2, 10.0.0.3\n", CONF_ERROR, 3,
-		  "10.0.0.2, 10.0.0.3", "to one server");
-	one_fault(HOSTS "forward tcp 80 to 10.0.0.2 proxy v1\n", CONF_ERROR, 3, "proxy v1",
-		  "without the PROXY protocol");
-	one_fault(HOSTS "forward tcp 80 to 10.0.0.2 check every 1s\n", CONF_ERROR, 3,
-		  "check every 1s", "not probed");
-	one_fault(HOSTS "forward tcp 80 to 10.0.0.2 at most 5 connections\n", CONF_ERROR, 3,
-		  "at most 5 connections", "no bound");
+	no_fault(HOSTS "forward tcp 80 to 10.0.0.2, 10.0.0.3 check every 1s proxy v1\n"
+		       "forward tcp 81-82 all to 10.0.0.2:81 at most 5 connections\n"
+		       "drain 10.0.0.3\n");
 	one_fault(HOSTS "nat hairpin off\n", CONF_WARNING, 3, "hairpin", "nothing is translated");
 	one_fault(HOSTS "listen systemd\nlisten systemd\n", CONF_ERROR, 4, "systemd",
 		  "said already");

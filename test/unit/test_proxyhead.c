@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "cmd/gateway/gateway.h"
+#include "relay/relay.h"
 
 static struct minato_endpoint end(const char *text, uint16_t port)
 {
@@ -24,10 +24,10 @@ static void version1(void **state)
 	const struct minato_endpoint client = end("203.0.113.9", 50898);
 	const struct minato_endpoint asked = end("198.51.100.1", 80);
 	const char *wanted = "PROXY TCP4 203.0.113.9 198.51.100.1 50898 80\r\n";
-	uint8_t out[GATEWAY_PROXY_MAX];
+	uint8_t out[RELAY_PROXY_MAX];
 
 	(void)state;
-	assert_int_equal(gateway_proxy_header(1, &client, &asked, out), strlen(wanted));
+	assert_int_equal(relay_proxy_header(1, &client, &asked, out), strlen(wanted));
 	assert_memory_equal(out, wanted, strlen(wanted));
 }
 
@@ -38,10 +38,10 @@ static void version1_longest(void **state)
 		end("ffff:f1ff:f2ff:f3ff:f4ff:f5ff:f6ff:ffff", 65535);
 	const char *wanted = "PROXY TCP6 ffff:f1ff:f2ff:f3ff:f4ff:f5ff:f6ff:ffff "
 			     "ffff:f1ff:f2ff:f3ff:f4ff:f5ff:f6ff:ffff 65535 65535\r\n";
-	uint8_t out[GATEWAY_PROXY_MAX];
+	uint8_t out[RELAY_PROXY_MAX];
 
 	(void)state;
-	assert_int_equal(gateway_proxy_header(1, &client, &client, out), strlen(wanted));
+	assert_int_equal(relay_proxy_header(1, &client, &client, out), strlen(wanted));
 	assert_memory_equal(out, wanted, strlen(wanted));
 }
 
@@ -53,10 +53,10 @@ static void version2(void **state)
 		0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a, 0x21, 0x11,
 		0x00, 0x0c, 203,  0,	113,  9,    198,  51,	100,  1,    0xc6, 0xd2, 0x00, 0x50,
 	};
-	uint8_t out[GATEWAY_PROXY_MAX];
+	uint8_t out[RELAY_PROXY_MAX];
 
 	(void)state;
-	assert_int_equal(gateway_proxy_header(2, &client, &asked, out), sizeof(wanted));
+	assert_int_equal(relay_proxy_header(2, &client, &asked, out), sizeof(wanted));
 	assert_memory_equal(out, wanted, sizeof(wanted));
 }
 
@@ -64,10 +64,10 @@ static void version2_of_ipv6(void **state)
 {
 	const struct minato_endpoint client = end("2001:db8::9", 1);
 	const struct minato_endpoint asked = end("2001:db8::1", 65535);
-	uint8_t out[GATEWAY_PROXY_MAX];
+	uint8_t out[RELAY_PROXY_MAX];
 
 	(void)state;
-	assert_int_equal(gateway_proxy_header(2, &client, &asked, out), 16 + 36);
+	assert_int_equal(relay_proxy_header(2, &client, &asked, out), 16 + 36);
 	assert_int_equal(out[13], 0x21);
 	assert_int_equal(out[14] << 8 | out[15], 36);
 	assert_memory_equal(out + 16, client.addr.bytes, 16);
@@ -78,10 +78,10 @@ static void version2_of_ipv6(void **state)
 static void no_version(void **state)
 {
 	const struct minato_endpoint client = end("203.0.113.9", 1);
-	uint8_t out[GATEWAY_PROXY_MAX];
+	uint8_t out[RELAY_PROXY_MAX];
 
 	(void)state;
-	assert_int_equal(gateway_proxy_header(0, &client, &client, out), 0);
+	assert_int_equal(relay_proxy_header(0, &client, &client, out), 0);
 }
 
 int main(void)

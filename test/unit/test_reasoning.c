@@ -70,7 +70,7 @@ static void run(void)
 	worker.applied.host = worker.base.host;
 	worker.applied.links = &links;
 	worker.applied.flows_max = 500;
-	worker.ends = (struct gateway_ends){ .applied = &worker.applied, .health = &worker.health };
+	worker.ends = (struct gateway_ends){ .applied = &worker.applied };
 	worker.health.applied = &worker.applied;
 	if (gateway_apply(&worker.applied, &wanted, &error) != 0)
 		fail_msg("%s", error.text);

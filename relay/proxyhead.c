@@ -3,7 +3,7 @@
  * The header of the PROXY protocol (versions 1 and 2 of its specification, sections 2.1 and 2.2):
  * what a server hears of its client before the client's first byte.
  */
-#include "cmd/gateway/gateway.h"
+#include "relay/relay.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ static void put16(uint8_t *out, uint16_t value)
 }
 
 static size_t header1(const struct minato_endpoint *client, const struct minato_endpoint *asked,
-		      uint8_t out[GATEWAY_PROXY_MAX])
+		      uint8_t out[RELAY_PROXY_MAX])
 {
 	char from[64];
 	char to[64];
@@ -28,14 +28,14 @@ static size_t header1(const struct minato_endpoint *client, const struct minato_
 
 	minato_addr_format(&client->addr, from, sizeof(from));
 	minato_addr_format(&asked->addr, to, sizeof(to));
-	length = snprintf((char *)out, GATEWAY_PROXY_MAX, "PROXY %s %s %s %u %u\r\n",
+	length = snprintf((char *)out, RELAY_PROXY_MAX, "PROXY %s %s %s %u %u\r\n",
 			  minato_addr_is4(&client->addr) ? "TCP4" : "TCP6", from, to, client->port,
 			  asked->port);
 	return (size_t)length;
 }
 
 static size_t header2(const struct minato_endpoint *client, const struct minato_endpoint *asked,
-		      uint8_t out[GATEWAY_PROXY_MAX])
+		      uint8_t out[RELAY_PROXY_MAX])
 {
 	static const uint8_t signature[12] = { '\r', '\n', '\r', '\n', 0,    '\r',
 					       '\n', 'Q',  'U',	 'I',  'T', '\n' };
@@ -54,8 +54,8 @@ static size_t header2(const struct minato_endpoint *client, const struct minato_
 	return PREFIX2 + 2 * size + 4;
 }
 
-size_t gateway_proxy_header(uint8_t version, const struct minato_endpoint *client,
-			    const struct minato_endpoint *asked, uint8_t out[GATEWAY_PROXY_MAX])
+size_t relay_proxy_header(uint8_t version, const struct minato_endpoint *client,
+			    const struct minato_endpoint *asked, uint8_t out[RELAY_PROXY_MAX])
 {
 	switch (version) {
 	case 1:
