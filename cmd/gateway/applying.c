@@ -164,23 +164,6 @@ const struct conf_statement *gateway_forward_of(const struct gateway_applied *ap
 	return NULL;
 }
 
-uint8_t gateway_scope_to(const struct gateway_applied *applied, const struct minato_addr *addr)
-{
-	uint8_t scope = CONF_SCOPE_INSIDE;
-	uint8_t next = CONF_SCOPE_INSIDE;
-
-	for (size_t i = 0; i < applied->links->count; i++) {
-		const struct conf_link *said = &applied->links->list[i].said;
-
-		if (said->outside)
-			continue;
-		if (gateway_link_has(said, addr))
-			scope = next;
-		next = next == CONF_SCOPE_INSIDE ? CONF_SCOPE_OUTSIDE + 1 : (uint8_t)(next + 1);
-	}
-	return scope;
-}
-
 static int add_route(struct gateway_applied *applied, const struct conf_route *route)
 {
 	for (size_t i = 0; i < applied->links->count; i++) {
@@ -214,7 +197,7 @@ static int add_link(struct gateway_applied *applied, const struct conf_link *sai
 	int result = 0;
 
 	if (said->sort == CONF_LINK_HOST)
-		return applied->links->count == 1 ? 0 : -EOPNOTSUPP;
+		return 0;
 	if (link < 0)
 		return (int)link;
 	for (uint32_t i = 0; i < said->address_count && result == 0; i++)

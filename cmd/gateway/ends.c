@@ -248,7 +248,7 @@ static int ask_keeper(struct gateway_end *end, const char *path)
 static int dial_server(struct gateway_end *end, const struct minato_endpoint *at)
 {
 	struct minato *host = end->all->host;
-	uint8_t scope = gateway_scope_to(end->all->applied, &at->addr);
+	uint8_t scope = minato_inside_scope(host, &at->addr);
 	int result = minato_socket(host, MINATO_TCP, scope, &end->server);
 
 	if (result < 0) {

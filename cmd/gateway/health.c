@@ -169,7 +169,7 @@ static void judge(struct gateway_health *health, struct gateway_probe *p, int er
 static void ask(struct gateway_health *health, struct gateway_probe *p, struct minato_time now)
 {
 	struct minato *host = health->applied->host;
-	uint8_t scope = gateway_scope_to(health->applied, &p->at.addr);
+	uint8_t scope = minato_inside_scope(host, &p->at.addr);
 	int64_t patience = p->every_s * NS_PER_S;
 	int result = minato_socket(host, MINATO_TCP, scope, &p->socket);
 

@@ -208,7 +208,7 @@ static void place_question(const struct gateway_applied *applied, struct minato_
 {
 	question->face = link == NO_LINK ? MINATO_FACE_ANY : (uint8_t)link;
 	question->scope = outside ? CONF_SCOPE_OUTSIDE :
-				    gateway_scope_to(applied, &question->remote.addr);
+				    minato_inside_scope(applied->host, &question->remote.addr);
 	question->course = outside || is_ours(applied, &question->local.addr) ? MINATO_COURSE_IN :
 										MINATO_COURSE_OUT;
 }

@@ -24,6 +24,10 @@
  *
  * An inside host reaches the outside addresses too, forwards and mappings of
  * other inside hosts included (hairpin, RFC 4787 REQ-9).
+ *
+ * Where somebody else is the outside, as sockets of the embedding program, the
+ * links of the insides are HOST's that take any destination: packets are handed
+ * on between them alike, and all others become held calls.
  */
 #ifndef MINATO_GATEWAY_H
 #define MINATO_GATEWAY_H
@@ -106,6 +110,11 @@ int minato_pool_add(struct minato *m, uint32_t link,
 /* Ends its mappings and sessions. Returns how many, or -ENOENT. */
 int minato_pool_remove(struct minato *m, uint32_t link,
 		       const struct minato_addr *addr);
+
+/* The scope of the inside link behind which the address is, by the longest
+   prefix or route; of the first inside where none says so. */
+uint8_t minato_inside_scope(const struct minato *m,
+			    const struct minato_addr *addr);
 
 /* Servers behind one forward, chosen by a keyed hash of the client (its
    address alone where `sticky`) in proportion to their weights; a server that

@@ -376,6 +376,8 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 		drop = pass_arrive(m, a, &ours);
 		if (ours)
 			drop = pass_verify(a);
+	} else if (pass_inner_arrive(m, a, &drop)) {
+		return drop;
 	} else {
 		drop = check_host(m, a);
 	}

@@ -17,6 +17,14 @@ int minato_nat_get(const struct minato *m, struct minato_nat *out)
 	return 0;
 }
 
+uint8_t minato_inside_scope(const struct minato *m,
+			    const struct minato_addr *addr)
+{
+	if (host_nat(m) != NULL)
+		return nat_inside_scope(host_nat(m), addr);
+	return m->link_count > 0 ? m->link[0].config.scope : 0;
+}
+
 int minato_pool_add(struct minato *m, uint32_t link,
 		    const struct minato_addr *addr, uint16_t low, uint16_t high)
 {

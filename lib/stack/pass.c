@@ -22,6 +22,15 @@ static enum minato_role role_of(const struct minato *m, uint32_t link)
 	return m->link[link].config.role;
 }
 
+bool pass_is_inside(const struct minato *m, uint32_t link)
+{
+	const struct minato_link_config *c = &m->link[link].config;
+
+	return c->role == MINATO_ROLE_INSIDE ||
+	       (c->role == MINATO_ROLE_HOST && c->any_destination &&
+		host_nat(m) != NULL);
+}
+
 /*
  * An address of the packet's own side first: another side may have the same
  * (RFC 4787 REQ-7). From outside nobody reaches what we are called inside.
@@ -29,7 +38,7 @@ static enum minato_role role_of(const struct minato *m, uint32_t link)
 enum nat_whose pass_whose(const struct minato *m, uint32_t link,
 			  const struct minato_addr *a)
 {
-	const bool inside = role_of(m, link) == MINATO_ROLE_INSIDE;
+	const bool inside = pass_is_inside(m, link);
 	const uint8_t scope = m->link[link].config.scope;
 	enum nat_whose whose = NAT_OTHERS;
 
@@ -61,14 +70,14 @@ bool pass_between(const struct minato *m, const struct packet *p,
 	struct next_hop best = { STACK_LINK_ANY, p->dst };
 	int length = 0; /* a default is none of an inside */
 
-	if (role_of(m, p->link) != MINATO_ROLE_INSIDE ||
+	if (!pass_is_inside(m, p->link) ||
 	    (p->is6 && addr_is_link_local(&p->dst)))
 		return false;
 	for (uint32_t i = 0; i < m->link_count; i++) {
 		const struct minato_link_config *c = &m->link[i].config;
 		struct next_hop hop = best;
 		int found;
-		if (c->role != MINATO_ROLE_INSIDE)
+		if (!pass_is_inside(m, i))
 			continue;
 		found = route_longest(m, c->scope, &p->dst, &hop);
 		if (found <= length)
@@ -234,7 +243,7 @@ enum drop pass_unreachable(struct minato *m, const struct packet *p,
 struct nat_packet pass_describe(const struct minato *m, const struct packet *p)
 {
 	return (struct nat_packet){
-		.inside = role_of(m, p->link) == MINATO_ROLE_INSIDE,
+		.inside = pass_is_inside(m, p->link),
 		.tcp_flags = p->type == PACKET_TCP ? p->tcp.flags : 0,
 		.payload = p->payload_len > 0,
 		.seq = p->type == PACKET_TCP ? p->tcp.seq.v : 0,
@@ -387,4 +396,35 @@ enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours)
 		break;
 	}
 	return DROP_ETHERTYPE;
+}
+
+bool pass_inner_arrive(struct minato *m, const struct arrival *a,
+		       enum drop *drop)
+{
+	const struct packet *p = &a->packet;
+	uint8_t scope;
+
+	/* A fragment is put together first. */
+	if (!pass_is_inside(m, p->link) || p->type == PACKET_FRAGMENT ||
+	    !p->to_us_mac)
+		return false;
+	if (a->key.proto != 0 && pass_known(m, a, drop))
+		return true;
+	if (pass_whose(m, p->link, &p->dst) != NAT_OTHERS ||
+	    !pass_between(m, p, &scope))
+		return false;
+	*drop = pass_from(m, p);
+	if (*drop == DROP_NONE)
+		*drop = check_to(m, p);
+	if (*drop != DROP_NONE)
+		return true;
+	if (p->hop_limit <= 1)
+		*drop = pass_expire(m, p);
+	else if (a->key.proto != 0)
+		*drop = pass_inner_flow(m, a, scope);
+	else if (p->type == PACKET_OTHER)
+		*drop = pass_inner_other(m, a, scope);
+	else
+		*drop = pass_inner_message(m, a, scope);
+	return true;
 }

@@ -107,6 +107,12 @@ static enum drop pass_error(struct minato *m, const struct arrival *a,
 	return DROP_NAT;
 }
 
+enum drop pass_inner_message(struct minato *m, const struct arrival *a,
+			     uint8_t scope)
+{
+	return pass_inner_icmp(m, a, is_error(&a->packet), scope);
+}
+
 enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours)
 {
 	const struct packet *p = &a->packet;
@@ -114,7 +120,7 @@ enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours)
 	uint8_t scope;
 
 	if (!to_us && pass_between(m, p, &scope))
-		return pass_inner_icmp(m, a, is_error(p), scope);
+		return pass_inner_message(m, a, scope);
 	if (is_error(p))
 		return pass_error(m, a, ours);
 	*ours = to_us;

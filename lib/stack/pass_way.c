@@ -93,8 +93,7 @@ static enum drop find_from(const struct minato *m, const struct packet *p)
 	/* Of a link, not of a net: it goes no further (RFC 4291 2.5.6). */
 	if (p->is6 && addr_is_link_local(&p->src))
 		return DROP_NONE;
-	if (m->link[p->link].config.role == MINATO_ROLE_INSIDE &&
-	    !is_routed_back(m, p))
+	if (pass_is_inside(m, p->link) && !is_routed_back(m, p))
 		return DROP_SPOOFED;
 	return DROP_NONE;
 }

@@ -33,8 +33,7 @@ static void inside_add(struct minato *m, uint32_t link,
 		       const struct minato_addr *prefix, uint32_t len)
 {
 	pass_forget(m);
-	if (m->link[link].config.role == MINATO_ROLE_INSIDE &&
-	    !addr_is_link_local(prefix))
+	if (pass_is_inside(m, link) && !addr_is_link_local(prefix))
 		nat_inside_add(host_nat(m), m->link[link].config.scope, prefix,
 			       (uint8_t)len);
 }
@@ -43,8 +42,7 @@ static void inside_remove(struct minato *m, uint32_t link,
 			  const struct minato_addr *prefix, uint32_t len)
 {
 	pass_forget(m);
-	if (m->link[link].config.role == MINATO_ROLE_INSIDE &&
-	    !addr_is_link_local(prefix))
+	if (pass_is_inside(m, link) && !addr_is_link_local(prefix))
 		nat_inside_remove(host_nat(m), m->link[link].config.scope,
 				  prefix, (uint8_t)len);
 }

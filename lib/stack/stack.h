@@ -803,6 +803,13 @@ bool pass_is_ours(const struct minato *m, uint32_t link,
 		  const struct minato_addr *a);
 /* The same for an ICMP message without identifier. */
 enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours);
+/* Whether hosts of a gateway are behind the link: an inside, or a link of a
+   HOST that takes every destination, where somebody else is the outside. */
+bool pass_is_inside(const struct minato *m, uint32_t link);
+/* On a HOST's link: what is for who is behind another one goes on there. False:
+   it is for us, or for whoever is the outside. */
+bool pass_inner_arrive(struct minato *m, const struct arrival *a,
+		       enum drop *drop);
 /* Who is behind an inside: is `to` reached there from this link? */
 bool pass_between(const struct minato *m, const struct packet *p,
 		  uint8_t *scope);
@@ -845,6 +852,8 @@ enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
 /* An ICMP message without identifier; `error`: it quotes a packet. */
 enum drop pass_inner_icmp(struct minato *m, const struct arrival *a, bool error,
 			  uint8_t scope);
+enum drop pass_inner_message(struct minato *m, const struct arrival *a,
+			     uint8_t scope);
 /* Of a packet that has come to its last hop: said, and dropped. */
 enum drop pass_expire(struct minato *m, const struct packet *p);
 /* NAT_UNREACHABLE, likewise. */
