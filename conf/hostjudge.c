@@ -19,7 +19,7 @@ static const char *of_forward(const struct conf_forward *f)
 }
 
 static void judge_one(const struct conf_statement *s, const struct conf_statement *host,
-		      const struct conf_statement *inside, struct conf_report *report)
+		      struct conf_report *report)
 {
 	enum conf_part part = CONF_PART_SUBJECT;
 	const char *why = NULL;
@@ -29,12 +29,9 @@ static void judge_one(const struct conf_statement *s, const struct conf_statemen
 		why = of_forward(&s->forward);
 	} else if (s->kind == CONF_KIND_DMZ) {
 		why = "all ports that no forward names are the host's own: there is no dmz";
-	} else if (s->kind == CONF_KIND_LINK && !s->link.outside && s != inside) {
-		why = "there is one inside";
 	}
 	if (why)
-		judge_say(report, CONF_ERROR, s, part, s == inside ? 0 : host->line, OVER "%s",
-			  why);
+		judge_say(report, CONF_ERROR, s, part, host->line, OVER "%s", why);
 	else if (s->kind == CONF_KIND_NAT || s->kind == CONF_KIND_NEVER)
 		judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, host->line,
 			  "this changes nothing: " OVER "nothing is translated");
@@ -42,7 +39,6 @@ static void judge_one(const struct conf_statement *s, const struct conf_statemen
 
 void hostjudge_judge(const struct conf *conf, struct conf_report *report)
 {
-	const struct conf_statement *inside = NULL;
 	const struct conf_statement *host = NULL;
 
 	for (size_t i = conf->count; i-- > 0;) {
@@ -50,14 +46,12 @@ void hostjudge_judge(const struct conf *conf, struct conf_report *report)
 
 		if (s->kind == CONF_KIND_LINK && s->link.sort == CONF_LINK_HOST)
 			host = s;
-		else if (s->kind == CONF_KIND_LINK && !s->link.outside)
-			inside = s;
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct conf_statement *s = conf->list[i];
 
 		if (host)
-			judge_one(s, host, inside, report);
+			judge_one(s, host, report);
 		else if (s->kind == CONF_KIND_LISTEN)
 			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 				  "sockets that systemd passes serve 'outside host' alone: between "

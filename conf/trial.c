@@ -75,8 +75,10 @@ static void plan_links(const struct trial *t, struct minato_config *config)
 		link->mtu = said->mtu ? said->mtu : 1500;
 		link->scope = CONF_SCOPE_OUTSIDE;
 		link->role = said->outside ? MINATO_ROLE_OUTSIDE : MINATO_ROLE_INSIDE;
-		if (t->host)
+		if (t->host) {
 			link->role = MINATO_ROLE_HOST;
+			link->any_destination = true;
+		}
 		if (said->outside)
 			continue;
 		link->scope = scope;
@@ -498,6 +500,27 @@ static bool is_own(const struct trial *t, const struct minato_addr *addr)
 	return false;
 }
 
+/* Whether it goes from one inside to another, or to who is behind a router there. */
+static bool goes_between(const struct trial *t, const struct conf_test *test)
+{
+	const uint32_t from = link_of(t, test);
+
+	for (uint32_t i = 0; i < t->link_count; i++) {
+		for (uint32_t k = 0; i != from && k < link_at(t, i)->address_count; k++) {
+			if (judge_within(&link_at(t, i)->address[k], &test->destination.addr))
+				return true;
+		}
+	}
+	for (size_t i = 0; i < t->conf->count; i++) {
+		const struct conf_statement *s = t->conf->list[i];
+
+		if (s->kind == CONF_KIND_ROUTE &&
+		    judge_within(&s->route.to, &test->destination.addr))
+			return true;
+	}
+	return false;
+}
+
 /* Whether a rule stops it; asked as a frame's flow is (verdicts_course). */
 static bool is_stopped(struct trial *t, struct minato_question *question, uint8_t course,
 		       struct conf_fate *found)
@@ -543,6 +566,8 @@ static struct conf_fate fate_of(struct trial *t, const struct conf_test *test)
 {
 	struct conf_fate found = { .outcome = CONF_ANSWERED, .rule = SIZE_MAX, .host = true };
 
+	if (t->host && test->inside && !is_own(t, &test->destination.addr) && goes_between(t, test))
+		return send(t, test);
 	/* The host has no socket for it. */
 	if (t->host && test->inside && (uint8_t)test->proto == MINATO_PROTO_OTHER) {
 		found = (struct conf_fate){ .outcome = CONF_DROPPED, .rule = SIZE_MAX };

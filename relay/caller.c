@@ -39,7 +39,7 @@ static int connect_as(struct relay *relay, enum minato_proto proto,
 		      uint64_t *out)
 {
 	uint64_t socket;
-	int result = minato_socket(relay->host, proto, relay->config.inside, &socket);
+	int result = minato_socket(relay->host, proto, target_scope(relay, &guest->addr), &socket);
 
 	if (result < 0)
 		return result;
@@ -121,7 +121,7 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 	if (door->forward->spec.proxy)
 		f->far.addr = *target_gateway(&relay->config, &f->guest.addr);
 	else
-		target_caller(&relay->config, &f->dial, &f->far);
+		target_caller(&relay->config, &f->dial, &f->guest.addr, &f->far);
 	return true;
 }
 

@@ -62,11 +62,18 @@ struct waiting {
 	size_t len;
 };
 
+/* An address of the resolver's. */
+struct dns_ear {
+	struct minato_addr addr;
+	uint64_t udp, tcp; /* in the host value */
+};
+
 struct dns {
 	struct relay *relay;
 	struct waiting waiting[WAITING_MAX];
-	uint64_t udp[2], tcp[2]; /* in the host value, by family; 0: none */
-	bool more;		 /* a turn ended before the sockets were empty */
+	struct dns_ear *ears; /* of each inside, of each of its families */
+	size_t ear_count;
+	bool more; /* a turn ended before the sockets were empty */
 	uint16_t free, oldest, newest, first_ready;
 	struct question questions[QUESTIONS_MAX];
 	uint8_t answer[ANSWER_MAX];
@@ -76,11 +83,11 @@ struct dns {
 
 /* ---- the sockets on the DNS address ---- */
 
-static int open_one(struct relay *relay, enum minato_proto proto, const struct minato_addr *addr,
-		    uint64_t *out)
+static int open_one(struct relay *relay, uint8_t scope, enum minato_proto proto,
+		    const struct minato_addr *addr, uint64_t *out)
 {
 	struct minato_endpoint local = { .addr = *addr, .port = DNS_PORT };
-	int result = minato_socket(relay->host, proto, relay->config.inside, out);
+	int result = minato_socket(relay->host, proto, scope, out);
 
 	if (result < 0)
 		return result;
@@ -95,24 +102,37 @@ static int open_one(struct relay *relay, enum minato_proto proto, const struct m
 	return result;
 }
 
+static int open_ear(struct dns *dns, size_t inside, const struct minato_addr *addr)
+{
+	const uint8_t scope = inside_scope(&dns->relay->config, inside);
+	struct dns_ear *ear = &dns->ears[dns->ear_count];
+	int result;
+
+	if (minato_addr_is_any(addr))
+		return 0;
+	dns->ear_count++;
+	ear->addr = *addr;
+	result = open_one(dns->relay, scope, MINATO_UDP, addr, &ear->udp);
+	return result < 0 ? result : open_one(dns->relay, scope, MINATO_TCP, addr, &ear->tcp);
+}
+
 static int open_all(struct dns *dns)
 {
-	const struct drive_subnet *s = &dns->relay->config.subnet;
-	const struct minato_addr *addr[2] = { s->has4 ? &s->dns4 : NULL,
-					      s->has6 ? &s->dns6 : NULL };
+	const struct relay_config *config = &dns->relay->config;
+	int result = 0;
 
-	for (int i = 0; i < 2; i++) {
-		int result;
+	dns->ears = calloc(2 * inside_count(config), sizeof(dns->ears[0]));
+	if (!dns->ears)
+		return -ENOMEM;
+	for (size_t i = 0; i < inside_count(config) && result == 0; i++) {
+		const struct drive_subnet *s = inside_subnet(config, i);
 
-		if (!addr[i] || minato_addr_is_any(addr[i]))
-			continue;
-		result = open_one(dns->relay, MINATO_UDP, addr[i], &dns->udp[i]);
-		if (result == 0)
-			result = open_one(dns->relay, MINATO_TCP, addr[i], &dns->tcp[i]);
-		if (result < 0)
-			return result;
+		if (s->has4)
+			result = open_ear(dns, i, &s->dns4);
+		if (s->has6 && result == 0)
+			result = open_ear(dns, i, &s->dns6);
 	}
-	return 0;
+	return result;
 }
 
 int dns_new(struct relay *relay, struct dns **out)
@@ -209,10 +229,11 @@ void dns_free(struct dns *dns)
 		return;
 	while (dns->oldest != NONE)
 		forget(&dns->questions[dns->oldest]);
-	for (int i = 0; i < 2; i++) {
-		minato_close(dns->relay->host, dns->udp[i]);
-		minato_close(dns->relay->host, dns->tcp[i]);
+	for (size_t i = 0; i < dns->ear_count; i++) {
+		minato_close(dns->relay->host, dns->ears[i].udp);
+		minato_close(dns->relay->host, dns->ears[i].tcp);
 	}
+	free(dns->ears);
 	free(dns);
 }
 
@@ -222,7 +243,7 @@ void dns_free(struct dns *dns)
    fragments. */
 static void reply(struct dns *dns, const struct minato_datagram *from, uint8_t *data, size_t len)
 {
-	uint64_t socket = dns->udp[minato_addr_is4(&from->local.addr) ? 0 : 1];
+	uint64_t socket = 0;
 	struct minato_datagram to = {
 		.remote = from->remote,
 		.local = from->local,
@@ -230,6 +251,10 @@ static void reply(struct dns *dns, const struct minato_datagram *from, uint8_t *
 	};
 	struct dnsmsg m;
 
+	for (size_t i = 0; i < dns->ear_count; i++) {
+		if (minato_addr_equal(&dns->ears[i].addr, &from->local.addr))
+			socket = dns->ears[i].udp;
+	}
 	if (minato_send_datagram(dns->relay->host, socket, &to, data, len) != -EMSGSIZE)
 		return;
 	if (dnsmsg_parse(data, len, &m))
@@ -679,9 +704,8 @@ struct minato_time dns_turn(struct dns *dns)
 	bool more = dns->more;
 
 	dns->more = false;
-	for (int i = 0; i < 2 && more; i++)
-		if (dns->udp[i])
-			dns_work(dns, dns->udp[i]);
+	for (size_t i = 0; i < dns->ear_count && more; i++)
+		dns_work(dns, dns->ears[i].udp);
 	while (dns->first_ready != NONE) {
 		struct question *q = &dns->questions[dns->first_ready];
 

@@ -95,18 +95,18 @@ int relay_entry_add(struct relay *relay, const struct minato_entry *entry)
 	return result;
 }
 
-static int guard(struct relay *relay, struct minato_addr addr, unsigned prefix, uint16_t first,
-		 uint16_t last)
+static int guard(struct relay *relay, uint8_t scope, struct minato_addr addr, unsigned prefix,
+		 struct relay_run run)
 {
 	const struct minato_entry entry = {
 		.kind = MINATO_KIND_GUARD,
 		.verdict = MINATO_REFUSE,
-		.scope = relay->config.inside,
+		.scope = scope,
 		.face = MINATO_FACE_ANY,
 		.local = addr,
 		.local_prefix = (uint8_t)prefix,
-		.first = first,
-		.last = last,
+		.first = run.first,
+		.last = run.last,
 		.user = relay_word(WORD_GUARD, 0),
 		.log = relay->config.attempt,
 	};
@@ -114,20 +114,23 @@ static int guard(struct relay *relay, struct minato_addr addr, unsigned prefix, 
 	return relay_entry_add(relay, &entry);
 }
 
-static int guard_all_ports(struct relay *relay, struct minato_addr addr, unsigned prefix)
+static int guard_all_ports(struct relay *relay, uint8_t scope, struct minato_addr addr,
+			   unsigned prefix)
 {
-	return guard(relay, addr, prefix, 0, UINT16_MAX);
+	return guard(relay, scope, addr, prefix, (struct relay_run){ 0, UINT16_MAX });
 }
 
 /* Nothing but the resolver answers on the DNS address. */
-static int guard_dns(struct relay *relay, struct minato_addr addr)
+static int guard_dns(struct relay *relay, uint8_t scope, struct minato_addr addr)
 {
 	int result;
 
 	if (minato_addr_is_any(&addr) || relay->config.attempt)
 		return 0;
-	result = guard(relay, addr, 128, 1, DNS_PORT - 1);
-	return result < 0 ? result : guard(relay, addr, 128, DNS_PORT + 1, UINT16_MAX);
+	result = guard(relay, scope, addr, 128, (struct relay_run){ 1, DNS_PORT - 1 });
+	return result < 0 ? result :
+			    guard(relay, scope, addr, 128,
+				  (struct relay_run){ DNS_PORT + 1, UINT16_MAX });
 }
 
 static struct minato_addr subnet_edge(const struct drive_subnet *s, bool last)
@@ -143,45 +146,61 @@ static struct minato_addr subnet_edge(const struct drive_subnet *s, bool last)
  * What the stack drops before it looks anything up is told by these too. What it looks up, and is
  * to be told, rather comes as a call, whose program can be found: target_judge refuses it.
  */
-static int guard4(struct relay *relay)
+static int guard4(struct relay *relay, uint8_t scope, const struct drive_subnet *s)
 {
-	const struct drive_subnet *s = &relay->config.subnet;
-	int result = guard_all_ports(relay, minato_addr4(127, 0, 0, 0), 96 + 8);
+	int result = guard_all_ports(relay, scope, minato_addr4(127, 0, 0, 0), 96 + 8);
 
 	if (result == 0)
-		result = guard_all_ports(relay, minato_addr4(0, 0, 0, 0),
+		result = guard_all_ports(relay, scope, minato_addr4(0, 0, 0, 0),
 					 relay->config.attempt ? 128 : 96 + 8);
 	if (result == 0)
-		result = guard_all_ports(relay, minato_addr4(224, 0, 0, 0), 96 + 4);
+		result = guard_all_ports(relay, scope, minato_addr4(224, 0, 0, 0), 96 + 4);
 	if (result == 0)
-		result = guard_all_ports(relay, minato_addr4(255, 255, 255, 255), 128);
+		result = guard_all_ports(relay, scope, minato_addr4(255, 255, 255, 255), 128);
 	if (result == 0)
-		result = guard_all_ports(relay, subnet_edge(s, false), 128);
+		result = guard_all_ports(relay, scope, subnet_edge(s, false), 128);
 	if (result == 0)
-		result = guard_all_ports(relay, subnet_edge(s, true), 128);
-	return result < 0 ? result : guard_dns(relay, s->dns4);
+		result = guard_all_ports(relay, scope, subnet_edge(s, true), 128);
+	return result < 0 ? result : guard_dns(relay, scope, s->dns4);
 }
 
-static int guard6(struct relay *relay)
+static int guard6(struct relay *relay, uint8_t scope, const struct drive_subnet *s)
 {
-	const struct drive_subnet *s = &relay->config.subnet;
 	const struct minato_addr loopback = { .bytes = { [15] = 1 } };
 	const struct minato_addr any = { .bytes = { 0 } };
 	const struct minato_addr groups = { .bytes = { 0xff } };
-	int result = guard_all_ports(relay, loopback, 128);
+	int result = guard_all_ports(relay, scope, loopback, 128);
 
 	if (result == 0)
-		result = guard_all_ports(relay, any, 128);
+		result = guard_all_ports(relay, scope, any, 128);
 	if (result == 0)
-		result = guard_all_ports(relay, groups, 8);
-	return result < 0 ? result : guard_dns(relay, s->dns6);
+		result = guard_all_ports(relay, scope, groups, 8);
+	return result < 0 ? result : guard_dns(relay, scope, s->dns6);
 }
 
-static int add_entries(struct relay *relay)
+/* What the gateway is called on other insides. */
+static int guard_others(struct relay *relay, size_t inside)
 {
+	const uint8_t scope = inside_scope(&relay->config, inside);
+	int result = 0;
+
+	for (size_t i = 0; i < inside_count(&relay->config) && result == 0; i++) {
+		const struct drive_subnet *s = inside_subnet(&relay->config, i);
+
+		if (i != inside && s->has4)
+			result = guard_all_ports(relay, scope, s->gateway4, 128);
+		if (i != inside && s->has6 && result == 0)
+			result = guard_all_ports(relay, scope, s->gateway6, 128);
+	}
+	return result;
+}
+
+static int add_inside(struct relay *relay, size_t inside)
+{
+	const struct drive_subnet *s = inside_subnet(&relay->config, inside);
 	struct minato_entry uplink = {
 		.kind = MINATO_KIND_UPLINK,
-		.scope = relay->config.inside,
+		.scope = inside_scope(&relay->config, inside),
 		.face = MINATO_FACE_ANY,
 		.last = UINT16_MAX,
 		.user = relay_word(WORD_UPLINK, 0),
@@ -192,10 +211,19 @@ static int add_entries(struct relay *relay)
 	uplink.proto = MINATO_ICMP;
 	if (result == 0)
 		result = relay_entry_add(relay, &uplink);
-	if (result == 0 && relay->config.subnet.has4)
-		result = guard4(relay);
-	if (result == 0 && relay->config.subnet.has6)
-		result = guard6(relay);
+	if (result == 0 && s->has4)
+		result = guard4(relay, uplink.scope, s);
+	if (result == 0 && s->has6)
+		result = guard6(relay, uplink.scope, s);
+	return result < 0 ? result : guard_others(relay, inside);
+}
+
+static int add_entries(struct relay *relay)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < inside_count(&relay->config) && result == 0; i++)
+		result = add_inside(relay, i);
 	return result < 0 ? result : reach_guard(relay);
 }
 

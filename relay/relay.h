@@ -400,6 +400,12 @@ struct relay_prefix {
 	uint8_t length; /* 0..128, of IPv4 96 and its own */
 };
 
+/* An inside: its families and addresses, as of a guest, and the scope of its link. */
+struct relay_inside {
+	struct drive_subnet subnet;
+	uint8_t scope;
+};
+
 struct relay_config {
 	struct minato *host;	 /* borrowed for the relay's life */
 	struct drive_loop *loop; /* borrowed likewise */
@@ -410,6 +416,9 @@ struct relay_config {
 	 */
 	struct drive_subnet subnet;
 	uint8_t inside;		 /* scope of the guest's link */
+	/* Further insides, of a gateway; the host value hands on between them. Borrowed. */
+	const struct relay_inside *further;
+	size_t further_count;
 	uint8_t outside;	 /* scope of what arrives at host sockets; not `inside` */
 	bool host_loopback;	 /* the gateway's address leads to the host's loopback */
 	const char *resolv_path; /* NULL: /etc/resolv.conf; borrowed */
@@ -933,6 +942,23 @@ void roll_leave(struct relay *relay, int fd);
 void roll_doors(struct relay *relay);
 void roll_begin(struct relay *relay);
 
+/* ---- the insides: 0 is that of the config itself ---- */
+
+static inline size_t inside_count(const struct relay_config *config)
+{
+	return 1 + config->further_count;
+}
+static inline const struct drive_subnet *inside_subnet(const struct relay_config *config, size_t i)
+{
+	return i ? &config->further[i - 1].subnet : &config->subnet;
+}
+static inline uint8_t inside_scope(const struct relay_config *config, size_t i)
+{
+	return i ? config->further[i - 1].scope : config->inside;
+}
+/* The scope of the inside behind which a guest's address is. */
+uint8_t target_scope(const struct relay *relay, const struct minato_addr *guest);
+
 /* ---- target.c: where the guest may go ---- */
 
 enum target_verdict {
@@ -959,12 +985,12 @@ const char *target_words(const struct relay *relay, const struct minato_endpoint
 bool target_seen(const struct relay *relay, const struct minato_endpoint *from,
 		 struct minato_endpoint *seen);
 /*
- * The end a caller of a published port has for the guest: its own, or the gateway with its port for
- * callers on the host's loopback, those that bear the guest's address and those with a link-local
- * one. True if it is its own.
+ * The end a caller of a published port has for that guest: its own, or the gateway with its port
+ * for callers on the host's loopback, those that bear an address of an inside and those with a
+ * link-local one. True if it is its own.
  */
 bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,
-		   struct minato_endpoint *seen);
+		   const struct minato_addr *guest, struct minato_endpoint *seen);
 /* The gateway's own address on the link of that guest. */
 const struct minato_addr *target_gateway(const struct relay_config *config,
 					 const struct minato_addr *guest);

@@ -2,6 +2,8 @@
 /* Where the guest may go, and as whom the outside appears to it: pure judgements. */
 #include "relay/relay.h"
 
+#include "minato/gateway.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -59,6 +61,18 @@ static bool is_subnet_broadcast(const struct drive_subnet *s, const struct minat
 	return host == 0 || host == mask;
 }
 
+typedef bool is_of(const struct drive_subnet *s, const struct minato_addr *a);
+
+/* Of any inside. */
+static bool any(const struct relay_config *config, is_of *is, const struct minato_addr *a)
+{
+	for (size_t i = 0; i < inside_count(config); i++) {
+		if (is(inside_subnet(config, i), a))
+			return true;
+	}
+	return false;
+}
+
 static bool is_link_local4(const struct minato_addr *a)
 {
 	return minato_addr_is4(a) && a->bytes[12] == 169 && a->bytes[13] == 254;
@@ -104,7 +118,7 @@ struct relay_forward *target_reach(const struct relay *relay, enum minato_proto 
 				   const struct minato_endpoint *wanted,
 				   struct minato_endpoint *dial)
 {
-	if (!is_gateway(&relay->config.subnet, &wanted->addr))
+	if (!any(&relay->config, is_gateway, &wanted->addr))
 		return NULL;
 	return reach_dial(relay, proto, wanted, dial);
 }
@@ -112,30 +126,30 @@ struct relay_forward *target_reach(const struct relay *relay, enum minato_proto 
 enum target_verdict target_judge(const struct relay *relay, enum minato_proto proto,
 				 const struct minato_endpoint *wanted, struct minato_endpoint *dial)
 {
-	const struct drive_subnet *s = &relay->config.subnet;
+	const struct relay_config *config = &relay->config;
 
 	*dial = *wanted;
 	if (wanted->port == 0)
 		return TARGET_REFUSE;
 	/* Of a gateway both are one address. */
-	if (is_dns(s, &wanted->addr) && wanted->port == DNS_PORT)
+	if (any(config, is_dns, &wanted->addr) && wanted->port == DNS_PORT)
 		return TARGET_RESOLVER;
-	if (is_gateway(s, &wanted->addr)) {
+	if (any(config, is_gateway, &wanted->addr)) {
 		if (target_reach(relay, proto, wanted, dial))
 			return TARGET_DIAL;
 		dial->addr = loopback_of(&wanted->addr);
-		return relay->config.host_loopback ? TARGET_DIAL : TARGET_REFUSE;
+		return config->host_loopback ? TARGET_DIAL : TARGET_REFUSE;
 	}
-	if (is_dns(s, &wanted->addr))
+	if (any(config, is_dns, &wanted->addr))
 		return TARGET_REFUSE;
 	if (leads_inside(&wanted->addr))
 		return TARGET_REFUSE;
 	if (drive_addr_sort(&wanted->addr) == DRIVE_SORT_MULTICAST)
 		return TARGET_MULTICAST;
-	if (is_subnet_broadcast(s, &wanted->addr) || is_guest(s, &wanted->addr))
+	if (any(config, is_subnet_broadcast, &wanted->addr) || any(config, is_guest, &wanted->addr))
 		return TARGET_REFUSE;
 	/* No router hands on what is link-local (RFC 3927 2.7, RFC 4291 2.5.6). */
-	if (is_on_link(s, &wanted->addr) || is_link_local4(&wanted->addr) ||
+	if (any(config, is_on_link, &wanted->addr) || is_link_local4(&wanted->addr) ||
 	    is_link_local6(&wanted->addr))
 		return TARGET_ABSENT;
 	return TARGET_DIAL;
@@ -143,25 +157,25 @@ enum target_verdict target_judge(const struct relay *relay, enum minato_proto pr
 
 const char *target_words(const struct relay *relay, const struct minato_endpoint *wanted)
 {
-	const struct drive_subnet *s = &relay->config.subnet;
+	const struct relay_config *config = &relay->config;
 	const struct minato_addr *addr = &wanted->addr;
 	enum drive_sort sort = drive_addr_sort(addr);
 
 	if (wanted->port == 0)
 		return "nothing has port 0";
-	if (is_gateway(s, addr))
+	if (any(config, is_gateway, addr))
 		return "the gateway, where nothing is open to the guest: --reach opens a port";
-	if (is_dns(s, addr))
+	if (any(config, is_dns, addr))
 		return "the resolver's address, where nothing else is";
-	if (is_guest(s, addr))
+	if (any(config, is_guest, addr))
 		return "the guest's own address";
 	if (sort == DRIVE_SORT_MULTICAST)
 		return "groups are not carried";
-	if (sort == DRIVE_SORT_BROADCAST || is_subnet_broadcast(s, addr))
+	if (sort == DRIVE_SORT_BROADCAST || any(config, is_subnet_broadcast, addr))
 		return "broadcasts are not carried";
 	if (is_link_local4(addr) || is_link_local6(addr))
 		return "a link-local address: nothing leads there";
-	if (is_on_link(s, addr))
+	if (any(config, is_on_link, addr))
 		return "nobody has that address on the guest's link";
 	return "the host's own side";
 }
@@ -177,7 +191,7 @@ bool target_seen(const struct relay *relay, const struct minato_endpoint *from,
 	*seen = *from;
 	if (drive_addr_sort(&from->addr) != DRIVE_SORT_LOOPBACK)
 		return !drive_addr_is_inner(&from->addr) && !is_link_local6(&from->addr) &&
-		       !is_on_link(s, &from->addr);
+		       !any(&relay->config, is_on_link, &from->addr);
 	seen->addr = four ? s->gateway4 : s->gateway6;
 	port = same(&from->addr, &loopback) ? reach_seen(relay, from) : 0;
 	if (port)
@@ -185,24 +199,35 @@ bool target_seen(const struct relay *relay, const struct minato_endpoint *from,
 	return (port || relay->config.host_loopback) && (four ? s->has4 : s->has6);
 }
 
+uint8_t target_scope(const struct relay *relay, const struct minato_addr *guest)
+{
+	return relay->config.further_count ? minato_inside_scope(relay->host, guest) :
+					     relay->config.inside;
+}
+
+/* Of a guest behind a router of an inside's: the first one's. */
 const struct minato_addr *target_gateway(const struct relay_config *config,
 					 const struct minato_addr *guest)
 {
-	return minato_addr_is4(guest) ? &config->subnet.gateway4 : &config->subnet.gateway6;
+	const struct drive_subnet *s = &config->subnet;
+
+	for (size_t i = 0; i < inside_count(config); i++) {
+		if (is_on_link(inside_subnet(config, i), guest))
+			s = inside_subnet(config, i);
+	}
+	return minato_addr_is4(guest) ? &s->gateway4 : &s->gateway6;
 }
 
 bool target_caller(const struct relay_config *config, const struct minato_endpoint *caller,
-		   struct minato_endpoint *seen)
+		   const struct minato_addr *guest, struct minato_endpoint *seen)
 {
-	const struct drive_subnet *s = &config->subnet;
-
 	*seen = *caller;
 	/* A link-local address means somebody else on the guest's link, and no packet that bears
 	   one may pass a router (RFC 4291 2.5.6). */
-	if (!drive_addr_is_inner(&caller->addr) && !is_guest(s, &caller->addr) &&
-	    !is_gateway(s, &caller->addr) && !is_link_local6(&caller->addr))
+	if (!drive_addr_is_inner(&caller->addr) && !any(config, is_guest, &caller->addr) &&
+	    !any(config, is_gateway, &caller->addr) && !is_link_local6(&caller->addr))
 		return true;
-	seen->addr = minato_addr_is4(&caller->addr) ? s->gateway4 : s->gateway6;
+	seen->addr = *target_gateway(config, guest);
 	return false;
 }
 

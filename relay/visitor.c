@@ -29,7 +29,7 @@ static struct lane *find(struct relay_published *door, const struct minato_endpo
 	struct relay *relay = door->forward->relay;
 	/* The lane alone is looked for: nothing begins here. */
 	const struct minato_question question = {
-		.scope = relay->config.inside,
+		.scope = target_scope(relay, &guest->addr),
 		.face = MINATO_FACE_ANY,
 		.proto = MINATO_UDP,
 		.course = MINATO_COURSE_NONE,
@@ -62,7 +62,7 @@ static void follow(struct lane *first, struct lane *f)
 }
 
 static struct lane *begin(struct relay_published *door, const struct gram *gram,
-			  const struct minato_endpoint *seen, const struct minato_fate *fate)
+			  const struct minato_fate *fate)
 {
 	const struct minato_endpoint asked = { .addr = gram->to, .port = door->port };
 	struct relay *relay = door->forward->relay;
@@ -80,11 +80,11 @@ static struct lane *begin(struct relay_published *door, const struct gram *gram,
 	f->door = door;
 	forward_join(f, door->forward);
 	f->dial = gram->from;
-	f->far = *seen;
 	if (!forward_lead(f, fate, &asked)) {
 		lane_free(f);
 		return NULL;
 	}
+	target_caller(&relay->config, &f->dial, &f->guest.addr, &f->far);
 	if (relay->visitors.count >= VISITORS_MAX) {
 		relay_count(relay, RELAY_COUNT_UDP_EVICTED);
 		gram_end(relay->visitors.oldest);
@@ -133,10 +133,10 @@ static struct lane *find_led(struct relay_published *door, const struct minato_e
 	struct lane *f = NULL;
 
 	*first = NULL;
-	target_caller(&relay->config, client, &seen);
 	for (int i = 0; i < count && !f; i++) {
 		struct lane *at_tuple;
 
+		target_caller(&relay->config, client, &targets[i].addr, &seen);
 		f = find(door, client, &seen, &targets[i], &at_tuple);
 		if (i == 0)
 			*first = at_tuple;
@@ -156,7 +156,6 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 {
 	struct relay *relay = door->forward->relay;
 	struct minato_endpoint local = { .addr = gram->to, .port = door->port };
-	struct minato_endpoint seen;
 	struct minato_fate fate;
 	struct minato_question question = {
 		.scope = relay->config.outside,
@@ -169,7 +168,6 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 	struct lane *first = NULL;
 	struct lane *f = NULL;
 
-	target_caller(&relay->config, &gram->from, &seen);
 	if (leads(door, &gram->from, &local, &fate))
 		f = find_led(door, &gram->from, &local, &fate, &first);
 	/* A guest's port may have become somebody else's since. */
@@ -186,7 +184,7 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 	/* The one that was ended may have been the first. */
 	if (f)
 		(void)find_led(door, &gram->from, &local, &fate, &first);
-	f = begin(door, gram, &seen, &fate);
+	f = begin(door, gram, &fate);
 	if (f)
 		f->visit->caller = question.program;
 	/* The oldest may have given way: that could have been the first of this tuple. */

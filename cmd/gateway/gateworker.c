@@ -537,8 +537,8 @@ static void look(void *user)
 }
 
 /*
- * The inside as the relay knows a guest's subnet; it is the only one. The gateway's own address is
- * that of the resolver too, as hosts expect of a router.
+ * An inside as the relay knows a guest's subnet. The gateway's own address is that of the resolver
+ * too, as hosts expect of a router.
  */
 static void describe_inside(const struct conf_link *inside, struct drive_subnet *subnet)
 {
@@ -566,6 +566,7 @@ static void describe_inside(const struct conf_link *inside, struct drive_subnet 
 
 static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 {
+	static struct relay_inside further[CONF_LINKS_MAX];
 	const struct gateway_links *links = &worker->keeper->links;
 	struct relay_config config = {
 		.host = worker->base.host,
@@ -584,6 +585,13 @@ static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 	if (!links->host)
 		return 0;
 	describe_inside(&links->list[0].said, &config.subnet);
+	for (size_t i = 1; i < links->count; i++) {
+		struct relay_inside *inside = &further[config.further_count++];
+
+		inside->scope = (uint8_t)(CONF_SCOPE_OUTSIDE + i);
+		describe_inside(&links->list[i].said, &inside->subnet);
+	}
+	config.further = further;
 	result = relay_create(&worker->base.relay, &config, error);
 	if (result == 0)
 		result = drive_loop_hook(worker->base.loop, relay_pump, worker->base.relay);

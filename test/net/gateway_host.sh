@@ -123,11 +123,10 @@ is "there and back" "$(echo ping | within peer socat -t 3 - UDP:"$HOST4":9900)" 
 said=$(ask forward add tcp 8081 to unix:/run/app.sock 2>&1)
 ok "what is not served here is said" matches "$said" "a forward leads to an inside host, to no UNIX socket"
 is "... which changed nothing" "$(ask forward list | grep -c 8081)" 0
-printf '%s\n' "inside tap in0 10.0.0.1/24" "inside tap in1 10.1.0.1/24" "outside host" "dmz 10.0.0.9" >"$T/over.conf"
+printf '%s\n' "inside tap in0 10.0.0.1/24" "outside host" "dmz 10.0.0.9" >"$T/over.conf"
 said=$(env XDG_RUNTIME_DIR="$T/run" "$M" gateway -n over "$T/over.conf" 2>&1)
 is "... nothing of a file that asks for it is started" $? 1
-has "... a second inside, with its place" "$said" 'over\.conf:2:12: error: .*there is one inside'
-has "... and a dmz" "$said" 'over\.conf:4:5: error: .*there is no dmz'
+has "... a dmz, with its place" "$said" 'over\.conf:3:5: error: .*there is no dmz'
 
 # A port that somebody has is refused, and nothing changes.
 bg_more holder.log socat TCP4-LISTEN:8200 -

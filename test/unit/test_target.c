@@ -297,7 +297,8 @@ static bool caller(const char *from, struct minato_endpoint *as)
 	struct relay_config c = config();
 	struct minato_endpoint end = { addr(from), 5000 };
 
-	return target_caller(&c, &end, as);
+	return target_caller(&c, &end,
+			     minato_addr_is4(&end.addr) ? &c.subnet.guest4 : &c.subnet.guest6, as);
 }
 
 static void callers_keep_their_address(void **state)

@@ -358,11 +358,27 @@ static void messages_over_the_host(void **state)
 		 "test tcp from inside 10.0.0.2 to 203.0.113.9:26 passes\n");
 }
 
+/* Packets are handed on between insides, whoever is the outside. */
+static void between_insides_over_the_hosts_sockets(void **state)
+{
+#define INSIDES                                                                                    \
+	HOST "inside tap lan1 10.1.0.1/24 named guests\n"                                          \
+	     "block tcp 22 from guests\n"                                                          \
+	     "route 10.9.0.0/24 via 10.1.0.3\n"
+	(void)state;
+	met(INSIDES "test tcp from inside 10.0.0.2 to 10.1.0.3:80 reaches 10.1.0.3:80\n");
+	met(INSIDES "test tcp from inside 10.1.0.3 to 10.0.0.2:22 is closed by line 4\n");
+	met(INSIDES "test tcp from inside 10.0.0.2 to 10.9.0.2:80 reaches 10.9.0.2:80\n");
+	met(INSIDES "test ping from inside 10.1.0.3 to 10.0.0.2 reaches 10.0.0.2\n");
+	met(INSIDES "test tcp from inside 10.1.0.3 to 203.0.113.9:80 passes\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_tests),
 		cmocka_unit_test(over_the_host),
+		cmocka_unit_test(between_insides_over_the_hosts_sockets),
 		cmocka_unit_test(lists),
 		cmocka_unit_test(forwarded),
 		cmocka_unit_test(without_ports),
