@@ -37,7 +37,8 @@
 
 /* A crowd is counted among the last frames: what it had halves each AMONG frames. */
 #define AMONG 256u
-#define FEW 32u /* of strangers: up to an eighth of all */
+#define FEW 32u	  /* of strangers: up to an eighth of all */
+#define MOST 192u /* more than a half: calls alone are never that, as each that is served goes on */
 /* Of a known source: up to half of all, and fewer where such fill the batches by themselves. */
 #define SHARE_MAX 256u
 #define SHARE_MIN 4u
@@ -50,13 +51,13 @@
 #define TIME_SHARE_WANTED 64
 #define TIME_SHARE_STRANGERS 8 /* the same, where most of those who wait are no one's */
 #define TIME_AHEAD_NS 200000
-#define SERVED_NS 20000000  /* that others were served last: strangers' floods are told by it */
+#define SERVED_NS 20000000 /* that others were served last: strangers' floods are told by it */
 #define SERVED_INSIDE_NS 1000000 /* and where many begin at once without being a flood */
-#define WANTED 8	    /* so often the processor was taken from us for another program */
-#define LATELY_NS 100000000 /* lately: what it was before that counts half, and so on */
-#define ASK_NS 1000000	    /* how often that is asked, at most */
-#define REST_NS 20000	    /* in which no more comes than a few of our slots */
-#define SALT_SHIFT 28	    /* each 2^28 ns known sources are told apart in another way */
+#define WANTED 8		 /* so often the processor was taken from us for another program */
+#define LATELY_NS 100000000	 /* lately: what it was before that counts half, and so on */
+#define ASK_NS 1000000		 /* how often that is asked, at most */
+#define REST_NS 20000		 /* in which no more comes than a few of our slots */
+#define SALT_SHIFT 28		 /* each 2^28 ns known sources are told apart in another way */
 
 _Static_assert((SLOTS & (SLOTS - 1)) == 0, "slots are counted on and on");
 
@@ -67,9 +68,10 @@ struct drive_intake {
 	uint32_t tail, seen; /* slots, counted on and on */
 	uint32_t waiting;    /* between them */
 	int64_t since_ns;    /* that some wait */
+	int64_t crowded_ns;  /* when more were new than a batch takes */
 	uint64_t shed;
 	uint32_t held; /* the slots that drive_intake_done gives back */
-	uint32_t holds[DRIVE_INTAKE_BATCH + 1];
+	uint32_t holds[DRIVE_INTAKE_BATCH + 2];
 	uint16_t waits[SLOTS]; /* not yet taken: of that crowd, + 1 */
 	bool kept;	       /* the last one seen was taken, but not given back yet */
 
@@ -78,13 +80,16 @@ struct drive_intake {
 	uint32_t counted;	       /* since all were halved */
 	uint32_t share;		       /* SHARE_MIN to SHARE_MAX */
 
-	int64_t taken_ns;	 /* when a batch was taken last */
-	int64_t served_ns;	 /* and one with somebody who went first */
-	int64_t owed_ns;	 /* what those who wait have had beyond their share */
-	int64_t asked_ns;	 /* when the kernel was asked who else wants the processor */
-	int64_t switches;	 /* to other programs, until then */
+	int64_t taken_ns;  /* when a batch was taken last */
+	int64_t served_ns; /* and one with somebody who went first */
+	int64_t owed_ns;   /* what those who wait have had beyond their share */
+	int64_t asked_ns;  /* when the kernel was asked who else wants the processor */
+	int64_t switches;  /* to other programs, until then */
 	int64_t wants, halved_ns;
 	uint32_t firsts, others; /* of the last batch */
+	uint32_t given_up;	 /* while it was put together, */
+	uint32_t gave_up;	 /* the last of them, a slot */
+	bool sifted;		 /* then strangers' first calls are given up */
 	struct drive_again *again;
 	struct drive_known known;
 };
@@ -236,6 +241,21 @@ static void put_off(struct drive_intake *intake, uint32_t crowd, struct minato_t
 	intake->behind[crowd]++;
 }
 
+/* It does not go first: a call that others will not come after, if it is one of a flood. */
+static void put_behind(struct drive_intake *intake, uint32_t crowd, struct minato_time now)
+{
+	if (crowd != DRIVE_CROWD_SYN || !intake->sifted) {
+		put_off(intake, crowd, now);
+		return;
+	}
+	/* The last one stays for drive_intake_done, which knows whether it may go. */
+	if (intake->given_up > 0)
+		give_back(intake, intake->gave_up);
+	intake->gave_up = intake->seen;
+	intake->shed++;
+	intake->given_up++;
+}
+
 /* The one at the tail waits no more. */
 static void let_go(struct drive_intake *intake)
 {
@@ -329,11 +349,13 @@ static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 				out[got++] = group[i].taken;
 				hold(intake, intake->seen);
 			} else {
-				put_off(intake, group[i].crowd, now);
+				put_behind(intake, group[i].crowd, now);
 			}
 			intake->seen++;
 		}
 	}
+	if (intake->given_up > 0)
+		hold(intake, intake->gave_up);
 	if (!all)
 		adapt(intake, got == room);
 	return got;
@@ -395,19 +417,33 @@ static bool is_wanted(struct drive_intake *intake, int64_t now)
 	return intake->wants >= WANTED;
 }
 
+/*
+ * Each stranger's call that is let through costs whoever answers it, on the processor that is
+ * wanted, far more than us. In such a flood the first of each is as good as none: who sent it calls
+ * again within a second or so, and is then known by that (again.c).
+ */
+static bool is_flooded_by_calls(const struct drive_intake *intake, struct minato_time now)
+{
+	return !intake->known.all && intake->count[DRIVE_CROWD_SYN] >= MOST &&
+	       now.ns - intake->served_ns <= SERVED_NS && now.ns - intake->crowded_ns <= SERVED_NS;
+}
+
 /* What the last batch took of our time, and for whom. */
 static void account(struct drive_intake *intake, struct minato_time now)
 {
 	const int64_t passed = now.ns - intake->taken_ns;
 	const uint32_t all = intake->firsts + intake->others;
 	int64_t share;
+	bool wanted;
 
 	intake->taken_ns = now.ns;
 	if (all > 0)
 		intake->owed_ns += passed * intake->others / all;
 	share = TIME_SHARE;
-	if (is_wanted(intake, now.ns))
+	wanted = is_wanted(intake, now.ns);
+	if (wanted)
 		share = intake->known.all ? TIME_SHARE_WANTED : TIME_SHARE_STRANGERS;
+	intake->sifted = wanted && is_flooded_by_calls(intake, now);
 	intake->owed_ns -= passed * share / 256;
 	if (intake->owed_ns < -TIME_AHEAD_NS)
 		intake->owed_ns = -TIME_AHEAD_NS;
@@ -440,21 +476,26 @@ static void rest(const struct drive_intake *intake)
 uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 			   struct drive_taken out[DRIVE_INTAKE_BATCH])
 {
-	bool calm = intake->waiting == 0 && !is_new(intake, intake->seen + DRIVE_INTAKE_BATCH);
-	uint32_t room = DRIVE_INTAKE_BATCH - (calm ? 0 : OTHERS_MIN);
+	bool crowded = is_new(intake, intake->seen + DRIVE_INTAKE_BATCH), calm;
+	uint32_t room;
 
 	if (intake->kept) {
 		intake->kept = false;
 		intake->holds[intake->held++] = intake->seen - 1;
 	}
+	if (crowded)
+		intake->crowded_ns = now.ns;
 	account(intake, now);
+	calm = intake->waiting == 0 && !crowded && !intake->sifted;
+	room = DRIVE_INTAKE_BATCH - (calm ? 0 : OTHERS_MIN);
+	intake->given_up = 0;
 	intake->firsts = take_new(intake, now, out, room, calm);
 	if (intake->firsts > 0 && !calm)
 		intake->served_ns = now.ns;
 	intake->others =
 		take_waiting(intake, out + intake->firsts, room_for_others(intake, intake->firsts));
 	shed(intake, now);
-	if (intake->firsts + intake->others == 0 && intake->waiting > 0)
+	if (intake->firsts + intake->others == 0 && intake->waiting + intake->given_up > 0)
 		rest(intake);
 	return intake->firsts + intake->others;
 }

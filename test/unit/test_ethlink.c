@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -527,6 +528,63 @@ static void serve_who_calls_again(void)
 }
 NETNS_CASE(who_calls_again_goes_before_a_flood_of_calls, serve_who_calls_again)
 
+/* In place of the C library's: how often the processor was taken from us for another. */
+static long taken;
+
+int getrusage(__rusage_who_t who, struct rusage *out)
+{
+	(void)who;
+	*out = (struct rusage){ .ru_nivcsw = taken };
+	return 0;
+}
+
+#define CALLS 300u
+static struct minato_time clock_now;
+
+/* One who is known, and a flood of calls in which each is from another source than any before;
+   how many of these are handed on. */
+static uint32_t flood_anew(bool again)
+{
+	static uint32_t number;
+	uint8_t frame[256];
+
+	speak();
+	send_far(&partial, frame, datagram(frame, false, 20, 'k'));
+	host.count = host.known_at = 0;
+	for (uint32_t i = 0; i < CALLS; i++, number++)
+		send_call((uint8_t)(80 + (number >> 16)), number & 0xffff, 20);
+	if (again)
+		send_call(9, 9, 99);
+	while (is_readable()) {
+		(void)drive_link_read(wire, &host, clock_now);
+		clock_now.ns += 10000;
+	}
+	clock_now.ns += 1000000;
+	return host.count - 1 - (host.known_at != 0);
+}
+
+/* Who else wants the processor is not to wait for answers that lead nowhere. */
+static void give_up_first_calls(void)
+{
+	struct drive_link_stats stats;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	clock_now = drive_now();
+	for (int i = 0; i < 4; i++)
+		DEMAND(flood_anew(false) == CALLS);
+	taken = 100;
+	DEMAND(flood_anew(true) == 0 && host.known_at == 0 && host.count == 1);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_shed == CALLS + 1);
+	/* A second later it is told from the others by its coming again. */
+	clock_now.ns += INT64_C(1000000000);
+	DEMAND(flood_anew(false) == CALLS);
+	taken += 100;
+	DEMAND(flood_anew(true) == 0 && host.known_at > 0);
+}
+NETNS_CASE(where_the_processor_is_wanted_first_calls_are_given_up, give_up_first_calls)
+
 /* One that is wanted, with 99 bytes, behind so many others of one source; how soon it is served. */
 static void serve_behind(const uint8_t *other, uint32_t other_len, const uint8_t *wanted,
 			 uint32_t len)
@@ -978,6 +1036,7 @@ int main(void)
 		cmocka_unit_test(a_burst_comes_whole),
 		cmocka_unit_test(in_a_flood_who_is_known_goes_first),
 		cmocka_unit_test(who_calls_again_goes_before_a_flood_of_calls),
+		cmocka_unit_test(where_the_processor_is_wanted_first_calls_are_given_up),
 		cmocka_unit_test(one_of_many_that_floods_harms_itself),
 		cmocka_unit_test(of_a_queue_inside_none_are_given_up),
 		cmocka_unit_test(a_stranger_is_not_behind_a_flood_of_another_sort),
