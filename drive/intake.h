@@ -17,9 +17,9 @@
  * its own (again.c).
  *
  * While somebody is served first, those who wait get a share of the time and no more: behind us may
- * be others who need the processor. When all of that is used up the intake rests for a moment. Where
- * somebody else does want the processor and most of what comes are strangers' calls, the first of
- * each is given up at once: what it would cost is an answer of whoever is called.
+ * be others who need the processor. When all of that is used up the intake rests for a moment.
+ * Where somebody else does want the processor and most of what comes are strangers' calls, the
+ * first of each is given up at once: what it would cost is an answer of whoever is called.
  *
  * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
  * says so.
