@@ -61,7 +61,7 @@ fuzz:
 	@tools/deps.sh build fuzz
 	@CC=clang tools/setup build-fuzz -Dfuzz=true -Db_lundef=false \
 		-Db_sanitize=address,undefined
-	@ninja -C build-fuzz --quiet
+	@ninja -C build-fuzz --quiet fuzzers
 	@tools/run-fuzz build-fuzz $(FUZZ_SECONDS)
 
 install: all
