@@ -1168,13 +1168,13 @@ void cmd_worker_counters(const struct cmd_worker *worker,
  * stop (with "signal":number); forwards (lines with "forwards":[...], then the last); forward-add
  * and forward-rm (with "specs" and "reach", lists of texts): all or nothing, one at a time;
  * metrics (one line, after a walk through the table: all "counters", "tcp_states" as the guest
- * sees them, "udp_flows", "icmp_flows", "ports" in use of system, user and dynamic kind,
- * "ports_resting", of a gateway "mappings" of TCP, UDP and ICMP, and the bytes of "rules", which
- * are forwards); reserved (lines with "reserved":[...], then the last); reserve-add and reserve-rm
- * (with one "reservation", as reserved lists them). A gateway knows besides what gateway/gateway.h
- * says. An order, which is forward-add, reserve-add, reserve-rm, change or reload, is the first
- * request of its connection, and the only order there: the keeper lets the worker carry out what it
- * has itself seen come.
+ * sees them, "udp_flows", "icmp_flows", "other_flows" (of protocols without ports), "ports" in use
+ * of system, user and dynamic kind, "ports_resting", of a gateway "mappings" of TCP, UDP and ICMP,
+ * and the bytes of "rules", which are forwards); reserved (lines with "reserved":[...], then the
+ * last); reserve-add and reserve-rm (with one "reservation", as reserved lists them). A gateway
+ * knows besides what gateway/gateway.h says. An order, which is forward-add, reserve-add,
+ * reserve-rm, change or reload, is the first request of its connection, and the only order there:
+ * the keeper lets the worker carry out what it has itself seen come.
  */
 #define CMD_LINE_MAX 65536
 #define CMD_CLIENTS_MAX 16

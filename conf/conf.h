@@ -96,7 +96,8 @@ struct minato_server;
 
 #define CONF_TCP 1u
 #define CONF_UDP 2u
-#define CONF_ICMP 4u /* of rules */
+#define CONF_ICMP 4u  /* of rules */
+#define CONF_OTHER 8u /* of rules, alone: protocols without ports, CONF_ITEM_NUMBERS */
 
 /* An address with the length of a prefix: 0..128, of IPv4 96 and its own. */
 struct conf_prefix {
@@ -324,6 +325,7 @@ enum conf_item_sort {
 	CONF_ITEM_PROGRAM, /* word: a path, or the last part of one */
 	CONF_ITEM_PORTS,   /* run */
 	CONF_ITEM_TYPES,   /* run: types of ICMP; CONF_TYPE_NAMED + n: that with a name */
+	CONF_ITEM_NUMBERS, /* run: of one protocol without ports, its number twice */
 	CONF_ITEM_FROM,	   /* prefix; the next one: word, a zone or set */
 	CONF_ITEM_FROM_WORD,
 	CONF_ITEM_TO,	   /* likewise */
@@ -803,6 +805,11 @@ int conf_try_flow(const struct conf *conf, const struct conf_test *flow, struct 
 const char *conf_protocol_word(char out[CONF_PROTOCOL_SIZE], uint8_t number);
 /* Reads either. False: it is none, or of one that has ports or types. */
 bool conf_protocol_read(const char *word, uint8_t *number);
+#define CONF_PROTOCOL_SAID_SIZE 20u
+/* As rules say it: "gre"; "protocol 99", since a number alone is a port there, as l2tp is. */
+const char *conf_protocol_said(char out[CONF_PROTOCOL_SAID_SIZE], uint8_t number);
+/* Whether rules say it by this word alone. */
+bool conf_protocol_is_plain(const char *word);
 
 /* ---- trialpacket.c: packets of tests ---- */
 

@@ -53,3 +53,22 @@ bool conf_protocol_read(const char *word, uint8_t *number)
 	*number = (uint8_t)value;
 	return value > 0 && value < 256 && !has_ports_or_types(value);
 }
+
+bool conf_protocol_is_plain(const char *word)
+{
+	uint8_t number;
+
+	/* A family of addresses is no protocol, to those who say it in a rule. */
+	return conf_protocol_read(word, &number) && word[strspn(word, "0123456789")] &&
+	       strcasecmp(word, "l2tp") != 0 && strcasecmp(word, "ipv6") != 0;
+}
+
+const char *conf_protocol_said(char out[CONF_PROTOCOL_SAID_SIZE], uint8_t number)
+{
+	char word[CONF_PROTOCOL_SIZE];
+	const char *name = conf_protocol_word(word, number);
+
+	(void)snprintf(out, CONF_PROTOCOL_SAID_SIZE, "%s%s",
+		       conf_protocol_is_plain(name) ? "" : "protocol ", name);
+	return out;
+}

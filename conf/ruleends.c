@@ -88,15 +88,18 @@ static bool is_group(const struct conf_prefix *prefix)
 	return minato_addr_is4(&prefix->addr) ? b[12] >= 224 : b[0] == 0xff;
 }
 
-/* Of a rule that is about ICMP alone, where the host's kernel has what comes from outside. */
+/* Of a rule about what has no ports alone: what of it comes from outside the host's kernel has. */
 static void judge_messages(struct ground *g, const struct rules_names *names,
 			   const struct conf_statement *s, struct conf_report *report)
 {
 	struct conf_item item;
 	uint32_t at = 0;
+	const char *what = s->rule.protocols == CONF_OTHER ? "protocols without ports" :
+							     "messages of ICMP";
 	bool said = false;
 
-	if (!g->host || s->rule.out || s->rule.protocols != CONF_ICMP)
+	if (!g->host || s->rule.out ||
+	    (s->rule.protocols != CONF_ICMP && s->rule.protocols != CONF_OTHER))
 		return;
 	while (conf_item_next(&s->rule, &at, &item)) {
 		bool word = item.sort == CONF_ITEM_FROM_WORD;
@@ -105,15 +108,16 @@ static void judge_messages(struct ground *g, const struct rules_names *names,
 			continue;
 		said = true;
 		if (word ? is_outside(names, item.word) : !is_somewhere(g, &item.prefix, false))
-			judge_say(
-				report, CONF_WARNING, s, CONF_PART_SOURCE, 0,
-				"this can never match: messages of ICMP that come from outside are "
-				"for the host's kernel, which asks no rule");
+			judge_say(report, CONF_WARNING, s, CONF_PART_SOURCE, 0,
+				  "this can never match: %s that come from outside are "
+				  "for the host's kernel, which asks no rule",
+				  what);
 	}
 	if (!said)
 		judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
-			  "this is about what comes from inside alone: messages of ICMP from "
-			  "outside are for the host's kernel, which asks no rule; say from lan");
+			  "this is about what comes from inside alone: %s from "
+			  "outside are for the host's kernel, which asks no rule; say from lan",
+			  what);
 }
 
 static void judge_rule(struct ground *g, const struct rules_names *names,

@@ -17,7 +17,7 @@ static bool has_word(enum conf_item_sort sort)
 
 static bool has_run(enum conf_item_sort sort)
 {
-	return sort == CONF_ITEM_PORTS || sort == CONF_ITEM_TYPES;
+	return sort == CONF_ITEM_PORTS || sort == CONF_ITEM_TYPES || sort == CONF_ITEM_NUMBERS;
 }
 
 bool conf_item_next(const struct conf_rule *rule, uint32_t *at, struct conf_item *item)

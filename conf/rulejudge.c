@@ -182,7 +182,8 @@ static bool is_of(const struct conf_item *item, enum conf_item_sort sort)
 	return item->sort == sort ||
 	       (sort == CONF_ITEM_FROM && item->sort == CONF_ITEM_FROM_WORD) ||
 	       (sort == CONF_ITEM_TO && item->sort == CONF_ITEM_TO_WORD) ||
-	       (sort == CONF_ITEM_PORTS && item->sort == CONF_ITEM_TYPES);
+	       (sort == CONF_ITEM_PORTS &&
+		(item->sort == CONF_ITEM_TYPES || item->sort == CONF_ITEM_NUMBERS));
 }
 
 static bool pair_meets(const struct conf_item *a, const struct conf_item *b,
@@ -482,6 +483,11 @@ static void judge_each(struct judging *j)
 			judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
 				  "this can never match: messages of ICMP that come in are for the "
 				  "host's kernel, which asks no rule of a guest");
+		else if (j->guest && s->rule.protocols == CONF_OTHER)
+			judge_say(
+				j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+				"this can never match: of a guest tcp, udp and pings are carried, "
+				"and nothing else");
 		else if (s->rule.verb == CONF_ALLOW && !j->hidden[i])
 			judge_allow(j, i);
 		if (s->rule.verb == CONF_LIMIT && !j->hidden[i])

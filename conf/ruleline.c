@@ -68,6 +68,15 @@ static bool sees_protocol(const struct reader *r)
 	return reader_sees(r, 0, "tcp") || reader_sees(r, 0, "udp") || reader_sees(r, 0, "icmp");
 }
 
+/* A protocol without ports, by its name, or by its number behind a word for it. */
+static bool sees_number(const struct reader *r)
+{
+	char word[READER_WORD_SIZE];
+
+	return reader_sees(r, 0, "protocol") ||
+	       conf_protocol_is_plain(reader_copy(r, reader_here(r), word));
+}
+
 static int read_protocols(struct reader *r, uint8_t *out)
 {
 	do {
@@ -75,6 +84,9 @@ static int read_protocols(struct reader *r, uint8_t *out)
 
 		for (size_t i = 0; i < 3 && !one; i++)
 			one = (uint8_t)(reader_takes(r, protocol_words[i]) << i);
+		if (!one && sees_number(r))
+			return reader_fail(r, reader_here(r),
+					   "this has no ports: say it in a rule of its own");
 		if (!one)
 			return reader_expected(r, protocol_words, 3);
 		if (*out & one)
@@ -176,6 +188,37 @@ static int read_ports(struct reader *r, struct conf_rule *rule)
 	return 0;
 }
 
+static int read_number(struct reader *r, struct conf_run *run)
+{
+	char word[READER_WORD_SIZE];
+	uint8_t number;
+
+	(void)reader_takes(r, "protocol");
+	if (sees_protocol(r))
+		return reader_fail(r, reader_here(r),
+				   "this has ports, or types: say it in a rule of its own");
+	if (!conf_protocol_read(reader_copy(r, reader_here(r), word), &number))
+		return reader_fail(r, reader_here(r),
+				   "a protocol without ports is said by its name, or as "
+				   "protocol 47");
+	run->first = run->last = number;
+	return reader_takes(r, word) ? 0 : -EINVAL;
+}
+
+static int read_numbers(struct reader *r, struct conf_rule *rule)
+{
+	struct conf_run run;
+
+	rule->protocols = CONF_OTHER;
+	do {
+		if (read_number(r, &run) < 0 || add_run(r, rule, CONF_ITEM_NUMBERS, &run) < 0)
+			return -EINVAL;
+	} while (reader_takes(r, ","));
+	return sees_clause(r) ? 0 :
+				reader_fail(r, reader_here(r),
+					    "what is before this has no ports: leave it out");
+}
+
 static const char *const what_words[] = { "program", "out",  "tcp",	   "udp",
 					  "icmp",    "ping", "everything", "from" };
 #define WHAT_COUNT (sizeof(what_words) / sizeof(what_words[0]))
@@ -243,6 +286,8 @@ static int read_what(struct reader *r, struct conf_rule *rule)
 		rule->protocols = CONF_ICMP;
 		return add_run(r, rule, CONF_ITEM_TYPES, &ping);
 	}
+	if (sees_number(r))
+		return read_numbers(r, rule);
 	if (sees_protocol(r) && read_protocols(r, &rule->protocols) < 0)
 		return -EINVAL;
 	if (sees_clause(r))
@@ -551,7 +596,7 @@ static void arrange(struct conf_rule *rule)
 	static const enum conf_item_sort order[][2] = {
 		{ CONF_ITEM_PROGRAM, CONF_ITEM_PROGRAM }, { CONF_ITEM_PORTS, CONF_ITEM_TYPES },
 		{ CONF_ITEM_FROM, CONF_ITEM_FROM_WORD },  { CONF_ITEM_TO, CONF_ITEM_TO_WORD },
-		{ CONF_ITEM_PLACE, CONF_ITEM_PLACE },
+		{ CONF_ITEM_NUMBERS, CONF_ITEM_PLACE },
 	};
 	struct conf_rule from = *rule;
 	struct conf_item item;

@@ -415,6 +415,13 @@ static int give_type(struct meaning *m, size_t index, const struct minato_entry 
 	return result;
 }
 
+/* Of a guest none is carried. */
+static int give_other(struct meaning *m, size_t index, struct minato_entry *entry, uint32_t first,
+		      uint32_t last)
+{
+	return m->zones->guest ? 0 : give(m, index, entry, MINATO_PROTO_OTHER, first, last);
+}
+
 static int give_runs(struct meaning *m, size_t index, const struct conf_rule *rule,
 		     struct minato_entry *entry)
 {
@@ -433,7 +440,10 @@ static int give_runs(struct meaning *m, size_t index, const struct conf_rule *ru
 					 give_type(m, index, entry, item.run.first) :
 					 give(m, index, entry, MINATO_ICMP, item.run.first,
 					      item.run.last);
-		listed |= item.sort == CONF_ITEM_PORTS || item.sort == CONF_ITEM_TYPES;
+		else if (item.sort == CONF_ITEM_NUMBERS)
+			result = give_other(m, index, entry, item.run.first, item.run.last);
+		listed |= item.sort == CONF_ITEM_PORTS || item.sort == CONF_ITEM_TYPES ||
+			  item.sort == CONF_ITEM_NUMBERS;
 	}
 	if (result < 0 || listed)
 		return result;
@@ -441,6 +451,8 @@ static int give_runs(struct meaning *m, size_t index, const struct conf_rule *ru
 		result = give(m, index, entry, proto, 0, PORT_MAX);
 	if (result == 0 && (!rule->protocols || rule->protocols & CONF_ICMP))
 		result = give(m, index, entry, MINATO_ICMP, 0, PORT_MAX);
+	if (result == 0 && !rule->protocols)
+		result = give_other(m, index, entry, 0, PORT_MAX);
 	return result;
 }
 

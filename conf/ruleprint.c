@@ -39,6 +39,7 @@ static void put_who(struct writing *w, const struct conf_prefix *prefix)
 
 static void put_item(struct writing *w, const struct conf_item *item)
 {
+	char number[CONF_PROTOCOL_SAID_SIZE];
 	int four, six;
 
 	switch (item->sort) {
@@ -56,6 +57,9 @@ static void put_item(struct writing *w, const struct conf_item *item)
 			writing_put(w, "%s", ruleline_type(item->run.first, &four, &six));
 		else
 			writing_run(w, item->run.first, item->run.last);
+		break;
+	case CONF_ITEM_NUMBERS:
+		writing_put(w, "%s", conf_protocol_said(number, (uint8_t)item->run.first));
 		break;
 	case CONF_ITEM_FROM:
 	case CONF_ITEM_TO:
@@ -90,6 +94,7 @@ void ruleprint_rule(struct writing *w, const struct conf_rule *rule)
 	put_protocols(w, rule->protocols);
 	writing_put(w, rule->protocols ? "" : " everything");
 	put_items(w, rule, CONF_ITEM_PORTS, CONF_ITEM_TYPES, " ");
+	put_items(w, rule, CONF_ITEM_NUMBERS, CONF_ITEM_NUMBERS, " ");
 	put_items(w, rule, CONF_ITEM_FROM, CONF_ITEM_FROM_WORD, " from ");
 	put_items(w, rule, CONF_ITEM_TO, CONF_ITEM_TO_WORD, " to ");
 	if (rule->rate_count)

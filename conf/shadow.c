@@ -33,7 +33,7 @@ struct piece {
 struct key {
 	uint64_t from[2], to[2]; /* a prefix, or the hash of a word */
 	uint64_t program;
-	uint8_t from_length, to_length, out, protocol; /* protocol: 0..2, 3: any other */
+	uint8_t from_length, to_length, out, protocol; /* protocol: bits of CONF_TCP.. */
 	uint32_t zero;
 };
 
@@ -233,7 +233,8 @@ static bool make_box(struct box *box, const struct conf_rule *rule)
 	while (conf_item_next(rule, &at, &item) && fits) {
 		if (item.sort == CONF_ITEM_PROGRAM)
 			box->program = hash_of_word(item.word);
-		else if (item.sort == CONF_ITEM_PORTS || item.sort == CONF_ITEM_TYPES)
+		else if (item.sort == CONF_ITEM_PORTS || item.sort == CONF_ITEM_TYPES ||
+			 item.sort == CONF_ITEM_NUMBERS)
 			box->run[box->run_count++] = item.run;
 		else if (item.sort == CONF_ITEM_FROM || item.sort == CONF_ITEM_FROM_WORD)
 			fits = add_side(box->from, &box->from_count, &item);

@@ -43,6 +43,9 @@ static bool may_decide(const struct conf_rule *rule, const struct conf_test *flo
 		else if (item.sort == CONF_ITEM_PORTS && counted)
 			list(&ports, flow->destination.port >= item.run.first &&
 					     flow->destination.port <= item.run.last);
+		else if (item.sort == CONF_ITEM_NUMBERS)
+			list(&ports, (uint8_t)flow->proto == MINATO_PROTO_OTHER &&
+					     flow->type == item.run.first);
 		else if (item.sort == CONF_ITEM_FROM_WORD)
 			list(&from, true);
 		else if (item.sort == CONF_ITEM_TO_WORD)

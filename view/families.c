@@ -169,12 +169,17 @@ static void write_connections(struct writer *w)
 		const struct view_label icmp[] = { { "guest", guest->guest },
 						   { "proto", "icmp" },
 						   { "state", "established" } };
+		const struct view_label other[] = { { "guest", guest->guest },
+						    { "proto", "other" },
+						    { "state", "established" } };
 
 		if (!guest->up)
 			continue;
 		write_states(w, guest);
 		sample(w, (double)guest->udp_flows, udp, 3);
 		sample(w, (double)guest->icmp_flows, icmp, 3);
+		if (guest->maps)
+			sample(w, (double)guest->other_flows, other, 3);
 	}
 }
 

@@ -149,6 +149,13 @@ static void from_session(struct view_row *out, const struct minato_row *row)
 	out->local = view_end_of(inward ? &row->target : &row->remote);
 	out->peer = view_end_of(inward ? &row->remote : &row->local);
 	out->outside = inward ? row->local : row->via;
+	if (row->proto != MINATO_PROTO_OTHER)
+		return;
+	/* Of what has no ports they are its number. */
+	out->proto = (uint8_t)row->local.port;
+	out->local.first = out->local.last = 0;
+	out->peer.first = out->peer.last = 0;
+	out->outside.port = 0;
 }
 
 static bool has_peer(const struct minato_row *row)

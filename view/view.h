@@ -393,6 +393,7 @@ struct view_measures {
 	size_t counter_count;
 	uint64_t tcp_states[VIEW_STATES]; /* as the guest sees them */
 	uint64_t udp_flows, icmp_flows, ports_resting;
+	uint64_t other_flows; /* of a gateway, of protocols without ports */
 	uint32_t ports[VIEW_PROTOCOLS][MINATO_PORT_KIND_COUNT];
 	bool maps; /* it is a gateway, with so many mappings */
 	uint64_t mappings[VIEW_MAPPED];

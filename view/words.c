@@ -15,6 +15,8 @@
 
 const char *view_proto_word(uint8_t proto)
 {
+	static char numbers[256][4];
+
 	switch (proto) {
 	case MINATO_TCP:
 		return "tcp";
@@ -22,8 +24,13 @@ const char *view_proto_word(uint8_t proto)
 		return "udp";
 	case MINATO_ICMP:
 		return "icmp";
-	default:
+	case 0:
 		return "any";
+	case MINATO_PROTO_OTHER:
+		return "other"; /* a rule about what has no ports */
+	default:
+		(void)snprintf(numbers[proto], sizeof(numbers[proto]), "%u", proto);
+		return numbers[proto];
 	}
 }
 
@@ -116,8 +123,7 @@ const char *view_owners_word(char *out, size_t size, const struct view_row *row)
 		append(out, size, &used, ")");
 	/* What no process has open is its maker's: a published port. */
 	else if (row->maker.pid && row->listening)
-		snprintf(out, size, "users:((\"%s\",pid=%u))", row->maker.program,
-			 row->maker.pid);
+		snprintf(out, size, "users:((\"%s\",pid=%u))", row->maker.program, row->maker.pid);
 	return out;
 }
 

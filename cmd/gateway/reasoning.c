@@ -238,19 +238,6 @@ static bool add_courses(struct gateway_worker *worker, struct minato_question *q
 	return add_steps(worker, question, TOLD_ALL, found);
 }
 
-/* No entry leads to what has no ports; what a packet of it comes to is tried. */
-static void add_portless(uint8_t number, json_t *list)
-{
-	char word[CONF_PROTOCOL_SIZE];
-	char says[128];
-
-	(void)snprintf(says, sizeof(says),
-		       "none: %s has none here; its flows are told apart by both addresses",
-		       conf_protocol_word(word, number));
-	json_array_append_new(list, json_pack("{s:s,s:b,s:s,s:s}", "step", "ports", "found", 0,
-					      "kind", "closed", "says", says));
-}
-
 /*
  * Where outside are the host's sockets, of a call to one of them that is refused: who answers it
  * first. NULL: nobody does before us.
@@ -302,11 +289,11 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	if (!fate)
 		return json_pack("{s:s}", "error", "there is no memory to try it in");
 	found.list = json_array();
-	/* A message from beyond comes to the host's kernel, which asks nothing. */
 	if (question.proto == MINATO_PROTO_OTHER)
-		add_portless(question.icmp_type, found.list);
-	else if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
-		 !add_courses(worker, &question, link, &found))
+		question.local.port = question.remote.port = question.icmp_type;
+	/* A message from beyond comes to the host's kernel, which asks nothing. */
+	if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
+	    !add_courses(worker, &question, link, &found))
 		gateway_prospect(worker, &question, found.statement, found.list, fate);
 	if (link == NO_LINK)
 		says = host_says(worker, &question, fate);

@@ -42,6 +42,7 @@ static void say(const struct minato_rule_event *event, const struct cmd_rule_pla
 {
 	const struct minato_question *question = &event->question;
 	const char *proto = question->proto == MINATO_TCP ? "tcp" : "udp";
+	char word[CONF_PROTOCOL_SIZE];
 	char from[64];
 	char to[64];
 	static char tail[CONF_TEXT_SIZE + 128];
@@ -49,7 +50,11 @@ static void say(const struct minato_rule_event *event, const struct cmd_rule_pla
 	tail_of(tail, sizeof(tail), place);
 	minato_addr_format(&question->remote.addr, from, sizeof(from));
 	minato_addr_format(&question->local.addr, to, sizeof(to));
-	if (question->proto == MINATO_ICMP)
+	if (question->proto == MINATO_PROTO_OTHER)
+		cmd_say("rule: %s from %s to %s: %s%s",
+			conf_protocol_word(word, (uint8_t)question->local.port), from, to,
+			outcome_of(event), tail);
+	else if (question->proto == MINATO_ICMP)
 		cmd_say("rule: icmp type %u from %s to %s: %s%s", question->icmp_type, from, to,
 			outcome_of(event), tail);
 	else

@@ -445,6 +445,7 @@ static bool is_outward(const struct inquiry *inquiry)
 /* A rule for this very flow, before the one that stops it. */
 struct remedy {
 	char port[8];
+	char number[CONF_PROTOCOL_SAID_SIZE];
 	char *words[16];
 	struct cmd_operands operands;
 	int bare; /* of the words: without its term and place */
@@ -469,6 +470,8 @@ static void find_remedy(struct remedy *remedy, const struct why_options *chosen,
 				   "first" };
 
 	*remedy = (struct remedy){ .operands = { .words = remedy->words } };
+	if (is_other(inquiry))
+		sentence[2] = conf_protocol_said(remedy->number, (uint8_t)inquiry->flow->type);
 	(void)snprintf(remedy->port, sizeof(remedy->port), "%u", inquiry->flow->destination.port);
 	for (size_t i = 0; i < sizeof(sentence) / sizeof(sentence[0]); i++) {
 		if (sentence[i])

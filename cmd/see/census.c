@@ -42,16 +42,18 @@ static void add_flow(struct cmd_census *census, const struct minato_row *row)
 static void add_session(struct cmd_census *census, const struct minato_row *row)
 {
 	/* Where it is known by outside; with IPv6 that is a host's own port. */
-	const struct minato_endpoint *end =
-		row->scope == SCOPE_OUTSIDE ? &row->local : &row->via;
+	const struct minato_endpoint *end = row->scope == SCOPE_OUTSIDE ? &row->local : &row->via;
 
 	if (row->proto == MINATO_TCP)
 		census->tcp_states[row->state]++;
 	else if (row->proto == MINATO_UDP)
 		census->udp_flows++;
-	else
+	else if (row->proto == MINATO_ICMP)
 		census->icmp_flows++;
-	if (row->proto != MINATO_ICMP && minato_addr_is4(&end->addr))
+	else
+		census->other_flows++;
+	/* What has no ports has its number in their place. */
+	if ((row->proto == MINATO_TCP || row->proto == MINATO_UDP) && minato_addr_is4(&end->addr))
 		use(census, row->proto, end->port, end->port);
 }
 
@@ -181,12 +183,13 @@ json_t *cmd_census_reply(void *user, const struct cmd_census *census)
 				     (json_int_t)census->mappings[1],
 				     (json_int_t)census->mappings[2]);
 	cmd_worker_counters(worker, put_count, counters);
-	return json_pack("{s:s,s:I,s:o,s:o,s:I,s:I,s:{s:o,s:o},s:o,s:I,s:I,s:o*}", "name",
+	return json_pack("{s:s,s:I,s:o,s:o,s:I,s:I,s:I,s:{s:o,s:o},s:o,s:I,s:I,s:o*}", "name",
 			 worker->harbour->name, "started", (json_int_t)worker->harbour->started_s,
 			 "counters", counters, "tcp_states", states_of(census), "udp_flows",
 			 (json_int_t)census->udp_flows, "icmp_flows",
-			 (json_int_t)census->icmp_flows, "ports", "tcp", ports_of(census, 0), "udp",
-			 ports_of(census, 1), "rules", rules, "rules_standing",
+			 (json_int_t)census->icmp_flows, "other_flows",
+			 (json_int_t)census->other_flows, "ports", "tcp", ports_of(census, 0),
+			 "udp", ports_of(census, 1), "rules", rules, "rules_standing",
 			 (json_int_t)standing, "ports_resting",
 			 (json_int_t)minato_ports_resting(worker->host), "mappings", mappings);
 }

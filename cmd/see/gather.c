@@ -100,6 +100,7 @@ static void read_table(struct view_measures *measures, const json_t *reply)
 		measures->mappings[i] = count_at(json_object_get(reply, "mappings"), i);
 	measures->udp_flows = number(reply, "udp_flows");
 	measures->icmp_flows = number(reply, "icmp_flows");
+	measures->other_flows = number(reply, "other_flows");
 	measures->ports_resting = number(reply, "ports_resting");
 }
 

@@ -19,7 +19,7 @@
 struct cmd_census {
 	uint64_t cursor;
 	uint64_t tcp_states[VIEW_STATES];
-	uint64_t udp_flows, icmp_flows;
+	uint64_t udp_flows, icmp_flows, other_flows;
 	uint64_t mappings[VIEW_MAPPED]; /* of a gateway */
 	uint8_t used[VIEW_PROTOCOLS][DRIVE_PORTS_BYTES]; /* a bit for each port of the guest */
 };

@@ -200,8 +200,6 @@ struct minato_question; /* minato/guard.h */
 int minato_foresee(struct minato *m, const struct minato_question *question,
 		   struct minato_prospect *out);
 
-/* Of a session whose protocol has no ports, such as GRE and ESP. */
-#define MINATO_PROTO_OTHER 127u
 /* One flow, as it is handed on. */
 struct minato_session {
 	uint64_t handle;     /* of sessions and mappings: below 2^53 */

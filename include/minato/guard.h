@@ -4,13 +4,14 @@
  *
  * A rule is an entry of kind GUARD with an `order`. Of all rules that match a
  * new flow the one of the lowest order decides (of equal orders any, so rules
- * that may meet have different ones; a rule for every protocol is two, one of
- * protocol 0 and one of MINATO_ICMP, which never meet):
+ * that may meet have different ones; a rule for every protocol is three, of
+ * protocol 0, MINATO_ICMP and MINATO_PROTO_OTHER, which never meet):
  *
  *	what it is about      local, local_prefix	destination
  *			      remote, remote_prefix	source
- *			      first..last		destination's ports, or
- *							types of ICMP
+ *			      first..last		destination's ports,
+ *							types of ICMP, or
+ *							numbers of protocols
  *			      proto, course, program, scope, face
  *	until when	      until_ns
  *	what it says	      verdict; beyond its rate rate_verdict
@@ -55,7 +56,9 @@ extern "C" {
 /* A new flow, as rules see it. */
 struct minato_question {
 	uint8_t scope, face;
-	uint8_t proto;	  /* MINATO_TCP, MINATO_UDP, MINATO_ICMP */
+	uint8_t proto;	  /* MINATO_TCP, MINATO_UDP, MINATO_ICMP; and
+			     MINATO_PROTO_OTHER, where its number is both ports:
+			     of minato_explain and rule events alone */
 	uint8_t course;	  /* MINATO_COURSE_IN or _OUT */
 	uint8_t icmp_type; /* ICMP; the ports are the identifier then */
 	uint16_t program; /* a number, or MINATO_PROGRAM_* */

@@ -80,6 +80,9 @@ enum minato_proto {
 	MINATO_TCP = 6,
 	MINATO_UDP = 17,
 };
+/* In place of one: what has no ports, such as GRE and ESP, which its number
+   tells apart. Of sessions (gateway.h) and of rules (guard.h). */
+#define MINATO_PROTO_OTHER 127u
 
 /*
  * How IANA assigns a number (RFC 6335 6): by IETF review, to who asks, never.
@@ -895,7 +898,8 @@ struct minato_entry {
 					caller's for arrivals without frames */
 	uint8_t proto;		     /* MINATO_TCP, MINATO_UDP; 0 = both; with
 					MINATO_ICMP the ports of a rule of the
-					policy are types */
+					policy are types, with _PROTO_OTHER
+					numbers of protocols */
 	struct minato_addr local;    /* destination, with prefix length */
 	uint8_t local_prefix;	     /* 0..128 (IPv4: 96 + length) */
 	struct minato_addr remote;   /* source */

@@ -729,11 +729,13 @@ static enum nat_verdict judge_between(struct nat *n, const struct port_key *of,
 				      bool opens)
 {
 	struct port_key key = *of;
+	struct port_key wall = of->proto == NAT_OTHER ? port_key_of_all(of) :
+							*of;
 	enum nat_verdict verdict;
 	struct port_fate fate;
 
-	key.course = MINATO_COURSE_NONE;
-	port_lookup(nat_table(n), &key, n->now, opens, &fate);
+	wall.course = MINATO_COURSE_NONE;
+	port_lookup(nat_table(n), &wall, n->now, opens, &fate);
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
 	verdict = rules_between(n, &key, MINATO_COURSE_OUT, opens);

@@ -80,6 +80,26 @@ static void foresee_entry(const struct nat *n, const struct port_key *key,
 				 out);
 }
 
+/* Without ports there is no mapping: the host's bound, and a dmz's. */
+static void foresee_other(const struct nat *n, enum nat_course course,
+			  const struct port_key *key, uint32_t entry,
+			  struct minato_prospect *out)
+{
+	const bool same = !minato_addr_is4(&key->local) ||
+			  begin_is_routed(n, key);
+
+	if (course == NAT_HAIRPIN && entry == POOL_NONE)
+		return;
+	if (course == NAT_HAIRPIN && !n->options.hairpin)
+		out->hindrance = MINATO_HINDERED_NO_HAIRPIN;
+	else if (course != NAT_INWARD &&
+		 !is_full(n, host_find(n, key->scope, &key->remote), out) &&
+		 !same && n->pool_count == 0)
+		out->hindrance = MINATO_HINDERED_NO_POOL;
+	if (course != NAT_OUTWARD && out->hindrance == MINATO_HINDERED_NOT)
+		foresee_entry(n, key, entry, out);
+}
+
 void nat_foresee(const struct nat *n, enum nat_course course,
 		 const struct port_key *key, uint32_t entry,
 		 struct minato_prospect *out)
@@ -89,6 +109,10 @@ void nat_foresee(const struct nat *n, enum nat_course course,
 	uint32_t mapping;
 
 	*out = (struct minato_prospect){ .target.addr = nobody };
+	if (key->proto == NAT_OTHER) {
+		foresee_other(n, course, key, entry, out);
+		return;
+	}
 	if (course == NAT_OUTWARD) {
 		foresee_own(n, key,
 			    !minato_addr_is4(&key->local) ||

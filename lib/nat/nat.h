@@ -201,7 +201,9 @@ enum nat_verdict nat_between(struct nat *n, const struct port_probe *probe,
  * nat_other_begin: the first of one, that rules let pass. Outward its host gets
  * its address of the pool, where nobody else has a flow of the protocol with
  * that remote; from outside the dmz host gets it, or of IPv6 whoever it is
- * for, where that is open. NAT_HOST: it is for nobody but us.
+ * for, where that is open; so it does from inside, for an outside address of
+ * ours. NAT_HOST: it is for nobody but us. From one inside to another: such a
+ * key, sought, is what nat_between takes.
  */
 struct port_key nat_other_key(uint8_t scope, uint8_t face, uint8_t protocol,
 			      const struct minato_addr *local,
@@ -437,6 +439,14 @@ static inline bool nat_is_hosts(uint8_t proto, uint16_t flags)
 {
 	return proto == NAT_OTHER &&
 	       (flags & (NAT_A_INSIDE | NAT_B_INSIDE)) == NAT_A_INSIDE;
+}
+
+/* Of such a protocol too, from inside to the dmz host: the host that began it
+   is counted, and found by its address, since `other` is the forward. Towards
+   each dmz host it has one of each protocol, so that it need not give way. */
+static inline bool nat_is_turned(uint8_t proto, uint16_t flags)
+{
+	return proto == NAT_OTHER && (flags & NAT_IS_HAIRPIN) != 0;
 }
 
 /* What TCP has shown; beside enum minato_nat_state in `tcp`. Of datagrams

@@ -7,6 +7,8 @@
  *
  *   outward   a session with the host's address of the pool; IPv6 as it is
  *   inward    the session; the dmz host, whose flow it is then; closed
+ *   hairpin   inward, with the sender's address of the pool as the sender, so
+ *             that towards the dmz host one inside host has a protocol
  *   IPv6      the session; closed unless opened: RFC 6092 3.2.4 is the stack's
  *
  * AH covers the addresses (RFC 4302 3.3.3), so it goes where they stay. DCCP
@@ -92,17 +94,13 @@ static int64_t make_fairly(struct nat *n, struct nat_flow *f, bool same)
 		       made;
 }
 
-/* A dmz has all ports; port 0 is one that no forward names. */
 static bool find_dmz(struct nat *n, const struct port_key *key, uint32_t *entry)
 {
-	struct port_key as_datagram = *key;
+	struct port_key all = port_key_of_all(key);
 	struct port_fate fate;
 
-	as_datagram.proto = MINATO_UDP;
-	as_datagram.local_port = 0;
-	as_datagram.remote_port = 0;
-	as_datagram.course = MINATO_COURSE_NONE;
-	port_lookup(nat_table(n), &as_datagram, n->now, true, &fate);
+	all.course = MINATO_COURSE_NONE;
+	port_lookup(nat_table(n), &all, n->now, true, &fate);
 	*entry = fate.entry;
 	return !fate.exact && fate.kind == MINATO_KIND_DMZ &&
 	       forwards_of(n, fate.entry) != NAT_NONE;
@@ -190,14 +188,85 @@ static enum nat_verdict inward(struct nat *n, const struct port_key *key,
 	return begin_forwarded(n, &f, entry, session);
 }
 
+/* Its place outside, with a record of the host: f->c, or a refusal. */
+static int64_t place_own(struct nat *n, struct nat_flow *f)
+{
+	const int64_t host = host_get(n, f->from, &f->a.addr);
+	int64_t placed = nat_refusal(NAT_COUNT_HOST_SESSIONS);
+
+	if (host < 0)
+		return host;
+	f->c = f->a;
+	if (host_may_begin(n, (uint32_t)host))
+		placed = place_outside(n, (uint32_t)host, &f->c.addr);
+	if (placed < 0)
+		host_settle(n, (uint32_t)host);
+	return placed < 0 ? placed : host;
+}
+
+/* Whether another inside host has the protocol towards the dmz host. */
+static bool is_taken(const struct nat *n, const struct nat_flow *f)
+{
+	const struct port_key key = nat_other_key(f->to, MINATO_FACE_ANY,
+						  (uint8_t)f->b.port,
+						  &f->c.addr, &f->d.addr);
+	struct port_tuple_ref ref;
+
+	return port_tuple_find(nat_table(n), &key, &ref, NULL);
+}
+
+/* Who is the dmz host himself has nobody to speak to there; it is for us. */
+static enum nat_verdict hairpin(struct nat *n, const struct port_key *key,
+				uint32_t *session)
+{
+	struct nat_flow f = flow_of(key);
+	struct port_key met = *key;
+	enum nat_verdict verdict;
+	uint32_t entry;
+	int64_t host;
+
+	met.scope = n->limits.outside_scope;
+	met.face = MINATO_FACE_ANY;
+	if (!minato_addr_is4(&key->local) || f.b.port == NAT_PROTO_AH ||
+	    f.b.port == NAT_PROTO_DCCP || !find_dmz(n, &met, &entry) ||
+	    minato_addr_equal(
+		    &forwards_at(n, forwards_of(n, entry))->target.addr,
+		    &f.a.addr))
+		return NAT_HOST;
+	if (!n->options.hairpin) {
+		nat_count(n, NAT_COUNT_HAIRPIN_OFF);
+		return NAT_DROP;
+	}
+	host = place_own(n, &f);
+	if (host < 0)
+		return begin_refused(n, host, NAT_OTHER, &f.a);
+	f.flags = NAT_A_INSIDE | NAT_IS_HAIRPIN;
+	verdict = begin_forwarded(n, &f, entry, session);
+	if (verdict == NAT_PASS)
+		return NAT_PASS;
+	host_settle(n, (uint32_t)host);
+	if (verdict != NAT_DROP || !is_taken(n, &f))
+		return verdict;
+	n->refused_code = 1; /* as in `taken`, which is counted */
+	return n->options.mark_unreachable ? NAT_UNREACHABLE : NAT_DROP;
+}
+
+static enum nat_verdict begin(struct nat *n, const struct port_key *key,
+			      const struct nat_packet *p, uint32_t *session)
+{
+	if (!p->inside)
+		return inward(n, key, p, session);
+	return p->whose == NAT_OTHERS  ? outward(n, key, session) :
+	       p->whose == NAT_OUTSIDE ? hairpin(n, key, session) :
+					 NAT_HOST;
+}
+
 enum nat_verdict nat_other_begin(struct nat *n, const struct port_key *key,
 				 const struct nat_packet *p,
 				 struct nat_way *out)
 {
 	uint32_t session = NAT_NONE;
-	const enum nat_verdict verdict = p->inside ?
-						 outward(n, key, &session) :
-						 inward(n, key, p, &session);
+	const enum nat_verdict verdict = begin(n, key, p, &session);
 
 	if (verdict == NAT_PASS)
 		check(nat_other(n, key, p, out));
@@ -215,8 +284,10 @@ uint32_t others_end(struct nat *n, const struct minato_addr *outside)
 		struct minato_endpoint known;
 
 		session_end_of(session_at(n, i), NAT_C, &known);
-		if (!nat_is_hosts(session_at(n, i)->proto,
-				  session_at(n, i)->flags) ||
+		if ((!nat_is_hosts(session_at(n, i)->proto,
+				   session_at(n, i)->flags) &&
+		     !nat_is_turned(session_at(n, i)->proto,
+				    session_at(n, i)->flags)) ||
 		    !minato_addr_equal(&known.addr, outside))
 			continue;
 		session_end(n, i);

@@ -82,9 +82,9 @@ static bool other_valid(const struct minato_session *s)
 	const uint16_t number = s->source.port;
 
 	return number != 0 && number < 256 && number != MINATO_TCP &&
-	       number != MINATO_UDP && number != MINATO_ICMP && !s->hairpin &&
-	       !s->overflow && s->destination.port == number &&
-	       s->back_source.port == number &&
+	       number != MINATO_UDP && number != MINATO_ICMP &&
+	       (!s->hairpin || s->forward) && !s->overflow &&
+	       s->destination.port == number && s->back_source.port == number &&
 	       s->back_destination.port == number;
 }
 
@@ -334,12 +334,8 @@ static int find_forward(struct nat *n, const struct minato_session *s,
 	struct port_fate fate;
 	int64_t forward = NAT_NONE;
 
-	/* As others.c looks for a dmz. */
-	if (f->proto == NAT_OTHER) {
-		key.proto = MINATO_UDP;
-		key.local_port = 0;
-		key.remote_port = 0;
-	}
+	if (f->proto == NAT_OTHER) /* as others.c looks for a dmz */
+		key = port_key_of_all(&key);
 	port_lookup(nat_table(n), &key, n->now, false, &fate);
 	if (!fate.exact &&
 	    (fate.kind == MINATO_KIND_FORWARD || fate.kind == MINATO_KIND_DMZ))
@@ -378,9 +374,11 @@ static int find_host(struct nat *n, const struct minato_session *s,
 
 	if (host < 0)
 		return -ENOSPC;
-	f->other = (uint32_t)host;
-	f->flags = NAT_A_INSIDE;
-	h = host_record(n, f->other);
+	h = host_record(n, (uint32_t)host);
+	if (!s->hairpin) {
+		f->other = (uint32_t)host;
+		f->flags = NAT_A_INSIDE;
+	}
 	if (translates(s) && h->pool == 0)
 		h->pool = outside_find(n, &f->c.addr) + 1;
 	return 0;
@@ -444,6 +442,9 @@ static void undo(struct nat *n, const struct nat_flow *f)
 	     nat_is_hosts(f->proto, f->flags)) &&
 	    f->other != NAT_NONE)
 		host_settle(n, f->other);
+	if (nat_is_turned(f->proto, f->flags) &&
+	    host_find(n, f->from, &f->a.addr) != NAT_NONE)
+		host_settle(n, host_find(n, f->from, &f->a.addr));
 	if ((f->flags & NAT_IS_FORWARD) != 0)
 		forwards_settle(n, f->other);
 	else if ((f->flags & NAT_IS_HAIRPIN) != 0 && f->other != NAT_NONE)

@@ -199,7 +199,11 @@ static uint32_t host_of(const struct nat *n, const struct nat_flow *f)
 	if ((f->flags & NAT_IS_OVERFLOW) || nat_is_between(f->flags) ||
 	    nat_is_hosts(f->proto, f->flags))
 		return f->other;
-	return f->owner != NAT_NONE ? mapping_at(n, f->owner)->host : NAT_NONE;
+	if (f->owner != NAT_NONE)
+		return mapping_at(n, f->owner)->host;
+	return nat_is_turned(f->proto, f->flags) ?
+		       host_find(n, f->from, &f->a.addr) :
+		       NAT_NONE;
 }
 
 static inline void count_of_host(struct nat *n, uint32_t host)
@@ -533,17 +537,28 @@ static void drop(struct nat *n, uint32_t session)
 	n->ends++;
 }
 
+/* Of a flow without a mapping: the host that it counts for, or NAT_NONE. */
+static uint32_t bare_host(const struct nat *n, const struct nat_session *s)
+{
+	struct minato_endpoint a;
+
+	if ((s->flags & NAT_IS_OVERFLOW) || nat_is_between(s->flags) ||
+	    nat_is_hosts(s->proto, s->flags))
+		return s->other;
+	if (!nat_is_turned(s->proto, s->flags))
+		return NAT_NONE;
+	session_end_of(s, NAT_A, &a);
+	return host_find(n, s->scopes >> 4, &a.addr);
+}
+
 void session_end(struct nat *n, uint32_t session)
 {
 	const struct nat_session *s = session_at(n, session);
-	const uint32_t owner = s->owner;
-	uint32_t other = NAT_NONE, host = NAT_NONE;
+	const uint32_t owner = s->owner, host = bare_host(n, s);
+	uint32_t other = NAT_NONE;
 
 	if ((s->flags & (NAT_IS_HAIRPIN | NAT_IS_FORWARD)) == NAT_IS_HAIRPIN)
 		other = s->other;
-	if ((s->flags & NAT_IS_OVERFLOW) || nat_is_between(s->flags) ||
-	    nat_is_hosts(s->proto, s->flags))
-		host = s->other;
 	drop(n, session);
 	if (owner != NAT_NONE)
 		mapping_settle(n, owner);

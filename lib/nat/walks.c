@@ -182,7 +182,8 @@ static uint32_t end_forwarded(struct nat *n, const struct minato_addr *inside)
 		if (!((f.flags & NAT_B_INSIDE) != 0 &&
 		      minato_addr_equal(&f.d.addr, inside)) &&
 		    !((nat_is_between(f.flags) ||
-		       nat_is_hosts(f.proto, f.flags)) &&
+		       nat_is_hosts(f.proto, f.flags) ||
+		       nat_is_turned(f.proto, f.flags)) &&
 		      minato_addr_equal(&f.a.addr, inside)))
 			continue;
 		session_end(n, i);

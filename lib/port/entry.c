@@ -127,9 +127,10 @@ bool entry_outranks(const struct port_entry *a, const struct port_entry *b)
 
 /* --- links --------------------------------------------------------------- */
 
+/* A rule of what has no ports is in none of these. */
 static bool in_slot(const struct port_entry *e, uint32_t slot)
 {
-	return e->proto == 0 ? slot < 2 : slot == port_slot(e->proto);
+	return e->proto == 0 ? slot < 2 : slot == rule_slot(e->proto);
 }
 
 uint32_t entry_link(const struct port_entry *e, uint32_t slot)
@@ -314,7 +315,8 @@ static bool valid_numbers(const struct minato_entry *in)
 	    in->verdict != MINATO_REFUSE && in->verdict != MINATO_DROP)
 		return false;
 	return in->proto == 0 || in->proto == MINATO_TCP ||
-	       in->proto == MINATO_UDP || in->proto == MINATO_ICMP;
+	       in->proto == MINATO_UDP || in->proto == MINATO_ICMP ||
+	       (in->proto == MINATO_PROTO_OTHER && in->order != 0);
 }
 
 /* What only a rule of the policy has, but its order. */
@@ -343,7 +345,8 @@ static bool valid_rule(const struct minato_entry *in)
 	return in->kind == MINATO_KIND_GUARD && in->order != UINT64_MAX &&
 	       in->course <= MINATO_COURSE_OUT &&
 	       in->program != MINATO_PROGRAM_UNKNOWN && valid_rate(in) &&
-	       (in->proto != MINATO_ICMP || in->last <= UINT8_MAX ||
+	       ((in->proto != MINATO_ICMP && in->proto != MINATO_PROTO_OTHER) ||
+		in->last <= UINT8_MAX ||
 		(in->first == 0 && in->last == UINT16_MAX));
 }
 

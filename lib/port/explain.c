@@ -20,8 +20,8 @@ static struct port_finding of_flow(const struct port_table *t,
 	struct port_key open = *key;
 
 	f.found = port_tuple_find(t, key, &f.tuple, NULL) && !f.tuple.rests;
-	if (f.found)
-		return f;
+	if (f.found || key->proto == MINATO_PROTO_OTHER)
+		return f; /* no socket sends such datagrams */
 	open.local = (struct minato_addr){ { 0 } };
 	open.local_port = 0;
 	f.found = port_tuple_find(t, &open, &f.tuple, NULL);
@@ -59,18 +59,20 @@ size_t port_explain(struct port_table *t, const struct port_key *key,
 		    struct minato_time now,
 		    struct port_finding out[PORT_FINDINGS])
 {
+	const bool other = key->proto == MINATO_PROTO_OTHER;
+	const struct port_key all = other ? port_key_of_all(key) : *key;
 	size_t count = 0;
 
 	out[count++] = of_flow(t, key);
 	if (out[0].found)
 		return count;
-	out[count] = of_guards(t, key, now);
+	out[count] = of_guards(t, &all, now);
 	if (out[count++].verdict != MINATO_PASS)
 		return count;
 	out[count] = of_rules(t, key, now);
 	if (out[count++].verdict != MINATO_PASS)
 		return count;
 	out[count++] = of_entry(MINATO_STEP_ENTRY,
-				match_best(t, PORT_GENERAL, key, now));
+				match_best(t, PORT_GENERAL, &all, now));
 	return count;
 }

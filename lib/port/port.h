@@ -56,7 +56,8 @@ struct port_key {
 	struct minato_addr local, remote;
 	uint16_t local_port, remote_port; /* ICMP: the identifier in both */
 	uint8_t scope;
-	uint8_t proto; /* MINATO_TCP, _UDP, _ICMP */
+	uint8_t proto; /* MINATO_TCP, _UDP, _ICMP; of tuples and questions to
+			  rules MINATO_PROTO_OTHER, its number in both ports */
 	uint8_t face;
 	/* Rules of the policy alone look at these. */
 	uint8_t course;	   /* MINATO_COURSE_*; _ANY is _IN; _NONE: not asked */
@@ -588,6 +589,7 @@ uint32_t interval_find(const struct interval *nodes, uint32_t root,
  */
 
 #define PORT_PROTOS 3u /* TCP, UDP, ICMP */
+#define RULE_PROTOS 4u /* and what has no ports */
 #define PORT_SPACES ((PORT_SCOPES + 1) * PORT_PROTOS)
 #define PORT_NUMBERS 65536u
 
@@ -1014,8 +1016,8 @@ struct port_rules {
 	uint64_t changes;
 	/* How many rules have each combination of scope, face, course and
 	   program; by protocol. */
-	uint32_t combinations[PORT_PROTOS][RULE_COMBINATIONS];
-	uint32_t used[PORT_PROTOS]; /* which of them */
+	uint32_t combinations[RULE_PROTOS][RULE_COMBINATIONS];
+	uint32_t used[RULE_PROTOS]; /* which of them */
 	struct rule_side side[2];   /* local, remote */
 	uint32_t filter_mask; /* of its lines: 2^n - 1 */
 	uint32_t homes, block_buckets, facet_buckets; /* 2^n - 1 */
@@ -1378,6 +1380,22 @@ static inline uint32_t port_slot(uint8_t proto)
 	check(proto == MINATO_TCP || proto == MINATO_UDP ||
 	      proto == MINATO_ICMP);
 	return proto == MINATO_TCP ? 0 : proto == MINATO_UDP ? 1 : 2;
+}
+/* What entries for all ports say of what has none: as of a datagram to port 0,
+   which no forward names. */
+static inline struct port_key port_key_of_all(const struct port_key *other)
+{
+	struct port_key key = *other;
+
+	key.proto = MINATO_UDP;
+	key.local_port = 0;
+	key.remote_port = 0;
+	return key;
+}
+/* The same of rules, which know what has no ports: 3. */
+static inline uint32_t rule_slot(uint8_t proto)
+{
+	return proto == MINATO_PROTO_OTHER ? PORT_PROTOS : port_slot(proto);
 }
 static inline uint32_t port_space_index(uint8_t scope, uint32_t slot)
 {

@@ -166,7 +166,7 @@ static struct rule_crossing crossing_of(const struct rule_asking *a,
 		.remote_prefix = remote,
 		.scope = a->key->scope,
 		.face = a->key->face,
-		.slot = (uint8_t)port_slot(a->key->proto),
+		.slot = (uint8_t)rule_slot(a->key->proto),
 		.course = a->key->course,
 	};
 }

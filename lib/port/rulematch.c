@@ -341,7 +341,7 @@ static void ask_facet(struct rule_asking *a, const struct rule_facet *f)
 /* The candidates of the combinations with a program, or of those without. */
 static void find_candidates(struct rule_asking *a, bool programs)
 {
-	const uint32_t slot = port_slot(a->key->proto);
+	const uint32_t slot = rule_slot(a->key->proto);
 
 	for (uint32_t left = a->t->rules.used[slot]; left != 0;
 	     left &= left - 1) {
@@ -477,7 +477,7 @@ static bool can_be_sought(const struct port_table *t,
 	return key->course != MINATO_COURSE_ANY &&
 	       key->course != MINATO_COURSE_NONE &&
 	       (key->program == MINATO_PROGRAM_NONE ||
-		!has_programs(t, port_slot(key->proto)));
+		!has_programs(t, rule_slot(key->proto)));
 }
 
 static void begin_probe(struct port_table *t, struct port_probe *probe,
@@ -691,7 +691,7 @@ void port_rules_ask(struct port_table *t, const struct port_key *key,
 
 bool port_rules_bear(const struct port_table *t, const struct port_key *key)
 {
-	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+	for (uint32_t slot = 0; slot < RULE_PROTOS; slot++) {
 		for (uint32_t left = t->rules.used[slot]; left != 0;
 		     left &= left - 1) {
 			const uint32_t combination =

@@ -452,7 +452,7 @@ static void facet_release(struct port_table *t, struct rule_facet *f)
 
 static bool in_slot(const struct port_entry *e, uint32_t slot)
 {
-	return e->proto == 0 ? slot < 2 : slot == port_slot(e->proto);
+	return e->proto == 0 ? slot < 2 : slot == rule_slot(e->proto);
 }
 
 static uint32_t combination_of(const struct port_entry *e,
@@ -505,7 +505,7 @@ uint32_t ruleset_link(const struct port_table *t, uint32_t rule, uint32_t facet)
 	const struct port_entry *e = entry_at(t, ruleset_tally(t, rule)->entry);
 	const uint64_t key = facet_at(t, facet)->key;
 
-	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+	for (uint32_t slot = 0; slot < RULE_PROTOS; slot++) {
 		if (!in_slot(e, slot))
 			continue;
 		if (facet_key_of(e, r, slot, false) == key)
@@ -547,7 +547,7 @@ static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
 
 	side_change(t, 0, s.local, s.local_prefix, stands);
 	side_change(t, 1, s.remote, s.remote_prefix, stands);
-	for (uint32_t slot = 0; slot < PORT_PROTOS; slot++) {
+	for (uint32_t slot = 0; slot < RULE_PROTOS; slot++) {
 		uint32_t *count = &t->rules.combinations[slot][combination];
 		if (!in_slot(e, slot))
 			continue;

@@ -8,15 +8,13 @@
  *              flow that is known goes on where they would let it begin
  *   fragments  are put together first, where any rule may be about them
  *   ICMP       an error about a session, or rules for its type
- *   others     have no ports: only where all is refused they are
+ *   others     have no ports: sessions by both addresses and the protocol
  */
 #include "stack/stack.h"
 
 #include <string.h>
 
 #include "minato/guard.h"
-
-#define ICMP_TYPE_NONE 255u /* of no message; reserved, RFC 1700 */
 
 static enum drop refuse(struct minato *m, const struct arrival *a)
 {
@@ -32,13 +30,14 @@ static enum drop refuse(struct minato *m, const struct arrival *a)
 	return DROP_GUARD;
 }
 
-enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
-			  uint8_t scope)
+static enum drop go_between(struct minato *m, const struct arrival *a,
+			    const struct port_probe *probe, uint8_t scope)
 {
-	const struct nat_packet packet = pass_describe(m, &a->packet);
+	struct nat_packet packet = pass_describe(m, &a->packet);
 	struct nat_way way;
 
-	switch (nat_between(host_nat(m), a->probe, &packet, scope, &way)) {
+	packet.opens |= a->packet.type == PACKET_OTHER;
+	switch (nat_between(host_nat(m), probe, &packet, scope, &way)) {
 	case NAT_PASS:
 		return pass_translated(m, a, &way);
 	case NAT_HOST:
@@ -55,7 +54,13 @@ enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
 	return DROP_GUARD;
 }
 
-/* Of a packet without ports, as rules look at it. */
+enum drop pass_inner_flow(struct minato *m, const struct arrival *a,
+			  uint8_t scope)
+{
+	return go_between(m, a, a->probe, scope);
+}
+
+/* Of a message, as rules look at it. */
 static struct port_key key_of(const struct minato *m, const struct packet *p,
 			      uint8_t proto, uint8_t type)
 {
@@ -113,26 +118,17 @@ enum drop pass_inner_icmp(struct minato *m, const struct arrival *a, bool error,
 	return pass_routed(m, a, scope);
 }
 
-/* Port 0 is one that no rule but that of all ports names. */
 enum drop pass_inner_other(struct minato *m, const struct arrival *a,
 			   uint8_t scope)
 {
 	const struct packet *p = &a->packet;
-	const enum minato_verdict tcp = judge(m, p, MINATO_TCP, 0, false);
-	enum minato_verdict udp, icmp;
+	const struct port_key key = nat_other_key(m->link[p->link].config.scope,
+						  (uint8_t)p->link, p->ip_proto,
+						  &p->dst, &p->src);
+	struct port_probe probe = { .key = &key };
 
-	if (tcp == MINATO_PASS)
-		return pass_routed(m, a, scope);
-	udp = judge(m, p, MINATO_UDP, 0, false);
-	if (udp == MINATO_PASS)
-		return pass_routed(m, a, scope);
-	icmp = judge(m, p, MINATO_ICMP, ICMP_TYPE_NONE, false);
-	if (icmp == MINATO_PASS)
-		return pass_routed(m, a, scope);
-	if (tcp == MINATO_REFUSE || udp == MINATO_REFUSE ||
-	    icmp == MINATO_REFUSE)
-		pass_refuse(m, p, MINATO_REASON_PROHIBITED, 0);
-	return DROP_GUARD;
+	port_seek(host_table(m), &probe, 1);
+	return go_between(m, a, &probe, scope);
 }
 
 bool pass_inner_judged(const struct minato *m, const struct packet *p)

@@ -19,7 +19,6 @@
 #define PROTO_PIM 103u
 #define PROTO_VRRP 112u
 #define PROTO_HIP 139u
-#define ICMP_TYPE_NONE 255u /* of no message; reserved, RFC 1700 */
 
 static bool is_inside(const struct minato *m, const struct packet *p)
 {
@@ -44,33 +43,15 @@ static bool other_goes_on(const struct packet *p)
 	}
 }
 
-/* Rules know ports and types: what has none passes unless all is refused. Port
-   0 is one that no rule but that of all ports names. */
-static enum minato_verdict judge_other(struct minato *m, const struct packet *p,
-				       uint8_t course)
+static enum minato_verdict
+judge_other(struct minato *m, const struct port_key *key, uint8_t course)
 {
-	static const uint8_t protos[] = { MINATO_TCP, MINATO_UDP, MINATO_ICMP };
-	enum minato_verdict verdict = MINATO_DROP;
+	struct port_key asked = *key;
+	struct rule_verdict v;
 
-	for (size_t i = 0; i < sizeof(protos); i++) {
-		const struct port_key key = {
-			.local = p->dst,
-			.remote = p->src,
-			.scope = m->link[p->link].config.scope,
-			.face = (uint8_t)p->link,
-			.proto = protos[i],
-			.icmp_type = protos[i] == MINATO_ICMP ? ICMP_TYPE_NONE :
-								0,
-			.course = course,
-		};
-		struct rule_verdict v;
-		port_rules_ask(host_table(m), &key, m->now, false, &v);
-		if (v.verdict == MINATO_PASS)
-			return MINATO_PASS;
-		if (v.verdict == MINATO_REFUSE)
-			verdict = MINATO_REFUSE;
-	}
-	return verdict;
+	asked.course = course;
+	port_rules_ask(host_table(m), &asked, m->now, false, &v);
+	return v.verdict;
 }
 
 static enum drop refuse_other(struct minato *m, const struct packet *p,
@@ -109,9 +90,11 @@ static enum drop begin_other(struct minato *m, const struct arrival *a,
 
 	if (host_shuts_out(m, p->link, &p->src))
 		return DROP_GUARD;
-	verdict = judge_other(m, p,
-			      packet.inside ? MINATO_COURSE_OUT :
-					      MINATO_COURSE_IN);
+	/* To an outside address of ours it goes in: to the dmz host, or us. */
+	verdict = judge_other(m, key,
+			      packet.inside && whose == NAT_OTHERS ?
+				      MINATO_COURSE_OUT :
+				      MINATO_COURSE_IN);
 	if (verdict != MINATO_PASS)
 		return refuse_other(m, p, whose, verdict);
 	if (!packet.inside && whose == NAT_OTHERS && is_ipsec(m, p))
@@ -148,7 +131,9 @@ enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours)
 	struct nat_way way;
 	uint8_t scope;
 
-	*ours = whose != NAT_OTHERS && (inside || !other_goes_on(p));
+	*ours = whose != NAT_OTHERS &&
+		(!other_goes_on(p) ||
+		 (inside && (whose == NAT_OURS || p->is6)));
 	if (*ours)
 		return DROP_NONE;
 	if (whose == NAT_OTHERS && p->hop_limit <= 1)

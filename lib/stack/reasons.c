@@ -77,6 +77,7 @@ static bool find_mapping(const struct minato *m,
 	uint32_t mapping;
 
 	if (host_nat(m) == NULL || question->proto == MINATO_ICMP ||
+	    question->proto == MINATO_PROTO_OTHER ||
 	    (question->course != MINATO_COURSE_IN &&
 	     question->course != MINATO_COURSE_NONE))
 		return false;
@@ -92,6 +93,17 @@ static bool find_mapping(const struct minato *m,
 	return true;
 }
 
+/* What has no ports has steps of its own, which arrivals do not take. */
+static bool may_ask(const struct minato_question *question)
+{
+	const uint16_t number = question->local.port;
+
+	if (question->proto != MINATO_PROTO_OTHER)
+		return entries_question(question);
+	return question->scope < PORT_SCOPES && number != 0 &&
+	       number <= UINT8_MAX && question->remote.port == number;
+}
+
 size_t minato_explain(struct minato *m, const struct minato_question *question,
 		      struct minato_step *steps, size_t max)
 {
@@ -100,7 +112,7 @@ size_t minato_explain(struct minato *m, const struct minato_question *question,
 	struct port_key key;
 	size_t found, count = 0;
 
-	if (!entries_question(question))
+	if (!may_ask(question))
 		return 0;
 	key = entries_key(question);
 	found = port_explain(host_table(m), &key, m->now, findings);
@@ -143,7 +155,7 @@ int minato_foresee(struct minato *m, const struct minato_question *question,
 	*out = (struct minato_prospect){ .hindrance = MINATO_HINDERED_NOT };
 	if (host_nat(m) == NULL)
 		return -EOPNOTSUPP;
-	if (!entries_question(question))
+	if (!may_ask(question))
 		return -EINVAL;
 	packet.link = question->face;
 	packet.is6 = !minato_addr_is4(&packet.dst);

@@ -861,7 +861,7 @@ enum drop pass_unreachable(struct minato *m, const struct packet *p,
 			   const struct nat_way *way);
 /* Neither TCP, UDP nor ICMP. `ours`: it is for ourselves. */
 enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours);
-/* The same between insides: it passes unless all that has ports is refused. */
+/* The same between insides, as pass_inner_flow. */
 enum drop pass_inner_other(struct minato *m, const struct arrival *a,
 			   uint8_t scope);
 /* Some rule may be about what comes by that link: fragments are to be put

@@ -21,6 +21,12 @@ plays() { # plays NAME LOG WORD...: in the background, until it is up
 	echo "test gre from inside 10.0.0.7 to 203.0.113.10 is closed by line 5"
 	echo "test dccp from inside 10.0.0.7 to 203.0.113.9 is closed"
 	echo "test esp from 2001:db8:f::9 to 2001:db8:a::7 is closed"
+	echo "allow out 6in4, protocol 99 from 10.0.0.7"
+	echo "drop out ospf, protocol 99 log"
+	echo "test ospf from inside 10.0.0.7 to 203.0.113.9 is dropped by line 11"
+	echo "test 99 from inside 10.0.0.7 to 203.0.113.9 passes by line 10"
+	echo "test 99 from inside 10.0.0.8 to 203.0.113.9 is dropped by line 11"
+	echo "test gre from 203.0.113.9 to $OUT is closed"
 } >"$T/gateway.conf"
 ok "test lines know them" ask check "$T/gateway.conf"
 gateway_up || { fail "a gateway"; finish; }
@@ -85,6 +91,44 @@ why=$(ask why gre 203.0.113.10 to $OUT)
 ok "why says so" matches "$why" 'passes: .*it reaches 10\.0\.0\.9$'
 listed=$(ask nat list sessions)
 ok "it is listed as its" matches "$listed" '^gre  *forward .*203\.0\.113\.10  *198\.51\.100\.1  *10\.0\.0\.9'
+
+# --- hairpin: from inside to the outside address -----------------------------------------
+
+is "another inside host reaches the dmz host by the outside address" \
+	"$(play web send 47 $OUT hello)" "to hello $OUT"
+is "one has a protocol towards it: the next one is told" "$(play mail send 47 $OUT "hello, you")" \
+	"No route to host"
+is "another protocol is free" "$(play mail send 50 $OUT hello)" "to hello $OUT"
+why=$(ask why gre 10.0.0.2 to $OUT)
+is "why: it passes" "$?" 0
+ok "and where it comes to" matches "$why" 'it reaches 10\.0\.0\.9$|a flow that'
+listed=$(ask nat list sessions)
+ok "it is listed as a hairpin" matches "$listed" \
+	'^gre  *hairpin .*10\.0\.0\.2  *198\.51\.100\.1  *10\.0\.0\.9'
+
+shown=$(ask ss -a)
+ok "ss shows it by the protocol's number, and by addresses" matches "$shown" \
+	'^47 .* 10\.0\.0\.7:\* .*203\.0\.113\.9:\*'
+
+# --- rules of the policy -----------------------------------------------------------------
+
+plays dmz dmz97.log echo 97
+ok "a rule that is said live" ask rule add block 97 from 203.0.113.10
+is "says nothing of protocols, but of ports" "$(play far2 send 97 $OUT hello)" "to hello 203.0.113.10"
+ok "by its name it does" ask rule add block etherip from 203.0.113.9 named no-etherip
+is "and refuses" "$(play far send 97 $OUT "hello, you")" "No route to host"
+why=$(ask why etherip 203.0.113.9 to $OUT)
+is "why says so" "$?" 1
+ok "and by what" matches "$why" 'refused by .*block etherip from 203\.0\.113\.9'
+why=$(ask why-not etherip 203.0.113.9 to $OUT)
+ok "why-not has the rule that would help" matches "$why" \
+	'^minato rule add allow etherip from 203\.0\.113\.9 first$'
+ok "hits are counted" matches "$(ask rule --json | tr -d ' \n')" '"text":"blocketheripfrom203.0.113.9[^}]*"hits":[1-9]'
+ok "it goes again" ask rule rm no-etherip
+is "and lets them in" "$(play far send 97 $OUT hello)" "to hello 203.0.113.9"
+is "what is dropped with log" "$(play desk send 89 203.0.113.9 hello)" "nothing"
+ok "is said" until_true 5 grep -q 'rule: ospf from 10.0.0.7 to 203.0.113.9: dropped by line 11' \
+	"$T/gateway.log"
 
 # --- a worker dies -----------------------------------------------------------------------
 

@@ -96,10 +96,7 @@ static void sessions_and_mappings_of_a_gateway(void **state)
 	const struct minato_endpoint far = { minato_addr4(203, 0, 113, 9), 443 };
 	const struct minato_endpoint ours = { minato_addr4(198, 51, 100, 1), 60000 };
 	const struct minato_row rows[] = {
-		{ .kind = MINATO_KIND_MAPPING,
-		  .proto = MINATO_TCP,
-		  .local = ours,
-		  .target = host },
+		{ .kind = MINATO_KIND_MAPPING, .proto = MINATO_TCP, .local = ours, .target = host },
 		{ .kind = MINATO_KIND_SESSION,
 		  .proto = MINATO_TCP,
 		  .state = MINATO_SYN_SENT,
@@ -119,6 +116,13 @@ static void sessions_and_mappings_of_a_gateway(void **state)
 		  .proto = MINATO_ICMP,
 		  .local = ours,
 		  .target = host },
+		{ .kind = MINATO_KIND_SESSION,
+		  .proto = MINATO_PROTO_OTHER,
+		  .state = MINATO_ESTABLISHED,
+		  .remote = { host.addr, 47 },
+		  .local = { far.addr, 47 },
+		  .target = { far.addr, 47 },
+		  .via = { ours.addr, 47 } },
 	};
 
 	(void)state;
@@ -127,6 +131,7 @@ static void sessions_and_mappings_of_a_gateway(void **state)
 	assert_int_equal(census.tcp_states[MINATO_SYN_SENT], 1);
 	assert_int_equal(census.udp_flows, 1);
 	assert_int_equal(census.icmp_flows, 0);
+	assert_int_equal(census.other_flows, 1);
 	assert_int_equal(census.mappings[0], 1);
 	assert_int_equal(census.mappings[1], 0);
 	assert_int_equal(census.mappings[2], 1);
@@ -135,6 +140,8 @@ static void sessions_and_mappings_of_a_gateway(void **state)
 	assert_int_equal(cmd_census_ports(&census, 0, MINATO_PORT_SYSTEM), 0);
 	assert_int_equal(cmd_census_ports(&census, 1, MINATO_PORT_SYSTEM), 1);
 	assert_int_equal(cmd_census_ports(&census, 1, MINATO_PORT_DYNAMIC), 0);
+	/* The forward's 53; the number of GRE is no port. */
+	assert_int_equal(cmd_census_ports(&census, 1, MINATO_PORT_SYSTEM), 1);
 }
 
 static void entries_and_listeners_are_no_flows(void **state)

@@ -121,12 +121,15 @@ static void the_table_is_counted(void **state)
 	assert_int_equal(count("listen"), 0);
 	assert_int_equal(count("minato_host_"), 0);
 	assert_int_equal(count("minato_nat_mappings"), 0);
+	assert_int_equal(count("proto=\"other\""), 0);
 	free(text);
 	guest.maps = true;
+	guest.other_flows = 7;
 	guest.mappings[2] = 7;
 	write_scene(&scene, false);
 	assert_once("\nminato_nat_mappings{guest=\"g\",proto=\"tcp\"} 0\n");
 	assert_once("\nminato_nat_mappings{guest=\"g\",proto=\"icmp\"} 7\n");
+	assert_once("{guest=\"g\",proto=\"other\",state=\"established\"} 7\n");
 	free(text);
 }
 

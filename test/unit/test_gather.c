@@ -15,13 +15,14 @@
 
 static json_t *sample(void)
 {
-	json_t *reply = json_pack("{s:s,s:i,s:{s:i,s:i},s:{s:i},s:i,s:i,s:{s:[i,i,i],s:[i,i,i]},"
-				  "s:[{s:s,s:i,s:i}],s:i,s:i,s:[i,i,i]}",
-				  "name", "web", "started", 1700000000, "counters", "rx_frames", 5,
-				  "drop_closed", 6, "tcp_states", "ESTABLISHED", 7, "udp_flows", 8,
-				  "icmp_flows", 9, "ports", "tcp", 1, 2, 3, "udp", 4, 5, 6, "rules",
-				  "rule", "8080/tcp", "bytes_in", 10, "bytes_out", 11,
-				  "rules_standing", 1, "ports_resting", 12, "mappings", 13, 14, -1);
+	json_t *reply =
+		json_pack("{s:s,s:i,s:{s:i,s:i},s:{s:i},s:i,s:i,s:i,s:{s:[i,i,i],s:[i,i,i]},"
+			  "s:[{s:s,s:i,s:i}],s:i,s:i,s:[i,i,i]}",
+			  "name", "web", "started", 1700000000, "counters", "rx_frames", 5,
+			  "drop_closed", 6, "tcp_states", "ESTABLISHED", 7, "udp_flows", 8,
+			  "icmp_flows", 9, "other_flows", 3, "ports", "tcp", 1, 2, 3, "udp", 4, 5,
+			  6, "rules", "rule", "8080/tcp", "bytes_in", 10, "bytes_out", 11,
+			  "rules_standing", 1, "ports_resting", 12, "mappings", 13, 14, -1);
 
 	assert_non_null(reply);
 	return reply;
@@ -40,6 +41,7 @@ static void a_reply_is_read(void **state)
 	assert_int_equal(measures.tcp_states[MINATO_ESTABLISHED], 7);
 	assert_int_equal(measures.udp_flows, 8);
 	assert_int_equal(measures.icmp_flows, 9);
+	assert_int_equal(measures.other_flows, 3);
 	assert_int_equal(measures.ports[0][MINATO_PORT_DYNAMIC], 3);
 	assert_int_equal(measures.ports[1][MINATO_PORT_SYSTEM], 4);
 	assert_int_equal(measures.rule_count, 1);

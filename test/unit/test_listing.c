@@ -532,6 +532,21 @@ static void a_session_is_seen_from_inside(void **state)
 	assert_end(&out.local, "10.0.0.2", 8080, 8080);
 	assert_end(&out.peer, "203.0.113.9", 40000, 40000);
 	assert_int_equal(out.outside.port, 80);
+	/* Without ports: the protocol by its number, and addresses alone. */
+	row = (struct minato_row){
+		.kind = MINATO_KIND_SESSION,
+		.proto = MINATO_PROTO_OTHER,
+		.state = MINATO_ESTABLISHED,
+		.remote = end_of("10.0.0.7", 47),
+		.local = end_of("203.0.113.9", 47),
+		.target = end_of("203.0.113.9", 47),
+		.via = end_of("198.51.100.1", 47),
+	};
+	out = shown(&row);
+	assert_int_equal(out.proto, 47);
+	assert_end(&out.local, "10.0.0.7", 0, 0);
+	assert_end(&out.peer, "203.0.113.9", 0, 0);
+	assert_int_equal(out.outside.port, 0);
 }
 
 int main(void)

@@ -2,6 +2,8 @@
 /* Protocols without ports: one owner of each towards a remote, and what a dmz host gets. */
 #include "nat_fixture.h"
 
+#include "minato/guard.h"
+
 #define GRE 47
 #define ESP 50
 #define AH 51
@@ -268,10 +270,144 @@ static void they_outlive_a_worker(void **state)
 	assert_int_equal(nat_session_adopt(n, &kept[0]), -EINVAL);
 }
 
+/* As outside: the dmz host gets it, from the sender's outside address. */
+static void hairpin_to_the_dmz_host(void **state)
+{
+	const struct minato_addr host = addr("10.0.0.7");
+	struct minato_nat options = *nat_get(n);
+	struct minato_session s;
+	uint64_t cursor = 0;
+
+	(void)state;
+	assert_int_equal(send(true, GRE, "10.0.0.7", PUBLIC), NAT_HOST);
+	assert_true(add_dmz() >= 0);
+	assert_int_equal(send(true, GRE, "10.0.0.7", PUBLIC), NAT_PASS);
+	leaves_as(PUBLIC, "10.0.0.9");
+	assert_true(way.hairpin && !way.same && way.scope == 0);
+	assert_int_equal(send(true, GRE, "10.0.0.9", PUBLIC), NAT_PASS);
+	leaves_as(PUBLIC, "10.0.0.7");
+	assert_true(nat_session_next(n, &cursor, &s));
+	assert_true(s.hairpin && s.forward);
+	assert_int_equal(host_record(n, host_find(n, 0, &host))->sessions, 1);
+	/* Towards the dmz host one inside host has it; another protocol is free. */
+	assert_int_equal(send(true, GRE, "10.0.0.8", PUBLIC), NAT_UNREACHABLE);
+	assert_int_equal(counted(NAT_COUNT_TAKEN), 1);
+	assert_int_equal(way.icmp_code, 1);
+	assert_int_equal(host_find(n, 0, &(struct minato_addr[]){ addr("10.0.0.8") }[0]), NAT_NONE);
+	assert_int_equal(send(true, ESP, "10.0.0.8", PUBLIC), NAT_PASS);
+	/* Beside it others come from outside, and it goes out itself. */
+	assert_int_equal(send(false, GRE, server, PUBLIC), NAT_PASS);
+	leaves_as(server, "10.0.0.9");
+	assert_int_equal(send(true, GRE, "10.0.0.7", other), NAT_PASS);
+	pass_ms(601 * 1000);
+	assert_int_equal(sessions(), 0);
+	assert_int_equal(host_find(n, 0, &host), NAT_NONE);
+	options.hairpin = false;
+	assert_int_equal(nat_set(n, &options), 0);
+	assert_int_equal(send(true, GRE, "10.0.0.7", PUBLIC), NAT_DROP);
+	assert_int_equal(counted(NAT_COUNT_HAIRPIN_OFF), 1);
+	assert_int_equal(host_find(n, 0, &host), NAT_NONE);
+}
+
+static void some_hairpins_are_none(void **state)
+{
+	(void)state;
+	assert_true(add_dmz() >= 0);
+	assert_int_equal(send(true, GRE, "10.0.0.9", PUBLIC), NAT_HOST); /* to himself */
+	assert_int_equal(send(true, AH, "10.0.0.7", PUBLIC), NAT_HOST);
+	assert_int_equal(send(true, DCCP, "10.0.0.7", PUBLIC), NAT_HOST);
+	assert_int_equal(sessions(), 0);
+}
+
+static void a_hairpin_is_bounded_and_ends(void **state)
+{
+	const struct minato_addr host = addr("10.0.0.7"), public = addr(PUBLIC);
+	struct minato_nat options = *nat_get(n);
+
+	(void)state;
+	options.host_sessions = 1;
+	assert_int_equal(nat_set(n, &options), 0);
+	assert_true(add_dmz() >= 0);
+	assert_int_equal(send(true, GRE, "10.0.0.7", PUBLIC), NAT_PASS);
+	assert_int_equal(send(true, ESP, "10.0.0.7", PUBLIC), NAT_UNREACHABLE);
+	assert_int_equal(counted(NAT_COUNT_HOST_SESSIONS), 1);
+	assert_int_equal(nat_inside_end(n, &host), 1);
+	assert_int_equal(host_find(n, 0, &host), NAT_NONE);
+	/* With its address outside; and with the host that it goes to. */
+	assert_int_equal(send(true, ESP, "10.0.0.7", PUBLIC), NAT_PASS);
+	assert_int_equal(nat_inside_end(n, &(struct minato_addr[]){ addr("10.0.0.9") }[0]), 1);
+	assert_int_equal(send(true, ESP, "10.0.0.7", PUBLIC), NAT_PASS);
+	assert_int_equal(nat_pool_remove(n, 1, &public), 1);
+	assert_int_equal(host_find(n, 0, &host), NAT_NONE);
+}
+
+static void a_hairpin_outlives_a_worker(void **state)
+{
+	const struct minato_addr host = addr("10.0.0.7");
+	static struct minato_session kept;
+	uint64_t cursor = 0;
+
+	(void)state;
+	assert_true(add_dmz() >= 0);
+	assert_int_equal(send(true, GRE, "10.0.0.7", PUBLIC), NAT_PASS);
+	assert_true(nat_session_next(n, &cursor, &kept));
+	assert_int_equal(nat_session_end(n, kept.handle), 0);
+	assert_int_equal(nat_session_adopt(n, &kept), 0);
+	assert_int_equal(host_record(n, host_find(n, 0, &host))->sessions, 1);
+	assert_int_equal(nat_session_adopt(n, &kept), -EADDRINUSE);
+	assert_int_equal(send(true, GRE, "10.0.0.9", PUBLIC), NAT_PASS);
+	leaves_as(PUBLIC, "10.0.0.7");
+	pass_ms(601 * 1000);
+	assert_int_equal(host_find(n, 0, &host), NAT_NONE);
+	/* Of a hairpin there is always a dmz. */
+	kept.forward = false;
+	assert_int_equal(nat_session_adopt(n, &kept), -EINVAL);
+}
+
+/* A router's hop, with a session: so its answers pass whatever the other way's rules say. */
+static void between_insides(void **state)
+{
+	const struct minato_addr a = addr("10.0.0.7"), b = addr("10.0.2.7");
+	const struct port_key there = nat_other_key(0, 0, GRE, &b, &a);
+	const struct port_key back = nat_other_key(2, 2, GRE, &a, &b);
+	const struct nat_packet p = { .inside = true, .opens = true };
+	const struct minato_entry block = { .kind = MINATO_KIND_GUARD,
+					    .verdict = MINATO_REFUSE,
+					    .proto = MINATO_PROTO_OTHER,
+					    .first = GRE,
+					    .last = GRE,
+					    .scope = 2,
+					    .face = MINATO_FACE_ANY,
+					    .course = MINATO_COURSE_IN,
+					    .uid = MINATO_UID_NONE,
+					    .order = 1 };
+	struct port_probe probe = { .key = &there }, reply = { .key = &back };
+	uint32_t holder;
+
+	(void)state;
+	assert_true(port_add(t, &block, &holder) >= 0);
+	port_seek(t, &reply, 1);
+	assert_int_equal(nat_between(n, &reply, &p, 0, &way), NAT_PROHIBITED);
+	port_seek(t, &probe, 1);
+	assert_int_equal(nat_between(n, &probe, &p, 2, &way), NAT_PASS);
+	assert_true(way.same && way.between && way.scope == 2);
+	port_seek(t, &reply, 1);
+	assert_int_equal(nat_between(n, &reply, &p, 0, &way), NAT_PASS);
+	assert_int_equal(way.scope, 0);
+	assert_int_equal(host_record(n, host_find(n, 0, &a))->sessions, 1);
+	pass_ms(601 * 1000);
+	assert_int_equal(host_find(n, 0, &a), NAT_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(outward_and_back),
+		CASE(hairpin_to_the_dmz_host),
+		CASE(some_hairpins_are_none),
+		CASE(a_hairpin_is_bounded_and_ends),
+		CASE(a_hairpin_outlives_a_worker),
+		CASE(between_insides),
 		CASE(one_owner_of_each_towards_a_remote),
 		CASE(a_host_is_counted_and_ends),
 		CASE(a_dmz_host_gets_them_all),

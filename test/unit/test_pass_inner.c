@@ -42,6 +42,7 @@ static void block_everything(void)
 {
 	rule(100, MINATO_REFUSE, 0, 0, 65535);
 	rule(101, MINATO_REFUSE, MINATO_ICMP, 0, 65535);
+	rule(102, MINATO_REFUSE, MINATO_PROTO_OTHER, 0, 65535);
 }
 
 /* What came of a forged packet: the link that something left by, or -1. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What has no ports that a gateway knows: GRE, ESP, SCTP, IP in IP, in frames. */
 #include "gateway_fixture.h"
+
+#include <errno.h>
+
 #include "minato/guard.h"
 
 #define GRE 47
@@ -182,49 +185,202 @@ static void the_dmz_host_gets_them(void **state)
 	gate_end(&g);
 }
 
-static uint64_t block(uint8_t proto, uint16_t last, uint8_t course, enum minato_verdict verdict)
+/* Of one protocol, or of all that have no ports (0). */
+static uint64_t rule(uint64_t order, enum minato_verdict verdict, uint8_t course, uint8_t number)
 {
 	const struct minato_entry e = { .kind = MINATO_KIND_GUARD,
 					.verdict = verdict,
 					.scope = MINATO_SCOPE_ANY,
 					.face = MINATO_FACE_ANY,
 					.course = course,
-					.proto = proto,
-					.last = last,
+					.proto = MINATO_PROTO_OTHER,
+					.first = number,
+					.last = number ? number : UINT16_MAX,
 					.uid = MINATO_UID_NONE,
-					.order = 10 + proto };
+					.order = order };
 	uint64_t handle;
 
 	assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
 	return handle;
 }
 
-static void only_where_all_is_refused(void **state)
+static void rules_know_them_by_number(void **state)
 {
-	uint64_t ports, types;
-
 	(void)state;
 	gate_new(&g, MINATO_LINK_ETHERNET);
-	ports = block(0, 65535, MINATO_COURSE_OUT, MINATO_REFUSE);
-	assert_int_equal(other(0, GRE, HOST, SERVER), 1);
-	types = block(MINATO_ICMP, 65535, MINATO_COURSE_OUT, MINATO_REFUSE);
+	rule(1, MINATO_PASS, MINATO_COURSE_OUT, GRE);
+	assert_int_equal(other(0, 132, HOST, SERVER), 1);
+	rule(2, MINATO_REFUSE, MINATO_COURSE_OUT, 0);
 	/* What is begun goes on. */
+	assert_int_equal(other(0, 132, HOST, SERVER), 1);
 	assert_int_equal(other(0, GRE, HOST, SERVER), 1);
 	assert_int_equal(other(0, ESP, HOST, SERVER), 0);
 	assert_true(is_error(HOST, 3, 13));
 	/* Between insides too. */
 	assert_int_equal(other(0, ESP, HOST, "10.0.2.2"), 0);
 	assert_true(is_error(HOST, 3, 13));
-	assert_int_equal(minato_entry_remove(g.m, ports), 0);
-	assert_int_equal(minato_entry_remove(g.m, types), 0);
-	block(0, 65535, MINATO_COURSE_OUT, MINATO_DROP);
-	block(MINATO_ICMP, 65535, MINATO_COURSE_OUT, MINATO_DROP);
-	assert_int_equal(other(0, ESP, HOST, SERVER), -1);
+	assert_int_equal(other(0, GRE, HOST, "10.0.2.2"), 2);
 	add_dmz("10.0.0.9", NULL);
 	assert_int_equal(other(1, ESP, SERVER, PUBLIC), 0);
-	block(0, 65535, MINATO_COURSE_IN, MINATO_DROP);
-	block(MINATO_ICMP, 65535, MINATO_COURSE_IN, MINATO_DROP);
-	assert_int_equal(other(1, 132, SERVER, PUBLIC), -1);
+	rule(3, MINATO_DROP, MINATO_COURSE_IN, IPIP);
+	assert_int_equal(other(1, IPIP, SERVER, PUBLIC), -1);
+	assert_int_equal(other(1, SIX_IN_FOUR, SERVER, PUBLIC), 0);
+	assert_spent(&g);
+	gate_end(&g);
+}
+
+/* What has ports says nothing of what has none, nor the other way round. */
+static void rules_of_ports_are_not_about_them(void **state)
+{
+	struct minato_entry e = { .kind = MINATO_KIND_GUARD,
+				  .verdict = MINATO_DROP,
+				  .scope = MINATO_SCOPE_ANY,
+				  .face = MINATO_FACE_ANY,
+				  .course = MINATO_COURSE_OUT,
+				  .last = UINT16_MAX,
+				  .uid = MINATO_UID_NONE,
+				  .order = 1 };
+	uint64_t handle;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
+	e.proto = MINATO_ICMP;
+	assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
+	assert_int_equal(other(0, GRE, HOST, SERVER), 1);
+	/* Only a rule of the policy may be of them, and of what is a number. */
+	e.proto = MINATO_PROTO_OTHER;
+	e.last = 300;
+	assert_int_equal(minato_entry_add(g.m, &e, &handle), -EINVAL);
+	e = (struct minato_entry){ .kind = MINATO_KIND_GUARD,
+				   .verdict = MINATO_DROP,
+				   .proto = MINATO_PROTO_OTHER,
+				   .first = GRE,
+				   .last = GRE,
+				   .uid = MINATO_UID_NONE };
+	assert_int_equal(minato_entry_add(g.m, &e, &handle), -EINVAL);
+	gate_end(&g);
+}
+
+static void from_inside_to_the_outside_address(void **state)
+{
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	assert_int_equal(other(0, GRE, HOST, PUBLIC), 0);
+	assert_true(is_error(HOST, 3, 2));
+	add_dmz("10.0.0.9", NULL);
+	assert_int_equal(other(0, GRE, HOST, PUBLIC), 0);
+	left_as(PUBLIC, "10.0.0.9", GRE);
+	assert_int_equal(other(0, GRE, "10.0.0.9", PUBLIC), 0);
+	left_as(PUBLIC, HOST, GRE);
+	/* From the other inside; and who is the dmz host himself. */
+	assert_int_equal(other(2, ESP, "10.0.2.2", PUBLIC), 0);
+	left_as(PUBLIC, "10.0.0.9", ESP);
+	assert_int_equal(other(0, ESP, "10.0.0.9", PUBLIC), 2);
+	left_as(PUBLIC, "10.0.2.2", ESP);
+	assert_int_equal(other(0, 132, "10.0.0.9", PUBLIC), 0);
+	assert_true(is_error("10.0.0.9", 3, 2));
+	/* It is another's; and what comes in is asked about. */
+	assert_int_equal(other(0, GRE, NEIGHBOUR, PUBLIC), 0);
+	assert_true(is_error(NEIGHBOUR, 3, 1));
+	rule(1, MINATO_REFUSE, MINATO_COURSE_OUT, 0);
+	assert_int_equal(other(0, IPIP, HOST, PUBLIC), 0);
+	left_as(PUBLIC, "10.0.0.9", IPIP);
+	rule(2, MINATO_REFUSE, MINATO_COURSE_IN, 0);
+	assert_int_equal(other(0, 132, HOST, PUBLIC), 0);
+	assert_true(is_error(HOST, 3, 13));
+	assert_spent(&g);
+	gate_end(&g);
+}
+
+/* Step by step: a flow, a rule, and what stands behind all ports. */
+static void why_they_pass_or_not(void **state)
+{
+	struct minato_question q = { .face = 1,
+				     .scope = 1,
+				     .proto = MINATO_PROTO_OTHER,
+				     .course = MINATO_COURSE_IN,
+				     .remote = { addr(SERVER), GRE },
+				     .local = { addr(PUBLIC), GRE } };
+	struct minato_prospect prospect;
+	struct minato_step steps[8];
+	size_t count;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	count = minato_explain(g.m, &q, steps, 8);
+	assert_int_equal(count, 4);
+	assert_int_equal(steps[3].step, MINATO_STEP_ENTRY);
+	assert_false(steps[3].found);
+	add_dmz("10.0.0.9", NULL);
+	count = minato_explain(g.m, &q, steps, 8);
+	assert_int_equal(steps[count - 1].kind, MINATO_KIND_DMZ);
+	assert_int_equal(minato_foresee(g.m, &q, &prospect), 0);
+	assert_int_equal(prospect.hindrance, MINATO_HINDERED_NOT);
+	assert_addr(&prospect.target.addr, "10.0.0.9");
+	rule(1, MINATO_DROP, MINATO_COURSE_IN, GRE);
+	count = minato_explain(g.m, &q, steps, 8);
+	assert_int_equal(count, 3);
+	assert_int_equal(steps[2].step, MINATO_STEP_RULE);
+	assert_int_equal(steps[2].verdict, MINATO_DROP);
+	assert_int_equal(other(0, GRE, HOST, SERVER), 1);
+	count = minato_explain(g.m, &q, steps, 8);
+	assert_int_equal(count, 1);
+	assert_int_equal(steps[0].kind, MINATO_KIND_SESSION);
+	/* Its number is both ports. */
+	q.local.port = 0;
+	assert_int_equal(minato_explain(g.m, &q, steps, 8), 0);
+	assert_int_equal(minato_foresee(g.m, &q, &prospect), -EINVAL);
+	q = (struct minato_question){ .proto = MINATO_PROTO_OTHER,
+				      .course = MINATO_COURSE_OUT,
+				      .remote = { addr(HOST), ESP },
+				      .local = { addr(SERVER), ESP } };
+	assert_int_equal(minato_foresee(g.m, &q, &prospect), 0);
+	assert_int_equal(prospect.hindrance, MINATO_HINDERED_NOT);
+	gate_end(&g);
+}
+
+static uint32_t sessions(void)
+{
+	struct minato_session s;
+	uint64_t cursor = 0;
+	uint32_t count = 0;
+
+	while (minato_session_next(g.m, &cursor, &s))
+		count++;
+	return count;
+}
+
+/* `block gre from` the one: the other begins, and is answered. */
+static void answers_pass_between_insides(void **state)
+{
+	const struct minato_entry e = { .kind = MINATO_KIND_GUARD,
+					.verdict = MINATO_DROP,
+					.scope = 2,
+					.face = MINATO_FACE_ANY,
+					.course = MINATO_COURSE_IN,
+					.proto = MINATO_PROTO_OTHER,
+					.first = GRE,
+					.last = GRE,
+					.uid = MINATO_UID_NONE,
+					.order = 1 };
+	uint64_t handle;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	assert_int_equal(minato_entry_add(g.m, &e, &handle), 0);
+	assert_int_equal(other(2, GRE, "10.0.2.2", HOST), -1);
+	assert_int_equal(other(2, ESP, "10.0.2.2", HOST), 0);
+	assert_int_equal(other(0, GRE, HOST, "10.0.2.2"), 2);
+	left_as(HOST, "10.0.2.2", GRE);
+	assert_int_equal(other(2, GRE, "10.0.2.2", HOST), 0);
+	left_as("10.0.2.2", HOST, GRE);
+	assert_int_equal(other(2, GRE, "10.0.2.2", NEIGHBOUR), -1);
+	assert_int_equal(sessions(), 2);
+	assert_int_equal(other(0, GRE, HOST6, "fd02::2"), 2);
+	assert_int_equal(other(2, GRE, "fd02::2", HOST6), 0);
+	assert_int_equal(sessions(), 3);
+	assert_spent(&g);
 	gate_end(&g);
 }
 
@@ -335,7 +491,11 @@ int main(void)
 		cmocka_unit_test(sums_follow),
 		cmocka_unit_test(what_stays),
 		cmocka_unit_test(the_dmz_host_gets_them),
-		cmocka_unit_test(only_where_all_is_refused),
+		cmocka_unit_test(rules_know_them_by_number),
+		cmocka_unit_test(rules_of_ports_are_not_about_them),
+		cmocka_unit_test(from_inside_to_the_outside_address),
+		cmocka_unit_test(answers_pass_between_insides),
+		cmocka_unit_test(why_they_pass_or_not),
 		cmocka_unit_test(errors_about_them),
 		cmocka_unit_test(in_pieces),
 		cmocka_unit_test(ipv6_is_routed_behind_a_guard),

@@ -97,6 +97,41 @@ static void icmp(void **state)
 	refused("block tcp,icmp 22", "22", "a rule of its own");
 }
 
+/* By name; by number behind a word, since a number alone is a port. */
+static void protocols_without_ports(void **state)
+{
+	struct conf_rule r = said("allow gre from 10.0.0.0/8").rule;
+	struct conf_item item;
+
+	(void)state;
+	assert_int_equal(r.protocols, CONF_OTHER);
+	assert_true(conf_item_find(&r, CONF_ITEM_NUMBERS, &item));
+	assert_int_equal(item.run.first, 47);
+	assert_int_equal(item.run.last, 47);
+	same_form("allow gre from 10.0.0.0/8");
+	same_form("block esp");
+	same_form("drop out gre, esp, sctp from lan to 203.0.113.9");
+	same_form("limit 6in4 to 10 per minute per source");
+	same_form("block protocol 99, gre from wan");
+	canonical("block out Protocol GRE, protocol 50", "block out gre, esp");
+	canonical("block ipencap", "block ipip");
+	/* What these mean without the word are ports, and a family of addresses. */
+	canonical("allow l2tp", "allow tcp,udp 1701");
+	same_form("allow protocol l2tp");
+	canonical("allow protocol 115", "allow protocol l2tp");
+	canonical("allow protocol ipv6", "allow 6in4");
+	assert_int_equal(said("block 47").rule.protocols, CONF_TCP | CONF_UDP);
+	refused("allow ipv6", "ipv6", "for one of them say from ::/0");
+	refused("block gre, esp, gre", "gre", "named twice");
+	refused("block gre, protocol 47", "47", "named twice");
+	refused("block tcp,gre", "gre", "a rule of its own");
+	refused("block gre, tcp", "tcp", "a rule of its own");
+	refused("block protocol 6", "6", "as protocol 47");
+	refused("block protocol 256", "256", "as protocol 47");
+	cut_short("block protocol", "as protocol 47");
+	refused("block esp 500", "500", "has no ports: leave it out");
+}
+
 static void ports(void **state)
 {
 	(void)state;
@@ -186,6 +221,7 @@ int main(void)
 		cmocka_unit_test(what_beginners_say),
 		cmocka_unit_test(going_out),
 		cmocka_unit_test(icmp),
+		cmocka_unit_test(protocols_without_ports),
 		cmocka_unit_test(ports),
 		cmocka_unit_test(who),
 		cmocka_unit_test(clauses),

@@ -127,13 +127,20 @@ static void other_protocols(void **state)
 {
 	(void)state;
 	rule((struct minato_entry){ .verdict = MINATO_REFUSE });
-	rule((struct minato_entry){
-		.verdict = MINATO_REFUSE, .proto = MINATO_ICMP, .order = 8 });
+	rule((struct minato_entry){ .verdict = MINATO_REFUSE, .proto = MINATO_ICMP, .order = 8 });
 	forge_udp(&f, false, 4);
 	gate_ends(&f, "198.51.100.7", "198.51.100.1");
 	gate_send(&g, 1, &f, NULL);
 	assert_string_equal(turn(), "minato: rule: udp from 198.51.100.7 port 5353 to 198.51.100.1 "
 				    "port 53: refused\n");
+	rule((struct minato_entry){
+		.verdict = MINATO_REFUSE, .proto = MINATO_PROTO_OTHER, .order = 9 });
+	forge_start(&f, false, 47);
+	f.payload_len = 20;
+	gate_ends(&f, "198.51.100.7", "198.51.100.1");
+	gate_send(&g, 1, &f, NULL);
+	assert_string_equal(turn(), "minato: rule: gre from 198.51.100.7 to 198.51.100.1: "
+				    "refused\n");
 	forge_icmp(&f, false, ICMP4_ECHO, 0, 0x00050001, 8);
 	gate_ends(&f, "198.51.100.7", "198.51.100.1");
 	gate_send(&g, 1, &f, NULL);
@@ -153,9 +160,9 @@ static void outcomes(void **state)
 	for (int i = 0; i < 2; i++) {
 		const enum minato_verdict then = i ? MINATO_DROP : MINATO_REFUSE;
 		uint64_t handle = rule((struct minato_entry){ .verdict = MINATO_PASS,
-							       .rate_count = 1,
-							       .rate_span_s = 3600,
-							       .rate_verdict = then });
+							      .rate_count = 1,
+							      .rate_span_s = 3600,
+							      .rate_verdict = then });
 
 		call("198.51.100.7", "198.51.100.1", 80);
 		assert_non_null(strstr(turn(), " port 80: allowed\n"));

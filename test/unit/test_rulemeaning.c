@@ -101,16 +101,33 @@ static void verdicts(void **state)
 		assert_int_equal(entries[i].order, i + 1);
 }
 
-/* Everything is both protocols with ports, and ICMP. */
+/* Everything is both protocols with ports, ICMP, and what has neither ports nor types. */
 static void everything(void **state)
 {
 	(void)state;
 	mean(LINKS "block everything from wan\n", &gateway);
-	assert_int_equal(count, 2);
+	assert_int_equal(count, 3);
 	assert_int_equal(entries[0].proto, 0);
 	assert_int_equal(entries[1].proto, MINATO_ICMP);
+	assert_int_equal(entries[2].proto, MINATO_PROTO_OTHER);
+	assert_int_equal(entries[2].first, 0);
+	assert_int_equal(entries[2].last, 65535);
 	assert_int_equal(entries[0].scope, CONF_SCOPE_OUTSIDE);
 	assert_int_equal(entries[0].order, entries[1].order);
+	assert_int_equal(entries[0].order, entries[2].order);
+}
+
+static void protocols_without_ports(void **state)
+{
+	(void)state;
+	mean(LINKS "block out gre, protocol 99 from 10.0.0.0/8\n", &gateway);
+	assert_int_equal(count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(entries[i].proto, MINATO_PROTO_OTHER);
+		assert_int_equal(entries[i].first, i == 0 ? 47 : 99);
+		assert_int_equal(entries[i].last, entries[i].first);
+		assert_int_equal(entries[i].course, MINATO_COURSE_OUT);
+	}
 }
 
 static void types(void **state)
@@ -300,10 +317,11 @@ static void other_guests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_entry),	    cmocka_unit_test(verdicts),
-		cmocka_unit_test(everything),	    cmocka_unit_test(types),
-		cmocka_unit_test(zones_of_gateway), cmocka_unit_test(zones_of_guest),
-		cmocka_unit_test(other_guests),	    cmocka_unit_test(shut),
+		cmocka_unit_test(one_entry),	  cmocka_unit_test(verdicts),
+		cmocka_unit_test(everything),	  cmocka_unit_test(protocols_without_ports),
+		cmocka_unit_test(types),	  cmocka_unit_test(zones_of_gateway),
+		cmocka_unit_test(zones_of_guest), cmocka_unit_test(other_guests),
+		cmocka_unit_test(shut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);

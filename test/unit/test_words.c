@@ -170,6 +170,9 @@ static void protocols_have_words(void **state)
 	assert_string_equal(view_proto_word(MINATO_UDP), "udp");
 	assert_string_equal(view_proto_word(MINATO_ICMP), "icmp");
 	assert_string_equal(view_proto_word(0), "any");
+	assert_string_equal(view_proto_word(MINATO_PROTO_OTHER), "other");
+	assert_string_equal(view_proto_word(47), "47");
+	assert_string_equal(view_proto_word(255), "255");
 }
 
 int main(void)
