@@ -295,12 +295,16 @@ uint32_t relay_roll_turn(const struct relay_roll *roll)
 	return atomic_load(&((struct relay_roll *)(uintptr_t)roll)->turn);
 }
 
-/* Those that are doors: of another one's memory nothing is believed. */
+/* Those that are doors: of another one's memory nothing is believed, not even that a flag is 0 or
+   1. */
 static uint32_t keep_doors(struct relay_roll_door *list, uint32_t count)
 {
 	uint32_t kept = 0;
+	uint8_t flag;
 
 	for (uint32_t i = 0; i < count; i++) {
+		memcpy(&flag, &list[i].dual, sizeof(flag));
+		list[i].dual = flag != 0;
 		if ((list[i].protocol == MINATO_TCP || list[i].protocol == MINATO_UDP) &&
 		    list[i].first && list[i].first <= list[i].last)
 			list[kept++] = list[i];

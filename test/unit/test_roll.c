@@ -132,6 +132,23 @@ static void what_is_no_door_is_left_out(void **state)
 	assert_int_equal(doors[0].first, 53);
 }
 
+/* What is neither true nor false in somebody else's memory is one of both here. */
+static void a_flag_is_a_flag(void **state)
+{
+	struct relay_roll_door doors[RELAY_ROLL_DOORS];
+	const struct relay_roll_door door = { .protocol = MINATO_TCP, .first = 80, .last = 80 };
+	char *page = (char *)roll;
+	uint8_t byte;
+
+	(void)state;
+	memcpy(page + 24, &door, sizeof(door));
+	page[24 + offsetof(struct relay_roll_door, dual)] = (char)0xff;
+	*(uint32_t *)(void *)(page + 20) = 1;
+	assert_int_equal(relay_roll_doors(seen, doors), 1);
+	memcpy(&byte, &doors[0].dual, sizeof(byte));
+	assert_int_equal(byte, 1);
+}
+
 /* ---- with a relay ---- */
 
 static int begin_relay(void **state)
@@ -246,6 +263,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nobody_chooses_the_places, make, unmake),
 		cmocka_unit_test_setup_teardown(nobody_else_writes, make, unmake),
 		cmocka_unit_test_setup_teardown(what_is_no_door_is_left_out, make, unmake),
+		cmocka_unit_test_setup_teardown(a_flag_is_a_flag, make, unmake),
 		cmocka_unit_test_setup_teardown(anything_else_is_none, make, unmake),
 		cmocka_unit_test_setup_teardown(calls_are_noted, begin_relay, end_relay),
 		cmocka_unit_test_setup_teardown(datagrams_are_noted, begin_relay, end_relay),
