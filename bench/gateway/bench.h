@@ -49,6 +49,9 @@ struct field {
 	pid_t gateway;	/* minato's loop, or -1 */
 };
 
+/* TCP's control of congestion for all of them, which $BENCH_CC becomes: cubic where a namespace may
+   have that, else what the machine has. */
+const char *field_control(void);
 /* Three namespaces and two wires. False where that cannot be, having said why. */
 bool field_lay(struct field *field);
 /* Lets the peer translate, to so many public addresses; with `forwards` the port comes inward. */

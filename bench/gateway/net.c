@@ -162,7 +162,7 @@ int bench_net(void)
 	say("net: who sends is on processor 0, who receives on 1, minato on %s; nftables runs on "
 	    "that of who sends. %ld rounds in turn, medians; 64 bytes of payload; TCP: %s; %s",
 	    getenv("BENCH_CORE") ? getenv("BENCH_CORE") : "either", rounds,
-	    getenv("BENCH_CC") ? getenv("BENCH_CC") : "cubic",
+	    field_control(),
 	    "setup: 200,000 sessions of 196 hosts, 8 public addresses");
 	for (long i = 0; i < rounds && i < ROUNDS_MAX; i++) {
 		for (int p = 0; p < PEERS; p++) {
