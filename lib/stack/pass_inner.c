@@ -127,6 +127,8 @@ enum drop pass_inner_other(struct minato *m, const struct arrival *a,
 						  &p->dst, &p->src);
 	struct port_probe probe = { .key = &key };
 
+	if (!pass_other_goes_on(p))
+		return DROP_IP_PROTOCOL;
 	port_seek(host_table(m), &probe, 1);
 	return go_between(m, a, &probe, scope);
 }

@@ -27,7 +27,7 @@ static bool is_inside(const struct minato *m, const struct packet *p)
 
 /* What is for a link alone goes no further; nor do headers that are none, or of
    the other version. */
-static bool other_goes_on(const struct packet *p)
+bool pass_other_goes_on(const struct packet *p)
 {
 	switch (p->ip_proto) {
 	case 0:
@@ -132,7 +132,7 @@ enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours)
 	uint8_t scope;
 
 	*ours = whose != NAT_OTHERS &&
-		(!other_goes_on(p) ||
+		(!pass_other_goes_on(p) ||
 		 (inside && (whose == NAT_OURS || p->is6)));
 	if (*ours)
 		return DROP_NONE;
@@ -140,8 +140,8 @@ enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours)
 		return pass_expire(m, p);
 	if (whose == NAT_OTHERS && pass_between(m, p, &scope))
 		return pass_inner_other(m, a, scope);
-	if (!other_goes_on(p) || (p->is6 && (addr_is_link_local(&p->src) ||
-					     addr_is_link_local(&p->dst))))
+	if (!pass_other_goes_on(p) || (p->is6 && (addr_is_link_local(&p->src) ||
+						  addr_is_link_local(&p->dst))))
 		return DROP_IP_PROTOCOL;
 	if (pass_is_insides(m, p))
 		return DROP_SPOOFED;

@@ -861,6 +861,8 @@ enum drop pass_unreachable(struct minato *m, const struct packet *p,
 			   const struct nat_way *way);
 /* Neither TCP, UDP nor ICMP. `ours`: it is for ourselves. */
 enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours);
+/* Whether its protocol is none that stays on its link. */
+bool pass_other_goes_on(const struct packet *p);
 /* The same between insides, as pass_inner_flow. */
 enum drop pass_inner_other(struct minato *m, const struct arrival *a,
 			   uint8_t scope);

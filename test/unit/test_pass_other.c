@@ -137,6 +137,9 @@ static void what_stays(void **state)
 	gate_new(&g, MINATO_LINK_ETHERNET);
 	for (size_t i = 0; i < sizeof(links_own); i++)
 		assert_int_equal(other(0, links_own[i], HOST, SERVER), -1);
+	/* Nor to another inside; messages of ICMP do. */
+	for (size_t i = 0; i < sizeof(links_own); i++)
+		assert_int_equal(other(0, links_own[i], HOST, "10.0.2.2") == 2, links_own[i] == 1);
 	assert_int_equal(other(0, AH, HOST, SERVER), 0);
 	assert_true(is_error(HOST, 3, 13));
 	/* Nothing of it is anybody's whose address is his own. */
