@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 
 #define BUFFER_SIZE 8192
-#define TIME_WAIT 3 /* of idiag_timer: tcp_diag.c */
+#define ERRNO_END 4096 /* of the kernel's errors */
+#define TIME_WAIT 3    /* of idiag_timer: tcp_diag.c */
 
 static void put_end(__be32 *addr, __be16 *port, const struct minato_endpoint *end)
 {
@@ -54,8 +55,10 @@ static int take(const struct nlmsghdr *message, uint32_t number, uint64_t *cooki
 
 	if (message->nlmsg_seq != number)
 		return 0;
+	/* No error at all is no answer either. */
 	if (message->nlmsg_type == NLMSG_ERROR)
-		return mnl_nlmsg_get_payload_len(message) >= sizeof(*error) && error->error ?
+		return mnl_nlmsg_get_payload_len(message) >= sizeof(*error) && error->error < 0 &&
+				       error->error > -ERRNO_END ?
 			       error->error :
 			       -EPROTO;
 	if (mnl_nlmsg_get_payload_len(message) < sizeof(*socket))

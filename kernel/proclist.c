@@ -23,7 +23,7 @@ static int parse_address(struct minato_addr *addr, bool *is6, const char *text)
 	uint32_t words[4] = { 0, 0, 0, 0 };
 	char one[9];
 
-	if (digits != 8 && digits != 32)
+	if ((digits != 8 && digits != 32) || text[digits] != ':')
 		return -EINVAL;
 	for (size_t i = 0; i < digits / 8; i++) {
 		memcpy(one, text + i * 8, 8);
@@ -42,11 +42,9 @@ static int parse_address(struct minato_addr *addr, bool *is6, const char *text)
 
 static int parse_end(struct minato_endpoint *end, bool *is6, const char *text)
 {
-	const char *colon = strchr(text, ':');
-
-	if (!colon || parse_address(&end->addr, is6, text))
+	if (parse_address(&end->addr, is6, text))
 		return -EINVAL;
-	end->port = (uint16_t)strtoul(colon + 1, NULL, 16);
+	end->port = (uint16_t)strtoul(strchr(text, ':') + 1, NULL, 16);
 	return 0;
 }
 
@@ -56,6 +54,7 @@ int kernel_line_read(struct kernel_socket *socket, const char *line, uint8_t pro
 	char remote[48];
 	unsigned state, send_queue, recv_queue, uid, inode, timer, retransmits;
 	unsigned long ticks;
+	bool local_is6;
 	int fields = sscanf(line, " %*u: %47s %47s %2x %8x:%8x %2x:%8lx %8x %u %*d %u", local,
 			    remote, &state, &send_queue, &recv_queue, &timer, &ticks, &retransmits,
 			    &uid, &inode);
@@ -63,8 +62,8 @@ int kernel_line_read(struct kernel_socket *socket, const char *line, uint8_t pro
 	*socket = (struct kernel_socket){ .proto = proto };
 	if (fields != 10 || !state)
 		return -EINVAL;
-	if (parse_end(&socket->local, &socket->is6, local) ||
-	    parse_end(&socket->remote, &socket->is6, remote))
+	if (parse_end(&socket->local, &local_is6, local) ||
+	    parse_end(&socket->remote, &socket->is6, remote) || local_is6 != socket->is6)
 		return -EINVAL;
 	socket->state = kernel_state(state);
 	socket->send_queue = send_queue;

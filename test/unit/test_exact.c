@@ -2,6 +2,8 @@
 /* One socket of the kernel's by its ends. */
 #include "relay_fixture.h"
 
+#include <linux/netlink.h>
+
 #include "kernel/kernel.h"
 
 static uint64_t cookie_of(int fd)
@@ -75,9 +77,44 @@ static void unconnected(void **state)
 	close(diag);
 }
 
+/* An error that is none leaves no cookie, and so is no answer. */
+static void what_is_no_error_is_no_answer(void **state)
+{
+	const struct minato_endpoint local = end("192.0.2.1", 80), remote = end("192.0.2.2", 81);
+	static const int errors[] = { 5, 0, -4096, INT32_MIN };
+	uint64_t cookie;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends), 0);
+	/* The first question throws away what is there. */
+	assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie), -EAGAIN);
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		/* It is told by its number, which is that of the question: one of these. */
+		for (uint32_t number = 1; number < 64; number++) {
+			const struct {
+				struct nlmsghdr header;
+				struct nlmsgerr error;
+			} answer = { { .nlmsg_len = sizeof(answer),
+				       .nlmsg_type = NLMSG_ERROR,
+				       .nlmsg_seq = number },
+				     { .error = errors[i] } };
+			assert_int_equal(send(ends[1], &answer, sizeof(answer), MSG_DONTWAIT),
+					 sizeof(answer));
+		}
+		assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie),
+				 -EPROTO);
+		while (recv(ends[0], &cookie, sizeof(cookie), MSG_DONTWAIT) >= 0)
+			;
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { CASE(both_families), CASE(unconnected) };
+	const struct CMUnitTest tests[] = { CASE(both_families), CASE(unconnected),
+					    CASE(what_is_no_error_is_no_answer) };
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);
 }

@@ -124,6 +124,18 @@ static void other_lines_are_refused(void **state)
 					  "00:00000000 00000000 1 0 1",
 					  MINATO_TCP),
 			 -EINVAL);
+	/* Something behind an address, and ends of two families. */
+	assert_int_equal(kernel_line_read(&socket,
+					  "   0: 0100007F]7:1F90 00000000:0000 0A "
+					  "00000000:00000000 00:00000000 00000000 1 0 1",
+					  MINATO_TCP),
+			 -EINVAL);
+	assert_int_equal(kernel_line_read(&socket,
+					  "   0: 00000000000000000000000001000000:1F90 "
+					  "00000000:0000 0A 00000000:00000000 00:00000000 "
+					  "00000000 1 0 1",
+					  MINATO_TCP),
+			 -EINVAL);
 }
 
 /* ---- a real kernel ---- */
