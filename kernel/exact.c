@@ -70,6 +70,12 @@ static int take(const struct nlmsghdr *message, uint32_t number, uint64_t *cooki
 	return 1;
 }
 
+/* libmnl takes a length of 2^31 and more for a negative one, which fits everywhere. */
+static bool is_whole(const struct nlmsghdr *message, int size)
+{
+	return mnl_nlmsg_ok(message, size) && message->nlmsg_len <= (uint32_t)size;
+}
+
 /* syscalls: recvfrom */
 int kernel_cookie(int fd, enum minato_proto proto, const struct minato_endpoint *local,
 		  const struct minato_endpoint *remote, uint64_t *cookie)
@@ -90,7 +96,7 @@ int kernel_cookie(int fd, enum minato_proto proto, const struct minato_endpoint 
 		if (got < 0)
 			return errno == EINTR ? -EAGAIN : -errno;
 		for (const struct nlmsghdr *one = (const struct nlmsghdr *)(const void *)buffer;
-		     result == 0 && mnl_nlmsg_ok(one, size); one = mnl_nlmsg_next(one, &size))
+		     result == 0 && is_whole(one, size); one = mnl_nlmsg_next(one, &size))
 			result = take(one, number, cookie);
 	}
 	return result < 0 ? result : 0;

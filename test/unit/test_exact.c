@@ -111,10 +111,28 @@ static void what_is_no_error_is_no_answer(void **state)
 	close(ends[1]);
 }
 
+/* Nothing behind a message is looked at, however long it says that it is. */
+static void what_is_too_long_is_none(void **state)
+{
+	const struct minato_endpoint local = end("192.0.2.1", 80), remote = end("192.0.2.2", 81);
+	const struct nlmsghdr header = { .nlmsg_len = 0xfffffff0, .nlmsg_type = NLMSG_NOOP };
+	uint64_t cookie;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends), 0);
+	(void)kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie);
+	assert_int_equal(send(ends[1], &header, sizeof(header), 0), sizeof(header));
+	assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie), -EAGAIN);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { CASE(both_families), CASE(unconnected),
-					    CASE(what_is_no_error_is_no_answer) };
+					    CASE(what_is_no_error_is_no_answer),
+					    CASE(what_is_too_long_is_none) };
 
 	return cmocka_run_group_tests(tests, enter_netns, NULL);
 }
