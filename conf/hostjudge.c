@@ -18,8 +18,19 @@ static const char *of_forward(const struct conf_forward *f)
 		       NULL;
 }
 
+/* Without translation: bounds of inside hosts, and what is about flows between insides. */
+static bool matters(const struct conf_nat *nat, size_t insides)
+{
+#define X(name, words, value) CONF_NAT_##value,
+	static const enum conf_nat_value sorts[CONF_NAT_KEY_COUNT] = { CONF_NAT_KEYS(X) };
+#undef X
+	if (sorts[nat->key] == CONF_NAT_COUNT)
+		return nat->key != CONF_NAT_RESTS_MAX;
+	return insides > 1 && (nat->key == CONF_NAT_CARRY || sorts[nat->key] == CONF_NAT_TIMER);
+}
+
 static void judge_one(const struct conf_statement *s, const struct conf_statement *host,
-		      struct conf_report *report)
+		      size_t insides, struct conf_report *report)
 {
 	enum conf_part part = CONF_PART_SUBJECT;
 	const char *why = NULL;
@@ -28,11 +39,13 @@ static void judge_one(const struct conf_statement *s, const struct conf_statemen
 		part = CONF_PART_TARGET;
 		why = of_forward(&s->forward);
 	} else if (s->kind == CONF_KIND_DMZ) {
-		why = "all ports that no forward names are the host's own: there is no dmz";
+		why = "ports that nothing is bound to are the host's own: there is no dmz; name "
+		      "them, as in 'forward tcp,udp 8000-8999 to ADDRESS'";
 	}
 	if (why)
 		judge_say(report, CONF_ERROR, s, part, host->line, OVER "%s", why);
-	else if (s->kind == CONF_KIND_NAT || s->kind == CONF_KIND_NEVER)
+	else if ((s->kind == CONF_KIND_NAT && !matters(&s->nat, insides)) ||
+		 s->kind == CONF_KIND_NEVER)
 		judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, host->line,
 			  "this changes nothing: " OVER "nothing is translated");
 }
@@ -40,18 +53,20 @@ static void judge_one(const struct conf_statement *s, const struct conf_statemen
 void hostjudge_judge(const struct conf *conf, struct conf_report *report)
 {
 	const struct conf_statement *host = NULL;
+	size_t insides = 0;
 
 	for (size_t i = conf->count; i-- > 0;) {
 		const struct conf_statement *s = conf->list[i];
 
 		if (s->kind == CONF_KIND_LINK && s->link.sort == CONF_LINK_HOST)
 			host = s;
+		insides += s->kind == CONF_KIND_LINK && !s->link.outside;
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct conf_statement *s = conf->list[i];
 
 		if (host)
-			judge_one(s, host, report);
+			judge_one(s, host, insides, report);
 		else if (s->kind == CONF_KIND_LISTEN)
 			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 				  "sockets that systemd passes serve 'outside host' alone: between "

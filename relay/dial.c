@@ -244,6 +244,10 @@ static void begin(struct relay *relay, uint64_t call, const struct minato_endpoi
 	if (dial)
 		f->dial = *dial;
 	minato_peer(relay->host, call, &f->guest);
+	if (!resolver && !lane_admit(f, call)) {
+		lane_free(f);
+		return;
+	}
 	minato_set_user(relay->host, call, lane_word(f));
 	relay_count(relay, RELAY_COUNT_TCP_OUT);
 	reach = target_reach(relay, MINATO_TCP, wanted, &same);

@@ -148,7 +148,7 @@ static void turn_away(struct lane *f, enum target_verdict verdict,
 	if (verdict == TARGET_ABSENT) {
 		gram_fail(f, about, &extents[0],
 			  permit_absent(f->relay, MINATO_UDP) == MINATO_REASON_HOST ? EHOSTUNREACH :
-										     EACCES);
+										      EACCES);
 	} else if (verdict == TARGET_MULTICAST) {
 		relay_count(f->relay, RELAY_COUNT_REFUSED_MULTICAST);
 	} else {
@@ -234,6 +234,10 @@ static void begin(struct relay *relay, uint64_t call)
 	f->state = LANE_OPEN;
 	minato_peer(relay->host, call, &f->guest);
 	minato_local(relay->host, call, &f->far);
+	if (!lane_admit(f, call)) {
+		lane_free(f);
+		return;
+	}
 	minato_set_user(relay->host, call, lane_word(f));
 	if (minato_answer(relay->host, call) < 0) {
 		gram_end(f);

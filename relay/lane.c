@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "minato/gateway.h"
+
 /* A word's value: generation above, index below. */
 #define INDEX_BITS 26u
 #define INDEX_MASK ((1u << INDEX_BITS) - 1u)
@@ -110,6 +112,24 @@ void lane_close(struct lane *f)
 	f->fd = -1;
 }
 
+static enum minato_proto proto_of(const struct lane *f)
+{
+	if (f->kind == LANE_OUT)
+		return MINATO_TCP;
+	return f->kind == LANE_ECHO ? MINATO_ICMP : MINATO_UDP;
+}
+
+bool lane_admit(struct lane *f, uint64_t call)
+{
+	struct minato *host = f->relay->host;
+
+	f->scope = target_scope(f->relay, &f->guest.addr);
+	f->joined = minato_inside_join(host, f->scope, proto_of(f), &f->guest) == 0;
+	if (!f->joined)
+		(void)minato_reject(host, call, MINATO_REASON_PROHIBITED);
+	return f->joined;
+}
+
 /* A flow that is freed in the ring of work stays there as LANE_FREE until the ring comes by. */
 void lane_free(struct lane *f)
 {
@@ -117,6 +137,8 @@ void lane_free(struct lane *f)
 
 	lane_unlist(f);
 	rank_leave(f);
+	if (f->joined)
+		(void)minato_inside_leave(f->relay->host, f->scope, proto_of(f), &f->guest.addr);
 	lane_close(f);
 	forward_leave(f);
 	if (f->kind == LANE_VISITOR)

@@ -19,7 +19,7 @@
  * families, and needs no privilege for it. Where it does not, the guest hears what is true, that it
  * is prohibited, and the user hears once what to do. A reply is never made up.
  */
-#define SHARE 64u /* echoes of a lane in a direction per turn */
+#define SHARE 64u	 /* echoes of a lane in a direction per turn */
 #define ECHOES_MAX 1024u /* identifiers at once; the one unused for longest gives way */
 #define HEADER 8u
 #define BUFFER (1 << 20)
@@ -257,6 +257,10 @@ static void begin(struct relay *relay, uint64_t call, int fd)
 	f->discover = GRAM_DISCOVER_DEFAULT;
 	f->state = LANE_OPEN;
 	minato_peer(relay->host, call, &f->guest);
+	if (!lane_admit(f, call)) {
+		lane_free(f);
+		return;
+	}
 	minato_set_user(relay->host, call, lane_word(f));
 	if (lane_watch(f, false) < 0 || minato_answer(relay->host, call) < 0) {
 		gram_end(f);

@@ -787,7 +787,9 @@ struct lane {
 	bool no_segment : 1;  /* this socket's path cannot do UDP_SEGMENT */
 	bool guest_class : 1; /* TCP: the guest changed its traffic class */
 	bool busy : 1;	      /* stands in the relay's ring of work */
+	bool joined : 1;      /* it counts for the guest's host, in that scope */
 	uint8_t discover;     /* of fd, if its own: enum gram_discover */
+	uint8_t scope;
 
 	uint32_t busy_next; /* index + 1 there, or among the free; 0: none */
 	union {
@@ -858,6 +860,8 @@ struct lane *lane_new(struct relay *relay, enum lane_kind kind);
  * value is the caller's decision before.
  */
 void lane_free(struct lane *f);
+/* Outward: within the bounds of the inside host that calls. False: the call is rejected. */
+bool lane_admit(struct lane *f, uint64_t call);
 /* Closes its descriptor only. */
 void lane_close(struct lane *f);
 /* The lane of an index + 1, or NULL for 0. */

@@ -115,6 +115,18 @@ int minato_pool_remove(struct minato *m, uint32_t link,
    prefix or route; of the first inside where none says so. */
 uint8_t minato_inside_scope(const struct minato *m,
 			    const struct minato_addr *addr);
+/*
+ * Where somebody else is the outside, and carries flows of inside hosts there:
+ * one begins, with a port of its own, and is over, so that the bounds of
+ * struct minato_nat per inside host hold for it too. -EBUSY: a bound is
+ * reached. -ENOSPC: inside_hosts_max. -EBADF: none was joined. Without
+ * sessions_max nothing counts, and nothing is refused.
+ */
+int minato_inside_join(struct minato *m, uint8_t scope, enum minato_proto proto,
+		       const struct minato_endpoint *inside);
+int minato_inside_leave(struct minato *m, uint8_t scope,
+			enum minato_proto proto,
+			const struct minato_addr *inside);
 
 /* Servers behind one forward, chosen by a keyed hash of the client (its
    address alone where `sticky`) in proportion to their weights; a server that

@@ -52,6 +52,16 @@ static void foresee_own(const struct nat *n, const struct port_key *key,
 		out->hindrance = MINATO_HINDERED_NO_POOL;
 }
 
+/* A flow that somebody else carries (nat_inside_join). */
+static void foresee_away(const struct nat *n, const struct port_key *key,
+			 struct minato_prospect *out)
+{
+	if (key->proto != NAT_OTHER && /* nobody carries those */
+	    !is_full(n, host_find(n, key->scope, &key->remote), out))
+		out->hindrance = (uint8_t)host_hindrance(
+			n, key->scope, &key->remote, key->proto, &out->bound);
+}
+
 /* Somebody's mapping, with its filter. */
 static void foresee_mapping(const struct nat *n, uint32_t mapping,
 			    const struct minato_endpoint *from,
@@ -109,6 +119,10 @@ void nat_foresee(const struct nat *n, enum nat_course course,
 	uint32_t mapping;
 
 	*out = (struct minato_prospect){ .target.addr = nobody };
+	if (course == NAT_AWAY) {
+		foresee_away(n, key, out);
+		return;
+	}
 	if (key->proto == NAT_OTHER) {
 		foresee_other(n, course, key, entry, out);
 		return;

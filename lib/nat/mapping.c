@@ -183,7 +183,8 @@ void host_settle(struct nat *n, uint32_t host)
 	struct nat_host *h = host_record(n, host);
 	struct port_key key;
 
-	if (!h->live || h->mappings != NAT_NONE || h->sessions > 0)
+	if (!h->live || h->mappings != NAT_NONE || h->sessions > 0 ||
+	    h->held > 0)
 		return;
 	key = host_key(h->scope, &h->addr);
 	nat_untuple(n, &key);
@@ -193,8 +194,10 @@ void host_settle(struct nat *n, uint32_t host)
 
 bool host_may_begin(const struct nat *n, uint32_t host)
 {
+	const struct nat_host *h = host_record(n, host);
+
 	return n->options.host_sessions == 0 ||
-	       host_record(n, host)->sessions < n->options.host_sessions;
+	       h->sessions + h->held < n->options.host_sessions;
 }
 
 static uint32_t host_bound(const struct nat *n, uint8_t proto)
@@ -247,6 +250,58 @@ enum minato_hindrance host_hindrance(const struct nat *n, uint8_t scope,
 		return MINATO_HINDERED_HOST_RATE;
 	*bound = 0;
 	return MINATO_HINDERED_NOT;
+}
+
+/* --- flows that somebody else carries ------------------------------------- */
+
+/* As a mapping of its own and its session would; 0, or a refusal. */
+static int64_t join_host(struct nat *n, uint32_t host, uint8_t proto)
+{
+	const uint32_t most = host_bound(n, proto);
+	struct nat_host *h = host_record(n, host);
+
+	if (!host_may_begin(n, host))
+		return nat_refusal(NAT_COUNT_HOST_SESSIONS);
+	if (most != 0 && h->count[port_slot(proto)] >= most)
+		return nat_refusal(NAT_COUNT_HOST_MAPPINGS);
+	if (!spend_token(n, h))
+		return nat_refusal(NAT_COUNT_HOST_RATE);
+	h->count[port_slot(proto)]++;
+	h->held++;
+	return 0;
+}
+
+int nat_inside_join(struct nat *n, uint8_t scope, uint8_t proto,
+		    const struct minato_endpoint *inside)
+{
+	const int64_t host = host_get(n, scope, &inside->addr);
+	int64_t joined = host;
+
+	if (host >= 0)
+		joined = join_host(n, (uint32_t)host, proto);
+	if (joined >= 0)
+		return 0;
+	if (host >= 0)
+		host_settle(n, (uint32_t)host);
+	(void)begin_refused(n, joined, proto, inside);
+	return host >= 0 ? -EBUSY : -ENOSPC;
+}
+
+bool nat_inside_leave(struct nat *n, uint8_t scope, uint8_t proto,
+		      const struct minato_addr *inside)
+{
+	const uint32_t host = host_find(n, scope, inside);
+	struct nat_host *h;
+
+	if (host == NAT_NONE)
+		return false;
+	h = host_record(n, host);
+	if (h->held == 0 || h->count[port_slot(proto)] == 0)
+		return false;
+	h->count[port_slot(proto)]--;
+	h->held--;
+	host_settle(n, host);
+	return true;
 }
 
 /* --- making -------------------------------------------------------------- */

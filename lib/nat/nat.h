@@ -277,6 +277,12 @@ int nat_inside_add(struct nat *n, uint8_t scope,
 int nat_inside_remove(struct nat *n, uint8_t scope,
 		      const struct minato_addr *prefix, uint8_t len);
 uint8_t nat_inside_scope(const struct nat *n, const struct minato_addr *a);
+/* A flow of an inside host that somebody else carries begins, within the bounds
+   of that host, and is over. -EBUSY: a bound. -ENOSPC: of memory. */
+int nat_inside_join(struct nat *n, uint8_t scope, uint8_t proto,
+		    const struct minato_endpoint *inside);
+bool nat_inside_leave(struct nat *n, uint8_t scope, uint8_t proto,
+		      const struct minato_addr *inside);
 
 /* --- pools.c -------------------------------------------------------------- */
 
@@ -330,6 +336,7 @@ enum nat_course {
 	NAT_OUTWARD, /* from inside to what is none of ours */
 	NAT_INWARD,  /* from outside */
 	NAT_HAIRPIN, /* from inside to an outside address of ours */
+	NAT_AWAY, /* from inside, where the outside is none of ours */
 };
 /*
  * What keeps the first packet of a flow from passing that rules let begin, if
@@ -552,6 +559,7 @@ struct nat_host {
 	uint32_t others;   /* the first session that has none: nat_is_hosts */
 	uint32_t count[PORT_PROTOS];
 	uint32_t sessions;
+	uint32_t held; /* flows of it that end with their owner */
 	uint32_t pool; /* + 1; 0: none yet */
 	bool live;
 	uint8_t scope;

@@ -25,6 +25,25 @@ uint8_t minato_inside_scope(const struct minato *m,
 	return m->link_count > 0 ? m->link[0].config.scope : 0;
 }
 
+int minato_inside_join(struct minato *m, uint8_t scope, enum minato_proto proto,
+		       const struct minato_endpoint *inside)
+{
+	if (host_nat(m) == NULL)
+		return 0;
+	return nat_inside_join(host_nat(m), scope, (uint8_t)proto, inside);
+}
+
+int minato_inside_leave(struct minato *m, uint8_t scope,
+			enum minato_proto proto,
+			const struct minato_addr *inside)
+{
+	return host_nat(m) != NULL &&
+			       nat_inside_leave(host_nat(m), scope,
+						(uint8_t)proto, inside) ?
+		       0 :
+		       -EBADF;
+}
+
 int minato_pool_add(struct minato *m, uint32_t link,
 		    const struct minato_addr *addr, uint16_t low, uint16_t high)
 {

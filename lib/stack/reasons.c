@@ -168,6 +168,14 @@ int minato_foresee(struct minato *m, const struct minato_question *question,
 			return 0;
 		course = whose == NAT_OTHERS ? NAT_OUTWARD : NAT_HAIRPIN;
 	}
+	if (packet.link < m->link_count &&
+	    m->link[packet.link].config.role == MINATO_ROLE_HOST &&
+	    pass_is_inside(m, packet.link)) {
+		if (pass_whose(m, packet.link, &packet.dst) != NAT_OTHERS ||
+		    pass_between(m, &packet, &scope))
+			return 0;
+		course = NAT_AWAY;
+	}
 	met = key;
 	if (course == NAT_HAIRPIN) {
 		met.scope = host_nat(m)->limits.outside_scope;

@@ -105,6 +105,47 @@ is "and they reach each other again" "$(gets phone http://10.0.0.2/)" "web"
 has "why: between them" "$(ask why tcp 10.0.0.7 to 10.1.0.3:80)" '^passes: .*10\.1\.0\.3 port 80'
 has "why: outward, of the second" "$(ask why tcp 10.1.0.7 to 203.0.113.9:80)" '^passes: '
 
+# --- bounds of inside hosts ----------------------------------------------------------------------------
+
+serves peer 90 "ninety"
+holds() { # NAME COUNT: so many of its connections outward stand
+	within_bg "$1" hold.log python3 -c 'import socket, sys, time
+own = []
+for _ in range(int(sys.argv[2])):
+    s = socket.socket()
+    s.settimeout(3)
+    try:
+        s.connect((sys.argv[1], 90))
+        own.append(s)
+    except OSError: pass
+print(len(own), flush=True)
+time.sleep(60)' $PEER4 "$2"
+	HOLDER=$BG
+	until_true 10 grep -q . "$T/hold.log"
+	cat "$T/hold.log"
+}
+ok "a bound of each inside host, live" ask nat set at most 2 tcp ports per host
+holds desk 3 >"$T/held"
+is "two connections, not three" "$(cat "$T/held")" 2
+is "another host of the inside may" "$(gets web http://$PEER4:90/)" "ninety"
+is "one of the other inside too" "$(gets phone http://$PEER4:90/)" "ninety"
+has "why: the bound" "$(ask why tcp 10.0.0.7 to $PEER4:90)" '^refused by live: nat at most 2 tcp ports per host: the inside host has its 2 ports'
+is "between insides it is none of an outside's" "$(gets desk http://10.1.0.3/)" "mail"
+kill "$HOLDER"
+wait "$HOLDER" 2>/dev/null
+again() { [ "$(gets desk http://$PEER4:90/)" = ninety ]; }
+ok "when they are over there is room" until_true 5 again
+ok "without it" ask nat unset tcp ports per host
+ask nat set at most 1 udp ports per host
+within_bg peer udp.log socat UDP4-RECVFROM:91,fork EXEC:cat
+until_true 5 ns_hears peer 91
+says_to() { echo "$1" | within "$2" socat -t 2 - "UDP:$PEER4:91,sourceport=$3" 2>/dev/null; }
+is "datagrams: one port of a host's" "$(says_to one desk 7001)" one
+is "not two" "$(says_to two desk 7002)" ""
+is "the first goes on" "$(says_to more desk 7001)" more
+ok "without that" ask nat unset udp ports per host
+is "two without a bound" "$(says_to two desk 7002)" two
+
 # --- forwards -----------------------------------------------------------------------------------------
 
 at() { gets peer "http://$HOST4:$1/" --max-time 4; }

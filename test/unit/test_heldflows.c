@@ -135,12 +135,62 @@ static void servers_take_turns(void **state)
 	assert_int_equal(join(entry, "192.0.2.9", 2, 80), -EHOSTUNREACH);
 }
 
+static int64_t goes_out(uint8_t proto, const char *from, uint16_t port)
+{
+	const struct minato_endpoint inside = end(from, port);
+
+	return nat_inside_join(n, 0, proto, &inside);
+}
+
+static bool is_over(uint8_t proto, const char *from)
+{
+	const struct minato_addr inside = addr(from);
+
+	return nat_inside_leave(n, 0, proto, &inside);
+}
+
+/* Flows of an inside host that somebody else carries outward count as its own would. */
+static void bounds_of_an_inside_host(void **state)
+{
+	struct minato_nat nat = *nat_get(n);
+
+	(void)state;
+	nat.host_tcp = 2;
+	nat.host_sessions = 3;
+	assert_int_equal(nat_set(n, &nat), 0);
+	assert_int_equal(goes_out(TCP, "10.0.0.7", 1), 0);
+	assert_int_equal(goes_out(TCP, "10.0.0.7", 2), 0);
+	assert_int_equal(goes_out(TCP, "10.0.0.7", 3), -EBUSY);
+	assert_int_equal(counted(NAT_COUNT_HOST_MAPPINGS), 1);
+	assert_int_equal(goes_out(TCP, "10.0.0.8", 1), 0);
+	assert_int_equal(goes_out(UDP, "10.0.0.7", 1), 0);
+	assert_int_equal(goes_out(UDP, "10.0.0.7", 2), -EBUSY);
+	assert_int_equal(counted(NAT_COUNT_HOST_SESSIONS), 1);
+	assert_true(is_over(UDP, "10.0.0.7"));
+	assert_false(is_over(UDP, "10.0.0.7"));
+	assert_int_equal(goes_out(ICMP, "10.0.0.7", 2), 0);
+	assert_true(is_over(ICMP, "10.0.0.7"));
+	assert_true(is_over(TCP, "10.0.0.7"));
+	assert_true(is_over(TCP, "10.0.0.7"));
+	assert_false(is_over(TCP, "10.0.0.7"));
+	assert_true(is_over(TCP, "10.0.0.8"));
+	/* Nothing is left of either. */
+	assert_int_equal(n->hosts.used, 0);
+	/* A rate is spent by what begins. */
+	nat.host_tcp = nat.host_sessions = 0;
+	nat.host_rate = 1;
+	assert_int_equal(nat_set(n, &nat), 0);
+	assert_int_equal(goes_out(TCP, "10.0.0.7", 1), 0);
+	assert_int_equal(goes_out(TCP, "10.0.0.7", 2), -EBUSY);
+	assert_int_equal(counted(NAT_COUNT_HOST_RATE), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(packets_pass_it_by), CASE(a_run_keeps_its_offset_or_not),
 		CASE(bounds_hold),	  CASE(its_flows_outlive_it),
-		CASE(servers_take_turns),
+		CASE(servers_take_turns), CASE(bounds_of_an_inside_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

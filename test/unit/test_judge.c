@@ -93,6 +93,10 @@ static void over_the_hosts_sockets(void **state)
 	no_fault(HOSTS "forward tcp 80 to 10.0.0.2, 10.0.0.3 check every 1s proxy v1\n"
 		       "forward tcp 81-82 all to 10.0.0.2:81 at most 5 connections\n"
 		       "drain 10.0.0.3\n");
+	no_fault(HOSTS "nat at most 9 tcp ports per host\n");
+	one_fault(HOSTS "nat timeout icmp 2m\n", CONF_WARNING, 3, "timeout icmp",
+		  "nothing is translated");
+	no_fault(HOSTS "inside eth2 10.1.0.1/24\nnat timeout icmp 2m\n");
 	one_fault(HOSTS "nat hairpin off\n", CONF_WARNING, 3, "hairpin", "nothing is translated");
 	one_fault(HOSTS "listen systemd\nlisten systemd\n", CONF_ERROR, 4, "systemd",
 		  "said already");
