@@ -118,7 +118,9 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 	minato_judge(relay->host, &question, &fate);
 	if (fate.kind != MINATO_KIND_FORWARD || !forward_lead(f, &fate, &question.local))
 		return false;
-	if (door->forward->spec.proxy)
+	if (relay->config.proxy)
+		f->proxy = relay->config.proxy(relay->config.proxy_user, fate.user) & 3u;
+	if (f->proxy)
 		f->far.addr = *target_gateway(&relay->config, &f->guest.addr);
 	else
 		target_caller(&relay->config, &f->dial, &f->guest.addr, &f->far);
@@ -305,11 +307,11 @@ static bool introduce(const struct lane *f)
 	struct minato_endpoint asked;
 	size_t size;
 
-	if (!f->forward->spec.proxy)
+	if (!f->proxy)
 		return true;
 	if (!find_asked(f->fd, &asked))
 		return false;
-	size = relay_proxy_header(f->forward->spec.proxy, &f->dial, &asked, header);
+	size = relay_proxy_header(f->proxy, &f->dial, &asked, header);
 	return minato_send(f->relay->host, f->socket, header, size, 0) == (int64_t)size;
 }
 

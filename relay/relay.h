@@ -66,8 +66,6 @@ struct relay_spec {
 	bool guest_given;	 /* the text named the port after the colon */
 	bool automatic;		 /* for whoever keeps the list: not named by the user */
 	bool bare;		 /* its entries are its owner's: callers go where those lead */
-	uint8_t proxy; /* TCP: callers come from the gateway, and who they are is said by this
-			  version of the PROXY protocol; 0: each comes from its own address */
 	uint8_t protocols;	 /* RELAY_TCP | RELAY_UDP */
 	uint16_t first, last;	 /* host ports, 1-65535, first <= last; ALL and AUTO: 1-65535 */
 	uint16_t guest;	       /* port at the other end of `first`: the guest's, or of the gateway's
@@ -496,6 +494,13 @@ struct relay_config {
 			   const struct minato_endpoint *caller,
 			   const struct minato_endpoint *local);
 	void *caller_user;
+	/*
+	 * Asked of a TCP caller, by the word of the entry that it met: by which version of the
+	 * PROXY protocol its server hears of it, who then sees it come from the gateway; 0: it
+	 * comes from its own address. NULL: so do all.
+	 */
+	uint8_t (*proxy)(void *user, uint64_t word);
+	void *proxy_user;
 };
 
 #define RELAY_WORD 0xa5u
@@ -788,6 +793,7 @@ struct lane {
 	bool guest_class : 1; /* TCP: the guest changed its traffic class */
 	bool busy : 1;	      /* stands in the relay's ring of work */
 	bool joined : 1;      /* it counts for the guest's host, in that scope */
+	uint8_t proxy : 2;    /* LANE_IN: the version of the PROXY protocol, or 0 */
 	uint8_t discover;     /* of fd, if its own: enum gram_discover */
 	uint8_t scope;
 

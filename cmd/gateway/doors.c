@@ -41,7 +41,6 @@ static int make_specs(const struct conf_forward *forward, struct relay_publish *
 								   forward->on,
 			.guest_given = true,
 			.bare = true,
-			.proxy = forward->proxy,
 			.protocols = forward->protocols,
 			.first = run->first,
 			.last = run->last,
@@ -51,11 +50,30 @@ static int make_specs(const struct conf_forward *forward, struct relay_publish *
 	return 0;
 }
 
+/*
+ * Whether both are served by the same sockets. Where their callers go the entries say: so servers
+ * can change while nobody is turned away, and several forwards stand at a port for several sources.
+ */
+static bool same_places(const struct conf_statement *a, const struct conf_statement *b)
+{
+	const struct conf_forward *f = &a->forward;
+	const struct conf_forward *g = &b->forward;
+
+	if (!is_door(a) || !is_door(b) || f->protocols != g->protocols ||
+	    f->run_count != g->run_count || !minato_addr_equal(&f->on, &g->on))
+		return false;
+	for (uint32_t i = 0; i < f->run_count; i++) {
+		if (f->run[i].first != g->run[i].first || f->run[i].last != g->run[i].last)
+			return false;
+	}
+	return true;
+}
+
 static struct gateway_door *find(const struct gateway_doors *doors,
 				 const struct conf_statement *one)
 {
 	for (size_t i = 0; i < doors->count; i++) {
-		if (conf_same(&doors->list[i].one, one))
+		if (same_places(&doors->list[i].one, one))
 			return &doors->list[i];
 	}
 	return NULL;
@@ -275,7 +293,7 @@ int gateway_doors_send(struct gateway_doors *doors, const struct gateway_rules *
 static bool wants(const struct gateway_rules *rules, const struct conf_statement *one)
 {
 	for (size_t i = 0; i < rules->conf.count; i++) {
-		if (rules->conf.list[i]->kind == one->kind && conf_same(rules->conf.list[i], one))
+		if (same_places(rules->conf.list[i], one))
 			return true;
 	}
 	return false;

@@ -534,7 +534,7 @@ struct gateway_passed {
  */
 
 struct gateway_door {
-	struct conf_statement one;
+	struct conf_statement one; /* or another forward at the same places */
 	struct relay_publish list;
 	bool fresh; /* no worker has it yet */
 };

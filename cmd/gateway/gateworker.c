@@ -564,6 +564,15 @@ static void describe_inside(const struct conf_link *inside, struct drive_subnet 
 	}
 }
 
+static uint8_t proxy_of(void *user, uint64_t word)
+{
+	const struct gateway_worker *worker = user;
+	struct gateway_held *held;
+	const struct conf_statement *one = gateway_forward_of(&worker->applied, word, &held);
+
+	return one ? one->forward.proxy : 0;
+}
+
 static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 {
 	static struct relay_inside further[CONF_LINKS_MAX];
@@ -579,6 +588,8 @@ static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 		.notice_user = worker,
 		.look = look,
 		.look_user = worker,
+		.proxy = proxy_of,
+		.proxy_user = worker,
 	};
 	int result;
 

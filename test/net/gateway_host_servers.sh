@@ -202,6 +202,25 @@ is_gone() { [ "$(at 8200)" = "curl 7" ]; }
 ok "and ends by itself" until_true 15 is_gone
 ok "its port is free" fails matches "$(ss -Hltn)" ':8200 '
 
+# --- other servers, at the same port -------------------------------------------------------------
+
+hold kept 8097 4
+greeted=$(head -1 "$T/kept.held")
+sed 's/^forward tcp 8097 .*/forward tcp 8097 to 10.0.0.2:88 proxy v1/' "$T/gateway.conf" >"$T/other.conf"
+cp "$T/other.conf" "$T/gateway.conf"
+ok "reload: other servers, and PROXY" ask gateway reload gateway
+hold fresh 8097 1
+has "new connections go by it" "$(head -1 "$T/fresh.held")" '^W$'
+tell_held fresh 2
+is "which hears of its client" "$(sed -n 2p "$T/fresh.held")" 0
+tell_held kept 2
+is "those that stood ($greeted) go on" "$(sed -n 2p "$T/kept.held")" 4
+ok "several for one port, by their sources" ask forward add tcp 8097 to 10.0.0.3:84 from 192.0.2.77
+is "one source" "$(gets peer "http://$HOST4:8097/" --interface 192.0.2.77 --max-time 3)" mail
+ok "... away with it" ask forward rm tcp 8097 to 10.0.0.3:84 from 192.0.2.77
+hold still 8097 1
+is "the other is served still" "$(head -1 "$T/still.held")" W
+
 # --- the PROXY protocol --------------------------------------------------------------------------
 
 head -c 30000000 /dev/urandom >"$T/large"
