@@ -145,6 +145,23 @@ static int plan_allows(struct cmd_harbour *harbour, const struct cmd_network *ch
 	return CMD_GO_ON;
 }
 
+/* Once the guest's own network is known. */
+static int check_allows(const struct cmd_harbour *harbour, const struct cmd_network *chosen,
+			const struct cmd_command *command)
+{
+	/* They were read first, one of each. */
+	for (size_t i = 0; i < chosen->allow.count; i++) {
+		if (relay_allow_is_own(&harbour->allows.list[i], &harbour->plan.subnet))
+			return cmd_usage(command,
+					 "--allow %s: this is of the guest's own network, where "
+					 "nobody else is; --reach PORT opens a port of this host's "
+					 "loopback at its gateway, and --cidr gives it another "
+					 "network",
+					 chosen->allow.text[i]);
+	}
+	return CMD_GO_ON;
+}
+
 int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const struct cmd_command *command)
 {
@@ -179,11 +196,13 @@ int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chos
 		return code;
 	code = plan_allows(harbour, chosen, command);
 	if (code == CMD_GO_ON)
+		code = plan_ports(&harbour->publish, chosen);
+	if (code == CMD_GO_ON)
 		code = cmd_ruling_plan(harbour, &chosen->rule, chosen->rules, chosen->name);
 	if (code != CMD_GO_ON)
 		return code;
 	code = plan_subnet(&harbour->plan.subnet, chosen, command);
-	return code == CMD_GO_ON ? plan_ports(&harbour->publish, chosen) : code;
+	return code == CMD_GO_ON ? check_allows(harbour, chosen, command) : code;
 }
 
 int cmd_network_begin(struct cmd_harbour *harbour, const struct cmd_network *chosen)

@@ -184,11 +184,50 @@ static int read_address(const struct reading *r, struct piece addr, struct relay
 	return 0;
 }
 
+/* What no guest reaches, whatever is allowed (target_judge), in words; NULL: it is not all that. */
+static const char *leads_nowhere(const struct relay_allow *allow)
+{
+	const struct minato_addr *addr = &allow->prefix;
+	const uint8_t *four = relay_addr_within(addr);
+	bool is4 = minato_addr_is4(addr);
+	/* Of a translator's form the whole address alone. */
+	unsigned length = is4 ? allow->prefix_len - 96u : allow->prefix_len == 128 ? 32 : 0;
+	struct minato_addr inner = *addr;
+
+	if (four)
+		inner = minato_addr4(four[0], four[1], four[2], four[3]);
+	if (!four && allow->prefix_len >= 10 && addr->bytes[0] == 0xfe &&
+	    (addr->bytes[1] & 0xc0) == 0x80)
+		return "a link-local address: from a guest nothing leads there";
+	if (four && length >= 16 && four[0] == 169 && four[1] == 254)
+		return "a link-local address: from a guest nothing leads there";
+	if (!four && allow->prefix_len >= 8 && addr->bytes[0] == 0xff)
+		return "groups are not carried";
+	if (four ? length < (four[0] < 224 ? 8u : 4u) : allow->prefix_len < 128)
+		return NULL;
+	switch (drive_addr_sort(&inner)) {
+	case DRIVE_SORT_ANY:
+		return is4 ? "nobody has this address; all of IPv4 is 0.0.0.0/0" :
+			     "nobody has this address; all of IPv6 is [::]/0";
+	case DRIVE_SORT_LOOPBACK:
+		return "a guest's loopback is its own, and needs no --allow; --reach PORT opens a "
+		       "port of this host's, at the gateway's address";
+	case DRIVE_SORT_MULTICAST:
+		return "groups are not carried";
+	case DRIVE_SORT_BROADCAST:
+		return "broadcasts are not carried";
+	case DRIVE_SORT_UNICAST:
+		break;
+	}
+	return NULL;
+}
+
 /* HOST, off the front of *rest. */
 static int read_host(const struct reading *r, struct piece *rest, struct relay_allow *out)
 {
 	struct piece host = *rest;
 	bool bracket = host.len > 0 && host.at[0] == '[';
+	const char *what;
 	int result;
 
 	if (bracket) {
@@ -211,7 +250,10 @@ static int read_host(const struct reading *r, struct piece *rest, struct relay_a
 	if (!bracket && strspn(host.at, "0123456789.") < host.len)
 		return read_name(r, host, out);
 	result = read_address(r, host, out);
-	return result < 0 ? result : read_length(r, host, rest, out);
+	if (result == 0)
+		result = read_length(r, host, rest, out);
+	what = result == 0 ? leads_nowhere(out) : NULL;
+	return what ? fault(r, host, what) : result;
 }
 
 /* ---- the ports ---- */

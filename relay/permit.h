@@ -95,6 +95,8 @@ bool relay_allow_is_name(const struct relay_allow *allow, const char *name);
 /* Whether it is about something below this name. */
 bool relay_allow_is_below(const struct relay_allow *allow, const char *name);
 bool relay_allow_is_addr(const struct relay_allow *allow, const struct minato_addr *addr);
+/* Whether it is about addresses of the guest's own network alone, where nobody else is. */
+bool relay_allow_is_own(const struct relay_allow *allow, const struct drive_subnet *subnet);
 bool relay_allow_is_port(const struct relay_allow *allow, enum minato_proto proto, uint16_t port);
 /*
  * Whether an answer of the DNS may lead to this address without --allow-private: what is reachable
@@ -324,6 +326,8 @@ void permit_tell(struct relay *relay, const struct relay_attempt *attempt);
 /* The name that led there last, of those that may be asked for; NULL: none. */
 const char *permit_name_of(const struct relay *relay, const struct minato_addr *addr);
 
+struct ticket;
+
 /* What becomes of a question of the guest. */
 enum permit_asked {
 	PERMIT_DENY,   /* `out` is the answer; permit_denied tells it */
@@ -362,6 +366,9 @@ bool permit_judge(const struct relay *relay, enum minato_proto proto,
 bool permit_ask(struct relay *relay, uint64_t call, enum minato_proto proto,
 		const struct minato_endpoint *guest, const struct minato_endpoint *to,
 		const struct permit_way *way);
+/* Asks about a connection that names what did not lead there. True: it waits for relay_decide. */
+bool permit_ask_said(struct relay *relay, uint64_t lane, const struct ticket *t, const char *said,
+		     const char *reason);
 /* Whether datagrams may be asked about. */
 bool permit_asks_datagrams(const struct relay *relay, const struct permit_way *way);
 #define PERMIT_GRANTS_MAX 1024u
@@ -409,6 +416,9 @@ struct ticket {
 	size_t kept_bytes;
 	bool kept_goes; /* the hello is whole: what is kept goes on with this datagram */
 	bool named;	/* QUIC: it has named what it goes to */
+	bool asking;	/* the user, about `said`; of `cleared` bytes if yes */
+	bool granted;	/* he has said yes to `said` */
+	char said[RELAY_NAME_MAX + 1];
 	uint64_t bytes_in, bytes_out; /* UDP; of TCP the lane knows */
 	int64_t since_ns, used_ns;
 	struct relay_program program;  /* pid 0: not known */
@@ -425,6 +435,11 @@ void ticket_give(struct lane *f);
  * told; the lane is to be reset.
  */
 int64_t ticket_room(struct lane *f);
+/*
+ * relay_decide, for the word of a lane whose first bytes name what did not lead there; false: it is
+ * none.
+ */
+bool ticket_decide(struct relay *relay, uint64_t word, const char *reason);
 /* So many have passed. */
 void ticket_passed(struct lane *f, size_t len);
 /* The far side has sent so many bytes, which lie in these extents. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Where the guest may go, and as whom the outside appears to it: pure judgements. */
+#include "relay/permit.h"
 #include "relay/relay.h"
 
 #include "minato/gateway.h"
@@ -112,6 +113,13 @@ static struct minato_addr loopback_of(const struct minato_addr *family)
 	if (minato_addr_is4(family))
 		return minato_addr4(127, 0, 0, 1);
 	return (struct minato_addr){ .bytes = { [15] = 1 } };
+}
+
+bool relay_allow_is_own(const struct relay_allow *allow, const struct drive_subnet *subnet)
+{
+	unsigned least = minato_addr_is4(&allow->prefix) ? 96u + subnet->prefix4 : subnet->prefix6;
+
+	return !allow->named && allow->prefix_len >= least && is_on_link(subnet, &allow->prefix);
 }
 
 struct relay_forward *target_reach(const struct relay *relay, enum minato_proto proto,

@@ -135,6 +135,32 @@ as_user "$M" stop r
 ended() { grep -q '"event":"ended".*"destination":"10.0.2.2","port":7007.*"bytes_in":4,"bytes_out":3' "$T/user/reached"; }
 ok "... and ends there" until_true 5 ended
 
+# --- what can never be allowed is said -------------------------------------------------
+
+never() { # ARGUMENT PATTERN
+	local text
+	text=$(as_user "$M" run --allow "$1" -- true 2>&1)
+	is "--allow $1" $? 2
+	has "... says why" "$text" "$2"
+}
+never 0.0.0.0 'all of IPv4 is 0\.0\.0\.0/0'
+never 127.0.0.1:80 '--reach PORT'
+never '[::1]:80' '--reach PORT'
+never '[::]' 'all of IPv6 is'
+never 224.0.0.251:5353/udp 'groups are not carried'
+never '[ff02::fb]:5353/udp' 'groups are not carried'
+never 255.255.255.255:67/udp 'broadcasts are not carried'
+never 169.254.169.254 'link-local'
+never 169.254.0.0/16 'link-local'
+never '[fe80::1]:80' 'link-local'
+never '[64:ff9b::a9fe:a9fe]:80' 'link-local'
+never 10.0.2.100:80 "guest's own network"
+never 10.0.2.2:80 "guest's own network, .*--reach"
+never '[fd00::64]:80' "guest's own network"
+for all in 0.0.0.0/0 '[::]/0' 10.0.0.0/8 192.168.0.0/16 224.0.0.0/3 240.0.0.1; do
+	ok "--allow $all may be said" as_user "$M" run --allow "$all" -- true
+done
+
 # --- without --allow ------------------------------------------------------------------
 
 run_guest o -- sleep 900

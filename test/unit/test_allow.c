@@ -73,6 +73,10 @@ static void texts_read_back(void **state)
 	reads_back("time.example:ntp/udp", "time.example:123/udp");
 	reads_back("x.example:ssh/raw/tcp", "x.example:22/raw");
 	reads_back("192.0.2.0/24:22", "192.0.2.0/24:22");
+	/* More than what leads nowhere. */
+	reads_back("0.0.0.0/0:22", "0.0.0.0/0:22");
+	reads_back("[::]/0:22", "[::]/0:22");
+	reads_back("224.0.0.0/3:22", "224.0.0.0/3:22");
 	reads_back("192.0.2.7:all", "192.0.2.7:all");
 	reads_back("192.0.2.7/32", "192.0.2.7:80,443");
 	reads_back("192.0.2.7/udp", "192.0.2.7:80,443/udp");
@@ -109,6 +113,17 @@ static void faults_have_their_place(void **state)
 	refused("[2001:db8::1", "not closed", 0, 1);
 	refused("[192.0.2.1]:80", "brackets are for IPv6", 1, 9);
 	refused("[fe80::xyz]:80", "not an address", 1, 9);
+	refused("0.0.0.0:80", "all of IPv4 is 0.0.0.0/0", 0, 7);
+	refused("[::]", "all of IPv6 is", 1, 2);
+	refused("127.0.0.0/8", "--reach PORT", 0, 9);
+	refused("[::1]:80", "--reach PORT", 1, 3);
+	refused("[::ffff:127.0.0.1]:80", "--reach PORT", 1, 16);
+	refused("[64:ff9b::7f00:1]:80", "--reach PORT", 1, 15);
+	refused("224.0.0.0/4", "groups", 0, 9);
+	refused("[ff02::fb]:5353/udp", "groups", 1, 8);
+	refused("255.255.255.255", "broadcasts", 0, 15);
+	refused("169.254.169.254", "link-local", 0, 15);
+	refused("[fe80::]/10", "link-local", 1, 6);
 	refused("192.0.2.1/24:22", "only zeros", 0, 12);
 	refused("192.0.2.0/33:22", "at most 32 bits", 10, 2);
 	refused("[2001:db8::]/129", "at most 128 bits", 13, 3);
