@@ -560,6 +560,7 @@ struct cmd_rule_log {
 	uint32_t said, left_out; /* since then */
 };
 /* Which rule it was, NULL if it is gone, and the link that the flow came by, "" if none. */
+struct conf_run;
 struct minato_rule_event;
 struct cmd_rule_place {
 	const struct conf_statement *rule;
@@ -736,6 +737,8 @@ int cmd_ruling_test(struct cmd_ruling *ruling, const char *name, const char *fil
 
 /* Says which published ports are shut to all but lan though no rule says so. */
 void cmd_ruling_warn(const struct cmd_harbour *harbour);
+/* The struct conf's `behind` of what is published; how many. */
+uint32_t cmd_ruling_behind(const struct relay_publish *list, struct conf_run *out);
 /* A cmd_rule_place_fn of a guest; it audits what may not go out; user: its worker. */
 void cmd_ruling_place(void *user, const struct minato_rule_event *event,
 		      struct cmd_rule_place *out);

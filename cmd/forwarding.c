@@ -264,6 +264,26 @@ static int say_refused(const struct errand *errand, const json_t *refused)
 	return CMD_REFUSED;
 }
 
+/* NetBIOS and SMB are for lan alone, under whatever number, unless a rule says more. */
+static void warn_shut(const struct errand *errand)
+{
+	for (size_t i = 0; i < errand->list.spec_count; i++) {
+		const struct relay_spec *spec = &errand->list.specs[i];
+		const char *word = spec->protocols & RELAY_TCP ? "tcp" : "udp";
+		uint32_t port = spec->first;
+
+		while (port <= spec->last && !conf_is_shut((uint16_t)port) &&
+		       !conf_is_shut((uint16_t)(spec->guest + (port - spec->first))))
+			port++;
+		if (spec->sort == RELAY_PORTS && port <= spec->last)
+			cmd_say("host port %u leads to port %u of the guest (NetBIOS, SMB), and is "
+				"shut to everyone but lan unless a rule allows it: "
+				"'minato rule add -n %s allow %s %u'",
+				port, (unsigned)(spec->guest + (port - spec->first)), errand->name,
+				word, port);
+	}
+}
+
 static int change(struct errand *errand, struct cmd_client *client, const char *name)
 {
 	struct drive_error error;
@@ -281,6 +301,8 @@ static int change(struct errand *errand, struct cmd_client *client, const char *
 	}
 	refused = json_object_get(reply, "refused");
 	code = refused ? say_refused(errand, refused) : CMD_OK;
+	if (!refused && strcmp(name, "forward-add") == 0)
+		warn_shut(errand);
 	json_decref(reply);
 	return code;
 }

@@ -474,11 +474,15 @@ struct conf_statement {
  * (conf_size), since there may be very many: what is to be a struct of its own is made by
  * conf_copy, not by assignment.
  */
+#define CONF_BEHIND_MAX 16u
 struct conf {
 	struct conf_statement **list;
 	size_t count, room;
 	struct conf_files *files; /* NULL: one file alone */
 	bool closed;		  /* of a guest: what no rule lets out is shut, as by --allow */
+	/* Of a guest: published ports that lead to NetBIOS and SMB under other numbers. */
+	struct conf_run behind[CONF_BEHIND_MAX];
+	uint32_t behind_count;
 };
 void conf_free(struct conf *conf);
 
@@ -516,7 +520,9 @@ struct conf_sources {
 	int (*find)(void *user, struct conf_sources *sources, size_t of, const char *word,
 		    char what[CONF_WHAT_SIZE]);
 	void *user;
-	bool closed; /* of the conf that comes of them */
+	bool closed; /* these are of the conf that comes of them */
+	struct conf_run behind[CONF_BEHIND_MAX];
+	uint32_t behind_count;
 };
 /* Bytes of a statement that stands in a list. */
 size_t conf_size(const struct conf_statement *statement);
@@ -607,6 +613,16 @@ int conf_sets_judge(const struct conf *conf, struct conf_report *report);
  */
 bool conf_shut_port(const struct conf *conf, uint8_t protocols, uint16_t first, uint16_t last,
 		    uint16_t *port);
+/* The same of ports that lead to others, from `to` on (`many`: to that one); to which it leads. */
+bool conf_shut_behind(const struct conf *conf, uint8_t protocols, const struct conf_run *run,
+		      uint16_t to, bool many, uint16_t *port, uint16_t *behind);
+/*
+ * Those of a run, which leads to ports from `to` on, that lead to such under other numbers; how
+ * many runs they are, 2 at most.
+ */
+uint32_t conf_behind(const struct conf_run *run, uint16_t to, struct conf_run out[2]);
+/* Whether it is one that is shut so. */
+bool conf_is_shut(uint16_t port);
 /*
  * Reports what is wrong with a part of a statement, beside the line `other` if that is not 0; for
  * those who know more of it, as what time it is.

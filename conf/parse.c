@@ -201,7 +201,8 @@ static int read_all(struct conf *out, struct conf_sources *sources, const char *
 	};
 	int result;
 
-	*out = (struct conf){ .closed = sources->closed };
+	*out = (struct conf){ .closed = sources->closed, .behind_count = sources->behind_count };
+	memcpy(out->behind, sources->behind, sizeof(out->behind));
 	report->count = report->errors = report->warnings = 0;
 	if (sources->list[0].size > CONF_SIZE_MAX) {
 		struct conf_fault *fault =

@@ -331,12 +331,91 @@ bool conf_shut_port(const struct conf *conf, uint8_t protocols, uint16_t first, 
 	return false;
 }
 
+bool conf_is_shut(uint16_t port)
+{
+	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
+		if (port >= rules_shut[i].first && port <= rules_shut[i].last)
+			return true;
+	}
+	return false;
+}
+
+bool rules_behind(const struct conf_run *run, uint16_t to, bool many, uint32_t i,
+		  struct conf_run *out)
+{
+	const struct conf_run *shut = &rules_shut[i];
+	uint32_t last = many ? to : to + (uint32_t)(run->last - run->first);
+
+	if (to == 0 || (to == run->first && (!many || run->first == run->last)) ||
+	    to > shut->last || last < shut->first)
+		return false;
+	*out = *run;
+	if (many)
+		return true;
+	if (to < shut->first)
+		out->first = (uint16_t)(run->first + (shut->first - to));
+	if (last > shut->last)
+		out->last = (uint16_t)(run->last - (last - shut->last));
+	return true;
+}
+
+uint32_t conf_behind(const struct conf_run *run, uint16_t to, struct conf_run out[2])
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++)
+		count += rules_behind(run, to, false, i, &out[count]);
+	return count;
+}
+
+bool conf_shut_behind(const struct conf *conf, uint8_t protocols, const struct conf_run *run,
+		      uint16_t to, bool many, uint16_t *port, uint16_t *behind)
+{
+	struct conf_run led;
+
+	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
+		if (!rules_behind(run, to, many, i, &led))
+			continue;
+		for (uint32_t at = led.first; at <= led.last; at++) {
+			if ((!(protocols & CONF_TCP) || is_decided(conf, CONF_TCP, (uint16_t)at)) &&
+			    (!(protocols & CONF_UDP) || is_decided(conf, CONF_UDP, (uint16_t)at)))
+				continue;
+			*port = (uint16_t)at;
+			*behind = (uint16_t)(many ? to : to + (at - run->first));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Ports of others that lead to them. */
+static bool judge_behind(const struct judging *j, const struct conf_statement *s)
+{
+	const struct conf_forward *f = &s->forward;
+	const char *word = f->protocols == CONF_UDP ? "udp" : "tcp";
+	uint16_t port, behind;
+
+	for (uint32_t i = 0; i < f->server_count; i++) {
+		if (!conf_shut_behind(j->conf, f->protocols, &f->run[0], f->server[i].at.port,
+				      f->many_to_one, &port, &behind))
+			continue;
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  "%s port %u leads to port %u (NetBIOS, SMB), and is shut to everyone but "
+			  "lan; the rule 'allow %s %u' opens it",
+			  word, port, behind, word, port);
+		return true;
+	}
+	return false;
+}
+
 static void judge_shut(const struct judging *j, const struct conf_statement *s)
 {
 	const struct conf_forward *f = &s->forward;
 	const char *word = f->protocols == CONF_UDP ? "udp" : "tcp";
 	uint16_t port;
 
+	if (judge_behind(j, s))
+		return;
 	for (uint32_t i = 0; i < f->run_count; i++) {
 		if (!conf_shut_port(j->conf, f->protocols, f->run[i].first, f->run[i].last, &port))
 			continue;
@@ -367,6 +446,31 @@ static const struct conf_statement *leads_there(struct judging *j, const struct 
 	return NULL;
 }
 
+/* Of ports that lead there under other numbers. */
+static bool is_behind(const struct conf *conf, const struct conf_rule *rule)
+{
+	for (uint32_t i = 0; i < conf->behind_count; i++) {
+		if (is_about(rule, CONF_TCP | CONF_UDP, &conf->behind[i]))
+			return true;
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+		struct conf_run led;
+
+		for (uint32_t k = 0; s->kind == CONF_KIND_FORWARD &&
+				     k < s->forward.server_count * RULES_SHUT_COUNT;
+		     k++) {
+			const struct conf_server *to = &s->forward.server[k / RULES_SHUT_COUNT];
+
+			if (rules_behind(&s->forward.run[0], to->at.port, s->forward.many_to_one,
+					 k % RULES_SHUT_COUNT, &led) &&
+			    is_about(rule, s->forward.protocols, &led))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool is_refused_later(struct judging *j, size_t index)
 {
 	const struct conf_rule *rule = &j->conf->list[index]->rule;
@@ -379,7 +483,7 @@ static bool is_refused_later(struct judging *j, size_t index)
 	}
 	if (rule->out)
 		return j->conf->closed;
-	return is_shut(rule) && !is_of_lan(j->conf, rule);
+	return (is_shut(rule) || is_behind(j->conf, rule)) && !is_of_lan(j->conf, rule);
 }
 
 static void judge_allow(struct judging *j, size_t index)

@@ -503,6 +503,44 @@ static int give_rule(struct meaning *m, size_t index, const struct conf_rule *ru
 	return result;
 }
 
+/* The ports of a forward that lead to the i-th of those that are shut, from others than lan. */
+static int give_behind(struct meaning *m, const struct conf_forward *f, uint32_t i)
+{
+	struct conf_rule rule = { .verb = CONF_BLOCK, .protocols = f->protocols };
+	struct conf_item item = { .sort = CONF_ITEM_FROM_WORD, .word = "wan" };
+	struct conf_run led;
+	uint32_t k = 0;
+
+	while (k < f->server_count &&
+	       !rules_behind(&f->run[0], f->server[k].at.port, f->many_to_one, i, &led))
+		k++;
+	if (k == f->server_count)
+		return 0;
+	(void)conf_item_add(&rule, &item);
+	item = (struct conf_item){ .sort = CONF_ITEM_PORTS, .run = led };
+	(void)conf_item_add(&rule, &item);
+	if (!minato_addr_is_any(&f->on)) {
+		item = (struct conf_item){ .sort = CONF_ITEM_TO, .prefix = { f->on, 128 } };
+		(void)conf_item_add(&rule, &item);
+	}
+	return give_rule(m, m->conf->count, &rule);
+}
+
+/* Where those are published or forwarded under other numbers. */
+static int give_all_behind(struct meaning *m)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < m->conf->count && result == 0; i++) {
+		const struct conf_statement *s = m->conf->list[i];
+
+		for (uint32_t k = 0;
+		     s->kind == CONF_KIND_FORWARD && k < RULES_SHUT_COUNT && result == 0; k++)
+			result = give_behind(m, &s->forward, k);
+	}
+	return result;
+}
+
 /* NetBIOS and SMB from others than lan. */
 static int give_shut(struct meaning *m)
 {
@@ -531,6 +569,8 @@ int conf_policy(const struct conf *conf, const struct conf_zones *zones, conf_po
 	}
 	if (result == 0)
 		result = give_shut(&m);
+	if (result == 0)
+		result = give_all_behind(&m);
 	free(m.from.list);
 	free(m.to.list);
 	free(m.lan);

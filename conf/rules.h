@@ -62,5 +62,11 @@ void testjudge_judge(const struct conf *conf, bool guest, struct conf_report *re
 /* The ports that are shut to everyone but lan where no rule says otherwise: NetBIOS and SMB. */
 #define RULES_SHUT_COUNT 2u
 extern const struct conf_run rules_shut[RULES_SHUT_COUNT];
+/*
+ * Whether some of these ports, which lead to those from `to` on (`many`: all to that one), lead to
+ * some of rules_shut[i] under other numbers; those.
+ */
+bool rules_behind(const struct conf_run *run, uint16_t to, bool many, uint32_t i,
+		  struct conf_run *out);
 
 #endif

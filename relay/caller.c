@@ -116,7 +116,9 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 	    (question.program && getpeername(fd, (struct sockaddr *)&name, &len) < 0))
 		return false;
 	minato_judge(relay->host, &question, &fate);
-	if (fate.kind != MINATO_KIND_FORWARD || !forward_lead(f, &fate, &question.local))
+	if (fate.kind != MINATO_KIND_FORWARD ||
+	    zone_shuts(question.face, &door->forward->spec, &fate) ||
+	    !forward_lead(f, &fate, &question.local))
 		return false;
 	if (relay->config.proxy)
 		f->proxy = relay->config.proxy(relay->config.proxy_user, fate.user) & 3u;

@@ -250,6 +250,12 @@ void relay_screen_list(struct relay_publish *list, const struct relay_screening 
  * makes of them by relay_screen_list with `live`. `works`: what relay_screen_works says there.
  */
 void relay_forward_screened(struct relay *relay, const struct relay_screening *rules, bool works);
+/*
+ * The port of NetBIOS or SMB of the guest (137-139, 445) that this end of the host leads to, or 0.
+ * Whom no rule is about, and is not of lan, does not come in there.
+ */
+uint16_t relay_door_behind(const struct relay *relay, uint8_t protocol,
+			   const struct minato_endpoint *local);
 /* enum relay_screened of the socket that takes calls to this end of the host, or -ENOENT. */
 int relay_door_screened(const struct relay *relay, uint8_t protocol,
 			const struct minato_endpoint *local);
@@ -385,6 +391,7 @@ struct relay_asking {
 	struct minato_endpoint guest, to;
 	const char *name;   /* that led there last; NULL: none did */
 	const char *reason; /* why it is not let out, for whoever says no; stays valid */
+	bool stray; /* the connection stands, and names `name`, which did not lead there */
 };
 
 /* Faces of what arrives at host sockets: the client is near, or not. */
@@ -920,6 +927,18 @@ uint8_t zone_face(const struct relay_config *config, const struct minato_addr *c
 uint16_t zone_caller(const struct relay_config *config, enum minato_proto proto,
 		     const struct minato_endpoint *caller, const struct minato_endpoint *local);
 
+/*
+ * Whether a caller of that face, whom no rule was about, is kept out since the port leads to
+ * NetBIOS or SMB of the guest; published under these numbers, they have a rule of their own.
+ */
+bool zone_shuts(uint8_t face, const struct relay_spec *spec, const struct minato_fate *fate);
+
+/* ---- screen.c: for zone.c ---- */
+
+/* Of the port that takes calls to this end of the host, or NULL. */
+const struct relay_spec *screen_spec(const struct relay *relay, uint8_t protocol,
+				     const struct minato_endpoint *local);
+
 /* ---- surge.c: a guest that calls everywhere at once ---- */
 
 struct relay_known {
@@ -1236,6 +1255,8 @@ enum word_tag {
 	WORD_WAITING, /* of datagrams that wait: a number */
 };
 uint64_t relay_word(enum word_tag tag, uint64_t value);
+/* Whether it is one of a lane. */
+bool relay_is_lane(uint64_t word);
 
 /* A bound host socket of a published port. There may be some ten thousand: kept small. */
 struct relay_published {

@@ -428,6 +428,14 @@ static const struct relay_published *door_at(const struct relay *relay, uint8_t 
 	return NULL;
 }
 
+const struct relay_spec *screen_spec(const struct relay *relay, uint8_t protocol,
+				     const struct minato_endpoint *local)
+{
+	const struct relay_published *door = door_at(relay, protocol, local);
+
+	return door ? &door->forward->spec : NULL;
+}
+
 int relay_door_screened(const struct relay *relay, uint8_t protocol,
 			const struct minato_endpoint *local)
 {

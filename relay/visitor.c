@@ -179,7 +179,8 @@ static struct lane *lane_for(struct relay_published *door, const struct gram *gr
 	if (question.program == RELAY_CALLER_GONE)
 		return NULL;
 	minato_judge(relay->host, &question, &fate);
-	if (fate.kind != MINATO_KIND_FORWARD)
+	if (fate.kind != MINATO_KIND_FORWARD ||
+	    zone_shuts(question.face, &door->forward->spec, &fate))
 		return NULL;
 	/* The one that was ended may have been the first. */
 	if (f)

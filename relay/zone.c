@@ -29,6 +29,29 @@ uint16_t zone_caller(const struct relay_config *config, enum minato_proto proto,
 				MINATO_PROGRAM_NONE;
 }
 
+/* NetBIOS and SMB, which worms come by. */
+static bool is_shut(uint16_t port)
+{
+	return (port >= 137 && port <= 139) || port == 445;
+}
+
+bool zone_shuts(uint8_t face, const struct relay_spec *spec, const struct minato_fate *fate)
+{
+	return face != RELAY_FACE_LAN && !spec->bare && !fate->rule && is_shut(fate->target.port);
+}
+
+uint16_t relay_door_behind(const struct relay *relay, uint8_t protocol,
+			   const struct minato_endpoint *local)
+{
+	const struct relay_spec *spec = screen_spec(relay, protocol, local);
+	uint16_t guest;
+
+	if (!spec || spec->bare)
+		return 0;
+	guest = (uint16_t)(spec->guest + (local->port - spec->first));
+	return is_shut(guest) ? guest : 0;
+}
+
 void relay_lan(struct relay *relay, const struct relay_prefix *list, size_t count)
 {
 	relay->config.lan = list;

@@ -22,6 +22,7 @@ struct reasoning {
 	struct minato_question question;
 	json_t *steps;
 	bool stopped;
+	bool ruled; /* a rule decides */
 	bool supposed; /* that a rule which stands first lets it pass */
 };
 
@@ -34,6 +35,13 @@ static void add_said(struct reasoning *r, const char *step, bool passes, const c
 						  "verdict", passes ? "passes" : "refused", "says",
 						  says, "stops", !passes));
 	r->stopped |= !passes;
+}
+
+static void add_asked(struct reasoning *r, const char *step, const char *says)
+{
+	add_said(r, step, false, says);
+	json_object_set_new(json_array_get(r->steps, json_array_size(r->steps) - 1), "verdict",
+			    json_string("asked"));
 }
 
 static void set_statement(json_t *item, const struct cmd_ruling *ruling, uint32_t id)
@@ -78,6 +86,7 @@ static void add_step(struct reasoning *r, const struct minato_step *step)
 		set_statement(item, &r->worker->harbour->ruling, (uint32_t)step->user);
 	else if (step->found)
 		set_relay(item, r->worker->relay, step);
+	r->ruled |= step->found && step->step == MINATO_STEP_RULE;
 	r->stopped |= judges && step->found && !(is_rule && r->supposed) &&
 		      (step->verdict != MINATO_PASS || step->asks);
 	json_array_append_new(r->steps, item);
@@ -170,7 +179,12 @@ static json_t *outward(struct reasoning *r)
 	if (!r->worker->harbour->closed || r->supposed)
 		return NULL;
 	if (!permit_judge(relay, proto, &r->question.local, &way)) {
-		add_said(r, "allow", false, way.reason);
+		if (r->worker->harbour->ask && !way.barred)
+			add_asked(r, "allow",
+				  "nothing lets it out, so the user is asked, unless he has "
+				  "answered 'always' for that program");
+		else
+			add_said(r, "allow", false, way.reason);
 	} else if (way.allow) {
 		size_t used = (size_t)snprintf(text, sizeof(text), "%s ",
 					       way.allow->order ? "a rule:" : "--allow");
@@ -209,9 +223,12 @@ static void named(struct reasoning *r, const char *name, uint16_t port)
 				 "a rule");
 		return;
 	}
-	add_said(r, "name", false,
-		 r->worker->harbour->ask ? "no --allow is about it: the user would be asked" :
-					   "no --allow is about that name and port");
+	if (r->worker->harbour->ask)
+		add_asked(r, "name",
+			  "no --allow is about it, so the user is asked, unless he has answered "
+			  "'always' for that program");
+	else
+		add_said(r, "name", false, "no --allow is about that name and port");
 }
 
 /* ---- in ---- */
@@ -293,9 +310,27 @@ static json_t *at_other_devices(const struct reasoning *r, int screened)
 			   "filter comes first, and is not seen by minato");
 }
 
+/* NetBIOS or SMB under another number, of which no rule says anything (zone_shuts). */
+static bool is_shut(struct reasoning *r)
+{
+	uint16_t behind = relay_door_behind(r->worker->relay, r->question.proto,
+					    &r->question.local);
+	char text[160];
+
+	if (!behind || r->stopped || r->ruled || r->supposed || r->question.face == RELAY_FACE_LAN)
+		return false;
+	(void)snprintf(text, sizeof(text),
+		       "built in: it leads to port %u of the guest (NetBIOS, SMB), for lan alone "
+		       "unless a rule allows the host's port",
+		       behind);
+	add_said(r, "shut", false, text);
+	return true;
+}
+
 static json_t *inward(struct reasoning *r, const char *caller)
 {
 	int screened = relay_door_screened(r->worker->relay, r->question.proto, &r->question.local);
+	enum minato_kind kind;
 	const char *wall;
 
 	if (screened < 0) {
@@ -315,7 +350,10 @@ static json_t *inward(struct reasoning *r, const char *caller)
 	if (screened == RELAY_SCREENED && r->worker->harbour->ruling.fellows.count &&
 	    cmd_fellowship_is_own(&r->worker->harbour->ruling, &r->question.remote.addr))
 		screened = RELAY_SCREEN_LATE;
-	if (add_steps(r) == MINATO_KIND_FORWARD && !r->stopped)
+	kind = add_steps(r);
+	if (kind == MINATO_KIND_FORWARD && is_shut(r))
+		return json_string(wall_words(RELAY_SCREEN_LATE, true, r->question.proto));
+	if (kind == MINATO_KIND_FORWARD && !r->stopped)
 		return at_other_devices(r, screened);
 	wall = wall_words(screened, r->stopped, r->question.proto);
 	return wall ? json_string(wall) : NULL;

@@ -238,6 +238,7 @@ static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_err
 		return drive_fail(error, ENOMEM, "out of memory");
 	number_said(&ruling->conf, true);
 	ruling->conf.closed = harbour->closed;
+	ruling->conf.behind_count = cmd_ruling_behind(&harbour->publish, ruling->conf.behind);
 	(void)conf_rules_judge(&ruling->conf, harbour->name, report);
 	cmd_fellows_judge(&ruling->conf, harbour->name, report);
 	for (size_t i = 0; i < report->count && result == 0; i++) {

@@ -125,6 +125,32 @@ static void warn_of_ports(const struct relay_publish *list, const struct conf *c
 	}
 }
 
+uint32_t cmd_ruling_behind(const struct relay_publish *list, struct conf_run *out)
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < list->spec_count && count + 2 <= CONF_BEHIND_MAX; i++) {
+		const struct relay_spec *spec = &list->specs[i];
+		const struct conf_run run = { spec->first, spec->last };
+
+		if (spec->sort == RELAY_PORTS)
+			count += conf_behind(&run, spec->guest, &out[count]);
+	}
+	return count;
+}
+
+/* A port that leads to NetBIOS or SMB of the guest under another number. */
+static void warn_behind(const struct conf *conf, const struct relay_spec *spec)
+{
+	const struct conf_run run = { spec->first, spec->last };
+	uint16_t port, behind;
+
+	if (conf_shut_behind(conf, spec->protocols, &run, spec->guest, false, &port, &behind))
+		cmd_say("host port %u leads to port %u of the guest (NetBIOS, SMB), and is shut to "
+			"everyone but lan; --rule 'allow %s %u' opens it",
+			port, behind, spec->protocols & RELAY_TCP ? "tcp" : "udp", port);
+}
+
 void cmd_ruling_warn(const struct cmd_harbour *harbour)
 {
 	const struct conf *conf = &harbour->ruling.conf;
@@ -134,6 +160,8 @@ void cmd_ruling_warn(const struct cmd_harbour *harbour)
 	for (size_t i = 0; i < list->spec_count; i++) {
 		const struct relay_spec *spec = &list->specs[i];
 
+		if (spec->sort == RELAY_PORTS)
+			warn_behind(conf, spec);
 		if (spec->sort != RELAY_PORTS ||
 		    !conf_shut_port(&harbour->ruling.conf, spec->protocols, spec->first, spec->last,
 				    &port))

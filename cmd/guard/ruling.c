@@ -300,6 +300,8 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	about.size = files->sources.list[0].size;
 	about.sources = &files->sources;
 	files->sources.closed = harbour->closed;
+	files->sources.behind_count =
+		cmd_ruling_behind(&harbour->publish, files->sources.behind);
 	code = read_rules(&harbour->ruling, &about, files, guest ? guest : "self");
 	cmd_conf_close(files);
 	free(files);

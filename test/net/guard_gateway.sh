@@ -17,6 +17,9 @@ inside tap in1 10.1.0.1/24 in namespace pid ${NS[guests]} named guests
 forward tcp 80, 8080, 8081, 8082 to 10.0.0.2
 forward tcp 2525 to 10.0.0.3:25
 forward tcp 139, 445 to 10.0.0.2
+forward tcp 4452 to 10.0.0.2:445
+forward tcp 4453 to 10.0.0.2:445
+allow tcp 4453
 set bad from $T/bad
 zone friend 203.0.113.9
 block everything from bad
@@ -45,6 +48,7 @@ config >"$T/gateway.conf"
 said=$(ask check "$T/gateway.conf" 2>&1)
 has "the configuration is right, and its tests are met" "$said" 'right: .*7 tests met'
 has "that SMB is shut is said" "$said" "tcp port 139 .*is shut to everyone but lan; the rule 'allow tcp 139'"
+has "... under another number too" "$said" "tcp port 4452 leads to port 445 .*the rule 'allow tcp 4452'"
 guests_join() {
 	until_true 10 within guests ip link show in1
 	within guests ip addr add 10.1.0.2/24 dev in1
@@ -73,6 +77,9 @@ ok "log: it is said" grep -q "rule: tcp from 203.0.113.10 port [0-9]* to $OUT po
 is "drop: no answer" "$(gets far http://$OUT:8081/ --max-time 2)" "curl 28"
 is "... to whom it is about" "$(gets far2 http://$OUT:8081/)" "hidden"
 is "SMB is shut to everyone but lan" "$(gets far http://$OUT:445/)" "curl 7"
+is "... under another number" "$(gets far http://$OUT:4452/)" "curl 7"
+has "... why says so" "$(ask why tcp 203.0.113.9 to $OUT:4452)" '^refused by built in:'
+is "... unless a rule says more" "$(gets far http://$OUT:4453/)" "shares"
 within far ip addr add 203.0.113.66/24 dev eth0
 is "a set from a file" "$(gets far http://$OUT/ --interface 203.0.113.66)" "curl 7"
 within far ip addr add 198.18.7.7/32 dev eth0

@@ -176,13 +176,26 @@ wait "$GUEST" 2>/dev/null
 printf 'allow tcp 4451 from lan\nblock tcp 4451 # nobody else\n' >"$T/rules"
 chmod a+r "$T/rules"
 sysctl -qw net.ipv4.ip_unprivileged_port_start=100
-run_guest smb -p 445:80,4451:80 --rules "$T/rules" -- python3 -c "$in_guest_serve" "$T/user/www" 80
+run_guest smb -p 445:80,4451:80,4452:445,4453:445 --rule 'allow tcp 4453' --rules "$T/rules" -- python3 -c "$in_guest_serve" "$T/user/www" 80 445
 until_true 10 curl -sf -m 2 -o /dev/null http://127.0.0.1:4451/
 ok "445 is published: that it is shut is said" grep -q "445.*shut to everyone but lan" \
 	"$T/guest-smb.log"
 is "445: from lan" "$(get $PEER4 445)" "the guest"
 ok "445: not from wan" refused $WAN 445
 ok "rules of a file" refused $WAN 4451
+has "445 under another number: that it is shut is said" "$(cat "$T/guest-smb.log")" \
+	"host port 4452 leads to port 445 of the guest .*shut to everyone but lan; --rule 'allow tcp 4452'"
+is "... from lan" "$(get $PEER4 4452)" "the guest"
+ok "... not from wan" refused $WAN 4452
+has "... why says so" "$(as_user "$M" why --name smb tcp $WAN to $HOST4:4452)" 'refused by built in: it leads to port 445'
+is "... a rule opens it" "$(get $WAN 4453)" "the guest"
+ok "... which needs no word" fails grep -q "port 4453" "$T/guest-smb.log"
+said=$(as_user "$M" forward add smb 4454:445 2>&1)
+has "... published live: it is said" "$said" "4454 leads to port 445 .*minato rule add -n smb allow tcp 4454"
+is "... from lan" "$(get $PEER4 4454)" "the guest"
+ok "... not from wan" refused $WAN 4454
+as_user "$M" rule add --name smb allow tcp 4454 >/dev/null 2>&1
+is "... until a rule says more" "$(get $WAN 4454)" "the guest"
 kill "$GUEST"
 wait "$GUEST" 2>/dev/null
 

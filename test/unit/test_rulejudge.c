@@ -77,6 +77,15 @@ static void shut(void **state)
 	warned("forward tcp 445 to 10.0.0.3\nblock everything from 192.0.2.0/24\n", FIRST,
 	       "tcp 445", "is shut to everyone but lan");
 	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445\n");
+	/* Under other numbers. */
+	warned("forward tcp 8445 to 10.0.0.3:445\n", FIRST, "tcp 8445",
+	       "tcp port 8445 leads to port 445 (NetBIOS, SMB), and is shut to everyone but lan");
+	warned("forward udp 100-200 to 10.0.0.3:101\n", FIRST, "udp 100-200",
+	       "udp port 136 leads to port 137");
+	warned("forward tcp 20-30 all to 10.0.0.3:445\n", FIRST, "tcp 20-30",
+	       "'allow tcp 20' opens it");
+	fine("forward tcp 8445 to 10.0.0.3:445\nallow tcp 8445\n");
+	fine("forward tcp 8445 to 10.0.0.3:446\n");
 	/* Each port for itself; who comes from an inside is lan. */
 	warned("forward tcp 137-445 to 10.0.0.3\nallow tcp 445 from wan\nallow tcp 139\n", FIRST,
 	       "tcp 137-445", "tcp port 137 (NetBIOS, SMB) is shut to everyone but lan");
