@@ -316,7 +316,8 @@ void relay_decide(struct relay *relay, uint64_t call, const char *name, const ch
 	struct permit_way way = { .reason = reason };
 	int ready;
 
-	if (waiting_decide(relay, call, name, reason, program))
+	if (waiting_decide(relay, call, name, reason, program) ||
+	    ticket_decide(relay, call, reason))
 		return;
 	ready = minato_ready(relay->host, call, NULL);
 	/* Given up meanwhile. */

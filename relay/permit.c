@@ -558,6 +558,23 @@ bool permit_ask(struct relay *relay, uint64_t call, enum minato_proto proto,
 	return relay->config.ask(relay->config.ask_user, &asking);
 }
 
+bool permit_ask_said(struct relay *relay, uint64_t lane, const struct ticket *t, const char *said,
+		     const char *reason)
+{
+	const struct relay_asking asking = {
+		.call = lane,
+		.proto = t->proto,
+		.guest = t->guest,
+		.to = t->to,
+		.name = said,
+		.reason = reason,
+		.stray = true,
+	};
+
+	return relay->config.ask && relay->config.ask_names &&
+	       relay->config.ask(relay->config.ask_user, &asking);
+}
+
 /* That of this name or address and port: the same one each time. */
 static const struct relay_allow *grant_of(struct permit *permit, enum minato_proto proto,
 					  const struct minato_endpoint *to, const char *name)
@@ -585,17 +602,29 @@ static const struct relay_allow *grant_of(struct permit *permit, enum minato_pro
 	return &grant->allow;
 }
 
+static const struct pin *pin_of(const struct relay *relay, const struct minato_addr *addr,
+				const char *name)
+{
+	const struct pin *pin = NULL;
+
+	do
+		pin = pins_next(relay->permit->pins, addr, relay->now, pin);
+	while (pin && strcmp(pin->name, name) != 0);
+	return pin;
+}
+
 bool permit_grant(struct relay *relay, enum minato_proto proto, const struct minato_endpoint *to,
 		  const char *name, struct permit_way *way)
 {
 	const struct pin *pin = NULL;
 
 	*way = (struct permit_way){ .reason = not_allowed };
-	while (name && (pin = pins_next(relay->permit->pins, &to->addr, relay->now, pin)) != NULL) {
-		if (strcmp(pin->name, name) == 0)
-			break;
+	pin = name ? pin_of(relay, &to->addr, name) : NULL;
+	/* Its time may be over since the user was asked; he was shown where it led. */
+	if (name && !pin && may_pin(relay, &to->addr)) {
+		pin_for(relay, &to->addr, name, relay->now.ns + PIN_MIN_S * NS_PER_S);
+		pin = pin_of(relay, &to->addr, name);
 	}
-	/* The name may lead elsewhere by now. */
 	if (name && !pin)
 		return false;
 	way->allow = grant_of(relay->permit, proto, to, name);

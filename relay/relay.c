@@ -31,6 +31,11 @@ static bool is_ours(uint64_t word)
 	return word >> 56 == RELAY_WORD;
 }
 
+bool relay_is_lane(uint64_t word)
+{
+	return word >> 56 == RELAY_WORD && (word >> TAG_SHIFT & 0xf) == WORD_LANE;
+}
+
 static enum word_tag tag_of(uint64_t word)
 {
 	return (enum word_tag)(word >> TAG_SHIFT & 0xf);

@@ -168,6 +168,47 @@ static int64_t let_some(struct ticket *t, size_t len)
 	return (int64_t)len;
 }
 
+/* With --ask the user decides about that name; until then nothing goes on. */
+static int64_t ask_or_deny(struct lane *f, const struct inspect_wish *wish, size_t len)
+{
+	static const char by_tls[] = "TLS for a name that did not lead there";
+	static const char by_http[] = "HTTP for a name that did not lead there";
+	struct ticket *t = f->ticket;
+	const char *reason = wish->sort == INSPECT_TLS ? by_tls : by_http;
+
+	(void)snprintf(t->said, sizeof(t->said), "%s", wish->name);
+	t->granted = false;
+	t->asking = permit_ask_said(f->relay, lane_word(f), t, t->said, reason);
+	if (!t->asking)
+		return deny(f, wish->name, reason);
+	t->cleared = len;
+	return 0;
+}
+
+bool ticket_decide(struct relay *relay, uint64_t word, const char *reason)
+{
+	struct lane *f = relay_is_lane(word) ? lane_of(relay, word) : NULL;
+	struct ticket *t = f && f->kind == LANE_OUT ? f->ticket : NULL;
+
+	if (!relay_is_lane(word))
+		return false;
+	if (!t || !t->asking)
+		return true;
+	t->asking = false;
+	if (reason) {
+		(void)deny(f, t->said, reason);
+		pipe_abort(f);
+		return true;
+	}
+	t->granted = true;
+	hold(relay, t, NULL);
+	memcpy(t->name, t->said, sizeof(t->name));
+	(void)let_some(t, t->cleared);
+	f->guest_readable = true;
+	lane_busy(f);
+	return true;
+}
+
 static int64_t weigh_wish(struct lane *f, const struct inspect_wish *wish, size_t len)
 {
 	struct ticket *t = f->ticket;
@@ -184,10 +225,10 @@ static int64_t weigh_wish(struct lane *f, const struct inspect_wish *wish, size_
 	if (!wish->named)
 		return deny(f, NULL, "HTTP that names nobody");
 	pin = permit_named(f->relay, MINATO_TCP, &t->to, wish->name);
+	if (!pin && t->granted && strcmp(t->said, wish->name) == 0)
+		return let_some(t, len);
 	if (!pin)
-		return deny(f, wish->name,
-			    wish->sort == INSPECT_TLS ? "TLS for a name that did not lead there" :
-							"HTTP for a name that did not lead there");
+		return ask_or_deny(f, wish, len);
 	hold(f->relay, t, pin);
 	return let_some(t, len);
 }
@@ -278,6 +319,8 @@ int64_t ticket_room(struct lane *f)
 
 	if (!t || !t->looked_at)
 		return INT64_MAX;
+	if (t->asking)
+		return 0;
 	if (t->cleared > 0)
 		return (int64_t)t->cleared;
 	bytes = permit_room(f->relay);

@@ -145,7 +145,7 @@ static int put(struct cmd_client *client, const struct question *question)
 		if (got < 0)
 			return got;
 		if (!still) {
-			printf("\ntoo late: it was refused\n");
+			printf("\ntoo late: it was refused, or its program has gone\n");
 			return 0;
 		}
 	}

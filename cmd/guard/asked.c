@@ -22,6 +22,7 @@
 static const char refused_by_user[] = "you said no";
 static const char refused_by_silence[] = "nobody answered";
 static const char refused_by_number[] = "too many questions are open";
+static const char refused_by_end[] = "its program had gone before it was answered";
 
 /* ---- questions ---- */
 
@@ -34,32 +35,39 @@ static struct cmd_question *find(struct cmd_asked *asked, uint64_t number)
 	return NULL;
 }
 
+static void decide_one(struct cmd_worker *worker, struct cmd_question *one, size_t i,
+		       const char *reason)
+{
+	const struct kernel_program *first = &one->holding.list[0];
+	struct relay_program program = {
+		.holders = (uint32_t)one->holding.count,
+		.pid = (uint32_t)one->pids[i],
+	};
+
+	(void)snprintf(program.path, sizeof(program.path), "%s",
+		       first->path[0] ? first->path : first->command);
+	one->holding.list[0].pid = one->pids[i];
+	worker->asked.deciding = &one->holding;
+	relay_decide(worker->relay, one->flows[i], one->scope.named ? one->scope.name : NULL,
+		     reason, one->holding.count > 0 ? &program : NULL);
+	worker->asked.deciding = NULL;
+}
+
 static void decide(struct cmd_worker *worker, struct cmd_question *question, const char *reason)
 {
 	struct cmd_question one = *question;
 
-	const struct kernel_program *first = &one.holding.list[0];
-	struct relay_program program = { .holders = (uint32_t)one.holding.count };
-
 	*question = (struct cmd_question){ .number = 0 };
-	(void)snprintf(program.path, sizeof(program.path), "%s",
-		       first->path[0] ? first->path : first->command);
-	for (size_t i = 0; i < one.flow_count; i++) {
-		one.holding.list[0].pid = one.pids[i];
-		program.pid = (uint32_t)one.pids[i];
-		worker->asked.deciding = &one.holding;
-		relay_decide(worker->relay, one.flows[i], one.scope.named ? one.scope.name : NULL,
-			     reason, one.holding.count > 0 ? &program : NULL);
-	}
-	worker->asked.deciding = NULL;
+	for (size_t i = 0; i < one.flow_count; i++)
+		decide_one(worker, &one, i, reason);
 }
 
 static bool same_scope(const struct cmd_scope_of *a, const struct cmd_scope_of *b)
 {
 	return a->known && b->known && a->proto == b->proto && a->device == b->device &&
 	       a->inode == b->inode && a->named == b->named && a->to.port == b->to.port &&
-	       (a->named ? strcmp(a->name, b->name) == 0 :
-			   minato_addr_equal(&a->to.addr, &b->to.addr));
+	       a->stray == b->stray && (!a->named || strcmp(a->name, b->name) == 0) &&
+	       ((a->named && !a->stray) || minato_addr_equal(&a->to.addr, &b->to.addr));
 }
 
 static bool is_answered(const struct cmd_asked *asked, const struct cmd_scope_of *scope)
@@ -90,6 +98,7 @@ static bool join(struct cmd_question *other, struct cmd_question *question)
 	if (other->flow_count == CMD_QUESTION_FLOWS)
 		return false;
 	other->pids[other->flow_count] = question->pids[0];
+	other->ends[other->flow_count] = question->ends[0];
 	other->flows[other->flow_count++] = question->flows[0];
 	*question = (struct cmd_question){ .number = 0 };
 	return true;
@@ -132,8 +141,8 @@ static void put_place(char *out, size_t size, const struct cmd_question *questio
 
 	minato_addr_format(&question->to.addr, addr, sizeof(addr));
 	if (question->scope.named)
-		(void)snprintf(out, size, "%s:%u (%s)", question->scope.name, question->to.port,
-			       addr);
+		(void)snprintf(out, size, "%s:%u (%s%s)", question->scope.name, question->to.port,
+			       addr, question->scope.stray ? ", where that name did not lead" : "");
 	else
 		(void)snprintf(out, size, four ? "%s:%u" : "[%s]:%u", addr, question->to.port);
 }
@@ -196,6 +205,7 @@ static void program_told(void *user, uint64_t number, const struct cmd_holding *
 	}
 	question->open = true;
 	question->until.ns = now.ns + CMD_QUESTION_MS * NS_PER_MS;
+	question->looked = now;
 	tell(worker, question, now);
 }
 
@@ -216,7 +226,11 @@ bool cmd_asked_take(void *user, const struct relay_asking *asking)
 		.to = asking->to,
 		.flow_count = 1,
 		.flows = { asking->call },
-		.scope = { .proto = asking->proto, .named = asking->name, .to = asking->to },
+		.ends = { { asking->guest, asking->to } },
+		.scope = { .proto = asking->proto,
+			   .named = asking->name,
+			   .stray = asking->stray,
+			   .to = asking->to },
 	};
 	if (asking->name)
 		(void)snprintf(question->scope.name, sizeof(question->scope.name), "%s",
@@ -243,6 +257,70 @@ void cmd_asked_program(void *user, const struct relay_asking *asking)
 	cmd_witness_ask(worker, &whose, rule_told, worker, asking->call);
 }
 
+/* ---- who waits no more ---- */
+
+static void look_next(struct cmd_worker *worker, struct cmd_question *question);
+
+/* Who has closed its socket, or has ended, wants no answer, and keeps nobody else waiting. */
+static void withdraw(struct cmd_worker *worker, struct cmd_question *question)
+{
+	struct cmd_question one = *question;
+	size_t at = question->look_at;
+	size_t last = --question->flow_count;
+
+	question->flows[at] = question->flows[last];
+	question->pids[at] = question->pids[last];
+	question->ends[at] = question->ends[last];
+	if (last == 0)
+		*question = (struct cmd_question){ .number = 0 };
+	decide_one(worker, &one, at, refused_by_end);
+}
+
+static void still_there(void *user, uint64_t number, const struct cmd_holding *holding)
+{
+	struct cmd_worker *worker = user;
+	struct cmd_question *question = find(&worker->asked, number);
+
+	if (!question || !question->looking)
+		return;
+	question->looking = false;
+	if (holding->count != -ENOENT) {
+		question->look_at++;
+		return;
+	}
+	withdraw(worker, question);
+	if (question->number == number)
+		look_next(worker, question);
+}
+
+static void look_next(struct cmd_worker *worker, struct cmd_question *question)
+{
+	const struct cmd_ends *ends;
+	struct cmd_whose wanted = { .all = false };
+
+	if (question->look_at >= question->flow_count)
+		question->look_at = 0;
+	ends = &question->ends[question->look_at];
+	wanted.flow = (struct kernel_flow){ question->scope.proto, ends->guest, ends->to };
+	question->looking = true;
+	question->looked = drive_loop_now(worker->loop);
+	cmd_witness_ask(worker, &wanted, still_there, worker, question->number);
+}
+
+/* When something is next. */
+static int64_t wait_on(struct cmd_worker *worker, struct cmd_question *question,
+		       struct minato_time now, int64_t next_ns)
+{
+	const int64_t rest_ns = CMD_GONE_MS * NS_PER_MS;
+	int64_t until_ns = question->until.ns;
+
+	if (!question->looking && now.ns - question->looked.ns >= rest_ns)
+		look_next(worker, question);
+	if (question->number && !question->looking && question->looked.ns + rest_ns < until_ns)
+		until_ns = question->looked.ns + rest_ns;
+	return until_ns < next_ns ? until_ns : next_ns;
+}
+
 struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now)
 {
 	struct cmd_asked *asked = &worker->asked;
@@ -259,8 +337,8 @@ struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time 
 		/* Who has seen it and gone has not said yes. */
 		if (now.ns >= question->until.ns || (question->shown && !asker))
 			decide(worker, question, refused_by_silence);
-		else if (question->until.ns < next.ns)
-			next = question->until;
+		else
+			next.ns = wait_on(worker, question, now, next.ns);
 	}
 	if (asker && next.ns > asked->looked.ns + CMD_ASKER_MS * NS_PER_MS)
 		next.ns = asked->looked.ns + CMD_ASKER_MS * NS_PER_MS;

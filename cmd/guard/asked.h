@@ -96,6 +96,7 @@ void cmd_witness_close(struct cmd_harbour *harbour);
 #define CMD_QUESTION_FLOWS 64u /* that wait for one answer */
 #define CMD_ANSWERS_MAX 256u   /* that are remembered, of "always"; then none is any more */
 #define CMD_QUESTION_MS 30000  /* without an answer by then it is no, once */
+#define CMD_GONE_MS 1000       /* so often it is looked whether who waits is there still */
 #define CMD_ASKER_MS 3000      /* who has not looked for so long has gone */
 
 /* What an answer is about: one program, one destination. */
@@ -104,7 +105,8 @@ struct cmd_scope_of {
 	bool known; /* the program is, and all who hold the socket run it */
 	uint64_t device, inode;
 	bool named;
-	struct minato_endpoint to; /* named: the port alone */
+	bool stray; /* named by a connection to where that name did not lead: to there alone */
+	struct minato_endpoint to; /* named, and not stray: the port alone */
 	char name[RELAY_NAME_MAX + 1];
 };
 
@@ -120,6 +122,12 @@ struct cmd_question {
 	size_t flow_count;
 	uint64_t flows[CMD_QUESTION_FLOWS]; /* held calls */
 	pid_t pids[CMD_QUESTION_FLOWS];	    /* whose they are: other processes of one program */
+	struct cmd_ends {
+		struct minato_endpoint guest, to;
+	} ends[CMD_QUESTION_FLOWS];
+	bool looking;		    /* whether the socket of flows[look_at] is there still */
+	size_t look_at;
+	struct minato_time looked;
 };
 
 struct cmd_asked {

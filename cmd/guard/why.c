@@ -239,6 +239,12 @@ static bool is_stopped(const json_t *step)
 	       strcmp(word(step, "verdict"), "passes") != 0;
 }
 
+/* --ask: nothing decides but the user. */
+static bool is_asked(const json_t *step)
+{
+	return !strcmp(word(step, "verdict"), "asked");
+}
+
 static const json_t *fate_of(const struct inquiry *inquiry)
 {
 	return json_object_get(inquiry->reply, "becomes");
@@ -367,7 +373,9 @@ static bool conclude(const struct inquiry *inquiry)
 		conclude_passing(inquiry);
 		return true;
 	}
-	if (is_stopped(last))
+	if (is_asked(last))
+		printf("asked: %s\n", place_of(last, place, sizeof(place)));
+	else if (is_stopped(last))
 		printf("%s by %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
 	else if (json_object_get(fate, "text"))
 		printf("%s by %s\n",
@@ -588,8 +596,9 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	}
 	if (is_stopped(last) &&
 	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow"))) {
-		printf("%s by %s; this would let it pass the rules:\n", word(last, "verdict"),
-		       place_of(last, place, sizeof(place)));
+		printf(is_asked(last) ? "%s: %s; this would let it pass the rules unasked:\n" :
+					"%s by %s; this would let it pass the rules:\n",
+		       word(last, "verdict"), place_of(last, place, sizeof(place)));
 		return change(chosen, name, inquiry);
 	}
 	if (is_closed(inquiry) && inquiry->guest && !is_message(inquiry)) {

@@ -150,9 +150,53 @@ def a_yes_is_for_that_name():
     process = curl("http://api.example:8080/file", "curl", "-H", "Host: evil.example")
     question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
     t.send("o\n")
+    # That it says another is another question, and nothing of it goes on before.
+    question(t, r"evil\.example:8080 \(198\.51\.100\.10, where that name did not lead\)")
+    t.send("n\n")
     code, said = outcome(process)
     demand(code != 0 and "served" not in said, (code, said))
     t.close()
+
+
+def a_yes_for_what_it_says():
+    """The name that it says did not lead there: that is asked about too, and yes is yes."""
+    t = asker()
+    process = curl("http://api.example:8080/file", "curl", "-H", "Host: elsewhere.example")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    t.send("o\n")
+    question(t, r"elsewhere\.example:8080 \(198\.51\.100\.10, where that name did not lead\)")
+    t.send("o\n")
+    served(process)
+    t.close()
+
+
+def who_has_gone_keeps_nobody_waiting():
+    t = asker()
+    first = curl("http://api.example:8080/file")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    second = curl("http://198.51.100.14/file")
+    subprocess.run([MINATO, "exec", "g", "--", "pkill", "-x", "-f", "curl .*api.example:8080/file"],
+                   stdin=subprocess.DEVNULL, check=True, timeout=30)
+    started = time.monotonic()
+    t.expect(r"too late: it was refused, or its program has gone")
+    question(t, r"198\.51\.100\.14:80")
+    demand(time.monotonic() - started < 6, "it kept the other waiting")
+    t.send("o\n")
+    served(second)
+    first.wait(timeout=10)
+    logged(r"api\.example:8080 \(its program had gone before it was answered")
+    t.close()
+
+
+def why_knows():
+    def said(*words):
+        return subprocess.run([MINATO, *words, "--name", "g", "tcp", "10.0.2.100", "to",
+                               "198.51.100.14:81"], capture_output=True, text=True, timeout=30,
+                              stdin=subprocess.DEVNULL).stdout
+    demand(re.search(r"^asked: nothing lets it out, so the user is asked", said("why"), re.M),
+           said("why"))
+    demand(re.search(r"^asked: .*this would let it pass the rules unasked:", said("why-not"), re.M),
+           said("why-not"))
 
 
 def the_same_is_asked_once():
@@ -405,7 +449,11 @@ for name, test in [
         ("once is once, no is once, another word is asked again", once),
         ("always is one program, one name, one port", always),
         ("an address without a name is asked about as such", addresses),
-        ("a yes is for that name: another one in the request is reset", a_yes_is_for_that_name),
+        ("a yes is for that name: another in the request is asked about, and no is a reset",
+         a_yes_is_for_that_name),
+        ("... and yes is yes", a_yes_for_what_it_says),
+        ("who has gone keeps nobody waiting", who_has_gone_keeps_nobody_waiting),
+        ("why and why-not know that the user is asked", why_knows),
         ("attempts that are the same wait for one answer", the_same_is_asked_once),
         ("closing the terminal is no, soon", closing_the_terminal_is_no),
         ("of a socket that two programs hold there is no always", a_shared_socket),

@@ -381,7 +381,9 @@ static void silence_is_no(void **state)
 	/* As long as the program is looked for, no time runs. */
 	assert_int_equal(cmd_asked_turn(&worker, later(100000)).ns, MINATO_NEVER.ns);
 	found(&curl);
-	due = cmd_asked_turn(&worker, later(0));
+	/* It is looked whether who waits is there still. */
+	assert_true(cmd_asked_turn(&worker, later(0)).ns <= later(CMD_GONE_MS).ns);
+	due = cmd_asked_turn(&worker, later(CMD_GONE_MS));
 	assert_true(due.ns > later(CMD_QUESTION_MS - 5000).ns);
 	due.ns--;
 	assert_int_equal(cmd_asked_turn(&worker, due).ns, due.ns + 1);
@@ -389,6 +391,26 @@ static void silence_is_no(void **state)
 	due.ns++;
 	assert_int_equal(cmd_asked_turn(&worker, due).ns, MINATO_NEVER.ns);
 	refused(s, "nobody answered");
+}
+
+/* Its program has closed the socket, or has ended. */
+static void who_waits_and_goes(void **state)
+{
+	const struct cmd_holding gone = { .count = -ENOENT };
+	uint64_t s;
+
+	NEED_NETNS();
+	s = call("192.0.2.1", 9001);
+	found(&curl);
+	(void)cmd_asked_turn(&worker, later(CMD_GONE_MS));
+	found(&curl);
+	assert_true(is_waiting(s));
+	assert_int_equal(questions(), 1);
+	(void)cmd_asked_turn(&worker, later(2 * CMD_GONE_MS));
+	found(&gone);
+	refused(s, "its program had gone before it was answered");
+	assert_int_equal(told.pid, 7);
+	assert_int_equal(questions(), 0);
 }
 
 /* Who has seen it and gone has not said yes; who has not seen it may still come. */
@@ -772,6 +794,7 @@ int main(void)
 		CASE_ASKED(always_of_nobody_known_is_once),
 		CASE_ASKED(equal_flows_are_one_question),
 		CASE_ASKED(silence_is_no),
+		CASE_ASKED(who_waits_and_goes),
 		CASE_ASKED(who_looks_and_leaves),
 		CASE_ASKED(it_is_told_once_and_not_to_who_looks),
 		CASE_ASKED(programs_in_words),
