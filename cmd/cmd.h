@@ -715,8 +715,8 @@ bool cmd_fellowship_is_own(const struct cmd_ruling *ruling, const struct minato_
 uint16_t cmd_fellowship_caller(void *user, enum minato_proto proto,
 			       const struct minato_endpoint *caller,
 			       const struct minato_endpoint *local);
-/* As conf_zones' `door`; user: the worker. */
-bool cmd_fellowship_door(void *user, const char *word, size_t at, struct conf_door *out);
+/* As conf_zones' `doors`; user: the worker. */
+int cmd_fellowship_doors(void *user, const char *word, conf_door_fn *each, void *each_user);
 /* The guest that has published this place, as our guest sees it; or NULL. */
 const char *cmd_fellowship_at(struct cmd_worker *worker, enum minato_proto proto,
 			      const struct minato_endpoint *to);

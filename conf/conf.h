@@ -712,6 +712,9 @@ struct conf_zones {
 	bool guest; /* of minato run; else of the gateway of the conf, which says all the rest */
 	const char *name; /* the guest's, which is self */
 	/* Its scopes: of its frames, of what arrives at the host's sockets. */
+/* Other than 0 ends the walk. */
+typedef int conf_door_fn(void *user, const struct conf_door *door);
+
 	uint8_t inside, outside;
 	/* Faces of what arrives there: from lan, from others. */
 	uint8_t lan_face, wan_face;
@@ -726,12 +729,12 @@ struct conf_zones {
 	void *named_user;
 	/*
 	 * The number of another guest, as that of a program for what comes in, 1..65534, or 0; and
-	 * what it has published, the at-th: false where there are no more. NULL: none runs.
+	 * a walk over what it has published, which returns what `each` did or 0. NULL: none runs.
 	 */
 	uint16_t (*fellow)(void *user, const char *word);
 	void *fellow_user;
-	bool (*door)(void *user, const char *word, size_t at, struct conf_door *out);
-	void *door_user;
+	int (*doors)(void *user, const char *word, conf_door_fn *each, void *each_user);
+	void *doors_user;
 };
 /*
  * One general entry of the rule `index`, which is conf->count for what is shut to all but lan where

@@ -254,18 +254,18 @@ static int from_guest(const struct meaning *m, struct sides *sides, const char *
 	return side.guest ? add_side(sides, &side) : 0;
 }
 
-static int to_guest(const struct meaning *m, struct sides *sides, const char *word)
+static int add_door(void *user, const struct conf_door *door)
 {
 	struct side side = anybody();
-	int result = 0;
 
-	for (size_t at = 0; result == 0 && m->zones->door &&
-			    m->zones->door(m->zones->door_user, word, at, &side.ports);
-	     at++) {
-		side.prefix = side.ports.to;
-		result = add_side(sides, &side);
-	}
-	return result;
+	side.ports = *door;
+	side.prefix = door->to;
+	return add_side(user, &side);
+}
+
+static int to_guest(const struct meaning *m, struct sides *sides, const char *word)
+{
+	return m->zones->doors ? m->zones->doors(m->zones->doors_user, word, add_door, sides) : 0;
 }
 
 static int from_zone(const struct meaning *m, struct sides *sides, bool lan)

@@ -115,11 +115,12 @@ uint16_t cmd_fellowship_caller(void *user, enum minato_proto proto,
 
 /* ---- where others are ---- */
 
-/* For the door of a number, or for one that is there. */
+/* For all doors, or for one that is there. */
 struct looking {
 	struct cmd_worker *worker;
-	struct conf_door *out;
-	size_t left; /* how many come before the one that is looked for */
+	conf_door_fn *each; /* with `user`; its result */
+	void *user;
+	int result;
 	const struct minato_endpoint *there;
 	enum minato_proto proto; /* at which it is there */
 };
@@ -133,21 +134,21 @@ static bool is_there(const struct looking *looking, const struct minato_addr *ad
 	       there->port <= door->last && minato_addr_equal(addr, &there->addr);
 }
 
-/* True: it is the one. */
+/* True: that is all. */
 static bool give(struct looking *looking, const struct minato_addr *addr,
 		 const struct relay_roll_door *door)
 {
-	if (looking->there)
-		return is_there(looking, addr, door);
-	if (looking->left-- > 0)
-		return false;
-	*looking->out = (struct conf_door){
+	const struct conf_door one = {
 		.to = { .addr = *addr, .length = 128 },
 		.proto = door->protocol,
 		.first = door->first,
 		.last = door->last,
 	};
-	return true;
+
+	if (looking->there)
+		return is_there(looking, addr, door);
+	looking->result = looking->each(looking->user, &one);
+	return looking->result != 0;
 }
 
 static bool is_at(const struct relay_roll_door *door, const struct minato_addr *addr)
@@ -224,12 +225,13 @@ static bool look_through(struct looking *looking, uint16_t number)
 	return false;
 }
 
-bool cmd_fellowship_door(void *user, const char *word, size_t at, struct conf_door *out)
+int cmd_fellowship_doors(void *user, const char *word, conf_door_fn *each, void *each_user)
 {
 	struct cmd_worker *worker = user;
-	struct looking looking = { .worker = worker, .out = out, .left = at };
+	struct looking looking = { .worker = worker, .each = each, .user = each_user };
 
-	return look_through(&looking, cmd_fellows_number(&worker->harbour->ruling.fellows, word));
+	(void)look_through(&looking, cmd_fellows_number(&worker->harbour->ruling.fellows, word));
+	return looking.result;
 }
 
 const char *cmd_fellowship_at(struct cmd_worker *worker, enum minato_proto proto,

@@ -153,8 +153,8 @@ static int renew(struct following *f)
 	if (result <= 0)
 		goto out;
 	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);
-	zones.door = cmd_fellowship_door;
-	zones.door_user = f->worker;
+	zones.doors = cmd_fellowship_doors;
+	zones.doors_user = f->worker;
 	result = conf_policy(&harbour->ruling.conf, &zones, gather, f);
 	if (result == 0 && f->count)
 		qsort(f->list, f->count, sizeof(f->list[0]), compare);

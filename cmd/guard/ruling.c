@@ -477,8 +477,8 @@ int cmd_ruling_enter(struct cmd_worker *worker, size_t index)
 	};
 
 	cmd_ruling_zones(&harbour->ruling, &harbour->programs, harbour->name, &zones, lan);
-	zones.door = cmd_fellowship_door;
-	zones.door_user = worker;
+	zones.doors = cmd_fellowship_doors;
+	zones.doors_user = worker;
 	return conf_policy(&harbour->ruling.conf, &zones, enter, &entering);
 }
 

@@ -261,7 +261,9 @@ static uint16_t fellow_of(void *user, const char *word)
 	return strcmp(word, "db") == 0 ? 3 : strcmp(word, "cache") == 0 ? 4 : 0;
 }
 
-static bool door_of(void *user, const char *word, size_t at, struct conf_door *out)
+static unsigned walks;
+
+static int doors_of(void *user, const char *word, conf_door_fn *each, void *each_user)
 {
 	const struct conf_door doors[] = {
 		{ { address("192.0.2.1"), 128 }, MINATO_TCP, 5430, 5435 },
@@ -269,11 +271,13 @@ static bool door_of(void *user, const char *word, size_t at, struct conf_door *o
 		{ { address("2001:db8::1"), 128 }, MINATO_TCP, 5430, 5435 },
 	};
 
+	int result = 0;
+
 	(void)user;
-	if (strcmp(word, "db") != 0 || at >= sizeof(doors) / sizeof(doors[0]))
-		return false;
-	*out = doors[at];
-	return true;
+	walks++;
+	for (size_t i = 0; result == 0 && i < 3 && strcmp(word, "db") == 0; i++)
+		result = each(each_user, &doors[i]);
+	return result;
 }
 
 static void other_guests(void **state)
@@ -284,7 +288,7 @@ static void other_guests(void **state)
 		.inside = 3,
 		.outside = 4,
 		.fellow = fellow_of,
-		.door = door_of,
+		.doors = doors_of,
 	};
 
 	(void)state;
@@ -306,7 +310,9 @@ static void other_guests(void **state)
 	assert_addr(&entries[0].local, "192.0.2.1");
 	assert_int_equal(entries[0].local_prefix, 128);
 	assert_addr(&entries[1].local, "2001:db8::1");
+	walks = 0;
 	mean("block out everything to db", &zones);
+	assert_int_equal(walks, 1);
 	assert_int_equal(count, 3);
 	assert_int_equal(entries[1].proto, MINATO_UDP);
 	assert_int_equal(entries[1].first, 5432);
