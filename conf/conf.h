@@ -707,14 +707,14 @@ struct conf_door {
 	uint16_t first, last;
 };
 
+/* Other than 0 ends the walk. */
+typedef int conf_door_fn(void *user, const struct conf_door *door);
+
 /* Where rules hold. */
 struct conf_zones {
 	bool guest; /* of minato run; else of the gateway of the conf, which says all the rest */
 	const char *name; /* the guest's, which is self */
 	/* Its scopes: of its frames, of what arrives at the host's sockets. */
-/* Other than 0 ends the walk. */
-typedef int conf_door_fn(void *user, const struct conf_door *door);
-
 	uint8_t inside, outside;
 	/* Faces of what arrives there: from lan, from others. */
 	uint8_t lan_face, wan_face;

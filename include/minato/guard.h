@@ -133,6 +133,21 @@ size_t minato_explain(struct minato *m, const struct minato_question *question,
 int minato_rule_order(struct minato *m, uint64_t rule, uint64_t order);
 
 /*
+ * Beside the policy in force a host value has room for the next one, of which
+ * no packet meets anything. So a large policy is replaced in small pieces,
+ * between which packets flow, and yet in one step: what is new comes with
+ * `next`, what stays is given its order there, and then the two change places.
+ * What is left is cleared away in pieces too. A rule in both has one handle,
+ * one count and one rate; it counts twice towards entries_max.
+ *
+ * Gives a rule its order in the next policy; with 0 it is none of it. 0,
+ * -EBADF, -EINVAL (no rule, or no such order), -ENOSPC.
+ */
+int minato_rule_next(struct minato *m, uint64_t rule, uint64_t order);
+/* The next policy is in force, and what was is the next one. */
+void minato_rules_turn(struct minato *m);
+
+/*
  * A new flow that a rule with `log` decided, or a guard without order that has
  * `log` too. What comes by a link with any_destination for a group, a
  * broadcast or a loopback address is dropped before any look-up; it is an

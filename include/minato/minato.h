@@ -938,6 +938,7 @@ struct minato_entry {
 	/* Each flow that it decides is an event; with `order` 0 too, if it
 	   refuses. */
 	bool log;
+	bool next; /* it is a rule of the next policy alone (guard.h) */
 };
 /*
  * Adds a general entry. Of RESERVED ports none is ever chosen by us; a packet

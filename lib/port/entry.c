@@ -322,8 +322,8 @@ static bool valid_numbers(const struct minato_entry *in)
 /* What only a rule of the policy has, but its order. */
 static bool has_rules_members(const struct minato_entry *in)
 {
-	return in->course != 0 || in->program != 0 || in->rate_count != 0 ||
-	       in->rate_span_s != 0 || in->rate_each ||
+	return in->next || in->course != 0 || in->program != 0 ||
+	       in->rate_count != 0 || in->rate_span_s != 0 || in->rate_each ||
 	       in->rate_verdict != MINATO_PASS;
 }
 
@@ -410,7 +410,7 @@ static int64_t add_rule(struct port_table *t, struct port_entry *e,
 {
 	uint32_t placed;
 
-	if (t->rules.count == t->limits.rules_max)
+	if (!ruleset_has_room(t))
 		return -ENOSPC;
 	e->rule = true;
 	placed = entry_place(t, e);
@@ -461,8 +461,15 @@ int port_order(struct port_table *t, uint32_t entry, uint64_t order)
 	check(port_entry_live(t, entry));
 	if (!entry_at(t, entry)->rule || order == 0 || order == UINT64_MAX)
 		return -EINVAL;
-	ruleset_order(t, entry, order);
-	return 0;
+	return ruleset_order(t, entry, t->rules.policy, order);
+}
+
+int port_order_next(struct port_table *t, uint32_t entry, uint64_t order)
+{
+	check(port_entry_live(t, entry));
+	if (!entry_at(t, entry)->rule || order == UINT64_MAX)
+		return -EINVAL;
+	return ruleset_order(t, entry, 1 - t->rules.policy, order);
 }
 
 void port_get(const struct port_table *t, uint32_t entry,

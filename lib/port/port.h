@@ -371,6 +371,8 @@ bool port_rule_event(struct port_table *t, struct port_rule_event *out);
    that tells of what it refuses, that tells of this too. */
 void port_wall_note(struct port_table *t, const struct port_key *key,
 		    struct minato_time now);
+/* ruleset.c: the next policy is in force, and the other one is the next. */
+void port_rules_turn(struct port_table *t);
 uint64_t port_rule_events_lost(const struct port_table *t);
 
 /* --- explain.c ------------------------------------------------------------ */
@@ -405,6 +407,8 @@ void port_get(const struct port_table *t, uint32_t entry,
 	      struct minato_entry *out);
 /* -EINVAL: the entry is no rule, or no rule may have this order. */
 int port_order(struct port_table *t, uint32_t entry, uint64_t order);
+/* In the next policy; 0: it is none of that. -ENOSPC too. */
+int port_order_next(struct port_table *t, uint32_t entry, uint64_t order);
 /* True for an index that stands for an entry now; any index may be asked. */
 bool port_entry_live(const struct port_table *t, uint32_t entry);
 uint64_t port_entry_hits(const struct port_table *t, uint32_t entry);
@@ -889,6 +893,7 @@ uint32_t match_best(struct port_table *t, enum port_set set,
 /*
  * ruleset.c: the rules of the policy. See there for how they stand.
  */
+#define RULE_POLICIES 2u
 struct port_rule {
 	uint64_t until_ns;
 	uint64_t full_ns; /* of a rate of all together: when its allowance
@@ -897,12 +902,13 @@ struct port_rule {
 	uint32_t generation; /* of its entry */
 	uint16_t program;
 	uint8_t course, rate_verdict;
+	uint8_t stands; /* bit n: in policy n */
 	bool rate_each, log;
 	bool lapsed; /* its time has passed: it stands nowhere any more */
 };
 /* Where a rule stands, and how often it was met. No verdict waits for it. */
 struct rule_tally {
-	uint64_t order;
+	uint64_t order[RULE_POLICIES]; /* 0: it is none of that policy */
 	uint64_t hits; /* but for those that are owed yet */
 	uint32_t entry;
 	uint32_t word;
@@ -1011,7 +1017,9 @@ struct rule_memo {
 #define RULES_OWED 8u /* 2^n */
 struct port_rules {
 	struct pool rules, strays, lines, blocks, facets, rows, pairs;
+	uint32_t policy; /* the one in force */
 	uint32_t count;
+	uint32_t standings; /* of both policies */
 	uint32_t groups; /* at home or astray */
 	uint64_t changes;
 	/* How many rules have each combination of scope, face, course and
@@ -1040,8 +1048,8 @@ struct port_rules {
 	size_t tallies_at, nodes_at, maps_at, allowances_at, crossings_at;
 };
 #define RULE_MAP_NONE UINT32_MAX
-#define RULE_NODES 8u /* of a rule: 2 protocols, 2 facets, 2 trees */
-/* What a rule at most has of groups, rows and the like. */
+#define RULE_NODES 16u /* of a rule: 2 policies, protocols, facets, trees */
+/* What a rule at most has of groups, rows and the like in one policy. */
 #define RULE_LINKS 4u
 struct rules_layout {
 	size_t rules, tallies, strays, lines, blocks, facets, rows, pairs;
@@ -1051,13 +1059,17 @@ struct rules_layout {
 /* Reserves what they need behind `end`. */
 void ruleset_lay_out(struct rules_layout *l, size_t *end, uint32_t rules_max);
 void ruleset_init(struct port_table *t, const struct rules_layout *l);
-/* A rule for the entry, from what the caller wants; fewer than rules_max are
-   there. It goes with the entry. */
+/* Of rules, and of what they have in both policies together, rules_max are. */
+bool ruleset_has_room(const struct port_table *t);
+/* A rule for the entry, from what the caller wants; there is room for it. It
+   goes with the entry. */
 void ruleset_add(struct port_table *t, uint32_t entry,
 		 const struct minato_entry *in);
 void ruleset_remove(struct port_table *t, uint32_t entry);
-/* It takes another place among the rules, with its hits and allowances. */
-void ruleset_order(struct port_table *t, uint32_t entry, uint64_t order);
+/* It takes another place among the rules of that policy, with its hits and
+   allowances; order 0: none. 0 or -ENOSPC. */
+int ruleset_order(struct port_table *t, uint32_t entry, uint32_t policy,
+		  uint64_t order);
 uint64_t ruleset_hits(const struct port_table *t, uint32_t entry);
 void ruleset_get(const struct port_table *t, uint32_t entry,
 		 struct minato_entry *out);
@@ -1070,23 +1082,21 @@ static inline struct rule_tally *ruleset_tally(const struct port_table *t,
 					       uint32_t rule);
 /* Of an address, in host order; and cut to `length` bits. */
 struct rule_words ruleset_words(const struct minato_addr *a);
-uint64_t ruleset_facet_key(uint32_t slot, uint32_t combination,
+uint64_t ruleset_facet_key(uint32_t policy, uint32_t slot, uint32_t combination,
 			   const struct port_key *key);
 struct rule_facet *ruleset_facet(const struct port_table *t, uint64_t key);
 struct interval *ruleset_nodes(const struct port_table *t);
-/* One of the up to four groups that a rule is in: by protocol, and once more
-   for the facet of UNKNOWN. */
+/* One of the up to four groups that a rule is in in one policy: by protocol,
+   and once more for the facet of UNKNOWN. */
 struct rule_standing {
-	uint32_t rule, link;
+	uint32_t rule, policy, link;
 	struct rule_place place;
 	struct rule_words local, remote;
 	uint8_t local_prefix, remote_prefix;
 };
-struct rule_standing ruleset_standing(const struct port_table *t,
-				      uint32_t number, uint32_t link);
-/* By which link a rule stands in a group of the facet. */
-uint32_t ruleset_link(const struct port_table *t, uint32_t rule,
-		      uint32_t facet);
+/* That by which a rule stands in a group of the facet. */
+struct rule_standing ruleset_standing_in(const struct port_table *t,
+					 uint32_t rule, uint32_t facet);
 
 /* rulegroup.c: a standing begins, and ends. */
 void rulegroup_enter(struct port_table *t, uint32_t facet,
@@ -1102,6 +1112,8 @@ static inline struct rule_group *rulegroup_at(const struct port_table *t,
 					      uint32_t group);
 struct rule_block *rulegroup_block(const struct port_table *t, uint32_t group,
 				 uint32_t level, uint32_t block);
+/* A map for a group of trees, if one is to be had: it is asked. */
+void rulegroup_map_make(struct port_table *t, uint32_t group);
 /* Answers by port: a rule's word + 1, RULE_MAP_NOBODY, or 0, not known. */
 uint32_t *rulegroup_map(const struct port_table *t, uint32_t map);
 /* Beside them the orders of those rules. */

@@ -155,7 +155,8 @@ struct rule_block *rulegroup_block(const struct port_table *t, uint32_t group,
 
 static uint32_t node_of(const struct rule_standing *s, uint32_t tree)
 {
-	return RULE_NODES * s->rule + 2 * s->link + tree;
+	return RULE_NODES * s->rule + 2 * (RULE_LINKS * s->policy + s->link) +
+	       tree;
 }
 
 /* A single port, or all, stands in one tree; a range by both its ends. */
@@ -251,6 +252,11 @@ static uint32_t map_take(struct port_table *t)
 	return map + 1;
 }
 
+void rulegroup_map_make(struct port_table *t, uint32_t group)
+{
+	rulegroup_at(t, group)->trees.map = map_take(t);
+}
+
 static void map_give(struct port_table *t, uint32_t word)
 {
 	if (word == 0)
@@ -305,12 +311,10 @@ static void make_trees(struct port_table *t, uint32_t group)
 	g->form = RULES_TREES;
 	g->trees.levels = 0;
 	g->trees.lowest = UINT64_MAX;
-	g->trees.map = map_take(t);
+	g->trees.map = 0; /* when it is asked first */
 	for (uint32_t i = 0; i < RULES_LISTED; i++) {
-		const struct rule_standing s = ruleset_standing(
-			t, places[i].word & RULE_NUMBER,
-			ruleset_link(t, places[i].word & RULE_NUMBER,
-				     g->facet));
+		const struct rule_standing s = ruleset_standing_in(
+			t, places[i].word & RULE_NUMBER, g->facet);
 		block_enter(t, group, &s);
 	}
 }

@@ -148,6 +148,8 @@ static void offer_trees(struct rule_asking *a, uint32_t group,
 
 	if (g->trees.lowest >= a->order)
 		return;
+	if (g->trees.map == 0)
+		rulegroup_map_make(a->t, group);
 	rule = g->trees.map != 0 ? best_in_map(a, group, g, &order) :
 				   best_in_trees(a, group, g, &order);
 	if (rule == RULE_MAP_NOBODY || order >= a->order)
@@ -350,7 +352,8 @@ static void find_candidates(struct rule_asking *a, bool programs)
 		if (((combination & WITH_PROGRAM) != 0) != programs)
 			continue;
 		f = ruleset_facet(a->t,
-				  ruleset_facet_key(slot, combination, a->key));
+				  ruleset_facet_key(a->t->rules.policy, slot,
+						    combination, a->key));
 		if (f != NULL && f->lowest < a->order)
 			ask_facet(a, f);
 	}
@@ -697,7 +700,8 @@ bool port_rules_bear(const struct port_table *t, const struct port_key *key)
 			const uint32_t combination =
 				(uint32_t)__builtin_ctz(left);
 			const struct rule_facet *f = ruleset_facet(
-				t, ruleset_facet_key(slot, combination, key));
+				t, ruleset_facet_key(t->rules.policy, slot,
+						     combination, key));
 			if ((combination & WITH_PROGRAM) == 0 && f != NULL &&
 			    f->count != 0)
 				return true;

@@ -4,8 +4,8 @@
  * the lowest order decides, so they are no set of most specific ones; but a
  * look-up's steps must not grow with them either.
  *
- *   facet   protocol, and scope, face, course and program, each given or not:
- *           a look-up asks one of each combination that there is
+ *   facet   policy, protocol, and scope, face, course and program, each given
+ *           or not: a look-up asks one of each combination that there is
  *   row     in a facet, the lengths of remote prefixes beside a local one's; as
  *           long as they are few, all pairs of lengths stand in its line
  *   group   in a facet, equal prefixes of both sides, under a keyed hash; what
@@ -21,9 +21,15 @@
  *
  * A rule of a program stands in a second facet too, that of UNKNOWN: what one
  * of any program would match.
+ *
+ * There are two policies, of which one is in force: look-ups ask its facets
+ * alone. The other one is made or cleared away in small pieces meanwhile, and
+ * a turn is one number. Filters and edges are of both: what is there too much
+ * makes a look-up ask, and find nothing. A rule that is in both is one rule.
  */
 #include "port/port.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -263,10 +269,10 @@ static void side_change(struct port_table *t, uint32_t side,
 
 /* --- facets, and the pairs of lengths in them ---------------------------- */
 
-uint64_t ruleset_facet_key(uint32_t slot, uint32_t combination,
+uint64_t ruleset_facet_key(uint32_t policy, uint32_t slot, uint32_t combination,
 			   const struct port_key *key)
 {
-	uint64_t word = combination << 2 | slot;
+	uint64_t word = (policy << 4 | combination) << 2 | slot;
 
 	word = word << 8 | (combination & WITH_SCOPE ? key->scope : 0);
 	word = word << 8 | (combination & WITH_FACE ? key->face : 0);
@@ -465,8 +471,8 @@ static uint32_t combination_of(const struct port_entry *e,
 }
 
 static uint64_t facet_key_of(const struct port_entry *e,
-			     const struct port_rule *rule, uint32_t slot,
-			     bool unknown)
+			     const struct port_rule *rule, uint32_t policy,
+			     uint32_t slot, bool unknown)
 {
 	const struct port_key key = {
 		.scope = e->scope,
@@ -475,19 +481,21 @@ static uint64_t facet_key_of(const struct port_entry *e,
 		.program = unknown ? MINATO_PROGRAM_UNKNOWN : rule->program,
 	};
 
-	return ruleset_facet_key(slot, combination_of(e, rule), &key);
+	return ruleset_facet_key(policy, slot, combination_of(e, rule), &key);
 }
 
-struct rule_standing ruleset_standing(const struct port_table *t,
-				      uint32_t number, uint32_t link)
+static struct rule_standing standing_of(const struct port_table *t,
+					uint32_t number, uint32_t policy,
+					uint32_t link)
 {
 	const struct rule_tally *tally = ruleset_tally(t, number);
 	const struct port_entry *e = entry_at(t, tally->entry);
 
 	return (struct rule_standing){
 		.rule = number,
+		.policy = policy,
 		.link = link,
-		.place = { .order = tally->order,
+		.place = { .order = tally->order[policy],
 			   .word = tally->word,
 			   .first = e->first,
 			   .last = e->last },
@@ -498,23 +506,36 @@ struct rule_standing ruleset_standing(const struct port_table *t,
 	};
 }
 
-/* The link by which a rule stands in a group. */
-uint32_t ruleset_link(const struct port_table *t, uint32_t rule, uint32_t facet)
+/* Whether it stands in that facet by its program, 1, or that of UNKNOWN, 2. */
+static uint32_t stands_as(const struct port_entry *e, const struct port_rule *r,
+			  uint32_t policy, uint32_t slot, uint64_t key)
+{
+	if (facet_key_of(e, r, policy, slot, false) == key)
+		return 1;
+	return r->program != 0 &&
+			       facet_key_of(e, r, policy, slot, true) == key ?
+		       2 :
+		       0;
+}
+
+struct rule_standing ruleset_standing_in(const struct port_table *t,
+					 uint32_t rule, uint32_t facet)
 {
 	const struct port_rule *r = ruleset_rule(t, rule);
 	const struct port_entry *e = entry_at(t, ruleset_tally(t, rule)->entry);
 	const uint64_t key = facet_at(t, facet)->key;
 
-	for (uint32_t slot = 0; slot < RULE_PROTOS; slot++) {
-		if (!in_slot(e, slot))
-			continue;
-		if (facet_key_of(e, r, slot, false) == key)
-			return 2 * entry_link(e, slot);
-		if (r->program != 0 && facet_key_of(e, r, slot, true) == key)
-			return 2 * entry_link(e, slot) + 1;
+	for (uint32_t i = 0; i < RULE_POLICIES * RULE_PROTOS; i++) {
+		const uint32_t policy = i / RULE_PROTOS, slot = i % RULE_PROTOS;
+		const uint32_t as = in_slot(e, slot) ?
+					    stands_as(e, r, policy, slot, key) :
+					    0;
+		if (as != 0)
+			return standing_of(t, rule, policy,
+					   2 * entry_link(e, slot) + as - 1);
 	}
 	check(false);
-	return 0;
+	return standing_of(t, rule, 0, 0);
 }
 
 static void stand(struct port_table *t, const struct rule_standing *s,
@@ -537,13 +558,15 @@ static void stand(struct port_table *t, const struct rule_standing *s,
 	rulegroup_enter(t, number, s);
 }
 
-static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
+/* It comes to a policy, or leaves it. */
+static void stand_everywhere(struct port_table *t, uint32_t number,
+			     uint32_t policy, bool stands)
 {
-	const struct port_rule *rule = ruleset_rule(t, number);
+	struct port_rule *rule = ruleset_rule(t, number);
 	const struct port_entry *e =
 		entry_at(t, ruleset_tally(t, number)->entry);
 	const uint32_t combination = combination_of(e, rule);
-	struct rule_standing s = ruleset_standing(t, number, 0);
+	struct rule_standing s = standing_of(t, number, policy, 0);
 
 	side_change(t, 0, s.local, s.local_prefix, stands);
 	side_change(t, 1, s.remote, s.remote_prefix, stands);
@@ -552,10 +575,12 @@ static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
 		if (!in_slot(e, slot))
 			continue;
 		s.link = 2 * entry_link(e, slot);
-		stand(t, &s, facet_key_of(e, rule, slot, false), stands);
+		stand(t, &s, facet_key_of(e, rule, policy, slot, false),
+		      stands);
 		if (rule->program != 0) {
 			s.link++;
-			stand(t, &s, facet_key_of(e, rule, slot, true), stands);
+			stand(t, &s, facet_key_of(e, rule, policy, slot, true),
+			      stands);
 		}
 		*count += stands ? 1 : UINT32_MAX;
 		if (*count == 0)
@@ -563,7 +588,21 @@ static void stand_everywhere(struct port_table *t, uint32_t number, bool stands)
 		else
 			t->rules.used[slot] |= UINT32_C(1) << combination;
 	}
-	t->rules.changes++;
+	rule->stands ^= (uint8_t)(1u << policy);
+	t->rules.standings += stands ? 1 : UINT32_MAX;
+	/* No answer depends on what is not in force. */
+	if (policy == t->rules.policy)
+		t->rules.changes++;
+}
+
+static void leave_all(struct port_table *t, uint32_t number)
+{
+	const uint32_t stands = ruleset_rule(t, number)->stands;
+
+	for (uint32_t policy = 0; policy < RULE_POLICIES; policy++) {
+		if ((stands >> policy & 1) != 0)
+			stand_everywhere(t, number, policy, false);
+	}
 }
 
 /* --- rules --------------------------------------------------------------- */
@@ -595,9 +634,17 @@ static uint32_t word_of(uint32_t number, const struct minato_entry *in)
 	       (plain ? RULE_PLAIN : 0);
 }
 
+bool ruleset_has_room(const struct port_table *t)
+{
+	return t->rules.count < t->limits.rules_max &&
+	       t->rules.standings < t->limits.rules_max;
+}
+
 void ruleset_add(struct port_table *t, uint32_t entry,
 		 const struct minato_entry *in)
 {
+	const uint32_t policy = in->next ? 1 - t->rules.policy :
+					   t->rules.policy;
 	const uint32_t number = pool_take(&t->rules.rules);
 	struct port_entry *e = entry_at(t, entry);
 	struct port_rule *rule;
@@ -618,31 +665,43 @@ void ruleset_add(struct port_table *t, uint32_t entry,
 		.log = in->log,
 	};
 	*ruleset_tally(t, number) = (struct rule_tally){
-		.order = in->order,
 		.entry = entry,
 		.word = word_of(number, in),
 	};
+	ruleset_tally(t, number)->order[policy] = in->order;
 	e->next = number;
 	t->rules.count++;
 	rulecross_edges(t, e->first, e->last);
-	stand_everywhere(t, number, true);
+	stand_everywhere(t, number, policy, true);
 }
 
-void ruleset_order(struct port_table *t, uint32_t entry, uint64_t order)
+int ruleset_order(struct port_table *t, uint32_t entry, uint32_t policy,
+		  uint64_t order)
 {
 	const uint32_t number = entry_at(t, entry)->next;
-	const bool stands = !ruleset_rule(t, number)->lapsed;
+	const struct port_rule *rule = ruleset_rule(t, number);
+	const bool stands = (rule->stands >> policy & 1) != 0;
 
+	if (!stands && order != 0 && !rule->lapsed &&
+	    t->rules.standings == t->limits.rules_max)
+		return -ENOSPC;
 	if (stands)
-		stand_everywhere(t, number, false);
-	ruleset_tally(t, number)->order = order;
-	if (stands)
-		stand_everywhere(t, number, true);
+		stand_everywhere(t, number, policy, false);
+	ruleset_tally(t, number)->order[policy] = order;
+	if (order != 0 && !rule->lapsed)
+		stand_everywhere(t, number, policy, true);
+	return 0;
+}
+
+void port_rules_turn(struct port_table *t)
+{
+	t->rules.policy = 1 - t->rules.policy;
+	t->rules.changes++;
 }
 
 void ruleset_lapse(struct port_table *t, uint32_t rule)
 {
-	stand_everywhere(t, rule, false);
+	leave_all(t, rule);
 	ruleset_rule(t, rule)->lapsed = true;
 }
 
@@ -650,8 +709,7 @@ void ruleset_remove(struct port_table *t, uint32_t entry)
 {
 	const uint32_t number = entry_at(t, entry)->next;
 
-	if (!ruleset_rule(t, number)->lapsed)
-		stand_everywhere(t, number, false);
+	leave_all(t, number);
 	if (ruleset_rule(t, number)->rate_each)
 		allowance_forget(t, number);
 	forget_hits(&t->rules, number);
@@ -666,7 +724,11 @@ void ruleset_get(const struct port_table *t, uint32_t entry,
 	const uint32_t number = entry_at(t, entry)->next;
 	const struct port_rule *rule = ruleset_rule(t, number);
 
-	out->order = ruleset_tally(t, number)->order;
+	out->order = ruleset_tally(t, number)->order[t->rules.policy];
+	out->next = out->order == 0;
+	if (out->next)
+		out->order =
+			ruleset_tally(t, number)->order[1 - t->rules.policy];
 	out->course = rule->course;
 	out->program = rule->program;
 	out->rate_count = rule->rate_count;

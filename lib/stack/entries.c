@@ -226,6 +226,20 @@ int minato_rule_order(struct minato *m, uint64_t rule, uint64_t order)
 	return port_order(host_table(m), number, order);
 }
 
+int minato_rule_next(struct minato *m, uint64_t rule, uint64_t order)
+{
+	uint32_t number;
+
+	if (!entries_find(m, rule, &number))
+		return -EBADF;
+	return port_order_next(host_table(m), number, order);
+}
+
+void minato_rules_turn(struct minato *m)
+{
+	port_rules_turn(host_table(m));
+}
+
 int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
 {
 	uint32_t number;

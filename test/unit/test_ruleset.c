@@ -84,6 +84,83 @@ static void a_full_table_says_so(void **state)
 	require_nothing_left();
 }
 
+static bool is_met(uint16_t port)
+{
+	const struct port_key key = { .local = addr("10.0.0.1"),
+				      .local_port = port,
+				      .remote = addr("10.0.0.2"),
+				      .proto = TCP,
+				      .course = MINATO_COURSE_IN };
+	struct port_fate fate;
+
+	port_lookup(t, &key, (struct minato_time){ 1 }, true, &fate);
+	return fate.kind == MINATO_KIND_GUARD;
+}
+
+/* Of what is in the next policy nothing is met before the turn, and all behind it. */
+static void two_policies(void **state)
+{
+	int64_t old[40], fresh[40], both;
+	struct minato_entry e = a_rule(500), got;
+
+	(void)state;
+	e.first = e.last = 9;
+	both = port_add(t, &e, NULL);
+	for (uint32_t i = 0; i < 40; i++) {
+		e = a_rule(1000 + i);
+		e.first = e.last = (uint16_t)(100 + i);
+		old[i] = port_add(t, &e, NULL);
+		e.first = e.last = (uint16_t)(200 + i);
+		e.next = true;
+		fresh[i] = port_add(t, &e, NULL);
+	}
+	assert_int_equal(port_order_next(t, (uint32_t)both, 7), 0);
+	port_get(t, (uint32_t)fresh[3], &got);
+	assert_true(got.next && got.order == 1003);
+	for (uint32_t turn = 0; turn < 3; turn++) {
+		for (uint16_t i = 0; i < 40; i++) {
+			assert_int_equal(is_met((uint16_t)(100 + i)), turn % 2 == 0);
+			assert_int_equal(is_met((uint16_t)(200 + i)), turn % 2 == 1);
+		}
+		assert_true(is_met(9));
+		port_get(t, (uint32_t)both, &got);
+		assert_true(!got.next && got.order == (turn % 2 ? 7 : 500));
+		port_rules_turn(t);
+	}
+	/* What it had before goes, and it is met still. */
+	assert_int_equal(port_order_next(t, (uint32_t)both, 0), 0);
+	for (uint32_t i = 0; i < 40; i++)
+		port_remove(t, (uint32_t)old[i]);
+	assert_true(is_met(9) && is_met(239) && !is_met(139));
+	assert_int_equal(ruleset_hits(t, (uint32_t)both), 4);
+	assert_int_equal(port_order(t, (uint32_t)both, 2000), 0);
+	for (uint32_t i = 0; i < 40; i++)
+		port_remove(t, (uint32_t)fresh[i]);
+	port_remove(t, (uint32_t)both);
+	assert_int_equal(t->rules.standings, 0);
+	require_nothing_left();
+}
+
+/* What both policies have together is bounded. */
+static void both_have_room_together(void **state)
+{
+	const struct minato_entry e = a_rule(7);
+	const uint32_t half = t->limits.rules_max / 2;
+
+	(void)state;
+	for (uint32_t i = 0; i < half + 1; i++)
+		assert_true(port_add(t, &e, NULL) >= 0);
+	for (uint32_t i = 0; i < half + 1; i++) {
+		const bool fits = i < t->limits.rules_max - half - 1;
+		assert_int_equal(port_order_next(t, i, 8), fits ? 0 : -ENOSPC);
+	}
+	assert_int_equal(port_add(t, &e, NULL), -ENOSPC);
+	assert_int_equal(port_order_next(t, 0, 9), 0);
+	for (uint32_t i = 0; i < half + 1; i++)
+		port_remove(t, i);
+	require_nothing_left();
+}
+
 static void every_form_leaves_nothing(void **state)
 {
 	uint32_t entries[200];
@@ -197,6 +274,8 @@ int main(void)
 		CASE(rules_may_be_alike),
 		CASE(a_full_table_says_so),
 		CASE(every_form_leaves_nothing),
+		CASE(two_policies),
+		CASE(both_have_room_together),
 		CASE(each_hit_is_counted_for_its_rule),
 		CASE(an_order_is_changed_in_place),
 	};
