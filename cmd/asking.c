@@ -19,7 +19,9 @@
 
 static int join(struct cmd_client *client, struct drive_error *error)
 {
-	struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct timeval patience = {
+		.tv_sec = client->patience_s ? (time_t)client->patience_s : PATIENCE_S,
+	};
 	int fd = drive_runtime_connect(client->name, error);
 	int result;
 
@@ -53,6 +55,14 @@ int cmd_client_open(struct cmd_client *client, const char *name, struct drive_er
 		return drive_fail(error, ENOMEM, "out of memory");
 	}
 	return 0;
+}
+
+void cmd_client_wait(struct cmd_client *client, unsigned seconds)
+{
+	const struct timeval patience = { .tv_sec = (time_t)seconds };
+
+	client->patience_s = seconds;
+	setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 }
 
 void cmd_client_close(struct cmd_client *client)

@@ -1274,10 +1274,13 @@ struct cmd_client {
 	char *request; /* the last one, while nothing of its answer has come */
 	bool refused;  /* what came last was no reply, or said an error */
 	int tries;
+	unsigned patience_s; /* 0: as is usual */
 };
 
 /* Connects to the guest of that name; 0 or negative errno with a text (-ENOENT: no such guest). */
 int cmd_client_open(struct cmd_client *client, const char *name, struct drive_error *error);
+/* How long it waits for answers, from now on. */
+void cmd_client_wait(struct cmd_client *client, unsigned seconds);
 void cmd_client_close(struct cmd_client *client);
 #define CMD_INSIDE_TEXT                                                                            \
 	"orders are not taken from inside of a guest, which could open ways for itself; give "     \

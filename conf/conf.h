@@ -654,7 +654,10 @@ struct conf_diff {
 	size_t add_count;
 	size_t *same; /* of each in the new one, which it is in the old one; SIZE_MAX: none */
 };
-/* Statements that stand in both are in neither list. Test lines count for nothing. 0 or -ENOMEM. */
+/*
+ * Statements that stand in both are in neither list. Test lines count for nothing; nor do rules,
+ * which are a sequence. 0 or -ENOMEM.
+ */
 int conf_diff_make(struct conf_diff *diff, const struct conf *old, const struct conf *new);
 void conf_diff_free(struct conf_diff *diff);
 /*
@@ -697,6 +700,8 @@ uint32_t conf_capacity(const struct conf *conf, enum conf_capacity_key key);
  * these need, and sets the capacities that are said. Links are the caller's.
  */
 void conf_plan(struct minato_config *config, const struct conf *conf);
+/* How many of the general entries are those of rules. */
+uint32_t conf_rules_count(const struct conf *conf);
 
 /* ---- rulemeaning.c: what rules are in a host value ---- */
 

@@ -43,7 +43,7 @@ static int make_texts(struct texts *texts, const struct conf *conf)
 	if (!texts->list)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i]->kind == CONF_KIND_TEST)
+		if (conf->list[i]->kind == CONF_KIND_TEST || conf->list[i]->kind == CONF_KIND_RULE)
 			continue;
 		conf_print(text, sizeof(text), conf->list[i]);
 		texts->list[texts->count] = (struct text){ strdup(text), i };

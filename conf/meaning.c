@@ -328,7 +328,7 @@ static int count_entry(void *user, size_t index, struct minato_entry *entry)
 }
 
 /* Every rule of one is bounded; where memory is short, whoever enters them will see. */
-static uint32_t count_rules(const struct conf *conf)
+uint32_t conf_rules_count(const struct conf *conf)
 {
 	const struct conf_zones zones = { .guest = false };
 	uint32_t count = 0;
@@ -346,7 +346,7 @@ void conf_plan(struct minato_config *config, const struct conf *conf)
 		[CONF_HOSTS] = &config->inside_hosts_max,
 	};
 
-	config->entries_max += count_rules(conf);
+	config->entries_max += conf_rules_count(conf);
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct conf_statement *s = conf->list[i];
 

@@ -22,9 +22,16 @@ struct rule {
 	size_t skip;	 /* of the first old one of its hash: so many of them are taken */
 };
 
+/* So that what is sorted is small, and lies together. */
+struct place {
+	uint64_t hash;
+	size_t rule;
+};
+
 struct rules {
 	const struct gateway_sequence *sequence;
 	struct rule *list;
+	struct place *places; /* by hash, and then in their order */
 	size_t count;
 };
 
@@ -83,13 +90,15 @@ static bool same_rule(const struct rules *old, const struct rule *a, const struc
 
 static int cut(struct rules *rules, const struct gateway_sequence *sequence)
 {
-	*rules = (struct rules){ sequence, NULL, 0 };
+	*rules = (struct rules){ sequence, NULL, NULL, 0 };
 	rules->list = calloc(sequence->count + 1, sizeof(rules->list[0]));
-	if (!rules->list)
+	rules->places = calloc(sequence->count + 1, sizeof(rules->places[0]));
+	if (!rules->list || !rules->places)
 		return -ENOMEM;
 	for (size_t i = 0; i < sequence->count; i++) {
 		const struct minato_entry *entry = &sequence->list[i].entry;
 
+		gateway_breathe();
 		if (i == 0 || entry->order != sequence->list[i - 1].entry.order)
 			rules->list[rules->count++] =
 				(struct rule){ HASH_START, i, i, SIZE_MAX, false, 0 };
@@ -104,12 +113,20 @@ static int cut(struct rules *rules, const struct gateway_sequence *sequence)
 
 static int by_hash(const void *a, const void *b)
 {
-	const struct rule *x = a;
-	const struct rule *y = b;
+	const struct place *x = a;
+	const struct place *y = b;
 
+	gateway_breathe();
 	if (x->hash != y->hash)
 		return x->hash < y->hash ? -1 : 1;
-	return x->from < y->from ? -1 : x->from > y->from;
+	return x->rule < y->rule ? -1 : x->rule > y->rule;
+}
+
+static void sort(struct rules *rules)
+{
+	for (size_t i = 0; i < rules->count; i++, gateway_breathe())
+		rules->places[i] = (struct place){ rules->list[i].hash, i };
+	qsort(rules->places, rules->count, sizeof(rules->places[0]), by_hash);
 }
 
 /* The first of this hash among the sorted. */
@@ -121,7 +138,7 @@ static size_t first_of(const struct rules *sorted, uint64_t hash)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (sorted->list[middle].hash < hash)
+		if (sorted->places[middle].hash < hash)
 			low = middle + 1;
 		else
 			high = middle;
@@ -133,11 +150,11 @@ static size_t first_of(const struct rules *sorted, uint64_t hash)
 static void find_other(struct rules *sorted, const struct rules *new, struct rule *one)
 {
 	size_t first = first_of(sorted, one->hash);
+	size_t *skip = first < sorted->count ? &sorted->list[sorted->places[first].rule].skip :
+					       NULL;
 
-	size_t skip = first < sorted->count ? sorted->list[first].skip : 0;
-
-	for (size_t i = first + skip; i < sorted->count; i++) {
-		struct rule *other = &sorted->list[i];
+	for (size_t i = first + (skip ? *skip : 0); i < sorted->count; i++) {
+		struct rule *other = &sorted->list[sorted->places[i].rule];
 
 		if (other->hash != one->hash)
 			return;
@@ -145,7 +162,7 @@ static void find_other(struct rules *sorted, const struct rules *new, struct rul
 			continue;
 		other->taken = true;
 		one->other = other->from;
-		sorted->list[first].skip += i == first + skip;
+		*skip += i == first + *skip;
 		return;
 	}
 }
@@ -176,6 +193,7 @@ static void choose(const struct rules *new, size_t *ends, size_t *before, bool *
 	for (size_t i = 0; i < new->count; i++) {
 		size_t at;
 
+		gateway_breathe();
 		if (new->list[i].other == SIZE_MAX)
 			continue;
 		at = seat(new, ends, longest, new->list[i].other);
@@ -191,7 +209,7 @@ static void choose(const struct rules *new, size_t *ends, size_t *before, bool *
 
 static void note(const struct rules *new, size_t *alike)
 {
-	for (size_t i = 0; i < new->count; i++) {
+	for (size_t i = 0; i < new->count; i++, gateway_breathe()) {
 		const struct rule *one = &new->list[i];
 
 		for (size_t k = one->from; k < one->to; k++)
@@ -211,14 +229,18 @@ int gateway_alike(const struct gateway_sequence *old, const struct gateway_seque
 	if (result < 0 || other < 0 || !ends || !before) {
 		result = -ENOMEM;
 	} else {
-		qsort(sorted.list, sorted.count, sizeof(sorted.list[0]), by_hash);
-		for (size_t i = 0; i < wanted.count; i++)
+		sort(&sorted);
+		for (size_t i = 0; i < wanted.count; i++) {
 			find_other(&sorted, &wanted, &wanted.list[i]);
+			gateway_breathe();
+		}
 		choose(&wanted, ends, before, stays);
 		note(&wanted, alike);
 	}
 	free(sorted.list);
+	free(sorted.places);
 	free(wanted.list);
+	free(wanted.places);
 	free(ends);
 	free(before);
 	return result;

@@ -418,7 +418,8 @@ static int take(struct gateway_applied *applied, const struct conf *conf,
 
 /* The list on its way: what of the wanted one stands. */
 struct coming {
-	const struct gateway_rules *wanted;
+	struct gateway_rules rules;
+	struct conf rest; /* as in gateway_applied */
 	struct conf_diff diff;
 	struct gateway_held *held; /* of each wanted */
 	bool *stands;
@@ -426,24 +427,33 @@ struct coming {
 
 static void come_free(struct coming *coming)
 {
+	gateway_rules_free(&coming->rules);
+	free(coming->rest.list);
 	conf_diff_free(&coming->diff);
 	free(coming->held);
 	free(coming->stands);
 }
 
+/* Of its rules; policing.c sees to those of the policy. */
 static int come_begin(struct coming *coming, const struct gateway_applied *applied)
 {
-	const struct conf *conf = &coming->wanted->conf;
+	const struct conf *conf = &coming->rules.conf;
 	int result = conf_diff_make(&coming->diff, &applied->rules.conf, conf);
 
+	coming->rest.list = calloc(conf->count + 1, sizeof(coming->rest.list[0]));
+	coming->rest.files = conf->files;
 	coming->held = calloc(conf->count + 1, sizeof(coming->held[0]));
 	coming->stands = calloc(conf->count + 1, sizeof(coming->stands[0]));
-	if (result == 0 && (!coming->held || !coming->stands))
+	if (result == 0 && (!coming->held || !coming->stands || !coming->rest.list))
 		result = -ENOMEM;
-	for (size_t i = 0; i < conf->count && result == 0; i++) {
+	for (size_t i = 0; i < conf->count && result == 0; i++, gateway_breathe()) {
 		size_t same = coming->diff.same[i];
+		bool rule = conf->list[i]->kind == CONF_KIND_RULE;
 
-		coming->stands[i] = same != SIZE_MAX || conf->list[i]->kind == CONF_KIND_TEST;
+		if (!rule)
+			coming->rest.list[coming->rest.count++] = conf->list[i];
+		coming->stands[i] = same != SIZE_MAX || rule ||
+				    conf->list[i]->kind == CONF_KIND_TEST;
 		if (same != SIZE_MAX)
 			coming->held[i] = applied->held[same];
 	}
@@ -466,7 +476,7 @@ static void go(struct gateway_applied *applied, const struct coming *coming)
 static int come(struct gateway_applied *applied, struct coming *coming, bool links,
 		struct drive_error *error)
 {
-	const struct conf *conf = &coming->wanted->conf;
+	const struct conf *conf = &coming->rules.conf;
 	int result = 0;
 
 	for (size_t i = 0; i < coming->diff.add_count && result == 0; i++) {
@@ -475,8 +485,9 @@ static int come(struct gateway_applied *applied, struct coming *coming, bool lin
 
 		if ((one->kind == CONF_KIND_LINK) != links)
 			continue;
-		result = take(applied, conf, one, &coming->held[index]);
-		if (result == -EADDRINUSE && gateway_held_refuse(applied, conf, one, error) < 0)
+		result = take(applied, &coming->rest, one, &coming->held[index]);
+		if (result == -EADDRINUSE &&
+		    gateway_held_refuse(applied, &coming->rest, one, error) < 0)
 			continue;
 		if (result < 0)
 			(void)refuse(conf, one, result, error);
@@ -486,32 +497,42 @@ static int come(struct gateway_applied *applied, struct coming *coming, bool lin
 	return result;
 }
 
-/* What stands, in the order of the wanted list, is the list in force. */
-static int settle(struct gateway_applied *applied, const struct coming *coming)
+static void drop_rest(struct conf *rest, const struct conf_statement *one)
 {
-	const struct gateway_rules *wanted = coming->wanted;
-	struct gateway_rules rules = { .dmz_off = wanted->dmz_off };
-	struct gateway_held *held = calloc(wanted->conf.count + 1, sizeof(held[0]));
-	int result = held ? 0 : -ENOMEM;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < wanted->conf.count && result == 0; i++) {
-		if (!coming->stands[i])
+	for (size_t i = 0; i < rest->count; i++) {
+		if (rest->list[i] != one)
+			rest->list[kept++] = rest->list[i];
+	}
+	rest->count = kept;
+}
+
+/* What stands, in the order of the wanted list, is the list in force; *before: what was. */
+static void settle(struct gateway_applied *applied, struct coming *coming,
+		   struct gateway_rules *before)
+{
+	struct conf rest = applied->rest;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < coming->rules.conf.count; i++) {
+		if (coming->stands[i])
+			coming->held[kept++] = coming->held[i];
+	}
+	for (size_t i = coming->rules.conf.count; i-- > 0;) {
+		if (coming->stands[i])
 			continue;
-		held[rules.conf.count] = coming->held[i];
-		result = gateway_rules_add(&rules, wanted->conf.list[i], wanted->until_s[i]);
+		drop_rest(&coming->rest, coming->rules.conf.list[i]);
+		gateway_rules_remove(&coming->rules, i);
 	}
-	if (result < 0) {
-		/* Nobody knows any more what the host value has. */
-		gateway_rules_free(&rules);
-		free(held);
-		return -ENOTRECOVERABLE;
-	}
-	rules.conf.files = conf_files_hold(wanted->conf.files);
-	gateway_rules_free(&applied->rules);
+	applied->rest = coming->rest;
+	coming->rest = rest;
+	*before = applied->rules;
+	applied->rules = coming->rules;
+	coming->rules = (struct gateway_rules){ .until_s = NULL };
 	free(applied->held);
-	applied->rules = rules;
-	applied->held = held;
-	return 0;
+	applied->held = coming->held;
+	coming->held = NULL;
 }
 
 /* ---- who drains ---- */
@@ -544,7 +565,7 @@ static void apply_drains(struct gateway_applied *applied)
 	const struct conf *conf = &applied->rules.conf;
 	bool before = applied->drains.count > 0;
 
-	conf_drains_find(&applied->drains, conf);
+	conf_drains_find(&applied->drains, &applied->rest);
 	for (size_t i = 0; i < conf->count && (before || applied->drains.count); i++) {
 		const struct conf_statement *one = conf->list[i];
 		struct gateway_held *held = &applied->held[i];
@@ -563,40 +584,36 @@ static void apply_drains(struct gateway_applied *applied)
 	}
 }
 
-static int police(struct gateway_applied *applied, const struct gateway_rules *wanted,
-		  struct drive_error *error)
+/* All but the rules; *before: what was in force. */
+static int step(struct gateway_applied *applied, struct coming *coming,
+		struct gateway_rules *before, struct drive_error *error)
 {
-	size_t culprit;
-	int result = gateway_police(applied, wanted, &culprit);
+	const struct conf *conf = &coming->rest;
+	int result;
 
-	if (result < 0 && culprit < wanted->conf.count)
-		return refuse(&wanted->conf, wanted->conf.list[culprit], result, error);
-	return result < 0 ? drive_fail(error, -result, "the rules: %s", strerror(-result)) : 0;
+	go(applied, coming);
+	result = come(applied, coming, true, error);
+	if (result == 0)
+		result = apply_pools(applied, conf, error);
+	if (result == 0)
+		result = apply_nat(applied, conf, error);
+	if (result == 0)
+		result = come(applied, coming, false, error);
+	settle(applied, coming, before);
+	apply_drains(applied);
+	return result;
 }
 
-static int step(struct gateway_applied *applied, const struct gateway_rules *wanted,
-		struct drive_error *error)
+/* Back to what was; taken over. */
+static int step_back(struct gateway_applied *applied, struct gateway_rules *before)
 {
-	struct coming coming = { .wanted = wanted };
+	struct coming coming = { .rules = *before };
 	int result = come_begin(&coming, applied);
 
-	if (result < 0) {
-		come_free(&coming);
-		return drive_fail(error, -result, "%s", strerror(-result));
-	}
-	go(applied, &coming);
-	result = come(applied, &coming, true, error);
 	if (result == 0)
-		result = apply_pools(applied, &wanted->conf, error);
-	if (result == 0)
-		result = apply_nat(applied, &wanted->conf, error);
-	if (result == 0)
-		result = come(applied, &coming, false, error);
-	if (settle(applied, &coming) < 0)
-		result = -ENOTRECOVERABLE;
-	apply_drains(applied);
-	if (result == 0)
-		result = police(applied, wanted, error);
+		result = step(applied, &coming, before, NULL);
+	else
+		*before = (struct gateway_rules){ .until_s = NULL };
 	come_free(&coming);
 	return result;
 }
@@ -624,7 +641,7 @@ static bool stands_in(const struct conf *conf, const struct conf_statement *one)
 /* Who has an old MAC for what is new here would go on sending there. */
 static void announce(struct gateway_applied *applied, const struct conf *before)
 {
-	const struct conf *conf = &applied->rules.conf;
+	const struct conf *conf = &applied->rest;
 	bool pools = false;
 
 	for (size_t i = 0; i < conf->count; i++) {
@@ -652,8 +669,8 @@ static bool addresses_gone(const struct gateway_applied *applied, const struct c
 
 		if (one->kind != CONF_KIND_LINK && one->kind != CONF_KIND_POOL)
 			continue;
-		for (size_t k = 0; k < applied->rules.conf.count && !stands; k++)
-			stands = conf_same(one, applied->rules.conf.list[k]);
+		for (size_t k = 0; k < applied->rest.count && !stands; k++)
+			stands = conf_same(one, applied->rest.list[k]);
 		if (!stands)
 			return true;
 	}
@@ -662,23 +679,59 @@ static bool addresses_gone(const struct gateway_applied *applied, const struct c
 
 /* ---- all or nothing ---- */
 
-int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
-		  struct drive_error *error)
+/* All that may take long; nothing has changed yet. */
+static int prepare(struct gateway_applied *applied, struct coming *coming,
+		   struct gateway_policing *policing, struct drive_error *error)
 {
-	struct gateway_rules before;
-	int result = gateway_rules_copy(&before, &applied->rules);
+	const struct conf *conf = &coming->rules.conf;
+	size_t culprit;
+	int result = come_begin(coming, applied);
 
 	if (result < 0)
 		return drive_fail(error, -result, "%s", strerror(-result));
-	result = step(applied, wanted, error);
-	if (result < 0 && (result == -ENOTRECOVERABLE || step(applied, &before, NULL) < 0))
-		result = -ENOTRECOVERABLE;
-	if (result == 0)
-		announce(applied, &before.conf);
-	if (result == 0 && addresses_gone(applied, &before.conf))
+	result = gateway_police_begin(policing, applied, &coming->rules, &culprit);
+	if (result < 0 && culprit < conf->count)
+		return refuse(conf, conf->list[culprit], result, error);
+	return result < 0 ? drive_fail(error, -result, "the rules: %s", strerror(-result)) : 0;
+}
+
+/* Between its beginning and its end no packet is looked at. */
+static int change(struct gateway_applied *applied, struct coming *coming,
+		  struct gateway_policing *policing, struct gateway_rules *before,
+		  struct drive_error *error)
+{
+	int result = step(applied, coming, before, error);
+
+	if (result < 0)
+		return step_back(applied, before) < 0 ? -ENOTRECOVERABLE : result;
+	gateway_police_turn(policing, applied);
+	/* What was before is left there. */
+	announce(applied, &coming->rest);
+	if (addresses_gone(applied, &coming->rest))
 		gateway_part_forwards(applied);
-	if (result == 0 && error)
-		gateway_held_note(applied, &before.conf, error->text, sizeof(error->text));
+	if (error)
+		gateway_held_note(applied, &coming->rest, error->text, sizeof(error->text));
+	return 0;
+}
+
+int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *wanted,
+		  struct drive_error *error)
+{
+	struct coming coming = { .held = NULL };
+	struct gateway_policing policing = { .whole = false };
+	struct gateway_rules before = { .until_s = NULL };
+	int result = gateway_rules_copy(&coming.rules, wanted);
+
+	if (result < 0)
+		return drive_fail(error, -result, "%s", strerror(-result));
+	result = prepare(applied, &coming, &policing, error);
+	if (result == 0) {
+		gateway_breath_hold(true);
+		result = change(applied, &coming, &policing, &before, error);
+		gateway_breath_hold(false);
+		gateway_police_end(&policing, applied);
+	}
+	come_free(&coming);
 	gateway_rules_free(&before);
 	return result;
 }
@@ -689,6 +742,7 @@ void gateway_applied_free(struct gateway_applied *applied)
 		free(applied->held[i].entries);
 	free(applied->held);
 	free(applied->ruled);
+	free(applied->rest.list);
 	free(applied->pool);
 	gateway_partings_free(&applied->partings);
 	gateway_rules_free(&applied->rules);

@@ -105,11 +105,22 @@ int gateway_take_name(char name[DRIVE_NAME_SIZE], struct cmd_operands *operands)
 	return CMD_OK;
 }
 
+/* An order for very many rules takes its time, while packets flow. */
+static bool is_order(const json_t *request)
+{
+	const char *word = json_string_value(json_object_get(request, "request"));
+
+	return word && (!strcmp(word, "reload") || !strcmp(word, "change"));
+}
+
 json_t *gateway_ask(const char *name, json_t *request, struct drive_error *error)
 {
 	struct cmd_client client;
 	json_t *reply = NULL;
 	int result = cmd_client_open(&client, name, error);
+
+	if (result == 0 && is_order(request))
+		cmd_client_wait(&client, CMD_ORDER_MS / 1000);
 
 	if (result < 0)
 		json_decref(request);

@@ -292,6 +292,7 @@ struct gateway_applied {
 	struct minato *host;
 	const struct gateway_links *links;
 	struct gateway_rules rules;
+	struct conf rest;	     /* of the rules all but those of the policy; borrowed */
 	struct gateway_held *held;   /* of each statement */
 	struct gateway_ruled *ruled; /* in their order */
 	size_t ruled_count;
@@ -371,17 +372,29 @@ size_t gateway_place_in(const struct gateway_rules *file, const struct conf_stat
 /* ---- policing.c: the rules of the policy in the host value ---- */
 
 #define GATEWAY_WORD_RULE (UINT64_C(0xe2) << 56)
-/*
- * Brings the rules in force to those of the list. 0, or negative errno with the index of the
- * statement; then they are neither, and another call brings them to any list.
- */
-int gateway_police(struct gateway_applied *applied, const struct gateway_rules *wanted,
-		   size_t *culprit);
 /* Entries in their order; those of one rule have one. */
 struct gateway_sequence {
 	struct gateway_ruled *list;
 	size_t count, room;
 };
+/* A change of them on its way. */
+struct gateway_policing {
+	struct gateway_sequence old; /* `list` borrowed, until the turn */
+	struct gateway_sequence new;
+	size_t *alike; /* of each new one: gateway_alike */
+	bool whole;    /* all of it stands in the next policy, whatever has changed */
+	bool turned;
+};
+/*
+ * What the list wants is made ready, of which no packet meets anything; it breathes. 0, or negative
+ * errno with the index of the statement; then nothing has changed.
+ */
+int gateway_police_begin(struct gateway_policing *policing, struct gateway_applied *applied,
+			 const struct gateway_rules *wanted, size_t *culprit);
+/* It is in force, in one step. */
+void gateway_police_turn(struct gateway_policing *policing, struct gateway_applied *applied);
+/* What has become of no use is taken away: of the old ones, or with no turn of the new. */
+void gateway_police_end(struct gateway_policing *policing, struct gateway_applied *applied);
 /*
  * alike.c: for each entry of `new` which one of `old` is alike in all but its order, SIZE_MAX if
  * none; and whether it may keep that order too. A rule is alike as a whole. 0 or -ENOMEM.
@@ -710,6 +723,16 @@ struct minato_time gateway_order_turn(struct gateway_keeper *keeper, struct mina
 /* A host value of another shape is needed: a new worker, with the links as they are now. */
 int gateway_renew(struct gateway_keeper *keeper, struct drive_error *error);
 
+/* ---- breath.c: work in slices ---- */
+
+/* From now on long work calls back now and then: what waits gets its turn. */
+void gateway_breath_begin(void (*call)(void *user), void *user);
+void gateway_breath_end(void);
+/* What is under way must be met by nobody while this holds. */
+void gateway_breath_hold(bool held);
+/* To be called often by what may take long, where nothing is half done. */
+void gateway_breathe(void);
+
 /* ---- gateworker.c: the worker ---- */
 
 /* A link of a worker: what carries its frames. */
@@ -755,6 +778,7 @@ struct gateway_worker {
 	size_t place_count;
 	uint64_t client; /* who gave the order under way */
 	bool busy;
+	bool changing; /* a list is being brought into force */
 	uint64_t salvaged, lost; /* sessions of the predecessor's */
 	uint64_t out_lost;	 /* frames for a link that had no room */
 };

@@ -296,14 +296,36 @@ static int open_doors(struct gateway_worker *worker, const struct gateway_rules 
 	return result < 0 ? -ENOTRECOVERABLE : -EADDRINUSE;
 }
 
+#define TURNS_MAX 8u
+
+/* What waits, while a change is under way of which nothing is to be seen. */
+static void let_pass(void *user)
+{
+	struct gateway_worker *worker = user;
+	int called = 1;
+
+	for (unsigned i = 0; i < TURNS_MAX && called > 0; i++)
+		called = drive_loop_turn(worker->base.loop, (struct minato_time){ 0 });
+	write_all(worker, drive_now());
+}
+
 /* What is in force is brought to what the list says, which the keeper then hears. */
 /* syscalls: close */
 static void take_rules(struct gateway_worker *worker, int fd)
 {
 	struct cmd_message message = { .kind = GATEWAY_ASK_APPLIED };
 	struct gateway_rules rules;
-	int result = fd < 0 ? -EBADF : gateway_rules_load(&rules, fd);
+	int result;
 
+	/* The keeper sends one list after the other. */
+	if (worker->changing) {
+		if (fd >= 0)
+			close(fd);
+		return;
+	}
+	worker->changing = true;
+	gateway_breath_begin(let_pass, worker);
+	result = fd < 0 ? -EBADF : gateway_rules_load(&rules, fd);
 	if (fd >= 0)
 		close(fd);
 	if (result < 0) {
@@ -312,12 +334,14 @@ static void take_rules(struct gateway_worker *worker, int fd)
 	} else {
 		result = gateway_apply(&worker->applied, &rules, &message.text);
 		if (result == 0)
-			(void)gateway_scans_apply(worker->base.host, &rules.conf, false);
+			(void)gateway_scans_apply(worker->base.host, &worker->applied.rest, false);
 		if (result == 0 && worker->base.relay)
 			result = open_doors(worker, &rules, &message.text);
 		gateway_rules_free(&rules);
 		(void)gateway_health_sync(&worker->health, drive_now());
 	}
+	gateway_breath_end();
+	worker->changing = false;
 	write_all(worker, drive_now());
 	(void)gateway_carrying_turn(&worker->carrying, drive_now());
 	message.number = result;

@@ -270,7 +270,7 @@ static void drop_unwanted(struct gateway_health *health)
 
 int gateway_health_sync(struct gateway_health *health, struct minato_time now)
 {
-	const struct conf *conf = &health->applied->rules.conf;
+	const struct conf *conf = &health->applied->rest;
 	int result = 0;
 
 	for (struct gateway_probe *p = health->list; p; p = p->next)

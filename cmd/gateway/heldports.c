@@ -108,7 +108,7 @@ static void print_hosts(const struct holders *holders, char *out, size_t size)
 void gateway_held_note(const struct gateway_applied *applied, const struct conf *before, char *out,
 		       size_t size)
 {
-	const struct conf *conf = &applied->rules.conf;
+	const struct conf *conf = &applied->rest;
 	struct holders holders;
 	size_t used = 0;
 

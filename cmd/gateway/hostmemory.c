@@ -29,6 +29,8 @@ void gateway_config(struct minato_config *config, const struct conf *conf,
 	config->routes_max = ROUTES_LIVE;
 	config->scan_sources_max = CMD_SCAN_SOURCES;
 	conf_plan(config, conf);
+	/* Others may take the place of all rules in one step: both stand there then. */
+	config->entries_max += conf_rules_count(conf);
 	for (size_t i = 0; i < links->count; i++) {
 		const struct gateway_link *from = &links->list[i];
 		struct minato_link_config *link = &config->link[config->link_count];

@@ -5,6 +5,13 @@
  * their rates, wherever it stands now (alike.c). The longest run of those in the same order keeps
  * its orders; the rest get orders between those of its neighbours, and where there is no room for
  * them, all orders are given anew.
+ *
+ *   begin: what is new is made in the next policy, of which no packet meets anything
+ *   turn:  few changes are made at once, where nobody looks; else all stands in the next policy
+ *          with what stays, and the two change places
+ *   end:   what has become of no use is taken away
+ *
+ * Begin and end may take long, and breathe.
  */
 #include "cmd/gateway/gateway.h"
 
@@ -14,24 +21,43 @@
 
 #include "minato/guard.h"
 
+/* So many entries change in one step as they are; it is a fraction of a millisecond. */
+#define STEP_MAX 256u
 /* Orders of a first list end here, so that half of all is left behind them. */
 #define ORDER_END (UINT64_C(1) << 62)
+
+/* Counted first: to move a long list takes long. */
+static int count_entry(void *user, size_t statement, struct minato_entry *entry)
+{
+	struct gateway_sequence *sequence = user;
+
+	(void)statement;
+	(void)entry;
+	sequence->room++;
+	gateway_breathe();
+	return 0;
+}
 
 static int append(void *user, size_t statement, struct minato_entry *entry)
 {
 	struct gateway_sequence *sequence = user;
 
-	if (sequence->count == sequence->room) {
-		size_t room = sequence->room ? sequence->room * 2 : 64;
-		struct gateway_ruled *list = realloc(sequence->list, room * sizeof(*list));
-
-		if (!list)
-			return -ENOMEM;
-		sequence->list = list;
-		sequence->room = room;
-	}
 	sequence->list[sequence->count++] = (struct gateway_ruled){ *entry, 0, statement };
+	gateway_breathe();
 	return 0;
+}
+
+/* Where nothing is said of zones, they are those of the statements. */
+static const struct conf_zones zones = { .guest = false };
+
+static int gather(const struct conf *conf, struct gateway_sequence *sequence)
+{
+	int result = conf_policy(conf, &zones, count_entry, sequence);
+
+	if (result < 0)
+		return result;
+	sequence->list = malloc((sequence->room + 1) * sizeof(sequence->list[0]));
+	return sequence->list ? conf_policy(conf, &zones, append, sequence) : -ENOMEM;
 }
 
 /* Where the rule that begins at `from` ends. */
@@ -42,17 +68,6 @@ static size_t rule_end(const struct gateway_sequence *s, size_t from)
 	while (to < s->count && s->list[to].entry.order == s->list[from].entry.order)
 		to++;
 	return to;
-}
-
-/* What both have: handles to the new one, which none of the old one has then. */
-static void keep(struct gateway_sequence *old, struct gateway_sequence *new, const size_t *alike)
-{
-	for (size_t i = 0; i < new->count; i++) {
-		if (alike[i] == SIZE_MAX)
-			continue;
-		new->list[i].handle = old->list[alike[i]].handle;
-		old->list[alike[i]].handle = 0;
-	}
 }
 
 /* Of the rules in `from` to `to`, between two orders; false: there is no room. */
@@ -66,7 +81,7 @@ static bool set_orders(struct gateway_sequence *s, size_t from, size_t to, uint6
 		rules++;
 	gap = (high - low) / (rules + 1);
 	/* The numbers by which conf_policy counts rules tell them apart until they are replaced. */
-	for (size_t i = from; gap && i < to;) {
+	for (size_t i = from; gap && i < to; gateway_breathe()) {
 		size_t end = rule_end(s, i);
 
 		for (low += gap; i < end; i++)
@@ -97,83 +112,191 @@ static bool order_between(const struct gateway_sequence *old, struct gateway_seq
 	return true;
 }
 
+/* ---- how much changes ---- */
+
+static bool is_new(const struct gateway_policing *policing, size_t i)
+{
+	return policing->alike[i] == SIZE_MAX;
+}
+
+/* It is new, or gets another order. */
+static bool is_moved(const struct gateway_policing *policing, size_t i)
+{
+	return is_new(policing, i) || policing->old.list[policing->alike[i]].entry.order !=
+					      policing->new.list[i].entry.order;
+}
+
+/* Entries that come, go, or get another order. */
+static size_t changes_of(const struct gateway_policing *policing)
+{
+	size_t kept = 0;
+	size_t changes = 0;
+
+	for (size_t i = 0; i < policing->new.count; i++) {
+		kept += !is_new(policing, i);
+		changes += is_moved(policing, i);
+	}
+	return changes + policing->old.count - kept;
+}
+
+/* ---- ready ---- */
+
+/* What is new in the next policy, and with `whole` all. */
+static int stage(struct gateway_policing *policing, struct gateway_applied *applied,
+		 size_t *culprit)
+{
+	int result = 0;
+
+	for (size_t i = 0; i < policing->new.count &&result == 0; i++, gateway_breathe()) {
+		struct gateway_ruled *one = &policing->new.list[i];
+
+		one->entry.user = GATEWAY_WORD_RULE;
+		if (is_new(policing, i)) {
+			one->entry.next = true;
+			result = minato_entry_add(applied->host, &one->entry, &one->handle);
+			one->entry.next = false;
+		} else {
+			one->handle = policing->old.list[policing->alike[i]].handle;
+			if (policing->whole)
+				result = minato_rule_next(applied->host, one->handle,
+							  one->entry.order);
+		}
+		if (result < 0)
+			*culprit = one->statement;
+	}
+	return result;
+}
+
+static int plan(struct gateway_policing *policing)
+{
+	size_t count = policing->new.count;
+	bool *stays = calloc(count + 1, sizeof(stays[0]));
+	int result;
+
+	policing->alike = calloc(count + 1, sizeof(policing->alike[0]));
+	result = stays && policing->alike ?
+			 gateway_alike(&policing->old, &policing->new, policing->alike, stays) :
+			 -ENOMEM;
+	if (result == 0)
+		policing->whole =
+			!order_between(&policing->old, &policing->new, policing->alike, stays) ||
+			changes_of(policing) > STEP_MAX;
+	if (result == 0 && policing->whole)
+		(void)set_orders(&policing->new, 0, count, 0, ORDER_END);
+	free(stays);
+	return result;
+}
+
+int gateway_police_begin(struct gateway_policing *policing, struct gateway_applied *applied,
+			 const struct gateway_rules *wanted, size_t *culprit)
+{
+	int result;
+
+	*policing = (struct gateway_policing){
+		.old = { applied->ruled, applied->ruled_count, 0 },
+	};
+	*culprit = wanted->conf.count;
+	result = gather(&wanted->conf, &policing->new);
+	if (result == 0)
+		result = plan(policing);
+	if (result == 0)
+		result = stage(policing, applied, culprit);
+	if (result < 0)
+		gateway_police_end(policing, applied);
+	return result;
+}
+
+/* ---- in force ---- */
+
+/* What leaves the next policy has room in the one in force. */
+static void bring(struct gateway_policing *policing, struct gateway_applied *applied)
+{
+	for (size_t i = 0; i < policing->new.count; i++) {
+		const struct gateway_ruled *one = &policing->new.list[i];
+		bool fresh = is_new(policing, i);
+
+		if (!is_moved(policing, i))
+			continue;
+		if (fresh)
+			(void)minato_rule_next(applied->host, one->handle, 0);
+		(void)minato_rule_order(applied->host, one->handle, one->entry.order);
+	}
+}
+
+/* Of the old ones those that are no new ones have a handle still. */
+static void forget_kept(struct gateway_policing *policing)
+{
+	for (size_t i = 0; i < policing->new.count; i++) {
+		if (!is_new(policing, i))
+			policing->old.list[policing->alike[i]].handle = 0;
+	}
+}
+
 static void leave(struct gateway_applied *applied, const struct gateway_sequence *s)
 {
-	for (size_t i = 0; i < s->count; i++) {
+	for (size_t i = 0; i < s->count; i++, gateway_breathe()) {
 		if (s->list[i].handle)
 			(void)minato_entry_remove(applied->host, s->list[i].handle);
 	}
 }
 
-/* On failure what did not come is taken out of the sequence. */
-static int enter(struct gateway_applied *applied, struct gateway_sequence *s, size_t *culprit)
+void gateway_police_turn(struct gateway_policing *policing, struct gateway_applied *applied)
 {
-	size_t kept = 0;
-	int result = 0;
-
-	for (size_t i = 0; i < s->count; i++) {
-		struct gateway_ruled *one = &s->list[i];
-
-		one->entry.user = GATEWAY_WORD_RULE;
-		if (one->handle) {
-			(void)minato_rule_order(applied->host, one->handle, one->entry.order);
-		} else if (result == 0) {
-			result = minato_entry_add(applied->host, &one->entry, &one->handle);
-			if (result < 0)
-				*culprit = one->statement;
-		}
-		if (one->handle)
-			s->list[kept++] = *one;
-	}
-	s->count = kept;
-	return result;
-}
-
-static int replace(struct gateway_applied *applied, struct gateway_sequence *old,
-		   struct gateway_sequence *new, size_t *culprit)
-{
-	size_t *alike = calloc(new->count + 1, sizeof(alike[0]));
-	bool *stays = calloc(new->count + 1, sizeof(stays[0]));
-	int result = alike && stays ? gateway_alike(old, new, alike, stays) : -ENOMEM;
-
-	if (result < 0) {
-		/* Nothing has changed yet. */
-		struct gateway_sequence none = *new;
-
-		*new = *old;
-		*old = none;
+	if (policing->whole) {
+		minato_rules_turn(applied->host);
 	} else {
-		if (!order_between(old, new, alike, stays))
-			(void)set_orders(new, 0, new->count, 0, ORDER_END);
-		keep(old, new, alike);
-		leave(applied, old);
-		result = enter(applied, new, culprit);
+		/* They are few. */
+		bring(policing, applied);
+		forget_kept(policing);
+		leave(applied, &policing->old);
 	}
-	free(alike);
-	free(stays);
-	return result;
+	applied->ruled = policing->new.list;
+	applied->ruled_count = policing->new.count;
+	policing->turned = true;
 }
 
-/* Where nothing is said of zones, they are those of the statements. */
-static const struct conf_zones zones = { .guest = false };
+/* ---- after it ---- */
 
-int gateway_police(struct gateway_applied *applied, const struct gateway_rules *wanted,
-		   size_t *culprit)
+/* No turn has been: what is new goes, and what stays is in force alone. */
+static void take_back(struct gateway_policing *policing, struct gateway_applied *applied)
 {
-	struct gateway_sequence old = { applied->ruled, applied->ruled_count, 0 };
-	struct gateway_sequence new = { .list = NULL };
-	int result = conf_policy(&wanted->conf, &zones, append, &new);
+	for (size_t i = 0; policing->alike && i < policing->new.count; i++, gateway_breathe()) {
+		uint64_t handle = policing->new.list[i].handle;
 
-	*culprit = wanted->conf.count;
-	if (result < 0) {
-		free(new.list);
-		return result;
+		if (handle && is_new(policing, i))
+			(void)minato_entry_remove(applied->host, handle);
+		else if (handle)
+			(void)minato_rule_next(applied->host, handle, 0);
 	}
-	result = replace(applied, &old, &new, culprit);
-	free(old.list);
-	applied->ruled = new.list;
-	applied->ruled_count = new.count;
-	return result;
+	free(policing->new.list);
+}
+
+/* What was in force before the turn stands in the next policy now. */
+static void clear(struct gateway_policing *policing, struct gateway_applied *applied)
+{
+	for (size_t i = 0; policing->whole && i < policing->new.count; i++, gateway_breathe()) {
+		const struct gateway_ruled *old;
+
+		if (is_new(policing, i))
+			continue;
+		old = &policing->old.list[policing->alike[i]];
+		(void)minato_rule_next(applied->host, old->handle, 0);
+	}
+	if (policing->whole) {
+		forget_kept(policing);
+		leave(applied, &policing->old);
+	}
+	free(policing->old.list);
+}
+
+void gateway_police_end(struct gateway_policing *policing, struct gateway_applied *applied)
+{
+	if (policing->turned)
+		clear(policing, applied);
+	else
+		take_back(policing, applied);
+	free(policing->alike);
+	*policing = (struct gateway_policing){ .whole = false };
 }
 
 int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle)

@@ -13,6 +13,8 @@
 
 void gateway_rules_free(struct gateway_rules *rules)
 {
+	for (; rules->conf.count; gateway_breathe())
+		conf_remove(&rules->conf, rules->conf.count - 1);
 	conf_free(&rules->conf);
 	free(rules->until_s);
 	free(rules->fleeting);
@@ -113,6 +115,7 @@ static int add_all(struct gateway_rules *out, const struct gateway_rules *from,
 	for (size_t i = 0; i < from->conf.count && result == 0; i++) {
 		const struct conf_statement *one = from->conf.list[i];
 
+		gateway_breathe();
 		if (!wanted(user, one, from->until_s[i]))
 			continue;
 		result = gateway_rules_add(out, one, from->until_s[i]);
@@ -495,6 +498,7 @@ int gateway_rules_load(struct gateway_rules *out, int fd)
 		while (result == 0 && take_line(text + begin, used - begin, &taken)) {
 			result = load_line(out, text + begin);
 			begin += taken;
+			gateway_breathe();
 		}
 		/* A line longer than any statement. */
 		if (result == 0 && begin == 0)

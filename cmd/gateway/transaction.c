@@ -20,8 +20,8 @@
 #include <unistd.h>
 
 #define NS_PER_MS INT64_C(1000000)
-/* How long a worker may take to change its host value. */
-#define APPLY_MS 10000
+/* How long a worker may take to change its host value, in slices, beside a flood. */
+#define APPLY_MS 30000
 /* The clock on the wall may be set: it is looked at so often. */
 #define CLOCK_MS 10000
 /* Statements in one order. */
@@ -127,13 +127,13 @@ static void note_warnings(struct gateway_keeper *keeper, const struct conf_repor
 	free(before);
 }
 
-/* Whether it has more entries than the host value has room for. */
+/* Whether it has more entries than the host value has room for beside the rules in force. */
 static bool outgrows(const struct gateway_keeper *keeper, const struct conf *conf)
 {
 	struct minato_config plan = { .entries_max = 0 };
 
 	conf_plan(&plan, conf);
-	return plan.entries_max > keeper->entries_room;
+	return plan.entries_max + conf_rules_count(&keeper->standing.conf) > keeper->entries_room;
 }
 
 /* What will be is known: the worker is to try it. */

@@ -11,11 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #include "cmd/gateway/gateway.h"
 #include "minato/guard.h"
 
-#define ENTRIES 300 /* what the value has room for */
+#define MANY 600u      /* rules: more than change in one step */
+#define SLICED 20000u  /* and so many that it takes long */
+#define ENTRIES 40100u /* what the value has room for */
 
 static struct gateway_links links;
 static struct gateway_applied applied;
@@ -293,6 +296,123 @@ static void all_or_nothing(void **state)
 	assert_int_equal(applied.rules.conf.count, 4);
 }
 
+static uint16_t from_port, to_port; /* who looks while a change is under way sees these */
+static enum minato_verdict expected;
+static unsigned looks;
+static bool torn;
+
+static void look(void *user)
+{
+	(void)user;
+	looks++;
+	for (uint16_t port = from_port; port < to_port; port++)
+		torn |= verdict_of(port) != expected;
+}
+
+static void say_many(const char *verb, unsigned count)
+{
+	char text[64];
+
+	begin(OUTSIDE);
+	say("limit tcp 80 to 1 per minute per source");
+	for (unsigned i = 0; i < count; i++) {
+		snprintf(text, sizeof(text), "%s tcp %u", verb, 1000 + i);
+		say(text);
+	}
+}
+
+/*
+ * Of more rules than change in one step all are new but one. Whoever looks meanwhile sees all of
+ * the old ones, until all new ones are in force; who fails has changed nothing.
+ */
+static void many_at_once(void **state)
+{
+	uint64_t limit;
+
+	(void)state;
+	say_many("drop", MANY);
+	assert_int_equal(apply(), 0);
+	limit = handle_of(2);
+	assert_int_equal(verdict_of(80), MINATO_PASS);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		struct gateway_policing policing;
+		size_t culprit;
+
+		say_many(turn % 2 ? "drop" : "block", MANY);
+		expected = turn % 2 ? MINATO_REFUSE : MINATO_DROP;
+		from_port = 1000;
+		to_port = 1000 + MANY;
+		looks = 0;
+		torn = false;
+		/* Half of it, and taken back. */
+		assert_int_equal(gateway_police_begin(&policing, &applied, &wanted, &culprit), 0);
+		assert_true(policing.whole);
+		look(NULL);
+		gateway_police_end(&policing, &applied);
+		look(NULL);
+		assert_int_equal(gateway_police_begin(&policing, &applied, &wanted, &culprit), 0);
+		look(NULL);
+		gateway_police_turn(&policing, &applied);
+		expected = turn % 2 ? MINATO_DROP : MINATO_REFUSE;
+		look(NULL);
+		gateway_police_end(&policing, &applied);
+		look(NULL);
+		assert_int_equal(looks, 5);
+		assert_false(torn);
+		assert_int_equal(handle_of(2), limit);
+		assert_int_equal(verdict_of(80), MINATO_REFUSE);
+		assert_int_equal(hits_of(limit), 2 + turn);
+	}
+}
+
+static int64_t cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+static int64_t slice_began, longest; /* of what is done between two looks */
+
+static void end_slice(void *user)
+{
+	int64_t slice = cpu_ns() - slice_began;
+
+	(void)user;
+	looks++;
+	longest = slice > longest ? slice : longest;
+	slice_began = cpu_ns();
+}
+
+/* Long work is done in slices, of which none is a large part of the whole. */
+static void in_slices(void **state)
+{
+	int64_t least = INT64_MAX; /* parts of a thousand, of a quiet turn */
+
+	(void)state;
+	say_many("drop", SLICED);
+	assert_int_equal(apply(), 0);
+	for (unsigned turn = 0; turn < 4; turn++) {
+		int64_t begun;
+
+		say_many(turn % 2 ? "drop" : "block", SLICED);
+		looks = 0;
+		longest = 0;
+		gateway_breath_begin(end_slice, NULL);
+		begun = slice_began = cpu_ns();
+		assert_int_equal(apply(), 0);
+		end_slice(NULL);
+		gateway_breath_end();
+		assert_true(looks > 10);
+		assert_int_equal(verdict_of(1000), turn % 2 ? MINATO_DROP : MINATO_REFUSE);
+		assert_int_equal(verdict_of(999 + SLICED), turn % 2 ? MINATO_DROP : MINATO_REFUSE);
+		if (longest * 1000 / (cpu_ns() - begun) < least)
+			least = longest * 1000 / (cpu_ns() - begun);
+	}
+	assert_in_range(least, 0, 200);
+}
+
 /* A prefix that stands in two lines of a set. */
 static void twice_in_a_set(void **state)
 {
@@ -314,7 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(first_match),    TEST(neighbours_stay), TEST(orders_run_out),
 		TEST(all_or_nothing), TEST(twice_in_a_set),  TEST(all_that_stand_in_both_stay),
-		TEST(alike_ones),
+		TEST(alike_ones),     TEST(many_at_once),    TEST(in_slices),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
