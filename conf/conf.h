@@ -294,6 +294,8 @@ enum conf_outcome {
 	CONF_ANSWERED,	  /* an echo request, by ourselves */
 	CONF_PASSES,	  /* said alone: none of CLOSED and DROPPED */
 };
+#define CONF_GUEST_SIZE 64u /* with the final zero */
+
 struct conf_test {
 	enum minato_proto proto; /* or MINATO_PROTO_OTHER */
 	uint16_t type;		 /* ICMP: a number, or CONF_TYPE_NAMED + n; OTHER: the protocol's */
@@ -301,6 +303,7 @@ struct conf_test {
 	/* Of the rules of a guest: */
 	bool guest;		      /* it comes from it, whatever its address; `inside` too */
 	bool self;		      /* it is for an address of this host that no rule names */
+	char caller[CONF_GUEST_SIZE]; /* another guest that calls, from the loopback; or "" */
 	char program[CONF_PATH_SIZE]; /* that calls; "": one that no rule names */
 	char host[CONF_DNS_SIZE];     /* a name of the DNS that it goes to, or "" */
 	struct minato_endpoint source, destination; /* port 0: any; of ICMP always */

@@ -147,6 +147,8 @@ static struct minato_question question_of(const struct trial *t, const struct co
 		.local = test->destination,
 	};
 
+	if (test->caller[0] && t->zones.fellow)
+		question.program = t->zones.fellow(t->zones.fellow_user, test->caller);
 	if (test->program[0] && t->zones.program)
 		question.program = t->zones.program(t->zones.program_user, test->program);
 	if (test->host[0])

@@ -278,8 +278,12 @@ static void put_capacity(struct writing *w, const struct conf_capacity *capacity
 
 static void put_test_ends(struct writing *w, const struct conf_test *test)
 {
-	writing_put(w, " from %s", test->guest ? "guest" : test->inside ? "inside " : "");
-	if (!test->guest)
+	writing_put(w, " from %s",
+		    test->guest     ? "guest" :
+		    test->caller[0] ? test->caller :
+		    test->inside    ? "inside " :
+				      "");
+	if (!test->guest && !test->caller[0])
 		put_end(w, &test->source);
 	writing_put(w, " to %s", test->self ? "self" : test->host);
 	if (!test->self && !test->host[0])

@@ -635,7 +635,7 @@ int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_rep
 		judge_names(&j);
 		result = j.has_rules ? shadow_judge(conf, &names, j.hidden, report) : 0;
 		judge_each(&j);
-		testjudge_judge(conf, guest, report);
+		testjudge_judge(conf, guest ? &names : NULL, report);
 	}
 	if (result == 0 && !guest && j.has_rules && j.has_links)
 		result = ruleends_judge(conf, &names, report);

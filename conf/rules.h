@@ -55,7 +55,9 @@ void hostjudge_judge(const struct conf *conf, struct conf_report *report);
 
 /* ---- testjudge.c ---- */
 
-void testjudge_judge(const struct conf *conf, bool guest, struct conf_report *report);
+/* `guest`: the names of its rules; NULL: of a gateway. */
+void testjudge_judge(const struct conf *conf, const struct rules_names *guest,
+		     struct conf_report *report);
 
 /* ---- rulejudge.c ---- */
 

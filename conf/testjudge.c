@@ -6,7 +6,10 @@ static void judge_gateways(const struct conf_statement *s, struct conf_report *r
 {
 	const struct conf_test *test = &s->test;
 
-	if (test->guest || test->program[0])
+	if (test->caller[0])
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  "a packet is from one address: %s is none", test->caller);
+	else if (test->guest || test->program[0])
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 			  "guests and their programs are tested in the rules of a guest (minato "
 			  "check --guest); what inside hosts begin is 'from inside ADDRESS'");
@@ -15,11 +18,24 @@ static void judge_gateways(const struct conf_statement *s, struct conf_report *r
 			  "a gateway has addresses of its own: say one of them");
 }
 
-static void judge_guests(const struct conf_statement *s, struct conf_report *report)
+/* Whether it is a zone, a set, or what the rules belong to. */
+static bool is_other(const struct rules_names *names, const char *word)
+{
+	const struct conf_statement *link = NULL;
+
+	return rules_word(names, word, &link) != RULES_GUEST;
+}
+
+static void judge_guests(const struct conf_statement *s, const struct rules_names *names,
+			 struct conf_report *report)
 {
 	const struct conf_test *test = &s->test;
 
-	if (test->program[0] && !test->inside)
+	if (test->caller[0] && is_other(names, test->caller))
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  "a packet is from one address or from another guest, and %s is neither",
+			  test->caller);
+	else if (test->program[0] && !test->inside)
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 			  "a program is known of what goes out alone: from guest");
 	else if ((uint8_t)test->proto == MINATO_PROTO_OTHER)
@@ -36,13 +52,14 @@ static void judge_guests(const struct conf_statement *s, struct conf_report *rep
 			  "'is dropped'");
 }
 
-void testjudge_judge(const struct conf *conf, bool guest, struct conf_report *report)
+void testjudge_judge(const struct conf *conf, const struct rules_names *guest,
+		     struct conf_report *report)
 {
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind != CONF_KIND_TEST)
 			continue;
 		if (guest)
-			judge_guests(conf->list[i], report);
+			judge_guests(conf->list[i], guest, report);
 		else
 			judge_gateways(conf->list[i], report);
 	}

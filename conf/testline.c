@@ -98,12 +98,47 @@ static int read_protocol(struct reader *r, struct conf_test *test)
 
 /* ---- whence and whither ---- */
 
+static struct minato_addr loopback(bool four)
+{
+	struct minato_addr six = { .bytes = { [15] = 1 } };
+
+	return four ? minato_addr4(127, 0, 0, 1) : six;
+}
+
+/* A name as guests have: letters, digits and dashes, which no address is. */
+static bool sees_guest(const struct reader *r)
+{
+	struct reader_word word = reader_here(r);
+	const char *text = r->line + word.at;
+
+	if (!word.length || !isalpha((unsigned char)text[0]) || reader_sees(r, 0, "inside"))
+		return false;
+	for (size_t i = 0; i < word.length; i++) {
+		if (!isalnum((unsigned char)text[i]) && text[i] != '-' && text[i] != '_')
+			return false;
+	}
+	return true;
+}
+
+static int read_guest(struct reader *r, struct conf_test *test)
+{
+	struct reader_word word = reader_here(r);
+
+	if (word.length >= sizeof(test->caller))
+		return reader_fail(r, word, "a guest's name is too long");
+	memcpy(test->caller, r->line + word.at, word.length);
+	r->next++;
+	return 0;
+}
+
 static int read_source(struct reader *r, struct conf_test *test)
 {
 	if (reader_takes(r, "guest")) {
 		test->guest = test->inside = true;
 		return 0;
 	}
+	if (sees_guest(r))
+		return read_guest(r, test);
 	test->inside = reader_takes(r, "inside");
 	return read_end(r, test, false, &test->source);
 }
@@ -153,7 +188,7 @@ static int read_destination(struct reader *r, struct conf_test *test)
 		return read_word(r, test);
 	if (read_end(r, test, true, &test->destination) < 0)
 		return -EINVAL;
-	if (!test->guest &&
+	if (!test->guest && !test->caller[0] &&
 	    minato_addr_is4(&test->source.addr) != minato_addr_is4(&test->destination.addr))
 		return reader_fail(r, reader_last(r), "from and to are of two families");
 	return 0;
@@ -237,8 +272,13 @@ int testline_read(struct reader *r, struct conf_statement *out)
 
 	if ((reader_takes(r, "program") && value_program(r, test->program) < 0) ||
 	    read_protocol(r, test) < 0 || reader_demand(r, "from") < 0 ||
-	    read_source(r, test) < 0 || reader_demand(r, "to") < 0 ||
-	    read_destination(r, test) < 0 || check_type(r, test) < 0)
+	    read_source(r, test) < 0 || reader_demand(r, "to") < 0 || read_destination(r, test) < 0)
+		return -EINVAL;
+	/* Another guest calls as a program of this host does. */
+	if (test->caller[0])
+		test->source.addr =
+			loopback(test->self || minato_addr_is4(&test->destination.addr));
+	if (check_type(r, test) < 0)
 		return -EINVAL;
 	reader_mark(r, out, CONF_PART_SUBJECT, first);
 	first = r->next;

@@ -44,6 +44,7 @@ static void run(const char *text)
 		.lan_count = 2,
 		.program = number,
 		.program_user = &conf,
+		.fellow = fellow,
 	};
 	size_t culprit = 0;
 
@@ -72,6 +73,13 @@ static void got(const char *text, const char *instead)
 	assert_string_equal(verdicts[0].got, instead);
 }
 
+static void wrong(const char *text, const char *says)
+{
+	assert_int_equal(read_rules(text), -EINVAL);
+	if (!strstr(report.fault[0].what, says))
+		fail_msg("%s: %s", text, report.fault[0].what);
+}
+
 static void inward(void **state)
 {
 	(void)state;
@@ -95,6 +103,32 @@ static void inward(void **state)
 	/* One address of the host is not each. */
 	met("block tcp 22 to 192.0.2.1\ntest tcp from 203.0.113.9 to 192.0.2.1:22 is closed\n"
 	    "test tcp from 203.0.113.9 to self:22 passes\n");
+}
+
+static uint16_t fellow(void *user, const char *word)
+{
+	(void)user;
+	return strcmp(word, "db") == 0 ? 7 : strcmp(word, "cache") == 0 ? 8 : 0;
+}
+
+/* Other guests by name: those that rules name, those that none does, and what is no guest. */
+static void other_guests(void **state)
+{
+	(void)state;
+	met("allow tcp 5432 from db\nblock tcp 5432 named shut\nblock udp from cache\n"
+	    "block tcp 9 from wan\n"
+	    "test tcp from db to self:5432 passes by line 1\n"
+	    "test tcp from cache to self:5432 is closed by shut\n"
+	    "test tcp from nobody to self:5432 is closed by shut\n"
+	    "test tcp from db to [2001:db8::1]:5432 passes by line 1\n"
+	    "test udp from cache to 192.0.2.1:53 is closed by line 3\n"
+	    "test udp from db to self:53 passes\n"
+	    "test tcp from db to self:9 passes\n");
+	wrong("test tcp from lan to self:1 passes\n", "lan is neither");
+	wrong("set friends 192.0.2.0/24\nallow tcp 1 from friends\nblock tcp 1\n"
+	      "test tcp from friends to self:1 passes\n",
+	      "friends is neither");
+	wrong("test tcp from web to self:1 passes\n", "web is neither");
 }
 
 static void outward(void **state)
@@ -143,13 +177,6 @@ static void names(void **state)
 	    "test tcp from guest to www.example.com:443 passes by line 3\n");
 }
 
-static void wrong(const char *text, const char *says)
-{
-	assert_int_equal(read_rules(text), -EINVAL);
-	if (!strstr(report.fault[0].what, says))
-		fail_msg("%s: %s", text, report.fault[0].what);
-}
-
 static void what_a_guest_has_none_of(void **state)
 {
 	(void)state;
@@ -192,6 +219,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inward),
+		cmocka_unit_test(other_guests),
 		cmocka_unit_test(outward),
 		cmocka_unit_test(programs),
 		cmocka_unit_test(names),
