@@ -100,15 +100,26 @@ static const char *guest_of(const struct checking *c)
 static int try_guests_tests(struct checking *c)
 {
 	struct cmd_ruling *ruling = calloc(1, sizeof(*ruling));
+	static struct conf_report report;
+	const struct conf_statement *one = NULL;
+	enum conf_part part = CONF_PART_SUBJECT;
 	struct drive_error error = { "out of memory" };
 	int result = -ENOMEM;
 
 	if (ruling) {
 		ruling->conf = c->conf;
 		cmd_ruling_look_around(ruling);
+		result = cmd_fellows_find(ruling, guest_of(c), &one, &part, &error);
+	}
+	if (result == 0) {
 		result = cmd_ruling_try(ruling, guest_of(c), take_verdict, c, &error);
 	}
 	free(ruling);
+	if (result < 0 && one) {
+		judge_say(&report, CONF_ERROR, one, part, 0, "%s", error.text);
+		cmd_conf_say(stderr, &c->text, &report, false);
+		return CMD_REFUSED;
+	}
 	if (result < 0) {
 		cmd_say("%s: %s", c->text.name, error.text);
 		return result == -ENOMEM ? CMD_FAILED : CMD_REFUSED;
@@ -119,7 +130,7 @@ static int try_guests_tests(struct checking *c)
 /* What a start says of all together, beyond what is wrong with lines. */
 static int try_whole(const struct checking *c)
 {
-	struct drive_error error;
+	static struct conf_report report;
 	struct conf conf = { .files = conf_files_hold(c->conf.files) };
 	int result = 0;
 
@@ -133,9 +144,11 @@ static int try_whole(const struct checking *c)
 		conf_free(&conf);
 		return CMD_FAILED;
 	}
-	if (cmd_ruling_whole(&conf, &error) == 0)
+	if (cmd_ruling_whole(&conf, &report) == 0)
 		return CMD_OK;
-	cmd_say("%s: %s", c->text.name, error.text);
+	if (!report.errors)
+		return CMD_FAILED;
+	cmd_conf_say(stderr, &c->text, &report, false);
 	return CMD_REFUSED;
 }
 

@@ -578,9 +578,9 @@ void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct min
 #define CMD_LAN_MAX 64u
 
 /* Another guest of this user that rules name; guard/fellows.c, guard/fellowship.c. */
-#define CMD_FELLOWS_MAX 32u
+#define CMD_FELLOWS_MAX 128u
 struct cmd_fellow {
-	char name[DRIVE_NAME_SIZE];
+	char name[DRIVE_NAME_SIZE]; /* empty: the place is free */
 	/* The keeper: */
 	struct cmd_harbour *harbour;
 	int link; /* to its keeper, or -1 */
@@ -589,13 +589,15 @@ struct cmd_fellow {
 	uint32_t tries;
 	struct minato_time again; /* when it is called again; 0: never */
 	bool untold;		  /* the worker had no room for it */
+	bool met;		  /* it was called once */
+	uint32_t freed;		  /* when its place became free, in turns; 0: it never was taken */
 	/* The worker: */
 	const struct relay_roll *page; /* NULL: it does not run */
 	uint32_t turn;		       /* of it, as it was last seen */
 };
 struct cmd_fellows;
 /* Another keeper that was given our roll, and knows by the connection that we are there. */
-#define CMD_ASKERS_MAX 64u
+#define CMD_ASKERS_MAX 128u
 struct cmd_asker {
 	int fd; /* 0: free */
 	int64_t watch;
@@ -605,7 +607,8 @@ struct cmd_asker {
 struct cmd_fellows {
 	/* Their numbers in rules are their places, from 1. */
 	struct cmd_fellow list[CMD_FELLOWS_MAX];
-	size_t count, met; /* those that were called once */
+	size_t count;	/* of places */
+	uint32_t freed; /* places, ever */
 	int files;	   /* where control sockets come to be; 0: not watched */
 	int64_t files_watch;
 	struct relay_roll *own; /* NULL: there is none */
@@ -643,7 +646,7 @@ void cmd_ruling_free(struct cmd_ruling *ruling);
  * Whether these sentences, which are taken over, go together for a guest that began with nothing
  * else: programs that are there, names with what shuts the rest. 0 or negative errno with a text.
  */
-int cmd_ruling_whole(struct conf *conf, struct drive_error *error);
+int cmd_ruling_whole(struct conf *conf, struct conf_report *report);
 
 /* ---- guard/hostlinks.c ---- */
 
@@ -686,8 +689,15 @@ void cmd_following_fellows(struct cmd_worker *worker);
 int cmd_fellows_add(struct cmd_fellows *fellows, const char *name);
 /* Its number, from 1; 0: it is not noted. */
 uint16_t cmd_fellows_number(const struct cmd_fellows *fellows, const char *name);
-/* Notes those that the rules of the guest of this name name. 0 or negative errno with a text. */
-int cmd_fellows_find(struct cmd_ruling *ruling, const char *guest, struct drive_error *error);
+/*
+ * Notes those that the rules of the guest of this name name. 0, or negative errno with a text; then
+ * *one is the rule of which there is no room for a name, in that part.
+ */
+int cmd_fellows_find(struct cmd_ruling *ruling, const char *guest,
+		     const struct conf_statement **one, enum conf_part *part,
+		     struct drive_error *error);
+/* Those that no rule names any more are forgotten, and their places are free. */
+void cmd_fellows_forget(struct cmd_harbour *harbour);
 /* Whether a guest of this name runs, or a gateway. */
 bool cmd_fellows_runs(const char *name);
 /* What is wrong with names beside the guests that run: errors and warnings. */

@@ -34,14 +34,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const struct minato_endpoint local = { minato_addr4(192, 0, 2, 1), 80 };
 	const struct minato_endpoint remote = { minato_addr4(192, 0, 2, 2), 40000 };
-	uint64_t cookie = 0;
+	struct kernel_exact found = { 0 };
 	int ends[2];
 	int result;
 
 	expect(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
 	/* The very first question throws away what a process before it left. */
 	if (number == 0) {
-		expect(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie) < 0);
+		expect(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &found) < 0);
 		number++;
 	}
 	for (int i = 0; i < ANSWERS_MAX && size >= 2; i++) {
@@ -54,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += 2 + len;
 		size -= 2 + len;
 	}
-	result = kernel_cookie(ends[0], MINATO_UDP, &local, &remote, &cookie);
+	result = kernel_cookie(ends[0], MINATO_UDP, &local, &remote, &found);
 	number++;
 	expect(result <= 0 && result > -4096);
 	close(ends[0]);

@@ -48,7 +48,7 @@ static int ask(int fd, uint32_t number, enum minato_proto proto,
 }
 
 /* 1: it is the answer; 0: one to an earlier question; or negative errno. */
-static int take(const struct nlmsghdr *message, uint32_t number, uint64_t *cookie)
+static int take(const struct nlmsghdr *message, uint32_t number, struct kernel_exact *out)
 {
 	const struct inet_diag_msg *socket = mnl_nlmsg_get_payload(message);
 	const struct nlmsgerr *error = mnl_nlmsg_get_payload(message);
@@ -66,7 +66,8 @@ static int take(const struct nlmsghdr *message, uint32_t number, uint64_t *cooki
 	/* What is left of one that was closed has another cookie than it had. */
 	if (socket->idiag_timer == TIME_WAIT)
 		return -ENOENT;
-	*cookie = (uint64_t)socket->id.idiag_cookie[1] << 32 | socket->id.idiag_cookie[0];
+	out->cookie = (uint64_t)socket->id.idiag_cookie[1] << 32 | socket->id.idiag_cookie[0];
+	out->uid = socket->idiag_uid;
 	return 1;
 }
 
@@ -78,7 +79,7 @@ static bool is_whole(const struct nlmsghdr *message, int size)
 
 /* syscalls: recvfrom */
 int kernel_cookie(int fd, enum minato_proto proto, const struct minato_endpoint *local,
-		  const struct minato_endpoint *remote, uint64_t *cookie)
+		  const struct minato_endpoint *remote, struct kernel_exact *out)
 {
 	static uint32_t number;
 	char buffer[BUFFER_SIZE];
@@ -97,7 +98,7 @@ int kernel_cookie(int fd, enum minato_proto proto, const struct minato_endpoint 
 			return errno == EINTR ? -EAGAIN : -errno;
 		for (const struct nlmsghdr *one = (const struct nlmsghdr *)(const void *)buffer;
 		     result == 0 && is_whole(one, size); one = mnl_nlmsg_next(one, &size))
-			result = take(one, number, cookie);
+			result = take(one, number, out);
 	}
 	return result < 0 ? result : 0;
 }

@@ -103,12 +103,17 @@ int kernel_sockets(const struct kernel_query *query,
 
 /* A descriptor for it, of the namespace of this process. Negative errno. */
 int kernel_cookie_open(void);
+/* What the kernel says of it. */
+struct kernel_exact {
+	uint64_t cookie;
+	uint32_t uid; /* who made it, as this process sees users */
+};
 /*
- * The cookie of the socket with this local end and that remote one; of UDP, the one that would be
- * given a packet which comes from there. Does not wait. 0, -ENOENT, or negative errno.
+ * The socket with this local end and that remote one; of UDP, the one that would be given a packet
+ * which comes from there. Does not wait. 0, -ENOENT, or negative errno.
  */
 int kernel_cookie(int fd, enum minato_proto proto, const struct minato_endpoint *local,
-		  const struct minato_endpoint *remote, uint64_t *cookie);
+		  const struct minato_endpoint *remote, struct kernel_exact *out);
 
 /* ---- within.c: into the network namespace of a process ---- */
 

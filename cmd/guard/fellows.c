@@ -49,17 +49,36 @@ static size_t reply(char text[REPLY_SIZE], const char *guest)
 
 /* ---- names ---- */
 
+/*
+ * A new place, as long as there is one; then the one that has been free for longest: what still
+ * goes by its number is over by then. NULL: none is free.
+ */
+static struct cmd_fellow *free_place(struct cmd_fellows *fellows)
+{
+	struct cmd_fellow *found = NULL;
+
+	if (fellows->count < CMD_FELLOWS_MAX)
+		return &fellows->list[fellows->count++];
+	for (size_t i = 0; i < fellows->count; i++) {
+		struct cmd_fellow *one = &fellows->list[i];
+
+		if (!one->name[0] && (!found || one->freed < found->freed))
+			found = one;
+	}
+	return found;
+}
+
 int cmd_fellows_add(struct cmd_fellows *fellows, const char *name)
 {
 	struct cmd_fellow *fellow;
 
 	if (cmd_fellows_number(fellows, name))
 		return 0;
-	if (fellows->count == CMD_FELLOWS_MAX)
-		return -ENOSPC;
 	if (strlen(name) >= DRIVE_NAME_SIZE)
 		return -EINVAL;
-	fellow = &fellows->list[fellows->count++];
+	fellow = free_place(fellows);
+	if (!fellow)
+		return -ENOSPC;
 	*fellow = (struct cmd_fellow){ .link = -1, .roll = -1 };
 	(void)snprintf(fellow->name, sizeof(fellow->name), "%s", name);
 	return 0;
@@ -74,21 +93,41 @@ uint16_t cmd_fellows_number(const struct cmd_fellows *fellows, const char *name)
 	return 0;
 }
 
+struct finding {
+	struct cmd_ruling *ruling;
+	const struct conf_statement *one; /* of which it failed */
+	enum conf_part part;
+};
+
 static int add_word(void *user, size_t index, const struct conf_item *item)
 {
-	(void)index;
-	return cmd_fellows_add(user, item->word);
+	struct finding *finding = user;
+	int result = cmd_fellows_add(&finding->ruling->fellows, item->word);
+
+	if (result < 0) {
+		finding->one = finding->ruling->conf.list[index];
+		finding->part = item->sort == CONF_ITEM_FROM_WORD ? CONF_PART_SOURCE :
+								    CONF_PART_TARGET;
+	}
+	return result;
 }
 
-int cmd_fellows_find(struct cmd_ruling *ruling, const char *guest, struct drive_error *error)
+int cmd_fellows_find(struct cmd_ruling *ruling, const char *guest,
+		     const struct conf_statement **one, enum conf_part *part,
+		     struct drive_error *error)
 {
-	int result = conf_guests(&ruling->conf, guest, add_word, &ruling->fellows);
+	struct finding finding = { .ruling = ruling };
+	int result = conf_guests(&ruling->conf, guest, add_word, &finding);
 
-	return result == 0 ? 0 :
-			     drive_fail(error, -result,
-					result == -ENOSPC ? "rules name more than %u other guests" :
-							    "a guest's name is too long",
-					CMD_FELLOWS_MAX);
+	if (result == 0)
+		return 0;
+	*one = finding.one;
+	*part = finding.part;
+	return drive_fail(error, -result,
+			  result == -ENOSPC ? "rules name more than %u other guests" :
+			  result == -EINVAL ? "a guest's name is too long" :
+					      "out of memory",
+			  CMD_FELLOWS_MAX);
 }
 
 /* ---- names beside the guests that run ---- */
@@ -115,7 +154,8 @@ static int judge_word(void *user, size_t index, const struct conf_item *item)
 		"guest starts",
 		item->word,
 		s->rule.verb == CONF_ALLOW || s->rule.verb == CONF_LIMIT ? "nobody is meant" :
-									   "nobody is refused");
+		from ? "programs of yours on this host, which could be it, are refused" :
+		       "nobody is refused");
 	if (j->report->count > before) {
 		struct conf_fault *fault = &j->report->fault[before];
 
@@ -261,7 +301,7 @@ static void call(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 {
 	int fd;
 
-	if (fellow->link >= 0)
+	if (fellow->link >= 0 || !fellow->name[0])
 		return;
 	fellow->again = MINATO_NEVER;
 	fd = drive_runtime_try(fellow->name);
@@ -293,7 +333,7 @@ static struct cmd_fellow *fellow_of_file(struct cmd_fellows *fellows, const char
 	for (size_t i = 0; i < fellows->count; i++) {
 		size_t name = strlen(fellows->list[i].name);
 
-		if (size == name + sizeof(suffix) - 1 && !strcmp(file + name, suffix) &&
+		if (name && size == name + sizeof(suffix) - 1 && !strcmp(file + name, suffix) &&
 		    !strncmp(file, fellows->list[i].name, name))
 			return &fellows->list[i];
 	}
@@ -346,9 +386,58 @@ void cmd_fellows_meet(struct cmd_harbour *harbour)
 			cmd_say("guests that start later than this one cannot be noticed: rules "
 				"that name one hold for those that run now");
 	}
-	for (; fellows->met < fellows->count; fellows->met++) {
-		(void)tell(harbour, fellows->met);
-		call(harbour, &fellows->list[fellows->met]);
+	for (size_t i = 0; i < fellows->count; i++) {
+		struct cmd_fellow *fellow = &fellows->list[i];
+
+		if (fellow->met || !fellow->name[0])
+			continue;
+		fellow->met = true;
+		(void)tell(harbour, i);
+		call(harbour, fellow);
+	}
+}
+
+struct naming {
+	const struct cmd_fellows *fellows;
+	bool named[CMD_FELLOWS_MAX];
+};
+
+static int mark_word(void *user, size_t index, const struct conf_item *item)
+{
+	struct naming *naming = user;
+	uint16_t number = cmd_fellows_number(naming->fellows, item->word);
+
+	(void)index;
+	if (number)
+		naming->named[number - 1] = true;
+	return 0;
+}
+
+void cmd_fellows_forget(struct cmd_harbour *harbour)
+{
+	struct cmd_fellows *fellows = &harbour->ruling.fellows;
+	struct naming naming = { .fellows = fellows };
+
+	if (conf_guests(&harbour->ruling.conf, harbour->name, mark_word, &naming) < 0)
+		return;
+	for (size_t i = 0; i < fellows->count; i++) {
+		struct cmd_fellow *fellow = &fellows->list[i];
+
+		if (naming.named[i] || !fellow->name[0])
+			continue;
+		/* Nobody is told of its end: no rule is about it. */
+		if (fellow->watch > 0)
+			drive_loop_remove(harbour->loop, fellow->watch);
+		if (fellow->link >= 0)
+			close(fellow->link);
+		if (fellow->roll >= 0)
+			close(fellow->roll);
+		*fellow = (struct cmd_fellow){
+			.link = -1,
+			.roll = -1,
+			.freed = ++fellows->freed,
+		};
+		(void)tell(harbour, i);
 	}
 }
 

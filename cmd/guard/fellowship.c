@@ -7,11 +7,14 @@
  */
 #include "cmd/cmd.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "kernel/kernel.h"
 #include "minato/guard.h"
+
+#define STEPS_MAX 8u
 
 /* ---- what the keeper tells ---- */
 
@@ -89,28 +92,90 @@ bool cmd_fellowship_is_own(const struct cmd_ruling *ruling, const struct minato_
 	return false;
 }
 
+/* Whether the rules turn this call away if it is the guest's of that number. */
+static bool is_refused(struct cmd_worker *worker, enum minato_proto proto,
+		       const struct minato_endpoint *caller, const struct minato_endpoint *local,
+		       uint16_t number)
+{
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	struct minato_question question = {
+		.scope = CMD_SCOPE_OUTSIDE,
+		.face = RELAY_FACE_WAN,
+		.proto = (uint8_t)proto,
+		.course = MINATO_COURSE_IN,
+		.remote = *caller,
+		.local = *local,
+		.program = number,
+	};
+	struct minato_step steps[STEPS_MAX];
+	size_t count;
+
+	for (size_t i = 0; i < ruling->lan_count; i++) {
+		if (holds(&ruling->lan[i], &caller->addr))
+			question.face = RELAY_FACE_LAN;
+	}
+	count = minato_explain(worker->host, &question, steps, STEPS_MAX);
+	for (size_t i = 0; i < count; i++) {
+		if (steps[i].step == MINATO_STEP_RULE && steps[i].found &&
+		    steps[i].verdict != MINATO_PASS)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Who could be a guest that a rule refuses, and that is not known to run: it is taken for that one.
+ * So what is shut to a guest is shut while that starts, and while somebody hides it.
+ */
+static uint16_t suspect(struct cmd_worker *worker, enum minato_proto proto,
+			const struct minato_endpoint *caller, const struct minato_endpoint *local)
+{
+	const struct cmd_fellows *fellows = &worker->harbour->ruling.fellows;
+
+	for (size_t i = 0; i < fellows->count; i++) {
+		uint16_t number = (uint16_t)(i + 1);
+
+		if (fellows->list[i].name[0] && !fellows->list[i].page &&
+		    is_refused(worker, proto, caller, local, number))
+			return number;
+	}
+	return MINATO_PROGRAM_NONE;
+}
+
 uint16_t cmd_fellowship_caller(void *user, enum minato_proto proto,
 			       const struct minato_endpoint *caller,
 			       const struct minato_endpoint *local)
 {
-	const struct cmd_worker *worker = user;
+	struct cmd_worker *worker = user;
 	const struct cmd_ruling *ruling = &worker->harbour->ruling;
 	const struct cmd_fellows *fellows = &ruling->fellows;
-	uint64_t cookie = 0;
-	bool any = false;
+	struct kernel_exact socket = { .uid = worker->harbour->uid };
+	bool full = ruling->own_count == CMD_LAN_MAX;
+	bool any = false; /* known to run */
+	bool named = false;
+	uint16_t number = MINATO_PROGRAM_NONE;
+	int result;
 
-	for (size_t i = 0; i < fellows->count; i++)
-		any |= fellows->list[i].page != NULL;
-	if (!any || !cmd_fellowship_is_own(ruling, &caller->addr))
-		return MINATO_PROGRAM_NONE;
-	/* It may have been one that a rule refuses. */
-	if (fellows->diag < 0 || kernel_cookie(fellows->diag, proto, caller, local, &cookie) < 0)
-		return RELAY_CALLER_GONE;
 	for (size_t i = 0; i < fellows->count; i++) {
-		if (fellows->list[i].page && relay_roll_has(fellows->list[i].page, cookie))
+		any |= fellows->list[i].page != NULL;
+		named |= fellows->list[i].name[0] != 0;
+	}
+	/* Of more addresses than are noted the kernel knows whether one is the host's. */
+	if (!named || !(full || cmd_fellowship_is_own(ruling, &caller->addr)))
+		return MINATO_PROGRAM_NONE;
+	result = fellows->diag < 0 ? -EBADF :
+				     kernel_cookie(fellows->diag, proto, caller, local, &socket);
+	if (result < 0 && !cmd_fellowship_is_own(ruling, &caller->addr))
+		return MINATO_PROGRAM_NONE;
+	for (size_t i = 0; i < fellows->count && result == 0; i++) {
+		if (fellows->list[i].page && relay_roll_has(fellows->list[i].page, socket.cookie))
 			return (uint16_t)(i + 1);
 	}
-	return MINATO_PROGRAM_NONE;
+	/* Guests of this user's are his. */
+	if (socket.uid == worker->harbour->uid)
+		number = suspect(worker, proto, caller, local);
+	/* Who is gone may have been one that a rule refuses. */
+	return result < 0 && any && !number ? RELAY_CALLER_GONE : number;
 }
 
 /* ---- where others are ---- */

@@ -271,7 +271,10 @@ static void know_caller(struct reasoning *r, const char *caller)
 	/* The ends that are asked about need not be anybody's. */
 	if (r->question.program == RELAY_CALLER_GONE)
 		r->question.program = MINATO_PROGRAM_NONE;
-	if (r->question.program)
+	if (r->question.program && !caller && !fellows->list[r->question.program - 1].page)
+		(void)snprintf(text, sizeof(text), "perhaps guest %s, of which nothing is known",
+			       fellows->list[r->question.program - 1].name);
+	else if (r->question.program)
 		(void)snprintf(text, sizeof(text), "guest %s",
 			       fellows->list[r->question.program - 1].name);
 	else if (caller)

@@ -103,9 +103,11 @@ void cmd_ruled_take_out(struct cmd_ruling *ruling, size_t index)
 
 /* ---- the keeper: is it one that can be said now? ---- */
 
+#define NOTHING "nothing was changed"
+
 static int cannot(struct drive_error *error, const char *text)
 {
-	return drive_fail(error, EINVAL, "%s; nothing was changed", text);
+	return drive_fail(error, EINVAL, "%s; " NOTHING, text);
 }
 
 static int judge_name(const struct cmd_harbour *harbour, const struct conf_rule *rule,
@@ -227,11 +229,46 @@ static void note_warning(struct cmd_ruling *ruling, const struct conf_fault *one
 			       conf_where(where, &ruling->conf, one->other));
 }
 
+/* What is wrong with what was said, in its place there, with a caret. */
+static int point_at(struct drive_error *error, struct conf_report *report, const char *text)
+{
+	static char lines[2048];
+	size_t used;
+
+	if (!report->count)
+		return -EINVAL;
+	report->count = 1;
+	report->fault[0].line = 1;
+	report->fault[0].other = 0;
+	gateway_fault_text(report, "", text, lines, sizeof(lines));
+	used = (size_t)snprintf(error->text, sizeof(error->text), "%.*s",
+				(int)sizeof(error->text) - (int)sizeof(NOTHING) - 1, lines);
+	(void)snprintf(error->text + used, sizeof(error->text) - used, "\n%s", NOTHING);
+	return -EINVAL;
+}
+
+/* The error is about this part of the rule. */
+static int point_at_part(struct drive_error *error, const struct conf_statement *one,
+			 enum conf_part part, const char *text)
+{
+	static struct conf_report report;
+	size_t end = strlen(error->text);
+
+	report = (struct conf_report){ .count = 0 };
+	if (end > strlen("; " NOTHING) &&
+	    !strcmp(error->text + end - strlen("; " NOTHING), "; " NOTHING))
+		error->text[end - strlen("; " NOTHING)] = 0;
+	judge_say(&report, CONF_ERROR, one, part, 0, "%s", error->text);
+	return point_at(error, &report, text);
+}
+
 /* What is wrong with all together; warnings about the new one become the note. */
-static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_error *error)
+static int judge_all(struct cmd_harbour *harbour, size_t index, const char *text,
+		     struct drive_error *error)
 {
 	struct cmd_ruling *ruling = &harbour->ruling;
 	struct conf_report *report = calloc(1, sizeof(*report));
+	size_t wrong = 0;
 	int result = 0;
 
 	if (!report)
@@ -250,6 +287,12 @@ static int judge_all(struct cmd_harbour *harbour, size_t index, struct drive_err
 			result = cannot(error, one->what);
 		else
 			note_warning(ruling, one);
+		if (result < 0)
+			wrong = i;
+	}
+	if (result < 0) {
+		report->fault[0] = report->fault[wrong];
+		(void)point_at(error, report, text);
 	}
 	number_said(&ruling->conf, false);
 	free(report);
@@ -278,6 +321,16 @@ static void forget_rule(struct cmd_harbour *harbour, size_t index)
 	cmd_ruled_take_out(ruling, index);
 }
 
+static int find_guests(struct cmd_harbour *harbour, const struct cmd_rule_change *change,
+		       struct drive_error *error)
+{
+	const struct conf_statement *one = NULL;
+	enum conf_part part = CONF_PART_SUBJECT;
+	int result = cmd_fellows_find(&harbour->ruling, harbour->name, &one, &part, error);
+
+	return result < 0 && one ? point_at_part(error, one, part, change->text) : result;
+}
+
 static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 	       struct drive_error *error)
 {
@@ -289,14 +342,21 @@ static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 	int result = 0;
 
 	if (conf_statement_read(&one, change->text, &report) < 0)
-		return cannot(error, report.count ? report.fault[0].what : "this is no rule");
+		return report.count ? point_at(error, &report, change->text) :
+				      cannot(error, "this is no rule");
 	if (one.kind != CONF_KIND_RULE)
 		return cannot(error, "a guest has rules alone");
 	if (count_said(ruling) >= SAID_MAX)
 		return cannot(error, "too many rules were added while it ran");
 	result = judge_items(harbour, &one.rule, &change->program, error);
-	if (result == 0)
-		result = end_of(change, &one.rule, &place.until_s, error);
+	if (result < 0)
+		return point_at_part(error, &one,
+				     cmd_ruling_names(&one.rule) ? CONF_PART_TARGET :
+								   CONF_PART_SUBJECT,
+				     change->text);
+	result = end_of(change, &one.rule, &place.until_s, error);
+	if (result < 0)
+		return point_at_part(error, &one, CONF_PART_TERM, change->text);
 	index = result == 0 ? place_of(ruling, &one.rule, error) : result;
 	if (index < 0)
 		return (int)index;
@@ -310,13 +370,14 @@ static int add(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 		return drive_fail(error, -result, "%s", strerror(-result));
 	ruling->last_id++;
 	ruling->note.text[0] = 0;
-	result = judge_all(harbour, (size_t)index, error);
+	result = judge_all(harbour, (size_t)index, change->text, error);
 	if (result == 0)
-		result = cmd_fellows_find(ruling, harbour->name, error);
+		result = find_guests(harbour, change, error);
 	if (result == 0 && cmd_ruling_names(&one.rule))
 		result = cmd_ruling_allow(harbour, &one.rule, place.order, error);
 	if (result < 0) {
 		forget_rule(harbour, (size_t)index);
+		cmd_fellows_forget(harbour);
 		return result;
 	}
 	change->place = place;
@@ -398,8 +459,10 @@ void cmd_ruled_done(struct cmd_harbour *harbour, const struct cmd_message *messa
 
 	if (ruling->changing == CMD_RULE_NONE)
 		return;
-	if (well == (ruling->changing == CMD_RULE_REMOVE))
+	if (well == (ruling->changing == CMD_RULE_REMOVE)) {
 		forget_rule(harbour, ruling->change.index);
+		cmd_fellows_forget(harbour);
+	}
 	ruling->changing = CMD_RULE_NONE;
 	if (!well) {
 		(void)snprintf(text, sizeof(text), "%s; nothing was changed",
@@ -421,8 +484,10 @@ void cmd_ruled_forget(struct cmd_harbour *harbour)
 {
 	struct cmd_ruling *ruling = &harbour->ruling;
 
-	if (ruling->changing == CMD_RULE_ADD)
+	if (ruling->changing == CMD_RULE_ADD) {
 		forget_rule(harbour, ruling->change.index);
+		cmd_fellows_forget(harbour);
+	}
 	ruling->changing = CMD_RULE_NONE;
 }
 
@@ -443,6 +508,7 @@ static void end_rule(struct cmd_harbour *harbour, size_t index)
 	forget_rule(harbour, index);
 	cmd_ruling_screen(harbour, &harbour->publish, true);
 	send_change(harbour, CMD_RULE_END);
+	cmd_fellows_forget(harbour);
 	if (!harbour->quiet)
 		cmd_say("its time is over: %s", text);
 	if (cmd_ruling_outgrown(harbour, anew, sizeof(anew)))

@@ -79,9 +79,37 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 	return code;
 }
 
+/* Which of them is wrong, if it is one, and what of it. */
+struct blame {
+	const struct conf_statement *one;
+	enum conf_part part;
+};
+
+static void put_blame(struct blame *blame, const struct conf_statement *one, enum conf_part part)
+{
+	*blame = (struct blame){ one, part };
+}
+
+/* With its place, line and caret. */
+static int say_blame(const struct cmd_conf_text *text, const struct blame *blame,
+		     const struct drive_error *error)
+{
+	struct conf_report *report = blame->one ? calloc(1, sizeof(*report)) : NULL;
+
+	if (!report) {
+		cmd_say("%s: %s", text->name, error->text);
+		return CMD_USAGE;
+	}
+	judge_say(report, CONF_ERROR, blame->one, blame->part, 0, "%s", error->text);
+	(void)complain(text, report);
+	free(report);
+	return CMD_USAGE;
+}
+
 /* ---- programs ---- */
 
-static int plan_programs(struct cmd_harbour *harbour, struct drive_error *error)
+static int plan_programs(struct cmd_harbour *harbour, struct blame *blame,
+			 struct drive_error *error)
 {
 	const struct conf *conf = &harbour->ruling.conf;
 
@@ -96,6 +124,8 @@ static int plan_programs(struct cmd_harbour *harbour, struct drive_error *error)
 					     cmd_programs_add(&harbour->programs, item.word) :
 					     0;
 
+			if (result < 0)
+				put_blame(blame, conf->list[i], CONF_PART_SUBJECT);
 			if (result == -ENOENT)
 				return drive_fail(error, ENOENT,
 						  "no program is called %s here: say its path",
@@ -189,7 +219,7 @@ int cmd_ruling_allow(struct cmd_harbour *harbour, const struct conf_rule *rule, 
 }
 
 /* Rules count from 1, as conf_policy does. */
-static int allow_rules(struct cmd_harbour *harbour, struct drive_error *error)
+static int allow_rules(struct cmd_harbour *harbour, struct blame *blame, struct drive_error *error)
 {
 	const struct conf *conf = &harbour->ruling.conf;
 	uint64_t order = 0;
@@ -201,6 +231,7 @@ static int allow_rules(struct cmd_harbour *harbour, struct drive_error *error)
 		if (conf->list[i]->kind != CONF_KIND_RULE)
 			continue;
 		order++;
+		put_blame(blame, conf->list[i], CONF_PART_TARGET);
 		if (conf->list[i]->rule.out && conf->list[i]->rule.verb == CONF_ALLOW &&
 		    !conf_item_find(&conf->list[i]->rule, CONF_ITEM_PROGRAM, &item))
 			result = cmd_ruling_allow(harbour, &conf->list[i]->rule,
@@ -213,15 +244,19 @@ static int allow_rules(struct cmd_harbour *harbour, struct drive_error *error)
  * Rules and --allow are one sequence, as permit.h says: what is allowed by name, here or there, has
  * its place in it, and "block out everything" stands behind all of it.
  */
-static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
+static int plan_names(struct cmd_harbour *harbour, struct blame *blame, struct drive_error *error)
 {
 	struct conf *conf = &harbour->ruling.conf;
 	bool named = false;
 	size_t last = SIZE_MAX;
 
+	put_blame(blame, NULL, CONF_PART_TARGET);
+
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind != CONF_KIND_RULE || !conf->list[i]->rule.out)
 			continue;
+		if (!named && cmd_ruling_names(&conf->list[i]->rule))
+			put_blame(blame, conf->list[i], CONF_PART_TARGET);
 		named |= cmd_ruling_names(&conf->list[i]->rule);
 		if (cmd_ruling_names(&conf->list[i]->rule) &&
 		    conf->list[i]->rule.verb != CONF_ALLOW)
@@ -244,16 +279,15 @@ static int plan_names(struct cmd_harbour *harbour, struct drive_error *error)
 				  "a rule about a name says nothing unless all else is shut: "
 				  "'block out everything' must be the last of what goes out");
 	harbour->closed = true;
-	return allow_rules(harbour, error);
+	return allow_rules(harbour, blame, error);
 }
 
 /* Each rule its place; one whose time is over already is no rule of a guest that begins. */
-static int plan_places(struct cmd_harbour *harbour, struct drive_error *error)
+static int plan_places(struct cmd_harbour *harbour, struct blame *blame, struct drive_error *error)
 {
 	struct cmd_ruling *ruling = &harbour->ruling;
 	struct conf *conf = &ruling->conf;
 	int64_t now_s = time(NULL);
-	char where[CONF_WHERE_SIZE];
 
 	ruling->places = conf->count ? calloc(conf->count, sizeof(ruling->places[0])) : NULL;
 	if (conf->count && !ruling->places)
@@ -269,10 +303,9 @@ static int plan_places(struct cmd_harbour *harbour, struct drive_error *error)
 		if (term->sort == CONF_TERM_NONE)
 			continue;
 		place->until_s = gateway_term_end(term, now_s);
+		put_blame(blame, conf->list[i], CONF_PART_TERM);
 		if (place->until_s <= now_s)
-			return drive_fail(error, EINVAL,
-					  "%s: that time is over already: take it out",
-					  conf_where(where, conf, conf->list[i]->line));
+			return drive_fail(error, EINVAL, "that time is over already: take it out");
 		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
 	}
 	return 0;
@@ -287,6 +320,7 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	struct cmd_text text = { .bytes = NULL };
 	struct cmd_conf_files *files = calloc(1, sizeof(*files));
 	struct drive_error error = { "out of memory" };
+	struct blame blame = { NULL, CONF_PART_SUBJECT };
 	int code;
 
 	cmd_ruling_look_around(&harbour->ruling);
@@ -303,42 +337,42 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	files->sources.behind_count =
 		cmd_ruling_behind(&harbour->publish, files->sources.behind);
 	code = read_rules(&harbour->ruling, &about, files, guest ? guest : "self");
-	cmd_conf_close(files);
-	free(files);
-	if (code == CMD_GO_ON &&
-	    cmd_fellows_find(&harbour->ruling, guest ? guest : "self", &error) < 0) {
-		cmd_say("%s: %s", about.name, error.text);
-		code = CMD_USAGE;
-	}
+	if (code == CMD_GO_ON && cmd_fellows_find(&harbour->ruling, guest ? guest : "self",
+						  &blame.one, &blame.part, &error) < 0)
+		code = say_blame(&about, &blame, &error);
 	if (code == CMD_GO_ON)
 		code = cmd_ruling_test(&harbour->ruling, guest ? guest : "self", about.name);
 	if (code == CMD_GO_ON &&
-	    (plan_programs(harbour, &error) < 0 || plan_names(harbour, &error) < 0 ||
-	     plan_places(harbour, &error) < 0)) {
-		cmd_say("%s: %s", about.name, error.text);
-		code = CMD_USAGE;
-	}
+	    (plan_programs(harbour, &blame, &error) < 0 ||
+	     plan_names(harbour, &blame, &error) < 0 || plan_places(harbour, &blame, &error) < 0))
+		code = say_blame(&about, &blame, &error);
+	cmd_conf_close(files);
+	free(files);
 	if (code != CMD_GO_ON)
 		cmd_ruling_free(&harbour->ruling);
 	return code;
 }
 
-int cmd_ruling_whole(struct conf *conf, struct drive_error *error)
+int cmd_ruling_whole(struct conf *conf, struct conf_report *report)
 {
 	struct cmd_harbour *harbour = calloc(1, sizeof(*harbour));
+	struct blame blame = { NULL, CONF_PART_SUBJECT };
+	struct drive_error error;
 	int result;
 
 	if (!harbour) {
 		conf_free(conf);
-		return drive_fail(error, ENOMEM, "out of memory");
+		return -ENOMEM;
 	}
 	harbour->ruling.conf = *conf;
 	*conf = (struct conf){ .count = 0 };
-	result = plan_programs(harbour, error);
+	result = plan_programs(harbour, &blame, &error);
 	if (result == 0)
-		result = plan_names(harbour, error);
+		result = plan_names(harbour, &blame, &error);
 	if (result == 0)
-		result = plan_places(harbour, error);
+		result = plan_places(harbour, &blame, &error);
+	if (result < 0 && blame.one)
+		judge_say(report, CONF_ERROR, blame.one, blame.part, 0, "%s", error.text);
 	relay_allow_free(&harbour->allows);
 	cmd_ruling_free(&harbour->ruling);
 	free(harbour);

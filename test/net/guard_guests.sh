@@ -171,6 +171,16 @@ is "... and holds" "$(from other tcp $HOST4 8081)" 'db hello'
 has "one that does not run is told of" \
 	"$(as_user "$M" rule add -n db allow tcp 8081 from nobody first 2>&1)" 'no guest called nobody runs'
 ok "... and is taken back" as_user "$M" rule rm -n db allow tcp 8081 from nobody
+# What is shut to one that nobody knows is shut to whoever could be it.
+ok "one that is not known is refused" as_user "$M" rule add -n db allow tcp 8081 last
+ok "..." as_user "$M" rule rm -n db block tcp,udp 8081
+ok "... by name" as_user "$M" rule add -n db block tcp 8081 from ghost first
+is "... so a program of its user is not it" \
+	"$(as_user bash -c "once tcp $HOST4 8081")" nothing
+is "... but one of another user" "$(once tcp $HOST4 8081)" 'db hello'
+is "... and a guest that is known by its own name" "$(from other tcp $HOST4 8081)" 'db hello'
+has "... which why says" "$(as_user "$M" why -n db tcp $HOST4:40000 to $HOST4:8081 2>&1)" 'perhaps guest ghost'
+ok "... and it is taken back" as_user "$M" rule rm -n db block tcp 8081 from ghost
 stop db
 
 # --- out ----------------------------------------------------------------------------

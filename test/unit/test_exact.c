@@ -3,6 +3,7 @@
 #include "relay_fixture.h"
 
 #include <linux/netlink.h>
+#include <unistd.h>
 
 #include "kernel/kernel.h"
 
@@ -23,22 +24,23 @@ static void is_found(int diag, int type, const char *where, uint16_t port)
 	const struct minato_endpoint local = end(where, port_of(client));
 	const struct minato_endpoint remote = end(where, port);
 	const struct minato_endpoint nobody = end(where, 9);
-	uint64_t cookie = 0;
+	struct kernel_exact found = { 0 };
 	uint64_t whose;
 	int result;
 	int accepted = type == SOCK_STREAM ? host_accept(server) : -1;
 
-	assert_int_equal(kernel_cookie(diag, proto, &local, &remote, &cookie), 0);
-	assert_int_equal(cookie, cookie_of(client));
+	assert_int_equal(kernel_cookie(diag, proto, &local, &remote, &found), 0);
+	assert_int_equal(found.cookie, cookie_of(client));
+	assert_int_equal(found.uid, getuid());
 	/* The other way round it is the other end. */
-	assert_int_equal(kernel_cookie(diag, proto, &remote, &local, &cookie), 0);
-	assert_int_equal(cookie, cookie_of(accepted >= 0 ? accepted : server));
-	assert_int_equal(kernel_cookie(diag, proto, &nobody, &remote, &cookie), -ENOENT);
+	assert_int_equal(kernel_cookie(diag, proto, &remote, &local, &found), 0);
+	assert_int_equal(found.cookie, cookie_of(accepted >= 0 ? accepted : server));
+	assert_int_equal(kernel_cookie(diag, proto, &nobody, &remote, &found), -ENOENT);
 	/* What is left of it, for the other end's sake, is not that socket. */
 	whose = cookie_of(client);
 	close(client);
-	result = kernel_cookie(diag, proto, &local, &remote, &cookie);
-	assert_true(result == -ENOENT || (result == 0 && cookie == whose));
+	result = kernel_cookie(diag, proto, &local, &remote, &found);
+	assert_true(result == -ENOENT || (result == 0 && found.cookie == whose));
 	if (accepted >= 0)
 		close(accepted);
 	close(server);
@@ -63,17 +65,17 @@ static void unconnected(void **state)
 {
 	const struct minato_endpoint local = end("192.0.2.1", 7002);
 	const struct minato_endpoint remote = end("192.0.2.1", 7003);
-	uint64_t cookie = 0;
+	struct kernel_exact found = { 0 };
 	int diag;
 	int fd;
 
 	NEED_NETNS();
 	diag = kernel_cookie_open();
 	fd = host_socket(SOCK_DGRAM, "0.0.0.0", 7002);
-	assert_int_equal(kernel_cookie(diag, MINATO_UDP, &local, &remote, &cookie), 0);
-	assert_int_equal(cookie, cookie_of(fd));
+	assert_int_equal(kernel_cookie(diag, MINATO_UDP, &local, &remote, &found), 0);
+	assert_int_equal(found.cookie, cookie_of(fd));
 	close(fd);
-	assert_int_equal(kernel_cookie(diag, MINATO_UDP, &local, &remote, &cookie), -ENOENT);
+	assert_int_equal(kernel_cookie(diag, MINATO_UDP, &local, &remote, &found), -ENOENT);
 	close(diag);
 }
 
@@ -82,13 +84,13 @@ static void what_is_no_error_is_no_answer(void **state)
 {
 	const struct minato_endpoint local = end("192.0.2.1", 80), remote = end("192.0.2.2", 81);
 	static const int errors[] = { 5, 0, -4096, INT32_MIN };
-	uint64_t cookie;
+	struct kernel_exact found;
 	int ends[2];
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends), 0);
 	/* The first question throws away what is there. */
-	assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie), -EAGAIN);
+	assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &found), -EAGAIN);
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		/* It is told by its number, which is that of the question: one of these. */
 		for (uint32_t number = 1; number < 64; number++) {
@@ -102,9 +104,9 @@ static void what_is_no_error_is_no_answer(void **state)
 			assert_int_equal(send(ends[1], &answer, sizeof(answer), MSG_DONTWAIT),
 					 sizeof(answer));
 		}
-		assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie),
+		assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &found),
 				 -EPROTO);
-		while (recv(ends[0], &cookie, sizeof(cookie), MSG_DONTWAIT) >= 0)
+		while (recv(ends[0], &found, sizeof(found), MSG_DONTWAIT) >= 0)
 			;
 	}
 	close(ends[0]);
@@ -116,14 +118,14 @@ static void what_is_too_long_is_none(void **state)
 {
 	const struct minato_endpoint local = end("192.0.2.1", 80), remote = end("192.0.2.2", 81);
 	const struct nlmsghdr header = { .nlmsg_len = 0xfffffff0, .nlmsg_type = NLMSG_NOOP };
-	uint64_t cookie;
+	struct kernel_exact found;
 	int ends[2];
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends), 0);
-	(void)kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie);
+	(void)kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &found);
 	assert_int_equal(send(ends[1], &header, sizeof(header), 0), sizeof(header));
-	assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &cookie), -EAGAIN);
+	assert_int_equal(kernel_cookie(ends[0], MINATO_TCP, &local, &remote, &found), -EAGAIN);
 	close(ends[0]);
 	close(ends[1]);
 }

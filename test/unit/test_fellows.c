@@ -52,12 +52,14 @@ static void numbers(void **state)
 	static struct cmd_ruling ruling;
 	static const char text[] = "allow tcp 80 from db, lan, cache\nblock tcp 80\n"
 				   "block out to cache, 192.0.2.1\n";
+	const struct conf_statement *one = NULL;
+	enum conf_part part = CONF_PART_SUBJECT;
 	struct drive_error error;
 	char name[16];
 
 	(void)state;
 	assert_int_equal(conf_read_guest(&ruling.conf, text, strlen(text), "web", &report), 0);
-	assert_int_equal(cmd_fellows_find(&ruling, "web", &error), 0);
+	assert_int_equal(cmd_fellows_find(&ruling, "web", &one, &part, &error), 0);
 	assert_int_equal(ruling.fellows.count, 2);
 	assert_int_equal(cmd_fellows_number(&ruling.fellows, "db"), 1);
 	assert_int_equal(cmd_fellows_number(&ruling.fellows, "cache"), 2);
@@ -68,7 +70,51 @@ static void numbers(void **state)
 	}
 	assert_int_equal(cmd_fellows_add(&ruling.fellows, "more"), -ENOSPC);
 	assert_int_equal(cmd_fellows_add(&ruling.fellows, "db"), 0);
+	/* Which rule it is that has one too many. */
+	ruling.fellows.list[1].name[0] = 'C';
+	assert_int_equal(cmd_fellows_find(&ruling, "web", &one, &part, &error), -ENOSPC);
+	assert_ptr_equal(one, ruling.conf.list[0]);
+	assert_int_equal(part, CONF_PART_SOURCE);
+	assert_non_null(strstr(error.text, "more than 128 other guests"));
 	conf_free(&ruling.conf);
+}
+
+/* Names go with the rules that have them; what has been free for longest is taken first. */
+static void names_go_with_their_rules(void **state)
+{
+	static struct cmd_harbour h;
+	static const char text[] = "block tcp 80 from db, cache\nblock out to cache\n";
+	const struct conf_statement *one = NULL;
+	enum conf_part part = CONF_PART_SUBJECT;
+	struct drive_error error;
+	char name[16];
+
+	(void)state;
+	h.hand.channel = -1;
+	(void)snprintf(h.name, sizeof(h.name), "web");
+	assert_int_equal(conf_read_guest(&h.ruling.conf, text, strlen(text), "web", &report), 0);
+	assert_int_equal(cmd_fellows_find(&h.ruling, "web", &one, &part, &error), 0);
+	cmd_fellows_forget(&h);
+	assert_int_equal(cmd_fellows_number(&h.ruling.fellows, "db"), 1);
+	assert_int_equal(cmd_fellows_number(&h.ruling.fellows, "cache"), 2);
+	conf_remove(&h.ruling.conf, 0);
+	cmd_fellows_forget(&h);
+	assert_int_equal(cmd_fellows_number(&h.ruling.fellows, "db"), 0);
+	assert_int_equal(cmd_fellows_number(&h.ruling.fellows, "cache"), 2);
+	conf_remove(&h.ruling.conf, 0);
+	cmd_fellows_forget(&h);
+	/* As many as one likes, one after the other. */
+	for (unsigned i = 0; i < 3 * CMD_FELLOWS_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "g%u", i);
+		assert_int_equal(cmd_fellows_add(&h.ruling.fellows, name), 0);
+		if (i == CMD_FELLOWS_MAX - 2)
+			assert_int_equal(cmd_fellows_number(&h.ruling.fellows, name), 1);
+		if (i == CMD_FELLOWS_MAX - 1)
+			assert_int_equal(cmd_fellows_number(&h.ruling.fellows, name), 2);
+		cmd_fellows_forget(&h);
+		assert_int_equal(cmd_fellows_number(&h.ruling.fellows, name), 0);
+	}
+	conf_free(&h.ruling.conf);
 }
 
 static void what_is_wrong(void **state)
@@ -85,6 +131,8 @@ static void what_is_wrong(void **state)
 	assert_int_equal(report.fault[0].candidate_count, 3);
 	judge("block out tcp 80 to cache\n");
 	assert_non_null(strstr(report.fault[0].what, "nobody is refused"));
+	judge("block tcp 80 from cache\n");
+	assert_non_null(strstr(report.fault[0].what, "programs of yours on this host"));
 	/* A set that is called as a guest. */
 	judge("set db 192.0.2.1\nallow tcp 80 from db\nblock tcp 80\n");
 	assert_int_equal(report.errors, 1);
@@ -203,6 +251,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers),
+		cmocka_unit_test(names_go_with_their_rules),
 		cmocka_unit_test(what_is_wrong),
 		cmocka_unit_test(who_asks_is_given_it),
 		cmocka_unit_test(who_answers_says_who_it_is),

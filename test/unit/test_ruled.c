@@ -261,7 +261,8 @@ static void warnings(void **state)
 {
 	(void)state;
 	noted("allow out tcp 80 to 1.1.1.1", NOTHING);
-	noted("block tcp 7100 from nosuchguest", NO_GUEST("nobody is refused"));
+	noted("block tcp 7100 from nosuchguest",
+	      NO_GUEST("programs of yours on this host, which could be it, are refused"));
 	noted("block udp 7100", "");
 	noted("allow out tcp 81 to nosuchguest", NOTHING "\n" NO_GUEST("nobody is meant"));
 	noted("block udp 7100 from 192.0.2.1",

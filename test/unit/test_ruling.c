@@ -220,6 +220,8 @@ static void without_names_nothing_is_taken_away(void **state)
 	says("allow out tcp 443 to 192.0.2.0/24; block out everything");
 }
 
+static struct conf_fault wrong;
+
 static void whole(const char *text, int result)
 {
 	static struct conf_statement one;
@@ -230,9 +232,11 @@ static void whole(const char *text, int result)
 		assert_int_equal(conf_statement_read(&one, at, &report), 0);
 		assert_int_equal(conf_add(&conf, &one), 0);
 	}
-	error.text[0] = 0;
-	assert_int_equal(cmd_ruling_whole(&conf, &error), result);
+	report = (struct conf_report){ .count = 0 };
+	assert_int_equal(cmd_ruling_whole(&conf, &report), result);
 	assert_int_equal(conf.count, 0);
+	assert_int_equal(report.errors, result < 0);
+	wrong = report.fault[0];
 }
 
 /* As for a guest that began with these and nothing else. */
@@ -242,9 +246,12 @@ static void whether_they_go_together(void **state)
 	whole("block tcp 1\0", 0);
 	whole("allow out tcp 443 to a.example.com\0block out everything\0", 0);
 	whole("allow out tcp 443 to a.example.com\0", -EINVAL);
-	assert_non_null(strstr(error.text, "'block out everything' must be the last"));
+	assert_non_null(strstr(wrong.what, "'block out everything' must be the last"));
+	assert_int_equal(wrong.line, 1);
+	assert_int_equal(wrong.column, 23);
 	whole("allow program no-such-program-here out tcp 1\0", -ENOENT);
-	assert_non_null(strstr(error.text, "no program is called no-such-program-here"));
+	assert_non_null(strstr(wrong.what, "no program is called no-such-program-here"));
+	assert_int_equal(wrong.line, 1);
 }
 
 /* ---- in the host value ---- */
