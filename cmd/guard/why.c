@@ -149,7 +149,9 @@ static int read_flow(const struct cmd_command *command, struct inquiry *inquiry,
 			       source :
 			       words[count - 3],
 		       words[count - 1]);
-	if (conf_statement_read(out, text, &report) < 0 || out->kind != CONF_KIND_TEST) {
+	/* A name that is no guest's here is no end. */
+	if (conf_statement_read(out, text, &report) < 0 || out->kind != CONF_KIND_TEST ||
+	    out->test.caller[0]) {
 		(void)snprintf(source, sizeof(source), "%.*s", (int)strcspn(words[count - 1], ":"),
 			       words[count - 1]);
 		if (inquiry->guest && cmd_fellows_runs(source))
