@@ -395,9 +395,10 @@ static bool judge_behind(const struct judging *j, const struct conf_statement *s
 	const char *word = f->protocols == CONF_UDP ? "udp" : "tcp";
 	uint16_t port, behind;
 
-	for (uint32_t i = 0; i < f->server_count; i++) {
-		if (!conf_shut_behind(j->conf, f->protocols, &f->run[0], f->server[i].at.port,
-				      f->many_to_one, &port, &behind))
+	for (uint32_t i = 0; i < f->server_count * f->run_count; i++) {
+		if (!conf_shut_behind(j->conf, f->protocols, &f->run[i % f->run_count],
+				      f->server[i / f->run_count].at.port, f->many_to_one, &port,
+				      &behind))
 			continue;
 		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
 			  "%s port %u leads to port %u (NetBIOS, SMB), and is shut to everyone but "
@@ -446,7 +447,23 @@ static const struct conf_statement *leads_there(struct judging *j, const struct 
 	return NULL;
 }
 
-/* Of ports that lead there under other numbers. */
+/* Of ports that this forward leads there under other numbers. */
+static bool leads_behind(const struct conf_forward *f, const struct conf_rule *rule)
+{
+	struct conf_run led;
+
+	for (uint32_t i = 0; i < f->server_count * f->run_count; i++) {
+		const uint16_t to = f->server[i / f->run_count].at.port;
+
+		for (uint32_t k = 0; k < RULES_SHUT_COUNT; k++) {
+			if (rules_behind(&f->run[i % f->run_count], to, f->many_to_one, k, &led) &&
+			    is_about(rule, f->protocols, &led))
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool is_behind(const struct conf *conf, const struct conf_rule *rule)
 {
 	for (uint32_t i = 0; i < conf->behind_count; i++) {
@@ -455,18 +472,9 @@ static bool is_behind(const struct conf *conf, const struct conf_rule *rule)
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct conf_statement *s = conf->list[i];
-		struct conf_run led;
 
-		for (uint32_t k = 0; s->kind == CONF_KIND_FORWARD &&
-				     k < s->forward.server_count * RULES_SHUT_COUNT;
-		     k++) {
-			const struct conf_server *to = &s->forward.server[k / RULES_SHUT_COUNT];
-
-			if (rules_behind(&s->forward.run[0], to->at.port, s->forward.many_to_one,
-					 k % RULES_SHUT_COUNT, &led) &&
-			    is_about(rule, s->forward.protocols, &led))
-				return true;
-		}
+		if (s->kind == CONF_KIND_FORWARD && leads_behind(&s->forward, rule))
+			return true;
 	}
 	return false;
 }

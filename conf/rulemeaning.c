@@ -504,7 +504,7 @@ static int give_rule(struct meaning *m, size_t index, const struct conf_rule *ru
 }
 
 /* The ports of a forward that lead to the i-th of those that are shut, from others than lan. */
-static int give_behind(struct meaning *m, const struct conf_forward *f, uint32_t i)
+static int give_behind(struct meaning *m, const struct conf_forward *f, uint32_t run, uint32_t i)
 {
 	struct conf_rule rule = { .verb = CONF_BLOCK, .protocols = f->protocols };
 	struct conf_item item = { .sort = CONF_ITEM_FROM_WORD, .word = "wan" };
@@ -512,7 +512,7 @@ static int give_behind(struct meaning *m, const struct conf_forward *f, uint32_t
 	uint32_t k = 0;
 
 	while (k < f->server_count &&
-	       !rules_behind(&f->run[0], f->server[k].at.port, f->many_to_one, i, &led))
+	       !rules_behind(&f->run[run], f->server[k].at.port, f->many_to_one, i, &led))
 		k++;
 	if (k == f->server_count)
 		return 0;
@@ -534,9 +534,11 @@ static int give_all_behind(struct meaning *m)
 	for (size_t i = 0; i < m->conf->count && result == 0; i++) {
 		const struct conf_statement *s = m->conf->list[i];
 
-		for (uint32_t k = 0;
-		     s->kind == CONF_KIND_FORWARD && k < RULES_SHUT_COUNT && result == 0; k++)
-			result = give_behind(m, &s->forward, k);
+		if (s->kind != CONF_KIND_FORWARD)
+			continue;
+		for (uint32_t k = 0; k < s->forward.run_count * RULES_SHUT_COUNT && result == 0; k++)
+			result = give_behind(m, &s->forward, k / RULES_SHUT_COUNT,
+					     k % RULES_SHUT_COUNT);
 	}
 	return result;
 }

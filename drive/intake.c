@@ -37,8 +37,7 @@
 
 /* A crowd is counted among the last frames: what it had halves each AMONG frames. */
 #define AMONG 256u
-#define FEW 32u	  /* of strangers: up to an eighth of all */
-#define MOST 192u /* more than a half: calls alone are never that, as each that is served goes on */
+#define FEW 32u /* of strangers: up to an eighth of all */
 /* Of a known source: up to half of all, and fewer where such fill the batches by themselves. */
 #define SHARE_MAX 256u
 #define SHARE_MIN 4u
@@ -78,6 +77,7 @@ struct drive_intake {
 	uint16_t count[DRIVE_CROWDS];  /* among the last frames */
 	uint16_t behind[DRIVE_CROWDS]; /* that wait */
 	uint32_t counted;	       /* since all were halved */
+	uint32_t sum;		       /* of the counts */
 	uint32_t share;		       /* SHARE_MIN to SHARE_MAX */
 
 	int64_t taken_ns;  /* when a batch was taken last */
@@ -269,11 +269,14 @@ static void let_go(struct drive_intake *intake)
 static void count(struct drive_intake *intake, uint32_t crowd)
 {
 	intake->count[crowd]++;
+	intake->sum++;
 	if (++intake->counted < AMONG)
 		return;
-	intake->counted = 0;
-	for (uint32_t i = 0; i < DRIVE_CROWDS; i++)
+	intake->counted = intake->sum = 0;
+	for (uint32_t i = 0; i < DRIVE_CROWDS; i++) {
 		intake->count[i] /= 2;
+		intake->sum += intake->count[i];
+	}
 }
 
 /* A new frame, of which is known where it belongs. */
@@ -418,13 +421,14 @@ static bool is_wanted(struct drive_intake *intake, int64_t now)
 }
 
 /*
- * Each stranger's call that is let through costs whoever answers it, on the processor that is
+ * More than half of what comes are strangers' calls: of such that are served they never are, as
+ * each goes on. Each that is let through costs whoever answers it, on the processor that is
  * wanted, far more than us. In such a flood the first of each is as good as none: who sent it calls
  * again within a second or so, and is then known by that (again.c).
  */
 static bool is_flooded_by_calls(const struct drive_intake *intake, struct minato_time now)
 {
-	return !intake->known.all && intake->count[DRIVE_CROWD_SYN] >= MOST &&
+	return !intake->known.all && 2 * intake->count[DRIVE_CROWD_SYN] > intake->sum &&
 	       now.ns - intake->served_ns <= SERVED_NS && now.ns - intake->crowded_ns <= SERVED_NS;
 }
 

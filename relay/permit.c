@@ -561,6 +561,7 @@ bool permit_ask(struct relay *relay, uint64_t call, enum minato_proto proto,
 bool permit_ask_said(struct relay *relay, uint64_t lane, const struct ticket *t, const char *said,
 		     const char *reason)
 {
+	const struct pinned_rule rule = pinned_rule(relay, t->proto, &t->to);
 	const struct relay_asking asking = {
 		.call = lane,
 		.proto = t->proto,
@@ -571,6 +572,9 @@ bool permit_ask_said(struct relay *relay, uint64_t lane, const struct ticket *t,
 		.stray = true,
 	};
 
+	/* A rule refuses it: nobody is asked. */
+	if (rule.order != UINT64_MAX && !rule.passes)
+		return false;
 	return relay->config.ask && relay->config.ask_names &&
 	       relay->config.ask(relay->config.ask_user, &asking);
 }

@@ -271,6 +271,8 @@ static void withdraw(struct cmd_worker *worker, struct cmd_question *question)
 	question->flows[at] = question->flows[last];
 	question->pids[at] = question->pids[last];
 	question->ends[at] = question->ends[last];
+	if (question->holding.count > 0)
+		question->holding.list[0].pid = question->pids[0];
 	if (last == 0)
 		*question = (struct cmd_question){ .number = 0 };
 	decide_one(worker, &one, at, refused_by_end);

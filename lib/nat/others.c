@@ -241,7 +241,10 @@ static enum nat_verdict hairpin(struct nat *n, const struct port_key *key,
 	if (host < 0)
 		return begin_refused(n, host, NAT_OTHER, &f.a);
 	f.flags = NAT_A_INSIDE | NAT_IS_HAIRPIN;
+	/* Whoever makes way for it may have been the host's last. */
+	host_record(n, (uint32_t)host)->held++;
 	verdict = begin_forwarded(n, &f, entry, session);
+	host_record(n, (uint32_t)host)->held--;
 	if (verdict == NAT_PASS)
 		return NAT_PASS;
 	host_settle(n, (uint32_t)host);

@@ -71,7 +71,8 @@ bool pass_between(const struct minato *m, const struct packet *p,
 	int length = 0; /* a default is none of an inside */
 
 	if (!pass_is_inside(m, p->link) ||
-	    (p->is6 && addr_is_link_local(&p->dst)))
+	    (p->is6 && (addr_is_link_local(&p->src) ||
+			addr_is_link_local(&p->dst))))
 		return false;
 	for (uint32_t i = 0; i < m->link_count; i++) {
 		const struct minato_link_config *c = &m->link[i].config;

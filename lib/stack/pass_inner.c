@@ -34,9 +34,14 @@ static enum drop go_between(struct minato *m, const struct arrival *a,
 			    const struct port_probe *probe, uint8_t scope)
 {
 	struct nat_packet packet = pass_describe(m, &a->packet);
+	struct port_tuple_ref ref;
 	struct nat_way way;
 
 	packet.opens |= a->packet.type == PACKET_OTHER;
+	if (packet.opens &&
+	    !port_tuple_sought(host_table(m), probe, &ref, NULL) &&
+	    host_shuts_out(m, a->packet.link, &a->packet.src))
+		return DROP_GUARD;
 	switch (nat_between(host_nat(m), probe, &packet, scope, &way)) {
 	case NAT_PASS:
 		return pass_translated(m, a, &way);
@@ -96,7 +101,9 @@ static bool is_about_session(struct minato *m, const struct packet *p)
 	struct port_key key;
 	struct nat_way way;
 
-	if (!packet_parse_embedded(p, &inner))
+	if (!packet_parse_embedded(p, &inner) && inner.type != PACKET_OTHER)
+		return false;
+	if (inner.transport == NULL)
 		return false;
 	key = pass_icmp_key(m, p, &inner);
 	return nat_error(host_nat(m), &key, true, &way) == NAT_PASS &&

@@ -23,6 +23,12 @@ static uint16_t number(void *user, const char *word)
 	return strcmp(word, "wget") ? 0 : 2;
 }
 
+static uint16_t fellow(void *user, const char *word)
+{
+	(void)user;
+	return strcmp(word, "db") == 0 ? 7 : strcmp(word, "cache") == 0 ? 8 : 0;
+}
+
 static int read_rules(const char *text)
 {
 	conf_free(&conf);
@@ -103,12 +109,6 @@ static void inward(void **state)
 	/* One address of the host is not each. */
 	met("block tcp 22 to 192.0.2.1\ntest tcp from 203.0.113.9 to 192.0.2.1:22 is closed\n"
 	    "test tcp from 203.0.113.9 to self:22 passes\n");
-}
-
-static uint16_t fellow(void *user, const char *word)
-{
-	(void)user;
-	return strcmp(word, "db") == 0 ? 7 : strcmp(word, "cache") == 0 ? 8 : 0;
 }
 
 /* Other guests by name: those that rules name, those that none does, and what is no guest. */

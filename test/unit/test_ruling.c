@@ -19,7 +19,6 @@
 
 static struct cmd_harbour harbour;
 static struct cmd_worker worker;
-static struct drive_error error;
 static size_t memory_size;
 
 static int begin(void **state)
