@@ -536,7 +536,8 @@ static int give_all_behind(struct meaning *m)
 
 		if (s->kind != CONF_KIND_FORWARD)
 			continue;
-		for (uint32_t k = 0; k < s->forward.run_count * RULES_SHUT_COUNT && result == 0; k++)
+		for (uint32_t k = 0; result == 0 && k < s->forward.run_count * RULES_SHUT_COUNT;
+		     k++)
 			result = give_behind(m, &s->forward, k / RULES_SHUT_COUNT,
 					     k % RULES_SHUT_COUNT);
 	}

@@ -247,7 +247,7 @@ static void whether_they_go_together(void **state)
 	whole("allow out tcp 443 to a.example.com\0", -EINVAL);
 	assert_non_null(strstr(wrong.what, "'block out everything' must be the last"));
 	assert_int_equal(wrong.line, 1);
-	assert_int_equal(wrong.column, 23);
+	assert_int_equal(wrong.column, 21);
 	whole("allow program no-such-program-here out tcp 1\0", -ENOENT);
 	assert_non_null(strstr(wrong.what, "no program is called no-such-program-here"));
 	assert_int_equal(wrong.line, 1);
