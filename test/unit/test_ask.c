@@ -348,7 +348,7 @@ static void one_that_is_over_meanwhile(void **state)
 	(void)state;
 	start("web");
 	until(first, ASKS);
-	until(second, "too late: it was refused\n");
+	until(second, "too late: it was refused, or its program has gone\n");
 	until(second, "[o]nce, [n]o? ");
 	types("o\n");
 	answered(second, 2, "once", true);
