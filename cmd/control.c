@@ -559,7 +559,7 @@ const struct minato_owner *cmd_control_client(const struct cmd_control *control,
 	return NULL;
 }
 
-/* Ends who was silent too long; the next deadline. */
+/* Ends who was silent too long, but not who waits for us; the next deadline. */
 static struct minato_time sweep(void *user, struct minato_time now)
 {
 	struct cmd_control *control = user;
@@ -569,7 +569,7 @@ static struct minato_time sweep(void *user, struct minato_time now)
 		struct client *client = &control->clients[i];
 		int64_t end = client->heard.ns + (int64_t)CMD_IDLE_MS * NS_PER_MS;
 
-		if (client->fd < 0)
+		if (client->fd < 0 || client->waiting || client->owed)
 			continue;
 		if (end <= now.ns)
 			end_client(client);

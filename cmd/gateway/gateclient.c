@@ -105,6 +105,9 @@ int gateway_take_name(char name[DRIVE_NAME_SIZE], struct cmd_operands *operands)
 	return CMD_OK;
 }
 
+/* More than the keeper gives its worker (transaction.c), and what it does itself. */
+#define ORDER_WAIT_S 60
+
 /* An order for very many rules takes its time, while packets flow. */
 static bool is_order(const json_t *request)
 {
@@ -120,7 +123,7 @@ json_t *gateway_ask(const char *name, json_t *request, struct drive_error *error
 	int result = cmd_client_open(&client, name, error);
 
 	if (result == 0 && is_order(request))
-		cmd_client_wait(&client, CMD_ORDER_MS / 1000);
+		cmd_client_wait(&client, ORDER_WAIT_S);
 
 	if (result < 0)
 		json_decref(request);

@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/see/metrics.h"
@@ -692,6 +694,40 @@ static void an_order_is_answered_later(void **state)
 	close(fd);
 }
 
+/* In place of the C library's: a clock that may be put on. */
+static int64_t ahead_s;
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	int result = (int)syscall(SYS_clock_gettime, clock, out);
+
+	out->tv_sec += ahead_s;
+	return result;
+}
+
+/* Whoever waits for us is not silent, however long that takes; who says nothing is. */
+static void who_waits_for_an_order_stays(void **state)
+{
+	int first = join(), second = join(), third = join();
+
+	(void)state;
+	say(first, ADD);
+	say(second, ADD);
+	ahead_s += CMD_IDLE_MS / 1000 + 1;
+	turn(3);
+	assert_null(heard(third));
+	assert_string_equal(heard(first), "");
+	assert_string_equal(heard(second), "");
+	end_order();
+	assert_non_null(strstr(heard(first), "added"));
+	assert_int_equal(begun, 2);
+	end_order();
+	assert_non_null(strstr(heard(second), "added"));
+	close(first);
+	close(second);
+	close(third);
+}
+
 static void orders_wait_for_one_another(void **state)
 {
 	int first = join();
@@ -789,6 +825,7 @@ int main(void)
 		CASE(the_seventeenth_takes_the_place_of_the_most_silent),
 		CASE(a_flood_of_clients_leaves_it_standing),
 		CASE(an_order_is_answered_later),
+		CASE(who_waits_for_an_order_stays),
 		CASE(orders_wait_for_one_another),
 		CASE(who_orders_and_goes_holds_up_nobody),
 		CASE(a_wrong_order_is_an_error),
