@@ -341,6 +341,25 @@ static void a_hairpin_is_bounded_and_ends(void **state)
 	assert_int_equal(host_find(n, 0, &host), NAT_NONE);
 }
 
+/* What makes way for it may be the last that its own host has. */
+static void a_hairpin_makes_way_for_the_next(void **state)
+{
+	const struct minato_addr host = addr("10.0.0.7");
+	struct minato_entry dmz = forward_entry(0, 0, UINT16_MAX, "10.0.0.9", 0);
+
+	(void)state;
+	dmz.kind = MINATO_KIND_DMZ;
+	dmz.proto = 0;
+	dmz.flows_max = 1;
+	assert_true(add_entry(&dmz) >= 0);
+	assert_int_equal(send(true, GRE, "10.0.0.7", PUBLIC), NAT_PASS);
+	assert_int_equal(send(true, ESP, "10.0.0.7", PUBLIC), NAT_PASS);
+	assert_int_equal(sessions(), 1);
+	assert_int_equal(host_record(n, host_find(n, 0, &host))->sessions, 1);
+	assert_int_equal(nat_inside_end(n, &host), 1);
+	assert_int_equal(host_find(n, 0, &host), NAT_NONE);
+}
+
 static void a_hairpin_outlives_a_worker(void **state)
 {
 	const struct minato_addr host = addr("10.0.0.7");
@@ -406,6 +425,7 @@ int main(void)
 		CASE(hairpin_to_the_dmz_host),
 		CASE(some_hairpins_are_none),
 		CASE(a_hairpin_is_bounded_and_ends),
+		CASE(a_hairpin_makes_way_for_the_next),
 		CASE(a_hairpin_outlives_a_worker),
 		CASE(between_insides),
 		CASE(one_owner_of_each_towards_a_remote),

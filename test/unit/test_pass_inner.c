@@ -221,6 +221,94 @@ static void errors_about_what_was_begun(void **state)
 	gate_end(&g);
 }
 
+static int gre(bool guest)
+{
+	forge_start(&f, false, 47);
+	f.payload_len = 20;
+	gate_ends(&f, guest ? GUEST : LAN, guest ? LAN : GUEST);
+	return sent(guest ? 2 : 0);
+}
+
+/* They quote no ports. */
+static void errors_about_other_protocols(void **state)
+{
+	static struct forge inner;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	block_everything();
+	assert_int_not_equal(gre(true), 0);
+	assert_int_equal(gre(false), 2);
+	for (int other = 0; other < 2; other++) {
+		forge_start(&inner, false, other ? 50 : 47);
+		inner.payload_len = 20;
+		gate_ends(&inner, LAN, GUEST);
+		inner.ip_link = true;
+		forge_frame(&inner);
+		forge_icmp(&f, false, 3, 2, 0, inner.len);
+		memcpy(f.payload, inner.frame, inner.len);
+		gate_ends(&f, GUEST, LAN);
+		assert_int_equal(sent(2) == 0, !other);
+	}
+	gate_end(&g);
+}
+
+/* What is of one link alone is nobody's on another (RFC 4291 2.5.6). */
+static void link_local_sources_stay(void **state)
+{
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	for (int local = 0; local < 2; local++) {
+		const char *src = local ? "fe80::77" : GUEST6;
+
+		forge_icmp(&f, true, 128, 0, 7, 20);
+		gate_ends(&f, src, LAN6);
+		assert_int_equal(sent(2) == 0, !local);
+		forge_start(&f, true, 47);
+		f.payload_len = 20;
+		gate_ends(&f, src, LAN6);
+		assert_int_equal(sent(2) == 0, !local);
+		forge_udp(&f, true, 20);
+		gate_ends(&f, src, LAN6);
+		assert_int_equal(sent(2) == 0, !local);
+	}
+	gate_end(&g);
+}
+
+static void scan_from_guest(void)
+{
+	struct minato_scan_policy policy;
+	struct scan_contact contact = { .source = addr(GUEST),
+					.target = addr("10.0.2.1"),
+					.scope = 2,
+					.proto = MINATO_TCP,
+					.sign = SCAN_REFUSED };
+
+	minato_scan_get(g.m, &policy);
+	policy.answer = MINATO_SCAN_ANSWER_BLOCK;
+	assert_int_equal(minato_scan_set(g.m, &policy), 0);
+	for (contact.port = 1; contact.port < 9; contact.port++)
+		scan_note(host_scan(g.m), &contact, g.now);
+}
+
+/* Who is shut out begins nothing to another inside either; what stands goes on. */
+static void who_is_shut_out_begins_nothing(void **state)
+{
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	assert_int_equal(gre(true), 0);
+	assert_int_equal(udp(true, 5000, 53), 0);
+	scan_from_guest();
+	assert_int_equal(gre(true), 0);
+	assert_int_equal(udp(true, 5000, 53), 0);
+	assert_int_equal(udp(true, 5001, 53), -1);
+	forge_start(&f, false, 50);
+	f.payload_len = 20;
+	gate_ends(&f, GUEST, LAN);
+	assert_int_equal(sent(2), -1);
+	gate_end(&g);
+}
+
 /* Only the first fragment has the port. */
 static void fragments_hide_no_port(void **state)
 {
@@ -334,6 +422,9 @@ int main(void)
 		cmocka_unit_test(closed_is_closed),
 		cmocka_unit_test(answers_pass),
 		cmocka_unit_test(errors_about_what_was_begun),
+		cmocka_unit_test(errors_about_other_protocols),
+		cmocka_unit_test(link_local_sources_stay),
+		cmocka_unit_test(who_is_shut_out_begins_nothing),
 		cmocka_unit_test(fragments_hide_no_port),
 		cmocka_unit_test(who_has_no_room_is_a_router),
 		cmocka_unit_test(a_hosts_flows_end_with_it),
