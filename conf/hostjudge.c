@@ -18,6 +18,15 @@ static const char *of_forward(const struct conf_forward *f)
 		       NULL;
 }
 
+static bool has_two_of_a_family(const struct conf_link *link)
+{
+	uint32_t four = 0;
+
+	for (uint32_t i = 0; i < link->address_count; i++)
+		four += minato_addr_is4(&link->address[i].addr);
+	return four > 1 || link->address_count - four > 1;
+}
+
 /* Without translation: bounds of inside hosts, and what is about flows between insides. */
 static bool matters(const struct conf_nat *nat, size_t insides)
 {
@@ -38,6 +47,9 @@ static void judge_one(const struct conf_statement *s, const struct conf_statemen
 	if (s->kind == CONF_KIND_FORWARD) {
 		part = CONF_PART_TARGET;
 		why = of_forward(&s->forward);
+	} else if (s->kind == CONF_KIND_LINK && insides > 1 && !s->link.outside &&
+		   has_two_of_a_family(&s->link)) {
+		why = "each of several insides has one address of IPv4 and one of IPv6";
 	} else if (s->kind == CONF_KIND_DMZ) {
 		why = "ports that nothing is bound to are the host's own: there is no dmz; name "
 		      "them, as in 'forward tcp,udp 8000-8999 to ADDRESS'";
