@@ -558,6 +558,22 @@ bool permit_ask(struct relay *relay, uint64_t call, enum minato_proto proto,
 	return relay->config.ask(relay->config.ask_user, &asking);
 }
 
+static const struct pin *pin_of(const struct relay *relay, const struct minato_addr *addr,
+				const char *name)
+{
+	const struct pin *pin = NULL;
+
+	do
+		pin = pins_next(relay->permit->pins, addr, relay->now, pin);
+	while (pin && strcmp(pin->name, name) != 0);
+	return pin;
+}
+
+bool permit_led(const struct relay *relay, const struct minato_addr *addr, const char *name)
+{
+	return pin_of(relay, addr, name) != NULL;
+}
+
 bool permit_ask_said(struct relay *relay, uint64_t lane, const struct ticket *t, const char *said,
 		     const char *reason)
 {
@@ -569,7 +585,7 @@ bool permit_ask_said(struct relay *relay, uint64_t lane, const struct ticket *t,
 		.to = t->to,
 		.name = said,
 		.reason = reason,
-		.stray = true,
+		.stray = !permit_led(relay, &t->to.addr, said),
 	};
 
 	/* A rule refuses it: nobody is asked. */
@@ -604,17 +620,6 @@ static const struct relay_allow *grant_of(struct permit *permit, enum minato_pro
 	permit->grants = grant;
 	permit->grant_count++;
 	return &grant->allow;
-}
-
-static const struct pin *pin_of(const struct relay *relay, const struct minato_addr *addr,
-				const char *name)
-{
-	const struct pin *pin = NULL;
-
-	do
-		pin = pins_next(relay->permit->pins, addr, relay->now, pin);
-	while (pin && strcmp(pin->name, name) != 0);
-	return pin;
 }
 
 bool permit_grant(struct relay *relay, enum minato_proto proto, const struct minato_endpoint *to,

@@ -168,13 +168,23 @@ static int64_t let_some(struct ticket *t, size_t len)
 	return (int64_t)len;
 }
 
+static const char *reason_of(const struct lane *f, const struct inspect_wish *wish)
+{
+	static const char *const reasons[2][2] = {
+		{ "HTTP for a name that did not lead there",
+		  "HTTP for a name that is not allowed" },
+		{ "TLS for a name that did not lead there", "TLS for a name that is not allowed" },
+	};
+
+	return reasons[wish->sort == INSPECT_TLS]
+		      [permit_led(f->relay, &f->ticket->to.addr, wish->name)];
+}
+
 /* With --ask the user decides about that name; until then nothing goes on. */
 static int64_t ask_or_deny(struct lane *f, const struct inspect_wish *wish, size_t len)
 {
-	static const char by_tls[] = "TLS for a name that did not lead there";
-	static const char by_http[] = "HTTP for a name that did not lead there";
 	struct ticket *t = f->ticket;
-	const char *reason = wish->sort == INSPECT_TLS ? by_tls : by_http;
+	const char *reason = reason_of(f, wish);
 
 	(void)snprintf(t->said, sizeof(t->said), "%s", wish->name);
 	t->granted = false;

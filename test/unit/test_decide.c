@@ -8,7 +8,8 @@ static struct {
 	uint64_t call;
 	enum minato_proto proto;
 	struct minato_endpoint guest, to;
-	char name[256];
+	char name[256], reason[64];
+	bool stray;
 } question;
 
 static bool hear_question(void *user, const struct relay_asking *asking)
@@ -20,6 +21,8 @@ static bool hear_question(void *user, const struct relay_asking *asking)
 	question.call = asking->call;
 	question.guest = asking->guest;
 	question.to = asking->to;
+	question.stray = asking->stray;
+	copy_text(question.reason, sizeof(question.reason), asking->reason);
 	copy_text(question.name, sizeof(question.name), asking->name);
 	return question.hold;
 }
@@ -147,11 +150,55 @@ static void by_a_name(void **state)
 	guest_says(s, "GET / HTTP/1.1\r\nHost: else.where\r\n\r\n");
 	UNTIL(question.count == 2);
 	assert_string_equal(question.name, "else.where");
+	assert_true(question.stray);
+	assert_string_equal(question.reason, "HTTP for a name that did not lead there");
 	turns(5);
 	assert_int_equal(guest_ready(s) & MINATO_ERROR, 0);
 	relay_decide(w.relay, question.call, NULL, "because", NULL);
 	UNTIL(guest_ready(s) & MINATO_ERROR);
 	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	close(far);
+	close(listener);
+}
+
+/* Two names lead there, as at a server of many; then a rule refuses what is there. */
+static void by_a_name_beside_another(void **state)
+{
+	const struct minato_addr there = addr("192.0.2.1");
+	const struct minato_entry rule = { .kind = MINATO_KIND_GUARD,
+					   .verdict = MINATO_REFUSE,
+					   .proto = MINATO_TCP,
+					   .first = 80,
+					   .last = 80,
+					   .local = there,
+					   .local_prefix = 128,
+					   .scope = MINATO_SCOPE_ANY,
+					   .face = MINATO_FACE_ANY,
+					   .course = MINATO_COURSE_OUT,
+					   .uid = MINATO_UID_NONE,
+					   .order = 1 };
+	uint64_t s, handle;
+	int listener, far;
+
+	NEED_NETNS();
+	pin_host("one.where");
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 80);
+	s = held_call("192.0.2.1", 80);
+	relay_decide(w.relay, question.call, "one.where", NULL, NULL);
+	far = host_accept(listener);
+	UNTIL(guest_ready(s) & MINATO_CONNECTED);
+	pin_host("two.where");
+	guest_says(s, "GET / HTTP/1.1\r\nHost: two.where\r\n\r\n");
+	UNTIL(question.count == 2);
+	assert_string_equal(question.name, "two.where");
+	assert_false(question.stray);
+	assert_string_equal(question.reason, "HTTP for a name that is not allowed");
+	relay_decide(w.relay, question.call, "two.where", NULL, NULL);
+	host_hears(far, "GET / HTTP/1.1\r\nHost: two.where\r\n\r\n");
+	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
+	guest_says(s, "GET / HTTP/1.1\r\nHost: three.where\r\n\r\n");
+	UNTIL(guest_ready(s) & MINATO_ERROR);
+	assert_int_equal(question.count, 2);
 	close(far);
 	close(listener);
 }
@@ -351,6 +398,7 @@ int main(void)
 		CASE_ASKING(who_does_not_hold_refuses),
 		CASE_ASKING(a_call_that_was_given_up),
 		CASE_ASKING(by_a_name),
+		CASE_ASKING(by_a_name_beside_another),
 		CASE_ASKING(by_a_name_that_is_forgotten),
 		CASE_ASKING(datagrams_wait_for_yes),
 		CASE_ASKING(no_to_datagrams_is_an_error_once),
