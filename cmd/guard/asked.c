@@ -286,7 +286,8 @@ static void still_there(void *user, uint64_t number, const struct cmd_holding *h
 	if (!question || !question->looking)
 		return;
 	question->looking = false;
-	if (holding->count != -ENOENT) {
+	/* A socket that was never found may be there all the same (bound to a device). */
+	if (holding->count != -ENOENT || question->holding.count <= 0) {
 		question->look_at++;
 		return;
 	}

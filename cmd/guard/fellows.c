@@ -226,11 +226,8 @@ static void try_again(struct cmd_fellow *fellow, int result)
 	fellow->again.ns = drive_now().ns + (soon ? AGAIN_MS : LATER_MS) * NS_PER_MS;
 }
 
-/* Another one of this name may be there already. */
-static void part(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
+static void let_go(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 {
-	bool had = fellow->roll >= 0;
-
 	if (fellow->watch > 0)
 		drive_loop_remove(harbour->loop, fellow->watch);
 	if (fellow->link >= 0)
@@ -239,6 +236,14 @@ static void part(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
 		close(fellow->roll);
 	fellow->link = fellow->roll = -1;
 	fellow->watch = 0;
+}
+
+/* Another one of this name may be there already. */
+static void part(struct cmd_harbour *harbour, struct cmd_fellow *fellow)
+{
+	bool had = fellow->roll >= 0;
+
+	let_go(harbour, fellow);
 	if (had)
 		fellow->tries = 0;
 	try_again(fellow, -ECONNREFUSED);
@@ -426,12 +431,7 @@ void cmd_fellows_forget(struct cmd_harbour *harbour)
 		if (naming.named[i] || !fellow->name[0])
 			continue;
 		/* Nobody is told of its end: no rule is about it. */
-		if (fellow->watch > 0)
-			drive_loop_remove(harbour->loop, fellow->watch);
-		if (fellow->link >= 0)
-			close(fellow->link);
-		if (fellow->roll >= 0)
-			close(fellow->roll);
+		let_go(harbour, fellow);
 		*fellow = (struct cmd_fellow){
 			.link = -1,
 			.roll = -1,

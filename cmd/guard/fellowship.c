@@ -92,7 +92,14 @@ bool cmd_fellowship_is_own(const struct cmd_ruling *ruling, const struct minato_
 	return false;
 }
 
-/* Whether the rules turn this call away if it is the guest's of that number. */
+static bool has_rate(struct minato *host, uint64_t rule)
+{
+	struct minato_entry entry;
+
+	return minato_entry_get(host, rule, &entry) == 0 && entry.rate_count != 0;
+}
+
+/* Whether the rules turn this call away if it is the guest's of that number, or count it. */
 static bool is_refused(struct cmd_worker *worker, enum minato_proto proto,
 		       const struct minato_endpoint *caller, const struct minato_endpoint *local,
 		       uint16_t number)
@@ -117,7 +124,7 @@ static bool is_refused(struct cmd_worker *worker, enum minato_proto proto,
 	count = minato_explain(worker->host, &question, steps, STEPS_MAX);
 	for (size_t i = 0; i < count; i++) {
 		if (steps[i].step == MINATO_STEP_RULE && steps[i].found &&
-		    steps[i].verdict != MINATO_PASS)
+		    (steps[i].verdict != MINATO_PASS || has_rate(worker->host, steps[i].handle)))
 			return true;
 	}
 	return false;
