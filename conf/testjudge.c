@@ -2,7 +2,30 @@
 /* Test lines that speak of what there is not: a guest has no forwards, a gateway no programs. */
 #include "conf/rules.h"
 
-static void judge_gateways(const struct conf_statement *s, struct conf_report *report)
+static bool is_of_inside(const struct conf *conf, const struct minato_addr *addr)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_link *link = &conf->list[i]->link;
+
+		if (conf->list[i]->kind != CONF_KIND_LINK || link->outside)
+			continue;
+		for (uint32_t k = 0; k < link->address_count; k++) {
+			if (judge_within(&link->address[k], addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* As an inside host, but from outside: such are dropped, whatever the rules say. */
+static bool forgets_inside(const struct conf *conf, const struct conf_test *test)
+{
+	return !test->inside && test->outcome != CONF_DROPPED && test->outcome != CONF_CLOSED &&
+	       is_of_inside(conf, &test->source.addr);
+}
+
+static void judge_gateways(const struct conf *conf, const struct conf_statement *s,
+			   struct conf_report *report)
 {
 	const struct conf_test *test = &s->test;
 
@@ -16,6 +39,10 @@ static void judge_gateways(const struct conf_statement *s, struct conf_report *r
 	else if (test->self)
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 			  "a gateway has addresses of its own: say one of them");
+	else if (forgets_inside(conf, test))
+		judge_say(report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+			  "this comes from outside, with the address of an inside host: what that "
+			  "sends is 'from inside ADDRESS'");
 }
 
 /* Whether it is a zone, a set, or what the rules belong to. */
@@ -61,6 +88,6 @@ void testjudge_judge(const struct conf *conf, const struct rules_names *guest,
 		if (guest)
 			judge_guests(conf->list[i], guest, report);
 		else
-			judge_gateways(conf->list[i], report);
+			judge_gateways(conf, conf->list[i], report);
 	}
 }

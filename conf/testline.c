@@ -98,13 +98,6 @@ static int read_protocol(struct reader *r, struct conf_test *test)
 
 /* ---- whence and whither ---- */
 
-static struct minato_addr loopback(bool four)
-{
-	struct minato_addr six = { .bytes = { [15] = 1 } };
-
-	return four ? minato_addr4(127, 0, 0, 1) : six;
-}
-
 /* A name as guests have: letters, digits and dashes, which no address is. */
 static bool sees_guest(const struct reader *r)
 {
@@ -274,10 +267,9 @@ int testline_read(struct reader *r, struct conf_statement *out)
 	    read_protocol(r, test) < 0 || reader_demand(r, "from") < 0 ||
 	    read_source(r, test) < 0 || reader_demand(r, "to") < 0 || read_destination(r, test) < 0)
 		return -EINVAL;
-	/* Another guest calls as a program of this host does. */
+	/* Another guest calls as a program of this host does: as the address that it calls. */
 	if (test->caller[0])
-		test->source.addr =
-			loopback(test->self || minato_addr_is4(&test->destination.addr));
+		test->source.addr = test->self ? minato_addr4(127, 0, 0, 1) : test->destination.addr;
 	if (check_type(r, test) < 0)
 		return -EINVAL;
 	reader_mark(r, out, CONF_PART_SUBJECT, first);
