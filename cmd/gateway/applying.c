@@ -728,6 +728,8 @@ int gateway_apply(struct gateway_applied *applied, const struct gateway_rules *w
 	if (result == 0) {
 		gateway_breath_hold(true);
 		result = change(applied, &coming, &policing, &before, error);
+		if (applied->settle)
+			applied->settle(applied->settle_user);
 		gateway_breath_hold(false);
 		gateway_police_end(&policing, applied);
 	}

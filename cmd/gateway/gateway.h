@@ -306,6 +306,9 @@ struct gateway_applied {
 	 */
 	uint32_t flows_max;
 	struct gateway_partings partings;
+	/* Or NULL: after a change, before a packet sees it (which servers are down). */
+	void (*settle)(void *user);
+	void *settle_user;
 };
 
 /* The session ends, or has: its inside ends are to be told (if there is memory for it). */

@@ -309,6 +309,15 @@ static void let_pass(void *user)
 	write_all(worker, drive_now());
 }
 
+/* What is known beside the rules: which servers are down, what is done about scans. */
+static void settle(void *user)
+{
+	struct gateway_worker *worker = user;
+
+	(void)gateway_scans_apply(worker->base.host, &worker->applied.rest, false);
+	(void)gateway_health_sync(&worker->health, drive_now());
+}
+
 /* What is in force is brought to what the list says, which the keeper then hears. */
 /* syscalls: close */
 static void take_rules(struct gateway_worker *worker, int fd)
@@ -333,12 +342,9 @@ static void take_rules(struct gateway_worker *worker, int fd)
 				 strerror(-result));
 	} else {
 		result = gateway_apply(&worker->applied, &rules, &message.text);
-		if (result == 0)
-			(void)gateway_scans_apply(worker->base.host, &worker->applied.rest, false);
 		if (result == 0 && worker->base.relay)
 			result = open_doors(worker, &rules, &message.text);
 		gateway_rules_free(&rules);
-		(void)gateway_health_sync(&worker->health, drive_now());
 	}
 	gateway_breath_end();
 	worker->changing = false;
@@ -464,6 +470,8 @@ static int open_ports(struct gateway_worker *worker, struct minato_config *confi
 static int make_ends(struct gateway_worker *worker)
 {
 	worker->health.applied = &worker->applied;
+	worker->applied.settle = settle;
+	worker->applied.settle_user = worker;
 	worker->ends = (struct gateway_ends){
 		.host = worker->base.host,
 		.loop = worker->base.loop,
