@@ -269,7 +269,8 @@ int testline_read(struct reader *r, struct conf_statement *out)
 		return -EINVAL;
 	/* Another guest calls as a program of this host does: as the address that it calls. */
 	if (test->caller[0])
-		test->source.addr = test->self ? minato_addr4(127, 0, 0, 1) : test->destination.addr;
+		test->source.addr =
+			test->self ? minato_addr4(127, 0, 0, 1) : test->destination.addr;
 	if (check_type(r, test) < 0)
 		return -EINVAL;
 	reader_mark(r, out, CONF_PART_SUBJECT, first);

@@ -368,7 +368,7 @@ bool permit_ask(struct relay *relay, uint64_t call, enum minato_proto proto,
 		const struct permit_way *way);
 /* Whether an answer of ours said that this name leads there, allowed or not. */
 bool permit_led(const struct relay *relay, const struct minato_addr *addr, const char *name);
-/* Asks about a connection that names what it was not let out for. True: it waits for relay_decide. */
+/* Asks about a connection that names what it was not let out for. True: relay_decide follows. */
 bool permit_ask_said(struct relay *relay, uint64_t lane, const struct ticket *t, const char *said,
 		     const char *reason);
 /* Whether datagrams may be asked about. */
