@@ -87,31 +87,7 @@ ok "and taken when one has gone" until_true 5 again
 
 # --- the PROXY protocol to a server inside ------------------------------------------------------
 
-cat >"$T/nginx-proxy.conf" <<X
-daemon off;
-master_process off;
-user root;
-pid $T/nginx-proxy.pid;
-error_log $T/nginx-proxy.err;
-events { worker_connections 512; }
-http {
-	access_log off;
-	client_body_temp_path $T/proxy-body;
-	proxy_temp_path $T/proxy-proxy;
-	fastcgi_temp_path $T/proxy-fastcgi;
-	uwsgi_temp_path $T/proxy-uwsgi;
-	scgi_temp_path $T/proxy-scgi;
-	server {
-		listen 81 proxy_protocol;
-		listen 82 proxy_protocol;
-		listen 85 proxy_protocol;
-		location / { return 200 "\$proxy_protocol_addr \$proxy_protocol_server_addr \$proxy_protocol_server_port \$remote_addr"; }
-		location /large { alias $T/large; }
-	}
-}
-X
-within_bg web nginx-proxy.log nginx -c "$T/nginx-proxy.conf" -e "$T/nginx-proxy.err"
-until_true 5 ns_listens web 81
+proxied_nginx web 81 82 85
 is "version 1: nginx knows its client" "$(gets far "http://$OUT:8081/")" "203.0.113.9 198.51.100.1 8081 10.0.0.1"
 is "version 2" "$(gets far "http://$OUT:8082/")" "203.0.113.9 198.51.100.1 8082 10.0.0.1"
 within far curl -s --max-time 20 -o "$T/large.got" "http://$OUT:8082/large"

@@ -225,29 +225,7 @@ is "the other is served still" "$(head -1 "$T/still.held")" W
 
 head -c 30000000 /dev/urandom >"$T/large"
 chmod 644 "$T/large"
-cat >"$T/nginx-proxy.conf" <<X
-daemon off;
-master_process off;
-user root;
-pid $T/nginx-proxy.pid;
-error_log $T/nginx-proxy.err;
-events {}
-http {
-	access_log off;
-	client_body_temp_path $T/proxy-body;
-	proxy_temp_path $T/proxy-proxy;
-	fastcgi_temp_path $T/proxy-fastcgi;
-	uwsgi_temp_path $T/proxy-uwsgi;
-	scgi_temp_path $T/proxy-scgi;
-	server {
-		listen 81 proxy_protocol;
-		location / { return 200 "\$proxy_protocol_addr \$proxy_protocol_server_addr \$proxy_protocol_server_port \$remote_addr"; }
-		location /large { alias $T/large; }
-	}
-}
-X
-within_bg web nginx-proxy.log nginx -c "$T/nginx-proxy.conf" -e "$T/nginx-proxy.err"
-until_true 5 ns_listens web 81
+proxied_nginx web 81
 is "version 1: nginx knows its client" "$(at 8094)" "$PEER4 $HOST4 8094 10.0.0.1"
 is "version 2" "$(at 8095)" "$PEER4 $HOST4 8095 10.0.0.1"
 within peer curl -s --max-time 20 -o "$T/large.got" "http://$HOST4:8095/large"

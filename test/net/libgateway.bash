@@ -160,3 +160,33 @@ bg_more() {
 	BG=$!
 	STARTED+=("$BG")
 }
+
+# proxied_nginx NAME PORT...: an nginx that believes the PROXY protocol at these ports, and says whom
+# it sees; /large is the file $T/large.
+proxied_nginx() {
+	local port listens=
+	for port in "${@:2}"; do listens+="listen $port proxy_protocol; "; done
+	cat >"$T/nginx-proxy.conf" <<-X
+		daemon off;
+		master_process off;
+		user root;
+		pid $T/nginx-proxy.pid;
+		error_log $T/nginx-proxy.err;
+		events { worker_connections 512; }
+		http {
+			access_log off;
+			client_body_temp_path $T/proxy-body;
+			proxy_temp_path $T/proxy-proxy;
+			fastcgi_temp_path $T/proxy-fastcgi;
+			uwsgi_temp_path $T/proxy-uwsgi;
+			scgi_temp_path $T/proxy-scgi;
+			server {
+				$listens
+				location / { return 200 "\$proxy_protocol_addr \$proxy_protocol_server_addr \$proxy_protocol_server_port \$remote_addr"; }
+				location /large { alias $T/large; }
+			}
+		}
+	X
+	within_bg "$1" nginx-proxy.log nginx -c "$T/nginx-proxy.conf" -e "$T/nginx-proxy.err"
+	until_true 5 ns_listens "$1" "$2"
+}
