@@ -210,8 +210,7 @@ static int run(int argc, char **argv)
 		code = attach(&harbour, &chosen, operands.words[0]);
 		drive_target_close(&target);
 	}
-	relay_publish_free(&harbour.publish);
-	cmd_ruling_free(&harbour.ruling);
+	cmd_network_forget(&harbour);
 	return code;
 }
 

@@ -1138,10 +1138,12 @@ struct cmd_network {
 extern const struct cmd_shared cmd_network_options;
 /*
  * Fills in the harbour's plan and its ports, of which none is bound yet. Returns CMD_GO_ON, or the
- * exit code after it has said what is wrong. In either case relay_publish_free is due.
+ * exit code after it has said what is wrong. In either case cmd_network_forget is due.
  */
 int cmd_network_plan(struct cmd_harbour *harbour, const struct cmd_network *chosen,
 		     const struct cmd_command *command);
+/* Frees what the plan holds of a harbour that cmd_harbour_close has not closed. */
+void cmd_network_forget(struct cmd_harbour *harbour);
 /*
  * Goes to the background where that is asked for: to be called before anything is taken. Returns as
  * cmd_network_plan; in the caller's process the exit code, when all is ready or has failed.

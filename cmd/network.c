@@ -370,6 +370,13 @@ void cmd_network_tell(const struct cmd_harbour *harbour)
 		cmd_say("%s", RELAY_PING_REMEDY);
 }
 
+void cmd_network_forget(struct cmd_harbour *harbour)
+{
+	relay_publish_free(&harbour->publish);
+	relay_allow_free(&harbour->allows);
+	cmd_ruling_free(&harbour->ruling);
+}
+
 void cmd_network_warn(const struct cmd_harbour *harbour, const struct cmd_network *chosen)
 {
 	if (harbour->guest.warning.text[0] && !chosen->quiet)

@@ -165,8 +165,7 @@ static int run(int argc, char **argv)
 	if (code == CMD_GO_ON)
 		code = cmd_network_take(&harbour, &chosen.network, harbour.plan.argv[0]);
 	if (code != CMD_GO_ON) {
-		relay_publish_free(&harbour.publish);
-		cmd_ruling_free(&harbour.ruling);
+		cmd_network_forget(&harbour);
 		cmd_hosts_free(&hosts);
 		return code;
 	}

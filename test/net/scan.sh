@@ -61,7 +61,8 @@ if has_tools nmap; then
 	nmap_scan -sS -p 20000-20300 >"$T/scan.log" 2>&1
 	is "order: random" "$(scan_rows | scan_field $SOURCE pattern)" random
 	ports=$(scan_rows | scan_field $SOURCE ports_tried)
-	ok "how many ports: about 301, $ports" test "$ports" -ge 280 -a "$ports" -le 320
+	# Counted in 512 bits (scancase.c): one in six errs by more than 3.5 %, one in 10,000 by 14 %.
+	ok "how many ports: about 301, $ports" test "$ports" -ge 259 -a "$ports" -le 343
 	ask scans --forget $SOURCE
 	nmap_scan -sS --top-ports 200 >"$T/scan.log" 2>&1
 	is "order: those used most" "$(scan_rows | scan_field $SOURCE pattern)" top-list
