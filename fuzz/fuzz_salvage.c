@@ -52,7 +52,7 @@ static struct gateway make(void)
 	g.n = nat_init(g.memory, &limits, g.t, &key, now);
 	expect(nat_pool_add(g.n, 1, &public, 0, 0) == 0);
 	entry = port_add(g.t, &web, NULL);
-	expect(entry >= 0 && nat_forward_add(g.n, (uint32_t)entry, &web) == 0);
+	expect(entry >= 0 && nat_forward_add(g.n, (uint32_t)entry, NAT_NONE, &web) == 0);
 	return g;
 }
 

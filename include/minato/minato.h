@@ -922,6 +922,10 @@ struct minato_entry {
 			     0: none */
 	uint32_t flows_max; /* flows at once; 0: no bound */
 	uint32_t source_flows_max; /* of one remote address, IPv6: of a /64 */
+	/* FORWARD, DMZ: another one that stands, of which both bounds are, not
+	   those here: the flows of both count together, and go on to when that
+	   one is gone. 0: none. */
+	uint64_t bounds_of;
 	/*
 	 * Of a GUARD that is a rule of the policy (guard.h has the types and
 	 * what they mean); zero in all other entries. With `order` 0 the most
@@ -946,9 +950,9 @@ struct minato_entry {
  * when an entry of the same key stands there (*out then is that entry's
  * handle), or, for a FORWARD of one port, when a mapping has it (*out then is
  * the mapping's); -ENOSPC, -EINVAL, -EOPNOTSUPP (`translate` without
- * sessions_max). Of a range each port that a mapping has is the mapping's until
- * that ends, and no new one's. With `translate` a target of zero opens IPv6 as
- * it is.
+ * sessions_max), -EBADF (no such group, or `bounds_of` has no bounds). Of a
+ * range each port that a mapping has is the mapping's until that ends, and no
+ * new one's. With `translate` a target of zero opens IPv6 as it is.
  */
 int minato_entry_add(struct minato *m, const struct minato_entry *entry,
 		     uint64_t *out);

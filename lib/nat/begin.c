@@ -382,7 +382,7 @@ enum nat_verdict begin_forwarded(struct nat *n, struct nat_flow *f,
 	f->to = nat_inside_scope(n, &f->d.addr);
 	f->other = forward;
 	f->flags |= NAT_IS_FORWARD | NAT_IS_CURRENT | NAT_B_INSIDE;
-	if (forwards_at(n, forward)->source_flows_max != 0)
+	if (forwards_bounds(n, forward)->source_flows_max != 0)
 		f->flags |= NAT_IS_SOURCE;
 	made = make_forwarded(n, f);
 	if (made == nat_refusal(NAT_COUNT_NO_MEMORY) &&

@@ -53,6 +53,15 @@ static bool valid(const struct minato_entry *e)
 	return local_any || minato_addr_is4(to) == local4;
 }
 
+static bool is_forward(const struct nat *n, uint32_t entry)
+{
+	struct minato_entry e;
+
+	port_get(nat_table(n), entry, &e);
+	return (e.kind == MINATO_KIND_FORWARD || e.kind == MINATO_KIND_DMZ) &&
+	       forwards_kept(n, entry) != NAT_NONE;
+}
+
 static int add_route(struct nat *n, uint32_t entry,
 		     const struct minato_entry *what)
 {
@@ -78,7 +87,7 @@ static void remove_route(struct nat *n, uint32_t entry)
 	}
 }
 
-int nat_forward_add(struct nat *n, uint32_t entry,
+int nat_forward_add(struct nat *n, uint32_t entry, uint32_t bounds,
 		    const struct minato_entry *what)
 {
 	static const struct minato_addr zero;
@@ -88,6 +97,8 @@ int nat_forward_add(struct nat *n, uint32_t entry,
 		return add_route(n, entry, what);
 	if (!valid(what))
 		return -EINVAL;
+	if (bounds != NAT_NONE && !is_forward(n, bounds))
+		return -EBADF;
 	if (what->group != 0) {
 		group = servers_find(n, what->group);
 		if (group == NAT_NONE)
@@ -98,6 +109,7 @@ int nat_forward_add(struct nat *n, uint32_t entry,
 		return -ENOSPC;
 	*forwards_at(n, forward) = (struct nat_forward){
 		.entry = entry,
+		.bounds = forward,
 		.flows_max = what->flows_max,
 		.source_flows_max = what->source_flows_max,
 		.group = group + 1,
@@ -109,6 +121,11 @@ int nat_forward_add(struct nat *n, uint32_t entry,
 		.held = !what->translate && what->kind == MINATO_KIND_FORWARD,
 		.live = true,
 	};
+	if (bounds != NAT_NONE) {
+		bounds = forwards_at(n, forwards_kept(n, bounds))->bounds;
+		forwards_at(n, forward)->bounds = bounds;
+		forwards_at(n, bounds)->others++;
+	}
 	if (group != NAT_NONE)
 		group_at(n, group)->refs++;
 	port_entry_set_kept(nat_table(n), entry, forward + 1);
@@ -125,30 +142,39 @@ int64_t forwards_orphan(struct nat *n)
 	if (forward == NAT_NONE)
 		return -1;
 	n->orphan = forward + 1;
-	*forwards_at(n, forward) =
-		(struct nat_forward){ .entry = NAT_NONE, .live = true };
+	*forwards_at(n, forward) = (struct nat_forward){
+		.entry = NAT_NONE,
+		.bounds = forward,
+		.live = true,
+	};
 	return forward;
+}
+
+static bool is_over(const struct nat_forward *f)
+{
+	return f->entry == NAT_NONE && f->flows == 0 && f->others == 0;
 }
 
 void forwards_settle(struct nat *n, uint32_t forward)
 {
-	struct nat_forward *f = forwards_at(n, forward);
+	const uint32_t bounds = forwards_at(n, forward)->bounds;
 
-	if (f->entry != NAT_NONE || f->flows > 0)
+	if (!is_over(forwards_at(n, forward)))
 		return;
-	f->live = false;
+	forwards_at(n, forward)->live = false;
 	if (n->orphan == forward + 1)
 		n->orphan = 0;
 	nat_slot_give(n, &n->forwards, forward);
-}
-
-static bool is_forward(const struct nat *n, uint32_t entry)
-{
-	struct minato_entry e;
-
-	port_get(nat_table(n), entry, &e);
-	return (e.kind == MINATO_KIND_FORWARD || e.kind == MINATO_KIND_DMZ) &&
-	       forwards_kept(n, entry) != NAT_NONE;
+	if (bounds == forward)
+		return;
+	/* Its bounds are its own, so this goes no further. */
+	check(forwards_at(n, bounds)->bounds == bounds &&
+	      forwards_at(n, bounds)->others > 0);
+	forwards_at(n, bounds)->others--;
+	if (!is_over(forwards_at(n, bounds)))
+		return;
+	forwards_at(n, bounds)->live = false;
+	nat_slot_give(n, &n->forwards, bounds);
 }
 
 void nat_forward_remove(struct nat *n, uint32_t entry)
@@ -171,15 +197,19 @@ void nat_forward_remove(struct nat *n, uint32_t entry)
 void nat_forward_get(const struct nat *n, uint32_t entry,
 		     struct minato_entry *out)
 {
-	const struct nat_forward *f;
+	const struct nat_forward *f, *bounds;
 
 	if (!is_forward(n, entry))
 		return;
 	f = forwards_at(n, forwards_kept(n, entry));
+	bounds = forwards_bounds(n, forwards_kept(n, entry));
 	out->translate = !f->held;
 	out->many_to_one = f->many_to_one;
-	out->flows_max = f->flows_max;
-	out->source_flows_max = f->source_flows_max;
+	out->flows_max = bounds->flows_max;
+	out->source_flows_max = bounds->source_flows_max;
+	out->bounds_of = bounds != f && bounds->entry != NAT_NONE ?
+				 (uint64_t)bounds->entry + 1 :
+				 0;
 	if (f->group != 0)
 		out->group = (uint64_t)group_at(n, f->group - 1)->generation
 				     << 32 |
@@ -249,7 +279,7 @@ uint32_t nat_forward_taken(const struct nat *n, const struct minato_entry *what)
 void forwards_source_key(const struct nat *n, uint32_t forward,
 			 const struct minato_addr *source, struct port_key *out)
 {
-	const uint32_t number = forward + SOURCE_FIRST;
+	const uint32_t number = forwards_at(n, forward)->bounds + SOURCE_FIRST;
 
 	*out = (struct port_key){
 		.local = minato_addr4(0, (uint8_t)(number >> 16),
@@ -267,7 +297,7 @@ void forwards_source_key(const struct nat *n, uint32_t forward,
 static bool source_may_begin(struct nat *n, uint32_t forward,
 			     const struct minato_addr *source)
 {
-	const struct nat_forward *f = forwards_at(n, forward);
+	const uint32_t most = forwards_bounds(n, forward)->source_flows_max;
 	struct port_key key;
 	uint32_t flows;
 
@@ -278,7 +308,7 @@ static bool source_may_begin(struct nat *n, uint32_t forward,
 		return false;
 	flows = nat_number(n, &key, NAT_CLASS_SOURCE, 1);
 	n->sources += flows == 1;
-	if (flows != 0 && flows <= f->source_flows_max)
+	if (flows != 0 && flows <= most)
 		return true;
 	if (flows != 0 && nat_number(n, &key, NAT_CLASS_SOURCE, -1) == 0)
 		n->sources--;
@@ -304,6 +334,11 @@ static void translate(const struct nat_forward *f,
 		target->port = (uint16_t)(to->port + (asked->port - f->first));
 }
 
+static bool is_full(const struct nat_forward *bounds)
+{
+	return bounds->flows_max != 0 && bounds->current >= bounds->flows_max;
+}
+
 int64_t forwards_choose(struct nat *n, uint32_t forward,
 			const struct minato_endpoint *client,
 			const struct minato_endpoint *asked,
@@ -314,7 +349,7 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 
 	if (f->drains)
 		return nat_refusal(NAT_COUNT_NO_SERVER);
-	if (f->flows_max != 0 && f->current >= f->flows_max)
+	if (is_full(forwards_bounds(n, forward)))
 		return nat_refusal(NAT_COUNT_FORWARD_FLOWS);
 	if (f->group != 0) {
 		server = servers_choose(n, f->group - 1, client);
@@ -326,7 +361,7 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 	else
 		translate(f, server != NULL ? &server->at : &f->target, asked,
 			  target);
-	if (f->source_flows_max != 0 &&
+	if (forwards_bounds(n, forward)->source_flows_max != 0 &&
 	    !source_may_begin(n, forward, &client->addr))
 		return nat_refusal(NAT_COUNT_SOURCE_FLOWS);
 	return 0;
@@ -336,7 +371,7 @@ int64_t forwards_choose(struct nat *n, uint32_t forward,
 static bool source_is_full(const struct nat *n, uint32_t forward,
 			   const struct minato_addr *source)
 {
-	const uint32_t most = forwards_at(n, forward)->source_flows_max;
+	const uint32_t most = forwards_bounds(n, forward)->source_flows_max;
 	struct port_tuple_ref ref;
 	struct port_key key;
 
@@ -354,6 +389,7 @@ void forwards_foresee(const struct nat *n, uint32_t forward,
 		      struct minato_prospect *out)
 {
 	const struct nat_forward *f = forwards_at(n, forward);
+	const struct nat_forward *bounds = forwards_bounds(n, forward);
 	const struct minato_server *server = NULL;
 
 	if (f->group != 0)
@@ -367,13 +403,12 @@ void forwards_foresee(const struct nat *n, uint32_t forward,
 		out->hindrance = MINATO_HINDERED_DRAINS;
 	} else if (f->group != 0 && server == NULL) {
 		out->hindrance = MINATO_HINDERED_NO_SERVER;
-	} else if (f->flows_max != 0 && f->current >= f->flows_max &&
-		   !opening_yields(n, forward)) {
+	} else if (is_full(bounds) && !opening_yields(n, forward)) {
 		out->hindrance = MINATO_HINDERED_FORWARD_FLOWS;
-		out->bound = f->flows_max;
+		out->bound = bounds->flows_max;
 	} else if (source_is_full(n, forward, &client->addr)) {
 		out->hindrance = MINATO_HINDERED_SOURCE_FLOWS;
-		out->bound = f->source_flows_max;
+		out->bound = bounds->source_flows_max;
 	}
 }
 
@@ -382,7 +417,7 @@ void forwards_refused(struct nat *n, uint32_t forward,
 {
 	struct port_key key;
 
-	if (forwards_at(n, forward)->source_flows_max == 0)
+	if (forwards_bounds(n, forward)->source_flows_max == 0)
 		return;
 	forwards_source_key(n, forward, source, &key);
 	if (nat_number(n, &key, NAT_CLASS_SOURCE, -1) == 0)
@@ -392,16 +427,17 @@ void forwards_refused(struct nat *n, uint32_t forward,
 void forwards_began(struct nat *n, uint32_t forward)
 {
 	forwards_at(n, forward)->flows++;
-	forwards_at(n, forward)->current++;
+	forwards_bounds(n, forward)->current++;
 }
 
 void forwards_ended(struct nat *n, uint32_t forward, bool current)
 {
 	struct nat_forward *f = forwards_at(n, forward);
+	struct nat_forward *bounds = forwards_bounds(n, forward);
 
-	check(f->flows > 0 && (!current || f->current > 0));
+	check(f->flows > 0 && (!current || bounds->current > 0));
 	f->flows--;
-	f->current -= current;
+	bounds->current -= current;
 	forwards_settle(n, forward);
 }
 
@@ -485,7 +521,7 @@ static void join_source(struct nat *n, struct nat_session *s)
 	struct port_key key;
 	uint32_t flows;
 
-	if (forwards_at(n, s->other)->source_flows_max == 0)
+	if (forwards_bounds(n, s->other)->source_flows_max == 0)
 		return;
 	session_flow(s, &flow);
 	forwards_source_key(n, s->other, &flow.a.addr, &key);
@@ -497,18 +533,18 @@ static void join_source(struct nat *n, struct nat_session *s)
 
 void forwards_follow(struct nat *n, struct nat_session *s)
 {
-	struct nat_forward *f = forwards_at(n, s->other);
+	struct nat_forward *bounds = forwards_bounds(n, s->other);
 	const bool current = !tcpstate_over(s);
 
 	if (current == ((s->flags & NAT_IS_CURRENT) != 0))
 		return;
 	s->flags ^= NAT_IS_CURRENT;
 	if (current) {
-		f->current++;
+		bounds->current++;
 		join_source(n, s);
 	} else {
-		check(f->current > 0);
-		f->current--;
+		check(bounds->current > 0);
+		bounds->current--;
 		leave_source(n, s);
 	}
 }

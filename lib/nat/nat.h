@@ -296,12 +296,13 @@ bool nat_pool_has(const struct nat *n, uint32_t link,
 
 /* --- forwards.c: forwards, dmz and routes --------------------------------- */
 
-/* port_add took `entry`; this keeps what it does not. -EOPNOTSUPP, -EINVAL,
-   -EBADF (no such group), -ENOSPC. */
-int nat_forward_add(struct nat *n, uint32_t entry,
+/* port_add took `entry`; this keeps what it does not. Its bounds are those of
+   the entry `bounds`, or its own (NAT_NONE). -EOPNOTSUPP, -EINVAL, -EBADF (no
+   such group, or nothing that has bounds), -ENOSPC. */
+int nat_forward_add(struct nat *n, uint32_t entry, uint32_t bounds,
 		    const struct minato_entry *what);
 void nat_forward_remove(struct nat *n, uint32_t entry);
-/* Fills in what it keeps. */
+/* Fills in what it keeps; `bounds_of` is an index + 1, or 0. */
 void nat_forward_get(const struct nat *n, uint32_t entry,
 		     struct minato_entry *out);
 /* False: it is no forward or dmz. */
@@ -571,8 +572,12 @@ struct nat_host {
 struct nat_forward {
 	uint32_t next;	/* free: of the free ones */
 	uint32_t entry; /* NAT_NONE: it was removed, its flows live on */
-	uint32_t flows;	  /* records of them */
-	uint32_t current; /* flows that are not over */
+	uint32_t flows; /* records of them */
+	/* The forward whose bounds are its, and which counts for both: itself,
+	   or one that stays as long as there are others. */
+	uint32_t bounds;
+	uint32_t others;
+	uint32_t current; /* flows that are not over, of the others too */
 	uint32_t flows_max, source_flows_max;
 	uint32_t group; /* + 1, or 0 */
 	struct minato_endpoint target;
@@ -1013,6 +1018,12 @@ static inline struct nat_forward *forwards_at(const struct nat *n,
 {
 	return nat_slot(n, &n->forwards, forward);
 }
+/* Whose bounds are the forward's, and counts. */
+static inline struct nat_forward *forwards_bounds(const struct nat *n,
+						  uint32_t forward)
+{
+	return forwards_at(n, forwards_at(n, forward)->bounds);
+}
 /* What is kept of a forward or dmz, or NAT_NONE: the entry is none. */
 uint32_t forwards_kept(const struct nat *n, uint32_t entry);
 /* The same of one whose packets are rewritten; NAT_NONE: it is no such. */
@@ -1032,7 +1043,7 @@ void forwards_refused(struct nat *n, uint32_t forward,
 		      const struct minato_addr *source);
 /* One without an entry, for a flow whose entry is gone; or -1. */
 int64_t forwards_orphan(struct nat *n);
-/* Frees it when entry and flows are both gone. */
+/* Frees it when entry and flows are both gone, and who has its bounds. */
 void forwards_settle(struct nat *n, uint32_t forward);
 void forwards_began(struct nat *n, uint32_t forward);
 void forwards_ended(struct nat *n, uint32_t forward, bool current);
@@ -1041,7 +1052,8 @@ void forwards_ended(struct nat *n, uint32_t forward, bool current);
  * record stays for minutes, counts against none, until it goes on after all.
  */
 void forwards_follow(struct nat *n, struct nat_session *s);
-/* The key under which the flows of one source are counted. */
+/* The key under which the flows of one source are counted, of all forwards that
+   have these bounds. */
 void forwards_source_key(const struct nat *n, uint32_t forward,
 			 const struct minato_addr *source,
 			 struct port_key *out);

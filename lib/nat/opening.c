@@ -78,10 +78,12 @@ static void end(struct nat *n, struct nat_opening *o)
 
 /* Whether its end makes room below the forward's bound: what is over, or of a
    forward as it was before, is not counted there. */
-static bool counts_for(const struct nat_session *s, uint32_t forward)
+static bool counts_for(const struct nat *n, const struct nat_session *s,
+		       uint32_t forward)
 {
 	return forward == NAT_NONE ||
-	       (s->other == forward && (s->flags & NAT_IS_CURRENT) != 0 &&
+	       ((s->flags & NAT_IS_CURRENT) != 0 &&
+		forwards_bounds(n, s->other) == forwards_bounds(n, forward) &&
 		!tcpstate_over(s));
 }
 
@@ -99,7 +101,7 @@ static struct nat_opening *victim_of(const struct nat *n, uint64_t from,
 
 		seen++;
 		if (!is_half_open(n, o) ||
-		    !counts_for(session_at(n, o->session), forward))
+		    !counts_for(n, session_at(n, o->session), forward))
 			continue;
 		if (victim == NULL ||
 		    all->of_source[o->source] > all->of_source[victim->source])

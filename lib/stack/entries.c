@@ -96,12 +96,18 @@ static int64_t add(struct minato *m, const struct minato_entry *entry,
 		   uint32_t *holder)
 {
 	const int64_t added = port_add(host_table(m), entry, holder);
-	int kept;
+	uint32_t bounds = POOL_NONE;
+	int kept = 0;
 
 	if (added < 0 || host_nat(m) == NULL ||
 	    (entry->kind != MINATO_KIND_FORWARD && !of_gateway(entry)))
 		return added;
-	kept = nat_forward_add(host_nat(m), (uint32_t)added, entry);
+	if (entry->bounds_of != 0 &&
+	    !entries_find(m, entry->bounds_of, &bounds))
+		kept = -EBADF;
+	if (kept >= 0)
+		kept = nat_forward_add(host_nat(m), (uint32_t)added, bounds,
+				       entry);
 	if (kept >= 0)
 		return added;
 	port_remove(host_table(m), (uint32_t)added);
@@ -249,6 +255,9 @@ int minato_entry_get(struct minato *m, uint64_t entry, struct minato_entry *out)
 	port_get(host_table(m), number, out);
 	if (host_nat(m) != NULL)
 		nat_forward_get(host_nat(m), number, out);
+	if (out->bounds_of != 0)
+		out->bounds_of =
+			entries_handle(m, (uint32_t)out->bounds_of - 1);
 	return 0;
 }
 

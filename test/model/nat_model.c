@@ -32,7 +32,7 @@ struct model_session {
 	bool heard;    /* of datagrams: from the other side */
 	struct minato_endpoint a, b, c, d;
 	int owner, target; /* mappings, or -1 */
-	int entry;	   /* of `forwards`, or -1 */
+	uint32_t bounds;   /* under which it counts; 0: none */
 	int64_t last;
 };
 struct model_forward {
@@ -42,6 +42,7 @@ struct model_forward {
 	uint16_t first, last, target_port;
 	struct minato_endpoint target;
 	uint32_t flows_max;
+	uint32_t bounds; /* several have these together: one number */
 };
 
 static struct model_mapping mappings[MODEL_MAPPINGS];
@@ -53,6 +54,7 @@ static int64_t rests[3][HIGH + 1]; /* until, ms */
 static struct minato_nat options;
 static struct dice dice;
 static const char *why; /* which rule spoke last */
+static uint32_t last_bounds;
 
 static int64_t ms(void)
 {
@@ -194,12 +196,12 @@ static bool is_over(const struct model_session *s)
 }
 
 /* What is over counts no more, though it is still there. */
-static uint32_t flows_of(int entry)
+static uint32_t flows_of(uint32_t bounds)
 {
 	uint32_t count = 0;
 
 	for (int i = 0; i < MODEL_SESSIONS; i++)
-		count += sessions[i].live && sessions[i].forward && sessions[i].entry == entry &&
+		count += sessions[i].live && sessions[i].forward && sessions[i].bounds == bounds &&
 			 !is_over(&sessions[i]);
 	return count;
 }
@@ -453,8 +455,7 @@ static enum nat_verdict model_outward(uint8_t proto, struct minato_endpoint src,
 				   .a = src,
 				   .b = dst,
 				   .d = dst,
-				   .target = -1,
-				   .entry = -1 };
+				   .target = -1 };
 	const bool six = !minato_addr_is4(&src.addr);
 	int m;
 
@@ -514,7 +515,7 @@ static void yields(const struct model_session *s)
 }
 
 /* At a forward's bound a call gives way whose caller has not answered; the engine chose which. */
-static int gave_way(int entry)
+static int gave_way(uint32_t bounds)
 {
 	for (int i = 0; i < MODEL_SESSIONS; i++) {
 		const struct model_session *s = &sessions[i];
@@ -527,7 +528,7 @@ static int gave_way(int entry)
 					      .proto = s->proto };
 		struct port_tuple_ref ref;
 
-		if (!s->live || !s->forward || s->entry != entry ||
+		if (!s->live || !s->forward || s->bounds != bounds ||
 		    port_tuple_find(t, &key, &ref, NULL))
 			continue;
 		assert_false(s->answered);
@@ -540,15 +541,15 @@ static enum nat_verdict to_forward(struct model_session *s, int i, uint8_t flags
 {
 	const struct model_forward *f = i == 4 ? &dmz : &forwards[i];
 
-	while (f->flows_max != 0 && flows_of(i) >= f->flows_max) {
-		const int victim = gave_way(i);
+	while (f->flows_max != 0 && flows_of(f->bounds) >= f->flows_max) {
+		const int victim = gave_way(f->bounds);
 
 		if (victim < 0)
 			return NAT_DROP;
 		end_session(victim);
 	}
 	s->forward = true;
-	s->entry = i;
+	s->bounds = f->bounds;
 	s->b_inside = true;
 	s->d = f->target;
 	s->d.port = f->target.port == 0 ? s->b.port :
@@ -574,14 +575,9 @@ static int entry_for(uint8_t proto, uint16_t port)
 static enum nat_verdict model_inward(uint8_t proto, struct minato_endpoint src,
 				     struct minato_endpoint dst, uint8_t flags, bool opens)
 {
-	struct model_session s = { .proto = proto,
-				   .from = 1,
-				   .a = src,
-				   .b = dst,
-				   .c = src,
-				   .owner = -1,
-				   .target = -1,
-				   .entry = -1 };
+	struct model_session s = {
+		.proto = proto, .from = 1, .a = src, .b = dst, .c = src, .owner = -1, .target = -1
+	};
 	const int m = find_outside(proto, dst);
 	const bool ours = is_public(dst);
 	int entry;
@@ -656,8 +652,7 @@ static enum nat_verdict model_hairpin(uint8_t proto, struct minato_endpoint src,
 				   .hairpin = true,
 				   .a = src,
 				   .b = dst,
-				   .target = -1,
-				   .entry = -1 };
+				   .target = -1 };
 	const int target = proto == ICMP ? -1 : find_outside(proto, dst);
 	const bool socket = proto == UDP && dst.port <= HIGH && sockets[dst.port] != 0;
 	const int entry = proto == ICMP || socket ? -1 : entry_for(proto, dst.port);
@@ -791,6 +786,7 @@ static void one_packet(void)
 static void toggle_forward(void)
 {
 	const uint32_t i = dice_below(&dice, 4);
+	const struct model_forward *lender = &forwards[(i + 1) % 4];
 	struct model_forward *f = &forwards[i];
 	struct minato_entry e;
 
@@ -798,9 +794,6 @@ static void toggle_forward(void)
 		nat_forward_remove(n, (uint32_t)f->entry);
 		port_remove(t, (uint32_t)f->entry);
 		f->live = false;
-		for (int k = 0; k < MODEL_SESSIONS; k++)
-			if (sessions[k].entry == (int)i)
-				sessions[k].entry = -1;
 		return;
 	}
 	*f = (struct model_forward){ .proto = dice_below(&dice, 2) ? TCP : UDP,
@@ -827,7 +820,14 @@ static void toggle_forward(void)
 			return;
 		break;
 	}
-	f->entry = add_entry(&e);
+	f->bounds = ++last_bounds;
+	if (lender->live && dice_below(&dice, 2)) {
+		f->bounds = lender->bounds;
+		f->flows_max = lender->flows_max;
+		f->entry = add_bounded(&e, (uint32_t)lender->entry);
+	} else {
+		f->entry = add_entry(&e);
+	}
 	assert_true(f->entry >= 0);
 	f->live = true;
 }
@@ -839,15 +839,16 @@ static void toggle_dmz(void)
 	if (dmz.live) {
 		nat_forward_remove(n, (uint32_t)dmz.entry);
 		port_remove(t, (uint32_t)dmz.entry);
-		for (int k = 0; k < MODEL_SESSIONS; k++)
-			if (sessions[k].entry == 4)
-				sessions[k].entry = -1;
 		dmz.live = false;
 		return;
 	}
 	e.kind = MINATO_KIND_DMZ;
 	dmz = (struct model_forward){
-		.live = true, .entry = add_entry(&e), .last = 65535, .target = end("10.0.0.4", 0)
+		.live = true,
+		.entry = add_entry(&e),
+		.last = 65535,
+		.target = end("10.0.0.4", 0),
+		.bounds = ++last_bounds,
 	};
 	assert_true(dmz.entry >= 0);
 }

@@ -150,19 +150,30 @@ static inline struct minato_endpoint map_udp(const char *host, uint16_t port, co
 	return way.src;
 }
 
-/* port_add and nat_forward_add. */
-static inline int64_t add_entry(const struct minato_entry *e)
+/* port_add and nat_forward_add; `bounds`: the entry whose bounds are its. */
+static inline int64_t add_bounded(const struct minato_entry *e, uint32_t bounds)
 {
 	const int64_t entry = port_add(t, e, NULL);
 	int kept;
 
 	if (entry < 0)
 		return entry;
-	kept = nat_forward_add(n, (uint32_t)entry, e);
+	kept = nat_forward_add(n, (uint32_t)entry, bounds, e);
 	if (kept >= 0)
 		return entry;
 	port_remove(t, (uint32_t)entry);
 	return kept;
+}
+
+static inline int64_t add_entry(const struct minato_entry *e)
+{
+	return add_bounded(e, NAT_NONE);
+}
+
+static inline void remove_entry(int64_t entry)
+{
+	nat_forward_remove(n, (uint32_t)entry);
+	port_remove(t, (uint32_t)entry);
 }
 
 static inline struct minato_entry forward_entry(uint8_t proto, uint16_t first, uint16_t last,

@@ -337,6 +337,63 @@ static void caps_of_a_forward(void **state)
 	assert_empty();
 }
 
+static void meet(struct minato_endpoint who, uint16_t port)
+{
+	const struct minato_endpoint at = end("10.0.0.2", port);
+
+	assert_int_equal(in(TCP, who, end(PUBLIC, port), NAT_SYN), NAT_PASS);
+	assert_int_equal(out(TCP, at, who, NAT_SYN | NAT_ACK), NAT_PASS);
+	assert_int_equal(in(TCP, who, end(PUBLIC, port), NAT_ACK), NAT_PASS);
+}
+
+/* Several entries of one sentence have its bounds together; each lives by itself. */
+static void caps_of_several_ports_together(void **state)
+{
+	struct minato_entry web = forward_entry(TCP, 80, 80, "10.0.0.2", 0);
+	struct minato_entry tls = forward_entry(TCP, 443, 443, "10.0.0.2", 0);
+	struct minato_entry alt = forward_entry(TCP, 8080, 8080, "10.0.0.2", 0);
+	struct minato_session s;
+	uint64_t cursor = 0;
+	int64_t first, second;
+
+	(void)state;
+	web.flows_max = 3;
+	web.source_flows_max = 2;
+	first = add_entry(&web);
+	second = add_bounded(&tls, (uint32_t)first);
+	assert_true(first >= 0 && second >= 0);
+	assert_true(add_bounded(&alt, (uint32_t)second) >= 0); /* the same bounds */
+	meet(end(stranger, 1), 80);
+	meet(end(stranger, 1), 443);
+	assert_int_equal(in(TCP, end(stranger, 2), end(PUBLIC, 8080), NAT_SYN), NAT_DROP);
+	assert_int_equal(counted(NAT_COUNT_SOURCE_FLOWS), 1);
+	meet(end(server, 1), 8080);
+	assert_int_equal(in(TCP, end(other, 1), end(PUBLIC, 80), NAT_SYN), NAT_DROP);
+	assert_int_equal(in(TCP, end(other, 1), end(PUBLIC, 443), NAT_SYN), NAT_DROP);
+	assert_int_equal(counted(NAT_COUNT_FORWARD_FLOWS), 2);
+	nat_forward_get(n, (uint32_t)second, &tls);
+	assert_int_equal(tls.flows_max, 3);
+	assert_int_equal(tls.source_flows_max, 2);
+	assert_int_equal(tls.bounds_of, (uint64_t)first + 1);
+	/* It goes, and its bounds stay as long as others have them. */
+	remove_entry(first);
+	nat_forward_get(n, (uint32_t)second, &tls);
+	assert_int_equal(tls.flows_max, 3);
+	assert_int_equal(tls.bounds_of, 0);
+	assert_int_equal(in(TCP, end(other, 1), end(PUBLIC, 443), NAT_SYN), NAT_DROP);
+	/* Both have ended at one: in all there is room for one more of that source, and of all. */
+	assert_int_equal(in(TCP, end(stranger, 1), end(PUBLIC, 80), NAT_FIN | NAT_ACK), NAT_PASS);
+	assert_int_equal(out(TCP, end("10.0.0.2", 80), end(stranger, 1), NAT_FIN | NAT_ACK),
+			 NAT_PASS);
+	meet(end(stranger, 2), 8080);
+	assert_int_equal(in(TCP, end(stranger, 3), end(PUBLIC, 443), NAT_SYN), NAT_DROP);
+	remove_entry(second);
+	for (cursor = 0; nat_session_next(n, &cursor, &s);)
+		assert_int_equal(nat_session_end(n, s.handle), 0);
+	assert_int_equal(n->forwards.used, 2); /* that of 8080, and whose bounds it has */
+	assert_int_equal(n->sources, 0);
+}
+
 /* A connection that is over is in nobody's way, though its record stays; one that goes on is. */
 static void caps_count_what_goes_on(void **state)
 {
@@ -675,6 +732,7 @@ int main(void)
 		CASE(the_classic_picture),
 		CASE(ranges_keep_their_offset),
 		CASE(caps_of_a_forward),
+		CASE(caps_of_several_ports_together),
 		CASE(caps_count_what_goes_on),
 		CASE(one_client_port_by_two_forwards),
 		CASE(flows_outlive_their_forward),

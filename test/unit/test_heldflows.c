@@ -89,6 +89,47 @@ static void bounds_hold(void **state)
 	assert_int_equal(n->sources, 0);
 }
 
+static void bounds_hold_for_several(void **state)
+{
+	struct minato_entry e = held_entry(80, 80, "10.0.0.2", 80);
+	struct minato_entry two = held_entry(443, 443, "10.0.0.2", 443);
+	struct minato_entry route = { .kind = MINATO_KIND_ROUTE, .face = MINATO_FACE_ANY };
+	int64_t entry[2], place[3], other;
+
+	(void)state;
+	e.flows_max = 3;
+	e.source_flows_max = 2;
+	entry[0] = add_entry(&e);
+	entry[1] = add_bounded(&two, (uint32_t)entry[0]);
+	assert_true(entry[1] >= 0);
+	place[0] = join(entry[0], "192.0.2.9", 1, 80);
+	place[1] = join(entry[1], "192.0.2.9", 2, 443);
+	assert_true(place[0] > 0 && place[1] > 0 && place[0] != place[1]);
+	assert_int_equal(join(entry[1], "192.0.2.9", 3, 443), -EBUSY);
+	assert_int_equal(join(entry[0], "192.0.2.9", 3, 80), -EBUSY);
+	place[2] = join(entry[1], "192.0.2.8", 1, 443);
+	assert_true(place[2] > 0);
+	assert_int_equal(join(entry[0], "192.0.2.7", 1, 80), -EBUSY);
+	/* The one whose bounds they are may go; its record stays with them. */
+	remove_entry(entry[0]);
+	assert_true(leave(place[0], "192.0.2.9"));
+	assert_true(forwards_at(n, (uint32_t)place[0] - 1)->live);
+	place[0] = join(entry[1], "192.0.2.9", 4, 443);
+	assert_true(place[0] > 0);
+	assert_int_equal(join(entry[1], "192.0.2.9", 5, 443), -EBUSY);
+	remove_entry(entry[1]);
+	assert_true(leave(place[0], "192.0.2.9"));
+	assert_true(leave(place[1], "192.0.2.9"));
+	assert_int_equal(n->forwards.used, 2);
+	assert_true(leave(place[2], "192.0.2.8"));
+	assert_int_equal(n->forwards.used, 0);
+	assert_int_equal(n->sources, 0);
+	/* What has no bounds lends none. */
+	other = add_entry(&route);
+	assert_true(other >= 0);
+	assert_int_equal(add_bounded(&two, (uint32_t)other), -EBADF);
+}
+
 static void its_flows_outlive_it(void **state)
 {
 	struct minato_entry e = held_entry(80, 80, "10.0.0.2", 80);
@@ -188,9 +229,13 @@ static void bounds_of_an_inside_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(packets_pass_it_by), CASE(a_run_keeps_its_offset_or_not),
-		CASE(bounds_hold),	  CASE(its_flows_outlive_it),
-		CASE(servers_take_turns), CASE(bounds_of_an_inside_host),
+		CASE(packets_pass_it_by),
+		CASE(a_run_keeps_its_offset_or_not),
+		CASE(bounds_hold),
+		CASE(bounds_hold_for_several),
+		CASE(its_flows_outlive_it),
+		CASE(servers_take_turns),
+		CASE(bounds_of_an_inside_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -306,6 +306,40 @@ static void entries_come_back_whole(void **state)
 	gate_end(&g);
 }
 
+static void bounds_are_of_several_entries(void **state)
+{
+	struct minato_entry e = { .kind = MINATO_KIND_FORWARD,
+				  .scope = 1,
+				  .face = MINATO_FACE_ANY,
+				  .proto = MINATO_TCP,
+				  .first = 80,
+				  .last = 80,
+				  .target = { addr("10.0.0.2"), 80 },
+				  .translate = true,
+				  .flows_max = 7 };
+	struct minato_entry got;
+	uint64_t first, second;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_IP);
+	assert_int_equal(minato_entry_add(g.m, &e, &first), 0);
+	e.first = e.last = 81;
+	e.flows_max = 0;
+	e.bounds_of = first;
+	assert_int_equal(minato_entry_add(g.m, &e, &second), 0);
+	assert_int_equal(minato_entry_get(g.m, second, &got), 0);
+	assert_int_equal(got.bounds_of, first);
+	assert_int_equal(got.flows_max, 7);
+	assert_int_equal(minato_entry_get(g.m, first, &got), 0);
+	assert_int_equal(got.bounds_of, 0);
+	assert_int_equal(minato_entry_remove(g.m, first), 0);
+	e.first = e.last = 82;
+	assert_int_equal(minato_entry_add(g.m, &e, NULL), -EBADF);
+	e.bounds_of = second;
+	assert_int_equal(minato_entry_add(g.m, &e, NULL), 0);
+	gate_end(&g);
+}
+
 /* As a keeper does whose worker died: the memory is read, another host carries on. */
 static void a_successor_takes_over(void **state)
 {
@@ -347,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_range_takes_ports_over_as_mappings_end),
 		cmocka_unit_test(all_but_one_port_are_held),
 		cmocka_unit_test(entries_come_back_whole),
+		cmocka_unit_test(bounds_are_of_several_entries),
 		cmocka_unit_test(a_successor_takes_over),
 	};
 

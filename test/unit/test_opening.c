@@ -182,6 +182,28 @@ static void strangers_at_a_mapping_take_no_more(void **state)
 	assert_int_equal(in(UDP, far, mapped, 0), NAT_PASS);
 }
 
+/* A bound that several entries have together: SYNs to one fill it for none. */
+static void bounds_in_all_are_not_filled_by_syns(void **state)
+{
+	struct minato_entry e = forward_entry(TCP, 80, 80, SERVER, 80);
+	struct minato_entry more = forward_entry(TCP, 443, 443, SERVER, 443);
+	int64_t first;
+
+	(void)state;
+	e.flows_max = 8;
+	first = add_entry(&e);
+	assert_true(add_bounded(&more, (uint32_t)first) >= 0);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(call(stranger(i), 80), NAT_PASS);
+	for (uint32_t i = 100; i < 108; i++) {
+		assert_int_equal(call(stranger(i), 443), NAT_PASS);
+		assert_int_equal(answer(stranger(i), 443), NAT_PASS);
+	}
+	assert_int_equal(counted(NAT_COUNT_OPENING_VICTIM), 8);
+	assert_int_equal(call(stranger(200), 443), NAT_DROP);
+	assert_int_equal(call(stranger(200), 80), NAT_DROP);
+}
+
 /* A caller from inside whose only other flow makes way for this one keeps its mapping. */
 static void who_makes_way_for_himself(void **state)
 {
@@ -210,6 +232,7 @@ int main(void)
 		CASE(the_ended_are_passed_over),
 		CASE(a_flood_of_datagrams_takes_no_more),
 		CASE(strangers_at_a_mapping_take_no_more),
+		CASE(bounds_in_all_are_not_filled_by_syns),
 		CASE(who_makes_way_for_himself),
 	};
 
