@@ -67,6 +67,11 @@ static int make_group(struct gateway_applied *applied, const struct conf_stateme
 				one->kind == CONF_KIND_FORWARD && one->forward.sticky);
 }
 
+static bool has_bounds(const struct minato_entry *entry)
+{
+	return entry->kind == MINATO_KIND_FORWARD || entry->kind == MINATO_KIND_DMZ;
+}
+
 static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 		       const struct conf_statement *one, struct gateway_held *held)
 {
@@ -83,6 +88,9 @@ static int add_entries(struct gateway_applied *applied, const struct conf *conf,
 			entries[i].group = held->group;
 		if (entries[i].translate && !entries[i].flows_max)
 			entries[i].flows_max = applied->flows_max;
+		/* What the sentence says of bounds is said of all its ports and sources. */
+		if (i > 0 && has_bounds(&entries[i]))
+			entries[i].bounds_of = held->entries[0];
 		if (word)
 			entries[i].user |= (uint64_t)i << GATEWAY_WORD_ENTRY_SHIFT;
 		result = minato_entry_add(applied->host, &entries[i], &held->entries[i]);

@@ -23,6 +23,8 @@ forward tcp 8083 to 10.0.0.2:83 proxy v1
 forward tcp 8084 to 10.0.0.2:84, 10.0.0.3:84 check every 1s
 forward tcp 8085 to 10.0.0.2:85, 10.0.0.3:85 proxy v1 check every 1s
 forward tcp 8086 to 10.0.0.2:84 at most 1 connections
+forward tcp 8087, 8089 all to 10.0.0.2:84 at most 1 connections
+forward tcp 9004, 9006 to unix:$T/app.sock at most 1 connections
 X
 } >"$T/gateway.conf"
 
@@ -145,6 +147,20 @@ within_bg far one.log socat -u "TCP:$OUT:8086" STDOUT
 ONE=$BG
 capped() { ask why tcp 203.0.113.9 to $OUT:8086 | grep -q '^dropped by line [0-9]*: .*: its cap of 1 connections at once is reached$'; }
 ok "why: the cap of one that is translated" until_true 5 capped
+kill "$ONE"
+wait "$ONE" 2>/dev/null
+within_bg far one.log socat -u "TCP:$OUT:8087" STDOUT
+ONE=$BG
+capped() { ask why tcp 203.0.113.9 to $OUT:8089 | grep -q 'its cap of 1 connections at once is reached$'; }
+ok "a cap is of all ports of its forward" until_true 5 capped
+is "no packet gets by it at the other one" "$(gets far "http://$OUT:8089/" --connect-timeout 2)" "curl 28"
+kill "$ONE"
+wait "$ONE" 2>/dev/null
+within_bg far one.log socat -u "TCP:$OUT:9004" STDOUT
+ONE=$BG
+capped() { ask why tcp 203.0.113.9 to $OUT:9006 | grep -q 'its cap of 1 connections at once is reached$'; }
+ok "of one that ends here too" until_true 5 capped
+is "which is refused there" "$(gets far "http://$OUT:9006/")" "curl 7"
 kill "$ONE"
 wait "$ONE" 2>/dev/null
 ask nat set at most 1 udp ports per host >/dev/null

@@ -26,6 +26,8 @@ forward tcp 8094 to 10.0.0.2:81 proxy v1
 forward tcp 8095 to 10.0.0.2:81 proxy v2
 forward tcp 8096 to 10.0.0.2:83 proxy v1
 forward tcp 8097 to 10.0.0.2:88, 10.0.0.3:88
+forward tcp 8098, 8100 all to 10.0.0.2:88 from 192.0.2.77, $PEER4 at most 3 connections at most 2 per source
+forward udp 8101, 8103 all to 10.0.0.2:86 at most 2 flows
 test tcp from 203.0.113.9 to 192.0.2.1:8093 reaches 10.0.0.2:84
 state $T/gateway.state
 X
@@ -193,6 +195,19 @@ is "another source may" "$(head -1 "$T/other.held")" "W"
 has "why: the source's" "$(ask why tcp $PEER4 to $HOST4:8089)" 'its cap of 1 connections at once of one source is reached'
 has "why: and not another's" "$(ask why tcp 203.0.113.5 to $HOST4:8089)" '^passes'
 is "datagrams: at most 2 flows" "$(grams 8090 4 2 | xargs)" "web web web web none none none none"
+hold first 8098 1
+hold second 8100 2
+is "of several ports: the source's 2 in all" "$(head -1 "$T/first.held") $(head -1 "$T/second.held")" "W W-"
+hold third 8098 2 192.0.2.77
+is "of several ports and sources: 3 in all" "$(head -1 "$T/third.held")" "W-"
+has "why: at the other port too" "$(ask why tcp 192.0.2.77 to $HOST4:8100)" 'its cap of 3 connections at once is reached'
+tell_held first 2
+tell_held first 2
+hold fourth 8100 2 192.0.2.77
+is "and one more when one is over" "$(head -1 "$T/fourth.held")" "W-"
+within_bg peer grams.log python3 "$T/grams.py" "$HOST4" 8101 2 1
+wait "$BG"
+is "datagrams: at most 2 flows at both ports" "$(grams 8103 2 1 | xargs)" "none none"
 
 # --- for a time ----------------------------------------------------------------------------------
 

@@ -340,6 +340,29 @@ static void every_forward_has_a_bound(void **state)
 	assert_int_equal(entry.flows_max, 7);
 }
 
+/* What a sentence says of bounds is said once, of all its ports and sources. */
+static void bounds_are_of_the_sentence(void **state)
+{
+	struct minato_entry entry;
+
+	(void)state;
+	say("forward tcp 80,443 to 10.0.0.2 from 192.0.2.0/24, 198.51.100.0/24 at most 7 "
+	    "connections");
+	say("dmz 10.0.0.9 from 192.0.2.0/24, 198.51.100.0/24 except tcp 22");
+	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
+	assert_int_equal(applied.held[2].count, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal(minato_entry_get(applied.host, applied.held[2].entries[i], &entry),
+				 0);
+		assert_int_equal(entry.flows_max, 7);
+		assert_int_equal(entry.bounds_of, i ? applied.held[2].entries[0] : 0);
+	}
+	assert_int_equal(minato_entry_get(applied.host, applied.held[3].entries[1], &entry), 0);
+	assert_int_equal(entry.kind, MINATO_KIND_DMZ);
+	assert_int_equal(entry.flows_max, 500);
+	assert_int_equal(entry.bounds_of, applied.held[3].entries[0]);
+}
+
 static struct conf *conf_of(const char *outside, const char *more)
 {
 	begin(outside);
@@ -383,6 +406,7 @@ int main(void)
 		CASE(an_address_goes_and_comes),
 		CASE(a_pool_takes_the_place_of_the_links_own),
 		CASE(every_forward_has_a_bound),
+		CASE(bounds_are_of_the_sentence),
 		CASE(what_takes_another_value),
 	};
 
