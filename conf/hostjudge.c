@@ -11,11 +11,10 @@
 /* Why it cannot be; NULL: it can. */
 static const char *of_forward(const struct conf_forward *f)
 {
-	if (f->to == CONF_TO_SOCKET)
-		return "a forward leads to an inside host, to no UNIX socket";
-	return f->to == CONF_TO_OPEN ?
-		       "callers come to the host's addresses: no inside host's own is opened" :
-		       NULL;
+	if (f->to != CONF_TO_OPEN)
+		return NULL;
+	return "callers come to the host's addresses: no inside host's own is opened; name its "
+	       "IPv4 address, or let the outside be an interface";
 }
 
 static bool has_two_of_a_family(const struct conf_link *link)

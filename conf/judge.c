@@ -247,7 +247,8 @@ static void judge_pool(const struct conf *conf, const struct conf_statement *s,
 
 	if (links->host) {
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, links->host->line,
-			  "the host's sockets have the host's addresses, no pool");
+			  "the host's sockets have the host's addresses, no pool: leave it out, or "
+			  "let the outside be an interface that has these addresses");
 		return;
 	}
 	if (!s->pool.link[0]) {

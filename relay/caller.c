@@ -89,9 +89,10 @@ static bool find_asked(int fd, struct minato_endpoint *asked)
 	       drive_endpoint_from(asked, (struct sockaddr *)&name);
 }
 
-/* Where the table sends this caller. False: nowhere. */
+/* What this caller meets in the table. False: nothing that leads on. */
 /* syscalls: getpeername */
-static bool find_way(struct relay_published *door, struct lane *f, int fd)
+static bool meet(struct relay_published *door, const struct lane *f, int fd,
+		 struct relay_caller *out, struct minato_fate *fate)
 {
 	struct relay *relay = door->forward->relay;
 	struct sockaddr_storage name = { 0 };
@@ -103,7 +104,6 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 		.course = MINATO_COURSE_IN,
 		.remote = f->dial,
 	};
-	struct minato_fate fate;
 
 	if (!find_asked(fd, &question.local))
 		return false;
@@ -115,13 +115,22 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 	if (question.program == RELAY_CALLER_GONE ||
 	    (question.program && getpeername(fd, (struct sockaddr *)&name, &len) < 0))
 		return false;
-	minato_judge(relay->host, &question, &fate);
-	if (fate.kind != MINATO_KIND_FORWARD ||
-	    zone_shuts(question.face, &door->forward->spec, &fate) ||
-	    !forward_lead(f, &fate, &question.local))
+	minato_judge(relay->host, &question, fate);
+	*out = (struct relay_caller){ fd, f->dial, question.local, fate->handle, fate->user };
+	return fate->kind == MINATO_KIND_FORWARD &&
+	       !zone_shuts(question.face, &door->forward->spec, fate);
+}
+
+/* Where that sends him. False: nowhere. */
+static bool find_way(struct lane *f, const struct minato_fate *fate,
+		     const struct minato_endpoint *asked)
+{
+	struct relay *relay = f->relay;
+
+	if (!forward_lead(f, fate, asked))
 		return false;
 	if (relay->config.proxy)
-		f->proxy = relay->config.proxy(relay->config.proxy_user, fate.user) & 3u;
+		f->proxy = relay->config.proxy(relay->config.proxy_user, fate->user) & 3u;
 	if (f->proxy)
 		f->far.addr = *target_gateway(&relay->config, &f->guest.addr);
 	else
@@ -132,6 +141,8 @@ static bool find_way(struct relay_published *door, struct lane *f, int fd)
 static void take(struct relay_published *door, int fd, const struct minato_endpoint *caller)
 {
 	struct relay *relay = door->forward->relay;
+	struct relay_caller met;
+	struct minato_fate fate;
 	struct lane *f;
 
 	/* Its options are the listener's. */
@@ -148,7 +159,16 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 	f->door = door;
 	rank_join(f);
 	forward_join(f, door->forward);
-	if (!find_way(door, f, fd) ||
+	if (!meet(door, f, fd, &met, &fate)) {
+		lane_free(f);
+		turn_away(relay, fd);
+		return;
+	}
+	if (relay->config.take && relay->config.take(relay->config.take_user, &met)) {
+		lane_free(f);
+		return;
+	}
+	if (!find_way(f, &fate, &met.asked) ||
 	    caller_connect(relay, MINATO_TCP, &f->far, &f->guest, &f->socket) < 0) {
 		lane_free(f);
 		turn_away(relay, fd);

@@ -411,6 +411,13 @@ struct relay_inside {
 	uint8_t scope;
 };
 
+/* A caller of a published TCP port, and the entry that he met, with its word. */
+struct relay_caller {
+	int fd;
+	struct minato_endpoint client, asked;
+	uint64_t entry, word;
+};
+
 struct relay_config {
 	struct minato *host;	 /* borrowed for the relay's life */
 	struct drive_loop *loop; /* borrowed likewise */
@@ -508,6 +515,12 @@ struct relay_config {
 	 */
 	uint8_t (*proxy)(void *user, uint64_t word);
 	void *proxy_user;
+	/*
+	 * Told of a TCP caller before anything is done for him. True: somebody else goes on with
+	 * him, and has the descriptor, which resets where it is closed as it is. NULL: nobody does.
+	 */
+	bool (*take)(void *user, const struct relay_caller *caller);
+	void *take_user;
 };
 
 #define RELAY_WORD 0xa5u

@@ -14,8 +14,8 @@
 
 bool gateway_door_fits(const struct conf_forward *forward)
 {
-	return forward->to == CONF_TO_SERVERS &&
-	       (!forward->proxy || forward->protocols == CONF_TCP);
+	return forward->to != CONF_TO_OPEN &&
+	       (!conf_ends_here(forward) || forward->protocols == CONF_TCP);
 }
 
 static bool is_door(const struct conf_statement *one)
@@ -33,7 +33,8 @@ static int make_specs(const struct conf_forward *forward, struct relay_publish *
 	list->spec_count = forward->run_count;
 	for (uint32_t i = 0; i < forward->run_count; i++) {
 		const struct conf_run *run = &forward->run[i];
-		const struct conf_server *server = &forward->server[0];
+		/* A UNIX socket has none: a list keeps no more servers than there are. */
+		uint16_t port = forward->server_count ? forward->server[0].at.port : 0;
 
 		list->specs[i] = (struct relay_spec){
 			.sort = RELAY_PORTS,
@@ -44,7 +45,7 @@ static int make_specs(const struct conf_forward *forward, struct relay_publish *
 			.protocols = forward->protocols,
 			.first = run->first,
 			.last = run->last,
-			.guest = server->at.port ? server->at.port : run->first,
+			.guest = port ? port : run->first,
 		};
 	}
 	return 0;

@@ -64,6 +64,7 @@ static struct gateway_end *end_new(struct gateway_ends *ends)
 	end->index = (uint32_t)(slot - ends->slots);
 	end->generation = ++ends->generation;
 	end->fd = -1;
+	end->caller.fd = -1;
 	end->dialling = true;
 	*slot = end;
 	ends->count++;
@@ -88,6 +89,11 @@ static void end_free(struct gateway_end *end)
 		close(end->fd);
 	}
 	end->fd = -1;
+	if (end->caller.fd >= 0) {
+		drive_loop_remove(end->all->loop, end->caller_watch);
+		close(end->caller.fd);
+	}
+	end->caller.fd = -1;
 	if (end->place)
 		(void)minato_forward_leave(end->all->host, end->place, &end->client);
 	end->place = 0;
@@ -95,7 +101,7 @@ static void end_free(struct gateway_end *end)
 	end_forget(end);
 }
 
-/* Both sides hear that something was cut off. */
+/* Both sides hear that something was cut off: a socket of the host lingers for no time. */
 static void end_cut(struct gateway_end *end)
 {
 	struct minato *host = end->all->host;
@@ -109,6 +115,27 @@ static void end_cut(struct gateway_end *end)
 	end_free(end);
 }
 
+/* What became of a caller that no frame told of (scan.h). */
+static void note_outcome(const struct gateway_end *end, enum minato_outcome outcome)
+{
+	const struct relay_caller *caller = &end->caller;
+
+	if (caller->fd >= 0)
+		minato_outcome(end->all->host, caller->entry, MINATO_TCP, &caller->client,
+			       &caller->asked, outcome);
+}
+
+/* Both directions are over: the kernel delivers what it has. */
+/* syscalls: setsockopt */
+static void end_caller(const struct gateway_end *end)
+{
+	const struct linger linger = { .l_onoff = 0 };
+
+	if (!end->caller_spoke)
+		note_outcome(end, MINATO_OUTCOME_EMPTY);
+	(void)setsockopt(end->caller.fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 static void end_work(struct gateway_end *end)
 {
 	struct minato *host = end->all->host;
@@ -120,7 +147,10 @@ static void end_work(struct gateway_end *end)
 		return;
 	}
 	/* What is on its way is delivered by whoever has it. */
-	(void)minato_close(host, end->call);
+	if (end->caller.fd >= 0)
+		end_caller(end);
+	else
+		(void)minato_close(host, end->call);
 	if (end->server)
 		(void)minato_close(host, end->server);
 	end_free(end);
@@ -142,15 +172,18 @@ static void end_open(struct gateway_end *end)
 	struct minato *host = end->all->host;
 
 	note_dial(end, 0);
-
-	if (minato_answer(host, end->call) < 0) { /* the client has given up */
+	note_outcome(end, MINATO_OUTCOME_OPEN);
+	/* A socket of the host has answered long ago, and has its options. */
+	if (end->call && minato_answer(host, end->call) < 0) { /* the client has given up */
 		if (end->server)
 			(void)minato_abort(host, end->server);
 		end_free(end);
 		return;
 	}
-	(void)minato_set(host, end->call, MINATO_OPT_NODELAY, 1);
-	(void)minato_set(host, end->call, MINATO_OPT_KEEPALIVE, 1);
+	if (end->call) {
+		(void)minato_set(host, end->call, MINATO_OPT_NODELAY, 1);
+		(void)minato_set(host, end->call, MINATO_OPT_KEEPALIVE, 1);
+	}
 	if (end->server) {
 		(void)minato_set(host, end->server, MINATO_OPT_NODELAY, 1);
 		(void)minato_set(host, end->server, MINATO_OPT_KEEPALIVE, 1);
@@ -166,6 +199,7 @@ static void end_refused(struct gateway_end *end, const char *what, int errnum)
 	struct minato_time now = drive_loop_now(ends->loop);
 
 	note_dial(end, errnum);
+	note_outcome(end, MINATO_OUTCOME_CLOSED);
 	if (ends->said.ns == 0 || now.ns - ends->said.ns >= SAID_NS) {
 		ends->said = now;
 		cmd_say("a client of a forward is refused: cannot connect to %s: %s", what,
@@ -279,31 +313,20 @@ static bool find_way(struct gateway_end *end, uint64_t entry, struct minato_led 
 	return false;
 }
 
-static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
-		  const struct conf_statement *one, uint64_t entry)
+/* The client's side stands, and so does `led` say who it is. */
+static void begin(struct gateway_end *end, const struct conf_forward *forward, uint64_t entry,
+		  struct minato_led *led)
 {
-	const struct conf_forward *forward = &one->forward;
-	struct minato_led led = { .place = 0 };
-	struct gateway_end *end;
 	char text[64];
 	int result;
 
-	if (minato_peer(ends->host, call, &led.client) < 0 ||
-	    minato_local(ends->host, call, &led.asked) < 0)
+	end->client = led->client.addr;
+	if (!find_way(end, entry, led))
 		return;
-	end = end_new(ends);
-	if (!end) {
-		ends->refused++;
-		(void)minato_refuse(ends->host, call);
-		return;
-	}
-	end->forward = word;
-	end->client = led.client.addr;
-	end->call = call;
-	if (!find_way(end, entry, &led))
-		return;
-	end->header_size = relay_proxy_header(forward->proxy, &led.client, &led.asked, end->header);
-	(void)minato_set_user(ends->host, call, word_of(end));
+	end->header_size =
+		relay_proxy_header(forward->proxy, &led->client, &led->asked, end->header);
+	if (end->call)
+		(void)minato_set_user(end->all->host, end->call, word_of(end));
 	if (forward->to == CONF_TO_SOCKET) {
 		result = ask_keeper(end, forward->path);
 		if (result < 0)
@@ -316,6 +339,26 @@ static void begin(struct gateway_ends *ends, uint64_t call, uint64_t word,
 		end_refused(end, text, -result);
 }
 
+static void begin_call(struct gateway_ends *ends, const struct minato_event *event,
+		       const struct conf_statement *one, uint64_t entry)
+{
+	struct minato_led led = { .place = 0 };
+	struct gateway_end *end;
+
+	if (minato_peer(ends->host, event->socket, &led.client) < 0 ||
+	    minato_local(ends->host, event->socket, &led.asked) < 0)
+		return;
+	end = end_new(ends);
+	if (!end) {
+		ends->refused++;
+		(void)minato_refuse(ends->host, event->socket);
+		return;
+	}
+	end->forward = event->user;
+	end->call = event->socket;
+	begin(end, &one->forward, entry, &led);
+}
+
 static void take_call(struct gateway_ends *ends, const struct minato_event *event)
 {
 	struct gateway_held *held;
@@ -323,9 +366,58 @@ static void take_call(struct gateway_ends *ends, const struct minato_event *even
 	size_t entry = GATEWAY_WORD_ENTRY(event->user);
 
 	if (one && entry < held->count)
-		begin(ends, event->socket, event->user, one, held->entries[entry]);
+		begin_call(ends, event, one, held->entries[entry]);
 	else if (event->ready & MINATO_CALL)
 		(void)minato_refuse(ends->host, event->socket);
+}
+
+/* ---- callers at sockets of the host ---- */
+
+static void caller_ready(void *user, uint32_t events)
+{
+	struct gateway_end *end = user;
+	bool reset = events & EPOLLERR;
+
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+		end->caller_readable = true;
+	if (reset && !end->caller_spoke)
+		note_outcome(end, MINATO_OUTCOME_ABORTED);
+	/* While it is not read, nothing else tells that it has gone. */
+	if (reset && (end->dialling || end->up_done))
+		end_cut(end);
+	else if (!end->dialling)
+		end_work(end);
+}
+
+/* syscalls: close */
+bool gateway_ends_take(void *user, const struct relay_caller *caller)
+{
+	struct gateway_ends *ends = user;
+	struct minato_led led = { .client = caller->client, .asked = caller->asked };
+	struct gateway_held *held;
+	const struct conf_statement *one = gateway_forward_of(ends->applied, caller->word, &held);
+	struct gateway_end *end;
+
+	if (!one || one->forward.to != CONF_TO_SOCKET)
+		return false;
+	end = end_new(ends);
+	if (!end) {
+		ends->refused++;
+		close(caller->fd);
+		return true;
+	}
+	end->forward = caller->word;
+	end->caller = *caller;
+	end->caller_watch = drive_loop_add(ends->loop, caller->fd,
+					   EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, caller_ready,
+					   end);
+	if (end->caller_watch > 0) {
+		begin(end, &one->forward, caller->entry, &led);
+	} else {
+		end->caller_watch = 0;
+		end_refused(end, one->forward.path, ENOMEM);
+	}
+	return true;
 }
 
 static void server_news(struct gateway_end *end, uint32_t ready)

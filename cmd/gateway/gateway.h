@@ -447,6 +447,11 @@ void gateway_health_free(struct gateway_health *health);
  *	client --- outside link --- socket of ours = end = another socket of ours --- inside link
  *			     (a held call until the	  or a UNIX socket of the host
  *			      other side stands)
+ *
+ * Where the host's sockets are the outside, the relay goes on with those whose server is inside. Of
+ * a forward to a UNIX socket it gives us the caller's descriptor:
+ *
+ *	client --- socket of the host = end = UNIX socket of the host
  */
 
 #define GATEWAY_ENDS_MAX 16384u /* at once; the client of one more is refused */
@@ -462,7 +467,10 @@ struct gateway_end {
 	uint32_t place;	  /* among its connections; 0: none */
 	struct minato_addr client;
 	struct minato_endpoint at; /* the server */
-	uint64_t call;		   /* our socket towards the client; 0: gone */
+	uint64_t call;		   /* our socket towards the client; 0: gone, or it is: */
+	struct relay_caller caller; /* of the host's; fd -1: it is not */
+	int64_t caller_watch;
+	bool caller_readable, caller_spoke;
 	uint64_t server;	   /* our socket towards the server; 0: it is a UNIX socket */
 	int fd;			   /* of that, or -1 */
 	int64_t watch;
@@ -489,6 +497,8 @@ struct gateway_ends {
 };
 /* An event of the host value. False: it is none of theirs. */
 bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *event);
+/* A relay_config's `take`; `ends`: these. */
+bool gateway_ends_take(void *ends, const struct relay_caller *caller);
 /* The keeper has connected to a UNIX socket (fd taken over), or could not. */
 void gateway_ends_dialled(struct gateway_ends *ends, int result, int fd);
 /* Goes on with what had more to move than its share; when it wants to again. */

@@ -622,6 +622,8 @@ static int make_relay(struct gateway_worker *worker, struct drive_error *error)
 		.look_user = worker,
 		.proxy = proxy_of,
 		.proxy_user = worker,
+		.take = gateway_ends_take,
+		.take_user = &worker->ends,
 	};
 	int result;
 

@@ -120,8 +120,8 @@ within_bg web echo.log socat UDP4-RECVFROM:99,fork EXEC:cat
 until_true 5 ns_hears web 99
 ok "a datagram's" ask forward add udp 9900 to 10.0.0.2:99
 is "there and back" "$(echo ping | within peer socat -t 3 - UDP:"$HOST4":9900)" ping
-said=$(ask forward add tcp 8081 to unix:/run/app.sock 2>&1)
-ok "what is not served here is said" matches "$said" "a forward leads to an inside host, to no UNIX socket"
+said=$(ask forward add tcp 8081 to fd00::2 2>&1)
+ok "what is not served here is said" matches "$said" "no inside host's own is opened; name its IPv4 address"
 is "... which changed nothing" "$(ask forward list | grep -c 8081)" 0
 printf '%s\n' "inside tap in0 10.0.0.1/24" "outside host" "dmz 10.0.0.9" >"$T/over.conf"
 said=$(env XDG_RUNTIME_DIR="$T/run" "$M" gateway -n over "$T/over.conf" 2>&1)

@@ -223,11 +223,12 @@ static void what_is_not_served_is_refused(void **state)
 	/* Where the host's sockets are the outside, what they cannot do is. */
 	begin(OUTSIDE);
 	links.host = true;
-	say("forward tcp 80 to unix:/run/app");
+	say("dmz 10.0.0.9");
 	assert_int_equal(gateway_apply(&applied, &wanted, &error), -EOPNOTSUPP);
 	begin(OUTSIDE);
 	say("listen systemd");
 	say("forward tcp 80 to 10.0.0.2");
+	say("forward tcp 81 to unix:/run/app");
 	assert_int_equal(gateway_apply(&applied, &wanted, &error), 0);
 	links.host = false;
 }

@@ -218,6 +218,48 @@ static void one_caller_at_two_ports_keeps_its_own(void **state)
 	close(b);
 }
 
+static struct relay_caller taken;
+
+static bool take(void *user, const struct relay_caller *caller)
+{
+	taken = *caller;
+	return *(bool *)user;
+}
+
+/* Who goes on with a caller has his descriptor; what he does not take is the relay's. */
+static void somebody_else_may_go_on(void **state)
+{
+	struct relay_standing standing;
+	uint64_t cursor = 0;
+	uint64_t listener;
+	bool takes = true;
+	int fd;
+
+	NEED_NETNS();
+	w.relay->config.take = take;
+	w.relay->config.take_user = &takes;
+	taken.fd = -1;
+	publish("8080:80");
+	listener = guest_listen(80);
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	UNTIL(taken.fd >= 0);
+	assert_int_equal(taken.client.port, port_of(fd));
+	assert_int_equal(taken.asked.port, 8080);
+	assert_true(taken.entry != 0 && taken.word != 0);
+	assert_int_equal(send(taken.fd, "his", 3, 0), 3);
+	host_hears(fd, "his");
+	assert_true(relay_forward_next(w.relay, &cursor, &standing));
+	assert_int_equal(standing.flows, 0);
+	close(taken.fd); /* lingers for no time */
+	UNTIL(recv(fd, &(char){ 0 }, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET);
+	close(fd);
+	takes = false;
+	fd = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	host_says(fd, "question");
+	guest_hears(accepted(listener, NULL), "question");
+	close(fd);
+}
+
 static void accepted_sockets_reset_if_cut(void **state)
 {
 	struct linger linger = { 0 };
@@ -595,6 +637,7 @@ int main(void)
 		CASE(one_address_only),
 		CASE(taken_port_gets_another),
 		CASE(one_caller_at_two_ports_keeps_its_own),
+		CASE(somebody_else_may_go_on),
 		CASE(accepted_sockets_reset_if_cut),
 		CASE(caller_that_gives_up_is_forgotten),
 		CASE(who_resets_before_the_guest_answers_has_scanned),

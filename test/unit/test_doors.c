@@ -59,8 +59,8 @@ static void what_a_socket_can_serve(void **state)
 	assert_true(fits("forward tcp 80 to 10.0.0.2 proxy v1 check every 5s"));
 	assert_true(fits("forward tcp 80 to 10.0.0.2 at most 10 connections"));
 	assert_true(fits("forward tcp 80-89 all to 10.0.0.2:80"));
+	assert_true(fits("forward tcp 80, 90 to unix:/run/app proxy v2"));
 	assert_false(fits("forward tcp 80 to [fd00::2]"));
-	assert_false(fits("forward tcp 80 to unix:/run/app"));
 }
 
 /* How many sockets of the type have that port. */
@@ -100,9 +100,10 @@ static void opened_as_said(void **state)
 	say("forward tcp,udp 8000-8001 to 10.0.2.100");
 	say("forward tcp 8100, 8105 to 10.0.2.100 named two");
 	say("forward tcp 8200 to unix:/run/app");
+	say("forward tcp 8300 to [fd00::2]");
 	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), 0);
-	assert_int_equal(keeper.count, 2);
-	assert_int_equal(gateway_doors_fds(&keeper, NULL), 6);
+	assert_int_equal(keeper.count, 3);
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 7);
 	for (uint16_t port = 8000; port < 8002; port++) {
 		assert_int_equal(bound(&keeper, SOCK_STREAM, port), 1);
 		assert_int_equal(bound(&keeper, SOCK_DGRAM, port), 1);
@@ -111,10 +112,12 @@ static void opened_as_said(void **state)
 	assert_int_equal(bound(&keeper, SOCK_STREAM, 8105), 1);
 	assert_true(gateway_doors_have(&keeper, rules.conf.list[1]));
 	assert_true(gateway_doors_have(&keeper, rules.conf.list[2]));
-	assert_false(gateway_doors_have(&keeper, rules.conf.list[3]));
+	assert_int_equal(bound(&keeper, SOCK_STREAM, 8200), 1);
+	assert_true(gateway_doors_have(&keeper, rules.conf.list[3]));
+	assert_false(gateway_doors_have(&keeper, rules.conf.list[4]));
 	/* What is open already is not opened again. */
 	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), 0);
-	assert_int_equal(gateway_doors_fds(&keeper, NULL), 6);
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 7);
 }
 
 static void all_or_nothing(void **state)

@@ -88,8 +88,7 @@ static void over_the_hosts_sockets(void **state)
 	no_fault(HOSTS "forward tcp 80 to 10.0.0.2\nlisten systemd\n");
 	no_fault(HOSTS "inside eth2 10.1.0.1/24\nforward tcp 80 to 10.1.0.2\n");
 	one_fault(HOSTS "dmz 10.0.0.9\n", CONF_ERROR, 3, "10.0.0.9", "there is no dmz");
-	one_fault(HOSTS "forward tcp 80 to unix:/run/x\n", CONF_ERROR, 3, "unix:/run/x",
-		  "to no UNIX socket");
+	no_fault(HOSTS "forward tcp 80 to unix:/run/x proxy v2 at most 5 connections\n");
 	no_fault(HOSTS "forward tcp 80 to 10.0.0.2, 10.0.0.3 check every 1s proxy v1\n"
 		       "forward tcp 81-82 all to 10.0.0.2:81 at most 5 connections\n"
 		       "drain 10.0.0.3\n");
