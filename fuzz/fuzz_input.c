@@ -84,6 +84,8 @@ static void config(struct minato_config *c)
 	c->chunks_small = 64;
 	c->active_max = 8;
 	c->calls_max = 4;
+	c->leases_max = 64;
+	c->scan_sources_max = 1024;
 	c->half_open_max = 2; /* above that cookies */
 	c->link_count = 2;
 	c->link[0].type = MINATO_LINK_ETHERNET;
@@ -129,7 +131,6 @@ static void begin(struct fuzz *f)
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		must(memory != MAP_FAILED);
 	}
-	unpoison(memory, memory_size);
 	must(madvise(memory, memory_size, MADV_DONTNEED) == 0);
 	f->now.ns = START_NS;
 	must(minato_create(memory, memory_size, &c, f->now, &f->m) == 0);

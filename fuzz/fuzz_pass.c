@@ -119,6 +119,7 @@ static void config(struct minato_config *c)
 	c->chunks_small = 64;
 	c->active_max = 8;
 	c->calls_max = 4;
+	c->scan_sources_max = 1024;
 	c->leases_max = 16;
 	c->sessions_max = SESSIONS;
 	c->inside_hosts_max = 8;
@@ -173,7 +174,6 @@ static void begin(void)
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		must(memory != MAP_FAILED);
 	}
-	unpoison(memory, memory_size);
 	must(madvise(memory, memory_size, MADV_DONTNEED) == 0);
 	f.now.ns = START_NS;
 	must(minato_create(memory, memory_size, &c, f.now, &f.m) == 0);

@@ -59,10 +59,20 @@ static void begin(void)
 
 	minato_config_init(&c);
 	c.sockets_max = 4;
+	/* No more than is used: every input clears all of it, and what guards it. */
 	c.time_wait_max = 4;
+	c.entries_max = 16;
+	c.neighbours_max = 4;
+	c.routes_max = 4;
 	c.chunks_large = 64;
 	c.chunks_small = 256;
 	c.active_max = 4;
+	c.calls_max = 4;
+	c.owners_max = 4;
+	c.leases_max = 4;
+	c.scan_sources_max = 1024;
+	c.inside_hosts_max = 4;
+	c.pool_addresses_max = 1;
 	c.reassemblies_max = KEYS;
 	c.link_count = 1;
 	c.link[0].type = MINATO_LINK_IP;
@@ -73,7 +83,6 @@ static void begin(void)
 			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		expect(memory != MAP_FAILED);
 	}
-	unpoison(memory, memory_size);
 	expect(madvise(memory, memory_size, MADV_DONTNEED) == 0);
 	now.ns = 100 * NS_PER_S;
 	expect(minato_create(memory, memory_size, &c, now, &m) == 0);
@@ -120,10 +129,7 @@ static bool is_odd(const struct model *k, const struct piece *p)
 	for (uint32_t i = 0; i < k->count && !p->more; i++)
 		if (k->piece[i].at + k->piece[i].len > end)
 			return true;
-	for (uint32_t i = p->at; i < end; i++)
-		if (k->owned[i])
-			return true;
-	return false;
+	return memchr(k->owned + p->at, true, p->len) != NULL;
 }
 
 /* What is due with a whole: RFC 768 for a checksum of 0, which IPv6 does not know. */
@@ -244,6 +250,20 @@ static void choose(struct input *in, struct piece *p)
 		p->len = 8;
 }
 
+/* Another byte at every place, in two ways: each place of a packet tells whence it came. */
+static const uint8_t *pattern(uint32_t way)
+{
+	static uint8_t patterns[2][BYTES + BYTES];
+
+	if (patterns[1][0] == 0) {
+		for (uint32_t i = 0; i < sizeof(patterns[0]); i++) {
+			patterns[0][i] = (uint8_t)(i * 31 / 8);
+			patterns[1][i] = (uint8_t)(1 + i * 31 / 8);
+		}
+	}
+	return patterns[way];
+}
+
 static void one(struct input *in)
 {
 	static uint8_t bytes[BYTES];
@@ -261,8 +281,7 @@ static void one(struct input *in)
 		model_expire();
 	}
 	choose(in, &p);
-	for (uint32_t i = 0; i < p.len; i++)
-		bytes[i] = (uint8_t)(which / 8 % 2 + (p.at + i) * 31 / 8);
+	memcpy(bytes, pattern(which / 8 % 2) + p.at, p.len);
 	/* The UDP header, of a datagram whose length the input says. */
 	if (p.at == 0 && p.len >= 8) {
 		const uint32_t said = which & 16 ? 8u + take(in) : (uint32_t)take(in) * 257;

@@ -112,6 +112,8 @@ static struct minato *make_host(unsigned number, bool plain)
 	config.chunks_small = 256;
 	config.active_max = 32;
 	config.calls_max = 16;
+	config.leases_max = 64;
+	config.scan_sources_max = 1024;
 	config.link_count = 1;
 	config.link[0].type = MINATO_LINK_ETHERNET;
 	config.link[0].mtu = 1500;
@@ -129,7 +131,6 @@ static struct minato *make_host(unsigned number, bool plain)
 				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		expect(memory[number] != MAP_FAILED);
 	}
-	unpoison(memory[number], memory_size);
 	expect(madvise(memory[number], memory_size, MADV_DONTNEED) == 0);
 	expect(minato_create(memory[number], memory_size, &config, world.now, &m) == 0);
 	return m;
