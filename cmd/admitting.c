@@ -188,6 +188,12 @@ static struct cmd_standing stand(struct cmd_harbour *harbour, int fd)
 	return standing;
 }
 
+void cmd_admitting_lapse(struct cmd_harbour *harbour)
+{
+	if (drive_now().ns - harbour->admitted.ns >= CMD_ORDER_MS * NS_PER_MS)
+		harbour->orders_due = 0;
+}
+
 /* True: the descriptor is kept here. */
 static bool hand_over(struct cmd_harbour *harbour, int fd, enum request request,
 		      const struct cmd_standing *standing)
@@ -206,8 +212,12 @@ static bool hand_over(struct cmd_harbour *harbour, int fd, enum request request,
 	message.number = standing->inside ? CMD_CLIENT_INSIDE :
 			 request == ORDER ? CMD_CLIENT_ORDERS :
 					    CMD_CLIENT_ASKS;
-	if (message.number == CMD_CLIENT_ORDERS)
+	if (message.number == CMD_CLIENT_ORDERS) {
+		if (!harbour->orders_held)
+			cmd_admitting_lapse(harbour);
 		harbour->admitted = drive_now();
+		harbour->orders_due++;
+	}
 	describe(&message.client, peer);
 	(void)cmd_channel_send(harbour->hand.channel, &message, &fd, 1);
 	return false;

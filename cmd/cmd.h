@@ -841,6 +841,8 @@ struct cmd_harbour {
 	struct drive_reserved reserved;
 	uint32_t refusals;	     /* of ports that the guest opened, said so far */
 	struct minato_time admitted; /* when the latest client with an order was */
+	uint32_t orders_due;	     /* clients with one that have not yet been heard */
+	bool orders_held;	     /* they wait behind a change that is under way */
 
 	struct drive_loop *loop;
 	struct drive_guest guest; /* its tap stays open here */
@@ -925,6 +927,8 @@ void cmd_admitting_start(struct cmd_harbour *harbour);
 void cmd_admitting_stop(struct cmd_harbour *harbour);
 /* The worker has read: there is room for more. */
 void cmd_admitting_go_on(struct cmd_harbour *harbour);
+/* No order is due any more, if the time of the latest is over. */
+void cmd_admitting_lapse(struct cmd_harbour *harbour);
 /* What is due; returns when it is next. */
 struct minato_time cmd_admitting_turn(struct cmd_harbour *harbour, struct minato_time now);
 

@@ -50,10 +50,23 @@ static void answer(struct gateway_keeper *keeper, int result, const char *text)
 		cmd_say("%s", text);
 }
 
+/*
+ * Who came before the change was over has waited in the worker, however long that took: the time
+ * for such an order begins now. Each client is due once, so that a worker that was taken over gains
+ * no more orders by that than there were clients.
+ */
+static void hear_the_next(struct cmd_harbour *harbour)
+{
+	harbour->orders_held = false;
+	if (harbour->orders_due > 0)
+		harbour->admitted = drive_now();
+}
+
 static void end(struct gateway_keeper *keeper)
 {
 	struct gateway_pending *pending = &keeper->pending;
 
+	hear_the_next(&keeper->harbour);
 	gateway_rules_free(&pending->file);
 	gateway_rules_free(&pending->said);
 	gateway_rules_free(&pending->standing);
@@ -182,6 +195,8 @@ static int prepare(struct gateway_keeper *keeper, bool asked)
 
 	pending->busy = true;
 	pending->asked = asked;
+	cmd_admitting_lapse(&keeper->harbour);
+	keeper->harbour.orders_held = true;
 	return result;
 }
 
@@ -394,6 +409,7 @@ int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_messag
 void gateway_order_forget(struct gateway_keeper *keeper)
 {
 	keeper->parcel.used = 0;
+	keeper->harbour.orders_due = 0; /* who waited there asks the next one again */
 	if (keeper->pending.busy) {
 		keeper->pending.asked = false;
 		end(keeper);
@@ -692,6 +708,7 @@ int gateway_order_take(struct gateway_keeper *keeper)
 	int result = -EPROTO;
 
 	keeper->parcel.used = 0;
+	keeper->harbour.orders_due -= keeper->harbour.orders_due > 0;
 	if (keeper->pending.busy && !keeper->pending.asked) {
 		/* A change of our own is under way. */
 		keeper->pending.asked = true;

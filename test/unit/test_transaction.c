@@ -336,6 +336,60 @@ static void only_who_was_admitted_just_now(void **state)
 	answered(0, "");
 }
 
+/* As if that time had passed. */
+static void pass(int64_t ms)
+{
+	keeper.harbour.admitted.ns -= ms * INT64_C(1000000);
+	keeper.pending.until.ns -= ms * INT64_C(1000000);
+}
+
+/* As cmd/admitting.c notes one. */
+static void client_comes(void)
+{
+	keeper.harbour.admitted = drive_now();
+	keeper.harbour.orders_due++;
+}
+
+/* The worker may take longer for a change than an order is good for. */
+static void an_order_waits_behind_another(void **state)
+{
+	(void)state;
+	client_comes();
+	client_comes();
+	client_comes();
+	assert_int_equal(order(ADD(MAIL)), 0);
+	is_given(WEB "; " MAIL);
+	pass(CMD_ORDER_MS + 5000);
+	applied(0, "");
+	answered(0, "");
+	assert_int_equal(order(ADD("forward tcp 26 to 10.0.0.3")), 0);
+	is_given(WEB "; " MAIL "; forward tcp 26 to 10.0.0.3");
+	pass(CMD_ORDER_MS + 5000);
+	applied(-ENOSPC, "there is no room");
+	answered(-ENOSPC, "there is no room; nothing was changed");
+	changes(REMOVE(MAIL), WEB);
+	/* Three came. */
+	pass(CMD_ORDER_MS);
+	assert_int_equal(order(ADD(MAIL)), -EPERM);
+}
+
+/* Behind a change that nobody ordered, too: that of a signal, or the end of a term. */
+static void an_order_waits_behind_a_reload(void **state)
+{
+	(void)state;
+	pass(CMD_ORDER_MS);
+	keeper.harbour.orders_due = 7; /* who came long ago, and went */
+	write_file(FILE_TEXT MAIL "\n");
+	gateway_reload(&keeper);
+	is_given(WEB "; " MAIL);
+	client_comes();
+	pass(CMD_ORDER_MS);
+	applied(0, "");
+	changes(ADD("forward tcp 26 to 10.0.0.3"), WEB "; " MAIL "; forward tcp 26 to 10.0.0.3");
+	pass(CMD_ORDER_MS);
+	assert_int_equal(order(REMOVE("forward tcp 26 to 10.0.0.3")), -EPERM);
+}
+
 /* While the keeper changes something by itself, the next one has to try again. */
 static void another_change_is_under_way(void **state)
 {
@@ -580,6 +634,8 @@ int main(void)
 		CASE(rules_have_a_sequence),
 		CASE(bounds),
 		CASE(only_who_was_admitted_just_now),
+		CASE(an_order_waits_behind_another),
+		CASE(an_order_waits_behind_a_reload),
 		CASE(another_change_is_under_way),
 		CASE(without_a_state_file),
 		CASE(what_is_fleeting_is_not_written),
