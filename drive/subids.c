@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #define RANGES_MAX 32
+#define LINE_SIZE 512
 #define FIRST_USUAL 100000 /* useradd's SUB_UID_MIN */
 #define COUNT_USUAL 65536
 
@@ -61,7 +62,6 @@ static bool parse_line(char *line, struct drive_range *range, char **owner)
 	char *at = strchr(line, ':');
 	int64_t first, count;
 
-	line[strcspn(line, "\n")] = '\0';
 	if (!at)
 		return false;
 	*at++ = '\0';
@@ -82,20 +82,50 @@ static bool is_owner(const char *text, const char *user, uint32_t id)
 	return (user && strcmp(text, user) == 0) || strcmp(text, number) == 0;
 }
 
+/*
+ * The next line that is a text, however long, without its newline: of a part of one that is too
+ * long no range must be read. NULL at the end.
+ */
+static char *next_line(FILE *file, char line[LINE_SIZE])
+{
+	size_t used = 0;
+	bool sound = true;
+	int c;
+
+	while ((c = getc(file)) != EOF || used > 0 || !sound) {
+		if (c != '\n' && c != EOF) {
+			sound = sound && c != '\0' && used < LINE_SIZE - 1;
+			if (sound)
+				line[used++] = (char)c;
+			continue;
+		}
+		line[used] = '\0';
+		if (sound && used > 0)
+			return line;
+		used = 0;
+		sound = true;
+	}
+	return NULL;
+}
+
 int drive_subids_read(const char *path, const char *user, uint32_t id, struct drive_range *ranges,
 		      int room)
 {
 	FILE *file = fopen(path, "re");
-	char line[512];
+	uint32_t left = UINT32_MAX - 1;
+	char line[LINE_SIZE];
 	int count = 0;
 
 	if (!file)
 		return -errno;
-	while (count < room && fgets(line, sizeof(line), file)) {
+	while (count < room && next_line(file, line)) {
 		char *owner;
 
-		if (parse_line(line, &ranges[count], &owner) && is_owner(owner, user, id))
-			count++;
+		if (!parse_line(line, &ranges[count], &owner) || !is_owner(owner, user, id) ||
+		    ranges[count].count > left)
+			continue;
+		left -= ranges[count].count;
+		count++;
 	}
 	(void)fclose(file);
 	return count;
@@ -106,10 +136,10 @@ static uint32_t first_free(const char *path, uint32_t least)
 {
 	FILE *file = fopen(path, "re");
 	struct drive_range range;
-	char line[512];
+	char line[LINE_SIZE];
 	char *owner;
 
-	while (file && fgets(line, sizeof(line), file))
+	while (file && next_line(file, line))
 		if (parse_line(line, &range, &owner) && range.first + range.count > least)
 			least = range.first + range.count;
 	if (file)

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "drive/drive.h"
@@ -51,6 +52,35 @@ static void nobody_else(void **state)
 	assert_int_equal(drive_subids_read(path, NULL, 7, ranges, 3), 0);
 }
 
+/* What is longer than any line is passed over whole, and so is what is no text. */
+static void a_line_is_read_whole_or_not_at_all(void **state)
+{
+	static const char nul[] = "anna:5:5\0\nanna:6:6\n";
+	char text[700];
+	FILE *file;
+
+	(void)state;
+	memset(text, 'x', 511);
+	(void)snprintf(text + 511, sizeof(text) - 511, "anna:5:5\nanna:6:6\n");
+	assert_int_equal(read_from(text), 1);
+	assert_int_equal(ranges[0].first, 6);
+	file = fopen(path, "we");
+	assert_non_null(file);
+	(void)fwrite(nul, 1, sizeof(nul) - 1, file);
+	(void)fclose(file);
+	assert_int_equal(drive_subids_read(path, "anna", 1000, ranges, 3), 1);
+	assert_int_equal(ranges[0].first, 6);
+}
+
+/* Inside they follow each other. */
+static void no_more_than_there_are_ids(void **state)
+{
+	(void)state;
+	assert_int_equal(read_from("anna:1:4294967000\nanna:1:295\nanna:7:293\nanna:1:1\n"), 3);
+	assert_int_equal(ranges[1].count, 293);
+	assert_int_equal(ranges[2].count, 1);
+}
+
 static void damaged_lines_count_for_nothing(void **state)
 {
 	(void)state;
@@ -87,6 +117,8 @@ int main(void)
 		cmocka_unit_test(by_name),
 		cmocka_unit_test(by_number_and_more_than_one),
 		cmocka_unit_test(nobody_else),
+		cmocka_unit_test(a_line_is_read_whole_or_not_at_all),
+		cmocka_unit_test(no_more_than_there_are_ids),
 		cmocka_unit_test(damaged_lines_count_for_nothing),
 		cmocka_unit_test(no_file),
 	};
