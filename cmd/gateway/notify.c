@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/close_range.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+#define US_MAX UINT64_C(3155760000000000)
 
 /* ---- descriptors that were passed ---- */
 
@@ -51,8 +54,12 @@ size_t gateway_passed_take(struct gateway_passed *list, size_t room)
 	size_t taken = 0;
 
 	if (!read_number("LISTEN_PID", &pid) || pid != (uint64_t)getpid() ||
-	    !read_number("LISTEN_FDS", &count))
+	    !read_number("LISTEN_FDS", &count) || count > INT_MAX - FIRST_FD)
 		count = 0;
+	/* What there is no room for is not left to what we start, either. */
+	if (count > room)
+		(void)close_range((unsigned)(FIRST_FD + room), (unsigned)(FIRST_FD + count - 1),
+				  CLOSE_RANGE_CLOEXEC);
 	for (size_t i = 0; i < count && i < room; i++) {
 		int fd = FIRST_FD + (int)i;
 
@@ -92,7 +99,8 @@ void gateway_notify_begin(struct gateway_notify *notify)
 		else
 			notify->to_size++;
 	}
-	if (notify->fd >= 0 && read_number("WATCHDOG_USEC", &us) && us > 0 &&
+	/* A hundred years are as good as never. */
+	if (notify->fd >= 0 && read_number("WATCHDOG_USEC", &us) && us > 0 && us < US_MAX &&
 	    (!read_number("WATCHDOG_PID", &pid) || pid == (uint64_t)getpid()))
 		notify->watchdog_ns = (int64_t)(us * 1000 / 2);
 	(void)unsetenv("NOTIFY_SOCKET");

@@ -123,6 +123,21 @@ static void the_watchdog_is_fed(void **state)
 	close(manager);
 }
 
+/* So seldom that no clock gets there. */
+static void a_watchdog_that_never_looks(void **state)
+{
+	struct gateway_notify notify;
+
+	(void)state;
+	assert_int_equal(setenv("WATCHDOG_USEC", "18446744073709551615", 1), 0);
+	begin(&notify);
+	assert_int_equal(notify.watchdog_ns, 0);
+	assert_int_equal(gateway_notify_turn(&notify, (struct minato_time){ 1000 }).ns,
+			 MINATO_NEVER.ns);
+	gateway_notify_end(&notify);
+	close(manager);
+}
+
 static void another_process_is_watched(void **state)
 {
 	struct gateway_notify notify;
@@ -187,6 +202,40 @@ static void those_of_another_are_not(void **state)
 	assert_int_equal(in_child("1", "web:memory"), 0);
 }
 
+static int take_too_many(void)
+{
+	struct gateway_passed passed[2];
+	char own[16];
+
+	snprintf(own, sizeof(own), "%d", (int)getpid());
+	if (dup2(open("/dev/null", O_RDONLY), 3) != 3)
+		return 1;
+	for (int fd = 4; fd <= 7; fd++)
+		if (dup2(3, fd) != fd)
+			return 1;
+	(void)setenv("LISTEN_PID", own, 1);
+	(void)setenv("LISTEN_FDS", "4", 1);
+	if (gateway_passed_take(passed, 2) != 2)
+		return 2;
+	if (!(fcntl(5, F_GETFD) & FD_CLOEXEC) || !(fcntl(6, F_GETFD) & FD_CLOEXEC))
+		return 3;
+	return fcntl(7, F_GETFD) & FD_CLOEXEC ? 4 : 0;
+}
+
+/* Nor does what we start get those that we have no room for. */
+static void more_than_there_is_room_for(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0)
+		_exit(take_too_many());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -194,9 +243,11 @@ int main(void)
 		cmocka_unit_test(a_word_is_heard),
 		cmocka_unit_test(a_descriptor_is_kept),
 		cmocka_unit_test(the_watchdog_is_fed),
+		cmocka_unit_test(a_watchdog_that_never_looks),
 		cmocka_unit_test(another_process_is_watched),
 		cmocka_unit_test(descriptors_are_taken),
 		cmocka_unit_test(those_of_another_are_not),
+		cmocka_unit_test(more_than_there_is_room_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
