@@ -722,6 +722,7 @@ _Noreturn void cmd_worker_main(struct cmd_harbour *harbour, const struct drive_s
 		_exit(1);
 	if (drive_loop_run(worker.loop) < 0)
 		_exit(1);
+	cmd_asked_end(&worker);
 	relay_free(worker.relay);
 	cmd_attempts_end(&worker.attempts);
 	drive_capture_free(worker.capture);

@@ -307,7 +307,7 @@ static void call_out(struct relay *relay, uint64_t call, const struct minato_end
 	begin(relay, call, wanted, dial, &way);
 }
 
-void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason,
+bool relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason,
 		  const struct relay_program *program)
 {
 	struct minato_endpoint wanted = { 0 };
@@ -318,22 +318,23 @@ void relay_decide(struct relay *relay, uint64_t call, const char *name, const ch
 
 	if (waiting_decide(relay, call, name, reason, program) ||
 	    ticket_decide(relay, call, reason))
-		return;
+		return true;
 	ready = minato_ready(relay->host, call, NULL);
 	/* Given up meanwhile. */
 	if (ready < 0 || !((uint32_t)ready & MINATO_CALL) ||
 	    minato_local(relay->host, call, &wanted) < 0 ||
 	    minato_peer(relay->host, call, &guest) < 0)
-		return;
+		return false;
 	permit_know(relay, MINATO_TCP, &guest, program);
 	if (!reason && target_judge(relay, MINATO_TCP, &wanted, &dial) == TARGET_DIAL &&
 	    permit_grant(relay, MINATO_TCP, &wanted, name, &way)) {
 		begin(relay, call, &wanted, &dial, &way);
-		return;
+		return true;
 	}
 	relay_count(relay, RELAY_COUNT_DENIED);
 	tell_refused(relay, call, &wanted, way.reason);
 	minato_refuse(relay->host, call);
+	return true;
 }
 
 void dial_call(struct relay *relay, uint64_t call)

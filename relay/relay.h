@@ -556,9 +556,9 @@ size_t relay_near_of(const struct drive_hostaddr *own, size_t own_count, struct 
 		     size_t room);
 /*
  * The answer to `ask`: a call goes out as by an --allow of just that name (NULL: that address) and
- * port, or is refused for that reason. One that has ended meanwhile is left alone.
+ * port, or is refused for that reason. False: it has ended meanwhile, and nothing is told of it.
  */
-void relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason,
+bool relay_decide(struct relay *relay, uint64_t call, const char *name, const char *reason,
 		  const struct relay_program *program);
 /* The answer to `identify`, NULL: nobody knows. A call that has ended meanwhile is left alone. */
 void relay_identified(struct relay *relay, uint64_t call, const struct relay_program *program);

@@ -98,6 +98,13 @@ static void forget_hello(struct ticket *t)
 
 static void end(struct relay *relay, struct ticket *t)
 {
+	if (t->asking)
+		tell(relay, t,
+		     &(struct relay_attempt){
+			     .sort = RELAY_ATTEMPT_REFUSED,
+			     .said = t->said,
+			     .reason = "its connection had gone before it was answered",
+		     });
 	tell(relay, t,
 	     &(struct relay_attempt){
 		     .sort = RELAY_ATTEMPT_ENDED,

@@ -16,7 +16,7 @@
 struct waiting {
 	uint64_t word; /* 0: free */
 	uint64_t lane;
-	struct minato_endpoint to;
+	struct minato_endpoint guest, to;
 	size_t count, used;
 	struct minato_datagram about[DATAGRAMS_MAX];
 	uint8_t bytes[BYTES_MAX];
@@ -70,6 +70,7 @@ static struct waiting *begin(struct waitings *waitings, const struct lane *f,
 			continue;
 		one->word = relay_word(WORD_WAITING, ++waitings->last & UINT32_MAX);
 		one->lane = lane_word(f);
+		one->guest = f->guest;
 		one->to = *to;
 		one->count = one->used = 0;
 		return one;
@@ -137,16 +138,17 @@ static void replay(struct lane *f, const struct waiting *all)
 	gram_flush(f->relay);
 }
 
-static void refuse(struct lane *f, const struct waiting *all, const char *reason)
+/* `f` NULL: its endpoint has gone. */
+static void refuse(struct relay *relay, struct lane *f, const struct waiting *all,
+		   const char *reason)
 {
-	struct relay *relay = f->relay;
 	struct minato_extent extent = { (void *)(uintptr_t)all->bytes,
 					all->count ? all->about[0].len : 0 };
 
 	relay_count(relay, RELAY_COUNT_DENIED);
-	permit_refused(relay, MINATO_UDP, &f->guest, &all->to, permit_name_of(relay, &all->to.addr),
-		       reason);
-	if (all->count)
+	permit_refused(relay, MINATO_UDP, &all->guest, &all->to,
+		       permit_name_of(relay, &all->to.addr), reason);
+	if (f && all->count)
 		gram_fail(f, &all->about[0], &extent, EACCES);
 }
 
@@ -173,13 +175,15 @@ bool waiting_decide(struct relay *relay, uint64_t word, const char *name, const 
 	/* Nothing more is kept here meanwhile. */
 	one->word = 0;
 	f = lane_of(relay, one->lane);
-	if (!f)
+	permit_know(relay, MINATO_UDP, &one->guest, program);
+	if (!f) {
+		refuse(relay, NULL, one, reason ? reason : "its socket had gone by then");
 		return true;
-	permit_know(relay, MINATO_UDP, &f->guest, program);
+	}
 	if (!reason && permit_grant(relay, MINATO_UDP, &one->to, name, &way) &&
 	    ticket_grant(f, &one->to, &way))
 		replay(f, one);
 	else
-		refuse(f, one, way.reason);
+		refuse(relay, f, one, way.reason);
 	return true;
 }

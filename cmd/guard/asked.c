@@ -10,6 +10,7 @@
  *                                                nobody, or who was shown it has gone: no
  *
  * What no answer covers, what cannot be held, and what came to be unknown: no. No is once, always.
+ * So is the guest's end; each attempt is told, also of who waits no more.
  */
 #include "cmd/cmd.h"
 
@@ -23,6 +24,7 @@ static const char refused_by_user[] = "you said no";
 static const char refused_by_silence[] = "nobody answered";
 static const char refused_by_number[] = "too many questions are open";
 static const char refused_by_end[] = "its program had gone before it was answered";
+static const char refused_by_guest[] = "the guest ended before it was answered";
 
 /* ---- questions ---- */
 
@@ -35,6 +37,23 @@ static struct cmd_question *find(struct cmd_asked *asked, uint64_t number)
 	return NULL;
 }
 
+/* The relay has it no more: its guest took it back. */
+static void tell_gone(struct cmd_worker *worker, const struct cmd_question *one, size_t i,
+		      const char *reason, const struct relay_program *program)
+{
+	const struct relay_attempt attempt = {
+		.sort = RELAY_ATTEMPT_REFUSED,
+		.proto = one->scope.proto,
+		.guest = one->ends[i].guest,
+		.to = one->ends[i].to,
+		.name = one->scope.named ? one->scope.name : NULL,
+		.reason = reason ? reason : refused_by_end,
+		.program = program,
+	};
+
+	cmd_attempts_take(&worker->attempts, &attempt);
+}
+
 static void decide_one(struct cmd_worker *worker, struct cmd_question *one, size_t i,
 		       const char *reason)
 {
@@ -43,13 +62,15 @@ static void decide_one(struct cmd_worker *worker, struct cmd_question *one, size
 		.holders = (uint32_t)one->holding.count,
 		.pid = (uint32_t)one->pids[i],
 	};
+	const struct relay_program *known = one->holding.count > 0 ? &program : NULL;
 
 	(void)snprintf(program.path, sizeof(program.path), "%s",
 		       first->path[0] ? first->path : first->command);
 	one->holding.list[0].pid = one->pids[i];
 	worker->asked.deciding = &one->holding;
-	relay_decide(worker->relay, one->flows[i], one->scope.named ? one->scope.name : NULL,
-		     reason, one->holding.count > 0 ? &program : NULL);
+	if (!relay_decide(worker->relay, one->flows[i], one->scope.named ? one->scope.name : NULL,
+			  reason, known))
+		tell_gone(worker, one, i, reason, known);
 	worker->asked.deciding = NULL;
 }
 
@@ -195,6 +216,10 @@ static void program_told(void *user, uint64_t number, const struct cmd_holding *
 	}
 	if (is_answered(&worker->asked, &question->scope)) {
 		decide(worker, question, NULL);
+		return;
+	}
+	if (worker->ending) {
+		decide(worker, question, refused_by_guest);
 		return;
 	}
 	other = find_like(&worker->asked, question);
@@ -346,6 +371,19 @@ struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time 
 	if (asker && next.ns > asked->looked.ns + CMD_ASKER_MS * NS_PER_MS)
 		next.ns = asked->looked.ns + CMD_ASKER_MS * NS_PER_MS;
 	return next;
+}
+
+void cmd_asked_end(struct cmd_worker *worker)
+{
+	worker->ending = true;
+	cmd_witness_end(worker);
+	for (size_t i = 0; i < CMD_QUESTIONS_MAX; i++) {
+		struct cmd_question *question = &worker->asked.questions[i];
+
+		if (question->number)
+			decide(worker, question,
+			       question->reason ? question->reason : refused_by_guest);
+	}
 }
 
 /* ---- the control socket ---- */

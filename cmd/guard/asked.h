@@ -62,6 +62,7 @@ typedef void cmd_witness_fn(void *user, uint64_t word, const struct cmd_holding 
 
 struct cmd_witness {
 	uint64_t last;
+	bool over; /* nobody is asked any more */
 	struct cmd_inquiry {
 		uint64_t number; /* 0: free */
 		cmd_witness_fn *told;
@@ -84,6 +85,8 @@ void cmd_witness_ask(struct cmd_worker *worker, const struct cmd_whose *wanted,
 		     cmd_witness_fn *told, void *user, uint64_t word);
 /* The keeper's answer has come. */
 void cmd_witness_told(struct cmd_worker *worker, const struct cmd_message *message);
+/* In the worker at its end: who waits is told, and from now on at once, that nobody knows. */
+void cmd_witness_end(struct cmd_worker *worker);
 /* In the keeper: looks, and answers. */
 void cmd_witness_look(struct cmd_harbour *harbour, const struct cmd_message *message);
 /* Before anything of the guest's runs. Where it fails, no program is ever known. */
@@ -155,6 +158,8 @@ void cmd_asked_keep(struct cmd_harbour *harbour, const struct cmd_scope_of *answ
 void cmd_asked_begin(struct cmd_worker *worker);
 /* What is due; returns when something is next. */
 struct minato_time cmd_asked_turn(struct cmd_worker *worker, struct minato_time now);
+/* At the worker's end: what waits is refused, so that the audit has it. */
+void cmd_asked_end(struct cmd_worker *worker);
 /*
  * What the control socket knows of them: the listing "questions" (number, proto, program, place,
  * flows, always: whether that may be the answer, left_ms), and the request "answer" with the

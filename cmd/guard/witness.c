@@ -32,7 +32,8 @@ void cmd_witness_ask(struct cmd_worker *worker, const struct cmd_whose *wanted,
 	message.inquiry.all = wanted->all;
 	if (wanted->flow.proto != MINATO_TCP && wanted->flow.proto != MINATO_UDP)
 		nobody.count = -EPROTONOSUPPORT;
-	else if (inquiry && cmd_channel_send(worker->channel, &message, NULL, 0) == 0) {
+	else if (inquiry && !worker->witness.over &&
+		 cmd_channel_send(worker->channel, &message, NULL, 0) == 0) {
 		*inquiry = (struct cmd_inquiry){ ++worker->witness.last, told, user, word };
 		return;
 	}
@@ -50,6 +51,20 @@ void cmd_witness_told(struct cmd_worker *worker, const struct cmd_message *messa
 	one = *inquiry;
 	inquiry->number = 0;
 	one.told(one.user, one.word, &message->holding);
+}
+
+void cmd_witness_end(struct cmd_worker *worker)
+{
+	const struct cmd_holding nobody = { .count = -ESRCH };
+
+	worker->witness.over = true;
+	for (size_t i = 0; i < CMD_WITNESS_MAX; i++) {
+		struct cmd_inquiry one = worker->witness.inquiries[i];
+
+		worker->witness.inquiries[i].number = 0;
+		if (one.number)
+			one.told(one.user, one.word, &nobody);
+	}
 }
 
 /* ---- the keeper ---- */

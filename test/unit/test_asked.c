@@ -28,6 +28,7 @@ static void make_worker(void)
 	assert_int_equal(cmd_channel_pair(ends), 0);
 	harbour = (struct cmd_harbour){ .name = "web", .ask = true };
 	worker = (struct cmd_worker){ .harbour = &harbour, .channel = ends[0] };
+	worker.attempts = (struct cmd_attempts){ .audit = -1, .quiet = true };
 	keeper = ends[1];
 	assert_int_equal(pipe2(saying, O_NONBLOCK | O_CLOEXEC), 0);
 	cmd_say_to(saying[1]);
@@ -586,6 +587,66 @@ static void who_ends_asks_nothing(void **state)
 	assert_true(keeper_hears_nothing());
 }
 
+/* ---- the guest's end ---- */
+
+static void the_end_refuses_what_waits(void **state)
+{
+	uint64_t known, sought, unknown;
+
+	NEED_NETNS();
+	known = call("192.0.2.1", 9001);
+	found(&curl);
+	unknown = call("192.0.2.1", 9002);
+	found(&(struct cmd_holding){ .count = -ENOENT });
+	sought = call("192.0.2.1", 9003);
+	assert_int_equal(questions(), 2);
+	(void)said();
+	cmd_asked_end(&worker);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 3);
+	refused(known, "the guest ended before it was answered");
+	refused(sought, "the guest ended before it was answered");
+	refused(unknown, "the guest ended before it was answered");
+	assert_int_equal(questions(), 0);
+	/* Nobody is told of a question that nobody can answer. */
+	assert_string_equal(said(), "");
+	/* What comes now waits for nobody. */
+	call("192.0.2.1", 9004);
+	assert_false(held);
+}
+
+/* While the last words are heard, no question is opened. */
+static void who_is_found_at_the_end(void **state)
+{
+	uint64_t s;
+
+	NEED_NETNS();
+	s = call("192.0.2.1", 9001);
+	worker.ending = true;
+	found(&curl);
+	refused(s, "the guest ended before it was answered");
+	assert_int_equal(told.pid, 7);
+	assert_int_equal(questions(), 0);
+}
+
+/* The relay has it no more, so it is told from here. */
+static void what_was_taken_back_is_told(void **state)
+{
+	char line[1024] = "";
+	int audit[2];
+
+	NEED_NETNS();
+	assert_int_equal(pipe2(audit, O_NONBLOCK | O_CLOEXEC), 0);
+	worker.attempts = (struct cmd_attempts){ .audit = audit[1], .quiet = true, .guest = "web" };
+	assert_true(take_other(1, 1000));
+	found(&curl);
+	cmd_asked_end(&worker);
+	assert_true(read(audit[0], line, sizeof(line) - 1) > 0);
+	assert_non_null(strstr(line, "\"destination\":\"203.0.113.9\",\"port\":1000,"));
+	assert_non_null(strstr(line, "\"reason\":\"the guest ended before it was answered\""));
+	close(audit[0]);
+	close(audit[1]);
+}
+
 /* Its question has ended, and another stands in its place: the program found is not that one's. */
 static void a_program_told_too_late(void **state)
 {
@@ -802,6 +863,9 @@ int main(void)
 		CASE_ASKED(so_many_questions),
 		CASE_ASKED(so_many_flows_of_one_question),
 		CASE_ASKED(who_ends_asks_nothing),
+		CASE_ASKED(the_end_refuses_what_waits),
+		CASE_ASKED(who_is_found_at_the_end),
+		CASE_ASKED(what_was_taken_back_is_told),
 		CASE_ASKED(a_program_told_too_late),
 		CASE_ASKED(without_ask_it_is_noted_whose_it_was),
 		CASE_ASKED(a_rule_asks_all_holders),
