@@ -326,10 +326,25 @@ void relay_free(struct relay *relay)
 
 /* ---- a turn ---- */
 
+/* By the number of its protocol: of those that go out, what has a source route alone comes here. */
+static const char *other_words(uint16_t number)
+{
+	if (number == MINATO_TCP || number == MINATO_UDP || number == MINATO_ICMP || number == 58)
+		return "its header says a route of its own";
+	return "tcp, udp and pings go out of a guest, and nothing else";
+}
+
 bool relay_walled(struct relay *relay, const struct minato_rule_event *event)
 {
 	const struct minato_question *asked = &event->question;
 
+	if (!event->entry && asked->proto == MINATO_PROTO_OTHER) {
+		relay_count(relay, RELAY_COUNT_DENIED);
+		if (relay->permit)
+			permit_refused(relay, (enum minato_proto)asked->proto, &asked->remote,
+				       &asked->local, NULL, other_words(asked->local.port));
+		return true;
+	}
 	if (!is_ours(event->user) || tag_of(event->user) != WORD_GUARD)
 		return false;
 	relay_count(relay, RELAY_COUNT_REFUSED_INNER);

@@ -314,6 +314,8 @@ void gateway_rule_place(void *user, const struct minato_rule_event *event,
 	const struct gateway_applied *applied = user;
 	int64_t index = gateway_rule_of(applied, event->entry);
 
+	/* No rule's: there is no way for it here. */
+	out->unsaid = event->entry == 0;
 	if (index >= 0 && (size_t)index < applied->rules.conf.count)
 		out->rule = applied->rules.conf.list[index];
 	if (out->rule)

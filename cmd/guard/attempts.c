@@ -2,6 +2,7 @@
 /* A guest's attempts to go out, as lines for the audit and, what was refused, for the user. */
 #include "cmd/guard/attempts.h"
 #include "cmd/cmd.h"
+#include "conf/conf.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,8 +33,23 @@ static const char *event_of(enum relay_attempt_sort sort)
 	return "?";
 }
 
-static const char *proto_of(enum minato_proto proto)
+/* Neither TCP, UDP nor ICMP: its number stands in the place of ports. */
+static bool is_other(const struct relay_attempt *a)
 {
+	return (uint8_t)a->proto == MINATO_PROTO_OTHER;
+}
+
+static bool has_ports(const struct relay_attempt *a)
+{
+	return a->proto != MINATO_ICMP && !is_other(a);
+}
+
+static const char *proto_of(const struct relay_attempt *a, char out[CONF_PROTOCOL_SIZE])
+{
+	const enum minato_proto proto = is_other(a) ? (enum minato_proto)a->to.port : a->proto;
+
+	if (is_other(a) && proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP)
+		return conf_protocol_word(out, (uint8_t)a->to.port);
 	return proto == MINATO_TCP ? "tcp" : proto == MINATO_UDP ? "udp" : "icmp";
 }
 
@@ -64,6 +80,7 @@ char *cmd_attempt_line(const struct relay_attempt *a, const char *guest, int64_t
 	bool flow = a->sort == RELAY_ATTEMPT_REFUSED || a->sort == RELAY_ATTEMPT_BEGUN ||
 		    a->sort == RELAY_ATTEMPT_ENDED;
 	json_t *line = json_object();
+	char proto[CONF_PROTOCOL_SIZE];
 	char when[128];
 	char *text;
 
@@ -72,9 +89,9 @@ char *cmd_attempt_line(const struct relay_attempt *a, const char *guest, int64_t
 	put_text(line, "guest", guest);
 	put_text(line, "event", event_of(a->sort));
 	if (flow) {
-		put_text(line, "proto", proto_of(a->proto));
-		put_end(line, "source", "source_port", &a->guest, a->proto != MINATO_ICMP);
-		put_end(line, "destination", "port", &a->to, a->proto != MINATO_ICMP);
+		put_text(line, "proto", proto_of(a, proto));
+		put_end(line, "source", "source_port", &a->guest, has_ports(a));
+		put_end(line, "destination", "port", &a->to, has_ports(a));
 	} else if (a->sort == RELAY_ATTEMPT_ANSWER) {
 		put_end(line, "destination", "port", &a->to, false);
 	}
@@ -157,7 +174,7 @@ static void put_place(const struct relay_attempt *a, const char *name, char *out
 		used = snprintf(out, size, "%s", name);
 	else
 		used = snprintf(out, size, minato_addr_is4(&a->to.addr) ? "%s" : "[%s]", addr);
-	if (used < 0 || (size_t)used >= size || a->proto == MINATO_ICMP)
+	if (used < 0 || (size_t)used >= size || !has_ports(a))
 		return;
 	(void)snprintf(out + used, size - (size_t)used, ":%u%s", a->to.port,
 		       a->proto == MINATO_UDP ? "/udp" : "");
@@ -175,6 +192,7 @@ static size_t put_program(const struct relay_attempt *a, char *out, size_t size)
 
 void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
 {
+	char proto[CONF_PROTOCOL_SIZE];
 	char place[320];
 	char addr[64];
 	size_t used = put_program(a, out, size);
@@ -189,6 +207,8 @@ void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
 		minato_addr_format(&a->to.addr, addr, sizeof(addr));
 		(void)snprintf(out, size, "%s at %s (%s%s)", a->name, addr, a->reason,
 			       a->allowable ? "; --allow-private would" : "");
+	} else if (is_other(a)) {
+		(void)snprintf(out, size, "%s to %s (%s)", proto_of(a, proto), place, a->reason);
 	} else if (a->flow) {
 		(void)snprintf(out, size, "%s (%s%s%s)", place, a->reason, a->said ? ": " : "",
 			       a->said ? a->said : "");
@@ -210,12 +230,12 @@ static uint64_t hash_of(const char *text)
 }
 
 /* The place of this refusal among those told, or of the oldest, which gives way. */
-static struct cmd_told *place_of(struct cmd_attempts *attempts, uint64_t hash)
+static struct cmd_told *place_of(struct cmd_told list[CMD_TOLD_KINDS], uint64_t hash)
 {
-	struct cmd_told *oldest = &attempts->told[0];
+	struct cmd_told *oldest = &list[0];
 
 	for (size_t i = 0; i < CMD_TOLD_KINDS; i++) {
-		struct cmd_told *one = &attempts->told[i];
+		struct cmd_told *one = &list[i];
 
 		if (one->hash == hash)
 			return one;
@@ -233,7 +253,7 @@ static void tell(struct cmd_attempts *attempts, const struct relay_attempt *atte
 	char words[512];
 
 	cmd_attempt_words(attempt, words, sizeof(words));
-	told = place_of(attempts, hash_of(words));
+	told = place_of(attempts->told, hash_of(words));
 	if (told->at_ns && now - told->at_ns < TELL_AGAIN_NS) {
 		told->since++;
 		return;
@@ -252,10 +272,32 @@ static void tell(struct cmd_attempts *attempts, const struct relay_attempt *atte
 	told->since = 0;
 }
 
+/*
+ * Each packet of such a protocol is one more event, since no flow is made of it: of a protocol and
+ * destination one is noted in a minute.
+ */
+static bool is_noted(struct cmd_attempts *attempts, const struct relay_attempt *attempt)
+{
+	const int64_t now = drive_now().ns;
+	struct cmd_told *noted;
+	char words[512];
+
+	if (!is_other(attempt))
+		return false;
+	cmd_attempt_words(attempt, words, sizeof(words));
+	noted = place_of(attempts->others, hash_of(words));
+	if (noted->at_ns && now - noted->at_ns < TELL_AGAIN_NS)
+		return true;
+	noted->at_ns = now;
+	return false;
+}
+
 void cmd_attempts_take(void *user, const struct relay_attempt *attempt)
 {
 	struct cmd_attempts *attempts = user;
 
+	if (is_noted(attempts, attempt))
+		return;
 	if (attempts->audit >= 0)
 		audit(attempts, attempt);
 	if (attempt->reason && !attempts->quiet)

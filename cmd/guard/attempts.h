@@ -38,6 +38,7 @@ struct cmd_attempts {
 	uint64_t lost;	/* lines that found no room */
 	uint32_t lines; /* told so far */
 	struct cmd_told told[CMD_TOLD_KINDS];
+	struct cmd_told others[CMD_TOLD_KINDS]; /* noted, of protocols without ports */
 	struct cmd_worker *worker; /* by which programs are known; NULL: they are not */
 	uint64_t asked;		   /* numbers so far */
 	size_t first, waiting;	   /* of the ring */

@@ -149,9 +149,9 @@ void minato_rules_turn(struct minato *m);
 
 /*
  * A new flow that a rule with `log` decided, or a guard without order that has
- * `log` too. What comes by a link with any_destination for a group, a
- * broadcast or a loopback address is dropped before any look-up; it is an
- * event of such a guard all the same.
+ * `log` too, also one for a group, a broadcast or a loopback address, dropped
+ * before any look-up at a link with any_destination. There a packet without
+ * ports (MINATO_PROTO_OTHER), or with a source route, is one of `entry` 0.
  */
 struct minato_rule_event {
 	struct minato_question question;

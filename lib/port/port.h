@@ -367,8 +367,8 @@ struct port_rule_event {
 /* The oldest that nobody has taken yet; false: there is none. 256 wait; what
    comes then is left out and counted. */
 bool port_rule_event(struct port_table *t, struct port_rule_event *out);
-/* A packet was refused before it was looked up: if it would have met a wall
-   that tells of what it refuses, that tells of this too. */
+/* A packet was refused before it was looked up: a wall that it would have met
+   tells of it, if it tells; of a protocol without ports nobody's event does. */
 void port_wall_note(struct port_table *t, const struct port_key *key,
 		    struct minato_time now);
 /* ruleset.c: the next policy is in force, and the other one is the next. */

@@ -565,7 +565,9 @@ void rulematch_note(struct port_table *t, const struct port_key *key,
 			.verdict = v->verdict,
 			.limited = v->limited,
 			.entry = entry,
-			.generation = port_entry_generation(t, entry),
+			.generation = entry == POOL_NONE ?
+					      0 :
+					      port_entry_generation(t, entry),
 		};
 }
 

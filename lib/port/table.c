@@ -323,8 +323,17 @@ static void note_wall(struct port_table *t, const struct port_key *key,
 void port_wall_note(struct port_table *t, const struct port_key *key,
 		    struct minato_time now)
 {
+	const struct rule_verdict nobody = {
+		.rule = POOL_NONE,
+		.verdict = MINATO_REFUSE,
+	};
 	uint32_t entry = POOL_NONE;
 
+	/* No wall is about a protocol without ports: there is no way for it. */
+	if (key->proto == MINATO_PROTO_OTHER) {
+		rulematch_note(t, key, now, POOL_NONE, &nobody);
+		return;
+	}
 	if (has_entries(t, PORT_GUARDS, key))
 		entry = match_best(t, PORT_GUARDS, key, now);
 	if (entry != POOL_NONE)

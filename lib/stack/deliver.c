@@ -311,6 +311,25 @@ static enum drop check_ends(const struct minato *m, const struct packet *p)
 	return drop == DROP_NONE ? check_destination(m, p) : drop;
 }
 
+/* A packet that no flow is made of, and that goes nowhere from here. */
+static void note_other(struct minato *m, const struct packet *p)
+{
+	const struct minato_link_config *c = &m->link[p->link].config;
+	const struct port_key key = {
+		.local = p->dst,
+		.remote = p->src,
+		.local_port = p->ip_proto,
+		.remote_port = p->ip_proto,
+		.scope = c->scope,
+		.face = (uint8_t)p->link,
+		.proto = MINATO_PROTO_OTHER,
+		.course = MINATO_COURSE_OUT,
+	};
+
+	if (c->role == MINATO_ROLE_HOST && c->any_destination)
+		port_wall_note(host_table(m), &key, m->now);
+}
+
 /* What the parser refused: most of it without a word. */
 static void deliver_refused(struct minato *m, const struct arrival *a)
 {
@@ -318,6 +337,11 @@ static void deliver_refused(struct minato *m, const struct arrival *a)
 
 	if (p->type == PACKET_FRAGMENT && check_ends(m, p) == DROP_NONE)
 		fragment_in_refused(m, p, a->verdict);
+	/* A source route leads where the destination does not say. */
+	if ((a->verdict == DROP_IP_OPTIONS ||
+	     a->verdict == DROP_IP_EXTENSION) &&
+	    check_ends(m, p) == DROP_NONE)
+		note_other(m, p);
 	if (p->type == PACKET_FRAGMENT && a->verdict == DROP_FRAGMENT_TINY &&
 	    is_ours(m, p))
 		evidence_piece(m, p);
@@ -394,6 +418,7 @@ enum drop deliver_packet(struct minato *m, const struct arrival *a)
 		return fragment_in_arrive(m, a);
 	case PACKET_OTHER:
 		evidence_protocol(m, p);
+		note_other(m, p);
 		/* RFC 1122 3.2.2.1 */
 		icmp_out_error(m, p, MINATO_REASON_PROTOCOL, 0, &p->dst);
 		return DROP_IP_PROTOCOL;

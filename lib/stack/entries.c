@@ -391,7 +391,9 @@ bool minato_rule_event(struct minato *m, struct minato_rule_event *out)
 		.at = e.now,
 		.verdict = e.verdict,
 		.limited = e.limited,
-		.entry = entries_handle_of(e.entry, e.generation),
+		.entry = e.entry == POOL_NONE ?
+				 0 :
+				 entries_handle_of(e.entry, e.generation),
 	};
 	if (port_entry_live(t, e.entry) &&
 	    port_entry_generation(t, e.entry) == e.generation) {

@@ -354,8 +354,13 @@ ASIDE enum drop parse_long_ipv4(const struct minato_frame *frame,
 	if (!header_checksum_holds(ip, header_len))
 		return DROP_IP_CHECKSUM;
 	drop = check_options4(ip + IPV4_LEN, ip + header_len);
-	if (drop != DROP_NONE)
+	if (drop != DROP_NONE) {
+		p->ip_proto = ip[9];
+		p->hop_limit = ip[8];
+		set_addr4(&p->src, ip + 12);
+		set_addr4(&p->dst, ip + 16);
 		return drop;
+	}
 	return finish_ipv4(frame, ip, header_len, total_len, p);
 }
 

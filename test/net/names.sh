@@ -495,6 +495,43 @@ mv "$T/user/audit" "$T/user/audit.1"
 get http://evil2.example/ >/dev/null
 ok "a file that was moved away is made anew" until_true 5 more event=name name=evil2.example
 
+# --- the end, and what is no flow -----------------------------------------------------
+
+cat >"$T/end.py" <<'X'
+import socket, sys
+kind, to = sys.argv[1:]
+if kind == "udp":
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", (to, 5000))
+elif kind == "tcp":
+    s = socket.socket(); s.setblocking(False); s.connect_ex((to, 81))
+else:
+    s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 47)
+    for _ in range(9): s.sendto(b"\0\0\x08\0" + bytes(40), (to, 0))
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.IPPROTO_IP, 4, b"\x83\x07\x04" + socket.inet_aton(to) + b"\0")
+    s.sendto(b"x", ("10.0.2.2", 5000))
+X
+chmod a+r "$T/end.py"
+ends() { # kind, more options
+	local kind=$1
+	shift
+	as_user "$M" run --audit "$T/user/end-$kind" "$@" -- python3 "$T/end.py" "$kind" $OTHER 2>"$T/end.log"
+	cat "$T/user/end-$kind"
+}
+has "a datagram right before the end is in the audit" "$(ends udp --allow api.example)" \
+	"\"proto\":\"udp\".*\"destination\":\"$OTHER\",\"port\":5000,.*\"reason\":\"not allowed\""
+has "who waits for an answer when the guest ends, too" "$(ends tcp --ask)" \
+	"\"destination\":\"$OTHER\",\"port\":81,.*\"reason\":\"the guest ended before it was answered\""
+rm "$T/user/end-udp"
+has "... and a datagram that does" "$(ends udp --ask)" \
+	"\"port\":5000,.*\"reason\":\"the guest ended before it was answered\""
+said=$(ends raw --root --allow api.example)
+is "a protocol that goes nowhere is noted once" "$(grep -c '"proto":"gre"' <<<"$said")" 1
+has "... with its destination" "$said" "\"proto\":\"gre\",\"source\":\"10.0.2.100\",\"destination\":\"$OTHER\","
+is "... and said once" "$(grep -c "refused: gre to $OTHER (" "$T/end.log")" 1
+has "a datagram with a route of its own is noted" "$said" \
+	'"proto":"udp",.*"reason":"its header says a route of its own"'
+
 # --- the rest -----------------------------------------------------------------------
 
 is "private addresses: --allow-private" "$(as_user "$M" run -q --allow private.example:80 --allow-private -- curl -sS -m 8 http://private.example/file 2>&1)" served

@@ -184,6 +184,63 @@ static void the_same_is_said_once(void **state)
 	close(said[1]);
 }
 
+static struct relay_attempt other(const char *to, uint16_t number)
+{
+	return (struct relay_attempt){ .sort = RELAY_ATTEMPT_REFUSED,
+				       .proto = (enum minato_proto)MINATO_PROTO_OTHER,
+				       .guest = end("10.0.2.100", number),
+				       .to = end(to, number),
+				       .reason = "nothing goes out so" };
+}
+
+static uint32_t lines_of(int fd)
+{
+	static char text[65536];
+	ssize_t got = read(fd, text, sizeof(text));
+	uint32_t lines = 0;
+
+	for (ssize_t i = 0; i < got; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+/* Of a protocol without ports each packet comes here: one line, one record. */
+static void other_protocols_are_noted_once(void **state)
+{
+	struct relay_attempt gre = other("203.0.113.2", 47);
+	const struct relay_attempt routed = other("203.0.113.2", 17);
+	const struct relay_attempt elsewhere = other("2001:db8::2", 200);
+	struct cmd_attempts attempts = { .guest = "web" };
+	int audit[2];
+
+	(void)state;
+	assert_int_equal(pipe2(audit, O_NONBLOCK | O_CLOEXEC), 0);
+	attempts.audit = audit[1];
+	say_into_a_pipe();
+	line_is(&gre, 0,
+		"{\"time\":\"1970-01-01T00:00:00.000Z\",\"guest\":\"web\",\"event\":\"refused\","
+		"\"proto\":\"gre\",\"source\":\"10.0.2.100\",\"destination\":\"203.0.113.2\","
+		"\"verdict\":\"refused\",\"reason\":\"nothing goes out so\"}");
+	for (int i = 0; i < 100; i++)
+		cmd_attempts_take(&attempts, &gre);
+	was_said("minato: refused: gre to 203.0.113.2 (nothing goes out so)\n");
+	assert_int_equal(lines_of(audit[0]), 1);
+	cmd_attempts_take(&attempts, &routed);
+	cmd_attempts_take(&attempts, &elsewhere);
+	was_said("minato: refused: udp to 203.0.113.2 (nothing goes out so)\n"
+		 "minato: refused: 200 to [2001:db8::2] (nothing goes out so)\n");
+	assert_int_equal(lines_of(audit[0]), 2);
+	/* A minute later again. */
+	attempts.others[0].at_ns -= INT64_C(61000000000);
+	cmd_attempts_take(&attempts, &gre);
+	assert_int_equal(lines_of(audit[0]), 1);
+	cmd_say_to(STDERR_FILENO);
+	for (int i = 0; i < 2; i++) {
+		close(said[i]);
+		close(audit[i]);
+	}
+}
+
 static void there_is_an_end_to_what_is_said(void **state)
 {
 	struct cmd_attempts attempts = { .audit = -1, .guest = "web" };
@@ -251,6 +308,7 @@ int main(void)
 		cmocka_unit_test(words_say_what_would_help),
 		cmocka_unit_test(what_would_help_parses),
 		cmocka_unit_test(the_same_is_said_once),
+		cmocka_unit_test(other_protocols_are_noted_once),
 		cmocka_unit_test(there_is_an_end_to_what_is_said),
 		cmocka_unit_test(an_audit_that_is_full_loses_lines_and_says_so),
 	};

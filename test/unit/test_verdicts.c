@@ -466,6 +466,64 @@ static void what_comes_to_us_is_judged_once(void **state)
 	gate_end(&g);
 }
 
+/* --- what no flow is made of ------------------------------------------------------ */
+
+static void send_other(const char *src, const char *dst, uint8_t protocol)
+{
+	gate_clear(&g);
+	forge_start(&f, addr(src).bytes[0] != 0, protocol);
+	f.header_len = 20;
+	gate_ends(&f, src, dst);
+	gate_send(&g, 0, &f, NULL);
+	gate_drain(&g, 32);
+}
+
+static void expect_other(const char *src, const char *dst, uint8_t protocol)
+{
+	struct minato_rule_event e;
+
+	assert_true(minato_rule_event(g.m, &e));
+	assert_int_equal(e.entry, 0);
+	assert_int_equal(e.user, 0);
+	assert_int_equal(e.question.proto, MINATO_PROTO_OTHER);
+	assert_int_equal(e.question.local.port, protocol);
+	assert_int_equal(e.question.course, MINATO_COURSE_OUT);
+	assert_addr(&e.question.remote.addr, src);
+	assert_addr(&e.question.local.addr, dst);
+	assert_false(minato_rule_event(g.m, &e));
+}
+
+static void no_flow_is_an_event_all_the_same(void **state)
+{
+	struct minato_rule_event e;
+
+	(void)state;
+	guest_new();
+	send_other("10.0.0.9", "203.0.113.2", 4);
+	expect_icmp(ICMP4_UNREACHABLE, 2);
+	expect_other("10.0.0.9", "203.0.113.2", 4);
+	send_other("fd00::9", "2001:db8::2", 47);
+	expect_other("fd00::9", "2001:db8::2", 47);
+	/* A datagram with a source route, and one with a word that says nothing. */
+	gate_clear(&g);
+	forge_udp(&f, false, 20);
+	gate_ends(&f, "10.0.0.9", "203.0.113.2");
+	memcpy(f.extra, "\x83\x07\x04\xc6\x33\x64\x09\0", 8);
+	f.extra_len = 8;
+	gate_send(&g, 0, &f, NULL);
+	expect_other("10.0.0.9", "203.0.113.2", 17);
+	/* Groups are what kernels speak to by themselves. */
+	send_other("10.0.0.9", "224.0.0.22", 2);
+	assert_false(minato_rule_event(g.m, &e));
+	gate_end(&g);
+	/* Elsewhere nothing goes out by itself. */
+	guest_new();
+	g.m->link[0].config.any_destination = false;
+	send_other("10.0.0.9", "10.0.0.1", 4);
+	assert_false(minato_rule_event(g.m, &e));
+	gate_end(&g);
+}
+
 /* --- without frames ------------------------------------------------------------- */
 
 static void arrivals_are_judged(void **state)
@@ -522,6 +580,7 @@ int main(void)
 		cmocka_unit_test(further_destinations_go_by_the_program_that_was_said),
 		cmocka_unit_test(established_flows_are_never_asked_again),
 		cmocka_unit_test(events_tell_what_a_rule_decided),
+		cmocka_unit_test(no_flow_is_an_event_all_the_same),
 		cmocka_unit_test(pings_of_ours_are_judged),
 		cmocka_unit_test(pings_of_ours_on_a_host_are_judged_both_ways),
 		cmocka_unit_test(a_closed_port_of_ours_looks_as_refused),
