@@ -533,8 +533,10 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 		k = scancase_open(s, c, key, level, r, now);
 	r->cased = k != NULL;
 	if (k != NULL) {
-		if (weights[c->sign].units != 0)
+		if (weights[c->sign].units != 0) {
 			k->vouched |= vouched_bit(contact);
+			k->anew |= now.ns >= k->blocked_ns;
+		}
 		k->score = r->score;
 		k->proven = r->proven;
 		k->volume = r->volume;

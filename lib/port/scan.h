@@ -164,6 +164,7 @@ struct scan_case {
 	uint8_t level, scope, tool, told;
 	uint8_t score, proven, volume, port_count;
 	bool recognised, blockable, queued;
+	bool anew; /* verified evidence came after its last block */
 	bool news; /* there is something to tell beside new kinds */
 	struct minato_addr source, target;
 	uint16_t ports[MINATO_SCAN_PORTS];

@@ -327,6 +327,7 @@ static void block(struct scan *s, struct scan_case *k, struct minato_time now)
 	s->blocked += k->blocked_ns == 0;
 	k->blocked_ns = now.ns + (int64_t)span_s * NS_PER_S;
 	k->blocks++;
+	k->anew = false;
 	k->news = true;
 }
 
@@ -337,8 +338,10 @@ static void settle_block(struct scan *s, struct scan_case *k,
 	if (k->proven < SCAN_PROVEN || k->level > 0)
 		return;
 	k->blockable = true;
+	/* What it was blocked for it was blocked for: another block wants
+	   evidence that came after that one. */
 	if (s->policy.answer == MINATO_SCAN_ANSWER_BLOCK &&
-	    k->blocked_ns <= now.ns)
+	    k->blocked_ns <= now.ns && (k->blocks == 0 || k->anew))
 		block(s, k, now);
 }
 

@@ -231,6 +231,37 @@ static void verified_refusals_block_for_longer_each_time(void **state)
 	assert_false(scan_is_blocked(s, 0, &visitor, now));
 }
 
+/* Who comes back and does nothing but what is welcome is not blocked for what he was blocked for. */
+static void an_old_block_is_no_evidence(void **state)
+{
+	static const enum scan_sign harmless[] = { SCAN_GOOD, SCAN_USED, SCAN_EMPTY,
+						   SCAN_CLOSED, SCAN_HALF, SCAN_IMPOSSIBLE };
+	struct minato_scan row;
+
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint16_t port = 1; port <= 6; port++)
+		note(&visitor, SCAN_REFUSED, port);
+	assert_true(blocked(&visitor));
+	/* How what it had begun before ends is none either. */
+	wait_ns(300 * SECOND);
+	note(&visitor, SCAN_REFUSED, 50);
+	wait_ns(301 * SECOND);
+	assert_false(blocked(&visitor));
+	for (size_t i = 0; i < sizeof(harmless) / sizeof(harmless[0]); i++) {
+		for (uint16_t port = 60; port < 80; port++)
+			note(&visitor, harmless[i], port);
+		assert_false(blocked(&visitor));
+	}
+	assert_true(row_of(&visitor, &row));
+	assert_int_equal(row.blocks, 1);
+	for (uint16_t port = 1000; port < 1008; port++)
+		note(&visitor, SCAN_REFUSED, port);
+	assert_true(blocked(&visitor));
+	wait_ns(1199 * SECOND);
+	assert_true(blocked(&visitor));
+}
+
 static void the_default_blocks_nobody(void **state)
 {
 	(void)state;
@@ -583,6 +614,7 @@ int main(void)
 		TEST(who_has_tried_much_is_verified_all_the_same),
 		TEST(a_repetition_verifies_once),
 		TEST(verified_refusals_block_for_longer_each_time),
+		TEST(an_old_block_is_no_evidence),
 		TEST(the_default_blocks_nobody),
 		TEST(who_does_not_watch_sees_nothing),
 		TEST(answers_become_slower_or_none),
