@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Why a flow passes or not: what a gateway's worker answers to {"request":"why"}. */
 #include "cmd/gateway/gateway.h"
+#include "cmd/guard/scans.h"
 
 #include <string.h>
 
@@ -258,6 +259,20 @@ static const char *host_says(const struct gateway_worker *worker,
 		       "minato drops it, and answers nothing";
 }
 
+/* Who is shut out as a scanner is so before any rule is asked. */
+static bool add_block(struct gateway_worker *worker, const struct minato_question *question,
+		      struct found *found, json_t *fate)
+{
+	json_t *step = cmd_scanning_step(worker->base.host, question);
+
+	if (!step)
+		return false;
+	json_array_append_new(found->list, step);
+	json_object_clear(fate);
+	json_object_set_new(fate, "outcome", json_string("dropped"));
+	return true;
+}
+
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 {
 	const struct gateway_applied *applied = &worker->applied;
@@ -293,6 +308,7 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 		question.local.port = question.remote.port = question.icmp_type;
 	/* A message from beyond comes to the host's kernel, which asks nothing. */
 	if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
+	    !add_block(worker, &question, &found, fate) &&
 	    !add_courses(worker, &question, link, &found))
 		gateway_prospect(worker, &question, found.statement, found.list, fate);
 	if (link == NO_LINK)

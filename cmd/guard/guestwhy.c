@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 #include "cmd/conf.h"
 #include "cmd/gateway/gateway.h"
+#include "cmd/guard/scans.h"
 
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -22,7 +23,7 @@ struct reasoning {
 	struct minato_question question;
 	json_t *steps;
 	bool stopped;
-	bool ruled; /* a rule decides */
+	bool ruled;    /* a rule decides */
 	bool supposed; /* that a rule which stands first lets it pass */
 };
 
@@ -99,6 +100,17 @@ static void add_known(struct reasoning *r, const char *step, const char *says)
 			      json_pack("{s:s,s:b,s:s}", "step", step, "found", 1, "says", says));
 }
 
+/* Who is shut out as a scanner is so before any rule is asked. */
+static bool is_shut_out(struct reasoning *r)
+{
+	json_t *step = cmd_scanning_step(r->worker->host, &r->question);
+
+	if (step)
+		json_array_append_new(r->steps, step);
+	r->stopped |= step != NULL;
+	return step != NULL;
+}
+
 /* Returns the kind of what decides. */
 static enum minato_kind add_steps(struct reasoning *r)
 {
@@ -160,6 +172,8 @@ static json_t *outward(struct reasoning *r)
 	char text[RELAY_ALLOW_TEXT + 64];
 
 	know_target(r);
+	if (is_shut_out(r))
+		return NULL;
 	(void)add_steps(r);
 	if (r->stopped)
 		return NULL;
@@ -170,9 +184,8 @@ static json_t *outward(struct reasoning *r)
 	target = target_judge(relay, proto, &r->question.local, &dial);
 	if (target != TARGET_DIAL) {
 		add_said(r, "relay", target == TARGET_RESOLVER,
-			 target == TARGET_RESOLVER ?
-				 "the resolver of minato, which answers" :
-				 target_words(relay, &r->question.local));
+			 target == TARGET_RESOLVER ? "the resolver of minato, which answers" :
+						     target_words(relay, &r->question.local));
 		return NULL;
 	}
 	/* What a rule lets out needs no --allow. */
@@ -316,8 +329,8 @@ static json_t *at_other_devices(const struct reasoning *r, int screened)
 /* NetBIOS or SMB under another number, of which no rule says anything (zone_shuts). */
 static bool is_shut(struct reasoning *r)
 {
-	uint16_t behind = relay_door_behind(r->worker->relay, r->question.proto,
-					    &r->question.local);
+	uint16_t behind =
+		relay_door_behind(r->worker->relay, r->question.proto, &r->question.local);
 	char text[160];
 
 	if (!behind || r->stopped || r->ruled || r->supposed || r->question.face == RELAY_FACE_LAN)
@@ -349,6 +362,8 @@ static json_t *inward(struct reasoning *r, const char *caller)
 			 "of lan when it was published" :
 			 "the port is bound at this host for the guest");
 	know_caller(r, caller);
+	if (is_shut_out(r))
+		return json_string(wall_words(RELAY_SCREEN_LATE, true, r->question.proto));
 	/* Whom rules about guests may be about, the kernel lets come. */
 	if (screened == RELAY_SCREENED && r->worker->harbour->ruling.fellows.count &&
 	    cmd_fellowship_is_own(&r->worker->harbour->ruling, &r->question.remote.addr))

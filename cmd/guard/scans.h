@@ -34,6 +34,9 @@ json_t *cmd_scan_json(const struct minato_scan *scan);
 /* struct cmd_answers's scan and scan_forget; `user` is the worker. */
 json_t *cmd_scanning_row(void *user, uint64_t *cursor);
 int cmd_scanning_forget(void *user, uint64_t number);
+/* The step at which a new flow is shut out because its source is blocked as a scanner now, with
+   "until" (since 1970), "left_s" and "source"; NULL: it is not, or the flow stands. */
+json_t *cmd_scanning_step(struct minato *host, const struct minato_question *question);
 /* Tells the keeper what is new, a bounded part of it in each turn. */
 void cmd_scanning_turn(struct cmd_worker *worker);
 

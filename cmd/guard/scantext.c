@@ -164,7 +164,7 @@ json_t *cmd_scan_json(const struct minato_scan *scan)
 	json_object_set_new(object, "evidence", evidence_of(scan));
 	json_object_set_new(object, "verified", json_boolean(scan->blockable));
 	set(object, "blocks", scan->blocks);
-	if (scan->blocked_until.ns)
+	if (scan->blocked_until.ns > drive_now().ns)
 		json_object_set_new(object, "blocked_until",
 				    json_real(since_1970(scan->blocked_until)));
 	set(object, "number", (json_int_t)scan->number);

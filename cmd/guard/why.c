@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct why_options {
 	const char *name, *term;
@@ -165,10 +166,28 @@ static int read_flow(const struct cmd_command *command, struct inquiry *inquiry,
 	return fill_in(command, inquiry, name, &out->test);
 }
 
+/* The worker knows the instant, and not how the user's clocks are read. */
+static void say_block(json_t *step)
+{
+	time_t until = (time_t)json_real_value(json_object_get(step, "until"));
+	json_int_t left_s = json_integer_value(json_object_get(step, "left_s"));
+	char at[32], says[128];
+	struct tm local;
+
+	if (!localtime_r(&until, &local) || !strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &local))
+		(void)snprintf(at, sizeof(at), "?");
+	(void)snprintf(says, sizeof(says),
+		       "blocked as a scanner until %s (%lld s left): see minato scans", at,
+		       (long long)left_s);
+	json_object_set_new(step, "says", json_string(says));
+}
+
 static int inquire(struct inquiry *inquiry, const char *name)
 {
 	const struct conf_test *flow = inquiry->flow;
 	struct drive_error error;
+	json_t *step;
+	size_t i;
 	json_t *request = json_pack("{s:s,s:i,s:i,s:o,s:o}", "request", "why", "proto",
 				    (int)flow->proto, "type", (int)conf_test_type(flow), "from",
 				    view_message_end(&flow->source), "to",
@@ -194,6 +213,11 @@ static int inquire(struct inquiry *inquiry, const char *name)
 
 		cmd_say("%s: %s", name, inquiry->reply ? text ? text : "no answer" : error.text);
 		return CMD_FAILED;
+	}
+	json_array_foreach(json_object_get(inquiry->reply, "steps"), i, step)
+	{
+		if (json_object_get(step, "left_s"))
+			say_block(step);
 	}
 	return CMD_GO_ON;
 }
@@ -239,6 +263,12 @@ static bool is_stopped(const json_t *step)
 	return is_found(step) &&
 	       (!strcmp(word(step, "step"), "rule") || !strcmp(word(step, "step"), "guard")) &&
 	       strcmp(word(step, "verdict"), "passes") != 0;
+}
+
+/* As a scanner, and by no rule. */
+static bool is_shut_out(const json_t *step)
+{
+	return !strcmp(word(step, "step"), "scan");
 }
 
 /* --ask: nothing decides but the user. */
@@ -375,7 +405,9 @@ static bool conclude(const struct inquiry *inquiry)
 		conclude_passing(inquiry);
 		return true;
 	}
-	if (is_asked(last))
+	if (is_shut_out(last))
+		printf("%s: %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
+	else if (is_asked(last))
 		printf("asked: %s\n", place_of(last, place, sizeof(place)));
 	else if (is_stopped(last))
 		printf("%s by %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
@@ -579,6 +611,21 @@ static bool would_help(const char *name, struct inquiry *inquiry)
 	return helps;
 }
 
+/* Whose address it is is for the user to judge: nothing is forgotten unasked. */
+static int forgive(const struct why_options *chosen, const json_t *last)
+{
+	static char place[PLACE_SIZE];
+	const char *source = says_of(last, "source");
+
+	printf("%s; this would forget the scan, and end its block:\n"
+	       "minato scans%s%s --forget %s\n",
+	       place_of(last, place, sizeof(place)), chosen->name ? " -n " : "",
+	       chosen->name ? chosen->name : "", source ? source : "?");
+	if (chosen->term)
+		cmd_say("--for: nothing is changed, since no rule goes before a block");
+	return CMD_REFUSED;
+}
+
 static int why_not_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
 {
 	static char place[PLACE_SIZE];
@@ -588,6 +635,8 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	if (code != CMD_GO_ON)
 		return code;
 	last = last_step(inquiry);
+	if (is_shut_out(last))
+		return forgive(chosen, last);
 	if (is_stopped(last) && strcmp(word(last, "step"), "kernel") != 0 &&
 	    !would_help(name, inquiry))
 		return CMD_REFUSED;

@@ -68,6 +68,15 @@ in_peer nmap -n -Pn -sT -p 8100-8130 $HOST4 >"$T/scan.log" 2>&1
 blocked() { [ "$(scan_rows | scan_field $PEER4 blocks)" = 1 ]; }
 ok "a guest's rules say what scans get: whoever scans is shut out" until_true 10 blocked
 is "... of what is published" "$(in_peer curl -s -m 3 -o /dev/null -w '%{http_code}' http://$HOST4:8100/)" 000
+said=$(ask why -n wary tcp $PEER4 to $HOST4:8100)
+is "... which why knows" $? 1
+has "... with until when" "$said" 'scan +blocked as a scanner until 20.* \([0-9]+ s left\): see minato'
+has "... as what decides" "$said" 'dropped: blocked as a scanner until '
+said=$(ask why-not -n wary --for 1m tcp $PEER4 to $HOST4:8100 2>&1)
+has "... why-not says what ends that" "$said" "minato scans -n wary --forget $PEER4"
+has "... and changes nothing" "$said" 'nothing is changed'
+ok "... so that it holds" blocked
+ok "... and another is told that he passes" ask why -n wary tcp 127.0.0.1 to 127.0.0.1:8100
 is "... he alone" "$(curl -s -o /dev/null -w '%{http_code}' http://127.0.0.1:8100/)" 200
 ok "... a command is told" until_true 5 grep -q "^wary|${PEER4//./\\.}|" "$T/alerts/args"
 ok "... and a file" until_true 5 grep -Eq "\"source\": ?\"$PEER4\"" "$T/alerts/file"
