@@ -42,7 +42,8 @@ extern "C" {
 	X(OS, "os")		/* segments that fingerprint a stack */        \
 	X(DECOY, "decoy")	/* one sender under several addresses */       \
 	X(FRAGMENT, "fragment") /* headers cut into pieces */                  \
-	X(SWEEP, "sweep")	/* one port of many addresses */
+	X(SWEEP, "sweep")	/* one port of many addresses */               \
+	X(SCTP, "sctp")		/* associations that are begun, or claimed */
 
 enum minato_scan_kind {
 #define X(name, text) MINATO_SCAN_##name,
@@ -144,8 +145,8 @@ int minato_scan_answer_by_name(const char *name);
 const char *minato_scan_answer_name(enum minato_scan_answer answer);
 
 struct minato_scan_policy {
-	bool watch;			/* true; false: nothing is noted */
-	bool away; /* true; false: nor what calls of hosts into the world, on
+	bool watch; /* true; false: nothing is noted */
+	bool away;  /* true; false: nor what calls of hosts into the world, on
 		      links that take every destination, come to */
 	enum minato_scan_answer answer; /* SLOWER */
 	uint32_t slower_per_s; /* answers to one source; 1..1000000; 10 */

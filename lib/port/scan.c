@@ -21,6 +21,7 @@
 #define MISS_SHIFT 8u
 #define AWAY_UP 2u
 #define AWAY_DOWN 3u
+#define AWAY_SCATTERED 1u
 #define RESTORED_MAX (2 * SCAN_UNIT) /* of what a sketch remembers */
 
 /* What a sign does to the walk: steps up, verified units, of which contacts of
@@ -30,11 +31,11 @@ struct weight {
 };
 static const struct weight weights[SCAN_SIGNS] = {
 	[SCAN_CLOSED] = { 1, 0, 0 },	 [SCAN_HALF] = { 1, 0, 0 },
-	[SCAN_IMPOSSIBLE] = { 2, 0, 0 }, [SCAN_STRAY] = { 1, 0, 0 },
+	[SCAN_IMPOSSIBLE] = { 2, 0, 5 }, [SCAN_STRAY] = { 1, 0, 0 },
 	[SCAN_PIECE] = { 1, 0, 0 },	 [SCAN_EMPTY] = { 0, 0, 3 },
 	[SCAN_ABORTED] = { 1, 2, 3 },	 [SCAN_REFUSED] = { 1, 2, 3 },
-	[SCAN_QUESTION] = { 1, 2, 4 },	 [SCAN_GOOD] = { 0, 0, 1 },
-	[SCAN_USED] = { 0, 0, 2 },
+	[SCAN_QUESTION] = { 1, 2, 4 },	 [SCAN_BARE] = { 0, 0, 2 },
+	[SCAN_GOOD] = { 0, 0, 1 },	 [SCAN_USED] = { 0, 0, 2 },
 };
 
 /* --- making --------------------------------------------------------------- */
@@ -114,9 +115,20 @@ uint64_t scan_hash(const struct scan *s, uint64_t a, uint64_t b)
 	return hash_pair(&s->secret, word);
 }
 
+/*
+ * By how much sessions raise the line, by their doublings. Most by the first
+ * hundred: hundreds of people who come within a minute miss at several ports
+ * within seconds, and no more ports come later.
+ */
+static const uint8_t raised[VOLUME_TOP + 1] = {
+	0, 2, 4, 6, 10, 13, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19
+};
+
 uint32_t scan_line_of(uint32_t level, uint32_t volume)
 {
-	return SCAN_LINE * (level + 1) + volume;
+	const uint32_t line = SCAN_LINE * (level + 1) + raised[volume];
+
+	return line < SCAN_TOP ? line : SCAN_TOP;
 }
 
 /* What is counted once of a source: a port of an address, by how it ended. */
@@ -126,8 +138,7 @@ static uint64_t contact_hash(const struct scan *s, uint64_t key,
 	uint64_t word[5] = { 0 };
 
 	memcpy(word, c->target.bytes, 16);
-	word[2] = (uint64_t)domain << 32 |
-		  (uint64_t)c->proto << 16 | c->port;
+	word[2] = (uint64_t)domain << 32 | (uint64_t)c->proto << 16 | c->port;
 	word[3] = key;
 	return hash_five(&s->secret, word);
 }
@@ -348,6 +359,42 @@ static void grow_old(struct scan_source *r, struct minato_time now)
 	r->last = (uint16_t)(now.ns >> LAST_SHIFT);
 }
 
+static uint32_t bit_of(uint64_t contact)
+{
+	return 1u << (contact >> 59);
+}
+
+#define USE_UNITS 2u
+
+static void raise(struct scan_source *r, uint32_t units)
+{
+	const uint32_t proven = (uint32_t)r->proven + units;
+
+	r->proven = (proven < SCAN_PROVEN_TOP ? proven : SCAN_PROVEN_TOP) &
+		    SCAN_PROVEN_TOP;
+}
+
+/*
+ * Who uses a port as it is meant takes back what it has shown elsewhere. Not
+ * where it has asked what is there: of the many probes that come then some look
+ * like use, and who asks more would be known less.
+ */
+static void take_back(struct scan *s, struct scan_source *r,
+		      struct scan_case *k, const struct scan_contact *c,
+		      uint64_t contact)
+{
+	const uint64_t asked =
+		contact_hash(s, r->key, c, weights[SCAN_QUESTION].domain);
+
+	if ((r->seen & bit_of(contact)) ||
+	    (k != NULL && scancase_vouched(k, asked)))
+		return;
+	if (r->proven < USE_UNITS)
+		r->proven = 0;
+	else if (k == NULL || scancase_take(k, contact))
+		r->proven = (r->proven - USE_UNITS) & SCAN_PROVEN_TOP;
+}
+
 /* A session in which bytes came: see the head of scan.h. The count is Morris's:
    each is counted with the chance that its doubling has. */
 static void used(struct scan *s, struct scan_source *r, uint32_t bit,
@@ -358,9 +405,6 @@ static void used(struct scan *s, struct scan_source *r, uint32_t bit,
 
 	if (r->volume < VOLUME_TOP && (next_chance(s) & chances) == 0)
 		r->volume = (r->volume + 1u) & VOLUME_TOP;
-	if (!(r->seen & bit))
-		r->proven = (r->proven > 2 ? r->proven - 2u : 0) &
-			    SCAN_PROVEN_TOP;
 	r->seen |= bit;
 	if (r->score == 0 || units_since(r, now) < rest)
 		return;
@@ -370,27 +414,21 @@ static void used(struct scan *s, struct scan_source *r, uint32_t bit,
 		r->seen = 0;
 }
 
-static uint32_t bit_of(uint64_t contact)
+/* Verified: each contact once, by the list that only its owner fills. */
+static void prove(const struct scan *s, struct scan_source *r,
+		  struct scan_case *k, const struct scan_contact *c,
+		  uint64_t contact)
 {
-	return 1u << (contact >> 59);
-}
+	const struct weight *w = &weights[c->sign];
 
-static uint64_t vouched_bit(uint64_t contact)
-{
-	return UINT64_C(1) << (contact >> 58);
-}
-
-/* Verified: each contact once, by the filter that only its owner fills. */
-static void prove(struct scan_source *r, struct scan_case *k,
-		  const struct weight *w, uint64_t contact)
-{
-	const uint32_t proven = (uint32_t)r->proven + w->units;
-
-	if (w->units == 0 || (k != NULL ? k->vouched & vouched_bit(contact) :
-					  r->seen & bit_of(contact)))
+	if (w->units == 0 || (k != NULL ? scancase_vouched(k, contact) :
+					  (r->seen & bit_of(contact)) != 0))
 		return;
-	r->proven = (proven < SCAN_PROVEN_TOP ? proven : SCAN_PROVEN_TOP) &
-		    SCAN_PROVEN_TOP;
+	raise(r, w->units);
+	if (k != NULL && c->sign == SCAN_QUESTION &&
+	    scancase_give(k, contact_hash(s, r->key, c,
+					  weights[SCAN_USED].domain)))
+		raise(r, USE_UNITS);
 }
 
 static void fail(struct scan_source *r, const struct weight *w, uint32_t up,
@@ -428,8 +466,8 @@ static void good(struct scan *s, struct scan_source *r,
 #define KNOCKED_STEPS 4u
 
 /*
- * It only asks what is there, at a port that it has half-opened before, as at
- * others: nmap -sV, which looks which ports are open, then visits each. Honest
+ * At a port that it has half-opened before, as others, it only asks what is
+ * there: nmap -sV, which looks which ports are open, then visits each. Honest
  * callers do not know to answer a SYN-ACK by a RST; so the visit takes back
  * nothing, and two ports are enough.
  */
@@ -439,9 +477,17 @@ static bool has_knocked(const struct scan *s, const struct scan_source *r,
 	const uint64_t half =
 		contact_hash(s, r->key, c, weights[SCAN_HALF].domain);
 
-	return c->sign == SCAN_QUESTION && k != NULL &&
-	       k->half >= KNOCKED_MIN && scancase_tried(k, c->port) &&
-	       (r->seen & bit_of(half)) != 0;
+	return k != NULL && k->half >= KNOCKED_MIN &&
+	       scancase_tried(k, c->port) && (r->seen & bit_of(half)) != 0;
+}
+
+/* Half-bits of a failure: see the head of scan.h. */
+static uint32_t steps_up(const struct scan *s, const struct scan_case *k,
+			 const struct scan_contact *c)
+{
+	if (!c->away)
+		return s->up;
+	return k == NULL || scancase_goes_on(k, c) ? AWAY_UP : AWAY_SCATTERED;
 }
 
 static void step(struct scan *s, struct scan_source *r, struct scan_case *k,
@@ -453,6 +499,7 @@ static void step(struct scan *s, struct scan_source *r, struct scan_case *k,
 
 	grow_old(r, now);
 	if (c->sign == SCAN_USED) {
+		take_back(s, r, k, c, contact);
 		used(s, r, bit, now);
 		return;
 	}
@@ -460,12 +507,12 @@ static void step(struct scan *s, struct scan_source *r, struct scan_case *k,
 		good(s, r, c, bit);
 		return;
 	}
-	prove(r, k, &w, contact);
+	prove(s, r, k, c, contact);
 	if (w.steps == 0 || (r->seen & bit))
 		return;
-	if (has_knocked(s, r, k, c))
+	if (c->sign == SCAN_QUESTION && has_knocked(s, r, k, c))
 		w.steps = KNOCKED_STEPS;
-	fail(r, &w, c->away ? AWAY_UP : s->up, bit, now);
+	fail(r, &w, steps_up(s, k, c), bit, now);
 }
 
 /* --- reports -------------------------------------------------------------- */
@@ -507,16 +554,39 @@ static bool is_astray(const struct scan_case *k, const struct scan_contact *c)
 	       (k == NULL || k->source_port != c->source_port);
 }
 
+/*
+ * A bare request asks nothing more than any monitor and balancer does, unless
+ * its sender has knocked before.
+ */
+static struct scan_contact told_by_bare(const struct scan *s,
+					const struct scan_source *r,
+					const struct scan_case *k,
+					const struct scan_contact *bare)
+{
+	struct scan_contact c = *bare;
+
+	c.sign = r != NULL && has_knocked(s, r, k, bare) ? SCAN_QUESTION :
+							   SCAN_USED;
+	return c;
+}
+
 /* False: the next level is not to hear of it. */
 static bool note_at(struct scan *s, const struct scan_contact *c,
 		    uint32_t level, struct minato_time now)
 {
 	const uint64_t key = scan_key(s, c->scope, level, &c->source);
-	const uint64_t contact =
-		contact_hash(s, key, c, weights[c->sign].domain);
 	struct scan_source *r = scan_find(s, key);
-	struct scan_case *k = NULL;
+	struct scan_case *k = r != NULL && r->cased ? scancase_find(s, key) :
+						      NULL;
+	struct scan_contact told;
+	uint64_t contact;
+	bool astray;
 
+	if (c->sign == SCAN_BARE) {
+		told = told_by_bare(s, r, k, c);
+		c = &told;
+	}
+	contact = contact_hash(s, key, c, weights[c->sign].domain);
 	if (r == NULL && c->sign == SCAN_GOOD && level == 0 && !c->away)
 		learn(s, 0);
 	if (r == NULL && weights[c->sign].steps == 0)
@@ -525,23 +595,27 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 		r = place(s, key, contact, now);
 	if (r == NULL)
 		return true;
-	if (r->cased)
+	if (k == NULL && r->cased)
 		k = scancase_find(s, key);
-	if (level > 0 || !is_astray(k, c))
+	astray = level == 0 && is_astray(k, c);
+	if (!astray)
 		step(s, r, k, c, contact, now);
 	if (k == NULL && (wants_case(s, r, level) || c->sign == SCAN_STRAY))
 		k = scancase_open(s, c, key, level, r, now);
 	r->cased = k != NULL;
 	if (k != NULL) {
 		if (weights[c->sign].units != 0) {
-			k->vouched |= vouched_bit(contact);
+			scancase_vouch(k, contact);
 			k->anew |= now.ns >= k->blocked_ns;
 		}
 		k->score = r->score;
 		k->proven = r->proven;
 		k->volume = r->volume;
 		k->seen = r->seen;
-		scancase_add(s, k, c, now);
+		if (astray) /* to know the next one by, and no kind */
+			k->source_port = c->source_port;
+		else
+			scancase_add(s, k, c, now);
 		scancase_moment(s, k, c, now);
 		scancase_verdict(s, k, now);
 	}

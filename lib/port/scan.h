@@ -17,15 +17,19 @@
  * doors are what an honest poller of twenty may meet.
  *
  * Behind an address may be hundreds of people, each of whom errs now and then.
- * So sessions in which bytes came raise the line by one for each doubling, to
- * 29 at most, and where nothing failed for ten minutes, or with few sessions
- * for six hours, one more outweighs one failure. Who buys cover by that gets
- * twice as many ports, or six an hour with sixteen sessions before.
+ * So sessions in which bytes came raise the line with each doubling, most with
+ * the first ones, to 33 at most, and where nothing failed for ten minutes, or
+ * with few sessions for six hours, one more outweighs one failure. Who buys
+ * cover by that gets two or three times as many ports, or six an hour with
+ * sixteen sessions before.
  *
  * Who calls out into the world meets more closed doors than who comes to us:
  * of the peers that a client of a swarm is told of a third or more refuse. So
  * there theta0 is .6: 2 up and 3 down, which seven failures make a scan, and
- * nothing is learned from it of those who come.
+ * nothing is learned from it of those who come. A scan goes through the ports
+ * of a host, or through hosts with a port; peers of a swarm have a port each.
+ * So a failure at another host than the last one, at a port that is none of
+ * the latest, is 1 up.
  *
  * What stands in these 16 bytes about contacts is a filter of 32 keyed bits:
  * one that was counted is never counted again; of a new one the filter says
@@ -62,6 +66,7 @@ enum scan_sign {
 	SCAN_ABORTED,	 /* completed, and ended by RST without a byte */
 	SCAN_REFUSED,	 /* completed, and then refused by who is behind */
 	SCAN_QUESTION,	 /* completed; its first bytes only ask what is there */
+	SCAN_BARE,	 /* completed; a bare request, as monitors send */
 	SCAN_GOOD,	 /* completed */
 	SCAN_USED,	 /* completed, and bytes came */
 	SCAN_SIGNS
@@ -147,6 +152,8 @@ struct scan_sketch {
 #define SCAN_CASE_LANES 8u
 #define SCAN_EVENTS 256u
 #define SCAN_TOLD_MAX 8u
+#define SCAN_NEAR 16u
+#define SCAN_VOUCHED 16u /* as many are all that is ever wanted */
 struct scan_case {
 	uint64_t key; /* 0: free */
 	int64_t began_ns, latest_ns, blocked_ns;
@@ -157,9 +164,16 @@ struct scan_case {
 	uint32_t closed, half, impossible, shared, empty, verified;
 	uint32_t contacts, up, listed, targets;
 	uint32_t seen; /* of the source, which may lose its place */
-	/* Bits of verified contacts: what others forge in its name fills the
-	   other filter, and would hide these in it. */
-	uint64_t vouched;
+	/* Verified contacts, the first ones by 32 bits of their hashes, the
+	   others by one of 64: what others forge in its name fills the other
+	   filter, and would hide these in it. */
+	uint32_t vouched[SCAN_VOUCHED];
+	uint64_t vouched_rest;
+	/* Ports whose use took evidence away. */
+	uint32_t taken[SCAN_VOUCHED];
+	uint8_t vouched_count, taken_count;
+	uint8_t near_count;	  /* of all that were written there; wraps */
+	uint16_t near[SCAN_NEAR]; /* the latest ports that failed */
 	uint16_t first, last, previous, source_port;
 	uint8_t level, scope, tool, told;
 	uint8_t score, proven, volume, port_count;
@@ -254,6 +268,15 @@ uint32_t sketch_add(struct scan *s, uint64_t key, uint64_t contact);
 struct scan_case *scancase_find(const struct scan *s, uint64_t key);
 /* Whether a port is among the first that it tried. */
 bool scancase_tried(const struct scan_case *k, uint16_t port);
+/* Whether it goes on with a target or port that has just failed. */
+bool scancase_goes_on(const struct scan_case *k, const struct scan_contact *c);
+/* Whether this contact has verified something; that it has. */
+bool scancase_vouched(const struct scan_case *k, uint64_t contact);
+void scancase_vouch(struct scan_case *k, uint64_t contact);
+/* The use of a port took evidence away. False: it has already. */
+bool scancase_take(struct scan_case *k, uint64_t contact);
+/* It was no use: it is to be given back. False: nothing was taken. */
+bool scancase_give(struct scan_case *k, uint64_t contact);
 struct scan_case *scancase_open(struct scan *s, const struct scan_contact *c,
 				uint64_t key, uint32_t level,
 				const struct scan_source *r,

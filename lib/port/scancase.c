@@ -164,6 +164,67 @@ bool scancase_tried(const struct scan_case *k, uint16_t port)
 	return false;
 }
 
+bool scancase_goes_on(const struct scan_case *k, const struct scan_contact *c)
+{
+	if (minato_addr_equal(&k->target, &c->target))
+		return true;
+	for (uint32_t i = 0; i < SCAN_NEAR; i++)
+		if (k->near[i] == c->port)
+			return true;
+	return false;
+}
+
+static uint32_t index_of(const uint32_t *list, uint32_t count, uint64_t contact)
+{
+	uint32_t i = 0;
+
+	while (i < count && list[i] != (uint32_t)contact)
+		i++;
+	return i;
+}
+
+static uint64_t rest_bit(uint64_t contact)
+{
+	return UINT64_C(1) << (contact >> 58);
+}
+
+bool scancase_vouched(const struct scan_case *k, uint64_t contact)
+{
+	if (index_of(k->vouched, k->vouched_count, contact) < k->vouched_count)
+		return true;
+	return k->vouched_count == SCAN_VOUCHED &&
+	       (k->vouched_rest & rest_bit(contact)) != 0;
+}
+
+void scancase_vouch(struct scan_case *k, uint64_t contact)
+{
+	if (scancase_vouched(k, contact))
+		return;
+	if (k->vouched_count < SCAN_VOUCHED)
+		k->vouched[k->vouched_count++] = (uint32_t)contact;
+	k->vouched_rest |= rest_bit(contact);
+}
+
+/* Beyond the list it is for good, which is to the source's advantage. */
+bool scancase_take(struct scan_case *k, uint64_t contact)
+{
+	if (index_of(k->taken, k->taken_count, contact) < k->taken_count)
+		return false;
+	if (k->taken_count < SCAN_VOUCHED)
+		k->taken[k->taken_count++] = (uint32_t)contact;
+	return true;
+}
+
+bool scancase_give(struct scan_case *k, uint64_t contact)
+{
+	const uint32_t at = index_of(k->taken, k->taken_count, contact);
+
+	if (at == k->taken_count)
+		return false;
+	k->taken[at] = k->taken[--k->taken_count];
+	return true;
+}
+
 /* One more port: its hash is counted in two ways. */
 static void add_port(const struct scan *s, struct scan_case *k,
 		     const struct scan_contact *c)
@@ -238,6 +299,7 @@ static void add_evidence(struct scan_case *k, const struct scan_contact *c)
 		k->verified++;
 		k->kinds |= 1u << MINATO_SCAN_VERSION;
 		break;
+	case SCAN_BARE:
 	case SCAN_GOOD:
 	case SCAN_USED:
 	case SCAN_SIGNS:
@@ -256,6 +318,7 @@ void scancase_add(struct scan *s, struct scan_case *k,
 	k->source_port = c->source_port;
 	k->kinds |= c->kinds;
 	add_evidence(k, c);
+	k->near[k->near_count++ % SCAN_NEAR] = c->port;
 	add_port(s, k, c);
 	add_target(s, k, &c->target);
 }
@@ -471,7 +534,7 @@ static void write_row(const struct scan_case *k, uint32_t number,
 		.kinds = k->kinds,
 		.confidence = confidence_of(k),
 		.ports_tried = count_ports(k),
-		.first = k->first,
+		.first = k->port_count > 0 ? k->first : 0,
 		.last = k->last,
 		.port_count = k->port_count,
 		.target = k->target,

@@ -215,6 +215,20 @@ void evidence_take(struct minato *m, const struct packet *p)
 		scan_note(host_scan(m), &c, m->now);
 }
 
+#define PROTO_SCTP 132u
+#define SCTP_HEADER 12u /* RFC 9260 3: then the type of the first chunk */
+#define SCTP_INIT 1u
+#define SCTP_COOKIE_ECHO 10u
+
+/* It asks for a port: by the chunk that begins an association, or by one of an
+   association that nobody has offered. */
+static bool is_sctp_call(const struct packet *p)
+{
+	return p->ip_proto == PROTO_SCTP && p->payload_len > SCTP_HEADER &&
+	       (p->payload[SCTP_HEADER] == SCTP_INIT ||
+		p->payload[SCTP_HEADER] == SCTP_COOKIE_ECHO);
+}
+
 void evidence_protocol(struct minato *m, const struct packet *p)
 {
 	struct scan_contact c;
@@ -222,10 +236,16 @@ void evidence_protocol(struct minato *m, const struct packet *p)
 	if (!scan_listens(host_scan(m), m->now))
 		return;
 	c = contact_of(m, p);
-	c.proto = 0;
-	c.port = p->ip_proto;
 	c.sign = SCAN_CLOSED;
-	c.kinds = KIND(PROTOCOL);
+	if (is_sctp_call(p)) {
+		c.source_port = get16(p->payload);
+		c.port = get16(p->payload + 2);
+		c.kinds = KIND(SCTP);
+	} else {
+		c.proto = 0;
+		c.port = p->ip_proto;
+		c.kinds = KIND(PROTOCOL);
+	}
 	scan_note(host_scan(m), &c, m->now);
 }
 
@@ -251,12 +271,15 @@ struct opening {
 	uint8_t len;
 	const char *bytes;
 };
+/* What monitors and balancers ask as well: no more than this. */
+static const struct opening bare[] = {
+	{ 18, "GET / HTTP/1.0\r\n\r\n" },
+	{ 22, "OPTIONS / HTTP/1.0\r\n\r\n" },
+};
 /* First bytes of those who ask what is there, and nothing else. (Nmap's, which
    others have taken over.) */
 static const struct opening questions[] = {
 	{ 4, "\r\n\r\n" },
-	{ 18, "GET / HTTP/1.0\r\n\r\n" },
-	{ 16, "OPTIONS / HTTP/1" },
 	{ 16, "OPTIONS / RTSP/1" },
 	{ 14, "OPTIONS sip:nm" },
 	{ 14, "GET /nice%20po" },
@@ -275,16 +298,22 @@ static const struct opening questions[] = {
 	{ 7, "JRMI\0\2K" },
 };
 
-static bool asks(const struct packet *p)
+static bool begins_with(const struct packet *p, const struct opening *o)
 {
-	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
-		const struct opening *q = &questions[i];
-		if (p->payload_len >= q->len &&
-		    memcmp(p->payload, q->bytes, q->len) == 0)
-			/* Others go on behind these. */
-			return q->len != 18 || p->payload_len == 18;
-	}
-	return false;
+	return p->payload_len >= o->len &&
+	       memcmp(p->payload, o->bytes, o->len) == 0;
+}
+
+/* What the first bytes of a connection say. */
+static enum scan_sign sign_of_bytes(const struct packet *p)
+{
+	for (size_t i = 0; i < sizeof(bare) / sizeof(bare[0]); i++)
+		if (p->payload_len == bare[i].len && begins_with(p, &bare[i]))
+			return SCAN_BARE;
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		if (begins_with(p, &questions[i]))
+			return SCAN_QUESTION;
+	return SCAN_USED;
 }
 
 static void note_session(struct minato *m, const struct packet *p,
@@ -347,7 +376,7 @@ void evidence_first(struct minato *m, const struct packet *p,
 			     sign_of_reset(p, before->open, before->our_next),
 			     0);
 	else if (p->payload_len > 0 && tcp_bytes_in(c) > 0)
-		note_session(m, p, asks(p) ? SCAN_QUESTION : SCAN_USED, 0);
+		note_session(m, p, sign_of_bytes(p), 0);
 	else if ((p->tcp.flags & TCP_FIN) && !tcp_untouched(c))
 		note_session(m, p, SCAN_EMPTY, 0);
 }
@@ -370,7 +399,7 @@ void evidence_passed(struct minato *m, const struct packet *p,
 	case NAT_NEWS_SPOKE:
 		c.sign = SCAN_GOOD;
 		scan_note(host_scan(m), &c, m->now);
-		c.sign = asks(p) ? SCAN_QUESTION : SCAN_USED;
+		c.sign = (uint8_t)sign_of_bytes(p);
 		break;
 	case NAT_NEWS_REFUSED:
 		c.sign = SCAN_CLOSED;

@@ -117,6 +117,29 @@ static void a_monitor(void)
 	}
 }
 
+/*
+ * 7 days: 20 ports each minute by a request of HTTP/1.0, of which 3 are closed: the first of a
+ * round, the last, or any.
+ */
+static void web_monitors(void)
+{
+	const int64_t end = now.ns + 7 * DAY;
+
+	for (; now.ns < end; wait_ns(60 * SECOND)) {
+		for (uint32_t n = 0; n < 60; n++) {
+			const struct minato_addr monitor = host_number(0x0a000001u + n / 20);
+			const uint32_t order[] = { n % 20, 19 - n % 20, n * 7 % 20 };
+			const uint16_t port = (uint16_t)(3000 + order[n / 20]);
+			if (port < 3003) {
+				report(SCAN_CLOSED, &monitor, 1, MINATO_TCP, port);
+				continue;
+			}
+			report(SCAN_GOOD, &monitor, 1, MINATO_TCP, port);
+			report(SCAN_BARE, &monitor, 1, MINATO_TCP, port);
+		}
+	}
+}
+
 /* The same, whose connections end by RST, as some balancers' do; four of them are then used. */
 static void a_balancer(void)
 {
@@ -162,6 +185,48 @@ static void an_office_of_500(void)
 }
 
 /*
+ * 50 offices of 500, whom nobody has met yet: within seconds each of the 500 connects once, one of
+ * ten to a port that is closed, of seven.
+ */
+static void offices_in_a_hurry(void)
+{
+	static const uint16_t closed[] = { 443, 22, 8000, 8443, 993, 143, 21 };
+
+	for (uint32_t office = 0; office < 50; office++) {
+		const struct minato_addr from = host_number(0x0a000000u + office);
+		for (uint32_t i = 0; i < 500; i++) {
+			wait_ns(SECOND / 100);
+			if (one_in(10)) {
+				report(SCAN_CLOSED, &from, 1, MINATO_TCP, closed[roll(7)]);
+				continue;
+			}
+			report(SCAN_GOOD, &from, 1, MINATO_TCP, 80);
+			report(SCAN_BARE, &from, 1, MINATO_TCP, 80);
+		}
+	}
+}
+
+/*
+ * 100 guests that join a swarm: within seconds each dials 150 peers, and then 20 a minute for an
+ * hour, each with a port of its own, of which 59 % refuse.
+ */
+static void guests_that_join_a_swarm(void)
+{
+	for (uint32_t guest = 0; guest < 100; guest++) {
+		const struct minato_addr from = host_number(0x0a000000u + guest);
+		for (uint32_t i = 0; i < 1350; i++) {
+			const uint32_t peer = 2 + guest * 2000 + i;
+			const uint16_t port = (uint16_t)(1024 + roll(64000));
+			const bool refused = roll(100) < 59;
+			wait_ns(i < 150 ? SECOND / 50 : 3 * SECOND);
+			report(refused ? SCAN_CLOSED : SCAN_GOOD, &from, peer, MINATO_TCP, port);
+			if (!refused)
+				report(SCAN_USED, &from, peer, MINATO_TCP, port);
+		}
+	}
+}
+
+/*
  * 7 days: 3,000 resolvers ask the server of a zone, one of ours; 1 in 200 also tries TCP, or DNS
  * over TLS, both closed. (Their late answers do not come as far: see evidence.c and recall.c.)
  */
@@ -202,14 +267,18 @@ static void a_scanner_in_the_office(void **state)
 struct corpus {
 	const char *name;
 	void (*run)(void);
+	uint32_t most; /* that may be named, in three seeds: where the walk cannot know better */
 };
 static const struct corpus corpora[] = {
-	{ "a browser", a_browser },
-	{ "a peer-to-peer client", a_peer_to_peer_client },
-	{ "a monitor", a_monitor },
-	{ "a balancer", a_balancer },
-	{ "an office of 500", an_office_of_500 },
-	{ "resolvers", resolvers },
+	{ "a browser", a_browser, 0 },
+	{ "a peer-to-peer client", a_peer_to_peer_client, 0 },
+	{ "a monitor", a_monitor, 0 },
+	{ "a balancer", a_balancer, 0 },
+	{ "an office of 500", an_office_of_500, 0 },
+	{ "resolvers", resolvers, 0 },
+	{ "monitors by HTTP", web_monitors, 0 },
+	{ "offices in a hurry", offices_in_a_hurry, 1 },	     /* of 150 */
+	{ "guests that join a swarm", guests_that_join_a_swarm, 3 }, /* of 300 */
 };
 #define CORPORA (sizeof(corpora) / sizeof(corpora[0]))
 
@@ -230,9 +299,11 @@ static uint32_t alarms(const struct corpus *corpus, uint64_t seed)
 static void nobody_is_named(void **state)
 {
 	const struct corpus *corpus = *state;
+	uint32_t named = 0;
 
 	for (uint64_t seed = 1; seed <= 3; seed++)
-		assert_int_equal(alarms(corpus, seed), 0);
+		named += alarms(corpus, seed);
+	assert_in_range(named, 0, corpus->most);
 }
 
 /* scan_corpus SEEDS: false alarms of each kind in that many. */
@@ -267,6 +338,9 @@ int main(int argc, char **argv)
 		HONEST(3),
 		HONEST(4),
 		HONEST(5),
+		HONEST(6),
+		HONEST(7),
+		HONEST(8),
 		cmocka_unit_test_setup_teardown(a_scanner_in_the_office, scan_setup, scan_teardown),
 	};
 

@@ -154,7 +154,7 @@ import socket, sys
 for port in (30001, 30002, 30003, 30004, 30005, 80, 8080, 8081, 8082, 8083, 8084):
     try:
         s = socket.create_connection(('$OUT', port), 2)
-        s.sendall(b'GET / HTTP/1.0\r\n\r\n')
+        s.sendall(b'GET /nice%20ports%2C/Tri%6Eity.txt%2ebak HTTP/1.0\r\n\r\n')
         s.recv(100)
     except OSError: pass
 "

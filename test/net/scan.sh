@@ -41,6 +41,9 @@ if has_tools nmap; then
 	scans "IP protocols" ip-protocol unknown "ip-protocol" nmap_scan -sO -p 2-5,7-16,40-60
 	scans "versions" version "nmap|unknown" "version" nmap_scan -sV --version-light -p 20-60,80
 	scans "operating system" os nmap "os" nmap_scan -O -p 20-60,80
+	scans "operating system by two ports" os nmap "os" nmap_scan -O -p 80,81
+	scans "SCTP INIT" sctp unknown "sctp" nmap_scan -sY -p 1-40
+	scans "SCTP COOKIE-ECHO" sctp unknown "sctp" nmap_scan -sZ -p 1-40
 	scans "fragments" fragment "nmap|unknown" "fragment" nmap_scan -f -sS -p 1-40
 	scans "-T5" syn nmap "syn" nmap_scan -T5 -sS -p 1-100
 	scans "-T4" syn nmap "syn" nmap_scan -T4 -sS -p 1-100
@@ -117,4 +120,63 @@ rows = [json.loads(line) for line in open(sys.argv[1])]
 print(len(rows) > 10 and all(row["name"] == "gateway" and row["kinds"] for row in rows))
 ' "$T/alerts")" True
 gateway_down
+
+# --- who is blocked -----------------------------------------------------------------
+
+# The monitor's first three are closed; nmap is verified by what it asks, and so is every time.
+{
+	gateway_links
+	echo 'forward tcp 3001-3020 to 10.0.0.2'
+	echo 'scans answer block for 1h'
+} >"$T/gateway.conf"
+cat >"$T/serve.py" <<'X'
+import select, socket, threading
+listening = [socket.create_server(("", port)) for port in range(3004, 3021)]
+def serve(caller):
+    with caller:
+        if caller.recv(1000):
+            caller.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nhi\n")
+while True:
+    for one in select.select(listening, [], [])[0]:
+        threading.Thread(target=serve, args=(one.accept()[0],), daemon=True).start()
+X
+cat >"$T/poll.py" <<'X'
+import socket
+for port in list(range(3001, 3021)) * 3:
+    try:
+        with socket.create_connection(("198.51.100.1", port), 2) as s:
+            s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert s.recv(1000)
+    except ConnectionRefusedError:
+        pass
+X
+if gateway_up; then
+	within_bg web poll.log python3 "$T/serve.py"
+	sleep 1
+	ok "a monitor's polls are answered" within far2 python3 "$T/poll.py"
+	is "... and are no scan" "$(scan_rows | scan_field 203.0.113.10 kinds)" ""
+	is "... nor verified" "$(scan_rows -a | scan_field 203.0.113.10 verified | grep -v false)" ""
+	ok "... as why says" ask why tcp 203.0.113.10 to $OUT:3010
+	if has_tools nmap; then
+		blocked() { [ "$(scan_rows | scan_field $SOURCE blocks)" = 1 ]; }
+		for n in 1 2 3; do
+			within far nmap -n -Pn -sV -p 3004-3008,5000-5005 $OUT >"$T/scan.log" 2>&1
+			ok "versions of five ports are verified: $n" until_true 5 blocked
+			[ $n = 3 ] || ask scans --forget $SOURCE
+		done
+		said=$(ask why tcp $SOURCE to $OUT:3010)
+		is "why knows who is blocked" $? 1
+		has "... until when" "$said" 'dropped: blocked as a scanner until 20.* \([0-9]+ s left\): see minato scans'
+		said=$(ask why-not tcp $SOURCE to $OUT:3010)
+		has "... and why-not what forgets it" "$said" "minato scans --forget $SOURCE"
+		ok "... which it has not done" blocked
+		ask scans --forget $SOURCE
+		ok "... and which lets him pass" ask why tcp $SOURCE to $OUT:3010
+	else
+		skip "who is blocked" "nmap is not installed"
+	fi
+	gateway_down
+else
+	ok "the gateway that blocks runs" false
+fi
 finish

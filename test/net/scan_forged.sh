@@ -55,7 +55,7 @@ for port in range(1000, 1011):
     time.sleep(0.002)
     for i in range(3):
         send(source, port, seq + 1, random.randrange(2 ** 32), 0x18,
-             payload=b"GET / HTTP/1.0\r\n\r\n")
+             payload=b"HELP\r\n")
     time.sleep(0.03)
 for port in range(2000, 2010):
     send(random.randrange(33000, 60000), port, random.randrange(2 ** 32), 0, 0x02, OPTIONS)
@@ -72,7 +72,7 @@ within far python3 - <<'E2'
 import socket
 for port in range(1000, 1011):
     with socket.create_connection(("198.51.100.1", port), 5) as s:
-        s.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        s.sendall(b"HELP\r\n")
         s.recv(9)
 for port in range(1012, 1022):
     with socket.socket() as s:

@@ -28,6 +28,8 @@ struct sent {
 	uint32_t cut;	   /* bytes behind the IP header; 0: all */
 };
 
+#define SCTP 132u
+
 static void put16(uint8_t *p, uint32_t v)
 {
 	p[0] = (uint8_t)(v >> 8);
@@ -58,6 +60,8 @@ static uint32_t write_transport(const struct sent *s, uint8_t *t)
 		put16(t + 4, 8 + s->payload);
 	}
 	memset(t + len, 'C', s->payload);
+	if (s->proto == SCTP)
+		t[12] = s->flags;
 	if (s->answers)
 		t[len + 2] = 0x81;
 	return len + s->payload;
@@ -119,10 +123,10 @@ static uint32_t kinds_of(struct sent s)
 	if (s.from == 0)
 		s.from = 45678;
 	for (uint16_t i = 0; i < 8; i++) {
-		if (s.proto == MINATO_TCP || s.proto == MINATO_UDP)
+		if (s.proto == MINATO_TCP || s.proto == MINATO_UDP || s.proto == SCTP)
 			s.to = (uint16_t)(first + i * 10);
 		give(&p, &s);
-		if (s.proto >= 100)
+		if (s.proto >= 100 && s.proto != SCTP)
 			s.proto++;
 	}
 	row_of(&p, 7, &row);
@@ -178,6 +182,14 @@ static void other_protocols_and_pieces(void **state)
 	assert_int_equal(kinds_of((struct sent){ .proto = MINATO_UDP }), KIND(UDP));
 	assert_int_equal(kinds_of((struct sent){ .proto = MINATO_UDP, .payload = 300 }), KIND(OS));
 	assert_int_equal(kinds_of((struct sent){ .proto = 100 }), KIND(PROTOCOL));
+	/* INIT and COOKIE-ECHO; of an association that stands, or cut short, it is one protocol. */
+	assert_int_equal(kinds_of((struct sent){ .proto = SCTP, .flags = 1, .payload = 24 }),
+			 KIND(SCTP));
+	assert_int_equal(kinds_of((struct sent){ .proto = SCTP, .flags = 10, .payload = 8 }),
+			 KIND(SCTP));
+	assert_int_equal(kinds_of((struct sent){ .proto = SCTP, .flags = 0, .payload = 24 }), 0);
+	assert_int_equal(
+		kinds_of((struct sent){ .proto = SCTP, .flags = 1, .payload = 24, .cut = 12 }), 0);
 	assert_int_equal(kinds_of(SEGMENT(.flags = SYN, .fragment = 0x2000, .cut = 8)),
 			 KIND(FRAGMENT));
 }

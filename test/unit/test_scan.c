@@ -231,10 +231,10 @@ static void verified_refusals_block_for_longer_each_time(void **state)
 	assert_false(scan_is_blocked(s, 0, &visitor, now));
 }
 
-/* Who comes back and does nothing but what is welcome is not blocked for what he was blocked for. */
+/* Who comes back and does what is welcome is not blocked again for what he was blocked for. */
 static void an_old_block_is_no_evidence(void **state)
 {
-	static const enum scan_sign harmless[] = { SCAN_GOOD, SCAN_USED, SCAN_EMPTY,
+	static const enum scan_sign harmless[] = { SCAN_GOOD,	SCAN_USED, SCAN_EMPTY,
 						   SCAN_CLOSED, SCAN_HALF, SCAN_IMPOSSIBLE };
 	struct minato_scan row;
 
@@ -399,6 +399,29 @@ static void forgotten_connections_are_no_scan(void **state)
 	assert_true(is_recognised(&visitor));
 }
 
+/* FIN-ACKs of connections of ordinary sockets that are forgotten show no kind of scan either. */
+static void forgotten_connections_show_no_kind(void **state)
+{
+	struct scan_contact c = contact(&visitor, SCAN_STRAY, 0);
+	struct minato_scan row;
+
+	(void)state;
+	c.kinds = 1u << MINATO_SCAN_MAIMON;
+	for (uint16_t i = 0; i < 50; i++) {
+		c.port = (uint16_t)(1 + i);
+		c.source_port = (uint16_t)(40000 + i);
+		scan_note(s, &c, now);
+	}
+	assert_true(row_of(&visitor, &row));
+	assert_int_equal(row.kinds, 0);
+	c.source_port = 55555;
+	scan_note(s, &c, now);
+	c.port = 1;
+	scan_note(s, &c, now);
+	assert_true(row_of(&visitor, &row));
+	assert_int_equal(row.kinds, 1u << MINATO_SCAN_MAIMON);
+}
+
 /* --- versions ---------------------------------------------------------------- */
 
 /* nmap -sV: both are half-opened, one greets, the other one is asked. */
@@ -443,6 +466,92 @@ static void who_asks_only_is_none(void **state)
 		note(&checker, SCAN_USED, port);
 	}
 	assert_false(is_recognised(&checker));
+}
+
+/* nmap -sV at five open ports, of whose many probes not all are known: in any order. */
+static void who_asks_more_is_not_verified_less(void **state)
+{
+	enum { PORTS = 5, ROUNDS = 12 };
+
+	(void)state;
+	for (uint32_t i = 0; i < 500; i++) {
+		const struct minato_addr source = host_number(0x0a000000u + i);
+		struct minato_scan row;
+		uint32_t asked = 0;
+		wait_ns(SECOND);
+		for (uint16_t port = 5000; port < 5006; port++)
+			note(&source, SCAN_CLOSED, port);
+		for (uint16_t port = 0; port < PORTS; port++)
+			note(&source, SCAN_HALF, port);
+		for (uint32_t n = 0; n < PORTS * ROUNDS; n++) {
+			const uint16_t port = (uint16_t)roll(PORTS);
+			const bool asks = roll(3) == 0;
+			note(&source, SCAN_GOOD, port);
+			note(&source, asks ? SCAN_QUESTION : SCAN_USED, port);
+			asked |= (uint32_t)asks << port;
+		}
+		if (bits_count(asked) < PORTS)
+			continue;
+		assert_true(row_of(&source, &row));
+		assert_true(row.blockable);
+		scan_forget(s, row.number);
+	}
+}
+
+/* A monitor's poll of twenty ports by a request each, of which three are closed, at any place. */
+static void a_bare_request_asks_nothing(void **state)
+{
+	const struct minato_addr sources[] = { host_number(0x0a000001), host_number(0x0a000002),
+					       host_number(0x0a000003) };
+	static const uint16_t first_closed[] = { 0, 8, 17 };
+
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint16_t i = 0; i < 3; i++)
+		for (uint16_t round = 0; round < 10; round++)
+			for (uint16_t port = 0; port < 20; port++) {
+				const uint16_t at = (uint16_t)(3000 + port);
+				if ((uint16_t)(port - first_closed[i]) < 3) {
+					note(&sources[i], SCAN_CLOSED, at);
+					continue;
+				}
+				note(&sources[i], SCAN_GOOD, at);
+				note(&sources[i], SCAN_BARE, at);
+			}
+	for (uint16_t i = 0; i < 3; i++) {
+		struct minato_scan row;
+		assert_false(is_recognised(&sources[i]));
+		assert_true(!row_of(&sources[i], &row) || row.verified == 0);
+	}
+}
+
+/* ... but of who has half-opened these ports before, as nmap -sV does. */
+static void a_bare_request_of_who_has_knocked_asks(void **state)
+{
+	struct minato_scan row;
+
+	(void)state;
+	note(&visitor, SCAN_HALF, 25);
+	note(&visitor, SCAN_HALF, 80);
+	note(&visitor, SCAN_GOOD, 80);
+	note(&visitor, SCAN_BARE, 80);
+	assert_true(is_recognised(&visitor));
+	assert_true(row_of(&visitor, &row));
+	assert_int_equal(row.verified, 1);
+	assert_true(row.kinds & 1u << MINATO_SCAN_VERSION);
+}
+
+/* nmap -O at one open port and one closed one: what no stack sends is not hidden by what came
+   before it at the same port. */
+static void two_ports_are_enough_to_fingerprint(void **state)
+{
+	(void)state;
+	note(&visitor, SCAN_HALF, 80);
+	note(&visitor, SCAN_CLOSED, 81);
+	note(&visitor, SCAN_IMPOSSIBLE, 80);
+	assert_false(is_recognised(&visitor));
+	note(&visitor, SCAN_IMPOSSIBLE, 81);
+	assert_true(is_recognised(&visitor));
 }
 
 /* --- figures ----------------------------------------------------------------- */
@@ -623,8 +732,13 @@ int main(void)
 		TEST(and_in_a_48),
 		TEST(a_loud_64_frames_no_56),
 		TEST(forgotten_connections_are_no_scan),
+		TEST(forgotten_connections_show_no_kind),
 		TEST(two_open_ports_that_are_asked_are_a_scan),
 		TEST(who_asks_only_is_none),
+		TEST(who_asks_more_is_not_verified_less),
+		TEST(a_bare_request_asks_nothing),
+		TEST(a_bare_request_of_who_has_knocked_asks),
+		TEST(two_ports_are_enough_to_fingerprint),
 		TEST(errors_are_as_rare_as_they_should_be),
 		TEST(the_filter_delays_little),
 		TEST(a_flood_washes_nobody_out),
