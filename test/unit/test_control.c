@@ -105,6 +105,9 @@ static int take_order(void *user, uint64_t client, const json_t *request, struct
 	(void)user;
 	if (busy)
 		return -EAGAIN;
+	if (json_object_get(request, "word"))
+		return drive_fail(error, EINVAL, "no spec is called '%s'",
+				  json_string_value(json_object_get(request, "word")));
 	if (!json_object_get(request, "specs"))
 		return drive_fail(error, EINVAL, "no spec");
 	busy = true;
@@ -305,6 +308,22 @@ static void a_signal_that_cannot_be_sent_is_an_error(void **state)
 {
 	(void)state;
 	assert_error(join(), "{\"v\":1,\"request\":\"stop\",\"signal\":10}\n", "No such process");
+}
+
+/* However long what they quote is, and wherever it is cut. */
+static void errors_are_whole_letters(void **state)
+{
+	char request[2048];
+
+	(void)state;
+	for (int pad = 0; pad < 4; pad++) {
+		(void)snprintf(request, sizeof(request),
+			       "{\"v\":1,\"request\":\"forward-add\",\"word\":\"%.*s", pad, "xxxx");
+		while (strlen(request) < 1200)
+			strcat(request, "\xf0\x9f\x9a\xa2");
+		strcat(request, "\"}\n");
+		assert_error(join(), request, "no spec is called '");
+	}
 }
 
 static void a_signal_out_of_range_is_refused(void **state)
@@ -808,6 +827,7 @@ int main(void)
 		CASE(cut_needs_a_flow),
 		CASE(rows_with_tcp_fit_into_lines),
 		CASE(a_signal_that_cannot_be_sent_is_an_error),
+		CASE(errors_are_whole_letters),
 		CASE(a_signal_out_of_range_is_refused),
 		CASE(what_is_wrong_is_said_and_ends_the_client),
 		CASE(rows_come_in_lines_that_fit),
