@@ -211,11 +211,14 @@ static int64_t make_outward(struct nat *n, struct nat_flow *f, bool same)
 /* The same; who has most gives way where nothing is left. */
 static int64_t make_fairly(struct nat *n, struct nat_flow *f, bool same)
 {
-	int64_t made = make_outward(n, f, same);
+	const int64_t made = make_outward(n, f, same);
+	bool yielded = false;
 
-	if ((made != nat_refusal(NAT_COUNT_NO_MEMORY) &&
-	     made != nat_refusal(NAT_COUNT_NO_PORT)) ||
-	    !yielding_room(n, f->from, &f->a.addr))
+	if (made == nat_refusal(NAT_COUNT_NO_PORT))
+		yielded = yielding_port(n, f);
+	else if (made == nat_refusal(NAT_COUNT_NO_MEMORY))
+		yielded = yielding_room(n, f->from, &f->a.addr);
+	if (!yielded)
 		return made;
 	f->probe[1] = NULL;
 	return make_outward(n, f, same);

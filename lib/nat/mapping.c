@@ -167,7 +167,8 @@ int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr)
 		return nat_refusal(NAT_COUNT_NO_MEMORY);
 	}
 	*host_record(n, host) = (struct nat_host){
-		.mappings = NAT_NONE,
+		.mappings = { NAT_NONE, NAT_NONE, NAT_NONE, NAT_NONE },
+		.look = { NAT_NONE, NAT_NONE, NAT_NONE },
 		.others = NAT_NONE,
 		.live = true,
 		.scope = scope,
@@ -178,12 +179,21 @@ int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr)
 	return host;
 }
 
+uint32_t host_mapping(const struct nat_host *h)
+{
+	uint32_t list = 0;
+
+	while (list < NAT_MAPPING_LISTS - 1 && h->mappings[list] == NAT_NONE)
+		list++;
+	return h->mappings[list];
+}
+
 void host_settle(struct nat *n, uint32_t host)
 {
 	struct nat_host *h = host_record(n, host);
 	struct port_key key;
 
-	if (!h->live || h->mappings != NAT_NONE || h->sessions > 0 ||
+	if (!h->live || host_mapping(h) != NAT_NONE || h->sessions > 0 ||
 	    h->held > 0)
 		return;
 	key = host_key(h->scope, &h->addr);
@@ -306,32 +316,45 @@ bool nat_inside_leave(struct nat *n, uint8_t scope, uint8_t proto,
 
 /* --- making -------------------------------------------------------------- */
 
+static uint32_t list_of(const struct nat_mapping *m)
+{
+	return (m->flags & NAT_MAPPING_SAME) != 0 ? PORT_PROTOS :
+						    port_slot(m->proto);
+}
+
 static void enlist(struct nat *n, uint32_t mapping)
 {
 	struct nat_mapping *m = mapping_at(n, mapping);
 	struct nat_host *h = host_record(n, m->host);
+	const uint32_t list = list_of(m);
+	uint32_t *first = &h->mappings[list];
 
 	m->prev = NAT_NONE;
-	m->next = h->mappings;
-	if (h->mappings != NAT_NONE)
-		mapping_at(n, h->mappings)->prev = mapping;
-	h->mappings = mapping;
-	if ((m->flags & NAT_MAPPING_SAME) == 0)
-		h->count[port_slot(m->proto)]++;
+	m->next = *first;
+	if (*first != NAT_NONE)
+		mapping_at(n, *first)->prev = mapping;
+	*first = mapping;
+	if (list < PORT_PROTOS && (++h->count[list] & (NAT_GREW - 1)) == 0)
+		yielding_widened(n, m->host, m->pool, m->proto);
 }
 
-static void delist(struct nat *n, const struct nat_mapping *m)
+static void delist(struct nat *n, uint32_t mapping)
 {
+	const struct nat_mapping *m = mapping_at(n, mapping);
 	struct nat_host *h = host_record(n, m->host);
+	const uint32_t list = list_of(m);
 
 	if (m->next != NAT_NONE)
 		mapping_at(n, m->next)->prev = m->prev;
 	if (m->prev != NAT_NONE)
 		mapping_at(n, m->prev)->next = m->next;
 	else
-		h->mappings = m->next;
-	if ((m->flags & NAT_MAPPING_SAME) == 0)
-		h->count[port_slot(m->proto)]--;
+		h->mappings[list] = m->next;
+	if (list == PORT_PROTOS)
+		return;
+	h->count[list]--;
+	if (h->look[list] == mapping)
+		h->look[list] = m->next;
 }
 
 /* The tuples of its faces; one where both are the same. */
@@ -520,7 +543,7 @@ static void release(struct nat *n, uint32_t mapping)
 
 	nat_untuple(n, &outer);
 	nat_untuple(n, &inner);
-	delist(n, m);
+	delist(n, mapping);
 	if ((m->flags & NAT_MAPPING_SAME) == 0) {
 		outside_give(n, m->pool, m->proto, m->outside_port,
 			     must_rest(n, m));

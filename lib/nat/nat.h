@@ -554,10 +554,15 @@ struct nat_mapping {
 };
 _Static_assert(sizeof(struct nat_mapping) == 64, "a line");
 
+/* One for each protocol, and the last for those that are not translated. */
+#define NAT_MAPPING_LISTS (PORT_PROTOS + 1)
+
 struct nat_host {
 	uint32_t next;	   /* free: of the free ones */
-	uint32_t mappings; /* the first */
-	uint32_t others;   /* the first session that has none: nat_is_hosts */
+	/* The first of each protocol, and of those that are not translated. */
+	uint32_t mappings[NAT_MAPPING_LISTS];
+	uint32_t look[PORT_PROTOS]; /* where one is looked for that gives way */
+	uint32_t others; /* the first session that has none: nat_is_hosts */
 	uint32_t count[PORT_PROTOS];
 	uint32_t sessions;
 	uint32_t held; /* flows of it that end with their owner */
@@ -612,6 +617,7 @@ struct nat_ports {
 	struct permutation walk;
 	uint32_t place;
 	uint32_t peeked, peeked_for; /* likewise, ahead; of which batch */
+	uint32_t widest; /* the inside host with most of them, about */
 	uint16_t rest_head, rest_tail; /* by age; 0: none */
 	uint16_t rest_next[PORT_NUMBERS];
 	uint32_t rest_until[PORT_NUMBERS]; /* ms */
@@ -742,12 +748,18 @@ bool opening_evict(struct nat *n, uint32_t forward);
 bool opening_yields(const struct nat *n, uint32_t forward);
 
 /* yielding.c: which inside host gives way */
-#define NAT_GREW 64u /* a power of two: sessions of a host from look to look */
+#define NAT_GREW 64u /* a power of two: sessions, or mappings of a protocol,
+			of a host from look to look */
 /* A host has some more sessions than when this was said last. */
 void yielding_grew(struct nat *n, uint32_t host);
-/* Ends a flow of the host that has most, for one of `who`. False: nobody gives
-   way to him. */
+/* A host has some more mappings of a protocol, the last one of this pool. */
+void yielding_widened(struct nat *n, uint32_t host, uint32_t pool,
+		      uint8_t proto);
+/* Ends a flow, or a mapping where these are used up, of the host that has most,
+   for one of `who`. False: nobody gives way to him. */
 bool yielding_room(struct nat *n, uint8_t scope, const struct minato_addr *who);
+/* Likewise a mapping whose port the sender of this flow can have. */
+bool yielding_port(struct nat *n, const struct nat_flow *f);
 
 static inline struct port_table *nat_table(const struct nat *n)
 {
@@ -925,6 +937,8 @@ uint32_t mapping_end(struct nat *n, uint32_t mapping);
 int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr);
 uint32_t host_find(const struct nat *n, uint8_t scope,
 		   const struct minato_addr *addr);
+/* A mapping of it, or NAT_NONE. */
+uint32_t host_mapping(const struct nat_host *h);
 /* Frees it when nothing is of it any more. */
 void host_settle(struct nat *n, uint32_t host);
 /* Whether it may have one more session. */
@@ -1005,6 +1019,10 @@ uint16_t outside_peek(const struct nat *n, uint32_t pool, uint8_t proto,
 void outside_take(struct nat *n, uint32_t pool, uint8_t proto, uint16_t port);
 void outside_give(struct nat *n, uint32_t pool, uint8_t proto, uint16_t port,
 		  bool rests);
+/* Whether a port of a pool, were it free, would be chosen for such an inside
+   port. */
+bool outside_serves(const struct nat *n, uint32_t pool, uint8_t proto,
+		    uint16_t port, uint16_t inside_port);
 /* Which pool an inside host gets its first port of. NAT_NONE: there is none. */
 uint32_t outside_pool_of(const struct nat *n, const struct minato_addr *host);
 /* A port that another has, towards a destination that nobody there uses;

@@ -463,6 +463,21 @@ uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,
 	return port;
 }
 
+bool outside_serves(const struct nat *n, uint32_t pool, uint8_t proto,
+		    uint16_t port, uint16_t inside_port)
+{
+	const struct nat_pool *p = pool_record(n, pool);
+	const struct port_choice choice = { .scope = n->limits.outside_scope,
+					    .proto = proto,
+					    .local = p->addr };
+
+	if ((port < p->low || port > p->high) &&
+	    (port >= LOW || inside_port >= LOW || !p->classed ||
+	     !n->options.port_class))
+		return false;
+	return p->live && !port_ranged(nat_table(n), &choice, port);
+}
+
 /* --- when it is full ----------------------------------------------------- */
 
 /* A mapping's port, without a flow of anybody towards `remote`. */

@@ -198,11 +198,13 @@ int nat_inside_end(struct nat *n, const struct minato_addr *inside)
 
 	for (uint8_t scope = 0; scope < PORT_SCOPES; scope++) {
 		const uint32_t host = host_find(n, scope, inside);
+		uint32_t mapping;
 		if (host == NAT_NONE)
 			continue;
 		while (host_record(n, host)->live &&
-		       host_record(n, host)->mappings != NAT_NONE)
-			ended += mapping_end(n, host_record(n, host)->mappings);
+		       (mapping = host_mapping(host_record(n, host))) !=
+			       NAT_NONE)
+			ended += mapping_end(n, mapping);
 	}
 	ended += end_forwarded(n, inside);
 	if (ended == 0)

@@ -12,10 +12,18 @@
  *
  * Of its newest flows one goes that has had no answer yet; where all have, the
  * one that was silent longest. The port of the former serves another at once.
+ *
+ * Only what helps gives way. Where sessions are used up, that is any; where
+ * mappings or ports are, a mapping whole, that nobody else uses and with few
+ * flows; for a port one of its protocol, at an address and in a class that may
+ * serve who asks. So each address and protocol has its own who has most. Where
+ * none of his newest is such, the next look goes on behind the last one: who
+ * arranges his newest so that they cannot go is not safe by that.
  */
 #include "nat/nat.h"
 
 #define LOOK 16u
+#define FLOWS 8u /* of a mapping that gives way */
 /* Below it no host is asked to give way to another. */
 #define AT_LEAST 64u
 
@@ -28,6 +36,19 @@ void yielding_grew(struct nat *n, uint32_t host)
 		n->largest = host;
 }
 
+void yielding_widened(struct nat *n, uint32_t host, uint32_t pool,
+		      uint8_t proto)
+{
+	const uint32_t slot = port_slot(proto);
+	struct nat_ports *p = outside_ports(n, pool, proto);
+	const struct nat_host *h = host_record(n, host);
+	const struct nat_host *most = host_record(n, p->widest);
+
+	if (!most->live || h->count[slot] > most->count[slot] ||
+	    (!n->options.other_address && most->pool != pool + 1))
+		p->widest = host;
+}
+
 static bool is_answered(const struct nat_session *s)
 {
 	if (s->proto == MINATO_TCP)
@@ -35,10 +56,21 @@ static bool is_answered(const struct nat_session *s)
 	return (s->tcp & NAT_TCP_SYN_B) != 0;
 }
 
-/* Who might give way, as far as was looked. */
+/* Who might give way, as far as was looked: a session, or a mapping. */
 struct search {
 	uint32_t victim, longest, seen;
 };
+
+/* More than who asks has, by what is fair this time. */
+static bool is_more(struct nat *n, uint32_t most, uint32_t own)
+{
+	const uint32_t fair = 1 + own;
+
+	return most > AT_LEAST &&
+	       most > fair + random_below(&n->random, fair + 1);
+}
+
+/* --- a flow --------------------------------------------------------------- */
 
 /* From here on in a list. True: this one it is. */
 static bool search_list(const struct nat *n, struct search *found, uint32_t at)
@@ -60,37 +92,195 @@ static bool search_list(const struct nat *n, struct search *found, uint32_t at)
 
 /* Of the newest of its mappings, each with its newest flow; of those without a
    mapping too. */
-static uint32_t victim_of(const struct nat *n, const struct nat_host *h)
+static uint32_t flow_of(const struct nat *n, const struct nat_host *h)
 {
 	struct search found = { .victim = NAT_NONE };
-	uint32_t m = h->mappings;
 	bool done = search_list(n, &found, h->others);
 
-	if (found.seen == LOOK)
-		found.seen /= 2;
-	for (; m != NAT_NONE && !done && found.seen < LOOK;
-	     m = mapping_at(n, m)->next)
-		done = search_list(n, &found, mapping_at(n, m)->sessions);
+	for (uint32_t i = 0; i < NAT_MAPPING_LISTS && !done; i++) {
+		uint32_t m = h->mappings[i];
+		found.seen = LOOK / 2;
+		for (; m != NAT_NONE && !done && found.seen < LOOK;
+		     m = mapping_at(n, m)->next)
+			done = search_list(n, &found,
+					   mapping_at(n, m)->sessions);
+	}
 	return found.victim;
 }
 
+static void end_flow(struct nat *n, uint32_t session)
+{
+	nat_count(n, NAT_COUNT_HOST_VICTIM);
+	if (!is_answered(session_at(n, session)))
+		session_at(n, session)->flags |= NAT_IS_UNHEARD;
+	session_end(n, session);
+}
+
+/* --- a mapping ------------------------------------------------------------ */
+
+/* What its end is to leave. */
+struct want {
+	uint32_t pool; /* NAT_NONE: of any */
+	uint16_t inside_port;
+	bool port; /* else any mapping does */
+};
+
+static bool helps(const struct nat *n, const struct nat_mapping *m,
+		  const struct want *w)
+{
+	if (m->refs != 0 || m->count > FLOWS)
+		return false;
+	return !w->port || ((w->pool == NAT_NONE || m->pool == w->pool) &&
+			    outside_serves(n, m->pool, m->proto,
+					   m->outside_port, w->inside_port));
+}
+
+/* Silent for as long as the flow that was refreshed last. True: none of its
+   flows has had an answer. */
+static bool is_unanswered(const struct nat *n, const struct nat_mapping *m,
+			  uint32_t *silent)
+{
+	bool unanswered = true;
+
+	*silent = UINT32_MAX;
+	for (uint32_t at = m->sessions; at != NAT_NONE;
+	     at = session_at(n, at)->next) {
+		const struct nat_session *s = session_at(n, at);
+		if (n->now_ms - s->last < *silent)
+			*silent = n->now_ms - s->last;
+		unanswered &= !is_answered(s);
+	}
+	return unanswered;
+}
+
+/* From here on in a list; where it stopped. */
+static uint32_t search_mappings(const struct nat *n, const struct want *w,
+				struct search *found, uint32_t at)
+{
+	bool done = false;
+
+	for (uint32_t i = 0; i < LOOK && at != NAT_NONE && !done; i++) {
+		const struct nat_mapping *m = mapping_at(n, at);
+		uint32_t silent;
+		if (helps(n, m, w)) {
+			done = is_unanswered(n, m, &silent);
+			if (done || found->victim == NAT_NONE ||
+			    silent > found->longest) {
+				found->victim = at;
+				found->longest = silent;
+			}
+		}
+		at = m->next;
+	}
+	return at;
+}
+
+static void end_mapping(struct nat *n, uint32_t mapping)
+{
+	for (uint32_t at = mapping_at(n, mapping)->sessions; at != NAT_NONE;
+	     at = session_at(n, at)->next) {
+		nat_count(n, NAT_COUNT_HOST_VICTIM);
+		if (!is_answered(session_at(n, at)))
+			session_at(n, at)->flags |= NAT_IS_UNHEARD;
+	}
+	(void)mapping_end(n, mapping);
+}
+
+/* Ends the one of this list of a host that helps most. */
+static bool yield_mapping(struct nat *n, uint32_t host, uint32_t list,
+			  const struct want *w)
+{
+	struct nat_host *h = host_record(n, host);
+	struct search found = { .victim = NAT_NONE };
+	const uint32_t behind =
+		search_mappings(n, w, &found, h->mappings[list]);
+
+	if (found.victim == NAT_NONE && list < PORT_PROTOS) {
+		const uint32_t from =
+			h->look[list] != NAT_NONE ? h->look[list] : behind;
+		h->look[list] = search_mappings(n, w, &found, from);
+	}
+	if (found.victim == NAT_NONE)
+		return false;
+	end_mapping(n, found.victim);
+	return true;
+}
+
+/* --- what is short -------------------------------------------------------- */
+
 bool yielding_room(struct nat *n, uint8_t scope, const struct minato_addr *who)
 {
-	const struct nat_host *most = host_record(n, n->largest);
+	const bool flows = n->sessions4.used + n->sessions6.used ==
+			   n->limits.sessions_max;
+	const struct want any = { .port = false };
 	const uint32_t host = host_find(n, scope, who);
-	const uint32_t fair =
-		1 + (host == NAT_NONE ? 0 : host_record(n, host)->sessions);
-	uint32_t victim;
+	uint32_t most, victim;
 
-	if (!most->live || host == n->largest || most->sessions <= AT_LEAST ||
-	    most->sessions <= fair + random_below(&n->random, fair + 1))
+	if (host != NAT_NONE)
+		yielding_grew(n, host);
+	else if (!flows && n->hosts.used == n->hosts.capacity)
+		return false; /* no flow's end makes room for one more host */
+	most = n->largest;
+	if (!host_record(n, most)->live || host == most ||
+	    !is_more(n, host_record(n, most)->sessions,
+		     host == NAT_NONE ? 0 : host_record(n, host)->sessions))
 		return false;
-	victim = victim_of(n, most);
+	if (!flows && n->mappings.used == n->mappings.capacity) {
+		bool yielded = false;
+		for (uint32_t i = 0; i < NAT_MAPPING_LISTS && !yielded; i++)
+			yielded = yield_mapping(n, most, i, &any);
+		return yielded;
+	}
+	victim = flow_of(n, host_record(n, most));
 	if (victim == NAT_NONE)
 		return false;
-	nat_count(n, NAT_COUNT_HOST_VICTIM);
-	if (!is_answered(session_at(n, victim)))
-		session_at(n, victim)->flags |= NAT_IS_UNHEARD;
-	session_end(n, victim);
+	end_flow(n, victim);
 	return true;
+}
+
+/* Who has most ports of a pool; of any, as far as is looked, which is enough
+   where who has most has it at each. */
+static uint32_t widest_of(const struct nat *n, const struct want *w,
+			  uint32_t first, uint8_t proto)
+{
+	const uint32_t slot = port_slot(proto);
+	uint32_t most = outside_ports(n, first, proto)->widest;
+
+	for (uint32_t i = 0;
+	     w->pool == NAT_NONE && i < n->pool_count && i < LOOK; i++) {
+		const uint32_t other =
+			outside_ports(n, n->pool_live[i], proto)->widest;
+		const struct nat_host *h = host_record(n, other);
+		if (h->live && (!host_record(n, most)->live ||
+				h->count[slot] >
+					host_record(n, most)->count[slot]))
+			most = other;
+	}
+	return most;
+}
+
+bool yielding_port(struct nat *n, const struct nat_flow *f)
+{
+	const uint32_t slot = port_slot(f->proto);
+	const uint32_t host = host_find(n, f->from, &f->a.addr);
+	const struct nat_host *h = host == NAT_NONE ? NULL :
+						      host_record(n, host);
+	const bool paired = h != NULL && h->pool != 0;
+	const uint32_t first = paired ? h->pool - 1 :
+					outside_pool_of(n, &f->a.addr);
+	const struct want want = {
+		.pool = paired && !n->options.other_address ? first : NAT_NONE,
+		.inside_port = f->a.port,
+		.port = true,
+	};
+	uint32_t most;
+
+	if (paired)
+		yielding_widened(n, host, first, f->proto);
+	most = widest_of(n, &want, first, f->proto);
+	if (!host_record(n, most)->live || host == most ||
+	    !is_more(n, host_record(n, most)->count[slot],
+		     h == NULL ? 0 : h->count[slot]))
+		return false;
+	return yield_mapping(n, most, slot, &want);
 }

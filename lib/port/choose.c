@@ -237,22 +237,36 @@ bool port_unheld(struct port_table *t, const struct port_choice *choice,
 	return is_unheld(&s, port);
 }
 
+static bool is_ranged(const struct port_search *s, uint16_t port)
+{
+	uint64_t bits[PORT_NUMBERS / 64];
+
+	if ((s->ledger->ranged[port >> 6] >> (port & 63) & 1) == 0)
+		return false;
+	ledger_ranges(s->t, s->space, &s->own, bits);
+	return (bits[port >> 6] >> (port & 63) & 1) != 0;
+}
+
+bool port_ranged(struct port_table *t, const struct port_choice *choice,
+		 uint16_t port)
+{
+	struct port_search s;
+
+	check(choice->remote == NULL);
+	start_search(&s, t, choice);
+	return is_ranged(&s, port);
+}
+
 bool port_vacant(struct port_table *t, const struct port_choice *choice,
 		 uint16_t port)
 {
-	uint64_t bits[PORT_NUMBERS / 64];
 	struct port_search s;
 
 	check(choice->remote == NULL);
 	start_search(&s, t, choice);
 	if (bitmap_free(&s.ledger->unused, port))
 		return true; /* at no address of ours */
-	if (!is_unheld(&s, port))
-		return false;
-	if ((s.ledger->ranged[port >> 6] >> (port & 63) & 1) == 0)
-		return true;
-	ledger_ranges(t, s.space, &s.own, bits);
-	return (bits[port >> 6] >> (port & 63) & 1) == 0;
+	return is_unheld(&s, port) && !is_ranged(&s, port);
 }
 
 void port_fetch_vacant(const struct port_table *t,

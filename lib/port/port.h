@@ -483,6 +483,9 @@ bool port_vacant(struct port_table *t, const struct port_choice *choice,
 /* The same for a mapping that had it before: a range may stand over it. */
 bool port_unheld(struct port_table *t, const struct port_choice *choice,
 		 uint16_t port);
+/* Whether a range stands over it there. */
+bool port_ranged(struct port_table *t, const struct port_choice *choice,
+		 uint16_t port);
 /* Fetches what port_vacant, and a mapping there, will want. */
 void port_fetch_vacant(const struct port_table *t,
 		       const struct port_choice *choice, uint16_t port);

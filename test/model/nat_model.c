@@ -975,9 +975,104 @@ static void a_million_steps(void **state)
 	assert_int_equal(n->sessions4.used + n->sessions6.used, 0);
 }
 
+/* --- one host that takes all ------------------------------------------------------------------ */
+
+#define GREEDY 66u
+#define WIDTH 250u /* ports of each of two addresses */
+
+static struct minato_endpoint of_host(uint32_t host, uint16_t port)
+{
+	return (struct minato_endpoint){ minato_addr4(10, 0, 0, (uint8_t)host), port };
+}
+
+/* Whether a mapping of the greedy one stands where the asker might have had its port: plain, with
+   few flows, and one of the newest, which are always looked at. */
+static bool would_help(uint8_t proto, struct minato_endpoint asker)
+{
+	const struct minato_endpoint greedy = of_host(GREEDY, 0);
+	const uint32_t mine = host_find(n, 0, &asker.addr), most = host_find(n, 0, &greedy.addr);
+	const struct nat_host *own = mine == NAT_NONE ? NULL : host_record(n, mine);
+	const struct nat_host *h;
+	const uint32_t has = own ? own->count[slot(proto)] : 0;
+	uint32_t at;
+
+	if (most == NAT_NONE || most == mine)
+		return false;
+	h = host_record(n, most);
+	if (h->count[slot(proto)] <= 2 * (has + 1) + 64)
+		return false;
+	at = h->mappings[port_slot(proto)];
+	for (int i = 0; i < 16 && at != NAT_NONE; i++, at = mapping_at(n, at)->next) {
+		const struct nat_mapping *m = mapping_at(n, at);
+
+		assert_int_equal(m->proto, proto);
+		if (m->refs == 0 && m->count <= 8 &&
+		    (!own || own->pool == 0 || m->pool + 1u == own->pool))
+			return true;
+	}
+	return false;
+}
+
+/* Whoever is ended for a packet gave it its port: none ends for nothing, and where one would
+   help, none is refused. */
+static uint32_t refused;
+
+static void one_first_packet(void)
+{
+	static const uint8_t protos[] = { TCP, UDP, ICMP };
+	const bool greedy = dice_below(&dice, 4) != 0;
+	const uint8_t proto = protos[dice_below(&dice, 3)];
+	const struct minato_endpoint src =
+		of_host(greedy ? GREEDY : 1 + dice_below(&dice, 8),
+			(uint16_t)(2000 + dice_below(&dice, greedy ? 400 : 12)));
+	const struct minato_endpoint dst = { minato_addr4(20, 0, 0, (uint8_t)dice_below(&dice, 4)),
+					     proto == ICMP ? src.port : 53 };
+	const uint64_t victims = counted(NAT_COUNT_HOST_VICTIM), ends = n->ends;
+	const bool had = mapping_of_inside(n, 0, proto, &src, false) != NAT_NONE;
+	const enum nat_verdict verdict = out(proto, src, dst, NAT_SYN);
+	const bool has = mapping_of_inside(n, 0, proto, &src, false) != NAT_NONE;
+
+	refused += !has;
+	assert_int_equal(n->ends - ends, counted(NAT_COUNT_HOST_VICTIM) - victims);
+	if (n->ends != ends) {
+		assert_false(had);
+		assert_true(has);
+		assert_int_equal(verdict, NAT_PASS);
+	}
+	if (!has)
+		assert_false(would_help(proto, src));
+}
+
+static void nobody_gives_way_in_vain(void **state)
+{
+	const char *steps = getenv("NAT_MODEL_STEPS"), *seed = getenv("NAT_MODEL_SEED");
+	const uint32_t count = (steps ? (uint32_t)atoi(steps) : 1000000) / 10;
+	const struct minato_addr public = addr(PUBLIC), second = addr("198.51.100.2");
+	struct minato_nat set = *nat_get(n);
+
+	(void)state;
+	dice.state = seed ? (uint64_t)atoll(seed) : 1;
+	assert_int_equal(nat_pool_remove(n, 1, &public), 0);
+	assert_int_equal(nat_pool_add(n, 1, &public, LOW, LOW + WIDTH - 1), 0);
+	assert_int_equal(nat_pool_add(n, 1, &second, LOW, LOW + WIDTH - 1), 0);
+	for (uint32_t step = 0; step < count; step++) {
+		if (step % 4000 == 0) {
+			set.overflow = dice_below(&dice, 2) != 0;
+			assert_int_equal(nat_set(n, &set), 0);
+		}
+		if (step % 20000 == 0)
+			pass_ms(8000 * 1000);
+		if (dice_below(&dice, 50) == 0)
+			pass_ms(dice_below(&dice, 3000));
+		one_first_packet();
+	}
+	assert_true(counted(NAT_COUNT_HOST_VICTIM) > count / 1000);
+	assert_true(refused > count / 100); /* the greedy one */
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { CASE(a_million_steps) };
+	const struct CMUnitTest tests[] = { CASE(a_million_steps), CASE(nobody_gives_way_in_vain) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "nat_fixture.h"
 
 #define ALL 4096u /* sessions of the fixture */
+#define FEW(function) cmocka_unit_test_setup_teardown(function, few_ports, fixture_teardown)
 
 static enum nat_verdict begin(const char *host, uint16_t port, uint32_t i)
 {
@@ -99,6 +100,133 @@ static void ports_are_shared(void **state)
 	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 300);
 }
 
+static enum nat_verdict call(const char *host, uint16_t port)
+{
+	return out(TCP, end(host, port), end("20.0.0.1", 80), NAT_SYN);
+}
+
+static void set_overflow(bool on)
+{
+	struct minato_nat options = *nat_get(n);
+
+	options.overflow = on;
+	assert_int_equal(nat_set(n, &options), 0);
+}
+
+static uint32_t count_of(const char *host, uint8_t proto)
+{
+	const struct minato_addr a = addr(host);
+	const uint32_t found = host_find(n, 0, &a);
+
+	return found == NAT_NONE ? 0 : host_record(n, found)->count[port_slot(proto)];
+}
+
+/* All ports of UDP and of TCP; the flows of TCP are newer. */
+static void fill_both(void)
+{
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), 1), NAT_PASS);
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(call("10.0.0.66", (uint16_t)(1024 + i)), NAT_PASS);
+}
+
+/* Flows of another protocol free no port, whatever is newest; with overflow as without. */
+static void the_short_protocol_gives_way(void **state)
+{
+	(void)state;
+	set_overflow(false);
+	fill_both();
+	for (uint32_t i = 0; i < 200; i++)
+		assert_int_equal(begin("10.0.0.7", (uint16_t)(1024 + i), 1), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 200);
+	assert_int_equal(counted(NAT_COUNT_NO_PORT), 0);
+	set_overflow(true);
+	for (uint32_t i = 200; i < 300; i++)
+		assert_int_equal(begin("10.0.0.7", (uint16_t)(1024 + i), 1), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 300);
+	assert_int_equal(counted(NAT_COUNT_OVERFLOWS), 0);
+	assert_int_equal(count_of("10.0.0.66", TCP), 1000);
+	assert_int_equal(count_of("10.0.0.66", UDP), 700);
+	assert_int_equal(count_of("10.0.0.7", UDP), 300);
+}
+
+/* Where none of its mappings would go for one flow, none is ended for nothing. */
+static void what_does_not_help_stays(void **state)
+{
+	(void)state;
+	set_overflow(false);
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(call("10.0.0.66", (uint16_t)(1024 + i)), NAT_PASS);
+	for (uint32_t i = 0; i < 60; i++)
+		assert_int_equal(begin("10.0.0.8", (uint16_t)(1024 + i), 1), NAT_PASS);
+	for (uint32_t i = 0; i < 940; i++)
+		assert_int_equal(begin(i % 2 ? "10.0.0.9" : "10.0.0.10", (uint16_t)(1024 + i), 1),
+				 NAT_PASS);
+	/* Who has most of all has no mapping of UDP. */
+	for (uint32_t i = 60; i < 600; i++)
+		begin("10.0.0.8", (uint16_t)(1024 + i), 1);
+	assert_int_equal(count_of("10.0.0.66", TCP), 1000);
+	assert_in_range(count_of("10.0.0.8", UDP), 200, 400);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), count_of("10.0.0.8", UDP) - 60);
+	assert_int_equal(n->ends, counted(NAT_COUNT_HOST_VICTIM));
+}
+
+/* Newest mappings of many flows each hide the others for a while, not for good. */
+static void many_flows_hide_nothing(void **state)
+{
+	uint32_t passed = 0;
+
+	(void)state;
+	set_overflow(false);
+	for (uint32_t i = 0; i < 1000; i++)
+		for (uint32_t flow = 0; flow < (i < 800 ? 1 : 10); flow++)
+			assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), flow), NAT_PASS);
+	for (uint32_t i = 0; i < 100; i++)
+		passed += begin("10.0.0.7", (uint16_t)(1024 + i), 1) == NAT_PASS;
+	assert_in_range(passed, 80, 100);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), passed);
+}
+
+static int end_host(const char *text)
+{
+	const struct minato_addr host = addr(text);
+
+	return nat_inside_end(n, &host);
+}
+
+/* Hosts of two addresses: whose ports are another address's is not asked. */
+static void the_short_address_gives_way(void **state)
+{
+	const struct minato_addr second = addr("198.51.100.2");
+	char host[2][16] = { "", "" }, asks[16] = "", text[16];
+	uint32_t made = 0;
+
+	(void)state;
+	assert_int_equal(nat_pool_add(n, 1, &second, 2000, 2899), 0);
+	for (int i = 1; i < 100 && !*asks; i++) {
+		snprintf(text, sizeof(text), "10.0.1.%d", i);
+		assert_int_equal(begin(text, 1024, 1), NAT_PASS);
+		if (!*host[way.src.addr.bytes[15] - 1])
+			strcpy(host[way.src.addr.bytes[15] - 1], text);
+		else if (way.src.addr.bytes[15] == 2)
+			strcpy(asks, text);
+		else
+			assert_int_equal(end_host(text), 1);
+	}
+	set_overflow(false);
+	while (begin(host[0], (uint16_t)(1025 + made), 1) == NAT_PASS)
+		made++;
+	for (made = 0; begin(host[1], (uint16_t)(1025 + made), 1) == NAT_PASS;)
+		made++;
+	for (uint32_t i = 1; i < 100; i++) {
+		assert_int_equal(begin(asks, (uint16_t)(1024 + i), 1), NAT_PASS);
+		assert_int_equal(way.src.addr.bytes[15], 2);
+	}
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 99);
+	assert_int_equal(count_of(host[1], UDP), made + 1 - 99);
+	assert_true(count_of(host[0], UDP) >= 999);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,7 +234,11 @@ int main(void)
 		CASE(only_to_a_fair_share),
 		CASE(the_unanswered_go_first),
 		CASE(nobody_gives_way_to_himself),
-		cmocka_unit_test_setup_teardown(ports_are_shared, few_ports, fixture_teardown),
+		FEW(ports_are_shared),
+		FEW(the_short_protocol_gives_way),
+		FEW(what_does_not_help_stays),
+		FEW(many_flows_hide_nothing),
+		FEW(the_short_address_gives_way),
 	};
 
 	return cmocka_run_group_tests_name("yielding", tests, NULL, NULL);
