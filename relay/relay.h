@@ -619,7 +619,7 @@ struct relay_standing {
 	enum relay_screened screened; /* the worst of its sockets': LATE, if one is */
 	size_t socket_count;	      /* host sockets it holds */
 	uint32_t flows;		      /* at present */
-	uint64_t flows_ever, hits;    /* look-ups that ended at it */
+	uint64_t flows_ever, hits;    /* flows that began, or were to begin, at it */
 	uint64_t bytes_in, bytes_out; /* from and to the outside; a reach: from and to the host */
 	struct minato_time since;
 	struct minato_time used; /* when the last flow began or ended; 0: never */

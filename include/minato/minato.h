@@ -1057,7 +1057,7 @@ struct minato_row {
 	uint16_t first, last;
 	uint32_t uid;		/* RIGHT: whom it is about */
 	uint32_t recv_queue, send_queue; /* as ss shows them */
-	uint64_t hits;		/* look-ups that ended here */
+	uint64_t hits;		/* flows that began, or were to begin, here */
 	uint64_t bytes_in, bytes_out;
 	uint64_t user;
 	struct minato_time since;

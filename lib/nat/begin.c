@@ -301,6 +301,7 @@ static enum nat_verdict judge_outward(struct nat *n,
 	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
+	port_hit_undo(nat_table(n), &fate);
 	if (fate.exact || fate.kind == MINATO_KIND_UPLINK)
 		return NAT_HOST; /* the host's own sockets are the outside */
 	return NAT_PASS;
@@ -396,6 +397,7 @@ enum nat_verdict begin_forwarded(struct nat *n, struct nat_flow *f,
 		return begin_refused(n, made, f->proto, &f->d);
 	}
 	*session = (uint32_t)made;
+	port_hit(nat_table(n), entry);
 	opening_note(n, *session, &f->a.addr);
 	return NAT_PASS;
 }
@@ -570,6 +572,7 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 		return NAT_HOST; /* an association */
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
+	port_hit_undo(nat_table(n), &fate);
 	mapping = mapping_of_outside(n, key->proto, &f.b);
 	if (mapping == NAT_NONE)
 		return inward_entry(n, &f, &fate, probe, p, session);
@@ -691,6 +694,7 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 		forwards_of(n, fate.entry) != NAT_NONE;
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
+	port_hit_undo(nat_table(n), &fate);
 	if (mapping == NAT_NONE && !entry)
 		return NAT_HOST;
 	if (!p->opens)
@@ -741,6 +745,7 @@ static enum nat_verdict judge_between(struct nat *n, const struct port_key *of,
 	port_lookup(nat_table(n), &wall, n->now, opens, &fate);
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
+	port_hit_undo(nat_table(n), &fate);
 	verdict = rules_between(n, &key, MINATO_COURSE_OUT, opens);
 	return verdict == NAT_PASS ?
 		       rules_between(n, &key, MINATO_COURSE_IN, opens) :

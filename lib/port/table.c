@@ -196,9 +196,8 @@ static void translate(const struct port_entry *e, uint16_t port,
 static void report_entry(struct port_table *t, uint32_t entry, uint16_t port,
 			 struct port_fate *out)
 {
-	struct port_entry *e = entry_at(t, entry);
+	const struct port_entry *e = entry_at(t, entry);
 
-	e->hits++;
 	out->entry = entry;
 	out->kind = (enum minato_kind)e->kind;
 	out->user = e->user;
@@ -372,4 +371,17 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 	if (entry_at(t, entry)->reuse_port)
 		entry = crew_choose(t, entry, tuple_group_hash(t, probe));
 	report_entry(t, entry, key->local_port, out);
+	out->counted = new_flow;
+	entry_at(t, entry)->hits += new_flow;
+}
+
+void port_hit_undo(struct port_table *t, const struct port_fate *fate)
+{
+	if (fate->counted)
+		entry_at(t, fate->entry)->hits--;
+}
+
+void port_hit(struct port_table *t, uint32_t entry)
+{
+	entry_at(t, entry)->hits++;
 }

@@ -228,8 +228,10 @@ static void look_up(struct minato *m, const struct arrival *a,
 	}
 	port_lookup_sought(host_table(m), a->probe, m->now,
 			   deliver_opens(&a->packet), fate);
-	if (fate->asks && !is_call(m, fate))
+	if (fate->asks && !is_call(m, fate)) {
+		port_hit_undo(host_table(m), fate);
 		look_up_as(m, a, a->key.course, fate);
+	}
 }
 
 static enum drop deliver_flow(struct minato *m, const struct arrival *a)

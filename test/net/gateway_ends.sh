@@ -61,6 +61,13 @@ has "with the PROXY protocol it hears of its client" "$(says 9001 harbour | tr '
 head -c 30000000 /dev/urandom >"$T/large"
 within far timeout 30 socat -t 10 - "TCP:$OUT:9000" <"$T/large" >"$T/large.got"
 ok "30 MB there and back are the same" cmp -s "$T/large" "$T/large.got"
+# hits PORT: how many connections the list counts.
+hits() {
+	ask forward list --json | python3 -c 'import json, sys
+print([f["hits"] for f in json.load(sys.stdin)["forwards"] if f["text"].startswith("tcp " + sys.argv[1] + " ")
+       or f["text"].startswith("forward tcp " + sys.argv[1] + " ")])' "$1"
+}
+is "each connection to a socket is counted once" "$(hits 9000) $(hits 9001)" "[2] [1]"
 is "where no socket is the client is refused" "$(gets far "http://$OUT:9002/")" "curl 7"
 has "which is said" "$(cat "$T/gateway.log")" "cannot connect to $T/none.sock: No such file or directory"
 

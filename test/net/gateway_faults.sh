@@ -54,7 +54,13 @@ ok "kill -9 of the worker: another one takes its place" until_true 5 replaced
 ok "a download outward goes on" arrives out
 ok "a download from a forwarded port goes on" arrives in
 has "which is said, with the sessions" "$(cat "$T/gateway.log")" 'killed by signal 9; restarted: [1-9][0-9]* sessions go on'
+hits() {
+	ask forward list --json | python3 -c 'import json, sys
+print(sum(f["hits"] for f in json.load(sys.stdin)["forwards"]))'
+}
+is "counts of connections begin at zero with it: what goes on is none that began" "$(hits)" "0"
 is "forwards are there" "$(gets far http://$OUT/)" "web A"
+is "... and what comes then counts once" "$(hits)" "1"
 
 # How long nothing passes: echoes every 5 ms, and the longest gap between two answers.
 within_bg desk gap.log ping -D -i 0.005 -w 3 203.0.113.9
