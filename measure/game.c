@@ -175,6 +175,17 @@ static void play(struct player *p, struct measure_game *out)
 	name_predictor(out->best, sizeof(out->best), best);
 }
 
+size_t measure_game_reach(uint32_t players, double mean, size_t tries)
+{
+	size_t hits = (size_t)mean + 1;
+
+	/* Above its mean the tail of such a sum is below Poisson's (Hoeffding 1956); and of many
+	   players none is further up than their tails together say. */
+	while (hits < tries && players * measure_poisson_tail(hits + 1, mean) > 0.001)
+		hits++;
+	return hits < tries ? hits : tries;
+}
+
 int measure_game(const struct measure_series *series, const struct measure_law *law,
 		 struct measure_game *out)
 {
@@ -190,7 +201,7 @@ int measure_game(const struct measure_series *series, const struct measure_law *
 	measure_watch(&p->watcher, law, k);
 	for (uint32_t s = 0; s < K; s++)
 		p->after[s] = p->often[s] = NOBODY;
-	*out = (struct measure_game){ .law = *law, .least = k };
+	*out = (struct measure_game){ .law = *law, .least = k, .players = PREDICTORS };
 	play(p, out);
 	free(p);
 	return 0;

@@ -143,7 +143,13 @@ struct measure_game {
 	size_t hits;	   /* of the best predictor */
 	char best[48];	   /* its name */
 	double ratio;	   /* hits / bound */
+	uint32_t players;  /* predictors */
 };
+/*
+ * As many hits, of `tries` picks with `mean` by chance for each predictor, as the best of `players`
+ * reaches without knowing anything once in a thousand games, or more rarely.
+ */
+size_t measure_game_reach(uint32_t players, double mean, size_t tries);
 /*
  * Lets all predictors guess each pick: the last one plus 1..16 and minus 1, linear continuation,
  * what followed the last port the time before and most often, every lag up to twice the alphabet;

@@ -257,17 +257,34 @@ static void count_port(struct grader *g, uint16_t local, struct verify_end seen,
 		addrs[out->addresses++] = seen.addr;
 }
 
-static void predict(struct grader *g, const uint16_t *symbol)
+/* Of how few ports somebody chooses: then luck keeps the inside's most often. */
+#define FEW_PORTS 16384.0
+
+void verify_predict(struct verify_grade *g, const uint16_t *symbol)
 {
-	const struct measure_series series = { symbol, g->out->got, MEASURE_GAME_PORTS };
+	const struct measure_series series = { symbol, g->got, MEASURE_GAME_PORTS };
 	const struct measure_law law = { 1, 0 };
 	struct measure_game game;
 
-	if (g->out->got < 16 || measure_game(&series, &law, &game) < 0)
+	if (g->got < 16 || measure_game(&series, &law, &game) < 0)
 		return;
-	g->out->guessed = (uint32_t)game.hits;
-	g->out->chance = game.bound;
-	snprintf(g->out->predictor, sizeof(g->out->predictor), "%s", game.best);
+	g->guessed = (uint32_t)game.hits;
+	g->chance = game.bound;
+	/* The inside port is one more. */
+	g->predictors = game.players + 1;
+	g->reach = (uint32_t)measure_game_reach(g->predictors, game.bound, g->got);
+	g->kept_reach =
+		(uint32_t)measure_game_reach(g->predictors, g->got / FEW_PORTS, g->got);
+	snprintf(g->predictor, sizeof(g->predictor), "%s", game.best);
+}
+
+enum verify_foretold verify_foretold(const struct verify_grade *g)
+{
+	if (g->predictors == 0)
+		return VERIFY_UNJUDGED;
+	if (g->preserved > g->kept_reach)
+		return VERIFY_BY_INSIDE;
+	return g->guessed > g->reach ? VERIFY_BY_ORDER : VERIFY_BY_CHANCE;
 }
 
 static int grade_ports(struct grader *g)
@@ -296,7 +313,7 @@ static int grade_ports(struct grader *g)
 	if (fd && symbol && g->out->got > 0) {
 		g->out->evicted = !greet_plain(fd[0], &g->plan->server[0], &seen) ||
 				  !same(seen.seen, first);
-		predict(g, symbol);
+		verify_predict(g->out, symbol);
 	}
 	for (uint32_t i = 0; fd && i < g->out->asked; i++)
 		close(fd[i]);

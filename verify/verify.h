@@ -331,10 +331,23 @@ struct verify_grade {
 	uint32_t addresses;	    /* different outside addresses */
 	bool evicted;		    /* the first one was gone then */
 	uint32_t guessed;	    /* by the best predictor, of six bits of each port */
-	double chance;		    /* how many are guessed blindly */
+	double chance;		    /* how many are guessed blindly, by each predictor */
+	uint32_t reach, kept_reach; /* how many the best may by luck; and be kept by luck */
+	uint32_t predictors;	    /* 0: there was no game, for fewer than 16 were got */
 	char predictor[48];
 	bool fragments_out, fragments_in;
 };
+
+/* What guesses the next port. */
+enum verify_foretold {
+	VERIFY_UNJUDGED,  /* too few */
+	VERIFY_BY_CHANCE, /* nothing that is told from luck */
+	VERIFY_BY_INSIDE, /* the inside port, which is kept */
+	VERIFY_BY_ORDER,  /* a predictor, from the ports before */
+};
+enum verify_foretold verify_foretold(const struct verify_grade *g);
+/* The game of the ports' lowest six bits, `got` of them. */
+void verify_predict(struct verify_grade *g, const uint16_t *symbol);
 
 /* 0; -ETIMEDOUT and others with a text that names who does not answer. */
 int verify_grade(const struct verify_plan *plan, struct verify_grade *out,

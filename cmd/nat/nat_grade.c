@@ -70,6 +70,45 @@ static void print_timer(const struct verify_grade *g)
 		printf("%-14s not measured (--for)\n", "udp-timer");
 }
 
+static void print_foretold(const struct verify_grade *g)
+{
+	printf("%-14s ", "prediction");
+	switch (verify_foretold(g)) {
+	case VERIFY_UNJUDGED:
+		printf("not judged: %u mapping%s, and 16 are wanted\n", g->got,
+		       g->got == 1 ? "" : "s");
+		break;
+	case VERIFY_BY_CHANCE:
+		printf("not told from chance: the best of %u predictors guessed %u of %u, luck "
+		       "reaches %u (six bits of the port)\n",
+		       g->predictors, g->guessed, g->got, g->reach);
+		break;
+	case VERIFY_BY_INSIDE:
+		printf("predictable: the port inside is kept, %u of %u\n", g->preserved, g->got);
+		break;
+	case VERIFY_BY_ORDER:
+		printf("predictable: \"%s\" guessed %u of %u, luck reaches %u (six bits of the "
+		       "port)\n",
+		       g->predictor, g->guessed, g->got, g->reach);
+		break;
+	}
+}
+
+static json_t *foretold_words(const struct verify_grade *g)
+{
+	const enum verify_foretold by = verify_foretold(g);
+
+	return json_pack("{s:o,s:o,s:I,s:I,s:f,s:I,s:s}", "predictable",
+			 by == VERIFY_UNJUDGED ? json_null() : json_boolean(by != VERIFY_BY_CHANCE),
+			 "predicted_by",
+			 by == VERIFY_BY_INSIDE ? json_string("the port inside") :
+			 by == VERIFY_BY_ORDER	? json_string(g->predictor) :
+						  json_null(),
+			 "predictors", (json_int_t)g->predictors, "guessed",
+			 (json_int_t)g->guessed, "guessed_by_chance", g->chance, "luck_reaches",
+			 (json_int_t)g->reach, "predictor", g->predictor);
+}
+
 static void print_grade(const struct verify_grade *g)
 {
 	char local[24], mapped[24];
@@ -87,8 +126,7 @@ static void print_grade(const struct verify_grade *g)
 	printf("%-14s %s: %u outside address%s (RFC 4787 REQ-2)\n", "pooling",
 	       g->addresses > 1 ? "arbitrary" : "paired", g->addresses,
 	       g->addresses == 1 ? "" : "es");
-	printf("%-14s %u of %u guessed by \"%s\", by chance %.0f (six bits of the port)\n",
-	       "predictable", g->guessed, g->got, g->predictor, g->chance);
+	print_foretold(g);
 	printf("%-14s outward %s, inward %s (RFC 4787 REQ-14)\n", "fragments",
 	       g->fragments_out ? "yes" : "no", g->fragments_in ? "yes" : "no");
 }
@@ -97,7 +135,7 @@ static int print_json(const struct verify_grade *g)
 {
 	char local[24], mapped[24];
 	json_t *object = json_pack(
-		"{s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:o,s:o,s:I,s:I,s:b,s:I,s:I,s:I,s:I,s:f,s:s,s:b,s:b}",
+		"{s:i,s:s,s:s,s:b,s:s,s:s,s:s,s:o,s:o,s:I,s:I,s:b,s:I,s:I,s:I,s:b,s:b}",
 		"v", VIEW_JSON_VERSION, "local", verify_end_text(local, g->local), "mapped",
 		verify_end_text(mapped, g->mapped), "translated", g->translated, "mapping",
 		verify_dependence_word(g->mapping), "filtering", filtering_word(g), "hairpin",
@@ -105,11 +143,14 @@ static int print_json(const struct verify_grade *g)
 		"udp_over_s", g->timed && g->over_s > 0 ? json_real(g->over_s) : json_null(),
 		"asked", (json_int_t)g->asked, "got", (json_int_t)g->got, "evicted", g->evicted,
 		"parity_kept", (json_int_t)g->parity, "port_kept", (json_int_t)g->preserved,
-		"addresses", (json_int_t)g->addresses, "guessed", (json_int_t)g->guessed,
-		"guessed_by_chance", g->chance, "predictor", g->predictor, "fragments_out",
-		g->fragments_out, "fragments_in", g->fragments_in);
+		"addresses", (json_int_t)g->addresses, "fragments_out", g->fragments_out,
+		"fragments_in", g->fragments_in);
 	int code = CMD_OK;
 
+	if (object && json_object_update_new(object, foretold_words(g)) < 0) {
+		json_decref(object);
+		object = NULL;
+	}
 	if (!object || json_dumpf(object, stdout, JSON_INDENT(1)) || putchar('\n') == EOF) {
 		cmd_say("cannot write the grade");
 		code = CMD_FAILED;

@@ -28,7 +28,10 @@ is "... ports" "$(of 'd["got"], d["asked"], d["evicted"]')" "(64, 64, False)"
 is "... few keep the inside's port" "$(of 'd["port_kept"] < 3')" "True"
 is "... parity is chance" "$(of '12 < d["parity_kept"] < 52')" "True"
 is "... one address" "$(of 'd["addresses"]')" "1"
-is "... no predictor does much better than chance" "$(of 'd["guessed"] < 12')" "True"
+is "... no predictor is told from chance" \
+	"$(of 'd["predictable"], d["predicted_by"], d["guessed"] <= d["luck_reaches"]')" "(False, None, True)"
+has "... in words" "$(within desk timeout 100 "$M" nat verify --outside 203.0.113.9,203.0.113.10 --ports 64)" \
+	'^prediction +not told from chance: the best of [0-9]+ predictors guessed [0-9]+ of 64, luck reaches [0-9]+ \('
 is "... fragments both ways" "$(of 'd["fragments_out"], d["fragments_in"]')" "(True, True)"
 is "... no timer was looked for" "$(of 'd["udp_lived_s"]')" "None"
 
@@ -70,6 +73,7 @@ X
 	is "... filtering" "$(of 'd["filtering"]')" "address-and-port-dependent"
 	is "... hairpin" "$(of 'd["hairpin"]')" "no"
 	is "... ports are kept" "$(of 'd["port_kept"] > 60')" "True"
+	is "... which is what foretells them" "$(of 'd["predictable"], d["predicted_by"]')" "(True, 'the port inside')"
 	is "... the timer of 4 s is found" "$(of '3 < d["udp_lived_s"] <= d["udp_over_s"] < 5.5')" "True"
 else
 	skip "nftables" "nft is not installed"

@@ -271,6 +271,33 @@ static void each_predictor_finds_its_own_defect(void **state)
 	}
 }
 
+/* The best of many is held against the best of many: luck stays below that, a rule does not. */
+static void luck_has_a_reach(void **state)
+{
+	struct measure_series counted = series_of(64, 64, counter);
+	const struct measure_law none = { 1, 0 };
+	struct measure_dice dice = { 7 };
+	uint16_t symbol[256];
+	struct measure_series series = { symbol, 256, 64 };
+	struct measure_game game;
+	size_t above = 0, high = 0;
+
+	(void)state;
+	for (int round = 0; round < 1000; round++) {
+		for (int i = 0; i < 256; i++)
+			symbol[i] = (uint16_t)measure_below(&dice, 64);
+		assert_int_equal(measure_game(&series, &none, &game), 0);
+		above += game.hits > measure_game_reach(game.players, game.bound, 256);
+		high += game.hits >= 10; /* where each has 4 by chance */
+	}
+	assert_true(above <= 2);
+	assert_true(high > 200);
+	assert_int_equal(measure_game(&counted, &none, &game), 0);
+	assert_true(game.hits > measure_game_reach(game.players, game.bound, 64));
+	assert_int_equal(measure_game_reach(150, 15.9, 16), 16);
+	series_free(&counted);
+}
+
 static void bounds_are_kept(void **state)
 {
 	struct measure_series series = series_of(100, 64, counter);
@@ -293,7 +320,7 @@ int main(void)
 		CASE(ideal_is_not_beaten),   CASE(bound_of_a_permutation_is_harmonic),
 		CASE(defects_are_found),     CASE(a_permutation_kept_is_found),
 		CASE(oldest_first_is_found), CASE(each_predictor_finds_its_own_defect),
-		CASE(bounds_are_kept),
+		CASE(luck_has_a_reach),	     CASE(bounds_are_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
