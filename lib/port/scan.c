@@ -34,7 +34,7 @@ static const struct weight weights[SCAN_SIGNS] = {
 	[SCAN_IMPOSSIBLE] = { 2, 0, 5 }, [SCAN_STRAY] = { 1, 0, 0 },
 	[SCAN_PIECE] = { 1, 0, 0 },	 [SCAN_EMPTY] = { 0, 0, 3 },
 	[SCAN_ABORTED] = { 1, 2, 3 },	 [SCAN_REFUSED] = { 1, 2, 3 },
-	[SCAN_QUESTION] = { 1, 2, 4 },	 [SCAN_BARE] = { 0, 0, 2 },
+	[SCAN_QUESTION] = { 1, 2, 4 },	 [SCAN_BARE] = { 4, 0, 4 },
 	[SCAN_GOOD] = { 0, 0, 1 },	 [SCAN_USED] = { 0, 0, 2 },
 };
 
@@ -556,7 +556,8 @@ static bool is_astray(const struct scan_case *k, const struct scan_contact *c)
 
 /*
  * A bare request asks nothing more than any monitor and balancer does, unless
- * its sender has knocked before.
+ * its sender has knocked before. Anybody may have knocked in its name: so it
+ * verifies nothing by itself.
  */
 static struct scan_contact told_by_bare(const struct scan *s,
 					const struct scan_source *r,
@@ -565,8 +566,8 @@ static struct scan_contact told_by_bare(const struct scan *s,
 {
 	struct scan_contact c = *bare;
 
-	c.sign = r != NULL && has_knocked(s, r, k, bare) ? SCAN_QUESTION :
-							   SCAN_USED;
+	if (r == NULL || !has_knocked(s, r, k, bare))
+		c.sign = SCAN_USED;
 	return c;
 }
 
@@ -605,7 +606,7 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 	r->cased = k != NULL;
 	if (k != NULL) {
 		if (weights[c->sign].units != 0) {
-			scancase_vouch(k, contact);
+			scancase_vouch(k, contact, c->sign == SCAN_QUESTION);
 			k->anew |= now.ns >= k->blocked_ns;
 		}
 		k->score = r->score;

@@ -152,6 +152,7 @@ struct scan_sketch {
 #define SCAN_CASE_LANES 8u
 #define SCAN_EVENTS 256u
 #define SCAN_TOLD_MAX 8u
+#define SCAN_ASKED 2u /* ports of questions, for bare ones to count */
 #define SCAN_NEAR 16u
 #define SCAN_VOUCHED 16u /* as many are all that is ever wanted */
 struct scan_case {
@@ -172,7 +173,9 @@ struct scan_case {
 	/* Ports whose use took evidence away. */
 	uint32_t taken[SCAN_VOUCHED];
 	uint8_t vouched_count, taken_count;
-	uint8_t near_count;	  /* of all that were written there; wraps */
+	uint8_t asked, bare; /* ports of questions; of bare requests alone */
+	uint64_t bare_at;    /* bits of these */
+	uint8_t near_count;  /* of all that were written there; wraps */
 	uint16_t near[SCAN_NEAR]; /* the latest ports that failed */
 	uint16_t first, last, previous, source_port;
 	uint8_t level, scope, tool, told;
@@ -272,7 +275,7 @@ bool scancase_tried(const struct scan_case *k, uint16_t port);
 bool scancase_goes_on(const struct scan_case *k, const struct scan_contact *c);
 /* Whether this contact has verified something; that it has. */
 bool scancase_vouched(const struct scan_case *k, uint64_t contact);
-void scancase_vouch(struct scan_case *k, uint64_t contact);
+void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks);
 /* The use of a port took evidence away. False: it has already. */
 bool scancase_take(struct scan_case *k, uint64_t contact);
 /* It was no use: it is to be given back. False: nothing was taken. */

@@ -196,13 +196,15 @@ bool scancase_vouched(const struct scan_case *k, uint64_t contact)
 	       (k->vouched_rest & rest_bit(contact)) != 0;
 }
 
-void scancase_vouch(struct scan_case *k, uint64_t contact)
+void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks)
 {
 	if (scancase_vouched(k, contact))
 		return;
 	if (k->vouched_count < SCAN_VOUCHED)
 		k->vouched[k->vouched_count++] = (uint32_t)contact;
 	k->vouched_rest |= rest_bit(contact);
+	if (asks && k->asked < SCAN_PROVEN_TOP)
+		k->asked++;
 }
 
 /* Beyond the list it is for good, which is to the source's advantage. */
@@ -300,11 +302,22 @@ static void add_evidence(struct scan_case *k, const struct scan_contact *c)
 		k->kinds |= 1u << MINATO_SCAN_VERSION;
 		break;
 	case SCAN_BARE:
+		k->kinds |= 1u << MINATO_SCAN_VERSION;
+		break;
 	case SCAN_GOOD:
 	case SCAN_USED:
 	case SCAN_SIGNS:
 		break;
 	}
+}
+
+static void add_bare(struct scan_case *k, const struct scan_contact *c)
+{
+	const uint64_t bit = UINT64_C(1) << c->port % 64;
+
+	if (!(k->bare_at & bit) && k->bare < SCAN_PROVEN_TOP)
+		k->bare++;
+	k->bare_at |= bit;
 }
 
 void scancase_add(struct scan *s, struct scan_case *k,
@@ -318,6 +331,8 @@ void scancase_add(struct scan *s, struct scan_case *k,
 	k->source_port = c->source_port;
 	k->kinds |= c->kinds;
 	add_evidence(k, c);
+	if (c->sign == SCAN_BARE)
+		add_bare(k, c);
 	k->near[k->near_count++ % SCAN_NEAR] = c->port;
 	add_port(s, k, c);
 	add_target(s, k, &c->target);
@@ -397,8 +412,15 @@ static void block(struct scan *s, struct scan_case *k, struct minato_time now)
 static void settle_block(struct scan *s, struct scan_case *k,
 			 struct minato_time now)
 {
-	/* Of its own evidence, not of the claims of others in its name. */
-	if (k->proven < SCAN_PROVEN || k->level > 0)
+	/* Of its own evidence, not of the claims of others in its name: bare
+	   requests are some where it has asked what none but scanners ask. */
+	const uint32_t proven =
+		k->proven +
+		(k->asked >= SCAN_ASKED && k->proven >= SCAN_PROVEN / 2 ?
+			 2u * k->bare :
+			 0);
+
+	if (proven < SCAN_PROVEN || k->level > 0)
 		return;
 	k->blockable = true;
 	/* What it was blocked for it was blocked for: another block wants

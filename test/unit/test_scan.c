@@ -537,8 +537,46 @@ static void a_bare_request_of_who_has_knocked_asks(void **state)
 	note(&visitor, SCAN_BARE, 80);
 	assert_true(is_recognised(&visitor));
 	assert_true(row_of(&visitor, &row));
-	assert_int_equal(row.verified, 1);
+	assert_int_equal(row.verified, 0);
 	assert_true(row.kinds & 1u << MINATO_SCAN_VERSION);
+}
+
+/* Whoever knocks in a monitor's name gets it listed, and never blocked. */
+static void a_framed_monitor_is_not_blocked(void **state)
+{
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint16_t port = 3000; port < 3012; port++) {
+		wait_ns(SECOND);
+		note(&visitor, SCAN_HALF, port);
+		note(&visitor, SCAN_CLOSED, (uint16_t)(port + 100));
+	}
+	for (uint16_t port = 3000; port < 3012; port++) {
+		note(&visitor, SCAN_GOOD, port);
+		note(&visitor, SCAN_BARE, port);
+	}
+	assert_true(is_recognised(&visitor));
+	assert_false(blocked(&visitor));
+}
+
+/* nmap -sV of five ports, two of which answer a bare request: in any order. */
+static void bare_requests_of_who_asks_count(void **state)
+{
+	(void)state;
+	set_answer(MINATO_SCAN_ANSWER_BLOCK);
+	for (uint32_t i = 0; i < 100; i++) {
+		const struct minato_addr source = host_number(0x0a000000u + i);
+		const uint32_t first = roll(5);
+		wait_ns(SECOND);
+		for (uint16_t port = 3000; port < 3005; port++)
+			note(&source, SCAN_HALF, port);
+		for (uint32_t n = first; n < first + 5; n++) {
+			const uint16_t port = (uint16_t)(3000 + n % 5);
+			note(&source, SCAN_GOOD, port);
+			note(&source, n % 5 < 3 ? SCAN_QUESTION : SCAN_BARE, port);
+		}
+		assert_true(blocked(&source));
+	}
 }
 
 /* nmap -O at one open port and one closed one: what no stack sends is not hidden by what came
@@ -738,6 +776,8 @@ int main(void)
 		TEST(who_asks_more_is_not_verified_less),
 		TEST(a_bare_request_asks_nothing),
 		TEST(a_bare_request_of_who_has_knocked_asks),
+		TEST(a_framed_monitor_is_not_blocked),
+		TEST(bare_requests_of_who_asks_count),
 		TEST(two_ports_are_enough_to_fingerprint),
 		TEST(errors_are_as_rare_as_they_should_be),
 		TEST(the_filter_delays_little),
