@@ -25,6 +25,7 @@ struct reasoning {
 	bool stopped;
 	bool ruled;    /* a rule decides */
 	bool supposed; /* that a rule which stands first lets it pass */
+	bool walled; /* who calls comes by a device at which the port is not bound */
 };
 
 /* ---- steps ---- */
@@ -306,13 +307,19 @@ static void know_caller(struct reasoning *r, const char *caller)
 }
 
 /* Of one that the rules let pass. */
-static json_t *at_other_devices(const struct reasoning *r, int screened)
+static json_t *at_other_devices(struct reasoning *r, int screened)
 {
 	const struct cmd_harbour *harbour = r->worker->harbour;
+	struct relay *relay = r->worker->relay;
 	const struct relay_spec *spec =
-		relay_door_outgrown(r->worker->relay, r->question.proto, &r->question.local);
+		relay_door_outgrown(relay, r->question.proto, &r->question.local);
 	char anew[CMD_ANEW_TEXT], text[CMD_ANEW_TEXT + 128];
 
+	/* Who is not of lan comes by a device that is not, too. */
+	r->walled = r->question.face != RELAY_FACE_LAN &&
+		    (spec || screened == RELAY_SCREEN_DEVICES);
+	if (r->walled && !spec)
+		spec = screen_spec(relay, r->question.proto, &r->question.local);
 	if (spec) {
 		(void)snprintf(text, sizeof(text), "by any other device it is closed: %s",
 			       cmd_ruling_anew(anew, harbour->name, spec));
@@ -371,7 +378,7 @@ static json_t *inward(struct reasoning *r, const char *caller)
 	kind = add_steps(r);
 	if (kind == MINATO_KIND_FORWARD && is_shut(r))
 		return json_string(wall_words(RELAY_SCREEN_LATE, true, r->question.proto));
-	if (kind == MINATO_KIND_FORWARD && !r->stopped)
+	if ((kind == MINATO_KIND_FORWARD || r->supposed) && !r->stopped)
 		return at_other_devices(r, screened);
 	wall = wall_words(screened, r->stopped, r->question.proto);
 	return wall ? json_string(wall) : NULL;
@@ -422,6 +429,8 @@ json_t *cmd_guest_reasons(struct cmd_worker *worker, const json_t *message)
 			  (int)r.stopped, "steps", r.steps);
 	if (note)
 		json_object_set_new(reply, "note", note);
+	if (r.walled)
+		json_object_set_new(reply, "walled", json_true());
 	if (r.supposed)
 		json_object_set_new(reply, "supposed", json_true());
 	return reply;

@@ -45,6 +45,7 @@ struct inquiry {
 	char host[256]; /* a name that is asked about in the place of an address, or "" */
 	char caller[DRIVE_NAME_SIZE]; /* another guest, as whence it comes, or "" */
 	bool suppose;		      /* that a rule which stands first lets it pass */
+	char beside[512];	      /* what else it takes than a rule */
 	json_t *reply;
 };
 
@@ -301,13 +302,20 @@ static bool is_standing(const json_t *step)
 	       (!strcmp(word(step, "step"), "flow") || !strcmp(word(step, "step"), "mapping"));
 }
 
+/* Of a guest: no rule stops it, but where the port is bound. */
+static bool is_walled(const struct inquiry *inquiry)
+{
+	return json_is_true(json_object_get(inquiry->reply, "walled")) &&
+	       !json_is_true(json_object_get(inquiry->reply, "stopped"));
+}
+
 /* By rules and limits as they are now; then by what a packet in their place would come to. */
 static bool is_passing(const struct inquiry *inquiry)
 {
 	const char *outcome = word(fate_of(inquiry), "outcome");
 
 	if (inquiry->guest)
-		return last_step(inquiry) &&
+		return last_step(inquiry) && !is_walled(inquiry) &&
 		       !json_is_true(json_object_get(inquiry->reply, "stopped"));
 	if (is_stopped(last_step(inquiry)))
 		return false;
@@ -405,7 +413,10 @@ static bool conclude(const struct inquiry *inquiry)
 		conclude_passing(inquiry);
 		return true;
 	}
-	if (is_shut_out(last))
+	if (is_walled(inquiry))
+		printf("closed: the rules let it pass, but the host's kernel has the port bound at "
+		       "the devices of lan alone\n");
+	else if (is_shut_out(last))
 		printf("%s: %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
 	else if (is_asked(last))
 		printf("asked: %s\n", place_of(last, place, sizeof(place)));
@@ -427,6 +438,12 @@ static bool conclude(const struct inquiry *inquiry)
 	else
 		printf("dropped: nothing here has that address, and nothing leads to it\n");
 	return false;
+}
+
+static void print_note(const struct inquiry *inquiry)
+{
+	if (says_of(inquiry->reply, "note"))
+		printf("  %s\n", says_of(inquiry->reply, "note"));
 }
 
 static int why_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
@@ -459,8 +476,7 @@ static int why_of(const struct why_options *chosen, const char *name, struct inq
 	for (size_t i = 0; i < json_array_size(steps); i++)
 		print_step(json_array_get(steps, i));
 	passes = conclude(inquiry);
-	if (says_of(inquiry->reply, "note"))
-		printf("  %s\n", says_of(inquiry->reply, "note"));
+	print_note(inquiry);
 	/* Rules may name one that is still to start. */
 	if (inquiry->caller[0] && !cmd_fellows_runs(inquiry->caller))
 		printf("  no guest called %s runs now%s\n", inquiry->caller,
@@ -505,8 +521,8 @@ static void find_remedy(struct remedy *remedy, const struct why_options *chosen,
 				   is_message(inquiry) ? NULL : remedy->port,
 				   from ? "from" : NULL,
 				   from ? inquiry->from : NULL,
-				   out ? "to" : NULL,
-				   out ? inquiry->host[0] ? inquiry->host : inquiry->to : NULL,
+				   "to",
+				   inquiry->host[0] ? inquiry->host : inquiry->to,
 				   chosen->term ? "for" : NULL,
 				   chosen->term,
 				   "first" };
@@ -561,6 +577,7 @@ static int look_again(const struct why_options *chosen, const char *name, struct
 	if (is_closed(inquiry) && !inquiry->guest && !is_message(inquiry))
 		return open_up(chosen, inquiry);
 	conclude(inquiry);
+	print_note(inquiry);
 	return CMD_REFUSED;
 }
 
@@ -575,6 +592,8 @@ static int change(const struct why_options *chosen, const char *name, struct inq
 	for (int i = 0; i < remedy.operands.count; i++)
 		printf(" %s", remedy.words[i]);
 	printf("\n");
+	if (!chosen->term && inquiry->beside[0])
+		printf("  and with it: %s\n", inquiry->beside);
 	if (!chosen->term)
 		return CMD_REFUSED;
 	(void)fflush(stdout);
@@ -598,7 +617,10 @@ static bool would_help(const char *name, struct inquiry *inquiry)
 	inquiry->suppose = true;
 	if (inquire(inquiry, name) == CMD_GO_ON)
 		helps = !json_is_true(json_object_get(inquiry->reply, "supposed")) ||
-			is_passing(inquiry);
+			is_passing(inquiry) || is_walled(inquiry);
+	if (is_walled(inquiry) && says_of(inquiry->reply, "note"))
+		(void)snprintf(inquiry->beside, sizeof(inquiry->beside), "%s",
+			       says_of(inquiry->reply, "note"));
 	if (!helps) {
 		(void)place_of(last_step(inquiry), still, sizeof(still));
 		printf("refused by %s; no rule would let it pass%s%s\n", place,
@@ -646,7 +668,8 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 		return change(chosen, name, inquiry);
 	}
 	if (is_stopped(last) &&
-	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow"))) {
+	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow") ||
+	     !strcmp(word(last, "step"), "shut"))) {
 		printf(is_asked(last) ? "%s: %s; this would let it pass the rules unasked:\n" :
 					"%s by %s; this would let it pass the rules:\n",
 		       word(last, "verdict"), place_of(last, place, sizeof(place)));
@@ -661,13 +684,31 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	}
 	if (is_closed(inquiry) && !is_message(inquiry))
 		return open_up(chosen, inquiry);
-	if (!is_passing(inquiry))
-		return conclude(inquiry) ? CMD_OK : CMD_REFUSED;
+	if (!is_passing(inquiry)) {
+		conclude(inquiry);
+		print_note(inquiry);
+		return CMD_REFUSED;
+	}
 	printf("it passes\n");
 	return CMD_OK;
 }
 
 /* ---- the commands ---- */
+
+/* Asked before anything else: whether it is needed or not, a wrong word is wrong. */
+static int look_at_term(const struct cmd_command *command, const char *term)
+{
+	static struct conf_statement rule;
+	static struct conf_report report;
+	char text[CONF_LINE_MAX];
+
+	(void)snprintf(text, sizeof(text), "allow everything for %.200s", term);
+	if (!term[0] || term[strcspn(term, " \t\n#\\\"{},")] ||
+	    conf_statement_read(&rule, text, &report) < 0)
+		return cmd_usage(command,
+				 "--for: '%s' is no time; it is said as 20s, 10m, 2h or 1d", term);
+	return CMD_GO_ON;
+}
 
 static int run(const struct cmd_command *command, char **argv,
 	       int (*of)(const struct why_options *, const char *, struct inquiry *))
@@ -679,8 +720,14 @@ static int run(const struct cmd_command *command, char **argv,
 	char name[DRIVE_NAME_SIZE];
 	int code = cmd_parse(command, argv, &chosen, &operands);
 
+	if (code == CMD_GO_ON && chosen.term)
+		code = look_at_term(command, chosen.term);
 	if (code != CMD_GO_ON)
 		return code;
+	if (!operands.count)
+		return cmd_usage(command,
+				 "which flow? As: %s tcp 203.0.113.9 to 198.51.100.1:80",
+				 command->name);
 	code = cmd_whose_choose(name, chosen.name, &inquiry.guest);
 	if (code != CMD_OK)
 		return code;

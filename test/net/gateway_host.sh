@@ -108,7 +108,7 @@ ok "... holds" fails pings desk 10.0.0.1
 has "why: it tells" "$(ask why icmp echo-request 10.0.0.7 to 10.0.0.1)" '^refused by live: block icmp echo-request from lan'
 ok "... and is about nobody else" pings desk 10.0.0.2
 said=$(ask why-not ping 10.0.0.7 to 10.0.0.1)
-has "why-not: the smallest change" "$said" '^minato rule add allow ping from 10\.0\.0\.7 first$'
+has "why-not: the smallest change" "$said" '^minato rule add allow ping from 10\.0\.0\.7 to 10\.0\.0\.1 first$'
 ok "... away with it" ask rule rm still
 ok "... and it is answered again" pings desk 10.0.0.1
 has "what the host's kernel has is said" "$(ask rule add block ping from wan 2>&1)" "never match.*the host's kernel"

@@ -122,7 +122,7 @@ is "why says so" "$?" 1
 ok "and by what" matches "$why" 'refused by .*block etherip from 203\.0\.113\.9'
 why=$(ask why-not etherip 203.0.113.9 to $OUT)
 ok "why-not has the rule that would help" matches "$why" \
-	'^minato rule add allow etherip from 203\.0\.113\.9 first$'
+	"^minato rule add allow etherip from 203\.0\.113\.9 to $OUT first$"
 ok "hits are counted" matches "$(ask rule --json | tr -d ' \n')" '"text":"blocketheripfrom203.0.113.9[^}]*"hits":[1-9]'
 ok "it goes again" ask rule rm no-etherip
 is "and lets them in" "$(play far send 97 $OUT hello)" "to hello 203.0.113.9"

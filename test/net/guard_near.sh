@@ -147,10 +147,21 @@ devices)
 	has "why of a port at devices says which" \
 		"$(as_user "$M" why -n second tcp $PEER4 to $HOST4:8081 2>&1)" \
 		'at the devices that were of lan when it was published'
+	said=$(as_user "$M" why-not -n second tcp 198.18.5.9 to 198.18.5.2:8081 2>&1)
+	has "why-not of who comes by another: the rule" "$said" \
+		"^minato rule add -n second allow tcp 8081 from 198\.18\.5\.9 to 198\.18\.5\.2 first$"
+	has "... and what else it takes" "$said" \
+		"and with it: by any other device it is closed: 'minato forward rm second 8081:80/tcp'"
+	said=$(as_user "$M" why-not -n second --for 20s tcp 198.18.5.9 to 198.18.5.2:8081 2>&1)
+	is "... with --for it fails" $? 1
+	has "... says that it is closed still" "$said" "closed: the rules let it pass, but .*devices"
+	has "... and leaves nothing behind" "$said" "taken back"
 	has "a rule that lets others in says that they find it closed" \
 		"$(as_user "$M" rule add -n second allow tcp 8081 from 198.18.5.9 first 2>&1)" \
 		"host port 8081 stays closed by devices .*'minato forward rm second 8081:80/tcp'"
 	is "... as it is" "$(get 198.18.5.9 198.18.5.2 8081)" "curl 7"
+	ok "... and why does not say that it passes" \
+		fails as_user "$M" why -n second tcp 198.18.5.9 to 198.18.5.2:8081 >/dev/null
 	has "... and why tells" \
 		"$(as_user "$M" why -n second tcp 198.18.5.9 to 198.18.5.2:8081 2>&1)" \
 		"by any other device it is closed: 'minato forward rm second 8081:80/tcp'"

@@ -188,6 +188,8 @@ has "445 under another number: that it is shut is said" "$(cat "$T/guest-smb.log
 is "... from lan" "$(get $PEER4 4452)" "the guest"
 ok "... not from wan" refused $WAN 4452
 has "... why says so" "$(as_user "$M" why --name smb tcp $WAN to $HOST4:4452)" 'refused by built in: it leads to port 445'
+said=$(as_user "$M" why-not --name smb tcp $WAN to $HOST4:4452)
+has "... and why-not what lets it pass" "$said" "^minato rule add -n smb allow tcp 4452 from $WAN to $HOST4 first$"
 is "... a rule opens it" "$(get $WAN 4453)" "the guest"
 ok "... which needs no word" fails grep -q "port 4453" "$T/guest-smb.log"
 said=$(as_user "$M" forward add smb 4454:445 2>&1)
