@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Which rules of one sequence another one has too, by all but their places: each is found by a hash
- * of its entries. Of those that both have the longest run in the same order can stay where it is
- * (an increasing subsequence, by patience sorting); so all takes n log n steps.
+ * of its entries, first with its name, then, for one that was renamed, without. Of those that both
+ * have the longest run in the same order can stay where it is (an increasing subsequence, by
+ * patience sorting); so all takes n log n steps.
  */
 #include "cmd/gateway/gateway.h"
 
@@ -16,6 +17,7 @@
 /* All entries of one order. */
 struct rule {
 	uint64_t hash;
+	uint32_t mark;	 /* of its name */
 	size_t from, to; /* entries */
 	size_t other;	 /* of the new one: the old one that is alike; SIZE_MAX: none */
 	bool taken;	 /* of the old one: it is some new one's */
@@ -101,7 +103,10 @@ static int cut(struct rules *rules, const struct gateway_sequence *sequence)
 		gateway_breathe();
 		if (i == 0 || entry->order != sequence->list[i - 1].entry.order)
 			rules->list[rules->count++] =
-				(struct rule){ HASH_START, i, i, SIZE_MAX, false, 0 };
+				(struct rule){ HASH_START, sequence->list[i].mark,
+					       i,	   i,
+					       SIZE_MAX,   false,
+					       0 };
 		rules->list[rules->count - 1].to = i + 1;
 		rules->list[rules->count - 1].hash =
 			add_entry(rules->list[rules->count - 1].hash, entry);
@@ -122,10 +127,17 @@ static int by_hash(const void *a, const void *b)
 	return x->rule < y->rule ? -1 : x->rule > y->rule;
 }
 
-static void sort(struct rules *rules)
+static uint64_t hash_of(const struct rule *one, bool named)
 {
-	for (size_t i = 0; i < rules->count; i++, gateway_breathe())
-		rules->places[i] = (struct place){ rules->list[i].hash, i };
+	return named ? add_word(one->hash, one->mark) : one->hash;
+}
+
+static void sort(struct rules *rules, bool named)
+{
+	for (size_t i = 0; i < rules->count; i++, gateway_breathe()) {
+		rules->places[i] = (struct place){ hash_of(&rules->list[i], named), i };
+		rules->list[i].skip = 0;
+	}
 	qsort(rules->places, rules->count, sizeof(rules->places[0]), by_hash);
 }
 
@@ -147,23 +159,41 @@ static size_t first_of(const struct rules *sorted, uint64_t hash)
 }
 
 /* The first alike that is nobody's yet. */
-static void find_other(struct rules *sorted, const struct rules *new, struct rule *one)
+static void find_other(struct rules *sorted, const struct rules *new, struct rule *one, bool named)
 {
-	size_t first = first_of(sorted, one->hash);
+	const uint64_t hash = hash_of(one, named);
+	size_t first = first_of(sorted, hash);
 	size_t *skip = first < sorted->count ? &sorted->list[sorted->places[first].rule].skip :
 					       NULL;
 
 	for (size_t i = first + (skip ? *skip : 0); i < sorted->count; i++) {
 		struct rule *other = &sorted->list[sorted->places[i].rule];
+		bool next = i == first + *skip;
 
-		if (other->hash != one->hash)
+		if (sorted->places[i].hash != hash)
 			return;
+		*skip += other->taken && next;
 		if (other->taken || !same_rule(sorted, other, new, one))
 			continue;
 		other->taken = true;
 		one->other = other->from;
-		*skip += i == first + *skip;
+		*skip += next;
 		return;
+	}
+}
+
+static void match(struct rules *sorted, struct rules *new, bool named)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < new->count; i++, gateway_breathe())
+		all &= new->list[i].other != SIZE_MAX;
+	if (all)
+		return;
+	sort(sorted, named);
+	for (size_t i = 0; i < new->count; i++, gateway_breathe()) {
+		if (new->list[i].other == SIZE_MAX)
+			find_other(sorted, new, &new->list[i], named);
 	}
 }
 
@@ -229,11 +259,8 @@ int gateway_alike(const struct gateway_sequence *old, const struct gateway_seque
 	if (result < 0 || other < 0 || !ends || !before) {
 		result = -ENOMEM;
 	} else {
-		sort(&sorted);
-		for (size_t i = 0; i < wanted.count; i++) {
-			find_other(&sorted, &wanted, &wanted.list[i]);
-			gateway_breathe();
-		}
+		match(&sorted, &wanted, true);
+		match(&sorted, &wanted, false);
 		choose(&wanted, ends, before, stays);
 		note(&wanted, alike);
 	}

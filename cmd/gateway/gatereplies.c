@@ -189,6 +189,37 @@ static void set_left(json_t *object, struct gateway_worker *worker, const struct
 							  json_null());
 }
 
+/*
+ * A place in the file is kept by a tag of what stands there (placing.c); who types says the line.
+ * The list has the rule before that one, with others of that place between; an included file's
+ * lines cannot be said.
+ */
+static size_t print_statement(char *out, size_t size, const struct conf *conf, size_t index)
+{
+	static struct conf_statement said;
+	const struct conf_statement *one = conf->list[index];
+	char tag[GATEWAY_RULE_TAG_SIZE];
+	char line[16];
+	struct conf_item item;
+	size_t at = index + 1;
+
+	if (one->kind != CONF_KIND_RULE || !conf_item_find(&one->rule, CONF_ITEM_PLACE, &item) ||
+	    item.word[0] != '=')
+		return conf_print(out, size, one);
+	while (at < conf->count &&
+	       (conf->list[at]->kind != CONF_KIND_RULE || !conf->list[at]->line ||
+		conf->list[at]->line >= CONF_LINE_LIVE))
+		at++;
+	conf_copy(&said, one);
+	conf_item_place(&said.rule, NULL);
+	if (at < conf->count && !conf_file_of(conf, conf->list[at]->line) &&
+	    !strcmp(item.word, gateway_rule_tag(tag, conf->list[at]))) {
+		(void)snprintf(line, sizeof(line), "%u", CONF_LINE_NUMBER(conf->list[at]->line));
+		conf_item_place(&said.rule, line);
+	}
+	return conf_print(out, size, &said);
+}
+
 static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
 {
 	static char text[CONF_TEXT_SIZE];
@@ -203,7 +234,7 @@ static json_t *statement_item(struct gateway_worker *worker, uint64_t *cursor)
 	++*cursor;
 	if (i == rules->conf.count)
 		return shut_item(worker);
-	(void)conf_print(text, sizeof(text), rules->conf.list[i]);
+	(void)print_statement(text, sizeof(text), &rules->conf, i);
 	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(rules->conf.list[i]), "text",
 			   text, "line", (int)CONF_LINE_NUMBER(rules->conf.list[i]->line), "until",
 			   (json_int_t)rules->until_s[i]);

@@ -265,6 +265,7 @@ struct gateway_ruled {
 	struct minato_entry entry;
 	uint64_t handle;
 	size_t statement; /* index; the count of all: what is shut to all but lan */
+	uint32_t mark;	  /* of its name: rules that say the same are told apart by it */
 };
 
 /* An address for translations. */

@@ -42,13 +42,22 @@ static int append(void *user, size_t statement, struct minato_entry *entry)
 {
 	struct gateway_sequence *sequence = user;
 
-	sequence->list[sequence->count++] = (struct gateway_ruled){ *entry, 0, statement };
+	sequence->list[sequence->count++] = (struct gateway_ruled){ *entry, 0, statement, 0 };
 	gateway_breathe();
 	return 0;
 }
 
 /* Where nothing is said of zones, they are those of the statements. */
 static const struct conf_zones zones = { .guest = false };
+
+static uint32_t mark_of(const char *name)
+{
+	uint32_t mark = 0x811c9dc5u;
+
+	for (; *name; name++)
+		mark = (mark ^ (uint8_t)*name) * 0x01000193u;
+	return mark;
+}
 
 static int gather(const struct conf *conf, struct gateway_sequence *sequence)
 {
@@ -57,7 +66,13 @@ static int gather(const struct conf *conf, struct gateway_sequence *sequence)
 	if (result < 0)
 		return result;
 	sequence->list = malloc((sequence->room + 1) * sizeof(sequence->list[0]));
-	return sequence->list ? conf_policy(conf, &zones, append, sequence) : -ENOMEM;
+	result = sequence->list ? conf_policy(conf, &zones, append, sequence) : -ENOMEM;
+	for (size_t i = 0; i < sequence->count && result == 0; i++, gateway_breathe()) {
+		if (sequence->list[i].statement < conf->count)
+			sequence->list[i].mark =
+				mark_of(conf->list[sequence->list[i].statement]->name);
+	}
+	return result;
 }
 
 /* Where the rule that begins at `from` ends. */

@@ -227,6 +227,38 @@ static void all_that_stand_in_both_stay(void **state)
 	assert_int_equal(hits_of(limit), 4);
 }
 
+/* One that says the same stands before it from now on, by a name of its own. */
+static void names_tell_alike_ones_apart(void **state)
+{
+	uint64_t mine, other;
+
+	(void)state;
+	say("block tcp 80");
+	assert_int_equal(apply(), 0);
+	mine = handle_of(2);
+	assert_int_equal(verdict_of(80), MINATO_REFUSE);
+	begin(OUTSIDE);
+	say("block tcp 80 named zz");
+	say("block tcp 80");
+	assert_int_equal(apply(), 0);
+	assert_int_equal(handle_of(3), mine);
+	assert_int_equal(hits_of(mine), 1);
+	other = handle_of(2);
+	assert_int_equal(hits_of(other), 0);
+	assert_int_equal(verdict_of(80), MINATO_REFUSE);
+	assert_int_equal(hits_of(other), 1);
+	/* It goes, and the other one stays what it was; a new name is no new rule. */
+	begin(OUTSIDE);
+	say("block tcp 80 named yy");
+	assert_int_equal(apply(), 0);
+	assert_true(handle_of(2) == mine || handle_of(2) == other);
+	begin(OUTSIDE);
+	say("block tcp 80 named yy");
+	say("block tcp 80");
+	assert_int_equal(apply(), 0);
+	assert_int_not_equal(handle_of(2), handle_of(3));
+}
+
 /* Of rules that are alike each is one of the old ones, and no more. */
 static void alike_ones(void **state)
 {
@@ -435,6 +467,7 @@ int main(void)
 		TEST(first_match),    TEST(neighbours_stay), TEST(orders_run_out),
 		TEST(all_or_nothing), TEST(twice_in_a_set),  TEST(all_that_stand_in_both_stay),
 		TEST(alike_ones),     TEST(many_at_once),    TEST(in_slices),
+		TEST(names_tell_alike_ones_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
