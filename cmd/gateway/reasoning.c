@@ -89,8 +89,46 @@ static const struct conf_statement *statement_at(const struct conf *conf, size_t
 	return at < conf->count ? conf->list[at] : NULL;
 }
 
+/* To which of the ports that are shut to all but lan a forward leads that one; 0: to none. */
+static uint16_t shut_behind(const struct conf_forward *f, uint16_t port)
+{
+	for (uint32_t i = 0; i < f->server_count * f->run_count; i++) {
+		const struct conf_run *run = &f->run[i % f->run_count];
+		uint32_t to = f->server[i / f->run_count].at.port;
+
+		if (!to || port < run->first || port > run->last)
+			continue;
+		to += f->many_to_one ? 0u : (uint32_t)port - run->first;
+		if (to != port && to <= UINT16_MAX && conf_is_shut((uint16_t)to))
+			return (uint16_t)to;
+	}
+	return 0;
+}
+
+/* What is built in names the ports behind it, not the one that was called. */
+static void set_behind(json_t *item, const struct conf *conf,
+		       const struct minato_question *question)
+{
+	const uint8_t protocol = question->proto == MINATO_TCP ? CONF_TCP : CONF_UDP;
+	char text[80];
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+		uint16_t behind = 0;
+
+		if (s->kind == CONF_KIND_FORWARD && s->forward.protocols & protocol)
+			behind = shut_behind(&s->forward, question->local.port);
+		if (!behind)
+			continue;
+		(void)snprintf(text, sizeof(text), "port %u leads to port %u (NetBIOS, SMB)",
+			       question->local.port, behind);
+		json_object_set_new(item, "says", json_string(text));
+		return;
+	}
+}
+
 static json_t *step_item(const struct gateway_applied *applied, const struct minato_step *step,
-			 size_t *statement)
+			 const struct minato_question *question, size_t *statement)
 {
 	int64_t at = step->found ? statement_of(applied, step->handle) : -1;
 	json_t *item = cmd_step(step);
@@ -98,6 +136,8 @@ static json_t *step_item(const struct gateway_applied *applied, const struct min
 	if (at >= 0)
 		cmd_step_by(item, &applied->rules.conf,
 			    statement_at(&applied->rules.conf, (size_t)at));
+	if (at >= 0 && (size_t)at == applied->rules.conf.count && step->step == MINATO_STEP_RULE)
+		set_behind(item, &applied->rules.conf, question);
 	if (at >= 0 && step->step == MINATO_STEP_ENTRY)
 		*statement = (size_t)at;
 	return item;
@@ -133,7 +173,8 @@ static bool add_steps(struct gateway_worker *worker, const struct minato_questio
 			(steps[i].step == MINATO_STEP_FLOW ||
 			 (cmd_step_judges(&steps[i]) && steps[i].verdict != MINATO_PASS));
 		json_array_append_new(found->list,
-				      step_item(&worker->applied, &steps[i], &found->statement));
+				      step_item(&worker->applied, &steps[i], question,
+						&found->statement));
 	}
 	return ends;
 }

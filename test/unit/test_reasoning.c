@@ -247,6 +247,19 @@ static void what_is_shut_anyway(void **state)
 	assert_true(json_is_true(json_object_get(step(steps() - 1), "built_in")));
 	becomes("closed", "", GATEWAY_SHUT_TEXT);
 	assert_true(json_is_true(json_object_get(json_object_get(answer, "becomes"), "built_in")));
+	assert_string_equal(text_in(step(steps() - 1), "says"), "");
+}
+
+/* What is built in says the ports behind: which one that is, is said too. */
+static void what_leads_there_is_shut_too(void **state)
+{
+	(void)state;
+	say("forward tcp 8445 to 10.0.0.2:445");
+	run();
+	why("192.0.2.9", "198.51.100.1", 8445);
+	ends_at("rule", true, GATEWAY_SHUT_TEXT);
+	assert_string_equal(text_in(step(steps() - 1), "says"),
+			    "port 8445 leads to port 445 (NetBIOS, SMB)");
 }
 
 static void beyond_its_limit(void **state)
@@ -525,6 +538,7 @@ int main(void)
 		REASONED(a_rule_that_stops_it),
 		REASONED(a_rule_that_allows_what_is_closed),
 		REASONED(what_is_shut_anyway),
+		REASONED(what_leads_there_is_shut_too),
 		REASONED(beyond_its_limit),
 		REASONED(out_to_the_world),
 		REASONED(back_to_ourselves),
