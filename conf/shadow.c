@@ -50,9 +50,12 @@ struct shadow {
 	struct cover *cover; /* open addressing */
 	size_t cover_count, cover_room;
 	bool from_used[129], to_used[129]; /* lengths of prefixes */
+	bool from_zone[2];		   /* lan, wan: together everybody */
 	uint32_t steps, members;
 	bool failed; /* out of memory */
 };
+
+static const char *const zone_words[2] = { "lan", "wan" };
 
 /* ---- covers ---- */
 
@@ -292,14 +295,14 @@ static uint32_t wider(const struct side *side, const bool used[129], struct side
 	return count;
 }
 
+/* Behind the `count` that are there already; returns how many there are then. */
 static uint32_t gather(struct shadow *s, const struct conf_rule *rule, uint8_t protocol,
 		       const struct box *box, const struct side *from, const struct side *to,
-		       const struct cover *out[COVERS_MAX])
+		       const struct cover *out[COVERS_MAX], uint32_t count)
 {
 	static struct side froms[130], tos[130];
 	uint32_t from_count = wider(from, s->from_used, froms);
 	uint32_t to_count = wider(to, s->to_used, tos);
-	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < from_count * to_count * 2; i++) {
 		uint64_t program = i % 2 ? box->program : 0;
@@ -357,26 +360,54 @@ static bool is_held(struct shadow *s, const struct cover *const *covers, uint32_
 	return true;
 }
 
+static bool runs_are_held(struct shadow *s, const struct cover *const *covers, uint32_t count,
+			  const struct box *box, struct decider *decider)
+{
+	bool held = true;
+
+	for (uint32_t i = 0; i < box->run_count && held; i++)
+		held = is_held(s, covers, count, &box->run[i], decider);
+	return held;
+}
+
+/* By what is wider than it; or whoever it is, of lan or of wan. */
+static bool pair_is_held(struct shadow *s, const struct conf_rule *rule, uint8_t protocol,
+			 const struct box *box, const struct side *from, const struct side *to,
+			 struct decider *decider)
+{
+	const struct cover *covers[COVERS_MAX];
+	uint32_t count = gather(s, rule, protocol, box, from, to, covers, 0);
+	struct decider one = *decider;
+	bool held = runs_are_held(s, covers, count, box, &one);
+
+	if (!held && s->from_zone[0] && s->from_zone[1]) {
+		one = *decider;
+		held = true;
+		for (uint32_t i = 0; i < 2 && held; i++) {
+			struct side zone;
+			uint32_t more;
+
+			set_word(&zone, zone_words[i]);
+			more = gather(s, rule, protocol, box, &zone, to, covers, count);
+			held = runs_are_held(s, covers, more, box, &one);
+		}
+	}
+	*decider = one;
+	return held;
+}
+
 static bool box_is_held(struct shadow *s, const struct conf_rule *rule, const struct box *box,
 			struct decider *decider)
 {
-	const struct cover *covers[COVERS_MAX];
+	bool held = true;
 
 	for (uint32_t i = 0; i < box->from_count * box->to_count; i++) {
-		for (uint8_t protocol = 0; protocol < 4; protocol++) {
-			uint32_t count;
-
-			if (!has_protocol(rule, protocol))
-				continue;
-			count = gather(s, rule, protocol, box, &box->from[i % box->from_count],
-				       &box->to[i / box->from_count], covers);
-			for (uint32_t k = 0; k < box->run_count; k++) {
-				if (!is_held(s, covers, count, &box->run[k], decider))
-					return false;
-			}
-		}
+		for (uint8_t protocol = 0; protocol < 4 && held; protocol++)
+			held = !has_protocol(rule, protocol) ||
+			       pair_is_held(s, rule, protocol, box, &box->from[i % box->from_count],
+					    &box->to[i / box->from_count], decider);
 	}
-	return true;
+	return held;
 }
 
 /* ---- a box is entered ---- */
@@ -393,6 +424,8 @@ static void enter_pair(struct shadow *s, const struct conf_rule *rule, const str
 		for (uint32_t i = 0; cover && i < box->run_count; i++)
 			s->failed |= !fill(cover, &box->run[i], index);
 	}
+	for (uint32_t i = 0; i < 2; i++)
+		s->from_zone[i] |= from->word && !strcmp(from->word, zone_words[i]);
 	if (from->length <= 128)
 		s->from_used[from->length] = true;
 	if (to->length <= 128)

@@ -162,6 +162,13 @@ static void told(void **state)
 	     "drop tcp 1", "decides all of it", 2);
 	says("limit tcp 22 to 1 per day\nblock tcp 22 from wan\n", 2, "block tcp 22",
 	     "decides all of it", 1);
+	/* Whoever it is comes from lan or from wan. */
+	says("allow tcp 22 from lan\nallow tcp 22 from wan\nblock tcp 22 from 192.0.2.7\n", 3,
+	     "block tcp 22", "the last of them the other line", 2);
+	says("allow tcp 22 from lan\nallow tcp 20-30 from wan\nblock tcp 22\n", 3,
+	     "block tcp 22", "the last of them the other line", 2);
+	no_fault(LINKS "forward tcp 22-23 to 10.0.0.2\nallow tcp 22 from lan\n"
+		       "block tcp 23 from wan\nblock tcp 22 from 192.0.2.7\n");
 	/* Of what ends some day nothing is said. */
 	no_fault(LINKS "forward tcp 22 to 10.0.0.2\nblock tcp 22 until 18:00\ndrop tcp 22\n");
 	no_fault(LINKS "block everything from lan\nblock everything from wan\n");
