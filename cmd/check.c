@@ -237,10 +237,11 @@ static void print_summary(const struct checking *c)
 	for (size_t i = 0; i < c->conf.count; i++)
 		statements += !is_of_file(c->conf.list[i]);
 	if (tests)
-		printf("%s: right: %zu statements, %zu test%s met\n", c->text.name, statements,
-		       tests, tests == 1 ? "" : "s");
+		printf("%s: right: %zu statement%s, %zu test%s met\n", c->text.name, statements,
+		       statements == 1 ? "" : "s", tests, tests == 1 ? "" : "s");
 	else
-		printf("%s: right: %zu statements, no test lines\n", c->text.name, statements);
+		printf("%s: right: %zu statement%s, no test lines\n", c->text.name, statements,
+		       statements == 1 ? "" : "s");
 }
 
 static int check(struct checking *c)

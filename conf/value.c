@@ -57,6 +57,9 @@ int value_number(struct reader *r, uint32_t low, uint32_t high, const char *what
 	if (!take(r, &word, what))
 		return -EINVAL;
 	value = digits(r->line + word.at, word.length);
+	/* More than fits is a number all the same. */
+	if (value < 0 && strspn(r->line + word.at, "0123456789") >= word.length)
+		value = INT64_MAX;
 	if (value < 0)
 		return reader_fail(r, word, "expected %s: a whole number", what);
 	if (value < low || value > high)

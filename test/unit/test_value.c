@@ -9,7 +9,9 @@ static void numbers(void **state)
 	assert_int_equal(said("capacity 100000000 sessions").capacity.value, 100000000);
 	refused("capacity 0 sessions", "0", "from 1 to 100000000");
 	refused("capacity 100000001 sessions", "100000001", "from 1 to");
-	refused("capacity 99999999999 sessions", "99999999999", "whole number");
+	refused("capacity 99999999999 sessions", "99999999999", "is a number from 1 to 100000000");
+	refused("limit smtp to 99999999999999999999 per second", "99999999999999999999",
+		"a limit is a number from 1 to ");
 	refused("capacity 1k sessions", "1k", "whole number");
 	refused("capacity -1 sessions", "-1", "whole number");
 	cut_short("capacity", "a capacity is missing");
