@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "conf/rules.h"
+#include "conf/shutlist.h"
 
 /* As many pairs of rules are compared, and no more. */
 #define PAIRS_MAX 4000000u
@@ -388,42 +389,64 @@ bool conf_shut_behind(const struct conf *conf, uint8_t protocols, const struct c
 	return false;
 }
 
-/* Ports of others that lead to them. */
-static bool judge_behind(const struct judging *j, const struct conf_statement *s)
+/* What a forward or dmz leads there, the nth of its ways; false: it has no more. */
+static bool way_of(const struct conf_statement *s, uint32_t nth, struct shutlist_way *out)
 {
 	const struct conf_forward *f = &s->forward;
-	const char *word = f->protocols == CONF_UDP ? "udp" : "tcp";
-	uint16_t port, behind;
+	const struct conf_run all = { 1, UINT16_MAX };
 
-	for (uint32_t i = 0; i < f->server_count * f->run_count; i++) {
-		if (!conf_shut_behind(j->conf, f->protocols, &f->run[i % f->run_count],
-				      f->server[i / f->run_count].at.port, f->many_to_one, &port,
-				      &behind))
-			continue;
-		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
-			  "%s port %u leads to port %u (NetBIOS, SMB), and is shut to everyone but "
-			  "lan; the rule 'allow %s %u' opens it",
-			  word, port, behind, word, port);
-		return true;
-	}
-	return false;
+	*out = (struct shutlist_way){ CONF_TCP | CONF_UDP, all, 0, false };
+	if (s->kind == CONF_KIND_DMZ)
+		return nth == 0;
+	if (s->kind != CONF_KIND_FORWARD || f->run_count == 0 ||
+	    nth >= f->run_count * (f->server_count ? f->server_count : 1))
+		return false;
+	out->protocols = f->protocols;
+	out->run = f->run[nth % f->run_count];
+	out->to = f->server_count ? f->server[nth / f->run_count].at.port : 0;
+	out->many = f->many_to_one;
+	return true;
 }
 
 static void judge_shut(const struct judging *j, const struct conf_statement *s)
 {
-	const struct conf_forward *f = &s->forward;
-	const char *word = f->protocols == CONF_UDP ? "udp" : "tcp";
-	uint16_t port;
+	const char *thing = shutlist_protocols(s->forward.protocols);
+	struct shutlist lists[2] = { { .count = 0 }, { .count = 0 } };
+	struct shutlist_way way;
+	char what[CONF_WHAT_SIZE];
 
-	if (judge_behind(j, s))
-		return;
-	for (uint32_t i = 0; i < f->run_count; i++) {
-		if (!conf_shut_port(j->conf, f->protocols, f->run[i].first, f->run[i].last, &port))
+	for (uint32_t i = 0; way_of(s, i, &way); i++)
+		shutlist_add(&lists[0], &lists[1], j->conf, &way);
+	for (uint32_t i = 0; i < 2; i++) {
+		if (!lists[i].count)
 			continue;
-		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
-			  "%s port %u (NetBIOS, SMB) is shut to everyone but lan; the rule 'allow "
-			  "%s %u' opens it",
-			  word, port, word, port);
+		shutlist_say(what, sizeof(what), &lists[i], thing, "the rule",
+			     s->forward.protocols);
+		judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0, "%s", what);
+	}
+}
+
+/* By the first that a rule opens without naming it; once for each rule would be much to read. */
+static void judge_opened(struct judging *j)
+{
+	for (size_t i = 0; i < j->way_count && ++j->pairs < PAIRS_MAX; i++) {
+		const struct conf_statement *s = j->conf->list[j->ways[i]];
+		const struct conf_statement *by = NULL;
+		struct shutlist list = { .count = 0 };
+		char ports[SHUTLIST_TEXT];
+		struct shutlist_way way;
+
+		for (uint32_t k = 0; way_of(s, k, &way) && !by; k++)
+			by = shutlist_opened(&list, j->conf, &way);
+		if (!by)
+			continue;
+		judge_say(j->report, CONF_WARNING, by, CONF_PART_SUBJECT, s->line,
+			  "this opens port%s %s (NetBIOS, SMB) of the other line to others than "
+			  "lan, too; 'block %s %s from wan' before it keeps %s shut",
+			  list.count == 1 ? "" : "s", shutlist_text(ports, &list, false),
+			  shutlist_protocols(s->kind == CONF_KIND_DMZ ? CONF_TCP | CONF_UDP :
+									s->forward.protocols),
+			  ports, list.count == 1 ? "it" : "them");
 		return;
 	}
 }
@@ -643,8 +666,12 @@ int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_rep
 		judge_names(&j);
 		result = j.has_rules ? shadow_judge(conf, &names, j.hidden, report) : 0;
 		judge_each(&j);
+		if (!guest)
+			judge_opened(&j);
 		testjudge_judge(conf, guest ? &names : NULL, report);
 	}
+	if (result == 0 && !guest && j.inside_count > 1)
+		hairpins_judge(conf, &names, report);
 	if (result == 0 && !guest && j.has_rules && j.has_links)
 		result = ruleends_judge(conf, &names, report);
 	free(j.refusing);

@@ -48,6 +48,12 @@ int shadow_judge(const struct conf *conf, const struct rules_names *names, bool 
 int ruleends_judge(const struct conf *conf, const struct rules_names *names,
 		   struct conf_report *report);
 
+/* ---- hairpins.c ---- */
+
+/* Rules between insides that a forward, called by its address outside, leads past. */
+void hairpins_judge(const struct conf *conf, const struct rules_names *names,
+		    struct conf_report *report);
+
 /* ---- hostjudge.c ---- */
 
 /* What cannot be where the outside is the host's sockets, or elsewhere. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What a guest's rules and published ports are to each other, where it is not what was meant. */
 #include "cmd/conf.h"
+#include "conf/shutlist.h"
 
 #include <string.h>
 
@@ -139,36 +140,43 @@ uint32_t cmd_ruling_behind(const struct relay_publish *list, struct conf_run *ou
 	return count;
 }
 
-/* A port that leads to NetBIOS or SMB of the guest under another number. */
-static void warn_behind(const struct conf *conf, const struct relay_spec *spec)
+/* NetBIOS and SMB: what is shut, by its number or another one, and what a rule opens unnamed. */
+static void warn_shut(const struct conf *conf, const struct relay_spec *spec)
 {
-	const struct conf_run run = { spec->first, spec->last };
-	uint16_t port, behind;
+	const struct shutlist_way way = {
+		.protocols = (uint8_t)((spec->protocols & RELAY_TCP ? CONF_TCP : 0) |
+				       (spec->protocols & RELAY_UDP ? CONF_UDP : 0)),
+		.run = { spec->first, spec->last },
+		.to = spec->guest,
+	};
+	struct shutlist lists[2] = { { .count = 0 }, { .count = 0 } };
+	struct shutlist opened = { .count = 0 };
+	const struct conf_statement *by = shutlist_opened(&opened, conf, &way);
+	char where[CONF_WHERE_SIZE], ports[SHUTLIST_TEXT], what[512];
 
-	if (conf_shut_behind(conf, spec->protocols, &run, spec->guest, false, &port, &behind))
-		cmd_say("host port %u leads to port %u of the guest (NetBIOS, SMB), and is shut to "
-			"everyone but lan; --rule 'allow %s %u' opens it",
-			port, behind, spec->protocols & RELAY_TCP ? "tcp" : "udp", port);
+	shutlist_add(&lists[0], &lists[1], conf, &way);
+	for (size_t i = 0; i < 2; i++) {
+		if (!lists[i].count)
+			continue;
+		shutlist_say(what, sizeof(what), &lists[i], "host", "--rule", way.protocols);
+		cmd_say("%s", what);
+	}
+	if (by)
+		cmd_say("the rule in %s opens host port%s %s (NetBIOS, SMB) to others than lan, "
+			"too; 'block %s %s from wan' before it keeps %s shut",
+			conf_where(where, conf, by->line), opened.count == 1 ? "" : "s",
+			shutlist_text(ports, &opened, false), shutlist_protocols(way.protocols),
+			ports, opened.count == 1 ? "it" : "them");
 }
 
 void cmd_ruling_warn(const struct cmd_harbour *harbour)
 {
 	const struct conf *conf = &harbour->ruling.conf;
 	const struct relay_publish *list = &harbour->publish;
-	uint16_t port;
 
 	for (size_t i = 0; i < list->spec_count; i++) {
-		const struct relay_spec *spec = &list->specs[i];
-
-		if (spec->sort == RELAY_PORTS)
-			warn_behind(conf, spec);
-		if (spec->sort != RELAY_PORTS ||
-		    !conf_shut_port(&harbour->ruling.conf, spec->protocols, spec->first, spec->last,
-				    &port))
-			continue;
-		cmd_say("host port %u (NetBIOS, SMB) is shut to everyone but lan; --rule 'allow "
-			"%s %u' opens it",
-			port, spec->protocols & RELAY_TCP ? "tcp" : "udp", port);
+		if (list->specs[i].sort == RELAY_PORTS)
+			warn_shut(conf, &list->specs[i]);
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind == CONF_KIND_RULE && !conf->list[i]->rule.out)

@@ -47,7 +47,7 @@ X
 config >"$T/gateway.conf"
 said=$(ask check "$T/gateway.conf" 2>&1)
 has "the configuration is right, and its tests are met" "$said" 'right: .*7 tests met'
-has "that SMB is shut is said" "$said" "tcp port 139 .*is shut to everyone but lan; the rule 'allow tcp 139'"
+has "that SMB is shut is said" "$said" "tcp ports 139, 445 .*are shut to everyone but lan; the rule 'allow tcp 139, 445' opens them"
 has "... under another number too" "$said" "tcp port 4452 leads to port 445 .*the rule 'allow tcp 4452'"
 guests_join() {
 	until_true 10 within guests ip link show in1
@@ -78,7 +78,8 @@ is "drop: no answer" "$(gets far http://$OUT:8081/ --max-time 2)" "curl 28"
 is "... to whom it is about" "$(gets far2 http://$OUT:8081/)" "hidden"
 is "SMB is shut to everyone but lan" "$(gets far http://$OUT:445/)" "curl 7"
 is "... under another number" "$(gets far http://$OUT:4452/)" "curl 7"
-has "... why says so" "$(ask why tcp 203.0.113.9 to $OUT:4452)" '^refused by built in:'
+has "... why says so, and what that leads to" "$(ask why tcp 203.0.113.9 to $OUT:4452)" \
+	'^refused by built in: .*: port 4452 leads to port 445'
 is "... unless a rule says more" "$(gets far http://$OUT:4453/)" "shares"
 within far ip addr add 203.0.113.66/24 dev eth0
 is "a set from a file" "$(gets far http://$OUT/ --interface 203.0.113.66)" "curl 7"
@@ -285,7 +286,7 @@ has "... and what it is" "$(ask why icmp 203.0.113.10 to $OUT)" "^ping from 203\
 ok "a rule about pings" ask rule add drop ping from 203.0.113.10 named still
 has "why: a ping that it stops" "$(ask why ping 203.0.113.10 to $OUT)" '^dropped by live: drop icmp echo-request'
 said=$(ask why-not ping 203.0.113.10 to $OUT)
-has "why-not: a ping" "$said" '^minato rule add allow ping from 203\.0\.113\.10 first$'
+has "why-not: a ping" "$said" "^minato rule add allow ping from 203\.0\.113\.10 to $OUT first$"
 ok "... away with it" ask rule rm still
 has "why: a ping outward" "$(ask why ping 10.0.0.7 to 203.0.113.9)" '^passes: from inside.*it leaves from '"$OUT"
 has "why: JSON" "$(ask why --json tcp 203.0.113.10 to $OUT:8080)" '"passes": false'
@@ -293,7 +294,7 @@ has "why: an arrow that the shell took" "$(ask why tcp 203.0.113.10 - 2>&1)" "sa
 has "why: no flow" "$(ask why tcp nowhere to $OUT:8080 2>&1)" 'it is asked as'
 said=$(ask why-not tcp 203.0.113.10 to $OUT:8080)
 is "why-not: exit code" $? 1
-has "... the smallest change" "$said" '^minato rule add allow tcp 8080 from 203\.0\.113\.10 first$'
+has "... the smallest change" "$said" "^minato rule add allow tcp 8080 from 203\.0\.113\.10 to $OUT first$"
 ok "why-not --for makes it" ask why-not --for 4s tcp 203.0.113.10 to $OUT:8080
 is "... it passes" "$(gets far2 http://$OUT:8080/)" "friends"
 ok "... is known to" ask why tcp 203.0.113.10 to $OUT:8080
@@ -317,6 +318,12 @@ is "... so it is" "$(gets desk http://10.0.0.1:22/)" "curl 7"
 has "why: what is behind us, from outside" "$(ask why tcp 203.0.113.9 to 10.0.0.2:8082)" '^dropped: nothing here has'
 has "why: an address that is nobody's" "$(ask why tcp 203.0.113.9 to 192.0.2.77:8082)" '^dropped: nothing here has'
 has "why: outward, from where" "$(ask why tcp 10.0.0.7 to 203.0.113.9:9999)" "it leaves from $OUT"
+line=$(grep -n '^allow out tcp 9000' "$T/gateway.conf" | cut -d: -f1)
+ok "a rule before a line" ask rule add allow out udp 9001 before $line
+has "... is listed with that line" "$(ask rule list)" "allow out udp 9001 before $line$"
+ok "... and taken away as it is listed" ask rule rm allow out udp 9001 before $line
+is "a wrong --for is an error, whatever passes" "$(ask why-not --for soon tcp 203.0.113.9 to $OUT:80 >/dev/null 2>&1; echo $?)" 2
+is "why-not without words" "$(ask why-not >/dev/null 2>&1; echo $?)" 2
 said=$(ask why-not --for 3s tcp 203.0.113.66 to $OUT:7777)
 is "why-not --for: what is behind the rule is closed" $? 1
 has "... it says what would open it" "$said" '^minato forward add tcp 7777 to HOST'

@@ -80,15 +80,20 @@ static void shut(void **state)
 	/* Under other numbers. */
 	warned("forward tcp 8445 to 10.0.0.3:445\n", FIRST, "tcp 8445",
 	       "tcp port 8445 leads to port 445 (NetBIOS, SMB), and is shut to everyone but lan");
-	warned("forward udp 100-200 to 10.0.0.3:101\n", FIRST, "udp 100-200",
-	       "udp port 136 leads to port 137");
+	warned("forward udp 100-138 to 10.0.0.3:101\n", FIRST, "udp 100-138",
+	       "udp ports 136-138 lead to ports 137-139 (NetBIOS, SMB), and are shut to everyone "
+	       "but lan; the rule 'allow udp 136-138' opens them");
 	warned("forward tcp 20-30 all to 10.0.0.3:445\n", FIRST, "tcp 20-30",
-	       "'allow tcp 20' opens it");
+	       "'allow tcp 20-30' opens them");
 	fine("forward tcp 8445 to 10.0.0.3:445\nallow tcp 8445\n");
 	fine("forward tcp 8445 to 10.0.0.3:446\n");
 	/* Each port for itself; who comes from an inside is lan. */
 	warned("forward tcp 137-445 to 10.0.0.3\nallow tcp 445 from wan\nallow tcp 139\n", FIRST,
-	       "tcp 137-445", "tcp port 137 (NetBIOS, SMB) is shut to everyone but lan");
+	       "tcp 137-445", "tcp ports 137-138 (NetBIOS, SMB) are shut to everyone but lan; the "
+	       "rule 'allow tcp 137-138' opens them");
+	warned("forward tcp 1-1000 to 10.0.0.3\n", FIRST, "tcp 1-1000",
+	       "tcp ports 137-139, 445 (NetBIOS, SMB) are shut to everyone but lan; the rule "
+	       "'allow tcp 137-139, 445' opens them");
 	fine("forward tcp 137-445 to 10.0.0.3\nallow tcp 445 from wan\nallow tcp 137-139\n");
 	warned("inside eth5 10.5.0.1/24 named lan1\nforward tcp 445 to 10.0.0.3\n"
 	       "allow tcp from lan1\nblock tcp 22\n",
@@ -99,6 +104,44 @@ static void shut(void **state)
 	assert_true(conf_shut_port(&conf, CONF_UDP, 138, 1000, &port));
 	assert_int_equal(port, 138);
 	assert_false(conf_shut_port(&conf, CONF_UDP, 140, 444, &port));
+}
+
+/* By a rule that is about much else, and does not name them. */
+static void opened_unnamed(void **state)
+{
+	(void)state;
+	warned("forward tcp 1-1000 to 10.0.0.3\nallow everything from wan\n", FIRST + 1,
+	       "allow everything",
+	       "this opens ports 137-139, 445 (NetBIOS, SMB) of the other line to others than "
+	       "lan, too; 'block tcp 137-139, 445 from wan' before it keeps them shut");
+	warned("dmz 10.0.0.3\nallow everything\n", FIRST + 1, "allow everything",
+	       "'block tcp,udp 137-139, 445 from wan' before it");
+	warned("forward tcp 8445 to 10.0.0.3:445\nallow tcp 8000-9000\n", FIRST + 1,
+	       "allow tcp 8000-9000", "this opens port 8445 (NetBIOS, SMB)");
+	fine("forward tcp 1-1000 to 10.0.0.3\nblock tcp 137-139, 445 from wan\n"
+	     "allow everything from wan\n");
+	fine("forward tcp 1-1000 to 10.0.0.3\nallow tcp 137-139, 445 from wan\n");
+	fine("forward tcp 80 to 10.0.0.3\nallow everything from wan\n");
+	fine("forward tcp 1-1000 to 10.0.0.3\nallow tcp 137-139, 445\nallow everything\n");
+}
+
+#define INSIDES                                                                                    \
+	"inside eth7 10.0.7.1/24 named office\ninside eth8 10.0.8.1/24 named guests\n"             \
+	"forward tcp 80 to 10.0.7.2\n"
+
+/* Who calls the gateway's address outside is asked about as he calls. */
+static void past_a_rule_between_insides(void **state)
+{
+	(void)state;
+	warned(INSIDES "block everything from guests to office\n", FIRST + 3, "block everything",
+	       "who is of guests comes there all the same, at the gateway's address outside, by "
+	       "the other line (hairpin), of which this says nothing; 'block tcp 80 from guests "
+	       "to self' does");
+	fine(INSIDES "block everything from guests to office\nblock tcp 80 from guests to self\n");
+	fine(INSIDES "block everything from guests to office\nblock tcp 80 from lan\n");
+	fine(INSIDES "block tcp 81 from guests to office\n");
+	fine(INSIDES "block everything from office to guests\n");
+	fine(INSIDES "nat hairpin off\nblock everything from guests to office\n");
 }
 
 /* From where nobody is, and to where nothing of ours is. */
@@ -161,6 +204,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages),	   cmocka_unit_test(words),
 		cmocka_unit_test(nothing_changes), cmocka_unit_test(shut),
+		cmocka_unit_test(opened_unnamed),
+		cmocka_unit_test(past_a_rule_between_insides),
 		cmocka_unit_test(nowhere),	   cmocka_unit_test(errors_alone),
 	};
 
