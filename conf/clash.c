@@ -410,57 +410,11 @@ static int judge_forwards(const struct conf *conf, struct conf_report *report)
 	return 0;
 }
 
-/* ---- what a dmz leaves out is shut: a forward cannot open it ---- */
-
-static bool shuts(const struct conf_except *except, const struct conf_forward *f)
-{
-	for (uint32_t i = 0; i < f->run_count; i++) {
-		if (except->run.first <= f->run[i].last && f->run[i].first <= except->run.last)
-			return except->protocols & f->protocols;
-	}
-	return false;
-}
-
-static bool shut_by(const struct conf_dmz *dmz, const struct conf_forward *f)
-{
-	bool apart = !minato_addr_is_any(&dmz->on) && !minato_addr_is_any(&f->on) &&
-		     !minato_addr_equal(&dmz->on, &f->on);
-
-	if (f->to == CONF_TO_OPEN || apart)
-		return false;
-	for (uint32_t i = 0; i < dmz->except_count; i++) {
-		if (shuts(&dmz->except[i], f))
-			return true;
-	}
-	return false;
-}
-
-static void judge_excepts(const struct conf *conf, struct conf_report *report)
-{
-	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = conf->list[i];
-
-		if (s->kind != CONF_KIND_DMZ || !s->dmz.except_count)
-			continue;
-		for (size_t k = 0; k < conf->count; k++) {
-			if (conf->list[k]->kind != CONF_KIND_FORWARD ||
-			    !shut_by(&s->dmz, &conf->list[k]->forward))
-				continue;
-			judge_say(
-				report, CONF_ERROR, s, CONF_PART_EXTRA, conf->list[k]->line,
-				"what is left out is shut, but a forward opens it (it goes before "
-				"the dmz anyway)");
-			break;
-		}
-	}
-}
-
 int clash_judge(const struct conf *conf, struct conf_report *report)
 {
 	int result = judge_slots(conf, report);
 
 	judge_prefixes(conf, CONF_KIND_POOL, report);
 	judge_prefixes(conf, CONF_KIND_NEVER, report);
-	judge_excepts(conf, report);
 	return result == 0 ? judge_forwards(conf, report) : result;
 }

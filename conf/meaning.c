@@ -140,12 +140,14 @@ static size_t dmz_entries(const struct conf_dmz *dmz, uint64_t user, struct mina
 		*guard = entry_of(MINATO_KIND_GUARD, user);
 		set_local(guard, &dmz->on);
 		guard->verdict = MINATO_REFUSE;
+		guard->behind = true; /* forwards go before the dmz in any case */
 		guard->proto = proto_of(dmz->except[i].protocols);
 		guard->first = dmz->except[i].run.first;
 		guard->last = dmz->except[i].run.last;
 		*reserved = *guard;
 		reserved->kind = MINATO_KIND_RESERVED;
 		reserved->verdict = MINATO_PASS;
+		reserved->behind = false;
 	}
 	return count;
 }

@@ -15,7 +15,8 @@ static const char *verdict_word(const struct minato_step *step)
 
 bool cmd_step_judges(const struct minato_step *step)
 {
-	return step->step == MINATO_STEP_RULE || step->step == MINATO_STEP_GUARD;
+	return step->step == MINATO_STEP_RULE || step->step == MINATO_STEP_GUARD ||
+	       (step->step == MINATO_STEP_ENTRY && step->kind == MINATO_KIND_GUARD);
 }
 
 json_t *cmd_step(const struct minato_step *step)

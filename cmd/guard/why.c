@@ -262,7 +262,7 @@ static bool is_stopped(const json_t *step)
 	if (json_is_true(json_object_get(step, "stops")))
 		return true;
 	return is_found(step) &&
-	       (!strcmp(word(step, "step"), "rule") || !strcmp(word(step, "step"), "guard")) &&
+	       (!strcmp(word(step, "step"), "rule") || !strcmp(word(step, "kind"), "guard")) &&
 	       strcmp(word(step, "verdict"), "passes") != 0;
 }
 

@@ -853,7 +853,8 @@ bool minato_event(struct minato *m, struct minato_event *out);
  *  2 guard, for new flows only;
  *  3 among the general entries the most specific local address, then the most
  *    specific port (single, range, any), then the most specific remote;
- *  4 uplink on the inside, dmz on the outside, as the scope's default;
+ *  4 uplink on the inside, dmz on the outside, as the scope's default, and
+ *    guards that are `behind`, among each other as in 3;
  *  5 closed.
  * A mapping stands between 2 and 3, and never on a port that 3 knows at the
  * same address.
@@ -943,6 +944,9 @@ struct minato_entry {
 	   refuses. */
 	bool log;
 	bool next; /* it is a rule of the next policy alone (guard.h) */
+	/* Of a GUARD without `order` that does not pass, nor log: it is asked
+	   with step 4, for new flows that nothing else takes. */
+	bool behind;
 };
 /*
  * Adds a general entry. Of RESERVED ports none is ever chosen by us; a packet

@@ -570,10 +570,11 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
 	if (fate.exact)
 		return NAT_HOST; /* an association */
-	if (fate.kind == MINATO_KIND_GUARD)
+	mapping = mapping_of_outside(n, key->proto, &f.b);
+	if (fate.kind == MINATO_KIND_GUARD &&
+	    (!fate.behind || mapping == NAT_NONE))
 		return guarded(n, &fate);
 	port_hit_undo(nat_table(n), &fate);
-	mapping = mapping_of_outside(n, key->proto, &f.b);
 	if (mapping == NAT_NONE)
 		return inward_entry(n, &f, &fate, probe, p, session);
 	if (!p->opens)
@@ -692,7 +693,8 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 	entry = (fate.kind == MINATO_KIND_FORWARD ||
 		 fate.kind == MINATO_KIND_DMZ) &&
 		forwards_of(n, fate.entry) != NAT_NONE;
-	if (fate.kind == MINATO_KIND_GUARD)
+	if (fate.kind == MINATO_KIND_GUARD &&
+	    (!fate.behind || mapping == NAT_NONE))
 		return guarded(n, &fate);
 	port_hit_undo(nat_table(n), &fate);
 	if (mapping == NAT_NONE && !entry)

@@ -68,7 +68,7 @@ static bool any_port(const struct port_entry *e)
 
 enum port_set entry_set(const struct port_entry *e)
 {
-	if (e->kind == MINATO_KIND_GUARD)
+	if (e->kind == MINATO_KIND_GUARD && !e->behind)
 		return e->rule ? PORT_RULES : PORT_GUARDS;
 	if (e->kind == MINATO_KIND_RIGHT)
 		return PORT_RIGHTS;
@@ -96,7 +96,7 @@ static bool in_tree(const struct port_entry *e)
 
 bool entry_is_default(const struct port_entry *e)
 {
-	if (e->kind == MINATO_KIND_DMZ)
+	if (e->kind == MINATO_KIND_DMZ || e->behind)
 		return true;
 	if (e->kind != MINATO_KIND_UPLINK || !any_port(e))
 		return false;
@@ -243,7 +243,7 @@ uint32_t entry_place(struct port_table *t, const struct port_entry *e)
 static bool key_of_claim(const struct port_entry *e)
 {
 	return counted_alone(e) && e->remote_prefix == 0 &&
-	       e->face == MINATO_FACE_ANY;
+	       e->face == MINATO_FACE_ANY && !entry_is_default(e);
 }
 
 /* An entry of the same set, scope, protocol and key, or POOL_NONE. */
@@ -337,6 +337,14 @@ static bool valid_rate(const struct minato_entry *in)
 		in->rate_verdict == MINATO_DROP);
 }
 
+/* It shuts what is left; a rule has its place by its order. */
+static bool valid_behind(const struct minato_entry *in)
+{
+	return !in->behind ||
+	       (in->kind == MINATO_KIND_GUARD && in->order == 0 && !in->log &&
+		in->verdict != MINATO_PASS);
+}
+
 static bool valid_rule(const struct minato_entry *in)
 {
 	if (in->order == 0)
@@ -397,6 +405,7 @@ static void from_public(struct port_entry *e, const struct minato_entry *in)
 		.until_ns = in->until_ns,
 		.uid = in->kind == MINATO_KIND_RIGHT ? in->uid : 0,
 		.logs = in->log && in->order == 0,
+		.behind = in->behind,
 	};
 	if (in->first == 0 && in->last == 0)
 		e->last = PORT_NUMBERS - 1;
@@ -428,7 +437,7 @@ int64_t port_add(struct port_table *t, const struct minato_entry *entry,
 
 	if (holder != NULL)
 		*holder = POOL_NONE;
-	if (!valid(entry) || !valid_rule(entry))
+	if (!valid(entry) || !valid_rule(entry) || !valid_behind(entry))
 		return -EINVAL;
 	from_public(&e, entry);
 	if (entry->order != 0)
@@ -495,6 +504,7 @@ void port_get(const struct port_table *t, uint32_t entry,
 		.user = e->user,
 		.until_ns = e->until_ns,
 		.log = e->logs,
+		.behind = e->behind,
 	};
 	if (e->rule)
 		ruleset_get(t, entry, out);

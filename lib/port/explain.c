@@ -72,7 +72,11 @@ size_t port_explain(struct port_table *t, const struct port_key *key,
 	out[count] = of_rules(t, key, now);
 	if (out[count++].verdict != MINATO_PASS)
 		return count;
-	out[count++] = of_entry(MINATO_STEP_ENTRY,
-				match_best(t, PORT_GENERAL, &all, now));
-	return count;
+	out[count] = of_entry(MINATO_STEP_ENTRY,
+			      match_best(t, PORT_GENERAL, &all, now));
+	if (out[count].found && entry_at(t, out[count].entry)->behind)
+		out[count].verdict =
+			(enum minato_verdict)entry_at(t, out[count].entry)
+				->verdict;
+	return count + 1;
 }

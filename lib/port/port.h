@@ -114,6 +114,7 @@ struct port_fate {
 	bool association; /* ... with the local end left open */
 	struct port_tuple_ref tuple;
 	bool asks;	/* which program it is decides (guard.h) */
+	bool behind;	/* a guard of step 4: a mapping goes before it */
 	uint32_t entry; /* general entry, or a wall; or POOL_NONE */
 	uint32_t owner; /* SOCKET claim: the caller's socket number */
 	uint32_t rule;	/* of the policy, which decided: port_rule_entry tells
@@ -1570,10 +1571,11 @@ struct port_entry {
 	bool v6_only : 1, reuse_addr : 1, reuse_port : 1, exclusive : 1;
 	bool accepting : 1;
 	bool chosen : 1;
-	bool rests : 1; /* freed, by quarantine.c */
-	bool rule : 1;	/* of the policy; `next` is its number there */
-	bool logs : 1;	/* a wall, whose refusals are events */
-	uint32_t since; /* of no claim: the caller's, like `owner`; of a claim
+	bool rests : 1;	 /* freed, by quarantine.c */
+	bool rule : 1;	 /* of the policy; `next` is its number there */
+	bool logs : 1;	 /* a wall, whose refusals are events */
+	bool behind : 1; /* a guard of what nothing else takes */
+	uint32_t since;	 /* of no claim: the caller's, like `owner`; of a claim
 			   with REUSEPORT that accepts: its slot */
 };
 _Static_assert(sizeof(struct port_entry) <= 128, "two lines to an entry");

@@ -208,6 +208,7 @@ static void report_entry(struct port_table *t, uint32_t entry, uint16_t port,
 		translate(e, port, &out->target);
 	else if (e->kind == MINATO_KIND_GUARD)
 		out->verdict = (enum minato_verdict)e->verdict;
+	out->behind = e->behind;
 }
 
 static const struct port_fate closed = { .kind = MINATO_KIND_CLOSED,
@@ -365,9 +366,11 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 	/* 3, and 4 as the lowest ranks */
 	if (entry == POOL_NONE && has_entries(t, PORT_GENERAL, key))
 		entry = match_best(t, PORT_GENERAL, key, now);
-	/* 5 */
-	if (entry == POOL_NONE)
+	/* 5; what shuts the rest is for new flows, as every guard */
+	if (entry == POOL_NONE || (entry_at(t, entry)->behind && !new_flow))
 		return;
+	if (entry_at(t, entry)->behind)
+		out->rule = POOL_NONE; /* which let it pass */
 	if (entry_at(t, entry)->reuse_port)
 		entry = crew_choose(t, entry, tuple_group_hash(t, probe));
 	report_entry(t, entry, key->local_port, out);

@@ -119,6 +119,8 @@ static struct minato_entry some_wish(void)
 	if (one_in(2))
 		some_prefix(&e.remote, &e.remote_prefix);
 	e.verdict = e.kind == MINATO_KIND_GUARD ? (enum minato_verdict)below(3) : MINATO_PASS;
+	if (e.kind == MINATO_KIND_GUARD && e.verdict != MINATO_PASS)
+		e.behind = one_in(3);
 	if (e.kind == MINATO_KIND_DMZ) {
 		e.translate = true;
 		e.first = e.last = 0;
@@ -168,7 +170,8 @@ static bool same_set(const struct minato_entry *a, const struct minato_entry *b)
 						  MINATO_KIND_RIGHT };
 
 	for (int i = 0; i < 3; i++) {
-		if ((a->kind == apart[i]) != (b->kind == apart[i]))
+		if ((a->kind == apart[i] && !a->behind) !=
+		    (b->kind == apart[i] && !b->behind))
 			return false;
 	}
 	return a->kind != MINATO_KIND_RIGHT || a->uid == b->uid;

@@ -82,7 +82,7 @@ static bool scope_default(const struct minato_entry *e)
 {
 	struct minato_addr any4 = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff } };
 
-	if (e->kind == MINATO_KIND_DMZ)
+	if (e->kind == MINATO_KIND_DMZ || e->behind)
 		return true;
 	return e->kind == MINATO_KIND_UPLINK && e->first == 0 && e->last == 65535 &&
 	       (e->local_prefix == 0 || (e->local_prefix == 96 && equal(&e->local, &any4)));
@@ -118,7 +118,8 @@ static struct naive_entry *best(struct naive *n, const struct port_key *key, int
 	for (int i = 0; i < NAIVE_ENTRIES; i++) {
 		struct naive_entry *e = &n->entry[i];
 		int difference;
-		if ((e->e.kind == MINATO_KIND_GUARD) != guards || !meets(e, key, now_ns))
+		bool wall = e->e.kind == MINATO_KIND_GUARD && !e->e.behind;
+		if (wall != guards || !meets(e, key, now_ns))
 			continue;
 		difference = found == NULL ? 1 : precedence(e, found);
 		if (difference > 0 || (difference == 0 && e->order < found->order))
@@ -182,7 +183,7 @@ void naive_lookup(struct naive *n, const struct port_key *key, int64_t now_ns, b
 		e = best(n, key, now_ns, false);
 	out->kind = MINATO_KIND_CLOSED;
 	out->verdict = MINATO_REFUSE;
-	if (e != NULL)
+	if (e != NULL && (new_flow || !e->e.behind))
 		found_entry(n, e, key->local_port, out);
 }
 
@@ -340,6 +341,8 @@ bool naive_normal(const struct minato_entry *in, struct minato_entry *out)
 		return false;
 	if (in->kind == MINATO_KIND_DMZ &&
 	    (!in->translate || in->first != 0 || (in->last != 0 && in->last != 65535)))
+		return false;
+	if (in->behind && (in->kind != MINATO_KIND_GUARD || in->verdict == MINATO_PASS))
 		return false;
 	/* A right has no other end, no face, and says yes or no to a socket of ports. */
 	if (in->kind == MINATO_KIND_RIGHT &&
