@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A file's text, line by line; and one statement alone. */
 #include "conf/reader.h"
+#include "conf/rules.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -199,6 +200,7 @@ static int read_all(struct conf *out, struct conf_sources *sources, const char *
 		.guest = guest != NULL,
 		.report = report,
 	};
+	bool whole;
 	int result;
 
 	*out = (struct conf){ .closed = sources->closed, .behind_count = sources->behind_count };
@@ -218,10 +220,13 @@ static int read_all(struct conf *out, struct conf_sources *sources, const char *
 	/* By their numbers, which is not the order of reading; one alone needs no name. */
 	for (size_t i = 0; i < sources->count && sources->count > 1 && result == 0; i++)
 		result = conf_files_add(&out->files, sources->list[i].path);
+	whole = report->errors == 0;
 	if (result == 0 && !guest)
 		result = conf_judge(out, report);
 	else if (result == 0)
 		result = report->errors ? -EINVAL : judge_guest(out, guest, report);
+	if (whole && (result == 0 || result == -EINVAL))
+		result = testjudge_credits(out, report);
 	if (result < 0)
 		conf_free(out);
 	return result;

@@ -64,6 +64,11 @@ void hostjudge_judge(const struct conf *conf, struct conf_report *report);
 /* `guest`: the names of its rules; NULL: of a gateway. */
 void testjudge_judge(const struct conf *conf, const struct rules_names *guest,
 		     struct conf_report *report);
+/*
+ * Whether each test that says by whom has such a statement, of a file that was read without faults:
+ * of what is in force some may be over. 0, -EINVAL where there are errors now, -ENOMEM.
+ */
+int testjudge_credits(const struct conf *conf, struct conf_report *report);
 
 /* ---- rulejudge.c ---- */
 

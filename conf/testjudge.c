@@ -2,6 +2,10 @@
 /* Test lines that speak of what there is not: a guest has no forwards, a gateway no programs. */
 #include "conf/rules.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 static bool is_of_inside(const struct conf *conf, const struct minato_addr *addr)
 {
 	for (size_t i = 0; i < conf->count; i++) {
@@ -90,4 +94,74 @@ void testjudge_judge(const struct conf *conf, const struct rules_names *guest,
 		else
 			judge_gateways(conf, conf->list[i], report);
 	}
+}
+
+/* ---- by line, by name ---- */
+
+static bool decides(const struct conf_statement *s)
+{
+	return s->kind == CONF_KIND_RULE || s->kind == CONF_KIND_FORWARD ||
+	       s->kind == CONF_KIND_DMZ;
+}
+
+static int compare_lines(const void *one, const void *two)
+{
+	const struct conf_statement *const *a = one;
+	const struct conf_statement *const *b = two;
+
+	return (*a)->line < (*b)->line ? -1 : (*a)->line > (*b)->line;
+}
+
+static int compare_names(const void *one, const void *two)
+{
+	const struct conf_statement *const *a = one;
+	const struct conf_statement *const *b = two;
+
+	return strcmp((*a)->name, (*b)->name);
+}
+
+/* Those that can decide in the order of one of the two, and each test's looked for among them. */
+static void judge_credits(const struct conf *conf, const struct conf_statement **list, bool by_line,
+			  struct conf_report *report)
+{
+	int (*const compare)(const void *, const void *) = by_line ? compare_lines : compare_names;
+	struct conf_statement *wanted = calloc(1, sizeof(*wanted));
+	const struct conf_statement *key = wanted;
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (decides(conf->list[i]))
+			list[count++] = conf->list[i];
+	}
+	qsort(list, count, sizeof(list[0]), compare);
+	for (size_t i = 0; wanted && i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+
+		if (s->kind != CONF_KIND_TEST || (by_line ? !s->test.by_line : !s->test.by[0]))
+			continue;
+		wanted->line = s->test.by_line;
+		memcpy(wanted->name, s->test.by, sizeof(wanted->name));
+		if (bsearch(&key, list, count, sizeof(list[0]), compare))
+			continue;
+		if (by_line)
+			judge_say(report, CONF_ERROR, s, CONF_PART_EXTRA, 0,
+				  "in line %u stands no rule, forward or dmz",
+				  CONF_LINE_NUMBER(s->test.by_line));
+		else
+			judge_say(report, CONF_ERROR, s, CONF_PART_EXTRA, 0,
+				  "no rule, forward or dmz is called %s", s->test.by);
+	}
+	free(wanted);
+}
+
+int testjudge_credits(const struct conf *conf, struct conf_report *report)
+{
+	const struct conf_statement **list = calloc(conf->count + 1, sizeof(*list));
+
+	if (!list)
+		return -ENOMEM;
+	judge_credits(conf, list, true, report);
+	judge_credits(conf, list, false, report);
+	free(list);
+	return report->errors ? -EINVAL : 0;
 }

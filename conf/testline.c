@@ -245,16 +245,23 @@ static int read_outcome(struct reader *r, struct conf_test *test)
 }
 
 /* by NAME, or by line N. */
-static int read_by(struct reader *r, struct conf_test *test)
+static int read_by(struct reader *r, struct conf_statement *out)
 {
+	struct conf_test *test = &out->test;
+	uint32_t first = r->next;
+
 	if (!reader_takes(r, "by"))
 		return 0;
-	if (!reader_takes(r, "line"))
-		return value_name(r, test->by);
-	if (value_number(r, 1, CONF_LINES_MAX, "a line", &test->by_line) < 0)
+	if (!reader_takes(r, "line")) {
+		if (value_name(r, test->by) < 0)
+			return -EINVAL;
+	} else if (value_number(r, 1, CONF_LINES_MAX, "a line", &test->by_line) < 0) {
 		return -EINVAL;
-	/* Of its own file. */
-	test->by_line |= r->number & ~CONF_LINES_MAX;
+	} else {
+		/* Of its own file. */
+		test->by_line |= r->number & ~CONF_LINES_MAX;
+	}
+	reader_mark(r, out, CONF_PART_EXTRA, first);
 	return 0;
 }
 
@@ -278,5 +285,5 @@ int testline_read(struct reader *r, struct conf_statement *out)
 	if (read_outcome(r, test) < 0)
 		return -EINVAL;
 	reader_mark(r, out, CONF_PART_TARGET, first);
-	return read_by(r, test);
+	return read_by(r, out);
 }

@@ -18,6 +18,7 @@
 #define BETWEEN (31 * 86400 * SECOND) /* longer than any timer that can be set */
 #define SOME_PORT 40000u	      /* where a test names no source port */
 #define FRAMES 16u
+#define STEPS_MAX 8u
 #define FEW 64u /* of what a host value of one flow at a time has */
 
 /* A general entry, and the statement that it is of. */
@@ -428,10 +429,41 @@ static size_t deciding_rule(struct trial *t)
 	return rule;
 }
 
+/* Whether it is a rule that lets nothing on; one that allows opens nothing, either. */
+static bool stops(const struct conf *conf, size_t rule)
+{
+	if (rule >= conf->count)
+		return rule == conf->count;
+	return conf->list[rule]->rule.verb != CONF_ALLOW;
+}
+
 /* It has no ports. */
 static bool has_type(const struct conf_test *test)
 {
 	return test->proto == MINATO_ICMP || (uint8_t)test->proto == MINATO_PROTO_OTHER;
+}
+
+/*
+ * What a dmz leaves out is refused by its own statement, where nothing goes before that; from
+ * inside it is met by an outside address as from outside.
+ */
+static const struct conf_statement *shut_by(struct trial *t, const struct conf_test *test)
+{
+	const struct minato_question question = {
+		.scope = CONF_SCOPE_OUTSIDE,
+		.face = MINATO_FACE_ANY,
+		.proto = (uint8_t)test->proto,
+		.course = MINATO_COURSE_NONE,
+		.program = MINATO_PROGRAM_NONE,
+		.remote = { test->source.addr, test->source.port ? test->source.port : SOME_PORT },
+		.local = test->destination,
+	};
+	struct minato_step steps[STEPS_MAX];
+	size_t count = has_type(test) ? 0 : minato_explain(t->m, &question, steps, STEPS_MAX);
+
+	return count && steps[count - 1].kind == MINATO_KIND_GUARD ?
+		       statement_of(t, steps[count - 1].handle) :
+		       NULL;
 }
 
 static struct conf_fate send(struct trial *t, const struct conf_test *test)
@@ -455,6 +487,8 @@ static struct conf_fate send(struct trial *t, const struct conf_test *test)
 		minato_advance(t->m, t->now);
 		(void)look_at_frames(t, test, &found);
 	}
+	if (found.outcome == CONF_CLOSED && !stops(t->conf, found.rule))
+		found.by = shut_by(t, test);
 	/* Whatever it began is over before the next one. */
 	t->now.ns += BETWEEN;
 	minato_advance(t->m, t->now);

@@ -172,7 +172,10 @@ void trial_judge(const struct conf *conf, struct conf_verdict *verdict,
 		break;
 	case CONF_CLOSED:
 		append(verdict, "is closed");
-		say_rule(verdict, conf, found);
+		if (found->by)
+			say_line(verdict, conf, found->by->line);
+		else
+			say_rule(verdict, conf, found);
 		break;
 	case CONF_DROPPED:
 		append(verdict, "is dropped");

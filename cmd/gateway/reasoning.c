@@ -241,6 +241,8 @@ static json_t *becomes(const struct gateway_applied *applied,
 	if ((fate.outcome == CONF_CLOSED || fate.outcome == CONF_DROPPED) &&
 	    refuses(conf, fate.rule))
 		cmd_step_by(item, conf, statement_at(conf, fate.rule));
+	else if (fate.outcome == CONF_CLOSED && fate.by)
+		cmd_step_by(item, conf, fate.by);
 	return item;
 }
 

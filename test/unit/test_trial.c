@@ -161,6 +161,51 @@ static void the_rest(void **state)
 	met(LINKS "dmz 10.0.0.9 from 192.0.2.0/24\n" FROM "80 is closed\n");
 }
 
+static void all_met(const char *text)
+{
+	run(text);
+	for (size_t i = 0; i < verdict_count; i++) {
+		if (!verdicts[i].met)
+			fail_msg("the test %zu: %s", i + 1, verdicts[i].got);
+	}
+}
+
+/* What a dmz leaves out is shut for the dmz alone: forwards go before it. */
+static void left_out_and_forwarded(void **state)
+{
+	(void)state;
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nforward tcp http to 10.0.0.2\n" FROM
+		  "80 reaches 10.0.0.2:80 by line 4\n" FROM "81 is closed\n" FROM
+		  "1024 reaches 10.0.0.9:1024\n"
+		  "test udp from 203.0.113.9 to 198.51.100.1:80 is closed\n");
+	/* A range is wider than what is left out, and goes before it too. */
+	all_met(LINKS "dmz 10.0.0.9 except tcp 22\nforward tcp 20-30 to 10.0.0.2\n" FROM
+		  "22 reaches 10.0.0.2:22\n");
+	all_met(LINKS "dmz 10.0.0.9 on 198.51.100.1 except tcp 22\nforward tcp 22 to 10.0.0.2\n" FROM
+		  "22 reaches 10.0.0.2:22\n");
+	/* To others the forward is not there. */
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nforward tcp 22 to 10.0.0.2 from 192.0.2.0/24\n" FROM
+		  "22 is closed\n"
+		  "test tcp from 192.0.2.9 to 198.51.100.1:22 reaches 10.0.0.2:22\n");
+	/* Rules are asked first, as of all that comes in. */
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\ndrop tcp 22\n" FROM "22 is dropped by line 4\n" FROM
+		  "23 is closed\n");
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nallow tcp 22\n" FROM "22 is closed\n");
+	/* The line that leaves it out is who shut it; what nothing is about is shut by none. */
+	all_met(LINKS "dmz 10.0.0.9 except 1-79\n" FROM "70 is closed by line 3\n");
+	all_met(LINKS "dmz 10.0.0.9 except 1-79 named rest\nallow tcp 70\n" FROM
+		  "70 is closed by rest\n");
+	got(LINKS "dmz 10.0.0.9 except 1-79\n" FROM "70 is dropped\n", "is closed by line 3");
+	all_met(LINKS "dmz 10.0.0.9 except 1-79\nblock tcp 70\n" FROM "70 is closed by line 4\n");
+	/* A socket of this gateway's, for a call that ends here. */
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nforward tcp 80 to unix:/run/app\n" FROM
+		  "80 reaches unix:/run/app\n");
+	/* From inside, by the outside address. */
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nforward tcp 80 to 10.0.0.2\n"
+		  "test tcp from inside 10.0.0.7 to 198.51.100.1:80 reaches 10.0.0.2:80\n"
+		  "test tcp from inside 10.0.0.7 to 198.51.100.1:81 is closed\n");
+}
+
 static void ending_here(void **state)
 {
 	(void)state;
@@ -385,6 +430,7 @@ int main(void)
 		cmocka_unit_test(precedence),
 		cmocka_unit_test(balanced),
 		cmocka_unit_test(the_rest),
+		cmocka_unit_test(left_out_and_forwarded),
 		cmocka_unit_test(ending_here),
 		cmocka_unit_test(outward),
 		cmocka_unit_test(hairpin),
