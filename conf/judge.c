@@ -88,6 +88,26 @@ static void add_link(struct ground *ground, const struct conf_statement *s)
 	}
 }
 
+/*
+ * The statement behind whose link, inside, addresses of the prefix are; NULL: none. Those of an
+ * outside's network are of that, whatever is inside too (RFC 4787 REQ-7).
+ */
+static const struct place *inside_of(const struct ground *ground, const struct conf_prefix *prefix)
+{
+	const struct place *found = NULL;
+
+	for (size_t i = 0; i < ground->count; i++) {
+		const struct place *place = &ground->place[i];
+
+		if (place->sort == PLACE_OWN || !overlap(&place->prefix, prefix))
+			continue;
+		if (place->outside)
+			return NULL;
+		found = found ? found : place;
+	}
+	return found;
+}
+
 /* 0 or -ENOMEM. */
 static int make_ground(struct ground *ground, const struct conf *conf)
 {
@@ -105,9 +125,6 @@ static int make_ground(struct ground *ground, const struct conf *conf)
 
 		if (s->kind == CONF_KIND_LINK)
 			add_link(ground, s);
-		if (s->kind == CONF_KIND_POOL)
-			ground->place[ground->count++] =
-				(struct place){ PLACE_OWN, true, s->line, s->pool.addresses };
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		const struct conf_statement *s = conf->list[i];
@@ -115,6 +132,14 @@ static int make_ground(struct ground *ground, const struct conf *conf)
 		if (s->kind == CONF_KIND_ROUTE && stands(ground, PLACE_NET, false, &s->route.via))
 			ground->place[ground->count++] =
 				(struct place){ PLACE_ROUTE, false, s->line, s->route.to };
+	}
+	/* One that is wrong is told of at its own line, and makes no host ours. */
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+
+		if (s->kind == CONF_KIND_POOL && !inside_of(ground, &s->pool.addresses))
+			ground->place[ground->count++] =
+				(struct place){ PLACE_OWN, true, s->line, s->pool.addresses };
 	}
 	return 0;
 }
@@ -148,6 +173,22 @@ static struct links count_links(const struct conf *conf)
 	return links;
 }
 
+/*
+ * The two sides may use the same range of IPv4 (RFC 4787 REQ-7), where nobody could choose; a slip
+ * it is more often. IPv6 is not translated: of each address there is one.
+ */
+static void say_overlap(const struct conf_statement *a, const struct conf_statement *b,
+			const struct conf_prefix *prefix, struct conf_report *report)
+{
+	if (a->link.outside == b->link.outside || !minato_addr_is4(&prefix->addr))
+		judge_say(report, CONF_ERROR, b, CONF_PART_TARGET, a->line,
+			  "hosts of this prefix would be on two links");
+	else
+		judge_say(report, CONF_WARNING, b, CONF_PART_TARGET, a->line,
+			  "these addresses are inside and outside: each host is met from its own "
+			  "side alone");
+}
+
 static void compare_links(const struct conf_statement *a, const struct conf_statement *b,
 			  struct conf_report *report)
 {
@@ -174,10 +215,8 @@ static void compare_links(const struct conf_statement *a, const struct conf_stat
 					  "two links have one address");
 				return;
 			}
-			/* The two sides may well use the same range (RFC 4787 REQ-7). */
-			if (x->outside == y->outside && overlap(&x->address[i], &y->address[k])) {
-				judge_say(report, CONF_ERROR, b, CONF_PART_TARGET, a->line,
-					  "hosts of this prefix would be on two links");
+			if (overlap(&x->address[i], &y->address[k])) {
+				say_overlap(a, b, &y->address[k], report);
 				return;
 			}
 		}
@@ -240,10 +279,57 @@ static void judge_route(const struct ground *ground, const struct conf_statement
 			  "no link has a prefix with this gateway in it");
 }
 
-static void judge_pool(const struct conf *conf, const struct conf_statement *s,
-		       const struct links *links, struct conf_report *report)
+/* A router that is in the pool would be ours: nothing would leave. Of a route that is told there. */
+static void judge_pool_hops(const struct conf *conf, const struct conf_statement *s,
+			    struct conf_report *report)
 {
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *other = conf->list[i];
+		char text[64];
+
+		for (uint32_t k = 0; other->kind == CONF_KIND_LINK && k < other->link.via_count;
+		     k++) {
+			if (!judge_within(&s->pool.addresses, &other->link.via[k]))
+				continue;
+			minato_addr_format(&other->link.via[k], text, sizeof(text));
+			judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, other->line,
+				  "%s is a router, and no address of ours", text);
+			return;
+		}
+	}
+}
+
+/* Fewer are few for a host alone. */
+#define POOL_PORTS_FEW 128u
+#define PORTS_SYSTEM 1024u
+
+static void judge_pool_ports(const struct conf_statement *s, struct conf_report *report)
+{
+	uint32_t count = s->pool.high - s->pool.low + 1u;
+
+	if (s->pool.low && s->pool.low < PORTS_SYSTEM)
+		judge_say(report, CONF_WARNING, s, CONF_PART_EXTRA, 0,
+			  "ports below %u are those of services: a forward cannot have one that a "
+			  "translation holds",
+			  PORTS_SYSTEM);
+	if (s->pool.low && count < POOL_PORTS_FEW)
+		judge_say(report, CONF_WARNING, s, CONF_PART_EXTRA, 0,
+			  "each address has %u port%s for the translations of all its hosts", count,
+			  count == 1 ? "" : "s");
+}
+
+static void judge_pool(const struct conf *conf, const struct ground *ground,
+		       const struct conf_statement *s, const struct links *links,
+		       struct conf_report *report)
+{
+	const struct place *inside = inside_of(ground, &s->pool.addresses);
 	bool found = false;
+
+	judge_pool_hops(conf, s, report);
+	judge_pool_ports(s, report);
+	if (inside)
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, inside->line,
+			  "a pool is of outside addresses, and these are of hosts inside");
 
 	if (links->host) {
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, links->host->line,
@@ -286,17 +372,42 @@ static bool is_broadcast(const struct ground *ground, const struct minato_addr *
 	return false;
 }
 
-/* "2001:db8::2:8087": a port was meant, perhaps. */
+/* Whether the digits of a short group are a port of the forward, or one that everybody knows. */
+static bool is_port_meant(const struct conf_forward *f, uint32_t group)
+{
+	static const uint16_t known[] = { 22, 25, 53, 80, 110, 143, 443, 465, 587, 853, 993, 995 };
+	uint32_t port = 0;
+
+	for (int shift = 12; shift >= 0; shift -= 4)
+		port = port * 10 + (group >> shift & 15);
+	for (uint32_t i = 0; i < f->run_count; i++) {
+		if (port && f->run[i].first == port)
+			return true;
+	}
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (known[i] == port)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * "2001:db8::2:8087", "2001:db8::2:80": a port was meant, perhaps. A short one needs a number in
+ * front of it that ends an address: "2001:db8::80" is how one calls a web server.
+ */
 static void judge_group(const struct conf_statement *s, const struct minato_endpoint *at,
 			struct conf_report *report)
 {
-	uint32_t group = (uint32_t)at->addr.bytes[14] << 8 | at->addr.bytes[15];
+	const uint8_t *bytes = at->addr.bytes;
+	uint32_t group = (uint32_t)bytes[14] << 8 | bytes[15];
+	bool ends = !bytes[10] && !bytes[11] && (bytes[12] || bytes[13]);
 
 	for (int shift = 12; shift >= 0; shift -= 4) {
 		if ((group >> shift & 15) > 9)
 			return;
 	}
-	if (minato_addr_is4(&at->addr) || at->port || group < 0x1000)
+	if (minato_addr_is4(&at->addr) || at->port ||
+	    (group < 0x1000 && !(ends && is_port_meant(&s->forward, group))))
 		return;
 	judge_say(report, CONF_WARNING, s, CONF_PART_TARGET, 0,
 		  "%x is the end of the address; a port stands behind brackets: [ADDRESS]:%x",
@@ -468,7 +579,7 @@ static void judge_each(const struct conf *conf, const struct ground *ground,
 		else if (s->kind == CONF_KIND_ROUTE && whole)
 			judge_route(ground, s, report);
 		else if (s->kind == CONF_KIND_POOL && whole)
-			judge_pool(conf, s, links, report);
+			judge_pool(conf, ground, s, links, report);
 		else if (s->kind == CONF_KIND_DRAIN && whole)
 			judge_drain(conf, s, report);
 	}

@@ -93,9 +93,11 @@ static int read_route(struct reader *r, struct conf_statement *out)
 static int read_pool_ports(struct reader *r, struct conf_statement *out)
 {
 	struct conf_run run;
+	uint32_t first = r->next;
 
 	if (value_run(r, CONF_TCP | CONF_UDP, &run) < 0)
 		return -EINVAL;
+	reader_mark(r, out, CONF_PART_EXTRA, first);
 	out->pool.low = run.first;
 	out->pool.high = run.last;
 	return 0;

@@ -20,6 +20,25 @@ static void sides(void **state)
 		  "outsite", "expected");
 }
 
+static void tests_by_nobody(void **state)
+{
+	static const char text[] = LINKS "forward tcp 80 to 10.0.0.2 named web\n"
+					 "test tcp from 203.0.113.9 to 198.51.100.1:80 is closed ";
+	char all[512];
+
+	(void)state;
+	snprintf(all, sizeof(all), "%sby line 99\n", text);
+	one_fault(all, CONF_ERROR, LINKS_LINES + 2, "by line 99", "in line 99 stands no rule");
+	snprintf(all, sizeof(all), "%sby line 2\n", text);
+	one_fault(all, CONF_ERROR, LINKS_LINES + 2, "by line 2", "in line 2 stands no rule");
+	snprintf(all, sizeof(all), "%sby wep\n", text);
+	one_fault(all, CONF_ERROR, LINKS_LINES + 2, "by wep", "is called wep");
+	snprintf(all, sizeof(all), "%sby web\n", text);
+	no_fault(all);
+	snprintf(all, sizeof(all), "%sby line 3\n", text);
+	no_fault(all);
+}
+
 static void links(void **state)
 {
 	(void)state;
@@ -29,8 +48,14 @@ static void links(void **state)
 	one_fault(LINKS "inside eth2 10.0.0.129/25\n", EACH, "10.0.0.129/25", "on two links");
 	one_fault(LINKS "inside eth2 198.51.100.1/24\n", EACH, "198.51.100.1/24", "one address");
 	one_fault(LINKS "inside eth2 127.0.0.1/8\n", EACH, "127.0.0.1/8", "on no link");
-	/* Both sides may use one range (RFC 4787 REQ-7). */
-	no_fault("inside eth1 10.0.0.1/24\noutside eth0 10.0.0.2/24\n");
+	/* Both sides may use one range (RFC 4787 REQ-7), but of IPv6, which is routed. */
+	one_fault("inside eth1 10.0.0.1/24\noutside eth0 10.0.0.2/24\n", CONF_WARNING, 2,
+		  "10.0.0.2/24", "inside and outside");
+	one_fault("inside eth1 10.0.0.1/24\noutside eth0 198.51.100.1/24, 10.0.0.5/24\n",
+		  CONF_WARNING, 2, "198.51.100.1/24, 10.0.0.5/24", "inside and outside");
+	assert_int_equal(report.fault[0].other, 1);
+	one_fault("inside eth1 fd00::1/64\noutside eth0 fd00::2/64\n", CONF_ERROR, 2, "fd00::2/64",
+		  "on two links");
 	one_fault("inside eth1 10.0.0.1/24\noutside host\noutside host\n", CONF_ERROR, 3, "host",
 		  "outside already");
 	one_fault("inside eth1 10.0.0.1/24\noutside host\noutside eth0 198.51.100.1/24\n",
@@ -67,6 +92,21 @@ static void pools(void **state)
 
 	(void)state;
 	no_fault(LINKS "pool 198.51.100.16/28\n");
+	one_fault("inside eth1 10.0.0.1/24\noutside eth0 198.51.100.1/24 via 198.51.100.254\n"
+		  "pool 198.51.100.254\n",
+		  CONF_ERROR, 3, "198.51.100.254", "198.51.100.254 is a router");
+	assert_int_equal(report.fault[0].other, 2);
+	/* It is told there, and not of each forward to a host in it. */
+	one_fault(LINKS "pool 10.0.0.0/28\nforward tcp 80 to 10.0.0.2\n", CONF_ERROR,
+		  LINKS_LINES + 1, "10.0.0.0/28", "of hosts inside");
+	assert_int_equal(report.fault[0].other, 1);
+	one_fault(LINKS "route 10.9.0.0/16 via 10.0.0.7\npool 10.9.1.0/30\n", CONF_ERROR,
+		  LINKS_LINES + 2, "10.9.1.0/30", "of hosts inside");
+	one_fault(LINKS "pool 198.51.100.16/30 ports 1000-2000\n", CONF_WARNING, LINKS_LINES + 1,
+		  "1000-2000", "below 1024");
+	one_fault(LINKS "pool 198.51.100.16/30 ports 40000-40099\n", CONF_WARNING, LINKS_LINES + 1,
+		  "40000-40099", "has 100 ports");
+	no_fault(LINKS "pool 198.51.100.16/30 ports 40000-40239\n");
 	one_fault(LINKS "pool 198.51.100.16/28 on eth7\n", EACH, "eth7",
 		  "no outside link is called eth7");
 	one_fault(LINKS "pool 198.51.100.16/28 on eth1\n", EACH, "eth1", "no outside link");
@@ -123,6 +163,12 @@ static void servers(void **state)
 		  WARN, "2001:db8:1::2:8087", "8087 is the end of the address");
 	no_fault("inside eth1 10.0.0.1/24, 2001:db8:1::1/64\noutside eth0 198.51.100.1/24\n"
 		 "forward tcp 8088 to 2001:db8:1::2\n");
+	one_fault("inside eth1 10.0.0.1/24, 2001:db8:1::1/64\noutside eth0 198.51.100.1/24\n"
+		  "forward tcp 81 to 2001:db8:1::2:80\n",
+		  WARN, "2001:db8:1::2:80", "80 is the end of the address");
+	/* So hosts are numbered: after their service, or by what no service has. */
+	no_fault("inside eth1 10.0.0.1/24, 2001:db8:1::1/64\noutside eth0 198.51.100.1/24\n"
+		 "forward tcp 81 to 2001:db8:1::80\nforward tcp 82 to 2001:db8:1::2:17\n");
 	one_fault(LINKS "forward tcp 80 to 2001:db8::2\n", WARN, "2001:db8::2",
 		  "on no inside link");
 	one_fault(LINKS "forward tcp 80 to 10.0.0.2 drain, 10.0.0.3 drain\n", WARN,
@@ -216,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sides),
+		cmocka_unit_test(tests_by_nobody),
 		cmocka_unit_test(links),
 		cmocka_unit_test(too_many_links),
 		cmocka_unit_test(routes),
