@@ -113,10 +113,12 @@ static void say_place(FILE *out, const struct cmd_conf_text *text, const struct 
 		fputs("minato: ", out);
 		return;
 	}
-	fprintf(out, "%s%s:%u:%u:%s %s%s:%s ", paint(colour, "\033[1m"),
-		cmd_conf_name(text, fault->line), CONF_LINE_NUMBER(fault->line), fault->column + 1,
-		paint(colour, "\033[0m"), paint(colour, error ? "\033[1;31m" : "\033[1;35m"),
-		error ? "error" : "warning", paint(colour, "\033[0m"));
+	fprintf(out, "%s%s:", paint(colour, "\033[1m"), cmd_conf_name(text, fault->line));
+	if (fault->line)
+		fprintf(out, "%u:%u:", CONF_LINE_NUMBER(fault->line), fault->column + 1);
+	fprintf(out, "%s %s%s:%s ", paint(colour, "\033[0m"),
+		paint(colour, error ? "\033[1;31m" : "\033[1;35m"), error ? "error" : "warning",
+		paint(colour, "\033[0m"));
 }
 
 static void say_fault(FILE *out, const struct cmd_conf_text *text, const struct conf_fault *fault,
@@ -132,6 +134,9 @@ static void say_fault(FILE *out, const struct cmd_conf_text *text, const struct 
 	if (meant.best.best)
 		fprintf(out, "; did you mean '%s'?", meant.best.best);
 	putc('\n', out);
+	/* It is about what stands in no line. */
+	if (!fault->line && text->name)
+		return;
 	show_caret(out, fault->column - show_line(out, line, length, fault->column), fault->length,
 		   colour);
 	if (!fault->other || !text->name)

@@ -669,6 +669,11 @@ void conf_diff_free(struct conf_diff *diff);
  * (several stand at that place), -EINVAL (it means none; see the report).
  */
 int conf_find(const struct conf *conf, const char *text, struct conf_report *report);
+/*
+ * What could be meant where conf_find found nothing: forwards that share a port with the one that
+ * the text says, or drains of its host. Writes at most `max` indices; returns how many there are.
+ */
+size_t conf_find_near(const struct conf *conf, const char *text, size_t *out, size_t max);
 
 /* ---- meaning.c: what a statement is in a host value ---- */
 

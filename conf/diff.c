@@ -211,3 +211,40 @@ int conf_find(const struct conf *conf, const char *text, struct conf_report *rep
 	}
 	return found;
 }
+
+/* Whether both have a port in common. */
+static bool shares_port(const struct conf_forward *a, const struct conf_forward *b)
+{
+	if (!(a->protocols & b->protocols))
+		return false;
+	for (uint32_t i = 0; i < a->run_count; i++) {
+		for (uint32_t k = 0; k < b->run_count; k++) {
+			if (a->run[i].first <= b->run[k].last && b->run[k].first <= a->run[i].last)
+				return true;
+		}
+	}
+	return false;
+}
+
+size_t conf_find_near(const struct conf *conf, const char *text, size_t *out, size_t max)
+{
+	struct conf_report report;
+	struct conf_statement wanted;
+	size_t count = 0;
+
+	if (parse_alone(&wanted, text, true, &report) < 0)
+		return 0;
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+		bool near = s->kind == wanted.kind &&
+			    ((s->kind == CONF_KIND_FORWARD &&
+			      shares_port(&s->forward, &wanted.forward)) ||
+			     (s->kind == CONF_KIND_DRAIN &&
+			      minato_addr_equal(&s->drain.host, &wanted.drain.host)));
+
+		if (near && count < max)
+			out[count] = i;
+		count += near;
+	}
+	return count;
+}

@@ -279,7 +279,7 @@ static void judge_route(const struct ground *ground, const struct conf_statement
 			  "no link has a prefix with this gateway in it");
 }
 
-/* A router that is in the pool would be ours: nothing would leave. Of a route that is told there. */
+/* A router in the pool would be ours: nothing would leave. One of a route is told of there. */
 static void judge_pool_hops(const struct conf *conf, const struct conf_statement *s,
 			    struct conf_report *report)
 {

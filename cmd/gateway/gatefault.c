@@ -159,6 +159,46 @@ static void name_other(struct conf_fault *fault, const struct conf *conf, uint32
 			       other, conf_where(place, conf, line));
 }
 
+/* What takes a live statement back, in front of what it says. */
+static const char *undo_of(enum conf_kind kind)
+{
+	return kind == CONF_KIND_FORWARD ? "minato forward rm " :
+	       kind == CONF_KIND_DRAIN	 ? "minato forward undrain " :
+	       kind == CONF_KIND_NAT	 ? "minato nat unset " :
+	       kind == CONF_KIND_RULE	 ? "minato rule rm " :
+					   "minato dmz file";
+}
+
+/*
+ * No line of the file is wrong: what was said live cannot stand with it any more.
+ * "..., in what was said live: 'minato forward rm tcp 80 on 192.0.2.7 to 10.0.0.2' takes it back"
+ */
+static void blame_live(struct conf_fault *fault, const struct conf *conf, uint32_t line)
+{
+	const struct conf_statement *one = statement_in(conf, line);
+	size_t used = strlen(fault->what);
+	char *end = fault->what + used;
+	char text[GATEWAY_FAULT_SIZE];
+	const char *words = text;
+
+	if (!one)
+		return;
+	(void)conf_print(text, sizeof(text), one);
+	/* The verb is in the command; a setting of nat is taken back without its value. */
+	if (one->kind == CONF_KIND_NAT)
+		words = conf_nat_key_words(one->nat.key);
+	else if (one->kind != CONF_KIND_RULE)
+		words += strcspn(text, " ") + 1;
+	if (one->kind == CONF_KIND_DMZ)
+		(void)snprintf(end, sizeof(fault->what) - used,
+			       ", in the live '%.120s': '%s' takes it back", text,
+			       undo_of(one->kind));
+	else
+		(void)snprintf(end, sizeof(fault->what) - used,
+			       ", in what was said live: '%s%.150s' takes it back",
+			       undo_of(one->kind), words);
+}
+
 /* It is shown at the file's statement, which is who asked's to change. */
 static void turn(struct conf_fault *fault, const struct conf *conf)
 {
@@ -201,6 +241,60 @@ void gateway_fault_settle(struct conf_report *report, const struct conf *conf, b
 			name_other(fault, conf, fault->other);
 			fault->other = 0;
 		}
-		fault->line = fault->line >= CONF_LINE_LIVE ? 0 : fault->line;
+		if (fault->line < CONF_LINE_LIVE)
+			continue;
+		if (of_file)
+			blame_live(fault, conf, fault->line);
+		fault->line = fault->column = fault->length = 0;
 	}
+}
+
+/* ---- what is not there ---- */
+
+#define NEAR_MAX 4u
+
+/* What of a list could be meant: the command that takes it away, or its line in the file. */
+static size_t say_near(const struct gateway_keeper *keeper, const struct conf *conf,
+		       const char *text, char *out, size_t size)
+{
+	static char words[CONF_TEXT_SIZE];
+	size_t near[NEAR_MAX];
+	size_t count = conf_find_near(conf, text, near, NEAR_MAX);
+	size_t used = 0;
+
+	out[0] = 0;
+	for (size_t i = 0; i < count && i < NEAR_MAX && used < size; i++) {
+		const struct conf_statement *one = conf->list[near[i]];
+		const char *file = conf_file_of(conf, one->line);
+
+		(void)conf_print(words, sizeof(words), one);
+		if (one->line)
+			used += (size_t)snprintf(out + used, size - used, "\n    line %u of %s: %s",
+						 CONF_LINE_NUMBER(one->line),
+						 file ? file : keeper->path, words);
+		else
+			used += (size_t)snprintf(out + used, size - used, "\n    %s%s",
+						 undo_of(one->kind),
+						 words + strcspn(words, " ") + 1);
+	}
+	if (count > NEAR_MAX && used < size)
+		used += (size_t)snprintf(out + used, size - used, "\n    and %zu more",
+					 count - NEAR_MAX);
+	return used < size ? used : size - 1;
+}
+
+void gateway_fault_missing(const struct gateway_keeper *keeper, const char *text, char *out,
+			   size_t size)
+{
+	static const char before[] = "; these have a part of it:";
+	size_t used =
+		(size_t)snprintf(out, size, "nothing stands as '%.*s'", (int)CONF_LINE_MAX, text);
+	size_t room = size - used - sizeof(before);
+	size_t found =
+		say_near(keeper, &keeper->said.conf, text, out + used + sizeof(before) - 1, room);
+
+	found += say_near(keeper, &keeper->file.conf, text, out + used + sizeof(before) - 1 + found,
+			  room - found);
+	if (found)
+		memcpy(out + used, before, sizeof(before) - 1);
 }

@@ -77,6 +77,7 @@ struct gateway_rules {
 	struct conf conf;  /* `line` of a statement: in the file; 0: said while the gateway ran */
 	int64_t *until_s;  /* of each, seconds since 1970; 0: for good */
 	bool *fleeting;	   /* of each: it is not written down, and ends with the gateway */
+	uint64_t *term;	   /* of each, what the file says of its end, as a number; 0: nothing */
 	size_t until_room; /* of those arrays */
 	bool dmz_off;	   /* of what was said: no dmz, whatever the file has */
 };
@@ -120,6 +121,13 @@ int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *f
 /* A name for a rule of the file that has none, made of what it says. Returns `out`. */
 #define GATEWAY_RULE_TAG_SIZE 18u
 const char *gateway_rule_tag(char out[GATEWAY_RULE_TAG_SIZE], const struct conf_statement *rule);
+/*
+ * What stands in both files, with the same words about its end, ends when it did, or is over: a
+ * line that was not changed says nothing anew. Each that is over is noted, behind what is there.
+ * 0 or -ENOMEM.
+ */
+int gateway_terms_keep(struct gateway_rules *file, const struct gateway_rules *old, int64_t now_s,
+		       char *note, size_t size);
 /* The next instant at which one of them ends, or 0. */
 int64_t gateway_rules_next(const struct gateway_rules *rules, int64_t now_s);
 /*
@@ -704,6 +712,12 @@ struct gateway_keeper {
 	bool reload_wanted;
 	int64_t next_end_s; /* when the next statement ends, seconds since 1970; 0: never */
 };
+/*
+ * gatefault.c: that nothing said live stands as the text, and what it has a part of, live or in the
+ * file.
+ */
+void gateway_fault_missing(const struct gateway_keeper *keeper, const char *text, char *out,
+			   size_t size);
 
 /* Opens all that the gateway needs; 0 or negative errno with a text (-EINVAL: said already). */
 int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error);

@@ -18,6 +18,7 @@ void gateway_rules_free(struct gateway_rules *rules)
 	conf_free(&rules->conf);
 	free(rules->until_s);
 	free(rules->fleeting);
+	free(rules->term);
 	*rules = (struct gateway_rules){ .until_s = NULL };
 }
 
@@ -36,6 +37,7 @@ static int make_room(struct gateway_rules *rules)
 {
 	size_t room = rules->until_room ? rules->until_room * 2 : 64;
 	int64_t *list;
+	uint64_t *term;
 	bool *fleeting;
 
 	if (rules->conf.count < rules->until_room)
@@ -48,8 +50,24 @@ static int make_room(struct gateway_rules *rules)
 	if (!fleeting)
 		return -ENOMEM;
 	rules->fleeting = fleeting;
+	term = realloc(rules->term, room * sizeof(*term));
+	if (!term)
+		return -ENOMEM;
+	rules->term = term;
 	rules->until_room = room;
 	return 0;
+}
+
+/* What was said of an end, as a number: equal where the words are. */
+static uint64_t number_of(const struct conf_term *term)
+{
+	uint64_t rest = term->seconds;
+
+	if (term->sort == CONF_TERM_CLOCK || term->sort == CONF_TERM_DATE)
+		rest = (uint64_t)term->hour << 8 | term->minute;
+	if (term->sort == CONF_TERM_DATE)
+		rest |= (uint64_t)term->year << 32 | term->month << 24 | term->day << 16;
+	return term->sort == CONF_TERM_NONE ? 0 : (uint64_t)term->sort << 56 | rest;
 }
 
 int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *statement,
@@ -66,6 +84,7 @@ int gateway_rules_add(struct gateway_rules *rules, const struct conf_statement *
 	mine = rules->conf.list[rules->conf.count - 1];
 	mine->line = statement->line;
 	term = gateway_term_of(mine);
+	rules->term[rules->conf.count - 1] = term ? number_of(term) : 0;
 	/* So that statements can be compared by what they do. */
 	if (term)
 		*term = (struct conf_term){ .sort = CONF_TERM_NONE };
@@ -83,6 +102,7 @@ void gateway_rules_remove(struct gateway_rules *rules, size_t index)
 		behind * sizeof(rules->until_s[0]));
 	memmove(&rules->fleeting[index], &rules->fleeting[index + 1],
 		behind * sizeof(rules->fleeting[0]));
+	memmove(&rules->term[index], &rules->term[index + 1], behind * sizeof(rules->term[0]));
 }
 
 /* One of an array goes to another place. */
@@ -104,6 +124,7 @@ void gateway_rules_move(struct gateway_rules *rules, size_t from, size_t to)
 	shift(rules->conf.list, sizeof(rules->conf.list[0]), from, to);
 	shift(rules->until_s, sizeof(rules->until_s[0]), from, to);
 	shift(rules->fleeting, sizeof(rules->fleeting[0]), from, to);
+	shift(rules->term, sizeof(rules->term[0]), from, to);
 }
 
 static int add_all(struct gateway_rules *out, const struct gateway_rules *from,
@@ -119,8 +140,10 @@ static int add_all(struct gateway_rules *out, const struct gateway_rules *from,
 		if (!wanted(user, one, from->until_s[i]))
 			continue;
 		result = gateway_rules_add(out, one, from->until_s[i]);
-		if (result == 0)
+		if (result == 0) {
 			out->fleeting[out->conf.count - 1] = from->fleeting[i];
+			out->term[out->conf.count - 1] = from->term[i];
+		}
 	}
 	return result;
 }
@@ -247,6 +270,96 @@ int64_t gateway_rules_next(const struct gateway_rules *rules, int64_t now_s)
 			next = until_s;
 	}
 	return next;
+}
+
+/* ---- terms, from one file to the next ---- */
+
+/* A statement with a term: its text and what is said of its end, as a number. */
+struct termed {
+	uint64_t hash;
+	size_t index;
+};
+
+static uint64_t hash_of(const struct gateway_rules *rules, size_t index)
+{
+	static char text[CONF_TEXT_SIZE];
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ rules->term[index];
+
+	(void)conf_print(text, sizeof(text), rules->conf.list[index]);
+	for (const char *at = text; *at; at++)
+		hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static int compare_termed(const void *one, const void *two)
+{
+	uint64_t a = ((const struct termed *)one)->hash;
+	uint64_t b = ((const struct termed *)two)->hash;
+
+	return a < b ? -1 : a > b;
+}
+
+/* The list in the order of their numbers, or NULL. */
+static struct termed *sort_termed(const struct gateway_rules *rules, size_t *count)
+{
+	struct termed *list = calloc(rules->conf.count + 1, sizeof(*list));
+
+	*count = 0;
+	for (size_t i = 0; list && i < rules->conf.count; i++) {
+		if (rules->term[i])
+			list[(*count)++] = (struct termed){ hash_of(rules, i), i };
+	}
+	if (list)
+		qsort(list, *count, sizeof(*list), compare_termed);
+	return list;
+}
+
+/* "line 5: 'forward tcp 80 to 10.0.0.2' is over since 2026-11-27 02:30". */
+static size_t note_over(const struct gateway_rules *file, size_t index, char *note, size_t size)
+{
+	static char text[CONF_TEXT_SIZE];
+	const struct conf_statement *one = file->conf.list[index];
+	char where[CONF_WHERE_SIZE], since[32];
+	int took;
+
+	(void)conf_print(text, sizeof(text), one);
+	took = snprintf(note, size, "%.80s: '%.160s' is over since %s",
+			conf_where(where, &file->conf, one->line), text,
+			gateway_until_word(since, sizeof(since), file->until_s[index]));
+	return took > 0 && (size_t)took < size ? (size_t)took : 0;
+}
+
+#define OVER_NOTED_MAX 3u
+
+int gateway_terms_keep(struct gateway_rules *file, const struct gateway_rules *old, int64_t now_s,
+		       char *note, size_t size)
+{
+	size_t count, over = 0, used = strlen(note);
+	struct termed *list = sort_termed(old, &count);
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < file->conf.count; i++) {
+		const struct termed wanted = { file->term[i] ? hash_of(file, i) : 0, i };
+		const struct termed *same = file->term[i] ? bsearch(&wanted, list, count,
+								    sizeof(*list), compare_termed) :
+							    NULL;
+
+		if (same && conf_same(old->conf.list[same->index], file->conf.list[i]))
+			file->until_s[i] = old->until_s[same->index];
+		if (!file->until_s[i] || file->until_s[i] > now_s || over++ >= OVER_NOTED_MAX ||
+		    used + 2 >= size)
+			continue;
+		if (used)
+			note[used++] = '\n';
+		used += note_over(file, i, note + used, size - used);
+		note[used] = 0;
+	}
+	if (over > OVER_NOTED_MAX)
+		(void)snprintf(note + used, size - used, "\nand %zu more are over",
+			       over - OVER_NOTED_MAX);
+	free(list);
+	return 0;
 }
 
 /* ---- what is in force ---- */

@@ -433,6 +433,9 @@ static int reload(struct gateway_keeper *keeper, bool asked)
 		cmd_say("%s", fault);
 	result = gateway_places_keep(&keeper->pending.said, &keeper->file, &keeper->pending.file,
 				     keeper->pending.note, sizeof(keeper->pending.note));
+	if (result == 0)
+		result = gateway_terms_keep(&keeper->pending.file, &keeper->file, time(NULL),
+					    keeper->pending.note, sizeof(keeper->pending.note));
 	if (result < 0)
 		return fail(keeper, result, strerror(-result));
 	if (keeper->pending.note[0] && asked)
@@ -581,7 +584,7 @@ static int remove_item(struct gateway_keeper *keeper, const char *text)
 			 text, CONF_LINE_NUMBER(keeper->file.conf.list[other]->line),
 			 file_of(keeper, keeper->file.conf.list[other]));
 	else
-		snprintf(fault, sizeof(fault), "nothing stands as '%s'", text);
+		gateway_fault_missing(keeper, text, fault, sizeof(fault));
 	return -ENOENT;
 }
 

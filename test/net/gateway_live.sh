@@ -270,6 +270,53 @@ config >"$T/gateway.conf" </dev/null
 ask gateway reload
 is "and back" "$(gets far $URL/)" "web A"
 
+# --- a line that was not changed ----------------------------------------------------------------
+
+config <<<"forward tcp 9400 to 10.0.0.2:8080 for 5s" >"$T/gateway.conf"
+ask gateway reload
+is "a term of the file: it is open" "$(gets far $URL:9400/)" "second"
+until_true 10 gone 9400
+printf '%s\n' "# a comment" "forward tcp 9400 to 10.0.0.2:8080 for 5s" | config >"$T/gateway.conf"
+said=$(ask gateway reload 2>&1)
+has "a comment more: what is over stays over, which is said" "$said" \
+	"^minato: line [0-9]+: 'forward tcp 9400 to 10\.0\.0\.2:8080' is over since 20[0-9: -]+$"
+ok "... and it is" gone 9400
+config <<<"forward tcp 9400 to 10.0.0.2:8080 for 1h" >"$T/gateway.conf"
+is "another term is a new one" "$(ask gateway reload 2>&1)$(gets far $URL:9400/)" "second"
+
+# --- what a dmz leaves out, and forwards ----------------------------------------------------------
+
+ask dmz file
+config <<<"dmz 10.0.0.9 except 1-6999" >"$T/gateway.conf"
+is "a dmz may leave out what a forward has" "$(ask gateway reload 2>&1)" ""
+is "the forward goes before it" "$(gets far $URL/)" "web A"
+is "the rest is the dmz's" "$(gets far $URL:7000/)" "dmz"
+is "what is left out is shut" "$(gets far $URL:6000/)" "curl 7"
+said=$(ask why tcp 203.0.113.9 to $OUT:6000)
+has "why: by that line" "$said" "refused.*dmz 10\.0\.0\.9 except|dmz 10\.0\.0\.9 except.*refused"
+is "one is added live" "$(ask forward add tcp 6000 to 10.0.0.2:8080 2>&1)" ""
+is "... and is open" "$(gets far $URL:6000/)" "second"
+ask forward rm tcp 6000
+is "... and shut again" "$(gets far $URL:6000/)" "curl 7"
+ask dmz 10.0.0.9
+
+# --- a live forward that a new file cannot have ---------------------------------------------------
+
+config </dev/null | sed 's|198.51.100.1/24,|198.51.100.1/24, 198.51.100.7/24,|' >"$T/gateway.conf"
+ask gateway reload 2>/dev/null
+until_true 10 ask forward add tcp 9700 on 198.51.100.7 to 10.0.0.2:8080 2>/dev/null
+config >"$T/gateway.conf" </dev/null
+said=$(ask gateway reload 2>&1)
+is "a file without the address of a live forward" $? 1
+take="forward rm tcp 9700 on 198.51.100.7 to 10.0.0.2:8080"
+has "names it, and what takes it back" "$said" \
+	"gateway\.conf: error: no outside .* has the address 198\.51\.100\.7, in .*'minato $take'"
+# shellcheck disable=SC2086 # words
+is "... which does" "$(ask $take 2>&1)" ""
+ask gateway reload 2>/dev/null
+is "then the file is taken" $? 0
+until_true 10 test "$(gets far $URL/)" = "web A"
+
 # --- a restart ------------------------------------------------------------------------------------
 
 ask forward add tcp 9300 to 10.0.0.2:8080

@@ -102,6 +102,46 @@ static void of_a_file_beside_what_is_live(void **state)
 	conf_free(&conf);
 }
 
+/* No line of the file is wrong alone: the live statement is named, with what takes it back. */
+static void of_what_is_live_alone(void **state)
+{
+	static const char text[] = "inside tap in0 10.0.0.1/24\n"
+				   "outside tap out0 198.51.100.1/24\n";
+	static const struct {
+		const char *live, *says;
+	} faults[] = {
+		{ "forward tcp 9700 on 198.51.100.7 to 10.0.0.2:22",
+		  "a.conf: error: no outside link and no pool has the address 198.51.100.7, in "
+		  "what was said live: 'minato forward rm tcp 9700 on 198.51.100.7 to 10.0.0.2:22' "
+		  "takes it back" },
+		{ "dmz 10.0.0.9 on 198.51.100.7",
+		  "a.conf: error: no outside link and no pool has the address 198.51.100.7, in the "
+		  "live 'dmz 10.0.0.9 on 198.51.100.7': 'minato dmz file' takes it back" },
+		{ "block tcp 22 from no-such-zone",
+		  "'minato rule rm block tcp 22 from no-such-zone' takes it back" },
+	};
+	static struct conf_statement live;
+	struct conf_report ignored;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct conf conf = { .list = NULL };
+
+		assert_int_equal(conf_read(&conf, text, strlen(text), &report), 0);
+		assert_int_equal(conf_statement_read(&live, faults[i].live, &ignored), 0);
+		assert_int_equal(conf_add(&conf, &live), 0);
+		conf.list[2]->line = 0;
+		report = (struct conf_report){ .count = 0 };
+		assert_int_equal(gateway_rules_judge(&conf, &report), -EINVAL);
+		gateway_fault_settle(&report, &conf, true);
+		gateway_fault_text(&report, "a.conf", text, out, sizeof(out));
+		if (i < 2)
+			assert_string_equal(out, faults[i].says);
+		assert_non_null(strstr(out, faults[i].says));
+		conf_free(&conf);
+	}
+}
+
 /* What is refused is not told of what stands already, and a warning is called one. */
 static void warnings_stand_alone(void **state)
 {
@@ -138,6 +178,7 @@ int main(void)
 		cmocka_unit_test(of_a_statement),
 		cmocka_unit_test(of_a_list_without_a_text),
 		cmocka_unit_test(of_a_file_beside_what_is_live),
+		cmocka_unit_test(of_what_is_live_alone),
 		cmocka_unit_test(warnings_stand_alone),
 		cmocka_unit_test(more_than_there_is_room_for),
 	};

@@ -239,6 +239,85 @@ static void terms_in_local_time(void **state)
 	assert_true(end_of("dmz 10.0.0.9 until 02:30", spring) > spring);
 }
 
+/* ---- from one file to the next ---- */
+
+static void move_file(void)
+{
+	gateway_rules_free(&out);
+	out = file;
+	file = (struct gateway_rules){ .until_s = NULL };
+}
+
+static void an_unchanged_line_keeps_its_end(void **state)
+{
+	char note[512] = "";
+
+	(void)state;
+	add(&file, "forward tcp 80 to 10.0.0.2 for 2h", 5000);
+	add(&file, "forward tcp 81 to 10.0.0.2 until 02:30", 900);
+	add(&file, "forward tcp 82 to 10.0.0.2", 0);
+	add(&file, "block tcp 22 for 1h", 800);
+	move_file();
+	/* Written anew an hour later, with a comment more: in another order. */
+	add(&file, "block tcp 22 for 1h", 4400);
+	add(&file, "forward tcp 81 to 10.0.0.2 until 02:30", 90000);
+	add(&file, "forward tcp 80 to 10.0.0.2 for 2h", 8600);
+	add(&file, "forward tcp 82 to 10.0.0.2", 0);
+	assert_int_equal(gateway_terms_keep(&file, &out, 1000, note, sizeof(note)), 0);
+	assert_int_equal(file.until_s[0], 800);
+	assert_int_equal(file.until_s[1], 900);
+	assert_int_equal(file.until_s[2], 5000);
+	assert_int_equal(file.until_s[3], 0);
+	assert_string_equal(
+		note, "line 1: 'block tcp 22' is over since 1970-01-01 00:13:20\n"
+		      "line 2: 'forward tcp 81 to 10.0.0.2' is over since 1970-01-01 00:15:00");
+}
+
+static void a_line_with_another_term_begins_anew(void **state)
+{
+	char note[512] = "before";
+
+	(void)state;
+	add(&file, "forward tcp 80 to 10.0.0.2 for 2h", 900);
+	add(&file, "forward tcp 81 to 10.0.0.2 until 02:30", 900);
+	add(&file, "forward tcp 82 to 10.0.0.2 for 2h", 900);
+	add(&file, "forward tcp 83 to 10.0.0.2", 0);
+	move_file();
+	add(&file, "forward tcp 80 to 10.0.0.2 for 3h", 8600);
+	add(&file, "forward tcp 81 to 10.0.0.2 until 02:31", 90000);
+	add(&file, "forward tcp 82 to 10.0.0.3 for 2h", 8600);
+	add(&file, "forward tcp 83 to 10.0.0.2 for 2h", 8600);
+	assert_int_equal(gateway_terms_keep(&file, &out, 1000, note, sizeof(note)), 0);
+	assert_int_equal(file.until_s[0], 8600);
+	assert_int_equal(file.until_s[1], 90000);
+	assert_int_equal(file.until_s[2], 8600);
+	assert_int_equal(file.until_s[3], 8600);
+	assert_string_equal(note, "before");
+	/* And that is what the next file is measured by, with what it is copied to. */
+	gateway_rules_free(&said);
+	assert_int_equal(gateway_rules_copy(&said, &file), 0);
+	gateway_rules_free(&file);
+	add(&file, "forward tcp 80 to 10.0.0.2 for 3h", 99999);
+	assert_int_equal(gateway_terms_keep(&file, &said, 1000, note, sizeof(note)), 0);
+	assert_int_equal(file.until_s[0], 8600);
+}
+
+static void many_are_over(void **state)
+{
+	char note[1024] = "";
+	char text[64];
+
+	(void)state;
+	for (int i = 1; i < 9; i++) {
+		(void)snprintf(text, sizeof(text), "forward tcp %d to 10.0.0.2 for 1s", i);
+		add(&file, text, 1000);
+	}
+	assert_int_equal(gateway_terms_keep(&file, &said, 1000, note, sizeof(note)), 0);
+	assert_non_null(strstr(note, "line 3: "));
+	assert_null(strstr(note, "line 4: "));
+	assert_non_null(strstr(note, "\nand 5 more are over"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +332,9 @@ int main(void)
 		CASE(a_list_travels),
 		CASE(nonsense_is_refused),
 		CASE(terms),
+		CASE(an_unchanged_line_keeps_its_end),
+		CASE(a_line_with_another_term_begins_anew),
+		CASE(many_are_over),
 		CASE(terms_in_local_time),
 	};
 

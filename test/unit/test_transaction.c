@@ -265,6 +265,16 @@ static void wrong_ones_change_nothing(void **state)
 	refused("{\"request\":\"change\",\"add\":[{}]}", -EINVAL, "has a \"text\"");
 	refused(REMOVE("forward tcp 80"), -ENOENT, "stands in line 3 of ");
 	refused(REMOVE("forward tcp 81"), -ENOENT, "nothing stands as 'forward tcp 81'");
+	/* What shares a port with it is named, as the command that takes it away. */
+	changes(ADD("forward tcp,udp 5000-5999 to 10.0.0.3"),
+		WEB "; forward tcp,udp 5000-5999 to 10.0.0.3");
+	refused(REMOVE("forward tcp 5500"), -ENOENT,
+		"nothing stands as 'forward tcp 5500'; these have a part of it:\n"
+		"    minato forward rm tcp,udp 5000-5999 to 10.0.0.3");
+	refused(REMOVE("forward tcp 5000-5999"), -ENOENT,
+		"    minato forward rm tcp,udp 5000-5999 to 10.0.0.3");
+	refused(REMOVE("forward tcp 79-80"), -ENOENT, "\n    line 3 of ");
+	changes(REMOVE("forward tcp,udp 5000-5999 to 10.0.0.3"), WEB);
 	refused("{\"request\":\"change\",\"dmz\":\"on\"}", -EINVAL,
 		"\"dmz\" is \"off\" or \"file\"");
 	refused("{\"request\":\"change\",\"unset\":[\"timeout udp\"]}", -ENOENT,

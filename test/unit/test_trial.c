@@ -181,15 +181,15 @@ static void left_out_and_forwarded(void **state)
 	/* A range is wider than what is left out, and goes before it too. */
 	all_met(LINKS "dmz 10.0.0.9 except tcp 22\nforward tcp 20-30 to 10.0.0.2\n" FROM
 		  "22 reaches 10.0.0.2:22\n");
-	all_met(LINKS "dmz 10.0.0.9 on 198.51.100.1 except tcp 22\nforward tcp 22 to 10.0.0.2\n" FROM
-		  "22 reaches 10.0.0.2:22\n");
+	all_met(LINKS "dmz 10.0.0.9 on 198.51.100.1 except tcp 22\nforward tcp 22 to 10.0.0.2\n"
+		  FROM "22 reaches 10.0.0.2:22\n");
 	/* To others the forward is not there. */
-	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nforward tcp 22 to 10.0.0.2 from 192.0.2.0/24\n" FROM
-		  "22 is closed\n"
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nforward tcp 22 to 10.0.0.2 from 192.0.2.0/24\n"
+		  FROM "22 is closed\n"
 		  "test tcp from 192.0.2.9 to 198.51.100.1:22 reaches 10.0.0.2:22\n");
 	/* Rules are asked first, as of all that comes in. */
-	all_met(LINKS "dmz 10.0.0.9 except 1-1023\ndrop tcp 22\n" FROM "22 is dropped by line 4\n" FROM
-		  "23 is closed\n");
+	all_met(LINKS "dmz 10.0.0.9 except 1-1023\ndrop tcp 22\n" FROM "22 is dropped by line 4\n"
+		  FROM "23 is closed\n");
 	all_met(LINKS "dmz 10.0.0.9 except 1-1023\nallow tcp 22\n" FROM "22 is closed\n");
 	/* The line that leaves it out is who shut it; what nothing is about is shut by none. */
 	all_met(LINKS "dmz 10.0.0.9 except 1-79\n" FROM "70 is closed by line 3\n");
