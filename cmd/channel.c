@@ -106,6 +106,14 @@ int cmd_channel_peek(int channel, uint32_t *kind)
 	return 0;
 }
 
+bool cmd_channel_is_bool(const bool *at)
+{
+	uint8_t byte;
+
+	memcpy(&byte, at, sizeof(byte));
+	return byte <= 1;
+}
+
 /* syscalls: close */
 void cmd_channel_drop(const int *fds, size_t count)
 {

@@ -411,6 +411,8 @@ int cmd_channel_send(int channel, const struct cmd_message *message, const int *
 int cmd_channel_receive(int channel, struct cmd_message *message, int *fds, size_t *count);
 /* The kind of the message that waits; 0 or negative errno. */
 int cmd_channel_peek(int channel, uint32_t *kind);
+/* Whether what a worker sent as true or false is one of them: any other byte must not be read. */
+bool cmd_channel_is_bool(const bool *at);
 /* Closes them. */
 void cmd_channel_drop(const int *fds, size_t count);
 

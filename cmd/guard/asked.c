@@ -449,6 +449,9 @@ static void remember(struct cmd_worker *worker, const struct cmd_question *quest
 
 void cmd_asked_keep(struct cmd_harbour *harbour, const struct cmd_scope_of *answer)
 {
+	if (!cmd_channel_is_bool(&answer->known) || !cmd_channel_is_bool(&answer->named) ||
+	    !cmd_channel_is_bool(&answer->stray))
+		return;
 	if (!harbour->ask || !answer->known || harbour->answer_count == CMD_ANSWERS_MAX ||
 	    (answer->proto != MINATO_TCP && answer->proto != MINATO_UDP) ||
 	    memchr(answer->name, 0, sizeof(answer->name)) == NULL)

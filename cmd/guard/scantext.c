@@ -11,7 +11,8 @@
 
 bool cmd_scan_sound(const struct minato_scan *scan)
 {
-	return (uint32_t)scan->tool < MINATO_SCAN_TOOL_COUNT &&
+	return cmd_channel_is_bool(&scan->recognised) && cmd_channel_is_bool(&scan->blockable) &&
+	       (uint32_t)scan->tool < MINATO_SCAN_TOOL_COUNT &&
 	       (uint32_t)scan->pattern < MINATO_SCAN_PATTERN_COUNT &&
 	       (scan->kinds & ~KINDS_ALL) == 0 && scan->confidence <= 1000 &&
 	       scan->port_count <= MINATO_SCAN_PORTS && scan->prefix <= 128;

@@ -108,7 +108,7 @@ void cmd_witness_look(struct cmd_harbour *harbour, const struct cmd_message *mes
 
 	holding->number = message->inquiry.number;
 	holding->count = -EOPNOTSUPP;
-	if (harbour->seeker.diag >= 0)
+	if (harbour->seeker.diag >= 0 && cmd_channel_is_bool(&message->inquiry.all))
 		holding->count = kernel_program_seek(&harbour->seeker, &message->inquiry.flow,
 						     message->inquiry.all, list, LOOK_MAX);
 	for (int i = 0; i < holding->count && i < (int)CMD_HOLDERS_MAX; i++)

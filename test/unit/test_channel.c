@@ -42,6 +42,19 @@ static int receive(void)
 	return cmd_channel_receive(ends[1], &came, fds, &count);
 }
 
+/* What a worker sends may be any byte. */
+static void a_byte_is_true_false_or_neither(void **state)
+{
+	struct cmd_message message = { .kind = CMD_ASK_REMEMBER };
+
+	(void)state;
+	assert_true(cmd_channel_is_bool(&message.answer.known));
+	message.answer.known = true;
+	assert_true(cmd_channel_is_bool(&message.answer.known));
+	memset(&message.answer.known, 120, sizeof(message.answer.known));
+	assert_false(cmd_channel_is_bool(&message.answer.known));
+}
+
 static void a_message_comes_as_it_was_sent(void **state)
 {
 	struct cmd_message message = { .kind = CMD_ASK_SIGNAL, .number = 15 };
@@ -144,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(a_message_comes_as_it_was_sent),	   CASE(descriptors_come_along),
+		CASE(a_byte_is_true_false_or_neither),
 		CASE(the_kind_can_be_seen_before),	   CASE(what_is_cut_is_no_message),
 		CASE(what_is_too_long_is_no_message),	   CASE(the_end_is_no_error),
 		CASE(who_does_not_read_is_not_waited_for),
