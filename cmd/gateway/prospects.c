@@ -190,6 +190,8 @@ static bool is_answered(const struct told *told, uint8_t hindrance, bool ends)
 	/* A socket of the host has taken the call by then: it is reset. */
 	if (told->worker->base.relay && told->question->scope == CONF_SCOPE_OUTSIDE)
 		return told->question->proto == MINATO_TCP;
+	if (hindrance == MINATO_HINDERED_DRAINS || hindrance == MINATO_HINDERED_NO_SERVER)
+		return told->question->proto == MINATO_TCP || told->question->proto == MINATO_UDP;
 	if (ends)
 		return hindrance != MINATO_HINDERED_NO_HAIRPIN;
 	return key_of(told, hindrance) != CONF_NAT_KEY_COUNT &&

@@ -65,7 +65,7 @@ enum nat_verdict begin_refused(struct nat *n, int64_t refusal, uint8_t proto,
 		 why == NAT_COUNT_HOST_SESSIONS || why == NAT_COUNT_HOST_RATE)
 		kind = MINATO_NEWS_HOST_BOUND;
 	else
-		return NAT_DROP;
+		return why == NAT_COUNT_NO_SERVER ? NAT_NO_SERVER : NAT_DROP;
 	nat_tell(n, kind, proto, inside, NULL);
 	n->refused_code = code_of(kind, minato_addr_is4(&inside->addr));
 	return n->options.mark_unreachable ? NAT_UNREACHABLE : NAT_DROP;

@@ -146,6 +146,8 @@ enum nat_verdict {
 	NAT_DROP,	 /* silence */
 	NAT_CLOSED,	 /* nothing there: as a closed port of ours */
 	NAT_PROHIBITED,	 /* a rule of the policy refuses it, and says so */
+	NAT_NO_SERVER,	 /* its forward or dmz has nobody who takes new flows:
+			    refused at once */
 	NAT_WAIT_SYN,	 /* RFC 5382 REQ-4: keep the packet, say nothing for
 			 unsolicited_syn_s, then port unreachable, unless
 			 nat_syn_met */

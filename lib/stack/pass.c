@@ -221,6 +221,29 @@ static enum drop prohibited(struct minato *m, const struct arrival *a,
 	return DROP_GUARD;
 }
 
+/* The port is known to be open: nothing is hidden by silence, and the client
+   tries its next address at once. An opening refuses in the host's name, as the
+   administrator's word that stands there does. */
+static enum drop no_server(struct minato *m, const struct arrival *a,
+			   enum nat_whose whose)
+{
+	const struct packet *p = &a->packet;
+	const enum drop bad = pass_verify(a);
+
+	if (bad != DROP_NONE)
+		return bad;
+	if (whose != NAT_OTHERS) {
+		(void)closed_refuse(m, a);
+		return DROP_NAT;
+	}
+	watch(m, a, whose);
+	if (p->type == PACKET_TCP)
+		icmp_out_reset(m, p);
+	else if (p->type == PACKET_UDP)
+		pass_refuse(m, p, MINATO_REASON_PORT, 0);
+	return DROP_NAT;
+}
+
 static enum drop reset(struct minato *m, const struct arrival *a)
 {
 	const enum drop bad = pass_verify(a);
@@ -277,6 +300,8 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 		return answer(m, a, verdict, whose);
 	case NAT_PROHIBITED:
 		return prohibited(m, a, whose);
+	case NAT_NO_SERVER:
+		return no_server(m, a, whose);
 	case NAT_RESET:
 		return reset(m, a);
 	case NAT_UNREACHABLE:

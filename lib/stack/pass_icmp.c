@@ -99,6 +99,7 @@ static enum drop pass_error(struct minato *m, const struct arrival *a,
 	case NAT_DROP:
 	case NAT_CLOSED:
 	case NAT_PROHIBITED:
+	case NAT_NO_SERVER:
 	case NAT_WAIT_SYN:
 	case NAT_RESET:
 	case NAT_UNREACHABLE:

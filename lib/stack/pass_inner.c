@@ -51,6 +51,7 @@ static enum drop go_between(struct minato *m, const struct arrival *a,
 	case NAT_PROHIBITED:
 		return refuse(m, a);
 	case NAT_DROP:
+	case NAT_NO_SERVER:
 	case NAT_WAIT_SYN:
 	case NAT_RESET:
 	case NAT_UNREACHABLE:

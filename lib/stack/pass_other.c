@@ -113,6 +113,7 @@ static enum drop begin_other(struct minato *m, const struct arrival *a,
 		return pass_unreachable(m, p, &way);
 	case NAT_DROP:
 	case NAT_PROHIBITED:
+	case NAT_NO_SERVER:
 	case NAT_WAIT_SYN:
 	case NAT_RESET: /* of TCP alone */
 		break;

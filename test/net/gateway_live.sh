@@ -112,7 +112,8 @@ is "then all new ones go to the others" "$(for i in $(seq 20); do gets far $URL:
 is "another port of the host is not meant" "$(ask forward list | grep 'tcp 9000 to' | grep -c drains)" 0
 said=$(ask forward drain 10.0.0.3 2>&1)
 has "what has no other server is warned of" "$said" 'no server is left for new connections'
-is "and refuses" "$(gets far $URL:9000/ --max-time 2 | grep -c curl)" 1
+is "and refuses at once" "$(gets far $URL:9000/ --max-time 2)" "curl 7"
+has "which why says" "$(ask why tcp 203.0.113.9 to $OUT:9000)" '^refused by .*its only server drains'
 echo two >&6
 ok "but its connection lives" until_true 5 grep -q TWO "$T/talk2.log"
 said=$(ask forward list)

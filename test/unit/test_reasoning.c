@@ -416,12 +416,12 @@ static void all_servers_drain(void **state)
 	say("forward tcp 81 to 10.0.0.3 named one");
 	run();
 	why("192.0.2.9", "198.51.100.1", 80);
-	tells("server", line, "all of its servers are down or drain", "dropped");
-	becomes("dropped", "", "");
+	tells("server", line, "all of its servers are down or drain", "refused");
+	becomes("closed", "", "");
 	why("192.0.2.9", "198.51.100.1", 81);
 	tells("server", "forward tcp 81 to 10.0.0.3 named one", "its only server drains",
-	      "dropped");
-	becomes("dropped", "", "");
+	      "refused");
+	becomes("closed", "", "");
 }
 
 static void a_setting_that_stops_it(void **state)
