@@ -159,7 +159,7 @@ int gateway_report(const char *name, json_t *reply, const struct drive_error *er
 		cmd_say("%s", is_text(refused) ? refused : "refused");
 		code = CMD_REFUSED;
 	} else if (is_text(note)) {
-		cmd_say("%s", note);
+		gateway_note_say(note);
 	}
 	json_decref(reply);
 	return code;

@@ -70,6 +70,11 @@ struct gateway_parcel {
 int gateway_parcel_send(int channel, uint32_t kind, const char *text);
 /* Appends a piece that came. -E2BIG. */
 int gateway_parcel_take(struct gateway_parcel *parcel, const struct cmd_message *message);
+/* Appends a line to a note, whole; where there is no room its end says how many are missing. */
+void gateway_note_line(char *note, size_t size, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+/* Says each line of a note by itself, so that all begin alike. */
+void gateway_note_say(const char *note);
 
 /* ---- rules.c: lists of statements with the instants at which they end ---- */
 
@@ -677,7 +682,7 @@ struct gateway_pending {
 	struct minato_time until; /* answered by then, or the worker is stuck */
 	struct drive_error error; /* of what is being undone */
 	int errnum;
-	char note[1024]; /* what is worth a warning about what is new */
+	char note[3072]; /* what is worth a warning about what is new */
 };
 
 /* ---- pulse.c: a worker that hangs ---- */

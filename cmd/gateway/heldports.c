@@ -110,10 +110,9 @@ void gateway_held_note(const struct gateway_applied *applied, const struct conf 
 {
 	const struct conf *conf = &applied->rest;
 	struct holders holders;
-	size_t used = 0;
 
 	out[0] = 0;
-	for (size_t i = 0; i < conf->count && used < size; i++) {
+	for (size_t i = 0; i < conf->count; i++) {
 		static char text[CONF_TEXT_SIZE];
 		char hosts[HOSTS_MAX * 64 + 16];
 
@@ -124,13 +123,12 @@ void gateway_held_note(const struct gateway_applied *applied, const struct conf 
 			continue;
 		(void)conf_print(text, sizeof(text), conf->list[i]);
 		print_hosts(&holders, hosts, sizeof(hosts));
-		used += (size_t)snprintf(
-			out + used, size - used,
-			"%s%.160s: %u of %u ports %s still held by %s of %s; each is the "
-			"forward's when its mapping ends",
-			used ? "\n" : "", text, holders.held, holders.wanted,
-			holders.held == 1 ? "is" : "are",
-			holders.held == 1 ? "a mapping" : "mappings", hosts);
+		gateway_note_line(out, size,
+				  "%.160s: %u of %u ports %s still held by %s of %s; each is the "
+				  "forward's when its mapping ends",
+				  text, holders.held, holders.wanted,
+				  holders.held == 1 ? "is" : "are",
+				  holders.held == 1 ? "a mapping" : "mappings", hosts);
 	}
 }
 

@@ -180,12 +180,11 @@ static size_t heir_of(const struct gateway_rules *old, size_t at, const struct g
 	return next_rule(file, 0);
 }
 
-static size_t say_moved(const struct conf_statement *one, const struct conf_statement *was,
-			const struct conf_statement *other, char *note, size_t size)
+static void say_moved(const struct conf_statement *one, const struct conf_statement *was,
+		      const struct conf_statement *other, char *note, size_t size)
 {
 	static char mine[CONF_TEXT_SIZE], gone[CONF_TEXT_SIZE], now[CONF_TEXT_SIZE];
 	static struct conf_statement bare;
-	int took;
 
 	conf_copy(&bare, one);
 	conf_item_place(&bare.rule, NULL);
@@ -193,11 +192,11 @@ static size_t say_moved(const struct conf_statement *one, const struct conf_stat
 	(void)conf_print(gone, sizeof(gone), was);
 	if (other)
 		(void)conf_print(now, sizeof(now), other);
-	took = snprintf(note, size,
-			"'%.200s' stood before '%.200s', which the file has no more: it %s%.200s%s",
-			mine, gone, other ? "is before '" : "is behind all rules now",
-			other ? now : "", other ? "' now" : "");
-	return took > 0 && (size_t)took < size ? (size_t)took : 0;
+	gateway_note_line(
+		note, size,
+		"'%.200s' stood before '%.200s', which the file has no more: it %s%.200s%s", mine,
+		gone, other ? "is before '" : "is behind all rules now", other ? now : "",
+		other ? "' now" : "");
 }
 
 /* The live rules by their places in the file, so that those of two old places stay apart. */
@@ -230,7 +229,6 @@ int gateway_places_keep(struct gateway_rules *said, const struct gateway_rules *
 			const struct gateway_rules *file, char *note, size_t size)
 {
 	int result = arrange(said, old);
-	size_t used = 0;
 
 	note[0] = 0;
 	for (size_t i = 0; i < said->conf.count && result == 0; i++) {
@@ -249,9 +247,7 @@ int gateway_places_keep(struct gateway_rules *said, const struct gateway_rules *
 			continue;
 		now = heir_of(old, was, file);
 		other = now < file->conf.count ? file->conf.list[now] : NULL;
-		if (used + 1 < size && used)
-			note[used++] = '\n';
-		used += say_moved(one, old->conf.list[was], other, note + used, size - used);
+		say_moved(one, old->conf.list[was], other, note, size);
 		result = anchor(said, i, other);
 	}
 	return result;

@@ -46,8 +46,10 @@ static void answer(struct gateway_keeper *keeper, int result, const char *text)
 		(void)cmd_channel_send(channel, &done, NULL, 0);
 	}
 	/* Of what nobody waits for, and of failures, the log tells too. */
-	if (text[0] && (result < 0 || !keeper->pending.asked))
+	if (text[0] && result < 0)
 		cmd_say("%s", text);
+	else if (!keeper->pending.asked)
+		gateway_note_say(text);
 }
 
 /*
@@ -123,19 +125,18 @@ static void note_warnings(struct gateway_keeper *keeper, const struct conf_repor
 	struct gateway_pending *pending = &keeper->pending;
 	struct conf_report *before = calloc(1, sizeof(*before));
 	char text[GATEWAY_FAULT_SIZE];
-	size_t used = strlen(pending->note);
 
 	if (!before)
 		return;
 	(void)gateway_rules_judge(&keeper->standing.conf, before);
-	for (size_t i = 0; i < report->count && used < sizeof(pending->note); i++) {
+	for (size_t i = 0; i < report->count; i++) {
 		const struct conf_fault *one = &report->fault[i];
 
 		gateway_fault_words(&pending->standing.conf, one, text);
 		if (one->severity == CONF_WARNING &&
 		    !says(&keeper->standing.conf, before, &pending->standing.conf, one))
-			used += (size_t)snprintf(pending->note + used, sizeof(pending->note) - used,
-						 "%swarning: %s", used ? "\n" : "", text);
+			gateway_note_line(pending->note, sizeof(pending->note), "warning: %s",
+					  text);
 	}
 	free(before);
 }
@@ -364,14 +365,18 @@ static int try_links(struct gateway_keeper *keeper, struct drive_error *error)
 	return 0;
 }
 
-/* The worker's remark, of what the change has not yet. */
+/* The worker's remarks, of what the change has not yet. */
 static void add_note(struct gateway_pending *pending, const struct drive_error *said)
 {
-	size_t used = strlen(pending->note);
+	struct drive_error text = *said;
+	char *rest = text.text;
+	const char *line;
 
-	if (said->text[0])
-		(void)snprintf(pending->note + used, sizeof(pending->note) - used, "%s%.*s",
-			       used ? "\n" : "", (int)sizeof(said->text) - 1, said->text);
+	text.text[sizeof(text.text) - 1] = 0;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		if (*line)
+			gateway_note_line(pending->note, sizeof(pending->note), "%s", line);
+	}
 }
 
 int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_message *message)
@@ -438,8 +443,8 @@ static int reload(struct gateway_keeper *keeper, bool asked)
 					    keeper->pending.note, sizeof(keeper->pending.note));
 	if (result < 0)
 		return fail(keeper, result, strerror(-result));
-	if (keeper->pending.note[0] && asked)
-		cmd_say("%s", keeper->pending.note);
+	if (asked)
+		gateway_note_say(keeper->pending.note);
 	keeper->pending.reloaded = true;
 	return begin(keeper);
 }
@@ -594,21 +599,18 @@ static void note_setting(struct gateway_keeper *keeper, enum conf_nat_key key)
 	static char text[CONF_TEXT_SIZE];
 	const struct conf *conf = &keeper->file.conf;
 	struct gateway_pending *pending = &keeper->pending;
-	size_t used = strlen(pending->note);
 	char where[CONF_WHERE_SIZE];
 
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind != CONF_KIND_NAT || conf->list[i]->nat.key != key)
 			continue;
 		(void)conf_print(text, sizeof(text), conf->list[i]);
-		(void)snprintf(pending->note + used, sizeof(pending->note) - used,
-			       "%s%.300s, as in %s", used ? "\n" : "", text,
-			       conf_where(where, conf, conf->list[i]->line));
+		gateway_note_line(pending->note, sizeof(pending->note), "%.300s, as in %s", text,
+				  conf_where(where, conf, conf->list[i]->line));
 		return;
 	}
-	(void)snprintf(pending->note + used, sizeof(pending->note) - used,
-		       "%snat %s: as if nothing was said of it", used ? "\n" : "",
-		       conf_nat_key_words(key));
+	gateway_note_line(pending->note, sizeof(pending->note),
+			  "nat %s: as if nothing was said of it", conf_nat_key_words(key));
 }
 
 /* What was said of a setting of nat is taken back. */

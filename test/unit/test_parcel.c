@@ -67,11 +67,30 @@ static void too_much(void **state)
 	assert_int_equal(pieces, GATEWAY_ORDER_MAX / sizeof(message.text.text));
 }
 
+/* No line is cut: what finds no room is counted. */
+static void notes_are_of_whole_lines(void **state)
+{
+	char note[128] = "";
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		gateway_note_line(note, sizeof(note), "warning: number %d of several", i);
+	assert_string_equal(note, "warning: number 0 of several\nwarning: number 1 of several\n"
+				  "warning: number 2 of several\n... and 1 more");
+	for (int i = 0; i < 99999; i++)
+		gateway_note_line(note, sizeof(note), "warning: another");
+	assert_string_equal(strrchr(note, '\n') + 1, "... and 100000 more");
+	note[0] = 0;
+	gateway_note_line(note, 40, "warning: a line that is too long by itself");
+	assert_string_equal(note, "... and 1 more");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(too_much),
+		cmocka_unit_test(notes_are_of_whole_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
