@@ -294,6 +294,16 @@ static int dial_server(struct gateway_end *end, const struct minato_endpoint *at
 	return result == -EINPROGRESS ? 0 : result;
 }
 
+static const char *server_word(const struct gateway_end *end, char out[80])
+{
+	size_t used;
+
+	minato_addr_format(&end->at.addr, out, 64);
+	used = strlen(out);
+	(void)snprintf(out + used, 80 - used, " port %u", end->at.port);
+	return out;
+}
+
 /* Where it goes, and its place among those of the forward; or it is refused. */
 static bool find_way(struct gateway_end *end, uint64_t entry, struct minato_led *led)
 {
@@ -317,7 +327,7 @@ static bool find_way(struct gateway_end *end, uint64_t entry, struct minato_led 
 static void begin(struct gateway_end *end, const struct conf_forward *forward, uint64_t entry,
 		  struct minato_led *led)
 {
-	char text[64];
+	char text[80];
 	int result;
 
 	end->client = led->client.addr;
@@ -334,9 +344,8 @@ static void begin(struct gateway_end *end, const struct conf_forward *forward, u
 		return;
 	}
 	result = dial_server(end, &end->at);
-	minato_addr_format(&end->at.addr, text, sizeof(text));
 	if (result < 0)
-		end_refused(end, text, -result);
+		end_refused(end, server_word(end, text), -result);
 }
 
 static void begin_call(struct gateway_ends *ends, const struct minato_event *event,
@@ -422,8 +431,7 @@ bool gateway_ends_take(void *user, const struct relay_caller *caller)
 
 static void server_news(struct gateway_end *end, uint32_t ready)
 {
-	struct minato_endpoint at = { .port = 0 };
-	char text[64];
+	char text[80];
 
 	if (ready & MINATO_CONNECTED) {
 		end_open(end);
@@ -431,9 +439,8 @@ static void server_news(struct gateway_end *end, uint32_t ready)
 	}
 	if (!(ready & (MINATO_ERROR | MINATO_HANGUP)))
 		return;
-	(void)minato_peer(end->all->host, end->server, &at);
-	minato_addr_format(&at.addr, text, sizeof(text));
-	end_refused(end, text, minato_error(end->all->host, end->server));
+	/* Its socket has no peer any more. */
+	end_refused(end, server_word(end, text), minato_error(end->all->host, end->server));
 }
 
 bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *event)

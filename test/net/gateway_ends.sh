@@ -102,6 +102,12 @@ is "version 2" "$(gets far "http://$OUT:8082/")" "203.0.113.9 198.51.100.1 8082 
 within far curl -s --max-time 20 -o "$T/large.got" "http://$OUT:8082/large"
 ok "30 MB through it are the same" cmp -s "$T/large" "$T/large.got"
 is "a closed server refuses" "$(gets far "http://$OUT:8083/")" "curl 7"
+# One of them in ten seconds is told of.
+names_it() {
+	gets far "http://$OUT:8083/"
+	grep -q 'cannot connect to 10\.0\.0\.2 port 83: Connection refused' "$T/gateway.log"
+}
+ok "which is said, with the server" until_true 12 names_it
 
 # --- from inside ------------------------------------------------------------------------------
 
