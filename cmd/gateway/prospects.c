@@ -244,6 +244,51 @@ static void add_end(struct told *told, const struct gateway_held *held)
 		    failed);
 }
 
+/* ---- who cannot be reached ---- */
+
+/* By a route that leads to an inside. */
+static bool is_routed(const struct told *told, const struct minato_addr *addr)
+{
+	const struct conf *conf = &told->worker->applied.rules.conf;
+	struct conf_link behind = { .address_count = 1 };
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind != CONF_KIND_ROUTE)
+			continue;
+		behind.address[0] = conf->list[i]->route.to;
+		if (gateway_link_has(&behind, addr))
+			return true;
+	}
+	return false;
+}
+
+static bool is_reachable(const struct told *told, const struct minato_addr *addr)
+{
+	const struct gateway_links *links = told->worker->applied.links;
+
+	for (size_t i = 0; i < links->count; i++) {
+		if (!links->list[i].said.outside && gateway_link_has(&links->list[i].said, addr))
+			return true;
+	}
+	return is_routed(told, addr);
+}
+
+/* No packet gets there; who asks for it hears of a router, or of the host's kernel. */
+static void add_unreachable(struct told *told, const struct minato_addr *addr)
+{
+	const bool silent = told->worker->base.relay && told->question->proto != MINATO_TCP;
+	char text[64];
+	json_t *item;
+
+	minato_addr_format(addr, text, sizeof(text));
+	item = add(told, "server", "%s is on no inside link, and no route leads there", text);
+	json_object_set_new(item, "verdict", json_string(silent ? "dropped" : "refused"));
+	json_object_set_new(item, "stops", json_true());
+	json_object_set_new(told->fate, "outcome", json_string(silent ? "dropped" : "closed"));
+	(void)json_object_del(told->fate, "end");
+	(void)json_object_del(told->fate, "path");
+}
+
 /* ---- all ---- */
 
 static int foresee(struct told *told, struct minato_prospect *prospect, bool *ends)
@@ -280,6 +325,12 @@ void gateway_prospect(struct gateway_worker *worker, const struct minato_questio
 		open = add_servers(&told);
 	if (prospect.hindrance != MINATO_HINDERED_NOT) {
 		add_hindrance(&told, &prospect, ends);
+		return;
+	}
+	if (told.one && !(ends && told.one->forward.to == CONF_TO_SOCKET) &&
+	    !minato_addr_is_any(&prospect.target.addr) &&
+	    !is_reachable(&told, &prospect.target.addr)) {
+		add_unreachable(&told, &prospect.target.addr);
 		return;
 	}
 	if (ends)

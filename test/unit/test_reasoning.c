@@ -424,6 +424,23 @@ static void all_servers_drain(void **state)
 	becomes("closed", "", "");
 }
 
+/* It is warned of where it is said; it is no closed port. */
+static void nobody_can_be_reached_there(void **state)
+{
+	(void)state;
+	say("forward tcp 81 to 10.9.9.9");
+	say("dmz 9.9.9.9");
+	run();
+	why("192.0.2.9", "198.51.100.1", 4444);
+	tells("server", "dmz 9.9.9.9", "9.9.9.9 is on no inside link, and no route leads there",
+	      "refused");
+	becomes("closed", "", "");
+	why("192.0.2.9", "198.51.100.1", 81);
+	tells("server", "forward tcp 81 to 10.9.9.9",
+	      "10.9.9.9 is on no inside link, and no route leads there", "refused");
+	becomes("closed", "", "");
+}
+
 static void a_setting_that_stops_it(void **state)
 {
 	(void)state;
@@ -547,6 +564,7 @@ int main(void)
 		REASONED(ipv6_is_routed),
 		REASONED(a_server_that_drains),
 		REASONED(all_servers_drain),
+		REASONED(nobody_can_be_reached_there),
 		REASONED(a_setting_that_stops_it),
 		REASONED(a_socket_and_a_header),
 		REASONED(the_file_of_a_line),
