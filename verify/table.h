@@ -84,7 +84,7 @@
 	X(5382, R5a, "5382-R5a", MAY, true, \
 	  "These timers may be configurable") \
 	X(5382, R6, "5382-R6", MUST, true, \
-	  "TCP helpers off by default, FTP excepted") \
+	  "TCP helpers off by default (FTP's may be on; minato has none)") \
 	X(5382, R7, "5382-R7", MUST, true, \
 	  "No port overloading") \
 	X(5382, R8, "5382-R8", MUST, true, \
