@@ -66,7 +66,8 @@ static uint64_t number_of(const struct conf_term *term)
 	if (term->sort == CONF_TERM_CLOCK || term->sort == CONF_TERM_DATE)
 		rest = (uint64_t)term->hour << 8 | term->minute;
 	if (term->sort == CONF_TERM_DATE)
-		rest |= (uint64_t)term->year << 32 | term->month << 24 | term->day << 16;
+		rest |= (uint64_t)term->year << 32 | (uint64_t)term->month << 24 |
+			(uint64_t)term->day << 16;
 	return term->sort == CONF_TERM_NONE ? 0 : (uint64_t)term->sort << 56 | rest;
 }
 
