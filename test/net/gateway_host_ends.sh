@@ -79,7 +79,7 @@ is "version 2" "$(says 9008 harbour | head -c 16 | od -An -tx1 | tr -d ' \n')" \
 head -c 30000000 /dev/urandom >"$T/large"
 within peer timeout 60 socat -t 20 - "TCP:$HOST4:9000" <"$T/large" >"$T/large.got"
 ok "30 MB there and back are the same" cmp -s "$T/large" "$T/large.got"
-has "where no socket is the client is reset" "$(gets peer "http://$HOST4:9002/" --max-time 5)" '^curl (56|7|52)$'
+has "where no socket is the client is reset" "$(gets peer "http://$HOST4:9002/" --max-time 5)" '^curl (56|55|7|52)$'
 has "which is said" "$(cat "$T/gateway.log")" "cannot connect to $T/none.sock: No such file or directory"
 has "why: to a UNIX socket" "$(ask why tcp 203.0.113.9 to "$HOST4:9000")" "it reaches the socket $T/app.sock$"
 has "why: where nobody took the last call" "$(ask why tcp 203.0.113.9 to "$HOST4:9002")" \

@@ -13,7 +13,7 @@ static const struct {
 	{ "more", "forward tcp 27 to 10.0.0.4\n" },
 	{ "wrong", "\n\nforward tcp 80 tp 10.0.0.2\n" },
 	{ "again", "\nforward tcp 80 to 10.0.0.3\n" },
-	{ "tests", "test tcp from 192.0.2.1 to 198.51.100.1:80 reaches 10.0.0.2:80 by line 1\n"
+	{ "tests", "test tcp from 192.0.2.1 to 198.51.100.1:80 reaches 10.0.0.2:80 by line 3\n"
 		   "test tcp from 192.0.2.1 to 198.51.100.1:28 reaches 10.0.0.2:28 by line 3\n"
 		   "forward tcp 28 to 10.0.0.2\n" },
 	{ "rules", "allow tcp 80 from 192.0.2.0/24\n" },
