@@ -103,10 +103,11 @@ wait "$HELD"
 # --- what is wrong is said before anything is changed ----------------------------------------
 
 links() { in_box sh -c 'ls /proc/sys/net/ipv4/conf | tr "\n" " "'; }
+sed -i '/^test/d' "$T/rules"
 echo "test tcp from $WAN to self:8001 passes" >>"$T/rules"
 said=$(attach -p 8001:8001 --rules "$T/rules" "$BOX" 2>&1)
 is "a test that is not met" $? 2
-has "... is said" "$said" 'rules:9: .*test not met:.* it is closed by line 2'
+has "... is said" "$said" 'rules:5: .*test not met:.* it is closed by line 2'
 said=$(attach --rule 'block ssh form lan' "$BOX" 2>&1)
 is "a wrong word" $? 2
 has "... with its place and what was meant" "$said" "did you mean 'from'"
