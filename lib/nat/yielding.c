@@ -218,7 +218,7 @@ bool yielding_room(struct nat *n, uint8_t scope, const struct minato_addr *who)
 
 	if (host != NAT_NONE)
 		yielding_grew(n, host);
-	else if (!flows && n->hosts.used == n->hosts.capacity)
+	else if (n->hosts.used == n->hosts.capacity)
 		return false; /* no flow's end makes room for one more host */
 	most = n->largest;
 	if (!host_record(n, most)->live || host == most ||

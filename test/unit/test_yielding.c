@@ -3,7 +3,8 @@
 #include "nat_fixture.h"
 
 #define ALL 4096u /* sessions of the fixture */
-#define FEW(function) cmocka_unit_test_setup_teardown(function, few_ports, fixture_teardown)
+#define WITH(setup, function) cmocka_unit_test_setup_teardown(function, setup, fixture_teardown)
+#define FEW(function) WITH(few_ports, function)
 
 static enum nat_verdict begin(const char *host, uint16_t port, uint32_t i)
 {
@@ -78,6 +79,53 @@ static void nobody_gives_way_to_himself(void **state)
 	one_host_fills_all();
 	assert_int_not_equal(begin("10.0.0.66", 1, 1), NAT_PASS);
 	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 0);
+}
+
+/* One address, and room for so many. */
+static int open_with(uint32_t sessions, uint32_t mappings, uint32_t hosts)
+{
+	const struct nat_limits limits = { .sessions_max = sessions,
+					   .mappings_max = mappings,
+					   .hosts_max = hosts,
+					   .pools_max = 8,
+					   .forwards_max = 64,
+					   .inside_scope = 0,
+					   .outside_scope = 1 };
+	const struct minato_addr public = addr(PUBLIC);
+
+	fixture_open(&limits);
+	return nat_pool_add(n, 1, &public, 0, 0);
+}
+
+static int few_hosts(void **state)
+{
+	(void)state;
+	return open_with(1000, 1000, 16);
+}
+
+static const char *host_number(uint32_t number)
+{
+	static char text[20];
+
+	snprintf(text, sizeof(text), "10.0.1.%u", number);
+	return text;
+}
+
+/* Where no host more is known, no flow's end lets one in. */
+static void nobody_ends_for_whom_there_is_no_room(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 15; i++)
+		assert_int_equal(begin(host_number(i), 1024, 1), NAT_PASS);
+	for (uint32_t i = 0; i < 985; i++)
+		assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), 1), NAT_PASS);
+	for (uint32_t i = 100; i < 200; i++)
+		assert_int_not_equal(begin(host_number(i), 1024, 1), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 0);
+	assert_int_equal(n->ends, 0);
+	/* Who is known finds it. */
+	assert_int_equal(begin(host_number(3), 1025, 1), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 1);
 }
 
 static int few_ports(void **state)
@@ -234,6 +282,7 @@ int main(void)
 		CASE(only_to_a_fair_share),
 		CASE(the_unanswered_go_first),
 		CASE(nobody_gives_way_to_himself),
+		WITH(few_hosts, nobody_ends_for_whom_there_is_no_room),
 		FEW(ports_are_shared),
 		FEW(the_short_protocol_gives_way),
 		FEW(what_does_not_help_stays),
