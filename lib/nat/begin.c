@@ -570,9 +570,10 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
 	if (fate.exact)
 		return NAT_HOST; /* an association */
+	if (fate.kind == MINATO_KIND_GUARD && !fate.behind)
+		return guarded(n, &fate);
 	mapping = mapping_of_outside(n, key->proto, &f.b);
-	if (fate.kind == MINATO_KIND_GUARD &&
-	    (!fate.behind || mapping == NAT_NONE))
+	if (fate.kind == MINATO_KIND_GUARD && mapping == NAT_NONE)
 		return guarded(n, &fate);
 	port_hit_undo(nat_table(n), &fate);
 	if (mapping == NAT_NONE)
