@@ -113,6 +113,7 @@ static void pair_identifiers(struct nat_flow *f)
 static enum nat_verdict guarded(struct nat *n, const struct port_fate *fate)
 {
 	nat_count(n, NAT_COUNT_GUARD);
+	port_hit(nat_table(n), fate->entry);
 	if (fate->verdict != MINATO_REFUSE)
 		return NAT_DROP;
 	return fate->rule != POOL_NONE ? NAT_PROHIBITED : NAT_CLOSED;
@@ -301,7 +302,6 @@ static enum nat_verdict judge_outward(struct nat *n,
 	port_lookup_missed(nat_table(n), probe, n->now, p->opens, &fate);
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
-	port_hit_undo(nat_table(n), &fate);
 	if (fate.exact || fate.kind == MINATO_KIND_UPLINK)
 		return NAT_HOST; /* the host's own sockets are the outside */
 	return NAT_PASS;
@@ -575,7 +575,6 @@ enum nat_verdict begin_inward(struct nat *n, const struct port_probe *probe,
 	mapping = mapping_of_outside(n, key->proto, &f.b);
 	if (fate.kind == MINATO_KIND_GUARD && mapping == NAT_NONE)
 		return guarded(n, &fate);
-	port_hit_undo(nat_table(n), &fate);
 	if (mapping == NAT_NONE)
 		return inward_entry(n, &f, &fate, probe, p, session);
 	if (!p->opens)
@@ -697,7 +696,6 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 	if (fate.kind == MINATO_KIND_GUARD &&
 	    (!fate.behind || mapping == NAT_NONE))
 		return guarded(n, &fate);
-	port_hit_undo(nat_table(n), &fate);
 	if (mapping == NAT_NONE && !entry)
 		return NAT_HOST;
 	if (!p->opens)
@@ -748,7 +746,6 @@ static enum nat_verdict judge_between(struct nat *n, const struct port_key *of,
 	port_lookup(nat_table(n), &wall, n->now, opens, &fate);
 	if (fate.kind == MINATO_KIND_GUARD)
 		return guarded(n, &fate);
-	port_hit_undo(nat_table(n), &fate);
 	verdict = rules_between(n, &key, MINATO_COURSE_OUT, opens);
 	return verdict == NAT_PASS ?
 		       rules_between(n, &key, MINATO_COURSE_IN, opens) :

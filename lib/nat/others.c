@@ -101,7 +101,6 @@ static bool find_dmz(struct nat *n, const struct port_key *key, uint32_t *entry)
 
 	all.course = MINATO_COURSE_NONE;
 	port_lookup(nat_table(n), &all, n->now, true, &fate);
-	port_hit_undo(nat_table(n), &fate);
 	*entry = fate.entry;
 	return !fate.exact && fate.kind == MINATO_KIND_DMZ &&
 	       forwards_of(n, fate.entry) != NAT_NONE;

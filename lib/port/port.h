@@ -121,13 +121,13 @@ struct port_fate {
 			   its entry; or POOL_NONE */
 	struct minato_endpoint target; /* FORWARD, translated */
 	uint64_t user; /* of a general entry that is no rule */
-	bool counted;  /* a hit of `entry` was */
 };
 /*
  * Total: always an answer. `new_flow`: the packet may open a flow (a SYN, any
  * datagram); otherwise guards are passed over. A socket claim takes part only
- * while it is `accepting`. Counts a hit on the general entry found, of what
- * may open a flow.
+ * while it is `accepting`. Counts no hit on what is found, since who asks may
+ * have other things to say: see port_hit. A wall that lets a new flow pass has
+ * had its word, and its hit.
  * Of a REUSEPORT group one member is chosen by the keyed hash of the remote
  * and local ends, each with the same chance, in steps that grow with the
  * logarithm of their number; a member's leaving moves only its own share.
@@ -182,9 +182,8 @@ void port_lookup_sought(struct port_table *t, const struct port_probe *probe,
 void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 			struct minato_time now, bool new_flow,
 			struct port_fate *out);
-/* Where a look-up only asked who would have the flow: takes its hit back; and
-   counts one where the flow has begun. */
-void port_hit_undo(struct port_table *t, const struct port_fate *fate);
+/* For whoever decides a new flow by what was found: one, where it is decided.
+   Of POOL_NONE nothing is counted. */
 void port_hit(struct port_table *t, uint32_t entry);
 /* True: the table has nothing at all that such a key could meet, but an exact
    tuple: without one port_lookup says closed. */

@@ -374,17 +374,10 @@ void port_lookup_missed(struct port_table *t, const struct port_probe *probe,
 	if (entry_at(t, entry)->reuse_port)
 		entry = crew_choose(t, entry, tuple_group_hash(t, probe));
 	report_entry(t, entry, key->local_port, out);
-	out->counted = new_flow;
-	entry_at(t, entry)->hits += new_flow;
-}
-
-void port_hit_undo(struct port_table *t, const struct port_fate *fate)
-{
-	if (fate->counted)
-		entry_at(t, fate->entry)->hits--;
 }
 
 void port_hit(struct port_table *t, uint32_t entry)
 {
-	entry_at(t, entry)->hits++;
+	if (entry != POOL_NONE)
+		entry_at(t, entry)->hits++;
 }

@@ -124,6 +124,8 @@ static enum drop deliver_call(struct minato *m, const struct arrival *a,
 static enum drop deliver_fate(struct minato *m, const struct arrival *a,
 			      const struct port_fate *fate)
 {
+	if (deliver_opens(&a->packet))
+		port_hit(host_table(m), fate->entry);
 	switch (fate->kind) {
 	case MINATO_KIND_CLOSED:
 		return closed_refuse(m, a);
@@ -228,10 +230,8 @@ static void look_up(struct minato *m, const struct arrival *a,
 	}
 	port_lookup_sought(host_table(m), a->probe, m->now,
 			   deliver_opens(&a->packet), fate);
-	if (fate->asks && !is_call(m, fate)) {
-		port_hit_undo(host_table(m), fate);
+	if (fate->asks && !is_call(m, fate))
 		look_up_as(m, a, a->key.course, fate);
-	}
 }
 
 static enum drop deliver_flow(struct minato *m, const struct arrival *a)

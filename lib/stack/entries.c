@@ -329,6 +329,7 @@ void minato_judge(struct minato *m, const struct minato_question *question,
 		  struct minato_fate *out)
 {
 	const struct port_key key = entries_key(question);
+	const bool begins = question->course != MINATO_COURSE_NONE;
 	struct port_fate fate;
 
 	*out = (struct minato_fate){ .kind = MINATO_KIND_CLOSED,
@@ -342,8 +343,9 @@ void minato_judge(struct minato *m, const struct minato_question *question,
 		out->verdict = MINATO_DROP;
 		return;
 	}
-	port_lookup(host_table(m), &key, m->now,
-		    question->course != MINATO_COURSE_NONE, &fate);
+	port_lookup(host_table(m), &key, m->now, begins, &fate);
+	if (begins)
+		port_hit(host_table(m), fate.entry);
 	out->kind = fate.kind;
 	out->verdict = fate.verdict;
 	out->asks = fate.asks;

@@ -152,6 +152,44 @@ static void by_rules_as_they_are(void **state)
 	gate_end(&g);
 }
 
+static uint64_t hits_of(enum minato_kind kind)
+{
+	struct minato_row row;
+	uint64_t cursor = 0, hits = 0;
+
+	while (minato_row(g.m, &cursor, &row))
+		hits += row.kind == kind ? row.hits : 0;
+	return hits;
+}
+
+/* Who calls is a hit of what takes the call, and of nothing that is only met on the way there. */
+static void a_hit_of_who_takes_it(void **state)
+{
+	const struct minato_entry uplink = {
+		.kind = MINATO_KIND_UPLINK,
+		.scope = 1,
+		.face = MINATO_FACE_ANY,
+		.proto = MINATO_TCP,
+		.first = 9001,
+		.last = 9001,
+		.local_prefix = 96,
+		.local = addr("0.0.0.0"),
+		.uid = MINATO_UID_NONE,
+	};
+	uint64_t handle;
+
+	(void)state;
+	begin();
+	assert_int_equal(minato_entry_add(g.m, &uplink, &handle), 0);
+	segment(0, "10.0.0.2", "198.51.100.1", 9000, SYN);
+	assert_int_not_equal(call(), 0);
+	assert_int_equal(hits_of(MINATO_KIND_FORWARD), 1);
+	segment(0, "10.0.0.2", "198.51.100.1", 9001, SYN);
+	assert_int_equal(g.caught[0].packet.tcp.flags & RST, RST);
+	assert_int_equal(hits_of(MINATO_KIND_UPLINK), 0);
+	gate_end(&g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +197,7 @@ int main(void)
 		cmocka_unit_test(not_at_other_ports_or_addresses),
 		cmocka_unit_test(not_where_hairpin_is_off),
 		cmocka_unit_test(by_rules_as_they_are),
+		cmocka_unit_test(a_hit_of_who_takes_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
