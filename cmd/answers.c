@@ -37,20 +37,15 @@ static void set_addresses(json_t *info, const struct cmd_harbour *harbour)
 	json_object_set_new(info, "mtu", json_integer(harbour->plan.mtu));
 }
 
-/* A word that is not UTF-8 shows as "?". */
 static json_t *command_words(char *const *argv)
 {
 	json_t *words = json_array();
 	size_t bytes = 0;
 
 	for (; *argv && bytes < COMMAND_BYTES_MAX; argv++) {
-		json_t *word = json_string(*argv);
-
 		bytes += strlen(*argv) + 1;
 		if (bytes < COMMAND_BYTES_MAX)
-			json_array_append_new(words, word ? word : json_string("?"));
-		else
-			json_decref(word);
+			json_array_append_new(words, view_json_string(*argv));
 	}
 	if (*argv || bytes >= COMMAND_BYTES_MAX)
 		json_array_append_new(words, json_string("..."));

@@ -106,23 +106,9 @@ static void say(struct client *client, json_t *object)
 	client->out[client->out_used++] = '\n';
 }
 
-/*
- * A text may quote what the client said, and be cut within a letter: JSON takes whole ones alone,
- * and without it the client would hear nothing at all.
- */
-static json_t *whole_text(const char *text)
-{
-	size_t len = strlen(text);
-	json_t *string = json_stringn(text, len);
-
-	for (size_t cut = 1; !string && cut <= 3 && cut <= len; cut++)
-		string = json_stringn(text, len - cut);
-	return string ? string : json_string("that cannot be done");
-}
-
 static void say_error(struct client *client, const char *text)
 {
-	say(client, json_pack("{s:o,s:b}", "error", whole_text(text), "done", 1));
+	say(client, json_pack("{s:o,s:b}", "error", view_json_string(text), "done", 1));
 	client->deaf = true;
 }
 

@@ -95,12 +95,10 @@ static json_t *protocols_of(const struct drive_reservation *one)
 	return list;
 }
 
-/* null for what is empty. A note need not be UTF-8, which JSON demands. */
+/* null for what is empty. */
 static json_t *text_of(const char *text)
 {
-	json_t *string = *text ? json_string(text) : json_null();
-
-	return string ? string : json_string("?");
+	return *text ? view_json_string(text) : json_null();
 }
 
 static int print_json(const struct rows *rows)

@@ -17,12 +17,9 @@ static bool is_sound(const struct drive_reservation *r)
 
 json_t *cmd_reservation_message(const struct drive_reservation *r)
 {
-	json_t *note = json_string(r->note);
-
-	/* A file need not be UTF-8, which JSON demands. */
 	return json_pack("{s:i,s:i,s:i,s:s,s:I,s:o}", "first", r->first, "last", r->last,
 			 "protocols", r->protocols, "origin", drive_origin_word(r->origin), "since",
-			 (json_int_t)r->since_s, "note", note ? note : json_string("?"));
+			 (json_int_t)r->since_s, "note", view_json_string(r->note));
 }
 
 int cmd_reservation_read(struct drive_reservation *out, const json_t *message)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Writes {"v":1,"NAME":[ ... ]}; the members come between the two. */
 static void open_document(FILE *out, const char *name)
@@ -49,18 +50,43 @@ static json_t *end_of(const struct view_end *end)
 	return object;
 }
 
-/* Names come from guests and need not be UTF-8, which JSON demands. */
+/* How many bytes a letter takes; 0: none begins here (RFC 3629 4). */
+static size_t letter_bytes(const unsigned char *s)
+{
+	/* What the second byte is at least and at most, so that no letter has two forms. */
+	const unsigned char low = s[0] == 0xe0 ? 0xa0 : s[0] == 0xf0 ? 0x90 : 0x80;
+	const unsigned char high = s[0] == 0xed ? 0x9f : s[0] == 0xf4 ? 0x8f : 0xbf;
+	size_t len;
+
+	if (s[0] < 0x80)
+		return 1;
+	if (s[0] < 0xc2 || s[0] > 0xf4 || s[1] < low || s[1] > high)
+		return 0;
+	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+	for (size_t i = 2; i < len; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return len;
+}
+
 json_t *view_json_string(const char *text)
 {
 	json_t *string = json_string(text);
-	char safe[256];
-	size_t i = 0;
+	char *safe = string ? NULL : strdup(text);
 
-	if (string)
+	if (!safe)
 		return string;
-	for (; text[i] && i + 1 < sizeof(safe); i++)
-		safe[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
-	return json_stringn(safe, i);
+	for (size_t i = 0; safe[i];) {
+		const size_t len = letter_bytes((const unsigned char *)safe + i);
+
+		if (len == 0)
+			safe[i] = '?';
+		i += len ? len : 1;
+	}
+	string = json_string(safe);
+	free(safe);
+	return string;
 }
 
 static json_t *owners_of(const struct view_row *row)

@@ -300,7 +300,10 @@ extern const struct view view_netstat;
 int view_rows(const struct view *view, FILE *out, const struct view_row *rows, size_t count,
 	      const struct view_look *look);
 
-/* Names come from guests and need not be UTF-8, which JSON demands: then other bytes become '?'. */
+/*
+ * Names come from guests, and a text may be cut within a letter: bytes that are not UTF-8, which
+ * JSON demands, become '?'. NULL when memory ran out.
+ */
 json_t *view_json_string(const char *text);
 
 /* ---- jsonsocket.c: members of a row that a kernel's socket is known of ---- */

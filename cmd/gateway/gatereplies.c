@@ -58,9 +58,9 @@ void gateway_reply_done(struct gateway_worker *worker, int result)
 	json_t *reply;
 
 	if (result < 0)
-		reply = json_pack("{s:s,s:i}", "refused", text, "errno", -result);
+		reply = json_pack("{s:o,s:i}", "refused", view_json_string(text), "errno", -result);
 	else
-		reply = *text ? json_pack("{s:s}", "note", text) : json_object();
+		reply = *text ? json_pack("{s:o}", "note", view_json_string(text)) : json_object();
 	worker->answer.used = 0;
 	worker->busy = false;
 	cmd_control_reply(worker->base.control, worker->client, reply);

@@ -26,10 +26,8 @@ static void write_ready(struct cmd_attempts *attempts)
 char *cmd_attempting_add(char *text, const struct cmd_holding *holding)
 {
 	const struct kernel_program *first = &holding->list[0];
-	/* What is no UTF-8 is no text of JSON. */
-	json_t *program = json_string(first->path[0] ? first->path : first->command);
-	json_t *more = json_pack("{s:o,s:i}", "program", program ? program : json_string("?"),
-				 "pid", (int)first->pid);
+	json_t *program = view_json_string(first->path[0] ? first->path : first->command);
+	json_t *more = json_pack("{s:o,s:i}", "program", program, "pid", (int)first->pid);
 	char *members;
 	char *whole;
 	size_t len;

@@ -4,23 +4,9 @@
 
 #include <errno.h>
 
-/* Bytes that are not UTF-8 show as "?". */
-static json_t *string_of(const char *text)
-{
-	json_t *string = json_string(text);
-	char safe[MINATO_SERVICE_TEXT_SIZE];
-	size_t i = 0;
-
-	if (string)
-		return string;
-	for (; text[i] && i < sizeof(safe); i++)
-		safe[i] = (unsigned char)text[i] < 0x80 ? text[i] : '?';
-	return json_stringn(safe, i);
-}
-
 static json_t *string_or_null(const char *text)
 {
-	return text && *text ? string_of(text) : json_null();
+	return text && *text ? view_json_string(text) : json_null();
 }
 
 static json_t *end_or_null(const struct minato_endpoint *end)
@@ -34,8 +20,8 @@ static json_t *process_of(const struct cmd_holder *holder)
 
 	if (!process->pid)
 		return json_null();
-	return json_pack("{s:o,s:i,s:I,s:I,s:o}", "program", string_of(process->program), "pid",
-			 (int)process->pid, "uid", (json_int_t)process->uid, "started",
+	return json_pack("{s:o,s:i,s:I,s:I,s:o}", "program", view_json_string(process->program),
+			 "pid", (int)process->pid, "uid", (json_int_t)process->uid, "started",
 			 (json_int_t)process->started_s, "group", string_or_null(process->group));
 }
 
@@ -55,7 +41,7 @@ static json_t *aliases_of(const struct cmd_card *card)
 	json_t *list = json_array();
 
 	for (size_t i = 1; i < card->name_count; i++)
-		json_array_append_new(list, string_of(card->names[i]));
+		json_array_append_new(list, view_json_string(card->names[i]));
 	return list;
 }
 

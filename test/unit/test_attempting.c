@@ -86,7 +86,7 @@ static void whose_it_is(void **state)
 	written_is("{\"a\":1,\"program\":\"/bin/a\",\"pid\":7}\n");
 	line(RELAY_ATTEMPT_REFUSED, "{\"a\":2}");
 	answered(3, "/bin/\"\n\xff");
-	written_is("{\"a\":2,\"program\":\"?\",\"pid\":7,\"holders\":3}\n");
+	written_is("{\"a\":2,\"program\":\"/bin/\\\"\\n?\",\"pid\":7,\"holders\":3}\n");
 	line(RELAY_ATTEMPT_REFUSED, "{\"a\":3}");
 	answered(0, "");
 	written_is("{\"a\":3}\n");

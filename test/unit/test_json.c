@@ -185,6 +185,42 @@ static void names_that_are_no_utf8_do_not_break_it(void **state)
 	json_decref(parsed);
 }
 
+/* The letters of it stay, of any length; the rest is of no form, too long a form or cut. */
+static void letters_stay(void **state)
+{
+	static const struct {
+		const char *text, *want;
+	} cases[] = {
+		{ "", "" },
+		{ "\xe6\xb8\xaf\xf0\x9f\x9a\xa2\xc3\xa9", "\xe6\xb8\xaf\xf0\x9f\x9a\xa2\xc3\xa9" },
+		{ "\xe6\xb8\xaf\xe6\xb8", "\xe6\xb8\xaf??" },
+		{ "\xe6\xb8...\xc3\xa9", "??...\xc3\xa9" },
+		{ "\xc3", "?" },
+		{ "\xc0\xaf", "??" },
+		{ "\xe0\x80\xaf", "???" },
+		{ "\xed\xa0\x80", "???" },
+		{ "\xf0\x80\x80\xaf", "????" },
+		{ "\xf4\x90\x80\x80", "????" },
+		{ "\xf0\x9f\x9a", "???" },
+		{ "\xff\xc3\xa9\xfe", "?\xc3\xa9?" },
+	};
+	char text[5000];
+	json_t *string;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		string = view_json_string(cases[i].text);
+		assert_string_equal(json_string_value(string), cases[i].want);
+		json_decref(string);
+	}
+	memset(text, 'a', sizeof(text));
+	text[0] = (char)0x80;
+	text[sizeof(text) - 1] = '\0';
+	string = view_json_string(text);
+	assert_int_equal(json_string_length(string), sizeof(text) - 1);
+	json_decref(string);
+}
+
 static void guests_have_their_members(void **state)
 {
 	struct view_port port = {
@@ -252,6 +288,7 @@ int main(void)
 		cmocka_unit_test(runs_and_networks_have_more_members),
 		cmocka_unit_test(many_rows_are_one_document),
 		cmocka_unit_test(names_that_are_no_utf8_do_not_break_it),
+		cmocka_unit_test(letters_stay),
 		cmocka_unit_test(guests_have_their_members),
 	};
 
