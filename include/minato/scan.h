@@ -98,8 +98,9 @@ struct minato_scan {
 	enum minato_scan_pattern pattern;
 	uint32_t kinds;	      /* bits 1 << enum minato_scan_kind */
 	uint32_t confidence;  /* thousandths, by the walk alone */
-	uint32_t ports_tried; /* different ones: below 1000 within some 5 %,
-				 above that within 15 % */
+	uint32_t ports_tried; /* different ones, from its second failure on:
+				 below 1000 within some 5 %, above that within
+				 15 % */
 	uint16_t first, last; /* the lowest and highest of them */
 	uint16_t ports[MINATO_SCAN_PORTS]; /* the first ones, as they came */
 	uint32_t port_count;		   /* how many these are */

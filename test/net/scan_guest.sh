@@ -9,7 +9,7 @@ has_tools() { for MISSING in "$@"; do command -v "$MISSING" >/dev/null 2>&1 || r
 has_tools nmap || { skip "scans of guests" "nmap is not installed"; finish; }
 ask() { as_user "$M" "$@"; }
 
-run_guest g -p 8000-8030 -- python3 -m http.server 8000 || { ok "the guest runs" false; finish; }
+run_guest g -p 8000-8030 -- python3 -m http.server -d "$T/user" 8000 || { ok "the guest runs" false; finish; }
 scan_with ask g "$T/guest-g.log"
 
 # --- published ports ---------------------------------------------------------------
@@ -61,7 +61,7 @@ chmod 755 "$T/told"
 mkdir -p "$T/alerts"
 chmod 777 "$T/alerts"
 run_guest wary -p 8100-8130 --rule 'scans answer block for 1h' --rule "alert file $T/alerts/file" \
-	--rule "alert command $T/told" -- python3 -m http.server 8100
+	--rule "alert command $T/told" -- python3 -m http.server -d "$T/user" 8100
 until_true 10 in_peer curl -sf -o /dev/null http://$HOST4:8100/
 scan_with ask wary "$T/guest-wary.log"
 in_peer nmap -n -Pn -sT -p 8100-8130 $HOST4 >"$T/scan.log" 2>&1
@@ -94,7 +94,7 @@ is "two answers are one too many" $? 2
 
 # Nobody has spoken with these guests yet, so that they are asked for their link first.
 for n in 1 2 3; do
-	run_guest "cold$n" -p 8200-8240:8200 -- python3 -m http.server 8203
+	run_guest "cold$n" -p 8200-8240:8200 -- python3 -m http.server -d "$T/user" 8203
 	sleep 1
 	scan_with ask "cold$n" "$T/guest-cold$n.log"
 	in_peer nmap -n -Pn -sT -p 8200-8240 $HOST4 >"$T/scan.log" 2>&1
