@@ -5,6 +5,7 @@
 #include "conf/conf.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -46,11 +47,12 @@ static bool has_ports(const struct relay_attempt *a)
 
 static const char *proto_of(const struct relay_attempt *a, char out[CONF_PROTOCOL_SIZE])
 {
-	const enum minato_proto proto = is_other(a) ? (enum minato_proto)a->to.port : a->proto;
+	const unsigned proto = is_other(a) ? a->to.port : (unsigned)a->proto;
 
-	if (is_other(a) && proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP)
-		return conf_protocol_word(out, (uint8_t)a->to.port);
-	return proto == MINATO_TCP ? "tcp" : proto == MINATO_UDP ? "udp" : "icmp";
+	if (proto == MINATO_TCP || proto == MINATO_UDP)
+		return proto == MINATO_TCP ? "tcp" : "udp";
+	return proto == MINATO_ICMP || proto == IPPROTO_ICMPV6 ? "icmp" :
+						       conf_protocol_word(out, (uint8_t)proto);
 }
 
 static void put_text(json_t *line, const char *key, const char *text)
@@ -278,12 +280,13 @@ static void tell(struct cmd_attempts *attempts, const struct relay_attempt *atte
  */
 static bool is_noted(struct cmd_attempts *attempts, const struct relay_attempt *attempt)
 {
-	const int64_t now = drive_now().ns;
 	struct cmd_told *noted;
 	char words[512];
+	int64_t now;
 
 	if (!is_other(attempt))
 		return false;
+	now = drive_now().ns;
 	cmd_attempt_words(attempt, words, sizeof(words));
 	noted = place_of(attempts->others, hash_of(words));
 	if (noted->at_ns && now - noted->at_ns < TELL_AGAIN_NS)

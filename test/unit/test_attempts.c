@@ -210,6 +210,7 @@ static void other_protocols_are_noted_once(void **state)
 	struct relay_attempt gre = other("203.0.113.2", 47);
 	const struct relay_attempt routed = other("203.0.113.2", 17);
 	const struct relay_attempt elsewhere = other("2001:db8::2", 200);
+	const struct relay_attempt ping = other("2001:db8::2", 58);
 	struct cmd_attempts attempts = { .guest = "web" };
 	int audit[2];
 
@@ -227,9 +228,11 @@ static void other_protocols_are_noted_once(void **state)
 	assert_int_equal(lines_of(audit[0]), 1);
 	cmd_attempts_take(&attempts, &routed);
 	cmd_attempts_take(&attempts, &elsewhere);
+	cmd_attempts_take(&attempts, &ping);
 	was_said("minato: refused: udp to 203.0.113.2 (nothing goes out so)\n"
-		 "minato: refused: 200 to [2001:db8::2] (nothing goes out so)\n");
-	assert_int_equal(lines_of(audit[0]), 2);
+		 "minato: refused: 200 to [2001:db8::2] (nothing goes out so)\n"
+		 "minato: refused: icmp to [2001:db8::2] (nothing goes out so)\n");
+	assert_int_equal(lines_of(audit[0]), 3);
 	/* A minute later again. */
 	attempts.others[0].at_ns -= INT64_C(61000000000);
 	cmd_attempts_take(&attempts, &gre);
