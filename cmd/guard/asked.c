@@ -311,8 +311,7 @@ static void still_there(void *user, uint64_t number, const struct cmd_holding *h
 	if (!question || !question->looking)
 		return;
 	question->looking = false;
-	/* A socket that was never found may be there all the same (bound to a device). */
-	if (holding->count != -ENOENT || question->holding.count <= 0) {
+	if (holding->count != -ENOENT) {
 		question->look_at++;
 		return;
 	}
@@ -340,11 +339,14 @@ static int64_t wait_on(struct cmd_worker *worker, struct cmd_question *question,
 		       struct minato_time now, int64_t next_ns)
 {
 	const int64_t rest_ns = CMD_GONE_MS * NS_PER_MS;
+	/* A socket that was never found may be there all the same (bound to a device). */
+	const bool looks = question->holding.count > 0;
 	int64_t until_ns = question->until.ns;
 
-	if (!question->looking && now.ns - question->looked.ns >= rest_ns)
+	if (looks && !question->looking && now.ns - question->looked.ns >= rest_ns)
 		look_next(worker, question);
-	if (question->number && !question->looking && question->looked.ns + rest_ns < until_ns)
+	if (looks && question->number && !question->looking &&
+	    question->looked.ns + rest_ns < until_ns)
 		until_ns = question->looked.ns + rest_ns;
 	return until_ns < next_ns ? until_ns : next_ns;
 }
