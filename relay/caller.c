@@ -91,7 +91,7 @@ static bool find_asked(int fd, struct minato_endpoint *asked)
 
 /* What this caller meets in the table. False: nothing that leads on. */
 /* syscalls: getpeername */
-static bool meet(struct relay_published *door, const struct lane *f, int fd,
+static bool meet(struct relay_published *door, const struct minato_endpoint *caller, int fd,
 		 struct relay_caller *out, struct minato_fate *fate)
 {
 	struct relay *relay = door->forward->relay;
@@ -99,15 +99,15 @@ static bool meet(struct relay_published *door, const struct lane *f, int fd,
 	socklen_t len = sizeof(name);
 	struct minato_question question = {
 		.scope = relay->config.outside,
-		.face = zone_face(&relay->config, &f->dial.addr),
+		.face = zone_face(&relay->config, &caller->addr),
 		.proto = MINATO_TCP,
 		.course = MINATO_COURSE_IN,
-		.remote = f->dial,
+		.remote = *caller,
 	};
 
 	if (!find_asked(fd, &question.local))
 		return false;
-	question.program = zone_caller(&relay->config, MINATO_TCP, &f->dial, &question.local);
+	question.program = zone_caller(&relay->config, MINATO_TCP, caller, &question.local);
 	/*
 	 * While it is connected no other socket has its tuple: the one that was looked at is at the
 	 * other end. Had it gone meanwhile, that could be one that came later.
@@ -116,7 +116,7 @@ static bool meet(struct relay_published *door, const struct lane *f, int fd,
 	    (question.program && getpeername(fd, (struct sockaddr *)&name, &len) < 0))
 		return false;
 	minato_judge(relay->host, &question, fate);
-	*out = (struct relay_caller){ fd, f->dial, question.local, fate->handle, fate->user };
+	*out = (struct relay_caller){ fd, *caller, question.local, fate->handle, fate->user };
 	return fate->kind == MINATO_KIND_FORWARD &&
 	       !zone_shuts(question.face, &door->forward->spec, fate);
 }
@@ -147,6 +147,12 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 
 	/* Its options are the listener's. */
 	relay_count(relay, RELAY_COUNT_TCP_IN);
+	if (!meet(door, caller, fd, &met, &fate)) {
+		turn_away(relay, fd);
+		return;
+	}
+	if (relay->config.take && relay->config.take(relay->config.take_user, &met))
+		return;
 	f = lane_new(relay, LANE_IN);
 	if (!f && rank_yield(relay, &caller->addr))
 		f = lane_new(relay, LANE_IN);
@@ -159,15 +165,6 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 	f->door = door;
 	rank_join(f);
 	forward_join(f, door->forward);
-	if (!meet(door, f, fd, &met, &fate)) {
-		lane_free(f);
-		turn_away(relay, fd);
-		return;
-	}
-	if (relay->config.take && relay->config.take(relay->config.take_user, &met)) {
-		lane_free(f);
-		return;
-	}
 	if (!find_way(f, &fate, &met.asked) ||
 	    caller_connect(relay, MINATO_TCP, &f->far, &f->guest, &f->socket) < 0) {
 		lane_free(f);
