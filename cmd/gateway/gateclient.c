@@ -105,8 +105,8 @@ int gateway_take_name(char name[DRIVE_NAME_SIZE], struct cmd_operands *operands)
 	return CMD_OK;
 }
 
-/* More than the keeper gives its worker (transaction.c), and what it does itself. */
-#define ORDER_WAIT_S 60
+/* Orders wait for those before them; the keeper bounds each (transaction.c). */
+#define ORDER_WAIT_S 600
 
 /* An order for very many rules takes its time, while packets flow. */
 static bool is_order(const json_t *request)
