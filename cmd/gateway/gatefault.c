@@ -179,24 +179,33 @@ static void blame_live(struct conf_fault *fault, const struct conf *conf, uint32
 	size_t used = strlen(fault->what);
 	char *end = fault->what + used;
 	char text[GATEWAY_FAULT_SIZE];
+	static struct conf_statement said;
 	const char *words = text;
+	int size;
 
 	if (!one)
 		return;
-	(void)conf_print(text, sizeof(text), one);
+	/* Where a rule stands is in a word of ours. */
+	conf_copy(&said, one);
+	if (one->kind == CONF_KIND_RULE)
+		conf_item_place(&said.rule, NULL);
+	(void)conf_print(text, sizeof(text), &said);
 	/* The verb is in the command; a setting of nat is taken back without its value. */
 	if (one->kind == CONF_KIND_NAT)
 		words = conf_nat_key_words(one->nat.key);
 	else if (one->kind != CONF_KIND_RULE)
 		words += strcspn(text, " ") + 1;
 	if (one->kind == CONF_KIND_DMZ)
-		(void)snprintf(end, sizeof(fault->what) - used,
-			       ", in the live '%.120s': '%s' takes it back", text,
-			       undo_of(one->kind));
+		size = snprintf(end, sizeof(fault->what) - used,
+				", in the live '%.120s': '%s' takes it back", text,
+				undo_of(one->kind));
 	else
-		(void)snprintf(end, sizeof(fault->what) - used,
-			       ", in what was said live: '%s%.150s' takes it back",
-			       undo_of(one->kind), words);
+		size = snprintf(end, sizeof(fault->what) - used,
+				", in what was said live: '%s%s' takes it back", undo_of(one->kind),
+				words);
+	/* A command is whole, or the statement's beginning tells which it is. */
+	if (size < 0 || (size_t)size >= sizeof(fault->what) - used)
+		(void)snprintf(end, sizeof(fault->what) - used, ", in the live '%.60s...'", text);
 }
 
 /* It is shown at the file's statement, which is who asked's to change. */

@@ -117,6 +117,12 @@ static void of_what_is_live_alone(void **state)
 		{ "dmz 10.0.0.9 on 198.51.100.7",
 		  "a.conf: error: no outside link and no pool has the address 198.51.100.7, in the "
 		  "live 'dmz 10.0.0.9 on 198.51.100.7': 'minato dmz file' takes it back" },
+		{ "block tcp 22 from no-such-zone before =26820ec2b23fc503",
+		  "'minato rule rm block tcp 22 from no-such-zone' takes it back" },
+		/* Half a command would be worse than none. */
+		{ "forward tcp 9701, 9703, 9705, 9707, 9709, 9711, 9713, 9715, 9717, 9719, "
+		  "9721, 9723, 9725, 9727 on 198.51.100.7 to 10.0.0.2",
+		  "in the live 'forward tcp 9701, 9703, 9705, 9707, 9709, 9711, 9713, 9715,...'" },
 		{ "block tcp 22 from no-such-zone",
 		  "'minato rule rm block tcp 22 from no-such-zone' takes it back" },
 	};
