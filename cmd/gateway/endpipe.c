@@ -12,9 +12,11 @@
 #include <sys/uio.h>
 
 #define SHARE ((size_t)1 << 20) /* bytes in a direction per turn */
-#define ASKED 65536u		/* of a UNIX socket at once */
-#define LOOKED 65536u		/* between two sockets of the host likewise */
+#define ASKED 65536u		/* of a socket of the host at once */
 #define EXTENTS_MAX 16u
+
+/* What was looked at, until it is given on. */
+static uint8_t looked[ASKED];
 
 /* Bytes taken, -EAGAIN, or another negative errno: that side is over. */
 /* syscalls: sendmsg */
@@ -74,7 +76,7 @@ static int64_t give_header(struct gateway_end *end)
 /* syscalls: recvfrom */
 static int64_t look(int fd, uint8_t *bytes)
 {
-	ssize_t got = recv(fd, bytes, LOOKED, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t got = recv(fd, bytes, ASKED, MSG_PEEK | MSG_DONTWAIT);
 
 	return got < 0 ? -errno : got;
 }
@@ -94,12 +96,11 @@ static bool take_out(int fd, uint8_t *bytes, size_t size)
 
 static int move_up_caller(struct gateway_end *end)
 {
-	static uint8_t bytes[LOOKED];
 	size_t moved = 0;
 
 	while (end->caller_readable && moved < SHARE) {
-		struct minato_extent extent = { .base = bytes };
-		int64_t got = look(end->caller.fd, bytes);
+		struct minato_extent extent = { .base = looked };
+		int64_t got = look(end->caller.fd, looked);
 		int64_t taken;
 
 		if (got == -EAGAIN) {
@@ -117,7 +118,7 @@ static int move_up_caller(struct gateway_end *end)
 		taken = give_server(end, &extent, 1);
 		if (taken <= 0)
 			return taken == -EAGAIN || taken == 0 ? 0 : (int)taken;
-		if (!take_out(end->caller.fd, bytes, (size_t)taken))
+		if (!take_out(end->caller.fd, looked, (size_t)taken))
 			return -EIO;
 		moved += (size_t)taken;
 	}
@@ -228,21 +229,20 @@ static int64_t give_caller(const struct gateway_end *end, uint8_t *bytes, size_t
 /* From the UNIX socket to a client at a socket of the host. */
 static int move_down_caller(struct gateway_end *end)
 {
-	static uint8_t bytes[LOOKED];
 	size_t moved = 0;
 
 	while (end->readable && moved < SHARE) {
-		int64_t got = look(end->fd, bytes);
+		int64_t got = look(end->fd, looked);
 
 		if (got == 0)
 			return end_client(end);
 		if (got == -EAGAIN)
 			end->readable = false;
 		else if (got > 0)
-			got = give_caller(end, bytes, (size_t)got);
+			got = give_caller(end, looked, (size_t)got);
 		if (got <= 0)
 			return got == -EAGAIN ? 0 : (int)got;
-		if (!take_out(end->fd, bytes, (size_t)got))
+		if (!take_out(end->fd, looked, (size_t)got))
 			return -EIO;
 		moved += (size_t)got;
 	}

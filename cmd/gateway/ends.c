@@ -294,16 +294,6 @@ static int dial_server(struct gateway_end *end, const struct minato_endpoint *at
 	return result == -EINPROGRESS ? 0 : result;
 }
 
-static const char *server_word(const struct gateway_end *end, char out[80])
-{
-	size_t used;
-
-	minato_addr_format(&end->at.addr, out, 64);
-	used = strlen(out);
-	(void)snprintf(out + used, 80 - used, " port %u", end->at.port);
-	return out;
-}
-
 /* Where it goes, and its place among those of the forward; or it is refused. */
 static bool find_way(struct gateway_end *end, uint64_t entry, struct minato_led *led)
 {
@@ -345,7 +335,7 @@ static void begin(struct gateway_end *end, const struct conf_forward *forward, u
 	}
 	result = dial_server(end, &end->at);
 	if (result < 0)
-		end_refused(end, server_word(end, text), -result);
+		end_refused(end, gateway_end_words(&end->at, text), -result);
 }
 
 static void begin_call(struct gateway_ends *ends, const struct minato_event *event,
@@ -440,7 +430,8 @@ static void server_news(struct gateway_end *end, uint32_t ready)
 	if (!(ready & (MINATO_ERROR | MINATO_HANGUP)))
 		return;
 	/* Its socket has no peer any more. */
-	end_refused(end, server_word(end, text), minato_error(end->all->host, end->server));
+	end_refused(end, gateway_end_words(&end->at, text),
+		    minato_error(end->all->host, end->server));
 }
 
 bool gateway_ends_event(struct gateway_ends *ends, const struct minato_event *event)

@@ -910,6 +910,9 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message);
 
 /* ---- prospects.c ---- */
 
+/* "10.0.0.2 port 80"; without the port where it is 0. */
+const char *gateway_end_words(const struct minato_endpoint *at, char out[80]);
+
 /*
  * Appends the steps behind the look-up, of a flow that it lets begin: servers that take no calls,
  * a bound that is reached, who goes on with it; `statement` is its forward or dmz, if it has one.

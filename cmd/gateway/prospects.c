@@ -41,7 +41,7 @@ static json_t *add(struct told *told, const char *step, const char *format, ...)
 	return item;
 }
 
-static const char *words_of(const struct minato_endpoint *at, char out[80])
+const char *gateway_end_words(const struct minato_endpoint *at, char out[80])
 {
 	size_t used;
 
@@ -70,8 +70,9 @@ static uint32_t add_servers(struct told *told)
 					  gateway_health_since(&worker->health, &one->forward, i) :
 					  -1;
 
-		(void)words_of(one->kind == CONF_KIND_FORWARD ? &one->forward.server[i].at : &dmz,
-			       at);
+		(void)gateway_end_words(
+			one->kind == CONF_KIND_FORWARD ? &one->forward.server[i].at : &dmz,
+			at);
 		open += !drains && down_ns < 0;
 		if (drains)
 			add(told, "server", "%s drains: it gets no new calls", at);
@@ -246,23 +247,7 @@ static void add_end(struct told *told, const struct gateway_held *held)
 
 /* ---- who cannot be reached ---- */
 
-/* By a route that leads to an inside. */
-static bool is_routed(const struct told *told, const struct minato_addr *addr)
-{
-	const struct conf *conf = &told->worker->applied.rules.conf;
-	struct conf_link behind = { .address_count = 1 };
-
-	for (size_t i = 0; i < conf->count; i++) {
-		if (conf->list[i]->kind != CONF_KIND_ROUTE)
-			continue;
-		behind.address[0] = conf->list[i]->route.to;
-		if (gateway_link_has(&behind, addr))
-			return true;
-	}
-	return false;
-}
-
-static bool is_reachable(const struct told *told, const struct minato_addr *addr)
+static bool is_inside(const struct told *told, const struct minato_addr *addr)
 {
 	const struct gateway_links *links = told->worker->applied.links;
 
@@ -270,7 +255,24 @@ static bool is_reachable(const struct told *told, const struct minato_addr *addr
 		if (!links->list[i].said.outside && gateway_link_has(&links->list[i].said, addr))
 			return true;
 	}
-	return is_routed(told, addr);
+	return false;
+}
+
+/* By a router on an inside. */
+static bool is_routed(const struct told *told, const struct minato_addr *addr)
+{
+	const struct conf *conf = &told->worker->applied.rules.conf;
+	struct conf_link behind = { .address_count = 1 };
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind != CONF_KIND_ROUTE ||
+		    !is_inside(told, &conf->list[i]->route.via))
+			continue;
+		behind.address[0] = conf->list[i]->route.to;
+		if (gateway_link_has(&behind, addr))
+			return true;
+	}
+	return false;
 }
 
 /* No packet gets there; who asks for it hears of a router, or of the host's kernel. */
@@ -329,7 +331,8 @@ void gateway_prospect(struct gateway_worker *worker, const struct minato_questio
 	}
 	if (told.one && !(ends && told.one->forward.to == CONF_TO_SOCKET) &&
 	    !minato_addr_is_any(&prospect.target.addr) &&
-	    !is_reachable(&told, &prospect.target.addr)) {
+	    !is_inside(&told, &prospect.target.addr) &&
+	    !is_routed(&told, &prospect.target.addr)) {
 		add_unreachable(&told, &prospect.target.addr);
 		return;
 	}
@@ -339,6 +342,6 @@ void gateway_prospect(struct gateway_worker *worker, const struct minato_questio
 		return;
 	if (told.one->kind == CONF_KIND_FORWARD && told.one->forward.server_count > 1)
 		add(&told, "server", "this call goes to %s, one of %u that take calls",
-		    words_of(&prospect.target, at), open);
+		    gateway_end_words(&prospect.target, at), open);
 	json_object_set_new(fate, "end", view_message_end(&prospect.target));
 }

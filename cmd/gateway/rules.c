@@ -281,15 +281,21 @@ struct termed {
 	size_t index;
 };
 
-static uint64_t hash_of(const struct gateway_rules *rules, size_t index)
+/* FNV-1a of what the statement says, begun with a number. */
+static uint64_t text_hash(uint64_t number, const struct conf_statement *one)
 {
 	static char text[CONF_TEXT_SIZE];
-	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ rules->term[index];
+	uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ number;
 
-	(void)conf_print(text, sizeof(text), rules->conf.list[index]);
+	(void)conf_print(text, sizeof(text), one);
 	for (const char *at = text; *at; at++)
 		hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
 	return hash;
+}
+
+static uint64_t hash_of(const struct gateway_rules *rules, size_t index)
+{
+	return text_hash(rules->term[index], rules->conf.list[index]);
 }
 
 static int compare_termed(const void *one, const void *two)
@@ -316,18 +322,16 @@ static struct termed *sort_termed(const struct gateway_rules *rules, size_t *cou
 }
 
 /* "line 5: 'forward tcp 80 to 10.0.0.2' is over since 2026-11-27 02:30". */
-static size_t note_over(const struct gateway_rules *file, size_t index, char *note, size_t size)
+static void note_over(const struct gateway_rules *file, size_t index, char *note, size_t size)
 {
 	static char text[CONF_TEXT_SIZE];
 	const struct conf_statement *one = file->conf.list[index];
 	char where[CONF_WHERE_SIZE], since[32];
-	int took;
 
 	(void)conf_print(text, sizeof(text), one);
-	took = snprintf(note, size, "%.80s: '%.160s' is over since %s",
-			conf_where(where, &file->conf, one->line), text,
-			gateway_until_word(since, sizeof(since), file->until_s[index]));
-	return took > 0 && (size_t)took < size ? (size_t)took : 0;
+	gateway_note_line(note, size, "%.80s: '%.160s' is over since %s",
+			  conf_where(where, &file->conf, one->line), text,
+			  gateway_until_word(since, sizeof(since), file->until_s[index]));
 }
 
 #define OVER_NOTED_MAX 3u
@@ -335,7 +339,7 @@ static size_t note_over(const struct gateway_rules *file, size_t index, char *no
 int gateway_terms_keep(struct gateway_rules *file, const struct gateway_rules *old, int64_t now_s,
 		       char *note, size_t size)
 {
-	size_t count, over = 0, used = strlen(note);
+	size_t count, over = 0;
 	struct termed *list = sort_termed(old, &count);
 
 	if (!list)
@@ -348,17 +352,11 @@ int gateway_terms_keep(struct gateway_rules *file, const struct gateway_rules *o
 
 		if (same && conf_same(old->conf.list[same->index], file->conf.list[i]))
 			file->until_s[i] = old->until_s[same->index];
-		if (!file->until_s[i] || file->until_s[i] > now_s || over++ >= OVER_NOTED_MAX ||
-		    used + 2 >= size)
-			continue;
-		if (used)
-			note[used++] = '\n';
-		used += note_over(file, i, note + used, size - used);
-		note[used] = 0;
+		if (file->until_s[i] && file->until_s[i] <= now_s && over++ < OVER_NOTED_MAX)
+			note_over(file, i, note, size);
 	}
 	if (over > OVER_NOTED_MAX)
-		(void)snprintf(note + used, size - used, "\nand %zu more are over",
-			       over - OVER_NOTED_MAX);
+		gateway_note_line(note, size, "and %zu more are over", over - OVER_NOTED_MAX);
 	free(list);
 	return 0;
 }
@@ -517,13 +515,7 @@ int gateway_rules_merge(struct gateway_rules *out, const struct gateway_rules *f
 
 const char *gateway_rule_tag(char out[GATEWAY_RULE_TAG_SIZE], const struct conf_statement *one)
 {
-	static char text[CONF_TEXT_SIZE];
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-	(void)conf_print(text, sizeof(text), one);
-	for (const char *at = text; *at; at++)
-		hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
-	(void)snprintf(out, GATEWAY_RULE_TAG_SIZE, "=%016" PRIx64, hash);
+	(void)snprintf(out, GATEWAY_RULE_TAG_SIZE, "=%016" PRIx64, text_hash(0, one));
 	return out;
 }
 
