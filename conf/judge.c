@@ -40,9 +40,18 @@ bool judge_within(const struct conf_prefix *prefix, const struct minato_addr *ad
 	return !bits || (prefix->addr.bytes[bytes] ^ addr->bytes[bytes]) >> (8 - bits) == 0;
 }
 
-static bool overlap(const struct conf_prefix *a, const struct conf_prefix *b)
+bool judge_overlap(const struct conf_prefix *a, const struct conf_prefix *b)
 {
 	return a->length <= b->length ? judge_within(a, &b->addr) : judge_within(b, &a->addr);
+}
+
+bool judge_on_link(const struct conf_link *link, const struct minato_addr *addr)
+{
+	for (uint32_t i = 0; i < link->address_count; i++) {
+		if (judge_within(&link->address[i], addr))
+			return true;
+	}
+	return false;
 }
 
 /* Which addresses are where: there may be many statements, but few of these among them. */
@@ -99,7 +108,7 @@ static const struct place *inside_of(const struct ground *ground, const struct c
 	for (size_t i = 0; i < ground->count; i++) {
 		const struct place *place = &ground->place[i];
 
-		if (place->sort == PLACE_OWN || !overlap(&place->prefix, prefix))
+		if (place->sort == PLACE_OWN || !judge_overlap(&place->prefix, prefix))
 			continue;
 		if (place->outside)
 			return NULL;
@@ -215,7 +224,7 @@ static void compare_links(const struct conf_statement *a, const struct conf_stat
 					  "two links have one address");
 				return;
 			}
-			if (overlap(&x->address[i], &y->address[k])) {
+			if (judge_overlap(&x->address[i], &y->address[k])) {
 				say_overlap(a, b, &y->address[k], report);
 				return;
 			}

@@ -81,8 +81,8 @@ static int read_via(struct reader *r, struct conf_statement *out)
 		if (link->via_count &&
 		    (link->via_count == 2 || minato_addr_is4(&link->via[0]) == four))
 			return reader_fail(r, reader_last(r), "one gateway of a family, no more");
+		on_link |= judge_on_link(link, &via);
 		for (uint32_t i = 0; i < link->address_count; i++) {
-			on_link |= judge_within(&link->address[i], &via);
 			if (minato_addr_equal(&link->address[i].addr, &via))
 				return reader_fail(
 					r, reader_last(r),

@@ -170,6 +170,10 @@ int drainline_read(struct reader *r, struct conf_statement *out);
 /* ---- judge.c ---- */
 
 bool judge_within(const struct conf_prefix *prefix, const struct minato_addr *addr);
+/* Whether some address is in both. */
+bool judge_overlap(const struct conf_prefix *a, const struct conf_prefix *b);
+/* Whether an address is of a network that the link is on. */
+bool judge_on_link(const struct conf_link *link, const struct minato_addr *addr);
 
 /* ---- clash.c: statements that repeat or cover each other. 0 or -ENOMEM ---- */
 

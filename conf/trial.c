@@ -171,13 +171,9 @@ static int add_link(struct trial *t, uint32_t index)
 static int add_route(struct trial *t, const struct conf_route *route)
 {
 	for (uint32_t i = 0; i < t->link_count; i++) {
-		const struct conf_link *link = link_at(t, i);
-
-		for (uint32_t k = 0; k < link->address_count; k++) {
-			if (judge_within(&link->address[k], &route->via))
-				return minato_route_add(t->m, &route->to.addr,
-							length_of(&route->to), &route->via, i);
-		}
+		if (judge_on_link(link_at(t, i), &route->via))
+			return minato_route_add(t->m, &route->to.addr, length_of(&route->to),
+						&route->via, i);
 	}
 	return 0;
 }
@@ -311,10 +307,12 @@ static uint32_t link_of(const struct trial *t, const struct conf_test *test)
 	for (uint32_t i = 0; i < t->link_count; i++) {
 		const struct conf_link *link = link_at(t, i);
 
+		if (link->outside == test->inside)
+			continue;
+		if (judge_on_link(link, &test->source.addr))
+			return i;
 		for (uint32_t k = 0; k < link->address_count; k++) {
-			if (link->outside != test->inside &&
-			    (judge_within(&link->address[k], &test->source.addr) ||
-			     minato_addr_equal(&link->address[k].addr, &test->destination.addr)))
+			if (minato_addr_equal(&link->address[k].addr, &test->destination.addr))
 				return i;
 		}
 	}
@@ -540,10 +538,8 @@ static bool goes_between(const struct trial *t, const struct conf_test *test)
 	const uint32_t from = link_of(t, test);
 
 	for (uint32_t i = 0; i < t->link_count; i++) {
-		for (uint32_t k = 0; i != from && k < link_at(t, i)->address_count; k++) {
-			if (judge_within(&link_at(t, i)->address[k], &test->destination.addr))
-				return true;
-		}
+		if (i != from && judge_on_link(link_at(t, i), &test->destination.addr))
+			return true;
 	}
 	for (size_t i = 0; i < t->conf->count; i++) {
 		const struct conf_statement *s = t->conf->list[i];
