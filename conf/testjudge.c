@@ -9,14 +9,10 @@
 static bool is_of_inside(const struct conf *conf, const struct minato_addr *addr)
 {
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_link *link = &conf->list[i]->link;
+		const struct conf_statement *s = conf->list[i];
 
-		if (conf->list[i]->kind != CONF_KIND_LINK || link->outside)
-			continue;
-		for (uint32_t k = 0; k < link->address_count; k++) {
-			if (judge_within(&link->address[k], addr))
-				return true;
-		}
+		if (s->kind == CONF_KIND_LINK && !s->link.outside && judge_on_link(&s->link, addr))
+			return true;
 	}
 	return false;
 }
@@ -109,7 +105,7 @@ static int compare_lines(const void *one, const void *two)
 	const struct conf_statement *const *a = one;
 	const struct conf_statement *const *b = two;
 
-	return (*a)->line < (*b)->line ? -1 : (*a)->line > (*b)->line;
+	return ((*a)->line > (*b)->line) - ((*a)->line < (*b)->line);
 }
 
 static int compare_names(const void *one, const void *two)
@@ -120,48 +116,68 @@ static int compare_names(const void *one, const void *two)
 	return strcmp((*a)->name, (*b)->name);
 }
 
-/* Those that can decide in the order of one of the two, and each test's looked for among them. */
-static void judge_credits(const struct conf *conf, const struct conf_statement **list, bool by_line,
-			  struct conf_report *report)
+static int find_line(const void *key, const void *element)
 {
-	int (*const compare)(const void *, const void *) = by_line ? compare_lines : compare_names;
-	struct conf_statement *wanted = calloc(1, sizeof(*wanted));
-	const struct conf_statement *key = wanted;
-	size_t count = 0;
+	const uint32_t *line = key;
+	const struct conf_statement *const *s = element;
 
+	return (*line > (*s)->line) - (*line < (*s)->line);
+}
+
+static int find_name(const void *key, const void *element)
+{
+	const struct conf_statement *const *s = element;
+
+	return strcmp(key, (*s)->name);
+}
+
+/* Those that can decide, and how many they are. */
+struct deciders {
+	const struct conf_statement **list;
+	size_t count;
+};
+
+static void judge_lines(const struct conf *conf, const struct deciders *d,
+			struct conf_report *report)
+{
+	qsort(d->list, d->count, sizeof(d->list[0]), compare_lines);
 	for (size_t i = 0; i < conf->count; i++) {
-		if (decides(conf->list[i]))
-			list[count++] = conf->list[i];
-	}
-	qsort(list, count, sizeof(list[0]), compare);
-	for (size_t i = 0; wanted && i < conf->count; i++) {
 		const struct conf_statement *s = conf->list[i];
 
-		if (s->kind != CONF_KIND_TEST || (by_line ? !s->test.by_line : !s->test.by[0]))
-			continue;
-		wanted->line = s->test.by_line;
-		memcpy(wanted->name, s->test.by, sizeof(wanted->name));
-		if (bsearch(&key, list, count, sizeof(list[0]), compare))
-			continue;
-		if (by_line)
+		if (s->kind == CONF_KIND_TEST && s->test.by_line &&
+		    !bsearch(&s->test.by_line, d->list, d->count, sizeof(d->list[0]), find_line))
 			judge_say(report, CONF_ERROR, s, CONF_PART_EXTRA, 0,
 				  "in line %u stands no rule, forward or dmz",
 				  CONF_LINE_NUMBER(s->test.by_line));
-		else
+	}
+}
+
+static void judge_credited(const struct conf *conf, const struct deciders *d,
+			   struct conf_report *report)
+{
+	qsort(d->list, d->count, sizeof(d->list[0]), compare_names);
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *s = conf->list[i];
+
+		if (s->kind == CONF_KIND_TEST && s->test.by[0] &&
+		    !bsearch(s->test.by, d->list, d->count, sizeof(d->list[0]), find_name))
 			judge_say(report, CONF_ERROR, s, CONF_PART_EXTRA, 0,
 				  "no rule, forward or dmz is called %s", s->test.by);
 	}
-	free(wanted);
 }
 
 int testjudge_credits(const struct conf *conf, struct conf_report *report)
 {
-	const struct conf_statement **list = calloc(conf->count + 1, sizeof(*list));
+	struct deciders d = { calloc(conf->count + 1, sizeof(d.list[0])), 0 };
 
-	if (!list)
+	if (!d.list)
 		return -ENOMEM;
-	judge_credits(conf, list, true, report);
-	judge_credits(conf, list, false, report);
-	free(list);
+	for (size_t i = 0; i < conf->count; i++) {
+		if (decides(conf->list[i]))
+			d.list[d.count++] = conf->list[i];
+	}
+	judge_lines(conf, &d, report);
+	judge_credited(conf, &d, report);
+	free(d.list);
 	return report->errors ? -EINVAL : 0;
 }
