@@ -818,7 +818,8 @@ int conf_try_guest(const struct conf *conf, const struct conf_zones *zones, conf
 struct conf_fate {
 	enum conf_outcome outcome;
 	struct minato_endpoint end;	 /* REACHES: the server; LEAVES_FROM: its source outside */
-	const struct conf_statement *by; /* REACHES: the forward or dmz; or NULL */
+	const struct conf_statement *by; /* REACHES: the forward or dmz; CLOSED: the dmz
+					    that leaves it out; or NULL */
 	size_t rule; /* the statement that decided; the conf's count: what is shut anyway;
 			SIZE_MAX: none */
 	bool host;   /* LEAVES_FROM: by a socket of the host, whose address is not known;
