@@ -611,20 +611,11 @@ bool conf_kind_is_guests(enum conf_kind kind);
  */
 int conf_sets_judge(const struct conf *conf, struct conf_report *report);
 /*
- * Whether one of these ports, which are open to others than lan, is of NetBIOS or SMB and no rule
- * says anything of it: then it is shut to them.
- */
-bool conf_shut_port(const struct conf *conf, uint8_t protocols, uint16_t first, uint16_t last,
-		    uint16_t *port);
-/* The same of ports that lead to others, from `to` on (`many`: to that one); to which it leads. */
-bool conf_shut_behind(const struct conf *conf, uint8_t protocols, const struct conf_run *run,
-		      uint16_t to, bool many, uint16_t *port, uint16_t *behind);
-/*
- * Those of a run, which leads to ports from `to` on, that lead to such under other numbers; how
- * many runs they are, 2 at most.
+ * Those of a run, which leads to ports from `to` on, that lead to such (conf_is_shut) under other
+ * numbers; how many runs they are, 2 at most.
  */
 uint32_t conf_behind(const struct conf_run *run, uint16_t to, struct conf_run out[2]);
-/* Whether it is one that is shut so. */
+/* Whether it is one of NetBIOS or SMB: shut to all but lan where no rule says anything of it. */
 bool conf_is_shut(uint16_t port);
 /*
  * Reports what is wrong with a part of a statement, beside the line `other` if that is not 0; for

@@ -55,29 +55,16 @@ static void add_places(struct ground *g, const struct conf_statement *s)
 	}
 }
 
-static bool overlap(const struct conf_prefix *a, const struct conf_prefix *b)
-{
-	return a->length <= b->length ? judge_within(a, &b->addr) : judge_within(b, &a->addr);
-}
-
 /* Whether somebody inside, or with `own` an address of ours, is in the prefix. */
 static bool is_somewhere(struct ground *g, const struct conf_prefix *prefix, bool own)
 {
 	for (size_t i = 0; i < g->count; i++) {
 		if (++g->steps > STEPS_MAX)
 			return true;
-		if ((own || g->list[i].inside) && overlap(&g->list[i].prefix, prefix))
+		if ((own || g->list[i].inside) && judge_overlap(&g->list[i].prefix, prefix))
 			return true;
 	}
 	return false;
-}
-
-static bool is_outside(const struct rules_names *names, const char *word)
-{
-	const struct conf_statement *link = NULL;
-	enum rules_sort sort = rules_word(names, word, &link);
-
-	return sort == RULES_WAN || (sort == RULES_LINK && link->link.outside);
 }
 
 /* Groups of many hosts are for whoever listens (RFC 1112, 919; RFC 4291 2.7). */
@@ -107,7 +94,7 @@ static void judge_messages(struct ground *g, const struct rules_names *names,
 		if (!word && item.sort != CONF_ITEM_FROM)
 			continue;
 		said = true;
-		if (word ? is_outside(names, item.word) : !is_somewhere(g, &item.prefix, false))
+		if (word ? rules_outside(names, item.word) : !is_somewhere(g, &item.prefix, false))
 			judge_say(report, CONF_WARNING, s, CONF_PART_SOURCE, 0,
 				  "this can never match: %s that come from outside are "
 				  "for the host's kernel, which asks no rule",
@@ -127,7 +114,8 @@ static void judge_rule(struct ground *g, const struct rules_names *names,
 	uint32_t at = 0;
 
 	while (conf_item_next(&s->rule, &at, &item)) {
-		if (s->rule.out && item.sort == CONF_ITEM_FROM_WORD && is_outside(names, item.word))
+		if (s->rule.out && item.sort == CONF_ITEM_FROM_WORD &&
+		    rules_outside(names, item.word))
 			judge_say(
 				report, CONF_WARNING, s, CONF_PART_SOURCE, 0,
 				"this can never match: what goes out comes from an inside, and %s "

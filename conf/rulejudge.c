@@ -22,8 +22,6 @@ struct judging {
 	/* Indices: of rules that refuse, of what leads in (forwards, dmz). */
 	size_t *refusing, *ways;
 	size_t refusing_count, way_count;
-	const struct conf_statement *inside[CONF_LINKS_MAX];
-	size_t inside_count;
 	bool *hidden; /* of each statement: it can never match */
 	uint32_t pairs;
 };
@@ -162,16 +160,11 @@ static void judge_names(const struct judging *j)
 
 /* ---- rules that meet ---- */
 
-static bool overlap(const struct conf_prefix *a, const struct conf_prefix *b)
-{
-	return a->length <= b->length ? judge_within(a, &b->addr) : judge_within(b, &a->addr);
-}
-
 /* Whether the two can be about one address, as far as their words tell. */
 static bool items_meet(const struct conf_item *a, const struct conf_item *b)
 {
 	if (!a->word && !b->word)
-		return overlap(&a->prefix, &b->prefix);
+		return judge_overlap(&a->prefix, &b->prefix);
 	if (!a->word || !b->word)
 		return true;
 	return !((!strcmp(a->word, "lan") && !strcmp(b->word, "wan")) ||
@@ -235,101 +228,10 @@ static bool rules_meet(const struct conf_rule *a, const struct conf_rule *b)
 
 /* ---- ports that are shut anyway ---- */
 
-static bool is_about(const struct conf_rule *rule, uint8_t protocols, const struct conf_run *run)
-{
-	struct conf_item item;
-	uint32_t at = 0;
-	bool any = true;
-
-	if (rule->out || (rule->protocols && !(rule->protocols & protocols)))
-		return false;
-	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort != CONF_ITEM_PORTS)
-			continue;
-		any = false;
-		if (item.run.first <= run->last && run->first <= item.run.last)
-			return true;
-	}
-	return any;
-}
-
 static bool is_shut(const struct conf_rule *rule)
 {
-	return is_about(rule, CONF_TCP | CONF_UDP, &rules_shut[0]) ||
-	       is_about(rule, CONF_TCP | CONF_UDP, &rules_shut[1]);
-}
-
-/* lan, or the name of an inside link. */
-static bool is_lan_word(const struct conf *conf, const char *word)
-{
-	if (!strcmp(word, "lan"))
-		return true;
-	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = conf->list[i];
-
-		if (s->kind == CONF_KIND_LINK && !s->link.outside && !strcmp(s->name, word))
-			return true;
-	}
-	return false;
-}
-
-static bool is_of_lan(const struct conf *conf, const struct conf_rule *rule)
-{
-	struct conf_item item;
-	uint32_t at = 0;
-	bool any = false;
-
-	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort == CONF_ITEM_FROM ||
-		    (item.sort == CONF_ITEM_FROM_WORD && !is_lan_word(conf, item.word)))
-			return false;
-		any |= item.sort == CONF_ITEM_FROM_WORD;
-	}
-	return any;
-}
-
-static bool is_from_anybody(const struct conf_rule *rule)
-{
-	struct conf_item item;
-
-	return !conf_item_find(rule, CONF_ITEM_FROM, &item) &&
-	       !conf_item_find(rule, CONF_ITEM_FROM_WORD, &item);
-}
-
-/* Whether a rule says what becomes of this port where it comes from others than lan. */
-static bool is_decided(const struct conf *conf, uint8_t protocol, uint16_t port)
-{
-	const struct conf_run run = { port, port };
-
-	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = conf->list[i];
-
-		if (s->kind == CONF_KIND_RULE && is_about(&s->rule, protocol, &run) &&
-		    (is_from_anybody(&s->rule) ||
-		     (s->rule.verb == CONF_ALLOW && !is_of_lan(conf, &s->rule))))
-			return true;
-	}
-	return false;
-}
-
-bool conf_shut_port(const struct conf *conf, uint8_t protocols, uint16_t first, uint16_t last,
-		    uint16_t *port)
-{
-	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
-		for (uint32_t at = rules_shut[i].first; at <= rules_shut[i].last; at++) {
-			bool decided = true;
-
-			if (at < first || at > last)
-				continue;
-			for (uint8_t one = CONF_TCP; one <= CONF_UDP; one = (uint8_t)(one << 1))
-				decided &= !(protocols & one) ||
-					   is_decided(conf, one, (uint16_t)at);
-			*port = (uint16_t)at;
-			if (!decided)
-				return true;
-		}
-	}
-	return false;
+	return rules_about(rule, CONF_TCP | CONF_UDP, &rules_shut[0]) ||
+	       rules_about(rule, CONF_TCP | CONF_UDP, &rules_shut[1]);
 }
 
 bool conf_is_shut(uint16_t port)
@@ -369,54 +271,15 @@ uint32_t conf_behind(const struct conf_run *run, uint16_t to, struct conf_run ou
 	return count;
 }
 
-bool conf_shut_behind(const struct conf *conf, uint8_t protocols, const struct conf_run *run,
-		      uint16_t to, bool many, uint16_t *port, uint16_t *behind)
-{
-	struct conf_run led;
-
-	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
-		if (!rules_behind(run, to, many, i, &led))
-			continue;
-		for (uint32_t at = led.first; at <= led.last; at++) {
-			if ((!(protocols & CONF_TCP) || is_decided(conf, CONF_TCP, (uint16_t)at)) &&
-			    (!(protocols & CONF_UDP) || is_decided(conf, CONF_UDP, (uint16_t)at)))
-				continue;
-			*port = (uint16_t)at;
-			*behind = (uint16_t)(many ? to : to + (at - run->first));
-			return true;
-		}
-	}
-	return false;
-}
-
-/* What a forward or dmz leads there, the nth of its ways; false: it has no more. */
-static bool way_of(const struct conf_statement *s, uint32_t nth, struct shutlist_way *out)
-{
-	const struct conf_forward *f = &s->forward;
-	const struct conf_run all = { 1, UINT16_MAX };
-
-	*out = (struct shutlist_way){ CONF_TCP | CONF_UDP, all, 0, false };
-	if (s->kind == CONF_KIND_DMZ)
-		return nth == 0;
-	if (s->kind != CONF_KIND_FORWARD || f->run_count == 0 ||
-	    nth >= f->run_count * (f->server_count ? f->server_count : 1))
-		return false;
-	out->protocols = f->protocols;
-	out->run = f->run[nth % f->run_count];
-	out->to = f->server_count ? f->server[nth / f->run_count].at.port : 0;
-	out->many = f->many_to_one;
-	return true;
-}
-
 static void judge_shut(const struct judging *j, const struct conf_statement *s)
 {
 	const char *thing = shutlist_protocols(s->forward.protocols);
 	struct shutlist lists[2] = { { .count = 0 }, { .count = 0 } };
-	struct shutlist_way way;
+	struct rules_way way;
 	char what[CONF_WHAT_SIZE];
 
-	for (uint32_t i = 0; way_of(s, i, &way); i++)
-		shutlist_add(&lists[0], &lists[1], j->conf, &way);
+	for (uint32_t i = 0; rules_way(s, i, &way); i++)
+		shutlist_add(&lists[0], &lists[1], j->conf, j->names, &way);
 	for (uint32_t i = 0; i < 2; i++) {
 		if (!lists[i].count)
 			continue;
@@ -434,10 +297,10 @@ static void judge_opened(struct judging *j)
 		const struct conf_statement *by = NULL;
 		struct shutlist list = { .count = 0 };
 		char ports[SHUTLIST_TEXT];
-		struct shutlist_way way;
+		struct rules_way way;
 
-		for (uint32_t k = 0; way_of(s, k, &way) && !by; k++)
-			by = shutlist_opened(&list, j->conf, &way);
+		for (uint32_t k = 0; rules_way(s, k, &way) && !by; k++)
+			by = shutlist_opened(&list, j->conf, j->names, &way);
 		if (!by)
 			continue;
 		judge_say(j->report, CONF_WARNING, by, CONF_PART_SUBJECT, s->line,
@@ -461,7 +324,7 @@ static const struct conf_statement *leads_there(struct judging *j, const struct 
 
 		for (uint32_t k = 0; s->kind == CONF_KIND_FORWARD && k < s->forward.run_count;
 		     k++) {
-			if (is_about(rule, s->forward.protocols, &s->forward.run[k]))
+			if (rules_about(rule, s->forward.protocols, &s->forward.run[k]))
 				return s;
 		}
 		if (s->kind == CONF_KIND_DMZ && rule->protocols != CONF_ICMP)
@@ -471,16 +334,15 @@ static const struct conf_statement *leads_there(struct judging *j, const struct 
 }
 
 /* Of ports that this forward leads there under other numbers. */
-static bool leads_behind(const struct conf_forward *f, const struct conf_rule *rule)
+static bool leads_behind(const struct conf_statement *s, const struct conf_rule *rule)
 {
+	struct rules_way way;
 	struct conf_run led;
 
-	for (uint32_t i = 0; i < f->server_count * f->run_count; i++) {
-		const uint16_t to = f->server[i / f->run_count].at.port;
-
+	for (uint32_t i = 0; rules_way(s, i, &way); i++) {
 		for (uint32_t k = 0; k < RULES_SHUT_COUNT; k++) {
-			if (rules_behind(&f->run[i % f->run_count], to, f->many_to_one, k, &led) &&
-			    is_about(rule, f->protocols, &led))
+			if (rules_behind(&way.run, way.to, way.many, k, &led) &&
+			    rules_about(rule, way.protocols, &led))
 				return true;
 		}
 	}
@@ -490,13 +352,11 @@ static bool leads_behind(const struct conf_forward *f, const struct conf_rule *r
 static bool is_behind(const struct conf *conf, const struct conf_rule *rule)
 {
 	for (uint32_t i = 0; i < conf->behind_count; i++) {
-		if (is_about(rule, CONF_TCP | CONF_UDP, &conf->behind[i]))
+		if (rules_about(rule, CONF_TCP | CONF_UDP, &conf->behind[i]))
 			return true;
 	}
 	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = conf->list[i];
-
-		if (s->kind == CONF_KIND_FORWARD && leads_behind(&s->forward, rule))
+		if (leads_behind(conf->list[i], rule))
 			return true;
 	}
 	return false;
@@ -514,7 +374,7 @@ static bool is_refused_later(struct judging *j, size_t index)
 	}
 	if (rule->out)
 		return j->conf->closed;
-	return (is_shut(rule) || is_behind(j->conf, rule)) && !is_of_lan(j->conf, rule);
+	return (is_shut(rule) || is_behind(j->conf, rule)) && !shutlist_of_lan(j->names, rule);
 }
 
 static void judge_allow(struct judging *j, size_t index)
@@ -551,15 +411,16 @@ static void judge_limit(struct judging *j, const struct conf_statement *s)
 			  "this changes nothing: no forward or dmz leads there, so it is closed");
 }
 
+/* Whether the prefix has IPv4 hosts of an inside, is not its address, and not everywhere. */
 static bool is_inside4(const struct judging *j, const struct conf_prefix *prefix)
 {
 	if (!minato_addr_is4(&prefix->addr) || prefix->length <= 96)
 		return false;
-	for (size_t i = 0; i < j->inside_count; i++) {
-		const struct conf_link *link = &j->inside[i]->link;
+	for (size_t i = 0; i < j->names->link_count; i++) {
+		const struct conf_link *link = &j->names->link[i]->link;
 
-		for (uint32_t k = 0; k < link->address_count; k++) {
-			if (overlap(prefix, &link->address[k]) &&
+		for (uint32_t k = 0; !link->outside && k < link->address_count; k++) {
+			if (judge_overlap(prefix, &link->address[k]) &&
 			    !minato_addr_equal(&prefix->addr, &link->address[k].addr))
 				return true;
 		}
@@ -646,9 +507,6 @@ static int collect(struct judging *j)
 			j->refusing[j->refusing_count++] = i;
 		if (s->kind == CONF_KIND_FORWARD || s->kind == CONF_KIND_DMZ)
 			j->ways[j->way_count++] = i;
-		if (s->kind == CONF_KIND_LINK && !s->link.outside &&
-		    j->inside_count < CONF_LINKS_MAX)
-			j->inside[j->inside_count++] = s;
 	}
 	return 0;
 }
@@ -670,8 +528,8 @@ int conf_rules_judge(const struct conf *conf, const char *guest, struct conf_rep
 			judge_opened(&j);
 		testjudge_judge(conf, guest ? &names : NULL, report);
 	}
-	if (result == 0 && !guest && j.inside_count > 1)
-		hairpins_judge(conf, &names, report);
+	if (result == 0 && !guest)
+		hairpins_judge(conf, &names, j.ways, j.way_count, report);
 	if (result == 0 && !guest && j.has_rules && j.has_links)
 		result = ruleends_judge(conf, &names, report);
 	free(j.refusing);
@@ -701,7 +559,7 @@ static bool is_empty(const struct rules_names *names, const char *word)
 static void judge_sets(const struct rules_names *names, const struct conf_statement *s,
 		       struct conf_report *report)
 {
-	bool lets = s->rule.verb == CONF_ALLOW || s->rule.verb == CONF_LIMIT;
+	bool lets = rules_lets(&s->rule);
 	struct conf_item item;
 	uint32_t at = 0;
 

@@ -28,14 +28,18 @@ int rules_names_make(struct rules_names *names, const struct conf *conf, const c
 
 	for (size_t i = 0; i < conf->count; i++)
 		room += name_of(conf->list[i]) != NULL;
-	*names = (struct rules_names){ calloc(room, sizeof(names->list[0])), 0, guest };
+	*names = (struct rules_names){ .list = calloc(room, sizeof(names->list[0])),
+				       .guest = guest };
 	if (!names->list)
 		return -ENOMEM;
 	for (size_t i = 0; i < conf->count; i++) {
-		const char *name = name_of(conf->list[i]);
+		const struct conf_statement *s = conf->list[i];
+		const char *name = name_of(s);
 
 		if (name)
-			names->list[names->count++] = (struct rules_name){ name, conf->list[i], i };
+			names->list[names->count++] = (struct rules_name){ name, s, i };
+		if (s->kind == CONF_KIND_LINK && names->link_count < CONF_LINKS_MAX)
+			names->link[names->link_count++] = s;
 	}
 	qsort(names->list, names->count, sizeof(names->list[0]), compare);
 	return 0;

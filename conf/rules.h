@@ -27,6 +27,8 @@ struct rules_names {
 	struct rules_name *list;
 	size_t count;
 	const char *guest; /* the name of the guest whose rules these are, or NULL */
+	const struct conf_statement *link[CONF_LINKS_MAX]; /* with a name or without */
+	size_t link_count;
 };
 /* 0 or -ENOMEM. */
 int rules_names_make(struct rules_names *names, const struct conf *conf, const char *guest);
@@ -36,6 +38,45 @@ enum rules_sort rules_word(const struct rules_names *names, const char *word,
 /* Each statement of the set or zone; *at begins with 0. */
 const struct conf_set *rules_set_next(const struct rules_names *names, const char *word,
 				      size_t *at);
+
+/* ---- ruleask.c: what leads in, and what one rule is about ---- */
+
+/* Ports of these protocols that lead to those from `to` on (0: the same; `many`: all to it). */
+struct rules_way {
+	uint8_t protocols;
+	struct conf_run run;
+	uint16_t to;
+	bool many;
+	struct minato_addr host, on;	  /* who gets it, and where it is called; any: not said */
+	const struct conf_prefix *source; /* who may call; of none: anybody */
+	uint32_t source_count;
+	const struct conf_except *except; /* what it leaves out */
+	uint32_t except_count;
+};
+/* What a forward or dmz leads in, the nth of its ways; false: it has no more. */
+bool rules_way(const struct conf_statement *s, uint32_t nth, struct rules_way *out);
+bool rules_left_out(const struct rules_way *way, uint8_t protocol, uint16_t port);
+
+/* Whether it is about what comes in by these protocols to some of these ports. */
+bool rules_about(const struct conf_rule *rule, uint8_t protocols, const struct conf_run *run);
+/* Whether it lets in: allow, or so often. */
+bool rules_lets(const struct conf_rule *rule);
+/* wan, or the name of an outside link. */
+bool rules_outside(const struct rules_names *names, const char *word);
+/* Whether it is about all that this inside sends. */
+bool rules_from_inside(const struct rules_names *names, const struct conf_rule *rule,
+		       const struct conf_statement *inside);
+/* Whether it is about all that comes by some outside, or with `whole` by each. */
+bool rules_from_outside(const struct rules_names *names, const struct conf_rule *rule, bool whole);
+/* Whether it is about what is for the address, `own` if that is ours. */
+bool rules_to(const struct rules_names *names, const struct conf_rule *rule,
+	      const struct minato_addr *addr, bool own);
+/*
+ * Whether it is about calls of the way at some address that it is called at, or with `whole` at
+ * each. Where nobody knows the addresses of the outside, they may be meant.
+ */
+bool rules_called(const struct rules_names *names, const struct conf_rule *rule,
+		  const struct rules_way *way, bool whole);
 
 /* ---- shadow.c: rules that can never match ---- */
 
@@ -50,9 +91,9 @@ int ruleends_judge(const struct conf *conf, const struct rules_names *names,
 
 /* ---- hairpins.c ---- */
 
-/* Rules between insides that a forward, called by its address outside, leads past. */
-void hairpins_judge(const struct conf *conf, const struct rules_names *names,
-		    struct conf_report *report);
+/* Rules between insides that one of the ways in, forwards and dmz by their indices, leads past. */
+void hairpins_judge(const struct conf *conf, const struct rules_names *names, const size_t *ways,
+		    size_t way_count, struct conf_report *report);
 
 /* ---- hostjudge.c ---- */
 

@@ -5,9 +5,34 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf/rules.h"
-
 /* ---- which ---- */
+
+struct asking {
+	const struct conf *conf;
+	const struct rules_names *names;
+	const struct rules_way *way;
+};
+
+/* The ports of the way that are of rules_shut[i], or with `led` those that lead there. */
+static bool shut_run(const struct rules_way *way, uint32_t i, bool led, struct conf_run *out)
+{
+	if (led)
+		return rules_behind(&way->run, way->to, way->many, i, out);
+	*out = rules_shut[i];
+	if (out->first < way->run.first)
+		out->first = way->run.first;
+	if (out->last > way->run.last)
+		out->last = way->run.last;
+	return out->first <= out->last;
+}
+
+/* Where a port of the way leads to. */
+static uint16_t led_to(const struct rules_way *way, uint16_t port)
+{
+	if (!way->to)
+		return port;
+	return way->many ? way->to : (uint16_t)(way->to + (port - way->run.first));
+}
 
 static void add(struct shutlist *list, uint16_t port, uint16_t behind)
 {
@@ -37,134 +62,155 @@ static void leave_out(struct shutlist *plain, const struct shutlist *led)
 	plain->count = kept;
 }
 
-void shutlist_add(struct shutlist *plain, struct shutlist *led, const struct conf *conf,
-		  const struct shutlist_way *way)
+/* lan, or the name of an inside link. */
+static bool is_lan_word(const struct rules_names *names, const char *word)
 {
-	struct conf_run run = way->run;
-	uint16_t to = way->to;
-	uint16_t port, behind;
+	const struct conf_statement *link = NULL;
+	const enum rules_sort sort = rules_word(names, word, &link);
 
-	for (uint32_t at = run.first;
-	     at <= run.last &&
-	     conf_shut_port(conf, way->protocols, (uint16_t)at, run.last, &port);
-	     at = port + 1u)
-		add(plain, port, port);
-	while (led->count < SHUTLIST_MAX &&
-	       conf_shut_behind(conf, way->protocols, &run, to, way->many, &port, &behind)) {
-		add(led, port, behind);
-		if (port == run.last)
-			break;
-		to = way->many ? to : (uint16_t)(to + (port + 1u - run.first));
-		run.first = (uint16_t)(port + 1u);
+	return sort == RULES_LAN || (sort == RULES_LINK && !link->link.outside);
+}
+
+bool shutlist_of_lan(const struct rules_names *names, const struct conf_rule *rule)
+{
+	struct conf_item item;
+	uint32_t at = 0;
+	bool any = false;
+
+	while (conf_item_next(rule, &at, &item)) {
+		if (item.sort == CONF_ITEM_FROM ||
+		    (item.sort == CONF_ITEM_FROM_WORD && !is_lan_word(names, item.word)))
+			return false;
+		any |= item.sort == CONF_ITEM_FROM_WORD;
+	}
+	return any;
+}
+
+static bool is_from_anybody(const struct conf_rule *rule)
+{
+	struct conf_item item;
+
+	return !conf_item_find(rule, CONF_ITEM_FROM, &item) &&
+	       !conf_item_find(rule, CONF_ITEM_FROM_WORD, &item);
+}
+
+/* Whether a rule says what becomes of this port where it comes from others than lan. */
+static bool is_decided(const struct asking *a, uint8_t protocol, uint16_t port)
+{
+	const struct conf_run run = { port, port };
+
+	for (size_t i = 0; i < a->conf->count; i++) {
+		const struct conf_statement *s = a->conf->list[i];
+
+		if (s->kind == CONF_KIND_RULE && rules_about(&s->rule, protocol, &run) &&
+		    (is_from_anybody(&s->rule) ||
+		     (s->rule.verb == CONF_ALLOW && !shutlist_of_lan(a->names, &s->rule))) &&
+		    rules_called(a->names, &s->rule, a->way, !rules_lets(&s->rule)))
+			return true;
+	}
+	return false;
+}
+
+static void add_shut(const struct asking *a, const struct conf_run *run, bool led,
+		     struct shutlist *list)
+{
+	for (uint32_t at = run->first; at <= run->last && list->count < SHUTLIST_MAX; at++) {
+		const uint16_t port = (uint16_t)at;
+
+		for (uint8_t one = CONF_TCP; one <= CONF_UDP; one = (uint8_t)(one << 1)) {
+			if (a->way->protocols & one && !is_decided(a, one, port))
+				add(list, port, led ? led_to(a->way, port) : port);
+		}
+	}
+}
+
+void shutlist_add(struct shutlist *plain, struct shutlist *led, const struct conf *conf,
+		  const struct rules_names *names, const struct rules_way *way)
+{
+	const struct asking a = { conf, names, way };
+	struct conf_run run;
+
+	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
+		if (shut_run(way, i, false, &run))
+			add_shut(&a, &run, false, plain);
+		if (shut_run(way, i, true, &run))
+			add_shut(&a, &run, true, led);
 	}
 	leave_out(plain, led);
 }
 
 /* ---- who opened it ---- */
 
-static bool is_of_wan(const struct conf *conf, const char *word)
-{
-	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = conf->list[i];
-
-		if (s->kind == CONF_KIND_LINK && s->link.outside && !strcmp(s->name, word))
-			return true;
-	}
-	return !strcmp(word, "wan");
-}
-
-static bool is_from_wan(const struct conf *conf, const struct conf_rule *rule)
+/* Whether the rule says this port, and little else. */
+static bool is_named(const struct conf_rule *rule, uint16_t port)
 {
 	struct conf_item item;
 	uint32_t at = 0;
-	bool any = true;
 
 	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort == CONF_ITEM_FROM_WORD && is_of_wan(conf, item.word))
+		if (item.sort == CONF_ITEM_PORTS && item.run.first <= port &&
+		    port <= item.run.last &&
+		    (item.run.first == item.run.last ||
+		     (conf_is_shut(item.run.first) && conf_is_shut(item.run.last) &&
+		      item.run.last - item.run.first <= 2)))
 			return true;
-		any &= item.sort != CONF_ITEM_FROM_WORD && item.sort != CONF_ITEM_FROM;
 	}
-	return any;
+	return false;
 }
 
-/* Whether the rule is about the port; *named: it says so, and is about little else. */
-static bool is_about(const struct conf_rule *rule, uint8_t protocol, uint16_t port, bool *named)
+/*
+ * The first rule that decides it for wan, if that one lets in without naming it. One that refuses,
+ * or names it, has decided where it is about all of wan, and each address that is called.
+ */
+static const struct conf_statement *opener(const struct asking *a, uint8_t protocol, uint16_t port)
 {
-	struct conf_item item;
-	uint32_t at = 0;
-	bool any = true;
-	bool met = false;
+	const struct conf_run run = { port, port };
 
-	*named = false;
-	if (rule->out || (rule->protocols && !(rule->protocols & protocol)))
-		return false;
-	while (conf_item_next(rule, &at, &item)) {
-		/* Who is meant by `to` is not asked: it may be meant. */
-		if (item.sort != CONF_ITEM_PORTS)
-			continue;
-		any = false;
-		if (item.run.first > port || port > item.run.last)
-			continue;
-		met = true;
-		*named |= item.run.first == item.run.last ||
-			  (conf_is_shut(item.run.first) && conf_is_shut(item.run.last) &&
-			   item.run.last - item.run.first <= 2);
-	}
-	return any || met;
-}
+	for (size_t i = 0; i < a->conf->count; i++) {
+		const struct conf_statement *s = a->conf->list[i];
+		bool opens;
 
-/* The first rule that decides it for all of wan, if that one lets in without naming it. */
-static const struct conf_statement *opener(const struct conf *conf, uint8_t protocol, uint16_t port)
-{
-	for (size_t i = 0; i < conf->count; i++) {
-		const struct conf_statement *s = conf->list[i];
-		bool named;
-
-		if (s->kind != CONF_KIND_RULE || !is_about(&s->rule, protocol, port, &named) ||
-		    !is_from_wan(conf, &s->rule))
+		if (s->kind != CONF_KIND_RULE || !rules_about(&s->rule, protocol, &run))
 			continue;
-		return !named && (s->rule.verb == CONF_ALLOW || s->rule.verb == CONF_LIMIT) ? s :
-											     NULL;
+		opens = rules_lets(&s->rule) && !is_named(&s->rule, port);
+		if (rules_from_outside(a->names, &s->rule, !opens) &&
+		    rules_called(a->names, &s->rule, a->way, !opens))
+			return opens ? s : NULL;
 	}
 	return NULL;
 }
 
-static const struct conf_statement *open_run(struct shutlist *list, const struct conf *conf,
-					     const struct shutlist_way *way,
-					     const struct conf_run *run,
-					     const struct conf_statement *by)
+/* Those that the rule opens which opens the first. */
+static void add_opened(const struct asking *a, const struct conf_run *run, struct shutlist *list,
+		       const struct conf_statement **by)
 {
 	for (uint32_t at = run->first; at <= run->last && list->count < SHUTLIST_MAX; at++) {
-		for (uint8_t one = CONF_TCP; one <= CONF_UDP; one = (uint8_t)(one << 1)) {
-			const struct conf_statement *found =
-				way->protocols & one ? opener(conf, one, (uint16_t)at) : NULL;
+		const uint16_t port = (uint16_t)at;
 
-			if (!found || (by && found != by))
+		for (uint8_t one = CONF_TCP; one <= CONF_UDP; one = (uint8_t)(one << 1)) {
+			const struct conf_statement *found = NULL;
+
+			if (a->way->protocols & one && !rules_left_out(a->way, one, port))
+				found = opener(a, one, port);
+			if (!found || (*by && found != *by))
 				continue;
-			by = found;
-			add(list, (uint16_t)at,
-			    !way->to || way->many ? way->to :
-						    (uint16_t)(way->to + (at - way->run.first)));
+			*by = found;
+			add(list, port, led_to(a->way, port));
 		}
 	}
-	return by;
 }
 
 const struct conf_statement *shutlist_opened(struct shutlist *list, const struct conf *conf,
-					     const struct shutlist_way *way)
+					     const struct rules_names *names,
+					     const struct rules_way *way)
 {
+	const struct asking a = { conf, names, way };
 	const struct conf_statement *by = NULL;
 	struct conf_run run;
 
-	for (uint32_t i = 0; i < RULES_SHUT_COUNT; i++) {
-		run = rules_shut[i];
-		if (run.first < way->run.first)
-			run.first = way->run.first;
-		if (run.last > way->run.last)
-			run.last = way->run.last;
-		by = open_run(list, conf, way, &run, by);
-		if (rules_behind(&way->run, way->to, way->many, i, &run))
-			by = open_run(list, conf, way, &run, by);
+	for (uint32_t i = 0; i < 2 * RULES_SHUT_COUNT; i++) {
+		if (shut_run(way, i / 2, i % 2, &run))
+			add_opened(&a, &run, list, &by);
 	}
 	return by;
 }

@@ -3,7 +3,7 @@
 #ifndef CONF_SHUTLIST_H
 #define CONF_SHUTLIST_H
 
-#include "conf/conf.h"
+#include "conf/rules.h"
 
 #define SHUTLIST_MAX 64u
 #define SHUTLIST_TEXT 200u
@@ -14,23 +14,18 @@ struct shutlist {
 	uint16_t port[SHUTLIST_MAX], behind[SHUTLIST_MAX];
 };
 
-/* What leads there: ports of these protocols, to those from `to` on (0: the same; `many`: it). */
-struct shutlist_way {
-	uint8_t protocols;
-	struct conf_run run;
-	uint16_t to;
-	bool many;
-};
-
+/* Whether all that the rule is about comes from lan, and insides by their names. */
+bool shutlist_of_lan(const struct rules_names *names, const struct conf_rule *rule);
 /* Adds those that are shut to all but lan since no rule says anything of them. */
 void shutlist_add(struct shutlist *plain, struct shutlist *led, const struct conf *conf,
-		  const struct shutlist_way *way);
+		  const struct rules_names *names, const struct rules_way *way);
 /*
  * Those that a rule opens to others than lan without naming them, as 'allow everything' does, by
  * the rule that does it. Returns that rule, or NULL.
  */
 const struct conf_statement *shutlist_opened(struct shutlist *list, const struct conf *conf,
-					     const struct shutlist_way *way);
+					     const struct rules_names *names,
+					     const struct rules_way *way);
 /* "137-139, 445": the ports, or with `behind` those that they lead to. */
 const char *shutlist_text(char out[SHUTLIST_TEXT], const struct shutlist *list, bool behind);
 /* "tcp", "udp", or both as a rule has them. */

@@ -141,9 +141,10 @@ uint32_t cmd_ruling_behind(const struct relay_publish *list, struct conf_run *ou
 }
 
 /* NetBIOS and SMB: what is shut, by its number or another one, and what a rule opens unnamed. */
-static void warn_shut(const struct conf *conf, const struct relay_spec *spec)
+static void warn_shut(const struct conf *conf, const struct rules_names *names,
+		      const struct relay_spec *spec)
 {
-	const struct shutlist_way way = {
+	const struct rules_way way = {
 		.protocols = (uint8_t)((spec->protocols & RELAY_TCP ? CONF_TCP : 0) |
 				       (spec->protocols & RELAY_UDP ? CONF_UDP : 0)),
 		.run = { spec->first, spec->last },
@@ -151,10 +152,10 @@ static void warn_shut(const struct conf *conf, const struct relay_spec *spec)
 	};
 	struct shutlist lists[2] = { { .count = 0 }, { .count = 0 } };
 	struct shutlist opened = { .count = 0 };
-	const struct conf_statement *by = shutlist_opened(&opened, conf, &way);
+	const struct conf_statement *by = shutlist_opened(&opened, conf, names, &way);
 	char where[CONF_WHERE_SIZE], ports[SHUTLIST_TEXT], what[512];
 
-	shutlist_add(&lists[0], &lists[1], conf, &way);
+	shutlist_add(&lists[0], &lists[1], conf, names, &way);
 	for (size_t i = 0; i < 2; i++) {
 		if (!lists[i].count)
 			continue;
@@ -173,10 +174,14 @@ void cmd_ruling_warn(const struct cmd_harbour *harbour)
 {
 	const struct conf *conf = &harbour->ruling.conf;
 	const struct relay_publish *list = &harbour->publish;
+	struct rules_names names;
 
-	for (size_t i = 0; i < list->spec_count; i++) {
-		if (list->specs[i].sort == RELAY_PORTS)
-			warn_shut(conf, &list->specs[i]);
+	if (rules_names_make(&names, conf, harbour->name) == 0) {
+		for (size_t i = 0; i < list->spec_count; i++) {
+			if (list->specs[i].sort == RELAY_PORTS)
+				warn_shut(conf, &names, &list->specs[i]);
+		}
+		rules_names_free(&names);
 	}
 	for (size_t i = 0; i < conf->count; i++) {
 		if (conf->list[i]->kind == CONF_KIND_RULE && !conf->list[i]->rule.out)

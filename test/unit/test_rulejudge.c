@@ -67,8 +67,6 @@ static void nothing_changes(void **state)
 
 static void shut(void **state)
 {
-	uint16_t port;
-
 	(void)state;
 	warned("forward tcp 400-500 to 10.0.0.3\n", FIRST, "tcp 400-500",
 	       "tcp port 445 (NetBIOS, SMB) is shut to everyone but lan");
@@ -89,7 +87,8 @@ static void shut(void **state)
 	fine("forward tcp 8445 to 10.0.0.3:446\n");
 	/* Each port for itself; who comes from an inside is lan. */
 	warned("forward tcp 137-445 to 10.0.0.3\nallow tcp 445 from wan\nallow tcp 139\n", FIRST,
-	       "tcp 137-445", "tcp ports 137-138 (NetBIOS, SMB) are shut to everyone but lan; the "
+	       "tcp 137-445",
+	       "tcp ports 137-138 (NetBIOS, SMB) are shut to everyone but lan; the "
 	       "rule 'allow tcp 137-138' opens them");
 	warned("forward tcp 1-1000 to 10.0.0.3\n", FIRST, "tcp 1-1000",
 	       "tcp ports 137-139, 445 (NetBIOS, SMB) are shut to everyone but lan; the rule "
@@ -101,9 +100,9 @@ static void shut(void **state)
 	fine("forward tcp 445 to 10.0.0.3\nallow tcp 445 from 192.0.2.0/24\n");
 	fine("forward tcp 445 to 10.0.0.3\nblock tcp 445\n");
 	fine("forward udp 136 to 10.0.0.3\n");
-	assert_true(conf_shut_port(&conf, CONF_UDP, 138, 1000, &port));
-	assert_int_equal(port, 138);
-	assert_false(conf_shut_port(&conf, CONF_UDP, 140, 444, &port));
+	warned("forward udp 138-1000 to 10.0.0.3\n", FIRST, "udp 138-1000",
+	       "udp ports 138-139, 445 (NetBIOS, SMB) are shut");
+	fine("forward udp 140-444 to 10.0.0.3\n");
 }
 
 /* By a rule that is about much else, and does not name them. */
@@ -123,11 +122,47 @@ static void opened_unnamed(void **state)
 	fine("forward tcp 1-1000 to 10.0.0.3\nallow tcp 137-139, 445 from wan\n");
 	fine("forward tcp 80 to 10.0.0.3\nallow everything from wan\n");
 	fine("forward tcp 1-1000 to 10.0.0.3\nallow tcp 137-139, 445\nallow everything\n");
+	/* Who refuses everybody has decided; who is about another address has not. */
+	fine("forward tcp 445 to 10.0.0.3\nblock tcp 445 from 0.0.0.0/0\n"
+	     "allow everything from wan\n");
+	fine("forward tcp 445 to 10.0.0.3\nblock tcp 445 from wan to self\n"
+	     "allow everything from wan\n");
+#define WITH_POOL "pool 192.0.2.0/24\nforward tcp 445 to 10.0.0.3\n"
+	warned(WITH_POOL "allow everything from wan to 192.0.2.0/24\n", FIRST + 1, "tcp 445",
+	       "shut to everyone but lan");
+	warned(WITH_POOL "block tcp 445 from wan to 192.0.2.9\nallow everything from wan\n",
+	       FIRST + 3, "allow everything", "this opens port 445");
+	fine("pool 192.0.2.0/24\nforward tcp 445 on 192.0.2.9 to 10.0.0.3\n"
+	     "block tcp 445 from wan to 192.0.2.9\nallow everything from wan\n");
+	warned("pool 192.0.2.0/24\nforward tcp 445 on 192.0.2.9 to 10.0.0.3\n"
+	       "allow everything from wan to 192.0.2.0/24\n",
+	       FIRST + 2, "allow everything", "this opens port 445");
+	warned(WITH_POOL "block tcp 445 to 192.0.2.9\n", FIRST + 1, "tcp 445",
+	       "shut to everyone but lan");
+	/* Nor has who is about one outside decided about another, or what a dmz leaves out. */
+#define ISPS                                                                                       \
+	"outside eth2 203.0.113.1/24 named isp\noutside eth3 192.0.2.1/24 named fibre\n"           \
+	"inside eth1 10.0.0.1/24\nforward tcp 445 to 10.0.0.3\n"
+	one_fault(ISPS "block tcp 445 from isp\nallow everything from wan\n", CONF_WARNING, 6,
+		  "allow everything", "this opens port 445");
+	no_fault(ISPS "block tcp 445 from isp, fibre\nallow everything from wan\n");
+	one_fault(ISPS "allow everything from isp\n", CONF_WARNING, 5, "allow everything",
+		  "this opens port 445");
+	fine("dmz 10.0.0.3 except tcp 137-139, 445, udp 137-139, 445\nallow everything\n");
+	/* IPv6 is opened: the host itself is called. */
+	one_fault("inside eth1 10.0.0.1/24, 2001:db8:1::1/64\n"
+		  "outside eth0 198.51.100.1/24, 2001:db8::1/64\n"
+		  "forward tcp 445 to 2001:db8:1::3\nblock tcp 445 from wan to self\n"
+		  "allow everything from wan\n",
+		  CONF_WARNING, 5, "allow everything", "this opens port 445");
+	no_fault("inside eth1 10.0.0.1/24, 2001:db8:1::1/64\n"
+		 "outside eth0 198.51.100.1/24, 2001:db8::1/64\n"
+		 "forward tcp 445 to 2001:db8:1::3\nblock tcp 445 from wan to 2001:db8:1::3\n"
+		 "allow everything from wan\n");
 }
 
-#define INSIDES                                                                                    \
-	"inside eth7 10.0.7.1/24 named office\ninside eth8 10.0.8.1/24 named guests\n"             \
-	"forward tcp 80 to 10.0.7.2\n"
+#define TWO "inside eth7 10.0.7.1/24 named office\ninside eth8 10.0.8.1/24 named guests\n"
+#define INSIDES TWO "forward tcp 80 to 10.0.7.2\n"
 
 /* Who calls the gateway's address outside is asked about as he calls. */
 static void past_a_rule_between_insides(void **state)
@@ -142,6 +177,124 @@ static void past_a_rule_between_insides(void **state)
 	fine(INSIDES "block tcp 81 from guests to office\n");
 	fine(INSIDES "block everything from office to guests\n");
 	fine(INSIDES "nat hairpin off\nblock everything from guests to office\n");
+	/* What closes it is about an address outside, by whatever word. */
+	fine(INSIDES "block everything from guests to office, self\n");
+	fine(INSIDES "block everything from guests to office, 198.51.100.1\n");
+	fine(INSIDES "block everything from guests to 0.0.0.0/0\n");
+	fine(INSIDES "zone ours 198.51.100.1\nblock everything from guests to office\n"
+		     "block tcp from guests to ours\n");
+	fine(INSIDES "block everything from guests to office\n"
+		     "block tcp 80 from 10.0.8.0/24 to self\n");
+	fine(INSIDES "allow tcp 80 from guests to self\n"
+		     "block everything from guests to office\n");
+	warned(INSIDES "block everything from guests to office\n"
+		       "block tcp 80 from 10.0.8.0/25 to self\n",
+	       FIRST + 3, "block everything", "'block tcp 80 from guests to self'");
+	warned(INSIDES "block everything from guests to office\n"
+		       "allow tcp 80 from guests to 198.51.100.1\n"
+		       "block tcp 80 from guests to self\n",
+	       FIRST + 3, "block everything", "'block tcp 80 from guests to self'");
+	warned(TWO "block everything from guests to lan\n", FIRST + 2, "block everything",
+	       "'block tcp 22 from guests to self' does");
+}
+
+/* Rules about a third inside are about nothing outside. */
+static void past_rules_of_three_insides(void **state)
+{
+#define IOT "inside eth9 10.0.9.1/24 named iot\n"
+	(void)state;
+	assert_int_equal(read_file(LINKS INSIDES IOT "block everything from guests to office\n"
+						     "block everything from guests to iot\n"),
+			 0);
+	assert_int_equal(report.count, 1);
+	assert_int_equal(report.fault[0].line, LINKS_LINES + 5);
+	assert_int_equal(report.fault[0].other, LINKS_LINES + 3);
+	warned(INSIDES IOT "block everything from guests, iot to office\n"
+			   "block tcp 80 from guests to self\n",
+	       FIRST + 4, "block everything", "'block tcp 80 from iot to self' does");
+	fine(INSIDES IOT "block everything from guests to iot\n");
+}
+
+/* By each port and server of each way in. */
+static void past_each_way(void **state)
+{
+	(void)state;
+	warned(TWO "dmz 10.0.7.2\nblock everything from guests to office\n", FIRST + 3,
+	       "block everything", "'block everything from guests to self' does");
+	warned(TWO "dmz 10.0.7.2 except tcp 80\nblock tcp 80, 443 from guests to office\n",
+	       FIRST + 3, "block tcp 80, 443", "'block tcp 443 from guests to self' does");
+	fine(TWO "dmz 10.0.7.2 except tcp 80\nblock tcp 80 from guests to office\n");
+	warned(TWO "dmz 10.0.7.2\nblock everything from guests to office\n"
+		   "block tcp from guests to self\n",
+	       FIRST + 3, "block everything", "'block udp from guests to self' does");
+	warned(TWO "forward tcp 80, 443 to 10.0.7.2\nblock tcp 443 from guests to office\n",
+	       FIRST + 3, "block tcp 443", "'block tcp 443 from guests to self' does");
+	warned(TWO "forward tcp 80 to 10.0.0.2, 10.0.7.2\nblock tcp 80 from guests to office\n",
+	       FIRST + 3, "block tcp 80", "'block tcp 80 from guests to self' does");
+	warned(TWO "forward tcp 8000-8010 to 10.0.7.2:80\nblock tcp 85-200 from guests to office\n",
+	       FIRST + 3, "block tcp 85-200", "'block tcp 8005-8010 from guests to self' does");
+	fine(TWO "forward tcp 8000-8010 to 10.0.7.2:80\nblock tcp 8005 from guests to office\n");
+	warned(TWO "forward tcp 8000-8010 all to 10.0.7.2:80\nblock tcp 80 from guests to office\n",
+	       FIRST + 3, "block tcp 80", "'block tcp 8000-8010 from guests to self' does");
+	/* The first port is not all. */
+	warned(TWO "forward tcp 80-90 to 10.0.7.2\nblock everything from guests to office\n"
+		   "block tcp 80-84, 86-90 from guests to self\n",
+	       FIRST + 3, "block everything", "'block tcp 85-90 from guests to self' does");
+	fine(TWO "forward tcp 80-90 to 10.0.7.2\nblock everything from guests to office\n"
+		 "block tcp 80-84, 85-90 from guests to self\n");
+	warned(TWO "dmz 10.0.7.2 except tcp 1-1023, udp 1-1023\n"
+		   "block everything from guests to office\n",
+	       FIRST + 3, "block everything", "'block tcp,udp 1024-65535 from guests to self'");
+	/* Who may not call comes by none. */
+	fine(TWO "forward tcp 80 to 10.0.7.2 from 203.0.113.0/24\n"
+		 "block everything from guests to office\n");
+	fine(TWO "dmz 10.0.7.2 from 203.0.113.0/24\nblock everything from guests to office\n");
+	warned(TWO "forward tcp 80 to 10.0.7.2 from 203.0.113.0/24, 10.0.0.0/8\n"
+		   "block everything from guests to office\n",
+	       FIRST + 3, "block everything", "'block tcp 80 from guests to self' does");
+}
+
+/* An outside may have several addresses: what is about one of them says nothing of the others. */
+static void past_one_address(void **state)
+{
+#define MANY                                                                                       \
+	"inside eth7 10.0.7.1/24 named office\ninside eth8 10.0.8.1/24 named guests\n"             \
+	"outside eth0 198.51.100.1/24, 203.0.113.1/24, 2001:db8::1/64\n"
+	(void)state;
+	one_fault(MANY "forward tcp 80 to 10.0.7.2\nblock everything from guests to office\n"
+		       "block everything from guests to 198.51.100.1\n",
+		  CONF_WARNING, 5, "block everything", "'block tcp 80 from guests to self' does");
+	one_fault(MANY "forward tcp 80 to 10.0.7.2\n"
+		       "block everything from guests to office, 198.51.100.1\n",
+		  CONF_WARNING, 5, "block everything", "'block tcp 80 from guests to self' does");
+	no_fault(MANY "forward tcp 80 to 10.0.7.2\nblock everything from guests to office\n"
+		      "block everything from guests to 198.51.100.1, 203.0.113.1\n");
+	no_fault(MANY "forward tcp 80 on 198.51.100.1 to 10.0.7.2\n"
+		      "block everything from guests to office, 198.51.100.1\n");
+	one_fault(MANY "forward tcp 445 to 10.0.7.2\nblock tcp 445 from wan to 198.51.100.1\n"
+		       "allow everything from wan\n",
+		  CONF_WARNING, 6, "allow everything", "this opens port 445");
+	no_fault(MANY "forward tcp 445 to 10.0.7.2\n"
+		      "block tcp 445 from wan to 198.51.100.1, 203.0.113.1\n"
+		      "allow everything from wan\n");
+}
+
+/* Rules that have nothing to do with it are not asked about each statement. */
+static void past_many_rules(void **state)
+{
+	const size_t room = 256u << 10;
+	char *text = calloc(1, room);
+	size_t used;
+
+	(void)state;
+	assert_non_null(text);
+	used = (size_t)snprintf(text, room, LINKS INSIDES);
+	for (unsigned i = 0; i < 3000; i++)
+		used += (size_t)snprintf(text + used, room - used,
+					 "block tcp 22 from 203.%u.%u.1\n", i / 256, i % 256);
+	(void)snprintf(text + used, room - used, "block everything from guests to office\n");
+	one_fault(text, CONF_WARNING, LINKS_LINES + 3 + 3000 + 1, "block everything", "hairpin");
+	free(text);
 }
 
 /* From where nobody is, and to where nothing of ours is. */
@@ -202,11 +355,18 @@ static void messages(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(messages),	   cmocka_unit_test(words),
-		cmocka_unit_test(nothing_changes), cmocka_unit_test(shut),
+		cmocka_unit_test(messages),
+		cmocka_unit_test(words),
+		cmocka_unit_test(nothing_changes),
+		cmocka_unit_test(shut),
 		cmocka_unit_test(opened_unnamed),
 		cmocka_unit_test(past_a_rule_between_insides),
-		cmocka_unit_test(nowhere),	   cmocka_unit_test(errors_alone),
+		cmocka_unit_test(past_rules_of_three_insides),
+		cmocka_unit_test(past_each_way),
+		cmocka_unit_test(past_one_address),
+		cmocka_unit_test(past_many_rules),
+		cmocka_unit_test(nowhere),
+		cmocka_unit_test(errors_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);
