@@ -428,15 +428,24 @@ static bool is_inside4(const struct judging *j, const struct conf_prefix *prefix
 	return false;
 }
 
+/* Whether it names an inside, or hosts there. */
 static bool is_from_inside(const struct judging *j, const struct conf_statement *s)
 {
-	const struct conf_statement *link = NULL;
 	struct conf_item item;
+	uint32_t at = 0;
 
-	if (!conf_item_find(&s->rule, CONF_ITEM_FROM_WORD, &item))
-		return false;
-	(void)rules_word(j->names, item.word, &link);
-	return of_inside(j, item.word, link);
+	while (conf_item_next(&s->rule, &at, &item)) {
+		const struct conf_statement *link = NULL;
+
+		if (item.sort == CONF_ITEM_FROM && is_inside4(j, &item.prefix))
+			return true;
+		if (item.sort != CONF_ITEM_FROM_WORD)
+			continue;
+		(void)rules_word(j->names, item.word, &link);
+		if (of_inside(j, item.word, link))
+			return true;
+	}
+	return false;
 }
 
 /* Packets are judged as they arrive, before they are translated. */

@@ -62,6 +62,7 @@ static void nothing_changes(void **state)
 	       "changes nothing");
 	warned("block tcp 22 to 10.0.0.2\n", FIRST, "10.0.0.2", "an address of the gateway");
 	fine("block tcp 22 from lan to 10.0.0.2\n");
+	fine("inside eth7 10.0.7.1/24\nblock tcp 22 from 10.0.7.9 to 10.0.0.2\n");
 	fine("block tcp 22 to 198.51.100.1\n");
 }
 
@@ -196,6 +197,9 @@ static void past_a_rule_between_insides(void **state)
 	       FIRST + 3, "block everything", "'block tcp 80 from guests to self'");
 	warned(TWO "block everything from guests to lan\n", FIRST + 2, "block everything",
 	       "'block tcp 22 from guests to self' does");
+	warned(INSIDES "block everything from 10.0.8.0/24 to 10.0.7.0/24\n", FIRST + 3,
+	       "block everything", "'block tcp 80 from guests to self' does");
+	fine(INSIDES "block everything from 10.0.8.0/25 to 10.0.7.0/24\n");
 }
 
 /* Rules about a third inside are about nothing outside. */
