@@ -218,7 +218,7 @@ static int64_t make_fairly(struct nat *n, struct nat_flow *f, bool same)
 	if (made == nat_refusal(NAT_COUNT_NO_PORT))
 		yielded = yielding_port(n, f);
 	else if (made == nat_refusal(NAT_COUNT_NO_MEMORY))
-		yielded = yielding_room(n, f->from, &f->a.addr);
+		yielded = yielding_room(n, f, same);
 	if (!yielded)
 		return made;
 	f->probe[1] = NULL;

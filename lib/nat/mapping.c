@@ -168,7 +168,7 @@ int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr)
 	}
 	*host_record(n, host) = (struct nat_host){
 		.mappings = { NAT_NONE, NAT_NONE, NAT_NONE, NAT_NONE },
-		.look = { NAT_NONE, NAT_NONE, NAT_NONE },
+		.look = { NAT_NONE, NAT_NONE, NAT_NONE, NAT_NONE },
 		.others = NAT_NONE,
 		.live = true,
 		.scope = scope,
@@ -334,6 +334,8 @@ static void enlist(struct nat *n, uint32_t mapping)
 	if (*first != NAT_NONE)
 		mapping_at(n, *first)->prev = mapping;
 	*first = mapping;
+	if ((++h->mapped & (NAT_GREW - 1)) == 0)
+		yielding_spread(n, m->host);
 	if (list < PORT_PROTOS && (++h->count[list] & (NAT_GREW - 1)) == 0)
 		yielding_widened(n, m->host, m->pool, m->proto);
 }
@@ -350,11 +352,11 @@ static void delist(struct nat *n, uint32_t mapping)
 		mapping_at(n, m->prev)->next = m->next;
 	else
 		h->mappings[list] = m->next;
-	if (list == PORT_PROTOS)
-		return;
-	h->count[list]--;
 	if (h->look[list] == mapping)
 		h->look[list] = m->next;
+	h->mapped--;
+	if (list < PORT_PROTOS)
+		h->count[list]--;
 }
 
 /* The tuples of its faces; one where both are the same. */

@@ -563,9 +563,11 @@ struct nat_host {
 	uint32_t next;	   /* free: of the free ones */
 	/* The first of each protocol, and of those that are not translated. */
 	uint32_t mappings[NAT_MAPPING_LISTS];
-	uint32_t look[PORT_PROTOS]; /* where one is looked for that gives way */
+	/* Of each list: where one is looked for that gives way. */
+	uint32_t look[NAT_MAPPING_LISTS];
+	uint32_t mapped; /* in all of these lists */
 	uint32_t others; /* the first session that has none: nat_is_hosts */
-	uint32_t count[PORT_PROTOS];
+	uint32_t count[PORT_PROTOS]; /* with flows that others carry */
 	uint32_t sessions;
 	uint32_t held; /* flows of it that end with their owner */
 	uint32_t pool; /* + 1; 0: none yet */
@@ -723,6 +725,7 @@ struct nat {
 	uint8_t refused_code; /* ICMP, of the refusal that was the last */
 	uint64_t ends;	      /* of sessions, ever */
 	uint32_t largest;     /* the inside host with most sessions, about */
+	uint32_t broadest;    /* with most mappings */
 	/* Towards this no port was to be shared, after so many changes. */
 	struct port_key full;
 	uint64_t full_at;
@@ -752,14 +755,16 @@ bool opening_yields(const struct nat *n, uint32_t forward);
 /* yielding.c: which inside host gives way */
 #define NAT_GREW 64u /* a power of two: sessions, or mappings of a protocol,
 			of a host from look to look */
-/* A host has some more sessions than when this was said last. */
+/* A host has some more sessions than when this was said last; or mappings. */
 void yielding_grew(struct nat *n, uint32_t host);
+void yielding_spread(struct nat *n, uint32_t host);
 /* A host has some more mappings of a protocol, the last one of this pool. */
 void yielding_widened(struct nat *n, uint32_t host, uint32_t pool,
 		      uint8_t proto);
-/* Ends a flow, or a mapping where these are used up, of the host that has most,
-   for one of `who`. False: nobody gives way to him. */
-bool yielding_room(struct nat *n, uint8_t scope, const struct minato_addr *who);
+/* Ends a flow of the host that has most, or where this flow wants a mapping and
+   these are used up, one of those; `same`: one that is not translated. False:
+   nobody gives way to its sender. */
+bool yielding_room(struct nat *n, const struct nat_flow *f, bool same);
 /* Likewise a mapping whose port the sender of this flow can have. */
 bool yielding_port(struct nat *n, const struct nat_flow *f);
 

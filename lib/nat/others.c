@@ -89,7 +89,7 @@ static int64_t make_fairly(struct nat *n, struct nat_flow *f, bool same)
 	const int64_t made = make_outward(n, f, same);
 
 	return made == nat_refusal(NAT_COUNT_NO_MEMORY) &&
-			       yielding_room(n, f->from, &f->a.addr) ?
+			       yielding_room(n, f, same) ?
 		       make_outward(n, f, same) :
 		       made;
 }

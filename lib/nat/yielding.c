@@ -13,12 +13,13 @@
  * Of its newest flows one goes that has had no answer yet; where all have, the
  * one that was silent longest. The port of the former serves another at once.
  *
- * Only what helps gives way. Where sessions are used up, that is any; where
+ * Only what helps gives way. Where sessions are used up, that is any. Where
  * mappings or ports are, a mapping whole, that nobody else uses and with few
- * flows; for a port one of its protocol, at an address and in a class that may
- * serve who asks. So each address and protocol has its own who has most. Where
- * none of his newest is such, the next look goes on behind the last one: who
- * arranges his newest so that they cannot go is not safe by that.
+ * flows, of who has most of those; for a port one of its protocol, at an
+ * address and in a class that may serve who asks. So each address and protocol
+ * has its own who has most. Where none of his newest is such, the next look
+ * goes on behind the last one: who arranges his newest so that they cannot go
+ * is not safe by that.
  */
 #include "nat/nat.h"
 
@@ -34,6 +35,14 @@ void yielding_grew(struct nat *n, uint32_t host)
 
 	if (!most->live || h->sessions > most->sessions)
 		n->largest = host;
+}
+
+void yielding_spread(struct nat *n, uint32_t host)
+{
+	const struct nat_host *most = host_record(n, n->broadest);
+
+	if (!most->live || host_record(n, host)->mapped > most->mapped)
+		n->broadest = host;
 }
 
 void yielding_widened(struct nat *n, uint32_t host, uint32_t pool,
@@ -195,7 +204,7 @@ static bool yield_mapping(struct nat *n, uint32_t host, uint32_t list,
 	const uint32_t behind =
 		search_mappings(n, w, &found, h->mappings[list]);
 
-	if (found.victim == NAT_NONE && list < PORT_PROTOS) {
+	if (found.victim == NAT_NONE) {
 		const uint32_t from =
 			h->look[list] != NAT_NONE ? h->look[list] : behind;
 		h->look[list] = search_mappings(n, w, &found, from);
@@ -208,34 +217,62 @@ static bool yield_mapping(struct nat *n, uint32_t host, uint32_t list,
 
 /* --- what is short -------------------------------------------------------- */
 
-bool yielding_room(struct nat *n, uint8_t scope, const struct minato_addr *who)
+/* Whether it is a mapping that a flow fails for. */
+static bool lacks_mapping(const struct nat *n, const struct nat_flow *f,
+			  bool same)
 {
-	const bool flows = n->sessions4.used + n->sessions6.used ==
-			   n->limits.sessions_max;
-	const struct want any = { .port = false };
-	const uint32_t host = host_find(n, scope, who);
-	uint32_t most, victim;
+	return n->mappings.used == n->mappings.capacity &&
+	       f->proto != NAT_OTHER &&
+	       mapping_of_inside(n, f->from, f->proto, &f->a, same) == NAT_NONE;
+}
 
-	if (host != NAT_NONE)
+/* For a flow of this host, or NAT_NONE: of one that is not known yet. */
+static bool yield_any_mapping(struct nat *n, uint32_t host)
+{
+	const struct want any = { .port = false };
+	uint32_t own = 0, most;
+	bool yielded = false;
+
+	if (host != NAT_NONE) {
+		own = host_record(n, host)->mapped;
+		yielding_spread(n, host);
+	}
+	most = n->broadest;
+	if (!host_record(n, most)->live || host == most ||
+	    !is_more(n, host_record(n, most)->mapped, own))
+		return false;
+	for (uint32_t i = 0; i < NAT_MAPPING_LISTS && !yielded; i++)
+		yielded = yield_mapping(n, most, i, &any);
+	return yielded;
+}
+
+static bool yield_flow(struct nat *n, uint32_t host)
+{
+	uint32_t own = 0, most, victim;
+
+	if (host != NAT_NONE) {
+		own = host_record(n, host)->sessions;
 		yielding_grew(n, host);
-	else if (n->hosts.used == n->hosts.capacity)
-		return false; /* no flow's end makes room for one more host */
+	}
 	most = n->largest;
 	if (!host_record(n, most)->live || host == most ||
-	    !is_more(n, host_record(n, most)->sessions,
-		     host == NAT_NONE ? 0 : host_record(n, host)->sessions))
+	    !is_more(n, host_record(n, most)->sessions, own))
 		return false;
-	if (!flows && n->mappings.used == n->mappings.capacity) {
-		bool yielded = false;
-		for (uint32_t i = 0; i < NAT_MAPPING_LISTS && !yielded; i++)
-			yielded = yield_mapping(n, most, i, &any);
-		return yielded;
-	}
 	victim = flow_of(n, host_record(n, most));
 	if (victim == NAT_NONE)
 		return false;
 	end_flow(n, victim);
 	return true;
+}
+
+bool yielding_room(struct nat *n, const struct nat_flow *f, bool same)
+{
+	const uint32_t host = host_find(n, f->from, &f->a.addr);
+
+	if (host == NAT_NONE && n->hosts.used == n->hosts.capacity)
+		return false; /* no flow's end makes room for one more host */
+	return lacks_mapping(n, f, same) ? yield_any_mapping(n, host) :
+					   yield_flow(n, host);
 }
 
 /* Who has most ports of a pool; of any, as far as is looked, which is enough

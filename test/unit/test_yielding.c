@@ -128,6 +128,87 @@ static void nobody_ends_for_whom_there_is_no_room(void **state)
 	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 1);
 }
 
+static const struct nat_host *known(const char *host)
+{
+	const struct minato_addr a = addr(host);
+	const uint32_t found = host_find(n, 0, &a);
+
+	assert_int_not_equal(found, NAT_NONE);
+	return host_record(n, found);
+}
+
+/* --- mappings ------------------------------------------------------------- */
+
+static int few_mappings(void **state)
+{
+	(void)state;
+	return open_with(4000, 300, 16);
+}
+
+/* Who has most flows has few of what is short, and is not asked for it. */
+static void who_has_most_mappings_gives_way(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(begin("10.0.0.5", 1024, i), NAT_PASS);
+	for (uint32_t i = 0; i < 299; i++)
+		assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), 1), NAT_PASS);
+	for (uint32_t i = 0; i < 50; i++)
+		assert_int_equal(begin("10.0.0.7", (uint16_t)(1024 + i), 1), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 50);
+	assert_int_equal(known("10.0.0.5")->sessions, 1000);
+	assert_int_equal(known("10.0.0.66")->mapped, 249);
+}
+
+static int few_of_both(void **state)
+{
+	(void)state;
+	return open_with(400, 200, 16);
+}
+
+/* One of many flows would leave no mapping; who has a mapping wants no other. */
+static void what_is_wanted_gives_way_where_both_are_short(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 210; i++)
+		assert_int_equal(begin("10.0.0.5", (uint16_t)(1024 + i % 10), i), NAT_PASS);
+	for (uint32_t i = 0; i < 190; i++)
+		assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), 1), NAT_PASS);
+	for (uint32_t i = 0; i < 20; i++)
+		assert_int_equal(begin("10.0.0.7", (uint16_t)(1024 + i), 1), NAT_PASS);
+	assert_int_equal(n->ends, 20);
+	assert_int_equal(known("10.0.0.5")->sessions, 210);
+	assert_int_equal(known("10.0.0.66")->mapped, 170);
+	for (uint32_t i = 2; i < 12; i++)
+		assert_int_equal(begin("10.0.0.7", 1024, i), NAT_PASS);
+	assert_int_equal(n->ends, 30);
+	assert_int_equal(known("10.0.0.5")->sessions, 200);
+	assert_int_equal(n->mappings.used, 200);
+}
+
+static enum nat_verdict begin6(const char *host, uint16_t port, uint32_t i)
+{
+	return out(UDP, end(host, port), end("2001:db8:f::1", (uint16_t)(53 + i)), 0);
+}
+
+/* As many_flows_hide_nothing, of what is not translated. */
+static void many_flows_hide_nothing_of_ipv6(void **state)
+{
+	uint32_t passed = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 300; i++)
+		for (uint32_t flow = 0; flow < (i < 200 ? 1 : 10); flow++)
+			assert_int_equal(begin6("2001:db8::66", (uint16_t)(1024 + i), flow),
+					 NAT_PASS);
+	for (uint32_t i = 0; i < 50; i++)
+		passed += begin6("2001:db8::7", (uint16_t)(1024 + i), 1) == NAT_PASS;
+	assert_in_range(passed, 40, 50);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), passed);
+}
+
+/* --- ports ---------------------------------------------------------------- */
+
 static int few_ports(void **state)
 {
 	const struct minato_addr public = addr(PUBLIC);
@@ -283,6 +364,9 @@ int main(void)
 		CASE(the_unanswered_go_first),
 		CASE(nobody_gives_way_to_himself),
 		WITH(few_hosts, nobody_ends_for_whom_there_is_no_room),
+		WITH(few_mappings, who_has_most_mappings_gives_way),
+		WITH(few_of_both, what_is_wanted_gives_way_where_both_are_short),
+		WITH(few_mappings, many_flows_hide_nothing_of_ipv6),
 		FEW(ports_are_shared),
 		FEW(the_short_protocol_gives_way),
 		FEW(what_does_not_help_stays),
