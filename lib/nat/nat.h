@@ -826,6 +826,8 @@ static inline struct nat_session *session_at(const struct nat *n,
 		       nat_slot(n, &n->sessions4, session);
 }
 bool session_live(const struct nat *n, uint32_t session);
+/* The inside host that it counts for, or NAT_NONE. */
+uint32_t session_host(const struct nat *n, const struct nat_session *s);
 /* The next living one at or after `from`, or NAT_NONE. */
 uint32_t session_walk(const struct nat *n, uint32_t from);
 void session_flow(const struct nat_session *s, struct nat_flow *out);

@@ -551,6 +551,13 @@ static uint32_t bare_host(const struct nat *n, const struct nat_session *s)
 	return host_find(n, s->scopes >> 4, &a.addr);
 }
 
+uint32_t session_host(const struct nat *n, const struct nat_session *s)
+{
+	return s->owner != NAT_NONE && (s->flags & NAT_IS_OVERFLOW) == 0 ?
+		       mapping_at(n, s->owner)->host :
+		       bare_host(n, s);
+}
+
 void session_end(struct nat *n, uint32_t session)
 {
 	const struct nat_session *s = session_at(n, session);

@@ -8,7 +8,10 @@
  *
  * Who has most is not searched for: each host that has begun some flows more is
  * held against the one that had most until then. Where that one has become
- * smaller meanwhile, the next that grows takes its place.
+ * smaller meanwhile, the next that grows takes its place. Who has most by then
+ * may not grow any more; so whenever somebody asks, one of what is short is
+ * drawn, and whose it is is held against him too. The more somebody has, the
+ * sooner it is his.
  *
  * Of its newest flows one goes that has had no answer yet; where all have, the
  * one that was silent longest. The port of the former serves another at once.
@@ -215,6 +218,49 @@ static bool yield_mapping(struct nat *n, uint32_t host, uint32_t list,
 	return true;
 }
 
+/* --- what is short: one that is drawn ------------------------------------- */
+
+static void draw_flow(struct nat *n)
+{
+	const uint32_t four = n->sessions4.fresh;
+	uint32_t at = random_below(&n->random, four + n->sessions6.fresh);
+	uint32_t host = NAT_NONE;
+
+	if (at >= four)
+		at = (at - four) | NAT_SIX;
+	if (session_live(n, at))
+		host = session_host(n, session_at(n, at));
+	if (host != NAT_NONE)
+		yielding_grew(n, host);
+}
+
+static void draw_mapping(struct nat *n)
+{
+	const struct nat_mapping *m =
+		mapping_at(n, random_below(&n->random, n->mappings.fresh));
+
+	if ((m->generation & 1) != 0)
+		yielding_spread(n, m->host);
+}
+
+/* Of this pool, or of any. */
+static void draw_port(struct nat *n, uint32_t pool, uint8_t proto)
+{
+	const struct nat_pool *p;
+	struct minato_endpoint at;
+	uint32_t mapping;
+
+	if (pool == NAT_NONE)
+		pool = n->pool_live[random_below(&n->random, n->pool_count)];
+	p = pool_record(n, pool);
+	at.addr = p->addr;
+	at.port = (uint16_t)(p->low +
+			     random_below(&n->random, p->high - p->low + 1u));
+	mapping = mapping_of_outside(n, proto, &at);
+	if (mapping != NAT_NONE)
+		yielding_widened(n, mapping_at(n, mapping)->host, pool, proto);
+}
+
 /* --- what is short -------------------------------------------------------- */
 
 /* Whether it is a mapping that a flow fails for. */
@@ -233,6 +279,7 @@ static bool yield_any_mapping(struct nat *n, uint32_t host)
 	uint32_t own = 0, most;
 	bool yielded = false;
 
+	draw_mapping(n);
 	if (host != NAT_NONE) {
 		own = host_record(n, host)->mapped;
 		yielding_spread(n, host);
@@ -250,6 +297,7 @@ static bool yield_flow(struct nat *n, uint32_t host)
 {
 	uint32_t own = 0, most, victim;
 
+	draw_flow(n);
 	if (host != NAT_NONE) {
 		own = host_record(n, host)->sessions;
 		yielding_grew(n, host);
@@ -312,6 +360,7 @@ bool yielding_port(struct nat *n, const struct nat_flow *f)
 	};
 	uint32_t most;
 
+	draw_port(n, want.pool, f->proto);
 	if (paired)
 		yielding_widened(n, host, first, f->proto);
 	most = widest_of(n, &want, first, f->proto);

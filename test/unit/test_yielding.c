@@ -137,6 +137,51 @@ static const struct nat_host *known(const char *host)
 	return host_record(n, found);
 }
 
+/* --- who had most ----------------------------------------------------------- */
+
+static int thousand_flows(void **state)
+{
+	(void)state;
+	return open_with(1000, 2000, 64);
+}
+
+static int thousand_mappings(void **state)
+{
+	(void)state;
+	return open_with(2000, 1000, 64);
+}
+
+static int end_host(const char *text)
+{
+	const struct minato_addr host = addr(text);
+
+	return nat_inside_end(n, &host);
+}
+
+/* Of a thousand of what is short one host had 600, and has one by now; another has 400 and grows no
+   more. */
+static void who_has_most_now_gives_way(void **state)
+{
+	uint32_t passed = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 600; i++)
+		assert_int_equal(begin("10.0.0.5", (uint16_t)(1024 + i), 1), NAT_PASS);
+	for (uint32_t i = 0; i < 400; i++)
+		assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), 1), NAT_PASS);
+	assert_int_equal(end_host("10.0.0.5"), 600);
+	assert_int_equal(begin("10.0.0.5", 1024, 1), NAT_PASS);
+	for (uint32_t i = 0; i < 599; i++)
+		assert_int_equal(begin(host_number(i / 60), (uint16_t)(1024 + i % 60), 1),
+				 NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 0);
+	for (uint32_t i = 0; i < 100; i++)
+		passed += begin("10.0.0.7", (uint16_t)(1024 + i), 1) == NAT_PASS;
+	assert_in_range(passed, 80, 100);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), passed);
+	assert_int_equal(known("10.0.0.66")->sessions, 400 - passed);
+}
+
 /* --- mappings ------------------------------------------------------------- */
 
 static int few_mappings(void **state)
@@ -242,6 +287,12 @@ static void set_overflow(bool on)
 	assert_int_equal(nat_set(n, &options), 0);
 }
 
+static void who_has_most_now_gives_way_his_ports(void **state)
+{
+	set_overflow(false);
+	who_has_most_now_gives_way(state);
+}
+
 static uint32_t count_of(const char *host, uint8_t proto)
 {
 	const struct minato_addr a = addr(host);
@@ -316,13 +367,6 @@ static void many_flows_hide_nothing(void **state)
 	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), passed);
 }
 
-static int end_host(const char *text)
-{
-	const struct minato_addr host = addr(text);
-
-	return nat_inside_end(n, &host);
-}
-
 /* Hosts of two addresses: whose ports are another address's is not asked. */
 static void the_short_address_gives_way(void **state)
 {
@@ -364,9 +408,12 @@ int main(void)
 		CASE(the_unanswered_go_first),
 		CASE(nobody_gives_way_to_himself),
 		WITH(few_hosts, nobody_ends_for_whom_there_is_no_room),
+		WITH(thousand_flows, who_has_most_now_gives_way),
+		WITH(thousand_mappings, who_has_most_now_gives_way),
 		WITH(few_mappings, who_has_most_mappings_gives_way),
 		WITH(few_of_both, what_is_wanted_gives_way_where_both_are_short),
 		WITH(few_mappings, many_flows_hide_nothing_of_ipv6),
+		FEW(who_has_most_now_gives_way_his_ports),
 		FEW(ports_are_shared),
 		FEW(the_short_protocol_gives_way),
 		FEW(what_does_not_help_stays),
