@@ -276,9 +276,8 @@ static enum nat_verdict make_any(struct nat *n, const struct port_probe *probe,
 			      .probe = { probe } };
 	const bool same = !minato_addr_is4(&key->local) ||
 			  begin_is_routed(n, key);
-	int64_t made;
+	int64_t made = make_fairly(n, &f, same);
 
-	made = make_fairly(n, &f, same);
 	if (made < 0 && !same && may_overflow(n, made)) {
 		f.flags = NAT_A_INSIDE;
 		f.probe[1] = NULL;
@@ -602,11 +601,15 @@ static bool rules_pass(struct nat *n, const struct port_key *asked,
 
 /* --- hairpin (RFC 4787 REQ-9, RFC 5382 REQ-8) ---------------------------- */
 
-/* The sender's own mapping: it appears as it would outside (REQ-9a). */
-static int64_t own_mapping(struct nat *n, struct nat_flow *f)
+/* The sender's own mapping: it appears as it would outside (REQ-9a). Towards a
+   forward a half-open flow makes way, and that before one is made. */
+static int64_t own_mapping(struct nat *n, struct nat_flow *f, bool forwarded)
 {
-	const int64_t mapping = mapping_get(n, f->from, f->proto, &f->a, false);
+	int64_t mapping = mapping_get(n, f->from, f->proto, &f->a, false);
 
+	if (mapping == nat_refusal(NAT_COUNT_NO_MEMORY) && forwarded &&
+	    session_full(n) && opening_evict(n, NAT_NONE))
+		mapping = mapping_get(n, f->from, f->proto, &f->a, false);
 	if (mapping < 0)
 		return mapping;
 	f->owner = (uint32_t)mapping;
@@ -702,7 +705,7 @@ enum nat_verdict begin_hairpin(struct nat *n, const struct port_probe *probe,
 		return of_nothing(n, key.proto, p);
 	if (!n->options.hairpin)
 		return drop(n, NAT_COUNT_HAIRPIN_OFF);
-	own = own_mapping(n, &f);
+	own = own_mapping(n, &f, mapping == NAT_NONE);
 	if (own < 0)
 		return begin_refused(n, own, f.proto, &f.a);
 	pin(n, f.owner, 1);

@@ -228,17 +228,18 @@ static int64_t tokens_of(const struct nat *n, const struct nat_host *h)
 	return tokens < most ? tokens : most;
 }
 
-/* Whether the rate allows one more, and counts it. */
-static bool spend_token(struct nat *n, struct nat_host *h)
+/* Whether the rate allows one more. */
+static bool has_token(const struct nat *n, const struct nat_host *h)
+{
+	return n->options.host_rate == 0 || tokens_of(n, h) >= TOKEN;
+}
+
+static void spend_token(struct nat *n, struct nat_host *h)
 {
 	if (n->options.host_rate == 0)
-		return true;
-	h->tokens = tokens_of(n, h);
+		return;
+	h->tokens = tokens_of(n, h) - TOKEN;
 	h->refilled = n->now_ms;
-	if (h->tokens < TOKEN)
-		return false;
-	h->tokens -= TOKEN;
-	return true;
 }
 
 enum minato_hindrance host_hindrance(const struct nat *n, uint8_t scope,
@@ -256,7 +257,7 @@ enum minato_hindrance host_hindrance(const struct nat *n, uint8_t scope,
 	if (most != 0 && h->count[port_slot(proto)] >= most)
 		return MINATO_HINDERED_HOST_PORTS;
 	*bound = n->options.host_rate;
-	if (n->options.host_rate != 0 && tokens_of(n, h) < TOKEN)
+	if (!has_token(n, h))
 		return MINATO_HINDERED_HOST_RATE;
 	*bound = 0;
 	return MINATO_HINDERED_NOT;
@@ -274,8 +275,9 @@ static int64_t join_host(struct nat *n, uint32_t host, uint8_t proto)
 		return nat_refusal(NAT_COUNT_HOST_SESSIONS);
 	if (most != 0 && h->count[port_slot(proto)] >= most)
 		return nat_refusal(NAT_COUNT_HOST_MAPPINGS);
-	if (!spend_token(n, h))
+	if (!has_token(n, h))
 		return nat_refusal(NAT_COUNT_HOST_RATE);
+	spend_token(n, h);
 	h->count[port_slot(proto)]++;
 	h->held++;
 	return 0;
@@ -458,26 +460,33 @@ static bool choose(struct nat *n, struct nat_host *h, uint8_t proto,
 	return true;
 }
 
-/* Bounds of its own, then a port; in this order, so that a host at its bounds
-   is told so. */
+/* Bounds of its own, then what may be used up; in this order, so that a host at
+   its bounds is told so, and nobody gives way to it. Where no session will find
+   room nothing is made. */
 static int64_t make_for(struct nat *n, uint32_t host, uint8_t proto,
 			const struct minato_endpoint *inside, bool same)
 {
 	struct nat_host *h = host_record(n, host);
 	const uint32_t bound = host_bound(n, proto);
 	struct minato_endpoint outside;
+	int64_t made;
 
+	if (!host_may_begin(n, host))
+		return nat_refusal(NAT_COUNT_HOST_SESSIONS);
 	if (!same && bound != 0 && h->count[port_slot(proto)] >= bound)
 		return nat_refusal(NAT_COUNT_HOST_MAPPINGS);
 	if (!same && n->pool_count == 0)
 		return nat_refusal(NAT_COUNT_NO_POOL);
-	if (!spend_token(n, h))
+	if (!has_token(n, h))
 		return nat_refusal(NAT_COUNT_HOST_RATE);
-	if (same)
-		return mapping_make(n, host, proto, inside, inside);
-	if (!choose(n, h, proto, inside->port, &outside))
+	if (!same && !choose(n, h, proto, inside->port, &outside))
 		return nat_refusal(NAT_COUNT_NO_PORT);
-	return mapping_make(n, host, proto, inside, &outside);
+	if (session_full(n))
+		return nat_refusal(NAT_COUNT_NO_MEMORY);
+	made = mapping_make(n, host, proto, inside, same ? inside : &outside);
+	if (made >= 0)
+		spend_token(n, h);
+	return made;
 }
 
 int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,

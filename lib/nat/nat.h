@@ -826,6 +826,11 @@ static inline struct nat_session *session_at(const struct nat *n,
 		       nat_slot(n, &n->sessions4, session);
 }
 bool session_live(const struct nat *n, uint32_t session);
+/* There is no room for one more. */
+static inline bool session_full(const struct nat *n)
+{
+	return n->sessions4.used + n->sessions6.used == n->limits.sessions_max;
+}
 /* The inside host that it counts for, or NAT_NONE. */
 uint32_t session_host(const struct nat *n, const struct nat_session *s);
 /* The next living one at or after `from`, or NAT_NONE. */
@@ -930,8 +935,8 @@ uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
 /* `same`: the one that is not translated, which IPv4 has beside the other. */
 uint32_t mapping_of_inside(const struct nat *n, uint8_t scope, uint8_t proto,
 			   const struct minato_endpoint *inside, bool same);
-/* That of an inside endpoint, made where it has none; `same`: not translated.
-   Or a refusal. */
+/* That of an inside endpoint, made where it has none and there is room for a
+   session; `same`: not translated. Or a refusal. */
 int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,
 		    const struct minato_endpoint *inside, bool same);
 /* At this outside endpoint and no other, for mapping_get and adoption. */

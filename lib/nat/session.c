@@ -401,7 +401,7 @@ static uint32_t take(struct nat *n, bool six)
 {
 	uint32_t session;
 
-	if (n->sessions4.used + n->sessions6.used == n->limits.sessions_max)
+	if (session_full(n))
 		return NAT_NONE;
 	session = nat_slot_take(n, slots_of(n, six));
 	return six && session != NAT_NONE ? session | NAT_SIX : session;

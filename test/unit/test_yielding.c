@@ -400,6 +400,76 @@ static void the_short_address_gives_way(void **state)
 	assert_true(count_of(host[0], UDP) >= 999);
 }
 
+/* --- bounds of the host that asks ------------------------------------------- */
+
+static struct minato_nat bounded(uint32_t rate, uint32_t sessions)
+{
+	struct minato_nat options = *nat_get(n);
+
+	options.host_rate = rate;
+	options.host_sessions = sessions;
+	options.overflow = false;
+	return options;
+}
+
+/* A mapping of the rate for each flow that begins, though somebody has to give way to it. */
+static void asks_at_its_rate(void)
+{
+	struct minato_nat options = bounded(10, 0);
+
+	assert_int_equal(nat_set(n, &options), 0);
+	for (uint32_t i = 0; i < 10; i++)
+		assert_int_equal(begin("10.0.0.7", (uint16_t)(1024 + i), 1), NAT_PASS);
+	assert_int_not_equal(begin("10.0.0.7", 1034, 1), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_RATE), 1);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 10);
+	assert_int_equal(counted(NAT_COUNT_MAPPINGS), n->mappings.used + 10);
+}
+
+/* Nobody gives way to who has as many flows as he may. */
+static void asks_at_its_bound(void)
+{
+	struct minato_nat options = bounded(0, 10);
+
+	assert_int_equal(nat_set(n, &options), 0);
+	assert_int_not_equal(begin("10.0.0.7", 1034, 1), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_HOST_SESSIONS), 1);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 10);
+}
+
+static void a_flow_costs_its_host_once(void **state)
+{
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), 1), NAT_PASS);
+	asks_at_its_rate();
+	asks_at_its_bound();
+}
+
+static void is_called_by(uint32_t i)
+{
+	const struct minato_endpoint far = { minato_addr4(30, 0, (uint8_t)(i >> 8), (uint8_t)i),
+					     5000 };
+
+	assert_int_equal(in(TCP, far, end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+}
+
+/* What makes way to who calls the forward from outside does so to who calls it from inside. */
+static void a_call_from_inside_finds_room(void **state)
+{
+	const struct minato_entry e = forward_entry(TCP, 80, 80, "10.0.0.2", 80);
+
+	(void)state;
+	assert_true(add_entry(&e) >= 0);
+	for (uint32_t i = 0; i < 250; i++)
+		is_called_by(i);
+	for (uint32_t i = 0; i < 750; i++)
+		assert_int_equal(begin("10.0.0.66", (uint16_t)(1024 + i), 1), NAT_PASS);
+	assert_int_equal(out(TCP, end("10.0.0.7", 1024), end(PUBLIC, 80), NAT_SYN), NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_OPENING_VICTIM), 1);
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +483,10 @@ int main(void)
 		WITH(few_mappings, who_has_most_mappings_gives_way),
 		WITH(few_of_both, what_is_wanted_gives_way_where_both_are_short),
 		WITH(few_mappings, many_flows_hide_nothing_of_ipv6),
+		WITH(thousand_flows, a_flow_costs_its_host_once),
+		WITH(thousand_mappings, a_flow_costs_its_host_once),
+		FEW(a_flow_costs_its_host_once),
+		WITH(thousand_flows, a_call_from_inside_finds_room),
 		FEW(who_has_most_now_gives_way_his_ports),
 		FEW(ports_are_shared),
 		FEW(the_short_protocol_gives_way),
