@@ -22,6 +22,9 @@
 #define AWAY_UP 2u
 #define AWAY_DOWN 3u
 #define AWAY_SCATTERED 1u
+#define RAISED_TOP 19u
+#define KNOCKED_MIN 2u
+#define KNOCKED_STEPS 4u
 #define RESTORED_MAX (2 * SCAN_UNIT) /* of what a sketch remembers */
 
 /* What a sign does to the walk: steps up, verified units, of which contacts of
@@ -30,12 +33,18 @@ struct weight {
 	uint8_t steps, units, domain;
 };
 static const struct weight weights[SCAN_SIGNS] = {
-	[SCAN_CLOSED] = { 1, 0, 0 },	 [SCAN_HALF] = { 1, 0, 0 },
-	[SCAN_IMPOSSIBLE] = { 2, 0, 5 }, [SCAN_STRAY] = { 1, 0, 0 },
-	[SCAN_PIECE] = { 1, 0, 0 },	 [SCAN_EMPTY] = { 0, 0, 3 },
-	[SCAN_ABORTED] = { 1, 2, 3 },	 [SCAN_REFUSED] = { 1, 2, 3 },
-	[SCAN_QUESTION] = { 1, 2, 4 },	 [SCAN_BARE] = { 4, 0, 4 },
-	[SCAN_GOOD] = { 0, 0, 1 },	 [SCAN_USED] = { 0, 0, 2 },
+	[SCAN_CLOSED] = { 1, 0, 0 },
+	[SCAN_HALF] = { 1, 0, 0 },
+	[SCAN_IMPOSSIBLE] = { 2, 0, 5 },
+	[SCAN_STRAY] = { 1, 0, 0 },
+	[SCAN_PIECE] = { 1, 0, 0 },
+	[SCAN_EMPTY] = { 0, 0, 3 },
+	[SCAN_ABORTED] = { 1, SCAN_CONTACT_UNITS, 3 },
+	[SCAN_REFUSED] = { 1, SCAN_CONTACT_UNITS, 3 },
+	[SCAN_QUESTION] = { 1, SCAN_CONTACT_UNITS, 4 },
+	[SCAN_BARE] = { KNOCKED_STEPS, 0, 4 },
+	[SCAN_GOOD] = { 0, 0, 1 },
+	[SCAN_USED] = { 0, 0, 2 },
 };
 
 /* --- making --------------------------------------------------------------- */
@@ -121,14 +130,15 @@ uint64_t scan_hash(const struct scan *s, uint64_t a, uint64_t b)
  * within seconds, and no more ports come later.
  */
 static const uint8_t raised[VOLUME_TOP + 1] = {
-	0, 2, 4, 6, 10, 13, 15, 15, 16, 16, 17, 17, 18, 18, 19, 19
+	0,  2,	4,  6,	10, 13, 15,	    15,
+	16, 16, 17, 17, 18, 18, RAISED_TOP, RAISED_TOP
 };
+_Static_assert(SCAN_TOP >= RAISED_TOP + SCAN_LEVELS * SCAN_LINE,
+	       "every line can be crossed");
 
 uint32_t scan_line_of(uint32_t level, uint32_t volume)
 {
-	const uint32_t line = SCAN_LINE * (level + 1) + raised[volume];
-
-	return line < SCAN_TOP ? line : SCAN_TOP;
+	return SCAN_LINE * (level + 1) + raised[volume];
 }
 
 /* What is counted once of a source: a port of an address, by how it ended. */
@@ -461,9 +471,6 @@ static void good(struct scan *s, struct scan_source *r,
 		lower(r, c->away ? AWAY_DOWN : s->down);
 	r->seen |= bit;
 }
-
-#define KNOCKED_MIN 2u
-#define KNOCKED_STEPS 4u
 
 /*
  * At a port that it has half-opened before, as others, it only asks what is

@@ -125,8 +125,9 @@ void scan_get(const struct scan *s, struct minato_scan_policy *out);
 #define SCAN_TOP 63u   /* the walk goes no higher */
 #define SCAN_PROVEN 8u /* verified units that let it be blocked */
 #define SCAN_PROVEN_TOP 31u
-#define SCAN_LEVELS 3u /* of IPv6: /64, /56, /48 */
-#define SCAN_LANES 4u  /* sources in a line */
+#define SCAN_CONTACT_UNITS 2u /* of each verified contact */
+#define SCAN_LEVELS 3u	      /* of IPv6: /64, /56, /48 */
+#define SCAN_LANES 4u	      /* sources in a line */
 
 struct scan_source {
 	uint64_t key; /* 0: none */
