@@ -396,8 +396,12 @@ static void take_back(struct scan *s, struct scan_source *r,
 	const uint64_t asked =
 		contact_hash(s, r->key, c, weights[SCAN_QUESTION].domain);
 
-	if ((r->seen & bit_of(contact)) ||
-	    (k != NULL && scancase_vouched(k, asked)))
+	/* The filter is what others fill who forge its address: where there is
+	   a list, that is asked first. */
+	if ((k == NULL || k->taken_count == SCAN_VOUCHED) &&
+	    (r->seen & bit_of(contact)) != 0)
+		return;
+	if (k != NULL && scancase_vouched(k, asked))
 		return;
 	if (r->proven < USE_UNITS)
 		r->proven = 0;
