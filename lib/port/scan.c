@@ -616,16 +616,15 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 		k = scancase_open(s, c, key, level, r, now);
 	r->cased = k != NULL;
 	if (k != NULL) {
-		if (weights[c->sign].units != 0) {
-			scancase_vouch(k, contact, c->sign == SCAN_QUESTION);
-			k->anew |= now.ns >= k->blocked_ns;
-		}
+		if (weights[c->sign].units != 0)
+			scancase_vouch(k, contact, c->sign == SCAN_QUESTION,
+				       now);
 		k->score = r->score;
 		k->proven = r->proven;
 		k->volume = r->volume;
 		k->seen = r->seen;
 		if (astray) /* to know the next one by, and no kind */
-			k->source_port = c->source_port;
+			scancase_stray(k, c, now);
 		else
 			scancase_add(s, k, c, now);
 		scancase_moment(s, k, c, now);

@@ -174,15 +174,17 @@ struct scan_case {
 	/* Ports whose use took evidence away. */
 	uint32_t taken[SCAN_VOUCHED];
 	uint8_t vouched_count, taken_count;
-	uint8_t asked, bare; /* ports of questions; of bare requests alone */
-	uint64_t bare_at;    /* bits of these */
-	uint8_t near_count;  /* of all that were written there; wraps */
+	uint8_t asked; /* ports of questions */
+	/* Bits of ports of bare requests, and of verified contacts, since its
+	   last block. */
+	uint64_t bare_at, again;
+	uint8_t near_count;	  /* of all that were written there; wraps */
 	uint16_t near[SCAN_NEAR]; /* the latest ports that failed */
 	uint16_t first, last, previous, source_port;
 	uint8_t level, scope, tool, told;
 	uint8_t score, proven, volume, port_count;
 	bool recognised, blockable, queued;
-	bool anew; /* verified evidence came after its last block */
+	bool anew; /* since that a contact verified that never had before */
 	bool news; /* there is something to tell beside new kinds */
 	struct minato_addr source, target;
 	uint16_t ports[MINATO_SCAN_PORTS];
@@ -276,7 +278,8 @@ bool scancase_tried(const struct scan_case *k, uint16_t port);
 bool scancase_goes_on(const struct scan_case *k, const struct scan_contact *c);
 /* Whether this contact has verified something; that it has. */
 bool scancase_vouched(const struct scan_case *k, uint64_t contact);
-void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks);
+void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks,
+		    struct minato_time now);
 /* The use of a port took evidence away. False: it has already. */
 bool scancase_take(struct scan_case *k, uint64_t contact);
 /* It was no use: it is to be given back. False: nothing was taken. */
@@ -288,6 +291,9 @@ struct scan_case *scancase_open(struct scan *s, const struct scan_contact *c,
 /* One more contact of it, behind the step of its walk. */
 void scancase_add(struct scan *s, struct scan_case *k,
 		  const struct scan_contact *c, struct minato_time now);
+/* A stray segment that may be of a forgotten connection. */
+void scancase_stray(struct scan_case *k, const struct scan_contact *c,
+		    struct minato_time now);
 /* Looks who tried the same at this moment, and marks both. */
 void scancase_moment(struct scan *s, struct scan_case *k,
 		     const struct scan_contact *c, struct minato_time now);

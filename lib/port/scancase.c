@@ -119,6 +119,7 @@ struct scan_case *scancase_open(struct scan *s, const struct scan_contact *c,
 		.key = key,
 		.generation = k->generation,
 		.began_ns = now.ns,
+		.latest_ns = now.ns,
 		.level = (uint8_t)level,
 		.scope = c->scope,
 		.source = masked(&c->source, level),
@@ -196,13 +197,23 @@ bool scancase_vouched(const struct scan_case *k, uint64_t contact)
 	       (k->vouched_rest & rest_bit(contact)) != 0;
 }
 
-void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks)
+void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks,
+		    struct minato_time now)
 {
-	if (scancase_vouched(k, contact))
+	const bool known = scancase_vouched(k, contact);
+
+	/* How what it had begun before a block ends is no evidence for
+	   another one. */
+	if (now.ns >= k->blocked_ns) {
+		k->anew |= !known;
+		k->again |= rest_bit(contact);
+	}
+	if (known)
 		return;
 	if (k->vouched_count < SCAN_VOUCHED)
 		k->vouched[k->vouched_count++] = (uint32_t)contact;
-	k->vouched_rest |= rest_bit(contact);
+	else
+		k->vouched_rest |= rest_bit(contact);
 	if (asks && k->asked < SCAN_PROVEN_TOP)
 		k->asked++;
 }
@@ -311,13 +322,13 @@ static void add_evidence(struct scan_case *k, const struct scan_contact *c)
 	}
 }
 
-static void add_bare(struct scan_case *k, const struct scan_contact *c)
+/* A connection of one that was forgotten, perhaps: no more is told of it than
+   when, and its port to know the next one by. */
+void scancase_stray(struct scan_case *k, const struct scan_contact *c,
+		    struct minato_time now)
 {
-	const uint64_t bit = UINT64_C(1) << c->port % 64;
-
-	if (!(k->bare_at & bit) && k->bare < SCAN_PROVEN_TOP)
-		k->bare++;
-	k->bare_at |= bit;
+	k->latest_ns = now.ns;
+	k->source_port = c->source_port;
 }
 
 void scancase_add(struct scan *s, struct scan_case *k,
@@ -331,8 +342,8 @@ void scancase_add(struct scan *s, struct scan_case *k,
 	k->source_port = c->source_port;
 	k->kinds |= c->kinds;
 	add_evidence(k, c);
-	if (c->sign == SCAN_BARE)
-		add_bare(k, c);
+	if (c->sign == SCAN_BARE && now.ns >= k->blocked_ns)
+		k->bare_at |= UINT64_C(1) << c->port % 64;
 	k->near[k->near_count++ % SCAN_NEAR] = c->port;
 	add_port(s, k, c);
 	add_target(s, k, &c->target);
@@ -406,27 +417,39 @@ static void block(struct scan *s, struct scan_case *k, struct minato_time now)
 	k->blocked_ns = now.ns + (int64_t)span_s * NS_PER_S;
 	k->blocks++;
 	k->anew = false;
+	k->again = 0;
+	k->bare_at = 0;
 	k->news = true;
+}
+
+/* Of its own evidence, not of the claims of others in its name: bare requests
+   are some where it has asked what none but scanners ask. */
+static bool suffices(const struct scan_case *k, uint32_t units)
+{
+	if (k->asked >= SCAN_ASKED && units >= SCAN_PROVEN / 2)
+		units += SCAN_CONTACT_UNITS * bits_count(k->bare_at);
+	return units >= SCAN_PROVEN;
+}
+
+/*
+ * What it was blocked for it was blocked for: another block wants evidence that
+ * came after that one. A contact that had verified nothing before is enough; of
+ * others as many as for the first block.
+ */
+static bool goes_on(const struct scan_case *k)
+{
+	return k->blocks == 0 || k->anew ||
+	       suffices(k, SCAN_CONTACT_UNITS * bits_count(k->again));
 }
 
 static void settle_block(struct scan *s, struct scan_case *k,
 			 struct minato_time now)
 {
-	/* Of its own evidence, not of the claims of others in its name: bare
-	   requests are some where it has asked what none but scanners ask. */
-	const uint32_t proven =
-		k->proven +
-		(k->asked >= SCAN_ASKED && k->proven >= SCAN_PROVEN / 2 ?
-			 2u * k->bare :
-			 0);
-
-	if (proven < SCAN_PROVEN || k->level > 0)
+	if (!suffices(k, k->proven) || k->level > 0)
 		return;
 	k->blockable = true;
-	/* What it was blocked for it was blocked for: another block wants
-	   evidence that came after that one. */
 	if (s->policy.answer == MINATO_SCAN_ANSWER_BLOCK &&
-	    k->blocked_ns <= now.ns && (k->blocks == 0 || k->anew))
+	    k->blocked_ns <= now.ns && goes_on(k))
 		block(s, k, now);
 }
 

@@ -414,6 +414,7 @@ static void forgotten_connections_show_no_kind(void **state)
 	}
 	assert_true(row_of(&visitor, &row));
 	assert_int_equal(row.kinds, 0);
+	assert_int_equal(row.latest.ns, now.ns);
 	c.source_port = 55555;
 	scan_note(s, &c, now);
 	c.port = 1;
@@ -587,8 +588,8 @@ static void two_ports_are_enough_to_fingerprint(void **state)
 	note(&visitor, SCAN_HALF, 80);
 	note(&visitor, SCAN_CLOSED, 81);
 	assert_false(is_recognised(&visitor));
-	note(&visitor, SCAN_IMPOSSIBLE, 81);
 	note(&visitor, SCAN_IMPOSSIBLE, 80);
+	note(&visitor, SCAN_IMPOSSIBLE, 81);
 	assert_true(is_recognised(&visitor));
 }
 
