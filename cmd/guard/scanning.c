@@ -3,7 +3,6 @@
 #include "cmd/guard/scans.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "minato/guard.h"
 
@@ -20,25 +19,6 @@ json_t *cmd_scanning_row(void *user, uint64_t *cursor)
 }
 
 /* ---- why a flow is shut out ---- */
-
-static bool is_within(const struct minato_addr *addr, const struct minato_scan *scan)
-{
-	return memcmp(addr->bytes, scan->source.bytes, scan->prefix / 8) == 0;
-}
-
-/* The block that holds for it now. */
-static bool find_block(struct minato *host, const struct minato_question *question,
-		       struct minato_time now, struct minato_scan *out)
-{
-	uint64_t cursor = 0;
-
-	while (minato_scan_row(host, &cursor, out)) {
-		if (out->blocked_until.ns > now.ns && out->scope == question->scope &&
-		    is_within(&question->remote.addr, out))
-			return true;
-	}
-	return false;
-}
 
 /* What had been begun goes on. */
 static bool is_begun(struct minato *host, const struct minato_question *question)
@@ -60,7 +40,8 @@ json_t *cmd_scanning_step(struct minato *host, const struct minato_question *que
 	char source[64];
 	json_t *said, *step;
 
-	if (!find_block(host, question, now, &scan) || is_begun(host, question))
+	if (!minato_scan_find(host, question->scope, &question->remote.addr, &scan) ||
+	    scan.blocked_until.ns <= now.ns || is_begun(host, question))
 		return NULL;
 	said = cmd_scan_json(&scan);
 	step = json_pack("{s:s,s:b,s:s,s:b,s:I,s:s}", "step", "scan", "found", 1, "verdict",

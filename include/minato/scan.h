@@ -122,6 +122,14 @@ struct minato_scan {
 bool minato_scan_row(struct minato *m, uint64_t *cursor,
 		     struct minato_scan *out);
 /*
+ * The recognised scan that an address of a scope belongs to, by which it is
+ * answered and shut out: of IPv6 the one of the longest prefix. False: it is
+ * of none.
+ */
+bool minato_scan_find(struct minato *m, uint8_t scope,
+		      const struct minato_addr *source,
+		      struct minato_scan *out);
+/*
  * The next scan that was recognised, or showed a kind that it had not, since
  * its last event; false when there is none. A scan stands at most once in the
  * queue, and tells at most 8 times of itself.

@@ -682,6 +682,16 @@ static struct scan_case *recognised(const struct scan *s, uint8_t scope,
 	return NULL;
 }
 
+bool scan_of(const struct scan *s, uint8_t scope,
+	     const struct minato_addr *source, struct minato_scan *out)
+{
+	const struct scan_case *k = recognised(s, scope, source);
+
+	if (k != NULL)
+		scancase_row(s, k, out);
+	return k != NULL;
+}
+
 bool scan_may_answer(struct scan *s, uint8_t scope,
 		     const struct minato_addr *source, struct minato_time now)
 {

@@ -112,6 +112,10 @@ bool scan_is_blocked(struct scan *s, uint8_t scope,
 
 /* --- scancase.c ---------------------------------------------------------- */
 
+/* The row of the recognised scan that a source is in, which scan_may_answer and
+   scan_is_blocked go by. (scan.c) */
+bool scan_of(const struct scan *s, uint8_t scope,
+	     const struct minato_addr *source, struct minato_scan *out);
 bool scan_row(const struct scan *s, uint64_t *cursor, struct minato_scan *out);
 bool scan_event(struct scan *s, struct minato_scan *out);
 bool scan_forget(struct scan *s, uint64_t number);
@@ -294,6 +298,8 @@ void scancase_add(struct scan *s, struct scan_case *k,
 /* A stray segment that may be of a forgotten connection. */
 void scancase_stray(struct scan_case *k, const struct scan_contact *c,
 		    struct minato_time now);
+void scancase_row(const struct scan *s, const struct scan_case *k,
+		  struct minato_scan *out);
 /* Looks who tried the same at this moment, and marks both. */
 void scancase_moment(struct scan *s, struct scan_case *k,
 		     const struct scan_contact *c, struct minato_time now);

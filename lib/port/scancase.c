@@ -388,18 +388,20 @@ void scancase_moment(struct scan *s, struct scan_case *k,
 
 /* --- verdicts and events -------------------------------------------------- */
 
+static uint32_t number_of(const struct scan *s, const struct scan_case *k)
+{
+	return (uint32_t)(k - scan_case_at(s, 0));
+}
+
 static void queue(struct scan *s, struct scan_case *k)
 {
-	const uint32_t number =
-		(uint32_t)(k - (struct scan_case *)scan_part(s, s->cases_at));
-
 	if (k->queued || k->told >= SCAN_TOLD_MAX)
 		return;
 	if (s->event_tail - s->event_head == SCAN_EVENTS) {
 		s->events_lost++;
 		return;
 	}
-	s->events[s->event_tail++ % SCAN_EVENTS] = (uint16_t)number;
+	s->events[s->event_tail++ % SCAN_EVENTS] = (uint16_t)number_of(s, k);
 	k->queued = true;
 }
 
@@ -561,13 +563,13 @@ static uint32_t confidence_of(const struct scan_case *k)
 	return 1000 - 1000 / (1 + (1u << (bits < 20 ? bits : 20)));
 }
 
-static void write_row(const struct scan_case *k, uint32_t number,
-		      struct minato_scan *out)
+void scancase_row(const struct scan *s, const struct scan_case *k,
+		  struct minato_scan *out)
 {
 	static const uint8_t prefixes[SCAN_LEVELS] = { 64, 56, 48 };
 
 	*out = (struct minato_scan){
-		.number = (uint64_t)k->generation << 32 | (number + 1),
+		.number = (uint64_t)k->generation << 32 | (number_of(s, k) + 1),
 		.source = k->source,
 		.prefix = minato_addr_is4(&k->source) ? 128 :
 							prefixes[k->level],
@@ -604,7 +606,7 @@ bool scan_row(const struct scan *s, uint64_t *cursor, struct minato_scan *out)
 		const uint32_t number = (uint32_t)*cursor;
 		if (scan_case_at(s, number)->key == 0)
 			continue;
-		write_row(scan_case_at(s, number), number, out);
+		scancase_row(s, scan_case_at(s, number), out);
 		(*cursor)++;
 		return true;
 	}

@@ -498,6 +498,12 @@ bool minato_scan_row(struct minato *m, uint64_t *cursor,
 	return scan_row(host_scan(m), cursor, out);
 }
 
+bool minato_scan_find(struct minato *m, uint8_t scope,
+		      const struct minato_addr *source, struct minato_scan *out)
+{
+	return scan_of(host_scan(m), scope, source, out);
+}
+
 bool minato_scan_event(struct minato *m, struct minato_scan *out)
 {
 	return scan_event(host_scan(m), out);

@@ -493,7 +493,7 @@ static void outcomes_of_published_ports_are_verified(void **state)
 	};
 	const struct minato_endpoint caller = end("203.0.113.5", 4000);
 	struct minato_scan row;
-	uint64_t entry, cursor = 0;
+	uint64_t entry, number, cursor = 0;
 
 	(void)state;
 	assert_int_equal(minato_entry_add(p.b.m, &forward, &entry), 0);
@@ -506,8 +506,13 @@ static void outcomes_of_published_ports_are_verified(void **state)
 	assert_true(row.blockable);
 	assert_int_equal(row.scope, 1);
 	assert_int_equal(row.verified, 6);
-	assert_int_equal(minato_scan_forget(p.b.m, row.number), 0);
-	assert_int_equal(minato_scan_forget(p.b.m, row.number), -EBADF);
+	number = row.number;
+	assert_true(minato_scan_find(p.b.m, 1, &caller.addr, &row));
+	assert_int_equal(row.number, number);
+	assert_false(minato_scan_find(p.b.m, 0, &caller.addr, &row));
+	assert_int_equal(minato_scan_forget(p.b.m, number), 0);
+	assert_false(minato_scan_find(p.b.m, 1, &caller.addr, &row));
+	assert_int_equal(minato_scan_forget(p.b.m, number), -EBADF);
 	/* Datagrams have no handshake. */
 	for (uint16_t i = 0; i < 6; i++) {
 		const struct minato_endpoint to = end("10.0.0.1", (uint16_t)(8000 + i));

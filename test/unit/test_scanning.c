@@ -14,6 +14,7 @@
 
 #include "base/check.h"
 #include "cmd/guard/scans.h"
+#include "minato/guard.h"
 
 static struct cmd_worker worker;
 static void *memory;
@@ -157,6 +158,40 @@ static void rows_and_what_is_forgotten(void **state)
 	assert_int_equal(rows, 4);
 }
 
+/* Why a flow is shut out: by the scan of its own address and scope, while that is blocked. */
+static void a_block_is_a_step_of_why(void **state)
+{
+	struct minato_question question = { .proto = MINATO_TCP,
+					    .local = { minato_addr4(192, 0, 2, 1), 80 },
+					    .remote = { minato_addr4(203, 0, 113, 1), 5000 } };
+	struct minato_scan_policy policy;
+	struct minato_scan row;
+	uint64_t cursor = 0;
+	json_t *step;
+
+	(void)state;
+	scan_by(2);
+	assert_true(minato_scan_row(worker.host, &cursor, &row));
+	question.scope = row.scope;
+	assert_null(cmd_scanning_step(worker.host, &question));
+	for (cursor = 0; minato_scan_row(worker.host, &cursor, &row); cursor = 0)
+		assert_int_equal(minato_scan_forget(worker.host, row.number), 0);
+	minato_scan_policy_init(&policy);
+	policy.answer = MINATO_SCAN_ANSWER_BLOCK;
+	policy.block_s = policy.block_max_s = 1000000000;
+	assert_int_equal(minato_scan_set(worker.host, &policy), 0);
+	scan_by(1);
+	step = cmd_scanning_step(worker.host, &question);
+	assert_non_null(step);
+	assert_string_equal(json_string_value(json_object_get(step, "source")), "203.0.113.1");
+	json_decref(step);
+	question.scope++;
+	assert_null(cmd_scanning_step(worker.host, &question));
+	question.scope--;
+	question.remote.addr = minato_addr4(203, 0, 113, 2);
+	assert_null(cmd_scanning_step(worker.host, &question));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -165,6 +200,7 @@ int main(void)
 		TEST(the_keeper_is_told_a_few_a_turn),
 		TEST(a_keeper_that_is_gone),
 		TEST(rows_and_what_is_forgotten),
+		TEST(a_block_is_a_step_of_why),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
