@@ -22,7 +22,6 @@
 #include "cmd/see/metrics.h"
 #include "drive/carry.h"
 
-#define DMZ_OFF "dmz off"
 #define SYSTEM_STATE "/var/lib/minato"
 #define LINKS_LOOK_MS 50
 #define LINKS_WAIT_MS 2000
@@ -203,7 +202,7 @@ static int remember(void *user, const char *text, int64_t until_s)
 	static struct conf_report report;
 	struct gateway_keeper *keeper = user;
 
-	if (!strcmp(text, DMZ_OFF)) {
+	if (!strcmp(text, GATEWAY_DMZ_OFF)) {
 		keeper->said.dmz_off = true;
 		return 0;
 	}

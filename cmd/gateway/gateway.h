@@ -86,6 +86,7 @@ struct gateway_rules {
 	size_t until_room; /* of those arrays */
 	bool dmz_off;	   /* of what was said: no dmz, whatever the file has */
 };
+#define GATEWAY_DMZ_OFF "dmz off" /* that as a text */
 
 void gateway_rules_free(struct gateway_rules *rules);
 /* Appends a copy; its term is until_s alone from now on. 0, -ENOMEM, -ENOSPC. */
@@ -684,6 +685,13 @@ struct gateway_pending {
 	int errnum;
 	char note[3072]; /* what is worth a warning about what is new */
 };
+
+/* ---- changes.c: what is pending beside what stands ---- */
+
+/* Writes what is to stand when the gateway runs again. 0 or negative errno. */
+int gateway_changes_write(struct gateway_keeper *keeper, struct drive_error *error);
+/* Says in the log what comes and what goes; before it is done. */
+void gateway_changes_say(const struct gateway_keeper *keeper);
 
 /* ---- pulse.c: a worker that hangs ---- */
 

@@ -28,7 +28,6 @@
 #define ORDER_STATEMENTS_MAX 64u
 /* Of what is said while the gateway runs. */
 #define SAID_MAX 1024u
-#define DMZ_OFF "dmz off"
 #define VOLATILE_HINT " (--volatile: change it until the gateway ends)"
 
 static char fault[GATEWAY_ORDER_MAX];
@@ -201,106 +200,6 @@ static int prepare(struct gateway_keeper *keeper, bool asked)
 	return result;
 }
 
-/* ---- the state file ---- */
-
-static size_t texts_of(const struct gateway_rules *rules, size_t i, char **text)
-{
-	static char room[CONF_TEXT_SIZE];
-
-	(void)conf_print(room, sizeof(room), rules->conf.list[i]);
-	*text = strdup(room);
-	return *text ? 1 : 0;
-}
-
-/* What the first list has at `at`. */
-static bool has(const struct gateway_rules *rules, const struct gateway_rules *from, size_t at)
-{
-	for (size_t i = 0; i < rules->conf.count; i++) {
-		if (rules->until_s[i] == from->until_s[at] &&
-		    rules->fleeting[i] == from->fleeting[at] &&
-		    conf_same(rules->conf.list[i], from->conf.list[at]))
-			return true;
-	}
-	return false;
-}
-
-/* What the first list has and the second has not; with `again` all rules too. */
-static size_t list_changes(const struct gateway_rules *from, const struct gateway_rules *to,
-			   bool remove, bool again, struct gateway_change *out)
-{
-	size_t count = 0;
-
-	/* What ends with us was never written; to take it out does no harm. */
-	for (size_t i = 0; i < from->conf.count; i++) {
-		bool rule = from->conf.list[i]->kind == CONF_KIND_RULE;
-		char *text = NULL;
-
-		if (!(again && rule) && has(to, from, i))
-			continue;
-		if ((!remove && from->fleeting[i]) || !texts_of(from, i, &text))
-			continue;
-		out[count++] = (struct gateway_change){ remove, text, from->until_s[i] };
-	}
-	return count;
-}
-
-/* The next rule of the list from `at` on, or its count. */
-static size_t next_rule(const struct gateway_rules *rules, size_t at)
-{
-	while (at < rules->conf.count && rules->conf.list[at]->kind != CONF_KIND_RULE)
-		at++;
-	return at;
-}
-
-/* Whether rules that stay do not stand before all new ones, in the order in which they stood. */
-static bool has_moved(const struct gateway_rules *old, const struct gateway_rules *new)
-{
-	size_t k = next_rule(new, 0);
-
-	for (size_t i = next_rule(old, 0); i < old->conf.count; i = next_rule(old, i + 1)) {
-		const struct conf_statement *one = old->conf.list[i];
-
-		if (!has(new, old, i))
-			continue;
-		if (k == new->conf.count || new->until_s[k] != old->until_s[i] ||
-		    !conf_same(new->conf.list[k], one))
-			return true;
-		k = next_rule(new, k + 1);
-	}
-	return false;
-}
-
-static int write_state(struct gateway_keeper *keeper, struct drive_error *error)
-{
-	const struct gateway_rules *old = &keeper->said;
-	const struct gateway_rules *new = &keeper->pending.said;
-	size_t room = old->conf.count + new->conf.count + 1;
-	struct gateway_change *changes = calloc(room, sizeof(*changes));
-	size_t count;
-	bool again;
-	int result = 0;
-
-	if (!changes)
-		return drive_fail(error, ENOMEM, "out of memory");
-	/* The file has the order in which they were written. */
-	again = has_moved(old, new);
-	count = list_changes(old, new, true, again, changes);
-	count += list_changes(new, old, false, again, changes + count);
-	if (old->dmz_off != new->dmz_off)
-		changes[count++] = (struct gateway_change){ old->dmz_off, strdup(DMZ_OFF), 0 };
-	if (count && keeper->state)
-		result = gateway_state_write(keeper->state, changes, count, error);
-	/* What is over ends, disk or none: what the file has of it says when, too. */
-	if (result < 0 && keeper->pending.ends) {
-		cmd_say("%s", error->text);
-		result = 0;
-	}
-	for (size_t i = 0; i < count; i++)
-		free((void *)(uintptr_t)changes[i].text);
-	free(changes);
-	return result;
-}
-
 /* ---- the end of a change ---- */
 
 static void move(struct gateway_rules *to, struct gateway_rules *from)
@@ -316,6 +215,7 @@ static int commit(struct gateway_keeper *keeper)
 	bool renews = pending->renews;
 	struct drive_error error = { "" };
 
+	gateway_changes_say(keeper);
 	if (pending->reloaded)
 		move(&keeper->file, &pending->file);
 	move(&keeper->said, &pending->said);
@@ -400,7 +300,7 @@ int gateway_order_applied(struct gateway_keeper *keeper, const struct cmd_messag
 	if (message)
 		add_note(pending, &message->text);
 	/* What is fleeting leaves the file as it is. */
-	result = pending->fleeting ? 0 : write_state(keeper, &error);
+	result = pending->fleeting ? 0 : gateway_changes_write(keeper, &error);
 	if (result == 0 && pending->renews)
 		result = try_links(keeper, &error);
 	if (result == 0)

@@ -51,6 +51,8 @@ is "before: closed" "$(gets far $URL:9000/ --max-time 2 | grep -c curl)" 1
 said=$(ask forward add tcp 9998 to 10.9.9.9 2>&1)
 ok "what leads nowhere is warned of" matches "$said" 'warning: .*10\.9\.9\.9 is on no inside link'
 ok "and can be taken back" ask forward rm tcp 9998 to 10.9.9.9
+has "the log has that it came" "$(cat "$T/gateway.log")" "^minato: added: 'forward tcp 9998 to 10.9.9.9'$"
+has "and that it was taken back" "$(cat "$T/gateway.log")" "^minato: taken back: 'forward tcp 9998 to 10.9.9.9'$"
 is "forward add: nothing said where it works" "$(ask forward add tcp 9000 to 10.0.0.3 named talk 2>&1)" ""
 trap '' PIPE
 mkfifo "$T/say"
@@ -164,6 +166,9 @@ is "for 8 s: it stands" "$(gets far $URL:9200/)" "second"
 has "until when is listed" "$(ask forward list)" '^live +[0-9]+ 20[0-9-]+ [0-9:]+ .*tcp 9200'
 gone() { ! ask forward list | grep -q "tcp $1 "; }
 ok "and ends by itself" until_true 15 gone 9200
+has "the log has until when" "$(cat "$T/gateway.log")" \
+	"^minato: added: 'forward tcp 9200 to 10.0.0.2:8080', until 20[0-9-]+ [0-9:]+$"
+has "and that it is over" "$(cat "$T/gateway.log")" "^minato: over: 'forward tcp 9200 to 10.0.0.2:8080'$"
 is "then it is closed" "$(gets far $URL:9200/ --max-time 2 | grep -c curl)" 1
 is "a time that is over" "$(ask forward add tcp 9201 to 10.0.0.2 until 2020-01-01 10:00 2>&1 | grep -c 'over already')" 1
 
@@ -277,6 +282,8 @@ config <<<"forward tcp 9400 to 10.0.0.2:8080 for 5s" >"$T/gateway.conf"
 ask gateway reload
 is "a term of the file: it is open" "$(gets far $URL:9400/)" "second"
 until_true 10 gone 9400
+is "the log has once that a line of the file is over" \
+	"$(grep -c "^minato: over: 'forward tcp 9400 to 10.0.0.2:8080'$" "$T/gateway.log")" 1
 printf '%s\n' "# a comment" "forward tcp 9400 to 10.0.0.2:8080 for 5s" | config >"$T/gateway.conf"
 said=$(ask gateway reload 2>&1)
 has "a comment more: what is over stays over, which is said" "$said" \
