@@ -95,7 +95,8 @@ int gateway_changes_write(struct gateway_keeper *keeper, struct drive_error *err
 	count = list_changes(old, new, true, again, changes);
 	count += list_changes(new, old, false, again, changes + count);
 	if (old->dmz_off != new->dmz_off)
-		changes[count++] = (struct gateway_change){ old->dmz_off, strdup(GATEWAY_DMZ_OFF), 0 };
+		changes[count++] =
+			(struct gateway_change){ old->dmz_off, strdup(GATEWAY_DMZ_OFF), 0 };
 	if (count && keeper->state)
 		result = gateway_state_write(keeper->state, changes, count, error);
 	/* What is over ends, disk or none: what the file has of it says when, too. */
@@ -157,7 +158,8 @@ void gateway_changes_say(const struct gateway_keeper *keeper)
 	say_more(&keeper->said, &pending->said, pending->ends ? "over" : "taken back", &said);
 	say_more(&pending->said, &keeper->said, "added", &said);
 	if (keeper->said.dmz_off != pending->said.dmz_off)
-		cmd_say("%s: '" GATEWAY_DMZ_OFF "'", pending->said.dmz_off ? "added" : "taken back");
+		cmd_say("%s: '" GATEWAY_DMZ_OFF "'",
+			pending->said.dmz_off ? "added" : "taken back");
 	if (pending->ends)
 		say_over(keeper, &said);
 	if (said > SAID_LINES)
