@@ -692,8 +692,10 @@ int conf_judge(const struct conf *conf, struct conf_report *report)
 		return result;
 	judge_links(conf, &links, whole, report);
 	judge_each(conf, &ground, &links, whole, report);
-	if (whole)
+	if (whole) {
 		hostjudge_judge(conf, report);
+		ftpjudge_judge(conf, report);
+	}
 	free(ground.place);
 	judge_pools_size(conf, report);
 	judge_routes_count(conf, report);

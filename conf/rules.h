@@ -100,6 +100,11 @@ void hairpins_judge(const struct conf *conf, const struct rules_names *names, co
 /* What cannot be where the outside is the host's sockets, or elsewhere. */
 void hostjudge_judge(const struct conf *conf, struct conf_report *report);
 
+/* ---- ftpjudge.c ---- */
+
+/* The first forward of FTP to a server whose data nothing leads to. */
+void ftpjudge_judge(const struct conf *conf, struct conf_report *report);
+
 /* ---- testjudge.c ---- */
 
 /* `guest`: the names of its rules; NULL: of a gateway. */

@@ -221,6 +221,35 @@ static void nat(void **state)
 	no_fault(LINKS "nat timeout udp-short 6m\nnat timeout udp 7m\n");
 }
 
+static void ftp(void **state)
+{
+#define CONTROL "forward tcp ftp to 10.0.0.2\n"
+	(void)state;
+	one_fault(LINKS CONTROL, WARN, "tcp ftp",
+		  "the server's passive ports need a forward too, as 'forward tcp 50000-50099 to "
+		  "10.0.0.2'");
+	one_fault(LINKS "forward tcp 2121 to 10.0.0.2:21\n", WARN, "tcp 2121", "(no ALG)");
+	/* Once. */
+	one_fault(LINKS CONTROL "forward tcp 2121 to 10.0.0.3:21\n", WARN, "tcp ftp", "10.0.0.2");
+	one_fault(LINKS CONTROL "forward tcp 50000-50099 to 10.0.0.2\n"
+				"forward tcp 2121 to 10.0.0.3:21\n",
+		  CONF_WARNING, LINKS_LINES + 3, "tcp 2121", "10.0.0.3");
+	one_fault(LINKS "forward tcp 21, 2121 to 10.0.0.2, 10.0.0.3\n"
+			"forward tcp 50000-50099 to 10.0.0.2\n",
+		  WARN, "tcp 21, 2121", "10.0.0.3");
+	/* To the same host, and as that says. */
+	one_fault(LINKS CONTROL "forward tcp 50000-50099 to 10.0.0.3\n"
+				"forward tcp 60000-60099 to 10.0.0.2:50000\n"
+				"forward udp 50000-50099 to 10.0.0.2\nforward tcp http to "
+				"10.0.0.2\nforward tcp 8080 to 10.0.0.2\n",
+		  WARN, "tcp ftp", "passive ports");
+	no_fault(LINKS CONTROL "forward tcp 50000-50099 to 10.0.0.2\n");
+	no_fault(LINKS CONTROL "forward tcp 50000-50099 to 10.0.0.2:50000\n");
+	no_fault(LINKS CONTROL "forward tcp 50000 to 10.0.0.2\n");
+	no_fault(LINKS CONTROL "dmz 10.0.0.2\n");
+	no_fault(LINKS "forward tcp 1-100 to 10.0.0.2\nforward udp ftp to 10.0.0.3\n");
+}
+
 static void many_routes(void **state)
 {
 	size_t size = 65536;
@@ -273,6 +302,7 @@ int main(void)
 		cmocka_unit_test(within),
 		cmocka_unit_test(capacities),
 		cmocka_unit_test(nat),
+		cmocka_unit_test(ftp),
 		cmocka_unit_test(many_routes),
 	};
 
