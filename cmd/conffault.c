@@ -2,7 +2,9 @@
 /* What is wrong with a text in the language of minato.conf: the place, a caret, what was meant. */
 #include "cmd/conf.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "minato/services.h"
 
@@ -43,6 +45,34 @@ const char *cmd_conf_line(const struct cmd_conf_text *text, uint32_t line, size_
 	newline = memchr(at, '\n', (size_t)(end - at));
 	*length = (size_t)((newline ? newline : end) - at);
 	return at;
+}
+
+/* ---- which word ---- */
+
+static bool is_of_name(char c)
+{
+	return isalnum((unsigned char)c) || (c && strchr("._-", c));
+}
+
+/* Of a list of names the one that is meant. */
+static struct conf_fault narrowed(const struct cmd_conf_text *text, const struct conf_fault *fault)
+{
+	struct conf_fault one = *fault;
+	const size_t size = strlen(fault->word);
+	size_t length;
+	const char *line = cmd_conf_line(text, fault->line, &length);
+	const size_t end = fault->column + fault->length;
+
+	for (size_t at = fault->column; size && end <= length && at + size <= end; at++) {
+		if (strncasecmp(line + at, fault->word, size) != 0 ||
+		    (at > fault->column && is_of_name(line[at - 1])) ||
+		    (at + size < end && is_of_name(line[at + size])))
+			continue;
+		one.column = (uint32_t)at;
+		one.length = (uint32_t)size;
+		break;
+	}
+	return one;
 }
 
 /* ---- what was meant ---- */
@@ -153,8 +183,11 @@ void cmd_conf_say(FILE *out, const struct cmd_conf_text *text, const struct conf
 {
 	size_t more = report->errors + report->warnings - report->count;
 
-	for (size_t i = 0; i < report->count; i++)
-		say_fault(out, text, &report->fault[i], colour);
+	for (size_t i = 0; i < report->count; i++) {
+		const struct conf_fault fault = narrowed(text, &report->fault[i]);
+
+		say_fault(out, text, &fault, colour);
+	}
 	if (more > 0)
 		fprintf(out, "%s: and %zu more\n", text->name ? text->name : "minato", more);
 }
@@ -187,8 +220,11 @@ json_t *cmd_conf_faults(const struct cmd_conf_text *text, const struct conf_repo
 {
 	json_t *faults = json_array();
 
-	for (size_t i = 0; i < report->count; i++)
-		json_array_append_new(faults, fault_object(text, &report->fault[i]));
+	for (size_t i = 0; i < report->count; i++) {
+		const struct conf_fault fault = narrowed(text, &report->fault[i]);
+
+		json_array_append_new(faults, fault_object(text, &fault));
+	}
 	return faults;
 }
 

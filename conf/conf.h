@@ -538,10 +538,11 @@ enum conf_severity { CONF_ERROR, CONF_WARNING };
 
 struct conf_fault {
 	enum conf_severity severity;
-	uint32_t line;	 /* 1.. */
-	uint32_t column; /* of the word that is meant, in bytes from 0 */
-	uint32_t length; /* of it; 0 at the end of the line */
-	uint32_t other;	 /* the line that it cannot stand beside, or 0 */
+	uint32_t line;		    /* 1.. */
+	uint32_t column;	    /* of the word that is meant, in bytes from 0 */
+	uint32_t length;	    /* of it; 0 at the end of the line */
+	uint32_t other;		    /* the line that it cannot stand beside, or 0 */
+	char word[CONF_GUEST_SIZE]; /* the one among those that is wrong; "": all */
 	char what[CONF_WHAT_SIZE];
 	/* Words that may stand there, constants; each ends at a blank or at its end. */
 	const char *candidate[CONF_CANDIDATES_MAX];
@@ -619,11 +620,13 @@ uint32_t conf_behind(const struct conf_run *run, uint16_t to, struct conf_run ou
 bool conf_is_shut(uint16_t port);
 /*
  * Reports what is wrong with a part of a statement, beside the line `other` if that is not 0; for
- * those who know more of it, as what time it is.
+ * those who know more of it, as what time it is. Returns the fault, until the next is reported.
  */
-void judge_say(struct conf_report *report, enum conf_severity severity,
-	       const struct conf_statement *s, enum conf_part part, uint32_t other,
-	       const char *format, ...) __attribute__((format(printf, 6, 7)));
+struct conf_fault *judge_say(struct conf_report *report, enum conf_severity severity,
+			     const struct conf_statement *s, enum conf_part part, uint32_t other,
+			     const char *format, ...) __attribute__((format(printf, 6, 7)));
+/* What was reported is about one word of a list of who; lan, wan or self may have been meant. */
+void judge_word(struct conf_fault *fault, const char *word);
 
 /* ---- print.c: the canonical form ---- */
 

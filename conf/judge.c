@@ -15,9 +15,9 @@
 
 /* ---- saying it ---- */
 
-void judge_say(struct conf_report *report, enum conf_severity severity,
-	       const struct conf_statement *s, enum conf_part part, uint32_t other,
-	       const char *format, ...)
+struct conf_fault *judge_say(struct conf_report *report, enum conf_severity severity,
+			     const struct conf_statement *s, enum conf_part part, uint32_t other,
+			     const char *format, ...)
 {
 	struct conf_fault *fault = reader_report(report, severity, s->line, s->mark[part]);
 	va_list args;
@@ -26,6 +26,16 @@ void judge_say(struct conf_report *report, enum conf_severity severity,
 	va_start(args, format);
 	vsnprintf(fault->what, sizeof(fault->what), format, args);
 	va_end(args);
+	return fault;
+}
+
+void judge_word(struct conf_fault *fault, const char *word)
+{
+	static const char *const zones[3] = { "lan", "wan", "self" };
+
+	(void)snprintf(fault->word, sizeof(fault->word), "%s", word);
+	fault->candidate_count = 3;
+	memcpy(fault->candidate, zones, sizeof(zones));
 }
 
 /* ---- addresses ---- */

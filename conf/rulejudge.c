@@ -58,23 +58,16 @@ static bool means_all(const char *word)
 static void say_unknown(const struct judging *j, const struct conf_statement *s,
 			enum conf_part part, const char *word)
 {
-	static const char *const zones[3] = { "lan", "wan", "self" };
+	struct conf_fault *fault;
 	char known[128];
 
 	list_names(j, known, sizeof(known));
-	judge_say(j->report, CONF_ERROR, s, part, 0,
-		  "no zone, set or link is called %s; there are %.120s%s", word, known,
-		  means_all(word) ? "; for everybody say anyone, or nothing" : "");
+	fault = judge_say(j->report, CONF_ERROR, s, part, 0,
+			  "no zone, set or link is called %s; there are %.120s%s", word, known,
+			  means_all(word) ? "; for everybody say anyone, or nothing" : "");
+	judge_word(fault, word);
 	if (means_all(word))
-		return;
-	for (size_t i = 0; i < j->report->count; i++) {
-		struct conf_fault *fault = &j->report->fault[i];
-
-		if (fault->line != s->line || fault->column != s->mark[part].column)
-			continue;
-		fault->candidate_count = 3;
-		memcpy(fault->candidate, zones, sizeof(zones));
-	}
+		fault->candidate_count = 0;
 }
 
 /* From one inside of a gateway to another is in for the other. */
@@ -83,8 +76,8 @@ static bool of_inside(const struct judging *j, const char *word, const struct co
 	return !j->guest && (link ? !link->link.outside : strcmp(word, "lan") == 0);
 }
 
-static void judge_word(const struct judging *j, const struct conf_statement *s,
-		       const struct conf_item *item)
+static void judge_who(const struct judging *j, const struct conf_statement *s,
+		      const struct conf_item *item)
 {
 	bool from = item->sort == CONF_ITEM_FROM_WORD;
 	enum conf_part part = from ? CONF_PART_SOURCE : CONF_PART_TARGET;
@@ -138,7 +131,7 @@ static void judge_words(const struct judging *j, const struct conf_statement *s)
 			judge_say(j->report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 				  "programs are known of guests alone (minato run)");
 		else if (item.sort == CONF_ITEM_FROM_WORD || item.sort == CONF_ITEM_TO_WORD)
-			judge_word(j, s, &item);
+			judge_who(j, s, &item);
 	}
 }
 

@@ -137,18 +137,17 @@ struct judging {
 	struct conf_report *report;
 };
 
-static int judge_word(void *user, size_t index, const struct conf_item *item)
+static int judge_name(void *user, size_t index, const struct conf_item *item)
 {
-	static const char *const zones[3] = { "lan", "wan", "self" };
 	const struct judging *j = user;
 	const struct conf_statement *s = j->conf->list[index];
 	bool from = item->sort == CONF_ITEM_FROM_WORD;
 	enum conf_part part = from ? CONF_PART_SOURCE : CONF_PART_TARGET;
-	size_t before = j->report->count;
+	struct conf_fault *fault;
 
 	if (cmd_fellows_runs(item->word))
 		return 0;
-	judge_say(
+	fault = judge_say(
 		j->report, CONF_WARNING, s, part, 0,
 		"no guest called %.63s runs now, and no zone or set is called so: %s until such a "
 		"guest starts",
@@ -156,12 +155,7 @@ static int judge_word(void *user, size_t index, const struct conf_item *item)
 		s->rule.verb == CONF_ALLOW || s->rule.verb == CONF_LIMIT ? "nobody is meant" :
 		from ? "programs of yours on this host, which could be it, are refused" :
 		       "nobody is refused");
-	if (j->report->count > before) {
-		struct conf_fault *fault = &j->report->fault[before];
-
-		fault->candidate_count = 3;
-		memcpy(fault->candidate, zones, sizeof(zones));
-	}
+	judge_word(fault, item->word);
 	return 0;
 }
 
@@ -180,7 +174,7 @@ void cmd_fellows_judge(const struct conf *conf, const char *guest, struct conf_r
 				"call this otherwise",
 				s->set.name);
 	}
-	(void)conf_guests(conf, guest, judge_word, &j);
+	(void)conf_guests(conf, guest, judge_name, &j);
 }
 
 bool cmd_fellows_runs(const char *name)

@@ -52,6 +52,26 @@ static void plain(void **state)
 		"    ^~~\n");
 }
 
+/* Of a list of who, the one that nobody is called; before others that are reported later. */
+static void one_of_a_list(void **state)
+{
+	static const char text[] = LINKS
+		"block ssh from lan, elan, lna, 10.0.0.2\nblock http from 0.0.0.0/0, wam\n";
+
+	(void)state;
+	assert_true(read_file(text) < 0);
+	say("a.conf", text, false);
+	assert_non_null(strstr(said_text,
+			       "a.conf:3:21: error: no zone, set or link is called elan; there "
+			       "are lan, wan, self; did you mean 'lan'?\n"
+			       "    block ssh from lan, elan, lna, 10.0.0.2\n"
+			       "                        ^~~~\n"));
+	assert_non_null(strstr(said_text, "    block ssh from lan, elan, lna, 10.0.0.2\n"
+					  "                              ^~~\n"));
+	assert_non_null(strstr(said_text, "a.conf:4:28: error: no zone, set or link is called wam; "
+					  "there are lan, wan, self; did you mean 'wan'?\n"));
+}
+
 static void coloured(void **state)
 {
 	static const char text[] = "dmz 10.0.0.x\n";
@@ -118,8 +138,10 @@ static void json(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines),	cmocka_unit_test(plain), cmocka_unit_test(coloured),
-		cmocka_unit_test(of_a_command), cmocka_unit_test(more),	 cmocka_unit_test(json),
+		cmocka_unit_test(lines),	 cmocka_unit_test(plain),
+		cmocka_unit_test(one_of_a_list), cmocka_unit_test(coloured),
+		cmocka_unit_test(of_a_command),	 cmocka_unit_test(more),
+		cmocka_unit_test(json),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, end_conf);
