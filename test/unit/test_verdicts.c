@@ -493,6 +493,50 @@ static void expect_other(const char *src, const char *dst, uint8_t protocol)
 	assert_false(minato_rule_event(g.m, &e));
 }
 
+/* A datagram that says the way that it is to take. */
+static void send_by_route(const char *src, const char *dst)
+{
+	const bool is6 = addr(src).bytes[0] != 0;
+
+	gate_clear(&g);
+	forge_udp(&f, is6, 20);
+	gate_ends(&f, src, dst);
+	memcpy(f.extra, is6 ? "\x11\x02\0\x01\0\0\0\0" : "\x83\x07\x04\xc6\x33\x64\x09\0", 8);
+	f.extra_len = is6 ? 24 : 8;
+	if (is6) {
+		memcpy(f.extra + 8, addr("2001:db8::66").bytes, 16);
+		f.next = 43;
+	}
+	gate_send(&g, 0, &f, NULL);
+	gate_drain(&g, 32);
+	assert_int_equal(g.count, 0);
+}
+
+static void by_a_route_of_its_own(void **state)
+{
+	struct minato_rule_event e;
+	uint64_t call;
+
+	(void)state;
+	guest_new();
+	send_by_route("10.0.0.9", "203.0.113.2");
+	expect_other("10.0.0.9", "203.0.113.2", 17);
+	send_by_route("fd00::9", "2001:db8::2");
+	expect_other("fd00::9", "2001:db8::2", 43);
+	assert_false(next_call(&call));
+	/* Nor is it of a flow that stands. */
+	send_udp(0, "fd00::9", "2001:db8::2", 53);
+	assert_true(next_call(&call));
+	assert_int_equal(minato_answer(g.m, call), 0);
+	send_by_route("fd00::9", "2001:db8::2");
+	expect_other("fd00::9", "2001:db8::2", 43);
+	assert_int_equal(counter(g.m, "drop_ip_options"), 1);
+	assert_int_equal(counter(g.m, "drop_ip_extension"), 2);
+	send_udp(0, "fd00::9", "2001:db8::2", 53);
+	assert_false(minato_rule_event(g.m, &e));
+	gate_end(&g);
+}
+
 static void no_flow_is_an_event_all_the_same(void **state)
 {
 	struct minato_rule_event e;
@@ -504,14 +548,6 @@ static void no_flow_is_an_event_all_the_same(void **state)
 	expect_other("10.0.0.9", "203.0.113.2", 4);
 	send_other("fd00::9", "2001:db8::2", 47);
 	expect_other("fd00::9", "2001:db8::2", 47);
-	/* A datagram with a source route, and one with a word that says nothing. */
-	gate_clear(&g);
-	forge_udp(&f, false, 20);
-	gate_ends(&f, "10.0.0.9", "203.0.113.2");
-	memcpy(f.extra, "\x83\x07\x04\xc6\x33\x64\x09\0", 8);
-	f.extra_len = 8;
-	gate_send(&g, 0, &f, NULL);
-	expect_other("10.0.0.9", "203.0.113.2", 17);
 	/* Groups are what kernels speak to by themselves. */
 	send_other("10.0.0.9", "224.0.0.22", 2);
 	assert_false(minato_rule_event(g.m, &e));
@@ -581,6 +617,7 @@ int main(void)
 		cmocka_unit_test(established_flows_are_never_asked_again),
 		cmocka_unit_test(events_tell_what_a_rule_decided),
 		cmocka_unit_test(no_flow_is_an_event_all_the_same),
+		cmocka_unit_test(by_a_route_of_its_own),
 		cmocka_unit_test(pings_of_ours_are_judged),
 		cmocka_unit_test(pings_of_ours_on_a_host_are_judged_both_ways),
 		cmocka_unit_test(a_closed_port_of_ours_looks_as_refused),
