@@ -157,24 +157,21 @@ static bool is_over(const struct nat_forward *f)
 
 void forwards_settle(struct nat *n, uint32_t forward)
 {
-	const uint32_t bounds = forwards_at(n, forward)->bounds;
-
-	if (!is_over(forwards_at(n, forward)))
-		return;
-	forwards_at(n, forward)->live = false;
-	if (n->orphan == forward + 1)
-		n->orphan = 0;
-	nat_slot_give(n, &n->forwards, forward);
-	if (bounds == forward)
-		return;
-	/* Its bounds are its own, so this goes no further. */
-	check(forwards_at(n, bounds)->bounds == bounds &&
-	      forwards_at(n, bounds)->others > 0);
-	forwards_at(n, bounds)->others--;
-	if (!is_over(forwards_at(n, bounds)))
-		return;
-	forwards_at(n, bounds)->live = false;
-	nat_slot_give(n, &n->forwards, bounds);
+	/* Whose bounds another has has its own, so this goes once further. */
+	while (is_over(forwards_at(n, forward))) {
+		struct nat_forward *f = forwards_at(n, forward);
+		const uint32_t bounds = f->bounds;
+		f->live = false;
+		if (n->orphan == forward + 1)
+			n->orphan = 0;
+		nat_slot_give(n, &n->forwards, forward);
+		if (bounds == forward)
+			return;
+		forward = bounds;
+		check(forwards_at(n, forward)->bounds == forward &&
+		      forwards_at(n, forward)->others > 0);
+		forwards_at(n, forward)->others--;
+	}
 }
 
 void nat_forward_remove(struct nat *n, uint32_t entry)
