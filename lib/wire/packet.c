@@ -308,6 +308,15 @@ COMMON bool is_source4(const uint8_t *src)
 	return src[0] >= 240 && get32(src) != UINT32_MAX;
 }
 
+/* What is told of a packet that goes nowhere, too. */
+COMMON void set_whose4(struct packet *p, const uint8_t *ip)
+{
+	p->hop_limit = ip[8];
+	p->ip_proto = ip[9];
+	set_addr4(&p->src, ip + 12);
+	set_addr4(&p->dst, ip + 16);
+}
+
 /* The rest of a packet whose header is sound. */
 COMMON enum drop finish_ipv4(const struct minato_frame *frame,
 			     const uint8_t *ip, uint32_t header_len,
@@ -319,11 +328,8 @@ COMMON enum drop finish_ipv4(const struct minato_frame *frame,
 	p->ip = ip;
 	p->ip_len = total_len;
 	p->traffic_class = ip[1];
-	p->hop_limit = ip[8];
-	p->ip_proto = ip[9];
 	p->dont_fragment = (fragment & DONT_FRAGMENT) != 0;
-	set_addr4(&p->src, ip + 12);
-	set_addr4(&p->dst, ip + 16);
+	set_whose4(p, ip);
 	p->transport = ip + header_len;
 	if (!is_source4(ip + 12))
 		return DROP_IP_SOURCE;
@@ -355,10 +361,7 @@ ASIDE enum drop parse_long_ipv4(const struct minato_frame *frame,
 		return DROP_IP_CHECKSUM;
 	drop = check_options4(ip + IPV4_LEN, ip + header_len);
 	if (drop != DROP_NONE) {
-		p->ip_proto = ip[9];
-		p->hop_limit = ip[8];
-		set_addr4(&p->src, ip + 12);
-		set_addr4(&p->dst, ip + 16);
+		set_whose4(p, ip);
 		return drop;
 	}
 	return finish_ipv4(frame, ip, header_len, total_len, p);
