@@ -112,6 +112,15 @@ void pass_refuse(struct minato *m, const struct packet *p,
 		icmp_out_error(m, p, reason, mtu, &us);
 }
 
+void pass_answer(struct minato *m, const struct packet *p,
+		 enum minato_reason reason)
+{
+	if (p->type == PACKET_TCP)
+		icmp_out_reset(m, p);
+	else
+		pass_refuse(m, p, reason, 0);
+}
+
 enum drop pass_expire(struct minato *m, const struct packet *p)
 {
 	pass_refuse(m, p, MINATO_REASON_TIME_EXCEEDED, 0);
@@ -214,10 +223,7 @@ static enum drop prohibited(struct minato *m, const struct arrival *a,
 	watch(m, a, whose);
 	if (!inside && !p->is6)
 		return DROP_GUARD;
-	if (p->type == PACKET_TCP)
-		icmp_out_reset(m, p);
-	else
-		pass_refuse(m, p, MINATO_REASON_PROHIBITED, 0);
+	pass_answer(m, p, MINATO_REASON_PROHIBITED);
 	return DROP_GUARD;
 }
 
@@ -237,10 +243,8 @@ static enum drop no_server(struct minato *m, const struct arrival *a,
 		return DROP_NAT;
 	}
 	watch(m, a, whose);
-	if (p->type == PACKET_TCP)
-		icmp_out_reset(m, p);
-	else if (p->type == PACKET_UDP)
-		pass_refuse(m, p, MINATO_REASON_PORT, 0);
+	if (p->type == PACKET_TCP || p->type == PACKET_UDP)
+		pass_answer(m, p, MINATO_REASON_PORT);
 	return DROP_NAT;
 }
 

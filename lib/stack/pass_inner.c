@@ -18,15 +18,11 @@
 
 static enum drop refuse(struct minato *m, const struct arrival *a)
 {
-	const struct packet *p = &a->packet;
 	const enum drop bad = pass_verify(a);
 
 	if (bad != DROP_NONE)
 		return bad;
-	if (p->type == PACKET_TCP)
-		icmp_out_reset(m, p);
-	else
-		pass_refuse(m, p, MINATO_REASON_PROHIBITED, 0);
+	pass_answer(m, &a->packet, MINATO_REASON_PROHIBITED);
 	return DROP_GUARD;
 }
 

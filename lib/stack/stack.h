@@ -843,6 +843,9 @@ struct port_key pass_icmp_key(const struct minato *m, const struct packet *p,
    which its sender knows us. */
 void pass_refuse(struct minato *m, const struct packet *p,
 		 enum minato_reason reason, uint32_t mtu);
+/* To TCP a RST in the name of its destination, else such an error. */
+void pass_answer(struct minato *m, const struct packet *p,
+		 enum minato_reason reason);
 
 /* --- pass_inner.c: from one inside to another, as rules say --------------- */
 
