@@ -1074,9 +1074,87 @@ static void nobody_gives_way_in_vain(void **state)
 	assert_true(refused > count / 100); /* the greedy one */
 }
 
+/* --- where there are few of everything ------------------------------------------------------ */
+
+static int few_setup(void **state)
+{
+	const struct nat_limits limits = { .sessions_max = 300,
+					   .mappings_max = 200,
+					   .hosts_max = 6,
+					   .pools_max = 8,
+					   .forwards_max = 64,
+					   .inside_scope = 0,
+					   .outside_scope = 1 };
+	const struct minato_addr public = addr(PUBLIC);
+
+	(void)state;
+	fixture_open(&limits);
+	return nat_pool_add(n, 1, &public, LOW, LOW + WIDTH - 1);
+}
+
+/* Whoever is ended let this flow begin, whatever was short and whatever bounds its host has; which
+   pays for it once. */
+static void one_of_few(void)
+{
+	const bool greedy = dice_below(&dice, 4) != 0, six = dice_below(&dice, 4) == 0;
+	const uint32_t host = greedy ? GREEDY : 1 + dice_below(&dice, 8);
+	const uint16_t port = (uint16_t)(2000 + dice_below(&dice, greedy ? 300 : 12));
+	struct minato_endpoint src = of_host(host, port);
+	struct minato_endpoint dst = { minato_addr4(20, 0, 0, (uint8_t)dice_below(&dice, 4)), 53 };
+	const uint64_t victims = counted(NAT_COUNT_HOST_VICTIM), ends = n->ends;
+	const uint64_t made = counted(NAT_COUNT_SESSIONS), maps = counted(NAT_COUNT_MAPPINGS);
+	enum nat_verdict verdict;
+
+	if (six) {
+		dst.addr = addr("2001:db8:f::1");
+		src.addr = addr("2001:db8::1");
+		src.addr.bytes[15] = (uint8_t)host;
+	}
+	verdict = out(UDP, src, dst, 0);
+	assert_int_equal(n->ends - ends, counted(NAT_COUNT_HOST_VICTIM) - victims);
+	assert_true(counted(NAT_COUNT_MAPPINGS) - maps <= 1);
+	refused += verdict != NAT_PASS;
+	if (n->ends == ends)
+		return;
+	assert_int_equal(verdict, NAT_PASS);
+	assert_int_equal(counted(NAT_COUNT_SESSIONS), made + 1);
+}
+
+static void nor_where_there_are_few(void **state)
+{
+	const char *steps = getenv("NAT_MODEL_STEPS"), *seed = getenv("NAT_MODEL_SEED");
+	const uint32_t count = (steps ? (uint32_t)atoi(steps) : 1000000) / 10;
+	struct minato_nat set = *nat_get(n);
+
+	(void)state;
+	refused = 0;
+	dice.state = seed ? (uint64_t)atoll(seed) : 1;
+	for (uint32_t step = 0; step < count; step++) {
+		if (step % 4000 == 0) {
+			set.overflow = dice_below(&dice, 2) != 0;
+			set.host_rate = dice_below(&dice, 2) * 20;
+			set.host_burst = 10;
+			set.host_sessions = dice_below(&dice, 2) * 150;
+			assert_int_equal(nat_set(n, &set), 0);
+		}
+		if (step % 20000 == 0)
+			pass_ms(8000 * 1000);
+		if (dice_below(&dice, 50) == 0)
+			pass_ms(dice_below(&dice, 3000));
+		one_of_few();
+	}
+	assert_true(counted(NAT_COUNT_HOST_VICTIM) > count / 1000);
+	assert_true(refused > count / 100);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { CASE(a_million_steps), CASE(nobody_gives_way_in_vain) };
+	const struct CMUnitTest tests[] = {
+		CASE(a_million_steps),
+		CASE(nobody_gives_way_in_vain),
+		cmocka_unit_test_setup_teardown(nor_where_there_are_few, few_setup,
+						fixture_teardown),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
