@@ -954,7 +954,7 @@ struct minato_entry {
  * when an entry of the same key stands there (*out then is that entry's
  * handle), or, for a FORWARD of one port, when a mapping has it (*out then is
  * the mapping's); -ENOSPC, -EINVAL, -EOPNOTSUPP (`translate` without
- * sessions_max), -EBADF (no such group, or `bounds_of` has no bounds). Of a
+ * sessions_max), -EBADF (no such group; `bounds_of` is no FORWARD or DMZ). Of a
  * range each port that a mapping has is the mapping's until that ends, and no
  * new one's. With `translate` a target of zero opens IPv6 as it is.
  */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Flows from outside whose caller has shown no more than that packets with his
- * address come: calls of which no more has come than SYNs, whatever the server
- * has said to them, and datagrams that were not followed by others after an
- * answer. They have at most a quarter of the sessions. A flood, from wherever
- * it seems to come, takes no more than that, so that sessions that are open
- * keep their place and others find one. When it is full the oldest ones make
- * way; of the eight oldest, the one whose source has most of them (RFC 5382
- * REQ-5 gives a call four minutes while there is room, RFC 4787 REQ-5 datagrams
- * two).
+ * Flows from outside, and to a forward from wherever, whose caller has shown no
+ * more than that packets with his address come: calls of which no more has come
+ * than SYNs, whatever the server has said to them, and datagrams that were not
+ * followed by others after an answer. They have at most a quarter of the
+ * sessions. A flood, from wherever it seems to come, takes no more than that,
+ * so that sessions that are open keep their place and others find one. When it
+ * is full the oldest ones make way; of the eight oldest, the one whose source
+ * has most of them (RFC 5382 REQ-5 gives a call four minutes while there is
+ * room, RFC 4787 REQ-5 datagrams two). At a forward's own bound it is one of
+ * those that count there, of the 64 oldest of all.
  *
  *	head: oldest                       tail
  *	[ .. | half-open | open | half-open | .. ]
@@ -52,7 +53,7 @@ static void take_out(struct nat *n, struct nat_opening *o)
 	o->session = NAT_NONE;
 }
 
-/* What is at the head and no half-open call any more leaves. */
+/* What is at the head and not half-open any more leaves. */
 static void pass_over(struct nat *n)
 {
 	struct nat_openings *all = &n->opening;
