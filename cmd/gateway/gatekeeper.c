@@ -536,18 +536,27 @@ static void take_passed(struct gateway_keeper *keeper)
 	}
 }
 
+/* Whether "listen systemd" is said of sockets of the host. */
+static bool wants_passed(const struct gateway_keeper *keeper)
+{
+	const struct conf *conf = &keeper->standing.conf;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind == CONF_KIND_LISTEN)
+			return keeper->links.host;
+	}
+	return false;
+}
+
 static bool is_wanted(const struct gateway_keeper *keeper, const char *name)
 {
 	const struct conf *conf = &keeper->standing.conf;
-	bool listens = false;
-	bool named = false;
 
 	for (size_t i = 0; i < conf->count; i++) {
-		listens |= conf->list[i]->kind == CONF_KIND_LISTEN;
-		named |= conf->list[i]->kind == CONF_KIND_FORWARD &&
-			 !strcmp(conf->list[i]->name, name);
+		if (conf->list[i]->kind == CONF_KIND_FORWARD && !strcmp(conf->list[i]->name, name))
+			return wants_passed(keeper);
 	}
-	return listens && named && keeper->links.host;
+	return false;
 }
 
 /* Descriptors that were passed for nobody are closed, which is said. */
@@ -565,6 +574,10 @@ static int open_doors(struct gateway_keeper *keeper, struct drive_error *error)
 		close(doors->passed[i].fd);
 		doors->passed[i] = doors->passed[--doors->passed_count];
 	}
+	if (doors->passed_count == 0 && wants_passed(keeper))
+		cmd_say("\"listen systemd\": no descriptor with the name of a forward was passed "
+			"(FileDescriptorName= of the socket unit): the gateway opens all ports "
+			"itself");
 	if (keeper->links.host) {
 		int result = gateway_doors_open(doors, &keeper->standing, error);
 

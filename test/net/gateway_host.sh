@@ -181,5 +181,13 @@ ok "it serves" until_true 5 passed_serves
 gateway_down
 said=$(env XDG_RUNTIME_DIR="$T/run" timeout 10 python3 "$T/pass.py" 8301 "$M" gateway -n gateway "$T/passed.conf" 2>&1)
 ok "one of another port is refused" matches "$said" 'no socket of a port of that forward'
+# Started by hand it takes the ports itself, and says so.
+bg_more passed.log env XDG_RUNTIME_DIR="$T/run" "$M" gateway -n gateway "$T/passed.conf"
+KEEPER=$BG
+until_true 15 gateway_is_decided
+has "where none was passed that is said" "$(cat "$T/passed.log")" '"listen systemd": no descriptor with the name of a forward'
+within lan ip link set in0 master br0 up
+ok "and it serves" until_true 5 passed_serves
+gateway_down
 is "no report of a sanitizer" "$(grep -c 'AddressSanitizer\|runtime error' "$T/gateway.log")" 0
 finish
