@@ -544,6 +544,7 @@ enum cmd_alert_sort { CMD_ALERT_SYSLOG, CMD_ALERT_COMMAND, CMD_ALERT_FILE };
 
 struct cmd_alerting {
 	bool syslog;
+	bool unheard;  /* nobody listens there, which was said */
 	char *command; /* or NULL */
 	char *path;    /* of the file, or NULL */
 	int file;      /* 0: none */

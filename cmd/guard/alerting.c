@@ -14,7 +14,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -116,8 +118,34 @@ static bool may_tell(struct cmd_alerting *alerting, struct minato_time now)
 	return true;
 }
 
-static void tell_syslog(const char *name, const char *text)
+/* syslog() loses what nobody listens to, and says nothing. */
+static bool syslog_listens(int *errnum)
 {
+	const struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int result = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&to, sizeof(to));
+
+	*errnum = errno;
+	/* An older one is a stream. */
+	if (result < 0 && *errnum == EPROTOTYPE)
+		result = 0;
+	if (fd >= 0)
+		close(fd);
+	return result == 0;
+}
+
+static void tell_syslog(struct cmd_alerting *alerting, const char *name, const char *text)
+{
+	int errnum;
+
+	if (!syslog_listens(&errnum)) {
+		if (!alerting->unheard)
+			cmd_say("alerts do not reach syslog until somebody listens at /dev/log: %s",
+				strerror(errnum));
+		alerting->unheard = true;
+		return;
+	}
+	alerting->unheard = false;
 	openlog("minato", LOG_PID | LOG_NDELAY, LOG_DAEMON);
 	syslog(LOG_WARNING, "%s: %s", name, text);
 	closelog();
@@ -254,7 +282,7 @@ int cmd_alerting_take(struct cmd_harbour *harbour, const struct cmd_message *mes
 	if (!harbour->quiet)
 		cmd_say("%s: %s", harbour->name, text);
 	if (alerting->syslog)
-		tell_syslog(harbour->name, text);
+		tell_syslog(alerting, harbour->name, text);
 	if (alerting->file > 0)
 		tell_file(alerting, harbour->name, scan);
 	if (alerting->command)

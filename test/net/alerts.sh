@@ -29,6 +29,7 @@ while True:
     print(s.recv(4096).decode(errors="replace").rstrip("\0\n"), flush=True)
 X
 bg syslog.log python3 "$T/logger.py"
+LOGGER=$BG
 until_true 5 grep -q listens "$T/syslog.log"
 
 # It takes longer than a scan, so that others come meanwhile.
@@ -98,6 +99,23 @@ import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 print(any(r["source"] == sys.argv[2] and r["name"] == "gateway" for r in rows), len(rows))' "$1" "$2"; }
 is "the file: a line of JSON" "$(line_is "$T/alerts" 203.0.113.77)" "True 1"
+
+# --- nobody listens ------------------------------------------------------------------
+
+kill "$LOGGER"
+wait "$LOGGER" 2>/dev/null
+unheard() { [ "$(grep -c 'alerts do not reach syslog .*: Connection refused$' "$T/gateway.log")" = "$1" ]; }
+sleep 1
+forge 1 203.0.113.72 1 2 3 4 5 6 7 8
+ok "where nobody listens that is said" until_true 5 unheard 1
+forge 1 203.0.113.73 1 2 3 4 5 6 7 8
+ok "... while the others are told" until_true 5 grep -q '203\.0\.113\.73' "$T/alerts"
+ok "... once" unheard 1
+rm /dev/log
+bg syslog.log python3 "$T/logger.py"
+until_true 5 grep -q listens "$T/syslog.log"
+forge 1 203.0.113.74 1 2 3 4 5 6 7 8
+ok "until somebody does" until_true 5 grep -q '203\.0\.113\.74: syn' "$T/syslog.log"
 
 # --- many -------------------------------------------------------------------------
 
