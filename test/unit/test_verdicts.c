@@ -515,7 +515,7 @@ static void send_by_route(const char *src, const char *dst)
 static void by_a_route_of_its_own(void **state)
 {
 	struct minato_rule_event e;
-	uint64_t call;
+	uint64_t call = 0;
 
 	(void)state;
 	guest_new();
