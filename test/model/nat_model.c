@@ -336,8 +336,9 @@ static const char *text(struct minato_endpoint e)
 
 static void show(const struct model_session *s, int side)
 {
-	print_message("%s, protocol %u, side %d: %s -> %s and %s -> %s; it left as %s -> %s\n", why,
-		      s->proto, side, text(s->a), text(s->b), text(s->c), text(s->d), text(way.src),
+	print_message("# %s, protocol %u, side %d: %s -> %s and %s -> %s; "
+		      "it left as %s -> %s\n",
+		      why, s->proto, side, text(s->a), text(s->b), text(s->c), text(s->d), text(way.src),
 		      text(way.dst));
 }
 
@@ -776,7 +777,7 @@ static void one_packet(void)
 		expected = model_outward(proto, src, dst, flags, opens, verdict);
 	}
 	if (verdict != expected)
-		print_message("%s: engine %d, model %d\n", why, verdict, expected);
+		print_message("# %s: engine %d, model %d\n", why, verdict, expected);
 	assert_int_equal(verdict, expected);
 	settle();
 }

@@ -277,7 +277,7 @@ static void one_packet(void)
 	}
 	verdict = engine(number, scope, &src, &dst);
 	if (verdict != expected)
-		print_message("protocol %u of scope %u: engine %d, model %d\n", number, scope,
+		print_message("# protocol %u of scope %u: engine %d, model %d\n", number, scope,
 			      verdict, expected);
 	assert_int_equal(verdict, expected);
 	if (verdict == NAT_PASS)

@@ -260,7 +260,7 @@ static void a_scanner_in_the_office(void **state)
 		report(SCAN_USED, &source, 1, MINATO_TCP, 443);
 		wait_ns(SECOND);
 	}
-	print_message("found after %u ports\n", probes);
+	print_message("# found after %u ports\n", probes);
 	assert_in_range(probes, 4, 16);
 }
 

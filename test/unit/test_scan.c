@@ -630,10 +630,10 @@ static void errors_are_as_rare_as_they_should_be(void **state)
 	detected = share(0x0b000000, 3000, 20, .2);
 	false_well = share(0x0c000000, 3000, 40, .97);
 	false_badly = share(0x0d000000, 3000, 12, .8);
-	print_message("P_D %.4f (scanner, 6 contacts, 1%% succeed)\n", plainly);
-	print_message("P_D %.4f (scanner, 20 contacts, 20%% succeed)\n", detected);
-	print_message("P_F %.4f (visitor, 40 contacts, 97%% succeed)\n", false_well);
-	print_message("P_F %.4f (visitor, 12 contacts, 80%% succeed)\n", false_badly);
+	print_message("# P_D %.4f (scanner, 6 contacts, 1%% succeed)\n", plainly);
+	print_message("# P_D %.4f (scanner, 20 contacts, 20%% succeed)\n", detected);
+	print_message("# P_F %.4f (visitor, 40 contacts, 97%% succeed)\n", false_well);
+	print_message("# P_F %.4f (visitor, 12 contacts, 80%% succeed)\n", false_badly);
 	assert_true(plainly >= .98);
 	assert_true(detected >= .98);
 	assert_true(false_well <= .002);
@@ -660,7 +660,7 @@ static void the_filter_delays_little(void **state)
 		assert_true(row_of(&a, &row));
 		scan_forget(s, row.number);
 	}
-	print_message("named after %.2f ports on average, %.1f %% after five\n", sum / 2000.,
+	print_message("# named after %.2f ports on average, %.1f %% after five\n", sum / 2000.,
 		      by_five / 20.);
 	assert_in_range(sum, 4 * 2000, 4.4 * 2000);
 	assert_true(by_five >= 2000 * 95 / 100);
@@ -684,7 +684,7 @@ static void a_flood_washes_nobody_out(void **state)
 		if (found == 0 && is_recognised(&visitor))
 			found = probes;
 	}
-	print_message("found after %u of its ports; %u others named; %u of %u noted\n", found,
+	print_message("# found after %u of its ports; %u others named; %u of %u noted\n", found,
 		      count_recognised() - 1, (unsigned)s->noted, 3000300u);
 	assert_in_range(found, 1, 299);
 	assert_true(is_recognised(&visitor));
@@ -740,7 +740,7 @@ static void sources_fill_their_memory(void **state)
 		const struct minato_addr a = host_number(0x0a000000u + i);
 		kept += scan_find(s, scan_key(s, 1, 0, &a)) != NULL;
 	}
-	print_message("%u of 60000 sources in 65536 places\n", kept);
+	print_message("# %u of 60000 sources in 65536 places\n", kept);
 	assert_true(kept >= 59000);
 }
 

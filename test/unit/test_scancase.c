@@ -47,7 +47,7 @@ static void ports_are_counted_well(void **state)
 			wait_ns(SECOND / 1000);
 		}
 		assert_true(row_of(&a, &out));
-		print_message("%u ports are %u\n", counts[i], out.ports_tried);
+		print_message("# %u ports are %u\n", counts[i], out.ports_tried);
 		assert_in_range(out.ports_tried, counts[i] * 80 / 100, counts[i] * 120 / 100);
 	}
 }

@@ -130,7 +130,7 @@ static void take(void *user, const struct conf_verdict *verdict)
 {
 	(void)user;
 	if (!verdict->met)
-		print_message("%s\n", verdict->got);
+		print_message("# %s\n", verdict->got);
 	missed += !verdict->met;
 	if (verdict->met)
 		assert_non_null(strstr(verdict->got, " of tests"));
