@@ -20,6 +20,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -175,17 +176,13 @@ static uint32_t sum(const uint8_t *at, uint32_t len, uint32_t start)
 /* As the link layer tells it: sysfs is of the namespace that it was mounted in. */
 static void mac_of(const char *ifname, uint8_t mac[6])
 {
-	char command[64];
-	char text[32];
-	FILE *out;
+	struct ifreq request = { .ifr_flags = 0 };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-	(void)snprintf(command, sizeof(command), "ip link show %s | awk '/ether/ { print $2 }'",
-		       ifname);
-	out = popen(command, "r");
-	DEMAND(out && fgets(text, sizeof(text), out));
-	(void)pclose(out);
-	DEMAND(sscanf(text, "%hhx:%hhx:%hhx:%hhx:%hhx:%hhx", &mac[0], &mac[1], &mac[2], &mac[3],
-		      &mac[4], &mac[5]) == 6);
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", ifname);
+	DEMAND(ioctl(fd, SIOCGIFHWADDR, &request) == 0);
+	memcpy(mac, request.ifr_hwaddr.sa_data, 6);
+	close(fd);
 }
 
 /* A datagram 10.9.0.1:7 -> 10.9.0.2:9, or the other way back; its checksum is not filled in. */
