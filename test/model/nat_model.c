@@ -338,8 +338,8 @@ static void show(const struct model_session *s, int side)
 {
 	print_message("# %s, protocol %u, side %d: %s -> %s and %s -> %s; "
 		      "it left as %s -> %s\n",
-		      why, s->proto, side, text(s->a), text(s->b), text(s->c), text(s->d), text(way.src),
-		      text(way.dst));
+		      why, s->proto, side, text(s->a), text(s->b), text(s->c), text(s->d),
+		      text(way.src), text(way.dst));
 }
 
 static void passes(int i, int side, uint8_t flags)
