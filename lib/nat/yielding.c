@@ -223,9 +223,14 @@ static bool yield_mapping(struct nat *n, uint32_t host, uint32_t list,
 static void draw_flow(struct nat *n)
 {
 	const uint32_t four = n->sessions4.fresh;
-	uint32_t at = random_below(&n->random, four + n->sessions6.fresh);
+	const uint32_t all = four + n->sessions6.fresh;
 	uint32_t host = NAT_NONE;
+	uint32_t at;
 
+	/* What is short may be something else than flows. */
+	if (all == 0)
+		return;
+	at = random_below(&n->random, all);
 	if (at >= four)
 		at = (at - four) | NAT_SIX;
 	if (session_live(n, at))

@@ -22,6 +22,16 @@ static void one_host_fills_all(void)
 	assert_int_equal(counted(NAT_COUNT_SESSIONS) - n->ends, ALL);
 }
 
+/* Memory may be short for other reasons, also where no flow ever was. */
+static void where_nobody_has_any_nobody_gives_way(void **state)
+{
+	struct nat_flow f = { .proto = UDP, .a = end("10.0.0.7", 1024) };
+
+	(void)state;
+	assert_false(yielding_room(n, &f, false));
+	assert_int_equal(counted(NAT_COUNT_HOST_VICTIM), 0);
+}
+
 /* Another host begins what it wants, at the cost of the one that has all. */
 static void the_largest_gives_way(void **state)
 {
@@ -473,6 +483,7 @@ static void a_call_from_inside_finds_room(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(where_nobody_has_any_nobody_gives_way),
 		CASE(the_largest_gives_way),
 		CASE(only_to_a_fair_share),
 		CASE(the_unanswered_go_first),
