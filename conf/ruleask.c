@@ -70,6 +70,17 @@ bool rules_lets(const struct conf_rule *rule)
 	return rule->verb == CONF_ALLOW || rule->verb == CONF_LIMIT;
 }
 
+/* The next word or prefix of who calls, or with `to` of where the call is for. */
+static bool next_end(const struct conf_rule *rule, bool to, uint32_t *at, struct conf_item *item)
+{
+	while (conf_item_next(rule, at, item)) {
+		if (item->sort == (to ? CONF_ITEM_TO : CONF_ITEM_FROM) ||
+		    item->sort == (to ? CONF_ITEM_TO_WORD : CONF_ITEM_FROM_WORD))
+			return true;
+	}
+	return false;
+}
+
 /* ---- who calls ---- */
 
 bool rules_outside(const struct rules_names *names, const char *word)
@@ -133,9 +144,7 @@ bool rules_from_inside(const struct rules_names *names, const struct conf_rule *
 	uint32_t at = 0;
 	bool any = true;
 
-	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort != CONF_ITEM_FROM && item.sort != CONF_ITEM_FROM_WORD)
-			continue;
+	while (next_end(rule, false, &at, &item)) {
 		any = false;
 		if (item.word ? word_is_from(names, item.word, inside) :
 				holds_link(&item.prefix, &inside->link))
@@ -158,9 +167,7 @@ bool rules_from_outside(const struct rules_names *names, const struct conf_rule 
 
 	for (size_t i = 0; i < names->link_count; i++)
 		missing += names->link[i]->link.outside;
-	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort != CONF_ITEM_FROM && item.sort != CONF_ITEM_FROM_WORD)
-			continue;
+	while (next_end(rule, false, &at, &item)) {
 		any = false;
 		if (item.word ? !strcmp(item.word, "wan") : is_all(&item.prefix))
 			return true;
@@ -219,9 +226,7 @@ bool rules_to(const struct rules_names *names, const struct conf_rule *rule,
 	uint32_t at = 0;
 	bool any = true;
 
-	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort != CONF_ITEM_TO && item.sort != CONF_ITEM_TO_WORD)
-			continue;
+	while (next_end(rule, true, &at, &item)) {
 		any = false;
 		if (item.word ? word_is_to(names, item.word, addr, own) :
 				judge_within(&item.prefix, addr))
@@ -250,9 +255,7 @@ static bool is_to_unknown(const struct rules_names *names, const struct conf_rul
 	uint32_t at = 0;
 	bool any = true;
 
-	while (conf_item_next(rule, &at, &item)) {
-		if (item.sort != CONF_ITEM_TO && item.sort != CONF_ITEM_TO_WORD)
-			continue;
+	while (next_end(rule, true, &at, &item)) {
 		any = false;
 		if (item_is_to_unknown(names, &item, whole))
 			return true;
