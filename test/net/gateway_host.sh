@@ -178,6 +178,7 @@ ok "with a descriptor that was passed" gateway_is_up
 within lan ip link set in0 master br0 up
 passed_serves() { [ "$(at 8300)" = web ]; }
 ok "it serves" until_true 5 passed_serves
+is "... and nothing is said to be missing" "$(grep -c 'listen systemd' "$T/passed.log")" 0
 gateway_down
 said=$(env XDG_RUNTIME_DIR="$T/run" timeout 10 python3 "$T/pass.py" 8301 "$M" gateway -n gateway "$T/passed.conf" 2>&1)
 ok "one of another port is refused" matches "$said" 'no socket of a port of that forward'
