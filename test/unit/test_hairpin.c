@@ -190,6 +190,51 @@ static void a_hit_of_who_takes_it(void **state)
 	gate_end(&g);
 }
 
+/* And of what refuses it, a wall or a rule: on each way in, back in, out, and to another inside. */
+static void refused(uint64_t order)
+{
+	static const struct {
+		uint32_t link;
+		const char *from, *to;
+	} calls[] = {
+		{ 1, "203.0.113.9", "198.51.100.1" },
+		{ 0, "10.0.0.2", "198.51.100.1" },
+		{ 0, "10.0.0.2", "203.0.113.9" },
+		{ 0, "10.0.0.2", "10.0.2.2" },
+	};
+	const struct minato_entry guard = {
+		.kind = MINATO_KIND_GUARD,
+		.order = order,
+		.scope = MINATO_SCOPE_ANY,
+		.face = MINATO_FACE_ANY,
+		.proto = MINATO_TCP,
+		.first = 9002,
+		.last = 9002,
+		.uid = MINATO_UID_NONE,
+		.verdict = MINATO_REFUSE,
+	};
+	uint64_t handle;
+
+	begin();
+	assert_int_equal(minato_entry_add(g.m, &guard, &handle), 0);
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		segment(calls[i].link, calls[i].from, calls[i].to, 9002, SYN);
+		assert_int_equal(hits_of(MINATO_KIND_GUARD), i + 1);
+		/* What opens nothing is no call. */
+		segment(calls[i].link, calls[i].from, calls[i].to, 9002, ACK);
+		assert_int_equal(hits_of(MINATO_KIND_GUARD), i + 1);
+	}
+	assert_int_equal(hits_of(MINATO_KIND_FORWARD), 0);
+	gate_end(&g);
+}
+
+static void a_hit_of_who_refuses_it(void **state)
+{
+	(void)state;
+	refused(0);
+	refused(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +243,7 @@ int main(void)
 		cmocka_unit_test(not_where_hairpin_is_off),
 		cmocka_unit_test(by_rules_as_they_are),
 		cmocka_unit_test(a_hit_of_who_takes_it),
+		cmocka_unit_test(a_hit_of_who_refuses_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
