@@ -34,8 +34,7 @@ get() { # SOURCE PORT: what a client from there gets
 	text=$(in_peer curl -sS -m 3 --interface "$1" "http://$HOST4:$2/" 2>/dev/null) &&
 		echo "$text" || echo "curl $?"
 }
-# 7: refused, 52 and 56: reset or closed after the kernel had accepted.
-refused() { [[ "$(get "$1" "$2")" =~ ^curl\ (7|52|56)$ ]]; }
+refused() { was_refused "$(get "$1" "$2")"; }
 out() { in_box curl -sS -m 5 "http://$1/" 2>/dev/null || echo "curl $?"; }
 # The same by another program.
 fetch() {

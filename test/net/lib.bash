@@ -72,6 +72,9 @@ matches() {
 	}
 }
 fails() { ! "$@"; }
+# was_refused WORDS: "curl N" of a call that is refused (7), or closed or reset when the kernel has
+# accepted it, before an answer (52, 56) or while curl still sends (55).
+was_refused() { matches "$1" '^curl (7|52|55|56)$'; }
 skip() {
 	CASES=$((CASES + 1))
 	echo "ok $CASES - $1 # SKIP $2"
