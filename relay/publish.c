@@ -291,17 +291,35 @@ static bool make_room(struct relay_publish *list)
 	return true;
 }
 
+/* Whether there is one already. */
+static bool borrow(const struct relay_publish *list, const struct order *o,
+		   struct relay_published *door)
+{
+	struct relay_door about = { .protocol = o->protocol };
+	int fd = list->lend ? list->lend(list->lend_user, o->spec, o->port, &about) : -1;
+
+	*door = (struct relay_published){
+		.fd = fd,
+		.protocol = about.protocol,
+		.dual = about.dual,
+		.four = about.four,
+		.port = o->port,
+	};
+	return fd >= 0;
+}
+
 static int open_one(struct relay_publish *list, struct order *o)
 {
 	struct relay_published *door;
-	int result;
+	int result = 0;
 
 	if (!make_room(list))
 		return -ENOMEM;
 	door = &list->sockets[list->socket_count];
 	o->addr = o->spec->addr;
 	o->dual = false;
-	result = o->spec->every ? bind_every(o, door) : bind_order(o, door);
+	if (!borrow(list, o, door))
+		result = o->spec->every ? bind_every(o, door) : bind_order(o, door);
 	if (result == 0)
 		list->socket_count++;
 	return result;

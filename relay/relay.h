@@ -76,6 +76,7 @@ struct relay_spec {
 };
 
 struct relay_published; /* one bound host socket */
+struct relay_door;
 
 /* Devices of the host by which hosts of lan come, for ports that are for them alone. */
 #define RELAY_DEVICES_MAX 16u
@@ -107,6 +108,14 @@ struct relay_publish {
 	bool (*near_only)(void *user, uint8_t protocol, uint16_t port);
 	void *near_user;
 	const struct relay_devices *devices; /* borrowed */
+	/*
+	 * For relay_publish_open, may be NULL: a socket that is bound for the port and the protocol
+	 * of `about` already, which the list gets; then what is to be known of it is written there.
+	 * Negative: there is none, and one is bound.
+	 */
+	int (*lend)(void *user, const struct relay_spec *spec, uint16_t port,
+		    struct relay_door *about);
+	void *lend_user;
 };
 
 /*

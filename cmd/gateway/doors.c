@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cmd/see/who.h"
 #include "relay/relay.h"
 
 bool gateway_door_fits(const struct conf_forward *forward)
@@ -23,31 +24,33 @@ static bool is_door(const struct conf_statement *one)
 	return one->kind == CONF_KIND_FORWARD && gateway_door_fits(&one->forward);
 }
 
-/* What is to be bound; where callers go from there the entries of the statement say. */
-static int make_specs(const struct conf_forward *forward, struct relay_publish *list)
+/* Some ports of a run; where their callers go the entries of the statement say. */
+static struct relay_spec piece_of(const struct conf_forward *forward, const struct conf_run *run)
 {
-	*list = (struct relay_publish){ .specs = NULL };
-	list->specs = calloc(forward->run_count, sizeof(list->specs[0]));
-	if (!list->specs)
-		return -ENOMEM;
-	list->spec_count = forward->run_count;
-	for (uint32_t i = 0; i < forward->run_count; i++) {
-		const struct conf_run *run = &forward->run[i];
-		/* A UNIX socket has none: a list keeps no more servers than there are. */
-		uint16_t port = forward->server_count ? forward->server[0].at.port : 0;
+	/* A UNIX socket has none: a list keeps no more servers than there are. */
+	uint16_t port = forward->server_count ? forward->server[0].at.port : 0;
 
-		list->specs[i] = (struct relay_spec){
-			.sort = RELAY_PORTS,
-			.addr = minato_addr_is_any(&forward->on) ? minato_addr4(0, 0, 0, 0) :
-								   forward->on,
-			.guest_given = true,
-			.bare = true,
-			.protocols = forward->protocols,
-			.first = run->first,
-			.last = run->last,
-			.guest = port ? port : run->first,
-		};
-	}
+	return (struct relay_spec){
+		.sort = RELAY_PORTS,
+		.addr = minato_addr_is_any(&forward->on) ? minato_addr4(0, 0, 0, 0) : forward->on,
+		.guest_given = true,
+		.bare = true,
+		.protocols = forward->protocols,
+		.first = run->first,
+		.last = run->last,
+		.guest = port ? port : run->first,
+	};
+}
+
+static int append_piece(struct relay_publish *list, const struct relay_spec *piece)
+{
+	struct relay_spec *specs =
+		realloc(list->specs, (list->spec_count + 1) * sizeof(list->specs[0]));
+
+	if (!specs)
+		return -ENOMEM;
+	list->specs = specs;
+	specs[list->spec_count++] = *piece;
 	return 0;
 }
 
@@ -70,37 +73,89 @@ static bool same_places(const struct conf_statement *a, const struct conf_statem
 	return true;
 }
 
-static struct gateway_door *find(const struct gateway_doors *doors,
-				 const struct conf_statement *one)
+/* ---- whose a port is ---- */
+
+/*
+ * A port of an address has one socket, however many forwards stand there: it is of the door that
+ * opened it, and other doors are but of the ports that were nobody's. One for all addresses serves
+ * each of them.
+ */
+static bool covers(const struct relay_spec *piece, const struct minato_addr *addr)
 {
+	return minato_addr_is_any(&piece->addr) || minato_addr_equal(&piece->addr, addr);
+}
+
+/*
+ * The protocols in which doors that stay have the port at the address; `*change`, a later port, is
+ * lowered to the next one at which that may be different.
+ */
+static uint8_t held_at(const struct gateway_doors *doors, const struct minato_addr *addr,
+		       uint32_t port, uint32_t *change)
+{
+	uint8_t protocols = 0;
+
 	for (size_t i = 0; i < doors->count; i++) {
-		if (same_places(&doors->list[i].one, one))
-			return &doors->list[i];
+		const struct gateway_door *door = &doors->list[i];
+
+		for (size_t k = 0; k < door->list.spec_count && !door->leaves; k++) {
+			const struct relay_spec *piece = &door->list.specs[k];
+			uint32_t next = piece->first > port ? piece->first : piece->last + 1u;
+
+			if (!covers(piece, addr) || piece->last < port)
+				continue;
+			if (piece->first <= port)
+				protocols |= piece->protocols;
+			if (next < *change)
+				*change = next;
+		}
 	}
-	return NULL;
+	return protocols;
+}
+
+/* Appends what of the forward's ports no door that stays has. */
+static int make_pieces(const struct gateway_doors *doors, const struct conf_forward *forward,
+		       struct relay_publish *list)
+{
+	int result = 0;
+
+	for (uint32_t i = 0; i < forward->run_count; i++) {
+		const struct conf_run *run = &forward->run[i];
+		uint32_t change;
+
+		for (uint32_t port = run->first; port <= run->last && result == 0; port = change) {
+			struct conf_run part = { .first = (uint16_t)port };
+			struct relay_spec piece = piece_of(forward, &part);
+
+			change = run->last + 1u;
+			piece.protocols &= (uint8_t)~held_at(doors, &piece.addr, port, &change);
+			piece.last = (uint16_t)(change - 1);
+			if (piece.protocols)
+				result = append_piece(list, &piece);
+		}
+	}
+	return result;
 }
 
 bool gateway_doors_have(const struct gateway_doors *doors, const struct conf_statement *one)
 {
-	return find(doors, one) != NULL;
+	struct relay_publish list = { .specs = NULL };
+	bool all = is_door(one) && make_pieces(doors, &one->forward, &list) == 0 &&
+		   list.spec_count == 0;
+
+	relay_publish_free(&list);
+	return all;
 }
 
-static struct gateway_door *append(struct gateway_doors *doors, const struct conf_statement *one)
+static struct gateway_door *append(struct gateway_doors *doors)
 {
 	struct gateway_door *list =
 		realloc(doors->list, (doors->count + 1) * sizeof(doors->list[0]));
-	struct gateway_door *door;
 
 	if (!list)
 		return NULL;
 	doors->list = list;
-	door = &list[doors->count];
-	*door = (struct gateway_door){ .fresh = true };
-	conf_copy(&door->one, one);
-	if (make_specs(&one->forward, &door->list) < 0)
-		return NULL;
-	doors->count++;
-	return door;
+	list[doors->count] = (struct gateway_door){ .fresh = true };
+	return &list[doors->count++];
 }
 
 static void drop(struct gateway_doors *doors, size_t index)
@@ -228,21 +283,125 @@ static int take_passed(const struct gateway_doors *doors, struct gateway_door *d
 
 /* ---- the keeper ---- */
 
+static bool wants(const struct gateway_rules *rules, const struct conf_statement *one)
+{
+	for (size_t i = 0; i < rules->conf.count; i++) {
+		if (same_places(rules->conf.list[i], one))
+			return true;
+	}
+	return false;
+}
+
+/* The socket of a piece that serves the port, if it has one. They lie in the order of the ports. */
+static bool socket_of(const struct relay_publish *list, const struct relay_spec *piece,
+		      uint8_t protocol, uint16_t port, size_t *out, struct relay_door *about)
+{
+	size_t count = piece->socket_count;
+	size_t likely = count * (size_t)(port - piece->first) /
+			(size_t)(piece->last - piece->first + 1);
+
+	for (size_t i = 0; i < count; i++) {
+		*out = piece->socket_first + (likely + i) % count;
+		relay_publish_about(list, *out, about);
+		if (about->port == port && about->protocol == protocol)
+			return true;
+	}
+	return false;
+}
+
+/* Of a door that goes with this change: a copy of its socket, so that no caller is turned away. */
+/* unsealed: fcntl */
+static int lend(void *user, const struct relay_spec *wanted, uint16_t port,
+		struct relay_door *about)
+{
+	const struct gateway_doors *doors = user;
+	const uint8_t protocol = about->protocol;
+
+	for (size_t i = 0; i < doors->count; i++) {
+		const struct relay_publish *list = &doors->list[i].list;
+
+		for (size_t k = 0; k < list->spec_count && doors->list[i].leaves; k++) {
+			const struct relay_spec *piece = &list->specs[k];
+			size_t at;
+
+			if (piece->first <= port && port <= piece->last &&
+			    covers(piece, &wanted->addr) &&
+			    socket_of(list, piece, protocol, port, &at, about))
+				return fcntl(relay_publish_fd(list, at), F_DUPFD_CLOEXEC, 0);
+		}
+	}
+	return -1;
+}
+
+/* Why it could not be opened: who has the port, be it another door of ours. */
+static int explain(const struct gateway_doors *doors, const struct relay_publish *list,
+		   struct drive_error *error)
+{
+	const struct drive_subnet families = { .has4 = true };
+	const struct relay_failure *failure = &list->failure;
+	const uint8_t bit = failure->protocol == MINATO_TCP ? RELAY_TCP : RELAY_UDP;
+	char words[CONF_LINE_MAX + 1], what[96];
+
+	for (size_t i = 0; failure->errnum == EADDRINUSE && i < doors->count; i++) {
+		const struct gateway_door *door = &doors->list[i];
+
+		for (size_t k = 0; k < door->list.spec_count; k++) {
+			const struct relay_spec *piece = &door->list.specs[k];
+
+			if (!(piece->protocols & bit) || failure->port < piece->first ||
+			    failure->port > piece->last)
+				continue;
+			(void)conf_print(words, sizeof(words), &door->one);
+			return drive_fail(error, EADDRINUSE,
+					  "%s: this gateway has it open at a single address, for "
+					  "'%s': take that back first, and say it again after",
+					  relay_publish_what(list, failure, what, sizeof(what)),
+					  words);
+		}
+	}
+	/* No guest is asked: it might be asking us at this moment. */
+	return cmd_publish_explain(list, failure, &families, true, error);
+}
+
+/* What no other door has of the forward's ports. */
 static int open_door(struct gateway_doors *doors, const struct conf_statement *one,
 		     struct drive_error *error)
 {
-	struct gateway_door *door = append(doors, one);
-	int result;
+	struct relay_publish list = { .lend = lend, .lend_user = doors };
+	struct gateway_door *door;
+	int result = make_pieces(doors, &one->forward, &list);
 
-	if (!door)
+	if (result == 0 && list.spec_count == 0)
+		return 0;
+	door = result == 0 ? append(doors) : NULL;
+	if (!door) {
+		relay_publish_free(&list);
 		return drive_fail(error, ENOMEM, "out of memory");
-	if (was_passed(doors, one->name))
+	}
+	conf_copy(&door->one, one);
+	door->list = list;
+	if (was_passed(doors, one->name)) {
 		result = take_passed(doors, door, error);
-	else
-		result = relay_publish_open(&door->list, true, false, error);
+	} else {
+		result = relay_publish_open(&door->list, true, false, NULL);
+		if (result < 0) {
+			list = door->list;
+			door->list = (struct relay_publish){ .specs = NULL };
+			result = explain(doors, &list, error);
+			relay_publish_free(&list);
+		}
+	}
 	if (result < 0)
 		drop(doors, doors->count - 1);
 	return result;
+}
+
+/* What was passed is bound already, and what is for all addresses serves each of them. */
+static unsigned turn_of(const struct gateway_doors *doors, const struct conf_statement *one)
+{
+	if (was_passed(doors, one->name))
+		return 0;
+	return minato_addr_is_any(&one->forward.on) ? 1 : 2;
 }
 
 int gateway_doors_open(struct gateway_doors *doors, const struct gateway_rules *rules,
@@ -251,14 +410,20 @@ int gateway_doors_open(struct gateway_doors *doors, const struct gateway_rules *
 	size_t before = doors->count;
 	int result = 0;
 
-	for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
-		const struct conf_statement *one = rules->conf.list[i];
+	for (size_t i = 0; i < doors->count; i++)
+		doors->list[i].leaves = !wants(rules, &doors->list[i].one);
+	for (unsigned turn = 0; turn < 3; turn++) {
+		for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
+			const struct conf_statement *one = rules->conf.list[i];
 
-		if (is_door(one) && !find(doors, one))
-			result = open_door(doors, one, error);
+			if (is_door(one) && turn_of(doors, one) == turn)
+				result = open_door(doors, one, error);
+		}
 	}
 	while (result < 0 && doors->count > before)
 		drop(doors, doors->count - 1);
+	for (size_t i = 0; i < doors->count; i++)
+		doors->list[i].leaves = false;
 	return result;
 }
 
@@ -280,24 +445,42 @@ int gateway_doors_send(struct gateway_doors *doors, const struct gateway_rules *
 {
 	int result = 0;
 
-	for (size_t i = 0; i < rules->conf.count && result == 0; i++) {
-		struct gateway_door *door = find(doors, rules->conf.list[i]);
+	for (size_t i = 0; i < doors->count && result == 0; i++) {
+		struct gateway_door *door = &doors->list[i];
+		size_t at = 0;
 
-		if (!door || !door->fresh)
+		while (at < rules->conf.count && !same_places(rules->conf.list[at], &door->one))
+			at++;
+		if (!door->fresh || at == rules->conf.count)
 			continue;
-		result = send_door(door, i, channel);
+		result = send_door(door, at, channel);
 		door->fresh = false;
 	}
 	return result;
 }
 
-static bool wants(const struct gateway_rules *rules, const struct conf_statement *one)
+/*
+ * Whether others have all of its ports: it was opened for a change that did not come to stand, by
+ * which another one was to go.
+ */
+static bool is_needless(struct gateway_doors *doors, size_t index)
 {
-	for (size_t i = 0; i < rules->conf.count; i++) {
-		if (same_places(rules->conf.list[i], one))
-			return true;
+	bool needless;
+
+	doors->list[index].leaves = true;
+	needless = true;
+	for (size_t k = 0; k < doors->list[index].list.spec_count && needless; k++) {
+		const struct relay_spec *piece = &doors->list[index].list.specs[k];
+		uint32_t change = piece->last + 1u;
+
+		for (uint32_t port = piece->first; port <= piece->last && needless; port = change) {
+			change = piece->last + 1u;
+			needless = !(piece->protocols &
+				     ~held_at(doors, &piece->addr, port, &change));
+		}
 	}
-	return false;
+	doors->list[index].leaves = false;
+	return needless;
 }
 
 void gateway_doors_prune(struct gateway_doors *doors, const struct gateway_rules *rules)
@@ -305,6 +488,10 @@ void gateway_doors_prune(struct gateway_doors *doors, const struct gateway_rules
 	for (size_t i = doors->count; i-- > 0;) {
 		doors->list[i].fresh = false;
 		if (!wants(rules, &doors->list[i].one))
+			drop(doors, i);
+	}
+	for (size_t i = doors->count; i-- > 0;) {
+		if (is_needless(doors, i))
 			drop(doors, i);
 	}
 }
@@ -339,58 +526,77 @@ size_t gateway_doors_fds(const struct gateway_doors *doors, int *out)
 /* The doors that came since the last rules have no statement yet, but its number. */
 static struct gateway_door *coming(struct gateway_doors *doors, uint32_t statement)
 {
-	struct gateway_door *list;
+	struct gateway_door *door;
 
 	for (size_t i = 0; i < doors->count; i++) {
 		if (doors->list[i].fresh && doors->list[i].one.line == statement)
 			return &doors->list[i];
 	}
-	list = realloc(doors->list, (doors->count + 1) * sizeof(doors->list[0]));
-	if (!list)
-		return NULL;
-	doors->list = list;
-	list[doors->count] = (struct gateway_door){ .one.line = statement, .fresh = true };
-	return &list[doors->count++];
+	door = append(doors);
+	if (door)
+		door->one.line = statement;
+	return door;
 }
 
 /* syscalls: close */
 void gateway_doors_take(struct gateway_doors *doors, const struct cmd_message *message, int fd)
 {
 	const struct relay_door *about = &message->bound.doors[0];
-	struct gateway_door *door = fd < 0 || message->number < 0 || about->spec >= CONF_RUNS_MAX ?
-					    NULL :
-					    coming(doors, (uint32_t)message->number);
+	struct gateway_door *door =
+		fd < 0 || message->number < 0 || about->spec >= GATEWAY_PIECES_MAX ?
+			NULL :
+			coming(doors, (uint32_t)message->number);
+	int result = door ? 0 : -EINVAL;
 
-	/* So many specs there may be; which, the statement says. */
-	if (door && !door->list.specs) {
-		door->list.specs = calloc(CONF_RUNS_MAX, sizeof(door->list.specs[0]));
-		door->list.spec_count = door->list.specs ? CONF_RUNS_MAX : 0;
-	}
-	if ((!door || relay_publish_adopt(&door->list, about, fd) < 0) && fd >= 0)
+	/* Which ports a piece is, its sockets say. */
+	while (result == 0 && door->list.spec_count <= about->spec)
+		result = append_piece(&door->list, &(struct relay_spec){ .first = 0 });
+	if (result == 0)
+		result = relay_publish_adopt(&door->list, about, fd);
+	if (result < 0 && fd >= 0)
 		close(fd);
+}
+
+/* A piece by its sockets. */
+static int name_piece(const struct relay_publish *list, const struct conf_forward *forward,
+		      struct relay_spec *piece)
+{
+	struct conf_run run = { .first = UINT16_MAX };
+	struct relay_spec said;
+
+	if (piece->socket_count == 0)
+		return -EPROTO;
+	said = piece_of(forward, &run);
+	said.protocols = 0;
+	said.first = UINT16_MAX;
+	for (size_t i = 0; i < piece->socket_count; i++) {
+		struct relay_door about;
+
+		relay_publish_about(list, piece->socket_first + i, &about);
+		said.protocols |= about.protocol == MINATO_TCP ? RELAY_TCP : RELAY_UDP;
+		if (about.port < said.first)
+			said.first = about.port;
+		if (about.port > said.last)
+			said.last = about.port;
+	}
+	said.socket_first = piece->socket_first;
+	said.socket_count = piece->socket_count;
+	*piece = said;
+	return 0;
 }
 
 /* The statement of sockets that came: what they are for. */
 static int name_door(struct gateway_door *door, const struct gateway_rules *rules)
 {
-	struct relay_publish said;
 	size_t index = door->one.line;
-	int result;
+	int result = 0;
 
 	if (index >= rules->conf.count || !is_door(rules->conf.list[index]))
 		return -EPROTO;
 	conf_copy(&door->one, rules->conf.list[index]);
-	result = make_specs(&door->one.forward, &said);
-	if (result < 0)
-		return result;
-	for (size_t i = 0; i < said.spec_count; i++) {
-		said.specs[i].socket_first = door->list.specs[i].socket_first;
-		said.specs[i].socket_count = door->list.specs[i].socket_count;
-	}
-	free(door->list.specs);
-	door->list.specs = said.specs;
-	door->list.spec_count = said.spec_count;
-	return 0;
+	for (size_t i = 0; i < door->list.spec_count && result == 0; i++)
+		result = name_piece(&door->list, &door->one.forward, &door->list.specs[i]);
+	return result;
 }
 
 static void stop_door(struct gateway_doors *doors, size_t index, struct relay *relay)
@@ -404,6 +610,14 @@ static void stop_door(struct gateway_doors *doors, size_t index, struct relay *r
 			(void)relay_forward_remove(relay, (uint32_t)id);
 	}
 	drop(doors, index);
+}
+
+void gateway_doors_withdraw(struct gateway_doors *doors)
+{
+	for (size_t i = doors->count; i-- > 0;) {
+		if (doors->list[i].fresh)
+			drop(doors, i);
+	}
 }
 
 void gateway_doors_inherit(struct gateway_doors *doors, const struct gateway_doors *keeper)

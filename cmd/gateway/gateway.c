@@ -94,6 +94,7 @@ static int code_of(int result)
 	case EEXIST:
 	case EBUSY:
 	case EADDRINUSE:
+	case EADDRNOTAVAIL:
 	case EOPNOTSUPP:
 		return CMD_REFUSED;
 	default:

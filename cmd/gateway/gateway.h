@@ -574,11 +574,15 @@ struct gateway_passed {
  * what no statement in force wants is closed when the change is over, however that ends.
  */
 
+/* A forward's ports, but for those that other doors have: there one socket serves several. */
 struct gateway_door {
 	struct conf_statement one; /* or another forward at the same places */
 	struct relay_publish list;
-	bool fresh; /* no worker has it yet */
+	bool fresh;  /* no worker has it yet */
+	bool leaves; /* in gateway_doors_open: what comes does not want it */
 };
+/* Runs of ports that a door is, at most. */
+#define GATEWAY_PIECES_MAX 65536u
 struct gateway_doors {
 	struct gateway_door *list;
 	size_t count;
@@ -605,6 +609,8 @@ size_t gateway_doors_fds(const struct gateway_doors *doors, int *out);
 void gateway_doors_inherit(struct gateway_doors *doors, const struct gateway_doors *keeper);
 /* Takes a socket that came. It is closed where that makes no sense. */
 void gateway_doors_take(struct gateway_doors *doors, const struct cmd_message *message, int fd);
+/* Those that came are for a change that does not come to stand. */
+void gateway_doors_withdraw(struct gateway_doors *doors);
 /*
  * Those that came belong to these rules: lets callers in by them, and closes what the rules do not
  * want. 0, or negative errno with a text.

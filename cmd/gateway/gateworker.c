@@ -346,6 +346,8 @@ static void take_rules(struct gateway_worker *worker, int fd)
 			result = open_doors(worker, &rules, &message.text);
 		gateway_rules_free(&rules);
 	}
+	if (result < 0)
+		gateway_doors_withdraw(&worker->doors);
 	gateway_breath_end();
 	worker->changing = false;
 	write_all(worker, drive_now());

@@ -127,13 +127,38 @@ printf '%s\n' "inside tap in0 10.0.0.1/24" "outside host" "dmz 10.0.0.9" >"$T/ov
 said=$(env XDG_RUNTIME_DIR="$T/run" "$M" gateway -n over "$T/over.conf" 2>&1)
 is "... nothing of a file that asks for it is started" $? 1
 has "... a dmz, with its place" "$said" 'over\.conf:3:5: error: .*there is no dmz'
+printf '%s\n' "inside tap in9 10.9.0.1/24" "outside host" "forward tcp 8999 on 203.0.113.99 to 10.9.0.2" >"$T/over.conf"
+said=$(env XDG_RUNTIME_DIR="$T/run" "$M" gateway -n over "$T/over.conf" 2>&1)
+is "... an address that this host has not" $? 1
+has "... which is said" "$said" 'host port 8999/tcp of 203\.0\.113\.99: this host does not have that address'
 
 # A port that somebody has is refused, and nothing changes.
 bg_more holder.log socat TCP4-LISTEN:8200 -
 until_true 5 host_listens 8200
 said=$(ask forward add tcp 8199-8200 to 10.0.0.2:80 2>&1)
-ok "a port of another program's: refused" matches "$said" 'host port 8200/tcp of 0\.0\.0\.0: it is taken'
+ok "a port of another program's: refused" matches "$said" 'host port 8200/tcp of 0\.0\.0\.0 is taken by socat \(pid [0-9]+'
+has "... with what frees it" "$said" 'to free it: kill [0-9]+; the nearest free ones? (is|are) .*; nothing was changed'
 ok "and its neighbour is not held" until_true 5 is_free 8199
+
+# Forwards whose ports are in part another's: the narrower one goes first, as everywhere.
+serves web 8401 "the run's"
+ok "a port" ask forward add tcp 8401 to 10.0.0.2:80 named one
+ok "a run over it, in two protocols" ask forward add tcp,udp 8400-8402 to 10.0.0.2 named run
+ok "for one source, in one of them" ask forward add udp 8402 to 10.0.0.2:99 from 203.0.113.9 named narrow
+ok "at one address" ask forward add tcp 8402 on $HOST4 to 10.0.0.2:80 named here
+is "the port has its own server" "$(at 8401)" web
+is "the address too" "$(at 8402)" web
+ok "the port goes" ask forward rm one
+is "its callers are the run's" "$(at 8401)" "the run's"
+ok "the run goes" ask forward rm run
+is "the address keeps its port" "$(at 8402)" web
+is "nobody is at the others" "$(at 8401)" "curl 7"
+said=$(ask forward add tcp 8402 to 10.0.0.2 2>&1)
+has "what is wider, later, is told whose the port is" "$said" \
+	"host port 8402/tcp of .* '(forward tcp,udp 8400|forward tcp 8402 on $HOST4)"
+ok "away with them" ask forward rm here
+ok "... both" ask forward rm narrow
+ok "... and the ports are free" until_true 5 is_free 8402
 
 # A flow lives through changes, and through the forward's end.
 within_bg peer flow.log bash -c "exec 3<>/dev/tcp/$HOST4/8080; sleep 3; printf 'GET / HTTP/1.0\r\n\r\n' >&3; cat <&3"

@@ -317,6 +317,128 @@ static void a_new_worker_inherits_them(void **state)
 	assert_true(is_served(8000));
 }
 
+/* ---- forwards that share ports ---- */
+
+/* Who wants one of the ports finds the socket that is there. */
+static void one_socket_for_several_forwards(void **state)
+{
+	NEED_NETNS();
+	say("forward tcp 8000 to 10.0.2.100");
+	say("forward tcp,udp 7999-8001 to 10.0.2.101");
+	say("forward udp 8000 to 10.0.2.102 from 203.0.113.9");
+	say("forward tcp 8000 on 127.0.0.1 to 10.0.2.103");
+	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), 0);
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 6);
+	for (uint16_t port = 7999; port < 8002; port++) {
+		assert_int_equal(bound(&keeper, SOCK_STREAM, port), 1);
+		assert_int_equal(bound(&keeper, SOCK_DGRAM, port), 1);
+	}
+	for (size_t i = 0; i < 4; i++)
+		assert_true(gateway_doors_have(&keeper, rules.conf.list[i]));
+	gateway_doors_prune(&keeper, &rules);
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 6);
+}
+
+/* Whatever the order of the lines is, what is for all addresses is opened first. */
+static void all_addresses_come_first(void **state)
+{
+	NEED_NETNS();
+	say("forward tcp 8000 on 127.0.0.1 to 10.0.2.100");
+	say("forward tcp 8000-8001 to 10.0.2.101");
+	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), 0);
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 2);
+	gateway_doors_close(&keeper);
+	keeper = (struct gateway_doors){ .count = 0 };
+	/* Later it cannot be had, and it is said whose the port is. */
+	gateway_rules_free(&rules);
+	say("forward tcp 8000 on 127.0.0.1 to 10.0.2.100");
+	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), 0);
+	say("forward tcp 8000-8001 to 10.0.2.101");
+	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), -EADDRINUSE);
+	assert_non_null(strstr(error.text, "host port 8000/tcp of 0.0.0.0: this gateway has it"));
+	assert_non_null(strstr(error.text, "'forward tcp 8000 on 127.0.0.1 to 10.0.2.100'"));
+	assert_int_equal(keeper.count, 1);
+}
+
+/* A change, as keeper and worker make it; it stands, or not. */
+static void change(bool stands, struct gateway_rules *before)
+{
+	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), 0);
+	assert_int_equal(gateway_doors_send(&keeper, &rules, channel[0]), 0);
+	take_all();
+	if (stands)
+		assert_int_equal(gateway_doors_start(&worker, &rules, w.relay, &error), 0);
+	else
+		gateway_doors_withdraw(&worker);
+	gateway_doors_prune(&keeper, stands ? &rules : before);
+}
+
+/* Where one goes, its ports are handed to the others that stand there, with who waits at them. */
+static void what_goes_leaves_its_ports_to_others(void **state)
+{
+	int caller;
+
+	NEED_NETNS();
+	say("forward tcp 8000 to 10.0.2.100");
+	say("forward tcp,udp 7999-8001 to 10.0.2.101");
+	change(true, NULL);
+	assert_true(is_served(7999) && is_served(8000) && is_served(8001));
+	caller = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8000);
+	gateway_rules_remove(&rules, 0);
+	change(true, NULL);
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 6);
+	assert_true(is_served(7999) && is_served(8000) && is_served(8001));
+	assert_false(is_refused(8000));
+	assert_true(gateway_doors_have(&worker, rules.conf.list[0]));
+	close(caller);
+	/* And the other way round. */
+	say("forward tcp 8001 to 10.0.2.100");
+	change(true, NULL);
+	gateway_rules_remove(&rules, 0);
+	change(true, NULL);
+	assert_true(is_served(8001) && !is_served(8000));
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 1);
+	assert_true(is_refused(8000) && is_refused(7999) && !is_refused(8001));
+}
+
+/* What was made ready for a change that did not come to stand is gone at both ends. */
+static void a_change_that_fails_leaves_nothing(void **state)
+{
+	struct gateway_rules before;
+
+	NEED_NETNS();
+	say("forward tcp 8000 to 10.0.2.100");
+	say("forward tcp 8000-8001 to 10.0.2.101");
+	change(true, NULL);
+	assert_int_equal(gateway_rules_copy(&before, &rules), 0);
+	gateway_rules_remove(&rules, 0);
+	say("forward tcp 8002 to 10.0.2.100");
+	change(false, &before);
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 2);
+	assert_int_equal(worker.count, 2);
+	assert_true(is_free(SOCK_STREAM, 8002));
+	assert_true(is_served(8000) && is_served(8001));
+	/* So that the next one can come to stand. */
+	change(true, NULL);
+	assert_true(is_served(8000) && is_served(8001) && is_served(8002));
+	assert_int_equal(gateway_doors_fds(&keeper, NULL), 3);
+	gateway_rules_free(&before);
+}
+
+/* It is said who has a port of another program's. */
+static void the_holder_is_named(void **state)
+{
+	int taken;
+
+	NEED_NETNS();
+	taken = host_socket(SOCK_STREAM, "0.0.0.0", 8100);
+	say("forward tcp 8100 to 10.0.2.100");
+	assert_int_equal(gateway_doors_open(&keeper, &rules, &error), -EADDRINUSE);
+	assert_non_null(strstr(error.text, "host port 8100/tcp of 0.0.0.0 is taken by test_doors"));
+	assert_non_null(strstr(error.text, "to free it: kill "));
+	close(taken);
+}
+
 /* What a keeper that is none of ours would say. */
 static void nonsense_is_closed(void **state)
 {
@@ -328,7 +450,7 @@ static void nonsense_is_closed(void **state)
 	gateway_doors_take(&worker, &message, fd);
 	assert_true(is_free(SOCK_STREAM, 8000));
 	message.number = 0;
-	message.bound.doors[0].spec = CONF_RUNS_MAX;
+	message.bound.doors[0].spec = GATEWAY_PIECES_MAX;
 	gateway_doors_take(&worker, &message, host_socket(SOCK_STREAM, "127.0.0.1", 8000));
 	assert_true(is_free(SOCK_STREAM, 8000));
 	gateway_doors_take(&worker, &message, -1);
@@ -356,6 +478,11 @@ int main(void)
 		DOOR_CASE(passed_ones_must_be_the_forwards),
 		DOOR_CASE(the_worker_serves_them),
 		DOOR_CASE(a_new_worker_inherits_them),
+		DOOR_CASE(one_socket_for_several_forwards),
+		DOOR_CASE(all_addresses_come_first),
+		DOOR_CASE(what_goes_leaves_its_ports_to_others),
+		DOOR_CASE(a_change_that_fails_leaves_nothing),
+		DOOR_CASE(the_holder_is_named),
 		DOOR_CASE(nonsense_is_closed),
 	};
 
