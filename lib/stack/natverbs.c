@@ -61,6 +61,7 @@ int minato_pool_remove(struct minato *m, uint32_t link,
 {
 	if (host_nat(m) == NULL)
 		return -EOPNOTSUPP;
+	pass_forget(m);
 	return nat_pool_remove(host_nat(m), link, addr);
 }
 

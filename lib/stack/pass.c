@@ -64,15 +64,13 @@ bool pass_is_ours(const struct minato *m, uint32_t link,
 	return pass_whose(m, link, a) != NAT_OTHERS;
 }
 
-bool pass_between(const struct minato *m, const struct packet *p,
-		  uint8_t *scope)
+bool pass_leads_between(const struct minato *m, uint32_t link,
+			const struct minato_addr *to, uint8_t *scope)
 {
-	struct next_hop best = { STACK_LINK_ANY, p->dst };
+	struct next_hop best = { STACK_LINK_ANY, *to };
 	int length = 0; /* a default is none of an inside */
 
-	if (!pass_is_inside(m, p->link) ||
-	    (p->is6 && (addr_is_link_local(&p->src) ||
-			addr_is_link_local(&p->dst))))
+	if (!pass_is_inside(m, link))
 		return false;
 	for (uint32_t i = 0; i < m->link_count; i++) {
 		const struct minato_link_config *c = &m->link[i].config;
@@ -80,7 +78,7 @@ bool pass_between(const struct minato *m, const struct packet *p,
 		int found;
 		if (!pass_is_inside(m, i))
 			continue;
-		found = route_longest(m, c->scope, &p->dst, &hop);
+		found = route_longest(m, c->scope, to, &hop);
 		if (found <= length)
 			continue;
 		length = found;
@@ -90,8 +88,22 @@ bool pass_between(const struct minato *m, const struct packet *p,
 	/* A neighbour of the sender's own is none of ours to reach: who asks
 	   us for such an address means the outside's (RFC 4787 REQ-7). With
 	   IPv6 there is one of each: outside it would come round again. */
-	return length > 0 && (p->is6 || best.link != p->link ||
-			      !minato_addr_equal(&best.addr, &p->dst));
+	return length > 0 && (!minato_addr_is4(to) || best.link != link ||
+			      !minato_addr_equal(&best.addr, to));
+}
+
+/* Its addresses say that it stays on its link (RFC 4291 2.5.6). */
+static bool is_link_local(const struct packet *p)
+{
+	return p->is6 &&
+	       (addr_is_link_local(&p->src) || addr_is_link_local(&p->dst));
+}
+
+bool pass_between(const struct minato *m, const struct packet *p,
+		  uint8_t *scope)
+{
+	return !is_link_local(p) &&
+	       pass_leads_between(m, p->link, &p->dst, scope);
 }
 
 /* --- verdicts --- */
@@ -317,26 +329,23 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 /* --- by what is known of it --- */
 
 static enum drop pass_flow(struct minato *m, const struct arrival *a,
-			   bool *ours)
+			   const struct pass_target *to, bool *ours)
 {
 	const struct packet *p = &a->packet;
-	enum nat_whose whose;
-	uint8_t scope;
+	const enum nat_whose whose = (enum nat_whose)to->whose;
 
 	if (pass_is_insides(m, p))
 		return DROP_SPOOFED;
 	if (pass_opens(p) && host_shuts_out(m, p->link, &p->src))
 		return DROP_GUARD;
-	whose = pass_whose(m, p->link, &p->dst);
 	if (whose == NAT_OTHERS) {
 		/* Before anything is made for it. */
 		if (p->hop_limit <= 1)
 			return pass_expire(m, p);
-		if (p->is6 && (addr_is_link_local(&p->src) ||
-			       addr_is_link_local(&p->dst)))
+		if (is_link_local(p))
 			return DROP_NOT_OURS;
-		if (pass_between(m, p, &scope))
-			return pass_inner_flow(m, a, scope);
+		if (to->between)
+			return pass_inner_flow(m, a, to->scope);
 	}
 	return ask_nat(m, a, whose, ours);
 }
@@ -351,8 +360,7 @@ static enum drop pass_fragment(struct minato *m, const struct arrival *a)
 		return fragment_in_arrive(m, a);
 	if (p->hop_limit <= 1)
 		return pass_expire(m, p);
-	if (p->is6 &&
-	    (addr_is_link_local(&p->src) || addr_is_link_local(&p->dst)))
+	if (is_link_local(p))
 		return DROP_NOT_OURS;
 	if (pass_between(m, p, &scope) && !pass_inner_judged(m, p))
 		return pass_routed(m, a, scope);
@@ -364,7 +372,8 @@ static enum drop pass_fragment(struct minato *m, const struct arrival *a)
 
 /*
  * The outside's end of a flow that is known was found good once; who is inside
- * may be somebody else who says so. False: it is of none.
+ * may be somebody else who says so, and was asked about (pass_from). False: it
+ * is of none.
  */
 static bool pass_known(struct minato *m, const struct arrival *a,
 		       enum drop *drop)
@@ -372,11 +381,6 @@ static bool pass_known(struct minato *m, const struct arrival *a,
 	const struct nat_packet packet = pass_describe(m, &a->packet);
 	struct nat_way way;
 
-	if (packet.inside) {
-		*drop = pass_from(m, &a->packet);
-		if (*drop != DROP_NONE)
-			return true;
-	}
 	if (!nat_known(host_nat(m), a->probe, &packet, &way))
 		return false;
 	if (way.news != NAT_NEWS_NONE)
@@ -386,11 +390,11 @@ static bool pass_known(struct minato *m, const struct arrival *a,
 }
 
 /* To one host, and not to many: those go no further (RFC 1812 5.3.5). */
-static enum drop check_to(const struct minato *m, const struct packet *p)
+static enum drop check_to(const struct packet *p, const struct pass_target *to)
 {
 	if (addr_is_multicast(&p->dst))
 		return DROP_MULTICAST;
-	if (!p->to_us_mac || route_is_broadcast(m, p->link, &p->dst))
+	if (!p->to_us_mac || to->broadcast)
 		return DROP_BROADCAST;
 	if (minato_addr_is_any(&p->dst) || addr_is_loopback(&p->dst))
 		return DROP_IP_DESTINATION;
@@ -400,23 +404,32 @@ static enum drop check_to(const struct minato *m, const struct packet *p)
 enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours)
 {
 	const struct packet *p = &a->packet;
-	enum drop drop;
+	const bool inside = pass_is_inside(m, p->link);
+	struct pass_target to;
+	enum drop drop = DROP_NONE;
 
 	*ours = false;
+	if (inside)
+		drop = pass_from(m, p);
+	if (drop != DROP_NONE)
+		return drop;
 	if (a->key.proto != 0 && p->to_us_mac && pass_known(m, a, &drop))
 		return drop;
-	drop = pass_from(m, p);
-	if (drop == DROP_NONE)
-		drop = check_to(m, p);
+	if (!inside)
+		drop = pass_from(m, p);
+	if (drop != DROP_NONE)
+		return drop;
+	pass_target(m, p->link, &p->dst, &to);
+	drop = check_to(p, &to);
 	if (drop != DROP_NONE)
 		return drop;
 	switch (p->type) {
 	case PACKET_TCP:
 	case PACKET_UDP:
-		return pass_flow(m, a, ours);
+		return pass_flow(m, a, &to, ours);
 	case PACKET_ICMP4:
 	case PACKET_ICMP6:
-		return a->key.proto != 0 ? pass_flow(m, a, ours) :
+		return a->key.proto != 0 ? pass_flow(m, a, &to, ours) :
 					   pass_icmp(m, a, ours);
 	case PACKET_FRAGMENT:
 		return pass_fragment(m, a);
@@ -432,29 +445,32 @@ bool pass_inner_arrive(struct minato *m, const struct arrival *a,
 		       enum drop *drop)
 {
 	const struct packet *p = &a->packet;
-	uint8_t scope;
+	struct pass_target to;
 
 	/* A fragment is put together first. */
 	if (!pass_is_inside(m, p->link) || p->type == PACKET_FRAGMENT ||
 	    !p->to_us_mac)
 		return false;
-	if (a->key.proto != 0 && pass_known(m, a, drop))
-		return true;
-	if (pass_whose(m, p->link, &p->dst) != NAT_OTHERS ||
-	    !pass_between(m, p, &scope))
+	if (a->key.proto != 0) {
+		*drop = pass_from(m, p);
+		if (*drop != DROP_NONE || pass_known(m, a, drop))
+			return true;
+	}
+	pass_target(m, p->link, &p->dst, &to);
+	if (to.whose != NAT_OTHERS || !to.between || is_link_local(p))
 		return false;
 	*drop = pass_from(m, p);
 	if (*drop == DROP_NONE)
-		*drop = check_to(m, p);
+		*drop = check_to(p, &to);
 	if (*drop != DROP_NONE)
 		return true;
 	if (p->hop_limit <= 1)
 		*drop = pass_expire(m, p);
 	else if (a->key.proto != 0)
-		*drop = pass_inner_flow(m, a, scope);
+		*drop = pass_inner_flow(m, a, to.scope);
 	else if (p->type == PACKET_OTHER)
-		*drop = pass_inner_other(m, a, scope);
+		*drop = pass_inner_other(m, a, to.scope);
 	else
-		*drop = pass_inner_message(m, a, scope);
+		*drop = pass_inner_message(m, a, to.scope);
 	return true;
 }

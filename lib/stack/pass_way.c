@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * From where a packet may come that is to be handed on, and where it goes.
- * Both are remembered by address, until an address, a route or a neighbour
- * changes; a next hop for a second at most, since neighbours want to be asked
- * for now and then as long as they are used.
+ * From where a packet may come that is to be handed on, whose its destination
+ * is, and where it goes. All are remembered by address, until an address, a
+ * route or a neighbour changes; a next hop for a second at most, since
+ * neighbours want to be asked for now and then as long as they are used.
  */
 #include "stack/stack.h"
 
@@ -70,10 +70,11 @@ bool pass_is_insides(const struct minato *m, const struct packet *p)
 {
 	const struct minato_link_config *from = &m->link[p->link].config;
 	struct next_hop hop = { STACK_LINK_ANY, p->src };
-	int own = route_longest(m, from->scope, &p->src, &hop);
+	int own;
 
 	if (from->role == MINATO_ROLE_INSIDE)
 		return false;
+	own = route_longest(m, from->scope, &p->src, &hop);
 	if (own < 0)
 		own = 0; /* a default route to the inside tells nothing */
 	for (uint32_t i = 0; i < m->link_count; i++) {
@@ -112,6 +113,29 @@ enum drop pass_from(struct minato *m, const struct packet *p)
 	if (drop == DROP_NONE)
 		*s = (struct pass_source){ p->src, g->generation, p->link };
 	return drop;
+}
+
+/* --- to whom --- */
+
+void pass_target(struct minato *m, uint32_t link, const struct minato_addr *to,
+		 struct pass_target *out)
+{
+	struct passing *g = host_passing(m);
+	struct pass_target *t =
+		&g->target[hash_of(g, to, link) % PASS_TARGETS];
+
+	if (t->generation != g->generation || t->link != link ||
+	    !same_addr(&t->addr, to)) {
+		*t = (struct pass_target){
+			.addr = *to,
+			.generation = g->generation,
+			.link = (uint8_t)link,
+			.whose = (uint8_t)pass_whose(m, link, to),
+			.broadcast = route_is_broadcast(m, link, to),
+		};
+		t->between = pass_leads_between(m, link, to, &t->scope);
+	}
+	*out = *t;
 }
 
 /* --- where to --- */

@@ -84,6 +84,7 @@
 #define PASS_TURN 32u	 /* of them, before sockets have as many */
 #define PASS_WAYS 16384u /* next hops remembered, by a hash; newest stays */
 #define PASS_SOURCES 16384u /* senders found to be where they are, likewise */
+#define PASS_TARGETS 4096u /* destinations of what is of no flow, likewise */
 #define PASS_PARKED 256u /* frames that wait for a MAC; newest dropped */
 #define PASS_PARKED_EACH 16u /* for the same one */
 #define PASS_SYNS 4096u /* SYNs held in silence; oldest dropped */
@@ -581,6 +582,16 @@ struct pass_source {
 	uint32_t generation;
 	uint32_t link;
 };
+/* A destination of what comes by a link, as far as the address tells. */
+struct pass_target {
+	struct minato_addr addr;
+	uint32_t generation;
+	uint8_t link;
+	uint8_t whose; /* enum nat_whose */
+	bool broadcast;
+	bool between;  /* goes to an inside, in `scope` */
+	uint8_t scope;
+};
 /* RFC 5382 REQ-4: the beginning of an unsolicited SYN, enough to answer it. */
 #define PASS_QUOTE 60u /* IPv6 and TCP header; or IPv4 with few options */
 struct held_syn {
@@ -601,6 +612,7 @@ struct passing {
 	struct parked parked[PASS_PARKED];
 	struct pass_way way[PASS_WAYS];
 	struct pass_source source[PASS_SOURCES];
+	struct pass_target target[PASS_TARGETS];
 	struct held_syn syn[PASS_SYNS];
 	uint32_t syn_of[PASS_SYNS]; /* by hash: the last one's position */
 	struct pass_queue queue[MINATO_LINKS_MAX];
@@ -811,6 +823,9 @@ bool pass_is_inside(const struct minato *m, uint32_t link);
 bool pass_inner_arrive(struct minato *m, const struct arrival *a,
 		       enum drop *drop);
 /* Who is behind an inside: is `to` reached there from this link? */
+bool pass_leads_between(const struct minato *m, uint32_t link,
+			const struct minato_addr *to, uint8_t *scope);
+/* The same of a packet; what stays on its link by its addresses is none. */
 bool pass_between(const struct minato *m, const struct packet *p,
 		  uint8_t *scope);
 /*
@@ -876,6 +891,10 @@ bool pass_inner_judged(const struct minato *m, const struct packet *p);
 /* --- pass_way.c: from where, and where to --------------------------------- */
 
 void pass_init(struct minato *m, const struct hash_key *key);
+/* What pass_whose, route_is_broadcast and pass_leads_between say, remembered:
+   for packets, not for who only asks (m is written). */
+void pass_target(struct minato *m, uint32_t link, const struct minato_addr *to,
+		 struct pass_target *out);
 /* Addresses, routes or neighbours are others now. */
 void pass_forget(struct minato *m);
 /* May such a source come by that link? (RFC 2827 on the inside.) */

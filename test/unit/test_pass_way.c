@@ -160,6 +160,60 @@ static void a_sender_is_looked_for_again(void **state)
 	gate_end(&g);
 }
 
+static struct pass_target target(uint32_t link, const char *to)
+{
+	const struct minato_addr a = addr(to);
+	struct pass_target t;
+
+	pass_target(g.m, link, &a, &t);
+	return t;
+}
+
+/* Whose a destination is holds no longer than the addresses, pools and routes that say so. */
+static void a_destination_is_looked_for_again(void **state)
+{
+	const struct minato_addr pool = addr("198.51.100.33");
+	const struct minato_addr more = addr("10.0.2.77");
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	assert_int_equal(target(1, "198.51.100.33").whose, NAT_OTHERS);
+	assert_int_equal(minato_pool_add(g.m, 1, &pool, 0, 0), 0);
+	assert_int_equal(target(1, "198.51.100.33").whose, NAT_OUTSIDE);
+	assert_int_equal(minato_pool_remove(g.m, 1, &pool), 0);
+	assert_int_equal(target(1, "198.51.100.33").whose, NAT_OTHERS);
+
+	assert_int_equal(target(0, "10.0.2.77").whose, NAT_OTHERS);
+	assert_true(target(0, "10.0.2.77").between);
+	assert_int_equal(minato_address_add(g.m, 2, &more, 24), 0);
+	assert_int_equal(target(0, "10.0.2.77").whose, NAT_OURS);
+	assert_int_equal(minato_address_remove(g.m, 2, &more), 0);
+	assert_int_equal(target(0, "10.0.2.77").whose, NAT_OTHERS);
+
+	assert_false(target(0, "10.9.8.7").between);
+	gate_route(&g, "10.9.0.0", 16, "10.0.2.254", 2);
+	assert_true(target(0, "10.9.8.7").between);
+	assert_int_equal(target(0, "10.9.8.7").scope, 2);
+	gate_end(&g);
+}
+
+/* By another link the same address may be another's; a broadcast is one of its link. */
+static void a_destination_is_of_its_link(void **state)
+{
+	(void)state;
+	gate_new(&g, MINATO_LINK_ETHERNET);
+	for (int twice = 0; twice < 2; twice++) {
+		assert_int_equal(target(0, "198.51.100.1").whose, NAT_OUTSIDE);
+		assert_int_equal(target(0, "10.0.0.1").whose, NAT_OURS);
+		assert_int_equal(target(1, "10.0.0.1").whose, NAT_OTHERS);
+		assert_true(target(0, "10.0.0.255").broadcast);
+		assert_false(target(2, "10.0.0.255").broadcast);
+		assert_false(target(1, "10.0.2.2").between); /* comes from outside */
+		assert_true(target(0, "10.0.2.2").between);
+	}
+	gate_end(&g);
+}
+
 /* A next hop is used for a second; then its neighbour hears that it is. */
 static void a_next_hop_is_asked_for_now_and_then(void **state)
 {
@@ -215,6 +269,8 @@ int main(void)
 		cmocka_unit_test(identifications_go_round),
 		cmocka_unit_test(a_run_takes_its_share),
 		cmocka_unit_test(a_sender_is_looked_for_again),
+		cmocka_unit_test(a_destination_is_looked_for_again),
+		cmocka_unit_test(a_destination_is_of_its_link),
 		cmocka_unit_test(a_next_hop_is_asked_for_now_and_then),
 		cmocka_unit_test(a_pool_answers_arp),
 	};
