@@ -190,7 +190,7 @@ static int64_t make_outward(struct nat *n, struct nat_flow *f, bool same)
 	if (!same || !minato_addr_is4(&f->a.addr))
 		f->owner = firsts_mapping(n, f->probe[0], &f->probe[1]);
 	if (f->owner == NAT_NONE) {
-		made = mapping_get(n, f->from, f->proto, &f->a, same);
+		made = mapping_get(n, f, same);
 		if (made < 0)
 			return made;
 		f->owner = (uint32_t)made;
@@ -605,11 +605,11 @@ static bool rules_pass(struct nat *n, const struct port_key *asked,
    forward a half-open flow makes way, and that before one is made. */
 static int64_t own_mapping(struct nat *n, struct nat_flow *f, bool forwarded)
 {
-	int64_t mapping = mapping_get(n, f->from, f->proto, &f->a, false);
+	int64_t mapping = mapping_get(n, f, false);
 
 	if (mapping == nat_refusal(NAT_COUNT_NO_MEMORY) && forwarded &&
 	    session_full(n) && opening_evict(n, NAT_NONE))
-		mapping = mapping_get(n, f->from, f->proto, &f->a, false);
+		mapping = mapping_get(n, f, false);
 	if (mapping < 0)
 		return mapping;
 	f->owner = (uint32_t)mapping;

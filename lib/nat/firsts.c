@@ -208,23 +208,54 @@ void nat_seek(struct nat *n, struct port_probe *probes, size_t count)
 
 /* --- what was found ------------------------------------------------------ */
 
+/* What was noted of the packet, or NULL. */
+static const struct nat_first *first_of(const struct nat *n,
+					const struct port_probe *packet)
+{
+	const struct nat_firsts *f = &n->firsts;
+	const struct nat_first *first;
+
+	if (packet->note == 0 || packet->note > f->count)
+		return NULL;
+	first = &f->first[packet->note - 1];
+	return first->ends == packet->ends ? first : NULL;
+}
+
+/* The whole state may lie elsewhere by now. */
+static const struct port_probe *outer_at(struct nat_firsts *f, uint32_t place)
+{
+	f->outer[place].key = &f->outer_key[place];
+	return &f->outer[place];
+}
+
 uint32_t firsts_mapping(struct nat *n, const struct port_probe *packet,
 			const struct port_probe **outer)
 {
-	struct nat_firsts *f = &n->firsts;
-	const struct nat_first *first;
+	const struct nat_first *first = first_of(n, packet);
 
 	*outer = NULL;
-	if (packet->note == 0 || packet->note > f->count)
-		return NAT_NONE;
-	first = &f->first[packet->note - 1];
-	if (first->ends != packet->ends || first->outer == 0)
+	if (first == NULL || first->outer == 0)
 		return NAT_NONE;
 	if (first->mapping != NAT_NONE &&
 	    mapping_at(n, first->mapping)->generation != first->generation)
 		return NAT_NONE;
-	/* The whole state may lie elsewhere by now. */
-	f->outer[first->outer - 1].key = &f->outer_key[first->outer - 1];
-	*outer = &f->outer[first->outer - 1];
+	*outer = outer_at(&n->firsts, first->outer - 1u);
 	return first->mapping;
+}
+
+void firsts_sender(struct nat *n, const struct port_probe *packet,
+		   struct nat_sender *out)
+{
+	struct nat_firsts *f = &n->firsts;
+	const struct nat_first *first = first_of(n, packet);
+	const uint32_t place = packet->note - 1;
+
+	*out = (struct nat_sender){ .host = NAT_NONE };
+	if (first == NULL || first->mapping != NAT_NONE)
+		return;
+	f->inner[place].key = &f->inner_key[place];
+	out->inner = &f->inner[place];
+	out->host = first->host;
+	if (first->outer != 0)
+		out->outer = outer_at(f, first->outer - 2u);
 }

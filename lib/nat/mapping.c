@@ -150,6 +150,19 @@ static int64_t burst(const struct nat *n)
 	return most * TOKEN;
 }
 
+/* Whether the record is, by now, that host's. */
+static bool is_host(const struct nat *n, uint32_t host, uint8_t scope,
+		    const struct minato_addr *addr)
+{
+	const struct nat_host *h;
+
+	if (host == NAT_NONE)
+		return false;
+	h = host_record(n, host);
+	return h->live && h->scope == scope &&
+	       minato_addr_equal(&h->addr, addr);
+}
+
 int64_t host_get(struct nat *n, uint8_t scope, const struct minato_addr *addr)
 {
 	const struct port_key key = host_key(scope, addr);
@@ -361,60 +374,71 @@ static void delist(struct nat *n, uint32_t mapping)
 		h->count[list]--;
 }
 
-/* The tuples of its faces; one where both are the same. */
-static bool insert_faces(struct nat *n, uint32_t mapping)
+/* With what was sought for it, where that is the same key. */
+static int64_t insert(struct nat *n, const struct port_key *key,
+		      const struct port_probe *sought,
+		      struct port_tuple_ref ref)
 {
+	if (sought != NULL && sought->key->local_port == key->local_port &&
+	    minato_addr_equal(&sought->key->local, &key->local))
+		return port_tuple_insert_sought(nat_table(n), sought, ref);
+	return port_tuple_insert(nat_table(n), key, ref);
+}
+
+/* The tuples of its faces; one where both are the same. */
+static bool insert_faces(struct nat *n, uint32_t mapping,
+			 const struct nat_faces *f)
+{
+	static const struct nat_sender unsought;
+	const struct nat_sender *sender = f->sender ? f->sender : &unsought;
 	const struct nat_mapping *m = mapping_at(n, mapping);
 	const bool same = (m->flags & NAT_MAPPING_SAME) != 0;
-	const struct minato_endpoint in = mapping_inside(m);
-	const struct minato_endpoint out = mapping_outside(m);
-	const struct port_key outer = outside_key(n, m->proto, &out);
-	const struct port_key inner = inside_key(m->scope, m->proto, &in, same);
+	const struct port_key outer = outside_key(n, m->proto, f->outside);
+	const struct port_key inner =
+		inside_key(m->scope, m->proto, f->inside, same);
 	struct port_tuple_ref ref = { .owner = mapping,
 				      .class = NAT_CLASS_MAPPING,
 				      .quiet = same };
 
-	if (port_tuple_insert(nat_table(n), &outer, ref) < 0)
+	if (insert(n, &outer, sender->outer, ref) < 0)
 		return false;
 	ref.class = NAT_CLASS_INSIDE;
 	ref.quiet = true;
-	if (port_tuple_insert(nat_table(n), &inner, ref) >= 0)
+	if (insert(n, &inner, sender->inner, ref) >= 0)
 		return true;
 	nat_untuple(n, &outer);
 	return false;
 }
 
 static void fill(struct nat *n, struct nat_mapping *m, uint32_t host,
-		 uint8_t proto, const struct minato_endpoint *inside,
-		 const struct minato_endpoint *outside)
+		 uint8_t proto, const struct nat_faces *f)
 {
-	const bool same = inside == outside;
+	const bool same = f->inside == f->outside;
 	const uint16_t generation = m->generation;
 
 	*m = (struct nat_mapping){
 		.sessions = NAT_NONE,
 		.host = host,
 		.since = (uint32_t)(n->now.ns >> NAT_SINCE_SHIFT),
-		.inside_port = inside->port,
-		.outside_port = outside->port,
+		.inside_port = f->inside->port,
+		.outside_port = f->outside->port,
 		.generation = generation,
 		.proto = proto,
 		.scope = host_record(n, host)->scope,
 		.flags = same ? NAT_MAPPING_SAME : 0,
-		.pool = same ? 0 : (uint16_t)outside_find(n, &outside->addr),
+		.pool = same ? 0 : (uint16_t)f->pool,
 	};
-	if (!minato_addr_is4(&inside->addr)) {
+	if (!minato_addr_is4(&f->inside->addr)) {
 		m->flags |= NAT_MAPPING_SIX;
-		memcpy(m->six, inside->addr.bytes, 16);
+		memcpy(m->six, f->inside->addr.bytes, 16);
 		return;
 	}
-	m->four[0] = nat_load4(&inside->addr);
-	m->four[1] = nat_load4(&outside->addr);
+	m->four[0] = nat_load4(&f->inside->addr);
+	m->four[1] = nat_load4(&f->outside->addr);
 }
 
 int64_t mapping_make(struct nat *n, uint32_t host, uint8_t proto,
-		     const struct minato_endpoint *inside,
-		     const struct minato_endpoint *outside)
+		     const struct nat_faces *f)
 {
 	const uint32_t mapping = nat_slot_take(n, &n->mappings);
 	struct nat_mapping *m;
@@ -422,8 +446,8 @@ int64_t mapping_make(struct nat *n, uint32_t host, uint8_t proto,
 	if (mapping == NAT_NONE)
 		return nat_refusal(NAT_COUNT_NO_MEMORY);
 	m = mapping_at(n, mapping);
-	fill(n, m, host, proto, inside, outside);
-	if (!insert_faces(n, mapping)) {
+	fill(n, m, host, proto, f);
+	if (!insert_faces(n, mapping, f)) {
 		nat_slot_give(n, &n->mappings, mapping);
 		return nat_refusal(NAT_COUNT_NO_MEMORY);
 	}
@@ -431,8 +455,8 @@ int64_t mapping_make(struct nat *n, uint32_t host, uint8_t proto,
 	enlist(n, mapping);
 	nat_count(n, NAT_COUNT_MAPPINGS);
 	if ((m->flags & NAT_MAPPING_SAME) == 0) {
-		outside_take(n, m->pool, proto, outside->port);
-		nat_tell(n, MINATO_NEWS_MAPPED, proto, inside, outside);
+		outside_take(n, m->pool, proto, f->outside->port);
+		nat_tell(n, MINATO_NEWS_MAPPED, proto, f->inside, f->outside);
 	}
 	return mapping;
 }
@@ -440,21 +464,25 @@ int64_t mapping_make(struct nat *n, uint32_t host, uint8_t proto,
 /* A free port: at the host's own address (RFC 4787 REQ-2), at any where it has
    none yet or RFC 7857 4 is allowed. False: there is none. */
 static bool choose(struct nat *n, struct nat_host *h, uint8_t proto,
-		   uint16_t inside_port, struct minato_endpoint *out)
+		   uint16_t inside_port, const struct nat_sender *sender,
+		   struct minato_endpoint *out, uint32_t *chosen)
 {
 	const bool paired = h->pool != 0;
 	uint32_t pool = paired ? h->pool - 1 : outside_pool_of(n, &h->addr);
 
-	out->port = outside_choose(n, pool, proto, inside_port);
+	out->port = outside_choose(n, pool, proto, inside_port,
+				   sender->outer);
 	for (uint32_t i = 0; out->port == 0 && i < n->pool_count &&
 			     (!paired || n->options.other_address);
 	     i++) {
 		pool = n->pool_live[i];
-		out->port = outside_choose(n, pool, proto, inside_port);
+		out->port = outside_choose(n, pool, proto, inside_port,
+				   sender->outer);
 	}
 	if (out->port == 0)
 		return false;
 	out->addr = pool_record(n, pool)->addr;
+	*chosen = pool;
 	if (!paired)
 		h->pool = pool + 1;
 	return true;
@@ -464,11 +492,15 @@ static bool choose(struct nat *n, struct nat_host *h, uint8_t proto,
    its bounds is told so, and nobody gives way to it. Where no session will find
    room nothing is made. */
 static int64_t make_for(struct nat *n, uint32_t host, uint8_t proto,
-			const struct minato_endpoint *inside, bool same)
+			const struct minato_endpoint *inside, bool same,
+			const struct nat_sender *sender)
 {
 	struct nat_host *h = host_record(n, host);
 	const uint32_t bound = host_bound(n, proto);
 	struct minato_endpoint outside;
+	struct nat_faces faces = { .inside = inside,
+				   .outside = same ? inside : &outside,
+				   .sender = sender };
 	int64_t made;
 
 	if (!host_may_begin(n, host))
@@ -479,28 +511,48 @@ static int64_t make_for(struct nat *n, uint32_t host, uint8_t proto,
 		return nat_refusal(NAT_COUNT_NO_POOL);
 	if (!has_token(n, h))
 		return nat_refusal(NAT_COUNT_HOST_RATE);
-	if (!same && !choose(n, h, proto, inside->port, &outside))
+	if (!same &&
+	    !choose(n, h, proto, inside->port, sender, &outside, &faces.pool))
 		return nat_refusal(NAT_COUNT_NO_PORT);
 	if (session_full(n))
 		return nat_refusal(NAT_COUNT_NO_MEMORY);
-	made = mapping_make(n, host, proto, inside, same ? inside : &outside);
+	made = mapping_make(n, host, proto, &faces);
 	if (made >= 0)
 		spend_token(n, h);
 	return made;
 }
 
-int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,
-		    const struct minato_endpoint *inside, bool same)
+/* The mapping of an inside endpoint that was sought. */
+static uint32_t find_sought(const struct nat *n, const struct port_probe *inner)
 {
-	const uint32_t there = mapping_of_inside(n, scope, proto, inside, same);
+	struct port_tuple_ref ref;
+
+	if (!port_tuple_sought(nat_table(n), inner, &ref, NULL) ||
+	    ref.class != NAT_CLASS_INSIDE)
+		return NAT_NONE;
+	return ref.owner;
+}
+
+int64_t mapping_get(struct nat *n, const struct nat_flow *f, bool same)
+{
+	struct nat_sender sender = { .host = NAT_NONE };
+	uint32_t there;
 	int64_t host, made;
 
+	/* What is routed was sought as what is translated. */
+	if (f->probe[0] != NULL && !(same && minato_addr_is4(&f->a.addr)))
+		firsts_sender(n, f->probe[0], &sender);
+	there = sender.inner != NULL ?
+			find_sought(n, sender.inner) :
+			mapping_of_inside(n, f->from, f->proto, &f->a, same);
 	if (there != NAT_NONE)
 		return there;
-	host = host_get(n, scope, &inside->addr);
+	host = is_host(n, sender.host, f->from, &f->a.addr) ?
+		       sender.host :
+		       host_get(n, f->from, &f->a.addr);
 	if (host < 0)
 		return host;
-	made = make_for(n, (uint32_t)host, proto, inside, same);
+	made = make_for(n, (uint32_t)host, f->proto, &f->a, same, &sender);
 	if (made < 0)
 		host_settle(n, (uint32_t)host);
 	return made;

@@ -611,6 +611,7 @@ struct nat_pool {
 	uint16_t low, high;
 	bool classed; /* also 1..1023 */
 };
+#define NAT_AHEAD 64u /* steps of a walk that are kept; a power of two */
 /* The ports of one pool address and protocol. */
 struct nat_ports {
 	bool opened;
@@ -621,6 +622,11 @@ struct nat_ports {
 	struct permutation walk;
 	uint32_t place;
 	uint32_t peeked, peeked_for; /* likewise, ahead; of which batch */
+	/* What the walk has at these places, by their low bits. */
+	struct nat_step {
+		uint16_t port;
+		uint32_t place; /* + 1; 0: none */
+	} ahead[NAT_AHEAD];
 	uint32_t widest; /* the inside host with most of them, about */
 	uint16_t rest_head, rest_tail; /* by age; 0: none */
 	uint16_t rest_next[PORT_NUMBERS];
@@ -675,7 +681,8 @@ struct nat_first {
 	uint32_t mapping;    /* its sender's, or NAT_NONE: */
 	uint32_t host;	     /* of which there may be this, or NAT_NONE */
 	uint16_t generation; /* of the mapping */
-	uint16_t outer;	     /* the place of its probe, + 1, or 0 */
+	uint16_t outer;	     /* the place of its probe, + 1, or 0; where it has
+				no mapping that one's stands before it */
 };
 struct nat_firsts {
 	uint32_t count;
@@ -935,14 +942,25 @@ uint32_t mapping_of_outside(const struct nat *n, uint8_t proto,
 /* `same`: the one that is not translated, which IPv4 has beside the other. */
 uint32_t mapping_of_inside(const struct nat *n, uint8_t scope, uint8_t proto,
 			   const struct minato_endpoint *inside, bool same);
-/* That of an inside endpoint, made where it has none and there is room for a
-   session; `same`: not translated. Or a refusal. */
-int64_t mapping_get(struct nat *n, uint8_t scope, uint8_t proto,
-		    const struct minato_endpoint *inside, bool same);
+/* What firsts.c has found of a sender, as good as it may be by now. */
+struct nat_sender {
+	const struct port_probe *inner; /* of its mapping; NULL: not sought */
+	const struct port_probe *outer; /* of the one it may get, or NULL */
+	uint32_t host;			/* that may be its, or NAT_NONE */
+};
+/* That of a flow's `a`, made where it has none and there is room for a
+   session; `same`: not translated. Or a refusal. What was sought with probe[0]
+   is not looked for again. */
+int64_t mapping_get(struct nat *n, const struct nat_flow *f, bool same);
+/* The ends that a mapping is to have; the same twice: not translated. */
+struct nat_faces {
+	const struct minato_endpoint *inside, *outside;
+	uint32_t pool;			 /* of `outside`, if it is another */
+	const struct nat_sender *sender; /* or NULL */
+};
 /* At this outside endpoint and no other, for mapping_get and adoption. */
 int64_t mapping_make(struct nat *n, uint32_t host, uint8_t proto,
-		     const struct minato_endpoint *inside,
-		     const struct minato_endpoint *outside);
+		     const struct nat_faces *faces);
 /* Ends it when nothing keeps it any more. */
 void mapping_settle(struct nat *n, uint32_t mapping);
 /* Ends it and its sessions; returns how many these were. */
@@ -972,6 +990,9 @@ bool mapping_admits(const struct nat *n, uint32_t mapping,
    is a guess, or NULL. */
 uint32_t firsts_mapping(struct nat *n, const struct port_probe *packet,
 			const struct port_probe **outer);
+/* Of a sender that had no mapping then: what its making can begin with. */
+void firsts_sender(struct nat *n, const struct port_probe *packet,
+		   struct nat_sender *out);
 
 /* others.c: ends flows of protocols without ports that are known outside by
    this address; returns how many. */
@@ -1023,9 +1044,10 @@ uint32_t outside_find(const struct nat *n, const struct minato_addr *addr);
 /* Whether this very port of a pool's address can be had by who had it. */
 bool outside_unheld(const struct nat *n, uint8_t proto,
 		    const struct minato_endpoint *outside);
-/* A free port of the pool for an inside port, or 0. Takes nothing. */
+/* A free port of the pool for an inside port, or 0. Takes nothing. `sought`:
+   of the mapping that was foreseen, or NULL. */
 uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,
-			uint16_t inside_port);
+			uint16_t inside_port, const struct port_probe *sought);
 /* The port that a choice soon will probably be, and at each call for a batch
    the next one; 0: it cannot be foreseen. */
 uint16_t outside_peek(const struct nat *n, uint32_t pool, uint8_t proto,

@@ -317,6 +317,19 @@ static bool fits(const struct search *s, uint16_t port)
 	return s->parity < 0 || (port & 1) == s->parity;
 }
 
+/* What the walk has at a place. Who foresees a choice has asked already. */
+static uint16_t step(struct nat_ports *p, uint16_t low, uint32_t place)
+{
+	struct nat_step *kept = &p->ahead[place % NAT_AHEAD];
+
+	if (kept->place != place + 1)
+		*kept = (struct nat_step){
+			.port = (uint16_t)(low + permute(&p->walk, place)),
+			.place = place + 1,
+		};
+	return kept->port;
+}
+
 static uint16_t walk(const struct search *s)
 {
 	struct nat_ports *p = s->ports;
@@ -330,9 +343,10 @@ static uint16_t walk(const struct search *s)
 				  random_next(&s->n->random) }
 			};
 			permute_init(&p->walk, &key, size);
+			memset(p->ahead, 0, sizeof(p->ahead));
 			p->place = 0;
 		}
-		port = (uint16_t)(s->low + permute(&p->walk, p->place++));
+		port = step(p, s->low, p->place++);
 		if (bitmap_free(&p->free, port) && fits(s, port))
 			return port;
 	}
@@ -354,10 +368,9 @@ uint16_t outside_peek(const struct nat *n, uint32_t pool, uint8_t proto,
 		p->peeked = p->place;
 	}
 	for (uint32_t i = 0; i < STEPS && p->peeked < size; i++) {
-		const uint32_t port =
-			record->low + permute(&p->walk, p->peeked++);
-		if (bitmap_free(&p->free, (uint16_t)port))
-			return (uint16_t)port;
+		const uint16_t port = step(p, record->low, p->peeked++);
+		if (bitmap_free(&p->free, port))
+			return port;
 	}
 	return 0;
 }
@@ -433,7 +446,7 @@ static uint16_t choose_classed(struct search *s, const struct nat_pool *pool,
 }
 
 uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,
-			uint16_t inside_port)
+			uint16_t inside_port, const struct port_probe *sought)
 {
 	const struct nat_pool *record = pool_record(n, pool);
 	struct search s = {
@@ -441,7 +454,8 @@ uint16_t outside_choose(struct nat *n, uint32_t pool, uint8_t proto,
 		.ports = outside_ports(n, pool, proto),
 		.choice = { .scope = n->limits.outside_scope,
 			    .proto = proto,
-			    .local = record->addr },
+			    .local = record->addr,
+			    .mapping = sought },
 		.parity = n->options.parity && proto == MINATO_UDP ?
 				  inside_port & 1 :
 				  -1,

@@ -266,6 +266,8 @@ static int64_t mapping_for(struct nat *n, uint8_t scope, uint8_t proto,
 {
 	const bool same = same_end(inside, outside);
 	const uint32_t there = mapping_of_inside(n, scope, proto, inside, same);
+	struct nat_faces faces = { .inside = inside,
+				   .outside = same ? inside : outside };
 	int64_t host, made;
 
 	if (there != NAT_NONE) {
@@ -278,15 +280,15 @@ static int64_t mapping_for(struct nat *n, uint8_t scope, uint8_t proto,
 	host = host_get(n, scope, &inside->addr);
 	if (host < 0)
 		return -ENOSPC;
-	made = mapping_make(n, (uint32_t)host, proto, inside,
-			    same ? inside : outside);
+	if (!same)
+		faces.pool = outside_find(n, &outside->addr);
+	made = mapping_make(n, (uint32_t)host, proto, &faces);
 	if (made < 0) {
 		host_settle(n, (uint32_t)host);
 		return -ENOSPC;
 	}
 	if (!same && host_record(n, (uint32_t)host)->pool == 0)
-		host_record(n, (uint32_t)host)->pool =
-			outside_find(n, &outside->addr) + 1;
+		host_record(n, (uint32_t)host)->pool = faces.pool + 1;
 	return made;
 }
 

@@ -50,6 +50,7 @@ static void start_search(struct port_search *s, struct port_table *t,
 		.low = choice->low,
 		.high = choice->high,
 		.strict = choice->other_clock,
+		.mapping = choice->mapping,
 		.own = { .scope = choice->scope, .proto = choice->proto },
 	};
 	s->space = port_space_index(choice->scope, s->slot);
@@ -131,20 +132,34 @@ static uint16_t choose_uniform(struct port_search *s)
 
 /* --- what is held at other addresses -------------------------------------- */
 
-/* Whether a single entry that meets our address holds the port. */
+/* Whether a single entry that meets our address holds the port. Where mappings
+   alone do there is none to be looked for. */
 static bool held(const struct port_search *s, uint16_t port)
 {
 	if (s->own.local_prefix == 128)
-		return ledger_held(s->t, s->space, port, false) &&
+		return ledger_holds(s->t, s->space, port) >
+			       crowd_mappings(s->t, s->space, port) &&
 		       place_held(s->t, s->space, &s->own, port);
 	return ledger_held(s->t, s->space, port,
 			   minato_addr_is4(&s->own.local));
 }
 
+/* Whether a mapping has it at our address. */
+static bool mapped(const struct port_search *s, uint16_t port)
+{
+	const struct port_probe *sought = s->mapping;
+	struct port_tuple_ref ref;
+
+	if (sought == NULL || sought->key->local_port != port ||
+	    !minato_addr_equal(&sought->key->local, &s->own.local))
+		return crowd_mapped(s->t, &s->own, port);
+	return port_tuple_sought(s->t, sought, &ref, NULL);
+}
+
 /* No single entry of our address holds it, and no tuple keeps it. */
 static bool suits_beside(const struct port_search *s, uint16_t port)
 {
-	if (held(s, port) || crowd_mapped(s->t, &s->own, port))
+	if (held(s, port) || mapped(s, port))
 		return false;
 	if (s->shared)
 		return !destination_has(s->t, s->destination, port, s->strict);
@@ -223,7 +238,7 @@ static uint16_t choose_resting(struct port_search *s)
 static bool is_unheld(const struct port_search *s, uint16_t port)
 {
 	return bitmap_free(&s->ledger->unused, port) ||
-	       (!held(s, port) && !crowd_mapped(s->t, &s->own, port) &&
+	       (!held(s, port) && !mapped(s, port) &&
 		!crowd_stands(s->t, &s->own, port));
 }
 

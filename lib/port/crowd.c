@@ -234,6 +234,13 @@ void crowd_map(struct port_table *t, const struct port_key *key, bool stands)
 	c->mappings += stands ? 1 : UINT32_MAX;
 }
 
+uint32_t crowd_mappings(const struct port_table *t, uint32_t space,
+			uint16_t port)
+{
+	return crowd_at(t, space, false, port)->mappings +
+	       crowd_at(t, space, true, port)->mappings;
+}
+
 bool crowd_mapped(const struct port_table *t, const struct port_entry *e,
 		  uint16_t port)
 {

@@ -129,6 +129,11 @@ bool ledger_held(const struct port_table *t, uint32_t space, uint16_t port,
 	return holds_of(t, space)[port] > six_only;
 }
 
+uint32_t ledger_holds(const struct port_table *t, uint32_t space, uint16_t port)
+{
+	return holds_of(t, space)[port];
+}
+
 bool ledger_has_tuples(const struct port_table *t, uint32_t space,
 		       uint16_t port)
 {

@@ -449,6 +449,9 @@ struct port_choice {
 	/* Its segments will bear another clock, which proves nothing to who
 	   remembers ours (RFC 6191): what yields does not yield to it. */
 	bool other_clock;
+	/* For port_vacant: a mapping of this key was sought by port_seek, and
+	   is not looked for again. NULL: none was. */
+	const struct port_probe *mapping;
 };
 /*
  * A port for a new flow towards `remote`, or for a claim: one that no claim,
@@ -734,6 +737,9 @@ void ledger_fetch(const struct port_table *t, uint32_t space, uint16_t port);
 /* Whether a single entry holds it, at some address of IPv4 or at any at all. */
 bool ledger_held(const struct port_table *t, uint32_t space, uint16_t port,
 		 bool four);
+/* How many hold it, mappings among them. */
+uint32_t ledger_holds(const struct port_table *t, uint32_t space,
+		      uint16_t port);
 bool ledger_has_tuples(const struct port_table *t, uint32_t space,
 		       uint16_t port);
 /* Bits of the ports in ranges that keep them from choice; `own`: in those that
@@ -776,9 +782,11 @@ bool crowd_stands(const struct port_table *t, const struct port_entry *e,
 /* Leaves of these ports, as bits, those on which one does. */
 void crowd_ports(const struct port_table *t, const struct port_entry *e,
 		 uint64_t *bits);
-/* A mapping comes or goes; and whether one has the port at an address of `e`,
-   of those two kinds. */
+/* A mapping comes or goes; how many there are on the port; and whether one has
+   it at an address of `e`, of those two kinds. */
 void crowd_map(struct port_table *t, const struct port_key *key, bool stands);
+uint32_t crowd_mappings(const struct port_table *t, uint32_t space,
+			uint16_t port);
 bool crowd_mapped(const struct port_table *t, const struct port_entry *e,
 		  uint16_t port);
 
@@ -1618,6 +1626,7 @@ struct port_search {
 	bool shared;		   /* with other destinations */
 	bool strict;		   /* with no tuple that yields */
 	const struct bitmap *free; /* what may be had, if it is at hand */
+	const struct port_probe *mapping; /* of the choice */
 };
 /* RFC 6056 3: check_suitable_port(). */
 bool choose_suitable(const struct port_search *s, uint16_t port);
