@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sessions of a predecessor that died, from the memory that it left. The library believes nothing
- * of it: neither that it makes sense where it is read, nor that a flow may exist as it says.
+ * Sessions and scans of a predecessor that died, from the memory that it left. The library
+ * believes nothing of it: neither that it makes sense where it is read, nor that a flow may exist
+ * as it says.
  */
 #include "cmd/gateway/gateway.h"
 
 #include <string.h>
+
+#include "minato/scan.h"
 
 bool gateway_salvage(struct gateway_applied *applied, const struct gateway_head *head, size_t size,
 		     uint64_t *taken, uint64_t *left)
@@ -30,5 +33,6 @@ bool gateway_salvage(struct gateway_applied *applied, const struct gateway_head 
 	}
 	applied->partings.ended = 0; /* who took over says how many were lost */
 	gateway_part_forwards(applied);
+	(void)minato_scan_inherit(applied->host, memory, size, &copy.config);
 	return true;
 }

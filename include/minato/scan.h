@@ -172,6 +172,17 @@ void minato_scan_get(const struct minato *m, struct minato_scan_policy *out);
 /* Forgets one scan and its source, and its block: it was none. -EBADF. */
 int minato_scan_forget(struct minato *m, uint64_t number);
 
+/*
+ * Takes over the recognised scans, with the blocks that are in force, from the
+ * memory of a host value that nobody runs any more, or that was cut off
+ * anywhere: believes nothing, writes nothing there. No block lasts longer than
+ * the policy of this host value allows, and none is where that does not block.
+ * What was verified before counts for no further block. How many were taken; 0
+ * where the two have room for different numbers of sources.
+ */
+uint32_t minato_scan_inherit(struct minato *m, const void *memory, size_t size,
+			     const struct minato_config *config);
+
 #ifdef __cplusplus
 }
 #endif

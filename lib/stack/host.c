@@ -309,6 +309,21 @@ bool minato_session_salvage(const void *memory, size_t size,
 				   &limits, cursor, out);
 }
 
+uint32_t minato_scan_inherit(struct minato *m, const void *memory, size_t size,
+			     const struct minato_config *config)
+{
+	const struct minato_config c = complete(config);
+	const size_t ours = scan_bytes(host_scan(m)->lines * SCAN_LANES);
+	struct layout l;
+
+	if (!config_valid(&c) || scan_bytes(c.scan_sources_max) != ours)
+		return 0;
+	l = lay_out(&c);
+	if (size < l.scan || size - l.scan < ours)
+		return 0;
+	return scanheir_take(m, (const char *)memory + l.scan);
+}
+
 /* One secret of the seed for each use. */
 static struct hash_key derive(const struct minato_config *c, uint64_t label)
 {

@@ -1389,6 +1389,12 @@ void evidence_passed(struct minato *m, const struct packet *p,
 void evidence_refused(struct minato *m, const struct socket *s,
 		      const struct port_key *key);
 
+/* --- scanheir.c ---------------------------------------------------------- */
+
+/* Takes over what is sound of the recognised scans in the statistic of another
+   host value, which has as many sources as ours; how many these are. */
+uint32_t scanheir_take(struct minato *m, const void *memory);
+
 /* --- icmp_in.c, echo.c -------------------------------------------------- */
 
 /* ICMP that is no error about a flow and no echo for a socket. */

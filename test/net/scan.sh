@@ -170,6 +170,15 @@ if gateway_up; then
 		said=$(ask why-not tcp $SOURCE to $OUT:3010)
 		has "... and why-not what forgets it" "$said" "minato scans --forget $SOURCE"
 		ok "... which it has not done" blocked
+		echo 'capacity 5000 sessions' >>"$T/gateway.conf"
+		ok "the file is read again, and another process takes over" ask gateway reload gateway
+		ok "... which knows who is blocked" blocked
+		said=$(ask why tcp $SOURCE to $OUT:3010)
+		has "... and until when" "$said" 'dropped: blocked as a scanner until 20.*'
+		worker=$(gateway_worker)
+		kill -9 "$worker"
+		another() { [ "$(gateway_worker)" != "$worker" ] && blocked; }
+		ok "... and so it is where a process for the traffic is killed" until_true 5 another
 		ask scans --forget $SOURCE
 		ok "... and which lets him pass" ask why tcp $SOURCE to $OUT:3010
 	else
