@@ -246,6 +246,54 @@ static json_t *becomes(const struct gateway_applied *applied,
 	return item;
 }
 
+/* Whether inside hosts share more than one address, of one outside. */
+static bool has_choice(const struct conf *conf)
+{
+	uint32_t outsides = 0, pools = 0, own = 0;
+
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+
+		if (one->kind == CONF_KIND_POOL)
+			pools += one->pool.addresses.length < 128 ? 2 : 1;
+		if (one->kind != CONF_KIND_LINK || !one->link.outside)
+			continue;
+		outsides++;
+		for (uint32_t k = 0; k < one->link.address_count; k++)
+			own += minato_addr_is4(&one->link.address[k].addr);
+	}
+	return outsides == 1 && (pools ? pools : own) > 1;
+}
+
+/*
+ * Which of several addresses an inside host has is drawn by a key, which the trial's host value has
+ * of its own: the mappings of the living one say it. Of a host without any it is not known yet.
+ */
+static void correct_address(const struct gateway_worker *worker,
+			    const struct minato_question *question, json_t *fate)
+{
+	const char *outcome = json_string_value(json_object_get(fate, "outcome"));
+	struct minato_endpoint end;
+	struct minato_mapping mapping;
+	uint64_t cursor = 0;
+
+	if (!outcome || strcmp(outcome, "leaves") != 0 ||
+	    view_message_end_read(&end, json_object_get(fate, "end")) < 0 ||
+	    !minato_addr_is4(&end.addr) || minato_addr_equal(&end.addr, &question->remote.addr) ||
+	    !has_choice(&worker->applied.rules.conf))
+		return;
+	while (minato_mapping_next(worker->base.host, &cursor, &mapping)) {
+		if (mapping.scope != question->scope ||
+		    !minato_addr_equal(&mapping.inside.addr, &question->remote.addr) ||
+		    minato_addr_equal(&mapping.outside.addr, &mapping.inside.addr))
+			continue;
+		end.addr = mapping.outside.addr;
+		json_object_set_new(fate, "end", view_message_end(&end));
+		return;
+	}
+	json_object_del(fate, "end");
+}
+
 /* By which link and in which course it is asked. */
 static void place_question(const struct gateway_applied *applied, struct minato_question *question,
 			   size_t link, bool outside)
@@ -346,6 +394,7 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	fate = becomes(applied, &question, outside);
 	if (!fate)
 		return json_pack("{s:s}", "error", "there is no memory to try it in");
+	correct_address(worker, &question, fate);
 	found.list = json_array();
 	if (question.proto == MINATO_PROTO_OTHER)
 		question.local.port = question.remote.port = question.icmp_type;

@@ -304,6 +304,49 @@ static void out_to_the_world(void **state)
 }
 
 /* To an address of ours it is asked as what comes in, whoever sends. */
+/* A flow of the inside host's by that outside address stands. */
+static void has_flow_by(const char *inside, const char *outside)
+{
+	struct minato_session s = { .proto = MINATO_UDP,
+				    .state = MINATO_NAT_OPEN,
+				    .from = CONF_SCOPE_INSIDE,
+				    .to = CONF_SCOPE_OUTSIDE,
+				    .source.port = 5000,
+				    .destination.port = 53,
+				    .back_source.port = 53,
+				    .back_destination.port = 5000,
+				    .since = { 1 },
+				    .until = { 1 + 60000000000 } };
+
+	assert_int_equal(minato_addr_parse(inside, &s.source.addr), 0);
+	assert_int_equal(minato_addr_parse("192.0.2.9", &s.destination.addr), 0);
+	s.back_source.addr = s.destination.addr;
+	assert_int_equal(minato_addr_parse(outside, &s.back_destination.addr), 0);
+	assert_int_equal(minato_session_adopt(worker.base.host, &s), 0);
+}
+
+/* An inside host stays on one address of a pool: which, its mappings say, and nobody before. */
+static void out_by_an_address_of_a_pool(void **state)
+{
+	(void)state;
+	say("pool 203.0.113.8/29");
+	say("never translate 192.0.2.77");
+	run();
+	why("10.0.0.9", "192.0.2.9", 443);
+	becomes("leaves", "", "");
+	for (int last = 8; last < 16; last++) {
+		char inside[32], outside[32];
+
+		(void)snprintf(inside, sizeof(inside), "10.0.0.%d", last);
+		(void)snprintf(outside, sizeof(outside), "203.0.113.%d", last);
+		has_flow_by(inside, outside);
+		why(inside, "192.0.2.9", 443);
+		becomes("leaves", outside, "");
+	}
+	why("10.0.0.9", "192.0.2.77", 443);
+	becomes("leaves", "10.0.0.9", "");
+}
+
 static void back_to_ourselves(void **state)
 {
 	(void)state;
@@ -558,6 +601,7 @@ int main(void)
 		REASONED(what_leads_there_is_shut_too),
 		REASONED(beyond_its_limit),
 		REASONED(out_to_the_world),
+		REASONED(out_by_an_address_of_a_pool),
 		REASONED(back_to_ourselves),
 		REASONED(back_to_ourselves_by_a_rule),
 		REASONED(between_insides),
