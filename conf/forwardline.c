@@ -149,6 +149,7 @@ static int read_server(struct reader *r, struct conf_forward *f)
 			return reader_fail(
 				r, where,
 				"IPv6 is opened, not translated: its ports stay as they are");
+		server->weight = 1;
 		f->server_count++;
 		return 0;
 	}

@@ -695,8 +695,8 @@ int relay_cut(struct relay *relay, uint64_t user);
 bool relay_can_ping(void);
 /* What to do where it may not: a line for the user. */
 #define RELAY_PING_REMEDY                                                                          \
-	"the guest cannot ping: this host lets no program of your group open ping sockets; allow " \
-	"it as root: sysctl -w net.ipv4.ping_group_range=\"0 2147483647\""
+	"nobody inside can ping: this host lets no program of your group open ping sockets; "      \
+	"allow it as root: sysctl -w net.ipv4.ping_group_range=\"0 2147483647\""
 
 #define RELAY_COUNTERS(X)                                                                          \
 	X(TCP_OUT, "relay_tcp_out")		    /* calls of the guest that were dialled */     \

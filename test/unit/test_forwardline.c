@@ -111,6 +111,7 @@ static void ipv6(void **state)
 	f = said("forward tcp http to 2001:db8::2").forward;
 	assert_int_equal(f.to, CONF_TO_OPEN);
 	assert_int_equal(f.server[0].at.port, 0);
+	assert_int_equal(f.server[0].weight, 1);
 	canonical("forward tcp http to [2001:db8::2]:80", "forward tcp 80 to 2001:db8::2");
 	canonical("forward udp 5-6 to [2001:db8::2]:5-6 from 2001:db8:1::/48 at most 3 connections",
 		  "forward udp 5-6 to 2001:db8::2 from 2001:db8:1::/48 at most 3 connections");
