@@ -17,10 +17,24 @@ static bool is_of_inside(const struct conf *conf, const struct minato_addr *addr
 	return false;
 }
 
-/* As an inside host, but from outside: such are dropped, whatever the rules say. */
+static bool has_host_outside(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind == CONF_KIND_LINK &&
+		    conf->list[i]->link.sort == CONF_LINK_HOST)
+			return true;
+	}
+	return false;
+}
+
+/* As an inside host, but from outside: such are dropped, and no statement is asked. Over the
+   host's sockets they are closed as well. */
 static bool forgets_inside(const struct conf *conf, const struct conf_test *test)
 {
-	return !test->inside && test->outcome != CONF_DROPPED && test->outcome != CONF_CLOSED &&
+	const bool wants_none = test->outcome == CONF_DROPPED ||
+				(test->outcome == CONF_CLOSED && has_host_outside(conf));
+
+	return !test->inside && (!wants_none || test->by[0] || test->by_line) &&
 	       is_of_inside(conf, &test->source.addr);
 }
 
