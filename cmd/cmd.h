@@ -575,6 +575,9 @@ typedef void cmd_rule_place_fn(void *user, const struct minato_rule_event *event
 			       struct cmd_rule_place *out);
 void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now,
 		       cmd_rule_place_fn *find, void *user);
+/* As conf_print, for who reads it: without a place in a gateway's own words, which nobody could
+   say again. */
+size_t cmd_rule_print(char *out, size_t size, const struct conf_statement *one);
 
 /* ---- guard/ruling.c: rules of a guest ---- */
 

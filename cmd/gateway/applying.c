@@ -25,7 +25,7 @@ static int refuse(const struct conf *conf, const struct conf_statement *one, int
 	char line[CONF_WHERE_SIZE];
 	char where[CONF_WHERE_SIZE + 4] = "";
 
-	(void)conf_print(text, sizeof(text), one);
+	(void)cmd_rule_print(text, sizeof(text), one);
 	if (one->line)
 		(void)snprintf(where, sizeof(where), "%s: ", conf_where(line, conf, one->line));
 	if (result == -EADDRINUSE)

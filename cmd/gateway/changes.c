@@ -119,7 +119,7 @@ static void say_one(const struct gateway_rules *of, size_t at, const char *word,
 
 	if (++*said > SAID_LINES)
 		return;
-	(void)conf_print(text, sizeof(text), of->conf.list[at]);
+	(void)cmd_rule_print(text, sizeof(text), of->conf.list[at]);
 	if (of->until_s[at] > time(NULL))
 		(void)gateway_until_word(until, sizeof(until), of->until_s[at]);
 	cmd_say("%s: '%s'%s%s", word, text, until[0] ? ", until " : "", until);

@@ -120,7 +120,7 @@ static void print_sentence(char out[GATEWAY_FAULT_SIZE], const struct conf *conf
 
 	out[0] = 0;
 	if (one)
-		(void)conf_print(out, GATEWAY_FAULT_SIZE, one);
+		(void)cmd_rule_print(out, GATEWAY_FAULT_SIZE, one);
 }
 
 void gateway_fault_sentence(const struct conf *conf, const struct conf_fault *fault,
@@ -276,7 +276,7 @@ static size_t say_near(const struct gateway_keeper *keeper, const struct conf *c
 		const struct conf_statement *one = conf->list[near[i]];
 		const char *file = conf_file_of(conf, one->line);
 
-		(void)conf_print(words, sizeof(words), one);
+		(void)cmd_rule_print(words, sizeof(words), one);
 		if (one->line)
 			used += (size_t)snprintf(out + used, size - used, "\n    line %u of %s: %s",
 						 CONF_LINE_NUMBER(one->line),

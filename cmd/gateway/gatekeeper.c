@@ -258,7 +258,7 @@ static void say_lost_places(const struct gateway_keeper *keeper)
 		(void)gateway_place_in(&keeper->file, one, &gone);
 		if (!gone)
 			continue;
-		(void)conf_print(text, sizeof(text), one);
+		(void)cmd_rule_print(text, sizeof(text), one);
 		cmd_say("'%s' was added while the gateway ran, and the file has no more what it "
 			"stands before: it is %s",
 			text,
@@ -306,7 +306,7 @@ static int merge(struct gateway_keeper *keeper, struct drive_error *error)
 		gateway_fault_settle(report, &keeper->standing.conf, false);
 		gateway_fault_lines(report, &keeper->file.conf, fault, sizeof(fault));
 		gateway_rules_free(&keeper->standing);
-		(void)conf_print(text, sizeof(text), keeper->said.conf.list[last - 1]);
+		(void)cmd_rule_print(text, sizeof(text), keeper->said.conf.list[last - 1]);
 		cmd_say("'%s' was added while the gateway ran, and is dropped: %s", text, fault);
 		gateway_rules_remove(&keeper->said, last - 1);
 		if (keeper->state)

@@ -387,7 +387,7 @@ static int add_said(struct gateway_rules *said, const struct gateway_rules *file
 	if (until_s < 0 || (until_s && until_s <= time(NULL))) {
 		static char text[CONF_TEXT_SIZE];
 
-		(void)conf_print(text, sizeof(text), one);
+		(void)cmd_rule_print(text, sizeof(text), one);
 		snprintf(fault, sizeof(fault), "'%s': that time is over already", text);
 		return -EINVAL;
 	}

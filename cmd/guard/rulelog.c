@@ -16,6 +16,19 @@ static const char *outcome_of(const struct minato_rule_event *event)
 	return event->limited ? "refused, beyond the limit" : "refused";
 }
 
+size_t cmd_rule_print(char *out, size_t size, const struct conf_statement *one)
+{
+	static struct conf_statement bare;
+	struct conf_item item;
+
+	if (one->kind != CONF_KIND_RULE || !conf_item_find(&one->rule, CONF_ITEM_PLACE, &item) ||
+	    item.word[0] != '=')
+		return conf_print(out, size, one);
+	conf_copy(&bare, one);
+	conf_item_place(&bare.rule, NULL);
+	return conf_print(out, size, &bare);
+}
+
 /* "by line 9 on eth0: block ssh log named closed", as far as it is known. */
 static void tail_of(char *out, size_t size, const struct cmd_rule_place *place)
 {
@@ -30,7 +43,7 @@ static void tail_of(char *out, size_t size, const struct cmd_rule_place *place)
 		snprintf(where + used, sizeof(where) - used, " of %.255s", place->file);
 	if (!place->rule)
 		return;
-	(void)conf_print(text, sizeof(text), place->rule);
+	(void)cmd_rule_print(text, sizeof(text), place->rule);
 	if (place->rule->line)
 		snprintf(out, size, " by line %u%s: %s", CONF_LINE_NUMBER(place->rule->line), where,
 			 text);

@@ -41,7 +41,7 @@ void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statem
 		json_object_set_new(item, "text", json_string(GATEWAY_SHUT_TEXT));
 		return;
 	}
-	(void)conf_print(text, sizeof(text), one);
+	(void)cmd_rule_print(text, sizeof(text), one);
 	json_object_set_new(item, "line", json_integer((json_int_t)CONF_LINE_NUMBER(one->line)));
 	json_object_set_new(item, "text", json_string(text));
 	file = conf_file_of(conf, one->line);

@@ -165,6 +165,14 @@ is "before a line of the file" "$(ask rule add block tcp 8080 from 203.0.113.9 b
 is "... decides too" "$(gets far http://$OUT:8080/)" "curl 7"
 ok "rule rm: by its sentence" ask rule rm block tcp 8080 from 203.0.113.9
 is "... and it is as before" "$(gets far http://$OUT:8080/)" "friends"
+# A line without a name is kept by a word of the gateway's own.
+line=$(grep -En '^(allow|block|drop|limit)' "$T/gateway.conf" | grep -v named | head -n 1 | cut -d: -f1)
+ask rule add drop tcp 8888 before "$line" >/dev/null 2>&1
+has "before a line without a name" "$(ask rule list -H)" "drop tcp 8888 before $line"
+has "... the log says nothing else" "$(grep "added: 'drop tcp 8888" "$T/gateway.log")" "drop tcp 8888'"
+said=$(ask why tcp 203.0.113.9 to $OUT:8888)
+has "... nor does why" "$said" "dropped by live: drop tcp 8888\$"
+ask rule rm drop tcp 8888
 has "what can never match is warned of" "$(ask rule add allow tcp 8082 last 2>&1)" \
 	"warning: 'allow tcp 8082 last' \(live\): this can never match: .*; the other line is '.*' \(live\)"
 ok "rule rm of it" ask rule rm allow tcp 8082
