@@ -351,22 +351,26 @@ static bool handle_of(const json_t *message, const char *name, uint64_t *handle)
 static json_t *end_flows(struct gateway_worker *worker, const json_t *message)
 {
 	const char *inside = json_string_value(json_object_get(message, "inside"));
+	const char *missing = "there is no such flow any more";
 	struct minato_addr addr;
 	uint64_t handle;
 	int result = -EINVAL;
 
-	if (inside && minato_addr_parse(inside, &addr) == 0)
+	if (inside && minato_addr_parse(inside, &addr) == 0) {
 		result = minato_inside_end(worker->base.host, &addr);
-	else if (handle_of(message, "mapping", &handle))
+		missing = "no inside host of that address has a flow or a mapping";
+	} else if (handle_of(message, "mapping", &handle)) {
 		result = minato_mapping_end(worker->base.host, handle);
-	else if (handle_of(message, "session", &handle))
+		missing = "there is no such mapping any more";
+	} else if (handle_of(message, "session", &handle)) {
 		result = minato_session_end(worker->base.host, handle);
+	}
 	if (result == -EINVAL)
 		return json_pack("{s:s}", "refused",
 				 "end needs \"inside\", an address, or the handle of a \"mapping\" "
 				 "or \"session\"");
 	if (result < 0)
-		return json_pack("{s:s}", "refused", "there is no such flow any more");
+		return json_pack("{s:s}", "refused", missing);
 	return json_pack("{s:i}", "ended", result);
 }
 

@@ -119,6 +119,9 @@ has "with whose it is, and what frees it" "$said" \
 	"tcp port $held of 198\.51\.100\.1 is held by a mapping of 10\.0\.0\.7 port [0-9]+.*minato nat end mapping [0-9a-f]+"
 handle=$(printf '%s' "$said" | grep -o 'end mapping [0-9a-f]*' | cut -d' ' -f3)
 ok "which it does" ask nat end mapping "$handle"
+has "... once" "$(ask nat end mapping "$handle" 2>&1)" 'there is no such mapping any more'
+has "an inside host that has nothing" "$(ask nat end inside 10.0.0.99 2>&1)" \
+	'no inside host of that address has a flow or a mapping'
 ok "then it is forwarded" ask forward add tcp "$held" to 10.0.0.3:5300
 is "and reached" "$(gets far $URL:$held/)" "mail"
 # The worker's successor finds them as they were.
