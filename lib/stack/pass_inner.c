@@ -9,6 +9,9 @@
  *   fragments  are put together first, where any rule may be about them
  *   ICMP       an error about a session, or rules for its type
  *   others     have no ports: sessions by both addresses and the protocol
+ *
+ * What rules keep from another inside is a try at a door that is shut, as one
+ * from outside is: the statistic of scans hears of it.
  */
 #include "stack/stack.h"
 
@@ -16,13 +19,17 @@
 
 #include "minato/guard.h"
 
-static enum drop refuse(struct minato *m, const struct arrival *a)
+/* In silence, or so that its sender hears of it. */
+static enum drop keep_out(struct minato *m, const struct arrival *a,
+			  bool silent)
 {
 	const enum drop bad = pass_verify(a);
 
 	if (bad != DROP_NONE)
 		return bad;
-	pass_answer(m, &a->packet, MINATO_REASON_PROHIBITED);
+	evidence_packet(m, &a->packet);
+	if (!silent)
+		pass_answer(m, &a->packet, MINATO_REASON_PROHIBITED);
 	return DROP_GUARD;
 }
 
@@ -45,8 +52,9 @@ static enum drop go_between(struct minato *m, const struct arrival *a,
 		return pass_routed(m, a, scope);
 	case NAT_CLOSED: /* an owner's wall, which refuses */
 	case NAT_PROHIBITED:
-		return refuse(m, a);
+		return keep_out(m, a, false);
 	case NAT_DROP:
+		return keep_out(m, a, true);
 	case NAT_NO_SERVER:
 	case NAT_WAIT_SYN:
 	case NAT_RESET:

@@ -123,6 +123,14 @@ ok "ping between insides: who may not" fails within guests ping -c 1 -W 1 10.0.0
 ok "all of it is shut" ask rule add drop everything from guests to lan first
 is "... an answer passes" "$(gets desk http://10.1.0.2:8085/)" "a guest"
 is "... and begins nothing" "$(gets guests http://10.0.0.2/ --max-time 1)" "curl 28"
+within guests python3 -c 'import socket
+calls = [socket.socket() for _ in range(16)]
+for n, call in enumerate(calls):
+    call.setblocking(False)
+    call.connect_ex(("10.0.0.2", 7001 + n))'
+seen() { ask scans --json | grep -q '"source": *"10\.1\.0\.2"'; }
+ok "... where who goes through its ports is noticed" until_true 5 seen
+ok "... and forgotten" ask scans --forget 10.1.0.2
 ok "rule rm of it" ask rule rm drop everything from guests to lan
 
 # --- what is in force ---------------------------------------------------------------

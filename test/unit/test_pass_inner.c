@@ -309,6 +309,44 @@ static void who_is_shut_out_begins_nothing(void **state)
 	gate_end(&g);
 }
 
+static uint32_t scans(void)
+{
+	struct minato_scan scan;
+	uint64_t cursor = 0;
+	uint32_t count = 0;
+
+	while (minato_scan_row(g.m, &cursor, &scan))
+		count++;
+	return count;
+}
+
+/* A guest that goes through the ports of the lan is seen, be it refused or left without an answer;
+   what it may do is nobody's business, and neither are answers. */
+static void tries_at_another_inside_are_noticed(void **state)
+{
+	static const enum minato_verdict verdicts[] = { MINATO_REFUSE, MINATO_DROP };
+	const struct minato_addr guest = addr(GUEST);
+	struct minato_scan scan;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		gate_new(&g, MINATO_LINK_ETHERNET);
+		rule(1, verdicts[i], MINATO_TCP, 1, 1023);
+		for (uint16_t port = 2000; port < 2030; port++)
+			assert_int_equal(tcp(true, false, 40000, port, SYN), 0);
+		assert_int_equal(tcp(false, false, 41000, 22, SYN), 2);
+		assert_int_equal(tcp(true, false, 22, 41000, SYN | ACK), 0);
+		assert_int_equal(scans(), 0);
+		for (uint16_t port = 1; port < 20; port++)
+			(void)tcp(true, false, 40000, port, SYN);
+		assert_int_equal(scans(), 1);
+		assert_true(minato_scan_find(g.m, 2, &guest, &scan));
+		assert_true(scan.recognised);
+		assert_int_equal(scan.closed, 19);
+		gate_end(&g);
+	}
+}
+
 /* Only the first fragment has the port. */
 static void fragments_hide_no_port(void **state)
 {
@@ -425,6 +463,7 @@ int main(void)
 		cmocka_unit_test(errors_about_other_protocols),
 		cmocka_unit_test(link_local_sources_stay),
 		cmocka_unit_test(who_is_shut_out_begins_nothing),
+		cmocka_unit_test(tries_at_another_inside_are_noticed),
 		cmocka_unit_test(fragments_hide_no_port),
 		cmocka_unit_test(who_has_no_room_is_a_router),
 		cmocka_unit_test(a_hosts_flows_end_with_it),
