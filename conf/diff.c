@@ -172,6 +172,33 @@ bool conf_rule_same(const struct conf_rule *a, const struct conf_rule *b)
 	return !memcmp(&one, &two, offsetof(struct conf_rule, tail) + one.tail_size);
 }
 
+/* Where its first port leads to. */
+static struct minato_endpoint way_of(const struct conf_forward *f, uint32_t server)
+{
+	struct minato_endpoint at = f->server[server].at;
+
+	if (at.port == 0)
+		at.port = f->run[0].first;
+	return at;
+}
+
+/* Who names a target means the one that goes there, whatever its clauses. */
+static bool leads_there(const struct conf_forward *wanted, const struct conf_forward *f)
+{
+	if (wanted->server_count == 0 && !wanted->path[0])
+		return true; /* none is named */
+	if (wanted->to != f->to || strcmp(wanted->path, f->path) ||
+	    wanted->many_to_one != f->many_to_one || wanted->server_count != f->server_count)
+		return false;
+	for (uint32_t i = 0; i < f->server_count; i++) {
+		const struct minato_endpoint a = way_of(wanted, i), b = way_of(f, i);
+
+		if (!minato_addr_equal(&a.addr, &b.addr) || a.port != b.port)
+			return false;
+	}
+	return true;
+}
+
 static bool same_place(const struct conf_statement *a, const struct conf_statement *b)
 {
 	struct conf_statement one, two;
@@ -206,7 +233,9 @@ int conf_find(const struct conf *conf, const char *text, struct conf_report *rep
 			return (int)i;
 	}
 	for (size_t i = 0; i < conf->count; i++) {
-		if (same_place(conf->list[i], &wanted))
+		if (same_place(conf->list[i], &wanted) &&
+		    (wanted.kind != CONF_KIND_FORWARD ||
+		     leads_there(&wanted.forward, &conf->list[i]->forward)))
 			found = found == -ENOENT ? (int)i : -ENOTUNIQ;
 	}
 	return found;

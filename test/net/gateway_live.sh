@@ -50,6 +50,8 @@ until_true 5 ns_listens mail 9000
 is "before: closed" "$(gets far $URL:9000/ --max-time 2 | grep -c curl)" 1
 said=$(ask forward add tcp 9998 to 10.9.9.9 2>&1)
 ok "what leads nowhere is warned of" matches "$said" 'warning: .*10\.9\.9\.9 is on no inside link'
+has "one that leads elsewhere is not meant" "$(ask forward rm tcp 9998 to 10.9.9.8 2>&1)" \
+	"nothing stands as 'forward tcp 9998 to 10.9.9.8'; these have a part of it:"
 ok "and can be taken back" ask forward rm tcp 9998 to 10.9.9.9
 has "the log has that it came" "$(cat "$T/gateway.log")" "^minato: added: 'forward tcp 9998 to 10.9.9.9'$"
 has "and that it was taken back" "$(cat "$T/gateway.log")" "^minato: taken back: 'forward tcp 9998 to 10.9.9.9'$"

@@ -78,9 +78,15 @@ static void meant(void **state)
 	assert_int_equal(conf_find(&conf, "web", &report), 2);
 	assert_int_equal(conf_find(&conf, "rest", &report), 4);
 	assert_int_equal(conf_find(&conf, "forward tcp http to 10.0.0.2 named web", &report), 2);
-	/* By its place, whatever the target is. */
+	/* By its place; who names a target means the one that goes there. */
 	assert_int_equal(conf_find(&conf, "forward tcp http", &report), 2);
-	assert_int_equal(conf_find(&conf, "forward tcp http to 10.0.0.77", &report), 2);
+	assert_int_equal(conf_find(&conf, "forward tcp http to 10.0.0.2", &report), 2);
+	assert_int_equal(conf_find(&conf, "forward tcp http to 10.0.0.2:80", &report), 2);
+	assert_int_equal(conf_find(&conf, "forward tcp http to 10.0.0.77", &report), -ENOENT);
+	assert_int_equal(conf_find(&conf, "forward tcp http to 10.0.0.2:81", &report), -ENOENT);
+	assert_int_equal(conf_find(&conf, "forward tcp http to 10.0.0.2, 10.0.0.3", &report),
+			 -ENOENT);
+	assert_int_equal(conf_find(&conf, "forward tcp http to unix:/run/web", &report), -ENOENT);
 	assert_int_equal(conf_find(&conf, "forward tcp http from 192.0.2.0/24", &report), 3);
 	assert_int_equal(conf_find(&conf, "dmz 10.0.0.9", &report), 4);
 	assert_int_equal(conf_find(&conf, "nat hairpin off", &report), 5);
