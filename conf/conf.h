@@ -659,9 +659,9 @@ int conf_diff_make(struct conf_diff *diff, const struct conf *old, const struct 
 void conf_diff_free(struct conf_diff *diff);
 /*
  * The statement that `text` means: the one of that name, or that says the same; or the forward or
- * dmz at the same place (protocols, ports, on, from), whatever its clauses, and where the text names
- * no target whatever its target. -ENOENT, -ENOTUNIQ (several stand at that place), -EINVAL (it means
- * none; see the report).
+ * dmz at the same place (protocols, ports, on, from), whatever its clauses, and where the text
+ * names no target whatever its target. -ENOENT, -ENOTUNIQ (several stand at that place), -EINVAL
+ * (it means none; see the report).
  */
 int conf_find(const struct conf *conf, const char *text, struct conf_report *report);
 /*
