@@ -512,6 +512,8 @@ int drive_netns_add(const struct drive_plan *plan, bool bare, struct drive_netns
  * the name), -EPERM, -ENODEV (no driver, or none for us).
  */
 int drive_netns_tap(const char *name, uint32_t mtu, bool *vnet, struct drive_error *error);
+/* Changes the MTU of an interface there. 0, or negative errno with a text. */
+int drive_netns_mtu(const char *name, uint32_t mtu, struct drive_error *error);
 
 /* What init and its maker say to each other, a message each; a descriptor may travel beside it. */
 struct drive_word {
@@ -780,6 +782,7 @@ struct drive_link_plan {
 	bool second_mac;    /* with NULL: one made of the interface's, the same each time */
 	uint16_t vlan;	    /* 1-4094: the frames with that tag; 0: those without one */
 	bool take;
+	bool silent; /* with `take`: a filter of the caller's does it already; none is made */
 	const struct drive_carry *carry; /* what the kernel carries for us; NULL: nothing */
 };
 
@@ -819,6 +822,8 @@ struct drive_link_ends {
  */
 int drive_link_make(struct drive_link_ends *ends, const struct drive_link_plan *plan,
 		    struct drive_error *error);
+/* The interface's MTU as it is now; 0: there is none. */
+uint32_t drive_link_mtu(const struct drive_link_ends *ends);
 /* Closes all of them; safe to repeat. */
 void drive_link_ends_close(struct drive_link_ends *ends);
 /*

@@ -416,7 +416,8 @@ static int make(struct drive_link_ends *ends, const struct drive_link_plan *plan
 	int packet = run(&errand, target, open_packet, error);
 	int sender = packet < 0 ? packet : run(&errand, target, open_sender, error);
 	int watch = sender < 0 ? sender : run(&errand, target, open_watch, error);
-	int filter = watch < 0 || !plan->take ? -1 : run(&errand, target, open_filter, error);
+	bool silences = plan->take && !plan->silent;
+	int filter = watch < 0 || !silences ? -1 : run(&errand, target, open_filter, error);
 	int carrier = -ENOENT;
 
 	errand.found.ends.packet = packet;
@@ -428,7 +429,7 @@ static int make(struct drive_link_ends *ends, const struct drive_link_plan *plan
 	ends->watch = watch;
 	ends->filter = filter;
 	ends->carrier = carrier;
-	if (watch >= 0 && (filter >= 0 || !plan->take))
+	if (watch >= 0 && (filter >= 0 || !silences))
 		return 0;
 	drive_link_ends_close(ends);
 	return watch < 0 ? watch : filter;
@@ -461,6 +462,18 @@ int drive_link_make(struct drive_link_ends *ends, const struct drive_link_plan *
 	result = make(ends, plan, &target, error);
 	drive_target_close(&target);
 	return result;
+}
+
+/* unsealed: ioctl */
+uint32_t drive_link_mtu(const struct drive_link_ends *ends)
+{
+	struct ifreq interface = { .ifr_ifindex = (int)ends->index };
+
+	/* The socket is of that namespace, wherever we are. By the index: names change. */
+	if (ends->packet < 0 || ioctl(ends->packet, SIOCGIFNAME, &interface) < 0 ||
+	    ioctl(ends->packet, SIOCGIFMTU, &interface) < 0 || interface.ifr_mtu < 0)
+		return 0;
+	return (uint32_t)interface.ifr_mtu;
 }
 
 void drive_link_ends_close(struct drive_link_ends *ends)

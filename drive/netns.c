@@ -306,3 +306,19 @@ int drive_netns_tap(const char *name, uint32_t mtu, bool *vnet, struct drive_err
 	close(fd);
 	return drive_fail(error, -result, "setting the tap %s up: %s", name, strerror(-result));
 }
+
+int drive_netns_mtu(const char *name, uint32_t mtu, struct drive_error *error)
+{
+	struct drive_rtnl *rtnl;
+	int result = drive_rtnl_open(&rtnl);
+	int index;
+
+	if (result == 0) {
+		index = drive_rtnl_index(rtnl, name);
+		result = index < 0 ? index : drive_rtnl_link_set(rtnl, index, mtu, NULL);
+		drive_rtnl_close(rtnl);
+	}
+	return result < 0 ? drive_fail(error, -result, "setting the MTU of %s to %u: %s", name, mtu,
+				       strerror(-result)) :
+			    0;
+}

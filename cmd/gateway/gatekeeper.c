@@ -341,6 +341,8 @@ static int make_memory(struct gateway_keeper *keeper, struct drive_error *error)
 {
 	struct minato_config config;
 
+	/* What the last worker followed is not known here. */
+	gateway_links_look(&keeper->links);
 	gateway_config(&config, &keeper->standing.conf, &keeper->links);
 	keeper->entries_room = config.entries_max;
 	keeper->memory = gateway_memory_new(&config);

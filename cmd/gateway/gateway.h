@@ -182,6 +182,7 @@ struct gateway_link {
 	bool vnet;		     /* of a tap: frames carry the virtio header */
 	struct drive_link_ends ends; /* of an interface */
 	int claim;		     /* by which another gateway finds it taken, or -1 */
+	uint64_t space; /* the number of its network namespace; 0: not known */
 	uint32_t mtu;
 	uint8_t mac[6]; /* ours there */
 };
@@ -194,7 +195,8 @@ struct gateway_links {
 };
 
 /*
- * Opens all links of the conf. Those that `old` has open too it shares (the descriptor is a copy).
+ * Opens all links of the conf. Those that `old` has open too it shares (the descriptor is a copy),
+ * be they on another side or of another MTU now.
  * What arrives by an interface may be carried by the table (NULL: nothing is).
  * 0, or negative errno with a text; then nothing is open.
  */
@@ -203,6 +205,14 @@ int gateway_links_open(struct gateway_links *links, const struct conf *conf,
 		       struct drive_error *error);
 void gateway_links_close(struct gateway_links *links);
 /*
+ * The last step of a change: taps that `old` has open too get the MTU that is said of them now. 0,
+ * or negative errno with a text; then all are as they were.
+ */
+int gateway_links_change(struct gateway_links *links, const struct gateway_links *old,
+			 struct drive_error *error);
+/* How much the interfaces take now: that may have changed since they were opened. */
+void gateway_links_look(struct gateway_links *links);
+/*
  * claims.c: says to other gateways that the interfaces are this one's. 0, or -EBUSY with a text
  * that names whose one is; then the links are to be closed.
  */
@@ -210,7 +220,7 @@ int gateway_links_claim(struct gateway_links *links, const char *gateway,
 			struct drive_error *error);
 /* "tap mt0", "eth0 in namespace lan". Writes into `text` and returns it. */
 const char *gateway_link_word(const struct conf_link *link, char *text, size_t size);
-/* Whether both are the same interface, whatever is said of its addresses. */
+/* Whether both are the same link in all but its addresses. */
 bool gateway_link_same(const struct conf_link *a, const struct conf_link *b);
 
 /* ---- scanrules.c: what statements say about scans ---- */

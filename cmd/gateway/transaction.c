@@ -256,6 +256,8 @@ static int try_links(struct gateway_keeper *keeper, struct drive_error *error)
 	if (result < 0)
 		return result;
 	result = gateway_links_claim(&links, keeper->harbour.name, error);
+	if (result == 0)
+		result = gateway_links_change(&links, &keeper->links, error);
 	if (result < 0) {
 		gateway_links_close(&links);
 		return result;

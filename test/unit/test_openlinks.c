@@ -129,6 +129,143 @@ static void what_is_open_is_shared(void)
 	gateway_links_close(&links);
 }
 
+/* Whether both are copies of one socket. */
+static bool is_copy(int a, int b)
+{
+	struct stat one;
+	struct stat other;
+
+	return a != b && fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_ino == other.st_ino;
+}
+
+/* Opens what stands now beside what was open, as a reload does. */
+static int change(struct gateway_links *old)
+{
+	int result;
+
+	*old = links;
+	result = open_all(old);
+	if (result == 0)
+		result = gateway_links_claim(&links, "home", &error);
+	return result == 0 ? gateway_links_change(&links, old, &error) : result;
+}
+
+static void an_open_tap_gets_another_mtu(void)
+{
+	struct gateway_links old;
+
+	say("inside tap in0 10.0.0.1/24");
+	say("outside tap out0 198.51.100.1/24 mtu 1400");
+	DEMAND(open_all(NULL) == 0);
+	conf.list[0]->link.mtu = 1300;
+	conf.list[1]->link.mtu = 0;
+	DEMAND(change(&old) == 0);
+	DEMAND(links.list[0].mtu == 1300 && shows("in0", "mtu 1300"));
+	DEMAND(links.list[1].mtu == 1500 && shows("out0", "mtu 1500"));
+	gateway_links_close(&old);
+	DEMAND(shows("in0", "[<,]UP[,>]"));
+	gateway_links_close(&links);
+}
+
+/* More than a tap takes. */
+static void one_that_cannot_leaves_all_as_they_were(void)
+{
+	struct gateway_links old;
+
+	say("inside tap in0 10.0.0.1/24");
+	say("outside tap out0 198.51.100.1/24");
+	DEMAND(open_all(NULL) == 0);
+	conf.list[0]->link.mtu = 1300;
+	conf.list[1]->link.mtu = 65535;
+	DEMAND(change(&old) == -EINVAL);
+	DEMAND(strstr(error.text, "the MTU of out0 to 65535"));
+	DEMAND(shows("in0", "mtu 1500") && shows("out0", "mtu 1500"));
+	gateway_links_close(&links);
+	gateway_links_close(&old);
+}
+
+/* On the other side, and its namespace called by another word. */
+static void a_tap_is_the_same_however_it_is_said(void)
+{
+	struct gateway_links old;
+
+	say("inside tap in0 10.0.0.1/24");
+	DEMAND(open_all(NULL) == 0);
+	conf.list[0]->link.outside = true;
+	conf.list[0]->link.space = CONF_SPACE_PATH;
+	strcpy(conf.list[0]->link.space_name, "/proc/self/ns/net");
+	DEMAND(change(&old) == 0);
+	DEMAND(links.list[0].said.outside);
+	gateway_links_close(&old);
+	DEMAND(shows("in0", "in0"));
+	gateway_links_close(&links);
+}
+
+static void a_tap_does_not_become_an_interface(void)
+{
+	struct gateway_links old;
+
+	say("inside tap in0 10.0.0.1/24");
+	DEMAND(open_all(NULL) == 0);
+	conf.list[0]->link.sort = CONF_LINK_INTERFACE;
+	DEMAND(change(&old) == -EBUSY);
+	DEMAND(strstr(error.text, "in0 is a tap that this gateway serves"));
+	gateway_links_close(&old);
+}
+
+static void make_pair(void)
+{
+	run("ip link add eth1 type veth peer name eth2 && ip link set eth1 up && "
+	    "ip link set eth2 up");
+}
+
+static void an_open_interface_is_shared(void)
+{
+	struct gateway_links old;
+
+	make_pair();
+	say("inside eth1 10.0.0.1/24");
+	DEMAND(open_all(NULL) == 0 && gateway_links_claim(&links, "home", &error) == 0);
+	DEMAND(links.list[0].mtu == 1500 && links.list[0].ends.trusted);
+	conf.list[0]->link.mtu = 1400;
+	conf.list[0]->link.outside = true;
+	DEMAND(change(&old) == 0);
+	DEMAND(is_copy(links.list[0].ends.packet, old.list[0].ends.packet));
+	DEMAND(links.list[0].mtu == 1400 && !links.list[0].ends.trusted);
+	gateway_links_close(&old);
+	/* The smaller one of what it takes and what was said. */
+	DEMAND(system("ip link set eth1 mtu 1300") == 0);
+	gateway_links_look(&links);
+	DEMAND(links.list[0].mtu == 1300);
+	DEMAND(system("ip link set eth1 mtu 1500") == 0);
+	gateway_links_look(&links);
+	DEMAND(links.list[0].mtu == 1400);
+	gateway_links_close(&links);
+}
+
+/* The kernel is kept silent by the interface, not by the link. */
+static void one_that_is_taken_changes_its_tag(void)
+{
+	struct gateway_links old;
+
+	make_pair();
+	say("inside eth1 10.0.0.1/24 take");
+	if (open_all(NULL) == -EOPNOTSUPP)
+		_exit(NO_NAMESPACE);
+	DEMAND(links.count == 1 && gateway_links_claim(&links, "home", &error) == 0);
+	conf.list[0]->link.vlan = 7;
+	say("outside eth1 198.51.100.1/24 vlan 8 take");
+	DEMAND(change(&old) == 0);
+	DEMAND(is_copy(links.list[0].ends.filter, old.list[0].ends.filter));
+	DEMAND(is_copy(links.list[1].ends.filter, old.list[0].ends.filter));
+	DEMAND(links.list[0].ends.vlan == 7 && links.list[1].ends.vlan == 8);
+	gateway_links_close(&old);
+	gateway_links_close(&links);
+	/* Both at once. */
+	DEMAND(open_all(NULL) == 0);
+	gateway_links_close(&links);
+}
+
 /* Another process has the interface, for a gateway of that name, until it is told to end. */
 static pid_t claim_elsewhere(int *tell)
 {
@@ -207,6 +344,12 @@ NETNS_CASE(test_one_that_waits_is_taken, one_that_waits_is_taken)
 NETNS_CASE(test_another_interface_is_refused, another_interface_is_refused)
 NETNS_CASE(test_one_that_fails_closes_the_others, one_that_fails_closes_the_others)
 NETNS_CASE(test_what_is_open_is_shared, what_is_open_is_shared)
+NETNS_CASE(test_an_open_tap_gets_another_mtu, an_open_tap_gets_another_mtu)
+NETNS_CASE(test_one_that_cannot_leaves_all_as_they_were, one_that_cannot_leaves_all_as_they_were)
+NETNS_CASE(test_a_tap_is_the_same_however_it_is_said, a_tap_is_the_same_however_it_is_said)
+NETNS_CASE(test_a_tap_does_not_become_an_interface, a_tap_does_not_become_an_interface)
+NETNS_CASE(test_an_open_interface_is_shared, an_open_interface_is_shared)
+NETNS_CASE(test_one_that_is_taken_changes_its_tag, one_that_is_taken_changes_its_tag)
 NETNS_CASE(test_one_interface_has_one_gateway, one_interface_has_one_gateway)
 NETNS_CASE(test_a_namespace_that_is_not_there, a_namespace_that_is_not_there)
 NETNS_CASE(test_the_hosts_sockets_are_no_link, the_hosts_sockets_are_no_link)
@@ -219,6 +362,12 @@ int main(void)
 		cmocka_unit_test(test_another_interface_is_refused),
 		cmocka_unit_test(test_one_that_fails_closes_the_others),
 		cmocka_unit_test(test_what_is_open_is_shared),
+		cmocka_unit_test(test_an_open_tap_gets_another_mtu),
+		cmocka_unit_test(test_one_that_cannot_leaves_all_as_they_were),
+		cmocka_unit_test(test_a_tap_is_the_same_however_it_is_said),
+		cmocka_unit_test(test_a_tap_does_not_become_an_interface),
+		cmocka_unit_test(test_an_open_interface_is_shared),
+		cmocka_unit_test(test_one_that_is_taken_changes_its_tag),
 		cmocka_unit_test(test_one_interface_has_one_gateway),
 		cmocka_unit_test(test_a_namespace_that_is_not_there),
 		cmocka_unit_test(test_the_hosts_sockets_are_no_link),
