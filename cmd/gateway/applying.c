@@ -136,7 +136,7 @@ static int64_t link_of(const struct gateway_applied *applied, const struct conf_
 }
 
 /* The link of the list that has the address among its own. */
-static bool is_on(const struct conf_prefix *prefix, const struct minato_addr *addr)
+bool gateway_prefix_has(const struct conf_prefix *prefix, const struct minato_addr *addr)
 {
 	for (uint32_t bit = 0; bit < prefix->length; bit++) {
 		uint8_t mask = (uint8_t)(0x80u >> bit % 8);
@@ -150,7 +150,7 @@ static bool is_on(const struct conf_prefix *prefix, const struct minato_addr *ad
 bool gateway_link_has(const struct conf_link *link, const struct minato_addr *addr)
 {
 	for (uint32_t i = 0; i < link->address_count; i++) {
-		if (is_on(&link->address[i], addr))
+		if (gateway_prefix_has(&link->address[i], addr))
 			return true;
 	}
 	return false;

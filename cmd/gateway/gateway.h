@@ -442,6 +442,7 @@ int64_t gateway_rule_of(const struct gateway_applied *applied, uint64_t handle);
 /* The forward of the word, and what it has there; NULL: it stands no more. */
 const struct conf_statement *gateway_forward_of(const struct gateway_applied *applied,
 						uint64_t word, struct gateway_held **held);
+bool gateway_prefix_has(const struct conf_prefix *prefix, const struct minato_addr *addr);
 /* Whether the address is on the link: in one of its own prefixes. */
 bool gateway_link_has(const struct conf_link *link, const struct minato_addr *addr);
 

@@ -20,20 +20,50 @@ static bool has_address(const struct conf_link *said, const struct minato_addr *
 	return false;
 }
 
+/* How many bits of the longest network on the link, or routed by it, say that it is from there. */
+static int bits_of(const struct gateway_applied *applied, const struct conf_link *said,
+		   const struct minato_addr *source)
+{
+	const struct conf *conf = &applied->rules.conf;
+	int bits = -1;
+
+	for (uint32_t i = 0; i < said->address_count; i++) {
+		if (gateway_prefix_has(&said->address[i], source) &&
+		    (int)said->address[i].length > bits)
+			bits = (int)said->address[i].length;
+	}
+	for (size_t i = 0; i < conf->count; i++) {
+		const struct conf_statement *one = conf->list[i];
+
+		if (one->kind == CONF_KIND_ROUTE && gateway_link_has(said, &one->route.via) &&
+		    gateway_prefix_has(&one->route.to, source) &&
+		    (int)one->route.to.length > bits)
+			bits = (int)one->route.to.length;
+	}
+	return bits;
+}
+
 /*
- * The link by which a packet of that source comes: whose network it is; else the outside that has
- * the address it is for, else the first one. NO_LINK: by the host's sockets.
+ * The link by which a packet of that source comes: whose network it is, or leads to it; else the
+ * outside that has the address it is for, else the first one. NO_LINK: by the host's sockets.
  */
 static size_t link_of(const struct gateway_applied *applied, const struct minato_addr *source,
 		      const struct minato_addr *destination)
 {
 	const struct gateway_links *links = applied->links;
-	size_t outside = NO_LINK;
+	size_t outside = NO_LINK, longest = NO_LINK;
+	int most = -1;
 
 	for (size_t i = 0; i < links->count; i++) {
-		if (gateway_link_has(&links->list[i].said, source))
-			return i;
+		const int bits = bits_of(applied, &links->list[i].said, source);
+
+		if (bits > most) {
+			most = bits;
+			longest = i;
+		}
 	}
+	if (longest != NO_LINK)
+		return longest;
 	for (size_t i = 0; i < links->count; i++) {
 		const struct conf_link *said = &links->list[i].said;
 
@@ -41,6 +71,17 @@ static size_t link_of(const struct gateway_applied *applied, const struct minato
 			outside = i;
 	}
 	return outside;
+}
+
+/* The link that is called so; the count: none is. */
+static size_t link_called(const struct gateway_applied *applied, const char *word)
+{
+	const struct gateway_links *links = applied->links;
+	size_t i = 0;
+
+	while (i < links->count && strcmp(links->list[i].said.ifname, word) != 0)
+		i++;
+	return i;
 }
 
 /* Comes from an inside and is for another. */
@@ -364,6 +405,84 @@ static bool add_block(struct gateway_worker *worker, const struct minato_questio
 	return true;
 }
 
+static const char *ifname_of(const struct gateway_applied *applied, uint32_t link)
+{
+	return link < applied->links->count ? applied->links->list[link].said.ifname : NULL;
+}
+
+/* Why nothing of that source comes by that link. */
+static void say_origin(char *out, size_t size, const struct gateway_applied *applied,
+		       const struct minato_question *question, enum minato_origin origin,
+		       uint32_t leads)
+{
+	const char *by = ifname_of(applied, question->face);
+	const char *other = ifname_of(applied, leads);
+	const char *counter = minato_origin_counter(origin);
+	char source[64];
+
+	minato_addr_format(&question->remote.addr, source, sizeof(source));
+	switch (origin) {
+	case MINATO_ORIGIN_GOOD:
+		break;
+	case MINATO_ORIGIN_NOBODYS:
+		(void)snprintf(out, size, "martian source by %s: %s is no host's address (%s)", by,
+			       source, counter);
+		break;
+	case MINATO_ORIGIN_OURS:
+		(void)snprintf(out, size, "martian source by %s: %s is the gateway's own (%s)", by,
+			       source, counter);
+		break;
+	case MINATO_ORIGIN_BROADCAST:
+		(void)snprintf(out, size, "martian source by %s: %s is a broadcast there (%s)", by,
+			       source, counter);
+		break;
+	case MINATO_ORIGIN_ELSEWHERE:
+		(void)snprintf(out, size, "spoofed source by %s: %s is not behind it%s%s (%s)", by,
+			       source, other ? ", but behind " : "", other ? other : "", counter);
+		break;
+	case MINATO_ORIGIN_INSIDES:
+		(void)snprintf(out, size,
+			       "spoofed source by %s: %s is of the inside %s, and does not come "
+			       "from outside (%s)",
+			       by, source, other ? other : "?", counter);
+		break;
+	}
+}
+
+/* Before any rule, and before any block. */
+static bool add_origin(struct gateway_worker *worker, const struct minato_question *question,
+		       struct found *found, json_t *fate)
+{
+	uint32_t leads;
+	const enum minato_origin origin =
+		minato_origin(worker->base.host, question, &leads);
+	char text[256];
+
+	if (origin == MINATO_ORIGIN_GOOD)
+		return false;
+	say_origin(text, sizeof(text), &worker->applied, question, origin, leads);
+	json_array_append_new(found->list, json_pack("{s:s,s:b,s:s,s:b,s:s,s:s}", "step", "source",
+						     "found", 1, "verdict", "dropped", "stops", 1,
+						     "says", text, "counter",
+						     minato_origin_counter(origin)));
+	json_object_clear(fate);
+	json_object_set_new(fate, "outcome", json_string("dropped"));
+	return true;
+}
+
+/* The steps, up to the one that decides. */
+static void add_all(struct gateway_worker *worker, struct minato_question *question, size_t link,
+		    struct found *found, json_t *fate)
+{
+	/* A message from beyond comes to the host's kernel, which asks nothing. */
+	if (link == NO_LINK && question->proto == MINATO_ICMP)
+		return;
+	if (!add_origin(worker, question, found, fate) &&
+	    !add_block(worker, question, found, fate) &&
+	    !add_courses(worker, question, link, found))
+		gateway_prospect(worker, question, found->statement, found->list, fate);
+}
+
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 {
 	const struct gateway_applied *applied = &worker->applied;
@@ -371,6 +490,7 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	struct minato_question question = { .program = MINATO_PROGRAM_NONE };
 	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
 	json_int_t type = json_integer_value(json_object_get(message, "type"));
+	const char *by = json_string_value(json_object_get(message, "link"));
 	struct found found = { .statement = SIZE_MAX };
 	const char *says = NULL;
 	json_t *reply;
@@ -388,7 +508,10 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 		return json_pack("{s:s}", "error", "this cannot be asked");
 	question.proto = (uint8_t)proto;
 	question.icmp_type = (uint8_t)type;
-	link = link_of(applied, &question.remote.addr, &question.local.addr);
+	link = by ? link_called(applied, by) :
+		    link_of(applied, &question.remote.addr, &question.local.addr);
+	if (by && link == links->count)
+		return json_pack("{s:s}", "error", "no link of the gateway has that name");
 	outside = link == NO_LINK || links->list[link].said.outside;
 	place_question(applied, &question, link, outside);
 	fate = becomes(applied, &question, outside);
@@ -398,11 +521,7 @@ json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 	found.list = json_array();
 	if (question.proto == MINATO_PROTO_OTHER)
 		question.local.port = question.remote.port = question.icmp_type;
-	/* A message from beyond comes to the host's kernel, which asks nothing. */
-	if ((link != NO_LINK || question.proto != MINATO_ICMP) &&
-	    !add_block(worker, &question, &found, fate) &&
-	    !add_courses(worker, &question, link, &found))
-		gateway_prospect(worker, &question, found.statement, found.list, fate);
+	add_all(worker, &question, link, &found, fate);
 	if (link == NO_LINK)
 		says = host_says(worker, &question, fate);
 	reply = json_pack("{s:s,s:b,s:o,s:o}", "link",

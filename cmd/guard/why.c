@@ -42,6 +42,7 @@ struct inquiry {
 	char from[64], to[64];
 	char proto[64]; /* "tcp"; "icmp echo-request" */
 	bool guest;	/* it is asked of one */
+	const char *link; /* by which it comes; NULL: as its source says */
 	char host[256]; /* a name that is asked about in the place of an address, or "" */
 	char caller[DRIVE_NAME_SIZE]; /* another guest, as whence it comes, or "" */
 	bool suppose;		      /* that a rule which stands first lets it pass */
@@ -134,6 +135,12 @@ static int read_flow(const struct cmd_command *command, struct inquiry *inquiry,
 	char **words = operands->words;
 	int count = operands->count;
 
+	if (count >= 6 && !strcmp(words[count - 2], "by")) {
+		if (inquiry->guest)
+			return cmd_usage(command, "%s is a guest, which has no links to say", name);
+		inquiry->link = words[count - 1];
+		count -= 2;
+	}
 	if (count >= 3 && !strcmp(words[count - 1], "-"))
 		return cmd_usage(command, "a shell takes the > of -> for itself: say 'to' instead");
 	if ((count != 4 && (count != 5 || strcmp(words[0], "icmp") != 0)) ||
@@ -196,6 +203,8 @@ static int inquire(struct inquiry *inquiry, const char *name)
 
 	if (inquiry->host[0])
 		(void)json_object_set_new(request, "name", json_string(inquiry->host));
+	if (inquiry->link)
+		(void)json_object_set_new(request, "link", json_string(inquiry->link));
 	if (inquiry->suppose)
 		(void)json_object_set_new(request, "suppose", json_true());
 	if (inquiry->caller[0])
@@ -270,6 +279,12 @@ static bool is_stopped(const json_t *step)
 static bool is_shut_out(const json_t *step)
 {
 	return !strcmp(word(step, "step"), "scan");
+}
+
+/* Nobody speaks from there: before any rule. */
+static bool is_impossible(const json_t *step)
+{
+	return !strcmp(word(step, "step"), "source");
 }
 
 /* --ask: nothing decides but the user. */
@@ -416,7 +431,7 @@ static bool conclude(const struct inquiry *inquiry)
 	if (is_walled(inquiry))
 		printf("closed: the rules let it pass, but the host's kernel has the port bound at "
 		       "the devices of lan alone\n");
-	else if (is_shut_out(last))
+	else if (is_shut_out(last) || is_impossible(last))
 		printf("%s: %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
 	else if (is_asked(last))
 		printf("asked: %s\n", place_of(last, place, sizeof(place)));
@@ -659,6 +674,10 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	last = last_step(inquiry);
 	if (is_shut_out(last))
 		return forgive(chosen, last);
+	if (is_impossible(last)) {
+		printf("%s; no rule would let it pass\n", place_of(last, place, sizeof(place)));
+		return CMD_REFUSED;
+	}
 	if (is_stopped(last) && strcmp(word(last, "step"), "kernel") != 0 &&
 	    !would_help(name, inquiry))
 		return CMD_REFUSED;
@@ -754,7 +773,7 @@ static int run_why_not(int argc, char **argv)
 
 const struct cmd_command cmd_why = {
 	.name = "why",
-	.args = "PROTO FROM[:PORT] to ADDR[:PORT]",
+	.args = "PROTO FROM[:PORT] to ADDR[:PORT] [by LINK]",
 	.summary = "Say what becomes of a new flow at a gateway or of a guest, step by step.",
 	.about =
 		"Each step of the look-up, with the line of the configuration that it met. Nothing "
@@ -769,7 +788,7 @@ const struct cmd_command cmd_why = {
 
 const struct cmd_command cmd_why_not = {
 	.name = "why-not",
-	.args = "PROTO FROM[:PORT] to ADDR[:PORT]",
+	.args = "PROTO FROM[:PORT] to ADDR[:PORT] [by LINK]",
 	.summary = "Say what would let a flow pass, and do it for a time.",
 	.about = "The smallest change, as a command. With --for it is made, and taken back by "
 		 "itself. Exit code 0 if the flow passes now.",

@@ -212,6 +212,27 @@ struct minato_question; /* minato/guard.h */
 int minato_foresee(struct minato *m, const struct minato_question *question,
 		   struct minato_prospect *out);
 
+/* Whether a packet of that source may come by that link. */
+enum minato_origin {
+	MINATO_ORIGIN_GOOD,
+	MINATO_ORIGIN_NOBODYS,	 /* unspecified, loopback, a group */
+	MINATO_ORIGIN_OURS,	 /* an address of ours on that side */
+	MINATO_ORIGIN_BROADCAST, /* of a subnet on that link, or of all */
+	MINATO_ORIGIN_ELSEWHERE, /* of an inside: it is not behind that link */
+	MINATO_ORIGIN_INSIDES,	 /* from outside: it is an inside's */
+};
+/*
+ * What is asked of a packet before rules are, as the packets are asked; any but
+ * GOOD is dropped. The question's face is the link that it comes by. ELSEWHERE
+ * and INSIDES: *link is the link that leads to it, or MINATO_FACE_ANY where
+ * none does. Nothing is made and nothing counted.
+ */
+enum minato_origin minato_origin(struct minato *m,
+				 const struct minato_question *question,
+				 uint32_t *link);
+/* What counts such packets; NULL for GOOD. */
+const char *minato_origin_counter(enum minato_origin origin);
+
 /* One flow, as it is handed on. */
 struct minato_session {
 	uint64_t handle;     /* of sessions and mappings: below 2^53 */

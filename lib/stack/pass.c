@@ -333,8 +333,9 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 {
 	const struct packet *p = &a->packet;
 	const enum nat_whose whose = (enum nat_whose)to->whose;
+	uint32_t inside;
 
-	if (pass_is_insides(m, p))
+	if (pass_is_insides(m, p, &inside))
 		return DROP_SPOOFED;
 	if (pass_opens(p) && host_shuts_out(m, p->link, &p->src))
 		return DROP_GUARD;
@@ -389,12 +390,11 @@ static bool pass_known(struct minato *m, const struct arrival *a,
 	return true;
 }
 
-/* To one host, and not to many: those go no further (RFC 1812 5.3.5). */
-static enum drop check_to(const struct packet *p, const struct pass_target *to)
+enum drop pass_check_to(const struct packet *p, bool broadcast)
 {
 	if (addr_is_multicast(&p->dst))
 		return DROP_MULTICAST;
-	if (!p->to_us_mac || to->broadcast)
+	if (!p->to_us_mac || broadcast)
 		return DROP_BROADCAST;
 	if (minato_addr_is_any(&p->dst) || addr_is_loopback(&p->dst))
 		return DROP_IP_DESTINATION;
@@ -420,7 +420,7 @@ enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours)
 	if (drop != DROP_NONE)
 		return drop;
 	pass_target(m, p->link, &p->dst, &to);
-	drop = check_to(p, &to);
+	drop = pass_check_to(p, to.broadcast);
 	if (drop != DROP_NONE)
 		return drop;
 	switch (p->type) {
@@ -461,7 +461,7 @@ bool pass_inner_arrive(struct minato *m, const struct arrival *a,
 		return false;
 	*drop = pass_from(m, p);
 	if (*drop == DROP_NONE)
-		*drop = check_to(p, &to);
+		*drop = pass_check_to(p, to.broadcast);
 	if (*drop != DROP_NONE)
 		return true;
 	if (p->hop_limit <= 1)

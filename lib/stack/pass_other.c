@@ -130,6 +130,7 @@ enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours)
 	const struct nat_packet packet = pass_describe(m, p);
 	struct port_key key;
 	struct nat_way way;
+	uint32_t link;
 	uint8_t scope;
 
 	*ours = whose != NAT_OTHERS &&
@@ -144,7 +145,7 @@ enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours)
 	if (!pass_other_goes_on(p) || (p->is6 && (addr_is_link_local(&p->src) ||
 						  addr_is_link_local(&p->dst))))
 		return DROP_IP_PROTOCOL;
-	if (pass_is_insides(m, p))
+	if (pass_is_insides(m, p, &link))
 		return DROP_SPOOFED;
 	key = nat_other_key(m->link[p->link].config.scope, (uint8_t)p->link,
 			    p->ip_proto, &p->dst, &p->src);

@@ -43,30 +43,40 @@ static uint64_t hash_of(const struct passing *g, const struct minato_addr *a,
 /* --- where from --- */
 
 /* Nobody else has these (RFC 1122 3.2.1.3). */
-static bool is_martian(const struct minato *m, const struct packet *p)
+static enum minato_origin martian_of(const struct minato *m,
+				     const struct packet *p)
 {
 	const uint8_t scope = m->link[p->link].config.scope;
 
-	return minato_addr_is_any(&p->src) || addr_is_multicast(&p->src) ||
-	       addr_is_loopback(&p->src) || route_is_ours(m, scope, &p->src) ||
-	       route_is_broadcast(m, p->link, &p->src);
+	if (minato_addr_is_any(&p->src) || addr_is_multicast(&p->src) ||
+	    addr_is_loopback(&p->src))
+		return MINATO_ORIGIN_NOBODYS;
+	if (route_is_ours(m, scope, &p->src))
+		return MINATO_ORIGIN_OURS;
+	if (route_is_broadcast(m, p->link, &p->src))
+		return MINATO_ORIGIN_BROADCAST;
+	return MINATO_ORIGIN_GOOD;
 }
 
 /* RFC 2827: what is sent to it leaves by the link that it came by. */
-static bool is_routed_back(const struct minato *m, const struct packet *p)
+static bool is_routed_back(const struct minato *m, const struct packet *p,
+			   uint32_t *link)
 {
 	struct next_hop hop = { STACK_LINK_ANY, p->src };
 
-	return route_find(m, m->link[p->link].config.scope, STACK_LINK_ANY,
-			  &p->src, &hop) &&
-	       hop.link == p->link;
+	if (!route_find(m, m->link[p->link].config.scope, STACK_LINK_ANY,
+			&p->src, &hop))
+		return false;
+	*link = hop.link;
+	return hop.link == p->link;
 }
 
 /*
  * Whoever of the inside it says it is does not speak from there. Not by the way
  * alone: a net may have the same addresses on both sides (RFC 4787 REQ-7).
  */
-bool pass_is_insides(const struct minato *m, const struct packet *p)
+bool pass_is_insides(const struct minato *m, const struct packet *p,
+		     uint32_t *link)
 {
 	const struct minato_link_config *from = &m->link[p->link].config;
 	struct next_hop hop = { STACK_LINK_ANY, p->src };
@@ -80,23 +90,44 @@ bool pass_is_insides(const struct minato *m, const struct packet *p)
 	for (uint32_t i = 0; i < m->link_count; i++) {
 		const struct minato_link_config *c = &m->link[i].config;
 
-		if (c->role == MINATO_ROLE_INSIDE &&
-		    route_longest(m, c->scope, &p->src, &hop) > own)
-			return true;
+		if (c->role != MINATO_ROLE_INSIDE ||
+		    route_longest(m, c->scope, &p->src, &hop) <= own)
+			continue;
+		*link = i;
+		return true;
 	}
 	return false;
 }
 
-static enum drop find_from(const struct minato *m, const struct packet *p)
+enum minato_origin pass_origin(const struct minato *m, const struct packet *p,
+			       uint32_t *link)
 {
-	if (is_martian(m, p))
-		return DROP_IP_SOURCE;
+	const enum minato_origin martian = martian_of(m, p);
+
+	if (martian != MINATO_ORIGIN_GOOD)
+		return martian;
 	/* Of a link, not of a net: it goes no further (RFC 4291 2.5.6). */
 	if (p->is6 && addr_is_link_local(&p->src))
+		return MINATO_ORIGIN_GOOD;
+	if (pass_is_inside(m, p->link) && !is_routed_back(m, p, link))
+		return MINATO_ORIGIN_ELSEWHERE;
+	return MINATO_ORIGIN_GOOD;
+}
+
+enum drop pass_origin_drop(enum minato_origin origin)
+{
+	switch (origin) {
+	case MINATO_ORIGIN_GOOD:
 		return DROP_NONE;
-	if (pass_is_inside(m, p->link) && !is_routed_back(m, p))
-		return DROP_SPOOFED;
-	return DROP_NONE;
+	case MINATO_ORIGIN_NOBODYS:
+	case MINATO_ORIGIN_OURS:
+	case MINATO_ORIGIN_BROADCAST:
+		return DROP_IP_SOURCE;
+	case MINATO_ORIGIN_ELSEWHERE:
+	case MINATO_ORIGIN_INSIDES:
+		break;
+	}
+	return DROP_SPOOFED;
 }
 
 enum drop pass_from(struct minato *m, const struct packet *p)
@@ -104,12 +135,13 @@ enum drop pass_from(struct minato *m, const struct packet *p)
 	struct passing *g = host_passing(m);
 	struct pass_source *s =
 		&g->source[hash_of(g, &p->src, p->link) % PASS_SOURCES];
+	uint32_t link = STACK_LINK_ANY;
 	enum drop drop;
 
 	if (s->generation == g->generation && s->link == p->link &&
 	    same_addr(&s->addr, &p->src))
 		return DROP_NONE;
-	drop = find_from(m, p);
+	drop = pass_origin_drop(pass_origin(m, p, &link));
 	if (drop == DROP_NONE)
 		*s = (struct pass_source){ p->src, g->generation, p->link };
 	return drop;

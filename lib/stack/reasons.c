@@ -128,6 +128,89 @@ size_t minato_explain(struct minato *m, const struct minato_question *question,
 	return count;
 }
 
+/* --- where it comes from --- */
+
+/* What has a key is asked for all that an inside may send; of messages and of
+   protocols without ports a host's inside lets some come to itself. */
+static bool is_keyed(const struct minato_question *q, bool six)
+{
+	return q->proto == MINATO_TCP || q->proto == MINATO_UDP ||
+	       (q->proto == MINATO_ICMP &&
+		(six ? q->icmp_type == ICMP6_ECHO ||
+			       q->icmp_type == ICMP6_ECHO_REPLY :
+		       q->icmp_type == ICMP4_ECHO ||
+			       q->icmp_type == ICMP4_ECHO_REPLY));
+}
+
+/* From outside a flow that is known is not asked for its source again. */
+static bool is_known(struct minato *m, const struct minato_question *question)
+{
+	struct port_finding findings[PORT_FINDINGS];
+	const struct port_key key = entries_key(question);
+	size_t found;
+
+	found = port_explain(host_table(m), &key, m->now, findings);
+	for (size_t i = 0; i < found; i++)
+		if (findings[i].step == MINATO_STEP_FLOW && findings[i].found)
+			return true;
+	return false;
+}
+
+/* The order is that of pass_arrive, and of pass_inner_arrive behind it. */
+static enum minato_origin origin_of(struct minato *m, const struct packet *p,
+				    const struct minato_question *question,
+				    uint32_t *link)
+{
+	const bool keyed = is_keyed(question, p->is6);
+	const bool host = m->link[p->link].config.role == MINATO_ROLE_HOST;
+	const enum minato_origin origin = pass_origin(m, p, link);
+	uint8_t scope;
+
+	if (origin == MINATO_ORIGIN_ELSEWHERE && host && !keyed &&
+	    !pass_between(m, p, &scope))
+		return MINATO_ORIGIN_GOOD;
+	if (origin != MINATO_ORIGIN_GOOD || pass_is_inside(m, p->link))
+		return origin;
+	if (pass_check_to(p, route_is_broadcast(m, p->link, &p->dst)) !=
+	    DROP_NONE)
+		return MINATO_ORIGIN_GOOD;
+	if (!keyed && (question->proto != MINATO_PROTO_OTHER ||
+		       !pass_other_goes_on(p)))
+		return MINATO_ORIGIN_GOOD;
+	return pass_is_insides(m, p, link) ? MINATO_ORIGIN_INSIDES :
+					     MINATO_ORIGIN_GOOD;
+}
+
+enum minato_origin minato_origin(struct minato *m,
+				 const struct minato_question *question,
+				 uint32_t *link)
+{
+	struct packet packet = {
+		.src = question->remote.addr,
+		.dst = question->local.addr,
+		.link = question->face,
+		.to_us_mac = true,
+	};
+
+	*link = MINATO_FACE_ANY;
+	if (host_nat(m) == NULL || !may_ask(question) ||
+	    packet.link >= m->link_count)
+		return MINATO_ORIGIN_GOOD;
+	packet.is6 = !minato_addr_is4(&packet.src);
+	if (question->proto == MINATO_PROTO_OTHER)
+		packet.ip_proto = (uint8_t)question->local.port;
+	if (!pass_is_inside(m, packet.link) && is_known(m, question))
+		return MINATO_ORIGIN_GOOD;
+	return origin_of(m, &packet, question, link);
+}
+
+const char *minato_origin_counter(enum minato_origin origin)
+{
+	const enum drop drop = pass_origin_drop(origin);
+
+	return drop == DROP_NONE ? NULL : drop_name(drop);
+}
+
 /* What stands behind the port, as it is met from there. */
 static uint32_t entry_of(struct minato *m, const struct port_key *key)
 {

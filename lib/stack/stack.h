@@ -899,10 +899,20 @@ void pass_target(struct minato *m, uint32_t link, const struct minato_addr *to,
 void pass_forget(struct minato *m);
 /* May such a source come by that link? (RFC 2827 on the inside.) */
 enum drop pass_from(struct minato *m, const struct packet *p);
-/* Came from outside, with a source that is of an inside's network and not as
-   near of its own side: it begins no flow (RFC 6092 REC-5, RFC 3704 2.2). An
-   ICMP error may, for a router there may be called so (RFC 4787 REQ-12a). */
-bool pass_is_insides(const struct minato *m, const struct packet *p);
+/* The same for who only asks. *link: by which it would be answered, if it is
+   not from there; untouched where none is known. */
+enum minato_origin pass_origin(const struct minato *m, const struct packet *p,
+			       uint32_t *link);
+enum drop pass_origin_drop(enum minato_origin origin);
+/* Came from outside, with a source that is of an inside's network, that of
+   *link, and not as near of its own side: it begins no flow (RFC 6092 REC-5,
+   RFC 3704 2.2). An ICMP error may, for a router there may be called so (RFC
+   4787 REQ-12a). */
+bool pass_is_insides(const struct minato *m, const struct packet *p,
+		     uint32_t *link);
+/* To one host, and not to many: those go no further (RFC 1812 5.3.5).
+   `broadcast`: its destination is one, on that link. */
+enum drop pass_check_to(const struct packet *p, bool broadcast);
 enum pass_reach {
 	PASS_REACHED, /* *path is written */
 	PASS_WAIT,    /* its link is; *neighbour is asked for its MAC */

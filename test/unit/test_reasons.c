@@ -3,6 +3,8 @@
 #include "gateway_fixture.h"
 #include "minato/guard.h"
 
+#include <stdlib.h>
+
 static struct gate g;
 static struct forge f;
 
@@ -130,6 +132,80 @@ static void sessions_mappings_and_programs(void **state)
 	gate_end(&g);
 }
 
+/* Sends such a datagram; what was asked says which counter rises by it. */
+static enum minato_origin came(uint32_t face, const char *from, const char *to, uint32_t *link)
+{
+	struct minato_question q = question(MINATO_UDP, from, to, 9);
+	enum minato_origin origin;
+	const char *counted;
+	uint64_t before;
+
+	q.face = (uint8_t)face;
+	q.scope = face == 1 ? 1 : 0;
+	q.course = face == 1 ? MINATO_COURSE_IN : MINATO_COURSE_OUT;
+	origin = minato_origin(g.m, &q, link);
+	assert_int_equal(minato_origin(g.m, &q, link), origin);
+	counted = minato_origin_counter(origin);
+	before = counter(g.m, counted ? counted : "drop_ip_source");
+	forge_udp(&f, !minato_addr_is4(&q.remote.addr), 10);
+	gate_ends(&f, from, to);
+	gate_send(&g, face, &f, NULL);
+	assert_int_equal(counter(g.m, counted ? counted : "drop_ip_source"), before + !!counted);
+	if (!counted)
+		assert_int_equal(counter(g.m, "drop_spoofed"), 0);
+	return origin;
+}
+
+static void who_asks_hears_what_packets_meet(void **state)
+{
+	static const char inside[] = "203.0.113.9", outside[] = "198.51.100.1";
+	uint32_t link;
+
+	(void)state;
+	gate_new(&g, MINATO_LINK_IP);
+	gate_route(&g, "10.9.0.0", 16, "10.0.2.254", 2);
+	assert_int_equal(came(0, "10.0.0.2", inside, &link), MINATO_ORIGIN_GOOD);
+	assert_int_equal(came(1, "203.0.113.9", outside, &link), MINATO_ORIGIN_GOOD);
+	assert_int_equal(came(2, "10.9.8.7", inside, &link), MINATO_ORIGIN_GOOD);
+	for (uint32_t i = 0; i < 3; i++) {
+		const char *to = i == 1 ? outside : inside;
+
+		assert_int_equal(came(i, "127.0.0.1", to, &link), MINATO_ORIGIN_NOBODYS);
+		assert_int_equal(came(i, "0.0.0.0", to, &link), MINATO_ORIGIN_NOBODYS);
+		assert_int_equal(came(i, "224.0.0.1", to, &link), MINATO_ORIGIN_NOBODYS);
+		assert_int_equal(came(i, "255.255.255.255", to, &link), MINATO_ORIGIN_BROADCAST);
+		assert_int_equal(link, MINATO_FACE_ANY);
+	}
+	assert_int_equal(came(0, "10.0.0.1", inside, &link), MINATO_ORIGIN_OURS);
+	assert_int_equal(came(1, "198.51.100.1", outside, &link), MINATO_ORIGIN_OURS);
+	assert_int_equal(came(0, "10.0.0.255", inside, &link), MINATO_ORIGIN_BROADCAST);
+	assert_int_equal(came(0, "10.9.8.7", inside, &link), MINATO_ORIGIN_ELSEWHERE);
+	assert_int_equal(came(1, "10.0.0.2", outside, &link), MINATO_ORIGIN_INSIDES);
+	assert_int_equal(link, 0);
+	assert_int_equal(came(1, "10.9.8.7", outside, &link), MINATO_ORIGIN_INSIDES);
+	assert_int_equal(link, 2);
+	gate_end(&g);
+}
+
+/* What the packet's memo has of a sender stays as it is. */
+static void asking_where_from_leaves_no_trace(void **state)
+{
+	const struct minato_question q = question(MINATO_TCP, "203.0.113.9", "198.51.100.1", 80);
+	const struct minato_config c = gate_config(MINATO_LINK_IP);
+	const size_t size = minato_size(&c);
+	uint8_t *before = malloc(size);
+	uint32_t link;
+
+	(void)state;
+	assert_non_null(before);
+	gate_new(&g, MINATO_LINK_IP);
+	memcpy(before, g.m, size);
+	assert_int_equal(minato_origin(g.m, &q, &link), MINATO_ORIGIN_GOOD);
+	assert_memory_equal(before, g.m, size);
+	free(before);
+	gate_end(&g);
+}
+
 static void steps_have_names(void **state)
 {
 	(void)state;
@@ -144,6 +220,8 @@ int main(void)
 		cmocka_unit_test(the_last_step_decides),
 		cmocka_unit_test(nothing_is_spent_by_asking),
 		cmocka_unit_test(sessions_mappings_and_programs),
+		cmocka_unit_test(who_asks_hears_what_packets_meet),
+		cmocka_unit_test(asking_where_from_leaves_no_trace),
 		cmocka_unit_test(steps_have_names),
 	};
 
