@@ -262,6 +262,24 @@ static void the_next_ports_are_foreseen(void **state)
 	assert_int_equal(map_udp("10.0.0.7", 6000, "203.0.113.9", 53).port, ahead[0]);
 }
 
+/* Another range of as many ports: what was kept of the walk through the first is of no use. */
+static void another_range_has_a_walk_of_its_own(void **state)
+{
+	const struct minato_addr public = addr(PUBLIC);
+
+	(void)state;
+	assert_int_equal(nat_pool_remove(n, 1, &public), 0);
+	for (uint16_t low = 2000; low <= 12000; low = (uint16_t)(low + 5000)) {
+		assert_int_equal(nat_pool_add(n, 1, &public, low, (uint16_t)(low + 1999)), 0);
+		for (uint16_t i = 0; i < 20; i++) {
+			const uint16_t port =
+				map_udp("10.0.0.7", (uint16_t)(5000 + i), "203.0.113.9", 53).port;
+			assert_in_range(port, low, low + 1999);
+		}
+		assert_int_equal(nat_pool_remove(n, 1, &public), 20);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -275,6 +293,7 @@ int main(void)
 		CASE(ports_are_no_sequence),
 		CASE(wrong_pools_are_refused),
 		CASE(the_next_ports_are_foreseen),
+		CASE(another_range_has_a_walk_of_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
