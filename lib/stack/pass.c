@@ -92,8 +92,7 @@ bool pass_leads_between(const struct minato *m, uint32_t link,
 			      !minato_addr_equal(&best.addr, to));
 }
 
-/* Its addresses say that it stays on its link (RFC 4291 2.5.6). */
-static bool is_link_local(const struct packet *p)
+bool pass_is_link_local(const struct packet *p)
 {
 	return p->is6 &&
 	       (addr_is_link_local(&p->src) || addr_is_link_local(&p->dst));
@@ -102,7 +101,7 @@ static bool is_link_local(const struct packet *p)
 bool pass_between(const struct minato *m, const struct packet *p,
 		  uint8_t *scope)
 {
-	return !is_link_local(p) &&
+	return !pass_is_link_local(p) &&
 	       pass_leads_between(m, p->link, &p->dst, scope);
 }
 
@@ -343,7 +342,7 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 		/* Before anything is made for it. */
 		if (p->hop_limit <= 1)
 			return pass_expire(m, p);
-		if (is_link_local(p))
+		if (pass_is_link_local(p))
 			return DROP_NOT_OURS;
 		if (to->between)
 			return pass_inner_flow(m, a, to->scope);
@@ -352,19 +351,19 @@ static enum drop pass_flow(struct minato *m, const struct arrival *a,
 }
 
 /* A fragment tells neither ports nor session: only where it is addressed. */
-static enum drop pass_fragment(struct minato *m, const struct arrival *a)
+static enum drop pass_fragment(struct minato *m, const struct arrival *a,
+			       const struct pass_target *to)
 {
 	const struct packet *p = &a->packet;
-	uint8_t scope;
 
-	if (pass_whose(m, p->link, &p->dst) != NAT_OTHERS)
+	if (to->whose != NAT_OTHERS)
 		return fragment_in_arrive(m, a);
 	if (p->hop_limit <= 1)
 		return pass_expire(m, p);
-	if (is_link_local(p))
+	if (pass_is_link_local(p))
 		return DROP_NOT_OURS;
-	if (pass_between(m, p, &scope) && !pass_inner_judged(m, p))
-		return pass_routed(m, a, scope);
+	if (to->between && !pass_inner_judged(m, p))
+		return pass_routed(m, a, to->scope);
 	/* IPv4 from outside for none of ours: it would fill a place. */
 	if (!p->is6 && role_of(m, p->link) == MINATO_ROLE_OUTSIDE)
 		return DROP_NOT_OURS;
@@ -430,11 +429,11 @@ enum drop pass_arrive(struct minato *m, const struct arrival *a, bool *ours)
 	case PACKET_ICMP4:
 	case PACKET_ICMP6:
 		return a->key.proto != 0 ? pass_flow(m, a, &to, ours) :
-					   pass_icmp(m, a, ours);
+					   pass_icmp(m, a, &to, ours);
 	case PACKET_FRAGMENT:
-		return pass_fragment(m, a);
+		return pass_fragment(m, a, &to);
 	case PACKET_OTHER:
-		return pass_other(m, a, ours);
+		return pass_other(m, a, &to, ours);
 	case PACKET_ARP:
 		break;
 	}
@@ -457,9 +456,10 @@ bool pass_inner_arrive(struct minato *m, const struct arrival *a,
 			return true;
 	}
 	pass_target(m, p->link, &p->dst, &to);
-	if (to.whose != NAT_OTHERS || !to.between || is_link_local(p))
+	if (to.whose != NAT_OTHERS || !to.between || pass_is_link_local(p))
 		return false;
-	*drop = pass_from(m, p);
+	if (a->key.proto == 0)
+		*drop = pass_from(m, p);
 	if (*drop == DROP_NONE)
 		*drop = pass_check_to(p, to.broadcast);
 	if (*drop != DROP_NONE)

@@ -73,11 +73,10 @@ static enum drop restore(struct minato *m, const struct arrival *a,
 }
 
 static enum drop pass_error(struct minato *m, const struct arrival *a,
-			    bool *ours)
+			    bool to_us, bool *ours)
 {
 	const struct packet *p = &a->packet;
 	const bool inside = m->link[p->link].config.role == MINATO_ROLE_INSIDE;
-	const bool to_us = pass_is_ours(m, p->link, &p->dst);
 	enum drop drop = pass_verify(a); /* REQ-3 */
 	struct packet inner;
 	struct port_key key;
@@ -114,16 +113,16 @@ enum drop pass_inner_message(struct minato *m, const struct arrival *a,
 	return pass_inner_icmp(m, a, is_error(&a->packet), scope);
 }
 
-enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours)
+enum drop pass_icmp(struct minato *m, const struct arrival *a,
+		    const struct pass_target *to, bool *ours)
 {
 	const struct packet *p = &a->packet;
-	const bool to_us = pass_is_ours(m, p->link, &p->dst);
-	uint8_t scope;
+	const bool to_us = to->whose != NAT_OTHERS;
 
-	if (!to_us && pass_between(m, p, &scope))
-		return pass_inner_message(m, a, scope);
+	if (!to_us && to->between && !pass_is_link_local(p))
+		return pass_inner_message(m, a, to->scope);
 	if (is_error(p))
-		return pass_error(m, a, ours);
+		return pass_error(m, a, to_us, ours);
 	*ours = to_us;
 	return DROP_ICMP_TYPE;
 }

@@ -122,16 +122,16 @@ static enum drop begin_other(struct minato *m, const struct arrival *a,
 }
 
 /* Neither TCP, UDP nor ICMP: flows are told apart by their addresses alone. */
-enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours)
+enum drop pass_other(struct minato *m, const struct arrival *a,
+		     const struct pass_target *to, bool *ours)
 {
 	const struct packet *p = &a->packet;
 	const bool inside = is_inside(m, p);
-	const enum nat_whose whose = pass_whose(m, p->link, &p->dst);
+	const enum nat_whose whose = (enum nat_whose)to->whose;
 	const struct nat_packet packet = pass_describe(m, p);
 	struct port_key key;
 	struct nat_way way;
 	uint32_t link;
-	uint8_t scope;
 
 	*ours = whose != NAT_OTHERS &&
 		(!pass_other_goes_on(p) ||
@@ -140,10 +140,9 @@ enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours)
 		return DROP_NONE;
 	if (whose == NAT_OTHERS && p->hop_limit <= 1)
 		return pass_expire(m, p);
-	if (whose == NAT_OTHERS && pass_between(m, p, &scope))
-		return pass_inner_other(m, a, scope);
-	if (!pass_other_goes_on(p) || (p->is6 && (addr_is_link_local(&p->src) ||
-						  addr_is_link_local(&p->dst))))
+	if (whose == NAT_OTHERS && to->between && !pass_is_link_local(p))
+		return pass_inner_other(m, a, to->scope);
+	if (!pass_other_goes_on(p) || pass_is_link_local(p))
 		return DROP_IP_PROTOCOL;
 	if (pass_is_insides(m, p, &link))
 		return DROP_SPOOFED;

@@ -2,7 +2,7 @@
 /*
  * From where a packet may come that is to be handed on, whose its destination
  * is, and where it goes. All are remembered by address, until an address, a
- * route or a neighbour changes; a next hop for a second at most, since
+ * pool, a route or a neighbour changes; a next hop for a second at most, since
  * neighbours want to be asked for now and then as long as they are used.
  */
 #include "stack/stack.h"

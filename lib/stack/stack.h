@@ -814,7 +814,8 @@ enum nat_whose pass_whose(const struct minato *m, uint32_t link,
 bool pass_is_ours(const struct minato *m, uint32_t link,
 		  const struct minato_addr *a);
 /* The same for an ICMP message without identifier. */
-enum drop pass_icmp(struct minato *m, const struct arrival *a, bool *ours);
+enum drop pass_icmp(struct minato *m, const struct arrival *a,
+		    const struct pass_target *to, bool *ours);
 /* Whether hosts of a gateway are behind the link: an inside, or a link of a
    HOST that takes every destination, where somebody else is the outside. */
 bool pass_is_inside(const struct minato *m, uint32_t link);
@@ -825,7 +826,9 @@ bool pass_inner_arrive(struct minato *m, const struct arrival *a,
 /* Who is behind an inside: is `to` reached there from this link? */
 bool pass_leads_between(const struct minato *m, uint32_t link,
 			const struct minato_addr *to, uint8_t *scope);
-/* The same of a packet; what stays on its link by its addresses is none. */
+/* Its addresses say that it stays on its link (RFC 4291 2.5.6). */
+bool pass_is_link_local(const struct packet *p);
+/* The same of a packet; what stays on its link is none. */
 bool pass_between(const struct minato *m, const struct packet *p,
 		  uint8_t *scope);
 /*
@@ -878,7 +881,8 @@ enum drop pass_expire(struct minato *m, const struct packet *p);
 enum drop pass_unreachable(struct minato *m, const struct packet *p,
 			   const struct nat_way *way);
 /* Neither TCP, UDP nor ICMP. `ours`: it is for ourselves. */
-enum drop pass_other(struct minato *m, const struct arrival *a, bool *ours);
+enum drop pass_other(struct minato *m, const struct arrival *a,
+		     const struct pass_target *to, bool *ours);
 /* Whether its protocol is none that stays on its link. */
 bool pass_other_goes_on(const struct packet *p);
 /* The same between insides, as pass_inner_flow. */
