@@ -169,18 +169,6 @@ static int64_t overflow(struct nat *n, struct nat_flow *f)
 	return made;
 }
 
-/* Whether the other face is what was sought for it. */
-static bool foreseen(const struct nat_flow *f)
-{
-	const struct port_key *key;
-
-	if (f->probe[1] == NULL)
-		return false;
-	key = f->probe[1]->key;
-	return key->local_port == f->c.port &&
-	       minato_addr_equal(&key->local, &f->c.addr);
-}
-
 /* A session of the sender's mapping. What was made for it goes with it. */
 static int64_t make_outward(struct nat *n, struct nat_flow *f, bool same)
 {
@@ -199,7 +187,8 @@ static int64_t make_outward(struct nat *n, struct nat_flow *f, bool same)
 		made = nat_refusal(NAT_COUNT_HOST_SESSIONS);
 	} else {
 		f->c = mapping_outside(mapping_at(n, f->owner));
-		if (!foreseen(f))
+		/* The other face may be another than was sought. */
+		if (!port_probe_is_at(f->probe[1], &f->c.addr, f->c.port))
 			f->probe[1] = NULL;
 		pair_identifiers(f);
 		made = session_make(n, f);

@@ -27,7 +27,7 @@ static void note(struct nat_seeking *s, struct port_probe *p)
 	port_far_add(&s->far, port_tuple_room(nat_table(s->n), p));
 }
 
-static uint32_t found(const struct nat *n, const struct port_probe *p,
+uint32_t firsts_found(const struct nat *n, const struct port_probe *p,
 		      uint8_t class)
 {
 	struct port_tuple_ref ref;
@@ -49,7 +49,8 @@ static void find_mappings(struct nat_seeking *s)
 	port_seek_apart(nat_table(s->n), f->inner, f->count);
 	for (uint32_t i = 0; i < f->count; i++) {
 		struct nat_first *first = &f->first[i];
-		first->mapping = found(s->n, &f->inner[i], NAT_CLASS_INSIDE);
+		first->mapping =
+			firsts_found(s->n, &f->inner[i], NAT_CLASS_INSIDE);
 		if (first->mapping != NAT_NONE)
 			port_far_add(&s->far, mapping_at(s->n, first->mapping));
 	}
@@ -72,7 +73,7 @@ static void find_hosts(struct nat_seeking *s)
 	port_seek_apart(nat_table(s->n), f->outer, count);
 	for (uint32_t i = 0; i < count; i++) {
 		struct nat_first *first = &f->first[place[i]];
-		first->host = found(s->n, &f->outer[i], NAT_CLASS_HOST);
+		first->host = firsts_found(s->n, &f->outer[i], NAT_CLASS_HOST);
 		if (first->host != NAT_NONE)
 			port_far_add(&s->far, host_record(s->n, first->host));
 	}

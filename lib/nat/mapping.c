@@ -379,8 +379,7 @@ static int64_t insert(struct nat *n, const struct port_key *key,
 		      const struct port_probe *sought,
 		      struct port_tuple_ref ref)
 {
-	if (sought != NULL && sought->key->local_port == key->local_port &&
-	    minato_addr_equal(&sought->key->local, &key->local))
+	if (port_probe_is_at(sought, &key->local, key->local_port))
 		return port_tuple_insert_sought(nat_table(n), sought, ref);
 	return port_tuple_insert(nat_table(n), key, ref);
 }
@@ -522,17 +521,6 @@ static int64_t make_for(struct nat *n, uint32_t host, uint8_t proto,
 	return made;
 }
 
-/* The mapping of an inside endpoint that was sought. */
-static uint32_t find_sought(const struct nat *n, const struct port_probe *inner)
-{
-	struct port_tuple_ref ref;
-
-	if (!port_tuple_sought(nat_table(n), inner, &ref, NULL) ||
-	    ref.class != NAT_CLASS_INSIDE)
-		return NAT_NONE;
-	return ref.owner;
-}
-
 int64_t mapping_get(struct nat *n, const struct nat_flow *f, bool same)
 {
 	struct nat_sender sender = { .host = NAT_NONE };
@@ -543,7 +531,7 @@ int64_t mapping_get(struct nat *n, const struct nat_flow *f, bool same)
 	if (f->probe[0] != NULL && !(same && minato_addr_is4(&f->a.addr)))
 		firsts_sender(n, f->probe[0], &sender);
 	there = sender.inner != NULL ?
-			find_sought(n, sender.inner) :
+			firsts_found(n, sender.inner, NAT_CLASS_INSIDE) :
 			mapping_of_inside(n, f->from, f->proto, &f->a, same);
 	if (there != NAT_NONE)
 		return there;

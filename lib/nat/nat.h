@@ -985,7 +985,10 @@ enum minato_hindrance host_hindrance(const struct nat *n, uint8_t scope,
 bool mapping_admits(const struct nat *n, uint32_t mapping,
 		    const struct minato_endpoint *from);
 
-/* firsts.c: the mapping of a packet's sender as nat_seek found it, and the
+/* firsts.c: the owner of what was sought, if it is of that class; NAT_NONE. */
+uint32_t firsts_found(const struct nat *n, const struct port_probe *p,
+		      uint8_t class);
+/* The mapping of a packet's sender as nat_seek found it, and the
    probe of its flow's other face; NAT_NONE: it is to be looked for, and `outer`
    is a guess, or NULL. */
 uint32_t firsts_mapping(struct nat *n, const struct port_probe *packet,

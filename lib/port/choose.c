@@ -150,8 +150,7 @@ static bool mapped(const struct port_search *s, uint16_t port)
 	const struct port_probe *sought = s->mapping;
 	struct port_tuple_ref ref;
 
-	if (sought == NULL || sought->key->local_port != port ||
-	    !minato_addr_equal(&sought->key->local, &s->own.local))
+	if (!port_probe_is_at(sought, &s->own.local, port))
 		return crowd_mapped(s->t, &s->own, port);
 	return port_tuple_sought(s->t, sought, &ref, NULL);
 }

@@ -216,6 +216,14 @@ bool port_tuple_find(const struct port_table *t, const struct port_key *key,
 /* The same for an exact key that port_seek saw. */
 bool port_tuple_sought(const struct port_table *t, const struct port_probe *p,
 		       struct port_tuple_ref *ref, uint32_t *index);
+/* Whether something of this local end was sought; `p` may be NULL. */
+static inline bool port_probe_is_at(const struct port_probe *p,
+				    const struct minato_addr *local,
+				    uint16_t port)
+{
+	return p != NULL && p->key->local_port == port &&
+	       minato_addr_equal(&p->key->local, local);
+}
 /* What the record says that the probe may be looking for, compared or not: for
    who wants to fetch ahead. False: there is none. */
 bool port_tuple_guess(const struct port_table *t, const struct port_probe *p,
