@@ -91,6 +91,7 @@ struct drive_intake {
 	uint32_t gave_up;	 /* the last of them, a slot */
 	bool sifted;		 /* then strangers' first calls are given up */
 	struct drive_again *again;
+	struct drive_looks looks;
 	struct drive_known known;
 };
 
@@ -163,7 +164,7 @@ static int make_ring(struct drive_intake *intake)
 int drive_intake_open(struct drive_intake **out, int fd, bool trusted)
 {
 	struct drive_intake *intake = calloc(1, sizeof(*intake));
-	uint64_t seed[2];
+	uint64_t seed[3];
 	int result = intake ? drive_seed(seed, sizeof(seed)) : -ENOMEM;
 
 	if (result == 0)
@@ -172,6 +173,7 @@ int drive_intake_open(struct drive_intake **out, int fd, bool trusted)
 		intake->fd = fd;
 		intake->share = SHARE_MAX;
 		drive_known_reset(&intake->known, seed, trusted);
+		drive_looks_reset(&intake->looks, seed[2]);
 		result = make_ring(intake);
 	}
 	if (result < 0) {
@@ -297,13 +299,25 @@ static void sort(struct drive_intake *intake, struct ahead *a, struct minato_tim
 		drive_again_fetch(intake->again, a->call);
 }
 
+/* Among strangers' calls: one that came before, or is not as the others are. */
+static uint32_t crowd_of_call(struct drive_intake *intake, const struct ahead *a,
+			      struct minato_time now)
+{
+	uint64_t look;
+
+	if (drive_again(intake->again, a->call, now))
+		return DRIVE_CROWD_AGAIN;
+	look = drive_looks_of(&intake->looks, a->taken.bytes, a->taken.len);
+	return drive_looks_note(&intake->looks, look) ? DRIVE_CROWD_RARE : DRIVE_CROWD_SYN;
+}
+
 /* Of a crowd none goes before those of it that wait. */
 static bool goes_first(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
 	uint32_t bound;
 
-	if (a->crowd == DRIVE_CROWD_SYN && drive_again(intake->again, a->call, now))
-		a->crowd = DRIVE_CROWD_AGAIN;
+	if (a->crowd == DRIVE_CROWD_SYN)
+		a->crowd = crowd_of_call(intake, a, now);
 	if (a->crowd == DRIVE_CROWD_LINK)
 		return true;
 	bound = a->crowd < DRIVE_CROWD_KNOWN ? FEW : intake->share;
@@ -424,7 +438,8 @@ static bool is_wanted(struct drive_intake *intake, int64_t now)
  * More than half of what comes are strangers' calls: of such that are served they never are, as
  * each goes on. Each that is let through costs whoever answers it, on the processor that is
  * wanted, far more than us. In such a flood the first of each is as good as none: who sent it calls
- * again within a second or so, and is then known by that (again.c).
+ * again within a second or so, and is then known by that (again.c); who looks otherwise than the
+ * flood does not have to (looks.c).
  */
 static bool is_flooded_by_calls(const struct drive_intake *intake, struct minato_time now)
 {

@@ -14,12 +14,13 @@
  * strangers who want something else than the flood does, a look at each of its frames; who floods
  * although he is known harms himself; and whose frame is lost is not for the chance of the moment
  * to say, as it is where a socket's buffer is full. A call that comes again is of a crowd of
- * its own (again.c).
+ * its own (again.c), and so is one that does not look as the others do (looks.c).
  *
  * While somebody is served first, those who wait get a share of the time and no more: behind us may
  * be others who need the processor. When all of that is used up the intake rests for a moment.
  * Where somebody else does want the processor and most of what comes are strangers' calls, the
- * first of each is given up at once: what it would cost is an answer of whoever is called.
+ * first of each is given up at once: what it would cost is an answer of whoever is called. One
+ * whose look is rare is not.
  *
  * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
  * says so.
@@ -110,6 +111,7 @@ enum drive_crowd {
 	DRIVE_CROWD_LINK,
 	DRIVE_CROWD_SYN,   /* from here on: of strangers */
 	DRIVE_CROWD_AGAIN, /* the same SYN, a second or so later */
+	DRIVE_CROWD_RARE,  /* one that looks otherwise than most */
 	DRIVE_CROWD_RST,
 	DRIVE_CROWD_ACK, /* without payload */
 	DRIVE_CROWD_SEGMENTS,
@@ -147,5 +149,34 @@ void drive_again_free(struct drive_again *again);
  */
 void drive_again_fetch(const struct drive_again *again, uint64_t call);
 bool drive_again(struct drive_again *again, uint64_t call, struct minato_time now);
+
+/* ---- looks.c: how calls look ----
+ *
+ * Nobody can tell by its address whether a SYN is of a flood. But a flood's SYNs are made by one
+ * program, and look alike: how far they came, which options they have in which order, what window
+ * they offer. Systems differ in that. So among many strangers' calls those whose look is rare are
+ * of others, and are worth more than a look, as long as they are few. Where looks are many, as a
+ * flood can make them, none is rare, and where a flood looks as a newcomer's system does, that
+ * newcomer is one of many: both have to call again.
+ */
+
+#define DRIVE_LOOKS_ROW 256u
+
+struct drive_looks {
+	uint64_t seed;
+	uint32_t counted; /* calls, lately */
+	uint32_t rare;	  /* of these with a rare look */
+	uint16_t rows[2][DRIVE_LOOKS_ROW];
+};
+
+/* All is forgotten; the seed is the caller's. */
+void drive_looks_reset(struct drive_looks *looks, uint64_t seed);
+/*
+ * The look of a frame without its virtio header, in which a SYN is: a hash of what its headers have
+ * but addresses, ports, numbers, sums and times. Of any other bytes it is a number.
+ */
+uint64_t drive_looks_of(const struct drive_looks *looks, const uint8_t *frame, uint32_t len);
+/* Counts a call; whether its look is rare among the last thousand or two. */
+bool drive_looks_note(struct drive_looks *looks, uint64_t look);
 
 #endif

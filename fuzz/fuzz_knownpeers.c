@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A frame that leaves and another that comes: whatever is in them, no byte behind their end is
- * looked at, and who got something from us over TCP or UDP is known when it sends the same back.
+ * looked at, also for their look, and who got something from us over TCP or UDP is known when it
+ * sends the same back.
  */
 #include "expect.h"
 
@@ -25,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct drive_known known;
+	static struct drive_looks looks;
 	const size_t head = size > 0 ? data[0] % size : 0;
 	uint64_t call = 0;
 	uint8_t *frame;
@@ -32,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2 || size > 2000)
 		return 0;
 	drive_known_reset(&known, seed, false);
+	drive_looks_reset(&looks, seed[0]);
 	frame = copy(data + 1, head);
 	/* As a frame leaves: only its headers are in one piece. */
 	drive_known_leaves(&known, frame, (uint32_t)head, (uint32_t)size - 1, 100);
@@ -39,6 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(frame);
 	frame = copy(data + 1, size - 1);
 	expect(drive_known_crowd(&known, frame, (uint32_t)size - 1, 0, &call) < DRIVE_CROWDS);
+	/* One call is too few for any to be rare. */
+	expect(!drive_looks_note(&looks, drive_looks_of(&looks, frame, (uint32_t)size - 1)));
 	/* Of IPv4 without options, with its addresses changed about. */
 	if (size > 60 && frame[12] == 8 && frame[13] == 0 && (frame[14] & 15) == 5 &&
 	    (frame[23] == 17 || frame[23] == 1)) {

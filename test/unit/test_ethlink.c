@@ -475,8 +475,11 @@ static void serve_the_known_first(void)
 }
 NETNS_CASE(in_a_flood_who_is_known_goes_first, serve_the_known_first)
 
+#define ALIKE 0x5002u	  /* SYN, without options */
+#define OTHERWISE 0x6002u /* with one */
+
 /* A call of a stranger's, by its second byte of the source's network and number. */
-static void send_call(uint8_t network, uint32_t number, uint32_t payload)
+static void send_call(uint8_t network, uint32_t number, uint32_t payload, uint32_t look)
 {
 	uint8_t frame[256];
 	const uint32_t len = datagram(frame, false, payload, 0);
@@ -489,7 +492,8 @@ static void send_call(uint8_t network, uint32_t number, uint32_t payload)
 	put16(ip + 10, ~sum(ip, 20, 0));
 	put16(tcp + 4, 0);
 	put16(tcp + 6, 0);
-	put16(tcp + 12, 0x5002); /* SYN */
+	put16(tcp + 12, look);
+	memcpy(tcp + 20, (const uint8_t[]){ 2, 4, 5, 180 }, look == OTHERWISE ? 4 : 0);
 	send_far(&partial, frame, len);
 }
 
@@ -498,9 +502,9 @@ static void flood_with_calls(uint8_t network)
 {
 	host.count = host.known_at = 0;
 	for (uint32_t i = 0; i < FLOOD; i++) {
-		send_call(network, i, 20);
+		send_call(network, i, 20, ALIKE);
 		if (i == FLOOD / 2)
-			send_call(9, 9, 99);
+			send_call(9, 9, 99, ALIKE);
 	}
 }
 
@@ -539,8 +543,8 @@ int getrusage(__rusage_who_t who, struct rusage *out)
 static struct minato_time clock_now;
 
 /* One who is known, and a flood of calls in which each is from another source than any before;
-   how many of these are handed on. */
-static uint32_t flood_anew(bool again)
+   how many of these are handed on. Behind them one with 99 bytes, of that look. */
+static uint32_t flood_anew(uint32_t look)
 {
 	static uint32_t number;
 	uint8_t frame[256];
@@ -549,9 +553,9 @@ static uint32_t flood_anew(bool again)
 	send_far(&partial, frame, datagram(frame, false, 20, 'k'));
 	host.count = host.known_at = 0;
 	for (uint32_t i = 0; i < CALLS; i++, number++)
-		send_call((uint8_t)(80 + (number >> 16)), number & 0xffff, 20);
-	if (again)
-		send_call(9, 9, 99);
+		send_call((uint8_t)(80 + (number >> 16)), number & 0xffff, 20, ALIKE);
+	if (look)
+		send_call(9, 9, 99, look);
 	while (is_readable()) {
 		(void)drive_link_read(wire, &host, clock_now);
 		clock_now.ns += 10000;
@@ -569,18 +573,35 @@ static void give_up_first_calls(void)
 	open_wire((struct drive_link_plan){ 0 });
 	clock_now = drive_now();
 	for (int i = 0; i < 4; i++)
-		DEMAND(flood_anew(false) == CALLS);
+		DEMAND(flood_anew(0) == CALLS);
 	taken = 100;
-	DEMAND(flood_anew(true) == 0 && host.known_at == 0 && host.count == 1);
+	DEMAND(flood_anew(ALIKE) == 0 && host.known_at == 0 && host.count == 1);
 	drive_link_stats(wire, &stats);
 	DEMAND(stats.in_shed == CALLS + 1);
 	/* A second later it is told from the others by its coming again. */
 	clock_now.ns += INT64_C(1000000000);
-	DEMAND(flood_anew(false) == CALLS);
+	DEMAND(flood_anew(0) == CALLS);
 	taken += 100;
-	DEMAND(flood_anew(true) == 0 && host.known_at > 0);
+	DEMAND(flood_anew(ALIKE) == 0 && host.known_at > 0);
 }
 NETNS_CASE(where_the_processor_is_wanted_first_calls_are_given_up, give_up_first_calls)
+
+/* And who is not of the flood by his look does not have to call again. */
+static void serve_who_looks_otherwise(void)
+{
+	struct drive_link_stats stats;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	clock_now = drive_now();
+	for (int i = 0; i < 4; i++)
+		DEMAND(flood_anew(0) == CALLS);
+	taken = 100;
+	DEMAND(flood_anew(OTHERWISE) == 0 && host.known_at > 0 && host.count == 2);
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_shed == CALLS);
+}
+NETNS_CASE(who_looks_otherwise_than_a_flood_of_calls_is_served_at_once, serve_who_looks_otherwise)
 
 /* One that is wanted, with 99 bytes, behind so many others of one source; how soon it is served. */
 static void serve_behind(const uint8_t *other, uint32_t other_len, const uint8_t *wanted,
@@ -1034,6 +1055,7 @@ int main(void)
 		cmocka_unit_test(in_a_flood_who_is_known_goes_first),
 		cmocka_unit_test(who_calls_again_goes_before_a_flood_of_calls),
 		cmocka_unit_test(where_the_processor_is_wanted_first_calls_are_given_up),
+		cmocka_unit_test(who_looks_otherwise_than_a_flood_of_calls_is_served_at_once),
 		cmocka_unit_test(one_of_many_that_floods_harms_itself),
 		cmocka_unit_test(of_a_queue_inside_none_are_given_up),
 		cmocka_unit_test(a_stranger_is_not_behind_a_flood_of_another_sort),
