@@ -18,6 +18,16 @@ static inline void put32(uint8_t *at, uint32_t v)
 	put16(at + 2, v);
 }
 
+static inline uint32_t get16(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 8 | at[1];
+}
+
+static inline uint32_t get32(const uint8_t *at)
+{
+	return get16(at) << 16 | get16(at + 2);
+}
+
 /* Adds an even number of bytes to a sum of 16 bits, folded (RFC 1071). */
 static inline uint32_t sum(const uint8_t *at, size_t len, uint32_t sum)
 {

@@ -32,7 +32,8 @@ enum flood {
 	FLOOD_UDP,
 	FLOOD_ICMP,
 	FLOOD_FRAGMENT,
-	FLOOD_CONNECT, /* connections that are reset when they are open */
+	FLOOD_CONNECT,	 /* connections that are reset when they are open */
+	FLOOD_SYN_ALIKE, /* SYNs that look as those of newcomers do, where there are such */
 	FLOODS
 };
 

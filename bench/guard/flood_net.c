@@ -12,6 +12,8 @@
  *	flood_KIND_sent_mpps		what was sent
  *	flood_memory_mb			what the server holds afterwards
  *
+ * In `syn` the flood's SYNs look as no newcomer's do, in `syn_alike` as those of newcomers.
+ *
  * These are of the library's listener; flood_FACE_KIND_.. of the other faces (flood.h). Each with
  * _linux: the kernel in its place, with its SYN cookies and nftables, in turn.
  */
@@ -21,8 +23,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[FLOODS] = { "none", "syn",  "ack",      "rst",
-					   "udp",  "icmp", "fragment", "connect" };
+static const char *const kinds[FLOODS] = { "none", "syn",      "ack",	   "rst",      "udp",
+					   "icmp", "fragment", "connect", "syn_alike" };
 
 /* The one that is measured. */
 static const struct flood_face *face;
@@ -66,8 +68,14 @@ static void attack(int kind, volatile uint64_t *sent)
 static bool is_asked(const char *name, const char *part)
 {
 	const char *all = getenv(name);
+	const size_t len = strlen(part);
 
-	return !all || !*all || strstr(all, part) != NULL;
+	if (!all || !*all)
+		return true;
+	for (const char *at = all; (at = strstr(at, part)) != NULL; at++)
+		if ((at == all || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+			return true;
+	return false;
 }
 
 bool flood_asked(const char *part)
@@ -77,7 +85,9 @@ bool flood_asked(const char *part)
 
 static bool asked(int kind)
 {
-	return flood_asked(kinds[kind]) && (kind != FLOOD_CONNECT || face->aim.strangers);
+	const bool needs_strangers = kind == FLOOD_CONNECT || kind == FLOOD_SYN_ALIKE;
+
+	return flood_asked(kinds[kind]) && (!needs_strangers || face->aim.strangers);
 }
 
 int flood_net(void)

