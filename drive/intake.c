@@ -303,7 +303,7 @@ static void sort(struct drive_intake *intake, struct ahead *a, struct minato_tim
 static uint32_t crowd_of_call(struct drive_intake *intake, const struct ahead *a,
 			      struct minato_time now)
 {
-	uint64_t look;
+	struct drive_look look;
 
 	if (drive_again(intake->again, a->call, now))
 		return DRIVE_CROWD_AGAIN;

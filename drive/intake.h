@@ -162,21 +162,29 @@ bool drive_again(struct drive_again *again, uint64_t call, struct minato_time no
 
 #define DRIVE_LOOKS_ROW 256u
 
+struct drive_look {
+	uint64_t shape; /* lengths, flags, the options and their order: of few do these vary */
+	uint64_t whole; /* and hop limit, window, MSS, scale, a number of 0 */
+};
+
 struct drive_looks {
 	uint64_t seed;
 	uint32_t counted; /* calls, lately */
-	uint32_t rare;	  /* of these with a rare look */
-	uint16_t rows[2][DRIVE_LOOKS_ROW];
+	struct drive_looks_count {
+		uint32_t rare; /* of these */
+		uint16_t rows[2][DRIVE_LOOKS_ROW];
+	} of[2]; /* shapes, whole looks */
 };
 
 /* All is forgotten; the seed is the caller's. */
 void drive_looks_reset(struct drive_looks *looks, uint64_t seed);
 /*
- * The look of a frame without its virtio header, in which a SYN is: a hash of what its headers have
- * but addresses, ports, numbers, sums and times. Of any other bytes it is a number.
+ * The look of a frame without its virtio header, in which a SYN is: hashes of what its headers have
+ * but addresses, ports, numbers, sums and times. Of any other bytes they are some numbers.
  */
-uint64_t drive_looks_of(const struct drive_looks *looks, const uint8_t *frame, uint32_t len);
-/* Counts a call; whether its look is rare among the last thousand or two. */
-bool drive_looks_note(struct drive_looks *looks, uint64_t look);
+struct drive_look drive_looks_of(const struct drive_looks *looks, const uint8_t *frame,
+				 uint32_t len);
+/* Counts a call; whether its shape or its whole look is rare among the last thousand or two. */
+bool drive_looks_note(struct drive_looks *looks, struct drive_look look);
 
 #endif

@@ -39,9 +39,16 @@ static uint64_t draw(void)
 	return draw_of(++drawn);
 }
 
+static bool comes_as(uint64_t shape, uint64_t values)
+{
+	const struct drive_look look = { draw_of(~shape), draw_of(~(shape + values * 0x10001)) };
+
+	return drive_looks_note(&looks, look);
+}
+
 static bool comes(uint64_t number)
 {
-	return drive_looks_note(&looks, draw_of(~number));
+	return comes_as(number, 0);
 }
 
 /* ---- what is rare ---- */
@@ -141,6 +148,42 @@ static void rare_looks_are_rare_only_while_they_are_few_altogether(void **state)
 	}
 }
 
+/* As window and hop limit of many tools. */
+static void where_values_vary_another_shape_is_rare(void **state)
+{
+	uint32_t of_flood = 0, newcomers = 0, alike = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 110000; i++) {
+		const bool counts = i >= 10000;
+
+		if (i % 400 == 0)
+			newcomers += comes_as(NEWCOMER, 1) && counts;
+		else if (i % 400 == 200)
+			alike += comes_as(0, 1) && counts;
+		else
+			of_flood += comes_as(0, draw()) && counts;
+	}
+	assert_int_equal(of_flood, 0);
+	assert_int_equal(alike, 0);
+	assert_int_equal(newcomers, 100000 / 400);
+}
+
+static void where_shapes_are_one_other_values_are_rare(void **state)
+{
+	uint32_t of_flood = 0, newcomers = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100000; i++) {
+		if (i >= 10000 && i % 400 == 0)
+			newcomers += comes_as(0, 1);
+		else
+			of_flood += comes_as(0, 2);
+	}
+	assert_int_equal(of_flood, 0);
+	assert_int_equal(newcomers, 90000 / 400);
+}
+
 /* One that changes its look now and then, and one that varies it in a share of its calls. */
 static void whatever_a_flood_does_few_of_its_calls_are_rare(void **state)
 {
@@ -163,6 +206,19 @@ static void whatever_a_flood_does_few_of_its_calls_are_rare(void **state)
 			rare += comes(number % 256 < share ? number : 0);
 		}
 		assert_in_range(rare, 0, 100000 / 64);
+	}
+	/* Shapes in a share of its calls, and values in another. */
+	for (uint32_t share = 1; share <= 16; share++) {
+		uint32_t rare = 0;
+
+		reset(NULL);
+		for (uint32_t i = 0; i < 100000; i++) {
+			const uint64_t number = draw(), which = number % 256;
+
+			rare += comes_as(which < share ? number : 0,
+					 which >= 128 && which < 128 + share ? number : 0);
+		}
+		assert_in_range(rare, 0, 2 * 100000 / 64);
 	}
 }
 
@@ -227,10 +283,10 @@ static struct sample make(bool six)
 }
 
 /* Of just that size, so that the sanitizer sees a byte beyond it. */
-static uint64_t look_at(const struct sample *s, uint32_t len)
+static struct drive_look look_at(const struct sample *s, uint32_t len)
 {
 	uint8_t *bytes = malloc(len > 0 ? len : 1);
-	uint64_t look;
+	struct drive_look look;
 
 	assert_non_null(bytes);
 	memcpy(bytes, s->bytes, len);
@@ -239,12 +295,25 @@ static uint64_t look_at(const struct sample *s, uint32_t len)
 	return look;
 }
 
-static bool changes(const struct sample *s, uint32_t at, uint8_t by)
+enum change { NOTHING, VALUES, SHAPE }; /* the whole look changes with the shape */
+
+static enum change change_by(const struct sample *s, uint32_t at, uint8_t by)
 {
+	const struct drive_look before = look_at(s, s->len);
+	struct drive_look after;
 	struct sample other = *s;
 
 	other.bytes[at] ^= by;
-	return look_at(&other, s->len) != look_at(s, s->len);
+	after = look_at(&other, s->len);
+	if (after.shape == before.shape)
+		return after.whole == before.whole ? NOTHING : VALUES;
+	assert_false(after.whole == before.whole);
+	return SHAPE;
+}
+
+static bool changes(const struct sample *s, uint32_t at, uint8_t by)
+{
+	return change_by(s, at, by) != NOTHING;
 }
 
 static void a_look_is_of_the_system_and_not_of_the_call(void **state)
@@ -253,21 +322,24 @@ static void a_look_is_of_the_system_and_not_of_the_call(void **state)
 	for (int six = 0; six < 2; six++) {
 		const struct sample s = make(six);
 		const uint32_t o = s.tcp + 20;
-		/* Hop limit, length, flags, window, size, scale, kinds, the place of one. */
-		const uint32_t own[] = { s.ip + (six ? 7 : 8), s.tcp + 12, s.tcp + 13, s.tcp + 14,
-					 s.tcp + 15,	       o + 2,	   o + 3,      o + 19,
-					 o + 4,		       o + 6,	   o + 16 };
+		/* Length and flags, lengths of options and kinds, the place of one. */
+		const uint32_t shape[] = { s.tcp + 12, s.tcp + 13, o + 4, o + 6, o + 16 };
+		/* Hop limit, window, size, scale. */
+		const uint32_t values[] = { s.ip + (six ? 7 : 8), s.tcp + 14, s.tcp + 15, o + 2,
+					    o + 3,		  o + 19 };
 		/* Addresses, ports, numbers, sum, times. */
 		const uint32_t others[] = { s.ip + (six ? 8 : 12), s.tcp - 1, s.tcp,  s.tcp + 3,
 					    s.tcp + 7,		   s.tcp + 9, s.tcp + 16, o + 8,
 					    o + 15,		   0,	      11 };
 
-		for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-			assert_true(changes(&s, own[i], 1));
+		for (size_t i = 0; i < sizeof(shape) / sizeof(shape[0]); i++)
+			assert_int_equal(change_by(&s, shape[i], 1), SHAPE);
+		for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+			assert_int_equal(change_by(&s, values[i], 1), VALUES);
 		for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-			assert_false(changes(&s, others[i], 1));
+			assert_int_equal(change_by(&s, others[i], 1), NOTHING);
 		for (uint8_t bit = 1; bit; bit = (uint8_t)(bit << 1))
-			assert_true(changes(&s, s.tcp + 13, bit)); /* ECE, CWR */
+			assert_int_equal(change_by(&s, s.tcp + 13, bit), SHAPE); /* ECE, CWR */
 	}
 }
 
@@ -276,10 +348,10 @@ static void of_ipv4_the_fragment_bits_and_a_number_of_zero_count(void **state)
 	struct sample s = make(false);
 
 	(void)state;
-	assert_true(changes(&s, s.ip + 6, 0x40));
-	assert_false(changes(&s, s.ip + 5, 1));
+	assert_int_equal(change_by(&s, s.ip + 6, 0x40), SHAPE);
+	assert_int_equal(change_by(&s, s.ip + 5, 1), NOTHING);
 	s.bytes[s.ip + 5] = 0;
-	assert_true(changes(&s, s.ip + 4, 0x12));
+	assert_int_equal(change_by(&s, s.ip + 4, 0x12), VALUES);
 	/* With options of IP: the segment is behind them. */
 	s = make(false);
 	memmove(s.bytes + s.tcp + 4, s.bytes + s.tcp, 40);
@@ -340,12 +412,13 @@ static void no_byte_behind_the_end_is_looked_at(void **state)
 static void by_another_seed_looks_are_other_numbers(void **state)
 {
 	const struct sample s = make(false);
-	const uint64_t look = look_at(&s, s.len);
+	const struct drive_look look = look_at(&s, s.len);
 
 	(void)state;
-	assert_true(look_at(&s, s.len) == look);
+	assert_true(look_at(&s, s.len).whole == look.whole);
 	drive_looks_reset(&looks, 1);
-	assert_false(look_at(&s, s.len) == look);
+	assert_false(look_at(&s, s.len).whole == look.whole);
+	assert_false(look_at(&s, s.len).shape == look.shape);
 }
 
 int main(void)
@@ -357,6 +430,8 @@ int main(void)
 		CASE(where_looks_are_many_none_is_rare),
 		CASE(a_look_that_a_flood_has_is_rare_only_while_few_have_it),
 		CASE(rare_looks_are_rare_only_while_they_are_few_altogether),
+		CASE(where_values_vary_another_shape_is_rare),
+		CASE(where_shapes_are_one_other_values_are_rare),
 		CASE(whatever_a_flood_does_few_of_its_calls_are_rare),
 		CASE(a_look_that_no_flood_has_any_more_is_forgotten),
 		CASE(by_few_calls_nothing_is_judged),
