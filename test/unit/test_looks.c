@@ -362,6 +362,20 @@ static void of_ipv4_the_fragment_bits_and_a_number_of_zero_count(void **state)
 	assert_false(changes(&s, s.tcp + 4 + 7, 1));
 }
 
+static void of_options_of_no_known_kind_the_lengths_count(void **state)
+{
+	struct sample s = make(false), other;
+	const uint32_t o = s.tcp + 20;
+
+	(void)state;
+	memset(s.bytes + o, 0, 20);
+	memcpy(s.bytes + o, (const uint8_t[]){ 30, 3, 9, 31, 4, 9, 9 }, 7);
+	other = s;
+	memcpy(other.bytes + o, (const uint8_t[]){ 30, 4, 9, 9, 31, 3, 9 }, 7);
+	assert_false(look_at(&s, s.len).shape == look_at(&other, s.len).shape);
+	assert_int_equal(change_by(&s, o + 2, 1), NOTHING);
+}
+
 /* What is behind the end of the options or of one of no length is of no system. */
 static void what_follows_the_end_of_the_options_does_not_count(void **state)
 {
@@ -437,6 +451,7 @@ int main(void)
 		CASE(by_few_calls_nothing_is_judged),
 		CASE(a_look_is_of_the_system_and_not_of_the_call),
 		CASE(of_ipv4_the_fragment_bits_and_a_number_of_zero_count),
+		CASE(of_options_of_no_known_kind_the_lengths_count),
 		CASE(what_follows_the_end_of_the_options_does_not_count),
 		CASE(no_byte_behind_the_end_is_looked_at),
 		CASE(by_another_seed_looks_are_other_numbers),
