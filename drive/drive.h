@@ -61,6 +61,16 @@ int64_t drive_proc_number(const char *path, int64_t missing);
 /* Writes the text in one call, as the kernel wants it. 0 or -errno. */
 int drive_proc_write(const char *path, const char *text);
 
+/* ---- headroom.c: how much memory may still be taken ---- */
+
+/*
+ * Bytes: what the host has available, and no more than what the bounds of the groups of processes
+ * leave in which we are (cgroup v2). 0 where nothing is known.
+ */
+uint64_t drive_headroom(void);
+/* The same of other files: meminfo, the names of our groups, where those lie. */
+uint64_t drive_headroom_at(const char *meminfo, const char *own, const char *groups);
+
 /* ---- loop.c: epoll, one thread ----
  *
  * A turn of the loop is: every hook in the order in which they were added, then one wait until a

@@ -10,7 +10,8 @@
  *		in a table that has been as full before
  *	setup_mps_growing	the same while table and memory grow for the first time
  *	setup_mps_huge, _growing_huge	both in pages of 2 MB, where the kernel gives them to who asks;
- *		all other figures are in pages of 4 KB, as the memory of `minato gateway` is
+ *		all other figures are in pages of 4 KB, as the memory of `minato gateway` is where its
+ *		file says nothing of capacity
  *	setup_mps_1, _growing_1	one to a mapping: each makes host or endpoint, port and session
  *	expire_mps, _1		sessions that end by their timer, mappings with them
  *	sessions_1e7_rss_gb	resident memory of ten million sessions, ten to a mapping

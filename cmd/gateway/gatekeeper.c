@@ -25,6 +25,7 @@
 #define SYSTEM_STATE "/var/lib/minato"
 #define LINKS_LOOK_MS 50
 #define LINKS_WAIT_MS 2000
+#define READY_NS INT64_C(500000000)
 
 static char fault[GATEWAY_ORDER_MAX];
 
@@ -352,6 +353,15 @@ static int make_memory(struct gateway_keeper *keeper, struct drive_error *error)
 	return 0;
 }
 
+/* Before sessions come, and while nobody waits for it. */
+static void make_ready(const struct gateway_keeper *keeper)
+{
+	struct minato_time until = drive_now();
+
+	until.ns += READY_NS;
+	(void)gateway_memory_ready(keeper->memory, until);
+}
+
 /* What the last worker worked in is old, unless that was what killed the one before it. */
 static int turn_memory(struct gateway_keeper *keeper, bool believe, struct drive_error *error)
 {
@@ -441,8 +451,10 @@ int gateway_renew(struct gateway_keeper *keeper, struct drive_error *error)
 	struct cmd_harbour *harbour = &keeper->harbour;
 	int result;
 
-	cmd_hand_end(harbour);
 	result = turn_memory(keeper, true, error);
+	if (result == 0)
+		make_ready(keeper);
+	cmd_hand_end(harbour);
 	keeper->salvaging = true;
 	if (result == 0)
 		result = cmd_hand_renew(harbour, error);
@@ -672,6 +684,8 @@ int gateway_keeper_open(struct gateway_keeper *keeper, struct drive_error *error
 	if (result < 0)
 		return result;
 	keeper->salvaging = keeper->old_memory >= 0;
+	if (!keeper->salvaging)
+		make_ready(keeper);
 	result = cmd_hand_start(&keeper->harbour, error);
 	if (result == 0)
 		result = cmd_hand_await(&keeper->harbour, CMD_START_MS, error);

@@ -247,6 +247,8 @@ int gateway_alerts_check(const struct conf *conf, struct drive_error *error);
  */
 
 #define GATEWAY_HEAD_SIZE 4096u
+/* Where it begins when mapped is a multiple of this, so that it may lie in large pages. */
+#define GATEWAY_PIECE ((size_t)2 << 20)
 
 struct gateway_head {
 	char magic[16];
@@ -269,6 +271,16 @@ int gateway_memory_map(int fd, bool write, struct gateway_head **head, size_t *s
  * no error: the memory is then good for nothing.
  */
 bool gateway_memory_fits(int fd);
+
+/* ---- readymemory.c: pages made beforehand ---- */
+
+/*
+ * Makes the pages in which the first sessions will lie, in large ones where the kernel has them,
+ * unless that is more than a sixteenth of what the host can spare; until this instant at most.
+ * Returns how many bytes are ready, or negative errno. What is not made now comes when it is
+ * touched.
+ */
+int64_t gateway_memory_ready(int fd, struct minato_time until);
 
 /* ---- applying.c: statements in the host value ---- */
 

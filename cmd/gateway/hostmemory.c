@@ -29,6 +29,11 @@ void gateway_config(struct minato_config *config, const struct conf *conf,
 	config->routes_max = ROUTES_LIVE;
 	config->scan_sources_max = CMD_SCAN_SOURCES;
 	conf_plan(config, conf);
+	/* Who says how many there may be wants them to come fast. */
+	if (conf_capacity(conf, CONF_SESSIONS) > 0)
+		config->sessions_first = config->sessions_max < SESSIONS_DEFAULT ?
+						 config->sessions_max :
+						 SESSIONS_DEFAULT;
 	/* Others may take the place of all rules in one step: both stand there then. */
 	config->entries_max += conf_rules_count(conf);
 	for (size_t i = 0; i < links->count; i++) {
@@ -77,20 +82,45 @@ int gateway_memory_new(const struct minato_config *config)
 	return result < 0 ? result : fd;
 }
 
-/* unsealed: mmap fstat newfstatat */
+/* Address space for it, at a multiple of a piece. */
+/* unsealed: mmap munmap */
+static void *make_place(size_t size)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE), whole = (size + page - 1) / page * page;
+	char *all = mmap(NULL, whole + GATEWAY_PIECE, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	size_t before;
+
+	if (all == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)all % GATEWAY_PIECE;
+	if (before > 0)
+		(void)munmap(all, before);
+	(void)munmap(all + before + whole, GATEWAY_PIECE - before);
+	return all + before;
+}
+
+/* unsealed: mmap munmap fstat newfstatat */
 int gateway_memory_map(int fd, bool write, struct gateway_head **head, size_t *size)
 {
 	struct stat about;
-	void *memory;
+	void *place, *memory;
 
 	if (fstat(fd, &about) < 0)
 		return -errno;
 	if (about.st_size <= (off_t)GATEWAY_HEAD_SIZE)
 		return -EINVAL;
-	memory = mmap(NULL, (size_t)about.st_size, write ? PROT_READ | PROT_WRITE : PROT_READ,
-		      MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (memory == MAP_FAILED)
+	place = make_place((size_t)about.st_size);
+	if (!place)
 		return -errno;
+	memory = mmap(place, (size_t)about.st_size, write ? PROT_READ | PROT_WRITE : PROT_READ,
+		      MAP_SHARED | MAP_NORESERVE | MAP_FIXED, fd, 0);
+	if (memory == MAP_FAILED) {
+		int result = -errno;
+
+		(void)munmap(place, (size_t)about.st_size);
+		return result;
+	}
 	*head = memory;
 	*size = (size_t)about.st_size - GATEWAY_HEAD_SIZE;
 	return 0;

@@ -279,6 +279,16 @@ int minato_mapping_end(struct minato *m, uint64_t handle);
 int minato_inside_end(struct minato *m, const struct minato_addr *inside);
 
 /*
+ * Where the first sessions of this config will lie (sessions_first of them),
+ * for who makes the pages of that memory before they come: a page that is
+ * touched for the first time costs a new session many times what it takes
+ * otherwise. Room for MINATO_RANGES_MAX. Returns how many; 0: a wrong config,
+ * or one without sessions_first.
+ */
+uint32_t minato_sessions_ranges(const struct minato_config *config,
+				struct minato_range *out);
+
+/*
  * Carries a flow over from another host value (a predecessor that died).
  * Everything is checked as if a stranger had said it: addresses of links and
  * pools, ports, states, times not in the future beyond the timers; a port

@@ -243,6 +243,12 @@ struct minato_config {
 	uint32_t mappings_max;	     /* 0: as many as sessions */
 	uint32_t inside_hosts_max;   /* with a mapping or session; 65,536 */
 	uint32_t pool_addresses_max; /* 64; at most 4,096 */
+	/*
+	 * For so many sessions over IPv4, each with a mapping of its own, the
+	 * port table has room from the start and need not grow by steps; see
+	 * minato_sessions_ranges. At most sessions_max. 0: for some 65,536.
+	 */
+	uint32_t sessions_first;
 	enum minato_chooser chooser;
 	uint32_t link_count;
 	struct minato_link_config link[MINATO_LINKS_MAX];
@@ -256,6 +262,12 @@ void minato_config_init(struct minato_config *config);
 
 /* Bytes of memory one host value of this config wants, or 0 if it is wrong. */
 size_t minato_size(const struct minato_config *config);
+
+/* Bytes of a host value's memory, from its first; minato_sessions_ranges. */
+struct minato_range {
+	size_t at, bytes;
+};
+#define MINATO_RANGES_MAX 16u
 
 /*
  * Makes a host value in `memory`: `size` >= minato_size(config) bytes, aligned

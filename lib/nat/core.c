@@ -155,6 +155,19 @@ size_t nat_bytes(const struct nat_limits *limits)
 	return lay_out(limits).end;
 }
 
+void nat_first(const struct nat_limits *limits, uint32_t count,
+	       struct minato_range parts[NAT_FIRST_PARTS])
+{
+	const struct layout l = lay_out(limits);
+
+	parts[0] = (struct minato_range){
+		l.sessions4, count * sizeof(struct nat_session)
+	};
+	parts[1] = (struct minato_range){
+		l.mappings, count * sizeof(struct nat_mapping)
+	};
+}
+
 /* Of a session two and a peer, of a mapping two; one of each of the others. */
 uint64_t nat_tuples(const struct nat_limits *limits)
 {

@@ -255,6 +255,10 @@ struct nat_limits {
 #define NAT_INSIDES_MAX 64u
 #define NAT_NEWS_MAX 1024u
 size_t nat_bytes(const struct nat_limits *limits); /* multiple of 64 */
+/* Where the first so many sessions over IPv4 and mappings lie, each of them. */
+#define NAT_FIRST_PARTS 2u
+void nat_first(const struct nat_limits *limits, uint32_t count,
+	       struct minato_range parts[NAT_FIRST_PARTS]);
 /* Tuples that it may insert. */
 uint64_t nat_tuples(const struct nat_limits *limits);
 /* `memory` is zero, aligned to 64; the state is found at its start. */

@@ -110,6 +110,18 @@ void bucket_init(struct port_hash *h, uint32_t tuples_max,
 	set_step(h);
 }
 
+void bucket_first(uint32_t tuples_max, uint32_t tuples_first, uint32_t at[2],
+		  uint32_t lines[2])
+{
+	struct port_hash h;
+
+	bucket_init(&h, tuples_max, tuples_first);
+	for (uint32_t i = 0; i < 2; i++)
+		at[i] = h.region[i];
+	lines[0] = h.base * (h.share - 1);
+	lines[1] = h.base;
+}
+
 static struct port_line *line_of(const struct port_table *t,
 				 const struct port_hash *h, uint32_t number)
 {

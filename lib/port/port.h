@@ -84,6 +84,11 @@ struct port_limits {
 #define PORT_TUPLES_MAX (1u << 26)
 #define PORT_ENTRIES_MAX (1u << 26)
 size_t port_bytes(const struct port_limits *limits); /* multiple of 64 */
+/* Bytes of it, from its start, that the tuples there is room for from the start
+   (tuples_first) take. */
+#define PORT_FIRST_PARTS 7u
+void port_first(const struct port_limits *limits,
+		struct minato_range parts[PORT_FIRST_PARTS]);
 /* `memory` is zero, aligned to 64; the table is found at its start. */
 struct port_table *port_init(void *memory, const struct port_limits *limits,
 			     const struct hash_key *key);
@@ -1451,6 +1456,9 @@ size_t bucket_lines(uint32_t tuples_max);
 size_t bucket_slots(uint32_t tuples_max);
 void bucket_init(struct port_hash *h, uint32_t tuples_max,
 		 uint32_t tuples_first);
+/* Which lines there are at first: of either region the first, and how many. */
+void bucket_first(uint32_t tuples_max, uint32_t tuples_first, uint32_t at[2],
+		  uint32_t lines[2]);
 static inline struct port_line *bucket_line(const struct port_table *t,
 					    const struct port_hash *h,
 					    uint32_t number)

@@ -103,6 +103,35 @@ size_t port_bytes(const struct port_limits *limits)
 	return layout.end;
 }
 
+void port_first(const struct port_limits *limits,
+		struct minato_range parts[PORT_FIRST_PARTS])
+{
+	uint32_t line[2], lines[2];
+	struct layout l;
+
+	lay_out(&l, limits);
+	bucket_first(limits->tuples_max, limits->tuples_first, line, lines);
+	*parts++ = (struct minato_range){
+		l.handles, limits->tuples_first * sizeof(uint32_t)
+	};
+	for (uint32_t i = 0; i < 2; i++) {
+		const size_t slot = (size_t)line[i] * LINE_LANES;
+		const size_t slots = (size_t)lines[i] * LINE_LANES;
+		*parts++ = (struct minato_range){
+			l.lines[0] + (size_t)line[i] * LINE,
+			(size_t)lines[i] * LINE
+		};
+		*parts++ = (struct minato_range){
+			l.rows[0] + slot * tuple_bytes[0],
+			slots * tuple_bytes[0]
+		};
+		*parts++ = (struct minato_range){
+			l.backs[0] + slot * sizeof(uint32_t),
+			slots * sizeof(uint32_t)
+		};
+	}
+}
+
 static void init_parts(struct port_table *t, const struct layout *l)
 {
 	t->handles_at = l->handles;

@@ -72,6 +72,10 @@ static struct minato_config complete(const struct minato_config *given)
 	set_default(&c.leases_max, standard.leases_max);
 	set_default(&c.scan_sources_max, standard.scan_sources_max);
 	set_default(&c.mappings_max, c.sessions_max);
+	if (c.sessions_first > c.sessions_max)
+		c.sessions_first = c.sessions_max;
+	if (c.sessions_first > c.mappings_max)
+		c.sessions_first = c.mappings_max;
 	set_default(&c.inside_hosts_max, standard.inside_hosts_max);
 	set_default(&c.pool_addresses_max, standard.pool_addresses_max);
 	/* Each holds a large chunk, and frames that arrive want some too. */
@@ -214,12 +218,15 @@ static size_t place(struct layout *l, size_t bytes)
 /* Where there may be more, a gateway has room for those of its first second at
    full speed: 6 MB, of which memory is what was touched. */
 #define FIRST_MAX (1u << 18)
+#define TUPLES_EACH 4u /* a session's two, and those of its mapping */
 
 static uint32_t tuples_first(const struct minato_config *c)
 {
 	const uint64_t half = tuples_of_nat(c) / 2;
+	const uint64_t said = (uint64_t)c->sessions_first * TUPLES_EACH;
+	const uint64_t first = half < FIRST_MAX ? half : FIRST_MAX;
 
-	return half < FIRST_MAX ? (uint32_t)half : FIRST_MAX;
+	return (uint32_t)(said > first ? said : first);
 }
 
 static struct layout lay_out(const struct minato_config *c)
@@ -291,6 +298,27 @@ size_t minato_size(const struct minato_config *config)
 
 	return config_valid(&c) ? lay_out(&c).size : 0;
 }
+
+uint32_t minato_sessions_ranges(const struct minato_config *config,
+				struct minato_range *out)
+{
+	const struct minato_config c = complete(config);
+	const struct nat_limits nats = nat_limits(&c);
+	const uint32_t count = PORT_FIRST_PARTS + NAT_FIRST_PARTS;
+	struct layout l;
+
+	if (!config_valid(&c) || c.sessions_max == 0 || c.sessions_first == 0)
+		return 0;
+	l = lay_out(&c);
+	port_first(&l.limits, out);
+	nat_first(&nats, c.sessions_first, out + PORT_FIRST_PARTS);
+	for (uint32_t i = 0; i < count; i++)
+		out[i].at += i < PORT_FIRST_PARTS ? l.table : l.nat;
+	return count;
+}
+
+_Static_assert(PORT_FIRST_PARTS + NAT_FIRST_PARTS <= MINATO_RANGES_MAX,
+	       "all have room");
 
 bool minato_session_salvage(const void *memory, size_t size,
 			    const struct minato_config *config,

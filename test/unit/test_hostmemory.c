@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -133,6 +134,75 @@ static void what_can_still_shrink_is_not_taken(void **state)
 	assert_false(gateway_memory_fits(STDIN_FILENO));
 }
 
+/* Of all pages those that are there. */
+static size_t pages_there(size_t *beside, const struct minato_range *ranges, uint32_t count)
+{
+	const size_t pages = (GATEWAY_HEAD_SIZE + size + 4095) / 4096;
+	unsigned char *there = malloc(pages);
+	size_t all = 0;
+
+	assert_int_equal(mincore(head, GATEWAY_HEAD_SIZE + size, there), 0);
+	*beside = 0;
+	for (uint32_t i = 0; i < count; i++)
+		for (size_t p = (GATEWAY_HEAD_SIZE + ranges[i].at) / 4096;
+		     p < (GATEWAY_HEAD_SIZE + ranges[i].at + ranges[i].bytes) / 4096; p++)
+			*beside += !(there[p] & 1);
+	for (size_t p = 0; p < pages; p++)
+		all += there[p] & 1;
+	free(there);
+	return all;
+}
+
+static struct minato_time in_seconds(int64_t s)
+{
+	return (struct minato_time){ drive_now().ns + s * 1000000000 };
+}
+
+static void who_says_how_many_sessions_finds_their_pages(void **state)
+{
+	static struct conf_statement said = { .kind = CONF_KIND_CAPACITY,
+					      .capacity = { CONF_SESSIONS, 20000 } };
+	struct conf_statement *list[] = { &said };
+	const struct conf conf = { .list = list, .count = 1 };
+	const struct gateway_links links = { .count = 0 };
+	struct minato_range ranges[MINATO_RANGES_MAX];
+	size_t missing;
+	uint32_t count;
+	int64_t ready;
+
+	(void)clean(state);
+	gateway_config(&config, &conf, &links);
+	assert_int_equal(config.sessions_first, 20000);
+	fd = gateway_memory_new(&config);
+	assert_true(fd >= 0);
+	assert_int_equal(gateway_memory_map(fd, true, &head, &size), 0);
+	assert_int_equal((uintptr_t)head % GATEWAY_PIECE, 0);
+	count = minato_sessions_ranges(&config, ranges);
+	assert_true(count > 0);
+	/* There is no time. */
+	assert_int_equal(gateway_memory_ready(fd, drive_now()), 0);
+	assert_int_equal(pages_there(&missing, ranges, count), 1);
+	ready = gateway_memory_ready(fd, in_seconds(60));
+	assert_true(ready > 0);
+	assert_in_range(pages_there(&missing, ranges, count), (size_t)ready / 4096,
+			(size_t)ready / 4096 + 1); /* the head's, where it is in none */
+	assert_int_equal(missing, 0);
+	assert_int_equal(minato_create((uint8_t *)head + GATEWAY_HEAD_SIZE, size, &config,
+				       (struct minato_time){ 1 }, &(struct minato *){ NULL }),
+			 0);
+}
+
+static void who_says_nothing_takes_no_memory(void **state)
+{
+	size_t missing;
+
+	(void)state;
+	assert_int_equal(config.sessions_first, 0);
+	assert_int_equal(gateway_memory_ready(fd, in_seconds(60)), 0);
+	assert_int_equal(pages_there(&missing, NULL, 0), 1); /* the head */
+	assert_int_equal(gateway_memory_ready(STDIN_FILENO, in_seconds(60)), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +215,8 @@ int main(void)
 		CASE(another_version_is_not_taken),
 		CASE(another_shape_is_not_taken),
 		CASE(what_can_still_shrink_is_not_taken),
+		CASE(who_says_how_many_sessions_finds_their_pages),
+		CASE(who_says_nothing_takes_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
