@@ -66,6 +66,7 @@ struct drive_intake {
 	uint8_t *map;
 	uint32_t tail, seen; /* slots, counted on and on */
 	uint32_t waiting;    /* between them */
+	uint32_t known_wait; /* of these, so many of known sources */
 	int64_t since_ns;    /* that some wait */
 	int64_t crowded_ns;  /* when more were new than a batch takes */
 	uint64_t shed;
@@ -241,6 +242,7 @@ static void put_off(struct drive_intake *intake, uint32_t crowd, struct minato_t
 		intake->since_ns = now.ns;
 	intake->waits[intake->seen % SLOTS] = (uint16_t)(crowd + 1);
 	intake->behind[crowd]++;
+	intake->known_wait += crowd >= DRIVE_CROWD_KNOWN;
 }
 
 /* It does not go first: a call that others will not come after, if it is one of a flood. */
@@ -264,6 +266,7 @@ static void let_go(struct drive_intake *intake)
 	uint16_t *crowd = &intake->waits[intake->tail % SLOTS];
 
 	intake->behind[*crowd - 1u]--;
+	intake->known_wait -= *crowd > DRIVE_CROWD_KNOWN;
 	*crowd = 0;
 	intake->waiting--;
 }
@@ -311,6 +314,17 @@ static uint32_t crowd_of_call(struct drive_intake *intake, const struct ahead *a
 	return drive_looks_note(&intake->looks, look) ? DRIVE_CROWD_RARE : DRIVE_CROWD_SYN;
 }
 
+/*
+ * Who is most of what comes, as many clients behind one address are, is no flood while he fills no
+ * batches: if he waited it would be among the strangers that do, and for the time that they get.
+ */
+static uint32_t bound_of_known(const struct drive_intake *intake)
+{
+	const bool strangers_wait = intake->waiting > intake->known_wait;
+
+	return strangers_wait && intake->share == SHARE_MAX ? UINT32_MAX : intake->share;
+}
+
 /* Of a crowd none goes before those of it that wait. */
 static bool goes_first(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
@@ -320,7 +334,7 @@ static bool goes_first(struct drive_intake *intake, struct ahead *a, struct mina
 		a->crowd = crowd_of_call(intake, a, now);
 	if (a->crowd == DRIVE_CROWD_LINK)
 		return true;
-	bound = a->crowd < DRIVE_CROWD_KNOWN ? FEW : intake->share;
+	bound = a->crowd < DRIVE_CROWD_KNOWN ? FEW : bound_of_known(intake);
 	count(intake, a->crowd);
 	return intake->behind[a->crowd] == 0 && intake->count[a->crowd] <= bound;
 }

@@ -475,6 +475,34 @@ static void serve_the_known_first(void)
 }
 NETNS_CASE(in_a_flood_who_is_known_goes_first, serve_the_known_first)
 
+/* Many clients behind one address, who are most of what comes, do not wait behind strangers. */
+static void serve_one_who_is_most(void)
+{
+	struct minato_time now = drive_now();
+	uint8_t few[256], last[256];
+	uint32_t few_len, last_len;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	few_len = datagram(few, false, 20, 'k');
+	last_len = datagram(last, false, 99, 'k');
+	speak();
+	flood(FLOOD / 2);
+	for (int round = 0; round < 60; round++) {
+		flood(8);
+		for (int i = 0; i < 30; i++)
+			send_far(&partial, few, few_len);
+		send_far(&partial, last, last_len);
+		host.known_at = 0;
+		DEMAND(drive_link_read(wire, &host, now) > 0);
+		now.ns += 10000;
+		/* At first the strangers fill the batches. */
+		DEMAND(host.known_at > 0 || round < 20);
+	}
+	DEMAND(is_readable()); /* they still wait */
+}
+NETNS_CASE(a_known_source_that_is_most_of_all_goes_first, serve_one_who_is_most)
+
 #define ALIKE 0x5002u	  /* SYN, without options */
 #define OTHERWISE 0x6002u /* with one */
 
@@ -1053,6 +1081,7 @@ int main(void)
 		cmocka_unit_test(without_a_chunk_one_frame_at_a_time_comes),
 		cmocka_unit_test(a_burst_comes_whole),
 		cmocka_unit_test(in_a_flood_who_is_known_goes_first),
+		cmocka_unit_test(a_known_source_that_is_most_of_all_goes_first),
 		cmocka_unit_test(who_calls_again_goes_before_a_flood_of_calls),
 		cmocka_unit_test(where_the_processor_is_wanted_first_calls_are_given_up),
 		cmocka_unit_test(who_looks_otherwise_than_a_flood_of_calls_is_served_at_once),
