@@ -7,13 +7,14 @@
  *	translate_mpps		the smaller of these
  *	decide_mpps_1e6		of that the look-up and decision alone
  *	setup_mps		new sessions, one datagram each, in batches of 32, ten to a mapping,
- *		in a table that has been as full before
+ *		a million of them, in a table that has been as full before
  *	setup_mps_growing	the same while table and memory grow for the first time
- *	setup_mps_huge, _growing_huge	both in pages of 2 MB, where the kernel gives them to who asks;
- *		all other figures are in pages of 4 KB, as the memory of `minato gateway` is where its
- *		file says nothing of capacity
- *	setup_mps_1, _growing_1	one to a mapping: each makes host or endpoint, port and session
- *	expire_mps, _1		sessions that end by their timer, mappings with them
+ *	expire_mps		sessions that end by their timer, mappings with them
+ *	.._1e7			the same of ten million
+ *	.._huge			in pages of 2 MB, where the kernel gives them to who asks; all other
+ *		figures are in pages of 4 KB, as the memory of `minato gateway` is where its file
+ *		says nothing of capacity
+ *	.._1e7_1		one to a mapping: each makes host or endpoint, port and session
  *	sessions_1e7_rss_gb	resident memory of ten million sessions, ten to a mapping
  *	sessions_1e7_rss_gb_1	the same, one to a mapping
  *	setup_success_9999	of new mappings while 99.99 % of an address's ports are used
@@ -178,23 +179,26 @@ static double end_all(uint32_t count)
 	return count / (now_ns() - ns) * 1e3;
 }
 
-static void measure_memory(uint32_t per_mapping, const char *mark)
+/* A million, or ten of them; `mark` is what the figures' names end with. */
+static void measure_memory(bool ten, uint32_t per_mapping, const char *mark)
 {
-	const uint32_t count = getenv("BENCH_FEW") ? 1000000 : 10000000;
+	const uint32_t count = ten ? 10000000 : 1000000;
+	const char *size = ten ? "_1e7" : "";
 	const double before = resident_gb();
 	char name[64];
 
 	/* Hosts are spread over addresses by a hash: some get more than others. */
 	open_gateway(count, per_mapping == 1 ? 300 : 40);
 	endpoints = count / per_mapping;
-	snprintf(name, sizeof(name), "setup_mps_growing%s", mark);
+	snprintf(name, sizeof(name), "setup_mps_growing%s%s", size, mark);
 	figure(name, begin_all(count), "M/s");
 	snprintf(name, sizeof(name), "sessions_1e7_rss_gb%s", mark);
-	figure(name, resident_gb() - before, "GB");
+	if (ten)
+		figure(name, resident_gb() - before, "GB");
 	require(n->sessions4.used == count && n->mappings.used == endpoints, "some are not there");
-	snprintf(name, sizeof(name), "expire_mps%s", mark);
+	snprintf(name, sizeof(name), "expire_mps%s%s", size, mark);
 	figure(name, end_all(count), "M/s");
-	snprintf(name, sizeof(name), "setup_mps%s", mark);
+	snprintf(name, sizeof(name), "setup_mps%s%s", size, mark);
 	figure(name, begin_all(count), "M/s");
 	close_gateway();
 }
@@ -385,15 +389,16 @@ static bool wanted(int argc, char **argv, const char *name)
 
 int main(int argc, char **argv)
 {
-	if (wanted(argc, argv, "memory"))
-		measure_memory(10, "");
 	if (wanted(argc, argv, "memory")) {
+		measure_memory(false, 10, "");
+		measure_memory(true, 10, "");
 		huge = true;
-		measure_memory(10, "_huge");
+		measure_memory(false, 10, "_huge");
+		measure_memory(true, 10, "_huge");
 		huge = false;
 	}
 	if (wanted(argc, argv, "mapped"))
-		measure_memory(1, "_1");
+		measure_memory(true, 1, "_1");
 	if (wanted(argc, argv, "translate"))
 		measure_translation();
 	if (wanted(argc, argv, "full"))
