@@ -65,7 +65,7 @@ int drive_proc_write(const char *path, const char *text);
 
 /*
  * Bytes: what the host has available, and no more than what the bounds of the groups of processes
- * leave in which we are (cgroup v2). 0 where nothing is known.
+ * leave in which we are (cgroups of either version). 0 where nothing is known.
  */
 uint64_t drive_headroom(void);
 /* The same of other files: meminfo, the names of our groups, where those lie. */

@@ -2,14 +2,18 @@
 /* How much memory may still be taken here. */
 #include "drive/drive.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define GROUPS "/sys/fs/cgroup"
-#define NAME_MAX_LEN 4096
+/* How the two versions of cgroups say in which group we are, and what its bound is. */
+static const struct version {
+	const char *line, *place, *bound, *used;
+} versions[] = {
+	{ "0::/", "", "memory.max", "memory.current" },
+	{ ":memory:/", "/memory", "memory.limit_in_bytes", "memory.usage_in_bytes" },
+};
 
 /* What the kernel would find without swapping; nothing where it does not say. */
 static uint64_t available(const char *path)
@@ -23,48 +27,68 @@ static uint64_t available(const char *path)
 	return at ? strtoull(at + strlen(word), NULL, 10) * 1024 : 0;
 }
 
-/* Of one group of processes: what its bound leaves. "max" is no number, nor is a missing file. */
-static uint64_t left_in(const char *group)
+static int64_t number_in(const char *group, const char *name, int64_t missing)
 {
-	char path[NAME_MAX_LEN + 32];
-	int64_t bound, used;
+	char path[PATH_MAX + 64];
 
-	snprintf(path, sizeof(path), "%s/memory.max", group);
-	bound = drive_proc_number(path, -1);
-	snprintf(path, sizeof(path), "%s/memory.current", group);
-	used = drive_proc_number(path, 0);
+	snprintf(path, sizeof(path), "%s/%s", group, name);
+	return drive_proc_number(path, missing);
+}
+
+/* Of one group: what its bound leaves. "max" is no number, nor is a file that is missing. */
+static uint64_t left_in(const char *group, const struct version *version)
+{
+	const int64_t bound = number_in(group, version->bound, -1);
+	const int64_t used = number_in(group, version->used, 0);
+
 	if (bound < 0)
 		return UINT64_MAX;
 	return bound > used ? (uint64_t)(bound - used) : 0;
 }
 
-uint64_t drive_headroom_at(const char *meminfo, const char *own, const char *groups)
+/* Those that it is in hold too. */
+static uint64_t least_of(const struct version *version, const char *own, const char *groups)
 {
-	uint64_t least = available(meminfo);
-	char text[NAME_MAX_LEN], group[NAME_MAX_LEN];
-	const char *name;
+	const char *name = strstr(own, version->line);
+	uint64_t least = UINT64_MAX;
+	char group[PATH_MAX];
+	size_t root;
 	int len;
 
-	(void)drive_proc_text(own, text, sizeof(text));
-	name = strstr(text, "0::/");
 	if (!name)
 		return least;
-	len = snprintf(group, sizeof(group), "%s/%.*s", groups, (int)strcspn(name + 4, "\n"),
-		       name + 4);
-	/* Those that it is in hold too. */
-	while (len < (int)sizeof(group) && strlen(group) >= strlen(groups)) {
-		const uint64_t left = left_in(group);
+	name += strlen(version->line);
+	len = snprintf(group, sizeof(group), "%s%s/%.*s", groups, version->place,
+		       (int)strcspn(name, "\n"), name);
+	root = strlen(groups) + strlen(version->place);
+	if (len < 0 || (size_t)len >= sizeof(group))
+		group[root] = '\0';
+	while (strlen(group) >= root) {
+		const uint64_t left = left_in(group, version);
 
 		if (left < least)
 			least = left;
-		if (!strrchr(group, '/'))
-			break;
 		*strrchr(group, '/') = '\0';
+	}
+	return least;
+}
+
+uint64_t drive_headroom_at(const char *meminfo, const char *own, const char *groups)
+{
+	uint64_t least = available(meminfo);
+	char text[PATH_MAX];
+
+	(void)drive_proc_text(own, text, sizeof(text));
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		const uint64_t left = least_of(&versions[i], text, groups);
+
+		if (left < least)
+			least = left;
 	}
 	return least;
 }
 
 uint64_t drive_headroom(void)
 {
-	return drive_headroom_at("/proc/meminfo", "/proc/self/cgroup", GROUPS);
+	return drive_headroom_at("/proc/meminfo", "/proc/self/cgroup", "/sys/fs/cgroup");
 }

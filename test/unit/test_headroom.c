@@ -99,12 +99,32 @@ static void a_group_it_is_in_bounds_it_too(void **state)
 static void without_groups_the_host_alone_says(void **state)
 {
 	(void)state;
-	put("own", "3:memory:/a\n");
+	put("own", "3:cpu:/a\n");
 	assert_int_equal(headroom(), 2048 * MB);
 	assert_int_equal(unlink(at("own")), 0);
 	assert_int_equal(headroom(), 2048 * MB);
 	put("meminfo", "MemTotal: 5 kB\n");
 	assert_int_equal(headroom(), 0);
+}
+
+/* Of the first version, where each controller has groups of its own. */
+static void the_old_groups_bound_it_too(void **state)
+{
+	(void)state;
+	put("own", "4:cpu:/x\n3:memory:/a/b c\n0::/\n");
+	assert_int_equal(mkdir(at("groups/memory"), 0700), 0);
+	assert_int_equal(mkdir(at("groups/memory/a"), 0700), 0);
+	put("groups/memory/memory.limit_in_bytes", "9223372036854771712\n"); /* none */
+	put("groups/memory/memory.usage_in_bytes", "1000000000000\n");
+	assert_int_equal(headroom(), 2048 * MB);
+	put("groups/memory/a/memory.limit_in_bytes", "52428800\n");
+	put("groups/memory/a/memory.usage_in_bytes", "10485760\n");
+	assert_int_equal(headroom(), 40 * MB);
+	/* As in a container, which sees its own group alone, and the host's name for it. */
+	put("own", "3:memory:/docker/0123\n");
+	put("groups/memory/memory.limit_in_bytes", "20971520\n");
+	put("groups/memory/memory.usage_in_bytes", "0\n");
+	assert_int_equal(headroom(), 20 * MB);
 }
 
 /* A name as long as may be is no reason to read what is not there. */
@@ -135,6 +155,7 @@ int main(void)
 		CASE(a_group_has_its_bound),
 		CASE(a_group_it_is_in_bounds_it_too),
 		CASE(without_groups_the_host_alone_says),
+		CASE(the_old_groups_bound_it_too),
 		CASE(a_long_name_is_cut),
 		CASE(this_host_has_some),
 	};
