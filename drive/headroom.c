@@ -9,10 +9,13 @@
 
 /* How the two versions of cgroups say in which group we are, and what its bound is. */
 static const struct version {
-	const char *line, *place, *bound, *used;
+	const char *line, *place, *bounds[2], *used;
 } versions[] = {
-	{ "0::/", "", "memory.max", "memory.current" },
-	{ ":memory:/", "/memory", "memory.limit_in_bytes", "memory.usage_in_bytes" },
+	{ "0::/", "", { "memory.max", "memory.high" }, "memory.current" },
+	{ ":memory:/",
+	  "/memory",
+	  { "memory.limit_in_bytes", "memory.soft_limit_in_bytes" },
+	  "memory.usage_in_bytes" },
 };
 
 /* What the kernel would find without swapping; nothing where it does not say. */
@@ -35,15 +38,23 @@ static int64_t number_in(const char *group, const char *name, int64_t missing)
 	return drive_proc_number(path, missing);
 }
 
-/* Of one group: what its bound leaves. "max" is no number, nor is a file that is missing. */
+/*
+ * Of one group: what its bounds leave, those above which it is slowed down too. "max" is no number,
+ * nor is a file that is missing.
+ */
 static uint64_t left_in(const char *group, const struct version *version)
 {
-	const int64_t bound = number_in(group, version->bound, -1);
 	const int64_t used = number_in(group, version->used, 0);
+	uint64_t least = UINT64_MAX;
 
-	if (bound < 0)
-		return UINT64_MAX;
-	return bound > used ? (uint64_t)(bound - used) : 0;
+	for (int i = 0; i < 2; i++) {
+		const int64_t bound = number_in(group, version->bounds[i], -1);
+		const uint64_t left = bound > used ? (uint64_t)(bound - used) : 0;
+
+		if (bound >= 0 && left < least)
+			least = left;
+	}
+	return least;
 }
 
 /* Those that it is in hold too. */

@@ -446,14 +446,19 @@ static const struct cmd_trade trade = {
 	.signal = pass,
 };
 
-int gateway_renew(struct gateway_keeper *keeper, struct drive_error *error)
+int gateway_renew_ahead(struct gateway_keeper *keeper, struct drive_error *error)
 {
-	struct cmd_harbour *harbour = &keeper->harbour;
-	int result;
+	const int result = turn_memory(keeper, true, error);
 
-	result = turn_memory(keeper, true, error);
 	if (result == 0)
 		make_ready(keeper);
+	return result;
+}
+
+int gateway_renew(struct gateway_keeper *keeper, int result, struct drive_error *error)
+{
+	struct cmd_harbour *harbour = &keeper->harbour;
+
 	cmd_hand_end(harbour);
 	keeper->salvaging = true;
 	if (result == 0)

@@ -790,8 +790,13 @@ void gateway_reload(struct gateway_keeper *keeper);
 void gateway_order_forget(struct gateway_keeper *keeper);
 /* What is due: statements whose time is over, a worker that does not answer. */
 struct minato_time gateway_order_turn(struct gateway_keeper *keeper, struct minato_time now);
-/* A host value of another shape is needed: a new worker, with the links as they are now. */
-int gateway_renew(struct gateway_keeper *keeper, struct drive_error *error);
+/*
+ * A host value of another shape is needed. Ahead comes what takes time, while the worker still
+ * works: memory for the next one. Then, with what that returned, a new worker takes the place of
+ * the old one, with the links as they are now.
+ */
+int gateway_renew_ahead(struct gateway_keeper *keeper, struct drive_error *error);
+int gateway_renew(struct gateway_keeper *keeper, int result, struct drive_error *error);
 
 /* ---- breath.c: work in slices ---- */
 

@@ -29,8 +29,9 @@ void gateway_config(struct minato_config *config, const struct conf *conf,
 	config->routes_max = ROUTES_LIVE;
 	config->scan_sources_max = CMD_SCAN_SOURCES;
 	conf_plan(config, conf);
-	/* Who says how many there may be wants them to come fast. */
-	if (conf_capacity(conf, CONF_SESSIONS) > 0)
+	/* Who says how many there may be wants them to come fast. Over the host's sockets there are
+	   none. */
+	if (!links->host && conf_capacity(conf, CONF_SESSIONS) > 0)
 		config->sessions_first = config->sessions_max < SESSIONS_DEFAULT ?
 						 config->sessions_max :
 						 SESSIONS_DEFAULT;

@@ -214,6 +214,7 @@ static int commit(struct gateway_keeper *keeper)
 	struct gateway_pending *pending = &keeper->pending;
 	bool renews = pending->renews;
 	struct drive_error error = { "" };
+	int ahead = 0;
 
 	gateway_changes_say(keeper);
 	if (pending->reloaded)
@@ -228,8 +229,11 @@ static int commit(struct gateway_keeper *keeper)
 			  "sessions over" :
 			  "",
 		 renews && pending->note[0] ? "\n" : "", pending->note);
+	/* What takes time comes before the answer: behind it the change holds at once. */
+	if (renews)
+		ahead = gateway_renew_ahead(keeper, &error);
 	answer(keeper, 0, fault);
-	if (renews && gateway_renew(keeper, &error) < 0)
+	if (renews && gateway_renew(keeper, ahead, &error) < 0)
 		cmd_say("%s", error.text);
 	end(keeper);
 	return 0;

@@ -303,12 +303,13 @@ uint32_t minato_sessions_ranges(const struct minato_config *config,
 				struct minato_range *out)
 {
 	const struct minato_config c = complete(config);
-	const struct nat_limits nats = nat_limits(&c);
 	const uint32_t count = PORT_FIRST_PARTS + NAT_FIRST_PARTS;
+	struct nat_limits nats;
 	struct layout l;
 
 	if (!config_valid(&c) || c.sessions_max == 0 || c.sessions_first == 0)
 		return 0;
+	nats = nat_limits(&c);
 	l = lay_out(&c);
 	port_first(&l.limits, out);
 	nat_first(&nats, c.sessions_first, out + PORT_FIRST_PARTS);
@@ -325,11 +326,12 @@ bool minato_session_salvage(const void *memory, size_t size,
 			    uint64_t *cursor, struct minato_session *out)
 {
 	const struct minato_config c = complete(config);
-	const struct nat_limits limits = nat_limits(&c);
+	struct nat_limits limits;
 	struct layout l;
 
 	if (!config_valid(&c))
 		return false;
+	limits = nat_limits(&c);
 	l = lay_out(&c);
 	if (l.nat == 0 || size <= l.nat)
 		return false;

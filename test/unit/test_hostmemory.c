@@ -134,18 +134,23 @@ static void what_can_still_shrink_is_not_taken(void **state)
 	assert_false(gateway_memory_fits(STDIN_FILENO));
 }
 
+static size_t page(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
 /* Of all pages those that are there. */
 static size_t pages_there(size_t *beside, const struct minato_range *ranges, uint32_t count)
 {
-	const size_t pages = (GATEWAY_HEAD_SIZE + size + 4095) / 4096;
+	const size_t pages = (GATEWAY_HEAD_SIZE + size + page() - 1) / page();
 	unsigned char *there = malloc(pages);
 	size_t all = 0;
 
 	assert_int_equal(mincore(head, GATEWAY_HEAD_SIZE + size, there), 0);
 	*beside = 0;
 	for (uint32_t i = 0; i < count; i++)
-		for (size_t p = (GATEWAY_HEAD_SIZE + ranges[i].at) / 4096;
-		     p < (GATEWAY_HEAD_SIZE + ranges[i].at + ranges[i].bytes) / 4096; p++)
+		for (size_t p = (GATEWAY_HEAD_SIZE + ranges[i].at) / page();
+		     p < (GATEWAY_HEAD_SIZE + ranges[i].at + ranges[i].bytes) / page(); p++)
 			*beside += !(there[p] & 1);
 	for (size_t p = 0; p < pages; p++)
 		all += there[p] & 1;
@@ -182,10 +187,13 @@ static void who_says_how_many_sessions_finds_their_pages(void **state)
 	/* There is no time. */
 	assert_int_equal(gateway_memory_ready(fd, drive_now()), 0);
 	assert_int_equal(pages_there(&missing, ranges, count), 1);
+	/* Of a host that has 512 MB to spare, and Linux 5.14. */
+	if (drive_headroom() < (uint64_t)1 << 29 || madvise(head, 1, 23) < 0)
+		skip();
 	ready = gateway_memory_ready(fd, in_seconds(60));
 	assert_true(ready > 0);
-	assert_in_range(pages_there(&missing, ranges, count), (size_t)ready / 4096,
-			(size_t)ready / 4096 + 1); /* the head's, where it is in none */
+	assert_in_range(pages_there(&missing, ranges, count), (size_t)ready / page(),
+			(size_t)ready / page() + 1); /* the head's, where it is in none */
 	assert_int_equal(missing, 0);
 	assert_int_equal(minato_create((uint8_t *)head + GATEWAY_HEAD_SIZE, size, &config,
 				       (struct minato_time){ 1 }, &(struct minato *){ NULL }),

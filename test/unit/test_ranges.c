@@ -101,9 +101,31 @@ static void nothing_is_said_of_what_was_not_asked(void **state)
 	assert_true(minato_sessions_ranges(&c, ranges) > 0);
 	c.link[0].mtu = 1; /* a wrong config */
 	assert_int_equal(minato_sessions_ranges(&c, ranges), 0);
+	c = config_for(1);
+	c.link_count = UINT32_MAX;
+	assert_int_equal(minato_sessions_ranges(&c, ranges), 0);
 	c = small_config(MINATO_LINK_IP, 1);
 	c.sessions_first = 1; /* no gateway */
 	assert_int_equal(minato_sessions_ranges(&c, ranges), 0);
+}
+
+/* Room for the tuples of so many, and no more than for those of the first second without it. */
+static void the_table_has_room_for_them(void **state)
+{
+	const uint32_t firsts[] = { 0, 200000 };
+	uint32_t lines[2];
+
+	(void)state;
+	for (uint32_t i = 0; i < 2; i++) {
+		struct minato_config c = config_for(firsts[i]);
+
+		c.sessions_max = c.mappings_max = 400000;
+		gate_with(&g, &c);
+		lines[i] = host_table(g.m)->hash[0].lines;
+		gate_end(&g);
+	}
+	assert_in_range(lines[0] * 22, 1 << 18, 1 << 19);
+	assert_in_range(lines[1] * 22, 200000 * 4, 200000 * 4 * 3 / 2);
 }
 
 /* No more than there may be. */
@@ -130,6 +152,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_first_lie_where_it_says),
 		cmocka_unit_test(nothing_is_said_of_what_was_not_asked),
+		cmocka_unit_test(the_table_has_room_for_them),
 		cmocka_unit_test(it_is_bounded_by_sessions_and_mappings),
 	};
 
