@@ -676,8 +676,8 @@ static void open_inside(void)
 	DEMAND(drive_link_open(&wire, &ends, LINK) == 0);
 }
 
-/* Behind a gateway everybody is known, and one of them floods. One in 256 of the others has the same
-   number as he (DRIVE_CROWD_SOURCES), but not for each of three who flood. */
+/* Behind a gateway everybody is known, and one of them floods. One in 256 of the others has the
+   same number as he (DRIVE_CROWD_SOURCES), but not with each of three who flood. */
 static void serve_beside_one_that_is_trusted(void)
 {
 	uint8_t other[256], wanted[256];
