@@ -20,6 +20,8 @@ capacity 20000 sessions
 capacity 20000 mappings
 X
 gateway_up || { ok "the gateway runs" false; finish; }
+has_its_memory() { gateway_has_memory 16 || ! memory_is_plenty; }
+ok "with a capacity its memory is there at the start" has_its_memory
 serves web 80 "web A"
 serves far 80 "far"
 # 200 MB that are the same nowhere, at both ends.

@@ -242,12 +242,15 @@ kill -HUP "$KEEPER"
 ok "SIGHUP: what is gone is gone" until_true 5 gone 8080
 ok "SIGHUP: the connection goes on" says four
 has "what was said while it ran stands" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
+has_its_memory() { gateway_has_memory 40 || ! memory_is_plenty; }
+ok "without a capacity memory comes as it is used" eval '! gateway_has_memory 40'
 # What takes another host value: its sessions move.
 config <<<"capacity 100000 sessions" >"$T/gateway.conf"
 worker=$(gateway_worker)
 has "another capacity: said to be more than a change" "$(ask gateway reload 2>&1)" 'another process takes the sessions over'
 renewed() { [ -n "$(gateway_worker)" ] && [ "$(gateway_worker)" != "$worker" ] && gateway_is_up; }
 ok "another capacity: another process" until_true 10 renewed
+ok "another capacity: its memory is there before sessions are" until_true 1 has_its_memory
 ok "another capacity: the connection goes on" says five
 has "another capacity: what was said stands" "$(ask dmz)" '^dmz 10\.0\.0\.9$'
 config <<<"inside tap in2 10.2.0.1/24" >"$T/gateway.conf"

@@ -109,6 +109,17 @@ gateway_down() {
 # ask COMMAND...: minato as the user whose gateway it is.
 ask() { env XDG_RUNTIME_DIR="$T/run" "$M" "$@"; }
 gateway_worker() { pgrep -P "$KEEPER" | head -n 1; }
+# gateway_has_memory MB: so much at least of the host value's memory is there.
+gateway_has_memory() {
+	local fd
+	for fd in /proc/"$KEEPER"/fd/*; do
+		[[ $(readlink "$fd") = *memfd:minato-memory* ]] || continue
+		[ $(($(stat -L -c %b "$fd") / 2048)) -ge "$1" ] && return 0
+	done
+	return 1
+}
+# A gateway with a capacity takes memory at the start where there is plenty.
+memory_is_plenty() { [ "$(awk '/^MemAvailable/ { print $2 }' /proc/meminfo)" -gt 2000000 ]; }
 mkdir -p "$T/run"
 chmod 700 "$T/run"
 
