@@ -353,7 +353,7 @@ static int make_memory(struct gateway_keeper *keeper, struct drive_error *error)
 	return 0;
 }
 
-/* Before sessions come, and while nobody waits for it. */
+/* Before sessions come. Who waits for the start, or for a reload, waits so much longer at most. */
 static void make_ready(const struct gateway_keeper *keeper)
 {
 	struct minato_time until = drive_now();

@@ -2,7 +2,6 @@
 /* Pages of a gateway's memory that are made before the first session comes. */
 #include "cmd/gateway/gateway.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
