@@ -190,7 +190,8 @@ static const char *read_absolute(struct piece target, struct inspect_wish *wish)
 	if (at == 0 || target.len - at < 3 || memcmp(target.at + at, "://", 3) != 0)
 		return "a request for what is neither a path nor a URL";
 	first = at += 3;
-	while (at < target.len && !memchr("/?#\\", target.at[at], 4))
+	/* Readers differ in whether \ or # ends it: what has them is no host (RFC 3986 3.2). */
+	while (at < target.len && target.at[at] != '/' && target.at[at] != '?')
 		at++;
 	if (at == first)
 		return "a URL without a host";
@@ -287,7 +288,7 @@ static enum inspect_verdict judge_first(struct piece first)
 
 	while (at < first.len && is_token(first.at[at]))
 		at++;
-	if (at < first.len && first.at[at] != ' ' && first.at[at] != '\t')
+	if (at < first.len && !httphead_blank(first.at[at]))
 		return INSPECT_OTHER;
 	if (!end)
 		return INSPECT_MORE;

@@ -193,6 +193,11 @@ enum inspect_verdict inspect_quic(struct inspect_quic *quic, const uint8_t *data
 
 /* ---- tls.c ---- */
 
+/* Whether a first byte may be that of a record: of a handshake, or of an alert, which some skip. */
+static inline bool tls_begins(uint8_t byte)
+{
+	return byte == 21 || byte == 22;
+}
 /*
  * Reads a stream from its beginning: MORE, WISH (*pass: to the end of the record that ends the
  * hello, or of what there is), OTHER, MALFORMED.
@@ -221,6 +226,16 @@ enum inspect_verdict http_read(struct inspect_stream *stream, const uint8_t *byt
 			       size_t *pass, struct inspect_wish *wish);
 
 /* ---- httphead.c ---- */
+
+/*
+ * What parts the words of a request line for some server: that of Python takes all that is a blank
+ * to its language, in Latin-1.
+ */
+static inline bool httphead_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == '\r' ||
+	       (c >= 0x1c && c <= 0x1f) || c == 0x85 || c == 0xa0;
+}
 
 struct httphead {
 	size_t len; /* with the empty line; of the preface of HTTP/2: all of it */

@@ -6,7 +6,9 @@
 
 #define RECORD_HEAD 5u
 #define RECORD_MAX 16384u
+#define TYPE_ALERT 21u
 #define TYPE_HANDSHAKE 22u
+#define STRANGE_VERSIONS 16u /* high bytes of versions below it are taken by some servers */
 #define MESSAGE_HEAD 4u
 #define CLIENT_HELLO 1u
 
@@ -32,6 +34,29 @@ static enum inspect_verdict broken(struct inspect_wish *wish, const char *fault)
 static bool looks_like_ssl2(const uint8_t *bytes, size_t len)
 {
 	return len >= 4 && (bytes[0] & 0x80) && bytes[2] == 1 && (bytes[3] == 3 || bytes[3] == 0);
+}
+
+/*
+ * What stricter servers refuse, and others (Go's) read as TLS: alerts before the hello, which are
+ * warnings, and a hello in a record of any version. OTHER as soon as it is none of these.
+ */
+static enum inspect_verdict judge_strange(const uint8_t *bytes, size_t len,
+					  struct inspect_wish *wish)
+{
+	bool alert = bytes[0] == TYPE_ALERT;
+
+	if (!tls_begins(bytes[0]) || (len > 1 && bytes[1] >= STRANGE_VERSIONS))
+		return INSPECT_OTHER;
+	if (alert && ((len > 3 && bytes[3] != 0) || (len > 4 && bytes[4] != 2)))
+		return INSPECT_OTHER;
+	if (!alert && len > RECORD_HEAD && bytes[RECORD_HEAD] != CLIENT_HELLO)
+		return INSPECT_OTHER;
+	if (!alert && len > 4 && (bytes[3] << 8 | bytes[4]) == 0)
+		return INSPECT_OTHER;
+	if (len < RECORD_HEAD + !alert)
+		return INSPECT_MORE;
+	return broken(wish, alert ? "an alert before the ClientHello" :
+				    "a record of an unknown version");
 }
 
 static const char *check_head(const uint8_t *head, size_t have)
@@ -132,7 +157,7 @@ enum inspect_verdict tls_read(const uint8_t *bytes, size_t len, size_t *pass,
 	if ((bytes[0] & 0x80) && (len < 3 || (len < 4 && bytes[2] == 1)))
 		return INSPECT_MORE;
 	if (bytes[0] != TYPE_HANDSHAKE || (len > 1 && bytes[1] != 3))
-		return INSPECT_OTHER;
+		return judge_strange(bytes, len, wish);
 	/* More than that many bytes are a caller's to keep, not to be looked at. */
 	len = len < INSPECT_WINDOW ? len : INSPECT_WINDOW;
 	verdict = walk(&r, bytes, len, wish);

@@ -250,39 +250,90 @@ static int64_t weigh_wish(struct lane *f, const struct inspect_wish *wish, size_
 	return let_some(t, len);
 }
 
-/*
- * Whether these bytes can still become TLS or a request: of a method that IANA or a common server
- * knows, behind spaces that some pass over. On a port where neither is expected nothing else is
- * kept waiting for more, since its server may be waiting for it.
- */
-static bool can_become(const uint8_t *bytes, size_t len)
+/* The length of a known method of HTTP at the head; without `whole` what can become one will do. */
+static size_t find_method(const uint8_t *bytes, size_t len, bool whole)
 {
 	/* clang-format off */
 	static const char *const methods[] = {
-		"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ", "PATCH ", "TRACE ",
-		"CONNECT ", "PRI * HTTP/2", "ACL ", "BASELINE-CONTROL ", "BIND ", "CHECKIN ",
-		"CHECKOUT ", "COPY ", "LABEL ", "LINK ", "LOCK ", "M-SEARCH ", "MERGE ",
-		"MKACTIVITY ", "MKCALENDAR ", "MKCOL ", "MKREDIRECTREF ", "MKWORKSPACE ", "MOVE ",
-		"NOTIFY ", "ORDERPATCH ", "PROPFIND ", "PROPPATCH ", "PURGE ", "QUERY ",
-		"REBIND ", "REPORT ", "SEARCH ", "SOURCE ", "SUBSCRIBE ", "UNBIND ",
-		"UNCHECKOUT ", "UNLINK ", "UNLOCK ", "UNSUBSCRIBE ", "UPDATE ",
-		"UPDATEREDIRECTREF ", "VERSION-CONTROL ",
+		"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE",
+		"CONNECT", "ACL", "BASELINE-CONTROL", "BIND", "CHECKIN",
+		"CHECKOUT", "COPY", "LABEL", "LINK", "LOCK", "M-SEARCH", "MERGE",
+		"MKACTIVITY", "MKCALENDAR", "MKCOL", "MKREDIRECTREF", "MKWORKSPACE", "MOVE",
+		"NOTIFY", "ORDERPATCH", "PROPFIND", "PROPPATCH", "PURGE", "QUERY",
+		"REBIND", "REPORT", "SEARCH", "SOURCE", "SUBSCRIBE", "UNBIND",
+		"UNCHECKOUT", "UNLINK", "UNLOCK", "UNSUBSCRIBE", "UPDATE",
+		"UPDATEREDIRECTREF", "VERSION-CONTROL",
 	};
 	/* clang-format on */
 
-	if (bytes[0] == 0x16)
-		return true;
-	while (len > 0 && (*bytes == ' ' || *bytes == '\t')) {
-		bytes++;
-		len--;
-	}
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++) {
 		size_t own = strlen(methods[i]);
 
-		if (memcmp(bytes, methods[i], own < len ? own : len) == 0)
-			return true;
+		if (memcmp(bytes, methods[i], own < len ? own : len) != 0)
+			continue;
+		if (len > own ? httphead_blank(bytes[own]) : !whole)
+			return own;
 	}
-	return false;
+	return 0;
+}
+
+static size_t count_blanks(const uint8_t *bytes, size_t len)
+{
+	size_t count = 0;
+
+	while (count < len && httphead_blank(bytes[count]))
+		count++;
+	return count;
+}
+
+/*
+ * Whether these bytes can still become TLS or a request, behind blanks that some pass over. On a
+ * port where neither is expected nothing else is kept waiting for more, since its server may be
+ * waiting for it.
+ */
+static bool can_become(const uint8_t *bytes, size_t len)
+{
+	static const char preface[] = "PRI * HTTP/2";
+	size_t blanks = count_blanks(bytes, len);
+	size_t left = len - blanks;
+	size_t own = left < sizeof(preface) - 1 ? left : sizeof(preface) - 1;
+
+	if (tls_begins(bytes[0]))
+		return true;
+	bytes += blanks;
+	return find_method(bytes, left, false) > 0 || memcmp(bytes, preface, own) == 0;
+}
+
+static bool is_url(const uint8_t *word, size_t len)
+{
+	uint8_t first = word[0] | 0x20;
+
+	return first >= 'a' && first <= 'z' && memmem(word, len, "://", 3) != NULL;
+}
+
+/*
+ * What is no request of HTTP/1, and would still be served as one: without a version, as of
+ * HTTP/0.9, behind which some servers read fields; and one whose first line does not end.
+ */
+static const char *judge_other(const uint8_t *bytes, size_t len)
+{
+	size_t at = count_blanks(bytes, len);
+	size_t method = find_method(bytes + at, len - at, true);
+	size_t end;
+
+	if (method == 0)
+		return NULL;
+	if (!memchr(bytes, '\n', len < INSPECT_WINDOW ? len : INSPECT_WINDOW))
+		return "the head of a request of more than 16 KB";
+	at += method;
+	at += count_blanks(bytes + at, len - at);
+	end = at;
+	while (end < len && bytes[end] != '\n' && !httphead_blank(bytes[end]))
+		end++;
+	if (end == at || (bytes[at] != '/' && !is_url(bytes + at, end - at)))
+		return NULL;
+	end += count_blanks(bytes + end, len - end);
+	return end < len && bytes[end] == '\n' ? "HTTP that names nobody" : NULL;
 }
 
 static bool is_done(const struct lane *f)
@@ -331,6 +382,8 @@ int64_t ticket_room(struct lane *f)
 	struct ticket *t = ticket_of(f);
 	uint8_t *bytes;
 	struct inspect_wish wish;
+	const char *fault = NULL;
+	bool unexpected;
 	size_t pass = 0;
 	int64_t got;
 
@@ -344,7 +397,8 @@ int64_t ticket_room(struct lane *f)
 	got = minato_recv(f->relay->host, f->socket, bytes, TICKET_PEEK, MINATO_MSG_PEEK);
 	if (got <= 0)
 		return 0;
-	if (is_unexpected(t) && count_line_ends(bytes, (size_t)got) > 0)
+	unexpected = is_unexpected(t);
+	if (unexpected && count_line_ends(bytes, (size_t)got) > 0)
 		return let_some(t, count_line_ends(bytes, (size_t)got));
 	switch (inspect_stream(&t->stream, bytes, (size_t)got, &pass, &wish)) {
 	case INSPECT_MORE:
@@ -354,9 +408,11 @@ int64_t ticket_room(struct lane *f)
 	case INSPECT_PASS:
 		return let_some(t, pass);
 	case INSPECT_OTHER:
-		if (!is_web(t->to.port))
-			return let_all(t);
-		return deny(f, NULL, "neither TLS nor HTTP");
+		if (is_web(t->to.port))
+			return deny(f, NULL, "neither TLS nor HTTP");
+		if (unexpected)
+			fault = judge_other(bytes, (size_t)got);
+		return fault ? deny(f, NULL, fault) : let_all(t);
 	case INSPECT_MALFORMED:
 		break;
 	}

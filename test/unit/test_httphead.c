@@ -136,6 +136,8 @@ static void request_lines_that_may_not_be(void **state)
 	refused("GET /  HTTP/1.1\r\n" HOST "\r\n");
 	refused("GET / HTTP/1.1 \r\n" HOST "\r\n");
 	refused("GET\t/ HTTP/1.1\r\n" HOST "\r\n");
+	refused("GET\x1c/ HTTP/1.1\r\n" HOST "\r\n");
+	refused("\xa0GET / HTTP/1.1\r\n" HOST "\r\n");
 	refused("GET / HTTP/2.0\r\n" HOST "\r\n");
 	refused("GET / http/1.1\r\n" HOST "\r\n");
 	refused("GET / HTTP/1.11\r\n" HOST "\r\n");
@@ -164,6 +166,9 @@ static void absolute_targets(void **state)
 	refused("GET http://a.example:81/ HTTP/1.1\r\nHost: a.example:80\r\n\r\n");
 	refused("GET http://a.example@b.example/ HTTP/1.1\r\n" HOST "\r\n");
 	refused("GET http://a.example\\@b.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n");
+	/* A reader ends the host at \\ or #, another takes what is before the @ for a user. */
+	refused("GET http://a.example\\@b.example/ HTTP/1.1\r\n" HOST "\r\n");
+	refused("GET http://a.example#@b.example/ HTTP/1.1\r\n" HOST "\r\n");
 	refused("GET http:///a.example HTTP/1.1\r\n" HOST "\r\n");
 	refused("GET http:a.example HTTP/1.1\r\n" HOST "\r\n");
 	refused("GET //b.example HTTP/1.1\r\nHost: \r\n b\r\n\r\n");

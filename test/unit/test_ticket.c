@@ -163,6 +163,56 @@ static void what_leads_hides_no_request(void **state)
 	close(listener);
 }
 
+/* What strict servers refuse and others take for a request, on a port where none is expected. */
+static void what_only_some_servers_take_for_one(void **state)
+{
+	static const char blanks[] = "\t\v\f\r\x1c\x1d\x1e\x1f\x85\xa0";
+	static const char *const others[] = {
+		"OPTIONS rtsp://api.example/ RTSP/1.0\r\n",
+		"CONNECT {\"url\":\"nats://api.example\"}\r\n",
+		"GET some-key\r\n",
+		"GET \r\n",
+	};
+	char text[64], longer[20000];
+	int listener;
+	int far;
+	uint64_t s;
+
+	NEED_NETNS();
+	pin_host("api.example");
+	for (const char *blank = blanks; *blank; blank++) {
+		snprintf(text, sizeof(text), "GET%c/ HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+			 *blank);
+		it_is_refused(9000, text);
+		snprintf(text, sizeof(text), " %cGET / HTTP/1.1\r\nHost: evil.example\r\n\r\n",
+			 *blank);
+		it_is_refused(9000, text);
+	}
+	it_is_refused(9000, "GET /x\r\nHost: evil.example\r\n\r\n");
+	it_is_refused(9000, "GET  http://evil.example/ \r\n\r\n");
+	memset(longer, 'x', sizeof(longer));
+	memcpy(longer, "GET /", 5);
+	strcpy(longer + sizeof(longer) - 40, " HTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	it_is_refused(9000, longer);
+
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 9000);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		s = go(listener, &far);
+		say(s, others[i]);
+		far_hears(far, others[i]);
+		minato_abort(w.guest, s);
+		UNTIL(recv(far, text, sizeof(text), MSG_DONTWAIT) < 0 && errno == ECONNRESET);
+		close(far);
+	}
+	/* In two pieces. */
+	s = go(listener, &far);
+	say(s, "GET\t");
+	far_hears_nothing(far);
+	say(s, "/\tHTTP/1.1\r\nHost: evil.example\r\n\r\n");
+	is_reset(s, far);
+	close(listener);
+}
+
 #define UPGRADE "GET / HTTP/1.1\r\nHost: api.example\r\nUpgrade: websocket\r\n\r\n"
 
 static void far_says(int far, uint64_t s, const char *text)
@@ -429,6 +479,7 @@ int main(void)
 		CASE_CLOSED(what_names_another_is_reset),
 		CASE_CLOSED(where_nothing_is_expected_the_pin_decides),
 		CASE_CLOSED(what_leads_hides_no_request),
+		CASE_CLOSED(what_only_some_servers_take_for_one),
 		CASE_CLOSED(another_protocol_once_the_server_agrees),
 		CASE_CLOSED(half_a_request_and_the_end_is_reset),
 		CASE_CLOSED(an_end_without_a_word_is_an_end),

@@ -92,13 +92,38 @@ static void heads_that_may_not_be(void **state)
 {
 	(void)state;
 	assert_int_equal(changed(0, 23), INSPECT_OTHER);
-	assert_int_equal(changed(1, 2), INSPECT_OTHER);
+	assert_int_equal(changed(1, 2), INSPECT_MALFORMED); /* which some servers read */
+	assert_int_equal(changed(1, 15), INSPECT_MALFORMED);
+	assert_int_equal(changed(1, 16), INSPECT_OTHER);
 	assert_int_equal(changed(2, 4), INSPECT_WISH);	      /* a minor version: ignored, 5.1 */
 	assert_int_equal(changed(5, 2), INSPECT_MALFORMED);   /* no ClientHello */
 	assert_int_equal(changed(6, 1), INSPECT_MALFORMED);   /* of 64 KB */
 	assert_int_equal(changed(35, 20), INSPECT_MALFORMED); /* within it another record */
 	assert_int_equal(changed(36, 2), INSPECT_MALFORMED);
 	assert_int_equal(changed(3, 0x41), INSPECT_MALFORMED); /* longer than a record may be */
+}
+
+/* Servers that skip a warning before the hello read the hello behind it. */
+static void an_alert_before_it(void **state)
+{
+	static const uint8_t alert[] = { 21, 3, 1, 0, 2, 1, 90 };
+	static const uint8_t others[][6] = {
+		{ 21, 16, 1, 0, 2, 1 }, /* no version */
+		{ 21, 3, 1, 1, 2, 1 },	/* no alert has that length */
+		{ 21, 3, 1, 0, 3, 1 },
+		{ 22, 2, 1, 0, 9, 2 }, /* no hello in another version */
+		{ 22, 2, 1, 0, 0, 1 },
+	};
+	struct inspect_wish wish;
+	size_t pass;
+
+	(void)state;
+	for (size_t len = 1; len < 5; len++)
+		assert_int_equal(tls_read(alert, len, &pass, &wish), INSPECT_MORE);
+	assert_int_equal(tls_read(alert, 5, &pass, &wish), INSPECT_MALFORMED);
+	assert_int_equal(tls_read(alert, sizeof(alert), &pass, &wish), INSPECT_MALFORMED);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_int_equal(tls_read(others[i], 6, &pass, &wish), INSPECT_OTHER);
 }
 
 static void a_record_without_bytes(void **state)
@@ -147,6 +172,7 @@ int main(void)
 		cmocka_unit_test(hello_of_many_kilobytes),
 		cmocka_unit_test(never_waits_beyond_the_window),
 		cmocka_unit_test(heads_that_may_not_be),
+		cmocka_unit_test(an_alert_before_it),
 		cmocka_unit_test(a_record_without_bytes),
 		cmocka_unit_test(nothing_behind_it_in_its_record),
 		cmocka_unit_test(hello_of_ssl2),
