@@ -214,15 +214,20 @@ static bool is_too_big(const struct packet *about, const struct icmp_word *w)
 				    w->code == ICMP4_FRAGMENTATION_NEEDED;
 }
 
+/*
+ * That a packet is too long is said to scanners as well: it tells nothing of
+ * ports, and who was named by what others forged would lose his path by it.
+ */
 static void send_error(struct minato *m, const struct packet *about,
 		       const struct icmp_word *w, struct reply *r)
 {
+	const bool too_big = is_too_big(about, w);
 	uint8_t bytes[1280];
 	uint32_t len;
 
 	if (!icmp_may_answer(about) || is_silent(m, about->link) ||
-	    !may_send_icmp(m, is_too_big(about, w), &about->src) ||
-	    !may_answer(m, r->scope, &about->src))
+	    !may_send_icmp(m, too_big, &about->src) ||
+	    (!too_big && !may_answer(m, r->scope, &about->src)))
 		return;
 	r->kind = MESSAGE_RAW;
 	r->proto = about->is6 ? IP_PROTO_ICMP6 : IP_PROTO_ICMP;

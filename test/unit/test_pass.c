@@ -2,6 +2,7 @@
 /* Packets between two insides: handed on as they are, or why not. */
 #include "gateway_fixture.h"
 #include "minato/guard.h"
+#include "minato/scan.h"
 
 static struct gate g;
 static struct forge f;
@@ -221,6 +222,35 @@ static void what_does_not_fit_is_said(void **state)
 	assert_int_equal(out->packet.transport[6] << 8 | out->packet.transport[7], 1400);
 	assert_int_equal(counter(g.m, "drop_too_big"), 2);
 	assert_int_equal(counter(g.m, "passed"), 0);
+	gate_end(&g);
+}
+
+/* Anybody can make a scanner of an address: its path is to be known to it all the same. */
+static void what_does_not_fit_is_said_to_scanners(void **state)
+{
+	struct minato_config c = gate_config(MINATO_LINK_ETHERNET);
+	struct minato_scan_policy policy;
+	struct minato_scan row;
+	const struct minato_addr framed = addr("fd00::2");
+
+	(void)state;
+	c.link[2].mtu = 1400;
+	gate_with(&g, &c);
+	minato_scan_policy_init(&policy);
+	policy.answer = MINATO_SCAN_ANSWER_SILENCE;
+	assert_int_equal(minato_scan_set(g.m, &policy), 0);
+	for (uint32_t port = 1; port <= 8; port++) {
+		forge_udp(&f, true, 20);
+		gate_ends(&f, "fd00::2", "fd00::1");
+		f.header[2] = 0;
+		f.header[3] = (uint8_t)port;
+		gate_send(&g, 0, &f, NULL);
+	}
+	assert_true(minato_scan_find(g.m, g.m->link[0].config.scope, &framed, &row));
+	assert_true(counter(g.m, "limited_scan") > 0);
+	gate_clear(&g);
+	forge_udp(&f, true, 1401 - 48);
+	assert_int_equal(error_about("fd00::2", "fd02::2", 0)->packet.icmp_type, 2);
 	gate_end(&g);
 }
 
@@ -535,6 +565,7 @@ int main(void)
 		cmocka_unit_test(sources_are_where_they_are),
 		cmocka_unit_test(the_last_hop_is_ours),
 		cmocka_unit_test(what_does_not_fit_is_said),
+		cmocka_unit_test(what_does_not_fit_is_said_to_scanners),
 		cmocka_unit_test(what_may_be_cut_is_cut),
 		cmocka_unit_test(fragments_go_on_as_they_came),
 		cmocka_unit_test(fragments_that_do_not_fit),
