@@ -542,15 +542,22 @@ struct cmd_exporter {
 
 enum cmd_alert_sort { CMD_ALERT_SYSLOG, CMD_ALERT_COMMAND, CMD_ALERT_FILE };
 
+#define CMD_ALERTS_WAITING 16u
 struct cmd_alerting {
 	bool syslog;
 	bool unheard;  /* nobody listens there, which was said */
+	bool unwritten; /* nor can the file be written to */
 	char *command; /* or NULL */
 	char *path;    /* of the file, or NULL */
 	int file;      /* 0: none */
 	pid_t pid;     /* of the command that runs; 0: none */
 	int pidfd;
 	int64_t watch;
+	struct minato_time began; /* of that command */
+	bool long_said;		  /* that it runs for long */
+	/* For whom it is run next. */
+	struct minato_scan waiting[CMD_ALERTS_WAITING];
+	uint32_t waiting_first, waiting_count;
 	struct minato_time refilled;
 	int tokens;
 	uint32_t left_out; /* since the last that was told */

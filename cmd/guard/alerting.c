@@ -19,10 +19,12 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BURST 60
 #define TOKEN_NS INT64_C(1000000000)
+#define LONG_NS (60 * TOKEN_NS)
 
 /* ---- ways ---- */
 
@@ -86,6 +88,7 @@ int cmd_alerting_add(struct cmd_alerting *alerting, enum cmd_alert_sort sort, co
 void cmd_alerting_clear(struct cmd_alerting *alerting)
 {
 	alerting->syslog = false;
+	alerting->waiting_count = 0;
 	free(alerting->command);
 	alerting->command = NULL;
 	free(alerting->path);
@@ -118,37 +121,66 @@ static bool may_tell(struct cmd_alerting *alerting, struct minato_time now)
 	return true;
 }
 
-/* syslog() loses what nobody listens to, and says nothing. */
-static bool syslog_listens(int *errnum)
+/* Of the log; -errno. An older one is a stream. */
+static int open_log(bool *stream)
 {
 	const struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int result = fd < 0 ? -1 : connect(fd, (const struct sockaddr *)&to, sizeof(to));
+	const int flags = SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | flags, 0);
+	int result = fd < 0 ? -errno : 0;
 
-	*errnum = errno;
-	/* An older one is a stream. */
-	if (result < 0 && *errnum == EPROTOTYPE)
-		result = 0;
-	if (fd >= 0)
+	*stream = false;
+	if (result == 0 && connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		result = -errno;
+	if (result == -EPROTOTYPE) {
+		*stream = true;
 		close(fd);
-	return result == 0;
+		fd = socket(AF_UNIX, SOCK_STREAM | flags, 0);
+		result = fd < 0 ? -errno : 0;
+		if (result == 0 && connect(fd, (const struct sockaddr *)&to, sizeof(to)) < 0)
+			result = -errno;
+	}
+	if (result < 0 && fd >= 0)
+		close(fd);
+	return result < 0 ? result : fd;
+}
+
+/* syslog(3) loses what nobody listens to and says nothing, and where who listens has stopped
+   reading it waits, and with it all that a keeper does. */
+static int send_to_log(const char *name, const char *text)
+{
+	char line[CMD_SCAN_TEXT + 256], at[32] = "";
+	time_t now = time(NULL);
+	struct tm local;
+	bool stream;
+	int fd = open_log(&stream);
+	int len, result = 0;
+
+	if (fd < 0)
+		return fd;
+	if (localtime_r(&now, &local))
+		(void)strftime(at, sizeof(at), "%b %e %T", &local);
+	len = snprintf(line, sizeof(line), "<%d>%s minato[%d]: %s: %s", LOG_DAEMON | LOG_WARNING,
+		       at, (int)getpid(), name, text);
+	if (len >= (int)sizeof(line))
+		len = sizeof(line) - 1;
+	/* In a stream a line ends with a zero. */
+	if (send(fd, line, (size_t)len + stream, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		result = -errno;
+	close(fd);
+	return result;
 }
 
 static void tell_syslog(struct cmd_alerting *alerting, const char *name, const char *text)
 {
-	int errnum;
+	int result = send_to_log(name, text);
 
-	if (!syslog_listens(&errnum)) {
-		if (!alerting->unheard)
-			cmd_say("alerts do not reach syslog until somebody listens at /dev/log: %s",
-				strerror(errnum));
-		alerting->unheard = true;
-		return;
-	}
-	alerting->unheard = false;
-	openlog("minato", LOG_PID | LOG_NDELAY, LOG_DAEMON);
-	syslog(LOG_WARNING, "%s: %s", name, text);
-	closelog();
+	if (result == -EAGAIN && !alerting->unheard)
+		cmd_say("alerts do not reach syslog until who listens at /dev/log reads it");
+	else if (result < 0 && !alerting->unheard)
+		cmd_say("alerts do not reach syslog until somebody listens at /dev/log: %s",
+			strerror(-result));
+	alerting->unheard = result < 0;
 }
 
 /* One that was moved away or removed is made anew; the old one is better than none. */
@@ -167,21 +199,47 @@ static void reopen_file(struct cmd_alerting *alerting)
 	alerting->file = fd;
 }
 
+/* In one piece, or not at all: where there was room for a part of it that is taken back, unless
+   somebody else has written behind it. */
+static int write_line(int fd, const char *line, size_t len)
+{
+	ssize_t wrote = write(fd, line, len);
+	int result = wrote < 0 ? -errno : -ENOSPC;
+	struct stat file;
+	off_t end;
+
+	if (wrote == (ssize_t)len)
+		return 0;
+	if (wrote <= 0)
+		return result;
+	end = lseek(fd, 0, SEEK_CUR);
+	if (end < 0 || fstat(fd, &file) < 0 || file.st_size != end ||
+	    ftruncate(fd, end - wrote) < 0)
+		(void)!write(fd, "\n", 1);
+	return result;
+}
+
 static void tell_file(struct cmd_alerting *alerting, const char *name,
 		      const struct minato_scan *scan)
 {
 	json_t *object = cmd_scan_json(scan);
-	char *line = NULL;
+	char *line, *whole = NULL;
+	int result = -ENOMEM;
 
 	json_object_set_new(object, "name", json_string(name));
 	line = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	reopen_file(alerting);
-	/* In one piece, or not at all where there is no room. */
-	if (line)
-		dprintf(alerting->file, "%s\n", line);
+	if (line && asprintf(&whole, "%s\n", line) > 0)
+		result = write_line(alerting->file, whole, strlen(whole));
+	if (result < 0 && !alerting->unwritten)
+		cmd_say("alerts do not reach the file '%s': %s", alerting->path, strerror(-result));
+	alerting->unwritten = result < 0;
+	free(whole);
 	free(line);
 }
+
+static void run_next(struct cmd_harbour *harbour);
 
 static void command_ended(void *user, uint32_t events)
 {
@@ -194,19 +252,26 @@ static void command_ended(void *user, uint32_t events)
 	drive_loop_remove(harbour->loop, alerting->watch);
 	close(alerting->pidfd);
 	alerting->pid = 0;
+	run_next(harbour);
 }
 
 static int watch_command(struct cmd_harbour *harbour, pid_t pid)
 {
 	struct cmd_alerting *alerting = &harbour->alerting;
 
+	int fd = pidfd_open(pid, 0);
+	int64_t watch = fd < 0 ? -errno :
+				 drive_loop_add(harbour->loop, fd, EPOLLIN, command_ended, harbour);
+
+	if (watch < 0) { /* nobody would hear of its end */
+		if (fd >= 0)
+			close(fd);
+		return (int)watch;
+	}
 	alerting->pid = pid;
-	alerting->pidfd = pidfd_open(pid, 0);
-	if (alerting->pidfd < 0)
-		return -errno;
-	alerting->watch =
-		drive_loop_add(harbour->loop, alerting->pidfd, EPOLLIN, command_ended, harbour);
-	return alerting->watch < 0 ? (int)alerting->watch : 0;
+	alerting->pidfd = fd;
+	alerting->watch = watch;
+	return 0;
 }
 
 static int spawn_command(struct cmd_harbour *harbour, char *const *words)
@@ -235,8 +300,7 @@ static int spawn_command(struct cmd_harbour *harbour, char *const *words)
 	return result == 0 ? watch_command(harbour, pid) : result;
 }
 
-/* One at a time; who comes meanwhile is in the listing. */
-static void tell_command(struct cmd_harbour *harbour, const struct minato_scan *scan)
+static void run_command(struct cmd_harbour *harbour, const struct minato_scan *scan)
 {
 	struct cmd_alerting *alerting = &harbour->alerting;
 	char source[64], kinds[CMD_SCAN_KINDS_TEXT], ports[16], confidence[16];
@@ -253,15 +317,48 @@ static void tell_command(struct cmd_harbour *harbour, const struct minato_scan *
 	};
 	int result;
 
-	if (alerting->pid)
-		return;
 	(void)cmd_scan_source(source, scan);
 	(void)cmd_scan_kinds(kinds, scan->kinds);
 	(void)snprintf(ports, sizeof(ports), "%u", scan->ports_tried);
 	(void)snprintf(confidence, sizeof(confidence), "%u", scan->confidence);
+	alerting->began = drive_now();
+	alerting->long_said = false;
 	result = spawn_command(harbour, words);
 	if (result < 0)
 		cmd_say("the command of an alert, %s: %s", alerting->command, strerror(-result));
+}
+
+static void run_next(struct cmd_harbour *harbour)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+
+	while (!alerting->pid && alerting->waiting_count) {
+		const uint32_t at = alerting->waiting_first;
+
+		alerting->waiting_first = (at + 1) % CMD_ALERTS_WAITING;
+		alerting->waiting_count--;
+		run_command(harbour, &alerting->waiting[at]);
+	}
+}
+
+/* One at a time. Some wait for it, or a scan in another's name would hide what follows it; who
+   comes while all places are taken is in the listing. */
+static void tell_command(struct cmd_harbour *harbour, const struct minato_scan *scan)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+
+	if (alerting->pid && !alerting->long_said &&
+	    drive_now().ns - alerting->began.ns > LONG_NS) {
+		cmd_say("the command of an alert, %s, process %d, has not ended for a minute: as "
+			"long as it runs it is not run again",
+			alerting->command, (int)alerting->pid);
+		alerting->long_said = true;
+	}
+	if (alerting->waiting_count == CMD_ALERTS_WAITING)
+		return;
+	alerting->waiting[(alerting->waiting_first + alerting->waiting_count++) %
+			  CMD_ALERTS_WAITING] = *scan;
+	run_next(harbour);
 }
 
 int cmd_alerting_take(struct cmd_harbour *harbour, const struct cmd_message *message)

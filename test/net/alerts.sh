@@ -117,6 +117,17 @@ until_true 5 grep -q listens "$T/syslog.log"
 forge 1 203.0.113.74 1 2 3 4 5 6 7 8
 ok "until somebody does" until_true 5 grep -q '203\.0\.113\.74: syn' "$T/syslog.log"
 
+# --- nobody reads ---------------------------------------------------------------------
+
+# A log that stands still takes some ten lines.
+LOGGER=$BG
+kill -STOP "$LOGGER"
+forge 20 203.0.113.20 1 2 3 4 5 6 7 8
+ok "a log that stands still is said" until_true 10 grep -q \
+	'alerts do not reach syslog until who listens at /dev/log reads it$' "$T/gateway.log"
+ok "... and holds nothing up" timeout 5 env XDG_RUNTIME_DIR="$T/run" "$M" scans -n gateway
+kill -CONT "$LOGGER"
+
 # --- many -------------------------------------------------------------------------
 
 before=$(wc -l <"$T/told.count")

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -187,6 +189,64 @@ static void a_command_gets_words_and_no_shell(void **state)
 	assert_string_equal(line, "edge|203.0.113.7|syn os|nmap|1000|996|unverified|");
 }
 
+/* A scan in another's name hides nobody who comes while the command runs. */
+static void who_comes_while_the_command_runs_waits(void **state)
+{
+	struct drive_error error;
+	char script[256], line[2048];
+	FILE *file = fopen(path_of("slow"), "w");
+
+	(void)state;
+	assert_non_null(file);
+	fprintf(file,
+		"#!/bin/sh\nwhile [ ! -e %s/go ]; do sleep 0.01; done\necho \"$2\" >>%s/each\n",
+		directory, directory);
+	fclose(file);
+	(void)snprintf(script, sizeof(script), "%s", path_of("slow"));
+	assert_int_equal(chmod(script, 0700), 0);
+	assert_int_equal(cmd_alerting_add(&harbour.alerting, CMD_ALERT_COMMAND, script, &error), 0);
+	for (uint8_t i = 0; i < 40; i++) {
+		const struct cmd_message message = message_of(i);
+
+		assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	}
+	fclose(fopen(path_of("go"), "w"));
+	while (harbour.alerting.pid)
+		assert_true(drive_loop_turn(harbour.loop, MINATO_NEVER) >= 0);
+	/* The first, and as many as have room; in their order. */
+	assert_int_equal(lines_of("each", line), 1 + (int)CMD_ALERTS_WAITING);
+	assert_string_equal(line, "203.0.113.0\n");
+}
+
+/* The disk is full in the middle of a line. */
+static void no_part_of_a_line_is_left(void **state)
+{
+	struct rlimit limit, unlimited;
+	struct cmd_message message = message_of(7);
+	struct drive_error error;
+	struct stat first, second;
+	char line[2048];
+
+	(void)state;
+	assert_int_equal(
+		cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, path_of("full"), &error), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_int_equal(stat(path_of("full"), &first), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	limit = unlimited;
+	limit.rlim_cur = (rlim_t)first.st_size + 100;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_true(harbour.alerting.unwritten);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &unlimited), 0);
+	assert_int_equal(stat(path_of("full"), &second), 0);
+	assert_int_equal(second.st_size, first.st_size);
+	assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
+	assert_false(harbour.alerting.unwritten);
+	assert_int_equal(lines_of("full", line), 2);
+}
+
 static void what_cannot_be_told_is_refused(void **state)
 {
 	struct drive_error error;
@@ -235,6 +295,8 @@ int main(void)
 		TEST(all_of_it_is_bounded),
 		TEST(a_worker_that_lies_is_none_of_ours),
 		TEST(a_command_gets_words_and_no_shell),
+		TEST(who_comes_while_the_command_runs_waits),
+		TEST(no_part_of_a_line_is_left),
 		TEST(what_cannot_be_told_is_refused),
 		TEST(a_line_says_it_all),
 		TEST(a_file_that_is_moved_away_is_made_anew),
