@@ -18,6 +18,7 @@
 #define VOLUME_TOP 15u
 #define LAST_YOUNG 16u
 #define FILTER_FULL 24u /* of its 32 bits */
+#define FILTER_HALF 16u
 #define MISS_SHIFT 8u
 #define AWAY_UP 2u
 #define AWAY_DOWN 3u
@@ -445,6 +446,13 @@ static void prove(const struct scan *s, struct scan_source *r,
 		raise(r, USE_UNITS);
 }
 
+/* One that goes to very many places, and is welcome at most: a filter that is
+   full would hide from then on where it is not. */
+static bool is_overfull(const struct scan_source *r, uint32_t bits)
+{
+	return bits_count(r->seen) >= bits && r->score < SCAN_LINE / 2;
+}
+
 static void fail(struct scan_source *r, const struct weight *w, uint32_t up,
 		 uint32_t bit, struct minato_time now)
 {
@@ -453,8 +461,7 @@ static void fail(struct scan_source *r, const struct weight *w, uint32_t up,
 	r->score = (score < SCAN_TOP ? score : SCAN_TOP) & SCAN_TOP;
 	r->last = (uint16_t)(now.ns >> LAST_SHIFT);
 	r->seen |= bit;
-	/* One that goes to very many places, and is welcome at most. */
-	if (bits_count(r->seen) >= FILTER_FULL && r->score < SCAN_LINE / 2)
+	if (is_overfull(r, FILTER_FULL))
 		r->seen = bit;
 }
 
@@ -468,6 +475,8 @@ static void good(struct scan *s, struct scan_source *r,
 {
 	if (!c->away)
 		learn(s, r->score < SCAN_LINE ? r->score / SCAN_UNIT : 0);
+	if (is_overfull(r, FILTER_HALF))
+		r->seen = 0;
 	if (r->seen & bit)
 		r->seen |= bit_of(contact_hash(s, r->key, c,
 					       weights[SCAN_ABORTED].domain));

@@ -112,6 +112,66 @@ static void no_credit_is_banked(void **state)
 	assert_true(is_recognised(&visitor));
 }
 
+/* Who knows many open doors, and goes through all of them, tries the closed ones no better hidden:
+   of 1,000 sources that do, after one failure that gives them a place. */
+static void many_open_doors_hide_no_closed_ones(void **state)
+{
+	uint32_t named = 0;
+	uint64_t tried = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		const struct minato_addr source = host_number(0x0a000000u + i);
+		uint16_t port = 1;
+
+		note(&source, SCAN_CLOSED, port);
+		for (uint16_t at = 0; at < 100; at++) {
+			note(&source, SCAN_GOOD, 8000 + at);
+			note(&source, SCAN_USED, 8000 + at);
+		}
+		while (!is_recognised(&source) && port < 100) {
+			note(&source, SCAN_CLOSED, ++port);
+			wait_ns(SECOND);
+		}
+		named += is_recognised(&source);
+		tried += port;
+	}
+	assert_int_equal(named, 1000);
+	assert_in_range(tried / 1000, 4, 20);
+}
+
+/* It polls every minute for half a day, and always finds three next to each other closed. */
+static uint32_t pollers_named(uint16_t open, uint32_t sources)
+{
+	uint32_t named = 0;
+
+	for (uint32_t i = 0; i < sources; i++) {
+		const struct minato_addr source = host_number(0x14000000u + 65536u * open + i);
+
+		for (int round = 0; round < 720; round++) {
+			for (uint16_t at = 0; at < open + 3; at++) {
+				if (at >= 5 && at < 8) {
+					note(&source, SCAN_CLOSED, 9000 + at);
+					continue;
+				}
+				note(&source, SCAN_GOOD, 9000 + at);
+				note(&source, SCAN_USED, 9000 + at);
+			}
+			wait_ns(60 * SECOND);
+		}
+		named += is_recognised(&source);
+	}
+	return named;
+}
+
+static void a_poller_of_many_is_none(void **state)
+{
+	(void)state;
+	assert_int_equal(pollers_named(17, 100), 0);
+	assert_int_equal(pollers_named(57, 40), 0);
+	assert_int_equal(pollers_named(200, 10), 0);
+}
+
 static void successes_outweigh(void **state)
 {
 	(void)state;
@@ -756,6 +816,8 @@ int main(void)
 		TEST(slowness_does_not_hide),
 		TEST(a_failure_a_week_is_none),
 		TEST(no_credit_is_banked),
+		TEST(many_open_doors_hide_no_closed_ones),
+		TEST(a_poller_of_many_is_none),
 		TEST(successes_outweigh),
 		TEST(what_anybody_can_forge_never_blocks),
 		TEST(a_framed_poller_is_not_blocked),
