@@ -32,7 +32,7 @@ static void add_own(struct drive_sieve *sieve, const struct drive_subnet *subnet
 /* Believes nothing. */
 void cmd_sieving_take(struct cmd_harbour *harbour, const struct relay_surge *surge)
 {
-	struct drive_sieve sieve = { .chance = surge->chance };
+	struct drive_sieve sieve = { .chance = surge->chance, .strays = surge->strays };
 	uint32_t count = surge->known_count < RELAY_KNOWN_MAX ? surge->known_count :
 								RELAY_KNOWN_MAX;
 

@@ -1129,9 +1129,10 @@ int drive_runtime_peer_pidfd(int fd);
 /* ---- sieve.c: a tap whose guest calls everywhere at once ---- */
 
 #define DRIVE_SIEVE_KNOWN 80u
-/* First contacts with others than the known are let through by this chance, of 2^32. */
+/* What is not for the known, nor needed by the link, is let through by these chances, of 2^32. */
 struct drive_sieve {
-	uint32_t chance;
+	uint32_t chance; /* what begins a flow: a SYN, a datagram, an echo request */
+	uint32_t strays; /* all else; of fragments the lesser of both */
 	size_t count;
 	struct minato_addr known[DRIVE_SIEVE_KNOWN];
 };

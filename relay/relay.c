@@ -256,6 +256,7 @@ int relay_create(struct relay **out, const struct relay_config *config, struct d
 	relay->config = *config;
 	roll_begin(relay);
 	relay->host = config->host;
+	surge_begin(relay);
 	relay->now = drive_now();
 	relay->lanes.max = config->flows_max ? config->flows_max : LANES_DEFAULT;
 	relay->nameservers.path = config->resolv_path ? config->resolv_path : "/etc/resolv.conf";

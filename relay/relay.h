@@ -385,11 +385,12 @@ struct relay_attempt {
 	int64_t lasted_ns;		     /* ENDED */
 };
 
-/* First contacts, but to the known, are to be let through by this chance, of 2^32. */
+/* What is not for the known is to be let through by these chances, of 2^32. */
 #define RELAY_KNOWN_MAX 64u
 struct relay_surge {
 	bool on;
-	uint32_t chance;
+	uint32_t chance; /* of first contacts */
+	uint32_t strays; /* of what is of no flow */
 	uint32_t known_count;
 	struct minato_addr known[RELAY_KNOWN_MAX]; /* who has answered lately */
 };
@@ -967,16 +968,29 @@ struct relay_known {
 	struct minato_addr addr;
 	int64_t answered_ns; /* 0: none */
 };
-struct surge {
+enum surge_sort {
+	SURGE_CALLS,  /* first contacts */
+	SURGE_STRAYS, /* what is of no flow, and begins none */
+	SURGE_TIDES,
+};
+struct surge_tide {
 	bool on;
-	bool unsaid; /* the config's `surge` knows it otherwise */
 	uint32_t chance;
-	uint32_t calls; /* first contacts since then: */
-	int64_t begun_ns;
-	uint32_t calm; /* windows in a row */
+	uint32_t count;	     /* in this window */
+	uint32_t high, calm; /* windows in a row */
+};
+#define SURGE_STRAY_COUNTERS 4u
+struct surge {
+	struct surge_tide tide[SURGE_TIDES];
+	bool unsaid;	  /* the config's `surge` knows it otherwise */
+	int64_t begun_ns; /* the window; 0: there is none */
+	uint64_t strays;  /* the host value's count of them when it began, and the counters: */
+	uint32_t index[SURGE_STRAY_COUNTERS];
 	struct relay_known known[RELAY_KNOWN_MAX];
 	struct relay_known *last;
 };
+/* When there is a host value. */
+void surge_begin(struct relay *relay);
 /* This host has answered the guest. */
 void surge_answered(struct relay *relay, const struct minato_addr *addr);
 /* Whether a call to this host is to be dialled. */

@@ -1,23 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A guest that calls everywhere at once: a flood of SYNs or datagrams to places that do not answer.
- * Each is a socket of the host's, a hundred times dearer than the frame, and while they are dialled
- * all else that the guest says is lost before its link. So first contacts are let through by
- * chance, as many as can be dialled beside the rest: those to whom has answered lately are none,
- * nor is what stands. Whoever holds the link drops the others before they cost anything
- * (drive/sieve.c), as the config's `surge` is told; until he does, they are dropped here.
+ * A guest that calls everywhere at once, or says what is of nothing: a flood of SYNs or datagrams
+ * to places that do not answer, of segments of no connection, of fragments that never become whole.
+ * A call is a socket of the host's, a hundred times dearer than the frame, and whatever comes in
+ * such numbers fills the guest's own queue, so that all else that it says is lost before its link.
+ * So of each sort as much is let through, by chance, as can be served beside the rest; what is for
+ * hosts that have answered lately, or to which flows stand, is not of it. Whoever holds the link
+ * drops the others before they cost anything (drive/sieve.c), as the config's `surge` is told;
+ * until he does, calls are dropped here.
  */
 #include "relay/relay.h"
 
 #include <string.h>
 
 #define WINDOW_NS (INT64_C(50) * 1000000)
-/* As many first contacts in a window are a surge; of a quarter of that it is over after a while. */
-#define BEGIN_AT 200u
+/* Over after so many windows in a row with a quarter of what it began with. */
 #define CALM_WINDOWS 10u
-/* So many are let through in a window. */
-#define GOAL 25u
 #define ALL UINT32_MAX
+
+/* What begins a surge, in so many windows in a row, and how much of it is let through in one. */
+static const struct {
+	uint32_t begin_at, windows, goal;
+} bounds[SURGE_TIDES] = {
+	[SURGE_CALLS] = { 200, 0 /* at once */, 25 },
+	/* What is under way when a connection is reset is of nothing, too, but soon over. */
+	[SURGE_STRAYS] = { 500, 4, 10 },
+};
+
+/* What the host value had and could do nothing with. */
+static const char *const stray_names[] = { "drop_closed", "drop_ip_protocol", "drop_icmp_type",
+					   "reassembly_victim" };
 
 static struct relay_known *place_of(struct surge *surge, const struct minato_addr *addr)
 {
@@ -41,30 +53,62 @@ static bool is_known(struct surge *surge, const struct minato_addr *addr)
 	return place->answered_ns && minato_addr_equal(&place->addr, addr);
 }
 
+/* Its place, where it has one now. Who holds the link is told of who is new. */
+static struct relay_known *learn(struct surge *surge, const struct minato_addr *addr, int64_t when)
+{
+	struct relay_known *place = place_of(surge, addr);
+
+	if (place->answered_ns >= when)
+		return NULL;
+	surge->unsaid |= !place->answered_ns || !minato_addr_equal(&place->addr, addr);
+	place->addr = *addr;
+	place->answered_ns = when;
+	return place;
+}
+
 void surge_answered(struct relay *relay, const struct minato_addr *addr)
 {
 	struct surge *surge = &relay->surge;
 	struct relay_known *place = surge->last;
 
-	if (!place || !minato_addr_equal(&place->addr, addr)) {
-		place = place_of(surge, addr);
-		/* Who holds the link knows all but this one. */
-		surge->unsaid |= !place->answered_ns || !minato_addr_equal(&place->addr, addr);
-		place->addr = *addr;
+	if (place && minato_addr_equal(&place->addr, addr))
+		place->answered_ns = relay->now.ns;
+	else if ((place = learn(surge, addr, relay->now.ns)) != NULL)
 		surge->last = place;
+}
+
+/* Those to which something stands that was used lately, whoever began it. */
+static void learn_lanes(struct relay *relay)
+{
+	const struct lane_pool *pool = &relay->lanes;
+
+	for (uint32_t block = 0; block < pool->block_count; block++) {
+		for (uint32_t i = 0; i < LANE_BLOCK; i++) {
+			const struct lane *f = &pool->blocks[block][i];
+
+			if ((f->kind == LANE_OUT || f->kind == LANE_IN ||
+			     f->kind == LANE_VISITOR) &&
+			    f->state == LANE_OPEN)
+				(void)learn(&relay->surge, &f->far.addr, f->used_ns);
+		}
 	}
-	place->answered_ns = relay->now.ns;
+}
+
+static bool is_on(const struct surge *surge)
+{
+	return surge->tide[SURGE_CALLS].on || surge->tide[SURGE_STRAYS].on;
 }
 
 bool surge_admits(struct relay *relay, const struct minato_addr *addr)
 {
 	struct surge *surge = &relay->surge;
+	struct surge_tide *calls = &surge->tide[SURGE_CALLS];
 
 	/* Of many hosts behind a gateway one must not make it hard for the others. */
 	if (!relay->config.surge || is_known(surge, addr))
 		return true;
-	surge->calls++;
-	if (!surge->on || surge->calls <= GOAL)
+	calls->count++;
+	if (!calls->on || calls->count <= bounds[SURGE_CALLS].goal)
 		return true;
 	relay_count(relay, RELAY_COUNT_SURGE_SHED);
 	return false;
@@ -73,10 +117,12 @@ bool surge_admits(struct relay *relay, const struct minato_addr *addr)
 static void tell(struct relay *relay)
 {
 	struct surge *surge = &relay->surge;
-	struct relay_surge out = { .on = surge->on, .chance = surge->chance };
+	struct relay_surge out = { .on = is_on(surge),
+				   .chance = surge->tide[SURGE_CALLS].chance,
+				   .strays = surge->tide[SURGE_STRAYS].chance };
 
 	surge->unsaid = false;
-	for (uint32_t i = 0; surge->on && i < RELAY_KNOWN_MAX; i++) {
+	for (uint32_t i = 0; out.on && i < RELAY_KNOWN_MAX; i++) {
 		if (surge->known[i].answered_ns)
 			out.known[out.known_count++] = surge->known[i].addr;
 	}
@@ -84,48 +130,107 @@ static void tell(struct relay *relay)
 }
 
 /* What would come without a sieve, and how much of it is let through from now on. */
-static void measure(struct surge *surge)
+static bool measure(struct surge_tide *tide, uint32_t begin_at, uint32_t goal)
 {
-	double share = (double)surge->chance / (double)ALL;
-	double offered = (double)surge->calls / (share > 0 ? share : 1);
-	double chance = offered > GOAL ? (double)GOAL / offered : 1;
-	uint32_t before = surge->chance;
+	const double share = (double)tide->chance / (double)ALL;
+	const double offered = (double)tide->count / (share > 0 ? share : 1);
+	const uint32_t before = tide->chance;
+	double chance = offered > goal ? (double)goal / offered : 1;
 
 	/* With few that come through it is a guess: by halves, but at once when too many do. */
-	if (surge->calls <= GOAL && chance > 2 * share)
+	if (tide->count <= goal && chance > 2 * share)
 		chance = 2 * share;
-	surge->chance = chance >= 1 ? ALL : (uint32_t)(chance * (double)ALL);
-	if (surge->chance < ALL / 65536)
-		surge->chance = ALL / 65536;
-	surge->calm = offered < BEGIN_AT / 4.0 ? surge->calm + 1 : 0;
-	surge->unsaid |= surge->chance > before + before / 4 || surge->chance < before - before / 4;
+	tide->chance = chance >= 1 ? ALL : (uint32_t)(chance * (double)ALL);
+	if (tide->chance < ALL / 65536)
+		tide->chance = ALL / 65536;
+	tide->calm = offered < begin_at / 4.0 ? tide->calm + 1 : 0;
+	return tide->chance > before + before / 4 || tide->chance < before - before / 4;
+}
+
+/* A window is over, or what came of it is enough to begin. Whether something is to be told. */
+static bool turn(struct surge_tide *tide, enum surge_sort sort)
+{
+	const uint32_t begin_at = bounds[sort].begin_at;
+	bool changed = false;
+
+	if (!tide->on) {
+		tide->high = tide->count >= begin_at ? tide->high + 1 : 0;
+		tide->on = changed = tide->high > 0 && tide->high >= bounds[sort].windows;
+		tide->chance = ALL;
+		tide->calm = 0;
+	}
+	if (tide->on)
+		changed |= measure(tide, begin_at, bounds[sort].goal);
+	if (tide->on && tide->calm >= CALM_WINDOWS) {
+		tide->on = false;
+		tide->chance = ALL;
+		tide->high = 0;
+		changed = true;
+	}
+	tide->count = 0;
+	return changed;
+}
+
+static uint64_t strays_of(struct relay *relay)
+{
+	struct surge *surge = &relay->surge;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < sizeof(stray_names) / sizeof(stray_names[0]); i++)
+		sum += minato_counter(relay->host, surge->index[i]);
+	return sum;
+}
+
+void surge_begin(struct relay *relay)
+{
+	struct surge *surge = &relay->surge;
+
+	_Static_assert(sizeof(stray_names) / sizeof(stray_names[0]) == SURGE_STRAY_COUNTERS,
+		       "each has an index");
+	for (uint32_t k = 0; k < SURGE_TIDES; k++)
+		surge->tide[k].chance = ALL;
+	for (uint32_t i = 0; i < SURGE_STRAY_COUNTERS; i++) {
+		while (surge->index[i] < minato_counter_count() &&
+		       strcmp(minato_counter_name(surge->index[i]), stray_names[i]) != 0)
+			surge->index[i]++;
+	}
+	surge->strays = strays_of(relay);
+}
+
+/* What is on measures itself in each window, and what may begin is counted. */
+static void end_window(struct relay *relay, uint64_t strays)
+{
+	struct surge *surge = &relay->surge;
+	struct surge_tide *tide = surge->tide;
+
+	tide[SURGE_STRAYS].count = (uint32_t)(strays - surge->strays);
+	surge->strays = strays;
+	surge->unsaid |= turn(&tide[SURGE_STRAYS], SURGE_STRAYS);
+	surge->unsaid |= turn(&tide[SURGE_CALLS], SURGE_CALLS);
+	surge->begun_ns = is_on(surge) || tide[SURGE_STRAYS].high ? relay->now.ns : 0;
 }
 
 struct minato_time surge_turn(struct relay *relay)
 {
 	struct surge *surge = &relay->surge;
+	struct surge_tide *calls = &surge->tide[SURGE_CALLS];
+	const uint64_t strays = relay->config.surge ? strays_of(relay) : surge->strays;
 	const int64_t now = relay->now.ns;
-	bool was = surge->on;
+	const bool was = is_on(surge);
 
-	if (!surge->on && !surge->calls)
+	if (!surge->begun_ns && !calls->count && strays == surge->strays)
 		return MINATO_NEVER;
 	if (!surge->begun_ns)
 		surge->begun_ns = now;
-	/* It begins at once; all else is by windows. */
-	if (!surge->on && surge->calls >= BEGIN_AT) {
-		surge->on = true;
-		surge->chance = ALL;
-		surge->calm = 0;
-	} else if (now - surge->begun_ns < WINDOW_NS) {
+	if (now - surge->begun_ns >= WINDOW_NS)
+		end_window(relay, strays);
+	else if (!calls->on && calls->count >= bounds[SURGE_CALLS].begin_at)
+		(void)turn(calls, SURGE_CALLS);
+	else
 		return (struct minato_time){ surge->begun_ns + WINDOW_NS };
-	}
-	if (surge->on)
-		measure(surge);
-	if (surge->on && surge->calm >= CALM_WINDOWS)
-		surge->on = false;
-	surge->calls = 0;
-	surge->begun_ns = surge->on ? now : 0;
-	if (was != surge->on || (surge->on && surge->unsaid))
+	if (is_on(surge))
+		learn_lanes(relay);
+	if (was != is_on(surge) || (was && surge->unsaid))
 		tell(relay);
-	return surge->on ? (struct minato_time){ now + WINDOW_NS } : MINATO_NEVER;
+	return surge->begun_ns ? (struct minato_time){ surge->begun_ns + WINDOW_NS } : MINATO_NEVER;
 }
