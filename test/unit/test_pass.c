@@ -248,6 +248,7 @@ static void what_does_not_fit_is_said_to_scanners(void **state)
 	}
 	assert_true(minato_scan_find(g.m, g.m->link[0].config.scope, &framed, &row));
 	assert_true(counter(g.m, "limited_scan") > 0);
+	gate_drain(&g, 32);
 	gate_clear(&g);
 	forge_udp(&f, true, 1401 - 48);
 	assert_int_equal(error_about("fd00::2", "fd02::2", 0)->packet.icmp_type, 2);
