@@ -37,25 +37,18 @@ static void tell_one(const char *suffix, int kind, const char *what, double valu
 	figure(name, value, unit);
 }
 
-static double ratio(double a, double b)
+static void tell(const char *suffix, int kind, const struct yard_share *share)
 {
-	return b > 0 ? a / b : 0;
-}
-
-static void tell(const char *suffix, int kind, const struct yard_result *r,
-		 const struct yard_result *idle)
-{
-	tell_one(suffix, kind, "goodput", ratio(r->bytes, idle->bytes), "ratio");
-	tell_one(suffix, kind, "connect", ratio(r->connect_us, idle->connect_us), "ratio");
-	if (r->newcomers > 0) {
-		tell_one(suffix, kind, "newcomer_connect", ratio(r->newcomer_us, idle->newcomer_us),
-			 "ratio");
-		tell_one(suffix, kind, "newcomer_served", 1 - r->refused / r->newcomers, "ratio");
+	tell_one(suffix, kind, "goodput", share->goodput, "ratio");
+	tell_one(suffix, kind, "connect", share->connect, "ratio");
+	if (face->plan.strangers) {
+		tell_one(suffix, kind, "newcomer_connect", share->newcomer_connect, "ratio");
+		tell_one(suffix, kind, "newcomer_served", share->newcomer_served, "ratio");
 	}
-	tell_one(suffix, kind, "sent_mpps", r->mpps, "Mpps");
-	if (r->failed > 0)
-		say("%s %s%s: %.0f of %.0f requests failed", face->plan.name, kinds[kind], suffix,
-		    r->failed, r->asked);
+	tell_one(suffix, kind, "sent_mpps", share->mpps, "Mpps");
+	if (share->served < 1)
+		say("%s %s%s: %.3f of the requests failed", face->plan.name, kinds[kind], suffix,
+		    1 - share->served);
 }
 
 static void attack(int kind, volatile uint64_t *sent)

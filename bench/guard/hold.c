@@ -59,13 +59,11 @@ static void tell_one(const char *suffix, int kind, const char *what, double valu
 	figure(figures, value, "ratio");
 }
 
-static void tell(const char *suffix, int kind, const struct yard_result *r,
-		 const struct yard_result *idle)
+static void tell(const char *suffix, int kind, const struct yard_share *share)
 {
-	tell_one(suffix, kind, "goodput", idle->bytes > 0 ? r->bytes / idle->bytes : 0);
-	tell_one(suffix, kind, "connect",
-		 idle->connect_us > 0 ? r->connect_us / idle->connect_us : 0);
-	tell_one(suffix, kind, "served", r->asked > 0 ? 1 - r->failed / r->asked : 0);
+	tell_one(suffix, kind, "goodput", share->goodput);
+	tell_one(suffix, kind, "connect", share->connect);
+	tell_one(suffix, kind, "served", share->served);
 }
 
 static void attack(int kind, volatile uint64_t *sent)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,8 +16,6 @@
 #include <unistd.h>
 
 #define CLIENTS 4
-
-static const char *const suffix[YARD_PEERS] = { "", "_linux" };
 
 /* Written by the children. */
 struct shared {
@@ -143,13 +142,18 @@ static struct yard_result result_of(const struct shared *s)
 	return r;
 }
 
-static struct yard_result run(const struct yard *yard, struct shared *s, int kind, double span)
+struct yard_result yard_run(const struct yard *yard, int kind, double span)
 {
+	static struct shared *s;
 	const struct yard_plan *plan = yard->plan;
 	pid_t attacker, newcomer = -1, client[CLIENTS];
 	struct yard_result r;
 	double begun, mpps;
 
+	if (!s)
+		s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (s == MAP_FAILED)
+		return (struct yard_result){ 0 };
 	memset(s, 0, sizeof(*s));
 	attacker = start(yard, plan->places & 1u << YARD_ATTACKER ? YARD_ATTACKER : YARD_CLIENT);
 	if (attacker == 0) {
@@ -176,75 +180,4 @@ static struct yard_result run(const struct yard *yard, struct shared *s, int kin
 	r = result_of(s);
 	r.mpps = mpps;
 	return r;
-}
-
-static bool measure(const struct yard *yard, struct shared *shared, double span)
-{
-	const struct yard_plan *plan = yard->plan;
-	struct yard_result idle;
-	char name[64];
-
-	/* What runs there may have made sessions of its own. */
-	if (yard->middle > 0)
-		yard_put_first(yard->middle);
-	run(yard, shared, 0, 0.3); /* neighbours, windows */
-	idle = run(yard, shared, 0, span);
-	if (idle.bytes <= 0) {
-		say("%s%s: no client was served", plan->name, suffix[yard->peer]);
-		return false;
-	}
-	say("%s%s without an attack: %.0f MB/s, %.0f us to connect, newcomers %.0f us", plan->name,
-	    suffix[yard->peer], idle.bytes / span / 1e6, idle.connect_us,
-	    plan->strangers ? idle.newcomer_us : 0);
-	for (int kind = 1; kind < plan->kinds; kind++) {
-		struct yard_result r;
-
-		if (plan->asked && !plan->asked(kind))
-			continue;
-		r = run(yard, shared, kind, span);
-		plan->tell(suffix[yard->peer], kind, &r, &idle);
-	}
-	snprintf(name, sizeof(name), "%s_memory_mb%s", plan->name, suffix[yard->peer]);
-	/* Of a kernel that hands packets on nobody says what it holds. */
-	if (yard->middle > 0 || !(plan->places & 1u << YARD_MIDDLE))
-		figure(name, yard_memory_mb(yard->middle > 0 ? yard->middle : yard->server), "MB");
-	return true;
-}
-
-static bool measure_all(const struct yard_plan *plan, double span)
-{
-	bool well = true;
-
-	for (int peer = 0; peer < YARD_PEERS; peer++) {
-		struct shared *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-					     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		struct yard yard;
-
-		if (shared == MAP_FAILED)
-			return false;
-		well = yard_lay(&yard, plan, (enum yard_peer)peer) &&
-		       measure(&yard, shared, span) && well;
-		yard_clear(&yard);
-		munmap(shared, sizeof(*shared));
-	}
-	return well;
-}
-
-int yard_measure(const struct yard_plan *plan, double span)
-{
-	int status = -1;
-	pid_t child;
-
-	if (geteuid() != 0) {
-		say("what is between namespaces needs root");
-		return -1;
-	}
-	child = fork();
-	if (child == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-		(void)setsid();
-		yard_put_first(getpid());
-		_exit(measure_all(plan, span) ? 0 : 1);
-	}
-	return child > 0 && waitpid(child, &status, 0) == child && status == 0 ? 0 : -1;
 }

@@ -13,6 +13,8 @@
  * processor busy with nothing (kind 0). Beside clients that come again and again are newcomers,
  * each from an address of its own, so many a second, whatever became of those before.
  *
+ *   yard.c           clients, beside an attack
+ *   yard_round.c     rounds, and what they come to
  *   yard_lay.c       namespaces, wires, processes
  *   yard_newcomer.c  newcomers
  *   yard_serve.c     servers
@@ -48,6 +50,14 @@ struct yard_result {
 	double mpps;		     /* what the attacker counted, million a second */
 };
 
+/* Of what there was without an attack: the medians of the rounds. */
+struct yard_share {
+	double goodput, connect;
+	double served; /* of clients' requests, those that were answered */
+	double newcomer_connect, newcomer_served;
+	double mpps; /* as it was */
+};
+
 struct yard_plan {
 	const char *name; /* "flood": of figures NAME_memory_mb */
 	unsigned places; /* bits: which there are; without an attacker's he is the client's guest */
@@ -76,11 +86,14 @@ struct yard_plan {
 	/* Whether the kind is wanted; NULL: each. */
 	bool (*asked)(int kind);
 	/* `suffix`: "" or "_linux", for the names of figures. */
-	void (*tell)(const char *suffix, int kind, const struct yard_result *r,
-		     const struct yard_result *idle);
+	void (*tell)(const char *suffix, int kind, const struct yard_share *share);
 };
 
-/* All kinds, `span` seconds each, for both servers. 0, or -1 where it could not and said why. */
+/*
+ * All kinds, `span` seconds each, for both servers; BENCH_ROUNDS (3) of them. In each round what
+ * clients get without an attack is measured before and after, and the mean is what counts. 0, or
+ * -1 where it could not and said why.
+ */
 int yard_measure(const struct yard_plan *plan, double span);
 
 /* yard_lay.c */
@@ -104,7 +117,9 @@ double yard_memory_mb(pid_t pid);
  */
 void yard_put_first(pid_t pid);
 
-/* yard.c: the client's: a socket that is open, or -1 */
+/* yard.c: what clients and newcomers get for so many seconds; 0: nobody was served. */
+struct yard_result yard_run(const struct yard *yard, int kind, double span);
+/* The client's: a socket that is open, or -1. */
 int yard_dial(const struct yard_plan *plan);
 
 /* yard_newcomer.c: in the client's, until `until` and what was begun is over. */
