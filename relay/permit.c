@@ -496,6 +496,9 @@ bool permit_judge(const struct relay *relay, enum minato_proto proto,
 	/* Even if a name is allowed before: whatever is said there, this rule lets it out. */
 	if (rule.passes || judge_pins(relay, proto, to, &rule, way))
 		return true;
+	/* The table has counted this flow, and let it pass: it may be the last one of the limit. */
+	if (rule.spent)
+		return true;
 	way->barred = rule.order != UINT64_MAX;
 	if (way->barred)
 		way->reason = by_a_rule;

@@ -267,6 +267,7 @@ const char *pins_name(const struct pins *pins, uint16_t place);
 struct pinned_rule {
 	uint64_t order; /* UINT64_MAX: none does */
 	bool passes;
+	bool spent; /* a limit, of which the next flow would be one too many */
 };
 
 /*

@@ -122,7 +122,8 @@ struct pinned_rule pinned_rule(const struct relay *relay, enum minato_proto prot
 	for (size_t i = 0; i < count; i++) {
 		if (steps[i].step == MINATO_STEP_RULE && steps[i].found && !steps[i].asks)
 			return (struct pinned_rule){ steps[i].order,
-						     steps[i].verdict == MINATO_PASS };
+						     steps[i].verdict == MINATO_PASS,
+						     steps[i].limited };
 	}
 	return (struct pinned_rule){ .order = UINT64_MAX };
 }

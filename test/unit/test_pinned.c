@@ -7,7 +7,7 @@
 #define API_ORDER 5u /* of what allows api.example; behind it *.sub.example */
 #define SUB_ORDER 9u
 
-static uint64_t add_rule(uint64_t order, enum minato_verdict verdict)
+static uint64_t add_limit(uint64_t order, enum minato_verdict verdict, uint32_t a_day)
 {
 	const struct minato_entry rule = {
 		.kind = MINATO_KIND_GUARD,
@@ -20,12 +20,20 @@ static uint64_t add_rule(uint64_t order, enum minato_verdict verdict)
 		.uid = MINATO_UID_NONE,
 		.order = order,
 		.course = MINATO_COURSE_OUT,
+		.rate_count = a_day,
+		.rate_span_s = a_day ? 86400 : 0,
+		.rate_verdict = a_day ? MINATO_REFUSE : MINATO_PASS,
 		.user = 77,
 	};
 	uint64_t handle = 0;
 
 	assert_int_equal(minato_entry_add(w.host, &rule, &handle), 0);
 	return handle;
+}
+
+static uint64_t add_rule(uint64_t order, enum minato_verdict verdict)
+{
+	return add_limit(order, verdict, 0);
 }
 
 /* Of a frame of the guest's: the rule that it meets. */
@@ -207,6 +215,30 @@ static void a_rule_that_lets_out_asks_for_no_name(void **state)
 	assert_false(way.looked_at);
 }
 
+/* Of what it lets out the last one goes, too; and once it is spent the name behind it does not. */
+static void a_limit_lets_out_as_many_as_it_says(void **state)
+{
+	struct permit_way way;
+
+	(void)state;
+	NEED_NETNS();
+	pin_host("api.example");
+	add_limit(API_ORDER - 1, MINATO_PASS, 2);
+	assert_true(comes_through(9000));
+	assert_true(comes_through(9000));
+	assert_false(comes_through(9000));
+	/* A name before a limit has none, and has to be said. */
+	add_limit(API_ORDER - 2, MINATO_PASS, 1);
+	allows.list[0].order = API_ORDER - 3;
+	relay_allows_changed(w.relay);
+	assert_true(comes_through(9000));
+	assert_true(comes_through(9000));
+	assert_true(comes_through(22));
+	assert_false(comes_through(22));
+	assert_true(judged(9000, &way));
+	assert_true(way.looked_at);
+}
+
 /* --allow stands behind every rule. */
 static void allow_comes_last(void **state)
 {
@@ -264,6 +296,7 @@ int main(void)
 		CASE_ORDERED(a_rule_behind_the_name_does_not),
 		CASE_ORDERED(each_name_has_its_own_place),
 		CASE_ORDERED(a_rule_that_lets_out_asks_for_no_name),
+		CASE_ORDERED(a_limit_lets_out_as_many_as_it_says),
 		CASE_ORDERED(allow_comes_last),
 		CASE_ORDERED(where_the_table_is_full_others_make_way),
 	};
