@@ -1094,6 +1094,8 @@ json_t *cmd_wall_word(enum relay_screened screened);
 
 /* Whether the statement is a rule. */
 bool cmd_ruled_is_rule(const struct cmd_ruling *ruling, size_t index);
+/* The rule that has this place in the sequence; or NULL. */
+const struct conf_statement *cmd_ruled_at(const struct cmd_ruling *ruling, uint64_t order);
 /* Inserts a copy of a rule, whose end is the place's alone. 0, -ENOMEM, -ENOSPC. */
 int cmd_ruled_insert(struct cmd_ruling *ruling, size_t index, const struct conf_statement *one,
 		     const struct cmd_place *place);
@@ -1133,6 +1135,8 @@ bool cmd_step_judges(const struct minato_step *step);
 json_t *cmd_step(const struct minato_step *step);
 /* Adds the statement that it is of; NULL: what is shut to all but lan, though nobody said so. */
 void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statement *one);
+/* What a gateway or guest says there, if it may be shown: "?" if not, NULL if it says nothing. */
+const char *cmd_step_says(const json_t *object, const char *member);
 
 /* ---- network.c: what run and attach have in common ---- */
 

@@ -54,7 +54,9 @@ struct relay_allow {
 	uint8_t prefix_len; /* not named: 0-128 (IPv4: 96 + length) */
 	uint8_t run_count;
 	bool gone;	/* it was taken out: about nothing */
+	bool log;	/* each flow that it decides is a rule event of the table */
 	uint64_t order; /* its place among the rules of the policy; 0: behind all of them */
+	uint64_t hits;	/* flows that went out by its name */
 	struct minato_addr prefix;
 	struct relay_run runs[RELAY_ALLOW_RUNS];
 	char name[RELAY_NAME_MAX + 1]; /* in small letters */
@@ -280,6 +282,9 @@ void pinned_leave(void *relay, struct pin *pin);
 /* Where a program decides, that rule is passed over: the table has asked it already. */
 struct pinned_rule pinned_rule(const struct relay *relay, enum minato_proto proto,
 			       const struct minato_endpoint *to);
+/* A flow goes out by this pin, or by none (NULL): counted for what allows its name. */
+void pinned_decided(const struct relay *relay, const struct pin *pin, enum minato_proto proto,
+		    uint16_t port);
 /* Whether the allow stands before the first rule that matches. */
 bool pinned_before(const struct relay_allow *allow, const struct pinned_rule *rule);
 

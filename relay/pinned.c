@@ -34,6 +34,7 @@ static bool enter_run(struct relay *relay, struct pin *pin, const struct relay_a
 		.last = run->last,
 		.uid = MINATO_UID_NONE,
 		.order = order_of(allow),
+		.log = allow->log,
 		.course = MINATO_COURSE_OUT,
 		.user = relay_word(WORD_PIN, (pins_word(permit_pins(relay), pin) & UINT16_MAX)),
 	};
@@ -98,6 +99,41 @@ const char *relay_pinned(const struct relay *relay, uint64_t user)
 	return user == relay_word(WORD_PIN, user & UINT16_MAX) && permit_is_closed(relay) ?
 		       pins_name(permit_pins(relay), (uint16_t)user) :
 		       NULL;
+}
+
+/* As the table has it: of what allows the name there the one that stands before the others. */
+static struct relay_allow *first_of(const struct relay *relay, const char *name,
+				    enum minato_proto proto, uint16_t port)
+{
+	const struct relay_allows *allows = relay->config.allows;
+	struct relay_allow *first = NULL;
+
+	for (size_t i = 0; i < allows->count; i++) {
+		struct relay_allow *allow = &allows->list[i];
+
+		if (relay_allow_is_name(allow, name) && relay_allow_is_port(allow, proto, port) &&
+		    (!first || order_of(allow) < order_of(first)))
+			first = allow;
+	}
+	return first;
+}
+
+uint64_t relay_pinned_order(const struct relay *relay, uint64_t user, enum minato_proto proto,
+			    uint16_t port)
+{
+	const char *name = relay_pinned(relay, user);
+	const struct relay_allow *first = name ? first_of(relay, name, proto, port) : NULL;
+
+	return first ? first->order : 0;
+}
+
+void pinned_decided(const struct relay *relay, const struct pin *pin, enum minato_proto proto,
+		    uint16_t port)
+{
+	struct relay_allow *first = pin ? first_of(relay, pin->name, proto, port) : NULL;
+
+	if (first)
+		first->hits++;
 }
 
 /* ---- the other rules ---- */

@@ -585,6 +585,9 @@ struct minato_rule_event;
 bool relay_walled(struct relay *relay, const struct minato_rule_event *event);
 /* The name of the pin whose entry has this word, as steps of an explanation have it; or NULL. */
 const char *relay_pinned(const struct relay *relay, uint64_t user);
+/* The order of the rule whose name let a flow out by it; 0: it is none's, as of --allow. */
+uint64_t relay_pinned_order(const struct relay *relay, uint64_t user, enum minato_proto proto,
+			    uint16_t port);
 
 /* ---- auto.c: -p auto ---- */
 

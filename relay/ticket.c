@@ -77,6 +77,7 @@ static struct ticket *make(struct lane *f, enum minato_proto proto,
 	if (permit_program(relay, proto, &f->guest))
 		t->program = *permit_program(relay, proto, &f->guest);
 	hold(relay, t, way->pin);
+	pinned_decided(relay, way->pin, proto, to->port);
 	tell(relay, t, &(struct relay_attempt){ .sort = RELAY_ATTEMPT_BEGUN });
 	return t;
 }

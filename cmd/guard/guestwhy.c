@@ -30,12 +30,12 @@ struct reasoning {
 
 /* ---- steps ---- */
 
-/* A step that is none of the table's. */
+/* A step that is none of the table's; `says` may be NULL, where a statement comes to it. */
 static void add_said(struct reasoning *r, const char *step, bool passes, const char *says)
 {
-	json_array_append_new(r->steps, json_pack("{s:s,s:b,s:s,s:s,s:b}", "step", step, "found", 1,
-						  "verdict", passes ? "passes" : "refused", "says",
-						  says, "stops", !passes));
+	json_array_append_new(r->steps, json_pack("{s:s,s:b,s:s,s:s*,s:b}", "step", step, "found",
+						  1, "verdict", passes ? "passes" : "refused",
+						  "says", says, "stops", !passes));
 	r->stopped |= !passes;
 }
 
@@ -57,16 +57,22 @@ static void set_statement(json_t *item, const struct cmd_ruling *ruling, uint32_
 }
 
 /* A pin is an entry for a name; other entries of the relay's are said by what they are. */
-static void set_relay(json_t *item, const struct relay *relay, const struct minato_step *step)
+static void set_relay(json_t *item, const struct cmd_worker *worker, const struct minato_step *step)
 {
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	const struct relay *relay = worker->relay;
 	const char *name = relay_pinned(relay, step->user);
 	struct relay_about about;
 	char text[320];
 
 	if (name) {
-		(void)snprintf(text, sizeof(text), "the name %s, which --allow lets out, led there",
-			       name);
+		const struct conf_statement *rule = cmd_ruled_at(ruling, step->order);
+
+		(void)snprintf(text, sizeof(text), "the name %s%s led there", name,
+			       rule ? "" : ", which --allow lets out,");
 		json_object_set_new(item, "says", json_string(text));
+		if (rule)
+			cmd_step_by(item, &ruling->conf, rule);
 	} else if (relay_about(relay, step->user, &about) && about.what == RELAY_WHAT_GUARD) {
 		json_object_set_new(item, "says",
 				    json_string("built in: this host's inner side, its gateway and "
@@ -87,7 +93,7 @@ static void add_step(struct reasoning *r, const struct minato_step *step)
 	else if (step->found && judges && is_rule)
 		set_statement(item, &r->worker->harbour->ruling, (uint32_t)step->user);
 	else if (step->found)
-		set_relay(item, r->worker->relay, step);
+		set_relay(item, r->worker, step);
 	r->ruled |= step->found && step->step == MINATO_STEP_RULE;
 	r->stopped |= judges && step->found && !(is_rule && r->supposed) &&
 		      (step->verdict != MINATO_PASS || step->asks);
@@ -170,7 +176,7 @@ static json_t *outward(struct reasoning *r)
 	struct minato_endpoint dial;
 	enum minato_proto proto = r->question.proto;
 	enum target_verdict target;
-	char text[RELAY_ALLOW_TEXT + 64];
+	char text[RELAY_ALLOW_TEXT + 64] = "--allow ";
 
 	know_target(r);
 	if (is_shut_out(r))
@@ -200,11 +206,10 @@ static json_t *outward(struct reasoning *r)
 		else
 			add_said(r, "allow", false, way.reason);
 	} else if (way.allow) {
-		size_t used = (size_t)snprintf(text, sizeof(text), "%s ",
-					       way.allow->order ? "a rule:" : "--allow");
-
-		relay_allow_text(way.allow, text + used, sizeof(text) - used);
-		add_said(r, "allow", true, text);
+		/* A rule was a step of the table. */
+		relay_allow_text(way.allow, text + 8, sizeof(text) - 8);
+		if (!way.allow->order)
+			add_said(r, "allow", true, text);
 		if (way.looked_at)
 			return json_string("what it says first must name that host (TLS, HTTP, "
 					   "QUIC), or it is reset");
@@ -215,19 +220,31 @@ static json_t *outward(struct reasoning *r)
 /* A name, of which the table knows nothing before it is asked for. */
 static void named(struct reasoning *r, const char *name, uint16_t port)
 {
-	const struct relay_allows *allows = &r->worker->harbour->allows;
+	const struct cmd_harbour *harbour = r->worker->harbour;
+	const struct relay_allow *first = NULL;
+	const struct conf_statement *rule;
 	char text[RELAY_ALLOW_TEXT + 64] = "--allow ";
 
-	if (!r->worker->harbour->closed) {
+	if (!harbour->closed) {
 		add_said(r, "name", true, "any name may be asked for; ask about its address");
 		return;
 	}
-	for (size_t i = 0; i < allows->count; i++) {
-		if (!relay_allow_is_name(&allows->list[i], name) ||
-		    !relay_allow_is_port(&allows->list[i], r->question.proto, port))
-			continue;
-		relay_allow_text(&allows->list[i], text + 8, sizeof(text) - 8);
-		add_said(r, "name", true, text);
+	for (size_t i = 0; i < harbour->allows.count; i++) {
+		const struct relay_allow *one = &harbour->allows.list[i];
+
+		/* Those of --allow, which have no place, stand behind all that have one. */
+		if (relay_allow_is_name(one, name) &&
+		    relay_allow_is_port(one, r->question.proto, port) &&
+		    (!first || one->order - 1 < first->order - 1))
+			first = one;
+	}
+	rule = first && first->order ? cmd_ruled_at(&harbour->ruling, first->order) : NULL;
+	if (first) {
+		relay_allow_text(first, text + 8, sizeof(text) - 8);
+		add_said(r, "name", true, rule ? NULL : text);
+		if (rule)
+			cmd_step_by(json_array_get(r->steps, json_array_size(r->steps) - 1),
+				    &harbour->ruling.conf, rule);
 		return;
 	}
 	if (r->supposed) {

@@ -31,6 +31,15 @@ bool cmd_ruled_is_rule(const struct cmd_ruling *ruling, size_t index)
 	return index < ruling->conf.count && ruling->conf.list[index]->kind == CONF_KIND_RULE;
 }
 
+const struct conf_statement *cmd_ruled_at(const struct cmd_ruling *ruling, uint64_t order)
+{
+	for (size_t i = 0; i < ruling->conf.count; i++) {
+		if (cmd_ruled_is_rule(ruling, i) && ruling->places[i].order == order)
+			return ruling->conf.list[i];
+	}
+	return NULL;
+}
+
 /* The nearest rule before `index`, or the next from it on; NULL: there is none. */
 static const struct cmd_place *rule_before(const struct cmd_ruling *ruling, size_t index)
 {
@@ -716,6 +725,19 @@ static json_int_t hits_of(const struct cmd_worker *worker, uint32_t id)
 	return id < worker->ruled.hit_count ? (json_int_t)worker->ruled.hits[id] : 0;
 }
 
+/* With those of the names that it allows, since their addresses are no entries of its own. */
+static json_int_t hits_at(const struct cmd_worker *worker, const struct cmd_place *place)
+{
+	const struct relay_allows *allows = &worker->harbour->allows;
+	json_int_t hits = hits_of(worker, place->id);
+
+	for (size_t i = 0; i < allows->count; i++) {
+		if (allows->list[i].order && allows->list[i].order == place->order)
+			hits += (json_int_t)allows->list[i].hits;
+	}
+	return hits;
+}
+
 /* Behind all of the sequence: what is not said by anybody. */
 static json_t *built_in(const struct cmd_worker *worker, size_t which)
 {
@@ -750,7 +772,7 @@ json_t *cmd_ruled_row(struct cmd_worker *worker, uint64_t *cursor)
 				    json_string(conf_file_of(conf, conf->list[i]->line)));
 	if (cmd_ruled_is_rule(ruling, i))
 		json_object_set_new(object, "hits",
-				    json_integer(hits_of(worker, ruling->places[i].id)));
+				    json_integer(hits_at(worker, &ruling->places[i])));
 	if (conf->list[i]->name[0])
 		json_object_set_new(object, "name", json_string(conf->list[i]->name));
 	return object;

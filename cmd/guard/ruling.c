@@ -212,8 +212,10 @@ int cmd_ruling_allow(struct cmd_harbour *harbour, const struct conf_rule *rule, 
 			continue;
 		write_allow(text, sizeof(text), rule, &item);
 		result = relay_allow_add(&harbour->allows, text, error);
-		if (result == 0)
-			harbour->allows.list[harbour->allows.last].order = order;
+		if (result < 0)
+			break;
+		harbour->allows.list[harbour->allows.last].order = order;
+		harbour->allows.list[harbour->allows.last].log = rule->log;
 	}
 	return result;
 }
@@ -272,6 +274,12 @@ static int plan_names(struct cmd_harbour *harbour, struct blame *blame, struct d
 		return drive_fail(error, EINVAL,
 				  "rules about names and rules about programs do not go together: "
 				  "what lets a name out lets every program there");
+	if (last != SIZE_MAX && closes(conf->list[last]) && conf->list[last]->rule.term.sort) {
+		put_blame(blame, conf->list[last], CONF_PART_TERM);
+		return drive_fail(error, EINVAL,
+				  "what shuts all but what is allowed by name or --allow has no end "
+				  "before the guest's");
+	}
 	if (last != SIZE_MAX && closes(conf->list[last]))
 		conf_remove(conf, last);
 	else if (!harbour->closed)
@@ -463,11 +471,16 @@ void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct 
 {
 	struct cmd_worker *worker = user;
 	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	uint64_t order = relay_pinned_order(worker->relay, event->user, event->question.proto,
+					    event->question.local.port);
 
 	if (relay_walled(worker->relay, event)) {
 		out->unsaid = true;
 		return;
 	}
+	/* A name that led there. */
+	if (order)
+		out->rule = cmd_ruled_at(ruling, order);
 	/* The entry's word has the id of the rule's place (enter). */
 	for (size_t i = 0; i < ruling->conf.count; i++) {
 		if (cmd_ruled_is_rule(ruling, i) &&

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A step of an explanation as JSON, of a guest's worker or a gateway's. */
+/* A step of an explanation as JSON, of a guest's worker or a gateway's; and its words again. */
 #include "cmd/cmd.h"
 #include "cmd/gateway/gateway.h"
 #include "minato/guard.h"
@@ -47,4 +47,15 @@ void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statem
 	file = conf_file_of(conf, one->line);
 	if (file)
 		json_object_set_new(item, "file", json_string(file));
+}
+
+const char *cmd_step_says(const json_t *object, const char *member)
+{
+	const char *text = json_string_value(json_object_get(object, member));
+
+	for (const char *at = text; at && *at; at++) {
+		if ((unsigned char)*at < ' ' || *at == 127)
+			return "?";
+	}
+	return text;
 }

@@ -254,18 +254,6 @@ static bool is_found(const json_t *step)
 	return json_is_true(json_object_get(step, "found"));
 }
 
-/* What a gateway or guest says may be shown: letters. */
-static const char *says_of(const json_t *object, const char *member)
-{
-	const char *text = json_string_value(json_object_get(object, member));
-
-	for (const char *at = text; at && *at; at++) {
-		if ((unsigned char)*at < ' ' || *at == 127)
-			return "?";
-	}
-	return text;
-}
-
 static bool is_stopped(const json_t *step)
 {
 	if (json_is_true(json_object_get(step, "stops")))
@@ -351,7 +339,7 @@ static bool is_closed(const struct inquiry *inquiry)
 /* "line 4 of web.conf: block tcp 22 from wan", or what is known of it. */
 static const char *place_of(const json_t *step, char *out, size_t size)
 {
-	const char *says = says_of(step, "says");
+	const char *says = cmd_step_says(step, "says");
 	char from[96];
 
 	if (!json_object_get(step, "text"))
@@ -362,6 +350,18 @@ static const char *place_of(const json_t *step, char *out, size_t size)
 	return out;
 }
 
+/* " by line 4: block tcp 22"; ": not allowed" where no statement says so. */
+static const char *blame_of(const json_t *step, char *out, size_t size)
+{
+	bool said = json_object_get(step, "stops") && !json_object_get(step, "text");
+	static char place[PLACE_SIZE - 8];
+
+	(void)place_of(step, place, sizeof(place));
+	said &= strncmp(place, "built in", 8) != 0;
+	(void)snprintf(out, size, "%s%s", said ? ": " : " by ", place);
+	return out;
+}
+
 static void print_step(const json_t *step)
 {
 	static char place[PLACE_SIZE];
@@ -369,7 +369,7 @@ static void print_step(const json_t *step)
 
 	if (!is_found(step)) {
 		printf("  %-8s %s\n", word(step, "step"),
-		       says_of(step, "says") ? says_of(step, "says") : "none");
+		       cmd_step_says(step, "says") ? cmd_step_says(step, "says") : "none");
 		return;
 	}
 	printf("  %-8s %s%s%s%s\n", word(step, "step"), place_of(step, place, sizeof(place)),
@@ -383,8 +383,8 @@ static void print_end(const json_t *fate)
 	struct minato_endpoint end;
 	char text[64];
 
-	if (says_of(fate, "path"))
-		printf(" the socket %s", says_of(fate, "path"));
+	if (cmd_step_says(fate, "path"))
+		printf(" the socket %s", cmd_step_says(fate, "path"));
 	if (view_message_end_read(&end, json_object_get(fate, "end")) < 0)
 		return;
 	minato_addr_format(&end.addr, text, sizeof(text));
@@ -431,12 +431,10 @@ static bool conclude(const struct inquiry *inquiry)
 	if (is_walled(inquiry))
 		printf("closed: the rules let it pass, but the host's kernel has the port bound at "
 		       "the devices of lan alone\n");
-	else if (is_shut_out(last) || is_impossible(last))
+	else if (is_shut_out(last) || is_impossible(last) || is_asked(last))
 		printf("%s: %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
-	else if (is_asked(last))
-		printf("asked: %s\n", place_of(last, place, sizeof(place)));
 	else if (is_stopped(last))
-		printf("%s by %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
+		printf("%s%s\n", word(last, "verdict"), blame_of(last, place, sizeof(place)));
 	else if (json_object_get(fate, "text"))
 		printf("%s by %s\n",
 		       strcmp(word(fate, "outcome"), "dropped") ? "refused" : "dropped",
@@ -457,8 +455,8 @@ static bool conclude(const struct inquiry *inquiry)
 
 static void print_note(const struct inquiry *inquiry)
 {
-	if (says_of(inquiry->reply, "note"))
-		printf("  %s\n", says_of(inquiry->reply, "note"));
+	if (cmd_step_says(inquiry->reply, "note"))
+		printf("  %s\n", cmd_step_says(inquiry->reply, "note"));
 }
 
 static int why_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
@@ -622,23 +620,24 @@ static int change(const struct why_options *chosen, const char *name, struct inq
  */
 static bool would_help(const char *name, struct inquiry *inquiry)
 {
-	static char place[PLACE_SIZE], still[PLACE_SIZE];
+	static char place[PLACE_SIZE], still[PLACE_SIZE], blame[PLACE_SIZE];
 	json_t *before = inquiry->reply;
 	bool helps = true;
 
 	if (!inquiry->guest)
 		return true;
 	(void)place_of(last_step(inquiry), place, sizeof(place));
+	(void)blame_of(last_step(inquiry), blame, sizeof(blame));
 	inquiry->suppose = true;
 	if (inquire(inquiry, name) == CMD_GO_ON)
 		helps = !json_is_true(json_object_get(inquiry->reply, "supposed")) ||
 			is_passing(inquiry) || is_walled(inquiry);
-	if (is_walled(inquiry) && says_of(inquiry->reply, "note"))
+	if (is_walled(inquiry) && cmd_step_says(inquiry->reply, "note"))
 		(void)snprintf(inquiry->beside, sizeof(inquiry->beside), "%s",
-			       says_of(inquiry->reply, "note"));
+			       cmd_step_says(inquiry->reply, "note"));
 	if (!helps) {
 		(void)place_of(last_step(inquiry), still, sizeof(still));
-		printf("refused by %s; no rule would let it pass%s%s\n", place,
+		printf("refused%s; no rule would let it pass%s%s\n", blame,
 		       strcmp(place, still) != 0 ? ": " : "",
 		       strcmp(place, still) != 0 ? still : "");
 	}
@@ -652,7 +651,7 @@ static bool would_help(const char *name, struct inquiry *inquiry)
 static int forgive(const struct why_options *chosen, const json_t *last)
 {
 	static char place[PLACE_SIZE];
-	const char *source = says_of(last, "source");
+	const char *source = cmd_step_says(last, "source");
 
 	printf("%s; this would forget the scan, and end its block:\n"
 	       "minato scans%s%s --forget %s\n",
@@ -689,9 +688,8 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	if (is_stopped(last) &&
 	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow") ||
 	     !strcmp(word(last, "step"), "shut"))) {
-		printf(is_asked(last) ? "%s: %s; this would let it pass the rules unasked:\n" :
-					"%s by %s; this would let it pass the rules:\n",
-		       word(last, "verdict"), place_of(last, place, sizeof(place)));
+		printf("%s%s; this would let it pass the rules%s:\n", word(last, "verdict"),
+		       blame_of(last, place, sizeof(place)), is_asked(last) ? " unasked" : "");
 		return change(chosen, name, inquiry);
 	}
 	if (is_closed(inquiry) && inquiry->guest && !is_message(inquiry)) {

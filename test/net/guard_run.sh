@@ -213,6 +213,10 @@ has "... but is said" "$said" 'warning: this changes nothing'
 said=$(as_user "$M" run --rule 'allow out to api.example.com' -- true 2>&1)
 is "a name alone shuts nothing else" $? 2
 has "... which is said" "$said" "'block out everything' must be the last"
+said=$(as_user "$M" run --rule 'allow out to api.example.com' --rule 'block out everything for 1h' -- true 2>&1)
+is "what shuts the rest for a time" $? 2
+has "... is shown, and that it has no end" "$said" 'has no end before the guest'
+has "... under a caret" "$said" '^ +\^~+$'
 cat >"$T/rules" <<X
 allow out tcp https to api.example.com
 block out everything

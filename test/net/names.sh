@@ -559,7 +559,7 @@ umount "$T/small"
 kill "$GUEST"
 wait "$GUEST" 2>/dev/null
 cat >"$T/user/ordered" <<'X'
-allow out tcp 80 to api.example
+allow out tcp 80 to api.example log
 block out to 198.51.100.0/24
 allow out tcp 80 to alias.example
 allow out tcp 80 to four.example
@@ -570,6 +570,10 @@ run_guest o --audit "$T/user/audit-o" --rules "$T/user/ordered" --allow other.ex
 said=$T/guest-o.log
 g() { in_guest o -- "$@"; }
 is "a name before a rule that shuts its address" "$(get -4 http://api.example/file)" served
+has "... which is said" "$(cat "$said")" '^minato: rule: tcp .* port 80: allowed by line 1: allow out tcp 80 to api.example log$'
+has "... and counted" "$(as_user "$M" rule list -n o)" '^line 1 +1 '
+has "... and told by why" "$(as_user "$M" why -n o tcp guest to $GOOD:80)" \
+	'^  rule +line 1: allow out tcp 80 to api.example log: the name api.example led there: passes$'
 has "... its port alone" "$(get http://$GOOD:8080/)" 'Failed to connect'
 ok "... which nobody else gets to" refused_at_once http://$OTHER/file
 has "a name behind that rule" "$(get http://alias.example/file)" 'Failed to connect'
@@ -588,7 +592,8 @@ ok "live: a name before that rule" rule add -n o allow out tcp 80 to other.examp
 is "... is reached where it was shut" "$(get -4 http://other.example/file)" served
 has "... its first bytes are looked at" "$(raw other.example 80 "GET /x3 HTTP/1.1${R}Host: four.example$R$R")" RESET
 has "... its port alone" "$(get -4 http://other.example:8080/)" 'Failed to connect'
-has "... which why tells" "$(as_user "$M" why -n o tcp guest to other.example:80)" '^passes'
+has "... which why tells" "$(as_user "$M" why -n o tcp guest to other.example:80)" '^  name +live: allow out tcp 80 to other.example: passes$'
+has "... and what no rule lets out" "$(as_user "$M" why -n o tcp guest to evil.example:80)" '^refused: no --allow is about that name and port$'
 ok "... taken out" rule rm -n o allow out tcp 80 to other.example
 has "... it is shut again" "$(get -4 http://other.example/file)" 'Failed to connect'
 ok "... and said again" rule add -n o allow out tcp 80 to other.example for 1h first

@@ -215,6 +215,30 @@ static void a_rule_that_lets_out_asks_for_no_name(void **state)
 	assert_false(way.looked_at);
 }
 
+/* Of what allows the name there the one that stands first is what decides. */
+static void what_a_name_lets_out_is_counted(void **state)
+{
+	struct minato_rule_event event;
+
+	(void)state;
+	NEED_NETNS();
+	allows.list[0].log = true;
+	pin_host("api.example");
+	assert_true(comes_through(9000));
+	assert_int_equal(allows.list[0].hits, 1);
+	assert_int_equal(allows.list[1].hits, 0);
+	assert_true(minato_rule_event(w.host, &event));
+	assert_int_equal(event.verdict, MINATO_PASS);
+	assert_int_equal(relay_pinned_order(w.relay, event.user, MINATO_TCP, 9000), API_ORDER);
+	assert_int_equal(relay_pinned_order(w.relay, event.user, MINATO_TCP, 22), 0);
+	assert_int_equal(relay_pinned_order(w.relay, 77, MINATO_TCP, 9000), 0);
+	allows.list[0].order = 0;
+	assert_int_equal(relay_pinned_order(w.relay, event.user, MINATO_TCP, 9000), 0);
+	/* What is refused is nobody's. */
+	assert_false(comes_through(22));
+	assert_int_equal(allows.list[0].hits, 1);
+}
+
 /* Of what it lets out the last one goes, too; and once it is spent the name behind it does not. */
 static void a_limit_lets_out_as_many_as_it_says(void **state)
 {
@@ -296,6 +320,7 @@ int main(void)
 		CASE_ORDERED(a_rule_behind_the_name_does_not),
 		CASE_ORDERED(each_name_has_its_own_place),
 		CASE_ORDERED(a_rule_that_lets_out_asks_for_no_name),
+		CASE_ORDERED(what_a_name_lets_out_is_counted),
 		CASE_ORDERED(a_limit_lets_out_as_many_as_it_says),
 		CASE_ORDERED(allow_comes_last),
 		CASE_ORDERED(where_the_table_is_full_others_make_way),
