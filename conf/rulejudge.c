@@ -458,10 +458,26 @@ static void judge_inside(const struct judging *j, const struct conf_statement *s
 	}
 }
 
+/* Whether a rule names a host: what shuts all else then shuts pings too. */
+static bool names_hosts(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->count; i++) {
+		struct conf_item item;
+		uint32_t at = 0;
+
+		while (conf->list[i]->kind == CONF_KIND_RULE &&
+		       conf_item_next(&conf->list[i]->rule, &at, &item))
+			if (item.sort == CONF_ITEM_TO_WORD && strchr(item.word, '.'))
+				return true;
+	}
+	return false;
+}
+
 /* ---- all ---- */
 
 static void judge_each(struct judging *j)
 {
+	bool named = j->guest && names_hosts(j->conf);
 	size_t errors;
 
 	for (size_t i = 0; i < j->conf->count; i++) {
@@ -486,6 +502,11 @@ static void judge_each(struct judging *j)
 				j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
 				"this can never match: of a guest tcp, udp and pings are carried, "
 				"and nothing else");
+		else if (named && !j->hidden[i] && s->rule.out && s->rule.protocols == CONF_ICMP &&
+			 (s->rule.verb == CONF_ALLOW || s->rule.verb == CONF_LIMIT))
+			judge_say(j->report, CONF_WARNING, s, CONF_PART_SUBJECT, 0,
+				  "this lets nothing out: where rules name hosts, pings are "
+				  "refused");
 		else if (s->rule.verb == CONF_ALLOW && !j->hidden[i])
 			judge_allow(j, i);
 		if (s->rule.verb == CONF_LIMIT && !j->hidden[i])

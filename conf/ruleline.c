@@ -640,6 +640,9 @@ int ruleline_read(struct reader *r, struct conf_statement *out)
 	if (reader_takes(r, "program") && read_program(r, out) < 0)
 		return -EINVAL;
 	rule->out = reader_takes(r, "out");
+	if (rule->out && reader_sees(r, 0, "program"))
+		return reader_fail(r, reader_here(r),
+				   "the program stands before out: program NAME out");
 	if (read_what(r, rule) < 0)
 		return -EINVAL;
 	reader_mark(r, out, CONF_PART_SUBJECT, 0);

@@ -273,6 +273,20 @@ static struct key key_of(const struct conf_rule *rule, uint8_t protocol, uint64_
 
 /* ---- whether a box is held ---- */
 
+/* The stars that a name lies below: *.debian.org and *.org of deb.debian.org. */
+static uint32_t wider_names(const struct side *side, struct side *out, uint32_t count)
+{
+	const char *dot = strchr(side->word + (side->word[0] == '*' ? 2 : 0), '.');
+	char star[256];
+
+	for (; dot; dot = strchr(dot + 1, '.')) {
+		(void)snprintf(star, sizeof(star), "*%s", dot);
+		set_word(&out[count], star);
+		out[count++].word = side->word;
+	}
+	return count;
+}
+
 /* What holds a side, itself included, by lengths that are in use. Returns how many. */
 static uint32_t wider(const struct side *side, const bool used[129], struct side *out)
 {
@@ -282,7 +296,7 @@ static uint32_t wider(const struct side *side, const bool used[129], struct side
 	out[count++] = (struct side){ .length = 0 };
 	if (side->length == WORD) {
 		out[count++] = *side;
-		return count;
+		return wider_names(side, out, count);
 	}
 	memcpy(prefix.addr.bytes, side->value, sizeof(prefix.addr.bytes));
 	for (int length = side->length; length > 0; length--) {
