@@ -69,9 +69,24 @@ static const char *what_text(char *out, size_t size, const struct minato_scan *s
 	return out;
 }
 
+/* ", blocked", and where it is not all of its source, which address. */
+static const char *blocked_text(char out[96], const struct minato_scan *scan)
+{
+	char address[64];
+
+	out[0] = 0;
+	if (!scan->blocked_until.ns)
+		return out;
+	if (minato_addr_is_any(&scan->blocked))
+		return ", blocked";
+	minato_addr_format(&scan->blocked, address, sizeof(address));
+	(void)snprintf(out, 96, ", %s blocked", address);
+	return out;
+}
+
 const char *cmd_scan_text(char out[CMD_SCAN_TEXT], const struct minato_scan *scan)
 {
-	char source[64], kinds[CMD_SCAN_KINDS_TEXT], what[192], tool[32] = "";
+	char source[64], kinds[CMD_SCAN_KINDS_TEXT], what[192], tool[32] = "", blocked[96];
 
 	if (scan->tool != MINATO_SCAN_TOOL_UNKNOWN)
 		(void)snprintf(tool, sizeof(tool), " by %s", minato_scan_tool_name(scan->tool));
@@ -81,7 +96,7 @@ const char *cmd_scan_text(char out[CMD_SCAN_TEXT], const struct minato_scan *sca
 		       what_text(what, sizeof(what), scan), minato_scan_pattern_name(scan->pattern),
 		       scan->confidence / 10, scan->confidence % 10,
 		       scan->blockable ? "verified" : "its address is not verified",
-		       scan->blocked_until.ns ? ", blocked" : "");
+		       blocked_text(blocked, scan));
 	return out;
 }
 
@@ -137,6 +152,17 @@ static json_t *evidence_of(const struct minato_scan *scan)
 	return object;
 }
 
+static void set_blocked(json_t *object, const struct minato_scan *scan)
+{
+	char address[64];
+
+	json_object_set_new(object, "blocked_until", json_real(since_1970(scan->blocked_until)));
+	if (minato_addr_is_any(&scan->blocked))
+		return;
+	minato_addr_format(&scan->blocked, address, sizeof(address));
+	json_object_set_new(object, "blocked", json_string(address));
+}
+
 json_t *cmd_scan_json(const struct minato_scan *scan)
 {
 	bool is4 = minato_addr_is4(&scan->source);
@@ -166,8 +192,7 @@ json_t *cmd_scan_json(const struct minato_scan *scan)
 	json_object_set_new(object, "verified", json_boolean(scan->blockable));
 	set(object, "blocks", scan->blocks);
 	if (scan->blocked_until.ns > drive_now().ns)
-		json_object_set_new(object, "blocked_until",
-				    json_real(since_1970(scan->blocked_until)));
+		set_blocked(object, scan);
 	set(object, "number", (json_int_t)scan->number);
 	return object;
 }

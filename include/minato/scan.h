@@ -108,6 +108,9 @@ struct minato_scan {
 	uint32_t targets;		   /* different ones, about */
 	struct minato_time began, latest;
 	struct minato_time blocked_until; /* 0: is not blocked */
+	/* Of a blocked IPv6 prefix the one address that is; any (zeros): all,
+	   since others of it have verified as much. */
+	struct minato_addr blocked;
 	uint32_t blocks;		  /* how often it was */
 	/* Evidence. All but the last two are unverified. */
 	uint32_t closed;     /* tries of what is closed, or shut to it */
@@ -124,7 +127,7 @@ bool minato_scan_row(struct minato *m, uint64_t *cursor,
 /*
  * The recognised scan that an address of a scope belongs to, by which it is
  * answered and shut out: of IPv6 the one of the longest prefix. False: it is
- * of none.
+ * of none. Its blocked_until is 0 where a block is not of this address.
  */
 bool minato_scan_find(struct minato *m, uint8_t scope,
 		      const struct minato_addr *source,

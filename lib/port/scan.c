@@ -626,8 +626,7 @@ static bool note_at(struct scan *s, const struct scan_contact *c,
 	r->cased = k != NULL;
 	if (k != NULL) {
 		if (weights[c->sign].units != 0)
-			scancase_vouch(k, contact, c->sign == SCAN_QUESTION,
-				       now);
+			scancase_vouch(k, c, contact, now);
 		k->score = r->score;
 		k->proven = r->proven;
 		k->volume = r->volume;
@@ -696,9 +695,14 @@ bool scan_of(const struct scan *s, uint8_t scope,
 {
 	const struct scan_case *k = recognised(s, scope, source);
 
-	if (k != NULL)
-		scancase_row(s, k, out);
-	return k != NULL;
+	if (k == NULL)
+		return false;
+	scancase_row(s, k, out);
+	if (!scancase_covers(k, source)) {
+		out->blocked_until = (struct minato_time){ 0 };
+		out->blocked = (struct minato_addr){ { 0 } };
+	}
+	return true;
 }
 
 bool scan_may_answer(struct scan *s, uint8_t scope,
@@ -744,7 +748,7 @@ bool scan_is_blocked(struct scan *s, uint8_t scope,
 	if (k == NULL || k->blocked_ns == 0)
 		return false;
 	if (now.ns < k->blocked_ns)
-		return true;
+		return scancase_covers(k, source);
 	k->blocked_ns = 0;
 	s->blocked--;
 	return false;

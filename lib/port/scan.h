@@ -159,6 +159,8 @@ struct scan_sketch {
 #define SCAN_TOLD_MAX 8u
 #define SCAN_ASKED 2u /* ports of questions, for bare ones to count */
 #define SCAN_NEAR 16u
+/* So many verified contacts of other addresses have a whole /64 blocked. */
+#define SCAN_OTHERS 3u
 #define SCAN_VOUCHED 16u /* as many are all that is ever wanted */
 struct scan_case {
 	uint64_t key; /* 0: free */
@@ -182,6 +184,9 @@ struct scan_case {
 	/* Bits of ports of bare requests, and of verified contacts, since its
 	   last block. */
 	uint64_t bare_at, again;
+	/* Of IPv6: which address of a /64 verified first, its lower half, and
+	   bits of verified contacts of others in it. */
+	uint64_t owner, others;
 	uint8_t near_count;	  /* of all that were written there; wraps */
 	uint16_t near[SCAN_NEAR]; /* the latest ports that failed */
 	uint16_t first, last, previous, source_port;
@@ -282,8 +287,11 @@ bool scancase_tried(const struct scan_case *k, uint16_t port);
 bool scancase_goes_on(const struct scan_case *k, const struct scan_contact *c);
 /* Whether this contact has verified something; that it has. */
 bool scancase_vouched(const struct scan_case *k, uint64_t contact);
-void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks,
-		    struct minato_time now);
+void scancase_vouch(struct scan_case *k, const struct scan_contact *c,
+		    uint64_t contact, struct minato_time now);
+/* Whether this address of its is one that a block of it holds for. */
+bool scancase_covers(const struct scan_case *k,
+		     const struct minato_addr *source);
 /* The use of a port took evidence away. False: it has already. */
 bool scancase_take(struct scan_case *k, uint64_t contact);
 /* It was no use: it is to be given back. False: nothing was taken. */

@@ -197,11 +197,43 @@ bool scancase_vouched(const struct scan_case *k, uint64_t contact)
 	       (k->vouched_rest & rest_bit(contact)) != 0;
 }
 
-void scancase_vouch(struct scan_case *k, uint64_t contact, bool asks,
-		    struct minato_time now)
+static uint64_t lower_half(const struct minato_addr *source)
+{
+	uint64_t half;
+
+	memcpy(&half, source->bytes + 8, sizeof(half));
+	return half;
+}
+
+/* Neighbours share a /64 as often as one has it alone: who of it verifies is
+   told apart, until others do so too. */
+static void count_owner(struct scan_case *k, const struct scan_contact *c,
+			uint64_t contact, struct minato_time now)
+{
+	const uint64_t half = lower_half(&c->source);
+
+	if (k->proven == 0 && now.ns >= k->blocked_ns) {
+		k->owner = half;
+		k->others = 0;
+	} else if (k->owner != half) {
+		k->others |= rest_bit(contact);
+	}
+}
+
+bool scancase_covers(const struct scan_case *k,
+		     const struct minato_addr *source)
+{
+	return minato_addr_is4(source) || k->owner == lower_half(source) ||
+	       bits_count(k->others) >= SCAN_OTHERS;
+}
+
+void scancase_vouch(struct scan_case *k, const struct scan_contact *c,
+		    uint64_t contact, struct minato_time now)
 {
 	const bool known = scancase_vouched(k, contact);
+	const bool asks = c->sign == SCAN_QUESTION;
 
+	count_owner(k, c, contact, now);
 	/* How what it had begun before a block ends is no evidence for
 	   another one. */
 	if (now.ns >= k->blocked_ns) {
@@ -563,6 +595,17 @@ static uint32_t confidence_of(const struct scan_case *k)
 	return 1000 - 1000 / (1 + (1u << (bits < 20 ? bits : 20)));
 }
 
+static struct minato_addr blocked_of(const struct scan_case *k)
+{
+	struct minato_addr one = k->source;
+
+	if (k->blocked_ns == 0 || minato_addr_is4(&one) ||
+	    bits_count(k->others) >= SCAN_OTHERS)
+		return (struct minato_addr){ { 0 } };
+	memcpy(one.bytes + 8, &k->owner, sizeof(k->owner));
+	return one;
+}
+
 void scancase_row(const struct scan *s, const struct scan_case *k,
 		  struct minato_scan *out)
 {
@@ -589,6 +632,7 @@ void scancase_row(const struct scan *s, const struct scan_case *k,
 		.began = { k->began_ns },
 		.latest = { k->latest_ns },
 		.blocked_until = { k->blocked_ns },
+		.blocked = blocked_of(k),
 		.blocks = k->blocks,
 		.closed = k->closed,
 		.half = k->half,

@@ -107,6 +107,8 @@ static void take_verdict(struct minato *m, struct scan_case *k,
 		return;
 	k->blockable = true;
 	k->blocks = old->blocks;
+	k->owner = old->owner;
+	k->others = old->others;
 	if (old->proven >= SCAN_PROVEN) {
 		k->proven = old->proven;
 		k->vouched_count = SCAN_VOUCHED;

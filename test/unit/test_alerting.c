@@ -284,6 +284,14 @@ static void a_line_says_it_all(void **state)
 	message.scan.kinds = 0;
 	assert_string_equal(cmd_scan_source(text, &message.scan), "2001:db8::/56");
 	assert_non_null(strstr(cmd_scan_text(text, &message.scan), "/56: unknown by nmap"));
+	/* Of a /64 one address may be blocked, or all. */
+	message.scan.prefix = 64;
+	message.scan.blocked_until.ns = 1;
+	assert_non_null(strstr(cmd_scan_text(text, &message.scan), "verified, blocked"));
+	message.scan.blocked = message.scan.source;
+	message.scan.blocked.bytes[15] = 5;
+	assert_non_null(
+		strstr(cmd_scan_text(text, &message.scan), "verified, 2001:db8::5 blocked"));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

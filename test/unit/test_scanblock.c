@@ -144,18 +144,88 @@ static void bare_requests_count_for_one_block(void **state)
 /* Only beyond the list is a contact told by one bit: the first ones hide none of the others. */
 static void the_list_hides_none_beyond_it(void **state)
 {
+	const struct scan_contact c = contact(&visitor, SCAN_REFUSED, 80);
 	struct scan_case k = { 0 };
 
 	(void)state;
 	for (uint64_t i = 0; i < SCAN_VOUCHED; i++)
-		scancase_vouch(&k, i << 58 | i, false, now);
+		scancase_vouch(&k, &c, i << 58 | i, now);
 	for (uint64_t i = 0; i < SCAN_VOUCHED; i++) {
 		assert_true(scancase_vouched(&k, i << 58 | i));
 		assert_false(scancase_vouched(&k, i << 58 | 100));
 	}
-	scancase_vouch(&k, 100, false, now);
+	scancase_vouch(&k, &c, 100, now);
 	assert_true(scancase_vouched(&k, 100));
 	assert_false(scancase_vouched(&k, UINT64_C(1) << 58 | 100));
+}
+
+/* --- one address of a /64, or all ------------------------------------------------ */
+
+static struct minato_addr neighbour(uint8_t last)
+{
+	struct minato_addr a = addr("2001:db8:1:2::");
+
+	a.bytes[15] = last;
+	return a;
+}
+
+static void refuse(uint8_t who, uint16_t first, uint16_t count)
+{
+	const struct minato_addr source = neighbour(who);
+
+	for (uint16_t i = 0; i < count; i++)
+		note(&source, SCAN_REFUSED, first + i);
+}
+
+static bool shut_out(uint8_t who)
+{
+	const struct minato_addr source = neighbour(who);
+
+	return scan_is_blocked(s, 1, &source, now);
+}
+
+/* Hosts of one link, or customers of one provider. */
+static void who_scans_beside_others_is_blocked_alone(void **state)
+{
+	const struct minato_addr other = neighbour(7);
+	struct minato_scan row;
+
+	(void)state;
+	open_keyed(1);
+	refuse(1, 1000, 12);
+	assert_true(shut_out(1));
+	assert_false(shut_out(7));
+	assert_true(scan_of(s, 1, &other, &row));
+	assert_int_equal(row.blocked_until.ns, 0);
+	/* What is down is down for each of them. */
+	for (uint8_t who = 2; who < 20; who++)
+		refuse(who, 1000, 2);
+	assert_false(shut_out(7));
+	assert_true(row_of(&other, &row));
+	assert_int_equal(row.blocked.bytes[15], 1);
+	wait_ns(600 * SECOND);
+	assert_false(shut_out(1));
+}
+
+/* Who has all of it to choose from. */
+static void who_moves_within_a_64_is_blocked_with_it(void **state)
+{
+	struct minato_scan row;
+	const struct minato_addr any = neighbour(99);
+
+	(void)state;
+	open_keyed(1);
+	for (uint8_t who = 1; who <= 12; who++)
+		refuse(who, 1000 + who, 1);
+	assert_true(shut_out(99));
+	assert_true(row_of(&any, &row));
+	assert_true(minato_addr_is_any(&row.blocked));
+	/* Or goes on from another when the first one is blocked. */
+	open_keyed(2);
+	refuse(1, 1000, 12);
+	assert_false(shut_out(2));
+	refuse(2, 2000, 6);
+	assert_true(shut_out(2));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scan_setup, scan_teardown)
@@ -169,6 +239,8 @@ int main(void)
 		TEST(the_same_scan_again_is_blocked_again),
 		TEST(bare_requests_count_for_one_block),
 		TEST(the_list_hides_none_beyond_it),
+		TEST(who_scans_beside_others_is_blocked_alone),
+		TEST(who_moves_within_a_64_is_blocked_with_it),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
