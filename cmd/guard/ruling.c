@@ -277,8 +277,8 @@ static int plan_names(struct cmd_harbour *harbour, struct blame *blame, struct d
 	if (last != SIZE_MAX && closes(conf->list[last]) && conf->list[last]->rule.term.sort) {
 		put_blame(blame, conf->list[last], CONF_PART_TERM);
 		return drive_fail(error, EINVAL,
-				  "what shuts all but what is allowed by name or --allow has no end "
-				  "before the guest's");
+				  "what shuts all but what is allowed by name or --allow has no "
+				  "end before the guest's");
 	}
 	if (last != SIZE_MAX && closes(conf->list[last]))
 		conf_remove(conf, last);
