@@ -657,6 +657,27 @@ bool scan_row(const struct scan *s, uint64_t *cursor, struct minato_scan *out)
 	return false;
 }
 
+/* What a /64 has added to the prefixes that it is in goes with it: else one
+   that is forgotten again and again would name these. */
+static void forget_above(struct scan *s, const struct scan_case *k)
+{
+	const uint32_t most = scan_line_of(0, k->volume) + SCAN_UNIT;
+	const uint32_t by = k->score < most ? k->score : most;
+
+	if (minato_addr_is4(&k->source) || k->level > 0)
+		return;
+	for (uint32_t level = 1; level < SCAN_LEVELS; level++) {
+		const uint64_t key = scan_key(s, k->scope, level, &k->source);
+		struct scan_source *r = scan_find(s, key);
+		struct scan_case *above = scancase_find(s, key);
+		if (r == NULL)
+			continue;
+		r->score = (r->score > by ? r->score - by : 0) & SCAN_TOP;
+		if (above != NULL)
+			above->score = r->score;
+	}
+}
+
 bool scan_forget(struct scan *s, uint64_t number)
 {
 	const uint32_t at = (uint32_t)number - 1;
@@ -668,6 +689,7 @@ bool scan_forget(struct scan *s, uint64_t number)
 	k = scan_case_at(s, at);
 	if (k->key == 0 || k->generation != number >> 32)
 		return false;
+	forget_above(s, k);
 	r = scan_find(s, k->key);
 	if (r != NULL) {
 		*r = (struct scan_source){ 0 };

@@ -125,8 +125,23 @@ static bool judge_segment(const struct packet *p, struct scan_contact *c)
 
 #define OS_PAYLOAD 300u /* bytes of 'C', to a closed port */
 
+/* As traceroute and its like send: to ports that nobody has, from this one on,
+   with hop limits from 1 to 30. */
+#define TRACE_PORT 33434u
+#define TRACE_PORTS 100u
+#define TRACE_HOPS 30u
+
+static bool is_trace(const struct packet *p)
+{
+	return p->dst_port >= TRACE_PORT &&
+	       p->dst_port < TRACE_PORT + TRACE_PORTS &&
+	       p->hop_limit <= TRACE_HOPS;
+}
+
 static bool judge_datagram(const struct packet *p, struct scan_contact *c)
 {
+	if (is_trace(p))
+		return false;
 	c->sign = SCAN_CLOSED;
 	c->kinds = KIND(UDP);
 	if (p->payload_len == OS_PAYLOAD && p->payload[0] == 'C' &&

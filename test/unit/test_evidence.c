@@ -26,6 +26,7 @@ struct sent {
 	bool answers;	   /* as DNS does */
 	uint16_t fragment; /* of the header */
 	uint32_t cut;	   /* bytes behind the IP header; 0: all */
+	uint8_t hops;	   /* 0: 64 */
 };
 
 #define SCTP 132u
@@ -91,7 +92,7 @@ static void give(struct pair *p, const struct sent *s)
 	put16(bytes + 2, 20 + len);
 	put16(bytes + 4, s->id);
 	put16(bytes + 6, s->fragment);
-	bytes[8] = 64;
+	bytes[8] = s->hops != 0 ? s->hops : 64;
 	bytes[9] = s->proto;
 	memcpy(bytes + 12, (uint8_t[]){ 198, 51, 100, s->source, 10, 0, 0, 2 }, 8);
 	put_sum(bytes);
@@ -192,6 +193,21 @@ static void other_protocols_and_pieces(void **state)
 		kinds_of((struct sent){ .proto = SCTP, .flags = 1, .payload = 24, .cut = 12 }), 0);
 	assert_int_equal(kinds_of(SEGMENT(.flags = SYN, .fragment = 0x2000, .cut = 8)),
 			 KIND(FRAGMENT));
+}
+
+/* The last hop sees as many datagrams as traceroute sends at once. */
+static void a_trace_is_no_scan(void **state)
+{
+	const struct sent s = { .proto = MINATO_UDP, .to = 33434, .payload = 32, .hops = 5 };
+	struct sent other = s;
+
+	(void)state;
+	assert_int_equal(kinds_of(s), 0);
+	other.hops = 0;
+	assert_int_equal(kinds_of(other), KIND(UDP));
+	other.hops = 5;
+	other.to = 20000;
+	assert_int_equal(kinds_of(other), KIND(UDP));
 }
 
 /* A resolver's answers that came too late, for ports that asked. */
@@ -563,6 +579,7 @@ int main(void)
 		cmocka_unit_test(answers_are_no_scan),
 		cmocka_unit_test(answers_that_cannot_be_any),
 		cmocka_unit_test(other_protocols_and_pieces),
+		cmocka_unit_test(a_trace_is_no_scan),
 		cmocka_unit_test(late_answers_are_no_scan),
 		cmocka_unit_test(a_servers_port_covers_nobody),
 		cmocka_unit_test(whom_we_asked_may_be_late),

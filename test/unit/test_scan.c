@@ -403,6 +403,24 @@ static void a_64_is_one_source(void **state)
 	assert_true(row.recognised);
 }
 
+/* What is forgotten is so in the prefixes around it too. */
+static void a_64_that_is_forgotten_names_no_56(void **state)
+{
+	const struct minato_addr source = addr("2001:db8::1");
+	struct minato_scan row;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		for (uint16_t port = 0; port < 8; port++)
+			note(&source, SCAN_CLOSED, (uint16_t)(100 * i + port));
+		wait_ns(SECOND);
+		assert_true(row_of(&source, &row));
+		assert_true(row.recognised);
+		assert_true(scan_forget(s, row.number));
+		assert_false(is_recognised(&source));
+	}
+}
+
 static void who_moves_about_is_found_in_a_56(void **state)
 {
 	const struct minato_addr within = addr("2001:db8:0:12::1");
@@ -829,6 +847,7 @@ int main(void)
 		TEST(who_does_not_watch_sees_nothing),
 		TEST(answers_become_slower_or_none),
 		TEST(a_64_is_one_source),
+		TEST(a_64_that_is_forgotten_names_no_56),
 		TEST(who_moves_about_is_found_in_a_56),
 		TEST(and_in_a_48),
 		TEST(a_loud_64_frames_no_56),
