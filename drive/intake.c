@@ -49,6 +49,12 @@
 #define TIME_SHARE 160
 #define TIME_SHARE_WANTED 64
 #define TIME_SHARE_STRANGERS 8 /* the same, where most of those who wait are no one's */
+/*
+ * Strangers' calls that go before others of theirs, where they are no flood of frames: so much, and
+ * so many in a batch.
+ */
+#define TIME_SHARE_CALLS 16
+#define CALLS_MAX 8u
 #define TIME_AHEAD_NS 200000
 #define SERVED_NS 20000000 /* that others were served last: strangers' floods are told by it */
 #define SERVED_INSIDE_NS 1000000 /* and where many begin at once without being a flood */
@@ -84,10 +90,12 @@ struct drive_intake {
 	int64_t taken_ns;  /* when a batch was taken last */
 	int64_t served_ns; /* and one with somebody who went first */
 	int64_t owed_ns;   /* what those who wait have had beyond their share */
+	int64_t owed_calls_ns; /* and strangers' calls that did not */
 	int64_t asked_ns;  /* when the kernel was asked who else wants the processor */
 	int64_t switches;  /* to other programs, until then */
 	int64_t wants, halved_ns;
 	uint32_t firsts, others; /* of the last batch */
+	uint32_t calls;		 /* of the firsts */
 	uint32_t given_up;	 /* while it was put together, */
 	uint32_t gave_up;	 /* the last of them, a slot */
 	bool sifted;		 /* then strangers' first calls are given up */
@@ -325,7 +333,20 @@ static uint32_t bound_of_known(const struct drive_intake *intake)
 	return strangers_wait && intake->share == SHARE_MAX ? UINT32_MAX : intake->share;
 }
 
-/* Of a crowd none goes before those of it that wait. */
+/*
+ * Who connects and connects is no flood of frames, but it costs whoever is called. Each call of a
+ * stranger may be of such; but if all of them waited for each other, newcomers would wait as long
+ * as those do who are too many. So as many as there is time for go at once, and the others wait.
+ */
+static bool may_call(struct drive_intake *intake)
+{
+	if (intake->owed_calls_ns > 0 || intake->calls >= CALLS_MAX)
+		return false;
+	intake->calls++;
+	return true;
+}
+
+/* Of a crowd none goes before those of it that wait, but for calls. */
 static bool goes_first(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
 	uint32_t bound;
@@ -336,7 +357,9 @@ static bool goes_first(struct drive_intake *intake, struct ahead *a, struct mina
 		return true;
 	bound = a->crowd < DRIVE_CROWD_KNOWN ? FEW : bound_of_known(intake);
 	count(intake, a->crowd);
-	return intake->behind[a->crowd] == 0 && intake->count[a->crowd] <= bound;
+	if (intake->count[a->crowd] > bound)
+		return false;
+	return a->crowd == DRIVE_CROWD_SYN ? may_call(intake) : intake->behind[a->crowd] == 0;
 }
 
 /* Whether those who go first fill batches by themselves says how many may. */
@@ -461,6 +484,13 @@ static bool is_flooded_by_calls(const struct drive_intake *intake, struct minato
 	       now.ns - intake->served_ns <= SERVED_NS && now.ns - intake->crowded_ns <= SERVED_NS;
 }
 
+static int64_t clamp(int64_t owed_ns)
+{
+	if (owed_ns < -TIME_AHEAD_NS)
+		return -TIME_AHEAD_NS;
+	return owed_ns < TIME_AHEAD_NS ? owed_ns : TIME_AHEAD_NS;
+}
+
 /* What the last batch took of our time, and for whom. */
 static void account(struct drive_intake *intake, struct minato_time now)
 {
@@ -477,11 +507,11 @@ static void account(struct drive_intake *intake, struct minato_time now)
 	if (wanted)
 		share = intake->known.all ? TIME_SHARE_WANTED : TIME_SHARE_STRANGERS;
 	intake->sifted = wanted && is_flooded_by_calls(intake, now);
-	intake->owed_ns -= passed * share / 256;
-	if (intake->owed_ns < -TIME_AHEAD_NS)
-		intake->owed_ns = -TIME_AHEAD_NS;
-	if (intake->owed_ns > TIME_AHEAD_NS)
-		intake->owed_ns = TIME_AHEAD_NS;
+	intake->owed_ns = clamp(intake->owed_ns - passed * share / 256);
+	if (all > 0)
+		intake->owed_calls_ns += passed * intake->calls / all;
+	share = wanted ? TIME_SHARE_CALLS : TIME_SHARE;
+	intake->owed_calls_ns = clamp(intake->owed_calls_ns - passed * share / 256);
 }
 
 /* How many of those who wait. */
@@ -521,7 +551,7 @@ uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 	account(intake, now);
 	calm = intake->waiting == 0 && !crowded && !intake->sifted;
 	room = DRIVE_INTAKE_BATCH - (calm ? 0 : OTHERS_MIN);
-	intake->given_up = 0;
+	intake->given_up = intake->calls = 0;
 	intake->firsts = take_new(intake, now, out, room, calm);
 	if (intake->firsts > 0 && !calm)
 		intake->served_ns = now.ns;

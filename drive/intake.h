@@ -16,6 +16,10 @@
  * to say, as it is where a socket's buffer is full. A call that comes again is of a crowd of
  * its own (again.c), and so is one that does not look as the others do (looks.c).
  *
+ * Strangers' calls that are few among the frames do not wait for each other, as long as there is
+ * time for them: a connection costs whoever is called more than us, and who connects and connects
+ * shall not make each newcomer wait.
+ *
  * While somebody is served first, those who wait get a share of the time and no more: behind us may
  * be others who need the processor. When all of that is used up the intake rests for a moment.
  * Where somebody else does want the processor and most of what comes are strangers' calls, the

@@ -614,6 +614,55 @@ static void give_up_first_calls(void)
 }
 NETNS_CASE(where_the_processor_is_wanted_first_calls_are_given_up, give_up_first_calls)
 
+/* A round of a known one's frames, with so many calls, the last of 99 bytes; taken at once. */
+static uint32_t round_with_calls(uint32_t known, uint32_t calls)
+{
+	static uint32_t number;
+	uint8_t frame[256];
+	const uint32_t len = datagram(frame, false, 20, 'k');
+
+	flood(6);
+	for (uint32_t i = 0; i < known; i++)
+		send_far(&partial, frame, len);
+	for (uint32_t i = 0; i < calls; i++, number++)
+		send_call((uint8_t)(90 + (number >> 16)), number & 0xffff, i + 1 < calls ? 20 : 99,
+			  ALIKE);
+	host.count = host.known_at = 0;
+	(void)drive_link_read(wire, &host, clock_now);
+	clock_now.ns += 10000;
+	return host.count;
+}
+
+/* Who connects and connects makes others wait who do the same, but not each who does it once. */
+static void serve_some_calls_at_once(void)
+{
+	uint32_t first = 0, last = 0;
+
+	lay_wire();
+	open_wire((struct drive_link_plan){ 0 });
+	clock_now = drive_now();
+	taken = 100;
+	speak();
+	/* Some calls wait behind others. */
+	flood(FLOOD);
+	for (uint32_t i = 0; i < 40; i++)
+		send_call(80, i, 20, ALIKE);
+	for (int round = 0; round < 40; round++)
+		(void)round_with_calls(30, 0);
+	for (int round = 0; round < 40; round++) {
+		(void)round_with_calls(30, 1);
+		DEMAND(host.known_at > 0);
+	}
+	/* Of many at once only so long as there is time for it. */
+	for (int round = 0; round < 400; round++) {
+		(void)round_with_calls(36, 4);
+		first += round < 10 && host.known_at > 0;
+		last += round >= 300 && host.known_at > 0;
+	}
+	DEMAND(first == 10 && last > 20 && last < 90);
+}
+NETNS_CASE(newcomers_are_served_among_many_who_connect, serve_some_calls_at_once)
+
 /* And who is not of the flood by his look does not have to call again. */
 static void serve_who_looks_otherwise(void)
 {
@@ -1092,6 +1141,7 @@ int main(void)
 		cmocka_unit_test(a_known_source_that_is_most_of_all_goes_first),
 		cmocka_unit_test(who_calls_again_goes_before_a_flood_of_calls),
 		cmocka_unit_test(where_the_processor_is_wanted_first_calls_are_given_up),
+		cmocka_unit_test(newcomers_are_served_among_many_who_connect),
 		cmocka_unit_test(who_looks_otherwise_than_a_flood_of_calls_is_served_at_once),
 		cmocka_unit_test(one_of_many_that_floods_harms_itself),
 		cmocka_unit_test(of_a_queue_inside_none_are_given_up),
