@@ -16,6 +16,11 @@
 
 static const char *const suffix[YARD_PEERS] = { "", "_linux" };
 
+struct yard_round {
+	struct yard_share share[KINDS_MAX];
+	double memory_mb; /* of whoever is measured, afterwards; 0: not known */
+};
+
 static double ratio(double a, double b)
 {
 	return b > 0 ? a / b : 0;
@@ -56,7 +61,8 @@ static double middle_of(const struct yard_share *all, size_t rounds, size_t fiel
 			  : (values[rounds / 2 - 1] + values[rounds / 2]) / 2;
 }
 
-static void tell(const struct yard *yard, int kind, const struct yard_share *all, size_t rounds)
+static void tell(const struct yard_plan *plan, enum yard_peer peer, int kind,
+		 const struct yard_share *all, size_t rounds)
 {
 #define MIDDLE(field) middle_of(all, rounds, offsetof(struct yard_share, field), NULL)
 	const struct yard_share share = {
@@ -69,7 +75,7 @@ static void tell(const struct yard *yard, int kind, const struct yard_share *all
 	};
 	double span[2];
 
-	yard->plan->tell(suffix[yard->peer], kind, &share);
+	plan->tell(suffix[peer], kind, &share);
 	(void)middle_of(all, rounds, offsetof(struct yard_share, goodput), span);
 	if (rounds > 1)
 		say("%zu rounds, goodput %.2f to %.2f", rounds, span[0], span[1]);
@@ -97,56 +103,61 @@ static bool rest(const struct yard *yard, double span,
 	return true;
 }
 
-static bool one_round(const struct yard *yard, double span,
-		      struct yard_result *idle, struct yard_share share[KINDS_MAX])
+/* Nothing of a round is left in the next one: what was tracked, or learned. */
+static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double span,
+		      struct yard_round *out)
 {
-	const struct yard_plan *plan = yard->plan;
-	struct yard_result r[KINDS_MAX], after;
+	struct yard_result r[KINDS_MAX], idle, after;
+	struct yard yard;
+	bool well = yard_lay(&yard, plan, peer);
 
-	for (int kind = 1; kind < plan->kinds; kind++)
+	if (well && yard.middle > 0)
+		yard_put_first(yard.middle);
+	if (well)
+		yard_run(&yard, 0, 0.3); /* neighbours, windows */
+	well = well && rest(&yard, span, &idle);
+	for (int kind = 1; well && kind < plan->kinds; kind++)
 		if (wanted(plan, kind))
-			r[kind] = yard_run(yard, kind, span);
-	if (!rest(yard, span, &after))
-		return false;
-	idle->bytes = (idle->bytes + after.bytes) / 2;
-	idle->connect_us = (idle->connect_us + after.connect_us) / 2;
-	idle->newcomer_us = (idle->newcomer_us + after.newcomer_us) / 2;
-	for (int kind = 1; kind < plan->kinds; kind++)
+			r[kind] = yard_run(&yard, kind, span);
+	/* A kernel's table may be full by now of what the attacks have left. */
+	if (well && rest(&yard, span, &after)) {
+		idle.bytes = (idle.bytes + after.bytes) / 2;
+		idle.connect_us = (idle.connect_us + after.connect_us) / 2;
+		idle.newcomer_us = (idle.newcomer_us + after.newcomer_us) / 2;
+	}
+	for (int kind = 1; well && kind < plan->kinds; kind++)
 		if (wanted(plan, kind))
-			share[kind] = share_of(&r[kind], idle);
-	*idle = after;
-	return true;
+			out->share[kind] = share_of(&r[kind], &idle);
+	/* Of a kernel that hands packets on nobody says what it holds. */
+	if (yard.middle > 0)
+		out->memory_mb = yard_memory_mb(yard.middle);
+	else if (!(plan->places & 1u << YARD_MIDDLE))
+		out->memory_mb = yard_memory_mb(yard.server);
+	yard_clear(&yard);
+	return well;
 }
 
-static bool measure(const struct yard *yard, double span)
+static bool measure(const struct yard_plan *plan, enum yard_peer peer, double span)
 {
+	static struct yard_round round;
 	static struct yard_share share[KINDS_MAX][ROUNDS_MAX];
-	const struct yard_plan *plan = yard->plan;
 	const long asked = chosen("BENCH_ROUNDS", 3);
 	const size_t rounds = asked < 1 ? 1 : asked > ROUNDS_MAX ? ROUNDS_MAX : (size_t)asked;
-	struct yard_share each[KINDS_MAX];
-	struct yard_result idle;
 	char name[64];
 
-	/* What runs there may have made sessions of its own. */
-	if (yard->middle > 0)
-		yard_put_first(yard->middle);
-	yard_run(yard, 0, 0.3); /* neighbours, windows */
-	if (!rest(yard, span, &idle))
-		return false;
+	round.memory_mb = 0;
 	for (size_t i = 0; i < rounds; i++) {
-		if (!one_round(yard, span, &idle, each))
+		if (!one_round(plan, peer, span, &round))
 			return false;
 		for (int kind = 1; kind < plan->kinds; kind++)
-			share[kind][i] = each[kind];
+			share[kind][i] = round.share[kind];
 	}
 	for (int kind = 1; kind < plan->kinds; kind++)
 		if (wanted(plan, kind))
-			tell(yard, kind, share[kind], rounds);
-	snprintf(name, sizeof(name), "%s_memory_mb%s", plan->name, suffix[yard->peer]);
-	/* Of a kernel that hands packets on nobody says what it holds. */
-	if (yard->middle > 0 || !(plan->places & 1u << YARD_MIDDLE))
-		figure(name, yard_memory_mb(yard->middle > 0 ? yard->middle : yard->server), "MB");
+			tell(plan, peer, kind, share[kind], rounds);
+	snprintf(name, sizeof(name), "%s_memory_mb%s", plan->name, suffix[peer]);
+	if (round.memory_mb > 0)
+		figure(name, round.memory_mb, "MB");
 	return true;
 }
 
@@ -154,13 +165,8 @@ static bool measure_all(const struct yard_plan *plan, double span)
 {
 	bool well = true;
 
-	for (int peer = 0; peer < YARD_PEERS; peer++) {
-		struct yard yard;
-
-		well = yard_lay(&yard, plan, (enum yard_peer)peer) &&
-		       measure(&yard, span) && well;
-		yard_clear(&yard);
-	}
+	for (int peer = 0; peer < YARD_PEERS; peer++)
+		well = measure(plan, (enum yard_peer)peer, span) && well;
 	return well;
 }
 
