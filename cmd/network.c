@@ -21,8 +21,8 @@ static const struct cmd_option options[] = {
 	{ CMD_MANY, 'p', "publish", "PORT", AT(publish), 0, 0,
 	  "Publish a port of the guest: [ADDR:]HOST[:GUEST][/tcp|/udp|/both], or a list of them "
 	  "with commas. HOST may be a run such as 8000-8099; or all, every free host port; or "
-	  "auto, what the guest opens; all,~22 leaves one out. Can be repeated. By default all "
-	  "addresses and TCP." },
+	  "auto, what the guest opens; all,~22 leaves one out. 'PORT at most 20 per source' bounds "
+	  "what one address has of it. Can be repeated. By default all addresses and TCP." },
 	{ CMD_MANY, 0, "reach", "PORT", AT(reach), 0, 0,
 	  "Let a port of the gateway's address lead to a port of the host's loopback: "
 	  "HOST[:GUEST][/tcp|/udp|/both], or a list of them with commas; GUEST is the port as the "

@@ -33,6 +33,7 @@ static void check_spec(const struct relay_spec *spec, add_fn *add)
 	demand(add(&again, text, &error) == 0 && again.spec_count == 1);
 	demand(relay_spec_names(&again.specs[0], spec) && again.specs[0].guest == spec->guest);
 	demand(again.specs[0].except_count == spec->except_count);
+	demand(again.specs[0].per_source == spec->per_source);
 	demand(memcmp(again.specs[0].except, spec->except,
 		      spec->except_count * sizeof(spec->except[0])) == 0);
 	relay_publish_free(&again);

@@ -153,6 +153,11 @@ static void take(struct relay_published *door, int fd, const struct minato_endpo
 	}
 	if (relay->config.take && relay->config.take(relay->config.take_user, &met))
 		return;
+	if (!rank_admits(door->forward, &caller->addr)) {
+		relay_count(relay, RELAY_COUNT_TCP_IN_BOUND);
+		turned_add(relay, fd);
+		return;
+	}
 	f = lane_new(relay, LANE_IN);
 	if (!f && rank_yield(relay, &caller->addr))
 		f = lane_new(relay, LANE_IN);
@@ -192,9 +197,10 @@ static int accept_one(struct relay_published *door, struct minato_endpoint *call
 }
 
 /*
- * No descriptor is left to accept with. The oldest idle UDP flow gives way, or else the spare one
- * does for a moment: then we see who calls. One of those who have more gives way to him, or he
- * learns at once that there is no room, instead of waiting in the backlog.
+ * No descriptor is left to accept with. One who is turned away already or the oldest idle UDP flow
+ * gives way, or else the spare one does for a moment: then we see who calls. One of those who have
+ * more gives way to him, or he learns at once that there is no room, instead of waiting in the
+ * backlog.
  */
 /* syscalls: close fcntl */
 static bool make_room(struct relay_published *door)
@@ -204,7 +210,7 @@ static bool make_room(struct relay_published *door)
 	bool yielded;
 	int fd;
 
-	if (endpoint_evict(relay))
+	if (turned_yield(relay) || endpoint_evict(relay))
 		return true;
 	if (relay->spare_fd < 0)
 		return false;

@@ -59,7 +59,7 @@ static int new_socket(struct relay *relay, int family)
 	do {
 		fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
-		 (endpoint_evict(relay) || rank_yield(relay, NULL)));
+		 (turned_yield(relay) || endpoint_evict(relay) || rank_yield(relay, NULL)));
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE))
 		relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
 	return fd < 0 ? -errno : fd;

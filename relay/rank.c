@@ -107,6 +107,30 @@ void rank_leave(struct lane *f)
 		take_off(rank, f->index + 1);
 }
 
+/* Who may be one: of IPv6 all of a /64. */
+static bool is_same_source(const struct minato_addr *a, const struct minato_addr *b)
+{
+	return minato_addr_is4(a) || minato_addr_is4(b) ? minato_addr_equal(a, b) :
+							  memcmp(a->bytes, b->bytes, 8) == 0;
+}
+
+bool rank_admits(const struct relay_forward *forward, const struct minato_addr *who)
+{
+	const struct relay *relay = forward->relay;
+	const struct rank *rank = &relay->rank;
+	uint32_t left = forward->spec.per_source;
+
+	if (left == 0)
+		return true;
+	for (uint32_t at = rank->first[place_of(rank, who)]; at; at = link_at(rank, at)->next) {
+		const struct lane *f = lane_at(&relay->lanes, at);
+
+		if (f->forward == forward && is_same_source(&f->dial.addr, who) && --left == 0)
+			return false;
+	}
+	return true;
+}
+
 static uint32_t largest(const struct rank *rank)
 {
 	uint32_t most = 0;

@@ -319,6 +319,7 @@ void relay_free(struct relay *relay)
 	gram_room_free(relay->room);
 	lane_pool_free(&relay->lanes);
 	rank_free(&relay->rank);
+	turned_free(relay);
 	permit_free(relay->permit);
 	if (relay->spare_fd >= 0)
 		close(relay->spare_fd);
@@ -584,6 +585,7 @@ struct minato_time relay_pump(void *user, struct minato_time now)
 	next = earlier(next, caller_turn(relay));
 	next = earlier(next, permit_turn(relay));
 	next = earlier(next, surge_turn(relay));
+	next = earlier(next, turned_turn(relay));
 	next = earlier(next, expire_resetting(relay));
 	next = earlier(next, expire(relay, &relay->endpoints, UDP_IDLE_NS));
 	next = earlier(next, expire(relay, &relay->idlers, UDP_IDLE_NS));

@@ -70,6 +70,7 @@ struct relay_spec {
 	uint16_t first, last;	 /* host ports, 1-65535, first <= last; ALL and AUTO: 1-65535 */
 	uint16_t guest;	       /* port at the other end of `first`: the guest's, or of the gateway's
 			   address for a reach; the run keeps its offset */
+	uint16_t per_source;   /* connections that one source may have by it; 0: any number */
 	uint32_t except_count; /* of ALL and AUTO: what is left out */
 	struct relay_run except[RELAY_EXCEPT_MAX];
 	size_t socket_first, socket_count; /* since relay_publish_open: those of the list */
@@ -121,14 +122,16 @@ struct relay_publish {
 /*
  * Parses one argument of -p and appends to the list:
  *
- *   [ADDR:]WHAT[,[ADDR:]WHAT...][/tcp|/udp|/both]
+ *   [ADDR:]WHAT[,[ADDR:]WHAT...][/tcp|/udp|/both][ at most NUMBER per source]
  *   WHAT is HOST[:GUEST], or all or auto with what they leave out: all,~22,~8000-8099
  *
  * HOST and GUEST are a port or a run FIRST-LAST; ADDR is IPv4, or IPv6 in brackets, and holds for
  * the items after it in the same argument too, so that a list cannot open more than it says.
  * Without ADDR: every address of both families; without GUEST: the same port; without a suffix:
- * TCP. On failure nothing is appended and the text names the fault, then repeats the argument with
- * a caret under it (three lines). -EINVAL; -EEXIST for a port published already; -ENOMEM.
+ * TCP. NUMBER is of the connections that one source (an IPv4 address, an IPv6 /64) has at one time
+ * by each item, 1-65535; TCP alone has such. On failure nothing is appended and the text names the
+ * fault, then repeats the argument with a caret under it (three lines). -EINVAL; -EEXIST for a port
+ * published already; -ENOMEM.
  */
 int relay_publish_add(struct relay_publish *list, const char *text, struct drive_error *error);
 /*
@@ -708,6 +711,7 @@ bool relay_can_ping(void);
 	X(TCP_OUT_FAILED, "relay_tcp_out_failed")   /* unreachable, timed out */                   \
 	X(TCP_IN, "relay_tcp_in")		    /* callers of published ports */               \
 	X(TCP_IN_REFUSED, "relay_tcp_in_refused")   /* the guest's port was closed */              \
+	X(TCP_IN_BOUND, "relay_tcp_in_bound")	    /* the source has all that it may */           \
 	X(TCP_IN_GONE, "relay_tcp_in_gone")	    /* of a burst, had reset meanwhile */          \
 	X(UDP_OUT, "relay_udp_out")		    /* guest endpoints that sent */                \
 	X(UDP_IN, "relay_udp_in")		    /* clients of published ports */               \
@@ -937,6 +941,8 @@ void rank_free(struct rank *rank);
    of an IPv6 one; and not any more: nothing happens where it did not. */
 void rank_join(struct lane *f);
 void rank_leave(struct lane *f);
+/* Whether this source may have one more connection by the forward (its spec's `per_source`). */
+bool rank_admits(const struct relay_forward *forward, const struct minato_addr *who);
 /*
  * One of the source with most is reset, the one without traffic for the longest, among 16 of its.
  * For a caller at `who` only if that source has at least two more; NULL: for somebody else, if it
@@ -964,6 +970,27 @@ bool zone_shuts(uint8_t face, const struct relay_spec *spec, const struct minato
 /* Of the port that takes calls to this end of the host, or NULL. */
 const struct relay_spec *screen_spec(const struct relay *relay, uint8_t protocol,
 				     const struct minato_endpoint *local);
+
+/* ---- turned.c: callers beyond what their source may have ---- */
+
+#define TURNED_MAX 2048u
+struct turned_one {
+	int64_t until_ns;
+	int fd;
+};
+struct turned {
+	int64_t since_ns; /* of `many`, who heard of it at once since then */
+	uint32_t many;
+	uint32_t first, count; /* in order of `until_ns` */
+	struct turned_one waiting[TURNED_MAX];
+};
+/* Takes the descriptor, of linger 0, and closes it now or later. */
+void turned_add(struct relay *relay, int fd);
+/* One of them gives his descriptor back. */
+bool turned_yield(struct relay *relay);
+/* When to look again. */
+struct minato_time turned_turn(struct relay *relay);
+void turned_free(struct relay *relay);
 
 /* ---- surge.c: a guest that calls everywhere at once ---- */
 
@@ -1408,6 +1435,7 @@ struct relay {
 	struct lane_list resetting; /* LANE_RESETTING by start */
 	struct rank rank;
 	struct surge surge;
+	struct turned turned;
 	struct relay_forward *forwards; /* in the order in which they were added */
 	uint32_t last_forward;		/* the highest id so far */
 	struct relay_published *busy_doors;

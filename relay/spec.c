@@ -223,23 +223,74 @@ static int read_item(const struct reading *r, struct piece item, struct relay_sp
 	return read_ports(r, fields, count, spec);
 }
 
-/* The suffix, from the slash to the end. */
-static int read_suffix(struct reading *r, uint8_t *protocols)
+/* Up to 65535; nothing around it. */
+static bool read_number(struct piece p, uint16_t *out)
 {
-	const char *slash = strchr(r->text, '/');
+	uint32_t value = 0;
 
-	*protocols = RELAY_TCP;
-	r->stop = slash ? slash : r->text + strlen(r->text);
-	if (!slash || strcmp(slash, "/tcp") == 0)
-		return 0;
-	*protocols = RELAY_UDP;
-	if (strcmp(slash, "/udp") == 0)
-		return 0;
-	*protocols = RELAY_TCP | RELAY_UDP;
-	if (strcmp(slash, "/both") == 0)
-		return 0;
-	return fault(r, (struct piece){ slash, strlen(slash) }, EINVAL,
-		     "the suffix is /tcp, /udp or /both, once, at the end of the list");
+	for (size_t i = 0; i < p.len && value <= UINT16_MAX; i++) {
+		if (p.at[i] < '0' || p.at[i] > '9')
+			return false;
+		value = value * 10 + (uint32_t)(p.at[i] - '0');
+	}
+	*out = (uint16_t)value;
+	return value >= 1 && value <= UINT16_MAX;
+}
+
+/* AT MOST NUMBER PER SOURCE, from the first blank to the end. */
+static int read_bound(const struct reading *r, const char *from, struct relay_spec *spec)
+{
+	static const char *const words[] = { "at", "most", NULL, "per", "source" };
+	const char *at = from;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct piece word = { at + strspn(at, " "), 0 };
+
+		word.len = strcspn(word.at, " ");
+		at = word.at + word.len;
+		if (words[i] && !is_word(word, words[i]))
+			return fault(r, word, EINVAL,
+				     "behind the ports may stand: at most NUMBER per source");
+		if (!words[i] && !read_number(word, &spec->per_source))
+			return fault(r, word, EINVAL, "this is not a number from 1 to 65535");
+	}
+	at += strspn(at, " ");
+	if (*at)
+		return fault(r, (struct piece){ at, strlen(at) }, EINVAL,
+			     "nothing may stand behind it");
+	if (spec->protocols != RELAY_TCP)
+		return fault(r, (struct piece){ from + 1, strlen(from + 1) }, EINVAL,
+			     "a bound counts connections, which only TCP has");
+	return 0;
+}
+
+/* Where a bound begins, if there is one: the blank before it, or the end. */
+static const char *find_bound(const char *text)
+{
+	const char *blank = text + strcspn(text, " ");
+
+	if (blank > text && blank[strspn(blank, " ")])
+		return blank;
+	return text + strlen(text);
+}
+
+/* The suffix, from the slash to the end or the bound. */
+static int read_suffix(struct reading *r, struct relay_spec *spec)
+{
+	const char *blank = find_bound(r->text);
+	const char *slash = memchr(r->text, '/', (size_t)(blank - r->text));
+	struct piece suffix = { slash, slash ? (size_t)(blank - slash) : 0 };
+
+	spec->protocols = RELAY_TCP;
+	r->stop = slash ? slash : blank;
+	if (slash && is_word(suffix, "/udp"))
+		spec->protocols = RELAY_UDP;
+	else if (slash && is_word(suffix, "/both"))
+		spec->protocols = RELAY_TCP | RELAY_UDP;
+	else if (slash && !is_word(suffix, "/tcp"))
+		return fault(r, suffix, EINVAL,
+			     "the suffix is /tcp, /udp or /both, once, at the end of the list");
+	return *blank ? read_bound(r, blank, spec) : 0;
 }
 
 /* Whether one bind would keep the other from succeeding. */
@@ -369,7 +420,14 @@ static int add_list(struct relay_publish *list, const char *text, bool reach,
 	struct relay_spec spec = { .every = true };
 	size_t count_before = list->spec_count;
 	const char *at = text;
-	int result = read_suffix(&r, &spec.protocols);
+	int result = read_suffix(&r, &spec);
+
+	if (result == 0 && reach && spec.per_source) {
+		const char *bound = find_bound(text) + 1;
+
+		result = fault(&r, (struct piece){ bound, strlen(bound) }, EINVAL,
+			       "a bound is for callers of ports that are published");
+	}
 
 	while (result == 0) {
 		const char *comma = memchr(at, ',', (size_t)(r.stop - at));
@@ -453,6 +511,8 @@ const char *relay_spec_text(const struct relay_spec *spec, char *text, size_t si
 		put_run(&w, spec->except[i].first, spec->except[i].last);
 	}
 	put(&w, "%s", suffixes[spec->protocols & (RELAY_TCP | RELAY_UDP)]);
+	if (spec->per_source)
+		put(&w, " at most %u per source", spec->per_source);
 	return text;
 }
 

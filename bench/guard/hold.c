@@ -12,7 +12,8 @@
  *
  * KIND: idle, slow (requests byte by byte), window (closed after the question). Each with _linux:
  * the kernel's listener, with the same room for connections, in turn. connections_gateway_..: that
- * listener behind a gateway, or nftables, that bounds what each source has of it.
+ * listener behind a gateway, or nftables, that bounds what each source has of it;
+ * connections_published_..: in a guest that publishes its port, with the same bound.
  */
 #include "hold.h"
 
@@ -29,6 +30,15 @@ static const char *const kinds[HOLDS] = { "none", "idle", "slow", "window" };
 /* What an administrator would write who knows what the server has room for. */
 #define PER_SOURCE "128"
 
+#define BOUND_BY_NFT(to)                                                                           \
+	" at MIDDLE sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'; at MIDDLE nft -f - <<X\n"       \
+	"table ip nat {\nchain pre { type nat hook prerouting priority -100\n"                     \
+	"iifname s1 tcp dport 8000 dnat to " to "\n}\n"                                            \
+	"set held { type ipv4_addr; flags dynamic; }\n"                                            \
+	"chain bound { type filter hook forward priority 0\n"                                      \
+	"iifname s1 ct state new add @held { ip saddr ct count over " PER_SOURCE                   \
+	" } drop\n}\n}\nX\nfi"
+
 static const char listener[] = CLIENT_WIRE("SERVER")
 	"if [ \"$YARD_KERNEL\" ]; then at SERVER ip addr add 10.9.1.1/24 dev s1; fi";
 static const char gateway[] = CLIENT_WIRE("MIDDLE")
@@ -36,13 +46,15 @@ static const char gateway[] = CLIENT_WIRE("MIDDLE")
 	"at SERVER ip route add default via 10.9.5.1 || true;"
 	"if [ \"$YARD_KERNEL\" ]; then"
 	" at MIDDLE ip addr add 10.9.1.1/24 dev s1; at MIDDLE ip addr add 10.9.5.1/24 dev g1;"
-	" at MIDDLE sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'; at MIDDLE nft -f - <<X\n"
-	"table ip nat {\nchain pre { type nat hook prerouting priority -100\n"
-	"iifname s1 tcp dport 8000 dnat to 10.9.5.2\n}\n"
-	"set held { type ipv4_addr; flags dynamic; }\n"
-	"chain bound { type filter hook forward priority 0\n"
-	"iifname s1 ct state new add @held { ip saddr ct count over " PER_SOURCE " } drop\n}\n}\n"
-	"X\nfi";
+	BOUND_BY_NFT("10.9.5.2");
+static const char published[] = CLIENT_WIRE("MIDDLE")
+	"at MIDDLE ip addr add 10.9.1.1/24 dev s1; at MIDDLE ip route add default via 10.9.1.2;"
+	"if [ \"$YARD_KERNEL\" ]; then wire SERVER tap0 MIDDLE g1;"
+	" at SERVER ip addr add 10.0.2.2/24 dev tap0; at MIDDLE ip addr add 10.0.2.1/24 dev g1;"
+	" at SERVER ip route add default via 10.0.2.1;" BOUND_BY_NFT("10.0.2.2");
+static const char run_published[] =
+	"exec \"$BENCH_MINATO\" attach -4 -n server -p '8000 at most " PER_SOURCE " per source'"
+	" $YARD_SERVER";
 static const char run_gateway[] =
 	"{ echo inside g1 10.9.5.1/24 take; echo outside s1 10.9.1.1/24 via 10.9.1.2 take;"
 	"echo forward tcp 8000 to 10.9.5.2 at most " PER_SOURCE " per source; } >$d/conf;"
@@ -88,6 +100,11 @@ int bench_connections(void)
 		  .places = 1u << YARD_SERVER | 1u << YARD_CLIENT | 1u << YARD_MIDDLE,
 		  .wires = gateway,
 		  .runs = run_gateway,
+		  SERVED },
+		{ .name = "connections_published",
+		  .places = 1u << YARD_SERVER | 1u << YARD_CLIENT | 1u << YARD_MIDDLE,
+		  .wires = published,
+		  .runs = run_published,
 		  SERVED },
 	};
 	int result = 0;

@@ -5,6 +5,7 @@
  *
  *   clients 10.9.1.2, attacker 10.9.1.10 to .13  c1 --veth-- s1  10.9.1.1 server
  *   the same  c1 --veth-- s1  10.9.1.1 gateway 10.9.5.1  g1 --veth-- r1  10.9.5.2 server
+ *   the same  c1 --veth-- s1  10.9.1.1 host, whose guest is the server
  *
  *   hold.c         the wire, what comes of it; yard.h has the rest
  *   hold_attack.c  the attacker

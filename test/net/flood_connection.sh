@@ -75,4 +75,27 @@ is "another address is served, each time" "$GOOD" 20
 bg far.log in_peer python3 "$T/server.py" 7000
 until_true 5 listening 7000 peer
 is "and the guest gets out" "$(in_guest port -- python3 "$T/asker.py" 0.0.0.0 $PEER4 7000)" served
+
+# A server that has room for 30, and nobody who may have more than 10 of them.
+bg guest-small.log as_user "$M" run --name small -p '8081:80 at most 10 per source' -- sleep 600
+until_true 10 guest_up small || { cat "$T/guest-small.log"; ok "a guest with a bound runs" false; finish; }
+bg small.log in_guest small -- prlimit --nofile=40:40 python3 "$T/server.py" 80
+small_listening() { in_guest small -- ss -Hltn | grep -q ':80 '; }
+until_true 5 small_listening
+bg small-holder.log in_peer python3 "$T/holder.py" $PEER4 $HOST4 8081 100
+small_full() { grep -q full "$T/small-holder.log"; }
+ok "one address wants more than the server has room for" until_true 60 small_full
+is "it has what the bound says" "$(in_guest small -- ss -Htn state established "( sport = :80 and dst $PEER4 )" | wc -l)" 10
+GOOD=0
+for ((i = 0; i < 20; i++)); do
+	[ "$(in_peer python3 "$T/asker.py" "$OTHER4" $HOST4 8081)" = served ] && ((GOOD++))
+done
+is "others find room" "$GOOD" 20
+has "the list shows the bound" "$(as_user "$M" forward list small)" "8081:80/tcp at most 10 per source"
+ok "another port, live" as_user "$M" forward add small '8082:80/tcp at most 1 per source'
+is "it serves one" "$(in_peer python3 "$T/asker.py" "$OTHER4" $HOST4 8082)" served
+ok "away with it" as_user "$M" forward rm small 8082
+as_user "$M" run -p '80 at most 0 per source' -- true 2>"$T/wrong"
+is "a bound of nothing is an error" $? 2
+has "it says where" "$(cat "$T/wrong")" "this is not a number from 1 to 65535"
 finish

@@ -473,6 +473,70 @@ static void a_hundred_callers(void **state)
 	UNTIL(w.relay->lanes.count == 0);
 }
 
+/* One source more than it may have, while others come and go. */
+static void a_source_has_no_more_than_its_bound(void **state)
+{
+	int own[4];
+	int other;
+	uint64_t listener, s[4];
+	struct minato_endpoint peer;
+
+	NEED_NETNS();
+	publish("8080:80 at most 3 per source");
+	listener = guest_listen(80);
+	for (int i = 0; i < 3; i++) {
+		own[i] = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+		s[i] = accepted(listener, &peer);
+	}
+	own[3] = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	UNTIL(count_of(RELAY_COUNT_TCP_IN_BOUND) == 1);
+	assert_int_equal(told(own[3]), ECONNRESET);
+	close(own[3]);
+	other = host_connect(SOCK_STREAM, "127.0.0.1", "127.0.0.1", 8080);
+	s[3] = accepted(listener, NULL);
+	guest_says(s[3], "hello");
+	host_hears(other, "hello");
+	/* One that ends makes room for one. */
+	minato_close(w.guest, s[0]);
+	close(own[0]);
+	UNTIL(w.relay->lanes.count == 3);
+	own[0] = host_connect(SOCK_STREAM, "192.0.2.1", "192.0.2.1", 8080);
+	s[0] = accepted(listener, NULL);
+	guest_says(s[0], "again");
+	host_hears(own[0], "again");
+	assert_int_equal(count_of(RELAY_COUNT_TCP_IN_BOUND), 1);
+	for (int i = 0; i < 3; i++)
+		close(own[i]);
+	close(other);
+}
+
+/* Of IPv6 a /64 is one; and each port has a bound of its own. */
+static void a_network_of_ipv6_is_one_source(void **state)
+{
+	static struct relay_forward forwards[2];
+	const struct minato_addr near = addr("2001:db8::3:3"), far = addr("2001:db8:0:1::3");
+	struct lane *lanes[2];
+
+	NEED_NETNS();
+	for (int i = 0; i < 2; i++)
+		forwards[i] = (struct relay_forward){ .relay = w.relay, .spec.per_source = 2 };
+	for (int i = 0; i < 2; i++) {
+		assert_true(rank_admits(&forwards[0], &near));
+		lanes[i] = lane_new(w.relay, LANE_IN);
+		lanes[i]->dial.addr = addr(i ? "2001:db8::1:2" : "2001:db8::1");
+		lanes[i]->forward = &forwards[0];
+		rank_join(lanes[i]);
+	}
+	assert_false(rank_admits(&forwards[0], &near));
+	assert_true(rank_admits(&forwards[0], &far));
+	assert_true(rank_admits(&forwards[1], &near));
+	for (int i = 0; i < 2; i++) {
+		lanes[i]->forward = NULL;
+		lane_free(lanes[i]);
+	}
+	assert_true(rank_admits(&forwards[0], &near));
+}
+
 static void without_descriptors_callers_are_turned_away(void **state)
 {
 	struct rlimit limit;
@@ -647,6 +711,8 @@ int main(void)
 		CASE(caller_that_sends_and_ends_is_heard),
 		CASE(a_guest_that_speaks_first_is_heard),
 		CASE(a_hundred_callers),
+		CASE(a_source_has_no_more_than_its_bound),
+		CASE(a_network_of_ipv6_is_one_source),
 		CASE(without_descriptors_callers_are_turned_away),
 		CASE(without_descriptors_who_holds_most_gives_way),
 		CASE(entries_are_listed),

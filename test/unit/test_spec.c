@@ -265,6 +265,43 @@ static void no_other_suffix(void **state)
 	refused("80/TCP", "/tcp, /udp or /both");
 }
 
+static void bound_of_a_source(void **state)
+{
+	(void)state;
+	assert_int_equal(only("80")->per_source, 0);
+	list.spec_count = 0;
+	assert_int_equal(only("8000-8009:9000 at most 128 per source")->per_source, 128);
+	assert_int_equal(list.specs[0].last, 8009);
+	assert_int_equal(list.specs[0].guest, 9000);
+	list.spec_count = 0;
+	assert_int_equal(only("[::1]:80/tcp  at  most 65535 per source ")->per_source, 65535);
+	list.spec_count = 0;
+	assert_int_equal(relay_publish_add(&list, "80,81 at most 1 per source", &error), 0);
+	assert_int_equal(list.specs[0].per_source, 1);
+	assert_int_equal(list.specs[1].per_source, 1);
+}
+
+static void no_other_bound(void **state)
+{
+	(void)state;
+	refused("80 81", "at most NUMBER per source");
+	caret_is(3, 2);
+	refused("80 at most 5", "at most NUMBER per source");
+	refused("80 at most 5 per host", "at most NUMBER per source");
+	caret_is(17, 4);
+	refused("80 at most 0 per source", "not a number from 1 to 65535");
+	caret_is(11, 1);
+	refused("80 at most 65536 per source", "not a number from 1 to 65535");
+	refused("80 at most 99999999999999999999 per source", "not a number from 1 to 65535");
+	refused("80 at most many per source", "not a number from 1 to 65535");
+	refused("80 at most 5 per source /udp", "nothing may stand behind it");
+	caret_is(24, 4);
+	refused("80/both at most 5 per source", "which only TCP has");
+	refused("80/udp at most 5 per source", "which only TCP has");
+	assert_int_equal(relay_reach_add(&list, "80 at most 5 per source", &error), -EINVAL);
+	assert_non_null(strstr(error.text, "ports that are published"));
+}
+
 static void no_suffix_inside(void **state)
 {
 	(void)state;
@@ -539,6 +576,7 @@ static void text_and_back(void **state)
 	is_text("127.0.0.1:8000-8999:9000", "127.0.0.1:8000-8999:9000-9999/tcp");
 	is_text("[::1]:53/udp", "[::1]:53/udp");
 	is_text("all,~22,~80-90", "all,~22,~80-90/tcp");
+	is_text("8080:80 at most 5 per source", "8080:80/tcp at most 5 per source");
 	is_text("0.0.0.0:auto/both", "0.0.0.0:auto/both");
 }
 
@@ -600,6 +638,8 @@ int main(void)
 		CASE(no_empty),
 		CASE(no_other_suffix),
 		CASE(no_suffix_inside),
+		CASE(bound_of_a_source),
+		CASE(no_other_bound),
 		CASE(no_name_as_address),
 		CASE(no_bad_address),
 		CASE(no_bare_address6),
