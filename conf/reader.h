@@ -148,8 +148,8 @@ int ruleline_read(struct reader *r, struct conf_statement *out);
 /* Takes a type of ICMP: a number, or CONF_TYPE_NAMED + n. 0 or -EINVAL, reported. */
 int ruleline_read_type(struct reader *r, struct conf_run *run);
 #define RULELINE_PING CONF_TYPE_NAMED /* echo-request */
-/* Whether it is a name of the DNS; with `star` also *.NAME. */
-bool ruleline_is_dns(const char *name, bool star);
+/* Whether it is a name of the DNS; with `star` also *.NAME. A final dot is taken off. */
+bool ruleline_is_dns(char *name, bool star);
 /* The word of a type with a name, and its numbers in IPv4 and IPv6 or -1. */
 const char *ruleline_type(uint32_t named, int *four, int *six);
 /* "minute" ... */

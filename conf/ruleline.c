@@ -325,13 +325,17 @@ static bool is_prefix(const struct reader *r)
 }
 
 /* RFC 1123 2.1, and "*." before it for all that is under a name. */
-bool ruleline_is_dns(const char *name, bool star)
+bool ruleline_is_dns(char *name, bool star)
 {
+	size_t length = strlen(name);
 	size_t label = 0;
 
+	/* The root's (RFC 1034 3.1): the same name, but of one part alone it makes another word. */
+	if (length && name[length - 1] == '.' && strchr(name, '.') != name + length - 1)
+		name[length - 1] = 0;
 	if (star && !strncmp(name, "*.", 2))
 		name += 2;
-	for (const char *at = name; *at; at++) {
+	for (char *at = name; *at; at++) {
 		if (*at == '.' && (label == 0 || at[-1] == '-'))
 			return false;
 		if (*at != '.' && !isalnum((unsigned char)*at) &&

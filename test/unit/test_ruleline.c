@@ -77,6 +77,10 @@ static void going_out(void **state)
 	canonical("allow program curl out tcp https", "allow program curl out tcp 443");
 	canonical("allow out tcp https to API.example.com, *.debian.org",
 		  "allow out tcp 443 to api.example.com, *.debian.org");
+	canonical("allow out tcp 443 to api.example.com., *.debian.org.",
+		  "allow out tcp 443 to api.example.com, *.debian.org");
+	refused("allow out to api.", "api.", "no address, zone, set or name");
+	refused("allow out to a.example.com..", "a.example.com..", "no address, zone, set or name");
 	refused("allow program bin/curl out", "bin/curl", "from the root on");
 	refused("allow program curl tcp 22", "curl", "say out");
 	refused("allow tcp 22 from a.example.com", "a.example.com", "behind 'out ... to' alone");
