@@ -582,6 +582,9 @@ typedef void cmd_rule_place_fn(void *user, const struct minato_rule_event *event
 			       struct cmd_rule_place *out);
 void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now,
 		       cmd_rule_place_fn *find, void *user);
+/* As one of these, of what was no event of the table. */
+void cmd_rule_log_say(struct cmd_rule_log *log, const struct minato_rule_event *event,
+		      const struct cmd_rule_place *place);
 /* As conf_print, for who reads it: without a place in a gateway's own words, which nobody could
    say again. */
 size_t cmd_rule_print(char *out, size_t size, const struct conf_statement *one);
@@ -635,6 +638,11 @@ struct cmd_ruling {
 	struct conf conf;	  /* rules, zones and sets, in their sequence */
 	struct cmd_place *places; /* of each statement; conf.count of them */
 	uint32_t last_id;	  /* of a place */
+	/*
+	 * What shuts all but what is allowed by name or --allow, if a rule says so: one at most.
+	 * The relay is the end of the sequence, and the table has no entry for it.
+	 */
+	struct conf closing;
 	/* The keeper: what is under way, and what is to be said of it. */
 	enum cmd_rule_verb changing;
 	struct cmd_rule_change change;
@@ -655,6 +663,11 @@ struct cmd_harbour;
 int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, const char *path,
 		    const char *guest);
 void cmd_ruling_free(struct cmd_ruling *ruling);
+/* The rule at the end, as it has decided; NULL: nobody has said it. */
+const struct conf_statement *cmd_ruling_closing(const struct cmd_ruling *ruling);
+struct relay_attempt;
+/* The worker: a flow that nothing let out, counted for it and logged. */
+void cmd_ruling_shut(struct cmd_worker *worker, const struct relay_attempt *attempt);
 /*
  * Whether these sentences, which are taken over, go together for a guest that began with nothing
  * else: programs that are there, names with what shuts the rest. 0 or negative errno with a text.
@@ -1041,6 +1054,7 @@ struct cmd_worker {
 		uint64_t client; /* of this client */
 		uint64_t *hits;	 /* of each place's id, since the listing began */
 		size_t hit_count;
+		uint64_t shut;	      /* flows that nothing lets out */
 		uint64_t resolver[2]; /* entries of cmd_ruling_resolver; 0: none */
 	} ruled;
 	struct cmd_asked asked;
@@ -1133,10 +1147,21 @@ struct minato_step;
 /* A verdict is part of it. */
 bool cmd_step_judges(const struct minato_step *step);
 json_t *cmd_step(const struct minato_step *step);
-/* Adds the statement that it is of; NULL: what is shut to all but lan, though nobody said so. */
-void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statement *one);
+/*
+ * Adds the statement that it is of, and its end, if it is not 0; NULL: what is shut to all but lan,
+ * though nobody said so.
+ */
+void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statement *one,
+		 int64_t until_s);
 /* What a gateway or guest says there, if it may be shown: "?" if not, NULL if it says nothing. */
 const char *cmd_step_says(const json_t *object, const char *member);
+/*
+ * "line 4 of web.conf: block tcp 22 until 2026-12-01 18:00:00", or what is known of it; and that as
+ * what refuses: " by line 4: block tcp 22", ": not allowed" where no statement says so.
+ */
+#define CMD_STEP_PLACE_SIZE (CONF_TEXT_SIZE + 768)
+const char *cmd_step_place(const json_t *step, char *out, size_t size);
+const char *cmd_step_blame(const json_t *step, char *out, size_t size);
 
 /* ---- network.c: what run and attach have in common ---- */
 

@@ -500,9 +500,19 @@ static bool seek_program(void *user, uint64_t call, enum minato_proto proto,
 	return true;
 }
 
+static void take_attempt(void *user, const struct relay_attempt *attempt)
+{
+	struct cmd_worker *worker = user;
+
+	if (attempt->shut)
+		cmd_ruling_shut(worker, attempt);
+	cmd_attempts_take(&worker->attempts, attempt);
+}
+
 static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 {
 	struct cmd_harbour *harbour = worker->harbour;
+	const struct conf_statement *closing = cmd_ruling_closing(&harbour->ruling);
 	struct relay_config config = {
 		.host = worker->host,
 		.loop = worker->loop,
@@ -513,6 +523,7 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.look = look,
 		.look_user = worker,
 		.allows = harbour->closed ? &harbour->allows : NULL,
+		.silent = closing && closing->rule.verb == CONF_DROP,
 		.face = LINK,
 		.lan = harbour->ruling.lan,
 		.lan_count = harbour->ruling.lan_count,
@@ -537,8 +548,8 @@ static int make_relay(struct cmd_worker *worker, struct drive_error *error)
 		.guest = harbour->name,
 	};
 	if (harbour->closed || harbour->auditing.path) {
-		config.attempt = cmd_attempts_take;
-		config.attempt_user = &worker->attempts;
+		config.attempt = take_attempt;
+		config.attempt_user = worker;
 	}
 	if (harbour->seeking) {
 		config.identify = seek_program;

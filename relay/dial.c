@@ -301,7 +301,10 @@ static void call_out(struct relay *relay, uint64_t call, const struct minato_end
 	if (!passes) {
 		relay_count(relay, RELAY_COUNT_DENIED);
 		tell_refused(relay, call, wanted, way.reason);
-		minato_refuse(relay->host, call);
+		if (way.silent)
+			minato_ignore(relay->host, call);
+		else
+			minato_refuse(relay->host, call);
 		return;
 	}
 	begin(relay, call, wanted, dial, &way);

@@ -275,7 +275,10 @@ static void begin_or_not(struct relay *relay, uint64_t call, const struct minato
 	relay_count(relay, RELAY_COUNT_DENIED);
 	permit_refused(relay, MINATO_UDP, &guest, wanted, permit_name_of(relay, &wanted->addr),
 		       way.reason);
-	minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
+	if (way.silent)
+		minato_ignore(relay->host, call);
+	else
+		minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
 }
 
 void endpoint_call(struct relay *relay, uint64_t call)

@@ -9,6 +9,7 @@
 #define NS_PER_S INT64_C(1000000000)
 
 static const char not_allowed[] = "not allowed";
+const char permit_no_echoes[] = "echoes are not allowed";
 static const char not_the_port[] = "this port is not allowed";
 static const char by_a_rule[] = "a rule";
 
@@ -199,6 +200,8 @@ void permit_refused(struct relay *relay, enum minato_proto proto,
 				   .name = name,
 				   .reason = reason,
 				   .allowable = reason == not_allowed || reason == not_the_port,
+				   .shut = reason == not_allowed || reason == not_the_port ||
+					   reason == permit_no_echoes,
 			   });
 }
 
@@ -493,13 +496,17 @@ bool permit_judge(const struct relay *relay, enum minato_proto proto,
 		way->allow = &allows->list[i];
 		return true;
 	}
-	/* Even if a name is allowed before: whatever is said there, this rule lets it out. */
-	if (rule.passes || judge_pins(relay, proto, to, &rule, way))
+	/*
+	 * Even if a name is allowed before: whatever is said there, this rule lets it out; but not
+	 * a limit, which counts no flow that the table has let out by a name before it.
+	 */
+	if ((rule.passes && !rule.limits) || judge_pins(relay, proto, to, &rule, way))
 		return true;
 	/* The table has counted this flow, and let it pass: it may be the last one of the limit. */
-	if (rule.spent)
+	if (rule.passes || rule.spent)
 		return true;
 	way->barred = rule.order != UINT64_MAX;
+	way->silent = way->barred ? rule.drops : relay->config.silent;
 	if (way->barred)
 		way->reason = by_a_rule;
 	return false;

@@ -269,6 +269,8 @@ const char *pins_name(const struct pins *pins, uint16_t place);
 struct pinned_rule {
 	uint64_t order; /* UINT64_MAX: none does */
 	bool passes;
+	bool drops;
+	bool limits;
 	bool spent; /* a limit, of which the next flow would be one too many */
 };
 
@@ -359,8 +361,10 @@ struct permit_way {
 	const struct pin *pin;		 /* the latest; NULL: a prefix */
 	bool looked_at;			 /* what is said has to name it */
 	bool barred;			 /* a rule refuses it: nobody is asked */
+	bool silent;			 /* and it is told nothing */
 	const char *reason;		 /* why it does not go out, in words */
 };
+extern const char permit_no_echoes[]; /* a reason */
 /* Whether a flow of the guest may go there. */
 bool permit_judge(const struct relay *relay, enum minato_proto proto,
 		  const struct minato_endpoint *to, struct permit_way *way);

@@ -307,8 +307,11 @@ void ping_call(struct relay *relay, uint64_t call)
 	if (permit_is_closed(relay)) {
 		relay_count(relay, RELAY_COUNT_DENIED);
 		permit_refused(relay, MINATO_ICMP, &first.remote, &first.local,
-			       permit_name_of(relay, &first.local.addr), "echoes are not allowed");
-		minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
+			       permit_name_of(relay, &first.local.addr), permit_no_echoes);
+		if (relay->config.silent)
+			minato_ignore(relay->host, call);
+		else
+			minato_reject(relay->host, call, MINATO_REASON_PROHIBITED);
 		return;
 	}
 	switch (judge(relay, &first.local.addr, &to)) {

@@ -156,10 +156,18 @@ struct pinned_rule pinned_rule(const struct relay *relay, enum minato_proto prot
 		minato_explain(relay->host, &question, steps, sizeof(steps) / sizeof(*steps));
 
 	for (size_t i = 0; i < count; i++) {
-		if (steps[i].step == MINATO_STEP_RULE && steps[i].found && !steps[i].asks)
-			return (struct pinned_rule){ steps[i].order,
-						     steps[i].verdict == MINATO_PASS,
-						     steps[i].limited };
+		struct minato_entry entry = { .rate_count = 0 };
+
+		if (steps[i].step != MINATO_STEP_RULE || !steps[i].found || steps[i].asks)
+			continue;
+		(void)minato_entry_get(relay->host, steps[i].handle, &entry);
+		return (struct pinned_rule){
+			.order = steps[i].order,
+			.passes = steps[i].verdict == MINATO_PASS,
+			.drops = steps[i].verdict == MINATO_DROP,
+			.limits = entry.rate_count > 0,
+			.spent = steps[i].limited,
+		};
 	}
 	return (struct pinned_rule){ .order = UINT64_MAX };
 }

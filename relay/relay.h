@@ -382,6 +382,7 @@ struct relay_attempt {
 	const char *rule;   /* the --allow by which it goes out; NULL: none */
 	const char *reason; /* why not, in words; NULL: it may */
 	bool allowable;	    /* an --allow of just this would let it out; ANSWER: --allow-private */
+	bool shut;	    /* REFUSED: no rule and no --allow was about it: what shuts the rest */
 	const struct relay_program *program; /* that tries it; NULL: not known */
 	uint64_t flow;			     /* the same at beginning, reset and end; 0: none */
 	uint64_t bytes_in, bytes_out;	     /* ENDED: from and to the outside */
@@ -473,6 +474,7 @@ struct relay_config {
 	void *other_user;
 	/* Where the guest may go (permit.h), borrowed. NULL: wherever it likes. */
 	const struct relay_allows *allows;
+	bool silent;  /* what none of them lets out hears nothing */
 	uint8_t face; /* of the guest's frames: the number of its link */
 	/* Told of what the guest tries. May be NULL. The attempt is valid during the call. */
 	void (*attempt)(void *user, const struct relay_attempt *attempt);

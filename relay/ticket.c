@@ -498,17 +498,20 @@ bool ticket_grant(struct lane *f, const struct minato_endpoint *to, const struct
 	return find(f, to) || put(f, to, way);
 }
 
-/* NULL: it may not go, which was told, or waits. */
+/* NULL: it may not go, which was told, or waits: *fate. */
 static struct ticket *begin(struct lane *f, const struct minato_datagram *about,
-			    const struct minato_extent *extents, size_t count, bool *waits)
+			    const struct minato_extent *extents, size_t count,
+			    enum ticket_fate *fate)
 {
 	const struct minato_endpoint *to = &about->local;
 	struct relay *relay = f->relay;
 	struct permit_way way;
 
 	if (!permit_judge(relay, MINATO_UDP, to, &way)) {
-		*waits = waiting_take(f, about, extents, count, &way);
-		if (*waits)
+		*fate = waiting_take(f, about, extents, count, &way) ? TICKET_WAITS :
+			way.silent				     ? TICKET_LOST :
+								       TICKET_REFUSED;
+		if (*fate == TICKET_WAITS)
 			return NULL;
 		relay_count(relay, RELAY_COUNT_DENIED);
 		permit_refused(relay, MINATO_UDP, &f->guest, to, permit_name_of(relay, &to->addr),
@@ -657,13 +660,13 @@ enum ticket_fate ticket_datagram(struct lane *f, const struct minato_datagram *a
 				 const struct minato_extent *extents, size_t count)
 {
 	struct ticket *t = find(f, &about->local);
-	enum ticket_fate fate = TICKET_GOES;
-	bool waits = false;
+	enum ticket_fate fate = TICKET_REFUSED;
 
 	if (!t)
-		t = begin(f, about, extents, count, &waits);
+		t = begin(f, about, extents, count, &fate);
 	if (!t)
-		return waits ? TICKET_WAITS : TICKET_REFUSED;
+		return fate;
+	fate = TICKET_GOES;
 	t->used_ns = f->relay->now.ns;
 	if (t->looked_at && is_web(t->to.port))
 		fate = weigh_run(f, t, about, extents, count);

@@ -949,6 +949,9 @@ int gateway_rule(enum cmd_verb verb, const char *name, const struct cmd_operands
 
 /* The reply to {"request":"why","proto":P,"from":END,"to":END}: the steps of the look-up. */
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message);
+/* cmd_step_by of one of these, which may be NULL. */
+void gateway_step_by(json_t *item, const struct gateway_rules *rules,
+		     const struct conf_statement *one);
 
 /* ---- prospects.c ---- */
 

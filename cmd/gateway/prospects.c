@@ -36,7 +36,7 @@ static json_t *add(struct told *told, const char *step, const char *format, ...)
 	item = json_pack("{s:s,s:b,s:s,s:s}", "step", step, "found", 1, "kind", "forward", "says",
 			 text);
 	if (told->one)
-		cmd_step_by(item, &told->worker->applied.rules.conf, told->one);
+		gateway_step_by(item, &told->worker->applied.rules, told->one);
 	json_array_append_new(told->steps, item);
 	return item;
 }

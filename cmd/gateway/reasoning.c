@@ -130,6 +130,18 @@ static const struct conf_statement *statement_at(const struct conf *conf, size_t
 	return at < conf->count ? conf->list[at] : NULL;
 }
 
+void gateway_step_by(json_t *item, const struct gateway_rules *rules,
+		     const struct conf_statement *one)
+{
+	int64_t until_s = 0;
+
+	for (size_t i = 0; i < rules->conf.count && one; i++) {
+		if (rules->conf.list[i] == one)
+			until_s = rules->until_s[i];
+	}
+	cmd_step_by(item, &rules->conf, one, until_s);
+}
+
 /* To which of the ports that are shut to all but lan a forward leads that one; 0: to none. */
 static uint16_t shut_behind(const struct conf_forward *f, uint16_t port)
 {
@@ -175,8 +187,8 @@ static json_t *step_item(const struct gateway_applied *applied, const struct min
 	json_t *item = cmd_step(step);
 
 	if (at >= 0)
-		cmd_step_by(item, &applied->rules.conf,
-			    statement_at(&applied->rules.conf, (size_t)at));
+		gateway_step_by(item, &applied->rules,
+				statement_at(&applied->rules.conf, (size_t)at));
 	if (at >= 0 && (size_t)at == applied->rules.conf.count && step->step == MINATO_STEP_RULE)
 		set_behind(item, &applied->rules.conf, question);
 	if (at >= 0 && step->step == MINATO_STEP_ENTRY)
@@ -281,9 +293,9 @@ static json_t *becomes(const struct gateway_applied *applied,
 		json_object_set_new(item, "end", view_message_end(&fate.end));
 	if ((fate.outcome == CONF_CLOSED || fate.outcome == CONF_DROPPED) &&
 	    refuses(conf, fate.rule))
-		cmd_step_by(item, conf, statement_at(conf, fate.rule));
+		gateway_step_by(item, &applied->rules, statement_at(conf, fate.rule));
 	else if (fate.outcome == CONF_CLOSED && fate.by)
-		cmd_step_by(item, conf, fate.by);
+		gateway_step_by(item, &applied->rules, fate.by);
 	return item;
 }
 

@@ -39,20 +39,47 @@ static void add_said(struct reasoning *r, const char *step, bool passes, const c
 	r->stopped |= !passes;
 }
 
+static json_t *last_of(const struct reasoning *r)
+{
+	return json_array_get(r->steps, json_array_size(r->steps) - 1);
+}
+
+/* By the end of the sequence, and the rule that is it, if one is. */
+static void add_shut(struct reasoning *r, const char *says)
+{
+	const struct cmd_ruling *ruling = &r->worker->harbour->ruling;
+	const struct conf_statement *closing = cmd_ruling_closing(ruling);
+
+	add_said(r, "allow", false, says);
+	if (!closing)
+		return;
+	cmd_step_by(last_of(r), &ruling->conf, closing, 0);
+	if (closing->rule.verb == CONF_DROP)
+		json_object_set_new(last_of(r), "verdict", json_string("dropped"));
+}
+
 static void add_asked(struct reasoning *r, const char *step, const char *says)
 {
 	add_said(r, step, false, says);
-	json_object_set_new(json_array_get(r->steps, json_array_size(r->steps) - 1), "verdict",
-			    json_string("asked"));
+	json_object_set_new(last_of(r), "verdict", json_string("asked"));
+}
+
+static void set_rule(json_t *item, const struct cmd_ruling *ruling,
+		     const struct conf_statement *rule)
+{
+	for (size_t i = 0; i < ruling->conf.count; i++) {
+		if (ruling->conf.list[i] == rule)
+			cmd_step_by(item, &ruling->conf, rule, ruling->places[i].until_s);
+	}
 }
 
 static void set_statement(json_t *item, const struct cmd_ruling *ruling, uint32_t id)
 {
 	if (id == 0)
-		cmd_step_by(item, NULL, NULL);
+		cmd_step_by(item, NULL, NULL, 0);
 	for (size_t i = 0; i < ruling->conf.count; i++) {
 		if (cmd_ruled_is_rule(ruling, i) && ruling->places[i].id == id)
-			cmd_step_by(item, &ruling->conf, ruling->conf.list[i]);
+			set_rule(item, ruling, ruling->conf.list[i]);
 	}
 }
 
@@ -72,7 +99,7 @@ static void set_relay(json_t *item, const struct cmd_worker *worker, const struc
 			       rule ? "" : ", which --allow lets out,");
 		json_object_set_new(item, "says", json_string(text));
 		if (rule)
-			cmd_step_by(item, &ruling->conf, rule);
+			set_rule(item, ruling, rule);
 	} else if (relay_about(relay, step->user, &about) && about.what == RELAY_WHAT_GUARD) {
 		json_object_set_new(item, "says",
 				    json_string("built in: this host's inner side, its gateway and "
@@ -153,7 +180,7 @@ static void message_out(struct reasoning *r)
 	else if (is_ours(&harbour->plan.subnet, &to.addr))
 		add_said(r, "relay", true, "the gateway of minato, which answers");
 	else if (harbour->closed)
-		add_said(r, "allow", false, "pings are not allowed where --allow or --ask is said");
+		add_shut(r, "pings are not allowed where --allow or --ask is said");
 	else if (target != TARGET_DIAL)
 		add_said(r, "relay", false, target_words(r->worker->relay, &to));
 }
@@ -203,8 +230,10 @@ static json_t *outward(struct reasoning *r)
 			add_asked(r, "allow",
 				  "nothing lets it out, so the user is asked, unless he has "
 				  "answered 'always' for that program");
-		else
+		else if (way.barred)
 			add_said(r, "allow", false, way.reason);
+		else
+			add_shut(r, way.reason);
 	} else if (way.allow) {
 		/* A rule was a step of the table. */
 		relay_allow_text(way.allow, text + 8, sizeof(text) - 8);
@@ -243,8 +272,7 @@ static void named(struct reasoning *r, const char *name, uint16_t port)
 		relay_allow_text(first, text + 8, sizeof(text) - 8);
 		add_said(r, "name", true, rule ? NULL : text);
 		if (rule)
-			cmd_step_by(json_array_get(r->steps, json_array_size(r->steps) - 1),
-				    &harbour->ruling.conf, rule);
+			set_rule(last_of(r), &harbour->ruling, rule);
 		return;
 	}
 	if (r->supposed) {

@@ -402,6 +402,9 @@ static int find(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 	struct cmd_ruling *ruling = &harbour->ruling;
 	int found = conf_find(&ruling->conf, change->text, &report);
 
+	if (found < 0 && conf_find(&ruling->closing, change->text, &report) == 0)
+		return cannot(error, "what shuts all but what is allowed by name or --allow stands "
+				     "as long as the guest");
 	if (found < 0 || !cmd_ruled_is_rule(ruling, (size_t)found))
 		return drive_fail(error, ENOENT,
 				  "no rule says so: see 'minato rule list'; nothing was changed");
@@ -738,21 +741,43 @@ static json_int_t hits_at(const struct cmd_worker *worker, const struct cmd_plac
 	return hits;
 }
 
-/* Behind all of the sequence: what is not said by anybody. */
-static json_t *built_in(const struct cmd_worker *worker, size_t which)
+static json_t *row_of(const struct conf *conf, const struct conf_statement *one, int64_t until_s)
 {
+	static char text[CONF_TEXT_SIZE];
+	const char *file = conf_file_of(conf, one->line);
+	json_t *object;
+
+	(void)conf_print(text, sizeof(text), one);
+	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(one), "text", text, "line",
+			   (int)CONF_LINE_NUMBER(one->line), "until", (json_int_t)until_s);
+	if (file)
+		json_object_set_new(object, "file", json_string(file));
+	if (one->name[0])
+		json_object_set_new(object, "name", json_string(one->name));
+	return object;
+}
+
+/* Behind all of the sequence: what is not said by anybody; but the end of it may be. */
+static json_t *row_behind(const struct cmd_worker *worker, size_t which)
+{
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	const struct conf_statement *closing = cmd_ruling_closing(ruling);
 	const char *text = which == 0 ? GATEWAY_SHUT_TEXT : "block out everything";
+	json_int_t hits = which == 0 ? hits_of(worker, 0) : (json_int_t)worker->ruled.shut;
+	json_t *object;
 
 	if (which > (worker->harbour->closed ? 1u : 0u))
 		return NULL;
-	return json_pack("{s:s,s:s,s:i,s:i,s:b,s:I}", "verb", "block", "text", text, "line", 0,
-			 "until", 0, "built_in", 1, "hits",
-			 which == 0 ? hits_of(worker, 0) : (json_int_t)0);
+	if (which == 0 || !closing)
+		return json_pack("{s:s,s:s,s:i,s:i,s:b,s:I}", "verb", "block", "text", text, "line",
+				 0, "until", 0, "built_in", 1, "hits", hits);
+	object = row_of(&ruling->conf, closing, 0);
+	json_object_set_new(object, "hits", json_integer(hits));
+	return object;
 }
 
 json_t *cmd_ruled_row(struct cmd_worker *worker, uint64_t *cursor)
 {
-	static char text[CONF_TEXT_SIZE];
 	const struct cmd_ruling *ruling = &worker->harbour->ruling;
 	const struct conf *conf = &ruling->conf;
 	json_t *object;
@@ -762,18 +787,10 @@ json_t *cmd_ruled_row(struct cmd_worker *worker, uint64_t *cursor)
 		count_hits(worker);
 	i = (size_t)(*cursor)++;
 	if (i >= conf->count)
-		return built_in(worker, i - conf->count);
-	(void)conf_print(text, sizeof(text), conf->list[i]);
-	object = json_pack("{s:s,s:s,s:i,s:I}", "verb", conf_verb(conf->list[i]), "text", text,
-			   "line", (int)CONF_LINE_NUMBER(conf->list[i]->line), "until",
-			   (json_int_t)ruling->places[i].until_s);
-	if (conf_file_of(conf, conf->list[i]->line))
-		json_object_set_new(object, "file",
-				    json_string(conf_file_of(conf, conf->list[i]->line)));
+		return row_behind(worker, i - conf->count);
+	object = row_of(conf, conf->list[i], ruling->places[i].until_s);
 	if (cmd_ruled_is_rule(ruling, i))
 		json_object_set_new(object, "hits",
 				    json_integer(hits_at(worker, &ruling->places[i])));
-	if (conf->list[i]->name[0])
-		json_object_set_new(object, "name", json_string(conf->list[i]->name));
 	return object;
 }

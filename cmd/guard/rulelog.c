@@ -75,6 +75,17 @@ static void say(const struct minato_rule_event *event, const struct cmd_rule_pla
 			question->remote.port, to, question->local.port, outcome_of(event), tail);
 }
 
+void cmd_rule_log_say(struct cmd_rule_log *log, const struct minato_rule_event *event,
+		      const struct cmd_rule_place *place)
+{
+	if (log->said < LINES_PER_S) {
+		log->said++;
+		say(event, place);
+	} else {
+		log->left_out++;
+	}
+}
+
 void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct minato_time now,
 		       cmd_rule_place_fn *find, void *user)
 {
@@ -89,13 +100,7 @@ void cmd_rule_log_turn(struct cmd_rule_log *log, struct minato *host, struct min
 		struct cmd_rule_place place = { .rule = NULL };
 
 		find(user, &event, &place);
-		if (place.unsaid)
-			continue;
-		if (log->said < LINES_PER_S) {
-			log->said++;
-			say(&event, &place);
-		} else {
-			log->left_out++;
-		}
+		if (!place.unsaid)
+			cmd_rule_log_say(log, &event, &place);
 	}
 }

@@ -6,6 +6,8 @@
 #include "cmd/conf.h"
 
 #include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -280,12 +282,15 @@ static int plan_names(struct cmd_harbour *harbour, struct blame *blame, struct d
 				  "what shuts all but what is allowed by name or --allow has no "
 				  "end before the guest's");
 	}
-	if (last != SIZE_MAX && closes(conf->list[last]))
+	if (last != SIZE_MAX && closes(conf->list[last])) {
+		if (conf_add(&harbour->ruling.closing, conf->list[last]) < 0)
+			return drive_fail(error, ENOMEM, "out of memory");
 		conf_remove(conf, last);
-	else if (!harbour->closed)
+	} else if (!harbour->closed) {
 		return drive_fail(error, EINVAL,
 				  "a rule about a name says nothing unless all else is shut: "
 				  "'block out everything' must be the last of what goes out");
+	}
 	harbour->closed = true;
 	return allow_rules(harbour, blame, error);
 }
@@ -390,6 +395,7 @@ int cmd_ruling_whole(struct conf *conf, struct conf_report *report)
 void cmd_ruling_free(struct cmd_ruling *ruling)
 {
 	conf_free(&ruling->conf);
+	conf_free(&ruling->closing);
 	free(ruling->places);
 	ruling->places = NULL;
 }
@@ -494,6 +500,35 @@ void cmd_ruling_place(void *user, const struct minato_rule_event *event, struct 
 	if (worker->harbour->auditing.path && event->question.course == MINATO_COURSE_OUT &&
 	    (event->verdict != MINATO_PASS || event->limited))
 		note_refused(worker, event, out->rule);
+}
+
+const struct conf_statement *cmd_ruling_closing(const struct cmd_ruling *ruling)
+{
+	return ruling->closing.count ? ruling->closing.list[0] : NULL;
+}
+
+void cmd_ruling_shut(struct cmd_worker *worker, const struct relay_attempt *attempt)
+{
+	const struct cmd_ruling *ruling = &worker->harbour->ruling;
+	struct cmd_rule_place place = { .rule = cmd_ruling_closing(ruling) };
+	bool four = minato_addr_is4(&attempt->to.addr);
+	struct minato_rule_event event = {
+		.question = {
+			.proto = (uint8_t)attempt->proto,
+			.icmp_type = four ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+			.remote = attempt->guest,
+			.local = attempt->to,
+		},
+		.verdict = MINATO_REFUSE,
+	};
+
+	worker->ruled.shut++;
+	if (!place.rule || !place.rule->rule.log)
+		return;
+	if (place.rule->rule.verb == CONF_DROP)
+		event.verdict = MINATO_DROP;
+	place.file = conf_file_of(&ruling->conf, place.rule->line);
+	cmd_rule_log_say(&worker->rule_log, &event, &place);
 }
 
 uint32_t cmd_ruling_entries(const struct cmd_harbour *harbour)

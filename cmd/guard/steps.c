@@ -2,6 +2,9 @@
 /* A step of an explanation as JSON, of a guest's worker or a gateway's; and its words again. */
 #include "cmd/cmd.h"
 #include "cmd/gateway/gateway.h"
+
+#include <string.h>
+
 #include "minato/guard.h"
 
 static const char *verdict_word(const struct minato_step *step)
@@ -31,7 +34,8 @@ json_t *cmd_step(const struct minato_step *step)
 	return item;
 }
 
-void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statement *one)
+void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statement *one,
+		 int64_t until_s)
 {
 	static char text[CONF_TEXT_SIZE];
 	const char *file;
@@ -44,6 +48,8 @@ void cmd_step_by(json_t *item, const struct conf *conf, const struct conf_statem
 	(void)cmd_rule_print(text, sizeof(text), one);
 	json_object_set_new(item, "line", json_integer((json_int_t)CONF_LINE_NUMBER(one->line)));
 	json_object_set_new(item, "text", json_string(text));
+	if (until_s)
+		json_object_set_new(item, "until", json_integer(until_s));
 	file = conf_file_of(conf, one->line);
 	if (file)
 		json_object_set_new(item, "file", json_string(file));
@@ -58,4 +64,33 @@ const char *cmd_step_says(const json_t *object, const char *member)
 			return "?";
 	}
 	return text;
+}
+
+const char *cmd_step_place(const json_t *step, char *out, size_t size)
+{
+	const char *says = cmd_step_says(step, "says");
+	const char *kind = cmd_step_says(step, "kind");
+	json_int_t until_s = json_integer_value(json_object_get(step, "until"));
+	char from[96], until[32];
+
+	if (!json_object_get(step, "text"))
+		(void)snprintf(out, size, "%s", says ? says : kind ? kind : "?");
+	else
+		(void)snprintf(out, size, "%s: %s%s%s%s%s",
+			       gateway_from_word(from, sizeof(from), step), gateway_text_of(step),
+			       until_s ? " until " : "",
+			       gateway_until_word(until, sizeof(until), until_s), says ? ": " : "",
+			       says ? says : "");
+	return out;
+}
+
+const char *cmd_step_blame(const json_t *step, char *out, size_t size)
+{
+	bool said = json_object_get(step, "stops") && !json_object_get(step, "text");
+	static char place[CMD_STEP_PLACE_SIZE - 8];
+
+	(void)cmd_step_place(step, place, sizeof(place));
+	said &= strncmp(place, "built in", 8) != 0;
+	(void)snprintf(out, size, "%s%s", said ? ": " : " by ", place);
+	return out;
 }

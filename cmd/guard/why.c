@@ -15,7 +15,7 @@ struct why_options {
 };
 
 /* A statement, where it is from, and what is said of it. */
-#define PLACE_SIZE (CONF_TEXT_SIZE + 768)
+#define PLACE_SIZE CMD_STEP_PLACE_SIZE
 
 #define AT(field) offsetof(struct why_options, field)
 
@@ -336,32 +336,6 @@ static bool is_closed(const struct inquiry *inquiry)
 	       !strcmp(word(fate_of(inquiry), "outcome"), "closed");
 }
 
-/* "line 4 of web.conf: block tcp 22 from wan", or what is known of it. */
-static const char *place_of(const json_t *step, char *out, size_t size)
-{
-	const char *says = cmd_step_says(step, "says");
-	char from[96];
-
-	if (!json_object_get(step, "text"))
-		(void)snprintf(out, size, "%s", says ? says : word(step, "kind"));
-	else
-		(void)snprintf(out, size, "%s: %s%s%s", gateway_from_word(from, sizeof(from), step),
-			       gateway_text_of(step), says ? ": " : "", says ? says : "");
-	return out;
-}
-
-/* " by line 4: block tcp 22"; ": not allowed" where no statement says so. */
-static const char *blame_of(const json_t *step, char *out, size_t size)
-{
-	bool said = json_object_get(step, "stops") && !json_object_get(step, "text");
-	static char place[PLACE_SIZE - 8];
-
-	(void)place_of(step, place, sizeof(place));
-	said &= strncmp(place, "built in", 8) != 0;
-	(void)snprintf(out, size, "%s%s", said ? ": " : " by ", place);
-	return out;
-}
-
 static void print_step(const json_t *step)
 {
 	static char place[PLACE_SIZE];
@@ -372,7 +346,7 @@ static void print_step(const json_t *step)
 		       cmd_step_says(step, "says") ? cmd_step_says(step, "says") : "none");
 		return;
 	}
-	printf("  %-8s %s%s%s%s\n", word(step, "step"), place_of(step, place, sizeof(place)),
+	printf("  %-8s %s%s%s%s\n", word(step, "step"), cmd_step_place(step, place, sizeof(place)),
 	       judged ? ": " : "", judged ? word(step, "verdict") : "",
 	       json_is_true(json_object_get(step, "limited")) ? ", beyond the limit now" : "");
 }
@@ -405,7 +379,7 @@ static void conclude_passing(const struct inquiry *inquiry)
 	else if (!strcmp(word(fate, "outcome"), "answered"))
 		printf("passes: the gateway answers it");
 	else if (strcmp(word(last, "kind"), "closed") != 0)
-		printf("passes: %s", place_of(last, place, sizeof(place)));
+		printf("passes: %s", cmd_step_place(last, place, sizeof(place)));
 	else
 		printf("passes: %s, and no rule is in the way",
 		       json_is_true(json_object_get(inquiry->reply, "outside")) ? "from outside" :
@@ -432,13 +406,14 @@ static bool conclude(const struct inquiry *inquiry)
 		printf("closed: the rules let it pass, but the host's kernel has the port bound at "
 		       "the devices of lan alone\n");
 	else if (is_shut_out(last) || is_impossible(last) || is_asked(last))
-		printf("%s: %s\n", word(last, "verdict"), place_of(last, place, sizeof(place)));
+		printf("%s: %s\n", word(last, "verdict"),
+		       cmd_step_place(last, place, sizeof(place)));
 	else if (is_stopped(last))
-		printf("%s%s\n", word(last, "verdict"), blame_of(last, place, sizeof(place)));
+		printf("%s%s\n", word(last, "verdict"), cmd_step_blame(last, place, sizeof(place)));
 	else if (json_object_get(fate, "text"))
 		printf("%s by %s\n",
 		       strcmp(word(fate, "outcome"), "dropped") ? "refused" : "dropped",
-		       place_of(fate, place, sizeof(place)));
+		       cmd_step_place(fate, place, sizeof(place)));
 	else if (!strcmp(word(fate, "outcome"), "unknown"))
 		printf("the host's kernel has it, and asks no rule of the gateway\n");
 	else if (is_closed(inquiry) && is_other(inquiry))
@@ -626,8 +601,8 @@ static bool would_help(const char *name, struct inquiry *inquiry)
 
 	if (!inquiry->guest)
 		return true;
-	(void)place_of(last_step(inquiry), place, sizeof(place));
-	(void)blame_of(last_step(inquiry), blame, sizeof(blame));
+	(void)cmd_step_place(last_step(inquiry), place, sizeof(place));
+	(void)cmd_step_blame(last_step(inquiry), blame, sizeof(blame));
 	inquiry->suppose = true;
 	if (inquire(inquiry, name) == CMD_GO_ON)
 		helps = !json_is_true(json_object_get(inquiry->reply, "supposed")) ||
@@ -636,7 +611,7 @@ static bool would_help(const char *name, struct inquiry *inquiry)
 		(void)snprintf(inquiry->beside, sizeof(inquiry->beside), "%s",
 			       cmd_step_says(inquiry->reply, "note"));
 	if (!helps) {
-		(void)place_of(last_step(inquiry), still, sizeof(still));
+		(void)cmd_step_place(last_step(inquiry), still, sizeof(still));
 		printf("refused%s; no rule would let it pass%s%s\n", blame,
 		       strcmp(place, still) != 0 ? ": " : "",
 		       strcmp(place, still) != 0 ? still : "");
@@ -655,11 +630,36 @@ static int forgive(const struct why_options *chosen, const json_t *last)
 
 	printf("%s; this would forget the scan, and end its block:\n"
 	       "minato scans%s%s --forget %s\n",
-	       place_of(last, place, sizeof(place)), chosen->name ? " -n " : "",
+	       cmd_step_place(last, place, sizeof(place)), chosen->name ? " -n " : "",
 	       chosen->name ? chosen->name : "", source ? source : "?");
 	if (chosen->term)
 		cmd_say("--for: nothing is changed, since no rule goes before a block");
 	return CMD_REFUSED;
+}
+
+/* With what it passes by, where that ends first: its end is the flow's. */
+static void say_passing(const struct inquiry *inquiry)
+{
+	static char place[PLACE_SIZE];
+	const json_t *steps = json_object_get(inquiry->reply, "steps");
+	const json_t *first = NULL;
+	const json_t *step;
+	json_int_t first_s = 0;
+	size_t i;
+
+	json_array_foreach(steps, i, step)
+	{
+		json_int_t until_s = json_integer_value(json_object_get(step, "until"));
+
+		if (!until_s || (first && until_s >= first_s))
+			continue;
+		first = step;
+		first_s = until_s;
+	}
+	if (first)
+		printf("it passes for now, by %s\n", cmd_step_place(first, place, sizeof(place)));
+	else
+		printf("it passes\n");
 }
 
 static int why_not_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
@@ -674,7 +674,8 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	if (is_shut_out(last))
 		return forgive(chosen, last);
 	if (is_impossible(last)) {
-		printf("%s; no rule would let it pass\n", place_of(last, place, sizeof(place)));
+		printf("%s; no rule would let it pass\n",
+		       cmd_step_place(last, place, sizeof(place)));
 		return CMD_REFUSED;
 	}
 	if (is_stopped(last) && strcmp(word(last, "step"), "kernel") != 0 &&
@@ -682,14 +683,15 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 		return CMD_REFUSED;
 	if (inquiry->host[0] && is_stopped(last)) {
 		printf("%s; this would let it pass the rules:\n",
-		       place_of(last, place, sizeof(place)));
+		       cmd_step_place(last, place, sizeof(place)));
 		return change(chosen, name, inquiry);
 	}
 	if (is_stopped(last) &&
 	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow") ||
 	     !strcmp(word(last, "step"), "shut"))) {
 		printf("%s%s; this would let it pass the rules%s:\n", word(last, "verdict"),
-		       blame_of(last, place, sizeof(place)), is_asked(last) ? " unasked" : "");
+		       cmd_step_blame(last, place, sizeof(place)),
+		       is_asked(last) ? " unasked" : "");
 		return change(chosen, name, inquiry);
 	}
 	if (is_closed(inquiry) && inquiry->guest && !is_message(inquiry)) {
@@ -706,7 +708,7 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 		print_note(inquiry);
 		return CMD_REFUSED;
 	}
-	printf("it passes\n");
+	say_passing(inquiry);
 	return CMD_OK;
 }
 

@@ -312,6 +312,8 @@ said=$(ask why-not tcp 203.0.113.10 to $OUT:8080)
 is "why-not: exit code" $? 1
 has "... the smallest change" "$said" "^minato rule add allow tcp 8080 from 203\.0\.113\.10 to $OUT first$"
 ok "why-not --for makes it" ask why-not --for 4s tcp 203.0.113.10 to $OUT:8080
+has "... with its end, for why" "$(ask why tcp 203.0.113.10 to $OUT:8080)" \
+	"^  rule +live: allow tcp 8080 from 203.0.113.10 to $OUT until 20[0-9-]+ [0-9:]+: passes$"
 is "... it passes" "$(gets far2 http://$OUT:8080/)" "friends"
 ok "... is known to" ask why tcp 203.0.113.10 to $OUT:8080
 taken_back() { [ "$(gets far2 http://$OUT:8080/)" = "curl 7" ]; }

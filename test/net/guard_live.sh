@@ -139,6 +139,10 @@ said=$(why_not --for 3s tcp guest to 198.51.100.7:80)
 is "why-not --for" $? 0
 is "... it goes out" "$(out live 198.51.100.7:80)" "the peer"
 has "... with its end" "$(rule list -H | head -1)" "live +[0-9]+ 20[0-9-]+ [0-9:]+ allow out tcp 80"
+has "... which why tells" "$(why tcp guest to 198.51.100.7:80)" \
+	"^  rule +live: allow out tcp 80 to 198.51.100.7 until 20[0-9-]+ [0-9:]+: passes$"
+has "... and why-not, though it passes" "$(why_not --for 10m tcp guest to 198.51.100.7:80)" \
+	"^it passes for now, by live: allow out tcp 80 to 198.51.100.7 until 20[0-9-]+ [0-9:]+$"
 ok "... and is taken back" until_true 10 equal "$(sleep 4; out live 198.51.100.7:80)" "curl 7"
 has "... which is said" "$(cat "$T/guest-live.log")" "its time is over: allow out tcp 80"
 said=$(why_not --for 3s tcp $WAN to $HOST4:8081)
@@ -172,6 +176,9 @@ said=$(why tcp guest to 198.51.100.7:80)
 is "an address that is not allowed" $? 1
 is "... as curl finds" "$(out box 198.51.100.7:80)" "curl 7"
 why_not --for 5m tcp guest to 198.51.100.7:80 >/dev/null
+has "what lets a name out for a time" "$(rule add allow out tcp 443 to www.example.com. for 1h;
+	why tcp guest to WWW.example.com.:443)" \
+	"^  name +live: allow out tcp 443 to www.example.com until 20[0-9-]+ [0-9:]+: passes$"
 is "why-not --for lets it out" "$(out box 198.51.100.7:80)" "the peer"
 has "rule list: that all else is shut" "$(rule list)" "built in .*block out everything"
 finish

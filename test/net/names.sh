@@ -608,6 +608,32 @@ wait "$GUEST" 2>/dev/null
 is "the rule first: the name does not get there" "$(as_user "$M" run -q --rule "block out to $GOOD" --allow api.example:80 -- curl -4sS -m 8 http://api.example/file 2>&1 | grep -c 'Failed to connect')" 1
 is "--allow, and 'block out everything' behind it" "$(as_user "$M" run -q --rule 'allow out tcp 8080' --rule 'block out everything' --allow api.example:80 -- sh -c "curl -4sS -m 8 http://api.example/file; curl -sS -m 8 http://$OTHER:8080/file; curl -sS -m 8 http://$OTHER/file" 2>&1 | tr '\n' ' ' | cut -d: -f1)" "served served curl"
 
+# What shuts the rest may do so in silence, be logged and have a name.
+cat >"$T/user/silent" <<'X'
+allow out tcp 80 to api.example.
+limit out tcp 80 to 198.51.100.10 to 1 per day
+drop out everything log named shut
+X
+run_guest s --rules "$T/user/silent" -- sleep 900
+said=$T/guest-s.log
+g() { in_guest s -- "$@"; }
+is "a name with a final dot in a rule is the same" "$(get -4 http://api.example/file)" served
+pinned api.example
+has "what a limit behind a name does not count, it does not let out" "$(raw api.example 80 "GET /x4 HTTP/1.1${R}Host: four.example$R$R")" RESET
+is "what is dropped hears nothing" "$(g curl -sS -m 2 http://$OTHER/file 2>&1 | grep -c 'timed out')" 1
+is "... by UDP" "$(g timeout 5 python3 -c 'import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(1); s.connect(("198.51.100.11", 5000))
+try: s.send(b"x"); s.send(b"x"); s.recv(9)
+except OSError as e: print(type(e).__name__)')" TimeoutError
+is "... nor a ping" "$(g ping -c 1 -W 1 $OTHER 2>&1 | grep -ciE 'prohibit|filtered|unreach')" 0
+has "... which is logged" "$(cat "$said")" "^minato: rule: tcp from .* to $OTHER port 80: dropped by line 3: drop out everything log named shut$"
+has "... pings too" "$(cat "$said")" "^minato: rule: icmp type 8 from .* to $OTHER: dropped by line 3: "
+has "... listed, and counted" "$(as_user "$M" rule list -n s)" '^line 3 +[1-9][0-9]* .*drop out everything log named shut$'
+has "... told by why" "$(as_user "$M" why -n s tcp guest to $OTHER:80)" '^dropped by line 3: drop out everything log named shut: not allowed$'
+has "... and stands" "$(as_user "$M" rule rm -n s drop out everything log named shut 2>&1)" 'stands as long as the guest'
+kill "$GUEST"
+wait "$GUEST" 2>/dev/null
+
 # --- attach -----------------------------------------------------------------------
 
 unshare --net --kill-child -- sleep 600 &

@@ -255,6 +255,10 @@ static void a_limit_lets_out_as_many_as_it_says(void **state)
 	add_limit(API_ORDER - 2, MINATO_PASS, 1);
 	allows.list[0].order = API_ORDER - 3;
 	relay_allows_changed(w.relay);
+	assert_true(judged(9000, &way));
+	assert_true(way.looked_at);
+	assert_true(judged(22, &way));
+	assert_false(way.looked_at);
 	assert_true(comes_through(9000));
 	assert_true(comes_through(9000));
 	assert_true(comes_through(22));
