@@ -61,7 +61,9 @@ static const char *what_text(char *out, size_t size, const struct minato_scan *s
 			       target);
 	else
 		(void)snprintf(of, sizeof(of), "%s", target);
-	if (scan->first == scan->last)
+	if (!scan->port_count)
+		(void)snprintf(out, size, "%s", of);
+	else if (scan->first == scan->last)
 		(void)snprintf(out, size, "port %u of %s", scan->first, of);
 	else
 		(void)snprintf(out, size, "%u port%s of %s between %u and %u", scan->ports_tried,

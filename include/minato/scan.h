@@ -113,7 +113,7 @@ struct minato_scan {
 	struct minato_addr blocked;
 	uint32_t blocks;		  /* how often it was */
 	/* Evidence. All but the last two are unverified. */
-	uint32_t closed;     /* tries of what is closed, or shut to it */
+	uint32_t closed;     /* tries of what is closed, shut or silent */
 	uint32_t half;	     /* SYN-ACKs of ours that were answered by RST */
 	uint32_t impossible; /* segments that belong to nothing */
 	uint32_t shared; /* tries that others made at the same moment, alike */

@@ -196,7 +196,7 @@ static void look_at(struct nat *n, uint32_t session)
 	expiry_cancel(n, session);
 	if (session_over(n, session_at(n, session))) {
 		nat_count(n, NAT_COUNT_EXPIRED);
-		session_end(n, session);
+		session_lapse(n, session);
 	} else {
 		place(n, session, end_of(n, session_at(n, session)));
 	}

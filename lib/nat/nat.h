@@ -131,11 +131,13 @@ struct nat_packet {
 	uint32_t seq, ack; /* TCP: as in the header, host order */
 };
 
-/* Of a forward's TCP flow, for who watches callers. */
+/* Of a forward's flow, for who watches callers. */
 enum nat_news {
 	NAT_NEWS_NONE,
-	NAT_NEWS_SPOKE,	  /* the caller's first bytes */
-	NAT_NEWS_REFUSED, /* the server's RST answers its SYN */
+	NAT_NEWS_BEGAN,	   /* its first packet; of any protocol: nat_look */
+	NAT_NEWS_ANSWERED, /* the first answer to datagrams */
+	NAT_NEWS_SPOKE,	   /* the caller's first bytes */
+	NAT_NEWS_REFUSED,  /* the server's RST answers its SYN; nat_refuse */
 	NAT_NEWS_ABORTED, /* the caller's RST, of one that never spoke */
 	NAT_NEWS_EMPTY,	  /* the caller's FIN, likewise */
 };
@@ -234,11 +236,24 @@ void nat_seek_rooms(struct nat_seeking *s);
  */
 enum nat_verdict nat_error(struct nat *n, const struct port_key *inner,
 			   bool inside, struct nat_way *out);
-/* Who began a session, what it asked for, and in which scope: of a forward's
-   that lives. Else false. */
-bool nat_caller(const struct nat *n, uint32_t session,
-		struct minato_endpoint *client, struct minato_endpoint *asked,
-		uint8_t *scope);
+/* Who began a flow of a forward, what it asked for, and in which scope. */
+struct nat_caller {
+	struct minato_endpoint client, asked;
+	uint8_t scope, proto;
+	uint32_t look; /* of nat_look; 0: not known (any more) */
+};
+/* False: it is no forward's, or lives no more. */
+bool nat_caller(const struct nat *n, uint32_t session, struct nat_caller *out);
+/* What is to be known of a flow's first packet until there is an answer: these
+   bits, for who watches callers. */
+#define NAT_LOOK 0x0fffffffu
+void nat_look(struct nat *n, uint32_t session, uint32_t look);
+/* The way that nat_error gave: the error refuses the flow. True: that answers
+   its first packet, and is its first answer. */
+bool nat_refuse(struct nat *n, const struct nat_way *way);
+/* Flows of forwards that ended, by their time or since they gave way, without
+   any answer; of very many some. Not datagrams that go on without one. */
+bool nat_silence(struct nat *n, struct nat_caller *out);
 /* For whoever keeps a SYN (NAT_WAIT_SYN): its flow is known by now. */
 bool nat_syn_met(const struct nat *n, const struct port_key *key);
 
@@ -477,6 +492,11 @@ static inline bool nat_is_turned(uint8_t proto, uint16_t flags)
 #define NAT_IS_FOLLOWED 0x40u /* each segment is told of */
 #define NAT_OFFER_EVERY 16u   /* segments: a power of two below 64 */
 #define NAT_OFFERS_MAX 256u
+#define NAT_SILENCES_MAX 128u
+struct nat_silences {
+	uint32_t count, lost; /* lost: since it was empty */
+	struct nat_caller ring[NAT_SILENCES_MAX];
+};
 struct nat_offers {
 	uint32_t head, tail; /* positions; modulo NAT_OFFERS_MAX */
 	bool look;
@@ -521,8 +541,12 @@ _Static_assert(sizeof(struct nat_session6) == 128, "two lines");
  * What a caller acknowledges first: the server's SYN. Whoever does has seen it,
  * which nobody has who forged his address (RFC 6528 1, 3: the number cannot be
  * guessed). Kept where an owner's list would be: of calls that come from
- * outside and have none. NULL: there is no room.
+ * outside and have none. NULL: there is no room. Until the server has a number,
+ * and of datagrams, the look of the first packet is there, and above it how
+ * many datagrams have had no answer.
  */
+#define NAT_DATAGRAM (NAT_LOOK + 1)
+#define NAT_DATAGRAMS_MAX 8u /* so many without an answer are a stream */
 static inline uint32_t *session_expects(struct nat_session *s)
 {
 	return s->owner == NAT_NONE ? &s->prev : NULL;
@@ -749,6 +773,7 @@ struct nat {
 	struct nat_wheel wheel;
 	struct nat_firsts firsts;
 	struct nat_offers offers;
+	struct nat_silences silences;
 	uint64_t counters[NAT_COUNTER_COUNT];
 };
 
@@ -890,6 +915,9 @@ bool session_make_way(struct nat *n, const struct nat_flow *f);
 void session_hold(struct nat *n, struct nat_session *s);
 /* Ends it, and its mapping with the last that keeps it. */
 void session_end(struct nat *n, uint32_t session);
+/* The same, since its time is over or it gives way: where nobody has answered,
+   nat_silence tells. */
+void session_lapse(struct nat *n, uint32_t session);
 
 /* tcpstate.c */
 /* A segment from `side`; whether it refreshes is told apart. Returns true when

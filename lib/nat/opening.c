@@ -74,7 +74,7 @@ static void end(struct nat *n, struct nat_opening *o)
 	take_out(n, o);
 	*o = *head;
 	nat_count(n, NAT_COUNT_OPENING_VICTIM);
-	session_end(n, session);
+	session_lapse(n, session);
 }
 
 /* Whether its end makes room below the forward's bound: what is over, or of a

@@ -42,6 +42,8 @@ static bool reset(struct nat *n, struct nat_session *s)
 static bool begin(struct nat *n, struct nat_session *s, uint32_t side)
 {
 	s->tcp = (uint8_t)(side == 0 ? NAT_TCP_SYN_A : NAT_TCP_SYN_B);
+	if (s->flags & NAT_HAS_NUMBER)
+		*session_expects(s) = 0; /* nor is it a look */
 	s->flags &= (uint16_t)~NAT_HAS_NUMBER;
 	set_state(s, MINATO_NAT_OPENING);
 	s->last = n->now_ms;

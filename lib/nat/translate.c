@@ -79,12 +79,24 @@ static uint8_t hear(struct nat_session *s, uint32_t side,
 
 /* Of datagrams the same is asked as of a call (opening.c): an answer, and that
    who began has sent again after it. */
-static void hear_datagram(struct nat_session *s, uint32_t side)
+static uint8_t hear_datagram(struct nat_session *s, uint32_t side)
 {
-	if (side == 1)
+	const bool forward = (s->flags & NAT_IS_FORWARD) != 0;
+	uint32_t *look;
+
+	if ((s->tcp & NAT_TCP_SYN_B) != 0) {
+		if (side == 0)
+			s->tcp |= NAT_TCP_ACK_A;
+		return NAT_NEWS_NONE;
+	}
+	if (side == 1) {
 		s->tcp |= NAT_TCP_SYN_B;
-	else if ((s->tcp & NAT_TCP_SYN_B) != 0)
-		s->tcp |= NAT_TCP_ACK_A;
+		return forward ? NAT_NEWS_ANSWERED : NAT_NEWS_NONE;
+	}
+	look = forward ? session_expects(s) : NULL;
+	if (look != NULL && *look / NAT_DATAGRAM < NAT_DATAGRAMS_MAX)
+		*look += NAT_DATAGRAM;
+	return NAT_NEWS_NONE;
 }
 
 /* RFC 4787 REQ-6: outward always, inward where it is wished; and what is over
@@ -102,7 +114,7 @@ static uint8_t note(struct nat *n, uint32_t session, uint32_t side,
 		news = hear(s, side, p);
 	}
 	if (s->proto != MINATO_TCP)
-		hear_datagram(s, side);
+		news = hear_datagram(s, side);
 	else if (tcpstate_segment(n, s, side, p->tcp_flags))
 		expiry_arm(n, session);
 	if (s->flags & NAT_IS_FORWARD)
@@ -139,8 +151,12 @@ static enum nat_verdict begin(struct nat *n, const struct port_probe *probe,
 		verdict = begin_outward(n, probe, p, &session);
 	else if (p->whose == NAT_OUTSIDE)
 		verdict = begin_hairpin(n, probe, p, &session);
-	if (verdict == NAT_PASS)
-		return pass(n, session, 0, p, out);
+	if (verdict == NAT_PASS) {
+		pass(n, session, 0, p, out);
+		if (session_at(n, session)->flags & NAT_IS_FORWARD)
+			out->news = NAT_NEWS_BEGAN;
+		return NAT_PASS;
+	}
 	if (verdict == NAT_UNREACHABLE)
 		out->icmp_code = n->refused_code;
 	return verdict;
@@ -176,7 +192,7 @@ enum nat_verdict nat_packet(struct nat *n, const struct port_probe *probe,
 		return go_on(n, probe, p, session, ref.owner & 1, out);
 	/* Its time has come; the wheel has not been there yet. */
 	nat_count(n, NAT_COUNT_EXPIRED);
-	session_end(n, session);
+	session_lapse(n, session);
 	return begin(n, probe, p, out);
 }
 
@@ -194,7 +210,7 @@ enum nat_verdict nat_between(struct nat *n, const struct port_probe *probe,
 		if (!session_over(n, session_at(n, session)))
 			return pass(n, session, ref.owner & 1, p, out);
 		nat_count(n, NAT_COUNT_EXPIRED);
-		session_end(n, session);
+		session_lapse(n, session);
 	}
 	verdict = begin_between(n, probe, p, to, &session);
 	return verdict == NAT_PASS ? pass(n, session, 0, p, out) : verdict;
@@ -226,27 +242,10 @@ bool nat_other(struct nat *n, const struct port_key *key,
 		return false;
 	if (session_over(n, session_at(n, ref.owner >> 1))) {
 		nat_count(n, NAT_COUNT_EXPIRED);
-		session_end(n, ref.owner >> 1);
+		session_lapse(n, ref.owner >> 1);
 		return false;
 	}
 	pass(n, ref.owner >> 1, ref.owner & 1, p, out);
-	return true;
-}
-
-bool nat_caller(const struct nat *n, uint32_t session,
-		struct minato_endpoint *client, struct minato_endpoint *asked,
-		uint8_t *scope)
-{
-	const struct nat_session *s;
-
-	if (session == NAT_NONE || !session_live(n, session))
-		return false;
-	s = session_at(n, session);
-	if (!(s->flags & NAT_IS_FORWARD))
-		return false;
-	session_end_of(s, NAT_A, client);
-	session_end_of(s, NAT_B, asked);
-	*scope = s->scopes >> 4;
 	return true;
 }
 

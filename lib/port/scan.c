@@ -35,6 +35,7 @@ struct weight {
 };
 static const struct weight weights[SCAN_SIGNS] = {
 	[SCAN_CLOSED] = { 1, 0, 0 },
+	[SCAN_SILENT] = { 1, 0, 0 },
 	[SCAN_HALF] = { 1, 0, 0 },
 	[SCAN_IMPOSSIBLE] = { 2, 0, 5 },
 	[SCAN_STRAY] = { 1, 0, 0 },
@@ -505,6 +506,8 @@ static bool has_knocked(const struct scan *s, const struct scan_source *r,
 static uint32_t steps_up(const struct scan *s, const struct scan_case *k,
 			 const struct scan_contact *c)
 {
+	if (c->sign == SCAN_SILENT)
+		return s->up / 2;
 	if (!c->away)
 		return s->up;
 	return k == NULL || scancase_goes_on(k, c) ? AWAY_UP : AWAY_SCATTERED;
@@ -661,6 +664,8 @@ void scan_note(struct scan *s, const struct scan_contact *c,
 {
 	check(c->sign < SCAN_SIGNS);
 	if (!s->policy.watch || (c->away && !s->policy.away))
+		return;
+	if (c->sign == SCAN_SILENT && sketch_opened(s, c))
 		return;
 	if (s->waits)
 		note(s, &s->waiting, now);

@@ -37,6 +37,10 @@
  * seen as four with chance .82, the fifth makes it .98, and nobody is named by
  * repetitions. (test/unit/test_scan.c measures this.)
  *
+ * That no answer comes is half a failure: servers are down now and then, and
+ * their clients call several ports of them. Where a port has answered anybody
+ * before, it is none (scan_opened).
+ *
  * Nobody reads a clock: instants come with the calls. All lies in the caller's
  * memory.
  */
@@ -57,6 +61,7 @@
 
 enum scan_sign {
 	SCAN_CLOSED,	 /* refused, or shut by a verdict */
+	SCAN_SILENT,	 /* no answer ever came; a ping that had none */
 	SCAN_HALF,	 /* our SYN-ACK was answered by a RST without ACK */
 	SCAN_IMPOSSIBLE, /* no stack sends it: FIN, NULL, Xmas, SYN with FIN */
 	SCAN_STRAY,	 /* ACK or FIN-ACK of a connection that is not known: of
@@ -100,6 +105,8 @@ struct scan *scan_init(void *memory, uint32_t sources_max,
  */
 void scan_note(struct scan *s, const struct scan_contact *c,
 	       struct minato_time now);
+/* This port of the target has answered somebody, who completed his call. */
+void scan_opened(struct scan *s, const struct scan_contact *c);
 /* Fetches what scan_note will look at. */
 void scan_seek(const struct scan *s, uint8_t scope,
 	       const struct minato_addr *source);
@@ -151,6 +158,14 @@ struct scan_sketch {
 	int64_t cells, met; /* from here: bytes; bits */
 	uint32_t width;	    /* cells of a row, 2^n */
 	uint32_t added;	    /* since all was halved */
+};
+
+/* Ports that have answered, by two bits of their hashes; of two generations the
+   older one goes when the newer one is a quarter full, some 580 ports. */
+#define SCAN_OPENED 4096u
+struct scan_opened {
+	uint64_t bits[2][SCAN_OPENED / 64];
+	uint32_t newer, set; /* which one, how many of its bits */
 };
 
 #define SCAN_CASES 4096u
@@ -230,6 +245,7 @@ struct scan {
 	uint16_t events[SCAN_EVENTS];
 	int64_t lines_at, cases_at; /* from here */
 	struct scan_sketch sketch;
+	struct scan_opened opened;
 	struct scan_moment moments[SCAN_MOMENTS];
 	uint32_t tags[SCAN_CASES];
 };
@@ -277,6 +293,9 @@ void sketch_init(struct scan_sketch *k, int64_t at, uint32_t sources_max);
 /* A contact of a source without a place failed; how often it has, less what
    may be the noise of others. */
 uint32_t sketch_add(struct scan *s, uint64_t key, uint64_t contact);
+
+/* Whether scan_opened was told of it. */
+bool sketch_opened(const struct scan *s, const struct scan_contact *c);
 
 /* scancase.c: the case of a key, or NULL; one made for it, or NULL where all
    places are better filled. */

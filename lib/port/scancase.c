@@ -314,6 +314,7 @@ static void add_evidence(struct scan_case *k, const struct scan_contact *c)
 {
 	switch ((enum scan_sign)c->sign) {
 	case SCAN_CLOSED:
+	case SCAN_SILENT:
 		k->closed++;
 		break;
 	case SCAN_HALF:
@@ -376,8 +377,10 @@ void scancase_add(struct scan *s, struct scan_case *k,
 	add_evidence(k, c);
 	if (c->sign == SCAN_BARE && now.ns >= k->blocked_ns)
 		k->bare_at |= UINT64_C(1) << c->port % 64;
-	k->near[k->near_count++ % SCAN_NEAR] = c->port;
-	add_port(s, k, c);
+	if (c->proto != MINATO_ICMP) { /* pings have no port */
+		k->near[k->near_count++ % SCAN_NEAR] = c->port;
+		add_port(s, k, c);
+	}
 	add_target(s, k, &c->target);
 }
 

@@ -79,3 +79,48 @@ uint32_t sketch_add(struct scan *s, uint64_t key, uint64_t contact)
 	}
 	return least > noise ? least - noise : 1;
 }
+
+/* --- ports that have answered --------------------------------------------- */
+
+static uint64_t opened_hash(const struct scan *s, const struct scan_contact *c)
+{
+	uint64_t word[5] = { 0 };
+
+	memcpy(word, c->target.bytes, 16);
+	word[2] = (uint64_t)c->proto << 16 | c->port;
+	word[4] = 1; /* of no source */
+	return hash_five(&s->secret, word);
+}
+
+static bool opened_has(const uint64_t *bits, uint32_t bit)
+{
+	return (bits[bit / 64] & UINT64_C(1) << bit % 64) != 0;
+}
+
+void scan_opened(struct scan *s, const struct scan_contact *c)
+{
+	struct scan_opened *o = &s->opened;
+	uint64_t hash = opened_hash(s, c);
+
+	if (o->set >= SCAN_OPENED / 4) {
+		o->newer ^= 1;
+		o->set = 0;
+		memset(o->bits[o->newer], 0, sizeof(o->bits[0]));
+	}
+	for (uint32_t i = 0; i < 2; i++, hash >>= 32) {
+		const uint32_t bit = hash % SCAN_OPENED;
+		o->set += !opened_has(o->bits[o->newer], bit);
+		o->bits[o->newer][bit / 64] |= UINT64_C(1) << bit % 64;
+	}
+}
+
+bool sketch_opened(const struct scan *s, const struct scan_contact *c)
+{
+	const uint64_t hash = opened_hash(s, c);
+	const uint32_t one = hash % SCAN_OPENED;
+	const uint32_t two = (hash >> 32) % SCAN_OPENED;
+	const struct scan_opened *o = &s->opened;
+
+	return (opened_has(o->bits[0], one) && opened_has(o->bits[0], two)) ||
+	       (opened_has(o->bits[1], one) && opened_has(o->bits[1], two));
+}

@@ -216,11 +216,33 @@ static struct scan_contact contact_of(const struct minato *m,
 	};
 }
 
+static bool is_ping(const struct packet *p)
+{
+	return (p->type == PACKET_ICMP4 && p->icmp_type == ICMP4_ECHO) ||
+	       (p->type == PACKET_ICMP6 && p->icmp_type == ICMP6_ECHO);
+}
+
+/* A ping that is not answered: who tries one address after the other sweeps
+   them. Of what is in the world many hosts are silent. */
+static void take_ping(struct minato *m, const struct packet *p)
+{
+	struct scan_contact c = contact_of(m, p);
+
+	c.sign = SCAN_SILENT;
+	c.proto = MINATO_ICMP;
+	c.port = 0;
+	c.source_port = 0;
+	if (!c.away)
+		scan_note(host_scan(m), &c, m->now);
+}
+
 void evidence_take(struct minato *m, const struct packet *p)
 {
 	struct scan_contact c;
 	bool tells;
 
+	if (is_ping(p))
+		take_ping(m, p);
 	if (p->type != PACKET_TCP && p->type != PACKET_UDP)
 		return;
 	c = contact_of(m, p);
@@ -398,40 +420,113 @@ void evidence_first(struct minato *m, const struct packet *p,
 
 /* --- flows that are handed on -------------------------------------------- */
 
+/* What a flow's first packet looks like, in the bits of NAT_LOOK: its kinds,
+   its tool, and whether nothing is to be said of it. */
+#define LOOK_TOOL 20u
+#define LOOK_MUTE (1u << 24)
+_Static_assert(MINATO_SCAN_KIND_COUNT <= LOOK_TOOL &&
+		       MINATO_SCAN_TOOL_COUNT <= 16,
+	       "bits of a look");
+
+static void evidence_began(struct minato *m, const struct packet *p,
+			   uint32_t session)
+{
+	struct scan_contact c = contact_of(m, p);
+	bool tells = true;
+
+	if (p->type == PACKET_TCP)
+		tells = judge_segment(p, &c);
+	else if (p->type == PACKET_UDP)
+		tells = judge_datagram(p, &c) && !may_be_answer(m, p, &c);
+	nat_look(host_nat(m), session,
+		 c.kinds | (uint32_t)c.tool << LOOK_TOOL |
+			 (tells ? 0 : LOOK_MUTE));
+}
+
+static struct scan_contact contact_of_caller(const struct nat_caller *from)
+{
+	struct scan_contact c = {
+		.source = from->client.addr,
+		.target = from->asked.addr,
+		.scope = from->scope,
+		.proto = from->proto,
+		.tool = (from->look >> LOOK_TOOL) & 15,
+		.kinds = from->look & ((1u << LOOK_TOOL) - 1),
+		.port = from->asked.port,
+		.source_port = from->client.port,
+	};
+
+	if (c.proto == MINATO_UDP && c.kinds == 0) {
+		c.kinds = KIND(UDP);
+	} else if (c.proto == NAT_OTHER) {
+		c.proto = 0;
+		c.kinds = KIND(PROTOCOL);
+	} else if (c.proto == MINATO_ICMP) {
+		c.port = 0;
+		c.source_port = 0;
+	}
+	return c;
+}
+
+/* What the caller's packet says. */
+static bool judge_caller(const struct packet *p, const struct nat_way *way,
+			 struct scan_contact *c)
+{
+	c->tool = tool_of(p);
+	c->kinds = 0;
+	if (way->news == NAT_NEWS_SPOKE)
+		c->sign = (uint8_t)sign_of_bytes(p);
+	else if (way->news == NAT_NEWS_EMPTY)
+		c->sign = SCAN_EMPTY;
+	else if (way->news == NAT_NEWS_ABORTED)
+		/* No number is judged on the way: anybody may have sent it. */
+		c->sign = p->tcp.flags & TCP_ACK ? SCAN_EMPTY : SCAN_HALF;
+	else
+		return false;
+	return true;
+}
+
 void evidence_passed(struct minato *m, const struct packet *p,
 		     const struct nat_way *way)
 {
-	struct scan_contact c = contact_of(m, p);
-	struct minato_endpoint client, asked;
+	struct nat_caller from;
+	struct scan_contact c;
 
-	if (!nat_caller(host_nat(m), way->session, &client, &asked, &c.scope))
-		return;
-	c.source = client.addr;
-	c.source_port = client.port;
-	c.target = asked.addr;
-	c.port = asked.port;
-	switch (way->news) {
-	case NAT_NEWS_SPOKE:
-		c.sign = SCAN_GOOD;
-		scan_note(host_scan(m), &c, m->now);
-		c.sign = (uint8_t)sign_of_bytes(p);
-		break;
-	case NAT_NEWS_REFUSED:
-		c.sign = SCAN_CLOSED;
-		c.kinds = 0;
-		c.tool = MINATO_SCAN_TOOL_UNKNOWN;
-		break;
-	case NAT_NEWS_ABORTED:
-		/* No number is judged on the way: anybody may have sent it. */
-		c.sign = p->tcp.flags & TCP_ACK ? SCAN_EMPTY : SCAN_HALF;
-		break;
-	case NAT_NEWS_EMPTY:
-		c.sign = SCAN_EMPTY;
-		break;
-	case NAT_NEWS_NONE:
+	if (way->news == NAT_NEWS_BEGAN) {
+		evidence_began(m, p, way->session);
 		return;
 	}
+	if (!nat_caller(host_nat(m), way->session, &from))
+		return;
+	c = contact_of_caller(&from);
+	if (way->news == NAT_NEWS_REFUSED) {
+		c.sign = SCAN_CLOSED;
+		if (!(from.look & LOOK_MUTE))
+			scan_note(host_scan(m), &c, m->now);
+		return;
+	}
+	scan_opened(host_scan(m), &c);
+	if (!judge_caller(p, way, &c))
+		return;
+	if (way->news == NAT_NEWS_SPOKE) {
+		struct scan_contact good = c;
+		good.sign = SCAN_GOOD;
+		scan_note(host_scan(m), &good, m->now);
+	}
 	scan_note(host_scan(m), &c, m->now);
+}
+
+void evidence_silent(struct minato *m)
+{
+	struct nat_caller from;
+
+	while (nat_silence(host_nat(m), &from)) {
+		struct scan_contact c = contact_of_caller(&from);
+		c.sign = SCAN_SILENT;
+		if (!(from.look & LOOK_MUTE) &&
+		    scan_listens(host_scan(m), m->now))
+			scan_note(host_scan(m), &c, m->now);
+	}
 }
 
 /* --- what owners say ----------------------------------------------------- */

@@ -528,6 +528,7 @@ void host_advance(struct minato *m, struct minato_time now)
 	port_rest_expire(host_table(m), m->now);
 	if (host_nat(m) != NULL) {
 		nat_advance(host_nat(m), m->now);
+		evidence_silent(m);
 		pass_syn_expire(m);
 	}
 	fragment_in_expire(m);

@@ -306,6 +306,8 @@ static enum drop ask_nat(struct minato *m, const struct arrival *a,
 		*ours = whose != NAT_OTHERS;
 		return DROP_NOT_OURS;
 	case NAT_PASS:
+		if (way.news != NAT_NEWS_NONE)
+			evidence_passed(m, p, &way);
 		return pass_translated(m, a, &way);
 	case NAT_DROP:
 		watch(m, a, whose);

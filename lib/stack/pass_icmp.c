@@ -72,6 +72,31 @@ static enum drop restore(struct minato *m, const struct arrival *a,
 	return pass_onward(m, a, &o);
 }
 
+#define CODE(code) (1u << (code)) /* RFC 792, 1812 5.2.7.1; RFC 4443 3.1 */
+
+/* By who is there: that a port or protocol is none, or a word of his filter. Of
+   a host that is down nobody has heard. */
+static bool refuses(const struct packet *p)
+{
+	const uint32_t code = p->transport[1];
+	const uint32_t refusals = p->is6 ? CODE(1) | CODE(4) | CODE(5) :
+					   CODE(2) | CODE(3) | CODE(9) |
+						   CODE(10) | CODE(13);
+
+	return p->icmp_type ==
+		       (p->is6 ? ICMP6_UNREACHABLE : ICMP4_UNREACHABLE) &&
+	       code < 32 && (refusals & 1u << code) != 0;
+}
+
+static void hear_refusal(struct minato *m, const struct packet *p,
+			 struct nat_way *way)
+{
+	if (!nat_refuse(host_nat(m), way))
+		return;
+	way->news = NAT_NEWS_REFUSED;
+	evidence_passed(m, p, way);
+}
+
 static enum drop pass_error(struct minato *m, const struct arrival *a,
 			    bool to_us, bool *ours)
 {
@@ -91,6 +116,8 @@ static enum drop pass_error(struct minato *m, const struct arrival *a,
 	key = pass_icmp_key(m, p, &inner);
 	switch (nat_error(host_nat(m), &key, inside, &way)) {
 	case NAT_PASS:
+		if (inside && refuses(p))
+			hear_refusal(m, p, &way);
 		return restore(m, a, &inner, &way, inside);
 	case NAT_HOST:
 		*ours = to_us;

@@ -1370,7 +1370,7 @@ struct minato_addr discovery_solicited(const struct minato_addr *a);
 
 /* --- evidence.c: for the statistic of scans ------------------------------ */
 
-/* A TCP segment or datagram that met nothing, or a verdict. */
+/* A TCP segment, datagram or ping that met nothing, or a verdict. */
 void evidence_take(struct minato *m, const struct packet *p);
 static inline void evidence_packet(struct minato *m, const struct packet *p)
 {
@@ -1399,6 +1399,8 @@ void evidence_first(struct minato *m, const struct packet *p,
 /* The packet was handed on, and way->news is not NONE. */
 void evidence_passed(struct minato *m, const struct packet *p,
 		     const struct nat_way *way);
+/* What a gateway handed on ended without any answer. */
+void evidence_silent(struct minato *m);
 /* A call, or a datagram of one, was refused by its owner. */
 void evidence_refused(struct minato *m, const struct socket *s,
 		      const struct port_key *key);

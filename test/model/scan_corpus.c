@@ -16,6 +16,8 @@ static void report(enum scan_sign sign, const struct minato_addr *from, uint32_t
 	c.proto = proto;
 	c.away = target != 1; /* the one address of ours */
 	c.source_port = (uint16_t)(32768 + roll(28000));
+	if (sign == SCAN_GOOD && !c.away)
+		scan_opened(s, &c);
 	scan_note(s, &c, now);
 }
 
@@ -242,6 +244,42 @@ static void resolvers(void)
 	}
 }
 
+/*
+ * 2 days in which a server that is forwarded to answers nothing, and has answered nothing since the
+ * gateway began: 3,000 addresses have up to six ports of it, which they try 20 times a day; but 30
+ * of them send datagrams to three, of which nobody ever answers any.
+ */
+static void callers_of_a_server_that_is_down(void)
+{
+	static const uint16_t ports[] = { 443, 80, 993, 587, 465, 25 };
+	const int64_t end = now.ns + 2 * DAY;
+
+	for (; now.ns < end; wait_for_next(3000 * 20 / 86400.)) {
+		const uint32_t number = roll(3000);
+		const struct minato_addr caller = host_number(0x0a000000u + number);
+		const uint32_t count = 1 + popular(6);
+		for (uint32_t i = 0; i < count && number >= 30; i++)
+			report(SCAN_SILENT, &caller, 1, MINATO_TCP, ports[i]);
+		if (number < 30)
+			report(SCAN_SILENT, &caller, 1, MINATO_UDP, (uint16_t)(514 + roll(3)));
+	}
+}
+
+/* 7 days: 20 ports each minute, of which 3 are closed; on the third day the server falls silent. */
+static void a_monitor_of_a_server_that_falls_silent(void)
+{
+	const int64_t start = now.ns;
+
+	for (; now.ns < start + 7 * DAY; wait_ns(60 * SECOND)) {
+		const bool down = now.ns - start > 2 * DAY;
+		for (uint16_t i = 0; i < 20; i++) {
+			const uint16_t port = (uint16_t)(1000 + i * 7);
+			report(down ? SCAN_SILENT : i < 3 ? SCAN_CLOSED : SCAN_GOOD, &source, 1,
+			       MINATO_TCP, port);
+		}
+	}
+}
+
 /* And in all of that a scanner is found: of the office's own, at most sixteen ports. */
 static void a_scanner_in_the_office(void **state)
 {
@@ -279,6 +317,8 @@ static const struct corpus corpora[] = {
 	{ "monitors by HTTP", web_monitors, 0 },
 	{ "offices in a hurry", offices_in_a_hurry, 1 },	     /* of 150 */
 	{ "guests that join a swarm", guests_that_join_a_swarm, 3 }, /* of 300 */
+	{ "of a server that is down", callers_of_a_server_that_is_down, 0 },
+	{ "a server falls silent", a_monitor_of_a_server_that_falls_silent, 0 },
 };
 #define CORPORA (sizeof(corpora) / sizeof(corpora[0]))
 
@@ -341,6 +381,8 @@ int main(int argc, char **argv)
 		HONEST(6),
 		HONEST(7),
 		HONEST(8),
+		HONEST(9),
+		HONEST(10),
 		cmocka_unit_test_setup_teardown(a_scanner_in_the_office, scan_setup, scan_teardown),
 	};
 

@@ -19,7 +19,7 @@ for row in json.load(sys.stdin)["scans"]:
 }
 listed_kind() { scan_rows | scan_field "$1" kinds | tr ' ' '\n' | grep -qx -- "$2"; }
 said_kind() { # since line $3 of the log
-	tail -n "+$(($3 + 1))" "$SCAN_LOG" | grep -Eq "scan from $1: [a-z/ -]*$2"
+	tail -n "+$(($3 + 1))" "$SCAN_LOG" | grep -Eq "scan from $1(/[0-9]+)?: [a-z/ -]*$2"
 }
 # scans WORDS KIND TOOL LOGGED COMMAND...: the command's scan from $SOURCE is listed with this kind
 # and tool (an expression), the kind is said in the log, and nobody's address is verified by what

@@ -64,6 +64,37 @@ static void all_fades(void **state)
 	assert_true(sketch_add(s, 77, 61) <= 2);
 }
 
+static struct scan_contact answered(uint32_t host, uint16_t port)
+{
+	struct scan_contact c = { .proto = MINATO_TCP, .port = port };
+
+	c.target = host_number(host);
+	return c;
+}
+
+/* The latest five hundred at least; and nobody's else. */
+static void ports_that_have_answered_are_known(void **state)
+{
+	uint32_t wrong = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 10000; i++) {
+		const struct scan_contact c = answered(i, 443);
+		scan_opened(s, &c);
+		assert_true(sketch_opened(s, &c));
+		if (i >= 500) {
+			const struct scan_contact before = answered(i - 500, 443);
+			assert_true(sketch_opened(s, &before));
+		}
+	}
+	for (uint32_t i = 0; i < 10000; i++) {
+		const struct scan_contact other = answered(i, 444);
+		wrong += sketch_opened(s, &other);
+	}
+	print_message("# %u of 10000 taken for one that has answered\n", wrong);
+	assert_in_range(wrong, 0, 1300); /* 2 / 4^2 */
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, small_setup, scan_teardown)
 
 int main(void)
@@ -74,6 +105,7 @@ int main(void)
 		TEST(others_are_not_taken_for_it),
 		TEST(it_stands_out),
 		TEST(all_fades),
+		TEST(ports_that_have_answered_are_known),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
