@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The lines that `iptables -j LOG` writes in front of a default of DROP.
 
-loglines.py FILE.pcap ADDRESS PORT[,PORT]
+loglines.py FILE.pcap ADDRESS[,ADDRESS] PORT[-PORT][,PORT[-PORT]]
 
-Of the IPv4 packets in a capture of Ethernet frames that are for ADDRESS, all
+Of the IPv4 packets in a capture of Ethernet frames that are for an ADDRESS, all
 that an ordinary set of rules would not let in before that: not TCP to one of
 the open ports with SYN or of a connection that such a SYN began.
 """
@@ -51,11 +51,14 @@ def transport(proto, data, fragment):
 
 
 def main():
-    path, address, ports = sys.argv[1:4]
-    ports = {int(port) for port in ports.split(',')}
+    path, addresses, ports = sys.argv[1:4]
+    addresses = addresses.split(',')
+    ranges = [[int(end) for end in part.split('-')] for part in ports.split(',')]
+    ports = {port for part in ranges for port in range(part[0], part[-1] + 1)}
     known = set()
     for seconds, frame in frames(path):
-        if frame[12:14] != b'\x08\x00' or socket.inet_ntoa(frame[30:34]) != address:
+        address = socket.inet_ntoa(frame[30:34])
+        if frame[12:14] != b'\x08\x00' or address not in addresses:
             continue
         ip = frame[14:]
         head = (ip[0] & 15) * 4
