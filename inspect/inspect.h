@@ -157,6 +157,7 @@ struct quickeys {
 /* A connection that begins. All zero before the first datagram. */
 struct inspect_quic {
 	bool begun;
+	bool gone_on; /* the owner's word: a hello of this connection was let go */
 	uint8_t id_len;
 	uint8_t id[INSPECT_QUIC_ID_MAX]; /* the client's first choice for the server */
 	uint32_t version;

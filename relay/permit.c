@@ -32,6 +32,7 @@ struct permit {
 	uint32_t grant_count;
 	struct pins *pins;
 	struct waitings *waitings;
+	struct hellos *hellos;
 	uint64_t flows;	     /* so far */
 	uint32_t identities; /* so far */
 	struct identity list[PERMIT_PROGRAMS];
@@ -54,7 +55,8 @@ int permit_new(struct relay *relay, struct permit **out)
 		return -ENOMEM;
 	permit->allows = config->allows;
 	permit->pins = pins_new();
-	if (!permit->pins || waitings_new(&permit->waitings) < 0) {
+	permit->hellos = hellos_new();
+	if (!permit->pins || !permit->hellos || waitings_new(&permit->waitings) < 0) {
 		permit_free(permit);
 		return -ENOMEM;
 	}
@@ -75,6 +77,7 @@ void permit_free(struct permit *permit)
 		free(grant);
 	}
 	waitings_free(permit->waitings);
+	hellos_free(permit->hellos);
 	pins_free(permit->pins);
 	free(permit);
 }
@@ -97,6 +100,11 @@ struct pins *permit_pins(const struct relay *relay)
 struct waitings *permit_waitings(const struct relay *relay)
 {
 	return relay->permit->waitings;
+}
+
+struct hellos *permit_hellos(const struct relay *relay)
+{
+	return relay->permit->hellos;
 }
 
 uint8_t *permit_room(const struct relay *relay)

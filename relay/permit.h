@@ -327,6 +327,7 @@ const struct relay_program *permit_program(const struct relay *relay, enum minat
 					   const struct minato_endpoint *guest);
 /* Room for TICKET_PEEK bytes, good until the next call. */
 uint8_t *permit_room(const struct relay *relay);
+struct hellos *permit_hellos(const struct relay *relay);
 /* The next number of a flow. */
 uint64_t permit_number(struct relay *relay);
 /* Tells it to whoever wants to know. */
@@ -406,6 +407,17 @@ enum minato_reason permit_absent(const struct relay *relay, enum minato_proto pr
 /* A held call to where nothing leads, whatever is allowed: tells it, and ends it. */
 void permit_turn_away(struct relay *relay, uint64_t call, enum minato_proto proto,
 		      const struct minato_endpoint *wanted, enum target_verdict verdict);
+
+/* ---- hellos.c: connections of QUIC that have sent a hello on lately ---- */
+
+struct hellos;
+struct hellos *hellos_new(void);
+void hellos_free(struct hellos *hellos);
+/*
+ * A hello of this connection is to go on, or to go on again (gone_on, which it sets). False: it may
+ * not, since another one of its id has gone on, or since there were too many lately.
+ */
+bool hellos_take(struct hellos *hellos, struct inspect_quic *quic, struct minato_time now);
 
 /* ---- ticket.c: what a flow that was let out is known by, and what it says first ---- */
 

@@ -540,6 +540,10 @@ static bool weigh_quic_wish(struct lane *f, struct ticket *t, const struct inspe
 						"QUIC that names nobody");
 		return false;
 	}
+	if (!hellos_take(permit_hellos(f->relay), t->quic, f->relay->now)) {
+		(void)deny_ticket(f, t, wish->name, "QUIC that begins a connection twice");
+		return false;
+	}
 	hold(f->relay, t, pin);
 	t->named = true;
 	t->kept_goes = true;
@@ -571,7 +575,9 @@ static enum ticket_fate weigh_quic(struct lane *f, struct ticket *t, const uint8
 	case INSPECT_WISH:
 		return weigh_quic_wish(f, t, &wish) ? TICKET_GOES : TICKET_REFUSED;
 	case INSPECT_PASS:
-		if (t->named)
+		/* What is said again keeps the server waiting for the rest. */
+		if (t->named && (!t->quic->gone_on ||
+				 hellos_take(permit_hellos(f->relay), t->quic, f->relay->now)))
 			return TICKET_GOES;
 		/* What follows a hello may overtake it. */
 		return t->quic->begun ? TICKET_LOST : TICKET_REFUSED;

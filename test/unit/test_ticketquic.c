@@ -210,6 +210,43 @@ static void a_second_hello_behind_a_feint(void **state)
 	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
 }
 
+/*
+ * The server gets one half of each, since the guest sees to it that the other halves are lost on
+ * their way: none of these may follow another of the same id, from whichever port it comes.
+ */
+static void halves_of_two_hellos(void **state)
+{
+	(void)state;
+	NEED_NETNS();
+	named_message(&message, "udp.example");
+	guest_says_part(0, 30);
+	guest_says_part(30, message.len - 30);
+	assert_int_equal(heard(), 2);
+	guest_says_short();
+	assert_int_equal(heard(), 1);
+	guest_says_part(0, 30);
+	guest_says_part(30, message.len - 30);
+	assert_int_equal(heard(), 0);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	assert_int_equal(minato_close(w.guest, socket_of), 0);
+	socket_of = guest_socket(MINATO_UDP);
+	guest_says_part(0, 30);
+	guest_says_part(30, message.len - 30);
+	assert_int_equal(heard(), 0);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 2);
+	/* Another connection is free to, and this one after a while. */
+	initial.id = "server-2";
+	guest_says_part(0, message.len);
+	assert_int_equal(heard(), 1);
+	guest_says_short();
+	assert_int_equal(heard(), 1);
+	w.skew_ns += INT64_C(121000000000);
+	turns(2);
+	pin_host("udp.example");
+	guest_says_part(0, message.len);
+	assert_int_equal(heard(), 1);
+}
+
 static void version_two(void **state)
 {
 	(void)state;
@@ -248,6 +285,7 @@ int main(void)
 		CASE_QUIC(a_second_connection_of_the_port),
 		CASE_QUIC(after_a_retry_with_another_name),
 		CASE_QUIC(a_second_hello_behind_a_feint),
+		CASE_QUIC(halves_of_two_hellos),
 		CASE_QUIC(version_two),
 		CASE_QUIC(what_is_kept_is_bounded),
 	};
