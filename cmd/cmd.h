@@ -964,7 +964,7 @@ struct minato_time cmd_admitting_turn(struct cmd_harbour *harbour, struct minato
 void cmd_sieving_take(struct cmd_harbour *harbour, const struct relay_surge *surge);
 void cmd_sieving_end(struct cmd_harbour *harbour);
 /* In the worker: as relay_config's `surge`; user: the worker. */
-void cmd_sieving_ask(void *user, const struct relay_surge *surge);
+bool cmd_sieving_ask(void *user, const struct relay_surge *surge);
 
 /* ---- binding.c: the keeper binds ports while the guest runs ---- */
 

@@ -8,13 +8,12 @@
 
 #include <string.h>
 
-void cmd_sieving_ask(void *user, const struct relay_surge *surge)
+bool cmd_sieving_ask(void *user, const struct relay_surge *surge)
 {
 	struct cmd_worker *worker = user;
 	struct cmd_message message = { .kind = CMD_ASK_SIEVE, .surge = *surge };
 
-	/* Where the keeper has no room the next change tells: until then calls are dropped here. */
-	(void)cmd_channel_send(worker->channel, &message, NULL, 0);
+	return cmd_channel_send(worker->channel, &message, NULL, 0) == 0;
 }
 
 /* What the gateway itself answers is nobody's flood. */

@@ -56,6 +56,7 @@
 #define TIME_SHARE_CALLS 16
 #define CALLS_MAX 8u
 #define TIME_AHEAD_NS 200000
+#define PASSED_MAX_NS INT64_C(1000000000)
 #define SERVED_NS 20000000 /* that others were served last: strangers' floods are told by it */
 #define SERVED_INSIDE_NS 1000000 /* and where many begin at once without being a flood */
 #define WANTED 8		 /* so often the processor was taken from us for another program */
@@ -494,11 +495,14 @@ static int64_t clamp(int64_t owed_ns)
 /* What the last batch took of our time, and for whom. */
 static void account(struct drive_intake *intake, struct minato_time now)
 {
-	const int64_t passed = now.ns - intake->taken_ns;
+	int64_t passed = now.ns - intake->taken_ns;
 	const uint32_t all = intake->firsts + intake->others;
 	int64_t share;
 	bool wanted;
 
+	/* The first time, and after a sleep of the host, it is no batch's. */
+	if (passed > PASSED_MAX_NS)
+		passed = PASSED_MAX_NS;
 	intake->taken_ns = now.ns;
 	if (all > 0)
 		intake->owed_ns += passed * intake->others / all;

@@ -171,6 +171,7 @@ static bool make_spec(const struct relay *relay, const struct open_port *port,
 		.first = port->port,
 		.last = port->port,
 		.guest = port->port,
+		.per_source = port->protocol == MINATO_TCP ? from->per_source : 0,
 	};
 	if (!from->every) {
 		family = minato_addr_is4(&from->addr) ? FOUR : SIX;

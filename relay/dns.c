@@ -312,7 +312,8 @@ static int open_host_socket(struct relay *relay, int family, bool stream)
 
 	do {
 		fd = socket(family, type, 0);
-	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) && endpoint_evict(relay));
+	} while (fd < 0 && (errno == EMFILE || errno == ENFILE) &&
+		 (turned_yield(relay) || endpoint_evict(relay)));
 	return fd < 0 ? -errno : fd;
 }
 

@@ -39,7 +39,8 @@ static int open_socket(struct lane *f)
 		return 0;
 	do {
 		fd = gram_socket(family, false);
-	} while ((fd == -EMFILE || fd == -ENFILE) && endpoint_evict(f->relay));
+	} while ((fd == -EMFILE || fd == -ENFILE) &&
+		 (turned_yield(f->relay) || endpoint_evict(f->relay)));
 	if (fd < 0) {
 		if (fd == -EMFILE || fd == -ENFILE)
 			relay_count(f->relay, RELAY_COUNT_NO_DESCRIPTOR);

@@ -237,7 +237,8 @@ static int make_socket(struct relay *relay, bool four)
 		ping_evict(relay);
 	do {
 		fd = open_socket(four ? AF_INET : AF_INET6);
-	} while ((fd == -EMFILE || fd == -ENFILE) && endpoint_evict(relay));
+	} while ((fd == -EMFILE || fd == -ENFILE) &&
+		 (turned_yield(relay) || endpoint_evict(relay)));
 	if (fd == -EMFILE || fd == -ENFILE)
 		relay_count(relay, RELAY_COUNT_NO_DESCRIPTOR);
 	return fd;

@@ -114,6 +114,13 @@ static bool is_same_source(const struct minato_addr *a, const struct minato_addr
 							  memcmp(a->bytes, b->bytes, 8) == 0;
 }
 
+/* Came by it, or by one that was removed and stood for the same port. */
+static bool is_by(const struct lane *f, const struct relay_forward *forward)
+{
+	return f->forward == forward || (f->forward && f->forward->gone &&
+					 relay_spec_names(&f->forward->spec, &forward->spec));
+}
+
 bool rank_admits(const struct relay_forward *forward, const struct minato_addr *who)
 {
 	const struct relay *relay = forward->relay;
@@ -125,7 +132,7 @@ bool rank_admits(const struct relay_forward *forward, const struct minato_addr *
 	for (uint32_t at = rank->first[place_of(rank, who)]; at; at = link_at(rank, at)->next) {
 		const struct lane *f = lane_at(&relay->lanes, at);
 
-		if (f->forward == forward && is_same_source(&f->dial.addr, who) && --left == 0)
+		if (is_by(f, forward) && is_same_source(&f->dial.addr, who) && --left == 0)
 			return false;
 	}
 	return true;

@@ -510,9 +510,10 @@ struct relay_config {
 	size_t lan_count;
 	/*
 	 * Told when the guest begins to call everywhere at once, how that goes on, and when it is
-	 * over; surge.c. NULL: it may, as the hosts of a gateway.
+	 * over; surge.c. False: it could not be passed on, and comes again. NULL: it may, as the
+	 * hosts of a gateway.
 	 */
-	void (*surge)(void *user, const struct relay_surge *surge);
+	bool (*surge)(void *user, const struct relay_surge *surge);
 	void *surge_user;
 	struct relay_roll *roll; /* to be kept, or NULL; borrowed */
 	/*
@@ -975,7 +976,7 @@ const struct relay_spec *screen_spec(const struct relay *relay, uint8_t protocol
 
 /* ---- turned.c: callers beyond what their source may have ---- */
 
-#define TURNED_MAX 2048u
+#define TURNED_MAX 8192u
 struct turned_one {
 	int64_t until_ns;
 	int fd;
@@ -984,7 +985,7 @@ struct turned {
 	int64_t since_ns; /* of `many`, who heard of it at once since then */
 	uint32_t many;
 	uint32_t first, count; /* in order of `until_ns` */
-	struct turned_one waiting[TURNED_MAX];
+	struct turned_one *waiting; /* TURNED_MAX; NULL as long as nobody had to */
 };
 /* Takes the descriptor, of linger 0, and closes it now or later. */
 void turned_add(struct relay *relay, int fd);
@@ -1014,7 +1015,9 @@ struct surge_tide {
 #define SURGE_STRAY_COUNTERS 4u
 struct surge {
 	struct surge_tide tide[SURGE_TIDES];
-	bool unsaid;	  /* the config's `surge` knows it otherwise */
+	bool said, unsaid; /* the config's `surge` knows of one; and knows it otherwise */
+	uint32_t futile;   /* windows in a row in which strays came all the same */
+	uint32_t alone;	   /* windows in which they are left alone */
 	int64_t begun_ns; /* the window; 0: there is none */
 	uint64_t strays;  /* the host value's count of them when it began, and the counters: */
 	uint32_t index[SURGE_STRAY_COUNTERS];

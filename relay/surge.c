@@ -17,6 +17,12 @@
 /* Over after so many windows in a row with a quarter of what it began with. */
 #define CALM_WINDOWS 10u
 #define ALL UINT32_MAX
+/* With more flows than that nobody looks whether all their hosts are known. */
+#define FLOWS_MAX 4096u
+/* Strays that come whatever is let through go where the sieve lets all through: after so many
+   windows in a row it is known, and they are left alone for a while. */
+#define FUTILE_WINDOWS 20u
+#define ALONE_WINDOWS 200u
 
 /* What begins a surge, in so many windows in a row, and how much of it is let through in one. */
 static const struct {
@@ -77,21 +83,37 @@ void surge_answered(struct relay *relay, const struct minato_addr *addr)
 		surge->last = place;
 }
 
-/* Those to which something stands that was used lately, whoever began it. */
-static void learn_lanes(struct relay *relay)
+static bool stands(const struct lane *f)
+{
+	return (f->kind == LANE_OUT || f->kind == LANE_IN || f->kind == LANE_VISITOR) &&
+	       f->state == LANE_OPEN;
+}
+
+/*
+ * Learns those to which something stands, whoever began it. False: not all of them have a place,
+ * so that strays cannot be told by where they go from what stands.
+ */
+static bool learn_lanes(struct relay *relay)
 {
 	const struct lane_pool *pool = &relay->lanes;
+	struct surge *surge = &relay->surge;
+	uint32_t count = 0;
+	bool all = true;
 
-	for (uint32_t block = 0; block < pool->block_count; block++) {
-		for (uint32_t i = 0; i < LANE_BLOCK; i++) {
-			const struct lane *f = &pool->blocks[block][i];
+	for (uint32_t k = 0; all && k < pool->block_count * LANE_BLOCK; k++) {
+		const struct lane *f = &pool->blocks[k / LANE_BLOCK][k % LANE_BLOCK];
 
-			if ((f->kind == LANE_OUT || f->kind == LANE_IN ||
-			     f->kind == LANE_VISITOR) &&
-			    f->state == LANE_OPEN)
-				(void)learn(&relay->surge, &f->far.addr, f->used_ns);
-		}
+		if (!stands(f))
+			continue;
+		(void)learn(surge, &f->far.addr, f->used_ns);
+		all = ++count <= FLOWS_MAX;
 	}
+	for (uint32_t k = 0; all && k < pool->block_count * LANE_BLOCK; k++) {
+		const struct lane *f = &pool->blocks[k / LANE_BLOCK][k % LANE_BLOCK];
+
+		all = !stands(f) || is_known(surge, &f->far.addr);
+	}
+	return all;
 }
 
 static bool is_on(const struct surge *surge)
@@ -121,12 +143,15 @@ static void tell(struct relay *relay)
 				   .chance = surge->tide[SURGE_CALLS].chance,
 				   .strays = surge->tide[SURGE_STRAYS].chance };
 
-	surge->unsaid = false;
 	for (uint32_t i = 0; out.on && i < RELAY_KNOWN_MAX; i++) {
 		if (surge->known[i].answered_ns)
 			out.known[out.known_count++] = surge->known[i].addr;
 	}
-	relay->config.surge(relay->config.surge_user, &out);
+	/* Else again in the next window. */
+	if (relay->config.surge(relay->config.surge_user, &out)) {
+		surge->unsaid = false;
+		surge->said = out.on;
+	}
 }
 
 /* What would come without a sieve, and how much of it is let through from now on. */
@@ -197,17 +222,51 @@ void surge_begin(struct relay *relay)
 	surge->strays = strays_of(relay);
 }
 
+static bool is_busy(const struct surge *surge)
+{
+	return is_on(surge) || surge->said || surge->alone || surge->tide[SURGE_STRAYS].high;
+}
+
+static void end_strays(struct surge *surge)
+{
+	struct surge_tide *tide = &surge->tide[SURGE_STRAYS];
+
+	surge->unsaid |= tide->on;
+	*tide = (struct surge_tide){ .chance = ALL };
+	surge->futile = 0;
+}
+
+/* They are kept out only where that harms nothing that stands, and helps. */
+static void end_window_of_strays(struct relay *relay, uint32_t count)
+{
+	struct surge *surge = &relay->surge;
+	struct surge_tide *tide = &surge->tide[SURGE_STRAYS];
+	const uint32_t begin_at = bounds[SURGE_STRAYS].begin_at;
+
+	tide->count = count;
+	if (surge->alone > 0)
+		surge->alone--;
+	if (surge->alone > 0 || ((tide->on || count >= begin_at) && !learn_lanes(relay))) {
+		end_strays(surge);
+		return;
+	}
+	surge->futile = tide->on && count >= begin_at / 2 ? surge->futile + 1 : 0;
+	surge->unsaid |= turn(tide, SURGE_STRAYS);
+	if (surge->futile <= FUTILE_WINDOWS)
+		return;
+	end_strays(surge);
+	surge->alone = ALONE_WINDOWS;
+}
+
 /* What is on measures itself in each window, and what may begin is counted. */
 static void end_window(struct relay *relay, uint64_t strays)
 {
 	struct surge *surge = &relay->surge;
-	struct surge_tide *tide = surge->tide;
 
-	tide[SURGE_STRAYS].count = (uint32_t)(strays - surge->strays);
+	end_window_of_strays(relay, (uint32_t)(strays - surge->strays));
 	surge->strays = strays;
-	surge->unsaid |= turn(&tide[SURGE_STRAYS], SURGE_STRAYS);
-	surge->unsaid |= turn(&tide[SURGE_CALLS], SURGE_CALLS);
-	surge->begun_ns = is_on(surge) || tide[SURGE_STRAYS].high ? relay->now.ns : 0;
+	surge->unsaid |= turn(&surge->tide[SURGE_CALLS], SURGE_CALLS);
+	surge->begun_ns = relay->now.ns;
 }
 
 struct minato_time surge_turn(struct relay *relay)
@@ -216,7 +275,6 @@ struct minato_time surge_turn(struct relay *relay)
 	struct surge_tide *calls = &surge->tide[SURGE_CALLS];
 	const uint64_t strays = relay->config.surge ? strays_of(relay) : surge->strays;
 	const int64_t now = relay->now.ns;
-	const bool was = is_on(surge);
 
 	if (!surge->begun_ns && !calls->count && strays == surge->strays)
 		return MINATO_NEVER;
@@ -225,12 +283,14 @@ struct minato_time surge_turn(struct relay *relay)
 	if (now - surge->begun_ns >= WINDOW_NS)
 		end_window(relay, strays);
 	else if (!calls->on && calls->count >= bounds[SURGE_CALLS].begin_at)
-		(void)turn(calls, SURGE_CALLS);
+		surge->unsaid |= turn(calls, SURGE_CALLS);
 	else
 		return (struct minato_time){ surge->begun_ns + WINDOW_NS };
-	if (is_on(surge))
-		learn_lanes(relay);
-	if (was != is_on(surge) || (was && surge->unsaid))
+	if (calls->on)
+		(void)learn_lanes(relay);
+	if (is_on(surge) ? surge->unsaid : surge->said)
 		tell(relay);
+	if (!is_busy(surge))
+		surge->begun_ns = 0;
 	return surge->begun_ns ? (struct minato_time){ surge->begun_ns + WINDOW_NS } : MINATO_NEVER;
 }

@@ -7,6 +7,7 @@
  */
 #include "relay/relay.h"
 
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,7 +36,9 @@ void turned_add(struct relay *relay, int fd)
 		turned->since_ns = now;
 		turned->many = 0;
 	}
-	if (turned->many < AT_ONCE) {
+	if (!turned->waiting && turned->many >= AT_ONCE)
+		turned->waiting = calloc(TURNED_MAX, sizeof(turned->waiting[0]));
+	if (turned->many < AT_ONCE || !turned->waiting) {
 		turned->many++;
 		close(fd);
 		return;
@@ -73,4 +76,6 @@ void turned_free(struct relay *relay)
 {
 	while (turned_yield(relay))
 		;
+	free(relay->turned.waiting);
+	relay->turned.waiting = NULL;
 }

@@ -103,7 +103,10 @@ static bool rest(const struct yard *yard, double span,
 	return true;
 }
 
-/* Nothing of a round is left in the next one: what was tracked, or learned. */
+/*
+ * Nothing of a round is left in the next one: what was tracked, or learned. In a round there is, so
+ * the kernel's tables fill as they would.
+ */
 static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double span,
 		      struct yard_round *out)
 {

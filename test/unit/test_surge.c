@@ -14,11 +14,16 @@ static struct relay_surge told;
 static unsigned times;
 static uint32_t next;
 
-static void note(void *user, const struct relay_surge *surge)
+static bool deaf;
+
+static bool note(void *user, const struct relay_surge *surge)
 {
 	(void)user;
-	told = *surge;
 	times++;
+	if (deaf)
+		return false;
+	told = *surge;
+	return true;
 }
 
 static int begin(void **state)
@@ -30,6 +35,7 @@ static int begin(void **state)
 	relay.config.surge = note;
 	relay.now.ns = 1000;
 	surge_begin(&relay);
+	deaf = false;
 	told = (struct relay_surge){ .on = false };
 	times = 0;
 	next = 0;
@@ -217,6 +223,80 @@ static void nothing_without_end(void **state)
 	assert_int_equal(surge_turn(&relay).ns, MINATO_NEVER.ns);
 }
 
+/* To whom something stands may be more than can be known: then nothing of a flow is kept out. */
+static void strays_beside_many_flows(void **state)
+{
+	static struct lane blocks_of[3][LANE_BLOCK];
+	static struct lane *blocks[] = { blocks_of[0], blocks_of[1], blocks_of[2] };
+
+	(void)state;
+	memset(blocks_of, 0, sizeof(blocks_of));
+	relay.lanes.blocks = blocks;
+	relay.lanes.block_count = 3;
+	for (uint32_t i = 0; i <= RELAY_KNOWN_MAX; i++) {
+		struct lane *f = &blocks_of[i / LANE_BLOCK][i % LANE_BLOCK];
+
+		*f = (struct lane){ .kind = LANE_OUT, .state = LANE_OPEN, .used_ns = 900 + i };
+		f->far.addr = minato_addr4(192, 0, 2, (uint8_t)i);
+	}
+	for (int i = 0; i < 20; i++) {
+		strays(3000);
+		window();
+	}
+	assert_int_equal(times, 0);
+	/* One fewer, and all are known. */
+	blocks_of[0][0].kind = LANE_FREE;
+	for (int i = 0; i < 6; i++) {
+		strays(3000);
+		window();
+	}
+	assert_true(told.on);
+	assert_int_equal(told.known_count, RELAY_KNOWN_MAX);
+	/* One comes: what stands goes before. */
+	blocks_of[0][0].kind = LANE_OUT;
+	strays(300);
+	window();
+	assert_false(told.on);
+}
+
+/* They go where the sieve lets everything through: it is no use. */
+static void strays_that_come_all_the_same(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 40; i++) {
+		strays(1000);
+		window();
+	}
+	assert_false(told.on);
+	assert_in_range(times, 2, 25);
+	/* After a while it is tried again. */
+	for (int i = 0; i < 200; i++) {
+		strays(1000);
+		window();
+		if (told.on)
+			break;
+	}
+	assert_true(told.on);
+}
+
+/* What could not be passed on is not lost, above all that it is over. */
+static void who_does_not_hear_is_told_again(void **state)
+{
+	(void)state;
+	(void)calls(1000);
+	(void)surge_turn(&relay);
+	assert_true(told.on);
+	deaf = true;
+	for (int i = 0; i < 40; i++)
+		window();
+	assert_true(told.on);
+	assert_true(surge_turn(&relay).ns <= relay.now.ns + WINDOW_NS);
+	deaf = false;
+	window();
+	assert_false(told.on);
+	assert_int_equal(surge_turn(&relay).ns, MINATO_NEVER.ns);
+}
+
 /* Where something stands, too, though it has said nothing since others were known. */
 static void whoever_has_a_flow_is_known(void **state)
 {
@@ -273,6 +353,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_burst_of_nothing, begin, end_it),
 		cmocka_unit_test_setup_teardown(nothing_without_end, begin, end_it),
 		cmocka_unit_test_setup_teardown(whoever_has_a_flow_is_known, begin, end_it),
+		cmocka_unit_test_setup_teardown(strays_beside_many_flows, begin, end_it),
+		cmocka_unit_test_setup_teardown(strays_that_come_all_the_same, begin, end_it),
+		cmocka_unit_test_setup_teardown(who_does_not_hear_is_told_again, begin, end_it),
 		cmocka_unit_test_setup_teardown(many_hosts, begin, end_it),
 	};
 
