@@ -105,9 +105,9 @@ static bool rest(const struct yard *yard, double span,
 
 /*
  * Nothing of a round is left in the next one: what was tracked, or learned. In a round there is, so
- * the kernel's tables fill as they would.
+ * each begins with another attack.
  */
-static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double span,
+static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double span, int first,
 		      struct yard_round *out)
 {
 	struct yard_result r[KINDS_MAX], idle, after;
@@ -119,9 +119,12 @@ static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double 
 	if (well)
 		yard_run(&yard, 0, 0.3); /* neighbours, windows */
 	well = well && rest(&yard, span, &idle);
-	for (int kind = 1; well && kind < plan->kinds; kind++)
+	for (int i = 0; well && i < plan->kinds - 1; i++) {
+		const int kind = 1 + (first + i) % (plan->kinds - 1);
+
 		if (wanted(plan, kind))
 			r[kind] = yard_run(&yard, kind, span);
+	}
 	/* A kernel's table may be full by now of what the attacks have left. */
 	if (well && rest(&yard, span, &after)) {
 		idle.bytes = (idle.bytes + after.bytes) / 2;
@@ -150,7 +153,7 @@ static bool measure(const struct yard_plan *plan, enum yard_peer peer, double sp
 
 	round.memory_mb = 0;
 	for (size_t i = 0; i < rounds; i++) {
-		if (!one_round(plan, peer, span, &round))
+		if (!one_round(plan, peer, span, (int)i * 3, &round))
 			return false;
 		for (int kind = 1; kind < plan->kinds; kind++)
 			share[kind][i] = round.share[kind];
