@@ -286,7 +286,8 @@ struct minato_time surge_turn(struct relay *relay)
 		surge->unsaid |= turn(calls, SURGE_CALLS);
 	else
 		return (struct minato_time){ surge->begun_ns + WINDOW_NS };
-	if (calls->on)
+	/* Where strays are kept out that is done. */
+	if (calls->on && !surge->tide[SURGE_STRAYS].on)
 		(void)learn_lanes(relay);
 	if (is_on(surge) ? surge->unsaid : surge->said)
 		tell(relay);

@@ -258,6 +258,18 @@ static void left_out(void **state)
 	close(b);
 }
 
+static void each_port_has_the_bound(void **state)
+{
+	int fd;
+
+	NEED_NETNS();
+	publish("auto at most 3 per source");
+	fd = guest_has(SOCK_STREAM, "0.0.0.0", 8080);
+	UNTIL(stands(8080));
+	assert_int_equal(withheld.per_source, 3);
+	close(fd);
+}
+
 static void udp_services_only(void **state)
 {
 	int service;
@@ -385,6 +397,7 @@ int main(void)
 		AUTO(families_as_the_guest_has_them),
 		AUTO(loopback_stays_inside),
 		AUTO(left_out),
+		AUTO(each_port_has_the_bound),
 		AUTO(udp_services_only),
 		AUTO(named_ports_go_before),
 		AUTO(named_later_does_not_take_away),

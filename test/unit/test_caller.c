@@ -530,6 +530,11 @@ static void a_network_of_ipv6_is_one_source(void **state)
 	assert_false(rank_admits(&forwards[0], &near));
 	assert_true(rank_admits(&forwards[0], &far));
 	assert_true(rank_admits(&forwards[1], &near));
+	/* But it is the same one if it was taken back and published again. */
+	forwards[0].gone = true;
+	assert_false(rank_admits(&forwards[1], &near));
+	forwards[1].spec.first = 81;
+	assert_true(rank_admits(&forwards[1], &near));
 	for (int i = 0; i < 2; i++) {
 		lanes[i]->forward = NULL;
 		lane_free(lanes[i]);
