@@ -3,6 +3,7 @@
 #include "relay_fixture.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 
 static int listener;
 static int far;
@@ -137,6 +138,16 @@ static void much_data_before_a_far_reset_arrives(void **state)
 	assert_int_equal(sent, 0);
 }
 
+/* The guest has no room, and more is there: what the far side does is not found by reading. */
+static bool is_stuck(void)
+{
+	const struct lane *f = w.relay->lanes.blocks[0];
+	int waits = 0;
+
+	return !((uint32_t)minato_ready(w.host, f->socket, NULL) & MINATO_WRITABLE) &&
+	       ioctl(f->fd, FIONREAD, &waits) == 0 && waits > 0;
+}
+
 /* A send that fails takes the error with it; the end that is read then is none. */
 static void reset_found_by_sending_is_no_end(void **state)
 {
@@ -148,7 +159,7 @@ static void reset_found_by_sending_is_no_end(void **state)
 	while (quiet < 10) {
 		ssize_t took = send(far, data, sizeof(data), MSG_DONTWAIT | MSG_NOSIGNAL);
 
-		quiet = took > 0 ? 0 : quiet + 1;
+		quiet = took > 0 || !is_stuck() ? 0 : quiet + 1;
 		turn();
 	}
 	far_resets();
