@@ -57,8 +57,7 @@ static double middle_of(const struct yard_share *all, size_t rounds, size_t fiel
 		span[0] = values[0];
 		span[1] = values[rounds - 1];
 	}
-	return rounds % 2 ? values[rounds / 2]
-			  : (values[rounds / 2 - 1] + values[rounds / 2]) / 2;
+	return rounds % 2 ? values[rounds / 2] : (values[rounds / 2 - 1] + values[rounds / 2]) / 2;
 }
 
 static void tell(const struct yard_plan *plan, enum yard_peer peer, int kind,
@@ -87,19 +86,43 @@ static bool wanted(const struct yard_plan *plan, int kind)
 }
 
 /* What clients get without an attack; false where that is nothing. */
-static bool rest(const struct yard *yard, double span,
-		 struct yard_result *idle)
+static bool rest(const struct yard *yard, double span, struct yard_result *idle)
 {
 	const struct yard_plan *plan = yard->plan;
 
 	*idle = yard_run(yard, 0, span);
-	if (idle->bytes <= 0) {
-		say("%s%s: no client was served", plan->name, suffix[yard->peer]);
-		return false;
-	}
+	if (idle->bytes > 0)
+		return true;
+	say("%s%s: no client was served", plan->name, suffix[yard->peer]);
+	return false;
+}
+
+static void tell_rest(const struct yard *yard, double span, const struct yard_result *idle)
+{
+	const struct yard_plan *plan = yard->plan;
+
 	say("%s%s without an attack: %.0f MB/s, %.0f us to connect, newcomers %.0f us", plan->name,
 	    suffix[yard->peer], idle->bytes / span / 1e6, idle->connect_us,
 	    plan->strangers ? idle->newcomer_us : 0);
+}
+
+/*
+ * An attack, held against what was without it just before and is just after: machines have slow
+ * phases of seconds. A kernel's table may be full by then of what the attack has left.
+ */
+static bool one_attack(const struct yard *yard, int kind, double span, struct yard_result *idle,
+		       struct yard_share *out)
+{
+	const struct yard_result attacked = yard_run(yard, kind, span);
+	struct yard_result after;
+
+	if (!rest(yard, span, &after))
+		return false;
+	idle->bytes = (idle->bytes + after.bytes) / 2;
+	idle->connect_us = (idle->connect_us + after.connect_us) / 2;
+	idle->newcomer_us = (idle->newcomer_us + after.newcomer_us) / 2;
+	*out = share_of(&attacked, idle);
+	*idle = after;
 	return true;
 }
 
@@ -110,7 +133,7 @@ static bool rest(const struct yard *yard, double span,
 static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double span, int first,
 		      struct yard_round *out)
 {
-	struct yard_result r[KINDS_MAX], idle, after;
+	struct yard_result idle;
 	struct yard yard;
 	bool well = yard_lay(&yard, plan, peer);
 
@@ -119,21 +142,14 @@ static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double 
 	if (well)
 		yard_run(&yard, 0, 0.3); /* neighbours, windows */
 	well = well && rest(&yard, span, &idle);
+	if (well)
+		tell_rest(&yard, span, &idle);
 	for (int i = 0; well && i < plan->kinds - 1; i++) {
 		const int kind = 1 + (first + i) % (plan->kinds - 1);
 
 		if (wanted(plan, kind))
-			r[kind] = yard_run(&yard, kind, span);
+			well = one_attack(&yard, kind, span, &idle, &out->share[kind]);
 	}
-	/* A kernel's table may be full by now of what the attacks have left. */
-	if (well && rest(&yard, span, &after)) {
-		idle.bytes = (idle.bytes + after.bytes) / 2;
-		idle.connect_us = (idle.connect_us + after.connect_us) / 2;
-		idle.newcomer_us = (idle.newcomer_us + after.newcomer_us) / 2;
-	}
-	for (int kind = 1; well && kind < plan->kinds; kind++)
-		if (wanted(plan, kind))
-			out->share[kind] = share_of(&r[kind], &idle);
 	/* Of a kernel that hands packets on nobody says what it holds. */
 	if (yard.middle > 0)
 		out->memory_mb = yard_memory_mb(yard.middle);
