@@ -818,6 +818,7 @@ struct drive_link_ends {
 	 * False: whoever is known by what we sent goes before strangers (intake.h).
 	 */
 	bool trusted;
+	bool forwards; /* what comes is mostly handed on: it is others who answer calls */
 };
 
 #define DRIVE_LINK_ENDS_NONE                                                                       \

@@ -131,7 +131,7 @@ int drive_link_open(struct drive_link **out, const struct drive_link_ends *ends,
 	/* Without it, all goes by sendmmsg. */
 	(void)drive_ring_open(&l->ring, l->sender);
 	/* And comes by recvmmsg. */
-	(void)drive_intake_open(&l->intake, l->fd, ends->trusted);
+	(void)drive_intake_open(&l->intake, l->fd, ends->trusted, ends->forwards);
 	/* It may have changed since it was opened, for another process than this one. */
 	ask(l);
 	*out = l;

@@ -22,6 +22,13 @@
 #define SIZE ((size_t)SLOTS * SLOT)
 #define RESERVE 6 /* so that what is behind an Ethernet header is aligned */
 
+/* Where a call says so. */
+#define ETHERNET 14u
+#define CALL_LEAST (ETHERNET + 20u + 14u)
+#define TCP 6u
+#define SYN 0x02u
+#define SYN_ACK 0x12u
+
 #define LOOKS 512u /* at new frames, for one batch */
 #define AHEAD 8u   /* of them at once */
 #define QUEUED 8u  /* large frames in it: more only evict from the cache what was just read */
@@ -53,8 +60,17 @@
  * Strangers' calls that go before others of theirs, where they are no flood of frames: so much, and
  * so many in a batch.
  */
-#define TIME_SHARE_CALLS 16
+#define TIME_SHARE_CALLS 4
 #define CALLS_MAX 8u
+/*
+ * Of a flood of calls so many begin something: at once, and in a second. What is called keeps each
+ * that it has answered for seconds, and has a few thousand places.
+ */
+#define CALLS_AT_ONCE 1024u
+#define CALLS_EACH_NS INT64_C(1000000)
+/* So many in such a time are one, although we may be able to hand all of them on. */
+#define SPAN_NS INT64_C(16000000)
+#define CALLS_MANY 64u
 #define TIME_AHEAD_NS 200000
 #define PASSED_MAX_NS INT64_C(1000000000)
 #define SERVED_NS 20000000 /* that others were served last: strangers' floods are told by it */
@@ -88,18 +104,23 @@ struct drive_intake {
 	uint32_t sum;		       /* of the counts */
 	uint32_t share;		       /* SHARE_MIN to SHARE_MAX */
 
-	int64_t taken_ns;  /* when a batch was taken last */
-	int64_t served_ns; /* and one with somebody who went first */
-	int64_t owed_ns;   /* what those who wait have had beyond their share */
+	int64_t taken_ns;      /* when a batch was taken last */
+	int64_t served_ns;     /* and one with somebody who went first */
+	int64_t owed_ns;       /* what those who wait have had beyond their share */
 	int64_t owed_calls_ns; /* and strangers' calls that did not */
-	int64_t asked_ns;  /* when the kernel was asked who else wants the processor */
-	int64_t switches;  /* to other programs, until then */
+	int64_t asked_ns;      /* when the kernel was asked who else wants the processor */
+	int64_t switches;      /* to other programs, until then */
 	int64_t wants, halved_ns;
 	uint32_t firsts, others; /* of the last batch */
 	uint32_t calls;		 /* of the firsts */
 	uint32_t given_up;	 /* while it was put together, */
 	uint32_t gave_up;	 /* the last of them, a slot */
-	bool sifted;		 /* then strangers' first calls are given up */
+	bool sifted;		 /* then most of strangers' first calls are given up */
+	bool forwards;		 /* it is not we who answer calls */
+	int64_t called_ns;	 /* when calls that began something in a flood would be in time */
+	int64_t span_ns;	 /* since then are counted, */
+	uint32_t frames, called; /* without a look at who sends them: frames, calls */
+	int64_t flood_ns;	 /* when these were a flood */
 	struct drive_again *again;
 	struct drive_looks looks;
 	struct drive_known known;
@@ -171,7 +192,7 @@ static int make_ring(struct drive_intake *intake)
 }
 
 /* unsealed: epoll_create1 prctl */
-int drive_intake_open(struct drive_intake **out, int fd, bool trusted)
+int drive_intake_open(struct drive_intake **out, int fd, bool trusted, bool forwards)
 {
 	struct drive_intake *intake = calloc(1, sizeof(*intake));
 	uint64_t seed[3];
@@ -181,6 +202,8 @@ int drive_intake_open(struct drive_intake **out, int fd, bool trusted)
 		result = drive_again_new(&intake->again);
 	if (result == 0) {
 		intake->fd = fd;
+		intake->forwards = forwards;
+		intake->flood_ns = -SERVED_NS - 1;
 		intake->share = SHARE_MAX;
 		drive_known_reset(&intake->known, seed, trusted);
 		drive_looks_reset(&intake->looks, seed[2]);
@@ -254,10 +277,23 @@ static void put_off(struct drive_intake *intake, uint32_t crowd, struct minato_t
 	intake->known_wait += crowd >= DRIVE_CROWD_KNOWN;
 }
 
+/* Whether one more call of a flood may begin something. */
+static bool may_begin(struct drive_intake *intake, struct minato_time now)
+{
+	const int64_t full = now.ns - CALLS_AT_ONCE * CALLS_EACH_NS;
+
+	if (intake->called_ns < full)
+		intake->called_ns = full;
+	if (intake->called_ns + CALLS_EACH_NS > now.ns)
+		return false;
+	intake->called_ns += CALLS_EACH_NS;
+	return true;
+}
+
 /* It does not go first: a call that others will not come after, if it is one of a flood. */
 static void put_behind(struct drive_intake *intake, uint32_t crowd, struct minato_time now)
 {
-	if (crowd != DRIVE_CROWD_SYN || !intake->sifted) {
+	if (crowd != DRIVE_CROWD_SYN || !intake->sifted || may_begin(intake, now)) {
 		put_off(intake, crowd, now);
 		return;
 	}
@@ -372,6 +408,36 @@ static void adapt(struct drive_intake *intake, bool full)
 		intake->share++;
 }
 
+/*
+ * Calls are looked for also where all is taken in order, as it is while we keep up: whoever is to
+ * answer them may not. That is asked of every frame, so no option and no extension is looked into.
+ */
+static bool is_call(const struct drive_taken *taken)
+{
+	const uint8_t *f = taken->bytes;
+
+	if (taken->where != DRIVE_TAKEN_HERE || taken->len < CALL_LEAST)
+		return false;
+	if (f[ETHERNET] == 0x45)
+		return f[ETHERNET + 9] == TCP && (f[ETHERNET + 20 + 13] & SYN_ACK) == SYN;
+	return f[ETHERNET] >> 4 == 6 && f[ETHERNET + 6] == TCP && taken->len > ETHERNET + 40 + 13 &&
+	       (f[ETHERNET + 40 + 13] & SYN_ACK) == SYN;
+}
+
+static void count_calls(struct drive_intake *intake, const struct ahead *group, uint32_t n,
+			struct minato_time now)
+{
+	for (uint32_t i = 0; i < n; i++)
+		intake->called += is_call(&group[i].taken);
+	intake->frames += n;
+	if (now.ns - intake->span_ns < SPAN_NS)
+		return;
+	if (intake->called >= CALLS_MANY && 2 * intake->called > intake->frames)
+		intake->flood_ns = now.ns;
+	intake->span_ns = now.ns;
+	intake->frames = intake->called = 0;
+}
+
 /* Some new ones; what is looked for at each of them in memory is so on its way for all. */
 static uint32_t look_ahead(struct drive_intake *intake, struct minato_time now, bool all,
 			   struct ahead out[AHEAD])
@@ -397,6 +463,8 @@ static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 
 	while (n > 0 && looks < LOOKS && got < room && queued < QUEUED) {
 		n = look_ahead(intake, now, all, group);
+		if (intake->forwards)
+			count_calls(intake, group, n, now);
 		looks += n;
 		for (uint32_t i = 0; i < n && got < room && queued < QUEUED; i++) {
 			if (all || goes_first(intake, &group[i], now)) {
@@ -474,15 +542,23 @@ static bool is_wanted(struct drive_intake *intake, int64_t now)
 
 /*
  * More than half of what comes are strangers' calls: of such that are served they never are, as
- * each goes on. Each that is let through costs whoever answers it, on the processor that is
- * wanted, far more than us. In such a flood the first of each is as good as none: who sent it calls
- * again within a second or so, and is then known by that (again.c); who looks otherwise than the
- * flood does not have to (looks.c).
+ * each goes on. Each that is let through costs whoever answers it far more than us: the processor,
+ * which may be ours, and a place among few, so that soon it has none for others or answers all of
+ * them without a memory of them (RFC 4987 3.6), which slows their connections. In such a flood the
+ * first of each is as good as none: who sent it calls again within a second or so, and is then
+ * known by that (again.c); who looks otherwise than the flood does not have to (looks.c). If it is
+ * we who answer, that costs no place; then they are given up where others have to wait for it.
  */
-static bool is_flooded_by_calls(const struct drive_intake *intake, struct minato_time now)
+static bool is_sifted(const struct drive_intake *intake, struct minato_time now, bool wanted)
 {
-	return !intake->known.all && 2 * intake->count[DRIVE_CROWD_SYN] > intake->sum &&
-	       now.ns - intake->served_ns <= SERVED_NS && now.ns - intake->crowded_ns <= SERVED_NS;
+	const bool crowded = now.ns - intake->crowded_ns <= SERVED_NS;
+	const bool served = now.ns - intake->served_ns <= SERVED_NS;
+
+	if (intake->known.all || 2 * intake->count[DRIVE_CROWD_SYN] <= intake->sum)
+		return false;
+	if (intake->forwards)
+		return crowded || now.ns - intake->flood_ns <= SERVED_NS;
+	return crowded && wanted && served;
 }
 
 static int64_t clamp(int64_t owed_ns)
@@ -510,7 +586,7 @@ static void account(struct drive_intake *intake, struct minato_time now)
 	wanted = is_wanted(intake, now.ns);
 	if (wanted)
 		share = intake->known.all ? TIME_SHARE_WANTED : TIME_SHARE_STRANGERS;
-	intake->sifted = wanted && is_flooded_by_calls(intake, now);
+	intake->sifted = is_sifted(intake, now, wanted);
 	intake->owed_ns = clamp(intake->owed_ns - passed * share / 256);
 	if (all > 0)
 		intake->owed_calls_ns += passed * intake->calls / all;
@@ -540,6 +616,12 @@ static void rest(const struct drive_intake *intake)
 		(void)epoll_pwait2(intake->bed, &none, 1, &span, NULL);
 }
 
+/* Lately there were more calls than are handed on without a look at who calls. */
+static bool is_called(const struct drive_intake *intake, struct minato_time now)
+{
+	return intake->sifted || now.ns - intake->flood_ns <= SERVED_NS;
+}
+
 uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 			   struct drive_taken out[DRIVE_INTAKE_BATCH])
 {
@@ -553,7 +635,7 @@ uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 	if (crowded)
 		intake->crowded_ns = now.ns;
 	account(intake, now);
-	calm = intake->waiting == 0 && !crowded && !intake->sifted;
+	calm = intake->waiting == 0 && !crowded && !is_called(intake, now);
 	room = DRIVE_INTAKE_BATCH - (calm ? 0 : OTHERS_MIN);
 	intake->given_up = intake->calls = 0;
 	intake->firsts = take_new(intake, now, out, room, calm);

@@ -22,9 +22,10 @@
  *
  * While somebody is served first, those who wait get a share of the time and no more: behind us may
  * be others who need the processor. When all of that is used up the intake rests for a moment.
- * Where somebody else does want the processor and most of what comes are strangers' calls, the
- * first of each is given up at once: what it would cost is an answer of whoever is called. One
- * whose look is rare is not.
+ *
+ * Where most of what comes are strangers' calls, a flood of them, and others answer them than we,
+ * on this host or behind a gateway, so many of them begin something as whoever is called has places
+ * for; the first of each of the others is given up at once. One whose look is rare is not.
  *
  * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
  * says so.
@@ -60,9 +61,10 @@ struct drive_taken {
 /*
  * Gives the socket, which has virtio headers, a ring, by which alone frames shorter than a slot
  * then come; it borrows the socket. What waits in the socket is lost. `trusted`: whoever sends
- * there is known. 0, or negative errno: then the socket is as it was.
+ * there is known; `forwards`: others answer the calls that come there. 0, or negative errno: then
+ * the socket is as it was.
  */
-int drive_intake_open(struct drive_intake **out, int fd, bool trusted);
+int drive_intake_open(struct drive_intake **out, int fd, bool trusted, bool forwards);
 void drive_intake_close(struct drive_intake *intake);
 /* A socket that a predecessor may have given a ring has none from now on. */
 void drive_intake_without(int fd);

@@ -166,6 +166,7 @@ _Noreturn void join(int pool, bool forwards)
 
 		insist(drive_link_make(&ends[i], &plan, &error), names[i], &error);
 		ends[i].trusted = i == 0; /* the inside */
+		ends[i].forwards = i != 0;
 		insist(drive_link_open(&joint.link[i], &ends[i], i), names[i], NULL);
 		ports[i] = (struct port){ &joint, i };
 		insist((int)(drive_loop_add(joint.loop, drive_link_fd(joint.link[i]), EPOLLIN,

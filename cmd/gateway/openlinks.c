@@ -167,6 +167,7 @@ static bool share(struct gateway_link *link, const struct gateway_links *old)
 	*link = *one;
 	link->said = said;
 	link->ends.trusted = !said.outside;
+	link->ends.forwards = said.outside;
 	link->fd = copy(one->fd);
 	link->claim = copy(one->claim);
 	link->ends.packet = copy(one->ends.packet);
@@ -252,6 +253,7 @@ static int open_interface(struct gateway_link *link, const struct conf *conf, in
 	if (link->said.take && filter >= 0)
 		link->ends.filter = copy(filter);
 	link->ends.trusted = !link->said.outside;
+	link->ends.forwards = link->said.outside;
 	link->space = link->ends.space;
 	memcpy(link->mac, link->ends.mac, sizeof(link->mac));
 	settle_mtu(link);
