@@ -54,7 +54,7 @@
  * less where other programs want the processor.
  */
 #define TIME_SHARE 160
-#define TIME_SHARE_WANTED 64
+#define TIME_SHARE_WANTED 24
 #define TIME_SHARE_STRANGERS 8 /* the same, where most of those who wait are no one's */
 /*
  * Strangers' calls that go before others of theirs, where they are no flood of frames: so much, and
