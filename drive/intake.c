@@ -24,7 +24,6 @@
 
 /* Where a call says so. */
 #define ETHERNET 14u
-#define CALL_LEAST (ETHERNET + 20u + 14u)
 #define TCP 6u
 #define SYN 0x02u
 #define SYN_ACK 0x12u
@@ -68,9 +67,9 @@
  */
 #define CALLS_AT_ONCE 1024u
 #define CALLS_EACH_NS INT64_C(1000000)
-/* So many in such a time are one, although we may be able to hand all of them on. */
+/* So many in such a time, if most frames are, although we may be able to hand all of them on. */
 #define SPAN_NS INT64_C(16000000)
-#define CALLS_MANY 64u
+#define CALLS_SOME 64u
 #define TIME_AHEAD_NS 200000
 #define PASSED_MAX_NS INT64_C(1000000000)
 #define SERVED_NS 20000000 /* that others were served last: strangers' floods are told by it */
@@ -293,7 +292,8 @@ static bool may_begin(struct drive_intake *intake, struct minato_time now)
 /* It does not go first: a call that others will not come after, if it is one of a flood. */
 static void put_behind(struct drive_intake *intake, uint32_t crowd, struct minato_time now)
 {
-	if (crowd != DRIVE_CROWD_SYN || !intake->sifted || may_begin(intake, now)) {
+	if (crowd != DRIVE_CROWD_SYN || !intake->sifted ||
+	    (intake->forwards && may_begin(intake, now))) {
 		put_off(intake, crowd, now);
 		return;
 	}
@@ -408,31 +408,33 @@ static void adapt(struct drive_intake *intake, bool full)
 		intake->share++;
 }
 
-/*
- * Calls are looked for also where all is taken in order, as it is while we keep up: whoever is to
- * answer them may not. That is asked of every frame, so no option and no extension is looked into.
- */
+/* Calls are looked for also where all is taken in order, as it is while we keep up. */
 static bool is_call(const struct drive_taken *taken)
 {
-	const uint8_t *f = taken->bytes;
+	const uint8_t *ip = taken->bytes + ETHERNET;
+	bool six;
+	uint32_t header;
 
-	if (taken->where != DRIVE_TAKEN_HERE || taken->len < CALL_LEAST)
+	if (taken->where != DRIVE_TAKEN_HERE || taken->len < ETHERNET + 20)
 		return false;
-	if (f[ETHERNET] == 0x45)
-		return f[ETHERNET + 9] == TCP && (f[ETHERNET + 20 + 13] & SYN_ACK) == SYN;
-	return f[ETHERNET] >> 4 == 6 && f[ETHERNET + 6] == TCP && taken->len > ETHERNET + 40 + 13 &&
-	       (f[ETHERNET + 40 + 13] & SYN_ACK) == SYN;
+	six = ip[0] >> 4 == 6;
+	header = six ? 40 : (ip[0] & 15u) * 4;
+	return ip[six ? 6 : 9] == TCP && taken->len > ETHERNET + header + 13 &&
+	       (ip[header + 13] & SYN_ACK) == SYN;
 }
 
-static void count_calls(struct drive_intake *intake, const struct ahead *group, uint32_t n,
-			struct minato_time now)
+static void count_frame(struct drive_intake *intake, const struct drive_taken *taken)
 {
-	for (uint32_t i = 0; i < n; i++)
-		intake->called += is_call(&group[i].taken);
-	intake->frames += n;
+	intake->frames++;
+	intake->called += is_call(taken);
+}
+
+/* Whoever is to answer them may not be able to, although we keep up. */
+static void judge_span(struct drive_intake *intake, struct minato_time now)
+{
 	if (now.ns - intake->span_ns < SPAN_NS)
 		return;
-	if (intake->called >= CALLS_MANY && 2 * intake->called > intake->frames)
+	if (intake->called >= CALLS_SOME && 2 * intake->called > intake->frames)
 		intake->flood_ns = now.ns;
 	intake->span_ns = now.ns;
 	intake->frames = intake->called = 0;
@@ -463,10 +465,10 @@ static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 
 	while (n > 0 && looks < LOOKS && got < room && queued < QUEUED) {
 		n = look_ahead(intake, now, all, group);
-		if (intake->forwards)
-			count_calls(intake, group, n, now);
 		looks += n;
 		for (uint32_t i = 0; i < n && got < room && queued < QUEUED; i++) {
+			if (intake->forwards)
+				count_frame(intake, &group[i].taken);
 			if (all || goes_first(intake, &group[i], now)) {
 				queued += group[i].taken.where == DRIVE_TAKEN_QUEUED;
 				out[got++] = group[i].taken;
@@ -477,6 +479,7 @@ static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 			intake->seen++;
 		}
 	}
+	judge_span(intake, now);
 	if (intake->given_up > 0)
 		hold(intake, intake->gave_up);
 	if (!all)

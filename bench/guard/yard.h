@@ -91,7 +91,7 @@ struct yard_plan {
 
 /*
  * All kinds, `span` seconds each, for both servers; BENCH_ROUNDS (3) of them, each in a yard of its
- * own. What clients get without an attack is measured before and after, and the mean is what
+ * own. What clients get without an attack is measured before and after each, and the mean is what
  * counts. 0, or -1 where it could not and said why.
  */
 int yard_measure(const struct yard_plan *plan, double span);

@@ -110,20 +110,19 @@ static void tell_rest(const struct yard *yard, double span, const struct yard_re
  * An attack, held against what was without it just before and is just after: machines have slow
  * phases of seconds. A kernel's table may be full by then of what the attack has left.
  */
-static bool one_attack(const struct yard *yard, int kind, double span, struct yard_result *idle,
+static void one_attack(const struct yard *yard, int kind, double span, struct yard_result *idle,
 		       struct yard_share *out)
 {
 	const struct yard_result attacked = yard_run(yard, kind, span);
 	struct yard_result after;
 
 	if (!rest(yard, span, &after))
-		return false;
+		after = *idle;
 	idle->bytes = (idle->bytes + after.bytes) / 2;
 	idle->connect_us = (idle->connect_us + after.connect_us) / 2;
 	idle->newcomer_us = (idle->newcomer_us + after.newcomer_us) / 2;
 	*out = share_of(&attacked, idle);
 	*idle = after;
-	return true;
 }
 
 /*
@@ -148,7 +147,7 @@ static bool one_round(const struct yard_plan *plan, enum yard_peer peer, double 
 		const int kind = 1 + (first + i) % (plan->kinds - 1);
 
 		if (wanted(plan, kind))
-			well = one_attack(&yard, kind, span, &idle, &out->share[kind]);
+			one_attack(&yard, kind, span, &idle, &out->share[kind]);
 	}
 	/* Of a kernel that hands packets on nobody says what it holds. */
 	if (yard.middle > 0)
