@@ -24,10 +24,10 @@
  * be others who need the processor. When all of that is used up the intake rests for a moment.
  *
  * Where most of what comes are strangers' calls, a flood of them, and others answer them than we,
- * as behind a gateway, a thousand of them in a second begin something, for whoever is called has few
- * places; the first of each of the others is given up at once. Where we answer, all first ones are,
- * but only while somebody is served and other programs want the processor. One whose look is rare,
- * and one that comes again, is not.
+ * as behind a gateway, a thousand of them in a second begin something, for whoever is called has
+ * few places; the first of each of the others is given up at once. Where we answer, all first ones
+ * are, but only while somebody is served and other programs want the processor. One whose look is
+ * rare, and one that comes again, is not.
  *
  * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
  * says so.
