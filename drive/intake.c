@@ -69,6 +69,7 @@
 #define CALLS_EACH_NS INT64_C(1000000)
 /* So many in such a time, if most frames are, although we may be able to hand all of them on. */
 #define SPAN_NS INT64_C(16000000)
+#define SPAN_HOLDS_NS (4 * SPAN_NS) /* so long it is one still; it may come in gusts */
 #define CALLS_SOME 64u
 #define TIME_AHEAD_NS 200000
 #define PASSED_MAX_NS INT64_C(1000000000)
@@ -202,7 +203,7 @@ int drive_intake_open(struct drive_intake **out, int fd, bool trusted, bool forw
 	if (result == 0) {
 		intake->fd = fd;
 		intake->forwards = forwards;
-		intake->flood_ns = -SERVED_NS - 1;
+		intake->flood_ns = -SPAN_HOLDS_NS - 1;
 		intake->share = SHARE_MAX;
 		drive_known_reset(&intake->known, seed, trusted);
 		drive_looks_reset(&intake->looks, seed[2]);
@@ -560,7 +561,7 @@ static bool is_sifted(const struct drive_intake *intake, struct minato_time now,
 	if (intake->known.all || 2 * intake->count[DRIVE_CROWD_SYN] <= intake->sum)
 		return false;
 	if (intake->forwards)
-		return crowded || now.ns - intake->flood_ns <= SERVED_NS;
+		return crowded || now.ns - intake->flood_ns <= SPAN_HOLDS_NS;
 	return crowded && wanted && served;
 }
 
@@ -622,7 +623,7 @@ static void rest(const struct drive_intake *intake)
 /* Lately there were more calls than are handed on without a look at who calls. */
 static bool is_called(const struct drive_intake *intake, struct minato_time now)
 {
-	return intake->sifted || now.ns - intake->flood_ns <= SERVED_NS;
+	return intake->sifted || now.ns - intake->flood_ns <= SPAN_HOLDS_NS;
 }
 
 uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,

@@ -715,15 +715,82 @@ static void from(uint8_t *frame, uint8_t last)
 	put16(ip + 10, ~sum(ip, 20, 0));
 }
 
-static void open_inside(void)
+static void open_as(bool trusted, bool forwards)
 {
 	lay_wire();
 	open_wire((struct drive_link_plan){ 0 });
 	drive_link_free(wire);
 	DEMAND(try((struct drive_link_plan){ 0 }) == 0);
-	ends.trusted = true;
+	ends.trusted = trusted;
+	ends.forwards = forwards;
 	DEMAND(drive_link_open(&wire, &ends, LINK) == 0);
 }
+
+static void open_inside(void)
+{
+	open_as(true, false);
+}
+
+/* What is called has few places: a thousand, and another thousand in a second. */
+static void hand_on_a_thousand_calls(void)
+{
+	uint32_t on = 0, later;
+
+	open_as(false, true);
+	clock_now = drive_now();
+	for (int i = 0; i < 10; i++)
+		on += flood_anew(0);
+	/* And what came before it was noticed. */
+	DEMAND(on >= 1024 + CALLS && on < 1024 + CALLS + 50);
+	clock_now.ns += 100000000;
+	later = flood_anew(0);
+	DEMAND(later > 90 && later < 120);
+	/* The budget is not for who looks otherwise, or calls again. */
+	DEMAND(flood_anew(OTHERWISE) < 10 && host.known_at > 0);
+	DEMAND(flood_anew(ALIKE) < 10 && host.known_at == 0);
+	clock_now.ns += INT64_C(1000000000);
+	DEMAND(flood_anew(0) == CALLS);
+	while (flood_anew(0) == CALLS)
+		;
+	DEMAND(flood_anew(ALIKE) < 10 && host.known_at > 0);
+}
+NETNS_CASE(a_gateway_hands_on_a_thousand_calls_of_a_flood, hand_on_a_thousand_calls)
+
+/* So many calls, no more at once than are taken at once, in a second; how many are handed on. */
+static uint32_t call_for_a_second(uint8_t network)
+{
+	clock_now = drive_now();
+	host.count = 0;
+	for (uint32_t i = 0; i < 8000; i++) {
+		send_call((uint8_t)(network + (i >> 16)), i & 0xffff, 20, ALIKE);
+		if (i % 40 < 39)
+			continue;
+		while (is_readable()) {
+			(void)drive_link_read(wire, &host, clock_now);
+			clock_now.ns += 10000;
+		}
+		clock_now.ns += 5000000;
+	}
+	return host.count;
+}
+
+/* Also where it could hand on all. */
+static void hand_on_no_more_although_it_could(void)
+{
+	uint32_t on;
+
+	open_as(false, true);
+	on = call_for_a_second(110);
+	DEMAND(on > 1500 && on < 2500);
+}
+NETNS_CASE(a_gateway_that_keeps_up_hands_on_no_more, hand_on_no_more_although_it_could)
+
+static void answer_all(void)
+{
+	open_as(false, false);
+	DEMAND(call_for_a_second(112) == 8000);
+}
+NETNS_CASE(who_answers_by_himself_gets_all, answer_all)
 
 /* Behind a gateway everybody is known, and one of them floods. One in 256 of the others has the
    same number as he (DRIVE_CROWD_SOURCES), but not with each of three who flood. */
@@ -1144,6 +1211,9 @@ int main(void)
 		cmocka_unit_test(newcomers_are_served_among_many_who_connect),
 		cmocka_unit_test(who_looks_otherwise_than_a_flood_of_calls_is_served_at_once),
 		cmocka_unit_test(one_of_many_that_floods_harms_itself),
+		cmocka_unit_test(a_gateway_hands_on_a_thousand_calls_of_a_flood),
+		cmocka_unit_test(a_gateway_that_keeps_up_hands_on_no_more),
+		cmocka_unit_test(who_answers_by_himself_gets_all),
 		cmocka_unit_test(of_a_queue_inside_none_are_given_up),
 		cmocka_unit_test(a_stranger_is_not_behind_a_flood_of_another_sort),
 		cmocka_unit_test(one_source_keeps_its_order),
