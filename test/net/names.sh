@@ -111,6 +111,7 @@ run_guest g --audit "$T/user/audit" --allow api.example:443,80,22,587,2222,8000,
 	--allow near.example:80 --allow later.example:80 --allow alias.example:80 --allow stray.example:80 --allow loop.example --allow rebind.example:1-65535/both \
 	--allow mixed.example:80 --allow private.example:80 --allow many.example:80 --allow short.example:80 \
 	--allow txt.example --allow unasked.example:443 --allow api.example:443,5000,8443,8888/udp --allow 198.51.100.12/32:22 \
+	--allow six.example:80 --allow late.example:80 --allow eight.example:80 --allow twenty.example:80 \
 	--allow four.example:80/raw --hosts other.test=198.51.100.10 -- sleep 900
 said=$T/guest-g.log
 g() { in_guest g -- "$@"; }
@@ -136,6 +137,11 @@ is "... where the server speaks first" "$(raw api.example 2222 -end-)" word
 is "a name below a star" "$(get http://www.sub.example/file)" served
 is "... two labels below" "$(get http://a.b.sub.example/file)" served
 is "a CNAME within the answer" "$(get http://alias.example/file)" served
+is "eight of them, one after the other" "$(get http://eight.example/file)" served
+has "twenty are too many" "$(get http://twenty.example/file)" 'Could not resolve'
+is "a name of IPv6 alone" "$(get http://six.example/file)" served
+has "a name that does not exist" "$(get http://late.example/file)" 'Could not resolve'
+is "... and does a moment later" "$(get http://late.example/file)" served
 is "UDP to an allowed port" "$(udp api.example 5000)" word
 is "letters in any case" "$(get http://API.Example/file)" served
 is "a large body out and in" "$(get -o /dev/null -w '%{http_code} %{size_upload}' -T "$T/www/big" http://api.example/put)" "200 300000"

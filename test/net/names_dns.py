@@ -55,7 +55,23 @@ ZONE = {
     'short.example': [(A, GOOD4)],
     'many.example': [(A, '198.51.100.%d' % n) for n in range(50, 90)],
     'txt.example': [(TXT, 'secret')],
+    'six.example': [(AAAA, GOOD6)],
+    'late.example': [(A, GOOD4)],
 }
+# Does not exist when it is asked for the first time, by each type.
+ABSENT = {('late.example', A), ('late.example', AAAA)}
+
+
+def chain(name, count, end):
+    """As many CNAMEs, one after the other, and what is at their end."""
+    owners = ['%d.%s' % (i, name) for i in range(count)]
+    links = [(CNAME, owners[0])]
+    links += [(a, CNAME, b) for a, b in zip(owners, owners[1:])]
+    return links + [(owners[-1], A, end)]
+
+
+ZONE['eight.example'] = chain('eight.example', 8, GOOD4)
+ZONE['twenty.example'] = chain('twenty.example', 20, GOOD4)
 
 
 def pack_name(name):
@@ -88,6 +104,9 @@ def answer(query, log, how):
     log.write('%s %s %d %s\n' % (how, name, kind, more.hex() or '-'))
     log.flush()
     zone = ZONE.get(name.lower())
+    if (name.lower(), kind) in ABSENT:
+        ABSENT.remove((name.lower(), kind))
+        zone = None
     out = []
     for entry in zone or []:
         owner, what, value = entry if len(entry) == 3 else (name, *entry)
