@@ -9,6 +9,8 @@
  *
  *   client, attacker: processor 0 ---- middle ---- server: both on processor 1
  *
+ * What comes for the client's kernel is received on processor 0 too (RPS), as by a host of its own.
+ *
  * What clients get under each attack is held against what they get while the attacker keeps its
  * processor busy with nothing (kind 0). Beside clients that come again and again are newcomers,
  * each from an address of its own, so many a second, whatever became of those before.

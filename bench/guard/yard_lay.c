@@ -27,10 +27,18 @@ static const char *const names[YARD_PLACES] = {
 	"for p in \"$YARD_SERVER\" \"$YARD_CLIENT\" \"$YARD_MIDDLE\" \"$YARD_ATTACKER\"; do"       \
 	" [ -z \"$p\" ] || nsenter --net=\"$p\" sh -c 'ip link set lo up;"                         \
 	" sysctl -qw net.ipv4.tcp_syncookies=1 || true'; done\n"
+/*
+ * What comes for the client is received on its own processor, as by a host of its own: else what an
+ * attacker's kernel does with answers would be done in the time of whoever answers.
+ */
 #define WORDS                                                                                      \
 	"at() { eval \"p=\\$YARD_$1\"; shift; nsenter --net=\"$p\" \"$@\"; }\n"                    \
+	"apart() { [ $1 != CLIENT ] || at $1 unshare -m sh -c 'mount -t sysfs none /sys && "       \
+	"echo 1 >/sys/class/net/'$2'/queues/rx-0/rps_cpus'; }\n"                                   \
 	"wire() { eval \"p=\\$YARD_$3\"; at $1 ip link add $2 type veth peer name $4 "             \
-	"${5:+address $5} netns \"$p\"; at $1 ip link set $2 up; at $3 ip link set $4 up; }\n"
+	"${5:+address $5} netns \"$p\"; at $1 ip link set $2 up; at $3 ip link set $4 up; "        \
+	"apart $1 $2; }\n"
+
 /* Around what runs in the middle: a directory for it, and its words where it failed. */
 #define RUN                                                                                        \
 	"umask 077; d=$(mktemp -d); child=; export d; export XDG_RUNTIME_DIR=$d;"                  \
