@@ -202,6 +202,15 @@ struct minato_prospect {
 					  goes, or would; port 0 and all zero:
 					  it has none */
 };
+/*
+ * Whether a frame, that was not given to minato_input, holds a TCP call (a SYN
+ * alone) from outside that would be handed on now: by the table, rules, bounds
+ * and servers. Nothing is made, counted or taken from a rate. For an owner that
+ * asks callers in a flood for a proof before he lets them in (RFC 4987 3.6): of
+ * a port that is shut nobody shall learn by that. The frame's chunk stays his.
+ */
+bool minato_would_call(struct minato *m, const struct minato_frame *frame);
+
 struct minato_question; /* minato/guard.h */
 /*
  * What minato_explain does not know: bounds, servers, filters. The question is

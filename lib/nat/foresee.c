@@ -152,6 +152,28 @@ void nat_foresee(const struct nat *n, enum nat_course course,
 		foresee_mapping(n, mapping, &source, out);
 }
 
+/* What begin_inward does with a call that guards and rules let in. */
+bool nat_would_begin(const struct nat *n, const struct port_key *key,
+		     uint32_t entry, enum nat_whose whose)
+{
+	const struct minato_endpoint to = destination_of(key);
+	const bool others = whose == NAT_OTHERS;
+	struct minato_prospect prospect;
+	uint32_t forward;
+
+	if (whose == NAT_OURS)
+		return false;
+	if (mapping_of_outside(n, key->proto, &to) == NAT_NONE) {
+		forward = entry == POOL_NONE ? NAT_NONE : forwards_of(n, entry);
+		/* Opened, not translated; and what is not its own business. */
+		if (forward == NAT_NONE ||
+		    forwards_at(n, forward)->opens != others)
+			return others && n->options.inbound_opens_ipv6;
+	}
+	nat_foresee(n, NAT_INWARD, key, entry, &prospect);
+	return prospect.hindrance == MINATO_HINDERED_NOT;
+}
+
 bool foresee_held(const struct nat *n, const struct port_key *met)
 {
 	struct port_finding findings[PORT_FINDINGS];

@@ -368,6 +368,10 @@ enum nat_course {
 void nat_foresee(const struct nat *n, enum nat_course course,
 		 const struct port_key *key, uint32_t entry,
 		 struct minato_prospect *out);
+/* Whether a TCP call from outside begins a session now, which guards and rules
+   let begin (port_would_begin); what makes way for it is not foreseen. */
+bool nat_would_begin(const struct nat *n, const struct port_key *key,
+		     uint32_t entry, enum nat_whose whose);
 
 /* --- walks.c: what others see of it --------------------------------------- */
 

@@ -55,6 +55,18 @@ static struct port_finding of_rules(struct port_table *t,
 	return f;
 }
 
+bool port_would_begin(struct port_table *t, const struct port_key *key,
+		      struct minato_time now, uint32_t *entry)
+{
+	*entry = POOL_NONE;
+	if (of_guards(t, key, now).verdict != MINATO_PASS ||
+	    of_rules(t, key, now).verdict != MINATO_PASS)
+		return false;
+	*entry = match_best(t, PORT_GENERAL, key, now);
+	return *entry == POOL_NONE || !entry_at(t, *entry)->behind ||
+	       entry_at(t, *entry)->verdict == MINATO_PASS;
+}
+
 size_t port_explain(struct port_table *t, const struct port_key *key,
 		    struct minato_time now,
 		    struct port_finding out[PORT_FINDINGS])

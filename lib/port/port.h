@@ -409,6 +409,10 @@ struct port_finding {
 size_t port_explain(struct port_table *t, const struct port_key *key,
 		    struct minato_time now,
 		    struct port_finding out[PORT_FINDINGS]);
+/* The same in short, of one that is no flow yet: whether guards and rules let
+   it begin; and what stands there then, or POOL_NONE. */
+bool port_would_begin(struct port_table *t, const struct port_key *key,
+		      struct minato_time now, uint32_t *entry);
 
 /* --- entry.c: general entries -------------------------------------------- */
 
