@@ -893,6 +893,8 @@ struct drive_link_stats {
 	uint64_t in_vlan;      /* of another VLAN: ignored */
 	uint64_t in_no_chunk;  /* taken while the host value had no chunk to lease */
 	uint64_t in_shed;      /* in a flood, of senders that are not known: given up */
+	uint64_t in_asked;     /* there, calls whose sender was asked whether he is there */
+	uint64_t in_answered;  /* and of these, those who are: then handed on */
 	uint64_t out_full;     /* the interface's queue had no room: lost */
 	uint64_t out_down;     /* the interface is down or gone: lost */
 	uint64_t out_refused;  /* the kernel would not take them (too long, malformed): lost */

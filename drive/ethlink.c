@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "drive/drive.h"
+#include "minato/gateway.h"
 
 #define BATCH_IN 64u
 #define BATCH_IN_LARGE 8u /* more only evicts from the cache what was just read */
@@ -85,6 +86,7 @@ struct drive_link {
 	struct departures out;
 	struct drive_intake *intake; /* NULL: there is none */
 	struct minato_time now;	     /* of the last frames that came */
+	uint64_t refused;	     /* calls that are not worth asking who made them */
 	struct drive_ring ring;
 	uint32_t ring_frames, ring_sends;
 	uint64_t ring_bytes;		     /* of what waits in it */
@@ -161,11 +163,16 @@ void drive_link_stats(struct drive_link *link, struct drive_link_stats *stats)
 {
 	struct tpacket_stats since = { 0 };
 	socklen_t size = sizeof(since);
+	struct drive_intake_counts counts;
 
 	if (getsockopt(link->fd, SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0)
 		link->stats.in_dropped += since.tp_drops;
-	if (link->intake)
-		link->stats.in_shed = drive_intake_shed(link->intake);
+	if (link->intake) {
+		drive_intake_counts(link->intake, &counts);
+		link->stats.in_shed = link->refused + counts.shed;
+		link->stats.in_asked = counts.asked;
+		link->stats.in_answered = counts.answered;
+	}
 	*stats = link->stats;
 }
 
@@ -378,12 +385,47 @@ static void clear_error(const struct drive_link *link)
 	(void)getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 }
 
+/* Calls of a flood: who sent those that would be let in is asked whether he is there. */
+static void ask_callers(struct drive_link *link, struct minato *host,
+			const struct drive_taken *taken, uint32_t count)
+{
+	uint8_t bytes[DRIVE_INTAKE_BATCH][DRIVE_ASKING_MAX];
+	struct minato_extent extents[DRIVE_INTAKE_BATCH];
+	struct minato_frame_out asking[DRIVE_INTAKE_BATCH];
+	const struct minato_time begun = drive_now();
+	struct minato_frame frame;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t len = 0;
+
+		if (!taken[i].asks || !take_slot(link, &taken[i], &frame))
+			continue;
+		if (minato_would_call(host, &frame))
+			len = drive_intake_ask(link->intake, &taken[i], link->now, bytes[n]);
+		link->refused += len == 0;
+		if (len == 0)
+			continue;
+		extents[n] = (struct minato_extent){ bytes[n], len };
+		asking[n] = (struct minato_frame_out){ .extents = &extents[n],
+						       .extent_count = 1,
+						       .len = len,
+						       .link = link->link,
+						       .header_len = (uint16_t)len };
+		n++;
+	}
+	if (n > 0)
+		drive_link_send(link, asking, n);
+	drive_intake_spent(link->intake, drive_now().ns - begun.ns);
+}
+
 static int read_ring(struct drive_link *link, struct minato *host, struct minato_time now)
 {
 	struct drive_taken taken[DRIVE_INTAKE_BATCH];
 	struct minato_frame *frames = link->in.frames;
 	uint32_t got = drive_intake_take(link->intake, now, taken);
 	uint32_t count = 0;
+	bool asks = false;
 
 	link->now = now;
 	if (got == 0)
@@ -391,6 +433,9 @@ static int read_ring(struct drive_link *link, struct minato *host, struct minato
 	for (uint32_t i = 0; i < got; i++) {
 		bool queued = taken[i].where == DRIVE_TAKEN_QUEUED;
 
+		asks |= taken[i].asks;
+		if (taken[i].asks)
+			continue;
 		if (queued ? !take_queued(link, host, &frames[count]) :
 			     !take_slot(link, &taken[i], &frames[count]))
 			continue;
@@ -403,6 +448,8 @@ static int read_ring(struct drive_link *link, struct minato *host, struct minato
 	}
 	if (count > 0)
 		minato_input(host, now, frames, count);
+	if (asks)
+		ask_callers(link, host, taken, got);
 	drive_intake_done(link->intake);
 	return (int)got;
 }

@@ -62,11 +62,14 @@
 #define TIME_SHARE_CALLS 4
 #define CALLS_MAX 8u
 /*
- * Of a flood of calls so many begin something: at once, and in a second. What is called keeps each
- * that it has answered for seconds, and has a few thousand places.
+ * The same of a flood of calls, where we answer; where we ask for a proof while there are some who
+ * prove themselves; and where there was none lately: those who are there look otherwise then.
  */
-#define CALLS_AT_ONCE 1024u
-#define CALLS_EACH_NS INT64_C(1000000)
+#define TIME_SHARE_ANSWERS 24
+#define TIME_SHARE_ASKED 40
+#define TIME_SHARE_ASKING 8
+#define PROVEN_NS INT64_C(10000000000)
+#define ANSWERS_MAX 32u
 /* So many in such a time, if most frames are, although we may be able to hand all of them on. */
 #define SPAN_NS INT64_C(16000000)
 #define SPAN_HOLDS_NS (4 * SPAN_NS) /* so long it is one still; it may come in gusts */
@@ -104,23 +107,27 @@ struct drive_intake {
 	uint32_t sum;		       /* of the counts */
 	uint32_t share;		       /* SHARE_MIN to SHARE_MAX */
 
-	int64_t taken_ns;      /* when a batch was taken last */
-	int64_t served_ns;     /* and one with somebody who went first */
-	int64_t owed_ns;       /* what those who wait have had beyond their share */
-	int64_t owed_calls_ns; /* and strangers' calls that did not */
-	int64_t asked_ns;      /* when the kernel was asked who else wants the processor */
-	int64_t switches;      /* to other programs, until then */
+	int64_t taken_ns;	 /* when a batch was taken last */
+	int64_t served_ns;	 /* and one with somebody who went first */
+	int64_t owed_ns;	 /* what those who wait have had beyond their share */
+	int64_t owed_calls_ns;	 /* and strangers' calls that did not, */
+	int64_t owed_answers_ns; /* and those of a flood */
+	int64_t asking_ns;	 /* in the last batch: to ask who makes these */
+	int64_t asked_ns;	 /* when the kernel was asked who else wants the processor */
+	int64_t switches;	 /* to other programs, until then */
 	int64_t wants, halved_ns;
-	uint32_t firsts, others; /* of the last batch */
-	uint32_t calls;		 /* of the firsts */
-	uint32_t given_up;	 /* while it was put together, */
-	uint32_t gave_up;	 /* the last of them, a slot */
-	bool sifted;		 /* then most of strangers' first calls are given up */
-	bool forwards;		 /* it is not we who answer calls */
-	int64_t called_ns;	 /* when calls that began something in a flood would be in time */
-	int64_t span_ns;	 /* since then are counted, */
-	uint32_t frames, called; /* without a look at who sends them: frames, calls */
-	int64_t flood_ns;	 /* when these were a flood */
+	uint32_t firsts, others;	 /* of the last batch */
+	uint32_t calls, answers;	 /* of the firsts; strangers', and those of a flood */
+	uint32_t given_up;		 /* while it was put together, */
+	uint32_t gave_up;		 /* the last of them, a slot */
+	bool sifted;			 /* then most of strangers' first calls are given up */
+	bool forwards;			 /* it is not we who answer calls */
+	int64_t span_ns;		 /* since then are counted, */
+	uint32_t frames, called;	 /* without a look at who sends them: frames, calls */
+	int64_t flood_ns;		 /* when these were a flood */
+	struct drive_safereset *callers; /* where we do not answer calls; else NULL */
+	uint64_t asked, answered;
+	int64_t proven_ns; /* when somebody was, the last time */
 	struct drive_again *again;
 	struct drive_looks looks;
 	struct drive_known known;
@@ -200,18 +207,23 @@ int drive_intake_open(struct drive_intake **out, int fd, bool trusted, bool forw
 
 	if (result == 0)
 		result = drive_again_new(&intake->again);
+	if (result == 0 && forwards)
+		result = drive_safereset_new(&intake->callers);
 	if (result == 0) {
 		intake->fd = fd;
 		intake->forwards = forwards;
 		intake->flood_ns = -SPAN_HOLDS_NS - 1;
+		intake->proven_ns = -PROVEN_NS - 1;
 		intake->share = SHARE_MAX;
 		drive_known_reset(&intake->known, seed, trusted);
 		drive_looks_reset(&intake->looks, seed[2]);
 		result = make_ring(intake);
 	}
 	if (result < 0) {
-		if (intake)
+		if (intake) {
+			drive_safereset_free(intake->callers);
 			drive_again_free(intake->again);
+		}
 		free(intake);
 		return result;
 	}
@@ -231,6 +243,7 @@ void drive_intake_close(struct drive_intake *intake)
 	(void)munmap(intake->map, SIZE);
 	if (intake->bed >= 0)
 		close(intake->bed);
+	drive_safereset_free(intake->callers);
 	drive_again_free(intake->again);
 	free(intake);
 }
@@ -277,25 +290,25 @@ static void put_off(struct drive_intake *intake, uint32_t crowd, struct minato_t
 	intake->known_wait += crowd >= DRIVE_CROWD_KNOWN;
 }
 
-/* Whether one more call of a flood may begin something. */
-static bool may_begin(struct drive_intake *intake, struct minato_time now)
-{
-	const int64_t full = now.ns - CALLS_AT_ONCE * CALLS_EACH_NS;
+/* A new frame, of which is known where it belongs. */
+struct ahead {
+	struct drive_taken taken;
+	uint32_t crowd;
+	uint64_t call; /* of a SYN by which a stranger calls */
+	bool proven;   /* a call that was kept until its sender was */
+};
 
-	if (intake->called_ns < full)
-		intake->called_ns = full;
-	if (intake->called_ns + CALLS_EACH_NS > now.ns)
-		return false;
-	intake->called_ns += CALLS_EACH_NS;
-	return true;
+/* Not where others will not come after it, in a flood of calls; nor is it in its slot if kept. */
+static bool may_wait(const struct drive_intake *intake, const struct ahead *a)
+{
+	return !a->proven && (a->crowd != DRIVE_CROWD_SYN || !intake->sifted);
 }
 
-/* It does not go first: a call that others will not come after, if it is one of a flood. */
-static void put_behind(struct drive_intake *intake, uint32_t crowd, struct minato_time now)
+/* It does not go first. */
+static void put_behind(struct drive_intake *intake, const struct ahead *a, struct minato_time now)
 {
-	if (crowd != DRIVE_CROWD_SYN || !intake->sifted ||
-	    (intake->forwards && may_begin(intake, now))) {
-		put_off(intake, crowd, now);
+	if (may_wait(intake, a)) {
+		put_off(intake, a->crowd, now);
 		return;
 	}
 	/* The last one stays for drive_intake_done, which knows whether it may go. */
@@ -330,20 +343,31 @@ static void count(struct drive_intake *intake, uint32_t crowd)
 	}
 }
 
-/* A new frame, of which is known where it belongs. */
-struct ahead {
-	struct drive_taken taken;
-	uint32_t crowd;
-	uint64_t call; /* of a SYN by which a stranger calls */
-};
+static bool is_asking(const struct drive_intake *intake, struct minato_time now)
+{
+	return intake->callers && drive_safereset_waits(intake->callers, now);
+}
+
+/* By a reset somebody proves himself: it stands for the call that was kept. */
+static void prove(struct drive_intake *intake, struct ahead *a, struct minato_time now)
+{
+	a->proven = drive_safereset_proves(intake->callers, &a->taken, now, &a->taken);
+	if (!a->proven)
+		return;
+	intake->proven_ns = now.ns;
+	a->crowd = drive_known_crowd_proven(&intake->known, a->taken.bytes, a->taken.len,
+					    (uint32_t)(now.ns >> SALT_SHIFT));
+}
 
 /* Long frames are of conversations; and they stand in the queue in the order of their slots. */
 static void sort(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
+	const uint32_t salt = (uint32_t)(now.ns >> SALT_SHIFT);
+
 	a->crowd = DRIVE_CROWD_LINK;
 	if (a->taken.where == DRIVE_TAKEN_HERE)
-		a->crowd = drive_known_crowd(&intake->known, a->taken.bytes, a->taken.len,
-					     (uint32_t)(now.ns >> SALT_SHIFT), &a->call);
+		a->crowd = drive_known_crowd(&intake->known, a->taken.bytes, a->taken.len, salt,
+					     &a->call);
 	if (a->crowd == DRIVE_CROWD_SYN)
 		drive_again_fetch(intake->again, a->call);
 }
@@ -384,6 +408,17 @@ static bool may_call(struct drive_intake *intake)
 	return true;
 }
 
+/* One of a flood of calls; where we do not answer it, its sender is asked. */
+static bool may_answer(struct drive_intake *intake, struct ahead *a)
+{
+	if (a->crowd != DRIVE_CROWD_SYN || !intake->sifted || intake->owed_answers_ns > 0 ||
+	    intake->answers >= ANSWERS_MAX)
+		return false;
+	intake->answers++;
+	a->taken.asks = intake->forwards;
+	return true;
+}
+
 /* Of a crowd none goes before those of it that wait, but for calls. */
 static bool goes_first(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
@@ -396,7 +431,7 @@ static bool goes_first(struct drive_intake *intake, struct ahead *a, struct mina
 	bound = a->crowd < DRIVE_CROWD_KNOWN ? FEW : bound_of_known(intake);
 	count(intake, a->crowd);
 	if (intake->count[a->crowd] > bound)
-		return false;
+		return may_answer(intake, a);
 	return a->crowd == DRIVE_CROWD_SYN ? may_call(intake) : intake->behind[a->crowd] == 0;
 }
 
@@ -445,15 +480,19 @@ static void judge_span(struct drive_intake *intake, struct minato_time now)
 static uint32_t look_ahead(struct drive_intake *intake, struct minato_time now, bool all,
 			   struct ahead out[AHEAD])
 {
+	const bool asking = is_asking(intake, now);
 	uint32_t n = 0;
 
 	for (; n < AHEAD && intake->seen + n - intake->tail < SLOTS; n++) {
 		if (!is_new(intake, intake->seen + n))
 			break;
 		fetch(intake, intake->seen + n + 4);
+		out[n].proven = false;
 		describe(intake, intake->seen + n, &out[n].taken);
 		if (!all)
 			sort(intake, &out[n], now);
+		if (asking && (all || out[n].crowd == DRIVE_CROWD_RST))
+			prove(intake, &out[n], now);
 	}
 	return n;
 }
@@ -474,8 +513,9 @@ static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 				queued += group[i].taken.where == DRIVE_TAKEN_QUEUED;
 				out[got++] = group[i].taken;
 				hold(intake, intake->seen);
+				intake->answered += group[i].proven;
 			} else {
-				put_behind(intake, group[i].crowd, now);
+				put_behind(intake, &group[i], now);
 			}
 			intake->seen++;
 		}
@@ -572,6 +612,16 @@ static int64_t clamp(int64_t owed_ns)
 	return owed_ns < TIME_AHEAD_NS ? owed_ns : TIME_AHEAD_NS;
 }
 
+static int64_t share_of_answers(const struct drive_intake *intake, bool wanted)
+{
+	if (!wanted)
+		return TIME_SHARE;
+	if (!intake->forwards)
+		return TIME_SHARE_ANSWERS;
+	return intake->taken_ns - intake->proven_ns > PROVEN_NS ? TIME_SHARE_ASKING :
+								  TIME_SHARE_ASKED;
+}
+
 /* What the last batch took of our time, and for whom. */
 static void account(struct drive_intake *intake, struct minato_time now)
 {
@@ -596,6 +646,13 @@ static void account(struct drive_intake *intake, struct minato_time now)
 		intake->owed_calls_ns += passed * intake->calls / all;
 	share = wanted ? TIME_SHARE_CALLS : TIME_SHARE;
 	intake->owed_calls_ns = clamp(intake->owed_calls_ns - passed * share / 256);
+	if (intake->forwards)
+		intake->owed_answers_ns += intake->asking_ns;
+	else if (all > 0)
+		intake->owed_answers_ns += passed * intake->answers / all;
+	intake->asking_ns = 0;
+	share = share_of_answers(intake, wanted);
+	intake->owed_answers_ns = clamp(intake->owed_answers_ns - passed * share / 256);
 }
 
 /* How many of those who wait. */
@@ -641,9 +698,9 @@ uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 	account(intake, now);
 	calm = intake->waiting == 0 && !crowded && !is_called(intake, now);
 	room = DRIVE_INTAKE_BATCH - (calm ? 0 : OTHERS_MIN);
-	intake->given_up = intake->calls = 0;
+	intake->given_up = intake->calls = intake->answers = 0;
 	intake->firsts = take_new(intake, now, out, room, calm);
-	if (intake->firsts > 0 && !calm)
+	if (intake->firsts > intake->answers && !calm)
 		intake->served_ns = now.ns;
 	intake->others =
 		take_waiting(intake, out + intake->firsts, room_for_others(intake, intake->firsts));
@@ -675,7 +732,25 @@ void drive_intake_leaves(struct drive_intake *intake, const struct minato_frame_
 			   frame->len, (uint32_t)(now.ns / 1000000000));
 }
 
-uint64_t drive_intake_shed(const struct drive_intake *intake)
+uint32_t drive_intake_ask(struct drive_intake *intake, const struct drive_taken *call,
+			  struct minato_time now, uint8_t frame[DRIVE_ASKING_MAX])
 {
-	return intake->shed;
+	const uint32_t len = drive_safereset_ask(intake->callers, call, now, frame);
+
+	intake->asked += len > 0;
+	return len;
+}
+
+void drive_intake_spent(struct drive_intake *intake, int64_t ns)
+{
+	intake->asking_ns += ns;
+}
+
+void drive_intake_counts(const struct drive_intake *intake, struct drive_intake_counts *out)
+{
+	*out = (struct drive_intake_counts){
+		.shed = intake->shed,
+		.asked = intake->asked,
+		.answered = intake->answered,
+	};
 }

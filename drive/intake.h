@@ -23,11 +23,11 @@
  * While somebody is served first, those who wait get a share of the time and no more: behind us may
  * be others who need the processor. When all of that is used up the intake rests for a moment.
  *
- * Where most of what comes are strangers' calls, a flood of them, and others answer them than we,
- * as behind a gateway, a thousand of them in a second begin something, for whoever is called has
- * few places; the first of each of the others is given up at once. Where we answer, all first ones
- * are, but only while somebody is served and other programs want the processor. One whose look is
- * rare, and one that comes again, is not.
+ * Where most of what comes are strangers' calls, a flood of them, those for which there is time are
+ * answered at once and the first of each of the others is given up, while somebody is served and
+ * other programs want the processor. Where others answer them than we, as behind a gateway, whoever
+ * is called has few places: there those for which there is time are asked whether they are there
+ * (safereset.c). One whose look is rare, and one that comes again, is of no flood.
  *
  * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
  * says so.
@@ -58,6 +58,7 @@ struct drive_taken {
 	uint32_t len; /* of the bytes */
 	uint16_t vlan;
 	uint8_t where; /* enum drive_taken_where */
+	bool asks; /* a call not to be served, but to be asked for a proof (drive_intake_ask) */
 };
 
 /*
@@ -81,8 +82,23 @@ void drive_intake_done(struct drive_intake *intake);
 /* A frame of ours that leaves: whoever is sent data is known. */
 void drive_intake_leaves(struct drive_intake *intake, const struct minato_frame_out *frame,
 			 struct minato_time now);
-/* How many were given up, since it was opened. */
-uint64_t drive_intake_shed(const struct drive_intake *intake);
+/*
+ * Before drive_intake_done: of a call that is to be asked, and would be let in, the frame that asks
+ * its sender, and how long it is; 0: it cannot be asked. The call is kept, and is taken when the
+ * answer comes.
+ */
+#define DRIVE_ASKING_MAX 74u /* Ethernet, IPv6, TCP */
+uint32_t drive_intake_ask(struct drive_intake *intake, const struct drive_taken *call,
+			  struct minato_time now, uint8_t frame[DRIVE_ASKING_MAX]);
+/* How long the asking of a batch took. */
+void drive_intake_spent(struct drive_intake *intake, int64_t ns);
+struct drive_intake_counts {
+	uint64_t shed;	   /* given up */
+	uint64_t asked;	   /* calls whose sender was asked */
+	uint64_t answered; /* and of these, that then were taken */
+};
+/* Since it was opened. */
+void drive_intake_counts(const struct drive_intake *intake, struct drive_intake_counts *out);
 
 /* ---- knownpeers.c: addresses with which there is a conversation ----
  *
@@ -137,6 +153,9 @@ enum drive_crowd {
  */
 uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len,
 			   uint32_t salt, uint64_t *call);
+/* The crowd of a frame of IP if its source were known. */
+uint32_t drive_known_crowd_proven(const struct drive_known *known, const uint8_t *frame,
+				  uint32_t len, uint32_t salt);
 
 /* ---- again.c: calls that come again ----
  *
@@ -194,5 +213,37 @@ struct drive_look drive_looks_of(const struct drive_looks *looks, const uint8_t 
 				 uint32_t len);
 /* Counts a call; whether its shape or its whole look is rare among the last thousand or two. */
 bool drive_looks_note(struct drive_looks *looks, struct drive_look look);
+
+/* ---- safereset.c: calls that wait for a proof of who made them ----
+ *
+ * Where a flood's calls look as those of newcomers do, who is there can be told from who is not by
+ * asking. A call is answered by an acknowledgement of a number that it cannot have sent. Whoever
+ * did call resets that, with this number, and waits on for an answer to his call (RFC 9293
+ * 3.10.7.3); whoever gave a false address does not see it. The call is kept meanwhile, and goes on
+ * when the reset comes, which goes no further. So a newcomer connects one round trip later, and who
+ * is called hears of nobody who is not there.
+ *
+ * The number is the place in which the call is kept, of 2^14, and 18 bits that nobody can foresee.
+ * The oldest give way: at 0.1 million calls asked in a second a proof has 160 ms to come. What
+ * stands between may not let such an acknowledgement through: then the call comes again, and is
+ * known by that (again.c).
+ */
+
+struct drive_safereset;
+
+/* 0 or -ENOMEM; 2.4 MB, of which nothing is touched until somebody is asked. */
+int drive_safereset_new(struct drive_safereset **out);
+void drive_safereset_free(struct drive_safereset *s);
+/* As drive_intake_ask. 0: no TCP SYN without payload and IP options, or -ENOSYS of drive_seed. */
+uint32_t drive_safereset_ask(struct drive_safereset *s, const struct drive_taken *call,
+			     struct minato_time now, uint8_t reply[DRIVE_ASKING_MAX]);
+/* Whether some may have to be answered yet. */
+bool drive_safereset_waits(const struct drive_safereset *s, struct minato_time now);
+/*
+ * Whether the frame is a reset by which somebody proves himself: then `call` becomes what he had
+ * called with, good until the next is asked, and only once.
+ */
+bool drive_safereset_proves(struct drive_safereset *s, const struct drive_taken *reset,
+			    struct minato_time now, struct drive_taken *call);
 
 #endif

@@ -259,3 +259,13 @@ uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame
 		*call = call_of(known, &l, h);
 	return crowd;
 }
+
+uint32_t drive_known_crowd_proven(const struct drive_known *known, const uint8_t *frame,
+				  uint32_t len, uint32_t salt)
+{
+	struct look l;
+
+	if (!look(&l, frame, len, len))
+		return DRIVE_CROWD_LINK;
+	return DRIVE_CROWD_KNOWN + known_crowd_of(&l, hash(known, l.source, l.six), salt);
+}

@@ -524,6 +524,8 @@ static void count_interface(json_t *counters, const struct gateway_link *link,
 	put_of_link(counters, link, "in_long", s.in_long);
 	put_of_link(counters, link, "in_vlan", s.in_vlan);
 	put_of_link(counters, link, "in_shed", s.in_shed);
+	put_of_link(counters, link, "in_asked", s.in_asked);
+	put_of_link(counters, link, "in_answered", s.in_answered);
 	put_of_link(counters, link, "in_no_chunk", s.in_no_chunk);
 	put_of_link(counters, link, "out_full", s.out_full);
 	put_of_link(counters, link, "out_down", s.out_down);
