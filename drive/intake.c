@@ -661,7 +661,7 @@ static uint32_t room_for_others(const struct drive_intake *intake, uint32_t firs
 	const int64_t lately = intake->known.all ? SERVED_INSIDE_NS : SERVED_NS;
 
 	if (intake->taken_ns - intake->served_ns > lately)
-		return OTHERS_MAX;
+		return OTHERS_MAX - firsts; /* calls that are answered may have gone first */
 	if (intake->owed_ns > 0)
 		return 0;
 	return firsts > 0 ? OTHERS_MIN : OTHERS_SOME;

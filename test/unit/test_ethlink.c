@@ -848,6 +848,34 @@ static void ask_nobody(void)
 }
 NETNS_CASE(whose_call_would_not_be_let_in_is_asked_nothing, ask_nobody)
 
+/* Nobody is served first but calls that are asked: with those who wait they are one batch. */
+static void ask_beside_another_flood(void)
+{
+	struct drive_link_stats stats;
+	uint32_t number = 0;
+
+	open_as(false, true);
+	clock_now = drive_now();
+	for (int round = 0; round < 40; round++) {
+		/* Most are calls; of the others some always wait. */
+		for (uint32_t i = 0; i < 300; i++, number++)
+			send_call((uint8_t)(120 + (number >> 16)), number & 0xffff, BARE, ALIKE);
+		flood(100);
+		for (int i = 0; i < 4 && is_readable(); i++) {
+			(void)drive_link_read(wire, &host, clock_now);
+			clock_now.ns += 1000000;
+		}
+	}
+	while (is_readable()) {
+		(void)drive_link_read(wire, &host, clock_now);
+		clock_now.ns += 1000000;
+	}
+	drive_link_stats(wire, &stats);
+	DEMAND(stats.in_asked > 100 && stats.in_dropped == 0);
+	DEMAND(host.count + stats.in_asked + stats.in_shed == UINT64_C(40) * 400);
+}
+NETNS_CASE(calls_that_are_asked_and_those_who_wait_are_one_batch, ask_beside_another_flood)
+
 /* Where others want the processor, so many are asked as there is time for, and few as long as
    nobody proves himself. */
 static void ask_as_time_allows(void)
@@ -1338,6 +1366,7 @@ int main(void)
 		cmocka_unit_test(one_of_many_that_floods_harms_itself),
 		cmocka_unit_test(at_a_gateway_who_calls_in_a_flood_is_asked_for_a_proof),
 		cmocka_unit_test(whose_call_would_not_be_let_in_is_asked_nothing),
+		cmocka_unit_test(calls_that_are_asked_and_those_who_wait_are_one_batch),
 		cmocka_unit_test(more_are_asked_while_some_answer),
 		cmocka_unit_test(a_gateway_that_keeps_up_hands_on_no_more),
 		cmocka_unit_test(who_answers_by_himself_gets_all),
