@@ -421,7 +421,7 @@ static void move_data(struct fuzz *f, uint64_t h, uint8_t verb)
 		minato_send(f->m, h, data, len, take(&f->in) & 5);
 		break;
 	case 1:
-		minato_recv(f->m, h, data, len, take(&f->in) & 14);
+		minato_recv(f->m, h, data, len, take(&f->in) & 30);
 		break;
 	case 2:
 		count = minato_reserve(f->m, h, len, x, 8);

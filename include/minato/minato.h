@@ -530,6 +530,7 @@ int minato_connect(struct minato *m, uint64_t socket,
 #define MINATO_MSG_PEEK 0x2u	/* leave it in the queue */
 #define MINATO_MSG_OOB 0x4u	/* urgent data (RFC 6093: use is discouraged) */
 #define MINATO_MSG_TRUNC 0x8u	/* TCP recv: discard instead of copying */
+#define MINATO_MSG_INLINE 0x10u /* TCP recv: all bytes, as minato_borrow does */
 
 /*
  * TCP: queues as much as there is room for; returns that count, -EAGAIN when
@@ -540,8 +541,10 @@ int64_t minato_send(struct minato *m, uint64_t socket, const void *data,
 		    size_t len, uint32_t flags);
 /*
  * TCP: copies what is there in order; 0 at the end of the stream (FIN), or for
- * `len` 0; -EAGAIN; -ECONNRESET and others once, as pending error. UDP: one
- * datagram, the rest of which is discarded.
+ * `len` 0; -EAGAIN; -ECONNRESET and others once, as pending error. It stops
+ * before the urgent byte, and leaves it out unless MINATO_OPT_OOBINLINE; with
+ * MINATO_MSG_INLINE that byte is as any other. UDP: one datagram, the rest of
+ * which is discarded.
  */
 int64_t minato_recv(struct minato *m, uint64_t socket, void *data, size_t len,
 		    uint32_t flags);
@@ -586,10 +589,11 @@ int minato_path_mtu(struct minato *m, uint64_t socket,
 /*
  * Zero copy, reading: describes up to `max` extents at the head of the receive
  * queue without consuming (UDP: of the first datagram, and `from` if not
- * NULL). Returns the count of extents, 0 at end of stream, -EAGAIN, or the
- * pending error. They stay valid until minato_release on this socket or its
- * close, whatever else is called. minato_release consumes `len` bytes (UDP:
- * the datagram) and opens the window.
+ * NULL). The urgent byte is among them, in its place: to look at the same
+ * bytes by minato_recv takes MINATO_MSG_INLINE. Returns the count of extents,
+ * 0 at end of stream, -EAGAIN, or the pending error. They stay valid until
+ * minato_release on this socket or its close, whatever else is called.
+ * minato_release consumes `len` bytes (UDP: the datagram) and opens the window.
  */
 int minato_borrow(struct minato *m, uint64_t socket,
 		  struct minato_extent *extents, size_t max,

@@ -215,17 +215,23 @@ static int64_t read_urgent(struct tcp_env *e, struct tcp *c, void *data,
 	return len > 0 ? 1 : 0;
 }
 
-/* The urgent byte itself is not part of the stream that is read. */
-static void skip_urgent(struct tcp_env *e, struct tcp *c)
+/*
+ * Bytes at the head that are no part of the stream that is read: the urgent
+ * one. Looking at what follows leaves it there.
+ */
+static uint32_t skip_urgent(struct tcp_env *e, struct tcp *c, uint32_t flags)
 {
 	struct tcp_active *a = active_of(e, c);
 
-	if (c->oob_inline || a->recvq.bytes == 0 ||
+	if (flags & MINATO_MSG_INLINE || c->oob_inline || a->recvq.bytes == 0 ||
 	    a->urgent_state == URGENT_NONE ||
 	    !seq_eq(a->urgent_in, a->tuning.copied))
-		return;
+		return 0;
+	if (flags & MINATO_MSG_PEEK)
+		return 1;
 	consume(e, c, 1);
 	delay_consumed(e, c, 1);
+	return 0;
 }
 
 int64_t tcp_read(struct tcp_env *e, struct tcp *c, void *data, uint32_t len,
@@ -233,18 +239,21 @@ int64_t tcp_read(struct tcp_env *e, struct tcp *c, void *data, uint32_t len,
 {
 	const bool peek = (flags & MINATO_MSG_PEEK) != 0;
 	struct tcp_active *a = active_of(e, c);
+	uint32_t skipped = 0;
 
 	if (flags & MINATO_MSG_OOB)
 		return read_urgent(e, c, data, len, peek);
 	if (a != NULL)
-		skip_urgent(e, c);
-	if (a == NULL || a->recvq.bytes == 0) {
+		skipped = skip_urgent(e, c, flags);
+	if (a == NULL || a->recvq.bytes == skipped) {
 		block_settle(e, c);
 		return nothing_to_read(c);
 	}
-	len = urgent_before(c, a, umin(len, a->recvq.bytes));
+	len = umin(len, a->recvq.bytes - skipped);
+	if (skipped == 0 && !(flags & MINATO_MSG_INLINE))
+		len = urgent_before(c, a, len);
 	if (!(flags & MINATO_MSG_TRUNC))
-		queue_copy(e->payload, &a->recvq, 0, data, len);
+		queue_copy(e->payload, &a->recvq, skipped, data, len);
 	if (!peek) {
 		consume(e, c, len);
 		settle_read(e, c, len);

@@ -45,7 +45,7 @@ struct tcp_shared {
 	struct pool holes;   /* stretches received out of order */
 	uint32_t rest_first, rest_last, rest_count; /* blocks at rest, oldest
 						       first: the victims */
-	struct hash_key secret;	   /* ISN (RFC 6528), timestamp offsets */
+	struct hash_key secret; /* ISN (RFC 6528), timestamp offsets */
 	struct tcp_cookies cookies;
 	struct random random;
 };
@@ -295,7 +295,7 @@ int64_t tcp_write_queue(struct tcp_env *e, struct tcp *c, struct queue *from,
 			uint32_t flags);
 /* What tcp_write would take now. */
 uint32_t tcp_room(const struct tcp_env *e, const struct tcp *c);
-/* As minato_recv (MINATO_MSG_PEEK, _TRUNC, _OOB). */
+/* As minato_recv (MINATO_MSG_PEEK, _TRUNC, _OOB, _INLINE). */
 int64_t tcp_read(struct tcp_env *e, struct tcp *c, void *data, uint32_t len,
 		 uint32_t flags);
 /* The receive queue for borrowing; tcp_consumed after queue bytes are used

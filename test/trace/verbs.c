@@ -179,6 +179,8 @@ static uint32_t send_flags(char **at)
 			flags |= MINATO_MSG_PEEK;
 		} else if (!strcmp(word, "trunc")) {
 			flags |= MINATO_MSG_TRUNC;
+		} else if (!strcmp(word, "inline")) {
+			flags |= MINATO_MSG_INLINE;
 		} else {
 			*at = again(word, *at);
 			break;

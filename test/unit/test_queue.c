@@ -94,6 +94,35 @@ static void peeking_leaves_it(void **state)
 	assert_int_equal(tcp_read(&b->env, &b->c, data, 200, 0), -EAGAIN);
 }
 
+/* The urgent byte, the first, is left out: where it lies it stays until something is read. */
+static void peeking_behind_the_urgent_byte_leaves_it(void **state)
+{
+	struct bench *b = *state;
+	uint8_t data[200];
+
+	bench_accept(b);
+	in(b, "PU. 1:101(100) ack 1 win 257 urg 1");
+	assert_int_equal(tcp_read(&b->env, &b->c, data, 200, MINATO_MSG_PEEK), 99);
+	assert_int_equal(data[0], bench_byte(2));
+	assert_int_equal(data[98], bench_byte(100));
+	assert_int_equal(tcp_read_queue(&b->env, &b->c)->bytes, 100);
+	assert_int_equal(tcp_read(&b->env, &b->c, data, 1, MINATO_MSG_PEEK), 1);
+	assert_int_equal(data[0], bench_byte(2));
+	assert_int_equal(tcp_read(&b->env, &b->c, data, 200, MINATO_MSG_PEEK | MINATO_MSG_INLINE),
+			 100);
+	assert_int_equal(data[0], bench_byte(1));
+	assert_int_equal(tcp_read(&b->env, &b->c, data, 1, MINATO_MSG_OOB), 1);
+	assert_int_equal(data[0], bench_byte(1));
+	assert_int_equal(tcp_read(&b->env, &b->c, data, 200, 0), 99);
+	assert_int_equal(data[0], bench_byte(2));
+	/* It alone: nothing to read, and still there. */
+	in(b, "PU. 101:102(1) ack 1 win 257 urg 1");
+	assert_int_equal(tcp_read(&b->env, &b->c, data, 200, MINATO_MSG_PEEK), -EAGAIN);
+	assert_int_equal(tcp_read_queue(&b->env, &b->c)->bytes, 1);
+	assert_int_equal(tcp_read(&b->env, &b->c, data, 200, 0), -EAGAIN);
+	assert_int_equal(tcp_read_queue(&b->env, &b->c)->bytes, 0);
+}
+
 static void borrowing(void **state)
 {
 	struct bench *b = *state;
@@ -319,6 +348,7 @@ int main(void)
 		bench_test(counts_of_the_queues),
 		bench_test(drained_is_told),
 		bench_test(peeking_leaves_it),
+		bench_test(peeking_behind_the_urgent_byte_leaves_it),
 		bench_test(borrowing),
 		bench_test(large_payload_is_kept_where_it_lies),
 		bench_test(taking_over_a_queue),
