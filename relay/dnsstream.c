@@ -41,7 +41,8 @@ static bool take_one(struct lane *f)
 {
 	uint8_t data[PREFIX + QUESTION_MAX];
 	struct minato *host = f->relay->host;
-	int64_t got = minato_recv(host, f->socket, data, sizeof(data), MINATO_MSG_PEEK);
+	int64_t got = minato_recv(host, f->socket, data, sizeof(data),
+				  MINATO_MSG_PEEK | MINATO_MSG_INLINE);
 	size_t len;
 
 	if (got == -EAGAIN || got == 1)
@@ -55,7 +56,7 @@ static bool take_one(struct lane *f)
 	}
 	if ((size_t)got < PREFIX + len)
 		return false;
-	minato_recv(host, f->socket, NULL, PREFIX + len, MINATO_MSG_TRUNC);
+	minato_recv(host, f->socket, NULL, PREFIX + len, MINATO_MSG_TRUNC | MINATO_MSG_INLINE);
 	f->asked++;
 	dns_ask_for(f->relay->dns, f, data + PREFIX, len);
 	return f->kind == LANE_STREAM;

@@ -31,7 +31,8 @@ static bool answer_one(struct lane *f)
 {
 	uint8_t data[PREFIX + QUESTION_MAX];
 	struct minato *host = f->relay->host;
-	int64_t got = minato_recv(host, f->socket, data, sizeof(data), MINATO_MSG_PEEK);
+	int64_t got = minato_recv(host, f->socket, data, sizeof(data),
+				  MINATO_MSG_PEEK | MINATO_MSG_INLINE);
 	struct dnsmsg m;
 	size_t len;
 
@@ -44,7 +45,7 @@ static bool answer_one(struct lane *f)
 	}
 	if ((size_t)got < PREFIX + len)
 		return false;
-	minato_recv(host, f->socket, NULL, PREFIX + len, MINATO_MSG_TRUNC);
+	minato_recv(host, f->socket, NULL, PREFIX + len, MINATO_MSG_TRUNC | MINATO_MSG_INLINE);
 	relay_count(f->relay, RELAY_COUNT_DNS_QUERIES);
 	if (!dnsmsg_parse(data + PREFIX, len, &m) || m.response) {
 		relay_count(f->relay, RELAY_COUNT_DNS_MALFORMED);

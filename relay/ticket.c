@@ -395,7 +395,8 @@ int64_t ticket_room(struct lane *f)
 	if (t->cleared > 0)
 		return (int64_t)t->cleared;
 	bytes = permit_room(f->relay);
-	got = minato_recv(f->relay->host, f->socket, bytes, TICKET_PEEK, MINATO_MSG_PEEK);
+	got = minato_recv(f->relay->host, f->socket, bytes, TICKET_PEEK,
+			  MINATO_MSG_PEEK | MINATO_MSG_INLINE);
 	if (got <= 0)
 		return 0;
 	unexpected = is_unexpected(t);

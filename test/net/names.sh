@@ -68,17 +68,24 @@ for f, p in ((tcp, 2222), (tcp, 853), (udp, 443), (udp, 5000), (udp, 5001)):
 print("up", flush=True)
 threading.Event().wait()
 X
-# raw NAME PORT TEXT...: the texts, with \r\n and \x, one after another; what comes back.
+# raw NAME PORT TEXT...: the texts, with \r\n and \x, one after another; what comes back. The last byte
+# of what follows -urgent- is urgent, and the next text comes right behind it.
 cat >"$T/raw.py" <<'X'
 import socket, sys, time
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])), 5)
+flags = 0
 try:
     for text in sys.argv[3:]:
         if text == "-end-":
             s.shutdown(socket.SHUT_WR)
             continue
-        s.sendall(text.encode().decode("unicode_escape").encode("latin-1"))
-        time.sleep(0.05)
+        if text == "-urgent-":
+            flags = socket.MSG_OOB
+            continue
+        s.sendall(text.encode().decode("unicode_escape").encode("latin-1"), flags)
+        if not flags:
+            time.sleep(0.05)
+        flags = 0
     s.settimeout(2)
     while True:
         data = s.recv(65536)
@@ -274,6 +281,10 @@ has "both lengths" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.exampl
 has "two lengths" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Content-Length: 4${R}Content-Length: 9$R${R}abcd")" RESET
 has "a strange coding" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Transfer-Encoding: xchunked$R${R}0$R$R")" RESET
 has "a request behind chunks" "$(raw api.example 80 "POST /put HTTP/1.1${R}Host: api.example${R}Transfer-Encoding: chunked$R${R}3${R}abc${R}0$R${R}GET /x1 HTTP/1.1${R}Host: evil.example$R$R")" 'RESET|taken'
+# Without the urgent byte the second request would be within a chunk of 0x400 bytes.
+for i in 1 2 3 4 5; do has "... which an urgent byte makes others" "$(raw api.example 80 -urgent- "POST /put HTTP/1.1${R}Host: api.example${R}Transfer-Encoding: chunked$R${R}1" "6${R}AAAAAA${R}400${R}BBBBBBBBB${R}0$R${R}GET /x1 HTTP/1.1${R}Host: evil.example$R$R$(printf x%.0s {1..968})$R")" 'RESET|taken'; done
+is "a request with an urgent byte in its head" "$(raw api.example 80 -urgent- "GET /file HT" "TP/1.0${R}Host: api.example$R$R" | tail -n 1)" served
+has "... for another host" "$(raw api.example 80 "GET /x1 HTTP/1.1${R}Ho" -urgent- "st: ev" "il.example$R$R")" RESET
 has "bare line feeds" "$(raw api.example 80 "GET /x1 HTTP/1.1\nHost: evil.example\n\n")" RESET
 has "HTTP/2 without TLS" "$(raw api.example 80 "PRI * HTTP/2.0$R${R}SM$R$R")" RESET
 has "neither TLS nor HTTP where they are expected" "$(raw api.example 443 'SSH-2.0-x\r\n')" RESET

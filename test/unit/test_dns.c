@@ -486,11 +486,11 @@ static void tcp_without_server_is_servfail(void **state)
 	write_resolv("");
 	s = guest_connect("10.0.2.3", 53);
 	UNTIL(guest_ready(s) & MINATO_CONNECTED);
-	/* In two pieces, and two questions at once. */
+	/* In two pieces, the first with an urgent byte, and two questions at once. */
 	data[0] = 0;
 	data[1] = sizeof(query);
 	memcpy(data + 2, query, sizeof(query));
-	assert_int_equal(minato_send(w.guest, s, data, 9, 0), 9);
+	assert_int_equal(minato_send(w.guest, s, data, 9, MINATO_MSG_OOB), 9);
 	turns(3);
 	assert_int_equal(minato_send(w.guest, s, data + 9, sizeof(query) - 7, 0),
 			 sizeof(query) - 7);

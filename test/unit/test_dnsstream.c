@@ -104,6 +104,32 @@ static void each_question_is_weighed(void **state)
 	close(far);
 }
 
+/* Which is one of the question's, as any resolver's is that asks for it inline. */
+static void an_urgent_byte_does_not_stop_it(void **state)
+{
+	uint8_t data[512];
+	uint64_t s;
+
+	NEED_NETNS();
+	s = connect_dns();
+	forge_question(&forged, "evil.example", 1);
+	data[0] = 0;
+	data[1] = (uint8_t)forged.len;
+	memcpy(data + 2, forged.data, forged.len);
+	/* The first byte, one within and the last one. */
+	for (size_t i = 0; i < 3; i++) {
+		size_t len = forged.len + 2;
+		size_t first = i == 0 ? 1 : i == 1 ? 20 : len;
+
+		assert_int_equal(minato_send(w.guest, s, data, first, MINATO_MSG_OOB), first);
+		turns(3);
+		assert_int_equal(minato_send(w.guest, s, data + first, len - first, 0),
+				 len - first);
+		assert_int_equal(take_answer(s, NULL), DNSMSG_NXDOMAIN);
+		forge_question(&forged, "evil.example", 1);
+	}
+}
+
 static void put_many(struct forged *f)
 {
 	for (unsigned i = 0; i < 600; i++)
@@ -196,6 +222,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE_STREAM(each_question_is_weighed),
+		CASE_STREAM(an_urgent_byte_does_not_stop_it),
 		CASE_STREAM(a_long_answer_is_cut_to_what_is_looked_at),
 		CASE_STREAM(a_nameserver_that_hangs_up_is_a_failure),
 		CASE_STREAM(the_guests_end_is_awaited_until_it_has_its_answers),

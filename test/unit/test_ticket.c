@@ -263,6 +263,76 @@ static void another_protocol_once_the_server_agrees(void **state)
 	close(listener);
 }
 
+static void say_urgent(uint64_t s, const char *text)
+{
+	assert_int_equal(minato_send(w.guest, s, text, strlen(text), MINATO_MSG_OOB), strlen(text));
+}
+
+/* All that the far side hears until it is reset. */
+static void far_hears_until_reset(int far, char *text, size_t size)
+{
+	size_t len = 0;
+	ssize_t got = 0;
+
+	UNTIL((got = recv(far, text + len, size - 1 - len, MSG_DONTWAIT),
+	       len += got > 0 ? (size_t)got : 0, got < 0 && errno == ECONNRESET));
+	text[len] = '\0';
+	close(far);
+}
+
+/*
+ * The urgent byte goes on as any other, so it is looked at in its place: left out, these chunks
+ * would be others, and the second request would be within one.
+ */
+static void an_urgent_byte_hides_no_request(void **state)
+{
+	static const char second[] = "GET /evil HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+	char evil[0x400 - 16 + 3];
+	char heard[4096];
+	int listener;
+	int far;
+	uint64_t s;
+
+	NEED_NETNS();
+	pin_host("api.example");
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 80);
+	s = go(listener, &far);
+	say_urgent(s, "POST / HTTP/1.1\r\nHost: api.example\r\n"
+		      "Transfer-Encoding: chunked\r\n\r\n1");
+	say(s, "6\r\nAAAAAA\r\n400\r\nBBBBBBBBB\r\n0\r\n\r\n");
+	memset(evil, 'x', sizeof(evil));
+	memcpy(evil, second, strlen(second));
+	memcpy(evil + sizeof(evil) - 3, "\r\n", 3);
+	say(s, evil);
+	far_hears_until_reset(far, heard, sizeof(heard));
+	assert_null(strstr(heard, "evil"));
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	close(listener);
+}
+
+static void an_urgent_byte_does_not_stop_it(void **state)
+{
+	int listener;
+	int far;
+	uint64_t s;
+
+	NEED_NETNS();
+	pin_host("api.example");
+	listener = host_socket(SOCK_STREAM, "192.0.2.1", 80);
+	s = go(listener, &far);
+	say_urgent(s, "G");
+	far_hears_nothing(far);
+	say_urgent(s, "ET / HTTP/1.1\r\nHost: api.exa");
+	far_hears_nothing(far);
+	say_urgent(s, "mple\r\n\r\n");
+	far_hears(far, "GET / HTTP/1.1\r\nHost: api.example\r\n\r\n");
+	say_urgent(s, "GET / HTTP/1.1\r\nHost: e");
+	far_hears_nothing(far);
+	say(s, "vil.example\r\n\r\n");
+	is_reset(s, far);
+	close(listener);
+}
+
 static void half_a_request_and_the_end_is_reset(void **state)
 {
 	int listener;
@@ -481,6 +551,8 @@ int main(void)
 		CASE_CLOSED(what_leads_hides_no_request),
 		CASE_CLOSED(what_only_some_servers_take_for_one),
 		CASE_CLOSED(another_protocol_once_the_server_agrees),
+		CASE_CLOSED(an_urgent_byte_hides_no_request),
+		CASE_CLOSED(an_urgent_byte_does_not_stop_it),
 		CASE_CLOSED(half_a_request_and_the_end_is_reset),
 		CASE_CLOSED(an_end_without_a_word_is_an_end),
 		CASE_CLOSED(raw_is_not_looked_at),
