@@ -581,7 +581,11 @@ static enum ticket_fate weigh_quic(struct lane *f, struct ticket *t, const uint8
 				 hellos_take(permit_hellos(f->relay), t->quic, f->relay->now)))
 			return TICKET_GOES;
 		/* What follows a hello may overtake it. */
-		return t->quic->begun ? TICKET_LOST : TICKET_REFUSED;
+		if (t->quic->begun)
+			return TICKET_LOST;
+		/* Short headers without one, or nothing at all. */
+		(void)deny_ticket(f, t, NULL, "no QUIC that can be looked into");
+		return TICKET_REFUSED;
 	case INSPECT_OTHER:
 		(void)deny_ticket(f, t, NULL, "no QUIC that can be looked into");
 		return TICKET_REFUSED;
@@ -592,18 +596,20 @@ static enum ticket_fate weigh_quic(struct lane *f, struct ticket *t, const uint8
 	return TICKET_REFUSED;
 }
 
-/* The bytes of a run, together; 0: too many. */
-static size_t gather(uint8_t *data, const struct minato_extent *extents, size_t count)
+/* The bytes of a run, together. False: too many. An empty datagram has an extent without a base. */
+static bool gather(uint8_t *data, const struct minato_extent *extents, size_t count, size_t *out)
 {
 	size_t len = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		if (extents[i].len > TICKET_PEEK - len)
-			return 0;
-		memcpy(data + len, extents[i].base, extents[i].len);
+			return false;
+		if (extents[i].len > 0)
+			memcpy(data + len, extents[i].base, extents[i].len);
 		len += extents[i].len;
 	}
-	return len;
+	*out = len;
+	return true;
 }
 
 /* Behind what is kept already. */
@@ -636,15 +642,19 @@ static enum ticket_fate weigh_run(struct lane *f, struct ticket *t,
 				  const struct minato_extent *extents, size_t count)
 {
 	uint8_t *data = permit_room(f->relay);
-	size_t len = gather(data, extents, count);
-	size_t step = about->gso_size ? about->gso_size : len;
-	enum ticket_fate fate = len ? TICKET_GOES : TICKET_LOST;
+	enum ticket_fate fate;
+	size_t at = 0;
+	size_t len;
+	size_t step;
 
-	for (size_t at = 0; at < len; at += step) {
+	if (!gather(data, extents, count, &len))
+		return TICKET_LOST;
+	step = about->gso_size ? about->gso_size : len;
+	/* An empty one is weighed as well. */
+	do {
 		fate = weigh_quic(f, t, data + at, step < len - at ? step : len - at);
-		if (fate == TICKET_REFUSED || fate == TICKET_LOST)
-			break;
-	}
+		at += step;
+	} while (at < len && fate != TICKET_REFUSED && fate != TICKET_LOST);
 	if (fate == TICKET_REFUSED)
 		forget_hello(t);
 	return fate == TICKET_WAITS ? keep(t, about, data, len) : fate;

@@ -508,6 +508,13 @@ static void what_is_no_quic_does_not_go_where_it_is_expected(void **state)
 	send_to("192.0.2.1", 443, "who");
 	UNTIL(w.icmp_count == 1);
 	assert_int_equal(w.icmp_code, 13);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 1);
+	assert_string_equal(told.reason, "no QUIC that can be looked into");
+	send_to("192.0.2.1", 443, "");
+	UNTIL(w.icmp_count == 2);
+	assert_int_equal(w.icmp_code, 13);
+	assert_int_equal(told.count[RELAY_ATTEMPT_REFUSED], 2);
+	assert_string_equal(told.reason, "no QUIC that can be looked into");
 	turns(3);
 	assert_int_equal(recv(far, data, sizeof(data), MSG_DONTWAIT), -1);
 	close(far);
