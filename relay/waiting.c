@@ -78,7 +78,7 @@ static struct waiting *begin(struct waitings *waitings, const struct lane *f,
 	return NULL;
 }
 
-/* As much of it as there is room for, in whole datagrams. */
+/* As much of it as there is room for, in whole datagrams. An empty one counts as any other. */
 static void keep(struct waiting *one, const struct minato_datagram *about,
 		 const struct minato_extent *extents, size_t count)
 {
@@ -88,7 +88,7 @@ static void keep(struct waiting *one, const struct minato_datagram *about,
 
 	if (len > room && about->gso_size)
 		len = room - room % about->gso_size;
-	if (one->count == DATAGRAMS_MAX || len > room || len == 0)
+	if (one->count == DATAGRAMS_MAX || len > room || (len == 0 && about->len > 0))
 		return;
 	*kept = *about;
 	kept->len = (uint32_t)len;

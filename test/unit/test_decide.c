@@ -266,6 +266,7 @@ static void datagrams_wait_for_yes(void **state)
 	assert_int_equal(question.proto, MINATO_UDP);
 	assert_int_equal(question.to.port, 9001);
 	assert_string_equal(question.name, "udp.example");
+	guest_writes(s, "192.0.2.1", 9001, "");
 	guest_writes(s, "192.0.2.1", 9001, "two");
 	nobody_hears(far);
 	/* They are one question, and what is allowed does not wait behind it. */
@@ -274,6 +275,7 @@ static void datagrams_wait_for_yes(void **state)
 	assert_int_equal(question.count, 1);
 	relay_decide(w.relay, question.call, NULL, NULL, &dig);
 	a_datagram_hears(far, "one");
+	a_datagram_hears(far, "");
 	a_datagram_hears(far, "two");
 	assert_int_equal(told.count[RELAY_ATTEMPT_BEGUN], 2);
 	assert_string_equal(told.program, "/usr/bin/dig");
@@ -309,9 +311,12 @@ static void no_to_datagrams_is_an_error_once(void **state)
 	relay_decide(w.relay, question.call, NULL, NULL, NULL);
 	nobody_hears(far);
 	(void)minato_error(w.guest, s);
-	assert_int_equal(minato_send(w.guest, s, "two", 3, 0), 3);
+	assert_int_equal(minato_send(w.guest, s, "", 0, 0), 0);
 	UNTIL(question.count == 2);
 	nobody_hears(far);
+	/* An empty one hears it too. */
+	relay_decide(w.relay, question.call, NULL, "because", NULL);
+	UNTIL(guest_ready(s) & MINATO_ERROR);
 	close(far);
 }
 
