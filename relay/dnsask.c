@@ -15,7 +15,7 @@
 #define RA 0x80u
 
 #define DATAGRAM_MIN 512u  /* RFC 1035 2.3.4 */
-#define DATAGRAM_MAX 4096u /* what we ask for at most */
+#define DATAGRAM_MAX 4096u /* what we ask for, whatever the guest takes */
 #define OPT_SIZE 11u
 #define OPTION_EDE 15u
 #define ADDITIONAL_MAX 8u /* records among which an OPT is looked for */
@@ -93,7 +93,6 @@ static size_t put_opt(uint8_t *out, uint16_t size)
 
 size_t dnsask_write(const struct dnsask *ask, const uint8_t *query, uint8_t *out)
 {
-	uint16_t size = ask->answer_max < DATAGRAM_MAX ? ask->answer_max : DATAGRAM_MAX;
 	size_t len = DNSMSG_HEADER;
 
 	memset(out, 0, DNSMSG_HEADER);
@@ -107,7 +106,7 @@ size_t dnsask_write(const struct dnsask *ask, const uint8_t *query, uint8_t *out
 	if (!ask->edns)
 		return len;
 	out[ARCOUNT + 1] = 1;
-	return len + put_opt(out + len, size);
+	return len + put_opt(out + len, DATAGRAM_MAX);
 }
 
 size_t dnsask_refuse(const struct dnsask *ask, const uint8_t *query, const struct dnsmsg *m,

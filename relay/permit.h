@@ -161,8 +161,8 @@ struct dnsask {
 bool dnsask_read(const uint8_t *data, size_t len, const struct dnsmsg *m, struct dnsask *out);
 /*
  * Writes the question as we ask it: header, the name in small letters, type and class, and an OPT
- * record without options where one came. Nothing else of the guest's message goes on. `out` has
- * DNSASK_MAX bytes; returns the length.
+ * record without options, of a size of our own, where one came. Nothing else of the guest's message
+ * goes on. `out` has DNSASK_MAX bytes; returns the length.
  */
 #define DNSASK_MAX 300u
 size_t dnsask_write(const struct dnsask *ask, const uint8_t *query, uint8_t *out);
