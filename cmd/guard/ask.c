@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* How often questions are looked for, and looked after while one is on the screen. */
@@ -71,20 +72,62 @@ static int look(struct cmd_client *client, struct question *question, json_int_t
 	return 0;
 }
 
-/* A line of the user's, without its end: 1; 0: none within the time; -1: he has gone. */
-static int read_line(char line[LINE_MAX_BYTES], int ms)
+/* A line of the user's that is being typed. */
+struct typed {
+	char text[LINE_MAX_BYTES];
+	size_t used;
+	bool endless; /* more than that was typed: no answer is so long */
+};
+
+/* Whether this ends the line; what stands behind it in what was read is left out. */
+static bool take_keys(struct typed *typed, const char *keys, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (keys[i] == '\n' || keys[i] == '\r')
+			return true;
+		if (typed->used + 1 == sizeof(typed->text))
+			typed->endless = true;
+		else
+			typed->text[typed->used++] = keys[i];
+	}
+	return false;
+}
+
+/*
+ * A line of the user's, without its end, none if it is too long: 1; 0: none within the time; -1: he
+ * has gone. What was typed of it before stands in `typed`.
+ */
+static int read_line(struct typed *typed, char line[LINE_MAX_BYTES], int ms)
 {
 	struct pollfd ready = { .fd = STDIN_FILENO, .events = POLLIN };
+	char keys[256];
 	ssize_t got;
 
 	if (poll(&ready, 1, ms) <= 0)
 		return 0;
-	got = read(STDIN_FILENO, line, LINE_MAX_BYTES - 1);
+	got = read(STDIN_FILENO, keys, sizeof(keys));
 	if (got <= 0)
 		return got < 0 && errno == EINTR ? 0 : -1;
-	line[got] = 0;
-	line[strcspn(line, "\r\n")] = 0;
+	if (!take_keys(typed, keys, (size_t)got))
+		return 0;
+	memcpy(line, typed->text, typed->used);
+	line[typed->endless ? 0 : typed->used] = 0;
+	*typed = (struct typed){ .used = 0 };
 	return 1;
+}
+
+/*
+ * What was typed before a question is there is no answer to it: neither lines that wait, nor the
+ * beginning of one, of which the next Return would make an answer. False: the terminal has gone.
+ */
+static bool forget_keys(struct typed *typed)
+{
+	*typed = (struct typed){ .used = 0 };
+	while (tcflush(STDIN_FILENO, TCIFLUSH) < 0) {
+		if (errno != EINTR)
+			return false;
+	}
+	return true;
 }
 
 static void show(const struct question *question)
@@ -127,14 +170,17 @@ static int answer(struct cmd_client *client, const struct question *question, co
 /* One question until it is answered or over. Negative: the guest or the user has gone. */
 static int put(struct cmd_client *client, const struct question *question)
 {
+	struct typed typed;
 	struct question other;
 	const char *reply = NULL;
 	bool still = true;
 
+	if (!forget_keys(&typed))
+		return -ESHUTDOWN;
 	show(question);
 	while (!reply) {
 		char line[LINE_MAX_BYTES];
-		int got = read_line(line, LOOK_MS);
+		int got = read_line(&typed, line, LOOK_MS);
 
 		if (got < 0)
 			return -ESHUTDOWN;
@@ -152,9 +198,10 @@ static int put(struct cmd_client *client, const struct question *question)
 	return answer(client, question, reply);
 }
 
-/* Keys that were pressed before a question was there are no answer to it. */
+/* Keys that are pressed meanwhile are read, since the end of input is among them. */
 static int wait_for_one(struct cmd_client *client, struct question *question)
 {
+	struct typed typed = { .used = 0 };
 	char line[LINE_MAX_BYTES];
 	bool still;
 	int result;
@@ -165,7 +212,7 @@ static int wait_for_one(struct cmd_client *client, struct question *question)
 			return result;
 		if (question->number)
 			return 0;
-		if (read_line(line, LOOK_MS) < 0)
+		if (read_line(&typed, line, LOOK_MS) < 0)
 			return -ESHUTDOWN;
 	}
 }

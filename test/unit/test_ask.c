@@ -339,10 +339,97 @@ static void keys_of_before(void **state)
 	json_decref(rows);
 }
 
+/* Lines that stand behind the answer to another question are none to this one. */
+static void lines_of_before_the_next(void **state)
+{
+	json_t *first =
+		json_pack("[o,o]", question(1, true, MINATO_TCP), question(2, true, MINATO_TCP));
+	json_t *second = json_pack("[o]", question(2, true, MINATO_TCP));
+
+	(void)state;
+	start("web");
+	until(first, ASKS);
+	types("n\na\n");
+	answered(first, 1, "no", false);
+	until(second, ASKS);
+	assert_null(serve(second, 1000));
+	types("o\n");
+	answered(second, 2, "once", false);
+	json_decref(first);
+	json_decref(second);
+}
+
+/* Return alone makes no answer of what was typed before it was there. */
+static void half_a_line_of_before(void **state)
+{
+	json_t *rows = json_pack("[o]", question(1, true, MINATO_TCP));
+
+	(void)state;
+	start("web");
+	assert_null(serve(NULL, 600));
+	types("o");
+	assert_null(serve(NULL, 600));
+	until(rows, ASKS);
+	types("\n");
+	until(rows, ASKS);
+	types("n\n");
+	answered(rows, 1, "no", false);
+	json_decref(rows);
+}
+
+/* Nor of what was typed for another, which has gone. */
+static void half_a_line_for_another(void **state)
+{
+	json_t *first = json_pack("[o]", question(1, true, MINATO_TCP));
+	json_t *second = json_pack("[o]", question(2, true, MINATO_TCP));
+
+	(void)state;
+	start("web");
+	until(first, ASKS);
+	types("o");
+	assert_null(serve(first, 600));
+	until(second, ASKS);
+	types("\n");
+	until(second, ASKS);
+	types("n\n");
+	answered(second, 2, "no", false);
+	json_decref(first);
+	json_decref(second);
+}
+
+/* No piece of a long line is an answer, nor is a line that Return has not ended. */
+static void a_line_without_end(void **state)
+{
+	json_t *rows = json_pack("[o]", question(1, true, MINATO_TCP));
+	char line[300];
+
+	(void)state;
+	start("web");
+	until(rows, ASKS);
+	for (size_t x = 60; x < 66; x++) {
+		memset(line, 'x', x);
+		strcpy(line + x, "a\n");
+		types(line);
+		until(rows, ASKS);
+		assert_null(serve(rows, 300));
+	}
+	memset(line, 'x', 256);
+	strcpy(line + 256, "a\n");
+	types(line);
+	until(rows, ASKS);
+	types("a\004"); /* what was typed is handed on, without a Return */
+	assert_null(serve(rows, 600));
+	types("bc\n");
+	until(rows, ASKS);
+	types("n\n");
+	answered(rows, 1, "no", false);
+	json_decref(rows);
+}
+
 static void one_that_is_over_meanwhile(void **state)
 {
-	json_t *first = json_pack("[o,o]", question(1, true, MINATO_TCP),
-				  question(2, false, MINATO_TCP));
+	json_t *first =
+		json_pack("[o,o]", question(1, true, MINATO_TCP), question(2, false, MINATO_TCP));
 	json_t *second = json_pack("[o]", question(2, false, MINATO_TCP));
 
 	(void)state;
@@ -449,6 +536,10 @@ int main(void)
 		ASKED(what_is_no_answer_is_asked_again),
 		ASKED(always_where_it_may_not_be),
 		ASKED(keys_of_before),
+		ASKED(lines_of_before_the_next),
+		ASKED(half_a_line_of_before),
+		ASKED(half_a_line_for_another),
+		ASKED(a_line_without_end),
 		ASKED(one_that_is_over_meanwhile),
 		ASKED(rows_that_are_none_are_passed_over),
 		ASKED(the_user_leaves),
