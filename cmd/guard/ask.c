@@ -31,6 +31,8 @@ static void read_question(struct question *question, const json_t *row)
 	question->udp = json_integer_value(json_object_get(row, "proto")) == MINATO_UDP;
 	(void)snprintf(question->program, sizeof(question->program), "%s", program);
 	(void)snprintf(question->place, sizeof(question->place), "%s", place);
+	view_disarm(question->program);
+	view_disarm(question->place);
 }
 
 /* Nothing came: the guest has gone, or it says why not. */

@@ -51,8 +51,9 @@ static const char *proto_of(const struct relay_attempt *a, char out[CONF_PROTOCO
 
 	if (proto == MINATO_TCP || proto == MINATO_UDP)
 		return proto == MINATO_TCP ? "tcp" : "udp";
-	return proto == MINATO_ICMP || proto == IPPROTO_ICMPV6 ? "icmp" :
-						       conf_protocol_word(out, (uint8_t)proto);
+	return proto == MINATO_ICMP || proto == IPPROTO_ICMPV6 ?
+		       "icmp" :
+		       conf_protocol_word(out, (uint8_t)proto);
 }
 
 static void put_text(json_t *line, const char *key, const char *text)
@@ -192,7 +193,7 @@ static size_t put_program(const struct relay_attempt *a, char *out, size_t size)
 	return used > 0 && (size_t)used < size ? (size_t)used : 0;
 }
 
-void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
+static void put_words(const struct relay_attempt *a, char *out, size_t size)
 {
 	char proto[CONF_PROTOCOL_SIZE];
 	char place[320];
@@ -219,6 +220,16 @@ void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
 	} else {
 		(void)snprintf(out, size, "%s%s (%s)", a->proto == MINATO_ICMP ? "ping " : "",
 			       place, a->reason);
+	}
+}
+
+/* A program's file may be called anything, also what a terminal obeys, or a line of ours. */
+void cmd_attempt_words(const struct relay_attempt *a, char *out, size_t size)
+{
+	put_words(a, out, size);
+	for (; *out; out++) {
+		if (*out < ' ' || *out > '~')
+			*out = '?';
 	}
 }
 

@@ -70,7 +70,10 @@ char *cmd_attempting_add(char *text, const struct cmd_holding *holding);
 
 /* ---- attempts.c again ---- */
 
-/* "api.example.com:443 (not allowed; --allow api.example.com:443 would)", for the user. */
+/*
+ * "api.example.com:443 (not allowed; --allow api.example.com:443 would)", for the user: one line of
+ * printable ASCII, whatever the guest has called things.
+ */
 void cmd_attempt_words(const struct relay_attempt *attempt, char *out, size_t size);
 
 /* ---- auditing.c: in the keeper, which alone can open files ---- */
@@ -90,8 +93,8 @@ struct cmd_auditing {
 	uint64_t lost;
 	uint64_t cut; /* bytes that others took out of the file, not yet said in it */
 	int64_t end;  /* where its last line ended */
-	bool torn; /* its last line was cut */
-	bool said; /* that it cannot be written */
+	bool torn;    /* its last line was cut */
+	bool said;    /* that it cannot be written */
 };
 
 /* Opens the file, if there is to be one, and the pipe; 0 or negative errno with a text. */

@@ -457,6 +457,22 @@ static void rows_that_are_none_are_passed_over(void **state)
 	json_decref(rows);
 }
 
+/* Whatever a guest's worker says, it is text of one line. */
+static void no_orders_for_the_terminal(void **state)
+{
+	json_t *odd = question(3, true, MINATO_TCP);
+	json_t *rows = json_pack("[o]", odd);
+
+	(void)state;
+	json_object_set_new(odd, "program", json_string("/x\033[2J\n/usr/bin/curl (pid 7)"));
+	json_object_set_new(odd, "place", json_string("a\r.example:443"));
+	start("web");
+	until(rows, "/x?[2J?/usr/bin/curl (pid 7) wants a?.example:443 tcp: ");
+	types("n\n");
+	answered(rows, 3, "no", false);
+	json_decref(rows);
+}
+
 static void the_user_leaves(void **state)
 {
 	json_t *rows = json_pack("[o]", question(1, true, MINATO_TCP));
@@ -542,6 +558,7 @@ int main(void)
 		ASKED(a_line_without_end),
 		ASKED(one_that_is_over_meanwhile),
 		ASKED(rows_that_are_none_are_passed_over),
+		ASKED(no_orders_for_the_terminal),
 		ASKED(the_user_leaves),
 		ASKED(it_is_not_asked_there),
 		ASKED(nobody_of_that_name),

@@ -127,6 +127,27 @@ static void words_say_what_would_help(void **state)
 }
 
 /* What the words propose is what an option takes. */
+/* What the guest has named itself forges no line, and orders a terminal nothing. */
+static void names_are_no_lines(void **state)
+{
+	struct relay_attempt a = {
+		.proto = MINATO_TCP,
+		.to = end("198.51.100.1", 80),
+		.name = "a.example",
+		.said = "b\nminato: c",
+		.reason = "HTTP for another",
+		.flow = 3,
+		.program =
+			&(const struct relay_program){
+				.pid = 7,
+				.path = "/tmp/x\nminato: --allow ended\t\033[2J\xc2\x9b" },
+	};
+
+	(void)state;
+	words_are(&a, "x?minato: --allow ended??[2J?? -> a.example:80 (HTTP for another: "
+		      "b?minato: c)");
+}
+
 static void what_would_help_parses(void **state)
 {
 	struct relay_allows allows = { .list = NULL };
@@ -309,6 +330,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_say_all),
 		cmocka_unit_test(words_say_what_would_help),
+		cmocka_unit_test(names_are_no_lines),
 		cmocka_unit_test(what_would_help_parses),
 		cmocka_unit_test(the_same_is_said_once),
 		cmocka_unit_test(other_protocols_are_noted_once),
