@@ -480,8 +480,7 @@ static void tell_program(void *user, uint64_t call, const struct cmd_holding *ho
 	if (holding->count > 0) {
 		program.pid = (uint32_t)first->pid;
 		program.holders = (uint32_t)holding->count;
-		(void)snprintf(program.path, sizeof(program.path), "%s",
-			       first->path[0] ? first->path : first->command);
+		(void)kernel_program_name(program.path, sizeof(program.path), first);
 	}
 	/* What is told of the flow meanwhile is about the same socket: it is not sought again. */
 	worker->asked.deciding = holding;

@@ -221,7 +221,8 @@ struct kernel_flow {
 struct kernel_program {
 	pid_t pid;			/* as `proc` has it: in a guest made here, the guest's */
 	uint32_t uid;			/* of the socket, in the caller's user namespace */
-	char path[KERNEL_PROGRAM_PATH]; /* of the executable, by its own mounts; "": not known */
+	/* Of the executable, by its own mounts; "": not known. Without room it ends in "...". */
+	char path[KERNEL_PROGRAM_PATH];
 	char command[32];		/* the process's name, which it may choose */
 	uint64_t device, inode; /* which file it is; 0: not known, as where the path has no room */
 	bool deleted;		/* it has no name any more, or never had (memfd) */
@@ -249,6 +250,11 @@ int kernel_program_seek(struct kernel_seeker *seeker, const struct kernel_flow *
  * replaced, and not what a guest has mounted over its name.
  */
 bool kernel_program_is(const struct kernel_program *program, const char *path);
+/*
+ * What stands for it where it is told: its path, or, where that is not known, the name that it
+ * chose itself, in brackets: no path begins so, whatever it chose. Returns `out`.
+ */
+const char *kernel_program_name(char *out, size_t size, const struct kernel_program *program);
 
 /* ---- group.c: names of cgroups ---- */
 

@@ -161,8 +161,9 @@ static bool holds(int process, const char *wanted)
 static void describe(struct kernel_program *program, int process)
 {
 	static const char gone[] = " (deleted)";
+	static const char more[] = "...";
 	struct stat file;
-	ssize_t length = readlinkat(process, "exe", program->path, sizeof(program->path) - 1);
+	ssize_t length = readlinkat(process, "exe", program->path, sizeof(program->path));
 	char comm[32] = "";
 	int fd = openat(process, "comm", O_RDONLY | O_CLOEXEC);
 	ssize_t got = fd < 0 ? 0 : read(fd, comm, sizeof(comm) - 1);
@@ -172,9 +173,12 @@ static void describe(struct kernel_program *program, int process)
 	comm[got > 0 ? got : 0] = 0;
 	comm[strcspn(comm, "\n")] = 0;
 	memcpy(program->command, comm, sizeof(comm));
+	if (length == (ssize_t)sizeof(program->path)) {
+		memcpy(program->path + length - sizeof(more), more, sizeof(more));
+		return;
+	}
 	program->path[length > 0 ? length : 0] = 0;
-	if (length < 0 || length == (ssize_t)sizeof(program->path) - 1 ||
-	    fstatat(process, "exe", &file, 0) < 0)
+	if (length < 0 || fstatat(process, "exe", &file, 0) < 0)
 		return;
 	program->device = file.st_dev;
 	program->inode = file.st_ino;
@@ -304,4 +308,13 @@ bool kernel_program_is(const struct kernel_program *program, const char *path)
 
 	return program->inode && !program->deleted && stat(path, &file) == 0 &&
 	       file.st_dev == program->device && file.st_ino == program->inode;
+}
+
+const char *kernel_program_name(char *out, size_t size, const struct kernel_program *program)
+{
+	if (program->path[0])
+		(void)snprintf(out, size, "%s", program->path);
+	else
+		(void)snprintf(out, size, "[%s]", program->command);
+	return out;
 }

@@ -361,7 +361,7 @@ struct relay_allows;
 struct relay_program {
 	uint32_t pid;	  /* as the guest has it; 0: not known */
 	uint32_t holders; /* processes that hold the socket: it is the first of them */
-	char path[256];	  /* of its file, or its name alone; "": not known */
+	char path[256];	  /* of its file, or its name in brackets; "": not known */
 };
 
 /* What a guest tries, as relay_config's `attempt` is told. */

@@ -64,8 +64,7 @@ static void decide_one(struct cmd_worker *worker, struct cmd_question *one, size
 	};
 	const struct relay_program *known = one->holding.count > 0 ? &program : NULL;
 
-	(void)snprintf(program.path, sizeof(program.path), "%s",
-		       first->path[0] ? first->path : first->command);
+	(void)kernel_program_name(program.path, sizeof(program.path), first);
 	one->holding.list[0].pid = one->pids[i];
 	worker->asked.deciding = &one->holding;
 	if (!relay_decide(worker->relay, one->flows[i], one->scope.named ? one->scope.name : NULL,
@@ -140,13 +139,14 @@ static void put_plain(char *out, size_t size, const char *text)
 static void put_program(char *out, size_t size, const struct cmd_holding *holding)
 {
 	const struct kernel_program *first = &holding->list[0];
+	char name[KERNEL_PROGRAM_PATH];
 	char plain[KERNEL_PROGRAM_PATH];
 
 	if (holding->count <= 0) {
 		(void)snprintf(out, size, "a program that cannot be told");
 		return;
 	}
-	put_plain(plain, sizeof(plain), first->path[0] ? first->path : first->command);
+	put_plain(plain, sizeof(plain), kernel_program_name(name, sizeof(name), first));
 	if (holding->count == 1)
 		(void)snprintf(out, size, "%s%s (pid %d)", plain,
 			       first->deleted ? ", deleted," : "", (int)first->pid);

@@ -26,7 +26,8 @@ static void write_ready(struct cmd_attempts *attempts)
 char *cmd_attempting_add(char *text, const struct cmd_holding *holding)
 {
 	const struct kernel_program *first = &holding->list[0];
-	json_t *program = view_json_string(first->path[0] ? first->path : first->command);
+	char name[KERNEL_PROGRAM_PATH];
+	json_t *program = view_json_string(kernel_program_name(name, sizeof(name), first));
 	json_t *more = json_pack("{s:o,s:i}", "program", program, "pid", (int)first->pid);
 	char *members;
 	char *whole;

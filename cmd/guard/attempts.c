@@ -59,7 +59,7 @@ static const char *proto_of(const struct relay_attempt *a, char out[CONF_PROTOCO
 static void put_text(json_t *line, const char *key, const char *text)
 {
 	if (text)
-		(void)json_object_set_new(line, key, json_string(text));
+		(void)json_object_set_new(line, key, view_json_string(text));
 }
 
 static void put_end(json_t *line, const char *addr_key, const char *port_key,
@@ -186,8 +186,10 @@ static void put_place(const struct relay_attempt *a, const char *name, char *out
 /* "curl -> ", or nothing. */
 static size_t put_program(const struct relay_attempt *a, char *out, size_t size)
 {
-	const char *slash = a->program ? strrchr(a->program->path, '/') : NULL;
-	const char *name = slash ? slash + 1 : a->program ? a->program->path : "";
+	const char *path = a->program ? a->program->path : "";
+	/* What stands in brackets is no path, but what it calls itself. */
+	const char *slash = path[0] == '/' ? strrchr(path, '/') : NULL;
+	const char *name = slash ? slash + 1 : path;
 	int used = *name ? snprintf(out, size, "%.64s -> ", name) : 0;
 
 	return used > 0 && (size_t)used < size ? (size_t)used : 0;

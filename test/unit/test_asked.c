@@ -470,15 +470,16 @@ static void programs_in_words(void **state)
 	text_is(row, "program", "/usr/bin/curl, deleted, (pid 7)");
 	reply(number_in(row, "number"), "no");
 	json_decref(row);
-	/* By the name it gave itself, where nothing better is known. */
+	/* By the name it gave itself, where nothing better is known, and so that this is seen. */
 	one = curl;
 	one.list[0].path[0] = 0;
-	strcpy(one.list[0].command, "worker");
+	strcpy(one.list[0].command, "/usr/bin/curl");
 	call("192.0.2.1", 9001);
 	found(&one);
 	row = the_question();
-	text_is(row, "program", "worker (pid 7)");
+	text_is(row, "program", "[/usr/bin/curl] (pid 7)");
 	reply(number_in(row, "number"), "no");
+	assert_string_equal(told.program, "[/usr/bin/curl]");
 	json_decref(row);
 	call("192.0.2.1", 9001);
 	found(&(struct cmd_holding){ .count = -ENOENT });
@@ -803,8 +804,7 @@ static void the_keeper_keeps_what_makes_sense(void **state)
 		cmd_asked_keep(&harbour, &one);
 	}
 	assert_int_equal(harbour.answer_count, CMD_ANSWERS_MAX);
-	assert_int_equal(harbour.answers[CMD_ANSWERS_MAX - 1].to.port,
-			 9000 + CMD_ANSWERS_MAX - 1);
+	assert_int_equal(harbour.answers[CMD_ANSWERS_MAX - 1].to.port, 9000 + CMD_ANSWERS_MAX - 1);
 }
 
 static void the_next_worker_knows_them(void **state)

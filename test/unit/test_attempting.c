@@ -120,7 +120,7 @@ static void known_without_asking(void **state)
 	holding.list[0].path[0] = 0;
 	(void)snprintf(holding.list[0].command, sizeof(holding.list[0].command), "cc");
 	line(RELAY_ATTEMPT_REFUSED, "{\"a\":2}");
-	written_is("{\"a\":2,\"program\":\"cc\",\"pid\":9}\n");
+	written_is("{\"a\":2,\"program\":\"[cc]\",\"pid\":9}\n");
 }
 
 /* The keeper answers nothing: the oldest lines go on without, and all of them at the end. */

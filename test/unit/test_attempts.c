@@ -75,6 +75,21 @@ static void lines_say_all(void **state)
 		"\"verdict\":\"refused\",\"reason\":\"private\"}");
 }
 
+/* A file's name is bytes; a line of JSON is text, and has the member all the same. */
+static void lines_of_any_program(void **state)
+{
+	(void)state;
+	line_is(
+		&(struct relay_attempt){
+			.sort = RELAY_ATTEMPT_NAME,
+			.name = "a.example",
+			.program = &(const struct relay_program){ .pid = 7, .path = "/x\n\xff" } },
+		0,
+		"{\"time\":\"1970-01-01T00:00:00.000Z\",\"guest\":\"web\",\"event\":\"name\","
+		"\"program\":\"/x\\n?\",\"pid\":7,\"name\":\"a.example\","
+		"\"verdict\":\"allowed\"}");
+}
+
 static void words_are(const struct relay_attempt *attempt, const char *wanted)
 {
 	char words[512];
@@ -113,6 +128,8 @@ static void words_say_what_would_help(void **state)
 	words_are(&a, "api.example:80 (HTTP for another: evil.example)");
 	a.program = &(const struct relay_program){ .pid = 7, .path = "/usr/bin/curl" };
 	words_are(&a, "curl -> api.example:80 (HTTP for another: evil.example)");
+	a.program = &(const struct relay_program){ .pid = 7, .path = "[/usr/bin/curl]" };
+	words_are(&a, "[/usr/bin/curl] -> api.example:80 (HTTP for another: evil.example)");
 	a.program = NULL;
 	a.said = NULL;
 	words_are(&a, "api.example:80 (HTTP for another)");
@@ -329,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines_say_all),
+		cmocka_unit_test(lines_of_any_program),
 		cmocka_unit_test(words_say_what_would_help),
 		cmocka_unit_test(names_are_no_lines),
 		cmocka_unit_test(what_would_help_parses),

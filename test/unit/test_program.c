@@ -260,6 +260,65 @@ static void an_executable_without_a_name(void **state)
 	close(other);
 }
 
+/* A copy of /bin/sleep in a folder so deep, each part of it so long, holds the connection. */
+static void look_into_depth(int depth, size_t length)
+{
+	char folder[] = "/tmp/minato-deep-XXXXXX";
+	char command[64], part[256] = "";
+	int other, fd = connected(SOCK_STREAM, true, &other);
+	struct kernel_flow flow = { MINATO_TCP, end_of(fd, false), end_of(fd, true) };
+	pid_t child;
+
+	assert_non_null(mkdtemp(folder));
+	memset(part, 'd', length);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		bool there = chdir(folder) == 0;
+
+		for (int i = 0; i < depth; i++)
+			there = there && mkdir(part, 0700) == 0 && chdir(part) == 0;
+		if (there && system("cp /bin/sleep curl") == 0 && dup2(fd, 0) == 0)
+			execl("./curl", "curl", "1000", (char *)NULL);
+		_exit(127);
+	}
+	close(fd);
+	for (int i = 0; i < 2000; i++) {
+		if (kernel_program_seek(&seeker, &flow, true, found, 4) == 1 &&
+		    strcmp(found[0].command, "curl") == 0)
+			break;
+		usleep(5000);
+	}
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	(void)snprintf(command, sizeof(command), "rm -r %s", folder);
+	assert_int_equal(system(command), 0);
+	close(other);
+	assert_string_equal(found[0].command, "curl");
+}
+
+/* What has no room is seen to be a part of it, and what cannot be read is no path. */
+static void paths_that_are_too_long(void **state)
+{
+	char name[KERNEL_PROGRAM_PATH];
+
+	(void)state;
+	/* "/tmp/minato-deep-XXXXXX/" and "/curl" beside the part: one byte less than there is. */
+	look_into_depth(1, KERNEL_PROGRAM_PATH - 1 - 24 - 5);
+	assert_int_equal(strlen(found[0].path), KERNEL_PROGRAM_PATH - 1);
+	assert_string_equal(found[0].path + KERNEL_PROGRAM_PATH - 1 - 5, "/curl");
+	assert_int_not_equal(found[0].inode, 0);
+	look_into_depth(2, 200);
+	assert_int_equal(strlen(found[0].path), KERNEL_PROGRAM_PATH - 1);
+	assert_string_equal(found[0].path + KERNEL_PROGRAM_PATH - 1 - 5, "dd...");
+	assert_int_equal(found[0].inode, 0);
+	assert_string_equal(kernel_program_name(name, sizeof(name), &found[0]), found[0].path);
+	look_into_depth(18, 250);
+	assert_string_equal(found[0].path, "");
+	assert_int_equal(found[0].inode, 0);
+	assert_string_equal(kernel_program_name(name, sizeof(name), &found[0]), "[curl]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +329,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(one_holder_will_do, begin, end),
 		cmocka_unit_test_setup_teardown(no_such_socket, begin, end),
 		cmocka_unit_test_setup_teardown(an_executable_without_a_name, begin, end),
+		cmocka_unit_test_setup_teardown(paths_that_are_too_long, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
