@@ -219,13 +219,18 @@ struct kernel_flow {
 #define KERNEL_PROGRAM_PATH 256u
 
 struct kernel_program {
-	pid_t pid;			/* as `proc` has it: in a guest made here, the guest's */
-	uint32_t uid;			/* of the socket, in the caller's user namespace */
+	pid_t pid;    /* as `proc` has it: in a guest made here, the guest's */
+	uint32_t uid; /* of the socket, in the caller's user namespace */
 	/* Of the executable, by its own mounts; "": not known. Without room it ends in "...". */
 	char path[KERNEL_PROGRAM_PATH];
-	char command[32];		/* the process's name, which it may choose */
+	char command[32];	/* the process's name, which it may choose */
 	uint64_t device, inode; /* which file it is; 0: not known, as where the path has no room */
-	bool deleted;		/* it has no name any more, or never had (memfd) */
+	/*
+	 * When the file was last changed, in nanoseconds since 1970: by this it differs from what
+	 * is given its number after it was removed, and from what is written over it.
+	 */
+	int64_t changed_ns;
+	bool deleted; /* it has no name any more, or never had (memfd) */
 };
 
 /*

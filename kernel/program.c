@@ -18,6 +18,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define NS_PER_S INT64_C(1000000000)
+
 /* ---- the beginning ---- */
 
 /* The number of a namespace, 0 where it cannot be seen. */
@@ -182,6 +184,7 @@ static void describe(struct kernel_program *program, int process)
 		return;
 	program->device = file.st_dev;
 	program->inode = file.st_ino;
+	program->changed_ns = file.st_ctim.tv_sec * NS_PER_S + file.st_ctim.tv_nsec;
 	if ((size_t)length >= sizeof(gone) &&
 	    strcmp(program->path + length - (sizeof(gone) - 1), gone) == 0 && file.st_nlink == 0) {
 		program->path[length - (ssize_t)(sizeof(gone) - 1)] = 0;

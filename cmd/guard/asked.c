@@ -85,8 +85,9 @@ static void decide(struct cmd_worker *worker, struct cmd_question *question, con
 static bool same_scope(const struct cmd_scope_of *a, const struct cmd_scope_of *b)
 {
 	return a->known && b->known && a->proto == b->proto && a->device == b->device &&
-	       a->inode == b->inode && a->named == b->named && a->to.port == b->to.port &&
-	       a->stray == b->stray && (!a->named || strcmp(a->name, b->name) == 0) &&
+	       a->inode == b->inode && a->changed_ns == b->changed_ns && a->named == b->named &&
+	       a->to.port == b->to.port && a->stray == b->stray &&
+	       (!a->named || strcmp(a->name, b->name) == 0) &&
 	       ((a->named && !a->stray) || minato_addr_equal(&a->to.addr, &b->to.addr));
 }
 
@@ -198,6 +199,7 @@ static void know_program(struct cmd_question *question, const struct cmd_holding
 	question->scope.known = holding->same;
 	question->scope.device = holding->list[0].device;
 	question->scope.inode = holding->list[0].inode;
+	question->scope.changed_ns = holding->list[0].changed_ns;
 }
 
 static void program_told(void *user, uint64_t number, const struct cmd_holding *holding)

@@ -107,6 +107,7 @@ struct cmd_scope_of {
 	enum minato_proto proto;
 	bool known; /* the program is, and all who hold the socket run it */
 	uint64_t device, inode;
+	int64_t changed_ns; /* of the file: the number alone may be another's later */
 	bool named;
 	bool stray; /* named by a connection to where that name did not lead: to there alone */
 	struct minato_endpoint to; /* named, and not stray: the port alone */
@@ -128,7 +129,7 @@ struct cmd_question {
 	struct cmd_ends {
 		struct minato_endpoint guest, to;
 	} ends[CMD_QUESTION_FLOWS];
-	bool looking;		    /* whether the socket of flows[look_at] is there still */
+	bool looking; /* whether the socket of flows[look_at] is there still */
 	size_t look_at;
 	struct minato_time looked;
 };

@@ -75,7 +75,11 @@ static const char *said(void)
 static const struct cmd_holding curl = {
 	.count = 1,
 	.same = true,
-	.list = { { .pid = 7, .path = "/usr/bin/curl", .device = 1, .inode = 100 } },
+	.list = { { .pid = 7,
+		    .path = "/usr/bin/curl",
+		    .device = 1,
+		    .inode = 100,
+		    .changed_ns = 5000 } },
 };
 
 static struct cmd_message heard(uint32_t kind)
@@ -282,6 +286,7 @@ static void always_is_remembered(void **state)
 	message = heard(CMD_ASK_REMEMBER);
 	assert_true(message.answer.known);
 	assert_int_equal(message.answer.inode, 100);
+	assert_int_equal(message.answer.changed_ns, 5000);
 	assert_int_equal(message.answer.to.port, 9001);
 	/* The same program to the same place. */
 	s = call("192.0.2.1", 9001);
@@ -297,12 +302,18 @@ static void always_is_remembered(void **state)
 	call("192.0.2.1", 9002);
 	found(&curl);
 	assert_int_equal(questions(), 2);
+	/* Another that was given the number of one that was removed, or the same one rewritten. */
+	wget = curl;
+	wget.list[0].changed_ns++;
+	call("192.0.2.1", 9001);
+	found(&wget);
+	assert_int_equal(questions(), 3);
 	/* Who cannot be told apart has no answer of before. */
 	wget = curl;
 	wget.same = false;
 	call("192.0.2.1", 9001);
 	found(&wget);
-	assert_int_equal(questions(), 3);
+	assert_int_equal(questions(), 4);
 	assert_true(keeper_hears_nothing());
 	close(far[0]);
 	close(far[1]);
@@ -772,7 +783,9 @@ static void the_oldest_comes_first(void **state)
 
 static struct cmd_scope_of scope(uint16_t port)
 {
-	struct cmd_scope_of one = { .proto = MINATO_TCP, .known = true, .inode = 100, .device = 1 };
+	struct cmd_scope_of one = {
+		.proto = MINATO_TCP, .known = true, .inode = 100, .device = 1, .changed_ns = 5000
+	};
 
 	one.to = end("192.0.2.1", port);
 	return one;

@@ -245,6 +245,21 @@ static void an_executable_without_a_name(void **state)
 		usleep(5000);
 	}
 	assert_true(kernel_program_is(&found[0], name) || kernel_program_is(&found[1], name));
+	/* When the file was changed is of the file. */
+	{
+		const int runs = kernel_program_is(&found[0], name) ? 0 : 1;
+		const struct kernel_program before = found[runs];
+		struct stat file;
+
+		assert_int_equal(stat(name, &file), 0);
+		assert_true(before.changed_ns ==
+			    file.st_ctim.tv_sec * INT64_C(1000000000) + file.st_ctim.tv_nsec);
+		usleep(20000);
+		assert_int_equal(chmod(name, 0700), 0);
+		assert_int_equal(seek(fd, MINATO_TCP), 2);
+		assert_int_equal(found[runs].inode, before.inode);
+		assert_true(found[runs].changed_ns > before.changed_ns);
+	}
 	unlink(name);
 	assert_int_equal(seek(fd, MINATO_TCP), 2);
 	assert_true(found[0].deleted || found[1].deleted);
