@@ -163,8 +163,32 @@ static int answer(struct cmd_client *client, const struct question *question, co
 	said = cmd_client_next(client, &error);
 	if (!said)
 		return lost(client, &error);
-	if (json_is_true(json_object_get(said, "late")))
+	if (json_is_true(json_object_get(said, "answered")))
+		printf("it was answered elsewhere\n");
+	else if (json_is_true(json_object_get(said, "late")))
 		printf("too late: it was refused\n");
+	else if (json_is_true(json_object_get(said, "once")) && reply[0] == 'a')
+		printf("no further answer can be remembered: this was once\n");
+	json_decref(said);
+	return 0;
+}
+
+/* It is over, and was not answered here. */
+static int tell_over(struct cmd_client *client, const struct question *question)
+{
+	struct drive_error error;
+	json_t *request = json_pack("{s:s,s:I}", "request", "ended", "number", question->number);
+	json_t *said;
+
+	if (cmd_client_send(client, request, &error) < 0)
+		return -EPIPE;
+	said = cmd_client_next(client, &error);
+	/* A guest that was begun by an older minato does not know that. */
+	if (!said && !client->refused)
+		return -EPIPE;
+	printf("\n%s\n", json_is_true(json_object_get(said, "answered")) ?
+				 "it was answered elsewhere" :
+				 "too late: it was refused, or its program has gone");
 	json_decref(said);
 	return 0;
 }
@@ -192,10 +216,8 @@ static int put(struct cmd_client *client, const struct question *question)
 		got = look(client, &other, question->number, &still);
 		if (got < 0)
 			return got;
-		if (!still) {
-			printf("\ntoo late: it was refused, or its program has gone\n");
-			return 0;
-		}
+		if (!still)
+			return tell_over(client, question);
 	}
 	return answer(client, question, reply);
 }

@@ -406,6 +406,7 @@ static json_t *next_row(void *user, const char *listing, uint64_t *cursor)
 	struct minato_time now = drive_loop_now(worker->loop);
 	struct cmd_question *next = NULL;
 	char program[320], place[384];
+	bool always;
 
 	if (listing[0] == 's')
 		return cmd_ruled_row(worker, cursor);
@@ -420,11 +421,12 @@ static json_t *next_row(void *user, const char *listing, uint64_t *cursor)
 		return NULL;
 	*cursor = next->number;
 	next->shown = true;
+	always = next->scope.known && asked->answer_count < CMD_ANSWERS_MAX;
 	put_program(program, sizeof(program), &next->holding);
 	put_place(place, sizeof(place), next);
 	return json_pack("{s:I,s:i,s:s,s:s,s:i,s:b,s:I}", "number", (json_int_t)next->number,
 			 "proto", (int)next->scope.proto, "program", program, "place", place,
-			 "flows", (int)next->flow_count, "always", next->scope.known, "left_ms",
+			 "flows", (int)next->flow_count, "always", always, "left_ms",
 			 (json_int_t)((next->until.ns - now.ns) / NS_PER_MS));
 }
 
@@ -439,16 +441,33 @@ static int reply_of(const char *text)
 	return -EINVAL;
 }
 
-static void remember(struct cmd_worker *worker, const struct cmd_question *question)
+/* False: there is no room, or nobody knows whose it was. */
+static bool remember(struct cmd_worker *worker, const struct cmd_question *question)
 {
 	struct cmd_asked *asked = &worker->asked;
 	const struct cmd_message message = { .kind = CMD_ASK_REMEMBER, .answer = question->scope };
 
 	if (!question->scope.known || asked->answer_count == CMD_ANSWERS_MAX)
-		return;
+		return false;
 	asked->answers[asked->answer_count++] = question->scope;
 	/* Where it cannot be told it holds as long as this worker lives. */
 	(void)cmd_channel_send(worker->channel, &message, NULL, 0);
+	return true;
+}
+
+static void note_answered(struct cmd_asked *asked, uint64_t number)
+{
+	asked->answered[asked->answered_next] = number;
+	asked->answered_next = (asked->answered_next + 1) % CMD_ANSWERED_MAX;
+}
+
+static bool was_answered(const struct cmd_asked *asked, uint64_t number)
+{
+	for (size_t i = 0; i < CMD_ANSWERED_MAX; i++) {
+		if (asked->answered[i] == number)
+			return true;
+	}
+	return false;
 }
 
 void cmd_asked_keep(struct cmd_harbour *harbour, const struct cmd_scope_of *answer)
@@ -476,24 +495,36 @@ void cmd_asked_begin(struct cmd_worker *worker)
 		       harbour->answer_count * sizeof(*harbour->answers));
 }
 
-static json_t *take_answer(void *user, const char *request, const json_t *message)
+static json_t *take_answer(struct cmd_worker *worker, uint64_t number, int reply)
+{
+	struct cmd_asked *asked = &worker->asked;
+	struct cmd_question *question = find(asked, number);
+	bool once;
+
+	if (!question || !question->open)
+		return json_pack("{s:b,s:b}", "late", 1, "answered", was_answered(asked, number));
+	once = reply == CMD_REPLY_ALWAYS && !remember(worker, question);
+	note_answered(asked, number);
+	decide(worker, question, reply == CMD_REPLY_NO ? refused_by_user : NULL);
+	return json_pack("{s:b}", "once", once);
+}
+
+static json_t *take_request(void *user, const char *request, const json_t *message)
 {
 	struct cmd_worker *worker = user;
 	json_int_t number = json_integer_value(json_object_get(message, "number"));
 	int reply = reply_of(json_string_value(json_object_get(message, "reply")));
-	struct cmd_question *question;
 
 	if (strcmp(request, "why") == 0)
 		return cmd_guest_reasons(worker, message);
-	if (strcmp(request, "answer") != 0 || number <= 0 || reply < 0)
+	if (number <= 0)
 		return NULL;
-	question = find(&worker->asked, (uint64_t)number);
-	if (!question || !question->open)
-		return json_pack("{s:b}", "late", 1);
-	if (reply == CMD_REPLY_ALWAYS)
-		remember(worker, question);
-	decide(worker, question, reply == CMD_REPLY_NO ? refused_by_user : NULL);
-	return json_object();
+	if (strcmp(request, "ended") == 0)
+		return json_pack("{s:b}", "answered",
+				 was_answered(&worker->asked, (uint64_t)number));
+	if (strcmp(request, "answer") == 0 && reply >= 0)
+		return take_answer(worker, (uint64_t)number, reply);
+	return NULL;
 }
 
 const struct cmd_further *cmd_asked_further(void)
@@ -502,7 +533,7 @@ const struct cmd_further *cmd_asked_further(void)
 		.order = cmd_ruled_order,
 		.listing = name_listing,
 		.item = next_row,
-		.ask = take_answer,
+		.ask = take_request,
 	};
 
 	return &further;

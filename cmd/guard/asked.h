@@ -98,6 +98,7 @@ void cmd_witness_close(struct cmd_harbour *harbour);
 #define CMD_QUESTIONS_MAX 32u
 #define CMD_QUESTION_FLOWS 64u /* that wait for one answer */
 #define CMD_ANSWERS_MAX 256u   /* that are remembered, of "always"; then none is any more */
+#define CMD_ANSWERED_MAX 64u   /* numbers of questions that were answered lately */
 #define CMD_QUESTION_MS 30000  /* without an answer by then it is no, once */
 #define CMD_GONE_MS 1000       /* so often it is looked whether who waits is there still */
 #define CMD_ASKER_MS 3000      /* who has not looked for so long has gone */
@@ -140,6 +141,8 @@ struct cmd_asked {
 	bool told;			    /* the user, that there is a question */
 	const struct cmd_holding *deciding; /* whose flow is being decided, or NULL */
 	size_t answer_count;
+	uint64_t answered[CMD_ANSWERED_MAX]; /* a ring; 0: none yet */
+	size_t answered_next;
 	struct cmd_question questions[CMD_QUESTIONS_MAX];
 	struct cmd_scope_of answers[CMD_ANSWERS_MAX];
 };
@@ -164,8 +167,10 @@ void cmd_asked_end(struct cmd_worker *worker);
 /*
  * What the control socket knows of them: the listing "questions" (number, proto, program, place,
  * flows, always: whether that may be the answer, left_ms), and the request "answer" with the
- * "number" of a question and a "reply": no, once, always. To list them is to be there: who stops
- * has gone.
+ * "number" of a question and a "reply": no, once, always. The reply to this has "late" where the
+ * question has ended, with "answered": whether somebody did, and "once" where always is no more
+ * than that. The request "ended" with a "number" has "answered" in its reply too. To list them is
+ * to be there: who stops has gone.
  */
 const struct cmd_further *cmd_asked_further(void);
 

@@ -26,6 +26,7 @@ static int listener, guest, terminal;
 static pid_t asker;
 static char screen[8192];
 static size_t shown, looked_at;
+static bool elsewhere;	 /* who asks how a question ended is told that somebody answered it */
 static char heard[4096]; /* what the guest was sent and has not read */
 
 /* ---- the command ---- */
@@ -103,6 +104,7 @@ static int begin(void **state)
 	asker = 0;
 	terminal = -1;
 	heard[0] = 0;
+	elsewhere = false;
 	listener = drive_runtime_listen(name, true, NULL);
 	return listener < 0;
 }
@@ -213,6 +215,12 @@ static json_t *serve(json_t *rows, int ms)
 				 VIEW_JSON_VERSION);
 		if (strcmp(name, "answer") == 0)
 			return message;
+		if (strcmp(name, "ended") == 0) {
+			assert_true(json_integer_value(json_object_get(message, "number")) > 0);
+			say(json_pack("{s:b}", "answered", elsewhere));
+			json_decref(message);
+			continue;
+		}
 		assert_string_equal(name, "questions");
 		if (rows)
 			say(json_pack("{s:O}", "questions", rows));
@@ -240,8 +248,8 @@ static void until(json_t *rows, const char *text)
 		looked_at = (size_t)(at - screen) + strlen(text);
 }
 
-/* The answer that comes; it is told whether it is late. */
-static void answered(json_t *rows, int number, const char *word, bool late)
+/* The answer that comes; that is what it is told. */
+static void answered_so(json_t *rows, int number, const char *word, json_t *told)
 {
 	json_t *message = serve(rows, PATIENCE_MS);
 
@@ -249,7 +257,12 @@ static void answered(json_t *rows, int number, const char *word, bool late)
 	assert_int_equal(json_integer_value(json_object_get(message, "number")), number);
 	assert_string_equal(json_string_value(json_object_get(message, "reply")), word);
 	json_decref(message);
-	say(late ? json_pack("{s:b}", "late", 1) : json_object());
+	say(told);
+}
+
+static void answered(json_t *rows, int number, const char *word, bool late)
+{
+	answered_so(rows, number, word, late ? json_pack("{s:b}", "late", 1) : json_object());
 }
 
 #define ASKS "/usr/bin/curl (pid 7) wants a.example:443 tcp: [o]nce, [a]lways, [n]o? "
@@ -444,6 +457,66 @@ static void one_that_is_over_meanwhile(void **state)
 	json_decref(second);
 }
 
+/* By another who looks at the same guest, before he is heard here or while he answers. */
+static void one_that_somebody_else_answers(void **state)
+{
+	json_t *first =
+		json_pack("[o,o]", question(1, true, MINATO_TCP), question(2, true, MINATO_TCP));
+	json_t *second = json_pack("[o]", question(2, true, MINATO_TCP));
+
+	(void)state;
+	start("web");
+	until(first, ASKS);
+	elsewhere = true;
+	until(second, "\nit was answered elsewhere\n");
+	until(second, ASKS);
+	types("o\n");
+	answered_so(second, 2, "once", json_pack("{s:b,s:b}", "late", 1, "answered", 1));
+	until(NULL, "it was answered elsewhere\n");
+	assert_null(strstr(screen, "too late"));
+	json_decref(first);
+	json_decref(second);
+}
+
+/* Of a worker that knows no such request. */
+static void how_it_ended_is_not_known(void **state)
+{
+	json_t *rows = json_pack("[o]", question(1, true, MINATO_TCP));
+	json_t *message = NULL;
+
+	(void)state;
+	start("web");
+	until(rows, ASKS);
+	for (int i = 0; i < PATIENCE_MS / 20 && !message; i++) {
+		message = request(20);
+		if (message &&
+		    strcmp(json_string_value(json_object_get(message, "request")), "ended") != 0) {
+			json_decref(message);
+			message = NULL;
+			say(json_pack("{s:b}", "done", 1));
+		}
+	}
+	assert_non_null(message);
+	json_decref(message);
+	say(json_pack("{s:s}", "error", "unknown request"));
+	until(NULL, "too late: it was refused, or its program has gone\n");
+	until(rows, ASKS);
+	json_decref(rows);
+}
+
+static void always_that_has_no_room(void **state)
+{
+	json_t *rows = json_pack("[o]", question(1, true, MINATO_TCP));
+
+	(void)state;
+	start("web");
+	until(rows, ASKS);
+	types("a\n");
+	answered_so(rows, 1, "always", json_pack("{s:b}", "once", 1));
+	until(NULL, "no further answer can be remembered: this was once\n");
+	json_decref(rows);
+}
+
 static void rows_that_are_none_are_passed_over(void **state)
 {
 	json_t *rows = json_pack("[{},i,{s:i},{s:i,s:s},o]", 5, "number", 4, "number", 6, "program",
@@ -557,6 +630,9 @@ int main(void)
 		ASKED(half_a_line_for_another),
 		ASKED(a_line_without_end),
 		ASKED(one_that_is_over_meanwhile),
+		ASKED(one_that_somebody_else_answers),
+		ASKED(how_it_ended_is_not_known),
+		ASKED(always_that_has_no_room),
 		ASKED(rows_that_are_none_are_passed_over),
 		ASKED(no_orders_for_the_terminal),
 		ASKED(the_user_leaves),

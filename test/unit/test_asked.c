@@ -753,6 +753,45 @@ static void requests_that_are_none(void **state)
 	}
 }
 
+static bool is_answered(int64_t number)
+{
+	json_t *message = json_pack("{s:I}", "number", (json_int_t)number);
+	json_t *told_back = cmd_asked_further()->ask(&worker, "ended", message);
+	bool answered = json_is_true(json_object_get(told_back, "answered"));
+	json_t *late = say(json_pack("{s:I,s:s}", "number", (json_int_t)number, "reply", "no"));
+
+	assert_non_null(told_back);
+	assert_true(json_is_true(json_object_get(late, "late")));
+	assert_true(json_is_true(json_object_get(late, "answered")) == answered);
+	json_decref(late);
+	json_decref(told_back);
+	json_decref(message);
+	return answered;
+}
+
+/* Who did not answer himself is told whether somebody has; of the latest ones. */
+static void who_answered_is_known(void **state)
+{
+	json_t *none = json_pack("{s:i}", "number", 0);
+
+	NEED_NETNS();
+	assert_null(cmd_asked_further()->ask(&worker, "ended", none));
+	json_decref(none);
+	assert_true(take_other(1, 1000));
+	found(&curl);
+	(void)cmd_asked_turn(&worker, later(CMD_QUESTION_MS));
+	assert_false(is_answered(1));
+	for (uint32_t i = 0; i < CMD_ANSWERED_MAX + 1; i++) {
+		assert_true(take_other(i, 1000));
+		found(&curl);
+		reply(2 + i, i % 2 ? "no" : "once");
+		assert_true(is_answered(2 + i));
+	}
+	assert_false(is_answered(2));
+	assert_true(is_answered(3));
+	assert_false(is_answered(99));
+}
+
 /* By number, whichever place each has. */
 static void the_oldest_comes_first(void **state)
 {
@@ -844,17 +883,33 @@ static void the_next_worker_knows_them(void **state)
 /* Beyond the bound "always" is "once", and the keeper is not told. */
 static void so_many_answers(void **state)
 {
-	json_t *row;
+	json_t *row, *said_back;
 
 	NEED_NETNS();
 	worker.asked.answer_count = CMD_ANSWERS_MAX;
 	call("192.0.2.1", 9001);
 	found(&curl);
 	row = the_question();
-	reply(number_in(row, "number"), "always");
+	/* It is not offered any more; who was offered it before is told. */
+	assert_true(json_is_false(json_object_get(row, "always")));
+	said_back = say(json_pack("{s:I,s:s}", "number", (json_int_t)number_in(row, "number"),
+				  "reply", "always"));
+	assert_true(json_is_true(json_object_get(said_back, "once")));
+	json_decref(said_back);
 	json_decref(row);
 	assert_int_equal(worker.asked.answer_count, CMD_ANSWERS_MAX);
 	assert_true(keeper_hears_nothing());
+	worker.asked.answer_count--;
+	call("192.0.2.1", 9002);
+	found(&curl);
+	row = the_question();
+	assert_true(json_is_true(json_object_get(row, "always")));
+	said_back = say(json_pack("{s:I,s:s}", "number", (json_int_t)number_in(row, "number"),
+				  "reply", "always"));
+	assert_true(json_is_false(json_object_get(said_back, "once")));
+	json_decref(said_back);
+	json_decref(row);
+	assert_int_equal(worker.asked.answer_count, CMD_ANSWERS_MAX);
 }
 
 #define CASE_ASKED(f) cmocka_unit_test_setup_teardown(f, begin_asked, finish_asked)
@@ -883,6 +938,7 @@ int main(void)
 		CASE_ASKED(without_ask_it_is_noted_whose_it_was),
 		CASE_ASKED(a_rule_asks_all_holders),
 		CASE_ASKED(requests_that_are_none),
+		CASE_ASKED(who_answered_is_known),
 		CASE_ASKED(the_oldest_comes_first),
 		CASE_ASKED(the_keeper_keeps_what_makes_sense),
 		CASE_ASKED(the_next_worker_knows_them),
