@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define NS_PER_MS INT64_C(1000000)
+#define NS_PER_US 1000
 
 static const char refused_by_user[] = "you said no";
 static const char refused_by_silence[] = "nobody answered";
@@ -489,6 +490,11 @@ void cmd_asked_begin(struct cmd_worker *worker)
 {
 	const struct cmd_harbour *harbour = worker->harbour;
 
+	/*
+	 * Who answers what the last worker asked, and is heard by this one, answers nothing: its
+	 * numbers are greater than any of before, of which none took as little as a microsecond.
+	 */
+	worker->asked.last = (uint64_t)(drive_now().ns / NS_PER_US);
 	worker->asked.answer_count = harbour->answer_count;
 	if (harbour->answer_count)
 		memcpy(worker->asked.answers, harbour->answers,

@@ -880,6 +880,26 @@ static void the_next_worker_knows_them(void **state)
 	close(listener);
 }
 
+/* A yes to what the last worker asked is none to what this one does. */
+static void the_next_worker_has_numbers_of_its_own(void **state)
+{
+	uint64_t before;
+
+	NEED_NETNS();
+	cmd_asked_begin(&worker);
+	assert_true(take_other(1, 1000));
+	found(&curl);
+	before = worker.asked.last;
+	worker.asked = (struct cmd_asked){ .last = 0 };
+	usleep(1000);
+	cmd_asked_begin(&worker);
+	assert_true(worker.asked.last > before);
+	assert_true(take_other(2, 2000));
+	found(&curl);
+	assert_false(is_answered((int64_t)before));
+	assert_int_equal(questions(), 1);
+}
+
 /* Beyond the bound "always" is "once", and the keeper is not told. */
 static void so_many_answers(void **state)
 {
@@ -942,6 +962,7 @@ int main(void)
 		CASE_ASKED(the_oldest_comes_first),
 		CASE_ASKED(the_keeper_keeps_what_makes_sense),
 		CASE_ASKED(the_next_worker_knows_them),
+		CASE_ASKED(the_next_worker_has_numbers_of_its_own),
 		CASE_ASKED(so_many_answers),
 	};
 
