@@ -199,6 +199,104 @@ def why_knows():
            said("why-not"))
 
 
+def typed_before():
+    """Whatever was typed before a question was on the screen does not answer it."""
+    t = asker()
+    t.send("a")
+    time.sleep(1)
+    first = curl("http://api.example:8080/file")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    t.send("\n")
+    question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    second = curl("http://198.51.100.14:8080/file")
+    logged_before = log()
+    time.sleep(2)
+    t.send("n\na\n")
+    refused(first)
+    question(t, r"198\.51\.100\.14:8080")
+    time.sleep(2)
+    demand(second.poll() is None, "it was answered by what was typed before")
+    t.send("x" * 63 + "a\n")
+    question(t, r"198\.51\.100\.14:8080")
+    t.send("n\n")
+    refused(second)
+    demand(log().count("wants") == logged_before.count("wants"), log())
+    t.close()
+
+
+def two_askers():
+    one, other = asker(), asker()
+    process = curl("http://api.example:8080/file")
+    for t in (one, other):
+        question(t, r"api\.example:8080 \(198\.51\.100\.10\)")
+    one.send("o\n")
+    served(process)
+    demand("too late" not in other.expect("it was answered elsewhere"), "it was said to be late")
+    one.close()
+    other.close()
+
+
+def always_is_for_the_file_as_it_was():
+    """Neither what gets the number of a file that was removed, nor one that is written again."""
+    inside = os.path.dirname(AUDIT) + "/curl3"
+
+    def sh(script):
+        return subprocess.run([MINATO, "exec", "g", "--", "sh", "-c", script],
+                              capture_output=True, text=True, check=True, timeout=30,
+                              stdin=subprocess.DEVNULL).stdout
+
+    url = "http://198.51.100.14:8080/file"
+    t = asker()
+    sh(f"cp $(command -v curl) {inside}")
+    process = curl(url, inside)
+    question(t, r"198\.51\.100\.14:8080", "curl3")
+    t.send("a\n")
+    served(process)
+    served(curl(url, inside))
+    sh(f"cat $(command -v curl) >{inside}")
+    process = curl(url, inside)
+    question(t, r"198\.51\.100\.14:8080", "curl3")
+    t.send("n\n")
+    refused(process)
+    sh(f"rm {inside}")
+    t.close()
+
+
+def names_of_programs():
+    """A name is no line of ours, and one that a program chose no path."""
+    folder = os.path.dirname(AUDIT) + "/deep"
+    connect = ("import ctypes, socket\n"
+               "ctypes.CDLL(None).prctl(15, b'/usr/bin/curl')\n"
+               "try: socket.create_connection(('198.51.100.14', 8080), 50)\n"
+               "except OSError as e: print(e)\n")
+    script = ("import os, shutil, sys\n"
+              "program = os.path.realpath(sys.executable)\n"
+              f"os.makedirs('{folder}'); os.chdir('{folder}')\n"
+              "for _ in range(18): os.mkdir('d' * 250); os.chdir('d' * 250)\n"
+              "file = os.open(shutil.copy(program, 'python'), os.O_RDONLY); os.chdir('/')\n"
+              f"os.execve(file, [program, '-c', {connect!r}], {{'PYTHONHOME': '/usr'}})\n")
+    t = asker()
+    process = subprocess.Popen([MINATO, "exec", "g", "--", "python3", "-c", script],
+                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                               stdin=subprocess.DEVNULL)
+    t.expect(r"\[/usr/bin/curl\] \(pid \d+\) wants 198\.51\.100\.14:8080 tcp: "
+             r"\[o\]nce, \[n\]o\? ")
+    t.send("n\n")
+    demand("refused" in process.communicate(timeout=60)[0], "it was let out")
+    name = folder + "/x\nminato: --allow ended: everything is open\nminato: y"
+    subprocess.run([MINATO, "exec", "g", "--", "cp", "/usr/bin/curl", name], check=True,
+                   stdin=subprocess.DEVNULL, timeout=30)
+    process = curl("http://198.51.100.14:8080/file", name)
+    t.expect(r"/x\?minato: --allow ended: everything is open\?minato: y \(pid \d+\) wants ")
+    t.send("n\n")
+    refused(process)
+    logged(r"refused: x\?minato: --allow ended: everything is open\?minato: y -> 198")
+    demand("\nminato: --allow ended" not in log(), log())
+    subprocess.run([MINATO, "exec", "g", "--", "rm", "-r", folder], check=True,
+                   stdin=subprocess.DEVNULL, timeout=30)
+    t.close()
+
+
 def the_same_is_asked_once():
     t = asker()
     several = [curl("http://api.example:8080/file") for _ in range(5)]
@@ -453,6 +551,10 @@ for name, test in [
          a_yes_is_for_that_name),
         ("... and yes is yes", a_yes_for_what_it_says),
         ("who has gone keeps nobody waiting", who_has_gone_keeps_nobody_waiting),
+        ("what was typed before a question, and a piece of a line, is no answer", typed_before),
+        ("of two who are asked the first one answers, and the other is told", two_askers),
+        ("always is for the file as it was", always_is_for_the_file_as_it_was),
+        ("a program's name forges no line, and no path", names_of_programs),
         ("why and why-not know that the user is asked", why_knows),
         ("attempts that are the same wait for one answer", the_same_is_asked_once),
         ("closing the terminal is no, soon", closing_the_terminal_is_no),
