@@ -3,6 +3,7 @@
 #include "cmd/guard/scans.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -217,34 +218,79 @@ static int forget_row(const json_t *row)
 	return reply ? CMD_OK : CMD_REFUSED;
 }
 
-static bool is_address(const char *text)
-{
-	char head[64];
+/* An address, or one with the length of its prefix, of which IPv4 has at most 32. */
+struct block {
 	struct minato_addr addr;
+	unsigned bits; /* of 128 */
+	bool whole;    /* one address */
+};
 
-	(void)snprintf(head, sizeof(head), "%.*s", (int)strcspn(text, "/"), text);
-	return minato_addr_parse(head, &addr) == 0;
+static bool read_block(struct block *block, const char *text)
+{
+	const size_t head = strcspn(text, "/");
+	char address[64], *end = NULL;
+	unsigned long most, bits;
+
+	if (head >= sizeof(address))
+		return false;
+	memcpy(address, text, head);
+	address[head] = 0;
+	if (minato_addr_parse(address, &block->addr) != 0)
+		return false;
+	most = minato_addr_is4(&block->addr) ? 32 : 128;
+	bits = most;
+	if (text[head]) {
+		bits = strtoul(text + head + 1, &end, 10);
+		if (text[head + 1] < '0' || text[head + 1] > '9' || *end || bits > most)
+			return false;
+	}
+	block->bits = (unsigned)(bits + 128 - most);
+	block->whole = bits == most;
+	return true;
 }
 
-/* An address, or one with the length of its prefix, as it is listed. */
+static bool is_within(const struct minato_addr *addr, const struct block *block)
+{
+	const unsigned bytes = block->bits / 8;
+	const unsigned rest = block->bits % 8;
+
+	return memcmp(addr->bytes, block->addr.bytes, bytes) == 0 &&
+	       (!rest || (addr->bytes[bytes] ^ block->addr.bytes[bytes]) >> (8 - rest) == 0);
+}
+
+/*
+ * Whether that source is meant: the same, written in whatever way, or that of an address within
+ * it; by its first address alone too.
+ */
+static bool is_meant(const struct block *wanted, const struct block *source)
+{
+	return wanted->whole ? is_within(&wanted->addr, source) :
+			       wanted->bits == source->bits && is_within(&wanted->addr, source);
+}
+
 static int forget(const struct scans_options *chosen, const json_t *list)
 {
+	struct block wanted, block;
 	int code = CMD_REFUSED;
 	bool found = false;
 	json_t *row;
 	size_t i;
 
-	if (!is_address(chosen->forget))
+	if (!read_block(&wanted, chosen->forget))
 		return cmd_usage(&cmd_scans, "--forget '%s': that is no address", chosen->forget);
 	json_array_foreach(list, i, row)
 	{
 		char source[64];
 
-		if (strcmp(source_word(source, sizeof(source), row), chosen->forget) &&
-		    strcmp(word(row, "source"), chosen->forget))
+		if (!read_block(&block, source_word(source, sizeof(source), row)) ||
+		    !is_meant(&wanted, &block))
 			continue;
 		found = true;
 		code = forget_row(row);
+		/* More than was named is let in again. */
+		if (code == CMD_OK && wanted.whole && !block.whole)
+			printf("%s: %s is forgotten, in which that address is\n", word(row, "name"),
+			       source);
 	}
 	if (!found)
 		cmd_say("no scan from %s is known", chosen->forget);
