@@ -543,6 +543,13 @@ struct cmd_exporter {
 enum cmd_alert_sort { CMD_ALERT_SYSLOG, CMD_ALERT_COMMAND, CMD_ALERT_FILE };
 
 #define CMD_ALERTS_WAITING 16u
+/* How much is told: so much at once, and one in a second after that. */
+struct cmd_alert_bound {
+	struct minato_time refilled;
+	uint32_t tokens;
+	uint32_t left_out; /* since the last that was told */
+	struct minato_time latest; /* of those that were left out */
+};
 struct cmd_alerting {
 	bool syslog;
 	bool unheard;  /* nobody listens there, which was said */
@@ -558,9 +565,8 @@ struct cmd_alerting {
 	/* For whom it is run next. */
 	struct minato_scan waiting[CMD_ALERTS_WAITING];
 	uint32_t waiting_first, waiting_count;
-	struct minato_time refilled;
-	int tokens;
-	uint32_t left_out; /* since the last that was told */
+	struct cmd_alert_bound saying;	/* lines, syslog and commands */
+	struct cmd_alert_bound writing; /* the file */
 };
 
 /* ---- guard/rulelog.c: what rules with `log` decided, of a worker ---- */

@@ -84,6 +84,7 @@ static struct minato_time turn(void *user, struct minato_time now)
 			(void)cmd_orphans_tell(harbour);
 	}
 	next = earlier(next, harbour->orphans_again);
+	next = earlier(next, cmd_alerting_turn(harbour, now));
 	if (!harbour->trade) {
 		next = earlier(next, cmd_ruled_turn(harbour, now));
 		next = earlier(next, cmd_hostlinks_turn(harbour, now));

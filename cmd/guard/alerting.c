@@ -22,8 +22,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BURST 60
+#define SAYING_BURST 60u
+/* As many as are known of at once; then some 60 MB in a day are the most. */
+#define WRITING_BURST 4096u
 #define TOKEN_NS INT64_C(1000000000)
+#define QUIET_NS (2 * TOKEN_NS)
 #define LONG_NS (60 * TOKEN_NS)
 
 /* ---- ways ---- */
@@ -100,24 +103,25 @@ void cmd_alerting_clear(struct cmd_alerting *alerting)
 
 /* ---- telling ---- */
 
-static bool may_tell(struct cmd_alerting *alerting, struct minato_time now)
+static bool may_tell(struct cmd_alert_bound *bound, uint32_t burst, struct minato_time now)
 {
-	int64_t earned = (now.ns - alerting->refilled.ns) / TOKEN_NS;
+	int64_t earned = (now.ns - bound->refilled.ns) / TOKEN_NS;
 
-	if (!alerting->refilled.ns) {
-		alerting->refilled = now;
-		alerting->tokens = BURST;
+	if (!bound->refilled.ns) {
+		bound->refilled = now;
+		bound->tokens = burst;
 	} else if (earned > 0) {
-		alerting->refilled.ns += earned * TOKEN_NS;
-		alerting->tokens = earned > BURST ? BURST : alerting->tokens + (int)earned;
-		if (alerting->tokens > BURST)
-			alerting->tokens = BURST;
+		bound->refilled.ns += earned * TOKEN_NS;
+		bound->tokens = earned > burst ? burst : bound->tokens + (uint32_t)earned;
+		if (bound->tokens > burst)
+			bound->tokens = burst;
 	}
-	if (alerting->tokens == 0) {
-		alerting->left_out++;
+	if (bound->tokens == 0) {
+		bound->left_out++;
+		bound->latest = now;
 		return false;
 	}
-	alerting->tokens--;
+	bound->tokens--;
 	return true;
 }
 
@@ -219,10 +223,9 @@ static int write_line(int fd, const char *line, size_t len)
 	return result;
 }
 
-static void tell_file(struct cmd_alerting *alerting, const char *name,
-		      const struct minato_scan *scan)
+/* Takes the object over. */
+static void tell_file(struct cmd_alerting *alerting, const char *name, json_t *object)
 {
-	json_t *object = cmd_scan_json(scan);
 	char *line, *whole = NULL;
 	int result = -ENOMEM;
 
@@ -361,28 +364,85 @@ static void tell_command(struct cmd_harbour *harbour, const struct minato_scan *
 	run_next(harbour);
 }
 
-int cmd_alerting_take(struct cmd_harbour *harbour, const struct cmd_message *message)
+/* Whoever reads what was told sees that something is missing before what follows. */
+static void say_left_out(struct cmd_harbour *harbour)
 {
 	struct cmd_alerting *alerting = &harbour->alerting;
-	const struct minato_scan *scan = &message->scan;
-	char text[CMD_SCAN_TEXT];
+	char text[128];
 
-	if (!cmd_scan_sound(scan))
-		return -EPROTO;
-	if (!may_tell(alerting, drive_loop_now(harbour->loop)))
-		return 0;
-	(void)cmd_scan_text(text, scan);
-	if (!harbour->quiet && alerting->left_out)
-		cmd_say("%s: %u more were not told of; minato scans lists them", harbour->name,
-			alerting->left_out);
-	alerting->left_out = 0;
+	(void)snprintf(text, sizeof(text), "%u more were not told of; minato scans lists them",
+		       alerting->saying.left_out);
+	alerting->saying.left_out = 0;
 	if (!harbour->quiet)
 		cmd_say("%s: %s", harbour->name, text);
 	if (alerting->syslog)
 		tell_syslog(alerting, harbour->name, text);
+}
+
+static void write_left_out(struct cmd_harbour *harbour)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+	json_t *object = json_pack("{s:I}", "left_out", (json_int_t)alerting->writing.left_out);
+
+	alerting->writing.left_out = 0;
 	if (alerting->file > 0)
-		tell_file(alerting, harbour->name, scan);
+		tell_file(alerting, harbour->name, object);
+	else
+		json_decref(object);
+}
+
+static void say(struct cmd_harbour *harbour, const struct minato_scan *scan)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+	char text[CMD_SCAN_TEXT];
+
+	(void)cmd_scan_text(text, scan);
+	if (alerting->saying.left_out)
+		say_left_out(harbour);
+	if (!harbour->quiet)
+		cmd_say("%s: %s", harbour->name, text);
+	if (alerting->syslog)
+		tell_syslog(alerting, harbour->name, text);
 	if (alerting->command)
 		tell_command(harbour, scan);
+}
+
+int cmd_alerting_take(struct cmd_harbour *harbour, const struct cmd_message *message)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+	const struct minato_scan *scan = &message->scan;
+	const struct minato_time now = drive_loop_now(harbour->loop);
+
+	if (!cmd_scan_sound(scan))
+		return -EPROTO;
+	if (may_tell(&alerting->saying, SAYING_BURST, now))
+		say(harbour, scan);
+	if (alerting->file > 0 && may_tell(&alerting->writing, WRITING_BURST, now)) {
+		if (alerting->writing.left_out)
+			write_left_out(harbour);
+		tell_file(alerting, harbour->name, cmd_scan_json(scan));
+	}
 	return 0;
+}
+
+/* Under a flood what is told next says how many were left out; behind its end nothing comes. */
+struct minato_time cmd_alerting_turn(struct cmd_harbour *harbour, struct minato_time now)
+{
+	struct cmd_alert_bound *bounds[] = { &harbour->alerting.saying,
+					     &harbour->alerting.writing };
+	struct minato_time next = MINATO_NEVER;
+
+	for (size_t i = 0; i < 2; i++) {
+		const int64_t due_ns = bounds[i]->latest.ns + QUIET_NS;
+
+		if (!bounds[i]->left_out)
+			continue;
+		if (now.ns < due_ns)
+			next.ns = due_ns < next.ns ? due_ns : next.ns;
+		else if (i == 0)
+			say_left_out(harbour);
+		else
+			write_left_out(harbour);
+	}
+	return next;
 }

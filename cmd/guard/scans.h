@@ -50,6 +50,8 @@ int cmd_alerting_add(struct cmd_alerting *alerting, enum cmd_alert_sort sort, co
 void cmd_alerting_clear(struct cmd_alerting *alerting);
 /* A worker has sent CMD_ASK_SCAN: tells of it. Negative errno: no worker of ours does. */
 int cmd_alerting_take(struct cmd_harbour *harbour, const struct cmd_message *message);
+/* Tells how many were left out, once no more are; when that is due. */
+struct minato_time cmd_alerting_turn(struct cmd_harbour *harbour, struct minato_time now);
 
 extern const struct cmd_command cmd_scans;
 

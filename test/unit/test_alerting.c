@@ -132,24 +132,84 @@ static void a_file_that_is_moved_away_is_made_anew(void **state)
 	assert_true(harbour.alerting.file > 0);
 }
 
-/* Whoever scans does not write files or start programs as he likes. */
-static void all_of_it_is_bounded(void **state)
+static void take_many(int count)
 {
-	struct drive_error error;
-	char line[2048];
-	int count;
-
-	(void)state;
-	assert_int_equal(
-		cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, path_of("many"), &error), 0);
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < count; i++) {
 		const struct cmd_message message = message_of((uint8_t)i);
 
 		assert_int_equal(cmd_alerting_take(&harbour, &message), 0);
 	}
+}
+
+/* A line for each, as long as a disk is not what is aimed at. */
+static void a_file_has_all_of_a_burst(void **state)
+{
+	struct drive_error error;
+	char line[2048];
+
+	(void)state;
+	assert_int_equal(
+		cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, path_of("all"), &error), 0);
+	take_many(1000);
+	assert_int_equal(lines_of("all", line), 1000);
+}
+
+/* The last line of the file says that so many are missing. */
+static int64_t missing_in(const char *name)
+{
+	FILE *file = fopen(path_of(name), "r");
+	char line[2048] = "";
+	int64_t count;
+	json_t *object;
+
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file))
+		;
+	fclose(file);
+	object = json_loads(line, 0, NULL);
+	assert_non_null(object);
+	count = json_integer_value(json_object_get(object, "left_out"));
+	if (count)
+		assert_string_equal(json_string_value(json_object_get(object, "name")), "edge");
+	json_decref(object);
+	return count;
+}
+
+/* Whoever scans does not write files or start programs as he likes. */
+static void all_of_it_is_bounded(void **state)
+{
+	struct drive_error error;
+	struct minato_time now = drive_loop_now(harbour.loop);
+	char line[2048], text[512] = "";
+	int said[2], count;
+
+	(void)state;
+	assert_int_equal(pipe2(said, O_NONBLOCK | O_CLOEXEC), 0);
+	assert_int_equal(
+		cmd_alerting_add(&harbour.alerting, CMD_ALERT_FILE, path_of("many"), &error), 0);
+	assert_int_equal(cmd_alerting_turn(&harbour, now).ns, MINATO_NEVER.ns);
+	take_many(6000);
+	now = drive_loop_now(harbour.loop);
 	count = lines_of("many", line);
-	assert_in_range(count, 60, 70);
-	assert_int_equal(harbour.alerting.left_out, 1000 - count);
+	assert_in_range(count, 4096, 4106);
+	assert_in_range(harbour.alerting.saying.left_out, 5930, 5940);
+	/* How many they were is said too, where none comes that would be told. */
+	assert_int_equal(missing_in("many"), 0);
+	harbour.quiet = false;
+	cmd_say_to(said[1]);
+	assert_in_range(cmd_alerting_turn(&harbour, now).ns, now.ns + 1,
+			now.ns + INT64_C(2000000000));
+	assert_int_equal(lines_of("many", line), count);
+	now.ns += INT64_C(2000000000);
+	assert_int_equal(cmd_alerting_turn(&harbour, now).ns, MINATO_NEVER.ns);
+	cmd_say_to(STDERR_FILENO);
+	assert_int_equal(lines_of("many", line), count + 1);
+	assert_in_range(missing_in("many"), 6000 - count, 6000 - count);
+	assert_true(read(said[0], text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, " more were not told of; minato scans lists them\n"));
+	assert_int_equal(cmd_alerting_turn(&harbour, now).ns, MINATO_NEVER.ns);
+	close(said[0]);
+	close(said[1]);
 }
 
 static void a_worker_that_lies_is_none_of_ours(void **state)
@@ -300,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_file_gets_lines_of_json),
+		TEST(a_file_has_all_of_a_burst),
 		TEST(all_of_it_is_bounded),
 		TEST(a_worker_that_lies_is_none_of_ours),
 		TEST(a_command_gets_words_and_no_shell),
