@@ -547,7 +547,7 @@ enum cmd_alert_sort { CMD_ALERT_SYSLOG, CMD_ALERT_COMMAND, CMD_ALERT_FILE };
 struct cmd_alert_bound {
 	struct minato_time refilled;
 	uint32_t tokens;
-	uint32_t left_out; /* since the last that was told */
+	uint32_t left_out;	   /* since the last that was told */
 	struct minato_time latest; /* of those that were left out */
 };
 struct cmd_alerting {
