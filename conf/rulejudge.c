@@ -173,9 +173,37 @@ static bool is_of(const struct conf_item *item, enum conf_item_sort sort)
 		(item->sort == CONF_ITEM_TYPES || item->sort == CONF_ITEM_NUMBERS));
 }
 
+/* Of a type in a family its first number and its last one; false: the family has no such type. */
+static bool type_in(const struct conf_run *run, bool six, struct conf_run *out)
+{
+	int number[2];
+
+	*out = *run;
+	if (run->first < CONF_TYPE_NAMED)
+		return true;
+	(void)ruleline_type(run->first, &number[0], &number[1]);
+	out->first = out->last = (uint16_t)number[six];
+	return number[six] >= 0;
+}
+
+/* A name means a number in each family, a number itself in both. */
+static bool types_meet(const struct conf_run *a, const struct conf_run *b)
+{
+	struct conf_run x, y;
+
+	for (int six = 0; six < 2; six++) {
+		if (type_in(a, six, &x) && type_in(b, six, &y) && x.first <= y.last &&
+		    y.first <= x.last)
+			return true;
+	}
+	return false;
+}
+
 static bool pair_meets(const struct conf_item *a, const struct conf_item *b,
 		       enum conf_item_sort sort)
 {
+	if (a->sort == CONF_ITEM_TYPES && b->sort == CONF_ITEM_TYPES)
+		return types_meet(&a->run, &b->run);
 	if (sort == CONF_ITEM_PORTS)
 		return a->sort == b->sort && a->run.first <= b->run.last &&
 		       b->run.first <= a->run.last;

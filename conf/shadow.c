@@ -6,330 +6,301 @@
  * differ in ports alone share a *cover*: the runs that are decided already, each with the rule that
  * did. What holds a box are the covers of every wider `from` and `to`: one for each length of
  * prefix that is in use, found by a hash. So the steps for a rule do not grow with the rules before
- * it.
+ * it. Where no wider ones do, its parts may be held each by others: a prefix that longer ones
+ * together are, a zone's links, a set's members. Only there the steps grow with what is named.
  */
-#include "conf/reader.h"
+#include "conf/shadow.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/rules.h"
-
 /* Steps of one judgement, however a file was made to need more; then the rest goes unjudged. */
 #define STEPS_MAX 20000000u
+/* Of these for parts; then what is held by parts alone goes unjudged. */
+#define PART_STEPS_MAX 6000000u
 /* Members of sets that are entered for rules about them. */
 #define MEMBERS_MAX 1000000u
+#define SPOTS_MAX 64u  /* behind from or to of one rule */
 #define COVERS_MAX 64u /* that are looked at for one box */
-#define WORD 255u      /* in the place of a length: a zone, a set, a name */
+#define TERMS_MAX 16u  /* ends of rules that are told apart */
 #define PORT_MAX 65535u
+#define ALL4 96u /* the length of a prefix of all IPv4 addresses */
 
-struct piece {
-	uint16_t first, last;
-	uint32_t rule; /* index of the statement */
+/* CONF_TCP.. by their bits; messages of ICMP have other numbers in each family. */
+enum { PROTOCOL_ICMP4 = 2, PROTOCOL_ICMP6 = 4, PROTOCOLS };
+
+#define RUNS_MAX (CONF_TAIL_MAX / 6 + 1) /* as many as a tail holds */
+struct runs {
+	struct conf_run run[RUNS_MAX];
+	uint32_t count;
 };
 
-struct key {
-	uint64_t from[2], to[2]; /* a prefix, or the hash of a word */
+struct box {
+	struct shadow_spot from[SPOTS_MAX], to[SPOTS_MAX];
+	uint32_t from_count, to_count;
+	struct runs runs; /* as they are said */
 	uint64_t program;
-	uint8_t from_length, to_length, out, protocol; /* protocol: bits of CONF_TCP.. */
-	uint32_t zero;
-};
-
-struct cover {
-	struct key key;
-	struct piece *piece; /* by port, apart from each other */
-	uint32_t count, room;
-	bool used;
+	const struct conf_rule *rule;
+	uint32_t term[TERMS_MAX + 1]; /* what lasts at least as long */
+	uint32_t term_count;
 };
 
 struct shadow {
 	const struct conf *conf;
-	const struct rules_names *names;
-	struct cover *cover; /* open addressing */
-	size_t cover_count, cover_room;
-	bool from_used[129], to_used[129]; /* lengths of prefixes */
-	bool from_zone[2];		   /* lan, wan: together everybody */
-	uint32_t steps, members;
+	struct shadow_ground ground;
+	struct shadow_covers covers;
+	struct conf_term term[TERMS_MAX];
+	uint32_t term_count;
+	uint32_t steps, part_steps, members, depth;
 	bool failed; /* out of memory */
 };
 
-static const char *const zone_words[2] = { "lan", "wan" };
+/* ---- how long rules hold ---- */
 
-/* ---- covers ---- */
-
-static uint64_t mix(uint64_t hash, uint64_t word)
+static uint64_t date_of(const struct conf_term *t)
 {
-	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 32;
+	return (uint64_t)t->year << 32 | (uint64_t)t->month << 24 | (uint64_t)t->day << 16 |
+	       (uint64_t)t->hour << 8 | t->minute;
 }
 
-static uint64_t hash_of_key(const struct key *key)
+/* Spans of lines of a file begin together; those of what is said live do not. */
+static bool lasts(const struct conf_term *a, const struct conf_term *b)
 {
-	uint64_t words[sizeof(*key) / sizeof(uint64_t)];
-	uint64_t hash = 0;
-
-	memcpy(words, key, sizeof(words));
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		hash = mix(hash, words[i]);
-	return hash;
-}
-
-static uint64_t hash_of_word(const char *word)
-{
-	uint64_t hash = 1;
-
-	while (*word)
-		hash = mix(hash, (uint64_t)*word++);
-	return hash;
-}
-
-static struct cover *find(const struct shadow *s, const struct key *key)
-{
-	size_t at = hash_of_key(key) & (s->cover_room - 1);
-
-	while (s->cover[at].used && memcmp(&s->cover[at].key, key, sizeof(*key)) != 0)
-		at = (at + 1) & (s->cover_room - 1);
-	return &s->cover[at];
-}
-
-static bool grow(struct shadow *s)
-{
-	struct shadow bigger = { .cover_room = s->cover_room ? s->cover_room * 2 : 64 };
-
-	bigger.cover = calloc(bigger.cover_room, sizeof(*bigger.cover));
-	if (!bigger.cover)
+	if (a->sort != b->sort)
 		return false;
-	for (size_t i = 0; i < s->cover_room; i++) {
-		if (s->cover[i].used)
-			*find(&bigger, &s->cover[i].key) = s->cover[i];
-	}
-	free(s->cover);
-	s->cover = bigger.cover;
-	s->cover_room = bigger.cover_room;
-	return true;
+	if (a->sort == CONF_TERM_SPAN)
+		return a->seconds >= b->seconds;
+	return a->sort == CONF_TERM_DATE ? date_of(a) >= date_of(b) : date_of(a) == date_of(b);
 }
 
-static struct cover *enter(struct shadow *s, const struct key *key)
+static bool is_comparable(const struct conf_statement *s)
 {
-	struct cover *cover;
-
-	if ((s->cover_count + 1) * 2 > s->cover_room && !grow(s))
-		return NULL;
-	cover = find(s, key);
-	if (!cover->used) {
-		*cover = (struct cover){ .key = *key, .used = true };
-		s->cover_count++;
-	}
-	return cover;
+	return s->rule.term.sort != CONF_TERM_SPAN || (s->line && s->line < CONF_LINE_LIVE);
 }
 
-/* The first piece that ends at the port or behind it. */
-static uint32_t seek(const struct cover *cover, uint32_t port)
+static void find_terms(const struct shadow *s, const struct conf_statement *one, struct box *box)
 {
-	uint32_t low = 0;
-	uint32_t high = cover->count;
-
-	while (low < high) {
-		uint32_t middle = (low + high) / 2;
-
-		if (cover->piece[middle].last < port)
-			low = middle + 1;
-		else
-			high = middle;
+	box->term_count = 1;
+	box->term[0] = 0;
+	if (one->rule.term.sort == CONF_TERM_NONE || !is_comparable(one))
+		return;
+	for (uint32_t i = 0; i < s->term_count; i++) {
+		if (lasts(&s->term[i], &one->rule.term))
+			box->term[box->term_count++] = i + 1;
 	}
-	return low;
 }
 
-static bool insert(struct cover *cover, uint32_t at, const struct piece *piece)
+/* False: it is not told apart. */
+static bool number_of_term(struct shadow *s, const struct conf_statement *one, uint32_t *number)
 {
-	if (cover->count == cover->room) {
-		uint32_t room = cover->room ? cover->room * 2 : 2;
-		struct piece *list = realloc(cover->piece, room * sizeof(*list));
+	uint32_t i = 0;
 
-		if (!list)
-			return false;
-		cover->piece = list;
-		cover->room = room;
-	}
-	memmove(&cover->piece[at + 1], &cover->piece[at],
-		(cover->count - at) * sizeof(cover->piece[0]));
-	cover->piece[at] = *piece;
-	cover->count++;
-	return true;
-}
-
-/* Fills what is not covered yet: who came first decides. */
-static bool fill(struct cover *cover, const struct conf_run *run, uint32_t rule)
-{
-	uint32_t port = run->first;
-
-	while (port <= run->last) {
-		uint32_t at = seek(cover, port);
-		bool behind = at == cover->count || cover->piece[at].first > run->last;
-		uint32_t end = behind ? run->last : cover->piece[at].first - 1u;
-		struct piece piece = { (uint16_t)port, (uint16_t)end, rule };
-
-		if (!behind && cover->piece[at].first <= port)
-			end = cover->piece[at].last;
-		else if (!insert(cover, at, &piece))
-			return false;
-		port = end + 1;
-	}
+	*number = 0;
+	if (one->rule.term.sort == CONF_TERM_NONE)
+		return true;
+	if (!is_comparable(one))
+		return false;
+	while (i < s->term_count && memcmp(&s->term[i], &one->rule.term, sizeof(s->term[i])) != 0)
+		i++;
+	if (i == TERMS_MAX)
+		return false;
+	if (i == s->term_count)
+		s->term[s->term_count++] = one->rule.term;
+	*number = i + 1;
 	return true;
 }
 
 /* ---- boxes ---- */
 
-/* One end of a rule: anybody, a prefix, or a word. */
-struct side {
-	uint64_t value[2];
-	uint8_t length; /* 0: anybody; WORD */
-	const char *word;
-};
-
-struct box {
-	struct side from[COVERS_MAX], to[COVERS_MAX];
-	uint32_t from_count, to_count;
-	struct conf_run run[CONF_TAIL_MAX / 6 + 1]; /* as many as a tail holds */
-	uint32_t run_count;
-	uint64_t program;
-};
-
-static void set_prefix(struct side *side, const struct conf_prefix *prefix)
+static uint64_t hash_of_word(const char *word)
 {
-	memcpy(side->value, prefix->addr.bytes, sizeof(side->value));
-	side->length = prefix->length;
-	side->word = NULL;
+	uint64_t hash = 1;
+
+	for (; *word; word++) {
+		hash = (hash ^ (uint8_t)*word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 32;
+	}
+	return hash;
 }
 
-static void set_word(struct side *side, const char *word)
+static bool add_spot(const struct shadow *s, struct box *box, enum shadow_end end,
+		     const struct conf_item *item)
 {
-	side->value[0] = hash_of_word(word);
-	side->value[1] = 1;
-	side->length = WORD;
-	side->word = word;
-}
+	uint32_t *count = end == SHADOW_FROM ? &box->from_count : &box->to_count;
 
-/* False: it lists more than is looked at. */
-static bool add_side(struct side *list, uint32_t *count, const struct conf_item *item)
-{
-	if (*count == COVERS_MAX)
+	if (*count == SPOTS_MAX)
 		return false;
-	if (item->word)
-		set_word(&list[(*count)++], item->word);
-	else
-		set_prefix(&list[(*count)++], &item->prefix);
+	shadow_spot_of(&s->ground, end == SHADOW_FROM ? &box->from[*count] : &box->to[*count], end,
+		       item);
+	++*count;
 	return true;
 }
 
-static bool make_box(struct box *box, const struct conf_rule *rule)
+/* False: it lists more than is looked at. */
+static bool make_box(const struct shadow *s, struct box *box, const struct conf_rule *rule)
 {
+	static const struct conf_item anybody = { .sort = CONF_ITEM_FROM };
 	struct conf_item item;
 	uint32_t at = 0;
 	bool fits = true;
 
-	memset(box, 0, offsetof(struct box, run));
-	box->run_count = 0;
+	box->rule = rule;
+	box->from_count = box->to_count = box->runs.count = 0;
 	box->program = 0;
 	while (conf_item_next(rule, &at, &item) && fits) {
 		if (item.sort == CONF_ITEM_PROGRAM)
 			box->program = hash_of_word(item.word);
 		else if (item.sort == CONF_ITEM_PORTS || item.sort == CONF_ITEM_TYPES ||
 			 item.sort == CONF_ITEM_NUMBERS)
-			box->run[box->run_count++] = item.run;
+			box->runs.run[box->runs.count++] = item.run;
 		else if (item.sort == CONF_ITEM_FROM || item.sort == CONF_ITEM_FROM_WORD)
-			fits = add_side(box->from, &box->from_count, &item);
+			fits = add_spot(s, box, SHADOW_FROM, &item);
 		else if (item.sort == CONF_ITEM_TO || item.sort == CONF_ITEM_TO_WORD)
-			fits = add_side(box->to, &box->to_count, &item);
+			fits = add_spot(s, box, SHADOW_TO, &item);
 	}
-	if (box->run_count == 0)
-		box->run[box->run_count++] = (struct conf_run){ 0, PORT_MAX };
-	/* Zero in both is anybody. */
-	box->from_count += box->from_count == 0;
-	box->to_count += box->to_count == 0;
+	if (box->runs.count == 0)
+		box->runs.run[box->runs.count++] = (struct conf_run){ 0, PORT_MAX };
+	if (!box->from_count)
+		(void)add_spot(s, box, SHADOW_FROM, &anybody);
+	if (!box->to_count)
+		(void)add_spot(s, box, SHADOW_TO, &anybody);
 	return fits;
 }
 
 static bool has_protocol(const struct conf_rule *rule, uint8_t protocol)
 {
-	return !rule->protocols || rule->protocols & 1u << protocol;
+	return !rule->protocols ||
+	       rule->protocols & (protocol == PROTOCOL_ICMP6 ? CONF_ICMP : 1u << protocol);
 }
 
-static struct key key_of(const struct conf_rule *rule, uint8_t protocol, uint64_t program,
-			 const struct side *from, const struct side *to)
+/* Whether messages of the family have this type (the registries of ICMP and ICMPv6 of IANA). */
+static bool is_type(uint8_t protocol, uint32_t type)
 {
-	struct key key = { .program = program };
+	return protocol == PROTOCOL_ICMP4 ?
+		       type <= 43 || type >= 253 :
+		       (type >= 1 && type <= 4) || type == 100 || type == 101 || type >= 127;
+}
+
+/*
+ * The numbers that the box is about in this protocol. With `asked` types that messages of the other
+ * family alone have are left out.
+ */
+static void runs_of(const struct box *box, uint8_t protocol, bool asked, struct runs *out)
+{
+	const bool icmp = protocol == PROTOCOL_ICMP4 || protocol == PROTOCOL_ICMP6;
+	const uint8_t other = protocol == PROTOCOL_ICMP4 ? PROTOCOL_ICMP6 : PROTOCOL_ICMP4;
+
+	out->count = 0;
+	for (uint32_t i = 0; i < box->runs.count; i++) {
+		struct conf_run run = box->runs.run[i];
+		int four, six;
+
+		if (icmp && run.first == run.last && run.first >= CONF_TYPE_NAMED) {
+			(void)ruleline_type(run.first, &four, &six);
+			if ((protocol == PROTOCOL_ICMP4 ? four : six) < 0)
+				continue;
+			run.first = run.last = (uint16_t)(protocol == PROTOCOL_ICMP4 ? four : six);
+		} else if (icmp && asked && run.first == run.last && is_type(other, run.first) &&
+			   !is_type(protocol, run.first)) {
+			continue;
+		}
+		out->run[out->count++] = run;
+	}
+}
+
+static struct shadow_key key_of(const struct box *box, uint8_t protocol, uint32_t term,
+				const struct shadow_side *from, const struct shadow_side *to)
+{
+	struct shadow_key key = { .program = box->program, .term = term };
 
 	memcpy(key.from, from->value, sizeof(key.from));
 	memcpy(key.to, to->value, sizeof(key.to));
 	key.from_length = from->length;
 	key.to_length = to->length;
-	key.out = rule->out;
+	key.out = box->rule->out;
 	key.protocol = protocol;
 	return key;
 }
 
+/* ---- families ---- */
+
+static bool is_prefix(const struct shadow_side *side)
+{
+	return side->length > 0 && side->length <= 128;
+}
+
+static bool is4(const struct shadow_side *side)
+{
+	const struct conf_prefix prefix = shadow_side_prefix(side);
+
+	return side->length >= ALL4 && side->length <= 128 && minato_addr_is4(&prefix.addr);
+}
+
+/* No rule is about packets of two families. */
+static bool differ(const struct shadow_side *from, const struct shadow_side *to)
+{
+	return is_prefix(from) && is_prefix(to) && is4(from) != is4(to);
+}
+
+/* Anybody is a host of the family that the other one is of. False: there is no such packet. */
+static bool narrow(uint8_t protocol, struct shadow_spot *from, struct shadow_spot *to)
+{
+	const struct conf_prefix all4 = { .addr = minato_addr4(0, 0, 0, 0), .length = ALL4 };
+	const bool four = protocol == PROTOCOL_ICMP4 || is4(&from->side) || is4(&to->side);
+	const bool six = protocol == PROTOCOL_ICMP6 ||
+			 (is_prefix(&from->side) && !is4(&from->side)) ||
+			 (is_prefix(&to->side) && !is4(&to->side));
+
+	if (four && six)
+		return false;
+	if (four && from->side.length == 0)
+		shadow_side_set(&from->side, &all4);
+	if (four && to->side.length == 0)
+		shadow_side_set(&to->side, &all4);
+	return true;
+}
+
 /* ---- whether a box is held ---- */
 
-/* The stars that a name lies below: *.debian.org and *.org of deb.debian.org. */
-static uint32_t wider_names(const struct side *side, struct side *out, uint32_t count)
-{
-	const char *dot = strchr(side->word + (side->word[0] == '*' ? 2 : 0), '.');
-	char star[256];
+/* What is asked: some ports of a protocol, of those that a box is about. */
+struct question {
+	const struct box *box;
+	uint8_t protocol;
+	struct runs runs;
+};
 
-	for (; dot; dot = strchr(dot + 1, '.')) {
-		(void)snprintf(star, sizeof(star), "*%s", dot);
-		set_word(&out[count], star);
-		out[count++].word = side->word;
-	}
-	return count;
+static void count_step(struct shadow *s)
+{
+	s->steps += s->depth == 0;
+	s->part_steps += s->depth > 0;
 }
 
-/* What holds a side, itself included, by lengths that are in use. Returns how many. */
-static uint32_t wider(const struct side *side, const bool used[129], struct side *out)
+static uint32_t gather(struct shadow *s, const struct question *q, const struct shadow_spot *from,
+		       const struct shadow_spot *to, const struct shadow_cover *out[COVERS_MAX])
 {
-	struct conf_prefix prefix = { { { 0 } }, 0 };
+	static struct shadow_side froms[SHADOW_WIDER_MAX], tos[SHADOW_WIDER_MAX];
+	const uint32_t from_count = shadow_spot_wider(&s->ground, from, SHADOW_FROM, froms);
+	const uint32_t to_count = shadow_spot_wider(&s->ground, to, SHADOW_TO, tos);
+	const uint32_t programs = q->box->program ? 2 : 1;
 	uint32_t count = 0;
 
-	out[count++] = (struct side){ .length = 0 };
-	if (side->length == WORD) {
-		out[count++] = *side;
-		return wider_names(side, out, count);
-	}
-	memcpy(prefix.addr.bytes, side->value, sizeof(prefix.addr.bytes));
-	for (int length = side->length; length > 0; length--) {
-		prefix.length = (uint8_t)length;
-		if (length < side->length)
-			prefix.addr.bytes[length / 8] &= (uint8_t) ~(0x80u >> length % 8);
-		if (used[length])
-			set_prefix(&out[count++], &prefix);
-	}
-	return count;
-}
+	for (uint32_t i = 0; i < from_count * to_count && count < COVERS_MAX; i++) {
+		const struct shadow_side *one = &froms[i % from_count];
+		const struct shadow_side *other = &tos[i / from_count];
 
-/* Behind the `count` that are there already; returns how many there are then. */
-static uint32_t gather(struct shadow *s, const struct conf_rule *rule, uint8_t protocol,
-		       const struct box *box, const struct side *from, const struct side *to,
-		       const struct cover *out[COVERS_MAX], uint32_t count)
-{
-	static struct side froms[130], tos[130];
-	uint32_t from_count = wider(from, s->from_used, froms);
-	uint32_t to_count = wider(to, s->to_used, tos);
-
-	for (uint32_t i = 0; i < from_count * to_count * 2; i++) {
-		uint64_t program = i % 2 ? box->program : 0;
-		struct key key = key_of(rule, protocol, program, &froms[i / 2 % from_count],
-					&tos[i / 2 / from_count]);
-		const struct cover *cover;
-
-		if (i % 2 && !box->program)
+		if (differ(one, other))
 			continue;
-		s->steps++;
-		cover = find(s, &key);
-		if (cover->used && count < COVERS_MAX)
-			out[count++] = cover;
+		for (uint32_t k = 0; k < q->box->term_count * programs && count < COVERS_MAX; k++) {
+			struct shadow_key key =
+				key_of(q->box, q->protocol, q->box->term[k / programs], one, other);
+
+			if (k % programs == 0)
+				key.program = 0;
+			count_step(s);
+			out[count] = shadow_cover_find(&s->covers, &key);
+			count += out[count] != NULL;
+		}
 	}
 	return count;
 }
@@ -349,21 +320,19 @@ static void note(struct decider *decider, uint32_t rule)
 	decider->any = true;
 }
 
-static bool is_held(struct shadow *s, const struct cover *const *covers, uint32_t count,
-		    const struct conf_run *run, struct decider *decider)
+static bool run_is_held(struct shadow *s, const struct shadow_cover *const *covers, uint32_t count,
+			const struct conf_run *run, struct decider *decider)
 {
 	uint32_t port = run->first;
 
 	while (port <= run->last) {
-		const struct piece *best = NULL;
+		const struct shadow_piece *best = NULL;
 
 		for (uint32_t i = 0; i < count; i++) {
-			uint32_t at = seek(covers[i], port);
-			const struct piece *piece = at < covers[i]->count ? &covers[i]->piece[at] :
-									    NULL;
+			const struct shadow_piece *piece = shadow_cover_at(covers[i], port);
 
-			s->steps++;
-			if (piece && piece->first <= port && (!best || piece->last > best->last))
+			count_step(s);
+			if (piece && (!best || piece->last > best->last))
 				best = piece;
 		}
 		if (!best)
@@ -374,109 +343,136 @@ static bool is_held(struct shadow *s, const struct cover *const *covers, uint32_
 	return true;
 }
 
-static bool runs_are_held(struct shadow *s, const struct cover *const *covers, uint32_t count,
-			  const struct box *box, struct decider *decider)
-{
-	bool held = true;
+static bool cell_is_held(struct shadow *s, const struct question *q, struct shadow_spot from,
+			 struct shadow_spot to, struct decider *decider);
 
-	for (uint32_t i = 0; i < box->run_count && held; i++)
-		held = is_held(s, covers, count, &box->run[i], decider);
+/* Of one end; the first way to part it that there is will do, since others part its parts. */
+static bool parts_are_held(struct shadow *s, const struct question *q,
+			   const struct shadow_spot *from, const struct shadow_spot *to,
+			   struct decider *decider)
+{
+	struct shadow_parts parts;
+	struct shadow_spot part;
+	bool held = true;
+	bool of_from = shadow_parts_begin(&s->ground, from, SHADOW_FROM, &parts);
+
+	if (s->part_steps >= PART_STEPS_MAX ||
+	    (!of_from && !shadow_parts_begin(&s->ground, to, SHADOW_TO, &parts)))
+		return false;
+	s->depth++;
+	while (held && shadow_parts_next(&s->ground, &parts, &part))
+		held = cell_is_held(s, q, of_from ? part : *from, of_from ? *to : part, decider);
+	s->depth--;
 	return held;
 }
 
-/* By what is wider than it; or whoever it is, of lan or of wan. */
-static bool pair_is_held(struct shadow *s, const struct conf_rule *rule, uint8_t protocol,
-			 const struct box *box, const struct side *from, const struct side *to,
-			 struct decider *decider)
+static bool cell_is_held(struct shadow *s, const struct question *q, struct shadow_spot from,
+			 struct shadow_spot to, struct decider *decider)
 {
-	const struct cover *covers[COVERS_MAX];
-	uint32_t count = gather(s, rule, protocol, box, from, to, covers, 0);
+	const struct shadow_cover *covers[COVERS_MAX];
 	struct decider one = *decider;
-	bool held = runs_are_held(s, covers, count, box, &one);
+	bool held = true;
+	uint32_t count;
 
-	if (!held && s->from_zone[0] && s->from_zone[1]) {
+	if (!narrow(q->protocol, &from, &to))
+		return true;
+	count = gather(s, q, &from, &to, covers);
+	for (uint32_t i = 0; i < q->runs.count && held; i++)
+		held = run_is_held(s, covers, count, &q->runs.run[i], &one);
+	if (!held) {
 		one = *decider;
-		held = true;
-		for (uint32_t i = 0; i < 2 && held; i++) {
-			struct side zone;
-			uint32_t more;
-
-			set_word(&zone, zone_words[i]);
-			more = gather(s, rule, protocol, box, &zone, to, covers, count);
-			held = runs_are_held(s, covers, more, box, &one);
-		}
+		held = parts_are_held(s, q, &from, &to, &one);
 	}
 	*decider = one;
 	return held;
 }
 
-static bool box_is_held(struct shadow *s, const struct conf_rule *rule, const struct box *box,
-			struct decider *decider)
+static bool box_is_held(struct shadow *s, const struct box *box, struct decider *decider)
 {
+	static struct question q;
 	bool held = true;
 
-	for (uint32_t i = 0; i < box->from_count * box->to_count; i++) {
-		for (uint8_t protocol = 0; protocol < 4 && held; protocol++)
-			held = !has_protocol(rule, protocol) ||
-			       pair_is_held(s, rule, protocol, box, &box->from[i % box->from_count],
-					    &box->to[i / box->from_count], decider);
+	q.box = box;
+	for (q.protocol = 0; q.protocol < PROTOCOLS && held; q.protocol++) {
+		if (!has_protocol(box->rule, q.protocol))
+			continue;
+		runs_of(box, q.protocol, true, &q.runs);
+		for (uint32_t i = 0; q.runs.count && i < box->from_count * box->to_count && held;
+		     i++)
+			held = cell_is_held(s, &q, box->from[i % box->from_count],
+					    box->to[i / box->from_count], decider);
 	}
-	return held;
+	/* Of what nobody decides no packet is; that is said elsewhere. */
+	return held && decider->any;
 }
 
 /* ---- a box is entered ---- */
 
-static void enter_pair(struct shadow *s, const struct conf_rule *rule, const struct box *box,
-		       const struct side *from, const struct side *to, uint32_t index)
+static void enter_pair(struct shadow *s, const struct box *box, const struct shadow_spot *from,
+		       const struct shadow_spot *to, uint32_t term, uint32_t index)
 {
-	for (uint8_t protocol = 0; protocol < 4 && !s->failed; protocol++) {
-		struct key key = key_of(rule, protocol, box->program, from, to);
-		struct cover *cover = has_protocol(rule, protocol) ? enter(s, &key) : NULL;
+	static struct runs runs;
+	const struct shadow_side one = shadow_spot_side(from);
+	const struct shadow_side other = shadow_spot_side(to);
+
+	for (uint8_t protocol = 0; protocol < PROTOCOLS && !s->failed; protocol++) {
+		struct shadow_key key = key_of(box, protocol, term, &one, &other);
 
 		s->steps++;
-		s->failed = has_protocol(rule, protocol) && !cover;
-		for (uint32_t i = 0; cover && i < box->run_count; i++)
-			s->failed |= !fill(cover, &box->run[i], index);
+		if (!has_protocol(box->rule, protocol))
+			continue;
+		runs_of(box, protocol, false, &runs);
+		s->failed = runs.count &&
+			    !shadow_cover_fill(&s->covers, &key, runs.run, runs.count, index);
 	}
-	for (uint32_t i = 0; i < 2; i++)
-		s->from_zone[i] |= from->word && !strcmp(from->word, zone_words[i]);
-	if (from->length <= 128)
-		s->from_used[from->length] = true;
-	if (to->length <= 128)
-		s->to_used[to->length] = true;
+	if (!s->failed)
+		s->failed = !shadow_spot_note(&s->ground, from, SHADOW_FROM) ||
+			    !shadow_spot_note(&s->ground, to, SHADOW_TO);
 }
 
-/* A rule about a set is one about each member too. */
-static void enter_members(struct shadow *s, const struct conf_rule *rule, const struct box *box,
-			  const struct side *from, const struct side *to, uint32_t index)
-{
-	const struct side *worded = from->word ? from : to;
-	size_t at = 0;
+/* The nth spot that a rule about this one is about: a set's members too. False: no more. */
+struct members {
 	const struct conf_set *set;
+	size_t at;
+	uint32_t i;
+	bool begun;
+};
 
-	if ((from->word && to->word) || !worded->word)
-		return;
-	while ((set = rules_set_next(s->names, worded->word, &at)) != NULL) {
-		for (uint32_t i = 0; i < set->count && s->members < MEMBERS_MAX; i++) {
-			struct side member = { .length = 0 };
-
-			s->members++;
-			set_prefix(&member, &set->prefix[i]);
-			enter_pair(s, rule, box, from->word ? &member : from,
-				   from->word ? to : &member, index);
-		}
+static bool next_entered(struct shadow *s, const struct shadow_spot *of, struct members *m,
+			 struct shadow_spot *out)
+{
+	*out = *of;
+	if (!m->begun) {
+		m->begun = true;
+		return true;
 	}
+	if (of->side.length != SHADOW_WORD || !of->side.word || of->side.sort != RULES_SET)
+		return false;
+	while (!m->set || m->i == m->set->count) {
+		m->set = rules_set_next(s->ground.names, of->side.word, &m->at);
+		m->i = 0;
+		if (!m->set)
+			return false;
+	}
+	shadow_side_set(&out->side, &m->set->prefix[m->i++]);
+	return s->members++ < MEMBERS_MAX;
 }
 
-static void enter_box(struct shadow *s, const struct conf_rule *rule, const struct box *box,
-		      uint32_t index)
+static void enter_box(struct shadow *s, const struct box *box, uint32_t term, uint32_t index)
 {
 	for (uint32_t i = 0; i < box->from_count * box->to_count && !s->failed; i++) {
-		const struct side *from = &box->from[i % box->from_count];
-		const struct side *to = &box->to[i / box->from_count];
+		struct members froms = { .begun = false };
+		struct shadow_spot from;
 
-		enter_pair(s, rule, box, from, to, index);
-		enter_members(s, rule, box, from, to, index);
+		while (!s->failed &&
+		       next_entered(s, &box->from[i % box->from_count], &froms, &from)) {
+			struct members tos = { .begun = false };
+			struct shadow_spot to;
+
+			while (!s->failed &&
+			       next_entered(s, &box->to[i / box->from_count], &tos, &to))
+				enter_pair(s, box, &from, &to, term, index);
+		}
 	}
 }
 
@@ -500,8 +496,8 @@ static void say(const struct shadow *s, const struct conf_statement *later,
 	const struct conf_statement *earlier = s->conf->list[decider->rule];
 	bool limits = !decider->several && earlier->rule.verb == CONF_LIMIT;
 
-	if (limits && !(same_box(&earlier->rule, &later->rule) &&
-			same_rate(&earlier->rule, &later->rule))) {
+	if (limits &&
+	    !(same_box(&earlier->rule, &later->rule) && same_rate(&earlier->rule, &later->rule))) {
 		judge_say(report, CONF_WARNING, later, CONF_PART_SUBJECT, earlier->line,
 			  "this can never match: the other line, a limit, comes first and decides "
 			  "all of it, what is within its bound too, which it allows");
@@ -529,29 +525,33 @@ static bool judge_one(struct shadow *s, size_t index, struct conf_report *report
 	static struct box box;
 	const struct conf_statement *one = s->conf->list[index];
 	struct decider decider = { .any = false };
-	bool whole = make_box(&box, &one->rule);
+	uint32_t term;
 
-	if (whole && s->cover_room && box_is_held(s, &one->rule, &box, &decider)) {
+	if (!make_box(s, &box, &one->rule))
+		return false;
+	find_terms(s, one, &box);
+	if (box_is_held(s, &box, &decider)) {
 		say(s, one, &decider, report);
 		return true;
 	}
 	/* What ends some day hides others until then alone. */
-	if (whole && one->rule.term.sort == CONF_TERM_NONE)
-		enter_box(s, &one->rule, &box, (uint32_t)index);
+	if (number_of_term(s, one, &term))
+		enter_box(s, &box, term, (uint32_t)index);
 	return false;
 }
 
 int shadow_judge(const struct conf *conf, const struct rules_names *names, bool *hidden,
 		 struct conf_report *report)
 {
-	struct shadow s = { .conf = conf, .names = names };
+	static struct shadow s;
 
+	s = (struct shadow){ .conf = conf };
+	shadow_ground_make(&s.ground, conf, names);
 	for (size_t i = 0; i < conf->count && s.steps < STEPS_MAX && !s.failed; i++) {
 		if (conf->list[i]->kind == CONF_KIND_RULE)
 			hidden[i] = judge_one(&s, i, report);
 	}
-	for (size_t i = 0; i < s.cover_room; i++)
-		free(s.cover[i].piece);
-	free(s.cover);
+	shadow_cover_free(&s.covers);
+	shadow_ground_free(&s.ground);
 	return s.failed ? -ENOMEM : 0;
 }
