@@ -12,7 +12,9 @@
 #include "drive/drive.h"
 #include "minato/services.h"
 
-#define SPAN_MAX (365u * 86400u)
+#define DAY 86400u
+#define SPAN_MAX (365u * DAY)
+#define DIGITS_OVER INT64_C(10000000000) /* more than ten digits say */
 
 /* A part of a word. */
 static struct reader_word part(struct reader_word word, size_t from, size_t length)
@@ -96,17 +98,23 @@ int value_span(struct reader *r, uint32_t low, uint32_t high, uint32_t *seconds)
 		const char *text = r->line + word.at + at;
 		size_t n = strspn(text, "0123456789");
 		int64_t value = at + n < word.length ? digits(text, n) : -1;
-		uint32_t unit = value < 0 ? 0 : unit_of(text[n]);
+		uint32_t unit = at + n < word.length ? unit_of(text[n]) : 0;
 
-		if (!unit)
+		/* More than fits is a number all the same. */
+		if (n > 10)
+			value = DIGITS_OVER;
+		if (!unit || value < 0)
 			return reader_fail(
 				r, word,
 				"this is no time: a number with s, m, h or d behind it, as "
 				"90s, 5m, 2h30m");
-		/* Ten digits times a day: a word of a line cannot overflow 64 bits. */
+		/* Eleven digits times a day: a word of a line cannot overflow 64 bits. */
 		sum += (uint64_t)value * unit;
 		at += n + 1;
 	}
+	if ((sum < low || sum > high) && high % DAY == 0)
+		return reader_fail(r, word, "this time must be from %u to %u seconds (%ud)", low,
+				   high, high / DAY);
 	if (sum < low || sum > high)
 		return reader_fail(r, word, "this time must be from %u to %u seconds", low, high);
 	*seconds = (uint32_t)sum;
@@ -257,6 +265,11 @@ int value_prefix(struct reader *r, bool host, struct conf_prefix *out)
 		return reader_fail(r, word,
 				   "the prefix is missing behind the address, as in %.*s/%d",
 				   addr.length, r->line + word.at, most == 32 ? 24 : 64);
+	if ((length < 0 || length > most) && most == 32 &&
+	    memchr(r->line + addr.at, ':', addr.length))
+		return reader_fail(r, part(word, addr.length + 1u, word.length - addr.length - 1u),
+				   "this is taken as IPv4, which the address is: the length of its "
+				   "prefix is 0 to 32, as in 192.0.2.0/24");
 	if (length < 0 || length > most)
 		return reader_fail(r, part(word, addr.length + 1u, word.length - addr.length - 1u),
 				   "the length of this prefix is 0 to %d", (int)most);
