@@ -10,6 +10,7 @@
 
 #define SHOWN_MAX 96u  /* columns of a line that are repeated */
 #define BEFORE_MAX 64u /* columns of it before the caret */
+#define POINTS 3u      /* in the place of what is left out */
 #define WORD_SIZE 64u
 
 /* The file of a line, of several; NULL: there is but one text. */
@@ -44,6 +45,9 @@ const char *cmd_conf_line(const struct cmd_conf_text *text, uint32_t line, size_
 	}
 	newline = memchr(at, '\n', (size_t)(end - at));
 	*length = (size_t)((newline ? newline : end) - at);
+	/* Of a text made on other systems, as it is read. */
+	if (*length && at[*length - 1] == '\r')
+		--*length;
 	return at;
 }
 
@@ -111,15 +115,21 @@ static const char *paint(bool colour, const char *sgr)
 	return colour ? sgr : "";
 }
 
-/* Shows at most SHOWN_MAX columns of the line. Returns how many it leaves out in front. */
+/*
+ * Shows at most SHOWN_MAX columns of the line, with points for what is left out. Returns how many
+ * it leaves out in front.
+ */
 static size_t show_line(FILE *out, const char *line, size_t length, size_t column)
 {
-	size_t from = column > BEFORE_MAX ? column - BEFORE_MAX : 0;
+	size_t from = length > SHOWN_MAX && column > BEFORE_MAX ? column - BEFORE_MAX : 0;
+	size_t end = length - from > SHOWN_MAX ? from + SHOWN_MAX : length;
 
 	fputs("    ", out);
-	for (size_t i = from; i < length && i < from + SHOWN_MAX; i++) {
+	for (size_t i = from; i < end; i++) {
 		unsigned char c = (unsigned char)line[i];
 
+		if ((from && i < from + POINTS) || (end < length && i >= end - POINTS))
+			c = '.';
 		putc(c == '\t' ? ' ' : c < ' ' || c > '~' ? '?' : c, out);
 	}
 	putc('\n', out);
