@@ -767,6 +767,8 @@ const char *cmd_fellowship_at(struct cmd_worker *worker, enum minato_proto proto
 
 /* Reports what is none of a guest's. */
 void cmd_ruling_judge(const struct conf *conf, struct conf_report *report);
+/* Warns of a rule about a program at a path where none is now. */
+void cmd_ruling_programs(const struct conf_statement *one, struct conf_report *report);
 /* What the words of its rules mean; `lan` is lent to the zones. */
 void cmd_ruling_zones(const struct cmd_ruling *ruling, const struct cmd_programs *programs,
 		      const char *name, struct conf_zones *zones,

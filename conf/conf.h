@@ -431,6 +431,7 @@ enum conf_part {
 	CONF_PART_NAME,
 	CONF_PART_TERM,
 	CONF_PART_EXTRA, /* a clause that can be wrong for itself */
+	CONF_PART_VERB,	 /* its first word */
 	CONF_PART_COUNT
 };
 struct conf_mark {

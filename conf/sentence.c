@@ -296,6 +296,7 @@ int sentence_read(struct reader *r, struct conf_statement *out)
 	if (i == VERB_COUNT)
 		return expect_verb(r);
 	out->kind = verbs[i].kind;
+	reader_mark(r, out, CONF_PART_VERB, r->next - 1);
 	if (verbs[i].read(r, out) < 0)
 		return -EINVAL;
 	if (!reader_ended(r))

@@ -3,6 +3,7 @@
 #include "conf/rules.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,14 +39,26 @@ static bool forgets_inside(const struct conf *conf, const struct conf_test *test
 	       is_of_inside(conf, &test->source.addr);
 }
 
+/* At the word that says from whom. */
+static void say_caller(struct conf_report *report, const struct conf_statement *s, bool guest)
+{
+	struct conf_fault *fault =
+		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
+			  guest ? "a packet is from one address or from another guest, and %s is "
+				  "neither" :
+				  "a packet is from one address: %s is none",
+			  s->test.caller);
+
+	(void)snprintf(fault->word, sizeof(fault->word), "%s", s->test.caller);
+}
+
 static void judge_gateways(const struct conf *conf, const struct conf_statement *s,
 			   struct conf_report *report)
 {
 	const struct conf_test *test = &s->test;
 
 	if (test->caller[0])
-		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
-			  "a packet is from one address: %s is none", test->caller);
+		say_caller(report, s, false);
 	else if (test->guest || test->program[0])
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 			  "guests and their programs are tested in the rules of a guest (minato "
@@ -73,9 +86,7 @@ static void judge_guests(const struct conf_statement *s, const struct rules_name
 	const struct conf_test *test = &s->test;
 
 	if (test->caller[0] && is_other(names, test->caller))
-		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
-			  "a packet is from one address or from another guest, and %s is neither",
-			  test->caller);
+		say_caller(report, s, true);
 	else if (test->program[0] && !test->inside)
 		judge_say(report, CONF_ERROR, s, CONF_PART_SUBJECT, 0,
 			  "a program is known of what goes out alone: from guest");

@@ -36,6 +36,8 @@ struct cmd_programs {
  * -ENAMETOOLONG.
  */
 int cmd_programs_add(struct cmd_programs *programs, const char *word);
+/* Whether the path of a rule leads to no program now; says how. */
+bool cmd_programs_missing(const char *path, char *out, size_t size);
 /* Notes a word that the keeper has added, by its number alone: who looks for programs is he. */
 void cmd_programs_note(struct cmd_programs *programs, const char *word, uint16_t number);
 /* The number of a word that was added. */

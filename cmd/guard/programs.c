@@ -24,6 +24,26 @@ static int find_path(char path[CMD_PROGRAM_WORD], const char *name)
 	return -ENOENT;
 }
 
+bool cmd_programs_missing(const char *path, char *out, size_t size)
+{
+	struct stat about;
+
+	if (path[0] != '/')
+		return false;
+	if (stat(path, &about) < 0 && (errno == ENOENT || errno == ENOTDIR))
+		(void)snprintf(out, size,
+			       "there is no file %s here now: the rule matches nothing until there "
+			       "is a program",
+			       path);
+	else if (stat(path, &about) == 0 && (!S_ISREG(about.st_mode) || !(about.st_mode & 0111)))
+		(void)snprintf(out, size,
+			       "%s is %s: the rule matches nothing until it is a program", path,
+			       S_ISDIR(about.st_mode) ? "a directory" : "no program");
+	else
+		return false;
+	return true;
+}
+
 static bool same_file(const char *a, const char *b)
 {
 	struct stat x;

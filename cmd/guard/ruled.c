@@ -287,6 +287,7 @@ static int judge_all(struct cmd_harbour *harbour, size_t index, const char *text
 	ruling->conf.behind_count = cmd_ruling_behind(&harbour->publish, ruling->conf.behind);
 	(void)conf_rules_judge(&ruling->conf, harbour->name, report);
 	cmd_fellows_judge(&ruling->conf, harbour->name, report);
+	cmd_ruling_programs(ruling->conf.list[index], report);
 	for (size_t i = 0; i < report->count && result == 0; i++) {
 		const struct conf_fault *one = &report->fault[i];
 

@@ -55,6 +55,20 @@ static void judge_together(const struct conf *conf, struct conf_report *report)
 			  "lets a name out lets every program there");
 }
 
+/* It may be installed later, or be the guest's alone. */
+void cmd_ruling_programs(const struct conf_statement *one, struct conf_report *report)
+{
+	char what[CONF_WHAT_SIZE];
+	struct conf_fault *fault;
+	struct conf_item item;
+
+	if (!conf_item_find(&one->rule, CONF_ITEM_PROGRAM, &item) ||
+	    !cmd_programs_missing(item.word, what, sizeof(what)))
+		return;
+	fault = judge_say(report, CONF_WARNING, one, CONF_PART_SUBJECT, 0, "%s", what);
+	(void)snprintf(fault->word, sizeof(fault->word), "%s", item.word);
+}
+
 void cmd_ruling_judge(const struct conf *conf, struct conf_report *report)
 {
 	struct conf_item item;
@@ -63,7 +77,7 @@ void cmd_ruling_judge(const struct conf *conf, struct conf_report *report)
 		const struct conf_statement *one = conf->list[i];
 
 		if (!conf_kind_is_guests(one->kind))
-			judge_say(report, CONF_ERROR, one, CONF_PART_SUBJECT, 0,
+			judge_say(report, CONF_ERROR, one, CONF_PART_VERB, 0,
 				  "'%s' stands in a gateway's configuration: for guests are rules, "
 				  "zones, sets, scans, alerts and tests",
 				  conf_verb(one));
@@ -71,8 +85,10 @@ void cmd_ruling_judge(const struct conf *conf, struct conf_report *report)
 			 conf_item_find(&one->rule, CONF_ITEM_PLACE, &item))
 			judge_say(report, CONF_ERROR, one, CONF_PART_ON, 0,
 				  "the sentences have their order");
-		if (one->kind == CONF_KIND_RULE)
+		if (one->kind == CONF_KIND_RULE) {
 			judge_term(one, report);
+			cmd_ruling_programs(one, report);
+		}
 	}
 	judge_together(conf, report);
 	gateway_alerts_judge(conf, report);

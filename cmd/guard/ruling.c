@@ -85,11 +85,22 @@ static int read_rules(struct cmd_ruling *ruling, const struct cmd_conf_text *tex
 struct blame {
 	const struct conf_statement *one;
 	enum conf_part part;
+	const char *word; /* of the part; NULL: all of it */
 };
 
 static void put_blame(struct blame *blame, const struct conf_statement *one, enum conf_part part)
 {
-	*blame = (struct blame){ one, part };
+	*blame = (struct blame){ .one = one, .part = part };
+}
+
+static void report_blame(struct conf_report *report, const struct blame *blame,
+			 const struct drive_error *error)
+{
+	struct conf_fault *fault =
+		judge_say(report, CONF_ERROR, blame->one, blame->part, 0, "%s", error->text);
+
+	if (blame->word)
+		(void)snprintf(fault->word, sizeof(fault->word), "%s", blame->word);
 }
 
 /* With its place, line and caret. */
@@ -102,7 +113,7 @@ static int say_blame(const struct cmd_conf_text *text, const struct blame *blame
 		cmd_say("%s: %s", text->name, error->text);
 		return CMD_USAGE;
 	}
-	judge_say(report, CONF_ERROR, blame->one, blame->part, 0, "%s", error->text);
+	report_blame(report, blame, error);
 	(void)complain(text, report);
 	free(report);
 	return CMD_USAGE;
@@ -127,7 +138,8 @@ static int plan_programs(struct cmd_harbour *harbour, struct blame *blame,
 					     0;
 
 			if (result < 0)
-				put_blame(blame, conf->list[i], CONF_PART_SUBJECT);
+				*blame = (struct blame){ conf->list[i], CONF_PART_SUBJECT,
+							 item.word };
 			if (result == -ENOENT)
 				return drive_fail(error, ENOENT,
 						  "no program is called %s here: say its path",
@@ -333,7 +345,7 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	struct cmd_text text = { .bytes = NULL };
 	struct cmd_conf_files *files = calloc(1, sizeof(*files));
 	struct drive_error error = { "out of memory" };
-	struct blame blame = { NULL, CONF_PART_SUBJECT };
+	struct blame blame = { .part = CONF_PART_SUBJECT };
 	int code;
 
 	cmd_ruling_look_around(&harbour->ruling);
@@ -347,8 +359,7 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 	about.size = files->sources.list[0].size;
 	about.sources = &files->sources;
 	files->sources.closed = harbour->closed;
-	files->sources.behind_count =
-		cmd_ruling_behind(&harbour->publish, files->sources.behind);
+	files->sources.behind_count = cmd_ruling_behind(&harbour->publish, files->sources.behind);
 	code = read_rules(&harbour->ruling, &about, files, guest ? guest : "self");
 	if (code == CMD_GO_ON && cmd_fellows_find(&harbour->ruling, guest ? guest : "self",
 						  &blame.one, &blame.part, &error) < 0)
@@ -369,7 +380,7 @@ int cmd_ruling_plan(struct cmd_harbour *harbour, const struct cmd_many *rules, c
 int cmd_ruling_whole(struct conf *conf, struct conf_report *report)
 {
 	struct cmd_harbour *harbour = calloc(1, sizeof(*harbour));
-	struct blame blame = { NULL, CONF_PART_SUBJECT };
+	struct blame blame = { .part = CONF_PART_SUBJECT };
 	struct drive_error error;
 	int result;
 
@@ -385,7 +396,7 @@ int cmd_ruling_whole(struct conf *conf, struct conf_report *report)
 	if (result == 0)
 		result = plan_places(harbour, &blame, &error);
 	if (result < 0 && blame.one)
-		judge_say(report, CONF_ERROR, blame.one, blame.part, 0, "%s", error.text);
+		report_blame(report, &blame, &error);
 	relay_allow_free(&harbour->allows);
 	cmd_ruling_free(&harbour->ruling);
 	free(harbour);
