@@ -477,6 +477,14 @@ static int remove_item(struct gateway_keeper *keeper, const char *text)
 		gateway_rules_remove(said, (size_t)index);
 		return 0;
 	}
+	/* As lists show where it stands. */
+	if (index == -EINVAL && !strncmp(text, "line ", strlen("line "))) {
+		snprintf(fault, sizeof(fault),
+			 "what stands in a line of a file is taken out there, then 'minato gateway "
+			 "reload'; what was said live is named by its name or its sentence, as "
+			 "lists show it");
+		return index;
+	}
 	/* One word is a name, right or wrong. */
 	if (index == -EINVAL && strchr(text, ' ')) {
 		gateway_fault_text(&report, "", text, fault, sizeof(fault));

@@ -408,7 +408,8 @@ static int find(struct cmd_harbour *harbour, struct cmd_rule_change *change,
 				     "as long as the guest");
 	if (found < 0 || !cmd_ruled_is_rule(ruling, (size_t)found))
 		return drive_fail(error, ENOENT,
-				  "no rule says so: see 'minato rule list'; nothing was changed");
+				  "no rule says so; one is named by its name or its sentence, as "
+				  "'minato rule list' shows them; nothing was changed");
 	ruling->note.text[0] = 0;
 	change->index = (uint32_t)found;
 	change->place = ruling->places[found];

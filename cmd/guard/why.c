@@ -719,14 +719,16 @@ static int look_at_term(const struct cmd_command *command, const char *term)
 {
 	static struct conf_statement rule;
 	static struct conf_report report;
+	const bool is_word = term[0] && !term[strcspn(term, " \t\n#\\\"{},")];
 	char text[CONF_LINE_MAX];
 
 	(void)snprintf(text, sizeof(text), "allow everything for %.200s", term);
-	if (!term[0] || term[strcspn(term, " \t\n#\\\"{},")] ||
-	    conf_statement_read(&rule, text, &report) < 0)
-		return cmd_usage(command,
-				 "--for: '%s' is no time; it is said as 20s, 10m, 2h or 1d", term);
-	return CMD_GO_ON;
+	if (is_word && conf_statement_read(&rule, text, &report) == 0)
+		return CMD_GO_ON;
+	/* A time, but none that can be meant. */
+	if (is_word && strstr(report.fault[0].what, "must be from"))
+		return cmd_usage(command, "--for: '%s': %s", term, report.fault[0].what);
+	return cmd_usage(command, "--for: '%s' is no time; it is said as 20s, 10m, 2h or 1d", term);
 }
 
 static int run(const struct cmd_command *command, char **argv,
@@ -744,8 +746,7 @@ static int run(const struct cmd_command *command, char **argv,
 	if (code != CMD_GO_ON)
 		return code;
 	if (!operands.count)
-		return cmd_usage(command,
-				 "which flow? As: %s tcp 203.0.113.9 to 198.51.100.1:80",
+		return cmd_usage(command, "which flow? As: %s tcp 203.0.113.9 to 198.51.100.1:80",
 				 command->name);
 	code = cmd_whose_choose(name, chosen.name, &inquiry.guest);
 	if (code != CMD_OK)

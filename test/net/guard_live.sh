@@ -79,6 +79,11 @@ rule add 'block udp 9 named quoted' >/dev/null
 is "rule add: the sentence in one word of the shell's" $? 0
 has "... stands" "$(rule list)" "block udp 9 named quoted"
 rule rm quoted
+has "rule add: a path where no program is" \
+	"$(rule add 'allow program /usr/bin/crul-minato out tcp 80 named slip' 2>&1)" \
+	"there is no file /usr/bin/crul-minato here now"
+rule rm slip
+has "rule rm of a line, as the list shows it" "$(rule rm line 3 2>&1)" "named by its name or its sentence"
 is "before: from wan" "$(get $WAN 8080)" "the guest"
 said=$(rule add block tcp 8080 from $WAN)
 is "rule add" $? 0

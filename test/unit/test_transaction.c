@@ -264,6 +264,7 @@ static void wrong_ones_change_nothing(void **state)
 	refused(ADD("forward tcp 80 to 10.0.0.9"), -EINVAL, "tcp port 80 is forwarded already");
 	refused("{\"request\":\"change\",\"add\":[{}]}", -EINVAL, "has a \"text\"");
 	refused(REMOVE("forward tcp 80"), -ENOENT, "stands in line 3 of ");
+	refused(REMOVE("line 3"), -EINVAL, "what stands in a line of a file is taken out there");
 	refused(REMOVE("forward tcp 81"), -ENOENT, "nothing stands as 'forward tcp 81'");
 	/* What shares a port with it is named, as the command that takes it away. */
 	changes(ADD("forward tcp,udp 5000-5999 to 10.0.0.3"),
