@@ -169,7 +169,9 @@ is "before: a rule before it" "$(ask rule add allow tcp 8082 from 203.0.113.10 b
 is "... decides" "$(gets far2 http://$OUT:8082/)" "open"
 is "... for whom it is about" "$(gets far http://$OUT:8082/)" "curl 7"
 line=$(grep -n 'named friends' "$T/gateway.conf" | cut -d: -f1)
-is "before a line of the file" "$(ask rule add block tcp 8080 from 203.0.113.9 before "$line" 2>&1)" ""
+has "before a line of the file, which is then for nobody" \
+	"$(ask rule add block tcp 8080 from 203.0.113.9 before "$line" 2>&1)" \
+	"named friends' \(line $line\): this can never match"
 is "... decides too" "$(gets far http://$OUT:8080/)" "curl 7"
 ok "rule rm: by its sentence" ask rule rm block tcp 8080 from 203.0.113.9
 is "... and it is as before" "$(gets far http://$OUT:8080/)" "friends"
