@@ -25,7 +25,7 @@ struct reasoning {
 	bool stopped;
 	bool ruled;    /* a rule decides */
 	bool supposed; /* that a rule which stands first lets it pass */
-	bool walled; /* who calls comes by a device at which the port is not bound */
+	bool walled;   /* who calls comes by a device at which the port is not bound */
 };
 
 /* ---- steps ---- */
@@ -107,24 +107,33 @@ static void set_relay(json_t *item, const struct cmd_worker *worker, const struc
 	}
 }
 
-static void add_step(struct reasoning *r, const struct minato_step *step)
+static bool is_rule(const struct minato_step *step)
+{
+	return step->user >> 32 == CMD_WORD_RULE >> 32;
+}
+
+static json_t *item_of(const struct reasoning *r, const struct minato_step *step)
 {
 	bool judges = cmd_step_judges(step);
-	bool is_rule = step->user >> 32 == CMD_WORD_RULE >> 32;
 	json_t *item = cmd_step(step);
 
 	if (step->found && judges && step->user == CMD_WORD_RESOLVER)
 		json_object_set_new(item, "says",
 				    json_string("built in: the resolver, which 'block out "
 						"everything' leaves to what is allowed before it"));
-	else if (step->found && judges && is_rule)
+	else if (step->found && judges && is_rule(step))
 		set_statement(item, &r->worker->harbour->ruling, (uint32_t)step->user);
 	else if (step->found)
 		set_relay(item, r->worker, step);
+	return item;
+}
+
+static void add_step(struct reasoning *r, const struct minato_step *step)
+{
 	r->ruled |= step->found && step->step == MINATO_STEP_RULE;
-	r->stopped |= judges && step->found && !(is_rule && r->supposed) &&
-		      (step->verdict != MINATO_PASS || step->asks);
-	json_array_append_new(r->steps, item);
+	r->stopped |= cmd_step_judges(step) && step->found && !(is_rule(step) && r->supposed) &&
+		      step->verdict != MINATO_PASS;
+	json_array_append_new(r->steps, item_of(r, step));
 }
 
 /* What is known of an end before the table is asked: it stops nothing. */
@@ -145,14 +154,120 @@ static bool is_shut_out(struct reasoning *r)
 	return step != NULL;
 }
 
+/* ---- programs ---- */
+
+/* What rules say where they name programs: each of them, and then all others. */
+struct hearing {
+	struct minato_step list[CMD_PROGRAMS_MAX + 1];
+	const char *word[CMD_PROGRAMS_MAX + 1]; /* NULL: the others */
+	size_t count;
+	bool split; /* not all of them come to the same */
+};
+
+static struct minato_step rule_for(const struct reasoning *r, uint16_t program)
+{
+	const struct minato_step none = {
+		.step = MINATO_STEP_RULE,
+		.verdict = MINATO_PASS,
+		.kind = MINATO_KIND_CLOSED,
+	};
+	struct minato_question question = r->question;
+	struct minato_step steps[STEPS_MAX];
+	size_t count, i;
+
+	question.program = program;
+	count = minato_explain(r->worker->host, &question, steps, STEPS_MAX);
+	for (i = 0; i < count && steps[i].step != MINATO_STEP_RULE; i++)
+		;
+	return i < count ? steps[i] : none;
+}
+
+/* Of those for which another rule decides; of two words that are one program the first. */
+static void hear_programs(const struct reasoning *r, struct hearing *out)
+{
+	const struct cmd_programs *programs = &r->worker->harbour->programs;
+	const struct minato_step others = rule_for(r, MINATO_PROGRAM_NONE);
+
+	*out = (struct hearing){ .count = 0 };
+	for (size_t i = 0; i < programs->count; i++) {
+		const struct cmd_program_word *one = &programs->list[i];
+		const struct minato_step step = rule_for(r, one->number);
+		size_t k = 0;
+
+		while (k < i && programs->list[k].number != one->number)
+			k++;
+		if (k < i || !step.found || (others.found && step.handle == others.handle))
+			continue;
+		out->split |= step.verdict != others.verdict;
+		out->list[out->count] = step;
+		out->word[out->count++] = one->word;
+	}
+	out->list[out->count++] = others;
+}
+
+static const char *comes_to(const struct minato_step *step)
+{
+	return step->verdict == MINATO_PASS ? "passes" :
+	       step->verdict == MINATO_DROP ? "is dropped" :
+					      "is refused";
+}
+
+static void add_split(struct reasoning *r, const struct hearing *heard)
+{
+	char text[512] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < heard->count && used < sizeof(text); i++)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s %s", i ? ", " : "",
+					 heard->word[i] ? heard->word[i] : "any other",
+					 comes_to(&heard->list[i]));
+	add_said(r, "program", r->supposed, text);
+	if (!r->supposed)
+		json_object_set_new(last_of(r), "verdict", json_string("asks for the program"));
+}
+
+/* Which program it is nobody knows beforehand, so that all are told of. */
+static void add_programs(struct reasoning *r)
+{
+	struct hearing heard;
+	char text[CMD_PROGRAM_WORD + 64];
+
+	hear_programs(r, &heard);
+	for (size_t i = 0; i < heard.count; i++) {
+		struct minato_step step = heard.list[i];
+		bool found = step.found;
+
+		step.found = true;
+		(void)snprintf(text, sizeof(text), "%s%s%s", found ? "" : "no rule is about ",
+			       heard.word[i] ? "of program " :
+			       found	     ? "of " :
+					       "",
+			       heard.word[i] ? heard.word[i] : "any other program");
+		if (found)
+			add_step(r, &step);
+		else
+			json_array_append_new(r->steps, cmd_step(&step));
+		json_object_set_new(last_of(r), "says", json_string(text));
+	}
+	/* What one is refused the others may have. */
+	if (heard.split) {
+		r->stopped = false;
+		add_split(r, &heard);
+	}
+}
+
 /* Returns the kind of what decides. */
 static enum minato_kind add_steps(struct reasoning *r)
 {
 	struct minato_step steps[STEPS_MAX];
 	size_t count = minato_explain(r->worker->host, &r->question, steps, STEPS_MAX);
 
-	for (size_t i = 0; i < count; i++)
-		add_step(r, &steps[i]);
+	for (size_t i = 0; i < count && !r->stopped; i++) {
+		if (steps[i].asks)
+			add_programs(r);
+		else
+			add_step(r, &steps[i]);
+	}
 	return count ? steps[count - 1].kind : MINATO_KIND_CLOSED;
 }
 

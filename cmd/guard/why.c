@@ -40,10 +40,10 @@ static const struct cmd_option why_not_options[] = {
 struct inquiry {
 	const struct conf_test *flow;
 	char from[64], to[64];
-	char proto[64]; /* "tcp"; "icmp echo-request" */
-	bool guest;	/* it is asked of one */
+	char proto[64];	  /* "tcp"; "icmp echo-request" */
+	bool guest;	  /* it is asked of one */
 	const char *link; /* by which it comes; NULL: as its source says */
-	char host[256]; /* a name that is asked about in the place of an address, or "" */
+	char host[256];	  /* a name that is asked about in the place of an address, or "" */
 	char caller[DRIVE_NAME_SIZE]; /* another guest, as whence it comes, or "" */
 	bool suppose;		      /* that a rule which stands first lets it pass */
 	char beside[512];	      /* what else it takes than a rule */
@@ -688,7 +688,7 @@ static int why_not_of(const struct why_options *chosen, const char *name, struct
 	}
 	if (is_stopped(last) &&
 	    (!strcmp(word(last, "step"), "rule") || !strcmp(word(last, "step"), "allow") ||
-	     !strcmp(word(last, "step"), "shut"))) {
+	     !strcmp(word(last, "step"), "shut") || !strcmp(word(last, "step"), "program"))) {
 		printf("%s%s; this would let it pass the rules%s:\n", word(last, "verdict"),
 		       cmd_step_blame(last, place, sizeof(place)),
 		       is_asked(last) ? " unasked" : "");

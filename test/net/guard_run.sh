@@ -165,6 +165,31 @@ ok "a program, of a guest that began with none" as_user "$M" rule add -n lone al
 is "... may" "$(out $PEER4:80)" "peer 80"
 ok "... and others not" fails in_guest lone -- python3 -c 'import socket, sys
 socket.create_connection((sys.argv[1], 80), 3)' $PEER4
+why() { as_user "$M" why -n lone tcp guest to "$@"; }
+said=$(why $PEER4:80)
+is "... why: it does not pass" $? 1
+has "... but for curl, by its rule" "$said" 'rule +live: allow program curl out tcp 80 .*: of program curl: passes$'
+has "... and not for others, by theirs" "$said" 'rule +.*: block out everything to lan: of any other program: refused$'
+has "... and that is the answer" "$said" '^asks for the program: curl passes, any other is refused$'
+said=$(why $PEER4:80 --json | tr -d ' \n')
+has "... in JSON" "$said" '"passes":false'
+ok "... no step that asks and is not found" fails grep -q '"found":false,"kind":"closed","verdict":"asks' <<<"$said"
+said=$(as_user "$M" why-not -n lone tcp guest to $PEER4:80)
+is "... why-not does not say that it passes" $? 1
+has "... but what lets all of them" "$said" "^minato rule add -n lone allow out tcp 80 to $PEER4 first$"
+has "... elsewhere no program matters" "$(why $PEER4:81)" '^refused by .*: block out everything to lan$'
+ok "a program that is refused" as_user "$M" rule add -n lone block program curl out tcp 80 to 198.51.100.7
+is "... is" "$(out 198.51.100.7:80)" "curl 7"
+said=$(why 198.51.100.7:80)
+is "... why: it does not pass" $? 1
+has "... though others do" "$said" '^asks for the program: curl is refused, any other passes$'
+has "... of whom no rule is" "$said" 'rule +no rule is about any other program: passes$'
+ok "two rules that refuse" as_user "$M" rule add -n lone block out to 198.51.100.7
+has "... come to one thing" "$(why 198.51.100.7:80)" '^refused by live: block out everything to 198.51.100.7: of any other program$'
+ok "two rules that let pass" as_user "$M" rule add -n lone allow out tcp 88 to 203.0.113.8
+ok "... the second" as_user "$M" rule add -n lone allow program curl out to 203.0.113.8 first
+said=$(why 203.0.113.8:88)
+is "... do so for all" $? 0
 has "a name needs a start that shuts all else" \
 	"$(as_user "$M" rule add -n lone allow out tcp 80 to api.example.com 2>&1)" 'says nothing unless all else is shut'
 kill "$GUEST"
