@@ -19,6 +19,9 @@
 #define SOME_PORT 40000u	      /* where a test names no source port */
 #define FRAMES 16u
 #define STEPS_MAX 8u
+#define DNS_PORT 53u
+#define ECHO4 8u
+#define ECHO6 128u
 #define FEW 64u /* of what a host value of one flow at a time has */
 
 /* A general entry, and the statement that it is of. */
@@ -295,26 +298,62 @@ static int add_all(struct trial *t, size_t *culprit)
 
 /* ---- a packet ---- */
 
-/* The link that a test's packet comes by. */
+static bool has_address(const struct conf_link *link, const struct minato_addr *addr)
+{
+	for (uint32_t i = 0; i < link->address_count; i++) {
+		if (minato_addr_equal(&link->address[i].addr, addr))
+			return true;
+	}
+	return false;
+}
+
+/* How many bits of the longest network on the link, or routed by it, have the address; -1: none. */
+static int bits_of(const struct trial *t, const struct conf_link *link,
+		   const struct minato_addr *addr)
+{
+	int bits = -1;
+
+	for (uint32_t i = 0; i < link->address_count; i++) {
+		if (judge_within(&link->address[i], addr) && (int)link->address[i].length > bits)
+			bits = (int)link->address[i].length;
+	}
+	for (size_t i = 0; i < t->conf->count; i++) {
+		const struct conf_statement *s = t->conf->list[i];
+
+		if (s->kind == CONF_KIND_ROUTE && judge_on_link(link, &s->route.via) &&
+		    judge_within(&s->route.to, addr) && (int)s->route.to.length > bits)
+			bits = (int)s->route.to.length;
+	}
+	return bits;
+}
+
+/*
+ * The link that a test's packet comes by: its source's, whomever it is for; else the one that has
+ * the address it is for, else the first of that side.
+ */
 static uint32_t link_of(const struct trial *t, const struct conf_test *test)
 {
-	uint32_t any = 0;
+	uint32_t longest = 0, any = 0;
+	int most = -1;
 
 	for (uint32_t i = t->link_count; i-- > 0;) {
-		if (link_at(t, i)->outside != test->inside)
-			any = i;
-	}
-	for (uint32_t i = 0; i < t->link_count; i++) {
 		const struct conf_link *link = link_at(t, i);
+		const int bits = bits_of(t, link, &test->source.addr);
 
 		if (link->outside == test->inside)
 			continue;
-		if (judge_on_link(link, &test->source.addr))
-			return i;
-		for (uint32_t k = 0; k < link->address_count; k++) {
-			if (minato_addr_equal(&link->address[k].addr, &test->destination.addr))
-				return i;
+		if (bits >= most && bits >= 0) {
+			most = bits;
+			longest = i;
 		}
+		any = i;
+	}
+	if (most >= 0)
+		return longest;
+	for (uint32_t i = 0; i < t->link_count; i++) {
+		if (link_at(t, i)->outside != test->inside &&
+		    has_address(link_at(t, i), &test->destination.addr))
+			return i;
 	}
 	return any;
 }
@@ -522,12 +561,8 @@ static struct conf_fate arrive(struct trial *t, const struct conf_test *test)
 static bool is_own(const struct trial *t, const struct minato_addr *addr)
 {
 	for (uint32_t i = 0; i < t->link_count; i++) {
-		const struct conf_link *link = link_at(t, i);
-
-		for (uint32_t k = 0; k < link->address_count; k++) {
-			if (minato_addr_equal(&link->address[k].addr, addr))
-				return true;
-		}
+		if (has_address(link_at(t, i), addr))
+			return true;
 	}
 	return false;
 }
@@ -566,11 +601,30 @@ static bool is_stopped(struct trial *t, struct minato_question *question, uint8_
 	return true;
 }
 
+/* A message that is no ping. */
+static bool is_uncarried(const struct conf_test *test)
+{
+	const uint16_t ping = minato_addr_is4(&test->destination.addr) ? ECHO4 : ECHO6;
+
+	return test->proto == MINATO_ICMP && conf_test_type(test) != ping;
+}
+
+/* At addresses of the gateway's nothing answers but the resolver, and pings on their own link. */
+static bool is_walled(const struct trial *t, const struct conf_test *test)
+{
+	const struct minato_endpoint *to = &test->destination;
+	bool near = has_address(link_at(t, link_of(t, test)), &to->addr);
+
+	return is_own(t, &to->addr) &&
+	       !(near && (test->proto == MINATO_ICMP || to->port == DNS_PORT));
+}
+
 static struct conf_fate go_out(struct trial *t, const struct conf_test *test)
 {
 	struct conf_fate found = { .outcome = CONF_LEAVES_FROM, .rule = SIZE_MAX };
 	uint32_t link = link_of(t, test);
 	bool echo = test->proto == MINATO_ICMP && is_own(t, &test->destination.addr);
+	bool walled = is_walled(t, test);
 	struct minato_question question = {
 		.scope = link == 0 ? CONF_SCOPE_INSIDE : (uint8_t)(CONF_SCOPE_OUTSIDE + link),
 		.face = (uint8_t)link,
@@ -582,7 +636,10 @@ static struct conf_fate go_out(struct trial *t, const struct conf_test *test)
 	};
 
 	(void)deciding_rule(t);
-	if (is_stopped(t, &question, MINATO_COURSE_OUT, &found) ||
+	/* A wall of the gateway's own, before rules, unless it is of pings. */
+	if (walled)
+		found.outcome = CONF_CLOSED;
+	if ((walled && !echo) || is_stopped(t, &question, MINATO_COURSE_OUT, &found) || walled ||
 	    (echo && is_stopped(t, &question, MINATO_COURSE_IN, &found)))
 		return found;
 	found.outcome = echo ? CONF_ANSWERED : CONF_LEAVES_FROM;
@@ -599,7 +656,8 @@ static struct conf_fate fate_of(struct trial *t, const struct conf_test *test)
 	if (t->host && test->inside && !is_own(t, &test->destination.addr) && goes_between(t, test))
 		return send(t, test);
 	/* The host has no socket for it. */
-	if (t->host && test->inside && (uint8_t)test->proto == MINATO_PROTO_OTHER) {
+	if (t->host && test->inside &&
+	    ((uint8_t)test->proto == MINATO_PROTO_OTHER || is_uncarried(test))) {
 		found = (struct conf_fate){ .outcome = CONF_DROPPED, .rule = SIZE_MAX };
 		return found;
 	}

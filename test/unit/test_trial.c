@@ -274,6 +274,13 @@ static void two_insides(void **state)
 	met(TWO "test tcp from inside 10.2.0.7 to 203.0.113.9:80 leaves from 198.51.100.1\n");
 	met(TWO "never translate 203.0.113.0/24\n"
 		"test tcp from inside 10.2.0.7:9 to 203.0.113.9:80 leaves from 10.2.0.7:9\n");
+	/* A packet comes by the link of its source, whosever address it is for. */
+	met(TWO "test ping from inside 10.2.0.7 to 10.0.0.1 is answered\n");
+	met(TWO "test ping from inside 10.0.0.7 to 10.2.0.1 is answered\n");
+	met(TWO "test tcp from inside 10.2.0.7 to 10.0.0.1:22 is closed\n");
+	met(TWO "test tcp from inside 10.0.0.7 to 10.2.0.1:22 is closed\n");
+	met(TWO "route 10.0.0.128/25 via 10.2.0.3\n"
+		"test tcp from inside 10.0.0.200 to 10.0.0.7:80 reaches 10.0.0.7:80\n");
 }
 
 static void ipv6(void **state)
@@ -290,6 +297,8 @@ static void ipv6(void **state)
 	assert_false(verdicts[0].met);
 	met(SIX
 	    "test udp from inside 2001:db8:1::7 to [2001:db8:9::9]:53 leaves from 2001:db8:1::7\n");
+	met(SIX "inside eth2 2001:db8:3::1/64\n"
+		"test ping from inside 2001:db8:3::7 to 2001:db8:1::1 is answered\n");
 }
 
 /* What one test began is over before the next. */
@@ -416,6 +425,16 @@ static void between_insides_over_the_hosts_sockets(void **state)
 	met(INSIDES "test tcp from inside 10.0.0.2 to 10.9.0.2:80 reaches 10.9.0.2:80\n");
 	met(INSIDES "test ping from inside 10.1.0.3 to 10.0.0.2 reaches 10.0.0.2\n");
 	met(INSIDES "test tcp from inside 10.1.0.3 to 203.0.113.9:80 passes\n");
+	/* What the gateway is called on another inside is a wall. */
+	met(INSIDES "test ping from inside 10.1.0.3 to 10.1.0.1 is answered\n");
+	met(INSIDES "test ping from inside 10.1.0.3 to 10.0.0.1 is closed\n");
+	met(INSIDES "test ping from inside 10.0.0.2 to 10.1.0.1 is closed\n");
+	met(INSIDES "test tcp from inside 10.0.0.2 to 10.1.0.1:22 is closed\n");
+	met(INSIDES "test tcp from inside 10.1.0.3 to 10.1.0.1:80 is closed\n");
+	met(INSIDES "test udp from inside 10.1.0.3 to 10.1.0.1:53 passes\n");
+	met(INSIDES "test udp from inside 10.1.0.3 to 10.0.0.1:53 is closed\n");
+	met(INSIDES "test icmp timestamp from inside 10.1.0.3 to 10.1.0.1 is dropped\n");
+	met(INSIDES "test icmp timestamp from inside 10.1.0.3 to 203.0.113.9 is dropped\n");
 }
 
 int main(void)
