@@ -3,11 +3,10 @@
  * minato why, why-not: what becomes of a flow at a gateway or of a guest, step by step; what would
  * let it pass.
  */
-#include "cmd/gateway/gateway.h"
+#include "cmd/guard/inquiry.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct why_options {
 	const char *name, *term;
@@ -36,205 +35,9 @@ static const struct cmd_option why_not_options[] = {
 	  "Make the change, for so long (10m, 2h); it is taken back by itself." },
 };
 
-/* What is asked, and what was answered. */
-struct inquiry {
-	const struct conf_test *flow;
-	char from[64], to[64];
-	char proto[64];	  /* "tcp"; "icmp echo-request" */
-	bool guest;	  /* it is asked of one */
-	const char *link; /* by which it comes; NULL: as its source says */
-	char host[256];	  /* a name that is asked about in the place of an address, or "" */
-	char caller[DRIVE_NAME_SIZE]; /* another guest, as whence it comes, or "" */
-	bool suppose;		      /* that a rule which stands first lets it pass */
-	char beside[512];	      /* what else it takes than a rule */
-	json_t *reply;
-};
-
-/* ---- the question ---- */
-
-static int wrong(const struct cmd_command *command, const struct conf_report *report)
-{
-	return cmd_usage(command, "%s; it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80",
-			 report->count ? report->fault[0].what : "this is no flow", command->name);
-}
-
-/* The guest's own address, of the family of what it goes to. */
-static bool own_address(char *out, size_t size, const char *name, bool six)
-{
-	struct drive_error error;
-	struct cmd_guest guest;
-	bool has = cmd_guest_ask(&guest, name, &error) == 0 &&
-		   (six ? guest.view.has6 : guest.view.has4);
-
-	if (has)
-		minato_addr_format(six ? &guest.view.addr6 : &guest.view.addr4, out, size);
-	cmd_guest_free(&guest);
-	return has;
-}
-
-/* What is said of a guest, and not as an address. */
-static int fill_in(const struct cmd_command *command, struct inquiry *inquiry, const char *name,
-		   struct conf_test *flow)
-{
-	char own[64];
-	bool six = !flow->host[0] && !minato_addr_is4(&flow->destination.addr);
-
-	if ((flow->guest || flow->host[0]) && !inquiry->guest)
-		return cmd_usage(command, "%s is a gateway: say the address of an inside host",
-				 name);
-	if (inquiry->guest && (uint8_t)flow->proto == MINATO_PROTO_OTHER)
-		return cmd_usage(command,
-				 "of a guest tcp, udp and pings are carried, and nothing else");
-	if (flow->self)
-		return cmd_usage(command, "self has several addresses: say one");
-	if (!flow->guest)
-		return CMD_GO_ON;
-	(void)snprintf(inquiry->host, sizeof(inquiry->host), "%s", flow->host);
-	/* A name may have addresses of both families. */
-	if (!own_address(own, sizeof(own), name, six) &&
-	    !(flow->host[0] && own_address(own, sizeof(own), name, true)))
-		return cmd_usage(command, "%s has no address of that family", name);
-	(void)minato_addr_parse(own, &flow->source.addr);
-	/* That nobody asks about. */
-	if (flow->host[0])
-		(void)minato_addr_parse(strchr(own, ':') ? "2001:db8::1" : "192.0.2.1",
-					&flow->destination.addr);
-	return CMD_GO_ON;
-}
-
-/*
- * Whence it comes is another guest's name: its calls bear the address that they are for. Writes
- * what stands in its place.
- */
-static bool is_fellow(struct inquiry *inquiry, const char *from, const char *to, char *out,
-		      size_t size)
-{
-	struct minato_addr addr;
-	size_t length = strcspn(to, "]");
-
-	if (!inquiry->guest || !drive_runtime_name_ok(from) || strchr(from, '.') ||
-	    !strcmp(from, "guest") || minato_addr_parse(from, &addr) == 0)
-		return false;
-	if (to[0] == '[')
-		(void)snprintf(out, size, "%.*s", (int)length - 1, to + 1);
-	else
-		(void)snprintf(out, size, "%.*s", (int)strcspn(to, ":"), to);
-	if (minato_addr_parse(out, &addr) < 0)
-		return false;
-	(void)snprintf(inquiry->caller, sizeof(inquiry->caller), "%s", from);
-	return true;
-}
-
-/* "tcp A to B:PORT", "icmp TYPE A to B", with an arrow too, read as the packet of a test is. */
-static int read_flow(const struct cmd_command *command, struct inquiry *inquiry, const char *name,
-		     struct conf_statement *out, const struct cmd_operands *operands)
-{
-	static struct conf_report report;
-	char text[CONF_LINE_MAX];
-	char source[64];
-	char **words = operands->words;
-	int count = operands->count;
-
-	if (count >= 6 && !strcmp(words[count - 2], "by")) {
-		if (inquiry->guest)
-			return cmd_usage(command, "%s is a guest, which has no links to say", name);
-		inquiry->link = words[count - 1];
-		count -= 2;
-	}
-	if (count >= 3 && !strcmp(words[count - 1], "-"))
-		return cmd_usage(command, "a shell takes the > of -> for itself: say 'to' instead");
-	if ((count != 4 && (count != 5 || strcmp(words[0], "icmp") != 0)) ||
-	    (strcmp(words[count - 2], "to") != 0 && strcmp(words[count - 2], "->") != 0))
-		return cmd_usage(command,
-				 "it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80, or: %s "
-				 "ping 203.0.113.9 to 198.51.100.1",
-				 command->name, command->name);
-	(void)snprintf(inquiry->proto, sizeof(inquiry->proto), "%.15s%s%.32s",
-		       count == 4 && !strcmp(words[0], "icmp") ? "ping" : words[0],
-		       count == 5 ? " " : "", count == 5 ? words[1] : "");
-	(void)snprintf(text, sizeof(text), "test %s from %s to %s passes", inquiry->proto,
-		       is_fellow(inquiry, words[count - 3], words[count - 1], source,
-				 sizeof(source)) ?
-			       source :
-			       words[count - 3],
-		       words[count - 1]);
-	/* A name that is no guest's here is no end. */
-	if (conf_statement_read(out, text, &report) < 0 || out->kind != CONF_KIND_TEST ||
-	    out->test.caller[0]) {
-		(void)snprintf(source, sizeof(source), "%.*s", (int)strcspn(words[count - 1], ":"),
-			       words[count - 1]);
-		if (inquiry->guest && cmd_fellows_runs(source))
-			return cmd_usage(command,
-					 "%s is a guest, which is reached at this host's addresses "
-					 "by the ports that it publishes: say one, as "
-					 "192.0.2.1:8080; 'minato ps' shows the ports",
-					 source);
-		return wrong(command, &report);
-	}
-	return fill_in(command, inquiry, name, &out->test);
-}
-
-/* The worker knows the instant, and not how the user's clocks are read. */
-static void say_block(json_t *step)
-{
-	time_t until = (time_t)json_real_value(json_object_get(step, "until"));
-	json_int_t left_s = json_integer_value(json_object_get(step, "left_s"));
-	char at[32], says[128];
-	struct tm local;
-
-	if (!localtime_r(&until, &local) || !strftime(at, sizeof(at), "%Y-%m-%d %H:%M:%S", &local))
-		(void)snprintf(at, sizeof(at), "?");
-	(void)snprintf(says, sizeof(says),
-		       "blocked as a scanner until %s (%lld s left): see minato scans", at,
-		       (long long)left_s);
-	json_object_set_new(step, "says", json_string(says));
-}
-
-static int inquire(struct inquiry *inquiry, const char *name)
-{
-	const struct conf_test *flow = inquiry->flow;
-	struct drive_error error;
-	json_t *step;
-	size_t i;
-	json_t *request = json_pack("{s:s,s:i,s:i,s:o,s:o}", "request", "why", "proto",
-				    (int)flow->proto, "type", (int)conf_test_type(flow), "from",
-				    view_message_end(&flow->source), "to",
-				    view_message_end(&flow->destination));
-
-	if (inquiry->host[0])
-		(void)json_object_set_new(request, "name", json_string(inquiry->host));
-	if (inquiry->link)
-		(void)json_object_set_new(request, "link", json_string(inquiry->link));
-	if (inquiry->suppose)
-		(void)json_object_set_new(request, "suppose", json_true());
-	if (inquiry->caller[0])
-		(void)json_object_set_new(request, "caller", json_string(inquiry->caller));
-	if (inquiry->caller[0])
-		(void)snprintf(inquiry->from, sizeof(inquiry->from), "%s", inquiry->caller);
-	else
-		minato_addr_format(&flow->source.addr, inquiry->from, sizeof(inquiry->from));
-	if (inquiry->host[0])
-		(void)snprintf(inquiry->to, sizeof(inquiry->to), "%.63s", inquiry->host);
-	else
-		minato_addr_format(&flow->destination.addr, inquiry->to, sizeof(inquiry->to));
-	inquiry->reply = gateway_ask(name, request, &error);
-	if (!inquiry->reply || !json_is_array(json_object_get(inquiry->reply, "steps"))) {
-		const char *text = json_string_value(json_object_get(inquiry->reply, "error"));
-
-		cmd_say("%s: %s", name, inquiry->reply ? text ? text : "no answer" : error.text);
-		return CMD_FAILED;
-	}
-	json_array_foreach(json_object_get(inquiry->reply, "steps"), i, step)
-	{
-		if (json_object_get(step, "left_s"))
-			say_block(step);
-	}
-	return CMD_GO_ON;
-}
-
 /* ---- what was answered ---- */
 
-static const json_t *last_step(const struct inquiry *inquiry)
+static const json_t *last_step(const struct cmd_why_inquiry *inquiry)
 {
 	const json_t *steps = json_object_get(inquiry->reply, "steps");
 	size_t count = json_array_size(steps);
@@ -281,19 +84,19 @@ static bool is_asked(const json_t *step)
 	return !strcmp(word(step, "verdict"), "asked");
 }
 
-static const json_t *fate_of(const struct inquiry *inquiry)
+static const json_t *fate_of(const struct cmd_why_inquiry *inquiry)
 {
 	return json_object_get(inquiry->reply, "becomes");
 }
 
 /* Of no ports, and no types either. */
-static bool is_other(const struct inquiry *inquiry)
+static bool is_other(const struct cmd_why_inquiry *inquiry)
 {
 	return (uint8_t)inquiry->flow->proto == MINATO_PROTO_OTHER;
 }
 
 /* It has no ports. */
-static bool is_message(const struct inquiry *inquiry)
+static bool is_message(const struct cmd_why_inquiry *inquiry)
 {
 	return inquiry->flow->proto == MINATO_ICMP || is_other(inquiry);
 }
@@ -306,14 +109,14 @@ static bool is_standing(const json_t *step)
 }
 
 /* Of a guest: no rule stops it, but where the port is bound. */
-static bool is_walled(const struct inquiry *inquiry)
+static bool is_walled(const struct cmd_why_inquiry *inquiry)
 {
 	return json_is_true(json_object_get(inquiry->reply, "walled")) &&
 	       !json_is_true(json_object_get(inquiry->reply, "stopped"));
 }
 
 /* By rules and limits as they are now; then by what a packet in their place would come to. */
-static bool is_passing(const struct inquiry *inquiry)
+static bool is_passing(const struct cmd_why_inquiry *inquiry)
 {
 	const char *outcome = word(fate_of(inquiry), "outcome");
 
@@ -326,7 +129,7 @@ static bool is_passing(const struct inquiry *inquiry)
 	       !strcmp(outcome, "leaves") || !strcmp(outcome, "answered");
 }
 
-static bool is_closed(const struct inquiry *inquiry)
+static bool is_closed(const struct cmd_why_inquiry *inquiry)
 {
 	if (inquiry->guest)
 		return !strcmp(word(last_step(inquiry), "kind"), "closed") &&
@@ -367,7 +170,7 @@ static void print_end(const json_t *fate)
 		printf(" port %u", end.port);
 }
 
-static void conclude_passing(const struct inquiry *inquiry)
+static void conclude_passing(const struct cmd_why_inquiry *inquiry)
 {
 	static char place[PLACE_SIZE];
 	const json_t *fate = fate_of(inquiry);
@@ -392,7 +195,7 @@ static void conclude_passing(const struct inquiry *inquiry)
 }
 
 /* Whether it passes; and says so. */
-static bool conclude(const struct inquiry *inquiry)
+static bool conclude(const struct cmd_why_inquiry *inquiry)
 {
 	static char place[PLACE_SIZE];
 	const json_t *last = last_step(inquiry);
@@ -428,17 +231,18 @@ static bool conclude(const struct inquiry *inquiry)
 	return false;
 }
 
-static void print_note(const struct inquiry *inquiry)
+static void print_note(const struct cmd_why_inquiry *inquiry)
 {
 	if (cmd_step_says(inquiry->reply, "note"))
 		printf("  %s\n", cmd_step_says(inquiry->reply, "note"));
 }
 
-static int why_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
+static int why_of(const struct why_options *chosen, const char *name,
+		  struct cmd_why_inquiry *inquiry)
 {
 	const json_t *steps;
 	char hint[256];
-	int code = inquire(inquiry, name);
+	int code = cmd_inquiry_ask(inquiry, name);
 	bool passes;
 
 	if (code != CMD_GO_ON)
@@ -478,7 +282,7 @@ static int why_of(const struct why_options *chosen, const char *name, struct inq
  * Whether it is a rule of what goes out that stops it: "block out ...". Of what comes from an
  * inside to an address of the gateway a rule of what comes in decides.
  */
-static bool is_outward(const struct inquiry *inquiry)
+static bool is_outward(const struct cmd_why_inquiry *inquiry)
 {
 	const char *text = json_string_value(json_object_get(last_step(inquiry), "text"));
 	const char *space = text ? strchr(text, ' ') : NULL;
@@ -498,7 +302,7 @@ struct remedy {
 };
 
 static void find_remedy(struct remedy *remedy, const struct why_options *chosen,
-			const struct inquiry *inquiry)
+			const struct cmd_why_inquiry *inquiry)
 {
 	bool out = is_outward(inquiry);
 	/* What goes out of a guest comes from it alone. */
@@ -527,7 +331,7 @@ static void find_remedy(struct remedy *remedy, const struct why_options *chosen,
 }
 
 /* Nothing stands there: a forward would. Of IPv6 it is known to whom, who has the address. */
-static int open_up(const struct why_options *chosen, const struct inquiry *inquiry)
+static int open_up(const struct why_options *chosen, const struct cmd_why_inquiry *inquiry)
 {
 	bool six = !minato_addr_is4(&inquiry->flow->destination.addr);
 
@@ -543,14 +347,14 @@ static int open_up(const struct why_options *chosen, const struct inquiry *inqui
 
 /* After the change: what it came to. A rule that alone is of no use does not stay. */
 static int look_again(const struct why_options *chosen, const char *name, struct remedy *remedy,
-		      struct inquiry *inquiry)
+		      struct cmd_why_inquiry *inquiry)
 {
 	const struct gateway_ruling ruling = { .json = false };
 	int code;
 
 	json_decref(inquiry->reply);
 	inquiry->reply = NULL;
-	code = inquire(inquiry, name);
+	code = cmd_inquiry_ask(inquiry, name);
 	if (code == CMD_GO_ON && is_passing(inquiry)) {
 		conclude(inquiry);
 		return CMD_OK;
@@ -569,7 +373,8 @@ static int look_again(const struct why_options *chosen, const char *name, struct
 	return CMD_REFUSED;
 }
 
-static int change(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
+static int change(const struct why_options *chosen, const char *name,
+		  struct cmd_why_inquiry *inquiry)
 {
 	const struct gateway_ruling ruling = { .json = false };
 	struct remedy remedy;
@@ -593,7 +398,7 @@ static int change(const struct why_options *chosen, const char *name, struct inq
  * Whether a rule would let it pass, as the change is, tried without making it; what else would be
  * in the way is said. A guest alone is asked: at a gateway --for tries it.
  */
-static bool would_help(const char *name, struct inquiry *inquiry)
+static bool would_help(const char *name, struct cmd_why_inquiry *inquiry)
 {
 	static char place[PLACE_SIZE], still[PLACE_SIZE], blame[PLACE_SIZE];
 	json_t *before = inquiry->reply;
@@ -604,7 +409,7 @@ static bool would_help(const char *name, struct inquiry *inquiry)
 	(void)cmd_step_place(last_step(inquiry), place, sizeof(place));
 	(void)cmd_step_blame(last_step(inquiry), blame, sizeof(blame));
 	inquiry->suppose = true;
-	if (inquire(inquiry, name) == CMD_GO_ON)
+	if (cmd_inquiry_ask(inquiry, name) == CMD_GO_ON)
 		helps = !json_is_true(json_object_get(inquiry->reply, "supposed")) ||
 			is_passing(inquiry) || is_walled(inquiry);
 	if (is_walled(inquiry) && cmd_step_says(inquiry->reply, "note"))
@@ -638,7 +443,7 @@ static int forgive(const struct why_options *chosen, const json_t *last)
 }
 
 /* With what it passes by, where that ends first: its end is the flow's. */
-static void say_passing(const struct inquiry *inquiry)
+static void say_passing(const struct cmd_why_inquiry *inquiry)
 {
 	static char place[PLACE_SIZE];
 	const json_t *steps = json_object_get(inquiry->reply, "steps");
@@ -662,11 +467,12 @@ static void say_passing(const struct inquiry *inquiry)
 		printf("it passes\n");
 }
 
-static int why_not_of(const struct why_options *chosen, const char *name, struct inquiry *inquiry)
+static int why_not_of(const struct why_options *chosen, const char *name,
+		      struct cmd_why_inquiry *inquiry)
 {
 	static char place[PLACE_SIZE];
 	const json_t *last;
-	int code = inquire(inquiry, name);
+	int code = cmd_inquiry_ask(inquiry, name);
 
 	if (code != CMD_GO_ON)
 		return code;
@@ -732,11 +538,11 @@ static int look_at_term(const struct cmd_command *command, const char *term)
 }
 
 static int run(const struct cmd_command *command, char **argv,
-	       int (*of)(const struct why_options *, const char *, struct inquiry *))
+	       int (*of)(const struct why_options *, const char *, struct cmd_why_inquiry *))
 {
 	struct why_options chosen = { .name = NULL };
 	struct cmd_operands operands;
-	struct inquiry inquiry = { .reply = NULL };
+	struct cmd_why_inquiry inquiry = { .reply = NULL };
 	static struct conf_statement flow;
 	char name[DRIVE_NAME_SIZE];
 	int code = cmd_parse(command, argv, &chosen, &operands);
@@ -751,7 +557,7 @@ static int run(const struct cmd_command *command, char **argv,
 	code = cmd_whose_choose(name, chosen.name, &inquiry.guest);
 	if (code != CMD_OK)
 		return code;
-	code = read_flow(command, &inquiry, name, &flow, &operands);
+	code = cmd_inquiry_read(command, &inquiry, name, &flow, &operands);
 	if (code != CMD_GO_ON)
 		return code;
 	inquiry.flow = &flow.test;
