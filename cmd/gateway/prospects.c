@@ -338,7 +338,8 @@ void gateway_prospect(struct gateway_worker *worker, const struct minato_questio
 	}
 	if (ends)
 		add_end(&told, &worker->applied.held[statement]);
-	if (!told.one || !prospect.target.port)
+	/* Of what has no ports the number stands where they do. */
+	if (!told.one || !prospect.target.port || question->proto == MINATO_PROTO_OTHER)
 		return;
 	if (told.one->kind == CONF_KIND_FORWARD && told.one->forward.server_count > 1)
 		add(&told, "server", "this call goes to %s, one of %u that take calls",

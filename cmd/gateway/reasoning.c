@@ -3,6 +3,8 @@
 #include "cmd/gateway/gateway.h"
 #include "cmd/guard/scans.h"
 
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 #include <string.h>
 
 #include "minato/guard.h"
@@ -84,19 +86,28 @@ static size_t link_called(const struct gateway_applied *applied, const char *wor
 	return i;
 }
 
-/* Comes from an inside and is for another. */
-static bool is_between(const struct gateway_applied *applied, size_t from,
-		       const struct minato_addr *destination)
+static bool is_of_pool(const struct gateway_applied *applied, const struct minato_addr *addr)
 {
-	const struct gateway_links *links = applied->links;
+	const struct conf *conf = &applied->rules.conf;
 
-	for (size_t i = 0; i < links->count; i++) {
-		const struct conf_link *said = &links->list[i].said;
-
-		if (i != from && !said->outside && gateway_link_has(said, destination))
-			return !links->list[from].said.outside;
+	for (size_t i = 0; i < conf->count; i++) {
+		if (conf->list[i]->kind == CONF_KIND_POOL &&
+		    gateway_prefix_has(&conf->list[i]->pool.addresses, addr))
+			return true;
 	}
 	return false;
+}
+
+/* An address of ours by which those outside know us. */
+static bool is_outsides(const struct gateway_applied *applied, const struct minato_addr *addr)
+{
+	for (size_t i = 0; i < applied->links->count; i++) {
+		const struct conf_link *said = &applied->links->list[i].said;
+
+		if (said->outside && has_address(said, addr))
+			return true;
+	}
+	return is_of_pool(applied, addr);
 }
 
 /* For an address of ours: rules of what comes in are asked, whoever sends (begin_hairpin). */
@@ -106,7 +117,37 @@ static bool is_ours(const struct gateway_applied *applied, const struct minato_a
 		if (has_address(&applied->links->list[i].said, destination))
 			return true;
 	}
-	return false;
+	return is_of_pool(applied, destination);
+}
+
+static bool is_inside(const struct gateway_applied *applied, size_t link)
+{
+	return link != NO_LINK && !applied->links->list[link].said.outside;
+}
+
+/* Comes from an inside and is for another, or a router there leads to it (pass_leads_between). */
+static bool is_between(const struct gateway_applied *applied, size_t from,
+		       const struct minato_addr *destination)
+{
+	const struct gateway_links *links = applied->links;
+	const bool four = minato_addr_is4(destination);
+	int most = four ? 96 : 0; /* a default is none of an inside */
+	size_t best = NO_LINK;
+
+	if (!is_inside(applied, from) || is_ours(applied, destination))
+		return false;
+	for (size_t i = 0; i < links->count; i++) {
+		const int bits = links->list[i].said.outside ?
+					 -1 :
+					 bits_of(applied, &links->list[i].said, destination);
+
+		if (bits > most) {
+			most = bits;
+			best = i;
+		}
+	}
+	return best != NO_LINK &&
+	       (best != from || !four || !gateway_link_has(&links->list[from].said, destination));
 }
 
 /* The statement that an entry is of: its index, the count for what is built in, or -1. */
@@ -200,6 +241,7 @@ static json_t *step_item(const struct gateway_applied *applied, const struct min
 struct found {
 	json_t *list;
 	size_t statement; /* what stands behind the port; SIZE_MAX: nothing of ours */
+	bool supposed;	  /* that a rule which stands first lets it out */
 };
 
 enum told { TOLD_ALL, TOLD_TO_RULES, TOLD_BEHIND_RULES };
@@ -280,6 +322,8 @@ static json_t *becomes(const struct gateway_applied *applied,
 
 	if (conf_try_flow(conf, &flow, &fate) < 0)
 		return NULL;
+	if (question->proto == MINATO_PROTO_OTHER)
+		fate.end.port = 0;
 	item = json_pack("{s:s}", "outcome",
 			 fate.host && fate.outcome == CONF_ANSWERED ? "unknown" :
 								      words[fate.outcome]);
@@ -354,31 +398,55 @@ static void place_question(const struct gateway_applied *applied, struct minato_
 	question->face = link == NO_LINK ? MINATO_FACE_ANY : (uint8_t)link;
 	question->scope = outside ? CONF_SCOPE_OUTSIDE :
 				    minato_inside_scope(applied->host, &question->remote.addr);
-	question->course = outside || is_ours(applied, &question->local.addr) ? MINATO_COURSE_IN :
-										MINATO_COURSE_OUT;
+	question->course =
+		outside || (!applied->links->host && is_ours(applied, &question->local.addr)) ?
+			MINATO_COURSE_IN :
+			MINATO_COURSE_OUT;
 }
 
 /*
  * Between insides it goes out of one and comes in to the other (begin_between); so does a ping for
  * ourselves where outside are the host's sockets (verdicts_ping).
  */
+static bool goes_twice(const struct gateway_applied *applied,
+		       const struct minato_question *question, size_t link)
+{
+	return is_between(applied, link, &question->local.addr) ||
+	       (is_inside(applied, link) && applied->links->host &&
+		question->proto == MINATO_ICMP &&
+		has_address(&applied->links->list[link].said, &question->local.addr));
+}
+
+static bool is_by_rule(const struct found *found)
+{
+	const json_t *last = json_array_get(found->list, json_array_size(found->list) - 1);
+	const char *step = json_string_value(json_object_get(last, "step"));
+
+	return step && !strcmp(step, minato_step_name(MINATO_STEP_RULE));
+}
+
 static bool add_courses(struct gateway_worker *worker, struct minato_question *question,
 			size_t link, struct found *found)
 {
 	const struct gateway_applied *applied = &worker->applied;
-	bool ours = is_ours(applied, &question->local.addr);
-	bool inside = link != NO_LINK && !applied->links->list[link].said.outside;
-	bool twice = inside && (is_between(applied, link, &question->local.addr) ||
-				(ours && applied->links->host && question->proto == MINATO_ICMP));
+	const struct minato_addr *to = &question->local.addr;
 
-	if (twice) {
+	/* With IPv4 nothing stands at an address that is not ours (pass_flow, pass_other). */
+	if (link != NO_LINK && !is_inside(applied, link) && minato_addr_is4(to) &&
+	    !is_ours(applied, to)) {
+		if (question->proto != MINATO_PROTO_OTHER)
+			(void)add_steps(worker, question, TOLD_TO_RULES, found);
+		return true;
+	}
+	if (goes_twice(applied, question, link)) {
 		question->course = MINATO_COURSE_OUT;
-		if (add_steps(worker, question, TOLD_ALL, found))
+		if (add_steps(worker, question, TOLD_ALL, found) &&
+		    !(found->supposed && is_by_rule(found)))
 			return true;
 		question->course = MINATO_COURSE_IN;
 	}
-	if (inside && ours && question->proto != MINATO_ICMP &&
-	    minato_addr_is4(&question->local.addr))
+	if (is_inside(applied, link) && is_outsides(applied, to) &&
+	    question->proto != MINATO_ICMP && minato_addr_is4(to))
 		return add_hairpin(worker, question, found);
 	return add_steps(worker, question, TOLD_ALL, found);
 }
@@ -482,63 +550,227 @@ static bool add_origin(struct gateway_worker *worker, const struct minato_questi
 	return true;
 }
 
-/* The steps, up to the one that decides. */
-static void add_all(struct gateway_worker *worker, struct minato_question *question, size_t link,
+/* A step of no look-up, which stops it: in silence, or not. */
+static void add_stop(struct found *found, json_t *fate, const char *step, bool silent,
+		     const char *says)
+{
+	json_array_append_new(found->list, json_pack("{s:s,s:b,s:s,s:b,s:s}", "step", step, "found",
+						     1, "verdict", silent ? "dropped" : "refused",
+						     "stops", 1, "says", says));
+	json_object_clear(fate);
+	json_object_set_new(fate, "outcome", json_string(silent ? "dropped" : "closed"));
+}
+
+/* Of messages pings alone meet rules and are answered, unless they go between insides. */
+static bool add_type(struct gateway_worker *worker, const struct minato_question *question,
+		     size_t link, struct found *found, json_t *fate)
+{
+	const bool four = minato_addr_is4(&question->local.addr);
+
+	if (question->proto != MINATO_ICMP ||
+	    question->icmp_type == (four ? ICMP_ECHO : ICMP6_ECHO_REQUEST) ||
+	    is_between(&worker->applied, link, &question->local.addr))
+		return false;
+	if (!four && question->icmp_type >= ND_ROUTER_SOLICIT &&
+	    question->icmp_type <= ND_NEIGHBOR_ADVERT)
+		add_stop(found, fate, "type", true,
+			 "neighbour discovery is of its link alone, and meets no rule");
+	else
+		add_stop(found, fate, "type", true,
+			 "a message that is no ping is neither answered nor handed on, and meets "
+			 "no rule (drop_icmp_type)");
+	return true;
+}
+
+/* Where outside are the host's sockets: what none of them is made for, whatever rules say. */
+static bool add_relay(struct gateway_worker *worker, const struct minato_question *question,
+		      size_t link, struct found *found, json_t *fate)
+{
+	const struct gateway_applied *applied = &worker->applied;
+	struct minato_endpoint to = { question->local.addr, 1 };
+	struct minato_endpoint dial;
+	enum target_verdict verdict;
+
+	if (!worker->base.relay || !is_inside(applied, link) ||
+	    question->proto == MINATO_PROTO_OTHER || is_between(applied, link, &to.addr) ||
+	    goes_twice(applied, question, link))
+		return false;
+	if (question->proto != MINATO_ICMP)
+		to.port = question->local.port;
+	verdict = target_judge(worker->base.relay, question->proto, &to, &dial);
+	if (verdict == TARGET_DIAL || verdict == TARGET_RESOLVER)
+		return false;
+	add_stop(found, fate, "relay", false,
+		 is_ours(applied, &to.addr) ?
+			 "what the gateway is called on another inside answers nothing" :
+		 verdict == TARGET_ABSENT    ? "nobody has that address on an inside link" :
+		 verdict == TARGET_MULTICAST ? "groups are not carried" :
+					       "the host's own side");
+	return true;
+}
+
+/*
+ * What stops it is what it comes to: a trial knows nothing of a limit that is used up. And whether
+ * its sender is told, the trial saw.
+ */
+static void settle(json_t *steps, json_t *fate)
+{
+	static const char *const members[] = { "line", "text", "until", "file", "built_in" };
+	json_t *last = json_array_get(steps, json_array_size(steps) - 1);
+	const char *verdict = json_string_value(json_object_get(last, "verdict"));
+	const char *outcome = json_string_value(json_object_get(fate, "outcome"));
+	const bool dropped = verdict && !strcmp(verdict, "dropped");
+
+	if (!verdict || !outcome || !json_is_true(json_object_get(last, "found")) ||
+	    (!dropped && strcmp(verdict, "refused") != 0))
+		return;
+	if (!strcmp(outcome, "dropped"))
+		json_object_set_new(last, "verdict", json_string("dropped"));
+	if (strcmp(outcome, "reaches") != 0 && strcmp(outcome, "leaves") != 0 &&
+	    strcmp(outcome, "answered") != 0)
+		return;
+	json_object_clear(fate);
+	json_object_set_new(fate, "outcome", json_string(dropped ? "dropped" : "closed"));
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		json_t *member = json_object_get(last, members[i]);
+
+		if (member)
+			json_object_set(fate, members[i], member);
+	}
+}
+
+/*
+ * The steps, up to the one that decides. Returns whether nothing stopped it there, and it goes on.
+ */
+static bool add_all(struct gateway_worker *worker, struct minato_question *question, size_t link,
 		    struct found *found, json_t *fate)
 {
 	/* A message from beyond comes to the host's kernel, which asks nothing. */
 	if (link == NO_LINK && question->proto == MINATO_ICMP)
+		return false;
+	if (add_origin(worker, question, found, fate) ||
+	    add_type(worker, question, link, found, fate) ||
+	    add_block(worker, question, found, fate) ||
+	    add_courses(worker, question, link, found) ||
+	    add_relay(worker, question, link, found, fate))
+		return false;
+	gateway_prospect(worker, question, found->statement, found->list, fate);
+	return !json_is_true(json_object_get(
+		json_array_get(found->list, json_array_size(found->list) - 1), "stops"));
+}
+
+/*
+ * An inside host's call to an address of the host's own, at whose sockets ours listen there: it
+ * comes in by them, from that address (relay/caller.c).
+ */
+static bool comes_back(const struct gateway_worker *worker, const struct minato_question *question,
+		       size_t link, bool own)
+{
+	return own && is_inside(&worker->applied, link) && worker->base.relay &&
+	       (question->proto == MINATO_TCP || question->proto == MINATO_UDP) &&
+	       !is_between(&worker->applied, link, &question->local.addr) &&
+	       relay_door_screened(worker->base.relay, question->proto, &question->local) >= 0;
+}
+
+/* Then `question` is that call, and `fate` what becomes of it. */
+static void come_back(struct gateway_worker *worker, struct minato_question *question,
+		      struct found *found, json_t **fate)
+{
+	json_t *again;
+	char at[80], text[160];
+
+	found->statement = SIZE_MAX;
+	question->remote = (struct minato_endpoint){ question->local.addr, 0 };
+	place_question(&worker->applied, question, NO_LINK, true);
+	again = becomes(&worker->applied, question, true);
+	if (!again)
 		return;
-	if (!add_origin(worker, question, found, fate) &&
-	    !add_block(worker, question, found, fate) &&
-	    !add_courses(worker, question, link, found))
-		gateway_prospect(worker, question, found->statement, found->list, fate);
+	json_decref(*fate);
+	*fate = again;
+	(void)snprintf(text, sizeof(text),
+		       "an address of this host's own: the call comes back in, from %s",
+		       gateway_end_words(&question->remote, at));
+	json_array_append_new(found->list, json_pack("{s:s,s:b,s:s,s:s}", "step", "host", "found",
+						     1, "kind", "uplink", "says", text));
+	(void)add_all(worker, question, NO_LINK, found, *fate);
+}
+
+/* Where nothing stands, and no forward could: they lead from addresses of an outside. */
+static const char *inside_says(const struct gateway_applied *applied,
+			       const struct minato_question *question, const json_t *fate)
+{
+	const char *outcome = json_string_value(json_object_get(fate, "outcome"));
+	const struct minato_addr *to = &question->local.addr;
+
+	if (!outcome || strcmp(outcome, "closed") != 0 || json_object_get(fate, "text") ||
+	    applied->links->host ||
+	    (question->proto != MINATO_TCP && question->proto != MINATO_UDP) ||
+	    !is_ours(applied, to) || (minato_addr_is4(to) && is_outsides(applied, to)))
+		return NULL;
+	return "an address of the gateway's own, from which no forward leads an inside host on";
+}
+
+/* Whom the question is about, and the link that is said. NULL, or what is wrong with it. */
+static const char *read_question(const struct gateway_applied *applied, const json_t *message,
+				 struct minato_question *question, size_t *link)
+{
+	const struct gateway_links *links = applied->links;
+	const json_int_t proto = json_integer_value(json_object_get(message, "proto"));
+	const json_int_t type = json_integer_value(json_object_get(message, "type"));
+	const char *by = json_string_value(json_object_get(message, "link"));
+
+	*question = (struct minato_question){ .program = MINATO_PROGRAM_NONE };
+	if (links->count == 0 ||
+	    (proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP &&
+	     proto != MINATO_PROTO_OTHER) ||
+	    type < 0 || type > 255 ||
+	    view_message_end_read(&question->remote, json_object_get(message, "from")) < 0 ||
+	    view_message_end_read(&question->local, json_object_get(message, "to")) < 0 ||
+	    minato_addr_is4(&question->remote.addr) != minato_addr_is4(&question->local.addr))
+		return "this cannot be asked";
+	question->proto = (uint8_t)proto;
+	question->icmp_type = (uint8_t)type;
+	*link = by ? link_called(applied, by) :
+		     link_of(applied, &question->remote.addr, &question->local.addr);
+	return by && *link == links->count ? "no link of the gateway has that name" : NULL;
 }
 
 json_t *gateway_reasons(struct gateway_worker *worker, const json_t *message)
 {
 	const struct gateway_applied *applied = &worker->applied;
-	const struct gateway_links *links = applied->links;
-	struct minato_question question = { .program = MINATO_PROGRAM_NONE };
-	json_int_t proto = json_integer_value(json_object_get(message, "proto"));
-	json_int_t type = json_integer_value(json_object_get(message, "type"));
-	const char *by = json_string_value(json_object_get(message, "link"));
+	struct minato_question question;
 	struct found found = { .statement = SIZE_MAX };
-	const char *says = NULL;
+	size_t link = NO_LINK;
+	const char *says = read_question(applied, message, &question, &link);
+	const bool own = json_is_true(json_object_get(message, "own"));
 	json_t *reply;
 	json_t *fate;
-	size_t link;
-	bool outside;
+	bool outside, back;
 
-	if (links->count == 0 ||
-	    (proto != MINATO_TCP && proto != MINATO_UDP && proto != MINATO_ICMP &&
-	     proto != MINATO_PROTO_OTHER) ||
-	    type < 0 || type > 255 ||
-	    view_message_end_read(&question.remote, json_object_get(message, "from")) < 0 ||
-	    view_message_end_read(&question.local, json_object_get(message, "to")) < 0 ||
-	    minato_addr_is4(&question.remote.addr) != minato_addr_is4(&question.local.addr))
-		return json_pack("{s:s}", "error", "this cannot be asked");
-	question.proto = (uint8_t)proto;
-	question.icmp_type = (uint8_t)type;
-	link = by ? link_called(applied, by) :
-		    link_of(applied, &question.remote.addr, &question.local.addr);
-	if (by && link == links->count)
-		return json_pack("{s:s}", "error", "no link of the gateway has that name");
-	outside = link == NO_LINK || links->list[link].said.outside;
+	if (says)
+		return json_pack("{s:s}", "error", says);
+	outside = !is_inside(applied, link);
 	place_question(applied, &question, link, outside);
 	fate = becomes(applied, &question, outside);
 	if (!fate)
 		return json_pack("{s:s}", "error", "there is no memory to try it in");
 	correct_address(worker, &question, fate);
 	found.list = json_array();
+	found.supposed = json_is_true(json_object_get(message, "suppose"));
 	if (question.proto == MINATO_PROTO_OTHER)
 		question.local.port = question.remote.port = question.icmp_type;
-	add_all(worker, &question, link, &found, fate);
-	if (link == NO_LINK)
+	back = add_all(worker, &question, link, &found, fate) &&
+	       comes_back(worker, &question, link, own);
+	if (back)
+		come_back(worker, &question, &found, &fate);
+	settle(found.list, fate);
+	if (link == NO_LINK || back)
 		says = host_says(worker, &question, fate);
+	else if (!outside)
+		says = inside_says(applied, &question, fate);
 	reply = json_pack("{s:s,s:b,s:o,s:o}", "link",
-			  link == NO_LINK ? "host" : links->list[link].said.ifname, "outside",
-			  (int)outside, "steps", found.list, "becomes", fate);
+			  link == NO_LINK ? "host" : applied->links->list[link].said.ifname,
+			  "outside", (int)outside, "steps", found.list, "becomes", fate);
 	if (says)
 		json_object_set_new(reply, "note", json_string(says));
 	return reply;

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#define HOST_ADDRESSES_MAX 1024u
+
 static int wrong(const struct cmd_command *command, const struct conf_report *report)
 {
 	return cmd_usage(command, "%s; it is asked as: %s tcp 203.0.113.9 to 198.51.100.1:80",
@@ -144,6 +146,19 @@ static void say_block(json_t *step)
 	json_object_set_new(step, "says", json_string(says));
 }
 
+/* An address of this host's. A gateway in its sandbox does not see them. */
+static bool is_hosts(const struct minato_addr *addr)
+{
+	static struct drive_hostaddr own[HOST_ADDRESSES_MAX];
+	int count = drive_hostaddr_read(own, HOST_ADDRESSES_MAX);
+
+	for (int i = 0; i < count && i < (int)HOST_ADDRESSES_MAX; i++) {
+		if (minato_addr_equal(&own[i].addr, addr))
+			return true;
+	}
+	return false;
+}
+
 int cmd_inquiry_ask(struct cmd_why_inquiry *inquiry, const char *name)
 {
 	const struct conf_test *flow = inquiry->flow;
@@ -159,6 +174,8 @@ int cmd_inquiry_ask(struct cmd_why_inquiry *inquiry, const char *name)
 		(void)json_object_set_new(request, "name", json_string(inquiry->host));
 	if (inquiry->link)
 		(void)json_object_set_new(request, "link", json_string(inquiry->link));
+	if (!inquiry->guest && is_hosts(&flow->destination.addr))
+		(void)json_object_set_new(request, "own", json_true());
 	if (inquiry->suppose)
 		(void)json_object_set_new(request, "suppose", json_true());
 	if (inquiry->caller[0])

@@ -98,17 +98,28 @@ static json_t *point(const char *text, uint16_t port)
 	return view_message_end(&at);
 }
 
-/* TCP from port 40000. */
-static void why(const char *from, const char *to, uint16_t port)
+/* With more members, which are taken over. */
+static void ask(json_t *message, const char *from, const char *to, uint16_t port)
 {
-	json_t *message = json_pack("{s:i,s:o,s:o}", "proto", MINATO_TCP, "from",
-				    point(from, 40000), "to", point(to, port));
-
+	json_object_set_new(message, "from", point(from, 40000));
+	json_object_set_new(message, "to", point(to, port));
 	json_decref(answer);
 	answer = gateway_reasons(&worker, message);
 	json_decref(message);
 	assert_non_null(answer);
 	assert_null(json_object_get(answer, "error"));
+}
+
+/* TCP from port 40000. */
+static void why(const char *from, const char *to, uint16_t port)
+{
+	ask(json_pack("{s:i}", "proto", MINATO_TCP), from, to, port);
+}
+
+/* A message of that type, or with MINATO_PROTO_OTHER a protocol. */
+static void why_typed(int proto, int type, const char *from, const char *to)
+{
+	ask(json_pack("{s:i,s:i}", "proto", proto, "type", type), from, to, 0);
 }
 
 static const char *text_in(const json_t *item, const char *key)
@@ -285,6 +296,61 @@ static void beyond_its_limit(void **state)
 	why("192.0.2.9", "198.51.100.1", 80);
 	ends_at("rule", true, "limit tcp 80 to 1 per hour");
 	assert_true(json_is_true(json_object_get(step(steps() - 1), "limited")));
+	becomes("closed", "", "limit tcp 80 to 1 per hour");
+}
+
+/* An address that nobody has: the forwards of ours are not met there. */
+static void for_nobody(void **state)
+{
+	(void)state;
+	say("forward tcp 80 to 10.0.0.2");
+	say("block tcp 81");
+	run();
+	why("192.0.2.9", "198.51.100.77", 80);
+	ends_at("rule", false, "");
+	becomes("dropped", "", "");
+	/* Its sender hears of no rule, either. */
+	why("192.0.2.9", "198.51.100.77", 81);
+	ends_at("rule", true, "block tcp 81");
+	assert_string_equal(text_in(step(steps() - 1), "verdict"), "dropped");
+	why_typed(MINATO_PROTO_OTHER, 50, "192.0.2.9", "198.51.100.77");
+	assert_int_equal(steps(), 0);
+	becomes("dropped", "", "");
+}
+
+static void messages(void **state)
+{
+	(void)state;
+	say("block icmp timestamp");
+	run();
+	why_typed(MINATO_ICMP, 13, "192.0.2.9", "198.51.100.1");
+	ends_at("type", true, "");
+	assert_int_equal(steps(), 1);
+	becomes("dropped", "", "");
+	why_typed(MINATO_ICMP, 13, "10.0.0.9", "10.0.0.1");
+	ends_at("type", true, "");
+	why_typed(MINATO_ICMP, 13, "10.0.0.9", "192.0.2.9");
+	ends_at("type", true, "");
+	/* Between insides rules are asked, and refuse in silence. */
+	why_typed(MINATO_ICMP, 13, "10.0.0.9", "10.0.2.9");
+	ends_at("rule", true, "block icmp timestamp");
+	assert_string_equal(text_in(step(steps() - 1), "verdict"), "dropped");
+	why_typed(MINATO_ICMP, 17, "10.0.0.9", "10.0.2.9");
+	becomes("reaches", "10.0.2.9", "");
+	why_typed(MINATO_ICMP, 8, "192.0.2.9", "198.51.100.1");
+	becomes("answered", "", "");
+}
+
+static void what_has_no_ports(void **state)
+{
+	(void)state;
+	say("dmz 10.0.0.9");
+	run();
+	why_typed(MINATO_PROTO_OTHER, 50, "192.0.2.9", "198.51.100.1");
+	ends_at("entry", true, "dmz 10.0.0.9");
+	becomes("reaches", "10.0.0.9", "");
+	why_typed(MINATO_PROTO_OTHER, 99, "10.0.0.7", "10.0.2.9");
+	becomes("reaches", "10.0.2.9", "");
 }
 
 /* ---- what comes from inside ---- */
@@ -402,6 +468,67 @@ static void between_insides(void **state)
 	for (size_t i = 0; i < steps(); i++)
 		count += strcmp(text_in(step(i), "step"), "rule") == 0;
 	assert_int_equal(count, 1);
+}
+
+static size_t rules_asked(void)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < steps(); i++)
+		count += strcmp(text_in(step(i), "step"), "rule") == 0;
+	return count;
+}
+
+/* What the gateway is called on another inside is its own too: nothing goes out to it. */
+static void to_the_gateway_of_another_inside(void **state)
+{
+	(void)state;
+	say("block out tcp 7002");
+	say("forward tcp 80 to 10.0.0.2");
+	run();
+	why("10.0.2.9", "10.0.0.1", 7002);
+	assert_int_equal(rules_asked(), 1);
+	becomes("closed", "", "");
+	assert_non_null(strstr(text_in(answer, "note"), "no forward leads"));
+	/* From inside a forward is met at the outside's address alone. */
+	why("10.0.2.9", "10.0.0.1", 80);
+	ends_at("entry", false, "");
+	becomes("closed", "", "");
+	why_typed(MINATO_ICMP, 8, "10.0.2.9", "10.0.0.1");
+	becomes("answered", "", "");
+	why_typed(MINATO_ICMP, 8, "10.0.0.9", "10.0.2.1");
+	becomes("answered", "", "");
+	why("10.0.2.9", "198.51.100.1", 80);
+	becomes("reaches", "10.0.0.2:80", "");
+	assert_null(json_object_get(answer, "note"));
+}
+
+static void behind_a_router_of_another_inside(void **state)
+{
+	(void)state;
+	say("route 10.9.0.0/24 via 10.0.2.3");
+	say("block tcp 24 named other");
+	run();
+	why("10.0.0.9", "10.9.0.2", 80);
+	assert_int_equal(rules_asked(), 2);
+	becomes("reaches", "10.9.0.2:80", "");
+	why("10.0.0.9", "10.9.0.2", 24);
+	ends_at("rule", true, "block tcp 24 named other");
+}
+
+/* Once a rule lets it out, what comes in is asked. */
+static void supposed_that_it_goes_out(void **state)
+{
+	(void)state;
+	say("block tcp 24 named in");
+	say("block out tcp 24, 25 named away");
+	run();
+	why("10.0.0.9", "10.0.2.9", 24);
+	ends_at("rule", true, "block out tcp 24, 25 named away");
+	ask(json_pack("{s:i,s:b}", "proto", MINATO_TCP, "suppose", 1), "10.0.0.9", "10.0.2.9", 24);
+	ends_at("rule", true, "block tcp 24 named in");
+	ask(json_pack("{s:i,s:b}", "proto", MINATO_TCP, "suppose", 1), "10.0.0.9", "10.0.2.9", 25);
+	ends_at("entry", false, "");
 }
 
 static void ipv6_is_routed(void **state)
@@ -600,6 +727,12 @@ int main(void)
 		REASONED(what_is_shut_anyway),
 		REASONED(what_leads_there_is_shut_too),
 		REASONED(beyond_its_limit),
+		REASONED(for_nobody),
+		REASONED(messages),
+		REASONED(what_has_no_ports),
+		REASONED(to_the_gateway_of_another_inside),
+		REASONED(behind_a_router_of_another_inside),
+		REASONED(supposed_that_it_goes_out),
 		REASONED(out_to_the_world),
 		REASONED(out_by_an_address_of_a_pool),
 		REASONED(back_to_ourselves),
