@@ -302,9 +302,8 @@ struct remedy {
 };
 
 static void find_remedy(struct remedy *remedy, const struct why_options *chosen,
-			const struct cmd_why_inquiry *inquiry)
+			const struct cmd_why_inquiry *inquiry, bool out)
 {
-	bool out = is_outward(inquiry);
 	/* What goes out of a guest comes from it alone. */
 	bool from = !out || !inquiry->guest;
 	const char *sentence[] = { "allow",
@@ -335,6 +334,13 @@ static int open_up(const struct why_options *chosen, const struct cmd_why_inquir
 {
 	bool six = !minato_addr_is4(&inquiry->flow->destination.addr);
 
+	/* No forward could. */
+	if (!json_is_true(json_object_get(inquiry->reply, "outside")) &&
+	    cmd_step_says(inquiry->reply, "note")) {
+		conclude(inquiry);
+		print_note(inquiry);
+		return CMD_REFUSED;
+	}
 	printf("closed: nothing stands at that port; this would open it%s:\n"
 	       "minato forward add %s%s%s%s %u to %s from %s\n",
 	       six ? "" : ", towards HOST", chosen->name ? "-n " : "",
@@ -345,11 +351,23 @@ static int open_up(const struct why_options *chosen, const struct cmd_why_inquir
 	return CMD_REFUSED;
 }
 
-/* After the change: what it came to. A rule that alone is of no use does not stay. */
-static int look_again(const struct why_options *chosen, const char *name, struct remedy *remedy,
-		      struct cmd_why_inquiry *inquiry)
+/* What was done, up to `count`; 0 or the exit code of what could not be. */
+static int take_back(const char *name, struct remedy *list, int count)
 {
 	const struct gateway_ruling ruling = { .json = false };
+	int code = CMD_OK;
+
+	while (count-- > 0 && code == CMD_OK) {
+		list[count].operands.count = list[count].bare;
+		code = gateway_rule(CMD_VERB_RM, name, &list[count].operands, &ruling);
+	}
+	return code;
+}
+
+/* After the change: what it came to. Rules that alone are of no use do not stay. */
+static int look_again(const struct why_options *chosen, const char *name, struct remedy *list,
+		      int count, struct cmd_why_inquiry *inquiry)
+{
 	int code;
 
 	json_decref(inquiry->reply);
@@ -359,9 +377,9 @@ static int look_again(const struct why_options *chosen, const char *name, struct
 		conclude(inquiry);
 		return CMD_OK;
 	}
-	remedy->operands.count = remedy->bare;
-	if (gateway_rule(CMD_VERB_RM, name, &remedy->operands, &ruling) == CMD_OK) {
-		printf("(That alone does not let it pass, and was taken back.)\n");
+	if (take_back(name, list, count) == CMD_OK) {
+		printf(count > 1 ? "(They alone do not let it pass, and were taken back.)\n" :
+				   "(That alone does not let it pass, and was taken back.)\n");
 		(void)fflush(stdout);
 	}
 	if (code != CMD_GO_ON)
@@ -373,25 +391,65 @@ static int look_again(const struct why_options *chosen, const char *name, struct
 	return CMD_REFUSED;
 }
 
+/*
+ * Between insides a flow goes out of one and comes in to the other, and both may be refused: once
+ * it may go out, whether a rule of what comes in still stops it. Says which, as is blamed.
+ */
+static bool is_refused_too(const char *name, struct cmd_why_inquiry *inquiry, char *blame,
+			   size_t size)
+{
+	json_t *before = inquiry->reply;
+	bool too = false;
+
+	if (inquiry->guest || !is_outward(inquiry))
+		return false;
+	inquiry->suppose = true;
+	if (cmd_inquiry_ask(inquiry, name) == CMD_GO_ON)
+		too = is_stopped(last_step(inquiry)) && !is_outward(inquiry) &&
+		      !strcmp(word(last_step(inquiry), "step"), "rule");
+	if (too)
+		(void)cmd_step_blame(last_step(inquiry), blame, size);
+	json_decref(inquiry->reply);
+	inquiry->reply = before;
+	inquiry->suppose = false;
+	return too;
+}
+
+static void print_remedy(const struct why_options *chosen, const struct remedy *remedy)
+{
+	printf("minato rule add%s%s", chosen->name ? " -n " : "", chosen->name ? chosen->name : "");
+	for (int i = 0; i < remedy->operands.count; i++)
+		printf(" %s", remedy->words[i]);
+	printf("\n");
+}
+
 static int change(const struct why_options *chosen, const char *name,
 		  struct cmd_why_inquiry *inquiry)
 {
+	static char blame[PLACE_SIZE];
 	const struct gateway_ruling ruling = { .json = false };
-	struct remedy remedy;
-	int code;
+	struct remedy list[2];
+	int count = 1, done = 0;
+	int code = CMD_OK;
 
-	find_remedy(&remedy, chosen, inquiry);
-	printf("minato rule add%s%s", chosen->name ? " -n " : "", chosen->name ? chosen->name : "");
-	for (int i = 0; i < remedy.operands.count; i++)
-		printf(" %s", remedy.words[i]);
-	printf("\n");
+	find_remedy(&list[0], chosen, inquiry, is_outward(inquiry));
+	print_remedy(chosen, &list[0]);
+	if (is_refused_too(name, inquiry, blame, sizeof(blame))) {
+		find_remedy(&list[count++], chosen, inquiry, false);
+		printf("  and with it, since it is refused%s too:\n", blame);
+		print_remedy(chosen, &list[1]);
+	}
 	if (!chosen->term && inquiry->beside[0])
 		printf("  and with it: %s\n", inquiry->beside);
 	if (!chosen->term)
 		return CMD_REFUSED;
 	(void)fflush(stdout);
-	code = gateway_rule(CMD_VERB_ADD, name, &remedy.operands, &ruling);
-	return code == CMD_OK ? look_again(chosen, name, &remedy, inquiry) : code;
+	while (done < count && code == CMD_OK)
+		code = gateway_rule(CMD_VERB_ADD, name, &list[done++].operands, &ruling);
+	if (code == CMD_OK)
+		return look_again(chosen, name, list, count, inquiry);
+	(void)take_back(name, list, done - 1);
+	return code;
 }
 
 /*

@@ -35,8 +35,16 @@ forward tcp 8002 to 10.0.0.2:84, 10.1.0.3:84 check every 1s
 forward tcp 8003 to 10.1.0.3:81 proxy v1
 forward tcp 8004 to 10.9.0.2:80
 forward udp 8005 to 10.1.0.3:86
+forward tcp,udp 8006-8007 all to 10.0.0.2:80
+allow tcp 8006 from 203.0.113.9
+block tcp 8006
+drop udp 8006
+limit tcp 8007 to 1 per day then drop
 test tcp from inside 10.0.0.7 to 10.1.0.3:80 reaches 10.1.0.3:80
 test tcp from inside 10.1.0.7 to 203.0.113.9:80 passes
+test ping from inside 10.0.0.7 to 10.1.0.1 is closed
+test ping from inside 10.1.0.7 to 10.1.0.1 is answered
+test tcp from inside 10.1.0.7 to 10.0.0.1:22 is closed
 state $T/gateway.state
 X
 resolver_is $PEER4
@@ -103,6 +111,31 @@ is "outside it changes nothing" "$(gets phone http://$PEER4/)" "far"
 ok "... away with it" ask rule rm apart
 is "and they reach each other again" "$(gets phone http://10.0.0.2/)" "web"
 has "why: between them" "$(ask why tcp 10.0.0.7 to 10.1.0.3:80)" '^passes: .*10\.1\.0\.3 port 80'
+# The gateway of the other inside.
+ok "it answers no ping" fails pings desk 10.1.0.1
+said=$(ask why ping 10.0.0.7 to 10.1.0.1)
+is "why: nor does it say so" $? 1
+has "... but who does not answer" "$said" '^refused: what the gateway is called on another inside answers nothing'
+ok "... nor of the first, asked by the second" fails ask why ping 10.1.0.7 to 10.0.0.1
+ok "... nor by IPv6" fails ask why ping fd00:a::7 to fd00:b::1
+ok "why: its own does" ask why ping 10.1.0.7 to 10.1.0.1
+has "a message that is no ping" "$(ask why icmp timestamp 10.0.0.7 to 10.0.0.1)" '^dropped: .*meets no rule'
+# Back by the host's own address.
+is "an inside host that calls the host's address, where a rule refuses" \
+	"$(gets desk "http://$HOST4:8006/" | grep -c '^curl')" 1
+said=$(ask why tcp 10.0.0.7 to $HOST4:8006)
+is "why: it does not pass" $? 1
+has "... by the rule of what comes in" "$said" '^refused by .*: block tcp 8006$'
+has "... and how the caller finds it" "$said" 'the host.s kernel accepts the call before a rule is asked; then it is reset$'
+has "... a datagram too" "$(ask why udp 10.0.0.7 to $HOST4:8006)" '^dropped by .*: drop udp 8006$'
+is "where none does" "$(gets desk "http://$HOST4:8001/")" "mail"
+has "... why: to whom" "$(ask why tcp 10.0.0.7 to $HOST4:8001)" '^passes: .*forward tcp 8001 .*it reaches 10\.1\.0\.3 port 80$'
+has "... a port of the host's" "$(ask why tcp 10.0.0.7 to $HOST4:8999)" '^passes: uplink$'
+has "... and of another's" "$(ask why tcp 10.0.0.7 to $PEER4:8006)" '^passes: uplink$'
+is "a limit" "$(gets peer "http://$HOST4:8007/")" web
+said=$(ask why tcp $PEER4 to $HOST4:8007 --json | tr -d ' \n')
+has "... that is used up: what it comes to" "$said" '"becomes":\{"outcome":"dropped","line":[0-9]+,"text":"limittcp8007'
+has "... and how the caller finds it" "$said" '"note":"thehost.skernelaccepts'
 has "why: outward, of the second" "$(ask why tcp 10.1.0.7 to 203.0.113.9:80)" '^passes: '
 
 # --- bounds of inside hosts ----------------------------------------------------------------------------

@@ -335,6 +335,27 @@ has "why: hairpin that passes" "$(ask why tcp 10.0.0.7 to $OUT:8082)" '^passes: 
 is "... so it does" "$(gets desk http://$OUT:8082/)" "open"
 has "why: to the gateway itself" "$(ask why tcp 10.0.0.7 to 10.0.0.1:22)" '^closed: nothing stands'
 is "... so it is" "$(gets desk http://10.0.0.1:22/)" "curl 7"
+said=$(ask why-not tcp 10.0.0.7 to 10.0.0.1:2300)
+is "why-not: to the gateway itself" $? 1
+ok "... no forward is proposed, which would not be met" fails grep -q 'forward add' <<<"$said"
+has "... but why not" "$said" 'from which no forward leads an inside host on$'
+is "... by an outside address it is" "$(ask why-not tcp 10.0.0.7 to $OUT:2300 | grep -c '^minato forward add tcp 2300 to HOST')" 1
+has "why: the gateway of another inside" "$(ask why tcp 10.1.0.2 to 10.0.0.1:7000)" '^closed: nothing stands'
+has "why: ... for pings, by a rule of what comes in" "$(ask why ping 10.1.0.2 to 10.0.0.1)" '^refused by line [0-9]+: block icmp echo-request from guests to lan$'
+# Out of one inside, and in to the other.
+ok "two rules that refuse" ask rule add block out tcp 8085 from guests named both
+said=$(ask why-not tcp 10.1.0.2 to 10.0.0.2:8085)
+has "why-not: the one" "$said" '^minato rule add allow out tcp 8085 from 10\.1\.0\.2 to 10\.0\.0\.2 first$'
+has "... and the other" "$said" '^  and with it, since it is refused by line [0-9]+: block tcp 8084.* too:$'
+has "... with what lets it pass" "$said" '^minato rule add allow tcp 8085 from 10\.1\.0\.2 to 10\.0\.0\.2 first$'
+said=$(ask why-not --for 3s tcp 10.1.0.2 to 10.0.0.2:8085)
+is "why-not --for: both are made" $? 0
+has "... and it passes" "$said" '^passes: .*it reaches 10\.0\.0\.2 port 8085$'
+ok "... so it does" ask why tcp 10.1.0.2 to 10.0.0.2:8085
+ok "... until they are over" until_true 6 fails ask why tcp 10.1.0.2 to 10.0.0.2:8085
+said=$(ask why-not tcp 10.1.0.2 to 10.0.0.2:8083)
+is "why-not: one rule alone needs no other" "$(grep -c '^minato rule add' <<<"$said")" 1
+ok "away with it" ask rule rm both
 has "why: what is behind us, from outside" "$(ask why tcp 203.0.113.9 to 10.0.0.2:8082)" '^dropped: nothing here has'
 has "why: an address that is nobody's" "$(ask why tcp 203.0.113.9 to 192.0.2.77:8082)" '^dropped: nothing here has'
 has "why: outward, from where" "$(ask why tcp 10.0.0.7 to 203.0.113.9:9999)" "it leaves from $OUT"
