@@ -129,6 +129,10 @@ static void hindrance_words(const struct minato_prospect *prospect, char *out, s
 	case MINATO_HINDERED_NO_HAIRPIN:
 		(void)snprintf(out, size, "nat hairpin is off");
 		break;
+	case MINATO_HINDERED_TAKEN:
+		(void)snprintf(out, size,
+			       "another inside host has that protocol there, by the same address");
+		break;
 	}
 }
 
@@ -153,6 +157,7 @@ static enum conf_nat_key key_of(const struct told *told, uint8_t hindrance)
 	case MINATO_HINDERED_SOURCE_FLOWS:
 	case MINATO_HINDERED_NO_POOL:
 	case MINATO_HINDERED_FILTERED:
+	case MINATO_HINDERED_TAKEN:
 		break;
 	}
 	return CONF_NAT_KEY_COUNT;
@@ -195,7 +200,8 @@ static bool is_answered(const struct told *told, uint8_t hindrance, bool ends)
 		return told->question->proto == MINATO_TCP || told->question->proto == MINATO_UDP;
 	if (ends)
 		return hindrance != MINATO_HINDERED_NO_HAIRPIN;
-	return key_of(told, hindrance) != CONF_NAT_KEY_COUNT &&
+	return (hindrance == MINATO_HINDERED_TAKEN ||
+		key_of(told, hindrance) != CONF_NAT_KEY_COUNT) &&
 	       hindrance != MINATO_HINDERED_NO_HAIRPIN &&
 	       minato_nat_get(told->worker->base.host, &nat) == 0 && nat.mark_unreachable;
 }

@@ -194,6 +194,7 @@ enum minato_hindrance {
 	MINATO_HINDERED_NO_POOL,  /* there is no outside address */
 	MINATO_HINDERED_FILTERED, /* of a mapping, which did not send there */
 	MINATO_HINDERED_NO_HAIRPIN,
+	MINATO_HINDERED_TAKEN, /* another inside host has the protocol there */
 };
 struct minato_prospect {
 	uint8_t hindrance;	       /* enum minato_hindrance */

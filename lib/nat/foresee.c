@@ -90,6 +90,18 @@ static void foresee_entry(const struct nat *n, const struct port_key *key,
 				 out);
 }
 
+/* Towards one remote one inside host has a protocol (nat/others.c). */
+static bool is_taken_by_another(const struct nat *n, enum nat_course course,
+				const struct port_key *key, bool same,
+				const struct minato_addr *target)
+{
+	if (course == NAT_OUTWARD)
+		return !same && others_taken(n, key, n->limits.outside_scope,
+					     &key->local);
+	return !minato_addr_is_any(target) &&
+	       others_taken(n, key, nat_inside_scope(n, target), target);
+}
+
 /* Without ports there is no mapping: the host's bound, and a dmz's. */
 static void foresee_other(const struct nat *n, enum nat_course course,
 			  const struct port_key *key, uint32_t entry,
@@ -108,6 +120,9 @@ static void foresee_other(const struct nat *n, enum nat_course course,
 		out->hindrance = MINATO_HINDERED_NO_POOL;
 	if (course != NAT_OUTWARD && out->hindrance == MINATO_HINDERED_NOT)
 		foresee_entry(n, key, entry, out);
+	if (out->hindrance == MINATO_HINDERED_NOT && course != NAT_INWARD &&
+	    is_taken_by_another(n, course, key, same, &out->target.addr))
+		out->hindrance = MINATO_HINDERED_TAKEN;
 }
 
 void nat_foresee(const struct nat *n, enum nat_course course,

@@ -1037,6 +1037,11 @@ void firsts_sender(struct nat *n, const struct port_probe *packet,
    this address; returns how many. */
 uint32_t others_end(struct nat *n, const struct minato_addr *outside);
 
+/* Of a flow that an inside host would begin: whether another one has its
+   protocol at `target`, met in that scope, by the same outside address. */
+bool others_taken(const struct nat *n, const struct port_key *key,
+		  uint8_t scope, const struct minato_addr *target);
+
 /* begin.c: a packet that belongs to no session: what it opens, and how it goes
    on then (`*session`), or the verdict. */
 enum nat_verdict begin_outward(struct nat *n, const struct port_probe *probe,

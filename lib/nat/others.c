@@ -106,17 +106,24 @@ static bool find_dmz(struct nat *n, const struct port_key *key, uint32_t *entry)
 	       forwards_of(n, fate.entry) != NAT_NONE;
 }
 
+/* The pool's place that an inside host has, or would get. */
+static uint32_t pool_for(const struct nat *n, uint8_t scope,
+			 const struct minato_addr *addr)
+{
+	const uint32_t host = host_find(n, scope, addr);
+
+	return host != NAT_NONE && host_record(n, host)->pool != 0 ?
+		       host_record(n, host)->pool - 1 :
+		       outside_pool_of(n, addr);
+}
+
 /* Whether what the remote sends to us would come to this host. */
 static bool is_dmz_host(struct nat *n, const struct nat_flow *f)
 {
 	struct port_key key = { .remote = f->b.addr,
 				.scope = n->limits.outside_scope,
 				.face = MINATO_FACE_ANY };
-	const uint32_t host = host_find(n, f->from, &f->a.addr);
-	const uint32_t pool = host != NAT_NONE &&
-					      host_record(n, host)->pool != 0 ?
-				      host_record(n, host)->pool - 1 :
-				      outside_pool_of(n, &f->a.addr);
+	const uint32_t pool = pool_for(n, f->from, &f->a.addr);
 	uint32_t entry;
 
 	if (pool == NAT_NONE)
@@ -276,6 +283,20 @@ enum nat_verdict nat_other_begin(struct nat *n, const struct port_key *key,
 	if (verdict == NAT_UNREACHABLE)
 		out->icmp_code = n->refused_code;
 	return verdict;
+}
+
+bool others_taken(const struct nat *n, const struct port_key *key,
+		  uint8_t scope, const struct minato_addr *target)
+{
+	const uint32_t pool = pool_for(n, key->scope, &key->remote);
+	struct nat_flow f = flow_of(key);
+
+	if (pool == NAT_NONE)
+		return false;
+	f.to = scope;
+	f.c.addr = pool_record(n, pool)->addr;
+	f.d.addr = *target;
+	return is_taken(n, &f);
 }
 
 uint32_t others_end(struct nat *n, const struct minato_addr *outside)

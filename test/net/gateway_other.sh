@@ -60,6 +60,10 @@ is "so does another host's 41" "$(play web send 41 203.0.113.9 hello)" "to hello
 is "and SCTP" "$(play web send 132 203.0.113.9 hello)" "to hello $OUT"
 is "of one remote one host has a protocol: the next one is told" \
 	"$(play mail send 50 203.0.113.9 "hello, you")" "No route to host"
+why=$(ask why esp 10.0.0.3 to 203.0.113.9)
+is "... and why says so" "$?" 1
+ok "... and who has it" matches "$why" '^refused: another inside host has that protocol there'
+ok "... another is free" matches "$(ask why 77 10.0.0.3 to 203.0.113.9)" '^passes: '
 is "in pieces" "$(play desk send 50 203.0.113.9 "$(printf '%03000d' 7)")" "3003 bytes"
 is "what a rule shuts, with all else, is refused" "$(play desk send 50 203.0.113.10 "hello, you")" \
 	"No route to host"
@@ -98,6 +102,9 @@ is "another inside host reaches the dmz host by the outside address" \
 	"$(play web send 47 $OUT hello)" "to hello $OUT"
 is "one has a protocol towards it: the next one is told" "$(play mail send 47 $OUT "hello, you")" \
 	"No route to host"
+why=$(ask why gre 10.0.0.3 to $OUT)
+is "... and why says so" "$?" 1
+ok "... and that another has it" matches "$why" '^refused.* another inside host has that protocol there'
 is "another protocol is free" "$(play mail send 50 $OUT hello)" "to hello $OUT"
 why=$(ask why gre 10.0.0.2 to $OUT)
 is "why: it passes" "$?" 0

@@ -216,13 +216,39 @@ static void no_hairpin_and_no_pool(void **state)
 			 MINATO_HINDERED_NO_POOL);
 }
 
+/* Of what has no ports one inside host has a protocol towards a remote. */
+static void a_protocol_that_another_has(void **state)
+{
+	const struct minato_addr there = addr("192.0.2.9");
+	const struct minato_addr elsewhere = addr("192.0.2.10");
+	const struct minato_addr first = addr("10.0.0.7");
+	const struct minato_addr second = addr("10.0.0.8");
+	const struct nat_packet p = { .inside = true, .whose = NAT_OTHERS, .opens = true };
+	struct port_key key = nat_other_key(0, 0, 99, &there, &first);
+
+	(void)state;
+	nat_foresee(n, NAT_OUTWARD, &key, POOL_NONE, &seen);
+	assert_int_equal(seen.hindrance, MINATO_HINDERED_NOT);
+	assert_int_equal(nat_other_begin(n, &key, &p, &way), NAT_PASS);
+	key = nat_other_key(0, 0, 99, &there, &second);
+	nat_foresee(n, NAT_OUTWARD, &key, POOL_NONE, &seen);
+	assert_int_equal(seen.hindrance, MINATO_HINDERED_TAKEN);
+	assert_int_equal(nat_other_begin(n, &key, &p, &way), NAT_UNREACHABLE);
+	key = nat_other_key(0, 0, 98, &there, &second);
+	nat_foresee(n, NAT_OUTWARD, &key, POOL_NONE, &seen);
+	assert_int_equal(seen.hindrance, MINATO_HINDERED_NOT);
+	key = nat_other_key(0, 0, 99, &elsewhere, &second);
+	nat_foresee(n, NAT_OUTWARD, &key, POOL_NONE, &seen);
+	assert_int_equal(seen.hindrance, MINATO_HINDERED_NOT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(the_bound_of_a_forward),	    CASE(the_bound_of_a_source),
 		CASE(the_server_of_this_caller),    CASE(a_forward_that_drains),
 		CASE(the_bounds_of_an_inside_host), CASE(a_filter_of_a_mapping),
-		CASE(no_hairpin_and_no_pool),
+		CASE(no_hairpin_and_no_pool),	    CASE(a_protocol_that_another_has),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
