@@ -44,6 +44,7 @@ static void find_edns(const uint8_t *data, size_t len, size_t at, struct dnsask 
 		if (record.type != DNSMSG_TYPE_OPT)
 			continue;
 		out->edns = true;
+		out->version = (uint8_t)(record.ttl >> 16);
 		out->answer_max = record.class;
 		if (out->answer_max < DATAGRAM_MIN)
 			out->answer_max = DATAGRAM_MIN;
@@ -114,11 +115,12 @@ size_t dnsask_refuse(const struct dnsask *ask, const uint8_t *query, const struc
 {
 	size_t len = dnsmsg_excuse(query, m, DNSMSG_REFUSED, out);
 
-	out[FLAGS_LOW] = (uint8_t)((out[FLAGS_LOW] & 0xf0) | RA | rcode);
+	out[FLAGS_LOW] = (uint8_t)((out[FLAGS_LOW] & 0xf0) | RA | (rcode & 0x0f));
 	if (!ask->edns)
 		return len;
 	out[ARCOUNT + 1] = 1;
 	len += put_opt(out + len, DATAGRAM_MAX);
+	out[len - 6] = rcode >> 4; /* RFC 6891 6.1.3 */
 	if (why == DNSMSG_WHY_NONE)
 		return len;
 	out[len - 1] = 6;

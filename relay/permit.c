@@ -291,6 +291,10 @@ enum permit_asked permit_question(struct relay *relay, const struct dnsask *ask,
 		*out_len = dnsask_refuse(ask, query, m, DNSMSG_NOTIMP, DNSMSG_WHY_NONE, out);
 		return PERMIT_ANSWER;
 	}
+	if (ask->version != 0) {
+		*out_len = dnsask_refuse(ask, query, m, DNSMSG_BADVERS, DNSMSG_WHY_NONE, out);
+		return PERMIT_ANSWER;
+	}
 	if (ask->class != DNSMSG_CLASS_IN) {
 		*out_len = dnsask_refuse(ask, query, m, DNSMSG_REFUSED, DNSMSG_WHY_FILTERED, out);
 		return PERMIT_ANSWER;

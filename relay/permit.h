@@ -154,6 +154,7 @@ struct dnsask {
 	struct dnsname name;
 	uint16_t type, class;
 	bool edns;	     /* an OPT record came along (RFC 6891) */
+	uint8_t version;     /* of it; we know 0 */
 	uint16_t answer_max; /* bytes of a datagram that it takes: 512 at least */
 };
 
@@ -173,6 +174,7 @@ size_t dnsask_write(const struct dnsask *ask, const uint8_t *query, uint8_t *out
 size_t dnsask_refuse(const struct dnsask *ask, const uint8_t *query, const struct dnsmsg *m,
 		     uint8_t rcode, uint16_t why, uint8_t *out);
 
+#define DNSMSG_BADVERS 16u /* RFC 6891 9: an rcode whose upper bits are in the OPT record */
 #define DNSMSG_WHY_NONE UINT16_MAX
 #define DNSMSG_WHY_FORGED 4u	/* RFC 8914 4.5: the answer is not as it was */
 #define DNSMSG_WHY_FILTERED 17u /* 4.18 */

@@ -91,6 +91,22 @@ static void a_refusal_says_why_to_who_understands(void **state)
 	assert_int_equal(len, m.question_end + 11);
 }
 
+static void the_version_of_edns_is_read_and_refused(void **state)
+{
+	size_t len;
+
+	(void)state;
+	forge_question(&f, "api.example", 1);
+	forge_opt(&f, 4096);
+	f.data[f.len - 5] = 1;
+	assert_true(read_it());
+	assert_int_equal(ask.version, 1);
+	len = dnsask_refuse(&ask, f.data, &m, DNSMSG_BADVERS, DNSMSG_WHY_NONE, out);
+	assert_int_equal(out[3] & 0x0f, 0);
+	assert_int_equal(out[len - 6], 1);
+	assert_int_equal(out[len - 5], 0);
+}
+
 static void the_longest_name_has_room(void **state)
 {
 	char text[256] = "";
@@ -112,6 +128,7 @@ int main(void)
 		cmocka_unit_test(a_question_is_read),
 		cmocka_unit_test(nothing_else_of_it_goes_on),
 		cmocka_unit_test(a_refusal_says_why_to_who_understands),
+		cmocka_unit_test(the_version_of_edns_is_read_and_refused),
 		cmocka_unit_test(the_longest_name_has_room),
 	};
 
