@@ -553,6 +553,9 @@ struct cmd_alert_bound {
 struct cmd_alerting {
 	bool syslog;
 	bool unheard;  /* nobody listens there, which was said */
+	bool full;     /* who listens there does not read it now */
+	uint32_t unsent; /* alerts that it did not take */
+	struct minato_time tried;
 	bool unwritten; /* nor can the file be written to */
 	char *command; /* or NULL */
 	char *path;    /* of the file, or NULL */

@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MISSING_TEXT 64
 #define SAYING_BURST 60u
 /* As many as are known of at once; then some 60 MB in a day are the most. */
 #define WRITING_BURST 4096u
@@ -175,10 +176,36 @@ static int send_to_log(const char *name, const char *text)
 	return result;
 }
 
-static void tell_syslog(struct cmd_alerting *alerting, const char *name, const char *text)
+static void write_missing(char text[MISSING_TEXT], uint32_t count)
 {
-	int result = send_to_log(name, text);
+	(void)snprintf(text, MISSING_TEXT, "%u more were not told of; minato scans lists them",
+		       count);
+}
 
+/* What it did not take before is said first. */
+static int send_all_to_log(struct cmd_alerting *alerting, const char *name, const char *text)
+{
+	char missing[MISSING_TEXT];
+	int result = 0;
+
+	write_missing(missing, alerting->unsent);
+	if (alerting->unsent)
+		result = send_to_log(name, missing);
+	if (result == 0)
+		alerting->unsent = 0;
+	return result == 0 && text ? send_to_log(name, text) : result;
+}
+
+/* A text, which stands for so many alerts; or NULL: what is still to be said. */
+static void tell_syslog(struct cmd_alerting *alerting, const char *name, const char *text,
+			uint32_t count)
+{
+	int result = send_all_to_log(alerting, name, text);
+
+	if (result < 0)
+		alerting->unsent += count;
+	alerting->full = result == -EAGAIN;
+	alerting->tried = drive_now();
 	if (result == -EAGAIN && !alerting->unheard)
 		cmd_say("alerts do not reach syslog until who listens at /dev/log reads it");
 	else if (result < 0 && !alerting->unheard)
@@ -368,15 +395,15 @@ static void tell_command(struct cmd_harbour *harbour, const struct minato_scan *
 static void say_left_out(struct cmd_harbour *harbour)
 {
 	struct cmd_alerting *alerting = &harbour->alerting;
-	char text[128];
+	const uint32_t count = alerting->saying.left_out;
+	char text[MISSING_TEXT];
 
-	(void)snprintf(text, sizeof(text), "%u more were not told of; minato scans lists them",
-		       alerting->saying.left_out);
+	write_missing(text, count);
 	alerting->saying.left_out = 0;
 	if (!harbour->quiet)
 		cmd_say("%s: %s", harbour->name, text);
 	if (alerting->syslog)
-		tell_syslog(alerting, harbour->name, text);
+		tell_syslog(alerting, harbour->name, text, count);
 }
 
 static void write_left_out(struct cmd_harbour *harbour)
@@ -402,7 +429,7 @@ static void say(struct cmd_harbour *harbour, const struct minato_scan *scan)
 	if (!harbour->quiet)
 		cmd_say("%s: %s", harbour->name, text);
 	if (alerting->syslog)
-		tell_syslog(alerting, harbour->name, text);
+		tell_syslog(alerting, harbour->name, text, 1);
 	if (alerting->command)
 		tell_command(harbour, scan);
 }
@@ -425,6 +452,20 @@ int cmd_alerting_take(struct cmd_harbour *harbour, const struct cmd_message *mes
 	return 0;
 }
 
+/* A log that was full may be read again. */
+static void try_log_again(struct cmd_harbour *harbour, struct minato_time now,
+			  struct minato_time *next)
+{
+	struct cmd_alerting *alerting = &harbour->alerting;
+
+	if (!alerting->syslog || !alerting->unsent || !alerting->full)
+		return;
+	if (now.ns >= alerting->tried.ns + QUIET_NS)
+		tell_syslog(alerting, harbour->name, NULL, 0);
+	if (alerting->full && alerting->tried.ns + QUIET_NS < next->ns)
+		next->ns = alerting->tried.ns + QUIET_NS;
+}
+
 /* Under a flood what is told next says how many were left out; behind its end nothing comes. */
 struct minato_time cmd_alerting_turn(struct cmd_harbour *harbour, struct minato_time now)
 {
@@ -444,5 +485,6 @@ struct minato_time cmd_alerting_turn(struct cmd_harbour *harbour, struct minato_
 		else
 			write_left_out(harbour);
 	}
+	try_log_again(harbour, now, &next);
 	return next;
 }
