@@ -385,6 +385,16 @@ static void clear_error(const struct drive_link *link)
 	(void)getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 }
 
+/* Nobody is asked, as it would not be let in, or is for ourselves. */
+static void serve_some(struct drive_link *link, struct minato *host,
+		       const struct minato_frame *frame)
+{
+	if (drive_intake_may_begin(link->intake, link->now))
+		minato_input(host, link->now, frame, 1);
+	else
+		link->refused++;
+}
+
 /* Calls of a flood: who sent those that would be let in is asked whether he is there. */
 static void ask_callers(struct drive_link *link, struct minato *host,
 			const struct drive_taken *taken, uint32_t count)
@@ -403,9 +413,10 @@ static void ask_callers(struct drive_link *link, struct minato *host,
 			continue;
 		if (minato_would_call(host, &frame))
 			len = drive_intake_ask(link->intake, &taken[i], link->now, bytes[n]);
-		link->refused += len == 0;
-		if (len == 0)
+		if (len == 0) {
+			serve_some(link, host, &frame);
 			continue;
+		}
 		extents[n] = (struct minato_extent){ bytes[n], len };
 		asking[n] = (struct minato_frame_out){ .extents = &extents[n],
 						       .extent_count = 1,

@@ -70,6 +70,13 @@
 #define TIME_SHARE_ASKING 8
 #define PROVEN_NS INT64_C(10000000000)
 #define ANSWERS_MAX 32u
+/*
+ * Of those who proved themselves in a flood so many begin something, at once and in a second, and
+ * so many of those who cannot be asked: real addresses flood as well, and what is called keeps each
+ * call that it has answered for seconds, and has a few thousand places.
+ */
+#define CALLS_AT_ONCE 1024u
+#define CALLS_EACH_NS INT64_C(1000000)
 /* So many in such a time, if most frames are, although we may be able to hand all of them on. */
 #define SPAN_NS INT64_C(16000000)
 #define SPAN_HOLDS_NS (4 * SPAN_NS) /* so long it is one still; it may come in gusts */
@@ -127,7 +134,8 @@ struct drive_intake {
 	int64_t flood_ns;		 /* when these were a flood */
 	struct drive_safereset *callers; /* where we do not answer calls; else NULL */
 	uint64_t asked, answered;
-	int64_t proven_ns; /* when somebody was, the last time */
+	int64_t proofs_ns, unasked_ns; /* when those that began were all in time */
+	int64_t proven_ns;	       /* when somebody was, the last time */
 	struct drive_again *again;
 	struct drive_looks looks;
 	struct drive_known known;
@@ -290,6 +298,19 @@ static void put_off(struct drive_intake *intake, uint32_t crowd, struct minato_t
 	intake->known_wait += crowd >= DRIVE_CROWD_KNOWN;
 }
 
+/* Whether one more of a flood may begin something, of those that count so. */
+static bool may_begin(int64_t *called_ns, struct minato_time now)
+{
+	const int64_t full = now.ns - CALLS_AT_ONCE * CALLS_EACH_NS;
+
+	if (*called_ns < full)
+		*called_ns = full;
+	if (*called_ns + CALLS_EACH_NS > now.ns)
+		return false;
+	*called_ns += CALLS_EACH_NS;
+	return true;
+}
+
 /* A new frame, of which is known where it belongs. */
 struct ahead {
 	struct drive_taken taken;
@@ -409,10 +430,11 @@ static bool may_call(struct drive_intake *intake)
 }
 
 /* One of a flood of calls; where we do not answer it, its sender is asked. */
-static bool may_answer(struct drive_intake *intake, struct ahead *a)
+static bool may_answer(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
 	if (a->crowd != DRIVE_CROWD_SYN || !intake->sifted || intake->owed_answers_ns > 0 ||
-	    intake->answers >= ANSWERS_MAX)
+	    intake->answers >= ANSWERS_MAX ||
+	    (intake->forwards && !drive_safereset_has_room(intake->callers, now)))
 		return false;
 	intake->answers++;
 	a->taken.asks = intake->forwards;
@@ -428,10 +450,12 @@ static bool goes_first(struct drive_intake *intake, struct ahead *a, struct mina
 		a->crowd = crowd_of_call(intake, a, now);
 	if (a->crowd == DRIVE_CROWD_LINK)
 		return true;
+	if (a->proven && !may_begin(&intake->proofs_ns, now))
+		return false;
 	bound = a->crowd < DRIVE_CROWD_KNOWN ? FEW : bound_of_known(intake);
 	count(intake, a->crowd);
 	if (intake->count[a->crowd] > bound)
-		return may_answer(intake, a);
+		return may_answer(intake, a, now);
 	return a->crowd == DRIVE_CROWD_SYN ? may_call(intake) : intake->behind[a->crowd] == 0;
 }
 
@@ -491,10 +515,18 @@ static uint32_t look_ahead(struct drive_intake *intake, struct minato_time now, 
 		describe(intake, intake->seen + n, &out[n].taken);
 		if (!all)
 			sort(intake, &out[n], now);
-		if (asking && (all || out[n].crowd == DRIVE_CROWD_RST))
+		/* Also of who was sent something meanwhile, and is known. */
+		if (asking &&
+		    (all || out[n].crowd == DRIVE_CROWD_RST || out[n].crowd >= DRIVE_CROWD_KNOWN))
 			prove(intake, &out[n], now);
 	}
 	return n;
+}
+
+static void take_proven(struct drive_intake *intake, const struct drive_taken *call)
+{
+	drive_safereset_took(call);
+	intake->answered++;
 }
 
 static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
@@ -513,7 +545,8 @@ static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 				queued += group[i].taken.where == DRIVE_TAKEN_QUEUED;
 				out[got++] = group[i].taken;
 				hold(intake, intake->seen);
-				intake->answered += group[i].proven;
+				if (group[i].proven)
+					take_proven(intake, &group[i].taken);
 			} else {
 				put_behind(intake, &group[i], now);
 			}
@@ -524,7 +557,7 @@ static uint32_t take_new(struct drive_intake *intake, struct minato_time now,
 	if (intake->given_up > 0)
 		hold(intake, intake->gave_up);
 	if (!all)
-		adapt(intake, got == room);
+		adapt(intake, got - intake->answers == room);
 	return got;
 }
 
@@ -739,6 +772,11 @@ uint32_t drive_intake_ask(struct drive_intake *intake, const struct drive_taken 
 
 	intake->asked += len > 0;
 	return len;
+}
+
+bool drive_intake_may_begin(struct drive_intake *intake, struct minato_time now)
+{
+	return may_begin(&intake->unasked_ns, now);
 }
 
 void drive_intake_spent(struct drive_intake *intake, int64_t ns)

@@ -90,6 +90,8 @@ void drive_intake_leaves(struct drive_intake *intake, const struct minato_frame_
 #define DRIVE_ASKING_MAX 74u /* Ethernet, IPv6, TCP */
 uint32_t drive_intake_ask(struct drive_intake *intake, const struct drive_taken *call,
 			  struct minato_time now, uint8_t frame[DRIVE_ASKING_MAX]);
+/* Whether a call that cannot be asked for is served all the same: a thousand in a second are. */
+bool drive_intake_may_begin(struct drive_intake *intake, struct minato_time now);
 /* How long the asking of a batch took. */
 void drive_intake_spent(struct drive_intake *intake, int64_t ns);
 struct drive_intake_counts {
@@ -219,31 +221,38 @@ bool drive_looks_note(struct drive_looks *looks, struct drive_look look);
  * Where a flood's calls look as those of newcomers do, who is there can be told from who is not by
  * asking. A call is answered by an acknowledgement of a number that it cannot have sent. Whoever
  * did call resets that, with this number, and waits on for an answer to his call (RFC 9293
- * 3.10.7.3); whoever gave a false address does not see it. The call is kept meanwhile, and goes on
- * when the reset comes, which goes no further. So a newcomer connects one round trip later, and who
- * is called hears of nobody who is not there.
+ * 3.10.7.3); whoever gave an address at which nobody is does not see it. The call is kept
+ * meanwhile, and goes on when the reset comes, which goes no further. So a newcomer connects one
+ * round trip later.
  *
- * The number is the place in which the call is kept, of 2^14, and 18 bits that nobody can foresee.
- * The oldest give way: at 0.1 million calls asked in a second a proof has 160 ms to come. What
- * stands between may not let such an acknowledgement through: then the call comes again, and is
- * known by that (again.c).
+ * It is a proof that somebody is there, not that he called: a host that did not call resets it as
+ * well (3.10.7.1). And who floods from addresses of his own can answer. So of those who did a
+ * thousand in a second go on, as many as whoever is called has places for.
+ *
+ * The number is the place in which the call is kept, of 2^15, and 17 bits that nobody can foresee.
+ * A place is kept for 0.2 s at least, so that those who are far away can answer; when all are in
+ * use nobody is asked. What stands between may not let such an acknowledgement through: then the
+ * call comes again, and is known by that (again.c).
  */
 
 struct drive_safereset;
 
-/* 0 or -ENOMEM; 2.4 MB, of which nothing is touched until somebody is asked. */
+/* 0 or -ENOMEM; 4.7 MB, of which nothing is touched until somebody is asked. */
 int drive_safereset_new(struct drive_safereset **out);
 void drive_safereset_free(struct drive_safereset *s);
 /* As drive_intake_ask. 0: no TCP SYN without payload and IP options, or -ENOSYS of drive_seed. */
 uint32_t drive_safereset_ask(struct drive_safereset *s, const struct drive_taken *call,
 			     struct minato_time now, uint8_t reply[DRIVE_ASKING_MAX]);
+/* Whether another one may be asked now. */
+bool drive_safereset_has_room(const struct drive_safereset *s, struct minato_time now);
 /* Whether some may have to be answered yet. */
 bool drive_safereset_waits(const struct drive_safereset *s, struct minato_time now);
 /*
  * Whether the frame is a reset by which somebody proves himself: then `call` becomes what he had
- * called with, good until the next is asked, and only once.
+ * called with, good until the next is asked; until it was taken, whoever resets it proves it again.
  */
 bool drive_safereset_proves(struct drive_safereset *s, const struct drive_taken *reset,
 			    struct minato_time now, struct drive_taken *call);
+void drive_safereset_took(const struct drive_taken *call);
 
 #endif

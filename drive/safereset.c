@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <linux/virtio_net.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "drive/drive.h"
 
-#define PLACES (UINT32_C(1) << 14)
+#define PLACES (UINT32_C(1) << 15)
+#define KEPT_MIN_NS INT64_C(200000000)
 #define KEPT_NS INT64_C(3000000000) /* as long as somebody tries who has no answer */
 #define DRAWN 1024u		    /* random numbers at once */
 
@@ -212,6 +214,13 @@ uint32_t drive_safereset_ask(struct drive_safereset *s, const struct drive_taken
 
 /* ---- answers ---- */
 
+bool drive_safereset_has_room(const struct drive_safereset *s, struct minato_time now)
+{
+	const struct call *call = &s->calls[s->next % PLACES];
+
+	return call->number == 0 || now.ns - call->asked_ns >= KEPT_MIN_NS;
+}
+
 bool drive_safereset_waits(const struct drive_safereset *s, struct minato_time now)
 {
 	return s->next > 0 && now.ns - s->asked_ns <= KEPT_NS;
@@ -235,7 +244,6 @@ bool drive_safereset_proves(struct drive_safereset *s, const struct drive_taken 
 	    memcmp(asked.addresses, answer.addresses, (size_t)2 * asked.address_size) != 0 ||
 	    memcmp(asked.tcp, answer.tcp, 4) != 0)
 		return false;
-	call->number = 0;
 	*out = (struct drive_taken){
 		.header = &call->header,
 		.bytes = call->frame,
@@ -244,4 +252,11 @@ bool drive_safereset_proves(struct drive_safereset *s, const struct drive_taken 
 		.where = DRIVE_TAKEN_HERE,
 	};
 	return true;
+}
+
+void drive_safereset_took(const struct drive_taken *taken)
+{
+	struct call *call = (struct call *)(void *)(taken->bytes - offsetof(struct call, frame));
+
+	call->number = 0;
 }

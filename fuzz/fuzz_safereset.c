@@ -64,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		reset = copy(answer, make_reset(asking, len, answer));
 		expect(drive_safereset_proves(calls, &reset, now, &out));
 		expect(out.len <= call.len && memcmp(out.bytes, call.bytes, out.len) == 0);
+		drive_safereset_took(&out);
 		expect(!drive_safereset_proves(calls, &reset, now, &out));
 		free(reset.bytes);
 	}

@@ -169,7 +169,7 @@ void nat_foresee(const struct nat *n, enum nat_course course,
 
 /* What begin_inward does with a call that guards and rules let in. */
 bool nat_would_begin(const struct nat *n, const struct port_key *key,
-		     uint32_t entry, enum nat_whose whose)
+		     uint32_t entry, bool behind, enum nat_whose whose)
 {
 	const struct minato_endpoint to = destination_of(key);
 	const bool others = whose == NAT_OTHERS;
@@ -179,6 +179,8 @@ bool nat_would_begin(const struct nat *n, const struct port_key *key,
 	if (whose == NAT_OURS)
 		return false;
 	if (mapping_of_outside(n, key->proto, &to) == NAT_NONE) {
+		if (behind)
+			return false;
 		forward = entry == POOL_NONE ? NAT_NONE : forwards_of(n, entry);
 		/* Opened, not translated; and what is not its own business. */
 		if (forward == NAT_NONE ||

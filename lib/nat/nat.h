@@ -371,7 +371,7 @@ void nat_foresee(const struct nat *n, enum nat_course course,
 /* Whether a TCP call from outside begins a session now, which guards and rules
    let begin (port_would_begin); what makes way for it is not foreseen. */
 bool nat_would_begin(const struct nat *n, const struct port_key *key,
-		     uint32_t entry, enum nat_whose whose);
+		     uint32_t entry, bool behind, enum nat_whose whose);
 
 /* --- walks.c: what others see of it --------------------------------------- */
 

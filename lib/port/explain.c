@@ -56,15 +56,17 @@ static struct port_finding of_rules(struct port_table *t,
 }
 
 bool port_would_begin(struct port_table *t, const struct port_key *key,
-		      struct minato_time now, uint32_t *entry)
+		      struct minato_time now, uint32_t *entry, bool *behind)
 {
 	*entry = POOL_NONE;
+	*behind = false;
 	if (of_guards(t, key, now).verdict != MINATO_PASS ||
 	    of_rules(t, key, now).verdict != MINATO_PASS)
 		return false;
 	*entry = match_best(t, PORT_GENERAL, key, now);
-	return *entry == POOL_NONE || !entry_at(t, *entry)->behind ||
-	       entry_at(t, *entry)->verdict == MINATO_PASS;
+	*behind = *entry != POOL_NONE && entry_at(t, *entry)->behind &&
+		  entry_at(t, *entry)->verdict != MINATO_PASS;
+	return true;
 }
 
 size_t port_explain(struct port_table *t, const struct port_key *key,

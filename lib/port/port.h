@@ -410,9 +410,10 @@ size_t port_explain(struct port_table *t, const struct port_key *key,
 		    struct minato_time now,
 		    struct port_finding out[PORT_FINDINGS]);
 /* The same in short, of one that is no flow yet: whether guards and rules let
-   it begin; and what stands there then, or POOL_NONE. */
+   it begin; and what stands there then, or POOL_NONE; `behind`: that is a guard
+   which shuts out what nothing else takes. */
 bool port_would_begin(struct port_table *t, const struct port_key *key,
-		      struct minato_time now, uint32_t *entry);
+		      struct minato_time now, uint32_t *entry, bool *behind);
 
 /* --- entry.c: general entries -------------------------------------------- */
 

@@ -39,6 +39,7 @@ bool minato_would_call(struct minato *m, const struct minato_frame *frame)
 	const struct minato_link_config *c;
 	enum nat_whose whose;
 	uint32_t entry;
+	bool behind;
 
 	if (host_nat(m) == NULL || frame->link >= m->link_count)
 		return false;
@@ -50,6 +51,7 @@ bool minato_would_call(struct minato *m, const struct minato_frame *frame)
 	a.verdict = packet_parse(&believed, c->type, c->mac, &a.packet);
 	return a.packet.type == PACKET_TCP && input_key(m, &a, &probe) &&
 	       may_come(m, &a, &whose) &&
-	       port_would_begin(host_table(m), &a.key, m->now, &entry) &&
-	       nat_would_begin(host_nat(m), &a.key, entry, whose);
+	       port_would_begin(host_table(m), &a.key, m->now, &entry,
+				&behind) &&
+	       nat_would_begin(host_nat(m), &a.key, entry, behind, whose);
 }

@@ -12,7 +12,7 @@
 #include "drive/intake.h"
 
 #define ETHERNET 14u
-#define PLACES 16384u
+#define PLACES 32768u
 #define SECOND INT64_C(1000000000)
 
 static struct drive_safereset *s;
@@ -142,7 +142,10 @@ static void a_caller_is_asked_and_proves_himself(void **state)
 		assert_int_equal(out.where, DRIVE_TAKEN_HERE);
 		assert_memory_equal(out.bytes, call, end);
 		assert_memory_equal(out.header, &header, sizeof(header));
-		assert_false(proves(&out)); /* once */
+		/* Until it is taken; then no more. */
+		assert_true(proves(&out));
+		drive_safereset_took(&out);
+		assert_false(proves(&out));
 	}
 }
 
@@ -200,8 +203,14 @@ static void as_many_as_have_a_place(void **state)
 	(void)state;
 	(void)ask(false, 0);
 	memcpy(first, reply, sizeof(first));
-	for (uint32_t i = 1; i < PLACES; i++)
+	for (uint32_t i = 1; i < PLACES; i++) {
+		assert_true(drive_safereset_has_room(s, now));
 		(void)ask(false, 0);
+	}
+	/* For a while nobody is asked for whom another would have to go. */
+	assert_false(drive_safereset_has_room(s, now));
+	now.ns += SECOND / 5;
+	assert_true(drive_safereset_has_room(s, now));
 	memcpy(reply, first, sizeof(first));
 	answer(false);
 	assert_true(proves(&out));
@@ -214,7 +223,7 @@ static void as_many_as_have_a_place(void **state)
 	assert_false(proves(&out));
 }
 
-/* Nobody can say which comes next: of 18 bits each is in half of them. */
+/* Nobody can say which comes next: of 17 bits each is in half of them. */
 static void by_a_number_that_cannot_be_foreseen(void **state)
 {
 	uint32_t ones[32] = { 0 }, last = 0, same = 0;
@@ -225,13 +234,13 @@ static void by_a_number_that_cannot_be_foreseen(void **state)
 
 		(void)ask(false, 0);
 		number = get32(reply + ETHERNET + 28);
-		same += number >> 14 == last >> 14;
+		same += number >> 15 == last >> 15;
 		last = number;
 		for (uint32_t bit = 0; bit < 32; bit++)
 			ones[bit] += number >> bit & 1;
 	}
 	assert_true(same < 5);
-	for (uint32_t bit = 14; bit < 32; bit++)
+	for (uint32_t bit = 15; bit < 32; bit++)
 		assert_true(ones[bit] > 1800 && ones[bit] < 2200);
 }
 
