@@ -82,6 +82,8 @@ forge() { within far python3 "$T/forge.py" "$1" "$2" $OUT "${@:3}"; }
 
 # --- one scan ---------------------------------------------------------------------
 
+# From there on all on the way know each other.
+is "before" "$(gets far http://$OUT/)" "web 80"
 forge 1 203.0.113.77 1 2 3 4 5 6 7 8
 ok "the command is run" until_true 5 test -s "$T/told.env"
 args=$(head -n 9 "$T/told.args" | tr '\n' '|')

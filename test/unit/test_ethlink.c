@@ -588,6 +588,14 @@ int getrusage(__rusage_who_t who, struct rusage *out)
 static struct minato_time clock_now;
 static int64_t batch_ns = 10000; /* what one takes */
 
+/* Where a step begins in which no call is one that came before (again.c). */
+static void start_clock(void)
+{
+	const int64_t step_ns = 750000000;
+
+	clock_now.ns = (drive_now().ns / step_ns + 1) * step_ns;
+}
+
 /* One who is known, and a flood of calls in which each is from another source than any before;
    how many of these are handed on. Behind them one with 99 bytes, of that look. */
 static uint32_t flood_anew(uint32_t look)
@@ -618,7 +626,7 @@ static void give_up_first_calls(void)
 
 	lay_wire();
 	open_wire((struct drive_link_plan){ 0 });
-	clock_now = drive_now();
+	start_clock();
 	for (int i = 0; i < 4; i++)
 		DEMAND(flood_anew(0) == CALLS);
 	taken = 100;
@@ -666,7 +674,7 @@ static void serve_some_calls_at_once(void)
 
 	lay_wire();
 	open_wire((struct drive_link_plan){ 0 });
-	clock_now = drive_now();
+	start_clock();
 	taken = 100;
 	speak();
 	/* Some calls wait behind others. */
@@ -696,7 +704,7 @@ static void serve_who_looks_otherwise(void)
 
 	lay_wire();
 	open_wire((struct drive_link_plan){ 0 });
-	clock_now = drive_now();
+	start_clock();
 	for (int i = 0; i < 4; i++)
 		DEMAND(flood_anew(0) == CALLS);
 	taken = 100;
@@ -804,7 +812,7 @@ static void ask_who_calls(void)
 	struct drive_link_stats stats;
 
 	open_as(false, true);
-	clock_now = drive_now();
+	start_clock();
 	/* What came before it was noticed. */
 	DEMAND(flood_anew(0) == CALLS);
 	for (int i = 0; i < 4; i++)
@@ -857,7 +865,7 @@ static void hand_on_a_thousand_who_answer(void)
 	uint8_t asking[128], reset[128];
 
 	open_as(false, true);
-	clock_now = drive_now();
+	start_clock();
 	for (int round = 0; round < 60; round++) {
 		(void)flood_anew(0);
 		while (hear(asking, sizeof(asking)) == 54) {
@@ -888,7 +896,7 @@ static void ask_nobody(void)
 
 	open_as(false, true);
 	host.shut = true;
-	clock_now = drive_now();
+	start_clock();
 	for (int i = 0; i < 100; i++)
 		on += flood_anew(0);
 	/* Some are served as they always are: a thousand, and what came before it was noticed. */
@@ -906,7 +914,7 @@ static void ask_beside_another_flood(void)
 	uint32_t number = 0;
 
 	open_as(false, true);
-	clock_now = drive_now();
+	start_clock();
 	for (int round = 0; round < 40; round++) {
 		/* Most are calls; of the others some always wait. */
 		for (uint32_t i = 0; i < 300; i++, number++)
@@ -935,7 +943,7 @@ static void ask_as_time_allows(void)
 	uint8_t asking[128], reset[128];
 
 	open_as(false, true);
-	clock_now = drive_now();
+	start_clock();
 	(void)flood_anew(0);
 	taken = 100;
 	/* Asking takes real time, the batches none of it. */
@@ -963,7 +971,7 @@ NETNS_CASE(more_are_asked_while_some_answer, ask_as_time_allows)
 /* So many calls, no more at once than are taken at once, in a second; how many are handed on. */
 static uint32_t call_for_a_second(uint8_t network)
 {
-	clock_now = drive_now();
+	start_clock();
 	host.count = 0;
 	for (uint32_t i = 0; i < 8000; i++) {
 		send_call((uint8_t)(network + (i >> 16)), i & 0xffff, BARE, ALIKE);
