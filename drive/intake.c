@@ -383,12 +383,10 @@ static void prove(struct drive_intake *intake, struct ahead *a, struct minato_ti
 /* Long frames are of conversations; and they stand in the queue in the order of their slots. */
 static void sort(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
-	const uint32_t salt = (uint32_t)(now.ns >> SALT_SHIFT);
-
 	a->crowd = DRIVE_CROWD_LINK;
 	if (a->taken.where == DRIVE_TAKEN_HERE)
-		a->crowd = drive_known_crowd(&intake->known, a->taken.bytes, a->taken.len, salt,
-					     &a->call);
+		a->crowd = drive_known_crowd(&intake->known, a->taken.bytes, a->taken.len,
+					     (uint32_t)(now.ns >> SALT_SHIFT), &a->call);
 	if (a->crowd == DRIVE_CROWD_SYN)
 		drive_again_fetch(intake->again, a->call);
 }

@@ -38,7 +38,7 @@ struct call {
 };
 
 struct drive_safereset {
-	int64_t asked_ns; /* the last of them; 0: none was */
+	int64_t asked_ns; /* the last of them */
 	uint32_t next;	  /* counted on and on */
 	uint32_t left;	  /* of the random numbers */
 	uint32_t random[DRAWN];
