@@ -113,17 +113,6 @@ static bool number_of_term(struct shadow *s, const struct conf_statement *one, u
 
 /* ---- boxes ---- */
 
-static uint64_t hash_of_word(const char *word)
-{
-	uint64_t hash = 1;
-
-	for (; *word; word++) {
-		hash = (hash ^ (uint8_t)*word) * UINT64_C(0x9e3779b97f4a7c15);
-		hash ^= hash >> 32;
-	}
-	return hash;
-}
-
 static bool add_spot(const struct shadow *s, struct box *box, enum shadow_end end,
 		     const struct conf_item *item)
 {
@@ -150,7 +139,7 @@ static bool make_box(const struct shadow *s, struct box *box, const struct conf_
 	box->program = 0;
 	while (conf_item_next(rule, &at, &item) && fits) {
 		if (item.sort == CONF_ITEM_PROGRAM)
-			box->program = hash_of_word(item.word);
+			box->program = shadow_hash_word(item.word);
 		else if (item.sort == CONF_ITEM_PORTS || item.sort == CONF_ITEM_TYPES ||
 			 item.sort == CONF_ITEM_NUMBERS)
 			box->runs.run[box->runs.count++] = item.run;

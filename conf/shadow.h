@@ -59,6 +59,9 @@ bool shadow_tile_is_whole(const struct shadow_tiles *tiles, const struct conf_pr
 
 /* ---- shadowspot.c: what stands behind from and to ---- */
 
+/* Of a word that means nothing but itself. */
+uint64_t shadow_hash_word(const char *word);
+
 enum shadow_end { SHADOW_FROM, SHADOW_TO };
 
 /* Words that mean places; behind them the links, by their number. */

@@ -10,7 +10,7 @@
 
 /* ---- sides ---- */
 
-static uint64_t hash_of_word(const char *word)
+uint64_t shadow_hash_word(const char *word)
 {
 	uint64_t hash = 1;
 
@@ -24,7 +24,7 @@ static uint64_t hash_of_word(const char *word)
 static struct shadow_side word_side(const char *word, enum rules_sort sort)
 {
 	return (struct shadow_side){
-		.value = { hash_of_word(word), 1 },
+		.value = { shadow_hash_word(word), 1 },
 		.length = SHADOW_WORD,
 		.sort = (uint8_t)sort,
 		.word = word,
