@@ -348,7 +348,9 @@ static int open_near(struct relay_publish *list, struct order *o)
 static int open_where(struct relay_publish *list, struct order *o)
 {
 	if (o->spec->every && list->devices && list->devices->count && list->near_only &&
-	    list->near_only(list->near_user, o->protocol, o->port) && open_near(list, o) == 0)
+	    list->near_only(list->near_user, o->protocol, o->port,
+			    zone_is_shut(o->spec, o->port)) &&
+	    open_near(list, o) == 0)
 		return 0;
 	return open_one(list, o);
 }

@@ -103,10 +103,11 @@ struct relay_publish {
 	size_t socket_count, socket_room;
 	struct relay_failure failure;
 	/*
-	 * For relay_publish_open, may be NULL: whether a port of the protocol is for lan alone. It
-	 * is then bound at these devices, a socket for each. One that has an address is not.
+	 * For relay_publish_open, may be NULL: whether a port of the protocol is for lan alone,
+	 * which `shut` says as for relay_screen_make. It is then bound at these devices, a socket
+	 * for each. One that has an address is not.
 	 */
-	bool (*near_only)(void *user, uint8_t protocol, uint16_t port);
+	bool (*near_only)(void *user, uint8_t protocol, uint16_t port, bool shut);
 	void *near_user;
 	const struct relay_devices *devices; /* borrowed */
 	/*
@@ -240,13 +241,15 @@ struct relay_screen {
 };
 /*
  * Makes the filter: it drops just what the first matching rule refuses, and what a rule counts
- * (limits), logs or lets pass it lets come to us. 1; 0: nothing would be dropped; -E2BIG: the rules
+ * (limits), logs or lets pass it lets come to us. `shut`: whom no rule is about is dropped too, if
+ * he is not of lan: it leads to NetBIOS or SMB. 1; 0: nothing would be dropped; -E2BIG: the rules
  * for that port are too many steps.
  */
 int relay_screen_make(struct relay_screen *out, const struct relay_screening *rules,
-		      uint8_t protocol, uint16_t port);
+		      uint8_t protocol, uint16_t port, bool shut);
 /* Whether the rules refuse at that port all who are not of lan, whoever they are. */
-bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protocol, uint16_t port);
+bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protocol, uint16_t port,
+			    bool shut);
 /* Each is a few kilobytes of the kernel's: so many sockets have one, the others none. */
 #define RELAY_SCREENS_MAX 1024u
 /*
@@ -967,6 +970,8 @@ uint16_t zone_caller(const struct relay_config *config, enum minato_proto proto,
  * NetBIOS or SMB of the guest; published under these numbers, they have a rule of their own.
  */
 bool zone_shuts(uint8_t face, const struct relay_spec *spec, const struct minato_fate *fate);
+/* The same of a port of the spec, for whoever it may be: whether it leads there. */
+bool zone_is_shut(const struct relay_spec *spec, uint16_t port);
 
 /* ---- screen.c: for zone.c ---- */
 

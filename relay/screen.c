@@ -11,7 +11,9 @@
  *   ...                                                       the same again for IPv6
  *   let it come to us
  *
- * Rules that count, log or ask further are ours: what they meet comes to us, and is judged there.
+ * A port that leads to NetBIOS or SMB of the guest has one more rule, the last, against all who are
+ * not of lan. Rules that count, log or ask further are ours: what they meet comes to us, and is
+ * judged there.
  */
 #include "relay/relay.h"
 
@@ -113,13 +115,43 @@ static void put_prefix(struct writer *w, const struct family *family, uint32_t m
 
 /* ---- the rules of a port ---- */
 
-static bool is_about(const struct relay_screening *rules, const struct minato_entry *entry,
-		     uint8_t protocol, uint16_t port)
+/* The rules as a port has them: with its own after all others, where it leads to NetBIOS or SMB. */
+struct view {
+	const struct relay_screening *rules;
+	uint8_t protocol;
+	uint16_t port;
+	struct minato_entry wall;
+	size_t count; /* with the wall, if it has one */
+};
+
+static struct view view_of(const struct relay_screening *rules, uint8_t protocol, uint16_t port,
+			   bool shut)
 {
-	return (entry->scope == MINATO_SCOPE_ANY || entry->scope == rules->outside) &&
+	return (struct view){
+		.rules = rules,
+		.protocol = protocol,
+		.port = port,
+		.wall = { .verdict = MINATO_DROP,
+			  .scope = MINATO_SCOPE_ANY,
+			  .face = RELAY_FACE_WAN,
+			  .proto = protocol,
+			  .first = port,
+			  .last = port },
+		.count = rules->count + (shut ? 1 : 0),
+	};
+}
+
+static const struct minato_entry *rule_at(const struct view *view, size_t i)
+{
+	return i < view->rules->count ? &view->rules->entries[i] : &view->wall;
+}
+
+static bool is_about(const struct view *view, const struct minato_entry *entry)
+{
+	return (entry->scope == MINATO_SCOPE_ANY || entry->scope == view->rules->outside) &&
 	       entry->course != MINATO_COURSE_OUT &&
-	       (entry->proto == 0 || entry->proto == protocol) && entry->first <= port &&
-	       port <= entry->last;
+	       (entry->proto == 0 || entry->proto == view->protocol) &&
+	       entry->first <= view->port && view->port <= entry->last;
 }
 
 /* It is about one guest of this host, whom the kernel does not know by name. */
@@ -153,14 +185,14 @@ static bool is_of_all(const struct minato_entry *entry)
 }
 
 /* Behind the last that drops nothing is to be said; behind one that is about all neither. */
-static size_t end_of(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+static size_t end_of(const struct view *view)
 {
 	size_t end = 0;
 
-	for (size_t i = 0; i < rules->count; i++) {
-		const struct minato_entry *entry = &rules->entries[i];
+	for (size_t i = 0; i < view->count; i++) {
+		const struct minato_entry *entry = rule_at(view, i);
 
-		if (!is_about(rules, entry, protocol, port))
+		if (!is_about(view, entry))
 			continue;
 		if (drops(entry))
 			end = i + 1;
@@ -210,13 +242,12 @@ static void put_flag(struct writer *w, const struct family *family, uint32_t mem
 	}
 }
 
-static bool names_guests(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+static bool names_guests(const struct view *view)
 {
 	bool any = false;
 
-	for (size_t i = 0; i < rules->count && !any; i++)
-		any = is_of_guest(&rules->entries[i]) &&
-		      is_about(rules, &rules->entries[i], protocol, port);
+	for (size_t i = 0; i < view->count && !any; i++)
+		any = is_of_guest(rule_at(view, i)) && is_about(view, rule_at(view, i));
 	return any;
 }
 
@@ -229,10 +260,10 @@ static void put_load(struct writer *w, uint32_t memory, uint32_t words, uint32_t
 }
 
 /* The part of a family, which ends by itself; whatever is of another one jumps over it. */
-static void put_family(struct writer *w, const struct family *family,
-		       const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+static void put_family(struct writer *w, const struct family *family, const struct view *view)
 {
-	size_t end = end_of(rules, protocol, port);
+	const struct relay_screening *rules = view->rules;
+	size_t end = end_of(view);
 	size_t jump;
 
 	put(w, BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PROTOCOL), 0, 0);
@@ -242,11 +273,11 @@ static void put_family(struct writer *w, const struct family *family,
 	put_load(w, AT_SOURCE, family->words, family->source);
 	put_load(w, AT_DESTINATION, family->words, family->destination);
 	put_flag(w, family, AT_LAN, rules->lan, rules->lan_count);
-	if (names_guests(rules, protocol, port))
+	if (names_guests(view))
 		put_flag(w, family, AT_OWN, rules->own, rules->own_count);
 	for (size_t i = 0; i < end; i++) {
-		if (is_about(rules, &rules->entries[i], protocol, port))
-			put_rule(w, family, &rules->entries[i]);
+		if (is_about(view, rule_at(view, i)))
+			put_rule(w, family, rule_at(view, i));
 	}
 	put(w, BPF_RET | BPF_K, TO_US, 0, 0);
 	if (!w->full)
@@ -254,12 +285,13 @@ static void put_family(struct writer *w, const struct family *family,
 }
 
 int relay_screen_make(struct relay_screen *out, const struct relay_screening *rules,
-		      uint8_t protocol, uint16_t port)
+		      uint8_t protocol, uint16_t port, bool shut)
 {
+	const struct view view = view_of(rules, protocol, port, shut);
 	struct writer w = { .out = out };
 
 	out->count = 0;
-	if (end_of(rules, protocol, port) == 0)
+	if (end_of(&view) == 0)
 		return 0;
 	if (protocol == MINATO_TCP) {
 		put(&w, BPF_LD | BPF_B | BPF_ABS, TCP_FLAGS, 0, 0);
@@ -267,8 +299,8 @@ int relay_screen_make(struct relay_screen *out, const struct relay_screening *ru
 		put(&w, BPF_JMP | BPF_JEQ | BPF_K, TCP_SYN, 1, 0);
 		put(&w, BPF_RET | BPF_K, TO_US, 0, 0);
 	}
-	put_family(&w, &four, rules, protocol, port);
-	put_family(&w, &six, rules, protocol, port);
+	put_family(&w, &four, &view);
+	put_family(&w, &six, &view);
 	put(&w, BPF_RET | BPF_K, TO_US, 0, 0);
 	return w.full ? -E2BIG : 1;
 }
@@ -286,12 +318,15 @@ static bool is_near(const struct relay_screening *rules, const struct minato_ent
 	return false;
 }
 
-bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
+bool relay_screen_near_only(const struct relay_screening *rules, uint8_t protocol, uint16_t port,
+			    bool shut)
 {
-	for (size_t i = 0; i < rules->count; i++) {
-		const struct minato_entry *entry = &rules->entries[i];
+	const struct view view = view_of(rules, protocol, port, shut);
 
-		if (!is_about(rules, entry, protocol, port) || entry->face == RELAY_FACE_LAN)
+	for (size_t i = 0; i < view.count; i++) {
+		const struct minato_entry *entry = rule_at(&view, i);
+
+		if (!is_about(&view, entry) || entry->face == RELAY_FACE_LAN)
 			continue;
 		/*
 		 * A guest of this host may call any address of it: to the kernel the call comes by
@@ -335,11 +370,11 @@ static void detach(int fd)
 
 static bool meets_late(const struct relay_screening *rules, uint8_t protocol, uint16_t port)
 {
+	const struct view view = view_of(rules, protocol, port, false);
 	bool any = false;
 
-	for (size_t i = 0; i < rules->count && !any; i++)
-		any = is_about(rules, &rules->entries[i], protocol, port) &&
-		      refuses_late(&rules->entries[i]);
+	for (size_t i = 0; i < view.count && !any; i++)
+		any = is_about(&view, rule_at(&view, i)) && refuses_late(rule_at(&view, i));
 	return any;
 }
 
@@ -356,11 +391,11 @@ static enum relay_screened without(const struct relay_published *door,
 }
 
 static enum relay_screened screen_door(struct relay_published *door,
-				       const struct relay_screening *rules, bool live,
+				       const struct relay_screening *rules, bool shut, bool live,
 				       uint32_t *left)
 {
 	struct relay_screen screen;
-	int made = relay_screen_make(&screen, rules, door->protocol, door->port);
+	int made = relay_screen_make(&screen, rules, door->protocol, door->port, shut);
 
 	if (made > 0 && *left > 0 && !(live && door->protocol == MINATO_UDP) &&
 	    attach(door->fd, &screen) == 0) {
@@ -373,10 +408,11 @@ static enum relay_screened screen_door(struct relay_published *door,
 	return without(door, rules, made);
 }
 
-static void note_outgrown(struct relay_published *door, const struct relay_screening *rules)
+static void note_outgrown(struct relay_published *door, const struct relay_screening *rules,
+			  bool shut)
 {
 	door->outgrown = door->at_device &&
-			 !relay_screen_near_only(rules, door->protocol, door->port);
+			 !relay_screen_near_only(rules, door->protocol, door->port, shut);
 	door->told &= door->outgrown;
 }
 
@@ -385,10 +421,16 @@ void relay_screen_list(struct relay_publish *list, const struct relay_screening 
 {
 	uint32_t left = RELAY_SCREENS_MAX - (taken < RELAY_SCREENS_MAX ? taken : RELAY_SCREENS_MAX);
 
-	for (size_t i = 0; i < list->socket_count; i++) {
-		note_outgrown(&list->sockets[i], rules);
-		list->sockets[i].screened =
-			(uint8_t)screen_door(&list->sockets[i], rules, live, &left);
+	for (size_t i = 0; i < list->spec_count; i++) {
+		const struct relay_spec *spec = &list->specs[i];
+
+		for (size_t k = 0; k < spec->socket_count; k++) {
+			struct relay_published *door = &list->sockets[spec->socket_first + k];
+			bool shut = zone_is_shut(spec, door->port);
+
+			note_outgrown(door, rules, shut);
+			door->screened = (uint8_t)screen_door(door, rules, shut, live, &left);
+		}
 	}
 }
 
@@ -400,9 +442,11 @@ void relay_forward_screened(struct relay *relay, const struct relay_screening *r
 	for (struct relay_forward *f = relay->forwards; f; f = f->next) {
 		for (size_t i = 0; i < f->door_count; i++) {
 			struct relay_published *door = &f->doors[i];
-			int made = relay_screen_make(&screen, rules, door->protocol, door->port);
+			bool shut = zone_is_shut(&f->spec, door->port);
+			int made =
+				relay_screen_make(&screen, rules, door->protocol, door->port, shut);
 
-			note_outgrown(door, rules);
+			note_outgrown(door, rules, shut);
 			door->screened = (uint8_t)without(door, rules, made);
 			if (made <= 0 || !works || left == 0 || door->protocol == MINATO_UDP)
 				continue;

@@ -40,16 +40,22 @@ bool zone_shuts(uint8_t face, const struct relay_spec *spec, const struct minato
 	return face != RELAY_FACE_LAN && !spec->bare && !fate->rule && is_shut(fate->target.port);
 }
 
+static uint16_t behind(const struct relay_spec *spec, uint16_t port)
+{
+	return (uint16_t)(spec->guest + (port - spec->first));
+}
+
+bool zone_is_shut(const struct relay_spec *spec, uint16_t port)
+{
+	return !spec->bare && is_shut(behind(spec, port));
+}
+
 uint16_t relay_door_behind(const struct relay *relay, uint8_t protocol,
 			   const struct minato_endpoint *local)
 {
 	const struct relay_spec *spec = screen_spec(relay, protocol, local);
-	uint16_t guest;
 
-	if (!spec || spec->bare)
-		return 0;
-	guest = (uint16_t)(spec->guest + (local->port - spec->first));
-	return is_shut(guest) ? guest : 0;
+	return spec && zone_is_shut(spec, local->port) ? behind(spec, local->port) : 0;
 }
 
 void relay_lan(struct relay *relay, const struct relay_prefix *list, size_t count)

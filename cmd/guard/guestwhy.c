@@ -537,7 +537,7 @@ static json_t *inward(struct reasoning *r, const char *caller)
 		screened = RELAY_SCREEN_LATE;
 	kind = add_steps(r);
 	if (kind == MINATO_KIND_FORWARD && is_shut(r))
-		return json_string(wall_words(RELAY_SCREEN_LATE, true, r->question.proto));
+		return json_string(wall_words(screened, true, r->question.proto));
 	if ((kind == MINATO_KIND_FORWARD || r->supposed) && !r->stopped)
 		return at_other_devices(r, screened);
 	wall = wall_words(screened, r->stopped, r->question.proto);

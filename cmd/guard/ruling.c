@@ -701,9 +701,9 @@ void cmd_ruling_foresee(struct cmd_worker *worker, bool filters)
 	free(gathering.list);
 }
 
-static bool is_near_only(void *user, uint8_t protocol, uint16_t port)
+static bool is_near_only(void *user, uint8_t protocol, uint16_t port, bool shut)
 {
-	return relay_screen_near_only(user, protocol, port);
+	return relay_screen_near_only(user, protocol, port, shut);
 }
 
 int cmd_ruling_open(const struct cmd_harbour *harbour, struct relay_publish *list, bool has6)

@@ -73,7 +73,7 @@ for g in json.load(sys.stdin)["guests"]:
 other_worker() { local w; w=$(worker_of first) && [ -n "$w" ] && [ "$w" != "$1" ]; }
 as_root() { "$@"; }
 begin() { # AS NAME
-	bg "guest-$2.log" "$1" "$M" run --name "$2" -p "8080:80,8081:80,8082:80,8083:80" \
+	bg "guest-$2.log" "$1" "$M" run --name "$2" -p "8080:80,8081:80,8082:80,8083:80,8445:445" \
 		-p 8081:80/udp "${RULES[@]}" -- python3 -c "$SERVE" "$T/user/www"
 	GUEST=$BG
 	until_true 15 curl -sf -m 2 -o /dev/null http://127.0.0.1:8080/ || cat "$T/guest-$2.log"
@@ -90,6 +90,7 @@ kernel"
 	has "... and ps says that there is one" "$("$M" ps)" '^first .* in +[0-9]'
 	is "... of one that nothing is said of, none" "$(wall as_root first 8080:80)" "-"
 	is "... of a rule with log, we" "$(wall as_root first 8083:80)" "late"
+	is "... of one that leads to SMB, the kernel" "$(wall as_root first 8445:445)" "kernel"
 	is "from lan" "$(get $PEER4 $HOST4 8081)" "the guest"
 	is "from lan, IPv6" "$(get $PEER6 "[$HOST6]" 8081)" "the guest"
 	is "from the host itself" "$(curl -sS -m 3 http://127.0.0.1:8081/)" "the guest"
@@ -98,6 +99,7 @@ kernel"
 	ok "... nor by IPv6" silent $WAN6 "[$HOST6]" 8081
 	ok "... nor at the other device" silent 198.18.5.9 198.18.5.2 8081
 	ok "a rule about one address: it has no answer" silent $WAN $HOST4 8082
+	ok "what leads to SMB: no answer" silent $WAN $HOST4 8445
 	is "... and none of them was accepted" "$(accepted)" 0
 	is "... all others have" "$(get 198.18.5.9 198.18.5.2 8082)" "the guest"
 	is "datagrams: from lan" "$(datagram $PEER4 $HOST4)" echo
@@ -131,6 +133,8 @@ devices)
 	accepted >/dev/null
 	is "by a device that is not of lan: closed" "$(get 198.18.5.9 198.18.5.2 8081)" "curl 7"
 	is "... also IPv6" "$(get 2001:db8:5::9 '[2001:db8:5::2]' 8081)" "curl 7"
+	is "... nor what leads to SMB" "$(get 198.18.5.9 198.18.5.2 8445)" "curl 7"
+	is "... which is listed" "$(wall as_user second 8445:445)" "devices"
 	is "... and none of them was accepted" "$(accepted)" 0
 	ok "a foreign source by a device of lan: reset" \
 		was_refused "$(get $WAN $HOST4 8081)"

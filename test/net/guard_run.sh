@@ -197,6 +197,11 @@ wait "$GUEST" 2>/dev/null
 
 # --- NetBIOS and SMB -------------------------------------------------------------------
 
+wall_of() { # SPEC: who keeps the refused out there
+	as_user "$M" forward list smb --json | python3 -c 'import json, sys
+print(*[row["wall"] for row in json.load(sys.stdin)["forwards"] if row["spec"].startswith(sys.argv[1])])' "$1"
+}
+
 printf 'allow tcp 4451 from lan\nblock tcp 4451 # nobody else\n' >"$T/rules"
 chmod a+r "$T/rules"
 sysctl -qw net.ipv4.ip_unprivileged_port_start=100
@@ -211,6 +216,8 @@ has "445 under another number: that it is shut is said" "$(cat "$T/guest-smb.log
 	"host port 4452 leads to port 445 of the guest .*shut to everyone but lan; --rule 'allow tcp 4452'"
 is "... from lan" "$(get $PEER4 4452)" "the guest"
 ok "... not from wan" refused $WAN 4452
+is "... the list says so as for 445" "$(wall_of 4452:445) $(wall_of 4453:445)" \
+	"$(wall_of 445:80) None"
 has "... why says so" "$(as_user "$M" why --name smb tcp $WAN to $HOST4:4452)" 'refused by built in: it leads to port 445'
 said=$(as_user "$M" why-not --name smb tcp $WAN to $HOST4:4452)
 has "... and why-not what lets it pass" "$said" "^minato rule add -n smb allow tcp 4452 from $WAN to $HOST4 first$"
@@ -220,6 +227,7 @@ said=$(as_user "$M" forward add smb 4454:445 2>&1)
 has "... published live: it is said" "$said" "4454 leads to port 445 .*minato rule add -n smb allow tcp 4454"
 is "... from lan" "$(get $PEER4 4454)" "the guest"
 ok "... not from wan" refused $WAN 4454
+is "... the list says so too" "$(wall_of 4454:445)" "$(wall_of 4452:445)"
 as_user "$M" rule add --name smb allow tcp 4454 >/dev/null 2>&1
 is "... until a rule says more" "$(get $WAN 4454)" "the guest"
 kill "$GUEST"

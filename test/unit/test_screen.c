@@ -111,7 +111,7 @@ static bool within(const struct minato_addr *prefix, uint8_t length, const struc
 }
 
 static bool comes(const struct relay_screening *rules, const struct packet *packet, uint8_t proto,
-		  uint16_t port)
+		  uint16_t port, bool shut)
 {
 	const struct relay_config config = { .lan = rules->lan, .lan_count = rules->lan_count };
 	const struct relay_config here = { .lan = rules->own, .lan_count = rules->own_count };
@@ -133,7 +133,8 @@ static bool comes(const struct relay_screening *rules, const struct packet *pack
 		/* Which guest of this host it is, is seen here alone. */
 		return e->verdict == MINATO_PASS || e->log || e->rate_count || e->program;
 	}
-	return true;
+	/* No rule is about him. */
+	return !shut || face == RELAY_FACE_LAN;
 }
 
 /* ---- at random ---- */
@@ -211,19 +212,20 @@ static void as_the_rules_say(void **state)
 	(void)state;
 	for (uint32_t round = 0; round < 20000; round++) {
 		uint8_t proto = below(2) ? MINATO_TCP : MINATO_UDP;
+		bool shut = below(4) == 0;
 		int result;
 
 		rules.count = below(13);
 		for (size_t i = 0; i < rules.count; i++)
 			entries[i] = any_rule();
-		result = relay_screen_make(&screen, &rules, proto, 80);
+		result = relay_screen_make(&screen, &rules, proto, 80, shut);
 		assert_in_range(result, 0, 1);
 		made += (uint32_t)result;
 		for (uint32_t i = 0; i < 20; i++) {
 			bool is4 = below(2);
 			const struct packet packet = { any_addr(is4), any_addr(is4),
 						       (uint8_t)(below(4) ? 0x02 : below(64)) };
-			bool expected = comes(&rules, &packet, proto, 80);
+			bool expected = comes(&rules, &packet, proto, 80, shut);
 
 			if (result == 0)
 				assert_true(expected);
@@ -253,13 +255,13 @@ static void too_many_rules(void **state)
 			.remote = minato_addr4(10, 9, (uint8_t)(i / 256), (uint8_t)i),
 			.remote_prefix = 128,
 		};
-	assert_int_equal(relay_screen_make(&screen, &rules, MINATO_TCP, 80), -E2BIG);
+	assert_int_equal(relay_screen_make(&screen, &rules, MINATO_TCP, 80, false), -E2BIG);
 	rules.count = 100;
-	assert_int_equal(relay_screen_make(&screen, &rules, MINATO_TCP, 80), 1);
+	assert_int_equal(relay_screen_make(&screen, &rules, MINATO_TCP, 80, false), 1);
 	/* Those that let pass and come last say nothing. */
 	for (uint32_t i = 0; i < 1000; i++)
 		entries[i].verdict = MINATO_PASS;
-	assert_int_equal(relay_screen_make(&screen, &rules, MINATO_TCP, 80), 0);
+	assert_int_equal(relay_screen_make(&screen, &rules, MINATO_TCP, 80, false), 0);
 }
 
 /* ---- at real sockets ---- */
@@ -330,6 +332,56 @@ static void the_kernel_drops(void **state)
 	relay_publish_free(&list);
 }
 
+static bool is_near_only(void *user, uint8_t protocol, uint16_t port, bool shut)
+{
+	return relay_screen_near_only(user, protocol, port, shut);
+}
+
+/* Under another number: no rule is about it, and who is not of lan is kept out all the same. */
+static void netbios_behind(void **state)
+{
+	struct minato_entry entries[1] = { rule(MINATO_PASS, MINATO_FACE_ANY) };
+	struct relay_screening rules = { entries, 0, lan, LAN_COUNT, ours, OWN_COUNT, OUTSIDE };
+	const struct relay_devices devices = { .name = { "lo" }, .count = 1 };
+	struct relay_publish list = { 0 };
+	size_t at = 0;
+
+	(void)state;
+	NEED_NETNS();
+	assert_int_equal(relay_publish_add(&list, "8443-8446:444-447", NULL), 0);
+	assert_int_equal(relay_publish_add(&list, "8137:137/udp", NULL), 0);
+	assert_int_equal(relay_publish_open(&list, true, true, NULL), 0);
+	assert_int_equal(list.socket_count, 5);
+	relay_screen_list(&list, &rules, false, 0);
+	for (size_t i = 0; i < list.socket_count; i++)
+		assert_int_equal(list.sockets[i].screened,
+				 list.sockets[i].port == 8444 || list.sockets[i].port == 8137 ?
+					 RELAY_SCREENED :
+					 RELAY_UNSCREENED);
+	while (list.sockets[at].port != 8444)
+		at++;
+	assert_int_equal(listen(relay_publish_fd(&list, at), 16), 0);
+	assert_string_equal(call("127.0.0.1", "127.0.0.1", 8444), "open");
+	assert_string_equal(call("192.0.2.1", "192.0.2.1", 8444), "silent");
+	assert_string_equal(call("2001:db8::1", "2001:db8::1", 8444), "silent");
+	/* A rule about the host's port is the answer, for whom it is about. */
+	rules.count = 1;
+	relay_screen_list(&list, &rules, false, 0);
+	assert_int_equal(list.sockets[at].screened, RELAY_UNSCREENED);
+	assert_string_equal(call("192.0.2.1", "192.0.2.1", 8444), "open");
+	relay_publish_free(&list);
+	/* Without a filter: at the devices of lan. */
+	rules.count = 0;
+	list = (struct relay_publish){ .near_only = is_near_only,
+				       .near_user = &rules,
+				       .devices = &devices };
+	assert_int_equal(relay_publish_add(&list, "8444-8445:444-445", NULL), 0);
+	assert_int_equal(relay_publish_open(&list, true, true, NULL), 0);
+	assert_false(list.sockets[0].at_device);
+	assert_true(list.sockets[1].at_device);
+	relay_publish_free(&list);
+}
+
 /* What has to be seen by us is said to be late, and what refuses nobody is not. */
 static void some_are_ours(void **state)
 {
@@ -354,11 +406,6 @@ static void some_are_ours(void **state)
 	relay_publish_free(&list);
 }
 
-static bool is_near_only(void *user, uint8_t protocol, uint16_t port)
-{
-	return relay_screen_near_only(user, protocol, port);
-}
-
 /* Without a filter: at the devices of lan. */
 static void at_devices(void **state)
 {
@@ -373,23 +420,23 @@ static void at_devices(void **state)
 
 	(void)state;
 	NEED_NETNS();
-	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 80, false));
 	entries[0].face = MINATO_FACE_ANY;
 	entries[0].remote = lan[1].addr;
 	entries[0].remote_prefix = 120;
-	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 80, false));
 	entries[0].remote_prefix = 111; /* and somebody beside lan */
-	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80, false));
 	entries[0] = rule(MINATO_PASS, RELAY_FACE_LAN);
 	entries[1].log = true;
-	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80, false));
 	entries[1].log = false;
 	/* A guest of this host calls any of its addresses, which other devices have. */
 	entries[0].program = 1;
 	entries[0].face = MINATO_FACE_ANY;
-	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 80, false));
 	entries[0].verdict = MINATO_REFUSE;
-	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 80));
+	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 80, false));
 	entries[0] = rule(MINATO_PASS, RELAY_FACE_LAN);
 
 	list.devices = &devices;
@@ -482,6 +529,7 @@ int main(void)
 		cmocka_unit_test(too_many_rules),
 		cmocka_unit_test(the_kernel_drops),
 		cmocka_unit_test(datagrams_too),
+		cmocka_unit_test(netbios_behind),
 		cmocka_unit_test(some_are_ours),
 		cmocka_unit_test(at_devices),
 		cmocka_unit_test(no_more_than_there_may_be),
