@@ -464,6 +464,7 @@ static const struct relay_published *door_at(const struct relay *relay, uint8_t 
 			const struct relay_published *door = &f->doors[i];
 
 			if (door->protocol == protocol && door->port == local->port &&
+			    (door->dual || door->four == minato_addr_is4(&local->addr)) &&
 			    (f->spec.every || minato_addr_equal(&f->spec.addr, &local->addr) ||
 			     minato_addr_is_any(&f->spec.addr)))
 				return door;

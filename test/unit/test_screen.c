@@ -134,7 +134,8 @@ static bool comes(const struct relay_screening *rules, const struct packet *pack
 		return e->verdict == MINATO_PASS || e->log || e->rate_count || e->program;
 	}
 	/* No rule is about him. */
-	return !shut || face == RELAY_FACE_LAN;
+	return !shut || !zone_shuts(face, &(struct relay_spec){ 0 },
+				    &(struct minato_fate){ .target.port = 445 });
 }
 
 /* ---- at random ---- */
@@ -370,6 +371,10 @@ static void netbios_behind(void **state)
 	assert_int_equal(list.sockets[at].screened, RELAY_UNSCREENED);
 	assert_string_equal(call("192.0.2.1", "192.0.2.1", 8444), "open");
 	relay_publish_free(&list);
+	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 8444, true));
+	entries[0].face = RELAY_FACE_LAN;
+	assert_true(relay_screen_near_only(&rules, MINATO_TCP, 8444, true));
+	assert_false(relay_screen_near_only(&rules, MINATO_TCP, 8444, false));
 	/* Without a filter: at the devices of lan. */
 	rules.count = 0;
 	list = (struct relay_publish){ .near_only = is_near_only,
