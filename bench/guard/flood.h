@@ -34,6 +34,7 @@ enum flood {
 	FLOOD_FRAGMENT,
 	FLOOD_CONNECT,	 /* connections that are reset when they are open */
 	FLOOD_SYN_ALIKE, /* SYNs that look as those of newcomers do, where there are such */
+	FLOOD_SYN_AMID,	 /* the same, from the networks of newcomers */
 	FLOODS
 };
 
@@ -43,6 +44,7 @@ struct flood_aim {
 	uint32_t via; /* who takes the frames; addresses are in host order */
 	uint32_t source, sources;
 	uint32_t destination, destinations;
+	uint32_t amid;	    /* in a /12: the first of those among newcomers; 0: there are none */
 	bool fixed;	    /* datagrams go to FLOOD_PORT, too; else to any */
 	uint32_t strangers; /* who connects; 0: nobody does */
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is flooded. Clients are 10.9.0.2, newcomers 10.64.0.0/12, the flood's sources 10.128.0.0/9,
- * its connections come from 10.80.0.0/12. From within it goes to 20.0.0.0/9, which leads to the
- * server's namespace and ends there.
+ * What is flooded. Clients are 10.9.0.2, newcomers 10.64.0.0/12, in each of its /16 the lower half;
+ * the flood's sources 10.128.0.0/9, or the upper halves, its connections come from 10.80.0.0/12.
+ * From within it goes to 20.0.0.0/9, which leads to the server's namespace and ends there.
  *
  *   listener   c0 --veth-- s0 10.9.0.1 server
  *   gateway    c0 --veth-- s0 10.9.0.1 gateway 10.9.4.1 g0 --veth-- r0 10.9.4.2 server
@@ -19,7 +19,8 @@
 	"wire CLIENT c0 " place " s0 02:00:00:00:09:01;"                                           \
 	"for a in 2 3; do at CLIENT ip addr add 10.9.0.$a/24 dev c0; done;"                        \
 	"at CLIENT ip neigh add 10.9.0.1 lladdr 02:00:00:00:09:01 dev c0;"                         \
-	"for a in 64 80; do at CLIENT ip route add local 10.$a.0.0/12 dev lo; done;"
+	"for a in `seq 64 79`; do at CLIENT ip route add local 10.$a.0.0/17 dev lo; done;"         \
+	"at CLIENT ip route add local 10.80.0.0/12 dev lo;"
 #define SERVER_WIRE(here, there)                                                                   \
 	"wire MIDDLE g0 SERVER r0; at SERVER ip addr add " there "/24 dev r0;"                     \
 	"at SERVER ip route add default via " here " || true;"                                     \
@@ -83,7 +84,7 @@ static const char run_published[] = "exec " MINATO " attach -4 -n server -p 8000
 	{                                                                                          \
 		.ifname = "c0", .via = 0x0a090001, .source = 0x0a800000, .sources = 1u << 23,      \
 		.destination = 0x0a090001, .destinations = 1, .fixed = true,                       \
-		.strangers = 0x0a500000                                                            \
+		.strangers = 0x0a500000, .amid = 0x0a408000                                        \
 	}
 #define FROM_WITHIN(name, gateway, own)                                                            \
 	{                                                                                          \

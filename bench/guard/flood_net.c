@@ -12,7 +12,8 @@
  *	flood_KIND_sent_mpps		what was sent
  *	flood_memory_mb			what the server holds afterwards
  *
- * In `syn` the flood's SYNs look as no newcomer's do, in `syn_alike` as those of newcomers.
+ * In `syn` the flood's SYNs look as no newcomer's do, in `syn_alike` as those of newcomers, in
+ * `syn_amid` they also come from the same networks.
  *
  * These are of the library's listener; flood_FACE_KIND_.. of the other faces (flood.h). Each with
  * _linux: the kernel in its place, with its SYN cookies and nftables, in turn.
@@ -23,8 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[FLOODS] = { "none", "syn",      "ack",	   "rst",      "udp",
-					   "icmp", "fragment", "connect", "syn_alike" };
+static const char *const kinds[FLOODS] = { "none", "syn",      "ack",	  "rst",       "udp",
+					   "icmp", "fragment", "connect", "syn_alike", "syn_amid" };
 
 /* The one that is measured. */
 static const struct flood_face *face;
@@ -78,7 +79,8 @@ bool flood_asked(const char *part)
 
 static bool asked(int kind)
 {
-	const bool needs_strangers = kind == FLOOD_CONNECT || kind == FLOOD_SYN_ALIKE;
+	const bool needs_strangers = kind == FLOOD_CONNECT || kind == FLOOD_SYN_ALIKE ||
+				     kind == FLOOD_SYN_AMID;
 
 	return flood_asked(kinds[kind]) && (!needs_strangers || face->aim.strangers);
 }

@@ -54,6 +54,12 @@ static uint32_t draw_source(void)
 	return wire->aim.source | ((uint32_t)draw() & (wire->aim.sources - 1));
 }
 
+/* In each /16 of the /12 newcomers have the lower half. */
+static uint32_t draw_amid(void)
+{
+	return wire->aim.amid | ((uint32_t)draw() & 0xf7fff);
+}
+
 static void put_ip(uint8_t *f, uint8_t proto, uint32_t payload, uint32_t fragment)
 {
 	const struct flood_aim *aim = &wire->aim;
@@ -90,7 +96,7 @@ static void put_tcp(uint8_t *f, uint8_t flags)
 	put16(tcp + 16, sum(f + IP_AT + 12, 8 + 24, 6 + 24) ^ 0xffff);
 }
 
-static void put_call(uint8_t *f)
+static void put_call(uint8_t *f, uint32_t source)
 {
 	const uint32_t segment = call.len - L4_AT;
 	uint8_t *ip = f + IP_AT, *tcp = f + L4_AT;
@@ -98,7 +104,7 @@ static void put_call(uint8_t *f)
 	memcpy(f, call.bytes, call.len);
 	put16(ip + 4, (uint32_t)draw());
 	put16(ip + 10, 0);
-	put32(ip + 12, draw_source());
+	put32(ip + 12, source);
 	put16(ip + 10, sum(ip, 20, 0) ^ 0xffff);
 	put16(tcp, 1024 + (uint32_t)draw() % 60000);
 	put32(tcp + 4, (uint32_t)draw());
@@ -118,7 +124,10 @@ static uint32_t make(enum flood kind, uint8_t *f)
 		put_tcp(f, 0x02);
 		break;
 	case FLOOD_SYN_ALIKE:
-		put_call(f);
+		put_call(f, draw_source());
+		return call.len;
+	case FLOOD_SYN_AMID:
+		put_call(f, draw_amid());
 		return call.len;
 	case FLOOD_ACK:
 		put_tcp(f, 0x10);
@@ -282,7 +291,7 @@ _Noreturn void flood_send(enum flood kind, const struct flood_aim *aim, volatile
 	own.aim = *aim;
 	fd = open_wire(&own);
 	wire = &own;
-	if (kind == FLOOD_SYN_ALIKE)
+	if (kind == FLOOD_SYN_ALIKE || kind == FLOOD_SYN_AMID)
 		learn_call(&own.aim);
 	memset(messages, 0, sizeof(messages));
 	for (uint32_t i = 0; i < BATCH; i++) {

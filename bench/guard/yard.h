@@ -80,7 +80,7 @@ struct yard_plan {
 	uint32_t room; /* connections that a server can have; 0: what is usual */
 	const char *question;
 	uint64_t response; /* bytes, at most YARD_RESPONSE_MAX */
-	uint32_t strangers; /* newcomers come from so many addresses from here on; 0: there are none */
+	uint32_t strangers; /* the /12 that newcomers come from; 0: there are none */
 	/* In the attacker's, until it is killed; `sent` is what it counts. */
 	void (*attack)(int kind, volatile uint64_t *sent);
 	int kinds;

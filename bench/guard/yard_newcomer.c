@@ -91,6 +91,12 @@ static void go_on(const struct yard_plan *plan, struct yard_comers *c, struct ne
 		leave(plan, c, n);
 }
 
+/* The n-th of them: in the lower half of each /16 of a /12. */
+static uint32_t address_of(const struct yard_plan *plan, uint32_t n)
+{
+	return plan->strangers + ((n & 0x78000) << 1 | (n & 0x7fff));
+}
+
 /* How many are still under way. */
 static uint32_t lose_patience(const struct yard_plan *plan, struct yard_comers *c)
 {
@@ -115,8 +121,7 @@ _Noreturn void yard_newcomers(const struct yard_plan *plan, struct yard_comers *
 
 	while (seconds() < until || lose_patience(plan, c) > 0) {
 		for (; next < until && next <= seconds(); next += EACH_S)
-			c->asked +=
-				come(plan, epoll, plan->strangers + ((first + seen++) & 0xfffff));
+			c->asked += come(plan, epoll, address_of(plan, first + seen++));
 		const int count = epoll_wait(epoll, events, 64, 1);
 
 		for (int i = 0; i < count; i++)
