@@ -22,12 +22,6 @@
 #define SIZE ((size_t)SLOTS * SLOT)
 #define RESERVE 6 /* so that what is behind an Ethernet header is aligned */
 
-/* Where a call says so. */
-#define ETHERNET 14u
-#define TCP 6u
-#define SYN 0x02u
-#define SYN_ACK 0x12u
-
 #define LOOKS 512u /* at new frames, for one batch */
 #define AHEAD 8u   /* of them at once */
 #define QUEUED 8u  /* large frames in it: more only evict from the cache what was just read */
@@ -66,10 +60,16 @@
  * prove themselves; and where there was none lately: those who are there look otherwise then.
  */
 #define TIME_SHARE_ANSWERS 24
-#define TIME_SHARE_ASKED 40
+#define TIME_SHARE_ASKED 24
 #define TIME_SHARE_ASKING 8
 #define PROVEN_NS INT64_C(10000000000)
 #define ANSWERS_MAX 32u
+/*
+ * Of that time those from networks in which somebody was have so much, before others, and so many
+ * in a batch beyond those; a network of many of them leaves half of it to networks of few.
+ */
+#define TIME_PART_NEAR 192
+#define NEAR_MAX 16u
 /*
  * Of those who proved themselves in a flood so many begin something, at once and in a second, and
  * so many of those who cannot be asked: real addresses flood as well, and what is called keeps each
@@ -118,13 +118,15 @@ struct drive_intake {
 	int64_t served_ns;	 /* and one with somebody who went first */
 	int64_t owed_ns;	 /* what those who wait have had beyond their share */
 	int64_t owed_calls_ns;	 /* and strangers' calls that did not, */
-	int64_t owed_answers_ns; /* and those of a flood */
+	int64_t owed_answers_ns; /* and those of a flood, */
+	int64_t owed_near_ns;	 /* of which from networks in which somebody was */
 	int64_t asking_ns;	 /* in the last batch: to ask who makes these */
 	int64_t asked_ns;	 /* when the kernel was asked who else wants the processor */
 	int64_t switches;	 /* to other programs, until then */
 	int64_t wants, halved_ns;
 	uint32_t firsts, others;	 /* of the last batch */
-	uint32_t calls, answers;	 /* of the firsts; strangers', and those of a flood */
+	uint32_t calls, answers;	 /* of the firsts: strangers', and those of a flood, */
+	uint32_t near;			 /* of which from networks in which somebody was */
 	uint32_t given_up;		 /* while it was put together, */
 	uint32_t gave_up;		 /* the last of them, a slot */
 	bool sifted;			 /* then most of strangers' first calls are given up */
@@ -315,8 +317,8 @@ static bool may_begin(int64_t *called_ns, struct minato_time now)
 struct ahead {
 	struct drive_taken taken;
 	uint32_t crowd;
-	uint64_t call; /* of a SYN by which a stranger calls */
-	bool proven;   /* a call that was kept until its sender was */
+	struct drive_call call; /* of a SYN by which a stranger calls */
+	bool proven;		/* a call that was kept until its sender was */
 };
 
 /* Not where others will not come after it, in a flood of calls; nor is it in its slot if kept. */
@@ -388,7 +390,7 @@ static void sort(struct drive_intake *intake, struct ahead *a, struct minato_tim
 		a->crowd = drive_known_crowd(&intake->known, a->taken.bytes, a->taken.len,
 					     (uint32_t)(now.ns >> SALT_SHIFT), &a->call);
 	if (a->crowd == DRIVE_CROWD_SYN)
-		drive_again_fetch(intake->again, a->call);
+		drive_again_fetch(intake->again, a->call.hash);
 }
 
 /* Among strangers' calls: one that came before, or is not as the others are. */
@@ -397,7 +399,7 @@ static uint32_t crowd_of_call(struct drive_intake *intake, const struct ahead *a
 {
 	struct drive_look look;
 
-	if (drive_again(intake->again, a->call, now))
+	if (drive_again(intake->again, a->call.hash, now))
 		return DRIVE_CROWD_AGAIN;
 	look = drive_looks_of(&intake->looks, a->taken.bytes, a->taken.len);
 	return drive_looks_note(&intake->looks, look) ? DRIVE_CROWD_RARE : DRIVE_CROWD_SYN;
@@ -427,14 +429,25 @@ static bool may_call(struct drive_intake *intake)
 	return true;
 }
 
+static bool is_time_to_answer(struct drive_intake *intake, const struct drive_call *call)
+{
+	bool few = call->near && drive_known_few(&intake->known, call->network);
+
+	if (call->near && intake->owed_near_ns <= (few ? 0 : -TIME_AHEAD_NS / 2) &&
+	    intake->near < (few ? NEAR_MAX : NEAR_MAX / 2))
+		return true;
+	return intake->owed_answers_ns <= 0 && intake->answers < ANSWERS_MAX;
+}
+
 /* One of a flood of calls; where we do not answer it, its sender is asked. */
 static bool may_answer(struct drive_intake *intake, struct ahead *a, struct minato_time now)
 {
-	if (a->crowd != DRIVE_CROWD_SYN || !intake->sifted || intake->owed_answers_ns > 0 ||
-	    intake->answers >= ANSWERS_MAX ||
-	    (intake->forwards && !drive_safereset_has_room(intake->callers, now)))
+	if (a->crowd != DRIVE_CROWD_SYN || !intake->sifted ||
+	    !is_time_to_answer(intake, &a->call) ||
+	    (intake->forwards && !drive_safereset_has_room(intake->callers, a->call.near, now)))
 		return false;
 	intake->answers++;
+	intake->near += a->call.near;
 	a->taken.asks = intake->forwards;
 	return true;
 }
@@ -467,24 +480,11 @@ static void adapt(struct drive_intake *intake, bool full)
 }
 
 /* Calls are looked for also where all is taken in order, as it is while we keep up. */
-static bool is_call(const struct drive_taken *taken)
-{
-	const uint8_t *ip = taken->bytes + ETHERNET;
-	bool six;
-	uint32_t header;
-
-	if (taken->where != DRIVE_TAKEN_HERE || taken->len < ETHERNET + 20)
-		return false;
-	six = ip[0] >> 4 == 6;
-	header = six ? 40 : (ip[0] & 15u) * 4;
-	return ip[six ? 6 : 9] == TCP && taken->len > ETHERNET + header + 13 &&
-	       (ip[header + 13] & SYN_ACK) == SYN;
-}
-
 static void count_frame(struct drive_intake *intake, const struct drive_taken *taken)
 {
 	intake->frames++;
-	intake->called += is_call(taken);
+	intake->called += taken->where == DRIVE_TAKEN_HERE &&
+			  drive_known_is_call(taken->bytes, taken->len);
 }
 
 /* Whoever is to answer them may not be able to, although we keep up. */
@@ -636,11 +636,19 @@ static bool is_sifted(const struct drive_intake *intake, struct minato_time now,
 	return crowded && wanted && served;
 }
 
-static int64_t clamp(int64_t owed_ns)
+/* What was spent, and how much of the time that passed (of 256) is for it. */
+static void settle(int64_t *owed_ns, int64_t spent_ns, int64_t passed_ns, int64_t share)
 {
-	if (owed_ns < -TIME_AHEAD_NS)
-		return -TIME_AHEAD_NS;
-	return owed_ns < TIME_AHEAD_NS ? owed_ns : TIME_AHEAD_NS;
+	const int64_t owed = *owed_ns + spent_ns - passed_ns * share / 256;
+
+	*owed_ns = owed < -TIME_AHEAD_NS ? -TIME_AHEAD_NS :
+		   owed > TIME_AHEAD_NS	 ? TIME_AHEAD_NS :
+					   owed;
+}
+
+static int64_t part(int64_t ns, uint32_t count, uint32_t all)
+{
+	return all > 0 ? ns * count / all : 0;
 }
 
 static int64_t share_of_answers(const struct drive_intake *intake, bool wanted)
@@ -656,34 +664,28 @@ static int64_t share_of_answers(const struct drive_intake *intake, bool wanted)
 /* What the last batch took of our time, and for whom. */
 static void account(struct drive_intake *intake, struct minato_time now)
 {
-	int64_t passed = now.ns - intake->taken_ns;
+	int64_t passed = now.ns - intake->taken_ns, spent, share;
 	const uint32_t all = intake->firsts + intake->others;
-	int64_t share;
 	bool wanted;
 
 	/* The first time, and after a sleep of the host, it is no batch's. */
 	if (passed > PASSED_MAX_NS)
 		passed = PASSED_MAX_NS;
 	intake->taken_ns = now.ns;
-	if (all > 0)
-		intake->owed_ns += passed * intake->others / all;
-	share = TIME_SHARE;
 	wanted = is_wanted(intake, now.ns);
+	intake->sifted = is_sifted(intake, now, wanted);
+	share = TIME_SHARE;
 	if (wanted)
 		share = intake->known.all ? TIME_SHARE_WANTED : TIME_SHARE_STRANGERS;
-	intake->sifted = is_sifted(intake, now, wanted);
-	intake->owed_ns = clamp(intake->owed_ns - passed * share / 256);
-	if (all > 0)
-		intake->owed_calls_ns += passed * intake->calls / all;
+	settle(&intake->owed_ns, part(passed, intake->others, all), passed, share);
 	share = wanted ? TIME_SHARE_CALLS : TIME_SHARE;
-	intake->owed_calls_ns = clamp(intake->owed_calls_ns - passed * share / 256);
-	if (intake->forwards)
-		intake->owed_answers_ns += intake->asking_ns;
-	else if (all > 0)
-		intake->owed_answers_ns += passed * intake->answers / all;
-	intake->asking_ns = 0;
+	settle(&intake->owed_calls_ns, part(passed, intake->calls, all), passed, share);
 	share = share_of_answers(intake, wanted);
-	intake->owed_answers_ns = clamp(intake->owed_answers_ns - passed * share / 256);
+	spent = intake->forwards ? intake->asking_ns : part(passed, intake->answers, all);
+	intake->asking_ns = 0;
+	settle(&intake->owed_answers_ns, spent, passed, share);
+	settle(&intake->owed_near_ns, part(spent, intake->near, intake->answers), passed,
+	       share * TIME_PART_NEAR / 256);
 }
 
 /* How many of those who wait. */
@@ -729,7 +731,7 @@ uint32_t drive_intake_take(struct drive_intake *intake, struct minato_time now,
 	account(intake, now);
 	calm = intake->waiting == 0 && !crowded && !is_called(intake, now);
 	room = DRIVE_INTAKE_BATCH - (calm ? 0 : OTHERS_MIN);
-	intake->given_up = intake->calls = intake->answers = 0;
+	intake->given_up = intake->calls = intake->answers = intake->near = 0;
 	intake->firsts = take_new(intake, now, out, room, calm);
 	if (intake->firsts > intake->answers && !calm)
 		intake->served_ns = now.ns;

@@ -27,7 +27,8 @@
  * answered at once and the first of each of the others is given up, while somebody is served and
  * other programs want the processor. Where others answer them than we, as behind a gateway, whoever
  * is called has few places: there those for which there is time are asked whether they are there
- * (safereset.c). One whose look is rare, and one that comes again, is of no flood.
+ * (safereset.c), and before others those from networks in which somebody was. One whose look is
+ * rare, and one that comes again, is of no flood.
  *
  * A frame that is too long for a slot (a super-segment) stands in the socket's own queue: its slot
  * says so.
@@ -110,13 +111,28 @@ void drive_intake_counts(const struct drive_intake *intake, struct drive_intake_
  * that a flood which is answered by datagrams crowds out nobody who is proven. A place that was of
  * use in the last minute is not given to another. All of it is a guess about who is to be served
  * first, nothing depends on it being right.
+ *
+ * It is also remembered in which networks somebody was proven on this day or the one before, an
+ * IPv4 /16 or an IPv6 /32 each: most newcomers come from such, a flood that forges addresses at
+ * random comes from all (Peng, Leckie, Ramamohanarao, Protection from distributed denial of service
+ * attacks using history-based IP filtering, ICC 2003). That tells the less the more networks are
+ * known, and nothing of a flood from known ones alone. Days are the clock's, and end when somebody
+ * is proven on the next.
  */
 
 #define DRIVE_KNOWN_PLACES 8192u /* of each of the two; a power of two */
 
+#define DRIVE_KNOWN_NETWORKS (UINT32_C(1) << 17) /* half of them of IPv6 */
+
 struct drive_known {
 	uint64_t seed[2];
 	bool all; /* everybody is */
+	/* A bit for each network, of the last day on which one was learnt, and the one before. */
+	uint32_t day;
+	uint64_t networks[2][DRIVE_KNOWN_NETWORKS / 64];
+	/* Calls from these, and among the last some hundreds those of each; some share a count. */
+	uint32_t near;
+	uint16_t near_each[256];
 	struct drive_known_place {
 		uint32_t tag, last_s;
 	} places[2][DRIVE_KNOWN_PLACES];
@@ -150,14 +166,25 @@ enum drive_crowd {
 };
 /*
  * A source that floods shall not hide another for long because both have the same number: it is
- * drawn anew, by the `salt`. Of a SYN of DRIVE_CROWD_SYN `call` becomes a hash of what is the same
- * when it comes again.
+ * drawn anew, by the `salt`. `call` is told of a SYN of DRIVE_CROWD_SYN.
  */
+struct drive_call {
+	uint64_t hash;	  /* of what is the same when it comes again */
+	uint32_t network; /* from which it comes, < DRIVE_KNOWN_NETWORKS, */
+	bool near;	  /* and in which somebody was proven */
+};
 uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len,
-			   uint32_t salt, uint64_t *call);
+			   uint32_t salt, struct drive_call *call);
 /* The crowd of a frame of IP if its source were known. */
 uint32_t drive_known_crowd_proven(const struct drive_known *known, const uint8_t *frame,
 				  uint32_t len, uint32_t salt);
+/*
+ * Counts a call from a network in which somebody was proven. Whether few of the last of such are
+ * from that one: up to an eighth is, more than a fourth is not.
+ */
+bool drive_known_few(struct drive_known *known, uint32_t network);
+/* Whether it is a call, a SYN of TCP. */
+bool drive_known_is_call(const uint8_t *frame, uint32_t len);
 
 /* ---- again.c: calls that come again ----
  *
@@ -243,8 +270,8 @@ void drive_safereset_free(struct drive_safereset *s);
 /* As drive_intake_ask. 0: no TCP SYN without payload and IP options, or -ENOSYS of drive_seed. */
 uint32_t drive_safereset_ask(struct drive_safereset *s, const struct drive_taken *call,
 			     struct minato_time now, uint8_t reply[DRIVE_ASKING_MAX]);
-/* Whether another one may be asked now. */
-bool drive_safereset_has_room(const struct drive_safereset *s, struct minato_time now);
+/* Whether another one may be asked now; if not `near`, a quarter of the places is not for it. */
+bool drive_safereset_has_room(const struct drive_safereset *s, bool near, struct minato_time now);
 /* Whether some may have to be answered yet. */
 bool drive_safereset_waits(const struct drive_safereset *s, struct minato_time now);
 /*

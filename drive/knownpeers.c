@@ -6,6 +6,12 @@
 
 #define WAYS 4u
 #define KEPT_S 60
+#define DAY_S 86400u
+/* Calls from known networks: what each had halves each AMONG of them, so that all have up to twice
+   as many. */
+#define EACH 256u
+#define AMONG 256u
+#define FEW (2 * AMONG / 8)
 #define ETHERNET 14u
 #define HEADER4 20u
 #define HEADER6 40u
@@ -122,12 +128,60 @@ static uint64_t hash(const struct drive_known *known, const uint8_t *addr, bool 
 	return mix(mix(known->seed[0], words[0]) + known->seed[1], words[1]);
 }
 
+/* ---- networks ---- */
+
+/* Those of IPv4 have a number each, those of IPv6 share them. */
+static uint32_t network_of(const struct drive_known *known, const uint8_t *addr, bool six)
+{
+	uint32_t word;
+
+	if (!six)
+		return load16(addr);
+	memcpy(&word, addr, sizeof(word));
+	return DRIVE_KNOWN_NETWORKS / 2 +
+	       (uint32_t)mix(known->seed[1], word) % (DRIVE_KNOWN_NETWORKS / 2);
+}
+
+static bool is_near(const struct drive_known *known, uint32_t network)
+{
+	return (known->networks[0][network / 64] | known->networks[1][network / 64]) >>
+		       network % 64 &
+	       1;
+}
+
+static void learn_network(struct drive_known *known, uint32_t network, uint32_t now_s)
+{
+	const uint32_t day = now_s / DAY_S;
+
+	/* What was learnt on neither of the last two is forgotten. */
+	if (day != known->day) {
+		if (day != known->day + 1)
+			memset(known->networks[known->day % 2], 0, sizeof(known->networks[0]));
+		memset(known->networks[day % 2], 0, sizeof(known->networks[0]));
+		known->day = day;
+	}
+	known->networks[day % 2][network / 64] |= UINT64_C(1) << network % 64;
+}
+
+bool drive_known_few(struct drive_known *known, uint32_t network)
+{
+	if (++known->near == AMONG) {
+		known->near = 0;
+		for (uint32_t i = 0; i < EACH; i++)
+			known->near_each[i] /= 2;
+	}
+	return ++known->near_each[network % EACH] <= FEW;
+}
+
+/* ---- addresses ---- */
+
 static uint32_t tag_of(uint64_t hash)
 {
 	return (uint32_t)(hash >> 32) | 1; /* 0: nobody */
 }
 
-static void learn(struct drive_known *known, enum sort sort, uint64_t hash, uint32_t now_s)
+/* False: it was learnt on this day already, and was not silent for long. */
+static bool learn(struct drive_known *known, enum sort sort, uint64_t hash, uint32_t now_s)
 {
 	struct drive_known_place *set =
 		&known->places[sort][hash & (DRIVE_KNOWN_PLACES - 1) & ~(WAYS - 1)];
@@ -135,14 +189,17 @@ static void learn(struct drive_known *known, enum sort sort, uint64_t hash, uint
 
 	for (uint32_t i = 0; i < WAYS; i++) {
 		if (set[i].tag == tag_of(hash)) {
+			const uint32_t last_s = set[i].last_s;
+
 			set[i].last_s = now_s;
-			return;
+			return now_s - last_s > KEPT_S || now_s / DAY_S != last_s / DAY_S;
 		}
 		if (!old && (set[i].tag == 0 || (int32_t)(now_s - set[i].last_s) > KEPT_S))
 			old = &set[i];
 	}
 	if (old)
 		*old = (struct drive_known_place){ tag_of(hash), now_s };
+	return true;
 }
 
 static bool knows(const struct drive_known *known, enum sort sort, uint64_t hash)
@@ -179,10 +236,10 @@ void drive_known_leaves(struct drive_known *known, const uint8_t *frame, uint32_
 	    (l.protocol == TCP && l.left < TCP_HEADER))
 		return;
 	has_payload = l.protocol == TCP && !(l.transport[13] & SYN) && carries(&l);
-	if (has_payload)
-		learn(known, PROVEN, hash(known, l.destination, l.six), now_s);
-	else if (l.protocol == UDP || is_opening(&l))
-		learn(known, ASKED, hash(known, l.destination, l.six), now_s);
+	if (has_payload && learn(known, PROVEN, hash(known, l.destination, l.six), now_s))
+		learn_network(known, network_of(known, l.destination, l.six), now_s);
+	else if (!has_payload && (l.protocol == UDP || is_opening(&l)))
+		(void)learn(known, ASKED, hash(known, l.destination, l.six), now_s);
 }
 
 /* Of those who are not known: by what they send. */
@@ -238,7 +295,7 @@ static uint64_t call_of(const struct drive_known *known, const struct look *l, u
 }
 
 uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame, uint32_t len,
-			   uint32_t salt, uint64_t *call)
+			   uint32_t salt, struct drive_call *call)
 {
 	struct look l;
 	uint32_t crowd;
@@ -255,8 +312,11 @@ uint32_t drive_known_crowd(const struct drive_known *known, const uint8_t *frame
 	if (known->all || knows(known, PROVEN, h) || (!is_opening(&l) && knows(known, ASKED, h)))
 		return DRIVE_CROWD_KNOWN + known_crowd_of(&l, h, salt);
 	crowd = crowd_of(&l);
-	if (crowd == DRIVE_CROWD_SYN)
-		*call = call_of(known, &l, h);
+	if (crowd == DRIVE_CROWD_SYN) {
+		call->hash = call_of(known, &l, h);
+		call->network = network_of(known, l.source, l.six);
+		call->near = is_near(known, call->network);
+	}
 	return crowd;
 }
 
@@ -268,4 +328,11 @@ uint32_t drive_known_crowd_proven(const struct drive_known *known, const uint8_t
 	if (!look(&l, frame, len, len))
 		return DRIVE_CROWD_LINK;
 	return DRIVE_CROWD_KNOWN + known_crowd_of(&l, hash(known, l.source, l.six), salt);
+}
+
+bool drive_known_is_call(const uint8_t *frame, uint32_t len)
+{
+	struct look l;
+
+	return look(&l, frame, len, len) && !l.piece && is_opening(&l);
 }

@@ -214,9 +214,10 @@ uint32_t drive_safereset_ask(struct drive_safereset *s, const struct drive_taken
 
 /* ---- answers ---- */
 
-bool drive_safereset_has_room(const struct drive_safereset *s, struct minato_time now)
+/* They are used one after the other: those that come later are free sooner than the later ones. */
+bool drive_safereset_has_room(const struct drive_safereset *s, bool near, struct minato_time now)
 {
-	const struct call *call = &s->calls[s->next % PLACES];
+	const struct call *call = &s->calls[(s->next + (near ? 0 : PLACES / 4)) % PLACES];
 
 	return call->number == 0 || now.ns - call->asked_ns >= KEPT_MIN_NS;
 }

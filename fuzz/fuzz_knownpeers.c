@@ -28,7 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct drive_known known;
 	static struct drive_looks looks;
 	const size_t head = size > 0 ? data[0] % size : 0;
-	uint64_t call = 0;
+	const uint32_t then_s = size > 1 ? data[1] * 43200u : 0;
+	struct drive_call call = { 0 };
 	uint8_t *frame;
 
 	if (size < 2 || size > 2000)
@@ -38,10 +39,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	frame = copy(data + 1, head);
 	/* As a frame leaves: only its headers are in one piece. */
 	drive_known_leaves(&known, frame, (uint32_t)head, (uint32_t)size - 1, 100);
-	drive_known_leaves(&known, frame, (uint32_t)head, (uint32_t)head, 100);
+	drive_known_leaves(&known, frame, (uint32_t)head, (uint32_t)head, then_s);
 	free(frame);
 	frame = copy(data + 1, size - 1);
 	expect(drive_known_crowd(&known, frame, (uint32_t)size - 1, 0, &call) < DRIVE_CROWDS);
+	expect(call.network < DRIVE_KNOWN_NETWORKS && drive_known_few(&known, call.network));
 	/* One call is too few for any to be rare. */
 	expect(!drive_looks_note(&looks, drive_looks_of(&looks, frame, (uint32_t)size - 1)));
 	/* Of IPv4 without options, with its addresses changed about. */
@@ -51,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		frame[16] = 0;
 		frame[17] = 40;
-		drive_known_leaves(&known, frame, (uint32_t)size - 1, (uint32_t)size - 1, 100);
+		drive_known_leaves(&known, frame, (uint32_t)size - 1, (uint32_t)size - 1, then_s);
 		memcpy(source, frame + 26, 4);
 		memcpy(frame + 26, frame + 30, 4);
 		memcpy(frame + 30, source, 4);

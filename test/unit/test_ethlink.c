@@ -25,6 +25,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "drive/drive.h"
@@ -583,6 +584,22 @@ int getrusage(__rusage_who_t who, struct rusage *out)
 	return 0;
 }
 
+/* The same of the clock: where it is said what asking takes, nothing else takes time. */
+static int64_t ask_ns;
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+	struct drive_link_stats stats;
+	int64_t ns;
+
+	if (!ask_ns)
+		return (int)syscall(SYS_clock_gettime, clock, out);
+	drive_link_stats(wire, &stats);
+	ns = (int64_t)stats.in_asked * ask_ns;
+	*out = (struct timespec){ ns / 1000000000, ns % 1000000000 };
+	return 0;
+}
+
 #define CALLS 300u
 #define ANSWERS 32u /* of a flood's calls, in a batch */
 static struct minato_time clock_now;
@@ -946,7 +963,7 @@ static void ask_as_time_allows(void)
 	start_clock();
 	(void)flood_anew(0);
 	taken = 100;
-	/* Asking takes real time, the batches none of it. */
+	ask_ns = 4000;
 	batch_ns = 1;
 	for (int i = 0; i < 40; i++)
 		(void)flood_anew(0);
@@ -967,6 +984,90 @@ static void ask_as_time_allows(void)
 	DEMAND(before.in_asked - after.in_asked > 2 * after.in_answered);
 }
 NETNS_CASE(more_are_asked_while_some_answer, ask_as_time_allows)
+
+/* Payload of a connection, to somebody of that network. */
+static void converse_with(uint8_t network)
+{
+	uint8_t frame[256];
+	struct minato_extent whole = { frame, datagram(frame, true, 50, 's') };
+	const struct minato_frame_out out = {
+		.extents = &whole,
+		.extent_count = 1,
+		.header_len = HEADS,
+		.len = (uint32_t)whole.len,
+		.link = LINK,
+	};
+	uint8_t *ip = frame + ETHERNET;
+
+	ip[9] = IPPROTO_TCP;
+	memcpy(ip + 16, (const uint8_t[]){ 10, network, 0, 2 }, 4);
+	put16(ip + 10, 0);
+	put16(ip + 10, ~sum(ip, 20, 0));
+	put16(ip + 20 + 12, 0x5010);
+	drive_link_send(wire, &out, 1);
+}
+
+#define NEAR 9u	   /* a network, 10.9.0.0/16 */
+#define NEAR_TOO 8u /* another */
+
+/*
+ * In rounds of a millisecond, of which 31 us are for asking: a call from NEAR_TOO, then calls from
+ * everywhere, and as many from NEAR if that is wanted; how many of each were asked.
+ */
+struct asked {
+	uint32_t near, near_too, others;
+};
+
+static struct asked ask_for_rounds(uint32_t rounds, bool with_near)
+{
+	static uint32_t number;
+	struct asked asked = { 0 };
+	uint8_t asking[128];
+
+	for (uint32_t round = 0; round < rounds; round++) {
+		taken += 10;
+		send_call(NEAR_TOO, number & 0xffff, BARE, ALIKE);
+		for (uint32_t i = 0; i < CALLS; i++, number++) {
+			send_call((uint8_t)(130 + (number >> 16)), number & 0xffff, BARE, ALIKE);
+			if (with_near)
+				send_call(NEAR, number & 0xffff, BARE, ALIKE);
+		}
+		while (is_readable())
+			(void)drive_link_read(wire, &host, clock_now);
+		clock_now.ns += 1000000;
+		while (hear(asking, sizeof(asking)) == 54)
+			++*(asking[31] == NEAR	   ? &asked.near :
+			    asking[31] == NEAR_TOO ? &asked.near_too :
+						     &asked.others);
+	}
+	return asked;
+}
+
+/* Where there is no time for all, who is from a network in which somebody is goes before others. */
+static void ask_neighbours_first(void)
+{
+	struct asked asked;
+
+	open_as(false, true);
+	start_clock();
+	(void)flood_anew(0);
+	ask_ns = 2000;
+	batch_ns = 1;
+	(void)ask_for_rounds(10, false);
+	/* Nobody was there yet. */
+	asked = ask_for_rounds(50, false);
+	DEMAND(asked.near_too > 10 && asked.near_too < 40 && asked.others > 500);
+	converse_with(NEAR_TOO);
+	asked = ask_for_rounds(50, false);
+	DEMAND(asked.near_too == 50 && asked.others > 500 && asked.others < 1000);
+	/* A flood from such a network leaves the others something, and another such network all. */
+	converse_with(NEAR);
+	asked = ask_for_rounds(100, true);
+	DEMAND(asked.near_too == 100);
+	DEMAND(asked.near > 2 * asked.others && asked.others > 100);
+	DEMAND(asked.near + asked.others < 2000);
+}
+NETNS_CASE(who_is_from_a_known_network_is_asked_first, ask_neighbours_first)
 
 /* So many calls, no more at once than are taken at once, in a second; how many are handed on. */
 static uint32_t call_for_a_second(uint8_t network)
@@ -1428,6 +1529,7 @@ int main(void)
 		cmocka_unit_test(whose_call_would_not_be_let_in_is_asked_nothing),
 		cmocka_unit_test(calls_that_are_asked_and_those_who_wait_are_one_batch),
 		cmocka_unit_test(more_are_asked_while_some_answer),
+		cmocka_unit_test(who_is_from_a_known_network_is_asked_first),
 		cmocka_unit_test(a_gateway_that_keeps_up_hands_on_no_more),
 		cmocka_unit_test(who_answers_by_himself_gets_all),
 		cmocka_unit_test(of_a_queue_inside_none_are_given_up),

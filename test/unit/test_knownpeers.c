@@ -20,7 +20,7 @@
 
 static const uint64_t seed[2] = { 0x1234567890abcdef, 42 };
 static struct drive_known known;
-static uint64_t the_call;
+static struct drive_call the_call;
 
 static int reset(void **state)
 {
@@ -239,20 +239,108 @@ static void a_call_is_told_by_its_addresses_ports_and_number(void **state)
 
 		assert_int_equal(drive_known_crowd(&known, s.bytes, s.len, 0, &the_call),
 				 DRIVE_CROWD_SYN);
-		first = the_call;
+		first = the_call.hash;
 		for (size_t i = 0; i < 3; i++) {
 			s.bytes[same[i]] ^= 1;
 			drive_known_crowd(&known, s.bytes, s.len, 0, &the_call);
-			assert_true(the_call == first);
+			assert_true(the_call.hash == first);
 			s.bytes[same[i]] ^= 1;
 		}
 		for (size_t i = 0; i < 5; i++) {
 			s.bytes[others[i]] ^= 1;
 			drive_known_crowd(&known, s.bytes, s.len, 0, &the_call);
-			assert_false(the_call == first);
+			assert_false(the_call.hash == first);
 			s.bytes[others[i]] ^= 1;
 		}
 	}
+}
+
+static bool is_near(struct sample *s)
+{
+	drive_known_crowd(&known, s->bytes, s->len, 0, &the_call);
+	return the_call.near;
+}
+
+/* A neighbour of whoever got payload is near, for a day or two; of who was sent a SYN is not. */
+static void networks_are_remembered_for_a_day_or_two(void **state)
+{
+	const uint32_t day = 86400;
+
+	(void)state;
+	for (int six = 0; six < 2; six++) {
+		const uint32_t ip = ETHERNET, bits = six ? 32 : 16;
+		const uint32_t source = ip + (six ? 8 : 12), to = ip + (six ? 24 : 16);
+		struct sample data = make(six, TCP, 0x10203, ACK, 5);
+		struct sample call = make(six, TCP, 0x10203, SYN, 0);
+
+		drive_known_reset(&known, seed, false);
+		/* In its last byte but one of the network, and in the first behind that. */
+		data.bytes[to + bits / 8 - 1] = call.bytes[source + bits / 8 - 1] = 9;
+		call.bytes[source + bits / 8] ^= 0x80;
+		assert_false(is_near(&call));
+		leaves(&call, day);
+		assert_false(is_near(&call));
+		leaves(&data, day);
+		assert_true(is_near(&call));
+		call.bytes[source + bits / 8 - 1] ^= 1;
+		assert_false(is_near(&call));
+		call.bytes[source + bits / 8 - 1] ^= 1;
+		/* On the next day somebody else is there: it is near yet, and on the one after it
+		   is not. */
+		data.bytes[to] ^= 1;
+		leaves(&data, 2 * day);
+		assert_true(is_near(&call));
+		data.bytes[to] ^= 2;
+		leaves(&data, 3 * day + 1);
+		assert_false(is_near(&call));
+		call.bytes[source] ^= 1;
+		assert_true(is_near(&call));
+		/* Whoever stays is remembered by what he gets, also after a long silence. */
+		data.bytes[to] ^= 2;
+		leaves(&data, 9 * day);
+		assert_true(is_near(&call));
+		call.bytes[source] ^= 2;
+		assert_false(is_near(&call));
+	}
+}
+
+/* Also whoever never falls silent. */
+static void who_gets_something_each_minute_is_remembered(void **state)
+{
+	const uint32_t day = 86400;
+	struct sample data = make(false, TCP, 0x10203, ACK, 5);
+	struct sample other = make(false, TCP, 0x20203, ACK, 5);
+	struct sample call = make(false, TCP, 0x10204, SYN, 0);
+
+	(void)state;
+	for (uint32_t now_s = day - 1; now_s < 5 * day; now_s += 59) {
+		leaves(&data, now_s);
+		other.bytes[ETHERNET + 18] = (uint8_t)now_s;
+		leaves(&other, now_s);
+		assert_true(is_near(&call));
+	}
+}
+
+/* One in eight of what comes from known networks is few, more is not. */
+static void a_network_of_many_is_told_from_those_of_few(void **state)
+{
+	uint32_t few = 0, many = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 10000; i++) {
+		if (i % 10 == 0)
+			few += drive_known_few(&known, 7);
+		else if (i % 5 == 1)
+			(void)drive_known_few(&known, 1040 + i % 100);
+		else if (drive_known_few(&known, 8) && i > 300)
+			many++;
+	}
+	assert_true(few == 1000 && many == 0);
+	/* Later it is another that has most. */
+	for (uint32_t i = 0; i < 2000; i++)
+		(void)drive_known_few(&known, 9);
+	assert_true(drive_known_few(&known, 8));
+	assert_false(drive_known_few(&known, 9));
 }
 
 /* Two known sources that have one number have two with another salt. */
@@ -290,6 +378,9 @@ int main(void)
 		cmocka_unit_test_setup(strangers_are_told_apart_by_what_they_send, reset),
 		cmocka_unit_test_setup(of_the_trusted_each_is_a_crowd, reset),
 		cmocka_unit_test_setup(a_call_is_told_by_its_addresses_ports_and_number, reset),
+		cmocka_unit_test_setup(networks_are_remembered_for_a_day_or_two, reset),
+		cmocka_unit_test_setup(who_gets_something_each_minute_is_remembered, reset),
+		cmocka_unit_test_setup(a_network_of_many_is_told_from_those_of_few, reset),
 		cmocka_unit_test_setup(by_another_salt_others_share_a_number, reset),
 	};
 

@@ -204,13 +204,17 @@ static void as_many_as_have_a_place(void **state)
 	(void)ask(false, 0);
 	memcpy(first, reply, sizeof(first));
 	for (uint32_t i = 1; i < PLACES; i++) {
-		assert_true(drive_safereset_has_room(s, now));
+		assert_true(drive_safereset_has_room(s, true, now));
+		/* The last quarter is for those who are near. */
+		assert_int_equal(drive_safereset_has_room(s, false, now), i < PLACES * 3 / 4);
 		(void)ask(false, 0);
 	}
 	/* For a while nobody is asked for whom another would have to go. */
-	assert_false(drive_safereset_has_room(s, now));
+	assert_false(drive_safereset_has_room(s, true, now));
+	assert_false(drive_safereset_has_room(s, false, now));
 	now.ns += SECOND / 5;
-	assert_true(drive_safereset_has_room(s, now));
+	assert_true(drive_safereset_has_room(s, true, now));
+	assert_true(drive_safereset_has_room(s, false, now));
 	memcpy(reply, first, sizeof(first));
 	answer(false);
 	assert_true(proves(&out));
