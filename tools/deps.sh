@@ -56,6 +56,10 @@ test   nmap             cmd:nmap
 test   masscan          cmd:masscan
 test   zmap             cmd:zmap
 test   hping3           cmd:hping3
+test   nftables         cmd:nft
+test   jq               cmd:jq
+test   ethtool          cmd:ethtool
+test   mtr-tiny         cmd:mtr
 bench  iproute2         cmd:ip
 bench  iperf3           cmd:iperf3
 bench  nftables         cmd:nft
