@@ -433,8 +433,8 @@ static bool is_readable(void)
 	return poll(&wanted, 1, 0) == 1;
 }
 
-/* Whoever got a datagram from us is known. */
-static void speak_to(const uint8_t addr[4])
+/* A datagram of ours, or a segment of a connection, with payload. */
+static void send_to(const uint8_t addr[4], uint8_t protocol)
 {
 	uint8_t frame[256];
 	struct minato_extent whole = { frame, datagram(frame, true, 50, 's') };
@@ -445,13 +445,23 @@ static void speak_to(const uint8_t addr[4])
 		.len = (uint32_t)whole.len,
 		.link = LINK,
 		.csum_start = ETHERNET + 20,
-		.csum_offset = 6,
+		.csum_offset = protocol == IPPROTO_TCP ? 16 : 6,
 	};
+	uint8_t *ip = frame + ETHERNET;
 
-	memcpy(frame + ETHERNET + 16, addr, 4);
-	put16(frame + ETHERNET + 10, 0);
-	put16(frame + ETHERNET + 10, ~sum(frame + ETHERNET, 20, 0));
+	ip[9] = protocol;
+	memcpy(ip + 16, addr, 4);
+	put16(ip + 10, 0);
+	put16(ip + 10, ~sum(ip, 20, 0));
+	if (protocol == IPPROTO_TCP)
+		put16(ip + 20 + 12, 0x5010);
 	drive_link_send(wire, &out, 1);
+}
+
+/* Whoever got a datagram from us is known. */
+static void speak_to(const uint8_t addr[4])
+{
+	send_to(addr, IPPROTO_UDP);
 }
 
 static void speak(void)
@@ -985,26 +995,9 @@ static void ask_as_time_allows(void)
 }
 NETNS_CASE(more_are_asked_while_some_answer, ask_as_time_allows)
 
-/* Payload of a connection, to somebody of that network. */
 static void converse_with(uint8_t network)
 {
-	uint8_t frame[256];
-	struct minato_extent whole = { frame, datagram(frame, true, 50, 's') };
-	const struct minato_frame_out out = {
-		.extents = &whole,
-		.extent_count = 1,
-		.header_len = HEADS,
-		.len = (uint32_t)whole.len,
-		.link = LINK,
-	};
-	uint8_t *ip = frame + ETHERNET;
-
-	ip[9] = IPPROTO_TCP;
-	memcpy(ip + 16, (const uint8_t[]){ 10, network, 0, 2 }, 4);
-	put16(ip + 10, 0);
-	put16(ip + 10, ~sum(ip, 20, 0));
-	put16(ip + 20 + 12, 0x5010);
-	drive_link_send(wire, &out, 1);
+	send_to((const uint8_t[]){ 10, network, 0, 2 }, IPPROTO_TCP);
 }
 
 #define NEAR 9u	   /* a network, 10.9.0.0/16 */

@@ -479,6 +479,37 @@ static void at_devices(void **state)
 	relay_publish_free(&list);
 }
 
+/* One port of all addresses of IPv4, and of all of IPv6, to two places. */
+static void the_door_of_his_family(void **state)
+{
+	static struct relay relay;
+	struct relay_published doors[2] = { { .port = 8445, .protocol = MINATO_TCP },
+					    { .port = 8445, .protocol = MINATO_TCP, .four = true } };
+	struct relay_forward four = { .spec = { .addr = minato_addr4(0, 0, 0, 0),
+						.first = 8445,
+						.guest = 445 },
+				      .doors = &doors[1],
+				      .door_count = 1 };
+	struct relay_forward six = { .spec = { .first = 8445, .guest = 80 },
+				     .doors = &doors[0],
+				     .door_count = 1,
+				     .next = &four };
+	struct minato_endpoint local = end("192.0.2.1", 8445);
+
+	(void)state;
+	relay.forwards = &six;
+	doors[0].forward = &six;
+	doors[1].forward = &four;
+	assert_int_equal(relay_door_behind(&relay, MINATO_TCP, &local), 445);
+	local = end("2001:db8::1", 8445);
+	assert_int_equal(relay_door_behind(&relay, MINATO_TCP, &local), 0);
+	assert_ptr_equal(screen_spec(&relay, MINATO_TCP, &local), &six.spec);
+	/* A door of both families is for both. */
+	doors[0].dual = true;
+	local = end("192.0.2.1", 8445);
+	assert_ptr_equal(screen_spec(&relay, MINATO_TCP, &local), &six.spec);
+}
+
 static void datagrams_too(void **state)
 {
 	struct minato_entry entries[2] = { rule(MINATO_PASS, RELAY_FACE_LAN),
@@ -535,6 +566,7 @@ int main(void)
 		cmocka_unit_test(the_kernel_drops),
 		cmocka_unit_test(datagrams_too),
 		cmocka_unit_test(netbios_behind),
+		cmocka_unit_test(the_door_of_his_family),
 		cmocka_unit_test(some_are_ours),
 		cmocka_unit_test(at_devices),
 		cmocka_unit_test(no_more_than_there_may_be),
