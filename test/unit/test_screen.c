@@ -483,13 +483,15 @@ static void at_devices(void **state)
 static void the_door_of_his_family(void **state)
 {
 	static struct relay relay;
-	struct relay_published doors[2] = { { .port = 8445, .protocol = MINATO_TCP },
-					    { .port = 8445, .protocol = MINATO_TCP, .four = true } };
-	struct relay_forward four = { .spec = { .addr = minato_addr4(0, 0, 0, 0),
-						.first = 8445,
-						.guest = 445 },
-				      .doors = &doors[1],
-				      .door_count = 1 };
+	struct relay_published doors[2] = {
+		{ .port = 8445, .protocol = MINATO_TCP },
+		{ .port = 8445, .protocol = MINATO_TCP, .four = true },
+	};
+	struct relay_forward four = {
+		.spec = { .addr = minato_addr4(0, 0, 0, 0), .first = 8445, .guest = 445 },
+		.doors = &doors[1],
+		.door_count = 1,
+	};
 	struct relay_forward six = { .spec = { .first = 8445, .guest = 80 },
 				     .doors = &doors[0],
 				     .door_count = 1,
