@@ -104,19 +104,23 @@ static int set_range(struct asking *a, uint16_t low, uint16_t high)
 	return write_text(RANGE_FILE, text) ? 0 : failed(a, "set ip_local_port_range");
 }
 
-static int listen_there(struct asking *a)
+/* Elsewhere than the ports that are chosen from: the next free one below them. */
+static bool bind_below(struct asking *a)
 {
-	socklen_t size = sizeof(a->to);
-
 	a->to = (struct sockaddr_in){ .sin_family = AF_INET };
 	a->to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	/* Elsewhere than the ports that are chosen from. */
-	if (a->out->own)
-		a->to.sin_port = htons(1024);
+	for (uint16_t port = CMD_KERNEL_LOW - 1; port >= 1024; port--) {
+		a->to.sin_port = htons(port);
+		if (bind(a->listener, (struct sockaddr *)&a->to, sizeof(a->to)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int listen_there(struct asking *a)
+{
 	a->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (a->listener < 0 || bind(a->listener, (struct sockaddr *)&a->to, sizeof(a->to)) < 0 ||
-	    listen(a->listener, BACKLOG) < 0 ||
-	    getsockname(a->listener, (struct sockaddr *)&a->to, &size) < 0)
+	if (a->listener < 0 || !bind_below(a) || listen(a->listener, BACKLOG) < 0)
 		return failed(a, "listen on loopback");
 	return 0;
 }
